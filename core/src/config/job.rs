@@ -1,0 +1,131 @@
+//! `hone.json`: everything needed to run the same job again, here or on a server. It never holds the data itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ReadOptions, RunConfig};
+
+/// File name of a job in an exported folder.
+pub const JOB_FILE: &str = "hone.json";
+
+/// Where the pretrained model comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelSource {
+    /// A hub repository such as `sentence-transformers/all-MiniLM-L6-v2`, at a revision (`main` if not named).
+    Hub {
+        /// `owner/name`.
+        id: String,
+        /// Branch, tag or commit.
+        revision: String,
+    },
+    /// Files that the person chose.
+    Local {
+        /// Folder or file name, for display only.
+        name: String,
+    },
+}
+
+impl ModelSource {
+    /// A hub repository at `main`.
+    #[must_use]
+    pub fn hub(id: impl Into<String>) -> Self {
+        Self::Hub { id: id.into(), revision: "main".into() }
+    }
+
+    /// The name a person knows it by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Hub { id, .. } => id,
+            Self::Local { name } => name,
+        }
+    }
+}
+
+/// The job file. Unknown fields are refused, so that a typing error is not silently a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Version of this file's layout.
+    pub hone: u32,
+    /// The pretrained model.
+    pub model: ModelSource,
+    /// Name of the training file, for the reader; the driver is told where it lies.
+    #[serde(default)]
+    pub data_file: Option<String>,
+    /// How the file is read.
+    #[serde(default)]
+    pub read: ReadOptions,
+    /// The settings.
+    #[serde(default)]
+    pub run: RunConfig,
+}
+
+/// A job file that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// Not JSON, or a field is unknown or of the wrong kind.
+    #[error("job file: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Written by a newer Hone.
+    #[error("job file has layout {found}, this build reads up to {}: update hone", Job::LAYOUT)]
+    TooNew {
+        /// Layout found.
+        found: u32,
+    },
+}
+
+impl Job {
+    /// The layout that this build writes.
+    pub const LAYOUT: u32 = 1;
+
+    /// A job of this layout.
+    #[must_use]
+    pub fn new(model: ModelSource, data_file: Option<String>, read: ReadOptions, run: RunConfig) -> Self {
+        Self { hone: Self::LAYOUT, model, data_file, read, run }
+    }
+
+    /// Reads a job file.
+    ///
+    /// # Errors
+    /// When it is not JSON, has an unknown field, or was written by a newer Hone.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, JobError> {
+        let job: Self = serde_json::from_slice(bytes)?;
+        if job.hone > Self::LAYOUT {
+            return Err(JobError::TooNew { found: job.hone });
+        }
+        Ok(job)
+    }
+
+    /// Pretty JSON with a final newline.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a job holds only plain values");
+        text.push('\n');
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_survives_its_file() {
+        let job = Job::new(ModelSource::hub("a/b"), Some("x.csv".into()), ReadOptions::default(), RunConfig::default());
+        assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+    }
+
+    #[test]
+    fn a_typing_error_is_refused() {
+        let text = r#"{"hone":1,"model":{"local":{"name":"m"}},"run":{"learning_rat":1}}"#;
+        let error = Job::from_json(text.as_bytes()).expect_err("unknown field").to_string();
+        assert!(error.contains("learning_rat"), "{error}");
+    }
+
+    #[test]
+    fn a_newer_layout_is_named() {
+        let text = r#"{"hone":99,"model":{"local":{"name":"m"}}}"#;
+        assert!(matches!(Job::from_json(text.as_bytes()), Err(JobError::TooNew { found: 99 })));
+    }
+}

@@ -1,0 +1,13 @@
+//! What a run is. [`RunDraft`] is what a person typed; [`RunDraft::resolve`] turns it into a checked [`RunConfig`] or
+//! says everything that is wrong with it at once. A [`Job`] is a `RunConfig` with the model's name and the way the
+//! data is read: the `hone.json` that the page exports and `hone train --job` runs.
+
+mod draft;
+mod job;
+mod run;
+
+pub use draft::{ConfigProblem, RunDraft};
+pub use job::{JOB_FILE, Job, JobError, ModelSource};
+pub use run::{
+    ClassWeights, EvalStrategy, LrSchedulerType, MetricForBest, Method, Pooling, ReadOptions, RunConfig, SplitConfig,
+};

@@ -1,0 +1,23 @@
+//! Bytes to host batches: plain Rust, no tensors. `parse` reads a file into a [`Table`]; `columns` guesses what is
+//! text and what is label; `dataset` makes labeled splits; `report` says what is in them; `encode` tokenises;
+//! `sampler` orders; `collate` pads.
+
+mod collate;
+mod columns;
+mod dataset;
+mod encode;
+mod error;
+mod parse;
+mod report;
+mod sampler;
+mod split;
+
+pub use collate::{HostBatch, PositionIds, collate};
+pub use columns::{Columns, choose_columns};
+pub use dataset::{Dataset, Example, SourceFile, build_dataset};
+pub use encode::{Encoded, encode_texts};
+pub use error::DataError;
+pub use parse::{BadRow, Format, Table, parse};
+pub use report::{ClassCount, DataReport, LengthHistogram, PreviewRow, report};
+pub use sampler::{BatchSampler, SamplerState};
+pub use split::stratified_split;

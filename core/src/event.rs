@@ -1,0 +1,131 @@
+//! What a run says while it goes: plain data, the same for a terminal, a page and a log file.
+//!
+//! Core has no clock: drivers stamp the time when an event reaches them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Evaluation;
+
+/// Which rows were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Rows trained on.
+    Train,
+    /// Rows that choose the best weights and stop the run early.
+    Valid,
+    /// Rows looked at once, at the end.
+    Test,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// All epochs were trained.
+    Completed,
+    /// No improvement for `early_stopping_patience` evaluations.
+    EarlyStopping,
+    /// A person asked for it.
+    Stopped,
+}
+
+/// What the run is busy with, for a driver to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The first step of a run: on a GPU its time is mostly shader compilation.
+    FirstStep,
+    /// Optimizer steps.
+    Training,
+    /// Measuring the validation split.
+    Evaluating,
+}
+
+/// One thing that happened in a run, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum TrainEvent {
+    /// The plan, once, before anything is trained (also after a resume).
+    Started {
+        /// Optimizer steps of the whole run.
+        total_steps: u32,
+        /// Optimizer steps of an epoch.
+        steps_per_epoch: u32,
+        /// Steps already behind us: 0 unless resumed.
+        step: u32,
+        /// Rows in the training, validation and test split.
+        num_rows: [usize; 3],
+        /// All parameters of the model.
+        num_parameters: usize,
+        /// Those that are trained.
+        num_trainable: usize,
+    },
+    /// The run turned to something else.
+    Phase {
+        /// What it is busy with now.
+        phase: Phase,
+    },
+    /// A micro-batch that ended no logging window: rows and tokens for the rate, nothing was read back.
+    Progress {
+        /// Optimizer steps taken.
+        step: u32,
+        /// Rows seen since the start of the run.
+        rows: u64,
+        /// Tokens (without padding) seen since the start of the run.
+        tokens: u64,
+    },
+    /// The loss was read.
+    Step {
+        /// Optimizer steps taken.
+        step: u32,
+        /// Position in epochs, e.g. 1.25.
+        epoch: f64,
+        /// Mean loss over the steps since the last reading.
+        loss: f64,
+        /// Loss of each of those steps.
+        losses: Vec<f64>,
+        /// Learning rate of the last of them.
+        learning_rate: f64,
+        /// Global gradient norm of the last of them, before clipping.
+        grad_norm: f64,
+        /// Rows seen since the start of the run.
+        rows: u64,
+        /// Tokens (without padding) seen since the start of the run.
+        tokens: u64,
+    },
+    /// Part of an evaluation is done.
+    EvaluationProgress {
+        /// Rows measured.
+        done: usize,
+        /// Rows to measure.
+        total: usize,
+    },
+    /// A split was measured.
+    Evaluated {
+        /// Optimizer steps taken.
+        step: u32,
+        /// Position in epochs.
+        epoch: f64,
+        /// What was measured.
+        split: Split,
+        /// The figures.
+        evaluation: Evaluation,
+        /// Best so far; its weights are kept.
+        is_best: bool,
+    },
+    /// A good moment to call `checkpoint` and write it down (after each epoch).
+    CheckpointDue {
+        /// Optimizer steps taken.
+        step: u32,
+    },
+    /// The run is over; the model holds the last or the best weights, as asked.
+    Finished {
+        /// Optimizer steps taken.
+        step: u32,
+        /// Why.
+        reason: StopReason,
+        /// Step whose weights the model holds now.
+        weights_of_step: u32,
+    },
+}

@@ -1,0 +1,37 @@
+//! Hone's library: bytes become a stream of training events and a Hugging Face folder.
+//!
+//! It never touches a file, a socket, a clock or a thread. `app` and `cli` fetch the bytes, own the device, drive
+//! the stream and draw it. Read the rooms in the order of the pipeline:
+//!
+//! ```text
+//! bytes -> Example -> Encoded -> HostBatch -> Batch -> logits -> loss -> gradients -> model' -> Folder -> bytes
+//!       data/parse  data/encode  data/collate  batch  model/     loss    optim/             checkpoint/
+//! |------------ plain Rust, no burn ------------|------------------ burn (feature `engine`) -----------|
+//! ```
+#![warn(missing_docs)]
+
+pub mod config;
+pub mod data;
+pub mod event;
+pub mod folder;
+pub mod hub;
+pub mod metrics;
+pub mod session;
+pub mod tokenizer;
+
+#[cfg(feature = "engine")]
+pub mod batch;
+#[cfg(feature = "engine")]
+pub mod checkpoint;
+#[cfg(feature = "engine")]
+pub mod loss;
+#[cfg(feature = "engine")]
+pub mod model;
+#[cfg(feature = "engine")]
+pub mod nn;
+#[cfg(feature = "engine")]
+pub mod optim;
+#[cfg(feature = "engine")]
+pub mod platform;
+#[cfg(feature = "engine")]
+pub mod train;

@@ -1,0 +1,9 @@
+//! A session: one model, one data set, one run. [`protocol`] is what the page and its worker say to each other (plain
+//! data); the loop that owns a trainer and answers it needs tensors and lives behind the feature `engine`.
+
+pub mod protocol;
+
+#[cfg(feature = "engine")]
+mod run;
+#[cfg(feature = "engine")]
+pub use run::{Session, SessionError};

@@ -1,1 +1,39 @@
-fn main(){}
+//! `hone`: fine-tunes, measures and runs small pretrained transformers on this machine.
+//!
+//! Exit codes: 0 done, 1 an error, 2 a command line that can't be used, 130 stopped by Ctrl-C. Results go to standard
+//! output, everything else to standard error.
+
+mod args;
+mod cache;
+mod checkpoint_dir;
+mod device;
+mod download;
+mod eval;
+mod failure;
+mod inputs;
+mod model_files;
+mod models;
+mod output;
+mod pace;
+mod plan;
+mod predict;
+mod progress;
+mod signals;
+mod tables;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Models(command) => models::run(command),
+    };
+    result.unwrap_or_else(|error| failure::report(&error))
+}

@@ -1,1 +1,37 @@
-fn main(){}
+//! Hone's Web Worker: binds the session of `hone-core` to `postMessage`, and owns the device, the downloads and the disk.
+//!
+//! In: `{json, blobs}` messages holding a [`hone_core::session::protocol::Request`]. Out: the same shape, holding a
+//! [`hone_core::session::protocol::FromWorker`]. One command at a time, in order; while a run goes on, waiting commands
+//! are served between two micro-batches.
+
+mod clock;
+mod device;
+mod disk;
+mod errors;
+mod export;
+mod fault;
+mod fetch;
+mod hash;
+mod kept;
+mod macrotask;
+mod mailbox;
+mod model_files;
+mod run_checkpoint;
+mod worker_loop;
+
+use std::rc::Rc;
+
+use hone_core::session::protocol::FromWorker;
+
+/// Runs when the module has loaded: a module worker's loader awaits it, so it must return and leave the loop behind.
+fn main() {
+    hone_core::platform::run_static_constructors();
+    std::panic::set_hook(Box::new(|info| {
+        console_error_panic_hook::hook(info);
+        mailbox::post(&FromWorker::Failed { run: None, problem: errors::panicked(&info.to_string()) }, Vec::new());
+    }));
+    fault::listen_to_log();
+    let mailbox = Rc::new(mailbox::Mailbox::listen());
+    mailbox::post(&FromWorker::Ready { version: env!("CARGO_PKG_VERSION").into() }, Vec::new());
+    wasm_bindgen_futures::spawn_local(worker_loop::Worker::new(mailbox).serve());
+}

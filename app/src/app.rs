@@ -1,0 +1,174 @@
+//! The page as a whole: header, steps, the step that is shown, and what is said to those who do not see it.
+
+use leptos::ev;
+use leptos::prelude::*;
+
+use crate::components::{Brand, DeviceChip, NetworkChip, Rail, RailItem, ThemeToggle};
+use crate::pages;
+use crate::state::run::{RunState, Status};
+use crate::state::{Step, Store, Traffic, WorkerStatus};
+
+/// The page.
+#[component]
+pub(crate) fn App() -> impl IntoView {
+    let store = Store::new();
+    store.start();
+    let on_key = window_event_listener(ev::keydown, move |event| {
+        if event.alt_key() && !event.ctrl_key() && !event.meta_key() {
+            if let Some(step) = Step::of_key_code(&event.code()) {
+                event.prevent_default();
+                store.go_to(step);
+            }
+        }
+    });
+    on_cleanup(move || on_key.remove());
+    let on_choose = Callback::new(move |index: usize| store.go_to(Step::ALL[index]));
+    view! {
+        <a class="skip" href="#main">"Skip to the step"</a>
+        {header(store)}
+        <div class="layout">
+            <Rail items=rail_items(store) on_choose=on_choose />
+            <main id="main" tabindex="-1">
+                {move || worker_notice(store)}
+                {move || pages::page(store, store.step.get())}
+            </main>
+        </div>
+        <p class="unseen" role="status" aria-live="polite">{spoken(store)}</p>
+    }
+}
+
+fn header(store: Store) -> AnyView {
+    let missing = Signal::derive(move || match store.worker.get() {
+        WorkerStatus::Dead => "No worker",
+        WorkerStatus::Starting => "Starting",
+        WorkerStatus::Ready if store.problems.with(|p| p.iter().any(|(at, _)| *at == Step::Model)) => "No device",
+        WorkerStatus::Ready => "Checking the device",
+    });
+    let hosts = Signal::derive(move || {
+        let row = |traffic: Traffic| (traffic.host, traffic.requests, traffic.received);
+        store.network.traffic.get().into_iter().map(row).collect::<Vec<_>>()
+    });
+    view! {
+        <header class="top">
+            <Brand />
+            <div class="chips">
+                <DeviceChip device=store.device.into() missing=missing />
+                <NetworkChip hosts=hosts blocked=store.network.blocked.into() />
+                <ThemeToggle />
+            </div>
+        </header>
+    }
+    .into_any()
+}
+
+/// What the worker no longer holds, or that it is gone.
+fn worker_notice(store: Store) -> Option<AnyView> {
+    let is_dead = store.worker.get() == WorkerStatus::Dead;
+    let lost = store.lost.get();
+    if !is_dead && lost.is_none() {
+        return None;
+    }
+    let text = lost.unwrap_or_else(|| "The worker is gone.".into());
+    let can_load = store.model.loading.get();
+    let button = if is_dead {
+        view! {
+            <button
+                type="button"
+                class="button primary"
+                data-testid="revive-worker"
+                on:click=move |_| store.restart_worker()
+            >
+                "Restart the worker"
+            </button>
+        }
+        .into_any()
+    } else {
+        view! {
+            <button
+                type="button"
+                class="button primary"
+                data-testid="load-again"
+                disabled=can_load
+                on:click=move |_| store.load_again()
+            >
+                "Load them again"
+            </button>
+        }
+        .into_any()
+    };
+    Some(view! { <div class="banner warn" role="alert"><p>{text}</p>{button}</div> }.into_any())
+}
+
+fn rail_items(store: Store) -> Vec<RailItem> {
+    let item = |(index, step): (usize, Step)| RailItem {
+        number: index + 1,
+        title: step.title(),
+        id: step.id(),
+        is_current: Signal::derive(move || store.step.get() == step),
+        is_done: Signal::derive(move || is_done(store, step)),
+        note: Signal::derive(move || note(store, step)),
+    };
+    Step::ALL.into_iter().enumerate().map(item).collect()
+}
+
+fn is_done(store: Store, step: Step) -> bool {
+    match step {
+        Step::Model => store.model.info.with(Option::is_some),
+        Step::Data => store.data.report.with(Option::is_some),
+        Step::Recipe => store.resolved.with(Result::is_ok),
+        Step::Train => store.run.with(RunState::is_finished),
+        Step::Evaluate => store.measured_tuned.with(Option::is_some),
+        Step::Try => store.prediction.with(|p| p.as_ref().is_some_and(|p| !p.tuned.is_empty())),
+        Step::Export => store.exported.with(Option::is_some),
+    }
+}
+
+/// A few words about how a step stands.
+fn note(store: Store, step: Step) -> String {
+    if store.problems.with(|problems| problems.iter().any(|(at, _)| *at == step)) {
+        return "needs attention".into();
+    }
+    match step {
+        Step::Model if store.model.loading.get() => "loading".into(),
+        Step::Model => store.model.info.with(|info| {
+            let name = info.as_ref().map(|info| info.source.name().rsplit('/').next().unwrap_or_default().to_string());
+            name.unwrap_or_default()
+        }),
+        Step::Data if store.data.loading.get() => "reading".into(),
+        Step::Data => store.data.report.with(|report| {
+            report.as_ref().map(|r| format!("{} rows", crate::format::count(r.num_usable))).unwrap_or_default()
+        }),
+        Step::Recipe => store.resolved.with(|resolved| match resolved {
+            Ok(run) => format!("{} epochs", run.num_train_epochs),
+            Err(_) => "something is wrong".into(),
+        }),
+        Step::Train => store.run.with(|run| match run.status {
+            Status::Idle | Status::Gone => String::new(),
+            Status::Starting => "starting".into(),
+            Status::Running => format!("{:.0} %", run.progress() * 100.0),
+            Status::Paused => "paused".into(),
+            Status::Stopping => "stopping".into(),
+            Status::Finished(_) => "done".into(),
+            Status::Failed => "failed".into(),
+        }),
+        Step::Evaluate => store.measured_tuned.with(|measured| {
+            measured.as_ref().map(|m| crate::format::percent(m.evaluation.accuracy)).unwrap_or_default()
+        }),
+        Step::Try | Step::Export => String::new(),
+    }
+}
+
+/// Said aloud by screen readers: the run's state and every tenth of its way.
+fn spoken(store: Store) -> Memo<String> {
+    Memo::new(move |_| {
+        store.run.with(|run| match run.status {
+            Status::Idle => String::new(),
+            Status::Starting => "Training starts.".into(),
+            Status::Running => format!("Training, {:.0} percent.", (run.progress() * 10.0).floor() * 10.0),
+            Status::Paused => "Training is paused.".into(),
+            Status::Stopping => "Training stops.".into(),
+            Status::Finished(_) | Status::Gone => "Training has ended.".into(),
+            Status::Failed => "Training failed.".into(),
+        })
+    })
+}

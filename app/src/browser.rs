@@ -1,0 +1,186 @@
+//! The few things the page asks of the browser: files, downloads, addresses, storage. Each is a thin call; what can
+//! fail says so in words.
+
+use gloo::timers::callback::Timeout;
+use js_sys::{Array, ArrayBuffer};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, Document, FileList, HtmlAnchorElement, HtmlElement, Response, Url, Window};
+
+/// A file that the person chose, dropped or pasted. The browser reads it only when it is asked to.
+#[derive(Debug, Clone)]
+pub(crate) struct PickedFile {
+    /// Name as the person knows it.
+    pub name: String,
+    /// Its content, unread.
+    pub blob: Blob,
+}
+
+impl PickedFile {
+    /// A file made of text.
+    pub(crate) fn from_text(name: &str, text: &str) -> Option<Self> {
+        let parts = Array::of1(&JsValue::from_str(text));
+        Some(Self { name: name.into(), blob: Blob::new_with_str_sequence(&parts).ok()? })
+    }
+
+    /// Size in bytes.
+    pub(crate) fn size_bytes(&self) -> f64 {
+        self.blob.size()
+    }
+
+    /// The content, as a buffer that can be handed to the worker.
+    ///
+    /// # Errors
+    /// When the browser can't read the file any more.
+    pub(crate) async fn read(&self) -> Result<ArrayBuffer, String> {
+        let buffer = JsFuture::from(self.blob.array_buffer()).await;
+        buffer.map(JsCast::unchecked_into).map_err(|error| format!("{} can't be read: {}", self.name, describe(&error)))
+    }
+}
+
+/// The files of an input or of a drop.
+pub(crate) fn picked_files(list: Option<FileList>) -> Vec<PickedFile> {
+    let Some(list) = list else { return Vec::new() };
+    (0..list.length())
+        .filter_map(|index| list.get(index))
+        .map(|file| PickedFile { name: file.name(), blob: file.into() })
+        .collect()
+}
+
+/// What a JavaScript error says.
+pub(crate) fn describe(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => error.as_string().unwrap_or_else(|| format!("{error:?}")),
+    }
+}
+
+pub(crate) fn window() -> Window {
+    web_sys::window().expect("the page runs in a window")
+}
+
+pub(crate) fn document() -> Document {
+    window().document().expect("a window has a document")
+}
+
+/// Takes an element out of the page, if it is there.
+pub(crate) fn remove_element(id: &str) {
+    if let Some(element) = document().get_element_by_id(id) {
+        element.remove();
+    }
+}
+
+/// Moves the keyboard focus, for readers who do not see the page change.
+pub(crate) fn focus_element(id: &str) {
+    if let Some(element) = document().get_element_by_id(id).and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
+        // An element that can't take focus is left alone.
+        let _ = element.focus();
+    }
+}
+
+/// The absolute address of a file of this site.
+pub(crate) fn absolute_url(relative: &str) -> String {
+    let base = document().base_uri().ok().flatten().unwrap_or_default();
+    Url::new_with_base(relative, &base).map_or_else(|_| relative.to_string(), |url| url.href())
+}
+
+/// A file of this site, in whole.
+///
+/// # Errors
+/// When it can't be fetched; the message names the address.
+pub(crate) async fn fetch_own_file(relative: &str, name: &str) -> Result<PickedFile, String> {
+    let url = absolute_url(relative);
+    let failed = |error: JsValue| format!("{} could not be fetched: {}", url, describe(&error));
+    let response = JsFuture::from(window().fetch_with_str(&url)).await.map_err(failed)?;
+    let response: Response = response.unchecked_into();
+    if !response.ok() {
+        return Err(format!("{url} could not be fetched: status {}", response.status()));
+    }
+    let blob = JsFuture::from(response.blob().map_err(failed)?).await.map_err(failed)?;
+    Ok(PickedFile { name: name.into(), blob: blob.unchecked_into() })
+}
+
+/// Saves `content` (text or a buffer) as a file of the person's.
+///
+/// # Errors
+/// When the browser refuses, e.g. for want of memory.
+pub(crate) fn save_file(name: &str, content: &JsValue, media_type: &str) -> Result<(), String> {
+    let options = BlobPropertyBag::new();
+    options.set_type(media_type);
+    let parts = Array::of1(content);
+    let save = || -> Result<String, JsValue> {
+        let blob = match content.is_string() {
+            true => Blob::new_with_str_sequence_and_options(&parts, &options)?,
+            false => Blob::new_with_buffer_source_sequence_and_options(&parts, &options)?,
+        };
+        let url = Url::create_object_url_with_blob(&blob)?;
+        let anchor: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
+        anchor.set_href(&url);
+        anchor.set_download(name);
+        anchor.click();
+        Ok(url)
+    };
+    let url = save().map_err(|error| format!("{name} could not be saved: {}", describe(&error)))?;
+    // The download reads the blob after the click: it is given time before the memory goes back.
+    Timeout::new(60_000, move || drop(Url::revoke_object_url(&url))).forget();
+    Ok(())
+}
+
+/// Value of a parameter of the page's address.
+pub(crate) fn query_parameter(name: &str) -> Option<String> {
+    let search = window().location().search().ok()?;
+    let raw = query_value(&search, name)?.replace('+', " ");
+    js_sys::decode_uri_component(&raw).ok().map(String::from)
+}
+
+/// The raw value of `name` in `?a=b&c=d`; empty values count as missing.
+fn query_value<'a>(search: &'a str, name: &str) -> Option<&'a str> {
+    let pairs = search.trim_start_matches('?').split('&');
+    pairs.filter_map(|pair| pair.split_once('=')).find(|(key, value)| *key == name && !value.is_empty()).map(|(_, v)| v)
+}
+
+/// A remembered setting; `None` also where the browser keeps nothing.
+pub(crate) fn remembered(key: &str) -> Option<String> {
+    window().local_storage().ok().flatten()?.get_item(key).ok().flatten()
+}
+
+/// Remembers a setting, where the browser allows it.
+pub(crate) fn remember(key: &str, value: &str) {
+    if let Ok(Some(storage)) = window().local_storage() {
+        // Without storage the setting lasts until the page is closed.
+        let _ = storage.set_item(key, value);
+    }
+}
+
+/// Light, dark, or (empty) as the system says.
+pub(crate) fn set_theme(theme: &str) {
+    if let Some(root) = document().document_element() {
+        let outcome = if theme.is_empty() { root.remove_attribute("data-theme") } else { root.set_attribute("data-theme", theme) };
+        outcome.expect("data-theme is a valid attribute name");
+    }
+}
+
+/// Milliseconds since 1970, for throttling.
+pub(crate) fn now_ms() -> f64 {
+    js_sys::Date::now()
+}
+
+/// Calls `then` after `ms` milliseconds.
+pub(crate) fn after(ms: u32, then: impl FnOnce() + 'static) {
+    Timeout::new(ms, then).forget();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::query_value;
+
+    #[test]
+    fn parameters_are_found_by_their_whole_name() {
+        let search = "?backend=cpu&hub=http%3A%2F%2Flocalhost%3A9&empty=";
+        assert_eq!(query_value(search, "backend"), Some("cpu"));
+        assert_eq!(query_value(search, "hub"), Some("http%3A%2F%2Flocalhost%3A9"));
+        assert_eq!(query_value(search, "back"), None);
+        assert_eq!(query_value(search, "empty"), None);
+        assert_eq!(query_value("", "hub"), None);
+    }
+}

@@ -1,0 +1,198 @@
+//! A line chart over steps: axes, ticks, several series, and a readout that follows the pointer or the slider below it.
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Element, PointerEvent};
+
+use super::geometry::{self, Scale};
+use crate::format;
+
+/// Points drawn of a series at most.
+const MAX_POINTS: usize = 400;
+
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 260.0;
+/// Room around the plot for the axes: left, right, top, bottom.
+const MARGIN: (f64, f64, f64, f64) = (56.0, 12.0, 10.0, 30.0);
+
+/// A line of a chart.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Series {
+    pub name: &'static str,
+    /// Colour class: `s1` to `s4`, or `faint`.
+    pub class: &'static str,
+    /// (step, value), sorted by step.
+    pub points: Vec<(f64, f64)>,
+    /// Draws a dot at each point.
+    pub has_dots: bool,
+}
+
+/// What is drawn, ready to be put into elements.
+#[derive(Clone)]
+struct Drawing {
+    x: Scale,
+    y: Scale,
+    x_ticks: Vec<(f64, String)>,
+    y_ticks: Vec<(f64, String)>,
+    lines: Vec<(&'static str, String)>,
+    dots: Vec<(&'static str, f64, f64)>,
+}
+
+fn draw(series: &[Series], x_max: f64, y_fixed: Option<(f64, f64)>, is_percent: bool) -> Drawing {
+    let (left, right, top, bottom) = MARGIN;
+    let (low, high) = y_fixed.unwrap_or_else(|| {
+        let (low, high) = geometry::extent(series.iter().flat_map(|s| &s.points)).unwrap_or((0.0, 1.0));
+        let room = ((high - low) * 0.06).max(high.abs() * 0.02).max(1e-6);
+        (if low >= 0.0 { (low - room).max(0.0) } else { low - room }, high + room)
+    });
+    let x = Scale::new((0.0, x_max.max(1.0)), (left, WIDTH - right));
+    let y = Scale::new((low, high), (HEIGHT - bottom, top));
+    let x_step = geometry::tick_step(x_max.max(1.0), 6).max(1.0);
+    let y_step = geometry::tick_step(high - low, 5);
+    let y_label = |value: f64| match is_percent {
+        true => format!("{:.0} %", value * 100.0),
+        false => geometry::tick_label(value, y_step),
+    };
+    let x_ticks = geometry::ticks(0.0, x_max.max(1.0), 6).into_iter().filter(|t| t.fract() == 0.0);
+    let mut drawing = Drawing {
+        x,
+        y,
+        x_ticks: x_ticks.map(|t| (x.at(t), geometry::tick_label(t, x_step))).collect(),
+        y_ticks: geometry::ticks(low, high, 5).into_iter().map(|t| (y.at(t), y_label(t))).collect(),
+        lines: Vec::new(),
+        dots: Vec::new(),
+    };
+    for one in series {
+        let points = geometry::thinned(&one.points, MAX_POINTS);
+        drawing.lines.push((one.class, geometry::path(&points, &x, &y)));
+        if one.has_dots {
+            let dots = points.iter().filter(|p| p.1.is_finite()).map(|p| (one.class, x.at(p.0), y.at(p.1)));
+            drawing.dots.extend(dots);
+        }
+    }
+    drawing
+}
+
+/// A figure with a heading, a legend, the plot, and a slider that reads it out.
+#[component]
+pub(crate) fn LineChart(
+    title: &'static str,
+    /// What is drawn.
+    series: Signal<Vec<Series>>,
+    /// Last step of the axis.
+    x_max: Signal<f64>,
+    /// Range of the y axis; `None` fits it to the values.
+    #[prop(optional)]
+    y_fixed: Option<(f64, f64)>,
+    /// Values are shares.
+    #[prop(optional)]
+    is_percent: bool,
+) -> impl IntoView {
+    let drawing = Memo::new_with_compare(
+        move |_| series.with(|series| draw(series, x_max.get(), y_fixed, is_percent)),
+        |_, _| true,
+    );
+    // The step that is read out; `None` reads the last.
+    let cursor = RwSignal::new(None::<f64>);
+    let value_text = move |value: f64| if is_percent { format::percent(value) } else { format::significant(value) };
+    let read_at = move || cursor.get().unwrap_or(f64::INFINITY);
+    let readout = move || {
+        series.with(|series| {
+            let found = series.iter().filter_map(|one| {
+                let (step, value) = geometry::nearest(&one.points, read_at().min(1e18))?;
+                Some((one.name, step, value_text(value)))
+            });
+            let parts: Vec<_> = found.map(|(name, step, value)| format!("{name} {value} (step {step:.0})")).collect();
+            if parts.is_empty() { "No values yet.".to_string() } else { parts.join("; ") }
+        })
+    };
+    let on_move = move |event: PointerEvent| {
+        let Some(element) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
+        let bounds = element.get_bounding_client_rect();
+        if bounds.width() > 0.0 {
+            let place = (f64::from(event.client_x()) - bounds.left()) / bounds.width() * WIDTH;
+            let step = drawing.with_untracked(|drawing| drawing.x.invert(place));
+            cursor.set(Some(step.round().clamp(0.0, x_max.get_untracked().max(1.0))));
+        }
+    };
+    let cursor_x = move || cursor.get().map(|step| drawing.with(|drawing| format!("{:.1}", drawing.x.at(step))));
+    let legend = move || {
+        series.with(|series| {
+            let item = |one: &Series| view! { <li class=format!("legend {}", one.class)>{one.name}</li> };
+            series.iter().map(item).collect_view()
+        })
+    };
+    view! {
+        <figure class="chart">
+            <figcaption>
+                <span class="chart-title">{title}</span>
+                <ul class="legends">{legend}</ul>
+            </figcaption>
+            <svg
+                viewBox=format!("0 0 {WIDTH} {HEIGHT}")
+                aria-hidden="true"
+                on:pointermove=on_move
+                on:pointerleave=move |_| cursor.set(None)
+            >
+                {move || drawing.with(plot)}
+                <line
+                    class="cursor"
+                    x1=move || cursor_x().unwrap_or_else(|| "-9".into())
+                    x2=move || cursor_x().unwrap_or_else(|| "-9".into())
+                    y1=MARGIN.2.to_string()
+                    y2=(HEIGHT - MARGIN.3).to_string()
+                />
+            </svg>
+            <div class="readout">
+                <input
+                    type="range"
+                    min="0"
+                    step="1"
+                    aria-label=format!("Read {title} at step")
+                    aria-valuetext=readout
+                    max=move || x_max.get().max(1.0).to_string()
+                    prop:value=move || cursor.get().unwrap_or_else(|| x_max.get()).to_string()
+                    on:input=move |event| cursor.set(event_target_value(&event).parse().ok())
+                />
+                <output>{readout}</output>
+            </div>
+        </figure>
+    }
+    .into_any()
+}
+
+/// Grid, tick labels, lines and dots.
+fn plot(drawing: &Drawing) -> AnyView {
+    let (left, right, top, bottom) = MARGIN;
+    let across = drawing.y_ticks.iter().map(|(y, label)| {
+        let y = format!("{y:.1}");
+        view! {
+            <line class="grid" x1=left.to_string() x2=(WIDTH - right).to_string() y1=y.clone() y2=y.clone() />
+            <text class="tick" x=(left - 8.0).to_string() y=y text-anchor="end" dy="4">{label.clone()}</text>
+        }
+    });
+    let up = drawing.x_ticks.iter().map(|(x, label)| {
+        let x = format!("{x:.1}");
+        view! {
+            <line class="grid" x1=x.clone() x2=x.clone() y1=top.to_string() y2=(HEIGHT - bottom).to_string() />
+            <text class="tick" x=x y=(HEIGHT - bottom + 18.0).to_string() text-anchor="middle">{label.clone()}</text>
+        }
+    });
+    let lines = drawing.lines.iter().map(|(class, data)| view! { <path class=format!("line {class}") d=data.clone() /> });
+    let dots = drawing.dots.iter().map(|(class, x, y)| {
+        view! { <circle class=format!("dot {class}") cx=format!("{x:.1}") cy=format!("{y:.1}") r="3.5" /> }
+    });
+    let baseline = geometry_line(left, HEIGHT - bottom, WIDTH - right, HEIGHT - bottom);
+    view! {
+        {across.collect_view()}
+        {up.collect_view()}
+        {baseline}
+        {lines.collect_view()}
+        {dots.collect_view()}
+    }
+    .into_any()
+}
+
+fn geometry_line(x1: f64, y1: f64, x2: f64, y2: f64) -> AnyView {
+    view! { <line class="axis" x1=x1.to_string() y1=y1.to_string() x2=x2.to_string() y2=y2.to_string() /> }.into_any()
+}

@@ -1,0 +1,223 @@
+//! The page's end of the line to its worker. In: commands with buffers. Out: exactly one answer for each, and notices
+//! for everything that the worker says unasked. It also starts the worker, and starts another when one dies.
+
+mod oneshot;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hone_core::session::protocol::{Command, FromWorker, Problem, ProblemKind, Reply, Request, RequestId};
+use js_sys::{Array, ArrayBuffer, Object, Reflect};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+
+use crate::browser;
+
+/// Where the build puts the script that starts the worker.
+const WORKER_URL: &str = "hone-worker_loader.js";
+
+/// What came of a command, with the buffers that travelled beside it.
+pub(crate) type Answer = Result<(Reply, Vec<ArrayBuffer>), Problem>;
+
+/// What the worker says unasked.
+pub(crate) enum Notice {
+    /// It listens, and is of the page's own version.
+    Ready,
+    /// Progress and events.
+    Message(FromWorker),
+    /// It can't go on; all waiting commands were answered with this.
+    Dead(Problem),
+}
+
+/// The line to the worker; clones share it.
+#[derive(Clone)]
+pub(crate) struct Client(Rc<RefCell<Line>>);
+
+struct Line {
+    listener: Rc<dyn Fn(Notice)>,
+    worker: Option<Running>,
+    is_ready: bool,
+    /// Sent before the worker listened: a wasm worker loses messages that come too early.
+    early: Vec<(JsValue, Array)>,
+    waiting: Vec<(RequestId, Box<dyn FnOnce(Answer)>)>,
+    next_id: u32,
+}
+
+/// A worker and what it calls; dropped together, after it was terminated.
+struct Running {
+    worker: Worker,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
+}
+
+impl Client {
+    /// A line without a worker.
+    pub(crate) fn new() -> Self {
+        Self(Rc::new(RefCell::new(Line {
+            listener: Rc::new(|_| {}),
+            worker: None,
+            is_ready: false,
+            early: Vec::new(),
+            waiting: Vec::new(),
+            next_id: 0,
+        })))
+    }
+
+    /// Says who hears the notices.
+    pub(crate) fn listen(&self, listener: impl Fn(Notice) + 'static) {
+        self.0.borrow_mut().listener = Rc::new(listener);
+    }
+
+    /// Ends the worker, if there is one, and starts another. Waiting commands are answered with a problem.
+    pub(crate) fn restart(&self) {
+        if let Some(running) = self.0.borrow_mut().worker.take() {
+            running.worker.terminate();
+        }
+        self.fail_all(&problem("the worker was restarted before it answered", "Do it again."));
+        match self.spawn() {
+            Ok(running) => self.0.borrow_mut().worker = Some(running),
+            Err(error) => self.die(problem(
+                &format!("the worker could not be started: {}", browser::describe(&error)),
+                "Use a current browser; private windows of some browsers forbid workers.",
+            )),
+        }
+    }
+
+    /// Sends a command; `then` is called with its answer, in order with the notices around it.
+    pub(crate) fn send(&self, command: Command, blobs: Vec<ArrayBuffer>, then: impl FnOnce(Answer) + 'static) {
+        let mut line = self.0.borrow_mut();
+        line.next_id += 1;
+        let id = RequestId(line.next_id);
+        let json = serde_json::to_string(&Request { id, command }).expect("commands hold only plain values");
+        let transfer: Array = blobs.iter().collect();
+        let message = Object::new();
+        for (key, value) in [("json", JsValue::from_str(&json)), ("blobs", transfer.clone().into())] {
+            Reflect::set(&message, &key.into(), &value).expect("a fresh object takes properties");
+        }
+        line.waiting.push((id, Box::new(then)));
+        let message = JsValue::from(message);
+        if !line.is_ready {
+            line.early.push((message, transfer));
+            return;
+        }
+        let posted = line.post(&message, &transfer);
+        drop(line);
+        if let Err(error) = posted {
+            let text = format!("the worker could not be reached: {}", browser::describe(&error));
+            self.answer(id, Err(problem(&text, "Restart the worker.")));
+        }
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(crate) async fn request(&self, command: Command, blobs: Vec<ArrayBuffer>) -> Answer {
+        let (fill, receiver) = oneshot::oneshot();
+        self.send(command, blobs, fill);
+        receiver.await
+    }
+
+    fn spawn(&self) -> Result<Running, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(&browser::absolute_url(WORKER_URL), &options)?;
+        let line = self.clone();
+        let on_message = Closure::new(move |event: MessageEvent| line.receive(&event.data()));
+        let line = self.clone();
+        let on_error = Closure::new(move |event: Event| {
+            let said = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message).filter(|text| !text.is_empty());
+            let said = said.unwrap_or_else(|| "its script could not be loaded".into());
+            line.die(problem(&format!("the worker stopped: {said}"), "Restart the worker."));
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Running { worker, _on_message: on_message, _on_error: on_error })
+    }
+
+    fn receive(&self, data: &JsValue) {
+        match decode(data) {
+            Ok((FromWorker::Ready { version }, _)) => self.greet(&version),
+            Ok((FromWorker::Reply { id, result }, blobs)) => self.answer(id, result.map(|reply| (reply, blobs))),
+            Ok((message, _)) => self.notify(Notice::Message(message)),
+            Err(error) => self.die(problem(&format!("the worker sent something unreadable: {error}"), RELOAD_HINT)),
+        }
+    }
+
+    fn greet(&self, version: &str) {
+        let own = env!("CARGO_PKG_VERSION");
+        if version != own {
+            let text = format!("the page is version {own}, its worker is version {version}");
+            return self.die(problem(&text, RELOAD_HINT));
+        }
+        // Notified first, so that opening the device comes before anything that waited.
+        let early = {
+            let mut line = self.0.borrow_mut();
+            line.is_ready = true;
+            std::mem::take(&mut line.early)
+        };
+        self.notify(Notice::Ready);
+        for (message, transfer) in early {
+            if let Err(error) = self.0.borrow().post(&message, &transfer) {
+                let text = format!("the worker could not be reached: {}", browser::describe(&error));
+                return self.die(problem(&text, "Restart the worker."));
+            }
+        }
+    }
+
+    fn answer(&self, id: RequestId, answer: Answer) {
+        let then = {
+            let mut line = self.0.borrow_mut();
+            let position = line.waiting.iter().position(|(waiting, _)| *waiting == id);
+            position.map(|position| line.waiting.swap_remove(position).1)
+        };
+        // Nobody waits for an answer that came after a restart.
+        if let Some(then) = then {
+            then(answer);
+        }
+    }
+
+    fn die(&self, problem: Problem) {
+        self.fail_all(&problem);
+        self.notify(Notice::Dead(problem));
+    }
+
+    fn fail_all(&self, problem: &Problem) {
+        let waiting = {
+            let mut line = self.0.borrow_mut();
+            line.is_ready = false;
+            line.early.clear();
+            std::mem::take(&mut line.waiting)
+        };
+        for (_, then) in waiting {
+            then(Err(problem.clone()));
+        }
+    }
+
+    fn notify(&self, notice: Notice) {
+        let listener = Rc::clone(&self.0.borrow().listener);
+        listener(notice);
+    }
+}
+
+impl Line {
+    fn post(&self, message: &JsValue, transfer: &Array) -> Result<(), JsValue> {
+        match &self.worker {
+            Some(running) => running.worker.post_message_with_transfer(message, transfer),
+            None => Err("there is no worker".into()),
+        }
+    }
+}
+
+const RELOAD_HINT: &str = "Reload the page without its cache (Ctrl+Shift+R, on a Mac Cmd+Shift+R).";
+
+fn problem(message: &str, hint: &str) -> Problem {
+    Problem { kind: ProblemKind::Bug, message: message.into(), hint: hint.into() }
+}
+
+fn decode(data: &JsValue) -> Result<(FromWorker, Vec<ArrayBuffer>), String> {
+    let get = |key: &str| Reflect::get(data, &key.into()).map_err(|error| browser::describe(&error));
+    let json = get("json")?.as_string().ok_or("no json in the message")?;
+    let message = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+    let blobs = get("blobs")?;
+    let blobs = if Array::is_array(&blobs) { Array::from(&blobs) } else { Array::new() };
+    Ok((message, blobs.iter().map(JsCast::unchecked_into).collect()))
+}

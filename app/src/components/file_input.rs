@@ -1,0 +1,81 @@
+//! Choosing files: a labelled native input, and an area onto which files can be dropped.
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{DragEvent, HtmlInputElement};
+
+use crate::browser::{self, PickedFile};
+
+/// A labelled file input.
+#[component]
+pub(crate) fn FileInput(
+    /// Id and test id of the input.
+    id: &'static str,
+    #[prop(into)] label: String,
+    /// File name endings, as the input's `accept` takes them.
+    accept: &'static str,
+    #[prop(optional)] multiple: bool,
+    #[prop(into)] disabled: Signal<bool>,
+    on_files: Callback<Vec<PickedFile>>,
+) -> impl IntoView
+{
+    let on_change = move |event: web_sys::Event| {
+        let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+        let Some(input) = input else { return };
+        let files = browser::picked_files(input.files());
+        // The same file can be chosen again after it was changed.
+        input.set_value("");
+        if !files.is_empty() {
+            on_files.run(files);
+        }
+    };
+    view! {
+        <label class="file">
+            <span>{label}</span>
+            <input
+                id=id
+                data-testid=id
+                type="file"
+                accept=accept
+                multiple=multiple
+                disabled=move || disabled.get()
+                on:change=on_change
+            />
+        </label>
+    }
+    .into_any()
+}
+
+/// An area that takes dropped files.
+#[component]
+pub(crate) fn DropZone(
+    #[prop(into)] disabled: Signal<bool>,
+    on_files: Callback<Vec<PickedFile>>,
+    children: Children,
+) -> impl IntoView {
+    let is_over = RwSignal::new(false);
+    let on_over = move |event: DragEvent| {
+        event.prevent_default();
+        is_over.set(!disabled.get_untracked());
+    };
+    let on_drop = move |event: DragEvent| {
+        event.prevent_default();
+        is_over.set(false);
+        let files = browser::picked_files(event.data_transfer().and_then(|data| data.files()));
+        if !disabled.get_untracked() && !files.is_empty() {
+            on_files.run(files);
+        }
+    };
+    view! {
+        <div
+            class="drop"
+            class:over=move || is_over.get()
+            on:dragover=on_over
+            on:dragleave=move |_| is_over.set(false)
+            on:drop=on_drop
+        >
+            {children()}
+        </div>
+    }
+    .into_any()
+}

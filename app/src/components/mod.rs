@@ -1,0 +1,21 @@
+//! Pieces of the page that know nothing of what it is for: they take values, signals and callbacks.
+
+mod device_chip;
+mod empty;
+mod field;
+mod file_input;
+mod header;
+mod network_chip;
+mod problem;
+mod progress;
+mod rail;
+
+pub(crate) use device_chip::DeviceChip;
+pub(crate) use empty::Empty;
+pub(crate) use field::Field;
+pub(crate) use file_input::{DropZone, FileInput};
+pub(crate) use header::{Brand, ThemeToggle};
+pub(crate) use network_chip::NetworkChip;
+pub(crate) use problem::ProblemAlert;
+pub(crate) use progress::{Meter, Stat};
+pub(crate) use rail::{Rail, RailItem};

@@ -1,0 +1,55 @@
+//! What went over the network: a chip with the number of requests that opens to hosts, bytes, and how to check.
+
+use leptos::prelude::*;
+
+use crate::format;
+
+/// The chip.
+#[component]
+pub(crate) fn NetworkChip(
+    /// (host, requests, bytes received).
+    hosts: Signal<Vec<(String, usize, f64)>>,
+    /// Requests that the content security policy stopped.
+    blocked: Signal<usize>,
+) -> impl IntoView {
+    let requests = move || hosts.with(|hosts| hosts.iter().map(|host| host.1).sum::<usize>());
+    let rows = move || {
+        let row = |(host, requests, received): (String, usize, f64)| {
+            view! {
+                <tr>
+                    <td>{host}</td>
+                    <td class="number">{format::count(requests)}</td>
+                    <td class="number">{format::bytes(received)}</td>
+                </tr>
+            }
+        };
+        hosts.get().into_iter().map(row).collect_view()
+    };
+    view! {
+        <details class="pop">
+            <summary class="chip" data-testid="network-count" data-value=move || requests().to_string()>
+                <span class="chip-text">"0 bytes of your data sent"</span>
+                <span class="chip-count">{move || format!("{} requests", format::count(requests()))}</span>
+            </summary>
+            <div class="pop-body" role="group" aria-label="Network">
+                <p>
+                    "0 bytes of your data left this page. Your rows are read, trained on and kept inside this tab; "
+                    "nothing here sends a request with a body. What was fetched so far:"
+                </p>
+                <div class="scroll" tabindex="0" role="region" aria-label="Requests by host">
+                    <table>
+                        <thead><tr><th scope="col">"Host"</th><th scope="col">"Requests"</th><th scope="col">"Received"</th></tr></thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+                <p>{move || format!("Requests stopped by the content security policy: {}.", blocked.get())}</p>
+                <p>
+                    "How to check: open the browser's developer tools (F12), choose Network, and drop in your file: no new "
+                    "request appears. Or load a model, switch the network off, and go on: everything still works. "
+                    "Requests that the browser answers from its cache are counted too."
+                </p>
+            </div>
+        </details>
+    }
+    .into_any()
+}

@@ -1,0 +1,44 @@
+//! A progress bar with its words, and a figure with its name.
+
+use leptos::prelude::*;
+
+/// A progress bar; without a share it only says that something is going on.
+#[component]
+pub(crate) fn Meter(
+    #[prop(into)] label: String,
+    /// In `[0, 1]`; `None` where the end is not known.
+    share: Signal<Option<f64>>,
+    /// Shown beside the label.
+    text: Signal<String>,
+) -> impl IntoView {
+    let value = move || share.get().map(|share| format!("{:.3}", share.clamp(0.0, 1.0)));
+    view! {
+        <div class="meter">
+            <div class="meter-head"><span>{label.clone()}</span><span>{move || text.get()}</span></div>
+            <progress max="1" value=value aria-label=label></progress>
+        </div>
+    }
+    .into_any()
+}
+
+/// A figure with its name.
+#[component]
+pub(crate) fn Stat(
+    label: &'static str,
+    /// Test id of the value; empty for none.
+    #[prop(optional)]
+    id: &'static str,
+    value: Signal<String>,
+    /// The value as a bare number, for programs.
+    #[prop(optional)]
+    raw: Option<Signal<Option<f64>>>,
+) -> impl IntoView {
+    let raw = move || raw.and_then(|raw| raw.get()).map(|raw| raw.to_string());
+    view! {
+        <div class="stat">
+            <dt>{label}</dt>
+            <dd data-testid=(!id.is_empty()).then_some(id) data-value=raw>{move || value.get()}</dd>
+        </div>
+    }
+    .into_any()
+}

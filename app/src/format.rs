@@ -1,0 +1,127 @@
+//! Numbers as a person reads them. Plain values in, short text with its unit out.
+
+/// `12,345`.
+pub(crate) fn count(value: usize) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `22.7 million`, `512`.
+pub(crate) fn large(value: f64) -> String {
+    match value {
+        v if v >= 1e9 => format!("{:.1} billion", v / 1e9),
+        v if v >= 1e6 => format!("{:.1} million", v / 1e6),
+        v if v >= 1e4 => format!("{:.1} thousand", v / 1e3),
+        v => format!("{v:.0}"),
+    }
+}
+
+/// `91.6 MB`; decimal units, as file managers and the hub show them.
+pub(crate) fn bytes(value: f64) -> String {
+    match value {
+        v if v >= 1e9 => format!("{:.2} GB", v / 1e9),
+        v if v >= 1e6 => format!("{:.1} MB", v / 1e6),
+        v if v >= 1e3 => format!("{:.1} kB", v / 1e3),
+        v => format!("{v:.0} bytes"),
+    }
+}
+
+/// `8 s`, `3 min 20 s`, `2 h 05 min`.
+pub(crate) fn duration(secs: f64) -> String {
+    if !secs.is_finite() || secs < 0.0 {
+        return "unknown".into();
+    }
+    // Durations shown here are far below the range of u64.
+    let whole = secs.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// `87.5 %` of a share in `[0, 1]`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// Four significant digits, without an exponent where that stays short.
+pub(crate) fn significant(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() {
+        "not a number".into()
+    } else if size == 0.0 {
+        "0".into()
+    } else if size >= 1000.0 {
+        format!("{value:.0}")
+    } else if size >= 100.0 {
+        format!("{value:.1}")
+    } else if size >= 10.0 {
+        format!("{value:.2}")
+    } else if size >= 1.0 {
+        format!("{value:.3}")
+    } else if size >= 1e-3 {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.2e}")
+    }
+}
+
+/// `+0.125`, `−0.031`, for differences.
+pub(crate) fn signed(value: f64) -> String {
+    if value < 0.0 { format!("\u{2212}{:.3}", -value) } else { format!("+{value:.3}") }
+}
+
+/// At most `max_chars` characters, with an ellipsis where something was left out.
+pub(crate) fn shortened(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.into(),
+    }
+}
+
+/// A field of a CSV file, quoted where it has to be.
+pub(crate) fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_separated() {
+        assert_eq!([count(0), count(999), count(1000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn durations_have_two_units_at_most() {
+        assert_eq!([duration(7.6), duration(200.0), duration(7500.0)], ["8 s", "3 min 20 s", "2 h 05 min"]);
+        assert_eq!(duration(f64::NAN), "unknown");
+    }
+
+    #[test]
+    fn small_numbers_keep_their_digits() {
+        assert_eq!([significant(0.12345), significant(5e-5), significant(12.3456)], ["0.1235", "5.00e-5", "12.35"]);
+        assert_eq!(significant(f64::INFINITY), "not a number");
+    }
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(shortened("äöü", 2), "äö…");
+        assert_eq!(shortened("äöü", 3), "äöü");
+    }
+
+    #[test]
+    fn csv_quotes_are_doubled() {
+        assert_eq!(csv_field("a \"b\", c"), "\"a \"\"b\"\", c\"");
+        assert_eq!(csv_field("plain"), "plain");
+    }
+}

@@ -1,0 +1,151 @@
+//! The report on the rows: what is there, what is missing, what looks wrong. A report in, a view out.
+
+use hone_core::data::DataReport;
+use leptos::prelude::*;
+
+use crate::charts::{Bar, Bars, Histogram};
+use crate::format;
+
+/// Classes drawn as bars.
+const MAX_CLASSES: usize = 20;
+/// Characters of a text in the preview.
+const MAX_PREVIEW_CHARS: usize = 160;
+
+pub(super) fn report_view(report: &DataReport) -> AnyView {
+    view! {
+        {warnings(report)}
+        {counts(report)}
+        <div class="columns">{classes(report)} {lengths(report)}</div>
+        {bad_rows(report)}
+        {preview(report)}
+    }
+    .into_any()
+}
+
+fn warnings(report: &DataReport) -> Option<AnyView> {
+    let items = report.warnings.iter().map(|warning| view! { <li>{warning.clone()}</li> });
+    (!report.warnings.is_empty())
+        .then(|| view! { <ul class="warnings" role="status">{items.collect_view()}</ul> }.into_any())
+}
+
+fn counts(report: &DataReport) -> AnyView {
+    let [train, valid, test] = report.split_sizes;
+    let figures = [
+        ("Rows", report.num_rows, "in the file"),
+        ("Usable", report.num_usable, "with a text and a label"),
+        ("Training", train, "rows trained on"),
+        ("Validation", valid, "rows that choose the best weights"),
+        ("Test", test, "rows looked at once, at the end"),
+        ("Empty", report.num_empty, "rows without text or label"),
+        ("Duplicates", report.num_duplicates, "texts that occur more than once"),
+        ("Conflicts", report.num_conflicts, "same text, different labels"),
+        ("Leaks", report.num_leaks, "texts that stand in two splits"),
+        ("Truncated", report.num_truncated, "texts longer than the limit"),
+    ];
+    let figures = figures.map(|(name, value, hint)| {
+        view! {
+            <div class="stat" title=hint>
+                <dt>{name}</dt>
+                <dd data-testid=format!("count-{}", name.to_lowercase()) data-value=value.to_string()>{format::count(value)}</dd>
+                <dd class="hint">{hint}</dd>
+            </div>
+        }
+        .into_any()
+    });
+    view! { <dl class="stats">{figures.into_iter().collect_view()}</dl> }.into_any()
+}
+
+fn classes(report: &DataReport) -> AnyView {
+    let most = report.classes.iter().map(|class| class.count).max().unwrap_or(0).max(1) as f64;
+    let total = report.classes.iter().map(|class| class.count).sum::<usize>().max(1) as f64;
+    let mut sorted: Vec<_> = report.classes.iter().collect();
+    sorted.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.label.cmp(&b.label)));
+    let bars = sorted.iter().take(MAX_CLASSES).map(|class| Bar {
+        label: class.label.clone(),
+        share: class.count as f64 / most,
+        text: format!("{} ({})", format::count(class.count), format::percent(class.count as f64 / total)),
+        is_strong: true,
+    });
+    let rest = sorted.len().saturating_sub(MAX_CLASSES);
+    view! {
+        <div class="panel">
+            <h3>{format!("{} classes", format::count(sorted.len()))}</h3>
+            <Bars bars=bars.collect() label="Rows of each class" />
+            {(rest > 0).then(|| view! { <p class="hint">{format!("and {} more", format::count(rest))}</p> })}
+        </div>
+    }
+    .into_any()
+}
+
+fn lengths(report: &DataReport) -> AnyView {
+    let lengths = &report.lengths;
+    let words = format!(
+        "{:.0} tokens on average, {} at most; {} of {} texts are cut off at {}.",
+        lengths.mean,
+        format::count(lengths.max),
+        format::count(report.num_truncated),
+        format::count(report.num_usable),
+        format::count(report.max_seq_length)
+    );
+    view! {
+        <div class="panel">
+            <h3>"Length in tokens"</h3>
+            <Histogram
+                counts=lengths.counts.clone()
+                bucket_width=lengths.bucket_width
+                mark=report.max_seq_length
+                label=format!("Histogram of text lengths. {words}")
+            />
+            <p class="hint">{words}</p>
+        </div>
+    }
+    .into_any()
+}
+
+fn bad_rows(report: &DataReport) -> Option<AnyView> {
+    if report.num_bad_rows == 0 {
+        return None;
+    }
+    let shown = report.bad_rows.len();
+    let rows = report.bad_rows.iter().map(|bad| {
+        view! { <tr><td class="number">{format::count(bad.row)}</td><td>{bad.reason.clone()}</td></tr> }
+    });
+    let rest = report.num_bad_rows.saturating_sub(shown);
+    let view = view! {
+        <details class="panel" open=true>
+            <summary>{format!("{} rows could not be used", format::count(report.num_bad_rows))}</summary>
+            <div class="scroll" tabindex="0" role="region" aria-label="Rows that could not be used">
+                <table data-testid="bad-rows">
+                    <thead><tr><th scope="col">"Row"</th><th scope="col">"Why"</th></tr></thead>
+                    <tbody>{rows.collect_view()}</tbody>
+                </table>
+            </div>
+            {(rest > 0).then(|| view! { <p class="hint">{format!("and {} more", format::count(rest))}</p> })}
+        </details>
+    };
+    Some(view.into_any())
+}
+
+fn preview(report: &DataReport) -> AnyView {
+    let rows = report.preview.iter().map(|row| {
+        view! {
+            <tr>
+                <td class="number">{format::count(row.row)}</td>
+                <td>{format::shortened(&row.text, MAX_PREVIEW_CHARS)}</td>
+                <td>{row.label.clone()}</td>
+            </tr>
+        }
+    });
+    view! {
+        <div class="panel">
+            <h3>"The first rows, as they were understood"</h3>
+            <div class="scroll" tabindex="0" role="region" aria-label="First rows">
+                <table>
+                    <thead><tr><th scope="col">"Row"</th><th scope="col">"Text"</th><th scope="col">"Label"</th></tr></thead>
+                    <tbody>{rows.collect_view()}</tbody>
+                </table>
+            </div>
+        </div>
+    }
+    .into_any()
+}

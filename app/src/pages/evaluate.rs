@@ -1,0 +1,247 @@
+//! Step 5: how good it is, on rows that it never saw; before training against after.
+
+use std::sync::Arc;
+
+use hone_core::metrics::Evaluation;
+use hone_core::session::protocol::Weights;
+use leptos::prelude::*;
+
+use super::frame::{frame, missing, onward};
+use crate::charts::Matrix;
+use crate::components::Meter;
+use crate::format;
+use crate::state::evaluation::{Measured, confused_pairs, split_name};
+use crate::state::{Step, Store};
+
+const LEAD: &str = "Measured on rows that were kept aside: the model before training against the model after.";
+
+/// Classes up to which the whole confusion matrix is shown.
+const MAX_MATRIX_CLASSES: usize = 25;
+/// Pairs and rows shown.
+const MAX_PAIRS: usize = 30;
+const MAX_WRONG_ROWS: usize = 100;
+const MAX_TEXT_CHARS: usize = 240;
+
+pub(super) fn page(store: Store) -> AnyView {
+    let results = move || {
+        let (base, tuned) = (store.measured_base.get(), store.measured_tuned.get());
+        let shown = tuned.clone().or_else(|| base.clone())?;
+        let which = if tuned.is_some() { "after training" } else { "before training" };
+        Some(view! {
+            {comparison(base.as_deref(), tuned.as_deref())}
+            {per_class(&shown.evaluation, which)}
+            {confusion(&shown)}
+            {wrong_rows(store, &shown)}
+            {tuned.is_some().then(|| onward(store, Step::Try, "Try it"))}
+        })
+    };
+    let content = view! {
+        {move || missing(store, Step::Evaluate)}
+        {controls(store)}
+        {results}
+    };
+    frame(store, Step::Evaluate, LEAD, content.into_any())
+}
+
+fn controls(store: Store) -> AnyView {
+    let is_ready = move || {
+        store.data.report.with(Option::is_some)
+            && store.model.info.with(Option::is_some)
+            && store.measuring.get().is_none()
+            && !store.run.with(|run| run.is_active())
+    };
+    let hint = move || {
+        let (is_active, is_finished) = store.run.with(|run| (run.is_active(), run.is_finished()));
+        let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes));
+        match sizes {
+            _ if is_active => "A run is going: its weights are measured when it has ended.".to_string(),
+            Some([_, 0, 0]) => "No rows were kept aside: give a test file, or a share of the rows in the recipe.".into(),
+            Some([_, valid, 0]) => format!(
+                "There are no test rows: the {} validation rows are used. They also chose the best weights, so the \
+                 figures may flatter.",
+                format::count(valid)
+            ),
+            Some([_, _, test]) if is_finished => format!("On {} test rows.", format::count(test)),
+            Some([_, _, test]) => format!(
+                "On {} test rows. Nothing was trained yet: only the model before training can be measured.",
+                format::count(test)
+            ),
+            None => String::new(),
+        }
+    };
+    let has_rows = move || {
+        store.data.report.with(|report| report.as_ref().is_some_and(|r| r.split_sizes[1] + r.split_sizes[2] > 0))
+    };
+    let share = Signal::derive(move || {
+        let (done, total) = store.measuring_progress.get();
+        (total > 0).then(|| done as f64 / total as f64)
+    });
+    let text = Signal::derive(move || {
+        let (done, total) = store.measuring_progress.get();
+        if total == 0 { String::new() } else { format!("{} of {} rows", format::count(done), format::count(total)) }
+    });
+    let meter = move || {
+        store.measuring.get().map(|weights| {
+            let label = match weights {
+                Weights::Base => "Measuring the model before training",
+                Weights::Tuned => "Measuring the model after training",
+            };
+            view! { <Meter label=label share=share text=text /> }
+        })
+    };
+    view! {
+        <div class="row">
+            <button
+                type="button"
+                class="button primary"
+                data-testid="evaluate-run"
+                disabled=move || !is_ready() || !has_rows()
+                on:click=move |_| store.evaluate()
+            >
+                "Evaluate"
+            </button>
+            <p class="hint">{hint}</p>
+        </div>
+        {meter}
+    }
+    .into_any()
+}
+
+fn comparison(base: Option<&Measured>, tuned: Option<&Measured>) -> AnyView {
+    // (name, value, test id, lower is better)
+    type Figure = (&'static str, fn(&Evaluation) -> f64, &'static str, bool);
+    let figures: [Figure; 5] = [
+        ("Accuracy", |e| e.accuracy, "accuracy", false),
+        ("Macro precision", |e| e.macro_precision, "precision", false),
+        ("Macro recall", |e| e.macro_recall, "recall", false),
+        ("Macro F1", |e| e.macro_f1, "f1", false),
+        ("Loss", |e| e.loss, "loss", true),
+    ];
+    let rows = figures.map(|(name, value, id, lower_is_better)| {
+        let (before, after) = (base.map(|m| value(&m.evaluation)), tuned.map(|m| value(&m.evaluation)));
+        let cell = |value: Option<f64>, which: &str| {
+            let text = match value {
+                Some(value) if id == "accuracy" => format::percent(value),
+                Some(value) => format!("{value:.3}"),
+                None => "–".into(),
+            };
+            let raw = value.map(|value| value.to_string());
+            view! { <td class="number" data-testid=format!("eval-{id}-{which}") data-value=raw>{text}</td> }.into_any()
+        };
+        let difference = before.zip(after).map(|(before, after)| after - before);
+        let is_better = difference.map(|d| if lower_is_better { d < 0.0 } else { d > 0.0 });
+        view! {
+            <tr>
+                <th scope="row">{name}</th>
+                {cell(before, "base")}
+                {cell(after, "tuned")}
+                <td class="number" class:better=is_better == Some(true) class:worse=is_better == Some(false)>
+                    {difference.map_or_else(|| "–".into(), format::signed)}
+                </td>
+            </tr>
+        }
+        .into_any()
+    });
+    let shown = tuned.or(base);
+    let caption = shown.map(|m| format!("{} rows of the {} split", format::count(m.evaluation.num_rows), split_name(m.split)));
+    view! {
+        <div class="scroll" tabindex="0" role="region" aria-label="Before and after">
+            <table class="comparison">
+                <caption>{caption}</caption>
+                <thead>
+                    <tr><td></td><th scope="col">"Before"</th><th scope="col">"After"</th><th scope="col">"Difference"</th></tr>
+                </thead>
+                <tbody>{rows.into_iter().collect_view()}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn per_class(evaluation: &Evaluation, which: &'static str) -> AnyView {
+    let rows = evaluation.per_class.iter().map(|class| {
+        view! {
+            <tr>
+                <th scope="row">{format::shortened(&class.label, 60)}</th>
+                <td class="number">{format!("{:.3}", class.precision)}</td>
+                <td class="number">{format!("{:.3}", class.recall)}</td>
+                <td class="number">{format!("{:.3}", class.f1)}</td>
+                <td class="number">{format::count(class.support)}</td>
+            </tr>
+        }
+    });
+    let heads = ["Class", "Precision", "Recall", "F1", "Rows"];
+    view! {
+        <h3>{format!("By class, {which}")}</h3>
+        <div class="scroll tall" tabindex="0" role="region" aria-label="By class">
+            <table data-testid="per-class">
+                <thead><tr>{heads.map(|head| view! { <th scope="col">{head}</th> }).into_iter().collect_view()}</tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn confusion(measured: &Measured) -> AnyView {
+    let (labels, counts) = (measured.labels(), &measured.evaluation.confusion);
+    if labels.len() <= MAX_MATRIX_CLASSES {
+        return view! { <h3>"What is mixed up with what"</h3> <Matrix counts=counts.clone() labels=labels /> }.into_any();
+    }
+    let rows = confused_pairs(counts, &labels, MAX_PAIRS).into_iter().map(|(truth, predicted, rows)| {
+        view! { <tr><td>{truth}</td><td>{predicted}</td><td class="number">{format::count(rows as usize)}</td></tr> }
+    });
+    view! {
+        <h3>"The pairs that are mixed up most"</h3>
+        <div class="scroll" tabindex="0" role="region" aria-label="Pairs that are mixed up most">
+            <table data-testid="confusion">
+                <thead><tr><th scope="col">"True"</th><th scope="col">"Predicted"</th><th scope="col">"Rows"</th></tr></thead>
+                <tbody>{rows.collect_view()}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn wrong_rows(store: Store, measured: &Measured) -> AnyView {
+    let wrong = Arc::new(measured.wrong_rows());
+    if wrong.is_empty() {
+        return view! { <p class="note" data-testid="wrong-rows">"Every row was predicted right."</p> }.into_any();
+    }
+    let rows = wrong.iter().take(MAX_WRONG_ROWS).map(|row| {
+        view! {
+            <tr>
+                <td class="number">{format::count(row.row)}</td>
+                <td class="text">{format::shortened(&row.text, MAX_TEXT_CHARS)}</td>
+                <td>{row.label.clone()}</td>
+                <td>{row.predicted.clone()}</td>
+                <td class="number">{format::percent(f64::from(row.probability))}</td>
+            </tr>
+        }
+    });
+    let rows = rows.collect_view();
+    let rest = wrong.len().saturating_sub(MAX_WRONG_ROWS);
+    let heads = ["Row", "Text", "True", "Predicted", "Probability"];
+    let count = wrong.len();
+    view! {
+        <h3>{format!("{} rows it gets wrong, the most confident first", format::count(count))}</h3>
+        <div class="row">
+            <button
+                type="button"
+                class="button"
+                data-testid="save-wrong-rows"
+                on:click=move |_| store.save_wrong_rows(&wrong)
+            >
+                "Save them as CSV"
+            </button>
+            {(rest > 0).then(|| view! { <p class="hint">{format!("The first {MAX_WRONG_ROWS} are shown; the file has all.")}</p> })}
+        </div>
+        <div class="scroll tall" tabindex="0" role="region" aria-label="Rows it gets wrong">
+            <table data-testid="wrong-rows">
+                <thead><tr>{heads.map(|head| view! { <th scope="col">{head}</th> }).into_iter().collect_view()}</tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,57 @@
+//! What all pages share: heading, problem, the way onward, and what is missing.
+
+use leptos::prelude::*;
+
+use crate::components::{Empty, ProblemAlert};
+use crate::state::{Step, Store};
+
+/// A page: its heading, what it is for, the problem that stands at this step, and its content.
+pub(crate) fn frame(store: Store, step: Step, lead: &'static str, content: AnyView) -> AnyView {
+    view! {
+        <section aria-labelledby="page-title">
+            <h2 id="page-title" tabindex="-1">{step.title()}</h2>
+            <p class="lead">{lead}</p>
+            {move || problem(store, step)}
+            {content}
+        </section>
+    }
+    .into_any()
+}
+
+fn problem(store: Store, step: Step) -> Option<AnyView> {
+    let problem = store.problems.with(|problems| problems.iter().find(|(at, _)| *at == step).map(|(_, p)| p.clone()))?;
+    let on_dismiss = Callback::new(move |()| store.dismiss(step));
+    let on_restart = Callback::new(move |()| store.restart_worker());
+    Some(view! { <ProblemAlert problem=problem on_dismiss=on_dismiss on_restart=on_restart /> }.into_any())
+}
+
+/// What is missing before `step` can do its work, with the button that goes there; `None` when nothing is.
+pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
+    let empty = |text: &'static str, action: &'static str, to: Step| {
+        let on_action = Callback::new(move |()| store.go_to(to));
+        Some(view! { <Empty text=text action=action on_action=on_action /> }.into_any())
+    };
+    if store.model.info.with(Option::is_none) {
+        return empty("No model is loaded yet.", "Choose a model", Step::Model);
+    }
+    if step != Step::Data && store.data.report.with(Option::is_none) {
+        return empty("No rows have been read yet.", "Choose the data", Step::Data);
+    }
+    let needs_run = step == Step::Export;
+    if needs_run && !store.run.with(|run| run.is_finished()) {
+        return empty("There is nothing to take home before a run has ended.", "Go to training", Step::Train);
+    }
+    None
+}
+
+/// The button at the foot of a page.
+pub(crate) fn onward(store: Store, to: Step, text: &'static str) -> AnyView {
+    view! {
+        <div class="onward">
+            <button type="button" class="button primary" data-testid="next" on:click=move |_| store.go_to(to)>
+                {text}
+            </button>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,126 @@
+//! Step 6: type and see, the model before training beside the model after.
+
+use leptos::prelude::*;
+
+use super::frame::{frame, missing, onward};
+use crate::browser;
+use crate::charts::{Bar, Bars};
+use crate::format;
+use crate::state::{Prediction, Step, Store};
+
+const LEAD: &str = "Type a text as it could come in, and see what the model makes of it.";
+
+/// Milliseconds of quiet after which a typed text is predicted.
+const TYPING_PAUSE_MS: u32 = 350;
+/// Labels shown.
+const MAX_LABELS: usize = 10;
+
+pub(super) fn page(store: Store) -> AnyView {
+    let content = view! {
+        {move || missing(store, Step::Try)}
+        {ask(store)}
+        {move || store.prediction.get().map(|prediction| answer(store, &prediction))}
+    };
+    frame(store, Step::Try, LEAD, content.into_any())
+}
+
+fn can_predict(store: Store) -> bool {
+    let is_loaded = store.model.info.with(Option::is_some) && store.data.report.with(Option::is_some);
+    is_loaded && !store.run.with(|run| run.is_active()) && store.measuring.get().is_none()
+}
+
+fn ask(store: Store) -> AnyView {
+    let on_input = move |event| {
+        let text = event_target_value(&event);
+        store.try_text.set(text.clone());
+        if store.try_live.get_untracked() {
+            browser::after(TYPING_PAUSE_MS, move || {
+                // Only when nothing was typed since.
+                if untrack(|| can_predict(store)) && store.try_text.with_untracked(|now| *now == text) {
+                    store.predict();
+                }
+            });
+        }
+    };
+    view! {
+        <label class="stacked">
+            <span>"Text"</span>
+            <textarea rows="4" data-testid="try-text" prop:value=move || store.try_text.get() on:input=on_input></textarea>
+        </label>
+        <div class="row">
+            <button
+                type="button"
+                class="button primary"
+                data-testid="try-run"
+                disabled=move || !can_predict(store) || store.try_text.with(|text| text.trim().is_empty())
+                on:click=move |_| store.predict()
+            >
+                "Predict"
+            </button>
+            <label class="check">
+                <input
+                    type="checkbox"
+                    prop:checked=move || store.try_live.get()
+                    on:change=move |event| store.try_live.set(event_target_checked(&event))
+                />
+                <span>"Predict as I type"</span>
+            </label>
+            <span class="busy" role="status">{move || store.predicting.get().then_some("Predicting…")}</span>
+        </div>
+        <Show when=move || store.run.with(|run| run.is_active())>
+            <p class="hint">"A run is going: predictions can be made when it is over."</p>
+        </Show>
+    }
+    .into_any()
+}
+
+fn answer(store: Store, prediction: &Prediction) -> AnyView {
+    let has_tuned = !prediction.tuned.is_empty();
+    let leading = if has_tuned { &prediction.tuned } else { &prediction.base };
+    let mut order: Vec<usize> = (0..prediction.labels.len()).collect();
+    let probability = |of: &[f32], id: usize| of.get(id).copied().unwrap_or(0.0);
+    order.sort_by(|&a, &b| probability(leading, b).total_cmp(&probability(leading, a)));
+    order.truncate(MAX_LABELS);
+    let bars = |of: &[f32]| -> Vec<Bar> {
+        let best = (0..of.len()).max_by(|&a, &b| of[a].total_cmp(&of[b]));
+        let bar = |&id: &usize| Bar {
+            label: prediction.labels[id].clone(),
+            share: f64::from(probability(of, id)),
+            text: format::percent(f64::from(probability(of, id))),
+            is_strong: best == Some(id),
+        };
+        order.iter().map(bar).collect()
+    };
+    let hidden = prediction.labels.len().saturating_sub(MAX_LABELS);
+    let tuned = if has_tuned {
+        let winner = order.first().map(|&id| prediction.labels[id].clone());
+        view! {
+            <div class="panel good" data-testid="try-result-tuned" data-value=winner>
+                <h3>"After training"</h3>
+                <Bars bars=bars(&prediction.tuned) label="Probabilities after training" />
+            </div>
+        }
+        .into_any()
+    } else {
+        view! {
+            <div class="panel">
+                <h3>"After training"</h3>
+                <p>"There was no run yet."</p>
+                {onward(store, Step::Train, "Go to training")}
+            </div>
+        }
+        .into_any()
+    };
+    view! {
+        <p class="quoted">{format::shortened(&prediction.text, 300)}</p>
+        <div class="columns">
+            <div class="panel" data-testid="try-result-base">
+                <h3>"Before training"</h3>
+                <Bars bars=bars(&prediction.base) label="Probabilities before training" />
+            </div>
+            {tuned}
+        </div>
+        {(hidden > 0).then(|| view! { <p class="hint">{format!("{hidden} less likely labels are not shown.")}</p> })}
+    }
+    .into_any()
+}

@@ -1,0 +1,221 @@
+//! Choosing and reading the rows. In: files, and how to read them. Out: the worker's report. The files stay with the
+//! page, so that they can be read again by another model or another worker.
+
+use std::sync::Arc;
+
+use hone_core::config::{ReadOptions, RunConfig};
+use hone_core::data::DataReport;
+use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::{Step, Store, unexpected, unreadable};
+use crate::browser::{self, PickedFile};
+
+/// Milliseconds of quiet in the recipe before the rows are measured again.
+const REREAD_DELAY_MS: u32 = 600;
+
+/// Signals of the step Data.
+#[derive(Clone, Copy)]
+pub(crate) struct DataState {
+    pub train: RwSignal<Option<PickedFile>, LocalStorage>,
+    pub valid: RwSignal<Option<PickedFile>, LocalStorage>,
+    pub test: RwSignal<Option<PickedFile>, LocalStorage>,
+    pub paste: RwSignal<String>,
+    pub read: RwSignal<ReadOptions>,
+    pub report: RwSignal<Option<Arc<DataReport>>>,
+    pub loading: RwSignal<bool>,
+    /// What the report was made with.
+    used: StoredValue<Option<ReadFor>>,
+}
+
+/// The settings that a report depends on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct ReadFor {
+    max_seq_length: u32,
+    seed: u64,
+    valid_fraction: f64,
+    test_fraction: f64,
+}
+
+impl ReadFor {
+    fn of(run: &RunConfig) -> Self {
+        let (valid_fraction, test_fraction) = (run.split.valid_fraction, run.split.test_fraction);
+        Self { max_seq_length: run.max_seq_length, seed: run.seed, valid_fraction, test_fraction }
+    }
+}
+
+/// Which of the three files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Rows to train on.
+    Train,
+    /// The person's own validation rows.
+    Valid,
+    /// The person's own test rows.
+    Test,
+}
+
+impl DataState {
+    pub(super) fn new() -> Self {
+        Self {
+            train: RwSignal::new_local(None),
+            valid: RwSignal::new_local(None),
+            test: RwSignal::new_local(None),
+            paste: RwSignal::new(String::new()),
+            read: RwSignal::new(ReadOptions::default()),
+            report: RwSignal::new(None),
+            loading: RwSignal::new(false),
+            used: StoredValue::new(None),
+        }
+    }
+
+    fn slot(self, slot: Slot) -> RwSignal<Option<PickedFile>, LocalStorage> {
+        match slot {
+            Slot::Train => self.train,
+            Slot::Valid => self.valid,
+            Slot::Test => self.test,
+        }
+    }
+}
+
+impl Store {
+    /// Takes a file, or takes it away, and reads the rows if there is a model.
+    pub(crate) fn choose_data(self, slot: Slot, file: Option<PickedFile>) {
+        if slot == Slot::Train {
+            // Another file has its own columns.
+            self.data.read.set(ReadOptions::default());
+        }
+        self.data.slot(slot).set(file);
+        self.data.report.set(None);
+        self.forget_figures();
+        self.load_data();
+    }
+
+    /// Takes pasted text as the training file.
+    pub(crate) fn use_pasted_data(self) {
+        let text = self.data.paste.get_untracked();
+        if let Some(file) = PickedFile::from_text("pasted.csv", &text) {
+            self.choose_data(Slot::Train, Some(file));
+        }
+    }
+
+    /// Reads the chosen files.
+    pub(crate) fn load_data(self) {
+        spawn_local(self.load_data_now());
+    }
+
+    /// Reads the same files in another way.
+    pub(crate) fn reread_data(self, change: impl FnOnce(&mut ReadOptions)) {
+        self.data.read.update(change);
+        spawn_local(async move {
+            if self.data.report.with_untracked(Option::is_some) {
+                let command = Command::RereadData { read: self.data.read.get_untracked(), run: self.run_to_read_for() };
+                self.ask_for_report(command, Vec::new()).await;
+            } else {
+                self.load_data_now().await;
+            }
+        });
+    }
+
+    pub(super) async fn load_data_now(self) {
+        let Some(train) = self.data.train.get_untracked() else { return };
+        if self.model.info.with_untracked(Option::is_none) {
+            return;
+        }
+        let mut blobs = Vec::new();
+        let mut named = [None, None, None];
+        let picked = [Some(train), self.data.valid.get_untracked(), self.data.test.get_untracked()];
+        for (name, file) in named.iter_mut().zip(picked) {
+            let Some(file) = file else { continue };
+            *name = Some(NamedBlob { name: file.name.clone(), blob: blobs.len() });
+            match file.read().await {
+                Ok(buffer) => blobs.push(buffer),
+                Err(error) => return self.report(Step::Data, unreadable(error)),
+            }
+        }
+        let [Some(train), valid, test] = named else { return };
+        let (read, run) = (self.data.read.get_untracked(), self.run_to_read_for());
+        self.ask_for_report(Command::LoadData { train, valid, test, read, run }, blobs).await;
+    }
+
+    async fn ask_for_report(self, command: Command, blobs: Vec<js_sys::ArrayBuffer>) {
+        let data = self.data;
+        self.dismiss(Step::Data);
+        data.loading.set(true);
+        data.used.set_value(Some(ReadFor::of(&self.run_to_read_for())));
+        let outcome = match self.request(command, blobs).await {
+            Ok((Reply::Data { report }, _)) => Ok(report),
+            Ok((other, _)) => Err(unexpected(&other)),
+            Err(problem) => Err(problem),
+        };
+        data.loading.set(false);
+        match outcome {
+            Ok(report) => data.report.set(Some(Arc::from(report))),
+            Err(problem) => {
+                data.report.set(None);
+                self.report(Step::Data, problem);
+            }
+        }
+    }
+
+    /// Fetches the sample, and loads the default model and the sample in one go.
+    pub(crate) fn try_sample(self) {
+        if self.sampling.get_untracked() {
+            return;
+        }
+        self.sampling.set(true);
+        spawn_local(async move {
+            match browser::fetch_own_file("samples/support-desk.csv", "support-desk.csv").await {
+                Ok(file) => self.try_sample_with(file).await,
+                Err(message) => {
+                    let hint = "Check that the page is still being served.".into();
+                    let kind = hone_core::session::protocol::ProblemKind::Network;
+                    self.report(Step::Model, Problem { kind, message, hint });
+                }
+            }
+            self.sampling.set(false);
+        });
+    }
+
+    async fn try_sample_with(self, file: PickedFile) {
+        let data = self.data;
+        data.read.set(ReadOptions::default());
+        data.train.set(Some(file));
+        data.valid.set(None);
+        data.test.set(None);
+        data.report.set(None);
+        self.draft.update(|draft| super::recipe::FEW_ROWS.apply_to(draft));
+        let has_model = self.model.info.with_untracked(Option::is_some);
+        if has_model || self.load_model_now().await {
+            self.forget_figures();
+            self.load_data_now().await;
+            let arrived = data.report.with_untracked(Option::is_some);
+            self.go_to(if arrived { Step::Recipe } else { Step::Data });
+        }
+    }
+
+    /// The recipe where it is right, else the base: a typing error must not keep a file from being read.
+    fn run_to_read_for(self) -> RunConfig {
+        self.resolved.get_untracked().unwrap_or_else(|_| self.base.get_untracked())
+    }
+
+    /// Lengths, truncation and splits follow the recipe: measure them again when it changes them.
+    pub(super) fn reread_when_the_recipe_asks_for_it(self) {
+        let wanted = Memo::new(move |_| self.resolved.with(|run| run.as_ref().ok().map(ReadFor::of)));
+        Effect::new(move |_| {
+            let Some(wanted_now) = wanted.get() else { return };
+            if self.data.report.with(Option::is_none) || self.data.used.get_value() == Some(wanted_now) {
+                return;
+            }
+            browser::after(REREAD_DELAY_MS, move || {
+                let is_current = wanted.try_get_untracked() == Some(Some(wanted_now));
+                let is_idle = !self.data.loading.get_untracked() && !self.run.with_untracked(|run| run.is_active());
+                let is_unread = self.data.used.get_value() != Some(wanted_now);
+                if is_current && is_idle && is_unread && self.data.report.with_untracked(Option::is_some) {
+                    self.reread_data(|_| {});
+                }
+            });
+        });
+    }
+}

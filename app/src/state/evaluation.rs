@@ -1,0 +1,129 @@
+//! What was measured before and after training, and what can be read off it: differences, confused pairs, wrong rows.
+
+use hone_core::event::Split;
+use hone_core::metrics::{Evaluation, RowPrediction};
+
+use crate::format;
+
+/// A split, measured with one set of weights.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measured {
+    pub split: Split,
+    pub evaluation: Evaluation,
+    pub rows: Vec<RowPrediction>,
+}
+
+/// A row that was predicted wrongly.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WrongRow {
+    pub row: usize,
+    pub text: String,
+    pub label: String,
+    pub predicted: String,
+    /// Of the predicted label.
+    pub probability: f32,
+}
+
+impl Measured {
+    /// The labels in their order.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        self.evaluation.per_class.iter().map(|class| class.label.clone()).collect()
+    }
+
+    /// Rows predicted wrongly, the most confident first.
+    pub(crate) fn wrong_rows(&self) -> Vec<WrongRow> {
+        let name = |id: usize| self.evaluation.per_class.get(id).map_or_else(|| id.to_string(), |c| c.label.clone());
+        let wrong = self.rows.iter().filter(|row| row.label != row.predicted).map(|row| WrongRow {
+            row: row.row,
+            text: row.text.clone(),
+            label: name(row.label),
+            predicted: name(row.predicted),
+            probability: row.probabilities.get(row.predicted).copied().unwrap_or(f32::NAN),
+        });
+        let mut wrong: Vec<_> = wrong.collect();
+        wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        wrong
+    }
+}
+
+/// (true label, predicted label, rows) of the pairs that are mixed up most, at most `limit`.
+pub(crate) fn confused_pairs(confusion: &[Vec<u32>], labels: &[String], limit: usize) -> Vec<(String, String, u32)> {
+    let mut pairs = Vec::new();
+    for (truth, row) in confusion.iter().enumerate() {
+        for (predicted, &rows) in row.iter().enumerate() {
+            if truth != predicted && rows > 0 {
+                pairs.push((truth, predicted, rows));
+            }
+        }
+    }
+    pairs.sort_by_key(|&(truth, predicted, rows)| (std::cmp::Reverse(rows), truth, predicted));
+    pairs.truncate(limit);
+    let name = |id: usize| labels.get(id).cloned().unwrap_or_else(|| id.to_string());
+    pairs.into_iter().map(|(truth, predicted, rows)| (name(truth), name(predicted), rows)).collect()
+}
+
+/// The wrong rows as a CSV file.
+pub(crate) fn wrong_rows_csv(rows: &[WrongRow]) -> String {
+    let mut csv = String::from("row,text,label,predicted,probability\n");
+    for row in rows {
+        let fields = [&row.text, &row.label, &row.predicted].map(|text| format::csv_field(text)).join(",");
+        csv.push_str(&format!("{},{fields},{}\n", row.row, row.probability));
+    }
+    csv
+}
+
+/// Name of a split as people say it.
+pub(crate) fn split_name(split: Split) -> &'static str {
+    match split {
+        Split::Train => "training",
+        Split::Valid => "validation",
+        Split::Test => "test",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::metrics::ClassMetrics;
+
+    use super::*;
+
+    fn measured() -> Measured {
+        let class = |label: &str| ClassMetrics { label: label.into(), precision: 0.0, recall: 0.0, f1: 0.0, support: 1 };
+        let evaluation = Evaluation {
+            loss: 0.0,
+            accuracy: 0.0,
+            macro_precision: 0.0,
+            macro_recall: 0.0,
+            macro_f1: 0.0,
+            num_rows: 3,
+            per_class: vec![class("yes"), class("no")],
+            confusion: vec![vec![1, 1], vec![1, 0]],
+        };
+        let row = |row, label, predicted, probability: f32| {
+            let mut probabilities = vec![1.0 - probability; 2];
+            probabilities[predicted] = probability;
+            RowPrediction { row, text: format!("row, {row}"), label, predicted, probabilities }
+        };
+        Measured { split: Split::Test, evaluation, rows: vec![row(1, 0, 1, 0.6), row(2, 0, 0, 0.9), row(3, 1, 0, 0.8)] }
+    }
+
+    #[test]
+    fn wrong_rows_come_most_confident_first() {
+        let wrong = measured().wrong_rows();
+        let seen: Vec<_> = wrong.iter().map(|w| (w.row, w.label.as_str(), w.predicted.as_str())).collect();
+        assert_eq!(seen, [(3, "no", "yes"), (1, "yes", "no")]);
+    }
+
+    #[test]
+    fn the_csv_quotes_texts() {
+        let csv = wrong_rows_csv(&measured().wrong_rows());
+        assert_eq!(csv, "row,text,label,predicted,probability\n3,\"row, 3\",no,yes,0.8\n1,\"row, 1\",yes,no,0.6\n");
+    }
+
+    #[test]
+    fn pairs_are_sorted_by_rows_and_leave_out_the_diagonal() {
+        let labels: Vec<_> = ["a", "b", "c"].map(String::from).into();
+        let pairs = confused_pairs(&[vec![9, 1, 0], vec![4, 9, 0], vec![0, 1, 9]], &labels, 2);
+        assert_eq!(pairs, [("b".into(), "a".into(), 4), ("a".into(), "b".into(), 1)]);
+    }
+}

@@ -1,0 +1,274 @@
+//! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
+//! call its methods; components never see it. Plain parts (`run`, `recipe`, `evaluation`, `step`) are tested natively.
+
+mod actions;
+mod data;
+pub(crate) mod evaluation;
+mod model;
+mod network;
+pub(crate) mod recipe;
+pub(crate) mod run;
+mod step;
+mod train;
+
+use std::sync::Arc;
+
+use hone_core::config::{ConfigProblem, Job, RunConfig, RunDraft};
+use hone_core::session::protocol::{
+    Backend, Command, DeviceReport, FromWorker, Problem, ProblemKind, Reply, RunId, Weights,
+};
+use leptos::prelude::*;
+
+pub(crate) use actions::Prediction;
+pub(crate) use data::{DataState, Slot as DataSlot};
+pub(crate) use model::{Download, ModelChoice, ModelState};
+pub(crate) use network::{NetworkState, Traffic};
+pub(crate) use step::Step;
+
+use crate::browser;
+use crate::client::{Answer, Client, Notice};
+use evaluation::Measured;
+use run::{Input, RunState};
+
+/// Where the worker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkerStatus {
+    /// Its script is loading.
+    Starting,
+    /// It listens.
+    Ready,
+    /// It is gone; a button starts another.
+    Dead,
+}
+
+/// All signals of the page. Copies share them.
+#[derive(Clone, Copy)]
+pub(crate) struct Store {
+    client: StoredValue<Client, LocalStorage>,
+    pub worker: RwSignal<WorkerStatus>,
+    pub device: RwSignal<Option<Arc<DeviceReport>>>,
+    /// The device wished for by the page's address.
+    prefer: StoredValue<Option<Backend>>,
+    pub step: RwSignal<Step>,
+    /// At most one problem a step.
+    pub problems: RwSignal<Vec<(Step, Problem)>>,
+    /// After a restart: what the worker no longer holds.
+    pub lost: RwSignal<Option<String>>,
+    pub network: NetworkState,
+    pub model: ModelState,
+    pub data: DataState,
+    pub draft: RwSignal<RunDraft>,
+    /// Settings that hold where nothing was typed.
+    pub base: Memo<RunConfig>,
+    pub resolved: Memo<Result<RunConfig, Vec<ConfigProblem>>>,
+    pub run: RwSignal<RunState>,
+    run_id: StoredValue<Option<RunId>>,
+    publishing: StoredValue<train::Publishing>,
+    /// The job of the last run, as the worker named it.
+    pub job: RwSignal<Option<Arc<Job>>>,
+    pub measured_base: RwSignal<Option<Arc<Measured>>>,
+    pub measured_tuned: RwSignal<Option<Arc<Measured>>>,
+    /// Which weights are being measured.
+    pub measuring: RwSignal<Option<Weights>>,
+    /// Rows measured and to measure.
+    pub measuring_progress: RwSignal<(usize, usize)>,
+    pub try_text: RwSignal<String>,
+    pub try_live: RwSignal<bool>,
+    pub prediction: RwSignal<Option<Arc<Prediction>>>,
+    pub predicting: RwSignal<bool>,
+    predict_again: StoredValue<bool>,
+    pub exporting: RwSignal<bool>,
+    /// Name and bytes of the last export.
+    pub exported: RwSignal<Option<(String, f64)>>,
+    /// The one-click sample is on its way.
+    pub sampling: RwSignal<bool>,
+}
+
+impl Store {
+    /// The signals, without a worker yet.
+    pub(crate) fn new() -> Self {
+        let model = ModelState::new(browser::query_parameter("hub"));
+        let mut draft = RunDraft::default();
+        recipe::BALANCED.apply_to(&mut draft);
+        let draft = RwSignal::new(draft);
+        let base = Memo::new(move |_| model.base_run());
+        let resolved = Memo::new(move |_| draft.with(|draft| draft.resolve(&base.get())));
+        let prefer = match browser::query_parameter("backend").as_deref() {
+            Some("cpu") => Some(Backend::Cpu),
+            Some("webgpu") => Some(Backend::Webgpu),
+            _ => None,
+        };
+        Self {
+            client: StoredValue::new_local(Client::new()),
+            worker: RwSignal::new(WorkerStatus::Starting),
+            device: RwSignal::new(None),
+            prefer: StoredValue::new(prefer),
+            step: RwSignal::new(Step::Model),
+            problems: RwSignal::new(Vec::new()),
+            lost: RwSignal::new(None),
+            network: NetworkState::new(),
+            model,
+            data: DataState::new(),
+            draft,
+            base,
+            resolved,
+            run: RwSignal::new(RunState::default()),
+            run_id: StoredValue::new(None),
+            publishing: StoredValue::new(train::Publishing::default()),
+            job: RwSignal::new(None),
+            measured_base: RwSignal::new(None),
+            measured_tuned: RwSignal::new(None),
+            measuring: RwSignal::new(None),
+            measuring_progress: RwSignal::new((0, 0)),
+            try_text: RwSignal::new(String::new()),
+            try_live: RwSignal::new(true),
+            prediction: RwSignal::new(None),
+            predicting: RwSignal::new(false),
+            predict_again: StoredValue::new(false),
+            exporting: RwSignal::new(false),
+            exported: RwSignal::new(None),
+            sampling: RwSignal::new(false),
+        }
+    }
+
+    /// Starts the worker and everything that happens by itself.
+    pub(crate) fn start(self) {
+        let client = self.client();
+        client.listen(move |notice| self.hear(notice));
+        client.restart();
+        self.network.watch();
+        self.reread_when_the_recipe_asks_for_it();
+    }
+
+    /// Starts another worker. What the page holds stays; what the worker held has to be loaded again.
+    pub(crate) fn restart_worker(self) {
+        self.forget_worker_contents();
+        self.problems.set(Vec::new());
+        self.worker.set(WorkerStatus::Starting);
+        self.client().restart();
+    }
+
+    /// Shows another step and moves the focus to its heading.
+    pub(crate) fn go_to(self, step: Step) {
+        if self.step.get_untracked() != step {
+            self.step.set(step);
+        }
+        browser::after(0, || browser::focus_element("page-title"));
+    }
+
+    /// Shows a problem at its step.
+    pub(crate) fn report(self, step: Step, problem: Problem) {
+        self.problems.update(|problems| {
+            problems.retain(|(at, _)| *at != step);
+            problems.push((step, problem));
+        });
+    }
+
+    /// Takes a step's problem away.
+    pub(crate) fn dismiss(self, step: Step) {
+        if self.problems.with_untracked(|problems| problems.iter().any(|(at, _)| *at == step)) {
+            self.problems.update(|problems| problems.retain(|(at, _)| *at != step));
+        }
+    }
+
+    fn client(self) -> Client {
+        self.client.get_value()
+    }
+
+    async fn request(self, command: Command, blobs: Vec<js_sys::ArrayBuffer>) -> Answer {
+        self.client().request(command, blobs).await
+    }
+
+    fn open_device(self) {
+        let command = Command::OpenDevice { prefer: self.prefer.get_value() };
+        self.client().send(command, Vec::new(), move |answer| match answer {
+            Ok((Reply::Device { device }, _)) => self.device.set(Some(Arc::new(device))),
+            Ok((other, _)) => self.report(Step::Model, unexpected(&other)),
+            Err(problem) => self.report(Step::Model, problem),
+        });
+    }
+
+    fn hear(self, notice: Notice) {
+        match notice {
+            Notice::Ready => {
+                self.worker.set(WorkerStatus::Ready);
+                self.open_device();
+            }
+            Notice::Dead(problem) => self.worker_died(problem),
+            Notice::Message(message) => self.hear_message(message),
+        }
+    }
+
+    fn hear_message(self, message: FromWorker) {
+        match message {
+            FromWorker::Download { file, received, total, cached } => {
+                let (is_new, bytes) = self.model.note_download(Download { file, received, total, cached });
+                if !cached {
+                    self.network.note_worker(&self.model.host(), is_new, bytes as f64);
+                }
+            }
+            FromWorker::Event { run, elapsed_secs, event } => self.hear_event(run, elapsed_secs, &event),
+            FromWorker::EvaluationProgress { done, total } => self.measuring_progress.set((done, total)),
+            FromWorker::CheckpointWritten { step, problem } => {
+                let error = problem.map(|p| format!("{} {}", p.message, p.hint));
+                self.feed(Input::Checkpoint { step, error: error.as_deref() });
+            }
+            FromWorker::Failed { run: Some(run), problem } => self.run_failed(run, problem),
+            FromWorker::Failed { run: None, problem } => self.worker_died(problem),
+            // The client answers and greets by itself.
+            FromWorker::Ready { .. } | FromWorker::Reply { .. } => {}
+        }
+    }
+
+    fn worker_died(self, problem: Problem) {
+        self.worker.set(WorkerStatus::Dead);
+        let at = if self.run.with_untracked(RunState::is_active) { Step::Train } else { self.step.get_untracked() };
+        self.forget_worker_contents();
+        self.report(at, problem);
+    }
+
+    fn forget_worker_contents(self) {
+        let model = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_string()));
+        let data = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.file_name.clone()));
+        let has_run = self.run.with_untracked(|run| run.is_active() || run.is_finished());
+        let mut parts = Vec::new();
+        parts.extend(model.map(|name| format!("the model {name}")));
+        parts.extend(data.map(|name| format!("the data {name}")));
+        if !parts.is_empty() {
+            let mut text = format!("The worker is gone and with it {}. Load them again to go on.", parts.join(" and "));
+            if has_run {
+                text.push_str(" The weights of the last run were in the worker; its curves and figures are still here.");
+            }
+            self.lost.set(Some(text));
+        }
+        self.device.set(None);
+        self.model.info.set(None);
+        self.data.report.set(None);
+        self.feed(Input::WorkerGone);
+        self.run_id.set_value(None);
+        for signal in [self.model.loading, self.data.loading, self.predicting, self.exporting] {
+            signal.set(false);
+        }
+        self.measuring.set(None);
+    }
+
+    /// Loads the chosen model and files into a fresh worker.
+    pub(crate) fn load_again(self) {
+        self.lost.set(None);
+        self.load_model();
+    }
+}
+
+/// An answer that does not belong to its command.
+fn unexpected(reply: &Reply) -> Problem {
+    let name = serde_json::to_value(reply).ok().and_then(|value| value.get("reply")?.as_str().map(String::from));
+    bug(format!("the worker gave an answer that was not asked for: {}", name.unwrap_or_default()))
+}
+
+fn bug(message: String) -> Problem {
+    Problem { kind: ProblemKind::Bug, message, hint: "Restart the worker; if it happens again, tell us.".into() }
+}
+
+fn unreadable(message: String) -> Problem {
+    Problem { kind: ProblemKind::Data, message, hint: "Choose the file again; it may have been moved or changed.".into() }
+}

@@ -1,0 +1,419 @@
+//! A run as the page knows it. The only way to change it is [`RunState::apply`], a pure function of what was known and
+//! what happened: no clock, no browser, tested natively.
+
+use std::collections::VecDeque;
+
+use hone_core::event::{Phase, Split, StopReason, TrainEvent};
+use hone_core::metrics::Evaluation;
+
+/// Points of the loss curve that are kept; beyond it, neighbours are merged into their mean.
+const MAX_LOSS_POINTS: usize = 8192;
+
+/// Seconds over which the rates are measured.
+const RATE_WINDOW_SECS: f64 = 10.0;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Status {
+    /// None was started.
+    #[default]
+    Idle,
+    /// Asked for, nothing heard yet.
+    Starting,
+    /// Going.
+    Running,
+    /// Held.
+    Paused,
+    /// Asked to end.
+    Stopping,
+    /// Over; the worker holds its weights.
+    Finished(StopReason),
+    /// Ended by a problem.
+    Failed,
+    /// Over, but the worker that held its weights is gone.
+    Gone,
+}
+
+/// What changes a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Input<'a> {
+    /// The person asked for a run.
+    Requested,
+    /// The worker's trainer said something, so many seconds into the run (pauses not counted).
+    Event { elapsed_secs: f64, event: &'a TrainEvent },
+    /// The worker holds the run.
+    Held,
+    /// The worker goes on.
+    Released,
+    /// The worker will end the run at the next step.
+    Stopping,
+    /// A checkpoint was written, or not, and why.
+    Checkpoint { step: u32, error: Option<&'a str> },
+    /// The run can't go on.
+    Failed,
+    /// The worker is gone.
+    WorkerGone,
+}
+
+/// One measurement of a split.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measurement {
+    pub step: u32,
+    pub epoch: f64,
+    pub split: Split,
+    pub loss: f64,
+    pub accuracy: f64,
+    pub macro_f1: f64,
+    pub is_best: bool,
+}
+
+/// A mark on the way: seconds, steps, rows, tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Mark {
+    secs: f64,
+    step: u32,
+    rows: u64,
+    tokens: u64,
+}
+
+/// A run: its plan, where it is, and what it has measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct RunState {
+    pub status: Status,
+    pub phase: Option<Phase>,
+    pub total_steps: u32,
+    pub steps_per_epoch: u32,
+    pub step: u32,
+    pub epoch: f64,
+    /// Rows in the training, validation and test split.
+    pub num_rows: [usize; 3],
+    pub num_parameters: usize,
+    pub num_trainable: usize,
+    pub elapsed_secs: f64,
+    /// Seconds of the first step, shader compilation included.
+    pub first_step_secs: Option<f64>,
+    pub last_loss: Option<f64>,
+    pub learning_rate: Option<f64>,
+    pub grad_norm: Option<f64>,
+    /// (step, loss), at most [`MAX_LOSS_POINTS`].
+    pub losses: Vec<(f64, f64)>,
+    pub measurements: Vec<Measurement>,
+    /// Rows measured and to measure, while a split is being measured.
+    pub evaluation_progress: Option<(usize, usize)>,
+    pub rows_per_sec: Option<f64>,
+    pub tokens_per_sec: Option<f64>,
+    /// Step of the last checkpoint that was written.
+    pub checkpoint_step: Option<u32>,
+    /// Why the last checkpoint could not be written.
+    pub checkpoint_error: Option<String>,
+    pub weights_of_step: Option<u32>,
+    /// Seconds and steps of training proper, without the first step.
+    trained: (f64, u32),
+    evaluation_secs: f64,
+    last: Mark,
+    window: VecDeque<Mark>,
+}
+
+impl RunState {
+    /// What is known after `input`.
+    pub(crate) fn apply(&mut self, input: Input<'_>) {
+        match input {
+            Input::Requested => *self = Self { status: Status::Starting, ..Self::default() },
+            Input::Event { elapsed_secs, event } => self.event(elapsed_secs, event),
+            Input::Held if self.status == Status::Running => self.status = Status::Paused,
+            Input::Released if self.status == Status::Paused => self.status = Status::Running,
+            Input::Stopping if self.is_active() => self.status = Status::Stopping,
+            Input::Held | Input::Released | Input::Stopping => {}
+            Input::Checkpoint { step, error: None } => (self.checkpoint_step, self.checkpoint_error) = (Some(step), None),
+            Input::Checkpoint { error: Some(error), .. } => self.checkpoint_error = Some(error.into()),
+            Input::Failed => (self.status, self.evaluation_progress) = (Status::Failed, None),
+            Input::WorkerGone => match self.status {
+                Status::Idle => {}
+                Status::Finished(_) => self.status = Status::Gone,
+                _ => (self.status, self.evaluation_progress) = (Status::Failed, None),
+            },
+        }
+    }
+
+    /// A run is going, held, or about to start or end.
+    pub(crate) fn is_active(&self) -> bool {
+        matches!(self.status, Status::Starting | Status::Running | Status::Paused | Status::Stopping)
+    }
+
+    /// The worker holds trained weights.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.status, Status::Finished(_))
+    }
+
+    /// Share of the steps that are done, in `[0, 1]`.
+    pub(crate) fn progress(&self) -> f64 {
+        if self.total_steps == 0 { 0.0 } else { f64::from(self.step) / f64::from(self.total_steps) }
+    }
+
+    /// Seconds left by what was measured so far; `None` before a step after the first was measured.
+    pub(crate) fn secs_left(&self) -> Option<f64> {
+        let (secs, steps) = self.trained;
+        if !self.is_active() || steps == 0 {
+            return None;
+        }
+        let per_step = secs / f64::from(steps);
+        let measured_at = self.measurements.last().map_or(0, |m| m.step);
+        let evaluation = if measured_at == 0 { 0.0 } else { self.evaluation_secs / f64::from(measured_at) };
+        Some((per_step + evaluation) * f64::from(self.total_steps.saturating_sub(self.step)))
+    }
+
+    /// The last measurement of the validation split.
+    pub(crate) fn last_valid(&self) -> Option<&Measurement> {
+        self.measurements.iter().rev().find(|m| m.split == Split::Valid)
+    }
+
+    fn event(&mut self, elapsed_secs: f64, event: &TrainEvent) {
+        self.elapsed_secs = elapsed_secs;
+        match event {
+            TrainEvent::Started { total_steps, steps_per_epoch, step, num_rows, num_parameters, num_trainable } => {
+                (self.total_steps, self.steps_per_epoch, self.step) = (*total_steps, *steps_per_epoch, *step);
+                (self.num_rows, self.num_parameters, self.num_trainable) = (*num_rows, *num_parameters, *num_trainable);
+                self.last = Mark { secs: elapsed_secs, step: *step, ..Mark::default() };
+                if self.status == Status::Starting {
+                    self.status = Status::Running;
+                }
+            }
+            TrainEvent::Phase { phase } => self.turn_to(*phase),
+            TrainEvent::Progress { step, rows, tokens } => self.advance(*step, *rows, *tokens),
+            TrainEvent::Step { step, epoch, loss, losses, learning_rate, grad_norm, rows, tokens } => {
+                self.advance(*step, *rows, *tokens);
+                self.epoch = *epoch;
+                (self.last_loss, self.learning_rate) = (Some(*loss), Some(*learning_rate));
+                self.grad_norm = Some(*grad_norm);
+                // Losses are of the steps that end with this one.
+                let first = f64::from(*step) + 1.0 - losses.len() as f64;
+                self.losses.extend(losses.iter().enumerate().map(|(index, &loss)| (first + index as f64, loss)));
+                if self.losses.len() > MAX_LOSS_POINTS {
+                    self.losses = halved(&self.losses);
+                }
+            }
+            TrainEvent::EvaluationProgress { done, total } => self.evaluation_progress = Some((*done, *total)),
+            TrainEvent::Evaluated { step, epoch, split, evaluation, is_best } => {
+                self.leave_evaluation();
+                self.measurements.push(measurement(*step, *epoch, *split, evaluation, *is_best));
+            }
+            TrainEvent::CheckpointDue { .. } => {}
+            TrainEvent::Finished { step, reason, weights_of_step } => {
+                self.leave_evaluation();
+                (self.step, self.status, self.phase) = (*step, Status::Finished(*reason), None);
+                self.weights_of_step = Some(*weights_of_step);
+            }
+        }
+    }
+
+    fn turn_to(&mut self, phase: Phase) {
+        if self.phase == Some(Phase::Evaluating) {
+            self.leave_evaluation();
+        }
+        self.phase = Some(phase);
+        self.last.secs = self.elapsed_secs;
+        self.window.clear();
+    }
+
+    fn leave_evaluation(&mut self) {
+        if self.phase == Some(Phase::Evaluating) {
+            self.evaluation_secs += self.elapsed_secs - self.last.secs;
+        }
+        self.last.secs = self.elapsed_secs;
+        self.evaluation_progress = None;
+        self.window.clear();
+    }
+
+    /// A micro-batch was done: steps, rows and tokens since the start of the run.
+    fn advance(&mut self, step: u32, rows: u64, tokens: u64) {
+        let mark = Mark { secs: self.elapsed_secs, step, rows, tokens };
+        let (secs, steps) = (mark.secs - self.last.secs, step.saturating_sub(self.last.step));
+        if self.first_step_secs.is_none() {
+            // Its time says nothing about the next: on a GPU it is mostly shader compilation.
+            if steps == 0 {
+                return;
+            }
+            self.first_step_secs = Some(secs);
+            if self.phase == Some(Phase::FirstStep) {
+                self.phase = Some(Phase::Training);
+            }
+        } else {
+            self.trained.0 += secs;
+            self.trained.1 += steps;
+        }
+        (self.step, self.last) = (step, mark);
+        self.window.push_back(mark);
+        while self.window.len() > 2 && mark.secs - self.window[1].secs > RATE_WINDOW_SECS {
+            self.window.pop_front();
+        }
+        let oldest = self.window.front().copied().unwrap_or(mark);
+        let span_secs = mark.secs - oldest.secs;
+        if span_secs > 0.0 {
+            self.rows_per_sec = Some(rows.saturating_sub(oldest.rows) as f64 / span_secs);
+            self.tokens_per_sec = Some(tokens.saturating_sub(oldest.tokens) as f64 / span_secs);
+        }
+    }
+}
+
+fn measurement(step: u32, epoch: f64, split: Split, evaluation: &Evaluation, is_best: bool) -> Measurement {
+    let Evaluation { loss, accuracy, macro_f1, .. } = *evaluation;
+    Measurement { step, epoch, split, loss, accuracy, macro_f1, is_best }
+}
+
+/// Pairs of neighbours as their means.
+fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mean = |pair: &[(f64, f64)]| {
+        let share = 1.0 / pair.len() as f64;
+        pair.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 * share, sum.1 + point.1 * share))
+    };
+    points.chunks(2).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(run: &mut RunState, elapsed_secs: f64, event: TrainEvent) {
+        run.apply(Input::Event { elapsed_secs, event: &event });
+    }
+
+    fn progress(step: u32) -> TrainEvent {
+        TrainEvent::Progress { step, rows: u64::from(step) * 16, tokens: u64::from(step) * 400 }
+    }
+
+    fn started(step: u32) -> TrainEvent {
+        let num_rows = [160, 20, 20];
+        TrainEvent::Started { total_steps: 30, steps_per_epoch: 10, step, num_rows, num_parameters: 9, num_trainable: 4 }
+    }
+
+    fn evaluated(step: u32, accuracy: f64) -> TrainEvent {
+        let evaluation = Evaluation {
+            loss: 1.0,
+            accuracy,
+            macro_precision: 0.0,
+            macro_recall: 0.0,
+            macro_f1: 0.5,
+            num_rows: 20,
+            per_class: Vec::new(),
+            confusion: Vec::new(),
+        };
+        TrainEvent::Evaluated { step, epoch: 1.0, split: Split::Valid, evaluation, is_best: true }
+    }
+
+    fn running() -> RunState {
+        let mut run = RunState::default();
+        run.apply(Input::Requested);
+        feed(&mut run, 0.0, started(0));
+        feed(&mut run, 0.0, TrainEvent::Phase { phase: Phase::FirstStep });
+        run
+    }
+
+    #[test]
+    fn the_first_step_does_not_count_for_the_time_left() {
+        let mut run = running();
+        feed(&mut run, 60.0, progress(1));
+        assert_eq!((run.first_step_secs, run.secs_left()), (Some(60.0), None));
+        assert_eq!(run.phase, Some(Phase::Training));
+        feed(&mut run, 61.0, progress(2));
+        feed(&mut run, 62.0, progress(3));
+        assert_eq!(run.secs_left(), Some(27.0));
+        assert_eq!((run.rows_per_sec, run.tokens_per_sec), (Some(16.0), Some(400.0)));
+    }
+
+    #[test]
+    fn measuring_counts_for_the_time_left_but_not_for_the_rate() {
+        let mut run = running();
+        feed(&mut run, 5.0, progress(1));
+        for step in 2..=10 {
+            feed(&mut run, 4.0 + f64::from(step), progress(step));
+        }
+        feed(&mut run, 14.0, TrainEvent::Phase { phase: Phase::Evaluating });
+        feed(&mut run, 16.0, TrainEvent::EvaluationProgress { done: 10, total: 20 });
+        assert_eq!(run.evaluation_progress, Some((10, 20)));
+        feed(&mut run, 24.0, evaluated(10, 0.75));
+        feed(&mut run, 24.0, TrainEvent::Phase { phase: Phase::Training });
+        assert_eq!(run.evaluation_progress, None);
+        assert_eq!(run.last_valid().map(|m| m.accuracy), Some(0.75));
+        // One second a step, and ten seconds of measuring every ten steps.
+        assert_eq!(run.secs_left(), Some(40.0));
+        feed(&mut run, 25.0, progress(11));
+        feed(&mut run, 26.0, progress(12));
+        assert_eq!(run.rows_per_sec, Some(16.0));
+    }
+
+    #[test]
+    fn losses_are_placed_at_their_own_steps() {
+        let mut run = running();
+        let event = TrainEvent::Step {
+            step: 10,
+            epoch: 1.0,
+            loss: 2.0,
+            losses: vec![3.0, 2.0, 1.0],
+            learning_rate: 1e-4,
+            grad_norm: 0.5,
+            rows: 160,
+            tokens: 4000,
+        };
+        feed(&mut run, 1.0, event);
+        assert_eq!(run.losses, [(8.0, 3.0), (9.0, 2.0), (10.0, 1.0)]);
+        assert_eq!((run.last_loss, run.step), (Some(2.0), 10));
+    }
+
+    #[test]
+    fn a_long_curve_is_thinned_and_keeps_its_ends() {
+        let mut run = running();
+        for step in 1..=20_000 {
+            let (rows, tokens) = (0, 0);
+            let losses = vec![1.0];
+            let event = TrainEvent::Step {
+                step, epoch: 0.0, loss: 1.0, losses, learning_rate: 0.0, grad_norm: 0.0, rows, tokens
+            };
+            feed(&mut run, f64::from(step), event);
+        }
+        assert!(run.losses.len() <= MAX_LOSS_POINTS);
+        assert!(run.losses.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert_eq!(run.losses.last().map(|p| p.0), Some(20_000.0));
+    }
+
+    #[test]
+    fn pausing_needs_a_running_run() {
+        let mut run = running();
+        run.apply(Input::Held);
+        assert_eq!(run.status, Status::Paused);
+        run.apply(Input::Released);
+        assert_eq!(run.status, Status::Running);
+        feed(&mut run, 9.0, TrainEvent::Finished { step: 30, reason: StopReason::Completed, weights_of_step: 20 });
+        run.apply(Input::Held);
+        assert_eq!(run.status, Status::Finished(StopReason::Completed));
+        assert_eq!(run.weights_of_step, Some(20));
+    }
+
+    #[test]
+    fn a_lost_worker_fails_a_running_run_and_keeps_its_curves() {
+        let mut run = running();
+        feed(&mut run, 3.0, evaluated(1, 0.5));
+        run.apply(Input::WorkerGone);
+        assert_eq!((run.status, run.measurements.len()), (Status::Failed, 1));
+        let mut idle = RunState::default();
+        idle.apply(Input::WorkerGone);
+        assert_eq!(idle.status, Status::Idle);
+    }
+
+    #[test]
+    fn a_failed_checkpoint_is_remembered_until_one_is_written() {
+        let mut run = running();
+        run.apply(Input::Checkpoint { step: 10, error: Some("disk full") });
+        assert_eq!((run.checkpoint_step, run.checkpoint_error.as_deref()), (None, Some("disk full")));
+        run.apply(Input::Checkpoint { step: 20, error: None });
+        assert_eq!((run.checkpoint_step, run.checkpoint_error), (Some(20), None));
+    }
+
+    #[test]
+    fn a_resumed_run_measures_from_where_it_was() {
+        let mut run = RunState::default();
+        run.apply(Input::Requested);
+        feed(&mut run, 100.0, started(10));
+        feed(&mut run, 110.0, progress(11));
+        assert_eq!((run.first_step_secs, run.step), (Some(10.0), 11));
+    }
+}

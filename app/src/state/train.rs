@@ -1,0 +1,118 @@
+//! Starting, holding and ending a run, and passing its events to the reducer. Events may come hundreds of times a
+//! second: the page is drawn ten times a second at most.
+
+use std::sync::Arc;
+
+use hone_core::event::TrainEvent;
+use hone_core::session::protocol::{Command, Problem, Reply, RunId};
+use leptos::prelude::*;
+
+use super::run::Input;
+use super::{Step, Store, unexpected};
+use crate::browser;
+
+/// Milliseconds between two drawings of a run.
+const PUBLISH_EVERY_MS: f64 = 100.0;
+
+/// When a run was last drawn, and whether it will be without another event.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Publishing {
+    last_ms: f64,
+    is_scheduled: bool,
+}
+
+impl Store {
+    /// Starts a run with the recipe, if it is right.
+    pub(crate) fn start_run(self) {
+        let Ok(run) = self.resolved.get_untracked() else { return };
+        self.dismiss(Step::Train);
+        self.run_id.set_value(None);
+        self.forget_tuned();
+        self.feed(Input::Requested);
+        // Answered by a callback, not a future: events of the run may follow the answer at once.
+        self.client().send(Command::Train { run }, Vec::new(), move |answer| match answer {
+            Ok((Reply::Started { run, job }, _)) => {
+                self.run_id.set_value(Some(run));
+                self.job.set(Some(Arc::from(job)));
+            }
+            Ok((other, _)) => self.train_problem(unexpected(&other)),
+            Err(problem) => self.train_problem(problem),
+        });
+    }
+
+    /// Holds the run after the batch in flight.
+    pub(crate) fn pause_run(self) {
+        self.steer(Command::Pause, Input::Held);
+    }
+
+    /// Goes on with a held run.
+    pub(crate) fn resume_run(self) {
+        self.steer(Command::Resume, Input::Released);
+    }
+
+    /// Ends the run with its last or its best weights.
+    pub(crate) fn stop_run(self, keep_best: bool) {
+        self.feed(Input::Stopping);
+        self.client().send(Command::Stop { keep_best }, Vec::new(), move |answer| {
+            if let Err(problem) = answer {
+                self.report(Step::Train, problem);
+            }
+        });
+    }
+
+    fn steer(self, command: Command, then: Input<'static>) {
+        self.client().send(command, Vec::new(), move |answer| match answer {
+            Ok(_) => self.feed(then),
+            Err(problem) => self.report(Step::Train, problem),
+        });
+    }
+
+    pub(super) fn hear_event(self, run: RunId, elapsed_secs: f64, event: &TrainEvent) {
+        if self.run_id.get_value() != Some(run) {
+            return;
+        }
+        self.feed(Input::Event { elapsed_secs, event });
+        if matches!(event, TrainEvent::Finished { .. }) && !self.try_text.with_untracked(String::is_empty) {
+            // What was tried before is shown beside what the model says now.
+            self.predict();
+        }
+    }
+
+    pub(super) fn run_failed(self, run: RunId, problem: Problem) {
+        if self.run_id.get_value() == Some(run) {
+            self.train_problem(problem);
+        }
+    }
+
+    fn train_problem(self, problem: Problem) {
+        self.feed(Input::Failed);
+        self.report(Step::Train, problem);
+    }
+
+    /// Applies what happened; frequent events are drawn together.
+    pub(super) fn feed(self, input: Input<'_>) {
+        let is_frequent = matches!(
+            input,
+            Input::Event {
+                event: TrainEvent::Progress { .. } | TrainEvent::Step { .. } | TrainEvent::EvaluationProgress { .. },
+                ..
+            }
+        );
+        let now_ms = browser::now_ms();
+        let Publishing { last_ms, is_scheduled } = self.publishing.get_value();
+        let is_due = !is_frequent || now_ms - last_ms >= PUBLISH_EVERY_MS;
+        self.run.maybe_update(|run| {
+            run.apply(input);
+            is_due
+        });
+        if is_due {
+            self.publishing.update_value(|publishing| publishing.last_ms = now_ms);
+        } else if !is_scheduled {
+            self.publishing.update_value(|publishing| publishing.is_scheduled = true);
+            browser::after(100, move || {
+                self.publishing.set_value(Publishing { last_ms: browser::now_ms(), is_scheduled: false });
+                self.run.notify();
+            });
+        }
+    }
+}

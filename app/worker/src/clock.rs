@@ -1,0 +1,37 @@
+//! Seconds of a run, without its pauses; core has no clock.
+
+use wasm_bindgen::JsCast;
+
+/// Milliseconds since the worker started.
+pub(crate) fn now_ms() -> f64 {
+    let scope: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+    scope.performance().map_or_else(js_sys::Date::now, |performance| performance.now())
+}
+
+/// A stopwatch that can be held.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    gathered_ms: f64,
+    running_since_ms: Option<f64>,
+}
+
+impl Clock {
+    /// Starts at zero.
+    pub(crate) fn start() -> Self {
+        Self { gathered_ms: 0.0, running_since_ms: Some(now_ms()) }
+    }
+
+    pub(crate) fn pause(&mut self) {
+        if let Some(since) = self.running_since_ms.take() {
+            self.gathered_ms += now_ms() - since;
+        }
+    }
+
+    pub(crate) fn resume(&mut self) {
+        self.running_since_ms.get_or_insert_with(now_ms);
+    }
+
+    pub(crate) fn elapsed_secs(&self) -> f64 {
+        (self.gathered_ms + self.running_since_ms.map_or(0.0, |since| now_ms() - since)) / 1000.0
+    }
+}

@@ -1,0 +1,62 @@
+//! Builds the [`Problem`]s that a person reads: what happened and where, and what to do.
+
+use hone_core::session::protocol::{Problem, ProblemKind};
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::fault;
+
+pub(crate) fn problem(kind: ProblemKind, message: impl Into<String>, hint: impl Into<String>) -> Problem {
+    Problem { kind, message: message.into(), hint: hint.into() }
+}
+
+/// A mistake in Hone that did not end the worker.
+pub(crate) fn bug(message: impl Into<String>) -> Problem {
+    problem(ProblemKind::Bug, message, "this is a mistake in Hone; please report it with this message")
+}
+
+/// A panic: the worker can't go on.
+pub(crate) fn panicked(message: &str) -> Problem {
+    match fault::current() {
+        Some(fault) => device_failed(&fault),
+        None => {
+            let message: String = message.chars().take(2_000).collect();
+            problem(ProblemKind::Bug, message, "the worker stopped; start it again, and please report this message")
+        }
+    }
+}
+
+/// The GPU was lost, ran out of memory or refused a shader: nothing it computed since can be trusted.
+pub(crate) fn device_failed(fault: &str) -> Problem {
+    problem(
+        ProblemKind::Device,
+        format!("the GPU failed: {fault}"),
+        "open the device again (the model and the data are kept), with a smaller batch if memory ran out, or use the CPU",
+    )
+}
+
+pub(crate) fn no_device() -> Problem {
+    problem(ProblemKind::Device, "no device is open", "open a device first")
+}
+
+pub(crate) fn no_model() -> Problem {
+    problem(ProblemKind::Model, "no model is loaded", "choose a model first")
+}
+
+pub(crate) fn no_data() -> Problem {
+    problem(ProblemKind::Data, "no data is loaded", "choose a data file first")
+}
+
+pub(crate) fn run_goes_on() -> Problem {
+    problem(ProblemKind::Config, "a run is going on", "stop the run, or wait until it is over")
+}
+
+/// `Name: message` of a thrown value.
+pub(crate) fn js_text(thrown: &JsValue) -> String {
+    if let Some(error) = thrown.dyn_ref::<web_sys::DomException>() {
+        return format!("{}: {}", error.name(), error.message());
+    }
+    if let Some(error) = thrown.dyn_ref::<js_sys::Error>() {
+        return format!("{}: {}", String::from(error.name()), String::from(error.message()));
+    }
+    thrown.as_string().unwrap_or_else(|| format!("{thrown:?}"))
+}

@@ -1,0 +1,273 @@
+//! One file over the network: progress, resume of a broken download by HTTP Range, and a clear word when it fails.
+//!
+//! In: a URL, what is known of the file, and a place on the disk. Out: its bytes. Redirects are followed by the browser;
+//! no cookie and no referrer is sent.
+
+use hone_core::session::protocol::{FromWorker, Problem, ProblemKind};
+use js_sys::{Reflect, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit, Response,
+    WorkerGlobalScope,
+};
+
+use crate::disk::{DiskError, DiskFolder, FileWriter};
+use crate::{clock, errors, mailbox};
+
+/// Milliseconds between two progress messages.
+const PROGRESS_MS: f64 = 100.0;
+
+/// A file to fetch.
+pub(crate) struct Wanted<'a> {
+    /// File name, also on the disk.
+    pub(crate) name: &'a str,
+    pub(crate) url: &'a str,
+    /// Size in bytes, if a listing said it.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// A file that came.
+pub(crate) struct Fetched {
+    pub(crate) bytes: Vec<u8>,
+    /// SHA-256 that the server promised in its headers, lower-case hex.
+    pub(crate) sha256: Option<String>,
+    /// Why it could not be kept on the disk, if so.
+    pub(crate) not_kept: Option<DiskError>,
+}
+
+/// What a partial file on the disk is a part of; stands beside it until the folder is whole.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Part {
+    url: String,
+    etag: String,
+    total: u64,
+}
+
+/// Name of the note beside a partial file.
+pub(crate) fn part_note(name: &str) -> String {
+    format!("{name}.part.json")
+}
+
+/// Fetches a file, into memory and, as it comes, onto the disk. `None`: the server has no such file.
+///
+/// # Errors
+/// No network, a refusal by the server, or fewer bytes than promised; what came stays on the disk for the next try.
+pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -> Result<Option<Fetched>, Problem> {
+    let name = wanted.name;
+    let partial = match disk {
+        Some(disk) => partial_file(disk, wanted).await,
+        None => None,
+    };
+    if let Some((part, bytes)) = &partial
+        && bytes.len() as u64 == part.total
+    {
+        let (bytes, sha256) = (bytes.clone(), hone_core::hub::sha256_from_etag(&part.etag));
+        progress(name, part.total, Some(part.total));
+        return Ok(Some(Fetched { bytes, sha256, not_kept: None }));
+    }
+
+    let mut response = request(wanted, partial.as_ref().map(|(_, bytes)| bytes.len() as u64)).await?;
+    let mut bytes = Vec::new();
+    if let Some((part, have)) = partial {
+        if continues(&response, &part, have.len() as u64) {
+            bytes = have;
+        } else if response.status() != 200 {
+            response = request(wanted, None).await?; // another file by now: start over
+        }
+    }
+    match response.status() {
+        200 | 206 => {}
+        404 | 410 => return Ok(None),
+        status => return Err(refused(name, status)),
+    }
+    // Servers of single-page sites answer every address with their page.
+    if header(&response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+        return Ok(None);
+    }
+
+    let etag = header(&response, "etag").or_else(|| header(&response, "x-linked-etag")).unwrap_or_default();
+    let coming = header(&response, "content-length").and_then(|length| length.parse::<u64>().ok());
+    let total = wanted.bytes.or_else(|| coming.map(|coming| coming + bytes.len() as u64));
+    let mut keeper = Keeper::new(disk, wanted, bytes.len() as u64, &etag, total).await;
+    receive(name, &response, total, &mut bytes, &mut keeper).await?;
+
+    let received = bytes.len() as u64;
+    // A listed size must be met exactly; `Content-Length` counts compressed bytes where a server compresses.
+    let wrong = wanted.bytes.is_some_and(|listed| listed != received) || total.is_some_and(|total| received < total);
+    if wrong {
+        let total = total.unwrap_or_default();
+        return Err(broken(name, &format!("{received} of {total} bytes came")));
+    }
+    let sha256 = ["x-linked-etag", "etag"]
+        .iter()
+        .find_map(|key| header(&response, key).and_then(|etag| hone_core::hub::sha256_from_etag(&etag)));
+    Ok(Some(Fetched { bytes, sha256, not_kept: keeper.finish() }))
+}
+
+/// A small JSON file, e.g. a hub's listing. `Ok(None)`: the server can't be reached or has no such thing.
+///
+/// # Errors
+/// When the server refuses it by name (401, 403).
+pub(crate) async fn fetch_json(url: &str) -> Result<Option<serde_json::Value>, Problem> {
+    let wanted = Wanted { name: "list of files", url, bytes: None };
+    let Ok(response) = request(&wanted, None).await else { return Ok(None) };
+    match response.status() {
+        200 => {}
+        status @ (401 | 403) => return Err(refused("this model", status)),
+        _ => return Ok(None),
+    }
+    let Ok(text) = response.text() else { return Ok(None) };
+    let text = JsFuture::from(text).await.ok().and_then(|text| text.as_string());
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+async fn partial_file(disk: &DiskFolder, wanted: &Wanted<'_>) -> Option<(Part, Vec<u8>)> {
+    let note = disk.read(&part_note(wanted.name)).await.ok()??;
+    let part: Part = serde_json::from_slice(&note).ok()?;
+    let bytes = disk.read(wanted.name).await.ok()??;
+    let usable = part.url == wanted.url
+        && wanted.bytes.is_none_or(|listed| listed == part.total)
+        && !bytes.is_empty()
+        && bytes.len() as u64 <= part.total;
+    usable.then_some((part, bytes))
+}
+
+/// Whether the response is the rest of that very file.
+fn continues(response: &Response, part: &Part, have: u64) -> bool {
+    let range = header(response, "content-range").unwrap_or_default();
+    response.status() == 206
+        && header(response, "etag").unwrap_or_default() == part.etag
+        && (range.is_empty()
+            || range.starts_with(&format!("bytes {have}-")) && range.ends_with(&format!("/{}", part.total)))
+}
+
+async fn request(wanted: &Wanted<'_>, from: Option<u64>) -> Result<Response, Problem> {
+    let init = RequestInit::new();
+    init.set_credentials(RequestCredentials::Omit);
+    init.set_referrer_policy(ReferrerPolicy::NoReferrer);
+    init.set_cache(RequestCache::NoStore);
+    let thrown = |error: JsValue| broken(wanted.name, &errors::js_text(&error));
+    let request = Request::new_with_str_and_init(wanted.url, &init).map_err(thrown)?;
+    if let Some(from) = from {
+        request.headers().set("range", &format!("bytes={from}-")).map_err(thrown)?;
+    }
+    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+    let response = JsFuture::from(scope.fetch_with_request(&request)).await.map_err(thrown)?;
+    Ok(response.unchecked_into())
+}
+
+async fn receive(
+    name: &str,
+    response: &Response,
+    total: Option<u64>,
+    bytes: &mut Vec<u8>,
+    keeper: &mut Keeper,
+) -> Result<(), Problem> {
+    let Some(body) = response.body() else { return Ok(()) };
+    let more = total.unwrap_or_default().saturating_sub(bytes.len() as u64);
+    if usize::try_from(more).is_err() || bytes.try_reserve_exact(more as usize).is_err() {
+        let hint = "choose a smaller model, or train natively";
+        let message = format!("{name}: {more} bytes do not fit into the browser's memory");
+        return Err(errors::problem(ProblemKind::Storage, message, hint));
+    }
+    let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+    let mut told_ms = f64::NEG_INFINITY;
+    loop {
+        let next = JsFuture::from(reader.read()).await.map_err(|error| {
+            broken(name, &format!("the connection broke after {} bytes: {}", bytes.len(), errors::js_text(&error)))
+        })?;
+        let done = Reflect::get(&next, &"done".into()).is_ok_and(|done| done.is_truthy());
+        if let Some(chunk) = Reflect::get(&next, &"value".into()).ok().and_then(|v| v.dyn_into::<Uint8Array>().ok()) {
+            let start = bytes.len();
+            bytes.resize(start + chunk.length() as usize, 0);
+            chunk.copy_to(&mut bytes[start..]);
+            keeper.append(&bytes[start..]);
+        }
+        if done || clock::now_ms() - told_ms >= PROGRESS_MS {
+            told_ms = clock::now_ms();
+            let received = bytes.len() as u64;
+            progress(name, received, total.filter(|&total| total >= received));
+        }
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+fn progress(name: &str, received: u64, total: Option<u64>) {
+    mailbox::post(&FromWorker::Download { file: name.into(), received, total, cached: false }, Vec::new());
+}
+
+/// Writes beside the download; gives up on the first error and leaves nothing half-written behind the note's back.
+struct Keeper {
+    writer: Option<FileWriter>,
+    failed: Option<DiskError>,
+}
+
+impl Keeper {
+    async fn new(disk: Option<&DiskFolder>, wanted: &Wanted<'_>, have: u64, etag: &str, total: Option<u64>) -> Self {
+        let Some(disk) = disk else { return Self { writer: None, failed: None } };
+        match Self::open(disk, wanted, have, etag, total).await {
+            Ok(writer) => Self { writer: Some(writer), failed: None },
+            Err(error) => Self { writer: None, failed: Some(error) },
+        }
+    }
+
+    async fn open(
+        disk: &DiskFolder,
+        wanted: &Wanted<'_>,
+        have: u64,
+        etag: &str,
+        total: Option<u64>,
+    ) -> Result<FileWriter, DiskError> {
+        let note = part_note(wanted.name);
+        match total {
+            // Without a validator a rest can't be told from the rest of another file.
+            Some(total) if !etag.is_empty() => {
+                let part = Part { url: wanted.url.into(), etag: etag.into(), total };
+                let json = serde_json::to_vec(&part).expect("a note holds only plain values");
+                disk.write(&note, &json).await?;
+            }
+            _ => disk.remove(&note).await?,
+        }
+        disk.writer(wanted.name, have).await
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        if let Some(writer) = &mut self.writer
+            && let Err(error) = writer.append(bytes)
+        {
+            self.writer = None;
+            self.failed = Some(error);
+        }
+    }
+
+    fn finish(self) -> Option<DiskError> {
+        match self.writer {
+            Some(writer) => writer.finish().err(),
+            None => self.failed,
+        }
+    }
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name).ok().flatten().filter(|value| !value.is_empty())
+}
+
+fn refused(name: &str, status: u16) -> Problem {
+    let (reason, hint) = match status {
+        401 | 403 => {
+            ("it is private, gated, or does not exist", "check the id, or load the files from your own disk instead")
+        }
+        429 => ("the server is busy", "wait a minute and try again"),
+        _ => ("the server failed", "try again, or load the files from your own disk instead"),
+    };
+    errors::problem(ProblemKind::Network, format!("{name}: {reason} (HTTP {status})"), hint)
+}
+
+fn broken(name: &str, reason: &str) -> Problem {
+    let hint = "check the connection and try again: what came so far is kept";
+    errors::problem(ProblemKind::Network, format!("{name}: the download failed: {reason}"), hint)
+}

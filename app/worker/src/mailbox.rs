@@ -1,0 +1,112 @@
+//! The wire: `{json: string, blobs: ArrayBuffer[]}` both ways, blobs transferred rather than copied.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use hone_core::session::protocol::{FromWorker, NamedBlob, Problem, Request};
+use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+
+use crate::errors;
+
+/// A request and the buffers that came with it.
+pub(crate) struct Letter {
+    pub(crate) request: Request,
+    pub(crate) blobs: Vec<Uint8Array>,
+}
+
+impl Letter {
+    /// The file that `named` stands for. It stays on JavaScript's heap until it is read.
+    pub(crate) fn file(blobs: &[Uint8Array], named: &NamedBlob) -> Result<(String, Uint8Array), Problem> {
+        match blobs.get(named.blob) {
+            Some(bytes) => Ok((named.name.clone(), bytes.clone())),
+            None => Err(errors::bug(format!("{}: buffer {} did not come with the message", named.name, named.blob))),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Waiting {
+    letters: VecDeque<Letter>,
+    waker: Option<Waker>,
+}
+
+/// Requests in the order in which they came.
+pub(crate) struct Mailbox {
+    waiting: Rc<RefCell<Waiting>>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+}
+
+impl Mailbox {
+    /// Starts listening.
+    pub(crate) fn listen() -> Self {
+        let waiting: Rc<RefCell<Waiting>> = Rc::default();
+        let queue = Rc::clone(&waiting);
+        let on_message =
+            Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| match open(&event.data()) {
+                Ok(letter) => {
+                    let mut queue = queue.borrow_mut();
+                    queue.letters.push_back(letter);
+                    if let Some(waker) = queue.waker.take() {
+                        waker.wake();
+                    }
+                }
+                Err(message) => post(&FromWorker::Failed { run: None, problem: errors::bug(message) }, Vec::new()),
+            });
+        scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        Self { waiting, _on_message: on_message }
+    }
+
+    /// The next request that has already come.
+    pub(crate) fn waiting(&self) -> Option<Letter> {
+        self.waiting.borrow_mut().letters.pop_front()
+    }
+
+    /// The next request, when it comes.
+    pub(crate) async fn next(&self) -> Letter {
+        poll_fn(|context| {
+            let mut waiting = self.waiting.borrow_mut();
+            match waiting.letters.pop_front() {
+                Some(letter) => Poll::Ready(letter),
+                None => {
+                    waiting.waker = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Sends a message; `blobs` are given away.
+pub(crate) fn post(message: &FromWorker, blobs: Vec<Uint8Array>) {
+    let json = serde_json::to_string(message).expect("messages hold only plain values");
+    let buffers: Array = blobs.iter().map(Uint8Array::buffer).collect();
+    let envelope = Object::new();
+    let set = |key: &str, value: &JsValue| {
+        Reflect::set(&envelope, &key.into(), value).expect("a plain object takes any property");
+    };
+    set("json", &json.into());
+    set("blobs", &buffers);
+    if let Err(error) = scope().post_message_with_transfer(&envelope, &buffers) {
+        web_sys::console::error_2(&"the page can't be reached:".into(), &error);
+    }
+}
+
+fn open(data: &JsValue) -> Result<Letter, String> {
+    let json = Reflect::get(data, &"json".into()).ok().and_then(|json| json.as_string());
+    let json = json.ok_or("a message without text came from the page")?;
+    let request = serde_json::from_str(&json).map_err(|error| format!("a message can't be understood: {error}"))?;
+    let buffers = Reflect::get(data, &"blobs".into()).ok().and_then(|blobs| blobs.dyn_into::<Array>().ok());
+    let blobs = buffers.unwrap_or_default().iter().filter_map(|buffer| buffer.dyn_into::<ArrayBuffer>().ok());
+    Ok(Letter { request, blobs: blobs.map(|buffer| Uint8Array::new(&buffer)).collect() })
+}
+
+fn scope() -> DedicatedWorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}

@@ -1,0 +1,370 @@
+//! The loop: one command at a time; while a run goes on, a micro-batch, then the commands that came meanwhile.
+//!
+//! Once the device has a fault nothing it computed is sent: the run ends with `Failed`, commands are refused, and the
+//! model and the data wait for a device that is opened anew.
+
+use std::rc::Rc;
+
+use hone_core::config::{ModelSource, ReadOptions, RunConfig};
+use hone_core::event::{Split, TrainEvent};
+use hone_core::folder::Folder;
+use hone_core::session::Session;
+use hone_core::session::protocol::{
+    Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Reply, RunId, Weights,
+};
+use js_sys::Uint8Array;
+
+use crate::clock::Clock;
+use crate::device::{OpenDevice, wasm_bytes};
+use crate::kept::{KeptData, KeptModel, to_folder};
+use crate::macrotask::Macrotask;
+use crate::mailbox::{Letter, Mailbox, post};
+use crate::model_files::{self, Place};
+use crate::{errors, export, run_checkpoint};
+
+/// A run that goes on.
+struct Run {
+    id: RunId,
+    clock: Clock,
+    paused: bool,
+}
+
+/// Everything the worker owns.
+pub(crate) struct Worker {
+    mailbox: Rc<Mailbox>,
+    macrotask: Macrotask,
+    device: Option<OpenDevice>,
+    session: Option<Session>,
+    model: Option<KeptModel>,
+    data: Option<KeptData>,
+    run: Option<Run>,
+    runs: u32,
+}
+
+/// A reply and the buffers that go with it.
+type Answer = Result<(Reply, Vec<Uint8Array>), Problem>;
+
+impl Worker {
+    pub(crate) fn new(mailbox: Rc<Mailbox>) -> Self {
+        Self {
+            mailbox,
+            macrotask: Macrotask::new(),
+            device: None,
+            session: None,
+            model: None,
+            data: None,
+            run: None,
+            runs: 0,
+        }
+    }
+
+    /// Serves for ever.
+    pub(crate) async fn serve(mut self) {
+        loop {
+            if self.run.as_ref().is_some_and(|run| !run.paused) {
+                self.advance().await;
+                while let Some(letter) = self.mailbox.waiting() {
+                    self.answer_letter(letter).await;
+                }
+            } else {
+                let letter = self.mailbox.next().await;
+                self.answer_letter(letter).await;
+            }
+        }
+    }
+
+    async fn answer_letter(&mut self, Letter { request, blobs }: Letter) {
+        let (result, blobs) = match self.answer(request.command, &blobs).await {
+            Ok((reply, blobs)) => (Ok(reply), blobs),
+            Err(problem) => (Err(problem), Vec::new()),
+        };
+        post(&FromWorker::Reply { id: request.id, result }, blobs);
+    }
+
+    async fn answer(&mut self, command: Command, blobs: &[Uint8Array]) -> Answer {
+        let runs = self.run.is_some();
+        let reply = match command {
+            Command::Pause => self.pause(true),
+            Command::Resume => self.pause(false),
+            Command::Stop { keep_best } => self.stop(keep_best),
+            Command::Memory => Reply::Memory { memory: self.memory() },
+            Command::LoseDevice => {
+                let device = self.device.as_ref().ok_or_else(errors::no_device)?;
+                device.destroy();
+                Reply::Done
+            }
+            _ if runs => return Err(errors::run_goes_on()),
+            Command::OpenDevice { prefer } => self.open_device(prefer).await?,
+            Command::FetchModel { source, base_url, hub_url, sha256 } => {
+                let place =
+                    Place { source: &source, base_url: base_url.as_deref(), hub_url: &hub_url, sha256: &sha256 };
+                let model = self.fetch_model(&place).await?;
+                Reply::Model { model }
+            }
+            Command::LoadModel { files } => Reply::Model { model: self.load_local_model(&files, blobs)? },
+            Command::LoadData { train, valid, test, read, run } => {
+                let file = |named: &NamedBlob| Letter::file(blobs, named);
+                let data = KeptData {
+                    train: file(&train)?,
+                    valid: valid.as_ref().map(file).transpose()?,
+                    test: test.as_ref().map(file).transpose()?,
+                    read,
+                    run,
+                };
+                self.load_data(data)?
+            }
+            Command::RereadData { read, run } => self.reread_data(read, run)?,
+            Command::Train { run } => self.train(run)?,
+            Command::Evaluate { weights, split } => self.evaluate(weights, split).await?,
+            Command::Predict { texts } => self.predict(&texts).await?,
+            Command::Export => return self.export().await,
+        };
+        Ok((reply, Vec::new()))
+    }
+
+    // A run.
+
+    /// One micro-batch, and what it has to say.
+    async fn advance(&mut self) {
+        let Some(session) = self.session.as_mut() else { return };
+        let outcome = session.next_event().await;
+        // Lets messages in, and with them the errors of what was just computed.
+        self.macrotask.pass().await;
+        match (self.device_fault(), outcome) {
+            (Some(problem), _) => self.fail(problem),
+            (None, Ok(Some(event))) => self.tell(event).await,
+            (None, Ok(None)) => self.run = None,
+            (None, Err(error)) => self.fail(error.problem()),
+        }
+    }
+
+    async fn tell(&mut self, event: TrainEvent) {
+        let Some(Run { id, clock, .. }) = &self.run else { return };
+        let (id, elapsed_secs) = (*id, clock.elapsed_secs());
+        match event {
+            TrainEvent::Finished { .. } => {
+                // The run is over for the page as soon as it reads this: close it first.
+                self.run = None;
+                let closed = match self.session.as_mut() {
+                    Some(session) => session.next_event().await,
+                    None => Ok(None),
+                };
+                match closed {
+                    Ok(_) => post(&FromWorker::Event { run: id, elapsed_secs, event }, Vec::new()),
+                    Err(error) => post(&FromWorker::Failed { run: Some(id), problem: error.problem() }, Vec::new()),
+                }
+            }
+            TrainEvent::CheckpointDue { step } => {
+                post(&FromWorker::Event { run: id, elapsed_secs, event }, Vec::new());
+                self.write_checkpoint(step).await;
+            }
+            event => post(&FromWorker::Event { run: id, elapsed_secs, event }, Vec::new()),
+        }
+    }
+
+    async fn write_checkpoint(&mut self, step: u32) {
+        let Some(session) = self.session.as_mut() else { return };
+        let checkpoint = session.checkpoint().await;
+        self.macrotask.pass().await;
+        if let Some(problem) = self.device_fault() {
+            return self.fail(problem); // the checkpoint before stays
+        }
+        let problem = match checkpoint {
+            Ok(folder) => run_checkpoint::write(step, &folder).await.err(),
+            Err(error) => Some(error.problem()),
+        };
+        post(&FromWorker::CheckpointWritten { step, problem }, Vec::new());
+    }
+
+    fn fail(&mut self, problem: Problem) {
+        if let Some(run) = self.run.take() {
+            post(&FromWorker::Failed { run: Some(run.id), problem }, Vec::new());
+        }
+    }
+
+    /// Without a run there is nothing to hold: a message that crossed the end of the run is no mistake.
+    fn pause(&mut self, paused: bool) -> Reply {
+        if let Some(run) = &mut self.run {
+            run.paused = paused;
+            if paused {
+                run.clock.pause();
+            } else {
+                run.clock.resume();
+            }
+        }
+        Reply::Done
+    }
+
+    fn stop(&mut self, keep_best: bool) -> Reply {
+        if let (Some(_), Some(session)) = (&self.run, self.session.as_mut()) {
+            session.stop(keep_best);
+            self.pause(false); // a held run must move once more to end
+        }
+        Reply::Done
+    }
+
+    fn train(&mut self, run: RunConfig) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let job = session.start(run).map_err(|error| error.problem())?;
+        self.runs += 1;
+        let id = RunId(self.runs);
+        self.run = Some(Run { id, clock: Clock::start(), paused: false });
+        Ok(Reply::Started { run: id, job: Box::new(job) })
+    }
+
+    // The device.
+
+    /// Opens a device; a model and data that were loaded before are loaded onto it.
+    async fn open_device(&mut self, prefer: Option<Backend>) -> Result<Reply, Problem> {
+        self.session = None;
+        if let Some(old) = self.device.take() {
+            old.destroy();
+        }
+        let device = self.device.insert(OpenDevice::open(prefer).await);
+        let report = device.report.clone();
+        if let Some(model) = &self.model {
+            match model.folder().await {
+                Some(folder) => {
+                    let source = model.source.clone();
+                    self.load_model(source, folder)?;
+                }
+                None => {
+                    self.model = None;
+                    let hint = "choose the model again; the device is open";
+                    let message = "the model's files are no longer in the browser's storage";
+                    return Err(errors::problem(ProblemKind::Storage, message, hint));
+                }
+            }
+        }
+        Ok(Reply::Device { device: report })
+    }
+
+    fn device_fault(&self) -> Option<Problem> {
+        self.device.as_ref().and_then(OpenDevice::fault)
+    }
+
+    /// Refuses what was computed if the device failed meanwhile.
+    async fn trust<T>(&self, result: Result<T, Problem>) -> Result<T, Problem> {
+        self.macrotask.pass().await;
+        match self.device_fault() {
+            Some(problem) => Err(problem),
+            None => result,
+        }
+    }
+
+    fn memory(&self) -> MemoryReport {
+        match &self.device {
+            Some(device) => device.memory(),
+            None => MemoryReport { wasm: wasm_bytes(), ..MemoryReport::default() },
+        }
+    }
+
+    /// The session, on a device without faults and with a model.
+    fn ready(&mut self) -> Result<&mut Session, Problem> {
+        if self.device.is_none() {
+            return Err(errors::no_device());
+        }
+        if let Some(problem) = self.device_fault() {
+            return Err(problem);
+        }
+        self.session.as_mut().ok_or_else(errors::no_model)
+    }
+
+    // The model.
+
+    async fn fetch_model(&mut self, place: &Place<'_>) -> Result<ModelInfo, Problem> {
+        self.usable_device()?;
+        let files = model_files::bring(place).await?;
+        let source = place.source.clone();
+        let kept = match files.on_disk {
+            Some(path) => KeptModel::on_disk(source.clone(), path),
+            None => KeptModel::copied(source.clone(), &files.folder),
+        };
+        let mut info = self.load_model(source, files.folder)?;
+        self.model = Some(kept);
+        info.notes.extend(files.notes);
+        Ok(info)
+    }
+
+    fn load_local_model(&mut self, files: &[NamedBlob], blobs: &[Uint8Array]) -> Result<ModelInfo, Problem> {
+        self.usable_device()?;
+        let files = files.iter().map(|named| Letter::file(blobs, named)).collect::<Result<Vec<_>, _>>()?;
+        // A chosen folder gives `folder/config.json`; single files have no name in common.
+        let folder_name = files.first().and_then(|(name, _)| name.split_once(['/', '\\'])).map(|(folder, _)| folder);
+        let source = ModelSource::Local { name: folder_name.unwrap_or("local model").into() };
+        let info = self.load_model(source.clone(), to_folder(&files))?;
+        self.model = Some(KeptModel::in_memory(source, files));
+        Ok(info)
+    }
+
+    /// Into a fresh session, which takes the place of the old one only if the model is good. Data stays loaded.
+    fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, Problem> {
+        let device = self.usable_device()?.device.clone();
+        let mut session = Session::new(device);
+        let mut info = session.load_model(source, folder).map_err(|error| error.problem())?;
+        if let Some(data) = &self.data
+            && let Err(error) = session.load_data(data.files(), &data.read, &data.run)
+        {
+            info.notes.push(format!("the data could not be read for this model: {}", error.problem().message));
+            self.data = None;
+        }
+        self.session = Some(session);
+        Ok(info)
+    }
+
+    fn usable_device(&self) -> Result<&OpenDevice, Problem> {
+        match (&self.device, self.device_fault()) {
+            (None, _) => Err(errors::no_device()),
+            (_, Some(problem)) => Err(problem),
+            (Some(device), None) => Ok(device),
+        }
+    }
+
+    // The data.
+
+    fn load_data(&mut self, data: KeptData) -> Result<Reply, Problem> {
+        let report = self.ready()?.load_data(data.files(), &data.read, &data.run).map_err(|error| error.problem())?;
+        self.data = Some(data);
+        Ok(Reply::Data { report: Box::new(report) })
+    }
+
+    fn reread_data(&mut self, read: ReadOptions, run: RunConfig) -> Result<Reply, Problem> {
+        if self.data.is_none() {
+            return Err(errors::no_data());
+        }
+        let report = self.ready()?.reread_data(&read, &run).map_err(|error| error.problem())?;
+        if let Some(data) = &mut self.data {
+            (data.read, data.run) = (read, run);
+        }
+        Ok(Reply::Data { report: Box::new(report) })
+    }
+
+    // What a trained model is for.
+
+    async fn evaluate(&mut self, weights: Weights, split: Split) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let mut progress = |done, total| post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
+        let measured = session.evaluate(weights, split, &mut progress).await.map_err(|error| error.problem());
+        let (evaluation, rows) = self.trust(measured).await?;
+        Ok(Reply::Evaluated { weights, split, evaluation, rows })
+    }
+
+    async fn predict(&mut self, texts: &[String]) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let predicted = async {
+            let base = session.predict(texts, Weights::Base).await?;
+            let tuned = if session.is_trained() { session.predict(texts, Weights::Tuned).await? } else { Vec::new() };
+            Ok((session.labels().to_vec(), base, tuned))
+        };
+        let predicted = predicted.await.map_err(|error: hone_core::session::SessionError| error.problem());
+        let (labels, base, tuned) = self.trust(predicted).await?;
+        Ok(Reply::Predicted { labels, base, tuned })
+    }
+
+    async fn export(&mut self) -> Answer {
+        let exported = self.ready()?.export().await.map_err(|error| error.problem());
+        let folder = self.trust(exported).await?;
+        let source = &self.model.as_ref().ok_or_else(errors::no_model)?.source;
+        Ok(export::zipped(&folder, source))
+    }
+}

@@ -1,0 +1,141 @@
+//! Models that were fetched: `~/.cache/hone/models/<owner>/<name>/<revision>/` (or under `XDG_CACHE_HOME`).
+//!
+//! `fetched.json` is written last and lists every file with size and hash: a folder without it is not whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use crate::output::write_file;
+
+const MANIFEST: &str = "fetched.json";
+
+/// What lies in a cached folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub(crate) id: String,
+    pub(crate) revision: String,
+    /// Commit that the hub resolved the revision to.
+    pub(crate) commit: Option<String>,
+    pub(crate) files: BTreeMap<String, CachedFile>,
+}
+
+/// One file of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CachedFile {
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    /// The hub named the same hash.
+    pub(crate) verified: bool,
+}
+
+impl Manifest {
+    /// Sum of the sizes.
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.files.values().map(|file| file.bytes).sum()
+    }
+}
+
+/// The folder above all cached models.
+///
+/// # Errors
+/// When the system names no home folder.
+pub(crate) fn root() -> anyhow::Result<PathBuf> {
+    let set = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = set("XDG_CACHE_HOME")
+        .or_else(|| set("LOCALAPPDATA"))
+        .or_else(|| set("HOME").map(|home| home.join(".cache")))
+        .context("no place for the model cache: neither XDG_CACHE_HOME nor HOME is set")?;
+    Ok(cache.join("hone").join("models"))
+}
+
+/// Where a model is kept, whether or not it is there.
+///
+/// # Errors
+/// When the system names no home folder.
+pub(crate) fn dir_of(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
+    Ok(dir_in(&root()?, id, revision))
+}
+
+fn dir_in(root: &Path, id: &str, revision: &str) -> PathBuf {
+    let revision: String =
+        revision.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '+' }).collect();
+    // `.` and `..` would climb; no branch or tag may be called that.
+    let revision = if revision.trim_matches('.').is_empty() { "main" } else { &revision };
+    id.split('/').fold(root.to_owned(), |dir, part| dir.join(part)).join(revision)
+}
+
+/// The folder of a cached model, if it is whole.
+///
+/// # Errors
+/// When the system names no home folder.
+pub(crate) fn find(id: &str, revision: &str) -> anyhow::Result<Option<PathBuf>> {
+    let dir = dir_of(id, revision)?;
+    Ok(read(&dir).map(|_| dir))
+}
+
+/// The manifest of a cached folder whose files all have the size they should have.
+pub(crate) fn read(dir: &Path) -> Option<Manifest> {
+    let manifest: Manifest = serde_json::from_slice(&fs::read(dir.join(MANIFEST)).ok()?).ok()?;
+    let is_whole =
+        |(name, file): (&String, &CachedFile)| fs::metadata(dir.join(name)).is_ok_and(|m| m.len() == file.bytes);
+    manifest.files.iter().all(is_whole).then_some(manifest)
+}
+
+/// Declares a folder whole.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn finish(dir: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    let json = serde_json::to_vec_pretty(manifest).context("can't describe the fetched files")?;
+    write_file(&json, &dir.join(MANIFEST))
+}
+
+/// Every whole model in the cache, with its folder, by id.
+///
+/// # Errors
+/// When the system names no home folder.
+pub(crate) fn all() -> anyhow::Result<Vec<(Manifest, PathBuf)>> {
+    let mut found: Vec<_> = below(&root()?, 3).into_iter().filter_map(|dir| Some((read(&dir)?, dir))).collect();
+    found.sort_by(|a, b| (&a.0.id, &a.0.revision).cmp(&(&b.0.id, &b.0.revision)));
+    Ok(found)
+}
+
+/// Folders exactly `depth` levels below `dir`.
+fn below(dir: &Path, depth: usize) -> Vec<PathBuf> {
+    if depth == 0 {
+        return vec![dir.to_owned()];
+    }
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.is_dir()).flat_map(|path| below(&path, depth - 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_revision_leaves_the_cache() {
+        let root = Path::new("root");
+        assert_eq!(dir_in(root, "a/b", "main"), Path::new("root/a/b/main"));
+        assert_eq!(dir_in(root, "a/b", "refs/pr/1"), Path::new("root/a/b/refs+pr+1"));
+        assert_eq!(dir_in(root, "a/b", ".."), Path::new("root/a/b/main"));
+    }
+
+    #[test]
+    fn a_truncated_file_is_not_whole() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = CachedFile { bytes: 4, sha256: "x".into(), verified: true };
+        let files = [("config.json".to_owned(), file)].into_iter().collect();
+        let manifest = Manifest { id: "a/b".into(), revision: "main".into(), commit: None, files };
+        fs::write(dir.path().join("config.json"), "{  }").expect("writes");
+        assert_eq!(read(dir.path()), None, "not finished yet");
+        finish(dir.path(), &manifest).expect("finishes");
+        assert_eq!(read(dir.path()), Some(manifest));
+        fs::write(dir.path().join("config.json"), "{ ").expect("writes");
+        assert_eq!(read(dir.path()), None);
+    }
+}

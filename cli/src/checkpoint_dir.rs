@@ -1,0 +1,139 @@
+//! `OUTPUT/checkpoint`: what a run needs to go on after Ctrl-C, a crash or a power cut.
+//!
+//! A checkpoint is written beside the old one and swapped in by renaming, so that one whole checkpoint is always there.
+//! Beside the core's files lies `inputs.json`: the paths that `--resume` needs and that a job file rightly leaves out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use hone_core::folder::Folder;
+use serde::{Deserialize, Serialize};
+
+use crate::device::DeviceChoice;
+use crate::failure::io_error;
+use crate::output::{read_all, remove_dir, write_files};
+
+const DIR: &str = "checkpoint";
+const PART: &str = "checkpoint.part";
+const OLD: &str = "checkpoint.old";
+const INPUTS: &str = "inputs.json";
+
+/// Where the run's inputs lie on this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Inputs {
+    /// As given to `--model`.
+    pub(crate) model: String,
+    /// Training file.
+    pub(crate) data: PathBuf,
+    /// Validation file.
+    pub(crate) valid: Option<PathBuf>,
+    /// Test file.
+    pub(crate) test: Option<PathBuf>,
+    /// As given to `--device`.
+    pub(crate) device: DeviceChoice,
+    /// Optimizer steps taken, for messages.
+    pub(crate) step: u32,
+    /// Seconds trained so far.
+    pub(crate) elapsed_secs: f64,
+}
+
+/// The newest whole checkpoint in an output folder.
+pub(crate) fn find(output: &Path) -> Option<PathBuf> {
+    // A crash between the two renames of `write` leaves only the old one.
+    [DIR, OLD].iter().map(|name| output.join(name)).find(|dir| dir.join(INPUTS).is_file())
+}
+
+/// The step a checkpoint was written at, if it says so.
+pub(crate) fn step_of(checkpoint: &Path) -> Option<u32> {
+    let bytes = fs::read(checkpoint.join(INPUTS)).ok()?;
+    serde_json::from_slice::<Inputs>(&bytes).ok().map(|inputs| inputs.step)
+}
+
+/// Writes a checkpoint and returns where it lies.
+///
+/// # Errors
+/// When the disk refuses; the earlier checkpoint is then still there.
+pub(crate) fn write(output: &Path, mut folder: Folder, inputs: &Inputs) -> anyhow::Result<PathBuf> {
+    let (dir, part, old) = (output.join(DIR), output.join(PART), output.join(OLD));
+    let json = serde_json::to_vec_pretty(inputs).context("can't describe the run's inputs")?;
+    folder.insert(INPUTS, json);
+    remove_dir(&part)?;
+    write_files(&folder, &part).inspect_err(|_| drop(fs::remove_dir_all(&part)))?;
+    let rename =
+        |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| io_error("put the checkpoint in place", &e, to));
+    if dir.exists() {
+        remove_dir(&old)?;
+        rename(&dir, &old)?;
+    }
+    rename(&part, &dir)?;
+    remove_dir(&old)?;
+    Ok(dir)
+}
+
+/// Reads a checkpoint back: the core's folder and the paths.
+///
+/// # Errors
+/// When it can't be read.
+pub(crate) fn read(checkpoint: &Path) -> anyhow::Result<(Folder, Inputs)> {
+    let mut folder = read_all(checkpoint)?;
+    let bytes =
+        folder.remove(INPUTS).with_context(|| format!("no {INPUTS} in the checkpoint: {}", checkpoint.display()))?;
+    let inputs = serde_json::from_slice(&bytes)
+        .with_context(|| format!("can't read {INPUTS} of the checkpoint: {}", checkpoint.display()))?;
+    Ok((folder, inputs))
+}
+
+/// Removes every trace of a checkpoint: the run is over, or starts anew.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn remove(output: &Path) -> anyhow::Result<()> {
+    [DIR, PART, OLD].iter().try_for_each(|name| remove_dir(&output.join(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(step: u32) -> Inputs {
+        let data = PathBuf::from("rows.csv");
+        let (valid, test, device) = (None, Some("t.csv".into()), DeviceChoice::Cpu);
+        Inputs { model: "m".into(), data, valid, test, device, step, elapsed_secs: 1.5 }
+    }
+
+    fn state(text: &str) -> Folder {
+        [("state.bin".to_owned(), text.as_bytes().to_vec())].into_iter().collect()
+    }
+
+    #[test]
+    fn the_newest_checkpoint_comes_back() {
+        let output = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(find(output.path()), None);
+        write(output.path(), state("one"), &inputs(1)).expect("writes");
+        write(output.path(), state("two"), &inputs(2)).expect("writes");
+        let found = find(output.path()).expect("is there");
+        assert_eq!(step_of(&found), Some(2));
+        assert_eq!(read(&found).expect("reads"), (state("two"), inputs(2)));
+        remove(output.path()).expect("removes");
+        assert_eq!(find(output.path()), None);
+    }
+
+    #[test]
+    fn a_crash_while_swapping_leaves_the_old_one() {
+        let output = tempfile::tempdir().expect("a temporary folder");
+        let dir = write(output.path(), state("one"), &inputs(1)).expect("writes");
+        fs::rename(&dir, output.path().join(OLD)).expect("as if it stopped between the renames");
+        let found = find(output.path()).expect("the old one is found");
+        assert_eq!(read(&found).expect("reads").1.step, 1);
+        write(output.path(), state("two"), &inputs(2)).expect("writes");
+        assert_eq!(step_of(&find(output.path()).expect("is there")), Some(2));
+    }
+
+    #[test]
+    fn a_half_written_checkpoint_is_not_found() {
+        let output = tempfile::tempdir().expect("a temporary folder");
+        write_files(&state("half"), &output.path().join(PART)).expect("writes");
+        assert_eq!(find(output.path()), None);
+    }
+}

@@ -1,0 +1,315 @@
+//! One file of the hub, to disk: redirects, resume of a `.part` file, SHA-256, retries. In: an address and a path.
+//! Out: a whole, verified file, or an error that says what to do.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use hone_core::hub::{resolve_url, sha256_from_etag};
+use sha2::{Digest, Sha256};
+use ureq::http::{Response, StatusCode, header};
+
+use crate::failure::io_error;
+
+const DEFAULT_HUB: &str = "https://huggingface.co";
+const MAX_REDIRECTS: usize = 8;
+/// Waits before the second, third and fourth attempt.
+const WAITS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+
+/// A model hub and how we present ourselves to it.
+pub(crate) struct Hub {
+    agent: ureq::Agent,
+    url: String,
+    token: Option<String>,
+}
+
+/// A file that is whole and on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fetched {
+    /// Of what was written.
+    pub(crate) sha256: String,
+    /// The hub said the same hash.
+    pub(crate) verified: bool,
+    /// Size.
+    pub(crate) bytes: u64,
+    /// Commit the hub resolved the revision to, if it said so.
+    pub(crate) commit: Option<String>,
+}
+
+/// Why an attempt failed, and whether another may do better.
+enum Failure {
+    /// The line broke, the server is busy: what has come stays in the `.part` file.
+    Passing(anyhow::Error),
+    /// Trying again would give the same.
+    Final(anyhow::Error),
+}
+
+type Body = Response<ureq::Body>;
+/// Called with bytes so far and bytes in all, if known.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(u64, Option<u64>);
+
+impl Hub {
+    /// `HONE_HUB` (else the public hub), with `HF_TOKEN` if it is set.
+    ///
+    /// # Errors
+    /// When `HONE_HUB` is not an address.
+    pub(crate) fn from_env() -> anyhow::Result<Self> {
+        let set = |name| std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let url = set("HONE_HUB").unwrap_or_else(|| DEFAULT_HUB.into());
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            bail!("HONE_HUB is not an http or https address: {url}");
+        }
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(Duration::from_secs(20)))
+            .timeout_recv_response(Some(Duration::from_secs(60)))
+            .timeout_per_read(Some(Duration::from_secs(60)))
+            .user_agent(concat!("hone/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Self { agent: config.new_agent(), url: url.trim_end_matches('/').to_owned(), token: set("HF_TOKEN") })
+    }
+
+    /// Address of the hub.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Fetches `file` of a repository to the path `to`. `None`: the repository has no such file.
+    ///
+    /// # Errors
+    /// No network, no permission, a hash that does not match, a full disk.
+    pub(crate) fn fetch(
+        &self,
+        repo: (&str, &str),
+        file: &str,
+        to: &Path,
+        tell: Tell<'_>,
+    ) -> anyhow::Result<Option<Fetched>> {
+        let url = resolve_url(&self.url, repo.0, repo.1, file);
+        let mut waits = WAITS.iter();
+        loop {
+            match self.attempt(&url, to, tell) {
+                Ok(fetched) => return Ok(fetched),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Passing(error)) => match waits.next() {
+                    Some(wait) => std::thread::sleep(*wait),
+                    None => return Err(error.context("gave up after four attempts (run it again to go on from there)")),
+                },
+            }
+        }
+    }
+
+    fn attempt(&self, url: &str, to: &Path, tell: Tell<'_>) -> Result<Option<Fetched>, Failure> {
+        let part = part_of(to);
+        let resumed_at = fs::metadata(&part).map_or(0, |meta| meta.len());
+        let Answer { response, expected, commit } = self.get(url, resumed_at)?;
+        let status = response.status();
+        let offset = match status {
+            StatusCode::NOT_FOUND => return Ok(None),
+            StatusCode::OK => 0,
+            StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(resumed_at) && expected.is_some() => resumed_at,
+            // Without a hash of the whole, two halves can't be trusted to fit; with another start, they don't.
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if resumed_at > 0 => {
+                drop(fs::remove_file(&part));
+                return self.attempt(url, to, tell);
+            }
+            _ => return Err(refused(status, url, self.token.is_some())),
+        };
+        let length = response.body().content_length();
+        let total = length.map(|length| length + offset);
+        let mut hash = Sha256::new();
+        let received = write_body(response, &part, offset, &mut hash, &mut |bytes| tell(bytes, total), url)?;
+        if total.is_some_and(|total| received != total) {
+            return Err(Failure::Passing(anyhow!("the connection ended early: {url}")));
+        }
+        let sha256 = hex(&hash.finalize());
+        if let Some(expected) = expected.as_ref().filter(|expected| **expected != sha256) {
+            drop(fs::remove_file(&part));
+            if offset > 0 {
+                // The part was of an older version of the file: once more, from the start.
+                return self.attempt(url, to, tell);
+            }
+            let error = anyhow!("the bytes do not match their hash (expected sha-256 {expected}, got {sha256}): {url}");
+            return Err(Failure::Final(error));
+        }
+        fs::rename(&part, to).map_err(|e| Failure::Final(io_error("put the file in place", &e, to)))?;
+        Ok(Some(Fetched { sha256, verified: expected.is_some(), bytes: received, commit }))
+    }
+
+    /// Follows redirects by hand: the hub's own answer carries the hash, and our token is only for the hub.
+    fn get(&self, url: &str, offset: u64) -> Result<Answer, Failure> {
+        let mut at = url.to_owned();
+        let (mut expected, mut commit) = (None, None);
+        for hop in 0..=MAX_REDIRECTS {
+            let mut request = self.agent.get(&at).header(header::ACCEPT_ENCODING, "identity");
+            if offset > 0 {
+                request = request.header(header::RANGE, format!("bytes={offset}-"));
+            }
+            let is_hub = origin(&at) == origin(&self.url);
+            if let Some(token) = self.token.as_ref().filter(|_| is_hub) {
+                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let response = request.call().map_err(|error| unreachable_hub(&error, &at))?;
+            let named = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+            if is_hub {
+                let etag = named("x-linked-etag").or_else(|| named("etag")).and_then(sha256_from_etag);
+                expected = expected.or(etag);
+                commit = commit.or_else(|| named("x-repo-commit").map(str::to_owned));
+            }
+            let location = named("location").map(str::to_owned);
+            match location.filter(|_| response.status().is_redirection()) {
+                None => return Ok(Answer { response, expected, commit }),
+                Some(location) if hop < MAX_REDIRECTS => at = join(&at, &location),
+                Some(_) => break,
+            }
+        }
+        Err(Failure::Final(anyhow!("more than {MAX_REDIRECTS} redirects: {url}")))
+    }
+}
+
+struct Answer {
+    response: Body,
+    /// SHA-256 the hub promises.
+    expected: Option<String>,
+    commit: Option<String>,
+}
+
+/// `name.part`, beside the file it will become.
+fn part_of(to: &Path) -> PathBuf {
+    let mut part = to.as_os_str().to_owned();
+    part.push(".part");
+    PathBuf::from(part)
+}
+
+/// Appends the body to the first `offset` bytes of `part`, hashing the whole. Returns the size reached.
+fn write_body(
+    response: Body,
+    part: &Path,
+    offset: u64,
+    hash: &mut Sha256,
+    tell: &mut dyn FnMut(u64),
+    url: &str,
+) -> Result<u64, Failure> {
+    let disk = |e: io::Error| Failure::Final(io_error("write the download", &e, part));
+    let mut buffer = vec![0; 1 << 16];
+    let mut file = if offset > 0 {
+        let mut old = File::open(part).map_err(disk)?;
+        loop {
+            match old.read(&mut buffer).map_err(disk)? {
+                0 => break,
+                n => hash.update(&buffer[..n]),
+            }
+        }
+        OpenOptions::new().append(true).open(part).map_err(disk)?
+    } else {
+        File::create(part).map_err(disk)?
+    };
+    let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+    let mut received = offset;
+    loop {
+        tell(received);
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => {
+                file.write_all(&buffer[..n]).map_err(disk)?;
+                hash.update(&buffer[..n]);
+                received += n as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Failure::Passing(anyhow!("the connection broke ({e}): {url}"))),
+        }
+    }
+    file.sync_all().map_err(disk)?;
+    Ok(received)
+}
+
+/// First byte of a partial answer.
+fn starts_at(response: &Body) -> Option<u64> {
+    let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+}
+
+fn refused(status: StatusCode, url: &str, has_token: bool) -> Failure {
+    let code = status.as_u16();
+    match code {
+        401 | 403 if has_token => {
+            Failure::Final(anyhow!("the hub refuses access (HTTP {code}) with the token in HF_TOKEN: {url}"))
+        }
+        401 | 403 => Failure::Final(anyhow!(
+            "the hub refuses access (HTTP {code}): the model does not exist, is private, or its licence must be accepted \
+             on its page first; then set HF_TOKEN: {url}"
+        )),
+        408 | 429 | 500..=599 => Failure::Passing(anyhow!("the hub is busy or broken (HTTP {code}): {url}")),
+        _ => Failure::Final(anyhow!("the hub answered HTTP {code}: {url}")),
+    }
+}
+
+fn unreachable_hub(error: &ureq::Error, url: &str) -> Failure {
+    let message = anyhow!(
+        "can't reach the model hub ({error}); without a network, give --model a folder that holds the model's files: {url}"
+    );
+    let is_refused = matches!(error, ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused);
+    match error {
+        ureq::Error::Timeout(_) => Failure::Passing(message),
+        ureq::Error::Io(_) if !is_refused => Failure::Passing(message),
+        _ => Failure::Final(message),
+    }
+}
+
+/// `scheme://host:port` of an address.
+fn origin(url: &str) -> &str {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let end = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
+    &url[..end]
+}
+
+/// The address that `location` means at `base`.
+fn join(base: &str, location: &str) -> String {
+    if location.starts_with("http://") || location.starts_with("https://") {
+        return location.to_owned();
+    }
+    let scheme = base.split("://").next().unwrap_or("https");
+    if location.starts_with("//") {
+        return format!("{scheme}:{location}");
+    }
+    if location.starts_with('/') {
+        return format!("{}{location}", origin(base));
+    }
+    let path = base.split(['?', '#']).next().unwrap_or(base);
+    let folder = path.rfind('/').filter(|at| *at >= origin(base).len()).map_or(path, |at| &path[..at]);
+    format!("{folder}/{location}")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string does not fail");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_are_joined_as_a_browser_does() {
+        let base = "https://hub.example:8443/a/b/resolve/main/config.json?x=1";
+        assert_eq!(join(base, "https://cdn.example/x"), "https://cdn.example/x");
+        assert_eq!(join(base, "//cdn.example/x"), "https://cdn.example/x");
+        assert_eq!(join(base, "/api/x"), "https://hub.example:8443/api/x");
+        assert_eq!(join(base, "other.json"), "https://hub.example:8443/a/b/resolve/main/other.json");
+        assert_eq!(join("https://hub.example", "x"), "https://hub.example/x");
+    }
+
+    #[test]
+    fn an_origin_ends_before_the_path() {
+        assert_eq!(origin("https://hub.example/a/b"), "https://hub.example");
+        assert_eq!(origin("https://hub.example"), "https://hub.example");
+        assert_ne!(origin("https://hub.example.evil/a"), origin("https://hub.example/a"));
+    }
+}

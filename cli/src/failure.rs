@@ -1,0 +1,86 @@
+//! How a command ends when it does not end well, and how that is said: lower case, paths last, a hint where there is one.
+
+use std::fmt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use hone_core::session::SessionError;
+
+/// Exit code of a run that Ctrl-C ended.
+pub(crate) const INTERRUPTED: u8 = 130;
+/// Exit code of a command line that can't be used.
+const USAGE: u8 = 2;
+
+/// Flags that can't be used, all of them.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) Vec<String>);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [one] => write!(f, "{one}"),
+            many => {
+                write!(f, "{} settings can't be used", many.len())?;
+                many.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An IO error with what was being done before it and the path after it.
+pub(crate) fn io_error(doing: &str, error: &std::io::Error, path: &Path) -> anyhow::Error {
+    use std::io::ErrorKind;
+    let reason = match error.kind() {
+        ErrorKind::NotFound => "no such file or folder".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::StorageFull => "the disk is full".to_owned(),
+        ErrorKind::QuotaExceeded => "the disk quota is used up".to_owned(),
+        ErrorKind::IsADirectory => "it is a folder, not a file".to_owned(),
+        ErrorKind::NotADirectory => "it is a file, not a folder".to_owned(),
+        _ => error.to_string(),
+    };
+    anyhow::anyhow!("can't {doing}: {reason}: {}", path.display())
+}
+
+/// Says what went wrong on standard error and picks the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_closed_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    if let Some(problem) = error.downcast_ref::<SessionError>().map(SessionError::problem)
+        && !problem.hint.is_empty()
+    {
+        eprintln!("hint: {}", problem.hint);
+    }
+    if error.downcast_ref::<Usage>().is_some() {
+        eprintln!("hint: hone --help, or hone train --help, says what is possible");
+        return ExitCode::from(USAGE);
+    }
+    ExitCode::FAILURE
+}
+
+/// The reader of our output went away (`hone … | head`): nothing to complain about.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_comes_last() {
+        let error = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let text = io_error("read the data", &error, Path::new("rows.csv")).to_string();
+        assert_eq!(text, "can't read the data: no such file or folder: rows.csv");
+    }
+
+    #[test]
+    fn one_problem_stands_in_one_line() {
+        assert_eq!(Usage(vec!["--device: x".into()]).to_string(), "--device: x");
+        assert_eq!(Usage(vec!["a".into(), "b".into()]).to_string(), "2 settings can't be used\n  a\n  b");
+    }
+}

@@ -1,0 +1,122 @@
+//! What a run reads: the person's files, and what is said about them before anything is trained.
+
+use std::path::Path;
+
+use hone_core::data::{DataFiles, DataReport};
+use hone_core::event::Split;
+
+use crate::output::read_file;
+use crate::progress::split_name;
+use crate::tables::cut;
+
+/// Bad rows and classes that are listed; the rest is counted.
+const MAX_LISTED: usize = 10;
+
+/// The files of a run, in memory.
+///
+/// # Errors
+/// When one can't be read.
+pub(crate) fn read_data(train: &Path, valid: Option<&Path>, test: Option<&Path>) -> anyhow::Result<DataFiles> {
+    let read = |doing: &str, path: &Path| anyhow::Ok((file_name(path), read_file(doing, path)?));
+    Ok(DataFiles {
+        train: read("read the training file", train)?,
+        valid: valid.map(|path| read("read the validation file", path)).transpose()?,
+        test: test.map(|path| read("read the test file", path)).transpose()?,
+    })
+}
+
+/// The last part of a path: what a job file may say about it.
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// What is in the data, for the person.
+pub(crate) fn data_report(report: &DataReport) -> String {
+    let mut lines = Vec::new();
+    let sizes = report.split_sizes;
+    let splits = [Split::Train, Split::Valid, Split::Test].into_iter().zip(sizes).filter(|(_, rows)| *rows > 0);
+    let splits: Vec<_> = splits.map(|(split, rows)| format!("{rows} {}", split_name(split))).collect();
+    lines.push(format!(
+        "data: {}: {} of {} rows are usable ({}); text {:?}, label {:?}",
+        report.file_name,
+        report.num_usable,
+        report.num_rows,
+        splits.join(", "),
+        report.text_column,
+        report.label_column
+    ));
+    let mut classes: Vec<_> = report.classes.iter().collect();
+    classes.sort_by_key(|class| std::cmp::Reverse(class.count));
+    let shown = classes.iter().take(MAX_LISTED).map(|class| format!("{} {}", cut(&class.label), class.count));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    lines.push(format!("  {} classes: {shown}{}", classes.len(), more(classes.len())));
+    lines.push(format!(
+        "  tokens a row: {:.0} on average, {} at most; {} rows are cut off at {}",
+        report.lengths.mean, report.lengths.max, report.num_truncated, report.max_seq_length
+    ));
+    lines.extend(report.warnings.iter().map(|warning| format!("  warning: {warning}")));
+    for bad in report.bad_rows.iter().take(MAX_LISTED) {
+        lines.push(format!("  row {} is left out: {}", bad.row, bad.reason));
+    }
+    if report.num_bad_rows > MAX_LISTED {
+        lines.push(format!("  {} rows are left out in all", report.num_bad_rows));
+    }
+    lines.join("\n")
+}
+
+fn more(count: usize) -> String {
+    if count > MAX_LISTED { format!(" and {} more", count - MAX_LISTED) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::data::{BadRow, ClassCount, Format, LengthHistogram};
+
+    use super::*;
+
+    fn report() -> DataReport {
+        let class = |label: &str, count| ClassCount { label: label.into(), count };
+        DataReport {
+            file_name: "mail.csv".into(),
+            format: Format::Csv,
+            delimiter: Some(','),
+            has_header: true,
+            columns: vec!["text".into(), "label".into()],
+            text_column: "text".into(),
+            label_column: "label".into(),
+            num_rows: 101,
+            num_usable: 100,
+            num_empty: 1,
+            num_duplicates: 0,
+            num_conflicts: 0,
+            num_leaks: 0,
+            classes: vec![class("ham", 30), class("spam", 70)],
+            split_sizes: [90, 10, 0],
+            bad_rows: vec![BadRow { row: 7, reason: "there is no label".into() }],
+            num_bad_rows: 1,
+            lengths: LengthHistogram { bucket_width: 8, counts: vec![100], max: 40, mean: 12.4 },
+            max_seq_length: 32,
+            num_truncated: 3,
+            warnings: vec!["few rows".into()],
+            preview: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_report_reads_well() {
+        let expected = "\
+data: mail.csv: 100 of 101 rows are usable (90 training, 10 validation); text \"text\", label \"label\"
+  2 classes: spam 70, ham 30
+  tokens a row: 12 on average, 40 at most; 3 rows are cut off at 32
+  warning: few rows
+  row 7 is left out: there is no label";
+        assert_eq!(data_report(&report()), expected);
+    }
+
+    #[test]
+    fn many_classes_are_counted() {
+        let classes = (0..15).map(|n| ClassCount { label: n.to_string(), count: 1 }).collect();
+        let text = data_report(&DataReport { classes, ..report() });
+        assert!(text.contains("15 classes: ") && text.contains(" and 5 more"), "{text}");
+    }
+}

@@ -1,0 +1,151 @@
+//! `--model DIR|ID`: from a folder or a hub id to the model's files in memory.
+//!
+//! Looked for in this order: a folder of that name, the cache, `public/models/` of the current folder (where set-up
+//! puts the page's model), the hub.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use hone_core::config::{JOB_FILE, ModelSource};
+use hone_core::folder::Folder;
+use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, is_repository_id};
+
+use crate::cache;
+use crate::models;
+use crate::output::read_file;
+
+/// A model's files, and where they came from.
+#[derive(Debug)]
+pub(crate) struct ModelFiles {
+    pub(crate) source: ModelSource,
+    pub(crate) folder: Folder,
+    /// The folder on disk.
+    pub(crate) dir: PathBuf,
+}
+
+/// The text that [`load`] takes for a model named in a job file.
+pub(crate) fn name_of(source: &ModelSource) -> String {
+    match source {
+        ModelSource::Hub { id, revision } if revision == "main" => id.clone(),
+        ModelSource::Hub { id, revision } => format!("{id}@{revision}"),
+        ModelSource::Local { name } => name.clone(),
+    }
+}
+
+/// Finds, or fetches, and reads a model.
+///
+/// # Errors
+/// When it is nowhere, or a needed file is missing.
+pub(crate) fn load(model: &str) -> anyhow::Result<ModelFiles> {
+    let dir = Path::new(model);
+    if dir.is_dir() {
+        return Ok(ModelFiles {
+            source: ModelSource::Local { name: folder_name(dir) },
+            folder: read(dir)?,
+            dir: dir.into(),
+        });
+    }
+    if dir.is_file() {
+        bail!("--model wants the folder that holds the model's files, not one of them: {model}");
+    }
+    let (id, revision) = split_id(model);
+    if is_repository_id(id).is_err() {
+        bail!("there is no folder of that name, and it is not a hub id of the form owner/name: {model}");
+    }
+    let dir = match cache::find(id, revision)?.or_else(|| in_public(id, revision)) {
+        Some(dir) => dir,
+        None => models::fetch(id, revision)?,
+    };
+    let source = ModelSource::Hub { id: id.into(), revision: revision.into() };
+    Ok(ModelFiles { source, folder: read(&dir)?, dir })
+}
+
+/// `owner/name@revision`, `owner/name`, or the name alone of a model that Hone knows.
+pub(crate) fn split_id(text: &str) -> (&str, &str) {
+    let (id, revision) = text.split_once('@').unwrap_or((text, "main"));
+    let known = KNOWN_MODELS.iter().find(|known| known.id.rsplit('/').next() == Some(id));
+    (known.map_or(id, |known| known.id), revision)
+}
+
+/// What a person calls a folder: its last part, also for `.` and `models/`.
+fn folder_name(dir: &Path) -> String {
+    let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    whole.file_name().map_or_else(|| dir.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Where set-up puts the page's model, if it is there and nobody asked for a certain revision.
+fn in_public(id: &str, revision: &str) -> Option<PathBuf> {
+    let name = id.rsplit('/').next().unwrap_or(id);
+    let places = [Path::new("public/models").join(id), Path::new("public/models").join(name)];
+    places.into_iter().filter(|_| revision == "main").find(|dir| dir.join("model.safetensors").is_file())
+}
+
+/// Reads the files that loading can use; the rest of the folder stays where it is.
+fn read(dir: &Path) -> anyhow::Result<Folder> {
+    let mut folder = Folder::new();
+    for (name, required) in MODEL_FILES.iter().copied().chain([(JOB_FILE, false)]) {
+        let path = dir.join(name);
+        if path.is_file() {
+            folder.insert(name, read_file("read the model", &path)?);
+        } else if required {
+            bail!("{name} is missing{} in the model folder: {}", why_missing(dir, name), dir.display());
+        }
+    }
+    Ok(folder)
+}
+
+fn why_missing(dir: &Path, name: &str) -> &'static str {
+    if name != "model.safetensors" {
+        return "";
+    }
+    if dir.join("adapter_model.safetensors").is_file() {
+        return " (there is only an adapter: merge it into its model first)";
+    }
+    if dir.join("model.safetensors.index.json").is_file() {
+        return " (the weights are in several files, which this version does not read)";
+    }
+    if dir.join("pytorch_model.bin").is_file() {
+        return " (there is only pytorch_model.bin: save it again with transformers' save_pretrained)";
+    }
+    ""
+}
+
+/// The bytes of a file that hangs on a job: beside the job file, or where we stand.
+pub(crate) fn beside(job: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = job.parent().unwrap_or(Path::new("."));
+    let places = [folder.join(name), PathBuf::from(name)];
+    places.into_iter().find(|path| path.is_file()).with_context(|| {
+        format!("the job's training file is neither beside the job nor here, say where with --data: {name}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_split_and_completed() {
+        assert_eq!(split_id("a/b"), ("a/b", "main"));
+        assert_eq!(split_id("a/b@v2"), ("a/b", "v2"));
+        assert_eq!(split_id("all-MiniLM-L6-v2").0, "sentence-transformers/all-MiniLM-L6-v2");
+        let source = ModelSource::Hub { id: "a/b".into(), revision: "v2".into() };
+        assert_eq!(name_of(&source), "a/b@v2");
+    }
+
+    #[test]
+    fn a_missing_file_is_named_with_its_reason() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let at = dir.path().display().to_string();
+        std::fs::write(dir.path().join("config.json"), "{}").expect("writes");
+        std::fs::write(dir.path().join("pytorch_model.bin"), "x").expect("writes");
+        let message = load(&at).expect_err("no weights").to_string();
+        assert!(message.contains("model.safetensors is missing (there is only pytorch_model.bin"), "{message}");
+        assert!(message.ends_with(&at), "{message}");
+    }
+
+    #[test]
+    fn a_name_that_is_nothing_is_refused_without_the_network() {
+        let message = load("./no/such/folder").expect_err("nowhere").to_string();
+        assert!(message.contains("owner/name"), "{message}");
+    }
+}

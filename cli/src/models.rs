@@ -1,0 +1,147 @@
+//! `hone models list | fetch ID`: what is known, what is cached, and getting more.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, is_repository_id};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::args::ModelsCommand;
+use crate::cache::{self, CachedFile, Manifest};
+use crate::download::Hub;
+use crate::failure::Usage;
+use crate::model_files::split_id;
+use crate::output::make_dir;
+
+/// Runs `hone models`.
+///
+/// # Errors
+/// See the commands.
+pub(crate) fn run(command: ModelsCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ModelsCommand::List { json } => list(json)?,
+        ModelsCommand::Fetch { id, force } => {
+            let (id, revision) = split_id(&id);
+            is_repository_id(id).map_err(|error| Usage(vec![error.to_string()]))?;
+            let dir = match cache::find(id, revision)?.filter(|_| !force) {
+                Some(dir) => {
+                    eprintln!("already there (--force fetches it again)");
+                    dir
+                }
+                None => fetch(id, revision)?,
+            };
+            writeln!(io::stdout(), "{}", dir.display())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(json: bool) -> anyhow::Result<()> {
+    let cached = cache::all()?;
+    let mut out = io::stdout().lock();
+    if json {
+        let known = KNOWN_MODELS.iter().map(|m| {
+            json!({ "id": m.id, "title": m.title, "good_for": m.good_for, "licence": m.licence,
+                "num_parameters": m.num_parameters, "download_bytes": m.download_bytes })
+        });
+        let cached = cached.iter().map(|(m, dir)| {
+            json!({ "id": m.id, "revision": m.revision, "commit": m.commit, "bytes": m.total_bytes(), "path": dir })
+        });
+        let value = json!({ "known": known.collect::<Vec<_>>(), "cached": cached.collect::<Vec<_>>() });
+        writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
+        return Ok(());
+    }
+    writeln!(out, "known to work (any BERT, DistilBERT or RoBERTa encoder may be given by its id):")?;
+    for model in KNOWN_MODELS {
+        let millions = model.num_parameters as f64 / 1e6;
+        let size = HumanBytes(model.download_bytes);
+        writeln!(out, "  {}\n    {millions:.1} M parameters, {size}, {}; {}", model.id, model.licence, model.good_for)?;
+    }
+    writeln!(out, "\nin the cache:")?;
+    if cached.is_empty() {
+        writeln!(out, "  nothing yet; hone models fetch ID puts a model into {}", cache::root()?.display())?;
+    }
+    for (model, dir) in &cached {
+        let at = if model.revision == "main" { String::new() } else { format!("@{}", model.revision) };
+        writeln!(out, "  {}{at}  {}  {}", model.id, HumanBytes(model.total_bytes()), dir.display())?;
+    }
+    Ok(())
+}
+
+/// Downloads a model into the cache and returns its folder. Files that a broken attempt left whole are kept.
+///
+/// # Errors
+/// No network, no such model, a hash that does not match, a full disk.
+pub(crate) fn fetch(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
+    let hub = Hub::from_env()?;
+    let dir = cache::dir_of(id, revision)?;
+    make_dir(&dir)?;
+    eprintln!("fetching {id} ({revision}) from {}", hub.url());
+    let mut manifest = Manifest { id: id.into(), revision: revision.into(), commit: None, files: Default::default() };
+    for (name, required) in MODEL_FILES {
+        let bar = Bar::new(name);
+        let fetched = hub.fetch((id, revision), name, &dir.join(name), &mut |done, total| bar.tell(done, total));
+        bar.clear();
+        let Some(file) = fetched.with_context(|| format!("can't fetch {name} of {id}"))? else {
+            if *required {
+                bail!("{}: {}", missing(name), format_args!("{}/{id} ({revision})", hub.url()));
+            }
+            // A file that an earlier version of the model had would otherwise stay behind.
+            drop(std::fs::remove_file(dir.join(name)));
+            continue;
+        };
+        let how = if file.verified { ", sha-256 verified" } else { "" };
+        eprintln!("  {name}  {}{how}", HumanBytes(file.bytes));
+        manifest.commit = manifest.commit.or(file.commit);
+        let cached = CachedFile { bytes: file.bytes, sha256: file.sha256, verified: file.verified };
+        manifest.files.insert((*name).to_owned(), cached);
+    }
+    if !["tokenizer.json", "vocab.txt", "vocab.json"].iter().any(|name| manifest.files.contains_key(*name)) {
+        bail!("the model has no tokenizer.json, vocab.txt or vocab.json: {}/{id} ({revision})", hub.url());
+    }
+    cache::finish(&dir, &manifest)?;
+    Ok(dir)
+}
+
+fn missing(name: &str) -> &'static str {
+    match name {
+        "config.json" => "there is no such model or revision (no config.json)",
+        _ => "the model has no model.safetensors; only models saved in that format, in one file, can be loaded",
+    }
+}
+
+/// Bytes of one file, on a terminal; silent elsewhere.
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn new(name: &str) -> Self {
+        if !io::stderr().is_terminal() {
+            return Self(None);
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let template = "  {msg}  {wide_bar} {bytes}/{total_bytes}  {binary_bytes_per_sec}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(name.to_owned());
+        Self(Some(bar))
+    }
+
+    fn tell(&self, done: u64, total: Option<u64>) {
+        if let Some(bar) = &self.0 {
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
+            bar.set_position(done);
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

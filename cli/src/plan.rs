@@ -1,0 +1,107 @@
+//! What `hone train` is going to do: command line, job file and checkpoint, brought together and checked before
+//! anything slow begins.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use hone_core::checkpoint::read_job;
+use hone_core::config::Job;
+use hone_core::folder::Folder;
+
+use crate::args::{Settings, TrainArgs};
+use crate::checkpoint_dir::{self, Inputs};
+use crate::device::DeviceChoice;
+use crate::model_files::{beside, name_of};
+use crate::output::{self, read_file};
+
+/// A run that can be started.
+pub(crate) struct Plan {
+    /// Folder, or hub id.
+    pub(crate) model: String,
+    pub(crate) data: PathBuf,
+    pub(crate) valid: Option<PathBuf>,
+    pub(crate) test: Option<PathBuf>,
+    pub(crate) settings: Settings,
+    /// Where to go on from.
+    pub(crate) checkpoint: Option<Folder>,
+    /// Seconds trained before that checkpoint.
+    pub(crate) before_secs: f64,
+}
+
+impl Plan {
+    /// Reads job file or checkpoint and checks every flag.
+    ///
+    /// # Errors
+    /// Flags that can't be used (all of them), a job or checkpoint that can't be read, an output folder that is not ours.
+    pub(crate) fn new(args: &TrainArgs) -> anyhow::Result<Self> {
+        if args.resume { Self::resumed(args) } else { Self::fresh(args) }
+    }
+
+    fn fresh(args: &TrainArgs) -> anyhow::Result<Self> {
+        let job = args.job.as_deref().map(read_job_file).transpose()?;
+        let (run, read) = job
+            .as_ref()
+            .map_or((RunConfig::default(), ReadOptions::default()), |job| (job.run.clone(), job.read.clone()));
+        let settings = args.settings(&run, &read)?;
+        output::check(&args.output, args.force)?;
+        let model = args.model.clone().or_else(|| job.as_ref().map(|job| name_of(&job.model)));
+        let data = match (&args.data, args.job.as_deref(), job.as_ref().and_then(|job| job.data_file.as_deref())) {
+            (Some(path), ..) => path.clone(),
+            (None, Some(job), Some(name)) => beside(job, name)?,
+            (None, ..) => anyhow::bail!("the job file names no training file: say which with --data"),
+        };
+        Ok(Self {
+            model: model.context("no model was named: say which with --model")?,
+            data,
+            valid: args.valid.clone(),
+            test: args.test.clone(),
+            settings,
+            checkpoint: None,
+            before_secs: 0.0,
+        })
+    }
+
+    fn resumed(args: &TrainArgs) -> anyhow::Result<Self> {
+        let Some(dir) = checkpoint_dir::find(&args.output) else {
+            // Wrong flags are still said first.
+            args.settings(&Settings::default())?;
+            anyhow::bail!("there is no unfinished run to go on with in the output folder: {}", args.output.display());
+        };
+        let (folder, inputs) = checkpoint_dir::read(&dir)?;
+        let job = read_job(&folder).with_context(|| format!("can't use the checkpoint in {}", dir.display()))?;
+        let settings = args.settings(&settings_of(&job, inputs.device))?;
+        Ok(Self {
+            model: args.model.clone().unwrap_or(inputs.model),
+            data: args.data.clone().unwrap_or(inputs.data),
+            valid: args.valid.clone().or(inputs.valid),
+            test: args.test.clone().or(inputs.test),
+            settings,
+            checkpoint: Some(folder),
+            before_secs: inputs.elapsed_secs,
+        })
+    }
+
+    /// What a checkpoint says about where the inputs lie; absolute, so that a resume works from any folder.
+    pub(crate) fn inputs(&self, step: u32, elapsed_secs: f64) -> Inputs {
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let model = Path::new(&self.model);
+        Inputs {
+            model: if model.is_dir() { whole(model).display().to_string() } else { self.model.clone() },
+            data: whole(&self.data),
+            valid: self.valid.as_deref().map(whole),
+            test: self.test.as_deref().map(whole),
+            device: self.settings.device,
+            step,
+            elapsed_secs,
+        }
+    }
+}
+
+fn settings_of(job: &Job, device: DeviceChoice) -> Settings {
+    Settings { device, read: job.read.clone(), run: job.run.clone() }
+}
+
+fn read_job_file(path: &Path) -> anyhow::Result<Job> {
+    let bytes = read_file("read the job file", path)?;
+    Job::from_json(&bytes).map_err(|error| anyhow::anyhow!("{error}: {}", path.display()))
+}

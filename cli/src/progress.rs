@@ -1,0 +1,291 @@
+//! A run as it goes: a bar on a terminal, plain lines in a log file, one JSON event a line for programs.
+//!
+//! Standard output is for results (and for the events of `--json`); everything else goes to standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use hone_core::event::{Phase, Split, StopReason, TrainEvent};
+use hone_core::session::protocol::Weights;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::pace::Pace;
+
+/// Shows a run.
+pub(crate) struct Progress {
+    started: Instant,
+    /// Seconds trained before this process (resumed runs).
+    before_secs: f64,
+    pace: Pace,
+    show: Show,
+    total_steps: u32,
+    last_loss: Option<f64>,
+}
+
+enum Show {
+    Bar(ProgressBar),
+    Lines,
+    Json,
+}
+
+/// An event as `--json` writes it.
+#[derive(Serialize)]
+struct Line<'a> {
+    elapsed_secs: f64,
+    /// Only where the driver measured something itself, after the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<Weights>,
+    #[serde(flatten)]
+    event: &'a TrainEvent,
+}
+
+impl Progress {
+    /// A run that starts now; `before_secs` were trained earlier.
+    pub(crate) fn new(json: bool, before_secs: f64) -> Self {
+        let show = if json {
+            Show::Json
+        } else if io::stderr().is_terminal() {
+            Show::Bar(bar())
+        } else {
+            Show::Lines
+        };
+        Self { started: Instant::now(), before_secs, pace: Pace::default(), show, total_steps: 0, last_loss: None }
+    }
+
+    /// Seconds of this run, those before a resume included.
+    pub(crate) fn elapsed_secs(&self) -> f64 {
+        self.before_secs + self.started.elapsed().as_secs_f64()
+    }
+
+    /// A line for the person.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.show {
+            Show::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
+            Show::Lines | Show::Json => eprintln!("{text}"),
+        }
+    }
+
+    /// Shows an event of the run.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub(crate) fn event(&mut self, event: &TrainEvent) -> io::Result<()> {
+        self.measure(event);
+        match self.show {
+            Show::Json => self.json(event, None),
+            Show::Bar(_) | Show::Lines => {
+                self.say(event);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes a measurement that the driver took after the run, where programs read along.
+    ///
+    /// # Errors
+    /// When standard output is closed.
+    pub(crate) fn measured(&mut self, event: &TrainEvent, weights: Weights) -> io::Result<()> {
+        if matches!(self.show, Show::Json) { self.json(event, Some(weights)) } else { Ok(()) }
+    }
+
+    /// Shows `done` of `total` rows of something that is not training.
+    pub(crate) fn rows(&self, doing: &str, done: usize, total: usize) {
+        if let Show::Bar(bar) = &self.show {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            bar.set_message(doing.to_owned());
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        if let Show::Bar(bar) = &self.show {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn measure(&mut self, event: &TrainEvent) {
+        let now = self.started.elapsed();
+        match event {
+            TrainEvent::Started { total_steps, step, .. } => {
+                self.total_steps = *total_steps;
+                self.pace = Pace::default();
+                if let Show::Bar(bar) = &self.show {
+                    bar.reset();
+                    bar.set_length(u64::from(*total_steps));
+                    bar.set_position(u64::from(*step));
+                }
+            }
+            TrainEvent::Progress { step, rows, .. } => self.pace.queued(now, *step, *rows),
+            TrainEvent::Step { step, rows, loss, .. } => {
+                self.pace.read(now, *step, *rows);
+                self.last_loss = Some(*loss);
+            }
+            TrainEvent::Phase { phase: Phase::Evaluating } => self.pace.pause(now),
+            TrainEvent::Evaluated { .. } => self.pace.resume(now),
+            TrainEvent::Phase { .. }
+            | TrainEvent::EvaluationProgress { .. }
+            | TrainEvent::CheckpointDue { .. }
+            | TrainEvent::Finished { .. } => {}
+        }
+    }
+
+    fn json(&mut self, event: &TrainEvent, weights: Option<Weights>) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&Line { elapsed_secs: self.elapsed_secs(), weights, event })?;
+        line.push(b'\n');
+        let mut out = io::stdout().lock();
+        match out.write_all(&line).and_then(|()| out.flush()) {
+            // Whoever read along went away: hours of training should not end with them.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.show = Show::Lines;
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn say(&self, event: &TrainEvent) {
+        match event {
+            TrainEvent::Started { total_steps, steps_per_epoch, step, num_parameters, num_trainable, .. } => {
+                let from = if *step > 0 { format!(", going on at step {step}") } else { String::new() };
+                let trained = if num_trainable == num_parameters {
+                    format!("all {} parameters", count(*num_parameters))
+                } else {
+                    format!("{} of {} parameters", count(*num_trainable), count(*num_parameters))
+                };
+                self.note(&format!("training {trained}: {total_steps} steps, {steps_per_epoch} an epoch{from}"));
+            }
+            TrainEvent::Phase { phase: Phase::FirstStep } => self.message("first step (compiling kernels)"),
+            TrainEvent::Phase { phase: Phase::Training } => self.tick(),
+            TrainEvent::Phase { phase: Phase::Evaluating } => self.message("measuring the validation rows"),
+            TrainEvent::Progress { step, .. } => {
+                self.position(*step);
+                self.tick();
+            }
+            TrainEvent::Step { step, epoch, loss, learning_rate, grad_norm, .. } => {
+                self.position(*step);
+                self.tick();
+                if matches!(self.show, Show::Lines) {
+                    let total = self.total_steps;
+                    let rate = self.rate_and_left(*step);
+                    eprintln!(
+                        "step {step}/{total}  epoch {epoch:.2}  loss {loss:.4}  rate {learning_rate:.2e}  \
+                         norm {grad_norm:.3}{rate}"
+                    );
+                }
+            }
+            TrainEvent::EvaluationProgress { done, total } => {
+                self.message(&format!("measuring the validation rows, {done} of {total}"));
+            }
+            TrainEvent::Evaluated { step, epoch, evaluation, is_best, .. } => {
+                let best = if *is_best { "  best so far" } else { "" };
+                self.note(&format!(
+                    "step {step}  epoch {epoch:.2}  validation: loss {:.4}  accuracy {:.4}  macro f1 {:.4}{best}",
+                    evaluation.loss, evaluation.accuracy, evaluation.macro_f1
+                ));
+            }
+            TrainEvent::CheckpointDue { .. } => {}
+            TrainEvent::Finished { step, reason, weights_of_step } => {
+                let why = match reason {
+                    StopReason::Completed => "finished",
+                    StopReason::EarlyStopping => "stopped early (no improvement)",
+                    StopReason::Stopped => "stopped",
+                };
+                let kept = if weights_of_step == step {
+                    String::new()
+                } else {
+                    format!(", keeping the best weights (step {weights_of_step})")
+                };
+                self.clear();
+                self.note(&format!("{why} at step {step} after {}{kept}", duration(self.elapsed_secs())));
+            }
+        }
+    }
+
+    fn position(&self, step: u32) {
+        if let Show::Bar(bar) = &self.show {
+            bar.set_position(u64::from(step));
+        }
+    }
+
+    fn message(&self, text: &str) {
+        if let Show::Bar(bar) = &self.show {
+            bar.set_message(text.to_owned());
+        }
+    }
+
+    fn tick(&self) {
+        if let Show::Bar(bar) = &self.show {
+            let loss = self.last_loss.map_or_else(String::new, |loss| format!("loss {loss:.4}"));
+            let step = u32::try_from(bar.position()).unwrap_or(u32::MAX);
+            bar.set_message(format!("{loss}{}", self.rate_and_left(step)));
+        }
+    }
+
+    fn rate_and_left(&self, step: u32) -> String {
+        let Some(rate) = self.pace.rows_per_sec() else { return String::new() };
+        let left = self.pace.secs_left(self.total_steps.saturating_sub(step));
+        format!("  {rate:.1} rows/s{}", left.map_or_else(String::new, |secs| format!("  {} left", duration(secs))))
+    }
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+/// `train`, `validation` or `test`.
+pub(crate) fn split_name(split: Split) -> &'static str {
+    match split {
+        Split::Train => "training",
+        Split::Valid => "validation",
+        Split::Test => "test",
+    }
+}
+
+/// `1 h 02 min`, `3 min 05 s`, `12 s`.
+pub(crate) fn duration(secs: f64) -> String {
+    let whole = secs.max(0.0).round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
+/// `22.7 M`, `9.3 K`, `512`.
+pub(crate) fn count(n: usize) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..1_000_000 => format!("{:.1} K", n as f64 / 1e3),
+        _ => format!("{:.1} M", n as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_counts_read_well() {
+        assert_eq!(duration(12.4), "12 s");
+        assert_eq!(duration(185.0), "3 min 05 s");
+        assert_eq!(duration(3725.0), "1 h 02 min");
+        assert_eq!(count(512), "512");
+        assert_eq!(count(22_713_216), "22.7 M");
+    }
+
+    #[test]
+    fn a_json_line_is_the_event_and_its_time() {
+        let event = TrainEvent::Progress { step: 3, rows: 48, tokens: 900 };
+        let line = Line { elapsed_secs: 1.5, weights: None, event: &event };
+        let text = serde_json::to_string(&line).expect("plain data");
+        assert_eq!(text, r#"{"elapsed_secs":1.5,"event":"progress","step":3,"rows":48,"tokens":900}"#);
+        assert_eq!(serde_json::from_str::<TrainEvent>(&text).expect("an event with one more field"), event);
+    }
+}

@@ -1,0 +1,134 @@
+//! Figures as text: an evaluation with its per-class table and confusion matrix, and the report on the data.
+
+use std::fmt::Write as _;
+
+use hone_core::metrics::Evaluation;
+
+/// A matrix of more classes is unreadable on a terminal; `--json` has it whole.
+const MAX_MATRIX: usize = 20;
+/// Longer labels are cut in tables.
+const MAX_LABEL: usize = 28;
+
+/// Headline, per-class table and, for few classes, the confusion matrix.
+pub(crate) fn evaluation(title: &str, figures: &Evaluation) -> String {
+    let mut out = String::new();
+    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    line(&format!("{title}: {} rows", figures.num_rows));
+    let overall = [
+        ("accuracy", figures.accuracy),
+        ("macro precision", figures.macro_precision),
+        ("macro recall", figures.macro_recall),
+        ("macro f1", figures.macro_f1),
+        ("loss", figures.loss),
+    ];
+    for (name, value) in overall {
+        line(&format!("  {name:<15}  {value:.4}"));
+    }
+    let labels: Vec<String> = figures.per_class.iter().map(|class| cut(&class.label)).collect();
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("class".len());
+    line("");
+    line(&format!("  {:<width$}  precision  recall      f1   rows", "class"));
+    for (label, class) in labels.iter().zip(&figures.per_class) {
+        line(&format!(
+            "  {label:<width$}  {:>9.4}  {:>6.4}  {:>6.4}  {:>5}",
+            class.precision, class.recall, class.f1, class.support
+        ));
+    }
+    line("");
+    if labels.len() > MAX_MATRIX {
+        line(&format!("  the confusion matrix of {} classes is in --json", labels.len()));
+        return out;
+    }
+    line("  confusion matrix (a row is what it is, a column what was predicted)");
+    let cells = figures.confusion.iter().flatten().map(|count| count.to_string().len());
+    let cell = cells.max().unwrap_or(1).max(labels.len().to_string().len() + 1);
+    let numbers = (1..=labels.len()).map(|n| format!("  {:>cell$}", format!("#{n}"))).collect::<String>();
+    line(&format!("  {:>width$}  {:>cell$}{numbers}", "", ""));
+    for (n, (label, row)) in labels.iter().zip(&figures.confusion).enumerate() {
+        let counts = row.iter().map(|count| format!("  {count:>cell$}")).collect::<String>();
+        line(&format!("  {label:<width$}  {:>cell$}{counts}", format!("#{}", n + 1)));
+    }
+    out
+}
+
+/// Tuned beside base, for `--compare`.
+pub(crate) fn comparison(base: &Evaluation, tuned: &Evaluation) -> String {
+    let mut out = String::from("                   before    tuned   change\n");
+    let pairs = [
+        ("accuracy", base.accuracy, tuned.accuracy),
+        ("macro precision", base.macro_precision, tuned.macro_precision),
+        ("macro recall", base.macro_recall, tuned.macro_recall),
+        ("macro f1", base.macro_f1, tuned.macro_f1),
+        ("loss", base.loss, tuned.loss),
+    ];
+    for (name, before, after) in pairs {
+        writeln!(out, "  {name:<15}  {before:.4}  {after:>7.4}  {:>+7.4}", after - before)
+            .expect("writing to a string does not fail");
+    }
+    out
+}
+
+/// A label in one line, and not too long for a table.
+pub(crate) fn cut(label: &str) -> String {
+    let flat: String = label.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if flat.chars().count() <= MAX_LABEL {
+        return flat;
+    }
+    flat.chars().take(MAX_LABEL - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::metrics::Confusion;
+
+    use super::*;
+
+    fn measured(names: &[String], pairs: &[(usize, usize)]) -> Evaluation {
+        let mut confusion = Confusion::new(names);
+        pairs.iter().for_each(|(label, predicted)| confusion.add(*label, *predicted));
+        confusion.finish(0.25)
+    }
+
+    #[test]
+    fn an_evaluation_reads_as_a_table() {
+        let figures = measured(&["ham".into(), "spam mail".into()], &[(0, 0), (0, 1), (1, 1), (1, 1)]);
+        let expected = "\
+test: 4 rows
+  accuracy         0.7500
+  macro precision  0.8333
+  macro recall     0.7500
+  macro f1         0.7333
+  loss             0.2500
+
+  class      precision  recall      f1   rows
+  ham           1.0000  0.5000  0.6667      2
+  spam mail     0.6667  1.0000  0.8000      2
+
+  confusion matrix (a row is what it is, a column what was predicted)
+                 #1  #2
+  ham        #1   1   1
+  spam mail  #2   0   2
+";
+        assert_eq!(evaluation("test", &figures), expected);
+    }
+
+    #[test]
+    fn many_classes_have_no_matrix() {
+        let names: Vec<String> = (0..40).map(|n| format!("class {n}")).collect();
+        let text = evaluation("test", &measured(&names, &[(3, 3)]));
+        assert!(text.contains("--json") && !text.contains("#1"), "{text}");
+    }
+
+    #[test]
+    fn a_label_stays_on_its_line() {
+        assert_eq!(cut("a\nb"), "a b");
+        assert_eq!(cut(&"x".repeat(100)).chars().count(), MAX_LABEL);
+    }
+
+    #[test]
+    fn before_stands_beside_after() {
+        let names = ["a".to_owned(), "b".to_owned()];
+        let text = comparison(&measured(&names, &[(0, 1), (1, 1)]), &measured(&names, &[(0, 0), (1, 1)]));
+        assert!(text.contains("  accuracy         0.5000   1.0000  +0.5000"), "{text}");
+    }
+}

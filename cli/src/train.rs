@@ -1,0 +1,272 @@
+//! `hone train`: drives a session from the files to a Hugging Face folder.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use futures_lite::future::block_on;
+use hone_core::config::{EvalStrategy, RunConfig};
+use hone_core::event::{Split, TrainEvent};
+use hone_core::metrics::Evaluation;
+use hone_core::session::Session;
+use hone_core::session::protocol::{ModelInfo, Weights};
+use indicatif::HumanBytes;
+
+use crate::args::TrainArgs;
+use crate::checkpoint_dir;
+use crate::device;
+use crate::failure::INTERRUPTED;
+use crate::inputs::{data_report, read_data};
+use crate::model_files;
+use crate::output;
+use crate::plan::Plan;
+use crate::progress::{Progress, count};
+use crate::signals::Interrupt;
+use crate::tables;
+
+/// Where a run is, as far as the driver must know.
+#[derive(Debug, Default)]
+struct Place {
+    step: u32,
+    steps_per_epoch: u32,
+    total_steps: u32,
+    num_rows: [usize; 3],
+}
+
+/// How the loop ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Finished,
+    Interrupted,
+}
+
+/// Runs `hone train`.
+///
+/// # Errors
+/// Anything that keeps the run from ending with a folder; a checkpoint that was written stays.
+pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    let mut plan = Plan::new(args)?;
+    let files = read_data(&plan.data, plan.valid.as_deref(), plan.test.as_deref())?;
+    output::probe(&args.output)?;
+    let model = model_files::load(&plan.model)?;
+    let device = device::open(plan.settings.device)?;
+    let mut progress = Progress::new(args.json, plan.before_secs);
+    progress.note(&format!("device: {}", device.name));
+
+    let mut session = Session::new(device.device);
+    let info = session
+        .load_model(model.source, model.folder)
+        .with_context(|| format!("can't use the model in {}", model.dir.display()))?;
+    progress.note(&model_line(&info));
+    let run = plan.settings.run.clone();
+    let report = session
+        .load_data(files, &plan.settings.read, &run)
+        .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
+    progress.note(&data_report(&report));
+    match plan.checkpoint.take() {
+        Some(checkpoint) => session.resume(&checkpoint).context("can't go on from the checkpoint")?,
+        None => {
+            let job = session.start(run.clone())?;
+            // Only now is it certain that a new run takes the old one's place (--force).
+            checkpoint_dir::remove(&args.output)?;
+            job
+        }
+    };
+
+    let interrupt = Interrupt::listen()?;
+    let mut place = Place::default();
+    let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut place));
+    match end.with_context(|| after_failure(&args.output))? {
+        End::Interrupted => {
+            let (step, output) = (place.step, args.output.display());
+            progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        End::Finished => measure(&mut session, args, &mut progress, &place)?,
+    }
+    let folder = block_on(session.export()).with_context(|| after_failure(&args.output))?;
+    output::write(&folder, &args.output).with_context(|| after_failure(&args.output))?;
+    checkpoint_dir::remove(&args.output)?;
+    let listing = folder.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(bytes.len() as u64)));
+    let listing = format!("the tuned model is in {}\n{}", args.output.display(), listing.collect::<String>());
+    if args.json {
+        progress.note(listing.trim_end())
+    } else {
+        io::stdout().lock().write_all(listing.as_bytes())?
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The loop: pull an event, show it, save when it is due, stop when asked.
+async fn train(
+    session: &mut Session,
+    plan: &Plan,
+    output: &Path,
+    progress: &mut Progress,
+    interrupt: Interrupt,
+    place: &mut Place,
+) -> anyhow::Result<End> {
+    let run = &plan.settings.run;
+    while let Some(event) = session.next_event().await? {
+        progress.event(&event)?;
+        place.follow(&event);
+        let stops = interrupt.pressed() && place.is_boundary(&event, run);
+        if stops || matches!(event, TrainEvent::CheckpointDue { .. }) {
+            let folder = session.checkpoint().await?;
+            let inputs = plan.inputs(place.step, progress.elapsed_secs());
+            match checkpoint_dir::write(output, folder, &inputs) {
+                Ok(_) if stops => return Ok(End::Interrupted),
+                Ok(_) => {}
+                Err(error) if stops => return Err(error.context("stopped, but the checkpoint could not be written")),
+                Err(error) => progress.note(&format!("warning: no checkpoint at step {}: {error:#}", place.step)),
+            }
+        }
+    }
+    Ok(End::Finished)
+}
+
+impl Place {
+    fn follow(&mut self, event: &TrainEvent) {
+        match event {
+            TrainEvent::Started { total_steps, steps_per_epoch, step, num_rows, .. } => {
+                *self = Self {
+                    step: *step,
+                    steps_per_epoch: *steps_per_epoch,
+                    total_steps: *total_steps,
+                    num_rows: *num_rows,
+                };
+            }
+            TrainEvent::Progress { step, .. }
+            | TrainEvent::Step { step, .. }
+            | TrainEvent::Evaluated { step, .. }
+            | TrainEvent::CheckpointDue { step }
+            | TrainEvent::Finished { step, .. } => self.step = *step,
+            TrainEvent::Phase { .. } | TrainEvent::EvaluationProgress { .. } => {}
+        }
+    }
+
+    /// Whether a checkpoint taken after `event` loses nothing: a step is whole, and no evaluation hangs on it.
+    fn is_boundary(&self, event: &TrainEvent, run: &RunConfig) -> bool {
+        match event {
+            TrainEvent::Progress { step, .. } | TrainEvent::Step { step, .. } => !self.is_evaluated_at(*step, run),
+            TrainEvent::CheckpointDue { .. } => true,
+            // At the end of an epoch the checkpoint is due next anyway.
+            TrainEvent::Evaluated { step, .. } => step % self.steps_per_epoch != 0,
+            TrainEvent::Started { .. }
+            | TrainEvent::Phase { .. }
+            | TrainEvent::EvaluationProgress { .. }
+            | TrainEvent::Finished { .. } => false,
+        }
+    }
+
+    fn is_evaluated_at(&self, step: u32, run: &RunConfig) -> bool {
+        if self.num_rows[1] == 0 {
+            return false;
+        }
+        match run.eval_strategy {
+            EvalStrategy::Epoch => step % self.steps_per_epoch == 0,
+            EvalStrategy::Steps(every) => step % every == 0 || step == self.total_steps,
+        }
+    }
+}
+
+/// The test rows, if there are any: after tuning, and with `--compare` before it.
+fn measure(session: &mut Session, args: &TrainArgs, progress: &mut Progress, place: &Place) -> anyhow::Result<()> {
+    if place.num_rows[2] == 0 {
+        progress.note("no test rows were held out, so nothing more is measured");
+        return Ok(());
+    }
+    let mut of = |weights: Weights, doing: &str| -> anyhow::Result<Evaluation> {
+        let mut tell = |done, total| progress.rows(doing, done, total);
+        let (evaluation, _) = block_on(session.evaluate(weights, Split::Test, &mut tell))?;
+        progress.clear();
+        let epoch = f64::from(place.step) / f64::from(place.steps_per_epoch.max(1));
+        let (step, split) = (place.step, Split::Test);
+        let event = TrainEvent::Evaluated { step, epoch, split, evaluation: evaluation.clone(), is_best: false };
+        progress.measured(&event, weights)?;
+        Ok(evaluation)
+    };
+    let base = if args.compare { Some(of(Weights::Base, "measuring the test rows before tuning")?) } else { None };
+    let tuned = of(Weights::Tuned, "measuring the test rows")?;
+    if !args.json {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", tables::evaluation("test", &tuned))?;
+        if let Some(base) = base {
+            writeln!(out, "{}", tables::comparison(&base, &tuned))?;
+        }
+    }
+    Ok(())
+}
+
+fn model_line(info: &ModelInfo) -> String {
+    let mut text = format!(
+        "model: {} ({}, {} layers, hidden {}, {} parameters)",
+        info.source.name(),
+        info.model_type,
+        info.num_hidden_layers,
+        info.hidden_size,
+        count(info.num_parameters)
+    );
+    for note in &info.notes {
+        text.push_str("\n  ");
+        text.push_str(note);
+    }
+    text
+}
+
+/// What is left when a run breaks.
+fn after_failure(output: &Path) -> String {
+    match checkpoint_dir::find(output).map(|dir| checkpoint_dir::step_of(&dir)) {
+        Some(Some(step)) => {
+            format!(
+                "the run broke off, its checkpoint at step {step} is kept (hone train --resume --output {})",
+                output.display()
+            )
+        }
+        _ => "the run broke off before its first checkpoint".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place { step: 0, steps_per_epoch: 10, total_steps: 30, num_rows: [160, 20, 20] }
+    }
+
+    fn progress(step: u32) -> TrainEvent {
+        TrainEvent::Progress { step, rows: 0, tokens: 0 }
+    }
+
+    #[test]
+    fn a_run_stops_between_steps_and_not_before_an_evaluation() {
+        let run = RunConfig::default();
+        assert!(place().is_boundary(&progress(9), &run));
+        assert!(!place().is_boundary(&progress(10), &run), "the evaluation of this step is still to come");
+        assert!(place().is_boundary(&TrainEvent::CheckpointDue { step: 10 }, &run));
+        assert!(!place().is_boundary(&TrainEvent::EvaluationProgress { done: 1, total: 2 }, &run));
+        let by_steps = RunConfig { eval_strategy: EvalStrategy::Steps(4), ..run.clone() };
+        assert!(!place().is_boundary(&progress(8), &by_steps));
+        assert!(place().is_boundary(&progress(9), &by_steps));
+        let unmeasured = Place { num_rows: [160, 0, 0], ..place() };
+        assert!(unmeasured.is_boundary(&progress(10), &run));
+    }
+
+    #[test]
+    fn the_place_follows_the_events() {
+        let mut place = Place::default();
+        place.follow(&TrainEvent::Started {
+            total_steps: 30,
+            steps_per_epoch: 10,
+            step: 7,
+            num_rows: [1, 2, 3],
+            num_parameters: 5,
+            num_trainable: 5,
+        });
+        assert_eq!((place.step, place.num_rows), (7, [1, 2, 3]));
+        place.follow(&progress(8));
+        assert_eq!(place.step, 8);
+    }
+}

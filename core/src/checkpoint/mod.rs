@@ -1,0 +1,14 @@
+//! Named byte blobs in and out: the Hugging Face folder layout, weights under `transformers`' keys, and everything a
+//! run needs to go on as if nothing had happened.
+
+mod card;
+mod error;
+mod hf;
+mod state;
+mod weights;
+
+pub use card::{CardFacts, model_card};
+pub use error::CheckpointError;
+pub use hf::{LoadReport, PretrainedModel, export_folder};
+pub use state::{STATE_FILE, TrainState, read_job, read_state, read_tensors, write_tensors};
+pub use weights::{HostTensor, WeightFile, read_weights, weights_to_safetensors};

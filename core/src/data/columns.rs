@@ -1,0 +1,189 @@
+//! Which column holds the text and which the label: as asked for, else guessed from names and content.
+
+use std::collections::HashSet;
+
+use super::error::DataError;
+use super::parse::{LABEL_NAMES, TEXT_NAMES, Table, name_rank};
+use crate::config::ReadOptions;
+
+/// Rows looked at, spread over the table.
+const SAMPLE: usize = 2000;
+
+/// Longest mean length of labels, in characters.
+const MAX_LABEL_LENGTH: usize = 60;
+
+/// Columns that hold few values but no labels.
+const NOT_LABELS: &[&str] = &["split", "fold", "id", "idx", "index", "lang", "language", "source", "date", "unnamed:_0"];
+
+/// Places of the two columns that are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// Column of the text.
+    pub text: usize,
+    /// Column of the label.
+    pub label: usize,
+}
+
+/// Chooses the columns. Names that `read` gives win; else known names, else content: labels are short and come back,
+/// texts are long and mostly different.
+///
+/// # Errors
+/// When a named column is not there, both are the same, or nothing looks like it.
+pub fn choose_columns(table: &Table, read: &ReadOptions) -> Result<Columns, DataError> {
+    let find = |name: &Option<String>| name.as_deref().map(|name| find_column(table, name)).transpose();
+    let (text, label) = (find(&read.text_column)?, find(&read.label_column)?);
+    if let (Some(text), Some(label)) = (text, label)
+        && text == label
+    {
+        return Err(DataError::SameColumn { column: table.columns[text].clone() });
+    }
+    if table.columns.len() == 1 {
+        return Err(DataError::OneColumn { column: table.columns[0].clone() });
+    }
+    let contents: Vec<Content> = (0..table.columns.len()).map(|column| Content::of(table, column)).collect();
+    let label = match label {
+        Some(label) => label,
+        None => guess_label(table, &contents, text)
+            .ok_or_else(|| DataError::NoLabelColumn { columns: table.columns.clone() })?,
+    };
+    let text = match text {
+        Some(text) => text,
+        None => guess_text(table, &contents, label)
+            .ok_or_else(|| DataError::NoTextColumn { columns: table.columns.clone() })?,
+    };
+    Ok(Columns { text, label })
+}
+
+/// Place of a column by name: exactly, else ignoring case and outer spaces.
+fn find_column(table: &Table, name: &str) -> Result<usize, DataError> {
+    let like = |column: &String| column.trim().to_lowercase() == name.trim().to_lowercase();
+    let place = table.columns.iter().position(|column| column == name).or_else(|| table.columns.iter().position(like));
+    place.ok_or_else(|| DataError::MissingColumn { column: name.to_owned(), columns: table.columns.clone() })
+}
+
+/// What a column holds, from a sample.
+struct Content {
+    filled: usize,
+    distinct: usize,
+    mean_length: usize,
+}
+
+impl Content {
+    fn of(table: &Table, column: usize) -> Self {
+        let step = table.rows.len().div_ceil(SAMPLE).max(1);
+        let mut values = HashSet::new();
+        let (mut filled, mut length) = (0, 0);
+        for row in table.rows.iter().step_by(step) {
+            let cell = row.cells[column].trim();
+            if !cell.is_empty() {
+                filled += 1;
+                length += cell.chars().count();
+                values.insert(cell);
+            }
+        }
+        Self { filled, distinct: values.len(), mean_length: length / filled.max(1) }
+    }
+
+    /// Short values that come back (few rows can't show it).
+    fn like_labels(&self) -> bool {
+        let comes_back = self.distinct * 2 <= self.filled || self.filled <= 20;
+        self.filled > 0 && comes_back && self.mean_length <= MAX_LABEL_LENGTH
+    }
+}
+
+fn guess_label(table: &Table, contents: &[Content], text: Option<usize>) -> Option<usize> {
+    let candidates = || (0..table.columns.len()).filter(|&column| Some(column) != text);
+    let ranked = |column: &usize| name_rank(&table.columns[*column], LABEL_NAMES).map(|rank| (rank, *column));
+    let named = candidates().filter(|&column| contents[column].like_labels()).filter_map(|column| ranked(&column)).min();
+    if let Some((_, column)) = named {
+        return Some(column);
+    }
+    let by_content = candidates()
+        .filter(|&column| contents[column].like_labels())
+        .filter(|&column| name_rank(&table.columns[column], NOT_LABELS).is_none())
+        .filter(|&column| name_rank(&table.columns[column], TEXT_NAMES).is_none() || text.is_some())
+        .min_by_key(|&column| {
+            let content = &contents[column];
+            // Share of distinct values in thousandths: of two columns alike, the shorter one.
+            (content.distinct < 2, content.distinct * 1000 / content.filled, content.mean_length)
+        });
+    // A named column that does not look like labels is better than none: what is wrong with it is said later.
+    by_content.or_else(|| candidates().filter_map(|column| ranked(&column)).min().map(|(_, column)| column))
+}
+
+fn guess_text(table: &Table, contents: &[Content], label: usize) -> Option<usize> {
+    let candidates = || (0..table.columns.len()).filter(|&column| column != label && contents[column].filled > 0);
+    let rank = |column: usize| name_rank(&table.columns[column], TEXT_NAMES).map(|rank| (rank, column));
+    if let Some((_, column)) = candidates().filter_map(rank).min() {
+        return Some(column);
+    }
+    candidates().max_by_key(|&column| {
+        let content = &contents[column];
+        (content.mean_length * (content.filled + content.distinct) / content.filled, std::cmp::Reverse(column))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::parse;
+
+    fn names(text: &str, read: &ReadOptions) -> Result<(String, String), DataError> {
+        let table = parse("x.csv", text.as_bytes(), read).expect("a table");
+        let columns = choose_columns(&table, read)?;
+        Ok((table.columns[columns.text].clone(), table.columns[columns.label].clone()))
+    }
+
+    fn guess(text: &str) -> (String, String) {
+        names(text, &ReadOptions::default()).expect("two columns")
+    }
+
+    #[test]
+    fn known_names_win() {
+        let text = "id,title,text,label,label_text\n1,one,first text,0,neg\n2,two,second text,1,pos\n3,three,x,0,neg\n";
+        assert_eq!(guess(text), ("text".into(), "label".into()));
+    }
+
+    #[test]
+    fn content_decides_between_unknown_names() {
+        let mut text = String::from("nummer,satz,urteil,split\n");
+        for i in 0..40 {
+            let (verdict, split) = (["gut", "schlecht", "mittel"][i % 3], ["train", "test"][i % 2]);
+            text += &format!("{i},das ist der satz mit der nummer {i},{verdict},{split}\n");
+        }
+        assert_eq!(guess(&text), ("satz".into(), "urteil".into()));
+    }
+
+    #[test]
+    fn a_numeric_class_before_title_and_description_is_the_label() {
+        let row = |class: usize| format!("\"{class}\",\"Title of {class}\",\"A longer description of story {class}.\"\n");
+        let text: String = (0..40).map(|i| row(1 + i % 4)).collect();
+        assert_eq!(guess(&text), ("column 3".into(), "column 1".into()));
+    }
+
+    #[test]
+    fn a_named_column_of_ids_gives_way_to_one_that_looks_like_labels() {
+        let text: String = (0..40).map(|i| format!("{}.5,some text {i},{}\n", i, i % 2)).collect();
+        assert_eq!(guess(&format!("score,text,verdict\n{text}")), ("text".into(), "verdict".into()));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_taken_or_missed() {
+        let text = "a,b,c\nx,1,p\ny,2,q\n";
+        let read = |text: &str, label: &str| ReadOptions {
+            text_column: Some(text.into()),
+            label_column: Some(label.into()),
+            has_header: Some(true),
+            ..ReadOptions::default()
+        };
+        assert_eq!(names(text, &read("c", " A ")).expect("there"), ("c".into(), "a".into()));
+        assert!(matches!(names(text, &read("c", "d")), Err(DataError::MissingColumn { .. })));
+        assert!(matches!(names(text, &read("c", "C")), Err(DataError::SameColumn { .. })));
+    }
+
+    #[test]
+    fn one_column_is_not_enough() {
+        let error = names("text\nhello\nthere\n", &ReadOptions::default()).expect_err("one column");
+        assert!(matches!(error, DataError::OneColumn { .. }), "{error}");
+    }
+}

@@ -1,0 +1,460 @@
+//! Files to labeled splits: rows without text or label are put aside, labels get ids, rows are shared out.
+
+use std::collections::{HashMap, HashSet};
+
+use super::columns::{Columns, choose_columns};
+use super::error::DataError;
+use super::parse::{BadRow, Format, Table, parse};
+use super::report::PreviewRow;
+use super::split::stratified_split;
+use crate::config::{ReadOptions, SplitConfig};
+
+/// Most classes that are told apart.
+const MAX_CLASSES: usize = 1000;
+
+/// So few classes are believed even where hardly two rows share one.
+const FEW_CLASSES: usize = 10;
+
+/// Bad rows that are kept with their reason, over all files.
+const MAX_LISTED: usize = 1000;
+
+/// Rows of the preview.
+const PREVIEW: usize = 5;
+
+/// What a person dropped: name and bytes of each file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DataFiles {
+    /// Rows to train on.
+    pub train: (String, Vec<u8>),
+    /// The person's own validation rows. Without it they are split off the training rows.
+    pub valid: Option<(String, Vec<u8>)>,
+    /// The person's own test rows. With neither this nor `valid` they are split off the training rows.
+    pub test: Option<(String, Vec<u8>)>,
+}
+
+/// A labeled row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// Row number in its file.
+    pub row: usize,
+    /// The text as it stands in the file.
+    pub text: String,
+    /// Label id.
+    pub label: usize,
+}
+
+/// Labeled rows in three splits, each in file order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// Names of the label ids: sorted, as numbers if all are numbers.
+    pub labels: Vec<String>,
+    /// Rows to train on.
+    pub train: Vec<Example>,
+    /// Rows that choose the best weights.
+    pub valid: Vec<Example>,
+    /// Rows looked at once, at the end.
+    pub test: Vec<Example>,
+}
+
+/// A file that was read, and the columns of it that are used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile<'a> {
+    /// File name.
+    pub name: &'a str,
+    /// Its rows.
+    pub table: Table,
+    /// Columns that are used.
+    pub columns: Columns,
+}
+
+/// What reading had to say: everything of the report but the tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadSummary {
+    /// Name of the training file.
+    pub file_name: String,
+    /// Its format.
+    pub format: Format,
+    /// Between its fields.
+    pub delimiter: Option<char>,
+    /// Its first row named the columns.
+    pub has_header: bool,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Column of the text.
+    pub text_column: String,
+    /// Column of the label.
+    pub label_column: String,
+    /// Rows of all files, bad ones included.
+    pub num_rows: usize,
+    /// Rows without text or without label; they are bad rows too.
+    pub num_empty: usize,
+    /// Rows that repeat an earlier one: same text, same label.
+    pub num_duplicates: usize,
+    /// Rows whose text stood in an earlier one with another label.
+    pub num_conflicts: usize,
+    /// Validation and test rows whose text stands in an earlier split too.
+    pub num_leaks: usize,
+    /// The first thousand bad rows.
+    pub bad_rows: Vec<BadRow>,
+    /// All bad rows.
+    pub num_bad_rows: usize,
+    /// What a person should know before training.
+    pub warnings: Vec<String>,
+    /// The first rows of the training file.
+    pub preview: Vec<PreviewRow>,
+}
+
+impl<'a> SourceFile<'a> {
+    /// Reads a file and chooses its columns.
+    ///
+    /// # Errors
+    /// See [`parse`] and [`choose_columns`].
+    pub fn read(name: &'a str, bytes: &[u8], read: &ReadOptions) -> Result<Self, DataError> {
+        let table = parse(name, bytes, read)?;
+        let columns = choose_columns(&table, read)?;
+        Ok(Self { name, table, columns })
+    }
+
+    /// Reads a file that has the columns of `train`: the same names, or the same places if there are none.
+    fn read_like(train: &SourceFile<'_>, name: &'a str, bytes: &[u8], read: &ReadOptions) -> Result<Self, DataError> {
+        let (text, label) = (&train.table.columns[train.columns.text], &train.table.columns[train.columns.label]);
+        let mut read = ReadOptions { text_column: None, label_column: None, ..read.clone() };
+        let table = parse(name, bytes, &read)?;
+        let named = |table: &Table| table.columns.contains(text) && table.columns.contains(label);
+        if named(&table) {
+            read.text_column = Some(text.clone());
+            read.label_column = Some(label.clone());
+            let columns = choose_columns(&table, &read)?;
+            return Ok(Self { name, table, columns });
+        }
+        if !table.has_header && table.columns.len() == train.table.columns.len() {
+            return Ok(Self { name, table, columns: train.columns });
+        }
+        let column = if table.columns.contains(text) { label } else { text };
+        Err(DataError::MissingColumn { column: column.clone(), columns: table.columns })
+    }
+}
+
+/// A row with its label still as text.
+struct Labeled {
+    row: usize,
+    text: String,
+    label: String,
+}
+
+/// Reads the files and shares the rows out.
+///
+/// The person's own validation and test files are taken as they are. What is missing is split off the training rows:
+/// validation always, test only if there is no validation file either (who brings one has split already).
+///
+/// # Errors
+/// When a file as a whole can't be used: see [`DataError`].
+pub fn build_dataset(
+    files: &DataFiles,
+    read: &ReadOptions,
+    split: &SplitConfig,
+    seed: u64,
+) -> Result<(Dataset, ReadSummary), DataError> {
+    let mut train = SourceFile::read(&files.train.0, &files.train.1, read)?;
+    let label_column = train.table.columns[train.columns.label].clone();
+    let mut summary = ReadSummary {
+        file_name: files.train.0.clone(),
+        format: train.table.format,
+        delimiter: train.table.delimiter,
+        has_header: train.table.has_header,
+        columns: train.table.columns.clone(),
+        text_column: train.table.columns[train.columns.text].clone(),
+        label_column: label_column.clone(),
+        num_rows: 0,
+        num_empty: 0,
+        num_duplicates: 0,
+        num_conflicts: 0,
+        num_leaks: 0,
+        bad_rows: Vec::new(),
+        num_bad_rows: 0,
+        warnings: Vec::new(),
+        preview: Vec::new(),
+    };
+    let rows = take_rows(&mut train, "", &mut summary)?;
+    let labels = sorted_labels(&rows, &label_column)?;
+    let ids: HashMap<&str, usize> = labels.iter().enumerate().map(|(id, label)| (label.as_str(), id)).collect();
+    let preview = rows.iter().take(PREVIEW);
+    let preview = preview.map(|row| PreviewRow { row: row.row, text: row.text.clone(), label: row.label.clone() });
+    summary.preview = preview.collect();
+
+    let mut own = |file: &Option<(String, Vec<u8>)>, role: &'static str| -> Result<Option<Vec<Example>>, DataError> {
+        let Some((name, bytes)) = file else { return Ok(None) };
+        let in_file = |source| DataError::InFile { role, name: name.clone(), source: Box::new(source) };
+        let mut source = SourceFile::read_like(&train, name, bytes, read).map_err(in_file)?;
+        let rows = take_rows(&mut source, role, &mut summary).map_err(in_file)?;
+        label_rows(rows, &ids, &labels, &label_column).map(Some).map_err(in_file)
+    };
+    let own_valid = own(&files.valid, "validation")?;
+    let own_test = own(&files.test, "test")?;
+
+    let fractions = SplitConfig {
+        valid_fraction: if own_valid.is_some() { 0.0 } else { split.valid_fraction },
+        test_fraction: if own_valid.is_some() || own_test.is_some() { 0.0 } else { split.test_fraction },
+    };
+    let examples = label_rows(rows, &ids, &labels, &label_column)?;
+    let is_split = fractions.valid_fraction > 0.0 || fractions.test_fraction > 0.0;
+    warn_of_lonely_classes(&examples, &labels, is_split, &mut summary);
+    let (train, valid, test) = share_out(examples, labels.len(), &fractions, seed);
+    let dataset = Dataset { labels, train, valid: own_valid.unwrap_or(valid), test: own_test.unwrap_or(test) };
+    count_repeats(&dataset, &mut summary);
+    if dataset.valid.is_empty() {
+        summary.warnings.push("there are no validation rows: the best weights can't be told from the last".into());
+    }
+    Ok((dataset, summary))
+}
+
+/// Moves the rows with text and label out of the file; notes the others.
+fn take_rows(source: &mut SourceFile<'_>, role: &str, summary: &mut ReadSummary) -> Result<Vec<Labeled>, DataError> {
+    let Columns { text, label } = source.columns;
+    let place = |reason: String| if role.is_empty() { reason } else { format!("{role} file: {reason}") };
+    let mut rows = Vec::with_capacity(source.table.rows.len());
+    let mut bad = std::mem::take(&mut source.table.bad_rows);
+    let mut num_bad = source.table.num_bad_rows;
+    for mut row in std::mem::take(&mut source.table.rows) {
+        let wrong = [(text, "text"), (label, "label")].into_iter().find(|&(column, _)| row.cells[column].trim().is_empty());
+        if let Some((column, what)) = wrong {
+            let name = &source.table.columns[column];
+            let nested = row.nested.contains(&column);
+            summary.num_empty += usize::from(!nested);
+            let reason = if nested { "holds an object or array" } else { "is empty" };
+            num_bad += 1;
+            if bad.len() < MAX_LISTED {
+                bad.push(BadRow { row: row.number, reason: format!("the {what} {reason} (column {name:?})") });
+            }
+            continue;
+        }
+        let found = std::mem::take(&mut row.cells[label]);
+        let found = if found.trim().len() == found.len() { found } else { found.trim().to_owned() };
+        rows.push(Labeled { row: row.number, text: std::mem::take(&mut row.cells[text]), label: found });
+    }
+    bad.sort_by_key(|bad| bad.row);
+    summary.num_rows += rows.len() + num_bad;
+    summary.num_bad_rows += num_bad;
+    if rows.is_empty() {
+        let first = bad.into_iter().next();
+        let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason));
+        return Err(DataError::NothingUsable { num_rows: num_bad, row, reason });
+    }
+    let room = MAX_LISTED.saturating_sub(summary.bad_rows.len());
+    let listed = bad.into_iter().take(room).map(|bad| BadRow { row: bad.row, reason: place(bad.reason) });
+    summary.bad_rows.extend(listed);
+    Ok(rows)
+}
+
+/// The classes, sorted; an error if they can't be classes.
+fn sorted_labels(rows: &[Labeled], column: &str) -> Result<Vec<String>, DataError> {
+    let distinct: HashSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
+    let (num_classes, num_rows) = (distinct.len(), rows.len());
+    if num_classes > MAX_CLASSES || (num_classes > FEW_CLASSES && num_classes * 2 > num_rows) {
+        return Err(DataError::TooManyClasses { column: column.to_owned(), num_classes, num_rows });
+    }
+    let mut labels: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
+    if labels.len() == 1 {
+        let label = labels.remove(0);
+        return Err(DataError::OneClass { label, num_rows });
+    }
+    let number = |label: &String| label.parse::<f64>().ok().filter(|number| number.is_finite());
+    labels.sort_unstable();
+    if labels.iter().all(|label| number(label).is_some()) {
+        labels.sort_by(|a, b| number(a).unwrap_or(0.0).total_cmp(&number(b).unwrap_or(0.0)));
+    }
+    Ok(labels)
+}
+
+/// Labels to ids; an error at the first label that the training rows do not have.
+fn label_rows(
+    rows: Vec<Labeled>,
+    ids: &HashMap<&str, usize>,
+    labels: &[String],
+    column: &str,
+) -> Result<Vec<Example>, DataError> {
+    let label_row = |Labeled { row, text, label }| match ids.get(label.as_str()) {
+        Some(&label) => Ok(Example { row, text, label }),
+        None => Err(DataError::UnknownLabel { row, column: column.to_owned(), label, known: labels.to_vec() }),
+    };
+    rows.into_iter().map(label_row).collect()
+}
+
+type Splits = (Vec<Example>, Vec<Example>, Vec<Example>);
+
+fn share_out(examples: Vec<Example>, num_classes: usize, fractions: &SplitConfig, seed: u64) -> Splits {
+    let labels: Vec<usize> = examples.iter().map(|example| example.label).collect();
+    let (_, valid, test) = stratified_split(&labels, num_classes, fractions, seed);
+    let mut splits: Splits = (Vec::new(), Vec::with_capacity(valid.len()), Vec::with_capacity(test.len()));
+    let (mut valid, mut test) = (valid.into_iter().peekable(), test.into_iter().peekable());
+    for (index, example) in examples.into_iter().enumerate() {
+        if valid.next_if_eq(&index).is_some() {
+            splits.1.push(example);
+        } else if test.next_if_eq(&index).is_some() {
+            splits.2.push(example);
+        } else {
+            splits.0.push(example);
+        }
+    }
+    splits
+}
+
+fn warn_of_lonely_classes(examples: &[Example], labels: &[String], is_split: bool, summary: &mut ReadSummary) {
+    let mut counts = vec![0_usize; labels.len()];
+    for example in examples {
+        counts[example.label] += 1;
+    }
+    let lonely: Vec<&String> = labels.iter().zip(&counts).filter(|&(_, &count)| count == 1).map(|(label, _)| label).collect();
+    let Some(first) = lonely.first() else { return };
+    let who = match lonely.len() {
+        1 => format!("class {first:?} has a single row"),
+        many => format!("{many} classes have a single row each, {first:?} for one"),
+    };
+    let then = if is_split { ": it is trained on, but can't be validated or tested" } else { "" };
+    summary.warnings.push(who + then);
+}
+
+/// Counts duplicates, conflicts and leaks, and warns of the last two.
+fn count_repeats(dataset: &Dataset, summary: &mut ReadSummary) {
+    // Text to the split it was first seen in and the labels it had (nearly always one).
+    let mut seen: HashMap<&str, (usize, Vec<usize>)> = HashMap::new();
+    for (place, split) in [&dataset.train, &dataset.valid, &dataset.test].into_iter().enumerate() {
+        for example in split {
+            let Some((first, labels)) = seen.get_mut(example.text.as_str()) else {
+                seen.insert(&example.text, (place, vec![example.label]));
+                continue;
+            };
+            summary.num_leaks += usize::from(*first < place);
+            if labels.contains(&example.label) {
+                summary.num_duplicates += 1;
+            } else {
+                labels.push(example.label);
+                summary.num_conflicts += 1;
+            }
+        }
+    }
+    if summary.num_leaks > 0 {
+        let leaks = summary.num_leaks;
+        let message = "validation or test rows have a text that stands in an earlier split too: figures will look better \
+                       than they are";
+        summary.warnings.push(format!("{leaks} {message}"));
+    }
+    if summary.num_conflicts > 0 {
+        let conflicts = summary.num_conflicts;
+        summary.warnings.push(format!("{conflicts} rows have the text of an earlier row but another label"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(train: &str, valid: Option<&str>, test: Option<&str>) -> DataFiles {
+        let file = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
+        DataFiles {
+            train: file("train.csv", train),
+            valid: valid.map(|text| file("valid.csv", text)),
+            test: test.map(|text| file("test.csv", text)),
+        }
+    }
+
+    fn build(files: &DataFiles) -> Result<(Dataset, ReadSummary), DataError> {
+        build_dataset(files, &ReadOptions::default(), &SplitConfig::default(), 42)
+    }
+
+    fn rows(count: usize, classes: usize) -> String {
+        let rows = (0..count).map(|i| format!("this is text number {i},class{}\n", i % classes));
+        String::from("text,label\n") + &rows.collect::<String>()
+    }
+
+    #[test]
+    fn a_file_becomes_three_splits() {
+        let (dataset, summary) = build(&files(&rows(100, 2), None, None)).expect("good rows");
+        assert_eq!(dataset.labels, ["class0", "class1"]);
+        assert_eq!((dataset.train.len(), dataset.valid.len(), dataset.test.len()), (80, 10, 10));
+        assert_eq!((summary.num_rows, summary.num_bad_rows), (100, 0));
+        assert_eq!(summary.preview[0], PreviewRow { row: 2, text: "this is text number 0".into(), label: "class0".into() });
+        assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
+    }
+
+    #[test]
+    fn own_files_are_taken_as_they_are() {
+        let valid = "label,text\nclass1,own validation\n";
+        let (dataset, _) = build(&files(&rows(100, 2), Some(valid), None)).expect("good rows");
+        assert_eq!((dataset.train.len(), dataset.valid.len(), dataset.test.len()), (100, 1, 0));
+        assert_eq!(dataset.valid[0], Example { row: 2, text: "own validation".into(), label: 1 });
+        let test = "an own test,class0\nanother own test,class1\n";
+        let (dataset, _) = build(&files(&rows(100, 2), None, Some(test))).expect("columns in the same places");
+        assert_eq!((dataset.train.len(), dataset.valid.len(), dataset.test.len()), (90, 10, 2));
+    }
+
+    #[test]
+    fn an_unknown_label_or_missing_column_of_an_own_file_is_named() {
+        let test = "text,label\na,class0\nb,class7\n";
+        let error = build(&files(&rows(20, 2), None, Some(test))).expect_err("class7").to_string();
+        let expected = r#"test file "test.csv": row 3, column "label": label "class7" stands in no training row; known are "#;
+        assert!(error.starts_with(expected), "{error}");
+        let error = build(&files(&rows(20, 2), Some("text,topic\na,class0\n"), None)).expect_err("no label").to_string();
+        assert!(error.starts_with(r#"validation file "valid.csv": there is no column "label""#), "{error}");
+    }
+
+    #[test]
+    fn rows_without_text_or_label_are_put_aside() {
+        let text = rows(20, 2) + ",class0\nno label, \n\"  \",class1\ntoo,many,cells\n";
+        let (dataset, summary) = build(&files(&text, None, None)).expect("good rows");
+        assert_eq!(dataset.train.len() + dataset.valid.len() + dataset.test.len(), 20);
+        assert_eq!((summary.num_rows, summary.num_bad_rows, summary.num_empty), (24, 4, 3));
+        assert_eq!(summary.bad_rows[0], BadRow { row: 22, reason: "the text is empty (column \"text\")".into() });
+        assert_eq!(summary.bad_rows[1].reason, "the label is empty (column \"label\")");
+        assert_eq!(summary.bad_rows.iter().map(|bad| bad.row).collect::<Vec<_>>(), [22, 23, 24, 25]);
+    }
+
+    #[test]
+    fn a_file_in_which_nothing_is_usable_says_why() {
+        let error = build(&files("text,label\n,a\n,b\n", None, None)).expect_err("no text").to_string();
+        let expected = "nothing in the file is usable: 2 rows, the first (row 2) because the text is empty";
+        assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn one_class_and_ten_thousand_classes_are_refused() {
+        let error = build(&files(&rows(20, 1), None, None)).expect_err("one class").to_string();
+        assert!(error.contains("all 20 rows have the label \"class0\""), "{error}");
+        let error = build(&files(&rows(30_000, 10_000), None, None)).expect_err("10,000 classes").to_string();
+        assert!(error.contains("column \"label\" has 10000 different values in 30000 rows"), "{error}");
+        assert!(matches!(build(&files(&rows(40, 30), None, None)), Err(DataError::TooManyClasses { .. })));
+    }
+
+    #[test]
+    fn a_class_with_one_row_is_trained_on_with_a_warning() {
+        let (dataset, summary) = build(&files(&(rows(30, 2) + "lonely,rare\n"), None, None)).expect("good rows");
+        assert!(dataset.train.iter().any(|example| example.text == "lonely"));
+        assert!(summary.warnings[0].contains("class \"rare\" has a single row"), "{:?}", summary.warnings);
+    }
+
+    #[test]
+    fn numeric_labels_are_sorted_as_numbers() {
+        let text: String = (0..60).map(|i| format!("text {i},{}\n", i % 12)).collect();
+        let (dataset, _) = build(&files(&format!("text,label\n{text}"), None, None)).expect("good rows");
+        assert_eq!(dataset.labels, (0..12).map(|i| i.to_string()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn repeats_conflicts_and_leaks_are_counted() {
+        let train = rows(20, 2) + "this is text number 0,class0\nthis is text number 1,class0\n";
+        let valid = "text,label\nthis is text number 3,class1\nnew,class0\n";
+        let (_, summary) = build(&files(&train, Some(valid), None)).expect("good rows");
+        assert_eq!((summary.num_duplicates, summary.num_conflicts, summary.num_leaks), (2, 1, 1));
+        assert_eq!(summary.warnings.len(), 2);
+    }
+
+    #[test]
+    fn nested_values_of_a_used_column_are_bad_rows() {
+        let lines: String = (0..20).map(|i| format!("{{\"text\": \"t {i}\", \"label\": {}, \"m\": {{}}}}\n", i % 2)).collect();
+        let mut data = files("", None, None);
+        data.train = ("x.jsonl".into(), (lines + "{\"text\": [\"a\"], \"label\": 1}\n").into_bytes());
+        let (_, summary) = build(&data).expect("good rows");
+        assert_eq!((summary.num_bad_rows, summary.num_empty), (1, 0));
+        assert_eq!(summary.bad_rows[0].reason, "the text holds an object or array (column \"text\")");
+    }
+}

@@ -1,0 +1,179 @@
+//! What can be wrong with a data file as a whole. What is wrong with single rows is a [`super::BadRow`].
+
+/// A data file that can't be trained on.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// No bytes, or nothing but white space.
+    #[error("the file is empty")]
+    Empty,
+    /// Not a text file.
+    #[error("the file is not text: it looks like {kind}")]
+    Binary {
+        /// What it looks like, and what to do.
+        kind: &'static str,
+    },
+    /// Bytes that are not UTF-8.
+    #[error("the file is not UTF-8 text (first bad byte at offset {offset}): save it as UTF-8")]
+    NotUtf8 {
+        /// Where, in bytes from the start.
+        offset: usize,
+    },
+    /// A UTF-16 byte order mark, then something that is not UTF-16.
+    #[error("the file starts as UTF-16 but is not UTF-16 (at offset {offset}): save it as UTF-8")]
+    NotUtf16 {
+        /// Where, in bytes from the start.
+        offset: usize,
+    },
+    /// More than can be handled in memory.
+    #[error("the file has {bytes} bytes, at most {limit} can be handled")]
+    TooLarge {
+        /// Size of the file.
+        bytes: usize,
+        /// What can be handled.
+        limit: usize,
+    },
+    /// The delimiter can't separate fields.
+    #[error("{delimiter:?} can't be a delimiter")]
+    BadDelimiter {
+        /// What was given.
+        delimiter: char,
+    },
+    /// The file is JSON, but broken or cut off.
+    #[error("malformed JSON: {source}")]
+    MalformedJson {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// A JSON file without an array of objects.
+    #[error("the JSON holds no array of objects: expected [{{\"text\": …, \"label\": …}}, …]")]
+    NoJsonRows,
+    /// More columns than a table of texts and labels has.
+    #[error("the file has more than {limit} columns")]
+    TooManyColumns {
+        /// What can be handled.
+        limit: usize,
+    },
+    /// Every row is bad.
+    #[error("nothing in the file is usable: {num_rows} rows, the first (row {row}) because {reason}")]
+    NothingUsable {
+        /// Rows read.
+        num_rows: usize,
+        /// First bad row.
+        row: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A header and nothing else.
+    #[error("the file has no rows, only the columns {}", list(.columns))]
+    NoRows {
+        /// Its columns.
+        columns: Vec<String>,
+    },
+    /// A column that was asked for is not there.
+    #[error("there is no column {column:?}; the columns are {}", list(.columns))]
+    MissingColumn {
+        /// What was asked for.
+        column: String,
+        /// What there is.
+        columns: Vec<String>,
+    },
+    /// Text and label would be read from the same column.
+    #[error("column {column:?} can't be both the text and the label")]
+    SameColumn {
+        /// The column.
+        column: String,
+    },
+    /// One column only: the delimiter is wrong, or there are no labels.
+    #[error(
+        "only one column was found ({column:?}): text and label need two; is the delimiter right, and are there labels?"
+    )]
+    OneColumn {
+        /// The column.
+        column: String,
+    },
+    /// No column looks like labels.
+    #[error("no column looks like labels; say which one it is: {}", list(.columns))]
+    NoLabelColumn {
+        /// What there is.
+        columns: Vec<String>,
+    },
+    /// No column looks like texts.
+    #[error("no column looks like texts; say which one it is: {}", list(.columns))]
+    NoTextColumn {
+        /// What there is.
+        columns: Vec<String>,
+    },
+    /// Nothing to tell apart.
+    #[error("all {num_rows} rows have the label {label:?}: a classifier needs at least two")]
+    OneClass {
+        /// The one label.
+        label: String,
+        /// How many rows have it.
+        num_rows: usize,
+    },
+    /// The label column holds texts, ids or numbers rather than classes.
+    #[error(
+        "column {column:?} has {num_classes} different values in {num_rows} rows: it looks like text or ids, choose \
+         another label column"
+    )]
+    TooManyClasses {
+        /// The label column.
+        column: String,
+        /// Distinct labels.
+        num_classes: usize,
+        /// Rows that have one.
+        num_rows: usize,
+    },
+    /// A label of the validation or test file that no training row has.
+    #[error("row {row}, column {column:?}: label {label:?} stands in no training row; known are {}", list(.known))]
+    UnknownLabel {
+        /// Row number.
+        row: usize,
+        /// The label column.
+        column: String,
+        /// The label.
+        label: String,
+        /// Labels of the training rows.
+        known: Vec<String>,
+    },
+    /// One of the person's own files for validation or test.
+    #[error("{role} file {name:?}: {source}")]
+    InFile {
+        /// `validation` or `test`.
+        role: &'static str,
+        /// File name.
+        name: String,
+        /// What is wrong with it.
+        source: Box<DataError>,
+    },
+}
+
+/// Names in quotes, at most twenty of them.
+fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(20).map(|name| format!("{name:?}")).collect();
+    let more = names.len().saturating_sub(20);
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_the_place() {
+        let columns = vec!["text".to_owned(), "label".to_owned()];
+        let error = DataError::MissingColumn { column: "topic".into(), columns };
+        assert_eq!(error.to_string(), r#"there is no column "topic"; the columns are "text", "label""#);
+        let many: Vec<String> = (0..30).map(|i| i.to_string()).collect();
+        assert!(DataError::NoRows { columns: many }.to_string().ends_with("\"19\" and 10 more"));
+        let known = vec!["a".to_owned()];
+        let inner = DataError::UnknownLabel { row: 412, column: "label".into(), label: "x".into(), known };
+        let error = DataError::InFile { role: "test", name: "t.csv".into(), source: Box::new(inner) };
+        let expected = r#"test file "t.csv": row 412, column "label": label "x" stands in no training row; known are "a""#;
+        assert_eq!(error.to_string(), expected);
+    }
+}

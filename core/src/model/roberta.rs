@@ -1,0 +1,23 @@
+//! RoBERTa (<https://arxiv.org/abs/1907.11692>).
+//!
+//! Reference: `transformers` v5.23 `models/roberta/modeling_roberta.py`, `RobertaForSequenceClassification`: no pooler;
+//! head is dropout, dense, tanh, dropout, out_proj on token 0. Positions start at `pad_token_id + 1` and skip padding.
+
+use super::arch::Fields;
+use super::{HeadConfig, HeadKind, KeyMap, ModelError, bert};
+use crate::nn::EncoderConfig;
+
+/// Names of `RobertaForSequenceClassification`.
+pub(super) const KEY_MAP: KeyMap = KeyMap {
+    prefix: "roberta.",
+    encoder: bert::KEY_MAP.encoder.split_at(bert::KEY_MAP.encoder.len() - 1).0, // all but the pooler
+    head: &[("head.dense", "classifier.dense"), ("head.classifier", "classifier.out_proj")],
+};
+
+pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> {
+    bert::encoder(fields)
+}
+
+pub(super) fn head(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
+    Ok(HeadConfig { kind: HeadKind::Roberta, ..bert::head(fields)? })
+}

@@ -1,0 +1,212 @@
+//! The post-norm transformer encoder shared by BERT, RoBERTa and DistilBERT: embeddings, then layers of self-attention
+//! and feed-forward, each followed by dropout, residual and LayerNorm.
+//!
+//! In: token ids. Out: a state per token. Reference: `transformers` v5.23 `models/bert/modeling_bert.py`
+//! (`BertEmbeddings`, `BertLayer`); the two others differ in names and positions only.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, activation};
+
+use super::{Dropout, Embedding, Init, LayerNorm, Linear, gelu};
+use crate::batch::Batch;
+
+/// Added to the scores of padded keys: finite, so that a row of padding gives no NaN.
+const MASKED: f64 = -1e9;
+
+/// Feed-forward activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Exact GELU.
+    Gelu,
+    /// Rectified linear unit.
+    Relu,
+}
+
+/// Sizes and rates, under BERT's names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncoderConfig {
+    /// Tokens in the vocabulary.
+    pub vocab_size: usize,
+    /// Width of a token state.
+    pub hidden_size: usize,
+    /// Layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads; divides `hidden_size`.
+    pub num_attention_heads: usize,
+    /// Width of the feed-forward's inside.
+    pub intermediate_size: usize,
+    /// Rows of the position table.
+    pub max_position_embeddings: usize,
+    /// Rows of the token type table; 0 means there is none (DistilBERT).
+    pub type_vocab_size: usize,
+    /// LayerNorm's epsilon.
+    pub layer_norm_eps: f64,
+    /// Dropout on states.
+    pub hidden_dropout_prob: f64,
+    /// Dropout on attention probabilities.
+    pub attention_probs_dropout_prob: f64,
+    /// Feed-forward activation.
+    pub hidden_act: Activation,
+    /// Standard deviation of fresh weights.
+    pub initializer_range: f64,
+}
+
+/// Token, position and type tables, summed and normed.
+#[derive(Module, Debug)]
+pub struct Embeddings {
+    word_embeddings: Embedding,
+    position_embeddings: Embedding,
+    token_type_embeddings: Option<Embedding>,
+    layer_norm: LayerNorm,
+    #[module(skip)]
+    dropout: Dropout,
+}
+
+/// One layer: self-attention and feed-forward.
+#[derive(Module, Debug)]
+pub struct EncoderLayer {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: LayerNorm,
+    #[module(skip)]
+    num_attention_heads: usize,
+    #[module(skip)]
+    hidden_act: Activation,
+    #[module(skip)]
+    attention_dropout: Dropout,
+    #[module(skip)]
+    hidden_dropout: Dropout,
+}
+
+/// Embeddings and layers.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    /// Tables.
+    pub embeddings: Embeddings,
+    /// Layers, in order.
+    pub layers: Vec<EncoderLayer>,
+}
+
+impl Embeddings {
+    fn new(config: &EncoderConfig, init: &mut Init, device: &Device) -> Self {
+        let (hidden, std) = (config.hidden_size, config.initializer_range);
+        Self {
+            word_embeddings: Embedding::new(config.vocab_size, hidden, std, init, device),
+            position_embeddings: Embedding::new(config.max_position_embeddings, hidden, std, init, device),
+            token_type_embeddings: (config.type_vocab_size > 0)
+                .then(|| Embedding::new(config.type_vocab_size, hidden, std, init, device)),
+            layer_norm: LayerNorm::new(hidden, config.layer_norm_eps, device),
+            dropout: Dropout { p: config.hidden_dropout_prob },
+        }
+    }
+
+    fn forward(&self, batch: &Batch) -> Tensor<3> {
+        let mut x = self.word_embeddings.forward(batch.input_ids.clone())
+            + self.position_embeddings.forward(batch.position_ids.clone());
+        if let Some(types) = &self.token_type_embeddings {
+            x = x + types.forward(batch.token_type_ids.clone());
+        }
+        self.dropout.forward(self.layer_norm.forward(x))
+    }
+}
+
+impl EncoderLayer {
+    fn new(config: &EncoderConfig, init: &mut Init, device: &Device) -> Self {
+        let (hidden, inner, std) = (config.hidden_size, config.intermediate_size, config.initializer_range);
+        let mut linear = |input, output| Linear::new(input, output, std, init, device);
+        let norm = || LayerNorm::new(hidden, config.layer_norm_eps, device);
+        Self {
+            query: linear(hidden, hidden),
+            key: linear(hidden, hidden),
+            value: linear(hidden, hidden),
+            attention_output: linear(hidden, hidden),
+            attention_norm: norm(),
+            intermediate: linear(hidden, inner),
+            output: linear(inner, hidden),
+            output_norm: norm(),
+            num_attention_heads: config.num_attention_heads,
+            hidden_act: config.hidden_act,
+            attention_dropout: Dropout { p: config.attention_probs_dropout_prob },
+            hidden_dropout: Dropout { p: config.hidden_dropout_prob },
+        }
+    }
+
+    /// # Shapes
+    /// - `x`: `[batch, seq, hidden]`
+    /// - `bias`: `[batch, 1, 1, seq]`, added to the scores
+    /// - returns: `[batch, seq, hidden]`
+    fn forward(&self, x: Tensor<3>, bias: Option<Tensor<4>>) -> Tensor<3> {
+        let attended = self.hidden_dropout.forward(self.attention_output.forward(self.attend(x.clone(), bias)));
+        let x = self.attention_norm.forward(attended + x);
+        let inner = self.intermediate.forward(x.clone());
+        let inner = match self.hidden_act {
+            Activation::Gelu => gelu(inner),
+            Activation::Relu => activation::relu(inner),
+        };
+        let inner = self.hidden_dropout.forward(self.output.forward(inner));
+        self.output_norm.forward(inner + x)
+    }
+
+    fn attend(&self, x: Tensor<3>, bias: Option<Tensor<4>>) -> Tensor<3> {
+        let [batch, seq, hidden] = x.dims();
+        let heads = self.num_attention_heads;
+        let head_dim = hidden / heads;
+        let split = |x: Tensor<3>| x.reshape([batch, seq, heads, head_dim]).swap_dims(1, 2); // [batch, heads, seq, head_dim]
+        let query = split(self.query.forward(x.clone()).mul_scalar(1.0 / (head_dim as f64).sqrt()));
+        let key = split(self.key.forward(x.clone()));
+        let value = split(self.value.forward(x));
+        let mut scores = query.matmul(key.swap_dims(2, 3)); // [batch, heads, seq, seq]
+        if let Some(bias) = bias {
+            scores = scores + bias;
+        }
+        let probabilities = self.attention_dropout.forward(activation::softmax(scores, 3));
+        probabilities.matmul(value).swap_dims(1, 2).reshape([batch, seq, hidden])
+    }
+}
+
+impl Encoder {
+    /// Fresh weights; a checkpoint replaces them.
+    #[must_use]
+    pub fn new(config: &EncoderConfig, init: &mut Init, device: &Device) -> Self {
+        Self {
+            embeddings: Embeddings::new(config, init, device),
+            layers: (0..config.num_hidden_layers).map(|_| EncoderLayer::new(config, init, device)).collect(),
+        }
+    }
+
+    /// # Shapes
+    /// - returns the last layer's states: `[batch, seq, hidden]`
+    #[must_use]
+    pub fn forward(&self, batch: &Batch) -> Tensor<3> {
+        let bias = attention_bias(batch);
+        self.layers.iter().fold(self.embeddings.forward(batch), |x, layer| layer.forward(x, bias.clone()))
+    }
+
+    /// The same encoder with dropout switched off.
+    #[must_use]
+    pub fn without_dropout(mut self) -> Self {
+        self.set_dropout(0.0, 0.0);
+        self
+    }
+
+    /// Replaces the dropout rates of states and of attention probabilities.
+    pub fn set_dropout(&mut self, hidden: f64, attention: f64) {
+        self.embeddings.dropout.p = hidden;
+        for layer in &mut self.layers {
+            layer.hidden_dropout.p = hidden;
+            layer.attention_dropout.p = attention;
+        }
+    }
+}
+
+/// `0` on tokens and a large negative number on padding, `[batch, 1, 1, seq]`; `None` where nothing is padded.
+#[must_use]
+pub fn attention_bias(batch: &Batch) -> Option<Tensor<4>> {
+    (!batch.is_dense)
+        .then(|| batch.attention_mask.clone().sub_scalar(1.0).mul_scalar(-MASKED).unsqueeze_dims::<4>(&[1, 1]))
+}

@@ -1,0 +1,39 @@
+//! Layer normalisation over the last dimension (<https://arxiv.org/abs/1607.06450>).
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+
+/// `(x - mean) / sqrt(var + eps) * weight + bias`
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// `[hidden]`
+    pub weight: Param<Tensor<1>>,
+    /// `[hidden]`
+    pub bias: Param<Tensor<1>>,
+    /// Added to the variance.
+    #[module(skip)]
+    pub eps: f64,
+}
+
+impl LayerNorm {
+    /// Weight one, bias zero.
+    #[must_use]
+    pub fn new(hidden: usize, eps: f64, device: &Device) -> Self {
+        Self {
+            weight: Param::from_tensor(Tensor::ones([hidden], device)),
+            bias: Param::from_tensor(Tensor::zeros([hidden], device)),
+            eps,
+        }
+    }
+
+    /// # Shapes
+    /// - `x`: `[batch, seq, hidden]`
+    /// - returns: the same
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let centred = x.clone() - x.mean_dim(2);
+        let variance = centred.clone().square().mean_dim(2); // [batch, seq, 1]
+        let normed = centred / variance.add_scalar(self.eps).sqrt();
+        normed * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+    }
+}

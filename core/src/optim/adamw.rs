@@ -1,0 +1,158 @@
+//! AdamW (<https://arxiv.org/abs/1711.05101>) with PyTorch's order of operations and defaults.
+//!
+//! `torch.optim.AdamW`: decay first (`p *= 1 - lr * wd`), then `p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t)
+//! + eps)`. No decay on biases and LayerNorm, as `transformers.Trainer` groups them.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::Tensor;
+
+use super::{ClipFactor, GradientSum};
+
+/// Settings of AdamW.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamWConfig {
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Denominator term.
+    pub epsilon: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+}
+
+/// First and second moment of a parameter, flattened to `[numel]`, on its device.
+#[derive(Debug, Clone)]
+pub struct Moments {
+    /// Running mean of gradients.
+    pub first: Tensor<1>,
+    /// Running mean of squared gradients.
+    pub second: Tensor<1>,
+}
+
+/// The optimizer: settings, step count and moments by parameter path.
+#[derive(Debug, Clone)]
+pub struct AdamW {
+    /// Settings.
+    pub config: AdamWConfig,
+    /// Steps taken.
+    pub step: u32,
+    /// Moments by parameter path.
+    pub moments: BTreeMap<String, Moments>,
+}
+
+/// What one step needs, computed once.
+pub(crate) struct StepScalars {
+    pub(crate) beta1: f64,
+    pub(crate) beta2: f64,
+    pub(crate) decay: f64,
+    pub(crate) step_size: f64,
+    pub(crate) sqrt_correction2: f64,
+    pub(crate) epsilon: f64,
+}
+
+/// Whether weight decay applies: not to biases and LayerNorm weights.
+#[must_use]
+pub fn takes_decay(path: &str) -> bool {
+    !path.ends_with(".bias") && !path.contains("norm")
+}
+
+impl AdamW {
+    /// A fresh optimizer.
+    #[must_use]
+    pub fn new(config: AdamWConfig) -> Self {
+        Self { config, step: 0, moments: BTreeMap::new() }
+    }
+
+    /// Updates every parameter of `module` that has a gradient.
+    #[must_use]
+    pub fn step<M: Module>(&mut self, module: M, gradients: GradientSum, clip: &ClipFactor, learning_rate: f64) -> M {
+        self.step += 1;
+        let time = f64::from(self.step);
+        let AdamWConfig { beta1, beta2, epsilon, weight_decay } = self.config;
+        let scalars = StepScalars {
+            beta1,
+            beta2,
+            decay: 1.0 - learning_rate * weight_decay,
+            step_size: learning_rate / (1.0 - beta1.powf(time)),
+            sqrt_correction2: (1.0 - beta2.powf(time)).sqrt(),
+            epsilon,
+        };
+        // On the CPU the factor is at hand; elsewhere it stays on the device.
+        #[cfg(feature = "cpu")]
+        let host_factor = clip.factor.as_ref().map_or(Some(1.0), crate::platform::host::scalar);
+        module.map(&mut Update {
+            path: Vec::new(),
+            gradients,
+            moments: &mut self.moments,
+            clip,
+            scalars,
+            #[cfg(feature = "cpu")]
+            host_factor,
+        })
+    }
+}
+
+struct Update<'a> {
+    path: Vec<String>,
+    gradients: GradientSum,
+    moments: &'a mut BTreeMap<String, Moments>,
+    clip: &'a ClipFactor,
+    scalars: StepScalars,
+    #[cfg(feature = "cpu")]
+    host_factor: Option<f32>,
+}
+
+impl Update<'_> {
+    /// `[numel]` to `[numel]`.
+    fn update(&mut self, path: &str, weight: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
+        let decay = if takes_decay(path) { self.scalars.decay } else { 1.0 };
+        let moments = self
+            .moments
+            .remove(path)
+            .unwrap_or_else(|| Moments { first: Tensor::zeros_like(&gradient), second: Tensor::zeros_like(&gradient) });
+        #[cfg(feature = "cpu")]
+        let (weight, moments, gradient) = match self.host_factor {
+            Some(factor) if crate::platform::host::is_host(&weight) => {
+                let (weight, moments) =
+                    crate::platform::host::adamw(weight, moments, gradient, &self.scalars, decay, factor);
+                self.moments.insert(path.to_owned(), moments);
+                return weight;
+            }
+            _ => (weight, moments, gradient),
+        };
+        let StepScalars { beta1, beta2, step_size, sqrt_correction2, epsilon, .. } = self.scalars;
+        let gradient = match &self.clip.factor {
+            Some(factor) => gradient * factor.clone(),
+            None => gradient,
+        };
+        let first = moments.first.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
+        let second = moments.second.mul_scalar(beta2) + gradient.square().mul_scalar(1.0 - beta2);
+        let denominator = second.clone().sqrt().div_scalar(sqrt_correction2).add_scalar(epsilon);
+        let weight = weight.mul_scalar(decay) - (first.clone() / denominator).mul_scalar(step_size);
+        self.moments.insert(path.to_owned(), Moments { first, second });
+        weight
+    }
+}
+
+impl ModuleMapper for Update<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.join(".");
+        let Some(gradient) = self.gradients.remove(&path) else { return param };
+        let shape = param.shape();
+        let (id, weight, mapper) = param.consume();
+        let weight = self.update(&path, weight.inner().flatten::<1>(0, D - 1), gradient);
+        let weight = weight.reshape::<D, _>(shape).autodiff().require_grad();
+        Param::from_mapped_value(id, weight, mapper)
+    }
+}

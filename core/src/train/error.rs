@@ -1,0 +1,39 @@
+//! Why a run can't begin or go on.
+
+use burn::tensor::ExecutionError;
+
+use crate::checkpoint::CheckpointError;
+
+/// Why a run can't begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss is NaN or infinite.
+    #[error("the loss is {loss} at step {step}: training diverged, nothing after this step can be trusted")]
+    Diverged {
+        /// Step at which it was read.
+        step: u32,
+        /// What was read.
+        loss: f64,
+    },
+    /// Logits of an evaluation are not finite.
+    #[error("the model's output for row {row} is not a number: training diverged")]
+    NotFinite {
+        /// Row of the file.
+        row: usize,
+    },
+    /// No rows.
+    #[error("there are no rows to train on")]
+    NoRows,
+    /// The device failed.
+    #[error("the device failed: {0:?}")]
+    Device(ExecutionError),
+    /// Weights could not be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The checkpoint was made from other data or another model.
+    #[error("this checkpoint belongs to another run: {reason}")]
+    OtherRun {
+        /// What differs.
+        reason: String,
+    },
+}

@@ -1,0 +1,65 @@
+//! MiniLM's tokenizer against ids written down by `transformers` (`tests/fixtures/minilm_cls/tokenizer_cases.json`).
+//! The tokenizer itself is fetched at set-up; without it the test says that it was skipped.
+
+use std::path::{Path, PathBuf};
+
+use hone_core::folder::Folder;
+use hone_core::tokenizer::Tokenizer;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Case {
+    text: String,
+    max_len: usize,
+    ids: Vec<u32>,
+    tokens: Vec<String>,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cases() -> Vec<Case> {
+    let path = root().join("tests/fixtures/minilm_cls/tokenizer_cases.json");
+    serde_json::from_slice(&std::fs::read(path).expect("the fixture is checked in")).expect("the fixture is JSON")
+}
+
+/// The named files of the model, or `None` (said loudly) where they were not fetched.
+fn model(files: &[&str]) -> Option<Folder> {
+    let folder = root().join("public/models/sentence-transformers/all-MiniLM-L6-v2");
+    let read = |file: &&str| Some(((*file).to_owned(), std::fs::read(folder.join(file)).ok()?));
+    let found: Option<Folder> = files.iter().map(read).collect();
+    if found.is_none() {
+        eprintln!("SKIPPED: all-MiniLM-L6-v2 is not in public/models (cargo xtask fetches it)");
+    }
+    found
+}
+
+fn compare(tokenizer: &Tokenizer) {
+    let cases = cases();
+    assert!(cases.len() >= 10, "the fixture has cases");
+    for case in cases {
+        let encoded = tokenizer.encode(&case.text, case.max_len).expect("room enough");
+        let tokens: Vec<String> = encoded.ids.iter().filter_map(|&id| tokenizer.token(id)).collect();
+        assert_eq!(tokens, case.tokens, "{:?} at {}", case.text, case.max_len);
+        assert_eq!(encoded.ids, case.ids, "{:?} at {}", case.text, case.max_len);
+        assert!(encoded.type_ids.iter().all(|&id| id == 0));
+    }
+}
+
+#[test]
+fn tokenizer_json_gives_the_ids_of_transformers() {
+    let Some(folder) = model(&["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]) else { return };
+    let tokenizer = Tokenizer::from_folder(&folder, Some(0)).expect("MiniLM's tokenizer");
+    assert_eq!((tokenizer.vocab_size(), tokenizer.pad_token_id()), (30_522, 0));
+    tokenizer.check_vocab(30_522).expect("MiniLM's vocabulary");
+    compare(&tokenizer);
+}
+
+#[test]
+fn vocab_txt_alone_gives_the_same_ids() {
+    let Some(folder) = model(&["vocab.txt"]) else { return };
+    let tokenizer = Tokenizer::from_folder(&folder, None).expect("MiniLM's vocabulary");
+    assert_eq!((tokenizer.vocab_size(), tokenizer.pad_token_id()), (30_522, 0));
+    compare(&tokenizer);
+}

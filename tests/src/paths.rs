@@ -1,0 +1,54 @@
+//! Where fixtures and models lie.
+
+use std::path::PathBuf;
+
+/// The repository's root.
+#[must_use]
+pub fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// A folder under `tests/fixtures`.
+#[must_use]
+pub fn fixture(name: &str) -> PathBuf {
+    root().join("tests/fixtures").join(name)
+}
+
+/// all-MiniLM-L6-v2, which set-up fetches; tests that need it skip, loudly, where it is absent.
+#[must_use]
+pub fn minilm() -> Option<PathBuf> {
+    let path = root().join("public/models/sentence-transformers/all-MiniLM-L6-v2");
+    let is_there = path.join("model.safetensors").is_file();
+    if !is_there {
+        eprintln!("SKIPPED: {} is absent; run `cargo xtask setup`", path.display());
+    }
+    is_there.then_some(path)
+}
+
+/// The data sets that may not be shipped; tests that need them skip, loudly, where they are absent.
+#[must_use]
+pub fn shared_data(name: &str) -> Option<PathBuf> {
+    let path = root().join("../shared/data").join(name);
+    if !path.is_dir() {
+        eprintln!("SKIPPED: data set {name} is absent");
+        return None;
+    }
+    Some(path)
+}
+
+/// All files of a folder (not of its sub-folders).
+///
+/// # Panics
+/// When the folder can't be read.
+#[must_use]
+pub fn read_folder(path: &std::path::Path) -> hone_core::folder::Folder {
+    let mut folder = hone_core::folder::Folder::new();
+    for entry in std::fs::read_dir(path).expect("the folder can be listed") {
+        let entry = entry.expect("an entry can be read");
+        if entry.path().is_file() {
+            let bytes = std::fs::read(entry.path()).expect("a file can be read");
+            folder.insert(entry.file_name().to_string_lossy(), bytes);
+        }
+    }
+    folder
+}

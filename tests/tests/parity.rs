@@ -1,0 +1,55 @@
+//! Agreement with PyTorch and transformers: logits 1e-4, loss 1e-5, gradients 1e-3 relative, twenty AdamW losses 1e-3.
+
+use burn::tensor::Device;
+use hone_tests::devices;
+use hone_tests::golden::{Curve, Golden};
+
+fn check_all(golden: &Golden, device: &Device) {
+    golden.check_forward(device);
+    golden.check_gradients(device);
+    golden.check_curve(Curve::DecayGroupsClipped, false, device);
+}
+
+#[test]
+fn distilbert_agrees_on_the_cpu() {
+    let golden = Golden::tiny("distilbert_cls_tiny");
+    check_all(&golden, &devices::cpu());
+    golden.check_curve(Curve::DecayGroupsClipped, false, &devices::cpu());
+}
+
+#[test]
+fn roberta_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("roberta_cls_tiny"), &devices::cpu());
+}
+
+#[test]
+fn minilm_agrees_on_the_cpu() {
+    let Some(golden) = Golden::minilm("minilm_cls") else { return };
+    check_all(&golden, &devices::cpu());
+}
+
+#[test]
+fn minilm_with_a_frozen_encoder_agrees_on_the_cpu() {
+    let Some(golden) = Golden::minilm("minilm_head") else { return };
+    golden.check_forward(&devices::cpu());
+    golden.check_curve(Curve::DecayGroupsClipped, true, &devices::cpu());
+}
+
+#[test]
+fn distilbert_agrees_on_wgpu() {
+    let Some(device) = devices::wgpu() else { return };
+    check_all(&Golden::tiny("distilbert_cls_tiny"), &device);
+}
+
+#[test]
+fn roberta_agrees_on_wgpu() {
+    let Some(device) = devices::wgpu() else { return };
+    check_all(&Golden::tiny("roberta_cls_tiny"), &device);
+}
+
+#[test]
+fn minilm_agrees_on_wgpu() {
+    let (Some(device), Some(golden)) = (devices::wgpu(), Golden::minilm("minilm_cls")) else { return };
+    golden.check_forward(&device);
+    golden.check_gradients(&device);
+}

@@ -1,0 +1,106 @@
+//! `cargo xtask ci`: formatting, house rules, clippy for native and wasm, docs, size budget. Every step runs; what
+//! failed is listed at the end.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::setup::Tools;
+use crate::toolchain::{TARGET, WasmToolchain};
+use crate::{proc, setup, size, tidy, web};
+
+const NATIVE: [&str; 5] = ["--workspace", "--exclude", "hone-app", "--exclude", "hone-worker"];
+
+/// Runs all checks.
+///
+/// # Errors
+/// When set-up fails; failed checks are reported through the exit code.
+pub fn run() -> Result<ExitCode> {
+    let mut report = Report::default();
+    report.step("house rules", tidy::check);
+    report.step("formatting", || {
+        component("fmt", "rustfmt")?;
+        proc::run(cargo().args(["fmt", "--all", "--", "--check"]))
+    });
+    report.step("clippy, native", || {
+        component("clippy", "clippy")?;
+        // The release profile shares its build scripts and macros with the tests.
+        let flags = ["--release", "--locked", "--all-targets"];
+        proc::run(cargo().arg("clippy").args(flags).args(NATIVE).args(["--", "-D", "warnings"]))
+    });
+    report.step("docs", || {
+        let flags = ["--release", "--locked", "--no-deps"];
+        proc::run(cargo().arg("doc").args(flags).args(NATIVE).env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    let tools = setup::run()?;
+    report.step("clippy, wasm", || clippy_wasm(&tools));
+    report.step("page", || web::build(&tools, web::Mode::Release));
+    report.step("size budget", || size::check(&web::dist()));
+    Ok(report.close())
+}
+
+/// Lints what runs in the browser, with the settings of `clippy-wasm/`: page and worker apart, since the page links core
+/// without its engine.
+fn clippy_wasm(tools: &Tools) -> Result<()> {
+    if tools.toolchain == WasmToolchain::Active {
+        component("clippy", "clippy")?;
+    }
+    for package in ["hone-app", "hone-worker"] {
+        let mut command = web::command(tools, "cargo");
+        command
+            .args(["clippy", "--locked", "--profile", "web", "--target", TARGET, "--package", package])
+            .args(["--", "-D", "warnings"])
+            .env("CLIPPY_CONF_DIR", crate::root().join("clippy-wasm"));
+        proc::run(&mut command)?;
+    }
+    Ok(())
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(crate::root());
+    command
+}
+
+/// Makes sure that `cargo <subcommand>` exists, through rustup if need be.
+fn component(subcommand: &str, name: &str) -> Result<()> {
+    let there = || proc::succeeds(cargo().args([subcommand, "--version"]));
+    if there() {
+        return Ok(());
+    }
+    if proc::find("rustup").is_some() {
+        proc::run(Command::new("rustup").args(["component", "add", name]))?;
+    }
+    if there() { Ok(()) } else { bail!("cargo {subcommand} is missing: rustup component add {name}") }
+}
+
+#[derive(Default)]
+struct Report {
+    lines: Vec<String>,
+    failed: bool,
+}
+
+impl Report {
+    fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) {
+        proc::say(format!("== {name}"));
+        let start = Instant::now();
+        let result = check().with_context(|| name.to_owned());
+        let elapsed_secs = start.elapsed().as_secs();
+        self.lines.push(match result {
+            Ok(()) => format!("ok     {name} ({elapsed_secs} s)"),
+            Err(error) => {
+                self.failed = true;
+                proc::say(format!("{error:#}"));
+                format!("FAILED {name} ({elapsed_secs} s)")
+            }
+        });
+    }
+
+    fn close(self) -> ExitCode {
+        for line in &self.lines {
+            proc::say(line);
+        }
+        if self.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}

@@ -1,0 +1,401 @@
+//! A small static server for the built page: right types, ranges, and the headers that make it private by design.
+//!
+//! The content security policy lets the page talk to its own origin and the model hub and to nothing else; inline
+//! scripts run only when their hash is in the policy. `Cross-Origin-*` headers isolate the page. It listens on
+//! 127.0.0.1 only.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, UNIX_EPOCH};
+
+use anyhow::{Result, anyhow};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+
+/// Hosts of the model hub: pages, and the stores that its downloads are redirected to.
+const HUB: &str = "https://huggingface.co https://*.huggingface.co https://*.hf.co";
+const THREADS: usize = 8;
+const POLL: Duration = Duration::from_millis(100);
+
+type Body = Box<dyn Read + Send>;
+
+/// What a server does beyond serving files.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Further origins that the page may fetch from (a test's stand-in for the hub).
+    pub connect: Vec<String>,
+    /// Whether to remember every request.
+    pub record: bool,
+}
+
+/// A server at work; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    port: u16,
+    stop: Arc<AtomicBool>,
+    requests: Arc<Mutex<Vec<String>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its origin, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The requests so far, as `GET /path?query`, when [`Options::record`] is on.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Serves until the process is ended.
+    pub fn wait(mut self) {
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Serves `folder` on 127.0.0.1; port 0 takes a free one.
+///
+/// # Errors
+/// When the port is taken.
+pub fn serve(folder: &Path, port: u16) -> Result<Running> {
+    serve_with(folder, port, Options::default())
+}
+
+/// Like [`serve`], with options.
+///
+/// # Errors
+/// When the port is taken.
+pub fn serve_with(folder: &Path, port: u16, options: Options) -> Result<Running> {
+    let server = Server::http(("127.0.0.1", port))
+        .map_err(|error| anyhow!("cannot listen on port {port} ({error}); choose another with --port"))?;
+    let port = server.server_addr().to_ip().map_or(port, |address| address.port());
+    let server = Arc::new(server);
+    let stop = Arc::new(AtomicBool::new(false));
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let threads = (0..THREADS)
+        .map(|_| {
+            let (server, stop, requests) = (Arc::clone(&server), Arc::clone(&stop), Arc::clone(&requests));
+            let (folder, options) = (folder.to_path_buf(), options.clone());
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let Ok(Some(request)) = server.recv_timeout(POLL) else { continue };
+                    if options.record {
+                        let line = format!("{} {}", request.method(), request.url());
+                        requests.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                    }
+                    let response = answer(&request, &folder, &options);
+                    // The browser may have gone away: nothing to do about it.
+                    let _ = request.respond(response);
+                }
+            })
+        })
+        .collect();
+    Ok(Running { port, stop, requests, threads })
+}
+
+fn answer(request: &Request, folder: &Path, options: &Options) -> Response<Body> {
+    if !matches!(request.method(), Method::Get | Method::Head) {
+        return plain(405, "only GET and HEAD are answered");
+    }
+    let path = request.url().split(['?', '#']).next().unwrap_or("/");
+    let Some(mut place) = locate(folder, path) else { return plain(404, "not found") };
+    if place.is_dir() {
+        place.push("index.html");
+    }
+    match file(request, &place, options) {
+        Ok(response) => response,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => plain(404, "not found"),
+        Err(error) => plain(500, &error.to_string()),
+    }
+}
+
+fn file(request: &Request, place: &Path, options: &Options) -> std::io::Result<Response<Body>> {
+    let mut file = File::open(place)?;
+    let found = file.metadata()?;
+    let length = found.len();
+    let age = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let etag = format!("\"{length:x}-{:x}\"", age.as_nanos());
+
+    let mut headers = vec![header("Content-Type", media_type(place)), header("ETag", &etag)];
+    headers.push(header("Accept-Ranges", "bytes"));
+    if media_type(place).starts_with("text/html") {
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        file.rewind()?;
+        headers.push(header("Cache-Control", "no-store"));
+        headers.extend(security(&policy(&inline_scripts(&text), &options.connect)));
+    } else {
+        headers.push(header("Cache-Control", "no-cache"));
+        headers.extend(security(&policy(&[], &options.connect)));
+        if value(request, "If-None-Match").as_deref() == Some(&etag) {
+            return Ok(respond(304, headers, Box::new(std::io::empty()), 0));
+        }
+    }
+
+    let fresh = value(request, "If-Range").is_none_or(|wanted| wanted == etag);
+    match value(request, "Range").filter(|_| fresh).map(|text| range(&text, length)) {
+        None | Some(Range::Whole) => Ok(respond(200, headers, Box::new(file), length)),
+        Some(Range::Part { start, end }) => {
+            file.seek(SeekFrom::Start(start))?;
+            headers.push(header("Content-Range", &format!("bytes {start}-{}/{length}", end - 1)));
+            Ok(respond(206, headers, Box::new(file.take(end - start)), end - start))
+        }
+        Some(Range::Outside) => {
+            headers.push(header("Content-Range", &format!("bytes */{length}")));
+            Ok(respond(416, headers, Box::new(std::io::empty()), 0))
+        }
+    }
+}
+
+/// The content security policy of a document with these inline scripts (as hash sources).
+fn policy(scripts: &[String], connect: &[String]) -> String {
+    let mut script = "'self' 'wasm-unsafe-eval'".to_owned();
+    for source in scripts {
+        script.push_str(&format!(" '{source}'"));
+    }
+    let mut fetch = format!("'self' {HUB}");
+    for origin in connect {
+        fetch.push_str(&format!(" {origin}"));
+    }
+    format!(
+        "default-src 'self'; script-src {script}; connect-src {fetch}; worker-src 'self' blob:; \
+         style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; object-src 'none'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}
+
+fn security(policy: &str) -> Vec<Header> {
+    vec![
+        header("Content-Security-Policy", policy),
+        header("Cross-Origin-Opener-Policy", "same-origin"),
+        header("Cross-Origin-Embedder-Policy", "require-corp"),
+        header("Cross-Origin-Resource-Policy", "same-origin"),
+        header("X-Content-Type-Options", "nosniff"),
+        header("Referrer-Policy", "no-referrer"),
+    ]
+}
+
+/// The hash source of each script that stands in the document itself.
+fn inline_scripts(html: &str) -> Vec<String> {
+    let mut sources = Vec::new();
+    let mut rest = html;
+    while let Some(start) = rest.find("<script") {
+        let tag = &rest[start..];
+        let Some(open) = tag.find('>') else { break };
+        let Some(close) = tag.find("</script>") else { break };
+        if !tag[..open].contains(" src=") && close > open {
+            let digest = Sha256::digest(&tag.as_bytes()[open + 1..close]);
+            sources.push(format!("sha256-{}", STANDARD.encode(digest)));
+        }
+        rest = &tag[close..];
+    }
+    sources
+}
+
+/// The file of a request path, never outside `folder`.
+fn locate(folder: &Path, path: &str) -> Option<PathBuf> {
+    let decoded = percent_decoded(path)?;
+    let relative = Path::new(decoded.trim_start_matches('/'));
+    let inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    inside.then(|| folder.join(relative))
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        if *first == b'%' {
+            let digits = std::str::from_utf8(after.get(..2)?).ok()?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|decoded| !decoded.contains('\0'))
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Range {
+    Whole,
+    /// `start..end`, in bytes.
+    Part {
+        start: u64,
+        end: u64,
+    },
+    Outside,
+}
+
+/// Reads one byte range; several, or what is not understood, mean the whole file.
+fn range(text: &str, length: u64) -> Range {
+    let Some((start, end)) = text.trim().strip_prefix("bytes=").and_then(|spec| spec.split_once('-')) else {
+        return Range::Whole;
+    };
+    match (start.trim().parse::<u64>(), end.trim().parse::<u64>()) {
+        (Ok(start), _) if start >= length => Range::Outside,
+        (Ok(start), Ok(end)) if end >= start => Range::Part { start, end: length.min(end.saturating_add(1)) },
+        (Ok(start), Err(_)) if end.trim().is_empty() => Range::Part { start, end: length },
+        (Err(_), Ok(0)) if start.trim().is_empty() => Range::Outside,
+        (Err(_), Ok(last)) if start.trim().is_empty() => {
+            Range::Part { start: length.saturating_sub(last), end: length }
+        }
+        _ => Range::Whole,
+    }
+}
+
+fn media_type(path: &Path) -> &'static str {
+    match path.extension().and_then(|extension| extension.to_str()).unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "wasm" => "application/wasm",
+        "json" | "webmanifest" => "application/json",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        "csv" => "text/csv; charset=utf-8",
+        "txt" | "md" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+fn header(name: &str, value: &str) -> Header {
+    Header::from_bytes(name, value).expect("header names and values here are printable ASCII")
+}
+
+fn value(request: &Request, name: &'static str) -> Option<String> {
+    request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.to_string())
+}
+
+fn respond(status: u16, headers: Vec<Header>, body: Body, length: u64) -> Response<Body> {
+    let length = usize::try_from(length).ok();
+    // Chunked answers have no length, and a download without one has no progress.
+    Response::new(StatusCode(status), headers, body, length, None).with_chunked_threshold(usize::MAX)
+}
+
+fn plain(status: u16, text: &str) -> Response<Body> {
+    let mut headers = vec![header("Content-Type", "text/plain; charset=utf-8"), header("Cache-Control", "no-store")];
+    headers.extend(security(&policy(&[], &[])));
+    respond(status, headers, Box::new(std::io::Cursor::new(text.as_bytes().to_vec())), text.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+
+    fn get(running: &Running, path: &str, more: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", running.port())).expect("the server listens");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n").expect("sent");
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).expect("an answer") > 0 {}
+        let mut body = String::new();
+        reader.read_to_string(&mut body).expect("a body of text");
+        (head.to_lowercase(), body)
+    }
+
+    fn site() -> (tempfile::TempDir, Running) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let page = "<html><script type=\"module\">go()</script><script src=\"a.js\"></script></html>";
+        std::fs::write(folder.path().join("index.html"), page).expect("the folder is ours");
+        std::fs::write(folder.path().join("a.wasm"), "0123456789").expect("the folder is ours");
+        let options = Options { connect: vec!["http://127.0.0.1:1".to_owned()], record: true };
+        let running = serve_with(folder.path(), 0, options).expect("a free port");
+        (folder, running)
+    }
+
+    #[test]
+    fn page_carries_the_policy_with_the_hash_of_its_script() {
+        let (_folder, running) = site();
+        let (head, body) = get(&running, "/", "");
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert!(body.contains("go()"));
+        let hash = STANDARD.encode(Sha256::digest("go()"));
+        assert!(head.contains(&format!("'wasm-unsafe-eval' 'sha256-{hash}';").to_lowercase()), "{head}");
+        assert!(head.contains("*.hf.co http://127.0.0.1:1;"), "{head}");
+        assert!(head.contains("cache-control: no-store"));
+        assert!(head.contains("cross-origin-opener-policy: same-origin"));
+        assert!(head.contains("cross-origin-embedder-policy: require-corp"));
+        assert_eq!(running.requests(), ["GET /"]);
+    }
+
+    #[test]
+    fn wasm_has_its_type_and_its_length() {
+        let (_folder, running) = site();
+        let (head, body) = get(&running, "/a.wasm?v=1", "");
+        assert!(head.contains("content-type: application/wasm"), "{head}");
+        assert!(head.contains("content-length: 10"), "{head}");
+        assert_eq!(body, "0123456789");
+    }
+
+    #[test]
+    fn a_range_is_resumed() {
+        let (_folder, running) = site();
+        let (head, body) = get(&running, "/a.wasm", "Range: bytes=7-\r\n");
+        assert!(head.starts_with("http/1.1 206"), "{head}");
+        assert!(head.contains("content-range: bytes 7-9/10"), "{head}");
+        assert_eq!(body, "789");
+        let (head, _) = get(&running, "/a.wasm", "Range: bytes=10-\r\n");
+        assert!(head.starts_with("http/1.1 416"), "{head}");
+    }
+
+    #[test]
+    fn an_unchanged_file_is_not_sent_again() {
+        let (_folder, running) = site();
+        let (head, _) = get(&running, "/a.wasm", "");
+        let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("an etag").to_owned();
+        let (head, body) = get(&running, "/a.wasm", &format!("If-None-Match: {etag}\r\n"));
+        assert!(head.starts_with("http/1.1 304"), "{head}");
+        assert_eq!(body, "");
+    }
+
+    #[test]
+    fn nothing_outside_the_folder_is_served() {
+        let (_folder, running) = site();
+        for path in ["/../Cargo.toml", "/%2e%2e/Cargo.toml", "/%00", "/absent"] {
+            assert!(get(&running, path, "").0.starts_with("http/1.1 404"), "{path}");
+        }
+    }
+
+    #[test]
+    fn ranges_are_read() {
+        assert_eq!(range("bytes=2-4", 10), Range::Part { start: 2, end: 5 });
+        assert_eq!(range("bytes=2-400", 10), Range::Part { start: 2, end: 10 });
+        assert_eq!(range("bytes=-3", 10), Range::Part { start: 7, end: 10 });
+        assert_eq!(range("bytes=4-2", 10), Range::Whole);
+        assert_eq!(range("bytes=0-1,4-5", 10), Range::Whole);
+        assert_eq!(range("items=0-1", 10), Range::Whole);
+        assert_eq!(range("bytes=0-", 0), Range::Outside);
+    }
+}

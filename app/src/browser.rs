@@ -155,7 +155,11 @@ pub(crate) fn remember(key: &str, value: &str) {
 /// Light, dark, or (empty) as the system says.
 pub(crate) fn set_theme(theme: &str) {
     if let Some(root) = document().document_element() {
-        let outcome = if theme.is_empty() { root.remove_attribute("data-theme") } else { root.set_attribute("data-theme", theme) };
+        let outcome = if theme.is_empty() {
+            root.remove_attribute("data-theme")
+        } else {
+            root.set_attribute("data-theme", theme)
+        };
         outcome.expect("data-theme is a valid attribute name");
     }
 }

@@ -1,6 +1,8 @@
 //! Hone's page: the path Model, Data, Recipe, Train, Evaluate, Try, Export. It computes nothing: a Web Worker
 //! (`client`) owns the device and the model; `state` holds what is known; `pages` and `components` draw it.
 
+#![expect(unreachable_pub, reason = "leptos writes `pub` in front of what its component macro makes")]
+
 mod app;
 mod browser;
 mod charts;

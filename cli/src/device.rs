@@ -90,6 +90,7 @@ mod cpu {
 
 #[cfg(feature = "wgpu")]
 mod wgpu {
+    use burn::tensor::wgpu::WgpuBackend;
     use burn::tensor::wgpu::wgpu::DeviceType;
 
     use super::{Device, OpenDevice};
@@ -109,7 +110,12 @@ mod wgpu {
     }
 
     fn adapter() -> anyhow::Result<(OpenDevice, bool)> {
+        // Without a desktop session Mesa's OpenGL complains on standard error at every start and has nothing that Vulkan
+        // has not.
+        let is_headless = std::env::consts::OS == "linux" && std::env::var_os("XDG_RUNTIME_DIR").is_none();
+        let api = if is_headless { WgpuBackend::Vulkan } else { WgpuBackend::Auto };
         let (device, setup) = Device::wgpu_options()
+            .graphics_api(api)
             .init_with_setup()
             .map_err(|error| anyhow::anyhow!("no GPU adapter could be opened through wgpu: {error}"))?;
         let info = setup.adapter.get_info();
@@ -147,7 +153,7 @@ mod cuda {
                  or use --device wgpu or --device cpu"
             );
         }
-        let device = Device::cuda(0);
+        let device = Device::cuda(0_usize);
         // Kernels are compiled by NVRTC, which comes with the toolkit and not with the driver.
         let sum = quietly(|| Tensor::<1>::from_floats([1.0, 2.0], &device).sum().into_data().to_vec::<f32>().ok());
         if sum.flatten() != Some(vec![3.0]) {

@@ -14,7 +14,7 @@ use hone_core::session::protocol::Weights;
 
 use crate::args::EvalArgs;
 use crate::device;
-use crate::inputs::{data_report, file_name};
+use crate::inputs::{data_summary, file_name};
 use crate::model_files;
 use crate::output::read_file;
 use crate::progress::Progress;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         bail!("the model has no labels yet; fine-tune it first with hone train: {}", model.dir.display());
     }
     let report = session.load_data(DataFiles { train: data, valid: None, test: None }, &read, &run)?;
-    progress.note(&data_report(&report));
+    progress.note(&data_summary(&report));
     if let Some(unknown) = report.classes.iter().map(|class| &class.label).find(|label| !info.labels.contains(label)) {
         let known = info.labels.iter().map(|label| tables::cut(label)).collect::<Vec<_>>().join(", ");
         bail!("label {unknown:?} of the data is not one of the model's ({known}): {}", args.data.display());

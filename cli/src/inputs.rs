@@ -30,8 +30,14 @@ pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// What is in the data, for the person.
+/// What is in the data, and what to think of before training on it.
 pub(crate) fn data_report(report: &DataReport) -> String {
+    let warnings = report.warnings.iter().map(|warning| format!("\n  warning: {warning}"));
+    data_summary(report) + &warnings.collect::<String>()
+}
+
+/// What is in the data.
+pub(crate) fn data_summary(report: &DataReport) -> String {
     let mut lines = Vec::new();
     let sizes = report.split_sizes;
     let splits = [Split::Train, Split::Valid, Split::Test].into_iter().zip(sizes).filter(|(_, rows)| *rows > 0);
@@ -54,7 +60,6 @@ pub(crate) fn data_report(report: &DataReport) -> String {
         "  tokens a row: {:.0} on average, {} at most; {} rows are cut off at {}",
         report.lengths.mean, report.lengths.max, report.num_truncated, report.max_seq_length
     ));
-    lines.extend(report.warnings.iter().map(|warning| format!("  warning: {warning}")));
     for bad in report.bad_rows.iter().take(MAX_LISTED) {
         lines.push(format!("  row {} is left out: {}", bad.row, bad.reason));
     }
@@ -108,8 +113,8 @@ mod tests {
 data: mail.csv: 100 of 101 rows are usable (90 training, 10 validation); text \"text\", label \"label\"
   2 classes: spam 70, ham 30
   tokens a row: 12 on average, 40 at most; 3 rows are cut off at 32
-  warning: few rows
-  row 7 is left out: there is no label";
+  row 7 is left out: there is no label
+  warning: few rows";
         assert_eq!(data_report(&report()), expected);
     }
 

@@ -39,10 +39,8 @@ impl Plan {
 
     fn fresh(args: &TrainArgs) -> anyhow::Result<Self> {
         let job = args.job.as_deref().map(read_job_file).transpose()?;
-        let (run, read) = job
-            .as_ref()
-            .map_or((RunConfig::default(), ReadOptions::default()), |job| (job.run.clone(), job.read.clone()));
-        let settings = args.settings(&run, &read)?;
+        let base = job.as_ref().map_or_else(Settings::default, |job| settings_of(job, DeviceChoice::Auto));
+        let settings = args.settings(&base)?;
         output::check(&args.output, args.force)?;
         let model = args.model.clone().or_else(|| job.as_ref().map(|job| name_of(&job.model)));
         let data = match (&args.data, args.job.as_deref(), job.as_ref().and_then(|job| job.data_file.as_deref())) {

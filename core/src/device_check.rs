@@ -79,7 +79,7 @@ async fn read(name: &'static str, results: Vec<Tensor<1>>) -> Result<Vec<Vec<f32
     for result in results {
         let data = result.into_data_async().await.map_err(|source| DeviceCheckError::Read { name, source })?;
         let data =
-            data.to_vec::<f32>().map_err(|error| DeviceCheckError::Format { name, found: format!("{error:?}") })?;
+            data.try_to_vec::<f32>().map_err(|error| DeviceCheckError::Format { name, found: format!("{error:?}") })?;
         values.push(data);
     }
     Ok(values)

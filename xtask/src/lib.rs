@@ -3,6 +3,7 @@
 //! A library so that the end-to-end tests serve the built page through the same [`server`] that a person uses.
 
 pub mod apt;
+pub mod bench;
 pub mod cache;
 pub mod ci;
 pub mod model;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{ci, proc, setup, test, tidy, web};
+use xtask::{bench, ci, proc, setup, test, tidy, web};
 
 /// Set up, build, serve, test and check Hone.
 #[derive(Parser)]
@@ -44,6 +44,8 @@ enum Task {
         #[arg(last = true)]
         rest: Vec<String>,
     },
+    /// Measure training steps, memory and sizes beside PyTorch, TensorFlow.js and jax-js
+    Bench(bench::Options),
     /// Formatting, house rules, clippy (native and wasm), docs, size budget
     Ci,
     /// Check the house rules only
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Task::Build { dev } => build(dev),
         Task::Serve { port, dev } => web::serve(port, mode(dev)).map(|()| ExitCode::SUCCESS),
         Task::Test { native_only, filter, rest } => test::run(&test::Options { native_only, filter, rest }),
+        Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
     };

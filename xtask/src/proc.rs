@@ -39,6 +39,21 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Like [`output`], with standard error going straight to the terminal: for long runs that tell how far they are.
+///
+/// # Errors
+/// When it cannot be started or ends with a status other than 0.
+pub fn output_while_saying(command: &mut Command) -> Result<String> {
+    let line = shown(command);
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let output = command.spawn().and_then(std::process::Child::wait_with_output);
+    let output = output.with_context(|| format!("cannot start: {line}"))?;
+    if !output.status.success() {
+        bail!("failed ({}): {line}", output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 /// Whether `command` starts and succeeds; its output is dropped.
 #[must_use]
 pub fn succeeds(command: &mut Command) -> bool {

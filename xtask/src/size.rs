@@ -12,22 +12,46 @@ const PAGE_BUDGET: u64 = 300_000;
 /// Bytes of brotli that the worker's wasm and script may take.
 const WORKER_BUDGET: u64 = 3_000_000;
 
+/// What a browser downloads of one part, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Size {
+    /// `page` or `worker`.
+    pub name: String,
+    /// As it lies on the disk.
+    pub raw: u64,
+    /// After brotli (quality 11).
+    pub brotli: u64,
+    /// What brotli may leave.
+    pub budget: u64,
+}
+
+/// Measures the page and the worker in `dist`.
+///
+/// # Errors
+/// When one was not built, or node is missing.
+pub fn measure(dist: &Path) -> Result<Vec<Size>> {
+    let parts = [("page", "hone-app", PAGE_BUDGET), ("worker", "hone-worker", WORKER_BUDGET)];
+    let size = |(name, prefix, budget): (&str, &str, u64)| {
+        let mut size = Size { name: name.into(), raw: 0, brotli: 0, budget };
+        for file in &files(dist, prefix)? {
+            size.raw += std::fs::metadata(file)?.len();
+            size.brotli += brotli(file)?;
+        }
+        Ok(size)
+    };
+    parts.into_iter().map(size).collect()
+}
+
 /// Prints raw and brotli size (quality 11) of the page and the worker in `dist`.
 ///
 /// # Errors
 /// When one is over its budget, was not built, or node is missing.
 pub fn check(dist: &Path) -> Result<()> {
     let mut over = Vec::new();
-    for (name, prefix, budget) in [("page", "hone-app", PAGE_BUDGET), ("worker", "hone-worker", WORKER_BUDGET)] {
-        let files = files(dist, prefix)?;
-        let (mut raw, mut packed) = (0, 0);
-        for file in &files {
-            raw += std::fs::metadata(file)?.len();
-            packed += brotli(file)?;
-        }
-        proc::say(format!("{name}: {raw} bytes raw, {packed} bytes brotli, budget {budget}"));
-        if packed > budget {
-            over.push(format!("{name} is {} bytes over its budget of {budget}", packed - budget));
+    for Size { name, raw, brotli, budget } in measure(dist)? {
+        proc::say(format!("{name}: {raw} bytes raw, {brotli} bytes brotli, budget {budget}"));
+        if brotli > budget {
+            over.push(format!("{name} is {} bytes over its budget of {budget}", brotli - budget));
         }
     }
     if over.is_empty() { Ok(()) } else { bail!("{}", over.join("; ")) }

@@ -76,8 +76,8 @@ pub(crate) fn Histogram(
     };
     let columns = counts.iter().enumerate().map(column).collect_view();
     let x_ticks = geometry::ticks(0.0, end, 8).into_iter().map(|tick| {
-        let place = format!("{:.1}", x.at(tick));
-        view! { <text class="tick" x=place y=(HEIGHT - BOTTOM + 18.0).to_string() text-anchor="middle">{format!("{tick:.0}")}</text> }
+        let (place, below) = (format!("{:.1}", x.at(tick)), (HEIGHT - BOTTOM + 18.0).to_string());
+        view! { <text class="tick" x=place y=below text-anchor="middle">{format!("{tick:.0}")}</text> }
     });
     let y_ticks = geometry::ticks(0.0, most, 4).into_iter().filter(|tick| tick.fract() == 0.0).map(|tick| {
         let place = format!("{:.1}", y.at(tick));

@@ -177,7 +177,10 @@ mod tests {
     #[test]
     fn a_value_that_is_no_number_leaves_a_gap() {
         let unit = Scale::new((0.0, 1.0), (0.0, 1.0));
-        assert_eq!(path(&[(0.0, 0.0), (1.0, f64::NAN), (1.0, 1.0), (2.0, 1.0)], &unit, &unit), "M0.0 0.0M1.0 1.0L2.0 1.0");
+        assert_eq!(
+            path(&[(0.0, 0.0), (1.0, f64::NAN), (1.0, 1.0), (2.0, 1.0)], &unit, &unit),
+            "M0.0 0.0M1.0 1.0L2.0 1.0"
+        );
         assert_eq!(extent(&[(0.0, f64::NAN)]), None);
         assert_eq!(extent(&[(0.0, 2.0), (1.0, f64::NAN), (2.0, -1.0)]), Some((-1.0, 2.0)));
     }

@@ -31,7 +31,6 @@ pub(crate) struct Series {
 #[derive(Clone)]
 struct Drawing {
     x: Scale,
-    y: Scale,
     x_ticks: Vec<(f64, String)>,
     y_ticks: Vec<(f64, String)>,
     lines: Vec<(&'static str, String)>,
@@ -56,7 +55,6 @@ fn draw(series: &[Series], x_max: f64, y_fixed: Option<(f64, f64)>, is_percent: 
     let x_ticks = geometry::ticks(0.0, x_max.max(1.0), 6).into_iter().filter(|t| t.fract() == 0.0);
     let mut drawing = Drawing {
         x,
-        y,
         x_ticks: x_ticks.map(|t| (x.at(t), geometry::tick_label(t, x_step))).collect(),
         y_ticks: geometry::ticks(low, high, 5).into_iter().map(|t| (y.at(t), y_label(t))).collect(),
         lines: Vec::new(),
@@ -178,7 +176,8 @@ fn plot(drawing: &Drawing) -> AnyView {
             <text class="tick" x=x y=(HEIGHT - bottom + 18.0).to_string() text-anchor="middle">{label.clone()}</text>
         }
     });
-    let lines = drawing.lines.iter().map(|(class, data)| view! { <path class=format!("line {class}") d=data.clone() /> });
+    let lines =
+        drawing.lines.iter().map(|(class, data)| view! { <path class=format!("line {class}") d=data.clone() /> });
     let dots = drawing.dots.iter().map(|(class, x, y)| {
         view! { <circle class=format!("dot {class}") cx=format!("{x:.1}") cy=format!("{y:.1}") r="3.5" /> }
     });

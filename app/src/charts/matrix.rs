@@ -21,8 +21,8 @@ pub(crate) fn Matrix(counts: Vec<Vec<u32>>, labels: Vec<String>) -> impl IntoVie
             view! {
                 <td
                     class=if truth == predicted { "hit" } else { "miss" }
-                    class:deep=share > 0.55
-                    class:none=count == 0
+                    class:deep={share > 0.55}
+                    class:none={count == 0}
                     style=("--share", format!("{:.1}%", share * 100.0))
                     title=title
                 >

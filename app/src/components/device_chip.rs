@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hone_core::session::protocol::{Backend, DeviceReport};
 use leptos::prelude::*;
 
+use super::table_head;
 use crate::format;
 
 /// The chip. `None` while the device is being opened, or where there is none.
@@ -25,9 +26,10 @@ pub(crate) fn DeviceChip(
         }
         None => missing.get().to_string(),
     };
-    let backend = move || device.with(|d| d.as_ref().map(|d| if d.backend == Backend::Webgpu { "webgpu" } else { "cpu" }));
+    let backend =
+        move || device.with(|d| d.as_ref().map(|d| if d.backend == Backend::Webgpu { "webgpu" } else { "cpu" }));
     view! {
-        <details class="pop">
+        <details class="pop" name="chips">
             <summary class="chip" data-testid="device-chip" data-backend=backend>
                 <span class="dot" class:ok=move || device.with(Option::is_some) aria-hidden="true"></span>
                 <span class="chip-text">{summary}</span>
@@ -68,7 +70,7 @@ fn details(device: &DeviceReport) -> AnyView {
             <div class="scroll" tabindex="0" role="region" aria-label="Checks">
                 <table>
                     <caption>"Compared with the CPU before anything is trained on it"</caption>
-                    <thead><tr><th scope="col">"Operation"</th><th scope="col">"Difference"</th><th scope="col">"Result"</th></tr></thead>
+                    {table_head(&["Operation", "Difference", "Result"])}
                     <tbody>{checks}</tbody>
                 </table>
             </div>

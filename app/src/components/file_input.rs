@@ -17,8 +17,7 @@ pub(crate) fn FileInput(
     #[prop(optional)] multiple: bool,
     #[prop(into)] disabled: Signal<bool>,
     on_files: Callback<Vec<PickedFile>>,
-) -> impl IntoView
-{
+) -> impl IntoView {
     let on_change = move |event: web_sys::Event| {
         let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
         let Some(input) = input else { return };

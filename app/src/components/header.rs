@@ -44,7 +44,13 @@ pub(crate) fn ThemeToggle() -> impl IntoView {
         theme.set(next.into());
     };
     view! {
-        <button type="button" class="chip" data-testid="theme" on:click=on_click aria-label=move || format!("Theme: {}", name())>
+        <button
+            type="button"
+            class="chip"
+            data-testid="theme"
+            aria-label=move || format!("Theme: {}", name())
+            on:click=on_click
+        >
             <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
                 <circle cx="8" cy="8" r="6.500" fill="none" stroke="currentColor" stroke-width="1.500" />
                 <path d="M8 1.500a6.500 6.500 0 0 1 0 13z" fill="currentColor" />

@@ -9,6 +9,7 @@ mod network_chip;
 mod problem;
 mod progress;
 mod rail;
+mod table;
 
 pub(crate) use device_chip::DeviceChip;
 pub(crate) use empty::Empty;
@@ -19,3 +20,4 @@ pub(crate) use network_chip::NetworkChip;
 pub(crate) use problem::ProblemAlert;
 pub(crate) use progress::{Meter, Stat};
 pub(crate) use rail::{Rail, RailItem};
+pub(crate) use table::table_head;

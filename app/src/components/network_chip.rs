@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::table_head;
 use crate::format;
 
 /// The chip.
@@ -26,7 +27,7 @@ pub(crate) fn NetworkChip(
         hosts.get().into_iter().map(row).collect_view()
     };
     view! {
-        <details class="pop">
+        <details class="pop" name="chips">
             <summary class="chip" data-testid="network-count" data-value=move || requests().to_string()>
                 <span class="chip-text">"0 bytes of your data sent"</span>
                 <span class="chip-count">{move || format!("{} requests", format::count(requests()))}</span>
@@ -38,14 +39,14 @@ pub(crate) fn NetworkChip(
                 </p>
                 <div class="scroll" tabindex="0" role="region" aria-label="Requests by host">
                     <table>
-                        <thead><tr><th scope="col">"Host"</th><th scope="col">"Requests"</th><th scope="col">"Received"</th></tr></thead>
+                        {table_head(&["Host", "Requests", "Received"])}
                         <tbody>{rows}</tbody>
                     </table>
                 </div>
                 <p>{move || format!("Requests stopped by the content security policy: {}.", blocked.get())}</p>
                 <p>
-                    "How to check: open the browser's developer tools (F12), choose Network, and drop in your file: no new "
-                    "request appears. Or load a model, switch the network off, and go on: everything still works. "
+                    "How to check: open the browser's developer tools (F12), choose Network, and drop in your file: "
+                    "no new request appears. Or load a model, switch the network off, and go on: it works as before. "
                     "Requests that the browser answers from its cache are counted too."
                 </p>
             </div>

@@ -10,7 +10,8 @@ use crate::components::{DropZone, FileInput};
 use crate::format;
 use crate::state::{DataSlot, Step, Store};
 
-const LEAD: &str = "A table with a text and a label in each row: CSV, TSV, JSONL or a JSON array. It stays in this tab.";
+const LEAD: &str =
+    "A table with a text and a label in each row: CSV, TSV, JSONL or a JSON array. It stays in this tab.";
 
 const ACCEPT: &str = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,text/csv,application/json";
 
@@ -18,7 +19,7 @@ pub(super) fn page(store: Store) -> AnyView {
     let report = move || {
         store.data.report.get().map(|report| {
             view! {
-                <div data-testid="data-report">
+                <div class="report" data-testid="data-report">
                     {reading(store, &report)}
                     {report_view(&report)}
                 </div>
@@ -33,7 +34,9 @@ pub(super) fn page(store: Store) -> AnyView {
             (true, true, _) => Some(view! { <p class="busy" role="status">"Reading the rows…"</p> }.into_any()),
             (true, false, false) => Some(
                 view! {
-                    <p class="note">"The file is kept here and is read as soon as a model is loaded: its tokenizer measures the texts."</p>
+                    <p class="note">
+                        "The file is kept here and read as soon as a model is loaded: its tokenizer measures the texts."
+                    </p>
                     {missing(store, Step::Data)}
                 }
                 .into_any(),
@@ -100,10 +103,10 @@ fn paste(store: Store) -> AnyView {
 }
 
 fn own_splits(store: Store) -> AnyView {
+    let busy = Signal::derive(move || is_busy(store));
     let one = move |slot: DataSlot, id: &'static str, label: &'static str| {
         let signal = if slot == DataSlot::Valid { store.data.valid } else { store.data.test };
-        let on_files =
-            Callback::new(move |files: Vec<PickedFile>| store.choose_data(slot, files.into_iter().next()));
+        let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_data(slot, files.into_iter().next()));
         let chosen = move || {
             let name = signal.get()?.name;
             Some(view! {
@@ -121,7 +124,7 @@ fn own_splits(store: Store) -> AnyView {
             })
         };
         view! {
-            <FileInput id=id label=label accept=ACCEPT disabled=Signal::derive(move || is_busy(store)) on_files=on_files />
+            <FileInput id=id label=label accept=ACCEPT disabled=busy on_files=on_files />
             {chosen}
         }
         .into_any()
@@ -141,18 +144,18 @@ fn own_splits(store: Store) -> AnyView {
 fn reading(store: Store, report: &DataReport) -> AnyView {
     let column = |id: &'static str, label: &'static str, current: &str, is_text: bool| {
         let options = report.columns.iter().map(|column| {
-            view! { <option value=column.clone() selected=column == current>{column.clone()}</option> }
+            view! { <option value=column.clone() prop:selected={column == current}>{column.clone()}</option> }
         });
         let on_change = move |event: web_sys::Event| {
             let chosen = Some(event_target_value(&event));
-            store.reread_data(|read| {
-                if is_text { read.text_column = chosen } else { read.label_column = chosen }
-            });
+            store.reread_data(|read| if is_text { read.text_column = chosen } else { read.label_column = chosen });
         };
         view! {
             <label class="stacked">
                 <span>{label}</span>
-                <select data-testid=id disabled=move || is_busy(store) on:change=on_change>{options.collect_view()}</select>
+                <select data-testid=id disabled=move || is_busy(store) on:change=on_change>
+                    {options.collect_view()}
+                </select>
             </label>
         }
         .into_any()
@@ -197,7 +200,7 @@ fn separator(store: Store, current: char) -> AnyView {
     let known = [(',', "comma"), (';', "semicolon"), ('\t', "tab"), ('|', "bar")];
     let other = (!known.iter().any(|(one, _)| *one == current)).then_some((current, "another"));
     let options = known.into_iter().chain(other).map(|(one, words)| {
-        view! { <option value=one.to_string() selected=one == current>{words}</option> }
+        view! { <option value=one.to_string() prop:selected={one == current}>{words}</option> }
     });
     let on_change = move |event: web_sys::Event| {
         let chosen = event_target_value(&event).chars().next();

@@ -4,6 +4,7 @@ use hone_core::data::DataReport;
 use leptos::prelude::*;
 
 use crate::charts::{Bar, Bars, Histogram};
+use crate::components::table_head;
 use crate::format;
 
 /// Classes drawn as bars.
@@ -46,7 +47,9 @@ fn counts(report: &DataReport) -> AnyView {
         view! {
             <div class="stat" title=hint>
                 <dt>{name}</dt>
-                <dd data-testid=format!("count-{}", name.to_lowercase()) data-value=value.to_string()>{format::count(value)}</dd>
+                <dd data-testid=format!("count-{}", name.to_lowercase()) data-value=value.to_string()>
+                    {format::count(value)}
+                </dd>
                 <dd class="hint">{hint}</dd>
             </div>
         }
@@ -116,7 +119,7 @@ fn bad_rows(report: &DataReport) -> Option<AnyView> {
             <summary>{format!("{} rows could not be used", format::count(report.num_bad_rows))}</summary>
             <div class="scroll" tabindex="0" role="region" aria-label="Rows that could not be used">
                 <table data-testid="bad-rows">
-                    <thead><tr><th scope="col">"Row"</th><th scope="col">"Why"</th></tr></thead>
+                    {table_head(&["Row", "Why"])}
                     <tbody>{rows.collect_view()}</tbody>
                 </table>
             </div>
@@ -141,7 +144,7 @@ fn preview(report: &DataReport) -> AnyView {
             <h3>"The first rows, as they were understood"</h3>
             <div class="scroll" tabindex="0" role="region" aria-label="First rows">
                 <table>
-                    <thead><tr><th scope="col">"Row"</th><th scope="col">"Text"</th><th scope="col">"Label"</th></tr></thead>
+                    {table_head(&["Row", "Text", "Label"])}
                     <tbody>{rows.collect_view()}</tbody>
                 </table>
             </div>

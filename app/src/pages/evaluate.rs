@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::frame::{frame, missing, onward};
 use crate::charts::Matrix;
-use crate::components::Meter;
+use crate::components::{Meter, table_head};
 use crate::format;
 use crate::state::evaluation::{Measured, confused_pairs, split_name};
 use crate::state::{Step, Store};
@@ -55,7 +55,9 @@ fn controls(store: Store) -> AnyView {
         let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes));
         match sizes {
             _ if is_active => "A run is going: its weights are measured when it has ended.".to_string(),
-            Some([_, 0, 0]) => "No rows were kept aside: give a test file, or a share of the rows in the recipe.".into(),
+            Some([_, 0, 0]) => {
+                "No rows were kept aside: give a test file, or a share of the rows in the recipe.".into()
+            }
             Some([_, valid, 0]) => format!(
                 "There are no test rows: the {} validation rows are used. They also chose the best weights, so the \
                  figures may flatter.",
@@ -143,14 +145,13 @@ fn comparison(base: Option<&Measured>, tuned: Option<&Measured>) -> AnyView {
         .into_any()
     });
     let shown = tuned.or(base);
-    let caption = shown.map(|m| format!("{} rows of the {} split", format::count(m.evaluation.num_rows), split_name(m.split)));
+    let caption =
+        shown.map(|m| format!("{} rows of the {} split", format::count(m.evaluation.num_rows), split_name(m.split)));
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label="Before and after">
             <table class="comparison">
                 <caption>{caption}</caption>
-                <thead>
-                    <tr><td></td><th scope="col">"Before"</th><th scope="col">"After"</th><th scope="col">"Difference"</th></tr>
-                </thead>
+                {table_head(&["", "Before", "After", "Difference"])}
                 <tbody>{rows.into_iter().collect_view()}</tbody>
             </table>
         </div>
@@ -175,7 +176,7 @@ fn per_class(evaluation: &Evaluation, which: &'static str) -> AnyView {
         <h3>{format!("By class, {which}")}</h3>
         <div class="scroll tall" tabindex="0" role="region" aria-label="By class">
             <table data-testid="per-class">
-                <thead><tr>{heads.map(|head| view! { <th scope="col">{head}</th> }).into_iter().collect_view()}</tr></thead>
+                {table_head(&heads)}
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         </div>
@@ -186,7 +187,8 @@ fn per_class(evaluation: &Evaluation, which: &'static str) -> AnyView {
 fn confusion(measured: &Measured) -> AnyView {
     let (labels, counts) = (measured.labels(), &measured.evaluation.confusion);
     if labels.len() <= MAX_MATRIX_CLASSES {
-        return view! { <h3>"What is mixed up with what"</h3> <Matrix counts=counts.clone() labels=labels /> }.into_any();
+        return view! { <h3>"What is mixed up with what"</h3> <Matrix counts=counts.clone() labels=labels /> }
+            .into_any();
     }
     let rows = confused_pairs(counts, &labels, MAX_PAIRS).into_iter().map(|(truth, predicted, rows)| {
         view! { <tr><td>{truth}</td><td>{predicted}</td><td class="number">{format::count(rows as usize)}</td></tr> }
@@ -195,7 +197,7 @@ fn confusion(measured: &Measured) -> AnyView {
         <h3>"The pairs that are mixed up most"</h3>
         <div class="scroll" tabindex="0" role="region" aria-label="Pairs that are mixed up most">
             <table data-testid="confusion">
-                <thead><tr><th scope="col">"True"</th><th scope="col">"Predicted"</th><th scope="col">"Rows"</th></tr></thead>
+                {table_head(&["True", "Predicted", "Rows"])}
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         </div>
@@ -223,6 +225,7 @@ fn wrong_rows(store: Store, measured: &Measured) -> AnyView {
     let rest = wrong.len().saturating_sub(MAX_WRONG_ROWS);
     let heads = ["Row", "Text", "True", "Predicted", "Probability"];
     let count = wrong.len();
+    let hidden = view! { <p class="hint">{format!("The first {MAX_WRONG_ROWS} are shown; the file has all.")}</p> };
     view! {
         <h3>{format!("{} rows it gets wrong, the most confident first", format::count(count))}</h3>
         <div class="row">
@@ -234,11 +237,11 @@ fn wrong_rows(store: Store, measured: &Measured) -> AnyView {
             >
                 "Save them as CSV"
             </button>
-            {(rest > 0).then(|| view! { <p class="hint">{format!("The first {MAX_WRONG_ROWS} are shown; the file has all.")}</p> })}
+            {(rest > 0).then_some(hidden)}
         </div>
         <div class="scroll tall" tabindex="0" role="region" aria-label="Rows it gets wrong">
             <table data-testid="wrong-rows">
-                <thead><tr>{heads.map(|head| view! { <th scope="col">{head}</th> }).into_iter().collect_view()}</tr></thead>
+                {table_head(&heads)}
                 <tbody>{rows}</tbody>
             </table>
         </div>

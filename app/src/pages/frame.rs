@@ -19,7 +19,8 @@ pub(crate) fn frame(store: Store, step: Step, lead: &'static str, content: AnyVi
 }
 
 fn problem(store: Store, step: Step) -> Option<AnyView> {
-    let problem = store.problems.with(|problems| problems.iter().find(|(at, _)| *at == step).map(|(_, p)| p.clone()))?;
+    let problem =
+        store.problems.with(|problems| problems.iter().find(|(at, _)| *at == step).map(|(_, p)| p.clone()))?;
     let on_dismiss = Callback::new(move |()| store.dismiss(step));
     let on_restart = Callback::new(move |()| store.restart_worker());
     Some(view! { <ProblemAlert problem=problem on_dismiss=on_dismiss on_restart=on_restart /> }.into_any())

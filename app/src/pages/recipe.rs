@@ -59,8 +59,8 @@ fn presets(store: Store) -> AnyView {
             </button>
         }
     };
-    view! { <div class="cards small" role="group" aria-label="Presets">{PRESETS.iter().map(button).collect_view()}</div> }
-        .into_any()
+    let buttons = PRESETS.iter().map(button).collect_view();
+    view! { <div class="cards small" role="group" aria-label="Presets">{buttons}</div> }.into_any()
 }
 
 fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
@@ -74,8 +74,7 @@ fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
             problems.iter().find(|problem| problem.field == name).map(|problem| problem.message.clone())
         })
     });
-    let on_input =
-        Callback::new(move |text| store.draft.update(|draft| recipe::set_typed(draft, name, Some(text))));
+    let on_input = Callback::new(move |text| store.draft.update(|draft| recipe::set_typed(draft, name, Some(text))));
     let on_reset = Callback::new(move |()| store.draft.update(|draft| recipe::set_typed(draft, name, None)));
     view! {
         <Field

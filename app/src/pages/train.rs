@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::frame::{frame, missing, onward};
 use crate::charts::{LineChart, Series, geometry};
-use crate::components::{Meter, Stat};
+use crate::components::{Meter, Stat, table_head};
 use crate::format;
 use crate::state::evaluation::split_name;
 use crate::state::run::{RunState, Status};
@@ -99,7 +99,9 @@ fn controls(store: Store) -> AnyView {
         <Show when=recipe_is_wrong>
             <p class="note">
                 "A setting of the recipe is wrong. "
-                <button type="button" class="button quiet" on:click=move |_| store.go_to(Step::Recipe)>"Mend it"</button>
+                <button type="button" class="button quiet" on:click=move |_| store.go_to(Step::Recipe)>
+                    "Mend it"
+                </button>
             </p>
         </Show>
     }
@@ -139,9 +141,9 @@ fn progress(store: Store) -> AnyView {
         Signal::derive(move || store.run.with(read).unwrap_or_else(|| "–".into()))
     };
     let steps = Signal::derive(move || {
-        store.run.with(|run| {
-            format!("{} of {}", format::count(run.step as usize), format::count(run.total_steps as usize))
-        })
+        store
+            .run
+            .with(|run| format!("{} of {}", format::count(run.step as usize), format::count(run.total_steps as usize)))
     });
     let share = Signal::derive(move || store.run.with(|run| (run.total_steps > 0).then(|| run.progress())));
     let raw_loss = Signal::derive(move || store.run.with(|run| run.last_loss));
@@ -183,14 +185,17 @@ fn progress(store: Store) -> AnyView {
             <Stat label="First step took" value=of(|run| run.first_step_secs.map(format::duration)) />
             <Stat
                 label="Trained parameters"
-                value=of(|run| (run.num_trainable > 0).then(|| {
-                    format!("{} of {}", format::large(run.num_trainable as f64), format::large(run.num_parameters as f64))
-                }))
+                value=of(trained_text)
             />
         </dl>
         {finished}
     }
     .into_any()
+}
+
+fn trained_text(run: &RunState) -> Option<String> {
+    let (trained, all) = (run.num_trainable as f64, run.num_parameters as f64);
+    (run.num_trainable > 0).then(|| format!("{} of {}", format::large(trained), format::large(all)))
 }
 
 fn charts(store: Store) -> AnyView {
@@ -250,7 +255,7 @@ fn measurements(store: Store) -> Option<AnyView> {
         <div class="scroll" tabindex="0" role="region" aria-label="Evaluations">
             <table data-testid="evaluations">
                 <caption>"Evaluations"</caption>
-                <thead><tr>{heads.map(|head| view! { <th scope="col">{head}</th> }).into_iter().collect_view()}</tr></thead>
+                {table_head(&heads)}
                 <tbody>{rows.collect_view()}</tbody>
             </table>
         </div>
@@ -261,10 +266,12 @@ fn measurements(store: Store) -> Option<AnyView> {
 fn notes(store: Store) -> AnyView {
     let (step, error) = store.run.with(|run| (run.checkpoint_step, run.checkpoint_error.clone()));
     let written = step.map(|step| {
-        view! { <p class="hint" data-testid="checkpoint">{format!("A checkpoint of step {} is on this machine.", format::count(step as usize))}</p> }
+        let text = format!("A checkpoint of step {} is on this machine.", format::count(step as usize));
+        view! { <p class="hint" data-testid="checkpoint">{text}</p> }
     });
     let failed = error.map(|error| {
-        view! { <p class="note" role="status">{format!("The checkpoint could not be written; the run goes on. {error}")}</p> }
+        let text = format!("The checkpoint could not be written; the run goes on. {error}");
+        view! { <p class="note" role="status">{text}</p> }
     });
     view! { {written} {failed} }.into_any()
 }

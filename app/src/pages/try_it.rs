@@ -45,7 +45,12 @@ fn ask(store: Store) -> AnyView {
     view! {
         <label class="stacked">
             <span>"Text"</span>
-            <textarea rows="4" data-testid="try-text" prop:value=move || store.try_text.get() on:input=on_input></textarea>
+            <textarea
+                rows="4"
+                data-testid="try-text"
+                prop:value=move || store.try_text.get()
+                on:input=on_input
+            ></textarea>
         </label>
         <div class="row">
             <button

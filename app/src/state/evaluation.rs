@@ -88,7 +88,8 @@ mod tests {
     use super::*;
 
     fn measured() -> Measured {
-        let class = |label: &str| ClassMetrics { label: label.into(), precision: 0.0, recall: 0.0, f1: 0.0, support: 1 };
+        let class =
+            |label: &str| ClassMetrics { label: label.into(), precision: 0.0, recall: 0.0, f1: 0.0, support: 1 };
         let evaluation = Evaluation {
             loss: 0.0,
             accuracy: 0.0,

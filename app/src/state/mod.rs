@@ -237,7 +237,9 @@ impl Store {
         if !parts.is_empty() {
             let mut text = format!("The worker is gone and with it {}. Load them again to go on.", parts.join(" and "));
             if has_run {
-                text.push_str(" The weights of the last run were in the worker; its curves and figures are still here.");
+                text.push_str(
+                    " The weights of the last run were in the worker; its curves and figures are still here.",
+                );
             }
             self.lost.set(Some(text));
         }
@@ -270,5 +272,9 @@ fn bug(message: String) -> Problem {
 }
 
 fn unreadable(message: String) -> Problem {
-    Problem { kind: ProblemKind::Data, message, hint: "Choose the file again; it may have been moved or changed.".into() }
+    Problem {
+        kind: ProblemKind::Data,
+        message,
+        hint: "Choose the file again; it may have been moved or changed.".into(),
+    }
 }

@@ -76,14 +76,15 @@ impl ModelState {
     /// Notes how far a file has come. Returns whether it is new, and the bytes since it was last noted.
     pub(super) fn note_download(self, download: Download) -> (bool, u64) {
         let received = download.received;
-        self.downloads.try_update(|downloads| match downloads.iter_mut().find(|known| known.file == download.file) {
-            Some(known) => (false, received.saturating_sub(std::mem::replace(known, download).received)),
-            None => {
-                downloads.push(download);
-                (true, received)
-            }
-        })
-        .unwrap_or_default()
+        self.downloads
+            .try_update(|downloads| match downloads.iter_mut().find(|known| known.file == download.file) {
+                Some(known) => (false, received.saturating_sub(std::mem::replace(known, download).received)),
+                None => {
+                    downloads.push(download);
+                    (true, received)
+                }
+            })
+            .unwrap_or_default()
     }
 
     /// The host that the chosen model comes from.
@@ -167,7 +168,10 @@ impl Store {
                     None => (typed.trim(), "main"),
                 };
                 if id.is_empty() {
-                    return Err(config("no hub id was typed", "Type owner/name, for example google-bert/bert-base-uncased."));
+                    return Err(config(
+                        "no hub id was typed",
+                        "Type owner/name, for example google-bert/bert-base-uncased.",
+                    ));
                 }
                 let source = ModelSource::Hub { id: id.into(), revision: revision.into() };
                 let hub_url = model.hub_url.get_untracked();
@@ -176,7 +180,10 @@ impl Store {
             ModelChoice::Local => {
                 let picked = model.files.get_untracked();
                 if picked.is_empty() {
-                    return Err(config("no files were chosen", "Choose config.json, model.safetensors and tokenizer.json."));
+                    return Err(config(
+                        "no files were chosen",
+                        "Choose config.json, model.safetensors and tokenizer.json.",
+                    ));
                 }
                 let mut files = Vec::new();
                 for file in picked {

@@ -33,9 +33,10 @@ impl NetworkState {
 
     /// Counts from now on, and what was fetched before.
     pub(super) fn watch(self) {
-        let on_entries = Closure::<dyn FnMut(PerformanceObserverEntryList)>::new(
-            move |list: PerformanceObserverEntryList| self.count(&list.get_entries()),
-        );
+        let on_entries =
+            Closure::<dyn FnMut(PerformanceObserverEntryList)>::new(move |list: PerformanceObserverEntryList| {
+                self.count(&list.get_entries())
+            });
         if let Ok(observer) = PerformanceObserver::new(on_entries.as_ref().unchecked_ref()) {
             // `buffered` goes with `type`, which the bindings' constructor does not know.
             let options = js_sys::Object::new();

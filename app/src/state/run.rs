@@ -124,7 +124,9 @@ impl RunState {
             Input::Released if self.status == Status::Paused => self.status = Status::Running,
             Input::Stopping if self.is_active() => self.status = Status::Stopping,
             Input::Held | Input::Released | Input::Stopping => {}
-            Input::Checkpoint { step, error: None } => (self.checkpoint_step, self.checkpoint_error) = (Some(step), None),
+            Input::Checkpoint { step, error: None } => {
+                (self.checkpoint_step, self.checkpoint_error) = (Some(step), None)
+            }
             Input::Checkpoint { error: Some(error), .. } => self.checkpoint_error = Some(error.into()),
             Input::Failed => (self.status, self.evaluation_progress) = (Status::Failed, None),
             Input::WorkerGone => match self.status {
@@ -283,7 +285,14 @@ mod tests {
 
     fn started(step: u32) -> TrainEvent {
         let num_rows = [160, 20, 20];
-        TrainEvent::Started { total_steps: 30, steps_per_epoch: 10, step, num_rows, num_parameters: 9, num_trainable: 4 }
+        TrainEvent::Started {
+            total_steps: 30,
+            steps_per_epoch: 10,
+            step,
+            num_rows,
+            num_parameters: 9,
+            num_trainable: 4,
+        }
     }
 
     fn evaluated(step: u32, accuracy: f64) -> TrainEvent {
@@ -366,7 +375,14 @@ mod tests {
             let (rows, tokens) = (0, 0);
             let losses = vec![1.0];
             let event = TrainEvent::Step {
-                step, epoch: 0.0, loss: 1.0, losses, learning_rate: 0.0, grad_norm: 0.0, rows, tokens
+                step,
+                epoch: 0.0,
+                loss: 1.0,
+                losses,
+                learning_rate: 0.0,
+                grad_norm: 0.0,
+                rows,
+                tokens,
             };
             feed(&mut run, f64::from(step), event);
         }

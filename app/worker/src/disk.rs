@@ -12,7 +12,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
     DomException, File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
-    FileSystemGetFileOptions, FileSystemRemoveOptions, FileSystemSyncAccessHandle, WorkerGlobalScope,
+    FileSystemGetFileOptions, FileSystemReadWriteOptions, FileSystemRemoveOptions, FileSystemSyncAccessHandle,
+    WorkerGlobalScope,
 };
 
 use crate::errors;
@@ -216,9 +217,9 @@ pub(crate) struct FileWriter {
 
 impl FileWriter {
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
-        let options = js_sys::Object::new();
-        js_sys::Reflect::set(&options, &"at".into(), &self.position.into())?;
-        let written = self.handle.write_with_u8_array_and_options(bytes, options.unchecked_ref())?;
+        let options = FileSystemReadWriteOptions::new();
+        options.set_at(self.position);
+        let written = self.handle.write_with_u8_array_and_options(bytes, &options)?;
         self.position += written;
         // A disk without room may take a part and throw nothing.
         if written < bytes.len() as f64 { Err(DiskError::Full) } else { Ok(()) }

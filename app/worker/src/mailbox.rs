@@ -103,7 +103,7 @@ fn open(data: &JsValue) -> Result<Letter, String> {
     let json = json.ok_or("a message without text came from the page")?;
     let request = serde_json::from_str(&json).map_err(|error| format!("a message can't be understood: {error}"))?;
     let buffers = Reflect::get(data, &"blobs".into()).ok().and_then(|blobs| blobs.dyn_into::<Array>().ok());
-    let blobs = buffers.unwrap_or_default().iter().filter_map(|buffer| buffer.dyn_into::<ArrayBuffer>().ok());
+    let blobs = buffers.unwrap_or_default().into_iter().filter_map(|buffer| buffer.dyn_into::<ArrayBuffer>().ok());
     Ok(Letter { request, blobs: blobs.map(|buffer| Uint8Array::new(&buffer)).collect() })
 }
 

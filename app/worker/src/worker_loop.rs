@@ -69,6 +69,11 @@ impl Worker {
             } else {
                 let letter = self.mailbox.next().await;
                 self.answer_letter(letter).await;
+                // A held run must not wait for its next step to learn that its device is gone.
+                self.macrotask.pass().await;
+                if let Some(problem) = self.device_fault() {
+                    self.fail(problem);
+                }
             }
         }
     }
@@ -214,29 +219,50 @@ impl Worker {
 
     // The device.
 
-    /// Opens a device; a model and data that were loaded before are loaded onto it.
+    /// Opens a device; what was loaded and trained on a sound one before goes over to it. One that is open and sound
+    /// stays, if it is what is asked for.
     async fn open_device(&mut self, prefer: Option<Backend>) -> Result<Reply, Problem> {
+        let sound = self.device_fault().is_none();
+        if let Some(open) = &self.device
+            && sound
+            && prefer.is_none_or(|prefer| prefer == open.report.backend)
+        {
+            return Ok(Reply::Device { device: open.report.clone() });
+        }
+        let trained = match &mut self.session {
+            Some(session) if sound && session.is_trained() => {
+                Some(session.checkpoint().await.map_err(|error| error.problem())?)
+            }
+            _ => None,
+        };
         self.session = None;
         if let Some(old) = self.device.take() {
             old.destroy();
         }
         let device = self.device.insert(OpenDevice::open(prefer).await);
         let report = device.report.clone();
-        if let Some(model) = &self.model {
-            match model.folder().await {
-                Some(folder) => {
-                    let source = model.source.clone();
-                    self.load_model(source, folder)?;
-                }
-                None => {
-                    self.model = None;
-                    let hint = "choose the model again; the device is open";
-                    let message = "the model's files are no longer in the browser's storage";
-                    return Err(errors::problem(ProblemKind::Storage, message, hint));
-                }
-            }
+        self.load_kept_model().await?;
+        if let (Some(trained), Some(session)) = (trained, &mut self.session) {
+            session.resume(&trained).map_err(|error| error.problem())?;
         }
         Ok(Reply::Device { device: report })
+    }
+
+    /// Loads the model and the data that were loaded before, if any, onto the device.
+    async fn load_kept_model(&mut self) -> Result<(), Problem> {
+        let Some(model) = &self.model else { return Ok(()) };
+        match model.folder().await {
+            Some(folder) => {
+                let source = model.source.clone();
+                self.load_model(source, folder).map(|_| ())
+            }
+            None => {
+                self.model = None;
+                let hint = "choose the model again; the device is open";
+                let message = "the model's files are no longer in the browser's storage";
+                Err(errors::problem(ProblemKind::Storage, message, hint))
+            }
+        }
     }
 
     fn device_fault(&self) -> Option<Problem> {

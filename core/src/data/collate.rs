@@ -151,7 +151,7 @@ mod tests {
             let padding = Padding { pad_token_id: 1, multiple_of, max_length: longest + spare, positions };
             let batch = collate(&rows.iter().collect::<Vec<_>>(), &padding);
             prop_assert!(batch.seq >= longest && batch.seq <= padding.max_length);
-            prop_assert!(batch.seq % multiple_of.max(1) == 0 || batch.seq == padding.max_length);
+            prop_assert!(batch.seq.is_multiple_of(multiple_of.max(1)) || batch.seq == padding.max_length);
             let cells = batch.batch * batch.seq;
             for values in [&batch.input_ids, &batch.attention_mask, &batch.token_type_ids, &batch.position_ids] {
                 prop_assert_eq!(values.len(), cells);

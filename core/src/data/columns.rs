@@ -13,7 +13,8 @@ const SAMPLE: usize = 2000;
 const MAX_LABEL_LENGTH: usize = 60;
 
 /// Columns that hold few values but no labels.
-const NOT_LABELS: &[&str] = &["split", "fold", "id", "idx", "index", "lang", "language", "source", "date", "unnamed:_0"];
+const NOT_LABELS: &[&str] =
+    &["split", "fold", "id", "idx", "index", "lang", "language", "source", "date", "unnamed:_0"];
 
 /// Places of the two columns that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,8 @@ impl Content {
 fn guess_label(table: &Table, contents: &[Content], text: Option<usize>) -> Option<usize> {
     let candidates = || (0..table.columns.len()).filter(|&column| Some(column) != text);
     let ranked = |column: &usize| name_rank(&table.columns[*column], LABEL_NAMES).map(|rank| (rank, *column));
-    let named = candidates().filter(|&column| contents[column].like_labels()).filter_map(|column| ranked(&column)).min();
+    let named =
+        candidates().filter(|&column| contents[column].like_labels()).filter_map(|column| ranked(&column)).min();
     if let Some((_, column)) = named {
         return Some(column);
     }
@@ -112,15 +114,18 @@ fn guess_label(table: &Table, contents: &[Content], text: Option<usize>) -> Opti
 }
 
 fn guess_text(table: &Table, contents: &[Content], label: usize) -> Option<usize> {
-    let candidates = || (0..table.columns.len()).filter(|&column| column != label && contents[column].filled > 0);
+    let others = || (0..table.columns.len()).filter(|&column| column != label);
+    let candidates = || others().filter(|&column| contents[column].filled > 0);
     let rank = |column: usize| name_rank(&table.columns[column], TEXT_NAMES).map(|rank| (rank, column));
     if let Some((_, column)) = candidates().filter_map(rank).min() {
         return Some(column);
     }
-    candidates().max_by_key(|&column| {
+    let by_content = candidates().max_by_key(|&column| {
         let content = &contents[column];
         (content.mean_length * (content.filled + content.distinct) / content.filled, std::cmp::Reverse(column))
-    })
+    });
+    // An empty column of the right name is better than none: what is wrong with it is said later.
+    by_content.or_else(|| others().filter_map(rank).min().map(|(_, column)| column))
 }
 
 #[cfg(test)]
@@ -156,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_numeric_class_before_title_and_description_is_the_label() {
-        let row = |class: usize| format!("\"{class}\",\"Title of {class}\",\"A longer description of story {class}.\"\n");
+        let row =
+            |class: usize| format!("\"{class}\",\"Title of {class}\",\"A longer description of story {class}.\"\n");
         let text: String = (0..40).map(|i| row(1 + i % 4)).collect();
         assert_eq!(guess(&text), ("column 3".into(), "column 1".into()));
     }

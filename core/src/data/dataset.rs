@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::columns::{Columns, choose_columns};
 use super::error::DataError;
-use super::parse::{BadRow, Format, Table, parse};
+use super::parse::{BadRow, Format, Row, Table, parse};
 use super::report::PreviewRow;
 use super::split::stratified_split;
 use crate::config::{ReadOptions, SplitConfig};
@@ -119,7 +119,16 @@ impl<'a> SourceFile<'a> {
     fn read_like(train: &SourceFile<'_>, name: &'a str, bytes: &[u8], read: &ReadOptions) -> Result<Self, DataError> {
         let (text, label) = (&train.table.columns[train.columns.text], &train.table.columns[train.columns.label]);
         let mut read = ReadOptions { text_column: None, label_column: None, ..read.clone() };
-        let table = parse(name, bytes, &read)?;
+        if train.table.format == Format::Csv && !train.table.has_header {
+            read.has_header = Some(false);
+        }
+        let mut table = parse(name, bytes, &read)?;
+        let holds = |row: &Row, name: &String| row.cells.iter().any(|cell| cell.trim() == name);
+        let names_below = |row: &Row| !table.has_header && holds(row, text) && holds(row, label);
+        if read.has_header.is_none() && table.rows.first().is_some_and(names_below) {
+            read.has_header = Some(true);
+            table = parse(name, bytes, &read)?;
+        }
         let named = |table: &Table| table.columns.contains(text) && table.columns.contains(label);
         if named(&table) {
             read.text_column = Some(text.clone());
@@ -216,7 +225,8 @@ fn take_rows(source: &mut SourceFile<'_>, role: &str, summary: &mut ReadSummary)
     let mut bad = std::mem::take(&mut source.table.bad_rows);
     let mut num_bad = source.table.num_bad_rows;
     for mut row in std::mem::take(&mut source.table.rows) {
-        let wrong = [(text, "text"), (label, "label")].into_iter().find(|&(column, _)| row.cells[column].trim().is_empty());
+        let wrong =
+            [(text, "text"), (label, "label")].into_iter().find(|&(column, _)| row.cells[column].trim().is_empty());
         if let Some((column, what)) = wrong {
             let name = &source.table.columns[column];
             let nested = row.nested.contains(&column);
@@ -304,7 +314,8 @@ fn warn_of_lonely_classes(examples: &[Example], labels: &[String], is_split: boo
     for example in examples {
         counts[example.label] += 1;
     }
-    let lonely: Vec<&String> = labels.iter().zip(&counts).filter(|&(_, &count)| count == 1).map(|(label, _)| label).collect();
+    let lonely: Vec<&String> =
+        labels.iter().zip(&counts).filter(|&(_, &count)| count == 1).map(|(label, _)| label).collect();
     let Some(first) = lonely.first() else { return };
     let who = match lonely.len() {
         1 => format!("class {first:?} has a single row"),
@@ -373,7 +384,10 @@ mod tests {
         assert_eq!(dataset.labels, ["class0", "class1"]);
         assert_eq!((dataset.train.len(), dataset.valid.len(), dataset.test.len()), (80, 10, 10));
         assert_eq!((summary.num_rows, summary.num_bad_rows), (100, 0));
-        assert_eq!(summary.preview[0], PreviewRow { row: 2, text: "this is text number 0".into(), label: "class0".into() });
+        assert_eq!(
+            summary.preview[0],
+            PreviewRow { row: 2, text: "this is text number 0".into(), label: "class0".into() }
+        );
         assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
     }
 
@@ -389,12 +403,27 @@ mod tests {
     }
 
     #[test]
+    fn an_own_file_has_a_header_where_it_repeats_that_of_the_training_file() {
+        let train = rows(100, 2).replace("text,label", "satz,urteil");
+        let valid = "urteil,satz\nclass1,own validation\n";
+        let (dataset, summary) = build(&files(&train, Some(valid), None)).expect("good rows");
+        assert_eq!((summary.text_column.as_str(), summary.has_header), ("satz", true));
+        assert_eq!(dataset.valid, [Example { row: 2, text: "own validation".into(), label: 1 }]);
+        let train = rows(100, 2).replace("text,label\n", "");
+        let valid = "question,class1\n";
+        let (dataset, _) = build(&files(&train, Some(valid), None)).expect("good rows");
+        assert_eq!(dataset.valid, [Example { row: 1, text: "question".into(), label: 1 }]);
+    }
+
+    #[test]
     fn an_unknown_label_or_missing_column_of_an_own_file_is_named() {
         let test = "text,label\na,class0\nb,class7\n";
         let error = build(&files(&rows(20, 2), None, Some(test))).expect_err("class7").to_string();
-        let expected = r#"test file "test.csv": row 3, column "label": label "class7" stands in no training row; known are "#;
+        let expected =
+            r#"test file "test.csv": row 3, column "label": label "class7" stands in no training row; known are "#;
         assert!(error.starts_with(expected), "{error}");
-        let error = build(&files(&rows(20, 2), Some("text,topic\na,class0\n"), None)).expect_err("no label").to_string();
+        let error =
+            build(&files(&rows(20, 2), Some("text,topic\na,class0\n"), None)).expect_err("no label").to_string();
         assert!(error.starts_with(r#"validation file "valid.csv": there is no column "label""#), "{error}");
     }
 
@@ -450,7 +479,8 @@ mod tests {
 
     #[test]
     fn nested_values_of_a_used_column_are_bad_rows() {
-        let lines: String = (0..20).map(|i| format!("{{\"text\": \"t {i}\", \"label\": {}, \"m\": {{}}}}\n", i % 2)).collect();
+        let lines: String =
+            (0..20).map(|i| format!("{{\"text\": \"t {i}\", \"label\": {}, \"m\": {{}}}}\n", i % 2)).collect();
         let mut data = files("", None, None);
         data.train = ("x.jsonl".into(), (lines + "{\"text\": [\"a\"], \"label\": 1}\n").into_bytes());
         let (_, summary) = build(&data).expect("good rows");

@@ -1,6 +1,5 @@
 //! Texts to token ids, cut to the maximum length.
 
-use super::dataset::Example;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// A tokenised row.
@@ -26,30 +25,17 @@ impl Encoded {
     }
 }
 
-/// Tokenises labeled rows, in order.
+/// Tokenises texts, each with its label id, in order.
 ///
 /// # Errors
 /// When `max_seq_length` has no room for the special tokens, or the tokenizer fails on a text.
-pub fn encode_examples(
+pub fn encode_texts<'a>(
     tokenizer: &Tokenizer,
-    examples: &[Example],
+    texts: impl IntoIterator<Item = (&'a str, usize)>,
     max_seq_length: usize,
 ) -> Result<Vec<Encoded>, TokenizerError> {
-    let rows = examples.iter().enumerate();
-    rows.map(|(index, example)| encode(tokenizer, &example.text, example.label, index, max_seq_length)).collect()
-}
-
-/// Tokenises texts that have no label (their label id is 0), in order.
-///
-/// # Errors
-/// When `max_seq_length` has no room for the special tokens, or the tokenizer fails on a text.
-pub fn encode_texts<T: AsRef<str>>(
-    tokenizer: &Tokenizer,
-    texts: &[T],
-    max_seq_length: usize,
-) -> Result<Vec<Encoded>, TokenizerError> {
-    let rows = texts.iter().enumerate();
-    rows.map(|(index, text)| encode(tokenizer, text.as_ref(), 0, index, max_seq_length)).collect()
+    let rows = texts.into_iter().enumerate();
+    rows.map(|(example, (text, label))| encode(tokenizer, text, label, example, max_seq_length)).collect()
 }
 
 fn encode(
@@ -62,4 +48,22 @@ fn encode(
     let encoded = tokenizer.encode(text, max_seq_length)?;
     let num_tokens_untruncated = encoded.num_tokens_untruncated;
     Ok(Encoded { input_ids: encoded.ids, token_type_ids: encoded.type_ids, label, example, num_tokens_untruncated })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::Folder;
+
+    #[test]
+    fn rows_keep_their_order_label_and_full_length() {
+        let mut folder = Folder::new();
+        folder.insert("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\nworld\n");
+        let tokenizer = Tokenizer::from_folder(&folder, None).expect("a good vocabulary");
+        let rows = encode_texts(&tokenizer, [("hello", 1), ("hello world hello", 0)], 4).expect("room enough");
+        assert_eq!(rows[0].input_ids, [2, 4, 3]);
+        assert_eq!((rows[0].label, rows[0].example, rows[0].num_tokens_untruncated), (1, 0, 3));
+        assert_eq!(rows[1].input_ids, [2, 4, 5, 3]);
+        assert_eq!((rows[1].label, rows[1].example, rows[1].num_tokens_untruncated), (0, 1, 5));
+    }
 }

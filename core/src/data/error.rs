@@ -173,7 +173,8 @@ mod tests {
         let known = vec!["a".to_owned()];
         let inner = DataError::UnknownLabel { row: 412, column: "label".into(), label: "x".into(), known };
         let error = DataError::InFile { role: "test", name: "t.csv".into(), source: Box::new(inner) };
-        let expected = r#"test file "t.csv": row 412, column "label": label "x" stands in no training row; known are "a""#;
+        let expected =
+            r#"test file "t.csv": row 412, column "label": label "x" stands in no training row; known are "a""#;
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -16,7 +16,7 @@ mod split;
 pub use collate::{HostBatch, Padding, PositionIds, collate};
 pub use columns::{Columns, choose_columns};
 pub use dataset::{DataFiles, Dataset, Example, ReadSummary, SourceFile, build_dataset};
-pub use encode::{Encoded, encode_examples, encode_texts};
+pub use encode::{Encoded, encode_texts};
 pub use error::DataError;
 pub use parse::{BadRow, Format, Row, Table, parse};
 pub use report::{ClassCount, DataReport, LengthHistogram, PreviewRow, report};

@@ -39,5 +39,5 @@ mod tests {
         assert_eq!(items, (0..10).collect::<Vec<_>>());
     }
 
-    const PINNED: [u32; 10] = [0; 10];
+    const PINNED: [u32; 10] = [9, 7, 2, 5, 0, 1, 4, 3, 8, 6];
 }

@@ -95,12 +95,7 @@ pub struct DataReport {
 
 /// Writes the report. `token_lengths` are tokens a usable row before truncation, in any order.
 #[must_use]
-pub fn report(
-    summary: &ReadSummary,
-    dataset: &Dataset,
-    token_lengths: &[usize],
-    max_seq_length: usize,
-) -> DataReport {
+pub fn report(summary: &ReadSummary, dataset: &Dataset, token_lengths: &[usize], max_seq_length: usize) -> DataReport {
     let splits = [&dataset.train, &dataset.valid, &dataset.test];
     let mut counts = vec![0; dataset.labels.len()];
     splits.iter().flat_map(|split| split.iter()).for_each(|example| counts[example.label] += 1);
@@ -166,7 +161,8 @@ mod tests {
 
     #[test]
     fn the_report_says_what_is_there() {
-        let rows: String = (0..20).map(|i| format!("text {i},{}\n", if i % 4 == 0 { "rare" } else { "usual" })).collect();
+        let rows: String =
+            (0..20).map(|i| format!("text {i},{}\n", if i % 4 == 0 { "rare" } else { "usual" })).collect();
         let train = ("d.csv".to_owned(), format!("text,label\n{rows}only one cell\n").into_bytes());
         let files = DataFiles { train, ..DataFiles::default() };
         let built = build_dataset(&files, &ReadOptions::default(), &SplitConfig::default(), 1);

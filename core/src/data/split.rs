@@ -52,7 +52,8 @@ fn shares(sizes: &[usize], spare: &mut [usize], fraction: f64) -> Vec<usize> {
     let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
     let wanted = (total as f64 * fraction).round() as usize;
     let exact: Vec<f64> = sizes.iter().map(|&size| size as f64 * fraction).collect();
-    let mut counts: Vec<usize> = exact.iter().zip(&*spare).map(|(exact, &spare)| (*exact as usize).min(spare)).collect();
+    let mut counts: Vec<usize> =
+        exact.iter().zip(&*spare).map(|(exact, &spare)| (*exact as usize).min(spare)).collect();
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     order.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract()).then(a.cmp(&b)));
     let mut missing = wanted.saturating_sub(counts.iter().sum());

@@ -3,6 +3,9 @@
 
 use burn::tensor::{Distribution, Tensor};
 
+#[cfg(feature = "cpu")]
+use crate::platform::host;
+
 /// Dropout with probability `p`; does nothing at 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropout {
@@ -16,6 +19,10 @@ impl Dropout {
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         if self.p == 0.0 {
             return x;
+        }
+        #[cfg(feature = "cpu")]
+        if x.is_autodiff() && host::is_host(&x) {
+            return host::dropout(x, self.p);
         }
         let keep = 1.0 - self.p;
         let mask = Tensor::<D>::random(x.shape(), Distribution::Bernoulli(keep), &x.device().without_autodiff());

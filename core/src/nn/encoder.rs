@@ -9,6 +9,8 @@ use burn::tensor::{Device, Tensor, activation};
 
 use super::{Dropout, Embedding, Init, LayerNorm, Linear, gelu};
 use crate::batch::Batch;
+#[cfg(feature = "cpu")]
+use crate::platform::host;
 
 /// Added to the scores of padded keys: finite, so that a row of padding gives no NaN.
 const MASKED: f64 = -1e9;
@@ -105,6 +107,12 @@ impl Embeddings {
         }
     }
 
+    /// The token table, `[vocab, hidden]`, for heads that tie their output to it.
+    #[must_use]
+    pub fn word_table(&self) -> Tensor<2> {
+        self.word_embeddings.weight.val()
+    }
+
     fn forward(&self, batch: &Batch) -> Tensor<3> {
         let mut x = self.word_embeddings.forward(batch.input_ids.clone())
             + self.position_embeddings.forward(batch.position_ids.clone());
@@ -160,11 +168,8 @@ impl EncoderLayer {
         let query = split(self.query.forward(x.clone()).mul_scalar(1.0 / (head_dim as f64).sqrt()));
         let key = split(self.key.forward(x.clone()));
         let value = split(self.value.forward(x));
-        let mut scores = query.matmul(key.swap_dims(2, 3)); // [batch, heads, seq, seq]
-        if let Some(bias) = bias {
-            scores = scores + bias;
-        }
-        let probabilities = self.attention_dropout.forward(activation::softmax(scores, 3));
+        let scores = query.matmul(key.swap_dims(2, 3)); // [batch, heads, seq, seq]
+        let probabilities = self.attention_dropout.forward(masked_softmax(scores, bias));
         probabilities.matmul(value).swap_dims(1, 2).reshape([batch, seq, hidden])
     }
 }
@@ -202,6 +207,19 @@ impl Encoder {
             layer.attention_dropout.p = attention;
         }
     }
+}
+
+/// Softmax over the keys, `bias` added first.
+fn masked_softmax(scores: Tensor<4>, bias: Option<Tensor<4>>) -> Tensor<4> {
+    #[cfg(feature = "cpu")]
+    if host::is_host(&scores) {
+        return host::masked_softmax(scores, bias);
+    }
+    let scores = match bias {
+        Some(bias) => scores + bias,
+        None => scores,
+    };
+    activation::softmax(scores, 3)
 }
 
 /// `0` on tokens and a large negative number on padding, `[batch, 1, 1, seq]`; `None` where nothing is padded.

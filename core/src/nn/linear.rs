@@ -30,6 +30,11 @@ impl Linear {
     /// - returns: `[.., out]`
     #[must_use]
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        burn::tensor::module::linear(x, self.weight.val(), Some(self.bias.val()))
+        // Rows of all batches in one matrix: burn's backward would otherwise make and sum a product per batch.
+        let mut shape = x.dims();
+        let [input, output] = self.weight.dims();
+        let rows = x.reshape([shape[..D - 1].iter().product::<usize>(), input]); // [batch * seq, in]
+        shape[D - 1] = output;
+        burn::tensor::module::linear(rows, self.weight.val(), Some(self.bias.val())).reshape(shape)
     }
 }

@@ -11,13 +11,13 @@ pub(crate) mod host;
 /// the loader has already done it.
 pub fn run_static_constructors() {
     #[cfg(target_arch = "wasm32")]
+    #[expect(unsafe_code, reason = "the linker's symbol can only be named by an unsafe extern block")]
     {
         unsafe extern "C" {
             fn __wasm_call_ctors();
         }
         // SAFETY: the linker defines the symbol in every wasm module; it takes nothing, returns nothing, and this is
         // the only caller, before anything else has run.
-        #[expect(unsafe_code, reason = "the linker's symbol can only be named by an unsafe extern block")]
         unsafe {
             __wasm_call_ctors();
         }

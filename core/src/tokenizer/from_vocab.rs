@@ -70,8 +70,8 @@ fn or(token: &Option<String>, usual: &str) -> String {
 /// BERT's tokenizer from `vocab.txt`: one token a line, its id the line.
 pub(super) fn word_piece(vocab: &[u8], settings: &Settings) -> Result<Vec<u8>, TokenizerError> {
     const FILE: &str = "vocab.txt";
-    let text = std::str::from_utf8(vocab)
-        .map_err(|source| TokenizerError::Malformed { file: FILE, source: source.into() })?;
+    let text =
+        std::str::from_utf8(vocab).map_err(|source| TokenizerError::Malformed { file: FILE, source: source.into() })?;
     let mut ids = Map::new();
     for (id, token) in text.lines().enumerate() {
         ids.insert(token.to_owned(), id.into());
@@ -187,7 +187,8 @@ fn read_merges(merges: &[u8], ids: &Map<String, Value>) -> Result<Vec<Value>, To
         let [left, right] = parts[..] else {
             return Err(malformed(format!("line {} is not two tokens and a space", index + 1).into()));
         };
-        if let Some(token) = [left, right, &[left, right].concat()].into_iter().find(|token| !ids.contains_key(*token)) {
+        if let Some(token) = [left, right, &[left, right].concat()].into_iter().find(|token| !ids.contains_key(*token))
+        {
             return Err(malformed(format!("line {}: {token:?} is not in vocab.json", index + 1).into()));
         }
         pairs.push(json!([left, right]));

@@ -139,13 +139,13 @@ fn guess_delimiter(name: &str, text: &str) -> Option<char> {
             let by_name = matches!((extension.as_str(), delimiter), ("tsv" | "tab", '\t') | ("psv", '|'));
             let score = share + evidence + worth + if by_name { 0.1 } else { 0.0 };
             if best.is_none_or(|(most, ..)| score > most) {
-                best = Some((score, share, delimiter));
+                best = Some((score, share + evidence, delimiter));
             }
         }
     }
-    let (_, share, delimiter) = best?;
+    let (_, belief, delimiter) = best?;
     let enough = if matches!(extension.as_str(), "csv" | "tsv" | "tab" | "psv") { 0.0 } else { 0.5 };
-    (share > enough).then_some(delimiter)
+    (belief > enough).then_some(delimiter)
 }
 
 /// The start of the text, whole lines of it.

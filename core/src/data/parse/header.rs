@@ -60,8 +60,9 @@ pub(in crate::data) fn name_rank(name: &str, known: &[&str]) -> Option<usize> {
     known.iter().position(|known| *known == plain)
 }
 
+/// Whether a cell is surely a column name; a single letter is as likely a value.
 pub(super) fn is_known(name: &str) -> bool {
-    name_rank(name, LABEL_NAMES).is_some() || name_rank(name, TEXT_NAMES).is_some()
+    name.trim().len() > 1 && (name_rank(name, LABEL_NAMES).is_some() || name_rank(name, TEXT_NAMES).is_some())
 }
 
 fn is_number(cell: &str) -> bool {
@@ -134,6 +135,7 @@ mod tests {
     #[test]
     fn numbers_long_texts_gaps_and_repeats_are_no_header() {
         assert!(!guess(["3", "text"], &[["4", "x"]]));
+        assert!(!guess(["it works", "y"], &[["it does not", "n"], ["nor this", "n"]]));
         assert!(!guess(["label", ""], &[["a", "x"]]));
         assert!(!guess(["label", "label"], &[["a", "x"]]));
         assert!(!guess(["label", &"long ".repeat(20)], &[["a", "x"]]));

@@ -178,7 +178,12 @@ struct ValueVisitor;
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
-    scalars!(|flag: bool| Value::Text(flag.to_string()), Value::Text, |text: &str| Value::Text(text.into()), Value::Null);
+    scalars!(
+        |flag: bool| Value::Text(flag.to_string()),
+        Value::Text,
+        |text: &str| Value::Text(text.into()),
+        Value::Null
+    );
 
     fn visit_string<E>(self, value: String) -> Result<Value, E> {
         Ok(Value::Text(value))

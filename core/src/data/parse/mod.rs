@@ -95,9 +95,7 @@ impl Table {
             return Ok(self);
         }
         match self.bad_rows.into_iter().next() {
-            Some(BadRow { row, reason }) => {
-                Err(DataError::NothingUsable { num_rows: self.num_bad_rows, row, reason })
-            }
+            Some(BadRow { row, reason }) => Err(DataError::NothingUsable { num_rows: self.num_bad_rows, row, reason }),
             None => Err(DataError::NoRows { columns: self.columns }),
         }
     }
@@ -137,12 +135,12 @@ fn guess_format(name: &str, text: &str, read: &ReadOptions) -> Format {
         return Format::Jsonl;
     }
     let start = text.trim_start();
-    if start.starts_with('[') {
-        let inside = start[1..].trim_start();
+    if let Some(inside) = start.strip_prefix('[').map(str::trim_start) {
         let is_array = inside.starts_with('{') || (extension == "json" && !inside.is_empty());
         return if is_array || inside == "]" { Format::Json } else { Format::Csv };
     }
-    if start.starts_with('{') {
+    let opens_object = start.strip_prefix('{').is_some_and(|inside| inside.trim_start().starts_with(['"', '}']));
+    if opens_object {
         // One whole object on the first line and another below it is JSON lines; anything else is one document.
         let mut lines = start.lines().filter(|line| !line.trim().is_empty());
         let first = lines.next().unwrap_or_default();
@@ -181,6 +179,7 @@ mod tests {
         assert_eq!(format_of("x.json", "{\"data\": [{\"a\": 1}]}"), Format::Json);
         assert_eq!(format_of("x.json", "{\n \"data\": [\n  {\"a\": 1}]}"), Format::Json);
         assert_eq!(format_of("x.json", "[]"), Format::Json);
+        assert_eq!(format_of("x.txt", "{name} says hi\tspam\n"), Format::Csv);
         assert_eq!(format_of("x.jsonl", "oops"), Format::Jsonl);
     }
 

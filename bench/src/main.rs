@@ -1,0 +1,141 @@
+//! The native half of `cargo xtask bench`: full fine-tuning steps on one device, timed.
+//!
+//! In: a device and a shape of `shapes.json`. Out: one JSON object on standard output. Weights and rows are random: speed
+//! and memory do not depend on them.
+
+mod memory;
+mod shape;
+mod training;
+
+use std::io::Write;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use clap::{Parser, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::shape::Shape;
+use crate::training::Training;
+
+/// Measures training steps on one device.
+#[derive(Parser)]
+struct Arguments {
+    /// What computes
+    #[arg(long, value_enum)]
+    device: DeviceName,
+    /// A shape of shapes.json
+    #[arg(long, default_value = "minilm")]
+    shape: String,
+    /// Steps before the clock starts
+    #[arg(long, default_value_t = 3)]
+    warmup: u32,
+    /// Steps a window; losses are read at its end
+    #[arg(long, default_value_t = 5)]
+    every: u32,
+    /// Windows that are timed
+    #[arg(long, default_value_t = 4)]
+    windows: u32,
+    /// Steps after which memory is measured, instead of time
+    #[arg(long, value_delimiter = ',')]
+    memory_at: Vec<u32>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum DeviceName {
+    /// burn-flex with Hone's kernels, all cores
+    Cpu,
+    /// The first adapter that wgpu finds
+    Wgpu,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let shape = Shape::find(&arguments.shape)?;
+    let (device, name) = open(arguments.device)?;
+    let report = if arguments.memory_at.is_empty() {
+        time(&arguments, &shape, &device)?
+    } else {
+        measure_memory(&arguments, &shape, &device)?
+    };
+    let line = json!({ "device": name, "shape": arguments.shape, "report": report });
+    writeln!(std::io::stdout(), "{line}").context("standard output")
+}
+
+fn open(name: DeviceName) -> Result<(Device, String)> {
+    match name {
+        DeviceName::Cpu => {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            Ok((Device::flex(), format!("cpu, {threads} threads")))
+        }
+        DeviceName::Wgpu => {
+            let (device, setup) = Device::wgpu_options()
+                .init_with_setup()
+                .map_err(|error| anyhow::anyhow!("no adapter could be opened through wgpu: {error}"))?;
+            let info = setup.adapter.get_info();
+            Ok((device, format!("{} ({})", info.name, info.backend)))
+        }
+    }
+}
+
+/// Time of the first step, of each window and of queueing each step, in milliseconds.
+fn time(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> {
+    let start = Instant::now();
+    let mut training = Training::new(shape, device)?;
+    let build_ms = milliseconds(start);
+    let start = Instant::now();
+    training.step();
+    let mut losses = training.read()?;
+    let first_step_ms = milliseconds(start);
+    for _ in 1..arguments.warmup {
+        training.step();
+    }
+    losses.extend(training.read()?);
+
+    let (mut step_ms, mut queue_ms) = (Vec::new(), Vec::new());
+    for _ in 0..arguments.windows {
+        let window = Instant::now();
+        for _ in 0..arguments.every {
+            let start = Instant::now();
+            training.step();
+            queue_ms.push(milliseconds(start));
+        }
+        losses.extend(training.read()?);
+        step_ms.push(milliseconds(window) / f64::from(arguments.every));
+    }
+    Ok(json!({
+        "build_ms": build_ms,
+        "first_step_ms": first_step_ms,
+        "step_ms": step_ms,
+        "queue_ms": queue_ms,
+        "losses": losses,
+    }))
+}
+
+/// Memory of the process and of the device's allocator after the steps asked for; losses are read every window.
+fn measure_memory(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> {
+    let mut training = Training::new(shape, device)?;
+    let last = arguments.memory_at.iter().copied().max().unwrap_or(0);
+    let mut found = Vec::new();
+    for step in 1..=last {
+        training.step();
+        let wanted = arguments.memory_at.contains(&step);
+        if wanted || step % arguments.every == 0 {
+            training.read()?;
+        }
+        if wanted {
+            let usage = device.memory_pool_usage();
+            found.push(json!({
+                "step": step,
+                "process": memory::resident_bytes(),
+                "gpu_reserved": usage.as_ref().map(|usage| usage.bytes_reserved),
+                "gpu_in_use": usage.as_ref().map(|usage| usage.bytes_in_use),
+            }));
+        }
+    }
+    Ok(json!({ "memory": found }))
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}

@@ -1,0 +1,87 @@
+"""The native bench's step in PyTorch: transformers' BertForSequenceClassification, fused AdamW, clipping, on the CPU.
+
+In: a shape of shapes.json and how many steps. Out: one JSON object on standard output, the same as hone-bench's. Rows are
+full, and no attention mask is given: that is PyTorch's fastest way.
+"""
+
+import argparse
+import json
+import pathlib
+import time
+
+import torch
+import transformers
+
+
+def batches(shape, count, generator):
+    """`count` random batches of full rows."""
+    size = (shape["batch"], shape["seq"])
+    vocab = shape["config"]["vocab_size"]
+    for _ in range(count):
+        ids = torch.randint(min(999, vocab // 2), vocab, size, generator=generator)
+        labels = torch.randint(0, shape["num_labels"], size[:1], generator=generator)
+        yield {"input_ids": ids, "token_type_ids": torch.zeros_like(ids), "labels": labels}
+
+
+def build(shape):
+    """A model with random weights, and an optimizer with the groups of transformers' Trainer."""
+    torch.manual_seed(0)
+    config = transformers.BertConfig(**shape["config"], num_labels=shape["num_labels"])
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = shape["dropout"]
+    model = transformers.BertForSequenceClassification(config).train()
+    plain = [p for n, p in model.named_parameters() if n.endswith(".bias") or "LayerNorm" in n]
+    decayed = [p for n, p in model.named_parameters() if not (n.endswith(".bias") or "LayerNorm" in n)]
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
+    return model, torch.optim.AdamW(groups, lr=5e-5, fused=True)
+
+
+def main():
+    """Times a first step and windows of steps."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", default="minilm")
+    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
+    parser.add_argument("--warmup", type=int, default=3)
+    parser.add_argument("--every", type=int, default=5)
+    parser.add_argument("--windows", type=int, default=4)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    shapes = json.loads((pathlib.Path(__file__).parent / "shapes.json").read_text())
+    shape = shapes[options.shape]
+    generator = torch.Generator().manual_seed(0)
+    rows = list(batches(shape, 8, generator))
+
+    def elapsed_ms(since):
+        return (time.perf_counter() - since) * 1000
+
+    start = time.perf_counter()
+    model, optimizer = build(shape)
+    build_ms = elapsed_ms(start)
+    taken = 0
+
+    def step():
+        nonlocal taken
+        loss = model(**rows[taken % len(rows)]).loss
+        loss.backward()
+        if shape["max_grad_norm"] > 0:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), shape["max_grad_norm"])
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        taken += 1
+        return loss.item()
+
+    start = time.perf_counter()
+    losses = [step()]
+    first_step_ms = elapsed_ms(start)
+    losses += [step() for _ in range(1, options.warmup)]
+    step_ms = []
+    for _ in range(options.windows):
+        start = time.perf_counter()
+        losses += [step() for _ in range(options.every)]
+        step_ms.append(elapsed_ms(start) / options.every)
+    report = {"build_ms": build_ms, "first_step_ms": first_step_ms, "step_ms": step_ms, "losses": losses}
+    device = f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"
+    print(json.dumps({"device": device, "shape": options.shape, "report": report}))
+
+
+main()

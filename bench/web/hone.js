@@ -1,0 +1,151 @@
+// Drives Hone's real worker through its protocol: opens a device, loads the generated model and rows, trains, and takes its
+// times from the run's own events. The worker is started through counting_worker.js, which counts what goes to the GPU.
+
+/** One line to the worker: requests with replies, and a listener for events. */
+class Line {
+  constructor(onEvent) {
+    this.onEvent = onEvent;
+    this.waiting = new Map();
+    this.nextId = 0;
+    this.worker = new Worker("/counting_worker.js", { type: "module" });
+    this.dead = new Promise((_, reject) => {
+      this.reject = reject;
+      this.worker.onerror = (event) => reject(new Error(`the worker stopped: ${event.message}`));
+    });
+    this.dead.catch(() => {}); // heard through `request`
+    this.ready = new Promise((resolve) => {
+      this.worker.onmessage = ({ data }) => {
+        const message = JSON.parse(data.json);
+        if (message.from_worker === "ready") resolve();
+        else if (message.from_worker === "reply") this.answer(message);
+        else if (message.from_worker === "event") this.onEvent(message, data.counts);
+        else if (message.from_worker === "failed") this.reject(new Error(message.problem.message));
+      };
+    });
+  }
+
+  answer({ id, result }) {
+    const { resolve, reject } = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (result.Ok) resolve(result.Ok);
+    else reject(new Error(`${result.Err.message} (${result.Err.hint})`));
+  }
+
+  request(command, blobs = []) {
+    this.nextId += 1;
+    const id = this.nextId;
+    const reply = new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
+    this.worker.postMessage({ json: JSON.stringify({ id, command }), blobs }, blobs);
+    return Promise.race([reply, this.dead]);
+  }
+}
+
+async function fetched(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.arrayBuffer();
+}
+
+/** Settings of the run; what is not named is the default of `RunConfig`. */
+function runConfig(shape) {
+  return {
+    num_train_epochs: 1,
+    batch_size: shape.batch,
+    learning_rate: 5e-5,
+    lr_scheduler_type: "constant",
+    warmup_ratio: 0,
+    dropout: shape.dropout,
+    max_seq_length: shape.seq,
+    max_grad_norm: shape.max_grad_norm,
+    load_best_model_at_end: false,
+    logging_steps: 5,
+    split: { valid_fraction: 0, test_fraction: 0 },
+  };
+}
+
+/** Bytes of JavaScript in this page and its worker, after a collection; `null` where the browser won't say. */
+async function scriptBytes() {
+  if (!performance.measureUserAgentSpecificMemory) return null;
+  const { breakdown } = await performance.measureUserAgentSpecificMemory();
+  const ours = breakdown.filter(({ types }) => types.includes("JavaScript"));
+  return ours.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/**
+ * `settings`: `{ name, shape, backend, steps, protocol, memoryAt }`. With a protocol, steps are timed as the peers'; at
+ * each step of `memoryAt` the run is held and its memory is measured.
+ */
+async function run({ name, shape, backend, steps, protocol, memoryAt }) {
+  const seen = [];
+  const memory = [];
+  let finish;
+  const finished = new Promise((resolve) => (finish = resolve));
+  const measureMemory = async (step) => {
+    await line.request({ command: "pause" });
+    const { memory: bytes } = await line.request({ command: "memory" });
+    memory.push({ step, ...bytes, script: await scriptBytes() });
+    await line.request({ command: "resume" });
+  };
+  let [reached, measuring] = [0, Promise.resolve()];
+  const line = new Line(({ event, elapsed_secs: secs }, counts) => {
+    seen.push({ event, ms: secs * 1000, counts });
+    if (event.event === "finished") finish();
+    // The last step is followed by the end of the run, where the worker answers again: held or not, it is the same.
+    if ((event.event === "step" || event.event === "progress") && event.step > reached) {
+      reached = event.step;
+      if (memoryAt.includes(event.step)) measuring = measuring.then(() => measureMemory(event.step));
+    }
+  });
+  await line.ready;
+  const opened = performance.now();
+  const { device } = await line.request({ command: "open_device", prefer: backend });
+  if (device.backend !== backend) throw new Error(`the worker chose ${device.backend}: ${device.reason}`);
+  const openMs = performance.now() - opened;
+
+  const names = ["config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors"];
+  const files = await Promise.all(names.map((file) => fetched(`/data/${name}/${file}`)));
+  await line.request({ command: "load_model", files: names.map((file, blob) => ({ name: file, blob })) }, files);
+  const settings = runConfig(shape);
+  const train = { name: "rows.csv", blob: 0 };
+  const rows = await fetched(`/data/${name}/rows.csv`);
+  await line.request(
+    { command: "load_data", train, valid: null, test: null, read: { text_column: "text", label_column: "label" }, run: settings },
+    [rows],
+  );
+  await line.request({ command: "train", run: settings });
+  await Promise.race([finished, line.dead]);
+  await measuring;
+  line.worker.terminate();
+
+  const common = { device, open_ms: openMs, memory };
+  return protocol ? { ...common, ...times(seen, shape, steps, protocol) } : common;
+}
+
+/** Times from events: a `step` event comes after the losses of a window were read, a `progress` event after queueing. */
+function times(seen, shape, steps, { warmup, every, windows }) {
+  const at = new Map();
+  for (const { event, ms, counts } of seen)
+    if (event.event === "step" || event.event === "progress") at.set(event.step, { ...event, ms, counts });
+  const tokens = at.get(steps).tokens;
+  if (tokens !== steps * shape.batch * shape.seq) throw new Error(`${tokens} tokens in ${steps} steps: rows are not full`);
+  const stepMs = [];
+  for (let window = 0; window < windows; window++) {
+    const from = warmup + window * every;
+    stepMs.push((at.get(from + every).ms - at.get(from).ms) / every);
+  }
+  const queueMs = [];
+  for (let step = warmup + 1; step <= steps; step++)
+    if (at.get(step).event === "progress") queueMs.push(at.get(step).ms - at.get(step - 1).ms);
+  const [first, last] = [at.get(warmup).counts, at.get(steps).counts];
+  const timed = steps - warmup;
+  return {
+    first_step_ms: at.get(1).ms,
+    step_ms: stepMs,
+    queue_ms: queueMs,
+    dispatches: (last.dispatches - first.dispatches) / timed,
+    submits: (last.submits - first.submits) / timed,
+    losses: seen.flatMap(({ event }) => (event.event === "step" ? event.losses : [])),
+  };
+}
+
+globalThis.run = run;

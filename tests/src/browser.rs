@@ -1,0 +1,387 @@
+//! A real Chromium behind its WebDriver, with the few gestures that the end-to-end tests make.
+//!
+//! In: test ids of the page. Out: what the page shows. Every call blocks, waits a bounded time, and panics with a
+//! picture of the page in `target/screenshots/` when the page is not as the test expects it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::paths;
+use crate::webdriver::{Failure, Session};
+
+/// Seconds within which a control must appear and take a click; the machine may be busy building something.
+const PATIENCE_SECS: u64 = 60;
+/// Pause between two looks at the page.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Remembers the page's workers, so that a test can speak to one behind the page's back.
+const REMEMBER_WORKERS: &str = "(() => { const Native = window.Worker; window.__workers = []; \
+    window.Worker = class extends Native { constructor(...a) { super(...a); window.__workers.push(this); } }; })();";
+
+/// Takes WebGPU out of the page and of its workers: this Chromium has no switch for that.
+const TAKE_WEBGPU_OUT: &str = "(() => { delete Navigator.prototype.gpu; const Native = window.Worker; \
+    window.Worker = class extends Native { constructor(url, options) { \
+        const script = `delete WorkerNavigator.prototype.gpu; await import(${JSON.stringify(String(url))});`; \
+        super(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), options); } }; })();";
+
+/// What a browser has of WebGPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebGpu {
+    /// A software adapter (SwiftShader).
+    Software,
+    /// The interface, but no adapter behind it.
+    NoAdapter,
+    /// Nothing: `navigator.gpu` is not there.
+    Absent,
+}
+
+/// Where the page, the browser and its driver lie.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The built page.
+    pub dist: PathBuf,
+    chromium: PathBuf,
+    chromedriver: PathBuf,
+}
+
+impl Parts {
+    /// From the environment that `cargo xtask test` sets; `None`, loudly, where the browser tests are left out.
+    ///
+    /// # Panics
+    /// When the environment names a page, but it or the browser is not there.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        if std::env::var_os("HONE_NATIVE_ONLY").is_some_and(|value| value == "1") {
+            eprintln!("SKIPPED: browser tests are left out (HONE_NATIVE_ONLY=1)");
+            return None;
+        }
+        let Some(dist) = std::env::var_os("HONE_DIST").map(PathBuf::from) else {
+            eprintln!("SKIPPED: there is no built page (HONE_DIST is not set); run `cargo xtask test`");
+            return None;
+        };
+        assert!(dist.join("index.html").is_file(), "HONE_DIST is not a built page: {}", dist.display());
+        let program = |variable: &str, name: &str| {
+            let named = std::env::var_os(variable).map(PathBuf::from).or_else(|| xtask::proc::find(name));
+            named.unwrap_or_else(|| panic!("there is no {name}: set {variable}"))
+        };
+        let chromium = program("HONE_CHROMIUM", "chromium");
+        Some(Self { dist, chromium, chromedriver: program("HONE_CHROMEDRIVER", "chromedriver") })
+    }
+}
+
+/// A browser with one window, a profile of its own, and a folder for its downloads. Dropping it ends it.
+pub struct Browser {
+    // First, so that the browser is gone before its folders are.
+    session: Session,
+    downloads: TempDir,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts Chromium.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start(parts: &Parts, webgpu: WebGpu) -> Self {
+        let profile = tempfile::tempdir().expect("a temporary folder");
+        let downloads = tempfile::tempdir().expect("a temporary folder");
+        let mut arguments = vec![
+            "--headless=new".to_owned(),
+            "--no-sandbox".into(),
+            "--disable-dev-shm-usage".into(),
+            "--disable-quic".into(),
+            "--no-first-run".into(),
+            "--disable-background-networking".into(),
+            "--disable-component-update".into(),
+            "--disable-sync".into(),
+            "--window-size=1280,900".into(),
+            format!("--user-data-dir={}", profile.path().display()),
+        ];
+        if webgpu == WebGpu::Software {
+            arguments.extend(["--enable-unsafe-webgpu".into(), "--use-webgpu-adapter=swiftshader".into()]);
+        }
+        let capabilities = json!({
+            "goog:chromeOptions": { "binary": parts.chromium, "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let session = Session::start(&parts.chromedriver, &capabilities)
+            .unwrap_or_else(|error| panic!("Chromium did not start: {error}"));
+        let browser = Self { session, downloads, _profile: profile };
+        let scripts = [Some(TAKE_WEBGPU_OUT).filter(|_| webgpu == WebGpu::Absent), Some(REMEMBER_WORKERS)];
+        for source in scripts.into_iter().flatten() {
+            browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source }));
+        }
+        let folder = browser.downloads.path().to_string_lossy().into_owned();
+        browser.devtools("Browser.setDownloadBehavior", json!({ "behavior": "allow", "downloadPath": folder }));
+        browser
+    }
+
+    /// Opens a page.
+    ///
+    /// # Panics
+    /// When it can't be reached.
+    pub fn open(&self, url: &str) {
+        self.session.open(url).unwrap_or_else(|error| panic!("{url} does not open: {error}"));
+    }
+
+    /// Runs a script in the page and returns what it returns.
+    ///
+    /// # Panics
+    /// When it throws.
+    #[must_use]
+    pub fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
+        let result = self.session.script(script, &arguments);
+        result.unwrap_or_else(|error| self.fail(&format!("a script failed: {error}\n{script}")))
+    }
+
+    /// Runs a script that calls its last argument with its result.
+    ///
+    /// # Panics
+    /// When it throws or does not call within the driver's patience.
+    #[must_use]
+    pub fn script_async(&self, script: &str, arguments: Vec<Value>) -> Value {
+        let result = self.session.script_async(script, &arguments);
+        result.unwrap_or_else(|error| self.fail(&format!("a script failed: {error}\n{script}")))
+    }
+
+    /// Sends a command of the browser's own protocol.
+    ///
+    /// # Panics
+    /// When the browser refuses it.
+    pub fn devtools(&self, command: &str, parameters: Value) -> Value {
+        let result = self.session.devtools(command, &parameters);
+        result.unwrap_or_else(|error| panic!("{command} failed: {error}"))
+    }
+
+    /// Looks until `script` returns something truthy, and returns that.
+    ///
+    /// # Panics
+    /// When `secs` have passed.
+    pub fn wait_until(&self, what: &str, secs: u64, script: &str, arguments: Vec<Value>) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(secs);
+        loop {
+            let found = self.script(script, arguments.clone());
+            if !matches!(found, Value::Null | Value::Bool(false)) && found != "" {
+                return found;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("waited {secs} s in vain: {what}"));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Waits until a control is there, or a problem is: those end the waiting.
+    ///
+    /// # Panics
+    /// When `secs` have passed, or the page shows a problem.
+    pub fn wait_for(&self, id: &str, secs: u64) {
+        let script = "return !!document.querySelector(arguments[0]) || \
+            document.querySelector('[data-testid=problem-message]')?.textContent || false";
+        let found = self.wait_until(&format!("{id} appears"), secs, script, vec![json!(selector(id))]);
+        if let Some(problem) = found.as_str() {
+            self.fail(&format!("waiting for {id}, the page says: {problem}"));
+        }
+    }
+
+    /// Whether an element is on the page.
+    #[must_use]
+    pub fn has(&self, id: &str) -> bool {
+        self.script("return !!document.querySelector(arguments[0])", vec![json!(selector(id))]) == true
+    }
+
+    /// What an element shows; empty when it is not there.
+    #[must_use]
+    pub fn text(&self, id: &str) -> String {
+        let script = "return document.querySelector(arguments[0])?.textContent ?? ''";
+        self.script(script, vec![json!(selector(id))]).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The bare value (`data-value`) of an element.
+    #[must_use]
+    pub fn value(&self, id: &str) -> Option<String> {
+        self.attribute(id, "data-value")
+    }
+
+    /// An attribute of an element.
+    #[must_use]
+    pub fn attribute(&self, id: &str, name: &str) -> Option<String> {
+        let script = "return document.querySelector(arguments[0])?.getAttribute(arguments[1]) ?? null";
+        self.script(script, vec![json!(selector(id)), json!(name)]).as_str().map(str::to_owned)
+    }
+
+    /// The bare value of an element as a number.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn number(&self, id: &str) -> f64 {
+        let value = self.value(id).and_then(|value| value.parse().ok());
+        value.unwrap_or_else(|| self.fail(&format!("{id} has no number")))
+    }
+
+    /// Clicks a control as soon as it takes clicks.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub fn click(&self, id: &str) {
+        let script = "const e = document.querySelector(arguments[0]); return !!e && !e.matches(':disabled')";
+        self.wait_until(&format!("{id} can be clicked"), PATIENCE_SECS, script, vec![json!(selector(id))]);
+        let clicked = self.session.find(&selector(id)).and_then(|element| self.session.click(&element));
+        self.demand(clicked, &format!("{id} can't be clicked"));
+    }
+
+    /// Goes to a step of the path: `model`, `data`, `recipe`, `train`, `evaluate`, `try`, `export`.
+    pub fn go_to(&self, step: &str) {
+        let id = format!("step-{step}");
+        self.click(&id);
+        let script = "return document.querySelector(arguments[0])?.getAttribute('aria-current') === 'step'";
+        self.wait_until(&format!("the step {step} is shown"), PATIENCE_SECS, script, vec![json!(selector(&id))]);
+    }
+
+    /// Replaces what stands in a text field, with the keyboard.
+    ///
+    /// # Panics
+    /// When the field does not take it.
+    pub fn type_into(&self, id: &str, text: &str) {
+        let typed = self.session.find(&selector(id)).and_then(|element| self.session.type_over(&element, text));
+        self.demand(typed, &format!("{id} can't be typed into"));
+        let script = "return document.querySelector(arguments[0]).value === arguments[1]";
+        let arguments = vec![json!(selector(id)), json!(text)];
+        self.wait_until(&format!("{id} holds {text:?}"), PATIENCE_SECS, script, arguments);
+    }
+
+    /// Chooses an option of a select by its value.
+    ///
+    /// # Panics
+    /// When there is no such option.
+    pub fn select(&self, id: &str, value: &str) {
+        let script = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; \
+            e.dispatchEvent(new Event('change', { bubbles: true })); return e.value";
+        let chosen = self.script(script, vec![json!(selector(id)), json!(value)]);
+        if chosen != value {
+            self.fail(&format!("{id} has no option {value:?}"));
+        }
+    }
+
+    /// Gives files to a file input, as a person's choice does.
+    ///
+    /// # Panics
+    /// When the input does not take them.
+    pub fn choose_files(&self, id: &str, files: &[PathBuf]) {
+        let script = "const e = document.querySelector(arguments[0]); return !!e && !e.disabled";
+        self.wait_until(&format!("{id} takes files"), PATIENCE_SECS, script, vec![json!(selector(id))]);
+        let list: Vec<_> = files.iter().map(|file| absolute(file)).collect();
+        let chosen = self.session.find(&selector(id)).and_then(|input| self.session.send(&input, &list.join("\n")));
+        self.demand(chosen, &format!("{id} takes no files"));
+    }
+
+    /// The problem that the page shows, when it shows one.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        Some(self.text("problem-message")).filter(|text| !text.is_empty())
+    }
+
+    /// Waits for a problem and returns its words.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn wait_for_problem(&self, secs: u64) -> String {
+        let script = "return document.querySelector('[data-testid=problem-message]')?.textContent || false";
+        let found = self.wait_until("the page shows a problem", secs, script, Vec::new());
+        found.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Puts the problem away.
+    pub fn dismiss_problem(&self) {
+        let script = "const box = document.querySelector('[data-testid=problem]'); \
+            [...(box?.querySelectorAll('button') ?? [])].at(-1)?.click(); return !box";
+        self.wait_until("the problem is put away", PATIENCE_SECS, script, Vec::new());
+    }
+
+    /// Errors in the browser's console since the last look.
+    #[must_use]
+    pub fn console_errors(&self) -> Vec<String> {
+        let log = self.session.console().unwrap_or_else(|error| panic!("no console: {error}"));
+        log.into_iter().filter(|(level, _)| level == "SEVERE").map(|(_, message)| message).collect()
+    }
+
+    /// Waits for a download of that ending to be whole.
+    ///
+    /// # Panics
+    /// When none comes.
+    #[must_use]
+    pub fn wait_for_download(&self, ending: &str, secs: u64) -> PathBuf {
+        let deadline = Instant::now() + Duration::from_secs(secs);
+        loop {
+            let files = std::fs::read_dir(self.downloads.path()).expect("the folder is ours");
+            let whole = files.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().ends_with(ending));
+            if let Some(path) = whole {
+                return path;
+            }
+            if Instant::now() > deadline {
+                self.fail(&format!("no download *{ending} within {secs} s"));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Size of the page in CSS pixels, and whether it is shown as to someone who prefers dark.
+    pub fn set_view(&self, width: u32, height: u32, is_phone: bool, is_dark: bool) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics);
+        let value = if is_dark { "dark" } else { "light" };
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
+        self.devtools("Emulation.setEmulatedMedia", features);
+    }
+
+    /// Saves what is seen as `target/screenshots/<name>.png`.
+    ///
+    /// # Panics
+    /// When the picture can't be written.
+    pub fn screenshot(&self, name: &str) -> PathBuf {
+        self.picture(name).unwrap_or_else(|error| panic!("no picture: {error}"))
+    }
+
+    /// Ends the test: with what the page shows, a picture of it, and the console.
+    ///
+    /// # Panics
+    /// Always.
+    pub fn fail(&self, reason: &str) -> ! {
+        let name = std::thread::current().name().unwrap_or("test").replace("::", "-");
+        let body = self.session.script("return document.body?.innerText ?? ''", &[]);
+        let shown = body.map_or_else(|error| error, |text| text.as_str().unwrap_or_default().to_owned());
+        let console: Vec<_> = self.session.console().unwrap_or_default();
+        let console: Vec<_> = console.into_iter().map(|(level, message)| format!("{level}: {message}")).collect();
+        let picture = self.picture(&format!("failed-{name}")).map_or_else(|error| error, |path| path.display().to_string());
+        panic!("{reason}\n-- console --\n{}\n-- page ({picture}) --\n{shown}", console.join("\n"));
+    }
+
+    fn picture(&self, name: &str) -> Result<PathBuf, Failure> {
+        let png = STANDARD.decode(self.session.screenshot()?).map_err(|error| error.to_string())?;
+        let path = paths::root().join("target/screenshots").join(format!("{name}.png"));
+        xtask::proc::write(&path, png).map_err(|error| format!("{error:#}"))?;
+        Ok(path)
+    }
+
+    fn demand(&self, outcome: Result<(), Failure>, what: &str) {
+        if let Err(error) = outcome {
+            self.fail(&format!("{what}: {error}"));
+        }
+    }
+}
+
+fn selector(id: &str) -> String {
+    format!("[data-testid=\"{id}\"]")
+}
+
+fn absolute(path: &Path) -> String {
+    let found = path.canonicalize().unwrap_or_else(|error| panic!("{error}: {}", path.display()));
+    found.to_string_lossy().into_owned()
+}

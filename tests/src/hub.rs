@@ -1,0 +1,235 @@
+//! A stand-in for the model hub, on this machine: a listing, addresses that redirect to a store, ranges, hashes in
+//! headers; and the faults that a hub can have. The files of one folder stand in it as one repository.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use hone_core::folder::Folder;
+use hone_core::hub::sha256_hex;
+use serde_json::json;
+
+use crate::paths;
+
+/// What is wrong with a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// A byte of each large file is another than the hash says.
+    ChangedByte,
+    /// The connection breaks when half of a large file was sent.
+    BrokenHalfWay,
+}
+
+/// A hub at work; it ends when this is dropped.
+pub struct Hub {
+    port: u16,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    id: String,
+    files: Folder,
+    fault: Mutex<Fault>,
+    requests: Mutex<Vec<Request>>,
+    stop: AtomicBool,
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `GET`, `HEAD`, `OPTIONS`, …
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// First byte that was asked for.
+    pub from: Option<usize>,
+    /// Bytes of a body, of which there must be none.
+    pub sent_bytes: usize,
+}
+
+impl Hub {
+    /// Serves the files of `folder` as the repository `id`, on a free port of this machine.
+    ///
+    /// # Panics
+    /// When the folder can't be read or there is no port.
+    #[must_use]
+    pub fn serve(id: &str, folder: &Path) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("a bound port").port();
+        let shared = Arc::new(Shared {
+            id: id.to_owned(),
+            files: paths::read_folder(folder),
+            fault: Mutex::default(),
+            requests: Mutex::default(),
+            stop: AtomicBool::new(false),
+        });
+        let theirs = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if theirs.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let shared = Arc::clone(&theirs);
+                // One thread a connection: a browser opens some and uses them later.
+                std::thread::spawn(move || shared.answer(stream));
+            }
+        });
+        Self { port, shared, thread: Some(thread) }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Changes what is wrong from now on.
+    pub fn set_fault(&self, fault: Fault) {
+        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// All requests so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often the bytes of a file were asked for.
+    #[must_use]
+    pub fn downloads(&self, name: &str) -> usize {
+        let path = format!("/store/{name}");
+        self.requests().iter().filter(|request| request.method == "GET" && request.path == path).count()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        // Wakes the thread that waits for a connection.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn answer(&self, mut stream: TcpStream) {
+        let Some(request) = read_request(&stream) else { return };
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+        // A browser that went away is no fault of the hub.
+        let _ = self.respond(&mut stream, &request);
+    }
+
+    fn respond(&self, stream: &mut TcpStream, request: &Request) -> std::io::Result<()> {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let resolve = format!("/{}/resolve/main/", self.id);
+        if request.method == "OPTIONS" {
+            return send(stream, "204 No Content", "Access-Control-Allow-Headers: range\r\n", &[], None);
+        }
+        if path == format!("/api/models/{}/revision/main", self.id) {
+            let body = self.listing().to_string();
+            return send(stream, "200 OK", "Content-Type: application/json\r\n", body.as_bytes(), None);
+        }
+        if let Some(name) = path.strip_prefix(&resolve)
+            && self.files.get(name).is_some()
+        {
+            return send(stream, "302 Found", &format!("Location: /store/{name}\r\n"), &[], None);
+        }
+        match path.strip_prefix("/store/").and_then(|name| Some((name, self.files.get(name)?))) {
+            Some((name, bytes)) => self.send_file(stream, request, name, bytes),
+            None => send(stream, "404 Not Found", "", b"not found", None),
+        }
+    }
+
+    fn send_file(&self, stream: &mut TcpStream, request: &Request, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+        let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_large = is_large(name);
+        let etag = format!("ETag: \"{}\"\r\nAccept-Ranges: bytes\r\n", sha256_hex(bytes));
+        let mut content = bytes.to_vec();
+        if fault == Fault::ChangedByte && is_large {
+            // The last byte: a length or a name would be found without any hash.
+            let last = content.last_mut().expect("a weight file is not empty");
+            *last ^= 1;
+        }
+        let broken = (fault == Fault::BrokenHalfWay && is_large).then_some(content.len() / 2);
+        match request.from.filter(|from| *from < content.len()) {
+            Some(from) => {
+                let range = format!("Content-Range: bytes {from}-{}/{}\r\n", content.len() - 1, content.len());
+                send(stream, "206 Partial Content", &format!("{etag}{range}"), &content[from..], broken)
+            }
+            None => send(stream, "200 OK", &etag, &content, broken),
+        }
+    }
+
+    fn listing(&self) -> serde_json::Value {
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|(name, bytes)| match is_large(name) {
+                true => {
+                    let lfs = json!({ "sha256": sha256_hex(bytes), "size": bytes.len() });
+                    json!({ "rfilename": name, "size": bytes.len(), "lfs": lfs })
+                }
+                false => json!({ "rfilename": name, "size": bytes.len() }),
+            })
+            .collect();
+        json!({ "id": self.id, "siblings": files })
+    }
+}
+
+/// The hub keeps such files in its store of large files, and promises their hash.
+fn is_large(name: &str) -> bool {
+    name.ends_with(".safetensors")
+}
+
+fn read_request(stream: &TcpStream) -> Option<Request> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut request = Request { method, path, from: None, sent_bytes: 0 };
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 || line == "\r\n" {
+            return Some(request);
+        }
+        let Some((name, value)) = line.split_once(':') else { continue };
+        match name.to_ascii_lowercase().as_str() {
+            "range" => {
+                let start = value.trim().strip_prefix("bytes=").and_then(|range| range.split('-').next());
+                request.from = start.and_then(|start| start.parse().ok());
+            }
+            "content-length" => request.sent_bytes = value.trim().parse().unwrap_or(0),
+            _ => {}
+        }
+    }
+}
+
+/// Sends an answer and closes; `broken_after` so many bytes it closes without the rest.
+fn send(
+    stream: &mut TcpStream,
+    status: &str,
+    headers: &str,
+    body: &[u8],
+    broken_after: Option<usize>,
+) -> std::io::Result<()> {
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n\
+         Access-Control-Expose-Headers: ETag, X-Linked-Etag, Content-Length, Content-Range, Accept-Ranges\r\n\
+         Cross-Origin-Resource-Policy: cross-origin\r\n{headers}\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(&body[..broken_after.unwrap_or(body.len()).min(body.len())])?;
+    stream.flush()?;
+    stream.shutdown(std::net::Shutdown::Write)
+}

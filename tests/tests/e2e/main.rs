@@ -1,0 +1,12 @@
+//! The page in a real headless Chromium, from the model to the zip: with WebGPU, without it, with bad files, with a
+//! device that is lost, with a hub. `cargo xtask test` builds the page and says where it is; without it these skip.
+//!
+//! A browser fills the machine: the tests take turns.
+
+mod bad_input;
+mod device_loss;
+mod hub;
+mod responsive;
+mod screenshots;
+mod site;
+mod whole_path;

@@ -1,0 +1,47 @@
+//! Pictures of every step: wide and narrow, light and dark. Not a check; run it with
+//! `cargo xtask test screenshots -- --ignored`, and look into `target/screenshots/`.
+
+use hone_tests::browser::WebGpu;
+
+use crate::site::Site;
+
+/// (name, width and height in CSS pixels, whether it is a phone).
+const VIEWS: [(&str, u32, u32, bool); 2] = [("desktop", 1280, 900, false), ("phone", 390, 844, true)];
+
+fn picture(site: &Site, step: &str) {
+    for (name, width, height, is_phone) in VIEWS {
+        for is_dark in [false, true] {
+            site.browser.set_view(width, height, is_phone, is_dark);
+            let _ = site.browser.script("window.scrollTo(0, 0)", Vec::new());
+            let theme = if is_dark { "dark" } else { "light" };
+            let path = site.browser.screenshot(&format!("{step}-{name}-{theme}"));
+            let wider = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+            assert_eq!(site.browser.script(wider, Vec::new()), false, "{step} is wider than the {name}");
+            eprintln!("{}", path.display());
+        }
+    }
+    let (_, width, height, is_phone) = VIEWS[0];
+    site.browser.set_view(width, height, is_phone, false);
+}
+
+#[test]
+#[ignore = "makes pictures; it checks little"]
+fn screenshots() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    site.load_tiny();
+    picture(&site, "model");
+    site.load_rows(240);
+    picture(&site, "data");
+    site.set_recipe(&[("num_train_epochs", "8"), ("batch_size", "16"), ("learning_rate", "5e-4")]);
+    picture(&site, "recipe");
+    site.start();
+    site.finish();
+    picture(&site, "train");
+    site.evaluate();
+    picture(&site, "evaluate");
+    site.browser.go_to("try");
+    site.try_text("there was thunder before the rain came");
+    picture(&site, "try");
+    site.export();
+    picture(&site, "export");
+}

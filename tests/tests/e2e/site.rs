@@ -1,0 +1,188 @@
+//! The page, served and opened, and the steps that most tests take.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hone_core::folder::Folder;
+use hone_tests::browser::{Browser, Parts, WebGpu};
+use hone_tests::{paths, rows};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xtask::server::{self, Options, Running};
+
+/// Seconds for the page to start, and for a device to be opened and checked.
+pub(crate) const DEVICE_SECS: u64 = 300;
+/// Seconds for a file to be read.
+pub(crate) const READ_SECS: u64 = 120;
+/// Seconds for a run of the tiny model.
+pub(crate) const TRAIN_SECS: u64 = 900;
+/// Files of a model that a person has on disk.
+pub(crate) const MODEL_FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A served page in a browser, and a folder for the files of a test.
+pub(crate) struct Site {
+    pub browser: Browser,
+    pub server: Running,
+    pub folder: TempDir,
+    query: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Site {
+    /// Serves the page and opens it; `None`, loudly, where browser tests are left out.
+    pub(crate) fn open(webgpu: WebGpu) -> Option<Self> {
+        Self::open_with(webgpu, None)
+    }
+
+    /// As [`Self::open`], with a hub of our own.
+    pub(crate) fn open_with(webgpu: WebGpu, hub: Option<&str>) -> Option<Self> {
+        let parts = Parts::find()?;
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let connect = hub.map(str::to_owned).into_iter().collect();
+        let server = server::serve_with(&parts.dist, 0, Options { connect, record: true }).expect("a free port");
+        let browser = Browser::start(&parts, webgpu);
+        let mut query = String::from(if webgpu == WebGpu::Software { "?backend=webgpu" } else { "?" });
+        if let Some(hub) = hub {
+            query.push_str(&format!("&hub={hub}"));
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let site = Self { browser, server, folder, query, _turn: turn };
+        site.reload();
+        let backend = if webgpu == WebGpu::Software { "webgpu" } else { "cpu" };
+        assert_eq!(site.backend(), backend, "{}", site.browser.text("device-chip"));
+        Some(site)
+    }
+
+    /// Opens the page anew and waits for its device.
+    pub(crate) fn reload(&self) {
+        self.browser.open(&format!("{}/{}", self.server.url(), self.query));
+        self.wait_for_device();
+    }
+
+    /// Waits until the device is open.
+    pub(crate) fn wait_for_device(&self) {
+        let script = "return document.querySelector('[data-testid=device-chip]')?.dataset.backend || \
+            document.querySelector('[data-testid=problem-message]')?.textContent || false";
+        let found = self.browser.wait_until("the device is open", DEVICE_SECS, script, Vec::new());
+        if !matches!(found.as_str(), Some("webgpu" | "cpu")) {
+            self.browser.fail(&format!("instead of a device: {found}"));
+        }
+    }
+
+    /// `webgpu` or `cpu`, as the page says.
+    pub(crate) fn backend(&self) -> String {
+        self.browser.attribute("device-chip", "data-backend").unwrap_or_default()
+    }
+
+    /// Writes a file for the test to choose.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).expect("the folder is ours");
+        path
+    }
+
+    /// Chooses files of a model and presses the button.
+    pub(crate) fn choose_model(&self, files: &[PathBuf]) {
+        self.browser.go_to("model");
+        self.browser.choose_files("local-files", files);
+        self.browser.click("load-model");
+    }
+
+    /// Loads the tiny encoder from files.
+    pub(crate) fn load_tiny(&self) {
+        self.choose_model(&tiny_files());
+        self.browser.wait_for("model-ready", READ_SECS);
+    }
+
+    /// Chooses a file of rows.
+    pub(crate) fn choose_rows(&self, path: &Path) {
+        self.browser.go_to("data");
+        self.browser.choose_files("data-file", &[path.to_path_buf()]);
+    }
+
+    /// Loads `count` good rows.
+    pub(crate) fn load_rows(&self, count: usize) {
+        let path = self.file("rows.csv", rows::csv(count));
+        self.choose_rows(&path);
+        self.browser.wait_for("data-report", READ_SECS);
+    }
+
+    /// Types settings over the preset for few rows (which reads the loss at every step).
+    pub(crate) fn set_recipe(&self, fields: &[(&str, &str)]) {
+        self.browser.go_to("recipe");
+        self.browser.click("preset-few_rows");
+        for (name, value) in fields {
+            self.browser.type_into(&format!("field-{name}"), value);
+        }
+        let plan = self.browser.text("plan");
+        assert!(plan.contains("steps in all"), "{plan}");
+    }
+
+    /// Starts a run and waits until it has a loss.
+    pub(crate) fn start(&self) {
+        self.browser.go_to("train");
+        let script = "window.__losses = []; clearInterval(window.__look); window.__look = setInterval(() => { \
+            const loss = document.querySelector('[data-testid=last-loss]')?.dataset.value; \
+            if (loss !== undefined && loss !== window.__losses.at(-1)) window.__losses.push(loss); }, 30);";
+        let _ = self.browser.script(script, Vec::new());
+        self.browser.click("start");
+        let script = "return window.__losses.length > 0 || \
+            document.querySelector('[data-testid=problem-message]')?.textContent || false";
+        let found = self.browser.wait_until("the run has a loss", TRAIN_SECS, script, Vec::new());
+        if let Some(problem) = found.as_str() {
+            self.browser.fail(&format!("the run did not start: {problem}"));
+        }
+    }
+
+    /// Waits for the end of the run; returns the losses that were seen on the page.
+    pub(crate) fn finish(&self) -> Vec<f64> {
+        self.browser.wait_for("run-finished", TRAIN_SECS);
+        let losses = self.browser.script("clearInterval(window.__look); return window.__losses.map(Number)", Vec::new());
+        losses.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+    }
+
+    /// Measures both models on the rows kept aside; returns their accuracies, before and after.
+    pub(crate) fn evaluate(&self) -> (f64, f64) {
+        self.browser.go_to("evaluate");
+        self.browser.click("evaluate-run");
+        let script = "return document.querySelector('[data-testid=eval-accuracy-tuned]')?.dataset.value || \
+            document.querySelector('[data-testid=problem-message]')?.textContent || false";
+        self.browser.wait_until("the evaluation is there", TRAIN_SECS, script, Vec::new());
+        (self.browser.number("eval-accuracy-base"), self.browser.number("eval-accuracy-tuned"))
+    }
+
+    /// Types a text and reads the probabilities of the tuned model: label and probability.
+    pub(crate) fn try_text(&self, text: &str) -> Vec<(String, f64)> {
+        self.browser.type_into("try-text", text);
+        self.browser.click("try-run");
+        let script = "return document.querySelector('.quoted')?.textContent === arguments[0] && \
+            !!document.querySelector('[data-testid=try-result-tuned]')";
+        self.browser.wait_until("the prediction is there", READ_SECS, script, vec![json!(text)]);
+        let script = "return [...document.querySelectorAll('[data-testid=try-result-tuned] .bar')].map(bar => \
+            [bar.querySelector('.bar-label').textContent, parseFloat(bar.querySelector('.bar-fill').style.width) / 100])";
+        let bars = self.browser.script(script, Vec::new());
+        let bar = |bar: &Value| Some((bar[0].as_str()?.to_owned(), bar[1].as_f64()?));
+        bars.as_array().into_iter().flatten().filter_map(bar).collect()
+    }
+
+    /// Exports, waits for the download, and unzips it.
+    pub(crate) fn export(&self) -> Folder {
+        self.browser.go_to("export");
+        self.browser.click("export-zip");
+        self.browser.wait_for("exported", READ_SECS);
+        let zip = std::fs::read(self.browser.wait_for_download(".zip", READ_SECS)).expect("the download can be read");
+        Folder::from_zip(&zip).expect("the download is a zip")
+    }
+}
+
+/// The tiny encoder, which stands in the repository.
+pub(crate) fn tiny_files() -> Vec<PathBuf> {
+    let folder = paths::fixture("tiny_encoder");
+    let files: Vec<_> = MODEL_FILES.iter().map(|name| folder.join(name)).collect();
+    for file in &files {
+        assert!(file.is_file(), "the fixture is missing: {}", file.display());
+    }
+    files
+}

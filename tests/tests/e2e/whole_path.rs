@@ -1,0 +1,186 @@
+//! Model, data, recipe, train, evaluate, try, export; then the zip is loaded natively and must say the same.
+
+use burn::tensor::Device;
+use futures_lite::future::block_on;
+use hone_core::config::{JOB_FILE, ModelSource, ReadOptions, RunConfig};
+use hone_core::data::{DataFiles, DataReport};
+use hone_core::event::Split;
+use hone_core::folder::Folder;
+use hone_core::session::Session;
+use hone_core::session::protocol::Weights;
+use hone_tests::browser::WebGpu;
+use hone_tests::{paths, rows};
+
+use crate::site::{READ_SECS, Site};
+
+/// Largest difference of a probability between page and native. The page shows them to four digits.
+const PROBABILITY: f64 = 1e-3;
+/// The last losses must be below this share of the first.
+const LOSS_FALLS_TO: f64 = 0.8;
+/// Accuracy that the tiny model must reach on rows it never saw.
+const ACCURACY: f64 = 0.7;
+
+const ROWS: usize = 160;
+const RECIPE: &[(&str, &str)] =
+    &[("num_train_epochs", "6"), ("batch_size", "16"), ("learning_rate", "1e-3"), ("max_seq_length", "32")];
+/// Texts that are no rows.
+const TEXTS: [&str; 4] = [
+    "the choir sang a tune and the violin played",
+    "butter and salt on warm bread",
+    "thunder and rain came with the wind",
+    "he walked home slowly",
+];
+
+#[test]
+fn webgpu_end_to_end() {
+    let Some(site) = Site::open(WebGpu::Software) else { return };
+    assert!(site.browser.text("device-chip").contains("WebGPU"), "{}", site.browser.text("device-chip"));
+    walk_the_path(&site);
+}
+
+#[test]
+fn cpu_end_to_end() {
+    let Some(site) = Site::open(WebGpu::Absent) else { return };
+    let has_gpu = site.browser.script("return navigator.gpu !== undefined && navigator.gpu !== null", Vec::new());
+    assert_eq!(has_gpu, false, "this browser was to have no WebGPU");
+    assert!(site.browser.text("device-chip").contains("CPU"), "{}", site.browser.text("device-chip"));
+    walk_the_path(&site);
+}
+
+fn walk_the_path(site: &Site) {
+    let browser = &site.browser;
+    site.load_tiny();
+    site.load_rows(ROWS);
+    check_report(site, &native().1);
+
+    site.set_recipe(RECIPE);
+    site.start();
+    let losses = site.finish();
+    check_losses(&losses);
+    assert!(browser.number("valid-accuracy") > 0.0, "the validation rows were measured");
+
+    let (before, after) = site.evaluate();
+    eprintln!("accuracy {before} before, {after} after; losses {losses:?}");
+    assert!(after >= ACCURACY, "accuracy {after}, before training {before}");
+    assert!(browser.has("confusion") && browser.has("per-class") && browser.has("wrong-rows"));
+
+    browser.go_to("try");
+    let shown: Vec<_> = TEXTS.iter().map(|text| site.try_text(text)).collect();
+    let folder = site.export();
+    check_folder(&folder);
+    check_natively(folder, &shown, after);
+
+    let requests = site.server.requests();
+    assert!(requests.iter().all(|line| line.starts_with("GET ") || line.starts_with("HEAD ")), "{requests:?}");
+    assert!(browser.text("network-count").starts_with("0 bytes of your data sent"));
+    assert_eq!(browser.console_errors(), Vec::<String>::new(), "the console has no errors");
+}
+
+/// The page's report is the one that the native library writes.
+fn check_report(site: &Site, report: &DataReport) {
+    let [train, valid, test] = report.split_sizes;
+    let figures = [
+        ("rows", report.num_rows),
+        ("usable", report.num_usable),
+        ("training", train),
+        ("validation", valid),
+        ("test", test),
+        ("empty", report.num_empty),
+        ("duplicates", report.num_duplicates),
+        ("conflicts", report.num_conflicts),
+        ("leaks", report.num_leaks),
+    ];
+    assert_eq!((report.num_rows, report.classes.len()), (ROWS, rows::LABELS.len()));
+    for (name, expected) in figures {
+        assert_eq!(site.browser.number(&format!("count-{name}")), expected as f64, "{name}");
+    }
+    let shown = site.browser.text("data-report");
+    assert!(shown.contains(&format!("{} classes", rows::LABELS.len())), "{shown}");
+    for class in &report.classes {
+        assert!(shown.contains(&class.label), "{} is shown", class.label);
+    }
+}
+
+fn check_losses(losses: &[f64]) {
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
+    assert!(losses.len() >= 4, "the loss was seen to move: {losses:?}");
+    let third = losses.len().div_ceil(3).min(5);
+    let (first, last) = (mean(&losses[..third]), mean(&losses[losses.len() - third..]));
+    assert!(last < LOSS_FALLS_TO * first, "the loss falls, from {first} to {last}: {losses:?}");
+}
+
+fn check_folder(folder: &Folder) {
+    for name in ["config.json", "tokenizer.json", "model.safetensors", "README.md", JOB_FILE] {
+        assert!(folder.get(name).is_some_and(|bytes| !bytes.is_empty()), "the zip holds {name}");
+    }
+    let config: serde_json::Value =
+        serde_json::from_slice(folder.get("config.json").expect("it is there")).expect("config.json is JSON");
+    assert_eq!(config["id2label"]["0"], rows::LABELS[0]);
+    assert_eq!(config["label2id"][rows::LABELS[2]], 2);
+    assert!(config["architectures"][0].as_str().is_some_and(|name| name.ends_with("ForSequenceClassification")));
+}
+
+/// The exported folder, on the native CPU: same probabilities, same accuracy on the same rows.
+fn check_natively(folder: Folder, shown: &[Vec<(String, f64)>], accuracy: f64) {
+    let mut session = Session::new(Device::flex());
+    let source = ModelSource::Local { name: "export".into() };
+    session.load_model(source, folder).expect("the exported folder loads");
+    let texts: Vec<String> = TEXTS.iter().map(|&text| text.into()).collect();
+    let predicted = block_on(session.predict(&texts, Weights::Base)).expect("it predicts");
+    let labels = session.labels().to_vec();
+    assert_eq!(labels, rows::LABELS);
+    let mut worst = 0f64;
+    for (row, shown) in predicted.iter().zip(shown) {
+        assert_eq!(shown.len(), labels.len());
+        for (label, probability) in shown {
+            let id = labels.iter().position(|known| known == label).expect("a label of the page");
+            worst = worst.max((f64::from(row[id]) - probability).abs());
+        }
+    }
+    assert!(worst <= PROBABILITY, "probabilities differ by {worst:e}: {predicted:?} and {shown:?}");
+
+    session.load_data(data(), &ReadOptions::default(), &run()).expect("the rows load");
+    let (evaluation, _) = block_on(session.evaluate(Weights::Base, Split::Test, &mut |_, _| {})).expect("it measures");
+    assert!((evaluation.accuracy - accuracy).abs() < 1e-9, "{} is not {accuracy}", evaluation.accuracy);
+    eprintln!("native and page agree: probabilities within {worst:.1e}, accuracy {accuracy}");
+}
+
+/// The same files in the native library.
+fn native() -> (Session, DataReport) {
+    let mut session = Session::new(Device::flex());
+    let source = ModelSource::Local { name: "tiny".into() };
+    session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
+    let report = session.load_data(data(), &ReadOptions::default(), &run()).expect("the rows load");
+    (session, report)
+}
+
+fn data() -> DataFiles {
+    DataFiles { train: ("rows.csv".into(), rows::csv(ROWS).into_bytes()), valid: None, test: None }
+}
+
+fn run() -> RunConfig {
+    RunConfig { max_seq_length: 32, ..RunConfig::default() }
+}
+
+#[test]
+fn pausing_and_stopping_work() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    site.load_tiny();
+    site.load_rows(ROWS);
+    site.set_recipe(&[("num_train_epochs", "40"), ("batch_size", "16"), ("learning_rate", "1e-4")]);
+    site.start();
+    browser.click("pause");
+    let held = "return document.querySelector('[data-testid=phase]')?.textContent === 'Paused'";
+    browser.wait_until("the run is held", READ_SECS, held, Vec::new());
+    let step = browser.text("step-count");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(browser.text("step-count"), step, "a held run stays where it is");
+    browser.click("resume");
+    let moved = "return document.querySelector('[data-testid=step-count]')?.textContent !== arguments[0]";
+    browser.wait_until("the run goes on", READ_SECS, moved, vec![step.into()]);
+    browser.click("stop");
+    browser.wait_for("run-finished", READ_SECS);
+    assert!(browser.text("phase").contains("Stopped"), "{}", browser.text("phase"));
+    assert_eq!(browser.console_errors(), Vec::<String>::new());
+}

@@ -82,7 +82,7 @@ fn open(name: DeviceName) -> Result<(Device, String)> {
 fn time(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> {
     let start = Instant::now();
     let mut training = Training::new(shape, device)?;
-    let build_ms = milliseconds(start);
+    let open_ms = milliseconds(start);
     let start = Instant::now();
     training.step();
     let mut losses = training.read()?;
@@ -104,7 +104,7 @@ fn time(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> 
         step_ms.push(milliseconds(window) / f64::from(arguments.every));
     }
     Ok(json!({
-        "build_ms": build_ms,
+        "open_ms": open_ms,
         "first_step_ms": first_step_ms,
         "step_ms": step_ms,
         "queue_ms": queue_ms,

@@ -69,6 +69,7 @@ function trainingStep(shape) {
 }
 
 async function run(shape, protocol) {
+  const start = performance.now();
   const devices = await init("webgpu");
   if (!devices.includes("webgpu")) throw new Error("jax-js found no WebGPU");
   defaultDevice("webgpu");
@@ -100,7 +101,8 @@ async function run(shape, protocol) {
     pending = [];
     return values;
   };
-  return measure(shape, { step, read, counts }, protocol);
+  const openMs = performance.now() - start;
+  return { open_ms: openMs, ...(await measure(shape, { step, read, counts }, protocol)) };
 }
 
 globalThis.run = run;

@@ -75,6 +75,7 @@ function adamw(weights) {
 }
 
 async function run(shape, protocol) {
+  const start = performance.now();
   await tf.setBackend("webgpu");
   await tf.ready();
   if (tf.getBackend() !== "webgpu") throw new Error(`TensorFlow.js took the backend ${tf.getBackend()}`);
@@ -103,7 +104,8 @@ async function run(shape, protocol) {
     pending = [];
     return Array.from(values);
   };
-  return { version: tf.version_core, ...(await measure(shape, { step, read, counts }, protocol)) };
+  const openMs = performance.now() - start;
+  return { version: tf.version_core, open_ms: openMs, ...(await measure(shape, { step, read, counts }, protocol)) };
 }
 
 globalThis.run = run;

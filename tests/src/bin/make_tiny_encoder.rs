@@ -87,15 +87,17 @@ fn config_json() -> String {
     format!("{config:#}\n")
 }
 
+type Trained =
+    TokenizerImpl<WordPiece, BertNormalizer, BertPreTokenizer, BertProcessing, decoders::wordpiece::WordPiece>;
+
 fn train_tokenizer(text_file: &str) -> Result<Tokenizer> {
     let special: Vec<AddedToken> = SPECIAL.iter().map(|token| AddedToken::from(*token, true)).collect();
     let mut trainer = WordPieceTrainerBuilder::new().vocab_size(VOCAB).special_tokens(special).build();
-    let mut tokenizer = TokenizerImpl::<_, BertNormalizer, BertPreTokenizer, BertProcessing, _>::new(WordPiece::default());
-    tokenizer
-        .with_normalizer(Some(BertNormalizer::default()))
-        .with_pre_tokenizer(Some(BertPreTokenizer))
-        .with_decoder(Some(decoders::wordpiece::WordPiece::default()))
-        .with_post_processor(Some(BertProcessing::new(("[SEP]".into(), 3), ("[CLS]".into(), 2))));
+    let mut tokenizer = Trained::new(WordPiece::default());
+    tokenizer.with_normalizer(Some(BertNormalizer::default())).map_err(anyhow::Error::from_boxed)?;
+    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+    tokenizer.with_decoder(Some(decoders::wordpiece::WordPiece::default()));
+    tokenizer.with_post_processor(Some(BertProcessing::new(("[SEP]".into(), 3), ("[CLS]".into(), 2))));
     tokenizer.train_from_files(&mut trainer, vec![text_file.to_owned()]).map_err(anyhow::Error::from_boxed)?;
     let json = tokenizer.to_string(false).map_err(anyhow::Error::from_boxed)?;
     json.parse::<Tokenizer>().map_err(anyhow::Error::from_boxed)

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use xtask::server::{self, Options, Running};
 
 /// Seconds for the page to start, and for a device to be opened and checked.
-pub(crate) const DEVICE_SECS: u64 = 300;
+pub(crate) const DEVICE_SECS: u64 = 600;
 /// Seconds for a file to be read.
 pub(crate) const READ_SECS: u64 = 120;
 /// Seconds for a run of the tiny model.

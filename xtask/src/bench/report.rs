@@ -103,11 +103,21 @@ impl Report {
         if rows.is_empty() {
             return;
         }
-        let heads =
-            ["", "device", "step ms", "rows/s", "tokens/s", "x peer", "first step ms", "queueing ms", "dispatches"];
+        let heads = [
+            "",
+            "device",
+            "step ms",
+            "rows/s",
+            "tokens/s",
+            "x peer",
+            "opening ms",
+            "first step ms",
+            "queueing ms",
+            "dispatches",
+        ];
         line(text, &format!("\n## {title}\n\nMedians; \"x peer\" is the rate beside {peer}.\n"));
         line(text, &format!("| {} |", heads.join(" | ")));
-        line(text, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+        line(text, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         for row in rows {
             let Some(rate) = row.rows_per_sec() else { continue };
             let cells = [
@@ -117,6 +127,7 @@ impl Report {
                 figure(Some(rate)),
                 figure(Some(rate * row.shape.seq)),
                 self.ratio(row, peer).map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}")),
+                figure(median(&row.open_ms)),
                 figure(median(&row.first_step_ms)),
                 figure(median(&row.queue_ms)),
                 row.dispatches.map_or_else(|| "-".into(), |count| format!("{count:.0}")),

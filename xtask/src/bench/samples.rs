@@ -63,6 +63,8 @@ pub(super) struct Samples {
     /// Mean of each window of steps.
     pub(super) step_ms: Vec<f64>,
     pub(super) first_step_ms: Vec<f64>,
+    /// Before it: opening the device (Hone in the browser: checking it too) and putting the weights there.
+    pub(super) open_ms: Vec<f64>,
     /// Each step, until it was queued.
     pub(super) queue_ms: Vec<f64>,
     /// A step.
@@ -79,6 +81,7 @@ impl Samples {
             device: String::new(),
             step_ms: Vec::new(),
             first_step_ms: Vec::new(),
+            open_ms: Vec::new(),
             queue_ms: Vec::new(),
             dispatches: None,
             browser: None,
@@ -96,6 +99,7 @@ impl Samples {
         self.step_ms.extend(report.at("step_ms").numbers());
         self.queue_ms.extend(report.at("queue_ms").numbers());
         self.first_step_ms.extend(report.at("first_step_ms").number());
+        self.open_ms.extend(report.at("open_ms").number());
         self.dispatches = report.at("dispatches").number().filter(|count| *count > 0.0).or(self.dispatches);
         self.browser = report.at("browser").text().or(self.browser.take());
         let device = report.at("device").at("name").text().or(report.at("version").text());

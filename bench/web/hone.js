@@ -16,10 +16,10 @@ class Line {
     this.ready = new Promise((resolve) => {
       this.worker.onmessage = ({ data }) => {
         const message = JSON.parse(data.json);
-        if (message.from_worker === "ready") resolve();
-        else if (message.from_worker === "reply") this.answer(message);
-        else if (message.from_worker === "event") this.onEvent(message, data.counts);
-        else if (message.from_worker === "failed") this.reject(new Error(message.problem.message));
+        if (message.ready) resolve();
+        else if (message.reply) this.answer(message.reply);
+        else if (message.event) this.onEvent(message.event, data.counts);
+        else if (message.failed) this.reject(new Error(message.failed.problem.message));
       };
     });
   }
@@ -27,7 +27,7 @@ class Line {
   answer({ id, result }) {
     const { resolve, reject } = this.waiting.get(id);
     this.waiting.delete(id);
-    if (result.Ok) resolve(result.Ok);
+    if (result.Ok) resolve(Object.values(result.Ok)[0]);
     else reject(new Error(`${result.Err.message} (${result.Err.hint})`));
   }
 

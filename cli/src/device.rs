@@ -155,7 +155,7 @@ mod cuda {
         }
         let device = Device::cuda(0_usize);
         // Kernels are compiled by NVRTC, which comes with the toolkit and not with the driver.
-        let sum = quietly(|| Tensor::<1>::from_floats([1.0, 2.0], &device).sum().into_data().to_vec::<f32>().ok());
+        let sum = quietly(|| Tensor::<1>::from_floats([1.0, 2.0], &device).sum().into_data().try_to_vec::<f32>().ok());
         if sum.flatten() != Some(vec![3.0]) {
             anyhow::bail!(
                 "the CUDA driver is there, but a first kernel did not run: install the CUDA toolkit (NVRTC) of the \

@@ -152,7 +152,7 @@ impl Place {
             TrainEvent::Progress { step, .. } | TrainEvent::Step { step, .. } => !self.is_evaluated_at(*step, run),
             TrainEvent::CheckpointDue { .. } => true,
             // At the end of an epoch the checkpoint is due next anyway.
-            TrainEvent::Evaluated { step, .. } => step % self.steps_per_epoch != 0,
+            TrainEvent::Evaluated { step, .. } => !step.is_multiple_of(self.steps_per_epoch),
             TrainEvent::Started { .. }
             | TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
@@ -165,8 +165,8 @@ impl Place {
             return false;
         }
         match run.eval_strategy {
-            EvalStrategy::Epoch => step % self.steps_per_epoch == 0,
-            EvalStrategy::Steps(every) => step % every == 0 || step == self.total_steps,
+            EvalStrategy::Epoch => step.is_multiple_of(self.steps_per_epoch),
+            EvalStrategy::Steps(every) => step.is_multiple_of(every) || step == self.total_steps,
         }
     }
 }

@@ -243,6 +243,9 @@ impl Browser {
         self.click(&id);
         let script = "return document.querySelector(arguments[0])?.getAttribute('aria-current') === 'step'";
         self.wait_until(&format!("the step {step} is shown"), PATIENCE_SECS, script, vec![json!(selector(&id))]);
+        // The page moves the focus to the heading a moment later: keys sent before would go there.
+        let script = "return document.activeElement?.id === 'page-title'";
+        self.wait_until(&format!("the step {step} has the focus"), PATIENCE_SECS, script, Vec::new());
     }
 
     /// Replaces what stands in a text field, with the keyboard.
@@ -359,7 +362,8 @@ impl Browser {
         let shown = body.map_or_else(|error| error, |text| text.as_str().unwrap_or_default().to_owned());
         let console: Vec<_> = self.session.console().unwrap_or_default();
         let console: Vec<_> = console.into_iter().map(|(level, message)| format!("{level}: {message}")).collect();
-        let picture = self.picture(&format!("failed-{name}")).map_or_else(|error| error, |path| path.display().to_string());
+        let picture =
+            self.picture(&format!("failed-{name}")).map_or_else(|error| error, |path| path.display().to_string());
         panic!("{reason}\n-- console --\n{}\n-- page ({picture}) --\n{shown}", console.join("\n"));
     }
 

@@ -231,5 +231,9 @@ fn send(
     stream.write_all(head.as_bytes())?;
     stream.write_all(&body[..broken_after.unwrap_or(body.len()).min(body.len())])?;
     stream.flush()?;
+    if broken_after.is_some() {
+        // A browser drops what its page has not read yet when a connection breaks.
+        std::thread::sleep(std::time::Duration::from_secs(2));
+    }
     stream.shutdown(std::net::Shutdown::Write)
 }

@@ -42,7 +42,11 @@ fn drain(session: &mut Session) -> Vec<TrainEvent> {
 }
 
 fn losses(events: &[TrainEvent]) -> Vec<f64> {
-    events.iter().filter_map(|e| if let TrainEvent::Step { losses, .. } = e { Some(losses.clone()) } else { None }).flatten().collect()
+    events
+        .iter()
+        .filter_map(|e| if let TrainEvent::Step { losses, .. } = e { Some(losses.clone()) } else { None })
+        .flatten()
+        .collect()
 }
 
 #[test]

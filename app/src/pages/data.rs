@@ -44,7 +44,16 @@ pub(super) fn page(store: Store) -> AnyView {
             _ => None,
         }
     };
-    let content = view! { {choose(store)} {waits} {report} };
+    let is_unread = move || {
+        let is_possible = store.data.train.with(Option::is_some) && store.model.info.with(Option::is_some);
+        is_possible && !store.data.loading.get() && store.data.report.with(Option::is_none)
+    };
+    let content = view! {
+        {choose(store)}
+        {waits}
+        <Show when=is_unread>{name_columns(store)}</Show>
+        {report}
+    };
     frame(store, Step::Data, LEAD, content.into_any())
 }
 
@@ -140,16 +149,52 @@ fn own_splits(store: Store) -> AnyView {
     .into_any()
 }
 
+/// For a file whose columns could not be guessed: to name them.
+fn name_columns(store: Store) -> AnyView {
+    let read = store.data.read.get_untracked();
+    let text = RwSignal::new(read.text_column.unwrap_or_default());
+    let label = RwSignal::new(read.label_column.unwrap_or_default());
+    let field = |id: &'static str, name: &'static str, value: RwSignal<String>| {
+        view! {
+            <label class="stacked">
+                <span>{name}</span>
+                <input
+                    type="text"
+                    data-testid=id
+                    autocomplete="off"
+                    spellcheck="false"
+                    placeholder="guess"
+                    prop:value=move || value.get()
+                    on:input=move |event| value.set(event_target_value(&event))
+                />
+            </label>
+        }
+        .into_any()
+    };
+    let on_click = move |_| {
+        let typed = |value: RwSignal<String>| Some(value.get_untracked().trim().to_owned()).filter(|v| !v.is_empty());
+        store.reread_data(|read| (read.text_column, read.label_column) = (typed(text), typed(label)));
+    };
+    view! {
+        <fieldset class="panel" data-testid="name-columns">
+            <legend>"If the columns were guessed wrong, name them"</legend>
+            <div class="fields">
+                {field("name-text-column", "Column of the text", text)}
+                {field("name-label-column", "Column of the labels", label)}
+            </div>
+            <button type="button" class="button" data-testid="read-again" on:click=on_click>"Read the file again"</button>
+        </fieldset>
+    }
+    .into_any()
+}
+
 /// How the file was understood, and the controls to correct it.
 fn reading(store: Store, report: &DataReport) -> AnyView {
     let column = |id: &'static str, label: &'static str, current: &str, is_text: bool| {
         let options = report.columns.iter().map(|column| {
             view! { <option value=column.clone() prop:selected={column == current}>{column.clone()}</option> }
         });
-        let on_change = move |event: web_sys::Event| {
-            let chosen = Some(event_target_value(&event));
-            store.reread_data(|read| if is_text { read.text_column = chosen } else { read.label_column = chosen });
-        };
+        let on_change = move |event: web_sys::Event| store.choose_column(is_text, event_target_value(&event));
         view! {
             <label class="stacked">
                 <span>{label}</span>

@@ -105,17 +105,41 @@ impl Store {
         spawn_local(self.load_data_now());
     }
 
-    /// Reads the same files in another way.
+    /// Reads the same files in another way; when that can't be done, the reading before stands.
     pub(crate) fn reread_data(self, change: impl FnOnce(&mut ReadOptions)) {
-        self.data.read.update(change);
+        let data = self.data;
+        let (read, report) = (data.read.get_untracked(), data.report.get_untracked());
+        data.read.update(change);
         spawn_local(async move {
-            if self.data.report.with_untracked(Option::is_some) {
-                let command = Command::RereadData { read: self.data.read.get_untracked(), run: self.run_to_read_for() };
-                self.ask_for_report(command, Vec::new()).await;
-            } else {
-                self.load_data_now().await;
+            let Some(report) = report else { return self.load_data_now().await };
+            let command = Command::RereadData { read: data.read.get_untracked(), run: self.run_to_read_for() };
+            self.ask_for_report(command, Vec::new()).await;
+            let is_kept = |store: Self| {
+                store.data.report.with_untracked(Option::is_none) && store.model.info.with_untracked(Option::is_some)
+            };
+            if is_kept(self) {
+                data.read.set(read);
+                // In a later task, so that the controls are built anew and show what holds.
+                browser::after(0, move || {
+                    if is_kept(self) {
+                        data.report.set(Some(report));
+                    }
+                });
             }
         });
+    }
+
+    /// Takes another column for the text or for the labels; if it was the other one's, the two change places.
+    pub(crate) fn choose_column(self, is_text: bool, chosen: String) {
+        let Some(report) = self.data.report.get_untracked() else { return };
+        let (text, label) = (report.text_column.clone(), report.label_column.clone());
+        let (text, label) = match is_text {
+            true if chosen == label => (chosen, text),
+            true => (chosen, label),
+            false if chosen == text => (label, chosen),
+            false => (text, chosen),
+        };
+        self.reread_data(|read| (read.text_column, read.label_column) = (Some(text), Some(label)));
     }
 
     pub(super) async fn load_data_now(self) {

@@ -263,8 +263,18 @@ impl Store {
 
 /// An answer that does not belong to its command.
 fn unexpected(reply: &Reply) -> Problem {
-    let name = serde_json::to_value(reply).ok().and_then(|value| value.get("reply")?.as_str().map(String::from));
-    bug(format!("the worker gave an answer that was not asked for: {}", name.unwrap_or_default()))
+    let name = match reply {
+        Reply::Device { .. } => "device",
+        Reply::Model { .. } => "model",
+        Reply::Data { .. } => "data",
+        Reply::Started { .. } => "started",
+        Reply::Evaluated { .. } => "evaluated",
+        Reply::Predicted { .. } => "predicted",
+        Reply::Exported { .. } => "exported",
+        Reply::Memory { .. } => "memory",
+        Reply::Done => "done",
+    };
+    bug(format!("the worker gave an answer that was not asked for: {name}"))
 }
 
 fn bug(message: String) -> Problem {

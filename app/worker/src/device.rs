@@ -72,9 +72,8 @@ impl OpenDevice {
     }
 
     fn cpu(adapter: Option<&Adapter>, checks: Vec<DeviceCheck>, reason: String) -> Self {
-        let simd = if cfg!(target_feature = "simd128") { "wasm, SIMD" } else { "wasm" };
         let none = Adapter::default();
-        let mut report = adapter.unwrap_or(&none).report(Backend::Cpu, format!("CPU ({simd})"), reason, checks);
+        let mut report = adapter.unwrap_or(&none).report(Backend::Cpu, "CPU (wasm, SIMD)".to_owned(), reason, checks);
         report.has_webgpu = adapter.is_some();
         Self { device: Device::flex(), report, fault: Fault::none(), gpu: None }
     }

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use super::{CardFacts, CheckpointError, WeightFile, model_card, read_weights, weights_to_safetensors};
-use crate::config::{JOB_FILE, Job, Pooling};
+use crate::config::{JOB_FILE, Job, Pooling, RunConfig};
 use crate::folder::Folder;
 use crate::model::{ModelConfig, SequenceClassifier};
 use crate::nn::Init;
@@ -28,8 +28,8 @@ pub struct PretrainedModel {
     pub tokenizer: Tokenizer,
     /// The files as they came.
     pub folder: Folder,
-    /// The pooling that its `hone.json` names, if it was exported by Hone.
-    pub pooling: Pooling,
+    /// The settings that its `hone.json` names, if it was exported by Hone: pooling and `max_seq_length` matter.
+    pub run: RunConfig,
 }
 
 const WEIGHTS: &str = "model.safetensors";
@@ -46,8 +46,8 @@ impl PretrainedModel {
         WeightFile::open(WEIGHTS, weights)?;
         let tokenizer = Tokenizer::from_folder(&folder, Some(config.pad_token_id))?;
         tokenizer.check_vocab(config.encoder.vocab_size)?;
-        let pooling = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok()).map(|job| job.run.pooling);
-        Ok(Self { config, tokenizer, folder, pooling: pooling.unwrap_or_default() })
+        let run = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok()).map(|job| job.run);
+        Ok(Self { config, tokenizer, folder, run: run.unwrap_or_default() })
     }
 
     /// Builds the classifier on `device` and fills it from the file. A head of another size, or none, stays fresh.
@@ -75,9 +75,9 @@ impl PretrainedModel {
                 model_type: self.config.model_type(),
             });
         }
-        let (head, mut fresh) = self.load_head(&file, head, num_labels)?;
+        let (head, mut fresh, unused_by_head) = self.load_head(&file, head, num_labels)?;
         fresh.sort();
-        let unused = unused.into_iter().filter(|key| !is_head_key(map, key) || fresh.len() > 2).collect();
+        let unused = unused.into_iter().filter(|key| unused_by_head.contains(key)).collect();
         Ok((SequenceClassifier { encoder: wrapped.encoder, head }, LoadReport { fresh, unused }))
     }
 
@@ -86,28 +86,20 @@ impl PretrainedModel {
         file: &WeightFile<'_>,
         head: crate::model::Head,
         num_labels: usize,
-    ) -> Result<(crate::model::Head, Vec<String>), CheckpointError> {
+    ) -> Result<(crate::model::Head, Vec<String>, Vec<String>), CheckpointError> {
         let map = self.config.key_map();
         let classifier = crate::model::checkpoint_key(map, "head.classifier.bias");
         let fits = classifier.and_then(|key| file.shape(&key)).is_some_and(|shape| shape == [num_labels]);
         if fits {
-            let (loaded, missing, _) = file.load(map, HeadOnly { head })?;
-            return Ok((loaded.head, missing));
+            let (loaded, missing, unused) = file.load(map, HeadOnly { head })?;
+            return Ok((loaded.head, missing, unused));
         }
         // A pooler that was trained with the encoder is worth keeping even where the classifier must be fresh.
         let fresh = head.clone();
-        match file.load(map, DenseOnly { head: head.dense_part() }) {
-            Ok((dense, mut missing, _)) => {
-                missing.extend(["head.classifier.weight".to_owned(), "head.classifier.bias".to_owned()]);
-                Ok((fresh.with_dense(dense.head), missing))
-            }
-            Err(error) => Err(error),
-        }
+        let (dense, mut missing, unused) = file.load(map, DenseOnly { head: head.dense_part() })?;
+        missing.extend(["head.classifier.weight".to_owned(), "head.classifier.bias".to_owned()]);
+        Ok((fresh.with_dense(dense.head), missing, unused))
     }
-}
-
-fn is_head_key(map: &crate::model::KeyMap, key: &str) -> bool {
-    map.head.iter().any(|(_, theirs)| key.starts_with(theirs))
 }
 
 // Wrappers that give each part the path it has in the whole model.

@@ -113,8 +113,11 @@ impl RunDraft {
             }
             None => {}
         }
-        let metrics =
-            [("loss", MetricForBest::Loss), ("accuracy", MetricForBest::Accuracy), ("macro_f1", MetricForBest::MacroF1)];
+        let metrics = [
+            ("loss", MetricForBest::Loss),
+            ("accuracy", MetricForBest::Accuracy),
+            ("macro_f1", MetricForBest::MacroF1),
+        ];
         check.choice("metric_for_best_model", &self.metric_for_best_model, &metrics, &mut config.metric_for_best_model);
         match given(&self.early_stopping_patience) {
             Some("off") => config.early_stopping_patience = None,
@@ -180,7 +183,13 @@ impl Check {
         }
     }
 
-    fn real(&mut self, field: &str, typed: &Option<String>, range: std::ops::RangeInclusive<f64>, into: &mut f64) -> bool {
+    fn real(
+        &mut self,
+        field: &str,
+        typed: &Option<String>,
+        range: std::ops::RangeInclusive<f64>,
+        into: &mut f64,
+    ) -> bool {
         let Some(text) = given(typed) else { return false };
         match text.parse::<f64>() {
             Ok(value) if range.contains(&value) => {

@@ -9,5 +9,5 @@ mod run;
 pub use draft::{ConfigProblem, RunDraft};
 pub use job::{JOB_FILE, Job, JobError, ModelSource};
 pub use run::{
-    ClassWeights, EvalStrategy, LrSchedulerType, MetricForBest, Method, Pooling, ReadOptions, RunConfig, SplitConfig,
+    ClassWeights, EvalStrategy, LrSchedulerType, Method, MetricForBest, Pooling, ReadOptions, RunConfig, SplitConfig,
 };

@@ -209,7 +209,7 @@ pub struct MemoryReport {
 
 /// Answers; which one belongs to which command is said there.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "reply", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// The device is open.
     Device {
@@ -302,7 +302,7 @@ pub struct Problem {
 
 /// What the worker sends.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "from_worker", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum FromWorker {
     /// Listening. Sent once, first.
     Ready {

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use super::protocol::{ModelInfo, Problem, ProblemKind, Weights};
 use crate::checkpoint::{CardFacts, CheckpointError, PretrainedModel, export_folder, read_job};
-use crate::config::{Job, ModelSource, Pooling, ReadOptions, RunConfig};
+use crate::config::{Job, ModelSource, ReadOptions, RunConfig};
 use crate::data::{
     DataError, DataFiles, DataReport, Dataset, Encoded, Example, Padding, ReadSummary, build_dataset, encode_texts,
     report,
@@ -119,7 +119,7 @@ impl Session {
         let pretrained = PretrainedModel::open(folder)?;
         let num_labels = pretrained.config.labels.len().max(2);
         // Built once here so that missing or misshapen weights are told now and not at the start of a run.
-        let (model, loaded) = pretrained.build(pretrained.pooling, num_labels, 0, &self.device)?;
+        let (model, loaded) = pretrained.build(pretrained.run.pooling, num_labels, 0, &self.device)?;
         let config = &pretrained.config;
         let mut notes = Vec::new();
         if !loaded.fresh.is_empty() {
@@ -365,9 +365,11 @@ impl Session {
         if let Some(trainer) = &self.trainer {
             return trainer.job().run.clone();
         }
-        let pooling = self.model.as_ref().map_or(Pooling::Cls, |(_, model)| model.pooling);
-        let run = self.data.as_ref().map_or_else(RunConfig::default, |data| data.run.clone());
-        RunConfig { pooling, ..run }
+        let own = self.model.as_ref().map(|(_, model)| model.run.clone()).unwrap_or_default();
+        match &self.data {
+            Some(data) => RunConfig { pooling: own.pooling, ..data.run.clone() },
+            None => own,
+        }
     }
 
     fn classifier(&self, weights: Weights) -> Result<SequenceClassifier, SessionError> {

@@ -10,6 +10,7 @@ use crate::checkpoint::{
     CheckpointError, HostTensor, STATE_FILE, TrainState, WeightFile, read_state, read_tensors, read_weights,
     weights_to_safetensors, write_tensors,
 };
+use crate::event::StopReason;
 use crate::folder::Folder;
 use crate::model::{KeyMap, SequenceClassifier};
 use crate::optim::Moments;
@@ -112,6 +113,10 @@ impl Trainer {
         self.evaluated_at = state.evaluated_at;
         self.queue.clear();
         let mut restored = self.begun();
+        let run = &restored.job.run;
+        if run.early_stopping_patience.is_some_and(|patience| restored.evaluations_since_best >= patience) {
+            restored.stop = Some((StopReason::EarlyStopping, run.load_best_model_at_end));
+        }
         if restored.step > 0 && restored.evaluation_is_due() {
             restored.start_evaluation(); // the checkpoint was taken between the step and its evaluation
         }

@@ -259,10 +259,10 @@ impl Trainer {
     }
 
     async fn after_step(&mut self) -> Result<(), TrainError> {
-        let is_epoch_end = self.step % self.steps_per_epoch == 0;
+        let is_epoch_end = self.step.is_multiple_of(self.steps_per_epoch);
         let is_last = self.step == self.total_steps;
         let is_first = self.step == 1;
-        if is_first || is_last || is_epoch_end || self.step % self.job.run.logging_steps == 0 {
+        if is_first || is_last || is_epoch_end || self.step.is_multiple_of(self.job.run.logging_steps) {
             self.read_window().await?;
         } else {
             self.queue.push_back(TrainEvent::Progress { step: self.step, rows: self.rows, tokens: self.tokens });
@@ -280,8 +280,8 @@ impl Trainer {
 
     pub(super) fn evaluation_is_due(&self) -> bool {
         let is_due = match self.job.run.eval_strategy {
-            EvalStrategy::Epoch => self.step % self.steps_per_epoch == 0,
-            EvalStrategy::Steps(steps) => self.step % steps == 0 || self.step == self.total_steps,
+            EvalStrategy::Epoch => self.step.is_multiple_of(self.steps_per_epoch),
+            EvalStrategy::Steps(steps) => self.step.is_multiple_of(steps) || self.step == self.total_steps,
         };
         is_due && !self.inputs.valid.is_empty() && self.evaluated_at != Some(self.step)
     }
@@ -353,7 +353,7 @@ impl Trainer {
         self.last_valid = Some(evaluation.clone());
         let (step, epoch) = (self.step, self.epoch());
         self.queue.push_back(TrainEvent::Evaluated { step, epoch, split: Split::Valid, evaluation, is_best });
-        if self.step % self.steps_per_epoch == 0 {
+        if self.step.is_multiple_of(self.steps_per_epoch) {
             self.queue.push_back(TrainEvent::CheckpointDue { step });
         }
         if self.job.run.early_stopping_patience.is_some_and(|patience| self.evaluations_since_best >= patience) {

@@ -184,7 +184,9 @@ fn weights(model: &MaskedLm) -> Result<Vec<u8>> {
     let config = ModelConfig::from_json(config_json().as_bytes())?;
     let mut named = BTreeMap::new();
     for (path, tensor) in block_on(read_weights(model))? {
-        let Some(key) = checkpoint_key(config.key_map(), &path).filter(|_| path.starts_with("encoder.")) else { continue };
+        let Some(key) = checkpoint_key(config.key_map(), &path).filter(|_| path.starts_with("encoder.")) else {
+            continue;
+        };
         let bytes: Vec<u8> = tensor.values.iter().flat_map(|value| half::f16::from_f32(*value).to_le_bytes()).collect();
         named.insert(key.trim_start_matches("bert.").to_owned(), (tensor.shape, bytes));
     }

@@ -1,14 +1,19 @@
 //! A GPU that is lost while it trains: said loudly, never a wrong number, and one can go on.
 
-use serde_json::json;
-
+use hone_core::session::protocol::{Command, Request, RequestId};
 use hone_tests::browser::WebGpu;
+use serde_json::json;
 
 use crate::site::{READ_SECS, Site};
 
-/// Tells the worker to destroy its GPU device: the one command that the page itself never sends.
-const LOSE_DEVICE: &str = "window.__workers.at(-1).postMessage({ \
-    json: JSON.stringify({ id: 4000000000, command: { command: 'lose_device' } }), blobs: [] }); return true";
+/// Tells the worker to destroy its GPU device: the one command that the page itself never sends. The page drops the
+/// answer, as it knows no such request.
+fn lose_device(site: &Site) {
+    let request = Request { id: RequestId(u32::MAX), command: Command::LoseDevice };
+    let json = serde_json::to_string(&request).expect("a command is plain data");
+    let script = "window.__workers.at(-1).postMessage({ json: arguments[0], blobs: [] })";
+    let _ = site.browser.script(script, vec![json.into()]);
+}
 
 #[test]
 fn a_lost_device_is_said_and_the_work_goes_on() {
@@ -20,7 +25,7 @@ fn a_lost_device_is_said_and_the_work_goes_on() {
     site.set_recipe(&long);
     site.start();
 
-    let _ = browser.script(LOSE_DEVICE, Vec::new());
+    lose_device(&site);
     let message = browser.wait_for_problem(READ_SECS);
     eprintln!("after the loss: {message}");
     assert!(message.contains("GPU") && message.contains("lost"), "{message}");

@@ -139,7 +139,8 @@ impl Site {
     /// Waits for the end of the run; returns the losses that were seen on the page.
     pub(crate) fn finish(&self) -> Vec<f64> {
         self.browser.wait_for("run-finished", TRAIN_SECS);
-        let losses = self.browser.script("clearInterval(window.__look); return window.__losses.map(Number)", Vec::new());
+        let losses =
+            self.browser.script("clearInterval(window.__look); return window.__losses.map(Number)", Vec::new());
         losses.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
     }
 

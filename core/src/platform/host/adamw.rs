@@ -10,7 +10,12 @@ use crate::optim::{Moments, StepScalars};
 pub(crate) fn square_sum(tensor: &Tensor<1>) -> Option<f32> {
     super::is_host(tensor).then(|| {
         let flex = plain(tensor.clone());
-        let parts = map_tasks(flex.storage::<f32>(), |part| vectorised(#[inline(always)] || lanes::dot(part, part)));
+        let parts = map_tasks(flex.storage::<f32>(), |part| {
+            vectorised(
+                #[inline(always)]
+                || lanes::dot(part, part),
+            )
+        });
         parts.into_iter().map(f64::from).sum::<f64>() as f32
     })
 }
@@ -31,14 +36,17 @@ pub(crate) fn adamw(
     let (decay, step_size) = (decay as f32, scalars.step_size as f32);
     let (inverse, epsilon) = ((1.0 / scalars.sqrt_correction2) as f32, scalars.epsilon as f32);
     let kernel = |w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]| {
-        vectorised(#[inline(always)] || {
-            for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
-                let g = g * clip;
-                *m = beta1 * *m + rest1 * g;
-                *v = beta2 * *v + rest2 * g * g;
-                *w = decay * *w - step_size * (*m / (v.sqrt() * inverse + epsilon));
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
+                    let g = g * clip;
+                    *m = beta1 * *m + rest1 * g;
+                    *v = beta2 * *v + rest2 * g * g;
+                    *w = decay * *w - step_size * (*m / (v.sqrt() * inverse + epsilon));
+                }
+            },
+        );
     };
     let changed = [weight.storage_mut(), first.storage_mut(), second.storage_mut()];
     zip_tasks(changed, gradient.storage(), kernel);

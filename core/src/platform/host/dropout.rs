@@ -49,13 +49,16 @@ fn drop_values(x: &FlexTensor, p: f64, seed: u64) -> (FlexTensor, FlexTensor) {
     let scale = (1.0 / (1.0 - p)) as f32;
     let key = [seed as u32, (seed >> 32) as u32];
     map_rows2(1, values, [&mut y, &mut mask], |first, x, y, mask| {
-        vectorised(#[inline(always)] || {
-            for (index, ((x, y), mask)) in x.iter().zip(y).zip(mask).enumerate() {
-                let draw = hash((first + index) as u32, key) >> 8;
-                *mask = if draw >= threshold { scale } else { 0.0 };
-                *y = x * *mask;
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (index, ((x, y), mask)) in x.iter().zip(y).zip(mask).enumerate() {
+                    let draw = hash((first + index) as u32, key) >> 8;
+                    *mask = if draw >= threshold { scale } else { 0.0 };
+                    *y = x * *mask;
+                }
+            },
+        );
     });
     (shaped(x, y), shaped(x, mask))
 }

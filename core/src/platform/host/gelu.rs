@@ -19,11 +19,14 @@ pub(crate) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         let x = plain(x);
         let mut y = vec![0f32; x.storage::<f32>().len()];
         map_rows(1, x.storage(), &mut y, |_, x, y| {
-            vectorised(#[inline(always)] || {
-                for (x, y) in x.iter().zip(y) {
-                    *y = x * phi(*x).0;
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (x, y) in x.iter().zip(y) {
+                        *y = x * phi(*x).0;
+                    }
+                },
+            );
         });
         return lift(shaped(&x, y));
     }
@@ -53,11 +56,14 @@ impl Backward<Flex, 1> for Gelu {
 /// `gradient * factor`, in place where nobody else holds the gradient.
 pub(super) fn multiply(mut gradient: FlexTensor, factor: &FlexTensor) -> FlexTensor {
     map_rows(1, factor.storage(), gradient.storage_mut(), |_, factor, gradient| {
-        vectorised(#[inline(always)] || {
-            for (gradient, factor) in gradient.iter_mut().zip(factor) {
-                *gradient *= factor;
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (gradient, factor) in gradient.iter_mut().zip(factor) {
+                    *gradient *= factor;
+                }
+            },
+        );
     });
     gradient
 }
@@ -66,13 +72,16 @@ fn value_and_slope(x: &FlexTensor) -> (FlexTensor, FlexTensor) {
     let count = x.storage::<f32>().len();
     let (mut y, mut slope) = (vec![0f32; count], vec![0f32; count]);
     map_rows2(1, x.storage(), [&mut y, &mut slope], |_, x, y, slope| {
-        vectorised(#[inline(always)] || {
-            for ((x, y), slope) in x.iter().zip(y).zip(slope) {
-                let (cdf, pdf) = phi(*x);
-                *y = x * cdf;
-                *slope = cdf + x * pdf;
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((x, y), slope) in x.iter().zip(y).zip(slope) {
+                    let (cdf, pdf) = phi(*x);
+                    *y = x * cdf;
+                    *slope = cdf + x * pdf;
+                }
+            },
+        );
     });
     (shaped(x, y), shaped(x, slope))
 }

@@ -64,20 +64,24 @@ fn forward(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, eps: f32) -> 
     let values = x.storage::<f32>();
     let mut y = vec![0f32; values.len()];
     let scale = map_row_ranges(values.len() / hidden, hidden, |range| {
-        vectorised(#[inline(always)] || -> Vec<[f32; 2]> {
-            range.map(|row| moments(&values[row * hidden..(row + 1) * hidden], eps)).collect()
-        })
+        vectorised(
+            #[inline(always)]
+            || -> Vec<[f32; 2]> { range.map(|row| moments(&values[row * hidden..(row + 1) * hidden], eps)).collect() },
+        )
     });
     let scale: Vec<[f32; 2]> = scale.into_iter().flatten().collect();
     map_rows(hidden, values, &mut y, |first, x, y| {
-        vectorised(#[inline(always)] || {
-            let blocks = x.chunks_exact(hidden).zip(y.chunks_exact_mut(hidden)).zip(&scale[first..]);
-            for ((x, y), [mean, inverse]) in blocks {
-                for (((y, x), w), b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
-                    *y = (x - mean) * inverse * w + b;
+        vectorised(
+            #[inline(always)]
+            || {
+                let blocks = x.chunks_exact(hidden).zip(y.chunks_exact_mut(hidden)).zip(&scale[first..]);
+                for ((x, y), [mean, inverse]) in blocks {
+                    for (((y, x), w), b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
+                        *y = (x - mean) * inverse * w + b;
+                    }
                 }
-            }
-        });
+            },
+        );
     });
     (shaped(x, y), scale)
 }
@@ -101,21 +105,24 @@ fn input_gradient(x: &FlexTensor, weight: &FlexTensor, rows: &[[f32; 2]], mut gr
     let weight = weight.storage::<f32>();
     let hidden = weight.len();
     map_rows(hidden, x.storage(), gradient.storage_mut(), |first, x, gradient| {
-        vectorised(#[inline(always)] || {
-            let blocks = x.chunks_exact(hidden).zip(gradient.chunks_exact_mut(hidden)).zip(&rows[first..]);
-            for ((x, gradient), [mean, inverse]) in blocks {
-                let (mut sum, mut dot) = (0f32, 0f32);
-                for ((g, x), w) in gradient.iter_mut().zip(x).zip(weight) {
-                    *g *= w;
-                    sum += *g;
-                    dot += *g * (x - mean);
+        vectorised(
+            #[inline(always)]
+            || {
+                let blocks = x.chunks_exact(hidden).zip(gradient.chunks_exact_mut(hidden)).zip(&rows[first..]);
+                for ((x, gradient), [mean, inverse]) in blocks {
+                    let (mut sum, mut dot) = (0f32, 0f32);
+                    for ((g, x), w) in gradient.iter_mut().zip(x).zip(weight) {
+                        *g *= w;
+                        sum += *g;
+                        dot += *g * (x - mean);
+                    }
+                    let (sum, dot) = (sum / hidden as f32, dot * inverse * inverse / hidden as f32);
+                    for (g, x) in gradient.iter_mut().zip(x) {
+                        *g = inverse * (*g - sum - (x - mean) * dot);
+                    }
                 }
-                let (sum, dot) = (sum / hidden as f32, dot * inverse * inverse / hidden as f32);
-                for (g, x) in gradient.iter_mut().zip(x) {
-                    *g = inverse * (*g - sum - (x - mean) * dot);
-                }
-            }
-        });
+            },
+        );
     });
     gradient
 }
@@ -125,17 +132,20 @@ fn parameter_gradients(x: &FlexTensor, rows: &[[f32; 2]], gradient: &FlexTensor)
     let hidden = x.len() / rows.len();
     let parts = map_row_ranges(rows.len(), hidden, |range| {
         let (mut for_weight, mut for_bias) = (vec![0f32; hidden], vec![0f32; hidden]);
-        vectorised(#[inline(always)] || {
-            for row in range {
-                let values = row * hidden..(row + 1) * hidden;
-                let [mean, inverse] = rows[row];
-                let pairs = x[values.clone()].iter().zip(&gradient[values]);
-                for (((x, g), w), b) in pairs.zip(&mut for_weight).zip(&mut for_bias) {
-                    *w += g * (x - mean) * inverse;
-                    *b += g;
+        vectorised(
+            #[inline(always)]
+            || {
+                for row in range {
+                    let values = row * hidden..(row + 1) * hidden;
+                    let [mean, inverse] = rows[row];
+                    let pairs = x[values.clone()].iter().zip(&gradient[values]);
+                    for (((x, g), w), b) in pairs.zip(&mut for_weight).zip(&mut for_bias) {
+                        *w += g * (x - mean) * inverse;
+                        *b += g;
+                    }
                 }
-            }
-        });
+            },
+        );
         (for_weight, for_bias)
     });
     let (mut for_weight, mut for_bias) = (vec![0f32; hidden], vec![0f32; hidden]);

@@ -7,8 +7,8 @@
 mod adamw;
 mod dropout;
 mod gelu;
-mod layer_norm;
 mod lanes;
+mod layer_norm;
 mod parallel;
 mod softmax;
 

@@ -15,7 +15,12 @@ pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
 }
 
 /// Calls `work(first_row, input, output)` on blocks of whole rows; `input` and `output` have rows of the same width.
-pub(super) fn map_rows(width: usize, input: &[f32], output: &mut [f32], work: impl Fn(usize, &[f32], &mut [f32]) + Sync + Send) {
+pub(super) fn map_rows(
+    width: usize,
+    input: &[f32],
+    output: &mut [f32],
+    work: impl Fn(usize, &[f32], &mut [f32]) + Sync + Send,
+) {
     let block = rows_per_task(width) * width;
     let rows = rows_per_task(width);
     #[cfg(feature = "rayon")]
@@ -43,7 +48,8 @@ pub(super) fn map_rows2(
     #[cfg(feature = "rayon")]
     {
         use rayon::prelude::*;
-        let blocks = input.par_chunks(block).zip(first.par_chunks_mut(block)).zip(second.par_chunks_mut(block)).enumerate();
+        let blocks =
+            input.par_chunks(block).zip(first.par_chunks_mut(block)).zip(second.par_chunks_mut(block)).enumerate();
         blocks.for_each(|(index, ((input, first), second))| work(index * rows, input, first, second));
     }
     #[cfg(not(feature = "rayon"))]
@@ -66,7 +72,11 @@ pub(super) fn map_tasks<T: Send>(values: &[f32], work: impl Fn(&[f32]) -> T + Sy
 }
 
 /// Results of `work(first_row, rows)` for ranges of rows, in order.
-pub(super) fn map_row_ranges<T: Send>(rows: usize, width: usize, work: impl Fn(std::ops::Range<usize>) -> T + Sync + Send) -> Vec<T> {
+pub(super) fn map_row_ranges<T: Send>(
+    rows: usize,
+    width: usize,
+    work: impl Fn(std::ops::Range<usize>) -> T + Sync + Send,
+) -> Vec<T> {
     let step = rows_per_task(width);
     let starts: Vec<usize> = (0..rows).step_by(step).collect();
     let run = |&start: &usize| work(start..(start + step).min(rows));
@@ -88,7 +98,8 @@ pub(super) fn zip_tasks(
     #[cfg(feature = "rayon")]
     {
         use rayon::prelude::*;
-        let tasks = a.par_chunks_mut(TASK).zip(b.par_chunks_mut(TASK)).zip(c.par_chunks_mut(TASK)).zip(d.par_chunks(TASK));
+        let tasks =
+            a.par_chunks_mut(TASK).zip(b.par_chunks_mut(TASK)).zip(c.par_chunks_mut(TASK)).zip(d.par_chunks(TASK));
         tasks.for_each(|(((a, b), c), d)| work(a, b, c, d));
     }
     #[cfg(not(feature = "rayon"))]

@@ -46,28 +46,33 @@ fn forward(scores: FlexTensor, bias: Option<&FlexTensor>, rows_per_bias: usize, 
     let mut output = vec![0f32; values.len()];
     let bias = bias.map(FlexTensor::storage::<f32>);
     map_rows(keys, values, &mut output, |first, scores, output| {
-        vectorised(#[inline(always)] || {
-            for (index, (scores, output)) in scores.chunks_exact(keys).zip(output.chunks_exact_mut(keys)).enumerate() {
-                output.copy_from_slice(scores);
-                if let Some(bias) = bias {
-                    let start = (first + index) / rows_per_bias * keys;
-                    for (value, bias) in output.iter_mut().zip(&bias[start..start + keys]) {
-                        *value += bias;
+        vectorised(
+            #[inline(always)]
+            || {
+                for (index, (scores, output)) in
+                    scores.chunks_exact(keys).zip(output.chunks_exact_mut(keys)).enumerate()
+                {
+                    output.copy_from_slice(scores);
+                    if let Some(bias) = bias {
+                        let start = (first + index) / rows_per_bias * keys;
+                        for (value, bias) in output.iter_mut().zip(&bias[start..start + keys]) {
+                            *value += bias;
+                        }
+                    }
+                    let mut max = f32::MIN;
+                    for value in output.iter() {
+                        max = if *value > max { *value } else { max };
+                    }
+                    for value in output.iter_mut() {
+                        *value = lanes::exp(*value - max);
+                    }
+                    let inverse = 1.0 / lanes::sum(output);
+                    for value in output.iter_mut() {
+                        *value *= inverse;
                     }
                 }
-                let mut max = f32::MIN;
-                for value in output.iter() {
-                    max = if *value > max { *value } else { max };
-                }
-                for value in output.iter_mut() {
-                    *value = lanes::exp(*value - max);
-                }
-                let inverse = 1.0 / lanes::sum(output);
-                for value in output.iter_mut() {
-                    *value *= inverse;
-                }
-            }
-        });
+            },
+        );
     });
     shaped(&scores, output)
 }
@@ -76,14 +81,17 @@ fn forward(scores: FlexTensor, bias: Option<&FlexTensor>, rows_per_bias: usize, 
 fn backward(probabilities: &FlexTensor, mut gradient: FlexTensor) -> FlexTensor {
     let keys = *probabilities.layout().shape().last().expect("scores have four dimensions");
     map_rows(keys, probabilities.storage(), gradient.storage_mut(), |_, probabilities, gradient| {
-        vectorised(#[inline(always)] || {
-            for (p, g) in probabilities.chunks_exact(keys).zip(gradient.chunks_exact_mut(keys)) {
-                let dot = lanes::dot(p, g);
-                for (g, p) in g.iter_mut().zip(p) {
-                    *g = p * (*g - dot);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (p, g) in probabilities.chunks_exact(keys).zip(gradient.chunks_exact_mut(keys)) {
+                    let dot = lanes::dot(p, g);
+                    for (g, p) in g.iter_mut().zip(p) {
+                        *g = p * (*g - dot);
+                    }
                 }
-            }
-        });
+            },
+        );
     });
     gradient
 }

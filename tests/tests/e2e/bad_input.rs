@@ -96,17 +96,17 @@ fn columns_can_be_chosen_and_a_bad_choice_can_be_undone() {
     assert_eq!(site.browser.number("count-usable"), ROWS as f64);
 
     // Columns that can't be guessed can be named: six texts have six labels here.
-    let table = "one,two\nthe rain,wet\nthe snow,cold\nthe sun,warm\nmore rain,wet\nmore snow,cold\nmore sun,warm\n";
+    let table = "sentence,sky\nthe rain,wet\nthe snow,cold\nthe sun,warm\nmore rain,wet\nmore snow,cold\nmore sun,warm\n";
     site.choose_rows(&site.file("short.csv", table));
     let read_or_not = "return !!document.querySelector('[data-testid=problem], [data-testid=data-report]')";
     site.browser.wait_until("the short file is read or refused", READ_SECS, read_or_not, Vec::new());
     if site.browser.has("problem") {
-        site.browser.type_into("name-text-column", "one");
-        site.browser.type_into("name-label-column", "two");
+        site.browser.type_into("name-text-column", "sentence");
+        site.browser.type_into("name-label-column", "sky");
         site.browser.click("read-again");
     }
     site.browser.wait_for("data-report", READ_SECS);
-    assert_eq!((chosen("text-column"), chosen("label-column")), (json!("one"), json!("two")));
+    assert_eq!((chosen("text-column"), chosen("label-column")), (json!("sentence"), json!("sky")));
 }
 
 #[test]

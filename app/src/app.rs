@@ -14,11 +14,10 @@ pub(crate) fn App() -> impl IntoView {
     let store = Store::new();
     store.start();
     let on_key = window_event_listener(ev::keydown, move |event| {
-        if event.alt_key() && !event.ctrl_key() && !event.meta_key() {
-            if let Some(step) = Step::of_key_code(&event.code()) {
-                event.prevent_default();
-                store.go_to(step);
-            }
+        let is_ours = event.alt_key() && !event.ctrl_key() && !event.meta_key();
+        if is_ours && let Some(step) = Step::of_key_code(&event.code()) {
+            event.prevent_default();
+            store.go_to(step);
         }
     });
     on_cleanup(move || on_key.remove());

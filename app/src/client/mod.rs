@@ -30,6 +30,9 @@ pub(crate) enum Notice {
     Dead(Problem),
 }
 
+/// What waits for an answer.
+type OnAnswer = Box<dyn FnOnce(Answer)>;
+
 /// The line to the worker; clones share it.
 #[derive(Clone)]
 pub(crate) struct Client(Rc<RefCell<Line>>);
@@ -40,7 +43,7 @@ struct Line {
     is_ready: bool,
     /// Sent before the worker listened: a wasm worker loses messages that come too early.
     early: Vec<(JsValue, Array)>,
-    waiting: Vec<(RequestId, Box<dyn FnOnce(Answer)>)>,
+    waiting: Vec<(RequestId, OnAnswer)>,
     next_id: u32,
 }
 

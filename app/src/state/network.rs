@@ -44,7 +44,7 @@ impl NetworkState {
             set("type", "resource".into());
             set("buffered", true.into());
             // A browser without the timeline counts nothing; the panel says how to check by hand.
-            let _ = observer.observe(options.unchecked_ref::<PerformanceObserverInit>());
+            observer.observe(options.unchecked_ref::<PerformanceObserverInit>());
             // It watches for as long as the page lives.
             std::mem::forget(observer);
         }

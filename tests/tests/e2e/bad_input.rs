@@ -96,7 +96,8 @@ fn columns_can_be_chosen_and_a_bad_choice_can_be_undone() {
     assert_eq!(site.browser.number("count-usable"), ROWS as f64);
 
     // Columns that can't be guessed can be named: six texts have six labels here.
-    let table = "sentence,sky\nthe rain,wet\nthe snow,cold\nthe sun,warm\nmore rain,wet\nmore snow,cold\nmore sun,warm\n";
+    let table =
+        "sentence,sky\nthe rain,wet\nthe snow,cold\nthe sun,warm\nmore rain,wet\nmore snow,cold\nmore sun,warm\n";
     site.choose_rows(&site.file("short.csv", table));
     let read_or_not = "return !!document.querySelector('[data-testid=problem], [data-testid=data-report]')";
     site.browser.wait_until("the short file is read or refused", READ_SECS, read_or_not, Vec::new());

@@ -11,14 +11,14 @@ use burn_flex::{Flex, FlexTensor};
 
 use super::gelu::multiply;
 use super::parallel::{map_rows2, vectorised};
-use super::{exact, recorded, shaped};
+use super::{exact, plain, recorded, shaped};
 
 /// Zeroes a share `p` of `x`, which carries autodiff and lives on the CPU, and scales the rest.
 pub(crate) fn dropout<const D: usize>(x: Tensor<D>, p: f64) -> Tensor<D> {
     // Two draws from the device's own generator seed this mask, so that seeding the device seeds it too.
     let range = Distribution::Uniform(0.0, f64::from(1u32 << 24));
-    let draws = Tensor::<1>::random([2], range, &x.device().without_autodiff()).into_data();
-    let seed = draws.iter::<f32>().fold(0u64, |seed, draw| (seed << 24) | draw as u64);
+    let draws = plain(Tensor::<1>::random([2], range, &x.device().without_autodiff()));
+    let seed = draws.storage::<f32>().iter().fold(0u64, |seed, draw| (seed << 24) | *draw as u64);
     let (x, node) = recorded(x).into_parts();
     let x = exact(x);
     let (y, mask) = drop_values(&x, p, mix(seed ^ 0x5DEE_CE66_D1CE_4E5B));

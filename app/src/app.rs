@@ -3,7 +3,7 @@
 use leptos::ev;
 use leptos::prelude::*;
 
-use crate::components::{Brand, DeviceChip, NetworkChip, Rail, RailItem, ThemeToggle};
+use crate::components::{Brand, Button, DeviceChip, NetworkChip, Rail, RailItem, ThemeToggle};
 use crate::pages;
 use crate::state::run::{RunState, Status};
 use crate::state::{Step, Store, Traffic, WorkerStatus};
@@ -21,6 +21,8 @@ pub(crate) fn App() -> impl IntoView {
         }
     });
     on_cleanup(move || on_key.remove());
+    let on_resize = window_event_listener(ev::resize, |_| Store::show_current_step());
+    on_cleanup(move || on_resize.remove());
     let on_choose = Callback::new(move |index: usize| store.go_to(Step::ALL[index]));
     view! {
         <a class="skip" href="#main">"Skip to the step"</a>
@@ -68,32 +70,13 @@ fn worker_notice(store: Store) -> Option<AnyView> {
         return None;
     }
     let text = lost.unwrap_or_else(|| "The worker is gone.".into());
-    let can_load = store.model.loading.get();
     let button = if is_dead {
-        view! {
-            <button
-                type="button"
-                class="button primary"
-                data-testid="revive-worker"
-                on:click=move |_| store.restart_worker()
-            >
-                "Restart the worker"
-            </button>
-        }
-        .into_any()
+        let on_press = Callback::new(move |()| store.restart_worker());
+        view! { <Button id="revive-worker" text="Restart the worker" is_primary=true on_press=on_press /> }.into_any()
     } else {
-        view! {
-            <button
-                type="button"
-                class="button primary"
-                data-testid="load-again"
-                disabled=can_load
-                on:click=move |_| store.load_again()
-            >
-                "Load them again"
-            </button>
-        }
-        .into_any()
+        let (disabled, on_press) = (store.model.loading.into(), Callback::new(move |()| store.load_again()));
+        view! { <Button id="load-again" text="Load them again" is_primary=true disabled=disabled on_press=on_press /> }
+            .into_any()
     };
     Some(view! { <div class="banner warn" role="alert"><p>{text}</p>{button}</div> }.into_any())
 }
@@ -114,7 +97,8 @@ fn is_done(store: Store, step: Step) -> bool {
     match step {
         Step::Model => store.model.info.with(Option::is_some),
         Step::Data => store.data.report.with(Option::is_some),
-        Step::Recipe => store.resolved.with(Result::is_ok),
+        // Its values are there from the start: it is done once there are rows to train on with them.
+        Step::Recipe => store.resolved.with(Result::is_ok) && store.data.report.with(Option::is_some),
         Step::Train => store.run.with(RunState::is_finished),
         Step::Evaluate => store.measured_tuned.with(Option::is_some),
         Step::Try => store.prediction.with(|p| p.as_ref().is_some_and(|p| !p.tuned.is_empty())),

@@ -78,6 +78,22 @@ pub(crate) fn focus_element(id: &str) {
     }
 }
 
+/// Scrolls the row that an element stands in until it is in the middle; sideways only, the page stays where it is.
+pub(crate) fn scroll_sideways_to(selector: &str) {
+    let found = document().query_selector(selector).ok().flatten();
+    let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) else { return };
+    if let Some(row) = element.offset_parent() {
+        row.set_scroll_left(element.offset_left() - (row.client_width() - element.offset_width()) / 2);
+    }
+}
+
+/// Asks the browser to keep this site's files when the disk runs full; returns whether it promises to.
+pub(crate) async fn keeps_files() -> bool {
+    // Pages without a secure context have no storage: the call throws, which is an answer too.
+    let Ok(promise) = window().navigator().storage().persist() else { return false };
+    JsFuture::from(promise).await.is_ok_and(|promised| promised.is_truthy())
+}
+
 /// The absolute address of a file of this site.
 pub(crate) fn absolute_url(relative: &str) -> String {
     let base = document().base_uri().ok().flatten().unwrap_or_default();

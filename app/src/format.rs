@@ -13,13 +13,13 @@ pub(crate) fn count(value: usize) -> String {
     text
 }
 
-/// `22.7 million`, `512`.
+/// `22.7 million`, `558,272`.
 pub(crate) fn large(value: f64) -> String {
     match value {
         v if v >= 1e9 => format!("{:.1} billion", v / 1e9),
         v if v >= 1e6 => format!("{:.1} million", v / 1e6),
-        v if v >= 1e4 => format!("{:.1} thousand", v / 1e3),
-        v => format!("{v:.0}"),
+        // Parameters and rates: far below the range of usize.
+        v => count(v.round() as usize),
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn bytes(value: f64) -> String {
     }
 }
 
-/// `8 s`, `3 min 20 s`, `2 h 05 min`.
+/// `under 1 s`, `8 s`, `3 min 20 s`, `2 h 05 min`.
 pub(crate) fn duration(secs: f64) -> String {
     if !secs.is_finite() || secs < 0.0 {
         return "unknown".into();
@@ -41,7 +41,8 @@ pub(crate) fn duration(secs: f64) -> String {
     // Durations shown here are far below the range of u64.
     let whole = secs.round() as u64;
     match whole {
-        0..60 => format!("{whole} s"),
+        0 => "under 1 s".into(),
+        1..60 => format!("{whole} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
     }
@@ -75,8 +76,8 @@ pub(crate) fn significant(value: f64) -> String {
 }
 
 /// `+0.125`, `−0.031`, for differences.
-pub(crate) fn signed(value: f64) -> String {
-    if value < 0.0 { format!("\u{2212}{:.3}", -value) } else { format!("+{value:.3}") }
+pub(crate) fn signed(value: f64, decimals: usize) -> String {
+    format!("{value:+.decimals$}").replace('-', "\u{2212}")
 }
 
 /// At most `max_chars` characters, with an ellipsis where something was left out.
@@ -104,7 +105,17 @@ mod tests {
     #[test]
     fn durations_have_two_units_at_most() {
         assert_eq!([duration(7.6), duration(200.0), duration(7500.0)], ["8 s", "3 min 20 s", "2 h 05 min"]);
-        assert_eq!(duration(f64::NAN), "unknown");
+        assert_eq!([duration(0.3), duration(f64::NAN)], ["under 1 s", "unknown"]);
+    }
+
+    #[test]
+    fn large_numbers_are_counted_or_rounded() {
+        assert_eq!([large(512.4), large(558_272.0), large(22.7e6)], ["512", "558,272", "22.7 million"]);
+    }
+
+    #[test]
+    fn differences_have_a_sign() {
+        assert_eq!([signed(0.125, 3), signed(-0.5, 1), signed(0.0, 1)], ["+0.125", "\u{2212}0.5", "+0.0"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::{Parser, ValueEnum};
+use hone_core::config::Method;
 use serde_json::{Value, json};
 
 use crate::shape::Shape;
@@ -27,6 +28,12 @@ struct Arguments {
     /// A shape of shapes.json
     #[arg(long, default_value = "minilm")]
     shape: String,
+    /// What is trained
+    #[arg(long, value_enum, default_value_t = MethodName::Full)]
+    method: MethodName,
+    /// Blocks are computed again in the backward pass
+    #[arg(long)]
+    gradient_checkpointing: bool,
     /// Steps before the clock starts
     #[arg(long, default_value_t = 3)]
     warmup: u32,
@@ -47,6 +54,24 @@ enum DeviceName {
     Cpu,
     /// The first adapter that wgpu finds
     Wgpu,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum MethodName {
+    /// Every weight
+    Full,
+    /// LoRA, rank 8, on the architecture's default modules
+    Lora,
+}
+
+impl Arguments {
+    fn training(&self, shape: &Shape, device: &Device) -> Result<Training> {
+        let method = match self.method {
+            MethodName::Full => Method::Full,
+            MethodName::Lora => Method::Lora,
+        };
+        Training::new(shape, method, self.gradient_checkpointing, device)
+    }
 }
 
 fn main() -> Result<()> {
@@ -81,7 +106,7 @@ fn open(name: DeviceName) -> Result<(Device, String)> {
 /// Time of the first step, of each window and of queueing each step, in milliseconds.
 fn time(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> {
     let start = Instant::now();
-    let mut training = Training::new(shape, device)?;
+    let mut training = arguments.training(shape, device)?;
     let open_ms = milliseconds(start);
     let start = Instant::now();
     training.step();
@@ -114,7 +139,7 @@ fn time(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> 
 
 /// Memory of the process and of the device's allocator after the steps asked for; losses are read every window.
 fn measure_memory(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> {
-    let mut training = Training::new(shape, device)?;
+    let mut training = arguments.training(shape, device)?;
     let last = arguments.memory_at.iter().copied().max().unwrap_or(0);
     let mut found = Vec::new();
     for step in 1..=last {

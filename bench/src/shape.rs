@@ -10,6 +10,7 @@ pub(crate) struct Shape {
     pub(crate) config: ModelConfig,
     pub(crate) batch: usize,
     pub(crate) seq: usize,
+    /// 0 for a language model.
     pub(crate) num_labels: usize,
     /// Dropout everywhere.
     pub(crate) dropout: f64,
@@ -27,7 +28,7 @@ impl Shape {
             config: ModelConfig::from_json(shape["config"].to_string().as_bytes())?,
             batch: number("batch")? as usize,
             seq: number("seq")? as usize,
-            num_labels: number("num_labels")? as usize,
+            num_labels: shape.get("num_labels").and_then(Value::as_u64).unwrap_or(0) as usize,
             dropout: number("dropout")?,
             max_grad_norm: number("max_grad_norm")?,
         })
@@ -41,9 +42,11 @@ mod tests {
     #[test]
     fn the_shapes_are_those_of_the_issue() {
         let minilm = Shape::find("minilm").expect("it is there");
-        assert_eq!((minilm.batch, minilm.seq, minilm.config.encoder.hidden_size), (16, 64, 384));
+        assert_eq!((minilm.batch, minilm.seq, minilm.config.hidden_size()), (16, 64, 384));
         let small = Shape::find("small").expect("it is there");
-        assert_eq!((small.batch, small.seq, small.config.encoder.vocab_size), (8, 64, 1000));
+        assert_eq!((small.batch, small.seq, small.config.vocab_size()), (8, 64, 1000));
+        let distilgpt2 = Shape::find("distilgpt2_b8").expect("it is there");
+        assert_eq!((distilgpt2.batch, distilgpt2.seq, distilgpt2.config.num_hidden_layers()), (8, 128, 6));
         assert!(Shape::find("huge").is_err());
     }
 }

@@ -3,13 +3,14 @@
 
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
-use hone_core::batch::Batch;
-use hone_core::config::Pooling;
+use hone_core::config::{LoraConfig, Method, Pooling};
 use hone_core::data::HostBatch;
-use hone_core::loss::{LossConfig, cross_entropy_sum};
-use hone_core::model::SequenceClassifier;
+use hone_core::data::causal_lm::LmHostBatch;
+use hone_core::loss::LossConfig;
+use hone_core::model::{Body, CausalLm, Model, SequenceClassifier};
 use hone_core::nn::Init;
 use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
+use hone_core::train::{MicroBatch, MicroStep};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -24,30 +25,45 @@ const FIRST_WORD: u32 = 999;
 /// A model in training.
 pub(crate) struct Training {
     device: Device,
-    model: SequenceClassifier,
+    model: Model,
     optimizer: AdamW,
     loss: LossConfig,
-    batches: Vec<HostBatch>,
+    batches: Vec<MicroBatch>,
     max_grad_norm: f64,
+    gradient_checkpointing: bool,
     steps: u64,
     unread: Vec<Tensor<1>>,
 }
 
 impl Training {
     /// Random weights on `device` (without autodiff), waited for.
-    pub(crate) fn new(shape: &Shape, device: &Device) -> Result<Self> {
+    pub(crate) fn new(shape: &Shape, method: Method, gradient_checkpointing: bool, device: &Device) -> Result<Self> {
         let device = device.clone().autodiff();
-        let mut model =
-            SequenceClassifier::new(&shape.config, Pooling::Cls, shape.num_labels, &mut Init::new(0), &device);
+        let mut init = Init::new(0);
+        let mut model = match (&shape.config.body, shape.config.classifier(Pooling::Cls)) {
+            (Body::CausalLm(decoder), _) => Model::CausalLm(CausalLm::new(decoder, &mut init, &device)),
+            (Body::Classifier { .. }, Some((encoder, head))) => {
+                Model::Classifier(SequenceClassifier::new(encoder, head, shape.num_labels, &mut init, &device))
+            }
+            (Body::Classifier { .. }, None) => unreachable!("a classifier has an encoder and a head"),
+        };
         model.set_dropout(Some(shape.dropout));
+        if method == Method::Lora {
+            let targets = shape.config.architecture.default_target_modules();
+            let targets: Vec<String> = targets.iter().map(|&name| name.to_owned()).collect();
+            let lora = LoraConfig { lora_dropout: shape.dropout, ..LoraConfig::default() };
+            model.add_lora(shape.config.key_map(), &lora, &targets, &mut init, &device);
+        }
+        let model = model.frozen_for(method);
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         device.sync()?;
         Ok(Self {
+            batches: (0..BATCHES).map(|_| random_batch(shape, &mut rng)).collect(),
             model,
             optimizer: AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }),
             loss: LossConfig { num_labels: shape.num_labels, label_smoothing: 0.0, class_weights: None },
-            batches: (0..BATCHES).map(|_| random_batch(shape, &mut rng)).collect(),
             max_grad_norm: shape.max_grad_norm,
+            gradient_checkpointing,
             steps: 0,
             unread: Vec::new(),
             device,
@@ -56,17 +72,26 @@ impl Training {
 
     /// Queues a whole step (on the CPU: takes it).
     pub(crate) fn step(&mut self) {
-        let host = &self.batches[self.steps as usize % BATCHES];
-        let batch = Batch::new(host, &self.device);
-        self.device.seed(self.steps);
-        let targets = self.loss.targets(&host.labels, &self.device);
-        let loss = cross_entropy_sum(self.model.forward(&batch), targets).div_scalar(host.batch as f64);
+        let micro = &self.batches[self.steps as usize % BATCHES];
+        let weight_sum = match micro {
+            MicroBatch::Classes(batch) => batch.batch,
+            MicroBatch::Tokens(batch) => batch.targets.len(),
+        };
+        let step = MicroStep {
+            model: &self.model,
+            frozen: None,
+            class_loss: Some(&self.loss),
+            weight_sum: weight_sum as f64,
+            gradient_checkpointing: self.gradient_checkpointing,
+            seed: self.steps,
+            device: &self.device,
+        };
         let mut gradients = GradientSum::default();
-        gradients.add(&self.model, loss.backward());
+        let loss = step.run(micro, &mut gradients);
         if let Some(clip) = clip_factor(&gradients, self.max_grad_norm) {
             self.model = self.optimizer.step(self.model.clone(), gradients, &clip, 5e-5);
         }
-        self.unread.push(loss.inner());
+        self.unread.push(loss);
         self.steps += 1;
     }
 
@@ -83,20 +108,39 @@ impl Training {
 }
 
 /// Full rows of random words.
-fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> HostBatch {
+fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> MicroBatch {
     let (batch, seq) = (shape.batch, shape.seq);
     let cells = batch * seq;
-    let vocab = shape.config.encoder.vocab_size as u32;
+    let vocab = shape.config.vocab_size() as u32;
     let first = FIRST_WORD.min(vocab / 2);
-    HostBatch {
-        input_ids: (0..cells).map(|_| (first + rng.next_u32() % (vocab - first)) as i32).collect(),
+    let input_ids: Vec<i32> = (0..cells).map(|_| (first + rng.next_u32() % (vocab - first)) as i32).collect();
+    let position_ids: Vec<i32> = (0..batch).flat_map(|_| 0..seq as i32).collect();
+    let rows = (0..batch).collect();
+    if let Body::CausalLm(_) = shape.config.body {
+        let target_positions: Vec<i32> = (0..cells as i32).filter(|at| (at + 1) % seq as i32 != 0).collect();
+        let targets = target_positions.iter().map(|&at| input_ids[at as usize + 1]).collect();
+        let segment_ids = None;
+        return MicroBatch::Tokens(LmHostBatch {
+            input_ids,
+            position_ids,
+            segment_ids,
+            target_positions,
+            targets,
+            batch,
+            seq,
+            num_tokens: cells,
+            rows,
+        });
+    }
+    MicroBatch::Classes(HostBatch {
+        input_ids,
         attention_mask: vec![1; cells],
         token_type_ids: vec![0; cells],
-        position_ids: (0..batch).flat_map(|_| 0..seq as i32).collect(),
+        position_ids,
         labels: (0..batch).map(|_| (rng.next_u32() % shape.num_labels as u32) as i32).collect(),
         batch,
         seq,
         num_tokens: cells,
-        rows: (0..batch).collect(),
-    }
+        rows,
+    })
 }

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use hone_core::config::{ReadOptions, RunConfig, RunDraft};
+use hone_core::config::{DataShape, ExportFormat, ReadOptions, RunConfig, RunDraft, Task};
+use hone_core::generate::SamplingConfig;
 
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
@@ -25,12 +26,16 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Fine-tune a model on a labeled file and write a Hugging Face folder
+    /// Fine-tune a model on a file of labels, prompts or texts, and write a Hugging Face folder
     Train(Box<TrainArgs>),
     /// Measure a fine-tuned model on a labeled file
     Eval(EvalArgs),
     /// Label texts with a fine-tuned model
     Predict(PredictArgs),
+    /// Write on from a prompt with a language model
+    Generate(GenerateArgs),
+    /// Write a tuned model in another form
+    Export(ExportArgs),
     /// Pretrained models: what is known and cached, and how to fetch one
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -46,6 +51,24 @@ pub(crate) struct ReadArgs {
     /// Column that holds the label [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     label_column: Option<String>,
+    /// What an example is to a language model: text, prompt_completion, instruction or messages [default: guessed]
+    #[arg(long, value_name = "SHAPE")]
+    shape: Option<String>,
+    /// Column that holds the prompt or the instruction [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    prompt_column: Option<String>,
+    /// Column that holds what an instruction is about [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    input_column: Option<String>,
+    /// Column that holds the completion or the output [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    completion_column: Option<String>,
+    /// Column that holds conversations [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    messages_column: Option<String>,
+    /// Make conversations of prompts and completions, with the model's chat template
+    #[arg(long)]
+    as_chat: bool,
     /// Field separator: one character, or tab [default: guessed]
     #[arg(long, value_name = "CHARACTER")]
     delimiter: Option<String>,
@@ -60,7 +83,7 @@ pub(crate) struct TrainArgs {
     /// Pretrained model: a folder, or a hub id such as sentence-transformers/all-MiniLM-L6-v2
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: Option<String>,
-    /// Labeled rows: CSV, TSV, JSON Lines or a JSON array
+    /// Rows to learn from: CSV, TSV, JSON Lines, a JSON array, or plain text for a language model
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// Validation rows of your own [default: a share of --data]
@@ -84,6 +107,12 @@ pub(crate) struct TrainArgs {
     /// Also measure the model as it was before tuning on the test rows
     #[arg(long)]
     pub(crate) compare: bool,
+    /// What is learned: sequence-classification or causal-lm; the model decides, this only checks
+    #[arg(long, value_name = "TASK", value_parser = parse_task)]
+    pub(crate) task: Option<Task>,
+    /// What an adapter run is written as: adapter (for PEFT) or merged (a whole model) [default: adapter]
+    #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
+    pub(crate) format: Option<ExportFormat>,
     /// What computes: auto, cpu, wgpu or cuda [default: auto]
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
@@ -100,9 +129,30 @@ pub(crate) struct TrainArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Recipe")]
 pub(crate) struct RunArgs {
-    /// Weights to train: full or head [default: full]
+    /// Weights to train: full, head, lora, or last:N for the last N layers [default: full]
     #[arg(long, value_name = "METHOD", allow_hyphen_values = true)]
     method: Option<String>,
+    /// Rank of LoRA's adapters [default: 8]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    lora_rank: Option<String>,
+    /// Weight of LoRA's adapters: their output is scaled by alpha / rank [default: 16]
+    #[arg(long, value_name = "ALPHA", allow_hyphen_values = true)]
+    lora_alpha: Option<String>,
+    /// Dropout before LoRA's adapters [default: 0.05]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    lora_dropout: Option<String>,
+    /// Layers that get an adapter, with commas between, or all-linear [default: PEFT's for the architecture]
+    #[arg(long, value_name = "NAMES")]
+    target_modules: Option<String>,
+    /// Scale adapters by alpha / sqrt(rank)
+    #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
+    use_rslora: Option<String>,
+    /// Let several texts share a row, apart from each other (language models)
+    #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
+    packing: Option<String>,
+    /// Compute blocks again in the backward pass instead of keeping them: slower, less memory (language models)
+    #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
+    gradient_checkpointing: Option<String>,
     /// How tokens become one vector: cls or mean [default: cls]
     #[arg(long, value_name = "POOLING", allow_hyphen_values = true)]
     pooling: Option<String>,
@@ -171,9 +221,21 @@ pub(crate) struct EvalArgs {
     /// Fine-tuned model: a folder, or a hub id
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: String,
-    /// Labeled rows: CSV, TSV, JSON Lines or a JSON array
+    /// Adapter in PEFT's layout to put on the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// Rows to measure: CSV, TSV, JSON Lines, a JSON array, or plain text for a language model
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
+    /// What is measured: sequence-classification or causal-lm; the model decides, this only checks
+    #[arg(long, value_name = "TASK", value_parser = parse_task)]
+    pub(crate) task: Option<Task>,
+    /// Of a language model: also write completions of the first N prompts and score them (BLEU, ROUGE-L, exact match)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) generate: usize,
+    /// Most tokens of such a completion
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) max_new_tokens: u32,
     /// What computes: auto, cpu, wgpu or cuda
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
@@ -182,6 +244,79 @@ pub(crate) struct EvalArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     read: ReadArgs,
+}
+
+/// `hone generate`.
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Language model: a folder (also one that holds an adapter), or a hub id
+    #[arg(long, value_name = "DIR|ID")]
+    pub(crate) model: String,
+    /// Adapter in PEFT's layout to put on the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// Text to write on from
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "chat")]
+    pub(crate) prompt: Option<String>,
+    /// Talk with the model, turn by turn, through its chat template (with --prompt: one turn)
+    #[arg(long)]
+    pub(crate) chat: bool,
+    /// System turn of a chat
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub(crate) system: Option<String>,
+    /// Show what the model writes without its adapter, too
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// Draw tokens instead of taking the likeliest
+    #[arg(long)]
+    do_sample: bool,
+    /// Above 1 more varied, below 1 more certain (draws tokens)
+    #[arg(long, value_name = "T")]
+    temperature: Option<f64>,
+    /// Draw among the K likeliest tokens; 0 is all (draws tokens)
+    #[arg(long, value_name = "K")]
+    top_k: Option<u32>,
+    /// Draw among the likeliest tokens that together have this probability (draws tokens)
+    #[arg(long, value_name = "P")]
+    top_p: Option<f64>,
+    /// Above 1: tokens that were there already become less likely
+    #[arg(long, value_name = "PENALTY", default_value_t = 1.0)]
+    repetition_penalty: f64,
+    /// Most tokens to write
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_new_tokens: u32,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    /// Text at which to stop; may be given more than once
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    stop: Vec<String>,
+    /// Write JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What computes: auto, cpu, wgpu or cuda
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+}
+
+/// `hone export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Model: a folder (also one that holds an adapter), or a hub id
+    #[arg(long, value_name = "DIR|ID")]
+    pub(crate) model: String,
+    /// Adapter in PEFT's layout to put on the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// adapter (for PEFT) or merged (a whole model)
+    #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
+    pub(crate) format: ExportFormat,
+    /// Folder for it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Write into --output even if it holds other files
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// `hone predict`.
@@ -278,6 +413,13 @@ impl RunArgs {
     fn draft(&self) -> RunDraft {
         RunDraft {
             method: self.method.clone(),
+            lora_r: self.lora_rank.clone(),
+            lora_alpha: self.lora_alpha.clone(),
+            lora_dropout: self.lora_dropout.clone(),
+            target_modules: self.target_modules.clone(),
+            use_rslora: self.use_rslora.clone(),
+            packing: self.packing.clone(),
+            gradient_checkpointing: self.gradient_checkpointing.clone(),
             pooling: self.pooling.clone(),
             num_train_epochs: self.epochs.clone(),
             batch_size: self.batch_size.clone(),
@@ -305,6 +447,7 @@ impl RunArgs {
 /// The flag that fills `field` of [`RunDraft`].
 fn flag_of(field: &str) -> String {
     let flag = match field {
+        "lora_r" => "lora-rank",
         "num_train_epochs" => "epochs",
         "lr_scheduler_type" => "schedule",
         "label_smoothing_factor" => "label-smoothing",
@@ -317,16 +460,44 @@ fn flag_of(field: &str) -> String {
 
 impl ReadArgs {
     fn is_empty(&self) -> bool {
-        [&self.text_column, &self.label_column, &self.delimiter, &self.header].iter().all(|field| field.is_none())
+        let typed = [
+            &self.text_column,
+            &self.label_column,
+            &self.shape,
+            &self.prompt_column,
+            &self.input_column,
+            &self.completion_column,
+            &self.messages_column,
+            &self.delimiter,
+            &self.header,
+        ];
+        !self.as_chat && typed.iter().all(|field| field.is_none())
     }
 
     fn over(&self, base: &ReadOptions, problems: &mut Vec<String>) -> ReadOptions {
         let mut read = base.clone();
-        if let Some(column) = &self.text_column {
-            read.text_column = Some(column.clone());
+        let columns = [
+            (&self.text_column, &mut read.text_column),
+            (&self.label_column, &mut read.label_column),
+            (&self.prompt_column, &mut read.prompt_column),
+            (&self.input_column, &mut read.input_column),
+            (&self.completion_column, &mut read.completion_column),
+            (&self.messages_column, &mut read.messages_column),
+        ];
+        for (typed, column) in columns {
+            if typed.is_some() {
+                *column = typed.clone();
+            }
         }
-        if let Some(column) = &self.label_column {
-            read.label_column = Some(column.clone());
+        read.as_chat |= self.as_chat;
+        if let Some(text) = &self.shape {
+            match DataShape::ALL.into_iter().find(|shape| shape.name() == text) {
+                Some(shape) => read.shape = Some(shape),
+                None => {
+                    let names = DataShape::ALL.map(DataShape::name).join(", ");
+                    problems.push(format!("--shape: {text:?} is not one of {names}"));
+                }
+            }
         }
         if let Some(text) = &self.delimiter {
             let mut characters = text.chars();
@@ -344,6 +515,52 @@ impl ReadArgs {
             }
         }
         read
+    }
+}
+
+fn parse_task(text: &str) -> Result<Task, String> {
+    match text {
+        "sequence-classification" => Ok(Task::SequenceClassification),
+        "causal-lm" => Ok(Task::CausalLm),
+        _ => Err("it is not one of sequence-classification, causal-lm".into()),
+    }
+}
+
+fn parse_format(text: &str) -> Result<ExportFormat, String> {
+    match text {
+        "adapter" => Ok(ExportFormat::Adapter),
+        "merged" => Ok(ExportFormat::Merged),
+        _ => Err("it is not one of adapter, merged".into()),
+    }
+}
+
+impl GenerateArgs {
+    /// Device and sampling, checked.
+    ///
+    /// # Errors
+    /// [`Usage`] with every flag that can't be used.
+    pub(crate) fn settings(&self) -> Result<(DeviceChoice, SamplingConfig), Usage> {
+        let defaults = SamplingConfig::default();
+        let draws = self.do_sample || self.temperature.is_some() || self.top_k.is_some() || self.top_p.is_some();
+        let sampling = SamplingConfig {
+            do_sample: draws,
+            temperature: self.temperature.unwrap_or(defaults.temperature),
+            top_k: self.top_k.unwrap_or(defaults.top_k),
+            top_p: self.top_p.unwrap_or(defaults.top_p),
+            repetition_penalty: self.repetition_penalty,
+            max_new_tokens: self.max_new_tokens,
+            seed: self.seed,
+            stop: self.stop.clone(),
+        };
+        let mut problems = Vec::new();
+        let device = DeviceChoice::parse(&self.device).unwrap_or_else(|message| {
+            problems.push(format!("--device: {message}"));
+            DeviceChoice::Auto
+        });
+        if let Err(found) = sampling.check() {
+            problems.extend(found.iter().map(|p| format!("--{}: {}", p.field.replace('_', "-"), p.message)));
+        }
+        if problems.is_empty() { Ok((device, sampling)) } else { Err(Usage(problems)) }
     }
 }
 

@@ -1,20 +1,21 @@
-//! `hone eval`: a fine-tuned model on a labeled file.
+//! `hone eval`: a fine-tuned model on a file.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::bail;
 use futures_lite::future::block_on;
-use hone_core::config::{JOB_FILE, Job, ReadOptions, RunConfig, SplitConfig};
+use hone_core::config::{JOB_FILE, Job, ReadOptions, RunConfig, SplitConfig, Task};
 use hone_core::data::DataFiles;
 use hone_core::event::Split;
 use hone_core::folder::Folder;
-use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
+use hone_core::session::{Report, Session};
+use serde_json::json;
 
 use crate::args::EvalArgs;
 use crate::device;
-use crate::inputs::{data_summary, file_name};
+use crate::inputs::{data_summary, file_name, texts_summary};
 use crate::model_files;
 use crate::output::read_file;
 use crate::progress::Progress;
@@ -27,33 +28,66 @@ use crate::tables;
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings(&ReadOptions::default())?;
     let data = (file_name(&args.data), read_file("read the data", &args.data)?);
-    let model = model_files::load(&args.model)?;
+    let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     let device = device::open(choice)?;
     let progress = Progress::new(false, 0.0);
     progress.note(&format!("device: {}", device.name));
 
     // As it was trained: truncation above all. Nothing is held back, every row is measured.
-    let mut run = run_of(&model.folder)?;
+    let mut run = run_of(model.adapter.as_ref().unwrap_or(&model.files.folder))?;
     run.split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
     let mut session = Session::new(device.device);
-    let info = session.load_model(model.source, model.folder)?;
-    if info.labels.is_empty() {
-        bail!("the model has no labels yet; fine-tune it first with hone train: {}", model.dir.display());
+    let info = session.load_model(model.files.source, model.files.folder)?;
+    if let Some(task) = args.task.filter(|task| *task != info.task) {
+        bail!("this {} model can't do {task:?}: it is for {:?}", info.model_type, info.task);
     }
-    let report = session.load_data(DataFiles { train: data, valid: None, test: None }, &read, &run)?;
-    progress.note(&data_summary(&report));
-    if let Some(unknown) = report.classes.iter().map(|class| &class.label).find(|label| !info.labels.contains(label)) {
-        let known = info.labels.iter().map(|label| tables::cut(label)).collect::<Vec<_>>().join(", ");
-        bail!("label {unknown:?} of the data is not one of the model's ({known}): {}", args.data.display());
+    if let Some(adapter) = model.adapter {
+        session.load_adapter(adapter)?;
     }
+    let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
+    if info.task == Task::SequenceClassification && info.labels.is_empty() {
+        bail!("the model has no labels yet; fine-tune it first with hone train: {}", model.files.dir.display());
+    }
+    let files = DataFiles { train: data, valid: None, test: None };
     let mut tell = |done, total| progress.rows("measuring", done, total);
-    let (evaluation, _) = block_on(session.evaluate(Weights::Base, Split::Train, &mut tell))?;
-    progress.clear();
     let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&evaluation)?)?;
-    } else {
-        write!(out, "{}", tables::evaluation(&file_name(&args.data), &evaluation))?;
+    match session.load_data(files, &read, &run)? {
+        Report::Classes(report) => {
+            progress.note(&data_summary(&report));
+            let mut labels = report.classes.iter().map(|class| &class.label);
+            if let Some(unknown) = labels.find(|label| !info.labels.contains(label)) {
+                let known = info.labels.iter().map(|label| tables::cut(label)).collect::<Vec<_>>().join(", ");
+                bail!("label {unknown:?} of the data is not one of the model's ({known}): {}", args.data.display());
+            }
+            let (evaluation, _) = block_on(session.evaluate(weights, Split::Train, &mut tell))?;
+            progress.clear();
+            match args.json {
+                true => writeln!(out, "{}", serde_json::to_string_pretty(&evaluation)?)?,
+                false => write!(out, "{}", tables::evaluation(&file_name(&args.data), &evaluation))?,
+            }
+        }
+        Report::Texts(report) => {
+            progress.note(&texts_summary(&report));
+            let tokens = block_on(session.evaluate_tokens(weights, Split::Train, &mut tell))?;
+            let texts = match args.generate {
+                0 => None,
+                count => {
+                    let mut tell = |done, total| progress.rows("writing completions", done, total);
+                    let max = args.max_new_tokens;
+                    Some(block_on(session.evaluate_texts(weights, Split::Train, count, max, &mut tell))?)
+                }
+            };
+            progress.clear();
+            if args.json {
+                let figures = json!({ "tokens": tokens, "texts": texts.as_ref().map(|(figures, _)| figures) });
+                writeln!(out, "{}", serde_json::to_string_pretty(&figures)?)?;
+            } else {
+                writeln!(out, "{}", tables::tokens(&file_name(&args.data), &tokens))?;
+                if let Some((figures, samples)) = &texts {
+                    writeln!(out, "{}", tables::texts(figures, samples))?;
+                }
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use hone_core::data::causal_lm::LmReport;
 use hone_core::data::{DataFiles, DataReport};
 use hone_core::event::Split;
+use hone_core::session::Report;
 
 use crate::output::read_file;
 use crate::progress::split_name;
@@ -31,9 +33,46 @@ pub(crate) fn file_name(path: &Path) -> String {
 }
 
 /// What is in the data, and what to think of before training on it.
-pub(crate) fn data_report(report: &DataReport) -> String {
-    let warnings = report.warnings.iter().map(|warning| format!("\n  warning: {warning}"));
-    data_summary(report) + &warnings.collect::<String>()
+pub(crate) fn data_report(report: &Report) -> String {
+    let (summary, warnings) = match report {
+        Report::Classes(report) => (data_summary(report), &report.warnings),
+        Report::Texts(report) => (texts_summary(report), &report.warnings),
+    };
+    summary + &warnings.iter().map(|warning| format!("\n  warning: {warning}")).collect::<String>()
+}
+
+/// What is in the texts.
+pub(crate) fn texts_summary(report: &LmReport) -> String {
+    let mut lines = Vec::new();
+    let splits = [Split::Train, Split::Valid, Split::Test].into_iter().zip(report.split_sizes);
+    let splits: Vec<_> =
+        splits.filter(|(_, rows)| *rows > 0).map(|(split, rows)| format!("{rows} {}", split_name(split))).collect();
+    let columns: Vec<_> = report.used_columns.iter().map(|(column, role)| format!("{role} {column:?}")).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!("; {}", columns.join(", ")) };
+    lines.push(format!(
+        "data: {}: {} of {} rows are usable ({}); {}{columns}",
+        report.file_name,
+        report.num_usable,
+        report.num_rows,
+        splits.join(", "),
+        report.shape.name(),
+    ));
+    lines.push(format!(
+        "  tokens: {} in all, {} of them learned; {:.0} a row on average, {} at most; {} rows are cut at {}",
+        report.num_tokens,
+        report.num_loss_tokens,
+        report.lengths.mean,
+        report.lengths.max,
+        report.num_truncated,
+        report.max_seq_length
+    ));
+    for bad in report.bad_rows.iter().take(MAX_LISTED) {
+        lines.push(format!("  row {} is left out: {}", bad.row, bad.reason));
+    }
+    if report.num_bad_rows > MAX_LISTED {
+        lines.push(format!("  {} rows are left out in all", report.num_bad_rows));
+    }
+    lines.join("\n")
 }
 
 /// What is in the data.
@@ -115,13 +154,13 @@ data: mail.csv: 100 of 101 rows are usable (90 training, 10 validation); text \"
   tokens a row: 12 on average, 40 at most; 3 rows are cut off at 32
   row 7 is left out: there is no label
   warning: few rows";
-        assert_eq!(data_report(&report()), expected);
+        assert_eq!(data_report(&Report::Classes(Box::new(report()))), expected);
     }
 
     #[test]
     fn many_classes_are_counted() {
         let classes = (0..15).map(|n| ClassCount { label: n.to_string(), count: 1 }).collect();
-        let text = data_report(&DataReport { classes, ..report() });
+        let text = data_summary(&DataReport { classes, ..report() });
         assert!(text.contains("15 classes: ") && text.contains(" and 5 more"), "{text}");
     }
 }

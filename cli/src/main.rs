@@ -9,7 +9,9 @@ mod checkpoint_dir;
 mod device;
 mod download;
 mod eval;
+mod export;
 mod failure;
+mod generate;
 mod inputs;
 mod model_files;
 mod models;
@@ -33,6 +35,8 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Models(command) => models::run(command),
     };
     result.unwrap_or_else(|error| failure::report(&error))

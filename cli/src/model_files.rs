@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, shard_names};
 use hone_core::config::{JOB_FILE, ModelSource};
 use hone_core::folder::Folder;
 use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, is_repository_id};
@@ -60,6 +61,48 @@ pub(crate) fn load(model: &str) -> anyhow::Result<ModelFiles> {
     Ok(ModelFiles { source, folder: read(&dir)?, dir })
 }
 
+/// A model, and the adapter that goes on it.
+#[derive(Debug)]
+pub(crate) struct WithAdapter {
+    pub(crate) files: ModelFiles,
+    pub(crate) adapter: Option<Folder>,
+}
+
+/// As [`load`]; `model` may be a folder that holds only an adapter, which names its base model.
+///
+/// # Errors
+/// When model or adapter are nowhere, or a needed file is missing.
+pub(crate) fn load_with_adapter(model: &str, adapter: Option<&Path>) -> anyhow::Result<WithAdapter> {
+    let dir = Path::new(model);
+    let is_adapter = dir.join(ADAPTER_WEIGHTS).is_file() && !dir.join("config.json").is_file();
+    let (base, adapter) = match adapter {
+        None if is_adapter => (base_of(dir)?, Some(dir)),
+        adapter => (model.to_owned(), adapter),
+    };
+    let adapter = adapter.map(read_adapter).transpose()?;
+    Ok(WithAdapter { files: load(&base)?, adapter })
+}
+
+fn read_adapter(dir: &Path) -> anyhow::Result<Folder> {
+    let mut folder = Folder::new();
+    for name in [ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
+        folder.insert(name, read_file("read the adapter", &dir.join(name))?);
+    }
+    Ok(folder)
+}
+
+/// The model that an adapter was made for.
+fn base_of(dir: &Path) -> anyhow::Result<String> {
+    let path = dir.join(ADAPTER_CONFIG);
+    let config: serde_json::Value = serde_json::from_slice(&read_file("read the adapter", &path)?)
+        .with_context(|| format!("this is not JSON: {}", path.display()))?;
+    let base = config.get("base_model_name_or_path").and_then(serde_json::Value::as_str);
+    let base = base.filter(|base| !base.is_empty());
+    base.map(str::to_owned).with_context(|| {
+        format!("the adapter does not say which model it is for, name that with --model: {}", path.display())
+    })
+}
+
 /// `owner/name@revision`, `owner/name`, or the name alone of a model that Hone knows.
 pub(crate) fn split_id(text: &str) -> (&str, &str) {
     let (id, revision) = text.split_once('@').unwrap_or((text, "main"));
@@ -83,11 +126,20 @@ fn in_public(id: &str, revision: &str) -> Option<PathBuf> {
 /// Reads the files that loading can use; the rest of the folder stays where it is.
 fn read(dir: &Path) -> anyhow::Result<Folder> {
     let mut folder = Folder::new();
+    let index = dir.join(INDEX);
+    let is_sharded = index.is_file() && !dir.join("model.safetensors").is_file();
+    if is_sharded {
+        let bytes = read_file("read the model", &index)?;
+        for name in shard_names(&bytes)? {
+            folder.insert(name.as_str(), read_file("read the model", &dir.join(&name))?);
+        }
+        folder.insert(INDEX, bytes);
+    }
     for (name, required) in MODEL_FILES.iter().copied().chain([(JOB_FILE, false)]) {
         let path = dir.join(name);
         if path.is_file() {
             folder.insert(name, read_file("read the model", &path)?);
-        } else if required {
+        } else if required && !(is_sharded && name == "model.safetensors") {
             bail!("{name} is missing{} in the model folder: {}", why_missing(dir, name), dir.display());
         }
     }
@@ -99,10 +151,7 @@ fn why_missing(dir: &Path, name: &str) -> &'static str {
         return "";
     }
     if dir.join("adapter_model.safetensors").is_file() {
-        return " (there is only an adapter: merge it into its model first)";
-    }
-    if dir.join("model.safetensors.index.json").is_file() {
-        return " (the weights are in several files, which this version does not read)";
+        return " (there is only an adapter: name it with --adapter and its model with --model)";
     }
     if dir.join("pytorch_model.bin").is_file() {
         return " (there is only pytorch_model.bin: save it again with transformers' save_pretrained)";

@@ -123,9 +123,10 @@ impl Progress {
                 self.last_loss = Some(*loss);
             }
             TrainEvent::Phase { phase: Phase::Evaluating } => self.pace.pause(now),
-            TrainEvent::Evaluated { .. } => self.pace.resume(now),
+            TrainEvent::Evaluated { .. } | TrainEvent::EvaluatedTokens { .. } => self.pace.resume(now),
             TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
+            | TrainEvent::Sampled { .. }
             | TrainEvent::CheckpointDue { .. }
             | TrainEvent::Finished { .. } => {}
         }
@@ -184,6 +185,16 @@ impl Progress {
                     "step {step}  epoch {epoch:.2}  validation: loss {:.4}  accuracy {:.4}  macro f1 {:.4}{best}",
                     evaluation.loss, evaluation.accuracy, evaluation.macro_f1
                 ));
+            }
+            TrainEvent::EvaluatedTokens { step, epoch, evaluation, is_best, .. } => {
+                let best = if *is_best { "  best so far" } else { "" };
+                self.note(&format!(
+                    "step {step}  epoch {epoch:.2}  validation: loss {:.4}  perplexity {:.2}  token accuracy {:.4}{best}",
+                    evaluation.loss, evaluation.perplexity, evaluation.token_accuracy
+                ));
+            }
+            TrainEvent::Sampled { prompt, generated, .. } => {
+                self.note(&format!("  sample: {:?} -> {:?}", shortened(prompt), shortened(generated)));
             }
             TrainEvent::CheckpointDue { .. } => {}
             TrainEvent::Finished { step, reason, weights_of_step } => {
@@ -265,6 +276,14 @@ pub(crate) fn count(n: usize) -> String {
         1_000..1_000_000 => format!("{:.1} K", n as f64 / 1e3),
         _ => format!("{:.1} M", n as f64 / 1e6),
     }
+}
+
+/// The end of a long prompt, the beginning of nothing: what fits a line.
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 80;
+    let count = text.chars().count();
+    let rest: String = text.chars().skip(count.saturating_sub(SHOWN)).collect();
+    if count > SHOWN { format!("…{rest}") } else { rest }
 }
 
 #[cfg(test)]

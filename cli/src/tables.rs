@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hone_core::metrics::Evaluation;
+use hone_core::metrics::{Evaluation, LmEvaluation, TextEvaluation, TextSample};
 
 /// A matrix of more classes is unreadable on a terminal; `--json` has it whole.
 const MAX_MATRIX: usize = 20;
@@ -75,6 +75,30 @@ pub(crate) fn cut(label: &str) -> String {
         return flat;
     }
     flat.chars().take(MAX_LABEL - 1).chain(['…']).collect()
+}
+
+/// Figures of next tokens.
+pub(crate) fn tokens(name: &str, evaluation: &LmEvaluation) -> String {
+    format!(
+        "{name}: loss {:.4}  perplexity {:.2}  token accuracy {:.4}  over {} tokens",
+        evaluation.loss, evaluation.perplexity, evaluation.token_accuracy, evaluation.num_tokens
+    )
+}
+
+/// Figures of completions, and the first of them.
+pub(crate) fn texts(figures: &TextEvaluation, samples: &[TextSample]) -> String {
+    const SHOWN: usize = 3;
+    let mut text = format!(
+        "{} completions: BLEU {:.2}  ROUGE-L {:.4}  exact match {:.4}",
+        figures.num_rows, figures.bleu, figures.rouge_l, figures.exact_match
+    );
+    for sample in samples.iter().take(SHOWN) {
+        text.push_str(&format!(
+            "\n  row {}: {:?}\n    expected {:?}\n    written  {:?}",
+            sample.row, sample.prompt, sample.expected, sample.generated
+        ));
+    }
+    text
 }
 
 #[cfg(test)]

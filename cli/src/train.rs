@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use futures_lite::future::block_on;
-use hone_core::config::{EvalStrategy, RunConfig};
+use hone_core::config::{EvalStrategy, ExportFormat, Method, RunConfig, Task};
 use hone_core::event::{Split, TrainEvent};
-use hone_core::metrics::Evaluation;
+use hone_core::metrics::{Evaluation, LmEvaluation};
 use hone_core::session::Session;
 use hone_core::session::protocol::{ModelInfo, Weights};
 use indicatif::HumanBytes;
@@ -59,6 +59,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         .load_model(model.source, model.folder)
         .with_context(|| format!("can't use the model in {}", model.dir.display()))?;
     progress.note(&model_line(&info));
+    if let Some(task) = args.task.filter(|task| *task != info.task) {
+        bail!("this {} model can't do {task:?}: it is for {:?}", info.model_type, info.task);
+    }
     let run = plan.settings.run.clone();
     let report = session
         .load_data(files, &plan.settings.read, &run)
@@ -85,7 +88,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         }
         End::Finished => measure(&mut session, args, &mut progress, &place)?,
     }
-    let folder = block_on(session.export()).with_context(|| after_failure(&args.output))?;
+    let is_adapted = plan.settings.run.method == Method::Lora;
+    let format = args.format.unwrap_or(if is_adapted { ExportFormat::Adapter } else { ExportFormat::Merged });
+    let folder = block_on(session.export(format)).with_context(|| after_failure(&args.output))?;
     output::write(&folder, &args.output).with_context(|| after_failure(&args.output))?;
     checkpoint_dir::remove(&args.output)?;
     let listing = folder.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(bytes.len() as u64)));
@@ -140,6 +145,8 @@ impl Place {
             TrainEvent::Progress { step, .. }
             | TrainEvent::Step { step, .. }
             | TrainEvent::Evaluated { step, .. }
+            | TrainEvent::EvaluatedTokens { step, .. }
+            | TrainEvent::Sampled { step, .. }
             | TrainEvent::CheckpointDue { step }
             | TrainEvent::Finished { step, .. } => self.step = *step,
             TrainEvent::Phase { .. } | TrainEvent::EvaluationProgress { .. } => {}
@@ -152,8 +159,11 @@ impl Place {
             TrainEvent::Progress { step, .. } | TrainEvent::Step { step, .. } => !self.is_evaluated_at(*step, run),
             TrainEvent::CheckpointDue { .. } => true,
             // At the end of an epoch the checkpoint is due next anyway.
-            TrainEvent::Evaluated { step, .. } => !step.is_multiple_of(self.steps_per_epoch),
+            TrainEvent::Evaluated { step, .. } | TrainEvent::EvaluatedTokens { step, .. } => {
+                !step.is_multiple_of(self.steps_per_epoch)
+            }
             TrainEvent::Started { .. }
+            | TrainEvent::Sampled { .. }
             | TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
             | TrainEvent::Finished { .. } => false,
@@ -177,6 +187,9 @@ fn measure(session: &mut Session, args: &TrainArgs, progress: &mut Progress, pla
         progress.note("no test rows were held out, so nothing more is measured");
         return Ok(());
     }
+    if session.task()? == Task::CausalLm {
+        return measure_tokens(session, args, progress, place);
+    }
     let mut of = |weights: Weights, doing: &str| -> anyhow::Result<Evaluation> {
         let mut tell = |done, total| progress.rows(doing, done, total);
         let (evaluation, _) = block_on(session.evaluate(weights, Split::Test, &mut tell))?;
@@ -194,6 +207,35 @@ fn measure(session: &mut Session, args: &TrainArgs, progress: &mut Progress, pla
         writeln!(out, "{}", tables::evaluation("test", &tuned))?;
         if let Some(base) = base {
             writeln!(out, "{}", tables::comparison(&base, &tuned))?;
+        }
+    }
+    Ok(())
+}
+
+/// As [`measure`], of a language model.
+fn measure_tokens(
+    session: &mut Session,
+    args: &TrainArgs,
+    progress: &mut Progress,
+    place: &Place,
+) -> anyhow::Result<()> {
+    let mut of = |weights: Weights, doing: &str| -> anyhow::Result<LmEvaluation> {
+        let mut tell = |done, total| progress.rows(doing, done, total);
+        let evaluation = block_on(session.evaluate_tokens(weights, Split::Test, &mut tell))?;
+        progress.clear();
+        let epoch = f64::from(place.step) / f64::from(place.steps_per_epoch.max(1));
+        let (step, split) = (place.step, Split::Test);
+        let event = TrainEvent::EvaluatedTokens { step, epoch, split, evaluation: evaluation.clone(), is_best: false };
+        progress.measured(&event, weights)?;
+        Ok(evaluation)
+    };
+    let base = if args.compare { Some(of(Weights::Base, "measuring the test rows before tuning")?) } else { None };
+    let tuned = of(Weights::Tuned, "measuring the test rows")?;
+    if !args.json {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", tables::tokens("test", &tuned))?;
+        if let Some(base) = base {
+            writeln!(out, "{}", tables::tokens("test, before", &base))?;
         }
     }
     Ok(())

@@ -93,6 +93,18 @@ fn a_model_is_trained_measured_and_used() {
     let (code, _, stderr) = run(hone(home.path()).args(eval));
     assert_eq!(code, 1);
     assert!(stderr.contains("\"sideways\"") && stderr.ends_with("other.csv\n"), "{stderr}");
+
+    // Rows of one class can be measured, but not trained on.
+    fs::write(home.path().join("one.csv"), "text,label\nthe day was good,up\nthe man was kind,up\n").expect("writes");
+    let eval = ["eval", "--model", "tuned", "--data", "one.csv", "--device", "cpu", "--json"];
+    let (code, stdout, stderr) = run(hone(home.path()).args(eval));
+    assert_eq!(code, 0, "{stderr}");
+    let figures: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(figures["num_rows"], 2);
+    let train = ["train", "--data", "one.csv", "--valid-fraction", "0", "--test-fraction", "0", "--output", "never"];
+    let (code, _, stderr) = run(hone(home.path()).args(train).args(["--device", "cpu", "--model"]).arg(&model));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("at least two"), "{stderr}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::data::HostBatch;
+use crate::data::causal_lm::LmHostBatch;
+use crate::nn::SeqLayout;
 
 /// A padded micro-batch on a device.
 #[derive(Debug, Clone)]
@@ -51,5 +53,55 @@ impl Batch {
             labels: self.labels.without_autodiff(),
             is_dense: self.is_dense,
         }
+    }
+}
+
+/// Tokens of a decoder on a device.
+#[derive(Debug, Clone)]
+pub struct TokenBatch {
+    /// `[batch, seq]`
+    pub input_ids: Tensor<2, Int>,
+    /// `[batch, seq]`
+    pub position_ids: Tensor<2, Int>,
+    /// Where the tokens stand.
+    pub layout: SeqLayout,
+}
+
+impl TokenBatch {
+    /// Copies a host batch to `device`.
+    #[must_use]
+    pub fn new(host: &LmHostBatch, device: &Device) -> Self {
+        let layout = SeqLayout {
+            batch: host.batch,
+            seq: host.seq,
+            past: 0,
+            position_ids: host.position_ids.clone(),
+            segment_ids: host.segment_ids.clone(),
+        };
+        Self::of(host.input_ids.clone(), layout, device)
+    }
+
+    /// One text's next tokens, after `past` that a cache holds.
+    #[must_use]
+    pub fn continuation(ids: &[u32], past: usize, device: &Device) -> Self {
+        let position_ids = (past..past + ids.len()).map(|at| at as i32).collect();
+        let layout = SeqLayout { batch: 1, seq: ids.len(), past, position_ids, segment_ids: None };
+        Self::of(ids.iter().map(|&id| id as i32).collect(), layout, device)
+    }
+
+    /// The same batch for a model that takes no gradient.
+    #[must_use]
+    pub fn without_autodiff(self) -> Self {
+        Self {
+            input_ids: self.input_ids.without_autodiff(),
+            position_ids: self.position_ids.without_autodiff(),
+            layout: self.layout,
+        }
+    }
+
+    fn of(input_ids: Vec<i32>, layout: SeqLayout, device: &Device) -> Self {
+        let shape = [layout.batch, layout.seq];
+        let ids = |values: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(values, shape), device);
+        Self { input_ids: ids(input_ids), position_ids: ids(layout.position_ids.clone()), layout }
     }
 }

@@ -144,11 +144,11 @@ fn gradient<const D: usize>(of: &Tensor<D>, gradients: &Gradients) -> Tensor<1> 
 fn linear([batch, seq, hidden]: [usize; 3], output: usize, device: &Device) -> Vec<Tensor<1>> {
     let x = leaf([batch, seq, hidden], 1.0, 1, device);
     let (weight, bias) = (leaf([hidden, output], 0.1, 2, device), leaf([output], 0.1, 3, device));
-    let layer = Linear { weight: Param::from_tensor(weight), bias: Param::from_tensor(bias) };
+    let layer = Linear { weight: Param::from_tensor(weight), bias: Some(Param::from_tensor(bias.clone())), lora: None };
     let y = layer.forward(x.clone()); // [batch, seq, output]
     let gradients = backward(&y);
     let of_weight = gradient(&layer.weight.val(), &gradients);
-    let of_bias = gradient(&layer.bias.val(), &gradients);
+    let of_bias = gradient(&bias, &gradients);
     vec![flat(y), gradient(&x, &gradients), of_weight, of_bias]
 }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Evaluation;
+use crate::metrics::{Evaluation, LmEvaluation};
 
 /// Which rows were measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,30 @@ pub enum TrainEvent {
         evaluation: Evaluation,
         /// Best so far; its weights are kept.
         is_best: bool,
+    },
+    /// A split of a language model's texts was measured.
+    EvaluatedTokens {
+        /// Optimizer steps taken.
+        step: u32,
+        /// Position in epochs.
+        epoch: f64,
+        /// What was measured.
+        split: Split,
+        /// The figures.
+        evaluation: LmEvaluation,
+        /// Best so far; its weights are kept.
+        is_best: bool,
+    },
+    /// What the model makes of a validation prompt, so that one can read how it changes.
+    Sampled {
+        /// Optimizer steps taken.
+        step: u32,
+        /// The prompt.
+        prompt: String,
+        /// What stands in the file.
+        expected: String,
+        /// What the model wrote.
+        generated: String,
     },
     /// A good moment to call `checkpoint` and write it down (after each epoch).
     CheckpointDue {

@@ -18,6 +18,8 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     ("vocab.txt", false),
     ("vocab.json", false),
     ("merges.txt", false),
+    ("generation_config.json", false),
+    ("chat_template.jinja", false),
 ];
 
 /// A model that is known to work.

@@ -14,6 +14,7 @@ pub mod config;
 pub mod data;
 pub mod event;
 pub mod folder;
+pub mod generate;
 pub mod hub;
 pub mod metrics;
 pub mod session;

@@ -87,7 +87,8 @@ impl Golden {
     /// When weights are missing.
     #[must_use]
     pub fn model(&self, device: &Device) -> SequenceClassifier {
-        let mut model = SequenceClassifier::new(&self.config, Pooling::Cls, self.num_labels, &mut Init::new(0), device);
+        let (encoder, head) = self.config.classifier(Pooling::Cls).expect("the golden is of a classifier");
+        let mut model = SequenceClassifier::new(encoder, head, self.num_labels, &mut Init::new(0), device);
         model.set_dropout(Some(0.0));
         let mut filled = Vec::new();
         for (name, bytes) in &self.weights {
@@ -97,7 +98,8 @@ impl Golden {
             filled.push((all - unused.len(), missing));
             model = next;
         }
-        let parameters = block_on(read_weights(&model)).expect("the weights can be read").len();
+        let all = block_on(read_weights(&model, self.config.key_map(), |_, _| true));
+        let parameters = all.expect("the weights can be read").len();
         let loaded: usize = filled.iter().map(|(count, _)| count).sum();
         assert_eq!(loaded, parameters, "every parameter comes from a file");
         model
@@ -202,7 +204,7 @@ impl Golden {
         let model = self.model(&device);
         let mut sum = GradientSum::default();
         sum.add(&model, self.loss(&model, &self.batch(), &device).backward());
-        let shapes: BTreeMap<String, Vec<usize>> = block_on(read_weights(&model))
+        let shapes: BTreeMap<String, Vec<usize>> = block_on(read_weights(&model, self.config.key_map(), |_, _| true))
             .expect("the weights can be read")
             .into_iter()
             .map(|(path, tensor)| (path, tensor.shape))

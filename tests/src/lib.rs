@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod devices;
 pub mod golden;
+pub mod golden_tokens;
 pub mod hub;
 pub mod paths;
 pub mod rows;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::config::{ModelSource, ReadOptions, RunConfig};
+use hone_core::config::{ExportFormat, ModelSource, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
@@ -54,7 +54,7 @@ fn train_and_export(export: &Path, predictions: &Path) {
     session.start(run).expect("the run starts");
     while block_on(session.next_event()).expect("the run goes on").is_some() {}
 
-    let folder = block_on(session.export()).expect("a trained model can be exported");
+    let folder = block_on(session.export(ExportFormat::Merged)).expect("a trained model can be exported");
     for (name, bytes) in folder.iter() {
         let path = export.join(name);
         std::fs::create_dir_all(path.parent().expect("the file lies in the folder")).expect("the folder is ours");

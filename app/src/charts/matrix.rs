@@ -21,7 +21,6 @@ pub(crate) fn Matrix(counts: Vec<Vec<u32>>, labels: Vec<String>) -> impl IntoVie
             view! {
                 <td
                     class=if truth == predicted { "hit" } else { "miss" }
-                    class:deep={share > 0.55}
                     class:none={count == 0}
                     style=("--share", format!("{:.1}%", share * 100.0))
                     title=title
@@ -36,7 +35,7 @@ pub(crate) fn Matrix(counts: Vec<Vec<u32>>, labels: Vec<String>) -> impl IntoVie
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">
             <table class="matrix" data-testid="confusion">
-                <caption>"Rows: what is true. Columns: what was predicted."</caption>
+                <caption>"Rows: true. Columns: predicted."</caption>
                 <thead><tr><td></td>{heads}</tr></thead>
                 <tbody>{rows.collect_view()}</tbody>
             </table>

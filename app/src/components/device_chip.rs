@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hone_core::session::protocol::{Backend, DeviceReport};
 use leptos::prelude::*;
 
-use super::table_head;
+use super::{Cell, facts, table};
 use crate::format;
 
 /// The chip. `None` while the device is being opened, or where there is none.
@@ -15,24 +15,27 @@ pub(crate) fn DeviceChip(
     /// What stands there instead of a device.
     missing: Signal<&'static str>,
 ) -> impl IntoView {
-    let summary = move || match device.get() {
-        Some(device) => {
-            let backend = match (device.backend, device.is_software) {
-                (Backend::Webgpu, false) => "WebGPU",
-                (Backend::Webgpu, true) => "WebGPU, software",
-                (Backend::Cpu, _) => "CPU",
-            };
-            format!("{} · {backend}", device.name)
-        }
-        None => missing.get().to_string(),
+    let backend = move || device.with(|device| device.as_ref().map(|device| device.backend));
+    let kind = move || match backend() {
+        Some(Backend::Webgpu) => "WebGPU",
+        Some(Backend::Cpu) => "CPU",
+        None => missing.get(),
     };
-    let backend =
-        move || device.with(|d| d.as_ref().map(|d| if d.backend == Backend::Webgpu { "webgpu" } else { "cpu" }));
+    // What a narrow page leaves out. The CPU's name begins with what it is.
+    let name = move || match device.get() {
+        Some(device) => match device.name.strip_prefix("CPU") {
+            Some(rest) => rest.to_string(),
+            None if device.is_software => format!(" · {}, software", device.name),
+            None => format!(" · {}", device.name),
+        },
+        None => String::new(),
+    };
+    let id = move || backend().map(|backend| if backend == Backend::Webgpu { "webgpu" } else { "cpu" });
     view! {
         <details class="pop" name="chips">
-            <summary class="chip" data-testid="device-chip" data-backend=backend>
+            <summary class="chip" data-testid="device-chip" data-backend=id>
                 <span class="dot" class:ok=move || device.with(Option::is_some) aria-hidden="true"></span>
-                <span class="chip-text">{summary}</span>
+                <span class="chip-text">{kind}<span class="on-wide">{name}</span></span>
             </summary>
             <div class="pop-body" role="group" aria-label="Device">
                 {move || device.get().map(|device| details(&device))}
@@ -45,7 +48,7 @@ pub(crate) fn DeviceChip(
 fn details(device: &DeviceReport) -> AnyView {
     let yes_no = |yes: bool| if yes { "yes" } else { "no" };
     let limit = |bytes: u64| if bytes == 0 { "no adapter".to_string() } else { format::bytes(bytes as f64) };
-    let rows = [
+    let rows = vec![
         ("WebGPU adapter", yes_no(device.has_webgpu).to_string()),
         ("Software adapter", yes_no(device.is_software).to_string()),
         ("Largest buffer", limit(device.max_buffer_size)),
@@ -53,33 +56,20 @@ fn details(device: &DeviceReport) -> AnyView {
         ("Half precision (f16)", yes_no(device.has_shader_f16).to_string()),
         ("Subgroups", yes_no(device.has_subgroups).to_string()),
     ];
-    let rows = rows.map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }.into_any());
     let checks = device.checks.iter().map(|check| {
-        let verdict = if check.passed { "right" } else { "wrong" };
-        view! {
-            <tr class:bad=!check.passed>
-                <td>{check.name.clone()}</td>
-                <td class="number">{format!("{:.1e}", check.error)}</td>
-                <td>{verdict}</td>
-            </tr>
-        }
+        let verdict = if check.passed { Cell::new("", "right") } else { Cell::new("worse", "wrong") };
+        vec![check.name.to_string().into(), Cell::number(format!("{:.1e}", check.error)), verdict]
     });
-    let checks = checks.collect_view();
-    let table = (!device.checks.is_empty()).then(move || {
+    let checks = (!device.checks.is_empty()).then(|| {
         view! {
-            <div class="scroll" tabindex="0" role="region" aria-label="Checks">
-                <table>
-                    <caption>"Compared with the CPU before anything is trained on it"</caption>
-                    {table_head(&["Operation", "Difference", "Result"])}
-                    <tbody>{checks}</tbody>
-                </table>
-            </div>
+            <p class="hint">"Compared with the CPU before anything is trained on it:"</p>
+            {table("Checks", "", &["Operation", "Difference", "Result"], checks.collect())}
         }
     });
     view! {
         <p>{device.reason.clone()}</p>
-        <dl class="pairs">{rows.into_iter().collect_view()}</dl>
-        {table}
+        {facts("pairs", rows)}
+        {checks}
     }
     .into_any()
 }

@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::Button;
+
 /// A sentence and a button.
 #[component]
 pub(crate) fn Empty(
@@ -12,7 +14,7 @@ pub(crate) fn Empty(
     view! {
         <div class="empty">
             <p>{text}</p>
-            <button type="button" class="button primary" on:click=move |_| on_action.run(())>{action}</button>
+            <Button text=action is_primary=true on_press=on_action />
         </div>
     }
     .into_any()

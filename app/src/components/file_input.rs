@@ -1,4 +1,4 @@
-//! Choosing files: a labelled native input, and an area onto which files can be dropped.
+//! Choosing files: a button over a native input, and an area onto which files can be dropped.
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -6,12 +6,12 @@ use web_sys::{DragEvent, HtmlInputElement};
 
 use crate::browser::{self, PickedFile};
 
-/// A labelled file input.
+/// A button that opens the browser's choice of files. What was chosen is shown by who asked for it.
 #[component]
 pub(crate) fn FileInput(
     /// Id and test id of the input.
     id: &'static str,
-    #[prop(into)] label: String,
+    label: &'static str,
     /// File name endings, as the input's `accept` takes them.
     accept: &'static str,
     #[prop(optional)] multiple: bool,
@@ -29,9 +29,10 @@ pub(crate) fn FileInput(
         }
     };
     view! {
-        <label class="file">
-            <span>{label}</span>
+        <label class="button file">
+            {label}
             <input
+                class="unseen"
                 id=id
                 data-testid=id
                 type="file"

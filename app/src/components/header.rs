@@ -51,11 +51,11 @@ pub(crate) fn ThemeToggle() -> impl IntoView {
             aria-label=move || format!("Theme: {}", name())
             on:click=on_click
         >
-            <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+            <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
                 <circle cx="8" cy="8" r="6.500" fill="none" stroke="currentColor" stroke-width="1.500" />
                 <path d="M8 1.500a6.500 6.500 0 0 1 0 13z" fill="currentColor" />
             </svg>
-            <span>{name}</span>
+            <span class="on-wide">{name}</span>
         </button>
     }
     .into_any()

@@ -1,5 +1,6 @@
 //! Pieces of the page that know nothing of what it is for: they take values, signals and callbacks.
 
+mod button;
 mod device_chip;
 mod empty;
 mod field;
@@ -11,6 +12,7 @@ mod progress;
 mod rail;
 mod table;
 
+pub(crate) use button::Button;
 pub(crate) use device_chip::DeviceChip;
 pub(crate) use empty::Empty;
 pub(crate) use field::Field;
@@ -20,4 +22,4 @@ pub(crate) use network_chip::NetworkChip;
 pub(crate) use problem::ProblemAlert;
 pub(crate) use progress::{Meter, Stat};
 pub(crate) use rail::{Rail, RailItem};
-pub(crate) use table::table_head;
+pub(crate) use table::{Cell, facts, table};

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::table_head;
+use super::{Cell, table};
 use crate::format;
 
 /// The chip.
@@ -14,35 +14,25 @@ pub(crate) fn NetworkChip(
     blocked: Signal<usize>,
 ) -> impl IntoView {
     let requests = move || hosts.with(|hosts| hosts.iter().map(|host| host.1).sum::<usize>());
-    let rows = move || {
+    let fetched = move || {
         let row = |(host, requests, received): (String, usize, f64)| {
-            view! {
-                <tr>
-                    <td>{host}</td>
-                    <td class="number">{format::count(requests)}</td>
-                    <td class="number">{format::bytes(received)}</td>
-                </tr>
-            }
+            vec![host.into(), Cell::number(format::count(requests)), Cell::number(format::bytes(received))]
         };
-        hosts.get().into_iter().map(row).collect_view()
+        let rows = hosts.get().into_iter().map(row).collect();
+        table("Requests by host", "", &["Host", "Requests", "Received"], rows)
     };
     view! {
         <details class="pop" name="chips">
             <summary class="chip" data-testid="network-count" data-value=move || requests().to_string()>
-                <span class="chip-text">"0 bytes of your data sent"</span>
-                <span class="chip-count">{move || format!("{} requests", format::count(requests()))}</span>
+                <span class="chip-text">"0 bytes"<span class="on-wide">" of your data"</span>" sent"</span>
+                <span class="chip-count on-wide">{move || format!("{} requests", format::count(requests()))}</span>
             </summary>
             <div class="pop-body" role="group" aria-label="Network">
                 <p>
                     "0 bytes of your data left this page. Your rows are read, trained on and kept inside this tab; "
                     "nothing here sends a request with a body. What was fetched so far:"
                 </p>
-                <div class="scroll" tabindex="0" role="region" aria-label="Requests by host">
-                    <table>
-                        {table_head(&["Host", "Requests", "Received"])}
-                        <tbody>{rows}</tbody>
-                    </table>
-                </div>
+                {fetched}
                 <p>{move || format!("Requests stopped by the content security policy: {}.", blocked.get())}</p>
                 <p>
                     "How to check: open the browser's developer tools (F12), choose Network, and drop in your file: "

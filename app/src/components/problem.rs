@@ -3,6 +3,8 @@
 use hone_core::session::protocol::{Problem, ProblemKind};
 use leptos::prelude::*;
 
+use super::Button;
+
 fn kind_text(kind: ProblemKind) -> &'static str {
     match kind {
         ProblemKind::Data => "Data",
@@ -20,18 +22,7 @@ fn kind_text(kind: ProblemKind) -> &'static str {
 #[component]
 pub(crate) fn ProblemAlert(problem: Problem, on_dismiss: Callback<()>, on_restart: Callback<()>) -> impl IntoView {
     let offers_restart = matches!(problem.kind, ProblemKind::Device | ProblemKind::Bug);
-    let restart = move || {
-        view! {
-            <button
-                type="button"
-                class="button"
-                data-testid="restart-worker"
-                on:click=move |_| on_restart.run(())
-            >
-                "Restart the worker"
-            </button>
-        }
-    };
+    let restart = || view! { <Button id="restart-worker" text="Restart the worker" on_press=on_restart /> };
     view! {
         <div class="problem" role="alert" data-testid="problem">
             <p class="problem-kind">{kind_text(problem.kind)}</p>
@@ -39,7 +30,7 @@ pub(crate) fn ProblemAlert(problem: Problem, on_dismiss: Callback<()>, on_restar
             <p class="problem-hint">{problem.hint}</p>
             <div class="row">
                 {offers_restart.then(restart)}
-                <button type="button" class="button quiet" on:click=move |_| on_dismiss.run(())>"Dismiss"</button>
+                <Button text="Dismiss" on_press=on_dismiss />
             </div>
         </div>
     }

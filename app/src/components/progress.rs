@@ -10,11 +10,17 @@ pub(crate) fn Meter(
     share: Signal<Option<f64>>,
     /// Shown beside the label.
     text: Signal<String>,
+    /// Test id of the text; empty for none.
+    #[prop(optional)]
+    id: &'static str,
 ) -> impl IntoView {
     let value = move || share.get().map(|share| format!("{:.3}", share.clamp(0.0, 1.0)));
     view! {
         <div class="meter">
-            <div class="meter-head"><span>{label.clone()}</span><span>{move || text.get()}</span></div>
+            <div class="meter-head">
+                <span>{label.clone()}</span>
+                <span data-testid=(!id.is_empty()).then_some(id)>{move || text.get()}</span>
+            </div>
             <progress max="1" value=value aria-label=label></progress>
         </div>
     }

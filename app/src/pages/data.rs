@@ -1,12 +1,12 @@
 //! Step 2: drop in labeled rows, see how they were understood, correct it.
 
-use hone_core::data::DataReport;
+use hone_core::data::{DataReport, Format};
 use leptos::prelude::*;
 
 use super::data_report::report_view;
-use super::frame::{frame, missing, onward};
+use super::frame::{frame, hint_while, is_running, missing, onward};
 use crate::browser::PickedFile;
-use crate::components::{DropZone, FileInput};
+use crate::components::{Button, DropZone, FileInput};
 use crate::format;
 use crate::state::{DataSlot, Step, Store};
 
@@ -44,14 +44,14 @@ pub(super) fn page(store: Store) -> AnyView {
             _ => None,
         }
     };
-    let is_unread = move || {
+    let is_unread = Memo::new(move |_| {
         let is_possible = store.data.train.with(Option::is_some) && store.model.info.with(Option::is_some);
         is_possible && !store.data.loading.get() && store.data.report.with(Option::is_none)
-    };
+    });
     let content = view! {
         {choose(store)}
         {waits}
-        <Show when=is_unread>{name_columns(store)}</Show>
+        {move || is_unread.get().then(|| name_columns(store))}
         {report}
     };
     frame(store, Step::Data, LEAD, content.into_any())
@@ -75,15 +75,16 @@ fn choose(store: Store) -> AnyView {
             <p class="drop-title">{move || chosen().unwrap_or_else(|| "Drop a file here".into())}</p>
             <FileInput id="data-file" label="Choose a file" accept=ACCEPT disabled=busy on_files=on_files />
         </DropZone>
-        <Show when=move || store.run.with(|run| run.is_active())>
-            <p class="hint">"A run is going: end it before other rows are read."</p>
-        </Show>
+        {hint_while(is_running(store), "A run is going: end it before other rows are read.")}
         <div class="columns">{paste(store)} {own_splits(store)}</div>
     }
     .into_any()
 }
 
 fn paste(store: Store) -> AnyView {
+    let is_blank = move || store.data.paste.with(|text| text.trim().is_empty());
+    let cannot_use = Signal::derive(move || is_busy(store) || is_blank());
+    let on_use = Callback::new(move |()| store.use_pasted_data());
     view! {
         <details class="panel">
             <summary>"Paste rows instead"</summary>
@@ -97,15 +98,7 @@ fn paste(store: Store) -> AnyView {
                     on:input=move |event| store.data.paste.set(event_target_value(&event))
                 ></textarea>
             </label>
-            <button
-                type="button"
-                class="button"
-                data-testid="use-pasted"
-                disabled=move || is_busy(store) || store.data.paste.with(|text| text.trim().is_empty())
-                on:click=move |_| store.use_pasted_data()
-            >
-                "Use these rows"
-            </button>
+            <Button id="use-pasted" text="Use these rows" disabled=cannot_use on_press=on_use />
         </details>
     }
     .into_any()
@@ -116,25 +109,16 @@ fn own_splits(store: Store) -> AnyView {
     let one = move |slot: DataSlot, id: &'static str, label: &'static str| {
         let signal = if slot == DataSlot::Valid { store.data.valid } else { store.data.test };
         let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_data(slot, files.into_iter().next()));
+        let on_remove = Callback::new(move |()| store.choose_data(slot, None));
         let chosen = move || {
             let name = signal.get()?.name;
-            Some(view! {
-                <p class="row">
-                    <span>{name}</span>
-                    <button
-                        type="button"
-                        class="button quiet"
-                        disabled=move || is_busy(store)
-                        on:click=move |_| store.choose_data(slot, None)
-                    >
-                        "Remove"
-                    </button>
-                </p>
-            })
+            Some(view! { <span>{name}</span> <Button text="Remove" disabled=busy on_press=on_remove /> })
         };
         view! {
-            <FileInput id=id label=label accept=ACCEPT disabled=busy on_files=on_files />
-            {chosen}
+            <div class="row">
+                <FileInput id=id label=label accept=ACCEPT disabled=busy on_files=on_files />
+                {chosen}
+            </div>
         }
         .into_any()
     };
@@ -142,8 +126,8 @@ fn own_splits(store: Store) -> AnyView {
         <details class="panel">
             <summary>"Your own validation and test files"</summary>
             <p class="hint">"Without them a seeded, stratified part of the rows is kept aside."</p>
-            {one(DataSlot::Valid, "valid-file", "Validation rows")}
-            {one(DataSlot::Test, "test-file", "Test rows")}
+            {one(DataSlot::Valid, "valid-file", "Choose validation rows")}
+            {one(DataSlot::Test, "test-file", "Choose test rows")}
         </details>
     }
     .into_any()
@@ -171,10 +155,10 @@ fn name_columns(store: Store) -> AnyView {
         }
         .into_any()
     };
-    let on_click = move |_| {
+    let on_read = Callback::new(move |()| {
         let typed = |value: RwSignal<String>| Some(value.get_untracked().trim().to_owned()).filter(|v| !v.is_empty());
         store.reread_data(|read| (read.text_column, read.label_column) = (typed(text), typed(label)));
-    };
+    });
     view! {
         <fieldset class="panel" data-testid="name-columns">
             <legend>"If the columns were guessed wrong, name them"</legend>
@@ -182,7 +166,7 @@ fn name_columns(store: Store) -> AnyView {
                 {field("name-text-column", "Column of the text", text)}
                 {field("name-label-column", "Column of the labels", label)}
             </div>
-            <button type="button" class="button" data-testid="read-again" on:click=on_click>"Read the file again"</button>
+            <div class="row"><Button id="read-again" text="Read the file again" on_press=on_read /></div>
         </fieldset>
     }
     .into_any()
@@ -204,6 +188,11 @@ fn reading(store: Store, report: &DataReport) -> AnyView {
             </label>
         }
         .into_any()
+    };
+    let format = match report.format {
+        Format::Csv => "separated values",
+        Format::Jsonl => "JSON Lines",
+        Format::Json => "JSON",
     };
     let delimiter = report.delimiter.map(|delimiter| separator(store, delimiter));
     let has_header = report.has_header;
@@ -229,7 +218,7 @@ fn reading(store: Store, report: &DataReport) -> AnyView {
     });
     view! {
         <fieldset class="panel">
-            <legend>{format!("How {} was read ({:?})", report.file_name, report.format)}</legend>
+            <legend>{format!("How {} was read ({format})", report.file_name)}</legend>
             <div class="fields">
                 {column("text-column", "Text", &report.text_column, true)}
                 {column("label-column", "Label", &report.label_column, false)}

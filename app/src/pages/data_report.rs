@@ -4,7 +4,7 @@ use hone_core::data::DataReport;
 use leptos::prelude::*;
 
 use crate::charts::{Bar, Bars, Histogram};
-use crate::components::table_head;
+use crate::components::{Cell, table};
 use crate::format;
 
 /// Classes drawn as bars.
@@ -110,19 +110,12 @@ fn bad_rows(report: &DataReport) -> Option<AnyView> {
         return None;
     }
     let shown = report.bad_rows.len();
-    let rows = report.bad_rows.iter().map(|bad| {
-        view! { <tr><td class="number">{format::count(bad.row)}</td><td>{bad.reason.clone()}</td></tr> }
-    });
+    let rows = report.bad_rows.iter().map(|bad| vec![Cell::number(format::count(bad.row)), bad.reason.clone().into()]);
     let rest = report.num_bad_rows.saturating_sub(shown);
     let view = view! {
         <details class="panel" open=true>
             <summary>{format!("{} rows could not be used", format::count(report.num_bad_rows))}</summary>
-            <div class="scroll" tabindex="0" role="region" aria-label="Rows that could not be used">
-                <table data-testid="bad-rows">
-                    {table_head(&["Row", "Why"])}
-                    <tbody>{rows.collect_view()}</tbody>
-                </table>
-            </div>
+            {table("Rows that could not be used", "bad-rows", &["Row", "Why"], rows.collect())}
             {(rest > 0).then(|| view! { <p class="hint">{format!("and {} more", format::count(rest))}</p> })}
         </details>
     };
@@ -131,23 +124,13 @@ fn bad_rows(report: &DataReport) -> Option<AnyView> {
 
 fn preview(report: &DataReport) -> AnyView {
     let rows = report.preview.iter().map(|row| {
-        view! {
-            <tr>
-                <td class="number">{format::count(row.row)}</td>
-                <td>{format::shortened(&row.text, MAX_PREVIEW_CHARS)}</td>
-                <td>{row.label.clone()}</td>
-            </tr>
-        }
+        let text = format::shortened(&row.text, MAX_PREVIEW_CHARS);
+        vec![Cell::number(format::count(row.row)), Cell::new("text", text), row.label.clone().into()]
     });
     view! {
         <div class="panel">
             <h3>"The first rows, as they were understood"</h3>
-            <div class="scroll" tabindex="0" role="region" aria-label="First rows">
-                <table>
-                    {table_head(&["Row", "Text", "Label"])}
-                    <tbody>{rows.collect_view()}</tbody>
-                </table>
-            </div>
+            {table("First rows", "", &["Row", "Text", "Label"], rows.collect())}
         </div>
     }
     .into_any()

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 
 use super::frame::{frame, missing, onward};
 use crate::charts::Matrix;
-use crate::components::{Meter, table_head};
+use crate::components::{Button, Cell, Meter, table};
 use crate::format;
 use crate::state::evaluation::{Measured, confused_pairs, split_name};
 use crate::state::{Step, Store};
@@ -28,8 +28,10 @@ pub(super) fn page(store: Store) -> AnyView {
         let shown = tuned.clone().or_else(|| base.clone())?;
         let which = if tuned.is_some() { "after training" } else { "before training" };
         Some(view! {
-            {comparison(base.as_deref(), tuned.as_deref())}
-            {per_class(&shown.evaluation, which)}
+            <div class="columns">
+                {comparison(base.as_deref(), tuned.as_deref())}
+                {per_class(&shown.evaluation, which)}
+            </div>
             {confusion(&shown)}
             {wrong_rows(store, &shown)}
             {tuned.is_some().then(|| onward(store, Step::Try, "Try it"))}
@@ -91,17 +93,11 @@ fn controls(store: Store) -> AnyView {
             view! { <Meter label=label share=share text=text /> }
         })
     };
+    let disabled = Signal::derive(move || !is_ready() || !has_rows());
+    let on_press = Callback::new(move |()| store.evaluate());
     view! {
         <div class="row">
-            <button
-                type="button"
-                class="button primary"
-                data-testid="evaluate-run"
-                disabled=move || !is_ready() || !has_rows()
-                on:click=move |_| store.evaluate()
-            >
-                "Evaluate"
-            </button>
+            <Button id="evaluate-run" text="Evaluate" is_primary=true disabled=disabled on_press=on_press />
             <p class="hint">{hint}</p>
         </div>
         {meter}
@@ -128,32 +124,30 @@ fn comparison(base: Option<&Measured>, tuned: Option<&Measured>) -> AnyView {
                 None => "–".into(),
             };
             let raw = value.map(|value| value.to_string());
-            view! { <td class="number" data-testid=format!("eval-{id}-{which}") data-value=raw>{text}</td> }.into_any()
+            Cell { id: Some(format!("eval-{id}-{which}")), raw, ..Cell::number(text) }
         };
         let difference = before.zip(after).map(|(before, after)| after - before);
-        let is_better = difference.map(|d| if lower_is_better { d < 0.0 } else { d > 0.0 });
-        view! {
-            <tr>
-                <th scope="row">{name}</th>
-                {cell(before, "base")}
-                {cell(after, "tuned")}
-                <td class="number" class:better=is_better == Some(true) class:worse=is_better == Some(false)>
-                    {difference.map_or_else(|| "–".into(), format::signed)}
-                </td>
-            </tr>
-        }
-        .into_any()
+        let gain = difference.map_or(0.0, |d| if lower_is_better { -d } else { d });
+        let class = match gain {
+            gain if gain > 0.0 => "number better",
+            gain if gain < 0.0 => "number worse",
+            _ => "number",
+        };
+        let text = match difference {
+            Some(d) if id == "accuracy" => format!("{} points", format::signed(d * 100.0, 1)),
+            Some(d) => format::signed(d, 3),
+            None => "–".into(),
+        };
+        vec![Cell::new("head", name), cell(before, "base"), cell(after, "tuned"), Cell::new(class, text)]
     });
     let shown = tuned.or(base);
     let caption =
         shown.map(|m| format!("{} rows of the {} split", format::count(m.evaluation.num_rows), split_name(m.split)));
     view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="Before and after">
-            <table class="comparison">
-                <caption>{caption}</caption>
-                {table_head(&["", "Before", "After", "Difference"])}
-                <tbody>{rows.into_iter().collect_view()}</tbody>
-            </table>
+        <div class="panel">
+            <h3>"Before and after"</h3>
+            {table("Before and after", "", &["", "Before", "After", "Difference"], rows.into())}
+            <p class="hint">{caption}</p>
         </div>
     }
     .into_any()
@@ -161,24 +155,16 @@ fn comparison(base: Option<&Measured>, tuned: Option<&Measured>) -> AnyView {
 
 fn per_class(evaluation: &Evaluation, which: &'static str) -> AnyView {
     let rows = evaluation.per_class.iter().map(|class| {
-        view! {
-            <tr>
-                <th scope="row">{format::shortened(&class.label, 60)}</th>
-                <td class="number">{format!("{:.3}", class.precision)}</td>
-                <td class="number">{format!("{:.3}", class.recall)}</td>
-                <td class="number">{format!("{:.3}", class.f1)}</td>
-                <td class="number">{format::count(class.support)}</td>
-            </tr>
-        }
+        let [precision, recall, f1] =
+            [class.precision, class.recall, class.f1].map(|v| Cell::number(format!("{v:.3}")));
+        let name = Cell::new("head", format::shortened(&class.label, 60));
+        vec![name, precision, recall, f1, Cell::number(format::count(class.support))]
     });
     let heads = ["Class", "Precision", "Recall", "F1", "Rows"];
     view! {
-        <h3>{format!("By class, {which}")}</h3>
-        <div class="scroll tall" tabindex="0" role="region" aria-label="By class">
-            <table data-testid="per-class">
-                {table_head(&heads)}
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
+        <div class="panel">
+            <h3>{format!("By class, {which}")}</h3>
+            {table("By class", "per-class", &heads, rows.collect())}
         </div>
     }
     .into_any()
@@ -187,19 +173,21 @@ fn per_class(evaluation: &Evaluation, which: &'static str) -> AnyView {
 fn confusion(measured: &Measured) -> AnyView {
     let (labels, counts) = (measured.labels(), &measured.evaluation.confusion);
     if labels.len() <= MAX_MATRIX_CLASSES {
-        return view! { <h3>"What is mixed up with what"</h3> <Matrix counts=counts.clone() labels=labels /> }
-            .into_any();
+        return view! {
+            <div class="panel">
+                <h3>"What is mixed up with what"</h3>
+                <Matrix counts=counts.clone() labels=labels />
+            </div>
+        }
+        .into_any();
     }
     let rows = confused_pairs(counts, &labels, MAX_PAIRS).into_iter().map(|(truth, predicted, rows)| {
-        view! { <tr><td>{truth}</td><td>{predicted}</td><td class="number">{format::count(rows as usize)}</td></tr> }
+        vec![truth.into(), predicted.into(), Cell::number(format::count(rows as usize))]
     });
     view! {
-        <h3>"The pairs that are mixed up most"</h3>
-        <div class="scroll" tabindex="0" role="region" aria-label="Pairs that are mixed up most">
-            <table data-testid="confusion">
-                {table_head(&["True", "Predicted", "Rows"])}
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
+        <div class="panel">
+            <h3>"The pairs that are mixed up most"</h3>
+            {table("Pairs that are mixed up most", "confusion", &["True", "Predicted", "Rows"], rows.collect())}
         </div>
     }
     .into_any()
@@ -211,39 +199,28 @@ fn wrong_rows(store: Store, measured: &Measured) -> AnyView {
         return view! { <p class="note" data-testid="wrong-rows">"Every row was predicted right."</p> }.into_any();
     }
     let rows = wrong.iter().take(MAX_WRONG_ROWS).map(|row| {
-        view! {
-            <tr>
-                <td class="number">{format::count(row.row)}</td>
-                <td class="text">{format::shortened(&row.text, MAX_TEXT_CHARS)}</td>
-                <td>{row.label.clone()}</td>
-                <td>{row.predicted.clone()}</td>
-                <td class="number">{format::percent(f64::from(row.probability))}</td>
-            </tr>
-        }
+        vec![
+            Cell::number(format::count(row.row)),
+            Cell::new("text", format::shortened(&row.text, MAX_TEXT_CHARS)),
+            row.label.clone().into(),
+            row.predicted.clone().into(),
+            Cell::number(format::percent(f64::from(row.probability))),
+        ]
     });
-    let rows = rows.collect_view();
+    let rows = rows.collect();
     let rest = wrong.len().saturating_sub(MAX_WRONG_ROWS);
     let heads = ["Row", "Text", "True", "Predicted", "Probability"];
     let count = wrong.len();
     let hidden = view! { <p class="hint">{format!("The first {MAX_WRONG_ROWS} are shown; the file has all.")}</p> };
+    let on_save = Callback::new(move |()| store.save_wrong_rows(&wrong));
     view! {
-        <h3>{format!("{} rows it gets wrong, the most confident first", format::count(count))}</h3>
-        <div class="row">
-            <button
-                type="button"
-                class="button"
-                data-testid="save-wrong-rows"
-                on:click=move |_| store.save_wrong_rows(&wrong)
-            >
-                "Save them as CSV"
-            </button>
-            {(rest > 0).then_some(hidden)}
-        </div>
-        <div class="scroll tall" tabindex="0" role="region" aria-label="Rows it gets wrong">
-            <table data-testid="wrong-rows">
-                {table_head(&heads)}
-                <tbody>{rows}</tbody>
-            </table>
+        <div class="panel">
+            <h3>{format!("{} rows it gets wrong, the most confident first", format::count(count))}</h3>
+            <div class="row">
+                <Button id="save-wrong-rows" text="Save them as CSV" on_press=on_save />
+                {(rest > 0).then_some(hidden)}
+            </div>
+            {table("Rows it gets wrong", "wrong-rows", &heads, rows)}
         </div>
     }
     .into_any()

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::frame::{frame, missing};
+use crate::components::{Button, facts};
 use crate::format;
 use crate::state::{Step, Store};
 
@@ -23,45 +24,35 @@ classify = pipeline(\"text-classification\", model=\"path/to/the/unzipped/folder
 print(classify(\"My parcel has not arrived yet\"))";
 
 pub(super) fn page(store: Store) -> AnyView {
-    let contents = CONTENTS.iter().map(|(name, what)| view! { <div><dt>{*name}</dt><dd>{*what}</dd></div> });
-    let text = move || if store.exporting.get() { "Packing…" } else { "Download the zip" };
+    let contents = CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
+    let text = Signal::derive(move || {
+        let text = if store.exporting.get() { "Packing…" } else { "Download the zip" };
+        text.to_string()
+    });
+    let cannot_pack = Signal::derive(move || store.exporting.get() || !store.run.with(|run| run.is_finished()));
+    let has_no_job = Signal::derive(move || store.job.with(Option::is_none) && store.model.info.with(Option::is_none));
     let done = move || {
         let (name, size_bytes) = store.exported.get()?;
         let text = format!("{name} ({}) was handed to your browser's downloads.", format::bytes(size_bytes));
         Some(view! { <p class="note" role="status" data-testid="exported">{text}</p> })
     };
-    let can_save_job = move || store.job.with(Option::is_some) || store.model.info.with(Option::is_some);
+    let on_pack = Callback::new(move |()| store.export());
+    let on_job = Callback::new(move |()| store.save_job());
     let content = view! {
         {move || missing(store, Step::Export)}
         <div class="row">
-            <button
-                type="button"
-                class="button primary"
-                data-testid="export-zip"
-                disabled=move || store.exporting.get() || !store.run.with(|run| run.is_finished())
-                on:click=move |_| store.export()
-            >
-                {text}
-            </button>
-            <button
-                type="button"
-                class="button"
-                data-testid="export-job"
-                disabled=move || !can_save_job()
-                on:click=move |_| store.save_job()
-            >
-                "Save the job file"
-            </button>
+            <Button id="export-zip" text=text is_primary=true disabled=cannot_pack on_press=on_pack />
+            <Button id="export-job" text="Save the job file" disabled=has_no_job on_press=on_job />
         </div>
         {done}
         <div class="columns">
             <div class="panel">
                 <h3>"What is inside"</h3>
-                <dl class="pairs wide">{contents.collect_view()}</dl>
+                {facts("pairs wide", contents)}
             </div>
             <div class="panel">
                 <h3>"Load it in Python"</h3>
-                <pre class="scroll" tabindex="0"><code>{PYTHON}</code></pre>
+                <pre><code>{PYTHON}</code></pre>
                 <p class="hint">"Your rows are not in the zip. With mean pooling, the README says how to load it."</p>
             </div>
         </div>

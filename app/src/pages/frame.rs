@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::components::{Empty, ProblemAlert};
+use crate::components::{Button, Empty, ProblemAlert};
 use crate::state::{Step, Store};
 
 /// A page: its heading, what it is for, the problem that stands at this step, and its content.
@@ -45,14 +45,18 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     None
 }
 
+/// A remark that stands there only while it applies.
+pub(crate) fn hint_while(applies: Signal<bool>, text: &'static str) -> AnyView {
+    view! { <p class="hint">{move || applies.get().then_some(text)}</p> }.into_any()
+}
+
+/// Whether a run keeps the worker from doing anything else.
+pub(crate) fn is_running(store: Store) -> Signal<bool> {
+    Signal::derive(move || store.run.with(|run| run.is_active()))
+}
+
 /// The button at the foot of a page.
 pub(crate) fn onward(store: Store, to: Step, text: &'static str) -> AnyView {
-    view! {
-        <div class="onward">
-            <button type="button" class="button primary" data-testid="next" on:click=move |_| store.go_to(to)>
-                {text}
-            </button>
-        </div>
-    }
-    .into_any()
+    let on_press = Callback::new(move |()| store.go_to(to));
+    view! { <div class="onward"><Button id="next" text=text is_primary=true on_press=on_press /></div> }.into_any()
 }

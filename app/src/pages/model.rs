@@ -4,8 +4,8 @@ use hone_core::hub::{KNOWN_MODELS, KnownModel};
 use hone_core::session::protocol::ModelInfo;
 use leptos::prelude::*;
 
-use super::frame::{frame, onward};
-use crate::components::{FileInput, Meter};
+use super::frame::{frame, hint_while, is_running, onward};
+use crate::components::{Button, FileInput, Meter, facts};
 use crate::format;
 use crate::state::{Download, ModelChoice, Step, Store, WorkerStatus};
 
@@ -28,10 +28,19 @@ fn is_busy(store: Store) -> bool {
     store.model.loading.get() || store.sampling.get() || store.run.with(|run| run.is_active())
 }
 
+fn cannot_load(store: Store) -> Signal<bool> {
+    Signal::derive(move || is_busy(store) || store.worker.get() == WorkerStatus::Dead)
+}
+
 fn sample(store: Store) -> AnyView {
-    let is_first_visit = move || store.data.train.with(Option::is_none) || store.sampling.get();
+    let is_first_visit = Memo::new(move |_| store.data.train.with(Option::is_none) || store.sampling.get());
+    let text = Signal::derive(move || {
+        let text = if store.sampling.get() { "Loading…" } else { "Try it with the sample data" };
+        text.to_string()
+    });
+    let disabled = cannot_load(store);
+    let on_try = Callback::new(move |()| store.try_sample());
     let banner = move || {
-        let text = move || if store.sampling.get() { "Loading…" } else { "Try it with the sample data" };
         view! {
             <div class="banner">
                 <div>
@@ -42,19 +51,11 @@ fn sample(store: Store) -> AnyView {
                         ") and 240 messages to a support desk in four classes."
                     </p>
                 </div>
-                <button
-                    type="button"
-                    class="button primary"
-                    data-testid="try-sample"
-                    disabled=move || is_busy(store) || store.worker.get() == WorkerStatus::Dead
-                    on:click=move |_| store.try_sample()
-                >
-                    {text}
-                </button>
+                <Button id="try-sample" text=text is_primary=true disabled=disabled on_press=on_try />
             </div>
         }
     };
-    view! { <Show when=is_first_visit>{banner()}</Show> }.into_any()
+    view! { {move || is_first_visit.get().then(banner)} }.into_any()
 }
 
 fn card(store: Store, index: usize, known: &'static KnownModel) -> AnyView {
@@ -86,8 +87,9 @@ fn card(store: Store, index: usize, known: &'static KnownModel) -> AnyView {
 
 fn hub(store: Store) -> AnyView {
     let model = store.model;
+    let is_chosen = move || model.choice.get() == ModelChoice::Hub;
     view! {
-        <div class="panel">
+        <div class="panel" class:chosen=is_chosen>
             <h3>"From the hub"</h3>
             <label class="stacked">
                 <span>"Model id"</span>
@@ -123,6 +125,7 @@ fn hub(store: Store) -> AnyView {
 
 fn local(store: Store) -> AnyView {
     let model = store.model;
+    let is_chosen = move || model.choice.get() == ModelChoice::Local;
     let chosen = move || {
         let files = model.files.get();
         let item = |file: &crate::browser::PickedFile| {
@@ -139,16 +142,19 @@ fn local(store: Store) -> AnyView {
         model.choice.set(ModelChoice::Local);
     });
     view! {
-        <div class="panel">
+        <div class="panel" class:chosen=is_chosen>
             <h3>"From this machine"</h3>
-            <FileInput
-                id="local-files"
-                label="config.json, model.safetensors, tokenizer.json or vocab.txt"
-                accept=".json,.safetensors,.txt"
-                multiple=true
-                disabled=Signal::derive(move || is_busy(store))
-                on_files=on_files
-            />
+            <p class="hint">"config.json, model.safetensors, and tokenizer.json or vocab.txt, at once or one by one."</p>
+            <div class="row">
+                <FileInput
+                    id="local-files"
+                    label="Choose files"
+                    accept=".json,.safetensors,.txt"
+                    multiple=true
+                    disabled=Signal::derive(move || is_busy(store))
+                    on_files=on_files
+                />
+            </div>
             <ul class="plain">{chosen}</ul>
         </div>
     }
@@ -162,7 +168,11 @@ fn load(store: Store) -> AnyView {
         ModelChoice::Hub => model.hub_id.with(|id| if id.trim().is_empty() { "the hub id".into() } else { id.clone() }),
         ModelChoice::Local => "the chosen files".into(),
     };
-    let text = move || if model.loading.get() { "Loading…".to_string() } else { format!("Load {}", what()) };
+    let text =
+        Signal::derive(move || if model.loading.get() { "Loading…".to_string() } else { format!("Load {}", what()) });
+    let disabled = cannot_load(store);
+    let on_load = Callback::new(move |()| store.load_model());
+    let on_hub = Callback::new(move |()| store.load_model_from_hub());
     let downloads = move || model.downloads.get().into_iter().map(download).collect_view();
     let offers_hub = move || {
         let has_problem = store.problems.with(|problems| problems.iter().any(|(at, _)| *at == Step::Model));
@@ -170,23 +180,12 @@ fn load(store: Store) -> AnyView {
     };
     view! {
         <div class="row">
-            <button
-                type="button"
-                class="button primary"
-                data-testid="load-model"
-                disabled=move || is_busy(store) || store.worker.get() == WorkerStatus::Dead
-                on:click=move |_| store.load_model()
-            >
-                {text}
-            </button>
-            <Show when=offers_hub>
-                <button type="button" class="button" on:click=move |_| store.load_model_from_hub()>
-                    "Fetch it from the hub instead"
-                </button>
-            </Show>
-            <Show when=move || store.run.with(|run| run.is_active())>
-                <p class="hint">"A run is going: end it before another model is loaded."</p>
-            </Show>
+            <Button id="load-model" text=text is_primary=true disabled=disabled on_press=on_load />
+            {move || {
+                let button = || view! { <Button text="Fetch it from the hub instead" on_press=on_hub /> };
+                offers_hub().then(button)
+            }}
+            {hint_while(is_running(store), "A run is going: end it before another model is loaded.")}
         </div>
         <div class="downloads" data-testid="downloads">{downloads}</div>
     }
@@ -207,7 +206,7 @@ fn download(download: Download) -> AnyView {
 }
 
 fn loaded(store: Store, info: &ModelInfo) -> AnyView {
-    let facts = [
+    let rows = vec![
         ("Architecture", info.model_type.clone()),
         ("Parameters", format::count(info.num_parameters)),
         ("Layers", format::count(info.num_hidden_layers)),
@@ -215,14 +214,13 @@ fn loaded(store: Store, info: &ModelInfo) -> AnyView {
         ("Longest input", format!("{} tokens", format::count(info.max_position_embeddings))),
         ("Vocabulary", format!("{} tokens", format::count(info.vocab_size))),
     ];
-    let facts = facts.map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }.into_any());
     let labels = (!info.labels.is_empty())
         .then(|| view! { <p>{format!("Came with a head for: {}.", info.labels.join(", "))}</p> });
     let notes = info.notes.iter().map(|note| view! { <li>{note.clone()}</li> }).collect_view();
     view! {
         <div class="panel good" data-testid="model-ready">
             <h3>{format!("{} is loaded", info.source.name())}</h3>
-            <dl class="pairs">{facts.into_iter().collect_view()}</dl>
+            {facts("pairs", rows)}
             {labels}
             <ul class="plain">{notes}</ul>
         </div>

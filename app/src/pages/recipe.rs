@@ -30,7 +30,9 @@ pub(super) fn page(store: Store) -> AnyView {
             <details class="panel" data-testid="advanced">
                 <summary>
                     "Advanced"
-                    <Show when=advanced_is_wrong><span class="field-error">" – something here is wrong"</span></Show>
+                    <span class="field-error">
+                        {move || advanced_is_wrong().then_some(" – something here is wrong")}
+                    </span>
                 </summary>
                 <div class="fields">{advanced}</div>
             </details>

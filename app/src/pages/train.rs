@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::frame::{frame, missing, onward};
 use crate::charts::{LineChart, Series, geometry};
-use crate::components::{Meter, Stat, table_head};
+use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
 use crate::state::evaluation::split_name;
 use crate::state::run::{RunState, Status};
@@ -45,65 +45,42 @@ fn can_start(store: Store) -> bool {
 }
 
 fn controls(store: Store) -> AnyView {
-    let start_text = move || if status(store) == Status::Idle { "Start training" } else { "Start again" };
+    let start_text = Signal::derive(move || {
+        let text = if status(store) == Status::Idle { "Start training" } else { "Start again" };
+        text.to_string()
+    });
     let is_going = move || matches!(status(store), Status::Running | Status::Paused);
-    let recipe_is_wrong = move || store.resolved.with(Result::is_err);
+    let recipe_is_wrong = Memo::new(move |_| store.resolved.with(Result::is_err));
+    let cannot_start = Signal::derive(move || !can_start(store));
+    let cannot_pause = Signal::derive(move || status(store) != Status::Running);
+    let cannot_resume = Signal::derive(move || status(store) != Status::Paused);
+    let cannot_stop = Signal::derive(move || !is_going());
+    let has_no_best = Signal::derive(move || !is_going() || store.run.with(|run| run.measurements.is_empty()));
+    let on_start = Callback::new(move |()| store.start_run());
+    let on_pause = Callback::new(move |()| store.pause_run());
+    let on_resume = Callback::new(move |()| store.resume_run());
+    let on_stop = Callback::new(move |()| store.stop_run(false));
+    let on_keep_best = Callback::new(move |()| store.stop_run(true));
+    let on_mend = Callback::new(move |()| store.go_to(Step::Recipe));
+    let mend = move || {
+        view! {
+            <div class="note row">
+                <p>"A setting of the recipe is wrong."</p>
+                <Button text="Mend it" on_press=on_mend />
+            </div>
+        }
+    };
     view! {
         <div class="row" role="group" aria-label="Run">
-            <button
-                type="button"
-                class="button primary"
-                data-testid="start"
-                disabled=move || !can_start(store)
-                on:click=move |_| store.start_run()
-            >
-                {start_text}
-            </button>
-            <button
-                type="button"
-                class="button"
-                data-testid="pause"
-                disabled=move || status(store) != Status::Running
-                on:click=move |_| store.pause_run()
-            >
-                "Pause"
-            </button>
-            <button
-                type="button"
-                class="button"
-                data-testid="resume"
-                disabled=move || status(store) != Status::Paused
-                on:click=move |_| store.resume_run()
-            >
-                "Resume"
-            </button>
-            <button
-                type="button"
-                class="button"
-                data-testid="stop"
-                disabled=move || !is_going()
-                on:click=move |_| store.stop_run(false)
-            >
-                "Stop"
-            </button>
-            <button
-                type="button"
-                class="button"
-                data-testid="keep-best"
-                disabled=move || !is_going() || store.run.with(|run| run.measurements.is_empty())
-                on:click=move |_| store.stop_run(true)
-            >
-                "Stop and keep the best"
-            </button>
+            <Button id="start" text=start_text is_primary=true disabled=cannot_start on_press=on_start />
+            <div class="row" hidden=move || !store.run.with(RunState::is_active)>
+                <Button id="pause" text="Pause" disabled=cannot_pause on_press=on_pause />
+                <Button id="resume" text="Resume" disabled=cannot_resume on_press=on_resume />
+                <Button id="stop" text="Stop" disabled=cannot_stop on_press=on_stop />
+                <Button id="keep-best" text="Stop and keep the best" disabled=has_no_best on_press=on_keep_best />
+            </div>
         </div>
-        <Show when=recipe_is_wrong>
-            <p class="note">
-                "A setting of the recipe is wrong. "
-                <button type="button" class="button quiet" on:click=move |_| store.go_to(Step::Recipe)>
-                    "Mend it"
-                </button>
-            </p>
-        </Show>
+        {move || recipe_is_wrong.get().then(mend)}
     }
     .into_any()
 }
@@ -153,7 +130,7 @@ fn progress(store: Store) -> AnyView {
         store.run.with(RunState::is_finished).then(|| {
             let step = store.run.with(|run| run.weights_of_step.unwrap_or(run.step));
             view! {
-                <div class="panel good" data-testid="run-finished">
+                <div class="banner" data-testid="run-finished">
                     <p>
                         {phase}
                         {format!(". The model holds the weights of step {}.", format::count(step as usize))}
@@ -165,9 +142,8 @@ fn progress(store: Store) -> AnyView {
     };
     view! {
         <p class="phase" data-testid="phase">{phase}</p>
-        <Meter label="Steps" share=share text=steps />
+        <Meter label="Steps" share=share text=steps id="step-count" />
         <dl class="stats">
-            <Stat label="Step" id="step-count" value=steps />
             <Stat label="Epoch" value=of(|run| Some(format!("{:.2}", run.epoch))) />
             <Stat label="Loss" id="last-loss" value=of(|run| run.last_loss.map(format::significant)) raw=raw_loss />
             <Stat
@@ -176,18 +152,15 @@ fn progress(store: Store) -> AnyView {
                 value=of(|run| run.last_valid().map(|m| format::percent(m.accuracy)))
                 raw=raw_accuracy
             />
-            <Stat label="Rows a second" id="rows-per-sec" value=of(|run| run.rows_per_sec.map(format::significant)) />
-            <Stat label="Tokens a second" value=of(|run| run.tokens_per_sec.map(format::large)) />
-            <Stat label="Time so far" value=of(|run| Some(format::duration(run.elapsed_secs))) />
-            <Stat label="Time left" id="time-left" value=of(|run| run.secs_left().map(format::duration)) />
             <Stat label="Learning rate" value=of(|run| run.learning_rate.map(format::significant)) />
             <Stat label="Gradient norm" value=of(|run| run.grad_norm.map(format::significant)) />
+            <Stat label="Time so far" value=of(|run| Some(format::duration(run.elapsed_secs))) />
+            <Stat label="Time left" id="time-left" value=of(|run| run.secs_left().map(format::duration)) />
             <Stat label="First step took" value=of(|run| run.first_step_secs.map(format::duration)) />
-            <Stat
-                label="Trained parameters"
-                value=of(trained_text)
-            />
+            <Stat label="Rows a second" id="rows-per-sec" value=of(|run| run.rows_per_sec.map(format::significant)) />
+            <Stat label="Tokens a second" value=of(|run| run.tokens_per_sec.map(format::large)) />
         </dl>
+        <p class="hint">{move || store.run.with(trained_text)}</p>
         {finished}
     }
     .into_any()
@@ -195,7 +168,8 @@ fn progress(store: Store) -> AnyView {
 
 fn trained_text(run: &RunState) -> Option<String> {
     let (trained, all) = (run.num_trainable as f64, run.num_parameters as f64);
-    (run.num_trainable > 0).then(|| format!("{} of {}", format::large(trained), format::large(all)))
+    let text = || format!("{} of {} parameters are trained.", format::large(trained), format::large(all));
+    (run.num_trainable > 0).then(text)
 }
 
 fn charts(store: Store) -> AnyView {
@@ -238,26 +212,21 @@ fn measurements(store: Store) -> Option<AnyView> {
         return None;
     }
     let rows = measured.into_iter().map(|m| {
-        view! {
-            <tr>
-                <td class="number">{format::count(m.step as usize)}</td>
-                <td class="number">{format!("{:.2}", m.epoch)}</td>
-                <td>{split_name(m.split)}</td>
-                <td class="number">{format::significant(m.loss)}</td>
-                <td class="number">{format::percent(m.accuracy)}</td>
-                <td class="number">{format!("{:.3}", m.macro_f1)}</td>
-                <td>{m.is_best.then_some("best so far")}</td>
-            </tr>
-        }
+        vec![
+            Cell::number(format::count(m.step as usize)),
+            Cell::number(format!("{:.2}", m.epoch)),
+            Cell::new("", split_name(m.split)),
+            Cell::number(format::significant(m.loss)),
+            Cell::number(format::percent(m.accuracy)),
+            Cell::number(format!("{:.3}", m.macro_f1)),
+            Cell::new("", if m.is_best { "best so far" } else { "" }),
+        ]
     });
     let heads = ["Step", "Epoch", "Rows", "Loss", "Accuracy", "Macro F1", ""];
     let view = view! {
-        <div class="scroll" tabindex="0" role="region" aria-label="Evaluations">
-            <table data-testid="evaluations">
-                <caption>"Evaluations"</caption>
-                {table_head(&heads)}
-                <tbody>{rows.collect_view()}</tbody>
-            </table>
+        <div class="panel">
+            <h3>"Evaluations"</h3>
+            {table("Evaluations", "evaluations", &heads, rows.collect())}
         </div>
     };
     Some(view.into_any())
@@ -266,7 +235,9 @@ fn measurements(store: Store) -> Option<AnyView> {
 fn notes(store: Store) -> AnyView {
     let (step, error) = store.run.with(|run| (run.checkpoint_step, run.checkpoint_error.clone()));
     let written = step.map(|step| {
-        let text = format!("A checkpoint of step {} is on this machine.", format::count(step as usize));
+        let may_go = store.may_be_cleared.get();
+        let more = if may_go { " This browser may clear it when the disk runs full." } else { "" };
+        let text = format!("A checkpoint of step {} is on this machine.{more}", format::count(step as usize));
         view! { <p class="hint" data-testid="checkpoint">{text}</p> }
     });
     let failed = error.map(|error| {

@@ -2,9 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::frame::{frame, missing, onward};
+use super::frame::{frame, hint_while, is_running, missing, onward};
 use crate::browser;
 use crate::charts::{Bar, Bars};
+use crate::components::Button;
 use crate::format;
 use crate::state::{Prediction, Step, Store};
 
@@ -42,6 +43,8 @@ fn ask(store: Store) -> AnyView {
             });
         }
     };
+    let cannot_ask = Signal::derive(move || !can_predict(store) || store.try_text.with(|text| text.trim().is_empty()));
+    let on_ask = Callback::new(move |()| store.predict());
     view! {
         <label class="stacked">
             <span>"Text"</span>
@@ -53,15 +56,7 @@ fn ask(store: Store) -> AnyView {
             ></textarea>
         </label>
         <div class="row">
-            <button
-                type="button"
-                class="button primary"
-                data-testid="try-run"
-                disabled=move || !can_predict(store) || store.try_text.with(|text| text.trim().is_empty())
-                on:click=move |_| store.predict()
-            >
-                "Predict"
-            </button>
+            <Button id="try-run" text="Predict" is_primary=true disabled=cannot_ask on_press=on_ask />
             <label class="check">
                 <input
                     type="checkbox"
@@ -72,9 +67,7 @@ fn ask(store: Store) -> AnyView {
             </label>
             <span class="busy" role="status">{move || store.predicting.get().then_some("Predicting…")}</span>
         </div>
-        <Show when=move || store.run.with(|run| run.is_active())>
-            <p class="hint">"A run is going: predictions can be made when it is over."</p>
-        </Show>
+        {hint_while(is_running(store), "A run is going: predictions can be made when it is over.")}
     }
     .into_any()
 }

@@ -18,6 +18,7 @@ use hone_core::session::protocol::{
     Backend, Command, DeviceReport, FromWorker, Problem, ProblemKind, Reply, RunId, Weights,
 };
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 pub(crate) use actions::Prediction;
 pub(crate) use data::{DataState, Slot as DataSlot};
@@ -82,6 +83,9 @@ pub(crate) struct Store {
     pub exported: RwSignal<Option<(String, f64)>>,
     /// The one-click sample is on its way.
     pub sampling: RwSignal<bool>,
+    asked_to_keep_files: StoredValue<bool>,
+    /// The browser was asked to keep this site's files, and did not promise it.
+    pub may_be_cleared: RwSignal<bool>,
 }
 
 impl Store {
@@ -128,6 +132,8 @@ impl Store {
             exporting: RwSignal::new(false),
             exported: RwSignal::new(None),
             sampling: RwSignal::new(false),
+            asked_to_keep_files: StoredValue::new(false),
+            may_be_cleared: RwSignal::new(false),
         }
     }
 
@@ -153,7 +159,29 @@ impl Store {
         if self.step.get_untracked() != step {
             self.step.set(step);
         }
-        browser::after(0, || browser::focus_element("page-title"));
+        browser::after(0, || {
+            browser::focus_element("page-title");
+            Self::show_current_step();
+        });
+    }
+
+    /// On a narrow page the steps scroll sideways: brings the current one into view.
+    pub(crate) fn show_current_step() {
+        browser::scroll_sideways_to("[aria-current=step]");
+    }
+
+    /// Asks the browser, once, not to clear models and checkpoints when the disk runs full. The page asks: a worker
+    /// can't be answered by the person.
+    fn ask_to_keep_files(self) {
+        if self.asked_to_keep_files.get_value() {
+            return;
+        }
+        self.asked_to_keep_files.set_value(true);
+        spawn_local(async move {
+            if !browser::keeps_files().await {
+                self.may_be_cleared.set(true);
+            }
+        });
     }
 
     /// Shows a problem at its step.

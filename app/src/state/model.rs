@@ -124,6 +124,9 @@ impl Store {
             return false;
         }
         model.loading.set(true);
+        if model.choice.get_untracked() != ModelChoice::Local {
+            self.ask_to_keep_files();
+        }
         model.downloads.set(Vec::new());
         model.info.set(None);
         // Its rows were tokenised for the model before.

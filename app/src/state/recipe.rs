@@ -174,6 +174,8 @@ pub(crate) fn base_text(base: &RunConfig, name: &str) -> String {
         "method" => match base.method {
             Method::Full => "full".into(),
             Method::Head => "head".into(),
+            Method::Lora => "lora".into(),
+            Method::LastLayers(layers) => format!("last:{layers}"),
         },
         "pooling" => match base.pooling {
             Pooling::Cls => "cls".into(),

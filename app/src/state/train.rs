@@ -26,6 +26,7 @@ impl Store {
     pub(crate) fn start_run(self) {
         let Ok(run) = self.resolved.get_untracked() else { return };
         self.dismiss(Step::Train);
+        self.ask_to_keep_files();
         self.run_id.set_value(None);
         self.forget_tuned();
         self.feed(Input::Requested);

@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use hone_core::session::protocol::{FromWorker, NamedBlob, Problem, Request};
+use hone_core::session::protocol::{Command, FromWorker, NamedBlob, Problem, Request, RequestId};
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -65,6 +65,13 @@ impl Mailbox {
     /// The next request that has already come.
     pub(crate) fn waiting(&self) -> Option<Letter> {
         self.waiting.borrow_mut().letters.pop_front()
+    }
+
+    /// Takes the request to end the text that is being written, if one has come.
+    pub(crate) fn take_stop(&self) -> Option<RequestId> {
+        let letters = &mut self.waiting.borrow_mut().letters;
+        let place = letters.iter().position(|letter| matches!(letter.request.command, Command::StopGenerating))?;
+        letters.remove(place).map(|letter| letter.request.id)
     }
 
     /// The next request, when it comes.

@@ -5,13 +5,15 @@
 
 use std::rc::Rc;
 
-use hone_core::config::{ModelSource, ReadOptions, RunConfig};
+use hone_core::config::{ExportFormat, ModelSource, ReadOptions, RunConfig};
 use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
-use hone_core::session::Session;
+use hone_core::generate::{FinishReason, SamplingConfig};
 use hone_core::session::protocol::{
-    Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Reply, RunId, Weights,
+    Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Prompt, Reply, RequestId,
+    RunId, Weights,
 };
+use hone_core::session::{Generated, Report, Session, SessionError};
 use js_sys::Uint8Array;
 
 use crate::clock::Clock;
@@ -79,19 +81,20 @@ impl Worker {
     }
 
     async fn answer_letter(&mut self, Letter { request, blobs }: Letter) {
-        let (result, blobs) = match self.answer(request.command, &blobs).await {
+        let (result, blobs) = match self.answer(request.id, request.command, &blobs).await {
             Ok((reply, blobs)) => (Ok(reply), blobs),
             Err(problem) => (Err(problem), Vec::new()),
         };
         post(&FromWorker::Reply { id: request.id, result }, blobs);
     }
 
-    async fn answer(&mut self, command: Command, blobs: &[Uint8Array]) -> Answer {
+    async fn answer(&mut self, id: RequestId, command: Command, blobs: &[Uint8Array]) -> Answer {
         let runs = self.run.is_some();
         let reply = match command {
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),
             Command::Stop { keep_best } => self.stop(keep_best),
+            Command::StopGenerating => Reply::Done, // nothing is being written any more
             Command::Memory => Reply::Memory { memory: self.memory() },
             Command::LoseDevice => {
                 let device = self.device.as_ref().ok_or_else(errors::no_device)?;
@@ -122,7 +125,11 @@ impl Worker {
             Command::Train { run } => self.train(run)?,
             Command::Evaluate { weights, split } => self.evaluate(weights, split).await?,
             Command::Predict { texts } => self.predict(&texts).await?,
-            Command::Export => return self.export().await,
+            Command::EvaluateTexts { weights, split, num_prompts, max_new_tokens } => {
+                self.evaluate_texts(weights, split, num_prompts, max_new_tokens).await?
+            }
+            Command::Generate { prompt, weights, sampling } => self.generate(id, &prompt, weights, &sampling).await?,
+            Command::Export { format } => return self.export(format).await,
         };
         Ok((reply, Vec::new()))
     }
@@ -209,8 +216,7 @@ impl Worker {
     }
 
     fn train(&mut self, run: RunConfig) -> Result<Reply, Problem> {
-        let session = self.ready()?;
-        let job = session.start(run).map_err(|error| error.problem())?;
+        let job = self.ready()?.start(run).map_err(|error| error.problem())?;
         self.runs += 1;
         let id = RunId(self.runs);
         self.run = Some(Run { id, clock: Clock::start(), paused: false });
@@ -351,7 +357,7 @@ impl Worker {
     fn load_data(&mut self, data: KeptData) -> Result<Reply, Problem> {
         let report = self.ready()?.load_data(data.files(), &data.read, &data.run).map_err(|error| error.problem())?;
         self.data = Some(data);
-        Ok(Reply::Data { report: Box::new(report) })
+        Ok(reply_of(report))
     }
 
     fn reread_data(&mut self, read: ReadOptions, run: RunConfig) -> Result<Reply, Problem> {
@@ -362,7 +368,7 @@ impl Worker {
         if let Some(data) = &mut self.data {
             (data.read, data.run) = (read, run);
         }
-        Ok(Reply::Data { report: Box::new(report) })
+        Ok(reply_of(report))
     }
 
     // What a trained model is for.
@@ -382,15 +388,78 @@ impl Worker {
             let tuned = if session.is_trained() { session.predict(texts, Weights::Tuned).await? } else { Vec::new() };
             Ok((session.labels().to_vec(), base, tuned))
         };
-        let predicted = predicted.await.map_err(|error: hone_core::session::SessionError| error.problem());
+        let predicted = predicted.await.map_err(|error: SessionError| error.problem());
         let (labels, base, tuned) = self.trust(predicted).await?;
         Ok(Reply::Predicted { labels, base, tuned })
     }
 
-    async fn export(&mut self) -> Answer {
-        let exported = self.ready()?.export().await.map_err(|error| error.problem());
+    async fn evaluate_texts(
+        &mut self,
+        weights: Weights,
+        split: Split,
+        num_prompts: usize,
+        max_new_tokens: u32,
+    ) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let mut progress = |done, total| post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
+        let measured = async {
+            let tokens = session.evaluate_tokens(weights, split, &mut progress).await?;
+            if num_prompts == 0 {
+                return Ok((tokens, None, Vec::new()));
+            }
+            match session.evaluate_texts(weights, split, num_prompts, max_new_tokens, &mut progress).await {
+                Ok((texts, samples)) => Ok((tokens, Some(texts), samples)),
+                Err(SessionError::EmptySplit { .. }) => Ok((tokens, None, Vec::new())), // texts without prompts
+                Err(error) => Err(error),
+            }
+        };
+        let measured = measured.await.map_err(|error: SessionError| error.problem());
+        let (tokens, texts, samples) = self.trust(measured).await?;
+        Ok(Reply::EvaluatedTexts { weights, split, tokens, texts, samples })
+    }
+
+    async fn generate(
+        &mut self,
+        id: RequestId,
+        prompt: &Prompt,
+        weights: Weights,
+        sampling: &SamplingConfig,
+    ) -> Result<Reply, Problem> {
+        let (mailbox, clock) = (Rc::clone(&self.mailbox), Clock::start());
+        let macrotask = &self.macrotask;
+        let session = match (&self.device, self.session.as_mut()) {
+            (None, _) => return Err(errors::no_device()),
+            (Some(_), None) => return Err(errors::no_model()),
+            (Some(_), Some(session)) => session,
+        };
+        let show = async |piece: &str| {
+            post(&FromWorker::Generated { id, piece: piece.to_owned() }, Vec::new());
+            macrotask.pass().await; // lets messages in
+            match mailbox.take_stop() {
+                None => true,
+                Some(stop) => {
+                    post(&FromWorker::Reply { id: stop, result: Ok(Reply::Done) }, Vec::new());
+                    false
+                }
+            }
+        };
+        let written = session.generate(prompt, weights, sampling, show).await.map_err(|error| error.problem());
+        let Generated { text, num_tokens, finish_reason } = self.trust(written).await?;
+        let is_complete = finish_reason == FinishReason::Stop;
+        Ok(Reply::Generated { weights, text, num_tokens, elapsed_secs: clock.elapsed_secs(), is_complete })
+    }
+
+    async fn export(&mut self, format: ExportFormat) -> Answer {
+        let exported = self.ready()?.export(format).await.map_err(|error| error.problem());
         let folder = self.trust(exported).await?;
         let source = &self.model.as_ref().ok_or_else(errors::no_model)?.source;
         Ok(export::zipped(&folder, source))
+    }
+}
+
+fn reply_of(report: Report) -> Reply {
+    match report {
+        Report::Classes(report) => Reply::Data { report },
+        Report::Texts(report) => Reply::Texts { report },
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::config::{Job, Method, Pooling};
-use crate::metrics::Evaluation;
+use crate::config::{Job, Method, Pooling, Task};
+use crate::metrics::Figures;
 use crate::model::ModelConfig;
 
 /// What the card says about a run; `None` where nothing was measured.
@@ -14,53 +14,108 @@ pub struct CardFacts {
     /// Optimizer step whose weights these are.
     pub step: u32,
     /// On the validation split, at that step.
-    pub valid: Option<Evaluation>,
+    pub valid: Option<Figures>,
     /// On the test split.
-    pub test: Option<Evaluation>,
+    pub test: Option<Figures>,
 }
 
-/// Markdown with the hub's front matter.
+/// Markdown with the hub's front matter; of an adapter alone where `is_adapter`.
 #[must_use]
-pub fn model_card(config: &ModelConfig, labels: &[String], job: &Job, facts: &CardFacts) -> String {
+pub fn model_card(config: &ModelConfig, labels: &[String], job: &Job, facts: &CardFacts, is_adapter: bool) -> String {
     let mut card = String::new();
-    let run = &job.run;
     let base = job.model.name();
-    let [train, valid, test] = facts.num_rows;
-    let method = match run.method {
-        Method::Full => "all weights",
-        Method::Head => "the head only, the encoder frozen",
-    };
+    let task = config.task();
     let mut line = |text: String| writeln!(card, "{text}").expect("writing to a string");
-    line(format!("---\nlibrary_name: transformers\npipeline_tag: text-classification\nbase_model: {base}\n---\n"));
+    let (library, pipeline) = match task {
+        Task::SequenceClassification => (if is_adapter { "peft" } else { "transformers" }, "text-classification"),
+        Task::CausalLm => (if is_adapter { "peft" } else { "transformers" }, "text-generation"),
+    };
+    line(format!("---\nlibrary_name: {library}\npipeline_tag: {pipeline}\nbase_model: {base}\n---\n"));
     line(format!("# {base}, fine-tuned with Hone\n"));
-    line(format!("A `{}` that tells {} labels apart: {}.\n", config.class_name(), labels.len(), list(labels)));
-    if run.pooling == Pooling::Mean {
-        line("**Pooling:** this head reads the mean of the token states, not the first token. `transformers` has no class \
-              for that: load it with Hone, or average the encoder's last hidden state over the attention mask and apply \
-              `classifier` yourself.\n".into());
-    } else {
-        line(
-            "```python\nfrom transformers import pipeline\nclassify = pipeline(\"text-classification\", model=\".\")\n\
-              print(classify(\"your text here\"))\n```\n"
-                .into(),
+    let what = if is_adapter { "A LoRA adapter for" } else { "A" };
+    line(match task {
+        Task::SequenceClassification => {
+            format!("{what} `{}` that tells {} labels apart: {}.\n", config.class_name(), labels.len(), list(labels))
+        }
+        Task::CausalLm => format!("{what} `{}` that writes on from a prompt.\n", config.class_name()),
+    });
+    line(how_to_load(config, job, is_adapter));
+    line("## Results\n".into());
+    results(&mut line, facts);
+    line("## Training\n".into());
+    line(training(job, facts));
+    card
+}
+
+fn how_to_load(config: &ModelConfig, job: &Job, is_adapter: bool) -> String {
+    if job.run.pooling == Pooling::Mean && config.task() == Task::SequenceClassification {
+        return "**Pooling:** this head reads the mean of the token states, not the first token. `transformers` has no \
+                class for that: load it with Hone, or average the encoder's last hidden state over the attention mask \
+                and apply `classifier` yourself.\n"
+            .into();
+    }
+    let (auto, pipeline) = match config.task() {
+        Task::SequenceClassification => ("AutoPeftModelForSequenceClassification", "text-classification"),
+        Task::CausalLm => ("AutoPeftModelForCausalLM", "text-generation"),
+    };
+    if is_adapter {
+        return format!(
+            "```python\nfrom peft import {auto}\nfrom transformers import AutoTokenizer\nmodel = \
+             {auto}.from_pretrained(\".\")\ntokenizer = AutoTokenizer.from_pretrained(\".\")\n```\n"
         );
     }
-    line("## Results\n".into());
-    if facts.valid.is_none() && facts.test.is_none() {
-        line("No rows were held out, so nothing was measured.\n".into());
-    } else {
-        line("| split | rows | loss | accuracy | macro precision | macro recall | macro F1 |\n|---|---|---|---|---|---|---|".into());
-        for (name, evaluation) in [("validation", &facts.valid), ("test", &facts.test)] {
-            let Some(e) = evaluation else { continue };
-            line(format!(
-                "| {name} | {} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} |",
-                e.num_rows, e.loss, e.accuracy, e.macro_precision, e.macro_recall, e.macro_f1
-            ));
+    format!(
+        "```python\nfrom transformers import pipeline\npipe = pipeline(\"{pipeline}\", model=\".\")\nprint(pipe(\"your \
+         text here\"))\n```\n"
+    )
+}
+
+fn results(line: &mut impl FnMut(String), facts: &CardFacts) {
+    let measured = [("validation", &facts.valid), ("test", &facts.test)];
+    let mut is_first = true;
+    for (name, figures) in measured {
+        let Some(figures) = figures else { continue };
+        match figures {
+            Figures::Classes(e) => {
+                if is_first {
+                    line("| split | rows | loss | accuracy | macro precision | macro recall | macro F1 |\n|---|---|---|---|---|---|---|".into());
+                }
+                line(format!(
+                    "| {name} | {} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} |",
+                    e.num_rows, e.loss, e.accuracy, e.macro_precision, e.macro_recall, e.macro_f1
+                ));
+            }
+            Figures::Tokens(e) => {
+                if is_first {
+                    line("| split | tokens | loss | perplexity | token accuracy |\n|---|---|---|---|---|".into());
+                }
+                line(format!(
+                    "| {name} | {} | {:.4} | {:.2} | {:.4} |",
+                    e.num_tokens, e.loss, e.perplexity, e.token_accuracy
+                ));
+            }
         }
-        line(String::new());
+        is_first = false;
     }
-    line("## Training\n".into());
-    line(format!(
+    line(if is_first { "No rows were held out, so nothing was measured.\n".into() } else { String::new() });
+}
+
+fn training(job: &Job, facts: &CardFacts) -> String {
+    let run = &job.run;
+    let [train, valid, test] = facts.num_rows;
+    let method = match run.method {
+        Method::Full => "all weights".into(),
+        Method::Head => "the head only, the encoder frozen".into(),
+        Method::LastLayers(count) => format!("the last {count} layers and what follows them"),
+        Method::Lora => format!(
+            "LoRA adapters of rank {} (alpha {}, dropout {}) on {}",
+            run.lora.r,
+            run.lora.lora_alpha,
+            run.lora.lora_dropout,
+            run.lora.target_modules.join(", ")
+        ),
+    };
+    format!(
         "Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
          {}, weight decay {}, {:?} schedule with {} warm-up, {} epochs of batch {} x {}, gradient norm at most {}, at most \
          {} tokens a row, seed {}. These are the weights of step {}. `hone.json` repeats the run: `hone train --job \
@@ -76,8 +131,7 @@ pub fn model_card(config: &ModelConfig, labels: &[String], job: &Job, facts: &Ca
         run.max_seq_length,
         run.seed,
         facts.step,
-    ));
-    card
+    )
 }
 
 fn list(labels: &[String]) -> String {

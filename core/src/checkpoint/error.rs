@@ -14,6 +14,18 @@ pub enum CheckpointError {
         /// Its name.
         file: &'static str,
     },
+    /// A shard that the index names is not there.
+    #[error("the model folder has no {file}, which {} names", super::INDEX)]
+    MissingShard {
+        /// Its name.
+        file: String,
+    },
+    /// An adapter can't be used with this model.
+    #[error("this adapter can't be used: {reason}")]
+    Adapter {
+        /// What does not fit.
+        reason: String,
+    },
     /// `config.json`.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -44,7 +56,7 @@ pub enum CheckpointError {
     },
     /// Weights of the encoder are not in the file.
     #[error(
-        "model.safetensors lacks {count} of the encoder's {total} tensors, the first is {first}: it is not a {model_type} model"
+        "model.safetensors lacks {count} of the model's {total} tensors, the first is {first}: it is not a {model_type} model"
     )]
     MissingTensors {
         /// How many.

@@ -8,7 +8,7 @@ use super::{CheckpointError, HostTensor, WeightFile};
 use crate::config::Job;
 use crate::data::SamplerState;
 use crate::folder::Folder;
-use crate::metrics::Evaluation;
+use crate::metrics::Figures;
 
 /// File name of a run's state.
 pub const STATE_FILE: &str = "state.json";
@@ -35,7 +35,7 @@ pub struct TrainState {
     /// Losses of the steps since the last reading.
     pub window: Vec<f64>,
     /// Best validation figure so far, its step and its evaluation.
-    pub best: Option<(f64, u32, Evaluation)>,
+    pub best: Option<(f64, u32, Figures)>,
     /// Evaluations since the best.
     pub evaluations_since_best: u32,
     /// Step of the last evaluation.

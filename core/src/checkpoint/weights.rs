@@ -1,9 +1,11 @@
 //! Module to safetensors and back, through an architecture's [`KeyMap`].
 //!
-//! Linear weights are `[in, out]` in a module and `[out, in]` in a file; the host transposes them on the way.
+//! Linear weights are `[in, out]` in a module and, with most architectures, `[out, in]` in a file; the host transposes
+//! them on the way. A token table is in shards in a module and whole in a file.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData, Transaction};
@@ -11,7 +13,8 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
 use super::CheckpointError;
-use crate::model::{KeyMap, checkpoint_key};
+use crate::model::{KeyMap, LinearLayout, checkpoint_key};
+use crate::nn::ParamPath;
 
 /// A tensor on the host, in the layout of a checkpoint file.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,31 +40,69 @@ impl View for &HostTensor {
     }
 }
 
-/// Reads all parameters back in one transfer: (path, tensor in file layout).
+/// Reads parameters back in one transfer: (path, tensor in file layout). `select` gets the path and whether the
+/// parameter is trained.
 ///
 /// # Errors
 /// When the device fails.
-pub async fn read_weights<M: Module>(module: &M) -> Result<Vec<(String, HostTensor)>, CheckpointError> {
-    let mut found = Collect { path: Vec::new(), parameters: Vec::new(), transaction: Transaction::default() };
+pub async fn read_weights<M: Module>(
+    module: &M,
+    map: &KeyMap,
+    select: impl Fn(&str, bool) -> bool,
+) -> Result<Vec<(String, HostTensor)>, CheckpointError> {
+    let mut found = Collect {
+        path: ParamPath::default(),
+        map,
+        select,
+        parameters: Vec::new(),
+        transaction: Transaction::default(),
+    };
     module.visit(&mut found);
     let data = found.transaction.execute_async().await.map_err(CheckpointError::Device)?;
-    let tensors = found.parameters.into_iter().zip(data).map(|((path, is_linear), data)| {
+    let mut tensors: Vec<(String, HostTensor)> = Vec::with_capacity(data.len());
+    for ((path, is_turned), data) in found.parameters.into_iter().zip(data) {
         let shape: Vec<usize> = data.shape().iter().copied().collect();
         let values = data.try_into_vec::<f32>().expect("weights are f32 in a module");
-        let tensor = if is_linear { transpose(values, shape[0], shape[1]) } else { HostTensor { shape, values } };
-        (path, tensor)
-    });
-    Ok(tensors.collect())
+        let tensor = if is_turned { transpose(values, shape[0], shape[1]) } else { HostTensor { shape, values } };
+        match (whole_table(&path), tensors.last_mut()) {
+            (Some((table, shard)), Some((last, whole))) if shard > 0 && *last == table => {
+                whole.shape[0] += tensor.shape[0];
+                whole.values.extend(tensor.values);
+            }
+            (Some((table, _)), _) => tensors.push((table, tensor)),
+            (None, _) => tensors.push((path, tensor)),
+        }
+    }
+    Ok(tensors)
+}
+
+/// Path of the table that a shard belongs to, and which shard it is.
+fn whole_table(path: &str) -> Option<(String, usize)> {
+    let (table, shard) = path.rsplit_once(".shards.")?;
+    Some((format!("{table}.weight"), shard.parse().ok()?))
+}
+
+/// Whether the module holds the transpose of what a file holds.
+fn is_turned(path: &ParamPath, map: &KeyMap, rank: usize) -> bool {
+    rank == 2 && (path.is_field_of("Lora") || (path.is_field_of("Linear") && map.linear == LinearLayout::OutIn))
 }
 
 /// A `model.safetensors` with `transformers`' keys.
 ///
 /// # Errors
-/// When a weight is not finite, or a parameter has no key.
+/// When a weight is not finite.
 pub fn weights_to_safetensors(map: &KeyMap, weights: &[(String, HostTensor)]) -> Result<Vec<u8>, CheckpointError> {
+    named_to_safetensors(weights, |path| checkpoint_key(map, path))
+}
+
+/// As [`weights_to_safetensors`], with keys that `name` gives for paths (the path itself where it gives none).
+pub(super) fn named_to_safetensors(
+    weights: &[(String, HostTensor)],
+    name: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<u8>, CheckpointError> {
     let mut named = BTreeMap::new();
     for (path, tensor) in weights {
-        let key = checkpoint_key(map, path).unwrap_or_else(|| path.clone());
+        let key = name(path).unwrap_or_else(|| path.clone());
         if !tensor.values.iter().all(|value| value.is_finite()) {
             return Err(CheckpointError::NotFinite { key });
         }
@@ -71,9 +112,9 @@ pub fn weights_to_safetensors(map: &KeyMap, weights: &[(String, HostTensor)]) ->
     Ok(safetensors::serialize(named, Some(metadata)).expect("shapes and lengths agree by construction"))
 }
 
-/// An opened weights file.
+/// Opened weights: one file, or the shards of one model.
 pub struct WeightFile<'a> {
-    tensors: SafeTensors<'a>,
+    files: Vec<SafeTensors<'a>>,
 }
 
 impl<'a> WeightFile<'a> {
@@ -82,29 +123,39 @@ impl<'a> WeightFile<'a> {
     /// # Errors
     /// When the bytes are not a whole safetensors file.
     pub fn open(file: &str, bytes: &'a [u8]) -> Result<Self, CheckpointError> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|source| CheckpointError::Safetensors {
-            file: file.to_owned(),
-            bytes: bytes.len(),
-            source,
-        })?;
-        Ok(Self { tensors })
+        Self::open_all([(file, bytes)])
     }
 
-    /// Names in the file.
+    /// Checks header and length of each file.
+    ///
+    /// # Errors
+    /// When one is not a whole safetensors file.
+    pub fn open_all<'b>(files: impl IntoIterator<Item = (&'b str, &'a [u8])>) -> Result<Self, CheckpointError> {
+        let open = |(file, bytes): (&str, &'a [u8])| {
+            SafeTensors::deserialize(bytes).map_err(|source| CheckpointError::Safetensors {
+                file: file.to_owned(),
+                bytes: bytes.len(),
+                source,
+            })
+        };
+        Ok(Self { files: files.into_iter().map(open).collect::<Result<_, _>>()? })
+    }
+
+    /// Names in the files.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.names().into_iter()
+        self.files.iter().flat_map(SafeTensors::names)
     }
 
     /// Whether a name is there.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
-        self.tensors.tensor(key).is_ok()
+        self.view(key).is_some()
     }
 
     /// Shape of a tensor.
     #[must_use]
     pub fn shape(&self, key: &str) -> Option<Vec<usize>> {
-        self.tensors.tensor(key).ok().map(|view| view.shape().to_vec())
+        self.view(key).map(|view| view.shape().to_vec())
     }
 
     /// A tensor as f32.
@@ -112,21 +163,31 @@ impl<'a> WeightFile<'a> {
     /// # Errors
     /// When it holds something other than F32, F16 or BF16, or a value that is not finite.
     pub fn read(&self, key: &str) -> Result<Option<HostTensor>, CheckpointError> {
-        let Ok(view) = self.tensors.tensor(key) else { return Ok(None) };
-        let values = to_f32(key, &view)?;
-        if !values.iter().all(|value| value.is_finite()) {
-            return Err(CheckpointError::NotFinite { key: key.to_owned() });
-        }
-        Ok(Some(HostTensor { shape: view.shape().to_vec(), values }))
+        let Some(view) = self.view(key) else { return Ok(None) };
+        let shape = view.shape().to_vec();
+        let values = to_f32(key, view.dtype(), view.data())?;
+        Ok(Some(HostTensor { shape, values }))
+    }
+
+    /// Some rows of a matrix as f32.
+    fn read_rows(&self, key: &str, rows: Range<usize>) -> Result<Option<HostTensor>, CheckpointError> {
+        let Some(view) = self.view(key) else { return Ok(None) };
+        let bytes_a_row = view.data().len() / view.shape()[0].max(1);
+        let values = to_f32(key, view.dtype(), &view.data()[rows.start * bytes_a_row..rows.end * bytes_a_row])?;
+        Ok(Some(HostTensor { shape: vec![rows.len(), view.shape()[1]], values }))
     }
 
     /// A tensor of 64-bit ids, as i32: (shape, values). `None` if it is not there or holds something else.
     #[must_use]
     pub fn read_ids(&self, key: &str) -> Option<(Vec<usize>, Vec<i32>)> {
-        let view = self.tensors.tensor(key).ok().filter(|view| view.dtype() == Dtype::I64)?;
+        let view = self.view(key).filter(|view| view.dtype() == Dtype::I64)?;
         let (words, _) = view.data().as_chunks::<8>();
         let ids = words.iter().map(|word| i32::try_from(i64::from_le_bytes(*word)).ok()).collect::<Option<_>>()?;
         Some((view.shape().to_vec(), ids))
+    }
+
+    fn view(&self, key: &str) -> Option<TensorView<'a>> {
+        self.files.iter().find_map(|file| file.tensor(key).ok())
     }
 
     /// Puts the file's tensors into `module`: keys are tried with and without the architecture's prefix, and under
@@ -135,18 +196,35 @@ impl<'a> WeightFile<'a> {
     /// # Errors
     /// When a shape or a number format does not fit.
     pub fn load<M: Module>(&self, map: &KeyMap, module: M) -> Result<(M, Vec<String>, Vec<String>), CheckpointError> {
+        self.load_named(map, module, &|path| self.find(map, path))
+    }
+
+    /// As [`Self::load`], with keys that `find` gives for paths.
+    pub(super) fn load_named<M: Module>(
+        &self,
+        map: &KeyMap,
+        module: M,
+        find: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(M, Vec<String>, Vec<String>), CheckpointError> {
         let mut fill = Fill {
-            path: Vec::new(),
-            is_linear: Vec::new(),
+            path: ParamPath::default(),
             file: self,
             map,
+            find,
             missing: Vec::new(),
             used: BTreeSet::new(),
+            rows_of_tables: BTreeMap::new(),
             error: None,
         };
         let module = module.map(&mut fill);
         if let Some(error) = fill.error {
             return Err(error);
+        }
+        for (key, (rows, columns)) in fill.rows_of_tables {
+            let (found, expected) = (self.shape(&key).unwrap_or_default(), vec![rows, columns]);
+            if found != expected {
+                return Err(CheckpointError::Shape { key, found, expected });
+            }
         }
         let unused = self.names().filter(|name| !fill.used.contains(*name)).map(str::to_owned).collect();
         Ok((module, fill.missing, unused))
@@ -165,14 +243,17 @@ fn old_norm_name(key: &str) -> String {
     key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
 }
 
-fn to_f32(key: &str, view: &TensorView<'_>) -> Result<Vec<f32>, CheckpointError> {
-    let bytes = view.data();
+fn to_f32(key: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, CheckpointError> {
     let pairs = || bytes.as_chunks::<2>().0.iter();
-    match view.dtype() {
-        Dtype::F32 => Ok(bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect()),
-        Dtype::F16 => Ok(pairs().map(|pair| half::f16::from_le_bytes(*pair).to_f32()).collect()),
-        Dtype::BF16 => Ok(pairs().map(|pair| half::bf16::from_le_bytes(*pair).to_f32()).collect()),
-        other => Err(CheckpointError::Dtype { key: key.to_owned(), dtype: format!("{other:?}") }),
+    let values: Vec<f32> = match dtype {
+        Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect(),
+        Dtype::F16 => pairs().map(|pair| half::f16::from_le_bytes(*pair).to_f32()).collect(),
+        Dtype::BF16 => pairs().map(|pair| half::bf16::from_le_bytes(*pair).to_f32()).collect(),
+        other => return Err(CheckpointError::Dtype { key: key.to_owned(), dtype: format!("{other:?}") }),
+    };
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(values),
+        false => Err(CheckpointError::NotFinite { key: key.to_owned() }),
     }
 }
 
@@ -191,77 +272,102 @@ fn transpose(values: Vec<f32>, rows: usize, columns: usize) -> HostTensor {
     HostTensor { shape: vec![columns, rows], values: turned }
 }
 
-const LINEAR: &str = "Struct:Linear";
-
-struct Collect {
-    path: Vec<(String, bool)>,
+struct Collect<'a, S> {
+    path: ParamPath,
+    map: &'a KeyMap,
+    select: S,
     parameters: Vec<(String, bool)>,
     transaction: Transaction,
 }
 
-impl ModuleVisitor for Collect {
+impl<S: Fn(&str, bool) -> bool> ModuleVisitor for Collect<'_, S> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.push((name.to_owned(), container_type == LINEAR));
+        self.path.enter(name, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+        self.path.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let path: Vec<&str> = self.path.iter().map(|(name, _)| name.as_str()).collect();
-        let is_linear = D == 2 && self.path.iter().any(|(_, is_linear)| *is_linear);
-        self.parameters.push((path.join("."), is_linear));
+        let path = self.path.join();
+        if !(self.select)(&path, param.is_require_grad()) {
+            return;
+        }
+        self.parameters.push((path, is_turned(&self.path, self.map, D)));
         let transaction = std::mem::take(&mut self.transaction);
         self.transaction = transaction.register(param.val().inner());
     }
 }
 
 struct Fill<'a, 'b> {
-    path: Vec<String>,
-    is_linear: Vec<bool>,
+    path: ParamPath,
     file: &'a WeightFile<'b>,
     map: &'a KeyMap,
+    find: &'a dyn Fn(&str) -> Option<String>,
     missing: Vec<String>,
     used: BTreeSet<String>,
+    /// (rows, columns) of the shards so far, by the table's key.
+    rows_of_tables: BTreeMap<String, (usize, usize)>,
     error: Option<CheckpointError>,
 }
 
 impl Fill<'_, '_> {
     fn value(&mut self, path: &str, shape: &[usize]) -> Result<Option<TensorData>, CheckpointError> {
-        let Some(key) = self.file.find(self.map, path) else {
+        if let Some((table, _)) = whole_table(path) {
+            return self.rows(&table, shape);
+        }
+        let Some(key) = (self.find)(path) else {
             self.missing.push(path.to_owned());
             return Ok(None);
         };
-        let is_linear = shape.len() == 2 && self.is_linear.contains(&true);
-        let expected: Vec<usize> = if is_linear { vec![shape[1], shape[0]] } else { shape.to_vec() };
+        let is_turned = is_turned(&self.path, self.map, shape.len());
+        let expected: Vec<usize> = if is_turned { vec![shape[1], shape[0]] } else { shape.to_vec() };
         let found = self.file.shape(&key).unwrap_or_default();
         if found != expected {
             return Err(CheckpointError::Shape { key, found, expected });
         }
         let tensor = self.file.read(&key)?.expect("found above");
         self.used.insert(key);
-        let tensor = if is_linear { transpose(tensor.values, expected[0], expected[1]) } else { tensor };
+        let tensor = if is_turned { transpose(tensor.values, expected[0], expected[1]) } else { tensor };
+        Ok(Some(TensorData::new(tensor.values, tensor.shape)))
+    }
+
+    /// The next shard of a table.
+    fn rows(&mut self, table: &str, shape: &[usize]) -> Result<Option<TensorData>, CheckpointError> {
+        let Some(key) = (self.find)(table) else {
+            if self.missing.last().is_none_or(|last| last != table) {
+                self.missing.push(table.to_owned());
+            }
+            return Ok(None);
+        };
+        let found = self.file.shape(&key).unwrap_or_default();
+        let (first, _) = self.rows_of_tables.get(&key).copied().unwrap_or_default();
+        let end = first + shape[0];
+        if found.len() != 2 || found[1] != shape[1] || found[0] < end {
+            return Err(CheckpointError::Shape { key, found, expected: vec![end, shape[1]] });
+        }
+        let tensor = self.file.read_rows(&key, first..end)?.expect("found above");
+        self.used.insert(key.clone());
+        self.rows_of_tables.insert(key, (end, shape[1]));
         Ok(Some(TensorData::new(tensor.values, tensor.shape)))
     }
 }
 
 impl ModuleMapper for Fill<'_, '_> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.path.push(name.to_owned());
-        self.is_linear.push(container_type == LINEAR);
+        self.path.enter(name, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-        self.is_linear.pop();
+        self.path.exit();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         if self.error.is_some() {
             return param;
         }
-        let path = self.path.join(".");
+        let path = self.path.join();
         let (id, old, mapper) = param.consume();
         let value = match self.value(&path, &old.dims()) {
             Ok(Some(data)) => {

@@ -8,8 +8,22 @@ use super::{ClassWeights, EvalStrategy, LrSchedulerType, Method, MetricForBest, 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunDraft {
-    /// `full` or `head`.
+    /// `full`, `head`, `lora`, or `last:` and a number of layers.
     pub method: Option<String>,
+    /// Whole number from 1.
+    pub lora_r: Option<String>,
+    /// Above 0.
+    pub lora_alpha: Option<String>,
+    /// From 0, below 1.
+    pub lora_dropout: Option<String>,
+    /// Names with commas between, `all-linear`, or `default`.
+    pub target_modules: Option<String>,
+    /// `true` or `false`.
+    pub use_rslora: Option<String>,
+    /// `true` or `false`.
+    pub packing: Option<String>,
+    /// `true` or `false`.
+    pub gradient_checkpointing: Option<String>,
     /// `cls` or `mean`.
     pub pooling: Option<String>,
     /// Whole number from 1.
@@ -71,8 +85,34 @@ impl RunDraft {
         let mut config = base.clone();
         let mut check = Check { problems: Vec::new() };
 
-        let methods = [("full", Method::Full), ("head", Method::Head)];
-        check.choice("method", &self.method, &methods, &mut config.method);
+        match given(&self.method).and_then(|text| text.strip_prefix("last:")) {
+            Some(layers) => {
+                let mut count = 1;
+                if check.whole("method", &Some(layers.to_owned()), 1, 10_000, &mut count) {
+                    config.method = Method::LastLayers(count);
+                }
+            }
+            None => {
+                let methods = [("full", Method::Full), ("head", Method::Head), ("lora", Method::Lora)];
+                check.choice("method", &self.method, &methods, &mut config.method);
+            }
+        }
+        check.whole("lora_r", &self.lora_r, 1, 4096, &mut config.lora.r);
+        check.real("lora_alpha", &self.lora_alpha, 1e-6..=1e6, &mut config.lora.lora_alpha);
+        check.real("lora_dropout", &self.lora_dropout, 0.0..=BELOW_ONE, &mut config.lora.lora_dropout);
+        match given(&self.target_modules) {
+            Some("default") => config.lora.target_modules.clear(),
+            Some(names) => {
+                let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
+                config.lora.target_modules = names.map(str::to_owned).collect();
+            }
+            None => {}
+        }
+        let switches = [("true", true), ("false", false)];
+        check.choice("use_rslora", &self.use_rslora, &switches, &mut config.lora.use_rslora);
+        check.choice("packing", &self.packing, &switches, &mut config.packing);
+        let checkpointing = &mut config.gradient_checkpointing;
+        check.choice("gradient_checkpointing", &self.gradient_checkpointing, &switches, checkpointing);
         check.choice("pooling", &self.pooling, &[("cls", Pooling::Cls), ("mean", Pooling::Mean)], &mut config.pooling);
         check.whole("num_train_epochs", &self.num_train_epochs, 1, 10_000, &mut config.num_train_epochs);
         check.whole("batch_size", &self.batch_size, 1, 4096, &mut config.batch_size);

@@ -4,10 +4,13 @@
 
 mod draft;
 mod job;
+mod read;
 mod run;
 
 pub use draft::{ConfigProblem, RunDraft};
 pub use job::{JOB_FILE, Job, JobError, ModelSource};
+pub use read::{DataShape, ReadOptions};
 pub use run::{
-    ClassWeights, EvalStrategy, LrSchedulerType, Method, MetricForBest, Pooling, ReadOptions, RunConfig, SplitConfig,
+    ClassWeights, EvalStrategy, ExportFormat, LoraConfig, LrSchedulerType, Method, MetricForBest, Pooling, RunConfig,
+    SplitConfig, Task,
 };

@@ -2,6 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What the model learns to give back. The model's architecture decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// A label for a text.
+    #[default]
+    SequenceClassification,
+    /// The next token.
+    CausalLm,
+}
+
 /// Which weights are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -11,6 +22,53 @@ pub enum Method {
     Full,
     /// Only the head (pooler and classifier); the backbone stays frozen.
     Head,
+    /// Low-rank adapters beside frozen weights, and the head.
+    Lora,
+    /// The last so many layers, what follows them, and the head.
+    LastLayers(u32),
+}
+
+/// What a tuned model is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// A whole model; adapters are added to its weights.
+    #[default]
+    Merged,
+    /// Only the adapter, in PEFT's layout.
+    Adapter,
+}
+
+/// Settings of LoRA, under the names of PEFT's `LoraConfig`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoraConfig {
+    /// Rank of an adapter.
+    pub r: u32,
+    /// Weight of an adapter: its output is scaled by `lora_alpha / r`.
+    pub lora_alpha: f64,
+    /// Dropout on an adapter's input.
+    pub lora_dropout: f64,
+    /// Names (or ends of names) of the linear layers that get one; empty takes PEFT's default for the architecture,
+    /// `all-linear` takes all.
+    pub target_modules: Vec<String>,
+    /// Scale by `lora_alpha / sqrt(r)` (<https://arxiv.org/abs/2312.03732>).
+    pub use_rslora: bool,
+}
+
+impl Default for LoraConfig {
+    fn default() -> Self {
+        Self { r: 8, lora_alpha: 16.0, lora_dropout: 0.05, target_modules: Vec::new(), use_rslora: false }
+    }
+}
+
+impl LoraConfig {
+    /// What an adapter's output is multiplied with.
+    #[must_use]
+    pub fn scaling(&self) -> f64 {
+        let rank = f64::from(self.r);
+        self.lora_alpha / if self.use_rslora { rank.sqrt() } else { rank }
+    }
 }
 
 /// How token states become one vector a row.
@@ -73,20 +131,6 @@ pub enum MetricForBest {
     MacroF1,
 }
 
-/// How a data file is read; `None` means guess.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReadOptions {
-    /// Column that holds the text.
-    pub text_column: Option<String>,
-    /// Column that holds the label.
-    pub label_column: Option<String>,
-    /// Field separator of a delimited file.
-    pub delimiter: Option<char>,
-    /// Whether the first row names the columns.
-    pub has_header: Option<bool>,
-}
-
 /// How rows are shared out when there is no validation or test file.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -109,6 +153,12 @@ impl Default for SplitConfig {
 pub struct RunConfig {
     /// Which weights are trained.
     pub method: Method,
+    /// Adapters, where the method is LoRA.
+    pub lora: LoraConfig,
+    /// Several texts share a row, apart from each other (language models).
+    pub packing: bool,
+    /// Blocks are computed again in the backward pass rather than kept (language models).
+    pub gradient_checkpointing: bool,
     /// How token states become one vector.
     pub pooling: Pooling,
     /// Passes over the training split.
@@ -163,6 +213,9 @@ impl Default for RunConfig {
     fn default() -> Self {
         Self {
             method: Method::Full,
+            lora: LoraConfig::default(),
+            packing: false,
+            gradient_checkpointing: false,
             pooling: Pooling::Cls,
             num_train_epochs: 3,
             batch_size: 16,

@@ -156,6 +156,9 @@ struct Labeled {
 /// The person's own validation and test files are taken as they are. What is missing is split off the training rows:
 /// validation always, test only if there is no validation file either (who brings one has split already).
 ///
+/// Where no row is held back, all rows may be of one class: a trained model can be measured on them. Who trains on such
+/// rows refuses a single class.
+///
 /// # Errors
 /// When a file as a whole can't be used: see [`DataError`].
 pub fn build_dataset(
@@ -186,6 +189,12 @@ pub fn build_dataset(
     };
     let rows = take_rows(&mut train, "", &mut summary)?;
     let labels = sorted_labels(&rows, &label_column)?;
+    // Rows of which none is held back may be there to be measured only, and then one class will do.
+    let is_for_training =
+        split.valid_fraction > 0.0 || split.test_fraction > 0.0 || files.valid.is_some() || files.test.is_some();
+    if is_for_training && let [label] = labels.as_slice() {
+        return Err(DataError::OneClass { label: label.clone(), num_rows: rows.len() });
+    }
     let ids: HashMap<&str, usize> = labels.iter().enumerate().map(|(id, label)| (label.as_str(), id)).collect();
     let preview = rows.iter().take(PREVIEW);
     let preview = preview.map(|row| PreviewRow { row: row.row, text: row.text.clone(), label: row.label.clone() });
@@ -264,10 +273,6 @@ fn sorted_labels(rows: &[Labeled], column: &str) -> Result<Vec<String>, DataErro
         return Err(DataError::TooManyClasses { column: column.to_owned(), num_classes, num_rows });
     }
     let mut labels: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
-    if labels.len() == 1 {
-        let label = labels.remove(0);
-        return Err(DataError::OneClass { label, num_rows });
-    }
     let number = |label: &String| label.parse::<f64>().ok().filter(|number| number.is_finite());
     labels.sort_unstable();
     if labels.iter().all(|label| number(label).is_some()) {
@@ -452,6 +457,17 @@ mod tests {
         let error = build(&files(&rows(30_000, 10_000), None, None)).expect_err("10,000 classes").to_string();
         assert!(error.contains("column \"label\" has 10000 different values in 30000 rows"), "{error}");
         assert!(matches!(build(&files(&rows(40, 30), None, None)), Err(DataError::TooManyClasses { .. })));
+    }
+
+    #[test]
+    fn one_class_is_read_where_no_row_is_held_back() {
+        let none = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+        let built = build_dataset(&files(&rows(20, 1), None, None), &ReadOptions::default(), &none, 42);
+        let (dataset, _) = built.expect("rows to measure");
+        assert_eq!((dataset.labels.len(), dataset.train.len()), (1, 20));
+        let own = files(&rows(20, 1), Some("text,label\na,class0\n"), None);
+        let refused = build_dataset(&own, &ReadOptions::default(), &none, 42);
+        assert!(matches!(refused, Err(DataError::OneClass { num_rows: 20, .. })));
     }
 
     #[test]

@@ -140,6 +140,41 @@ pub enum DataError {
         /// Labels of the training rows.
         known: Vec<String>,
     },
+    /// Columns that no language model's data has.
+    #[error(
+        "no column looks like data for a language model: expected `messages`, `instruction` and `output`, `prompt` and \
+         `completion`, or `text`; say which column is which: {}", list(.columns)
+    )]
+    NoShape {
+        /// What there is.
+        columns: Vec<String>,
+    },
+    /// The shape that was asked for needs a column that can't be found.
+    #[error("a {shape} file needs a column for the {role}; say which one it is: {}", list(.columns))]
+    NoShapeColumn {
+        /// Name of the shape.
+        shape: &'static str,
+        /// What the column would be.
+        role: &'static str,
+        /// What there is.
+        columns: Vec<String>,
+    },
+    /// Two parts of an example would be read from the same column.
+    #[error("column {column:?} can't be both the {first} and the {second}")]
+    SharedColumn {
+        /// The column.
+        column: String,
+        /// One of its roles.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// Conversations, and a model that was not made for them.
+    #[error(
+        "the file holds conversations, and this model has no chat template (tokenizer_config.json, chat_template): \
+         take an instruct or chat model, or data with a prompt and a completion"
+    )]
+    NoChatTemplate,
     /// One of the person's own files for validation or test.
     #[error("{role} file {name:?}: {source}")]
     InFile {

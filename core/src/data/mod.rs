@@ -1,7 +1,8 @@
 //! Bytes to host batches: plain Rust, no tensors. `parse` reads a file into a [`Table`]; `columns` guesses what is
 //! text and what is label; `dataset` makes labeled splits; `report` says what is in them; `encode` tokenises;
-//! `sampler` orders; `collate` pads.
+//! `sampler` orders; `collate` pads. `causal_lm` does the same for language models: examples of which parts carry loss.
 
+pub mod causal_lm;
 mod collate;
 mod columns;
 mod dataset;

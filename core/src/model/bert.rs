@@ -4,13 +4,13 @@
 //! tanh on token 0), dropout, classifier. `classifier_dropout` falls back on `hidden_dropout_prob`.
 
 use super::arch::{Fields, absolute_positions, activation};
-use super::{HeadConfig, HeadKind, KeyMap, ModelError};
+use super::{HeadConfig, HeadKind, KeyMap, LinearLayout, ModelError};
 use crate::nn::EncoderConfig;
 
 /// Names of `BertForSequenceClassification`.
 pub(super) const KEY_MAP: KeyMap = KeyMap {
     prefix: "bert.",
-    encoder: &[
+    backbone: &[
         ("encoder.embeddings.word_embeddings", "embeddings.word_embeddings"),
         ("encoder.embeddings.position_embeddings", "embeddings.position_embeddings"),
         ("encoder.embeddings.token_type_embeddings", "embeddings.token_type_embeddings"),
@@ -26,6 +26,7 @@ pub(super) const KEY_MAP: KeyMap = KeyMap {
         ("head.dense", "pooler.dense"),
     ],
     head: &[("head.classifier", "classifier")],
+    linear: LinearLayout::OutIn,
 };
 
 pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> {

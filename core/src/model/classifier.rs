@@ -3,10 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
 
-use super::ModelConfig;
 use crate::batch::Batch;
-use crate::config::Pooling;
-use crate::nn::{Dropout, Encoder, Init, Linear};
+use crate::nn::{Dropout, Encoder, EncoderConfig, Init, Linear};
 
 /// How the head is built; each as `transformers` builds it for the architecture, and mean pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,12 +115,11 @@ fn mean_pool(states: Tensor<3>, attention_mask: &Tensor<2>) -> Tensor<2> {
 impl SequenceClassifier {
     /// Fresh weights; a checkpoint replaces those it has.
     #[must_use]
-    pub fn new(config: &ModelConfig, pooling: Pooling, num_labels: usize, init: &mut Init, device: &Device) -> Self {
-        let std = config.encoder.initializer_range;
-        let head = config.head_for(pooling);
+    pub fn new(encoder: &EncoderConfig, head: HeadConfig, num_labels: usize, init: &mut Init, device: &Device) -> Self {
+        let std = encoder.initializer_range;
         // The head first: its values then depend on the seed alone, not on the size of the encoder.
-        let head = Head::new(head, config.encoder.hidden_size, num_labels, std, init, device);
-        Self { encoder: Encoder::new(&config.encoder, init, device), head }
+        let head = Head::new(head, encoder.hidden_size, num_labels, std, init, device);
+        Self { encoder: Encoder::new(encoder, init, device), head }
     }
 
     /// # Shapes

@@ -4,13 +4,13 @@
 //! no token types, head is pre_classifier, ReLU, dropout, classifier on token 0. LayerNorm's epsilon is fixed at 1e-12.
 
 use super::arch::{Fields, activation};
-use super::{HeadConfig, HeadKind, KeyMap, ModelError};
+use super::{HeadConfig, HeadKind, KeyMap, LinearLayout, ModelError};
 use crate::nn::EncoderConfig;
 
 /// Names of `DistilBertForSequenceClassification`.
 pub(super) const KEY_MAP: KeyMap = KeyMap {
     prefix: "distilbert.",
-    encoder: &[
+    backbone: &[
         ("encoder.embeddings.word_embeddings", "embeddings.word_embeddings"),
         ("encoder.embeddings.position_embeddings", "embeddings.position_embeddings"),
         ("encoder.embeddings.layer_norm", "embeddings.LayerNorm"),
@@ -24,6 +24,7 @@ pub(super) const KEY_MAP: KeyMap = KeyMap {
         ("encoder.layers.{i}.output", "transformer.layer.{i}.ffn.lin2"),
     ],
     head: &[("head.dense", "pre_classifier"), ("head.classifier", "classifier")],
+    linear: LinearLayout::OutIn,
 };
 
 pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> {

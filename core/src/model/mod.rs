@@ -1,13 +1,20 @@
 //! Architectures: `config.json` decides which one. One file each for its config, its head and its `KEY_MAP`;
-//! [`SequenceClassifier`] is what they all become.
+//! [`Model`] is what they all become.
 
 mod arch;
 mod bert;
+mod causal_lm;
 mod classifier;
 mod distilbert;
+mod gpt2;
+mod gpt_neo;
 mod keys;
+mod llama;
 mod roberta;
+mod whole;
 
-pub use arch::{Architecture, ModelConfig, ModelError};
+pub use arch::{Architecture, Body, ModelConfig, ModelError};
+pub use causal_lm::CausalLm;
 pub use classifier::{DensePart, Head, HeadConfig, HeadKind, SequenceClassifier};
-pub use keys::{KeyMap, checkpoint_key};
+pub use keys::{KeyMap, LinearLayout, checkpoint_key};
+pub use whole::{Model, is_trained};

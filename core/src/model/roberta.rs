@@ -4,14 +4,15 @@
 //! head is dropout, dense, tanh, dropout, out_proj on token 0. Positions start at `pad_token_id + 1` and skip padding.
 
 use super::arch::Fields;
-use super::{HeadConfig, HeadKind, KeyMap, ModelError, bert};
+use super::{HeadConfig, HeadKind, KeyMap, LinearLayout, ModelError, bert};
 use crate::nn::EncoderConfig;
 
 /// Names of `RobertaForSequenceClassification`.
 pub(super) const KEY_MAP: KeyMap = KeyMap {
     prefix: "roberta.",
-    encoder: bert::KEY_MAP.encoder.split_at(bert::KEY_MAP.encoder.len() - 1).0, // all but the pooler
+    backbone: bert::KEY_MAP.backbone.split_at(bert::KEY_MAP.backbone.len() - 1).0, // all but the pooler
     head: &[("head.dense", "classifier.dense"), ("head.classifier", "classifier.out_proj")],
+    linear: LinearLayout::OutIn,
 };
 
 pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> {

@@ -199,6 +199,21 @@ impl Encoder {
         self
     }
 
+    /// Every linear layer with its path.
+    pub fn linears_mut(&mut self) -> impl Iterator<Item = (String, &mut Linear)> {
+        self.layers.iter_mut().enumerate().flat_map(|(index, layer)| {
+            let named = [
+                ("query", &mut layer.query),
+                ("key", &mut layer.key),
+                ("value", &mut layer.value),
+                ("attention_output", &mut layer.attention_output),
+                ("intermediate", &mut layer.intermediate),
+                ("output", &mut layer.output),
+            ];
+            named.into_iter().map(move |(name, linear)| (format!("encoder.layers.{index}.{name}"), linear))
+        })
+    }
+
     /// Replaces the dropout rates of states and of attention probabilities.
     pub fn set_dropout(&mut self, hidden: f64, attention: f64) {
         self.embeddings.dropout.p = hidden;
@@ -209,8 +224,8 @@ impl Encoder {
     }
 }
 
-/// Softmax over the keys, `bias` added first.
-fn masked_softmax(scores: Tensor<4>, bias: Option<Tensor<4>>) -> Tensor<4> {
+/// Softmax over the keys, `bias` (`[batch or 1, 1, queries or 1, keys]`) added first.
+pub(super) fn masked_softmax(scores: Tensor<4>, bias: Option<Tensor<4>>) -> Tensor<4> {
     #[cfg(feature = "cpu")]
     if host::is_host(&scores) {
         return host::masked_softmax(scores, bias);

@@ -1,6 +1,6 @@
-//! The exact Gaussian error linear unit, `x * Phi(x)`.
+//! The Gaussian error linear unit `x * Phi(x)`, exact and by `tanh`.
 
-use std::f64::consts::FRAC_1_SQRT_2;
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 use burn::tensor::Tensor;
 
@@ -18,5 +18,17 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         return host::gelu(x);
     }
     let cdf = x.clone().mul_scalar(FRAC_1_SQRT_2).erf().add_scalar(1.0);
+    (x * cdf).mul_scalar(0.5)
+}
+
+/// Largest argument that `tanh` gets. `tanh(20)` is 1 in f32; WGSL's `tanh` of large arguments is NaN on some devices.
+const TANH_LIMIT: f64 = 20.0;
+
+/// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, `transformers`' `gelu_new`. Shape unchanged.
+#[must_use]
+pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let cube = x.clone() * x.clone().square().mul_scalar(0.044_715);
+    let inner = (x.clone() + cube).mul_scalar((2.0 / PI).sqrt());
+    let cdf = inner.clamp(-TANH_LIMIT, TANH_LIMIT).tanh().add_scalar(1.0);
     (x * cdf).mul_scalar(0.5)
 }

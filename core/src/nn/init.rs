@@ -32,6 +32,12 @@ impl Init {
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 
+    /// Uniform values in `±bound`, shape `[rows, columns]`.
+    pub fn uniform(&mut self, shape: [usize; 2], bound: f64, device: &Device) -> Tensor<2> {
+        let values: Vec<f32> = (0..shape[0] * shape[1]).map(|_| ((2.0 * self.unit() - 1.0) * bound) as f32).collect();
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
     /// Uniform in `(0, 1]`.
     fn unit(&mut self) -> f64 {
         ((self.rng.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64

@@ -1,5 +1,7 @@
 //! Layers used by two or more models, and nothing else.
 
+mod causal;
+mod decoder;
 mod dropout;
 mod embedding;
 mod encoder;
@@ -7,11 +9,23 @@ mod gelu;
 mod init;
 mod layer_norm;
 mod linear;
+mod lora;
+mod path;
+mod rms_norm;
+mod rope;
+mod token_table;
 
+pub use causal::SeqLayout;
+pub use decoder::{AttentionConfig, Decoder, DecoderConfig, KvCache, MlpKind, NormKind, Positions, Surroundings};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use encoder::{Activation, Encoder, EncoderConfig, EncoderLayer, attention_bias};
-pub use gelu::gelu;
+pub use gelu::{gelu, gelu_tanh};
 pub use init::Init;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use lora::Lora;
+pub use path::ParamPath;
+pub use rms_norm::RmsNorm;
+pub use rope::{RopeConfig, RopeScaling};
+pub use token_table::TokenTable;

@@ -9,6 +9,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 
 use super::{ClipFactor, GradientSum};
+use crate::nn::ParamPath;
 
 /// Settings of AdamW.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,7 +85,7 @@ impl AdamW {
         #[cfg(feature = "cpu")]
         let host_factor = clip.factor.as_ref().map_or(Some(1.0), crate::platform::host::scalar);
         module.map(&mut Update {
-            path: Vec::new(),
+            path: ParamPath::default(),
             gradients,
             moments: &mut self.moments,
             clip,
@@ -96,7 +97,7 @@ impl AdamW {
 }
 
 struct Update<'a> {
-    path: Vec<String>,
+    path: ParamPath,
     gradients: GradientSum,
     moments: &'a mut BTreeMap<String, Moments>,
     clip: &'a ClipFactor,
@@ -138,16 +139,16 @@ impl Update<'_> {
 }
 
 impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+        self.path.exit();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let path = self.path.join(".");
+        let path = self.path.join();
         let Some(gradient) = self.gradients.remove(&path) else { return param };
         let shape = param.shape();
         let (id, weight, mapper) = param.consume();

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
+use crate::nn::ParamPath;
+
 /// Path to gradient, flattened to `[numel]`.
 #[derive(Debug, Default)]
 pub struct GradientSum {
@@ -14,7 +16,12 @@ pub struct GradientSum {
 impl GradientSum {
     /// Adds the gradients that `backward` left for the parameters of `module`.
     pub fn add<M: Module>(&mut self, module: &M, gradients: Gradients) {
-        module.visit(&mut Collect { path: Vec::new(), gradients, sum: &mut self.gradients });
+        module.visit(&mut Collect { path: ParamPath::default(), gradients, sum: &mut self.gradients });
+    }
+
+    /// Adds a gradient that was worked out by hand; its shape does not matter.
+    pub fn add_one<const D: usize>(&mut self, path: String, gradient: Tensor<D>) {
+        add(&mut self.gradients, path, gradient.flatten::<1>(0, D - 1));
     }
 
     /// Takes the gradient of a parameter out.
@@ -34,29 +41,32 @@ impl GradientSum {
     }
 }
 
+fn add(sum: &mut BTreeMap<String, Tensor<1>>, path: String, gradient: Tensor<1>) {
+    let gradient = match sum.remove(&path) {
+        Some(before) => before + gradient,
+        None => gradient,
+    };
+    sum.insert(path, gradient);
+}
+
 struct Collect<'a> {
-    path: Vec<String>,
+    path: ParamPath,
     gradients: Gradients,
     sum: &'a mut BTreeMap<String, Tensor<1>>,
 }
 
 impl ModuleVisitor for Collect<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
+        self.path.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some(gradient) = param.val().grad_remove(&mut self.gradients) else { return };
         let gradient = gradient.flatten::<1>(0, D - 1);
-        let path = self.path.join(".");
-        let sum = match self.sum.remove(&path) {
-            Some(sum) => sum + gradient,
-            None => gradient,
-        };
-        self.sum.insert(path, sum);
+        add(self.sum, self.path.join(), gradient);
     }
 }

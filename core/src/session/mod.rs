@@ -4,6 +4,17 @@
 pub mod protocol;
 
 #[cfg(feature = "engine")]
+mod classes;
+#[cfg(feature = "engine")]
+mod error;
+#[cfg(feature = "engine")]
 mod run;
 #[cfg(feature = "engine")]
-pub use run::{Session, SessionError};
+mod texts;
+
+#[cfg(feature = "engine")]
+pub use error::SessionError;
+#[cfg(feature = "engine")]
+pub use run::{Report, Session};
+#[cfg(feature = "engine")]
+pub use texts::Generated;

@@ -6,10 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Job, ModelSource, ReadOptions, RunConfig};
+use crate::config::{ExportFormat, Job, ModelSource, ReadOptions, RunConfig, Task};
 use crate::data::DataReport;
+use crate::data::causal_lm::{LmReport, Turn};
 use crate::event::{Split, TrainEvent};
-use crate::metrics::{Evaluation, RowPrediction};
+use crate::generate::SamplingConfig;
+use crate::metrics::{Evaluation, LmEvaluation, RowPrediction, TextEvaluation, TextSample};
 
 /// Pairs a reply with its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,6 +49,16 @@ pub enum Weights {
     Tuned,
 }
 
+/// What a language model writes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// A text.
+    Text(String),
+    /// A conversation, written by the model's chat template.
+    Turns(Vec<Turn>),
+}
+
 /// What the worker is asked to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -73,7 +85,7 @@ pub enum Command {
         /// config.json, model.safetensors, tokenizer.json or vocab.txt, …
         files: Vec<NamedBlob>,
     },
-    /// Read the data; needs a model, for its tokenizer. Reply: [`Reply::Data`].
+    /// Read the data; needs a model, for its tokenizer and its task. Reply: [`Reply::Data`] or [`Reply::Texts`].
     LoadData {
         /// Rows to train on (and to split, if no other file is given).
         train: NamedBlob,
@@ -86,7 +98,7 @@ pub enum Command {
         /// For the split (fractions, seed) and the length report.
         run: RunConfig,
     },
-    /// Read the loaded files again with other options. Reply: [`Reply::Data`].
+    /// Read the loaded files again with other options. Reply: [`Reply::Data`] or [`Reply::Texts`].
     RereadData {
         /// How to read them.
         read: ReadOptions,
@@ -119,8 +131,34 @@ pub enum Command {
         /// The texts.
         texts: Vec<String>,
     },
-    /// The tuned model as a zip of a Hugging Face folder. Reply: [`Reply::Exported`], with one blob.
-    Export,
+    /// Measure how well a split's next tokens are predicted and, for the first so many prompts, what is written after
+    /// them. Progress comes as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::EvaluatedTexts`].
+    EvaluateTexts {
+        /// Which weights.
+        weights: Weights,
+        /// Which texts.
+        split: Split,
+        /// Prompts that are written on from; 0 measures next tokens only.
+        num_prompts: usize,
+        /// Most tokens of what is written.
+        max_new_tokens: u32,
+    },
+    /// Write on from a prompt. Text comes as [`FromWorker::Generated`]. Reply: [`Reply::Generated`].
+    Generate {
+        /// The prompt.
+        prompt: Prompt,
+        /// Which weights.
+        weights: Weights,
+        /// How tokens are chosen.
+        sampling: SamplingConfig,
+    },
+    /// End the text that is being written. Reply: [`Reply::Done`]; then that of `Generate`.
+    StopGenerating,
+    /// The tuned model as a zip. Reply: [`Reply::Exported`], with one blob.
+    Export {
+        /// A whole model, or an adapter alone.
+        format: ExportFormat,
+    },
     /// Memory figures. Reply: [`Reply::Memory`].
     Memory,
     /// Destroy the GPU device, to rehearse its loss. Reply: [`Reply::Done`].
@@ -178,6 +216,8 @@ pub struct DeviceReport {
 pub struct ModelInfo {
     /// Where it came from.
     pub source: ModelSource,
+    /// What it is for.
+    pub task: Task,
     /// `model_type` of config.json.
     pub model_type: String,
     /// All parameters.
@@ -192,6 +232,12 @@ pub struct ModelInfo {
     pub vocab_size: usize,
     /// Labels of a head that came with the model; empty for a bare encoder.
     pub labels: Vec<String>,
+    /// Names of its linear layers: what LoRA can adapt.
+    pub module_names: Vec<String>,
+    /// Those that LoRA adapts where none are named.
+    pub target_modules: Vec<String>,
+    /// It comes with a chat template.
+    pub has_chat_template: bool,
     /// What loading had to say (weights not used, a fresh head, …).
     pub notes: Vec<String>,
 }
@@ -226,6 +272,11 @@ pub enum Reply {
         /// What is in it.
         report: Box<DataReport>,
     },
+    /// Texts for a language model are read.
+    Texts {
+        /// What is in them.
+        report: Box<LmReport>,
+    },
     /// A run began.
     Started {
         /// Its name.
@@ -243,6 +294,32 @@ pub enum Reply {
         evaluation: Evaluation,
         /// Every row, in file order, with what was predicted.
         rows: Vec<RowPrediction>,
+    },
+    /// A split's texts were measured.
+    EvaluatedTexts {
+        /// Which weights.
+        weights: Weights,
+        /// Which texts.
+        split: Split,
+        /// Of next tokens.
+        tokens: LmEvaluation,
+        /// Of what was written, if anything was.
+        texts: Option<TextEvaluation>,
+        /// What was written.
+        samples: Vec<TextSample>,
+    },
+    /// A text was written.
+    Generated {
+        /// Which weights.
+        weights: Weights,
+        /// The text, without the prompt.
+        text: String,
+        /// Its tokens.
+        num_tokens: usize,
+        /// Seconds it took.
+        elapsed_secs: f64,
+        /// The model ended it; else it was stopped, or grew as long as it may.
+        is_complete: bool,
     },
     /// Probabilities in the order of the labels.
     Predicted {
@@ -335,6 +412,13 @@ pub enum FromWorker {
         elapsed_secs: f64,
         /// What.
         event: TrainEvent,
+    },
+    /// A `Generate` request wrote on.
+    Generated {
+        /// Which request.
+        id: RequestId,
+        /// What it wrote since the last message.
+        piece: String,
     },
     /// An `Evaluate` request is part done.
     EvaluationProgress {

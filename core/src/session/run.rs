@@ -2,113 +2,59 @@
 
 use burn::tensor::Device;
 
-use super::protocol::{ModelInfo, Problem, ProblemKind, Weights};
-use crate::checkpoint::{CardFacts, CheckpointError, PretrainedModel, export_folder, read_job};
-use crate::config::{Job, ModelSource, ReadOptions, RunConfig};
-use crate::data::{
-    DataError, DataFiles, DataReport, Dataset, Encoded, Example, Padding, ReadSummary, build_dataset, encode_texts,
-    report,
+use super::protocol::{ModelInfo, Weights};
+use super::{SessionError, classes, texts};
+use crate::checkpoint::{
+    CardFacts, PretrainedModel, export_adapter, export_folder, load_adapter, read_adapter_config, read_job,
 };
+use crate::config::{ExportFormat, Job, Method, ModelSource, ReadOptions, RunConfig, Task};
+use crate::data::causal_lm::{LmDataset, LmReport};
+use crate::data::{DataError, DataFiles, DataReport, Dataset, Padding};
 use crate::event::{Split, TrainEvent};
 use crate::folder::Folder;
-use crate::loss::LossConfig;
-use crate::metrics::{Evaluation, RowPrediction};
-use crate::model::SequenceClassifier;
-use crate::tokenizer::TokenizerError;
-use crate::train::{Evaluator, TrainError, TrainInputs, TrainSplit, Trainer, predict};
+use crate::metrics::{Evaluation, Figures, LmEvaluation, RowPrediction};
+use crate::model::{CausalLm, Model, ModelConfig, SequenceClassifier};
+use crate::train::{ClassEvaluator, TokenEvaluator, Trainer};
 
-/// What can go wrong in a session.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// No model was loaded yet.
-    #[error("no model is loaded")]
-    NoModel,
-    /// No data was loaded yet.
-    #[error("no data is loaded")]
-    NoData,
-    /// No run was started yet.
-    #[error("nothing has been trained")]
-    NotTrained,
-    /// The split has no rows.
-    #[error("the {split:?} split has no rows")]
-    EmptySplit {
-        /// Which.
-        split: Split,
-    },
-    /// A setting does not fit the model.
-    #[error("max_seq_length {asked} is more than the {limit} tokens that this model reads")]
-    TooLong {
-        /// What was asked.
-        asked: u32,
-        /// What the model reads.
-        limit: usize,
-    },
-    /// A data file.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// Tokenizer.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// Model folder or checkpoint.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The run.
-    #[error(transparent)]
-    Train(#[from] TrainError),
+/// What a data set holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// Texts with labels.
+    Classes(Box<DataReport>),
+    /// Texts to go on with.
+    Texts(Box<LmReport>),
 }
 
-impl SessionError {
-    /// The error as the page shows it.
-    #[must_use]
-    pub fn problem(&self) -> Problem {
-        let (kind, hint) = match self {
-            Self::NoModel => (ProblemKind::Model, "choose a model first"),
-            Self::NoData => (ProblemKind::Data, "choose a data file first"),
-            Self::NotTrained => (ProblemKind::Config, "start a run first"),
-            Self::EmptySplit { .. } => (ProblemKind::Data, "give a file for it, or set its share of rows above 0"),
-            Self::TooLong { .. } => (ProblemKind::Config, "set max_seq_length to the model's limit or less"),
-            Self::Data(_) => (ProblemKind::Data, "correct the file or choose other columns; nothing was lost"),
-            Self::Tokenizer(_) => (ProblemKind::Model, "choose the tokenizer files that belong to this model"),
-            Self::Checkpoint(CheckpointError::Device(_)) | Self::Train(TrainError::Device(_)) => {
-                (ProblemKind::Device, "restart the worker; data, settings and the last checkpoint are kept")
-            }
-            Self::Checkpoint(_) | Self::Train(TrainError::Checkpoint(_)) => (
-                ProblemKind::Model,
-                "choose config.json, model.safetensors and the tokenizer of one and the same model",
-            ),
-            Self::Train(TrainError::Diverged { .. } | TrainError::NotFinite { .. }) => {
-                (ProblemKind::Diverged, "lower the learning rate or raise the warm-up, then start again")
-            }
-            Self::Train(TrainError::NoRows) => (ProblemKind::Data, "choose a file with more rows"),
-            Self::Train(TrainError::OtherRun { .. }) => {
-                (ProblemKind::Config, "resume with the model, data and settings that the run began with")
-            }
-        };
-        Problem { kind, message: self.to_string(), hint: hint.into() }
-    }
+/// Rows of a data set.
+pub(super) enum Rows {
+    Classes(Dataset),
+    Texts(LmDataset),
 }
 
-struct Data {
-    files: DataFiles,
-    dataset: Dataset,
-    read: ReadOptions,
-    run: RunConfig,
+pub(super) struct Data {
+    pub(super) files: DataFiles,
+    pub(super) rows: Rows,
+    pub(super) read: ReadOptions,
+    pub(super) run: RunConfig,
 }
 
 /// One model, one data set, one run.
 pub struct Session {
-    device: Device,
+    pub(super) device: Device,
     model: Option<(ModelSource, PretrainedModel)>,
-    data: Option<Data>,
-    trainer: Option<Trainer>,
-    test: Option<Evaluation>,
+    /// An adapter that was loaded, not trained here.
+    adapter: Option<Folder>,
+    pub(super) data: Option<Data>,
+    pub(super) trainer: Option<Trainer>,
+    test: Option<Figures>,
 }
 
 impl Session {
     /// An empty session on `device` (without autodiff).
     #[must_use]
     pub fn new(device: Device) -> Self {
-        Self { device: device.without_autodiff(), model: None, data: None, trainer: None, test: None }
+        let device = device.without_autodiff();
+        Self { device, model: None, adapter: None, data: None, trainer: None, test: None }
     }
 
     /// Checks a model's files and keeps them. A run that was there is dropped.
@@ -119,7 +65,7 @@ impl Session {
         let pretrained = PretrainedModel::open(folder)?;
         let num_labels = pretrained.config.labels.len().max(2);
         // Built once here so that missing or misshapen weights are told now and not at the start of a run.
-        let (model, loaded) = pretrained.build(pretrained.run.pooling, num_labels, 0, &self.device)?;
+        let (mut model, loaded) = pretrained.build(pretrained.run.pooling, num_labels, 0, &self.device)?;
         let config = &pretrained.config;
         let mut notes = Vec::new();
         if !loaded.fresh.is_empty() {
@@ -131,41 +77,57 @@ impl Session {
         let has_head = !loaded.fresh.iter().any(|path| path.starts_with("head.classifier"));
         let info = ModelInfo {
             source: source.clone(),
+            task: config.task(),
             model_type: config.model_type().into(),
             num_parameters: burn::module::Module::num_params(&model),
-            hidden_size: config.encoder.hidden_size,
-            num_hidden_layers: config.encoder.num_hidden_layers,
+            hidden_size: config.hidden_size(),
+            num_hidden_layers: config.num_hidden_layers(),
             max_position_embeddings: config.max_tokens(),
-            vocab_size: config.encoder.vocab_size,
+            vocab_size: config.vocab_size(),
             labels: if has_head { config.labels.clone() } else { Vec::new() },
+            module_names: model.module_names(config.key_map()),
+            target_modules: default_targets(config),
+            has_chat_template: texts::chat_template(&pretrained)?.is_some(),
             notes,
         };
         self.model = Some((source, pretrained));
+        self.adapter = None;
         self.trainer = None;
         self.test = None;
         Ok(info)
     }
 
-    /// Reads the data files; needs a model, for its tokenizer.
+    /// Puts an adapter in PEFT's layout on the loaded model: it answers as the tuned model until a run is started.
+    ///
+    /// # Errors
+    /// When it does not fit the model; the one before stays.
+    pub fn load_adapter(&mut self, folder: Folder) -> Result<(), SessionError> {
+        read_adapter_config(&folder)?;
+        let before = self.adapter.replace(folder);
+        if let Err(error) = self.weights(Weights::Tuned) {
+            self.adapter = before;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Reads the data files; needs a model, for its tokenizer and its task.
     ///
     /// # Errors
     /// Says what is wrong, with row and column; what was loaded before stays.
-    pub fn load_data(
-        &mut self,
-        files: DataFiles,
-        read: &ReadOptions,
-        run: &RunConfig,
-    ) -> Result<DataReport, SessionError> {
-        let (_, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
-        let (mut dataset, summary) = build_dataset(&files, read, &run.split, run.seed)?;
-        adopt_model_labels(&mut dataset, &model.config.labels);
-        let report = self.report(&dataset, &summary, run)?;
-        let read = ReadOptions {
-            text_column: Some(report.text_column.clone()),
-            label_column: Some(report.label_column.clone()),
-            ..read.clone()
+    pub fn load_data(&mut self, files: DataFiles, read: &ReadOptions, run: &RunConfig) -> Result<Report, SessionError> {
+        let model = self.pretrained()?;
+        let (rows, read, report) = match model.config.task() {
+            Task::SequenceClassification => {
+                let (dataset, read, report) = classes::read(model, &files, read, run)?;
+                (Rows::Classes(dataset), read, Report::Classes(Box::new(report)))
+            }
+            Task::CausalLm => {
+                let (dataset, read, report) = texts::read(model, &files, read, run)?;
+                (Rows::Texts(dataset), read, Report::Texts(Box::new(report)))
+            }
         };
-        self.data = Some(Data { files, dataset, read, run: run.clone() });
+        self.data = Some(Data { files, rows, read, run: run.clone() });
         Ok(report)
     }
 
@@ -173,7 +135,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Self::load_data`]; the reading before stays.
-    pub fn reread_data(&mut self, read: &ReadOptions, run: &RunConfig) -> Result<DataReport, SessionError> {
+    pub fn reread_data(&mut self, read: &ReadOptions, run: &RunConfig) -> Result<Report, SessionError> {
         let data = self.data.take().ok_or(SessionError::NoData)?;
         let files = data.files.clone();
         let result = self.load_data(files, read, run);
@@ -181,16 +143,6 @@ impl Session {
             self.data = Some(data);
         }
         result
-    }
-
-    fn report(&self, dataset: &Dataset, summary: &ReadSummary, run: &RunConfig) -> Result<DataReport, SessionError> {
-        let (_, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
-        let limit = model.config.max_tokens().min(run.max_seq_length as usize);
-        let mut lengths = Vec::new();
-        for split in [&dataset.train, &dataset.valid, &dataset.test] {
-            lengths.extend(encode(model, split, limit)?.iter().map(|row| row.num_tokens_untruncated));
-        }
-        Ok(report(summary, dataset, &lengths, limit))
     }
 
     /// Starts a run; a run that was there is dropped.
@@ -216,7 +168,7 @@ impl Session {
         Ok(job)
     }
 
-    fn prepare(&mut self, run: RunConfig) -> Result<(Trainer, Job), SessionError> {
+    fn prepare(&mut self, mut run: RunConfig) -> Result<(Trainer, Job), SessionError> {
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
         if data.run.split != run.split || data.run.seed != run.seed {
             let read = data.read.clone();
@@ -228,23 +180,23 @@ impl Session {
         if run.max_seq_length as usize > limit {
             return Err(SessionError::TooLong { asked: run.max_seq_length, limit });
         }
-        let labels = data.dataset.labels.clone();
-        let max = run.max_seq_length as usize;
-        let split = |rows: &[Example]| -> Result<TrainSplit, SessionError> {
-            Ok(TrainSplit { examples: rows.to_vec(), encoded: encode(model, rows, max)? })
-        };
-        let inputs = TrainInputs {
-            train: split(&data.dataset.train)?,
-            valid: split(&data.dataset.valid)?,
-            test: split(&data.dataset.test)?,
-            padding: padding(model, &run),
-            loss: LossConfig { num_labels: labels.len(), label_smoothing: 0.0, class_weights: None },
-            labels,
+        if run.method == Method::Lora && run.lora.target_modules.is_empty() {
+            run.lora.target_modules = default_targets(&model.config); // so that the job file says what was adapted
+        }
+        let (inputs, num_labels) = match &data.rows {
+            Rows::Classes(dataset) => {
+                if let [label] = dataset.labels.as_slice() {
+                    let num_rows = dataset.train.len();
+                    return Err(DataError::OneClass { label: label.clone(), num_rows }.into());
+                }
+                (classes::inputs(model, dataset, &run)?, dataset.labels.len())
+            }
+            Rows::Texts(dataset) => (texts::inputs(model, dataset, &run)?, 0),
         };
         let device = self.device.clone().autodiff();
-        let (classifier, _) = model.build(run.pooling, inputs.labels.len(), run.seed, &device)?;
+        let (built, _) = model.build(run.pooling, num_labels, run.seed, &device)?;
         let job = Job::new(source.clone(), Some(data.files.train.0.clone()), data.read.clone(), run);
-        let trainer = Trainer::new(job.clone(), inputs, model.config.key_map(), classifier, device)?;
+        let trainer = Trainer::new(job.clone(), inputs, model.config.clone(), built, device)?;
         Ok((trainer, job))
     }
 
@@ -273,48 +225,52 @@ impl Session {
         }
     }
 
-    /// Whether there is a trained model.
+    /// Whether there is a tuned model: a run's, or an adapter that was loaded.
     #[must_use]
     pub fn is_trained(&self) -> bool {
-        self.trainer.is_some()
+        self.trainer.is_some() || self.adapter.is_some()
     }
 
-    /// Labels in the order of the logits.
+    /// What the loaded model is for.
+    ///
+    /// # Errors
+    /// When none is loaded.
+    pub fn task(&self) -> Result<Task, SessionError> {
+        Ok(self.pretrained()?.config.task())
+    }
+
+    /// Labels in the order of the logits; none for a language model.
     #[must_use]
     pub fn labels(&self) -> &[String] {
         match (&self.trainer, &self.data, &self.model) {
-            (Some(trainer), _, _) => &trainer.inputs().labels,
-            (None, Some(data), _) => &data.dataset.labels,
-            (None, None, Some((_, model))) => &model.config.labels,
-            (None, None, None) => &[],
+            (Some(trainer), _, _) => trainer.inputs().labels(),
+            (None, Some(Data { rows: Rows::Classes(dataset), .. }), _) => &dataset.labels,
+            (None, _, Some((_, model))) => &model.config.labels,
+            (None, _, None) => &[],
         }
     }
 
-    /// Measures a split with either weights; `progress` gets (rows done, rows in all).
+    /// Measures a split of labeled rows with either weights; `progress` gets (rows done, rows in all).
     ///
     /// # Errors
-    /// When the split is empty or the device fails.
+    /// When the split is empty, the model is no classifier, or the device fails.
     pub async fn evaluate(
         &mut self,
         weights: Weights,
         split: Split,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Evaluation, Vec<RowPrediction>), SessionError> {
-        let (_, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
-        let data = self.data.as_ref().ok_or(SessionError::NoData)?;
-        let run = self.run_config();
-        let rows = match split {
-            Split::Train => &data.dataset.train,
-            Split::Valid => &data.dataset.valid,
-            Split::Test => &data.dataset.test,
+        let model = self.pretrained()?;
+        let Rows::Classes(dataset) = &self.data.as_ref().ok_or(SessionError::NoData)?.rows else {
+            return Err(self.is_language_model()?);
         };
+        let padding = self.padding(&self.run_config())?;
+        let rows = classes::split(model, dataset, split, padding.max_length)?;
         if rows.is_empty() {
             return Err(SessionError::EmptySplit { split });
         }
-        let padding = padding(model, &run);
-        let rows = TrainSplit { examples: rows.clone(), encoded: encode(model, rows, padding.max_length)? };
         let classifier = self.classifier(weights)?;
-        let mut evaluator = Evaluator::new(&rows, self.labels());
+        let mut evaluator = ClassEvaluator::new(&rows, self.labels());
         loop {
             let more = evaluator.advance(&classifier, &rows, &padding, &self.device).await?;
             let (done, total) = evaluator.progress();
@@ -325,43 +281,97 @@ impl Session {
         }
         let (evaluation, predictions) = evaluator.finish();
         if weights == Weights::Tuned && split == Split::Test {
-            self.test = Some(evaluation.clone());
+            self.test = Some(Figures::Classes(Box::new(evaluation.clone())));
         }
         Ok((evaluation, predictions))
+    }
+
+    /// Measures how well the next tokens of a split are predicted; `progress` gets (rows done, rows in all).
+    ///
+    /// # Errors
+    /// When the split is empty, the model is no language model, or the device fails.
+    pub async fn evaluate_tokens(
+        &mut self,
+        weights: Weights,
+        split: Split,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<LmEvaluation, SessionError> {
+        let model = self.pretrained()?;
+        let Rows::Texts(dataset) = &self.data.as_ref().ok_or(SessionError::NoData)?.rows else {
+            return Err(self.is_classifier()?);
+        };
+        let run = self.run_config();
+        let rows = texts::split(model, dataset, split, &run)?;
+        if rows.is_empty() {
+            return Err(SessionError::EmptySplit { split });
+        }
+        let padding = texts::padding(model, &run);
+        let decoder = self.language_model(weights)?;
+        let mut evaluator = TokenEvaluator::new(&rows);
+        loop {
+            let more = evaluator.advance(&decoder, &rows, &padding, &self.device).await?;
+            let (done, total) = evaluator.progress();
+            progress(done, total);
+            if !more {
+                break;
+            }
+        }
+        let evaluation = evaluator.finish();
+        if weights == Weights::Tuned && split == Split::Test {
+            self.test = Some(Figures::Tokens(evaluation.clone()));
+        }
+        Ok(evaluation)
     }
 
     /// Probabilities of texts, in the order of the labels.
     ///
     /// # Errors
-    /// When no model is there or the device fails.
-    pub async fn predict(&mut self, texts: &[String], weights: Weights) -> Result<Vec<Vec<f32>>, SessionError> {
-        let (_, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
-        let padding = padding(model, &self.run_config());
-        let encoded = encode_texts(&model.tokenizer, texts.iter().map(|text| (text.as_str(), 0)), padding.max_length)?;
-        Ok(predict(&self.classifier(weights)?, &encoded, &padding, &self.device).await?)
+    /// When no model is there, it is no classifier, or the device fails.
+    pub async fn predict(&mut self, inputs: &[String], weights: Weights) -> Result<Vec<Vec<f32>>, SessionError> {
+        let padding = self.padding(&self.run_config())?;
+        let encoded = classes::encode(self.pretrained()?, inputs, padding.max_length)?;
+        Ok(crate::train::predict(&self.classifier(weights)?, &encoded, &padding, &self.device).await?)
     }
 
-    /// The tuned model as a Hugging Face folder.
+    /// The tuned model as a folder: weights as `transformers` loads them, or an adapter as PEFT does.
     ///
     /// # Errors
-    /// When nothing was trained or the device fails.
-    pub async fn export(&mut self) -> Result<Folder, SessionError> {
-        let (_, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
-        let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
-        let inputs = trainer.inputs();
-        let (step, valid) = trainer.weights_of_step();
-        let facts = CardFacts {
-            num_rows: [inputs.train.len(), inputs.valid.len(), inputs.test.len()],
-            step,
-            valid: valid.cloned(),
-            test: self.test.clone(),
+    /// When nothing was trained, an adapter is asked for and there is none, or the device fails.
+    pub async fn export(&mut self, format: ExportFormat) -> Result<Folder, SessionError> {
+        let (source, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
+        if !self.is_trained() {
+            return Err(SessionError::NotTrained);
+        }
+        let (job, facts) = match &self.trainer {
+            Some(trainer) => {
+                let (step, valid) = trainer.weights_of_step();
+                let num_rows = trainer.inputs().num_rows();
+                let facts = CardFacts { num_rows, step, valid: valid.cloned(), test: self.test.clone() };
+                (trainer.job().clone(), facts)
+            }
+            None => {
+                let run = RunConfig { method: Method::Lora, lora: self.loaded_lora()?, ..self.run_config() };
+                (Job::new(source.clone(), None, ReadOptions::default(), run), CardFacts::default())
+            }
         };
-        let labels = inputs.labels.clone();
-        Ok(export_folder(model, &trainer.model().for_inference(), &labels, trainer.job(), &facts).await?)
+        let is_adapted = job.run.method == Method::Lora;
+        let weights = self.weights(Weights::Tuned)?;
+        match format {
+            ExportFormat::Adapter if !is_adapted => Err(SessionError::NoAdapter),
+            ExportFormat::Adapter => Ok(export_adapter(model, &weights, self.labels(), &job, &facts).await?),
+            ExportFormat::Merged => Ok(export_folder(model, &weights, self.labels(), &job, &facts).await?),
+        }
+    }
+
+    fn loaded_lora(&self) -> Result<crate::config::LoraConfig, SessionError> {
+        match &self.adapter {
+            Some(adapter) => Ok(read_adapter_config(adapter)?),
+            None => Err(SessionError::NotTrained),
+        }
     }
 
     /// The settings in force: the run's, else those the data was read with, else the defaults with the model's pooling.
-    fn run_config(&self) -> RunConfig {
+    pub(super) fn run_config(&self) -> RunConfig {
         if let Some(trainer) = &self.trainer {
             return trainer.job().run.clone();
         }
@@ -372,27 +382,65 @@ impl Session {
         }
     }
 
+    /// The loaded model.
+    pub(super) fn pretrained(&self) -> Result<&PretrainedModel, SessionError> {
+        self.model.as_ref().map(|(_, model)| model).ok_or(SessionError::NoModel)
+    }
+
+    fn padding(&self, run: &RunConfig) -> Result<Padding, SessionError> {
+        Ok(padding(self.pretrained()?, run))
+    }
+
+    fn weights(&self, weights: Weights) -> Result<Model, SessionError> {
+        let model = self.pretrained()?;
+        let base = || -> Result<Model, SessionError> {
+            let run = self.run_config();
+            Ok(model.build(run.pooling, self.labels().len().max(2), run.seed, &self.device)?.0)
+        };
+        let found = match (weights, &self.trainer, &self.adapter) {
+            (Weights::Tuned, Some(trainer), _) => trainer.model().clone(),
+            (Weights::Tuned, None, Some(adapter)) => load_adapter(&model.config, base()?, adapter, &self.device)?,
+            (Weights::Tuned, None, None) => return Err(SessionError::NotTrained),
+            // A run of adapters holds the base model's weights already: only the branches are switched off.
+            (Weights::Base, Some(trainer), _)
+                if trainer.job().run.method == Method::Lora && model.config.task() == Task::CausalLm =>
+            {
+                let mut model = trainer.model().clone();
+                model.enable_adapters(false);
+                model
+            }
+            (Weights::Base, ..) => base()?,
+        };
+        Ok(found.for_inference())
+    }
+
     fn classifier(&self, weights: Weights) -> Result<SequenceClassifier, SessionError> {
-        match weights {
-            Weights::Tuned => {
-                let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
-                Ok(trainer.model().for_inference())
-            }
-            Weights::Base => {
-                let (_, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
-                let run = self.run_config();
-                let num_labels = self.labels().len().max(2);
-                Ok(model.build(run.pooling, num_labels, run.seed, &self.device)?.0.for_inference())
-            }
+        match self.weights(weights)? {
+            Model::Classifier(model) => Ok(model),
+            Model::CausalLm(_) => Err(self.is_language_model()?),
         }
+    }
+
+    pub(super) fn language_model(&self, weights: Weights) -> Result<CausalLm, SessionError> {
+        match self.weights(weights)? {
+            Model::CausalLm(model) => Ok(model),
+            Model::Classifier(_) => Err(self.is_classifier()?),
+        }
+    }
+
+    fn is_language_model(&self) -> Result<SessionError, SessionError> {
+        let model_type = self.pretrained()?.config.model_type();
+        Ok(SessionError::OtherTask { model_type, does: "writes texts, it does not label them" })
+    }
+
+    pub(super) fn is_classifier(&self) -> Result<SessionError, SessionError> {
+        let model_type = self.pretrained()?.config.model_type();
+        Ok(SessionError::OtherTask { model_type, does: "labels texts, it does not write them" })
     }
 }
 
-fn encode(model: &PretrainedModel, rows: &[Example], max: usize) -> Result<Vec<Encoded>, TokenizerError> {
-    encode_texts(&model.tokenizer, rows.iter().map(|row| (row.text.as_str(), row.label)), max)
-}
-
-fn padding(model: &PretrainedModel, run: &RunConfig) -> Padding {
+/// How batches for a model are padded.
+pub(super) fn padding(model: &PretrainedModel, run: &RunConfig) -> Padding {
     Padding {
         pad_token_id: model.config.pad_token_id,
         multiple_of: run.pad_to_multiple_of.max(1) as usize,
@@ -401,14 +449,6 @@ fn padding(model: &PretrainedModel, run: &RunConfig) -> Padding {
     }
 }
 
-/// Where the model already tells these labels apart, its numbering is kept.
-fn adopt_model_labels(dataset: &mut Dataset, model_labels: &[String]) {
-    let position = |label: &String| model_labels.iter().position(|known| known == label);
-    let Some(map) = dataset.labels.iter().map(position).collect::<Option<Vec<usize>>>() else { return };
-    for split in [&mut dataset.train, &mut dataset.valid, &mut dataset.test] {
-        for row in split.iter_mut() {
-            row.label = map[row.label];
-        }
-    }
-    dataset.labels = model_labels.to_vec();
+fn default_targets(config: &ModelConfig) -> Vec<String> {
+    config.architecture.default_target_modules().iter().map(|&name| name.to_owned()).collect()
 }

@@ -1,15 +1,23 @@
-//! Text to token ids: the only room that names the `tokenizers` crate.
+//! Text to token ids and back: the only room that names the `tokenizers` crate.
 //!
 //! In: the tokenizer files of a model folder, and texts. Out: ids with the special tokens the model expects, cut to a
 //! maximum. Truncation and padding that `tokenizer.json` bakes in are switched off: rows are cut here as
-//! `transformers` does with `truncation=True, max_length=…`, and padded when batches are made.
+//! `transformers` does with `truncation=True, max_length=…`, and padded when batches are made. Language models need
+//! more: ids with their places in the text, the tokens that open and close a text, ids back to text ([`TextStream`]
+//! one at a time), and conversations to text (`chat_template`, with the feature `chat`).
 
+#[cfg(feature = "chat")]
+pub mod chat_template;
 mod from_vocab;
+mod stream;
 
+use serde::Deserialize;
 use tokenizers::utils::truncation::TruncationDirection;
-use tokenizers::{PostProcessor, PostProcessorWrapper};
+use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Token};
 
 use crate::folder::Folder;
+
+pub use stream::TextStream;
 
 /// A tokenizer that can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +79,15 @@ pub struct EncodedText {
     pub num_tokens_untruncated: usize,
 }
 
+/// A text as tokens and their places, without special tokens around it and not cut off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedTokens {
+    /// Token ids. The text of a special token within the text is that token.
+    pub ids: Vec<u32>,
+    /// Bytes of the text that each token stands for, from and up to; as long as `ids`.
+    pub offsets: Vec<(usize, usize)>,
+}
+
 /// A model's tokenizer.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
@@ -79,6 +96,10 @@ pub struct Tokenizer {
     direction: TruncationDirection,
     pad_token_id: u32,
     vocab_size: usize,
+    bos: Option<(String, u32)>,
+    eos: Option<(String, u32)>,
+    prefix: Vec<u32>,
+    suffix: Vec<u32>,
 }
 
 impl Tokenizer {
@@ -119,7 +140,13 @@ impl Tokenizer {
         let vocab_size = inner.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
         let pad_token = || settings.pad_token.as_deref().into_iter().chain(["[PAD]", "<pad>"]);
         let pad_token_id = pad_token_id.or_else(|| pad_token().find_map(|token| inner.token_to_id(token))).unwrap_or(0);
-        Ok(Self { inner, post_processor, direction, pad_token_id, vocab_size })
+        let (prefix, suffix) = match &post_processor {
+            Some(processor) => special_around(processor).map_err(malformed)?,
+            None => (Vec::new(), Vec::new()),
+        };
+        let known = |token: Option<String>| token.and_then(|token| inner.token_to_id(&token).map(|id| (token, id)));
+        let (bos, eos) = (known(settings.bos_token), known(settings.eos_token));
+        Ok(Self { inner, post_processor, direction, pad_token_id, vocab_size, bos, eos, prefix, suffix })
     }
 
     /// Tokenises a text to at most `max_seq_length` ids: what is too much is cut off the text, the special tokens stay.
@@ -141,6 +168,82 @@ impl Tokenizer {
         }
         let (ids, type_ids) = (encoding.get_ids().to_vec(), encoding.get_type_ids().to_vec());
         Ok(EncodedText { ids, type_ids, num_tokens_untruncated })
+    }
+
+    /// Tokenises a text as it stands: no special tokens around it, not cut off.
+    ///
+    /// # Errors
+    /// When the tokenizer fails on the text.
+    pub fn encode_with_offsets(&self, text: &str) -> Result<PlacedTokens, TokenizerError> {
+        let encoding = self.inner.encode(text, false).map_err(|source| TokenizerError::Text { source })?;
+        Ok(PlacedTokens { ids: encoding.get_ids().to_vec(), offsets: encoding.get_offsets().to_vec() })
+    }
+
+    /// Tokenises what a language model continues: the special tokens before a text (`add_special_tokens`; a chat
+    /// template has written its own) and the text, not what closes it.
+    ///
+    /// # Errors
+    /// When the tokenizer fails on the text.
+    pub fn encode_prompt(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>, TokenizerError> {
+        let encoding = self.inner.encode_fast(text, false).map_err(|source| TokenizerError::Text { source })?;
+        let prefix = if add_special_tokens { self.prefix.as_slice() } else { &[] };
+        Ok([prefix, encoding.get_ids()].concat())
+    }
+
+    /// Ids to text, with or without the special tokens among them. Bytes that are not UTF-8 are `\u{fffd}`.
+    ///
+    /// # Errors
+    /// When the decoder fails.
+    pub fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String, TokenizerError> {
+        self.inner.decode(ids, skip_special_tokens).map_err(|source| TokenizerError::Text { source })
+    }
+
+    /// Special tokens that stand before every text; often the one that begins a sequence, or none.
+    #[must_use]
+    pub fn special_prefix(&self) -> &[u32] {
+        &self.prefix
+    }
+
+    /// Special tokens that stand after every text.
+    #[must_use]
+    pub fn special_suffix(&self) -> &[u32] {
+        &self.suffix
+    }
+
+    /// Text of the token that begins a sequence, as `tokenizer_config.json` or `special_tokens_map.json` names it.
+    #[must_use]
+    pub fn bos_token(&self) -> Option<&str> {
+        self.bos.as_ref().map(|(token, _)| token.as_str())
+    }
+
+    /// Id of the token that begins a sequence.
+    #[must_use]
+    pub fn bos_token_id(&self) -> Option<u32> {
+        self.bos.as_ref().map(|&(_, id)| id)
+    }
+
+    /// Text of the token that ends a sequence, as `tokenizer_config.json` or `special_tokens_map.json` names it.
+    #[must_use]
+    pub fn eos_token(&self) -> Option<&str> {
+        self.eos.as_ref().map(|(token, _)| token.as_str())
+    }
+
+    /// Id of the token that ends a sequence.
+    #[must_use]
+    pub fn eos_token_id(&self) -> Option<u32> {
+        self.eos.as_ref().map(|&(_, id)| id)
+    }
+
+    /// Every id that ends a sequence: the tokenizer's own first, then those configured (see [`configured_eos_ids`]).
+    #[must_use]
+    pub fn eos_token_ids(&self, configured: &[u32]) -> Vec<u32> {
+        let mut ids: Vec<u32> = self.eos_token_id().into_iter().collect();
+        for &id in configured {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        ids
     }
 
     /// Special tokens around every text.
@@ -178,6 +281,46 @@ impl Tokenizer {
         let largest_id = self.vocab_size.saturating_sub(1).max(self.pad_token_id as usize);
         Err(TokenizerError::TooManyTokens { largest_id, model_vocab_size })
     }
+}
+
+/// The special tokens that a post-processor puts before and after a text.
+fn special_around(processor: &PostProcessorWrapper) -> tokenizers::Result<(Vec<u32>, Vec<u32>)> {
+    let text = Encoding::from_tokens(vec![Token::new(0, "a".into(), (0, 1))], 0);
+    let around = processor.process(text, None, true)?;
+    let (ids, mask) = (around.get_ids(), around.get_special_tokens_mask());
+    let place = mask.iter().position(|&special| special == 0).unwrap_or(ids.len());
+    Ok((ids[..place].to_vec(), ids.get(place + 1..).unwrap_or_default().to_vec()))
+}
+
+/// The ids that end a sequence as `generation_config.json` and `config.json` give them: `eos_token_id`, a number or a
+/// list, those of the former first. Files that are missing or broken give none.
+#[must_use]
+pub fn configured_eos_ids(folder: &Folder) -> Vec<u32> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum TokenIds {
+        One(u32),
+        Many(Vec<u32>),
+    }
+    #[derive(Deserialize)]
+    struct Config {
+        eos_token_id: Option<TokenIds>,
+    }
+    let mut ids = Vec::new();
+    for file in ["generation_config.json", "config.json"] {
+        let config = folder.get(file).and_then(|bytes| serde_json::from_slice::<Config>(bytes).ok());
+        let found = match config.and_then(|config| config.eos_token_id) {
+            Some(TokenIds::One(id)) => vec![id],
+            Some(TokenIds::Many(found)) => found,
+            None => Vec::new(),
+        };
+        for id in found {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    ids
 }
 
 #[cfg(test)]
@@ -265,6 +408,37 @@ mod tests {
         assert!(error.contains("ids up to 8, the model's vocabulary has 8 tokens"), "{error}");
         let padded = Tokenizer::from_folder(&bert(), Some(9)).expect("a good folder");
         assert!(padded.check_vocab(9).is_err());
+    }
+
+    #[test]
+    fn tokens_know_their_places_and_texts_come_back() {
+        let mut folder = roberta();
+        folder.insert("tokenizer_config.json", r#"{"bos_token": "<s>", "eos_token": {"content": "</s>"}}"#);
+        let tokenizer = tokenizer(&folder);
+        let placed = tokenizer.encode_with_offsets("hi hi</s>").expect("plain text");
+        assert_eq!(placed.ids, [7, 8, 2]);
+        assert_eq!(placed.offsets, [(0, 2), (2, 5), (5, 9)]);
+        assert_eq!(tokenizer.decode(&placed.ids, true).expect("known ids"), "hi hi");
+        assert_eq!(tokenizer.decode(&placed.ids, false).expect("known ids"), "hi hi</s>");
+        assert_eq!((tokenizer.special_prefix(), tokenizer.special_suffix()), (&[0][..], &[2][..]));
+        assert_eq!(tokenizer.encode_prompt("hi", true).expect("plain text"), [0, 7]);
+        assert_eq!(tokenizer.encode_prompt("hi", false).expect("plain text"), [7]);
+        assert_eq!((tokenizer.bos_token(), tokenizer.eos_token()), (Some("<s>"), Some("</s>")));
+        assert_eq!((tokenizer.bos_token_id(), tokenizer.eos_token_id()), (Some(0), Some(2)));
+    }
+
+    #[test]
+    fn every_id_that_ends_a_sequence_is_known_once() {
+        let mut folder = roberta();
+        folder.insert("tokenizer_config.json", r#"{"eos_token": "</s>", "bos_token": "<unheard of>"}"#);
+        folder.insert("generation_config.json", r#"{"eos_token_id": [9, 2]}"#);
+        folder.insert("config.json", r#"{"eos_token_id": 5, "vocab_size": 10}"#);
+        let configured = configured_eos_ids(&folder);
+        assert_eq!(configured, [9, 2, 5]);
+        assert_eq!(tokenizer(&folder).eos_token_ids(&configured), [2, 9, 5]);
+        assert_eq!(tokenizer(&folder).bos_token(), None);
+        folder.insert("generation_config.json", "{");
+        assert_eq!(configured_eos_ids(&folder), [5]);
     }
 
     #[test]

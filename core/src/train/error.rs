@@ -24,6 +24,19 @@ pub enum TrainError {
     /// No rows.
     #[error("there are no rows to train on")]
     NoRows,
+    /// LoRA has nothing to adapt.
+    #[error("none of the target modules {names} is a linear layer of this {model_type}; its own are {known}")]
+    NoTargets {
+        /// What was asked for.
+        names: String,
+        /// What the model is.
+        model_type: &'static str,
+        /// What it has.
+        known: String,
+    },
+    /// The method does not fit the task.
+    #[error("a language model has no head of its own to train alone: choose full, lora or last:N")]
+    NoHead,
     /// The device failed.
     #[error("the device failed: {0:?}")]
     Device(ExecutionError),

@@ -1,13 +1,18 @@
 //! The training loop as an asynchronous state machine: pull an event, get at most one micro-batch of work. Pausing is
 //! not polling; stopping is dropping; saving is calling `checkpoint` between polls.
 
+mod class_evaluator;
 mod error;
 mod evaluator;
+mod inputs;
 mod resume;
 mod step;
+mod token_evaluator;
 mod trainer;
 
+pub use class_evaluator::{ClassEvaluator, predict};
 pub use error::TrainError;
-pub use evaluator::{Evaluator, predict};
-pub use step::{TrainInputs, TrainSplit, fingerprint};
+pub use inputs::{ClassInputs, MicroBatch, TokenInputs, TokenSplit, TrainInputs, TrainSplit};
+pub use step::MicroStep;
+pub use token_evaluator::TokenEvaluator;
 pub use trainer::Trainer;

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use burn::tensor::{Tensor, TensorData};
 
 use super::trainer::Best;
-use super::{TrainError, Trainer, fingerprint};
+use super::{TrainError, Trainer};
 use crate::checkpoint::{
     CheckpointError, HostTensor, STATE_FILE, TrainState, WeightFile, read_state, read_tensors, read_weights,
     weights_to_safetensors, write_tensors,
 };
+use crate::config::Method;
 use crate::event::StopReason;
 use crate::folder::Folder;
-use crate::model::{KeyMap, SequenceClassifier};
+use crate::model::{KeyMap, Model, is_trained};
 use crate::optim::Moments;
 
 const MODEL_FILE: &str = "model.safetensors";
@@ -31,9 +32,12 @@ impl Trainer {
             self.window_read.extend(data.iter::<f32>().map(f64::from));
         }
         let mut folder = Folder::new();
-        folder.insert(MODEL_FILE, weights_to_safetensors(self.key_map, &read_weights(&self.model).await?)?);
+        let map = self.config.key_map();
+        let (method, layers) = (self.job.run.method, self.model.num_layers());
+        let trained = |path: &str, _| is_trained(method, path, layers);
+        folder.insert(MODEL_FILE, weights_to_safetensors(map, &read_weights(&self.model, map, trained).await?)?);
         if let Some(best) = &self.best {
-            folder.insert(BEST_FILE, weights_to_safetensors(self.key_map, &read_weights(&best.model).await?)?);
+            folder.insert(BEST_FILE, weights_to_safetensors(map, &read_weights(&best.model, map, trained).await?)?);
         }
         let mut moments = BTreeMap::new();
         for (path, pair) in &self.optimizer.moments {
@@ -46,8 +50,8 @@ impl Trainer {
         folder.insert(OPTIMIZER_FILE, write_tensors(&moments));
         let state = TrainState {
             job: self.job.clone(),
-            labels: self.inputs.labels.clone(),
-            data_fingerprint: fingerprint(&self.inputs.train.encoded),
+            labels: self.inputs.labels().to_vec(),
+            data_fingerprint: self.inputs.fingerprint(),
             step: self.step,
             micro_batches: self.micro_batches,
             sampler: self.sampler.state(),
@@ -69,19 +73,21 @@ impl Trainer {
     pub fn restore(mut self, folder: &Folder) -> Result<Self, TrainError> {
         let state = read_state(folder)?;
         let differs = |what: &str| TrainError::OtherRun { reason: format!("{what} differ") };
-        if state.labels != self.inputs.labels {
+        if state.labels != self.inputs.labels() {
             return Err(differs("the labels"));
         }
-        if state.data_fingerprint != fingerprint(&self.inputs.train.encoded) {
+        if state.data_fingerprint != self.inputs.fingerprint() {
             return Err(differs("the training rows (or the tokenizer)"));
         }
         if state.job.run != self.job.run {
             return Err(differs("the settings"));
         }
-        self.model = load(self.key_map, folder, MODEL_FILE, self.model)?;
+        let map = self.config.key_map();
+        let method = self.job.run.method;
+        self.model = load(map, folder, MODEL_FILE, self.model, method)?;
         self.best = match state.best {
             Some((value, step, evaluation)) => {
-                let model = load(self.key_map, folder, BEST_FILE, self.model.clone())?;
+                let model = load(map, folder, BEST_FILE, self.model.clone(), method)?;
                 Some(Best { value, step, evaluation, model })
             }
             None => None,
@@ -124,15 +130,18 @@ impl Trainer {
     }
 }
 
+/// Puts a checkpoint's weights into `model`; what the method does not train is not in the file.
 fn load(
     map: &KeyMap,
     folder: &Folder,
     file: &'static str,
-    model: SequenceClassifier,
-) -> Result<SequenceClassifier, CheckpointError> {
+    model: Model,
+    method: Method,
+) -> Result<Model, CheckpointError> {
     let bytes = folder.get(file).ok_or(CheckpointError::MissingFile { file })?;
+    let layers = model.num_layers();
     let (model, missing, _) = WeightFile::open(file, bytes)?.load(map, model)?;
-    match missing.first() {
+    match missing.iter().find(|path| is_trained(method, path, layers)) {
         None => Ok(model),
         Some(path) => Err(CheckpointError::State { file: file.into(), reason: format!("{path} is missing") }),
     }

@@ -4,24 +4,23 @@ use std::collections::VecDeque;
 
 use burn::tensor::{Device, Tensor};
 
-use super::{Evaluator, TrainError, TrainInputs};
-use crate::batch::Batch;
-use crate::config::{ClassWeights, EvalStrategy, Job, Method, MetricForBest};
+use super::evaluator::Evaluator;
+use super::{MicroBatch, MicroStep, TrainError, TrainInputs};
+use crate::config::{EvalStrategy, Job, Method, MetricForBest};
 use crate::data::BatchSampler;
 use crate::event::{Phase, Split, StopReason, TrainEvent};
-use crate::loss::{LossConfig, cross_entropy_sum};
-use crate::metrics::Evaluation;
-use crate::model::{KeyMap, SequenceClassifier};
-use crate::nn::Encoder;
+use crate::metrics::Figures;
+use crate::model::{Model, ModelConfig};
+use crate::nn::{Encoder, Init};
 use crate::optim::{AdamW, AdamWConfig, GradientSum, clip_factor, learning_rate, warmup_steps};
 
 /// A run. Pull it with [`Trainer::next_event`].
 pub struct Trainer {
     pub(super) job: Job,
     pub(super) inputs: TrainInputs,
-    pub(super) key_map: &'static KeyMap,
+    pub(super) config: ModelConfig,
     pub(super) device: Device,
-    pub(super) model: SequenceClassifier,
+    pub(super) model: Model,
     pub(super) frozen: Option<Encoder>,
     pub(super) optimizer: AdamW,
     pub(super) sampler: BatchSampler,
@@ -42,7 +41,7 @@ pub struct Trainer {
     pub(super) evaluations_since_best: u32,
     pub(super) evaluated_at: Option<u32>,
     pub(super) evaluator: Option<Evaluator>,
-    pub(super) last_valid: Option<Evaluation>,
+    pub(super) last_valid: Option<Figures>,
     pub(super) queue: VecDeque<TrainEvent>,
     pub(super) stop: Option<(StopReason, bool)>,
     pub(super) is_over: bool,
@@ -52,47 +51,57 @@ pub struct Trainer {
 pub(super) struct Best {
     pub(super) value: f64,
     pub(super) step: u32,
-    pub(super) evaluation: Evaluation,
-    pub(super) model: SequenceClassifier,
+    pub(super) evaluation: Figures,
+    pub(super) model: Model,
 }
 
 impl Trainer {
-    /// Prepares a run of `model`, which must live on an autodiff device.
+    /// Prepares a run of `model`, which must live on an autodiff device and is adapted and frozen as the method asks.
     ///
     /// # Errors
-    /// When there is nothing to train on.
+    /// When there is nothing to train on, or nothing that the method could train.
     pub fn new(
         job: Job,
         mut inputs: TrainInputs,
-        key_map: &'static KeyMap,
-        mut model: SequenceClassifier,
+        config: ModelConfig,
+        mut model: Model,
         device: Device,
     ) -> Result<Self, TrainError> {
         let run = &job.run;
-        if inputs.train.is_empty() {
+        let lengths = inputs.train_lengths();
+        if lengths.is_empty() {
             return Err(TrainError::NoRows);
         }
+        inputs.set_loss(run);
         model.set_dropout(run.dropout);
-        let num_labels = inputs.labels.len();
-        let train_labels = inputs.train.encoded.iter().map(|row| row.label);
-        inputs.loss = LossConfig {
-            num_labels,
-            label_smoothing: run.label_smoothing_factor,
-            class_weights: match run.class_weights {
-                ClassWeights::None => None,
-                ClassWeights::Balanced => Some(LossConfig::balanced(train_labels, num_labels)),
-            },
-        };
-        let lengths = inputs.train.encoded.iter().map(|row| row.input_ids.len()).collect();
+        let num_base_parameters = burn::module::Module::num_params(&model);
+        if run.method == Method::Lora {
+            // A stream of its own: adapters are the same whatever else was drawn from the seed.
+            let mut init = Init::new(run.seed ^ 0x4C6F_5241);
+            let adapted = model.add_lora(config.key_map(), &run.lora, &run.lora.target_modules, &mut init, &device);
+            if adapted.is_empty() {
+                return Err(TrainError::NoTargets {
+                    names: run.lora.target_modules.join(", "),
+                    model_type: config.model_type(),
+                    known: model.module_names(config.key_map()).join(", "),
+                });
+            }
+        }
+        let model = model.frozen_for(run.method);
+        if run.method == Method::Head && matches!(model, Model::CausalLm(_)) {
+            return Err(TrainError::NoHead);
+        }
         let sampler = BatchSampler::new(lengths, run.batch_size as usize, run.seed);
         let steps_per_epoch = (sampler.num_batches() as u32).div_ceil(run.gradient_accumulation_steps);
         let total_steps = steps_per_epoch * run.num_train_epochs;
-        let all = burn::module::Module::num_params(&model);
-        let trainable = match run.method {
-            Method::Full => all,
-            Method::Head => burn::module::Module::num_params(&model.head),
+        let trainable = model.num_trained();
+        let frozen = match (&model, run.method) {
+            (Model::Classifier(_), Method::Head) => match model.for_inference() {
+                Model::Classifier(copy) => Some(copy.encoder),
+                Model::CausalLm(_) => None,
+            },
+            _ => None,
         };
-        let frozen = (run.method == Method::Head).then(|| model.for_inference().encoder);
         let optimizer = AdamW::new(AdamWConfig {
             beta1: run.adam_beta1,
             beta2: run.adam_beta2,
@@ -101,10 +110,10 @@ impl Trainer {
         });
         Ok(Self {
             warmup: warmup_steps(total_steps, run.warmup_ratio),
-            num_parameters: [all, trainable],
+            num_parameters: [num_base_parameters, trainable],
             job,
             inputs,
-            key_map,
+            config,
             device,
             model,
             frozen,
@@ -138,7 +147,7 @@ impl Trainer {
             total_steps: self.total_steps,
             steps_per_epoch: self.steps_per_epoch,
             step: self.step,
-            num_rows: [self.inputs.train.len(), self.inputs.valid.len(), self.inputs.test.len()],
+            num_rows: self.inputs.num_rows(),
             num_parameters: self.num_parameters[0],
             num_trainable: self.num_parameters[1],
         });
@@ -179,7 +188,7 @@ impl Trainer {
 
     /// The model as it stands: after the end, the last or the best weights as asked.
     #[must_use]
-    pub fn model(&self) -> &SequenceClassifier {
+    pub fn model(&self) -> &Model {
         &self.model
     }
 
@@ -197,7 +206,7 @@ impl Trainer {
 
     /// The step whose weights [`Self::model`] holds, and their validation figures where they were measured.
     #[must_use]
-    pub fn weights_of_step(&self) -> (u32, Option<&Evaluation>) {
+    pub fn weights_of_step(&self) -> (u32, Option<&Figures>) {
         let step = if self.is_over { self.weights_of_step } else { self.step };
         let best = self.best.as_ref().filter(|best| best.step == step).map(|best| &best.evaluation);
         (step, best.or_else(|| self.last_valid.as_ref().filter(|_| self.evaluated_at == Some(step))))
@@ -205,30 +214,29 @@ impl Trainer {
 
     /// One optimizer step, in micro-batches; read top to bottom, this is the training loop.
     async fn train_micro_batches(&mut self) -> Result<(), TrainError> {
-        let host_batches = self.next_step_batches();
-        let weight_sum: f64 = host_batches.iter().map(|batch| self.inputs.loss.weight_sum(labels_of(batch))).sum();
+        let micro_batches = self.next_step_batches();
+        let weight_sum: f64 = micro_batches.iter().map(|micro| micro.weight(&self.inputs)).sum();
         let mut gradients = GradientSum::default();
         let mut step_loss: Option<Tensor<1>> = None;
-        for host in &host_batches {
-            let batch = Batch::new(host, &self.device);
-            self.seed_dropout();
-            let logits = match &self.frozen {
-                Some(frozen) => self.model.forward_frozen(frozen, &batch.clone().without_autodiff()),
-                None => self.model.forward(&batch),
+        for micro in &micro_batches {
+            let step = MicroStep {
+                model: &self.model,
+                frozen: self.frozen.as_ref(),
+                class_loss: self.inputs.class_loss(),
+                weight_sum,
+                gradient_checkpointing: self.job.run.gradient_checkpointing,
+                seed: self.dropout_seed(),
+                device: &self.device,
             };
-            let targets = self.inputs.loss.targets(&host.labels, &self.device);
-            // Divided by the weights of the whole step: accumulation gives the gradient of one large batch.
-            let loss = cross_entropy_sum(logits, targets).div_scalar(weight_sum.max(f64::MIN_POSITIVE));
-            let backward = loss.backward();
-            gradients.add(&self.model, backward);
-            let loss = loss.inner();
+            let loss = step.run(micro, &mut gradients);
             step_loss = Some(match step_loss {
                 Some(sum) => sum + loss,
                 None => loss,
             });
+            let (rows, tokens) = micro.size();
             self.micro_batches += 1;
-            self.rows += host.batch as u64;
-            self.tokens += host.num_tokens as u64;
+            self.rows += rows as u64;
+            self.tokens += tokens as u64;
         }
         let run = &self.job.run;
         self.last_learning_rate =
@@ -243,11 +251,11 @@ impl Trainer {
     }
 
     /// The micro-batches of the next optimizer step; the last step of an epoch may have fewer.
-    fn next_step_batches(&mut self) -> Vec<crate::data::HostBatch> {
+    fn next_step_batches(&mut self) -> Vec<MicroBatch> {
         let mut batches = Vec::new();
         while batches.len() < self.job.run.gradient_accumulation_steps as usize {
             match self.sampler.next_batch() {
-                Some(rows) => batches.push(self.inputs.train.collate(&rows, &self.inputs.padding)),
+                Some(rows) => batches.push(self.inputs.micro_batch(&rows)),
                 None if batches.is_empty() => {
                     let next = self.sampler.state().epoch + 1;
                     self.sampler.start_epoch(next);
@@ -283,12 +291,12 @@ impl Trainer {
             EvalStrategy::Epoch => self.step.is_multiple_of(self.steps_per_epoch),
             EvalStrategy::Steps(steps) => self.step.is_multiple_of(steps) || self.step == self.total_steps,
         };
-        is_due && !self.inputs.valid.is_empty() && self.evaluated_at != Some(self.step)
+        is_due && self.inputs.num_rows()[1] > 0 && self.evaluated_at != Some(self.step)
     }
 
     pub(super) fn start_evaluation(&mut self) {
         self.queue.push_back(TrainEvent::Phase { phase: Phase::Evaluating });
-        self.evaluator = Some(Evaluator::new(&self.inputs.valid, &self.inputs.labels));
+        self.evaluator = Some(Evaluator::of_valid(&self.inputs));
     }
 
     /// Reads the losses since the last reading: a wait for the device, so not at every step.
@@ -329,17 +337,18 @@ impl Trainer {
         let mut evaluator = self.evaluator.take().expect("called only while one is there");
         let model = self.model.for_inference();
         let device = self.device.clone().without_autodiff();
-        if evaluator.advance(&model, &self.inputs.valid, &self.inputs.padding, &device).await? {
+        if evaluator.advance(&model, &self.inputs, &device).await? {
             let (done, total) = evaluator.progress();
             self.queue.push_back(TrainEvent::EvaluationProgress { done, total });
             self.evaluator = Some(evaluator);
             return Ok(());
         }
-        let (evaluation, _) = evaluator.finish();
-        let value = match self.job.run.metric_for_best_model {
-            MetricForBest::Loss => -evaluation.loss,
-            MetricForBest::Accuracy => evaluation.accuracy,
-            MetricForBest::MacroF1 => evaluation.macro_f1,
+        let evaluation = evaluator.finish();
+        let value = match (&evaluation, self.job.run.metric_for_best_model) {
+            (Figures::Tokens(evaluation), _) => -evaluation.loss,
+            (Figures::Classes(evaluation), MetricForBest::Loss) => -evaluation.loss,
+            (Figures::Classes(evaluation), MetricForBest::Accuracy) => evaluation.accuracy,
+            (Figures::Classes(evaluation), MetricForBest::MacroF1) => evaluation.macro_f1,
         };
         let is_best = self.best.as_ref().is_none_or(|best| value > best.value);
         if is_best {
@@ -352,7 +361,14 @@ impl Trainer {
         self.evaluated_at = Some(self.step);
         self.last_valid = Some(evaluation.clone());
         let (step, epoch) = (self.step, self.epoch());
-        self.queue.push_back(TrainEvent::Evaluated { step, epoch, split: Split::Valid, evaluation, is_best });
+        self.queue.push_back(match evaluation {
+            Figures::Classes(evaluation) => {
+                TrainEvent::Evaluated { step, epoch, split: Split::Valid, evaluation: *evaluation, is_best }
+            }
+            Figures::Tokens(evaluation) => {
+                TrainEvent::EvaluatedTokens { step, epoch, split: Split::Valid, evaluation, is_best }
+            }
+        });
         if self.step.is_multiple_of(self.steps_per_epoch) {
             self.queue.push_back(TrainEvent::CheckpointDue { step });
         }
@@ -378,12 +394,8 @@ impl Trainer {
         f64::from(self.step) / f64::from(self.steps_per_epoch)
     }
 
-    /// Makes the next draws of dropout a function of the run's seed and the micro-batch alone.
-    fn seed_dropout(&self) {
-        self.device.seed(self.job.run.seed ^ self.micro_batches.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    /// Makes dropout a function of the run's seed and the micro-batch alone.
+    fn dropout_seed(&self) -> u64 {
+        self.job.run.seed ^ self.micro_batches.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
-}
-
-fn labels_of(batch: &crate::data::HostBatch) -> impl Iterator<Item = usize> {
-    batch.labels.iter().map(|&label| label as usize)
 }

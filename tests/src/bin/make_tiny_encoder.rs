@@ -12,7 +12,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use futures_lite::future::block_on;
 use hone_core::batch::Batch;
 use hone_core::checkpoint::read_weights;
-use hone_core::config::LrSchedulerType;
+use hone_core::config::{LrSchedulerType, Pooling};
 use hone_core::data::HostBatch;
 use hone_core::loss::{LossConfig, cross_entropy_sum};
 use hone_core::model::{ModelConfig, checkpoint_key};
@@ -107,7 +107,8 @@ fn train(ids: &[u32], steps: u32) -> MaskedLm {
     let device = Device::flex().autodiff();
     let config = ModelConfig::from_json(config_json().as_bytes()).expect("our own config is supported");
     let mut init = Init::new(1);
-    let mut encoder = Encoder::new(&config.encoder, &mut init, &device);
+    let (encoder_config, _) = config.classifier(Pooling::Cls).expect("our own config is an encoder's");
+    let mut encoder = Encoder::new(encoder_config, &mut init, &device);
     encoder.set_dropout(0.0, 0.0);
     let mut model = MaskedLm {
         encoder,
@@ -183,7 +184,7 @@ fn masked_batch(ids: &[u32], rng: &mut ChaCha8Rng) -> (HostBatch, Vec<i32>, Vec<
 fn weights(model: &MaskedLm) -> Result<Vec<u8>> {
     let config = ModelConfig::from_json(config_json().as_bytes())?;
     let mut named = BTreeMap::new();
-    for (path, tensor) in block_on(read_weights(model))? {
+    for (path, tensor) in block_on(read_weights(model, config.key_map(), |_, _| true))? {
         let Some(key) = checkpoint_key(config.key_map(), &path).filter(|_| path.starts_with("encoder.")) else {
             continue;
         };

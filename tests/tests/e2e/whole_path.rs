@@ -6,8 +6,8 @@ use hone_core::config::{JOB_FILE, ModelSource, ReadOptions, RunConfig};
 use hone_core::data::{DataFiles, DataReport};
 use hone_core::event::Split;
 use hone_core::folder::Folder;
-use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
+use hone_core::session::{Report, Session};
 use hone_tests::browser::WebGpu;
 use hone_tests::{paths, rows};
 
@@ -150,8 +150,10 @@ fn native() -> (Session, DataReport) {
     let mut session = Session::new(Device::flex());
     let source = ModelSource::Local { name: "tiny".into() };
     session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
-    let report = session.load_data(data(), &ReadOptions::default(), &run()).expect("the rows load");
-    (session, report)
+    match session.load_data(data(), &ReadOptions::default(), &run()).expect("the rows load") {
+        Report::Classes(report) => (session, *report),
+        Report::Texts(_) => panic!("the fixture is a classifier"),
+    }
 }
 
 fn data() -> DataFiles {

@@ -1,12 +1,13 @@
 //! JSON lines, or a JSON array of objects (alone, or under a key such as `data`), to a [`Table`].
 //!
 //! Strings are taken as they are, numbers and booleans become text, null is an empty cell. An object or array as a
-//! value is nested: it is noted, and only hurts if its column turns out to be the text or the label. Columns come in
-//! the order of their first appearance.
+//! value is nested: it is noted, and only hurts if its column turns out to be the text or the label. Its cell is empty,
+//! or (`KEEP`) its JSON text, for conversations. Columns come in the order of their first appearance.
 
 use std::collections::HashMap;
 use std::fmt;
 
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Format, Row, Table};
@@ -19,14 +20,14 @@ const MAX_COLUMNS: usize = 256;
 const MAX_CELLS: usize = 64 << 20;
 
 /// Reads a JSON object a line.
-pub(super) fn parse_lines(text: &str) -> Result<Table, DataError> {
+pub(super) fn parse_lines<const KEEP: bool>(text: &str) -> Result<Table, DataError> {
     let mut builder = Builder::new(Format::Jsonl);
     for (index, line) in text.split('\n').enumerate() {
         let line = line.trim();
         if line.is_empty() {
             continue;
         }
-        match serde_json::from_str::<Item>(line) {
+        match serde_json::from_str::<Item<KEEP>>(line) {
             Ok(item) => builder.add(index + 1, item)?,
             Err(error) => builder.table.add_bad(index + 1, in_line(&error)),
         }
@@ -42,8 +43,8 @@ fn in_line(error: &serde_json::Error) -> String {
 }
 
 /// Reads an array of objects, or an object that holds one.
-pub(super) fn parse_array(text: &str) -> Result<Table, DataError> {
-    let document: Document = serde_json::from_str(text).map_err(|source| DataError::MalformedJson {
+pub(super) fn parse_array<const KEEP: bool>(text: &str) -> Result<Table, DataError> {
+    let document: Document<KEEP> = serde_json::from_str(text).map_err(|source| DataError::MalformedJson {
         line: source.line(),
         column: source.column(),
         source,
@@ -69,7 +70,7 @@ impl Builder {
         Self { table: Table::new(format, None, true, Vec::new()), places: HashMap::new() }
     }
 
-    fn add(&mut self, number: usize, item: Item) -> Result<(), DataError> {
+    fn add<const KEEP: bool>(&mut self, number: usize, item: Item<KEEP>) -> Result<(), DataError> {
         let values = match item {
             Item::Object(values) => values,
             Item::Other(kind) => {
@@ -92,7 +93,10 @@ impl Builder {
             match value {
                 Value::Text(text) => row.cells[place] = text,
                 Value::Null => {}
-                Value::Nested => row.nested.push(place),
+                Value::Nested(json) => {
+                    row.nested.push(place);
+                    row.cells[place] = json;
+                }
             }
         }
         self.table.rows.push(row);
@@ -114,21 +118,22 @@ impl Builder {
 
 /// A value of an object.
 #[derive(Debug, Clone, PartialEq)]
-enum Value {
+enum Value<const KEEP: bool> {
     Text(String),
     Null,
-    Nested,
+    /// Its JSON text with `KEEP`, else nothing.
+    Nested(String),
 }
 
 /// What stands where an object should.
 #[derive(Debug, Clone, PartialEq)]
-enum Item {
-    Object(Vec<(String, Value)>),
+enum Item<const KEEP: bool> {
+    Object(Vec<(String, Value<KEEP>)>),
     Other(&'static str),
 }
 
 /// A whole file: its array of items, if there is one.
-struct Document(Option<Vec<Item>>);
+struct Document<const KEEP: bool>(Option<Vec<Item<KEEP>>>);
 
 /// The visitor's methods for everything that is not an array or an object.
 macro_rules! scalars {
@@ -173,10 +178,10 @@ fn drain_object<'de, A: MapAccess<'de>>(mut object: A) -> Result<(), A::Error> {
     Ok(())
 }
 
-struct ValueVisitor;
+struct ValueVisitor<const KEEP: bool>;
 
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
+impl<'de, const KEEP: bool> Visitor<'de> for ValueVisitor<KEEP> {
+    type Value = Value<KEEP>;
 
     scalars!(
         |flag: bool| Value::Text(flag.to_string()),
@@ -185,29 +190,37 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Value::Null
     );
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_string<E>(self, value: String) -> Result<Value<KEEP>, E> {
         Ok(Value::Text(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Value, A::Error> {
-        drain_array(array).map(|()| Value::Nested)
+    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Value<KEEP>, A::Error> {
+        if KEEP {
+            let json = serde_json::Value::deserialize(SeqAccessDeserializer::new(array))?;
+            return Ok(Value::Nested(json.to_string()));
+        }
+        drain_array(array).map(|()| Value::Nested(String::new()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Value, A::Error> {
-        drain_object(object).map(|()| Value::Nested)
+    fn visit_map<A: MapAccess<'de>>(self, object: A) -> Result<Value<KEEP>, A::Error> {
+        if KEEP {
+            let json = serde_json::Value::deserialize(MapAccessDeserializer::new(object))?;
+            return Ok(Value::Nested(json.to_string()));
+        }
+        drain_object(object).map(|()| Value::Nested(String::new()))
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de, const KEEP: bool> Deserialize<'de> for Value<KEEP> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
+        deserializer.deserialize_any(ValueVisitor::<KEEP>)
     }
 }
 
-struct ItemVisitor;
+struct ItemVisitor<const KEEP: bool>;
 
-impl<'de> Visitor<'de> for ItemVisitor {
-    type Value = Item;
+impl<'de, const KEEP: bool> Visitor<'de> for ItemVisitor<KEEP> {
+    type Value = Item<KEEP>;
 
     scalars!(
         |_| Item::Other("a boolean"),
@@ -216,35 +229,35 @@ impl<'de> Visitor<'de> for ItemVisitor {
         Item::Other("null")
     );
 
-    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Item, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Item<KEEP>, A::Error> {
         drain_array(array).map(|()| Item::Other("an array"))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Item, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Item<KEEP>, A::Error> {
         let mut values = Vec::new();
-        while let Some(entry) = object.next_entry::<String, Value>()? {
+        while let Some(entry) = object.next_entry::<String, Value<KEEP>>()? {
             values.push(entry);
         }
         Ok(Item::Object(values))
     }
 }
 
-impl<'de> Deserialize<'de> for Item {
+impl<'de, const KEEP: bool> Deserialize<'de> for Item<KEEP> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ItemVisitor)
+        deserializer.deserialize_any(ItemVisitor::<KEEP>)
     }
 }
 
-struct ArrayVisitor;
+struct ArrayVisitor<const KEEP: bool>;
 
-impl<'de> Visitor<'de> for ArrayVisitor {
-    type Value = Option<Vec<Item>>;
+impl<'de, const KEEP: bool> Visitor<'de> for ArrayVisitor<KEEP> {
+    type Value = Option<Vec<Item<KEEP>>>;
 
     scalars!(|_| None, |_| None, |_: &str| None, None);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = array.next_element::<Item>()? {
+        while let Some(item) = array.next_element::<Item<KEEP>>()? {
             items.push(item);
         }
         Ok(Some(items))
@@ -256,29 +269,29 @@ impl<'de> Visitor<'de> for ArrayVisitor {
 }
 
 /// An array of items, or `None` for any other value.
-struct MaybeArray(Option<Vec<Item>>);
+struct MaybeArray<const KEEP: bool>(Option<Vec<Item<KEEP>>>);
 
-impl<'de> Deserialize<'de> for MaybeArray {
+impl<'de, const KEEP: bool> Deserialize<'de> for MaybeArray<KEEP> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ArrayVisitor).map(Self)
+        deserializer.deserialize_any(ArrayVisitor::<KEEP>).map(Self)
     }
 }
 
-struct DocumentVisitor;
+struct DocumentVisitor<const KEEP: bool>;
 
-impl<'de> Visitor<'de> for DocumentVisitor {
-    type Value = Document;
+impl<'de, const KEEP: bool> Visitor<'de> for DocumentVisitor<KEEP> {
+    type Value = Document<KEEP>;
 
     scalars!(|_| Document(None), |_| Document(None), |_: &str| Document(None), Document(None));
 
-    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Document, A::Error> {
-        ArrayVisitor.visit_seq(array).map(Document)
+    fn visit_seq<A: SeqAccess<'de>>(self, array: A) -> Result<Document<KEEP>, A::Error> {
+        ArrayVisitor::<KEEP>.visit_seq(array).map(Document)
     }
 
     /// `data` if it is there, else the first array that holds an object.
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Document, A::Error> {
-        let mut found: Option<Vec<Item>> = None;
-        while let Some((key, value)) = object.next_entry::<String, MaybeArray>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Document<KEEP>, A::Error> {
+        let mut found: Option<Vec<Item<KEEP>>> = None;
+        while let Some((key, value)) = object.next_entry::<String, MaybeArray<KEEP>>()? {
             let Some(items) = value.0 else { continue };
             let has_object = items.iter().any(|item| matches!(item, Item::Object(_)));
             if has_object && (found.is_none() || key == "data") {
@@ -289,9 +302,9 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     }
 }
 
-impl<'de> Deserialize<'de> for Document {
+impl<'de, const KEEP: bool> Deserialize<'de> for Document<KEEP> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DocumentVisitor)
+        deserializer.deserialize_any(DocumentVisitor::<KEEP>)
     }
 }
 
@@ -302,7 +315,7 @@ mod tests {
     #[test]
     fn values_become_text_and_columns_keep_their_order() {
         let text = "{\"text\": \"caf\\u00e9\", \"label\": 1}\n{\"label\": true, \"extra\": 1.5, \"text\": null}\n";
-        let table = parse_lines(text).expect("a table");
+        let table = parse_lines::<false>(text).expect("a table");
         assert_eq!(table.columns, ["text", "label", "extra"]);
         assert_eq!(table.rows[0].cells, ["café", "1", ""]);
         assert_eq!(table.rows[1].cells, ["", "true", "1.5"]);
@@ -310,7 +323,8 @@ mod tests {
 
     #[test]
     fn bad_lines_are_listed_and_the_rest_is_read() {
-        let table = parse_lines("{\"a\": \"x\"}\n\n{\"a\": \n[1]\n\"s\"\n{\"a\": \"y\"}\r\n").expect("a table");
+        let table =
+            parse_lines::<false>("{\"a\": \"x\"}\n\n{\"a\": \n[1]\n\"s\"\n{\"a\": \"y\"}\r\n").expect("a table");
         assert_eq!(table.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [1, 6]);
         let reasons: Vec<_> = table.bad_rows.iter().map(|bad| (bad.row, bad.reason.as_str())).collect();
         assert_eq!(reasons[0], (3, "malformed JSON at column 5: EOF while parsing a value"));
@@ -325,7 +339,7 @@ mod tests {
             "{\"version\": \"1\", \"data\": [{\"a\": 1, \"b\": {}}, 7]}",
             "{\"meta\": [1, 2], \"rows\": [{\"a\": 1, \"b\": []}, 7], \"n\": {\"x\": [0]}}",
         ] {
-            let table = parse_array(text).expect(text);
+            let table = parse_array::<false>(text).expect(text);
             assert_eq!((table.columns.len(), table.rows.len(), table.num_bad_rows), (2, 1, 1), "{text}");
             assert_eq!(table.rows[0].nested, [1]);
         }
@@ -333,18 +347,32 @@ mod tests {
 
     #[test]
     fn a_broken_or_rowless_document_says_where_and_why() {
-        let error = parse_array("[{\"text\": \"a\"},\n {\"text\": \"b").expect_err("cut off");
+        let error = parse_array::<false>("[{\"text\": \"a\"},\n {\"text\": \"b").expect_err("cut off");
         assert!(matches!(error, DataError::MalformedJson { line: 2, .. }), "{error}");
         assert!(error.to_string().contains("line 2 column"), "{error}");
         for text in ["[]", "{}", "7", "{\"a\": {\"b\": []}}", "{\"a\": [1]}"] {
-            assert!(matches!(parse_array(text), Err(DataError::NoJsonRows)), "{text}");
+            assert!(matches!(parse_array::<false>(text), Err(DataError::NoJsonRows)), "{text}");
         }
-        assert!(matches!(parse_array("[1, 2]"), Err(DataError::NothingUsable { num_rows: 2, .. })));
+        assert!(matches!(parse_array::<false>("[1, 2]"), Err(DataError::NothingUsable { num_rows: 2, .. })));
     }
 
     #[test]
     fn ever_new_columns_are_refused() {
         let text: String = (0..300).map(|i| format!("{{\"k{i}\": 1}}\n")).collect();
-        assert!(matches!(parse_lines(&text), Err(DataError::TooManyColumns { .. })));
+        assert!(matches!(parse_lines::<false>(&text), Err(DataError::TooManyColumns { .. })));
+    }
+
+    #[test]
+    fn nested_values_survive_as_json_where_they_are_kept() {
+        let row =
+            r#"{"id": 7, "messages": [{"role": "user", "content": "caf\u00e9 \"x\""}], "meta": {"b": 1, "a": null}}"#;
+        let document = format!("[{row}]");
+        for table in [parse_lines::<true>(row), parse_array::<true>(&document)] {
+            let table = table.expect("a table");
+            let cells = ["7", r#"[{"role":"user","content":"café \"x\""}]"#, r#"{"b":1,"a":null}"#];
+            assert_eq!(table.rows[0].cells, cells);
+            assert_eq!(table.rows[0].nested, [1, 2]);
+        }
+        assert_eq!(parse_lines::<false>(row).expect("a table").rows[0].cells, ["7", "", ""]);
     }
 }

@@ -11,6 +11,8 @@ mod json;
 mod label_first;
 mod records;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
@@ -53,7 +55,8 @@ pub struct Row {
     pub number: usize,
     /// One a column; a missing JSON value is an empty cell.
     pub cells: Vec<String>,
-    /// Columns in which this row held a JSON object or array; their cells are empty.
+    /// Columns in which this row held a JSON object or array; their cells are empty, or its JSON text where that was
+    /// asked for.
     pub nested: Vec<usize>,
 }
 
@@ -106,15 +109,27 @@ impl Table {
 /// # Errors
 /// When the file as a whole can't be read; see [`DataError`].
 pub fn parse(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
+    parse_as::<false>(name, bytes, read)
+}
+
+/// Reads a file as [`parse`] does, but an object or array in a JSON row is a cell of JSON text.
+pub(super) fn parse_keeping_nested(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
+    parse_as::<true>(name, bytes, read)
+}
+
+/// A file as one text that is not empty.
+pub(super) fn read_text(bytes: &[u8]) -> Result<Cow<'_, str>, DataError> {
     check_size(bytes.len())?;
     let text = decode::decode(bytes)?;
+    if text.trim().is_empty() { Err(DataError::Empty) } else { Ok(text) }
+}
+
+fn parse_as<const KEEP: bool>(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
+    let text = read_text(bytes)?;
     let text = text.as_ref();
-    if text.trim().is_empty() {
-        return Err(DataError::Empty);
-    }
     match guess_format(name, text, read) {
-        Format::Json => json::parse_array(text),
-        Format::Jsonl => json::parse_lines(text),
+        Format::Json => json::parse_array::<KEEP>(text),
+        Format::Jsonl => json::parse_lines::<KEEP>(text),
         Format::Csv => match label_first::parse(text, read) {
             Some(table) => Ok(table),
             None => delimited::parse(name, text, read),
@@ -156,7 +171,7 @@ fn guess_format(name: &str, text: &str, read: &ReadOptions) -> Format {
 }
 
 /// Lower-case extension without the dot, or nothing.
-fn extension(name: &str) -> String {
+pub(super) fn extension(name: &str) -> String {
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 

@@ -11,17 +11,21 @@ use burn_flex::{Flex, FlexTensor};
 
 use super::gelu::multiply;
 use super::parallel::{map_rows2, vectorised};
-use super::{exact, plain, recorded, shaped};
+use super::{exact, lift, plain, recorded, shaped};
 
-/// Zeroes a share `p` of `x`, which carries autodiff and lives on the CPU, and scales the rest.
+/// Zeroes a share `p` of `x`, which lives on the CPU, and scales the rest; with and without autodiff alike.
 pub(crate) fn dropout<const D: usize>(x: Tensor<D>, p: f64) -> Tensor<D> {
     // Two draws from the device's own generator seed this mask, so that seeding the device seeds it too.
     let range = Distribution::Uniform(0.0, f64::from(1u32 << 24));
     let draws = plain(Tensor::<1>::random([2], range, &x.device().without_autodiff()));
     let seed = draws.storage::<f32>().iter().fold(0u64, |seed, draw| (seed << 24) | *draw as u64);
+    let seed = mix(seed ^ 0x5DEE_CE66_D1CE_4E5B);
+    if !x.is_autodiff() {
+        return lift(drop_values(&plain(x), p, seed).0);
+    }
     let (x, node) = recorded(x).into_parts();
     let x = exact(x);
-    let (y, mask) = drop_values(&x, p, mix(seed ^ 0x5DEE_CE66_D1CE_4E5B));
+    let (y, mask) = drop_values(&x, p, seed);
     let output = match Dropout.prepare::<NoCheckpointing>([node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(mask, y),
         OpsKind::UnTracked(prep) => prep.finish(y),

@@ -11,16 +11,20 @@ use burn_flex::{Flex, FlexTensor};
 use super::parallel::{map_rows, vectorised};
 use super::{exact, lanes, lift, plain, recorded, shaped};
 
-/// `scores` is `[batch, heads, seq, seq]`; `bias`, `[batch, 1, 1, seq]` without a gradient, is added first.
+/// `scores` is `[batch, heads, queries, keys]`; `bias`, `[batch or 1, 1, queries or 1, keys]` without a gradient, is
+/// added first.
 pub(crate) fn masked_softmax(scores: Tensor<4>, bias: Option<Tensor<4>>) -> Tensor<4> {
     let [_, heads, queries, keys] = scores.dims();
-    let bias = bias.map(|bias| plain(bias.without_autodiff()));
-    let rows_per_bias = heads * queries;
+    let bias = bias.map(|bias| {
+        let [texts, _, rows, _] = bias.dims();
+        let bias = plain(bias.without_autodiff());
+        Bias { values: bias, heads, queries, texts, rows }
+    });
     if !scores.is_autodiff() {
-        return lift(forward(plain(scores), bias.as_ref(), rows_per_bias, keys));
+        return lift(forward(plain(scores), bias.as_ref(), keys));
     }
     let (scores, node) = recorded(scores).into_parts();
-    let probabilities = forward(exact(scores), bias.as_ref(), rows_per_bias, keys);
+    let probabilities = forward(exact(scores), bias.as_ref(), keys);
     let output = match Softmax.prepare::<NoCheckpointing>([node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(probabilities.clone(), probabilities),
         OpsKind::UnTracked(prep) => prep.finish(probabilities),
@@ -41,10 +45,27 @@ impl Backward<Flex, 1> for Softmax {
     }
 }
 
-fn forward(scores: FlexTensor, bias: Option<&FlexTensor>, rows_per_bias: usize, keys: usize) -> FlexTensor {
+/// `[texts, 1, rows, keys]`, each of the two repeated where it is 1.
+struct Bias {
+    values: FlexTensor,
+    heads: usize,
+    queries: usize,
+    texts: usize,
+    rows: usize,
+}
+
+impl Bias {
+    /// The row that belongs to a row of the scores.
+    fn row_of(&self, score_row: usize) -> usize {
+        let (text, query) = (score_row / (self.heads * self.queries), score_row % self.queries);
+        text.min(self.texts - 1) * self.rows + query.min(self.rows - 1)
+    }
+}
+
+fn forward(scores: FlexTensor, bias: Option<&Bias>, keys: usize) -> FlexTensor {
     let values = scores.storage::<f32>();
     let mut output = vec![0f32; values.len()];
-    let bias = bias.map(FlexTensor::storage::<f32>);
+    let bias = bias.map(|bias| (bias, bias.values.storage::<f32>()));
     map_rows(keys, values, &mut output, |first, scores, output| {
         vectorised(
             #[inline(always)]
@@ -53,9 +74,9 @@ fn forward(scores: FlexTensor, bias: Option<&FlexTensor>, rows_per_bias: usize, 
                     scores.chunks_exact(keys).zip(output.chunks_exact_mut(keys)).enumerate()
                 {
                     output.copy_from_slice(scores);
-                    if let Some(bias) = bias {
-                        let start = (first + index) / rows_per_bias * keys;
-                        for (value, bias) in output.iter_mut().zip(&bias[start..start + keys]) {
+                    if let Some((bias, values)) = bias {
+                        let start = bias.row_of(first + index) * keys;
+                        for (value, bias) in output.iter_mut().zip(&values[start..start + keys]) {
                             *value += bias;
                         }
                     }

@@ -1,0 +1,31 @@
+//! `hone export`: a model and an adapter as one model, or as the adapter alone.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use futures_lite::future::block_on;
+use hone_core::session::Session;
+
+use crate::args::ExportArgs;
+use crate::device::{self, DeviceChoice};
+use crate::model_files;
+use crate::output;
+
+/// Runs `hone export`.
+///
+/// # Errors
+/// An adapter that does not fit, a folder that can't be written.
+pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
+    output::check(&args.output, args.force)?;
+    let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
+    let Some(adapter) = model.adapter else {
+        anyhow::bail!("there is no adapter: name one with --adapter, or a --model folder that holds one");
+    };
+    let mut session = Session::new(device::open(DeviceChoice::Cpu)?.device);
+    session.load_model(model.files.source, model.files.folder)?;
+    session.load_adapter(adapter)?;
+    let folder = block_on(session.export(args.format))?;
+    output::write(&folder, &args.output)?;
+    writeln!(io::stdout(), "written: {}", args.output.display())?;
+    Ok(ExitCode::SUCCESS)
+}

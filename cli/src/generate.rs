@@ -1,0 +1,114 @@
+//! `hone generate`: a language model writes on from a prompt, or talks.
+
+use std::io::{self, BufRead, Write};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use futures_lite::future::block_on;
+use hone_core::data::causal_lm::{Role, Turn};
+use hone_core::generate::{FinishReason, SamplingConfig};
+use hone_core::session::protocol::{Prompt, Weights};
+use hone_core::session::{Generated, Session};
+use serde_json::json;
+
+use crate::args::GenerateArgs;
+use crate::device;
+use crate::model_files;
+use crate::progress::Progress;
+
+/// Runs `hone generate`.
+///
+/// # Errors
+/// A model that writes nothing, a prompt that is too long, a device that fails.
+pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
+    let (choice, sampling) = args.settings()?;
+    let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
+    let device = device::open(choice)?;
+    let progress = Progress::new(false, 0.0);
+    progress.note(&format!("device: {}", device.name));
+    let mut session = Session::new(device.device);
+    let info = session.load_model(model.files.source, model.files.folder)?;
+    if let Some(adapter) = model.adapter {
+        session.load_adapter(adapter)?;
+    }
+    let tuned = if session.is_trained() { Weights::Tuned } else { Weights::Base };
+    if args.compare && tuned == Weights::Base {
+        bail!("--compare shows a model with and without its adapter; there is no adapter here");
+    }
+    if args.chat && !info.has_chat_template {
+        bail!("this model has no chat template: give it a --prompt without --chat");
+    }
+    let system = args.system.iter().map(|text| Turn { role: Role::System, content: text.clone() });
+    let mut turns: Vec<Turn> = system.collect();
+    match &args.prompt {
+        Some(prompt) if args.chat => {
+            turns.push(Turn { role: Role::User, content: prompt.clone() });
+            answer(args, &mut session, &Prompt::Turns(turns), tuned, &sampling)?;
+        }
+        Some(prompt) => {
+            answer(args, &mut session, &Prompt::Text(prompt.clone()), tuned, &sampling)?;
+        }
+        None => {
+            progress.note("type a line and press enter; an empty line ends");
+            for line in io::stdin().lock().lines() {
+                let line = line?;
+                if line.trim().is_empty() {
+                    break;
+                }
+                turns.push(Turn { role: Role::User, content: line });
+                let reply = answer(args, &mut session, &Prompt::Turns(turns.clone()), tuned, &sampling)?;
+                turns.push(Turn { role: Role::Assistant, content: reply });
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the tuned model's answer, and with `--compare` the base model's before it; returns the former.
+fn answer(
+    args: &GenerateArgs,
+    session: &mut Session,
+    prompt: &Prompt,
+    tuned: Weights,
+    sampling: &SamplingConfig,
+) -> anyhow::Result<String> {
+    if args.compare {
+        one(args, session, prompt, Weights::Base, sampling, "base")?;
+    }
+    let name = if args.compare { "tuned" } else { "" };
+    Ok(one(args, session, prompt, tuned, sampling, name)?.text)
+}
+
+fn one(
+    args: &GenerateArgs,
+    session: &mut Session,
+    prompt: &Prompt,
+    weights: Weights,
+    sampling: &SamplingConfig,
+    name: &str,
+) -> anyhow::Result<Generated> {
+    let mut out = io::stdout().lock();
+    if !name.is_empty() && !args.json {
+        writeln!(out, "--- {name}")?;
+    }
+    let show = async |piece: &str| -> bool {
+        args.json || out.write_all(piece.as_bytes()).and_then(|()| out.flush()).is_ok() // else whoever read along left
+    };
+    let generated = block_on(session.generate(prompt, weights, sampling, show))?;
+    if args.json {
+        let finish = match generated.finish_reason {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+        };
+        let line = json!({
+            "weights": weights,
+            "text": generated.text,
+            "num_tokens": generated.num_tokens,
+            "finish_reason": finish,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(out)?;
+    }
+    Ok(generated)
+}

@@ -1,0 +1,19 @@
+//! Bytes to host batches for causal language models: plain Rust, no tensors. `shape` tells what a file's columns are;
+//! `examples` makes texts of which parts carry loss; `encode` tokenises them; `pack` fills rows; `collate` pads;
+//! `report` says what is there.
+
+mod collate;
+mod encode;
+mod examples;
+mod pack;
+mod report;
+mod shape;
+mod turns;
+
+pub use collate::{LmHostBatch, LmPadding, collate_lm};
+pub use encode::{LmEncodeError, LmEncodeSettings, LmEncoded, cut_rows, encode_example, encode_examples};
+pub use examples::{LmDataset, LmExample, LmSummary, Piece, RenderTurns, build_lm_dataset};
+pub use pack::{one_a_row, pack};
+pub use report::{LmReport, PreviewToken, TokenPreview, lm_report};
+pub use shape::{LmColumns, choose_lm_columns};
+pub use turns::{Role, Turn};

@@ -1,0 +1,442 @@
+//! The next token from a row of logits, with the meaning of transformers' `GenerationConfig`.
+//!
+//! In: one row of logits and the ids before it. Out: an id. The order is that of `generate`: repetition penalty, then,
+//! when sampling, temperature, top-k, top-p, softmax and a draw from a seeded generator; else the highest logit.
+//! A logit of minus infinity is masked: its id is never chosen. Reference: transformers 5,
+//! `generation/logits_process.py`.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::{Deserialize, Serialize};
+
+use crate::config::ConfigProblem;
+
+/// How the next token is chosen and when to stop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SamplingConfig {
+    /// Draw by probability; else take the highest logit.
+    pub do_sample: bool,
+    /// Logits are divided by this before they are drawn from; above 0.
+    pub temperature: f64,
+    /// Only the highest `top_k` logits are drawn from; 0 is off.
+    pub top_k: u32,
+    /// Only the likeliest ids that together reach `top_p` are drawn from; above 0, and 1 is off.
+    pub top_p: f64,
+    /// What came before gets less likely above 1 and more likely below; 1 is off
+    /// (<https://arxiv.org/abs/1909.05858>).
+    pub repetition_penalty: f64,
+    /// Tokens to make at most; from 1.
+    pub max_new_tokens: u32,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Texts at which to stop; they are not part of the answer.
+    pub stop: Vec<String>,
+}
+
+impl Default for SamplingConfig {
+    fn default() -> Self {
+        Self {
+            do_sample: false,
+            temperature: 1.0,
+            top_k: 50,
+            top_p: 1.0,
+            repetition_penalty: 1.0,
+            max_new_tokens: 64,
+            seed: 0,
+            stop: Vec::new(),
+        }
+    }
+}
+
+impl SamplingConfig {
+    /// Whether the settings can be used.
+    ///
+    /// # Errors
+    /// Every field that can't be used, with what would be right.
+    pub fn check(&self) -> Result<(), Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        let mut problem = |field: &str, message: String| problems.push(ConfigProblem { field: field.into(), message });
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            problem(
+                "temperature",
+                format!("{} is not a number above 0; greedy is do_sample = false", self.temperature),
+            );
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            problem("top_p", format!("{} is not a number above 0 and at most 1 (1 is off)", self.top_p));
+        }
+        if !(self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0) {
+            problem("repetition_penalty", format!("{} is not a number above 0 (1 is off)", self.repetition_penalty));
+        }
+        if self.max_new_tokens == 0 {
+            problem("max_new_tokens", "0 is not a whole number from 1".into());
+        }
+        if self.stop.iter().any(String::is_empty) {
+            problem("stop", "an empty text would stop before the first token".into());
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}
+
+/// Why no token could be chosen.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SamplingError {
+    /// The model's output is broken.
+    #[error("the logit of token {id} is {value}, so no token can be chosen")]
+    NotFinite {
+        /// Token id, the place in the row.
+        id: usize,
+        /// NaN or infinity.
+        value: f32,
+    },
+    /// There is nothing to choose from.
+    #[error("all {num_logits} logits are masked, so no token can be chosen")]
+    AllMasked {
+        /// Length of the row.
+        num_logits: usize,
+    },
+}
+
+/// Chooses tokens, one after another.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    config: SamplingConfig,
+    rng: ChaCha8Rng,
+}
+
+impl Sampler {
+    /// A sampler at the start of its seed's draws.
+    ///
+    /// # Errors
+    /// What [`SamplingConfig::check`] says.
+    pub fn new(config: &SamplingConfig) -> Result<Self, Vec<ConfigProblem>> {
+        config.check()?;
+        Ok(Self { config: config.clone(), rng: ChaCha8Rng::seed_from_u64(config.seed) })
+    }
+
+    /// The next token id. `logits` is one row, which is processed in place; `previous` is every id before it, the
+    /// prompt's too, as in transformers. Of equal logits, greedy takes the lowest id.
+    ///
+    /// # Errors
+    /// When a logit is NaN or plus infinity, or when all are masked.
+    pub fn next(&mut self, logits: &mut [f32], previous: &[u32]) -> Result<u32, SamplingError> {
+        for (id, &value) in logits.iter().enumerate() {
+            if value.is_nan() || value == f32::INFINITY {
+                return Err(SamplingError::NotFinite { id, value });
+            }
+        }
+        let SamplingConfig { do_sample, temperature, top_k, top_p, repetition_penalty, .. } = self.config;
+        penalize_repetition(logits, previous, repetition_penalty);
+        if do_sample {
+            scale_by_temperature(logits, temperature);
+            keep_top_k(logits, top_k);
+            keep_top_p(logits, top_p);
+        }
+        let Some(highest) = argmax(logits) else {
+            return Err(SamplingError::AllMasked { num_logits: logits.len() });
+        };
+        Ok(if do_sample { self.draw(&softmax(logits), highest) } else { highest })
+    }
+
+    /// An id drawn by probability; `highest` where rounding leaves none.
+    fn draw(&mut self, probabilities: &[f64], highest: u32) -> u32 {
+        let unit = (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64; // [0, 1)
+        let mut cumulative = 0.0;
+        for (id, probability) in probabilities.iter().enumerate() {
+            cumulative += probability;
+            if unit < cumulative {
+                return id as u32;
+            }
+        }
+        highest
+    }
+}
+
+/// Divides the positive logits of the ids in `previous` by `penalty` and multiplies the negative ones, each id once.
+/// Ids past the row are passed over.
+pub fn penalize_repetition(logits: &mut [f32], previous: &[u32], penalty: f64) {
+    if penalty == 1.0 {
+        return;
+    }
+    let mut ids = previous.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        let Some(logit) = logits.get_mut(id as usize) else { break };
+        if *logit != f32::NEG_INFINITY {
+            let value = f64::from(*logit);
+            let penalized = if value < 0.0 { value * penalty } else { value / penalty };
+            *logit = penalized.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
+        }
+    }
+}
+
+/// Divides the logits by `temperature`, after a shift that makes the highest 0, which softmax does not see and which
+/// keeps the highest finite at any temperature. 1 is off.
+pub fn scale_by_temperature(logits: &mut [f32], temperature: f64) {
+    if temperature == 1.0 {
+        return;
+    }
+    let Some(highest) = argmax(logits) else { return };
+    let max = f64::from(logits[highest as usize]);
+    for logit in logits.iter_mut() {
+        *logit = ((f64::from(*logit) - max) / temperature) as f32;
+    }
+}
+
+/// Masks the logits below the `top_k`-th highest; those equal to it stay, so that more than `top_k` may. 0 is off.
+pub fn keep_top_k(logits: &mut [f32], top_k: u32) {
+    let top_k = top_k as usize;
+    if top_k == 0 || top_k >= logits.len() {
+        return;
+    }
+    let mut sorted = logits.to_vec();
+    let (_, &mut threshold, _) = sorted.select_nth_unstable_by(top_k - 1, |a, b| b.total_cmp(a));
+    for logit in logits.iter_mut().filter(|logit| **logit < threshold) {
+        *logit = f32::NEG_INFINITY;
+    }
+}
+
+/// Masks all but the likeliest ids that together reach `top_p`, and keeps at least one
+/// (<https://arxiv.org/abs/1904.09751>). Of equal logits the lower id goes first. 1 is off.
+pub fn keep_top_p(logits: &mut [f32], top_p: f64) {
+    if top_p >= 1.0 {
+        return;
+    }
+    let probabilities = softmax(logits);
+    let mut ids: Vec<usize> = (0..logits.len()).filter(|&id| logits[id] != f32::NEG_INFINITY).collect();
+    ids.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    let mut likelier = 0.0;
+    for (rank, id) in ids.into_iter().enumerate() {
+        if rank > 0 && likelier >= top_p {
+            logits[id] = f32::NEG_INFINITY;
+        }
+        likelier += probabilities[id];
+    }
+}
+
+/// Probabilities of a row; of masked logits 0. A row that is masked throughout has none, so all are 0.
+#[must_use]
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    let Some(highest) = argmax(logits) else { return vec![0.0; logits.len()] };
+    let max = f64::from(logits[highest as usize]);
+    let mut probabilities: Vec<f64> = logits.iter().map(|&logit| (f64::from(logit) - max).exp()).collect();
+    let sum: f64 = probabilities.iter().sum();
+    probabilities.iter_mut().for_each(|probability| *probability /= sum);
+    probabilities
+}
+
+/// The id of the highest logit, the lowest of equals; `None` when all are masked.
+#[must_use]
+pub fn argmax(logits: &[f32]) -> Option<u32> {
+    let mut highest = None;
+    let mut max = f32::NEG_INFINITY;
+    for (id, &logit) in logits.iter().enumerate() {
+        if logit > max {
+            (highest, max) = (Some(id as u32), logit);
+        }
+    }
+    highest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TOLERANCE: f64 = 1e-6;
+
+    const ROW: [f32; 12] = [1.84, 4.86, -1.75, -3.26, -1.28, -0.67, 0.62, -3.26, 1.13, -2.39, 3.75, -0.78];
+
+    fn sampling() -> SamplingConfig {
+        SamplingConfig { do_sample: true, top_k: 0, ..SamplingConfig::default() }
+    }
+
+    fn sampler(config: &SamplingConfig) -> Sampler {
+        Sampler::new(config).expect("the settings are right")
+    }
+
+    fn masked(logits: &[f32]) -> Vec<usize> {
+        (0..logits.len()).filter(|&id| logits[id] == f32::NEG_INFINITY).collect()
+    }
+
+    /// Softmax after RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper and TopPLogitsWarper
+    /// of transformers 5.23 in a LogitsProcessorList over `ROW`, with input_ids [3, 9, 0, 9, 3].
+    #[test]
+    fn probabilities_are_those_of_transformers() {
+        let none = 0.0;
+        #[rustfmt::skip]
+        let cases = [
+            ((1.0, 1.0, 0, 1.0), [
+                0.0341485, 0.6997477, 0.0009424, 0.0002082, 0.0015079, 0.0027752, 0.0100817, 0.0002082, 0.0167889,
+                0.0004969, 0.2306081, 0.0024861,
+            ]),
+            ((1.0, 0.7, 5, 1.0), [
+                0.010916, 0.8160803, none, none, none, none, 0.0019105, none, 0.0039588, none, 0.1671344, none,
+            ]),
+            ((1.0, 1.3, 0, 0.8), [
+                none, 0.7013734, none, none, none, none, none, none, none, none, 0.2986267, none,
+            ]),
+            ((1.3, 0.9, 6, 0.75), [
+                none, 0.7744014, none, none, none, none, none, none, none, none, 0.2255986, none,
+            ]),
+            ((1.0, 0.2, 3, 0.1), [none, 1.0, none, none, none, none, none, none, none, none, none, none]),
+            ((0.6, 2.5, 50, 0.95), [
+                0.1632492, 0.3344915, 0.0237744, none, 0.0286918, 0.0366206, 0.061351, none, 0.0752346, 0.0269777,
+                0.2145647, 0.0350442,
+            ]),
+        ];
+        for ((repetition_penalty, temperature, top_k, top_p), expected) in cases {
+            let mut logits = ROW;
+            penalize_repetition(&mut logits, &[3, 9, 0, 9, 3], repetition_penalty);
+            scale_by_temperature(&mut logits, temperature);
+            keep_top_k(&mut logits, top_k);
+            keep_top_p(&mut logits, top_p);
+            for (found, expected) in softmax(&logits).into_iter().zip(expected) {
+                assert!((found - expected).abs() < TOLERANCE, "{found} is not {expected} at temperature {temperature}");
+                assert_eq!(found == 0.0, expected == 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn draws_follow_the_probabilities() {
+        let mut sampler = sampler(&SamplingConfig { temperature: 2.0, seed: 7, ..sampling() });
+        let mut expected = ROW;
+        scale_by_temperature(&mut expected, 2.0);
+        let mut counts = [0_u32; 12];
+        for _ in 0..20_000 {
+            counts[sampler.next(&mut ROW.clone(), &[]).expect("logits are finite") as usize] += 1;
+        }
+        for (count, probability) in counts.into_iter().zip(softmax(&expected)) {
+            assert!((f64::from(count) / 20_000.0 - probability).abs() < 0.015); // four standard deviations at one half
+        }
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same() {
+        let draw = |seed| {
+            let mut sampler = sampler(&SamplingConfig { temperature: 3.0, seed, ..sampling() });
+            (0..32).map(|_| sampler.next(&mut ROW.clone(), &[]).expect("logits are finite")).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn greedy_takes_the_lowest_of_equals_and_minds_only_repetition() {
+        let mut greedy = sampler(&SamplingConfig { temperature: 9.0, top_k: 1, ..SamplingConfig::default() });
+        assert_eq!(greedy.next(&mut [0.5, 2.0, 2.0, -1.0], &[1]), Ok(1));
+        let config = SamplingConfig { repetition_penalty: 1.5, ..SamplingConfig::default() };
+        assert_eq!(sampler(&config).next(&mut [0.5, 2.0, 1.9, -1.0], &[1, 1, 900]), Ok(2));
+    }
+
+    #[test]
+    fn repetition_is_penalized_once_an_id() {
+        let mut logits = [2.0, -2.0, 0.0, 3.0, f32::NEG_INFINITY];
+        penalize_repetition(&mut logits, &[1, 0, 0, 4, 2, 5, u32::MAX], 2.0);
+        assert_eq!(logits, [1.0, -4.0, 0.0, 3.0, f32::NEG_INFINITY]);
+    }
+
+    #[test]
+    fn top_k_keeps_those_equal_to_the_last() {
+        let mut logits = [1.0, 3.0, 2.0, 2.0, 0.0];
+        keep_top_k(&mut logits, 2);
+        assert_eq!(masked(&logits), [0, 4]);
+        keep_top_k(&mut logits, 4);
+        assert_eq!(masked(&logits), [0, 4]);
+    }
+
+    #[test]
+    fn top_p_keeps_what_reaches_it_and_at_least_one() {
+        let even = [0.0_f32; 4];
+        for (top_p, expected) in [(1e-9, &[1, 2, 3][..]), (0.25, &[1, 2, 3]), (0.26, &[2, 3]), (0.75, &[3]), (1.0, &[])]
+        {
+            let mut logits = even;
+            keep_top_p(&mut logits, top_p);
+            assert_eq!(masked(&logits), expected, "{top_p}");
+        }
+    }
+
+    #[test]
+    fn masked_ids_are_never_chosen() {
+        let mut sampler = sampler(&SamplingConfig { temperature: 100.0, top_p: 0.99, ..sampling() });
+        for _ in 0..200 {
+            let id = sampler.next(&mut [f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY, 0.0], &[0]);
+            assert!(matches!(id, Ok(1 | 3)));
+        }
+    }
+
+    #[test]
+    fn a_broken_row_is_an_error() {
+        let mut greedy = sampler(&SamplingConfig::default());
+        let broken = greedy.next(&mut [0.0, f32::INFINITY], &[]);
+        assert_eq!(broken, Err(SamplingError::NotFinite { id: 1, value: f32::INFINITY }));
+        assert!(matches!(greedy.next(&mut [f32::NAN], &[]), Err(SamplingError::NotFinite { id: 0, .. })));
+        let masked = greedy.next(&mut [f32::NEG_INFINITY; 3], &[]);
+        assert_eq!(masked, Err(SamplingError::AllMasked { num_logits: 3 }));
+        assert_eq!(greedy.next(&mut [], &[]), Err(SamplingError::AllMasked { num_logits: 0 }));
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let config = SamplingConfig {
+            temperature: 0.0,
+            top_p: f64::NAN,
+            repetition_penalty: -1.0,
+            max_new_tokens: 0,
+            stop: vec!["\n".into(), String::new()],
+            ..SamplingConfig::default()
+        };
+        let problems = Sampler::new(&config).expect_err("five things are wrong");
+        let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(fields, ["temperature", "top_p", "repetition_penalty", "max_new_tokens", "stop"]);
+        assert_eq!(SamplingConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn missing_settings_are_the_defaults() {
+        let config: SamplingConfig = serde_json::from_str(r#"{"do_sample": true}"#).expect("all fields are optional");
+        assert_eq!(config, SamplingConfig { do_sample: true, ..SamplingConfig::default() });
+        assert_eq!((config.top_k, config.top_p, config.max_new_tokens), (50, 1.0, 64));
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_has_a_token_or_an_error(
+            mut logits in prop::collection::vec(prop::num::f32::ANY, 0..20),
+            previous in prop::collection::vec(0_u32..30, 0..10),
+            do_sample: bool,
+            temperature in prop::num::f64::POSITIVE,
+            top_k in 0_u32..25,
+            top_p in 1e-9..=1.0,
+            repetition_penalty in prop::num::f64::POSITIVE,
+            seed: u64,
+        ) {
+            let config =
+                SamplingConfig { do_sample, temperature, top_k, top_p, repetition_penalty, seed, ..Default::default() };
+            prop_assume!(config.check().is_ok());
+            let before = logits.clone();
+            match sampler(&config).next(&mut logits, &previous) {
+                Ok(id) => prop_assert!(before[id as usize].is_finite()),
+                Err(SamplingError::NotFinite { id, .. }) => prop_assert!(!before[id].is_finite()),
+                Err(SamplingError::AllMasked { .. }) => prop_assert!(before.iter().all(|&l| l == f32::NEG_INFINITY)),
+            }
+        }
+
+        #[test]
+        fn finite_rows_always_have_a_token(
+            mut logits in prop::collection::vec(-1e30_f32..1e30, 1..20),
+            previous in prop::collection::vec(0_u32..30, 0..10),
+            temperature in 1e-300..1e300,
+            top_k in 0_u32..25,
+            top_p in 1e-9..=1.0,
+            repetition_penalty in 1e-300..1e300,
+        ) {
+            let config = SamplingConfig { temperature, top_k, top_p, repetition_penalty, ..sampling() };
+            let len = logits.len();
+            prop_assert!((sampler(&config).next(&mut logits, &previous).expect("the row is finite") as usize) < len);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What is made small: cross-entropy over classes, and over the tokens of a vocabulary.
+
+mod classes;
+mod tokens;
+
+pub use classes::{LossConfig, cross_entropy_sum};
+pub use tokens::{TokenLoss, count_correct, token_cross_entropy};

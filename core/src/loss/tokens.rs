@@ -1,0 +1,133 @@
+//! Cross-entropy over a vocabulary, without ever holding the logits of a batch.
+//!
+//! The logits of 1,024 tokens over 50,257 words are 206 MB, and training keeps them, their exponentials and their
+//! gradient. Here the scored states go through the output table in chunks of rows, and each chunk leaves nothing but
+//! its loss and its gradients: those of the states, and of the table if it is trained. The idea is that of Liger
+//! Kernel's `FusedLinearCrossEntropy` (<https://arxiv.org/abs/2410.10989>).
+
+use burn::tensor::{Int, Tensor, TensorData};
+
+use crate::nn::TokenTable;
+
+/// Most bytes of the logits of a chunk.
+const MAX_CHUNK_BYTES: usize = 32 << 20;
+
+/// What a set of scored states gives.
+#[derive(Debug)]
+pub struct TokenLoss {
+    /// `[1]`, sum over the states, weighted.
+    pub sum: Tensor<1>,
+    /// `[rows, hidden]`, gradient of the sum.
+    pub states: Tensor<2>,
+    /// Gradient of the sum by each shard of the table; `None` where the table is frozen.
+    pub table: Option<Vec<Tensor<2>>>,
+}
+
+/// Weighted sum of the cross-entropies, and its gradients.
+///
+/// # Shapes
+/// - `states`: `[rows, hidden]`, without autodiff
+/// - `targets`, `weights`: one a row
+///
+/// # Panics
+/// When there are no rows, or not as many targets and weights as rows.
+#[must_use]
+pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32], weights: &[f32]) -> TokenLoss {
+    let [rows, hidden] = states.dims();
+    assert!(rows > 0 && rows == targets.len() && rows == weights.len(), "a target and a weight for every state");
+    let device = states.device();
+    let shards: Vec<Tensor<2>> = table.shards.iter().map(|shard| shard.val().inner()).collect();
+    let sizes: Vec<usize> = shards.iter().map(|shard| shard.dims()[0]).collect();
+    let vocab: usize = sizes.iter().sum();
+    let mut gradients = table.is_trained().then(|| shards.iter().map(Tensor::zeros_like).collect::<Vec<_>>());
+    let mut sum: Option<Tensor<1>> = None;
+    let mut by_state = Vec::new();
+    let chunk = rows_in_chunk(vocab);
+    for first in (0..rows).step_by(chunk) {
+        let count = chunk.min(rows - first);
+        let states = states.clone().narrow(0, first, count);
+        let weight =
+            Tensor::<2>::from_data(TensorData::new(weights[first..first + count].to_vec(), [count, 1]), &device);
+        let logits: Vec<Tensor<2>> =
+            shards.iter().map(|shard| states.clone().matmul(shard.clone().transpose())).collect();
+        let max = Tensor::cat(logits.iter().map(|part| part.clone().max_dim(1)).collect(), 1).max_dim(1); // [count, 1]
+        let powers: Vec<Tensor<2>> = logits.into_iter().map(|part| (part - max.clone()).exp()).collect();
+        let total = Tensor::cat(powers.iter().map(|part| part.clone().sum_dim(1)).collect(), 1).sum_dim(1);
+        let mut target_states: Option<Tensor<2>> = None; // the table's rows of the targets, [count, hidden]
+        let mut by_chunk: Option<Tensor<2>> = None;
+        let share = weight.clone() / total.clone();
+        let mut first_id = 0usize;
+        for (index, power) in powers.into_iter().enumerate() {
+            let (local, inside) = local_targets(&targets[first..first + count], first_id, sizes[index]);
+            let local = Tensor::<1, Int>::from_data(TensorData::new(local, [count]), &device);
+            let inside = Tensor::<2>::from_data(TensorData::new(inside, [count, 1]), &device);
+            let rows_of_targets = shards[index].clone().select(0, local.clone()) * inside.clone();
+            target_states = Some(match target_states {
+                Some(before) => before + rows_of_targets,
+                None => rows_of_targets,
+            });
+            let probabilities = power * share.clone(); // weighted, [count, rows of the shard]
+            let part = probabilities.clone().matmul(shards[index].clone());
+            by_chunk = Some(match by_chunk {
+                Some(before) => before + part,
+                None => part,
+            });
+            if let Some(gradients) = &mut gradients {
+                let aimed = (states.clone() * (inside * weight.clone())).neg();
+                let so_far = gradients[index].clone() + probabilities.transpose().matmul(states.clone());
+                gradients[index] = so_far.select_assign(0, local, aimed, burn::tensor::IndexingUpdateOp::Add);
+            }
+            first_id += sizes[index];
+        }
+        let target_states = target_states.expect("a table has at least one shard");
+        let target_logits = (states * target_states.clone()).sum_dim(1);
+        let losses = (max + total.log() - target_logits) * weight.clone();
+        let loss = losses.sum();
+        sum = Some(match sum {
+            Some(before) => before + loss,
+            None => loss,
+        });
+        by_state.push(by_chunk.expect("a table has at least one shard") - target_states * weight);
+    }
+    let states = if by_state.len() == 1 { by_state.remove(0) } else { Tensor::cat(by_state, 0) };
+    debug_assert_eq!(states.dims(), [rows, hidden]);
+    TokenLoss { sum: sum.expect("there is at least one chunk"), states, table: gradients }
+}
+
+/// How many states' most likely token is the target (of those with a weight): for evaluation.
+///
+/// # Shapes
+/// - returns: `[1]`
+#[must_use]
+pub fn count_correct(states: Tensor<2>, table: &TokenTable, targets: &[i32], weights: &[f32]) -> Tensor<1> {
+    let [rows, _] = states.dims();
+    let device = states.device();
+    let vocab: usize = table.shards.iter().map(|shard| shard.dims()[0]).sum();
+    let chunk = rows_in_chunk(vocab);
+    let mut sum = Tensor::<1>::zeros([1], &device);
+    for first in (0..rows).step_by(chunk) {
+        let count = chunk.min(rows - first);
+        let best = table.logits(states.clone().narrow(0, first, count)).argmax(1).reshape([count]);
+        let target =
+            Tensor::<1, Int>::from_data(TensorData::new(targets[first..first + count].to_vec(), [count]), &device);
+        let weight = Tensor::<1>::from_data(TensorData::new(weights[first..first + count].to_vec(), [count]), &device);
+        sum = sum + (best.equal(target).float() * weight).sum();
+    }
+    sum
+}
+
+fn rows_in_chunk(vocab: usize) -> usize {
+    (MAX_CHUNK_BYTES / (vocab * size_of::<f32>())).max(1)
+}
+
+/// Targets as rows of a shard, and 1 where they stand in it.
+fn local_targets(targets: &[i32], first: usize, size: usize) -> (Vec<i32>, Vec<f32>) {
+    targets
+        .iter()
+        .map(|&target| {
+            let local = target - first as i32;
+            let is_inside = (0..size as i32).contains(&local);
+            (if is_inside { local } else { 0 }, f32::from(u8::from(is_inside)))
+        })
+        .unzip()
+}

@@ -1,0 +1,185 @@
+//! What a run trains, whatever the task; adapters and freezing work on it.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+
+use super::{CausalLm, KeyMap, SequenceClassifier, checkpoint_key};
+use crate::config::{LoraConfig, Method};
+use crate::nn::{Init, Linear, Lora, ParamPath};
+
+/// A model with its head.
+#[derive(Module, Debug)]
+pub enum Model {
+    /// Logits a row.
+    Classifier(SequenceClassifier),
+    /// Logits a token.
+    CausalLm(CausalLm),
+}
+
+impl Model {
+    /// Replaces every dropout rate of the model itself; `None` keeps them.
+    pub fn set_dropout(&mut self, rate: Option<f64>) {
+        match (self, rate) {
+            (Self::Classifier(model), rate) => model.set_dropout(rate),
+            (Self::CausalLm(model), Some(rate)) => model.decoder.set_dropout(rate),
+            (Self::CausalLm(_), None) => {}
+        }
+    }
+
+    /// A copy for measuring: no dropout, no autodiff.
+    #[must_use]
+    pub fn for_inference(&self) -> Self {
+        let mut copy = self.clone().valid();
+        copy.set_dropout(Some(0.0));
+        for (_, linear) in copy.linears_mut() {
+            if let Some(lora) = &mut linear.lora {
+                lora.dropout.p = 0.0;
+            }
+        }
+        copy
+    }
+
+    /// Puts LoRA branches beside the linear layers that `target_modules` name and freezes all else but a head that
+    /// the base model does not have. Returns the layers' paths.
+    pub fn add_lora(
+        &mut self,
+        map: &KeyMap,
+        config: &LoraConfig,
+        target_modules: &[String],
+        init: &mut Init,
+        device: &Device,
+    ) -> Vec<String> {
+        let mut adapted = Vec::new();
+        for (path, linear) in self.linears_mut() {
+            let key = checkpoint_key(map, &format!("{path}.weight")).unwrap_or_default();
+            let module = key.trim_end_matches(".weight");
+            if !target_modules.iter().any(|target| is_target(module, target)) {
+                continue;
+            }
+            let shape = linear.weight.dims();
+            let rank = config.r as usize;
+            linear.lora = Some(Lora::new(shape, rank, config.scaling(), config.lora_dropout, init, device));
+            adapted.push(path);
+        }
+        adapted
+    }
+
+    /// The last part of the name of every linear layer, as checkpoints have it: what LoRA can adapt.
+    pub fn module_names(&mut self, map: &KeyMap) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .linears_mut()
+            .filter_map(|(path, _)| checkpoint_key(map, &format!("{path}.weight")))
+            .filter_map(|key| Some(key.trim_end_matches(".weight").rsplit_once('.')?.1.to_owned()))
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Takes gradients from every parameter whose path `is_trained` refuses.
+    #[must_use]
+    pub fn freeze(self, is_trained: impl Fn(&str) -> bool) -> Self {
+        self.map(&mut Freeze { path: ParamPath::default(), is_trained })
+    }
+
+    /// Takes gradients from what a method does not train.
+    #[must_use]
+    pub fn frozen_for(self, method: Method) -> Self {
+        let layers = self.num_layers();
+        self.freeze(|path| is_trained(method, path, layers))
+    }
+
+    /// Parameters that take gradients.
+    #[must_use]
+    pub fn num_trained(&self) -> usize {
+        let mut count = CountTrained(0);
+        self.visit(&mut count);
+        count.0
+    }
+
+    /// Switches all adapters on or off.
+    pub fn enable_adapters(&mut self, enabled: bool) {
+        for (_, linear) in self.linears_mut() {
+            if let Some(lora) = &mut linear.lora {
+                lora.enabled = enabled;
+            }
+        }
+    }
+
+    /// The model with its adapters added to the weights.
+    #[must_use]
+    pub fn merged(mut self) -> Self {
+        for (_, linear) in self.linears_mut() {
+            *linear = linear.clone().merged();
+        }
+        self
+    }
+
+    /// Transformer layers.
+    #[must_use]
+    pub fn num_layers(&self) -> usize {
+        match self {
+            Self::Classifier(model) => model.encoder.layers.len(),
+            Self::CausalLm(model) => model.decoder.layers.len(),
+        }
+    }
+
+    /// Every linear layer of the backbone with its path.
+    pub fn linears_mut(&mut self) -> Box<dyn Iterator<Item = (String, &mut Linear)> + '_> {
+        match self {
+            Self::Classifier(model) => Box::new(model.encoder.linears_mut()),
+            Self::CausalLm(model) => Box::new(model.decoder.linears_mut()),
+        }
+    }
+}
+
+/// PEFT's rule: the whole name or its end after a dot.
+fn is_target(module: &str, target: &str) -> bool {
+    target == "all-linear" || module == target || module.strip_suffix(target).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// Whether a method trains the parameter at a path, in a model of so many layers.
+#[must_use]
+pub fn is_trained(method: Method, path: &str, layers: usize) -> bool {
+    let is_head = path.starts_with("head.");
+    match method {
+        Method::Full => true,
+        Method::Head => is_head,
+        Method::Lora => is_head || path.contains(".lora."),
+        Method::LastLayers(count) => {
+            let layer = path.split_once(".layers.").and_then(|(_, rest)| rest.split('.').next()?.parse::<usize>().ok());
+            let is_last = layer.is_some_and(|layer| layer + count as usize >= layers);
+            is_last || is_head || path.starts_with("lm_head.") || path.starts_with("decoder.norm.")
+        }
+    }
+}
+
+struct CountTrained(usize);
+
+impl ModuleVisitor for CountTrained {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.is_require_grad() {
+            self.0 += param.shape().num_elements();
+        }
+    }
+}
+
+struct Freeze<F> {
+    path: ParamPath,
+    is_trained: F,
+}
+
+impl<F: Fn(&str) -> bool> ModuleMapper for Freeze<F> {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let is_trained = (self.is_trained)(&self.path.join());
+        param.set_require_grad(is_trained)
+    }
+}

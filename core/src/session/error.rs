@@ -1,0 +1,121 @@
+//! What can go wrong in a session, and what to do about it.
+
+use super::protocol::{Problem, ProblemKind};
+use crate::checkpoint::CheckpointError;
+use crate::data::DataError;
+use crate::data::causal_lm::LmEncodeError;
+use crate::event::Split;
+use crate::generate::GenerateError;
+use crate::tokenizer::TokenizerError;
+use crate::tokenizer::chat_template::ChatError;
+use crate::train::TrainError;
+
+/// What can go wrong in a session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// No model was loaded yet.
+    #[error("no model is loaded")]
+    NoModel,
+    /// No data was loaded yet.
+    #[error("no data is loaded")]
+    NoData,
+    /// No run was started yet.
+    #[error("nothing has been trained")]
+    NotTrained,
+    /// An adapter was asked for and there is none.
+    #[error("this run trained no adapter")]
+    NoAdapter,
+    /// The split has no rows.
+    #[error("the {split:?} split has no rows")]
+    EmptySplit {
+        /// Which.
+        split: Split,
+    },
+    /// A setting does not fit the model.
+    #[error("max_seq_length {asked} is more than the {limit} tokens that this model reads")]
+    TooLong {
+        /// What was asked.
+        asked: u32,
+        /// What the model reads.
+        limit: usize,
+    },
+    /// What was asked for is of the other kind of model.
+    #[error("this {model_type} model {does}")]
+    OtherTask {
+        /// What the model is.
+        model_type: &'static str,
+        /// What it does instead.
+        does: &'static str,
+    },
+    /// A conversation, and a model that knows none.
+    #[error("this model has no chat template, so it can't be talked with")]
+    NoChatTemplate,
+    /// A text can't be tokenised.
+    #[error(transparent)]
+    Encode(#[from] LmEncodeError),
+    /// A chat template.
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+    /// A text could not be written.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// A data file.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// Model folder or checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The run.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+impl SessionError {
+    /// The error as the page shows it.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let (kind, hint) = match self {
+            Self::NoModel => (ProblemKind::Model, "choose a model first"),
+            Self::NoData => (ProblemKind::Data, "choose a data file first"),
+            Self::NotTrained => (ProblemKind::Config, "start a run first"),
+            Self::NoAdapter => (ProblemKind::Config, "export the merged model, or train with the method lora"),
+            Self::EmptySplit { .. } => (ProblemKind::Data, "give a file for it, or set its share of rows above 0"),
+            Self::TooLong { .. } => (ProblemKind::Config, "set max_seq_length to the model's limit or less"),
+            Self::OtherTask { .. } => (ProblemKind::Config, "choose a model of the other kind"),
+            Self::Encode(LmEncodeError::TooShort { .. }) => (ProblemKind::Config, "raise max_seq_length"),
+            Self::Encode(_) => (ProblemKind::Model, "choose the tokenizer files that belong to this model"),
+            Self::NoChatTemplate => {
+                (ProblemKind::Model, "give it a text to write on from, or choose an instruction-tuned model")
+            }
+            Self::Chat(_) => (ProblemKind::Model, "choose a model whose chat template works, or data without turns"),
+            Self::Generate(GenerateError::Device(_)) => {
+                (ProblemKind::Device, "restart the worker; data, settings and the last checkpoint are kept")
+            }
+            Self::Generate(_) => (ProblemKind::Config, "change the prompt or the settings of generation"),
+            Self::Data(_) => (ProblemKind::Data, "correct the file or choose other columns; nothing was lost"),
+            Self::Tokenizer(_) => (ProblemKind::Model, "choose the tokenizer files that belong to this model"),
+            Self::Checkpoint(CheckpointError::Device(_)) | Self::Train(TrainError::Device(_)) => {
+                (ProblemKind::Device, "restart the worker; data, settings and the last checkpoint are kept")
+            }
+            Self::Checkpoint(_) | Self::Train(TrainError::Checkpoint(_)) => (
+                ProblemKind::Model,
+                "choose config.json, model.safetensors and the tokenizer of one and the same model",
+            ),
+            Self::Train(TrainError::Diverged { .. } | TrainError::NotFinite { .. }) => {
+                (ProblemKind::Diverged, "lower the learning rate or raise the warm-up, then start again")
+            }
+            Self::Train(TrainError::NoTargets { .. }) => {
+                (ProblemKind::Config, "name modules that this model has, or leave the names to the default")
+            }
+            Self::Train(TrainError::NoHead) => (ProblemKind::Config, "choose another method"),
+            Self::Train(TrainError::NoRows) => (ProblemKind::Data, "choose a file with more rows"),
+            Self::Train(TrainError::OtherRun { .. }) => {
+                (ProblemKind::Config, "resume with the model, data and settings that the run began with")
+            }
+        };
+        Problem { kind, message: self.to_string(), hint: hint.into() }
+    }
+}

@@ -236,6 +236,10 @@ fn measure_tokens(
         writeln!(out, "{}", tables::tokens("test", &tuned))?;
         if let Some(base) = base {
             writeln!(out, "{}", tables::tokens("test, before", &base))?;
+            // What was learned may have cost something that was known.
+            for (name, weights) in [("general text, before", Weights::Base), ("general text", Weights::Tuned)] {
+                writeln!(out, "{}", tables::tokens(name, &block_on(session.evaluate_general(weights))?))?;
+            }
         }
     }
     Ok(())

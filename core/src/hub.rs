@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use crate::config::Task;
+
 /// Files worth fetching from a model's repository: (name, whether loading needs it).
 ///
 /// The tokenizer is one of `tokenizer.json`, `vocab.txt`, or `vocab.json` with `merges.txt`; none alone is required.
@@ -29,14 +31,16 @@ pub struct KnownModel {
     pub id: &'static str,
     /// Short name.
     pub title: &'static str,
+    /// What it is for.
+    pub task: Task,
     /// One sentence for the person who chooses.
     pub good_for: &'static str,
     /// SPDX identifier of the weights' licence.
     pub licence: &'static str,
-    /// Parameters of the encoder with its pooler, without a task head.
+    /// Parameters of an encoder with its pooler, without a task head; or of a language model, tied weights once.
     pub num_parameters: u64,
-    /// Bytes to fetch: counted where `files_sha256` is given, else worked out (four bytes a parameter, pre-training
-    /// head included, and the tokenizer) and rounded to a megabyte.
+    /// Bytes to fetch: counted where `files_sha256` is given, else worked out (four bytes a parameter, or two where the
+    /// weights are bf16, pre-training head included, and the tokenizer) and rounded to a megabyte.
     pub download_bytes: u64,
     /// (file name, SHA-256 in lower-case hex) of copies that were checked; empty where none was.
     pub files_sha256: &'static [(&'static str, &'static str)],
@@ -51,6 +55,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "sentence-transformers/all-MiniLM-L6-v2",
         title: "MiniLM L6",
+        task: Task::SequenceClassification,
         good_for: "English; the quickest to train, a good first choice for short texts",
         licence: "Apache-2.0",
         num_parameters: 22_713_216,
@@ -67,6 +72,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "distilbert/distilbert-base-uncased",
         title: "DistilBERT",
+        task: Task::SequenceClassification,
         good_for: "English, lower case; most of BERT's accuracy in half its time",
         licence: "Apache-2.0",
         num_parameters: 66_362_880,
@@ -76,6 +82,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "google-bert/bert-base-uncased",
         title: "BERT base",
+        task: Task::SequenceClassification,
         good_for: "English, lower case; the reference that others are measured against",
         licence: "Apache-2.0",
         num_parameters: 109_482_240,
@@ -85,10 +92,61 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "FacebookAI/roberta-base",
         title: "RoBERTa base",
+        task: Task::SequenceClassification,
         good_for: "English with its capitals; usually the most accurate of these, and the slowest",
         licence: "MIT",
         num_parameters: 124_645_632,
         download_bytes: 502_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "distilbert/distilgpt2",
+        title: "DistilGPT-2",
+        task: Task::CausalLm,
+        good_for: "English; the smallest of these and the quickest to train, good for short texts of one kind",
+        licence: "Apache-2.0",
+        num_parameters: 81_912_576,
+        download_bytes: 353_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "openai-community/gpt2",
+        title: "GPT-2",
+        task: Task::CausalLm,
+        good_for: "English; the reference that others are measured against",
+        licence: "MIT",
+        num_parameters: 124_439_808,
+        download_bytes: 548_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "EleutherAI/gpt-neo-125m",
+        title: "GPT-Neo 125M",
+        task: Task::CausalLm,
+        good_for: "English; of GPT-2's size, trained on a wider choice of texts, code among them",
+        licence: "MIT",
+        num_parameters: 125_198_592,
+        download_bytes: 526_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "HuggingFaceTB/SmolLM2-135M-Instruct",
+        title: "SmolLM2 135M Instruct",
+        task: Task::CausalLm,
+        good_for: "English; answers in conversations already, and still runs in most browsers",
+        licence: "Apache-2.0",
+        num_parameters: 134_515_008,
+        download_bytes: 269_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "Qwen/Qwen2.5-0.5B-Instruct",
+        title: "Qwen2.5 0.5B Instruct",
+        task: Task::CausalLm,
+        good_for: "many languages; answers best of these, and needs the most memory",
+        licence: "Apache-2.0",
+        num_parameters: 494_032_768,
+        download_bytes: 988_000_000,
         files_sha256: &[],
     },
 ];
@@ -211,6 +269,12 @@ mod tests {
             assert!(model.files_sha256.iter().all(|(_, hash)| sha256_from_etag(hash).as_deref() == Some(hash)));
             assert!(model.files_sha256.iter().all(|(name, _)| MODEL_FILES.iter().any(|(file, _)| file == name)));
         }
+    }
+
+    #[test]
+    fn the_default_labels_texts_and_every_task_has_models() {
+        assert_eq!(KNOWN_MODELS[0].task, Task::SequenceClassification);
+        assert!(KNOWN_MODELS.iter().any(|model| model.task == Task::CausalLm));
     }
 
     #[test]

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor};
 use futures_lite::future::block_on;
 use hone_core::batch::Batch;
-use hone_core::checkpoint::{HostTensor, WeightFile, read_weights};
+use hone_core::checkpoint::{HostTensor, WeightFile, load_adapter, read_weights};
 use hone_core::config::Pooling;
 use hone_core::data::{HostBatch, PositionIds};
+use hone_core::folder::Folder;
 use hone_core::loss::{LossConfig, cross_entropy_sum};
-use hone_core::model::{ModelConfig, SequenceClassifier, checkpoint_key};
+use hone_core::model::{Model, ModelConfig, SequenceClassifier, checkpoint_key};
 use hone_core::nn::Init;
 use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
+use hone_core::train::{MicroBatch, MicroStep};
 
 use crate::paths;
 
@@ -269,6 +271,78 @@ impl Golden {
             model = optimizer.step(model, gradients, &clip, rate);
         }
         eprintln!("twenty AdamW losses within {worst:.1e}");
+    }
+
+    /// With PEFT's adapter in place, logits, loss, the adapter's gradients and twenty AdamW losses agree.
+    ///
+    /// # Panics
+    /// When they don't.
+    pub fn check_adapter(&self, device: &Device) {
+        let device = device.clone().autodiff();
+        let mut adapter = Folder::new();
+        for file in ["adapter_config.json", "adapter_model.safetensors"] {
+            let bytes = std::fs::read(paths::fixture("minilm_lora").join("adapter").join(file));
+            adapter.insert(file, bytes.expect("the adapter is whole"));
+        }
+        let base = Model::Classifier(self.model(&device));
+        let mut model = load_adapter(&self.config, base, &adapter, &device)
+            .expect("the adapter fits")
+            .freeze(|path| path.contains(".lora.") || path.starts_with("head.classifier."));
+        let Model::Classifier(plain) = model.for_inference() else { unreachable!("built above") };
+        let host = self.batch();
+        let logits = values(plain.forward(&Batch::new(&host, &device.clone().without_autodiff())));
+        let expected = self.tensor("logits").values;
+        let worst = logits.iter().zip(&expected).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
+        assert!(logits.len() == expected.len() && worst <= LOGITS, "logits differ by {worst:e}");
+
+        let class_loss = LossConfig { num_labels: self.num_labels, label_smoothing: 0.0, class_weights: None };
+        let step = |model: &Model, host: &HostBatch, gradients: &mut GradientSum| -> f64 {
+            let step = MicroStep {
+                model,
+                frozen: None,
+                class_loss: Some(&class_loss),
+                weight_sum: host.batch as f64,
+                gradient_checkpointing: false,
+                seed: 0,
+                device: &device,
+            };
+            f64::from(values(step.run(&MicroBatch::Classes(host.clone()), gradients))[0])
+        };
+        let mut gradients = GradientSum::default();
+        let loss = step(&model, &host, &mut gradients);
+        let expected = self.meta["loss"].as_f64().expect("meta.json has the loss");
+        assert!((loss - expected).abs() <= LOSS, "loss {loss} is not {expected}");
+        let map = self.config.key_map();
+        let (mut compared, mut worst) = (0, 0f64);
+        for (path, gradient) in gradients.tensors() {
+            let Some((module, factor)) = path.split_once(".lora.lora_") else { continue };
+            let key = checkpoint_key(map, &format!("{module}.weight")).expect("every layer has a key");
+            let key = format!("{}.lora_{}", key.trim_end_matches(".weight"), factor.to_uppercase());
+            let expected = self.tensor(&format!("grad.base_model.model.{key}.default.weight"));
+            let found = transposed(&values(gradient.clone()), expected.shape[1]);
+            let scale = expected.values.iter().fold(0f32, |max, v| max.max(v.abs()));
+            let error = found.iter().zip(&expected.values).fold(0f32, |max, (a, b)| max.max((a - b).abs())) / scale;
+            assert!(f64::from(error) <= GRADIENT, "gradient of {key} differs by {error:e} of its largest value");
+            worst = worst.max(f64::from(error));
+            compared += 1;
+        }
+        assert_eq!(compared, 24, "two factors of two modules in six layers");
+        eprintln!("adapter: loss within {:.1e}, {compared} gradients within {worst:.1e}", (loss - expected).abs());
+
+        let train = &self.meta["train"];
+        let rate = train["lr"].as_f64().expect("meta.json has the rate");
+        let curve = train["losses_wd_excl_bias_norm_clip1"].as_array().expect("the curve is there");
+        let mut optimizer = AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 });
+        let mut worst = 0f64;
+        for (host, expected) in self.train_batches().iter().zip(curve.iter().filter_map(serde_json::Value::as_f64)) {
+            let mut gradients = GradientSum::default();
+            let found = step(&model, host, &mut gradients);
+            assert!((found - expected).abs() <= CURVE, "loss {found} is not {expected}");
+            worst = worst.max((found - expected).abs());
+            let clip = clip_factor(&gradients, 1.0).expect("there are gradients");
+            model = optimizer.step(model, gradients, &clip, rate);
+        }
+        eprintln!("adapter: twenty AdamW losses within {worst:.1e}");
     }
 
     fn tensor(&self, name: &str) -> HostTensor {

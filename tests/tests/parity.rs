@@ -36,6 +36,12 @@ fn minilm_with_a_frozen_encoder_agrees_on_the_cpu() {
 }
 
 #[test]
+fn minilm_with_a_peft_adapter_agrees_on_the_cpu() {
+    let Some(golden) = Golden::minilm("minilm_lora") else { return };
+    golden.check_adapter(&devices::cpu());
+}
+
+#[test]
 fn distilbert_agrees_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
     check_all(&Golden::tiny("distilbert_cls_tiny"), &device);

@@ -87,8 +87,18 @@ impl Client {
         }
     }
 
-    /// Sends a command; `then` is called with its answer, in order with the notices around it.
-    pub(crate) fn send(&self, command: Command, blobs: Vec<ArrayBuffer>, then: impl FnOnce(Answer) + 'static) {
+    /// Sends a command; `then` is called with its answer, in order with the notices around it. Returns the name that
+    /// notices about the command have.
+    pub(crate) fn send(
+        &self,
+        command: Command,
+        blobs: Vec<ArrayBuffer>,
+        then: impl FnOnce(Answer) + 'static,
+    ) -> RequestId {
+        self.send_boxed(command, blobs, Box::new(then))
+    }
+
+    fn send_boxed(&self, command: Command, blobs: Vec<ArrayBuffer>, then: OnAnswer) -> RequestId {
         let mut line = self.0.borrow_mut();
         line.next_id += 1;
         let id = RequestId(line.next_id);
@@ -98,11 +108,11 @@ impl Client {
         for (key, value) in [("json", JsValue::from_str(&json)), ("blobs", transfer.clone().into())] {
             Reflect::set(&message, &key.into(), &value).expect("a fresh object takes properties");
         }
-        line.waiting.push((id, Box::new(then)));
+        line.waiting.push((id, then));
         let message = JsValue::from(message);
         if !line.is_ready {
             line.early.push((message, transfer));
-            return;
+            return id;
         }
         let posted = line.post(&message, &transfer);
         drop(line);
@@ -110,6 +120,7 @@ impl Client {
             let text = format!("the worker could not be reached: {}", browser::describe(&error));
             self.answer(id, Err(problem(&text, "Restart the worker.")));
         }
+        id
     }
 
     /// Sends a command and waits for its answer.

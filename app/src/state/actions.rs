@@ -1,16 +1,25 @@
-//! What can be asked of loaded weights: measure a split, predict texts, export.
+//! What can be asked of loaded weights: measure a split, predict texts, write on from a prompt, export.
 
 use std::sync::Arc;
 
-use hone_core::config::{JOB_FILE, Job};
+use hone_core::config::{ExportFormat, JOB_FILE, Job, Task};
+use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::event::Split;
-use hone_core::session::protocol::{Command, Problem, ProblemKind, Reply, Weights};
+use hone_core::generate::SamplingConfig;
+use hone_core::session::protocol::{Command, Problem, ProblemKind, Prompt, Reply, Weights};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::evaluation::{Measured, WrongRow, wrong_rows_csv};
+use super::evaluation::{Measured, MeasuredRows, MeasuredTexts, WrongRow, wrong_rows_csv};
+use super::run::RunState;
+use super::writing::{self, Ending, Writing, WritingInput};
 use super::{Step, Store, bug, unexpected};
 use crate::browser;
+
+/// Prompts of a split that both models write on from when they are measured.
+const NUM_PROMPTS: usize = 20;
+/// Tokens of what they write.
+const MAX_NEW_TOKENS: u32 = 64;
 
 /// Probabilities of one text.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,13 +35,13 @@ pub(crate) struct Prediction {
 impl Store {
     /// Measures the model before training, and after it where there was a run, on rows that were not trained on.
     pub(crate) fn evaluate(self) {
-        let sizes = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.split_sizes));
+        let sizes = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.split_sizes()));
         let Some([_, _, num_test]) = sizes else { return };
         let split = if num_test > 0 { Split::Test } else { Split::Valid };
         self.dismiss(Step::Evaluate);
         spawn_local(async move {
             let is_known = |measured: RwSignal<Option<Arc<Measured>>>| {
-                measured.with_untracked(|m| m.as_ref().is_some_and(|m| m.split == split))
+                measured.with_untracked(|m| m.as_ref().is_some_and(|m| m.split() == split))
             };
             if !is_known(self.measured_base) && !self.measure(Weights::Base, split).await {
                 return;
@@ -46,20 +55,36 @@ impl Store {
     async fn measure(self, weights: Weights, split: Split) -> bool {
         self.measuring_progress.set((0, 0));
         self.measuring.set(Some(weights));
-        let answer = self.request(Command::Evaluate { weights, split }, Vec::new()).await;
+        let command = match self.model.task.get_untracked() {
+            Task::SequenceClassification => Command::Evaluate { weights, split },
+            Task::CausalLm => {
+                let (num_prompts, max_new_tokens) = (NUM_PROMPTS, MAX_NEW_TOKENS);
+                Command::EvaluateTexts { weights, split, num_prompts, max_new_tokens }
+            }
+        };
+        let answer = self.request(command, Vec::new()).await;
         self.measuring.set(None);
-        match answer {
-            Ok((Reply::Evaluated { weights, split, evaluation, rows }, _)) => {
-                let measured = Some(Arc::new(Measured { split, evaluation, rows }));
+        let measured = match answer {
+            Ok((Reply::Evaluated { split, evaluation, rows, .. }, _)) => {
+                Ok(Measured::Rows(MeasuredRows { split, evaluation, rows }))
+            }
+            Ok((Reply::EvaluatedTexts { split, tokens, texts, samples, .. }, _)) => {
+                Ok(Measured::Texts(MeasuredTexts { split, tokens, texts, samples }))
+            }
+            Ok((other, _)) => Err(unexpected(&other)),
+            Err(problem) => Err(problem),
+        };
+        match measured {
+            Ok(measured) => {
+                // An answer may come after another model was asked for: these figures are not that model's.
+                let task = measured.task();
+                let fits = self.model.info.with_untracked(|info| info.as_ref().is_some_and(|info| info.task == task));
+                let measured = fits.then(|| Arc::new(measured));
                 match weights {
                     Weights::Base => self.measured_base.set(measured),
                     Weights::Tuned => self.measured_tuned.set(measured),
                 }
-                true
-            }
-            Ok((other, _)) => {
-                self.report(Step::Evaluate, unexpected(&other));
-                false
+                fits
             }
             Err(problem) => {
                 self.report(Step::Evaluate, problem);
@@ -98,15 +123,80 @@ impl Store {
         });
     }
 
+    /// The prompt and the settings, where both can be used.
+    pub(crate) fn to_write(self) -> Option<(Prompt, SamplingConfig)> {
+        let has_chat = self.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template));
+        let is_chat = has_chat && self.try_as_chat.get();
+        let prompt =
+            self.try_text.with(|text| self.try_turns.with(|turns| writing::prompt(is_chat, text, turns.as_slice())));
+        prompt.zip(self.sampling.with(|sampling| sampling.resolve().ok()))
+    }
+
+    /// Writes on from the prompt: the model before training, then the one after.
+    pub(crate) fn write(self) {
+        let is_idle = self.writing.with_untracked(|writing| writing.current.is_none());
+        if is_idle && let Some((prompt, sampling)) = untrack(|| self.to_write()) {
+            self.dismiss(Step::Try);
+            self.write_with(Weights::Base, prompt, sampling);
+        }
+    }
+
+    fn write_with(self, weights: Weights, prompt: Prompt, sampling: SamplingConfig) {
+        self.note_writing(WritingInput::Begun(weights));
+        let command = Command::Generate { prompt: prompt.clone(), weights, sampling: sampling.clone() };
+        let id = self.client().send(command, Vec::new(), move |answer| {
+            match answer {
+                Ok((Reply::Generated { text, num_tokens, elapsed_secs, is_complete, .. }, _)) => {
+                    let ending = Ending { num_tokens, elapsed_secs, is_complete };
+                    self.note_writing(WritingInput::Ended(text, ending));
+                    let is_stopping = self.writing.with_untracked(|writing| writing.is_stopping);
+                    let has_tuned = self.run.with_untracked(RunState::is_finished);
+                    if weights == Weights::Base && has_tuned && !is_stopping {
+                        return self.write_with(Weights::Tuned, prompt, sampling);
+                    }
+                }
+                Ok((other, _)) => self.report(Step::Try, unexpected(&other)),
+                Err(problem) => self.report(Step::Try, problem),
+            }
+            self.note_writing(WritingInput::Over);
+        });
+        self.writing_id.set_value(Some(id));
+    }
+
+    /// Ends the text that is being written; what has come stays.
+    pub(crate) fn stop_writing(self) {
+        self.note_writing(WritingInput::Stopping);
+        self.client().send(Command::StopGenerating, Vec::new(), move |answer| {
+            if let Err(problem) = answer {
+                self.report(Step::Try, problem);
+            }
+        });
+    }
+
+    fn note_writing(self, input: WritingInput) {
+        self.writing.update(|writing| writing.apply(input));
+    }
+
+    /// Makes the answer a turn of the conversation, and leaves room for the next.
+    pub(crate) fn go_on_from_answer(self) {
+        let last = |writing: &Writing| writing.tuned.as_ref().or(writing.base.as_ref()).map(|written| written.text.clone());
+        let Some(content) = self.writing.with_untracked(last) else { return };
+        self.try_turns.update(|turns| {
+            turns.push(Turn { role: Role::Assistant, content });
+            turns.push(Turn { role: Role::User, content: String::new() });
+        });
+        self.writing.set(Writing::default());
+    }
+
     /// Builds the zip and saves it.
-    pub(crate) fn export(self) {
+    pub(crate) fn export(self, format: ExportFormat) {
         if self.exporting.get_untracked() {
             return;
         }
         self.dismiss(Step::Export);
         self.exporting.set(true);
         spawn_local(async move {
-            let answer = self.request(Command::Export, Vec::new()).await;
+            let answer = self.request(Command::Export { format }, Vec::new()).await;
             self.exporting.set(false);
             match answer {
                 Ok((Reply::Exported { file }, blobs)) => match blobs.get(file.blob) {
@@ -158,6 +248,10 @@ impl Store {
         self.measured_tuned.set(None);
         self.exported.set(None);
         self.prediction.set(None);
+        if self.writing.with_untracked(|writing| writing.current.is_none()) {
+            self.note_writing(WritingInput::Begun(Weights::Base));
+            self.note_writing(WritingInput::Over);
+        }
     }
 
     /// Figures belong to one model and one file.

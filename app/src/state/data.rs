@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ReadOptions, RunConfig};
-use hone_core::data::DataReport;
-use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
+use hone_core::config::{DataShape, ReadOptions, RunConfig, Task};
+use hone_core::hub::KNOWN_MODELS;
+use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, Reply};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{Step, Store, unexpected, unreadable};
+use super::report::{self, Report};
+use super::{ModelChoice, Step, Store, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 
 /// Milliseconds of quiet in the recipe before the rows are measured again.
@@ -23,7 +24,9 @@ pub(crate) struct DataState {
     pub test: RwSignal<Option<PickedFile>, LocalStorage>,
     pub paste: RwSignal<String>,
     pub read: RwSignal<ReadOptions>,
-    pub report: RwSignal<Option<Arc<DataReport>>>,
+    pub report: RwSignal<Option<Arc<Report>>>,
+    /// What happened to the rows without being asked for.
+    pub note: RwSignal<Option<String>>,
     pub loading: RwSignal<bool>,
     /// What the report was made with.
     used: StoredValue<Option<ReadFor>>,
@@ -65,6 +68,7 @@ impl DataState {
             paste: RwSignal::new(String::new()),
             read: RwSignal::new(ReadOptions::default()),
             report: RwSignal::new(None),
+            note: RwSignal::new(None),
             loading: RwSignal::new(false),
             used: StoredValue::new(None),
         }
@@ -88,6 +92,7 @@ impl Store {
         }
         self.data.slot(slot).set(file);
         self.data.report.set(None);
+        self.data.note.set(None);
         self.forget_figures();
         self.load_data();
     }
@@ -95,7 +100,12 @@ impl Store {
     /// Takes pasted text as the training file.
     pub(crate) fn use_pasted_data(self) {
         let text = self.data.paste.get_untracked();
-        if let Some(file) = PickedFile::from_text("pasted.csv", &text) {
+        let name = match text.trim_start().chars().next() {
+            Some('{') => "pasted.jsonl",
+            Some('[') => "pasted.json",
+            _ => "pasted.csv",
+        };
+        if let Some(file) = PickedFile::from_text(name, &text) {
             self.choose_data(Slot::Train, Some(file));
         }
     }
@@ -107,9 +117,15 @@ impl Store {
 
     /// Reads the same files in another way; when that can't be done, the reading before stands.
     pub(crate) fn reread_data(self, change: impl FnOnce(&mut ReadOptions)) {
+        let mut read = self.data.read.get_untracked();
+        change(&mut read);
+        self.reread_data_as(read);
+    }
+
+    fn reread_data_as(self, wanted: ReadOptions) {
         let data = self.data;
         let (read, report) = (data.read.get_untracked(), data.report.get_untracked());
-        data.read.update(change);
+        data.read.set(wanted);
         spawn_local(async move {
             let Some(report) = report else { return self.load_data_now().await };
             let command = Command::RereadData { read: data.read.get_untracked(), run: self.run_to_read_for() };
@@ -131,7 +147,8 @@ impl Store {
 
     /// Takes another column for the text or for the labels; if it was the other one's, the two change places.
     pub(crate) fn choose_column(self, is_text: bool, chosen: String) {
-        let Some(report) = self.data.report.get_untracked() else { return };
+        let report = self.data.report.get_untracked();
+        let Some(Report::Classes(report)) = report.as_deref() else { return };
         let (text, label) = (report.text_column.clone(), report.label_column.clone());
         let (text, label) = match is_text {
             true if chosen == label => (chosen, text),
@@ -140,6 +157,20 @@ impl Store {
             false => (text, chosen),
         };
         self.reread_data(|read| (read.text_column, read.label_column) = (Some(text), Some(label)));
+    }
+
+    /// Takes another column for a part of a language model's examples.
+    pub(crate) fn choose_part(self, role: &str, chosen: &str) {
+        if let Some(Report::Texts(report)) = self.data.report.get_untracked().as_deref() {
+            self.reread_data(|read| report::choose_column(read, report, role, chosen));
+        }
+    }
+
+    /// Takes a language model's examples for something else.
+    pub(crate) fn choose_shape(self, shape: DataShape) {
+        if let Some(Report::Texts(report)) = self.data.report.get_untracked().as_deref() {
+            self.reread_data(|read| report::choose_shape(read, report, shape));
+        }
     }
 
     pub(super) async fn load_data_now(self) {
@@ -169,13 +200,18 @@ impl Store {
         data.loading.set(true);
         data.used.set_value(Some(ReadFor::of(&self.run_to_read_for())));
         let outcome = match self.request(command, blobs).await {
-            Ok((Reply::Data { report }, _)) => Ok(report),
+            Ok((Reply::Data { report }, _)) => Ok(Report::Classes(report)),
+            Ok((Reply::Texts { report }, _)) => Ok(Report::Texts(report)),
             Ok((other, _)) => Err(unexpected(&other)),
             Err(problem) => Err(problem),
         };
         data.loading.set(false);
+        // An answer may come after another model was asked for: its rows are not that model's.
+        let fits = |report: &Report| {
+            self.model.info.with_untracked(|info| info.as_ref().is_some_and(|info| info.task == report.task()))
+        };
         match outcome {
-            Ok(report) => data.report.set(Some(Arc::from(report))),
+            Ok(report) => data.report.set(Some(report).filter(fits).map(Arc::new)),
             Err(problem) => {
                 data.report.set(None);
                 self.report(Step::Data, problem);
@@ -185,10 +221,10 @@ impl Store {
 
     /// Fetches the sample, and loads the default model and the sample in one go.
     pub(crate) fn try_sample(self) {
-        if self.sampling.get_untracked() {
+        if self.loading_sample.get_untracked() {
             return;
         }
-        self.sampling.set(true);
+        self.loading_sample.set(true);
         spawn_local(async move {
             match browser::fetch_own_file("samples/support-desk.csv", "support-desk.csv").await {
                 Ok(file) => self.try_sample_with(file).await,
@@ -198,7 +234,7 @@ impl Store {
                     self.report(Step::Model, Problem { kind, message, hint });
                 }
             }
-            self.sampling.set(false);
+            self.loading_sample.set(false);
         });
     }
 
@@ -209,9 +245,20 @@ impl Store {
         data.valid.set(None);
         data.test.set(None);
         data.report.set(None);
-        self.draft.update(|draft| super::recipe::FEW_ROWS.apply_to(draft));
-        let has_model = self.model.info.with_untracked(Option::is_some);
+        data.note.set(None);
+        let labels = Task::SequenceClassification;
+        let is_loaded = |info: &Option<Arc<ModelInfo>>| info.as_ref().is_some_and(|info| info.task == labels);
+        let has_model = self.model.info.with_untracked(is_loaded);
+        // The sample has labels: a model that writes texts makes way.
+        let writes_texts = match self.model.choice.get_untracked() {
+            ModelChoice::Known(index) => KNOWN_MODELS[index].task != labels,
+            ModelChoice::Hub | ModelChoice::Local => self.model.info.with_untracked(Option::is_some) && !has_model,
+        };
+        if !has_model && writes_texts {
+            self.model.choice.set(ModelChoice::Known(0));
+        }
         if has_model || self.load_model_now().await {
+            self.draft.update(|draft| super::recipe::FEW_ROWS.apply_to(draft));
             self.forget_figures();
             self.load_data_now().await;
             let arrived = data.report.with_untracked(Option::is_some);

@@ -1,13 +1,79 @@
-//! What was measured before and after training, and what can be read off it: differences, confused pairs, wrong rows.
+//! What was measured before and after training, and what can be read off it: differences, confused pairs, wrong rows,
+//! samples side by side.
 
+use hone_core::config::Task;
 use hone_core::event::Split;
-use hone_core::metrics::{Evaluation, RowPrediction};
+use hone_core::metrics::{Evaluation, LmEvaluation, RowPrediction, TextEvaluation, TextSample};
 
 use crate::format;
 
 /// A split, measured with one set of weights.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Measured {
+pub(crate) enum Measured {
+    /// By a classifier.
+    Rows(MeasuredRows),
+    /// By a language model.
+    Texts(MeasuredTexts),
+}
+
+impl Measured {
+    /// What the model was for.
+    pub(crate) fn task(&self) -> Task {
+        match self {
+            Self::Rows(_) => Task::SequenceClassification,
+            Self::Texts(_) => Task::CausalLm,
+        }
+    }
+
+    /// What was measured.
+    pub(crate) fn split(&self) -> Split {
+        match self {
+            Self::Rows(rows) => rows.split,
+            Self::Texts(texts) => texts.split,
+        }
+    }
+}
+
+/// A split of a language model's texts.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MeasuredTexts {
+    pub split: Split,
+    pub tokens: LmEvaluation,
+    /// Of what was written after the first prompts, where there are prompts.
+    pub texts: Option<TextEvaluation>,
+    pub samples: Vec<TextSample>,
+}
+
+/// A prompt, what stands in the file, and what was written before and after training.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SamplePair<'a> {
+    pub row: usize,
+    pub prompt: &'a str,
+    pub expected: &'a str,
+    pub before: Option<&'a str>,
+    pub after: Option<&'a str>,
+}
+
+/// Samples of the same prompts side by side, in the order of the file.
+pub(crate) fn sample_pairs<'a>(base: &'a [TextSample], tuned: &'a [TextSample]) -> Vec<SamplePair<'a>> {
+    let shown = if tuned.is_empty() { base } else { tuned };
+    let of = |samples: &'a [TextSample], row: usize, prompt: &str| {
+        let found = samples.iter().find(|sample| sample.row == row && sample.prompt == prompt);
+        found.map(|sample| sample.generated.as_str())
+    };
+    let pair = |sample: &'a TextSample| SamplePair {
+        row: sample.row,
+        prompt: &sample.prompt,
+        expected: &sample.expected,
+        before: of(base, sample.row, &sample.prompt),
+        after: of(tuned, sample.row, &sample.prompt),
+    };
+    shown.iter().map(pair).collect()
+}
+
+/// A split of labeled rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MeasuredRows {
     pub split: Split,
     pub evaluation: Evaluation,
     pub rows: Vec<RowPrediction>,
@@ -24,7 +90,7 @@ pub(crate) struct WrongRow {
     pub probability: f32,
 }
 
-impl Measured {
+impl MeasuredRows {
     /// The labels in their order.
     pub(crate) fn labels(&self) -> Vec<String> {
         self.evaluation.per_class.iter().map(|class| class.label.clone()).collect()
@@ -87,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    fn measured() -> Measured {
+    fn measured() -> MeasuredRows {
         let class =
             |label: &str| ClassMetrics { label: label.into(), precision: 0.0, recall: 0.0, f1: 0.0, support: 1 };
         let evaluation = Evaluation {
@@ -105,7 +171,11 @@ mod tests {
             probabilities[predicted] = probability;
             RowPrediction { row, text: format!("row, {row}"), label, predicted, probabilities }
         };
-        Measured { split: Split::Test, evaluation, rows: vec![row(1, 0, 1, 0.6), row(2, 0, 0, 0.9), row(3, 1, 0, 0.8)] }
+        MeasuredRows {
+            split: Split::Test,
+            evaluation,
+            rows: vec![row(1, 0, 1, 0.6), row(2, 0, 0, 0.9), row(3, 1, 0, 0.8)],
+        }
     }
 
     #[test]
@@ -113,6 +183,22 @@ mod tests {
         let wrong = measured().wrong_rows();
         let seen: Vec<_> = wrong.iter().map(|w| (w.row, w.label.as_str(), w.predicted.as_str())).collect();
         assert_eq!(seen, [(3, "no", "yes"), (1, "yes", "no")]);
+    }
+
+    #[test]
+    fn samples_are_paired_by_their_prompts() {
+        let sample = |row, generated: &str| TextSample {
+            row,
+            prompt: format!("prompt {row}"),
+            expected: "yes".into(),
+            generated: generated.into(),
+        };
+        let (base, tuned) = ([sample(1, "no"), sample(2, "never")], [sample(2, "yes"), sample(3, "well")]);
+        let pairs = sample_pairs(&base, &tuned);
+        let seen: Vec<_> = pairs.iter().map(|pair| (pair.row, pair.before, pair.after)).collect();
+        assert_eq!(seen, [(2, Some("never"), Some("yes")), (3, None, Some("well"))]);
+        let alone: Vec<_> = sample_pairs(&base, &[]).iter().map(|pair| (pair.row, pair.before, pair.after)).collect();
+        assert_eq!(alone, [(1, Some("no"), None), (2, Some("never"), None)]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
-//! call its methods; components never see it. Plain parts (`run`, `recipe`, `evaluation`, `step`) are tested natively.
+//! call its methods; components never see it. Plain parts (`run`, `recipe`, `report`, `evaluation`, `writing`, `step`) are
+//! tested natively.
 
 mod actions;
 mod data;
@@ -7,15 +8,18 @@ pub(crate) mod evaluation;
 mod model;
 mod network;
 pub(crate) mod recipe;
+pub(crate) mod report;
 pub(crate) mod run;
 mod step;
 mod train;
+pub(crate) mod writing;
 
 use std::sync::Arc;
 
 use hone_core::config::{ConfigProblem, Job, RunConfig, RunDraft};
+use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::session::protocol::{
-    Backend, Command, DeviceReport, FromWorker, Problem, ProblemKind, Reply, RunId, Weights,
+    Backend, Command, DeviceReport, FromWorker, Problem, ProblemKind, Reply, RequestId, RunId, Weights,
 };
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -29,7 +33,9 @@ pub(crate) use step::Step;
 use crate::browser;
 use crate::client::{Answer, Client, Notice};
 use evaluation::Measured;
+use report::Report;
 use run::{Input, RunState};
+use writing::{SamplingDraft, Writing, WritingInput};
 
 /// Where the worker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +84,19 @@ pub(crate) struct Store {
     pub prediction: RwSignal<Option<Arc<Prediction>>>,
     pub predicting: RwSignal<bool>,
     predict_again: StoredValue<bool>,
+    /// The prompt of a model that has conversations.
+    pub try_turns: RwSignal<Vec<Turn>>,
+    /// The prompt is the conversation, where the model has them, and not the text.
+    pub try_as_chat: RwSignal<bool>,
+    pub sampling: RwSignal<SamplingDraft>,
+    pub writing: RwSignal<Writing>,
+    /// The request whose text is being written.
+    writing_id: StoredValue<Option<RequestId>>,
     pub exporting: RwSignal<bool>,
     /// Name and bytes of the last export.
     pub exported: RwSignal<Option<(String, f64)>>,
     /// The one-click sample is on its way.
-    pub sampling: RwSignal<bool>,
+    pub loading_sample: RwSignal<bool>,
     asked_to_keep_files: StoredValue<bool>,
     /// The browser was asked to keep this site's files, and did not promise it.
     pub may_be_cleared: RwSignal<bool>,
@@ -96,7 +110,9 @@ impl Store {
         recipe::BALANCED.apply_to(&mut draft);
         let draft = RwSignal::new(draft);
         let base = Memo::new(move |_| model.base_run());
-        let resolved = Memo::new(move |_| draft.with(|draft| draft.resolve(&base.get())));
+        let resolved = Memo::new(move |_| {
+            base.with(|base| draft.with(|draft| recipe::in_force(draft, model.task.get(), base).resolve(base)))
+        });
         let prefer = match browser::query_parameter("backend").as_deref() {
             Some("cpu") => Some(Backend::Cpu),
             Some("webgpu") => Some(Backend::Webgpu),
@@ -129,9 +145,14 @@ impl Store {
             prediction: RwSignal::new(None),
             predicting: RwSignal::new(false),
             predict_again: StoredValue::new(false),
+            try_turns: RwSignal::new(vec![Turn { role: Role::User, content: String::new() }]),
+            try_as_chat: RwSignal::new(true),
+            sampling: RwSignal::new(SamplingDraft::default()),
+            writing: RwSignal::new(Writing::default()),
+            writing_id: StoredValue::new(None),
             exporting: RwSignal::new(false),
             exported: RwSignal::new(None),
-            sampling: RwSignal::new(false),
+            loading_sample: RwSignal::new(false),
             asked_to_keep_files: StoredValue::new(false),
             may_be_cleared: RwSignal::new(false),
         }
@@ -237,6 +258,11 @@ impl Store {
             }
             FromWorker::Event { run, elapsed_secs, event } => self.hear_event(run, elapsed_secs, &event),
             FromWorker::EvaluationProgress { done, total } => self.measuring_progress.set((done, total)),
+            FromWorker::Generated { id, piece } => {
+                if self.writing_id.get_value() == Some(id) {
+                    self.writing.update(|writing| writing.apply(WritingInput::Piece(piece)));
+                }
+            }
             FromWorker::CheckpointWritten { step, problem } => {
                 let error = problem.map(|p| format!("{} {}", p.message, p.hint));
                 self.feed(Input::Checkpoint { step, error: error.as_deref() });
@@ -257,7 +283,8 @@ impl Store {
 
     fn forget_worker_contents(self) {
         let model = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_string()));
-        let data = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.file_name.clone()));
+        let name = |report: &Arc<Report>| report.file_name().to_owned();
+        let data = self.data.report.with_untracked(|report| report.as_ref().map(name));
         let has_run = self.run.with_untracked(|run| run.is_active() || run.is_finished());
         let mut parts = Vec::new();
         parts.extend(model.map(|name| format!("the model {name}")));
@@ -295,8 +322,11 @@ fn unexpected(reply: &Reply) -> Problem {
         Reply::Device { .. } => "device",
         Reply::Model { .. } => "model",
         Reply::Data { .. } => "data",
+        Reply::Texts { .. } => "texts",
         Reply::Started { .. } => "started",
         Reply::Evaluated { .. } => "evaluated",
+        Reply::EvaluatedTexts { .. } => "evaluated texts",
+        Reply::Generated { .. } => "generated",
         Reply::Predicted { .. } => "predicted",
         Reply::Exported { .. } => "exported",
         Reply::Memory { .. } => "memory",

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ModelSource, RunConfig};
+use hone_core::config::{ModelSource, RunConfig, Task};
 use hone_core::hub::KNOWN_MODELS;
 use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, ProblemKind, Reply};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::network::host_of;
-use super::{Step, Store, unexpected, unreadable};
+use super::report::forget_columns;
+use super::run::Input;
+use super::writing::Writing;
+use super::{Step, Store, recipe, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 
 /// The hub that is asked when the page's address names no other.
@@ -45,6 +48,8 @@ pub(crate) struct ModelState {
     pub loading: RwSignal<bool>,
     pub downloads: RwSignal<Vec<Download>>,
     pub info: RwSignal<Option<Arc<ModelInfo>>>,
+    /// What the loaded model is for, or the one before it.
+    pub task: RwSignal<Task>,
     /// This site does not serve the default model: ask the hub for it.
     pub from_hub: RwSignal<bool>,
 }
@@ -59,13 +64,14 @@ impl ModelState {
             loading: RwSignal::new(false),
             downloads: RwSignal::new(Vec::new()),
             info: RwSignal::new(None),
+            task: RwSignal::new(Task::default()),
             from_hub: RwSignal::new(false),
         }
     }
 
-    /// The default settings, within what the model can take.
+    /// The default settings of the task, within what the model can take.
     pub(super) fn base_run(self) -> RunConfig {
-        let mut run = RunConfig::default();
+        let mut run = recipe::base(self.task.get());
         let longest = self.info.with(|info| info.as_ref().map(|info| info.max_position_embeddings));
         if let Some(longest) = longest.and_then(|n| u32::try_from(n).ok()).filter(|n| *n >= 4) {
             run.max_seq_length = run.max_seq_length.min(longest);
@@ -129,6 +135,7 @@ impl Store {
         }
         model.downloads.set(Vec::new());
         model.info.set(None);
+        let had_rows = self.data.report.with_untracked(Option::is_some);
         // Its rows were tokenised for the model before.
         self.data.report.set(None);
         self.forget_figures();
@@ -137,7 +144,7 @@ impl Store {
         model.loading.set(false);
         match outcome {
             Ok(info) => {
-                model.info.set(Some(Arc::new(info)));
+                self.take_model(info, had_rows);
                 self.lost.set(None);
                 true
             }
@@ -146,6 +153,28 @@ impl Store {
                 false
             }
         }
+    }
+
+    /// Shows the model that was loaded. What belongs to another task goes: the report, the columns, the figures, the
+    /// preset; and the page says so.
+    fn take_model(self, info: ModelInfo, had_rows: bool) {
+        let (before, task) = (self.model.task.get_untracked(), info.task);
+        let is_other_task = before != task;
+        self.data.report.set(None);
+        self.data.note.set(None);
+        self.writing.set(Writing::default());
+        self.feed(Input::ModelLoaded { is_other_task });
+        if !info.has_chat_template {
+            self.data.read.update(|read| read.as_chat = false);
+        }
+        if is_other_task {
+            self.job.set(None);
+            self.data.read.update(forget_columns);
+            self.draft.update(|draft| recipe::change_task(draft, before, task));
+            self.data.note.set(had_rows.then(|| changed_task(task).into()));
+            self.model.task.set(task);
+        }
+        self.model.info.set(Some(Arc::new(info)));
     }
 
     async fn ask_for_model(self) -> Result<ModelInfo, Problem> {
@@ -199,6 +228,19 @@ impl Store {
         match self.request(command, blobs).await? {
             (Reply::Model { model }, _) => Ok(model),
             (other, _) => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn changed_task(task: Task) -> &'static str {
+    match task {
+        Task::SequenceClassification => {
+            "The loaded model labels texts, the one before wrote them: the rows are read anew, for their labels, and \
+             the recipe has the settings of such a model."
+        }
+        Task::CausalLm => {
+            "The loaded model writes texts, the one before labelled them: the rows are read anew, as texts to learn, \
+             and the recipe has the settings of such a model."
         }
     }
 }

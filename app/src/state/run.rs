@@ -4,10 +4,13 @@
 use std::collections::VecDeque;
 
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
-use hone_core::metrics::Evaluation;
+use hone_core::metrics::LmEvaluation;
 
 /// Points of the loss curve that are kept; beyond it, neighbours are merged into their mean.
 const MAX_LOSS_POINTS: usize = 8192;
+
+/// Samples that are kept; beyond it, the oldest are dropped.
+const MAX_SAMPLES: usize = 60;
 
 /// Seconds over which the rates are measured.
 const RATE_WINDOW_SECS: f64 = 10.0;
@@ -30,7 +33,7 @@ pub(crate) enum Status {
     Finished(StopReason),
     /// Ended by a problem.
     Failed,
-    /// Over, but the worker that held its weights is gone.
+    /// Over, but its weights are no longer loaded.
     Gone,
 }
 
@@ -53,6 +56,8 @@ pub(crate) enum Input<'a> {
     Failed,
     /// The worker is gone.
     WorkerGone,
+    /// A model was loaded, and the weights that were trained before are gone.
+    ModelLoaded { is_other_task: bool },
 }
 
 /// One measurement of a split.
@@ -62,9 +67,22 @@ pub(crate) struct Measurement {
     pub epoch: f64,
     pub split: Split,
     pub loss: f64,
+    /// Share of rows, or of a language model's tokens, that were predicted right.
     pub accuracy: f64,
-    pub macro_f1: f64,
+    /// Of classes.
+    pub macro_f1: Option<f64>,
+    /// Of next tokens.
+    pub perplexity: Option<f64>,
     pub is_best: bool,
+}
+
+/// What a language model made of a validation prompt on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub step: u32,
+    pub prompt: String,
+    pub expected: String,
+    pub generated: String,
 }
 
 /// A mark on the way: seconds, steps, rows, tokens.
@@ -98,6 +116,8 @@ pub(crate) struct RunState {
     /// (step, loss), at most [`MAX_LOSS_POINTS`].
     pub losses: Vec<(f64, f64)>,
     pub measurements: Vec<Measurement>,
+    /// In the order in which they were written, at most [`MAX_SAMPLES`].
+    pub samples: VecDeque<Sample>,
     /// Rows measured and to measure, while a split is being measured.
     pub evaluation_progress: Option<(usize, usize)>,
     pub rows_per_sec: Option<f64>,
@@ -134,6 +154,10 @@ impl RunState {
                 Status::Finished(_) => self.status = Status::Gone,
                 _ => (self.status, self.evaluation_progress) = (Status::Failed, None),
             },
+            // Figures of another kind would stand beside the settings of this one.
+            Input::ModelLoaded { is_other_task: true } => *self = Self::default(),
+            Input::ModelLoaded { .. } if self.is_finished() => self.status = Status::Gone,
+            Input::ModelLoaded { .. } => {}
         }
     }
 
@@ -197,7 +221,27 @@ impl RunState {
             TrainEvent::EvaluationProgress { done, total } => self.evaluation_progress = Some((*done, *total)),
             TrainEvent::Evaluated { step, epoch, split, evaluation, is_best } => {
                 self.leave_evaluation();
-                self.measurements.push(measurement(*step, *epoch, *split, evaluation, *is_best));
+                self.measurements.push(Measurement {
+                    accuracy: evaluation.accuracy,
+                    macro_f1: Some(evaluation.macro_f1),
+                    ..measurement(*step, *epoch, *split, evaluation.loss, *is_best)
+                });
+            }
+            TrainEvent::EvaluatedTokens { step, epoch, split, evaluation, is_best } => {
+                self.leave_evaluation();
+                let LmEvaluation { loss, perplexity, token_accuracy, .. } = *evaluation;
+                self.measurements.push(Measurement {
+                    accuracy: token_accuracy,
+                    perplexity: Some(perplexity),
+                    ..measurement(*step, *epoch, *split, loss, *is_best)
+                });
+            }
+            TrainEvent::Sampled { step, prompt, expected, generated } => {
+                let (prompt, expected, generated) = (prompt.clone(), expected.clone(), generated.clone());
+                self.samples.push_back(Sample { step: *step, prompt, expected, generated });
+                if self.samples.len() > MAX_SAMPLES {
+                    self.samples.pop_front();
+                }
             }
             TrainEvent::CheckpointDue { .. } => {}
             TrainEvent::Finished { step, reason, weights_of_step } => {
@@ -257,9 +301,8 @@ impl RunState {
     }
 }
 
-fn measurement(step: u32, epoch: f64, split: Split, evaluation: &Evaluation, is_best: bool) -> Measurement {
-    let Evaluation { loss, accuracy, macro_f1, .. } = *evaluation;
-    Measurement { step, epoch, split, loss, accuracy, macro_f1, is_best }
+fn measurement(step: u32, epoch: f64, split: Split, loss: f64, is_best: bool) -> Measurement {
+    Measurement { step, epoch, split, loss, accuracy: 0.0, macro_f1: None, perplexity: None, is_best }
 }
 
 /// Pairs of neighbours as their means.
@@ -273,6 +316,8 @@ fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
+    use hone_core::metrics::Evaluation;
+
     use super::*;
 
     fn feed(run: &mut RunState, elapsed_secs: f64, event: TrainEvent) {
@@ -342,12 +387,63 @@ mod tests {
         feed(&mut run, 24.0, evaluated(10, 0.75));
         feed(&mut run, 24.0, TrainEvent::Phase { phase: Phase::Training });
         assert_eq!(run.evaluation_progress, None);
-        assert_eq!(run.last_valid().map(|m| m.accuracy), Some(0.75));
+        assert_eq!(run.last_valid().map(|m| (m.accuracy, m.macro_f1)), Some((0.75, Some(0.5))));
         // One second a step, and ten seconds of measuring every ten steps.
         assert_eq!(run.secs_left(), Some(40.0));
         feed(&mut run, 25.0, progress(11));
         feed(&mut run, 26.0, progress(12));
         assert_eq!(run.rows_per_sec, Some(16.0));
+    }
+
+    #[test]
+    fn tokens_are_measured_like_rows() {
+        let mut run = running();
+        feed(&mut run, 5.0, progress(1));
+        feed(&mut run, 14.0, TrainEvent::Phase { phase: Phase::Evaluating });
+        feed(&mut run, 16.0, TrainEvent::EvaluationProgress { done: 1, total: 2 });
+        let evaluation = LmEvaluation { loss: 0.5, perplexity: 1.65, token_accuracy: 0.8, num_tokens: 90 };
+        let event =
+            TrainEvent::EvaluatedTokens { step: 10, epoch: 1.0, split: Split::Valid, evaluation, is_best: true };
+        feed(&mut run, 18.0, event);
+        let expected = Measurement {
+            step: 10,
+            epoch: 1.0,
+            split: Split::Valid,
+            loss: 0.5,
+            accuracy: 0.8,
+            macro_f1: None,
+            perplexity: Some(1.65),
+            is_best: true,
+        };
+        assert_eq!((run.last_valid(), run.evaluation_progress), (Some(&expected), None));
+        assert_eq!(run.evaluation_secs, 4.0);
+    }
+
+    #[test]
+    fn the_last_samples_are_kept_in_order() {
+        let mut run = running();
+        for step in 1..=MAX_SAMPLES as u32 + 2 {
+            let [prompt, expected, generated] = ["q", "a", "b"].map(String::from);
+            feed(&mut run, f64::from(step), TrainEvent::Sampled { step, prompt, expected, generated });
+        }
+        assert_eq!((run.samples.len(), run.samples.front().map(|s| s.step)), (MAX_SAMPLES, Some(3)));
+        let [prompt, expected, generated] = ["q", "a", "b"].map(String::from);
+        let last = Sample { step: MAX_SAMPLES as u32 + 2, prompt, expected, generated };
+        assert_eq!(run.samples.back(), Some(&last));
+        assert_eq!(run.status, Status::Running);
+    }
+
+    #[test]
+    fn another_model_takes_the_weights_and_another_task_the_figures_too() {
+        let mut run = running();
+        feed(&mut run, 3.0, evaluated(1, 0.5));
+        run.apply(Input::ModelLoaded { is_other_task: false });
+        assert_eq!(run.status, Status::Running);
+        feed(&mut run, 9.0, TrainEvent::Finished { step: 30, reason: StopReason::Completed, weights_of_step: 20 });
+        run.apply(Input::ModelLoaded { is_other_task: false });
+        assert_eq!((run.status, run.measurements.len()), (Status::Gone, 1));
+        run.apply(Input::ModelLoaded { is_other_task: true });
+        assert_eq!(run, RunState::default());
     }
 
     #[test]

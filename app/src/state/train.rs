@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hone_core::config::Task;
 use hone_core::event::TrainEvent;
 use hone_core::session::protocol::{Command, Problem, Reply, RunId};
 use leptos::prelude::*;
@@ -73,7 +74,9 @@ impl Store {
             return;
         }
         self.feed(Input::Event { elapsed_secs, event });
-        if matches!(event, TrainEvent::Finished { .. }) && !self.try_text.with_untracked(String::is_empty) {
+        let labels_texts = self.model.task.get_untracked() == Task::SequenceClassification;
+        let is_over = matches!(event, TrainEvent::Finished { .. });
+        if is_over && labels_texts && !self.try_text.with_untracked(String::is_empty) {
             // What was tried before is shown beside what the model says now.
             self.predict();
         }

@@ -5,11 +5,11 @@
 //! `models/gpt_neo/modeling_gpt_neo.py`, `models/llama/modeling_llama.py` (`LlamaDecoderLayer`), `models/qwen3`.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 
 use super::encoder::masked_softmax;
 use super::rope::Rotation;
-use super::{Dropout, Embedding, Init, LayerNorm, Linear, RmsNorm, RopeConfig, SeqLayout, TokenTable, gelu_tanh};
+use super::{Dropout, Embedding, Init, LayerNorm, Linear, RmsNorm, RopeConfig, SeqLayout, TokenTable, gelu_tanh, silu};
 use crate::batch::TokenBatch;
 
 /// Which norm.
@@ -325,7 +325,7 @@ impl Mlp {
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = match &self.gate_proj {
-            Some(gate) => activation::silu(gate.forward(x.clone())) * self.up_proj.forward(x),
+            Some(gate) => silu(gate.forward(x.clone())) * self.up_proj.forward(x),
             None => gelu_tanh(self.up_proj.forward(x)),
         };
         self.down_proj.forward(inner)

@@ -1,8 +1,8 @@
-//! The Gaussian error linear unit `x * Phi(x)`, exact and by `tanh`.
+//! The Gaussian error linear unit `x * Phi(x)`, exact and by `tanh`, and its cousin SiLU.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation};
 
 #[cfg(feature = "cpu")]
 use crate::platform::host;
@@ -27,8 +27,22 @@ const TANH_LIMIT: f64 = 20.0;
 /// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, `transformers`' `gelu_new`. Shape unchanged.
 #[must_use]
 pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "cpu")]
+    if host::is_host(&x) {
+        return host::gelu_tanh(x);
+    }
     let cube = x.clone() * x.clone().square().mul_scalar(0.044_715);
     let inner = (x.clone() + cube).mul_scalar((2.0 / PI).sqrt());
     let cdf = inner.clamp(-TANH_LIMIT, TANH_LIMIT).tanh().add_scalar(1.0);
     (x * cdf).mul_scalar(0.5)
+}
+
+/// `x sigmoid(x)` (<https://arxiv.org/abs/1702.03118>). Shape unchanged.
+#[must_use]
+pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "cpu")]
+    if host::is_host(&x) {
+        return host::silu(x);
+    }
+    activation::silu(x)
 }

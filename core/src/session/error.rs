@@ -97,7 +97,8 @@ impl SessionError {
             Self::Generate(_) => (ProblemKind::Config, "change the prompt or the settings of generation"),
             Self::Data(_) => (ProblemKind::Data, "correct the file or choose other columns; nothing was lost"),
             Self::Tokenizer(_) => (ProblemKind::Model, "choose the tokenizer files that belong to this model"),
-            Self::Checkpoint(CheckpointError::Device(_)) | Self::Train(TrainError::Device(_)) => {
+            Self::Checkpoint(CheckpointError::Device(_))
+            | Self::Train(TrainError::Device(_) | TrainError::Generate(GenerateError::Device(_))) => {
                 (ProblemKind::Device, "restart the worker; data, settings and the last checkpoint are kept")
             }
             Self::Checkpoint(_) | Self::Train(TrainError::Checkpoint(_)) => (
@@ -109,6 +110,12 @@ impl SessionError {
             }
             Self::Train(TrainError::NoTargets { .. }) => {
                 (ProblemKind::Config, "name modules that this model has, or leave the names to the default")
+            }
+            Self::Train(TrainError::Generate(_)) => {
+                (ProblemKind::Diverged, "lower the learning rate or raise the warm-up, then start again")
+            }
+            Self::Train(TrainError::Tokenizer(_)) => {
+                (ProblemKind::Model, "choose the tokenizer files that belong to this model")
             }
             Self::Train(TrainError::NoHead) => (ProblemKind::Config, "choose another method"),
             Self::Train(TrainError::NoRows) => (ProblemKind::Data, "choose a file with more rows"),

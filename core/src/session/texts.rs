@@ -9,15 +9,15 @@ use crate::checkpoint::PretrainedModel;
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::DataFiles;
 use crate::data::causal_lm::{
-    LmDataset, LmEncodeSettings, LmEncoded, LmExample, LmPadding, LmReport, RenderTurns, Turn, build_lm_dataset,
+    LmDataset, LmEncodeSettings, LmEncoded, LmExample, LmPadding, LmReport, Piece, RenderTurns, Turn, build_lm_dataset,
     encode_examples, lm_report,
 };
 use crate::event::Split;
 use crate::generate::{FinishReason, Generation, SamplingConfig, TextGeneration};
-use crate::metrics::{TextEvaluation, TextSample, evaluate_texts};
+use crate::metrics::{LmEvaluation, TextEvaluation, TextSample, evaluate_texts};
 use crate::model::CausalLm;
 use crate::tokenizer::chat_template::{ChatTemplate, TemplateDate};
-use crate::train::{TokenInputs, TokenSplit, TrainInputs};
+use crate::train::{TokenEvaluator, TokenInputs, TokenSplit, TrainInputs};
 
 /// What a model wrote.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,9 @@ pub struct Generated {
 
 /// The day that templates are told: core has no clock, and the same run must read the same text on any day.
 const TEMPLATE_DATE: TemplateDate = TemplateDate { year: 2026, month: 1, day: 1 };
+
+/// Beginnings of public-domain books and speeches.
+const GENERAL_TEXT: &str = include_str!("general_text.txt");
 
 /// The model's chat template, if it has one.
 pub(super) fn chat_template(model: &PretrainedModel) -> Result<Option<ChatTemplate>, SessionError> {
@@ -178,6 +181,22 @@ impl Session {
         progress(examples.len(), examples.len());
         let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
         Ok((evaluate_texts(pairs), samples))
+    }
+
+    /// Measures a general text, the same always: a model that forgets while it learns does worse on it.
+    ///
+    /// # Errors
+    /// When the model is no language model, or the device fails.
+    pub async fn evaluate_general(&mut self, weights: Weights) -> Result<LmEvaluation, SessionError> {
+        let decoder = self.language_model(weights)?;
+        let (model, run) = (self.pretrained()?, self.run_config());
+        let piece = Piece { text: GENERAL_TEXT.into(), has_loss: true };
+        let example = LmExample { row: 1, pieces: vec![piece], turns: Vec::new() };
+        let rows = TokenSplit::new(vec![example.clone()], encode(model, &[example], &run)?, false, limit(model, &run));
+        let padding = padding(model, &run);
+        let mut evaluator = TokenEvaluator::new(&rows);
+        while evaluator.advance(&decoder, &rows, &padding, &self.device).await? {}
+        Ok(evaluator.finish())
     }
 
     fn first_examples(&self, split: Split, count: usize) -> Result<Vec<LmExample>, SessionError> {

@@ -3,6 +3,8 @@
 use burn::tensor::ExecutionError;
 
 use crate::checkpoint::CheckpointError;
+use crate::generate::GenerateError;
+use crate::tokenizer::TokenizerError;
 
 /// Why a run can't begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,12 @@ pub enum TrainError {
     /// The device failed.
     #[error("the device failed: {0:?}")]
     Device(ExecutionError),
+    /// A sample could not be written.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// A prompt could not be tokenised.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// Weights could not be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -6,6 +6,7 @@ mod error;
 mod evaluator;
 mod inputs;
 mod resume;
+mod samples;
 mod step;
 mod token_evaluator;
 mod trainer;

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use burn::tensor::{Device, Tensor};
 
 use super::evaluator::Evaluator;
+use super::samples::Sample;
 use super::{MicroBatch, MicroStep, TrainError, TrainInputs};
 use crate::config::{EvalStrategy, Job, Method, MetricForBest};
 use crate::data::BatchSampler;
@@ -41,6 +42,8 @@ pub struct Trainer {
     pub(super) evaluations_since_best: u32,
     pub(super) evaluated_at: Option<u32>,
     pub(super) evaluator: Option<Evaluator>,
+    /// Validation prompts that are still to be written on from, after an evaluation.
+    pub(super) samples_due: Option<VecDeque<usize>>,
     pub(super) last_valid: Option<Figures>,
     pub(super) queue: VecDeque<TrainEvent>,
     pub(super) stop: Option<(StopReason, bool)>,
@@ -133,6 +136,7 @@ impl Trainer {
             evaluations_since_best: 0,
             evaluated_at: None,
             evaluator: None,
+            samples_due: None,
             last_valid: None,
             queue: VecDeque::new(),
             stop: None,
@@ -169,6 +173,8 @@ impl Trainer {
             }
             if self.evaluator.is_some() {
                 self.advance_evaluation().await?;
+            } else if self.samples_due.is_some() {
+                self.sample_next().await?;
             } else if let Some((reason, keep_best)) = self.stop {
                 self.read_window().await?;
                 self.finish(reason, keep_best);
@@ -183,7 +189,7 @@ impl Trainer {
     /// Ends the run at the next poll; `keep_best` hands back the best weights rather than the last.
     pub fn stop(&mut self, keep_best: bool) {
         self.stop = Some((StopReason::Stopped, keep_best));
-        self.evaluator = None;
+        (self.evaluator, self.samples_due) = (None, None);
     }
 
     /// The model as it stands: after the end, the last or the best weights as asked.
@@ -369,6 +375,23 @@ impl Trainer {
                 TrainEvent::EvaluatedTokens { step, epoch, split: Split::Valid, evaluation, is_best }
             }
         });
+        self.samples_due = Some((0..self.inputs.num_samples()).collect());
+        Ok(())
+    }
+
+    /// Writes on from one validation prompt; after the last, what follows an evaluation.
+    async fn sample_next(&mut self) -> Result<(), TrainError> {
+        let next = self.samples_due.as_mut().and_then(VecDeque::pop_front);
+        if let (Some(index), TrainInputs::Tokens(inputs), Model::CausalLm(model)) =
+            (next, &self.inputs, self.model.for_inference())
+        {
+            let device = self.device.clone().without_autodiff();
+            let Sample { prompt, expected, generated } = inputs.sample(index, &model, &self.config, &device).await?;
+            self.queue.push_back(TrainEvent::Sampled { step: self.step, prompt, expected, generated });
+            return Ok(());
+        }
+        self.samples_due = None;
+        let step = self.step;
         if self.step.is_multiple_of(self.steps_per_epoch) {
             self.queue.push_back(TrainEvent::CheckpointDue { step });
         }

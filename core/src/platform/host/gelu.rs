@@ -1,4 +1,4 @@
-//! Exact GELU: value and derivative from one exponential.
+//! GELU, exact and by `tanh`: value and derivative from one exponential.
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
@@ -15,6 +15,33 @@ use super::{exact, lanes, lift, plain, recorded, shaped};
 
 /// `x Phi(x)`; any shape, on the CPU.
 pub(crate) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    gated(
+        x,
+        #[inline(always)]
+        |x| phi(x),
+    )
+}
+
+/// `x (1 + tanh(..)) / 2`; any shape, on the CPU.
+pub(crate) fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    gated(
+        x,
+        #[inline(always)]
+        |x| tanh_gate(x),
+    )
+}
+
+/// `x sigmoid(x)`; any shape, on the CPU.
+pub(crate) fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    gated(
+        x,
+        #[inline(always)]
+        |x| sigmoid(x),
+    )
+}
+
+/// `x g(x)`, where `gate` gives `g` and its derivative.
+fn gated<const D: usize>(x: Tensor<D>, gate: impl Fn(f32) -> (f32, f32) + Copy + Sync) -> Tensor<D> {
     if !x.is_autodiff() {
         let x = plain(x);
         let mut y = vec![0f32; x.storage::<f32>().len()];
@@ -23,7 +50,7 @@ pub(crate) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
                 #[inline(always)]
                 || {
                     for (x, y) in x.iter().zip(y) {
-                        *y = x * phi(*x).0;
+                        *y = x * gate(*x).0;
                     }
                 },
             );
@@ -32,7 +59,7 @@ pub(crate) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     }
     let (x, node) = recorded(x).into_parts();
     let x = exact(x);
-    let (y, slope) = value_and_slope(&x);
+    let (y, slope) = value_and_slope(&x, gate);
     let output = match Gelu.prepare::<NoCheckpointing>([node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish(slope, y),
         OpsKind::UnTracked(prep) => prep.finish(y),
@@ -68,7 +95,7 @@ pub(super) fn multiply(mut gradient: FlexTensor, factor: &FlexTensor) -> FlexTen
     gradient
 }
 
-fn value_and_slope(x: &FlexTensor) -> (FlexTensor, FlexTensor) {
+fn value_and_slope(x: &FlexTensor, gate: impl Fn(f32) -> (f32, f32) + Copy + Sync) -> (FlexTensor, FlexTensor) {
     let count = x.storage::<f32>().len();
     let (mut y, mut slope) = (vec![0f32; count], vec![0f32; count]);
     map_rows2(1, x.storage(), [&mut y, &mut slope], |_, x, y, slope| {
@@ -76,9 +103,9 @@ fn value_and_slope(x: &FlexTensor) -> (FlexTensor, FlexTensor) {
             #[inline(always)]
             || {
                 for ((x, y), slope) in x.iter().zip(y).zip(slope) {
-                    let (cdf, pdf) = phi(*x);
-                    *y = x * cdf;
-                    *slope = cdf + x * pdf;
+                    let (share, change) = gate(*x);
+                    *y = x * share;
+                    *slope = share + x * change;
                 }
             },
         );
@@ -102,6 +129,24 @@ fn phi(x: f32) -> (f32, f32) {
     (if x >= 0.0 { 1.0 - tail } else { tail }, bell * INVERSE_SQRT_TAU)
 }
 
+/// `(1 + tanh(u)) / 2` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, which is `sigmoid(2 u)`; and its derivative.
+#[inline(always)]
+fn tanh_gate(x: f32) -> (f32, f32) {
+    const SQRT_2_OVER_PI: f32 = 0.797_884_6;
+    let square = x * x;
+    let (share, change) = sigmoid(2.0 * SQRT_2_OVER_PI * x * (1.0 + 0.044_715 * square));
+    (share, change * 2.0 * SQRT_2_OVER_PI * (1.0 + 3.0 * 0.044_715 * square))
+}
+
+/// `1 / (1 + exp(-x))` and its derivative, from the exponential that does not overflow.
+#[inline(always)]
+fn sigmoid(x: f32) -> (f32, f32) {
+    let bell = lanes::exp(-x.abs());
+    let inverse = 1.0 / (1.0 + bell);
+    let share = if x >= 0.0 { inverse } else { bell * inverse };
+    (share, bell * inverse * inverse)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +157,14 @@ mod tests {
             assert!((phi(x).0 - expected).abs() < 5e-7, "phi({x}) = {}", phi(x).0);
         }
         assert!((phi(0.5).1 - 0.352_065_3).abs() < 1e-6);
+    }
+
+    #[test]
+    fn sigmoid_neither_overflows_nor_loses_its_tail() {
+        for (x, expected) in [(0.0, 0.5), (2.0, 0.880_797_1), (-2.0, 0.119_202_9), (80.0, 1.0), (-80.0, 0.0)] {
+            assert!((sigmoid(x).0 - expected).abs() < 2e-7, "sigmoid({x}) = {}", sigmoid(x).0);
+        }
+        assert!((sigmoid(1.0).1 - 0.196_611_9).abs() < 1e-6);
+        assert!((tanh_gate(1.0).0 - 0.841_192).abs() < 1e-6);
     }
 }

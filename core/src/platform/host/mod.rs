@@ -19,7 +19,7 @@ use burn_flex::{Flex, FlexTensor};
 
 pub(crate) use adamw::{adamw, square_sum};
 pub(crate) use dropout::dropout;
-pub(crate) use gelu::gelu;
+pub(crate) use gelu::{gelu, gelu_tanh, silu};
 pub(crate) use layer_norm::layer_norm;
 pub(crate) use softmax::masked_softmax;
 

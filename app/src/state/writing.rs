@@ -1,0 +1,272 @@
+//! Texts that a language model writes: the settings as typed, the prompt, and what has come so far. Plain data; the only
+//! way to change a [`Writing`] is [`Writing::apply`].
+
+use std::str::FromStr;
+
+use hone_core::config::ConfigProblem;
+use hone_core::data::causal_lm::{Role, Turn};
+use hone_core::generate::SamplingConfig;
+use hone_core::session::protocol::{Prompt, Weights};
+
+use super::recipe::{FieldSpec, number};
+
+/// Settings of writing, each with the value that it has when nothing is typed.
+pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
+    (number("max_new_tokens", "Longest answer", "tokens", "It may end earlier by itself."), "64"),
+    (
+        number(
+            "temperature",
+            "Temperature",
+            "0 is greedy",
+            "0 always takes the likeliest token; higher is more varied.",
+        ),
+        "0",
+    ),
+    (number("top_p", "Top p", "1 is off", "Draws from the likeliest tokens that reach this share together."), "1"),
+    (number("top_k", "Top k", "tokens, 0 is off", "Draws from so many of the likeliest tokens."), "50"),
+    (number("repetition_penalty", "Repetition penalty", "1 is off", "Above 1, tokens are less likely to return."), "1"),
+    (number("seed", "Seed", "whole number", "The same seed draws the same, before and after training."), "0"),
+    (number("stop", "Stop at", "text", "Ends before this text; \\n is a line break. Empty is off."), ""),
+];
+
+/// Settings as typed; what is missing has its default.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct SamplingDraft(Vec<(&'static str, String)>);
+
+impl SamplingDraft {
+    /// What was typed into a field.
+    pub(crate) fn typed(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(field, _)| *field == name).map(|(_, text)| text.as_str())
+    }
+
+    /// Types into a field, or clears it.
+    pub(crate) fn set_typed(&mut self, name: &'static str, value: Option<String>) {
+        self.0.retain(|(field, _)| *field != name);
+        self.0.extend(value.map(|value| (name, value)));
+    }
+
+    /// What a field shows.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        let default = SAMPLING_FIELDS.iter().find(|(field, _)| field.name == name).map_or("", |(_, default)| *default);
+        self.typed(name).unwrap_or(default)
+    }
+
+    /// The settings, or everything that is wrong with them.
+    pub(crate) fn resolve(&self) -> Result<SamplingConfig, Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        let temperature: f64 = self.read("temperature", &mut problems);
+        let stop = self.text("stop").replace("\\n", "\n");
+        let mut config = SamplingConfig {
+            do_sample: temperature != 0.0,
+            temperature: if temperature == 0.0 { 1.0 } else { temperature },
+            top_k: self.read("top_k", &mut problems),
+            top_p: self.read("top_p", &mut problems),
+            repetition_penalty: self.read("repetition_penalty", &mut problems),
+            max_new_tokens: self.read("max_new_tokens", &mut problems),
+            seed: self.read("seed", &mut problems),
+            stop: Vec::new(),
+        };
+        config.stop.extend(Some(stop).filter(|stop| !stop.is_empty()));
+        if let Err(more) = config.check() {
+            // What is no number at all is said once.
+            let is_new = |problem: &ConfigProblem| !problems.iter().any(|known| known.field == problem.field);
+            let more: Vec<_> = more.into_iter().filter(is_new).collect();
+            problems.extend(more);
+        }
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    fn read<T: FromStr + Default>(&self, name: &str, problems: &mut Vec<ConfigProblem>) -> T {
+        let text = self.text(name).trim();
+        text.parse().unwrap_or_else(|_| {
+            problems.push(ConfigProblem { field: name.into(), message: format!("{text:?} is not such a number") });
+            T::default()
+        })
+    }
+}
+
+/// What is written on from; `None` where there is nothing.
+pub(crate) fn prompt(is_chat: bool, text: &str, turns: &[Turn]) -> Option<Prompt> {
+    if !is_chat {
+        return (!text.trim().is_empty()).then(|| Prompt::Text(text.into()));
+    }
+    let said: Vec<Turn> = turns.iter().filter(|turn| !turn.content.trim().is_empty()).cloned().collect();
+    (!said.is_empty()).then_some(Prompt::Turns(said))
+}
+
+/// The role that usually speaks after these turns.
+pub(crate) fn next_role(turns: &[Turn]) -> Role {
+    match turns.last().map(|turn| turn.role) {
+        Some(Role::User) => Role::Assistant,
+        _ => Role::User,
+    }
+}
+
+/// A text in the making, or done.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Written {
+    pub text: String,
+    /// Once it is done.
+    pub ending: Option<Ending>,
+}
+
+/// How a text ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Ending {
+    pub num_tokens: usize,
+    pub elapsed_secs: f64,
+    /// The model ended it; else it was stopped, or grew as long as it may.
+    pub is_complete: bool,
+}
+
+/// What the models write on from one prompt.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Writing {
+    pub base: Option<Written>,
+    pub tuned: Option<Written>,
+    /// Which weights write now.
+    pub current: Option<Weights>,
+    /// Asked to end: nothing further is begun.
+    pub is_stopping: bool,
+}
+
+/// What changes a [`Writing`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum WritingInput {
+    /// These weights were asked to write; the base model begins.
+    Begun(Weights),
+    /// They wrote on.
+    Piece(String),
+    /// They ended; the whole text.
+    Ended(String, Ending),
+    /// The person wants no more.
+    Stopping,
+    /// Nothing further will come.
+    Over,
+}
+
+impl Writing {
+    /// What is known after `input`.
+    pub(crate) fn apply(&mut self, input: WritingInput) {
+        match input {
+            WritingInput::Begun(Weights::Base) => {
+                *self = Self { base: Some(Written::default()), current: Some(Weights::Base), ..Self::default() };
+            }
+            WritingInput::Begun(Weights::Tuned) => {
+                (self.tuned, self.current) = (Some(Written::default()), Some(Weights::Tuned));
+            }
+            WritingInput::Piece(piece) => {
+                if let Some(written) = self.writes() {
+                    written.text.push_str(&piece);
+                }
+            }
+            WritingInput::Ended(text, ending) => {
+                if let Some(written) = self.writes() {
+                    *written = Written { text, ending: Some(ending) };
+                }
+            }
+            WritingInput::Stopping => self.is_stopping = self.current.is_some(),
+            WritingInput::Over => (self.current, self.is_stopping) = (None, false),
+        }
+    }
+
+    /// The text of these weights.
+    pub(crate) fn of(&self, weights: Weights) -> Option<&Written> {
+        match weights {
+            Weights::Base => self.base.as_ref(),
+            Weights::Tuned => self.tuned.as_ref(),
+        }
+    }
+
+    fn writes(&mut self) -> Option<&mut Written> {
+        match self.current? {
+            Weights::Base => self.base.as_mut(),
+            Weights::Tuned => self.tuned.as_mut(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(fields: &[(&'static str, &str)]) -> SamplingDraft {
+        let mut draft = SamplingDraft::default();
+        for (name, value) in fields {
+            draft.set_typed(name, Some((*value).into()));
+        }
+        draft
+    }
+
+    #[test]
+    fn nothing_typed_is_greedy() {
+        let config = SamplingDraft::default().resolve().expect("the defaults are right");
+        assert_eq!(config, SamplingConfig::default());
+    }
+
+    #[test]
+    fn a_temperature_draws() {
+        let draft = typed(&[("temperature", " 0.7 "), ("top_k", "0"), ("stop", "\\nQ:"), ("seed", "9")]);
+        let config = draft.resolve().expect("good numbers");
+        let stop = vec!["\nQ:".to_owned()];
+        let expected =
+            SamplingConfig { do_sample: true, temperature: 0.7, top_k: 0, seed: 9, stop, ..SamplingConfig::default() };
+        assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn every_problem_is_named_once() {
+        let fields = [("max_new_tokens", "many"), ("temperature", "-1"), ("top_p", "0"), ("seed", "1.5")];
+        let problems = typed(&fields).resolve().expect_err("four things are wrong");
+        let mut fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["max_new_tokens", "seed", "temperature", "top_p"]);
+    }
+
+    #[test]
+    fn a_field_is_reset_to_its_default() {
+        let mut draft = typed(&[("top_k", "5")]);
+        assert_eq!((draft.text("top_k"), draft.text("top_p")), ("5", "1"));
+        draft.set_typed("top_k", None);
+        assert_eq!((draft.text("top_k"), draft.typed("top_k")), ("50", None));
+    }
+
+    #[test]
+    fn an_empty_prompt_is_none() {
+        let turn = |role, content: &str| Turn { role, content: content.into() };
+        let turns = [turn(Role::System, " "), turn(Role::User, "hello")];
+        assert_eq!(prompt(false, " \n", &turns), None);
+        assert_eq!(prompt(false, "a ", &turns), Some(Prompt::Text("a ".into())));
+        assert_eq!(prompt(true, "a", &turns), Some(Prompt::Turns(vec![turn(Role::User, "hello")])));
+        assert_eq!(prompt(true, "a", &turns[..1]), None);
+        assert_eq!(
+            (next_role(&turns), next_role(&turns[..1]), next_role(&[])),
+            (Role::Assistant, Role::User, Role::User)
+        );
+    }
+
+    #[test]
+    fn pieces_go_to_the_weights_that_write() {
+        let ending = Ending { num_tokens: 2, elapsed_secs: 1.0, is_complete: true };
+        let mut writing = Writing::default();
+        writing.apply(WritingInput::Piece("lost".into()));
+        assert_eq!(writing, Writing::default());
+        writing.apply(WritingInput::Begun(Weights::Base));
+        writing.apply(WritingInput::Piece("a".into()));
+        writing.apply(WritingInput::Piece("b".into()));
+        assert_eq!(writing.of(Weights::Base), Some(&Written { text: "ab".into(), ending: None }));
+        writing.apply(WritingInput::Ended("ab!".into(), ending));
+        writing.apply(WritingInput::Begun(Weights::Tuned));
+        writing.apply(WritingInput::Piece("c".into()));
+        assert_eq!(writing.of(Weights::Base), Some(&Written { text: "ab!".into(), ending: Some(ending) }));
+        assert_eq!(writing.of(Weights::Tuned).map(|written| written.text.as_str()), Some("c"));
+        writing.apply(WritingInput::Stopping);
+        assert!(writing.is_stopping);
+        writing.apply(WritingInput::Over);
+        assert_eq!((writing.current, writing.is_stopping), (None, false));
+        writing.apply(WritingInput::Stopping);
+        assert!(!writing.is_stopping, "there is nothing to stop");
+        writing.apply(WritingInput::Begun(Weights::Base));
+        assert_eq!(writing.tuned, None, "another prompt begins with both panels empty");
+    }
+}

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use crate::components::{Brand, Button, DeviceChip, NetworkChip, Rail, RailItem, ThemeToggle};
 use crate::pages;
+use crate::state::evaluation::Measured;
 use crate::state::run::{RunState, Status};
 use crate::state::{Step, Store, Traffic, WorkerStatus};
 
@@ -101,7 +102,10 @@ fn is_done(store: Store, step: Step) -> bool {
         Step::Recipe => store.resolved.with(Result::is_ok) && store.data.report.with(Option::is_some),
         Step::Train => store.run.with(RunState::is_finished),
         Step::Evaluate => store.measured_tuned.with(Option::is_some),
-        Step::Try => store.prediction.with(|p| p.as_ref().is_some_and(|p| !p.tuned.is_empty())),
+        Step::Try => {
+            store.prediction.with(|p| p.as_ref().is_some_and(|p| !p.tuned.is_empty()))
+                || store.writing.with(|writing| writing.tuned.is_some())
+        }
         Step::Export => store.exported.with(Option::is_some),
     }
 }
@@ -119,7 +123,7 @@ fn note(store: Store, step: Step) -> String {
         }),
         Step::Data if store.data.loading.get() => "reading".into(),
         Step::Data => store.data.report.with(|report| {
-            report.as_ref().map(|r| format!("{} rows", crate::format::count(r.num_usable))).unwrap_or_default()
+            report.as_ref().map(|r| format!("{} rows", crate::format::count(r.num_usable()))).unwrap_or_default()
         }),
         Step::Recipe => store.resolved.with(|resolved| match resolved {
             Ok(run) => format!("{} epochs", run.num_train_epochs),
@@ -134,10 +138,18 @@ fn note(store: Store, step: Step) -> String {
             Status::Finished(_) => "done".into(),
             Status::Failed => "failed".into(),
         }),
-        Step::Evaluate => store.measured_tuned.with(|measured| {
-            measured.as_ref().map(|m| crate::format::percent(m.evaluation.accuracy)).unwrap_or_default()
-        }),
+        Step::Evaluate => store
+            .measured_tuned
+            .with(|measured| measured.as_ref().map(|measured| headline(measured)).unwrap_or_default()),
         Step::Try | Step::Export => String::new(),
+    }
+}
+
+/// The figure that says most.
+fn headline(measured: &Measured) -> String {
+    match measured {
+        Measured::Rows(rows) => crate::format::percent(rows.evaluation.accuracy),
+        Measured::Texts(texts) => format!("perplexity {}", crate::format::significant(texts.tokens.perplexity)),
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) fn significant(value: f64) -> String {
         "not a number".into()
     } else if size == 0.0 {
         "0".into()
+    } else if size >= 1e7 {
+        format!("{value:.2e}")
     } else if size >= 1000.0 {
         format!("{value:.0}")
     } else if size >= 100.0 {
@@ -121,7 +123,10 @@ mod tests {
     #[test]
     fn small_numbers_keep_their_digits() {
         assert_eq!([significant(0.12345), significant(5e-5), significant(12.3456)], ["0.1235", "5.00e-5", "12.35"]);
-        assert_eq!(significant(f64::INFINITY), "not a number");
+        assert_eq!(
+            [significant(50_257.4), significant(1.5e9), significant(f64::INFINITY)],
+            ["50257", "1.50e9", "not a number"]
+        );
     }
 
     #[test]

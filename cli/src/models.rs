@@ -1,10 +1,12 @@
 //! `hone models list | fetch ID`: what is known, what is cached, and getting more.
 
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
 use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, is_repository_id};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -14,7 +16,7 @@ use crate::cache::{self, CachedFile, Manifest};
 use crate::download::Hub;
 use crate::failure::Usage;
 use crate::model_files::split_id;
-use crate::output::make_dir;
+use crate::output::{make_dir, read_file};
 
 /// Runs `hone models`.
 ///
@@ -81,23 +83,31 @@ pub(crate) fn fetch(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
     make_dir(&dir)?;
     eprintln!("fetching {id} ({revision}) from {}", hub.url());
     let mut manifest = Manifest { id: id.into(), revision: revision.into(), commit: None, files: Default::default() };
-    for (name, required) in MODEL_FILES {
-        let bar = Bar::new(name);
-        let fetched = hub.fetch((id, revision), name, &dir.join(name), &mut |done, total| bar.tell(done, total));
+    let mut wanted: VecDeque<(String, bool)> =
+        MODEL_FILES.iter().map(|&(name, required)| (name.to_owned(), required)).collect();
+    while let Some((name, required)) = wanted.pop_front() {
+        let bar = Bar::new(&name);
+        let fetched = hub.fetch((id, revision), &name, &dir.join(&name), &mut |done, total| bar.tell(done, total));
         bar.clear();
         let Some(file) = fetched.with_context(|| format!("can't fetch {name} of {id}"))? else {
-            if *required {
-                bail!("{}: {}", missing(name), format_args!("{}/{id} ({revision})", hub.url()));
-            }
             // A file that an earlier version of the model had would otherwise stay behind.
-            drop(std::fs::remove_file(dir.join(name)));
+            drop(std::fs::remove_file(dir.join(&name)));
+            if name == WEIGHTS {
+                wanted.push_front((INDEX.to_owned(), true)); // perhaps the weights are in several files
+            } else if required {
+                bail!("{}: {}", missing(&name), format_args!("{}/{id} ({revision})", hub.url()));
+            }
             continue;
         };
+        if name == INDEX {
+            let shards = shard_names(&read_file("read the index of the weights", &dir.join(&name))?)?;
+            shards.into_iter().rev().for_each(|shard| wanted.push_front((shard, true)));
+        }
         let how = if file.verified { ", sha-256 verified" } else { "" };
         eprintln!("  {name}  {}{how}", HumanBytes(file.bytes));
         manifest.commit = manifest.commit.or(file.commit);
         let cached = CachedFile { bytes: file.bytes, sha256: file.sha256, verified: file.verified };
-        manifest.files.insert((*name).to_owned(), cached);
+        manifest.files.insert(name, cached);
     }
     if !["tokenizer.json", "vocab.txt", "vocab.json"].iter().any(|name| manifest.files.contains_key(*name)) {
         bail!("the model has no tokenizer.json, vocab.txt or vocab.json: {}/{id} ({revision})", hub.url());
@@ -109,7 +119,8 @@ pub(crate) fn fetch(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
 fn missing(name: &str) -> &'static str {
     match name {
         "config.json" => "there is no such model or revision (no config.json)",
-        _ => "the model has no model.safetensors; only models saved in that format, in one file, can be loaded",
+        INDEX => "the model has no model.safetensors; only models saved in that format can be loaded",
+        _ => "the model is not whole: a file of its weights is missing",
     }
 }
 

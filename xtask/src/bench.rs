@@ -69,6 +69,15 @@ const NATIVE_WGPU: &str = "Hone, native wgpu";
 const WASM_CPU: &str = "Hone, CPU in wasm";
 pub(crate) const BROWSER_WEBGPU: &str = "Hone, WebGPU";
 
+/// Shapes and methods in which the native CPU and PyTorch meet.
+const NATIVE_CONTESTS: [(&str, &str); 5] = [
+    ("minilm", "full"),
+    ("distilgpt2_b1", "lora"),
+    ("distilgpt2_b1", "full"),
+    ("distilgpt2_b8", "lora"),
+    ("distilgpt2_b8", "full"),
+];
+
 /// Measures, prints, writes the results down.
 ///
 /// # Errors
@@ -107,24 +116,27 @@ fn native_cpu(options: &Options, report: &mut Report) -> Result<()> {
     let windows = options.windows.to_string();
     let python = python();
     if python.is_none() {
-        report.note("PyTorch was left out: neither $HONE_PYTHON nor python3 has torch and transformers");
+        report.note("PyTorch was left out: neither $HONE_PYTHON nor python3 has torch, transformers and peft");
     }
-    let shape = samples::shape("minilm")?;
-    let mut hone = Samples::new(NATIVE_CPU, &shape);
-    let mut torch = Samples::new(TORCH, &shape);
-    for round in 1..=options.rounds {
-        proc::say(format!("native CPU, round {round} of {}", options.rounds));
-        hone.add(&hone_bench(&["--device", "cpu", "--shape", "minilm", "--windows", &windows])?);
-        if let Some(python) = &python {
-            let script = crate::root().join("bench").join("torch_step.py");
-            let mut command = Command::new(python);
-            command.arg(script).args(["--shape", "minilm", "--windows", &windows]);
-            torch.add(&Json::parse(&proc::output(&mut command)?)?);
+    for (name, method) in NATIVE_CONTESTS {
+        let shape = samples::shape(name)?.of_method(method);
+        let mut hone = Samples::new(NATIVE_CPU, &shape);
+        let mut torch = Samples::new(TORCH, &shape);
+        let flags = ["--shape", name, "--method", method, "--windows", &windows];
+        for round in 1..=options.rounds {
+            proc::say(format!("native CPU, {name}, {method}, round {round} of {}", options.rounds));
+            hone.add(&hone_bench(&[&["--device", "cpu"], flags.as_slice()].concat())?);
+            if let Some(python) = &python {
+                let script = crate::root().join("bench").join("torch_step.py");
+                let mut command = Command::new(python);
+                command.arg(script).args(flags);
+                torch.add(&Json::parse(&proc::output(&mut command)?)?);
+            }
         }
+        hone.queue_ms.clear(); // on the CPU a step is taken, not queued
+        report.steps.push(hone);
+        report.steps.extend(python.as_ref().map(|_| torch));
     }
-    hone.queue_ms.clear(); // on the CPU a step is taken, not queued
-    report.steps.push(hone);
-    report.steps.extend(python.map(|_| torch));
     Ok(())
 }
 
@@ -219,7 +231,7 @@ fn hone_bench(arguments: &[&str]) -> Result<Json> {
 fn python() -> Option<PathBuf> {
     let named = std::env::var_os("HONE_PYTHON").filter(|value| !value.is_empty()).map(PathBuf::from);
     let python = named.or_else(|| proc::find("python3"))?;
-    proc::succeeds(Command::new(&python).args(["-c", "import torch, transformers"])).then_some(python)
+    proc::succeeds(Command::new(&python).args(["-c", "import torch, transformers, peft"])).then_some(python)
 }
 
 fn first_line(error: &anyhow::Error) -> String {

@@ -80,7 +80,7 @@ pub(crate) fn LineChart(
     /// Last step of the axis.
     x_max: Signal<f64>,
     /// Range of the y axis; `None` fits it to the values.
-    #[prop(optional)]
+    #[prop(optional_no_strip)]
     y_fixed: Option<(f64, f64)>,
     /// Values are shares.
     #[prop(optional)]

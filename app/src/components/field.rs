@@ -9,7 +9,7 @@ pub(crate) fn Field(
     name: &'static str,
     label: &'static str,
     unit: &'static str,
-    hint: &'static str,
+    #[prop(into)] hint: String,
     /// (value, words); empty for a typed value.
     choices: &'static [(&'static str, &'static str)],
     /// What the control shows.

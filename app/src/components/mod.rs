@@ -1,6 +1,7 @@
 //! Pieces of the page that know nothing of what it is for: they take values, signals and callbacks.
 
 mod button;
+mod choice;
 mod device_chip;
 mod empty;
 mod field;
@@ -13,6 +14,7 @@ mod rail;
 mod table;
 
 pub(crate) use button::Button;
+pub(crate) use choice::{check, select};
 pub(crate) use device_chip::DeviceChip;
 pub(crate) use empty::Empty;
 pub(crate) use field::Field;

@@ -1,30 +1,37 @@
-//! Step 2: drop in labeled rows, see how they were understood, correct it.
+//! Step 2: drop in labeled rows, or texts, see how they were understood, correct it.
 
+use hone_core::config::{ReadOptions, Task};
 use hone_core::data::{DataReport, Format};
 use leptos::prelude::*;
 
 use super::data_report::report_view;
-use super::frame::{frame, hint_while, is_running, missing, onward};
+use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
+use super::texts_report;
 use crate::browser::PickedFile;
-use crate::components::{Button, DropZone, FileInput};
+use crate::components::{Button, DropZone, FileInput, check, select};
 use crate::format;
+use crate::state::report::{Report, forget_columns};
 use crate::state::{DataSlot, Step, Store};
 
-const LEAD: &str =
+const CLASSES_LEAD: &str =
     "A table with a text and a label in each row: CSV, TSV, JSONL or a JSON array. It stays in this tab.";
+const TEXTS_LEAD: &str = "Texts as the model shall write them: prompts with answers, instructions, conversations, or \
+                          plain text. They stay in this tab.";
 
-const ACCEPT: &str = ".csv,.tsv,.txt,.json,.jsonl,.ndjson,text/csv,application/json";
+const ACCEPT: &str = ".csv,.tsv,.txt,.md,.json,.jsonl,.ndjson,text/csv,application/json";
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(super) fn page(store: Store, task: Task) -> AnyView {
     let report = move || {
         store.data.report.get().map(|report| {
+            let report = match &*report {
+                Report::Classes(report) => view! { {reading(store, report)} {report_view(report)} }.into_any(),
+                Report::Texts(report) => texts_report::page(store, report),
+            };
             view! {
-                <div class="report" data-testid="data-report">
-                    {reading(store, &report)}
-                    {report_view(&report)}
-                </div>
+                <div class="report" data-testid="data-report">{report}</div>
                 {onward(store, Step::Recipe, "On to the recipe")}
             }
+            .into_any()
         })
     };
     let waits = move || {
@@ -49,20 +56,34 @@ pub(super) fn page(store: Store) -> AnyView {
         is_possible && !store.data.loading.get() && store.data.report.with(Option::is_none)
     });
     let content = view! {
-        {choose(store)}
+        {data_note(store)}
+        {choose(store, task)}
         {waits}
-        {move || is_unread.get().then(|| name_columns(store))}
+        {move || is_unread.get().then(|| name_columns(store, task))}
         {report}
     };
-    frame(store, Step::Data, LEAD, content.into_any())
+    let lead = match task {
+        Task::SequenceClassification => CLASSES_LEAD,
+        Task::CausalLm => TEXTS_LEAD,
+    };
+    frame(store, Step::Data, lead, content.into_any())
 }
 
 fn is_busy(store: Store) -> bool {
-    store.data.loading.get() || store.sampling.get() || store.run.with(|run| run.is_active())
+    store.data.loading.get() || store.loading_sample.get() || store.run.with(|run| run.is_active())
 }
 
-fn choose(store: Store) -> AnyView {
-    let busy = Signal::derive(move || is_busy(store));
+/// Whether controls must wait.
+pub(super) fn busy(store: Store) -> Signal<bool> {
+    Signal::derive(move || is_busy(store))
+}
+
+fn choose(store: Store, task: Task) -> AnyView {
+    let busy = busy(store);
+    let files = match task {
+        Task::SequenceClassification => "For labels: .csv, .tsv, .txt, .jsonl or .json.",
+        Task::CausalLm => "For a language model: .jsonl, .json, .csv or .tsv, or .txt as one text.",
+    };
     let on_files = Callback::new(move |files: Vec<PickedFile>| {
         store.choose_data(DataSlot::Train, files.into_iter().next());
     });
@@ -74,14 +95,19 @@ fn choose(store: Store) -> AnyView {
         <DropZone disabled=busy on_files=on_files>
             <p class="drop-title">{move || chosen().unwrap_or_else(|| "Drop a file here".into())}</p>
             <FileInput id="data-file" label="Choose a file" accept=ACCEPT disabled=busy on_files=on_files />
+            <p class="hint">{files}</p>
         </DropZone>
         {hint_while(is_running(store), "A run is going: end it before other rows are read.")}
-        <div class="columns">{paste(store)} {own_splits(store)}</div>
+        <div class="columns">{paste(store, task)} {own_splits(store)}</div>
     }
     .into_any()
 }
 
-fn paste(store: Store) -> AnyView {
+fn paste(store: Store, task: Task) -> AnyView {
+    let label = match task {
+        Task::SequenceClassification => "Rows with a header, such as text,label",
+        Task::CausalLm => "Rows with a header, such as prompt,completion, or as JSON",
+    };
     let is_blank = move || store.data.paste.with(|text| text.trim().is_empty());
     let cannot_use = Signal::derive(move || is_busy(store) || is_blank());
     let on_use = Callback::new(move |()| store.use_pasted_data());
@@ -89,7 +115,7 @@ fn paste(store: Store) -> AnyView {
         <details class="panel">
             <summary>"Paste rows instead"</summary>
             <label class="stacked">
-                <span>"Rows with a header, such as text,label"</span>
+                <span>{label}</span>
                 <textarea
                     rows="6"
                     data-testid="paste-data"
@@ -125,7 +151,7 @@ fn own_splits(store: Store) -> AnyView {
     view! {
         <details class="panel">
             <summary>"Your own validation and test files"</summary>
-            <p class="hint">"Without them a seeded, stratified part of the rows is kept aside."</p>
+            <p class="hint">"Without them a seeded part of the rows is kept aside."</p>
             {one(DataSlot::Valid, "valid-file", "Choose validation rows")}
             {one(DataSlot::Test, "test-file", "Choose test rows")}
         </details>
@@ -133,39 +159,58 @@ fn own_splits(store: Store) -> AnyView {
     .into_any()
 }
 
+/// A field of [`ReadOptions`].
+type ColumnOf = fn(&mut ReadOptions) -> &mut Option<String>;
+
 /// For a file whose columns could not be guessed: to name them.
-fn name_columns(store: Store) -> AnyView {
-    let read = store.data.read.get_untracked();
-    let text = RwSignal::new(read.text_column.unwrap_or_default());
-    let label = RwSignal::new(read.label_column.unwrap_or_default());
-    let field = |id: &'static str, name: &'static str, value: RwSignal<String>| {
+fn name_columns(store: Store, task: Task) -> AnyView {
+    let columns: &[(&str, &str, ColumnOf)] = match task {
+        Task::SequenceClassification => &[
+            ("name-text-column", "Column of the text", |read| &mut read.text_column),
+            ("name-label-column", "Column of the labels", |read| &mut read.label_column),
+        ],
+        Task::CausalLm => &[
+            ("name-prompt-column", "Column of the prompt, or the instruction", |read| &mut read.prompt_column),
+            ("name-completion-column", "Column of the answer", |read| &mut read.completion_column),
+            ("name-messages-column", "Column of the conversation", |read| &mut read.messages_column),
+            ("name-text-column", "Column of the text, where all is learned", |read| &mut read.text_column),
+        ],
+    };
+    let mut read = store.data.read.get_untracked();
+    let typed = |column: ColumnOf| column(&mut read).clone().unwrap_or_default();
+    let typed: Vec<_> = columns.iter().map(|(_, _, column)| *column).map(typed).collect();
+    let typed = RwSignal::new(typed);
+    let field = |(index, (id, name, _)): (usize, &(&'static str, &'static str, ColumnOf))| {
         view! {
             <label class="stacked">
-                <span>{name}</span>
+                <span>{*name}</span>
                 <input
                     type="text"
-                    data-testid=id
+                    data-testid=*id
                     autocomplete="off"
                     spellcheck="false"
                     placeholder="guess"
-                    prop:value=move || value.get()
-                    on:input=move |event| value.set(event_target_value(&event))
+                    prop:value=move || typed.with(|typed| typed[index].clone())
+                    on:input=move |event| typed.update(|typed| typed[index] = event_target_value(&event))
                 />
             </label>
         }
         .into_any()
     };
+    let fields = columns.iter().enumerate().map(field).collect_view();
+    let of: Vec<ColumnOf> = columns.iter().map(|(_, _, column)| *column).collect();
     let on_read = Callback::new(move |()| {
-        let typed = |value: RwSignal<String>| Some(value.get_untracked().trim().to_owned()).filter(|v| !v.is_empty());
-        store.reread_data(|read| (read.text_column, read.label_column) = (typed(text), typed(label)));
+        store.reread_data(|read| {
+            read.shape = None; // follows from the columns
+            for (column, name) in of.iter().zip(typed.get_untracked()) {
+                *column(read) = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+            }
+        });
     });
     view! {
         <fieldset class="panel" data-testid="name-columns">
             <legend>"If the columns were guessed wrong, name them"</legend>
-            <div class="fields">
-                {field("name-text-column", "Column of the text", text)}
-                {field("name-label-column", "Column of the labels", label)}
-            </div>
+            <div class="fields">{fields}</div>
             <div class="row"><Button id="read-again" text="Read the file again" on_press=on_read /></div>
         </fieldset>
     }
@@ -175,78 +220,63 @@ fn name_columns(store: Store) -> AnyView {
 /// How the file was understood, and the controls to correct it.
 fn reading(store: Store, report: &DataReport) -> AnyView {
     let column = |id: &'static str, label: &'static str, current: &str, is_text: bool| {
-        let options = report.columns.iter().map(|column| {
-            view! { <option value=column.clone() prop:selected={column == current}>{column.clone()}</option> }
-        });
-        let on_change = move |event: web_sys::Event| store.choose_column(is_text, event_target_value(&event));
-        view! {
-            <label class="stacked">
-                <span>{label}</span>
-                <select data-testid=id disabled=move || is_busy(store) on:change=on_change>
-                    {options.collect_view()}
-                </select>
-            </label>
-        }
-        .into_any()
+        let on_choose = Callback::new(move |chosen| store.choose_column(is_text, chosen));
+        select(label, id, named(&report.columns), current, busy(store), on_choose)
     };
-    let format = match report.format {
-        Format::Csv => "separated values",
-        Format::Jsonl => "JSON Lines",
-        Format::Json => "JSON",
-    };
-    let delimiter = report.delimiter.map(|delimiter| separator(store, delimiter));
-    let has_header = report.has_header;
-    let header = report.delimiter.is_some().then(|| {
-        view! {
-            <label class="check">
-                <input
-                    type="checkbox"
-                    data-testid="has-header"
-                    prop:checked=has_header
-                    disabled=move || is_busy(store)
-                    on:change=move |event| {
-                        let checked = event_target_checked(&event);
-                        // Columns are named by the header: without it they have other names.
-                        store.reread_data(|read| {
-                            (read.has_header, read.text_column, read.label_column) = (Some(checked), None, None);
-                        });
-                    }
-                />
-                <span>"The first row names the columns"</span>
-            </label>
-        }
-    });
     view! {
         <fieldset class="panel">
-            <legend>{format!("How {} was read ({format})", report.file_name)}</legend>
+            <legend>{read_as(&report.file_name, Some(report.format))}</legend>
             <div class="fields">
                 {column("text-column", "Text", &report.text_column, true)}
                 {column("label-column", "Label", &report.label_column, false)}
-                {delimiter}
+                {separator(store, report.delimiter)}
             </div>
-            {header}
+            {header(store, report.delimiter, report.has_header)}
         </fieldset>
     }
     .into_any()
 }
 
-fn separator(store: Store, current: char) -> AnyView {
+/// Columns as options of a list.
+pub(super) fn named(columns: &[String]) -> Vec<(String, String)> {
+    columns.iter().map(|column| (column.clone(), column.clone())).collect()
+}
+
+/// How a file was read, in words; without a format it is plain text.
+pub(super) fn read_as(file_name: &str, format: Option<Format>) -> String {
+    let format = match format {
+        Some(Format::Csv) => "separated values",
+        Some(Format::Jsonl) => "JSON Lines",
+        Some(Format::Json) => "JSON",
+        None => "plain text",
+    };
+    format!("How {file_name} was read ({format})")
+}
+
+/// Whether the first row is a header, where there can be one.
+pub(super) fn header(store: Store, delimiter: Option<char>, has_header: bool) -> Option<AnyView> {
+    delimiter?;
+    let on_change = Callback::new(move |has_header| {
+        store.reread_data(|read| {
+            read.has_header = Some(has_header);
+            forget_columns(read); // they are named by the header
+        });
+    });
+    let checked = Signal::stored(has_header);
+    Some(check("The first row names the columns", "has-header", checked, busy(store), on_change))
+}
+
+/// What stands between the fields, where there is such a thing.
+pub(super) fn separator(store: Store, current: Option<char>) -> Option<AnyView> {
+    let current = current?;
     let known = [(',', "comma"), (';', "semicolon"), ('\t', "tab"), ('|', "bar")];
     let other = (!known.iter().any(|(one, _)| *one == current)).then_some((current, "another"));
-    let options = known.into_iter().chain(other).map(|(one, words)| {
-        view! { <option value=one.to_string() prop:selected={one == current}>{words}</option> }
+    let options = known.into_iter().chain(other).map(|(one, words)| (one.to_string(), words.to_owned())).collect();
+    let on_choose = Callback::new(move |chosen: String| {
+        store.reread_data(|read| {
+            read.delimiter = chosen.chars().next();
+            forget_columns(read);
+        });
     });
-    let on_change = move |event: web_sys::Event| {
-        let chosen = event_target_value(&event).chars().next();
-        store.reread_data(|read| (read.delimiter, read.text_column, read.label_column) = (chosen, None, None));
-    };
-    view! {
-        <label class="stacked">
-            <span>"Separator"</span>
-            <select data-testid="delimiter" disabled=move || is_busy(store) on:change=on_change>
-                {options.collect_view()}
-            </select>
-        </label>
-    }
-    .into_any()
+    Some(select("Separator", "delimiter", options, &current.to_string(), busy(store), on_choose))
 }

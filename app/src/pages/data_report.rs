@@ -1,6 +1,6 @@
 //! The report on the rows: what is there, what is missing, what looks wrong. A report in, a view out.
 
-use hone_core::data::DataReport;
+use hone_core::data::{BadRow, DataReport, LengthHistogram};
 use leptos::prelude::*;
 
 use crate::charts::{Bar, Bars, Histogram};
@@ -14,19 +14,20 @@ const MAX_PREVIEW_CHARS: usize = 160;
 
 pub(super) fn report_view(report: &DataReport) -> AnyView {
     view! {
-        {warnings(report)}
+        {warnings(&report.warnings)}
         {counts(report)}
-        <div class="columns">{classes(report)} {lengths(report)}</div>
-        {bad_rows(report)}
+        <div class="columns">
+            {classes(report)} {lengths(&report.lengths, report.num_truncated, report.num_usable, report.max_seq_length)}
+        </div>
+        {bad_rows("could not be used", "bad-rows", report.num_bad_rows, &report.bad_rows)}
         {preview(report)}
     }
     .into_any()
 }
 
-fn warnings(report: &DataReport) -> Option<AnyView> {
-    let items = report.warnings.iter().map(|warning| view! { <li>{warning.clone()}</li> });
-    (!report.warnings.is_empty())
-        .then(|| view! { <ul class="warnings" role="status">{items.collect_view()}</ul> }.into_any())
+pub(super) fn warnings(warnings: &[String]) -> Option<AnyView> {
+    let items = warnings.iter().map(|warning| view! { <li>{warning.clone()}</li> });
+    (!warnings.is_empty()).then(|| view! { <ul class="warnings" role="status">{items.collect_view()}</ul> }.into_any())
 }
 
 fn counts(report: &DataReport) -> AnyView {
@@ -43,19 +44,24 @@ fn counts(report: &DataReport) -> AnyView {
         ("Leaks", report.num_leaks, "texts that stand in two splits"),
         ("Truncated", report.num_truncated, "texts longer than the limit"),
     ];
-    let figures = figures.map(|(name, value, hint)| {
+    figures_view(&figures.map(|(name, value, hint)| (name, value, hint.to_owned())))
+}
+
+/// Counts with their names and what they count; the test ids are made from the names.
+pub(super) fn figures_view(figures: &[(&'static str, usize, String)]) -> AnyView {
+    let figure = |(name, value, hint): &(&'static str, usize, String)| {
         view! {
-            <div class="stat" title=hint>
-                <dt>{name}</dt>
+            <div class="stat" title=hint.clone()>
+                <dt>{*name}</dt>
                 <dd data-testid=format!("count-{}", name.to_lowercase()) data-value=value.to_string()>
-                    {format::count(value)}
+                    {format::count(*value)}
                 </dd>
-                <dd class="hint">{hint}</dd>
+                <dd class="hint">{hint.clone()}</dd>
             </div>
         }
         .into_any()
-    });
-    view! { <dl class="stats">{figures.into_iter().collect_view()}</dl> }.into_any()
+    };
+    view! { <dl class="stats">{figures.iter().map(figure).collect_view()}</dl> }.into_any()
 }
 
 fn classes(report: &DataReport) -> AnyView {
@@ -80,15 +86,15 @@ fn classes(report: &DataReport) -> AnyView {
     .into_any()
 }
 
-fn lengths(report: &DataReport) -> AnyView {
-    let lengths = &report.lengths;
+/// Texts by their length; `num_cut` of `num_texts` are longer than `max_seq_length`.
+pub(super) fn lengths(lengths: &LengthHistogram, num_cut: usize, num_texts: usize, max_seq_length: usize) -> AnyView {
     let words = format!(
         "{:.0} tokens on average, {} at most; {} of {} texts are cut off at {}.",
         lengths.mean,
         format::count(lengths.max),
-        format::count(report.num_truncated),
-        format::count(report.num_usable),
-        format::count(report.max_seq_length)
+        format::count(num_cut),
+        format::count(num_texts),
+        format::count(max_seq_length)
     );
     view! {
         <div class="panel">
@@ -96,7 +102,7 @@ fn lengths(report: &DataReport) -> AnyView {
             <Histogram
                 counts=lengths.counts.clone()
                 bucket_width=lengths.bucket_width
-                mark=report.max_seq_length
+                mark=max_seq_length
                 label=format!("Histogram of text lengths. {words}")
             />
             <p class="hint">{words}</p>
@@ -105,17 +111,17 @@ fn lengths(report: &DataReport) -> AnyView {
     .into_any()
 }
 
-fn bad_rows(report: &DataReport) -> Option<AnyView> {
-    if report.num_bad_rows == 0 {
+/// Rows with what is wrong with them, of which the first are listed; `what` happened to them.
+pub(super) fn bad_rows(what: &str, id: &'static str, total: usize, listed: &[BadRow]) -> Option<AnyView> {
+    if total == 0 {
         return None;
     }
-    let shown = report.bad_rows.len();
-    let rows = report.bad_rows.iter().map(|bad| vec![Cell::number(format::count(bad.row)), bad.reason.clone().into()]);
-    let rest = report.num_bad_rows.saturating_sub(shown);
+    let rows = listed.iter().map(|bad| vec![Cell::number(format::count(bad.row)), bad.reason.clone().into()]);
+    let rest = total.saturating_sub(listed.len());
     let view = view! {
         <details class="panel" open=true>
-            <summary>{format!("{} rows could not be used", format::count(report.num_bad_rows))}</summary>
-            {table("Rows that could not be used", "bad-rows", &["Row", "Why"], rows.collect())}
+            <summary>{format!("{} rows {what}", format::count(total))}</summary>
+            {table("Rows and what is wrong with them", id, &["Row", "Why"], rows.collect())}
             {(rest > 0).then(|| view! { <p class="hint">{format!("and {} more", format::count(rest))}</p> })}
         </details>
     };

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use hone_core::config::Task;
 use hone_core::metrics::Evaluation;
 use hone_core::session::protocol::Weights;
 use leptos::prelude::*;
 
+use super::evaluate_texts;
 use super::frame::{frame, missing, onward};
 use crate::charts::Matrix;
 use crate::components::{Button, Cell, Meter, table};
 use crate::format;
-use crate::state::evaluation::{Measured, confused_pairs, split_name};
+use crate::state::evaluation::{Measured, MeasuredRows, confused_pairs, split_name};
 use crate::state::{Step, Store};
 
 const LEAD: &str = "Measured on rows that were kept aside: the model before training against the model after.";
@@ -22,20 +24,19 @@ const MAX_PAIRS: usize = 30;
 const MAX_WRONG_ROWS: usize = 100;
 const MAX_TEXT_CHARS: usize = 240;
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(super) fn page(store: Store, task: Task) -> AnyView {
     let results = move || {
         let (base, tuned) = (store.measured_base.get(), store.measured_tuned.get());
-        let shown = tuned.clone().or_else(|| base.clone())?;
-        let which = if tuned.is_some() { "after training" } else { "before training" };
-        Some(view! {
-            <div class="columns">
-                {comparison(base.as_deref(), tuned.as_deref())}
-                {per_class(&shown.evaluation, which)}
-            </div>
-            {confusion(&shown)}
-            {wrong_rows(store, &shown)}
-            {tuned.is_some().then(|| onward(store, Step::Try, "Try it"))}
-        })
+        let (before, after) = (base.as_deref(), tuned.as_deref());
+        let results = match task {
+            Task::SequenceClassification => {
+                classes(store, before.and_then(Measured::as_rows), after.and_then(Measured::as_rows))
+            }
+            Task::CausalLm => {
+                evaluate_texts::results(before.and_then(Measured::as_texts), after.and_then(Measured::as_texts))
+            }
+        };
+        view! { {results} {tuned.is_some().then(|| onward(store, Step::Try, "Try it"))} }.into_any()
     };
     let content = view! {
         {move || missing(store, Step::Evaluate)}
@@ -45,16 +46,28 @@ pub(super) fn page(store: Store) -> AnyView {
     frame(store, Step::Evaluate, LEAD, content.into_any())
 }
 
+fn classes(store: Store, base: Option<&MeasuredRows>, tuned: Option<&MeasuredRows>) -> Option<AnyView> {
+    let which = if tuned.is_some() { "after training" } else { "before training" };
+    let shown = tuned.or(base)?;
+    let view = view! {
+        <div class="columns">{comparison(base, tuned)} {per_class(&shown.evaluation, which)}</div>
+        {confusion(shown)}
+        {wrong_rows(store, shown)}
+    };
+    Some(view.into_any())
+}
+
 fn controls(store: Store) -> AnyView {
     let is_ready = move || {
         store.data.report.with(Option::is_some)
             && store.model.info.with(Option::is_some)
             && store.measuring.get().is_none()
+            && store.writing.with(|writing| writing.current.is_none())
             && !store.run.with(|run| run.is_active())
     };
     let hint = move || {
         let (is_active, is_finished) = store.run.with(|run| (run.is_active(), run.is_finished()));
-        let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes));
+        let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes()));
         match sizes {
             _ if is_active => "A run is going: its weights are measured when it has ended.".to_string(),
             Some([_, 0, 0]) => {
@@ -74,7 +87,8 @@ fn controls(store: Store) -> AnyView {
         }
     };
     let has_rows = move || {
-        store.data.report.with(|report| report.as_ref().is_some_and(|r| r.split_sizes[1] + r.split_sizes[2] > 0))
+        let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes()));
+        sizes.is_some_and(|[_, valid, test]| valid + test > 0)
     };
     let share = Signal::derive(move || {
         let (done, total) = store.measuring_progress.get();
@@ -105,21 +119,52 @@ fn controls(store: Store) -> AnyView {
     .into_any()
 }
 
-fn comparison(base: Option<&Measured>, tuned: Option<&Measured>) -> AnyView {
-    // (name, value, test id, lower is better)
-    type Figure = (&'static str, fn(&Evaluation) -> f64, &'static str, bool);
-    let figures: [Figure; 5] = [
-        ("Accuracy", |e| e.accuracy, "accuracy", false),
-        ("Macro precision", |e| e.macro_precision, "precision", false),
-        ("Macro recall", |e| e.macro_recall, "recall", false),
-        ("Macro F1", |e| e.macro_f1, "f1", false),
-        ("Loss", |e| e.loss, "loss", true),
+fn comparison(base: Option<&MeasuredRows>, tuned: Option<&MeasuredRows>) -> AnyView {
+    let figure = |name, id, unit, value: fn(&Evaluation) -> f64| {
+        let of = |measured: Option<&MeasuredRows>| measured.map(|measured| value(&measured.evaluation));
+        Figure { name, id, unit, before: of(base), after: of(tuned) }
+    };
+    let figures = [
+        figure("Accuracy", "accuracy", Unit::Share, |e| e.accuracy),
+        figure("Macro precision", "precision", Unit::Score, |e| e.macro_precision),
+        figure("Macro recall", "recall", Unit::Score, |e| e.macro_recall),
+        figure("Macro F1", "f1", Unit::Score, |e| e.macro_f1),
+        figure("Loss", "loss", Unit::Loss, |e| e.loss),
     ];
-    let rows = figures.map(|(name, value, id, lower_is_better)| {
-        let (before, after) = (base.map(|m| value(&m.evaluation)), tuned.map(|m| value(&m.evaluation)));
+    let shown = tuned.or(base);
+    let caption =
+        shown.map(|m| format!("{} rows of the {} split", format::count(m.evaluation.num_rows), split_name(m.split)));
+    before_and_after(&figures, caption.unwrap_or_default())
+}
+
+/// How a figure is written, and whether more of it is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// In percent; more is better.
+    Share,
+    /// With three decimals; more is better.
+    Score,
+    /// Less is better.
+    Loss,
+}
+
+/// A figure before and after training; `id` is the middle of its test ids.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Figure {
+    pub name: &'static str,
+    pub id: &'static str,
+    pub unit: Unit,
+    pub before: Option<f64>,
+    pub after: Option<f64>,
+}
+
+/// Figures before and after training, with what changed.
+pub(super) fn before_and_after(figures: &[Figure], caption: String) -> AnyView {
+    let row = |&Figure { name, id, unit, before, after }: &Figure| {
         let cell = |value: Option<f64>, which: &str| {
             let text = match value {
-                Some(value) if id == "accuracy" => format::percent(value),
+                Some(value) if unit == Unit::Share => format::percent(value),
+                Some(value) if value >= 1000.0 => format::significant(value),
                 Some(value) => format!("{value:.3}"),
                 None => "–".into(),
             };
@@ -127,26 +172,25 @@ fn comparison(base: Option<&Measured>, tuned: Option<&Measured>) -> AnyView {
             Cell { id: Some(format!("eval-{id}-{which}")), raw, ..Cell::number(text) }
         };
         let difference = before.zip(after).map(|(before, after)| after - before);
-        let gain = difference.map_or(0.0, |d| if lower_is_better { -d } else { d });
+        let gain = difference.map_or(0.0, |d| if unit == Unit::Loss { -d } else { d });
         let class = match gain {
             gain if gain > 0.0 => "number better",
             gain if gain < 0.0 => "number worse",
             _ => "number",
         };
         let text = match difference {
-            Some(d) if id == "accuracy" => format!("{} points", format::signed(d * 100.0, 1)),
+            Some(d) if unit == Unit::Share => format!("{} points", format::signed(d * 100.0, 1)),
+            Some(d) if d.abs() >= 1e7 => format::significant(d),
             Some(d) => format::signed(d, 3),
             None => "–".into(),
         };
         vec![Cell::new("head", name), cell(before, "base"), cell(after, "tuned"), Cell::new(class, text)]
-    });
-    let shown = tuned.or(base);
-    let caption =
-        shown.map(|m| format!("{} rows of the {} split", format::count(m.evaluation.num_rows), split_name(m.split)));
+    };
+    let rows = figures.iter().map(row).collect();
     view! {
         <div class="panel">
             <h3>"Before and after"</h3>
-            {table("Before and after", "", &["", "Before", "After", "Difference"], rows.into())}
+            {table("Before and after", "", &["", "Before", "After", "Difference"], rows)}
             <p class="hint">{caption}</p>
         </div>
     }
@@ -170,7 +214,7 @@ fn per_class(evaluation: &Evaluation, which: &'static str) -> AnyView {
     .into_any()
 }
 
-fn confusion(measured: &Measured) -> AnyView {
+fn confusion(measured: &MeasuredRows) -> AnyView {
     let (labels, counts) = (measured.labels(), &measured.evaluation.confusion);
     if labels.len() <= MAX_MATRIX_CLASSES {
         return view! {
@@ -193,7 +237,7 @@ fn confusion(measured: &Measured) -> AnyView {
     .into_any()
 }
 
-fn wrong_rows(store: Store, measured: &Measured) -> AnyView {
+fn wrong_rows(store: Store, measured: &MeasuredRows) -> AnyView {
     let wrong = Arc::new(measured.wrong_rows());
     if wrong.is_empty() {
         return view! { <p class="note" data-testid="wrong-rows">"Every row was predicted right."</p> }.into_any();

@@ -1,5 +1,6 @@
-//! Step 7: take the model home.
+//! Step 7: take the model home, and after a run with adapters the adapter alone.
 
+use hone_core::config::{ExportFormat, Method, Task};
 use leptos::prelude::*;
 
 use super::frame::{frame, missing};
@@ -12,21 +13,72 @@ const LEAD: &str = "A folder in Hugging Face's layout: it loads without conversi
 /// What is in the zip, and what for.
 const CONTENTS: &[(&str, &str)] = &[
     ("model.safetensors", "the trained weights"),
-    ("config.json", "the architecture, and which number is which label"),
+    ("config.json", "the architecture, and for a classifier which number is which label"),
     ("tokenizer files", "as they came with the model"),
     ("README.md", "a model card: what was done, on what, with which figures"),
     ("hone.json", "the job: the native binary runs it again with hone train --job"),
 ];
 
-/// Three lines that load it.
-const PYTHON: &str = "from transformers import pipeline
-classify = pipeline(\"text-classification\", model=\"path/to/the/unzipped/folder\")
-print(classify(\"My parcel has not arrived yet\"))";
+/// What is in the zip of an adapter, and what for.
+const ADAPTER_CONTENTS: &[(&str, &str)] = &[
+    ("adapter_model.safetensors", "the adapter, small: it goes beside the model it was trained on"),
+    ("adapter_config.json", "its rank and its layers, as PEFT reads them, and the name of that model"),
+];
 
-pub(super) fn page(store: Store) -> AnyView {
+/// Lines that load a whole model.
+fn python(task: Task) -> &'static str {
+    match task {
+        Task::SequenceClassification => {
+            "from transformers import pipeline
+classify = pipeline(\"text-classification\", model=\"path/to/the/unzipped/folder\")
+print(classify(\"My parcel has not arrived yet\"))"
+        }
+        Task::CausalLm => {
+            "from transformers import pipeline
+write = pipeline(\"text-generation\", model=\"path/to/the/unzipped/folder\")
+print(write(\"Once upon a time\", max_new_tokens=64))"
+        }
+    }
+}
+
+/// Lines that load an adapter with the model that it belongs to.
+fn adapter_python(task: Task) -> String {
+    let (class, rest) = match task {
+        Task::SequenceClassification => (
+            "AutoPeftModelForSequenceClassification",
+            "inputs = tokenizer(\"My parcel has not arrived yet\", return_tensors=\"pt\")
+print(model(**inputs).logits.softmax(-1))",
+        ),
+        Task::CausalLm => (
+            "AutoPeftModelForCausalLM",
+            "inputs = tokenizer(\"Once upon a time\", return_tensors=\"pt\")
+print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0]))",
+        ),
+    };
+    format!(
+        "from peft import {class}
+from transformers import AutoTokenizer
+folder = \"path/to/the/unzipped/adapter\"
+model = {class}.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder)
+{rest}"
+    )
+}
+
+pub(super) fn page(store: Store, task: Task) -> AnyView {
+    let has_adapter =
+        Memo::new(move |_| store.job.with(|job| job.as_ref().is_some_and(|j| j.run.method == Method::Lora)));
     let contents = CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
     let text = Signal::derive(move || {
-        let text = if store.exporting.get() { "Packing…" } else { "Download the zip" };
+        let text = match (store.exporting.get(), has_adapter.get()) {
+            (true, _) => "Packing…",
+            (false, true) => "Download the whole model",
+            (false, false) => "Download the zip",
+        };
+        text.to_string()
+    });
+    let adapter_text = Signal::derive(move || {
+        let text = if store.exporting.get() { "Packing…" } else { "Download the adapter" };
         text.to_string()
     });
     let cannot_pack = Signal::derive(move || store.exporting.get() || !store.run.with(|run| run.is_finished()));
@@ -36,12 +88,38 @@ pub(super) fn page(store: Store) -> AnyView {
         let text = format!("{name} ({}) was handed to your browser's downloads.", format::bytes(size_bytes));
         Some(view! { <p class="note" role="status" data-testid="exported">{text}</p> })
     };
-    let on_pack = Callback::new(move |()| store.export());
+    let on_pack = Callback::new(move |()| store.export(ExportFormat::Merged));
+    let on_adapter = Callback::new(move |()| store.export(ExportFormat::Adapter));
+    let adapter_button = move || {
+        view! { <Button id="export-adapter" text=adapter_text disabled=cannot_pack on_press=on_adapter /> }.into_any()
+    };
+    let adapter = move || {
+        let contents = ADAPTER_CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
+        view! {
+            <div class="columns">
+                <div class="panel">
+                    <h3>"What is inside the adapter"</h3>
+                    {facts("pairs wide", contents)}
+                    <p class="hint">"And tokenizer files, README.md and hone.json, as in the whole model."</p>
+                </div>
+                <div class="panel">
+                    <h3>"Load the adapter in Python"</h3>
+                    <pre data-testid="python-adapter"><code>{adapter_python(task)}</code></pre>
+                    <p class="hint">
+                        "It fetches the model that the adapter names. A model from your own files is loaded first, "
+                        "then PeftModel.from_pretrained(model, folder)."
+                    </p>
+                </div>
+            </div>
+        }
+        .into_any()
+    };
     let on_job = Callback::new(move |()| store.save_job());
     let content = view! {
         {move || missing(store, Step::Export)}
         <div class="row">
             <Button id="export-zip" text=text is_primary=true disabled=cannot_pack on_press=on_pack />
+            {move || has_adapter.get().then(adapter_button)}
             <Button id="export-job" text="Save the job file" disabled=has_no_job on_press=on_job />
         </div>
         {done}
@@ -52,10 +130,11 @@ pub(super) fn page(store: Store) -> AnyView {
             </div>
             <div class="panel">
                 <h3>"Load it in Python"</h3>
-                <pre><code>{PYTHON}</code></pre>
+                <pre data-testid="python"><code>{python(task)}</code></pre>
                 <p class="hint">"Your rows are not in the zip. With mean pooling, the README says how to load it."</p>
             </div>
         </div>
+        {move || has_adapter.get().then(adapter)}
     };
     frame(store, Step::Export, LEAD, content.into_any())
 }

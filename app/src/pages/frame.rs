@@ -1,5 +1,6 @@
 //! What all pages share: heading, problem, the way onward, and what is missing.
 
+use hone_core::config::Task;
 use leptos::prelude::*;
 
 use crate::components::{Button, Empty, ProblemAlert};
@@ -35,7 +36,9 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     if store.model.info.with(Option::is_none) {
         return empty("No model is loaded yet.", "Choose a model", Step::Model);
     }
-    if step != Step::Data && store.data.report.with(Option::is_none) {
+    // A language model can be tried as it is.
+    let needs_rows = step != Step::Data && (step != Step::Try || store.model.task.get() != Task::CausalLm);
+    if needs_rows && store.data.report.with(Option::is_none) {
         return empty("No rows have been read yet.", "Choose the data", Step::Data);
     }
     let needs_run = step == Step::Export;
@@ -43,6 +46,15 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
         return empty("There is nothing to take home before a run has ended.", "Go to training", Step::Train);
     }
     None
+}
+
+/// What another model did to the rows.
+pub(crate) fn data_note(store: Store) -> AnyView {
+    let note = move || {
+        let note = store.data.note.get()?;
+        Some(view! { <p class="note" role="status" data-testid="data-note">{note}</p> }.into_any())
+    };
+    view! { {note} }.into_any()
 }
 
 /// A remark that stands there only while it applies.

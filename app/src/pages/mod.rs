@@ -4,26 +4,33 @@
 mod data;
 mod data_report;
 mod evaluate;
+mod evaluate_texts;
 mod export;
 mod frame;
 mod model;
 mod recipe;
+mod texts_report;
 mod train;
 mod try_it;
+mod write;
 
+use hone_core::config::Task;
 use leptos::prelude::*;
 
 use crate::state::{Step, Store};
 
-/// The page of a step.
+/// The page of a step, for the task of the model. Another task draws it anew; not so the page on which models are
+/// loaded, which is the same for all.
 pub(crate) fn page(store: Store, step: Step) -> AnyView {
-    match step {
-        Step::Model => model::page(store),
-        Step::Data => data::page(store),
-        Step::Recipe => recipe::page(store),
-        Step::Train => train::page(store),
-        Step::Evaluate => evaluate::page(store),
-        Step::Try => try_it::page(store),
-        Step::Export => export::page(store),
+    let task = if step == Step::Model { Task::default() } else { store.model.task.get() };
+    match (step, task) {
+        (Step::Model, _) => model::page(store),
+        (Step::Data, task) => data::page(store, task),
+        (Step::Recipe, task) => recipe::page(store, task),
+        (Step::Train, task) => train::page(store, task),
+        (Step::Evaluate, task) => evaluate::page(store, task),
+        (Step::Try, Task::SequenceClassification) => try_it::page(store),
+        (Step::Try, Task::CausalLm) => write::page(store),
+        (Step::Export, task) => export::page(store, task),
     }
 }

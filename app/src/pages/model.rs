@@ -1,22 +1,22 @@
 //! Step 1: choose a pretrained model and load it.
 
+use hone_core::config::Task;
 use hone_core::hub::{KNOWN_MODELS, KnownModel};
 use hone_core::session::protocol::ModelInfo;
 use leptos::prelude::*;
 
-use super::frame::{frame, hint_while, is_running, onward};
+use super::frame::{data_note, frame, hint_while, is_running, onward};
 use crate::components::{Button, FileInput, Meter, facts};
 use crate::format;
 use crate::state::{Download, ModelChoice, Step, Store, WorkerStatus};
 
-const LEAD: &str = "A pretrained model already knows the language. Fine-tuning teaches it your labels.";
+const LEAD: &str = "A pretrained model already knows the language. Fine-tuning teaches it your task.";
 
 pub(super) fn page(store: Store) -> AnyView {
-    let cards = KNOWN_MODELS.iter().enumerate().map(|(index, known)| card(store, index, known)).collect_view();
     let content = view! {
         {sample(store)}
-        <h3>"Models known to work"</h3>
-        <div class="cards" role="radiogroup" aria-label="Models known to work">{cards}</div>
+        {group(store, Task::SequenceClassification)}
+        {group(store, Task::CausalLm)}
         <div class="columns">{hub(store)} {local(store)}</div>
         {load(store)}
         {move || store.model.info.get().map(|info| loaded(store, &info))}
@@ -25,7 +25,7 @@ pub(super) fn page(store: Store) -> AnyView {
 }
 
 fn is_busy(store: Store) -> bool {
-    store.model.loading.get() || store.sampling.get() || store.run.with(|run| run.is_active())
+    store.model.loading.get() || store.loading_sample.get() || store.run.with(|run| run.is_active())
 }
 
 fn cannot_load(store: Store) -> Signal<bool> {
@@ -33,9 +33,9 @@ fn cannot_load(store: Store) -> Signal<bool> {
 }
 
 fn sample(store: Store) -> AnyView {
-    let is_first_visit = Memo::new(move |_| store.data.train.with(Option::is_none) || store.sampling.get());
+    let is_first_visit = Memo::new(move |_| store.data.train.with(Option::is_none) || store.loading_sample.get());
     let text = Signal::derive(move || {
-        let text = if store.sampling.get() { "Loading…" } else { "Try it with the sample data" };
+        let text = if store.loading_sample.get() { "Loading…" } else { "Try it with the sample data" };
         text.to_string()
     });
     let disabled = cannot_load(store);
@@ -56,6 +56,21 @@ fn sample(store: Store) -> AnyView {
         }
     };
     view! { {move || is_first_visit.get().then(banner)} }.into_any()
+}
+
+/// The known models of a task.
+fn group(store: Store, task: Task) -> AnyView {
+    let of_task = KNOWN_MODELS.iter().enumerate().filter(|(_, known)| known.task == task);
+    let cards = of_task.map(|(index, known)| card(store, index, known)).collect_view();
+    let (title, label) = match task {
+        Task::SequenceClassification => ("Label texts", "Models known to work that label texts"),
+        Task::CausalLm => ("Write texts", "Models known to work that write texts"),
+    };
+    view! {
+        <h3>{title}</h3>
+        <div class="cards" role="radiogroup" aria-label=label>{cards}</div>
+    }
+    .into_any()
 }
 
 fn card(store: Store, index: usize, known: &'static KnownModel) -> AnyView {
@@ -117,7 +132,10 @@ fn hub(store: Store) -> AnyView {
                     on:input=move |event| model.hub_url.set(event_target_value(&event))
                 />
             </label>
-            <p class="hint">"BERT, DistilBERT and RoBERTa encoders. Only the model is fetched; nothing is sent."</p>
+            <p class="hint">
+                "BERT, DistilBERT and RoBERTa label texts; GPT-2, GPT-Neo, Llama, Mistral, Qwen2 and Qwen3 write them. \
+                 Only the model is fetched; nothing is sent."
+            </p>
         </div>
     }
     .into_any()
@@ -144,12 +162,15 @@ fn local(store: Store) -> AnyView {
     view! {
         <div class="panel" class:chosen=is_chosen>
             <h3>"From this machine"</h3>
-            <p class="hint">"config.json, model.safetensors, and tokenizer.json or vocab.txt, at once or one by one."</p>
+            <p class="hint">
+                "config.json, model.safetensors, and tokenizer.json or vocab.txt, at once or one by one; \
+                 tokenizer_config.json too for a model that writes."
+            </p>
             <div class="row">
                 <FileInput
                     id="local-files"
                     label="Choose files"
-                    accept=".json,.safetensors,.txt"
+                    accept=".json,.safetensors,.txt,.jinja"
                     multiple=true
                     disabled=Signal::derive(move || is_busy(store))
                     on_files=on_files
@@ -206,7 +227,13 @@ fn download(download: Download) -> AnyView {
 }
 
 fn loaded(store: Store, info: &ModelInfo) -> AnyView {
+    let task = match info.task {
+        Task::SequenceClassification => "label texts",
+        Task::CausalLm if info.has_chat_template => "write texts, in conversations too",
+        Task::CausalLm => "write texts",
+    };
     let rows = vec![
+        ("Made to", task.into()),
         ("Architecture", info.model_type.clone()),
         ("Parameters", format::count(info.num_parameters)),
         ("Layers", format::count(info.num_hidden_layers)),
@@ -224,6 +251,7 @@ fn loaded(store: Store, info: &ModelInfo) -> AnyView {
             {labels}
             <ul class="plain">{notes}</ul>
         </div>
+        {data_note(store)}
         {onward(store, Step::Data, "On to the data")}
     }
     .into_any()

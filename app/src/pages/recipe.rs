@@ -1,29 +1,33 @@
 //! Step 3: the settings. Every one has a sensible value already.
 
+use hone_core::config::{RunDraft, Task};
 use leptos::prelude::*;
 
 use super::frame::{frame, onward};
 use crate::components::Field;
 use crate::format;
-use crate::state::recipe::{self, FIELDS, FieldSpec, PRESETS, Plan};
+use crate::state::presets::{self, Preset};
+use crate::state::recipe::{self, FieldSpec, Plan, fields};
+use crate::state::report::Report;
 use crate::state::{Step, Store};
 
 const LEAD: &str = "Every setting has a value that usually works. Take a preset, or change what you know.";
 
-pub(super) fn page(store: Store) -> AnyView {
-    let plain = FIELDS.iter().filter(|spec| !spec.is_advanced).map(|spec| field(store, spec)).collect_view();
-    let advanced = FIELDS.iter().filter(|spec| spec.is_advanced).map(|spec| field(store, spec)).collect_view();
+pub(super) fn page(store: Store, task: Task) -> AnyView {
+    let of = |is_advanced: bool| fields(task).filter(move |spec| spec.is_advanced == is_advanced);
+    let plain = of(false).map(|spec| field_if_shown(store, spec)).collect_view();
+    let advanced = of(true).map(|spec| field_if_shown(store, spec)).collect_view();
     let advanced_is_wrong = move || {
         store.resolved.with(|resolved| match resolved {
             Ok(_) => false,
             Err(problems) => {
-                let is_advanced = |name: &str| FIELDS.iter().any(|spec| spec.is_advanced && spec.name == name);
+                let is_advanced = |name: &str| fields(task).any(|spec| spec.is_advanced && spec.name == name);
                 problems.iter().any(|problem| is_advanced(&problem.field))
             }
         })
     };
     let content = view! {
-        {presets(store)}
+        {presets(store, task)}
         <fieldset disabled=move || store.run.with(|run| run.is_active())>
             <legend class="unseen">"Settings"</legend>
             <div class="fields">{plain}</div>
@@ -43,8 +47,8 @@ pub(super) fn page(store: Store) -> AnyView {
     frame(store, Step::Recipe, LEAD, content.into_any())
 }
 
-fn presets(store: Store) -> AnyView {
-    let button = |preset: &'static recipe::Preset| {
+fn presets(store: Store, task: Task) -> AnyView {
+    let button = |preset: &'static Preset| {
         let is_chosen = move || store.draft.with(|draft| preset.matches(draft));
         view! {
             <button
@@ -61,19 +65,47 @@ fn presets(store: Store) -> AnyView {
             </button>
         }
     };
-    let buttons = PRESETS.iter().map(button).collect_view();
+    let buttons = presets::presets(task).iter().map(button).collect_view();
     view! { <div class="cards small" role="group" aria-label="Presets">{buttons}</div> }.into_any()
+}
+
+/// A field that is there only while the method that has it is chosen.
+fn field_if_shown(store: Store, spec: &'static FieldSpec) -> AnyView {
+    let is_shown =
+        Memo::new(move |_| store.draft.with(|draft| store.base.with(|base| recipe::is_shown(spec, draft, base))));
+    view! { {move || is_shown.get().then(|| field(store, spec))} }.into_any()
+}
+
+/// What a field shows where nothing is typed.
+fn base_text(store: Store, name: &str) -> String {
+    match store.base.with(|base| recipe::base_text(base, name)) {
+        text if text == recipe::DEFAULT_TARGETS => {
+            let targets = store.model.info.with(|info| info.as_ref().map(|info| info.target_modules.join(", ")));
+            targets.filter(|targets| !targets.is_empty()).unwrap_or(text)
+        }
+        text => text,
+    }
+}
+
+/// What a field is for, and, where names are typed, which there are.
+fn hint(store: Store, spec: &FieldSpec) -> String {
+    let names = store.model.info.with_untracked(|info| info.as_ref().map(|info| info.module_names.join(", ")));
+    match names {
+        Some(names) if spec.name == "target_modules" => format!("{} This model has {names}.", spec.hint),
+        _ => spec.hint.into(),
+    }
 }
 
 fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
     let name = spec.name;
     let typed = move || store.draft.with(|draft| recipe::typed(draft, name).map(String::from));
-    let value = Signal::derive(move || typed().unwrap_or_else(|| recipe::base_text(&store.base.get(), name)));
+    let value = Signal::derive(move || typed().unwrap_or_else(|| base_text(store, name)));
     let is_changed = Signal::derive(move || typed().is_some());
     let error = Signal::derive(move || {
         store.resolved.with(|resolved| {
             let problems = resolved.as_ref().err()?;
-            problems.iter().find(|problem| problem.field == name).map(|problem| problem.message.clone())
+            let is_here = |draft: &RunDraft| problems.iter().find(|problem| recipe::field_of(problem, draft) == name);
+            store.draft.with(is_here).map(|problem| problem.message.clone())
         })
     });
     let on_input = Callback::new(move |text| store.draft.update(|draft| recipe::set_typed(draft, name, Some(text))));
@@ -83,7 +115,7 @@ fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
             name=name
             label=spec.label
             unit=spec.unit
-            hint=spec.hint
+            hint=hint(store, spec)
             choices=spec.choices
             value=value
             is_changed=is_changed
@@ -107,17 +139,22 @@ fn plan_view(store: Store) -> AnyView {
         let text = "With a model and rows loaded, the plan of the run stands here.";
         return view! { <p class="plan" data-testid="plan">{text}</p> }.into_any();
     };
-    let num_train = report.split_sizes[0];
-    let Plan { steps_per_epoch, total_steps, num_trainable } =
-        recipe::plan(&run, num_train, report.classes.len(), info.num_parameters, info.hidden_size);
+    let (num_train, num_classes) = (report.split_sizes()[0], report.num_classes());
+    let Plan { steps_per_epoch, total_steps, is_upper_bound, num_trainable } =
+        recipe::plan(&run, num_train, num_classes, info.num_parameters, info.hidden_size);
+    let all = format::large(info.num_parameters as f64);
+    let trained = match num_trainable {
+        Some(trained) => format!("about {} of {all} parameters are trained", format::large(trained as f64)),
+        None => format!("a part of {all} parameters is trained"),
+    };
+    let rows = if matches!(&*report, Report::Texts(_)) { "rows of tokens" } else { "rows" };
     let text = format!(
-        "{} rows, {} steps an epoch, {} steps in all; about {} of {} parameters are trained. How long a step takes on \
-         this device is measured when the run starts.",
+        "{} {rows}, {}{} steps an epoch, {} steps in all; {trained}. How long a step takes on this device is measured \
+         when the run starts.",
         format::count(num_train),
+        if is_upper_bound { "before packing at most " } else { "" },
         format::count(steps_per_epoch as usize),
         format::count(total_steps as usize),
-        format::large(num_trainable as f64),
-        format::large(info.num_parameters as f64)
     );
     view! { <p class="plan" role="status" data-testid="plan">{text}</p> }.into_any()
 }

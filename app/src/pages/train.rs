@@ -1,5 +1,6 @@
 //! Step 4: run. Start, hold, end; see where it is and what it has measured.
 
+use hone_core::config::Task;
 use hone_core::event::{Phase, Split, StopReason};
 use hone_core::session::protocol::Backend;
 use leptos::prelude::*;
@@ -9,7 +10,7 @@ use crate::charts::{LineChart, Series, geometry};
 use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
 use crate::state::evaluation::split_name;
-use crate::state::run::{RunState, Status};
+use crate::state::run::{Measurement, RunState, Sample, Status};
 use crate::state::{Step, Store, WorkerStatus};
 
 const LEAD: &str = "The run goes on in a worker: you can look at the other steps meanwhile.";
@@ -17,14 +18,18 @@ const LEAD: &str = "The run goes on in a worker: you can look at the other steps
 /// Decay of the smoothed loss.
 const SMOOTHING: f64 = 0.9;
 
-pub(super) fn page(store: Store) -> AnyView {
+/// Characters of a sample's texts.
+const MAX_SAMPLE_CHARS: usize = 240;
+
+pub(super) fn page(store: Store, task: Task) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Train)}
         {controls(store)}
         <Show when=move || store.run.with(|run| run.status != Status::Idle)>
-            {progress(store)}
-            {charts(store)}
+            {progress(store, task)}
+            {charts(store, task)}
             {move || measurements(store)}
+            {move || samples(store)}
             {move || notes(store)}
         </Show>
     };
@@ -40,7 +45,10 @@ fn can_start(store: Store) -> bool {
         && store.data.report.with(Option::is_some)
         && store.resolved.with(Result::is_ok)
         && store.worker.get() == WorkerStatus::Ready;
-    let is_busy = store.run.with(RunState::is_active) || store.data.loading.get() || store.measuring.get().is_some();
+    let is_busy = store.run.with(RunState::is_active)
+        || store.data.loading.get()
+        || store.measuring.get().is_some()
+        || store.writing.with(|writing| writing.current.is_some());
     is_ready && !is_busy
 }
 
@@ -94,7 +102,7 @@ fn phase_text(store: Store) -> String {
         (Status::Paused, _) => "Paused".into(),
         (Status::Stopping, _) => "Stopping".into(),
         (Status::Failed, _) => "Failed".into(),
-        (Status::Gone, _) => "Finished; the weights are gone with their worker".into(),
+        (Status::Gone, _) => "Finished; its weights are no longer loaded".into(),
         (Status::Finished(reason), _) => match reason {
             StopReason::Completed => "Finished".into(),
             StopReason::EarlyStopping => "Finished early: no further improvement".into(),
@@ -113,7 +121,7 @@ fn phase_text(store: Store) -> String {
     })
 }
 
-fn progress(store: Store) -> AnyView {
+fn progress(store: Store, task: Task) -> AnyView {
     let of = move |read: fn(&RunState) -> Option<String>| {
         Signal::derive(move || store.run.with(read).unwrap_or_else(|| "–".into()))
     };
@@ -124,7 +132,16 @@ fn progress(store: Store) -> AnyView {
     });
     let share = Signal::derive(move || store.run.with(|run| (run.total_steps > 0).then(|| run.progress())));
     let raw_loss = Signal::derive(move || store.run.with(|run| run.last_loss));
-    let raw_accuracy = Signal::derive(move || store.run.with(|run| run.last_valid().map(|m| m.accuracy)));
+    let (valid_label, valid_id) = match task {
+        Task::SequenceClassification => ("Validation accuracy", "valid-accuracy"),
+        Task::CausalLm => ("Validation perplexity", "valid-perplexity"),
+    };
+    let valid = |m: &Measurement| m.perplexity.unwrap_or(m.accuracy);
+    let valid_text = Signal::derive(move || {
+        let text = |m: &Measurement| m.perplexity.map_or_else(|| format::percent(m.accuracy), format::significant);
+        store.run.with(|run| run.last_valid().map(text)).unwrap_or_else(|| "–".into())
+    });
+    let raw_valid = Signal::derive(move || store.run.with(|run| run.last_valid().map(valid)));
     let phase = Signal::derive(move || phase_text(store));
     let finished = move || {
         store.run.with(RunState::is_finished).then(|| {
@@ -146,12 +163,7 @@ fn progress(store: Store) -> AnyView {
         <dl class="stats">
             <Stat label="Epoch" value=of(|run| Some(format!("{:.2}", run.epoch))) />
             <Stat label="Loss" id="last-loss" value=of(|run| run.last_loss.map(format::significant)) raw=raw_loss />
-            <Stat
-                label="Validation accuracy"
-                id="valid-accuracy"
-                value=of(|run| run.last_valid().map(|m| format::percent(m.accuracy)))
-                raw=raw_accuracy
-            />
+            <Stat label=valid_label id=valid_id value=valid_text raw=raw_valid />
             <Stat label="Learning rate" value=of(|run| run.learning_rate.map(format::significant)) />
             <Stat label="Gradient norm" value=of(|run| run.grad_norm.map(format::significant)) />
             <Stat label="Time so far" value=of(|run| Some(format::duration(run.elapsed_secs))) />
@@ -172,9 +184,9 @@ fn trained_text(run: &RunState) -> Option<String> {
     (run.num_trainable > 0).then(text)
 }
 
-fn charts(store: Store) -> AnyView {
+fn charts(store: Store, task: Task) -> AnyView {
     let x_max = Signal::derive(move || store.run.with(|run| f64::from(run.total_steps.max(run.step))));
-    let valid = |run: &RunState, value: fn(&crate::state::run::Measurement) -> f64| -> Vec<(f64, f64)> {
+    let valid = |run: &RunState, value: fn(&Measurement) -> f64| -> Vec<(f64, f64)> {
         let of_valid = run.measurements.iter().filter(|m| m.split == Split::Valid);
         of_valid.map(|m| (f64::from(m.step), value(m))).collect()
     };
@@ -191,16 +203,30 @@ fn charts(store: Store) -> AnyView {
     });
     let metrics = Signal::derive(move || {
         store.run.with(|run| {
-            vec![
-                Series { name: "accuracy", class: "s1", points: valid(run, |m| m.accuracy), has_dots: true },
-                Series { name: "macro F1", class: "s3", points: valid(run, |m| m.macro_f1), has_dots: true },
-            ]
+            // Beside the training loss, small changes of the validation loss can't be seen.
+            let loss = || vec![Series { name: "loss", class: "s2", points: valid(run, |m| m.loss), has_dots: true }];
+            let accuracy = |m: &Measurement| m.accuracy;
+            let macro_f1 = |m: &Measurement| m.macro_f1.unwrap_or_default();
+            match task {
+                Task::CausalLm => loss(),
+                Task::SequenceClassification => vec![
+                    Series { name: "accuracy", class: "s1", points: valid(run, accuracy), has_dots: true },
+                    Series { name: "macro F1", class: "s3", points: valid(run, macro_f1), has_dots: true },
+                ],
+            }
         })
     });
+    let is_percent = task == Task::SequenceClassification;
     view! {
         <div class="columns">
             <LineChart title="Loss" series=losses x_max=x_max />
-            <LineChart title="Validation" series=metrics x_max=x_max y_fixed=(0.0, 1.0) is_percent=true />
+            <LineChart
+                title="Validation"
+                series=metrics
+                x_max=x_max
+                y_fixed=is_percent.then_some((0.0, 1.0))
+                is_percent=is_percent
+            />
         </div>
     }
     .into_any()
@@ -211,22 +237,51 @@ fn measurements(store: Store) -> Option<AnyView> {
     if measured.is_empty() {
         return None;
     }
+    let is_of_tokens = measured.iter().any(|m| m.perplexity.is_some());
     let rows = measured.into_iter().map(|m| {
+        let accuracy = format::percent(m.accuracy);
+        let [fifth, sixth] = match m.perplexity {
+            Some(perplexity) => [format::significant(perplexity), accuracy],
+            None => [accuracy, m.macro_f1.map_or_else(String::new, |f1| format!("{f1:.3}"))],
+        };
         vec![
             Cell::number(format::count(m.step as usize)),
             Cell::number(format!("{:.2}", m.epoch)),
             Cell::new("", split_name(m.split)),
             Cell::number(format::significant(m.loss)),
-            Cell::number(format::percent(m.accuracy)),
-            Cell::number(format!("{:.3}", m.macro_f1)),
+            Cell::number(fifth),
+            Cell::number(sixth),
             Cell::new("", if m.is_best { "best so far" } else { "" }),
         ]
     });
-    let heads = ["Step", "Epoch", "Rows", "Loss", "Accuracy", "Macro F1", ""];
+    let [fifth, sixth] = if is_of_tokens { ["Perplexity", "Token accuracy"] } else { ["Accuracy", "Macro F1"] };
+    let heads = ["Step", "Epoch", "Rows", "Loss", fifth, sixth, ""];
     let view = view! {
         <div class="panel">
             <h3>"Evaluations"</h3>
             {table("Evaluations", "evaluations", &heads, rows.collect())}
+        </div>
+    };
+    Some(view.into_any())
+}
+
+/// What the model made of validation prompts on the way, the newest first.
+fn samples(store: Store) -> Option<AnyView> {
+    let rows = store.run.with(|run| {
+        let text = |text: &str| Cell::new("text written", format::shortened(text, MAX_SAMPLE_CHARS));
+        let row = |sample: &Sample| {
+            let step = Cell::number(format::count(sample.step as usize));
+            vec![step, text(&sample.prompt), text(&sample.expected), text(&sample.generated)]
+        };
+        run.samples.iter().rev().map(row).collect::<Vec<_>>()
+    });
+    if rows.is_empty() {
+        return None;
+    }
+    let view = view! {
+        <div class="panel">
+            <h3>"What it writes on the way"</h3>
+            {table("Samples", "train-samples", &["Step", "Prompt", "In the file", "Written"], rows)}
         </div>
     };
     Some(view.into_any())

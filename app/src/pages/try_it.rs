@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::frame::{frame, hint_while, is_running, missing, onward};
 use crate::browser;
 use crate::charts::{Bar, Bars};
-use crate::components::Button;
+use crate::components::{Button, check};
 use crate::format;
 use crate::state::{Prediction, Step, Store};
 
@@ -45,6 +45,7 @@ fn ask(store: Store) -> AnyView {
     };
     let cannot_ask = Signal::derive(move || !can_predict(store) || store.try_text.with(|text| text.trim().is_empty()));
     let on_ask = Callback::new(move |()| store.predict());
+    let on_live = Callback::new(move |is_live| store.try_live.set(is_live));
     view! {
         <label class="stacked">
             <span>"Text"</span>
@@ -57,14 +58,7 @@ fn ask(store: Store) -> AnyView {
         </label>
         <div class="row">
             <Button id="try-run" text="Predict" is_primary=true disabled=cannot_ask on_press=on_ask />
-            <label class="check">
-                <input
-                    type="checkbox"
-                    prop:checked=move || store.try_live.get()
-                    on:change=move |event| store.try_live.set(event_target_checked(&event))
-                />
-                <span>"Predict as I type"</span>
-            </label>
+            {check("Predict as I type", "try-live", store.try_live.into(), Signal::stored(false), on_live)}
             <span class="busy" role="status">{move || store.predicting.get().then_some("Predicting…")}</span>
         </div>
         {hint_while(is_running(store), "A run is going: predictions can be made when it is over.")}

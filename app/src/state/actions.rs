@@ -147,11 +147,13 @@ impl Store {
         let id = self.client().send(command, Vec::new(), move |answer| {
             match answer {
                 Ok((Reply::Generated { text, num_tokens, elapsed_secs, is_complete, .. }, _)) => {
-                    let ending = Ending { num_tokens, elapsed_secs, is_complete };
+                    let is_stopped = self.writing.with_untracked(|writing| writing.is_stopping);
+                    let ending = Ending { num_tokens, elapsed_secs, is_complete, is_stopped };
                     self.note_writing(WritingInput::Ended(text, ending));
-                    let is_stopping = self.writing.with_untracked(|writing| writing.is_stopping);
+                    // Another model may have been asked for meanwhile.
+                    let is_current = self.writing.with_untracked(|writing| writing.current == Some(weights));
                     let has_tuned = self.run.with_untracked(RunState::is_finished);
-                    if weights == Weights::Base && has_tuned && !is_stopping {
+                    if weights == Weights::Base && has_tuned && is_current && !is_stopped {
                         return self.write_with(Weights::Tuned, prompt, sampling);
                     }
                 }
@@ -179,7 +181,8 @@ impl Store {
 
     /// Makes the answer a turn of the conversation, and leaves room for the next.
     pub(crate) fn go_on_from_answer(self) {
-        let last = |writing: &Writing| writing.tuned.as_ref().or(writing.base.as_ref()).map(|written| written.text.clone());
+        let last =
+            |writing: &Writing| writing.tuned.as_ref().or(writing.base.as_ref()).map(|written| written.text.clone());
         let Some(content) = self.writing.with_untracked(last) else { return };
         self.try_turns.update(|turns| {
             turns.push(Turn { role: Role::Assistant, content });
@@ -248,10 +251,7 @@ impl Store {
         self.measured_tuned.set(None);
         self.exported.set(None);
         self.prediction.set(None);
-        if self.writing.with_untracked(|writing| writing.current.is_none()) {
-            self.note_writing(WritingInput::Begun(Weights::Base));
-            self.note_writing(WritingInput::Over);
-        }
+        self.writing.set(Writing::default());
     }
 
     /// Figures belong to one model and one file.

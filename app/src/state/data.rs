@@ -258,7 +258,7 @@ impl Store {
             self.model.choice.set(ModelChoice::Known(0));
         }
         if has_model || self.load_model_now().await {
-            self.draft.update(|draft| super::recipe::FEW_ROWS.apply_to(draft));
+            self.draft.update(|draft| super::presets::FEW_ROWS.apply_to(draft));
             self.forget_figures();
             self.load_data_now().await;
             let arrived = data.report.with_untracked(Option::is_some);

@@ -25,6 +25,22 @@ impl Measured {
         }
     }
 
+    /// By a classifier.
+    pub(crate) fn as_rows(&self) -> Option<&MeasuredRows> {
+        match self {
+            Self::Rows(rows) => Some(rows),
+            Self::Texts(_) => None,
+        }
+    }
+
+    /// By a language model.
+    pub(crate) fn as_texts(&self) -> Option<&MeasuredTexts> {
+        match self {
+            Self::Rows(_) => None,
+            Self::Texts(texts) => Some(texts),
+        }
+    }
+
     /// What was measured.
     pub(crate) fn split(&self) -> Split {
         match self {

@@ -1,12 +1,13 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
-//! call its methods; components never see it. Plain parts (`run`, `recipe`, `report`, `evaluation`, `writing`, `step`) are
-//! tested natively.
+//! call its methods; components never see it. Plain parts (`run`, `recipe`, `presets`, `report`, `evaluation`,
+//! `writing`, `step`) are tested natively.
 
 mod actions;
 mod data;
 pub(crate) mod evaluation;
 mod model;
 mod network;
+pub(crate) mod presets;
 pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod run;
@@ -107,7 +108,7 @@ impl Store {
     pub(crate) fn new() -> Self {
         let model = ModelState::new(browser::query_parameter("hub"));
         let mut draft = RunDraft::default();
-        recipe::BALANCED.apply_to(&mut draft);
+        presets::BALANCED.apply_to(&mut draft);
         let draft = RwSignal::new(draft);
         let base = Memo::new(move |_| model.base_run());
         let resolved = Memo::new(move |_| {

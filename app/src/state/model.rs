@@ -12,7 +12,7 @@ use super::network::host_of;
 use super::report::forget_columns;
 use super::run::Input;
 use super::writing::Writing;
-use super::{Step, Store, recipe, unexpected, unreadable};
+use super::{Step, Store, presets, recipe, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 
 /// The hub that is asked when the page's address names no other.
@@ -170,7 +170,7 @@ impl Store {
         if is_other_task {
             self.job.set(None);
             self.data.read.update(forget_columns);
-            self.draft.update(|draft| recipe::change_task(draft, before, task));
+            self.draft.update(|draft| presets::change_task(draft, before, task));
             self.data.note.set(had_rows.then(|| changed_task(task).into()));
             self.model.task.set(task);
         }

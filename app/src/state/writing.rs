@@ -1,5 +1,5 @@
-//! Texts that a language model writes: the settings as typed, the prompt, and what has come so far. Plain data; the only
-//! way to change a [`Writing`] is [`Writing::apply`].
+//! Texts that a language model writes: the settings as typed, the prompt, and what has come so far. Plain data; the
+//! only way to change a [`Writing`] is [`Writing::apply`].
 
 use std::str::FromStr;
 
@@ -115,8 +115,10 @@ pub(crate) struct Written {
 pub(crate) struct Ending {
     pub num_tokens: usize,
     pub elapsed_secs: f64,
-    /// The model ended it; else it was stopped, or grew as long as it may.
+    /// The model ended it.
     pub is_complete: bool,
+    /// The person ended it; where neither did, it is as long as it may be.
+    pub is_stopped: bool,
 }
 
 /// What the models write on from one prompt.
@@ -247,7 +249,7 @@ mod tests {
 
     #[test]
     fn pieces_go_to_the_weights_that_write() {
-        let ending = Ending { num_tokens: 2, elapsed_secs: 1.0, is_complete: true };
+        let ending = Ending { num_tokens: 2, elapsed_secs: 1.0, is_complete: true, is_stopped: false };
         let mut writing = Writing::default();
         writing.apply(WritingInput::Piece("lost".into()));
         assert_eq!(writing, Writing::default());

@@ -3,8 +3,9 @@
 //! Cached under `models/<id>/<revision>/`. Files are trusted once their manifest stands beside them and their SHA-256
 //! is the one it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
 use hone_core::config::ModelSource;
 use hone_core::folder::Folder;
 use hone_core::hub::{self, MODEL_FILES};
@@ -127,10 +128,15 @@ async fn download(
     let mut folder = Folder::new();
     let mut manifest = Manifest::default();
     let mut not_kept = None;
-    for &(name, required) in MODEL_FILES {
+    let mut files: VecDeque<(String, bool)> =
+        MODEL_FILES.iter().map(|&(name, required)| (name.to_owned(), required)).collect();
+    while let Some((name, required)) = files.pop_front() {
+        let name = name.as_str();
         let listed = listing.as_ref().map(|listing| listing.get(name));
         if matches!(listed, Some(None)) {
-            if required {
+            if name == WEIGHTS {
+                files.push_front((INDEX.to_owned(), true)); // perhaps the weights are in several files
+            } else if required {
                 return Err(missing(place, name));
             }
             continue;
@@ -140,11 +146,19 @@ async fn download(
         let wanted = Wanted { name, url: &url, bytes: listed.and_then(|listed| listed.bytes) };
         let disk = if not_kept.is_none() { disk } else { None };
         let Some(fetched) = fetch::fetch_file(&wanted, disk).await? else {
-            if required || listed.is_some() {
+            if name == WEIGHTS && listed.is_none() {
+                files.push_front((INDEX.to_owned(), true));
+            } else if required || listed.is_some() {
                 return Err(missing(place, name));
             }
             continue;
         };
+        if name == INDEX {
+            let shards = shard_names(&fetched.bytes).map_err(|error| {
+                errors::problem(ProblemKind::Model, error.to_string(), "choose another model or revision")
+            })?;
+            shards.into_iter().rev().for_each(|shard| files.push_front((shard, true)));
+        }
         let found = hash::sha256_hex(&fetched.bytes).await;
         let known = place.sha256.iter().find(|(file, _)| file == name).map(|(_, sha256)| sha256.as_str());
         let promised = known.or(listed.and_then(|listed| listed.sha256.as_deref())).or(fetched.sha256.as_deref());
@@ -202,11 +216,12 @@ fn url(place: &Place<'_>, name: &str) -> Result<String, Problem> {
 
 fn missing(place: &Place<'_>, name: &str) -> Problem {
     let model = place.source.name();
-    let hint = if name == "model.safetensors" {
-        "Hone reads weights in model.safetensors only; choose a model, or a revision, that has it"
+    let hint = if name == INDEX {
+        "Hone reads weights in the safetensors format only; choose a model, or a revision, that has them"
     } else {
         "check the id and the revision"
     };
+    let name = if name == INDEX { WEIGHTS } else { name };
     errors::problem(ProblemKind::Model, format!("{model}: there is no {name}"), hint)
 }
 

@@ -32,7 +32,8 @@ pub struct PretrainedModel {
     pub run: RunConfig,
 }
 
-const WEIGHTS: &str = "model.safetensors";
+/// Weights in one file.
+pub const WEIGHTS: &str = "model.safetensors";
 const CONFIG: &str = "config.json";
 
 /// Names the shards of weights that are in several files.

@@ -5,7 +5,7 @@
 //! its loss and its gradients: those of the states, and of the table if it is trained. The idea is that of Liger
 //! Kernel's `FusedLinearCrossEntropy` (<https://arxiv.org/abs/2410.10989>).
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
 use crate::nn::TokenTable;
 
@@ -39,7 +39,7 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
     let shards: Vec<Tensor<2>> = table.shards.iter().map(|shard| shard.val().inner()).collect();
     let sizes: Vec<usize> = shards.iter().map(|shard| shard.dims()[0]).collect();
     let vocab: usize = sizes.iter().sum();
-    let mut gradients = table.is_trained().then(|| shards.iter().map(Tensor::zeros_like).collect::<Vec<_>>());
+    let mut gradients: Option<Vec<Option<Tensor<2>>>> = table.is_trained().then(|| vec![None; shards.len()]);
     let mut sum: Option<Tensor<1>> = None;
     let mut by_state = Vec::new();
     let chunk = rows_in_chunk(vocab);
@@ -74,8 +74,12 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
             });
             if let Some(gradients) = &mut gradients {
                 let aimed = (states.clone() * (inside * weight.clone())).neg();
-                let so_far = gradients[index].clone() + probabilities.transpose().matmul(states.clone());
-                gradients[index] = so_far.select_assign(0, local, aimed, burn::tensor::IndexingUpdateOp::Add);
+                let product = probabilities.transpose().matmul(states.clone());
+                let so_far = match gradients[index].take() {
+                    Some(before) => before + product,
+                    None => product,
+                };
+                gradients[index] = Some(so_far.select_assign(0, local, aimed, IndexingUpdateOp::Add));
             }
             first_id += sizes[index];
         }
@@ -91,7 +95,8 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
     }
     let states = if by_state.len() == 1 { by_state.remove(0) } else { Tensor::cat(by_state, 0) };
     debug_assert_eq!(states.dims(), [rows, hidden]);
-    TokenLoss { sum: sum.expect("there is at least one chunk"), states, table: gradients }
+    let table = gradients.map(|shards| shards.into_iter().flatten().collect());
+    TokenLoss { sum: sum.expect("there is at least one chunk"), states, table }
 }
 
 /// How many states' most likely token is the target (of those with a weight): for evaluation.

@@ -6,6 +6,7 @@
 mod bad_input;
 mod device_loss;
 mod hub;
+mod language_model;
 mod responsive;
 mod screenshots;
 mod site;

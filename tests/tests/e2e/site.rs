@@ -168,10 +168,15 @@ impl Site {
         bars.as_array().into_iter().flatten().filter_map(bar).collect()
     }
 
-    /// Exports, waits for the download, and unzips it.
+    /// Exports the whole model, waits for the download, and unzips it.
     pub(crate) fn export(&self) -> Folder {
+        self.export_by("export-zip")
+    }
+
+    /// Exports by a button, waits for the download, and unzips it.
+    pub(crate) fn export_by(&self, button: &str) -> Folder {
         self.browser.go_to("export");
-        self.browser.click("export-zip");
+        self.browser.click(button);
         self.browser.wait_for("exported", READ_SECS);
         let zip = std::fs::read(self.browser.wait_for_download(".zip", READ_SECS)).expect("the download can be read");
         Folder::from_zip(&zip).expect("the download is a zip")
@@ -180,8 +185,17 @@ impl Site {
 
 /// The tiny encoder, which stands in the repository.
 pub(crate) fn tiny_files() -> Vec<PathBuf> {
-    let folder = paths::fixture("tiny_encoder");
-    let files: Vec<_> = MODEL_FILES.iter().map(|name| folder.join(name)).collect();
+    files_of("tiny_encoder", &MODEL_FILES)
+}
+
+/// The tiny decoder, which stands in the repository.
+pub(crate) fn decoder_files() -> Vec<PathBuf> {
+    files_of("tiny_decoder", &["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+}
+
+fn files_of(fixture: &str, names: &[&str]) -> Vec<PathBuf> {
+    let folder = paths::fixture(fixture);
+    let files: Vec<_> = names.iter().map(|name| folder.join(name)).collect();
     for file in &files {
         assert!(file.is_file(), "the fixture is missing: {}", file.display());
     }

@@ -44,6 +44,16 @@ pub(super) struct Shape {
     pub(super) seq: f64,
 }
 
+impl Shape {
+    /// The shape as a contest of its own, where not everything is trained.
+    pub(super) fn of_method(self, method: &str) -> Self {
+        match method {
+            "full" => self,
+            method => Self { name: format!("{}, {method}", self.name), ..self },
+        }
+    }
+}
+
 /// Reads a shape of `bench/shapes.json`.
 pub(super) fn shape(name: &str) -> Result<Shape> {
     let path = crate::root().join("bench").join("shapes.json");

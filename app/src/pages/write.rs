@@ -1,0 +1,255 @@
+//! Step 6 for a language model: give it a prompt and read what it writes, before training beside after.
+
+use hone_core::data::causal_lm::{Role, Turn};
+use hone_core::session::protocol::Weights;
+use leptos::prelude::*;
+
+use super::frame::{frame, hint_while, is_running, missing};
+use crate::components::{Button, Field, check, select};
+use crate::format;
+use crate::state::recipe::FieldSpec;
+use crate::state::run::RunState;
+use crate::state::writing::{Ending, SAMPLING_FIELDS, next_role};
+use crate::state::{Step, Store, WorkerStatus};
+
+const LEAD: &str = "Give it a beginning, and see how the model goes on: as it came beside as you trained it.";
+
+pub(super) fn page(store: Store) -> AnyView {
+    let content = view! {
+        {move || missing(store, Step::Try)}
+        {ask(store)}
+        {settings(store)}
+        {controls(store)}
+        <div class="columns">{panel(store, Weights::Base)} {panel(store, Weights::Tuned)}</div>
+        {go_on(store)}
+    };
+    frame(store, Step::Try, LEAD, content.into_any())
+}
+
+fn is_writing(store: Store) -> bool {
+    store.writing.with(|writing| writing.current.is_some())
+}
+
+fn has_chat(store: Store) -> bool {
+    store.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template))
+}
+
+/// The prompt: a text, or turns where the model has conversations.
+fn ask(store: Store) -> AnyView {
+    let has_chat = Memo::new(move |_| has_chat(store));
+    let never = Signal::stored(false);
+    let switch = move || {
+        let on_change = Callback::new(move |as_chat| store.try_as_chat.set(as_chat));
+        let label = "As a conversation";
+        has_chat.get().then(|| check(label, "try-as-chat", store.try_as_chat.into(), never, on_change))
+    };
+    let prompt = move || if has_chat.get() && store.try_as_chat.get() { turns(store) } else { text(store) };
+    view! { {switch} {prompt} }.into_any()
+}
+
+fn text(store: Store) -> AnyView {
+    view! {
+        <label class="stacked">
+            <span>"Prompt"</span>
+            <textarea
+                rows="4"
+                data-testid="try-text"
+                prop:value=move || store.try_text.get()
+                on:input=move |event| store.try_text.set(event_target_value(&event))
+            ></textarea>
+        </label>
+    }
+    .into_any()
+}
+
+fn turns(store: Store) -> AnyView {
+    let roles =
+        Memo::new(move |_| store.try_turns.with(|turns| turns.iter().map(|turn| turn.role).collect::<Vec<_>>()));
+    let all = move || {
+        let roles = roles.get();
+        let is_alone = roles.len() == 1;
+        roles.into_iter().enumerate().map(|(index, role)| turn(store, index, role, is_alone)).collect_view()
+    };
+    let on_add = Callback::new(move |()| {
+        store.try_turns.update(|turns| turns.push(Turn { role: next_role(turns), content: String::new() }));
+    });
+    view! {
+        <div class="turns">{all}</div>
+        <div class="row"><Button id="add-turn" text="Add a turn" on_press=on_add /></div>
+    }
+    .into_any()
+}
+
+fn turn(store: Store, index: usize, role: Role, is_alone: bool) -> AnyView {
+    let roles =
+        [(Role::System, "system", "System"), (Role::User, "user", "User"), (Role::Assistant, "assistant", "Assistant")];
+    let options = roles.iter().map(|(_, value, words)| ((*value).to_owned(), (*words).to_owned())).collect();
+    let current = roles.iter().find(|(one, ..)| *one == role).map_or("user", |(_, value, _)| *value);
+    let on_role = Callback::new(move |chosen: String| {
+        let chosen = roles.iter().find(|(_, value, _)| *value == chosen).map(|(role, ..)| *role);
+        store.try_turns.update(|turns| {
+            if let (Some(turn), Some(chosen)) = (turns.get_mut(index), chosen) {
+                turn.role = chosen;
+            }
+        });
+    });
+    let on_remove = Callback::new(move |()| {
+        store.try_turns.update(|turns| {
+            if index < turns.len() {
+                turns.remove(index);
+            }
+        });
+    });
+    let content =
+        move || store.try_turns.with(|turns| turns.get(index).map(|turn| turn.content.clone()).unwrap_or_default());
+    let on_input = move |event| {
+        store.try_turns.update(|turns| {
+            if let Some(turn) = turns.get_mut(index) {
+                turn.content = event_target_value(&event);
+            }
+        });
+    };
+    let speaker = select("Who speaks", "turn-role", options, current, Signal::stored(false), on_role);
+    let remove = (!is_alone).then(|| view! { <Button text="Remove" on_press=on_remove /> });
+    view! {
+        <div class="panel">
+            <div class="row">{speaker} {remove}</div>
+            <textarea
+                rows="3"
+                aria-label="What is said"
+                data-testid=format!("turn-{}", index + 1)
+                prop:value=content
+                on:input=on_input
+            ></textarea>
+        </div>
+    }
+    .into_any()
+}
+
+fn settings(store: Store) -> AnyView {
+    let fields = SAMPLING_FIELDS.iter().map(|(spec, _)| field(store, spec)).collect_view();
+    view! {
+        <details class="panel" data-testid="sampling">
+            <summary>"How it writes"</summary>
+            <div class="fields">{fields}</div>
+        </details>
+    }
+    .into_any()
+}
+
+fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
+    let (name, sampling) = (spec.name, store.sampling);
+    let value = Signal::derive(move || sampling.with(|draft| draft.text(name).to_owned()));
+    let is_changed = Signal::derive(move || sampling.with(|draft| draft.typed(name).is_some()));
+    let error = Signal::derive(move || {
+        let problems = sampling.with(|draft| draft.resolve().err())?;
+        problems.into_iter().find(|problem| problem.field == name).map(|problem| problem.message)
+    });
+    let on_input = Callback::new(move |text| sampling.update(|draft| draft.set_typed(name, Some(text))));
+    let on_reset = Callback::new(move |()| sampling.update(|draft| draft.set_typed(name, None)));
+    view! {
+        <Field
+            name=name
+            label=spec.label
+            unit=spec.unit
+            hint=spec.hint
+            choices=spec.choices
+            value=value
+            is_changed=is_changed
+            error=error
+            on_input=on_input
+            on_reset=on_reset
+        />
+    }
+    .into_any()
+}
+
+fn controls(store: Store) -> AnyView {
+    let cannot_write = Signal::derive(move || {
+        let is_ready = store.model.info.with(Option::is_some) && store.worker.get() == WorkerStatus::Ready;
+        let is_busy = store.run.with(RunState::is_active) || store.measuring.get().is_some() || is_writing(store);
+        !is_ready || is_busy || store.to_write().is_none()
+    });
+    let cannot_stop =
+        Signal::derive(move || store.writing.with(|writing| writing.current.is_none() || writing.is_stopping));
+    let is_wrong = Signal::derive(move || store.sampling.with(|draft| draft.resolve().is_err()));
+    let on_write = Callback::new(move |()| store.write());
+    let on_stop = Callback::new(move |()| store.stop_writing());
+    let busy = move || match store.writing.with(|writing| writing.current) {
+        Some(Weights::Base) => Some("The model before training writes…"),
+        Some(Weights::Tuned) => Some("The model after training writes…"),
+        None => None,
+    };
+    view! {
+        <div class="row">
+            <Button id="write" text="Write" is_primary=true disabled=cannot_write on_press=on_write />
+            <Button id="stop-writing" text="Stop" disabled=cannot_stop on_press=on_stop />
+            <span class="busy" role="status">{busy}</span>
+        </div>
+        {hint_while(is_wrong, "A setting of how it writes is wrong.")}
+        {hint_while(is_running(store), "A run is going: the model can write when it is over.")}
+    }
+    .into_any()
+}
+
+/// What one set of weights wrote.
+fn panel(store: Store, weights: Weights) -> AnyView {
+    let (title, id, ending_id) = match weights {
+        Weights::Base => ("Before training", "written-base", "ending-base"),
+        Weights::Tuned => ("After training", "written-tuned", "ending-tuned"),
+    };
+    let text = move || {
+        store.writing.with(|writing| writing.of(weights).map(|written| written.text.clone()).unwrap_or_default())
+    };
+    let ending = move || {
+        let words = store.writing.with(|writing| writing.of(weights)?.ending.map(ending_words))?;
+        Some(view! { <p class="hint" data-testid=ending_id>{words}</p> }.into_any())
+    };
+    let empty = move || {
+        let has_run = store.run.with(RunState::is_finished);
+        let is_begun = store.writing.with(|writing| writing.of(weights).is_some());
+        match weights {
+            _ if is_begun => None,
+            Weights::Tuned if !has_run => Some("There is no trained model yet."),
+            _ => Some("Nothing is written yet."),
+        }
+    };
+    view! {
+        <div class="panel" class:good={weights == Weights::Tuned}>
+            <h3>{title}</h3>
+            <p class="hint">{empty}</p>
+            <p class="written" data-testid=id>{text}</p>
+            {ending}
+        </div>
+    }
+    .into_any()
+}
+
+fn ending_words(ending: Ending) -> String {
+    let Ending { num_tokens, elapsed_secs, is_complete, is_stopped } = ending;
+    let rate = if elapsed_secs > 0.0 {
+        format!("{} tokens a second", format::significant(num_tokens as f64 / elapsed_secs))
+    } else {
+        "too quick to time".into()
+    };
+    let why = match (is_complete, is_stopped) {
+        (true, _) => "It ended by itself.",
+        (false, true) => "It was stopped.",
+        (false, false) => "It is as long as it may be.",
+    };
+    format!("{} tokens, {rate}. {why}", format::count(num_tokens))
+}
+
+/// In a conversation, the answer can become a turn.
+fn go_on(store: Store) -> AnyView {
+    let can_go_on = Memo::new(move |_| {
+        let is_done = store.writing.with(|writing| writing.current.is_none() && writing.base.is_some());
+        is_done && has_chat(store) && store.try_as_chat.get()
+    });
+    let on_press = Callback::new(move |()| store.go_on_from_answer());
+    let button = move || {
+        let view = || view! { <Button id="go-on" text="Answer it" on_press=on_press /> }.into_any();
+        can_go_on.get().then(view)
+    };
+    view! { <div class="row">{button}</div> }.into_any()
+}

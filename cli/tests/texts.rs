@@ -1,0 +1,100 @@
+//! A language model through the binary: train an adapter, stop and resume it, write on, measure, merge.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use support::{hone, run};
+
+fn tiny_decoder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny_decoder")
+}
+
+fn write_rows(path: &Path) {
+    let places = [("France", "Paris"), ("Italy", "Rome"), ("Spain", "Madrid"), ("Egypt", "Cairo")];
+    let rows: String = (0..12)
+        .flat_map(|turn| {
+            places.map(|(land, town)| format!("{{\"prompt\":\"{turn} {land}:\",\"completion\":\" {town}\"}}\n"))
+        })
+        .collect();
+    fs::write(path, rows).expect("writes");
+}
+
+#[test]
+fn an_adapter_is_trained_used_and_merged() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.jsonl"));
+    let model = tiny_decoder().display().to_string();
+    let flags = ["--method", "lora", "--lora-rank", "4", "--target-modules", "all-linear", "--learning-rate", "5e-3"];
+    let line = ["train", "--model", &model, "--data", "rows.jsonl", "--device", "cpu", "--task", "causal-lm"];
+    let more = ["--batch-size", "4", "--epochs", "3", "--max-seq-length", "64", "--json", "--compare"];
+    let train = |output: &str, extra: &[&str]| {
+        run(hone(home.path()).args(line).args(flags).args(more).args(["--output", output]).args(extra))
+    };
+    let (code, stdout, stderr) = train("adapter", &[]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("prompt_completion; prompt \"prompt\", completion \"completion\""), "{stderr}");
+    let events: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("one event a line")).collect();
+    let measured = |weights: &str| {
+        let of = events.iter().find(|event| event["split"] == "test" && event["weights"] == weights);
+        of.expect("it was measured")["evaluation"]["loss"].as_f64().expect("a figure")
+    };
+    assert!(measured("tuned") < 0.7 * measured("base"), "{} and {}", measured("tuned"), measured("base"));
+    assert!(events.iter().any(|event| event["event"] == "sampled"));
+    for name in ["adapter_config.json", "adapter_model.safetensors", "README.md", "hone.json", "tokenizer.json"] {
+        assert!(home.path().join("adapter").join(name).is_file(), "{name} is missing");
+    }
+
+    let write = |model: &[&str]| {
+        let line = ["generate", "--prompt", "1 Spain:", "--max-new-tokens", "8", "--device", "cpu", "--json"];
+        let (code, stdout, stderr) = run(hone(home.path()).args(line).arg("--model").args(model));
+        assert_eq!(code, 0, "{stderr}");
+        let answers = stdout.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON Lines"));
+        answers.map(|answer| answer["text"].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    let both = write(&[&model, "--adapter", "adapter", "--compare"]);
+    assert_eq!(both.len(), 2);
+    assert_ne!(both[0], both[1], "the adapter changes what is written");
+    assert_eq!(write(&[&model])[0], both[0]);
+
+    let export = ["export", "--model", &model, "--adapter", "adapter", "--format", "merged", "--output", "merged"];
+    let (code, _, stderr) = run(hone(home.path()).args(export));
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(write(&["merged"])[0], both[1], "merged, it writes the same");
+
+    let eval = ["eval", "--model", "merged", "--data", "rows.jsonl", "--device", "cpu", "--generate", "4", "--json"];
+    let (code, stdout, stderr) = run(hone(home.path()).args(eval));
+    assert_eq!(code, 0, "{stderr}");
+    let figures: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(figures["texts"]["num_rows"], 4);
+    assert!(figures["tokens"]["perplexity"].as_f64().expect("a figure") < 20.0, "{stdout}");
+
+    let (code, _, stderr) = train("merged-at-once", &["--format", "merged", "--epochs", "1"]);
+    assert_ne!(code, 0, "a flag is given twice: {stderr}");
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let model = tiny_decoder().display().to_string();
+    fs::write(home.path().join("empty.jsonl"), "{\"prompt\":\"a\",\"completion\":\"\"}\n").expect("writes");
+    let train = |flags: &[&str]| {
+        let line = ["train", "--model", &model, "--device", "cpu", "--output", "out", "--max-seq-length", "64"];
+        run(hone(home.path()).args(line).args(flags))
+    };
+    let (code, _, stderr) = train(&["--data", "empty.jsonl"]);
+    assert!(code == 1 && stderr.contains("the completion is empty"), "{stderr}");
+    write_rows(&home.path().join("rows.jsonl"));
+    let (code, _, stderr) = train(&["--data", "rows.jsonl", "--task", "sequence-classification"]);
+    assert!(code == 1 && stderr.contains("gpt2"), "{stderr}");
+    let (code, _, stderr) = train(&["--data", "rows.jsonl", "--shape", "poem"]);
+    assert!(code == 2 && stderr.contains("--shape"), "{stderr}");
+    let (code, _, stderr) = train(&["--data", "rows.jsonl", "--method", "lora", "--target-modules", "q_proj"]);
+    assert!(code == 1 && stderr.contains("c_attn"), "{stderr}");
+    let (code, _, stderr) = run(hone(home.path()).args(["generate", "--model", &model, "--prompt", "a", "--compare"]));
+    assert!(code == 1 && stderr.contains("no adapter"), "{stderr}");
+    let (code, _, stderr) = run(hone(home.path()).args(["generate", "--model", &model, "--chat", "--prompt", "a"]));
+    assert!(code == 1 && stderr.contains("chat template"), "{stderr}");
+}

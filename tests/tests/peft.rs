@@ -1,0 +1,112 @@
+//! An adapter that Hone exports loads in PEFT, and a merged folder in `transformers`, with the same logits within 1e-4.
+//! (The other way round, adapters that PEFT saved, is in `parity_tokens.rs`.)
+//!
+//! Runs where Python has peft and torch (`HONE_PYTHON` names another interpreter); skips loudly elsewhere.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use burn::tensor::Device;
+use futures_lite::future::block_on;
+use hone_core::batch::TokenBatch;
+use hone_core::checkpoint::{PretrainedModel, load_adapter};
+use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig};
+use hone_core::data::DataFiles;
+use hone_core::folder::Folder;
+use hone_core::model::Model;
+use hone_core::session::Session;
+use hone_tests::golden::values;
+use hone_tests::paths;
+
+const TEXTS: [&str; 3] = ["To be, or not to be: that is the ques", "The quality of mercy is not strain'd", "now"];
+
+#[test]
+fn peft_and_transformers_agree_with_what_hone_exports() {
+    let python = std::env::var_os("HONE_PYTHON").unwrap_or_else(|| "python3".into());
+    let imports = Command::new(&python)
+        .args(["-c", "import peft, transformers, torch"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if !imports.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: {} has no peft and torch (HONE_PYTHON can name another)", python.to_string_lossy());
+        return;
+    }
+    let base = paths::fixture("tiny_decoder");
+    let (adapter, merged) = train(&base);
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| temporary.path().join(name);
+    write(&adapter, &at("adapter"));
+    write(&merged, &at("merged"));
+    let (rows, logits) = logits(&base, &adapter);
+    std::fs::write(at("rows.json"), rows).expect("the folder is ours");
+    std::fs::write(at("logits.json"), logits).expect("the folder is ours");
+    for folders in [vec![base.clone(), at("adapter")], vec![at("merged")]] {
+        let output = Command::new(&python)
+            .arg(paths::root().join("tests/goldens/check_peft.py"))
+            .args(&folders)
+            .arg("--inputs")
+            .arg(at("rows.json"))
+            .arg("--expect")
+            .arg(at("logits.json"))
+            .args(["--tolerance", "1e-4"])
+            .output()
+            .expect("python starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+        eprintln!("{}", said.trim());
+    }
+}
+
+/// The adapter of a short run, and the model it merges to.
+fn train(base: &Path) -> (Folder, Folder) {
+    let mut session = Session::new(Device::flex());
+    let source = ModelSource::Local { name: base.display().to_string() };
+    session.load_model(source, paths::read_folder(base)).expect("the fixture loads");
+    let run = RunConfig {
+        method: Method::Lora,
+        lora: LoraConfig { r: 4, target_modules: vec!["c_attn".into(), "c_fc".into()], ..LoraConfig::default() },
+        num_train_epochs: 3,
+        batch_size: 4,
+        learning_rate: 5e-3,
+        max_seq_length: 64,
+        ..RunConfig::default()
+    };
+    let rows: String = (0..40).map(|row| format!("{{\"prompt\":\"{row} and\",\"completion\":\" one\"}}\n")).collect();
+    let data = DataFiles { train: ("sums.jsonl".into(), rows.into_bytes()), valid: None, test: None };
+    session.load_data(data, &ReadOptions::default(), &run).expect("the rows load");
+    session.start(run).expect("the run starts");
+    while block_on(session.next_event()).expect("the run goes on").is_some() {}
+    let mut export = |format| block_on(session.export(format)).expect("a trained model can be exported");
+    (export(ExportFormat::Adapter), export(ExportFormat::Merged))
+}
+
+/// Rows of ids and the logits of base and adapter, as JSON.
+fn logits(base: &Path, adapter: &Folder) -> (String, String) {
+    let device = Device::flex();
+    let pretrained = PretrainedModel::open(paths::read_folder(base)).expect("the fixture is whole");
+    let (model, _) = pretrained.build(Pooling::Cls, 2, 0, &device).expect("the weights fit");
+    let model = load_adapter(&pretrained.config, model, adapter, &device).expect("the adapter fits");
+    let Model::CausalLm(model) = model.for_inference() else { panic!("the fixture writes texts") };
+    let rows: Vec<Vec<u32>> =
+        TEXTS.iter().map(|text| pretrained.tokenizer.encode_prompt(text, true).expect("it tokenises")).collect();
+    let longest = rows.iter().map(Vec::len).max().expect("there are texts");
+    let vocab = pretrained.config.vocab_size();
+    let logits: Vec<Vec<Vec<f32>>> = rows
+        .iter()
+        .map(|ids| {
+            let all = values(model.logits(&TokenBatch::continuation(ids, 0, &device)));
+            let mut rows: Vec<Vec<f32>> = all.chunks(vocab).map(<[f32]>::to_vec).collect();
+            rows.resize(longest, vec![0.0; vocab]);
+            rows
+        })
+        .collect();
+    (serde_json::json!(rows).to_string(), serde_json::json!({ "logits": logits }).to_string())
+}
+
+fn write(folder: &Folder, to: &Path) {
+    std::fs::create_dir_all(to).expect("the folder is ours");
+    for (name, bytes) in folder.iter() {
+        std::fs::write(to.join(name), bytes).expect("the folder is ours");
+    }
+}

@@ -3,11 +3,11 @@
 
 /** One line to the worker: requests with replies, and a listener for events. */
 class Line {
-  constructor(onEvent) {
+  constructor(onEvent, hide) {
     this.onEvent = onEvent;
     this.waiting = new Map();
     this.nextId = 0;
-    this.worker = new Worker("/counting_worker.js", { type: "module" });
+    this.worker = new Worker(`/counting_worker.js${hide ? `?hide=${hide}` : ""}`, { type: "module" });
     this.dead = new Promise((_, reject) => {
       this.reject = reject;
       this.worker.onerror = (event) => reject(new Error(`the worker stopped: ${event.message}`));
@@ -72,10 +72,11 @@ async function scriptBytes() {
 }
 
 /**
- * `settings`: `{ name, shape, backend, steps, protocol, memoryAt }`. With a protocol, steps are timed as the peers'; at
+ * `settings`: `{ name, shape, backend, steps, protocol, memoryAt, hide }`; `hide` names a feature of WebGPU that the worker
+ * is not to see. With a protocol, steps are timed as the peers'; at
  * each step of `memoryAt` the run is held and its memory is measured.
  */
-async function run({ name, shape, backend, steps, protocol, memoryAt }) {
+async function run({ name, shape, backend, steps, protocol, memoryAt, hide }) {
   const seen = [];
   const memory = [];
   let finish;
@@ -95,7 +96,7 @@ async function run({ name, shape, backend, steps, protocol, memoryAt }) {
       reached = event.step;
       if (memoryAt.includes(event.step)) measuring = measuring.then(() => measureMemory(event.step));
     }
-  });
+  }, hide);
   await line.ready;
   const opened = performance.now();
   const { device } = await line.request({ command: "open_device", prefer: backend });

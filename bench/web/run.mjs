@@ -2,7 +2,7 @@
 // wasm, each in a fresh headless browser, in turns. In: options below. Out: one JSON document on standard output;
 // progress on standard error.
 //
-//   node run.mjs [--only tfjs,jax,hone-webgpu,hone-cpu,memory] [--rounds 2] [--windows 4] [--memory-steps 300]
+//   node run.mjs [--only tfjs,jax,hone-webgpu,hone-webgpu-plain,hone-cpu,memory] [--rounds 2] [--windows 4] [--memory-steps 300]
 //                [--dist ../../dist] [--gpu]      --gpu takes a hardware adapter instead of SwiftShader
 
 import { readFileSync } from "node:fs";
@@ -59,14 +59,18 @@ const hone = (settings) =>
     page.evaluate((all) => globalThis.run(all), settings),
   );
 const timedSteps = protocol.warmup + protocol.every * protocol.windows;
-const speed = (name, backend) =>
-  hone({ name, shape: shapes[name], backend, steps: timedSteps, protocol, memoryAt: [] });
+const speed = (name, backend, hide) =>
+  hone({ name, shape: shapes[name], backend, steps: timedSteps, protocol, memoryAt: [], hide });
 
 try {
   for (let round = 0; round < rounds; round++) {
     if (wanted.has("hone-webgpu")) {
       generate("small", timedSteps);
       keep("hone webgpu, small", await speed("small", "webgpu"));
+    }
+    if (wanted.has("hone-webgpu-plain")) {
+      generate("small", timedSteps);
+      keep("hone webgpu without subgroups, small", await speed("small", "webgpu", "subgroups"));
     }
     if (wanted.has("tfjs")) keep("tfjs webgpu, small", await peer("tfjs"));
     if (wanted.has("jax")) keep("jax-js webgpu, small", await peer("jax"));

@@ -7,4 +7,5 @@ pub mod golden_tokens;
 pub mod hub;
 pub mod paths;
 pub mod rows;
+pub mod texts;
 pub mod webdriver;

@@ -1,89 +1,16 @@
-//! A language model from a file of prompts to an adapter that loads again: training, resuming, exporting, writing.
+//! A language model from a file of prompts to an adapter that loads again: training, exporting, writing.
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
-use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, ReadOptions, RunConfig, SplitConfig};
-use hone_core::data::DataFiles;
+use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, RunConfig};
 use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
 use hone_core::generate::SamplingConfig;
+use hone_core::session::Session;
 use hone_core::session::protocol::{Prompt, Weights};
-use hone_core::session::{Report, Session};
 use hone_tests::paths;
-
-const PLACES: [(&str, &str); 6] = [
-    ("France", "Paris"),
-    ("Italy", "Rome"),
-    ("Spain", "Madrid"),
-    ("Egypt", "Cairo"),
-    ("Peru", "Lima"),
-    ("Cuba", "Havana"),
-];
-
-fn data() -> DataFiles {
-    let mut lines = String::new();
-    for turn in 0..8 {
-        for (land, town) in PLACES {
-            let (prompt, completion) = (format!("{turn}. The capital of {land} is"), format!(" {town}."));
-            lines.push_str(&serde_json::json!({ "prompt": prompt, "completion": completion }).to_string());
-            lines.push('\n');
-        }
-    }
-    DataFiles { train: ("capitals.jsonl".into(), lines.into_bytes()), valid: None, test: None }
-}
-
-fn run() -> RunConfig {
-    RunConfig {
-        method: Method::Lora,
-        lora: LoraConfig { r: 4, lora_alpha: 16.0, target_modules: vec!["all-linear".into()], ..LoraConfig::default() },
-        num_train_epochs: 4,
-        batch_size: 8,
-        learning_rate: 3e-3,
-        max_seq_length: 64,
-        logging_steps: 2,
-        split: SplitConfig { valid_fraction: 0.2, test_fraction: 0.1 },
-        ..RunConfig::default()
-    }
-}
-
-fn loaded() -> Session {
-    let mut session = Session::new(Device::flex());
-    let folder = paths::read_folder(&paths::fixture("tiny_decoder"));
-    session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
-    session
-}
-
-fn ready(run: &RunConfig) -> Session {
-    let mut session = loaded();
-    let report = session.load_data(data(), &ReadOptions::default(), run).expect("the rows load");
-    let Report::Texts(report) = report else { panic!("the fixture writes texts") };
-    assert_eq!(report.num_usable, 48);
-    assert!(report.num_loss_tokens * 3 < report.num_tokens, "only completions are learned");
-    session
-}
-
-fn drain(session: &mut Session) -> Vec<TrainEvent> {
-    let mut events = Vec::new();
-    while let Some(event) = block_on(session.next_event()).expect("the run goes on") {
-        events.push(event);
-    }
-    events
-}
-
-fn write(session: &mut Session, weights: Weights) -> String {
-    let sampling = SamplingConfig { max_new_tokens: 12, ..SamplingConfig::default() };
-    let prompt = Prompt::Text("3. The capital of Spain is".into());
-    block_on(session.generate(&prompt, weights, &sampling, async |_: &str| true)).expect("it writes").text
-}
-
-fn valid_losses(events: &[TrainEvent]) -> Vec<f64> {
-    let loss = |event: &TrainEvent| match event {
-        TrainEvent::EvaluatedTokens { evaluation, .. } => Some(evaluation.loss),
-        _ => None,
-    };
-    events.iter().filter_map(loss).collect()
-}
+use hone_tests::texts::{drain, loaded, ready, run, valid_losses, write};
 
 #[test]
 fn an_adapter_is_trained_exported_and_loaded_again() {
@@ -115,42 +42,6 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
     let mut whole = Session::new(Device::flex());
     whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
     assert_eq!(write(&mut whole, Weights::Base), tuned, "merged");
-}
-
-#[test]
-fn a_resumed_run_of_adapters_matches_the_uninterrupted_one() {
-    for run in [
-        run(),
-        RunConfig {
-            packing: true,
-            gradient_checkpointing: true,
-            gradient_accumulation_steps: 2,
-            batch_size: 2,
-            ..run()
-        },
-    ] {
-        let mut whole = ready(&run);
-        whole.start(run.clone()).expect("it starts");
-        let expected = drain(&mut whole);
-        let mut cut = ready(&run);
-        cut.start(run.clone()).expect("it starts");
-        let mut events = Vec::new();
-        while events.len() < 9 {
-            events.push(block_on(cut.next_event()).expect("it goes on").expect("it is not over"));
-        }
-        let checkpoint = block_on(cut.checkpoint()).expect("it is saved");
-        let bytes: usize = checkpoint.iter().map(|(_, bytes)| bytes.len()).sum();
-        assert!(bytes < 1_500_000, "{bytes} bytes: the frozen weights are not saved");
-        let mut resumed = ready(&run);
-        resumed.resume(&checkpoint).expect("it goes on");
-        let rest = drain(&mut resumed);
-        assert_eq!(rest.last(), expected.last());
-        assert_eq!(
-            valid_losses(&rest),
-            valid_losses(&expected)[valid_losses(&expected).len() - valid_losses(&rest).len()..]
-        );
-        assert_eq!(write(&mut resumed, Weights::Tuned), write(&mut whole, Weights::Tuned));
-    }
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! A file of prompts and completions, and a session that the tiny decoder is loaded into.
+
+use burn::tensor::Device;
+use futures_lite::future::block_on;
+use hone_core::config::{LoraConfig, Method, ModelSource, ReadOptions, RunConfig, SplitConfig};
+use hone_core::data::DataFiles;
+use hone_core::event::TrainEvent;
+use hone_core::generate::SamplingConfig;
+use hone_core::session::protocol::{Prompt, Weights};
+use hone_core::session::{Report, Session};
+
+use crate::paths;
+
+const PLACES: [(&str, &str); 6] = [
+    ("France", "Paris"),
+    ("Italy", "Rome"),
+    ("Spain", "Madrid"),
+    ("Egypt", "Cairo"),
+    ("Peru", "Lima"),
+    ("Cuba", "Havana"),
+];
+
+/// Forty-eight short rows: a land and its capital.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn data() -> DataFiles {
+    let mut lines = String::new();
+    for turn in 0..8 {
+        for (land, town) in PLACES {
+            let (prompt, completion) = (format!("{turn}. The capital of {land} is"), format!(" {town}."));
+            lines.push_str(&serde_json::json!({ "prompt": prompt, "completion": completion }).to_string());
+            lines.push('\n');
+        }
+    }
+    DataFiles { train: ("capitals.jsonl".into(), lines.into_bytes()), valid: None, test: None }
+}
+
+/// LoRA on every linear layer, four epochs, the rest as usual.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn run() -> RunConfig {
+    RunConfig {
+        method: Method::Lora,
+        lora: LoraConfig { r: 4, lora_alpha: 16.0, target_modules: vec!["all-linear".into()], ..LoraConfig::default() },
+        num_train_epochs: 4,
+        batch_size: 8,
+        learning_rate: 3e-3,
+        max_seq_length: 64,
+        logging_steps: 2,
+        split: SplitConfig { valid_fraction: 0.2, test_fraction: 0.1 },
+        ..RunConfig::default()
+    }
+}
+
+/// A session with the tiny decoder on the CPU.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn loaded() -> Session {
+    let mut session = Session::new(Device::flex());
+    let folder = paths::read_folder(&paths::fixture("tiny_decoder"));
+    session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
+    session
+}
+
+/// A session with model and rows, ready to start `run`.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn ready(run: &RunConfig) -> Session {
+    let mut session = loaded();
+    let report = session.load_data(data(), &ReadOptions::default(), run).expect("the rows load");
+    let Report::Texts(report) = report else { panic!("the fixture writes texts") };
+    assert_eq!(report.num_usable, 48);
+    assert!(report.num_loss_tokens * 3 < report.num_tokens, "only completions are learned");
+    session
+}
+
+/// All events of the run until it is over.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn drain(session: &mut Session) -> Vec<TrainEvent> {
+    let mut events = Vec::new();
+    while let Some(event) = block_on(session.next_event()).expect("the run goes on") {
+        events.push(event);
+    }
+    events
+}
+
+/// Twelve letters after a prompt, greedily.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn write(session: &mut Session, weights: Weights) -> String {
+    let sampling = SamplingConfig { max_new_tokens: 12, ..SamplingConfig::default() };
+    let prompt = Prompt::Text("3. The capital of Spain is".into());
+    block_on(session.generate(&prompt, weights, &sampling, async |_: &str| true)).expect("it writes").text
+}
+
+/// Validation losses in order.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn valid_losses(events: &[TrainEvent]) -> Vec<f64> {
+    let loss = |event: &TrainEvent| match event {
+        TrainEvent::EvaluatedTokens { evaluation, .. } => Some(evaluation.loss),
+        _ => None,
+    };
+    events.iter().filter_map(loss).collect()
+}

@@ -5,6 +5,7 @@
 mod actions;
 mod data;
 pub(crate) mod evaluation;
+mod measurement;
 mod model;
 mod network;
 pub(crate) mod presets;

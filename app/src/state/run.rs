@@ -6,6 +6,9 @@ use std::collections::VecDeque;
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
 use hone_core::metrics::LmEvaluation;
 
+use super::measurement::halved;
+pub(crate) use super::measurement::{Measurement, Sample};
+
 /// Points of the loss curve that are kept; beyond it, neighbours are merged into their mean.
 const MAX_LOSS_POINTS: usize = 8192;
 
@@ -58,31 +61,6 @@ pub(crate) enum Input<'a> {
     WorkerGone,
     /// A model was loaded, and the weights that were trained before are gone.
     ModelLoaded { is_other_task: bool },
-}
-
-/// One measurement of a split.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Measurement {
-    pub step: u32,
-    pub epoch: f64,
-    pub split: Split,
-    pub loss: f64,
-    /// Share of rows, or of a language model's tokens, that were predicted right.
-    pub accuracy: f64,
-    /// Of classes.
-    pub macro_f1: Option<f64>,
-    /// Of next tokens.
-    pub perplexity: Option<f64>,
-    pub is_best: bool,
-}
-
-/// What a language model made of a validation prompt on the way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sample {
-    pub step: u32,
-    pub prompt: String,
-    pub expected: String,
-    pub generated: String,
 }
 
 /// A mark on the way: seconds, steps, rows, tokens.
@@ -224,7 +202,7 @@ impl RunState {
                 self.measurements.push(Measurement {
                     accuracy: evaluation.accuracy,
                     macro_f1: Some(evaluation.macro_f1),
-                    ..measurement(*step, *epoch, *split, evaluation.loss, *is_best)
+                    ..Measurement::of_loss(*step, *epoch, *split, evaluation.loss, *is_best)
                 });
             }
             TrainEvent::EvaluatedTokens { step, epoch, split, evaluation, is_best } => {
@@ -233,7 +211,7 @@ impl RunState {
                 self.measurements.push(Measurement {
                     accuracy: token_accuracy,
                     perplexity: Some(perplexity),
-                    ..measurement(*step, *epoch, *split, loss, *is_best)
+                    ..Measurement::of_loss(*step, *epoch, *split, loss, *is_best)
                 });
             }
             TrainEvent::Sampled { step, prompt, expected, generated } => {
@@ -299,19 +277,6 @@ impl RunState {
             self.tokens_per_sec = Some(tokens.saturating_sub(oldest.tokens) as f64 / span_secs);
         }
     }
-}
-
-fn measurement(step: u32, epoch: f64, split: Split, loss: f64, is_best: bool) -> Measurement {
-    Measurement { step, epoch, split, loss, accuracy: 0.0, macro_f1: None, perplexity: None, is_best }
-}
-
-/// Pairs of neighbours as their means.
-fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let mean = |pair: &[(f64, f64)]| {
-        let share = 1.0 / pair.len() as f64;
-        pair.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 * share, sum.1 + point.1 * share))
-    };
-    points.chunks(2).map(mean).collect()
 }
 
 #[cfg(test)]

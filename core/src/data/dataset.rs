@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::columns::{Columns, choose_columns};
 use super::error::DataError;
 use super::parse::{BadRow, Format, Row, Table, parse};
+use super::repeats::count_repeats;
 use super::report::PreviewRow;
 use super::split::stratified_split;
 use crate::config::{ReadOptions, SplitConfig};
@@ -328,37 +329,6 @@ fn warn_of_lonely_classes(examples: &[Example], labels: &[String], is_split: boo
     };
     let then = if is_split { ": it is trained on, but can't be validated or tested" } else { "" };
     summary.warnings.push(who + then);
-}
-
-/// Counts duplicates, conflicts and leaks, and warns of the last two.
-fn count_repeats(dataset: &Dataset, summary: &mut ReadSummary) {
-    // Text to the split it was first seen in and the labels it had (nearly always one).
-    let mut seen: HashMap<&str, (usize, Vec<usize>)> = HashMap::new();
-    for (place, split) in [&dataset.train, &dataset.valid, &dataset.test].into_iter().enumerate() {
-        for example in split {
-            let Some((first, labels)) = seen.get_mut(example.text.as_str()) else {
-                seen.insert(&example.text, (place, vec![example.label]));
-                continue;
-            };
-            summary.num_leaks += usize::from(*first < place);
-            if labels.contains(&example.label) {
-                summary.num_duplicates += 1;
-            } else {
-                labels.push(example.label);
-                summary.num_conflicts += 1;
-            }
-        }
-    }
-    if summary.num_leaks > 0 {
-        let leaks = summary.num_leaks;
-        let message = "validation or test rows have a text that stands in an earlier split too: figures will look better \
-                       than they are";
-        summary.warnings.push(format!("{leaks} {message}"));
-    }
-    if summary.num_conflicts > 0 {
-        let conflicts = summary.num_conflicts;
-        summary.warnings.push(format!("{conflicts} rows have the text of an earlier row but another label"));
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod encode;
 mod error;
 mod parse;
 mod random;
+mod repeats;
 mod report;
 mod sampler;
 mod split;

@@ -9,6 +9,8 @@
 #[cfg(feature = "chat")]
 pub mod chat_template;
 mod from_vocab;
+#[cfg(feature = "chat")]
+mod jinja;
 mod stream;
 
 use serde::Deserialize;

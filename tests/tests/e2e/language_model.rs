@@ -20,7 +20,8 @@ use crate::site::{READ_SECS, Site, TRAIN_SECS, decoder_files};
 /// The last losses must be below this share of the first.
 const LOSS_FALLS_TO: f64 = 0.8;
 
-const RECIPE: &[(&str, &str)] = &[("num_train_epochs", "10"), ("batch_size", "4"), ("learning_rate", "3e-3")];
+pub(crate) const RECIPE: &[(&str, &str)] =
+    &[("num_train_epochs", "10"), ("batch_size", "4"), ("learning_rate", "3e-3")];
 /// Tokens that the model may write: of the tiny decoder, letters.
 const MAX_NEW_TOKENS: u32 = 12;
 /// Tokens that the tiny decoder reads.
@@ -45,7 +46,7 @@ const FRAMES: [&str; 4] = ["the colour of {} is", "they say that {} looks", "we 
 const PROMPT: &str = "the colour of snow is";
 
 /// 48 rows of a prompt and its completion.
-fn rows() -> String {
+pub(crate) fn rows() -> String {
     let mut lines = String::new();
     for frame in FRAMES {
         for (thing, colour) in THINGS {
@@ -172,7 +173,7 @@ fn check_losses(losses: &[f64]) {
 }
 
 /// Measures both models; returns their loss a token, before and after.
-fn evaluate(site: &Site) -> (f64, f64) {
+pub(crate) fn evaluate(site: &Site) -> (f64, f64) {
     site.browser.go_to("evaluate");
     site.browser.click("evaluate-run");
     let script = "return document.querySelector('[data-testid=eval-loss-tuned]')?.dataset.value || \
@@ -182,7 +183,7 @@ fn evaluate(site: &Site) -> (f64, f64) {
 }
 
 /// What both models write greedily after the prompt, before and after training.
-fn write(site: &Site) -> [String; 2] {
+pub(crate) fn write(site: &Site) -> [String; 2] {
     let browser = &site.browser;
     browser.go_to("try");
     browser.type_into("try-text", PROMPT);

@@ -3,7 +3,8 @@
 
 use hone_tests::browser::WebGpu;
 
-use crate::site::Site;
+use crate::language_model::{self, RECIPE};
+use crate::site::{READ_SECS, Site, decoder_files};
 
 /// (name, width and height in CSS pixels, whether it is a phone).
 const VIEWS: [(&str, u32, u32, bool); 2] = [("desktop", 1280, 900, false), ("phone", 390, 844, true)];
@@ -44,4 +45,26 @@ fn screenshots() {
     picture(&site, "try");
     site.export();
     picture(&site, "export");
+}
+
+#[test]
+#[ignore = "makes pictures; it checks little"]
+fn screenshots_of_a_language_model() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    site.choose_model(&decoder_files());
+    site.browser.wait_for("model-ready", READ_SECS);
+    site.choose_rows(&site.file("colours.jsonl", language_model::rows()));
+    site.browser.wait_for("data-report", READ_SECS);
+    picture(&site, "lm-data");
+    site.set_recipe(RECIPE);
+    picture(&site, "lm-recipe");
+    site.start();
+    site.finish();
+    picture(&site, "lm-train");
+    language_model::evaluate(&site);
+    picture(&site, "lm-evaluate");
+    language_model::write(&site);
+    picture(&site, "lm-try");
+    site.export_by("export-adapter");
+    picture(&site, "lm-export");
 }

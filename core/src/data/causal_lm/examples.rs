@@ -4,19 +4,16 @@
 //! Rows that can't be used are listed with number and reason, and do not stop the rest. A plain text file is one
 //! example, cut into windows when it is encoded; its splits are its beginning and its end.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use serde::{Deserialize, Serialize};
 
+use super::row::read_row;
 use super::shape::{LmColumns, are_names, choose_lm_columns};
-use super::turns::{Role, Turn, parse_turns};
+use super::splits::{count_repeats, share_out, split_text};
+use super::turns::Turn;
 use crate::config::{DataShape, ReadOptions, SplitConfig};
 use crate::data::dataset::DataFiles;
 use crate::data::error::DataError;
-use crate::data::parse::{BadRow, Format, Row, Table, extension, parse_keeping_nested, read_text};
-use crate::data::split::stratified_split;
+use crate::data::parse::{BadRow, Format, Table, extension, parse_keeping_nested, read_text};
 
 /// Bad rows that are kept with their reason, over all files.
 const MAX_LISTED: usize = 1000;
@@ -299,153 +296,10 @@ fn take(
     Ok(examples)
 }
 
-/// Pieces and turns of a row, or why it has none.
-fn read_row(
-    row: &mut Row,
-    names: &[String],
-    columns: &LmColumns,
-    template: Option<&RenderTurns<'_>>,
-) -> Result<(Vec<Piece>, Vec<Turn>), String> {
-    for (place, role) in columns.roles() {
-        if *columns == (LmColumns::Messages { messages: place }) {
-            continue;
-        }
-        let name = &names[place];
-        if row.nested.contains(&place) {
-            return Err(format!("the {role} holds an object or array (column {name:?}); conversations are `messages`"));
-        }
-        if role != "input" && row.cells[place].trim().is_empty() {
-            return Err(format!("the {role} is empty (column {name:?})"));
-        }
-    }
-    let mut cell = |place: usize| std::mem::take(&mut row.cells[place]);
-    let (prompt, completion) = match *columns {
-        LmColumns::Text { text } => return Ok((vec![Piece { text: cell(text), has_loss: true }], Vec::new())),
-        LmColumns::Messages { messages } => {
-            let json = cell(messages);
-            if json.trim().is_empty() {
-                return Err(format!("the conversation is missing (column {:?})", names[messages]));
-            }
-            let turns = parse_turns(&json).map_err(|reason| format!("{reason} (column {:?})", names[messages]))?;
-            return written(turns, template);
-        }
-        LmColumns::PromptCompletion { prompt, completion } => (cell(prompt), cell(completion)),
-        LmColumns::Instruction { instruction, input, output } => {
-            let (instruction, input) = (cell(instruction), input.map(cell).unwrap_or_default());
-            let prompt = match template {
-                Some(_) if input.trim().is_empty() => instruction,
-                Some(_) => [instruction.as_str(), "\n\n", &input].concat(),
-                None => alpaca_prompt(&instruction, &input),
-            };
-            (prompt, std::mem::take(&mut row.cells[output]))
-        }
-    };
-    if template.is_some() {
-        let turn = |role, content| Turn { role, content };
-        return written(vec![turn(Role::User, prompt), turn(Role::Assistant, completion)], template);
-    }
-    Ok((vec![Piece { text: prompt, has_loss: false }, Piece { text: completion, has_loss: true }], Vec::new()))
-}
-
-/// A conversation as the template writes it.
-fn written(turns: Vec<Turn>, template: Option<&RenderTurns<'_>>) -> Result<(Vec<Piece>, Vec<Turn>), String> {
-    let render = template.ok_or("the model has no chat template")?;
-    let mut pieces = render(&turns)?;
-    let last = pieces.iter().rposition(|piece| piece.has_loss && !piece.text.is_empty());
-    pieces.truncate(last.ok_or("the chat template writes nothing for the assistant")? + 1);
-    Ok((pieces, turns))
-}
-
-/// The prompt of Stanford Alpaca (<https://github.com/tatsu-lab/stanford_alpaca>, `train.py`), to the letter.
-fn alpaca_prompt(instruction: &str, input: &str) -> String {
-    if input.trim().is_empty() {
-        return format!(
-            "Below is an instruction that describes a task. Write a response that appropriately completes the \
-             request.\n\n### Instruction:\n{instruction}\n\n### Response:"
-        );
-    }
-    format!(
-        "Below is an instruction that describes a task, paired with an input that provides further context. Write a \
-         response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n### \
-         Input:\n{input}\n\n### Response:"
-    )
-}
-
-type Splits = [Vec<LmExample>; 3];
-
-fn share_out(examples: Vec<LmExample>, fractions: &SplitConfig, seed: u64) -> Splits {
-    let (_, valid, test) = stratified_split(&vec![0; examples.len()], 1, fractions, seed);
-    let (mut valid, mut test) = (valid.into_iter().peekable(), test.into_iter().peekable());
-    let mut splits = Splits::default();
-    for (index, example) in examples.into_iter().enumerate() {
-        let split = if valid.next_if_eq(&index).is_some() {
-            1
-        } else if test.next_if_eq(&index).is_some() {
-            2
-        } else {
-            0
-        };
-        splits[split].push(example);
-    }
-    splits
-}
-
-/// Training, validation and test are a text's beginning, what follows, and its end, cut where a line ends.
-fn split_text(text: &str, fractions: &SplitConfig) -> Splits {
-    let share = |fraction: f64| if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
-    let (valid, test) = (share(fractions.valid_fraction), share(fractions.test_fraction));
-    let train_end = line_end(text, 1.0 - valid - test);
-    let valid_end = if valid > 0.0 { line_end(text, 1.0 - test).max(train_end) } else { train_end };
-    let mut splits = Splits::default();
-    for (split, (from, to)) in [(0, train_end), (train_end, valid_end), (valid_end, text.len())].into_iter().enumerate()
-    {
-        if !text[from..to].trim().is_empty() {
-            let row = 1 + text[..from].bytes().filter(|&byte| byte == b'\n').count();
-            let pieces = vec![Piece { text: text[from..to].to_owned(), has_loss: true }];
-            splits[split].push(LmExample { row, pieces, turns: Vec::new() });
-        }
-    }
-    splits
-}
-
-/// Where the line ends that a share of the text ends in; where the share ends if that is the last line.
-fn line_end(text: &str, share: f64) -> usize {
-    let at = text.floor_char_boundary((text.len() as f64 * share.clamp(0.0, 1.0)).round() as usize);
-    match text[at..].find('\n') {
-        Some(found) if at + found + 1 < text.len() && at > 0 => at + found + 1,
-        _ => at,
-    }
-}
-
-/// Counts duplicates and leaks, and warns of the latter.
-fn count_repeats(dataset: &LmDataset, summary: &mut LmSummary) {
-    // What an example says, to the split that said it first.
-    let mut seen: HashMap<u64, usize> = HashMap::new();
-    for (place, split) in [&dataset.train, &dataset.valid, &dataset.test].into_iter().enumerate() {
-        for example in split {
-            let mut hasher = DefaultHasher::new();
-            example.pieces.hash(&mut hasher);
-            let first = match seen.entry(hasher.finish()) {
-                Entry::Occupied(first) => *first.get(),
-                Entry::Vacant(free) => {
-                    free.insert(place);
-                    continue;
-                }
-            };
-            summary.num_duplicates += 1;
-            summary.num_leaks += usize::from(first < place);
-        }
-    }
-    if summary.num_leaks > 0 {
-        let leaks = summary.num_leaks;
-        let message = "validation or test rows stand in an earlier split too: figures will look better than they are";
-        summary.warnings.push(format!("{leaks} {message}"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::causal_lm::Role;
 
     fn files(name: &str, text: &str) -> DataFiles {
         DataFiles { train: (name.into(), text.as_bytes().to_vec()), ..DataFiles::default() }

@@ -7,7 +7,9 @@ mod encode;
 mod examples;
 mod pack;
 mod report;
+mod row;
 mod shape;
+mod splits;
 mod turns;
 
 pub use collate::{LmHostBatch, LmPadding, collate_lm};

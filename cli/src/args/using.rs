@@ -1,0 +1,201 @@
+//! Flags of the commands that use a model: eval, predict, generate, export.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use hone_core::config::{ExportFormat, ReadOptions, Task};
+use hone_core::generate::SamplingConfig;
+
+use super::read::ReadArgs;
+use super::{parse_format, parse_task};
+use crate::device::DeviceChoice;
+use crate::failure::Usage;
+
+/// `hone eval`.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// Fine-tuned model: a folder, or a hub id
+    #[arg(long, value_name = "DIR|ID")]
+    pub(crate) model: String,
+    /// Adapter in PEFT's layout to put on the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// Rows to measure: CSV, TSV, JSON Lines, a JSON array, or plain text for a language model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// What is measured: sequence-classification or causal-lm; the model decides, this only checks
+    #[arg(long, value_name = "TASK", value_parser = parse_task)]
+    pub(crate) task: Option<Task>,
+    /// Of a language model: also write completions of the first N prompts and score them (BLEU, ROUGE-L, exact match)
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) generate: usize,
+    /// Most tokens of such a completion
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) max_new_tokens: u32,
+    /// What computes: auto, cpu, wgpu or cuda
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+    /// Write the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// `hone generate`.
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Language model: a folder (also one that holds an adapter), or a hub id
+    #[arg(long, value_name = "DIR|ID")]
+    pub(crate) model: String,
+    /// Adapter in PEFT's layout to put on the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// Text to write on from
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "chat")]
+    pub(crate) prompt: Option<String>,
+    /// Talk with the model, turn by turn, through its chat template (with --prompt: one turn)
+    #[arg(long)]
+    pub(crate) chat: bool,
+    /// System turn of a chat
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub(crate) system: Option<String>,
+    /// Show what the model writes without its adapter, too
+    #[arg(long)]
+    pub(crate) compare: bool,
+    /// Draw tokens instead of taking the likeliest
+    #[arg(long)]
+    do_sample: bool,
+    /// Above 1 more varied, below 1 more certain (draws tokens)
+    #[arg(long, value_name = "T")]
+    temperature: Option<f64>,
+    /// Draw among the K likeliest tokens; 0 is all (draws tokens)
+    #[arg(long, value_name = "K")]
+    top_k: Option<u32>,
+    /// Draw among the likeliest tokens that together have this probability (draws tokens)
+    #[arg(long, value_name = "P")]
+    top_p: Option<f64>,
+    /// Above 1: tokens that were there already become less likely
+    #[arg(long, value_name = "PENALTY", default_value_t = 1.0)]
+    repetition_penalty: f64,
+    /// Most tokens to write
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_new_tokens: u32,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    /// Text at which to stop; may be given more than once
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    stop: Vec<String>,
+    /// Write JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What computes: auto, cpu, wgpu or cuda
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+}
+
+/// `hone export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Model: a folder (also one that holds an adapter), or a hub id
+    #[arg(long, value_name = "DIR|ID")]
+    pub(crate) model: String,
+    /// Adapter in PEFT's layout to put on the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
+    /// adapter (for PEFT) or merged (a whole model)
+    #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
+    pub(crate) format: ExportFormat,
+    /// Folder for it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Write into --output even if it holds other files
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `hone predict`.
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// Fine-tuned model: a folder, or a hub id
+    #[arg(long, value_name = "DIR|ID")]
+    pub(crate) model: String,
+    /// Rows to label: CSV, TSV, JSON Lines or a JSON array; labels are not needed
+    #[arg(long, value_name = "FILE", conflicts_with = "text", required_unless_present = "text")]
+    pub(crate) data: Option<PathBuf>,
+    /// A text to label; may be given more than once
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub(crate) text: Vec<String>,
+    /// File for the result: .csv, .json or .jsonl [default: CSV on standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write JSON Lines instead of CSV
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What computes: auto, cpu, wgpu or cuda
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+impl GenerateArgs {
+    /// Device and sampling, checked.
+    ///
+    /// # Errors
+    /// [`Usage`] with every flag that can't be used.
+    pub(crate) fn settings(&self) -> Result<(DeviceChoice, SamplingConfig), Usage> {
+        let defaults = SamplingConfig::default();
+        let draws = self.do_sample || self.temperature.is_some() || self.top_k.is_some() || self.top_p.is_some();
+        let sampling = SamplingConfig {
+            do_sample: draws,
+            temperature: self.temperature.unwrap_or(defaults.temperature),
+            top_k: self.top_k.unwrap_or(defaults.top_k),
+            top_p: self.top_p.unwrap_or(defaults.top_p),
+            repetition_penalty: self.repetition_penalty,
+            max_new_tokens: self.max_new_tokens,
+            seed: self.seed,
+            stop: self.stop.clone(),
+        };
+        let mut problems = Vec::new();
+        let device = DeviceChoice::parse(&self.device).unwrap_or_else(|message| {
+            problems.push(format!("--device: {message}"));
+            DeviceChoice::Auto
+        });
+        if let Err(found) = sampling.check() {
+            problems.extend(found.iter().map(|p| format!("--{}: {}", p.field.replace('_', "-"), p.message)));
+        }
+        if problems.is_empty() { Ok((device, sampling)) } else { Err(Usage(problems)) }
+    }
+}
+
+impl EvalArgs {
+    /// Device and reading options, checked.
+    ///
+    /// # Errors
+    /// [`Usage`] with every flag that can't be used.
+    pub(crate) fn settings(&self, base: &ReadOptions) -> Result<(DeviceChoice, ReadOptions), Usage> {
+        device_and_read(&self.device, &self.read, base)
+    }
+}
+
+impl PredictArgs {
+    /// Device and reading options, checked.
+    ///
+    /// # Errors
+    /// [`Usage`] with every flag that can't be used.
+    pub(crate) fn settings(&self) -> Result<(DeviceChoice, ReadOptions), Usage> {
+        device_and_read(&self.device, &self.read, &ReadOptions::default())
+    }
+}
+
+fn device_and_read(device: &str, read: &ReadArgs, base: &ReadOptions) -> Result<(DeviceChoice, ReadOptions), Usage> {
+    let mut problems = Vec::new();
+    let device = DeviceChoice::parse(device).unwrap_or_else(|message| {
+        problems.push(format!("--device: {message}"));
+        DeviceChoice::Auto
+    });
+    let read = read.over(base, &mut problems);
+    if problems.is_empty() { Ok((device, read)) } else { Err(Usage(problems)) }
+}

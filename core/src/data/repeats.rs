@@ -1,0 +1,36 @@
+//! Rows that stand twice: in one split, under two labels, or in two splits.
+
+use std::collections::HashMap;
+
+use super::dataset::{Dataset, ReadSummary};
+
+/// Counts duplicates, conflicts and leaks, and warns of the last two.
+pub(super) fn count_repeats(dataset: &Dataset, summary: &mut ReadSummary) {
+    // Text to the split it was first seen in and the labels it had (nearly always one).
+    let mut seen: HashMap<&str, (usize, Vec<usize>)> = HashMap::new();
+    for (place, split) in [&dataset.train, &dataset.valid, &dataset.test].into_iter().enumerate() {
+        for example in split {
+            let Some((first, labels)) = seen.get_mut(example.text.as_str()) else {
+                seen.insert(&example.text, (place, vec![example.label]));
+                continue;
+            };
+            summary.num_leaks += usize::from(*first < place);
+            if labels.contains(&example.label) {
+                summary.num_duplicates += 1;
+            } else {
+                labels.push(example.label);
+                summary.num_conflicts += 1;
+            }
+        }
+    }
+    if summary.num_leaks > 0 {
+        let leaks = summary.num_leaks;
+        let message = "validation or test rows have a text that stands in an earlier split too: figures will look better \
+                       than they are";
+        summary.warnings.push(format!("{leaks} {message}"));
+    }
+    if summary.num_conflicts > 0 {
+        let conflicts = summary.num_conflicts;
+        summary.warnings.push(format!("{conflicts} rows have the text of an earlier row but another label"));
+    }
+}

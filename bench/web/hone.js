@@ -88,7 +88,9 @@ async function run({ name, shape, backend, steps, protocol, memoryAt, hide }) {
     await line.request({ command: "resume" });
   };
   let [reached, measuring] = [0, Promise.resolve()];
-  const line = new Line(({ event, elapsed_secs: secs }, counts) => {
+  const line = new Line(({ event: named, elapsed_secs: secs }, counts) => {
+    const [kind, fields] = Object.entries(named)[0];
+    const event = { event: kind, ...fields };
     if (protocol) seen.push({ event, ms: secs * 1000, counts }); // not while memory is measured: it would grow
     if (event.event === "finished") finish();
     // After the last step the run ends by itself: holding it then does nothing, and the figures are the same.

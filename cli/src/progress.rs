@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
 use hone_core::session::protocol::Weights;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::pace::Pace;
 
@@ -29,15 +29,20 @@ enum Show {
     Json,
 }
 
-/// An event as `--json` writes it.
-#[derive(Serialize)]
-struct Line<'a> {
-    elapsed_secs: f64,
-    /// Only where the driver measured something itself, after the run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    weights: Option<Weights>,
-    #[serde(flatten)]
-    event: &'a TrainEvent,
+/// An event as `--json` writes it: flat, its name under `event`. `weights` only where the driver measured something itself,
+/// after the run.
+fn line(elapsed_secs: f64, weights: Option<Weights>, event: &TrainEvent) -> serde_json::Result<Value> {
+    let mut line = Map::from_iter([("elapsed_secs".to_owned(), json!(elapsed_secs))]);
+    if let Some(weights) = weights {
+        line.insert("weights".into(), json!(weights));
+    }
+    if let Value::Object(named) = serde_json::to_value(event)? {
+        for (name, fields) in named {
+            line.insert("event".into(), json!(name));
+            line.extend(fields.as_object().cloned().unwrap_or_default());
+        }
+    }
+    Ok(Value::Object(line))
 }
 
 impl Progress {
@@ -133,7 +138,7 @@ impl Progress {
     }
 
     fn json(&mut self, event: &TrainEvent, weights: Option<Weights>) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Line { elapsed_secs: self.elapsed_secs(), weights, event })?;
+        let mut line = serde_json::to_vec(&line(self.elapsed_secs(), weights, event)?)?;
         line.push(b'\n');
         let mut out = io::stdout().lock();
         match out.write_all(&line).and_then(|()| out.flush()) {
@@ -302,8 +307,7 @@ mod tests {
     #[test]
     fn a_json_line_is_the_event_and_its_time() {
         let event = TrainEvent::Progress { step: 3, rows: 48, tokens: 900 };
-        let line = Line { elapsed_secs: 1.5, weights: None, event: &event };
-        let text = serde_json::to_string(&line).expect("plain data");
+        let text = line(1.5, None, &event).expect("plain data").to_string();
         assert_eq!(text, r#"{"elapsed_secs":1.5,"event":"progress","step":3,"rows":48,"tokens":900}"#);
         assert_eq!(serde_json::from_str::<TrainEvent>(&text).expect("an event with one more field"), event);
     }

@@ -44,7 +44,7 @@ pub enum Phase {
 
 /// One thing that happened in a run, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum TrainEvent {
     /// The plan, once, before anything is trained (also after a resume).
     Started {

@@ -53,11 +53,11 @@ fn packing_trains_on_the_same_tokens_in_fewer_rows() {
         session.start(run.clone()).expect("it starts");
         let events = drain(&mut session);
         let TrainEvent::Started { num_rows, .. } = events[0] else { panic!("it starts") };
-        let tokens = events.iter().filter_map(|event| match event {
+        let mut tokens = events.iter().rev().filter_map(|event| match event {
             TrainEvent::Step { tokens, .. } => Some(*tokens),
             _ => None,
         });
-        (num_rows[0], tokens.last().expect("it steps"))
+        (num_rows[0], tokens.next().expect("it steps"))
     };
     let ((plain_rows, plain_tokens), (packed_rows, packed_tokens)) = (rows(&plain), rows(&packed));
     assert_eq!(plain_tokens, packed_tokens);

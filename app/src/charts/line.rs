@@ -135,8 +135,8 @@ pub(crate) fn LineChart(
                 {move || drawing.with(plot)}
                 <line
                     class="cursor"
-                    x1=move || cursor_x().unwrap_or_else(|| "-9".into())
-                    x2=move || cursor_x().unwrap_or_else(|| "-9".into())
+                    x1=move || cursor_x().unwrap_or_else(|| "-9999".into())
+                    x2=move || cursor_x().unwrap_or_else(|| "-9999".into())
                     y1=MARGIN.2.to_string()
                     y2=(HEIGHT - MARGIN.3).to_string()
                 />

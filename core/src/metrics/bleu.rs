@@ -242,7 +242,7 @@ mod tests {
         for pair in fixture().pairs {
             assert_eq!(tokenize_13a(&pair.hypothesis), pair.hypothesis_tokens);
             assert_eq!(tokenize_13a(&pair.reference), pair.reference_tokens);
-            let found = corpus_bleu(&[pair.hypothesis.clone()], &[pair.reference]).score;
+            let found = corpus_bleu(std::slice::from_ref(&pair.hypothesis), &[pair.reference]).score;
             assert!((found - pair.bleu).abs() < TOLERANCE, "{found} is not {} for {:?}", pair.bleu, pair.hypothesis);
         }
     }

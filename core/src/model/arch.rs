@@ -200,7 +200,7 @@ impl ModelConfig {
         let architecture = Architecture::ALL
             .into_iter()
             .find(|architecture| architecture.model_type() == model_type)
-            .ok_or_else(|| ModelError::Unsupported { found: model_type })?;
+            .ok_or(ModelError::Unsupported { found: model_type })?;
         let body = architecture.body(&fields)?;
         body.check()?;
         let eos_token_ids = eos_token_ids(&json);

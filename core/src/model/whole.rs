@@ -9,6 +9,7 @@ use crate::nn::{Init, Linear, Lora, ParamPath};
 
 /// A model with its head.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and their weights lie elsewhere")]
 pub enum Model {
     /// Logits a row.
     Classifier(SequenceClassifier),

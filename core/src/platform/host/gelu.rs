@@ -15,29 +15,17 @@ use super::{exact, lanes, lift, plain, recorded, shaped};
 
 /// `x Phi(x)`; any shape, on the CPU.
 pub(crate) fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    gated(
-        x,
-        #[inline(always)]
-        |x| phi(x),
-    )
+    gated(x, phi)
 }
 
 /// `x (1 + tanh(..)) / 2`; any shape, on the CPU.
 pub(crate) fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    gated(
-        x,
-        #[inline(always)]
-        |x| tanh_gate(x),
-    )
+    gated(x, tanh_gate)
 }
 
 /// `x sigmoid(x)`; any shape, on the CPU.
 pub(crate) fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    gated(
-        x,
-        #[inline(always)]
-        |x| sigmoid(x),
-    )
+    gated(x, sigmoid)
 }
 
 /// `x g(x)`, where `gate` gives `g` and its derivative.

@@ -2,7 +2,7 @@
 // wasm, each in a fresh headless browser, in turns. In: options below. Out: one JSON document on standard output;
 // progress on standard error.
 //
-//   node run.mjs [--only tfjs,jax,hone-webgpu,hone-webgpu-plain,hone-cpu,memory] [--rounds 2] [--windows 4] [--memory-steps 300]
+//   node run.mjs [--only tfjs,jax,hone-webgpu,hone-webgpu-plain,hone-cpu,memory,memory-cpu] [--rounds 2] [--windows 4] [--memory-steps 300]
 //                [--dist ../../dist] [--gpu]      --gpu takes a hardware adapter instead of SwiftShader
 
 import { readFileSync } from "node:fs";
@@ -81,9 +81,10 @@ try {
       keep("hone wasm cpu, minilm", await speed("minilm", "cpu"));
     }
   }
-  if (wanted.has("memory")) {
+  const backends = wanted.has("memory") ? ["webgpu", "cpu"] : wanted.has("memory-cpu") ? ["cpu"] : [];
+  if (backends.length > 0) {
     generate("small", memorySteps);
-    for (const backend of ["webgpu", "cpu"]) {
+    for (const backend of backends) {
       const memoryAt = [20, memorySteps];
       const settings = { name: "small", shape: shapes.small, backend, steps: memorySteps, protocol: null, memoryAt };
       const { memory, device } = await hone(settings);

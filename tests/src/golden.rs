@@ -366,8 +366,8 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
 }
 
-fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
-    // `values` is [in, out]; the golden is [out, in], and `columns` is `in`.
+/// `values` of `[in, out]` as `[out, in]`; `columns` is `in`.
+pub(crate) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
     let rows = values.len() / columns;
     let mut turned = vec![0f32; values.len()];
     for i in 0..columns {

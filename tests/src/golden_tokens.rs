@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::batch::TokenBatch;
 use hone_core::checkpoint::{HostTensor, WeightFile, load_adapter, read_weights};
@@ -15,7 +15,7 @@ use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
 use hone_core::train::{MicroBatch, MicroStep};
 use serde_json::Value;
 
-use crate::golden::{CURVE, GRADIENT, LOGITS, LOSS, values};
+use crate::golden::{CURVE, GRADIENT, LOGITS, LOSS, transposed, values};
 use crate::paths;
 
 /// A golden and the model it belongs to.
@@ -304,22 +304,4 @@ fn host_batch(
     let num_tokens = input_ids.len();
     let rows = (0..batch).collect();
     LmHostBatch { input_ids, position_ids, segment_ids, target_positions, targets, batch, seq, num_tokens, rows }
-}
-
-/// `values` is `[in, out]`; the golden is `[out, in]`, and `columns` is `in`.
-fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
-    let rows = values.len() / columns;
-    let mut turned = vec![0f32; values.len()];
-    for i in 0..columns {
-        for o in 0..rows {
-            turned[o * columns + i] = values[i * rows + o];
-        }
-    }
-    turned
-}
-
-/// Largest difference of two tensors' values.
-#[must_use]
-pub fn distance(a: Tensor<3>, b: Tensor<3>) -> f64 {
-    values(a).iter().zip(&values(b)).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
 }

@@ -159,6 +159,18 @@ impl<'a> TextGeneration<'a> {
         Ok(Some(piece))
     }
 
+    /// Everything that is still to be written.
+    ///
+    /// # Errors
+    /// See [`Generation::next_token`].
+    pub async fn rest(mut self) -> Result<String, GenerateError> {
+        let mut text = String::new();
+        while let Some(piece) = self.next_piece().await? {
+            text.push_str(&piece);
+        }
+        Ok(text)
+    }
+
     /// Tokens written so far.
     #[must_use]
     pub fn num_tokens(&self) -> usize {

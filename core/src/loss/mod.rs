@@ -4,4 +4,4 @@ mod classes;
 mod tokens;
 
 pub use classes::{LossConfig, cross_entropy_sum};
-pub use tokens::{TokenLoss, count_correct, token_cross_entropy};
+pub use tokens::{TokenLoss, measure_tokens, token_cross_entropy};

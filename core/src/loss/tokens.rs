@@ -5,7 +5,7 @@
 //! its loss and its gradients: those of the states, and of the table if it is trained. The idea is that of Liger
 //! Kernel's `FusedLinearCrossEntropy` (<https://arxiv.org/abs/2410.10989>).
 
-use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData, activation};
 
 use crate::nn::TokenTable;
 
@@ -99,26 +99,28 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
     TokenLoss { sum: sum.expect("there is at least one chunk"), states, table }
 }
 
-/// How many states' most likely token is the target (of those with a weight): for evaluation.
+/// For evaluation, in one pass and without gradients: sum of the cross-entropies, and how many states' likeliest token is
+/// the target.
 ///
 /// # Shapes
-/// - returns: `[1]`
+/// - `states`: `[rows, hidden]`, without autodiff
+/// - returns: `[1]` each
 #[must_use]
-pub fn count_correct(states: Tensor<2>, table: &TokenTable, targets: &[i32], weights: &[f32]) -> Tensor<1> {
+pub fn measure_tokens(states: Tensor<2>, table: &TokenTable, targets: &[i32]) -> (Tensor<1>, Tensor<1>) {
     let [rows, _] = states.dims();
     let device = states.device();
     let vocab: usize = table.shards.iter().map(|shard| shard.dims()[0]).sum();
     let chunk = rows_in_chunk(vocab);
-    let mut sum = Tensor::<1>::zeros([1], &device);
+    let (mut loss, mut correct) = (Tensor::<1>::zeros([1], &device), Tensor::<1>::zeros([1], &device));
     for first in (0..rows).step_by(chunk) {
         let count = chunk.min(rows - first);
-        let best = table.logits(states.clone().narrow(0, first, count)).argmax(1).reshape([count]);
-        let target =
-            Tensor::<1, Int>::from_data(TensorData::new(targets[first..first + count].to_vec(), [count]), &device);
-        let weight = Tensor::<1>::from_data(TensorData::new(weights[first..first + count].to_vec(), [count]), &device);
-        sum = sum + (best.equal(target).float() * weight).sum();
+        let target = TensorData::new(targets[first..first + count].to_vec(), [count, 1]);
+        let target = Tensor::<2, Int>::from_data(target, &device);
+        let logits = table.logits(states.clone().narrow(0, first, count)); // [count, vocab]
+        correct = correct + logits.clone().argmax(1).equal(target.clone()).float().sum();
+        loss = loss - activation::log_softmax(logits, 1).gather(1, target).sum();
     }
-    sum
+    (loss, correct)
 }
 
 fn rows_in_chunk(vocab: usize) -> usize {

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
 
 use crate::batch::Batch;
-use crate::nn::{Dropout, Encoder, EncoderConfig, Init, Linear};
+use crate::nn::{Dropout, Encoder, EncoderConfig, Init, Linear, tanh};
 
 /// How the head is built; each as `transformers` builds it for the architecture, and mean pooling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +54,6 @@ pub struct SequenceClassifier {
     pub head: Head,
 }
 
-/// Largest argument that `tanh` gets. `tanh(20)` is 1 in f32; WGSL's `tanh` of large arguments is NaN on some devices.
-const TANH_LIMIT: f64 = 20.0;
-
 impl Head {
     fn new(config: HeadConfig, hidden: usize, num_labels: usize, std: f64, init: &mut Init, device: &Device) -> Self {
         Self {
@@ -93,7 +90,6 @@ impl Head {
             Some(dense) => dense.forward(x),
             None => x,
         };
-        let tanh = |x: Tensor<2>| x.clamp(-TANH_LIMIT, TANH_LIMIT).tanh();
         let pooled = match self.kind {
             HeadKind::Bert => tanh(dense(pooled)),
             HeadKind::Roberta => tanh(dense(self.dropout.forward(pooled))),

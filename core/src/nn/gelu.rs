@@ -24,6 +24,12 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// Largest argument that `tanh` gets. `tanh(20)` is 1 in f32; WGSL's `tanh` of large arguments is NaN on some devices.
 const TANH_LIMIT: f64 = 20.0;
 
+/// `tanh` that is no NaN anywhere. Shape unchanged.
+#[must_use]
+pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.clamp(-TANH_LIMIT, TANH_LIMIT).tanh()
+}
+
 /// `0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))`, `transformers`' `gelu_new`. Shape unchanged.
 #[must_use]
 pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
@@ -33,7 +39,7 @@ pub fn gelu_tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     }
     let cube = x.clone() * x.clone().square().mul_scalar(0.044_715);
     let inner = (x.clone() + cube).mul_scalar((2.0 / PI).sqrt());
-    let cdf = inner.clamp(-TANH_LIMIT, TANH_LIMIT).tanh().add_scalar(1.0);
+    let cdf = tanh(inner).add_scalar(1.0);
     (x * cdf).mul_scalar(0.5)
 }
 

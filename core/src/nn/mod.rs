@@ -20,7 +20,7 @@ pub use decoder::{AttentionConfig, Decoder, DecoderConfig, KvCache, MlpKind, Nor
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use encoder::{Activation, Encoder, EncoderConfig, EncoderLayer, attention_bias};
-pub use gelu::{gelu, gelu_tanh, silu};
+pub use gelu::{gelu, gelu_tanh, silu, tanh};
 pub use init::Init;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;

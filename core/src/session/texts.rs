@@ -225,12 +225,7 @@ async fn complete(
     let ids = model.tokenizer.encode_prompt(&example.prompt(), !example.is_chat())?;
     let eos = eos_token_ids(model);
     let tokens = Generation::new(decoder, ids, sampling, &eos, model.config.max_tokens(), device)?;
-    let mut generation = TextGeneration::new(tokens, &model.tokenizer, sampling);
-    let mut text = String::new();
-    while let Some(piece) = generation.next_piece().await? {
-        text.push_str(&piece);
-    }
-    Ok(text)
+    Ok(TextGeneration::new(tokens, &model.tokenizer, sampling).rest().await?)
 }
 
 fn prompt_ids(model: &PretrainedModel, prompt: &Prompt) -> Result<Vec<u32>, SessionError> {

@@ -55,11 +55,7 @@ impl TokenInputs {
         let room = config.max_tokens().saturating_sub(MAX_NEW_TOKENS as usize).max(1);
         ids.drain(..ids.len().saturating_sub(room)); // a sample may lose the beginning of its prompt
         let tokens = Generation::new(model, ids, &sampling, &self.eos_token_ids, config.max_tokens(), device)?;
-        let mut text = TextGeneration::new(tokens, &self.tokenizer, &sampling);
-        let mut generated = String::new();
-        while let Some(piece) = text.next_piece().await? {
-            generated.push_str(&piece);
-        }
+        let generated = TextGeneration::new(tokens, &self.tokenizer, &sampling).rest().await?;
         Ok(Sample { prompt, expected, generated })
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::{TokenSplit, TrainError};
 use crate::batch::TokenBatch;
 use crate::data::causal_lm::LmPadding;
-use crate::loss::{count_correct, token_cross_entropy};
+use crate::loss::measure_tokens;
 use crate::metrics::{LmAccumulator, LmEvaluation};
 use crate::model::CausalLm;
 
@@ -57,10 +57,7 @@ impl TokenEvaluator {
         let count = host.targets.len();
         let places = TensorData::new(host.target_positions.clone(), [count]);
         let picked = states.reshape([batch * seq, hidden]).select(0, Tensor::<1, Int>::from_data(places, device));
-        let weights = vec![1.0; count];
-        let (_, table) = model.output_table();
-        let loss = token_cross_entropy(picked.clone(), table, &host.targets, &weights).sum;
-        let correct = count_correct(picked, table, &host.targets, &weights);
+        let (loss, correct) = measure_tokens(picked, model.output_table().1, &host.targets);
         let read = Tensor::cat(vec![loss, correct], 0).into_data_async().await.map_err(TrainError::Device)?;
         let read: Vec<f32> = read.iter::<f32>().collect();
         if !read[0].is_finite() {

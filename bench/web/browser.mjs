@@ -12,6 +12,7 @@ const FLAGS = [
   "--headless=new",
   "--no-sandbox",
   "--enable-unsafe-webgpu",
+  "--disable-gpu-watchdog", // a step of GPT-2 may take a software adapter minutes
   "--disable-quic",
   "--no-first-run",
   "--disable-background-networking",

@@ -1,13 +1,16 @@
 // Drives Hone's real worker through its protocol: opens a device, loads the generated model and rows, trains, and takes its
 // times from the run's own events. The worker is started through counting_worker.js, which counts what goes to the GPU.
 
+import { LORA } from "./peers/weights.js";
+
 /** One line to the worker: requests with replies, and a listener for events. */
 class Line {
-  constructor(onEvent, hide) {
+  constructor(onEvent, hide, defaultLimits) {
     this.onEvent = onEvent;
     this.waiting = new Map();
     this.nextId = 0;
-    this.worker = new Worker(`/counting_worker.js${hide ? `?hide=${hide}` : ""}`, { type: "module" });
+    const script = defaultLimits ? "/default_limits_worker.js" : "/counting_worker.js";
+    this.worker = new Worker(`${script}${hide ? `?hide=${hide}` : ""}`, { type: "module" });
     this.dead = new Promise((_, reject) => {
       this.reject = reject;
       this.worker.onerror = (event) => reject(new Error(`the worker stopped: ${event.message}`));
@@ -46,9 +49,11 @@ async function fetched(path) {
   return response.arrayBuffer();
 }
 
-/** Settings of the run; what is not named is the default of `RunConfig`. */
-function runConfig(shape) {
+/** Settings of the run; what is not named is the default of `RunConfig`. Losses are read at every `every`th step. */
+function runConfig(shape, method, every) {
   return {
+    method,
+    ...(method === "lora" && { lora: { ...LORA, lora_dropout: shape.dropout } }),
     num_train_epochs: 1,
     batch_size: shape.batch,
     learning_rate: 5e-5,
@@ -58,7 +63,7 @@ function runConfig(shape) {
     max_seq_length: shape.seq,
     max_grad_norm: shape.max_grad_norm,
     load_best_model_at_end: false,
-    logging_steps: 5,
+    logging_steps: every,
     split: { valid_fraction: 0, test_fraction: 0 },
   };
 }
@@ -72,11 +77,12 @@ async function scriptBytes() {
 }
 
 /**
- * `settings`: `{ name, shape, backend, steps, protocol, memoryAt, hide }`; `hide` names a feature of WebGPU that the worker
- * is not to see. With a protocol, steps are timed as the peers'; at
- * each step of `memoryAt` the run is held and its memory is measured.
+ * `settings`: `{ folder, shape, files, method, backend, steps, protocol, memoryAt, hide, defaultLimits }`; `files` are those of
+ * the model in `folder`, `method` is `full` or `lora`, `hide` names a feature of WebGPU that the worker is not to see, and with
+ * `defaultLimits` it sees no more than WebGPU's default limits. With a protocol, steps are timed as the peers'; at each step of
+ * `memoryAt` the run is held and its memory is measured.
  */
-async function run({ name, shape, backend, steps, protocol, memoryAt, hide }) {
+async function run({ folder, shape, files, method, backend, steps, protocol, memoryAt, hide, defaultLimits }) {
   const seen = [];
   const memory = [];
   let finish;
@@ -92,35 +98,35 @@ async function run({ name, shape, backend, steps, protocol, memoryAt, hide }) {
     const [kind, fields] = Object.entries(named)[0];
     const event = { event: kind, ...fields };
     if (protocol) seen.push({ event, ms: secs * 1000, counts }); // not while memory is measured: it would grow
-    if (event.event === "finished") finish();
+    // The last step ends what is timed: the checkpoint after it is not waited for.
+    if (event.event === "finished" || (protocol && event.event === "step" && event.step === steps)) finish();
     // After the last step the run ends by itself: holding it then does nothing, and the figures are the same.
     if ((event.event === "step" || event.event === "progress") && event.step > reached) {
       reached = event.step;
       if (memoryAt.includes(event.step)) measuring = measuring.then(() => measureMemory(event.step));
     }
-  }, hide);
+  }, hide, defaultLimits);
   await line.ready;
   const opened = performance.now();
   const { device } = await line.request({ command: "open_device", prefer: backend });
   if (device.backend !== backend) throw new Error(`the worker chose ${device.backend}: ${device.reason}`);
   const openMs = performance.now() - opened;
 
-  const names = ["config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors"];
-  const files = await Promise.all(names.map((file) => fetched(`/data/${name}/${file}`)));
-  await line.request({ command: "load_model", files: names.map((file, blob) => ({ name: file, blob })) }, files);
-  const settings = runConfig(shape);
+  const blobs = await Promise.all(files.map((file) => fetched(`${folder}/${file}`)));
+  await line.request({ command: "load_model", files: files.map((file, blob) => ({ name: file, blob })) }, blobs);
+  const settings = runConfig(shape, method, protocol?.every ?? 5);
   const train = { name: "rows.csv", blob: 0 };
-  const rows = await fetched(`/data/${name}/rows.csv`);
+  const rows = await fetched(`${folder}/rows.csv`);
   await line.request(
     { command: "load_data", train, valid: null, test: null, read: { text_column: "text" }, run: settings },
     [rows],
   );
-  await line.request({ command: "train", run: settings });
+  const { job } = await line.request({ command: "train", run: settings });
   await Promise.race([finished, line.dead]);
   await measuring;
   line.worker.terminate();
 
-  const common = { device, open_ms: openMs, memory };
+  const common = { device, job, open_ms: openMs, memory };
   return protocol ? { ...common, ...times(seen, shape, steps, protocol) } : common;
 }
 

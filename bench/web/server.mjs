@@ -1,5 +1,5 @@
-// A static server for the benches: /bench/ is this folder, /data/ what a run generated, everything else the built page.
-// The headers isolate the page, as the real server's do.
+// A static server for the benches: /bench/ is this folder, /data/ what a run generated (in memory, or in a folder), everything
+// else the built page. The headers isolate the page, as the real server's do.
 
 import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -13,8 +13,14 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Serves on 127.0.0.1 on a free port; `generated` maps paths to buffers. Returns `{ url, close }`. */
-export async function serve({ bench, dist, generated }) {
+/** Workers that wrap the real one must lie beside it: its relative addresses are looked up from there. */
+const WORKERS = ["/counting_worker.js", "/default_limits_worker.js"];
+
+/**
+ * Serves on 127.0.0.1 on a free port; `generated` maps paths to buffers, `data` is a folder that /data/ shows. Returns
+ * `{ url, close }`.
+ */
+export async function serve({ bench, dist, generated = new Map(), data }) {
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     const head = {
@@ -29,11 +35,11 @@ export async function serve({ bench, dist, generated }) {
       response.end(made);
       return;
     }
-    // The wrapped worker must lie beside the real one: its relative addresses are looked up from there.
-    const inBench = path === "/counting_worker.js" ? "/bench/counting_worker.js" : path;
-    const [root, rest] = inBench.startsWith("/bench/") ? [bench, inBench.slice(6)] : [dist, path];
-    const file = root && normalize(join(root, rest));
-    const found = file?.startsWith(root + sep) && statSync(file, { throwIfNoEntry: false });
+    const place = WORKERS.includes(path) ? `/bench${path}` : path;
+    const folders = Object.entries({ "/bench/": bench, "/data/": data, "/": dist });
+    const [prefix, root] = folders.find(([prefix, root]) => root && place.startsWith(prefix));
+    const file = normalize(join(root, place.slice(prefix.length)));
+    const found = file.startsWith(root + sep) && statSync(file, { throwIfNoEntry: false });
     if (!found || !found.isFile()) {
       response.writeHead(404, head).end("not found");
       return;

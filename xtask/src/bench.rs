@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: what Hone's training step costs, beside its peers, in one run.
 //!
-//! Native: the CPU beside PyTorch (in turns, medians), and wgpu. Browser: the worker beside TensorFlow.js and jax-js on
-//! WebGPU, and the CPU in wasm. Then memory after 20 and after 300 steps, and the sizes of page and worker. Out: one
-//! table on standard output, and the same in `bench/results/<date>.md`.
+//! Native: the CPU beside PyTorch (in turns, medians), and wgpu. Browser, an encoder and a decoder: the worker beside
+//! TensorFlow.js and jax-js on WebGPU, and the CPU in wasm. Then memory after 20 and after 300 steps, and the sizes of
+//! page and worker. Out: one table on standard output, and the same in `bench/results/<date>.md`.
 //!
 //! PyTorch is taken from `$HONE_PYTHON`, else `python3`; where that has no torch it is left out, and said so.
 
@@ -62,7 +62,7 @@ enum Part {
 /// The peers that a ratio is taken to.
 pub(crate) const TORCH: &str = "PyTorch, CPU";
 pub(crate) const TFJS: &str = "TensorFlow.js, WebGPU";
-const JAX: &str = "jax-js, WebGPU";
+pub(crate) const JAX: &str = "jax-js, WebGPU";
 /// Rows of the tables that are Hone's own.
 pub(crate) const NATIVE_CPU: &str = "Hone, native CPU";
 const NATIVE_WGPU: &str = "Hone, native wgpu";
@@ -77,6 +77,16 @@ const NATIVE_CONTESTS: [(&str, &str); 5] = [
     ("distilgpt2_b8", "lora"),
     ("distilgpt2_b8", "full"),
 ];
+
+/// Shapes and methods that are measured in the browser, and what `run.mjs` calls the contestants; not all take part in
+/// each.
+const BROWSER_CONTESTS: [(&str, &str); 4] =
+    [("minilm", "full"), ("small", "full"), ("decoder_small", "full"), ("decoder_small", "lora")];
+const BROWSER_CONTESTANTS: [(&str, &str); 4] =
+    [("hone webgpu", BROWSER_WEBGPU), ("tfjs webgpu", TFJS), ("jax-js webgpu", JAX), ("hone wasm cpu", WASM_CPU)];
+
+/// Shapes and methods whose memory is measured, and what the table calls them.
+const MEMORY_SHAPES: [(&str, &str, &str); 2] = [("small", "full", "encoder"), ("decoder_small", "lora", "decoder")];
 
 /// Measures, prints, writes the results down.
 ///
@@ -159,9 +169,12 @@ fn native_memory(options: &Options, device: Part, report: &mut Report) {
     let (flag, name) = if device == Part::Cpu { ("cpu", NATIVE_CPU) } else { ("wgpu", NATIVE_WGPU) };
     proc::say(format!("memory of {name}"));
     let at = format!("20,{}", options.memory_steps);
-    match hone_bench(&["--device", flag, "--shape", "small", "--memory-at", &at]) {
-        Ok(found) => report.memory.extend(MemoryRun::read(name, &found.at("report"))),
-        Err(error) => report.note(format!("memory of {name} was left out: {}", first_line(&error))),
+    for (shape, method, what) in MEMORY_SHAPES {
+        let name = format!("{name}, {what}");
+        match hone_bench(&["--device", flag, "--shape", shape, "--method", method, "--memory-at", &at]) {
+            Ok(found) => report.memory.extend(MemoryRun::read(&name, &found.at("report"))),
+            Err(error) => report.note(format!("memory of {name} was left out: {}", first_line(&error))),
+        }
     }
 }
 
@@ -178,32 +191,36 @@ fn browser(options: &Options, memory: bool, report: &mut Report) -> Result<()> {
     command.current_dir(&folder).arg("run.mjs").arg("--dist").arg(web::dist());
     command.args(["--rounds", &options.rounds.to_string(), "--windows", &options.windows.to_string()]);
     command.args(["--memory-steps", &options.memory_steps.to_string()]);
-    let parts = if memory { "tfjs,jax,hone-webgpu,hone-cpu,memory" } else { "tfjs,jax,hone-webgpu,hone-cpu" };
-    command.args(["--only", parts]);
+    let mut parts = "tfjs,jax,hone-webgpu,hone-cpu,tfjs-decoder,jax-decoder,hone-decoder,hone-decoder-cpu".to_owned();
+    if memory {
+        parts += ",memory,memory-decoder";
+    }
+    command.args(["--only", &parts]);
     if options.gpu {
         command.arg("--gpu");
     }
     let found = Json::parse(&proc::output_while_saying(&mut command)?)?.at("measured");
-    let rows = [
-        ("hone wasm cpu, minilm", WASM_CPU, "minilm"),
-        ("hone webgpu, small", BROWSER_WEBGPU, "small"),
-        ("tfjs webgpu, small", TFJS, "small"),
-        ("jax-js webgpu, small", JAX, "small"),
-        ("hone wasm cpu, small", WASM_CPU, "small"),
-    ];
-    for (key, name, shape) in rows {
-        let mut samples = Samples::new(name, &samples::shape(shape)?);
-        for result in found.at(key).list() {
-            samples.add_report(&result);
+    for (shape, method) in BROWSER_CONTESTS {
+        let shape = samples::shape(shape)?.of_method(method);
+        for (key, name) in BROWSER_CONTESTANTS {
+            let mut samples = Samples::new(name, &shape);
+            for result in found.at(&format!("{key}, {}", shape.name)).list() {
+                samples.add_report(&result);
+            }
+            if name == WASM_CPU {
+                samples.queue_ms.clear();
+            }
+            if samples.step().is_some() {
+                report.steps.push(samples);
+            }
         }
-        if name == WASM_CPU {
-            samples.queue_ms.clear();
-        }
-        report.steps.push(samples);
     }
-    for (key, name) in [("memory webgpu, small", BROWSER_WEBGPU), ("memory cpu, small", WASM_CPU)] {
-        for result in found.at(key).list() {
-            report.memory.extend(MemoryRun::read(name, &result));
+    for (shape, method, what) in MEMORY_SHAPES {
+        let shape = samples::shape(shape)?.of_method(method).name;
+        for (key, name) in [("memory webgpu", BROWSER_WEBGPU), ("memory cpu", WASM_CPU)] {
+            for result in found.at(&format!("{key}, {shape}")).list() {
+                report.memory.extend(MemoryRun::read(&format!("{name}, {what}"), &result));
+            }
         }
     }
     Ok(())

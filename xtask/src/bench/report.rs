@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::machine::{Machine, load};
 use super::samples::{MemoryRun, Samples, median};
-use super::{BROWSER_WEBGPU, NATIVE_CPU, TFJS, TORCH};
+use super::{BROWSER_WEBGPU, JAX, NATIVE_CPU, TFJS, TORCH};
 use crate::proc;
 use crate::size::Size;
 
@@ -19,13 +19,19 @@ const TFJS_BAR: f64 = 1.0;
 const GROWTH_BAR: f64 = 2.0;
 
 /// Shape, its title, and the peer that ratios are taken to.
-const TABLES: [(&str, &str, &str); 6] = [
+const TABLES: [(&str, &str, &str); 8] = [
     ("minilm", "Full fine-tuning step, MiniLM (6 layers, hidden 384), batch 16, length 64", TORCH),
     ("distilgpt2_b1, lora", "LoRA step (rank 8), DistilGPT-2, batch 1, length 128", TORCH),
     ("distilgpt2_b1", "Full fine-tuning step, DistilGPT-2, batch 1, length 128", TORCH),
     ("distilgpt2_b8, lora", "LoRA step (rank 8), DistilGPT-2, batch 8, length 128", TORCH),
     ("distilgpt2_b8", "Full fine-tuning step, DistilGPT-2, batch 8, length 128", TORCH),
     ("small", "Full fine-tuning step in the browser, 2 layers, hidden 128, vocabulary 1,000, batch 8, length 64", TFJS),
+    (
+        "decoder_small",
+        "Full fine-tuning step in the browser, decoder of 4 layers, hidden 128, vocabulary 1,000, batch 8, length 64",
+        JAX,
+    ),
+    ("decoder_small, lora", "LoRA step (rank 8) in the browser, the same decoder", JAX),
 ];
 
 /// Everything that a bench found.
@@ -143,9 +149,10 @@ impl Report {
     fn memory_table(&self, text: &mut String) {
         let Some(first) = self.memory.first() else { return };
         let [from, to] = first.steps;
+        line(text, &format!("\n## Memory after {from} and after {to} steps\n"));
         line(
             text,
-            &format!("\n## Memory after {from} and after {to} steps, 2 layers, hidden 128, batch 8, length 64\n"),
+            "Hidden 128, batch 8, length 64: an encoder of 2 layers, every weight; a decoder of 4 layers, LoRA.\n",
         );
         line(
             text,

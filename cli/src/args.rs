@@ -74,9 +74,13 @@ pub(crate) struct TrainArgs {
     /// Write into --output even if it holds other files or an unfinished run
     #[arg(long)]
     pub(crate) force: bool,
-    /// Also measure the model as it was before tuning on the test rows
+    /// Also measure the model as it was before tuning on the test rows; a language model also on a general text, to
+    /// see what it forgot
     #[arg(long)]
     pub(crate) compare: bool,
+    /// General text of your own for --compare, UTF-8 [default: a bundled one]
+    #[arg(long, value_name = "FILE", requires = "compare")]
+    pub(crate) general_text: Option<PathBuf>,
     /// What is learned: sequence-classification or causal-lm; the model decides, this only checks
     #[arg(long, value_name = "TASK", value_parser = parse_task)]
     pub(crate) task: Option<Task>,

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::new(false, 0.0);
     progress.note(&format!("device: {}", device.name));
     let mut session = Session::new(device.device);
-    let info = session.load_model(model.files.source, model.files.folder)?;
+    session.load_model(model.files.source, model.files.folder)?;
     if let Some(adapter) = model.adapter {
         session.load_adapter(adapter)?;
     }
@@ -35,8 +35,8 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     if args.compare && tuned == Weights::Base {
         bail!("--compare shows a model with and without its adapter; there is no adapter here");
     }
-    if args.chat && !info.has_chat_template {
-        bail!("this model has no chat template: give it a --prompt without --chat");
+    if args.chat {
+        session.check_chat()?;
     }
     let system = args.system.iter().map(|text| Turn { role: Role::System, content: text.clone() });
     let mut turns: Vec<Turn> = system.collect();

@@ -2,26 +2,27 @@
 
 use std::fmt::Write as _;
 
-use hone_core::metrics::{Evaluation, LmEvaluation, TextEvaluation, TextSample};
+use hone_core::metrics::{Evaluation, Figures, LmEvaluation, TextEvaluation, TextSample};
 
 /// A matrix of more classes is unreadable on a terminal; `--json` has it whole.
 const MAX_MATRIX: usize = 20;
 /// Longer labels are cut in tables.
 const MAX_LABEL: usize = 28;
 
+/// Figures of either task.
+pub(crate) fn figures(title: &str, figures: &Figures) -> String {
+    match figures {
+        Figures::Classes(figures) => evaluation(title, figures),
+        Figures::Tokens(figures) => tokens(title, figures),
+    }
+}
+
 /// Headline, per-class table and, for few classes, the confusion matrix.
 pub(crate) fn evaluation(title: &str, figures: &Evaluation) -> String {
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
     line(&format!("{title}: {} rows", figures.num_rows));
-    let overall = [
-        ("accuracy", figures.accuracy),
-        ("macro precision", figures.macro_precision),
-        ("macro recall", figures.macro_recall),
-        ("macro f1", figures.macro_f1),
-        ("loss", figures.loss),
-    ];
-    for (name, value) in overall {
+    for (name, value) in of_classes(figures) {
         line(&format!("  {name:<15}  {value:.4}"));
     }
     let labels: Vec<String> = figures.per_class.iter().map(|class| cut(&class.label)).collect();
@@ -52,20 +53,33 @@ pub(crate) fn evaluation(title: &str, figures: &Evaluation) -> String {
 }
 
 /// Tuned beside base, for `--compare`.
-pub(crate) fn comparison(base: &Evaluation, tuned: &Evaluation) -> String {
-    let mut out = String::from("                   before    tuned   change\n");
-    let pairs = [
-        ("accuracy", base.accuracy, tuned.accuracy),
-        ("macro precision", base.macro_precision, tuned.macro_precision),
-        ("macro recall", base.macro_recall, tuned.macro_recall),
-        ("macro f1", base.macro_f1, tuned.macro_f1),
-        ("loss", base.loss, tuned.loss),
-    ];
-    for (name, before, after) in pairs {
-        writeln!(out, "  {name:<15}  {before:.4}  {after:>7.4}  {:>+7.4}", after - before)
+pub(crate) fn comparison(title: &str, base: &Figures, tuned: &Figures) -> String {
+    let heads = ["before", "tuned", "change"].map(|head| format!("  {head:>9}")).concat();
+    let mut out = format!("{title:<17}{heads}\n");
+    for ((name, before), (_, after)) in named(base).into_iter().zip(named(tuned)) {
+        writeln!(out, "  {name:<15}  {before:>9.4}  {after:>9.4}  {:>+9.4}", after - before)
             .expect("writing to a string does not fail");
     }
     out
+}
+
+fn named(figures: &Figures) -> Vec<(&'static str, f64)> {
+    match figures {
+        Figures::Classes(figures) => of_classes(figures).into(),
+        Figures::Tokens(figures) => {
+            vec![("loss", figures.loss), ("perplexity", figures.perplexity), ("token accuracy", figures.token_accuracy)]
+        }
+    }
+}
+
+fn of_classes(figures: &Evaluation) -> [(&'static str, f64); 5] {
+    [
+        ("accuracy", figures.accuracy),
+        ("macro precision", figures.macro_precision),
+        ("macro recall", figures.macro_recall),
+        ("macro f1", figures.macro_f1),
+        ("loss", figures.loss),
+    ]
 }
 
 /// A label in one line, and not too long for a table.
@@ -152,7 +166,18 @@ test: 4 rows
     #[test]
     fn before_stands_beside_after() {
         let names = ["a".to_owned(), "b".to_owned()];
-        let text = comparison(&measured(&names, &[(0, 1), (1, 1)]), &measured(&names, &[(0, 0), (1, 1)]));
-        assert!(text.contains("  accuracy         0.5000   1.0000  +0.5000"), "{text}");
+        let of = |pairs: &[(usize, usize)]| Figures::Classes(Box::new(measured(&names, pairs)));
+        let text = comparison("test", &of(&[(0, 1), (1, 1)]), &of(&[(0, 0), (1, 1)]));
+        assert!(text.contains("  accuracy            0.5000     1.0000    +0.5000\n"), "{text}");
+        let of = |loss: f64| {
+            Figures::Tokens(LmEvaluation { loss, perplexity: loss.exp(), token_accuracy: 0.5, num_tokens: 9 })
+        };
+        let expected = "\
+general text          before      tuned     change
+  loss                1.0000     2.0000    +1.0000
+  perplexity          2.7183     7.3891    +4.6708
+  token accuracy      0.5000     0.5000    +0.0000
+";
+        assert_eq!(comparison("general text", &of(1.0), &of(2.0)), expected);
     }
 }

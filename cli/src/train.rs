@@ -7,19 +7,21 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
 use hone_core::config::{EvalStrategy, ExportFormat, Method, RunConfig, Task};
+use hone_core::data::read_text;
 use hone_core::event::{Split, TrainEvent};
-use hone_core::metrics::{Evaluation, LmEvaluation};
+use hone_core::metrics::Figures;
 use hone_core::session::Session;
 use hone_core::session::protocol::{ModelInfo, Weights};
 use indicatif::HumanBytes;
+use serde_json::json;
 
 use crate::args::TrainArgs;
 use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::INTERRUPTED;
-use crate::inputs::{data_report, read_data};
+use crate::inputs::{data_report, file_name, read_data};
 use crate::model_files;
-use crate::output;
+use crate::output::{self, read_file};
 use crate::plan::Plan;
 use crate::progress::{Progress, count};
 use crate::signals::Interrupt;
@@ -48,6 +50,7 @@ enum End {
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let mut plan = Plan::new(args)?;
     let files = read_data(&plan.data, plan.valid.as_deref(), plan.test.as_deref())?;
+    let general = args.general_text.as_deref().map(read_general_text).transpose()?;
     output::probe(&args.output)?;
     let model = model_files::load(&plan.model)?;
     let device = device::open(plan.settings.device)?;
@@ -61,6 +64,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     progress.note(&model_line(&info));
     if let Some(task) = args.task.filter(|task| *task != info.task) {
         bail!("this {} model can't do {task:?}: it is for {:?}", info.model_type, info.task);
+    }
+    if general.is_some() && info.task != Task::CausalLm {
+        bail!("--general-text is for language models: this {} model labels texts", info.model_type);
     }
     let run = plan.settings.run.clone();
     let report = session
@@ -86,7 +92,12 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
             progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
             return Ok(ExitCode::from(INTERRUPTED));
         }
-        End::Finished => measure(&mut session, args, &mut progress, &place)?,
+        End::Finished => {
+            measure(&mut session, args, &mut progress, &place)?;
+            if args.compare && info.task == Task::CausalLm {
+                measure_forgetting(&mut session, args, general.as_deref(), &progress)?;
+            }
+        }
     }
     let is_adapted = plan.settings.run.method == Method::Lora;
     let format = args.format.unwrap_or(if is_adapted { ExportFormat::Adapter } else { ExportFormat::Merged });
@@ -184,65 +195,79 @@ impl Place {
 /// The test rows, if there are any: after tuning, and with `--compare` before it.
 fn measure(session: &mut Session, args: &TrainArgs, progress: &mut Progress, place: &Place) -> anyhow::Result<()> {
     if place.num_rows[2] == 0 {
-        progress.note("no test rows were held out, so nothing more is measured");
+        progress.note("no test rows were held out, so none are measured");
         return Ok(());
     }
-    if session.task()? == Task::CausalLm {
-        return measure_tokens(session, args, progress, place);
-    }
-    let mut of = |weights: Weights, doing: &str| -> anyhow::Result<Evaluation> {
+    let mut of = |weights: Weights, doing: &str| -> anyhow::Result<Figures> {
         let mut tell = |done, total| progress.rows(doing, done, total);
-        let (evaluation, _) = block_on(session.evaluate(weights, Split::Test, &mut tell))?;
-        progress.clear();
         let epoch = f64::from(place.step) / f64::from(place.steps_per_epoch.max(1));
-        let (step, split) = (place.step, Split::Test);
-        let event = TrainEvent::Evaluated { step, epoch, split, evaluation: evaluation.clone(), is_best: false };
+        let (step, split, is_best) = (place.step, Split::Test, false);
+        let (figures, event) = match session.task()? {
+            Task::SequenceClassification => {
+                let (evaluation, _) = block_on(session.evaluate(weights, split, &mut tell))?;
+                let figures = Figures::Classes(Box::new(evaluation.clone()));
+                (figures, TrainEvent::Evaluated { step, epoch, split, evaluation, is_best })
+            }
+            Task::CausalLm => {
+                let evaluation = block_on(session.evaluate_tokens(weights, split, &mut tell))?;
+                let figures = Figures::Tokens(evaluation.clone());
+                (figures, TrainEvent::EvaluatedTokens { step, epoch, split, evaluation, is_best })
+            }
+        };
+        progress.clear();
         progress.measured(&event, weights)?;
-        Ok(evaluation)
+        Ok(figures)
     };
     let base = if args.compare { Some(of(Weights::Base, "measuring the test rows before tuning")?) } else { None };
     let tuned = of(Weights::Tuned, "measuring the test rows")?;
     if !args.json {
         let mut out = io::stdout().lock();
-        writeln!(out, "{}", tables::evaluation("test", &tuned))?;
+        writeln!(out, "{}", tables::figures("test", &tuned))?;
         if let Some(base) = base {
-            writeln!(out, "{}", tables::comparison(&base, &tuned))?;
+            writeln!(out, "{}", tables::comparison("test", &base, &tuned))?;
         }
     }
     Ok(())
 }
 
-/// As [`measure`], of a language model.
-fn measure_tokens(
+/// What a language model forgot: its figures on a text that has nothing to do with the task, before and after tuning.
+fn measure_forgetting(
     session: &mut Session,
     args: &TrainArgs,
-    progress: &mut Progress,
-    place: &Place,
+    general: Option<&str>,
+    progress: &Progress,
 ) -> anyhow::Result<()> {
-    let mut of = |weights: Weights, doing: &str| -> anyhow::Result<LmEvaluation> {
-        let mut tell = |done, total| progress.rows(doing, done, total);
-        let evaluation = block_on(session.evaluate_tokens(weights, Split::Test, &mut tell))?;
+    let name = args.general_text.as_deref().map_or_else(|| "general text".to_owned(), file_name);
+    let mut of = |weights: Weights| -> anyhow::Result<Figures> {
+        let mut tell = |done, total| progress.rows("measuring the general text", done, total);
+        let evaluation = block_on(session.evaluate_general(weights, general, &mut tell))?;
         progress.clear();
-        let epoch = f64::from(place.step) / f64::from(place.steps_per_epoch.max(1));
-        let (step, split) = (place.step, Split::Test);
-        let event = TrainEvent::EvaluatedTokens { step, epoch, split, evaluation: evaluation.clone(), is_best: false };
-        progress.measured(&event, weights)?;
-        Ok(evaluation)
-    };
-    let base = if args.compare { Some(of(Weights::Base, "measuring the test rows before tuning")?) } else { None };
-    let tuned = of(Weights::Tuned, "measuring the test rows")?;
-    if !args.json {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{}", tables::tokens("test", &tuned))?;
-        if let Some(base) = base {
-            writeln!(out, "{}", tables::tokens("test, before", &base))?;
-            // What was learned may have cost something that was known.
-            for (name, weights) in [("general text, before", Weights::Base), ("general text", Weights::Tuned)] {
-                writeln!(out, "{}", tables::tokens(name, &block_on(session.evaluate_general(weights))?))?;
+        if args.json {
+            let line = json!({
+                "elapsed_secs": progress.elapsed_secs(),
+                "weights": weights,
+                "event": "evaluated_general",
+                "text": name,
+                "evaluation": evaluation,
+            });
+            if let Err(error) = writeln!(io::stdout(), "{line}") {
+                progress.note(&format!("warning: {error}")); // whoever read along left: the run is still written
             }
         }
+        Ok(Figures::Tokens(evaluation))
+    };
+    let (base, tuned) = (of(Weights::Base)?, of(Weights::Tuned)?);
+    if !args.json {
+        writeln!(io::stdout(), "{}", tables::comparison(&name, &base, &tuned))?;
     }
     Ok(())
+}
+
+/// The general text of the person's own.
+fn read_general_text(path: &Path) -> anyhow::Result<String> {
+    let bytes = read_file("read the general text", path)?;
+    let text = read_text(&bytes).with_context(|| format!("can't use the general text in {}", path.display()))?;
+    Ok(text.into_owned())
 }
 
 fn model_line(info: &ModelInfo) -> String {

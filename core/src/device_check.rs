@@ -5,9 +5,9 @@
 //! trained on; one that fails is named and not used. Results are read with the async readers only.
 
 use burn::module::Param;
-use burn::tensor::{Device, ExecutionError, Gradients, Int, Tensor, TensorData, activation};
+use burn::tensor::{Device, ExecutionError, FloatDType, Gradients, Int, Tensor, TensorData, activation};
 
-use crate::nn::{Embedding, LayerNorm, Linear, gelu};
+use crate::nn::{Embedding, LayerNorm, Linear, gelu, matmul};
 use crate::session::protocol::DeviceCheck;
 
 /// Largest difference from the reference, relative to the largest value of the result, that passes. Sums of a thousand
@@ -144,7 +144,12 @@ fn gradient<const D: usize>(of: &Tensor<D>, gradients: &Gradients) -> Tensor<1> 
 fn linear([batch, seq, hidden]: [usize; 3], output: usize, device: &Device) -> Vec<Tensor<1>> {
     let x = leaf([batch, seq, hidden], 1.0, 1, device);
     let (weight, bias) = (leaf([hidden, output], 0.1, 2, device), leaf([output], 0.1, 3, device));
-    let layer = Linear { weight: Param::from_tensor(weight), bias: Some(Param::from_tensor(bias.clone())), lora: None };
+    let layer = Linear {
+        weight: Param::from_tensor(weight),
+        bias: Some(Param::from_tensor(bias.clone())),
+        lora: None,
+        dtype: FloatDType::F32,
+    };
     let y = layer.forward(x.clone()); // [batch, seq, output]
     let gradients = backward(&y);
     let of_weight = gradient(&layer.weight.val(), &gradients);
@@ -155,14 +160,14 @@ fn linear([batch, seq, hidden]: [usize; 3], output: usize, device: &Device) -> V
 /// Queries by keys, the keys transposed as attention does it.
 fn attention_scores(device: &Device) -> Vec<Tensor<1>> {
     let (query, key) = (leaf([2, 12, 64, 32], 1.0, 4, device), leaf([2, 12, 64, 32], 1.0, 5, device));
-    let scores = query.clone().matmul(key.clone().swap_dims(2, 3)); // [batch, heads, seq, seq]
+    let scores = matmul(query.clone(), key.clone().swap_dims(2, 3)); // [batch, heads, seq, seq]
     let gradients = backward(&scores);
     vec![flat(scores), gradient(&query, &gradients), gradient(&key, &gradients)]
 }
 
 fn attention_values(device: &Device) -> Vec<Tensor<1>> {
     let (weights, value) = (leaf([2, 12, 64, 64], 1.0, 6, device), leaf([2, 12, 64, 32], 1.0, 7, device));
-    let context = weights.clone().matmul(value.clone()); // [batch, heads, seq, head_dim]
+    let context = matmul(weights.clone(), value.clone()); // [batch, heads, seq, head_dim]
     let gradients = backward(&context);
     vec![flat(context), gradient(&weights, &gradients), gradient(&value, &gradients)]
 }

@@ -1,4 +1,4 @@
-//! A choice from a list, and a switch, each with its label: one view type for all of them.
+//! A choice from a list, a switch, and a text of several lines, each with its label: one view type for all of them.
 
 use leptos::prelude::*;
 
@@ -48,6 +48,30 @@ pub(crate) fn check(
                 on:change=move |event| on_change.run(event_target_checked(&event))
             />
             <span>{label}</span>
+        </label>
+    }
+    .into_any()
+}
+
+/// A text of several lines; `id` is its test id.
+pub(crate) fn text_area(
+    label: &'static str,
+    id: &'static str,
+    rows: &'static str,
+    is_prose: bool,
+    value: RwSignal<String>,
+    on_input: Callback<String>,
+) -> AnyView {
+    view! {
+        <label class="stacked">
+            <span>{label}</span>
+            <textarea
+                rows=rows
+                data-testid=id
+                spellcheck=if is_prose { "true" } else { "false" }
+                prop:value=move || value.get()
+                on:input=move |event| on_input.run(event_target_value(&event))
+            ></textarea>
         </label>
     }
     .into_any()

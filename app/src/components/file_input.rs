@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{DragEvent, HtmlInputElement};
 
+use super::Button;
 use crate::browser::{self, PickedFile};
 
 /// A button that opens the browser's choice of files. What was chosen is shown by who asked for it.
@@ -42,6 +43,29 @@ pub(crate) fn FileInput(
                 on:change=on_change
             />
         </label>
+    }
+    .into_any()
+}
+
+/// A file that may be given or not: the button, and once there is one its name and the way back.
+pub(crate) fn optional_file(
+    id: &'static str,
+    label: &'static str,
+    accept: &'static str,
+    file: RwSignal<Option<PickedFile>, LocalStorage>,
+    disabled: Signal<bool>,
+    on_files: Callback<Vec<PickedFile>>,
+    on_remove: Callback<()>,
+) -> AnyView {
+    let chosen = move || {
+        let name = file.get()?.name;
+        Some(view! { <span>{name}</span> <Button text="Remove" disabled=disabled on_press=on_remove /> })
+    };
+    view! {
+        <div class="row">
+            <FileInput id=id label=label accept=accept disabled=disabled on_files=on_files />
+            {chosen}
+        </div>
     }
     .into_any()
 }

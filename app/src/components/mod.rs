@@ -14,11 +14,11 @@ mod rail;
 mod table;
 
 pub(crate) use button::Button;
-pub(crate) use choice::{check, select};
+pub(crate) use choice::{check, select, text_area};
 pub(crate) use device_chip::DeviceChip;
 pub(crate) use empty::Empty;
 pub(crate) use field::Field;
-pub(crate) use file_input::{DropZone, FileInput};
+pub(crate) use file_input::{DropZone, FileInput, optional_file};
 pub(crate) use header::{Brand, ThemeToggle};
 pub(crate) use network_chip::NetworkChip;
 pub(crate) use problem::ProblemAlert;

@@ -8,7 +8,7 @@ use super::data_report::report_view;
 use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
 use super::texts_report;
 use crate::browser::PickedFile;
-use crate::components::{Button, DropZone, FileInput, check, select};
+use crate::components::{Button, DropZone, FileInput, check, optional_file, select, text_area};
 use crate::format;
 use crate::state::report::{Report, forget_columns};
 use crate::state::{DataSlot, Step, Store};
@@ -110,20 +110,12 @@ fn paste(store: Store, task: Task) -> AnyView {
     };
     let is_blank = move || store.data.paste.with(|text| text.trim().is_empty());
     let cannot_use = Signal::derive(move || is_busy(store) || is_blank());
+    let on_input = Callback::new(move |text| store.data.paste.set(text));
     let on_use = Callback::new(move |()| store.use_pasted_data());
     view! {
         <details class="panel">
             <summary>"Paste rows instead"</summary>
-            <label class="stacked">
-                <span>{label}</span>
-                <textarea
-                    rows="6"
-                    data-testid="paste-data"
-                    spellcheck="false"
-                    prop:value=move || store.data.paste.get()
-                    on:input=move |event| store.data.paste.set(event_target_value(&event))
-                ></textarea>
-            </label>
+            {text_area(label, "paste-data", "6", false, store.data.paste, on_input)}
             <Button id="use-pasted" text="Use these rows" disabled=cannot_use on_press=on_use />
         </details>
     }
@@ -131,22 +123,12 @@ fn paste(store: Store, task: Task) -> AnyView {
 }
 
 fn own_splits(store: Store) -> AnyView {
-    let busy = Signal::derive(move || is_busy(store));
+    let busy = busy(store);
     let one = move |slot: DataSlot, id: &'static str, label: &'static str| {
         let signal = if slot == DataSlot::Valid { store.data.valid } else { store.data.test };
         let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_data(slot, files.into_iter().next()));
         let on_remove = Callback::new(move |()| store.choose_data(slot, None));
-        let chosen = move || {
-            let name = signal.get()?.name;
-            Some(view! { <span>{name}</span> <Button text="Remove" disabled=busy on_press=on_remove /> })
-        };
-        view! {
-            <div class="row">
-                <FileInput id=id label=label accept=ACCEPT disabled=busy on_files=on_files />
-                {chosen}
-            </div>
-        }
-        .into_any()
+        optional_file(id, label, ACCEPT, signal, busy, on_files, on_remove)
     };
     view! {
         <details class="panel">

@@ -33,7 +33,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                 classes(store, before.and_then(Measured::as_rows), after.and_then(Measured::as_rows))
             }
             Task::CausalLm => {
-                evaluate_texts::results(before.and_then(Measured::as_texts), after.and_then(Measured::as_texts))
+                evaluate_texts::results(store, before.and_then(Measured::as_texts), after.and_then(Measured::as_texts))
             }
         };
         view! { {results} {tuned.is_some().then(|| onward(store, Step::Try, "Try it"))} }.into_any()
@@ -57,14 +57,20 @@ fn classes(store: Store, base: Option<&MeasuredRows>, tuned: Option<&MeasuredRow
     Some(view.into_any())
 }
 
+/// Whether there is nothing to measure, or something else goes on.
+pub(super) fn cannot_measure(store: Store) -> Signal<bool> {
+    Signal::derive(move || {
+        let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes()));
+        let has_rows = sizes.is_some_and(|[_, valid, test]| valid + test > 0);
+        !has_rows
+            || store.model.info.with(Option::is_none)
+            || store.measuring.get().is_some()
+            || store.writing.with(|writing| writing.current.is_some())
+            || store.run.with(|run| run.is_active())
+    })
+}
+
 fn controls(store: Store) -> AnyView {
-    let is_ready = move || {
-        store.data.report.with(Option::is_some)
-            && store.model.info.with(Option::is_some)
-            && store.measuring.get().is_none()
-            && store.writing.with(|writing| writing.current.is_none())
-            && !store.run.with(|run| run.is_active())
-    };
     let hint = move || {
         let (is_active, is_finished) = store.run.with(|run| (run.is_active(), run.is_finished()));
         let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes()));
@@ -86,10 +92,6 @@ fn controls(store: Store) -> AnyView {
             None => String::new(),
         }
     };
-    let has_rows = move || {
-        let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes()));
-        sizes.is_some_and(|[_, valid, test]| valid + test > 0)
-    };
     let share = Signal::derive(move || {
         let (done, total) = store.measuring_progress.get();
         (total > 0).then(|| done as f64 / total as f64)
@@ -107,7 +109,7 @@ fn controls(store: Store) -> AnyView {
             view! { <Meter label=label share=share text=text /> }
         })
     };
-    let disabled = Signal::derive(move || !is_ready() || !has_rows());
+    let disabled = cannot_measure(store);
     let on_press = Callback::new(move |()| store.evaluate());
     view! {
         <div class="row">
@@ -134,7 +136,7 @@ fn comparison(base: Option<&MeasuredRows>, tuned: Option<&MeasuredRows>) -> AnyV
     let shown = tuned.or(base);
     let caption =
         shown.map(|m| format!("{} rows of the {} split", format::count(m.evaluation.num_rows), split_name(m.split)));
-    before_and_after(&figures, caption.unwrap_or_default())
+    before_and_after("Before and after", &figures, caption.unwrap_or_default(), None)
 }
 
 /// How a figure is written, and whether more of it is better.
@@ -158,8 +160,13 @@ pub(super) struct Figure {
     pub after: Option<f64>,
 }
 
-/// Figures before and after training, with what changed.
-pub(super) fn before_and_after(figures: &[Figure], caption: String) -> AnyView {
+/// Figures before and after training, with what changed; `more` stands under them.
+pub(super) fn before_and_after(
+    title: &'static str,
+    figures: &[Figure],
+    caption: String,
+    more: Option<AnyView>,
+) -> AnyView {
     let row = |&Figure { name, id, unit, before, after }: &Figure| {
         let cell = |value: Option<f64>, which: &str| {
             let text = match value {
@@ -189,9 +196,10 @@ pub(super) fn before_and_after(figures: &[Figure], caption: String) -> AnyView {
     let rows = figures.iter().map(row).collect();
     view! {
         <div class="panel">
-            <h3>"Before and after"</h3>
-            {table("Before and after", "", &["", "Before", "After", "Difference"], rows)}
+            <h3>{title}</h3>
+            {table(title, "", &["", "Before", "After", "Difference"], rows)}
             <p class="hint">{caption}</p>
+            {more}
         </div>
     }
     .into_any()

@@ -1,51 +1,84 @@
-//! How good a language model is: how well it predicts the next tokens, and what it writes after prompts of the file.
+//! How good a language model is: how well it predicts the next tokens, what it forgot, and what it writes after prompts
+//! of the file.
 
-use hone_core::metrics::{LmEvaluation, TextEvaluation};
+use hone_core::metrics::LmEvaluation;
 use leptos::prelude::*;
 
-use super::evaluate::{Figure, Unit, before_and_after};
-use crate::components::{Cell, table};
+use super::evaluate::{Figure, Unit, before_and_after, cannot_measure};
+use crate::browser::PickedFile;
+use crate::components::{Cell, optional_file, table};
 use crate::format;
+use crate::state::Store;
 use crate::state::evaluation::{MeasuredTexts, sample_pairs, split_name};
 
 /// Characters of a sample's texts.
 const MAX_TEXT_CHARS: usize = 400;
 
-pub(super) fn results(base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>) -> Option<AnyView> {
+pub(super) fn results(store: Store, base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>) -> Option<AnyView> {
     let shown = tuned.or(base)?;
-    Some(view! { {comparison(base, tuned, shown)} {samples(base, tuned)} }.into_any())
+    let view = view! {
+        <div class="columns">{comparison(base, tuned, shown)} {forgetting(store, base, tuned, shown)}</div>
+        {samples(base, tuned)}
+    };
+    Some(view.into_any())
 }
 
+/// A figure of measured texts, where it was measured.
+type Of = fn(&MeasuredTexts) -> Option<f64>;
+
 fn comparison(base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>, shown: &MeasuredTexts) -> AnyView {
-    let of_tokens = |name, id, unit, value: fn(&LmEvaluation) -> f64| {
-        let of = |measured: Option<&MeasuredTexts>| measured.map(|measured| value(&measured.tokens));
-        Figure { name, id, unit, before: of(base), after: of(tuned) }
-    };
-    let of_texts = |name, id, unit, value: fn(&TextEvaluation) -> f64| {
-        let of = |measured: Option<&MeasuredTexts>| measured.and_then(|measured| measured.texts.as_ref()).map(value);
-        Figure { name, id, unit, before: of(base), after: of(tuned) }
-    };
+    let figure =
+        |name, id, unit, of: Of| Figure { name, id, unit, before: base.and_then(of), after: tuned.and_then(of) };
     let mut figures = vec![
-        of_tokens("Loss a token", "loss", Unit::Loss, |e| e.loss),
-        of_tokens("Perplexity", "perplexity", Unit::Loss, |e| e.perplexity),
-        of_tokens("Token accuracy", "token-accuracy", Unit::Share, |e| e.token_accuracy),
+        figure("Loss a token", "loss", Unit::Loss, |m| Some(m.tokens.loss)),
+        figure("Perplexity", "perplexity", Unit::Loss, |m| Some(m.tokens.perplexity)),
+        figure("Token accuracy", "token-accuracy", Unit::Share, |m| Some(m.tokens.token_accuracy)),
     ];
-    let mut caption = format!(
-        "{} tokens that carry loss, of the {} split. ",
-        format::count(usize::try_from(shown.tokens.num_tokens).unwrap_or(usize::MAX)),
-        split_name(shown.split)
-    );
+    let mut caption = format!("{} that carry loss, of the {} split. ", tokens(&shown.tokens), split_name(shown.split));
     if let Some(texts) = &shown.texts {
-        figures.push(of_texts("BLEU, 0 to 100", "bleu", Unit::Score, |e| e.bleu));
-        figures.push(of_texts("ROUGE-L", "rouge-l", Unit::Score, |e| e.rouge_l));
-        figures.push(of_texts("Exact match", "exact-match", Unit::Share, |e| e.exact_match));
+        figures.push(figure("BLEU, 0 to 100", "bleu", Unit::Score, |m| Some(m.texts.as_ref()?.bleu)));
+        figures.push(figure("ROUGE-L", "rouge-l", Unit::Score, |m| Some(m.texts.as_ref()?.rouge_l)));
+        figures.push(figure("Exact match", "exact-match", Unit::Share, |m| Some(m.texts.as_ref()?.exact_match)));
         let prompts = format::count(texts.num_rows);
         let how = format!("BLEU, ROUGE-L and exact match: greedily written after the first {prompts} prompts.");
         caption.push_str(&how);
     } else {
         caption.push_str("There are no prompts to write on from, so what it writes was not measured.");
     }
-    before_and_after(&figures, caption)
+    before_and_after("Before and after", &figures, caption, None)
+}
+
+/// A text that has nothing to do with the rows: what the model loses there is the price of what it learned.
+fn forgetting(
+    store: Store,
+    base: Option<&MeasuredTexts>,
+    tuned: Option<&MeasuredTexts>,
+    shown: &MeasuredTexts,
+) -> AnyView {
+    let figure =
+        |name, id, of: Of| Figure { name, id, unit: Unit::Loss, before: base.and_then(of), after: tuned.and_then(of) };
+    let figures = [
+        figure("Loss a token", "general-loss", |m| Some(m.general.as_ref()?.loss)),
+        figure("Perplexity", "general-perplexity", |m| Some(m.general.as_ref()?.perplexity)),
+    ];
+    let file = store.general_text;
+    let name = file.with_untracked(|file| file.as_ref().map(|file| file.name.clone()));
+    let name = name.unwrap_or_else(|| "a general English text that comes with Hone".into());
+    let size = shown.general.as_ref().map(|general| format!("{} of ", tokens(general)));
+    let caption = format!(
+        "On {}{name}. It has nothing to do with your rows: if these figures rise, the model forgets what it knew. A \
+         text of your own (a few pages, UTF-8) shows it for what matters to you.",
+        size.unwrap_or_default()
+    );
+    let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_general_text(files.into_iter().next()));
+    let on_remove = Callback::new(move |()| store.choose_general_text(None));
+    let label = "Choose a text of your own";
+    let own = optional_file("general-file", label, ".txt,text/plain", file, cannot_measure(store), on_files, on_remove);
+    before_and_after("What it forgot", &figures, caption, Some(own))
+}
+
+fn tokens(evaluation: &LmEvaluation) -> String {
+    format!("{} tokens", format::count(usize::try_from(evaluation.num_tokens).unwrap_or(usize::MAX)))
 }
 
 fn samples(base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>) -> Option<AnyView> {

@@ -3,7 +3,8 @@
 use hone_core::config::Task;
 use leptos::prelude::*;
 
-use crate::components::{Button, Empty, ProblemAlert};
+use crate::components::{Button, Empty, Field, ProblemAlert};
+use crate::state::recipe::FieldSpec;
 use crate::state::{Step, Store};
 
 /// A page: its heading, what it is for, the problem that stands at this step, and its content.
@@ -55,6 +56,34 @@ pub(crate) fn data_note(store: Store) -> AnyView {
         Some(view! { <p class="note" role="status" data-testid="data-note">{note}</p> }.into_any())
     };
     view! { {note} }.into_any()
+}
+
+/// A setting with everything around it.
+pub(crate) fn setting(
+    spec: &'static FieldSpec,
+    hint: String,
+    value: Signal<String>,
+    is_changed: Signal<bool>,
+    error: Signal<Option<String>>,
+    on_input: Callback<String>,
+    on_reset: Callback<()>,
+) -> AnyView {
+    let &FieldSpec { name, label, unit, choices, .. } = spec;
+    view! {
+        <Field
+            name=name
+            label=label
+            unit=unit
+            hint=hint
+            choices=choices
+            value=value
+            is_changed=is_changed
+            error=error
+            on_input=on_input
+            on_reset=on_reset
+        />
+    }
+    .into_any()
 }
 
 /// A remark that stands there only while it applies.

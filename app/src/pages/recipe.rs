@@ -3,8 +3,7 @@
 use hone_core::config::{RunDraft, Task};
 use leptos::prelude::*;
 
-use super::frame::{frame, onward};
-use crate::components::Field;
+use super::frame::{frame, onward, setting};
 use crate::format;
 use crate::state::presets::{self, Preset};
 use crate::state::recipe::{self, FieldSpec, Plan, fields};
@@ -110,21 +109,7 @@ fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
     });
     let on_input = Callback::new(move |text| store.draft.update(|draft| recipe::set_typed(draft, name, Some(text))));
     let on_reset = Callback::new(move |()| store.draft.update(|draft| recipe::set_typed(draft, name, None)));
-    view! {
-        <Field
-            name=name
-            label=spec.label
-            unit=spec.unit
-            hint=hint(store, spec)
-            choices=spec.choices
-            value=value
-            is_changed=is_changed
-            error=error
-            on_input=on_input
-            on_reset=on_reset
-        />
-    }
-    .into_any()
+    setting(spec, hint(store, spec), value, is_changed, error, on_input, on_reset)
 }
 
 fn plan_view(store: Store) -> AnyView {

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::frame::{frame, hint_while, is_running, missing, onward};
 use crate::browser;
 use crate::charts::{Bar, Bars};
-use crate::components::{Button, check};
+use crate::components::{Button, check, text_area};
 use crate::format;
 use crate::state::{Prediction, Step, Store};
 
@@ -31,8 +31,7 @@ fn can_predict(store: Store) -> bool {
 }
 
 fn ask(store: Store) -> AnyView {
-    let on_input = move |event| {
-        let text = event_target_value(&event);
+    let on_input = Callback::new(move |text: String| {
         store.try_text.set(text.clone());
         if store.try_live.get_untracked() {
             browser::after(TYPING_PAUSE_MS, move || {
@@ -42,20 +41,12 @@ fn ask(store: Store) -> AnyView {
                 }
             });
         }
-    };
+    });
     let cannot_ask = Signal::derive(move || !can_predict(store) || store.try_text.with(|text| text.trim().is_empty()));
     let on_ask = Callback::new(move |()| store.predict());
     let on_live = Callback::new(move |is_live| store.try_live.set(is_live));
     view! {
-        <label class="stacked">
-            <span>"Text"</span>
-            <textarea
-                rows="4"
-                data-testid="try-text"
-                prop:value=move || store.try_text.get()
-                on:input=on_input
-            ></textarea>
-        </label>
+        {text_area("Text", "try-text", "4", true, store.try_text, on_input)}
         <div class="row">
             <Button id="try-run" text="Predict" is_primary=true disabled=cannot_ask on_press=on_ask />
             {check("Predict as I type", "try-live", store.try_live.into(), Signal::stored(false), on_live)}

@@ -4,8 +4,8 @@ use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::session::protocol::Weights;
 use leptos::prelude::*;
 
-use super::frame::{frame, hint_while, is_running, missing};
-use crate::components::{Button, Field, check, select};
+use super::frame::{frame, hint_while, is_running, missing, setting};
+use crate::components::{Button, check, select, text_area};
 use crate::format;
 use crate::state::recipe::FieldSpec;
 use crate::state::run::RunState;
@@ -48,18 +48,8 @@ fn ask(store: Store) -> AnyView {
 }
 
 fn text(store: Store) -> AnyView {
-    view! {
-        <label class="stacked">
-            <span>"Prompt"</span>
-            <textarea
-                rows="4"
-                data-testid="try-text"
-                prop:value=move || store.try_text.get()
-                on:input=move |event| store.try_text.set(event_target_value(&event))
-            ></textarea>
-        </label>
-    }
-    .into_any()
+    let on_input = Callback::new(move |text| store.try_text.set(text));
+    text_area("Prompt", "try-text", "4", true, store.try_text, on_input)
 }
 
 fn turns(store: Store) -> AnyView {
@@ -147,21 +137,7 @@ fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
     });
     let on_input = Callback::new(move |text| sampling.update(|draft| draft.set_typed(name, Some(text))));
     let on_reset = Callback::new(move |()| sampling.update(|draft| draft.set_typed(name, None)));
-    view! {
-        <Field
-            name=name
-            label=spec.label
-            unit=spec.unit
-            hint=spec.hint
-            choices=spec.choices
-            value=value
-            is_changed=is_changed
-            error=error
-            on_input=on_input
-            on_reset=on_reset
-        />
-    }
-    .into_any()
+    setting(spec, spec.hint.into(), value, is_changed, error, on_input, on_reset)
 }
 
 fn controls(store: Store) -> AnyView {

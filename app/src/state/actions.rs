@@ -6,15 +6,18 @@ use hone_core::config::{ExportFormat, JOB_FILE, Job, Task};
 use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::event::Split;
 use hone_core::generate::SamplingConfig;
-use hone_core::session::protocol::{Command, Problem, ProblemKind, Prompt, Reply, Weights};
+use hone_core::metrics::LmEvaluation;
+use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Prompt, Reply, Weights};
+use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::evaluation::{Measured, MeasuredRows, MeasuredTexts, WrongRow, wrong_rows_csv};
 use super::run::RunState;
 use super::writing::{self, Ending, Writing, WritingInput};
-use super::{Step, Store, bug, unexpected};
-use crate::browser;
+use super::{Step, Store, bug, unexpected, unreadable};
+use crate::browser::{self, PickedFile};
+use crate::client::Answer;
 
 /// Prompts of a split that both models write on from when they are measured.
 const NUM_PROMPTS: usize = 20;
@@ -33,28 +36,50 @@ pub(crate) struct Prediction {
 }
 
 impl Store {
-    /// Measures the model before training, and after it where there was a run, on rows that were not trained on.
+    /// Measures the model before training, and after it where there was a run, on rows that were not trained on; a
+    /// language model also on a general text.
     pub(crate) fn evaluate(self) {
+        self.measure_all(true);
+    }
+
+    /// Takes another general text, `None` the bundled one, and measures it.
+    pub(crate) fn choose_general_text(self, file: Option<PickedFile>) {
+        self.general_text.set(file);
+        for weights in [Weights::Base, Weights::Tuned] {
+            self.note_general(weights, None);
+        }
+        self.measure_all(false);
+    }
+
+    /// Measures what is not known yet, the tuned model on the rows also `again`.
+    fn measure_all(self, again: bool) {
         let sizes = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.split_sizes()));
         let Some([_, _, num_test]) = sizes else { return };
         let split = if num_test > 0 { Split::Test } else { Split::Valid };
+        let has_run = self.run.with_untracked(|run| run.is_finished());
+        let all: &[Weights] = if has_run { &[Weights::Base, Weights::Tuned] } else { &[Weights::Base] };
         self.dismiss(Step::Evaluate);
         spawn_local(async move {
-            let is_known = |measured: RwSignal<Option<Arc<Measured>>>| {
-                measured.with_untracked(|m| m.as_ref().is_some_and(|m| m.split() == split))
-            };
-            if !is_known(self.measured_base) && !self.measure(Weights::Base, split).await {
-                return;
+            for &weights in all {
+                let measured = self.measured(weights).get_untracked();
+                let is_known = measured.is_some_and(|measured| measured.split() == split);
+                let is_due = !is_known || (again && weights == Weights::Tuned);
+                if is_due && !self.measure(weights, split).await {
+                    return;
+                }
             }
-            if self.run.with_untracked(|run| run.is_finished()) {
-                self.measure(Weights::Tuned, split).await;
+            for &weights in all {
+                let measured = self.measured(weights).get_untracked();
+                let texts = measured.as_deref().and_then(Measured::as_texts);
+                let is_due = texts.is_some_and(|texts| texts.general.is_none());
+                if is_due && !self.measure_general(weights).await {
+                    return;
+                }
             }
         });
     }
 
     async fn measure(self, weights: Weights, split: Split) -> bool {
-        self.measuring_progress.set((0, 0));
-        self.measuring.set(Some(weights));
         let command = match self.model.task.get_untracked() {
             Task::SequenceClassification => Command::Evaluate { weights, split },
             Task::CausalLm => {
@@ -62,14 +87,12 @@ impl Store {
                 Command::EvaluateTexts { weights, split, num_prompts, max_new_tokens }
             }
         };
-        let answer = self.request(command, Vec::new()).await;
-        self.measuring.set(None);
-        let measured = match answer {
+        let measured = match self.ask_to_measure(weights, command, Vec::new()).await {
             Ok((Reply::Evaluated { split, evaluation, rows, .. }, _)) => {
                 Ok(Measured::Rows(MeasuredRows { split, evaluation, rows }))
             }
             Ok((Reply::EvaluatedTexts { split, tokens, texts, samples, .. }, _)) => {
-                Ok(Measured::Texts(MeasuredTexts { split, tokens, texts, samples }))
+                Ok(Measured::Texts(MeasuredTexts { split, tokens, texts, samples, general: None }))
             }
             Ok((other, _)) => Err(unexpected(&other)),
             Err(problem) => Err(problem),
@@ -79,17 +102,62 @@ impl Store {
                 // An answer may come after another model was asked for: these figures are not that model's.
                 let task = measured.task();
                 let fits = self.model.info.with_untracked(|info| info.as_ref().is_some_and(|info| info.task == task));
-                let measured = fits.then(|| Arc::new(measured));
-                match weights {
-                    Weights::Base => self.measured_base.set(measured),
-                    Weights::Tuned => self.measured_tuned.set(measured),
-                }
+                self.measured(weights).set(fits.then(|| Arc::new(measured)));
                 fits
             }
             Err(problem) => {
                 self.report(Step::Evaluate, problem);
                 false
             }
+        }
+    }
+
+    async fn measure_general(self, weights: Weights) -> bool {
+        let (mut text, mut blobs) = (None, Vec::new());
+        if let Some(file) = self.general_text.get_untracked() {
+            match file.read().await {
+                Ok(buffer) => blobs.push(buffer),
+                Err(error) => {
+                    self.report(Step::Evaluate, unreadable(error));
+                    return false;
+                }
+            }
+            text = Some(NamedBlob { name: file.name, blob: 0 });
+        }
+        let command = Command::EvaluateGeneral { weights, text };
+        let problem = match self.ask_to_measure(weights, command, blobs).await {
+            Ok((Reply::EvaluatedGeneral(general), _)) => {
+                self.note_general(weights, Some(general));
+                return true;
+            }
+            Ok((other, _)) => unexpected(&other),
+            Err(problem) => problem,
+        };
+        self.report(Step::Evaluate, problem);
+        false
+    }
+
+    async fn ask_to_measure(self, weights: Weights, command: Command, blobs: Vec<ArrayBuffer>) -> Answer {
+        self.measuring_progress.set((0, 0));
+        self.measuring.set(Some(weights));
+        let answer = self.request(command, blobs).await;
+        self.measuring.set(None);
+        answer
+    }
+
+    /// Puts the figures of the general text beside those of the rows, or takes them away.
+    fn note_general(self, weights: Weights, general: Option<LmEvaluation>) {
+        let measured = self.measured(weights).get_untracked();
+        if let Some(texts) = measured.as_deref().and_then(Measured::as_texts) {
+            let texts = MeasuredTexts { general, ..texts.clone() };
+            self.measured(weights).set(Some(Arc::new(Measured::Texts(texts))));
+        }
+    }
+
+    fn measured(self, weights: Weights) -> RwSignal<Option<Arc<Measured>>> {
+        match weights {
+            Weights::Base => self.measured_base,
+            Weights::Tuned => self.measured_tuned,
         }
     }
 

@@ -58,6 +58,8 @@ pub(crate) struct MeasuredTexts {
     /// Of what was written after the first prompts, where there are prompts.
     pub texts: Option<TextEvaluation>,
     pub samples: Vec<TextSample>,
+    /// Of a text that has nothing to do with the rows, once it is measured: what the model forgets shows there.
+    pub general: Option<LmEvaluation>,
 }
 
 /// A prompt, what stands in the file, and what was written before and after training.

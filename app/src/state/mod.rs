@@ -32,7 +32,7 @@ pub(crate) use model::{Download, ModelChoice, ModelState};
 pub(crate) use network::{NetworkState, Traffic};
 pub(crate) use step::Step;
 
-use crate::browser;
+use crate::browser::{self, PickedFile};
 use crate::client::{Answer, Client, Notice};
 use evaluation::Measured;
 use report::Report;
@@ -81,6 +81,8 @@ pub(crate) struct Store {
     pub measuring: RwSignal<Option<Weights>>,
     /// Rows measured and to measure.
     pub measuring_progress: RwSignal<(usize, usize)>,
+    /// The person's own text on which forgetting is measured; else a bundled one.
+    pub general_text: RwSignal<Option<PickedFile>, LocalStorage>,
     pub try_text: RwSignal<String>,
     pub try_live: RwSignal<bool>,
     pub prediction: RwSignal<Option<Arc<Prediction>>>,
@@ -142,6 +144,7 @@ impl Store {
             measured_tuned: RwSignal::new(None),
             measuring: RwSignal::new(None),
             measuring_progress: RwSignal::new((0, 0)),
+            general_text: RwSignal::new_local(None),
             try_text: RwSignal::new(String::new()),
             try_live: RwSignal::new(true),
             prediction: RwSignal::new(None),
@@ -328,6 +331,7 @@ fn unexpected(reply: &Reply) -> Problem {
         Reply::Started { .. } => "started",
         Reply::Evaluated { .. } => "evaluated",
         Reply::EvaluatedTexts { .. } => "evaluated texts",
+        Reply::EvaluatedGeneral(_) => "evaluated general text",
         Reply::Generated { .. } => "generated",
         Reply::Predicted { .. } => "predicted",
         Reply::Exported { .. } => "exported",

@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use hone_core::config::{ExportFormat, ModelSource, ReadOptions, RunConfig};
+use hone_core::data::{DataError, read_text};
 use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
 use hone_core::generate::{FinishReason, SamplingConfig};
@@ -18,7 +19,7 @@ use js_sys::Uint8Array;
 
 use crate::clock::Clock;
 use crate::device::{OpenDevice, wasm_bytes};
-use crate::kept::{KeptData, KeptModel, to_folder};
+use crate::kept::{KeptData, KeptModel, NamedBytes, to_folder};
 use crate::macrotask::Macrotask;
 use crate::mailbox::{Letter, Mailbox, post};
 use crate::model_files::{self, Place};
@@ -127,6 +128,10 @@ impl Worker {
             Command::Predict { texts } => self.predict(&texts).await?,
             Command::EvaluateTexts { weights, split, num_prompts, max_new_tokens } => {
                 self.evaluate_texts(weights, split, num_prompts, max_new_tokens).await?
+            }
+            Command::EvaluateGeneral { weights, text } => {
+                let text = text.map(|named| Letter::file(blobs, &named)).transpose()?;
+                self.evaluate_general(weights, text).await?
             }
             Command::Generate { prompt, weights, sampling } => self.generate(id, &prompt, weights, &sampling).await?,
             Command::Export { format } => return self.export(format).await,
@@ -332,6 +337,9 @@ impl Worker {
     /// Into a fresh session, which takes the place of the old one only if the model is good. Data stays loaded.
     fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, Problem> {
         let device = self.usable_device()?.device.clone();
+        if let Some(old) = &mut self.session {
+            old.release_built(); // room for the new one
+        }
         let mut session = Session::new(device);
         let mut info = session.load_model(source, folder).map_err(|error| error.problem())?;
         if let Some(data) = &self.data
@@ -418,6 +426,15 @@ impl Worker {
         Ok(Reply::EvaluatedTexts { weights, split, tokens, texts, samples })
     }
 
+    async fn evaluate_general(&mut self, weights: Weights, text: Option<NamedBytes>) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let text = text.map(own_text).transpose().map_err(|error| error.problem())?;
+        let mut progress = |done, total| post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
+        let measured = session.evaluate_general(weights, text.as_deref(), &mut progress).await;
+        let measured = self.trust(measured.map_err(|error| error.problem())).await?;
+        Ok(Reply::EvaluatedGeneral(measured))
+    }
+
     async fn generate(
         &mut self,
         id: RequestId,
@@ -454,6 +471,14 @@ impl Worker {
         let folder = self.trust(exported).await?;
         let source = &self.model.as_ref().ok_or_else(errors::no_model)?.source;
         Ok(export::zipped(&folder, source))
+    }
+}
+
+/// The general text that a person gave.
+fn own_text((name, bytes): NamedBytes) -> Result<String, SessionError> {
+    match read_text(&bytes.to_vec()) {
+        Ok(text) => Ok(text.into_owned()),
+        Err(source) => Err(DataError::InFile { role: "general text", name, source: Box::new(source) }.into()),
     }
 }
 

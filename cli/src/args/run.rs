@@ -31,6 +31,9 @@ pub(crate) struct RunArgs {
     /// Compute blocks again in the backward pass instead of keeping them: slower, less memory (language models)
     #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
     gradient_checkpointing: Option<String>,
+    /// Format of matrix products and frozen weights: f32, bf16 or f16 [default: f32]
+    #[arg(long, value_name = "DTYPE", allow_hyphen_values = true)]
+    dtype: Option<String>,
     /// How tokens become one vector: cls or mean [default: cls]
     #[arg(long, value_name = "POOLING", allow_hyphen_values = true)]
     pooling: Option<String>,
@@ -104,6 +107,7 @@ impl RunArgs {
             use_rslora: self.use_rslora.clone(),
             packing: self.packing.clone(),
             gradient_checkpointing: self.gradient_checkpointing.clone(),
+            dtype: self.dtype.clone(),
             pooling: self.pooling.clone(),
             num_train_epochs: self.epochs.clone(),
             batch_size: self.batch_size.clone(),

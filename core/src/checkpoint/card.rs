@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::config::{Job, Method, Pooling, Task};
+use crate::config::{Dtype, Job, Method, Pooling, Task};
 use crate::metrics::Figures;
 use crate::model::ModelConfig;
 
@@ -115,11 +115,15 @@ fn training(job: &Job, facts: &CardFacts) -> String {
             run.lora.target_modules.join(", ")
         ),
     };
+    let precision = match run.dtype {
+        Dtype::F32 => String::new(),
+        half => format!(" Layers computed in {}, trained weights in f32.", half.name()),
+    };
     format!(
         "Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
          {}, weight decay {}, {:?} schedule with {} warm-up, {} epochs of batch {} x {}, gradient norm at most {}, at most \
-         {} tokens a row, seed {}. These are the weights of step {}. `hone.json` repeats the run: `hone train --job \
-         hone.json --data FILE --output DIR`.",
+         {} tokens a row, seed {}.{precision} These are the weights of step {}. `hone.json` repeats the run: `hone \
+         train --job hone.json --data FILE --output DIR`.",
         run.learning_rate,
         run.weight_decay,
         run.lr_scheduler_type,

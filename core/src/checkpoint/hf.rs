@@ -188,7 +188,8 @@ pub async fn export_folder(
 ) -> Result<Folder, CheckpointError> {
     let mut folder = tokenizer_files(pretrained);
     let map = pretrained.config.key_map();
-    let weights = read_weights(&model.clone().merged(), map, |_, _| true).await?;
+    let model = open_weights(&pretrained.folder)?.widen(map, model.clone())?.merged();
+    let weights = read_weights(&model, map, |_, _| true).await?;
     folder.insert(WEIGHTS, weights_to_safetensors(map, &weights)?);
     folder.insert(CONFIG, pretty(&config_json(pretrained, labels)));
     folder.insert(JOB_FILE, job.to_json());

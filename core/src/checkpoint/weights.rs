@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData, Transaction};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData, Transaction};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 
@@ -40,7 +40,7 @@ impl View for &HostTensor {
     }
 }
 
-/// Reads parameters back in one transfer: (path, tensor in file layout). `select` gets the path and whether the
+/// Reads parameters back in one transfer, as f32: (path, tensor in file layout). `select` gets the path and whether the
 /// parameter is trained.
 ///
 /// # Errors
@@ -62,7 +62,7 @@ pub async fn read_weights<M: Module>(
     let mut tensors: Vec<(String, HostTensor)> = Vec::with_capacity(data.len());
     for ((path, is_turned), data) in found.parameters.into_iter().zip(data) {
         let shape: Vec<usize> = data.shape().iter().copied().collect();
-        let values = data.try_into_vec::<f32>().expect("weights are f32 in a module");
+        let values = data.try_into_vec::<f32>().expect("weights are cast to f32 before they are read");
         let tensor = if is_turned { transpose(values, shape[0], shape[1]) } else { HostTensor { shape, values } };
         match (whole_table(&path), tensors.last_mut()) {
             (Some((table, shard)), Some((last, whole))) if shard > 0 && *last == table => {
@@ -199,6 +199,20 @@ impl<'a> WeightFile<'a> {
         self.load_named(map, module, &|path| self.find(map, path))
     }
 
+    /// Puts what `module` holds in half precision back in f32, with the file's values rather than those rounded.
+    ///
+    /// # Errors
+    /// When a shape or a number format does not fit.
+    pub(super) fn widen<M: Module>(&self, map: &KeyMap, module: M) -> Result<M, CheckpointError> {
+        let mut half = HalfPaths::default();
+        module.visit(&mut half);
+        if half.found.is_empty() {
+            return Ok(module);
+        }
+        let find = |path: &str| if half.found.contains(path) { self.find(map, path) } else { None };
+        Ok(self.load_named(map, module, &find)?.0)
+    }
+
     /// As [`Self::load`], with keys that `find` gives for paths.
     pub(super) fn load_named<M: Module>(
         &self,
@@ -296,7 +310,31 @@ impl<S: Fn(&str, bool) -> bool> ModuleVisitor for Collect<'_, S> {
         }
         self.parameters.push((path, is_turned(&self.path, self.map, D)));
         let transaction = std::mem::take(&mut self.transaction);
-        self.transaction = transaction.register(param.val().inner());
+        self.transaction = transaction.register(param.val().inner().cast(FloatDType::F32));
+    }
+}
+
+/// Paths of what is held in half precision; of a table in shards, the table's.
+#[derive(Default)]
+struct HalfPaths {
+    path: ParamPath,
+    found: BTreeSet<String>,
+}
+
+impl ModuleVisitor for HalfPaths {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if matches!(param.dtype(), DType::F16 | DType::BF16) {
+            let path = self.path.join();
+            self.found.insert(whole_table(&path).map_or(path, |(table, _)| table));
+        }
     }
 }
 

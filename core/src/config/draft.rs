@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassWeights, EvalStrategy, LrSchedulerType, Method, MetricForBest, Pooling, RunConfig};
+use super::{ClassWeights, Dtype, EvalStrategy, LrSchedulerType, Method, MetricForBest, Pooling, RunConfig};
 
 /// Settings as typed. `None` or blank keeps the base value.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct RunDraft {
     pub packing: Option<String>,
     /// `true` or `false`.
     pub gradient_checkpointing: Option<String>,
+    /// `f32`, `bf16` or `f16`.
+    pub dtype: Option<String>,
     /// `cls` or `mean`.
     pub pooling: Option<String>,
     /// Whole number from 1.
@@ -113,6 +115,7 @@ impl RunDraft {
         check.choice("packing", &self.packing, &switches, &mut config.packing);
         let checkpointing = &mut config.gradient_checkpointing;
         check.choice("gradient_checkpointing", &self.gradient_checkpointing, &switches, checkpointing);
+        check.choice("dtype", &self.dtype, &Dtype::ALL.map(|dtype| (dtype.name(), dtype)), &mut config.dtype);
         check.choice("pooling", &self.pooling, &[("cls", Pooling::Cls), ("mean", Pooling::Mean)], &mut config.pooling);
         check.whole("num_train_epochs", &self.num_train_epochs, 1, 10_000, &mut config.num_train_epochs);
         check.whole("batch_size", &self.batch_size, 1, 4096, &mut config.batch_size);

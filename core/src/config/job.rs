@@ -108,12 +108,24 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Dtype;
     use super::*;
 
     #[test]
     fn a_job_survives_its_file() {
         let job = Job::new(ModelSource::hub("a/b"), Some("x.csv".into()), ReadOptions::default(), RunConfig::default());
         assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+    }
+
+    #[test]
+    fn only_a_format_that_was_chosen_is_in_the_file() {
+        let job = |run| Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), run);
+        assert!(!job(RunConfig::default()).to_json().contains("dtype"), "files of f32 are as they always were");
+        for dtype in [Dtype::Bf16, Dtype::F16] {
+            let half = job(RunConfig { dtype, ..RunConfig::default() });
+            assert!(half.to_json().contains(&format!("\"dtype\": \"{}\"", dtype.name())), "{}", half.to_json());
+            assert_eq!(Job::from_json(half.to_json().as_bytes()).expect("reads its own file"), half);
+        }
     }
 
     #[test]

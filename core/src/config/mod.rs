@@ -11,6 +11,6 @@ pub use draft::{ConfigProblem, RunDraft};
 pub use job::{JOB_FILE, Job, JobError, ModelSource};
 pub use read::{DataShape, ReadOptions};
 pub use run::{
-    ClassWeights, EvalStrategy, ExportFormat, LoraConfig, LrSchedulerType, Method, MetricForBest, Pooling, RunConfig,
-    SplitConfig, Task,
+    ClassWeights, Dtype, EvalStrategy, ExportFormat, LoraConfig, LrSchedulerType, Method, MetricForBest, Pooling,
+    RunConfig, SplitConfig, Task,
 };

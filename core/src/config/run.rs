@@ -28,6 +28,41 @@ pub enum Method {
     LastLayers(u32),
 }
 
+/// The number format of a run: matrix products of the layers are computed in it, and weights that are not trained are
+/// held in it. What is trained, and all else, stays f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtype {
+    /// 24 bits of precision.
+    #[default]
+    F32,
+    /// 8 bits of precision, the range of f32.
+    Bf16,
+    /// 11 bits of precision, up to 65,504.
+    F16,
+}
+
+impl Dtype {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::F16];
+
+    /// As it is called in messages and settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        }
+    }
+
+    /// Whether it is the one that job files leave out.
+    #[must_use]
+    pub fn is_f32(&self) -> bool {
+        *self == Self::F32
+    }
+}
+
 /// What a tuned model is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -159,6 +194,9 @@ pub struct RunConfig {
     pub packing: bool,
     /// Blocks are computed again in the backward pass rather than kept (language models).
     pub gradient_checkpointing: bool,
+    /// Number format of matrix products and of frozen weights.
+    #[serde(skip_serializing_if = "Dtype::is_f32")]
+    pub dtype: Dtype,
     /// How token states become one vector.
     pub pooling: Pooling,
     /// Passes over the training split.
@@ -216,6 +254,7 @@ impl Default for RunConfig {
             lora: LoraConfig::default(),
             packing: false,
             gradient_checkpointing: false,
+            dtype: Dtype::F32,
             pooling: Pooling::Cls,
             num_train_epochs: 3,
             batch_size: 16,

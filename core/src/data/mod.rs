@@ -20,7 +20,7 @@ pub use columns::{Columns, choose_columns};
 pub use dataset::{DataFiles, Dataset, Example, ReadSummary, SourceFile, build_dataset};
 pub use encode::{Encoded, encode_texts};
 pub use error::DataError;
-pub use parse::{BadRow, Format, Row, Table, parse};
+pub use parse::{BadRow, Format, Row, Table, parse, read_text};
 pub use report::{ClassCount, DataReport, LengthHistogram, PreviewRow, report};
 pub use sampler::{BatchSampler, SamplerState};
 pub use split::stratified_split;

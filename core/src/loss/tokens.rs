@@ -5,9 +5,9 @@
 //! its loss and its gradients: those of the states, and of the table if it is trained. The idea is that of Liger
 //! Kernel's `FusedLinearCrossEntropy` (<https://arxiv.org/abs/2410.10989>).
 
-use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData, activation};
+use burn::tensor::{FloatDType, IndexingUpdateOp, Int, Tensor, TensorData, activation};
 
-use crate::nn::TokenTable;
+use crate::nn::{TokenTable, matmul};
 
 /// Most bytes of the logits of a chunk.
 const MAX_CHUNK_BYTES: usize = 32 << 20;
@@ -23,7 +23,8 @@ pub struct TokenLoss {
     pub table: Option<Vec<Tensor<2>>>,
 }
 
-/// Weighted sum of the cross-entropies, and its gradients.
+/// Weighted sum of the cross-entropies, and its gradients, in f32: of a table that is held in half precision, one shard
+/// at a time is widened.
 ///
 /// # Shapes
 /// - `states`: `[rows, hidden]`, without autodiff
@@ -37,6 +38,7 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
     assert!(rows > 0 && rows == targets.len() && rows == weights.len(), "a target and a weight for every state");
     let device = states.device();
     let shards: Vec<Tensor<2>> = table.shards.iter().map(|shard| shard.val().inner()).collect();
+    let widened = |index: usize| shards[index].clone().cast(FloatDType::F32);
     let sizes: Vec<usize> = shards.iter().map(|shard| shard.dims()[0]).collect();
     let vocab: usize = sizes.iter().sum();
     let mut gradients: Option<Vec<Option<Tensor<2>>>> = table.is_trained().then(|| vec![None; shards.len()]);
@@ -49,7 +51,7 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
         let weight =
             Tensor::<2>::from_data(TensorData::new(weights[first..first + count].to_vec(), [count, 1]), &device);
         let logits: Vec<Tensor<2>> =
-            shards.iter().map(|shard| states.clone().matmul(shard.clone().transpose())).collect();
+            (0..shards.len()).map(|index| matmul(states.clone(), widened(index).transpose())).collect();
         let max = Tensor::cat(logits.iter().map(|part| part.clone().max_dim(1)).collect(), 1).max_dim(1); // [count, 1]
         let powers: Vec<Tensor<2>> = logits.into_iter().map(|part| (part - max.clone()).exp()).collect();
         let total = Tensor::cat(powers.iter().map(|part| part.clone().sum_dim(1)).collect(), 1).sum_dim(1);
@@ -61,20 +63,21 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
             let (local, inside) = local_targets(&targets[first..first + count], first_id, sizes[index]);
             let local = Tensor::<1, Int>::from_data(TensorData::new(local, [count]), &device);
             let inside = Tensor::<2>::from_data(TensorData::new(inside, [count, 1]), &device);
-            let rows_of_targets = shards[index].clone().select(0, local.clone()) * inside.clone();
+            let found = shards[index].clone().select(0, local.clone()).cast(FloatDType::F32);
+            let rows_of_targets = found * inside.clone();
             target_states = Some(match target_states {
                 Some(before) => before + rows_of_targets,
                 None => rows_of_targets,
             });
             let probabilities = power * share.clone(); // weighted, [count, rows of the shard]
-            let part = probabilities.clone().matmul(shards[index].clone());
+            let part = matmul(probabilities.clone(), widened(index));
             by_chunk = Some(match by_chunk {
                 Some(before) => before + part,
                 None => part,
             });
             if let Some(gradients) = &mut gradients {
                 let aimed = (states.clone() * (inside * weight.clone())).neg();
-                let product = probabilities.transpose().matmul(states.clone());
+                let product = matmul(probabilities.transpose(), states.clone());
                 let so_far = match gradients[index].take() {
                     Some(before) => before + product,
                     None => product,

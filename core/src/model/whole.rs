@@ -1,7 +1,7 @@
 //! What a run trains, whatever the task; adapters and freezing work on it.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use super::{CausalLm, KeyMap, SequenceClassifier, checkpoint_key};
 use crate::config::{LoraConfig, Method};
@@ -88,6 +88,19 @@ impl Model {
     pub fn frozen_for(self, method: Method) -> Self {
         let layers = self.num_layers();
         self.freeze(|path| is_trained(method, path, layers))
+    }
+
+    /// Computes the products of the backbone's linear layers in `dtype`, and holds in it every matrix that takes no
+    /// gradient: half the bytes in half precision. What is trained, norms, biases, adapters and heads stay f32.
+    #[must_use]
+    pub fn with_dtype(mut self, dtype: FloatDType) -> Self {
+        if dtype == FloatDType::F32 {
+            return self;
+        }
+        for (_, linear) in self.linears_mut() {
+            linear.dtype = dtype;
+        }
+        self.map(&mut Hold { path: ParamPath::default(), dtype })
     }
 
     /// Parameters that take gradients.
@@ -182,5 +195,26 @@ impl<F: Fn(&str) -> bool> ModuleMapper for Freeze<F> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let is_trained = (self.is_trained)(&self.path.join());
         param.set_require_grad(is_trained)
+    }
+}
+
+struct Hold {
+    path: ParamPath,
+    dtype: FloatDType,
+}
+
+impl ModuleMapper for Hold {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.join();
+        let stays = D != 2 || param.is_require_grad() || path.contains(".lora.") || path.starts_with("head.");
+        if stays { param } else { param.map(|tensor| tensor.cast(self.dtype)) }
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Added to the scores of keys that a query must not see: finite, so that no row becomes NaN.
-const MASKED: f32 = -1e9;
+pub(super) const MASKED: f64 = -1e9;
 
 /// Where the tokens of a batch stand, on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl SeqLayout {
             return None;
         }
         let rows = if self.segment_ids.is_some() { self.batch } else { 1 };
-        let mut values = vec![MASKED; rows * self.seq * keys];
+        let mut values = vec![MASKED as f32; rows * self.seq * keys];
         for (index, row) in values.chunks_mut(keys).enumerate() {
             let (text, query) = (index / self.seq, self.past + index % self.seq);
             for (key, value) in row.iter_mut().enumerate().take(query + 1) {

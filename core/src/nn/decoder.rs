@@ -9,7 +9,9 @@ use burn::tensor::{Device, Tensor};
 
 use super::encoder::masked_softmax;
 use super::rope::Rotation;
-use super::{Dropout, Embedding, Init, LayerNorm, Linear, RmsNorm, RopeConfig, SeqLayout, TokenTable, gelu_tanh, silu};
+use super::{
+    Dropout, Embedding, Init, LayerNorm, Linear, RmsNorm, RopeConfig, SeqLayout, TokenTable, gelu_tanh, matmul, silu,
+};
 use crate::batch::TokenBatch;
 
 /// Which norm.
@@ -294,10 +296,10 @@ impl CausalAttention {
         // Heads that share a key are rows of one product: nothing is repeated.
         let grouped = [batch, key_heads, heads / key_heads * seq, dim];
         let query = if scale == 1.0 { query } else { query.mul_scalar(scale) };
-        let scores = query.reshape(grouped).matmul(key.swap_dims(2, 3)).reshape([batch, heads, seq, keys]);
+        let scores = matmul(query.reshape(grouped), key.swap_dims(2, 3)).reshape([batch, heads, seq, keys]);
         let probabilities = self.dropout.forward(masked_softmax(scores, bias));
         let grouped = [batch, key_heads, heads / key_heads * seq, keys];
-        let mixed = probabilities.reshape(grouped).matmul(value).reshape([batch, heads, seq, dim]);
+        let mixed = matmul(probabilities.reshape(grouped), value).reshape([batch, heads, seq, dim]);
         self.o_proj.forward(mixed.swap_dims(1, 2).reshape([batch, seq, heads * dim]))
     }
 }

@@ -1,7 +1,7 @@
 //! A table of vectors, looked up by id.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 
 use super::Init;
 
@@ -21,9 +21,9 @@ impl Embedding {
 
     /// # Shapes
     /// - `ids`: `[batch, seq]`
-    /// - returns: `[batch, seq, hidden]`
+    /// - returns: `[batch, seq, hidden]`, f32 whatever the table is held in
     #[must_use]
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
-        burn::tensor::module::embedding(self.weight.val(), ids)
+        burn::tensor::module::embedding(self.weight.val(), ids).cast(FloatDType::F32)
     }
 }

@@ -7,13 +7,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
 
-use super::{Dropout, Embedding, Init, LayerNorm, Linear, gelu};
+use super::causal::MASKED;
+use super::{Dropout, Embedding, Init, LayerNorm, Linear, gelu, matmul};
 use crate::batch::Batch;
 #[cfg(feature = "cpu")]
 use crate::platform::host;
-
-/// Added to the scores of padded keys: finite, so that a row of padding gives no NaN.
-const MASKED: f64 = -1e9;
 
 /// Feed-forward activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,9 +166,9 @@ impl EncoderLayer {
         let query = split(self.query.forward(x.clone()).mul_scalar(1.0 / (head_dim as f64).sqrt()));
         let key = split(self.key.forward(x.clone()));
         let value = split(self.value.forward(x));
-        let scores = query.matmul(key.swap_dims(2, 3)); // [batch, heads, seq, seq]
+        let scores = matmul(query, key.swap_dims(2, 3)); // [batch, heads, seq, seq]
         let probabilities = self.attention_dropout.forward(masked_softmax(scores, bias));
-        probabilities.matmul(value).swap_dims(1, 2).reshape([batch, seq, hidden])
+        matmul(probabilities, value).swap_dims(1, 2).reshape([batch, seq, hidden])
     }
 }
 

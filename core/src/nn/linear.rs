@@ -1,9 +1,10 @@
 //! `y = x W + b`, the weight stored `[in, out]` (the transpose of PyTorch's file layout, so that both gradients are
-//! plain matrix products of contiguous operands). It may carry a LoRA branch.
+//! plain matrix products of contiguous operands). It may carry a LoRA branch, and compute in half precision.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
+use super::matmul::{linear, plus};
 use super::{Init, Lora};
 
 /// A linear layer.
@@ -15,6 +16,9 @@ pub struct Linear {
     pub bias: Option<Param<Tensor<1>>>,
     /// The adapter, if it has one.
     pub lora: Option<Lora>,
+    /// What the product is computed in; a frozen weight is held in it. Bias and adapter stay f32.
+    #[module(skip)]
+    pub dtype: FloatDType,
 }
 
 impl Linear {
@@ -28,7 +32,8 @@ impl Linear {
     /// As [`Self::new`], with nothing added.
     #[must_use]
     pub fn without_bias(input: usize, output: usize, std: f64, init: &mut Init, device: &Device) -> Self {
-        Self { weight: Param::from_tensor(init.normal([input, output], std, device)), bias: None, lora: None }
+        let weight = Param::from_tensor(init.normal([input, output], std, device));
+        Self { weight, bias: None, lora: None, dtype: FloatDType::F32 }
     }
 
     /// # Shapes
@@ -42,7 +47,10 @@ impl Linear {
         let rows = x.reshape([shape[..D - 1].iter().product::<usize>(), input]); // [batch * seq, in]
         shape[D - 1] = output;
         let bias = self.bias.as_ref().map(Param::val);
-        let y = burn::tensor::module::linear(rows.clone(), self.weight.val(), bias);
+        let y = match self.dtype {
+            FloatDType::F32 => linear(rows.clone(), self.weight.val(), bias),
+            dtype => plus(product_in(dtype, rows.clone(), self.weight.val()), bias),
+        };
         let y = match &self.lora {
             Some(lora) if lora.enabled => y + lora.forward(rows),
             _ => y,
@@ -50,12 +58,101 @@ impl Linear {
         y.reshape(shape)
     }
 
-    /// The layer with its adapter added to the weight, and no adapter.
+    /// The layer with its adapter added to the weight, which is f32 then, and no adapter.
     #[must_use]
     pub fn merged(self) -> Self {
         let Some(lora) = self.lora else { return self };
         let (id, weight, mapper) = self.weight.consume();
-        let weight = Param::from_mapped_value(id, weight + lora.product(), mapper);
-        Self { weight, bias: self.bias, lora: None }
+        let weight = Param::from_mapped_value(id, weight.cast(FloatDType::F32) + lora.product(), mapper);
+        Self { weight, bias: self.bias, lora: None, dtype: self.dtype }
+    }
+}
+
+/// `x W` computed in `dtype`, given back in f32; so are its gradients. A weight that is held in `dtype` is taken as it
+/// is, and autodiff keeps it as it is.
+///
+/// # Shapes
+/// - `x`: `[rows, in]`
+/// - `weight`: `[in, out]`
+/// - returns: `[rows, out]`
+fn product_in(dtype: FloatDType, x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    x.cast(dtype).matmul(weight.cast(dtype)).cast(FloatDType::F32)
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use burn::tensor::DType;
+
+    use super::*;
+
+    /// Largest difference from f32, relative to the largest value: two roundings a product and one of the result.
+    const HALF: [(FloatDType, f64); 2] = [(FloatDType::F16, 3e-3), (FloatDType::BF16, 2e-2)];
+
+    fn layer_and_rows(device: &Device) -> (Linear, Tensor<2>) {
+        let mut init = Init::new(7);
+        let layer = Linear::new(96, 48, 0.1, &mut init, device);
+        (layer, init.normal([20, 96], 1.0, device))
+    }
+
+    fn relative_error<const D: usize>(found: Tensor<D>, expected: Tensor<D>) -> f64 {
+        assert_eq!((found.dtype(), expected.dtype()), (DType::F32, DType::F32));
+        let (found, expected) = (found.into_data(), expected.into_data());
+        let largest = expected.iter::<f64>().fold(0.0, |most, value| value.abs().max(most));
+        let pairs = found.iter::<f64>().zip(expected.iter::<f64>());
+        pairs.fold(0.0, |most, (found, expected)| f64::max(most, (found - expected).abs())) / largest
+    }
+
+    #[test]
+    fn a_half_product_is_close_to_that_of_f32() {
+        let (layer, rows) = layer_and_rows(&Device::flex());
+        let expected = layer.forward(rows.clone());
+        for (dtype, tolerance) in HALF {
+            let error = relative_error(Linear { dtype, ..layer.clone() }.forward(rows.clone()), expected.clone());
+            assert!(error > 0.0 && error < tolerance, "{dtype:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn gradients_of_a_half_product_are_f32_and_close() {
+        let device = Device::flex().autodiff();
+        let (layer, rows) = layer_and_rows(&device);
+        let rows = rows.require_grad();
+        let gradients_in = |dtype: FloatDType| {
+            let layer = Linear { dtype, ..layer.clone() };
+            let gradients = layer.forward(rows.clone()).square().sum().backward();
+            let bias = layer.bias.as_ref().expect("it has one").val();
+            let of_bias = bias.grad(&gradients).expect("it takes part");
+            let of_weight = layer.weight.val().grad(&gradients).expect("it takes part");
+            (of_weight, of_bias, rows.grad(&gradients).expect("they take part"))
+        };
+        let (of_weight, of_bias, of_rows) = gradients_in(FloatDType::F32);
+        for (dtype, tolerance) in HALF {
+            let found = gradients_in(dtype);
+            let errors = [
+                relative_error(found.0, of_weight.clone()),
+                relative_error(found.1, of_bias.clone()),
+                relative_error(found.2, of_rows.clone()),
+            ];
+            assert!(errors.iter().all(|&error| error < tolerance), "{dtype:?}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_weight_that_is_held_in_half_merges_in_f32() {
+        let device = Device::flex();
+        let (mut layer, rows) = layer_and_rows(&device);
+        let mut init = Init::new(9);
+        let mut lora = Lora::new([96, 48], 4, 2.0, 0.0, &mut init, &device);
+        lora.lora_b = Param::from_tensor(init.normal([4, 48], 0.1, &device));
+        layer.lora = Some(lora);
+        let expected = layer.forward(rows.clone());
+        layer.dtype = FloatDType::F16;
+        layer.weight = layer.weight.map(|weight| weight.cast(FloatDType::F16));
+        let merged = layer.clone().merged();
+        assert_eq!((layer.weight.val().dtype(), merged.weight.val().dtype()), (DType::F16, DType::F32));
+        for layer in [layer, merged] {
+            let error = relative_error(layer.forward(rows.clone()), expected.clone());
+            assert!(error < HALF[0].1, "{error}");
+        }
     }
 }

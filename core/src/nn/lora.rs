@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{Dropout, Init};
+use super::{Dropout, Init, matmul};
 
 /// The branch `s (dropout(x) A) B`.
 ///
@@ -46,8 +46,8 @@ impl Lora {
     /// - returns: `[rows, out]`
     #[must_use]
     pub fn forward(&self, rows: Tensor<2>) -> Tensor<2> {
-        let inner = self.dropout.forward(rows).matmul(self.lora_a.val()).mul_scalar(self.scaling); // [rows, rank]
-        inner.matmul(self.lora_b.val())
+        let inner = matmul(self.dropout.forward(rows), self.lora_a.val()).mul_scalar(self.scaling); // [rows, rank]
+        matmul(inner, self.lora_b.val())
     }
 
     /// `s A B`, what merging adds to the weight: `[in, out]`.

@@ -10,6 +10,7 @@ mod init;
 mod layer_norm;
 mod linear;
 mod lora;
+mod matmul;
 mod path;
 mod rms_norm;
 mod rope;
@@ -25,6 +26,9 @@ pub use init::Init;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use lora::Lora;
+pub use matmul::matmul;
+#[cfg(feature = "gpu")]
+pub use matmul::{MatmulKernel, set_matmul_kernel};
 pub use path::ParamPath;
 pub use rms_norm::RmsNorm;
 pub use rope::{RopeConfig, RopeScaling};

@@ -2,13 +2,16 @@
 //!
 //! It is cut into shards of rows: GPT-2's has 154 MB, and WebGPU promises no more than 128 MiB in one binding. The cut
 //! depends on the shape alone, so that a run is the same on every device.
+//!
+//! A frozen table may be held in half precision. Scores are f32 all the same (a shard is widened while it is used):
+//! those of GPT-2 lie around -100, where bf16 counts in halves, and the loss is their difference.
 
 use std::ops::Range;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 
-use super::Init;
+use super::{Init, matmul};
 
 /// Most bytes of a shard.
 const MAX_SHARD_BYTES: usize = 96 << 20;
@@ -40,11 +43,11 @@ impl TokenTable {
     ///
     /// # Shapes
     /// - `ids`: `[batch, seq]`
-    /// - returns: `[batch, seq, hidden]`
+    /// - returns: `[batch, seq, hidden]`, f32
     #[must_use]
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         if let [table] = self.shards.as_slice() {
-            return burn::tensor::module::embedding(table.val(), ids);
+            return burn::tensor::module::embedding(table.val(), ids).cast(FloatDType::F32);
         }
         let mut first = 0i64;
         let mut sum: Option<Tensor<3>> = None;
@@ -53,7 +56,7 @@ impl TokenTable {
             let local = ids.clone().sub_scalar(first);
             let inside = local.clone().greater_equal_elem(0).bool_and(local.clone().lower_elem(rows));
             let found = burn::tensor::module::embedding(table.val(), local.clamp(0, rows - 1));
-            let part = found * inside.float().unsqueeze_dim::<3>(2);
+            let part = found.cast(FloatDType::F32) * inside.float().unsqueeze_dim::<3>(2);
             sum = Some(match sum {
                 Some(sum) => sum + part,
                 None => part,
@@ -67,11 +70,11 @@ impl TokenTable {
     ///
     /// # Shapes
     /// - `states`: `[rows, hidden]`
-    /// - returns: `[rows, vocab]`
+    /// - returns: `[rows, vocab]`, f32
     #[must_use]
     pub fn logits(&self, states: Tensor<2>) -> Tensor<2> {
-        let parts = self.shards.iter().map(|table| states.clone().matmul(table.val().transpose())).collect();
-        Tensor::cat(parts, 1)
+        let score = |table: &Param<Tensor<2>>| matmul(states.clone(), table.val().cast(FloatDType::F32).transpose());
+        Tensor::cat(self.shards.iter().map(score).collect(), 1)
     }
 
     /// Whether the table is trained.

@@ -24,6 +24,13 @@ impl GradientSum {
         add(&mut self.gradients, path, gradient.flatten::<1>(0, D - 1));
     }
 
+    /// All gradients times `factor`.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        let scale = |(path, gradient): (String, Tensor<1>)| (path, gradient.mul_scalar(factor));
+        Self { gradients: self.gradients.into_iter().map(scale).collect() }
+    }
+
     /// Takes the gradient of a parameter out.
     pub fn remove(&mut self, path: &str) -> Option<Tensor<1>> {
         self.gradients.remove(path)

@@ -47,6 +47,9 @@ pub enum SessionError {
         /// What it does instead.
         does: &'static str,
     },
+    /// A general text of which nothing can be measured.
+    #[error("the general text is empty, or too short to predict anything of it")]
+    NoGeneralText,
     /// A conversation, and a model that knows none.
     #[error("this model has no chat template, so it can't be talked with")]
     NoChatTemplate,
@@ -85,6 +88,7 @@ impl SessionError {
             Self::EmptySplit { .. } => (ProblemKind::Data, "give a file for it, or set its share of rows above 0"),
             Self::TooLong { .. } => (ProblemKind::Config, "set max_seq_length to the model's limit or less"),
             Self::OtherTask { .. } => (ProblemKind::Config, "choose a model of the other kind"),
+            Self::NoGeneralText => (ProblemKind::Data, "choose a text of a few sentences or more"),
             Self::Encode(LmEncodeError::TooShort { .. }) => (ProblemKind::Config, "raise max_seq_length"),
             Self::Encode(_) => (ProblemKind::Model, "choose the tokenizer files that belong to this model"),
             Self::NoChatTemplate => {
@@ -116,6 +120,9 @@ impl SessionError {
             }
             Self::Train(TrainError::Tokenizer(_)) => {
                 (ProblemKind::Model, "choose the tokenizer files that belong to this model")
+            }
+            Self::Train(TrainError::NoDtype { .. }) => {
+                (ProblemKind::Config, "choose a dtype that the device has; every device has f32")
             }
             Self::Train(TrainError::NoHead) => (ProblemKind::Config, "choose another method"),
             Self::Train(TrainError::NoRows) => (ProblemKind::Data, "choose a file with more rows"),

@@ -11,6 +11,8 @@ mod error;
 mod run;
 #[cfg(feature = "engine")]
 mod texts;
+#[cfg(feature = "engine")]
+mod weights;
 
 #[cfg(feature = "engine")]
 pub use error::SessionError;

@@ -143,6 +143,14 @@ pub enum Command {
         /// Most tokens of what is written.
         max_new_tokens: u32,
     },
+    /// Measure a language model on a text that has nothing to do with its task, to see what it forgets. Progress comes
+    /// as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::EvaluatedGeneral`].
+    EvaluateGeneral {
+        /// Which weights.
+        weights: Weights,
+        /// The person's own text; `None` takes a bundled one.
+        text: Option<NamedBlob>,
+    },
     /// Write on from a prompt. Text comes as [`FromWorker::Generated`]. Reply: [`Reply::Generated`].
     Generate {
         /// The prompt.
@@ -308,6 +316,8 @@ pub enum Reply {
         /// What was written.
         samples: Vec<TextSample>,
     },
+    /// The general text was measured.
+    EvaluatedGeneral(LmEvaluation),
     /// A text was written.
     Generated {
         /// Which weights.
@@ -420,7 +430,7 @@ pub enum FromWorker {
         /// What it wrote since the last message.
         piece: String,
     },
-    /// An `Evaluate` request is part done.
+    /// A request to measure something is part done.
     EvaluationProgress {
         /// Rows measured.
         done: usize,

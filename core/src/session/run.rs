@@ -3,18 +3,17 @@
 use burn::tensor::Device;
 
 use super::protocol::{ModelInfo, Weights};
+use super::weights::{Built, HeadSettings};
 use super::{SessionError, classes, texts};
-use crate::checkpoint::{
-    CardFacts, PretrainedModel, export_adapter, export_folder, load_adapter, read_adapter_config, read_job,
-};
+use crate::checkpoint::{CardFacts, PretrainedModel, export_adapter, export_folder, read_adapter_config, read_job};
 use crate::config::{ExportFormat, Job, Method, ModelSource, ReadOptions, RunConfig, Task};
 use crate::data::causal_lm::{LmDataset, LmReport};
 use crate::data::{DataError, DataFiles, DataReport, Dataset, Padding};
 use crate::event::{Split, TrainEvent};
 use crate::folder::Folder;
-use crate::metrics::{Evaluation, Figures, LmEvaluation, RowPrediction};
-use crate::model::{CausalLm, Model, ModelConfig, SequenceClassifier};
-use crate::train::{ClassEvaluator, TokenEvaluator, Trainer};
+use crate::metrics::{Evaluation, Figures, RowPrediction};
+use crate::model::ModelConfig;
+use crate::train::{ClassEvaluator, Trainer};
 
 /// What a data set holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,12 +40,14 @@ pub(super) struct Data {
 /// One model, one data set, one run.
 pub struct Session {
     pub(super) device: Device,
-    model: Option<(ModelSource, PretrainedModel)>,
+    pub(super) model: Option<(ModelSource, PretrainedModel)>,
     /// An adapter that was loaded, not trained here.
-    adapter: Option<Folder>,
+    pub(super) adapter: Option<Folder>,
+    /// What answers while there is no run.
+    pub(super) built: Option<Built>,
     pub(super) data: Option<Data>,
     pub(super) trainer: Option<Trainer>,
-    test: Option<Figures>,
+    pub(super) test: Option<Figures>,
 }
 
 impl Session {
@@ -54,7 +55,7 @@ impl Session {
     #[must_use]
     pub fn new(device: Device) -> Self {
         let device = device.without_autodiff();
-        Self { device, model: None, adapter: None, data: None, trainer: None, test: None }
+        Self { device, model: None, adapter: None, built: None, data: None, trainer: None, test: None }
     }
 
     /// Checks a model's files and keeps them. A run that was there is dropped.
@@ -63,9 +64,10 @@ impl Session {
     /// Names the file and what is wrong with it; what was loaded before stays.
     pub fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, SessionError> {
         let pretrained = PretrainedModel::open(folder)?;
-        let num_labels = pretrained.config.labels.len().max(2);
-        // Built once here so that missing or misshapen weights are told now and not at the start of a run.
-        let (mut model, loaded) = pretrained.build(pretrained.run.pooling, num_labels, 0, &self.device)?;
+        self.release_built();
+        // Built here so that missing or misshapen weights are told now and not at the start of a run.
+        let head = HeadSettings::new(&pretrained, &pretrained.run, pretrained.config.labels.len());
+        let (mut model, loaded) = head.build(&pretrained, &self.device)?;
         let config = &pretrained.config;
         let mut notes = Vec::new();
         if !loaded.fresh.is_empty() {
@@ -74,6 +76,12 @@ impl Session {
         if !loaded.unused.is_empty() {
             notes.push(format!("not used: {}", loaded.unused.join(", ")));
         }
+        // Without its chat template a model still writes on from a text.
+        let has_chat_template = texts::chat_template(&pretrained).map(|template| template.is_some());
+        let has_chat_template = has_chat_template.unwrap_or_else(|error| {
+            notes.push(format!("it can't be talked with: {error}"));
+            false
+        });
         let has_head = !loaded.fresh.iter().any(|path| path.starts_with("head.classifier"));
         let info = ModelInfo {
             source: source.clone(),
@@ -87,10 +95,11 @@ impl Session {
             labels: if has_head { config.labels.clone() } else { Vec::new() },
             module_names: model.module_names(config.key_map()),
             target_modules: default_targets(config),
-            has_chat_template: texts::chat_template(&pretrained)?.is_some(),
+            has_chat_template,
             notes,
         };
         self.model = Some((source, pretrained));
+        self.built = Some(Built::new(head, model));
         self.adapter = None;
         self.trainer = None;
         self.test = None;
@@ -104,6 +113,9 @@ impl Session {
     pub fn load_adapter(&mut self, folder: Folder) -> Result<(), SessionError> {
         read_adapter_config(&folder)?;
         let before = self.adapter.replace(folder);
+        if let Some(built) = &mut self.built {
+            built.forget_adapter();
+        }
         if let Err(error) = self.weights(Weights::Tuned) {
             self.adapter = before;
             return Err(error);
@@ -194,6 +206,7 @@ impl Session {
             Rows::Texts(dataset) => (texts::inputs(model, dataset, &run)?, 0),
         };
         let device = self.device.clone().autodiff();
+        self.built = None; // the run has weights of its own
         let (built, _) = model.build(run.pooling, num_labels, run.seed, &device)?;
         let job = Job::new(source.clone(), Some(data.files.train.0.clone()), data.read.clone(), run);
         let trainer = Trainer::new(job.clone(), inputs, model.config.clone(), built, device)?;
@@ -262,7 +275,7 @@ impl Session {
     ) -> Result<(Evaluation, Vec<RowPrediction>), SessionError> {
         let model = self.pretrained()?;
         let Rows::Classes(dataset) = &self.data.as_ref().ok_or(SessionError::NoData)?.rows else {
-            return Err(self.is_language_model()?);
+            return Err(self.other_task());
         };
         let padding = self.padding(&self.run_config())?;
         let rows = classes::split(model, dataset, split, padding.max_length)?;
@@ -271,56 +284,15 @@ impl Session {
         }
         let classifier = self.classifier(weights)?;
         let mut evaluator = ClassEvaluator::new(&rows, self.labels());
-        loop {
-            let more = evaluator.advance(&classifier, &rows, &padding, &self.device).await?;
+        while evaluator.advance(&classifier, &rows, &padding, &self.device).await? {
             let (done, total) = evaluator.progress();
             progress(done, total);
-            if !more {
-                break;
-            }
         }
         let (evaluation, predictions) = evaluator.finish();
         if weights == Weights::Tuned && split == Split::Test {
             self.test = Some(Figures::Classes(Box::new(evaluation.clone())));
         }
         Ok((evaluation, predictions))
-    }
-
-    /// Measures how well the next tokens of a split are predicted; `progress` gets (rows done, rows in all).
-    ///
-    /// # Errors
-    /// When the split is empty, the model is no language model, or the device fails.
-    pub async fn evaluate_tokens(
-        &mut self,
-        weights: Weights,
-        split: Split,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<LmEvaluation, SessionError> {
-        let model = self.pretrained()?;
-        let Rows::Texts(dataset) = &self.data.as_ref().ok_or(SessionError::NoData)?.rows else {
-            return Err(self.is_classifier()?);
-        };
-        let run = self.run_config();
-        let rows = texts::split(model, dataset, split, &run)?;
-        if rows.is_empty() {
-            return Err(SessionError::EmptySplit { split });
-        }
-        let padding = texts::padding(model, &run);
-        let decoder = self.language_model(weights)?;
-        let mut evaluator = TokenEvaluator::new(&rows);
-        loop {
-            let more = evaluator.advance(&decoder, &rows, &padding, &self.device).await?;
-            let (done, total) = evaluator.progress();
-            progress(done, total);
-            if !more {
-                break;
-            }
-        }
-        let evaluation = evaluator.finish();
-        if weights == Weights::Tuned && split == Split::Test {
-            self.test = Some(Figures::Tokens(evaluation.clone()));
-        }
-        Ok(evaluation)
     }
 
     /// Probabilities of texts, in the order of the labels.
@@ -330,7 +302,8 @@ impl Session {
     pub async fn predict(&mut self, inputs: &[String], weights: Weights) -> Result<Vec<Vec<f32>>, SessionError> {
         let padding = self.padding(&self.run_config())?;
         let encoded = classes::encode(self.pretrained()?, inputs, padding.max_length)?;
-        Ok(crate::train::predict(&self.classifier(weights)?, &encoded, &padding, &self.device).await?)
+        let classifier = self.classifier(weights)?;
+        Ok(crate::train::predict(&classifier, &encoded, &padding, &self.device).await?)
     }
 
     /// The tuned model as a folder: weights as `transformers` loads them, or an adapter as PEFT does.
@@ -338,10 +311,8 @@ impl Session {
     /// # Errors
     /// When nothing was trained, an adapter is asked for and there is none, or the device fails.
     pub async fn export(&mut self, format: ExportFormat) -> Result<Folder, SessionError> {
+        let weights = self.weights(Weights::Tuned)?;
         let (source, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
-        if !self.is_trained() {
-            return Err(SessionError::NotTrained);
-        }
         let (job, facts) = match &self.trainer {
             Some(trainer) => {
                 let (step, valid) = trainer.weights_of_step();
@@ -355,7 +326,6 @@ impl Session {
             }
         };
         let is_adapted = job.run.method == Method::Lora;
-        let weights = self.weights(Weights::Tuned)?;
         match format {
             ExportFormat::Adapter if !is_adapted => Err(SessionError::NoAdapter),
             ExportFormat::Adapter => Ok(export_adapter(model, &weights, self.labels(), &job, &facts).await?),
@@ -389,53 +359,6 @@ impl Session {
 
     fn padding(&self, run: &RunConfig) -> Result<Padding, SessionError> {
         Ok(padding(self.pretrained()?, run))
-    }
-
-    fn weights(&self, weights: Weights) -> Result<Model, SessionError> {
-        let model = self.pretrained()?;
-        let base = || -> Result<Model, SessionError> {
-            let run = self.run_config();
-            Ok(model.build(run.pooling, self.labels().len().max(2), run.seed, &self.device)?.0)
-        };
-        let found = match (weights, &self.trainer, &self.adapter) {
-            (Weights::Tuned, Some(trainer), _) => trainer.model().clone(),
-            (Weights::Tuned, None, Some(adapter)) => load_adapter(&model.config, base()?, adapter, &self.device)?,
-            (Weights::Tuned, None, None) => return Err(SessionError::NotTrained),
-            // A run of adapters holds the base model's weights already: only the branches are switched off.
-            (Weights::Base, Some(trainer), _)
-                if trainer.job().run.method == Method::Lora && model.config.task() == Task::CausalLm =>
-            {
-                let mut model = trainer.model().clone();
-                model.enable_adapters(false);
-                model
-            }
-            (Weights::Base, ..) => base()?,
-        };
-        Ok(found.for_inference())
-    }
-
-    fn classifier(&self, weights: Weights) -> Result<SequenceClassifier, SessionError> {
-        match self.weights(weights)? {
-            Model::Classifier(model) => Ok(model),
-            Model::CausalLm(_) => Err(self.is_language_model()?),
-        }
-    }
-
-    pub(super) fn language_model(&self, weights: Weights) -> Result<CausalLm, SessionError> {
-        match self.weights(weights)? {
-            Model::CausalLm(model) => Ok(model),
-            Model::Classifier(_) => Err(self.is_classifier()?),
-        }
-    }
-
-    fn is_language_model(&self) -> Result<SessionError, SessionError> {
-        let model_type = self.pretrained()?.config.model_type();
-        Ok(SessionError::OtherTask { model_type, does: "writes texts, it does not label them" })
-    }
-
-    pub(super) fn is_classifier(&self) -> Result<SessionError, SessionError> {
-        let model_type = self.pretrained()?.config.model_type();
-        Ok(SessionError::OtherTask { model_type, does: "labels texts, it does not write them" })
     }
 }
 

@@ -6,15 +6,15 @@ use super::SessionError;
 use super::protocol::{Prompt, Weights};
 use super::run::{Rows, Session};
 use crate::checkpoint::PretrainedModel;
-use crate::config::{ReadOptions, RunConfig};
-use crate::data::DataFiles;
+use crate::config::{ReadOptions, RunConfig, Task};
 use crate::data::causal_lm::{
     LmDataset, LmEncodeSettings, LmEncoded, LmExample, LmPadding, LmReport, Piece, RenderTurns, Turn, build_lm_dataset,
     encode_examples, lm_report,
 };
+use crate::data::{DataError, DataFiles};
 use crate::event::Split;
 use crate::generate::{FinishReason, Generation, SamplingConfig, TextGeneration};
-use crate::metrics::{LmEvaluation, TextEvaluation, TextSample, evaluate_texts};
+use crate::metrics::{Figures, LmEvaluation, TextEvaluation, TextSample, evaluate_texts};
 use crate::model::CausalLm;
 use crate::tokenizer::chat_template::{ChatTemplate, TemplateDate};
 use crate::train::{TokenEvaluator, TokenInputs, TokenSplit, TrainInputs};
@@ -36,7 +36,7 @@ const TEMPLATE_DATE: TemplateDate = TemplateDate { year: 2026, month: 1, day: 1 
 /// Beginnings of public-domain books and speeches.
 const GENERAL_TEXT: &str = include_str!("general_text.txt");
 
-/// The model's chat template, if it has one.
+/// The model's chat template, if it has one; an error if that is broken.
 pub(super) fn chat_template(model: &PretrainedModel) -> Result<Option<ChatTemplate>, SessionError> {
     Ok(ChatTemplate::from_folder(&model.folder, TEMPLATE_DATE)?)
 }
@@ -48,16 +48,33 @@ pub(super) fn read(
     read: &ReadOptions,
     run: &RunConfig,
 ) -> Result<(LmDataset, ReadOptions, LmReport), SessionError> {
-    let template = chat_template(model)?;
+    // A broken template stands in the way of conversations only.
+    let (template, broken) = match chat_template(model) {
+        Ok(template) => (template, None),
+        Err(error) => (None, Some(error)),
+    };
     let render = template
         .as_ref()
         .map(|template| move |turns: &[Turn]| template.pieces(turns).map_err(|error| error.to_string()));
     let render = render.as_ref().map(|render| render as &RenderTurns<'_>);
-    let (dataset, summary) = build_lm_dataset(files, read, render, &run.split, run.seed)?;
+    let built = build_lm_dataset(files, read, render, &run.split, run.seed);
+    let (dataset, summary) = built.map_err(|error| match broken {
+        Some(broken) if lacks_template(&error) => broken,
+        _ => error.into(),
+    })?;
     let [train, valid, test] = [&dataset.train, &dataset.valid, &dataset.test].map(|rows| encode(model, rows, run));
     let limit = limit(model, run);
     let report = lm_report(&summary, &dataset, [&train?, &valid?, &test?], &model.tokenizer, limit)?;
     Ok((dataset, read.clone(), report))
+}
+
+/// Whether there are conversations and nothing to write them with.
+fn lacks_template(error: &DataError) -> bool {
+    match error {
+        DataError::NoChatTemplate => true,
+        DataError::InFile { source, .. } => lacks_template(source),
+        _ => false,
+    }
 }
 
 pub(super) fn inputs(
@@ -82,14 +99,18 @@ pub(super) fn split(
     split: Split,
     run: &RunConfig,
 ) -> Result<TokenSplit, SessionError> {
-    let examples = match split {
+    let examples = examples(dataset, split);
+    let encoded = encode(model, examples, run)?;
+    let packing = run.packing && split == Split::Train;
+    Ok(TokenSplit::new(examples.to_vec(), encoded, packing, limit(model, run)))
+}
+
+fn examples(dataset: &LmDataset, split: Split) -> &[LmExample] {
+    match split {
         Split::Train => &dataset.train,
         Split::Valid => &dataset.valid,
         Split::Test => &dataset.test,
-    };
-    let encoded = encode(model, examples, run)?;
-    let packing = run.packing && split == Split::Train;
-    Ok(TokenSplit::new(examples.clone(), encoded, packing, limit(model, run)))
+    }
 }
 
 fn encode(model: &PretrainedModel, examples: &[LmExample], run: &RunConfig) -> Result<Vec<LmEncoded>, SessionError> {
@@ -120,6 +141,14 @@ fn eos_token_ids(model: &PretrainedModel) -> Vec<u32> {
 }
 
 impl Session {
+    /// Checks that the model can be talked with.
+    ///
+    /// # Errors
+    /// When it has no chat template, or a broken one.
+    pub fn check_chat(&self) -> Result<(), SessionError> {
+        talked_with(self.pretrained()?).map(|_| ())
+    }
+
     /// Writes on from a prompt; `show` gets each piece of text and says whether to go on.
     ///
     /// # Errors
@@ -151,6 +180,28 @@ impl Session {
 }
 
 impl Session {
+    /// Measures how well the next tokens of a split are predicted; `progress` gets (rows done, rows in all).
+    ///
+    /// # Errors
+    /// When the split is empty, the model is no language model, or the device fails.
+    pub async fn evaluate_tokens(
+        &mut self,
+        weights: Weights,
+        split: Split,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<LmEvaluation, SessionError> {
+        let model = self.pretrained()?;
+        let rows = self::split(model, self.texts()?, split, &self.run_config())?;
+        if rows.is_empty() {
+            return Err(SessionError::EmptySplit { split });
+        }
+        let evaluation = self.evaluate_rows(weights, &rows, progress).await?;
+        if weights == Weights::Tuned && split == Split::Test {
+            self.test = Some(Figures::Tokens(evaluation.clone()));
+        }
+        Ok(evaluation)
+    }
+
     /// Writes completions of a split's first prompts, greedily, and scores them against the file's; `progress` gets
     /// (prompts done, prompts in all).
     ///
@@ -183,32 +234,60 @@ impl Session {
         Ok((evaluate_texts(pairs), samples))
     }
 
-    /// Measures a general text, the same always: a model that forgets while it learns does worse on it.
+    /// Measures a text that has nothing to do with the task, before and after the same: a model that forgets while it
+    /// learns does worse on it. `text` is the person's own; `None` takes a bundled one. `progress` gets (rows done,
+    /// rows in all).
     ///
     /// # Errors
-    /// When the model is no language model, or the device fails.
-    pub async fn evaluate_general(&mut self, weights: Weights) -> Result<LmEvaluation, SessionError> {
-        let decoder = self.language_model(weights)?;
+    /// When the text has nothing to predict, the model is no language model, or the device fails.
+    pub async fn evaluate_general(
+        &mut self,
+        weights: Weights,
+        text: Option<&str>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<LmEvaluation, SessionError> {
         let (model, run) = (self.pretrained()?, self.run_config());
-        let piece = Piece { text: GENERAL_TEXT.into(), has_loss: true };
-        let example = LmExample { row: 1, pieces: vec![piece], turns: Vec::new() };
-        let rows = TokenSplit::new(vec![example.clone()], encode(model, &[example], &run)?, false, limit(model, &run));
-        let padding = padding(model, &run);
-        let mut evaluator = TokenEvaluator::new(&rows);
-        while evaluator.advance(&decoder, &rows, &padding, &self.device).await? {}
+        if model.config.task() != Task::CausalLm {
+            return Err(self.other_task());
+        }
+        let text = text.unwrap_or(GENERAL_TEXT).replace("\r\n", "\n"); // line ends as models know them
+        if text.trim().is_empty() {
+            return Err(SessionError::NoGeneralText);
+        }
+        let example = LmExample { row: 1, pieces: vec![Piece { text, has_loss: true }], turns: Vec::new() };
+        let encoded = encode(model, std::slice::from_ref(&example), &run)?;
+        let rows = TokenSplit::new(vec![example], encoded, false, limit(model, &run));
+        if rows.is_empty() {
+            return Err(SessionError::NoGeneralText);
+        }
+        self.evaluate_rows(weights, &rows, progress).await
+    }
+
+    async fn evaluate_rows(
+        &mut self,
+        weights: Weights,
+        rows: &TokenSplit,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<LmEvaluation, SessionError> {
+        let decoder = self.language_model(weights)?;
+        let padding = padding(self.pretrained()?, &self.run_config());
+        let mut evaluator = TokenEvaluator::new(rows);
+        while evaluator.advance(&decoder, rows, &padding, &self.device).await? {
+            let (done, total) = evaluator.progress();
+            progress(done, total);
+        }
         Ok(evaluator.finish())
     }
 
+    fn texts(&self) -> Result<&LmDataset, SessionError> {
+        match &self.data.as_ref().ok_or(SessionError::NoData)?.rows {
+            Rows::Texts(dataset) => Ok(dataset),
+            Rows::Classes(_) => Err(self.other_task()),
+        }
+    }
+
     fn first_examples(&self, split: Split, count: usize) -> Result<Vec<LmExample>, SessionError> {
-        let Rows::Texts(dataset) = &self.data.as_ref().ok_or(SessionError::NoData)?.rows else {
-            return Err(self.is_classifier()?);
-        };
-        let examples = match split {
-            Split::Train => &dataset.train,
-            Split::Valid => &dataset.valid,
-            Split::Test => &dataset.test,
-        };
-        let with_prompt = examples.iter().filter(|example| !example.is_text());
+        let with_prompt = examples(self.texts()?, split).iter().filter(|example| !example.is_text());
         let found: Vec<LmExample> = with_prompt.take(count).cloned().collect();
         if found.is_empty() { Err(SessionError::EmptySplit { split }) } else { Ok(found) }
     }
@@ -228,12 +307,16 @@ async fn complete(
     Ok(TextGeneration::new(tokens, &model.tokenizer, sampling).rest().await?)
 }
 
+fn talked_with(model: &PretrainedModel) -> Result<ChatTemplate, SessionError> {
+    chat_template(model)?.ok_or(SessionError::NoChatTemplate)
+}
+
 fn prompt_ids(model: &PretrainedModel, prompt: &Prompt) -> Result<Vec<u32>, SessionError> {
     Ok(match prompt {
         Prompt::Text(text) => model.tokenizer.encode_prompt(text, true)?,
         Prompt::Turns(turns) => {
-            let template = chat_template(model)?.ok_or(SessionError::NoChatTemplate)?;
-            model.tokenizer.encode_prompt(&template.render(turns, true)?, false)?
+            let text = talked_with(model)?.render(turns, true)?;
+            model.tokenizer.encode_prompt(&text, false)?
         }
     })
 }

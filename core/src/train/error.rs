@@ -39,6 +39,16 @@ pub enum TrainError {
     /// The method does not fit the task.
     #[error("a language model has no head of its own to train alone: choose full, lora or last:N")]
     NoHead,
+    /// The device lacks a number format.
+    #[error("the device does not compute in {dtype}: choose {known} ({device})")]
+    NoDtype {
+        /// What was asked for.
+        dtype: &'static str,
+        /// What it has.
+        known: String,
+        /// Which device.
+        device: String,
+    },
     /// The device failed.
     #[error("the device failed: {0:?}")]
     Device(ExecutionError),

@@ -2,6 +2,7 @@
 //! not polling; stopping is dropping; saving is calling `checkpoint` between polls.
 
 mod class_evaluator;
+mod dtype;
 mod error;
 mod evaluator;
 mod inputs;
@@ -12,6 +13,7 @@ mod token_evaluator;
 mod trainer;
 
 pub use class_evaluator::{ClassEvaluator, predict};
+pub use dtype::float_dtype;
 pub use error::TrainError;
 pub use inputs::{ClassInputs, MicroBatch, TokenInputs, TokenSplit, TrainInputs, TrainSplit};
 pub use step::MicroStep;

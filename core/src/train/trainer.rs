@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 
 use burn::tensor::{Device, Tensor};
 
+use super::dtype::gradient_scale;
 use super::evaluator::Evaluator;
 use super::samples::Sample;
-use super::{MicroBatch, MicroStep, TrainError, TrainInputs};
+use super::{MicroBatch, MicroStep, TrainError, TrainInputs, float_dtype};
 use crate::config::{EvalStrategy, Job, Method, MetricForBest};
 use crate::data::BatchSampler;
 use crate::event::{Phase, Split, StopReason, TrainEvent};
@@ -62,7 +63,7 @@ impl Trainer {
     /// Prepares a run of `model`, which must live on an autodiff device and is adapted and frozen as the method asks.
     ///
     /// # Errors
-    /// When there is nothing to train on, or nothing that the method could train.
+    /// When there is nothing to train on, nothing that the method could train, or the device lacks the number format.
     pub fn new(
         job: Job,
         mut inputs: TrainInputs,
@@ -71,6 +72,7 @@ impl Trainer {
         device: Device,
     ) -> Result<Self, TrainError> {
         let run = &job.run;
+        let dtype = float_dtype(run.dtype, &device)?;
         let lengths = inputs.train_lengths();
         if lengths.is_empty() {
             return Err(TrainError::NoRows);
@@ -90,7 +92,7 @@ impl Trainer {
                 });
             }
         }
-        let model = model.frozen_for(run.method);
+        let model = model.frozen_for(run.method).with_dtype(dtype);
         if run.method == Method::Head && matches!(model, Model::CausalLm(_)) {
             return Err(TrainError::NoHead);
         }
@@ -222,6 +224,7 @@ impl Trainer {
     async fn train_micro_batches(&mut self) -> Result<(), TrainError> {
         let micro_batches = self.next_step_batches();
         let weight_sum: f64 = micro_batches.iter().map(|micro| micro.weight(&self.inputs)).sum();
+        let scale = gradient_scale(self.job.run.dtype, weight_sum);
         let mut gradients = GradientSum::default();
         let mut step_loss: Option<Tensor<1>> = None;
         for micro in &micro_batches {
@@ -229,7 +232,7 @@ impl Trainer {
                 model: &self.model,
                 frozen: self.frozen.as_ref(),
                 class_loss: self.inputs.class_loss(),
-                weight_sum,
+                weight_sum: weight_sum / scale,
                 gradient_checkpointing: self.job.run.gradient_checkpointing,
                 seed: self.dropout_seed(),
                 device: &self.device,
@@ -243,6 +246,10 @@ impl Trainer {
             self.micro_batches += 1;
             self.rows += rows as u64;
             self.tokens += tokens as u64;
+        }
+        if scale != 1.0 {
+            gradients = gradients.scaled(1.0 / scale);
+            step_loss = step_loss.map(|loss| loss.div_scalar(scale));
         }
         let run = &self.job.run;
         self.last_learning_rate =

@@ -117,8 +117,11 @@ pub(super) fn parse_keeping_nested(name: &str, bytes: &[u8], read: &ReadOptions)
     parse_as::<true>(name, bytes, read)
 }
 
-/// A file as one text that is not empty.
-pub(super) fn read_text(bytes: &[u8]) -> Result<Cow<'_, str>, DataError> {
+/// A file as one text that is not empty: UTF-8, or UTF-16 with a byte order mark.
+///
+/// # Errors
+/// When the file is empty, too large, or no text.
+pub fn read_text(bytes: &[u8]) -> Result<Cow<'_, str>, DataError> {
     check_size(bytes.len())?;
     let text = decode::decode(bytes)?;
     if text.trim().is_empty() { Err(DataError::Empty) } else { Ok(text) }

@@ -13,7 +13,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::{Parser, ValueEnum};
+use futures_lite::future::block_on;
 use hone_core::config::Method;
+use hone_core::device_tune::choose_matmul_kernel;
 use serde_json::{Value, json};
 
 use crate::shape::Shape;
@@ -98,7 +100,9 @@ fn open(name: DeviceName) -> Result<(Device, String)> {
                 .init_with_setup()
                 .map_err(|error| anyhow::anyhow!("no adapter could be opened through wgpu: {error}"))?;
             let info = setup.adapter.get_info();
-            Ok((device, format!("{} ({})", info.name, info.backend)))
+            let start = Instant::now();
+            let choice = block_on(choose_matmul_kernel(&device, &|| milliseconds(start)))?;
+            Ok((device, format!("{} ({}); {choice}", info.name, info.backend)))
         }
     }
 }

@@ -90,8 +90,12 @@ mod cpu {
 
 #[cfg(feature = "wgpu")]
 mod wgpu {
+    use std::time::Instant;
+
     use burn::tensor::wgpu::WgpuBackend;
     use burn::tensor::wgpu::wgpu::DeviceType;
+    use futures_lite::future::block_on;
+    use hone_core::device_tune::choose_matmul_kernel;
 
     use super::{Device, OpenDevice};
 
@@ -121,6 +125,9 @@ mod wgpu {
         let info = setup.adapter.get_info();
         let is_hardware = info.device_type != DeviceType::Cpu;
         let name = format!("wgpu: {} ({})", info.name, info.backend);
+        let start = Instant::now();
+        let clock = || start.elapsed().as_secs_f64() * 1000.0;
+        block_on(choose_matmul_kernel(&device, &clock))?;
         Ok((OpenDevice { device, name }, is_hardware))
     }
 }

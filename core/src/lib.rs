@@ -26,6 +26,8 @@ pub mod batch;
 pub mod checkpoint;
 #[cfg(feature = "engine")]
 pub mod device_check;
+#[cfg(feature = "gpu")]
+pub mod device_tune;
 #[cfg(feature = "engine")]
 pub mod loss;
 #[cfg(feature = "engine")]

@@ -7,11 +7,13 @@
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use hone_core::device_check::check_device;
+use hone_core::device_tune::choose_matmul_kernel;
 use hone_core::session::protocol::{Backend, DeviceCheck, DeviceReport, MemoryReport, Problem};
 use js_sys::{Function, Object, Promise, Reflect, WebAssembly};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
+use crate::clock;
 use crate::errors;
 use crate::fault::Fault;
 
@@ -48,6 +50,7 @@ impl OpenDevice {
             }
         };
         let fault = Fault::watch(&gpu);
+        let matmul = choose_matmul_kernel(&device, &clock::now_ms).await;
         let checks = check_device(&device, &Device::flex()).await;
         // Errors of the last shaders arrive in tasks of their own.
         crate::macrotask::Macrotask::new().pass().await;
@@ -63,10 +66,9 @@ impl OpenDevice {
             gpu.destroy();
             return Self::cpu(Some(&adapter), checks, format!("{} failed its check: {wrong}", adapter.name));
         }
-        let reason = match prefer {
-            Some(_) => format!("{} was asked for, and computes rightly", adapter.name),
-            None => format!("{} is a GPU, and computes rightly", adapter.name),
-        };
+        let why = if prefer.is_some() { "was asked for" } else { "is a GPU" };
+        let matmul = matmul.map(|choice| format!("; {choice}")).unwrap_or_default();
+        let reason = format!("{} {why}, and computes rightly{matmul}", adapter.name);
         let report = adapter.report(Backend::Webgpu, adapter.name.clone(), reason, checks);
         Self { device, report, fault, gpu: Some(gpu) }
     }

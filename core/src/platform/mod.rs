@@ -1,5 +1,7 @@
 //! The only place in the library where targets differ.
 
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu;
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
 

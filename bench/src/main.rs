@@ -19,7 +19,7 @@ use hone_core::device_tune::choose_matmul_kernel;
 use serde_json::{Value, json};
 
 use crate::shape::Shape;
-use crate::training::Training;
+use crate::training::{Settings, Training};
 
 /// Measures training steps on one device.
 #[derive(Parser)]
@@ -36,6 +36,9 @@ struct Arguments {
     /// Blocks are computed again in the backward pass
     #[arg(long)]
     gradient_checkpointing: bool,
+    /// A language model's logits of all tokens at once, kept for autodiff: how most trainers do it, and Hone does not
+    #[arg(long, conflicts_with = "gradient_checkpointing")]
+    whole_logits: bool,
     /// Steps before the clock starts
     #[arg(long, default_value_t = 3)]
     warmup: u32,
@@ -72,7 +75,8 @@ impl Arguments {
             MethodName::Full => Method::Full,
             MethodName::Lora => Method::Lora,
         };
-        Training::new(shape, method, self.gradient_checkpointing, device)
+        let (gradient_checkpointing, whole_logits) = (self.gradient_checkpointing, self.whole_logits);
+        Training::new(shape, Settings { method, gradient_checkpointing, whole_logits }, device)
     }
 }
 
@@ -157,6 +161,7 @@ fn measure_memory(arguments: &Arguments, shape: &Shape, device: &Device) -> Resu
             found.push(json!({
                 "step": step,
                 "process": memory::resident_bytes(),
+                "process_peak": memory::peak_bytes(),
                 "gpu_reserved": usage.as_ref().map(|usage| usage.bytes_reserved),
                 "gpu_in_use": usage.as_ref().map(|usage| usage.bytes_in_use),
             }));

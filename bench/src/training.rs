@@ -2,7 +2,8 @@
 //! norm, clipping, AdamW.
 
 use anyhow::Result;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use hone_core::batch::TokenBatch;
 use hone_core::config::{LoraConfig, Method, Pooling};
 use hone_core::data::HostBatch;
 use hone_core::data::causal_lm::LmHostBatch;
@@ -22,6 +23,16 @@ const BATCHES: usize = 8;
 /// First id that is no special token.
 const FIRST_WORD: u32 = 999;
 
+/// How a step is taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) method: Method,
+    /// Blocks are computed again in the backward pass.
+    pub(crate) gradient_checkpointing: bool,
+    /// A language model's logits are made of every token at once and kept for autodiff, as most trainers do.
+    pub(crate) whole_logits: bool,
+}
+
 /// A model in training.
 pub(crate) struct Training {
     device: Device,
@@ -30,14 +41,14 @@ pub(crate) struct Training {
     loss: LossConfig,
     batches: Vec<MicroBatch>,
     max_grad_norm: f64,
-    gradient_checkpointing: bool,
+    settings: Settings,
     steps: u64,
     unread: Vec<Tensor<1>>,
 }
 
 impl Training {
     /// Random weights on `device` (without autodiff), waited for.
-    pub(crate) fn new(shape: &Shape, method: Method, gradient_checkpointing: bool, device: &Device) -> Result<Self> {
+    pub(crate) fn new(shape: &Shape, settings: Settings, device: &Device) -> Result<Self> {
         let device = device.clone().autodiff();
         let mut init = Init::new(0);
         let mut model = match (&shape.config.body, shape.config.classifier(Pooling::Cls)) {
@@ -48,13 +59,13 @@ impl Training {
             (Body::Classifier { .. }, None) => unreachable!("a classifier has an encoder and a head"),
         };
         model.set_dropout(Some(shape.dropout));
-        if method == Method::Lora {
+        if settings.method == Method::Lora {
             let targets = shape.config.architecture.default_target_modules();
             let targets: Vec<String> = targets.iter().map(|&name| name.to_owned()).collect();
             let lora = LoraConfig { lora_dropout: shape.dropout, ..LoraConfig::default() };
             model.add_lora(shape.config.key_map(), &lora, &targets, &mut init, &device);
         }
-        let model = model.frozen_for(method);
+        let model = model.frozen_for(settings.method);
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         device.sync()?;
         Ok(Self {
@@ -63,7 +74,7 @@ impl Training {
             optimizer: AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }),
             loss: LossConfig { num_labels: shape.num_labels, label_smoothing: 0.0, class_weights: None },
             max_grad_norm: shape.max_grad_norm,
-            gradient_checkpointing,
+            settings,
             steps: 0,
             unread: Vec::new(),
             device,
@@ -82,12 +93,17 @@ impl Training {
             frozen: None,
             class_loss: Some(&self.loss),
             weight_sum: weight_sum as f64,
-            gradient_checkpointing: self.gradient_checkpointing,
+            gradient_checkpointing: self.settings.gradient_checkpointing,
             seed: self.steps,
             device: &self.device,
         };
         let mut gradients = GradientSum::default();
-        let loss = step.run(micro, &mut gradients);
+        let loss = match (&self.model, micro) {
+            (Model::CausalLm(model), MicroBatch::Tokens(host)) if self.settings.whole_logits => {
+                whole_logits_step(model, &self.model, host, &self.device, &mut gradients)
+            }
+            _ => step.run(micro, &mut gradients),
+        };
         if let Some(clip) = clip_factor(&gradients, self.max_grad_norm) {
             self.model = self.optimizer.step(self.model.clone(), gradients, &clip, 5e-5);
         }
@@ -105,6 +121,25 @@ impl Training {
         self.device.sync()?;
         Ok(losses.iter::<f32>().collect())
     }
+}
+
+/// The loss and gradients of [`MicroStep`] by way of the logits of the whole batch: what `docs/adr/0007` is measured
+/// against.
+fn whole_logits_step(
+    model: &CausalLm,
+    whole: &Model,
+    host: &LmHostBatch,
+    device: &Device,
+    gradients: &mut GradientSum,
+) -> Tensor<1> {
+    let ids = |values: &[i32]| Tensor::<1, Int>::from_data(TensorData::new(values.to_vec(), [values.len()]), device);
+    let logits = model.logits(&TokenBatch::new(host, device)); // [batch, seq, vocab]
+    let [batch, seq, vocab] = logits.dims();
+    let scored =
+        activation::log_softmax(logits.reshape([batch * seq, vocab]), 1).select(0, ids(&host.target_positions));
+    let loss = scored.gather(1, ids(&host.targets).unsqueeze_dim::<2>(1)).mean().neg();
+    gradients.add(whole, loss.backward());
+    loss.inner()
 }
 
 /// Full rows of random words.

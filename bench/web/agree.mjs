@@ -71,7 +71,7 @@ if (given.native) {
   const { device, job, losses, first_step_ms, step_ms, dispatches } = await train(shape, Number(steps), folder);
   const { name: adapter, max_buffer_size, max_storage_buffer_binding_size } = device;
   const found = { device: adapter, max_buffer_size, max_storage_buffer_binding_size, losses, first_step_ms, step_ms, dispatches };
-  writeFileSync(join(folder, "job.json"), `${JSON.stringify(job, null, 2)}\n`);
+  writeFileSync(join(folder, "job.json"), job);
   writeFileSync(join(folder, "browser.json"), JSON.stringify(found));
   console.log(JSON.stringify(found));
   const files = `--job ${folder}/job.json --model ${folder} --data ${folder}/rows.csv --output ${folder}/tuned --force`;

@@ -45,7 +45,8 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         session.load_adapter(adapter)?;
     }
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
-    if info.task == Task::SequenceClassification && info.labels.is_empty() {
+    let labels = session.model_labels().to_vec();
+    if info.task == Task::SequenceClassification && labels.is_empty() {
         bail!("the model has no labels yet; fine-tune it first with hone train: {}", model.files.dir.display());
     }
     let files = DataFiles { train: data, valid: None, test: None };
@@ -54,9 +55,9 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     match session.load_data(files, &read, &run)? {
         Report::Classes(report) => {
             progress.note(&data_summary(&report));
-            let mut labels = report.classes.iter().map(|class| &class.label);
-            if let Some(unknown) = labels.find(|label| !info.labels.contains(label)) {
-                let known = info.labels.iter().map(|label| tables::cut(label)).collect::<Vec<_>>().join(", ");
+            let mut found = report.classes.iter().map(|class| &class.label);
+            if let Some(unknown) = found.find(|label| !labels.contains(label)) {
+                let known = labels.iter().map(|label| tables::cut(label)).collect::<Vec<_>>().join(", ");
                 bail!("label {unknown:?} of the data is not one of the model's ({known}): {}", args.data.display());
             }
             let (evaluation, _) = block_on(session.evaluate(weights, Split::Train, &mut tell))?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hone_core::data::causal_lm::LmReport;
-use hone_core::data::{DataFiles, DataReport};
+use hone_core::data::{DataFiles, DataReport, LengthHistogram};
 use hone_core::event::Split;
 use hone_core::session::Report;
 
@@ -72,7 +72,22 @@ pub(crate) fn texts_summary(report: &LmReport) -> String {
     if report.num_bad_rows > MAX_LISTED {
         lines.push(format!("  {} rows are left out in all", report.num_bad_rows));
     }
+    for cut in report.cut_rows.iter().take(MAX_LISTED) {
+        lines.push(format!("  row {}: {}", cut.row, cut.reason));
+    }
+    if report.cut_rows.len() > MAX_LISTED {
+        let all = report.num_prompt_cut + report.num_lost_completion;
+        lines.push(format!("  {all} rows lose what should be learned or read"));
+    }
     lines.join("\n")
+}
+
+/// How many rows are how long: a bar for each length, empty ones at the end left out.
+fn bars(lengths: &LengthHistogram) -> String {
+    const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = lengths.counts.iter().copied().max().unwrap_or(0).max(1);
+    let bars: String = lengths.counts.iter().map(|count| BARS[(count * 8).div_ceil(most)]).collect();
+    format!("{} ({} tokens a bar)", bars.trim_end(), lengths.bucket_width)
 }
 
 /// What is in the data.
@@ -99,6 +114,11 @@ pub(crate) fn data_summary(report: &DataReport) -> String {
         "  tokens a row: {:.0} on average, {} at most; {} rows are cut off at {}",
         report.lengths.mean, report.lengths.max, report.num_truncated, report.max_seq_length
     ));
+    lines.push(format!("  lengths: {}", bars(&report.lengths)));
+    lines.push(format!(
+        "  {} rows are empty, {} repeat another, {} contradict one, {} stand in two splits",
+        report.num_empty, report.num_duplicates, report.num_conflicts, report.num_leaks
+    ));
     for bad in report.bad_rows.iter().take(MAX_LISTED) {
         lines.push(format!("  row {} is left out: {}", bad.row, bad.reason));
     }
@@ -114,7 +134,7 @@ fn more(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{BadRow, ClassCount, Format, LengthHistogram};
+    use hone_core::data::{BadRow, ClassCount, Format};
 
     use super::*;
 
@@ -138,7 +158,7 @@ mod tests {
             split_sizes: [90, 10, 0],
             bad_rows: vec![BadRow { row: 7, reason: "there is no label".into() }],
             num_bad_rows: 1,
-            lengths: LengthHistogram { bucket_width: 8, counts: vec![100], max: 40, mean: 12.4 },
+            lengths: LengthHistogram { bucket_width: 8, counts: vec![10, 90, 0], max: 40, mean: 12.4 },
             max_seq_length: 32,
             num_truncated: 3,
             warnings: vec!["few rows".into()],
@@ -152,6 +172,8 @@ mod tests {
 data: mail.csv: 100 of 101 rows are usable (90 training, 10 validation); text \"text\", label \"label\"
   2 classes: spam 70, ham 30
   tokens a row: 12 on average, 40 at most; 3 rows are cut off at 32
+  lengths: ▁█ (8 tokens a bar)
+  1 rows are empty, 0 repeat another, 0 contradict one, 0 stand in two splits
   row 7 is left out: there is no label
   warning: few rows";
         assert_eq!(data_report(&Report::Classes(Box::new(report()))), expected);

@@ -68,13 +68,17 @@ pub(crate) struct WithAdapter {
     pub(crate) adapter: Option<Folder>,
 }
 
+/// Files of an adapter that need not be there: its labels, how it was trained, its card.
+const ADAPTER_EXTRAS: [&str; 3] = ["config.json", JOB_FILE, "README.md"];
+
 /// As [`load`]; `model` may be a folder that holds only an adapter, which names its base model.
 ///
 /// # Errors
 /// When model or adapter are nowhere, or a needed file is missing.
 pub(crate) fn load_with_adapter(model: &str, adapter: Option<&Path>) -> anyhow::Result<WithAdapter> {
     let dir = Path::new(model);
-    let is_adapter = dir.join(ADAPTER_WEIGHTS).is_file() && !dir.join("config.json").is_file();
+    let has = |name: &str| dir.join(name).is_file();
+    let is_adapter = has(ADAPTER_WEIGHTS) && !has("model.safetensors") && !has(INDEX);
     let (base, adapter) = match adapter {
         None if is_adapter => (base_of(dir)?, Some(dir)),
         adapter => (model.to_owned(), adapter),
@@ -88,19 +92,24 @@ fn read_adapter(dir: &Path) -> anyhow::Result<Folder> {
     for name in [ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
         folder.insert(name, read_file("read the adapter", &dir.join(name))?);
     }
+    for name in ADAPTER_EXTRAS.into_iter().filter(|name| dir.join(name).is_file()) {
+        folder.insert(name, read_file("read the adapter", &dir.join(name))?);
+    }
     Ok(folder)
 }
 
-/// The model that an adapter was made for.
+/// The model that an adapter was made for: as it is named, or a folder of that name beside the adapter's.
 fn base_of(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(ADAPTER_CONFIG);
     let config: serde_json::Value = serde_json::from_slice(&read_file("read the adapter", &path)?)
         .with_context(|| format!("this is not JSON: {}", path.display()))?;
     let base = config.get("base_model_name_or_path").and_then(serde_json::Value::as_str);
-    let base = base.filter(|base| !base.is_empty());
-    base.map(str::to_owned).with_context(|| {
+    let base = base.filter(|base| !base.is_empty()).with_context(|| {
         format!("the adapter does not say which model it is for, name that with --model: {}", path.display())
-    })
+    })?;
+    let beside = dir.join("..").join(base);
+    let is_beside = !Path::new(base).is_dir() && beside.join("config.json").is_file();
+    Ok(if is_beside { beside.to_string_lossy().into_owned() } else { base.to_owned() })
 }
 
 /// `owner/name@revision`, `owner/name`, or the name alone of a model that Hone knows.

@@ -64,17 +64,21 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         Some(path) => texts_of(path, &read)?,
         None => args.text.iter().enumerate().map(|(i, text)| Text { row: i + 1, text: text.clone() }).collect(),
     };
-    let model = model_files::load(&args.model)?;
+    let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     let device = device::open(choice)?;
     let progress = Progress::new(false, 0.0);
     progress.note(&format!("device: {}", device.name));
     let mut session = Session::new(device.device);
-    let info = session.load_model(model.source, model.folder)?;
-    if info.labels.is_empty() {
-        bail!("the model has no labels yet; fine-tune it first with hone train: {}", model.dir.display());
+    session.load_model(model.files.source, model.files.folder)?;
+    if let Some(adapter) = model.adapter {
+        session.load_adapter(adapter)?;
+    }
+    let labels = session.model_labels().to_vec();
+    if labels.is_empty() {
+        bail!("the model has no labels yet; fine-tune it first with hone train: {}", model.files.dir.display());
     }
     let probabilities = predict(&mut session, &texts, &progress)?;
-    let bytes = render(&texts, &info.labels, &probabilities, layout)?;
+    let bytes = render(&texts, &labels, &probabilities, layout)?;
     match &args.output {
         Some(path) => {
             write_file(&bytes, path)?;
@@ -135,6 +139,7 @@ fn text_column(table: &Table, named: Option<&str>) -> anyhow::Result<usize> {
 
 /// Probabilities in the order of `texts`; like lengths are predicted together, so that little is padded.
 fn predict(session: &mut Session, texts: &[Text], progress: &Progress) -> anyhow::Result<Vec<Vec<f32>>> {
+    let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     let mut order: Vec<usize> = (0..texts.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(texts[*index].text.len()));
     let mut probabilities = vec![Vec::new(); texts.len()];
@@ -142,7 +147,7 @@ fn predict(session: &mut Session, texts: &[Text], progress: &Progress) -> anyhow
     for chunk in order.chunks(CHUNK) {
         progress.rows("labeling", done, texts.len());
         let batch: Vec<String> = chunk.iter().map(|index| texts[*index].text.clone()).collect();
-        let rows = block_on(session.predict(&batch, Weights::Base))?;
+        let rows = block_on(session.predict(&batch, weights))?;
         for (index, row) in chunk.iter().zip(rows) {
             probabilities[*index] = row;
         }

@@ -64,6 +64,24 @@ fn a_missing_file_is_named_last() {
 }
 
 #[test]
+fn a_general_text_goes_with_a_comparison() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    fs::write(home.path().join("rows.csv"), "text,label\na,b\n").expect("writes");
+    let line = ["train", "--model", "m/m", "--data", "rows.csv", "--output", "out", "--general-text", "nowhere.txt"];
+    let (code, _, stderr) = run(hone(home.path()).args(line));
+    assert_eq!(code, 2);
+    assert!(stderr.contains("--compare"), "{stderr}");
+    let (code, _, stderr) = run(hone(home.path()).args(line).arg("--compare"));
+    assert_eq!(code, 1);
+    assert_eq!(stderr, "error: can't read the general text: no such file or folder: nowhere.txt\n");
+    fs::write(home.path().join("nowhere.txt"), "\n").expect("writes");
+    let (code, _, stderr) = run(hone(home.path()).args(line).arg("--compare"));
+    assert_eq!(code, 1);
+    assert!(stderr.contains("the general text in nowhere.txt: the file is empty"), "{stderr}");
+    assert!(!home.path().join("out").exists(), "nothing is written before the files are read");
+}
+
+#[test]
 fn a_job_file_with_an_unknown_field_is_refused() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let job = r#"{"hone":1,"model":{"local":{"name":"m"}},"run":{"learning_rat":1}}"#;

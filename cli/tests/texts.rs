@@ -5,11 +5,15 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-use support::{hone, run};
+use serde_json::{Value, json};
+use support::{hone, run, tiny_encoder};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
+}
 
 fn tiny_decoder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny_decoder")
+    fixture("tiny_decoder")
 }
 
 fn write_rows(path: &Path) {
@@ -43,6 +47,11 @@ fn an_adapter_is_trained_used_and_merged() {
     };
     assert!(measured("tuned") < 0.7 * measured("base"), "{} and {}", measured("tuned"), measured("base"));
     assert!(events.iter().any(|event| event["event"] == "sampled"));
+    let general: Vec<_> = events.iter().filter(|event| event["event"] == "evaluated_general").collect();
+    assert_eq!(general.iter().map(|event| &event["weights"]).collect::<Vec<_>>(), ["base", "tuned"]);
+    assert!(general.iter().all(|event| event["text"] == "general text" && event["elapsed_secs"].is_f64()));
+    let loss = |event: &Value| event["evaluation"]["loss"].as_f64().expect("a figure");
+    assert!((loss(general[0]) - loss(general[1])).abs() > 1e-3, "the run changed nothing: {general:?}");
     for name in ["adapter_config.json", "adapter_model.safetensors", "README.md", "hone.json", "tokenizer.json"] {
         assert!(home.path().join("adapter").join(name).is_file(), "{name} is missing");
     }
@@ -85,8 +94,17 @@ fn what_does_not_fit_is_said() {
         run(hone(home.path()).args(line).args(flags))
     };
     let (code, _, stderr) = train(&["--data", "empty.jsonl"]);
-    assert!(code == 1 && stderr.contains("the completion is empty"), "{stderr}");
+    assert!(code == 1 && stderr.contains("the data in empty.jsonl"), "{stderr}");
+    assert!(stderr.contains("row 1") && stderr.contains("the completion is empty"), "{stderr}");
     write_rows(&home.path().join("rows.jsonl"));
+    let long = format!("{{\"prompt\":\"{}\",\"completion\":\" b\"}}\n", "so long a prompt ".repeat(20));
+    fs::write(home.path().join("long.jsonl"), long.repeat(2)).expect("writes");
+    let more =
+        ["--epochs", "1", "--valid-fraction", "0", "--test-fraction", "0", "--output", "long", "--model", &model];
+    let line = ["train", "--device", "cpu", "--max-seq-length", "64", "--data", "long.jsonl"];
+    let (code, _, stderr) = run(hone(home.path()).args(line).args(more));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("  row 2: ") && stderr.contains("prompt"), "what is cut is named by row: {stderr}");
     let (code, _, stderr) = train(&["--data", "rows.jsonl", "--task", "sequence-classification"]);
     assert!(code == 1 && stderr.contains("gpt2"), "{stderr}");
     let (code, _, stderr) = train(&["--data", "rows.jsonl", "--shape", "poem"]);
@@ -96,5 +114,43 @@ fn what_does_not_fit_is_said() {
     let (code, _, stderr) = run(hone(home.path()).args(["generate", "--model", &model, "--prompt", "a", "--compare"]));
     assert!(code == 1 && stderr.contains("no adapter"), "{stderr}");
     let (code, _, stderr) = run(hone(home.path()).args(["generate", "--model", &model, "--chat", "--prompt", "a"]));
-    assert!(code == 1 && stderr.contains("chat template"), "{stderr}");
+    assert!(code == 1 && stderr.contains("no chat template"), "{stderr}");
+    let line = ["generate", "--model", &model, "--prompt", "a", "--device", "cpu", "--adapter"];
+    let (code, _, stderr) = run(hone(home.path()).args(line).arg(fixture("gpt2_lora").join("adapter")));
+    assert!(code == 1 && stderr.contains("has shape [4, 64]") && stderr.contains("needs [4, 128]"), "{stderr}");
+    let Some(encoder) = tiny_encoder() else { return };
+    fs::write(home.path().join("labels.csv"), "text,label\na b c,up\nd e f,down\n").expect("writes");
+    let line = ["train", "--data", "labels.csv", "--output", "out", "--device", "cpu", "--compare", "--general-text"];
+    let (code, _, stderr) = run(hone(home.path()).args(line).args(["labels.csv", "--model"]).arg(&encoder));
+    assert!(code == 1 && stderr.contains("--general-text is for language models"), "{stderr}");
+}
+
+#[test]
+fn a_broken_chat_template_bars_conversations_only() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let broken = home.path().join("broken");
+    fs::create_dir(&broken).expect("makes");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(tiny_decoder().join(name), broken.join(name)).expect("copies");
+    }
+    let config = json!({ "eos_token": "<|endoftext|>", "chat_template": "{% for m in messages %}\n{% endfr %}" });
+    fs::write(broken.join("tokenizer_config.json"), config.to_string()).expect("writes");
+    let line = ["generate", "--model", "broken", "--device", "cpu", "--max-new-tokens", "2", "--prompt", "a"];
+    let (code, _, stderr) = run(hone(home.path()).args(line));
+    assert_eq!(code, 0, "{stderr}");
+    let (code, _, stderr) = run(hone(home.path()).args(line).arg("--chat"));
+    assert!(code == 1 && stderr.contains("the chat template is broken: line 2"), "{stderr}");
+}
+
+#[test]
+fn forgetting_is_measured_on_a_text_of_ones_own() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.jsonl"));
+    fs::write(home.path().join("own.txt"), "Call me Ishmael. Some years ago I went to sea.\n").expect("writes");
+    let line = ["train", "--data", "rows.jsonl", "--output", "out", "--device", "cpu", "--epochs", "1"];
+    let more = ["--max-seq-length", "64", "--compare", "--general-text", "own.txt", "--model"];
+    let (code, stdout, stderr) = run(hone(home.path()).args(line).args(more).arg(tiny_decoder()));
+    assert_eq!(code, 0, "{stderr}");
+    let table = stdout.split_once("own.txt  ").expect("a table of its own").1;
+    assert!(table.contains("  loss  ") && table.contains("  perplexity  "), "{stdout}");
 }

@@ -7,7 +7,11 @@
 use burn::module::Param;
 use burn::tensor::{Device, ExecutionError, FloatDType, Gradients, Int, Tensor, TensorData, activation};
 
-use crate::nn::{Embedding, LayerNorm, Linear, gelu, matmul};
+use crate::loss::token_cross_entropy;
+use crate::nn::{
+    Embedding, Init, LayerNorm, Linear, Lora, RmsNorm, RopeConfig, RopeScaling, TokenTable, gelu, gelu_tanh, matmul,
+    silu,
+};
 use crate::session::protocol::DeviceCheck;
 
 /// Largest difference from the reference, relative to the largest value of the result, that passes. Sums of a thousand
@@ -59,13 +63,41 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("adamw update [384, 1536]", adamw),
 ];
 
+/// What decoders compute and encoders do not.
+const DECODER_OPERATIONS: &[(&str, Operation)] = &[
+    ("causal softmax [2, 4, 64, 64], with gradient", causal_softmax),
+    ("rms norm [8, 64, 128], with gradients", rms_norm),
+    ("rotary positions [2, 4, 64, 32], with gradient", rotary),
+    ("gelu_new up to 60, with gradient", |device| pointwise(60.0, gelu_tanh, device)),
+    ("silu up to 60, with gradient", |device| pointwise(60.0, silu, device)),
+    ("token table [1000, 128] in three shards, with its scatter", token_table),
+    ("token cross-entropy [96, 128] over 1000 tokens in three shards, with gradients", token_loss),
+    ("LoRA of rank 8 on linear [8, 64, 128] x [128, 384], with gradients", adapted_linear),
+];
+
 /// Compares `device` with `reference`, operation by operation.
 ///
 /// # Errors
 /// When a result can't be read back. A wrong result is not an error: it is a check that did not pass.
 pub async fn check_device(device: &Device, reference: &Device) -> Result<Vec<DeviceCheck>, DeviceCheckError> {
-    let mut checks = Vec::with_capacity(OPERATIONS.len());
-    for &(name, operation) in OPERATIONS {
+    check(OPERATIONS, device, reference).await
+}
+
+/// As [`check_device`], what language models need besides.
+///
+/// # Errors
+/// When a result can't be read back.
+pub async fn check_decoder(device: &Device, reference: &Device) -> Result<Vec<DeviceCheck>, DeviceCheckError> {
+    check(DECODER_OPERATIONS, device, reference).await
+}
+
+async fn check(
+    operations: &[(&'static str, Operation)],
+    device: &Device,
+    reference: &Device,
+) -> Result<Vec<DeviceCheck>, DeviceCheckError> {
+    let mut checks = Vec::with_capacity(operations.len());
+    for &(name, operation) in operations {
         let expected = read(name, operation(reference)).await?;
         let found = read(name, operation(device)).await?;
         let error = relative_error(&found, &expected);
@@ -229,6 +261,71 @@ fn reductions(device: &Device) -> Vec<Tensor<1>> {
     ]
 }
 
+/// Scores of several hundred; a token sees none behind it.
+fn causal_softmax(device: &Device) -> Vec<Tensor<1>> {
+    let scores = leaf([2, 4, 64, 64], 300.0, 18, device);
+    let mask: Vec<f32> = (0..64 * 64).map(|at| if at % 64 > at / 64 { -1e30 } else { 0.0 }).collect();
+    let mask = Tensor::<4>::from_data(TensorData::new(mask, [1, 1, 64, 64]), &scores.device());
+    let weights = activation::softmax(scores.clone() + mask, 3);
+    let gradients = backward(&weights);
+    vec![flat(weights), gradient(&scores, &gradients)]
+}
+
+fn rms_norm(device: &Device) -> Vec<Tensor<1>> {
+    let x = leaf([8, 64, 128], 3.0, 19, device);
+    let norm = RmsNorm::new(128, 1e-6, &device.clone().autodiff());
+    let y = norm.forward(x.clone());
+    let gradients = backward(&y);
+    let of_weight = gradient(&norm.weight.val(), &gradients);
+    vec![flat(y), gradient(&x, &gradients), of_weight]
+}
+
+fn rotary(device: &Device) -> Vec<Tensor<1>> {
+    let x = leaf([2, 4, 64, 32], 1.0, 20, device);
+    let rope = RopeConfig { theta: 10_000.0, scaling: RopeScaling::None };
+    let positions: Vec<i32> = (0..64).collect();
+    let y = rope.rotation(&positions, 1, 32, &device.clone().autodiff()).apply(x.clone());
+    let gradients = backward(&y);
+    vec![flat(y), gradient(&x, &gradients)]
+}
+
+/// `[1000, 128]`, cut as large tables are.
+fn sharded(seed: u32, device: &Device) -> TokenTable {
+    let shard = |at: u32, rows: usize| Param::from_tensor(leaf([rows, 128], 0.3, seed + at, device));
+    TokenTable { shards: vec![shard(0, 400), shard(1, 400), shard(2, 200)] }
+}
+
+fn token_table(device: &Device) -> Vec<Tensor<1>> {
+    let table = sharded(21, device);
+    let ids: Vec<i32> = (0..8 * 64).map(|index| index * index % 1000).collect();
+    let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [8, 64]), &device.clone().autodiff());
+    let rows = table.forward(ids); // [batch, seq, hidden]
+    let gradients = backward(&rows);
+    let of_shards = table.shards.iter().map(|shard| gradient(&shard.val(), &gradients));
+    std::iter::once(flat(rows)).chain(of_shards).collect()
+}
+
+fn token_loss(device: &Device) -> Vec<Tensor<1>> {
+    let states = values([96, 128], 1.0, 24, device);
+    let targets: Vec<i32> = (0..96).map(|index| index * 37 % 1000).collect();
+    let loss = token_cross_entropy(states, &sharded(25, device), &targets, &[1.0 / 96.0; 96]);
+    let of_table = loss.table.into_iter().flatten().map(flat);
+    [flat(loss.sum), flat(loss.states)].into_iter().chain(of_table).collect()
+}
+
+fn adapted_linear(device: &Device) -> Vec<Tensor<1>> {
+    let x = leaf([8, 64, 128], 1.0, 28, device);
+    let mut lora = Lora::new([128, 384], 8, 2.0, 0.0, &mut Init::new(0), &device.clone().autodiff());
+    lora.lora_a = Param::from_tensor(leaf([128, 8], 0.1, 29, device));
+    lora.lora_b = Param::from_tensor(leaf([8, 384], 0.1, 30, device));
+    let weight = Param::from_tensor(values([128, 384], 0.1, 31, &device.clone().autodiff()));
+    let layer = Linear { weight, bias: None, lora: Some(lora.clone()), dtype: FloatDType::F32 };
+    let y = layer.forward(x.clone());
+    let gradients = backward(&y);
+    let of_lora = [&lora.lora_a, &lora.lora_b].map(|factor| gradient(&factor.val(), &gradients));
+    [flat(y), gradient(&x, &gradients)].into_iter().chain(of_lora).collect()
+}
+
 /// The optimizer's chain of pointwise operations, which fusion compiles into one kernel.
 fn adamw(device: &Device) -> Vec<Tensor<1>> {
     let weight = values([384, 1536], 0.1, 14, device);
@@ -266,6 +363,9 @@ mod tests {
         let device = Device::flex();
         let checks = futures_lite::future::block_on(check_device(&device, &device)).expect("the CPU can be read");
         assert_eq!(checks.len(), OPERATIONS.len());
+        assert!(checks.iter().all(|check| check.passed && check.error < 1e-6), "{checks:#?}");
+        let checks = futures_lite::future::block_on(check_decoder(&device, &device)).expect("the CPU can be read");
+        assert_eq!(checks.len(), DECODER_OPERATIONS.len());
         assert!(checks.iter().all(|check| check.passed && check.error < 1e-6), "{checks:#?}");
     }
 }

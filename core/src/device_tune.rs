@@ -11,8 +11,8 @@ use crate::nn::{MatmulKernel, matmul, set_matmul_kernel};
 /// Hone's kernel has to be faster by this: below it, noise would decide, and runs would differ in their last digits.
 const MARGIN: f64 = 1.25;
 /// Rounds are timed together where one takes less than this, for clocks are coarse in browsers.
-const SHORT_MS: f64 = 10.0;
-const ROUNDS: usize = 10;
+const SHORT_MS: f64 = 20.0;
+const ROUNDS: usize = 20;
 /// Both are timed this often in turns, and the best time of each counts, unless that takes too long.
 const TURNS: usize = 3;
 const LONG_MS: f64 = 1000.0;
@@ -45,29 +45,43 @@ impl std::fmt::Display for MatmulChoice {
 /// # Errors
 /// When a result can't be read back.
 pub async fn choose_matmul_kernel(device: &Device, now_ms: &dyn Fn() -> f64) -> Result<MatmulChoice, DeviceCheckError> {
+    let measured = measure(device, now_ms).await;
+    set_matmul_kernel(MatmulKernel::Burn);
+    let [burn_ms, hone_ms] = measured?;
+    let kernel = if burn_ms > hone_ms * MARGIN { MatmulKernel::Hone } else { MatmulKernel::Burn };
+    set_matmul_kernel(kernel);
+    Ok(MatmulChoice { kernel, burn_ms, hone_ms })
+}
+
+/// Milliseconds of a round by burn's kernel and by Hone's, both timed in the same way: as many rounds to a reading, and
+/// less what the reading itself takes, which is a hundred milliseconds in some browsers.
+async fn measure(device: &Device, now_ms: &dyn Fn() -> f64) -> Result<[f64; 2], DeviceCheckError> {
+    let timed = async |count: usize| -> Result<f64, DeviceCheckError> {
+        let start = now_ms();
+        round(count, device).await?;
+        Ok(now_ms() - start)
+    };
     let kernels = [MatmulKernel::Burn, MatmulKernel::Hone];
+    let (mut reading, mut once) = (f64::INFINITY, f64::INFINITY);
     for kernel in kernels {
         set_matmul_kernel(kernel);
-        round(1, device).await?; // compiles
+        timed(1).await?; // compiles
+        reading = reading.min(timed(0).await?);
+        once = once.min(timed(1).await?);
     }
+    let count = if once - reading < SHORT_MS { ROUNDS } else { 1 };
     let mut best = [f64::INFINITY; 2];
     let start = now_ms();
     for _ in 0..TURNS {
         for (kernel, best) in kernels.into_iter().zip(&mut best) {
             set_matmul_kernel(kernel);
-            let count = if *best < SHORT_MS { ROUNDS } else { 1 };
-            let start = now_ms();
-            round(count, device).await?;
-            *best = best.min((now_ms() - start) / count as f64);
+            *best = best.min((timed(count).await? - reading).max(0.0) / count as f64);
         }
         if now_ms() - start > LONG_MS {
             break;
         }
     }
-    let [burn_ms, hone_ms] = best;
-    let kernel = if burn_ms > hone_ms * MARGIN { MatmulKernel::Hone } else { MatmulKernel::Burn };
-    set_matmul_kernel(kernel);
-    Ok(MatmulChoice { kernel, burn_ms, hone_ms })
+    Ok(best)
 }
 
 /// What a layer of width 384 and twelve heads multiplies for eight texts of 64 tokens, forward and backward.

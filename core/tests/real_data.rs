@@ -83,10 +83,9 @@ fn files_without_labels_say_what_is_missing() {
     SourceFile::read(&name, &bytes, &ReadOptions::default()).expect_err("paragraphs are nested");
 }
 
-/// A hundred megabytes, as a person might drop them: seconds, and no more memory than a few copies. Run it with
-/// `cargo test --release -- --ignored`.
+/// A hundred megabytes, as a person might drop them: seconds, and no more memory than a few copies.
 #[test]
-#[ignore = "large"]
+#[cfg_attr(debug_assertions, ignore = "takes most of a minute without --release")]
 fn a_hundred_megabytes_are_read() {
     let row = |i: usize| format!("\"row {i}, {}\",class {}\n", "and some words of it ".repeat(5), i % 7);
     let mut text = String::from("text,label\n");

@@ -1,5 +1,6 @@
-//! MiniLM's tokenizer against ids written down by `transformers` (`tests/fixtures/minilm_cls/tokenizer_cases.json`).
-//! The tokenizer itself is fetched at set-up; without it the test says that it was skipped.
+//! Tokenizers against ids written down by `transformers`: MiniLM's (`tests/fixtures/minilm_cls/tokenizer_cases.json`), which
+//! is fetched at set-up (without it the test says that it was skipped), and a GPT-2 vocabulary that has no tokenizer.json
+//! (`tests/fixtures/gpt2_tokenizer`).
 
 use std::path::{Path, PathBuf};
 
@@ -65,4 +66,26 @@ fn vocab_txt_alone_gives_the_same_ids() {
     let tokenizer = Tokenizer::from_folder(&folder, None).expect("MiniLM's vocabulary");
     assert_eq!((tokenizer.vocab_size(), tokenizer.pad_token_id()), (30_522, 0));
     compare(&tokenizer);
+}
+
+#[derive(Deserialize)]
+struct Gpt2Case {
+    text: String,
+    input_ids: Vec<u32>,
+}
+
+#[test]
+fn vocab_json_and_merges_give_the_ids_of_transformers() {
+    let at = root().join("tests/fixtures/gpt2_tokenizer");
+    let read = |file: &str| std::fs::read(at.join(file)).expect("the fixture is checked in");
+    let files = ["vocab.json", "merges.txt", "config.json"];
+    let folder: Folder = files.iter().map(|&file| (file.to_owned(), read(file))).collect();
+    let tokenizer = Tokenizer::from_folder(&folder, None).expect("GPT-2's vocabulary");
+    assert_eq!((tokenizer.vocab_size(), tokenizer.num_special_tokens()), (385, 0));
+    let end = tokenizer.eos_token().zip(tokenizer.eos_token_id());
+    let cases: Vec<Gpt2Case> = serde_json::from_slice(&read("cases.json")).expect("the fixture is JSON");
+    assert_eq!((cases.len(), end), (10, Some(("<|endoftext|>", 0))));
+    for Gpt2Case { text, input_ids } in cases {
+        assert_eq!(tokenizer.encode(&text, 512).expect("room enough").ids, input_ids, "{text:?}");
+    }
 }

@@ -2,7 +2,7 @@
 """Golden parity fixtures of decoders, LoRA on decoders, and packed rows (CPU f32, eager attention, dropout 0).
 
     python3 make_decoders.py given GOLDENS    copies the given goldens of make_golden.py from the folder GOLDENS
-    python3 make_decoders.py [decoders] [lora] [packing]    makes the others; `lora` and `packing` need `given`
+    python3 make_decoders.py [decoders] [lora] [dora] [packing]    makes the others; all but `decoders` need `given`
 
 Out: tests/fixtures/<name>/, with the files and keys of make_golden.py, whose functions are used here. Left out to keep
 the repository small: `logits_after_20` and, in minilm_lora, `train.token_type_ids` (all zero).
@@ -130,7 +130,7 @@ def load(name):
 
 
 def with_lora(base, seed, targets, **more):
-    """LoRA of rank 4 on a fixture's weights, neither matrix zero."""
+    """LoRA of rank 4 on a fixture's weights, neither matrix zero, DoRA's magnitudes not those of the weights."""
     model = load(base)
     config = peft.LoraConfig(
         task_type="CAUSAL_LM", r=4, lora_alpha=8, lora_dropout=0.0, target_modules=targets, **more
@@ -139,7 +139,9 @@ def with_lora(base, seed, targets, **more):
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "lora_" in name:
+            if "lora_magnitude_vector" in name:
+                parameter.mul_(1 + torch.randn(parameter.shape, generator=generator) * 0.2)
+            elif "lora_" in name:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.1)
     return model
 
@@ -197,6 +199,18 @@ def lora():
     rslora = with_lora("gpt2_tiny", 210, ["c_attn"], fan_in_fan_out=True, use_rslora=True)
     forward_only("gpt2_rslora", "gpt2_tiny", rslora)
     forward_only("llama_lora", "llama_tiny", with_lora("llama_tiny", 220, ["q_proj", "v_proj"]))
+
+
+def dora():
+    golden.V = 512
+    batches = [{key: value[2:3].clone() for key, value in batch.items()} for batch in golden.lm_batches(242)]
+    model = with_lora("gpt2_tiny", 240, ["c_attn"], fan_in_fan_out=True, use_dora=True)
+    save_adapter(model, "gpt2_dora", "gpt2_tiny")
+    meta = about("gpt2_tiny", model, use_dora=True)
+    golden.finish("gpt2_dora", model, batches[0], {}, batches, 5e-3, meta, save_model=False)
+    trim("gpt2_dora", ["logits_after_20", "base_logits"])
+    logits = load_file(FIXTURES / "gpt2_dora/fixture.safetensors")["logits"]
+    add_meta("gpt2_dora", max_abs_logit_difference_merged=check_merged(model, batches[0], logits))
 
 
 def forward_only(name, base, model):
@@ -298,8 +312,9 @@ def main(arguments):
     if arguments[:1] == ["given"]:
         given(arguments[1])
     else:
-        for part in arguments or ["decoders", "lora", "packing"]:
-            {"decoders": decoders, "lora": lora, "packing": packing}[part]()
+        parts = {"decoders": decoders, "lora": lora, "dora": dora, "packing": packing}
+        for part in arguments or parts:
+            parts[part]()
     for name in WRITTEN:  # copies are read-only and safetensors writes 0600
         for path in [FIXTURES / name, *(FIXTURES / name).rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)

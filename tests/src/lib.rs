@@ -2,10 +2,12 @@
 
 pub mod browser;
 pub mod devices;
+mod fixture;
 pub mod golden;
 pub mod golden_tokens;
 pub mod hub;
 pub mod paths;
+pub mod python;
 pub mod rows;
 pub mod texts;
 pub mod webdriver;

@@ -1,6 +1,8 @@
 //! Where fixtures and models lie.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use hone_core::folder::Folder;
 
 /// The repository's root.
 #[must_use]
@@ -41,8 +43,8 @@ pub fn shared_data(name: &str) -> Option<PathBuf> {
 /// # Panics
 /// When the folder can't be read.
 #[must_use]
-pub fn read_folder(path: &std::path::Path) -> hone_core::folder::Folder {
-    let mut folder = hone_core::folder::Folder::new();
+pub fn read_folder(path: &Path) -> Folder {
+    let mut folder = Folder::new();
     for entry in std::fs::read_dir(path).expect("the folder can be listed") {
         let entry = entry.expect("an entry can be read");
         if entry.path().is_file() {
@@ -51,4 +53,16 @@ pub fn read_folder(path: &std::path::Path) -> hone_core::folder::Folder {
         }
     }
     folder
+}
+
+/// Writes all files of a folder to `path`, which is made if it is not there.
+///
+/// # Panics
+/// When the disk refuses.
+pub fn write_folder(folder: &Folder, path: &Path) {
+    for (name, bytes) in folder.iter() {
+        let file = path.join(name);
+        std::fs::create_dir_all(file.parent().expect("a file lies in a folder")).expect("the folder can be made");
+        std::fs::write(file, bytes).expect("a file can be written");
+    }
 }

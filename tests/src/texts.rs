@@ -2,9 +2,10 @@
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::config::{LoraConfig, Method, ModelSource, ReadOptions, RunConfig, SplitConfig};
+use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, ReadOptions, RunConfig, SplitConfig};
 use hone_core::data::DataFiles;
 use hone_core::event::TrainEvent;
+use hone_core::folder::Folder;
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::session::{Report, Session};
@@ -93,6 +94,18 @@ pub fn drain(session: &mut Session) -> Vec<TrainEvent> {
         events.push(event);
     }
     events
+}
+
+/// The adapter of such a run.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn adapter() -> Folder {
+    let mut session = ready(&run());
+    session.start(run()).expect("it starts");
+    let _ = drain(&mut session);
+    block_on(session.export(ExportFormat::Adapter)).expect("it exports")
 }
 
 /// Twelve letters after a prompt, greedily.

@@ -51,11 +51,13 @@ fn scaled_rotary_positions_agree_on_the_cpu() {
 
 #[test]
 fn peft_adapters_agree_on_the_cpu() {
-    let golden = TokenGolden::of("gpt2_lora", "gpt2_tiny");
-    golden.check_forward(&devices::cpu());
-    golden.check_gradients(Pass::Kept, &devices::cpu());
-    golden.check_gradients(Pass::Checkpointed, &devices::cpu());
-    golden.check_curve(&devices::cpu());
+    for name in ["gpt2_lora", "gpt2_dora"] {
+        let golden = TokenGolden::of(name, "gpt2_tiny");
+        golden.check_forward(&devices::cpu());
+        golden.check_gradients(Pass::Kept, &devices::cpu());
+        golden.check_gradients(Pass::Checkpointed, &devices::cpu());
+        golden.check_curve(&devices::cpu());
+    }
     TokenGolden::of("gpt2_rslora", "gpt2_tiny").check_forward(&devices::cpu());
     TokenGolden::of("llama_lora", "llama_tiny").check_forward(&devices::cpu());
 }
@@ -74,5 +76,7 @@ fn decoders_agree_on_wgpu() {
         check_all(&TokenGolden::tiny(name), &device);
     }
     TokenGolden::of("gpt2_lora", "gpt2_tiny").check_curve(&device);
+    TokenGolden::of("gpt2_dora", "gpt2_tiny").check_gradients(Pass::Kept, &device);
+    TokenGolden::of("gpt2_dora", "gpt2_tiny").check_curve(&device);
     TokenGolden::of("packed_llama", "llama_tiny").check_forward(&device);
 }

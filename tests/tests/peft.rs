@@ -3,8 +3,8 @@
 //!
 //! Runs where Python has peft and torch (`HONE_PYTHON` names another interpreter); skips loudly elsewhere.
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
@@ -16,56 +16,48 @@ use hone_core::folder::Folder;
 use hone_core::model::Model;
 use hone_core::session::Session;
 use hone_tests::golden::values;
-use hone_tests::paths;
+use hone_tests::{paths, python};
 
 const TEXTS: [&str; 3] = ["To be, or not to be: that is the ques", "The quality of mercy is not strain'd", "now"];
 
 #[test]
 fn peft_and_transformers_agree_with_what_hone_exports() {
-    let python = std::env::var_os("HONE_PYTHON").unwrap_or_else(|| "python3".into());
-    let imports = Command::new(&python)
-        .args(["-c", "import peft, transformers, torch"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if !imports.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: {} has no peft and torch (HONE_PYTHON can name another)", python.to_string_lossy());
-        return;
-    }
+    let Some(python) = python::with("peft, transformers, torch") else { return };
     let base = paths::fixture("tiny_decoder");
-    let (adapter, merged) = train(&base);
+    for use_dora in [false, true] {
+        check(&python, &base, &train(&base, use_dora));
+    }
+}
+
+fn check(python: &OsStr, base: &Path, (adapter, merged): &(Folder, Folder)) {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| temporary.path().join(name);
-    write(&adapter, &at("adapter"));
-    write(&merged, &at("merged"));
-    let (rows, logits) = logits(&base, &adapter);
+    paths::write_folder(adapter, &at("adapter"));
+    paths::write_folder(merged, &at("merged"));
+    let (rows, logits) = logits(base, adapter);
     std::fs::write(at("rows.json"), rows).expect("the folder is ours");
     std::fs::write(at("logits.json"), logits).expect("the folder is ours");
-    for folders in [vec![base.clone(), at("adapter")], vec![at("merged")]] {
-        let output = Command::new(&python)
-            .arg(paths::root().join("tests/goldens/check_peft.py"))
-            .args(&folders)
-            .arg("--inputs")
-            .arg(at("rows.json"))
-            .arg("--expect")
-            .arg(at("logits.json"))
-            .args(["--tolerance", "1e-4"])
-            .output()
-            .expect("python starts");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-        eprintln!("{}", said.trim());
+    for folders in [vec![base.to_path_buf(), at("adapter")], vec![at("merged")]] {
+        let mut arguments: Vec<OsString> = folders.into_iter().map(OsString::from).collect();
+        arguments.extend(["--inputs".into(), at("rows.json").into(), "--expect".into(), at("logits.json").into()]);
+        arguments.extend(["--tolerance".into(), "1e-4".into()]);
+        python::run(python, "tests/goldens/check_peft.py", &arguments);
     }
 }
 
 /// The adapter of a short run, and the model it merges to.
-fn train(base: &Path) -> (Folder, Folder) {
+fn train(base: &Path, use_dora: bool) -> (Folder, Folder) {
     let mut session = Session::new(Device::flex());
     let source = ModelSource::Local { name: base.display().to_string() };
     session.load_model(source, paths::read_folder(base)).expect("the fixture loads");
     let run = RunConfig {
         method: Method::Lora,
-        lora: LoraConfig { r: 4, target_modules: vec!["c_attn".into(), "c_fc".into()], ..LoraConfig::default() },
+        lora: LoraConfig {
+            r: 4,
+            target_modules: vec!["c_attn".into(), "c_fc".into()],
+            use_dora,
+            ..LoraConfig::default()
+        },
         num_train_epochs: 3,
         batch_size: 4,
         learning_rate: 5e-3,
@@ -102,11 +94,4 @@ fn logits(base: &Path, adapter: &Folder) -> (String, String) {
         })
         .collect();
     (serde_json::json!(rows).to_string(), serde_json::json!({ "logits": logits }).to_string())
-}
-
-fn write(folder: &Folder, to: &Path) {
-    std::fs::create_dir_all(to).expect("the folder is ours");
-    for (name, bytes) in folder.iter() {
-        std::fs::write(to.join(name), bytes).expect("the folder is ours");
-    }
 }

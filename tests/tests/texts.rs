@@ -1,16 +1,19 @@
-//! A language model from a file of prompts to an adapter that loads again: training, exporting, writing.
+//! A language model from a file of prompts to an adapter that loads again: training, exporting, writing; and what it
+//! forgets meanwhile.
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
-use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, RunConfig};
+use hone_core::checkpoint::ADAPTER_CONFIG;
+use hone_core::config::{ExportFormat, LoraConfig, ModelSource, RunConfig};
 use hone_core::event::{Split, TrainEvent};
-use hone_core::folder::Folder;
-use hone_core::generate::SamplingConfig;
+use hone_core::metrics::LmEvaluation;
 use hone_core::session::Session;
-use hone_core::session::protocol::{Prompt, Weights};
+use hone_core::session::protocol::Weights;
 use hone_tests::paths;
 use hone_tests::texts::{drain, loaded, ready, run, valid_losses, write};
+
+/// Largest difference of a loss that is to be the same, computed another way.
+const SAME: f64 = 1e-6;
 
 #[test]
 fn an_adapter_is_trained_exported_and_loaded_again() {
@@ -64,37 +67,49 @@ fn packing_trains_on_the_same_tokens_in_fewer_rows() {
     assert!(packed_rows < plain_rows, "{packed_rows} rows instead of {plain_rows}");
 }
 
+fn general(session: &mut Session, weights: Weights, text: Option<&str>) -> LmEvaluation {
+    block_on(session.evaluate_general(weights, text, &mut |_, _| {})).expect("the text is measured")
+}
+
 #[test]
-fn what_does_not_fit_is_named() {
+fn forgetting_is_measured_on_a_text_that_is_not_of_the_rows() {
     let mut session = ready(&run());
-    let wrong = RunConfig { lora: LoraConfig { target_modules: vec!["q_proj".into()], ..run().lora }, ..run() };
-    let error = session.start(wrong).expect_err("GPT-2 has no q_proj").to_string();
-    assert!(error.contains("q_proj") && error.contains("c_attn"), "{error}");
-    let error = session.start(RunConfig { method: Method::Head, ..run() }).expect_err("no head").to_string();
-    assert!(error.contains("lora"), "{error}");
+    let mut seen = Vec::new();
+    let measured = block_on(session.evaluate_general(Weights::Base, None, &mut |done, total| seen.push((done, total))));
+    let before = measured.expect("the bundled text is measured");
+    assert!(!seen.is_empty() && seen.is_sorted() && seen.iter().all(|(done, total)| done < total), "{seen:?}");
+    assert!(before.num_tokens > 2000 && (before.perplexity.ln() - before.loss).abs() < SAME, "{before:?}");
+    assert_eq!(general(&mut loaded(), Weights::Base, None), before, "no rows are needed");
 
-    let prompt = Prompt::Text("x".repeat(70));
-    let sampling = SamplingConfig::default();
-    let generated = block_on(session.generate(&prompt, Weights::Base, &sampling, async |_: &str| true));
-    let error = generated.expect_err("64 tokens are read").to_string();
-    assert!(error.contains("70 tokens") && error.contains("64"), "{error}");
-    let turns = Prompt::Turns(Vec::new());
-    let generated = block_on(session.generate(&turns, Weights::Base, &sampling, async |_: &str| true));
-    assert!(generated.expect_err("no template").to_string().contains("no chat template"));
-    assert!(
-        block_on(session.predict(&["a".into()], Weights::Base)).expect_err("no labels").to_string().contains("gpt2")
-    );
-
-    let mut other = Folder::new();
-    for file in [ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
-        let path = paths::fixture("gpt2_lora").join("adapter").join(file);
-        other.insert(file, std::fs::read(path).expect("the fixture is whole"));
+    let bundled = paths::root().join("core/src/session/general_text.txt");
+    let bundled = std::fs::read_to_string(bundled).expect("the bundled text can be read");
+    for own in [bundled.clone(), bundled.replace('\n', "\r\n")] {
+        assert_eq!(general(&mut session, Weights::Base, Some(&own)), before, "the same text, given as one's own");
     }
-    let error = session.load_adapter(other.clone()).expect_err("another width").to_string();
-    assert!(error.contains("lora_A") && error.contains("another base model"), "{error}");
-    other.insert(ADAPTER_CONFIG, r#"{"peft_type":"IA3"}"#);
-    assert!(session.load_adapter(other).expect_err("not LoRA").to_string().contains("IA3"));
-    assert!(
-        block_on(session.export(ExportFormat::Adapter)).expect_err("nothing trained").to_string().contains("trained")
-    );
+    let other = general(&mut session, Weights::Base, Some("3. The capital of Spain is Madrid."));
+    assert!(other.num_tokens < 50 && (other.loss - before.loss).abs() > SAME, "{other:?}");
+
+    session.start(run()).expect("it starts");
+    let _ = drain(&mut session);
+    let base = general(&mut session, Weights::Base, None);
+    assert!(base.num_tokens == before.num_tokens && (base.loss - before.loss).abs() < SAME, "{base:?}, {before:?}");
+    let tuned = general(&mut session, Weights::Tuned, None);
+    assert_eq!(tuned.num_tokens, before.num_tokens);
+    assert!((tuned.loss - before.loss).abs() > 1e-3, "the run changed nothing: {tuned:?}");
+}
+
+#[test]
+fn a_general_text_that_says_nothing_is_refused() {
+    let mut session = loaded();
+    for text in ["", " \n\t\r\n"] {
+        let measured = block_on(session.evaluate_general(Weights::Base, Some(text), &mut |_, _| {}));
+        let error = measured.expect_err("there is nothing in it").to_string();
+        assert!(error.contains("the general text is empty"), "{error}");
+    }
+    let mut encoder = Session::new(Device::flex());
+    let folder = paths::read_folder(&paths::fixture("tiny_encoder"));
+    encoder.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
+    let measured = block_on(encoder.evaluate_general(Weights::Base, None, &mut |_, _| {}));
+    let error = measured.expect_err("it writes nothing").to_string();
+    assert!(error.contains("labels texts"), "{error}");
 }

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::setup::Tools;
 use crate::toolchain::{TARGET, WasmToolchain};
-use crate::{proc, setup, size, tidy, web};
+use crate::{proc, setup, size, test, tidy, web};
 
-const NATIVE: [&str; 5] = ["--workspace", "--exclude", "hone-app", "--exclude", "hone-worker"];
+const NATIVE: [&str; 3] = ["--workspace", "--exclude", "hone-worker"];
 
 /// Runs all checks.
 ///
@@ -23,9 +23,22 @@ pub fn run() -> Result<ExitCode> {
         component("fmt", "rustfmt")?;
         proc::run(cargo().args(["fmt", "--all", "--", "--check"]))
     });
+    let tools = setup::run()?;
+    // Link-time optimisation of the page keeps one core busy for minutes; what is native has the others meanwhile.
+    std::thread::scope(|scope| {
+        let page = scope.spawn(|| Line::of("page", || web::build(&tools, web::Mode::Release)));
+        native(&mut report);
+        report.lines.push(page.join().expect("a build does not panic"));
+    });
+    report.step("clippy, wasm", || clippy_wasm(&tools));
+    report.step("size budget", || size::check(&web::dist()));
+    Ok(report.close())
+}
+
+/// The release profile shares its build scripts and macros between clippy and the tests.
+fn native(report: &mut Report) {
     report.step("clippy, native", || {
         component("clippy", "clippy")?;
-        // The release profile shares its build scripts and macros with the tests.
         let flags = ["--release", "--locked", "--all-targets"];
         proc::run(cargo().arg("clippy").args(flags).args(NATIVE).args(["--", "-D", "warnings"]))
     });
@@ -33,11 +46,7 @@ pub fn run() -> Result<ExitCode> {
         let flags = ["--release", "--locked", "--no-deps"];
         proc::run(cargo().arg("doc").args(flags).args(NATIVE).env("RUSTDOCFLAGS", "-D warnings"))
     });
-    let tools = setup::run()?;
-    report.step("clippy, wasm", || clippy_wasm(&tools));
-    report.step("page", || web::build(&tools, web::Mode::Release));
-    report.step("size budget", || size::check(&web::dist()));
-    Ok(report.close())
+    report.step("tests compile", || proc::run(&mut test::command(&["--no-run"])));
 }
 
 /// Lints what runs in the browser, with the settings of `clippy-wasm/`: page and worker apart, since the page links core
@@ -75,32 +84,41 @@ fn component(subcommand: &str, name: &str) -> Result<()> {
     if there() { Ok(()) } else { bail!("cargo {subcommand} is missing: rustup component add {name}") }
 }
 
-#[derive(Default)]
-struct Report {
-    lines: Vec<String>,
-    failed: bool,
+/// What came of a check.
+struct Line {
+    text: String,
+    is_failed: bool,
 }
 
-impl Report {
-    fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) {
+impl Line {
+    /// Runs a check and says what is wrong, if anything.
+    fn of(name: &str, check: impl FnOnce() -> Result<()>) -> Self {
         proc::say(format!("== {name}"));
         let start = Instant::now();
         let result = check().with_context(|| name.to_owned());
         let elapsed_secs = start.elapsed().as_secs();
-        self.lines.push(match result {
-            Ok(()) => format!("ok     {name} ({elapsed_secs} s)"),
-            Err(error) => {
-                self.failed = true;
-                proc::say(format!("{error:#}"));
-                format!("FAILED {name} ({elapsed_secs} s)")
-            }
-        });
+        if let Err(error) = &result {
+            proc::say(format!("{error:#}"));
+        }
+        let word = if result.is_ok() { "ok    " } else { "FAILED" };
+        Self { text: format!("{word} {name} ({elapsed_secs} s)"), is_failed: result.is_err() }
+    }
+}
+
+#[derive(Default)]
+struct Report {
+    lines: Vec<Line>,
+}
+
+impl Report {
+    fn step(&mut self, name: &str, check: impl FnOnce() -> Result<()>) {
+        self.lines.push(Line::of(name, check));
     }
 
     fn close(self) -> ExitCode {
         for line in &self.lines {
-            proc::say(line);
+            proc::say(&line.text);
         }
-        if self.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        if self.lines.iter().any(|line| line.is_failed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }

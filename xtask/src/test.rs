@@ -29,12 +29,8 @@ pub struct Options {
 /// When what the tests need cannot be brought or built.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let models = crate::root().join("public").join("models");
-    let mut command = Command::new("cargo");
-    command
-        .current_dir(crate::root())
-        .args(["test", "--release", "--locked", "--no-fail-fast", "--workspace"])
-        .args(["--exclude", "hone-app", "--exclude", "hone-worker"])
-        .env("HONE_MODELS", &models);
+    let mut command = command(&["--no-fail-fast"]);
+    command.env("HONE_MODELS", &models);
     if options.native_only {
         Cache::locate()?;
         model::ensure(&models).context("default model")?;
@@ -56,6 +52,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     }
     let status = command.status().context("cannot start cargo test")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `cargo test`, optimised, of all that runs natively: everything but the worker. The page is compiled for its reducers.
+pub(crate) fn command(flags: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(crate::root()).args(["test", "--release", "--locked", "--workspace"]);
+    command.args(["--exclude", "hone-worker"]).args(flags);
+    command
 }
 
 /// Chromium and its driver, installed where that can be done.

@@ -47,11 +47,11 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
 }
 
 fn classes(store: Store, base: Option<&MeasuredRows>, tuned: Option<&MeasuredRows>) -> Option<AnyView> {
-    let which = if tuned.is_some() { "after training" } else { "before training" };
     let shown = tuned.or(base)?;
+    let before = tuned.and(base);
     let view = view! {
-        <div class="columns">{comparison(base, tuned)} {per_class(&shown.evaluation, which)}</div>
-        {confusion(shown)}
+        <div class="columns">{comparison(base, tuned)} {per_class(shown, before)}</div>
+        {confusion(shown, before)}
         {wrong_rows(store, shown)}
     };
     Some(view.into_any())
@@ -60,8 +60,7 @@ fn classes(store: Store, base: Option<&MeasuredRows>, tuned: Option<&MeasuredRow
 /// Whether there is nothing to measure, or something else goes on.
 pub(super) fn cannot_measure(store: Store) -> Signal<bool> {
     Signal::derive(move || {
-        let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes()));
-        let has_rows = sizes.is_some_and(|[_, valid, test]| valid + test > 0);
+        let has_rows = store.measured_sizes().is_some_and(|[_, valid, test]| valid + test > 0);
         !has_rows
             || store.model.info.with(Option::is_none)
             || store.measuring.get().is_some()
@@ -73,8 +72,7 @@ pub(super) fn cannot_measure(store: Store) -> Signal<bool> {
 fn controls(store: Store) -> AnyView {
     let hint = move || {
         let (is_active, is_finished) = store.run.with(|run| (run.is_active(), run.is_finished()));
-        let sizes = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes()));
-        match sizes {
+        match store.measured_sizes() {
             _ if is_active => "A run is going: its weights are measured when it has ended.".to_string(),
             Some([_, 0, 0]) => {
                 "No rows were kept aside: give a test file, or a share of the rows in the recipe.".into()
@@ -205,30 +203,48 @@ pub(super) fn before_and_after(
     .into_any()
 }
 
-fn per_class(evaluation: &Evaluation, which: &'static str) -> AnyView {
-    let rows = evaluation.per_class.iter().map(|class| {
-        let [precision, recall, f1] =
-            [class.precision, class.recall, class.f1].map(|v| Cell::number(format!("{v:.3}")));
-        let name = Cell::new("head", format::shortened(&class.label, 60));
-        vec![name, precision, recall, f1, Cell::number(format::count(class.support))]
+/// Figures of each class; with `before`, also its F1 before training.
+fn per_class(shown: &MeasuredRows, before: Option<&MeasuredRows>) -> AnyView {
+    let score = |value: f64| Cell::number(format!("{value:.3}"));
+    let rows = shown.evaluation.per_class.iter().map(|class| {
+        let mut cells = vec![Cell::new("head", format::shortened(&class.label, 60))];
+        cells.extend([class.precision, class.recall, class.f1].map(score));
+        if let Some(before) = before {
+            let same = before.evaluation.per_class.iter().find(|other| other.label == class.label);
+            cells.push(same.map_or_else(|| Cell::number("–"), |other| score(other.f1)));
+        }
+        cells.push(Cell::number(format::count(class.support)));
+        cells
     });
-    let heads = ["Class", "Precision", "Recall", "F1", "Rows"];
+    let heads: &[&str] = match before {
+        Some(_) => &["Class", "Precision", "Recall", "F1", "F1 before", "Rows"],
+        None => &["Class", "Precision", "Recall", "F1", "Rows"],
+    };
     view! {
         <div class="panel">
-            <h3>{format!("By class, {which}")}</h3>
-            {table("By class", "per-class", &heads, rows.collect())}
+            <h3>"By class"</h3>
+            {table("By class", "per-class", heads, rows.collect())}
         </div>
     }
     .into_any()
 }
 
-fn confusion(measured: &MeasuredRows) -> AnyView {
+fn confusion(measured: &MeasuredRows, before: Option<&MeasuredRows>) -> AnyView {
     let (labels, counts) = (measured.labels(), &measured.evaluation.confusion);
     if labels.len() <= MAX_MATRIX_CLASSES {
+        let before = before.map(|before| {
+            view! {
+                <details>
+                    <summary>"The same before training"</summary>
+                    <Matrix counts=before.evaluation.confusion.clone() labels=before.labels() />
+                </details>
+            }
+        });
         return view! {
             <div class="panel">
                 <h3>"What is mixed up with what"</h3>
                 <Matrix counts=counts.clone() labels=labels />
+                {before}
             </div>
         }
         .into_any();

@@ -1,6 +1,6 @@
 //! Step 7: take the model home, and after a run with adapters the adapter alone.
 
-use hone_core::config::{ExportFormat, Method, Task};
+use hone_core::config::{ExportFormat, Task};
 use leptos::prelude::*;
 
 use super::frame::{frame, missing};
@@ -42,15 +42,18 @@ print(write(\"Once upon a time\", max_new_tokens=64))"
 }
 
 /// Lines that load an adapter with the model that it belongs to.
-fn adapter_python(task: Task) -> String {
-    let (class, rest) = match task {
+fn adapter_python(task: Task, num_labels: usize) -> String {
+    // PEFT's files do not say how many labels a classifier has.
+    let (class, more, rest) = match task {
         Task::SequenceClassification => (
             "AutoPeftModelForSequenceClassification",
+            format!(", num_labels={num_labels}"),
             "inputs = tokenizer(\"My parcel has not arrived yet\", return_tensors=\"pt\")
 print(model(**inputs).logits.softmax(-1))",
         ),
         Task::CausalLm => (
             "AutoPeftModelForCausalLM",
+            String::new(),
             "inputs = tokenizer(\"Once upon a time\", return_tensors=\"pt\")
 print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0]))",
         ),
@@ -59,18 +62,17 @@ print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0]))",
         "from peft import {class}
 from transformers import AutoTokenizer
 folder = \"path/to/the/unzipped/adapter\"
-model = {class}.from_pretrained(folder)
+model = {class}.from_pretrained(folder{more})
 tokenizer = AutoTokenizer.from_pretrained(folder)
 {rest}"
     )
 }
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
-    let has_adapter =
-        Memo::new(move |_| store.job.with(|job| job.as_ref().is_some_and(|j| j.run.method == Method::Lora)));
+    let has_adapter = move || store.has_adapter.get();
     let contents = CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
     let text = Signal::derive(move || {
-        let text = match (store.exporting.get(), has_adapter.get()) {
+        let text = match (store.exporting.get(), has_adapter()) {
             (true, _) => "Packing…",
             (false, true) => "Download the whole model",
             (false, false) => "Download the zip",
@@ -94,6 +96,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         view! { <Button id="export-adapter" text=adapter_text disabled=cannot_pack on_press=on_adapter /> }.into_any()
     };
     let adapter = move || {
+        let num_labels = store.data.report.with(|report| report.as_ref().map_or(2, |report| report.num_classes()));
         let contents = ADAPTER_CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
         view! {
             <div class="columns">
@@ -104,7 +107,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                 </div>
                 <div class="panel">
                     <h3>"Load the adapter in Python"</h3>
-                    <pre data-testid="python-adapter"><code>{adapter_python(task)}</code></pre>
+                    <pre data-testid="python-adapter"><code>{adapter_python(task, num_labels)}</code></pre>
                     <p class="hint">
                         "It fetches the model that the adapter names. A model from your own files is loaded first, "
                         "then PeftModel.from_pretrained(model, folder)."
@@ -119,7 +122,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         {move || missing(store, Step::Export)}
         <div class="row">
             <Button id="export-zip" text=text is_primary=true disabled=cannot_pack on_press=on_pack />
-            {move || has_adapter.get().then(adapter_button)}
+            {move || has_adapter().then(adapter_button)}
             <Button id="export-job" text="Save the job file" disabled=has_no_job on_press=on_job />
         </div>
         {done}
@@ -134,7 +137,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                 <p class="hint">"Your rows are not in the zip. With mean pooling, the README says how to load it."</p>
             </div>
         </div>
-        {move || has_adapter.get().then(adapter)}
+        {move || has_adapter().then(adapter)}
     };
     frame(store, Step::Export, LEAD, content.into_any())
 }

@@ -51,10 +51,16 @@ impl Store {
         self.measure_all(false);
     }
 
+    /// Rows of the splits that are measured: a run's own where there is one, for among rows that were read since may be some
+    /// that it was trained on.
+    pub(crate) fn measured_sizes(self) -> Option<[usize; 3]> {
+        let of_run = self.run.with(|run| run.is_finished().then_some(run.num_rows));
+        of_run.or_else(|| self.data.report.with(|report| report.as_ref().map(|report| report.split_sizes())))
+    }
+
     /// Measures what is not known yet, the tuned model on the rows also `again`.
     fn measure_all(self, again: bool) {
-        let sizes = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.split_sizes()));
-        let Some([_, _, num_test]) = sizes else { return };
+        let Some([_, _, num_test]) = untrack(|| self.measured_sizes()) else { return };
         let split = if num_test > 0 { Split::Test } else { Split::Valid };
         let has_run = self.run.with_untracked(|run| run.is_finished());
         let all: &[Weights] = if has_run { &[Weights::Base, Weights::Tuned] } else { &[Weights::Base] };
@@ -291,10 +297,10 @@ impl Store {
             let source = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.clone()))?;
             let run = self.resolved.get_untracked().ok()?;
             let data_file = self.data.train.with_untracked(|file| file.as_ref().map(|file| file.name.clone()));
-            Some(Arc::new(Job::new(source, data_file, self.data.read.get_untracked(), run)))
+            Some(Arc::from(Job::new(source, data_file, self.data.read.get_untracked(), run).to_json()))
         };
         if let Some(job) = self.job.get_untracked().or_else(planned) {
-            self.save(Step::Export, JOB_FILE, &job.to_json().into(), "application/json");
+            self.save(Step::Export, JOB_FILE, &wasm_bindgen::JsValue::from_str(&job), "application/json");
         }
     }
 

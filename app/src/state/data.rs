@@ -210,6 +210,10 @@ impl Store {
         let fits = |report: &Report| {
             self.model.info.with_untracked(|info| info.as_ref().is_some_and(|info| info.task == report.task()))
         };
+        // Figures of a finished run are of its own rows; others were of the rows before.
+        if outcome.is_ok() && !self.run.with_untracked(|run| run.is_finished()) {
+            self.forget_figures();
+        }
         match outcome {
             Ok(report) => data.report.set(Some(report).filter(fits).map(Arc::new)),
             Err(problem) => {

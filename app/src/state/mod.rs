@@ -5,6 +5,7 @@
 mod actions;
 mod data;
 pub(crate) mod evaluation;
+mod fields;
 mod measurement;
 mod model;
 mod network;
@@ -18,7 +19,7 @@ pub(crate) mod writing;
 
 use std::sync::Arc;
 
-use hone_core::config::{ConfigProblem, Job, RunConfig, RunDraft};
+use hone_core::config::{ConfigProblem, RunConfig, RunDraft};
 use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::session::protocol::{
     Backend, Command, DeviceReport, FromWorker, Problem, ProblemKind, Reply, RequestId, RunId, Weights,
@@ -73,8 +74,10 @@ pub(crate) struct Store {
     pub run: RwSignal<RunState>,
     run_id: StoredValue<Option<RunId>>,
     publishing: StoredValue<train::Publishing>,
-    /// The job of the last run, as the worker named it.
-    pub job: RwSignal<Option<Arc<Job>>>,
+    /// The job file of the last run, as the worker wrote it.
+    pub job: RwSignal<Option<Arc<str>>>,
+    /// That run trained an adapter.
+    pub has_adapter: RwSignal<bool>,
     pub measured_base: RwSignal<Option<Arc<Measured>>>,
     pub measured_tuned: RwSignal<Option<Arc<Measured>>>,
     /// Which weights are being measured.
@@ -140,6 +143,7 @@ impl Store {
             run_id: StoredValue::new(None),
             publishing: StoredValue::new(train::Publishing::default()),
             job: RwSignal::new(None),
+            has_adapter: RwSignal::new(false),
             measured_base: RwSignal::new(None),
             measured_tuned: RwSignal::new(None),
             measuring: RwSignal::new(None),

@@ -1,205 +1,13 @@
-//! The recipe: which settings the page shows for a task, in which words, and the plan that follows from them. Plain
-//! data over [`RunDraft`], which holds what the person typed; `presets` fills it.
+//! The recipe: what was typed into which field (`fields` lists them), and the plan that follows. Plain data over
+//! [`RunDraft`], which holds what the person typed; `presets` fills it.
 
 use hone_core::config::{
     ClassWeights, ConfigProblem, EvalStrategy, LrSchedulerType, Method, MetricForBest, Pooling, RunConfig, RunDraft,
     Task,
 };
 
-/// A setting as the page shows it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FieldSpec {
-    /// Field of [`RunDraft`].
-    pub name: &'static str,
-    /// In plain words.
-    pub label: &'static str,
-    /// What it is counted in; empty for choices.
-    pub unit: &'static str,
-    /// What it does, and when to change it.
-    pub hint: &'static str,
-    /// (value, words) to choose from; empty where a number is typed.
-    pub choices: &'static [(&'static str, &'static str)],
-    /// Shown only when asked for.
-    pub is_advanced: bool,
-    /// The task that has it; `None` for all.
-    task: Option<Task>,
-    /// The method that has it; empty for all.
-    method: &'static str,
-}
-
-/// A setting that is typed.
-pub(super) const fn number(
-    name: &'static str,
-    label: &'static str,
-    unit: &'static str,
-    hint: &'static str,
-) -> FieldSpec {
-    FieldSpec { name, label, unit, hint, choices: &[], is_advanced: false, task: None, method: "" }
-}
-
-const fn choice(
-    name: &'static str,
-    label: &'static str,
-    hint: &'static str,
-    choices: &'static [(&'static str, &'static str)],
-) -> FieldSpec {
-    FieldSpec { choices, ..number(name, label, "", hint) }
-}
-
-const fn advanced(spec: FieldSpec) -> FieldSpec {
-    FieldSpec { is_advanced: true, ..spec }
-}
-
-const fn of_classes(spec: FieldSpec) -> FieldSpec {
-    FieldSpec { task: Some(Task::SequenceClassification), ..spec }
-}
-
-const fn of_texts(spec: FieldSpec) -> FieldSpec {
-    FieldSpec { task: Some(Task::CausalLm), ..spec }
-}
-
-const fn of_method(method: &'static str, spec: FieldSpec) -> FieldSpec {
-    FieldSpec { method, ..spec }
-}
-
-const SWITCH: &[(&str, &str)] = &[("false", "No"), ("true", "Yes")];
-
-/// All settings, in the order of the page.
-const FIELDS: &[FieldSpec] = &[
-    of_classes(choice(
-        "method",
-        "What is trained",
-        "All weights give the best result; adapters and the head alone are quicker and need less memory.",
-        &[
-            ("full", "All weights"),
-            ("head", "Head only, the rest frozen"),
-            ("lora", "Adapters (LoRA) and the head, the rest frozen"),
-        ],
-    )),
-    of_texts(choice(
-        "method",
-        "What is trained",
-        "Adapters need the least memory and make the smallest download; all weights need the most.",
-        &[
-            ("lora", "Adapters (LoRA), the rest frozen"),
-            ("last", "The last layers, the rest frozen"),
-            ("full", "All weights"),
-        ],
-    )),
-    of_method("last", number("last_layers", "Layers trained", "from the end", "More learn more and need more memory.")),
-    of_method(
-        "lora",
-        number("lora_r", "LoRA rank", "", "Width of an adapter: higher learns more and needs more memory."),
-    ),
-    of_method(
-        "lora",
-        number("lora_alpha", "LoRA alpha", "", "An adapter counts alpha divided by rank; twice the rank is usual."),
-    ),
-    number(
-        "num_train_epochs",
-        "Epochs",
-        "passes over the rows",
-        "More help small files; too many learn rows by heart.",
-    ),
-    number("batch_size", "Batch size", "rows", "Rows looked at together. Halve it when memory runs out."),
-    number("learning_rate", "Learning rate", "per step", "Too high and the loss jumps; too low and nothing happens."),
-    number("max_seq_length", "Longest input", "tokens", "Longer rows are cut off here; shorter is quicker."),
-    of_classes(choice(
-        "class_weights",
-        "Class weights",
-        "Balanced makes rare classes count as much as frequent ones.",
-        &[("none", "Every row counts the same"), ("balanced", "Balanced")],
-    )),
-    number(
-        "early_stopping_patience",
-        "Early stopping",
-        "evaluations, or off",
-        "Stops after so many without improvement.",
-    ),
-    advanced(of_method(
-        "lora",
-        number("target_modules", "LoRA target modules", "names, or all-linear", "The layers that get an adapter."),
-    )),
-    advanced(of_method(
-        "lora",
-        number("lora_dropout", "LoRA dropout", "share", "Helps against learning a small file by heart."),
-    )),
-    advanced(of_method(
-        "lora",
-        choice("use_rslora", "Rank-stabilised LoRA", "Divides by the root of the rank; for high ranks.", SWITCH),
-    )),
-    advanced(of_texts(choice(
-        "packing",
-        "Packing",
-        "Several short texts share a row, apart from each other: fewer, fuller steps.",
-        SWITCH,
-    ))),
-    advanced(of_texts(choice(
-        "gradient_checkpointing",
-        "Gradient checkpointing",
-        "Computes layers twice instead of keeping them: less memory, slower.",
-        SWITCH,
-    ))),
-    advanced(number(
-        "gradient_accumulation_steps",
-        "Gradient accumulation",
-        "batches a step",
-        "Larger steps without more memory.",
-    )),
-    advanced(number(
-        "weight_decay",
-        "Weight decay",
-        "share",
-        "Pulls weights towards zero; not applied to biases and LayerNorm.",
-    )),
-    advanced(number(
-        "warmup_ratio",
-        "Warm-up",
-        "share of the steps",
-        "The learning rate rises from zero over these steps.",
-    )),
-    advanced(choice(
-        "lr_scheduler_type",
-        "Learning rate schedule",
-        "How the rate moves after the warm-up.",
-        &[("linear", "Linear to zero"), ("cosine", "Cosine to zero"), ("constant", "Constant")],
-    )),
-    advanced(number(
-        "max_grad_norm",
-        "Gradient clipping",
-        "global norm, 0 is off",
-        "Larger gradients are scaled down to this.",
-    )),
-    advanced(of_classes(number(
-        "label_smoothing_factor",
-        "Label smoothing",
-        "share",
-        "Helps when some labels are wrong.",
-    ))),
-    advanced(number("dropout", "Dropout", "share, or model", "model takes what the model's config.json says.")),
-    advanced(of_classes(choice(
-        "pooling",
-        "Pooling",
-        "How token states become one vector. Mean suits sentence-transformers models.",
-        &[("cls", "First token, as transformers does"), ("mean", "Mean over the tokens")],
-    ))),
-    advanced(number("eval_strategy", "Evaluate every", "steps, or epoch", "When the validation rows are measured.")),
-    advanced(of_classes(choice(
-        "metric_for_best_model",
-        "Best means",
-        "Which validation figure decides which weights are the best.",
-        &[("loss", "Lowest loss"), ("accuracy", "Highest accuracy"), ("macro_f1", "Highest macro F1")],
-    ))),
-    advanced(number("logging_steps", "Read the loss every", "steps", "Each reading waits for the GPU.")),
-    advanced(number(
-        "valid_fraction",
-        "Validation share",
-        "share of the rows",
-        "Not used when you give a validation file.",
-    )),
-    advanced(number("test_fraction", "Test share", "share of the rows", "Not used when you give a test file.")),
-    advanced(number("seed", "Seed", "whole number", "The same seed gives the same run.")),
-];
+use super::fields::FIELDS;
+pub(crate) use super::fields::FieldSpec;
 
 /// The settings of a task, in the order of the page.
 pub(crate) fn fields(task: Task) -> impl Iterator<Item = &'static FieldSpec> {
@@ -280,8 +88,10 @@ draft_fields!(
     lora_dropout,
     target_modules,
     use_rslora,
+    use_dora,
     packing,
     gradient_checkpointing,
+    dtype,
     pooling,
     num_train_epochs,
     batch_size,
@@ -341,8 +151,10 @@ pub(crate) fn base_text(base: &RunConfig, name: &str) -> String {
         "target_modules" if base.lora.target_modules.is_empty() => DEFAULT_TARGETS.into(),
         "target_modules" => base.lora.target_modules.join(", "),
         "use_rslora" => base.lora.use_rslora.to_string(),
+        "use_dora" => base.lora.use_dora.to_string(),
         "packing" => base.packing.to_string(),
         "gradient_checkpointing" => base.gradient_checkpointing.to_string(),
+        "dtype" => base.dtype.name().into(),
         "pooling" => match base.pooling {
             Pooling::Cls => "cls".into(),
             Pooling::Mean => "mean".into(),

@@ -33,8 +33,9 @@ impl Store {
         self.feed(Input::Requested);
         // Answered by a callback, not a future: events of the run may follow the answer at once.
         self.client().send(Command::Train { run }, Vec::new(), move |answer| match answer {
-            Ok((Reply::Started { run, job }, _)) => {
+            Ok((Reply::Started { run, has_adapter, job }, _)) => {
                 self.run_id.set_value(Some(run));
+                self.has_adapter.set(has_adapter);
                 self.job.set(Some(Arc::from(job)));
             }
             Ok((other, _)) => self.train_problem(unexpected(&other)),

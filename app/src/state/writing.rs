@@ -8,7 +8,7 @@ use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Prompt, Weights};
 
-use super::recipe::{FieldSpec, number};
+use super::fields::{FieldSpec, number};
 
 /// Settings of writing, each with the value that it has when nothing is typed.
 pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[

@@ -6,7 +6,7 @@
 
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
-use hone_core::device_check::check_device;
+use hone_core::device_check::{check_decoder, check_device};
 use hone_core::device_tune::choose_matmul_kernel;
 use hone_core::session::protocol::{Backend, DeviceCheck, DeviceReport, MemoryReport, Problem};
 use js_sys::{Function, Object, Promise, Reflect, WebAssembly};
@@ -26,6 +26,8 @@ pub(crate) struct OpenDevice {
     pub(crate) report: DeviceReport,
     fault: Fault,
     gpu: Option<wgpu::Device>,
+    /// What language models need was checked too.
+    is_checked_for_texts: bool,
 }
 
 impl OpenDevice {
@@ -56,8 +58,7 @@ impl OpenDevice {
         crate::macrotask::Macrotask::new().pass().await;
         let (checks, wrong) = match checks {
             Ok(checks) => {
-                let failed: Vec<_> = checks.iter().filter(|check| !check.passed).map(|c| c.name.as_str()).collect();
-                let wrong = (!failed.is_empty()).then(|| format!("it computes wrongly ({})", failed.join("; ")));
+                let wrong = failed(&checks).map(|failed| format!("it computes wrongly ({failed})"));
                 (checks, wrong)
             }
             Err(error) => (Vec::new(), Some(error.to_string())),
@@ -70,14 +71,33 @@ impl OpenDevice {
         let matmul = matmul.map(|choice| format!("; {choice}")).unwrap_or_default();
         let reason = format!("{} {why}, and computes rightly{matmul}", adapter.name);
         let report = adapter.report(Backend::Webgpu, adapter.name.clone(), reason, checks);
-        Self { device, report, fault, gpu: Some(gpu) }
+        Self { device, report, fault, gpu: Some(gpu), is_checked_for_texts: false }
     }
 
     fn cpu(adapter: Option<&Adapter>, checks: Vec<DeviceCheck>, reason: String) -> Self {
         let none = Adapter::default();
         let mut report = adapter.unwrap_or(&none).report(Backend::Cpu, "CPU (wasm, SIMD)".to_owned(), reason, checks);
         report.has_webgpu = adapter.is_some();
-        Self { device: Device::flex(), report, fault: Fault::none(), gpu: None }
+        // The CPU is what others are checked against.
+        Self { device: Device::flex(), report, fault: Fault::none(), gpu: None, is_checked_for_texts: true }
+    }
+
+    /// Checks what language models compute and classifiers do not, once.
+    ///
+    /// # Errors
+    /// Names what is computed wrongly.
+    pub(crate) async fn check_for_texts(&mut self) -> Result<(), Problem> {
+        if self.is_checked_for_texts {
+            return Ok(());
+        }
+        let checks = check_decoder(&self.device, &Device::flex()).await;
+        let checks = checks.map_err(|error| errors::computes_wrongly(&self.report.name, &error.to_string()))?;
+        if let Some(wrong) = failed(&checks) {
+            return Err(errors::computes_wrongly(&self.report.name, &wrong));
+        }
+        self.report.checks.extend(checks);
+        self.is_checked_for_texts = true;
+        Ok(())
     }
 
     /// What the GPU has done wrong, if anything.
@@ -104,6 +124,12 @@ impl OpenDevice {
             wasm: wasm_bytes(),
         }
     }
+}
+
+/// The names of checks that did not pass.
+fn failed(checks: &[DeviceCheck]) -> Option<String> {
+    let failed: Vec<_> = checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect();
+    (!failed.is_empty()).then(|| failed.join("; "))
 }
 
 /// Size of the worker's wasm memory.

@@ -30,9 +30,19 @@ pub(crate) fn device_failed(fault: &str) -> Problem {
     problem(
         ProblemKind::Device,
         format!("the GPU failed: {fault}"),
-        "open the device again (the model and the data are kept), with a smaller batch if memory ran out, or use the CPU",
+        format!(
+            "restart the worker and load model and rows again, with a smaller batch if memory ran out, or {USE_CPU}"
+        ),
     )
 }
+
+/// A GPU that passed its check, but not that of language models.
+pub(crate) fn computes_wrongly(name: &str, what: &str) -> Problem {
+    let message = format!("{name} computes wrongly what a language model needs: {what}");
+    problem(ProblemKind::Device, message, format!("update the browser or the GPU's driver, or {USE_CPU}"))
+}
+
+const USE_CPU: &str = "add ?backend=cpu to the page's address to train on the CPU";
 
 pub(crate) fn no_device() -> Problem {
     problem(ProblemKind::Device, "no device is open", "open a device first")

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use hone_core::config::{ExportFormat, ModelSource, ReadOptions, RunConfig};
+use hone_core::config::{ExportFormat, Method, ModelSource, ReadOptions, RunConfig, Task};
 use hone_core::data::{DataError, read_text};
 use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
@@ -110,7 +110,7 @@ impl Worker {
                 let model = self.fetch_model(&place).await?;
                 Reply::Model { model }
             }
-            Command::LoadModel { files } => Reply::Model { model: self.load_local_model(&files, blobs)? },
+            Command::LoadModel { files } => Reply::Model { model: self.load_local_model(&files, blobs).await? },
             Command::LoadData { train, valid, test, read, run } => {
                 let file = |named: &NamedBlob| Letter::file(blobs, named);
                 let data = KeptData {
@@ -225,7 +225,8 @@ impl Worker {
         self.runs += 1;
         let id = RunId(self.runs);
         self.run = Some(Run { id, clock: Clock::start(), paused: false });
-        Ok(Reply::Started { run: id, job: Box::new(job) })
+        let has_adapter = job.run.method == Method::Lora;
+        Ok(Reply::Started { run: id, has_adapter, job: job.to_json() })
     }
 
     // The device.
@@ -265,7 +266,7 @@ impl Worker {
         match model.folder().await {
             Some(folder) => {
                 let source = model.source.clone();
-                self.load_model(source, folder).map(|_| ())
+                self.load_model(source, folder).await.map(|_| ())
             }
             None => {
                 self.model = None;
@@ -317,31 +318,35 @@ impl Worker {
             Some(path) => KeptModel::on_disk(source.clone(), path),
             None => KeptModel::copied(source.clone(), &files.folder),
         };
-        let mut info = self.load_model(source, files.folder)?;
+        let mut info = self.load_model(source, files.folder).await?;
         self.model = Some(kept);
         info.notes.extend(files.notes);
         Ok(info)
     }
 
-    fn load_local_model(&mut self, files: &[NamedBlob], blobs: &[Uint8Array]) -> Result<ModelInfo, Problem> {
+    async fn load_local_model(&mut self, files: &[NamedBlob], blobs: &[Uint8Array]) -> Result<ModelInfo, Problem> {
         self.usable_device()?;
         let files = files.iter().map(|named| Letter::file(blobs, named)).collect::<Result<Vec<_>, _>>()?;
         // A chosen folder gives `folder/config.json`; single files have no name in common.
         let folder_name = files.first().and_then(|(name, _)| name.split_once(['/', '\\'])).map(|(folder, _)| folder);
         let source = ModelSource::Local { name: folder_name.unwrap_or("local model").into() };
-        let info = self.load_model(source.clone(), to_folder(&files))?;
+        let info = self.load_model(source.clone(), to_folder(&files)).await?;
         self.model = Some(KeptModel::in_memory(source, files));
         Ok(info)
     }
 
-    /// Into a fresh session, which takes the place of the old one only if the model is good. Data stays loaded.
-    fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, Problem> {
+    /// Into a fresh session, which takes the place of the old one only if the model is good and the device computes what it
+    /// needs. Data stays loaded.
+    async fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, Problem> {
         let device = self.usable_device()?.device.clone();
         if let Some(old) = &mut self.session {
             old.release_built(); // room for the new one
         }
         let mut session = Session::new(device);
         let mut info = session.load_model(source, folder).map_err(|error| error.problem())?;
+        if let (Task::CausalLm, Some(device)) = (info.task, &mut self.device) {
+            device.check_for_texts().await?;
+        }
         if let Some(data) = &self.data
             && let Err(error) = session.load_data(data.files(), &data.read, &data.run)
         {

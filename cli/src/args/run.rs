@@ -25,6 +25,9 @@ pub(crate) struct RunArgs {
     /// Scale adapters by alpha / sqrt(rank)
     #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
     use_rslora: Option<String>,
+    /// Train each output's magnitude apart from its direction (DoRA)
+    #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
+    use_dora: Option<String>,
     /// Let several texts share a row, apart from each other (language models)
     #[arg(long, value_name = "YES", num_args = 0..=1, default_missing_value = "true")]
     packing: Option<String>,
@@ -105,6 +108,7 @@ impl RunArgs {
             lora_dropout: self.lora_dropout.clone(),
             target_modules: self.target_modules.clone(),
             use_rslora: self.use_rslora.clone(),
+            use_dora: self.use_dora.clone(),
             packing: self.packing.clone(),
             gradient_checkpointing: self.gradient_checkpointing.clone(),
             dtype: self.dtype.clone(),

@@ -14,7 +14,7 @@ use crate::failure::Usage;
 /// `hone eval`.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// Fine-tuned model: a folder, or a hub id
+    /// Fine-tuned model: a folder (also one that holds an adapter), or a hub id
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: String,
     /// Adapter in PEFT's layout to put on the model
@@ -118,9 +118,12 @@ pub(crate) struct ExportArgs {
 /// `hone predict`.
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// Fine-tuned model: a folder, or a hub id
+    /// Fine-tuned model: a folder (also one that holds an adapter), or a hub id
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: String,
+    /// Adapter in PEFT's layout to put on the model
+    #[arg(long, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
     /// Rows to label: CSV, TSV, JSON Lines or a JSON array; labels are not needed
     #[arg(long, value_name = "FILE", conflicts_with = "text", required_unless_present = "text")]
     pub(crate) data: Option<PathBuf>,

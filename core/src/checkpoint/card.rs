@@ -19,9 +19,16 @@ pub struct CardFacts {
     pub test: Option<Figures>,
 }
 
-/// Markdown with the hub's front matter; of an adapter alone where `is_adapter`.
+/// Markdown with the hub's front matter; of an adapter alone where `is_adapter`. Without `facts` the run was another's, and
+/// the card does not tell of it.
 #[must_use]
-pub fn model_card(config: &ModelConfig, labels: &[String], job: &Job, facts: &CardFacts, is_adapter: bool) -> String {
+pub fn model_card(
+    config: &ModelConfig,
+    labels: &[String],
+    job: &Job,
+    facts: Option<&CardFacts>,
+    is_adapter: bool,
+) -> String {
     let mut card = String::new();
     let base = job.model.name();
     let task = config.task();
@@ -39,29 +46,37 @@ pub fn model_card(config: &ModelConfig, labels: &[String], job: &Job, facts: &Ca
         }
         Task::CausalLm => format!("{what} `{}` that writes on from a prompt.\n", config.class_name()),
     });
-    line(how_to_load(config, job, is_adapter));
-    line("## Results\n".into());
-    results(&mut line, facts);
-    line("## Training\n".into());
-    line(training(job, facts));
+    line(how_to_load(config, labels, job, is_adapter));
+    match facts {
+        Some(facts) => {
+            line("## Results\n".into());
+            results(&mut line, facts);
+            line("## Training\n".into());
+            line(training(job, facts));
+        }
+        None => line(format!("Exported from {}. The adapter's own card tells how it was trained.", adapter_of(job))),
+    }
     card
 }
 
-fn how_to_load(config: &ModelConfig, job: &Job, is_adapter: bool) -> String {
+fn how_to_load(config: &ModelConfig, labels: &[String], job: &Job, is_adapter: bool) -> String {
     if job.run.pooling == Pooling::Mean && config.task() == Task::SequenceClassification {
         return "**Pooling:** this head reads the mean of the token states, not the first token. `transformers` has no \
                 class for that: load it with Hone, or average the encoder's last hidden state over the attention mask \
                 and apply `classifier` yourself.\n"
             .into();
     }
-    let (auto, pipeline) = match config.task() {
-        Task::SequenceClassification => ("AutoPeftModelForSequenceClassification", "text-classification"),
-        Task::CausalLm => ("AutoPeftModelForCausalLM", "text-generation"),
+    let (auto, pipeline, more) = match config.task() {
+        Task::SequenceClassification => {
+            let more = format!(", num_labels={}", labels.len()); // PEFT's files do not say it
+            ("AutoPeftModelForSequenceClassification", "text-classification", more)
+        }
+        Task::CausalLm => ("AutoPeftModelForCausalLM", "text-generation", String::new()),
     };
     if is_adapter {
         return format!(
             "```python\nfrom peft import {auto}\nfrom transformers import AutoTokenizer\nmodel = \
-             {auto}.from_pretrained(\".\")\ntokenizer = AutoTokenizer.from_pretrained(\".\")\n```\n"
+             {auto}.from_pretrained(\".\"{more})\ntokenizer = AutoTokenizer.from_pretrained(\".\")\n```\n"
         );
     }
     format!(
@@ -107,13 +122,7 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         Method::Full => "all weights".into(),
         Method::Head => "the head only, the encoder frozen".into(),
         Method::LastLayers(count) => format!("the last {count} layers and what follows them"),
-        Method::Lora => format!(
-            "LoRA adapters of rank {} (alpha {}, dropout {}) on {}",
-            run.lora.r,
-            run.lora.lora_alpha,
-            run.lora.lora_dropout,
-            run.lora.target_modules.join(", ")
-        ),
+        Method::Lora => adapter_of(job),
     };
     let precision = match run.dtype {
         Dtype::F32 => String::new(),
@@ -135,6 +144,18 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         run.max_seq_length,
         run.seed,
         facts.step,
+    )
+}
+
+fn adapter_of(job: &Job) -> String {
+    let lora = &job.run.lora;
+    format!(
+        "{} adapters of rank {} (alpha {}, dropout {}) on {}",
+        if lora.use_dora { "DoRA" } else { "LoRA" },
+        lora.r,
+        lora.lora_alpha,
+        lora.lora_dropout,
+        lora.target_modules.join(", ")
     )
 }
 

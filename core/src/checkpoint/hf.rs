@@ -34,7 +34,7 @@ pub struct PretrainedModel {
 
 /// Weights in one file.
 pub const WEIGHTS: &str = "model.safetensors";
-const CONFIG: &str = "config.json";
+pub(super) const CONFIG: &str = "config.json";
 
 /// Names the shards of weights that are in several files.
 pub const INDEX: &str = "model.safetensors.index.json";
@@ -184,7 +184,7 @@ pub async fn export_folder(
     model: &Model,
     labels: &[String],
     job: &Job,
-    facts: &CardFacts,
+    facts: Option<&CardFacts>,
 ) -> Result<Folder, CheckpointError> {
     let mut folder = tokenizer_files(pretrained);
     let map = pretrained.config.key_map();
@@ -211,7 +211,7 @@ pub(super) fn tokenizer_files(pretrained: &PretrainedModel) -> Folder {
 }
 
 /// The file as it came, with the architecture that now loads it and, for a classifier, the labels.
-fn config_json(pretrained: &PretrainedModel, labels: &[String]) -> Value {
+pub(super) fn config_json(pretrained: &PretrainedModel, labels: &[String]) -> Value {
     let mut config = pretrained.config.json.clone();
     config["architectures"] = json!([pretrained.config.class_name()]);
     if pretrained.config.task() == Task::SequenceClassification {

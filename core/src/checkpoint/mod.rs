@@ -11,6 +11,6 @@ mod weights;
 pub use card::{CardFacts, model_card};
 pub use error::CheckpointError;
 pub use hf::{INDEX, LoadReport, PretrainedModel, WEIGHTS, export_folder, shard_names};
-pub use peft::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, export_adapter, load_adapter, read_adapter_config};
+pub use peft::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_labels, export_adapter, load_adapter, read_adapter_config};
 pub use state::{STATE_FILE, TrainState, read_job, read_state, read_tensors, write_tensors};
 pub use weights::{HostTensor, WeightFile, read_weights, weights_to_safetensors};

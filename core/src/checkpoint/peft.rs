@@ -1,13 +1,14 @@
 //! Adapters in PEFT's layout: `adapter_config.json` and `adapter_model.safetensors`, both ways.
 //!
 //! Reference: PEFT 0.21 `tuners/lora/config.py` (`LoraConfig`) and `utils/save_and_load.py`: keys are
-//! `base_model.model.<module>.lora_A.weight` (`[rank, in]`) and `.lora_B.weight` (`[out, rank]`); modules that were
+//! `base_model.model.<module>.lora_A.weight` (`[rank, in]`) and `.lora_B.weight` (`[out, rank]`), with DoRA
+//! `.lora_magnitude_vector` (`[out]`; PEFT takes its `.weight` off, and loads it with one as well); modules that were
 //! trained whole (a classifier's head) are saved beside them under their own names.
 
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use super::hf::{pretty, tokenizer_files};
+use super::hf::{CONFIG, config_json, pretty, tokenizer_files};
 use super::weights::named_to_safetensors;
 use super::{CardFacts, CheckpointError, PretrainedModel, WeightFile, model_card, read_weights};
 use crate::config::{JOB_FILE, Job, LoraConfig, Task};
@@ -29,13 +30,17 @@ pub async fn export_adapter(
     model: &Model,
     labels: &[String],
     job: &Job,
-    facts: &CardFacts,
+    facts: Option<&CardFacts>,
 ) -> Result<Folder, CheckpointError> {
     let mut folder = tokenizer_files(pretrained);
     let map = pretrained.config.key_map();
     let weights = read_weights(model, map, |path, _| path.contains(".lora.") || path.starts_with("head.")).await?;
     folder.insert(ADAPTER_WEIGHTS, named_to_safetensors(&weights, |path| adapter_key(map, path))?);
     folder.insert(ADAPTER_CONFIG, pretty(&adapter_config(&pretrained.config, job)));
+    if pretrained.config.task() == Task::SequenceClassification {
+        // PEFT's own files do not say how many labels there are, nor what they are called.
+        folder.insert(CONFIG, pretty(&config_json(pretrained, labels)));
+    }
     folder.insert(JOB_FILE, job.to_json());
     folder.insert("README.md", model_card(&pretrained.config, labels, job, facts, true));
     Ok(folder)
@@ -65,7 +70,10 @@ pub fn load_adapter(
             config.model_type()
         )));
     }
-    let find = |path: &str| adapter_key(map, path).filter(|key| file.has(key));
+    let find = |path: &str| {
+        let key = adapter_key(map, path)?;
+        [format!("{key}.weight"), key].into_iter().find(|key| file.has(key))
+    };
     let (model, missing, unused) = file.load_named(map, model, &find).map_err(|error| match error {
         CheckpointError::Shape { key, found, expected } => refused(format!(
             "{key} has shape {found:?}, this {} model needs {expected:?}: it was made for another base model",
@@ -81,6 +89,22 @@ pub fn load_adapter(
         return Err(refused(format!("this {} model has no place for its {key}", config.model_type())));
     }
     Ok(model)
+}
+
+/// What an adapter's head tells apart: the labels of the `config.json` beside it, else (PEFT writes none) a placeholder for
+/// each row of its classifier. `None` where it has no head, as a language model's.
+///
+/// # Errors
+/// When its weights can't be opened.
+pub fn adapter_labels(config: &ModelConfig, adapter: &Folder) -> Result<Option<Vec<String>>, CheckpointError> {
+    let Some(key) = adapter_key(config.key_map(), "head.classifier.bias") else { return Ok(None) };
+    let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
+    let shape = WeightFile::open(ADAPTER_WEIGHTS, bytes)?.shape(&key);
+    let Some(&[count]) = shape.as_deref() else { return Ok(None) };
+    let beside = adapter.get(CONFIG).and_then(|bytes| ModelConfig::from_json(bytes).ok());
+    let named = [beside.map(|beside| beside.labels), Some(config.labels.clone())];
+    let named = named.into_iter().flatten().find(|labels| labels.len() == count);
+    Ok(Some(named.unwrap_or_else(|| (0..count).map(|id| format!("LABEL_{id}")).collect())))
 }
 
 /// The settings of an adapter.
@@ -102,7 +126,7 @@ pub fn read_adapter_config(adapter: &Folder) -> Result<LoraConfig, CheckpointErr
         Some(Value::Object(values)) => !values.is_empty(),
         Some(_) => true,
     };
-    for field in ["use_dora", "rank_pattern", "alpha_pattern", "layers_to_transform", "lora_bias", "use_qalora"] {
+    for field in ["rank_pattern", "alpha_pattern", "layers_to_transform", "lora_bias", "use_qalora"] {
         if is_set(field) {
             return Err(refused(format!("{ADAPTER_CONFIG} sets {field}, which is not supported")));
         }
@@ -124,6 +148,7 @@ pub fn read_adapter_config(adapter: &Folder) -> Result<LoraConfig, CheckpointErr
         lora_dropout: json.get("lora_dropout").and_then(Value::as_f64).unwrap_or(0.0),
         target_modules,
         use_rslora: json.get("use_rslora").and_then(Value::as_bool).unwrap_or(false),
+        use_dora: is_set("use_dora"),
     })
 }
 
@@ -138,7 +163,7 @@ fn adapter_config(config: &ModelConfig, job: &Job) -> Value {
         }
         Task::CausalLm => ("CAUSAL_LM", Value::Null),
     };
-    json!({
+    let mut json = json!({
         "peft_type": "LORA",
         "task_type": task_type,
         "base_model_name_or_path": job.model.name(),
@@ -152,7 +177,11 @@ fn adapter_config(config: &ModelConfig, job: &Job) -> Value {
         "modules_to_save": modules_to_save,
         "init_lora_weights": true,
         "inference_mode": true,
-    })
+    });
+    if lora.use_dora {
+        json["use_dora"] = json!(true);
+    }
+    json
 }
 
 /// `bert.pooler.dense.weight` to `pooler.dense`, `classifier.out_proj.weight` to `classifier`.
@@ -170,9 +199,10 @@ fn adapter_key(map: &KeyMap, path: &str) -> Option<String> {
     let (module, factor) = path.split_once(".lora.")?;
     let module = checkpoint_key(map, &format!("{module}.weight"))?;
     let factor = match factor {
-        "lora_a" => "lora_A",
-        "lora_b" => "lora_B",
+        "lora_a" => "lora_A.weight",
+        "lora_b" => "lora_B.weight",
+        "lora_magnitude_vector" => "lora_magnitude_vector",
         _ => return None,
     };
-    Some(format!("base_model.model.{}.{factor}.weight", module.trim_end_matches(".weight")))
+    Some(format!("base_model.model.{}.{factor}", module.trim_end_matches(".weight")))
 }

@@ -21,6 +21,8 @@ pub struct RunDraft {
     /// `true` or `false`.
     pub use_rslora: Option<String>,
     /// `true` or `false`.
+    pub use_dora: Option<String>,
+    /// `true` or `false`.
     pub packing: Option<String>,
     /// `true` or `false`.
     pub gradient_checkpointing: Option<String>,
@@ -112,6 +114,7 @@ impl RunDraft {
         }
         let switches = [("true", true), ("false", false)];
         check.choice("use_rslora", &self.use_rslora, &switches, &mut config.lora.use_rslora);
+        check.choice("use_dora", &self.use_dora, &switches, &mut config.lora.use_dora);
         check.choice("packing", &self.packing, &switches, &mut config.packing);
         let checkpointing = &mut config.gradient_checkpointing;
         check.choice("gradient_checkpointing", &self.gradient_checkpointing, &switches, checkpointing);

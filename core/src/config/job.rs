@@ -108,7 +108,7 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Dtype;
+    use super::super::{Dtype, LoraConfig};
     use super::*;
 
     #[test]
@@ -125,6 +125,17 @@ mod tests {
             let half = job(RunConfig { dtype, ..RunConfig::default() });
             assert!(half.to_json().contains(&format!("\"dtype\": \"{}\"", dtype.name())), "{}", half.to_json());
             assert_eq!(Job::from_json(half.to_json().as_bytes()).expect("reads its own file"), half);
+        }
+    }
+
+    #[test]
+    fn dora_is_in_the_file_only_where_it_is_used() {
+        for use_dora in [false, true] {
+            let run = RunConfig { lora: LoraConfig { use_dora, ..LoraConfig::default() }, ..RunConfig::default() };
+            let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), run);
+            assert_eq!(job.to_json().contains("\"use_dora\": true"), use_dora);
+            assert_eq!(job.to_json().contains("use_dora"), use_dora);
+            assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
         }
     }
 

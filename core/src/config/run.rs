@@ -89,11 +89,21 @@ pub struct LoraConfig {
     pub target_modules: Vec<String>,
     /// Scale by `lora_alpha / sqrt(r)` (<https://arxiv.org/abs/2312.03732>).
     pub use_rslora: bool,
+    /// Train each output's magnitude apart from its direction (DoRA, <https://arxiv.org/abs/2402.09353>).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub use_dora: bool,
 }
 
 impl Default for LoraConfig {
     fn default() -> Self {
-        Self { r: 8, lora_alpha: 16.0, lora_dropout: 0.05, target_modules: Vec::new(), use_rslora: false }
+        Self {
+            r: 8,
+            lora_alpha: 16.0,
+            lora_dropout: 0.05,
+            target_modules: Vec::new(),
+            use_rslora: false,
+            use_dora: false,
+        }
     }
 }
 

@@ -141,3 +141,55 @@ fn local_targets(targets: &[i32], first: usize, size: usize) -> (Vec<i32>, Vec<f
         })
         .unzip()
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use burn::module::Param;
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::nn::Init;
+
+    const VOCAB: usize = 37;
+    const HIDDEN: usize = 8;
+
+    /// The same table in one piece and in three.
+    fn tables(device: &Device) -> [TokenTable; 2] {
+        let whole = Init::new(3).normal([VOCAB, HIDDEN], 1.0, device);
+        let parts = [0..16, 16..32, 32..VOCAB].map(|rows| whole.clone().narrow(0, rows.start, rows.len()));
+        let table = |parts: Vec<Tensor<2>>| TokenTable { shards: parts.into_iter().map(Param::from_tensor).collect() };
+        [table(vec![whole]), table(parts.into())]
+    }
+
+    fn assert_same<const D: usize>(found: Tensor<D>, expected: Tensor<D>, what: &str) {
+        let worst = (found - expected).abs().max().into_scalar::<f32>();
+        assert!(worst < 1e-5, "{what} differ by {worst:e}");
+    }
+
+    #[test]
+    fn a_table_in_shards_looks_up_scores_and_learns_as_a_whole_one() {
+        let device = Device::flex().autodiff();
+        let [whole, cut] = tables(&device);
+        let ids: Vec<i32> = (0..30).map(|at| at * at % VOCAB as i32).collect();
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [3, 10]), &device);
+        let looked_up = [&whole, &cut].map(|table| table.forward(ids.clone()));
+        assert_same(looked_up[1].clone().inner(), looked_up[0].clone().inner(), "vectors");
+        let scatter = |table: &TokenTable, rows: &Tensor<3>| {
+            let gradients = (rows.clone() * rows.clone()).sum().backward();
+            Tensor::cat(table.shards.iter().map(|shard| shard.val().grad(&gradients).expect("it is used")).collect(), 0)
+        };
+        assert_same(scatter(&cut, &looked_up[1]), scatter(&whole, &looked_up[0]), "gradients of looking up");
+
+        let states = Init::new(4).normal([12, HIDDEN], 1.0, &Device::flex());
+        let targets: Vec<i32> = (0..12).map(|at| at * 7 % VOCAB as i32).collect();
+        let weights: Vec<f32> = (0..12).map(|at| at as f32 / 12.0).collect();
+        let [one, three] = [&whole, &cut].map(|table| token_cross_entropy(states.clone(), table, &targets, &weights));
+        assert_same(three.sum, one.sum, "losses");
+        assert_same(three.states, one.states, "gradients of the states");
+        let table = |shards: Option<Vec<Tensor<2>>>| Tensor::cat(shards.expect("it is trained"), 0);
+        assert_same(table(three.table), table(one.table), "gradients of the table");
+        let [one, three] = [&whole, &cut].map(|table| measure_tokens(states.clone(), table, &targets));
+        assert_same(three.0, one.0, "measured losses");
+        assert_same(three.1, one.1, "right tokens");
+    }
+}

@@ -34,7 +34,7 @@ impl Model {
         copy.set_dropout(Some(0.0));
         for (_, linear) in copy.linears_mut() {
             if let Some(lora) = &mut linear.lora {
-                lora.dropout.p = 0.0;
+                lora.settle(linear.weight.val());
             }
         }
         copy
@@ -59,7 +59,8 @@ impl Model {
             }
             let shape = linear.weight.dims();
             let rank = config.r as usize;
-            linear.lora = Some(Lora::new(shape, rank, config.scaling(), config.lora_dropout, init, device));
+            let lora = Lora::new(shape, rank, config.scaling(), config.lora_dropout, init, device);
+            linear.lora = Some(if config.use_dora { lora.with_magnitudes(linear.weight.val()) } else { lora });
             adapted.push(path);
         }
         adapted

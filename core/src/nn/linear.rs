@@ -47,15 +47,35 @@ impl Linear {
         let rows = x.reshape([shape[..D - 1].iter().product::<usize>(), input]); // [batch * seq, in]
         shape[D - 1] = output;
         let bias = self.bias.as_ref().map(Param::val);
-        let y = match self.dtype {
-            FloatDType::F32 => linear(rows.clone(), self.weight.val(), bias),
-            dtype => plus(product_in(dtype, rows.clone(), self.weight.val()), bias),
-        };
-        let y = match &self.lora {
-            Some(lora) if lora.enabled => y + lora.forward(rows),
-            _ => y,
+        let lora = self.lora.as_ref().filter(|lora| lora.enabled);
+        let y = match lora.map(|lora| (lora, lora.dora_scale(&self.weight))) {
+            None => self.base(rows, bias),
+            Some((lora, None)) => self.base(rows.clone(), bias) + lora.forward(rows),
+            Some((lora, Some(scale))) => plus(self.dora(lora, scale, rows), bias),
         };
         y.reshape(shape)
+    }
+
+    /// `x W + b` without the adapter: `[rows, in]` to `[rows, out]`.
+    fn base(&self, rows: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+        match self.dtype {
+            FloatDType::F32 => linear(rows, self.weight.val(), bias),
+            dtype => plus(product_in(dtype, rows, self.weight.val()), bias),
+        }
+    }
+
+    /// `x W + (m - 1) x' W + m s x' A B`, `x'` being `x` after the adapter's dropout, in PEFT's order
+    /// (`DoraLinearLayer.forward` of PEFT 0.21): without dropout, `m (x W + s x A B)`.
+    ///
+    /// # Shapes
+    /// - `scale`: `m`, `[1, out]`
+    /// - `rows`: `x`, `[rows, in]`
+    /// - returns: `[rows, out]`, without the bias
+    fn dora(&self, lora: &Lora, scale: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
+        let whole = self.base(rows.clone(), None);
+        let dropped = lora.dropout.forward(rows);
+        let seen = if lora.dropout.p == 0.0 { whole.clone() } else { self.base(dropped.clone(), None) };
+        whole + seen * scale.clone().sub_scalar(1.0) + lora.branch(dropped) * scale
     }
 
     /// The layer with its adapter added to the weight, which is f32 then, and no adapter.
@@ -63,7 +83,7 @@ impl Linear {
     pub fn merged(self) -> Self {
         let Some(lora) = self.lora else { return self };
         let (id, weight, mapper) = self.weight.consume();
-        let weight = Param::from_mapped_value(id, weight.cast(FloatDType::F32) + lora.product(), mapper);
+        let weight = Param::from_mapped_value(id, lora.merged(weight), mapper);
         Self { weight, bias: self.bias, lora: None, dtype: self.dtype }
     }
 }
@@ -139,20 +159,54 @@ mod tests {
 
     #[test]
     fn a_weight_that_is_held_in_half_merges_in_f32() {
+        for use_dora in [false, true] {
+            let device = Device::flex();
+            let (mut layer, rows) = layer_and_rows(&device);
+            let mut init = Init::new(9);
+            let mut lora = Lora::new([96, 48], 4, 2.0, 0.0, &mut init, &device);
+            if use_dora {
+                lora = lora.with_magnitudes(layer.weight.val().mul_scalar(1.5));
+            }
+            lora.lora_b = Param::from_tensor(init.normal([4, 48], 0.1, &device));
+            layer.lora = Some(lora);
+            let expected = layer.forward(rows.clone());
+            let merged = relative_error(layer.clone().merged().forward(rows.clone()), expected.clone());
+            assert!(merged < 1e-5, "{merged}");
+            layer.dtype = FloatDType::F16;
+            layer.weight = layer.weight.map(|weight| weight.cast(FloatDType::F16));
+            let merged = layer.clone().merged();
+            assert_eq!((layer.weight.val().dtype(), merged.weight.val().dtype()), (DType::F16, DType::F32));
+            for layer in [layer, merged] {
+                let error = relative_error(layer.forward(rows.clone()), expected.clone());
+                assert!(error < HALF[0].1, "use_dora {use_dora}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn fresh_dora_changes_nothing_whatever_is_dropped_out() {
+        let device = Device::flex();
+        let (mut layer, rows) = layer_and_rows(&device);
+        let expected = layer.forward(rows.clone());
+        for dropout in [0.0, 0.5] {
+            let lora = Lora::new([96, 48], 4, 2.0, dropout, &mut Init::new(9), &device);
+            layer.lora = Some(lora.with_magnitudes(layer.weight.val()));
+            let error = relative_error(layer.forward(rows.clone()), expected.clone());
+            assert!(error < 1e-6, "dropout {dropout}: {error}");
+        }
+    }
+
+    #[test]
+    fn settled_dora_gives_what_it_gave() {
         let device = Device::flex();
         let (mut layer, rows) = layer_and_rows(&device);
         let mut init = Init::new(9);
-        let mut lora = Lora::new([96, 48], 4, 2.0, 0.0, &mut init, &device);
+        let mut lora = Lora::new([96, 48], 4, 2.0, 0.0, &mut init, &device).with_magnitudes(layer.weight.val());
         lora.lora_b = Param::from_tensor(init.normal([4, 48], 0.1, &device));
-        layer.lora = Some(lora);
+        layer.lora = Some(lora.clone());
         let expected = layer.forward(rows.clone());
-        layer.dtype = FloatDType::F16;
-        layer.weight = layer.weight.map(|weight| weight.cast(FloatDType::F16));
-        let merged = layer.clone().merged();
-        assert_eq!((layer.weight.val().dtype(), merged.weight.val().dtype()), (DType::F16, DType::F32));
-        for layer in [layer, merged] {
-            let error = relative_error(layer.forward(rows.clone()), expected.clone());
-            assert!(error < HALF[0].1, "{error}");
-        }
+        lora.settle(layer.weight.val());
+        layer.lora = Some(lora);
+        assert_eq!(relative_error(layer.forward(rows), expected), 0.0);
     }
 }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ExportFormat, Job, ModelSource, ReadOptions, RunConfig, Task};
+use crate::config::{ExportFormat, ModelSource, ReadOptions, RunConfig, Task};
 use crate::data::DataReport;
 use crate::data::causal_lm::{LmReport, Turn};
 use crate::event::{Split, TrainEvent};
@@ -289,8 +289,10 @@ pub enum Reply {
     Started {
         /// Its name.
         run: RunId,
-        /// What runs, as the job file will say it.
-        job: Box<Job>,
+        /// It trains an adapter, which can be taken home alone.
+        has_adapter: bool,
+        /// What runs, as the text of its job file: the page only hands it on.
+        job: String,
     },
     /// A split was measured.
     Evaluated {

@@ -1,19 +1,23 @@
 //! One model, one data set, one run: what every driver drives (terminal, worker, server).
 
+use std::borrow::Cow;
+
 use burn::tensor::Device;
 
 use super::protocol::{ModelInfo, Weights};
 use super::weights::{Built, HeadSettings};
 use super::{SessionError, classes, texts};
-use crate::checkpoint::{CardFacts, PretrainedModel, export_adapter, export_folder, read_adapter_config, read_job};
-use crate::config::{ExportFormat, Job, Method, ModelSource, ReadOptions, RunConfig, Task};
+use crate::checkpoint::{
+    CardFacts, PretrainedModel, adapter_labels, export_adapter, export_folder, read_adapter_config, read_job,
+};
+use crate::config::{ExportFormat, JOB_FILE, Job, Method, ModelSource, ReadOptions, RunConfig, Task};
 use crate::data::causal_lm::{LmDataset, LmReport};
 use crate::data::{DataError, DataFiles, DataReport, Dataset, Padding};
 use crate::event::{Split, TrainEvent};
 use crate::folder::Folder;
 use crate::metrics::{Evaluation, Figures, RowPrediction};
 use crate::model::ModelConfig;
-use crate::train::{ClassEvaluator, Trainer};
+use crate::train::{ClassEvaluator, TrainInputs, TrainSplit, Trainer};
 
 /// What a data set holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +45,8 @@ pub(super) struct Data {
 pub struct Session {
     pub(super) device: Device,
     pub(super) model: Option<(ModelSource, PretrainedModel)>,
+    /// The model's file holds the head that its labels belong to.
+    has_head: bool,
     /// An adapter that was loaded, not trained here.
     pub(super) adapter: Option<Folder>,
     /// What answers while there is no run.
@@ -55,7 +61,7 @@ impl Session {
     #[must_use]
     pub fn new(device: Device) -> Self {
         let device = device.without_autodiff();
-        Self { device, model: None, adapter: None, built: None, data: None, trainer: None, test: None }
+        Self { device, model: None, has_head: false, adapter: None, built: None, data: None, trainer: None, test: None }
     }
 
     /// Checks a model's files and keeps them. A run that was there is dropped.
@@ -99,6 +105,7 @@ impl Session {
             notes,
         };
         self.model = Some((source, pretrained));
+        self.has_head = has_head;
         self.built = Some(Built::new(head, model));
         self.adapter = None;
         self.trainer = None;
@@ -106,21 +113,32 @@ impl Session {
         Ok(info)
     }
 
-    /// Puts an adapter in PEFT's layout on the loaded model: it answers as the tuned model until a run is started.
+    /// Puts an adapter in PEFT's layout on the loaded model: it answers as the tuned model until a run is started. The
+    /// labels of its head, if it has one, become the model's.
     ///
     /// # Errors
     /// When it does not fit the model; the one before stays.
     pub fn load_adapter(&mut self, folder: Folder) -> Result<(), SessionError> {
         read_adapter_config(&folder)?;
+        let (_, model) = self.model.as_mut().ok_or(SessionError::NoModel)?;
+        let labels = adapter_labels(&model.config, &folder)?.unwrap_or_else(|| model.config.labels.clone());
+        let labels_before = std::mem::replace(&mut model.config.labels, labels);
+        let run_before = model.run.clone();
+        if let Some(job) = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok()) {
+            model.run = job.run; // pooling and the longest input are those that it was trained with
+        }
         let before = self.adapter.replace(folder);
         if let Some(built) = &mut self.built {
             built.forget_adapter();
         }
-        if let Err(error) = self.weights(Weights::Tuned) {
+        let fits = self.weights(Weights::Tuned).map(drop);
+        if fits.is_err() {
             self.adapter = before;
-            return Err(error);
+            if let Some((_, model)) = &mut self.model {
+                (model.config.labels, model.run) = (labels_before, run_before);
+            }
         }
-        Ok(())
+        fits
     }
 
     /// Reads the data files; needs a model, for its tokenizer and its task.
@@ -252,6 +270,15 @@ impl Session {
         Ok(self.pretrained()?.config.task())
     }
 
+    /// Labels that the loaded model and its adapter tell apart; none where its head is fresh.
+    #[must_use]
+    pub fn model_labels(&self) -> &[String] {
+        match &self.model {
+            Some((_, model)) if self.has_head || self.adapter.is_some() => &model.config.labels,
+            _ => &[],
+        }
+    }
+
     /// Labels in the order of the logits; none for a language model.
     #[must_use]
     pub fn labels(&self) -> &[String] {
@@ -273,16 +300,11 @@ impl Session {
         split: Split,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Evaluation, Vec<RowPrediction>), SessionError> {
-        let model = self.pretrained()?;
-        let Rows::Classes(dataset) = &self.data.as_ref().ok_or(SessionError::NoData)?.rows else {
-            return Err(self.other_task());
-        };
-        let padding = self.padding(&self.run_config())?;
-        let rows = classes::split(model, dataset, split, padding.max_length)?;
+        let classifier = self.classifier(weights)?;
+        let (rows, padding) = self.labeled(split)?;
         if rows.is_empty() {
             return Err(SessionError::EmptySplit { split });
         }
-        let classifier = self.classifier(weights)?;
         let mut evaluator = ClassEvaluator::new(&rows, self.labels());
         while evaluator.advance(&classifier, &rows, &padding, &self.device).await? {
             let (done, total) = evaluator.progress();
@@ -293,6 +315,23 @@ impl Session {
             self.test = Some(Figures::Classes(Box::new(evaluation.clone())));
         }
         Ok((evaluation, predictions))
+    }
+
+    /// The rows of a split, and how they are padded. A run is measured on its own rows: among those that were read since
+    /// may be some that it was trained on, or labels that it does not know.
+    fn labeled(&self, split: Split) -> Result<(Cow<'_, TrainSplit>, Padding), SessionError> {
+        if let Some(trainer) = &self.trainer {
+            return match trainer.inputs() {
+                TrainInputs::Classes(inputs) => Ok((Cow::Borrowed(inputs.split(split)), inputs.padding)),
+                TrainInputs::Tokens(_) => Err(self.other_task()),
+            };
+        }
+        let Rows::Classes(dataset) = &self.data.as_ref().ok_or(SessionError::NoData)?.rows else {
+            return Err(self.other_task());
+        };
+        let padding = self.padding(&self.run_config())?;
+        let rows = classes::split(self.pretrained()?, dataset, split, padding.max_length)?;
+        Ok((Cow::Owned(rows), padding))
     }
 
     /// Probabilities of texts, in the order of the labels.
@@ -313,30 +352,29 @@ impl Session {
     pub async fn export(&mut self, format: ExportFormat) -> Result<Folder, SessionError> {
         let weights = self.weights(Weights::Tuned)?;
         let (source, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
-        let (job, facts) = match &self.trainer {
-            Some(trainer) => {
+        let (job, facts) = match (&self.trainer, &self.adapter) {
+            (Some(trainer), _) => {
                 let (step, valid) = trainer.weights_of_step();
                 let num_rows = trainer.inputs().num_rows();
                 let facts = CardFacts { num_rows, step, valid: valid.cloned(), test: self.test.clone() };
-                (trainer.job().clone(), facts)
+                (trainer.job().clone(), Some(facts))
             }
-            None => {
-                let run = RunConfig { method: Method::Lora, lora: self.loaded_lora()?, ..self.run_config() };
-                (Job::new(source.clone(), None, ReadOptions::default(), run), CardFacts::default())
+            // Its own job file says how it was trained; PEFT's adapters have none.
+            (None, Some(adapter)) => {
+                let own = adapter.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok());
+                let job =
+                    own.unwrap_or_else(|| Job::new(source.clone(), None, ReadOptions::default(), self.run_config()));
+                let run = RunConfig { method: Method::Lora, lora: read_adapter_config(adapter)?, ..job.run };
+                (Job { run, ..job }, None)
             }
+            (None, None) => return Err(SessionError::NotTrained),
         };
         let is_adapted = job.run.method == Method::Lora;
+        let (labels, facts) = (self.labels(), facts.as_ref());
         match format {
             ExportFormat::Adapter if !is_adapted => Err(SessionError::NoAdapter),
-            ExportFormat::Adapter => Ok(export_adapter(model, &weights, self.labels(), &job, &facts).await?),
-            ExportFormat::Merged => Ok(export_folder(model, &weights, self.labels(), &job, &facts).await?),
-        }
-    }
-
-    fn loaded_lora(&self) -> Result<crate::config::LoraConfig, SessionError> {
-        match &self.adapter {
-            Some(adapter) => Ok(read_adapter_config(adapter)?),
-            None => Err(SessionError::NotTrained),
+            ExportFormat::Adapter => Ok(export_adapter(model, &weights, labels, &job, facts).await?),
+            ExportFormat::Merged => Ok(export_folder(model, &weights, labels, &job, facts).await?),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Texts of a session: reading, reporting, encoding; and writing on from a prompt.
 
+use std::borrow::Cow;
+
 use burn::tensor::Device;
 
 use super::SessionError;
@@ -17,7 +19,7 @@ use crate::generate::{FinishReason, Generation, SamplingConfig, TextGeneration};
 use crate::metrics::{Figures, LmEvaluation, TextEvaluation, TextSample, evaluate_texts};
 use crate::model::CausalLm;
 use crate::tokenizer::chat_template::{ChatTemplate, TemplateDate};
-use crate::train::{TokenEvaluator, TokenInputs, TokenSplit, TrainInputs};
+use crate::train::{TokenEvaluator, TokenInputs, TokenSplit, TrainInputs, Trainer};
 
 /// What a model wrote.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,9 @@ pub struct Generated {
 
 /// The day that templates are told: core has no clock, and the same run must read the same text on any day.
 const TEMPLATE_DATE: TemplateDate = TemplateDate { year: 2026, month: 1, day: 1 };
+
+/// Rows of the general text that are measured: a figure of some ten thousand tokens moves no more.
+const MAX_GENERAL_ROWS: usize = 128;
 
 /// Beginnings of public-domain books and speeches.
 const GENERAL_TEXT: &str = include_str!("general_text.txt");
@@ -190,12 +195,12 @@ impl Session {
         split: Split,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<LmEvaluation, SessionError> {
-        let model = self.pretrained()?;
-        let rows = self::split(model, self.texts()?, split, &self.run_config())?;
+        let decoder = self.language_model(weights)?;
+        let rows = self.token_split(split)?;
         if rows.is_empty() {
             return Err(SessionError::EmptySplit { split });
         }
-        let evaluation = self.evaluate_rows(weights, &rows, progress).await?;
+        let evaluation = self.evaluate_rows(&decoder, &rows, progress).await?;
         if weights == Weights::Tuned && split == Split::Test {
             self.test = Some(Figures::Tokens(evaluation.clone()));
         }
@@ -235,8 +240,8 @@ impl Session {
     }
 
     /// Measures a text that has nothing to do with the task, before and after the same: a model that forgets while it
-    /// learns does worse on it. `text` is the person's own; `None` takes a bundled one. `progress` gets (rows done,
-    /// rows in all).
+    /// learns does worse on it. `text` is the person's own, of which the first rows are measured; `None` takes a bundled
+    /// one. `progress` gets (rows done, rows in all).
     ///
     /// # Errors
     /// When the text has nothing to predict, the model is no language model, or the device fails.
@@ -256,23 +261,34 @@ impl Session {
         }
         let example = LmExample { row: 1, pieces: vec![Piece { text, has_loss: true }], turns: Vec::new() };
         let encoded = encode(model, std::slice::from_ref(&example), &run)?;
-        let rows = TokenSplit::new(vec![example], encoded, false, limit(model, &run));
+        let mut rows = TokenSplit::new(vec![example], encoded, false, limit(model, &run));
         if rows.is_empty() {
             return Err(SessionError::NoGeneralText);
         }
-        self.evaluate_rows(weights, &rows, progress).await
+        rows.rows.truncate(MAX_GENERAL_ROWS);
+        let decoder = self.language_model(weights)?;
+        self.evaluate_rows(&decoder, &rows, progress).await
+    }
+
+    /// A split as tokens. A run is measured on its own: among texts that were read since may be some that it was trained
+    /// on.
+    fn token_split(&self, split: Split) -> Result<Cow<'_, TokenSplit>, SessionError> {
+        match self.trainer.as_ref().map(Trainer::inputs) {
+            Some(TrainInputs::Tokens(inputs)) => Ok(Cow::Borrowed(inputs.split(split))),
+            Some(TrainInputs::Classes(_)) => Err(self.other_task()),
+            None => Ok(Cow::Owned(self::split(self.pretrained()?, self.texts()?, split, &self.run_config())?)),
+        }
     }
 
     async fn evaluate_rows(
-        &mut self,
-        weights: Weights,
+        &self,
+        decoder: &CausalLm,
         rows: &TokenSplit,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<LmEvaluation, SessionError> {
-        let decoder = self.language_model(weights)?;
         let padding = padding(self.pretrained()?, &self.run_config());
         let mut evaluator = TokenEvaluator::new(rows);
-        while evaluator.advance(&decoder, rows, &padding, &self.device).await? {
+        while evaluator.advance(decoder, rows, &padding, &self.device).await? {
             let (done, total) = evaluator.progress();
             progress(done, total);
         }
@@ -287,7 +303,11 @@ impl Session {
     }
 
     fn first_examples(&self, split: Split, count: usize) -> Result<Vec<LmExample>, SessionError> {
-        let with_prompt = examples(self.texts()?, split).iter().filter(|example| !example.is_text());
+        let all = match self.trainer.as_ref().map(Trainer::inputs) {
+            Some(TrainInputs::Tokens(inputs)) => &inputs.split(split).examples,
+            _ => examples(self.texts()?, split),
+        };
+        let with_prompt = all.iter().filter(|example| !example.is_text());
         let found: Vec<LmExample> = with_prompt.take(count).cloned().collect();
         if found.is_empty() { Err(SessionError::EmptySplit { split }) } else { Ok(found) }
     }
@@ -301,9 +321,13 @@ async fn complete(
     sampling: &SamplingConfig,
     device: &Device,
 ) -> Result<String, SessionError> {
-    let ids = model.tokenizer.encode_prompt(&example.prompt(), !example.is_chat())?;
+    let mut ids = model.tokenizer.encode_prompt(&example.prompt(), !example.is_chat())?;
     let eos = eos_token_ids(model);
-    let tokens = Generation::new(decoder, ids, sampling, &eos, model.config.max_tokens(), device)?;
+    let window = model.config.max_tokens();
+    // As in training, a prompt makes way for what is to be written: its beginning is left out.
+    let room = window.saturating_sub(sampling.max_new_tokens as usize).max(window / 2);
+    ids.drain(..ids.len().saturating_sub(room));
+    let tokens = Generation::new(decoder, ids, sampling, &eos, window, device)?;
     Ok(TextGeneration::new(tokens, &model.tokenizer, sampling).rest().await?)
 }
 

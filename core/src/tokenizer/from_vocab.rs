@@ -114,35 +114,80 @@ pub(super) fn word_piece(vocab: &[u8], settings: &Settings) -> Result<Vec<u8>, T
     Ok(json.to_string().into_bytes())
 }
 
-/// RoBERTa's tokenizer from `vocab.json` (token to id) and `merges.txt` (a pair a line, the most frequent first).
-pub(super) fn byte_level_bpe(vocab: &[u8], merges: &[u8], settings: &Settings) -> Result<Vec<u8>, TokenizerError> {
+/// What becomes of a `vocab.json` with `merges.txt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BytePairs {
+    /// A text stands as it is.
+    Gpt2,
+    /// A text stands between `<s>` and `</s>`.
+    Roberta,
+}
+
+impl BytePairs {
+    /// Whose they are, by the `model_type` of config.json; a folder without one is taken for RoBERTa's.
+    ///
+    /// # Errors
+    /// When the model cuts texts by rules that only its tokenizer.json has.
+    pub(super) fn of(folder: &Folder) -> Result<Self, TokenizerError> {
+        let config: Option<Value> = folder.get("config.json").and_then(|bytes| serde_json::from_slice(bytes).ok());
+        match config.as_ref().and_then(|config| config["model_type"].as_str()) {
+            Some("gpt2" | "gpt_neo") => Ok(Self::Gpt2),
+            Some("roberta") | None => Ok(Self::Roberta),
+            Some(other) => Err(TokenizerError::NeedsTokenizerJson { model_type: other.to_owned() }),
+        }
+    }
+}
+
+/// What GPT-2 has in place of every special token.
+pub(super) const END_OF_TEXT: &str = "<|endoftext|>";
+
+/// The byte-level tokenizer of `vocab.json` (token to id) and `merges.txt` (a pair a line, the most frequent first), as
+/// `RobertaConverter` and `GPT2Converter` of transformers' `convert_slow_tokenizer.py` make it.
+pub(super) fn byte_level_bpe(
+    vocab: &[u8],
+    merges: &[u8],
+    settings: &Settings,
+    of: BytePairs,
+) -> Result<Vec<u8>, TokenizerError> {
     const FILE: &str = "vocab.json";
     let ids: Map<String, Value> = serde_json::from_slice(vocab)
         .map_err(|source| TokenizerError::Malformed { file: FILE, source: source.into() })?;
     let merges = read_merges(merges, &ids)?;
-    let (cls, sep) = (or(&settings.cls_token, "<s>"), or(&settings.sep_token, "</s>"));
-    let (cls_id, sep_id) = (find(&ids, FILE, &cls)?, find(&ids, FILE, &sep)?);
-    let (unk, pad) = (or(&settings.unk_token, "<unk>"), or(&settings.pad_token, "<pad>"));
-    let mask = or(&settings.mask_token, "<mask>");
     let add_prefix_space = settings.add_prefix_space.unwrap_or(false);
     let byte_level =
         json!({"type": "ByteLevel", "add_prefix_space": add_prefix_space, "trim_offsets": true, "use_regex": true});
-    let special = [cls.clone(), pad, sep.clone(), unk, mask.clone()];
+    let (added_tokens, post_processor) = match of {
+        BytePairs::Gpt2 => {
+            let own =
+                [&settings.bos_token, &settings.eos_token, &settings.unk_token].map(|token| or(token, END_OF_TEXT));
+            (added_tokens(&ids, own.into_iter().chain(settings.pad_token.clone()), None), Value::Null)
+        }
+        BytePairs::Roberta => {
+            let (cls, sep) = (or(&settings.cls_token, "<s>"), or(&settings.sep_token, "</s>"));
+            let (cls_id, sep_id) = (find(&ids, FILE, &cls)?, find(&ids, FILE, &sep)?);
+            let (unk, pad) = (or(&settings.unk_token, "<unk>"), or(&settings.pad_token, "<pad>"));
+            let mask = or(&settings.mask_token, "<mask>");
+            let special = [cls.clone(), pad, sep.clone(), unk, mask.clone()];
+            // RoBERTa's mask swallows the space before it.
+            let added_tokens = added_tokens(&ids, special.into_iter(), Some(&mask));
+            let processor = json!({
+                "type": "RobertaProcessing",
+                "sep": [sep, sep_id],
+                "cls": [cls, cls_id],
+                "trim_offsets": true,
+                "add_prefix_space": add_prefix_space,
+            });
+            (added_tokens, processor)
+        }
+    };
     let json = json!({
         "version": "1.0",
         "truncation": null,
         "padding": null,
-        // RoBERTa's mask swallows the space before it.
-        "added_tokens": added_tokens(&ids, special.into_iter(), Some(&mask)),
+        "added_tokens": added_tokens,
         "normalizer": null,
         "pre_tokenizer": byte_level,
-        "post_processor": {
-            "type": "RobertaProcessing",
-            "sep": [sep, sep_id],
-            "cls": [cls, cls_id],
-            "trim_offsets": true,
-            "add_prefix_space": add_prefix_space,
-        },
+        "post_processor": post_processor,
         "decoder": byte_level,
         "model": {
             "type": "BPE",

@@ -8,6 +8,7 @@
 
 #[cfg(feature = "chat")]
 pub mod chat_template;
+mod error;
 mod from_vocab;
 #[cfg(feature = "chat")]
 mod jinja;
@@ -19,56 +20,10 @@ use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Token};
 
 use crate::folder::Folder;
 
-pub use stream::TextStream;
+use from_vocab::{BytePairs, END_OF_TEXT};
 
-/// A tokenizer that can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TokenizerError {
-    /// No tokenizer in the folder.
-    #[error("the model has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json with merges.txt")]
-    Missing,
-    /// A tokenizer file is broken, cut off, or of a kind this build does not know.
-    #[error("{file} can't be read: {source}")]
-    Malformed {
-        /// File name.
-        file: &'static str,
-        /// What the parser said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A special token that the model's layout needs is not in the vocabulary.
-    #[error("{file} has no token {token:?}")]
-    MissingToken {
-        /// File name.
-        file: &'static str,
-        /// The token.
-        token: String,
-    },
-    /// Ids that the model has no embedding for.
-    #[error(
-        "the tokenizer does not belong to this model: it has ids up to {largest_id}, the model's vocabulary has \
-         {model_vocab_size} tokens"
-    )]
-    TooManyTokens {
-        /// Largest id that the tokenizer gives.
-        largest_id: usize,
-        /// Tokens in the model's vocabulary.
-        model_vocab_size: usize,
-    },
-    /// No room for text beside the special tokens.
-    #[error("max_seq_length {max_seq_length} leaves no room for text beside {num_special} special tokens")]
-    TooShort {
-        /// What was asked for.
-        max_seq_length: usize,
-        /// Special tokens around every text.
-        num_special: usize,
-    },
-    /// The tokenizer failed on a text.
-    #[error("a text can't be tokenised: {source}")]
-    Text {
-        /// What the tokenizer said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
+pub use error::TokenizerError;
+pub use stream::TextStream;
 
 /// A tokenised text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +61,7 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// Builds the tokenizer of a model folder: from `tokenizer.json`, else from `vocab.txt` (BERT's WordPiece), else
-    /// from `vocab.json` and `merges.txt` (RoBERTa's byte-level BPE).
+    /// from `vocab.json` and `merges.txt` (the byte-level BPE of RoBERTa, GPT-2 and GPT-Neo).
     ///
     /// `pad_token_id` is the model's own, from `config.json`; without it the tokenizer's padding token is taken, and
     /// without one of those 0.
@@ -114,7 +69,7 @@ impl Tokenizer {
     /// # Errors
     /// When the files are missing, broken, or lack a special token.
     pub fn from_folder(folder: &Folder, pad_token_id: Option<u32>) -> Result<Self, TokenizerError> {
-        let settings = from_vocab::Settings::read(folder)?;
+        let mut settings = from_vocab::Settings::read(folder)?;
         let built;
         let (file, bytes) = if let Some(bytes) = folder.get("tokenizer.json") {
             ("tokenizer.json", bytes)
@@ -122,7 +77,13 @@ impl Tokenizer {
             built = from_vocab::word_piece(bytes, &settings)?;
             ("vocab.txt", built.as_slice())
         } else if let (Some(vocab), Some(merges)) = (folder.get("vocab.json"), folder.get("merges.txt")) {
-            built = from_vocab::byte_level_bpe(vocab, merges, &settings)?;
+            let of = BytePairs::of(folder)?;
+            built = from_vocab::byte_level_bpe(vocab, merges, &settings, of)?;
+            if of == BytePairs::Gpt2 {
+                for token in [&mut settings.bos_token, &mut settings.eos_token] {
+                    token.get_or_insert_with(|| END_OF_TEXT.to_owned());
+                }
+            }
             ("vocab.json", built.as_slice())
         } else {
             return Err(TokenizerError::Missing);
@@ -377,6 +338,14 @@ mod tests {
         assert_eq!(encoded.ids, [0, 7, 8, 9, 2]);
         assert_eq!(encoded.type_ids, [0; 5]);
         assert_eq!((tokenizer.vocab_size(), tokenizer.pad_token_id()), (10, 1));
+    }
+
+    #[test]
+    fn other_vocabularies_with_merges_need_a_tokenizer_json() {
+        let mut folder = roberta();
+        folder.insert("config.json", r#"{"model_type": "qwen2"}"#);
+        let error = Tokenizer::from_folder(&folder, None).expect_err("its rules are not known").to_string();
+        assert!(error.contains("\"qwen2\"") && error.contains("tokenizer.json"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use crate::config::{ClassWeights, RunConfig};
 use crate::data::causal_lm::{LmEncoded, LmExample, LmHostBatch, LmPadding, collate_lm, one_a_row, pack};
 use crate::data::{Encoded, Example, HostBatch, Padding, collate};
+use crate::event::Split;
 use crate::loss::LossConfig;
 use crate::tokenizer::Tokenizer;
 
@@ -77,6 +78,30 @@ pub enum MicroBatch {
     Classes(HostBatch),
     /// Texts whose tokens are predicted.
     Tokens(LmHostBatch),
+}
+
+impl ClassInputs {
+    /// A split by its name.
+    #[must_use]
+    pub fn split(&self, split: Split) -> &TrainSplit {
+        match split {
+            Split::Train => &self.train,
+            Split::Valid => &self.valid,
+            Split::Test => &self.test,
+        }
+    }
+}
+
+impl TokenInputs {
+    /// A split by its name.
+    #[must_use]
+    pub fn split(&self, split: Split) -> &TokenSplit {
+        match split {
+            Split::Train => &self.train,
+            Split::Valid => &self.valid,
+            Split::Test => &self.test,
+        }
+    }
 }
 
 impl TrainInputs {

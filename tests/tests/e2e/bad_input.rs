@@ -1,10 +1,13 @@
 //! Files that can't be used: the page says what is wrong with them, and goes on working.
 
+use std::path::Path;
+
 use hone_tests::browser::WebGpu;
-use hone_tests::rows;
+use hone_tests::{paths, rows};
 use serde_json::{Value, json};
 
-use crate::site::{READ_SECS, Site, tiny_files};
+use crate::language_model;
+use crate::site::{READ_SECS, Site, decoder_files, tiny_files};
 
 const ROWS: usize = 60;
 
@@ -114,7 +117,7 @@ fn columns_can_be_chosen_and_a_bad_choice_can_be_undone() {
 fn bad_models_are_named_and_the_page_goes_on() {
     let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
     let [config, tokenizer, weights] = <[_; 3]>::try_from(tiny_files()).expect("three files");
-    let json = |path| -> Value {
+    let json = |path: &Path| -> Value {
         serde_json::from_slice(&std::fs::read(path).expect("the fixture can be read")).expect("the fixture is JSON")
     };
     let refuse = |case: &str, name: &str, content: &[u8], words: &[&str]| {
@@ -136,6 +139,10 @@ fn bad_models_are_named_and_the_page_goes_on() {
     let mut other = json(&config);
     other["hidden_size"] = json!(other["hidden_size"].as_u64().expect("a width") * 2);
     refuse("config of another model", "config.json", other.to_string().as_bytes(), &["shape"]);
+    let mut other = json(&paths::fixture("llama_tiny").join("config.json"));
+    other["rope_scaling"] = json!({ "rope_type": "yarn", "factor": 4.0 });
+    let words = ["rope_scaling", "yarn", "supported are default, linear, llama3"];
+    refuse("unsupported rope scaling", "config.json", other.to_string().as_bytes(), &words);
 
     let mut other = json(&tokenizer);
     let vocab_size = json(&config)["vocab_size"].as_u64().expect("a vocabulary");
@@ -155,4 +162,35 @@ fn bad_models_are_named_and_the_page_goes_on() {
     site.load_tiny();
     site.load_rows(ROWS);
     assert_eq!(site.browser.number("count-usable"), ROWS as f64);
+}
+
+#[test]
+fn bad_texts_are_named_and_the_page_goes_on() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let broken = json!({ "eos_token": "<|endoftext|>", "chat_template": "{% for message in messages %}\n{% endfr %}" });
+    let mut files = decoder_files();
+    files.retain(|file| !file.ends_with("tokenizer_config.json"));
+    files.push(site.file("tokenizer_config.json", broken.to_string()));
+    site.choose_model(&files);
+    site.browser.wait_for("model-ready", READ_SECS);
+    let shown = site.browser.text("model-ready");
+    assert!(shown.contains("the chat template is broken: line 2"), "{shown}");
+    assert!(!shown.contains("in conversations too"), "{shown}");
+    let turns = json!([{ "role": "user", "content": "Hi" }, { "role": "assistant", "content": "Hello" }]);
+    let talks = format!("{}\n", json!({ "messages": turns })).repeat(8);
+    site.choose_rows(&site.file("talks.jsonl", talks));
+    let words = ["the chat template is broken", "line 2", "tokenizer_config.json"];
+    expect_problem(&site, "broken chat template", &words);
+
+    let row = |index: usize| format!("{}\n", json!({ "prompt": format!("question {index}"), "completion": " " }));
+    let unanswered: String = (0..4).map(row).collect();
+    site.choose_rows(&site.file("unanswered.jsonl", &unanswered));
+    expect_problem(&site, "no completion", &["4 rows", "row 1", "the completion is empty", "\"completion\""]);
+    let good = language_model::rows();
+    let num_good = good.lines().count();
+    site.choose_rows(&site.file("mixed.jsonl", good + &unanswered));
+    site.browser.wait_for("data-report", READ_SECS);
+    assert_eq!(site.browser.number("count-usable"), num_good as f64);
+    let listed = site.browser.text("bad-rows");
+    assert!(listed.contains(&format!("{}the completion is empty", num_good + 1)), "{listed}");
 }

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::config::{ModelSource, ReadOptions, RunConfig};
+use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::data::causal_lm::{LmReport, TokenPreview};
 use hone_core::folder::Folder;
@@ -12,13 +11,13 @@ use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::session::{Report, Session};
 use hone_tests::browser::WebGpu;
-use hone_tests::paths;
+use hone_tests::texts;
 use serde_json::json;
 
-use crate::site::{READ_SECS, Site, TRAIN_SECS, decoder_files};
+use crate::site::{READ_SECS, Site, check_losses, decoder_files};
 
-/// The last losses must be below this share of the first.
-const LOSS_FALLS_TO: f64 = 0.8;
+/// Largest difference of a loss between page and native.
+const GENERAL_LOSS: f64 = 1e-3;
 
 pub(crate) const RECIPE: &[(&str, &str)] =
     &[("num_train_epochs", "10"), ("batch_size", "4"), ("learning_rate", "3e-3")];
@@ -42,6 +41,9 @@ const THINGS: [(&str, &str); 12] = [
     ("chick", "yellow"),
 ];
 const FRAMES: [&str; 4] = ["the colour of {} is", "they say that {} looks", "we paint the {} in", "you ask for {}:"];
+/// A general text of a person's own.
+const OWN_TEXT: &str =
+    "It was the best of times, it was the worst of times.\nCall me Ishmael. Some years ago I went to sea.\n";
 /// A prompt of which every word, but not the whole, may have been trained on.
 const PROMPT: &str = "the colour of snow is";
 
@@ -76,12 +78,14 @@ fn cpu_end_to_end() {
     assert!(browser.number("valid-perplexity") > 1.0, "the validation rows were measured");
     assert!(browser.has("evaluations") && browser.has("train-samples"));
 
-    let (before, after) = evaluate(&site);
+    site.evaluate("general-loss");
+    let [before, after] = site.figure("loss");
     eprintln!("loss a token {before} before, {after} after; losses {losses:?}");
     assert!(after < before, "a token's loss was {before} and is {after}");
     let perplexity = browser.number("eval-perplexity-tuned");
     assert!((perplexity.ln() - after).abs() < 1e-6, "perplexity {perplexity} of the loss {after}");
     assert!(browser.has("eval-bleu-tuned") && browser.has("eval-samples"), "prompts were written on from");
+    let general = forgetting(&site);
 
     let written = write(&site);
     let adapter = site.export_by("export-adapter");
@@ -89,11 +93,8 @@ fn cpu_end_to_end() {
         assert!(adapter.get(name).is_some_and(|bytes| !bytes.is_empty()), "the zip holds {name}");
     }
     assert!(browser.text("python-adapter").contains("AutoPeftModelForCausalLM"));
-    check_natively(adapter, &written);
-
-    let requests = site.server.requests();
-    assert!(requests.iter().all(|line| line.starts_with("GET ") || line.starts_with("HEAD ")), "{requests:?}");
-    assert_eq!(browser.console_errors(), Vec::<String>::new(), "the console has no errors");
+    check_natively(adapter, &written, &general);
+    site.check_requests();
 }
 
 #[test]
@@ -133,7 +134,8 @@ fn chosen(site: &Site, id: &str) -> String {
 /// The page's report is the one that the native library writes, token by token.
 fn check_report(site: &Site, report: &LmReport) {
     let [train, valid, test] = report.num_encoded;
-    let figures = [
+    assert_eq!((report.num_rows, report.num_truncated), (THINGS.len() * FRAMES.len(), 0));
+    site.check_counts(&[
         ("rows", report.num_rows),
         ("usable", report.num_usable),
         ("training", train),
@@ -144,11 +146,7 @@ fn check_report(site: &Site, report: &LmReport) {
         ("duplicates", report.num_duplicates),
         ("leaks", report.num_leaks),
         ("truncated", report.num_truncated),
-    ];
-    assert_eq!((report.num_rows, report.num_truncated), (THINGS.len() * FRAMES.len(), 0));
-    for (name, expected) in figures {
-        assert_eq!(site.browser.number(&format!("count-{name}")), expected as f64, "{name}");
-    }
+    ]);
     let script = "return [...document.querySelectorAll('[data-testid=token-view] .tokens')].map(row => \
         [row.textContent, [...row.querySelectorAll('.learned')].map(token => token.textContent).join('')])";
     let shown = site.browser.script(script, Vec::new());
@@ -164,22 +162,27 @@ fn check_report(site: &Site, report: &LmReport) {
     assert_eq!(shown, json!(expected), "the tokens, and those that carry loss");
 }
 
-fn check_losses(losses: &[f64]) {
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
-    assert!(losses.len() >= 4, "the loss was seen to move: {losses:?}");
-    let third = losses.len().div_ceil(3).min(5);
-    let (first, last) = (mean(&losses[..third]), mean(&losses[losses.len() - third..]));
-    assert!(last < LOSS_FALLS_TO * first, "the loss falls, from {first} to {last}: {losses:?}");
-}
-
-/// Measures both models; returns their loss a token, before and after.
-pub(crate) fn evaluate(site: &Site) -> (f64, f64) {
-    site.browser.go_to("evaluate");
-    site.browser.click("evaluate-run");
-    let script = "return document.querySelector('[data-testid=eval-loss-tuned]')?.dataset.value || \
-        document.querySelector('[data-testid=problem-message]')?.textContent || false";
-    site.browser.wait_until("the evaluation is there", TRAIN_SECS, script, Vec::new());
-    (site.browser.number("eval-loss-base"), site.browser.number("eval-loss-tuned"))
+/// The loss a token of the text that comes with Hone, before and after training, then of one of our own.
+fn forgetting(site: &Site) -> [[f64; 2]; 2] {
+    let browser = &site.browser;
+    let look = || {
+        let (losses, perplexities) = (site.figure("general-loss"), site.figure("general-perplexity"));
+        for (loss, perplexity) in losses.into_iter().zip(perplexities) {
+            assert!(loss.is_finite() && (perplexity.ln() - loss).abs() < 1e-6, "{perplexity} of the loss {loss}");
+        }
+        losses
+    };
+    let bundled = look();
+    browser.choose_files("general-file", &[site.file("own.txt", OWN_TEXT)]);
+    let script = "const loss = which => Number(\
+            document.querySelector(`[data-testid=eval-general-loss-${which}]`)?.dataset.value); \
+        const isNew = (which, old) => loss(which) > 0 && loss(which) !== old; \
+        return (isNew('base', arguments[0]) && isNew('tuned', arguments[1])) || \
+            document.querySelector('[data-testid=problem-message]')?.textContent || false";
+    browser.wait_until("the own text is measured", READ_SECS, script, vec![json!(bundled[0]), json!(bundled[1])]);
+    let shown = browser.script("return document.querySelector('main').textContent", Vec::new());
+    assert!(shown.as_str().is_some_and(|shown| shown.contains("own.txt")), "the text is named: {shown}");
+    [bundled, look()]
 }
 
 /// What both models write greedily after the prompt, before and after training.
@@ -195,8 +198,8 @@ pub(crate) fn write(site: &Site) -> [String; 2] {
     ["written-base", "written-tuned"].map(|id| browser.text(id))
 }
 
-/// The exported adapter on the model, on the native CPU: the same letters.
-fn check_natively(adapter: Folder, written: &[String; 2]) {
+/// The exported adapter on the model, on the native CPU: the same letters, and the same losses of the general texts.
+fn check_natively(adapter: Folder, written: &[String; 2], general: &[[f64; 2]; 2]) {
     let (mut session, _) = native();
     session.load_adapter(adapter).expect("the exported adapter fits the model");
     let prompt = Prompt::Text(PROMPT.into());
@@ -206,15 +209,20 @@ fn check_natively(adapter: Folder, written: &[String; 2]) {
         let text = generated.expect("the model writes").text;
         assert_eq!(text, *shown, "native and page write the same with {weights:?}");
     }
+    for (text, shown) in [None, Some(OWN_TEXT)].into_iter().zip(general) {
+        for (weights, shown) in [Weights::Base, Weights::Tuned].into_iter().zip(shown) {
+            let measured = block_on(session.evaluate_general(weights, text, &mut |_, _| {}));
+            let loss = measured.expect("the text is measured").loss;
+            assert!((loss - shown).abs() < GENERAL_LOSS, "{weights:?}: {loss} is not {shown}");
+        }
+    }
     assert_ne!(written[0], written[1], "training changed what it writes");
     eprintln!("native and page agree: {PROMPT:?} goes on with {written:?}");
 }
 
 /// The same files in the native library.
 fn native() -> (Session, LmReport) {
-    let mut session = Session::new(Device::flex());
-    let source = ModelSource::Local { name: "tiny".into() };
-    session.load_model(source, paths::read_folder(&paths::fixture("tiny_decoder"))).expect("the fixture loads");
+    let mut session = texts::loaded();
     let files = DataFiles { train: ("colours.jsonl".into(), rows().into_bytes()), ..DataFiles::default() };
     let run = RunConfig { max_seq_length: WINDOW, ..RunConfig::default() };
     match session.load_data(files, &ReadOptions::default(), &run).expect("the rows load") {

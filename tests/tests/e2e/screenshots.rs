@@ -38,7 +38,7 @@ fn screenshots() {
     site.start();
     site.finish();
     picture(&site, "train");
-    site.evaluate();
+    site.evaluate("accuracy");
     picture(&site, "evaluate");
     site.browser.go_to("try");
     site.try_text("there was thunder before the rain came");
@@ -61,7 +61,7 @@ fn screenshots_of_a_language_model() {
     site.start();
     site.finish();
     picture(&site, "lm-train");
-    language_model::evaluate(&site);
+    site.evaluate("general-loss");
     picture(&site, "lm-evaluate");
     language_model::write(&site);
     picture(&site, "lm-try");

@@ -16,6 +16,8 @@ pub(crate) const DEVICE_SECS: u64 = 600;
 pub(crate) const READ_SECS: u64 = 120;
 /// Seconds for a run of the tiny model.
 pub(crate) const TRAIN_SECS: u64 = 900;
+/// The last losses of a run must be below this share of the first.
+const LOSS_FALLS_TO: f64 = 0.8;
 /// Files of a model that a person has on disk.
 pub(crate) const MODEL_FILES: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
 
@@ -109,6 +111,13 @@ impl Site {
         self.browser.wait_for("data-report", READ_SECS);
     }
 
+    /// The report's counts are these.
+    pub(crate) fn check_counts(&self, counts: &[(&str, usize)]) {
+        for (name, expected) in counts {
+            assert_eq!(self.browser.number(&format!("count-{name}")), *expected as f64, "{name}");
+        }
+    }
+
     /// Types settings over the preset for few rows (which reads the loss at every step).
     pub(crate) fn set_recipe(&self, fields: &[(&str, &str)]) {
         self.browser.go_to("recipe");
@@ -144,14 +153,18 @@ impl Site {
         losses.as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
     }
 
-    /// Measures both models on the rows kept aside; returns their accuracies, before and after.
-    pub(crate) fn evaluate(&self) -> (f64, f64) {
+    /// Measures both models, until the figure `last` of the tuned one is there.
+    pub(crate) fn evaluate(&self, last: &str) {
         self.browser.go_to("evaluate");
         self.browser.click("evaluate-run");
-        let script = "return document.querySelector('[data-testid=eval-accuracy-tuned]')?.dataset.value || \
+        let script = "return document.querySelector(`[data-testid=eval-${arguments[0]}-tuned]`)?.dataset.value || \
             document.querySelector('[data-testid=problem-message]')?.textContent || false";
-        self.browser.wait_until("the evaluation is there", TRAIN_SECS, script, Vec::new());
-        (self.browser.number("eval-accuracy-base"), self.browser.number("eval-accuracy-tuned"))
+        self.browser.wait_until("the evaluation is there", TRAIN_SECS, script, vec![json!(last)]);
+    }
+
+    /// A figure of the evaluation, before and after training.
+    pub(crate) fn figure(&self, name: &str) -> [f64; 2] {
+        ["base", "tuned"].map(|which| self.browser.number(&format!("eval-{name}-{which}")))
     }
 
     /// Types a text and reads the probabilities of the tuned model: label and probability.
@@ -181,6 +194,22 @@ impl Site {
         let zip = std::fs::read(self.browser.wait_for_download(".zip", READ_SECS)).expect("the download can be read");
         Folder::from_zip(&zip).expect("the download is a zip")
     }
+
+    /// Nothing was sent, and the console has no errors.
+    pub(crate) fn check_requests(&self) {
+        let requests = self.server.requests();
+        assert!(requests.iter().all(|line| line.starts_with("GET ") || line.starts_with("HEAD ")), "{requests:?}");
+        assert_eq!(self.browser.console_errors(), Vec::<String>::new(), "the console has no errors");
+    }
+}
+
+/// The loss that the page showed fell.
+pub(crate) fn check_losses(losses: &[f64]) {
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
+    assert!(losses.len() >= 4, "the loss was seen to move: {losses:?}");
+    let third = losses.len().div_ceil(3).min(5);
+    let (first, last) = (mean(&losses[..third]), mean(&losses[losses.len() - third..]));
+    assert!(last < LOSS_FALLS_TO * first, "the loss falls, from {first} to {last}: {losses:?}");
 }
 
 /// The tiny encoder, which stands in the repository.

@@ -11,12 +11,10 @@ use hone_core::session::{Report, Session};
 use hone_tests::browser::WebGpu;
 use hone_tests::{paths, rows};
 
-use crate::site::{READ_SECS, Site};
+use crate::site::{READ_SECS, Site, check_losses};
 
 /// Largest difference of a probability between page and native. The page shows them to four digits.
 const PROBABILITY: f64 = 1e-3;
-/// The last losses must be below this share of the first.
-const LOSS_FALLS_TO: f64 = 0.8;
 /// Accuracy that the tiny model must reach on rows it never saw.
 const ACCURACY: f64 = 0.7;
 
@@ -59,7 +57,8 @@ fn walk_the_path(site: &Site) {
     check_losses(&losses);
     assert!(browser.number("valid-accuracy") > 0.0, "the validation rows were measured");
 
-    let (before, after) = site.evaluate();
+    site.evaluate("accuracy");
+    let [before, after] = site.figure("accuracy");
     eprintln!("accuracy {before} before, {after} after; losses {losses:?}");
     assert!(after >= ACCURACY, "accuracy {after}, before training {before}");
     assert!(browser.has("confusion") && browser.has("per-class") && browser.has("wrong-rows"));
@@ -70,16 +69,15 @@ fn walk_the_path(site: &Site) {
     check_folder(&folder);
     check_natively(folder, &shown, after);
 
-    let requests = site.server.requests();
-    assert!(requests.iter().all(|line| line.starts_with("GET ") || line.starts_with("HEAD ")), "{requests:?}");
     assert!(browser.text("network-count").starts_with("0 bytes of your data sent"));
-    assert_eq!(browser.console_errors(), Vec::<String>::new(), "the console has no errors");
+    site.check_requests();
 }
 
 /// The page's report is the one that the native library writes.
 fn check_report(site: &Site, report: &DataReport) {
     let [train, valid, test] = report.split_sizes;
-    let figures = [
+    assert_eq!((report.num_rows, report.classes.len()), (ROWS, rows::LABELS.len()));
+    site.check_counts(&[
         ("rows", report.num_rows),
         ("usable", report.num_usable),
         ("training", train),
@@ -89,24 +87,12 @@ fn check_report(site: &Site, report: &DataReport) {
         ("duplicates", report.num_duplicates),
         ("conflicts", report.num_conflicts),
         ("leaks", report.num_leaks),
-    ];
-    assert_eq!((report.num_rows, report.classes.len()), (ROWS, rows::LABELS.len()));
-    for (name, expected) in figures {
-        assert_eq!(site.browser.number(&format!("count-{name}")), expected as f64, "{name}");
-    }
+    ]);
     let shown = site.browser.text("data-report");
     assert!(shown.contains(&format!("{} classes", rows::LABELS.len())), "{shown}");
     for class in &report.classes {
         assert!(shown.contains(&class.label), "{} is shown", class.label);
     }
-}
-
-fn check_losses(losses: &[f64]) {
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
-    assert!(losses.len() >= 4, "the loss was seen to move: {losses:?}");
-    let third = losses.len().div_ceil(3).min(5);
-    let (first, last) = (mean(&losses[..third]), mean(&losses[losses.len() - third..]));
-    assert!(last < LOSS_FALLS_TO * first, "the loss falls, from {first} to {last}: {losses:?}");
 }
 
 fn check_folder(folder: &Folder) {

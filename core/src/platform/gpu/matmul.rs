@@ -14,7 +14,7 @@ use burn_autodiff::checkpoint::strategy::{CheckpointStrategy, NoCheckpointing};
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind, binary};
 use burn_cubecl::CubeBackend;
-use burn_cubecl::ops::numeric::empty_device_dtype;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
@@ -111,7 +111,7 @@ impl Operand {
             _ => return None,
         };
         let (line, length) = if is_transposed { (rank - 1, rank - 2) } else { (rank - 2, rank - 1) };
-        let blocks = |stride: usize| (stride % BLOCK == 0).then_some((stride / BLOCK) as u32);
+        let blocks = |stride: usize| stride.is_multiple_of(BLOCK).then_some((stride / BLOCK) as u32);
         let batch = |back: usize| rank.checked_sub(back).map_or(Some(0), |dim| blocks(strides[dim]));
         let operand = Self { is_transposed, line: blocks(strides[line])?, batch: [batch(4)?, batch(3)?] };
         (shape[length] % BLOCK == 0).then_some(operand)
@@ -139,7 +139,7 @@ impl Plan {
         }
         let rank = lhs.meta.num_dims();
         let (left, right) = (lhs.meta.shape(), rhs.meta.shape());
-        if rank != rhs.meta.num_dims() || left[..rank - 2] != right[..rank - 2] {
+        if rank != rhs.meta.num_dims() || left[..rank - 2] != right[..rank - 2] || left[rank - 1] != right[rank - 2] {
             return None;
         }
         let (m, k, n) = (left[rank - 2], left[rank - 1], right[rank - 1]);
@@ -154,7 +154,7 @@ impl Plan {
 
     fn launch(self, lhs: CubeTensor, rhs: CubeTensor) -> CubeTensor {
         let shape = output_shape(lhs.meta.shape(), rhs.meta.shape());
-        let out = empty_device_dtype(lhs.client.clone(), lhs.device.clone(), shape, DType::F32);
+        let out = empty_device_contiguous_dtype(lhs.client.clone(), lhs.device.clone(), shape, DType::F32);
         let height = if self.is_tall { 2 * BLOCK } else { BLOCK };
         let columns = self.n.div_ceil(BLOCK * THREADS) as u32;
         let rows = self.m.div_ceil(height * THREADS) as u32;
@@ -197,9 +197,9 @@ fn matmul_kernel<N: Size>(
     lhs: &Tensor<Vector<f32, N>>,
     rhs: &Tensor<Vector<f32, N>>,
     out: &mut Tensor<Vector<f32, N>>,
-    m: u32,
-    n: u32,
-    k: u32,
+    rows: u32,
+    columns: u32,
+    depth: u32,
     inner_batch: u32,
     lhs_line: u32,
     lhs_batch_0: u32,
@@ -214,7 +214,7 @@ fn matmul_kernel<N: Size>(
     let height = comptime![if is_tall { 2u32 } else { 1u32 }];
     let j = ABSOLUTE_POS_X;
     let i = ABSOLUTE_POS_Y * height;
-    if i >= m || j >= n {
+    if i >= rows || j >= columns {
         terminate!();
     }
     let batch = CUBE_POS_Z;
@@ -229,7 +229,7 @@ fn matmul_kernel<N: Size>(
     let mut c5 = Vector::<f32, N>::new(0.0);
     let mut c6 = Vector::<f32, N>::new(0.0);
     let mut c7 = Vector::<f32, N>::new(0.0);
-    for step in 0..k {
+    for step in 0..depth {
         // Row r of a: what row r of the block takes from the four rows of b.
         let (a0, a1, a2, a3) = block::<N>(lhs, lhs_start, lhs_line, i, step, lhs_is_transposed);
         let (b0, b1, b2, b3) = block::<N>(rhs, rhs_start, rhs_line, step, j, rhs_is_transposed);
@@ -245,19 +245,21 @@ fn matmul_kernel<N: Size>(
             c7 += row::<N>(a7, b0, b1, b2, b3);
         }
     }
-    let first = ((batch * m + i) * 4 * n + j) as usize;
-    let n = n as usize;
+    let first = ((batch * rows + i) * 4 * columns + j) as usize;
+    let line = columns as usize;
     out[first] = c0;
-    out[first + n] = c1;
-    out[first + 2 * n] = c2;
-    out[first + 3 * n] = c3;
+    out[first + line] = c1;
+    out[first + 2 * line] = c2;
+    out[first + 3 * line] = c3;
     if comptime![is_tall] {
-        out[first + 4 * n] = c4;
-        out[first + 5 * n] = c5;
-        out[first + 6 * n] = c6;
-        out[first + 7 * n] = c7;
+        out[first + 4 * line] = c4;
+        out[first + 5 * line] = c5;
+        out[first + 6 * line] = c6;
+        out[first + 7 * line] = c7;
     }
 }
+
+type Rows<N> = (Vector<f32, N>, Vector<f32, N>, Vector<f32, N>, Vector<f32, N>);
 
 /// The four rows of block (`i`, `j`) of a matrix.
 #[cube]
@@ -268,7 +270,7 @@ fn block<N: Size>(
     i: u32,
     j: u32,
     #[comptime] is_transposed: bool,
-) -> (Vector<f32, N>, Vector<f32, N>, Vector<f32, N>, Vector<f32, N>) {
+) -> Rows<N> {
     if comptime![is_transposed] {
         let first = (start + j * 4 * line + i) as usize;
         let line = line as usize;

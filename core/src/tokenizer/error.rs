@@ -1,0 +1,59 @@
+//! What is wrong with a tokenizer's files, or with a text.
+
+/// A tokenizer that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenizerError {
+    /// No tokenizer in the folder.
+    #[error("the model has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json with merges.txt")]
+    Missing,
+    /// A tokenizer file is broken, cut off, or of a kind this build does not know.
+    #[error("{file} can't be read: {source}")]
+    Malformed {
+        /// File name.
+        file: &'static str,
+        /// What the parser said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A special token that the model's layout needs is not in the vocabulary.
+    #[error("{file} has no token {token:?}")]
+    MissingToken {
+        /// File name.
+        file: &'static str,
+        /// The token.
+        token: String,
+    },
+    /// `vocab.json` and `merges.txt` do not say how the model cuts texts.
+    #[error(
+        "vocab.json with merges.txt is enough for GPT-2, GPT-Neo and RoBERTa; a model of type {model_type:?} needs its \
+         tokenizer.json"
+    )]
+    NeedsTokenizerJson {
+        /// `model_type` of config.json.
+        model_type: String,
+    },
+    /// Ids that the model has no embedding for.
+    #[error(
+        "the tokenizer does not belong to this model: it has ids up to {largest_id}, the model's vocabulary has \
+         {model_vocab_size} tokens"
+    )]
+    TooManyTokens {
+        /// Largest id that the tokenizer gives.
+        largest_id: usize,
+        /// Tokens in the model's vocabulary.
+        model_vocab_size: usize,
+    },
+    /// No room for text beside the special tokens.
+    #[error("max_seq_length {max_seq_length} leaves no room for text beside {num_special} special tokens")]
+    TooShort {
+        /// What was asked for.
+        max_seq_length: usize,
+        /// Special tokens around every text.
+        num_special: usize,
+    },
+    /// The tokenizer failed on a text.
+    #[error("a text can't be tokenised: {source}")]
+    Text {
+        /// What the tokenizer said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,167 @@
+//! What all goldens share: the tensors and facts of a fixture, and the checks against them.
+
+use std::collections::BTreeMap;
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use futures_lite::future::block_on;
+use hone_core::checkpoint::{HostTensor, WeightFile, read_weights};
+use hone_core::model::KeyMap;
+use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
+use serde_json::Value;
+
+use crate::paths;
+
+/// Largest absolute difference of a logit.
+const LOGITS: f64 = 1e-4;
+/// Largest absolute difference of the loss.
+const LOSS: f64 = 1e-5;
+/// Largest difference of a gradient, relative to the largest value of its tensor.
+const GRADIENT: f64 = 1e-3;
+/// Largest absolute difference of the loss over twenty AdamW steps.
+const CURVE: f64 = 1e-3;
+
+/// A folder under `tests/fixtures` that `make_golden.py` wrote.
+pub(crate) struct Fixture {
+    pub(crate) meta: Value,
+    tensors: Vec<u8>,
+}
+
+/// A file of a folder under `tests/fixtures`.
+pub(crate) fn read_file(folder: &str, file: &str) -> Vec<u8> {
+    let path = paths::fixture(folder).join(file);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{error}: {}", path.display()))
+}
+
+impl Fixture {
+    pub(crate) fn read(name: &str) -> Self {
+        let meta = serde_json::from_slice(&read_file(name, "meta.json")).expect("meta.json is JSON");
+        Self { meta, tensors: read_file(name, "fixture.safetensors") }
+    }
+
+    fn file(&self) -> WeightFile<'_> {
+        WeightFile::open("fixture.safetensors", &self.tensors).expect("the fixture can be opened")
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<HostTensor> {
+        self.file().read(name).expect("the fixture holds f32")
+    }
+
+    pub(crate) fn tensor(&self, name: &str) -> HostTensor {
+        self.find(name).unwrap_or_else(|| panic!("the fixture has no {name}"))
+    }
+
+    /// Shape and values of a tensor of ids.
+    pub(crate) fn find_ids(&self, name: &str) -> Option<(Vec<usize>, Vec<i32>)> {
+        self.file().read_ids(name)
+    }
+
+    pub(crate) fn ids(&self, name: &str) -> (Vec<usize>, Vec<i32>) {
+        self.find_ids(name).unwrap_or_else(|| panic!("the fixture has no {name}"))
+    }
+
+    /// Logits agree, of those that count.
+    pub(crate) fn check_logits(&self, found: &[f32], counts: impl Fn(usize) -> bool) {
+        let expected = self.tensor("logits").values;
+        assert_eq!(found.len(), expected.len());
+        let pairs = found.iter().zip(&expected).enumerate().filter(|(place, _)| counts(*place));
+        let worst = largest_difference(pairs.map(|(_, pair)| pair));
+        assert!(worst <= LOGITS, "logits differ by {worst:e}");
+        eprintln!("logits within {worst:.1e}");
+    }
+
+    pub(crate) fn check_loss(&self, found: f64) {
+        let expected = self.meta["loss"].as_f64().expect("meta.json has the loss");
+        let error = (found - expected).abs();
+        assert!(error <= LOSS, "loss {found} is not {expected}");
+        eprintln!("loss within {error:.1e}");
+    }
+
+    /// Whether a gradient is zero but for rounding.
+    pub(crate) fn is_zero(&self, key: &str) -> bool {
+        let listed = self.meta["analytically_zero_grads"].as_array().into_iter().flatten();
+        listed.filter_map(Value::as_str).any(|zero| zero == key)
+    }
+
+    /// The losses of twenty AdamW steps agree. `step` gives the loss of a batch and adds its gradients.
+    pub(crate) fn check_curve<M: Module, B>(
+        &self,
+        curve: &str,
+        max_grad_norm: f64,
+        mut model: M,
+        batches: &[B],
+        step: impl Fn(&M, &B, &mut GradientSum) -> f64,
+    ) {
+        let train = &self.meta["train"];
+        let rate = train["lr"].as_f64().expect("meta.json has the rate");
+        let expected = train[curve].as_array().expect("the curve is there");
+        let expected: Vec<f64> = expected.iter().filter_map(Value::as_f64).collect();
+        assert_eq!((batches.len(), expected.len()), (20, 20));
+        let mut optimizer = AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 });
+        let mut worst = 0f64;
+        for (index, (batch, expected)) in batches.iter().zip(expected).enumerate() {
+            let mut gradients = GradientSum::default();
+            let found = step(&model, batch, &mut gradients);
+            let error = (found - expected).abs();
+            assert!(error <= CURVE, "loss of step {index} is {found}, not {expected}");
+            worst = worst.max(error);
+            let clip = clip_factor(&gradients, max_grad_norm).expect("there are gradients");
+            model = optimizer.step(model, gradients, &clip, rate);
+        }
+        eprintln!("twenty AdamW losses within {worst:.1e}");
+    }
+}
+
+/// Gradients that were compared, and how far the worst is off.
+#[derive(Debug, Default)]
+pub(crate) struct Compared {
+    pub(crate) count: usize,
+    worst: f64,
+}
+
+impl Compared {
+    /// A gradient agrees.
+    pub(crate) fn check(&mut self, key: &str, found: &[f32], expected: &[f32]) {
+        assert_eq!(found.len(), expected.len(), "{key}");
+        let scale = expected.iter().fold(0f32, |max, value| max.max(value.abs()));
+        let error = largest_difference(found.iter().zip(expected)) / f64::from(scale);
+        assert!(error <= GRADIENT, "gradient of {key} differs by {error:e} of its largest value");
+        self.worst = self.worst.max(error);
+        self.count += 1;
+    }
+
+    /// There were so many at least.
+    pub(crate) fn finish(&self, at_least: usize) {
+        assert!(self.count >= at_least, "only {} gradients were compared", self.count);
+        eprintln!("{} gradients within {:.1e}", self.count, self.worst);
+    }
+}
+
+/// Not a number where a value is none.
+fn largest_difference<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -> f64 {
+    pairs.map(|(a, b)| f64::from((a - b).abs())).max_by(f64::total_cmp).unwrap_or(0.0)
+}
+
+/// Shapes of a module's parameters as checkpoints have them, by path.
+pub(crate) fn shapes<M: Module>(module: &M, map: &KeyMap) -> BTreeMap<String, Vec<usize>> {
+    let weights = block_on(read_weights(module, map, |_, _| true)).expect("the weights can be read");
+    weights.into_iter().map(|(path, tensor)| (path, tensor.shape)).collect()
+}
+
+/// Values of a tensor on the host.
+#[must_use]
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
+}
+
+/// `values` of `[in, out]` as `[out, in]`; `columns` is `in`.
+pub(crate) fn transposed(values: &[f32], columns: usize) -> Vec<f32> {
+    let rows = values.len() / columns;
+    let mut turned = vec![0f32; values.len()];
+    for i in 0..columns {
+        for o in 0..rows {
+            turned[o * columns + i] = values[i * rows + o];
+        }
+    }
+    turned
+}

@@ -1,0 +1,173 @@
+//! A classifier's adapter is whole without its run: it brings its labels, its settings and its head; and figures of a run
+//! are of that run's own rows.
+
+use burn::tensor::Device;
+use futures_lite::future::block_on;
+use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
+use hone_core::config::{
+    ExportFormat, JOB_FILE, Job, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig,
+};
+use hone_core::data::DataFiles;
+use hone_core::event::Split;
+use hone_core::folder::Folder;
+use hone_core::session::Session;
+use hone_core::session::protocol::Weights;
+use hone_tests::{paths, rows, texts};
+
+/// Largest difference of a probability that is to be the same.
+const SAME: f32 = 1e-6;
+
+fn loaded() -> Session {
+    let mut session = Session::new(Device::flex());
+    let source = ModelSource::Local { name: "tiny".into() };
+    session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
+    session
+}
+
+fn files(csv: String) -> DataFiles {
+    DataFiles { train: ("rows.csv".into(), csv.into_bytes()), ..DataFiles::default() }
+}
+
+fn run(pooling: Pooling) -> RunConfig {
+    RunConfig {
+        method: Method::Lora,
+        lora: LoraConfig { r: 4, ..LoraConfig::default() },
+        pooling,
+        num_train_epochs: 2,
+        batch_size: 16,
+        learning_rate: 5e-3,
+        max_seq_length: 16,
+        ..RunConfig::default()
+    }
+}
+
+fn trained(run: RunConfig) -> Session {
+    let mut session = loaded();
+    session.load_data(files(rows::csv(90)), &ReadOptions::default(), &run).expect("the rows load");
+    session.start(run).expect("it starts");
+    let _ = texts::drain(&mut session);
+    session
+}
+
+fn questions() -> Vec<String> {
+    let mut texts: Vec<String> = (0..5).map(|index| rows::row(index * 7 + 1).0).collect();
+    texts.push("a text that is longer than sixteen tokens, so that it matters where it is cut off".repeat(3));
+    texts
+}
+
+fn answers(session: &mut Session) -> Vec<Vec<f32>> {
+    block_on(session.predict(&questions(), Weights::Tuned)).expect("it predicts")
+}
+
+fn assert_same(found: &[Vec<f32>], expected: &[Vec<f32>]) {
+    assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), expected.iter().map(Vec::len).collect::<Vec<_>>());
+    let pairs = found.iter().flatten().zip(expected.iter().flatten());
+    let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= SAME, "probabilities differ by {worst:e}");
+}
+
+fn export(session: &mut Session, format: ExportFormat) -> Folder {
+    block_on(session.export(format)).expect("it exports")
+}
+
+#[test]
+fn a_classifiers_adapter_brings_its_labels_and_its_settings() {
+    for pooling in [Pooling::Cls, Pooling::Mean] {
+        let mut session = trained(run(pooling));
+        let expected = answers(&mut session);
+        let adapter = export(&mut session, ExportFormat::Adapter);
+
+        let mut again = loaded();
+        assert!(again.model_labels().is_empty(), "the base has a fresh head");
+        again.load_adapter(adapter.clone()).expect("it fits a base that knows no labels");
+        assert_eq!(again.model_labels(), rows::LABELS);
+        assert_same(&answers(&mut again), &expected);
+
+        let merged = export(&mut again, ExportFormat::Merged);
+        let job = Job::from_json(merged.get(JOB_FILE).expect("it is there")).expect("it is a job");
+        assert_eq!((job.run.learning_rate, job.run.pooling), (5e-3, pooling), "the run that trained it, not a default");
+        let card = String::from_utf8(merged.get("README.md").expect("a card").to_vec()).expect("text");
+        assert!(!card.contains("Rows: 0") && card.contains("LoRA adapters of rank 4"), "{card}");
+        let mut whole = Session::new(Device::flex());
+        whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
+        assert_eq!(whole.model_labels(), rows::LABELS);
+        assert_same(&block_on(whole.predict(&questions(), Weights::Base)).expect("it predicts"), &expected);
+    }
+}
+
+#[test]
+fn an_adapter_without_a_word_on_its_labels_has_them_numbered() {
+    let mut session = trained(run(Pooling::Cls));
+    let expected = answers(&mut session);
+    let mut adapter = export(&mut session, ExportFormat::Adapter);
+    let card = String::from_utf8(adapter.get("README.md").expect("a card").to_vec()).expect("text");
+    assert!(card.contains("num_labels=3"), "{card}");
+    // As PEFT saves one.
+    for name in ["config.json", "README.md"] {
+        adapter.remove(name);
+    }
+    let mut again = loaded();
+    again.load_adapter(adapter).expect("it fits");
+    assert_eq!(again.model_labels(), ["LABEL_0", "LABEL_1", "LABEL_2"]);
+    assert_same(&answers(&mut again), &expected);
+
+    let mut broken = Folder::new();
+    broken.insert(ADAPTER_CONFIG, r#"{"peft_type":"LORA","r":4,"lora_alpha":8,"target_modules":["query"]}"#);
+    broken.insert(ADAPTER_WEIGHTS, "short");
+    again.load_adapter(broken).expect_err("it is cut off");
+    assert_eq!(again.model_labels().len(), 3, "the one before stays, with its labels");
+    assert_same(&answers(&mut again), &expected);
+}
+
+#[test]
+fn a_run_is_measured_on_its_own_rows() {
+    let mut session = trained(run(Pooling::Cls));
+    let measure = |session: &mut Session| {
+        block_on(session.evaluate(Weights::Tuned, Split::Test, &mut |_, _| {})).expect("the run's rows are measured")
+    };
+    let (expected, rows_of_run) = measure(&mut session);
+    // Another seed deals the rows out anew: most of the new test split was trained on.
+    let other = RunConfig { seed: 7, ..run(Pooling::Cls) };
+    session.reread_data(&ReadOptions::default(), &other).expect("the rows load");
+    let (found, found_rows) = measure(&mut session);
+    let numbers = |rows: &[hone_core::metrics::RowPrediction]| rows.iter().map(|row| row.row).collect::<Vec<_>>();
+    assert_eq!((found, numbers(&found_rows)), (expected.clone(), numbers(&rows_of_run)));
+    // More labels than the model has: they are not its own.
+    let many: String = (0..80).map(|row| format!("text number {row},label {}\n", row % 8)).collect();
+    session.load_data(files(format!("text,label\n{many}")), &ReadOptions::default(), &other).expect("the rows load");
+    assert_eq!(measure(&mut session).0, expected);
+    assert_eq!(session.labels(), rows::LABELS);
+}
+
+#[test]
+fn a_language_models_run_is_measured_on_its_own_texts() {
+    let run = RunConfig { num_train_epochs: 1, ..texts::run() };
+    let mut session = texts::ready(&run);
+    session.start(run.clone()).expect("it starts");
+    let _ = texts::drain(&mut session);
+    let measure = |session: &mut Session| {
+        let tokens = block_on(session.evaluate_tokens(Weights::Tuned, Split::Test, &mut |_, _| {}));
+        let written = block_on(session.evaluate_texts(Weights::Tuned, Split::Test, 3, 4, &mut |_, _| {}));
+        (tokens.expect("the run's texts are measured"), written.expect("they are written on from").1)
+    };
+    let expected = measure(&mut session);
+    session.reread_data(&ReadOptions::default(), &RunConfig { seed: 7, ..run }).expect("the rows load");
+    assert_eq!(measure(&mut session), expected);
+}
+
+#[test]
+fn a_prompt_as_long_as_the_window_does_not_end_an_evaluation() {
+    let mut session = texts::loaded();
+    let long = "so long a prompt ".repeat(60);
+    let row = |prompt: &str| serde_json::json!({ "prompt": prompt, "completion": " an end" }).to_string();
+    let lines = format!("{}\n{}\n", row(&long), row("a short one"));
+    let data = DataFiles { train: ("rows.jsonl".into(), lines.into_bytes()), ..DataFiles::default() };
+    let run = RunConfig {
+        split: hone_core::config::SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 },
+        max_seq_length: 64,
+        ..texts::run()
+    };
+    session.load_data(data, &ReadOptions::default(), &run).expect("the rows load");
+    let written = block_on(session.evaluate_texts(Weights::Base, Split::Train, 2, 200, &mut |_, _| {}));
+    assert_eq!(written.expect("the beginning of the prompt makes way").1.len(), 2);
+}

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use futures_lite::future::block_on;
-use hone_core::config::{ExportFormat, JOB_FILE};
 use hone_core::session::Session;
 
 use crate::args::ExportArgs;
@@ -24,16 +23,8 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     };
     let mut session = Session::new(device::open(DeviceChoice::Cpu)?.device);
     session.load_model(model.files.source, model.files.folder)?;
-    let own: Vec<_> =
-        [JOB_FILE, "README.md"].into_iter().filter_map(|name| Some((name, adapter.get(name)?.to_vec()))).collect();
     session.load_adapter(adapter)?;
-    let mut folder = block_on(session.export(args.format))?;
-    if args.format == ExportFormat::Adapter {
-        // It is the same adapter: what its makers said of it stays.
-        for (name, bytes) in own {
-            folder.insert(name, bytes);
-        }
-    }
+    let folder = block_on(session.export(args.format))?;
     output::write(&folder, &args.output)?;
     writeln!(io::stdout(), "written: {}", args.output.display())?;
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,5 @@
-//! Does a device compute rightly? Every kind of operation that training uses, forward and backward, in the shapes of a
-//! small encoder, on the device and on the CPU.
+//! Does a device compute rightly? Every kind of operation that training uses, forward and backward, in the shapes of small
+//! models, on the device and on the CPU: those of all models, and those that only decoders need.
 //!
 //! In: a device and a reference (burn-flex). Out: one [`DeviceCheck`] an operation. Drivers run it before a device is
 //! trained on; one that fails is named and not used. Results are read with the async readers only.
@@ -60,6 +60,7 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("relu up to 10, with gradient", |device| pointwise(10.0, activation::relu, device)),
     ("log-softmax cross-entropy [16, 6], with gradient", cross_entropy),
     ("sums and means of [1024, 1536]", reductions),
+    ("LoRA and DoRA of rank 8 on linear [8, 64, 128] x [128, 384], with gradients", adapted_linear),
     ("adamw update [384, 1536]", adamw),
 ];
 
@@ -72,7 +73,6 @@ const DECODER_OPERATIONS: &[(&str, Operation)] = &[
     ("silu up to 60, with gradient", |device| pointwise(60.0, silu, device)),
     ("token table [1000, 128] in three shards, with its scatter", token_table),
     ("token cross-entropy [96, 128] over 1000 tokens in three shards, with gradients", token_loss),
-    ("LoRA of rank 8 on linear [8, 64, 128] x [128, 384], with gradients", adapted_linear),
 ];
 
 /// Compares `device` with `reference`, operation by operation.
@@ -314,16 +314,25 @@ fn token_loss(device: &Device) -> Vec<Tensor<1>> {
 }
 
 fn adapted_linear(device: &Device) -> Vec<Tensor<1>> {
-    let x = leaf([8, 64, 128], 1.0, 28, device);
-    let mut lora = Lora::new([128, 384], 8, 2.0, 0.0, &mut Init::new(0), &device.clone().autodiff());
-    lora.lora_a = Param::from_tensor(leaf([128, 8], 0.1, 29, device));
-    lora.lora_b = Param::from_tensor(leaf([8, 384], 0.1, 30, device));
-    let weight = Param::from_tensor(values([128, 384], 0.1, 31, &device.clone().autodiff()));
-    let layer = Linear { weight, bias: None, lora: Some(lora.clone()), dtype: FloatDType::F32 };
-    let y = layer.forward(x.clone());
-    let gradients = backward(&y);
-    let of_lora = [&lora.lora_a, &lora.lora_b].map(|factor| gradient(&factor.val(), &gradients));
-    [flat(y), gradient(&x, &gradients)].into_iter().chain(of_lora).collect()
+    let autodiff = device.clone().autodiff();
+    let weight = values([128, 384], 0.1, 31, &autodiff);
+    let adapted = |with_magnitudes: bool| {
+        let x = leaf([8, 64, 128], 1.0, 28, device);
+        let mut lora = Lora::new([128, 384], 8, 2.0, 0.0, &mut Init::new(0), &autodiff);
+        if with_magnitudes {
+            lora = lora.with_magnitudes(weight.clone());
+        }
+        lora.lora_a = Param::from_tensor(leaf([128, 8], 0.1, 29, device));
+        lora.lora_b = Param::from_tensor(leaf([8, 384], 0.1, 30, device));
+        let weight = Param::from_tensor(weight.clone());
+        let layer = Linear { weight, bias: None, lora: Some(lora.clone()), dtype: FloatDType::F32 };
+        let y = layer.forward(x.clone());
+        let gradients = backward(&y);
+        let of_lora = [&lora.lora_a, &lora.lora_b].map(|factor| gradient(&factor.val(), &gradients));
+        let of_magnitudes = lora.lora_magnitude_vector.as_ref().map(|vector| gradient(&vector.val(), &gradients));
+        [flat(y), gradient(&x, &gradients)].into_iter().chain(of_lora).chain(of_magnitudes).collect::<Vec<_>>()
+    };
+    [false, true].into_iter().flat_map(adapted).collect()
 }
 
 /// The optimizer's chain of pointwise operations, which fusion compiles into one kernel.

@@ -3,9 +3,9 @@
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
+use hone_core::checkpoint::ADAPTER_CONFIG;
 use hone_core::config::{
-    ExportFormat, JOB_FILE, Job, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig,
+    ExportFormat, JOB_FILE, Job, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig, SplitConfig,
 };
 use hone_core::data::DataFiles;
 use hone_core::event::Split;
@@ -14,6 +14,7 @@ use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_tests::{paths, rows, texts};
 
+const NO_SPLIT: SplitConfig = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
 /// Largest difference of a probability that is to be the same.
 const SAME: f32 = 1e-6;
 
@@ -111,12 +112,50 @@ fn an_adapter_without_a_word_on_its_labels_has_them_numbered() {
     assert_eq!(again.model_labels(), ["LABEL_0", "LABEL_1", "LABEL_2"]);
     assert_same(&answers(&mut again), &expected);
 
-    let mut broken = Folder::new();
-    broken.insert(ADAPTER_CONFIG, r#"{"peft_type":"LORA","r":4,"lora_alpha":8,"target_modules":["query"]}"#);
-    broken.insert(ADAPTER_WEIGHTS, "short");
-    again.load_adapter(broken).expect_err("it is cut off");
-    assert_eq!(again.model_labels().len(), 3, "the one before stays, with its labels");
+    // Its head is sound, its branches are not what its settings say.
+    let mut other = export(&mut trained(RunConfig { max_seq_length: 8, ..run(Pooling::Mean) }), ExportFormat::Adapter);
+    let config = String::from_utf8(other.get(ADAPTER_CONFIG).expect("settings").to_vec()).expect("text");
+    other.insert(ADAPTER_CONFIG, config.replace("\"r\": 4", "\"r\": 2"));
+    again.load_adapter(other).expect_err("its rank is another");
+    assert_eq!(again.model_labels(), ["LABEL_0", "LABEL_1", "LABEL_2"], "the one before stays, with its labels");
     assert_same(&answers(&mut again), &expected);
+
+    let merged = export(&mut again, ExportFormat::Merged);
+    let mut whole = Session::new(Device::flex());
+    whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
+    assert_eq!(whole.model_labels(), ["LABEL_0", "LABEL_1", "LABEL_2"], "numbers are all that is known of them");
+    assert_same(&block_on(whole.predict(&questions(), Weights::Base)).expect("it predicts"), &expected);
+}
+
+#[test]
+fn rows_and_an_adapter_are_numbered_alike_whichever_comes_first() {
+    // Trained where "weather" came first: as a person's model may number its labels in any order.
+    let adapter = {
+        let mut folder = export(&mut trained(run(Pooling::Cls)), ExportFormat::Adapter);
+        let config = String::from_utf8(folder.get("config.json").expect("labels").to_vec()).expect("text");
+        let turned = config.replace("kitchen", "?").replace("weather", "kitchen").replace('?', "weather");
+        folder.insert("config.json", turned);
+        folder
+    };
+    let measure = |session: &mut Session, split| block_on(session.evaluate(Weights::Tuned, split, &mut |_, _| {}));
+    let load = |session: &mut Session| {
+        session.load_data(files(rows::csv(60)), &ReadOptions::default(), &run(Pooling::Cls)).expect("the rows load");
+    };
+    let mut first = loaded();
+    first.load_adapter(adapter.clone()).expect("it fits");
+    load(&mut first);
+    let mut second = loaded();
+    load(&mut second);
+    second.load_adapter(adapter).expect("it fits");
+    assert_eq!(second.labels(), ["weather", "music", "kitchen"]);
+    let found = measure(&mut second, Split::Test).expect("it measures").0;
+    assert_eq!(found, measure(&mut first, Split::Test).expect("it measures").0);
+
+    let strange = "text,label\na b,x\nc d,y\ne f,x\ng h,y\n".to_owned();
+    let all = RunConfig { split: NO_SPLIT, ..run(Pooling::Cls) };
+    second.load_data(files(strange), &ReadOptions::default(), &all).expect("the rows load");
+    let error = measure(&mut second, Split::Train).expect_err("they have other labels").to_string();
+    assert!(error.contains("not those of the model"), "{error}");
 }
 
 #[test]
@@ -162,12 +201,23 @@ fn a_prompt_as_long_as_the_window_does_not_end_an_evaluation() {
     let row = |prompt: &str| serde_json::json!({ "prompt": prompt, "completion": " an end" }).to_string();
     let lines = format!("{}\n{}\n", row(&long), row("a short one"));
     let data = DataFiles { train: ("rows.jsonl".into(), lines.into_bytes()), ..DataFiles::default() };
-    let run = RunConfig {
-        split: hone_core::config::SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 },
-        max_seq_length: 64,
-        ..texts::run()
-    };
+    let run = RunConfig { split: NO_SPLIT, max_seq_length: 64, ..texts::run() };
     session.load_data(data, &ReadOptions::default(), &run).expect("the rows load");
     let written = block_on(session.evaluate_texts(Weights::Base, Split::Train, 2, 200, &mut |_, _| {}));
     assert_eq!(written.expect("the beginning of the prompt makes way").1.len(), 2);
+}
+
+#[test]
+fn settings_of_language_models_are_refused_for_labels() {
+    let mut session = loaded();
+    let plain = run(Pooling::Cls);
+    session.load_data(files(rows::csv(30)), &ReadOptions::default(), &plain).expect("the rows load");
+    let cases = [
+        (RunConfig { packing: true, ..plain.clone() }, "packing"),
+        (RunConfig { gradient_checkpointing: true, ..plain }, "gradient_checkpointing"),
+    ];
+    for (run, name) in cases {
+        let error = session.start(run).expect_err("it would change nothing").to_string();
+        assert!(error.contains(name) && error.contains("labels them"), "{error}");
+    }
 }

@@ -86,6 +86,9 @@ fn forgetting_is_measured_on_a_text_that_is_not_of_the_rows() {
     for own in [bundled.clone(), bundled.replace('\n', "\r\n")] {
         assert_eq!(general(&mut session, Weights::Base, Some(&own)), before, "the same text, given as one's own");
     }
+    let long = bundled.repeat(200);
+    let measured = general(&mut session, Weights::Base, Some(&long));
+    assert!((16_000..=16_384).contains(&measured.num_tokens), "its beginning is measured: {measured:?}");
     let other = general(&mut session, Weights::Base, Some("3. The capital of Spain is Madrid."));
     assert!(other.num_tokens < 50 && (other.loss - before.loss).abs() > SAME, "{other:?}");
 

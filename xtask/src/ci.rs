@@ -1,5 +1,5 @@
-//! `cargo xtask ci`: formatting, house rules, clippy for native and wasm, docs, size budget. Every step runs; what
-//! failed is listed at the end.
+//! `cargo xtask ci`: house rules, formatting, clippy for native and wasm, docs, whether tests compile, the page and its
+//! size. Every step runs; what failed is listed at the end.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -23,14 +23,13 @@ pub fn run() -> Result<ExitCode> {
         component("fmt", "rustfmt")?;
         proc::run(cargo().args(["fmt", "--all", "--", "--check"]))
     });
-    let tools = setup::run()?;
     // Link-time optimisation of the page keeps one core busy for minutes; what is native has the others meanwhile.
     std::thread::scope(|scope| {
-        let page = scope.spawn(|| Line::of("page", || web::build(&tools, web::Mode::Release)));
+        let page = scope.spawn(|| Line::of("page", || web::build(&setup::run()?, web::Mode::Release)));
         native(&mut report);
         report.lines.push(page.join().expect("a build does not panic"));
     });
-    report.step("clippy, wasm", || clippy_wasm(&tools));
+    report.step("clippy, wasm", || clippy_wasm(&setup::run()?));
     report.step("size budget", || size::check(&web::dist()));
     Ok(report.close())
 }

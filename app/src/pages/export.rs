@@ -69,7 +69,7 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 }
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
-    let has_adapter = move || store.has_adapter.get();
+    let has_adapter = move || store.started.with(|started| started.as_ref().is_some_and(|run| run.has_adapter));
     let contents = CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
     let text = Signal::derive(move || {
         let text = match (store.exporting.get(), has_adapter()) {
@@ -84,7 +84,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         text.to_string()
     });
     let cannot_pack = Signal::derive(move || store.exporting.get() || !store.run.with(|run| run.is_finished()));
-    let has_no_job = Signal::derive(move || store.job.with(Option::is_none) && store.model.info.with(Option::is_none));
+    let has_no_job =
+        Signal::derive(move || store.started.with(Option::is_none) && store.model.info.with(Option::is_none));
     let done = move || {
         let (name, size_bytes) = store.exported.get()?;
         let text = format!("{name} ({}) was handed to your browser's downloads.", format::bytes(size_bytes));
@@ -96,7 +97,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         view! { <Button id="export-adapter" text=adapter_text disabled=cannot_pack on_press=on_adapter /> }.into_any()
     };
     let adapter = move || {
-        let num_labels = store.data.report.with(|report| report.as_ref().map_or(2, |report| report.num_classes()));
+        let num_labels = store.started.with(|started| started.as_ref().map_or(0, |run| run.num_labels));
         let contents = ADAPTER_CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
         view! {
             <div class="columns">

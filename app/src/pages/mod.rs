@@ -1,4 +1,4 @@
-//! The seven steps as they are drawn. Pages read the [`Store`](crate::state::Store) and hand values and callbacks to
+//! The seven steps as they are drawn. Pages read the [`Store`] and hand values and callbacks to
 //! components.
 
 mod data;

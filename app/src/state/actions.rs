@@ -297,9 +297,10 @@ impl Store {
             let source = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.clone()))?;
             let run = self.resolved.get_untracked().ok()?;
             let data_file = self.data.train.with_untracked(|file| file.as_ref().map(|file| file.name.clone()));
-            Some(Arc::from(Job::new(source, data_file, self.data.read.get_untracked(), run).to_json()))
+            Some(Job::new(source, data_file, self.data.read.get_untracked(), run).to_json())
         };
-        if let Some(job) = self.job.get_untracked().or_else(planned) {
+        let of_run = self.started.with_untracked(|started| started.as_ref().map(|started| started.job.clone()));
+        if let Some(job) = of_run.or_else(planned) {
             self.save(Step::Export, JOB_FILE, &wasm_bindgen::JsValue::from_str(&job), "application/json");
         }
     }

@@ -38,6 +38,7 @@ use crate::client::{Answer, Client, Notice};
 use evaluation::Measured;
 use report::Report;
 use run::{Input, RunState};
+use train::Started;
 use writing::{SamplingDraft, Writing, WritingInput};
 
 /// Where the worker stands.
@@ -74,10 +75,8 @@ pub(crate) struct Store {
     pub run: RwSignal<RunState>,
     run_id: StoredValue<Option<RunId>>,
     publishing: StoredValue<train::Publishing>,
-    /// The job file of the last run, as the worker wrote it.
-    pub job: RwSignal<Option<Arc<str>>>,
-    /// That run trained an adapter.
-    pub has_adapter: RwSignal<bool>,
+    /// What the last run is.
+    pub started: RwSignal<Option<Arc<Started>>>,
     pub measured_base: RwSignal<Option<Arc<Measured>>>,
     pub measured_tuned: RwSignal<Option<Arc<Measured>>>,
     /// Which weights are being measured.
@@ -142,8 +141,7 @@ impl Store {
             run: RwSignal::new(RunState::default()),
             run_id: StoredValue::new(None),
             publishing: StoredValue::new(train::Publishing::default()),
-            job: RwSignal::new(None),
-            has_adapter: RwSignal::new(false),
+            started: RwSignal::new(None),
             measured_base: RwSignal::new(None),
             measured_tuned: RwSignal::new(None),
             measuring: RwSignal::new(None),

@@ -168,8 +168,7 @@ impl Store {
             self.data.read.update(|read| read.as_chat = false);
         }
         if is_other_task {
-            self.job.set(None);
-            self.has_adapter.set(false);
+            self.started.set(None);
             self.data.read.update(forget_columns);
             self.draft.update(|draft| presets::change_task(draft, before, task));
             self.data.note.set(had_rows.then(|| changed_task(task).into()));

@@ -15,6 +15,17 @@ use crate::browser;
 /// Milliseconds between two drawings of a run.
 const PUBLISH_EVERY_MS: f64 = 100.0;
 
+/// What a run is, as the worker said when it began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Started {
+    /// Its job file.
+    pub job: String,
+    /// It trains an adapter, which can be taken home alone.
+    pub has_adapter: bool,
+    /// Labels that it tells apart.
+    pub num_labels: usize,
+}
+
 /// When a run was last drawn, and whether it will be without another event.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Publishing {
@@ -29,14 +40,18 @@ impl Store {
         self.dismiss(Step::Train);
         self.ask_to_keep_files();
         self.run_id.set_value(None);
-        self.forget_tuned();
+        // Where there was a run, the figures of the model before training may be of that run's rows.
+        if self.run.with_untracked(|run| run.is_finished()) {
+            self.forget_figures();
+        } else {
+            self.forget_tuned();
+        }
         self.feed(Input::Requested);
         // Answered by a callback, not a future: events of the run may follow the answer at once.
         self.client().send(Command::Train { run }, Vec::new(), move |answer| match answer {
-            Ok((Reply::Started { run, has_adapter, job }, _)) => {
+            Ok((Reply::Started { run, has_adapter, num_labels, job }, _)) => {
                 self.run_id.set_value(Some(run));
-                self.has_adapter.set(has_adapter);
-                self.job.set(Some(Arc::from(job)));
+                self.started.set(Some(Arc::new(Started { job, has_adapter, num_labels })));
             }
             Ok((other, _)) => self.train_problem(unexpected(&other)),
             Err(problem) => self.train_problem(problem),

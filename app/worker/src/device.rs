@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use hone_core::device_check::{check_decoder, check_device};
 use hone_core::device_tune::choose_matmul_kernel;
+use hone_core::nn::{MatmulKernel, set_matmul_kernel};
 use hone_core::session::protocol::{Backend, DeviceCheck, DeviceReport, MemoryReport, Problem};
 use js_sys::{Function, Object, Promise, Reflect, WebAssembly};
 use wasm_bindgen::{JsCast, JsValue};
@@ -44,31 +45,17 @@ impl OpenDevice {
             let reason = format!("{} is a software adapter, and the CPU in wasm is faster than that", adapter.name);
             return Self::cpu(Some(&adapter), Vec::new(), reason);
         }
-        let (device, gpu) = match open_gpu().await {
-            Ok(opened) => opened,
-            Err(error) => {
-                let reason = format!("{} could not be opened: {error}", adapter.name);
-                return Self::cpu(Some(&adapter), Vec::new(), reason);
-            }
-        };
-        let fault = Fault::watch(&gpu);
-        let matmul = choose_matmul_kernel(&device, &clock::now_ms).await;
-        let checks = check_device(&device, &Device::flex()).await;
-        // Errors of the last shaders arrive in tasks of their own.
-        crate::macrotask::Macrotask::new().pass().await;
-        let (checks, wrong) = match checks {
-            Ok(checks) => {
-                let wrong = failed(&checks).map(|failed| format!("it computes wrongly ({failed})"));
-                (checks, wrong)
-            }
-            Err(error) => (Vec::new(), Some(error.to_string())),
-        };
-        if let Some(wrong) = fault.get().or(wrong) {
-            gpu.destroy();
-            return Self::cpu(Some(&adapter), checks, format!("{} failed its check: {wrong}", adapter.name));
+        let mut checked = Gpu::open_and_check(true).await;
+        if checked.as_ref().is_err_and(|unfit| unfit.may_be_hones_kernel) {
+            checked = Gpu::open_and_check(false).await;
         }
+        let Gpu { device, gpu, fault, checks, matmul } = match checked {
+            Ok(checked) => checked,
+            Err(Unfit { checks, reason, .. }) => {
+                return Self::cpu(Some(&adapter), checks, format!("{} {reason}", adapter.name));
+            }
+        };
         let why = if prefer.is_some() { "was asked for" } else { "is a GPU" };
-        let matmul = matmul.map(|choice| format!("; {choice}")).unwrap_or_default();
         let reason = format!("{} {why}, and computes rightly{matmul}", adapter.name);
         let report = adapter.report(Backend::Webgpu, adapter.name.clone(), reason, checks);
         Self { device, report, fault, gpu: Some(gpu), is_checked_for_texts: false }
@@ -91,6 +78,10 @@ impl OpenDevice {
             return Ok(());
         }
         let checks = check_decoder(&self.device, &Device::flex()).await;
+        crate::macrotask::Macrotask::new().pass().await;
+        if let Some(problem) = self.fault() {
+            return Err(problem);
+        }
         let checks = checks.map_err(|error| errors::computes_wrongly(&self.report.name, &error.to_string()))?;
         if let Some(wrong) = failed(&checks) {
             return Err(errors::computes_wrongly(&self.report.name, &wrong));
@@ -122,6 +113,63 @@ impl OpenDevice {
             gpu_reserved: usage.as_ref().map_or(0, |usage| usage.bytes_reserved),
             gpu_in_use: usage.as_ref().map_or(0, |usage| usage.bytes_in_use),
             wasm: wasm_bytes(),
+        }
+    }
+}
+
+/// A GPU that passed its checks.
+struct Gpu {
+    device: Device,
+    gpu: wgpu::Device,
+    fault: Fault,
+    checks: Vec<DeviceCheck>,
+    /// Which kernel multiplies matrices, and why; empty where it was not asked.
+    matmul: String,
+}
+
+/// A GPU that is not used.
+struct Unfit {
+    checks: Vec<DeviceCheck>,
+    reason: String,
+    /// Hone's own kernel was run, so that the driver may do well with burn's.
+    may_be_hones_kernel: bool,
+}
+
+impl Gpu {
+    /// Opens a device, lets its two kernels for products race if it `may_choose`, and checks it.
+    async fn open_and_check(may_choose: bool) -> Result<Self, Unfit> {
+        let (device, gpu) = open_gpu().await.map_err(|error| Unfit {
+            checks: Vec::new(),
+            reason: format!("could not be opened: {error}"),
+            may_be_hones_kernel: false,
+        })?;
+        let fault = Fault::watch(&gpu);
+        set_matmul_kernel(MatmulKernel::Burn);
+        let choice = match may_choose {
+            true => choose_matmul_kernel(&device, &clock::now_ms).await.ok(),
+            false => None,
+        };
+        let checks = check_device(&device, &Device::flex()).await;
+        // Errors of the last shaders arrive in tasks of their own.
+        crate::macrotask::Macrotask::new().pass().await;
+        let (checks, wrong) = match checks {
+            Ok(checks) => {
+                let wrong = failed(&checks).map(|failed| format!("it computes wrongly ({failed})"));
+                (checks, wrong)
+            }
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        let has_hones = choice.is_none_or(|choice| choice.kernel == MatmulKernel::Hone);
+        let may_be_hones_kernel = may_choose && (has_hones || fault.get().is_some());
+        match fault.get().or(wrong) {
+            Some(wrong) => {
+                gpu.destroy();
+                Err(Unfit { checks, reason: format!("failed its check: {wrong}"), may_be_hones_kernel })
+            }
+            None => {
+                let matmul = choice.map(|choice| format!("; {choice}")).unwrap_or_default();
+                Ok(Self { device, gpu, fault, checks, matmul })
+            }
         }
     }
 }

@@ -195,6 +195,9 @@ impl Worker {
 
     fn fail(&mut self, problem: Problem) {
         if let Some(run) = self.run.take() {
+            if let Some(session) = &mut self.session {
+                session.forget_run();
+            }
             post(&FromWorker::Failed { run: Some(run.id), problem }, Vec::new());
         }
     }
@@ -221,12 +224,14 @@ impl Worker {
     }
 
     fn train(&mut self, run: RunConfig) -> Result<Reply, Problem> {
-        let job = self.ready()?.start(run).map_err(|error| error.problem())?;
+        let session = self.ready()?;
+        let job = session.start(run).map_err(|error| error.problem())?;
+        let num_labels = session.labels().len();
         self.runs += 1;
         let id = RunId(self.runs);
         self.run = Some(Run { id, clock: Clock::start(), paused: false });
         let has_adapter = job.run.method == Method::Lora;
-        Ok(Reply::Started { run: id, has_adapter, job: job.to_json() })
+        Ok(Reply::Started { run: id, has_adapter, num_labels, job: job.to_json() })
     }
 
     // The device.

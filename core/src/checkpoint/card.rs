@@ -54,7 +54,8 @@ pub fn model_card(
             line("## Training\n".into());
             line(training(job, facts));
         }
-        None => line(format!("Exported from {}. The adapter's own card tells how it was trained.", adapter_of(job))),
+        None if is_adapter => line(format!("{}. Hone did not see it being trained.", adapter_of(job))),
+        None => line(format!("Merged from {}, whose own card tells how they were trained.", adapter_of(job))),
     }
     card
 }

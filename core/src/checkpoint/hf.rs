@@ -36,6 +36,9 @@ pub struct PretrainedModel {
 pub const WEIGHTS: &str = "model.safetensors";
 pub(super) const CONFIG: &str = "config.json";
 
+/// Our path of a classifier's bias: one number a label.
+pub(super) const CLASSIFIER: &str = "head.classifier.bias";
+
 /// Names the shards of weights that are in several files.
 pub const INDEX: &str = "model.safetensors.index.json";
 
@@ -63,8 +66,12 @@ impl PretrainedModel {
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn open(folder: Folder) -> Result<Self, CheckpointError> {
-        let config = ModelConfig::from_json(folder.get(CONFIG).ok_or(CheckpointError::MissingFile { file: CONFIG })?)?;
-        open_weights(&folder)?;
+        let mut config =
+            ModelConfig::from_json(folder.get(CONFIG).ok_or(CheckpointError::MissingFile { file: CONFIG })?)?;
+        let weights = open_weights(&folder)?;
+        if config.labels.is_empty() {
+            config.labels = numbered_labels(&weights, crate::model::checkpoint_key(config.key_map(), CLASSIFIER));
+        }
         let tokenizer = Tokenizer::from_folder(&folder, Some(config.pad_token_id))?;
         tokenizer.check_vocab(config.vocab_size())?;
         let run = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok()).map(|job| job.run);
@@ -132,7 +139,7 @@ impl PretrainedModel {
         num_labels: usize,
     ) -> Result<(crate::model::Head, Vec<String>, Vec<String>), CheckpointError> {
         let map = self.config.key_map();
-        let classifier = crate::model::checkpoint_key(map, "head.classifier.bias");
+        let classifier = crate::model::checkpoint_key(map, CLASSIFIER);
         let fits = classifier.and_then(|key| file.shape(&key)).is_some_and(|shape| shape == [num_labels]);
         if fits {
             let (loaded, missing, unused) = file.load(map, HeadOnly { head })?;
@@ -144,6 +151,12 @@ impl PretrainedModel {
         missing.extend(["head.classifier.weight".to_owned(), "head.classifier.bias".to_owned()]);
         Ok((fresh.with_dense(dense.head), missing, unused))
     }
+}
+
+/// `LABEL_0`, `LABEL_1`, .. for each output of the classifier whose bias is at `key`; none where the file has no such key.
+pub(super) fn numbered_labels(weights: &WeightFile<'_>, key: Option<String>) -> Vec<String> {
+    let count = key.and_then(|key| weights.shape(&key)).and_then(|shape| shape.first().copied());
+    (0..count.unwrap_or(0)).map(|id| format!("LABEL_{id}")).collect()
 }
 
 // Wrappers that give each part the path it has in the whole model.

@@ -8,7 +8,7 @@
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use super::hf::{CONFIG, config_json, pretty, tokenizer_files};
+use super::hf::{CLASSIFIER, CONFIG, config_json, numbered_labels, pretty, tokenizer_files};
 use super::weights::named_to_safetensors;
 use super::{CardFacts, CheckpointError, PretrainedModel, WeightFile, model_card, read_weights};
 use crate::config::{JOB_FILE, Job, LoraConfig, Task};
@@ -97,14 +97,16 @@ pub fn load_adapter(
 /// # Errors
 /// When its weights can't be opened.
 pub fn adapter_labels(config: &ModelConfig, adapter: &Folder) -> Result<Option<Vec<String>>, CheckpointError> {
-    let Some(key) = adapter_key(config.key_map(), "head.classifier.bias") else { return Ok(None) };
     let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
-    let shape = WeightFile::open(ADAPTER_WEIGHTS, bytes)?.shape(&key);
-    let Some(&[count]) = shape.as_deref() else { return Ok(None) };
+    let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
+    let numbered = numbered_labels(&file, adapter_key(config.key_map(), CLASSIFIER));
+    if numbered.is_empty() {
+        return Ok(None);
+    }
     let beside = adapter.get(CONFIG).and_then(|bytes| ModelConfig::from_json(bytes).ok());
     let named = [beside.map(|beside| beside.labels), Some(config.labels.clone())];
-    let named = named.into_iter().flatten().find(|labels| labels.len() == count);
-    Ok(Some(named.unwrap_or_else(|| (0..count).map(|id| format!("LABEL_{id}")).collect())))
+    let named = named.into_iter().flatten().find(|labels| labels.len() == numbered.len());
+    Ok(Some(named.unwrap_or(numbered)))
 }
 
 /// The settings of an adapter.

@@ -13,12 +13,13 @@ use crate::train::{ClassInputs, TrainInputs, TrainSplit};
 /// Rows, the options that read them (columns named), and what is in them.
 pub(super) fn read(
     model: &PretrainedModel,
+    known_labels: &[String],
     files: &DataFiles,
     read: &ReadOptions,
     run: &RunConfig,
 ) -> Result<(Dataset, ReadOptions, DataReport), SessionError> {
     let (mut dataset, summary) = build_dataset(files, read, &run.split, run.seed)?;
-    adopt_model_labels(&mut dataset, &model.config.labels);
+    adopt_labels(&mut dataset, known_labels);
     let limit = model.config.max_tokens().min(run.max_seq_length as usize);
     let mut lengths = Vec::new();
     for rows in [&dataset.train, &dataset.valid, &dataset.test] {
@@ -71,13 +72,13 @@ fn encode_rows(model: &PretrainedModel, rows: &[Example], max: usize) -> Result<
 }
 
 /// Where the model already tells these labels apart, its numbering is kept.
-fn adopt_model_labels(dataset: &mut Dataset, model_labels: &[String]) {
-    let position = |label: &String| model_labels.iter().position(|known| known == label);
+pub(super) fn adopt_labels(dataset: &mut Dataset, known_labels: &[String]) {
+    let position = |label: &String| known_labels.iter().position(|known| known == label);
     let Some(map) = dataset.labels.iter().map(position).collect::<Option<Vec<usize>>>() else { return };
     for split in [&mut dataset.train, &mut dataset.valid, &mut dataset.test] {
         for row in split.iter_mut() {
             row.label = map[row.label];
         }
     }
-    dataset.labels = model_labels.to_vec();
+    dataset.labels = known_labels.to_vec();
 }

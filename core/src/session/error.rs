@@ -39,6 +39,17 @@ pub enum SessionError {
         /// What the model reads.
         limit: usize,
     },
+    /// Rows with labels that the weights in question do not know.
+    #[error("the labels of the rows are not those of the model")]
+    OtherLabels,
+    /// A setting that classifiers do not have.
+    #[error("{setting} is for models that write texts; this {model_type} model labels them")]
+    OnlyForTexts {
+        /// Its name.
+        setting: &'static str,
+        /// What the model is.
+        model_type: &'static str,
+    },
     /// What was asked for is of the other kind of model.
     #[error("this {model_type} model {does}")]
     OtherTask {
@@ -87,6 +98,10 @@ impl SessionError {
             Self::NoAdapter => (ProblemKind::Config, "export the merged model, or train with the method lora"),
             Self::EmptySplit { .. } => (ProblemKind::Data, "give a file for it, or set its share of rows above 0"),
             Self::TooLong { .. } => (ProblemKind::Config, "set max_seq_length to the model's limit or less"),
+            Self::OtherLabels => {
+                (ProblemKind::Data, "choose rows with the labels of the model, or start a run on these")
+            }
+            Self::OnlyForTexts { .. } => (ProblemKind::Config, "leave this setting out"),
             Self::OtherTask { .. } => (ProblemKind::Config, "choose a model of the other kind"),
             Self::NoGeneralText => (ProblemKind::Data, "choose a text of a few sentences or more"),
             Self::Encode(LmEncodeError::TooShort { .. }) => (ProblemKind::Config, "raise max_seq_length"),

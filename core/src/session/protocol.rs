@@ -291,6 +291,8 @@ pub enum Reply {
         run: RunId,
         /// It trains an adapter, which can be taken home alone.
         has_adapter: bool,
+        /// Labels that it tells apart; 0 for a language model.
+        num_labels: usize,
         /// What runs, as the text of its job file: the page only hands it on.
         job: String,
     },

@@ -41,6 +41,15 @@ pub(super) struct Data {
     pub(super) run: RunConfig,
 }
 
+/// An adapter in PEFT's layout, and what it says about itself.
+pub(super) struct LoadedAdapter {
+    pub(super) folder: Folder,
+    /// Of its head, if it has one.
+    labels: Option<Vec<String>>,
+    /// How it was trained, if Hone trained it.
+    job: Option<Job>,
+}
+
 /// One model, one data set, one run.
 pub struct Session {
     pub(super) device: Device,
@@ -48,7 +57,7 @@ pub struct Session {
     /// The model's file holds the head that its labels belong to.
     has_head: bool,
     /// An adapter that was loaded, not trained here.
-    pub(super) adapter: Option<Folder>,
+    pub(super) adapter: Option<LoadedAdapter>,
     /// What answers while there is no run.
     pub(super) built: Option<Built>,
     pub(super) data: Option<Data>,
@@ -113,32 +122,28 @@ impl Session {
         Ok(info)
     }
 
-    /// Puts an adapter in PEFT's layout on the loaded model: it answers as the tuned model until a run is started. The
-    /// labels of its head, if it has one, become the model's.
+    /// Puts an adapter in PEFT's layout on the loaded model: it answers as the tuned model until a run is started, with the
+    /// labels of its own head, if it has one.
     ///
     /// # Errors
     /// When it does not fit the model; the one before stays.
     pub fn load_adapter(&mut self, folder: Folder) -> Result<(), SessionError> {
         read_adapter_config(&folder)?;
-        let (_, model) = self.model.as_mut().ok_or(SessionError::NoModel)?;
-        let labels = adapter_labels(&model.config, &folder)?.unwrap_or_else(|| model.config.labels.clone());
-        let labels_before = std::mem::replace(&mut model.config.labels, labels);
-        let run_before = model.run.clone();
-        if let Some(job) = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok()) {
-            model.run = job.run; // pooling and the longest input are those that it was trained with
-        }
-        let before = self.adapter.replace(folder);
+        let labels = adapter_labels(&self.pretrained()?.config, &folder)?;
+        let job = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok());
+        let before = self.adapter.replace(LoadedAdapter { folder, labels, job });
         if let Some(built) = &mut self.built {
             built.forget_adapter();
         }
-        let fits = self.weights(Weights::Tuned).map(drop);
-        if fits.is_err() {
+        if let Err(error) = self.weights(Weights::Tuned) {
             self.adapter = before;
-            if let Some((_, model)) = &mut self.model {
-                (model.config.labels, model.run) = (labels_before, run_before);
-            }
+            return Err(error);
         }
-        fits
+        let known = self.known_labels().to_vec();
+        if let Some(Data { rows: Rows::Classes(dataset), .. }) = &mut self.data {
+            classes::adopt_labels(dataset, &known);
+        }
+        Ok(())
     }
 
     /// Reads the data files; needs a model, for its tokenizer and its task.
@@ -149,7 +154,7 @@ impl Session {
         let model = self.pretrained()?;
         let (rows, read, report) = match model.config.task() {
             Task::SequenceClassification => {
-                let (dataset, read, report) = classes::read(model, &files, read, run)?;
+                let (dataset, read, report) = classes::read(model, self.known_labels(), &files, read, run)?;
                 (Rows::Classes(dataset), read, Report::Classes(Box::new(report)))
             }
             Task::CausalLm => {
@@ -180,10 +185,15 @@ impl Session {
     /// # Errors
     /// When model or data are missing, or a setting does not fit them.
     pub fn start(&mut self, run: RunConfig) -> Result<Job, SessionError> {
+        self.forget_run();
         let (trainer, job) = self.prepare(run)?;
         self.trainer = Some(trainer);
-        self.test = None;
         Ok(job)
+    }
+
+    /// Drops the run, if there is one: one that failed has nothing to say.
+    pub fn forget_run(&mut self) {
+        (self.trainer, self.test) = (None, None);
     }
 
     /// Goes on with a run from its checkpoint; model and data must be loaded as at its start.
@@ -215,6 +225,10 @@ impl Session {
         }
         let (inputs, num_labels) = match &data.rows {
             Rows::Classes(dataset) => {
+                let for_texts = [("packing", run.packing), ("gradient_checkpointing", run.gradient_checkpointing)];
+                if let Some((setting, _)) = for_texts.into_iter().find(|(_, is_set)| *is_set) {
+                    return Err(SessionError::OnlyForTexts { setting, model_type: model.config.model_type() });
+                }
                 if let [label] = dataset.labels.as_slice() {
                     let num_rows = dataset.train.len();
                     return Err(DataError::OneClass { label: label.clone(), num_rows }.into());
@@ -273,20 +287,24 @@ impl Session {
     /// Labels that the loaded model and its adapter tell apart; none where its head is fresh.
     #[must_use]
     pub fn model_labels(&self) -> &[String] {
-        match &self.model {
-            Some((_, model)) if self.has_head || self.adapter.is_some() => &model.config.labels,
-            _ => &[],
-        }
+        let of_adapter = self.adapter.as_ref().is_some_and(|adapter| adapter.labels.is_some());
+        if self.has_head || of_adapter { self.known_labels() } else { &[] }
+    }
+
+    /// Labels by their places in the adapter's head, else those that the model's config names.
+    fn known_labels(&self) -> &[String] {
+        let of_adapter = self.adapter.as_ref().and_then(|adapter| adapter.labels.as_deref());
+        of_adapter.or(self.model.as_ref().map(|(_, model)| model.config.labels.as_slice())).unwrap_or_default()
     }
 
     /// Labels in the order of the logits; none for a language model.
     #[must_use]
     pub fn labels(&self) -> &[String] {
-        match (&self.trainer, &self.data, &self.model) {
-            (Some(trainer), _, _) => trainer.inputs().labels(),
-            (None, Some(Data { rows: Rows::Classes(dataset), .. }), _) => &dataset.labels,
-            (None, _, Some((_, model))) => &model.config.labels,
-            (None, _, None) => &[],
+        let has_own_head = self.adapter.as_ref().is_some_and(|adapter| adapter.labels.is_some());
+        match (&self.trainer, &self.data) {
+            (Some(trainer), _) => trainer.inputs().labels(),
+            (None, Some(Data { rows: Rows::Classes(dataset), .. })) if !has_own_head => &dataset.labels,
+            (None, _) => self.known_labels(),
         }
     }
 
@@ -329,6 +347,9 @@ impl Session {
         let Rows::Classes(dataset) = &self.data.as_ref().ok_or(SessionError::NoData)?.rows else {
             return Err(self.other_task());
         };
+        if dataset.labels != self.labels() {
+            return Err(SessionError::OtherLabels);
+        }
         let padding = self.padding(&self.run_config())?;
         let rows = classes::split(self.pretrained()?, dataset, split, padding.max_length)?;
         Ok((Cow::Owned(rows), padding))
@@ -360,11 +381,10 @@ impl Session {
                 (trainer.job().clone(), Some(facts))
             }
             // Its own job file says how it was trained; PEFT's adapters have none.
-            (None, Some(adapter)) => {
-                let own = adapter.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok());
-                let job =
-                    own.unwrap_or_else(|| Job::new(source.clone(), None, ReadOptions::default(), self.run_config()));
-                let run = RunConfig { method: Method::Lora, lora: read_adapter_config(adapter)?, ..job.run };
+            (None, Some(LoadedAdapter { folder, job, .. })) => {
+                let other = || Job::new(source.clone(), None, ReadOptions::default(), self.run_config());
+                let job = job.clone().unwrap_or_else(other);
+                let run = RunConfig { method: Method::Lora, lora: read_adapter_config(folder)?, ..job.run };
                 (Job { run, ..job }, None)
             }
             (None, None) => return Err(SessionError::NotTrained),
@@ -373,7 +393,17 @@ impl Session {
         let (labels, facts) = (self.labels(), facts.as_ref());
         match format {
             ExportFormat::Adapter if !is_adapted => Err(SessionError::NoAdapter),
-            ExportFormat::Adapter => Ok(export_adapter(model, &weights, labels, &job, facts).await?),
+            ExportFormat::Adapter => {
+                let mut folder = export_adapter(model, &weights, labels, &job, facts).await?;
+                // It is the same adapter: what its makers said of it stays.
+                let own = self.adapter.as_ref().filter(|_| self.trainer.is_none()).map(|adapter| &adapter.folder);
+                for name in [JOB_FILE, "README.md"] {
+                    if let Some(bytes) = own.and_then(|own| own.get(name)) {
+                        folder.insert(name, bytes);
+                    }
+                }
+                Ok(folder)
+            }
             ExportFormat::Merged => Ok(export_folder(model, &weights, labels, &job, facts).await?),
         }
     }
@@ -383,7 +413,8 @@ impl Session {
         if let Some(trainer) = &self.trainer {
             return trainer.job().run.clone();
         }
-        let own = self.model.as_ref().map(|(_, model)| model.run.clone()).unwrap_or_default();
+        let of_adapter = self.adapter.as_ref().and_then(|adapter| adapter.job.as_ref()).map(|job| &job.run);
+        let own = of_adapter.or(self.model.as_ref().map(|(_, model)| &model.run)).cloned().unwrap_or_default();
         match &self.data {
             Some(data) => RunConfig { pooling: own.pooling, ..data.run.clone() },
             None => own,

@@ -35,8 +35,9 @@ pub struct Generated {
 /// The day that templates are told: core has no clock, and the same run must read the same text on any day.
 const TEMPLATE_DATE: TemplateDate = TemplateDate { year: 2026, month: 1, day: 1 };
 
-/// Rows of the general text that are measured: a figure of some ten thousand tokens moves no more.
-const MAX_GENERAL_ROWS: usize = 128;
+/// Bytes of the general text that are read, and tokens of it that are measured: the figure moves no more after so many.
+const MAX_GENERAL_BYTES: usize = 256 << 10;
+const MAX_GENERAL_TOKENS: usize = 16_384;
 
 /// Beginnings of public-domain books and speeches.
 const GENERAL_TEXT: &str = include_str!("general_text.txt");
@@ -240,7 +241,7 @@ impl Session {
     }
 
     /// Measures a text that has nothing to do with the task, before and after the same: a model that forgets while it
-    /// learns does worse on it. `text` is the person's own, of which the first rows are measured; `None` takes a bundled
+    /// learns does worse on it. `text` is the person's own, of which the beginning is measured; `None` takes a bundled
     /// one. `progress` gets (rows done, rows in all).
     ///
     /// # Errors
@@ -255,7 +256,8 @@ impl Session {
         if model.config.task() != Task::CausalLm {
             return Err(self.other_task());
         }
-        let text = text.unwrap_or(GENERAL_TEXT).replace("\r\n", "\n"); // line ends as models know them
+        let text = text.unwrap_or(GENERAL_TEXT);
+        let text = text[..text.floor_char_boundary(MAX_GENERAL_BYTES)].replace("\r\n", "\n"); // as models know line ends
         if text.trim().is_empty() {
             return Err(SessionError::NoGeneralText);
         }
@@ -265,7 +267,7 @@ impl Session {
         if rows.is_empty() {
             return Err(SessionError::NoGeneralText);
         }
-        rows.rows.truncate(MAX_GENERAL_ROWS);
+        rows.rows.truncate((MAX_GENERAL_TOKENS / limit(model, &run)).max(1));
         let decoder = self.language_model(weights)?;
         self.evaluate_rows(&decoder, &rows, progress).await
     }
@@ -324,9 +326,7 @@ async fn complete(
     let mut ids = model.tokenizer.encode_prompt(&example.prompt(), !example.is_chat())?;
     let eos = eos_token_ids(model);
     let window = model.config.max_tokens();
-    // As in training, a prompt makes way for what is to be written: its beginning is left out.
-    let room = window.saturating_sub(sampling.max_new_tokens as usize).max(window / 2);
-    ids.drain(..ids.len().saturating_sub(room));
+    model.tokenizer.make_room(&mut ids, window, sampling.max_new_tokens as usize);
     let tokens = Generation::new(decoder, ids, sampling, &eos, window, device)?;
     Ok(TextGeneration::new(tokens, &model.tokenizer, sampling).rest().await?)
 }

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use super::SessionError;
 use super::protocol::Weights;
-use super::run::Session;
+use super::run::{LoadedAdapter, Session};
 use crate::checkpoint::{CheckpointError, LoadReport, PretrainedModel, load_adapter};
 use crate::config::{Method, Pooling, RunConfig, Task};
 use crate::model::{CausalLm, Model, SequenceClassifier};
@@ -87,7 +87,9 @@ impl Session {
             None => Built::new(head, head.build(model, &self.device)?.0),
         };
         let built = self.built.insert(built);
-        let (Weights::Tuned, Some(adapter)) = (weights, &self.adapter) else { return Ok(built.base.clone()) };
+        let (Weights::Tuned, Some(LoadedAdapter { folder: adapter, .. })) = (weights, &self.adapter) else {
+            return Ok(built.base.clone());
+        };
         if let Some(tuned) = &built.tuned {
             return Ok(tuned.clone());
         }

@@ -197,6 +197,14 @@ impl Tokenizer {
         self.eos.as_ref().map(|&(_, id)| id)
     }
 
+    /// Cuts a prompt down so that `wanted` tokens, or as many as half of the `window`, can be written after it: what stands
+    /// first is left out, but for the token that begins a sequence.
+    pub fn make_room(&self, ids: &mut Vec<u32>, window: usize, wanted: usize) {
+        let room = window.saturating_sub(wanted).max(window / 2);
+        let kept = usize::from(self.bos_token_id().is_some_and(|bos| ids.first() == Some(&bos)));
+        ids.drain(kept..(ids.len().saturating_sub(room) + kept).min(ids.len()));
+    }
+
     /// Every id that ends a sequence: the tokenizer's own first, then those configured (see [`configured_eos_ids`]).
     #[must_use]
     pub fn eos_token_ids(&self, configured: &[u32]) -> Vec<u32> {

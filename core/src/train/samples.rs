@@ -52,8 +52,7 @@ impl TokenInputs {
         };
         let sampling = SamplingConfig { max_new_tokens: MAX_NEW_TOKENS, ..SamplingConfig::default() };
         let mut ids = self.tokenizer.encode_prompt(&prompt, !example.is_chat())?;
-        let room = config.max_tokens().saturating_sub(MAX_NEW_TOKENS as usize).max(1);
-        ids.drain(..ids.len().saturating_sub(room)); // a sample may lose the beginning of its prompt
+        self.tokenizer.make_room(&mut ids, config.max_tokens(), MAX_NEW_TOKENS as usize);
         let tokens = Generation::new(model, ids, &sampling, &self.eos_token_ids, config.max_tokens(), device)?;
         let generated = TextGeneration::new(tokens, &self.tokenizer, &sampling).rest().await?;
         Ok(Sample { prompt, expected, generated })

@@ -97,6 +97,25 @@ fn cpu_end_to_end() {
     site.check_requests();
 }
 
+/// On a software adapter a step takes a second, and so do a few letters: less is trained and written than on the CPU.
+#[test]
+fn webgpu_end_to_end() {
+    let Some(site) = Site::open(WebGpu::Software) else { return };
+    let browser = &site.browser;
+    site.choose_model(&decoder_files());
+    browser.wait_for("model-ready", READ_SECS);
+    site.choose_rows(&site.file("colours.jsonl", rows()));
+    browser.wait_for("data-report", READ_SECS);
+    site.set_recipe(&[("num_train_epochs", "3"), ("batch_size", "8"), ("learning_rate", "5e-3")]);
+    site.start();
+    let losses = site.finish();
+    check_losses(&losses);
+    let written = write(&site);
+    let adapter = site.export_by("export-adapter");
+    check_natively(adapter, &written, &[]);
+    site.check_requests();
+}
+
 #[test]
 fn a_model_of_another_task_reads_the_rows_anew() {
     let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
@@ -199,7 +218,7 @@ pub(crate) fn write(site: &Site) -> [String; 2] {
 }
 
 /// The exported adapter on the model, on the native CPU: the same letters, and the same losses of the general texts.
-fn check_natively(adapter: Folder, written: &[String; 2], general: &[[f64; 2]; 2]) {
+fn check_natively(adapter: Folder, written: &[String; 2], general: &[[f64; 2]]) {
     let (mut session, _) = native();
     session.load_adapter(adapter).expect("the exported adapter fits the model");
     let prompt = Prompt::Text(PROMPT.into());

@@ -69,7 +69,7 @@ const NATIVE_WGPU: &str = "Hone, native wgpu";
 const WASM_CPU: &str = "Hone, CPU in wasm";
 pub(crate) const BROWSER_WEBGPU: &str = "Hone, WebGPU";
 
-/// Shapes and methods in which the native CPU and PyTorch meet.
+/// Shapes and methods in which the native CPU and PyTorch meet, and which native wgpu takes too.
 const NATIVE_CONTESTS: [(&str, &str); 5] = [
     ("minilm", "full"),
     ("distilgpt2_b1", "lora"),
@@ -152,16 +152,20 @@ fn native_cpu(options: &Options, report: &mut Report) -> Result<()> {
 
 /// Few steps: on a software adapter each takes many seconds.
 fn native_wgpu(report: &mut Report) {
-    proc::say("native wgpu");
-    let measured = samples::shape("minilm").and_then(|shape| {
-        let flags = ["--device", "wgpu", "--shape", "minilm", "--warmup", "2", "--every", "2", "--windows", "2"];
-        let mut hone = Samples::new(NATIVE_WGPU, &shape);
-        hone.add(&hone_bench(&flags)?);
-        Ok(hone)
-    });
-    match measured {
-        Ok(hone) => report.steps.push(hone),
-        Err(error) => report.note(format!("native wgpu was left out: {}", first_line(&error))),
+    for (name, method) in NATIVE_CONTESTS {
+        proc::say(format!("native wgpu, {name}, {method}"));
+        let measured = samples::shape(name).and_then(|shape| {
+            let shape = shape.of_method(method);
+            let flags = ["--device", "wgpu", "--shape", name, "--method", method];
+            let few = ["--warmup", "2", "--every", "2", "--windows", "2"];
+            let mut hone = Samples::new(NATIVE_WGPU, &shape);
+            hone.add(&hone_bench(&[flags.as_slice(), &few].concat())?);
+            Ok(hone)
+        });
+        match measured {
+            Ok(hone) => report.steps.push(hone),
+            Err(error) => return report.note(format!("native wgpu was left out: {}", first_line(&error))),
+        }
     }
 }
 

@@ -8,12 +8,12 @@ mod using;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use hone_core::config::{ExportFormat, ReadOptions, RunConfig, RunDraft, Task};
+use hone_core::config::{ConfigProblem, ExportFormat, Method, ReadOptions, RunConfig, RunDraft, Task};
 
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
 use read::ReadArgs;
-use run::{RunArgs, flag_of};
+use run::{RunArgs, blank_fields, flag_of, lora_fields};
 pub(crate) use using::{EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
 
 /// The command line.
@@ -71,7 +71,7 @@ pub(crate) struct TrainArgs {
     /// Go on from the checkpoint that an interrupted run left in --output
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Write into --output even if it holds other files or an unfinished run
+    /// Replace what --output holds, a run or other files, as a whole
     #[arg(long)]
     pub(crate) force: bool,
     /// Also measure the model as it was before tuning on the test rows; a language model also on a general text, to
@@ -139,15 +139,23 @@ impl TrainArgs {
             base.device
         });
         let read = self.read.over(&base.read, &mut problems);
-        let run = self.run.draft().resolve(&base.run).unwrap_or_else(|found| {
-            problems.extend(found.iter().map(|p| format!("{}: {}", flag_of(&p.field), p.message)));
-            base.run.clone()
-        });
+        let draft = self.run.draft();
+        problems.extend(blank_fields(&draft).map(|field| format!("{}: is empty", flag_of(&field))));
+        let run = match draft.resolve(&base.run) {
+            Ok(run) => {
+                problems.extend(self.unused(&draft, run.method));
+                run
+            }
+            Err(found) => {
+                problems.extend(as_flags(&found));
+                base.run.clone()
+            }
+        };
         if self.resume {
             if self.job.is_some() {
                 problems.push("--job: --resume takes the job from the checkpoint".into());
             }
-            if self.run.draft() != RunDraft::default() || !self.read.is_empty() {
+            if draft != RunDraft::default() || !self.read.is_empty() {
                 problems
                     .push("--resume: goes on with the settings of the checkpoint, so no setting may be given".into());
             }
@@ -162,6 +170,23 @@ impl TrainArgs {
         }
         if problems.is_empty() { Ok(Settings { device, read, run }) } else { Err(Usage(problems)) }
     }
+
+    /// Flags that were typed and have no effect on a run of `method`.
+    fn unused(&self, draft: &RunDraft, method: Method) -> Vec<String> {
+        if method == Method::Lora {
+            return Vec::new();
+        }
+        let adapters = lora_fields(draft).into_iter();
+        let adapters = adapters.map(|field| format!("{}: has no effect without --method lora", flag_of(field)));
+        let format = (self.format == Some(ExportFormat::Adapter))
+            .then(|| "--format: without --method lora there is no adapter to write".to_owned());
+        adapters.chain(format).collect()
+    }
+}
+
+/// Problems under the names of the flags that they belong to.
+pub(crate) fn as_flags(problems: &[ConfigProblem]) -> Vec<String> {
+    problems.iter().map(|problem| format!("{}: {}", flag_of(&problem.field), problem.message)).collect()
 }
 
 fn parse_task(text: &str) -> Result<Task, String> {
@@ -216,6 +241,23 @@ mod tests {
         let Usage(problems) = args.settings(&Settings::default()).expect_err("four are wrong");
         let flags: Vec<_> = problems.iter().map(|p| p.split(':').next().unwrap_or_default()).collect();
         assert_eq!(flags, ["--device", "--header", "--epochs", "--schedule"]);
+    }
+
+    #[test]
+    fn flags_without_effect_are_named() {
+        let args = train(&["--lora-rank", "4", "--use-dora", "--use-rslora=false", "--format", "adapter"]);
+        let Usage(problems) = args.settings(&Settings::default()).expect_err("all weights are trained");
+        let flags: Vec<_> = problems.iter().map(|p| p.split(':').next().unwrap_or_default()).collect();
+        assert_eq!(flags, ["--lora-rank", "--use-dora", "--format"]);
+        let args = train(&["--lora-rank", "4", "--use-dora", "--format", "adapter", "--method", "lora"]);
+        args.settings(&Settings::default()).expect("an adapter is trained");
+    }
+
+    #[test]
+    fn an_empty_setting_is_no_setting() {
+        let Usage(problems) =
+            train(&["--learning-rate=", "--seed= "]).settings(&Settings::default()).expect_err("two are empty");
+        assert_eq!(problems, ["--learning-rate: is empty", "--seed: is empty"]);
     }
 
     #[test]

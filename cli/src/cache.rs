@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use hone_core::hub::check_revision;
 use serde::{Deserialize, Serialize};
 
 use crate::output::write_file;
@@ -18,6 +19,9 @@ const MANIFEST: &str = "fetched.json";
 pub(crate) struct Manifest {
     pub(crate) id: String,
     pub(crate) revision: String,
+    /// Address of the hub it came from, without a password; manifests of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hub: Option<String>,
     /// Commit that the hub resolved the revision to.
     pub(crate) commit: Option<String>,
     pub(crate) files: BTreeMap<String, CachedFile>,
@@ -55,26 +59,35 @@ pub(crate) fn root() -> anyhow::Result<PathBuf> {
 /// Where a model is kept, whether or not it is there.
 ///
 /// # Errors
-/// When the system names no home folder.
+/// When the system names no home folder, or `revision` can't be one.
 pub(crate) fn dir_of(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
-    Ok(dir_in(&root()?, id, revision))
+    dir_in(&root()?, id, revision)
 }
 
-fn dir_in(root: &Path, id: &str, revision: &str) -> PathBuf {
-    let revision: String =
-        revision.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '+' }).collect();
-    // `.` and `..` would climb; no branch or tag may be called that.
-    let revision = if revision.trim_matches('.').is_empty() { "main" } else { &revision };
-    id.split('/').fold(root.to_owned(), |dir, part| dir.join(part)).join(revision)
+fn dir_in(root: &Path, id: &str, revision: &str) -> anyhow::Result<PathBuf> {
+    // Refuses `.` and `..`, which would climb.
+    check_revision(revision)?;
+    let mut name = String::with_capacity(revision.len());
+    for byte in revision.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
+            name.push(byte as char);
+        } else {
+            // Two revisions never share a folder: `v/1` and `v+1` stay apart.
+            name.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Ok(id.split('/').fold(root.to_owned(), |dir, part| dir.join(part)).join(name))
 }
 
-/// The folder of a cached model, if it is whole.
+/// The folder of a cached model and what is known of it, if it is whole.
 ///
 /// # Errors
-/// When the system names no home folder.
-pub(crate) fn find(id: &str, revision: &str) -> anyhow::Result<Option<PathBuf>> {
+/// When the system names no home folder, or `revision` can't be one.
+pub(crate) fn find(id: &str, revision: &str) -> anyhow::Result<Option<(PathBuf, Manifest)>> {
     let dir = dir_of(id, revision)?;
-    Ok(read(&dir).map(|_| dir))
+    // A disk that does not tell capitals apart has one folder for `V1` and `v1`.
+    let manifest = read(&dir).filter(|manifest| manifest.id == id && manifest.revision == revision);
+    Ok(manifest.map(|manifest| (dir, manifest)))
 }
 
 /// The manifest of a cached folder whose files all have the size they should have.
@@ -120,9 +133,22 @@ mod tests {
     #[test]
     fn no_revision_leaves_the_cache() {
         let root = Path::new("root");
-        assert_eq!(dir_in(root, "a/b", "main"), Path::new("root/a/b/main"));
-        assert_eq!(dir_in(root, "a/b", "refs/pr/1"), Path::new("root/a/b/refs+pr+1"));
-        assert_eq!(dir_in(root, "a/b", ".."), Path::new("root/a/b/main"));
+        let dir = |revision: &str| dir_in(root, "a/b", revision).expect(revision);
+        assert_eq!(dir("main"), Path::new("root/a/b/main"));
+        assert_eq!(dir("refs/pr/1"), Path::new("root/a/b/refs%2Fpr%2F1"));
+        for revision in ["", ".", "..", "a/../b"] {
+            let message = dir_in(root, "a/b", revision).expect_err("climbs").to_string();
+            assert!(message.contains("can't be a revision"), "{message}");
+        }
+    }
+
+    #[test]
+    fn two_revisions_have_two_folders() {
+        let dirs = ["v/1", "v+1", "v%1", "v1", "v%2F1", "V/1"]
+            .map(|revision| dir_in(Path::new("root"), "a/b", revision).expect("a revision"));
+        for (at, dir) in dirs.iter().enumerate() {
+            assert!(!dirs[..at].contains(dir), "{}", dir.display());
+        }
     }
 
     #[test]
@@ -130,7 +156,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = CachedFile { bytes: 4, sha256: "x".into(), verified: true };
         let files = [("config.json".to_owned(), file)].into_iter().collect();
-        let manifest = Manifest { id: "a/b".into(), revision: "main".into(), commit: None, files };
+        let manifest = Manifest { id: "a/b".into(), revision: "main".into(), hub: None, commit: None, files };
         fs::write(dir.path().join("config.json"), "{  }").expect("writes");
         assert_eq!(read(dir.path()), None, "not finished yet");
         finish(dir.path(), &manifest).expect("finishes");

@@ -1,13 +1,16 @@
 //! `OUTPUT/checkpoint`: what a run needs to go on after Ctrl-C, a crash or a power cut.
 //!
 //! A checkpoint is written beside the old one and swapped in by renaming, so that one whole checkpoint is always there.
-//! Beside the core's files lies `inputs.json`: the paths that `--resume` needs and that a job file rightly leaves out.
+//! Beside the core's files lies `inputs.json`: the paths that `--resume` needs and that a job file rightly leaves out; and
+//! `checksums.json`, by which a damaged file is known before anything is trained from it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use hone_core::folder::Folder;
+use hone_core::hub::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 use crate::device::DeviceChoice;
@@ -18,12 +21,18 @@ const DIR: &str = "checkpoint";
 const PART: &str = "checkpoint.part";
 const OLD: &str = "checkpoint.old";
 const INPUTS: &str = "inputs.json";
+const CHECKSUMS: &str = "checksums.json";
+
+/// Folders in an output folder that are a checkpoint, whole or not.
+pub(crate) const NAMES: [&str; 3] = [DIR, PART, OLD];
 
 /// Where the run's inputs lie on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Inputs {
     /// As given to `--model`.
     pub(crate) model: String,
+    /// SHA-256 of its files, by name.
+    pub(crate) model_sha256: BTreeMap<String, String>,
     /// Training file.
     pub(crate) data: PathBuf,
     /// Validation file.
@@ -58,6 +67,9 @@ pub(crate) fn write(output: &Path, mut folder: Folder, inputs: &Inputs) -> anyho
     let (dir, part, old) = (output.join(DIR), output.join(PART), output.join(OLD));
     let json = serde_json::to_vec_pretty(inputs).context("can't describe the run's inputs")?;
     folder.insert(INPUTS, json);
+    let sums: BTreeMap<&str, String> = folder.iter().map(|(name, bytes)| (name, sha256_hex(bytes))).collect();
+    let sums = serde_json::to_vec_pretty(&sums).context("can't describe the checkpoint's files")?;
+    folder.insert(CHECKSUMS, sums);
     remove_dir(&part)?;
     write_files(&folder, &part).inspect_err(|_| drop(fs::remove_dir_all(&part)))?;
     let rename =
@@ -74,9 +86,24 @@ pub(crate) fn write(output: &Path, mut folder: Folder, inputs: &Inputs) -> anyho
 /// Reads a checkpoint back: the core's folder and the paths.
 ///
 /// # Errors
-/// When it can't be read.
+/// When it can't be read, or a file in it is not as it was written.
 pub(crate) fn read(checkpoint: &Path) -> anyhow::Result<(Folder, Inputs)> {
     let mut folder = read_all(checkpoint)?;
+    let sums = folder.remove(CHECKSUMS);
+    let sums = sums.with_context(|| format!("no {CHECKSUMS} in the checkpoint: {}", checkpoint.display()))?;
+    let sums: BTreeMap<String, String> = serde_json::from_slice(&sums)
+        .with_context(|| format!("can't read {CHECKSUMS} of the checkpoint: {}", checkpoint.display()))?;
+    for (name, sum) in &sums {
+        let Some(bytes) = folder.get(name) else {
+            bail!("{name} is missing in the checkpoint: {}", checkpoint.display());
+        };
+        if sha256_hex(bytes) != *sum {
+            bail!(
+                "{name} of the checkpoint is damaged: its SHA-256 is not that of the file that was written: {}",
+                checkpoint.display()
+            );
+        }
+    }
     let bytes =
         folder.remove(INPUTS).with_context(|| format!("no {INPUTS} in the checkpoint: {}", checkpoint.display()))?;
     let inputs = serde_json::from_slice(&bytes)
@@ -89,7 +116,14 @@ pub(crate) fn read(checkpoint: &Path) -> anyhow::Result<(Folder, Inputs)> {
 /// # Errors
 /// When the disk refuses.
 pub(crate) fn remove(output: &Path) -> anyhow::Result<()> {
-    [DIR, PART, OLD].iter().try_for_each(|name| remove_dir(&output.join(name)))
+    let part = output.join(PART);
+    remove_dir(&part)?;
+    // Under the name of what is not whole first: half of one must never be found.
+    for dir in [OLD, DIR].map(|name| output.join(name)).into_iter().filter(|dir| dir.exists()) {
+        fs::rename(&dir, &part).map_err(|e| io_error("remove the checkpoint", &e, &dir))?;
+        remove_dir(&part)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -99,7 +133,8 @@ mod tests {
     fn inputs(step: u32) -> Inputs {
         let data = PathBuf::from("rows.csv");
         let (valid, test, device) = (None, Some("t.csv".into()), DeviceChoice::Cpu);
-        Inputs { model: "m".into(), data, valid, test, device, step, elapsed_secs: 1.5 }
+        let model_sha256 = [("model.safetensors".to_owned(), "00".to_owned())].into();
+        Inputs { model: "m".into(), model_sha256, data, valid, test, device, step, elapsed_secs: 1.5 }
     }
 
     fn state(text: &str) -> Folder {
@@ -128,6 +163,24 @@ mod tests {
         assert_eq!(read(&found).expect("reads").1.step, 1);
         write(output.path(), state("two"), &inputs(2)).expect("writes");
         assert_eq!(step_of(&find(output.path()).expect("is there")), Some(2));
+    }
+
+    #[test]
+    fn a_flipped_bit_is_found_and_named() {
+        let output = tempfile::tempdir().expect("a temporary folder");
+        let dir = write(output.path(), state("one"), &inputs(1)).expect("writes");
+        for (name, bytes) in [("state.bin", &b"onf"[..]), (INPUTS, b"{}")] {
+            let before = fs::read(dir.join(name)).expect("reads");
+            fs::write(dir.join(name), bytes).expect("writes");
+            let message = read(&dir).expect_err("it is damaged").to_string();
+            assert!(message.contains(name) && message.contains("damaged"), "{message}");
+            fs::write(dir.join(name), before).expect("writes");
+        }
+        read(&dir).expect("it is whole again");
+        fs::remove_file(dir.join("state.bin")).expect("removes");
+        assert!(read(&dir).expect_err("a file is gone").to_string().contains("state.bin is missing"));
+        fs::remove_file(dir.join(CHECKSUMS)).expect("removes");
+        assert!(read(&dir).expect_err("nothing to check by").to_string().contains(CHECKSUMS));
     }
 
     #[test]

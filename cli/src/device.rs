@@ -103,7 +103,7 @@ mod wgpu {
     pub(super) fn open() -> anyhow::Result<OpenDevice> {
         let (device, is_hardware) = adapter()?;
         if !is_hardware {
-            eprintln!("note: this adapter is a software rasteriser; --device cpu is usually faster");
+            crate::progress::say("note: this adapter is a software rasteriser; --device cpu is usually faster");
         }
         Ok(tuned(device))
     }

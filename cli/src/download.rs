@@ -1,5 +1,6 @@
-//! One file of the hub, to disk: redirects, resume of a `.part` file, SHA-256, retries. In: an address and a path.
-//! Out: a whole, verified file, or an error that says what to do.
+//! One file of the hub, to disk: redirects, resume of a `.part` file, limits, SHA-256, retries. In: an address and a
+//! path. Out: a whole file that is what its name says, verified where the hub names a hash; or an error that says what to
+//! do. No error repeats a password or a token.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -7,14 +8,15 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
-use hone_core::hub::{resolve_url, sha256_from_etag};
+use anyhow::anyhow;
+use hone_core::hub::{HubError, max_bytes, redact, resolve_url, sha256_from_etag};
 use sha2::{Digest, Sha256};
 use ureq::http::{Response, StatusCode, header};
 
 use crate::failure::io_error;
+use crate::hub_env::{self, Token};
+use crate::model_files::{Depth, check_on_disk};
 
-const DEFAULT_HUB: &str = "https://huggingface.co";
 const MAX_REDIRECTS: usize = 8;
 /// Waits before the second, third and fourth attempt.
 const WAITS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
@@ -23,7 +25,15 @@ const WAITS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2)
 pub(crate) struct Hub {
     agent: ureq::Agent,
     url: String,
-    token: Option<String>,
+    token: Option<Token>,
+}
+
+/// A file to fetch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) revision: &'a str,
+    pub(crate) file: &'a str,
 }
 
 /// A file that is whole and on disk.
@@ -52,16 +62,12 @@ type Body = Response<ureq::Body>;
 pub(crate) type Tell<'a> = &'a mut dyn FnMut(u64, Option<u64>);
 
 impl Hub {
-    /// `HONE_HUB` (else the public hub), with `HF_TOKEN` if it is set.
+    /// The hub that the environment names ([`hub_env`]), with the person's token if there is one.
     ///
     /// # Errors
-    /// When `HONE_HUB` is not an address.
+    /// When what the environment names is not an address.
     pub(crate) fn from_env() -> anyhow::Result<Self> {
-        let set = |name| std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let url = set("HONE_HUB").unwrap_or_else(|| DEFAULT_HUB.into());
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            bail!("HONE_HUB is not an http or https address: {url}");
-        }
+        let url = hub_env::endpoint()?;
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -71,29 +77,28 @@ impl Hub {
             .timeout_per_read(Some(Duration::from_secs(60)))
             .user_agent(concat!("hone/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Self { agent: config.new_agent(), url: url.trim_end_matches('/').to_owned(), token: set("HF_TOKEN") })
+        Ok(Self { agent: config.new_agent(), url, token: hub_env::token() })
     }
 
-    /// Address of the hub.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    /// Address of the hub, to be shown: without a password.
+    pub(crate) fn shown_url(&self) -> String {
+        redact(&self.url)
     }
 
-    /// Fetches `file` of a repository to the path `to`. `None`: the repository has no such file.
+    /// Where the token was found that the hub is shown.
+    pub(crate) fn token_from(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| token.from.as_str())
+    }
+
+    /// Fetches a file of a repository to the path `to`. `None`: the repository has no such file.
     ///
     /// # Errors
-    /// No network, no permission, a hash that does not match, a full disk.
-    pub(crate) fn fetch(
-        &self,
-        repo: (&str, &str),
-        file: &str,
-        to: &Path,
-        tell: Tell<'_>,
-    ) -> anyhow::Result<Option<Fetched>> {
-        let url = resolve_url(&self.url, repo.0, repo.1, file);
+    /// No network, no permission, bytes that are not that file or do not match their hash, a full disk.
+    pub(crate) fn fetch(&self, wanted: Wanted<'_>, to: &Path, tell: Tell<'_>) -> anyhow::Result<Option<Fetched>> {
+        let url = resolve_url(&self.url, wanted.id, wanted.revision, wanted.file);
         let mut waits = WAITS.iter();
         loop {
-            match self.attempt(&url, to, tell) {
+            match self.attempt(wanted, &url, to, tell) {
                 Ok(fetched) => return Ok(fetched),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Passing(error)) => match waits.next() {
@@ -104,7 +109,7 @@ impl Hub {
         }
     }
 
-    fn attempt(&self, url: &str, to: &Path, tell: Tell<'_>) -> Result<Option<Fetched>, Failure> {
+    fn attempt(&self, wanted: Wanted<'_>, url: &str, to: &Path, tell: Tell<'_>) -> Result<Option<Fetched>, Failure> {
         let part = part_of(to);
         let resumed_at = fs::metadata(&part).map_or(0, |meta| meta.len());
         let Answer { response, expected, commit } = self.get(url, resumed_at)?;
@@ -115,27 +120,47 @@ impl Hub {
             StatusCode::PARTIAL_CONTENT if starts_at(&response) == Some(resumed_at) && expected.is_some() => resumed_at,
             // Without a hash of the whole, two halves can't be trusted to fit; with another start, they don't.
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if resumed_at > 0 => {
-                drop(fs::remove_file(&part));
-                return self.attempt(url, to, tell);
+                discard(&part)?;
+                return self.attempt(wanted, url, to, tell);
             }
-            _ => return Err(refused(status, url, self.token.is_some())),
+            _ => return Err(refused(status, url, self.token_from())),
         };
-        let length = response.body().content_length();
-        let total = length.map(|length| length + offset);
+        if let Some(packing) = packing(&response) {
+            let message = "the file came packed although it was asked for as it is; a proxy may do that";
+            return Err(Failure::Final(anyhow!("{message} (content-encoding {packing}): {}", shown(url))));
+        }
+        let limit = max_bytes(wanted.file);
+        let too_large =
+            |bytes| Failure::Final(HubError::TooLarge { file: wanted.file.to_owned(), bytes, limit }.into());
+        let total = response.body().content_length().map(|length| length.saturating_add(offset));
+        if let Some(total) = total.filter(|total| *total > limit) {
+            return Err(too_large(total));
+        }
         let mut hash = Sha256::new();
-        let received = write_body(response, &part, offset, &mut hash, &mut |bytes| tell(bytes, total), url)?;
+        let received = write_body(response, &part, offset, limit, &mut hash, &mut |bytes| tell(bytes, total), url)?;
+        if received > limit {
+            discard(&part)?;
+            return Err(too_large(received));
+        }
         if total.is_some_and(|total| received != total) {
-            return Err(Failure::Passing(anyhow!("the connection ended early: {url}")));
+            return Err(Failure::Passing(anyhow!("the connection ended early: {}", shown(url))));
         }
         let sha256 = hex(&hash.finalize());
-        if let Some(expected) = expected.as_ref().filter(|expected| **expected != sha256) {
-            drop(fs::remove_file(&part));
+        // What it is comes first: a page instead of the file has another hash too, and its name says more.
+        let wrong = match check_on_disk(wanted.file, &part, Depth::Whole) {
+            Err(error) => Some(error.to_string()),
+            Ok(()) => expected.as_ref().filter(|expected| **expected != sha256).map(|expected| {
+                format!("the bytes do not match their hash (expected sha-256 {expected}, got {sha256})")
+            }),
+        };
+        if let Some(wrong) = wrong {
+            discard(&part)?;
             if offset > 0 {
                 // The part was of an older version of the file: once more, from the start.
-                return self.attempt(url, to, tell);
+                return self.attempt(wanted, url, to, tell);
             }
-            let error = anyhow!("the bytes do not match their hash (expected sha-256 {expected}, got {sha256}): {url}");
-            return Err(Failure::Final(error));
+            let hint = format!("none of it was kept; hone models fetch --force {} fetches it again", wanted.id);
+            return Err(Failure::Final(anyhow!("{wrong}; {hint}: {}", shown(url))));
         }
         fs::rename(&part, to).map_err(|e| Failure::Final(io_error("put the file in place", &e, to)))?;
         Ok(Some(Fetched { sha256, verified: expected.is_some(), bytes: received, commit }))
@@ -152,7 +177,7 @@ impl Hub {
             }
             let is_hub = origin(&at) == origin(&self.url);
             if let Some(token) = self.token.as_ref().filter(|_| is_hub) {
-                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+                request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.text));
             }
             let response = request.call().map_err(|error| unreachable_hub(&error, &at))?;
             let named = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -168,7 +193,7 @@ impl Hub {
                 Some(_) => break,
             }
         }
-        Err(Failure::Final(anyhow!("more than {MAX_REDIRECTS} redirects: {url}")))
+        Err(Failure::Final(anyhow!("more than {MAX_REDIRECTS} redirects: {}", shown(url))))
     }
 }
 
@@ -186,11 +211,30 @@ fn part_of(to: &Path) -> PathBuf {
     PathBuf::from(part)
 }
 
-/// Appends the body to the first `offset` bytes of `part`, hashing the whole. Returns the size reached.
+/// Removes what was fetched so far.
+fn discard(part: &Path) -> Result<(), Failure> {
+    match fs::remove_file(part) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(Failure::Final(io_error("remove the unfinished download", &e, part)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How the body is packed, if it is.
+fn packing(response: &Body) -> Option<String> {
+    let value = response.headers().get(header::CONTENT_ENCODING)?;
+    let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
+    (!name.is_empty() && name != "identity").then_some(name)
+}
+
+/// Appends the body to the first `offset` bytes of `part`, hashing the whole; goes no further than just over `limit`
+/// bytes. Returns the size reached.
 fn write_body(
     response: Body,
     part: &Path,
     offset: u64,
+    limit: u64,
     hash: &mut Sha256,
     tell: &mut dyn FnMut(u64),
     url: &str,
@@ -211,7 +255,7 @@ fn write_body(
     };
     let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
     let mut received = offset;
-    loop {
+    while received <= limit {
         tell(received);
         match reader.read(&mut buffer) {
             Ok(0) => break,
@@ -221,7 +265,7 @@ fn write_body(
                 received += n as u64;
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Failure::Passing(anyhow!("the connection broke ({e}): {url}"))),
+            Err(e) => return Err(Failure::Passing(anyhow!("the connection broke ({e}): {}", shown(url)))),
         }
     }
     file.sync_all().map_err(disk)?;
@@ -234,24 +278,26 @@ fn starts_at(response: &Body) -> Option<u64> {
     range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
 }
 
-fn refused(status: StatusCode, url: &str, has_token: bool) -> Failure {
-    let code = status.as_u16();
-    match code {
-        401 | 403 if has_token => {
-            Failure::Final(anyhow!("the hub refuses access (HTTP {code}) with the token in HF_TOKEN: {url}"))
+fn refused(status: StatusCode, url: &str, token_from: Option<&str>) -> Failure {
+    let (code, url) = (status.as_u16(), shown(url));
+    match (code, token_from) {
+        (401 | 403, Some(from)) => {
+            Failure::Final(anyhow!("the hub refuses access (HTTP {code}) with the token in {from}: {url}"))
         }
-        401 | 403 => Failure::Final(anyhow!(
+        (401 | 403, None) => Failure::Final(anyhow!(
             "the hub refuses access (HTTP {code}): the model does not exist, is private, or its licence must be accepted \
              on its page first; then set HF_TOKEN: {url}"
         )),
-        408 | 429 | 500..=599 => Failure::Passing(anyhow!("the hub is busy or broken (HTTP {code}): {url}")),
+        (408 | 429 | 500..=599, _) => Failure::Passing(anyhow!("the hub is busy or broken (HTTP {code}): {url}")),
         _ => Failure::Final(anyhow!("the hub answered HTTP {code}: {url}")),
     }
 }
 
 fn unreachable_hub(error: &ureq::Error, url: &str) -> Failure {
     let message = anyhow!(
-        "can't reach the model hub ({error}); without a network, give --model a folder that holds the model's files: {url}"
+        "can't reach the model hub ({}); without a network, give --model a folder that holds the model's files: {}",
+        redact(&error.to_string()),
+        shown(url)
     );
     let is_refused = matches!(error, ureq::Error::Io(e) if e.kind() == io::ErrorKind::ConnectionRefused);
     match error {
@@ -259,6 +305,11 @@ fn unreachable_hub(error: &ureq::Error, url: &str) -> Failure {
         ureq::Error::Io(_) if !is_refused => Failure::Passing(message),
         _ => Failure::Final(message),
     }
+}
+
+/// An address for a message: without a password, and without a query, which may hold a signature.
+fn shown(url: &str) -> String {
+    redact(url.split(['?', '#']).next().unwrap_or(url))
 }
 
 /// `scheme://host:port` of an address.
@@ -304,6 +355,11 @@ mod tests {
         assert_eq!(join(base, "/api/x"), "https://hub.example:8443/api/x");
         assert_eq!(join(base, "other.json"), "https://hub.example:8443/a/b/resolve/main/other.json");
         assert_eq!(join("https://hub.example", "x"), "https://hub.example/x");
+    }
+
+    #[test]
+    fn a_shown_address_holds_no_secret() {
+        assert_eq!(shown("https://me:secret@hub.example/a/b?signature=x#y"), "https://***@hub.example/a/b");
     }
 
     #[test]

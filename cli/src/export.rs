@@ -1,6 +1,7 @@
 //! `hone export`: a model and an adapter as one model, or as the adapter alone.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use futures_lite::future::block_on;
@@ -8,6 +9,7 @@ use hone_core::session::Session;
 
 use crate::args::ExportArgs;
 use crate::device::{self, DeviceChoice};
+use crate::inputs::say_warnings;
 use crate::model_files;
 use crate::output;
 
@@ -21,11 +23,14 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let Some(adapter) = model.adapter else {
         anyhow::bail!("there is no adapter: name one with --adapter, or a --model folder that holds one");
     };
+    let reads = [Path::new(&args.model), model.files.dir.as_path()].into_iter().chain(args.adapter.as_deref());
+    output::check_apart(&args.output, reads.map(|dir| ("the model or its adapter", dir)))?;
     let mut session = Session::new(device::open(DeviceChoice::Cpu)?.device);
     session.load_model(model.files.source, model.files.folder)?;
     session.load_adapter(adapter)?;
+    say_warnings(&session);
     let folder = block_on(session.export(args.format))?;
-    output::write(&folder, &args.output)?;
+    output::write(&folder, &args.output, args.force)?;
     writeln!(io::stdout(), "written: {}", args.output.display())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use hone_core::session::SessionError;
 
+use crate::progress::say;
+
 /// Exit code of a run that Ctrl-C ended.
 pub(crate) const INTERRUPTED: u8 = 130;
 /// Exit code of a command line that can't be used.
@@ -31,8 +33,13 @@ impl std::error::Error for Usage {}
 
 /// An IO error with what was being done before it and the path after it.
 pub(crate) fn io_error(doing: &str, error: &std::io::Error, path: &Path) -> anyhow::Error {
+    anyhow::anyhow!("can't {doing}: {}: {}", reason(error), path.display())
+}
+
+/// An IO error in plain words.
+pub(crate) fn reason(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
-    let reason = match error.kind() {
+    match error.kind() {
         ErrorKind::NotFound => "no such file or folder".to_owned(),
         ErrorKind::PermissionDenied => "permission denied".to_owned(),
         ErrorKind::StorageFull => "the disk is full".to_owned(),
@@ -40,8 +47,7 @@ pub(crate) fn io_error(doing: &str, error: &std::io::Error, path: &Path) -> anyh
         ErrorKind::IsADirectory => "it is a folder, not a file".to_owned(),
         ErrorKind::NotADirectory => "it is a file, not a folder".to_owned(),
         _ => error.to_string(),
-    };
-    anyhow::anyhow!("can't {doing}: {reason}: {}", path.display())
+    }
 }
 
 /// Says what went wrong on standard error and picks the exit code.
@@ -49,14 +55,14 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
+    say(&format!("error: {error:#}"));
     if let Some(problem) = error.downcast_ref::<SessionError>().map(SessionError::problem)
         && !problem.hint.is_empty()
     {
-        eprintln!("hint: {}", problem.hint);
+        say(&format!("hint: {}", problem.hint));
     }
     if error.downcast_ref::<Usage>().is_some() {
-        eprintln!("hint: hone --help, or hone train --help, says what is possible");
+        say("hint: hone --help, or hone train --help, says what is possible");
         return ExitCode::from(USAGE);
     }
     ExitCode::FAILURE

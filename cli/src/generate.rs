@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::args::GenerateArgs;
 use crate::device;
+use crate::inputs::say_model_notes;
 use crate::model_files;
 use crate::progress::Progress;
 
@@ -27,7 +28,8 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let progress = Progress::new(false, 0.0);
     progress.note(&format!("device: {}", device.name));
     let mut session = Session::new(device.device);
-    session.load_model(model.files.source, model.files.folder)?;
+    let info = session.load_model(model.files.source, model.files.folder)?;
+    say_model_notes(&progress, &info, model.adapter.is_some());
     if let Some(adapter) = model.adapter {
         session.load_adapter(adapter)?;
     }
@@ -38,11 +40,11 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     if args.chat {
         session.check_chat()?;
     }
-    let system = args.system.iter().map(|text| Turn { role: Role::System, content: text.clone() });
+    let system = args.system.iter().map(|text| Turn::new(Role::System, text.as_str()));
     let mut turns: Vec<Turn> = system.collect();
     match &args.prompt {
         Some(prompt) if args.chat => {
-            turns.push(Turn { role: Role::User, content: prompt.clone() });
+            turns.push(Turn::new(Role::User, prompt.as_str()));
             answer(args, &mut session, &Prompt::Turns(turns), tuned, &sampling)?;
         }
         Some(prompt) => {
@@ -55,9 +57,9 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
                 if line.trim().is_empty() {
                     break;
                 }
-                turns.push(Turn { role: Role::User, content: line });
+                turns.push(Turn::new(Role::User, line));
                 let reply = answer(args, &mut session, &Prompt::Turns(turns.clone()), tuned, &sampling)?;
-                turns.push(Turn { role: Role::Assistant, content: reply });
+                turns.push(Turn::new(Role::Assistant, reply));
             }
         }
     }

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
+use anyhow::Context;
+use hone_core::config::{JOB_FILE, Job};
 use hone_core::data::causal_lm::LmReport;
 use hone_core::data::{DataFiles, DataReport, LengthHistogram};
 use hone_core::event::Split;
-use hone_core::session::Report;
+use hone_core::session::protocol::ModelInfo;
+use hone_core::session::{Report, Session};
 
-use crate::output::read_file;
-use crate::progress::split_name;
+use crate::model_files::WithAdapter;
+use crate::output::read_data_file;
+use crate::progress::{Progress, say, split_name};
 use crate::tables::cut;
 
 /// Bad rows and classes that are listed; the rest is counted.
@@ -19,12 +23,33 @@ const MAX_LISTED: usize = 10;
 /// # Errors
 /// When one can't be read.
 pub(crate) fn read_data(train: &Path, valid: Option<&Path>, test: Option<&Path>) -> anyhow::Result<DataFiles> {
-    let read = |doing: &str, path: &Path| anyhow::Ok((file_name(path), read_file(doing, path)?));
+    let read = |doing: &str, path: &Path| anyhow::Ok((file_name(path), read_data_file(doing, path)?));
     Ok(DataFiles {
         train: read("read the training file", train)?,
         valid: valid.map(|path| read("read the validation file", path)).transpose()?,
         test: test.map(|path| read("read the test file", path)).transpose()?,
     })
+}
+
+/// Checks the job file of a trained model, or of its adapter: settings that can't be read can't be followed.
+///
+/// # Errors
+/// When there is one that can't be used.
+pub(crate) fn check_job(model: &WithAdapter) -> anyhow::Result<()> {
+    let folder = model.adapter.as_ref().unwrap_or(&model.files.folder);
+    let job = folder.get(JOB_FILE).map(Job::from_json).transpose();
+    job.map(drop).with_context(|| format!("can't read what the model was trained with ({JOB_FILE})"))
+}
+
+/// What loading had to say of the model that answers, or of the one that its adapter is put on.
+pub(crate) fn say_model_notes(progress: &Progress, info: &ModelInfo, has_adapter: bool) {
+    let which = if has_adapter { "base model" } else { "model" };
+    info.notes.iter().for_each(|note| progress.note(&format!("{which}: {note}")));
+}
+
+/// What makes all that the model answers worthless.
+pub(crate) fn say_warnings(session: &Session) {
+    session.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
 }
 
 /// The last part of a path: what a job file may say about it.

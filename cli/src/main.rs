@@ -12,7 +12,10 @@ mod eval;
 mod export;
 mod failure;
 mod generate;
+mod hub_cache;
+mod hub_env;
 mod inputs;
+mod lock;
 mod model_files;
 mod models;
 mod output;
@@ -21,6 +24,7 @@ mod plan;
 mod predict;
 mod progress;
 mod signals;
+mod swap;
 mod tables;
 mod train;
 

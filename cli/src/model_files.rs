@@ -1,19 +1,28 @@
 //! `--model DIR|ID`: from a folder or a hub id to the model's files in memory.
 //!
-//! Looked for in this order: a folder of that name, the cache, `public/models/` of the current folder (where set-up
-//! puts the page's model), the hub.
+//! Looked for in this order: a folder of that name, our cache, `public/models/` of the current folder (where set-up
+//! puts the page's model), the cache of the hub's own tools, the hub. Which it was is said, unless it is the folder.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, shard_names};
 use hone_core::config::{JOB_FILE, ModelSource};
 use hone_core::folder::Folder;
-use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, is_repository_id};
+use hone_core::hub::{
+    HubError, KNOWN_MODELS, MODEL_FILES, check_file, check_revision, check_weight_file_name, head_length,
+    is_repository_id,
+};
 
 use crate::cache;
+use crate::failure::io_error;
+use crate::hub_cache;
 use crate::models;
 use crate::output::read_file;
+use crate::progress::say;
 
 /// A model's files, and where they came from.
 #[derive(Debug)]
@@ -53,12 +62,35 @@ pub(crate) fn load(model: &str) -> anyhow::Result<ModelFiles> {
     if is_repository_id(id).is_err() {
         bail!("there is no folder of that name, and it is not a hub id of the form owner/name: {model}");
     }
-    let dir = match cache::find(id, revision)?.or_else(|| in_public(id, revision)) {
-        Some(dir) => dir,
+    check_revision(revision)?;
+    let dir = match on_this_machine(id, revision)? {
+        Some((dir, place)) => {
+            say(&format!("model: {id} ({revision}) from {place}: {}", dir.display()));
+            dir
+        }
         None => models::fetch(id, revision)?,
     };
     let source = ModelSource::Hub { id: id.into(), revision: revision.into() };
-    Ok(ModelFiles { source, folder: read(&dir)?, dir })
+    let folder = read(&dir).map_err(|error| match error.downcast::<BadFile>() {
+        Ok(bad) => {
+            let hint = format!(" (hone models fetch --force {model} fetches it again)");
+            anyhow::Error::new(BadFile { hint, ..bad })
+        }
+        Err(error) => error,
+    })?;
+    Ok(ModelFiles { source, folder, dir })
+}
+
+/// The folder of a model that is already here, and where that is.
+fn on_this_machine(id: &str, revision: &str) -> anyhow::Result<Option<(PathBuf, String)>> {
+    if let Some((dir, manifest)) = cache::find(id, revision)? {
+        let from = manifest.hub.map_or_else(String::new, |hub| format!(" (fetched from {hub})"));
+        return Ok(Some((dir, format!("the cache{from}"))));
+    }
+    if let Some(dir) = in_public(id, revision) {
+        return Ok(Some((dir, "this folder's public/models".to_owned())));
+    }
+    Ok(hub_cache::find(id, revision).map(|dir| (dir, "the cache of the hub's own tools".to_owned())))
 }
 
 /// A model, and the adapter that goes on it.
@@ -90,26 +122,41 @@ pub(crate) fn load_with_adapter(model: &str, adapter: Option<&Path>) -> anyhow::
 fn read_adapter(dir: &Path) -> anyhow::Result<Folder> {
     let mut folder = Folder::new();
     for name in [ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
-        folder.insert(name, read_file("read the adapter", &dir.join(name))?);
+        folder.insert(name, read_model_file("read the adapter", dir, name)?);
     }
     for name in ADAPTER_EXTRAS.into_iter().filter(|name| dir.join(name).is_file()) {
-        folder.insert(name, read_file("read the adapter", &dir.join(name))?);
+        folder.insert(name, read_model_file("read the adapter", dir, name)?);
     }
     Ok(folder)
 }
 
-/// The model that an adapter was made for: as it is named, or a folder of that name beside the adapter's.
+/// The model that an adapter was made for: as it is named, or a folder of that name beside the adapter's. Says which was
+/// taken, since the adapter may be a stranger's.
 fn base_of(dir: &Path) -> anyhow::Result<String> {
     let path = dir.join(ADAPTER_CONFIG);
-    let config: serde_json::Value = serde_json::from_slice(&read_file("read the adapter", &path)?)
+    let config: serde_json::Value = serde_json::from_slice(&read_model_file("read the adapter", dir, ADAPTER_CONFIG)?)
         .with_context(|| format!("this is not JSON: {}", path.display()))?;
     let base = config.get("base_model_name_or_path").and_then(serde_json::Value::as_str);
     let base = base.filter(|base| !base.is_empty()).with_context(|| {
         format!("the adapter does not say which model it is for, name that with --model: {}", path.display())
     })?;
     let beside = dir.join("..").join(base);
-    let is_beside = !Path::new(base).is_dir() && beside.join("config.json").is_file();
-    Ok(if is_beside { beside.to_string_lossy().into_owned() } else { base.to_owned() })
+    // A name that climbs means a place beside the adapter, never one that depends on where the command was started.
+    let climbs = Path::new(base).components().any(|part| part == Component::ParentDir);
+    let is_here = !climbs && Path::new(base).is_dir();
+    let taken = if !is_here && beside.join("config.json").is_file() {
+        beside.to_string_lossy().into_owned()
+    } else if climbs {
+        bail!("the adapter names a model that is not beside it ({base:?}), name it with --model: {}", path.display());
+    } else {
+        let revision = config.get("revision").and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
+        match revision.filter(|_| !is_here && !base.contains('@')) {
+            Some(revision) => format!("{base}@{revision}"),
+            None => base.to_owned(),
+        }
+    };
+    say(&format!("base model, as {ADAPTER_CONFIG} names it: {taken}"));
+    Ok(taken)
 }
 
 /// `owner/name@revision`, `owner/name`, or the name alone of a model that Hone knows.
@@ -132,22 +179,99 @@ fn in_public(id: &str, revision: &str) -> Option<PathBuf> {
     places.into_iter().filter(|_| revision == "main").find(|dir| dir.join("model.safetensors").is_file())
 }
 
+/// Where a model's file lies in its folder. The one place where such a name becomes a path: names of weights come from
+/// an index that a stranger may have written.
+///
+/// # Errors
+/// When the name is neither one that Hone knows nor the plain name of a weight file.
+pub(crate) fn path_in(dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let is_known = MODEL_FILES.iter().any(|(known, _)| *known == name)
+        || ADAPTER_EXTRAS.contains(&name)
+        || [INDEX, ADAPTER_CONFIG].contains(&name);
+    if !is_known {
+        check_weight_file_name(name)?;
+    }
+    Ok(dir.join(name))
+}
+
+/// A model's file, checked by its first bytes before memory is asked for the rest.
+///
+/// # Errors
+/// When it can't be read, is too large, or is not what its name says.
+pub(crate) fn read_model_file(doing: &str, dir: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
+    let path = path_in(dir, name)?;
+    check_on_disk(name, &path, Depth::Start).map_err(|error| match error.downcast::<HubError>() {
+        Ok(error) => {
+            let (doing, path) = (doing.to_owned(), path.clone());
+            anyhow::Error::new(BadFile { doing, error, hint: String::new(), path })
+        }
+        Err(error) => error,
+    })?;
+    read_file(doing, &path)
+}
+
+/// A file that is not what its name says.
+#[derive(Debug)]
+struct BadFile {
+    doing: String,
+    error: HubError,
+    hint: String,
+    path: PathBuf,
+}
+
+impl fmt::Display for BadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "can't {}: {}{}: {}", self.doing, self.error, self.hint, self.path.display())
+    }
+}
+
+impl std::error::Error for BadFile {}
+
+/// How much of a text is checked; of weights it is always the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Length and first bytes: whoever reads it checks the rest.
+    Start,
+    /// All of it.
+    Whole,
+}
+
+/// Checks what a file is by its length and its first bytes. What is missing or no file at all is left to who reads it.
+///
+/// # Errors
+/// When it can't be read, is too large, or is not what its name says.
+pub(crate) fn check_on_disk(name: &str, path: &Path, depth: Depth) -> anyhow::Result<()> {
+    const START: u64 = 64;
+    // Opening a pipe would wait for ever.
+    if !fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
+        return Ok(());
+    }
+    let failed = |e: io::Error| io_error("read the file", &e, path);
+    let mut file = File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    let mut head = Vec::new();
+    file.by_ref().take(START).read_to_end(&mut head).map_err(failed)?;
+    if depth == Depth::Whole || name.ends_with(".safetensors") {
+        let more = head_length(name, &head, length).saturating_sub(head.len() as u64);
+        file.take(more).read_to_end(&mut head).map_err(failed)?;
+    }
+    Ok(check_file(name, &head, length)?)
+}
+
 /// Reads the files that loading can use; the rest of the folder stays where it is.
 fn read(dir: &Path) -> anyhow::Result<Folder> {
     let mut folder = Folder::new();
-    let index = dir.join(INDEX);
-    let is_sharded = index.is_file() && !dir.join("model.safetensors").is_file();
+    let is_sharded = dir.join(INDEX).is_file() && !dir.join("model.safetensors").is_file();
     if is_sharded {
-        let bytes = read_file("read the model", &index)?;
+        let bytes = read_model_file("read the model", dir, INDEX)?;
         for name in shard_names(&bytes)? {
-            folder.insert(name.as_str(), read_file("read the model", &dir.join(&name))?);
+            folder.insert(name.as_str(), read_model_file("read the model", dir, &name)?);
         }
         folder.insert(INDEX, bytes);
     }
     for (name, required) in MODEL_FILES.iter().copied().chain([(JOB_FILE, false)]) {
-        let path = dir.join(name);
-        if path.is_file() {
-            folder.insert(name, read_file("read the model", &path)?);
+        if dir.join(name).is_file() {
+            folder.insert(name, read_model_file("read the model", dir, name)?);
         } else if required && !(is_sharded && name == "model.safetensors") {
             bail!("{name} is missing{} in the model folder: {}", why_missing(dir, name), dir.display());
         }
@@ -199,6 +323,66 @@ mod tests {
         let message = load(&at).expect_err("no weights").to_string();
         assert!(message.contains("model.safetensors is missing (there is only pytorch_model.bin"), "{message}");
         assert!(message.ends_with(&at), "{message}");
+    }
+
+    #[test]
+    fn a_weight_file_stays_in_its_folder() {
+        let dir = Path::new("model");
+        assert_eq!(path_in(dir, "a.safetensors").expect("plain"), dir.join("a.safetensors"));
+        for name in ["config.json", INDEX, JOB_FILE, ADAPTER_CONFIG, ADAPTER_WEIGHTS, "README.md"] {
+            path_in(dir, name).expect(name);
+        }
+        for name in ["../a.safetensors", "/a.safetensors", "passwd", "a/b.safetensors"] {
+            path_in(dir, name).expect_err(name);
+        }
+    }
+
+    #[test]
+    fn a_pointer_and_cut_weights_are_named_before_they_are_read() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(dir.path().join("config.json"), "{}").expect("writes");
+        let weights = dir.path().join("model.safetensors");
+        std::fs::write(&weights, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n").expect("writes");
+        let message = format!("{:#}", load(&dir.path().display().to_string()).expect_err("a pointer"));
+        assert!(message.contains("Git LFS") && message.contains("model.safetensors"), "{message}");
+        // A gigabyte that takes no room on the disk: only its header is read.
+        let mut bytes = 2_u64.to_le_bytes().to_vec();
+        bytes.extend_from_slice(b"{}");
+        std::fs::write(&weights, bytes).expect("writes");
+        File::options().write(true).open(&weights).and_then(|file| file.set_len(1 << 30)).expect("a sparse file");
+        let message = format!("{:#}", load(&dir.path().display().to_string()).expect_err("not whole"));
+        assert!(message.contains("0 bytes of weights"), "{message}");
+        std::fs::remove_file(&weights).expect("removes");
+        let config = dir.path().join("config.json");
+        File::options().write(true).open(&config).and_then(|file| file.set_len((64 << 20) + 1)).expect("a sparse file");
+        let message = format!("{:#}", load(&dir.path().display().to_string()).expect_err("too large"));
+        assert!(message.contains("config.json: 67108865 bytes are too many"), "{message}");
+    }
+
+    #[test]
+    fn an_adapter_can_climb_only_to_what_lies_beside_it() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let adapter = root.path().join("a/adapter");
+        std::fs::create_dir_all(&adapter).expect("makes");
+        let name_base = |base: &str| {
+            let config = serde_json::json!({ "base_model_name_or_path": base }).to_string();
+            std::fs::write(adapter.join(ADAPTER_CONFIG), config).expect("writes");
+            base_of(&adapter)
+        };
+        assert_eq!(name_base("owner/name").expect("an id"), "owner/name");
+        let message = name_base("../../etc").expect_err("climbs").to_string();
+        assert!(message.contains("../../etc") && message.contains("--model"), "{message}");
+        std::fs::create_dir_all(root.path().join("base")).expect("makes");
+        std::fs::write(root.path().join("base/config.json"), "{}").expect("writes");
+        assert!(name_base("../base").expect("beside").ends_with("a/adapter/../../base"));
+    }
+
+    #[test]
+    fn a_revision_that_is_none_is_refused_without_the_network() {
+        for model in ["a/b@", "a/b@.", "a/b@.."] {
+            let message = load(model).expect_err(model).to_string();
+            assert!(message.contains("can't be a revision"), "{message}");
+        }
     }
 
     #[test]

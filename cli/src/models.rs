@@ -2,21 +2,24 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
-use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, is_repository_id};
+use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, check_revision, is_repository_id};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::args::ModelsCommand;
 use crate::cache::{self, CachedFile, Manifest};
-use crate::download::Hub;
-use crate::failure::Usage;
-use crate::model_files::split_id;
-use crate::output::{make_dir, read_file};
+use crate::download::{Hub, Wanted};
+use crate::failure::{Usage, io_error};
+use crate::hub_cache;
+use crate::hub_env;
+use crate::model_files::{path_in, read_model_file, split_id};
+use crate::output::make_dir;
+use crate::progress::say;
 
 /// Runs `hone models`.
 ///
@@ -27,10 +30,14 @@ pub(crate) fn run(command: ModelsCommand) -> anyhow::Result<ExitCode> {
         ModelsCommand::List { json } => list(json)?,
         ModelsCommand::Fetch { id, force } => {
             let (id, revision) = split_id(&id);
-            is_repository_id(id).map_err(|error| Usage(vec![error.to_string()]))?;
-            let dir = match cache::find(id, revision)?.filter(|_| !force) {
-                Some(dir) => {
-                    eprintln!("already there (--force fetches it again)");
+            let usage = |error: hone_core::hub::HubError| Usage(vec![error.to_string()]);
+            is_repository_id(id).map_err(usage)?;
+            check_revision(revision).map_err(usage)?;
+            let cached = cache::find(id, revision)?.map(|(dir, _)| (dir, "already there"));
+            let fetched_by_others = || Some((hub_cache::find(id, revision)?, "already there, in the hub's own cache"));
+            let dir = match cached.or_else(fetched_by_others).filter(|_| !force) {
+                Some((dir, place)) => {
+                    say(&format!("{place} (--force fetches it again)"));
                     dir
                 }
                 None => fetch(id, revision)?,
@@ -50,7 +57,8 @@ fn list(json: bool) -> anyhow::Result<()> {
                 "num_parameters": m.num_parameters, "download_bytes": m.download_bytes })
         });
         let cached = cached.iter().map(|(m, dir)| {
-            json!({ "id": m.id, "revision": m.revision, "commit": m.commit, "bytes": m.total_bytes(), "path": dir })
+            json!({ "id": m.id, "revision": m.revision, "hub": m.hub, "commit": m.commit, "bytes": m.total_bytes(),
+                "path": dir })
         });
         let value = json!({ "known": known.collect::<Vec<_>>(), "cached": cached.collect::<Vec<_>>() });
         writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
@@ -76,44 +84,64 @@ fn list(json: bool) -> anyhow::Result<()> {
 /// Downloads a model into the cache and returns its folder. Files that a broken attempt left whole are kept.
 ///
 /// # Errors
-/// No network, no such model, a hash that does not match, a full disk.
+/// No network, no such model, a file that is not what its name says, a hash that does not match, a full disk.
 pub(crate) fn fetch(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
+    if hub_env::is_offline() {
+        bail!("HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so the hub is not asked for a model: {id} ({revision})");
+    }
     let hub = Hub::from_env()?;
+    let url = hub.shown_url();
     let dir = cache::dir_of(id, revision)?;
     make_dir(&dir)?;
-    eprintln!("fetching {id} ({revision}) from {}", hub.url());
-    let mut manifest = Manifest { id: id.into(), revision: revision.into(), commit: None, files: Default::default() };
+    let token = hub.token_from().map_or_else(String::new, |from| format!(", with the token in {from}"));
+    say(&format!("fetching {id} ({revision}) from {url}{token}"));
+    let mut manifest = Manifest {
+        id: id.into(),
+        revision: revision.into(),
+        hub: Some(url.clone()),
+        commit: None,
+        files: Default::default(),
+    };
     let mut wanted: VecDeque<(String, bool)> =
         MODEL_FILES.iter().map(|&(name, required)| (name.to_owned(), required)).collect();
     while let Some((name, required)) = wanted.pop_front() {
+        let path = path_in(&dir, &name)?;
         let bar = Bar::new(&name);
-        let fetched = hub.fetch((id, revision), &name, &dir.join(&name), &mut |done, total| bar.tell(done, total));
+        let file = Wanted { id, revision, file: &name };
+        let fetched = hub.fetch(file, &path, &mut |done, total| bar.tell(done, total));
         bar.clear();
         let Some(file) = fetched.with_context(|| format!("can't fetch {name} of {id}"))? else {
             // A file that an earlier version of the model had would otherwise stay behind.
-            drop(std::fs::remove_file(dir.join(&name)));
-            if name == WEIGHTS {
+            remove_if_there(&path)?;
+            if name == WEIGHTS && !manifest.files.contains_key(INDEX) {
                 wanted.push_front((INDEX.to_owned(), true)); // perhaps the weights are in several files
             } else if required {
-                bail!("{}: {}", missing(&name), format_args!("{}/{id} ({revision})", hub.url()));
+                bail!("{}: {url}/{id} ({revision})", missing(&name));
             }
             continue;
         };
         if name == INDEX {
-            let shards = shard_names(&read_file("read the index of the weights", &dir.join(&name))?)?;
+            let shards = shard_names(&read_model_file("read the index of the weights", &dir, INDEX)?)?;
             shards.into_iter().rev().for_each(|shard| wanted.push_front((shard, true)));
         }
         let how = if file.verified { ", sha-256 verified" } else { "" };
-        eprintln!("  {name}  {}{how}", HumanBytes(file.bytes));
+        say(&format!("  {name}  {}{how}", HumanBytes(file.bytes)));
         manifest.commit = manifest.commit.or(file.commit);
         let cached = CachedFile { bytes: file.bytes, sha256: file.sha256, verified: file.verified };
         manifest.files.insert(name, cached);
     }
     if !["tokenizer.json", "vocab.txt", "vocab.json"].iter().any(|name| manifest.files.contains_key(*name)) {
-        bail!("the model has no tokenizer.json, vocab.txt or vocab.json: {}/{id} ({revision})", hub.url());
+        bail!("the model has no tokenizer.json, vocab.txt or vocab.json: {url}/{id} ({revision})");
     }
     cache::finish(&dir, &manifest)?;
     Ok(dir)
+}
+
+fn remove_if_there(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("remove the old file", &e, path)),
+        _ => Ok(()),
+    }
 }
 
 fn missing(name: &str) -> &'static str {

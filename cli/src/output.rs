@@ -1,30 +1,71 @@
 //! Folders on disk: reading one into memory and writing one so that a crash or a full disk never leaves half of it.
 //!
-//! An export is written to a temporary folder inside the output folder and then renamed into place file by file.
+//! What a folder holds is never overwritten unasked, and replaced whole where it is asked for (`swap.rs`): files of
+//! another form of model beside the new ones would be read instead of them.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use hone_core::checkpoint::ADAPTER_CONFIG;
 use hone_core::config::JOB_FILE;
 use hone_core::folder::Folder;
+use hone_core::hub::MODEL_FILES;
+use indicatif::HumanBytes;
 
 use crate::checkpoint_dir;
 use crate::failure::io_error;
+use crate::lock::{self, LOCK};
+use crate::progress::say;
+use crate::swap;
 
-/// Where an export is put together before it is renamed.
-const PART: &str = ".export.part";
+/// What is made and removed to see whether a folder can be written.
+const PROBE: &str = ".hone.probe";
+/// Most bytes of a file of rows: all of it is held in memory, more than once.
+const MAX_DATA_BYTES: u64 = 4 << 30;
+/// Names that are listed in a message; the rest is counted.
+const MAX_LISTED: usize = 10;
 
-/// Whether `dir` may become (or already is) a folder that Hone writes to.
+/// Whether `dir` may become a folder that Hone writes to.
 ///
 /// # Errors
-/// When it holds something that is not Hone's, or an unfinished run, unless `force`.
+/// When a run is writing to it or it holds anything, unless `force`; and always when replacing it whole would take more
+/// with it than a model: a home folder, folders that Hone did not make.
 pub(crate) fn check(dir: &Path, force: bool) -> anyhow::Result<()> {
+    if dir.as_os_str().is_empty() {
+        bail!("--output is empty: name a folder");
+    }
     if dir.exists() && !dir.is_dir() {
         bail!("--output is a file, not a folder: {}", dir.display());
     }
-    if force || !dir.exists() {
+    if !dir.exists() {
+        return Ok(());
+    }
+    lock::check_free(dir)?;
+    if is_home_or_root(dir) {
+        bail!("--output would be replaced whole, and it is a home folder or a root: name one in it: {}", dir.display());
+    }
+    swap::recover(dir)?;
+    check_content(dir, force)
+}
+
+/// As [`check`], for a folder that is locked by this run.
+///
+/// # Errors
+/// By what is in it.
+pub(crate) fn check_content(dir: &Path, force: bool) -> anyhow::Result<()> {
+    let entries: Vec<String> = names_in(dir)?.into_iter().filter(|name| !is_own(name)).collect();
+    if force {
+        let folders: Vec<String> = entries.into_iter().filter(|name| dir.join(name).is_dir()).collect();
+        if !folders.is_empty() {
+            bail!(
+                "--force replaces the output folder whole, and it holds folders that hone did not write ({}): move them \
+                 away, or choose another: {}",
+                listed(&folders),
+                dir.display()
+            );
+        }
         return Ok(());
     }
     if let Some(step) = checkpoint_dir::find(dir).map(|found| checkpoint_dir::step_of(&found)) {
@@ -34,16 +75,38 @@ pub(crate) fn check(dir: &Path, force: bool) -> anyhow::Result<()> {
             dir.display()
         );
     }
-    let entries = names_in(dir)?;
-    let is_ours = entries.iter().any(|name| name == JOB_FILE || name == PART);
-    if entries.is_empty() || is_ours {
+    if entries.is_empty() {
         return Ok(());
     }
+    let holds = if entries.iter().any(|name| name == JOB_FILE) {
+        "a finished run"
+    } else if entries.iter().any(|name| is_model_file(name)) {
+        "a model that was not written by hone"
+    } else {
+        "files that were not written by hone"
+    };
     bail!(
-        "the output folder is not empty and was not written by hone (no {JOB_FILE}); choose another, or write into it \
-         with --force: {}",
+        "the output folder holds {holds} ({}): choose another, or replace it whole with --force: {}",
+        listed(&entries),
         dir.display()
     )
+}
+
+/// Refuses an output folder in which something lies that is read as well: replaced whole, that would be gone.
+///
+/// # Errors
+/// Names what lies there.
+pub(crate) fn check_apart<'a>(
+    dir: &Path,
+    reads: impl IntoIterator<Item = (&'static str, &'a Path)>,
+) -> anyhow::Result<()> {
+    let Ok(output) = dir.canonicalize() else { return Ok(()) }; // it is not there yet
+    for (what, path) in reads {
+        if path.canonicalize().is_ok_and(|path| path.starts_with(&output)) {
+            bail!("the output folder would be replaced whole, and it holds {what}: choose another: {}", dir.display());
+        }
+    }
+    Ok(())
 }
 
 /// Makes `dir` and writes into it once, so that a folder that can't be written is known before hours of training.
@@ -52,25 +115,49 @@ pub(crate) fn check(dir: &Path, force: bool) -> anyhow::Result<()> {
 /// When the disk refuses.
 pub(crate) fn probe(dir: &Path) -> anyhow::Result<()> {
     make_dir(dir)?;
-    let part = dir.join(PART);
-    make_dir(&part)?;
-    remove_dir(&part)
+    let probe = dir.join(PROBE);
+    make_dir(&probe)?;
+    remove_dir(&probe)
 }
 
-/// Writes `folder` into `dir`, replacing files of the same names.
+/// Writes `folder` into `dir`. Files of a model that are there make way for it, with `force` all other files, too: what is
+/// gone is said. Checkpoints stay.
 ///
 /// # Errors
 /// When the disk refuses; files that were there are then still the old ones.
-pub(crate) fn write(folder: &Folder, dir: &Path) -> anyhow::Result<()> {
-    let part = dir.join(PART);
-    remove_dir(&part)?;
-    write_files(folder, &part).inspect_err(|_| drop(fs::remove_dir_all(&part)))?;
-    for (name, _) in folder.iter() {
-        let target = dir.join(name);
-        make_dir(target.parent().unwrap_or(dir))?;
-        fs::rename(part.join(name), &target).map_err(|e| io_error("put the file in place", &e, &target))?;
+pub(crate) fn write(folder: &Folder, dir: &Path, force: bool) -> anyhow::Result<()> {
+    let goes = |name: &str| !is_own(name) && !dir.join(name).is_dir() && (force || is_model_file(name));
+    let gone = swap::replace(folder, dir, goes)?;
+    if !gone.is_empty() {
+        say(&format!("removed from the output folder: {}", listed(&gone)));
     }
-    remove_dir(&part)
+    Ok(())
+}
+
+/// What Hone keeps in an output folder besides a model.
+fn is_own(name: &str) -> bool {
+    name == LOCK || name == PROBE || swap::OWN.contains(&name) || checkpoint_dir::NAMES.contains(&name)
+}
+
+/// Whether a file is read by those who load a model, in one form or another.
+fn is_model_file(name: &str) -> bool {
+    let named = [JOB_FILE, ADAPTER_CONFIG, "README.md", "added_tokens.json"];
+    let ends = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"];
+    MODEL_FILES.iter().any(|(file, _)| *file == name)
+        || named.contains(&name)
+        || ends.iter().any(|end| name.ends_with(end))
+}
+
+fn is_home_or_root(dir: &Path) -> bool {
+    let Ok(whole) = dir.canonicalize() else { return false };
+    let home = std::env::home_dir().and_then(|home| home.canonicalize().ok());
+    whole.parent().is_none() || home.is_some_and(|home| home == whole)
+}
+
+fn listed(names: &[String]) -> String {
+    let more = names.len().saturating_sub(MAX_LISTED);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 /// Writes every file of `folder` under `dir` (made if it isn't there) and waits until the disk has them.
@@ -131,11 +218,33 @@ pub(crate) fn read_all(dir: &Path) -> anyhow::Result<Folder> {
 /// # Errors
 /// `can't {doing}: reason: path`.
 pub(crate) fn read_file(doing: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
-    // Reading a folder gives an unhelpful message on some systems.
-    if path.is_dir() {
-        bail!("can't {doing}: it is a folder, not a file: {}", path.display());
+    size_of(doing, path)?;
+    fs::read(path).map_err(|e| io_error(doing, &e, path))
+}
+
+/// The bytes of a file of rows or texts, of which more than so many are not read.
+///
+/// # Errors
+/// `can't {doing}: reason: path`.
+pub(crate) fn read_data_file(doing: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = size_of(doing, path)?;
+    if bytes > MAX_DATA_BYTES {
+        let (found, limit) = (HumanBytes(bytes), HumanBytes(MAX_DATA_BYTES));
+        bail!("can't {doing}: it has {found}, at most {limit} are read: {}", path.display());
     }
     fs::read(path).map_err(|e| io_error(doing, &e, path))
+}
+
+/// The size of what is a file: a folder gives an unhelpful message when it is read, a pipe may never end.
+fn size_of(doing: &str, path: &Path) -> anyhow::Result<u64> {
+    let found = fs::metadata(path).map_err(|e| io_error(doing, &e, path))?;
+    if found.is_dir() {
+        bail!("can't {doing}: it is a folder, not a file: {}", path.display());
+    }
+    if !found.is_file() {
+        bail!("can't {doing}: it is a pipe or a device; write it to a file first: {}", path.display());
+    }
+    Ok(found.len())
 }
 
 /// Makes a folder and those above it.
@@ -157,7 +266,11 @@ pub(crate) fn remove_dir(dir: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn names_in(dir: &Path) -> anyhow::Result<Vec<String>> {
+/// Names of what is in a folder, in alphabetical order.
+///
+/// # Errors
+/// When it can't be read.
+pub(crate) fn names_in(dir: &Path) -> anyhow::Result<Vec<String>> {
     let failed = |e| io_error("list the folder", &e, dir);
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed)? {
@@ -175,28 +288,87 @@ mod tests {
         files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
     }
 
+    fn files_in(dir: &Path) -> Vec<String> {
+        names_in(dir).expect("reads")
+    }
+
     #[test]
     fn a_folder_survives_the_disk() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let written = folder(&[("config.json", "{}"), ("sub/weights.bin", "abc"), (JOB_FILE, "{}")]);
-        write(&written, dir.path()).expect("writes");
+        write(&written, dir.path(), false).expect("writes");
         assert_eq!(read_all(dir.path()).expect("reads"), written);
-        assert!(!dir.path().join(PART).exists());
-        write(&folder(&[("config.json", "{1}")]), dir.path()).expect("writes again");
+        write(&folder(&[("config.json", "{1}")]), dir.path(), false).expect("writes again");
         assert_eq!(read_all(dir.path()).expect("reads").get("config.json"), Some(&b"{1}"[..]));
     }
 
     #[test]
-    fn only_hone_folders_are_written_over() {
+    fn files_of_another_form_do_not_survive() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        check(dir.path(), false).expect("an empty folder is fine");
-        fs::write(dir.path().join("thesis.txt"), "years of work").expect("writes");
-        let message = check(dir.path(), false).expect_err("not ours").to_string();
-        assert!(message.contains("--force"), "{message}");
-        check(dir.path(), true).expect("forced");
-        fs::write(dir.path().join(JOB_FILE), "{}").expect("writes");
-        check(dir.path(), false).expect("ours");
-        check(&dir.path().join("thesis.txt"), true).expect_err("a file is never a folder");
+        let whole = [("config.json", "{}"), ("model.safetensors", "w"), ("tokenizer.json", "{}"), (JOB_FILE, "{}")];
+        let shards = [("model-00001-of-00002.safetensors", "w"), ("model.safetensors.index.json", "{}")];
+        let adapter = [("adapter_config.json", "{}"), ("adapter_model.safetensors", "a"), (JOB_FILE, "{}")];
+        fs::create_dir(dir.path().join("checkpoint")).expect("makes");
+        fs::write(dir.path().join("notes.txt"), "mine").expect("writes");
+        for form in [&whole[..], &shards, &adapter, &whole] {
+            write(&folder(form), dir.path(), false).expect("writes");
+            let mut expected: Vec<_> = form.iter().map(|(name, _)| *name).chain(["checkpoint", "notes.txt"]).collect();
+            expected.sort_unstable();
+            assert_eq!(files_in(dir.path()), expected, "unasked, other files stay");
+        }
+        write(&folder(&adapter), dir.path(), true).expect("writes");
+        assert_eq!(files_in(dir.path()), ["adapter_config.json", "adapter_model.safetensors", "checkpoint", JOB_FILE]);
+    }
+
+    #[test]
+    fn what_a_folder_holds_is_not_overwritten_unasked() {
+        for (name, holds) in [
+            ("thesis.txt", "files that were not written by hone"),
+            ("config.json", "a model that was not written by hone"),
+            (JOB_FILE, "a finished run"),
+        ] {
+            let dir = tempfile::tempdir().expect("a temporary folder");
+            fs::write(dir.path().join(LOCK), "").expect("writes");
+            check(dir.path(), false).expect("what a killed run left behind is nothing");
+            fs::write(dir.path().join(name), "{}").expect("writes");
+            let message = check(dir.path(), false).expect_err(name).to_string();
+            assert!(message.contains(holds) && message.contains("--force"), "{message}");
+            check(dir.path(), true).expect("forced");
+            check(&dir.path().join(name), true).expect_err("a file is never a folder");
+        }
+    }
+
+    #[test]
+    fn force_has_its_limits() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(dir.path().join("photos")).expect("makes");
+        let message = check(dir.path(), true).expect_err("not ours").to_string();
+        assert!(message.contains("photos"), "{message}");
+        check(Path::new("/"), true).expect_err("a root");
+        check(Path::new(""), true).expect_err("no name");
+        if let Some(home) = std::env::home_dir().filter(|home| home.is_dir()) {
+            check(&home, true).expect_err("a home folder");
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_not_in_the_output() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (out, data) = (dir.path().join("out"), dir.path().join("out/rows.csv"));
+        check_apart(&out, [("the training file", data.as_path())]).expect("neither is there");
+        fs::create_dir(&out).expect("makes");
+        fs::write(&data, "x").expect("writes");
+        let message = check_apart(&out, [("the training file", data.as_path())]).expect_err("inside").to_string();
+        assert!(message.contains("the training file"), "{message}");
+        check_apart(&dir.path().join("out/../out"), [("the model", out.as_path())]).expect_err("the same folder");
+        check_apart(&out, [("the model", dir.path())]).expect("a folder in the model's takes nothing with it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_not_read() {
+        let message = read_file("read the data", Path::new("/dev/zero")).expect_err("it never ends").to_string();
+        assert!(message.contains("a pipe or a device") && message.ends_with(": /dev/zero"), "{message}");
     }
 
     #[test]

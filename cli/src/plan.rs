@@ -1,18 +1,22 @@
 //! What `hone train` is going to do: command line, job file and checkpoint, brought together and checked before
 //! anything slow begins.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hone_core::checkpoint::read_job;
 use hone_core::config::Job;
 use hone_core::folder::Folder;
+use hone_core::hub::sha256_hex;
 
 use crate::args::{Settings, TrainArgs};
 use crate::checkpoint_dir::{self, Inputs};
 use crate::device::DeviceChoice;
-use crate::model_files::{beside, name_of};
+use crate::lock::Lock;
+use crate::model_files::{ModelFiles, beside, name_of};
 use crate::output::{self, read_file};
+use crate::swap;
 
 /// A run that can be started.
 pub(crate) struct Plan {
@@ -26,6 +30,10 @@ pub(crate) struct Plan {
     pub(crate) checkpoint: Option<Folder>,
     /// Seconds trained before that checkpoint.
     pub(crate) before_secs: f64,
+    /// SHA-256 of the model's files, by name: of a resumed run, those that it began with.
+    model_sha256: BTreeMap<String, String>,
+    /// Of a resumed run, the output folder.
+    lock: Option<Lock>,
 }
 
 impl Plan {
@@ -56,15 +64,20 @@ impl Plan {
             settings,
             checkpoint: None,
             before_secs: 0.0,
+            model_sha256: BTreeMap::new(),
+            lock: None,
         })
     }
 
     fn resumed(args: &TrainArgs) -> anyhow::Result<Self> {
-        let Some(dir) = checkpoint_dir::find(&args.output) else {
+        if checkpoint_dir::find(&args.output).is_none() {
             // Wrong flags are still said first.
             args.settings(&Settings::default())?;
             anyhow::bail!("there is no unfinished run to go on with in the output folder: {}", args.output.display());
-        };
+        }
+        let lock = Lock::take(&args.output)?;
+        swap::recover(&args.output)?;
+        let dir = checkpoint_dir::find(&args.output).context("the unfinished run was finished meanwhile")?;
         let (folder, inputs) = checkpoint_dir::read(&dir)?;
         let job = read_job(&folder).with_context(|| format!("can't use the checkpoint in {}", dir.display()))?;
         let settings = args.settings(&settings_of(&job, inputs.device))?;
@@ -76,7 +89,52 @@ impl Plan {
             settings,
             checkpoint: Some(folder),
             before_secs: inputs.elapsed_secs,
+            model_sha256: inputs.model_sha256,
+            lock: Some(lock),
         })
+    }
+
+    /// Makes the output folder this run's own, for as long as what is returned lives.
+    ///
+    /// # Errors
+    /// When another run has it, something was written there meanwhile, or it can't be written.
+    pub(crate) fn lock(&mut self, args: &TrainArgs) -> anyhow::Result<Lock> {
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => {
+                let lock = Lock::take(&args.output)?;
+                output::check_content(&args.output, args.force)?;
+                lock
+            }
+        };
+        output::probe(&args.output)?;
+        Ok(lock)
+    }
+
+    /// Checks the model against the files that a resumed run began with, and the output folder against all that is read.
+    ///
+    /// # Errors
+    /// Names a file of the model that is another, or what would be replaced with the output folder.
+    pub(crate) fn check_model(&mut self, args: &TrainArgs, model: &ModelFiles) -> anyhow::Result<()> {
+        let files = [
+            ("the validation file", &self.valid),
+            ("the test file", &self.test),
+            ("the general text", &args.general_text),
+        ];
+        let files = files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?)));
+        let reads = [("the model", model.dir.as_path()), ("the training file", self.data.as_path())];
+        output::check_apart(&args.output, reads.into_iter().chain(files))?;
+        let files = model.folder.iter().filter(|(name, _)| *name == "config.json" || name.ends_with(".safetensors"));
+        let found: BTreeMap<String, String> = files.map(|(name, bytes)| (name.to_owned(), sha256_hex(bytes))).collect();
+        if let Some(name) = self.model_sha256.keys().find(|name| found.get(*name) != self.model_sha256.get(*name)) {
+            anyhow::bail!(
+                "can't go on from the checkpoint: {name} of the model is missing or is not the file that the run began \
+                 with (its SHA-256 differs): {}",
+                model.dir.display()
+            );
+        }
+        self.model_sha256 = found;
+        Ok(())
     }
 
     /// What a checkpoint says about where the inputs lie; absolute, so that a resume works from any folder.
@@ -85,6 +143,7 @@ impl Plan {
         let model = Path::new(&self.model);
         Inputs {
             model: if model.is_dir() { whole(model).display().to_string() } else { self.model.clone() },
+            model_sha256: self.model_sha256.clone(),
             data: whole(&self.data),
             valid: self.valid.as_deref().map(whole),
             test: self.test.as_deref().map(whole),

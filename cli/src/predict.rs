@@ -7,8 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
-use hone_core::config::ReadOptions;
-use hone_core::data::{Table, parse};
+use hone_core::data::{Row, TrainedRead, choose_text_column, list_rows, parse};
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use serde_json::{Map, json};
@@ -16,28 +15,15 @@ use serde_json::{Map, json};
 use crate::args::PredictArgs;
 use crate::device;
 use crate::failure::Usage;
-use crate::inputs::file_name;
+use crate::inputs::{check_job, file_name, say_model_notes, say_warnings};
 use crate::model_files;
-use crate::output::{read_file, write_file};
+use crate::output::{read_data_file, write_file};
 use crate::progress::Progress;
 
 /// Texts between two signs of life.
 const CHUNK: usize = 256;
-/// Column names that say "this is the text", best first.
-const TEXT_NAMES: [&str; 12] = [
-    "text",
-    "sentence",
-    "content",
-    "message",
-    "body",
-    "question",
-    "review",
-    "comment",
-    "description",
-    "title",
-    "utterance",
-    "query",
-];
+/// Bad rows that are listed; the rest is counted.
+const MAX_LISTED: usize = 10;
 
 /// How the result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,27 +42,35 @@ struct Text {
 /// Runs `hone predict`.
 ///
 /// # Errors
-/// A file that can't be read or written, a model without labels.
+/// A file that can't be read or written, a model without labels or with a head for another task.
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     let layout = layout(args.output.as_deref(), args.json)?;
-    let texts = match &args.data {
-        Some(path) => texts_of(path, &read)?,
-        None => args.text.iter().enumerate().map(|(i, text)| Text { row: i + 1, text: text.clone() }).collect(),
-    };
+    let data = args.data.as_deref().map(|path| Ok::<_, anyhow::Error>((path, read_data_file("read the data", path)?)));
+    let data = data.transpose()?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
+    check_job(&model)?;
     let device = device::open(choice)?;
     let progress = Progress::new(false, 0.0);
     progress.note(&format!("device: {}", device.name));
     let mut session = Session::new(device.device);
-    session.load_model(model.files.source, model.files.folder)?;
+    let info = session.load_model(model.files.source, model.files.folder)?;
+    say_model_notes(&progress, &info, model.adapter.is_some());
     if let Some(adapter) = model.adapter {
         session.load_adapter(adapter)?;
     }
-    let labels = session.model_labels().to_vec();
+    say_warnings(&session);
+    let labels = session.answer_labels()?.to_vec();
     if labels.is_empty() {
         bail!("the model has no labels yet; fine-tune it first with hone train: {}", model.files.dir.display());
     }
+    let texts = match data {
+        Some((path, bytes)) => {
+            let trained = session.read_as_trained(&file_name(path), &bytes, &read);
+            texts_of(path, &bytes, &trained, &labels, &progress)?
+        }
+        None => args.text.iter().enumerate().map(|(i, text)| Text { row: i + 1, text: text.clone() }).collect(),
+    };
     let probabilities = predict(&mut session, &texts, &progress)?;
     let bytes = render(&texts, &labels, &probabilities, layout)?;
     match &args.output {
@@ -84,9 +78,18 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
             write_file(&bytes, path)?;
             progress.note(&format!("{} rows labeled: {}", texts.len(), path.display()));
         }
-        None => io::stdout().lock().write_all(&bytes)?,
+        None => print(&bytes).context("can't write to standard output")?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes to standard output; a reader that has read enough is no fault.
+fn print(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 fn layout(output: Option<&Path>, json: bool) -> Result<Layout, Usage> {
@@ -102,51 +105,60 @@ fn layout(output: Option<&Path>, json: bool) -> Result<Layout, Usage> {
     }
 }
 
-fn texts_of(path: &Path, read: &ReadOptions) -> anyhow::Result<Vec<Text>> {
-    let bytes = read_file("read the data", path)?;
-    let table =
-        parse(&file_name(path), &bytes, read).with_context(|| format!("can't use the data file {}", path.display()))?;
-    for bad in table.bad_rows.iter().take(10) {
-        eprintln!("row {} is left out: {}", bad.row, bad.reason);
+/// The texts of a file; says what is left out, and which column they are read from.
+fn texts_of(
+    path: &Path,
+    bytes: &[u8],
+    trained: &TrainedRead,
+    labels: &[String],
+    progress: &Progress,
+) -> anyhow::Result<Vec<Text>> {
+    let failed = || format!("can't use the data file {}", path.display());
+    let mut table = parse(&file_name(path), bytes, &trained.read).with_context(failed)?;
+    let column = choose_text_column(&table, &trained.read, labels).with_context(failed)?;
+    table.notes.iter().for_each(|note| progress.note(note));
+    let name = table.columns[column].clone();
+    progress.note(&format!("texts: column {name:?}"));
+    if let Some(missing) = trained.missing_texts(&[name.as_str()]) {
+        progress.note(&format!("warning: {missing}"));
     }
-    if table.num_bad_rows > 10 {
-        eprintln!("{} rows are left out in all", table.num_bad_rows);
+    let is_nested = |row: &Row| row.nested.contains(&column);
+    let mut bad: Vec<(usize, String)> = table.bad_rows.drain(..).map(|bad| (bad.row, bad.reason)).collect();
+    let nested = table.rows.iter().filter(|row| is_nested(row));
+    let num_bad = table.num_bad_rows + nested.clone().count();
+    bad.extend(nested.map(|row| (row.number, format!("the text holds an object or array (column {name:?})"))));
+    bad.sort_by_key(|(row, _)| *row);
+    for (row, reason) in bad.iter().take(MAX_LISTED) {
+        progress.note(&format!("row {row} is left out: {reason}"));
     }
-    let column = text_column(&table, read.text_column.as_deref())?;
-    if table.columns.len() > 1 {
-        eprintln!("texts: column {:?}", table.columns[column]);
+    if num_bad > MAX_LISTED {
+        progress.note(&format!("{num_bad} rows are left out in all"));
     }
-    let texts = table.rows.into_iter().map(|mut row| Text { row: row.number, text: row.cells.swap_remove(column) });
-    Ok(texts.collect())
+    let rows = table.rows.into_iter().filter(|row| !is_nested(row));
+    let texts: Vec<Text> = rows.map(|mut row| Text { row: row.number, text: row.cells.swap_remove(column) }).collect();
+    let blank: Vec<String> =
+        texts.iter().filter(|text| text.text.trim().is_empty()).map(|text| text.row.to_string()).collect();
+    if !blank.is_empty() {
+        let (count, rows) = (blank.len(), list_rows(&blank));
+        progress.note(&format!("{count} of {} texts are empty, and labeled as such: rows {rows}", texts.len()));
+    }
+    Ok(texts)
 }
 
-/// The column that was named, else the best-named, else the one with the longest cells.
-fn text_column(table: &Table, named: Option<&str>) -> anyhow::Result<usize> {
-    let find = |name: &str| table.columns.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
-    if let Some(name) = named {
-        let exact = table.columns.iter().position(|column| column == name);
-        return exact.or_else(|| find(name)).with_context(|| {
-            let columns: Vec<_> = table.columns.iter().map(|column| format!("{column:?}")).collect();
-            format!("there is no column {name:?}; the columns are {}", columns.join(", "))
-        });
-    }
-    let longest = || {
-        let length = |column: usize| table.rows.iter().map(|row| row.cells[column].len()).sum::<usize>();
-        (0..table.columns.len()).max_by_key(|column| (length(*column), usize::MAX - column))
-    };
-    TEXT_NAMES.iter().find_map(|name| find(name)).or_else(longest).context("the file has no columns")
-}
-
-/// Probabilities in the order of `texts`; like lengths are predicted together, so that little is padded.
+/// Probabilities in the order of `texts`; like lengths are predicted together, so that little is padded. Says which texts
+/// are longer than the model reads.
 fn predict(session: &mut Session, texts: &[Text], progress: &Progress) -> anyhow::Result<Vec<Vec<f32>>> {
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     let mut order: Vec<usize> = (0..texts.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(texts[*index].text.len()));
     let mut probabilities = vec![Vec::new(); texts.len()];
-    let mut done = 0;
+    let (mut done, mut limit, mut cut) = (0, 0, Vec::new());
     for chunk in order.chunks(CHUNK) {
         progress.rows("labeling", done, texts.len());
         let batch: Vec<String> = chunk.iter().map(|index| texts[*index].text.clone()).collect();
+        let (max_tokens, longer) = session.find_cut_texts(&batch)?;
+        limit = max_tokens;
+        cut.extend(longer.iter().map(|&index| texts[chunk[index]].row));
         let rows = block_on(session.predict(&batch, weights))?;
         for (index, row) in chunk.iter().zip(rows) {
             probabilities[*index] = row;
@@ -154,6 +166,13 @@ fn predict(session: &mut Session, texts: &[Text], progress: &Progress) -> anyhow
         done += chunk.len();
     }
     progress.clear();
+    if !cut.is_empty() {
+        cut.sort_unstable();
+        let (count, all) = (cut.len(), texts.len());
+        let rows: Vec<String> = cut.iter().map(usize::to_string).collect();
+        let rows = list_rows(&rows);
+        progress.note(&format!("{count} of {all} texts are longer than {limit} tokens and are cut: rows {rows}"));
+    }
     Ok(probabilities)
 }
 
@@ -193,18 +212,23 @@ fn render(texts: &[Text], labels: &[String], rows: &[Vec<f32>], layout: Layout) 
 mod tests {
     use super::*;
 
-    fn table(text: &str) -> Table {
-        parse("x.csv", text.as_bytes(), &ReadOptions::default()).expect("parses")
+    fn read(bytes: &[u8]) -> Vec<(usize, String)> {
+        let labels = ["no".to_owned(), "yes".to_owned()];
+        let (path, progress) = (Path::new("x.jsonl"), Progress::new(false, 0.0));
+        let texts = texts_of(path, bytes, &TrainedRead::default(), &labels, &progress).expect("texts");
+        texts.into_iter().map(|text| (text.row, text.text)).collect()
     }
 
     #[test]
-    fn the_text_column_is_found() {
-        let named = table("id,sentence,note\n1,hello there,a very long remark about nothing\n2,good bye,none at all\n");
-        assert_eq!(text_column(&named, None).expect("by its name"), 1);
-        assert_eq!(text_column(&named, Some("note")).expect("as told"), 2);
-        assert!(text_column(&named, Some("nope")).expect_err("not there").to_string().contains("\"sentence\""));
-        let unnamed = table("id,what,tag\n1,the longest of them all,x\n2,and this one is long too,y\n");
-        assert_eq!(text_column(&unnamed, None).expect("by its length"), 1);
+    fn rows_that_hold_no_text_are_left_out_and_blank_ones_are_kept() {
+        let lines = "{\"text\": \"a\"}\n{\"text\": [\"b\"]}\n{\"text\": \" \"}\n{\"text\": \"c\"}\n";
+        assert_eq!(read(lines.as_bytes()), [(1, "a".to_owned()), (3, " ".to_owned()), (4, "c".to_owned())]);
+    }
+
+    #[test]
+    fn a_column_of_the_labels_is_not_the_text() {
+        let lines = "{\"answer\": \"yes\", \"q\": \"a\"}\n{\"answer\": \"no\", \"q\": \"b\"}\n";
+        assert_eq!(read(lines.as_bytes()), [(1, "a".to_owned()), (2, "b".to_owned())]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A run as it goes: a bar on a terminal, plain lines in a log file, one JSON event a line for programs.
 //!
-//! Standard output is for results (and for the events of `--json`); everything else goes to standard error.
+//! Standard output is for results (and for the events of `--json`); everything else goes to standard error. Neither of
+//! them can end a run: whoever reads along may go away, and a disk may be full.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
@@ -10,7 +11,14 @@ use hone_core::session::protocol::Weights;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 
+use crate::failure;
 use crate::pace::Pace;
+
+/// Writes a line to standard error. Where nobody can be told, nothing else can be done about it.
+pub(crate) fn say(text: &str) {
+    let line = format!("{text}\n");
+    let _ = io::stderr().lock().write_all(line.as_bytes());
+}
 
 /// Shows a run.
 pub(crate) struct Progress {
@@ -21,6 +29,8 @@ pub(crate) struct Progress {
     show: Show,
     total_steps: u32,
     last_loss: Option<f64>,
+    /// Why nothing is written to standard output any more.
+    fault: Option<io::Error>,
 }
 
 enum Show {
@@ -55,7 +65,15 @@ impl Progress {
         } else {
             Show::Lines
         };
-        Self { started: Instant::now(), before_secs, pace: Pace::default(), show, total_steps: 0, last_loss: None }
+        Self {
+            started: Instant::now(),
+            before_secs,
+            pace: Pace::default(),
+            show,
+            total_steps: 0,
+            last_loss: None,
+            fault: None,
+        }
     }
 
     /// Seconds of this run, those before a resume included.
@@ -66,32 +84,45 @@ impl Progress {
     /// A line for the person.
     pub(crate) fn note(&self, text: &str) {
         match &self.show {
-            Show::Bar(bar) => bar.suspend(|| eprintln!("{text}")),
-            Show::Lines | Show::Json => eprintln!("{text}"),
+            Show::Bar(bar) => bar.suspend(|| say(text)),
+            Show::Lines | Show::Json => say(text),
         }
     }
 
+    /// Writes results to standard output. A fault there is said once and kept for the end; the run goes on.
+    pub(crate) fn print(&mut self, text: &str) {
+        if self.fault.is_some() {
+            return;
+        }
+        let mut out = io::stdout().lock();
+        let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else { return };
+        drop(out);
+        self.note(&format!("warning: nothing more goes to standard output: {}; the run goes on", reason(&error)));
+        self.fault = Some(error);
+        if matches!(self.show, Show::Json) {
+            self.show = Show::Lines;
+        }
+    }
+
+    /// Why results are lost that somebody still waits for: a reader that went away does not.
+    pub(crate) fn lost_results(&self) -> Option<String> {
+        self.fault.as_ref().filter(|error| error.kind() != ErrorKind::BrokenPipe).map(reason)
+    }
+
     /// Shows an event of the run.
-    ///
-    /// # Errors
-    /// When standard output is closed.
-    pub(crate) fn event(&mut self, event: &TrainEvent) -> io::Result<()> {
+    pub(crate) fn event(&mut self, event: &TrainEvent) {
         self.measure(event);
         match self.show {
             Show::Json => self.json(event, None),
-            Show::Bar(_) | Show::Lines => {
-                self.say(event);
-                Ok(())
-            }
+            Show::Bar(_) | Show::Lines => self.tell(event),
         }
     }
 
     /// Writes a measurement that the driver took after the run, where programs read along.
-    ///
-    /// # Errors
-    /// When standard output is closed.
-    pub(crate) fn measured(&mut self, event: &TrainEvent, weights: Weights) -> io::Result<()> {
-        if matches!(self.show, Show::Json) { self.json(event, Some(weights)) } else { Ok(()) }
+    pub(crate) fn measured(&mut self, event: &TrainEvent, weights: Weights) {
+        if matches!(self.show, Show::Json) {
+            self.json(event, Some(weights));
+        }
     }
 
     /// Shows `done` of `total` rows of something that is not training.
@@ -137,21 +168,12 @@ impl Progress {
         }
     }
 
-    fn json(&mut self, event: &TrainEvent, weights: Option<Weights>) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&line(self.elapsed_secs(), weights, event)?)?;
-        line.push(b'\n');
-        let mut out = io::stdout().lock();
-        match out.write_all(&line).and_then(|()| out.flush()) {
-            // Whoever read along went away: hours of training should not end with them.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.show = Show::Lines;
-                Ok(())
-            }
-            result => result,
-        }
+    fn json(&mut self, event: &TrainEvent, weights: Option<Weights>) {
+        let line = line(self.elapsed_secs(), weights, event).expect("events are plain data");
+        self.print(&format!("{line}\n"));
     }
 
-    fn say(&self, event: &TrainEvent) {
+    fn tell(&self, event: &TrainEvent) {
         match event {
             TrainEvent::Started { total_steps, steps_per_epoch, step, num_parameters, num_trainable, .. } => {
                 let from = if *step > 0 { format!(", going on at step {step}") } else { String::new() };
@@ -175,10 +197,10 @@ impl Progress {
                 if matches!(self.show, Show::Lines) {
                     let total = self.total_steps;
                     let rate = self.rate_and_left(*step);
-                    eprintln!(
+                    say(&format!(
                         "step {step}/{total}  epoch {epoch:.2}  loss {loss:.4}  rate {learning_rate:.2e}  \
                          norm {grad_norm:.3}{rate}"
-                    );
+                    ));
                 }
             }
             TrainEvent::EvaluationProgress { done, total } => {
@@ -207,6 +229,7 @@ impl Progress {
                     StopReason::Completed => "finished",
                     StopReason::EarlyStopping => "stopped early (no improvement)",
                     StopReason::Stopped => "stopped",
+                    StopReason::Diverged => "the loss is not a number",
                 };
                 let kept = if weights_of_step == step {
                     String::new()
@@ -253,6 +276,15 @@ fn bar() -> ProgressBar {
     }
     bar.enable_steady_tick(Duration::from_millis(500));
     bar
+}
+
+/// Why standard output takes nothing.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::BrokenPipe => "its reader went away".into(),
+        ErrorKind::StorageFull => "no space left on device".into(),
+        _ => failure::reason(error),
+    }
 }
 
 /// `train`, `validation` or `test`.

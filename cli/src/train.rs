@@ -1,27 +1,26 @@
 //! `hone train`: drives a session from the files to a Hugging Face folder.
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
-use hone_core::config::{EvalStrategy, ExportFormat, Method, RunConfig, Task};
+use hone_core::config::{ExportFormat, Method, Task};
 use hone_core::data::read_text;
-use hone_core::event::{Split, TrainEvent};
+use hone_core::event::{Split, StopReason, TrainEvent};
 use hone_core::metrics::Figures;
 use hone_core::session::Session;
 use hone_core::session::protocol::{ModelInfo, Weights};
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use crate::args::TrainArgs;
+use crate::args::{TrainArgs, as_flags};
 use crate::checkpoint_dir;
 use crate::device;
-use crate::failure::INTERRUPTED;
+use crate::failure::{INTERRUPTED, Usage};
 use crate::inputs::{data_report, file_name, read_data};
 use crate::model_files;
-use crate::output::{self, read_file};
+use crate::output::{self, read_data_file};
 use crate::plan::Plan;
 use crate::progress::{Progress, count};
 use crate::signals::Interrupt;
@@ -32,7 +31,6 @@ use crate::tables;
 struct Place {
     step: u32,
     steps_per_epoch: u32,
-    total_steps: u32,
     num_rows: [usize; 3],
 }
 
@@ -41,6 +39,11 @@ struct Place {
 enum End {
     Finished,
     Interrupted,
+    /// The numbers ran away at `step`; the model holds the best weights, those of `weights_of_step`.
+    Diverged {
+        step: u32,
+        weights_of_step: u32,
+    },
 }
 
 /// Runs `hone train`.
@@ -51,8 +54,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let mut plan = Plan::new(args)?;
     let files = read_data(&plan.data, plan.valid.as_deref(), plan.test.as_deref())?;
     let general = args.general_text.as_deref().map(read_general_text).transpose()?;
-    output::probe(&args.output)?;
+    let _lock = plan.lock(args)?;
     let model = model_files::load(&plan.model)?;
+    plan.check_model(args, &model)?;
     let device = device::open(plan.settings.device)?;
     let mut progress = Progress::new(args.json, plan.before_secs);
     progress.note(&format!("device: {}", device.name));
@@ -69,6 +73,11 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         bail!("--general-text is for language models: this {} model labels texts", info.model_type);
     }
     let run = plan.settings.run.clone();
+    let has_valid_rows = plan.valid.is_some() || run.split.valid_fraction > 0.0;
+    let problems = run.check_for(info.task, info.num_hidden_layers, has_valid_rows);
+    if !problems.is_empty() {
+        return Err(Usage(as_flags(&problems)).into());
+    }
     let report = session
         .load_data(files, &plan.settings.read, &run)
         .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
@@ -86,30 +95,38 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let mut place = Place::default();
     let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut place));
-    match end.with_context(|| after_failure(&args.output))? {
-        End::Interrupted => {
-            let (step, output) = (place.step, args.output.display());
-            progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
-            return Ok(ExitCode::from(INTERRUPTED));
-        }
-        End::Finished => {
-            measure(&mut session, args, &mut progress, &place)?;
-            if args.compare && info.task == Task::CausalLm {
-                measure_forgetting(&mut session, args, general.as_deref(), &progress)?;
-            }
-        }
+    let end = end.with_context(|| after_failure(&args.output))?;
+    if end == End::Interrupted {
+        let (step, output) = (place.step, args.output.display());
+        progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
+        return Ok(ExitCode::from(INTERRUPTED));
     }
+    // The model is written before anything is printed, and whatever becomes of its figures.
+    let mut text = String::new();
+    let measured = measure_all(&mut session, args, general.as_deref(), &mut progress, &place, &mut text);
     let is_adapted = plan.settings.run.method == Method::Lora;
     let format = args.format.unwrap_or(if is_adapted { ExportFormat::Adapter } else { ExportFormat::Merged });
     let folder = block_on(session.export(format)).with_context(|| after_failure(&args.output))?;
-    output::write(&folder, &args.output).with_context(|| after_failure(&args.output))?;
+    output::write(&folder, &args.output, args.force).with_context(|| after_failure(&args.output))?;
     checkpoint_dir::remove(&args.output)?;
     let listing = folder.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(bytes.len() as u64)));
     let listing = format!("the tuned model is in {}\n{}", args.output.display(), listing.collect::<String>());
     if args.json {
-        progress.note(listing.trim_end())
+        progress.note(listing.trim_end());
     } else {
-        io::stdout().lock().write_all(listing.as_bytes())?
+        progress.print(&format!("{text}{listing}"));
+    }
+    let output = args.output.display();
+    if let End::Diverged { step, weights_of_step } = end {
+        bail!(
+            "the loss is not a number at step {step}: the best weights, of step {weights_of_step}, are in {output}; lower \
+             the learning rate or raise the warm-up to go further"
+        );
+    }
+    measured.with_context(|| format!("the figures are not complete; the model is in {output}"))?;
+    if let Some(reason) = progress.lost_results() {
+        let what = if args.json { "events" } else { "tables" };
+        bail!("the {what} could not be printed: {reason}; the model is in {output}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -123,11 +140,15 @@ async fn train(
     interrupt: Interrupt,
     place: &mut Place,
 ) -> anyhow::Result<End> {
-    let run = &plan.settings.run;
+    let mut end = End::Finished;
     while let Some(event) = session.next_event().await? {
-        progress.event(&event)?;
+        progress.event(&event);
         place.follow(&event);
-        let stops = interrupt.pressed() && place.is_boundary(&event, run);
+        if let TrainEvent::Finished { step, reason: StopReason::Diverged, weights_of_step } = event {
+            end = End::Diverged { step, weights_of_step };
+        }
+        // A checkpoint between any two events restores the run exactly; one that is over needs none.
+        let stops = interrupt.pressed() && !matches!(event, TrainEvent::Finished { .. });
         if stops || matches!(event, TrainEvent::CheckpointDue { .. }) {
             let folder = session.checkpoint().await?;
             let inputs = plan.inputs(place.step, progress.elapsed_secs());
@@ -139,19 +160,14 @@ async fn train(
             }
         }
     }
-    Ok(End::Finished)
+    Ok(end)
 }
 
 impl Place {
     fn follow(&mut self, event: &TrainEvent) {
         match event {
-            TrainEvent::Started { total_steps, steps_per_epoch, step, num_rows, .. } => {
-                *self = Self {
-                    step: *step,
-                    steps_per_epoch: *steps_per_epoch,
-                    total_steps: *total_steps,
-                    num_rows: *num_rows,
-                };
+            TrainEvent::Started { steps_per_epoch, step, num_rows, .. } => {
+                *self = Self { step: *step, steps_per_epoch: *steps_per_epoch, num_rows: *num_rows };
             }
             TrainEvent::Progress { step, .. }
             | TrainEvent::Step { step, .. }
@@ -163,37 +179,32 @@ impl Place {
             TrainEvent::Phase { .. } | TrainEvent::EvaluationProgress { .. } => {}
         }
     }
+}
 
-    /// Whether a checkpoint taken after `event` loses nothing: a step is whole, and no evaluation hangs on it.
-    fn is_boundary(&self, event: &TrainEvent, run: &RunConfig) -> bool {
-        match event {
-            TrainEvent::Progress { step, .. } | TrainEvent::Step { step, .. } => !self.is_evaluated_at(*step, run),
-            TrainEvent::CheckpointDue { .. } => true,
-            // At the end of an epoch the checkpoint is due next anyway.
-            TrainEvent::Evaluated { step, .. } | TrainEvent::EvaluatedTokens { step, .. } => {
-                !step.is_multiple_of(self.steps_per_epoch)
-            }
-            TrainEvent::Started { .. }
-            | TrainEvent::Sampled { .. }
-            | TrainEvent::Phase { .. }
-            | TrainEvent::EvaluationProgress { .. }
-            | TrainEvent::Finished { .. } => false,
-        }
+/// All figures that were asked for; as tables, unless they go out as events.
+fn measure_all(
+    session: &mut Session,
+    args: &TrainArgs,
+    general: Option<&str>,
+    progress: &mut Progress,
+    place: &Place,
+    text: &mut String,
+) -> anyhow::Result<()> {
+    measure(session, args, progress, place, text)?;
+    if args.compare && session.task()? == Task::CausalLm {
+        measure_forgetting(session, args, general, progress, text)?;
     }
-
-    fn is_evaluated_at(&self, step: u32, run: &RunConfig) -> bool {
-        if self.num_rows[1] == 0 {
-            return false;
-        }
-        match run.eval_strategy {
-            EvalStrategy::Epoch => step.is_multiple_of(self.steps_per_epoch),
-            EvalStrategy::Steps(every) => step.is_multiple_of(every) || step == self.total_steps,
-        }
-    }
+    Ok(())
 }
 
 /// The test rows, if there are any: after tuning, and with `--compare` before it.
-fn measure(session: &mut Session, args: &TrainArgs, progress: &mut Progress, place: &Place) -> anyhow::Result<()> {
+fn measure(
+    session: &mut Session,
+    args: &TrainArgs,
+    progress: &mut Progress,
+    place: &Place,
+    text: &mut String,
+) -> anyhow::Result<()> {
     if place.num_rows[2] == 0 {
         progress.note("no test rows were held out, so none are measured");
         return Ok(());
@@ -215,16 +226,15 @@ fn measure(session: &mut Session, args: &TrainArgs, progress: &mut Progress, pla
             }
         };
         progress.clear();
-        progress.measured(&event, weights)?;
+        progress.measured(&event, weights);
         Ok(figures)
     };
     let base = if args.compare { Some(of(Weights::Base, "measuring the test rows before tuning")?) } else { None };
     let tuned = of(Weights::Tuned, "measuring the test rows")?;
     if !args.json {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{}", tables::figures("test", &tuned))?;
+        text.push_str(&format!("{}\n", tables::figures("test", &tuned)));
         if let Some(base) = base {
-            writeln!(out, "{}", tables::comparison("test", &base, &tuned))?;
+            text.push_str(&format!("{}\n", tables::comparison("test", &base, &tuned)));
         }
     }
     Ok(())
@@ -235,7 +245,8 @@ fn measure_forgetting(
     session: &mut Session,
     args: &TrainArgs,
     general: Option<&str>,
-    progress: &Progress,
+    progress: &mut Progress,
+    text: &mut String,
 ) -> anyhow::Result<()> {
     let name = args.general_text.as_deref().map_or_else(|| "general text".to_owned(), file_name);
     let mut of = |weights: Weights| -> anyhow::Result<Figures> {
@@ -250,22 +261,20 @@ fn measure_forgetting(
                 "text": name,
                 "evaluation": evaluation,
             });
-            if let Err(error) = writeln!(io::stdout(), "{line}") {
-                progress.note(&format!("warning: {error}")); // whoever read along left: the run is still written
-            }
+            progress.print(&format!("{line}\n"));
         }
         Ok(Figures::Tokens(evaluation))
     };
     let (base, tuned) = (of(Weights::Base)?, of(Weights::Tuned)?);
     if !args.json {
-        writeln!(io::stdout(), "{}", tables::comparison(&name, &base, &tuned))?;
+        text.push_str(&format!("{}\n", tables::comparison(&name, &base, &tuned)));
     }
     Ok(())
 }
 
 /// The general text of the person's own.
 fn read_general_text(path: &Path) -> anyhow::Result<String> {
-    let bytes = read_file("read the general text", path)?;
+    let bytes = read_data_file("read the general text", path)?;
     let text = read_text(&bytes).with_context(|| format!("can't use the general text in {}", path.display()))?;
     Ok(text.into_owned())
 }
@@ -303,28 +312,6 @@ fn after_failure(output: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn place() -> Place {
-        Place { step: 0, steps_per_epoch: 10, total_steps: 30, num_rows: [160, 20, 20] }
-    }
-
-    fn progress(step: u32) -> TrainEvent {
-        TrainEvent::Progress { step, rows: 0, tokens: 0 }
-    }
-
-    #[test]
-    fn a_run_stops_between_steps_and_not_before_an_evaluation() {
-        let run = RunConfig::default();
-        assert!(place().is_boundary(&progress(9), &run));
-        assert!(!place().is_boundary(&progress(10), &run), "the evaluation of this step is still to come");
-        assert!(place().is_boundary(&TrainEvent::CheckpointDue { step: 10 }, &run));
-        assert!(!place().is_boundary(&TrainEvent::EvaluationProgress { done: 1, total: 2 }, &run));
-        let by_steps = RunConfig { eval_strategy: EvalStrategy::Steps(4), ..run.clone() };
-        assert!(!place().is_boundary(&progress(8), &by_steps));
-        assert!(place().is_boundary(&progress(9), &by_steps));
-        let unmeasured = Place { num_rows: [160, 0, 0], ..place() };
-        assert!(unmeasured.is_boundary(&progress(10), &run));
-    }
-
     #[test]
     fn the_place_follows_the_events() {
         let mut place = Place::default();
@@ -337,7 +324,7 @@ mod tests {
             num_trainable: 5,
         });
         assert_eq!((place.step, place.num_rows), (7, [1, 2, 3]));
-        place.follow(&progress(8));
+        place.follow(&TrainEvent::Progress { step: 8, rows: 0, tokens: 0 });
         assert_eq!(place.step, 8);
     }
 }

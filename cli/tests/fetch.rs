@@ -11,8 +11,13 @@ use support::{FakeHub, Reply, Request, hone, run};
 
 const ID: &str = "acme/tiny";
 
+/// A safetensors file with one tensor.
 fn weights() -> Vec<u8> {
-    (0..300_000_u32).map(|n| (n * 7 % 251) as u8).collect()
+    let header = r#"{"a":{"dtype":"U8","shape":[300000],"data_offsets":[0,300000]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.extend((0..300_000_u32).map(|n| (n * 7 % 251) as u8));
+    bytes
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -183,4 +188,153 @@ fn what_is_no_id_is_a_usage_error() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let (code, _, stderr) = run(hone(home.path()).args(["models", "fetch", "../../etc"]));
     assert_eq!(code, 2, "{stderr}");
+}
+
+/// Fetches from a hub that has good small files and answers with `reply` for the weights: what is said, after checking that
+/// it failed and that nothing of the weights was kept.
+fn weights_are_refused(reply: impl Fn() -> Reply + Send + 'static) -> String {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let hub = FakeHub::start(move |request| small(request).unwrap_or_else(&reply));
+    let (code, _, stderr) = fetch(home.path(), &hub);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("model.safetensors"), "{stderr}");
+    for name in ["model.safetensors", "model.safetensors.part", "fetched.json"] {
+        assert!(!cached(home.path(), name).exists(), "{name}: {stderr}");
+    }
+    stderr
+}
+
+#[test]
+fn what_is_not_the_file_is_not_kept() {
+    let page = "<!DOCTYPE html><html><body>Please log in to this network</body></html>";
+    let stderr = weights_are_refused(move || Reply::ok(page).header("Content-Type", "text/html"));
+    assert!(stderr.contains("web page") && stderr.contains("hone models fetch --force acme/tiny"), "{stderr}");
+    // Whole by its Content-Length, and still not all of the file.
+    let stderr = weights_are_refused(|| Reply::ok(&weights()[..200_000]));
+    assert!(stderr.contains("cut off"), "{stderr}");
+    let packed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03 whatever";
+    let stderr = weights_are_refused(move || Reply::ok(&packed[..]).header("Content-Encoding", "gzip"));
+    assert!(stderr.contains("packed") && stderr.contains("gzip"), "{stderr}");
+    let stderr = weights_are_refused(move || Reply::ok(&packed[..]));
+    assert!(stderr.contains("gzip"), "{stderr}");
+}
+
+#[test]
+fn a_page_in_the_place_of_the_whole_hub_is_named() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let hub = FakeHub::start(|_| Reply::ok("<html>Welcome to our guest network</html>"));
+    let (code, _, stderr) = fetch(home.path(), &hub);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("config.json") && stderr.contains("web page"), "{stderr}");
+    assert!(!cached(home.path(), "config.json").exists());
+}
+
+/// A hub whose weights are in the files that `index` names, which it does not have.
+fn sharded(index: &'static str) -> FakeHub {
+    FakeHub::start(move |request| match request.path.ends_with("/model.safetensors.index.json") {
+        true => Reply::ok(index),
+        false => small(request).unwrap_or_else(|| Reply::status(404)),
+    })
+}
+
+#[test]
+fn an_index_reaches_no_file_outside_of_the_models_folder() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let victim = home.path().join("victim.safetensors");
+    fs::write(&victim, "precious").expect("writes");
+    let climbing = r#"{"weight_map": {"a": "../../../../../../victim.safetensors"}}"#;
+    let absolute: &str = Box::leak(serde_json::json!({ "weight_map": { "a": &victim } }).to_string().into_boxed_str());
+    for index in [climbing, absolute] {
+        let hub = sharded(index);
+        let (code, _, stderr) = fetch(home.path(), &hub);
+        assert_eq!(code, 1);
+        assert!(stderr.contains("victim.safetensors"), "{stderr}");
+        assert!(hub.requests("victim.safetensors").is_empty(), "it is not even asked for");
+        assert_eq!(fs::read_to_string(&victim).expect("is there"), "precious");
+    }
+}
+
+#[test]
+fn an_index_that_leads_back_to_itself_ends() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let hub = sharded(r#"{"weight_map": {"a": "model.safetensors"}}"#);
+    let (code, _, stderr) = fetch(home.path(), &hub);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("a file of its weights is missing"), "{stderr}");
+}
+
+#[test]
+fn what_is_no_revision_is_a_usage_error() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for id in ["acme/tiny@", "acme/tiny@.", "acme/tiny@..", "acme/tiny@a/../b"] {
+        let (code, _, stderr) = run(hone(home.path()).args(["models", "fetch", id]));
+        assert_eq!(code, 2, "{stderr}");
+        assert!(stderr.contains("can't be a revision"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_password_in_the_hubs_address_is_never_shown() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let with_password = |url: &str| url.replace("http://", "http://me:hush@");
+    let refusing = FakeHub::start(|_| Reply::status(401));
+    let good = FakeHub::start(|request| small(request).unwrap_or_else(|| Reply::ok(weights())));
+    let broken = "http://127.0.0.1:9".to_owned();
+    for (url, expected) in [(&refusing.url, 1), (&broken, 1), (&good.url, 0)] {
+        let line = ["models", "fetch", ID];
+        let (code, stdout, stderr) = run(hone(home.path()).env("HONE_HUB", with_password(url)).args(line));
+        assert_eq!(code, expected, "{stderr}");
+        assert!(!format!("{stdout}{stderr}").contains("hush"), "{stderr}");
+        assert!(stderr.contains("http://***@127.0.0.1"), "{stderr}");
+    }
+    let manifest = fs::read_to_string(cached(home.path(), "fetched.json")).expect("is there");
+    assert!(manifest.contains("***@127.0.0.1") && !manifest.contains("hush"), "{manifest}");
+}
+
+#[test]
+fn the_variables_of_the_hubs_tools_are_honoured() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let hub = FakeHub::start(|request| small(request).unwrap_or_else(|| Reply::ok(weights())));
+    let stored = home.path().join("cache/huggingface/token");
+    fs::create_dir_all(stored.parent().expect("has a folder")).expect("makes");
+    fs::write(&stored, "secret\n").expect("writes");
+    let fetch = |variables: &[(&str, &str)]| {
+        let line = ["models", "fetch", "--force", ID];
+        run(hone(home.path()).env_remove("HONE_HUB").envs(variables.iter().copied()).args(line))
+    };
+    let (code, _, stderr) = fetch(&[("HF_ENDPOINT", hub.url.as_str()), ("HF_HUB_OFFLINE", "1")]);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("HF_HUB_OFFLINE") && hub.requests("/main/config.json").is_empty(), "{stderr}");
+    let (code, _, stderr) = fetch(&[("HF_ENDPOINT", hub.url.as_str())]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(hub.requests("/main/config.json")[0].has_token, "the stored token is for this hub");
+    assert!(stderr.contains("huggingface/token") && !stderr.contains("secret"), "{stderr}");
+    let (code, _, stderr) = fetch(&[("HF_ENDPOINT", "http://127.0.0.1:9"), ("HONE_HUB", hub.url.as_str())]);
+    assert_eq!(code, 0, "our own variable wins: {stderr}");
+    assert!(!hub.requests("/main/config.json")[1].has_token, "the stored token is not for another hub");
+}
+
+#[test]
+fn a_model_of_the_hubs_own_cache_is_not_fetched_again() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    for top in ["cache/huggingface/hub", "elsewhere"] {
+        let repo = home.path().join(top).join("models--acme--tiny");
+        let snapshot = repo.join("snapshots").join(commit);
+        fs::create_dir_all(repo.join("refs")).expect("makes");
+        fs::create_dir_all(&snapshot).expect("makes");
+        fs::write(repo.join("refs/main"), commit).expect("writes");
+        fs::write(snapshot.join("config.json"), "{}").expect("writes");
+        fs::write(snapshot.join("tokenizer.json"), "{}").expect("writes");
+        fs::write(snapshot.join("model.safetensors"), weights()).expect("writes");
+        let mut command = hone(home.path());
+        if top == "elsewhere" {
+            command.env("HF_HUB_CACHE", home.path().join(top));
+        }
+        // No hub is there to be asked.
+        let (code, stdout, stderr) = run(command.args(["models", "fetch", ID]));
+        assert_eq!(code, 0, "{stderr}");
+        assert_eq!(Path::new(stdout.trim_end()), snapshot);
+        assert!(stderr.contains("already there, in the hub's own cache"), "{stderr}");
+    }
 }

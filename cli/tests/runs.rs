@@ -7,32 +7,12 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
+use hone_core::hub::sha256_hex;
 use serde_json::Value;
-use support::{hone, run, tiny_encoder};
+use support::{hone, leave_checkpoint, run, tiny_encoder, train_line, write_rows};
 
 /// Probabilities of a resumed run may differ from those of an uninterrupted one by this.
 const RESUME_TOLERANCE: f64 = 1e-5;
-
-/// Two hundred short rows of two classes that a person tells apart at a glance.
-fn write_rows(path: &Path) {
-    let good = ["good", "great", "happy", "kind", "bright"];
-    let bad = ["bad", "poor", "sad", "cruel", "dark"];
-    let things = ["day", "house", "man", "word", "night"];
-    let mut text = String::from("text,label\n");
-    for n in 0..100 {
-        let (thing, more) = (things[n % 5], things[n / 5 % 5]);
-        text.push_str(&format!("\"the {thing} was {} and the {more} too\",up\n", good[n / 25 % 5]));
-        text.push_str(&format!("\"the {thing} was {} and the {more} too\",down\n", bad[n / 25 % 5]));
-    }
-    fs::write(path, text).expect("writes");
-}
-
-fn train_line(model: &Path) -> Vec<String> {
-    let model = model.display().to_string();
-    ["train", "--model", &model, "--data", "rows.csv", "--device", "cpu", "--batch-size", "8", "--max-seq-length", "32"]
-        .map(str::to_owned)
-        .into()
-}
 
 fn probabilities(home: &Path, model: &str) -> Vec<f64> {
     let line = ["predict", "--model", model, "--device", "cpu", "--json", "--text", "the day was good"];
@@ -150,4 +130,126 @@ fn a_resumed_run_matches_an_uninterrupted_one() {
     for (a, b) in probabilities(home.path(), "whole").iter().zip(probabilities(home.path(), "halves")) {
         assert!((a - b).abs() < RESUME_TOLERANCE, "{a} is not {b}");
     }
+}
+
+#[test]
+fn results_that_nobody_reads_do_not_cost_the_model() {
+    let Some(model) = tiny_encoder() else { return };
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    let line = train_line(&model);
+    let mut closed = hone(home.path());
+    closed.args(&line).args(["--epochs", "1", "--output", "closed"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = closed.spawn().expect("the binary starts");
+    drop((child.stdout.take(), child.stderr.take()));
+    assert!(child.wait().expect("ends").success(), "whoever read along went away, the model is there");
+    assert!(home.path().join("closed/model.safetensors").is_file());
+
+    let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
+    for flags in [&["--output", "full"][..], &["--output", "full-json", "--json"]] {
+        let mut command = hone(home.path());
+        command.args(&line).args(["--epochs", "1"]).args(flags).stdout(full.try_clone().expect("opens"));
+        let output = command.stderr(Stdio::piped()).output().expect("the binary starts");
+        let stderr = String::from_utf8(output.stderr).expect("output is UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("could not be printed: no space left on device"), "{stderr}");
+        assert!(stderr.ends_with(&format!("the model is in {}\n", flags[1])), "{stderr}");
+        assert!(home.path().join(flags[1]).join("model.safetensors").is_file());
+    }
+    let predict = ["predict", "--model", "closed", "--device", "cpu", "--text", "the day was good"];
+    let status = hone(home.path()).args(predict).stdout(full).stderr(Stdio::null()).status();
+    assert_eq!(status.expect("the binary starts").code(), Some(1), "labels that were asked for are lost");
+}
+
+#[test]
+fn a_run_goes_on_only_with_the_files_it_began_with() {
+    let Some(model) = tiny_encoder() else { return };
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    let base = home.path().join("base");
+    fs::create_dir(&base).expect("makes");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(model.join(name), base.join(name)).expect("copies");
+    }
+    leave_checkpoint(home.path(), &base, "out");
+    let resume = || run(hone(home.path()).args(["train", "--resume", "--output", "out"]));
+    for (file, says) in [
+        (
+            home.path().join("out/checkpoint/optimizer.safetensors"),
+            "optimizer.safetensors of the checkpoint is damaged",
+        ),
+        (home.path().join("out/checkpoint/best.safetensors"), "best.safetensors of the checkpoint is damaged"),
+        (base.join("model.safetensors"), "model.safetensors of the model"),
+    ] {
+        let before = fs::read(&file).expect("reads");
+        let mut bytes = before.clone();
+        let last = bytes.len() - 4;
+        bytes[last] ^= 1; // the last bit of the last number
+        fs::write(&file, bytes).expect("writes");
+        let (code, _, stderr) = resume();
+        assert!(code == 1 && stderr.contains(says), "{stderr}");
+        fs::write(&file, before).expect("writes");
+    }
+    let (code, _, stderr) = resume();
+    assert_eq!(code, 0, "{stderr}");
+}
+
+#[test]
+fn a_run_that_diverges_leaves_its_best_weights() {
+    let Some(model) = tiny_encoder() else { return };
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    leave_checkpoint(home.path(), &model, "out");
+    // Weights that no sum survives take the place of those that were trained.
+    let checkpoint = home.path().join("out/checkpoint");
+    let mut bytes = fs::read(checkpoint.join("model.safetensors")).expect("reads");
+    let header_len = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes")) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + header_len]).expect("a header");
+    let header = header.as_object().expect("tensors by name");
+    let (_, head) = header.iter().find(|(name, _)| name.ends_with("classifier.weight")).expect("there is a head");
+    let [from, to] = [0, 1].map(|n| head["data_offsets"][n].as_u64().expect("a place") as usize + 8 + header_len);
+    let middle = (from + to) / 2;
+    for (half, value) in [(from..middle, f32::MAX), (middle..to, f32::MIN)] {
+        bytes[half].chunks_exact_mut(4).for_each(|number| number.copy_from_slice(&value.to_le_bytes()));
+    }
+    let sums = fs::read(checkpoint.join("checksums.json")).expect("reads");
+    let mut sums: Value = serde_json::from_slice(&sums).expect("JSON");
+    sums["model.safetensors"] = sha256_hex(&bytes).into();
+    fs::write(checkpoint.join("model.safetensors"), bytes).expect("writes");
+    fs::write(checkpoint.join("checksums.json"), sums.to_string()).expect("writes");
+
+    let (code, _, stderr) = run(hone(home.path()).args(["train", "--resume", "--output", "out"]));
+    assert_eq!(code, 1);
+    assert!(
+        stderr.contains("the loss is not a number at step 21: the best weights, of step 20, are in out"),
+        "{stderr}"
+    );
+    assert!(!checkpoint.exists(), "there is nothing to go on with");
+    let rows = probabilities(home.path(), "out");
+    assert!(rows.iter().all(|p| (0.0..=1.0).contains(p)), "{rows:?}");
+}
+
+#[test]
+fn settings_without_effect_are_refused_before_training() {
+    let Some(model) = tiny_encoder() else { return };
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    let line = train_line(&model);
+    for (flags, says) in [
+        (&["--format", "adapter"][..], "--format: without --method lora"),
+        (&["--method", "last:999"], "--method: last:999 is more than the "),
+        (&["--use-dora"], "--use-dora: has no effect"),
+        (&["--learning-rate="], "--learning-rate: is empty"),
+        (&["--packing"], "--packing: has no effect"),
+        (&["--valid-fraction", "0", "--early-stopping-patience", "2"], "--early-stopping-patience: has no effect"),
+        (&["--valid-fraction", "0", "--eval-steps", "5"], "--eval-steps: has no effect"),
+    ] {
+        let (code, _, stderr) = run(hone(home.path()).args(&line).args(["--output", "out"]).args(flags));
+        assert!(code == 2 && stderr.contains(says), "{flags:?}: {stderr}");
+    }
+    let job = r#"{"hone":1,"model":{"local":{"name":"m"}},"run":{"gradient_accumulation_steps":0}}"#;
+    fs::write(home.path().join("hone.json"), job).expect("writes");
+    let more = ["--job", "hone.json", "--output", "out"];
+    let (code, _, stderr) = run(hone(home.path()).args(&line).args(more));
+    assert!(code == 1 && stderr.contains("gradient_accumulation_steps: 0 is not a whole number from 1"), "{stderr}");
 }

@@ -21,6 +21,8 @@ pub struct Batch {
     pub labels: Tensor<1, Int>,
     /// Whether every row fills the batch: then no attention mask is needed.
     pub is_dense: bool,
+    /// Ids of the tokens that are attended to, on the host.
+    token_ids: Vec<i32>,
 }
 
 impl Batch {
@@ -30,6 +32,7 @@ impl Batch {
         let shape = [host.batch, host.seq];
         let ids = |values: &[i32]| Tensor::<2, Int>::from_data(TensorData::new(values.to_vec(), shape), device);
         let mask: Vec<f32> = host.attention_mask.iter().map(|&bit| bit as f32).collect();
+        let tokens = host.input_ids.iter().zip(&host.attention_mask).filter(|(_, bit)| **bit == 1);
         Self {
             input_ids: ids(&host.input_ids),
             attention_mask: Tensor::from_data(TensorData::new(mask, shape), device),
@@ -37,11 +40,16 @@ impl Batch {
             position_ids: ids(&host.position_ids),
             labels: Tensor::from_data(TensorData::new(host.labels.clone(), [host.batch]), device),
             is_dense: host.attention_mask.iter().all(|&bit| bit == 1),
+            token_ids: tokens.map(|(&id, _)| id).collect(),
         }
     }
-}
 
-impl Batch {
+    /// Whether a token of this id is attended to.
+    #[must_use]
+    pub fn holds(&self, id: usize) -> bool {
+        self.token_ids.iter().any(|&token| token as usize == id)
+    }
+
     /// The same batch for a model that takes no gradient.
     #[must_use]
     pub fn without_autodiff(self) -> Self {
@@ -52,6 +60,7 @@ impl Batch {
             position_ids: self.position_ids.without_autodiff(),
             labels: self.labels.without_autodiff(),
             is_dense: self.is_dense,
+            token_ids: self.token_ids,
         }
     }
 }
@@ -65,6 +74,8 @@ pub struct TokenBatch {
     pub position_ids: Tensor<2, Int>,
     /// Where the tokens stand.
     pub layout: SeqLayout,
+    /// `input_ids` on the host, padding included.
+    token_ids: Vec<i32>,
 }
 
 impl TokenBatch {
@@ -96,12 +107,24 @@ impl TokenBatch {
             input_ids: self.input_ids.without_autodiff(),
             position_ids: self.position_ids.without_autodiff(),
             layout: self.layout,
+            token_ids: self.token_ids,
         }
+    }
+
+    /// Whether there is a token of this id.
+    #[must_use]
+    pub fn holds(&self, id: usize) -> bool {
+        self.token_ids.iter().any(|&token| token as usize == id)
     }
 
     fn of(input_ids: Vec<i32>, layout: SeqLayout, device: &Device) -> Self {
         let shape = [layout.batch, layout.seq];
         let ids = |values: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(values, shape), device);
-        Self { input_ids: ids(input_ids), position_ids: ids(layout.position_ids.clone()), layout }
+        Self {
+            input_ids: ids(input_ids.clone()),
+            position_ids: ids(layout.position_ids.clone()),
+            layout,
+            token_ids: input_ids,
+        }
     }
 }

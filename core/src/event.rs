@@ -28,6 +28,8 @@ pub enum StopReason {
     EarlyStopping,
     /// A person asked for it.
     Stopped,
+    /// The loss, or an output of the model, is not a number any more: the model holds its best weights so far.
+    Diverged,
 }
 
 /// What the run is busy with, for a driver to show.
@@ -145,7 +147,7 @@ pub enum TrainEvent {
     },
     /// The run is over; the model holds the last or the best weights, as asked.
     Finished {
-        /// Optimizer steps taken.
+        /// Optimizer steps taken; of a run that diverged, the step at which it did.
         step: u32,
         /// Why.
         reason: StopReason,

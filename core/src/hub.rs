@@ -1,12 +1,16 @@
 //! The model hub as data: which files a model has, where they lie, what they must hash to. No IO.
 //!
-//! In: a repository id such as `sentence-transformers/all-MiniLM-L6-v2`. Out: URLs, and a verdict on bytes.
+//! In: a repository id such as `sentence-transformers/all-MiniLM-L6-v2`. Out: URLs, and a verdict on names and bytes.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
 use crate::config::Task;
+
+mod file_check;
+
+pub use file_check::{MAX_TEXT_BYTES, MAX_WEIGHT_BYTES, check_file, check_weight_file_name, head_length, max_bytes};
 
 /// Files worth fetching from a model's repository: (name, whether loading needs it).
 ///
@@ -17,6 +21,7 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     ("tokenizer.json", false),
     ("tokenizer_config.json", false),
     ("special_tokens_map.json", false),
+    ("added_tokens.json", false),
     ("vocab.txt", false),
     ("vocab.json", false),
     ("merges.txt", false),
@@ -162,6 +167,41 @@ pub enum HubError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// Not the name of a branch, a tag or a commit.
+    #[error("{revision:?} can't be a revision: {reason}")]
+    NotARevision {
+        /// What was given, or its beginning.
+        revision: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An index of weights names a file that could lie outside of the model's folder.
+    #[error(
+        "{name:?} can't be the name of a weight file: only letters, digits, '-', '_' and '.' are allowed, and it ends \
+         in .safetensors"
+    )]
+    UnsafeName {
+        /// The name, or its beginning.
+        name: String,
+    },
+    /// A file is larger than such files can be.
+    #[error("{file}: {bytes} bytes are too many for this file (at most {limit} are read)")]
+    TooLarge {
+        /// File name.
+        file: String,
+        /// Its size, as far as it is known.
+        bytes: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// Something else came under the name of a file.
+    #[error("{file}: {found}")]
+    WrongContent {
+        /// File name.
+        file: String,
+        /// What it seems to be.
+        found: String,
+    },
     /// The bytes are not those that were promised: a broken or tampered download.
     #[error("{file}: the bytes do not match their checksum (expected sha-256 {expected}, got {found}, {bytes} bytes)")]
     Mismatch {
@@ -204,6 +244,51 @@ pub fn is_repository_id(id: &str) -> Result<(), HubError> {
         return fail("a name can't end in .git");
     }
     Ok(())
+}
+
+/// Whether `revision` can be the name of a branch, a tag or a commit: what git allows, and nothing that climbs out of a
+/// path.
+///
+/// # Errors
+/// When it can't, with the reason.
+pub fn check_revision(revision: &str) -> Result<(), HubError> {
+    let reason = if revision.is_empty() {
+        "it is empty"
+    } else if revision.len() > 200 {
+        "it is longer than 200 bytes"
+    } else if revision.chars().any(|c| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c)) {
+        "white space and ~ ^ : ? * [ \\ are not allowed"
+    } else if revision.contains("..") || revision.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
+        "no part may be empty or start with '.', and '..' is not allowed"
+    } else {
+        return Ok(());
+    };
+    let revision = revision.chars().take(file_check::SHOWN_CHARS).collect();
+    Err(HubError::NotARevision { revision, reason })
+}
+
+/// `text` without the user names and passwords of the addresses in it: `https://me:secret@host` becomes
+/// `https://***@host`.
+#[must_use]
+pub fn redact(text: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (scheme, after) = rest.split_at(at + 3);
+        let is_end = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '<' | '>');
+        let (authority, others) = after.split_at(after.find(is_end).unwrap_or(after.len()));
+        redacted.push_str(scheme);
+        match authority.rfind('@') {
+            Some(at) => {
+                redacted.push_str("***");
+                redacted.push_str(&authority[at..]);
+            }
+            None => redacted.push_str(authority),
+        }
+        rest = others;
+    }
+    redacted.push_str(rest);
+    redacted
 }
 
 /// Address of a file: `{hub}/{id}/resolve/{revision}/{file}`; what a path can't carry is percent-encoded.
@@ -286,6 +371,25 @@ mod tests {
     }
 
     #[test]
+    fn revisions_that_climb_or_are_empty_are_refused() {
+        for revision in ["main", "v1.0", "v+1", "v/1", "refs/pr/1", "0123456789abcdef0123456789abcdef01234567"] {
+            check_revision(revision).expect(revision);
+        }
+        for revision in ["", ".", "..", "a/../b", "a//b", "/a", "a/", ".a", "a b", "a\n", "a:b", "a\\b"] {
+            let error = check_revision(revision).expect_err(revision).to_string();
+            assert!(error.contains("can't be a revision"), "{error}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_not_repeated() {
+        assert_eq!(redact("https://me:secret@hub.example/a/b?c=1"), "https://***@hub.example/a/b?c=1");
+        assert_eq!(redact("can't reach http://a@b:1/x, http://c:d@e"), "can't reach http://***@b:1/x, http://***@e");
+        assert_eq!(redact("https://hub.example/a@b"), "https://hub.example/a@b");
+        assert_eq!(redact("no address, me@example"), "no address, me@example");
+    }
+
+    #[test]
     fn urls_are_resolved() {
         let url = resolve_url("https://hub.example/", "a/b-c", "main", "1_Pooling/config.json");
         assert_eq!(url, "https://hub.example/a/b-c/resolve/main/1_Pooling/config.json");
@@ -317,7 +421,15 @@ mod tests {
         fn no_id_or_etag_panics(text in any::<String>()) {
             let _ = is_repository_id(&text);
             let _ = sha256_from_etag(&text);
+            let _ = check_revision(&text);
+            let _ = redact(&text);
             prop_assert!(resolve_url("https://h", &text, &text, &text).is_ascii());
+        }
+
+        #[test]
+        fn no_password_survives(user in "[a-z]{0,5}", password in "[A-Z0-9:@!$&'()*+,;=%_~-]{1,12}", path in "[a-z]{0,9}") {
+            let shown = redact(&format!("can't reach https://{user}:{password}@hub/{path}"));
+            prop_assert_eq!(shown, format!("can't reach https://***@hub/{path}"));
         }
     }
 }

@@ -20,7 +20,7 @@ fn file(path: &str) -> Option<(String, Vec<u8>)> {
 
 fn build(train: (String, Vec<u8>), test: Option<(String, Vec<u8>)>) -> (Dataset, ReadSummary) {
     let files = DataFiles { train, valid: None, test };
-    build_dataset(&files, &ReadOptions::default(), &SplitConfig::default(), 42).expect("a good file")
+    build_dataset(&files, &ReadOptions::default(), &SplitConfig::default(), 42, &[]).expect("a good file")
 }
 
 #[test]
@@ -75,12 +75,12 @@ fn ag_news_has_no_header_and_its_class_in_front() {
 #[test]
 fn files_without_labels_say_what_is_missing() {
     let Some((name, bytes)) = file("dolly_open_qa/chinkara-open_qa.jsonl") else { return };
-    let error = SourceFile::read(&name, &bytes, &ReadOptions::default()).expect_err("no labels").to_string();
+    let error = SourceFile::read(&name, &bytes, &ReadOptions::default(), &[]).expect_err("no labels").to_string();
     assert!(error.starts_with("only one column was found (\"text\")"), "{error}");
     let Some((name, bytes)) = file("tiny_shakespeare/input.txt") else { return };
-    SourceFile::read(&name, &bytes, &ReadOptions::default()).expect_err("a play has no labels");
+    SourceFile::read(&name, &bytes, &ReadOptions::default(), &[]).expect_err("a play has no labels");
     let Some((name, bytes)) = file("xquad_en/xquad.en.json") else { return };
-    SourceFile::read(&name, &bytes, &ReadOptions::default()).expect_err("paragraphs are nested");
+    SourceFile::read(&name, &bytes, &ReadOptions::default(), &[]).expect_err("paragraphs are nested");
 }
 
 /// A hundred megabytes, as a person might drop them: seconds, and no more memory than a few copies.

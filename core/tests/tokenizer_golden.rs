@@ -1,12 +1,14 @@
 //! Tokenizers against ids written down by `transformers`: MiniLM's (`tests/fixtures/minilm_cls/tokenizer_cases.json`), which
-//! is fetched at set-up (without it the test says that it was skipped), and a GPT-2 vocabulary that has no tokenizer.json
-//! (`tests/fixtures/gpt2_tokenizer`).
+//! is fetched at set-up (without it the test says that it was skipped), a GPT-2 vocabulary that has no tokenizer.json
+//! (`tests/fixtures/gpt2_tokenizer`), and folders with added tokens and settings of many kinds
+//! (`tests/fixtures/tokenizers`).
 
 use std::path::{Path, PathBuf};
 
 use hone_core::folder::Folder;
 use hone_core::tokenizer::Tokenizer;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 #[derive(Deserialize)]
 struct Case {
@@ -88,4 +90,49 @@ fn vocab_json_and_merges_give_the_ids_of_transformers() {
     for Gpt2Case { text, input_ids } in cases {
         assert_eq!(tokenizer.encode(&text, 512).expect("room enough").ids, input_ids, "{text:?}");
     }
+}
+
+#[derive(Deserialize)]
+struct FolderCases {
+    tokenizer_class: String,
+    files: Map<String, Value>,
+    cases: Vec<Gpt2Case>,
+    decoded: Vec<Decoded>,
+}
+
+#[derive(Deserialize)]
+struct Decoded {
+    ids: Vec<u32>,
+    text: String,
+}
+
+#[test]
+fn folders_give_the_ids_of_auto_tokenizer() {
+    let mut num_folders = 0;
+    let mut failures = Vec::new();
+    for entry in std::fs::read_dir(root().join("tests/fixtures/tokenizers")).expect("the fixtures are checked in") {
+        let path = entry.expect("a file").path();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let bytes = std::fs::read(&path).expect("the fixture is readable");
+        let fixture: FolderCases = serde_json::from_slice(&bytes).expect("the fixture is JSON");
+        let content = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes();
+        let folder: Folder = fixture.files.iter().map(|(file, value)| (file.clone(), content(value))).collect();
+        let tokenizer = Tokenizer::from_folder(&folder, None).expect("a good folder");
+        num_folders += 1;
+        for Gpt2Case { text, input_ids } in fixture.cases {
+            let ids = tokenizer.encode(&text, 512).expect("room enough").ids;
+            if ids != input_ids {
+                let class = &fixture.tokenizer_class;
+                failures.push(format!("{name} ({class}), {text:?}:\n  {input_ids:?} expected\n  {ids:?} found"));
+            }
+        }
+        for Decoded { ids, text } in fixture.decoded {
+            let found = tokenizer.decode(&ids, true).expect("known ids");
+            if found != text {
+                failures.push(format!("{name}, {ids:?}: {text:?} expected, {found:?} found"));
+            }
+        }
+    }
+    assert_eq!(num_folders, 24, "make_tokenizer_folders.py writes as many");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

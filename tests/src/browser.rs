@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::missing::skip;
 use crate::paths;
 use crate::webdriver::{Failure, Session};
 
@@ -61,7 +62,7 @@ impl Parts {
             return None;
         }
         let Some(dist) = std::env::var_os("HONE_DIST").map(PathBuf::from) else {
-            eprintln!("SKIPPED: there is no built page (HONE_DIST is not set); run `cargo xtask test`");
+            skip("there is no built page (HONE_DIST is not set); run `cargo xtask test`");
             return None;
         };
         assert!(dist.join("index.html").is_file(), "HONE_DIST is not a built page: {}", dist.display());

@@ -2,6 +2,8 @@
 
 use burn::tensor::{Device, DeviceKind};
 
+use crate::missing::skip;
+
 /// The CPU.
 #[must_use]
 pub fn cpu() -> Device {
@@ -19,7 +21,7 @@ pub fn wgpu() -> Option<Device> {
     match device {
         Ok(Ok(device)) => Some(device),
         _ => {
-            eprintln!("SKIPPED on wgpu: no adapter (on Debian: mesa-vulkan-drivers brings lavapipe)");
+            skip("no adapter for wgpu (on Debian: mesa-vulkan-drivers brings lavapipe)");
             None
         }
     }

@@ -22,6 +22,8 @@ pub enum Fault {
     None,
     /// A byte of each large file is another than the hash says.
     ChangedByte,
+    /// A login page comes in the place of each file.
+    WebPage,
     /// The connection breaks when half of a large file was sent.
     BrokenHalfWay,
 }
@@ -151,6 +153,10 @@ impl Shared {
 
     fn send_file(&self, stream: &mut TcpStream, request: &Request, name: &str, bytes: &[u8]) -> std::io::Result<()> {
         let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        if fault == Fault::WebPage {
+            let page = b"<!DOCTYPE html><html><body>Please log in to this network</body></html>";
+            return send(stream, "200 OK", "Content-Type: text/html\r\n", page, None);
+        }
         let is_large = is_large(name);
         let etag = format!("ETag: \"{}\"\r\nAccept-Ranges: bytes\r\n", sha256_hex(bytes));
         let mut content = bytes.to_vec();

@@ -3,9 +3,11 @@
 pub mod browser;
 pub mod devices;
 mod fixture;
+pub mod fuzz;
 pub mod golden;
 pub mod golden_tokens;
 pub mod hub;
+pub mod missing;
 pub mod paths;
 pub mod python;
 pub mod rows;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use hone_core::folder::Folder;
 
+use crate::missing::skip;
+
 /// The repository's root.
 #[must_use]
 pub fn root() -> PathBuf {
@@ -22,7 +24,7 @@ pub fn minilm() -> Option<PathBuf> {
     let path = root().join("public/models/sentence-transformers/all-MiniLM-L6-v2");
     let is_there = path.join("model.safetensors").is_file();
     if !is_there {
-        eprintln!("SKIPPED: {} is absent; run `cargo xtask setup`", path.display());
+        skip(&format!("{} is absent; run `cargo xtask setup`", path.display()));
     }
     is_there.then_some(path)
 }

@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::ADAPTER_CONFIG;
+use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
 use hone_core::config::{
     ExportFormat, JOB_FILE, Job, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig, SplitConfig,
 };
@@ -13,6 +13,7 @@ use hone_core::folder::Folder;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_tests::{paths, rows, texts};
+use serde_json::Value;
 
 const NO_SPLIT: SplitConfig = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
 /// Largest difference of a probability that is to be the same.
@@ -220,4 +221,159 @@ fn settings_of_language_models_are_refused_for_labels() {
         let error = session.start(run).expect_err("it would change nothing").to_string();
         assert!(error.contains(name) && error.contains("labels them"), "{error}");
     }
+}
+
+/// Largest difference from what PEFT computes.
+const AS_PEFT: f64 = 1e-4;
+
+fn session_of(base: &str) -> Session {
+    let mut session = Session::new(Device::flex());
+    let source = ModelSource::Local { name: "base".into() };
+    session.load_model(source, paths::read_folder(&paths::fixture(base))).expect("the fixture loads");
+    session
+}
+
+fn field_adapter(name: &str) -> Folder {
+    paths::read_folder(&paths::fixture(&format!("field/adapter_{name}")))
+}
+
+fn expected_of(adapter: &Folder) -> Value {
+    serde_json::from_slice(adapter.get("expected.json").expect("it is there")).expect("JSON")
+}
+
+fn mean_loss(session: &mut Session, weights: Weights) -> (f64, u64) {
+    let rows = std::fs::read(paths::fixture("field/rows.jsonl")).expect("the rows can be read");
+    let data = DataFiles { train: ("rows.jsonl".into(), rows), ..DataFiles::default() };
+    let run = RunConfig { split: NO_SPLIT, ..RunConfig::default() };
+    session.load_data(data, &ReadOptions::default(), &run).expect("the rows load");
+    let found = block_on(session.evaluate_tokens(weights, Split::Train, &mut |_, _| {})).expect("they are measured");
+    (found.loss, found.num_tokens)
+}
+
+fn assert_as_peft(found: (f64, u64), expected: &Value, name: &str) {
+    let loss = expected["loss"].as_f64().expect("a loss");
+    assert_eq!(Some(found.1), expected["num_tokens"].as_u64(), "{name}");
+    assert!((found.0 - loss).abs() <= AS_PEFT * loss, "{name}: {} instead of {loss}", found.0);
+}
+
+#[test]
+fn adapters_that_choose_modules_in_pefts_ways_give_pefts_losses() {
+    for (base, name) in [
+        ("field/llama", "regex"),
+        ("field/llama", "exclude"),
+        ("field/llama", "layers"),
+        ("field/llama", "saved"),
+        ("tiny_decoder", "biases"),
+    ] {
+        let mut session = session_of(base);
+        let plain = mean_loss(&mut session, Weights::Base);
+        let adapter = field_adapter(name);
+        let expected = expected_of(&adapter);
+        session.load_adapter(adapter.clone()).expect(name);
+        assert_as_peft(mean_loss(&mut session, Weights::Tuned), &expected, name);
+        assert_eq!(mean_loss(&mut session, Weights::Base), plain, "{name}: the base stays what it is");
+
+        let again = export(&mut session, ExportFormat::Adapter);
+        for file in [ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
+            assert_eq!(again.get(file), adapter.get(file), "{name}: it is the same adapter");
+        }
+        let merged = export(&mut session, ExportFormat::Merged);
+        let mut whole = Session::new(Device::flex());
+        whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
+        assert_as_peft(mean_loss(&mut whole, Weights::Base), &expected, name);
+    }
+}
+
+#[test]
+fn an_encoders_all_linear_adapter_with_ranks_of_its_own_gives_pefts_probabilities() {
+    let adapter = field_adapter("encoder");
+    let expected = expected_of(&adapter);
+    let of = |field: &str| expected[field].as_array().expect("a list").clone();
+    let texts: Vec<String> = of("texts").iter().map(|text| text.as_str().expect("a text").to_owned()).collect();
+    let numbers = |row: &Value| -> Vec<f32> {
+        row.as_array().expect("a row").iter().map(|value| value.as_f64().expect("a number") as f32).collect()
+    };
+    let rows: Vec<Vec<f32>> = of("probabilities").iter().map(numbers).collect();
+    let close = |found: Vec<Vec<f32>>, what: &str| {
+        assert_eq!(found.len(), rows.len());
+        let pairs = found.iter().flatten().zip(rows.iter().flatten());
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-5, "{what}: probabilities differ by {worst:e}");
+    };
+    let mut session = session_of("field/encoder");
+    session.load_adapter(adapter).expect("its pooler has a branch too");
+    close(block_on(session.predict(&texts, Weights::Tuned)).expect("it predicts"), "the adapter");
+    let merged = export(&mut session, ExportFormat::Merged);
+    let card = String::from_utf8(merged.get("README.md").expect("a card").to_vec()).expect("text");
+    assert!(card.contains("DoRA adapters of ranks 2 to 4"), "{card}");
+    let mut whole = Session::new(Device::flex());
+    whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
+    close(block_on(whole.predict(&texts, Weights::Base)).expect("it predicts"), "merged");
+}
+
+#[test]
+fn adapters_that_belong_to_another_base_or_rank_are_refused_by_name() {
+    let mut session = session_of("field/llama");
+    let refuse = |session: &mut Session, adapter: Folder, words: &[&str]| {
+        let error = session.load_adapter(adapter).expect_err("it is refused").to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        assert!(!session.is_trained());
+    };
+    refuse(&mut session, field_adapter("pissa"), &["init_lora_weights", "pissa", "convert it"]);
+    let changed = |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut adapter = field_adapter(name);
+        let mut config: Value = serde_json::from_slice(adapter.get(ADAPTER_CONFIG).expect("settings")).expect("JSON");
+        change(&mut config);
+        adapter.insert(ADAPTER_CONFIG, config.to_string());
+        adapter
+    };
+    let more = changed("layers", &|config| config["layers_to_transform"] = serde_json::json!([0, 1]));
+    refuse(&mut session, more, &["has no", "layers.0", "lora_A"]);
+    let less = changed("regex", &|config| config["target_modules"] = serde_json::json!(".*layers\\.1.*q_proj"));
+    refuse(&mut session, less, &["no place", "v_proj"]);
+    let rank = changed("layers", &|config| config["rank_pattern"] = serde_json::json!({ "q_proj": 3 }));
+    refuse(&mut session, rank, &["q_proj", "rank 2", "rank 3"]);
+    let huge = changed("layers", &|config| config["r"] = serde_json::json!(4096));
+    refuse(&mut session, huge, &["down_proj", "rank 4", "rank 4096"]);
+    let saved = changed("regex", &|config| config["modules_to_save"] = serde_json::json!(["lm_head"]));
+    refuse(&mut session, saved, &["has no", "lm_head"]);
+    let mut tied = session_of("tiny_decoder");
+    let saved = changed("biases", &|config| config["modules_to_save"] = serde_json::json!(["wte"]));
+    refuse(&mut tied, saved, &["modules_to_save", "wte", "one table"]);
+}
+
+#[test]
+fn an_all_linear_adapter_names_its_modules() {
+    let targets = |folder: &Folder| -> Vec<String> {
+        let config: Value = serde_json::from_slice(folder.get(ADAPTER_CONFIG).expect("settings")).expect("JSON");
+        let names = config["target_modules"].as_array().expect("a list of names").clone();
+        names.iter().map(|name| name.as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(targets(&texts::adapter()), ["c_attn", "c_fc", "c_proj"]);
+
+    // The pooler of an encoder is trained whole: names of layers that end as it does are written out.
+    let all = LoraConfig { r: 2, target_modules: vec!["all-linear".into()], ..LoraConfig::default() };
+    let mut session = trained(RunConfig { lora: all, ..run(Pooling::Cls) });
+    let adapter = export(&mut session, ExportFormat::Adapter);
+    let names = targets(&adapter);
+    assert_eq!(names.iter().filter(|name| ["key", "query", "value"].contains(&name.as_str())).count(), 3, "{names:?}");
+    assert!(names.contains(&"bert.encoder.layer.0.attention.output.dense".to_owned()), "{names:?}");
+    assert!(!names.iter().any(|name| name == "dense" || name.contains("pooler") || name == "all-linear"), "{names:?}");
+    let expected = answers(&mut session);
+    let mut again = loaded();
+    again.load_adapter(adapter).expect("it is its own");
+    assert_same(&answers(&mut again), &expected);
+}
+
+#[test]
+fn a_run_with_ranks_of_its_own_is_exported_with_them() {
+    let mut lora = LoraConfig { r: 4, ..LoraConfig::default() };
+    lora.rank_pattern.insert("layer.0.attention.self.query".into(), 2);
+    lora.alpha_pattern.insert("value".into(), 4.0);
+    let mut session = trained(RunConfig { lora, ..run(Pooling::Cls) });
+    let expected = answers(&mut session);
+    let adapter = export(&mut session, ExportFormat::Adapter);
+    let mut again = loaded();
+    again.load_adapter(adapter).expect("its factors are as its settings say");
+    assert_same(&answers(&mut again), &expected);
 }

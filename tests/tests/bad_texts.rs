@@ -131,7 +131,7 @@ fn a_broken_chat_template_bars_conversations_only() {
         assert_names(info.notes.join("\n"), &words);
 
         assert_names(session.check_chat().expect_err("it is broken"), &words);
-        let turns = Prompt::Turns(vec![Turn { role: Role::User, content: "Hi".into() }]);
+        let turns = Prompt::Turns(vec![Turn::new(Role::User, "Hi")]);
         assert_names(generate(&mut session, &turns).expect_err("it is broken"), &words);
         let talks = files(&[talk(&["user", "assistant"])]);
         assert_names(read(&mut session, talks.clone()).expect_err("it is broken"), &words);
@@ -170,6 +170,28 @@ fn a_conversation_that_can_not_be_written_is_named_with_its_row() {
 }
 
 #[test]
+fn a_chat_template_that_asks_for_too_much_is_named() {
+    let cases = [
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "does too much work"),
+        ("{{ messages[0].content | indent(10000000000, true) }}", "writes too much text"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "is nested too deeply"),
+    ];
+    for (template, what) in cases {
+        let folder = changed("tiny_decoder", "tokenizer_config.json", |json| json["chat_template"] = json!(template));
+        let mut session = Session::new(Device::flex());
+        load(&mut session, folder).expect("the model loads");
+        let error = read(&mut session, files(&[talk(&["user", "assistant"])])).expect_err("it is too much");
+        assert_names(error, &["row 1", "the chat template", what, "line 1"]);
+    }
+    let deep = format!("{{{{ {}1{} }}}}", "(".repeat(5000), ")".repeat(5000));
+    let folder = changed("tiny_decoder", "tokenizer_config.json", |json| json["chat_template"] = json!(deep));
+    let mut session = Session::new(Device::flex());
+    let info = load(&mut session, folder).expect("the model loads all the same");
+    assert!(!info.has_chat_template);
+    assert_names(info.notes.join("\n"), &["the chat template is nested too deeply", "line 1"]);
+}
+
+#[test]
 fn an_adapter_of_another_base_is_named() {
     let mut session = loaded();
     let error = session.load_adapter(peft("gpt2_lora")).expect_err("its base is half as wide");
@@ -180,7 +202,7 @@ fn an_adapter_of_another_base_is_named() {
     let mut encoder = Session::new(Device::flex());
     load(&mut encoder, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
     let error = encoder.load_adapter(adapter()).expect_err("its base is a decoder");
-    assert_names(error, &["it has no base_model.model.bert.encoder.layer.0", "lora_A", "another base model"]);
+    assert_names(error, &["c_attn, c_fc, c_proj", "none of this bert model's", "query"]);
 
     let mut other = peft("gpt2_lora");
     other.insert(ADAPTER_CONFIG, r#"{"peft_type":"IA3"}"#);

@@ -165,7 +165,11 @@ fn an_encoder_learns_in_half_precision() {
         let run = RunConfig {
             dtype,
             method,
-            lora: LoraConfig { lora_dropout: 0.0, ..LoraConfig::default() },
+            lora: if method == Method::Lora {
+                LoraConfig { lora_dropout: 0.0, ..LoraConfig::default() }
+            } else {
+                LoraConfig::default()
+            },
             dropout: Some(0.0),
             num_train_epochs: 2,
             batch_size: 8,

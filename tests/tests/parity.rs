@@ -3,19 +3,27 @@
 use burn::tensor::Device;
 use hone_core::nn::{MatmulKernel, set_matmul_kernel};
 use hone_tests::devices;
-use hone_tests::golden::{Curve, Golden};
+use hone_tests::golden::Golden;
 
 fn check_all(golden: &Golden, device: &Device) {
     golden.check_forward(device);
     golden.check_gradients(device);
-    golden.check_curve(Curve::DecayGroupsClipped, false, device);
+    golden.check_curve(false, device);
 }
 
 #[test]
 fn distilbert_agrees_on_the_cpu() {
-    let golden = Golden::tiny("distilbert_cls_tiny");
-    check_all(&golden, &devices::cpu());
-    golden.check_curve(Curve::DecayGroupsClipped, false, &devices::cpu());
+    check_all(&Golden::tiny("distilbert_cls_tiny"), &devices::cpu());
+}
+
+#[test]
+fn bert_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("bert_cls_tiny"), &devices::cpu());
+}
+
+#[test]
+fn a_padding_token_within_a_text_takes_no_gradient() {
+    check_all(&Golden::tiny("roberta_padded_tiny"), &devices::cpu());
 }
 
 #[test]
@@ -33,7 +41,7 @@ fn minilm_agrees_on_the_cpu() {
 fn minilm_with_a_frozen_encoder_agrees_on_the_cpu() {
     let Some(golden) = Golden::minilm("minilm_head") else { return };
     golden.check_forward(&devices::cpu());
-    golden.check_curve(Curve::DecayGroupsClipped, true, &devices::cpu());
+    golden.check_curve(true, &devices::cpu());
 }
 
 #[test]
@@ -46,6 +54,12 @@ fn minilm_with_a_peft_adapter_agrees_on_the_cpu() {
 fn distilbert_agrees_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
     check_all(&Golden::tiny("distilbert_cls_tiny"), &device);
+}
+
+#[test]
+fn bert_agrees_on_wgpu() {
+    let Some(device) = devices::wgpu() else { return };
+    check_all(&Golden::tiny("bert_cls_tiny"), &device);
 }
 
 #[test]

@@ -44,6 +44,12 @@ fn mistral_agrees_on_the_cpu() {
 }
 
 #[test]
+fn sliding_windows_agree_on_the_cpu() {
+    check_all(&TokenGolden::tiny("mistral_window_tiny"), &devices::cpu());
+    check_all(&TokenGolden::tiny("qwen2_window_tiny"), &devices::cpu());
+}
+
+#[test]
 fn scaled_rotary_positions_agree_on_the_cpu() {
     check_all(&TokenGolden::tiny("llama3_rope_tiny"), &devices::cpu());
     check_all(&TokenGolden::tiny("linear_rope_tiny"), &devices::cpu());
@@ -71,7 +77,7 @@ fn packed_texts_do_not_see_each_other() {
 #[test]
 fn decoders_agree_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
-    for name in ["gpt2_tiny", "gpt_neo_tiny", "llama_tiny", "qwen2_tiny", "qwen3_tiny"] {
+    for name in ["gpt2_tiny", "gpt_neo_tiny", "llama_tiny", "qwen2_tiny", "qwen3_tiny", "mistral_window_tiny"] {
         eprintln!("{name}");
         check_all(&TokenGolden::tiny(name), &device);
     }

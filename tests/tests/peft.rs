@@ -29,6 +29,25 @@ fn peft_and_transformers_agree_with_what_hone_exports() {
     }
 }
 
+#[test]
+fn the_code_of_an_adapters_card_runs() {
+    let Some(python) = python::with("peft, transformers, torch") else { return };
+    let base = paths::fixture("tiny_decoder");
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let local = temporary.path().join("local");
+    let source = ModelSource::Local { name: "tiny decoder".into() };
+    paths::write_folder(&train_from(source, &base, false).0, &local);
+    let said = python::run(&python, "tests/python/run_card.py", &[&local, &base]);
+    assert!(said.contains("ran: logits"), "{said}");
+
+    // A base of the hub stands under its id, here in the adapter's own folder: there is no hub.
+    let hub = temporary.path().join("hub");
+    paths::write_folder(&train_from(ModelSource::hub("tiny/decoder"), &base, false).0, &hub);
+    paths::write_folder(&paths::read_folder(&base), &hub.join("tiny/decoder"));
+    let said = python::run(&python, "tests/python/run_card.py", &[&hub]);
+    assert!(said.contains("ran: logits"), "{said}");
+}
+
 fn check(python: &OsStr, base: &Path, (adapter, merged): &(Folder, Folder)) {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str| temporary.path().join(name);
@@ -47,8 +66,11 @@ fn check(python: &OsStr, base: &Path, (adapter, merged): &(Folder, Folder)) {
 
 /// The adapter of a short run, and the model it merges to.
 fn train(base: &Path, use_dora: bool) -> (Folder, Folder) {
+    train_from(ModelSource::Local { name: base.display().to_string() }, base, use_dora)
+}
+
+fn train_from(source: ModelSource, base: &Path, use_dora: bool) -> (Folder, Folder) {
     let mut session = Session::new(Device::flex());
-    let source = ModelSource::Local { name: base.display().to_string() };
     session.load_model(source, paths::read_folder(base)).expect("the fixture loads");
     let run = RunConfig {
         method: Method::Lora,

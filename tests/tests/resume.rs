@@ -74,8 +74,8 @@ fn resumed_run_matches_uninterrupted_run() {
     again.start(run.clone()).expect("starts");
     assert_eq!(drain(&mut again), expected);
 
-    // Cut after several events, also in the middle of an evaluation and of a logging window.
-    for cut in [3, 6, 9, 12] {
+    // Cut after several events, also before the first step, in the middle of an evaluation and of a logging window.
+    for cut in [1, 3, 6, 9, 12] {
         let mut first = session(&run);
         first.start(run.clone()).expect("starts");
         let mut seen = Vec::new();

@@ -4,16 +4,20 @@
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::ADAPTER_CONFIG;
-use hone_core::config::{ExportFormat, LoraConfig, ModelSource, RunConfig};
+use hone_core::config::{ExportFormat, LoraConfig, ModelSource, ReadOptions, RunConfig, SplitConfig};
+use hone_core::data::DataFiles;
 use hone_core::event::{Split, TrainEvent};
 use hone_core::metrics::LmEvaluation;
-use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
+use hone_core::session::{Report, Session};
 use hone_tests::paths;
 use hone_tests::texts::{drain, loaded, ready, run, valid_losses, write};
 
 /// Largest difference of a loss that is to be the same, computed another way.
 const SAME: f64 = 1e-6;
+
+/// Largest difference of a loss from that of the reference.
+const REFERENCE: f64 = 1e-4;
 
 #[test]
 fn an_adapter_is_trained_exported_and_loaded_again() {
@@ -45,6 +49,40 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
     let mut whole = Session::new(Device::flex());
     whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
     assert_eq!(write(&mut whole, Weights::Base), tuned, "merged");
+}
+
+/// The loss over a field case's rows, and what the report warns of; checks it against the reference's.
+fn as_the_reference(case: &str) -> Vec<String> {
+    let folder = paths::fixture("field").join(case);
+    let bytes = |name: &str| std::fs::read(folder.join(name)).expect("the fixture can be read");
+    let mut session = Session::new(Device::flex());
+    let model = paths::read_folder(&folder.join("model"));
+    session.load_model(ModelSource::Local { name: case.into() }, model).expect("the fixture loads");
+    let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+    let run = RunConfig { max_seq_length: 128, split, ..run() };
+    let files = DataFiles { train: ("data.jsonl".into(), bytes("data.jsonl")), ..DataFiles::default() };
+    let report = session.load_data(files, &ReadOptions::default(), &run).expect("the rows load");
+    let Report::Texts(report) = report else { panic!("the fixture writes texts") };
+    assert_eq!((report.num_rows, report.num_usable), (12, 12), "{case}");
+    let found = block_on(session.evaluate_tokens(Weights::Base, Split::Train, &mut |_, _| {})).expect("it is measured");
+    let expected: serde_json::Value = serde_json::from_slice(&bytes("expected.json")).expect("the fixture is JSON");
+    assert_eq!(found.num_tokens, expected["num_tokens"].as_u64().expect("a number"), "{case}");
+    let loss = expected["loss"].as_f64().expect("a number");
+    assert!((found.loss - loss).abs() < REFERENCE, "{case}: {found:?}, expected {loss}");
+    report.warnings
+}
+
+#[test]
+fn of_a_template_that_rewrites_earlier_answers_the_last_one_is_measured() {
+    let warnings = as_the_reference("28-qwen3-multi-turn");
+    let said = "in 12 conversations only the last answer is learned";
+    assert!(warnings.iter().any(|warning| warning.starts_with(said)), "{warnings:?}");
+}
+
+#[test]
+fn thoughts_beside_the_answer_are_measured_where_the_template_writes_them() {
+    let warnings = as_the_reference("29-reasoning-content");
+    assert!(!warnings.iter().any(|warning| warning.contains("reasoning_content")), "{warnings:?}");
 }
 
 #[test]

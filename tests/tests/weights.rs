@@ -1,15 +1,21 @@
-//! Whose weights answer: the base's, an adapter's or a run's, and never those of what was loaded before.
+//! Whose weights answer: the base's, an adapter's or a run's, and never those of what was loaded before; and what is made
+//! of weights that are not as `config.json` says.
+
+use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::ADAPTER_CONFIG;
-use hone_core::config::{ExportFormat, ModelSource, ReadOptions, RunConfig};
+use hone_core::checkpoint::{ADAPTER_CONFIG, INDEX, PretrainedModel, WEIGHTS, export_folder};
+use hone_core::config::{ExportFormat, Job, ModelSource, Pooling, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
+use hone_core::event::Split;
 use hone_core::folder::Folder;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_tests::texts::{adapter, loaded, ready, run, write};
 use hone_tests::{paths, rows};
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
 fn source() -> ModelSource {
@@ -92,4 +98,224 @@ fn a_head_is_as_wide_as_the_rows_have_labels() {
     let run = RunConfig { max_seq_length: 32, ..RunConfig::default() };
     session.load_data(files, &ReadOptions::default(), &run).expect("the rows load");
     assert_eq!(width(&mut session), Some(rows::LABELS.len()));
+}
+
+/// Probabilities in the field cases are rounded to six digits.
+const PROBABILITY: f64 = 2e-6;
+/// Losses in the field cases come from f32.
+const LOSS: f64 = 1e-5;
+
+fn field(name: &str) -> Folder {
+    paths::read_folder(&paths::fixture("field").join(name))
+}
+
+fn json_of(path: &str) -> Value {
+    let bytes = std::fs::read(paths::fixture("field").join(path)).expect("the fixture can be read");
+    serde_json::from_slice(&bytes).expect("it is JSON")
+}
+
+fn lines(path: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(paths::fixture("field").join(path)).expect("the fixture can be read");
+    text.lines().skip(1).map(str::to_owned).collect()
+}
+
+/// The folder with another config.
+fn with_config(mut folder: Folder, change: impl Fn(&mut Value)) -> Folder {
+    let config = folder.get("config.json").expect("it has a config");
+    let mut config: Value = serde_json::from_slice(config).expect("it is JSON");
+    change(&mut config);
+    folder.insert("config.json", config.to_string());
+    folder
+}
+
+/// The folder's tensors in files of these names, each under what `rename` makes of its name; left out where that is
+/// nothing. More than one file gets an index.
+fn with_weights(folder: &Folder, files: &[&str], rename: impl Fn(&str) -> Option<String>) -> Folder {
+    let bytes = folder.get(WEIGHTS).expect("it has weights");
+    let opened = SafeTensors::deserialize(bytes).expect("they are whole");
+    let mut shards: Vec<BTreeMap<String, TensorView<'_>>> = vec![BTreeMap::new(); files.len()];
+    let mut weight_map = serde_json::Map::new();
+    for (index, (name, view)) in opened.tensors().into_iter().enumerate() {
+        if let Some(name) = rename(&name) {
+            weight_map.insert(name.clone(), json!(files[index % files.len()]));
+            shards[index % files.len()].insert(name, view);
+        }
+    }
+    let mut changed = Folder::new();
+    folder.iter().filter(|(name, _)| *name != WEIGHTS).for_each(|(name, bytes)| changed.insert(name, bytes));
+    for (file, shard) in files.iter().zip(shards) {
+        changed.insert(*file, safetensors::serialize(shard, None).expect("it serializes"));
+    }
+    if files != [WEIGHTS] {
+        changed.insert(INDEX, json!({ "weight_map": weight_map }).to_string());
+    }
+    changed
+}
+
+fn open_error(folder: Folder) -> String {
+    PretrainedModel::open(folder).expect_err("it is refused").to_string()
+}
+
+fn assert_probabilities(folder: Folder, prefix: &str) {
+    let mut session = Session::new(Device::flex());
+    let info = session.load_model(source(), folder).expect("it loads");
+    let note = format!("begin with \"{prefix}\"");
+    assert!(info.notes.iter().any(|line| line.contains(&note)), "{:?}", info.notes);
+    assert_eq!(info.labels, ["neg", "pos"], "the head is the file's");
+    let case = "19-torch-compile-prefix";
+    let found = block_on(session.predict(&lines(&format!("{case}/texts.csv")), Weights::Base)).expect("it predicts");
+    let expected = json_of(&format!("{case}/expected.json"));
+    let rows = expected["probabilities"].as_array().expect("a row a text");
+    assert_eq!(found.len(), rows.len());
+    for (found, expected) in found.iter().zip(rows) {
+        for (label, probability) in found.iter().enumerate() {
+            let expected = expected[label].as_f64().expect("a number");
+            assert!((f64::from(*probability) - expected).abs() < PROBABILITY, "{probability} for {expected}");
+        }
+    }
+}
+
+#[test]
+fn weights_behind_a_wrappers_prefix_answer_as_they_should() {
+    assert_probabilities(field("19-torch-compile-prefix/model"), "_orig_mod.");
+    assert_probabilities(field("19-torch-compile-prefix/model_ddp"), "module.");
+    let plain = with_weights(&field("19-torch-compile-prefix/model"), &[WEIGHTS], |name| {
+        Some(name.trim_start_matches("_orig_mod.").to_owned())
+    });
+    for prefix in ["model.", "_fsdp_wrapped_module.", "my.network.", "base_model.model."] {
+        let files = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+        let shards = with_weights(&plain, &files, |name| Some(format!("{prefix}{name}")));
+        assert_probabilities(shards, prefix);
+    }
+}
+
+/// Loss of the language model on its field case's rows.
+fn token_loss(session: &mut Session) -> f64 {
+    let bytes = std::fs::read(paths::fixture("field/18-tied-config-untied-head/rows.jsonl")).expect("it can be read");
+    let files = DataFiles { train: ("rows.jsonl".into(), bytes), ..DataFiles::default() };
+    session.load_rows_to_measure(files, &ReadOptions::default()).expect("the rows load");
+    block_on(session.evaluate_tokens(Weights::Base, Split::Train, &mut |_, _| {})).expect("it is measured").loss
+}
+
+#[test]
+fn a_stored_head_that_differs_counts_although_the_config_says_tied() {
+    let folder = field("18-tied-config-untied-head/model");
+    let mut session = Session::new(Device::flex());
+    let info = session.load_model(source(), folder.clone()).expect("it loads");
+    assert!(info.notes.iter().any(|note| note.contains("lm_head.weight is used")), "{:?}", info.notes);
+    let expected = json_of("18-tied-config-untied-head/expected.json")["loss"].as_f64().expect("a number");
+    let loss = token_loss(&mut session);
+    assert!((loss - expected).abs() < LOSS, "{loss} for {expected}");
+
+    let pretrained = PretrainedModel::open(folder).expect("it is whole");
+    let (model, _) = pretrained.build(Pooling::Cls, 0, 0, &Device::flex()).expect("it builds");
+    let job = Job::new(source(), None, ReadOptions::default(), RunConfig::default());
+    let exported = block_on(export_folder(&pretrained, &model, &[], &job, None)).expect("it exports");
+    let config: Value = serde_json::from_slice(exported.get("config.json").expect("it has one")).expect("it is JSON");
+    assert_eq!(config["tie_word_embeddings"], json!(false));
+    let mut session = Session::new(Device::flex());
+    session.load_model(source(), exported).expect("it loads");
+    assert_eq!(token_loss(&mut session).to_bits(), loss.to_bits(), "what was saved answers the same");
+}
+
+#[test]
+fn tied_tables_may_have_either_name_and_an_untied_head_must_be_there() {
+    let folder = field("18-tied-config-untied-head/model");
+    let without =
+        |key: &'static str| with_weights(&folder, &[WEIGHTS], move |name| (name != key).then(|| name.to_owned()));
+    let headless = PretrainedModel::open(without("lm_head.weight")).expect("it is tied");
+    assert!(headless.notes.is_empty(), "{:?}", headless.notes);
+    let tableless = PretrainedModel::open(without("model.embed_tokens.weight")).expect("it is tied");
+    assert!(
+        tableless.notes[0].contains("lm_head.weight is used as model.embed_tokens.weight"),
+        "{:?}",
+        tableless.notes
+    );
+    tableless.build(Pooling::Cls, 0, 0, &Device::flex()).expect("the table is the head's");
+    let untied = with_config(without("lm_head.weight"), |config| config["tie_word_embeddings"] = json!(false));
+    let error = open_error(untied);
+    assert!(error.contains("lm_head.weight") && error.contains("tie_word_embeddings false"), "{error}");
+}
+
+#[test]
+fn heads_of_other_tasks_are_told_apart_and_never_trained_on() {
+    let cases = [("multi", 3, "multi-label classification"), ("score", 1, "regression"), ("score", 1, "regression")];
+    for (index, (name, outputs, task)) in cases.into_iter().enumerate() {
+        let mut folder = field(&format!("13-multi-label-and-regression-heads/{name}"));
+        if index == 2 {
+            folder = with_config(folder, |config| config["problem_type"] = json!(null));
+        }
+        let pretrained = PretrainedModel::open(folder).expect("it is whole");
+        assert_eq!(pretrained.config.unsupported_head(), Some(task));
+        let (_, report) = pretrained.build(Pooling::Cls, outputs, 0, &Device::flex()).expect("it builds");
+        assert_eq!(report.fresh_modules, ["classifier"], "the pooler is the model's, the classifier is not");
+    }
+}
+
+#[test]
+fn a_random_part_under_an_adapters_classifier_is_a_warning() {
+    let case = "26-adapter-on-a-base-without-pooler";
+    let mut session = Session::new(Device::flex());
+    session.load_model(source(), field(&format!("{case}/base"))).expect("it loads");
+    assert!(session.warnings().is_empty(), "it has no head that anything was trained for");
+    session.load_adapter(field(&format!("{case}/adapter"))).expect("it fits");
+    let warnings = session.warnings();
+    assert!(warnings.len() == 1 && warnings[0].contains("bert.pooler.dense"), "{warnings:?}");
+
+    // A classifier in the model's own file, without the pooler that it was trained on.
+    let whole = field("19-torch-compile-prefix/model");
+    let headed = with_weights(&whole, &[WEIGHTS], |name| (!name.contains("pooler")).then(|| name.to_owned()));
+    session.load_model(source(), headed).expect("it loads");
+    assert!(session.warnings()[0].contains("bert.pooler.dense"), "{:?}", session.warnings());
+}
+
+#[test]
+fn a_config_that_the_weights_do_not_bear_out_is_refused_before_anything_is_built() {
+    let encoder = || paths::read_folder(&paths::fixture("tiny_encoder"));
+    let cases = [
+        ("num_hidden_layers", 1024, ["num_hidden_layers 1024", "encoder.layer.2."]),
+        ("hidden_size", 65_536, ["hidden_size 65536", "[1000, 128]"]),
+        ("intermediate_size", 1_048_576, ["intermediate_size 1048576", "intermediate.dense.weight"]),
+        ("max_position_embeddings", 16_777_216, ["max_position_embeddings 16777216", "[128, 128]"]),
+        ("type_vocab_size", 65_536, ["type_vocab_size 65536", "token_type_embeddings"]),
+    ];
+    for (field, size, words) in cases {
+        let error = open_error(with_config(encoder(), |config| config[field] = json!(size)));
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        assert!(error.contains("do not belong together"), "{error}");
+    }
+    let error = open_error(with_config(encoder(), |config| config["num_hidden_layers"] = json!(10_000_000)));
+    assert!(error.contains("num_hidden_layers") && error.contains("1024"), "{error}");
+    let decoder = paths::read_folder(&paths::fixture("tiny_decoder"));
+    let error = open_error(with_config(decoder, |config| config["n_layer"] = json!(1000)));
+    assert!(error.contains("n_layer 1000"), "{error}");
+}
+
+#[test]
+fn quantized_weights_and_adapters_within_a_model_are_refused_by_name() {
+    let whole = field("19-torch-compile-prefix/model");
+    let quantized = with_config(whole.clone(), |config| {
+        config["quantization_config"] = json!({ "quant_method": "gptq", "bits": 4 });
+    });
+    let error = open_error(quantized);
+    assert!(error.contains("quantized (gptq)") && error.contains("save it again"), "{error}");
+    let peft = with_weights(&whole, &[WEIGHTS], |name| {
+        let name = name.replace("_orig_mod.", "base_model.model.").replace(".query.weight", ".query.base_layer.weight");
+        Some(name)
+    });
+    let error = open_error(peft);
+    assert!(error.contains("merge_and_unload"), "{error}");
+}
+
+#[test]
+fn an_index_that_names_files_elsewhere_is_refused() {
+    let whole = field("19-torch-compile-prefix/model");
+    for name in ["../model.safetensors", "/etc/x.safetensors", "a/b.safetensors", "x.bin"] {
+        let mut folder = Folder::new();
+        whole.iter().filter(|(file, _)| *file != WEIGHTS).for_each(|(file, bytes)| folder.insert(file, bytes));
+        folder.insert(INDEX, json!({ "weight_map": { "a": name } }).to_string());
+        folder.insert(name, vec![0_u8; 16]);
+        let error = open_error(folder);
+        assert!(error.contains(INDEX), "{error}");
+    }
 }

@@ -107,6 +107,7 @@ fn phase_text(store: Store) -> String {
             StopReason::Completed => "Finished".into(),
             StopReason::EarlyStopping => "Finished early: no further improvement".into(),
             StopReason::Stopped => "Stopped".into(),
+            StopReason::Diverged => "The loss is not a number any more: the best weights are kept".into(),
         },
         (Status::Running, Some(Phase::FirstStep)) if is_gpu => "First step: compiling shaders".into(),
         (Status::Running, Some(Phase::FirstStep)) => "First step".into(),

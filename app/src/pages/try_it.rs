@@ -75,6 +75,8 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
         order.iter().map(bar).collect()
     };
     let hidden = prediction.labels.len().saturating_sub(MAX_LABELS);
+    let cut =
+        prediction.cut_at.map(|limit| format!("The text is longer than the {limit} tokens that are read, and is cut."));
     let tuned = if has_tuned {
         let winner = order.first().map(|&id| prediction.labels[id].clone());
         view! {
@@ -96,6 +98,7 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
     };
     view! {
         <p class="quoted">{format::shortened(&prediction.text, 300)}</p>
+        {cut.map(|text| view! { <p class="hint">{text}</p> })}
         <div class="columns">
             <div class="panel" data-testid="try-result-base">
                 <h3>"Before training"</h3>

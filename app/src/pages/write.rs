@@ -61,7 +61,7 @@ fn turns(store: Store) -> AnyView {
         roles.into_iter().enumerate().map(|(index, role)| turn(store, index, role, is_alone)).collect_view()
     };
     let on_add = Callback::new(move |()| {
-        store.try_turns.update(|turns| turns.push(Turn { role: next_role(turns), content: String::new() }));
+        store.try_turns.update(|turns| turns.push(Turn::new(next_role(turns), "")));
     });
     view! {
         <div class="turns">{all}</div>

@@ -33,6 +33,8 @@ pub(crate) struct Prediction {
     pub base: Vec<f32>,
     /// Empty before a run.
     pub tuned: Vec<f32>,
+    /// Tokens of the text that the model reads, where it has more.
+    pub cut_at: Option<usize>,
 }
 
 impl Store {
@@ -183,9 +185,10 @@ impl Store {
         self.client().send(command, Vec::new(), move |answer| {
             self.predicting.set(false);
             match answer {
-                Ok((Reply::Predicted { labels, base, tuned }, _)) => {
+                Ok((Reply::Predicted { labels, base, tuned, max_tokens, cut }, _)) => {
                     let first = |rows: Vec<Vec<f32>>| rows.into_iter().next().unwrap_or_default();
-                    let prediction = Prediction { text, labels, base: first(base), tuned: first(tuned) };
+                    let cut_at = (!cut.is_empty()).then_some(max_tokens);
+                    let prediction = Prediction { text, labels, base: first(base), tuned: first(tuned), cut_at };
                     self.prediction.set(Some(Arc::new(prediction)));
                     if self.predict_again.get_value() {
                         self.predict();
@@ -259,8 +262,8 @@ impl Store {
             |writing: &Writing| writing.tuned.as_ref().or(writing.base.as_ref()).map(|written| written.text.clone());
         let Some(content) = self.writing.with_untracked(last) else { return };
         self.try_turns.update(|turns| {
-            turns.push(Turn { role: Role::Assistant, content });
-            turns.push(Turn { role: Role::User, content: String::new() });
+            turns.push(Turn::new(Role::Assistant, content));
+            turns.push(Turn::new(Role::User, ""));
         });
         self.writing.set(Writing::default());
     }

@@ -152,7 +152,7 @@ impl Store {
             prediction: RwSignal::new(None),
             predicting: RwSignal::new(false),
             predict_again: StoredValue::new(false),
-            try_turns: RwSignal::new(vec![Turn { role: Role::User, content: String::new() }]),
+            try_turns: RwSignal::new(vec![Turn::new(Role::User, "")]),
             try_as_chat: RwSignal::new(true),
             sampling: RwSignal::new(SamplingDraft::default()),
             writing: RwSignal::new(Writing::default()),

@@ -235,11 +235,10 @@ mod tests {
 
     #[test]
     fn an_empty_prompt_is_none() {
-        let turn = |role, content: &str| Turn { role, content: content.into() };
-        let turns = [turn(Role::System, " "), turn(Role::User, "hello")];
+        let turns = [Turn::new(Role::System, " "), Turn::new(Role::User, "hello")];
         assert_eq!(prompt(false, " \n", &turns), None);
         assert_eq!(prompt(false, "a ", &turns), Some(Prompt::Text("a ".into())));
-        assert_eq!(prompt(true, "a", &turns), Some(Prompt::Turns(vec![turn(Role::User, "hello")])));
+        assert_eq!(prompt(true, "a", &turns), Some(Prompt::Turns(vec![Turn::new(Role::User, "hello")])));
         assert_eq!(prompt(true, "a", &turns[..1]), None);
         assert_eq!(
             (next_role(&turns), next_role(&turns[..1]), next_role(&[])),

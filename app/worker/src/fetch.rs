@@ -1,10 +1,12 @@
-//! One file over the network: progress, resume of a broken download by HTTP Range, and a clear word when it fails.
+//! One file over the network: progress, limits, resume of a broken download by HTTP Range, and a clear word when it
+//! fails.
 //!
 //! In: a URL, what is known of the file, and a place on the disk. Out: its bytes. Redirects are followed by the browser;
 //! no cookie and no referrer is sent.
 
+use hone_core::hub;
 use hone_core::session::protocol::{FromWorker, Problem, ProblemKind};
-use js_sys::{Reflect, Uint8Array};
+use js_sys::{Array, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -19,6 +21,9 @@ use crate::{clock, errors, mailbox};
 /// Milliseconds between two progress messages.
 const PROGRESS_MS: f64 = 100.0;
 
+/// Milliseconds without a byte after which a connection counts as broken.
+const STALL_MS: i32 = 60_000;
+
 /// A file to fetch.
 pub(crate) struct Wanted<'a> {
     /// File name, also on the disk.
@@ -26,6 +31,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) url: &'a str,
     /// Size in bytes, if a listing said it.
     pub(crate) bytes: Option<u64>,
+    /// A web page means that there is no such file: servers of single-page sites answer every address with their page.
+    pub(crate) page_means_missing: bool,
 }
 
 /// A file that came.
@@ -53,7 +60,8 @@ pub(crate) fn part_note(name: &str) -> String {
 /// Fetches a file, into memory and, as it comes, onto the disk. `None`: the server has no such file.
 ///
 /// # Errors
-/// No network, a refusal by the server, or fewer bytes than promised; what came stays on the disk for the next try.
+/// No network, a refusal by the server, too many bytes, or fewer than promised; what came stays on the disk for the next
+/// try.
 pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -> Result<Option<Fetched>, Problem> {
     let name = wanted.name;
     let partial = match disk {
@@ -63,7 +71,7 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
     if let Some((part, bytes)) = &partial
         && bytes.len() as u64 == part.total
     {
-        let (bytes, sha256) = (bytes.clone(), hone_core::hub::sha256_from_etag(&part.etag));
+        let (bytes, sha256) = (bytes.clone(), hub::sha256_from_etag(&part.etag));
         progress(name, part.total, Some(part.total));
         return Ok(Some(Fetched { bytes, sha256, not_kept: None }));
     }
@@ -82,16 +90,25 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
         404 | 410 => return Ok(None),
         status => return Err(refused(name, status)),
     }
-    // Servers of single-page sites answer every address with their page.
     if header(&response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
-        return Ok(None);
+        if wanted.page_means_missing {
+            return Ok(None);
+        }
+        let message =
+            format!("{name}: a web page came instead of the file (a login page or a proxy may have answered)");
+        let hint = "open the hub's address in the browser, log in to the network if it asks, and try again";
+        return Err(errors::problem(ProblemKind::Network, message, hint));
     }
 
     let etag = header(&response, "etag").or_else(|| header(&response, "x-linked-etag")).unwrap_or_default();
     let coming = header(&response, "content-length").and_then(|length| length.parse::<u64>().ok());
     let total = wanted.bytes.or_else(|| coming.map(|coming| coming + bytes.len() as u64));
+    let most = wanted.bytes.unwrap_or(u64::MAX).min(hub::max_bytes(name));
+    if total.is_some_and(|total| total > hub::max_bytes(name)) {
+        return Err(too_large(name, total.unwrap_or_default()));
+    }
     let mut keeper = Keeper::new(disk, wanted, bytes.len() as u64, &etag, total).await;
-    receive(name, &response, total, &mut bytes, &mut keeper).await?;
+    receive(name, &response, total, most, &mut bytes, &mut keeper).await?;
 
     let received = bytes.len() as u64;
     // A listed size must be met exactly; `Content-Length` counts compressed bytes where a server compresses.
@@ -102,7 +119,7 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
     }
     let sha256 = ["x-linked-etag", "etag"]
         .iter()
-        .find_map(|key| header(&response, key).and_then(|etag| hone_core::hub::sha256_from_etag(&etag)));
+        .find_map(|key| header(&response, key).and_then(|etag| hub::sha256_from_etag(&etag)));
     Ok(Some(Fetched { bytes, sha256, not_kept: keeper.finish() }))
 }
 
@@ -111,7 +128,7 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
 /// # Errors
 /// When the server refuses it by name (401, 403).
 pub(crate) async fn fetch_json(url: &str) -> Result<Option<serde_json::Value>, Problem> {
-    let wanted = Wanted { name: "list of files", url, bytes: None };
+    let wanted = Wanted { name: "list of files", url, bytes: None, page_means_missing: true };
     let Ok(response) = request(&wanted, None).await else { return Ok(None) };
     match response.status() {
         200 => {}
@@ -119,7 +136,7 @@ pub(crate) async fn fetch_json(url: &str) -> Result<Option<serde_json::Value>, P
         _ => return Ok(None),
     }
     let Ok(text) = response.text() else { return Ok(None) };
-    let text = JsFuture::from(text).await.ok().and_then(|text| text.as_string());
+    let text = before_stall(&text).await.ok().flatten().and_then(|text| text.as_string());
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
@@ -148,40 +165,72 @@ async fn request(wanted: &Wanted<'_>, from: Option<u64>) -> Result<Response, Pro
     init.set_credentials(RequestCredentials::Omit);
     init.set_referrer_policy(ReferrerPolicy::NoReferrer);
     init.set_cache(RequestCache::NoStore);
-    let thrown = |error: JsValue| broken(wanted.name, &errors::js_text(&error));
+    // A browser names the address in what it says of it, password and all.
+    let thrown = |error: JsValue| broken(wanted.name, &hub::redact(&errors::js_text(&error)));
     let request = Request::new_with_str_and_init(wanted.url, &init).map_err(thrown)?;
     if let Some(from) = from {
         request.headers().set("range", &format!("bytes={from}-")).map_err(thrown)?;
     }
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    let response = JsFuture::from(scope.fetch_with_request(&request)).await.map_err(thrown)?;
-    Ok(response.unchecked_into())
+    match before_stall(&scope.fetch_with_request(&request)).await.map_err(thrown)? {
+        Some(response) => Ok(response.unchecked_into()),
+        None => Err(broken(wanted.name, "the server does not answer")),
+    }
+}
+
+/// What a promise of the network becomes; `None` where nothing comes for [`STALL_MS`].
+async fn before_stall(promise: &Promise) -> Result<Option<JsValue>, JsValue> {
+    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+    let late = JsValue::from_str("hone: nothing came");
+    let mut timer = None;
+    let waited = Promise::new(&mut |resolve, _| {
+        let resolve: js_sys::Function = resolve.unchecked_into();
+        let arguments = Array::of1(&late);
+        timer = scope.set_timeout_with_callback_and_timeout_and_arguments(&resolve, STALL_MS, &arguments).ok();
+    });
+    let first = JsFuture::from(Promise::race(&Array::of2(promise, &waited))).await;
+    if let Some(timer) = timer {
+        scope.clear_timeout_with_handle(timer);
+    }
+    Ok(Some(first?).filter(|value| *value != late))
 }
 
 async fn receive(
     name: &str,
     response: &Response,
     total: Option<u64>,
+    most: u64,
     bytes: &mut Vec<u8>,
     keeper: &mut Keeper,
 ) -> Result<(), Problem> {
     let Some(body) = response.body() else { return Ok(()) };
     let more = total.unwrap_or_default().saturating_sub(bytes.len() as u64);
     if usize::try_from(more).is_err() || bytes.try_reserve_exact(more as usize).is_err() {
-        let hint = "choose a smaller model, or train natively";
-        let message = format!("{name}: {more} bytes do not fit into the browser's memory");
-        return Err(errors::problem(ProblemKind::Storage, message, hint));
+        return Err(no_room(name, more));
     }
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
     let mut told_ms = f64::NEG_INFINITY;
     loop {
-        let next = JsFuture::from(reader.read()).await.map_err(|error| {
+        let next = before_stall(&reader.read()).await.map_err(|error| {
             broken(name, &format!("the connection broke after {} bytes: {}", bytes.len(), errors::js_text(&error)))
         })?;
+        let Some(next) = next else {
+            let _ = reader.cancel();
+            return Err(broken(name, &format!("nothing came for a minute after {} bytes", bytes.len())));
+        };
         let done = Reflect::get(&next, &"done".into()).is_ok_and(|done| done.is_truthy());
         if let Some(chunk) = Reflect::get(&next, &"value".into()).ok().and_then(|v| v.dyn_into::<Uint8Array>().ok()) {
             let start = bytes.len();
-            bytes.resize(start + chunk.length() as usize, 0);
+            let length = chunk.length() as usize;
+            if (start + length) as u64 > most {
+                let _ = reader.cancel();
+                return Err(too_large(name, (start + length) as u64));
+            }
+            if bytes.try_reserve(length).is_err() {
+                let _ = reader.cancel();
+                return Err(no_room(name, length as u64));
+            }
+            bytes.resize(start + length, 0);
             chunk.copy_to(&mut bytes[start..]);
             keeper.append(&bytes[start..]);
         }
@@ -265,6 +314,16 @@ fn refused(name: &str, status: u16) -> Problem {
         _ => ("the server failed", "try again, or load the files from your own disk instead"),
     };
     errors::problem(ProblemKind::Network, format!("{name}: {reason} (HTTP {status})"), hint)
+}
+
+fn too_large(name: &str, bytes: u64) -> Problem {
+    let message = format!("{name}: the server sends {bytes} bytes or more, which is too much for this file");
+    errors::problem(ProblemKind::Network, message, "choose another model, or try again")
+}
+
+fn no_room(name: &str, bytes: u64) -> Problem {
+    let message = format!("{name}: {bytes} bytes do not fit into the browser's memory");
+    errors::problem(ProblemKind::Storage, message, "choose a smaller model, or train natively")
 }
 
 fn broken(name: &str, reason: &str) -> Problem {

@@ -1,7 +1,7 @@
 //! A model's files: from the disk if they are there, else from the network; verified; kept for the next time.
 //!
-//! Cached under `models/<id>/<revision>/`. Files are trusted once their manifest stands beside them and their SHA-256
-//! is the one it names.
+//! Cached under `models/<hash of the hub's address>/<id>/<revision>/`, so that the files of one hub never answer for
+//! another. Files are trusted once their manifest stands beside them and their SHA-256 is the one it names.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -45,15 +45,19 @@ struct Listed {
 /// # Errors
 /// A wrong id, no network, a refusal, a file that is missing or does not match its hash.
 pub(crate) async fn bring(place: &Place<'_>) -> Result<ModelFiles, Problem> {
-    if let (ModelSource::Hub { id, .. }, None) = (place.source, place.base_url) {
-        hub::is_repository_id(id).map_err(|error| {
-            errors::problem(ProblemKind::Model, error.to_string(), "an id looks like owner/name, as the hub shows it")
+    if let (ModelSource::Hub { id, revision }, None) = (place.source, place.base_url) {
+        hub::is_repository_id(id).and_then(|()| hub::check_revision(revision)).map_err(|error| {
+            let hint = "an id looks like owner/name or owner/name@revision, as the hub shows it";
+            errors::problem(ProblemKind::Model, error.to_string(), hint)
         })?;
     }
-    let path = disk_path(place.source);
+    let path = disk_path(place);
     let mut notes = Vec::new();
     let disk = match DiskFolder::open(&path).await {
-        Ok(disk) => Some(disk),
+        Ok(disk) => {
+            remove_old(place.source).await;
+            Some(disk)
+        }
         Err(error) => {
             notes.push(error.problem("the model can't be kept for the next time").message);
             None
@@ -134,7 +138,7 @@ async fn download(
         let name = name.as_str();
         let listed = listing.as_ref().map(|listing| listing.get(name));
         if matches!(listed, Some(None)) {
-            if name == WEIGHTS {
+            if name == WEIGHTS && folder.get(INDEX).is_none() {
                 files.push_front((INDEX.to_owned(), true)); // perhaps the weights are in several files
             } else if required {
                 return Err(missing(place, name));
@@ -143,30 +147,38 @@ async fn download(
         }
         let listed = listed.flatten();
         let url = url(place, name)?;
-        let wanted = Wanted { name, url: &url, bytes: listed.and_then(|listed| listed.bytes) };
+        let bytes = listed.and_then(|listed| listed.bytes);
+        let wanted = Wanted { name, url: &url, bytes, page_means_missing: place.base_url.is_some() };
         let disk = if not_kept.is_none() { disk } else { None };
         let Some(fetched) = fetch::fetch_file(&wanted, disk).await? else {
-            if name == WEIGHTS && listed.is_none() {
+            if name == WEIGHTS && listed.is_none() && folder.get(INDEX).is_none() {
                 files.push_front((INDEX.to_owned(), true));
             } else if required || listed.is_some() {
                 return Err(missing(place, name));
             }
             continue;
         };
+        let length = fetched.bytes.len() as u64;
+        if let Err(error) = hub::check_file(name, &fetched.bytes, length) {
+            discard(disk, name).await;
+            let hint = "try again; nothing of this file was kept";
+            return Err(errors::problem(ProblemKind::Network, error.to_string(), hint));
+        }
         if name == INDEX {
-            let shards = shard_names(&fetched.bytes).map_err(|error| {
-                errors::problem(ProblemKind::Model, error.to_string(), "choose another model or revision")
-            })?;
+            let refused =
+                |message: String| errors::problem(ProblemKind::Model, message, "choose another model or revision");
+            let shards = shard_names(&fetched.bytes).map_err(|error| refused(error.to_string()))?;
+            let unsafe_name = shards.iter().find_map(|shard| hub::check_weight_file_name(shard).err());
+            if let Some(error) = unsafe_name {
+                return Err(refused(error.to_string()));
+            }
             shards.into_iter().rev().for_each(|shard| files.push_front((shard, true)));
         }
         let found = hash::sha256_hex(&fetched.bytes).await;
         let known = place.sha256.iter().find(|(file, _)| file == name).map(|(_, sha256)| sha256.as_str());
         let promised = known.or(listed.and_then(|listed| listed.sha256.as_deref())).or(fetched.sha256.as_deref());
         if promised.is_some_and(|promised| !promised.trim().eq_ignore_ascii_case(&found)) {
-            if let Some(disk) = disk {
-                let _ = disk.remove(name).await;
-                let _ = disk.remove(&fetch::part_note(name)).await;
-            }
+            discard(disk, name).await;
             let expected = promised.unwrap_or_default().to_owned();
             let bytes = fetched.bytes.len();
             let error = hub::HubError::Mismatch { file: name.into(), expected, found, bytes };
@@ -174,12 +186,20 @@ async fn download(
                 "try again; if it happens again, the file was changed on its way or on the server: do not use it";
             return Err(errors::problem(ProblemKind::Network, error.to_string(), hint));
         }
-        let stored = StoredFile { bytes: fetched.bytes.len() as u64, sha256: Some(found) };
+        let stored = StoredFile { bytes: length, sha256: Some(found) };
         manifest.files.insert(name.into(), stored);
         folder.insert(name, fetched.bytes);
         not_kept = not_kept.or(fetched.not_kept);
     }
     Ok((folder, manifest, not_kept))
+}
+
+/// Forgets what came under a name, so that the next try starts anew.
+async fn discard(disk: Option<&DiskFolder>, name: &str) {
+    if let Some(disk) = disk {
+        let _ = disk.remove(name).await;
+        let _ = disk.remove(&fetch::part_note(name)).await;
+    }
 }
 
 async fn seal(disk: &DiskFolder, manifest: &Manifest) -> Result<(), DiskError> {
@@ -225,9 +245,23 @@ fn missing(place: &Place<'_>, name: &str) -> Problem {
     errors::problem(ProblemKind::Model, format!("{model}: there is no {name}"), hint)
 }
 
-fn disk_path(source: &ModelSource) -> Vec<String> {
-    match source {
-        ModelSource::Hub { id, revision } => vec!["models".into(), id.clone(), revision.clone()],
+fn disk_path(place: &Place<'_>) -> Vec<String> {
+    match place.source {
+        ModelSource::Hub { id, revision } => {
+            let address = place.base_url.unwrap_or(place.hub_url).trim_end_matches('/');
+            // 128 bits of it: no two addresses share a folder, and no password lies on the disk.
+            let hub = hub::sha256_hex(address.as_bytes())[..32].to_owned();
+            vec!["models".into(), hub, id.clone(), revision.clone()]
+        }
         ModelSource::Local { name } => vec!["models".into(), "local".into(), name.clone()],
+    }
+}
+
+/// Earlier versions kept a model under its id alone, whatever hub it came from: what is left of that is removed.
+async fn remove_old(source: &ModelSource) {
+    if let ModelSource::Hub { id, .. } = source
+        && let Ok(models) = DiskFolder::open(&["models".to_owned()]).await
+    {
+        let _ = models.remove(id).await;
     }
 }

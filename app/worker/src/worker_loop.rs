@@ -404,11 +404,11 @@ impl Worker {
         let predicted = async {
             let base = session.predict(texts, Weights::Base).await?;
             let tuned = if session.is_trained() { session.predict(texts, Weights::Tuned).await? } else { Vec::new() };
-            Ok((session.labels().to_vec(), base, tuned))
+            let (max_tokens, cut) = session.find_cut_texts(texts)?;
+            Ok(Reply::Predicted { labels: session.labels().to_vec(), base, tuned, max_tokens, cut })
         };
         let predicted = predicted.await.map_err(|error: SessionError| error.problem());
-        let (labels, base, tuned) = self.trust(predicted).await?;
-        Ok(Reply::Predicted { labels, base, tuned })
+        self.trust(predicted).await
     }
 
     async fn evaluate_texts(

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use hone_core::config::RunDraft;
+use serde_json::Value;
 
 /// The settings of a run, as typed.
 #[derive(Debug, Default, Args)]
@@ -19,7 +20,8 @@ pub(crate) struct RunArgs {
     /// Dropout before LoRA's adapters [default: 0.05]
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     lora_dropout: Option<String>,
-    /// Layers that get an adapter, with commas between, or all-linear [default: PEFT's for the architecture]
+    /// Layers that get an adapter, with commas between, or all-linear [default: PEFT's for the architecture; q_lin,
+    /// v_lin for DistilBERT, where PEFT has none]
     #[arg(long, value_name = "NAMES")]
     target_modules: Option<String>,
     /// Scale adapters by alpha / sqrt(rank)
@@ -134,6 +136,32 @@ impl RunArgs {
             test_fraction: self.test_fraction.clone(),
         }
     }
+}
+
+/// Settings that were typed as nothing.
+pub(super) fn blank_fields(draft: &RunDraft) -> impl Iterator<Item = String> {
+    let fields = match serde_json::to_value(draft) {
+        Ok(Value::Object(fields)) => fields,
+        other => unreachable!("a draft is a struct of texts: {other:?}"),
+    };
+    fields
+        .into_iter()
+        .filter(|(_, typed)| typed.as_str().is_some_and(|text| text.trim().is_empty()))
+        .map(|(name, _)| name)
+}
+
+/// Settings of adapters that were typed and ask for something.
+pub(super) fn lora_fields(draft: &RunDraft) -> Vec<&'static str> {
+    let fields = [
+        ("lora_r", &draft.lora_r),
+        ("lora_alpha", &draft.lora_alpha),
+        ("lora_dropout", &draft.lora_dropout),
+        ("target_modules", &draft.target_modules),
+        ("use_rslora", &draft.use_rslora),
+        ("use_dora", &draft.use_dora),
+    ];
+    let asks = |typed: &Option<String>| typed.as_deref().is_some_and(|text| text != "false" && !text.trim().is_empty());
+    fields.into_iter().filter(|(_, typed)| asks(typed)).map(|(field, _)| field).collect()
 }
 
 /// The flag that fills `field` of [`RunDraft`].

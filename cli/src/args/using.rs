@@ -110,7 +110,7 @@ pub(crate) struct ExportArgs {
     /// Folder for it
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
-    /// Write into --output even if it holds other files
+    /// Replace what --output holds as a whole
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -178,8 +178,8 @@ impl EvalArgs {
     ///
     /// # Errors
     /// [`Usage`] with every flag that can't be used.
-    pub(crate) fn settings(&self, base: &ReadOptions) -> Result<(DeviceChoice, ReadOptions), Usage> {
-        device_and_read(&self.device, &self.read, base)
+    pub(crate) fn settings(&self) -> Result<(DeviceChoice, ReadOptions), Usage> {
+        device_and_read(&self.device, &self.read)
     }
 }
 
@@ -189,16 +189,17 @@ impl PredictArgs {
     /// # Errors
     /// [`Usage`] with every flag that can't be used.
     pub(crate) fn settings(&self) -> Result<(DeviceChoice, ReadOptions), Usage> {
-        device_and_read(&self.device, &self.read, &ReadOptions::default())
+        device_and_read(&self.device, &self.read)
     }
 }
 
-fn device_and_read(device: &str, read: &ReadArgs, base: &ReadOptions) -> Result<(DeviceChoice, ReadOptions), Usage> {
+/// Reading options are those that were typed: what the model was trained with is laid under them when it is loaded.
+fn device_and_read(device: &str, read: &ReadArgs) -> Result<(DeviceChoice, ReadOptions), Usage> {
     let mut problems = Vec::new();
     let device = DeviceChoice::parse(device).unwrap_or_else(|message| {
         problems.push(format!("--device: {message}"));
         DeviceChoice::Auto
     });
-    let read = read.over(base, &mut problems);
+    let read = read.over(&ReadOptions::default(), &mut problems);
     if problems.is_empty() { Ok((device, read)) } else { Err(Usage(problems)) }
 }

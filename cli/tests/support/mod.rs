@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,20 @@ pub(crate) fn hone(home: &Path) -> Command {
     for name in
         ["COLUMNS", "HF_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"]
     {
+        command.env_remove(name);
+    }
+    // The hub's own variables would lead to the person's models and token.
+    for name in [
+        "HF_ENDPOINT",
+        "HF_HOME",
+        "HF_HUB_CACHE",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+        "HF_HUB_OFFLINE",
+        "HF_TOKEN_PATH",
+        "HUGGINGFACE_HUB_CACHE",
+        "HUGGING_FACE_HUB_TOKEN",
+        "TRANSFORMERS_OFFLINE",
+    ] {
         command.env_remove(name);
     }
     // Port 9 is "discard": nothing listens there.
@@ -37,6 +52,41 @@ pub(crate) fn tiny_encoder() -> Option<PathBuf> {
     }
     eprintln!("SKIPPED: there is no tiny model, so nothing was trained: {}", dir.display());
     None
+}
+
+/// Two hundred short rows of two classes that a person tells apart at a glance.
+pub(crate) fn write_rows(path: &Path) {
+    let good = ["good", "great", "happy", "kind", "bright"];
+    let bad = ["bad", "poor", "sad", "cruel", "dark"];
+    let things = ["day", "house", "man", "word", "night"];
+    let mut text = String::from("text,label\n");
+    for n in 0..100 {
+        let (thing, more) = (things[n % 5], things[n / 5 % 5]);
+        text.push_str(&format!("\"the {thing} was {} and the {more} too\",up\n", good[n / 25 % 5]));
+        text.push_str(&format!("\"the {thing} was {} and the {more} too\",down\n", bad[n / 25 % 5]));
+    }
+    fs::write(path, text).expect("writes");
+}
+
+/// A run of a few seconds on those rows.
+pub(crate) fn train_line(model: &Path) -> Vec<String> {
+    let model = model.display().to_string();
+    ["train", "--model", &model, "--data", "rows.csv", "--device", "cpu", "--batch-size", "8", "--max-seq-length", "32"]
+        .map(str::to_owned)
+        .into()
+}
+
+/// Trains three epochs on `rows.csv` into `output`, and kills the run after its first checkpoint.
+pub(crate) fn leave_checkpoint(home: &Path, model: &Path, output: &str) {
+    let mut command = hone(home);
+    command.args(train_line(model)).args(["--epochs", "3", "--logging-steps", "1", "--json", "--output", output]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    let events = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
+    let mut after = events.skip_while(|line| !line.contains("\"event\":\"checkpoint_due\""));
+    after.nth(1).expect("the event after the checkpoint was written");
+    child.kill().expect("it still runs");
+    child.wait().expect("ends");
+    assert!(home.join(output).join("checkpoint/inputs.json").is_file());
 }
 
 /// A request as the hub saw it.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::config::{Dtype, Job, Method, Pooling, Task};
+use crate::config::{Dtype, Job, LoraConfig, Method, ModelSource, Pooling, Task};
 use crate::metrics::Figures;
 use crate::model::ModelConfig;
 
@@ -67,23 +67,47 @@ fn how_to_load(config: &ModelConfig, labels: &[String], job: &Job, is_adapter: b
                 and apply `classifier` yourself.\n"
             .into();
     }
-    let (auto, pipeline, more) = match config.task() {
-        Task::SequenceClassification => {
-            let more = format!(", num_labels={}", labels.len()); // PEFT's files do not say it
-            ("AutoPeftModelForSequenceClassification", "text-classification", more)
-        }
-        Task::CausalLm => ("AutoPeftModelForCausalLM", "text-generation", String::new()),
-    };
     if is_adapter {
-        return format!(
-            "```python\nfrom peft import {auto}\nfrom transformers import AutoTokenizer\nmodel = \
-             {auto}.from_pretrained(\".\"{more})\ntokenizer = AutoTokenizer.from_pretrained(\".\")\n```\n"
-        );
+        return how_to_load_adapter(config, labels, job);
     }
+    let pipeline = match config.task() {
+        Task::SequenceClassification => "text-classification",
+        Task::CausalLm => "text-generation",
+    };
     format!(
         "```python\nfrom transformers import pipeline\npipe = pipeline(\"{pipeline}\", model=\".\")\nprint(pipe(\"your \
          text here\"))\n```\n"
     )
+}
+
+/// Code that finds the base model by itself where it came from the hub, and that names its folder where it did not.
+fn how_to_load_adapter(config: &ModelConfig, labels: &[String], job: &Job) -> String {
+    let (kind, mut more) = match config.task() {
+        Task::SequenceClassification => {
+            ("ForSequenceClassification", format!(", num_labels={}", labels.len())) // PEFT's files do not say it
+        }
+        Task::CausalLm => ("ForCausalLM", String::new()),
+    };
+    if !config.labels.is_empty() && config.labels.len() != labels.len() {
+        more.push_str(", ignore_mismatched_sizes=True"); // the base has a head of another size
+    }
+    let tokenizer = "tokenizer = AutoTokenizer.from_pretrained(\".\")";
+    match &job.model {
+        ModelSource::Hub { .. } => format!(
+            "```python\nfrom peft import AutoPeftModel{kind}\nfrom transformers import AutoTokenizer\nmodel = \
+             AutoPeftModel{kind}.from_pretrained(\".\"{more})\n{tokenizer}\n```\n"
+        ),
+        ModelSource::Local { name } => {
+            let folder = name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("base");
+            let path = serde_json::to_string(&format!("path/to/{folder}")).expect("a text serializes");
+            format!(
+                "The base model was read from a folder called `{folder}`: put its path where the code says \
+                 `path/to`.\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModel{kind}, \
+                 AutoTokenizer\nbase = AutoModel{kind}.from_pretrained({path}{more})\nmodel = \
+                 PeftModel.from_pretrained(base, \".\")\n{tokenizer}\n```\n"
+            )
+        }
+    }
 }
 
 fn results(line: &mut impl FnMut(String), facts: &CardFacts) {
@@ -151,13 +175,19 @@ fn training(job: &Job, facts: &CardFacts) -> String {
 fn adapter_of(job: &Job) -> String {
     let lora = &job.run.lora;
     format!(
-        "{} adapters of rank {} (alpha {}, dropout {}) on {}",
+        "{} adapters of {} (alpha {}, dropout {}) on {}",
         if lora.use_dora { "DoRA" } else { "LoRA" },
-        lora.r,
+        ranks(lora),
         lora.lora_alpha,
         lora.lora_dropout,
         lora.target_modules.join(", ")
     )
+}
+
+fn ranks(lora: &LoraConfig) -> String {
+    let others = || lora.rank_pattern.values().copied();
+    let (least, most) = (others().fold(lora.r, u32::min), others().fold(lora.r, u32::max));
+    if least == most { format!("rank {least}") } else { format!("ranks {least} to {most}") }
 }
 
 fn list(labels: &[String]) -> String {
@@ -167,4 +197,46 @@ fn list(labels: &[String]) -> String {
         write!(text, " and {} more", labels.len() - SHOWN).expect("writing to a string");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ReadOptions, RunConfig};
+
+    fn card(model: ModelSource, labels: &[&str], base_labels: &str) -> String {
+        let config = format!(
+            r#"{{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,"num_attention_heads":2,
+            "intermediate_size":16,"max_position_embeddings":32,"id2label":{base_labels}}}"#
+        );
+        let config = ModelConfig::from_json(config.as_bytes()).expect("a config");
+        let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+        let mut run = RunConfig { method: Method::Lora, ..RunConfig::default() };
+        run.lora.rank_pattern.insert("query".into(), 2);
+        model_card(&config, &labels, &Job::new(model, None, ReadOptions::default(), run), None, true)
+    }
+
+    #[test]
+    fn an_adapters_code_finds_a_base_of_the_hub_and_names_the_folder_of_another() {
+        let hub = card(ModelSource::hub("a/b"), &["x", "y"], "{}");
+        assert!(hub.contains("AutoPeftModelForSequenceClassification.from_pretrained(\".\", num_labels=2)"), "{hub}");
+        assert!(!hub.contains("path/to"), "{hub}");
+        let local = card(ModelSource::Local { name: "models/my \"base\"/".into() }, &["x", "y"], "{}");
+        assert!(local.contains(r#"from_pretrained("path/to/my \"base\"", num_labels=2)"#), "{local}");
+        assert!(local.contains("put its path"), "{local}");
+    }
+
+    #[test]
+    fn a_base_with_a_head_of_another_size_is_loaded_without_it() {
+        let labels = r#"{"0":"a","1":"b","2":"c"}"#;
+        let of_other_size = card(ModelSource::hub("a/b"), &["x", "y"], labels);
+        assert!(of_other_size.contains("num_labels=2, ignore_mismatched_sizes=True"), "{of_other_size}");
+        assert!(!card(ModelSource::hub("a/b"), &["x", "y", "z"], labels).contains("ignore_mismatched"));
+    }
+
+    #[test]
+    fn a_card_tells_ranks_that_differ() {
+        let card = card(ModelSource::hub("a/b"), &["x", "y"], "{}");
+        assert!(card.contains("ranks 2 to 8"), "{card}");
+    }
 }

@@ -54,6 +54,60 @@ pub enum CheckpointError {
         /// Shape that the config asks for.
         expected: Vec<usize>,
     },
+    /// A tensor of the weights has another shape than the sizes in `config.json` make.
+    #[error(
+        "model.safetensors: {key} has shape {found:?}, config.json asks for {expected:?} ({says}): these files do not belong together"
+    )]
+    Sizes {
+        /// Name in the file.
+        key: String,
+        /// Shape in the file.
+        found: Vec<usize>,
+        /// Shape that the config asks for.
+        expected: Vec<usize>,
+        /// The fields that ask for it.
+        says: String,
+    },
+    /// A tensor that `config.json` asks for is not there.
+    #[error("model.safetensors has no {key}, config.json asks for it ({asked_by}): these files do not belong together")]
+    Lacks {
+        /// Its name.
+        key: String,
+        /// The field that asks for it.
+        asked_by: String,
+    },
+    /// The weights are quantized.
+    #[error(
+        "these weights are quantized ({how}), which Hone does not read: load the model in transformers without quantization, or dequantize() it, and save it again"
+    )]
+    Quantized {
+        /// By what.
+        how: String,
+    },
+    /// The weights are those of a model with an adapter in it.
+    #[error(
+        "model.safetensors: {key} belongs to an adapter that is not merged: call merge_and_unload() in PEFT and save the model again, or save the adapter by itself"
+    )]
+    NotMerged {
+        /// Name of a tensor of the adapter.
+        key: String,
+    },
+    /// Two tensors of one name.
+    #[error("the weights hold {key} twice, the second time {place}")]
+    Twice {
+        /// The name.
+        key: String,
+        /// Where it is for the second time.
+        place: String,
+    },
+    /// The token table of more than one model.
+    #[error(
+        "model.safetensors holds more than one model, their names begin with {prefixes}: save one of them by itself"
+    )]
+    SeveralModels {
+        /// Before the names of each.
+        prefixes: String,
+    },
     /// Weights of the encoder are not in the file.
     #[error(
         "model.safetensors lacks {count} of the model's {total} tensors, the first is {first}: it is not a {model_type} model"

@@ -5,15 +5,20 @@
 //! `.lora_magnitude_vector` (`[out]`; PEFT takes its `.weight` off, and loads it with one as well); modules that were
 //! trained whole (a classifier's head) are saved beside them under their own names.
 
+use std::collections::BTreeSet;
+
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
+use super::adapter_keys::{AdapterKeys, PREFIX, plain_name};
 use super::hf::{CLASSIFIER, CONFIG, config_json, numbered_labels, pretty, tokenizer_files};
+use super::peft_config::{AdapterConfig, read_adapter_config};
+use super::target_modules::{refused, short_names};
 use super::weights::named_to_safetensors;
 use super::{CardFacts, CheckpointError, PretrainedModel, WeightFile, model_card, read_weights};
-use crate::config::{JOB_FILE, Job, LoraConfig, Task};
+use crate::config::{JOB_FILE, Job, LoraConfig, ModelSource, Task};
 use crate::folder::Folder;
-use crate::model::{KeyMap, LinearLayout, Model, ModelConfig, checkpoint_key};
+use crate::model::{KeyMap, LinearLayout, LinearModule, Model, ModelConfig, checkpoint_key};
 use crate::nn::Init;
 
 /// An adapter's settings.
@@ -34,9 +39,20 @@ pub async fn export_adapter(
 ) -> Result<Folder, CheckpointError> {
     let mut folder = tokenizer_files(pretrained);
     let map = pretrained.config.key_map();
-    let weights = read_weights(model, map, |path, _| path.contains(".lora.") || path.starts_with("head.")).await?;
-    folder.insert(ADAPTER_WEIGHTS, named_to_safetensors(&weights, |path| adapter_key(map, path))?);
-    folder.insert(ADAPTER_CONFIG, pretty(&adapter_config(&pretrained.config, job)));
+    let modules = model.linear_modules(map);
+    let is_frozen = |path: &str| {
+        let module =
+            modules.iter().find(|module| path.strip_prefix(&module.path).is_some_and(|end| end.starts_with('.')));
+        module.is_some_and(|module| module.is_adapted)
+    };
+    let is_written = |path: &str, _: bool| path.contains(".lora.") || (path.starts_with("head.") && !is_frozen(path));
+    let weights = read_weights(model, map, is_written).await?;
+    let name = |path: &str| adapter_name(map, path).map(|name| format!("{PREFIX}{name}"));
+    folder.insert(ADAPTER_WEIGHTS, named_to_safetensors(&weights, name)?);
+    let saved = weights.iter().map(|(path, _)| path.as_str()).filter(|path| !path.contains(".lora."));
+    let saved: BTreeSet<String> =
+        saved.filter_map(|path| Some(whole_module(&checkpoint_key(map, path)?)?.to_owned())).collect();
+    folder.insert(ADAPTER_CONFIG, pretty(&adapter_config(&pretrained.config, job, &modules, &saved)));
     if pretrained.config.task() == Task::SequenceClassification {
         // PEFT's own files do not say how many labels there are, nor what they are called.
         folder.insert(CONFIG, pretty(&config_json(pretrained, labels)));
@@ -46,7 +62,8 @@ pub async fn export_adapter(
     Ok(folder)
 }
 
-/// Puts an adapter's branches into `model` and its head, if it has one, in the place of the model's.
+/// Puts an adapter's branches into `model`, and what it holds whole (a head, embeddings, biases) in the place of the
+/// model's.
 ///
 /// # Errors
 /// When the adapter is of a kind that Hone does not have, or belongs to another model.
@@ -56,39 +73,113 @@ pub fn load_adapter(
     adapter: &Folder,
     device: &Device,
 ) -> Result<Model, CheckpointError> {
-    let lora = read_adapter_config(adapter)?;
+    let settings = read_adapter_config(adapter)?;
     let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
     let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
+    let keys = AdapterKeys::of(&file)?;
     let map = config.key_map();
-    let refused = |reason: String| CheckpointError::Adapter { reason };
-    let adapted = model.add_lora(map, &lora, &lora.target_modules, &mut Init::new(0), device);
-    if adapted.is_empty() {
+    let modules = model.linear_modules(map);
+    let lora = settings.resolve(config, &modules)?;
+    if lora.target_modules.is_empty() {
         let known = model.module_names(map).join(", ");
         return Err(refused(format!(
             "its target modules {} are none of this {} model's: {known}",
-            lora.target_modules.join(", "),
+            settings.describe_targets(),
             config.model_type()
         )));
     }
-    let find = |path: &str| {
-        let key = adapter_key(map, path)?;
-        [format!("{key}.weight"), key].into_iter().find(|key| file.has(key))
-    };
+    let adapted: BTreeSet<&str> = lora.target_modules.iter().map(String::as_str).collect();
+    for module in modules.iter().filter(|module| adapted.contains(module.name.as_str())) {
+        check_factors(config, &file, &keys, &lora, module)?; // before room is made for them
+    }
+    check_tied(&settings, config, &model)?;
+    model.add_lora_to(map, &lora, &adapted, &mut Init::new(0), device);
+    let find = |path: &str| keys.find(&adapter_name(map, path)?).map(str::to_owned);
     let (model, missing, unused) = file.load_named(map, model, &find).map_err(|error| match error {
-        CheckpointError::Shape { key, found, expected } => refused(format!(
-            "{key} has shape {found:?}, this {} model needs {expected:?}: it was made for another base model",
-            config.model_type()
-        )),
+        CheckpointError::Shape { key, found, expected } => misshapen(config, &key, &found, &expected),
         other => other,
     })?;
-    if let Some(path) = missing.iter().find(|path| path.contains(".lora.")) {
-        let key = adapter_key(map, path).unwrap_or_else(|| path.clone());
-        return Err(refused(format!("it has no {key}: it was made for another base model")));
+    for path in &missing {
+        let name = adapter_name(map, path).unwrap_or_else(|| path.clone());
+        let module = name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module);
+        if path.contains(".lora.") || settings.saves(module)? {
+            return Err(refused(format!("it has no {PREFIX}{name}: it was made for another base model")));
+        }
     }
-    if let Some(key) = unused.first() {
+    if let Some(key) = unused.iter().find(|key| plain_name(key).is_some()) {
         return Err(refused(format!("this {} model has no place for its {key}", config.model_type())));
     }
     Ok(model)
+}
+
+/// Compares a module's factors with what the settings say, in the file's header.
+fn check_factors(
+    config: &ModelConfig,
+    file: &WeightFile<'_>,
+    keys: &AdapterKeys,
+    lora: &LoraConfig,
+    module: &LinearModule,
+) -> Result<(), CheckpointError> {
+    let LinearModule { name, shape: [input, output], .. } = module;
+    let rank = lora.rank_of(name) as usize;
+    for (factor, expected) in [("lora_A", [rank, *input]), ("lora_B", [*output, rank])] {
+        let part = format!("{name}.{factor}.weight");
+        let Some(key) = keys.find(&part) else {
+            return Err(refused(format!("it has no {PREFIX}{part}: it was made for another base model")));
+        };
+        let found = file.shape(key).unwrap_or_default();
+        let found_rank = match (factor, found.as_slice()) {
+            ("lora_A", [rank, inner]) if inner == input => Some(rank),
+            ("lora_B", [outer, rank]) if outer == output => Some(rank),
+            _ => None,
+        };
+        match found_rank {
+            Some(found) if *found == rank => {}
+            Some(found) => {
+                return Err(refused(format!("{key} has rank {found}, {ADAPTER_CONFIG} gives that module rank {rank}")));
+            }
+            None => return Err(misshapen(config, key, &found, &expected)),
+        }
+    }
+    Ok(())
+}
+
+fn misshapen(config: &ModelConfig, key: &str, found: &[usize], expected: &[usize]) -> CheckpointError {
+    refused(format!(
+        "{key} has shape {found:?}, this {} model needs {expected:?}: it was made for another base model",
+        config.model_type()
+    ))
+}
+
+/// PEFT trains a copy of a table that `modules_to_save` names; where one table reads and scores tokens, only the one use
+/// of it changes.
+fn check_tied(settings: &AdapterConfig, config: &ModelConfig, model: &Model) -> Result<(), CheckpointError> {
+    let Model::CausalLm(model) = model else { return Ok(()) };
+    if model.output_table().0 == "lm_head" {
+        return Ok(());
+    }
+    for path in ["decoder.embed_tokens.weight", "lm_head.weight"] {
+        let key = checkpoint_key(config.key_map(), path).unwrap_or_default();
+        let module = key.trim_end_matches(".weight");
+        if settings.saves(module)? {
+            return Err(refused(format!(
+                "{ADAPTER_CONFIG}: modules_to_save names {module}, and this {} model reads and scores tokens with one \
+                 table: merge the adapter in PEFT and load the merged model",
+                config.model_type()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The settings of an adapter that is on `model`, its modules under the shortest names that mean them.
+///
+/// # Errors
+/// As [`load_adapter`].
+pub fn lora_of_adapter(config: &ModelConfig, model: &Model, adapter: &Folder) -> Result<LoraConfig, CheckpointError> {
+    let modules = model.linear_modules(config.key_map());
+    let lora = read_adapter_config(adapter)?.resolve(config, &modules)?;
+    Ok(LoraConfig { target_modules: short_names(&modules), ..lora })
 }
 
 /// What an adapter's head tells apart: the labels of the `config.json` beside it, else (PEFT writes none) a placeholder for
@@ -99,7 +190,9 @@ pub fn load_adapter(
 pub fn adapter_labels(config: &ModelConfig, adapter: &Folder) -> Result<Option<Vec<String>>, CheckpointError> {
     let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
     let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
-    let numbered = numbered_labels(&file, adapter_key(config.key_map(), CLASSIFIER));
+    let keys = AdapterKeys::of(&file)?;
+    let bias = adapter_name(config.key_map(), CLASSIFIER);
+    let numbered = numbered_labels(&file, bias.and_then(|name| keys.find(&name).map(str::to_owned)));
     if numbered.is_empty() {
         return Ok(None);
     }
@@ -109,74 +202,33 @@ pub fn adapter_labels(config: &ModelConfig, adapter: &Folder) -> Result<Option<V
     Ok(Some(named.unwrap_or(numbered)))
 }
 
-/// The settings of an adapter.
-///
-/// # Errors
-/// When it is not LoRA, or uses a part of it that Hone does not have.
-pub fn read_adapter_config(adapter: &Folder) -> Result<LoraConfig, CheckpointError> {
-    let refused = |reason: String| CheckpointError::Adapter { reason };
-    let bytes = adapter.get(ADAPTER_CONFIG).ok_or(CheckpointError::MissingFile { file: ADAPTER_CONFIG })?;
-    let json: Value =
-        serde_json::from_slice(bytes).map_err(|error| refused(format!("{ADAPTER_CONFIG} is not JSON: {error}")))?;
-    match json.get("peft_type").and_then(Value::as_str) {
-        Some("LORA") => {}
-        other => return Err(refused(format!("peft_type is {other:?}, only LORA is supported"))),
-    }
-    let is_set = |field: &str| match json.get(field) {
-        None | Some(Value::Null | Value::Bool(false)) => false,
-        Some(Value::Array(values)) => !values.is_empty(),
-        Some(Value::Object(values)) => !values.is_empty(),
-        Some(_) => true,
-    };
-    for field in ["rank_pattern", "alpha_pattern", "layers_to_transform", "lora_bias", "use_qalora"] {
-        if is_set(field) {
-            return Err(refused(format!("{ADAPTER_CONFIG} sets {field}, which is not supported")));
-        }
-    }
-    if json.get("bias").and_then(Value::as_str).is_some_and(|bias| bias != "none") {
-        return Err(refused(format!("{ADAPTER_CONFIG}: bias {} is not supported, only \"none\" is", json["bias"])));
-    }
-    let number = |field: &str| {
-        json.get(field).and_then(Value::as_f64).ok_or_else(|| refused(format!("{ADAPTER_CONFIG} has no {field}")))
-    };
-    let target_modules = match json.get("target_modules") {
-        Some(Value::String(name)) => vec![name.clone()],
-        Some(Value::Array(names)) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
-        _ => return Err(refused(format!("{ADAPTER_CONFIG} has no target_modules"))),
-    };
-    Ok(LoraConfig {
-        r: number("r")? as u32,
-        lora_alpha: number("lora_alpha")?,
-        lora_dropout: json.get("lora_dropout").and_then(Value::as_f64).unwrap_or(0.0),
-        target_modules,
-        use_rslora: json.get("use_rslora").and_then(Value::as_bool).unwrap_or(false),
-        use_dora: is_set("use_dora"),
-    })
-}
-
-fn adapter_config(config: &ModelConfig, job: &Job) -> Value {
+fn adapter_config(config: &ModelConfig, job: &Job, modules: &[LinearModule], saved: &BTreeSet<String>) -> Value {
     let lora = &job.run.lora;
-    let (task_type, modules_to_save) = match config.task() {
-        Task::SequenceClassification => {
-            let head = ["head.dense.weight", "head.classifier.weight"];
-            let keys = head.iter().filter_map(|path| checkpoint_key(config.key_map(), path));
-            let modules: Vec<String> = keys.filter_map(|key| Some(whole_module(&key)?.to_owned())).collect();
-            ("SEQ_CLS", json!(modules))
-        }
-        Task::CausalLm => ("CAUSAL_LM", Value::Null),
+    let is_all = lora.target_modules.iter().any(|name| name == "all-linear");
+    let revision = match &job.model {
+        ModelSource::Hub { revision, .. } if revision != "main" => json!(revision),
+        _ => Value::Null,
+    };
+    let task_type = match config.task() {
+        Task::SequenceClassification => "SEQ_CLS",
+        Task::CausalLm => "CAUSAL_LM",
     };
     let mut json = json!({
         "peft_type": "LORA",
         "task_type": task_type,
         "base_model_name_or_path": job.model.name(),
+        "revision": revision,
         "r": lora.r,
         "lora_alpha": lora.lora_alpha,
         "lora_dropout": lora.lora_dropout,
-        "target_modules": lora.target_modules,
+        // PEFT would take the word in a list for the name of a module.
+        "target_modules": if is_all { short_names(modules) } else { lora.target_modules.clone() },
+        "rank_pattern": lora.rank_pattern,
+        "alpha_pattern": lora.alpha_pattern,
         "use_rslora": lora.use_rslora,
         "fan_in_fan_out": config.key_map().linear == LinearLayout::InOut,
         "bias": "none",
-        "modules_to_save": modules_to_save,
+        "modules_to_save": if saved.is_empty() { Value::Null } else { json!(saved) },
         "init_lora_weights": true,
         "inference_mode": true,
     });
@@ -193,12 +245,9 @@ fn whole_module(key: &str) -> Option<&str> {
     Some(if module.starts_with("classifier") { "classifier" } else { module })
 }
 
-/// PEFT's key for one of our paths.
-fn adapter_key(map: &KeyMap, path: &str) -> Option<String> {
-    if path.starts_with("head.") {
-        return checkpoint_key(map, path).map(|key| format!("base_model.model.{key}"));
-    }
-    let (module, factor) = path.split_once(".lora.")?;
+/// The name in an adapter's file, without PEFT's prefix, of one of our paths.
+fn adapter_name(map: &KeyMap, path: &str) -> Option<String> {
+    let Some((module, factor)) = path.split_once(".lora.") else { return checkpoint_key(map, path) };
     let module = checkpoint_key(map, &format!("{module}.weight"))?;
     let factor = match factor {
         "lora_a" => "lora_A.weight",
@@ -206,5 +255,5 @@ fn adapter_key(map: &KeyMap, path: &str) -> Option<String> {
         "lora_magnitude_vector" => "lora_magnitude_vector",
         _ => return None,
     };
-    Some(format!("base_model.model.{}.{factor}", module.trim_end_matches(".weight")))
+    Some(format!("{}.{factor}", module.trim_end_matches(".weight")))
 }

@@ -56,8 +56,12 @@ pub fn read_job(folder: &Folder) -> Result<Job, CheckpointError> {
 /// When the state file is missing or damaged.
 pub fn read_state(folder: &Folder) -> Result<TrainState, CheckpointError> {
     let bytes = folder.get(STATE_FILE).ok_or(CheckpointError::MissingFile { file: STATE_FILE })?;
-    serde_json::from_slice(bytes)
-        .map_err(|error| CheckpointError::State { file: STATE_FILE.into(), reason: error.to_string() })
+    let damaged = |reason: String| CheckpointError::State { file: STATE_FILE.into(), reason };
+    let state: TrainState = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+    match state.job.run.check().first() {
+        Some(problem) => Err(damaged(problem.to_string())),
+        None => Ok(state),
+    }
 }
 
 /// Tensors by path, as a safetensors file.

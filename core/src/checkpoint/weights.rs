@@ -3,42 +3,14 @@
 //! Linear weights are `[in, out]` in a module and, with most architectures, `[out, in]` in a file; the host transposes
 //! them on the way. A token table is in shards in a module and whole in a file.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, FloatDType, Tensor, TensorData, Transaction};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors, View};
 
-use super::CheckpointError;
+use super::{CheckpointError, HostTensor, WeightFile};
 use crate::model::{KeyMap, LinearLayout, checkpoint_key};
 use crate::nn::ParamPath;
-
-/// A tensor on the host, in the layout of a checkpoint file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HostTensor {
-    /// Sizes.
-    pub shape: Vec<usize>,
-    /// Row-major values.
-    pub values: Vec<f32>,
-}
-
-impl View for &HostTensor {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.values.iter().flat_map(|value| value.to_le_bytes()).collect())
-    }
-    fn data_len(&self) -> usize {
-        self.values.len() * size_of::<f32>()
-    }
-}
 
 /// Reads parameters back in one transfer, as f32: (path, tensor in file layout). `select` gets the path and whether the
 /// parameter is trained.
@@ -112,84 +84,7 @@ pub(super) fn named_to_safetensors(
     Ok(safetensors::serialize(named, Some(metadata)).expect("shapes and lengths agree by construction"))
 }
 
-/// Opened weights: one file, or the shards of one model.
-pub struct WeightFile<'a> {
-    files: Vec<SafeTensors<'a>>,
-}
-
-impl<'a> WeightFile<'a> {
-    /// Checks the header and the length.
-    ///
-    /// # Errors
-    /// When the bytes are not a whole safetensors file.
-    pub fn open(file: &str, bytes: &'a [u8]) -> Result<Self, CheckpointError> {
-        Self::open_all([(file, bytes)])
-    }
-
-    /// Checks header and length of each file.
-    ///
-    /// # Errors
-    /// When one is not a whole safetensors file.
-    pub fn open_all<'b>(files: impl IntoIterator<Item = (&'b str, &'a [u8])>) -> Result<Self, CheckpointError> {
-        let open = |(file, bytes): (&str, &'a [u8])| {
-            SafeTensors::deserialize(bytes).map_err(|source| CheckpointError::Safetensors {
-                file: file.to_owned(),
-                bytes: bytes.len(),
-                source,
-            })
-        };
-        Ok(Self { files: files.into_iter().map(open).collect::<Result<_, _>>()? })
-    }
-
-    /// Names in the files.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().flat_map(SafeTensors::names)
-    }
-
-    /// Whether a name is there.
-    #[must_use]
-    pub fn has(&self, key: &str) -> bool {
-        self.view(key).is_some()
-    }
-
-    /// Shape of a tensor.
-    #[must_use]
-    pub fn shape(&self, key: &str) -> Option<Vec<usize>> {
-        self.view(key).map(|view| view.shape().to_vec())
-    }
-
-    /// A tensor as f32.
-    ///
-    /// # Errors
-    /// When it holds something other than F32, F16 or BF16, or a value that is not finite.
-    pub fn read(&self, key: &str) -> Result<Option<HostTensor>, CheckpointError> {
-        let Some(view) = self.view(key) else { return Ok(None) };
-        let shape = view.shape().to_vec();
-        let values = to_f32(key, view.dtype(), view.data())?;
-        Ok(Some(HostTensor { shape, values }))
-    }
-
-    /// Some rows of a matrix as f32.
-    fn read_rows(&self, key: &str, rows: Range<usize>) -> Result<Option<HostTensor>, CheckpointError> {
-        let Some(view) = self.view(key) else { return Ok(None) };
-        let bytes_a_row = view.data().len() / view.shape()[0].max(1);
-        let values = to_f32(key, view.dtype(), &view.data()[rows.start * bytes_a_row..rows.end * bytes_a_row])?;
-        Ok(Some(HostTensor { shape: vec![rows.len(), view.shape()[1]], values }))
-    }
-
-    /// A tensor of 64-bit ids, as i32: (shape, values). `None` if it is not there or holds something else.
-    #[must_use]
-    pub fn read_ids(&self, key: &str) -> Option<(Vec<usize>, Vec<i32>)> {
-        let view = self.view(key).filter(|view| view.dtype() == Dtype::I64)?;
-        let (words, _) = view.data().as_chunks::<8>();
-        let ids = words.iter().map(|word| i32::try_from(i64::from_le_bytes(*word)).ok()).collect::<Option<_>>()?;
-        Some((view.shape().to_vec(), ids))
-    }
-
-    fn view(&self, key: &str) -> Option<TensorView<'a>> {
-        self.files.iter().find_map(|file| file.tensor(key).ok())
-    }
-
+impl WeightFile<'_> {
     /// Puts the file's tensors into `module`: keys are tried with and without the architecture's prefix, and under
     /// LayerNorm's old names. Returns the module, the paths that were not in the file, and the keys not used.
     ///
@@ -244,7 +139,8 @@ impl<'a> WeightFile<'a> {
         Ok((module, fill.missing, unused))
     }
 
-    fn find(&self, map: &KeyMap, path: &str) -> Option<String> {
+    /// The name in the file of a parameter's path.
+    pub(super) fn find(&self, map: &KeyMap, path: &str) -> Option<String> {
         let key = checkpoint_key(map, path)?;
         let bare = key.strip_prefix(map.prefix).map(str::to_owned);
         let candidates = [Some(key), bare].into_iter().flatten();
@@ -255,20 +151,6 @@ impl<'a> WeightFile<'a> {
 /// `gamma` and `beta` of checkpoints converted from TensorFlow.
 fn old_norm_name(key: &str) -> String {
     key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
-}
-
-fn to_f32(key: &str, dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, CheckpointError> {
-    let pairs = || bytes.as_chunks::<2>().0.iter();
-    let values: Vec<f32> = match dtype {
-        Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect(),
-        Dtype::F16 => pairs().map(|pair| half::f16::from_le_bytes(*pair).to_f32()).collect(),
-        Dtype::BF16 => pairs().map(|pair| half::bf16::from_le_bytes(*pair).to_f32()).collect(),
-        other => return Err(CheckpointError::Dtype { key: key.to_owned(), dtype: format!("{other:?}") }),
-    };
-    match values.iter().all(|value| value.is_finite()) {
-        true => Ok(values),
-        false => Err(CheckpointError::NotFinite { key: key.to_owned() }),
-    }
 }
 
 fn transpose(values: Vec<f32>, rows: usize, columns: usize) -> HostTensor {

@@ -1,8 +1,13 @@
 //! What a person typed, as text; resolved once, at the edge, with every problem named at once.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ClassWeights, Dtype, EvalStrategy, LrSchedulerType, Method, MetricForBest, Pooling, RunConfig};
+use super::check::{self as ranges, not_real, not_whole};
+use super::{
+    ClassWeights, Dtype, EvalStrategy, LoraConfig, LrSchedulerType, Method, MetricForBest, Pooling, RunConfig,
+};
 
 /// Settings as typed. `None` or blank keeps the base value.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -92,7 +97,7 @@ impl RunDraft {
         match given(&self.method).and_then(|text| text.strip_prefix("last:")) {
             Some(layers) => {
                 let mut count = 1;
-                if check.whole("method", &Some(layers.to_owned()), 1, 10_000, &mut count) {
+                if check.whole("method", &Some(layers.to_owned()), ranges::LAST_LAYERS, &mut count) {
                     config.method = Method::LastLayers(count);
                 }
             }
@@ -101,9 +106,12 @@ impl RunDraft {
                 check.choice("method", &self.method, &methods, &mut config.method);
             }
         }
-        check.whole("lora_r", &self.lora_r, 1, 4096, &mut config.lora.r);
-        check.real("lora_alpha", &self.lora_alpha, 1e-6..=1e6, &mut config.lora.lora_alpha);
-        check.real("lora_dropout", &self.lora_dropout, 0.0..=BELOW_ONE, &mut config.lora.lora_dropout);
+        if given(&self.method).is_some() && config.method != Method::Lora {
+            config.lora = LoraConfig::default(); // the base's adapters go with its method
+        }
+        check.whole("lora_r", &self.lora_r, ranges::LORA_R, &mut config.lora.r);
+        check.real("lora_alpha", &self.lora_alpha, ranges::LORA_ALPHA, &mut config.lora.lora_alpha);
+        check.real("lora_dropout", &self.lora_dropout, ranges::SHARE_BELOW_ONE, &mut config.lora.lora_dropout);
         match given(&self.target_modules) {
             Some("default") => config.lora.target_modules.clear(),
             Some(names) => {
@@ -120,40 +128,41 @@ impl RunDraft {
         check.choice("gradient_checkpointing", &self.gradient_checkpointing, &switches, checkpointing);
         check.choice("dtype", &self.dtype, &Dtype::ALL.map(|dtype| (dtype.name(), dtype)), &mut config.dtype);
         check.choice("pooling", &self.pooling, &[("cls", Pooling::Cls), ("mean", Pooling::Mean)], &mut config.pooling);
-        check.whole("num_train_epochs", &self.num_train_epochs, 1, 10_000, &mut config.num_train_epochs);
-        check.whole("batch_size", &self.batch_size, 1, 4096, &mut config.batch_size);
+        check.whole("num_train_epochs", &self.num_train_epochs, ranges::EPOCHS, &mut config.num_train_epochs);
+        check.whole("batch_size", &self.batch_size, ranges::BATCH_SIZE, &mut config.batch_size);
         let accumulation = &mut config.gradient_accumulation_steps;
-        check.whole("gradient_accumulation_steps", &self.gradient_accumulation_steps, 1, 4096, accumulation);
-        check.real("learning_rate", &self.learning_rate, 1e-12..=1.0, &mut config.learning_rate);
-        check.real("weight_decay", &self.weight_decay, 0.0..=1.0, &mut config.weight_decay);
-        check.real("warmup_ratio", &self.warmup_ratio, 0.0..=1.0, &mut config.warmup_ratio);
+        let typed = &self.gradient_accumulation_steps;
+        check.whole("gradient_accumulation_steps", typed, ranges::ACCUMULATION, accumulation);
+        check.real("learning_rate", &self.learning_rate, ranges::LEARNING_RATE, &mut config.learning_rate);
+        check.real("weight_decay", &self.weight_decay, ranges::SHARE, &mut config.weight_decay);
+        check.real("warmup_ratio", &self.warmup_ratio, ranges::SHARE, &mut config.warmup_ratio);
         let schedules = [
             ("linear", LrSchedulerType::Linear),
             ("cosine", LrSchedulerType::Cosine),
             ("constant", LrSchedulerType::Constant),
         ];
         check.choice("lr_scheduler_type", &self.lr_scheduler_type, &schedules, &mut config.lr_scheduler_type);
-        check.real("max_grad_norm", &self.max_grad_norm, 0.0..=1e6, &mut config.max_grad_norm);
+        check.real("max_grad_norm", &self.max_grad_norm, ranges::MAX_GRAD_NORM, &mut config.max_grad_norm);
         let smoothing = &mut config.label_smoothing_factor;
-        check.real("label_smoothing_factor", &self.label_smoothing_factor, 0.0..=BELOW_ONE, smoothing);
+        check.real("label_smoothing_factor", &self.label_smoothing_factor, ranges::SHARE_BELOW_ONE, smoothing);
         let weights = [("none", ClassWeights::None), ("balanced", ClassWeights::Balanced)];
         check.choice("class_weights", &self.class_weights, &weights, &mut config.class_weights);
         match given(&self.dropout) {
             Some("model") => config.dropout = None,
             Some(_) => {
                 let mut value = 0.0;
-                if check.real("dropout", &self.dropout, 0.0..=BELOW_ONE, &mut value) {
+                if check.real("dropout", &self.dropout, ranges::SHARE_BELOW_ONE, &mut value) {
                     config.dropout = Some(value);
                 }
             }
             None => {}
         }
-        check.whole("max_seq_length", &self.max_seq_length, 4, 65_536, &mut config.max_seq_length);
+        check.whole("max_seq_length", &self.max_seq_length, ranges::MAX_SEQ_LENGTH, &mut config.max_seq_length);
         match given(&self.eval_strategy) {
             Some("epoch") => config.eval_strategy = EvalStrategy::Epoch,
             Some(_) => {
                 let mut steps = 1;
-                if check.whole("eval_strategy", &self.eval_strategy, 1, u32::MAX, &mut steps) {
+                if check.whole("eval_strategy", &self.eval_strategy, ranges::EVAL_STEPS, &mut steps) {
                     config.eval_strategy = EvalStrategy::Steps(steps);
                 }
             }
@@ -169,24 +178,31 @@ impl RunDraft {
             Some("off") => config.early_stopping_patience = None,
             Some(_) => {
                 let mut patience = 1;
-                if check.whole("early_stopping_patience", &self.early_stopping_patience, 1, 10_000, &mut patience) {
+                if check.whole(
+                    "early_stopping_patience",
+                    &self.early_stopping_patience,
+                    ranges::PATIENCE,
+                    &mut patience,
+                ) {
                     config.early_stopping_patience = Some(patience);
                 }
             }
             None => {}
         }
-        check.whole("logging_steps", &self.logging_steps, 1, 1_000_000, &mut config.logging_steps);
-        check.whole("seed", &self.seed, 0, u64::MAX, &mut config.seed);
-        check.real("valid_fraction", &self.valid_fraction, 0.0..=BELOW_ONE, &mut config.split.valid_fraction);
-        check.real("test_fraction", &self.test_fraction, 0.0..=BELOW_ONE, &mut config.split.test_fraction);
-        if config.split.valid_fraction + config.split.test_fraction > 0.9 {
-            check.problem("valid_fraction", "validation and test together leave less than a tenth for training".into());
+        check.whole("logging_steps", &self.logging_steps, ranges::LOGGING_STEPS, &mut config.logging_steps);
+        check.whole("seed", &self.seed, 0..=u64::MAX, &mut config.seed);
+        let split = &mut config.split;
+        check.real("valid_fraction", &self.valid_fraction, ranges::SHARE_BELOW_ONE, &mut split.valid_fraction);
+        check.real("test_fraction", &self.test_fraction, ranges::SHARE_BELOW_ONE, &mut split.test_fraction);
+        // What only shows in the whole: shares that do not go together, or a base that was never checked.
+        for problem in config.check() {
+            if check.problems.iter().all(|known| known.field != problem.field) {
+                check.problems.push(problem);
+            }
         }
         if check.problems.is_empty() { Ok(config) } else { Err(check.problems) }
     }
 }
-
-const BELOW_ONE: f64 = 0.999_999;
 
 fn given(field: &Option<String>) -> Option<&str> {
     field.as_deref().map(str::trim).filter(|text| !text.is_empty())
@@ -212,30 +228,24 @@ impl Check {
         }
     }
 
-    fn whole<T>(&mut self, field: &str, typed: &Option<String>, low: T, high: T, into: &mut T) -> bool
+    fn whole<T>(&mut self, field: &str, typed: &Option<String>, range: RangeInclusive<T>, into: &mut T) -> bool
     where
-        T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
+        T: std::str::FromStr + PartialOrd + std::fmt::Display,
     {
         let Some(text) = given(typed) else { return false };
         match text.parse::<T>() {
-            Ok(value) if value >= low && value <= high => {
+            Ok(value) if range.contains(&value) => {
                 *into = value;
                 true
             }
             _ => {
-                self.problem(field, format!("{text:?} is not a whole number from {low} to {high}"));
+                self.problem(field, not_whole(&format!("{text:?}"), &range));
                 false
             }
         }
     }
 
-    fn real(
-        &mut self,
-        field: &str,
-        typed: &Option<String>,
-        range: std::ops::RangeInclusive<f64>,
-        into: &mut f64,
-    ) -> bool {
+    fn real(&mut self, field: &str, typed: &Option<String>, range: RangeInclusive<f64>, into: &mut f64) -> bool {
         let Some(text) = given(typed) else { return false };
         match text.parse::<f64>() {
             Ok(value) if range.contains(&value) => {
@@ -243,8 +253,7 @@ impl Check {
                 true
             }
             _ => {
-                let (low, high) = (range.start(), range.end());
-                self.problem(field, format!("{text:?} is not a number from {low} to {high}"));
+                self.problem(field, not_real(&format!("{text:?}"), &range));
                 false
             }
         }
@@ -275,6 +284,24 @@ mod tests {
         let fields: Vec<_> = problems.iter().map(|p| p.field.as_str()).collect();
         assert_eq!(fields, ["method", "batch_size", "learning_rate", "dropout"]);
         assert!(problems[0].to_string().contains("full, head"));
+    }
+
+    #[test]
+    fn another_method_drops_the_adapters_of_the_base() {
+        let lora = LoraConfig { r: 4, use_dora: true, ..LoraConfig::default() };
+        let base = RunConfig { method: Method::Lora, lora, ..RunConfig::default() };
+        let draft = RunDraft { method: Some("full".into()), ..RunDraft::default() };
+        assert_eq!(draft.resolve(&base).expect("all good"), RunConfig::default());
+        let draft = RunDraft { method: Some("lora".into()), ..RunDraft::default() };
+        assert_eq!(draft.resolve(&base).expect("all good"), base);
+    }
+
+    #[test]
+    fn shares_are_checked_together() {
+        let draft = RunDraft { valid_fraction: Some("0.95".into()), ..RunDraft::default() };
+        let problems = draft.resolve(&RunConfig::default()).expect_err("too much is held out");
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].field, "valid_fraction");
     }
 
     #[test]

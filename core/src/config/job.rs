@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReadOptions, RunConfig};
+use super::{ConfigProblem, ReadOptions, RunConfig};
 
 /// File name of a job in an exported folder.
 pub const JOB_FILE: &str = "hone.json";
@@ -73,6 +73,9 @@ pub enum JobError {
         /// Layout found.
         found: u32,
     },
+    /// Settings that can't be used.
+    #[error("job file: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Settings(Vec<ConfigProblem>),
 }
 
 impl Job {
@@ -88,13 +91,14 @@ impl Job {
     /// Reads a job file.
     ///
     /// # Errors
-    /// When it is not JSON, has an unknown field, or was written by a newer Hone.
+    /// When it is not JSON, has an unknown field, holds settings that can't be used, or was written by a newer Hone.
     pub fn from_json(bytes: &[u8]) -> Result<Self, JobError> {
         let job: Self = serde_json::from_slice(bytes)?;
         if job.hone > Self::LAYOUT {
             return Err(JobError::TooNew { found: job.hone });
         }
-        Ok(job)
+        let problems = job.run.check();
+        if problems.is_empty() { Ok(job) } else { Err(JobError::Settings(problems)) }
     }
 
     /// Pretty JSON with a final newline.

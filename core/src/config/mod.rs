@@ -2,6 +2,7 @@
 //! says everything that is wrong with it at once. A [`Job`] is a `RunConfig` with the model's name and the way the
 //! data is read: the `hone.json` that the page exports and `hone train --job` runs.
 
+mod check;
 mod draft;
 mod job;
 mod read;

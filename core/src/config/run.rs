@@ -1,6 +1,8 @@
 //! The checked settings of a run. Field names are those of `transformers.TrainingArguments` where it has the field.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What the model learns to give back. The model's architecture decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -84,9 +86,15 @@ pub struct LoraConfig {
     pub lora_alpha: f64,
     /// Dropout on an adapter's input.
     pub lora_dropout: f64,
-    /// Names (or ends of names) of the linear layers that get one; empty takes PEFT's default for the architecture,
+    /// Names (or ends of names) of the linear layers that get one; empty takes the architecture's default,
     /// `all-linear` takes all.
     pub target_modules: Vec<String>,
+    /// Ranks of layers that have another than `r`, by name or end of name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "ranks")]
+    pub rank_pattern: BTreeMap<String, u32>,
+    /// Weights of layers that have another than `lora_alpha`, by name or end of name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub alpha_pattern: BTreeMap<String, f64>,
     /// Scale by `lora_alpha / sqrt(r)` (<https://arxiv.org/abs/2312.03732>).
     pub use_rslora: bool,
     /// Train each output's magnitude apart from its direction (DoRA, <https://arxiv.org/abs/2402.09353>).
@@ -101,6 +109,8 @@ impl Default for LoraConfig {
             lora_alpha: 16.0,
             lora_dropout: 0.05,
             target_modules: Vec::new(),
+            rank_pattern: BTreeMap::new(),
+            alpha_pattern: BTreeMap::new(),
             use_rslora: false,
             use_dora: false,
         }
@@ -108,11 +118,43 @@ impl Default for LoraConfig {
 }
 
 impl LoraConfig {
-    /// What an adapter's output is multiplied with.
+    /// Largest rank of an adapter.
+    pub const MAX_RANK: u32 = 4096;
+
+    /// Rank of a layer's adapter; `module` is the layer's whole name.
     #[must_use]
-    pub fn scaling(&self) -> f64 {
-        let rank = f64::from(self.r);
-        self.lora_alpha / if self.use_rslora { rank.sqrt() } else { rank }
+    pub fn rank_of(&self, module: &str) -> u32 {
+        find(&self.rank_pattern, module).unwrap_or(self.r)
+    }
+
+    /// What the output of a layer's adapter is multiplied with.
+    #[must_use]
+    pub fn scaling_of(&self, module: &str) -> f64 {
+        let rank = f64::from(self.rank_of(module));
+        let alpha = find(&self.alpha_pattern, module).unwrap_or(self.lora_alpha);
+        alpha / if self.use_rslora { rank.sqrt() } else { rank }
+    }
+
+    /// PEFT's rule: `name` is the whole name of a module or its end after a dot.
+    #[must_use]
+    pub fn is_named(module: &str, name: &str) -> bool {
+        module == name || module.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
+    }
+}
+
+/// The value of the first name that is a module's.
+fn find<T: Copy>(by_name: &BTreeMap<String, T>, module: &str) -> Option<T> {
+    by_name.iter().find(|(name, _)| LoraConfig::is_named(module, name)).map(|(_, &value)| value)
+}
+
+fn ranks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, u32>, D::Error> {
+    let ranks = BTreeMap::<String, u32>::deserialize(deserializer)?;
+    match ranks.iter().find(|(_, rank)| !(1..=LoraConfig::MAX_RANK).contains(*rank)) {
+        None => Ok(ranks),
+        Some((name, rank)) => {
+            let reason = format!("rank_pattern: {rank} is not a rank from 1 to {}: {name}", LoraConfig::MAX_RANK);
+            Err(serde::de::Error::custom(reason))
+        }
     }
 }
 
@@ -290,5 +332,38 @@ impl Default for RunConfig {
             seed: 42,
             split: SplitConfig::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_give_layers_ranks_and_weights_of_their_own() {
+        let text =
+            r#"{"r":8,"lora_alpha":16,"rank_pattern":{"q_proj":2,"layers.1.v_proj":4},"alpha_pattern":{"q_proj":1}}"#;
+        let lora: LoraConfig = serde_json::from_str(text).expect("settings");
+        let of = |module: &str| (lora.rank_of(module), lora.scaling_of(module));
+        assert_eq!(of("model.layers.0.q_proj"), (2, 0.5));
+        assert_eq!(of("model.layers.1.v_proj"), (4, 4.0));
+        assert_eq!(of("model.layers.11.v_proj"), (8, 2.0));
+        assert_eq!(of("model.layers.0.xq_proj"), (8, 2.0));
+        let rooted = LoraConfig { use_rslora: true, ..lora };
+        assert_eq!(rooted.scaling_of("model.layers.1.v_proj"), 8.0);
+    }
+
+    #[test]
+    fn a_rank_that_cannot_be_is_refused() {
+        for rank in ["0", "4097", "-1", "1.5"] {
+            let text = format!("{{\"rank_pattern\":{{\"q_proj\":{rank}}}}}");
+            assert!(serde_json::from_str::<LoraConfig>(&text).is_err(), "{rank}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_in_the_file_only_where_there_are_any() {
+        let text = serde_json::to_string(&LoraConfig::default()).expect("plain values");
+        assert!(!text.contains("pattern"), "{text}");
     }
 }

@@ -108,7 +108,7 @@ mod tests {
     fn encoded(input_ids: Vec<u32>, label: usize, example: usize) -> Encoded {
         let token_type_ids = vec![0; input_ids.len()];
         let num_tokens_untruncated = input_ids.len();
-        Encoded { input_ids, token_type_ids, label, example, num_tokens_untruncated }
+        Encoded { input_ids, token_type_ids, label, example, num_tokens_untruncated, is_lower_bound: false }
     }
 
     const BERT: Padding = Padding { pad_token_id: 0, multiple_of: 8, max_length: 20, positions: PositionIds::FromZero };

@@ -1,4 +1,5 @@
-//! Which column holds the text and which the label: as asked for, else guessed from names and content.
+//! Which column holds the text and which the label: as asked for, else by the labels that a model knows, else guessed
+//! from names and content.
 
 use std::collections::HashSet;
 
@@ -25,12 +26,13 @@ pub struct Columns {
     pub label: usize,
 }
 
-/// Chooses the columns. Names that `read` gives win; else known names, else content: labels are short and come back,
-/// texts are long and mostly different.
+/// Chooses the columns. Names that `read` gives win. A column that holds hardly anything but `known_labels` (those of a
+/// model that has some) is its label column, however few rows share a label; else known names decide, else content:
+/// labels are short and come back, texts are long and mostly different.
 ///
 /// # Errors
 /// When a named column is not there, both are the same, or nothing looks like it.
-pub fn choose_columns(table: &Table, read: &ReadOptions) -> Result<Columns, DataError> {
+pub fn choose_columns(table: &Table, read: &ReadOptions, known_labels: &[String]) -> Result<Columns, DataError> {
     let find = |name: &Option<String>| name.as_deref().map(|name| find_column(table, name)).transpose();
     let (text, label) = (find(&read.text_column)?, find(&read.label_column)?);
     if let (Some(text), Some(label)) = (text, label)
@@ -41,7 +43,7 @@ pub fn choose_columns(table: &Table, read: &ReadOptions) -> Result<Columns, Data
     if table.columns.len() == 1 {
         return Err(DataError::OneColumn { column: table.columns[0].clone() });
     }
-    let contents: Vec<Content> = (0..table.columns.len()).map(|column| Content::of(table, column)).collect();
+    let contents = contents(table, known_labels);
     let label = match label {
         Some(label) => label,
         None => guess_label(table, &contents, text)
@@ -49,17 +51,39 @@ pub fn choose_columns(table: &Table, read: &ReadOptions) -> Result<Columns, Data
     };
     let text = match text {
         Some(text) => text,
-        None => guess_text(table, &contents, label)
+        None => guess_text(table, &contents, Some(label))
             .ok_or_else(|| DataError::NoTextColumn { columns: table.columns.clone() })?,
     };
     Ok(Columns { text, label })
 }
 
-/// Place of a column by name: exactly, else ignoring case and outer spaces.
+/// Chooses the column of the text where labels are not needed: the one that `read` names, else by the same names and
+/// content as [`choose_columns`]. A column of `known_labels` is none.
+///
+/// # Errors
+/// When the named column is not there, or nothing looks like texts.
+pub fn choose_text_column(table: &Table, read: &ReadOptions, known_labels: &[String]) -> Result<usize, DataError> {
+    if let Some(name) = &read.text_column {
+        return find_column(table, name);
+    }
+    let contents = contents(table, known_labels);
+    let label = match &read.label_column {
+        Some(name) => find_column(table, name).ok(),
+        None => (0..table.columns.len()).find(|&column| contents[column].holds_known_labels()),
+    };
+    let label = label.filter(|_| table.columns.len() > 1);
+    guess_text(table, &contents, label).ok_or_else(|| DataError::NoTextColumn { columns: table.columns.clone() })
+}
+
 fn find_column(table: &Table, name: &str) -> Result<usize, DataError> {
-    let like = |column: &String| column.trim().to_lowercase() == name.trim().to_lowercase();
-    let place = table.columns.iter().position(|column| column == name).or_else(|| table.columns.iter().position(like));
+    let place = place_of(&table.columns, name);
     place.ok_or_else(|| DataError::MissingColumn { column: name.to_owned(), columns: table.columns.clone() })
+}
+
+/// Place of a column by name: exactly, else ignoring case and outer spaces.
+pub(super) fn place_of(columns: &[String], name: &str) -> Option<usize> {
+    let like = |column: &String| column.trim().to_lowercase() == name.trim().to_lowercase();
+    columns.iter().position(|column| column == name).or_else(|| columns.iter().position(like))
 }
 
 /// What a column holds, from a sample.
@@ -67,22 +91,47 @@ struct Content {
     filled: usize,
     distinct: usize,
     mean_length: usize,
+    /// Filled cells that are a label of the model.
+    known: usize,
+    /// Labels of the model that are among the cells.
+    distinct_known: usize,
+    /// One of these is a word, not a number: numbers are the labels of many things.
+    has_named_label: bool,
+}
+
+fn contents(table: &Table, known_labels: &[String]) -> Vec<Content> {
+    let known: HashSet<&str> = known_labels.iter().map(String::as_str).collect();
+    (0..table.columns.len()).map(|column| Content::of(table, column, &known)).collect()
 }
 
 impl Content {
-    fn of(table: &Table, column: usize) -> Self {
+    fn of(table: &Table, column: usize, known_labels: &HashSet<&str>) -> Self {
         let step = table.rows.len().div_ceil(SAMPLE).max(1);
         let mut values = HashSet::new();
-        let (mut filled, mut length) = (0, 0);
+        let (mut filled, mut length, mut known) = (0, 0, 0);
         for row in table.rows.iter().step_by(step) {
             let cell = row.cells[column].trim();
             if !cell.is_empty() {
                 filled += 1;
                 length += cell.chars().count();
+                known += usize::from(known_labels.contains(cell));
                 values.insert(cell);
             }
         }
-        Self { filled, distinct: values.len(), mean_length: length / filled.max(1) }
+        let labels = || values.iter().filter(|value| known_labels.contains(**value));
+        Self {
+            filled,
+            distinct: values.len(),
+            mean_length: length / filled.max(1),
+            known,
+            distinct_known: labels().count(),
+            has_named_label: labels().any(|label| label.parse::<f64>().is_err()),
+        }
+    }
+
+    /// Nine of ten cells are labels of the model: the others may be mistakes.
+    fn holds_known_labels(&self) -> bool {
+        self.filled > 0 && self.known * 10 >= self.filled * 9
     }
 
     /// Short values that come back (few rows can't show it).
@@ -95,9 +144,27 @@ impl Content {
 fn guess_label(table: &Table, contents: &[Content], text: Option<usize>) -> Option<usize> {
     let candidates = || (0..table.columns.len()).filter(|&column| Some(column) != text);
     let ranked = |column: &usize| name_rank(&table.columns[*column], LABEL_NAMES).map(|rank| (rank, *column));
+    let of_model = || candidates().filter(|&column| contents[column].holds_known_labels());
+    if let Some((_, column)) = of_model().filter_map(|column| ranked(&column)).min() {
+        return Some(column);
+    }
+    let unnamed = of_model()
+        .filter(|&column| contents[column].has_named_label || name_rank(&table.columns[column], NOT_LABELS).is_none())
+        .max_by_key(|&column| {
+            let is_text = name_rank(&table.columns[column], TEXT_NAMES).is_some();
+            (!is_text, contents[column].distinct_known, std::cmp::Reverse(column))
+        });
+    if let Some(column) = unnamed
+        && contents[column].has_named_label
+    {
+        return Some(column);
+    }
     let named =
         candidates().filter(|&column| contents[column].like_labels()).filter_map(|column| ranked(&column)).min();
     if let Some((_, column)) = named {
+        return Some(column);
+    }
+    if let Some(column) = unnamed {
         return Some(column);
     }
     let by_content = candidates()
@@ -113,8 +180,8 @@ fn guess_label(table: &Table, contents: &[Content], text: Option<usize>) -> Opti
     by_content.or_else(|| candidates().filter_map(|column| ranked(&column)).min().map(|(_, column)| column))
 }
 
-fn guess_text(table: &Table, contents: &[Content], label: usize) -> Option<usize> {
-    let others = || (0..table.columns.len()).filter(|&column| column != label);
+fn guess_text(table: &Table, contents: &[Content], label: Option<usize>) -> Option<usize> {
+    let others = || (0..table.columns.len()).filter(|&column| Some(column) != label);
     let candidates = || others().filter(|&column| contents[column].filled > 0);
     let rank = |column: usize| name_rank(&table.columns[column], TEXT_NAMES).map(|rank| (rank, column));
     if let Some((_, column)) = candidates().filter_map(rank).min() {
@@ -135,7 +202,7 @@ mod tests {
 
     fn names(text: &str, read: &ReadOptions) -> Result<(String, String), DataError> {
         let table = parse("x.csv", text.as_bytes(), read).expect("a table");
-        let columns = choose_columns(&table, read)?;
+        let columns = choose_columns(&table, read, &[])?;
         Ok((table.columns[columns.text].clone(), table.columns[columns.label].clone()))
     }
 
@@ -191,5 +258,57 @@ mod tests {
     fn one_column_is_not_enough() {
         let error = names("text\nhello\nthere\n", &ReadOptions::default()).expect_err("one column");
         assert!(matches!(error, DataError::OneColumn { .. }), "{error}");
+    }
+
+    fn known(labels: &[&str]) -> Vec<String> {
+        labels.iter().map(|label| (*label).to_owned()).collect()
+    }
+
+    fn guess_knowing(text: &str, labels: &[&str]) -> (String, String) {
+        let table = parse("x.csv", text.as_bytes(), &ReadOptions::default()).expect("a table");
+        let columns = choose_columns(&table, &ReadOptions::default(), &known(labels)).expect("two columns");
+        (table.columns[columns.text].clone(), table.columns[columns.label].clone())
+    }
+
+    #[test]
+    fn a_column_of_the_models_labels_is_its_label_column_whatever_it_is_called() {
+        let names: Vec<String> = (0..30).map(|i| format!("class {i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let rows: String = (0..30).map(|i| format!("{i},low,this is text number {i},class {i}\n")).collect();
+        let text = format!("id,type,body,team\n{rows}");
+        assert_eq!(guess_knowing(&text, &names), ("body".into(), "team".into()));
+        // One row in ten may be mistaken: the column is still that, and the row is named later.
+        let typo = text.replace(",class 7\n", ",class seven\n");
+        assert_eq!(guess_knowing(&typo, &names), ("body".into(), "team".into()));
+        assert_eq!(guess(&text).1, "type", "without a model the name decides");
+    }
+
+    #[test]
+    fn numbers_are_the_labels_of_many_things() {
+        let rows: String = (0..40).map(|i| format!("{},text number {i},{}\n", i % 2, ["a", "b"][i / 20])).collect();
+        let text = format!("is_long,text,label\n{rows}");
+        assert_eq!(guess_knowing(&text, &["0", "1"]), ("text".into(), "label".into()), "its labels will be refused");
+        assert_eq!(guess_knowing(&text.replace("label\n", "who\n"), &["0", "1"]).1, "is_long");
+        assert_eq!(guess_knowing(&text, &["a", "b"]).1, "label");
+    }
+
+    #[test]
+    fn a_text_column_is_chosen_without_labels() {
+        let text_of = |text: &str, read: &ReadOptions, labels: &[&str]| {
+            let table = parse("x.csv", text.as_bytes(), read).expect("a table");
+            choose_text_column(&table, read, &known(labels)).map(|column| table.columns[column].clone())
+        };
+        let guess = |text: &str, labels: &[&str]| text_of(text, &ReadOptions::default(), labels).expect("there is one");
+        assert_eq!(guess("text\nhello\nthere\n", &[]), "text", "one column is enough");
+        let named = "id,sentence,note\n1,hello there,a very long remark about nothing\n2,good bye,none at all\n";
+        assert_eq!(guess(named, &[]), "sentence", "as in training, by its name");
+        let unnamed = "id,what,tag\n1,the longest of them all,x\n2,and this one is long too,y\n";
+        assert_eq!(guess(unnamed, &[]), "what", "by its length");
+        let long = "satz,label\nes geht,the team of the kitchen\nnein,the team of the weather\n";
+        assert_eq!(guess(long, &["the team of the kitchen", "the team of the weather"]), "satz");
+        let read = ReadOptions { text_column: Some(" Note ".into()), ..ReadOptions::default() };
+        assert_eq!(text_of(named, &read, &[]).expect("there"), "note");
+        let error = text_of(unnamed, &read, &[]).expect_err("not there").to_string();
+        assert!(error.contains("\"what\""), "{error}");
     }
 }

@@ -1,26 +1,25 @@
 //! Files to labeled splits: rows without text or label are put aside, labels get ids, rows are shared out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::columns::{Columns, choose_columns};
 use super::error::DataError;
+use super::labels::{Labeled, label_rows, sorted_labels, warn_of_lonely_classes};
 use super::parse::{BadRow, Format, Row, Table, parse};
 use super::repeats::count_repeats;
 use super::report::PreviewRow;
 use super::split::stratified_split;
 use crate::config::{ReadOptions, SplitConfig};
 
-/// Most classes that are told apart.
-const MAX_CLASSES: usize = 1000;
-
-/// So few classes are believed even where hardly two rows share one.
-const FEW_CLASSES: usize = 10;
-
 /// Bad rows that are kept with their reason, over all files.
 const MAX_LISTED: usize = 1000;
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
+
+/// Said of rows to train on; rows that are only measured need no others.
+pub(crate) const NO_VALIDATION_ROWS: &str =
+    "there are no validation rows: the best weights can't be told from the last";
 
 /// What a person dropped: name and bytes of each file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,16 +102,18 @@ pub struct ReadSummary {
     pub warnings: Vec<String>,
     /// The first rows of the training file.
     pub preview: Vec<PreviewRow>,
+    /// Whether the validation rows, and the test rows, come from a file of their own.
+    pub has_own_file: [bool; 2],
 }
 
 impl<'a> SourceFile<'a> {
-    /// Reads a file and chooses its columns.
+    /// Reads a file and chooses its columns; a model that has labels knows them by these.
     ///
     /// # Errors
     /// See [`parse`] and [`choose_columns`].
-    pub fn read(name: &'a str, bytes: &[u8], read: &ReadOptions) -> Result<Self, DataError> {
+    pub fn read(name: &'a str, bytes: &[u8], read: &ReadOptions, known_labels: &[String]) -> Result<Self, DataError> {
         let table = parse(name, bytes, read)?;
-        let columns = choose_columns(&table, read)?;
+        let columns = choose_columns(&table, read, known_labels)?;
         Ok(Self { name, table, columns })
     }
 
@@ -134,7 +135,7 @@ impl<'a> SourceFile<'a> {
         if named(&table) {
             read.text_column = Some(text.clone());
             read.label_column = Some(label.clone());
-            let columns = choose_columns(&table, &read)?;
+            let columns = choose_columns(&table, &read, &[])?;
             return Ok(Self { name, table, columns });
         }
         if !table.has_header && table.columns.len() == train.table.columns.len() {
@@ -145,13 +146,6 @@ impl<'a> SourceFile<'a> {
     }
 }
 
-/// A row with its label still as text.
-struct Labeled {
-    row: usize,
-    text: String,
-    label: String,
-}
-
 /// Reads the files and shares the rows out.
 ///
 /// The person's own validation and test files are taken as they are. What is missing is split off the training rows:
@@ -160,6 +154,9 @@ struct Labeled {
 /// Where no row is held back, all rows may be of one class: a trained model can be measured on them. Who trains on such
 /// rows refuses a single class.
 ///
+/// `known_labels` are those of a model that has some: its label column needs no guess, and labels that it knows are
+/// labels even where each stands in one row only.
+///
 /// # Errors
 /// When a file as a whole can't be used: see [`DataError`].
 pub fn build_dataset(
@@ -167,8 +164,9 @@ pub fn build_dataset(
     read: &ReadOptions,
     split: &SplitConfig,
     seed: u64,
+    known_labels: &[String],
 ) -> Result<(Dataset, ReadSummary), DataError> {
-    let mut train = SourceFile::read(&files.train.0, &files.train.1, read)?;
+    let mut train = SourceFile::read(&files.train.0, &files.train.1, read, known_labels)?;
     let label_column = train.table.columns[train.columns.label].clone();
     let mut summary = ReadSummary {
         file_name: files.train.0.clone(),
@@ -187,9 +185,10 @@ pub fn build_dataset(
         num_bad_rows: 0,
         warnings: Vec::new(),
         preview: Vec::new(),
+        has_own_file: [files.valid.is_some(), files.test.is_some()],
     };
     let rows = take_rows(&mut train, "", &mut summary)?;
-    let labels = sorted_labels(&rows, &label_column)?;
+    let labels = sorted_labels(&rows, &label_column, known_labels)?;
     // Rows of which none is held back may be there to be measured only, and then one class will do.
     let is_for_training =
         split.valid_fraction > 0.0 || split.test_fraction > 0.0 || files.valid.is_some() || files.test.is_some();
@@ -217,12 +216,15 @@ pub fn build_dataset(
     };
     let examples = label_rows(rows, &ids, &labels, &label_column)?;
     let is_split = fractions.valid_fraction > 0.0 || fractions.test_fraction > 0.0;
-    warn_of_lonely_classes(&examples, &labels, is_split, &mut summary);
+    // A single row of a class that the model knows is one to measure.
+    if is_for_training || !labels.iter().all(|label| known_labels.contains(label)) {
+        warn_of_lonely_classes(&examples, &labels, is_split, &mut summary);
+    }
     let (train, valid, test) = share_out(examples, labels.len(), &fractions, seed);
     let dataset = Dataset { labels, train, valid: own_valid.unwrap_or(valid), test: own_test.unwrap_or(test) };
     count_repeats(&dataset, &mut summary);
     if dataset.valid.is_empty() {
-        summary.warnings.push("there are no validation rows: the best weights can't be told from the last".into());
+        summary.warnings.push(NO_VALIDATION_ROWS.into());
     }
     Ok((dataset, summary))
 }
@@ -231,6 +233,7 @@ pub fn build_dataset(
 fn take_rows(source: &mut SourceFile<'_>, role: &str, summary: &mut ReadSummary) -> Result<Vec<Labeled>, DataError> {
     let Columns { text, label } = source.columns;
     let place = |reason: String| if role.is_empty() { reason } else { format!("{role} file: {reason}") };
+    summary.warnings.extend(std::mem::take(&mut source.table.notes).into_iter().map(place));
     let mut rows = Vec::with_capacity(source.table.rows.len());
     let mut bad = std::mem::take(&mut source.table.bad_rows);
     let mut num_bad = source.table.num_bad_rows;
@@ -266,36 +269,6 @@ fn take_rows(source: &mut SourceFile<'_>, role: &str, summary: &mut ReadSummary)
     Ok(rows)
 }
 
-/// The classes, sorted; an error if they can't be classes.
-fn sorted_labels(rows: &[Labeled], column: &str) -> Result<Vec<String>, DataError> {
-    let distinct: HashSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-    let (num_classes, num_rows) = (distinct.len(), rows.len());
-    if num_classes > MAX_CLASSES || (num_classes > FEW_CLASSES && num_classes * 2 > num_rows) {
-        return Err(DataError::TooManyClasses { column: column.to_owned(), num_classes, num_rows });
-    }
-    let mut labels: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
-    let number = |label: &String| label.parse::<f64>().ok().filter(|number| number.is_finite());
-    labels.sort_unstable();
-    if labels.iter().all(|label| number(label).is_some()) {
-        labels.sort_by(|a, b| number(a).unwrap_or(0.0).total_cmp(&number(b).unwrap_or(0.0)));
-    }
-    Ok(labels)
-}
-
-/// Labels to ids; an error at the first label that the training rows do not have.
-fn label_rows(
-    rows: Vec<Labeled>,
-    ids: &HashMap<&str, usize>,
-    labels: &[String],
-    column: &str,
-) -> Result<Vec<Example>, DataError> {
-    let label_row = |Labeled { row, text, label }| match ids.get(label.as_str()) {
-        Some(&label) => Ok(Example { row, text, label }),
-        None => Err(DataError::UnknownLabel { row, column: column.to_owned(), label, known: labels.to_vec() }),
-    };
-    rows.into_iter().map(label_row).collect()
-}
-
 type Splits = (Vec<Example>, Vec<Example>, Vec<Example>);
 
 fn share_out(examples: Vec<Example>, num_classes: usize, fractions: &SplitConfig, seed: u64) -> Splits {
@@ -315,22 +288,6 @@ fn share_out(examples: Vec<Example>, num_classes: usize, fractions: &SplitConfig
     splits
 }
 
-fn warn_of_lonely_classes(examples: &[Example], labels: &[String], is_split: bool, summary: &mut ReadSummary) {
-    let mut counts = vec![0_usize; labels.len()];
-    for example in examples {
-        counts[example.label] += 1;
-    }
-    let lonely: Vec<&String> =
-        labels.iter().zip(&counts).filter(|&(_, &count)| count == 1).map(|(label, _)| label).collect();
-    let Some(first) = lonely.first() else { return };
-    let who = match lonely.len() {
-        1 => format!("class {first:?} has a single row"),
-        many => format!("{many} classes have a single row each, {first:?} for one"),
-    };
-    let then = if is_split { ": it is trained on, but can't be validated or tested" } else { "" };
-    summary.warnings.push(who + then);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -345,7 +302,7 @@ mod tests {
     }
 
     fn build(files: &DataFiles) -> Result<(Dataset, ReadSummary), DataError> {
-        build_dataset(files, &ReadOptions::default(), &SplitConfig::default(), 42)
+        build_dataset(files, &ReadOptions::default(), &SplitConfig::default(), 42, &[])
     }
 
     fn rows(count: usize, classes: usize) -> String {
@@ -432,11 +389,11 @@ mod tests {
     #[test]
     fn one_class_is_read_where_no_row_is_held_back() {
         let none = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
-        let built = build_dataset(&files(&rows(20, 1), None, None), &ReadOptions::default(), &none, 42);
+        let built = build_dataset(&files(&rows(20, 1), None, None), &ReadOptions::default(), &none, 42, &[]);
         let (dataset, _) = built.expect("rows to measure");
         assert_eq!((dataset.labels.len(), dataset.train.len()), (1, 20));
         let own = files(&rows(20, 1), Some("text,label\na,class0\n"), None);
-        let refused = build_dataset(&own, &ReadOptions::default(), &none, 42);
+        let refused = build_dataset(&own, &ReadOptions::default(), &none, 42, &[]);
         assert!(matches!(refused, Err(DataError::OneClass { num_rows: 20, .. })));
     }
 
@@ -445,13 +402,6 @@ mod tests {
         let (dataset, summary) = build(&files(&(rows(30, 2) + "lonely,rare\n"), None, None)).expect("good rows");
         assert!(dataset.train.iter().any(|example| example.text == "lonely"));
         assert!(summary.warnings[0].contains("class \"rare\" has a single row"), "{:?}", summary.warnings);
-    }
-
-    #[test]
-    fn numeric_labels_are_sorted_as_numbers() {
-        let text: String = (0..60).map(|i| format!("text {i},{}\n", i % 12)).collect();
-        let (dataset, _) = build(&files(&format!("text,label\n{text}"), None, None)).expect("good rows");
-        assert_eq!(dataset.labels, (0..12).map(|i| i.to_string()).collect::<Vec<_>>());
     }
 
     #[test]
@@ -472,5 +422,35 @@ mod tests {
         let (_, summary) = build(&data).expect("good rows");
         assert_eq!((summary.num_bad_rows, summary.num_empty), (1, 0));
         assert_eq!(summary.bad_rows[0].reason, "the text holds an object or array (column \"text\")");
+    }
+
+    const NONE_HELD_BACK: SplitConfig = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+
+    #[test]
+    fn a_model_with_labels_is_measured_on_as_many_rows_as_it_has_classes() {
+        let known: Vec<String> = (0..12).map(|i| format!("class{i}")).collect();
+        let measure = |text: String| {
+            build_dataset(&files(&text, None, None), &ReadOptions::default(), &NONE_HELD_BACK, 42, &known)
+        };
+        let (dataset, summary) = measure(rows(12, 12)).expect("rows to measure");
+        assert_eq!((dataset.labels.len(), dataset.train.len()), (12, 12));
+        assert_eq!(summary.warnings, [NO_VALIDATION_ROWS]);
+        dataset.check_labels(&known, &summary.label_column).expect("all are known");
+        assert!(matches!(build(&files(&rows(12, 12), None, None)), Err(DataError::TooManyClasses { .. })));
+
+        let (dataset, summary) = measure(rows(12, 12).replace("class7\n", "class 7\n")).expect("a mistake in one row");
+        let error = dataset.check_labels(&known, &summary.label_column).expect_err("unknown").to_string();
+        let expected = r#"row 9, column "label": label "class 7" is not one of the model's"#;
+        assert!(error.starts_with(expected) && error.contains(r#""class11""#), "{error}");
+    }
+
+    #[test]
+    fn what_reading_said_of_each_file_is_a_warning() {
+        let train =
+            rows(20, 2).replace("text,label", "text,label,label").replace("\n", ",x\n").replace("label,x", "label");
+        let (_, summary) = build(&files(&train, Some("text,label\na,class0\n"), None)).expect("good rows");
+        let table = parse("train.csv", train.as_bytes(), &ReadOptions::default()).expect("a table");
+        assert!(!table.notes.is_empty(), "a repeated name is said");
+        assert!(table.notes.iter().all(|note| summary.warnings.contains(note)), "{:?}", summary.warnings);
     }
 }

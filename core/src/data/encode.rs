@@ -13,8 +13,11 @@ pub struct Encoded {
     pub label: usize,
     /// Index into its split.
     pub example: usize,
-    /// Tokens it would have had without truncation, special tokens included.
+    /// Tokens it would have had without truncation, special tokens included; at least so many where
+    /// `is_lower_bound` says so.
     pub num_tokens_untruncated: usize,
+    /// Only a part of the text was tokenised, because it is far longer than what is kept of it.
+    pub is_lower_bound: bool,
 }
 
 impl Encoded {
@@ -46,8 +49,14 @@ fn encode(
     max_seq_length: usize,
 ) -> Result<Encoded, TokenizerError> {
     let encoded = tokenizer.encode(text, max_seq_length)?;
-    let num_tokens_untruncated = encoded.num_tokens_untruncated;
-    Ok(Encoded { input_ids: encoded.ids, token_type_ids: encoded.type_ids, label, example, num_tokens_untruncated })
+    Ok(Encoded {
+        input_ids: encoded.ids,
+        token_type_ids: encoded.type_ids,
+        label,
+        example,
+        num_tokens_untruncated: encoded.num_tokens_untruncated,
+        is_lower_bound: encoded.is_lower_bound,
+    })
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub enum DataError {
         /// Where, in bytes from the start.
         offset: usize,
     },
+    /// A UTF-32 byte order mark.
+    #[error("the file is UTF-32 text: save it as UTF-8")]
+    Utf32,
     /// More than can be handled in memory.
     #[error("the file has {bytes} bytes, at most {limit} can be handled")]
     TooLarge {
@@ -49,7 +52,10 @@ pub enum DataError {
         source: serde_json::Error,
     },
     /// A JSON file without an array of objects.
-    #[error("the JSON holds no array of objects: expected [{{\"text\": …, \"label\": …}}, …]")]
+    #[error(
+        "the JSON holds no array of objects: expected [{{\"text\": …, \"label\": …}}, …], or such objects one after \
+         another"
+    )]
     NoJsonRows,
     /// More columns than a table of texts and labels has.
     #[error("the file has more than {limit} columns")]
@@ -68,13 +74,13 @@ pub enum DataError {
         reason: String,
     },
     /// A header and nothing else.
-    #[error("the file has no rows, only the columns {}", list(.columns))]
+    #[error("the file has no rows, only the columns {}", list_names(.columns))]
     NoRows {
         /// Its columns.
         columns: Vec<String>,
     },
     /// A column that was asked for is not there.
-    #[error("there is no column {column:?}; the columns are {}", list(.columns))]
+    #[error("there is no column {}; the columns are {}", shorten(.column), list_names(.columns))]
     MissingColumn {
         /// What was asked for.
         column: String,
@@ -82,33 +88,34 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// Text and label would be read from the same column.
-    #[error("column {column:?} can't be both the text and the label")]
+    #[error("column {} can't be both the text and the label", shorten(.column))]
     SameColumn {
         /// The column.
         column: String,
     },
     /// One column only: the delimiter is wrong, or there are no labels.
     #[error(
-        "only one column was found ({column:?}): text and label need two; is the delimiter right, and are there labels?"
+        "only one column was found ({}): text and label need two; is the delimiter right, and are there labels?",
+        shorten(.column)
     )]
     OneColumn {
         /// The column.
         column: String,
     },
     /// No column looks like labels.
-    #[error("no column looks like labels; say which one it is: {}", list(.columns))]
+    #[error("no column looks like labels; say which one it is: {}", list_names(.columns))]
     NoLabelColumn {
         /// What there is.
         columns: Vec<String>,
     },
     /// No column looks like texts.
-    #[error("no column looks like texts; say which one it is: {}", list(.columns))]
+    #[error("no column looks like texts; say which one it is: {}", list_names(.columns))]
     NoTextColumn {
         /// What there is.
         columns: Vec<String>,
     },
     /// Nothing to tell apart.
-    #[error("all {num_rows} rows have the label {label:?}: a classifier needs at least two")]
+    #[error("all {num_rows} rows have the label {}: a classifier needs at least two", shorten(.label))]
     OneClass {
         /// The one label.
         label: String,
@@ -117,8 +124,8 @@ pub enum DataError {
     },
     /// The label column holds texts, ids or numbers rather than classes.
     #[error(
-        "column {column:?} has {num_classes} different values in {num_rows} rows: it looks like text or ids, choose \
-         another label column"
+        "column {} has {num_classes} different values in {num_rows} rows: it looks like text or ids, choose another \
+         label column", shorten(.column)
     )]
     TooManyClasses {
         /// The label column.
@@ -129,7 +136,10 @@ pub enum DataError {
         num_rows: usize,
     },
     /// A label of the validation or test file that no training row has.
-    #[error("row {row}, column {column:?}: label {label:?} stands in no training row; known are {}", list(.known))]
+    #[error(
+        "row {row}, column {}: label {} stands in no training row; known are {}", shorten(.column), shorten(.label),
+        list_names(.known)
+    )]
     UnknownLabel {
         /// Row number.
         row: usize,
@@ -140,17 +150,34 @@ pub enum DataError {
         /// Labels of the training rows.
         known: Vec<String>,
     },
+    /// Rows with a label that the model to be measured does not tell apart.
+    #[error(
+        "row {row}, column {}: label {} is not one of the model's (rows with such labels: {num_rows}); it knows {}",
+        shorten(.column), shorten(.label), list_names(.known)
+    )]
+    UnknownToModel {
+        /// Row number of the first.
+        row: usize,
+        /// The label column.
+        column: String,
+        /// Its label.
+        label: String,
+        /// Rows with such labels.
+        num_rows: usize,
+        /// Labels of the model.
+        known: Vec<String>,
+    },
     /// Columns that no language model's data has.
     #[error(
         "no column looks like data for a language model: expected `messages`, `instruction` and `output`, `prompt` and \
-         `completion`, or `text`; say which column is which: {}", list(.columns)
+         `completion`, or `text`; say which column is which: {}", list_names(.columns)
     )]
     NoShape {
         /// What there is.
         columns: Vec<String>,
     },
     /// The shape that was asked for needs a column that can't be found.
-    #[error("a {shape} file needs a column for the {role}; say which one it is: {}", list(.columns))]
+    #[error("a {shape} file needs a column for the {role}; say which one it is: {}", list_names(.columns))]
     NoShapeColumn {
         /// Name of the shape.
         shape: &'static str,
@@ -160,7 +187,7 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// Two parts of an example would be read from the same column.
-    #[error("column {column:?} can't be both the {first} and the {second}")]
+    #[error("column {} can't be both the {first} and the {second}", shorten(.column))]
     SharedColumn {
         /// The column.
         column: String,
@@ -187,9 +214,20 @@ pub enum DataError {
     },
 }
 
+/// Longest name or label that a message repeats, in characters.
+const MAX_SHOWN: usize = 80;
+
+/// A name, a label or a cell in quotes, cut where it is long: it may be a whole text.
+pub(super) fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{:?}", [&text[..end], "…"].concat()),
+        None => format!("{text:?}"),
+    }
+}
+
 /// Names in quotes, at most twenty of them.
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(20).map(|name| format!("{name:?}")).collect();
+fn list_names(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(20).map(|name| shorten(name)).collect();
     let more = names.len().saturating_sub(20);
     if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
 }
@@ -205,6 +243,8 @@ mod tests {
         assert_eq!(error.to_string(), r#"there is no column "topic"; the columns are "text", "label""#);
         let many: Vec<String> = (0..30).map(|i| i.to_string()).collect();
         assert!(DataError::NoRows { columns: many }.to_string().ends_with("\"19\" and 10 more"));
+        let long = DataError::OneColumn { column: "é".repeat(500_000) }.to_string();
+        assert!(long.contains(&format!("(\"{}…\")", "é".repeat(80))), "{long}");
         let known = vec!["a".to_owned()];
         let inner = DataError::UnknownLabel { row: 412, column: "label".into(), label: "x".into(), known };
         let error = DataError::InFile { role: "test", name: "t.csv".into(), source: Box::new(inner) };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Dataset, ReadSummary};
+use super::dataset::{Dataset, Example, ReadSummary};
 use super::parse::{BadRow, Format};
 
 /// Bad rows that the report lists.
@@ -10,6 +10,9 @@ const MAX_BAD_ROWS: usize = 100;
 
 /// Bars of the histogram, at most.
 const MAX_BUCKETS: usize = 32;
+
+/// Rows that a sentence names; the rest is counted.
+const MAX_NAMED_ROWS: usize = 10;
 
 /// A class and its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +96,8 @@ pub struct DataReport {
     pub preview: Vec<PreviewRow>,
 }
 
-/// Writes the report. `token_lengths` are tokens a usable row before truncation, in any order.
+/// Writes the report. `token_lengths` are tokens a usable row before truncation: those of the training rows, then of the
+/// validation rows, then of the test rows.
 #[must_use]
 pub fn report(summary: &ReadSummary, dataset: &Dataset, token_lengths: &[usize], max_seq_length: usize) -> DataReport {
     let splits = [&dataset.train, &dataset.valid, &dataset.test];
@@ -101,11 +105,13 @@ pub fn report(summary: &ReadSummary, dataset: &Dataset, token_lengths: &[usize],
     splits.iter().flat_map(|split| split.iter()).for_each(|example| counts[example.label] += 1);
     let classes = dataset.labels.iter().zip(counts).map(|(label, count)| ClassCount { label: label.clone(), count });
     let split_sizes = splits.map(Vec::len);
-    let num_truncated = token_lengths.iter().filter(|&&length| length > max_seq_length).count();
+    let cut = cut_rows(summary, splits, token_lengths, max_seq_length);
+    let num_truncated = cut.len();
     let mut warnings = summary.warnings.clone();
-    if num_truncated * 10 > token_lengths.len() {
-        let (all, message) = (token_lengths.len(), "rows are longer than max_seq_length and lose their end");
-        warnings.push(format!("{num_truncated} of {all} {message}"));
+    if num_truncated > 0 {
+        let (all, rows) = (token_lengths.len(), list_rows(&cut));
+        let limit = format!("{max_seq_length} tokens (max_seq_length)");
+        warnings.push(format!("{num_truncated} of {all} rows are longer than {limit} and are cut: rows {rows}"));
     }
     DataReport {
         file_name: summary.file_name.clone(),
@@ -131,6 +137,30 @@ pub fn report(summary: &ReadSummary, dataset: &Dataset, token_lengths: &[usize],
         warnings,
         preview: summary.preview.clone(),
     }
+}
+
+/// Rows that are cut off, in file order; those of an own file with its role before the number.
+fn cut_rows(
+    summary: &ReadSummary,
+    splits: [&Vec<Example>; 3],
+    token_lengths: &[usize],
+    max_seq_length: usize,
+) -> Vec<String> {
+    let [has_own_valid, has_own_test] = summary.has_own_file;
+    let files = [0, usize::from(has_own_valid), 2 * usize::from(has_own_test)];
+    let rows = splits.into_iter().zip(files).flat_map(|(split, file)| split.iter().map(move |row| (file, row.row)));
+    let cut = rows.zip(token_lengths).filter(|(_, length)| **length > max_seq_length);
+    let mut cut: Vec<(usize, usize)> = cut.map(|(row, _)| row).collect();
+    cut.sort_unstable();
+    cut.into_iter().map(|(file, row)| format!("{}{row}", ["", "validation ", "test "][file])).collect()
+}
+
+/// Row numbers for a sentence: the first ten, and how many more there are.
+#[must_use]
+pub fn list_rows(rows: &[String]) -> String {
+    let shown = rows.iter().take(MAX_NAMED_ROWS).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = rows.len().saturating_sub(MAX_NAMED_ROWS);
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 impl LengthHistogram {
@@ -165,7 +195,7 @@ mod tests {
             (0..20).map(|i| format!("text {i},{}\n", if i % 4 == 0 { "rare" } else { "usual" })).collect();
         let train = ("d.csv".to_owned(), format!("text,label\n{rows}only one cell\n").into_bytes());
         let files = DataFiles { train, ..DataFiles::default() };
-        let built = build_dataset(&files, &ReadOptions::default(), &SplitConfig::default(), 1);
+        let built = build_dataset(&files, &ReadOptions::default(), &SplitConfig::default(), 1, &[]);
         let (dataset, summary) = built.expect("good rows");
         let lengths: Vec<usize> = (0..20).map(|i| 5 + i).collect();
         let report = report(&summary, &dataset, &lengths, 20);
@@ -174,11 +204,33 @@ mod tests {
         assert_eq!(report.classes, [rare, ClassCount { label: "usual".into(), count: 15 }]);
         assert_eq!(report.split_sizes, [16, 2, 2]);
         assert_eq!(report.num_truncated, 4);
-        assert!(report.warnings.iter().any(|warning| warning.starts_with("4 of 20 rows are longer")));
+        assert!(report.warnings.iter().any(|warning| warning.starts_with("4 of 20 rows are longer than 20 tokens")));
         assert_eq!((report.lengths.bucket_width, report.lengths.max, report.lengths.mean), (1, 24, 14.5));
         assert_eq!(report.preview.len(), 5);
         let json = serde_json::to_string(&report).expect("plain values");
         assert_eq!(serde_json::from_str::<DataReport>(&json).expect("its own JSON"), report);
+    }
+
+    #[test]
+    fn cut_rows_are_named_in_file_order_with_their_file() {
+        let rows: String = (0..20).map(|i| format!("text {i},{}\n", ["a", "b"][i % 2])).collect();
+        let train = ("d.csv".to_owned(), format!("text,label\n{rows}").into_bytes());
+        let valid = Some(("v.csv".to_owned(), b"text,label\none,a\ntwo,b\n".to_vec()));
+        let files = DataFiles { train, valid, test: None };
+        let built = build_dataset(&files, &ReadOptions::default(), &SplitConfig::default(), 1, &[]);
+        let (dataset, summary) = built.expect("good rows");
+        let lengths: Vec<usize> = [&dataset.train, &dataset.valid]
+            .into_iter()
+            .flatten()
+            .map(|row| if row.row % 2 == 0 { 12 } else { 3 })
+            .collect();
+        let last = report(&summary, &dataset, &lengths, 8).warnings.pop().expect("rows are cut");
+        let expected = "11 of 22 rows are longer than 8 tokens (max_seq_length) and are cut: rows 2, 4, 6, 8, 10, 12, \
+                        14, 16, 18, 20 and 1 more";
+        assert_eq!(last, expected);
+        let few: Vec<usize> = lengths.iter().enumerate().map(|(i, _)| if i >= 19 { 9 } else { 1 }).collect();
+        let last = report(&summary, &dataset, &few, 8).warnings.pop().expect("rows are cut");
+        assert!(last.ends_with("are cut: rows 21, validation 2, validation 3"), "{last}");
     }
 
     proptest! {

@@ -30,20 +30,6 @@ pub struct Bleu {
     pub total: [u64; MAX_NGRAM_ORDER],
 }
 
-/// BLEU of `hypotheses` against `references`, row by row. No rows score 0.
-///
-/// # Panics
-/// When there are not as many references as hypotheses.
-#[must_use]
-pub fn corpus_bleu(hypotheses: &[String], references: &[String]) -> Bleu {
-    assert_eq!(hypotheses.len(), references.len(), "each hypothesis has one reference");
-    let mut counts = BleuCounts::default();
-    for (hypothesis, reference) in hypotheses.iter().zip(references) {
-        counts.add(hypothesis, reference);
-    }
-    counts.finish()
-}
-
 /// Counts n-grams pair by pair.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BleuCounts {
@@ -68,7 +54,7 @@ impl BleuCounts {
         }
     }
 
-    /// BLEU of the pairs so far.
+    /// BLEU of the pairs so far; without any it is 0.
     pub(super) fn finish(self) -> Bleu {
         let Self { hypothesis_len, reference_len, correct, total } = self;
         let brevity_penalty = if hypothesis_len >= reference_len {
@@ -214,6 +200,12 @@ mod tests {
 
     fn strings(texts: &[&str]) -> Vec<String> {
         texts.iter().map(ToString::to_string).collect()
+    }
+
+    fn corpus_bleu(hypotheses: &[String], references: &[String]) -> Bleu {
+        let mut counts = BleuCounts::default();
+        hypotheses.iter().zip(references).for_each(|(hypothesis, reference)| counts.add(hypothesis, reference));
+        counts.finish()
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod language_model;
 mod rouge;
 mod text;
 
-pub use bleu::{Bleu, MAX_NGRAM_ORDER, corpus_bleu};
+pub use bleu::{Bleu, MAX_NGRAM_ORDER};
 pub use classification::{ClassMetrics, Confusion, Evaluation, RowPrediction};
 pub use language_model::{LmAccumulator, LmEvaluation};
 pub use rouge::{mean_rouge_l, rouge_l};

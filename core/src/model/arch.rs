@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::fields::Fields;
+use super::labels::{MAX_LABELS, ProblemType, labels};
 use super::{HeadConfig, HeadKind, KeyMap, bert, distilbert, gpt_neo, gpt2, llama, roberta};
 use crate::config::{Pooling, Task};
 use crate::data::PositionIds;
@@ -69,6 +71,9 @@ pub enum Body {
     CausalLm(DecoderConfig),
 }
 
+/// Tokens that a text may have at the least: with fewer there is no room beside the special ones.
+const MIN_TOKENS: usize = 4;
+
 /// What `config.json` says, in one vocabulary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
@@ -80,9 +85,11 @@ pub struct ModelConfig {
     pub pad_token_id: u32,
     /// Tokens that end a text; the first is the one that is appended.
     pub eos_token_ids: Vec<u32>,
+    /// What the logits of the model's own head mean; of no use where it has none.
+    pub problem_type: ProblemType,
     /// Labels in the order of their ids; empty where the file has only placeholders (`LABEL_0`, ...) or none.
     pub labels: Vec<String>,
-    /// The file as it came, for export.
+    /// The file, for export: as it came, but for what the weights prove wrong.
     pub json: Value,
 }
 
@@ -153,8 +160,26 @@ impl Architecture {
         })
     }
 
+    /// What `config.json` calls one of [`EncoderConfig`]'s or [`DecoderConfig`]'s fields (`attribute_map` of
+    /// `transformers`).
+    #[must_use]
+    pub fn field_name(self, field: &'static str) -> &'static str {
+        match (self, field) {
+            (Self::Distilbert, "hidden_size") => "dim",
+            (Self::Distilbert, "num_hidden_layers") => "n_layers",
+            (Self::Distilbert, "intermediate_size") => "hidden_dim",
+            (Self::Gpt2, "hidden_size") => "n_embd",
+            (Self::Gpt2, "num_hidden_layers") => "n_layer",
+            (Self::Gpt2, "intermediate_size") => "n_inner",
+            (Self::Gpt2, "max_position_embeddings") => "n_positions",
+            (Self::GptNeo, "num_hidden_layers") => "num_layers",
+            (_, field) => field,
+        }
+    }
+
     /// Modules that LoRA adapts where none are named, as PEFT's table for this `model_type` has them
-    /// (`TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING`).
+    /// (`TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING`). PEFT 0.21 has none for DistilBERT: there, as
+    /// elsewhere, queries and values.
     #[must_use]
     pub fn default_target_modules(self) -> &'static [&'static str] {
         match self {
@@ -168,10 +193,12 @@ impl Architecture {
 
 impl Body {
     fn check(&self) -> Result<(), ModelError> {
-        let divides = |field, inner: usize, outer: usize, name: &str| match inner > 0 && outer.is_multiple_of(inner) {
-            true => Ok(()),
-            false => Err(ModelError::Field { field, reason: format!("{inner} does not divide {name} {outer}") }),
-        };
+        let divides =
+            |field, inner: usize, outer: usize, name: &str| match inner > 0 && outer > 0 && outer.is_multiple_of(inner)
+            {
+                true => Ok(()),
+                false => Err(ModelError::Field { field, reason: format!("{inner} does not divide {name} {outer}") }),
+            };
         match self {
             Self::Classifier { encoder, .. } => {
                 divides("num_attention_heads", encoder.num_attention_heads, encoder.hidden_size, "hidden_size")
@@ -196,7 +223,7 @@ impl ModelConfig {
             return Err(ModelError::Malformed("it holds something else".into()));
         }
         let model_type = json.get("model_type").and_then(Value::as_str).ok_or(ModelError::NoModelType)?.to_owned();
-        let fields = Fields { json: &json };
+        let fields = Fields::new(&json);
         let architecture = Architecture::ALL
             .into_iter()
             .find(|architecture| architecture.model_type() == model_type)
@@ -204,13 +231,21 @@ impl ModelConfig {
         let body = architecture.body(&fields)?;
         body.check()?;
         let eos_token_ids = eos_token_ids(&json);
-        let default_pad = match &body {
-            Body::Classifier { .. } => usize::from(architecture == Architecture::Roberta),
-            Body::CausalLm(_) => eos_token_ids.first().map_or(0, |&id| id as usize), // never scored
-        };
-        let pad_token_id = fields.whole_or("pad_token_id", default_pad)? as u32;
+        let pad_token_id = pad_token_id(&fields, architecture, &body, &eos_token_ids)?;
+        let problem_type = ProblemType::from_fields(&fields)?;
         let labels = labels(&json);
-        Ok(Self { architecture, body, pad_token_id, eos_token_ids, labels, json })
+        if labels.len() > MAX_LABELS {
+            let reason = format!("names {} labels, at most {MAX_LABELS} are possible", labels.len());
+            return Err(ModelError::Field { field: "id2label", reason });
+        }
+        let config = Self { architecture, body, pad_token_id, eos_token_ids, problem_type, labels, json };
+        if config.max_tokens() < MIN_TOKENS {
+            return Err(ModelError::Field {
+                field: architecture.field_name("max_position_embeddings"),
+                reason: format!("leaves a text {} tokens, {MIN_TOKENS} are needed", config.max_tokens()),
+            });
+        }
+        Ok(config)
     }
 
     /// What the model is for.
@@ -254,7 +289,7 @@ impl ModelConfig {
     pub fn max_tokens(&self) -> usize {
         match (&self.body, self.architecture) {
             (Body::Classifier { encoder, .. }, Architecture::Roberta) => {
-                encoder.max_position_embeddings.saturating_sub(self.pad_token_id as usize + 1)
+                encoder.max_position_embeddings.saturating_sub(self.pad_token_id as usize).saturating_sub(1)
             }
             (Body::Classifier { encoder, .. }, _) => encoder.max_position_embeddings,
             (Body::CausalLm(decoder), _) => decoder.max_position_embeddings,
@@ -288,6 +323,26 @@ impl ModelConfig {
         }
     }
 
+    /// What the model's own head does, where Hone has no use for it: such a head neither predicts nor is trained on.
+    #[must_use]
+    pub fn unsupported_head(&self) -> Option<&'static str> {
+        match (&self.body, self.problem_type) {
+            (Body::CausalLm(_), _) => None,
+            (_, ProblemType::MultiLabelClassification) => Some("multi-label classification"),
+            (_, ProblemType::Regression) => Some("regression"),
+            // The probability of a lone label is 1 whatever the text.
+            (_, ProblemType::SingleLabelClassification) => (self.labels.len() == 1).then_some("regression"),
+        }
+    }
+
+    /// Gives the tokens' scores a table of their own, here and in the file that is exported.
+    pub fn untie_word_embeddings(&mut self) {
+        if let Body::CausalLm(decoder) = &mut self.body {
+            decoder.tie_word_embeddings = false;
+            self.json["tie_word_embeddings"] = Value::Bool(false);
+        }
+    }
+
     /// Encoder and head for a pooling; `None` where the model is no classifier.
     #[must_use]
     pub fn classifier(&self, pooling: Pooling) -> Option<(&EncoderConfig, HeadConfig)> {
@@ -304,7 +359,33 @@ fn supported() -> String {
     Architecture::ALL.map(Architecture::model_type).join(", ")
 }
 
-/// `eos_token_id`: a number or a list.
+/// `pad_token_id`; where it names no token, one that does no harm.
+fn pad_token_id(
+    fields: &Fields<'_>,
+    architecture: Architecture,
+    body: &Body,
+    eos_token_ids: &[u32],
+) -> Result<u32, ModelError> {
+    if let Some(id) = fields.token_id("pad_token_id")? {
+        return Ok(id);
+    }
+    match body {
+        Body::Classifier { .. } if architecture == Architecture::Roberta => match fields.has("pad_token_id") {
+            true => Err(ModelError::Field {
+                field: "pad_token_id",
+                reason: "is negative; RoBERTa numbers its positions from it".into(),
+            }),
+            false => Ok(1),
+        },
+        Body::Classifier { .. } => Ok(0),
+        // Never scored.
+        Body::CausalLm(decoder) => {
+            Ok(eos_token_ids.iter().copied().find(|&id| (id as usize) < decoder.vocab_size).unwrap_or(0))
+        }
+    }
+}
+
+/// `eos_token_id`: a number or a list; what is no id (-1) is left out.
 fn eos_token_ids(json: &Value) -> Vec<u32> {
     let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
     match json.get("eos_token_id") {
@@ -314,123 +395,17 @@ fn eos_token_ids(json: &Value) -> Vec<u32> {
     }
 }
 
-/// `id2label` in order of ids, unless all are placeholders.
-fn labels(json: &Value) -> Vec<String> {
-    let Some(map) = json.get("id2label").and_then(Value::as_object) else { return Vec::new() };
-    let mut pairs: Vec<(usize, String)> =
-        map.iter().filter_map(|(id, label)| Some((id.parse().ok()?, label.as_str()?.to_owned()))).collect();
-    pairs.sort();
-    let is_numbered = pairs.iter().enumerate().all(|(index, (id, _))| index == *id) && pairs.len() == map.len();
-    let is_placeholder = pairs.iter().all(|(id, label)| *label == format!("LABEL_{id}"));
-    if !is_numbered || is_placeholder {
-        return Vec::new();
-    }
-    pairs.into_iter().map(|(_, label)| label).collect()
-}
-
-/// Typed access to the file's fields.
-pub(super) struct Fields<'a> {
-    json: &'a Value,
-}
-
-impl Fields<'_> {
-    pub(super) fn whole(&self, field: &'static str) -> Result<usize, ModelError> {
-        self.present(field).ok_or_else(|| ModelError::Field { field, reason: "is missing".into() }).and_then(|value| {
-            value
-                .as_u64()
-                .filter(|&number| number > 0 && number < 1 << 24)
-                .map(|number| number as usize)
-                .ok_or_else(|| ModelError::Field { field, reason: format!("{value} is not a usable whole number") })
-        })
-    }
-
-    pub(super) fn whole_or(&self, field: &'static str, default: usize) -> Result<usize, ModelError> {
-        match self.present(field) {
-            None => Ok(default),
-            Some(value) => value
-                .as_u64()
-                .map(|number| number as usize)
-                .ok_or_else(|| ModelError::Field { field, reason: format!("{value} is not a whole number") }),
-        }
-    }
-
-    pub(super) fn real_or(&self, field: &'static str, default: f64) -> Result<f64, ModelError> {
-        match self.present(field) {
-            None => Ok(default),
-            Some(value) => {
-                value.as_f64().ok_or_else(|| ModelError::Field { field, reason: format!("{value} is not a number") })
-            }
-        }
-    }
-
-    pub(super) fn text_or<'b>(&'b self, field: &'static str, default: &'b str) -> &'b str {
-        self.present(field).and_then(Value::as_str).unwrap_or(default)
-    }
-
-    pub(super) fn flag_or(&self, field: &'static str, default: bool) -> Result<bool, ModelError> {
-        match self.present(field) {
-            None => Ok(default),
-            Some(value) => value
-                .as_bool()
-                .ok_or_else(|| ModelError::Field { field, reason: format!("{value} is neither true nor false") }),
-        }
-    }
-
-    pub(super) fn list(&self, field: &str) -> Option<&Vec<Value>> {
-        self.present(field).and_then(Value::as_array)
-    }
-
-    pub(super) fn object(&self, field: &str) -> Option<&serde_json::Map<String, Value>> {
-        self.present(field).and_then(Value::as_object)
-    }
-
-    fn present(&self, field: &str) -> Option<&Value> {
-        self.json.get(field).filter(|value| !value.is_null())
-    }
-}
-
-pub(super) fn activation(fields: &Fields<'_>, field: &'static str) -> Result<crate::nn::Activation, ModelError> {
-    match fields.text_or(field, "gelu") {
-        "gelu" => Ok(crate::nn::Activation::Gelu),
-        "relu" => Ok(crate::nn::Activation::Relu),
-        other => {
-            Err(ModelError::Field { field, reason: format!("{other:?} is not supported; supported are gelu, relu") })
-        }
-    }
-}
-
-/// `gelu_new`, the only activation of GPT models that Hone has.
-pub(super) fn gelu_new(fields: &Fields<'_>, field: &'static str) -> Result<(), ModelError> {
-    match fields.text_or(field, "gelu_new") {
-        "gelu_new" => Ok(()),
-        other => Err(ModelError::Field { field, reason: format!("{other:?} is not supported; only gelu_new is") }),
-    }
-}
-
-/// A switch of which Hone has one position only.
-pub(super) fn only(fields: &Fields<'_>, field: &'static str, supported: bool) -> Result<(), ModelError> {
-    match fields.flag_or(field, supported)? == supported {
-        true => Ok(()),
-        false => Err(ModelError::Field { field, reason: format!("only {supported} is supported") }),
-    }
-}
-
-pub(super) fn absolute_positions(fields: &Fields<'_>) -> Result<(), ModelError> {
-    match fields.text_or("position_embedding_type", "absolute") {
-        "absolute" => Ok(()),
-        other => Err(ModelError::Field {
-            field: "position_embedding_type",
-            reason: format!("{other:?} is not supported; only absolute is"),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const BERT: &str = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
         "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
+
+    fn with(fields: &str) -> ModelConfig {
+        let text = BERT.replacen('{', &format!("{{{fields},"), 1);
+        ModelConfig::from_json(text.as_bytes()).expect("usable")
+    }
 
     #[test]
     fn an_unsupported_architecture_is_named() {
@@ -451,10 +426,21 @@ mod tests {
     }
 
     #[test]
-    fn placeholder_labels_are_no_labels() {
-        let with = |labels: &str| BERT.replacen('{', &format!("{{\"id2label\":{labels},"), 1);
-        let read = |text: String| ModelConfig::from_json(text.as_bytes()).expect("usable").labels;
-        assert!(read(with(r#"{"0":"LABEL_0","1":"LABEL_1"}"#)).is_empty());
-        assert_eq!(read(with(r#"{"1":"b","0":"a"}"#)), ["a", "b"]);
+    fn ids_that_name_no_token_are_none() {
+        for pad in ["-1", "null"] {
+            assert_eq!(with(&format!("\"pad_token_id\":{pad}")).pad_token_id, 0);
+        }
+        assert_eq!(with(r#""pad_token_id":3,"eos_token_id":[5,-1,4]"#).eos_token_ids, [5, 4]);
+        let gpt2 = r#"{"model_type":"gpt2","vocab_size":10,"n_embd":8,"n_layer":1,"n_head":2,"n_positions":32,"#;
+        let pad = |eos: &str| {
+            let text = format!("{gpt2}\"pad_token_id\":-1,\"eos_token_id\":{eos}}}");
+            ModelConfig::from_json(text.as_bytes()).expect("usable").pad_token_id
+        };
+        assert_eq!([pad("7"), pad("[99,6]"), pad("-1"), pad("null")], [7, 6, 0, 0]);
+        let roberta = BERT.replace("\"bert\"", "\"roberta\"").replacen('{', r#"{"pad_token_id":-1,"#, 1);
+        let error = ModelConfig::from_json(roberta.as_bytes()).expect_err("positions hang on it").to_string();
+        assert!(error.contains("pad_token_id"), "{error}");
+        let huge = BERT.replacen('{', r#"{"pad_token_id":4294967296,"#, 1);
+        assert!(ModelConfig::from_json(huge.as_bytes()).is_err());
     }
 }

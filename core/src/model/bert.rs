@@ -3,7 +3,8 @@
 //! Reference: `transformers` v5.23 `models/bert/modeling_bert.py`, `BertForSequenceClassification`: pooler (dense and
 //! tanh on token 0), dropout, classifier. `classifier_dropout` falls back on `hidden_dropout_prob`.
 
-use super::arch::{Fields, absolute_positions, activation};
+use super::fields::{Fields, activation, only_text};
+use super::padding::padding_row;
 use super::{HeadConfig, HeadKind, KeyMap, LinearLayout, ModelError};
 use crate::nn::EncoderConfig;
 
@@ -30,9 +31,10 @@ pub(super) const KEY_MAP: KeyMap = KeyMap {
 };
 
 pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> {
-    absolute_positions(fields)?;
+    only_text(fields, "position_embedding_type", "absolute")?;
+    let vocab_size = fields.whole("vocab_size")?;
     Ok(EncoderConfig {
-        vocab_size: fields.whole("vocab_size")?,
+        vocab_size,
         hidden_size: fields.whole("hidden_size")?,
         num_hidden_layers: fields.whole("num_hidden_layers")?,
         num_attention_heads: fields.whole("num_attention_heads")?,
@@ -43,6 +45,8 @@ pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> 
         hidden_dropout_prob: fields.real_or("hidden_dropout_prob", 0.1)?,
         attention_probs_dropout_prob: fields.real_or("attention_probs_dropout_prob", 0.1)?,
         hidden_act: activation(fields, "hidden_act")?,
+        padding_idx: padding_row(fields, Some(0), vocab_size)?,
+        position_padding_idx: None,
         initializer_range: fields.real_or("initializer_range", 0.02)?,
     })
 }

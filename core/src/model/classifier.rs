@@ -76,6 +76,11 @@ impl Head {
         Self { dense: part.dense, ..self }
     }
 
+    /// The label-independent layer, if the head has one.
+    pub fn dense_mut(&mut self) -> Option<&mut Linear> {
+        self.dense.as_mut()
+    }
+
     /// # Shapes
     /// - `states`: `[batch, seq, hidden]`
     /// - returns logits: `[batch, labels]`

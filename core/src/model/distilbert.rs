@@ -3,7 +3,8 @@
 //! Reference: `transformers` v5.23 `models/distilbert/modeling_distilbert.py`, `DistilBertForSequenceClassification`:
 //! no token types, head is pre_classifier, ReLU, dropout, classifier on token 0. LayerNorm's epsilon is fixed at 1e-12.
 
-use super::arch::{Fields, activation};
+use super::fields::{Fields, activation};
+use super::padding::padding_row;
 use super::{HeadConfig, HeadKind, KeyMap, LinearLayout, ModelError};
 use crate::nn::EncoderConfig;
 
@@ -28,8 +29,9 @@ pub(super) const KEY_MAP: KeyMap = KeyMap {
 };
 
 pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> {
+    let vocab_size = fields.whole("vocab_size")?;
     Ok(EncoderConfig {
-        vocab_size: fields.whole("vocab_size")?,
+        vocab_size,
         hidden_size: fields.whole("dim")?,
         num_hidden_layers: fields.whole("n_layers")?,
         num_attention_heads: fields.whole("n_heads")?,
@@ -40,6 +42,8 @@ pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> 
         hidden_dropout_prob: fields.real_or("dropout", 0.1)?,
         attention_probs_dropout_prob: fields.real_or("attention_dropout", 0.1)?,
         hidden_act: activation(fields, "activation")?,
+        padding_idx: padding_row(fields, Some(0), vocab_size)?,
+        position_padding_idx: None,
         initializer_range: fields.real_or("initializer_range", 0.02)?,
     })
 }

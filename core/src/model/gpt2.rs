@@ -3,7 +3,7 @@
 //! Reference: `transformers` v5.23 `models/gpt2/modeling_gpt2.py`, `GPT2LMHeadModel`: learned positions, one layer for
 //! queries, keys and values, `gelu_new`, output tied to the token table; linear weights are `Conv1D`, `[in, out]`.
 
-use super::arch::{Fields, gelu_new, only};
+use super::fields::{Fields, only, only_text};
 use super::{KeyMap, LinearLayout, ModelError};
 use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, Positions};
 
@@ -26,7 +26,7 @@ pub(super) const KEY_MAP: KeyMap = KeyMap {
 };
 
 pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> {
-    gelu_new(fields, "activation_function")?;
+    only_text(fields, "activation_function", "gelu_new")?;
     only(fields, "scale_attn_weights", true)?;
     only(fields, "scale_attn_by_inverse_layer_idx", false)?;
     only(fields, "add_cross_attention", false)?;
@@ -55,6 +55,7 @@ pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> 
         windows: vec![None; num_hidden_layers],
         mlp: MlpKind::GeluNew,
         tie_word_embeddings: fields.flag_or("tie_word_embeddings", true)?,
+        padding_idx: None,
         embd_pdrop: fields.real_or("embd_pdrop", 0.1)?,
         attn_pdrop: fields.real_or("attn_pdrop", 0.1)?,
         resid_pdrop: fields.real_or("resid_pdrop", 0.1)?,

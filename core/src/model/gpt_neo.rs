@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::arch::{Fields, gelu_new};
+use super::fields::{Fields, only_text, shown};
 use super::{KeyMap, LinearLayout, ModelError};
 use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, Positions};
 
@@ -30,7 +30,7 @@ pub(super) const KEY_MAP: KeyMap = KeyMap {
 };
 
 pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> {
-    gelu_new(fields, "activation_function")?;
+    only_text(fields, "activation_function", "gelu_new")?;
     let (hidden_size, heads) = (fields.whole("hidden_size")?, fields.whole("num_heads")?);
     let num_hidden_layers = fields.whole("num_layers")?;
     Ok(DecoderConfig {
@@ -55,6 +55,7 @@ pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> 
         windows: windows(fields, num_hidden_layers)?,
         mlp: MlpKind::GeluNew,
         tie_word_embeddings: fields.flag_or("tie_word_embeddings", true)?,
+        padding_idx: None,
         embd_pdrop: fields.real_or("embed_dropout", 0.0)?,
         attn_pdrop: fields.real_or("attention_dropout", 0.0)?,
         resid_pdrop: fields.real_or("resid_dropout", 0.0)?,
@@ -74,8 +75,13 @@ fn windows(fields: &Fields<'_>, layers: usize) -> Result<Vec<Option<usize>>, Mod
             let pattern = group.get(0).and_then(Value::as_array);
             let times = group.get(1).and_then(Value::as_u64);
             let (Some(pattern), Some(times)) = (pattern, times) else {
-                return Err(bad("attention_types", format!("{group} is not a pattern and a count")));
+                return Err(bad("attention_types", format!("{} is not a pattern and a count", shown(group))));
             };
+            // A pattern may name no layer at all, and a count may be anything.
+            let named = (pattern.len() as u64).saturating_mul(times).saturating_add(kinds.len() as u64);
+            if times > layers as u64 || named > layers as u64 {
+                return Err(bad("attention_types", format!("names more than num_layers, {layers}")));
+            }
             for _ in 0..times {
                 kinds.extend(pattern);
             }
@@ -90,7 +96,7 @@ fn windows(fields: &Fields<'_>, layers: usize) -> Result<Vec<Option<usize>>, Mod
         .map(|kind| match kind.as_str() {
             Some("global") => Ok(None),
             Some("local") => Ok(Some(window)),
-            _ => Err(bad("attention_types", format!("{kind} is not supported; supported are global, local"))),
+            _ => Err(bad("attention_types", format!("{} is not supported; supported are global, local", shown(kind)))),
         })
         .collect()
 }

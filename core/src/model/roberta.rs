@@ -3,7 +3,8 @@
 //! Reference: `transformers` v5.23 `models/roberta/modeling_roberta.py`, `RobertaForSequenceClassification`: no pooler;
 //! head is dropout, dense, tanh, dropout, out_proj on token 0. Positions start at `pad_token_id + 1` and skip padding.
 
-use super::arch::Fields;
+use super::fields::Fields;
+use super::padding::padding_row;
 use super::{HeadConfig, HeadKind, KeyMap, LinearLayout, ModelError, bert};
 use crate::nn::EncoderConfig;
 
@@ -16,7 +17,12 @@ pub(super) const KEY_MAP: KeyMap = KeyMap {
 };
 
 pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> {
-    bert::encoder(fields)
+    let encoder = bert::encoder(fields)?;
+    Ok(EncoderConfig {
+        padding_idx: padding_row(fields, Some(1), encoder.vocab_size)?,
+        position_padding_idx: padding_row(fields, Some(1), encoder.max_position_embeddings)?,
+        ..encoder
+    })
 }
 
 pub(super) fn head(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {

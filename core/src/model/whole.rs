@@ -1,5 +1,7 @@
 //! What a run trains, whatever the task; adapters and freezing work on it.
 
+use std::collections::BTreeSet;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 
@@ -17,6 +19,19 @@ pub enum Model {
     CausalLm(CausalLm),
 }
 
+/// A linear layer that an adapter can stand beside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinearModule {
+    /// Its whole name in `transformers`.
+    pub name: String,
+    /// Its path in the model.
+    pub path: String,
+    /// `[in, out]`
+    pub shape: [usize; 2],
+    /// It has an adapter.
+    pub is_adapted: bool,
+}
+
 impl Model {
     /// Replaces every dropout rate of the model itself; `None` keeps them.
     pub fn set_dropout(&mut self, rate: Option<f64>) {
@@ -32,7 +47,7 @@ impl Model {
     pub fn for_inference(&self) -> Self {
         let mut copy = self.clone().valid();
         copy.set_dropout(Some(0.0));
-        for (_, linear) in copy.linears_mut() {
+        for (_, linear) in copy.adaptable_mut() {
             if let Some(lora) = &mut linear.lora {
                 lora.settle(linear.weight.val());
             }
@@ -40,8 +55,8 @@ impl Model {
         copy
     }
 
-    /// Puts LoRA branches beside the linear layers that `target_modules` name and freezes all else but a head that
-    /// the base model does not have. Returns the layers' paths.
+    /// Puts LoRA branches beside the backbone's linear layers that `target_modules` name (`all-linear` names all).
+    /// Returns the layers' paths.
     pub fn add_lora(
         &mut self,
         map: &KeyMap,
@@ -52,18 +67,44 @@ impl Model {
     ) -> Vec<String> {
         let mut adapted = Vec::new();
         for (path, linear) in self.linears_mut() {
-            let key = checkpoint_key(map, &format!("{path}.weight")).unwrap_or_default();
-            let module = key.trim_end_matches(".weight");
-            if !target_modules.iter().any(|target| is_target(module, target)) {
-                continue;
+            let module = module_name(map, &path);
+            let is_target = |target: &String| target == "all-linear" || LoraConfig::is_named(&module, target);
+            if target_modules.iter().any(is_target) {
+                adapt(linear, &module, config, init, device);
+                adapted.push(path);
             }
-            let shape = linear.weight.dims();
-            let rank = config.r as usize;
-            let lora = Lora::new(shape, rank, config.scaling(), config.lora_dropout, init, device);
-            linear.lora = Some(if config.use_dora { lora.with_magnitudes(linear.weight.val()) } else { lora });
-            adapted.push(path);
         }
         adapted
+    }
+
+    /// As [`Self::add_lora`], beside the layers with these whole names, of which a classifier's dense layer may be one.
+    pub fn add_lora_to(
+        &mut self,
+        map: &KeyMap,
+        config: &LoraConfig,
+        modules: &BTreeSet<&str>,
+        init: &mut Init,
+        device: &Device,
+    ) {
+        for (path, linear) in self.adaptable_mut() {
+            let module = module_name(map, &path);
+            if modules.contains(module.as_str()) {
+                adapt(linear, &module, config, init, device);
+            }
+        }
+    }
+
+    /// Every linear layer that an adapter can stand beside: the backbone's, and a classifier's dense layer.
+    #[must_use]
+    pub fn linear_modules(&self, map: &KeyMap) -> Vec<LinearModule> {
+        let mut copy = self.clone(); // shares all weights
+        let modules = copy.adaptable_mut().map(|(path, linear)| LinearModule {
+            name: module_name(map, &path),
+            path,
+            shape: linear.weight.dims(),
+            is_adapted: linear.lora.is_some(),
+        });
+        modules.collect()
     }
 
     /// The last part of the name of every linear layer, as checkpoints have it: what LoRA can adapt.
@@ -114,7 +155,7 @@ impl Model {
 
     /// Switches all adapters on or off.
     pub fn enable_adapters(&mut self, enabled: bool) {
-        for (_, linear) in self.linears_mut() {
+        for (_, linear) in self.adaptable_mut() {
             if let Some(lora) = &mut linear.lora {
                 lora.enabled = enabled;
             }
@@ -124,7 +165,7 @@ impl Model {
     /// The model with its adapters added to the weights.
     #[must_use]
     pub fn merged(mut self) -> Self {
-        for (_, linear) in self.linears_mut() {
+        for (_, linear) in self.adaptable_mut() {
             *linear = linear.clone().merged();
         }
         self
@@ -146,11 +187,29 @@ impl Model {
             Self::CausalLm(model) => Box::new(model.decoder.linears_mut()),
         }
     }
+
+    /// As [`Self::linears_mut`], and a classifier's dense layer.
+    fn adaptable_mut(&mut self) -> Box<dyn Iterator<Item = (String, &mut Linear)> + '_> {
+        match self {
+            Self::Classifier(SequenceClassifier { encoder, head }) => {
+                let dense = head.dense_mut().map(|dense| ("head.dense".to_owned(), dense));
+                Box::new(encoder.linears_mut().chain(dense))
+            }
+            Self::CausalLm(model) => Box::new(model.decoder.linears_mut()),
+        }
+    }
 }
 
-/// PEFT's rule: the whole name or its end after a dot.
-fn is_target(module: &str, target: &str) -> bool {
-    target == "all-linear" || module == target || module.strip_suffix(target).is_some_and(|rest| rest.ends_with('.'))
+/// Name in `transformers` of the linear layer at a path.
+fn module_name(map: &KeyMap, path: &str) -> String {
+    let key = checkpoint_key(map, &format!("{path}.weight")).unwrap_or_default();
+    key.trim_end_matches(".weight").to_owned()
+}
+
+fn adapt(linear: &mut Linear, module: &str, config: &LoraConfig, init: &mut Init, device: &Device) {
+    let rank = config.rank_of(module) as usize;
+    let lora = Lora::new(linear.weight.dims(), rank, config.scaling_of(module), config.lora_dropout, init, device);
+    linear.lora = Some(if config.use_dora { lora.with_magnitudes(linear.weight.val()) } else { lora });
 }
 
 /// Whether a method trains the parameter at a path, in a model of so many layers.

@@ -20,15 +20,24 @@ pub struct SeqLayout {
     pub segment_ids: Option<Vec<i32>>,
 }
 
+/// Past tokens whose keys and values a layer keeps: all, or with a sliding window (which counts the token itself) those
+/// that the next token can still see (one at least, since no tensor is empty).
+#[must_use]
+pub(super) fn kept_past(past: usize, window: Option<usize>) -> usize {
+    window.map_or(past, |window| past.min(window.saturating_sub(1).max(1)))
+}
+
 impl SeqLayout {
     /// Added to the scores: 0 on the token itself and those before it in the same text, at most `window` of them;
     /// a large negative number elsewhere. `None` where nothing is masked.
     ///
     /// # Shapes
-    /// - returns: `[batch or 1, 1, seq, past + seq]`
+    /// - returns: `[batch or 1, 1, seq, kept + seq]`, where `kept` are the past tokens that the cache holds for this
+    ///   window
     #[must_use]
     pub fn bias(&self, window: Option<usize>, device: &Device) -> Option<Tensor<4>> {
-        let keys = self.past + self.seq;
+        let kept = kept_past(self.past, window);
+        let keys = kept + self.seq;
         let window = window.unwrap_or(usize::MAX);
         if self.seq == 1 && window >= keys {
             return None;
@@ -36,7 +45,7 @@ impl SeqLayout {
         let rows = if self.segment_ids.is_some() { self.batch } else { 1 };
         let mut values = vec![MASKED as f32; rows * self.seq * keys];
         for (index, row) in values.chunks_mut(keys).enumerate() {
-            let (text, query) = (index / self.seq, self.past + index % self.seq);
+            let (text, query) = (index / self.seq, kept + index % self.seq);
             for (key, value) in row.iter_mut().enumerate().take(query + 1) {
                 let same_text = self
                     .segment_ids
@@ -58,5 +67,18 @@ impl SeqLayout {
             true => (first, 1),
             false => (&self.position_ids, self.batch),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_keeps_what_the_next_token_can_see() {
+        assert_eq!(kept_past(10, None), 10);
+        assert_eq!(kept_past(10, Some(4)), 3);
+        assert_eq!(kept_past(2, Some(4)), 2);
+        assert_eq!(kept_past(10, Some(1)), 1);
     }
 }

@@ -7,7 +7,9 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use super::embedding::stop_gradient;
 use super::encoder::masked_softmax;
+use super::kv_cache::{CachePart, KvCache};
 use super::rope::Rotation;
 use super::{
     Dropout, Embedding, Init, LayerNorm, Linear, RmsNorm, RopeConfig, SeqLayout, TokenTable, gelu_tanh, matmul, silu,
@@ -92,6 +94,8 @@ pub struct DecoderConfig {
     pub mlp: MlpKind,
     /// Tokens are scored with the table that they are looked up in.
     pub tie_word_embeddings: bool,
+    /// Row of the token table that takes no gradient from looking up (`torch.nn.Embedding`'s `padding_idx`).
+    pub padding_idx: Option<usize>,
     /// Dropout on token vectors.
     pub embd_pdrop: f64,
     /// Dropout on attention probabilities.
@@ -170,6 +174,8 @@ pub struct Decoder {
     windows: Vec<Option<usize>>,
     #[module(skip)]
     rope: Option<RopeConfig>,
+    #[module(skip)]
+    padding_idx: Option<usize>,
 }
 
 /// What all blocks share in one pass.
@@ -178,27 +184,6 @@ pub struct Surroundings {
     /// (window, what is added to its scores)
     biases: Vec<(Option<usize>, Option<Tensor<4>>)>,
     rotation: Option<Rotation>,
-}
-
-/// Keys and values of the tokens so far: `[batch, key heads, past, head_dim]` of each block.
-#[derive(Debug, Clone, Default)]
-pub struct KvCache {
-    layers: Vec<(Tensor<4>, Tensor<4>)>,
-    len: usize,
-}
-
-impl KvCache {
-    /// Tokens held.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// No tokens yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 impl Norm {
@@ -272,7 +257,7 @@ impl CausalAttention {
         x: Tensor<3>,
         bias: Option<Tensor<4>>,
         rotation: Option<&Rotation>,
-        cache: Option<(usize, &mut KvCache)>,
+        cache: Option<CachePart<'_>>,
     ) -> Tensor<3> {
         let [batch, seq, _] = x.dims();
         let Heads { query: heads, key: key_heads, dim, scale } = self.heads;
@@ -283,14 +268,8 @@ impl CausalAttention {
         if let Some(rotation) = rotation {
             (query, key) = (rotation.apply(query), rotation.apply(key));
         }
-        if let Some((layer, cache)) = cache {
-            if let Some((past_key, past_value)) = cache.layers.get(layer).cloned() {
-                key = Tensor::cat(vec![past_key, key], 2);
-                value = Tensor::cat(vec![past_value, value], 2);
-                cache.layers[layer] = (key.clone(), value.clone());
-            } else {
-                cache.layers.push((key.clone(), value.clone()));
-            }
+        if let Some(part) = cache {
+            (key, value) = part.extend(key, value);
         }
         let keys = key.dims()[2];
         // Heads that share a key are rows of one product: nothing is repeated.
@@ -350,7 +329,7 @@ impl DecoderLayer {
         x: Tensor<3>,
         bias: Option<Tensor<4>>,
         rotation: Option<&Rotation>,
-        cache: Option<(usize, &mut KvCache)>,
+        cache: Option<CachePart<'_>>,
     ) -> Tensor<3> {
         let attended = self.self_attn.forward(self.input_layernorm.forward(x.clone()), bias, rotation, cache);
         let x = x + self.dropout.forward(attended);
@@ -378,6 +357,7 @@ impl Decoder {
             dropout: Dropout { p: config.embd_pdrop },
             windows: config.windows.clone(),
             rope,
+            padding_idx: config.padding_idx,
         }
     }
 
@@ -399,6 +379,10 @@ impl Decoder {
     #[must_use]
     pub fn embed(&self, batch: &TokenBatch) -> Tensor<3> {
         let x = self.embed_tokens.forward(batch.input_ids.clone());
+        let x = match self.padding_idx.filter(|&id| self.embed_tokens.is_trained() && batch.holds(id)) {
+            Some(id) => stop_gradient(x, batch.input_ids.clone().equal_elem(id as i64)),
+            None => x,
+        };
         let x = match &self.position_embeddings {
             Some(table) => x + table.forward(batch.position_ids.clone()),
             None => x,
@@ -415,7 +399,7 @@ impl Decoder {
     pub fn block(&self, index: usize, x: Tensor<3>, around: &Surroundings, cache: Option<&mut KvCache>) -> Tensor<3> {
         let window = self.windows[index];
         let bias = around.biases.iter().find(|(of, _)| *of == window).and_then(|(_, bias)| bias.clone());
-        let cache = cache.map(|cache| (index, cache));
+        let cache = cache.map(|cache| CachePart { cache, layer: index, window });
         self.layers[index].forward(x, bias, around.rotation.as_ref(), cache)
     }
 

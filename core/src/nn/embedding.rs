@@ -1,7 +1,7 @@
 //! A table of vectors, looked up by id.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, FloatDType, Int, Tensor};
+use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
 
 use super::Init;
 
@@ -26,4 +26,17 @@ impl Embedding {
     pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
         burn::tensor::module::embedding(self.weight.val(), ids).cast(FloatDType::F32)
     }
+}
+
+/// The same vectors, but those `at` some places pass no gradient on: what `padding_idx` of `torch.nn.Embedding` does.
+///
+/// # Shapes
+/// - `x`: `[batch, seq, hidden]`
+/// - `at`: `[batch, seq]`
+/// - returns: as `x`
+#[must_use]
+pub(super) fn stop_gradient(x: Tensor<3>, at: Tensor<2, Bool>) -> Tensor<3> {
+    let stopped = at.float().unsqueeze_dim::<3>(2); // [batch, seq, 1]
+    let passing = stopped.clone().neg().add_scalar(1.0);
+    x.clone() * passing + x.detach() * stopped
 }

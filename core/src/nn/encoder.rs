@@ -8,6 +8,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
 
 use super::causal::MASKED;
+use super::embedding::stop_gradient;
 use super::{Dropout, Embedding, Init, LayerNorm, Linear, gelu, matmul};
 use crate::batch::Batch;
 #[cfg(feature = "cpu")]
@@ -47,6 +48,10 @@ pub struct EncoderConfig {
     pub attention_probs_dropout_prob: f64,
     /// Feed-forward activation.
     pub hidden_act: Activation,
+    /// Row of the token table that takes no gradient (`torch.nn.Embedding`'s `padding_idx`).
+    pub padding_idx: Option<usize>,
+    /// Row of the position table that takes none (RoBERTa).
+    pub position_padding_idx: Option<usize>,
     /// Standard deviation of fresh weights.
     pub initializer_range: f64,
 }
@@ -60,6 +65,10 @@ pub struct Embeddings {
     layer_norm: LayerNorm,
     #[module(skip)]
     dropout: Dropout,
+    #[module(skip)]
+    padding_idx: Option<usize>,
+    #[module(skip)]
+    position_padding_idx: Option<usize>,
 }
 
 /// One layer: self-attention and feed-forward.
@@ -102,6 +111,8 @@ impl Embeddings {
                 .then(|| Embedding::new(config.type_vocab_size, hidden, std, init, device)),
             layer_norm: LayerNorm::new(hidden, config.layer_norm_eps, device),
             dropout: Dropout { p: config.hidden_dropout_prob },
+            padding_idx: config.padding_idx,
+            position_padding_idx: config.position_padding_idx,
         }
     }
 
@@ -112,8 +123,18 @@ impl Embeddings {
     }
 
     fn forward(&self, batch: &Batch) -> Tensor<3> {
-        let mut x = self.word_embeddings.forward(batch.input_ids.clone())
-            + self.position_embeddings.forward(batch.position_ids.clone());
+        let mut words = self.word_embeddings.forward(batch.input_ids.clone());
+        let mut positions = self.position_embeddings.forward(batch.position_ids.clone());
+        // Padding that nothing attends to takes no gradient anyway; a padding token within a text would.
+        if let Some(id) =
+            self.padding_idx.filter(|&id| self.word_embeddings.weight.is_require_grad() && batch.holds(id))
+        {
+            words = stop_gradient(words, batch.input_ids.clone().equal_elem(id as i64));
+            if let Some(id) = self.position_padding_idx {
+                positions = stop_gradient(positions, batch.position_ids.clone().equal_elem(id as i64));
+            }
+        }
+        let mut x = words + positions;
         if let Some(types) = &self.token_type_embeddings {
             x = x + types.forward(batch.token_type_ids.clone());
         }
@@ -188,13 +209,6 @@ impl Encoder {
     pub fn forward(&self, batch: &Batch) -> Tensor<3> {
         let bias = attention_bias(batch);
         self.layers.iter().fold(self.embeddings.forward(batch), |x, layer| layer.forward(x, bias.clone()))
-    }
-
-    /// The same encoder with dropout switched off.
-    #[must_use]
-    pub fn without_dropout(mut self) -> Self {
-        self.set_dropout(0.0, 0.0);
-        self
     }
 
     /// Every linear layer with its path.

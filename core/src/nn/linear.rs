@@ -184,6 +184,28 @@ mod tests {
     }
 
     #[test]
+    fn layers_of_other_ranks_and_scales_merge_to_what_they_gave() {
+        let device = Device::flex();
+        let (plain, rows) = layer_and_rows(&device);
+        let mut init = Init::new(9);
+        for (rank, scaling, use_dora) in [(1, 0.25, false), (2, 8.0, true), (16, 1.5, false), (48, -1.0, true)] {
+            let mut lora = Lora::new([96, 48], rank, scaling, 0.0, &mut init, &device);
+            if use_dora {
+                lora = lora.with_magnitudes(plain.weight.val().mul_scalar(1.5));
+            }
+            lora.lora_b = Param::from_tensor(init.normal([rank, 48], 0.1, &device));
+            let layer = Linear { lora: Some(lora), ..plain.clone() };
+            let expected = layer.forward(rows.clone());
+            assert!(
+                relative_error(plain.forward(rows.clone()), expected.clone()) > 1e-3,
+                "rank {rank} changes nothing"
+            );
+            let error = relative_error(layer.merged().forward(rows.clone()), expected);
+            assert!(error < 1e-5, "rank {rank}: {error}");
+        }
+    }
+
+    #[test]
     fn fresh_dora_changes_nothing_whatever_is_dropped_out() {
         let device = Device::flex();
         let (mut layer, rows) = layer_and_rows(&device);

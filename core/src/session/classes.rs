@@ -4,34 +4,93 @@ use super::SessionError;
 use super::run::padding;
 use crate::checkpoint::PretrainedModel;
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::{DataFiles, DataReport, Dataset, Encoded, Example, build_dataset, encode_texts, report as report_of};
+use crate::data::{
+    DataFiles, DataReport, Dataset, Encoded, Example, ReadSummary, build_dataset, encode_texts, report as report_of,
+};
 use crate::event::Split;
 use crate::loss::LossConfig;
 use crate::tokenizer::TokenizerError;
 use crate::train::{ClassInputs, TrainInputs, TrainSplit};
 
 /// Rows, the options that read them (columns named), and what is in them.
+type Read = (Dataset, ReadOptions, DataReport);
+
+/// Rows to train on, or to measure a run on. `known_labels` are those of the model.
 pub(super) fn read(
     model: &PretrainedModel,
     known_labels: &[String],
     files: &DataFiles,
     read: &ReadOptions,
     run: &RunConfig,
-) -> Result<(Dataset, ReadOptions, DataReport), SessionError> {
-    let (mut dataset, summary) = build_dataset(files, read, &run.split, run.seed)?;
+) -> Result<Read, SessionError> {
+    let (mut dataset, summary) = build_dataset(files, read, &run.split, run.seed, known_labels)?;
     adopt_labels(&mut dataset, known_labels);
+    finish(model, dataset, &summary, read, run)
+}
+
+/// Rows to measure a model on that tells `labels` apart; other labels are an error.
+pub(super) fn read_to_measure(
+    model: &PretrainedModel,
+    labels: &[String],
+    files: &DataFiles,
+    read: &ReadOptions,
+    run: &RunConfig,
+) -> Result<Read, SessionError> {
+    let num_numbers = if are_numbered(labels) { labels.len() } else { 0 };
+    let numbers = (0..num_numbers).map(|id| id.to_string());
+    let known: Vec<String> = labels.iter().cloned().chain(numbers).collect();
+    let (mut dataset, mut summary) = build_dataset(files, read, &run.split, run.seed, &known)?;
+    summary.warnings.extend(name_numbers(&mut dataset, labels));
+    dataset.check_labels(labels, &summary.label_column)?;
+    adopt_labels(&mut dataset, labels);
+    finish(model, dataset, &summary, read, run)
+}
+
+fn finish(
+    model: &PretrainedModel,
+    dataset: Dataset,
+    summary: &ReadSummary,
+    read: &ReadOptions,
+    run: &RunConfig,
+) -> Result<Read, SessionError> {
     let limit = model.config.max_tokens().min(run.max_seq_length as usize);
-    let mut lengths = Vec::new();
+    let (mut lengths, mut num_long) = (Vec::new(), 0);
     for rows in [&dataset.train, &dataset.valid, &dataset.test] {
-        lengths.extend(encode_rows(model, rows, limit)?.iter().map(|row| row.num_tokens_untruncated));
+        let encoded = encode_rows(model, rows, limit)?;
+        num_long += encoded.iter().filter(|row| row.is_lower_bound).count();
+        lengths.extend(encoded.iter().map(|row| row.num_tokens_untruncated));
     }
-    let report = report_of(&summary, &dataset, &lengths, limit);
+    let mut report = report_of(summary, &dataset, &lengths, limit);
+    if num_long > 0 {
+        let what = "of which only the part that is read was tokenised: their lengths are at least those told";
+        report.warnings.push(format!("{num_long} rows have a very long text, {what}"));
+    }
     let read = ReadOptions {
         text_column: Some(report.text_column.clone()),
         label_column: Some(report.label_column.clone()),
         ..read.clone()
     };
     Ok((dataset, read, report))
+}
+
+/// Whether labels are nothing but their ids: `LABEL_0`, `LABEL_1`, ...
+fn are_numbered(labels: &[String]) -> bool {
+    labels.iter().enumerate().all(|(id, label)| *label == format!("LABEL_{id}"))
+}
+
+/// Where a model's labels are `LABEL_0`, `LABEL_1`, ... and all labels of the rows are such numbers, the number k is taken
+/// for `LABEL_k`, and that is said. Numbers stand in the file as they stand in the names: `1.0` and `01` are none.
+fn name_numbers(dataset: &mut Dataset, labels: &[String]) -> Option<String> {
+    let is_id = |label: &String| label.parse().is_ok_and(|id: usize| id < labels.len() && id.to_string() == *label);
+    if !are_numbered(labels) || !dataset.labels.iter().all(is_id) {
+        return None;
+    }
+    for label in &mut dataset.labels {
+        *label = format!("LABEL_{label}");
+    }
+    let shown = labels.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if labels.len() > 2 { ", .." } else { "" };
+    Some(format!("the model calls its labels {shown}{more}: label k of the file is taken for LABEL_k"))
 }
 
 pub(super) fn inputs(model: &PretrainedModel, dataset: &Dataset, run: &RunConfig) -> Result<TrainInputs, SessionError> {
@@ -81,4 +140,43 @@ pub(super) fn adopt_labels(dataset: &mut Dataset, known_labels: &[String]) {
         }
     }
     dataset.labels = known_labels.to_vec();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(labels: &[&str]) -> Dataset {
+        let row = |label: usize| Example { row: label + 2, text: "a text".into(), label };
+        Dataset {
+            labels: owned(labels),
+            train: (0..labels.len()).map(row).collect(),
+            valid: Vec::new(),
+            test: Vec::new(),
+        }
+    }
+
+    fn owned(labels: &[&str]) -> Vec<String> {
+        labels.iter().map(|label| (*label).to_owned()).collect()
+    }
+
+    #[test]
+    fn numbers_are_the_ids_of_a_head_that_numbers_its_labels() {
+        let labels = owned(&["LABEL_0", "LABEL_1", "LABEL_2"]);
+        let mut rows = dataset(&["0", "2"]);
+        let said = name_numbers(&mut rows, &labels).expect("it is said");
+        assert_eq!(said, "the model calls its labels LABEL_0, LABEL_1, ..: label k of the file is taken for LABEL_k");
+        adopt_labels(&mut rows, &labels);
+        assert_eq!((rows.train[1].label, rows.labels.len()), (2, 3), "2 is LABEL_2 although 1 does not occur");
+    }
+
+    #[test]
+    fn other_labels_are_left_as_they_stand() {
+        for other in [&["0", "3"], &["0", "1.0"], &["00", "1"], &["1", "LABEL_0"]] {
+            let mut rows = dataset(other);
+            assert_eq!(name_numbers(&mut rows, &owned(&["LABEL_0", "LABEL_1", "LABEL_2"])), None, "{other:?}");
+            assert_eq!(rows.labels, owned(other));
+        }
+        assert_eq!(name_numbers(&mut dataset(&["0", "1"]), &owned(&["ham", "spam"])), None, "these have names");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::protocol::{Problem, ProblemKind};
 use crate::checkpoint::CheckpointError;
+use crate::config::ConfigProblem;
 use crate::data::DataError;
 use crate::data::causal_lm::LmEncodeError;
 use crate::event::Split;
@@ -39,17 +40,21 @@ pub enum SessionError {
         /// What the model reads.
         limit: usize,
     },
+    /// A head whose scores are not the probabilities of labels that exclude each other.
+    #[error(
+        "this model's head is for {head} (config.json: problem_type), which is not supported yet: hone gives each text one \
+         label of several"
+    )]
+    UnsupportedHead {
+        /// What it is for.
+        head: &'static str,
+    },
     /// Rows with labels that the weights in question do not know.
     #[error("the labels of the rows are not those of the model")]
     OtherLabels,
-    /// A setting that classifiers do not have.
-    #[error("{setting} is for models that write texts; this {model_type} model labels them")]
-    OnlyForTexts {
-        /// Its name.
-        setting: &'static str,
-        /// What the model is.
-        model_type: &'static str,
-    },
+    /// Settings that can't be used, or that this run has no use for.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Settings(Vec<ConfigProblem>),
     /// What was asked for is of the other kind of model.
     #[error("this {model_type} model {does}")]
     OtherTask {
@@ -98,10 +103,13 @@ impl SessionError {
             Self::NoAdapter => (ProblemKind::Config, "export the merged model, or train with the method lora"),
             Self::EmptySplit { .. } => (ProblemKind::Data, "give a file for it, or set its share of rows above 0"),
             Self::TooLong { .. } => (ProblemKind::Config, "set max_seq_length to the model's limit or less"),
+            Self::UnsupportedHead { .. } => {
+                (ProblemKind::Model, "choose a model that gives each text one label, or train it on such rows")
+            }
             Self::OtherLabels => {
                 (ProblemKind::Data, "choose rows with the labels of the model, or start a run on these")
             }
-            Self::OnlyForTexts { .. } => (ProblemKind::Config, "leave this setting out"),
+            Self::Settings(_) => (ProblemKind::Config, "correct these settings, or leave them out"),
             Self::OtherTask { .. } => (ProblemKind::Config, "choose a model of the other kind"),
             Self::NoGeneralText => (ProblemKind::Data, "choose a text of a few sentences or more"),
             Self::Encode(LmEncodeError::TooShort { .. }) => (ProblemKind::Config, "raise max_seq_length"),

@@ -8,6 +8,8 @@ mod classes;
 #[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
+mod measure;
+#[cfg(feature = "engine")]
 mod run;
 #[cfg(feature = "engine")]
 mod texts;

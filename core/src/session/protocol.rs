@@ -343,6 +343,10 @@ pub enum Reply {
         base: Vec<Vec<f32>>,
         /// A row per text, after training; empty before a run.
         tuned: Vec<Vec<f32>>,
+        /// Tokens that the model reads of a text.
+        max_tokens: usize,
+        /// Indices of texts that are longer, and were cut.
+        cut: Vec<usize>,
     },
     /// A zip.
     Exported {

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use burn::tensor::Device;
 
+use super::measure::with_used_columns;
 use super::protocol::{ModelInfo, Weights};
 use super::weights::{Built, HeadSettings};
 use super::{SessionError, classes, texts};
 use crate::checkpoint::{
-    CardFacts, PretrainedModel, adapter_labels, export_adapter, export_folder, read_adapter_config, read_job,
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, PretrainedModel, adapter_labels, export_adapter, export_folder,
+    lora_of_adapter, read_adapter_config, read_job,
 };
 use crate::config::{ExportFormat, JOB_FILE, Job, Method, ModelSource, ReadOptions, RunConfig, Task};
 use crate::data::causal_lm::{LmDataset, LmReport};
@@ -45,9 +47,9 @@ pub(super) struct Data {
 pub(super) struct LoadedAdapter {
     pub(super) folder: Folder,
     /// Of its head, if it has one.
-    labels: Option<Vec<String>>,
+    pub(super) labels: Option<Vec<String>>,
     /// How it was trained, if Hone trained it.
-    job: Option<Job>,
+    pub(super) job: Option<Job>,
 }
 
 /// One model, one data set, one run.
@@ -56,6 +58,8 @@ pub struct Session {
     pub(super) model: Option<(ModelSource, PretrainedModel)>,
     /// The model's file holds the head that its labels belong to.
     has_head: bool,
+    /// What the file's head is for, where that is nothing that texts are labeled with.
+    pub(super) unsupported_head: Option<&'static str>,
     /// An adapter that was loaded, not trained here.
     pub(super) adapter: Option<LoadedAdapter>,
     /// What answers while there is no run.
@@ -70,7 +74,17 @@ impl Session {
     #[must_use]
     pub fn new(device: Device) -> Self {
         let device = device.without_autodiff();
-        Self { device, model: None, has_head: false, adapter: None, built: None, data: None, trainer: None, test: None }
+        Self {
+            device,
+            model: None,
+            has_head: false,
+            unsupported_head: None,
+            adapter: None,
+            built: None,
+            data: None,
+            trainer: None,
+            test: None,
+        }
     }
 
     /// Checks a model's files and keeps them. A run that was there is dropped.
@@ -85,11 +99,15 @@ impl Session {
         let (mut model, loaded) = head.build(&pretrained, &self.device)?;
         let config = &pretrained.config;
         let mut notes = Vec::new();
-        if !loaded.fresh.is_empty() {
-            notes.push(format!("fresh weights for {}", loaded.fresh.join(", ")));
+        let unsupported_head = config.unsupported_head().filter(|_| pretrained.has_classifier());
+        if let Some(head) = unsupported_head {
+            notes.push(format!("its head is for {head}, which is not supported yet: a run begins with a fresh one"));
         }
-        if !loaded.unused.is_empty() {
-            notes.push(format!("not used: {}", loaded.unused.join(", ")));
+        notes.extend(loaded.sentences());
+        notes.extend(pretrained.tokenizer.notes().iter().cloned());
+        if let Some(Err(error)) = pretrained.folder.get(JOB_FILE).map(Job::from_json) {
+            let unknown = "the settings that it was trained with are not known";
+            notes.push(format!("{JOB_FILE} can't be used, so {unknown}: {error}"));
         }
         // Without its chat template a model still writes on from a text.
         let has_chat_template = texts::chat_template(&pretrained).map(|template| template.is_some());
@@ -115,7 +133,8 @@ impl Session {
         };
         self.model = Some((source, pretrained));
         self.has_head = has_head;
-        self.built = Some(Built::new(head, model));
+        self.unsupported_head = unsupported_head;
+        self.built = Some(Built::new(head, model, loaded));
         self.adapter = None;
         self.trainer = None;
         self.test = None;
@@ -154,11 +173,14 @@ impl Session {
         let model = self.pretrained()?;
         let (rows, read, report) = match model.config.task() {
             Task::SequenceClassification => {
-                let (dataset, read, report) = classes::read(model, self.known_labels(), &files, read, run)?;
+                // What a head of another task calls its outputs are no labels of these rows.
+                let known: &[String] = if self.unsupported_head.is_some() { &[] } else { self.known_labels() };
+                let (dataset, read, report) = classes::read(model, known, &files, read, run)?;
                 (Rows::Classes(dataset), read, Report::Classes(Box::new(report)))
             }
             Task::CausalLm => {
                 let (dataset, read, report) = texts::read(model, &files, read, run)?;
+                let read = with_used_columns(read, &report.used_columns);
                 (Rows::Texts(dataset), read, Report::Texts(Box::new(report)))
             }
         };
@@ -209,6 +231,10 @@ impl Session {
     }
 
     fn prepare(&mut self, mut run: RunConfig) -> Result<(Trainer, Job), SessionError> {
+        let problems = run.check();
+        if !problems.is_empty() {
+            return Err(SessionError::Settings(problems));
+        }
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
         if data.run.split != run.split || data.run.seed != run.seed {
             let read = data.read.clone();
@@ -216,6 +242,14 @@ impl Session {
         }
         let (source, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
+        let num_valid = match &data.rows {
+            Rows::Classes(dataset) => dataset.valid.len(),
+            Rows::Texts(dataset) => dataset.valid.len(),
+        };
+        let problems = run.check_for(model.config.task(), model.config.num_hidden_layers(), num_valid > 0);
+        if !problems.is_empty() {
+            return Err(SessionError::Settings(problems));
+        }
         let limit = model.config.max_tokens();
         if run.max_seq_length as usize > limit {
             return Err(SessionError::TooLong { asked: run.max_seq_length, limit });
@@ -225,10 +259,6 @@ impl Session {
         }
         let (inputs, num_labels) = match &data.rows {
             Rows::Classes(dataset) => {
-                let for_texts = [("packing", run.packing), ("gradient_checkpointing", run.gradient_checkpointing)];
-                if let Some((setting, _)) = for_texts.into_iter().find(|(_, is_set)| *is_set) {
-                    return Err(SessionError::OnlyForTexts { setting, model_type: model.config.model_type() });
-                }
                 if let [label] = dataset.labels.as_slice() {
                     let num_rows = dataset.train.len();
                     return Err(DataError::OneClass { label: label.clone(), num_rows }.into());
@@ -311,13 +341,14 @@ impl Session {
     /// Measures a split of labeled rows with either weights; `progress` gets (rows done, rows in all).
     ///
     /// # Errors
-    /// When the split is empty, the model is no classifier, or the device fails.
+    /// When the split is empty, the model is no classifier or has a head for another task, or the device fails.
     pub async fn evaluate(
         &mut self,
         weights: Weights,
         split: Split,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<(Evaluation, Vec<RowPrediction>), SessionError> {
+        self.check_head(weights)?;
         let classifier = self.classifier(weights)?;
         let (rows, padding) = self.labeled(split)?;
         if rows.is_empty() {
@@ -355,12 +386,14 @@ impl Session {
         Ok((Cow::Owned(rows), padding))
     }
 
-    /// Probabilities of texts, in the order of the labels.
+    /// Probabilities of texts, in the order of the labels. Texts that are too long are cut: see
+    /// [`Session::find_cut_texts`].
     ///
     /// # Errors
-    /// When no model is there, it is no classifier, or the device fails.
+    /// When no model is there, it is no classifier or has a head for another task, or the device fails.
     pub async fn predict(&mut self, inputs: &[String], weights: Weights) -> Result<Vec<Vec<f32>>, SessionError> {
-        let padding = self.padding(&self.run_config())?;
+        self.check_head(weights)?;
+        let padding = self.padding(&self.answer_config())?;
         let encoded = classes::encode(self.pretrained()?, inputs, padding.max_length)?;
         let classifier = self.classifier(weights)?;
         Ok(crate::train::predict(&classifier, &encoded, &padding, &self.device).await?)
@@ -384,7 +417,8 @@ impl Session {
             (None, Some(LoadedAdapter { folder, job, .. })) => {
                 let other = || Job::new(source.clone(), None, ReadOptions::default(), self.run_config());
                 let job = job.clone().unwrap_or_else(other);
-                let run = RunConfig { method: Method::Lora, lora: read_adapter_config(folder)?, ..job.run };
+                let lora = lora_of_adapter(&model.config, &weights, folder)?;
+                let run = RunConfig { method: Method::Lora, lora, ..job.run };
                 (Job { run, ..job }, None)
             }
             (None, None) => return Err(SessionError::NotTrained),
@@ -395,9 +429,9 @@ impl Session {
             ExportFormat::Adapter if !is_adapted => Err(SessionError::NoAdapter),
             ExportFormat::Adapter => {
                 let mut folder = export_adapter(model, &weights, labels, &job, facts).await?;
-                // It is the same adapter: what its makers said of it stays.
+                // It is the same adapter: it stays as it is, with what its makers said of it.
                 let own = self.adapter.as_ref().filter(|_| self.trainer.is_none()).map(|adapter| &adapter.folder);
-                for name in [JOB_FILE, "README.md"] {
+                for name in [JOB_FILE, "README.md", ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
                     if let Some(bytes) = own.and_then(|own| own.get(name)) {
                         folder.insert(name, bytes);
                     }
@@ -408,13 +442,12 @@ impl Session {
         }
     }
 
-    /// The settings in force: the run's, else those the data was read with, else the defaults with the model's pooling.
+    /// The settings in force: the run's, else those the data was read with, with the model's pooling, else the model's own.
     pub(super) fn run_config(&self) -> RunConfig {
         if let Some(trainer) = &self.trainer {
             return trainer.job().run.clone();
         }
-        let of_adapter = self.adapter.as_ref().and_then(|adapter| adapter.job.as_ref()).map(|job| &job.run);
-        let own = of_adapter.or(self.model.as_ref().map(|(_, model)| &model.run)).cloned().unwrap_or_default();
+        let own = self.own_run();
         match &self.data {
             Some(data) => RunConfig { pooling: own.pooling, ..data.run.clone() },
             None => own,

@@ -10,8 +10,8 @@ use super::run::{Rows, Session};
 use crate::checkpoint::PretrainedModel;
 use crate::config::{ReadOptions, RunConfig, Task};
 use crate::data::causal_lm::{
-    LmDataset, LmEncodeSettings, LmEncoded, LmExample, LmPadding, LmReport, Piece, RenderTurns, Turn, build_lm_dataset,
-    encode_examples, lm_report,
+    Conversation, LmDataset, LmEncodeSettings, LmEncoded, LmExample, LmPadding, LmReport, Piece, RenderTurns,
+    build_lm_dataset, encode_examples, lm_report,
 };
 use crate::data::{DataError, DataFiles};
 use crate::event::Split;
@@ -61,7 +61,7 @@ pub(super) fn read(
     };
     let render = template
         .as_ref()
-        .map(|template| move |turns: &[Turn]| template.pieces(turns).map_err(|error| error.to_string()));
+        .map(|template| move |talk: &Conversation| template.pieces(talk).map_err(|error| error.to_string()));
     let render = render.as_ref().map(|render| render as &RenderTurns<'_>);
     let built = build_lm_dataset(files, read, render, &run.split, run.seed);
     let (dataset, summary) = built.map_err(|error| match broken {

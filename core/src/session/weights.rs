@@ -21,6 +21,8 @@ pub(super) struct HeadSettings {
 pub(super) struct Built {
     head: HeadSettings,
     base: Model,
+    /// What was in its file and what was not.
+    loaded: LoadReport,
     /// With the loaded adapter on it; all other weights are shared with `base`.
     tuned: Option<Model>,
 }
@@ -45,8 +47,8 @@ impl HeadSettings {
 }
 
 impl Built {
-    pub(super) fn new(head: HeadSettings, base: Model) -> Self {
-        Self { head, base, tuned: None }
+    pub(super) fn new(head: HeadSettings, base: Model, loaded: LoadReport) -> Self {
+        Self { head, base, loaded, tuned: None }
     }
 
     /// The adapter on it is not the loaded one any more.
@@ -59,6 +61,23 @@ impl Session {
     /// Gives back the memory of a model that was built to answer; the next question builds it again.
     pub fn release_built(&mut self) {
         self.built = None;
+    }
+
+    /// What makes the answers of the model that was loaded worthless: a part below its classifier that no file holds.
+    /// None while there is a run, which trains the whole head.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let (Some((_, model)), Some(built), None) = (&self.model, &self.built, &self.trainer) else {
+            return Vec::new();
+        };
+        let adapter = self.adapter.as_ref().map(|adapter| &adapter.folder);
+        let parts = built.loaded.untrained_parts(model.config.key_map(), adapter);
+        let files = if adapter.is_some() { "the model's files nor the adapter's" } else { "the model's files" };
+        let neither = if adapter.is_some() { "neither in" } else { "not in" };
+        let warn = |part: String| {
+            format!("{part} holds random values, it is {neither} {files}: what this model answers is arbitrary")
+        };
+        parts.into_iter().map(warn).collect()
     }
 
     /// A model for inference with these weights.
@@ -84,7 +103,10 @@ impl Session {
         let (_, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
         let built = match kept {
             Some(built) => built,
-            None => Built::new(head, head.build(model, &self.device)?.0),
+            None => {
+                let (base, loaded) = head.build(model, &self.device)?;
+                Built::new(head, base, loaded)
+            }
         };
         let built = self.built.insert(built);
         let (Weights::Tuned, Some(LoadedAdapter { folder: adapter, .. })) = (weights, &self.adapter) else {

@@ -24,8 +24,8 @@ pub enum TokenizerError {
     },
     /// `vocab.json` and `merges.txt` do not say how the model cuts texts.
     #[error(
-        "vocab.json with merges.txt is enough for GPT-2, GPT-Neo and RoBERTa; a model of type {model_type:?} needs its \
-         tokenizer.json"
+        "vocab.json with merges.txt is enough for GPT-2, GPT-Neo, Qwen and RoBERTa; a model of type {model_type:?} needs \
+         its tokenizer.json"
     )]
     NeedsTokenizerJson {
         /// `model_type` of config.json.
@@ -41,6 +41,17 @@ pub enum TokenizerError {
         largest_id: usize,
         /// Tokens in the model's vocabulary.
         model_vocab_size: usize,
+    },
+    /// Segment ids that the model has no embedding for.
+    #[error(
+        "the tokenizer does not belong to this model: it gives tokens the segment {largest}, the model has \
+         {type_vocab_size} segments (type_vocab_size)"
+    )]
+    TypeIdOutside {
+        /// Largest segment id that the tokenizer gives.
+        largest: u32,
+        /// Segments that the model has.
+        type_vocab_size: usize,
     },
     /// No room for text beside the special tokens.
     #[error("max_seq_length {max_seq_length} leaves no room for text beside {num_special} special tokens")]

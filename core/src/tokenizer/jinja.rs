@@ -1,7 +1,7 @@
-//! What `transformers` adds to Jinja for chat templates: `tojson` as Python writes it, `raise_exception`, `strftime_now`,
-//! and the tags of generation, which are read over.
+//! What `transformers` adds to Jinja for chat templates: `tojson` as Python writes it, `raise_exception` and
+//! `strftime_now`.
 
-use std::borrow::Cow;
+use std::io;
 
 use minijinja::value::Kwargs;
 use minijinja::{ErrorKind, Value};
@@ -9,67 +9,71 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::chat_template::TemplateDate;
-
-/// `{% generation %}` (an extension of `transformers`) as a block that is always written.
-pub(super) fn without_generation_tags(template: &str) -> Cow<'_, str> {
-    if !template.contains("generation") {
-        return Cow::Borrowed(template);
-    }
-    let mut plain = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}") else { break };
-        let (before, tag) = (&rest[..start + 2], &rest[start + 2..start + length]);
-        plain.push_str(before);
-        match tag.trim_matches(|character: char| character.is_whitespace() || matches!(character, '-' | '+')) {
-            "generation" => plain.push_str(&tag.replace("generation", "if true")),
-            "endgeneration" => plain.push_str(&tag.replace("endgeneration", "endif")),
-            _ => plain.push_str(tag),
-        }
-        rest = &rest[start + length..];
-    }
-    plain.push_str(rest);
-    Cow::Owned(plain)
-}
+use super::jinja_limits::{Excess, Limits};
 
 pub(super) fn raise_exception(message: String) -> Result<Value, minijinja::Error> {
     Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
 }
 
-/// Python's `json.dumps(value, ensure_ascii=False, indent=indent)`.
-pub(super) fn to_json(value: Value, options: Kwargs) -> Result<String, minijinja::Error> {
-    let failed = |error: serde_json::Error| minijinja::Error::new(ErrorKind::BadSerialization, error.to_string());
+/// Python's `json.dumps(value, ensure_ascii=False, indent=indent)`, within limits.
+pub(super) fn to_json(value: &Value, options: &Kwargs, limits: &Limits) -> Result<String, minijinja::Error> {
     let indent: Option<usize> = if options.has("indent") { options.get("indent")? } else { None };
-    let mut json = Vec::new();
-    if let Some(indent) = indent {
+    let mut json = BoundedJson { bytes: Vec::new(), limits, is_full: false };
+    let written = if let Some(indent) = indent {
         let indent = " ".repeat(indent.min(64));
         let pretty = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
-        value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, pretty)).map_err(failed)?;
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, pretty))
     } else {
-        value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, PythonFormatter)).map_err(failed)?;
+        value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, PythonFormatter))
+    };
+    match written {
+        Ok(()) => Ok(String::from_utf8_lossy(&json.bytes).into_owned()),
+        Err(_) if json.is_full => Err(Excess::Text.into()),
+        Err(error) => Err(minijinja::Error::new(ErrorKind::BadSerialization, error.to_string())),
     }
-    Ok(String::from_utf8_lossy(&json).into_owned())
+}
+
+/// JSON, as long as the limits allow it.
+struct BoundedJson<'l> {
+    bytes: Vec<u8>,
+    limits: &'l Limits,
+    is_full: bool,
+}
+
+impl io::Write for BoundedJson<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.limits.spend(bytes.len()).is_err() {
+            self.is_full = true;
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// One line, with a space after commas and colons.
 struct PythonFormatter;
 
 impl PythonFormatter {
-    fn comma<W: ?Sized + std::io::Write>(writer: &mut W, first: bool) -> std::io::Result<()> {
+    fn comma<W: ?Sized + io::Write>(writer: &mut W, first: bool) -> io::Result<()> {
         if first { Ok(()) } else { writer.write_all(b", ") }
     }
 }
 
 impl Formatter for PythonFormatter {
-    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
         Self::comma(writer, first)
     }
 
-    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, first: bool) -> std::io::Result<()> {
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
         Self::comma(writer, first)
     }
 
-    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         writer.write_all(b": ")
     }
 }

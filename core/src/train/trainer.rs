@@ -11,6 +11,7 @@ use super::{MicroBatch, MicroStep, TrainError, TrainInputs, float_dtype};
 use crate::config::{EvalStrategy, Job, Method, MetricForBest};
 use crate::data::BatchSampler;
 use crate::event::{Phase, Split, StopReason, TrainEvent};
+use crate::generate::{GenerateError, SamplingError};
 use crate::metrics::Figures;
 use crate::model::{Model, ModelConfig};
 use crate::nn::{Encoder, Init};
@@ -98,7 +99,7 @@ impl Trainer {
         }
         let sampler = BatchSampler::new(lengths, run.batch_size as usize, run.seed);
         let steps_per_epoch = (sampler.num_batches() as u32).div_ceil(run.gradient_accumulation_steps);
-        let total_steps = steps_per_epoch * run.num_train_epochs;
+        let total_steps = steps_per_epoch.saturating_mul(run.num_train_epochs);
         let trainable = model.num_trained();
         let frozen = match (&model, run.method) {
             (Model::Classifier(_), Method::Head) => match model.for_inference() {
@@ -161,10 +162,11 @@ impl Trainer {
         self
     }
 
-    /// Advances by at most one micro-batch (or one batch of an evaluation). `None` means the run is over.
+    /// Advances by at most one micro-batch (or one batch of an evaluation). `None` means the run is over. A run that
+    /// diverges after an evaluation ends with its best weights and [`StopReason::Diverged`].
     ///
     /// # Errors
-    /// When the loss is not finite or the device fails; the run can't go on then.
+    /// When the loss is not finite and there are no best weights yet, or the device fails; the run can't go on then.
     pub async fn next_event(&mut self) -> Result<Option<TrainEvent>, TrainError> {
         loop {
             if let Some(event) = self.queue.pop_front() {
@@ -173,19 +175,44 @@ impl Trainer {
             if self.is_over {
                 return Ok(None);
             }
-            if self.evaluator.is_some() {
-                self.advance_evaluation().await?;
-            } else if self.samples_due.is_some() {
-                self.sample_next().await?;
-            } else if let Some((reason, keep_best)) = self.stop {
-                self.read_window().await?;
-                self.finish(reason, keep_best);
-            } else if self.step >= self.total_steps {
-                self.stop = Some((StopReason::Completed, self.job.run.load_best_model_at_end));
-            } else {
-                self.train_micro_batches().await?;
+            if let Err(error) = self.advance().await {
+                self.keep_best_of_diverged(error)?;
             }
         }
+    }
+
+    async fn advance(&mut self) -> Result<(), TrainError> {
+        if self.evaluator.is_some() {
+            self.advance_evaluation().await
+        } else if self.samples_due.is_some() {
+            self.sample_next().await
+        } else if let Some((reason, keep_best)) = self.stop {
+            self.read_window().await?;
+            self.finish(self.step, reason, keep_best);
+            Ok(())
+        } else if self.step >= self.total_steps {
+            self.stop = Some((StopReason::Completed, self.job.run.load_best_model_at_end));
+            Ok(())
+        } else {
+            self.train_micro_batches().await
+        }
+    }
+
+    /// Ends a run whose numbers are none any more with the weights of its best evaluation; gives the error back where it
+    /// is another one, or nothing was evaluated.
+    fn keep_best_of_diverged(&mut self, error: TrainError) -> Result<(), TrainError> {
+        let step = match &error {
+            TrainError::Diverged { step, .. } => *step,
+            TrainError::NotFinite { .. } => self.step,
+            TrainError::Generate(GenerateError::Sampling(SamplingError::NotFinite { .. })) => self.step,
+            _ => return Err(error),
+        };
+        if self.best.is_none() {
+            return Err(error);
+        }
+        (self.evaluator, self.samples_due) = (None, None);
+        self.finish(step, StopReason::Diverged, true);
+        Ok(())
     }
 
     /// Ends the run at the next poll; `keep_best` hands back the best weights rather than the last.
@@ -410,14 +437,14 @@ impl Trainer {
         Ok(())
     }
 
-    fn finish(&mut self, reason: StopReason, keep_best: bool) {
+    fn finish(&mut self, step: u32, reason: StopReason, keep_best: bool) {
         self.weights_of_step = self.step;
         if keep_best && let Some(best) = &self.best {
             self.model = best.model.clone();
             self.weights_of_step = best.step;
         }
         self.is_over = true;
-        self.queue.push_back(TrainEvent::Finished { step: self.step, reason, weights_of_step: self.weights_of_step });
+        self.queue.push_back(TrainEvent::Finished { step, reason, weights_of_step: self.weights_of_step });
     }
 
     fn epoch(&self) -> f64 {

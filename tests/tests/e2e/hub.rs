@@ -37,6 +37,11 @@ fn models_come_from_the_hub_once() {
     let message = problem(&site);
     assert!(message.contains("owner/name"), "{message}");
 
+    hub.set_fault(Fault::WebPage);
+    load(&site, ID);
+    let message = problem(&site);
+    assert!(message.contains("web page"), "{message}");
+
     hub.set_fault(Fault::ChangedByte);
     load(&site, ID);
     let message = problem(&site);

@@ -4,7 +4,10 @@
 //! in a piece that does. Where the prompt alone tokenises to the start of the whole (it nearly always does), this is
 //! the prefix rule of TRL's `SFTTrainer`.
 
+use std::borrow::Cow;
+
 use super::examples::{LmExample, Piece};
+use super::read::{max_bytes, num_bytes, read_pieces};
 use crate::data::parse::BadRow;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
@@ -115,13 +118,15 @@ pub fn encode_example(
     if max < MIN_TOKENS {
         return Err(LmEncodeError::TooShort { max_seq_length: max });
     }
-    let (ids, loss) = tokens(tokenizer, example, &settings.eos_token_ids)
+    let is_windowed = settings.cut_texts_into_windows && example.is_text() && !example.is_chat();
+    let pieces = if is_windowed { Cow::Borrowed(&example.pieces[..]) } else { read_pieces(tokenizer, example, max) };
+    let (ids, loss) = tokens(tokenizer, example, &pieces, &settings.eos_token_ids)
         .map_err(|source| LmEncodeError::Row { row: example.row, source })?;
     let length = ids.len();
     if length <= max {
         return Ok(vec![LmEncoded::new(ids, loss, index, length)]);
     }
-    if settings.cut_texts_into_windows && example.is_text() && !example.is_chat() {
+    if is_windowed {
         let windows = ids.chunks(max).zip(loss.chunks(max)).filter(|(ids, _)| ids.len() >= MIN_TOKENS);
         let window = |(ids, loss): (&[u32], &[bool])| LmEncoded::new(ids.to_vec(), loss.to_vec(), index, ids.len());
         return Ok(windows.map(window).collect());
@@ -133,18 +138,25 @@ pub fn encode_example(
     Ok(vec![LmEncoded { prompt_was_cut, ..LmEncoded::new(ids, loss, index, length) }])
 }
 
-/// All tokens of an example, and whether each carries loss.
+/// All tokens of an example's pieces, and whether each carries loss.
 fn tokens(
     tokenizer: &Tokenizer,
     example: &LmExample,
+    pieces: &[Piece],
     eos_token_ids: &[u32],
 ) -> Result<(Vec<u32>, Vec<bool>), TokenizerError> {
-    let placed = tokenizer.encode_with_offsets(&example.text())?;
-    let marks = marks(&example.pieces, &placed.offsets);
+    let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
+    let placed = tokenizer.encode_with_offsets(&text)?;
+    let marks = marks(pieces, &placed.offsets);
     if example.is_chat() {
         return Ok((placed.ids, marks));
     }
     let (prefix, suffix) = (tokenizer.special_prefix(), tokenizer.special_suffix());
+    // What follows an empty prompt is predicted from the token that begins a text.
+    let begin = tokenizer.bos_token_id().filter(|bos| {
+        prefix.is_empty() && !example.is_text() && num_bytes(pieces).0 == 0 && placed.ids.first() != Some(bos)
+    });
+    let prefix = begin.as_ref().map_or(prefix, std::slice::from_ref);
     let mut ids = [prefix, &placed.ids].concat();
     let mut loss = vec![false; prefix.len()];
     loss.extend(marks);
@@ -201,21 +213,29 @@ fn fit(loss: &[bool], num_first: usize, max: usize) -> (Vec<usize>, bool) {
     ((0..num_first).chain(prompt - rest..prompt + completion).collect(), true)
 }
 
-/// Rows whose prompt was cut or whose completion was lost, for a person to look at: `examples` are those that were
-/// encoded.
+/// Rows whose prompt was cut or whose completion was lost, and those of which only a part was tokenised, for a person
+/// to look at: `examples` are those that were encoded.
 #[must_use]
 pub fn cut_rows(examples: &[LmExample], encoded: &[LmEncoded]) -> Vec<BadRow> {
     let told = |row: &LmEncoded| {
-        let number = examples.get(row.example)?.row;
+        let example = examples.get(row.example)?;
         let (tokens, kept) = (row.num_tokens_untruncated, row.num_tokens());
+        let is_windowed = example.is_text() && !example.is_chat();
+        let (prompt, rest) = num_bytes(&example.pieces);
+        let (limit, most) = (max_bytes(kept), prompt.max(rest));
         let reason = if row.lost_completion {
             format!("nothing is left to learn of its {tokens} tokens: is the completion blank, or max_seq_length tiny?")
+        } else if !is_windowed && most > limit && row.is_truncated() {
+            let (part, whose) = if prompt > rest { ("last", "the prompt") } else { ("first", "the answer") };
+            format!(
+                "{whose} has {most} bytes, of which the {part} {limit} were read: {kept} tokens fit (max_seq_length)"
+            )
         } else if row.prompt_was_cut {
             format!("the prompt lost its beginning: {tokens} tokens, {kept} fit (max_seq_length)")
         } else {
             return None;
         };
-        Some(BadRow { row: number, reason })
+        Some(BadRow { row: example.row, reason })
     };
     encoded.iter().filter_map(told).collect()
 }
@@ -311,7 +331,7 @@ pub(super) mod tests {
     #[test]
     fn chats_get_no_special_tokens_but_their_own() {
         let mut chat = example(&[("<s>b", false), ("a</s>", true), ("b", false), ("c</s>!", true)]);
-        chat.turns = vec![Turn { role: Role::User, content: "b".into() }];
+        chat.turns = vec![Turn::new(Role::User, "b")];
         let rows = encode_examples(&tokenizer(true), &[chat], &settings(64)).expect("room");
         assert_eq!(rows[0].input_ids, [0, 4, 3, 1, 4, 7, 1, 8]);
         assert_eq!(rows[0].loss_mask, [false, false, true, true, false, true, true, true]);
@@ -334,6 +354,16 @@ pub(super) mod tests {
         assert!(row.is_truncated() && !row.lost_completion);
         let row = encode(true, &[("cbbbbb!", false), ("", true)], 8);
         assert_eq!((row.input_ids.as_slice(), lossy(&row)), (&[0, 4, 4, 4, 4, 4, 8, 1][..], vec![1]));
+    }
+
+    #[test]
+    fn an_empty_prompt_is_the_token_that_begins_a_text() {
+        for bos in [true, false] {
+            let row = encode(bos, &[("", false), ("ac", true)], 64);
+            assert_eq!((row.input_ids, row.loss_mask), (vec![0, 3, 7, 1], vec![false, true, true, true]));
+        }
+        let text = encode(false, &[("ac", true)], 64);
+        assert_eq!(text.input_ids, [3, 7, 1], "a text has no prompt");
     }
 
     #[test]

@@ -6,10 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::row::read_row;
+use super::row::RowReader;
 use super::shape::{LmColumns, are_names, choose_lm_columns};
 use super::splits::{count_repeats, share_out, split_text};
-use super::turns::Turn;
+use super::talk::{Companions, TalkNotes, Written};
+use super::turns::{Conversation, Turn};
 use crate::config::{DataShape, ReadOptions, SplitConfig};
 use crate::data::dataset::DataFiles;
 use crate::data::error::DataError;
@@ -21,6 +22,9 @@ const MAX_LISTED: usize = 1000;
 /// Extensions of files that are one text.
 const PLAIN_TEXT: &[&str] = &["txt", "text", "md"];
 
+/// Said where texts are asked to be written as conversations.
+const TEXTS_ARE_NO_CHATS: &str = "the chat template (`as_chat`) writes no plain texts: they are learned as they stand";
+
 /// A part of an example's text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Piece {
@@ -31,7 +35,7 @@ pub struct Piece {
 }
 
 /// A conversation to pieces, or why not: the model's chat template.
-pub type RenderTurns<'a> = dyn Fn(&[Turn]) -> Result<Vec<Piece>, String> + 'a;
+pub type RenderTurns<'a> = dyn Fn(&Conversation) -> Result<Written, String> + 'a;
 
 /// A row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,6 +211,9 @@ pub fn build_lm_dataset(
     let [train, valid, test] = match source {
         Source::Plain(text) => {
             summary.num_rows += 1;
+            if read.as_chat {
+                summary.warnings.push(TEXTS_ARE_NO_CHATS.into());
+            }
             split_text(&text, &fractions)
         }
         source => share_out(take(source, "", read.as_chat, template, &mut summary)?, &fractions, seed),
@@ -214,7 +221,7 @@ pub fn build_lm_dataset(
     let dataset = LmDataset { shape, train, valid: own_valid.unwrap_or(valid), test: own_test.unwrap_or(test) };
     count_repeats(&dataset, &mut summary);
     if dataset.valid.is_empty() {
-        summary.warnings.push("there are no validation rows: the best weights can't be told from the last".into());
+        summary.warnings.push(crate::data::NO_VALIDATION_ROWS.into());
     }
     Ok((dataset, summary))
 }
@@ -256,6 +263,9 @@ fn take(
     template: Option<&RenderTurns<'_>>,
     summary: &mut LmSummary,
 ) -> Result<Vec<LmExample>, DataError> {
+    if as_chat && source.shape() == DataShape::Text {
+        summary.warnings.push(in_file(role, TEXTS_ARE_NO_CHATS.into()));
+    }
     let (mut table, columns) = match source {
         Source::Plain(text) => {
             summary.num_rows += 1;
@@ -268,10 +278,23 @@ fn take(
         return Err(DataError::NoChatTemplate);
     }
     let template = template.filter(|_| is_chat);
+    let notes = std::mem::take(&mut table.notes).into_iter();
+    summary.warnings.extend(notes.map(|note| in_file(role, note)));
+    let companions = match columns.shape() {
+        DataShape::Text => Companions::default(),
+        _ => Companions::find(&table, &columns.roles()),
+    };
+    if is_chat && role.is_empty() {
+        let used = companions.roles().into_iter().map(|(place, role)| (table.columns[place].clone(), role.to_owned()));
+        summary.used_columns.extend(used);
+    }
+    let mut talk = TalkNotes::default();
     let (mut bad, mut num_bad) = (std::mem::take(&mut table.bad_rows), table.num_bad_rows);
     let mut examples = Vec::with_capacity(table.rows.len());
-    for mut row in std::mem::take(&mut table.rows) {
-        match read_row(&mut row, &table.columns, &columns, template) {
+    let rows = std::mem::take(&mut table.rows);
+    let reader = RowReader { names: &table.columns, columns, companions, template };
+    for mut row in rows {
+        match reader.read(&mut row, &mut talk) {
             Ok((pieces, turns)) => examples.push(LmExample { row: row.number, pieces, turns }),
             Err(reason) => {
                 num_bad += 1;
@@ -290,183 +313,16 @@ fn take(
         return Err(DataError::NothingUsable { num_rows: num_bad, row, reason });
     }
     let room = MAX_LISTED.saturating_sub(summary.bad_rows.len());
-    let place = |reason: String| if role.is_empty() { reason } else { format!("{role} file: {reason}") };
-    let listed = bad.into_iter().take(room).map(|bad| BadRow { row: bad.row, reason: place(bad.reason) });
+    let listed = bad.into_iter().take(room).map(|bad| BadRow { row: bad.row, reason: in_file(role, bad.reason) });
     summary.bad_rows.extend(listed);
+    summary.warnings.extend(talk.warnings().into_iter().map(|warning| in_file(role, warning)));
     Ok(examples)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::causal_lm::Role;
-
-    fn files(name: &str, text: &str) -> DataFiles {
-        DataFiles { train: (name.into(), text.as_bytes().to_vec()), ..DataFiles::default() }
-    }
-
-    /// `<user>q<assistant>a;`, or a refusal of tools.
-    fn template(turns: &[Turn]) -> Result<Vec<Piece>, String> {
-        let piece = |turn: &Turn| match turn.role {
-            Role::Tool => Err("the chat template does not take this conversation".to_owned()),
-            Role::Assistant => Ok(Piece { text: format!("{};", turn.content), has_loss: true }),
-            role => Ok(Piece { text: format!("<{role:?}>{}<Assistant>", turn.content), has_loss: false }),
-        };
-        turns.iter().map(piece).collect()
-    }
-
-    const ALL: SplitConfig = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
-
-    fn build(name: &str, text: &str) -> Result<(LmDataset, LmSummary), DataError> {
-        build_lm_dataset(&files(name, text), &ReadOptions::default(), Some(&template), &ALL, 1)
-    }
-
-    fn pieces(example: &LmExample) -> Vec<(&str, bool)> {
-        example.pieces.iter().map(|piece| (piece.text.as_str(), piece.has_loss)).collect()
-    }
-
-    #[test]
-    fn prompts_and_completions_are_taken_to_the_letter() {
-        let csv = "prompt,completion\n\"Why is the sky blue? \", Because.\nWhat is it?,A sky.\n";
-        let (dataset, summary) = build("x.csv", csv).expect("two rows");
-        assert_eq!(dataset.shape, DataShape::PromptCompletion);
-        assert_eq!(pieces(&dataset.train[0]), [("Why is the sky blue? ", false), (" Because.", true)]);
-        assert_eq!(
-            (dataset.train[0].prompt().as_str(), dataset.train[0].completion()),
-            ("Why is the sky blue? ", " Because.")
-        );
-        assert_eq!((dataset.train[1].row, dataset.train[1].is_chat()), (3, false));
-        assert!(summary.has_header);
-        let used = |name: &str| (name.to_owned(), name.to_owned());
-        assert_eq!(summary.used_columns, [used("prompt"), used("completion")]);
-    }
-
-    #[test]
-    fn instructions_get_alpacas_prompt() {
-        let json = r#"[{"instruction": "Add.", "input": "2, 3", "output": "5"},
-            {"instruction": "Hi", "input": "", "output": "Yo"}]"#;
-        let (dataset, _) = build("x.json", json).expect("two rows");
-        assert_eq!(dataset.shape, DataShape::Instruction);
-        let with = "Below is an instruction that describes a task, paired with an input that provides further context. \
-            Write a response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n\
-            2, 3\n\n### Response:";
-        let without = "Below is an instruction that describes a task. Write a response that appropriately completes \
-            the request.\n\n### Instruction:\nHi\n\n### Response:";
-        assert_eq!(pieces(&dataset.train[0]), [(with, false), ("5", true)]);
-        assert_eq!(pieces(&dataset.train[1]), [(without, false), ("Yo", true)]);
-    }
-
-    #[test]
-    fn conversations_are_written_by_the_template() {
-        let openai = r#"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#;
-        let sharegpt = r#"{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}"#;
-        for json in [openai, sharegpt] {
-            let (dataset, _) = build("x.jsonl", json).expect("a row");
-            assert_eq!(dataset.shape, DataShape::Messages);
-            assert_eq!(pieces(&dataset.train[0]), [("<User>q<Assistant>", false), ("a;", true)]);
-            assert_eq!((dataset.train[0].turns.len(), dataset.train[0].is_chat()), (2, true));
-        }
-        let none = build_lm_dataset(&files("x.jsonl", openai), &ReadOptions::default(), None, &ALL, 1);
-        assert!(matches!(none, Err(DataError::NoChatTemplate)));
-        let read = ReadOptions { as_chat: true, ..ReadOptions::default() };
-        let csv = "instruction,input,output\nAdd.,2+2,4\nGreet.,,Hi\n";
-        let (dataset, _) = build_lm_dataset(&files("x.csv", csv), &read, Some(&template), &ALL, 1).expect("rows");
-        assert_eq!(pieces(&dataset.train[0]), [("<User>Add.\n\n2+2<Assistant>", false), ("4;", true)]);
-        assert_eq!(pieces(&dataset.train[1]), [("<User>Greet.<Assistant>", false), ("Hi;", true)]);
-    }
-
-    #[test]
-    fn bad_rows_are_listed_and_the_rest_is_used() {
-        let good = r#"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#;
-        let lines = [
-            good,
-            r#"{"messages": [{"role": "user", "content": "q"}]}"#,
-            r#"{"messages": "#,
-            r#"{"messages": [{"role": "tool", "content": "t"}, {"role": "assistant", "content": "a"}]}"#,
-            r#"{"messages": null}"#,
-            good,
-        ];
-        let (dataset, summary) = build("x.jsonl", &lines.join("\n")).expect("good rows");
-        assert_eq!((dataset.train.len(), summary.num_rows, summary.num_bad_rows), (2, 6, 4));
-        let reasons: Vec<(usize, &str)> = summary.bad_rows.iter().map(|bad| (bad.row, bad.reason.as_str())).collect();
-        assert_eq!(reasons[0].0, 2);
-        assert!(reasons[0].1.starts_with("no turn is the assistant's"), "{}", reasons[0].1);
-        assert!(reasons[1].1.starts_with("malformed JSON at column"), "{}", reasons[1].1);
-        assert_eq!(reasons[2], (4, "the chat template does not take this conversation"));
-        assert_eq!(reasons[3], (5, "the conversation is missing (column \"messages\")"));
-        assert_eq!(summary.num_duplicates, 1);
-    }
-
-    #[test]
-    fn rows_without_a_part_are_bad_and_nothing_usable_says_why() {
-        let csv = "question,answer\nwho?,me\nwho?,\n,me\n";
-        let (dataset, summary) = build("x.csv", csv).expect("one row");
-        assert_eq!((dataset.train.len(), summary.num_bad_rows), (1, 2));
-        assert_eq!(summary.bad_rows[0].reason, "the completion is empty (column \"answer\")");
-        assert_eq!(summary.bad_rows[1].reason, "the prompt is empty (column \"question\")");
-        let error = build("x.csv", "question,answer\nwho?,\nwhy?,\n").expect_err("no answers").to_string();
-        let expected = "nothing in the file is usable: 2 rows, the first (row 2) because the completion is empty";
-        assert!(error.starts_with(expected), "{error}");
-        let nested = r#"{"prompt": [{"role": "user", "content": "q"}], "completion": "x"}"#;
-        let error = build("x.jsonl", nested).expect_err("nested").to_string();
-        assert!(error.contains("the prompt holds an object or array (column \"prompt\")"), "{error}");
-    }
-
-    #[test]
-    fn a_plain_text_is_one_example_and_its_end_validates() {
-        let text: String = (0..100).map(|line| format!("{line:04},line\r\n")).collect();
-        let (dataset, summary) = build("book.txt", &text).expect("a text");
-        assert_eq!((dataset.shape, dataset.train.len(), summary.num_rows), (DataShape::Text, 1, 1));
-        assert_eq!(dataset.train[0].text(), text.replace("\r\n", "\n"));
-        assert!(dataset.train[0].is_text());
-        let split = SplitConfig::default();
-        let read = ReadOptions::default();
-        let (dataset, _) = build_lm_dataset(&files("book.txt", &text), &read, None, &split, 1).expect("a text");
-        let parts = [&dataset.train, &dataset.valid, &dataset.test].map(|split| split[0].text());
-        assert_eq!(parts.concat(), text.replace("\r\n", "\n"));
-        assert!(parts.iter().all(|part| part.ends_with('\n') && part.len() % 10 == 0), "{parts:?}");
-        let lines = parts.each_ref().map(|part| part.lines().count());
-        assert!((79..=82).contains(&lines[0]) && lines[1] >= 8 && lines[2] >= 8, "{lines:?}");
-        assert_eq!(dataset.valid[0].row, lines[0] + 1);
-        assert_eq!(build("x.txt", "{\"text\": \"a\"}\n").expect("a text").0.train[0].text(), "{\"text\": \"a\"}\n");
-    }
-
-    #[test]
-    fn own_files_are_read_like_the_training_file() {
-        let mut files = files("x.csv", "frage2,antwort2\nwer da?,ich\nwas denn?,nichts\n");
-        let name = |name: &str| Some(name.to_owned());
-        let read = ReadOptions {
-            prompt_column: name("frage2"),
-            completion_column: name("antwort2"),
-            has_header: Some(true),
-            ..ReadOptions::default()
-        };
-        files.valid = Some(("v.jsonl".into(), br#"{"antwort2": "du", "frage2": "wer?"}"#.to_vec()));
-        let built = build_lm_dataset(&files, &read, None, &SplitConfig::default(), 1);
-        let (dataset, _) = built.expect("the same columns");
-        assert_eq!((dataset.train.len(), dataset.valid.len(), dataset.test.len()), (2, 1, 0));
-        assert_eq!(pieces(&dataset.valid[0]), [("wer?", false), ("du", true)]);
-        files.valid = Some(("v.jsonl".into(), br#"{"text": "du"}"#.to_vec()));
-        let error = build_lm_dataset(&files, &read, None, &SplitConfig::default(), 1).expect_err("other columns");
-        assert!(error.to_string().starts_with("validation file \"v.jsonl\": there is no column \"frage2\""), "{error}");
-    }
-
-    #[test]
-    fn splits_are_seeded_and_leaks_are_counted() {
-        let rows: String = (0..100).map(|row| format!("{{\"text\": \"story {}\"}}\n", row % 99)).collect();
-        let split = SplitConfig::default();
-        let build = |seed| {
-            build_lm_dataset(&files("x.jsonl", &rows), &ReadOptions::default(), None, &split, seed).expect("rows")
-        };
-        let (dataset, summary) = build(3);
-        assert_eq!((dataset.train.len(), dataset.valid.len(), dataset.test.len()), (80, 10, 10));
-        assert_eq!(build(3).0, dataset);
-        assert_ne!(build(4).0.valid, dataset.valid);
-        assert_eq!(summary.num_duplicates, 1);
-        let mut own = files("x.csv", "text\nsame words here\nother words here\n");
-        own.valid = Some(("v.csv".into(), b"text\nsame words here\n".to_vec()));
-        let built = build_lm_dataset(&own, &ReadOptions::default(), None, &split, 1);
-        let (_, summary) = built.expect("rows");
-        assert_eq!((summary.num_leaks, summary.warnings.len()), (1, 1));
-    }
+/// A sentence about the file of a role; that of the training file is empty.
+fn in_file(role: &str, sentence: String) -> String {
+    if role.is_empty() { sentence } else { format!("{role} file: {sentence}") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,17 @@
 //! Bytes to host batches for causal language models: plain Rust, no tensors. `shape` tells what a file's columns are;
-//! `examples` makes texts of which parts carry loss; `encode` tokenises them; `pack` fills rows; `collate` pads;
-//! `report` says what is there.
+//! `turns` and `talk` read conversations; `examples` makes texts of which parts carry loss; `encode` tokenises them;
+//! `pack` fills rows; `collate` pads; `report` says what is there.
 
 mod collate;
 mod encode;
 mod examples;
 mod pack;
+mod read;
 mod report;
 mod row;
 mod shape;
 mod splits;
+mod talk;
 mod turns;
 
 pub use collate::{LmHostBatch, LmPadding, collate_lm};
@@ -18,4 +20,5 @@ pub use examples::{LmDataset, LmExample, LmSummary, Piece, RenderTurns, build_lm
 pub use pack::{one_a_row, pack};
 pub use report::{LmReport, PreviewToken, TokenPreview, lm_report};
 pub use shape::{LmColumns, choose_lm_columns};
-pub use turns::{Role, Turn};
+pub use talk::Written;
+pub use turns::{Conversation, Role, Turn};

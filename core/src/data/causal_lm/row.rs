@@ -2,64 +2,103 @@
 
 use super::examples::{Piece, RenderTurns};
 use super::shape::LmColumns;
-use super::turns::{Role, Turn, parse_turns};
+use super::talk::{Companions, TalkNotes, Written};
+use super::turns::{Conversation, Role, Turn, parse_turns};
 use crate::data::parse::Row;
 
-/// Pieces and turns of a row, or why it has none.
-pub(super) fn read_row(
-    row: &mut Row,
-    names: &[String],
-    columns: &LmColumns,
-    template: Option<&RenderTurns<'_>>,
-) -> Result<(Vec<Piece>, Vec<Turn>), String> {
-    for (place, role) in columns.roles() {
-        if *columns == (LmColumns::Messages { messages: place }) {
-            continue;
-        }
-        let name = &names[place];
-        if row.nested.contains(&place) {
-            return Err(format!("the {role} holds an object or array (column {name:?}); conversations are `messages`"));
-        }
-        if role != "input" && row.cells[place].trim().is_empty() {
-            return Err(format!("the {role} is empty (column {name:?})"));
-        }
-    }
-    let mut cell = |place: usize| std::mem::take(&mut row.cells[place]);
-    let (prompt, completion) = match *columns {
-        LmColumns::Text { text } => return Ok((vec![Piece { text: cell(text), has_loss: true }], Vec::new())),
-        LmColumns::Messages { messages } => {
-            let json = cell(messages);
-            if json.trim().is_empty() {
-                return Err(format!("the conversation is missing (column {:?})", names[messages]));
-            }
-            let turns = parse_turns(&json).map_err(|reason| format!("{reason} (column {:?})", names[messages]))?;
-            return written(turns, template);
-        }
-        LmColumns::PromptCompletion { prompt, completion } => (cell(prompt), cell(completion)),
-        LmColumns::Instruction { instruction, input, output } => {
-            let (instruction, input) = (cell(instruction), input.map(cell).unwrap_or_default());
-            let prompt = match template {
-                Some(_) if input.trim().is_empty() => instruction,
-                Some(_) => [instruction.as_str(), "\n\n", &input].concat(),
-                None => alpaca_prompt(&instruction, &input),
-            };
-            (prompt, std::mem::take(&mut row.cells[output]))
-        }
-    };
-    if template.is_some() {
-        let turn = |role, content| Turn { role, content };
-        return written(vec![turn(Role::User, prompt), turn(Role::Assistant, completion)], template);
-    }
-    Ok((vec![Piece { text: prompt, has_loss: false }, Piece { text: completion, has_loss: true }], Vec::new()))
+/// How the rows of a table are read.
+pub(super) struct RowReader<'a> {
+    pub(super) names: &'a [String],
+    pub(super) columns: LmColumns,
+    pub(super) companions: Companions,
+    /// Writes conversations; `None` where prompts and completions are taken to the letter.
+    pub(super) template: Option<&'a RenderTurns<'a>>,
 }
 
-/// A conversation as the template writes it.
-fn written(turns: Vec<Turn>, template: Option<&RenderTurns<'_>>) -> Result<(Vec<Piece>, Vec<Turn>), String> {
-    let render = template.ok_or("the model has no chat template")?;
-    let mut pieces = render(&turns)?;
-    let last = pieces.iter().rposition(|piece| piece.has_loss && !piece.text.is_empty());
-    pieces.truncate(last.ok_or("the chat template writes nothing for the assistant")? + 1);
-    Ok((pieces, turns))
+impl RowReader<'_> {
+    /// Pieces and turns of a row, or why it has none.
+    pub(super) fn read(&self, row: &mut Row, notes: &mut TalkNotes) -> Result<(Vec<Piece>, Vec<Turn>), String> {
+        let (names, columns) = (self.names, self.columns);
+        let is_chat = self.template.is_some();
+        for (place, role) in columns.roles() {
+            if columns == (LmColumns::Messages { messages: place }) {
+                continue;
+            }
+            let name = &names[place];
+            if row.nested.contains(&place) {
+                return Err(format!(
+                    "the {role} holds an object or array (column {name:?}); conversations are `messages`"
+                ));
+            }
+            let may_be_empty = role == "input" || (role == "prompt" && !is_chat);
+            if !may_be_empty && row.cells[place].trim().is_empty() {
+                return Err(format!("the {role} is empty (column {name:?})"));
+            }
+        }
+        let mut cell = |place: usize| std::mem::take(&mut row.cells[place]);
+        let (prompt, completion) = match columns {
+            LmColumns::Text { text } => return Ok((vec![Piece { text: cell(text), has_loss: true }], Vec::new())),
+            LmColumns::Messages { messages } => {
+                let json = cell(messages);
+                if json.trim().is_empty() {
+                    return Err(format!("the conversation is missing (column {:?})", names[messages]));
+                }
+                let read = parse_turns(&json).map_err(|reason| format!("{reason} (column {:?})", names[messages]));
+                let (turns, has_more) = read?;
+                let written = self.write(turns.into(), row, notes)?;
+                if has_more {
+                    notes.add_more();
+                }
+                return Ok(written);
+            }
+            LmColumns::PromptCompletion { prompt, completion } => (cell(prompt), cell(completion)),
+            LmColumns::Instruction { instruction, input, output } => {
+                let (instruction, input) = (cell(instruction), input.map(&mut cell).unwrap_or_default());
+                let prompt = match self.template {
+                    Some(_) if input.trim().is_empty() => instruction,
+                    Some(_) => [instruction.as_str(), "\n\n", &input].concat(),
+                    None => alpaca_prompt(&instruction, &input),
+                };
+                (prompt, cell(output))
+            }
+        };
+        if is_chat {
+            let turns = vec![Turn::new(Role::User, prompt), Turn::new(Role::Assistant, completion)];
+            return self.write(turns.into(), row, notes);
+        }
+        if self.companions.has_system(row) {
+            notes.add_unwritten_system();
+        }
+        if prompt.is_empty() {
+            notes.add_empty_prompt();
+        }
+        Ok((vec![Piece { text: prompt, has_loss: false }, Piece { text: completion, has_loss: true }], Vec::new()))
+    }
+
+    /// A conversation as the template writes it, with what stands beside it in the row.
+    fn write(
+        &self,
+        mut conversation: Conversation,
+        row: &Row,
+        notes: &mut TalkNotes,
+    ) -> Result<(Vec<Piece>, Vec<Turn>), String> {
+        let render = self.template.ok_or("the model has no chat template")?;
+        let has_second_system = self.companions.add_to(&mut conversation, row, self.names)?;
+        let written = written(&conversation, render)?;
+        notes.add(&conversation, &written, &|conversation: &Conversation| self::written(conversation, render));
+        if has_second_system {
+            notes.add_second_system();
+        }
+        Ok((written.pieces, conversation.turns))
+    }
+}
+
+/// What a template writes, up to the last piece that is learned.
+fn written(conversation: &Conversation, render: &RenderTurns<'_>) -> Result<Written, String> {
+    let mut written = render(conversation)?;
+    let last = written.pieces.iter().rposition(|piece| piece.has_loss && !piece.text.is_empty());
+    written.pieces.truncate(last.ok_or("the chat template writes nothing for the assistant")? + 1);
+    Ok(written)
 }
 
 /// The prompt of Stanford Alpaca (<https://github.com/tatsu-lab/stanford_alpaca>, `train.py`), to the letter.

@@ -1,7 +1,19 @@
 //! A conversation's JSON to turns: OpenAI's `[{"role", "content"}]` and ShareGPT's `[{"from", "value"}]`.
+//!
+//! A turn keeps the keys that this library does not know, so that the chat template sees them as they stand in the
+//! file. A null is no key, except for `content`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+/// Key of an assistant's turn that says whether it is learned: 1, or 0 (OpenAI's name).
+pub(super) const WEIGHT: &str = "weight";
+
+/// Keys under which a turn calls tools.
+const CALLS: [&str; 2] = ["tool_calls", "function_call"];
+
+/// Keys under which a turn says what the model thinks before it answers.
+const THOUGHTS: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,62 +30,159 @@ pub enum Role {
 }
 
 impl Role {
-    /// A role by any of its names.
+    /// A role by any of its names: those of OpenAI, ShareGPT and Alpaca, and of their variants.
     fn parse(name: &str) -> Option<Self> {
         match name.trim().to_lowercase().as_str() {
-            "system" | "developer" => Some(Self::System),
-            "user" | "human" | "prompter" => Some(Self::User),
-            "assistant" | "gpt" | "bot" | "model" | "ai" | "chatgpt" => Some(Self::Assistant),
-            "tool" | "function" | "observation" => Some(Self::Tool),
+            "system" | "developer" | "system_prompt" => Some(Self::System),
+            "user" | "human" | "prompter" | "instruction" | "question" | "input" => Some(Self::User),
+            "assistant" | "gpt" | "bot" | "chatbot" | "model" | "ai" | "chatgpt" | "bing" | "bard" | "llm"
+            | "response" | "answer" | "output" | "function_call" | "tool_call" => Some(Self::Assistant),
+            "tool" | "function" | "observation" | "ipython" | "function_response" | "tool_response" | "tool_result" => {
+                Some(Self::Tool)
+            }
             _ => None,
+        }
+    }
+
+    /// The name that templates know.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
         }
     }
 }
 
 /// What one side says.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     /// Who speaks.
     pub role: Role,
+    /// The role's name in the file, where it is another one: `developer`, `ipython`. Templates that know it get it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_name: Option<String>,
     /// What is said.
     pub content: String,
+    /// The other keys of the turn: `reasoning_content`, `tool_calls`, `tool_call_id`, `name`, `weight`. A `content`
+    /// among them is what the file holds where that is no text.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
 }
 
-/// Reads a conversation up to the assistant's last turn; says what is wrong with it.
-pub(super) fn parse_turns(json: &str) -> Result<Vec<Turn>, String> {
-    let value: Value = serde_json::from_str(json).map_err(|error| format!("the conversation is not JSON: {error}"))?;
-    let Value::Array(items) = value else { return Err("the conversation is not a list of turns".into()) };
-    let turn =
-        |(index, item): (usize, &Value)| parse_turn(item).map_err(|reason| format!("turn {}: {reason}", index + 1));
-    let mut turns = items.iter().enumerate().map(turn).collect::<Result<Vec<Turn>, String>>()?;
-    let Some(last) = turns.iter().rposition(|turn| turn.role == Role::Assistant) else {
-        return Err("no turn is the assistant's: there is nothing to learn from".into());
-    };
-    turns.truncate(last + 1);
-    let empty = |turn: &Turn| turn.role == Role::Assistant && turn.content.trim().is_empty();
-    match turns.iter().position(empty) {
-        Some(index) => Err(format!("turn {}: the assistant says nothing", index + 1)),
-        None => Ok(turns),
+impl Turn {
+    /// A turn that is nothing but its text.
+    #[must_use]
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, role_name: None, content: content.into(), extra: Map::new() }
+    }
+
+    /// Whether it is the assistant's and learned: its `weight` is not 0.
+    #[must_use]
+    pub fn has_loss(&self) -> bool {
+        self.role == Role::Assistant && self.extra.get(WEIGHT).and_then(Value::as_f64) != Some(0.0)
+    }
+
+    /// The turn as templates see it: as it stands in the file.
+    #[must_use]
+    pub fn to_message(&self, role_name: &str) -> Map<String, Value> {
+        let mut message = Map::new();
+        message.insert("role".into(), role_name.into());
+        let is_call = CALLS.iter().any(|key| self.extra.contains_key(*key));
+        match self.extra.get("content") {
+            Some(content) => message.insert("content".into(), content.clone()),
+            None if is_call && self.content.is_empty() => None,
+            None => message.insert("content".into(), self.content.as_str().into()),
+        };
+        let others = self.extra.iter().filter(|(key, _)| *key != "content");
+        message.extend(others.map(|(key, value)| (key.clone(), value.clone())));
+        message
+    }
+
+    /// Whether it says nothing at all: no text, no thought, no call of a tool.
+    fn is_empty(&self) -> bool {
+        let says = |key: &&str| match self.extra.get(*key) {
+            Some(Value::String(text)) => !text.trim().is_empty(),
+            Some(Value::Array(items)) => !items.is_empty(),
+            Some(value) => !value.is_null(),
+            None => false,
+        };
+        self.content.trim().is_empty() && !CALLS.iter().chain(&THOUGHTS).any(says)
     }
 }
 
-fn parse_turn(item: &Value) -> Result<Turn, String> {
-    let field = |names: [&str; 2]| names.into_iter().find_map(|name| item.get(name));
-    let Some(name) = field(["role", "from"]).and_then(Value::as_str) else {
-        return Err("it does not say who speaks (\"role\" or \"from\")".into());
+/// Turns, and what else a chat template is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Conversation {
+    /// What is said, in order.
+    pub turns: Vec<Turn>,
+    /// Variables of the template by name: `tools`, and the keys of `chat_template_kwargs`.
+    pub variables: Map<String, Value>,
+}
+
+impl From<Vec<Turn>> for Conversation {
+    fn from(turns: Vec<Turn>) -> Self {
+        Self { turns, variables: Map::new() }
+    }
+}
+
+/// Reads a conversation up to the assistant's last turn, and whether there was more; says what is wrong with it.
+pub(super) fn parse_turns(json: &str) -> Result<(Vec<Turn>, bool), String> {
+    let value: Value = serde_json::from_str(json).map_err(|error| format!("the conversation is not JSON: {error}"))?;
+    let Value::Array(items) = value else { return Err("the conversation is not a list of turns".into()) };
+    let turn =
+        |(index, item): (usize, Value)| parse_turn(item).map_err(|reason| format!("turn {}: {reason}", index + 1));
+    let mut turns = items.into_iter().enumerate().map(turn).collect::<Result<Vec<Turn>, String>>()?;
+    let Some(last) = turns.iter().rposition(|turn| turn.role == Role::Assistant) else {
+        return Err("no turn is the assistant's: there is nothing to learn from".into());
     };
-    let Some(role) = Role::parse(name) else {
+    let has_more = last + 1 < turns.len();
+    turns.truncate(last + 1);
+    if let Some(index) = turns.iter().position(|turn| turn.has_loss() && turn.is_empty()) {
+        return Err(format!("turn {}: the assistant says nothing", index + 1));
+    }
+    if !turns.iter().any(Turn::has_loss) {
+        return Err("every turn of the assistant's has the weight 0: there is nothing to learn from".into());
+    }
+    Ok((turns, has_more))
+}
+
+fn parse_turn(item: Value) -> Result<Turn, String> {
+    let Value::Object(mut keys) = item else { return Err("it is not an object".into()) };
+    let name = match keys.shift_remove("role") {
+        Some(Value::String(name)) => Some(name),
+        _ => keys.shift_remove("from").and_then(|name| name.as_str().map(str::to_owned)),
+    };
+    let name = name.ok_or("it does not say who speaks (\"role\" or \"from\")")?;
+    let Some(role) = Role::parse(&name) else {
         return Err(format!("the role {name:?} is unknown; known are system, user, assistant and tool"));
     };
-    let content = match field(["content", "value"]) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => joined(parts)?,
-        Some(Value::Null) | None if item.get("tool_calls").is_some() => {
-            return Err("it calls a tool, which can't be learned here".into());
-        }
+    let content = keys.shift_remove("content");
+    let content = if content.is_none() { keys.shift_remove("value") } else { content };
+    let is_null = content == Some(Value::Null);
+    let calls = CALLS.iter().any(|key| keys.get(*key).is_some_and(|calls| !calls.is_null()));
+    let text = match content {
+        Some(Value::String(text)) => Some(text),
+        Some(Value::Array(parts)) => Some(joined(&parts)?),
+        Some(Value::Null) | None if calls => None,
         _ => return Err("it has no text (\"content\" or \"value\")".into()),
     };
-    Ok(Turn { role, content })
+    keys.retain(|_, value| !value.is_null());
+    match keys.get(WEIGHT).map(Value::as_f64) {
+        None | Some(Some(0.0 | 1.0)) => {}
+        Some(_) => return Err(format!("its weight is {}, which is neither 0 nor 1", keys[WEIGHT])),
+    }
+    // A call without a text is not a call with an empty one: templates tell them apart.
+    match &text {
+        None if is_null => keys.insert("content".into(), Value::Null),
+        Some(text) if calls && text.is_empty() => keys.insert("content".into(), Value::String(String::new())),
+        _ => None,
+    };
+    let name = name.trim();
+    let role_name = matches!(role, Role::System | Role::Tool) && name != role.name();
+    Ok(Turn { role, role_name: role_name.then(|| name.to_owned()), content: text.unwrap_or_default(), extra: keys })
 }
 
 /// The text of content that comes in parts.
@@ -93,20 +202,73 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn turn(role: Role, content: &str) -> Turn {
-        Turn { role, content: content.into() }
+    fn turns(json: &str) -> Vec<Turn> {
+        parse_turns(json).expect("good turns").0
     }
 
     #[test]
     fn both_spellings_are_read_up_to_the_last_answer() {
-        let expected = [turn(Role::System, "s"), turn(Role::User, "q"), turn(Role::Assistant, "a")];
-        let openai = r#"[{"role": "system", "content": "s"},
+        let expected = [Turn::new(Role::System, "s"), Turn::new(Role::User, "q"), Turn::new(Role::Assistant, "a")];
+        let openai = r#"[{"role": "system", "content": "s", "name": null},
             {"role": "user", "content": [{"type": "text", "text": "q"}]},
-            {"role": "assistant", "content": "a", "weight": 1}, {"role": "user", "content": "unanswered"}]"#;
-        assert_eq!(parse_turns(openai).expect("good turns"), expected);
+            {"role": "assistant", "content": "a"}, {"role": "user", "content": "unanswered"}]"#;
+        assert_eq!(parse_turns(openai).expect("good turns"), (expected.to_vec(), true));
         let sharegpt =
             r#"[{"from": "system", "value": "s"}, {"from": "human", "value": "q"}, {"from": "GPT", "value": "a"}]"#;
-        assert_eq!(parse_turns(sharegpt).expect("good turns"), expected);
+        assert_eq!(parse_turns(sharegpt).expect("good turns"), (expected.to_vec(), false));
+    }
+
+    #[test]
+    fn what_a_turn_holds_beside_its_text_is_kept() {
+        let json = r#"[{"role": "developer", "content": "s"}, {"role": "user", "content": "q", "name": "Ann"},
+            {"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "ipython", "content": "4", "tool_call_id": "c1"},
+            {"role": "assistant", "reasoning_content": "hm", "content": "a"}]"#;
+        let turns = turns(json);
+        assert_eq!((turns[0].role, turns[0].role_name.as_deref()), (Role::System, Some("developer")));
+        assert_eq!(turns[1].extra["name"], "Ann");
+        assert_eq!((turns[2].content.as_str(), &turns[2].extra["content"]), ("", &Value::Null));
+        assert_eq!(turns[2].extra["tool_calls"][0]["function"]["arguments"], "{}");
+        assert_eq!((turns[3].role, turns[3].role_name.as_deref()), (Role::Tool, Some("ipython")));
+        assert_eq!((turns[4].content.as_str(), &turns[4].extra["reasoning_content"]), ("a", &Value::from("hm")));
+        let message = |turn: &Turn, name: &str| Value::Object(turn.to_message(name)).to_string();
+        assert_eq!(message(&turns[3], "tool"), r#"{"role":"tool","content":"4","tool_call_id":"c1"}"#);
+        assert!(message(&turns[2], "assistant").starts_with(r#"{"role":"assistant","content":null,"tool_calls":[{"#));
+        let page = serde_json::to_string(&Turn::new(Role::User, "q")).expect("plain values");
+        assert_eq!(page, r#"{"role":"user","content":"q"}"#);
+        assert_eq!(serde_json::from_str::<Turn>(&page).expect("its own JSON"), Turn::new(Role::User, "q"));
+    }
+
+    #[test]
+    fn roles_have_many_names() {
+        let role = |name: &str| Role::parse(name).map(Role::name);
+        for (names, expected) in [
+            (["human", "user", "Prompter", "instruction"], "user"),
+            (["gpt", "bing", "function_call", "model"], "assistant"),
+            (["tool", "observation", "function", "ipython"], "tool"),
+            (["system", "developer", " System ", "system_prompt"], "system"),
+        ] {
+            for name in names {
+                assert_eq!(role(name), Some(expected), "{name}");
+            }
+        }
+        assert_eq!(role("narrator"), None);
+    }
+
+    #[test]
+    fn a_weight_says_what_is_learned() {
+        let json = |first: &str, last: &str| {
+            format!(
+                r#"[{{"role": "user", "content": "q"}}, {{"role": "assistant", "content": "", "weight": {first}}},
+                {{"role": "user", "content": "q"}}, {{"role": "assistant", "content": "a", "weight": {last}}}]"#
+            )
+        };
+        let learned: Vec<bool> = turns(&json("0", "1")).iter().map(Turn::has_loss).collect();
+        assert_eq!(learned, [false, false, false, true]);
+        let reason = |json: &str| parse_turns(json).expect_err("a bad weight");
+        assert!(reason(&json("0", "0.0")).starts_with("every turn of the assistant's has the weight 0"));
+        assert_eq!(reason(&json("0", "0.5")), "turn 4: its weight is 0.5, which is neither 0 nor 1");
+        assert_eq!(reason(&json("1", "1")), "turn 2: the assistant says nothing");
     }
 
     #[test]
@@ -114,6 +276,7 @@ mod tests {
         let reason = |json: &str| parse_turns(json).expect_err("a bad conversation");
         assert!(reason("[{\"role\"").starts_with("the conversation is not JSON: EOF"));
         assert_eq!(reason("\"hello\""), "the conversation is not a list of turns");
+        assert_eq!(reason("[1]"), "turn 1: it is not an object");
         assert_eq!(reason("[]"), "no turn is the assistant's: there is nothing to learn from");
         assert!(reason(r#"[{"role": "user", "content": "q"}]"#).starts_with("no turn is the assistant's"));
         let unknown = r#"[{"role": "user", "content": "q"}, {"role": "narrator", "content": "a"}]"#;
@@ -122,13 +285,15 @@ mod tests {
         assert_eq!(reason(empty), "turn 2: the assistant says nothing");
         assert!(reason(r#"[{"content": "q"}]"#).starts_with("turn 1: it does not say who speaks"));
         assert!(reason(r#"[{"role": "user"}]"#).starts_with("turn 1: it has no text"));
-        let call = r#"[{"role": "assistant", "content": null, "tool_calls": []}]"#;
-        assert_eq!(reason(call), "turn 1: it calls a tool, which can't be learned here");
+        let nothing = r#"[{"role": "assistant", "content": null, "tool_calls": []}]"#;
+        assert_eq!(reason(nothing), "turn 1: the assistant says nothing");
     }
 
     proptest! {
         #[test]
-        fn no_json_like_text_panics(text in "([\\[\\]{}:,]|\"role\"|\"content\"|\"assistant\"|1|null){0,40}") {
+        fn no_json_like_text_panics(
+            text in "([\\[\\]{}:,]|\"role\"|\"content\"|\"assistant\"|\"weight\"|\"tool_calls\"|1|null){0,40}",
+        ) {
             let _ = parse_turns(&text);
         }
     }

@@ -24,6 +24,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, DataError> {
     if let Some((_, kind)) = SIGNATURES.iter().find(|(start, _)| bytes.starts_with(start)) {
         return Err(DataError::Binary { kind });
     }
+    // Before UTF-16, whose little-endian mark this one begins with.
+    if bytes.starts_with(b"\xFF\xFE\0\0") || bytes.starts_with(b"\0\0\xFE\xFF") {
+        return Err(DataError::Utf32);
+    }
     if let Some(rest) = bytes.strip_prefix(b"\xFF\xFE") {
         return decode_utf16(rest, u16::from_le_bytes).map(Cow::Owned);
     }
@@ -72,6 +76,15 @@ mod tests {
         assert!(matches!(decode(b"\xEF\xBB\xBFcaf\xE9"), Err(DataError::NotUtf8 { offset: 6 })));
         assert!(matches!(decode(b"\xFF\xFEa\0b"), Err(DataError::NotUtf16 { offset: 4 })));
         assert!(matches!(decode(b"\xFF\xFE\x00\xD8a\0"), Err(DataError::NotUtf16 { offset: 2 })));
+    }
+
+    #[test]
+    fn utf_32_is_not_taken_for_utf_16() {
+        let little: Vec<u8> = "\u{feff}text,label\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let big: Vec<u8> = "\u{feff}text,label\n".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        for bytes in [little, big] {
+            assert!(matches!(decode(&bytes), Err(DataError::Utf32)));
+        }
     }
 
     proptest! {

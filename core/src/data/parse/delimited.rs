@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::header::{has_header, is_known};
-use super::records::{Flaw, Record, Records};
-use super::{Format, Row, Table, extension};
+use super::header::is_known;
+use super::layout::{Layout, declared_delimiter, find_layout, line_of, usual_width};
+use super::records::{Flaw, MAX_FIELDS, Record, Records};
+use super::{DELIMITED_ENDINGS, Format, Row, Table, extension};
 use crate::config::ReadOptions;
-use crate::data::error::DataError;
+use crate::data::error::{DataError, shorten};
 
 /// Records looked at to guess the delimiter.
 const DELIMITER_SAMPLE: usize = 50;
@@ -21,53 +22,102 @@ const HEADER_SAMPLE: usize = 1000;
 /// Most columns a file may have.
 const MAX_COLUMNS: usize = 1024;
 
+/// Columns with made-up names that are listed one by one.
+const MAX_RENAMED: usize = 10;
+
 /// Delimiters that are tried, with what each is worth where the evidence is the same: tabs hardly occur in texts.
 const DELIMITERS: [(char, f64); 4] = [('\t', 0.03), (',', 0.02), (';', 0.01), ('|', 0.0)];
 
 /// Reads the file.
 pub(super) fn parse(name: &str, text: &str, read: &ReadOptions) -> Result<Table, DataError> {
+    let declared = declared_delimiter(text);
+    let start = declared.map_or(0, |(_, end)| end);
+    if text[start..].trim().is_empty() {
+        return Err(DataError::Empty);
+    }
     let delimiter = match read.delimiter {
         Some(delimiter @ ('"' | '\n' | '\r')) => return Err(DataError::BadDelimiter { delimiter }),
         Some(delimiter) => Some(delimiter),
-        None => guess_delimiter(name, text),
+        None => declared.map(|(delimiter, _)| delimiter).or_else(|| guess_delimiter(name, &text[start..])),
     };
     // A file of one column is read with a delimiter that can't occur in it.
     let separator = delimiter.unwrap_or('\0');
-    let quoting = means_quotes(text, separator);
-    let sample: Vec<Vec<String>> = Records::new(text, separator, quoting)
-        .filter(|record| !record.is_blank())
-        .take(HEADER_SAMPLE + 1)
-        .map(|record| record.fields.into_iter().map(Cow::into_owned).collect())
-        .collect();
-    let mut header = sample[0].clone();
-    let rest = &sample[1..];
-    let width = usual_width(if rest.is_empty() { &sample } else { rest });
-    while header.len() > width && header.last().is_some_and(|cell| cell.trim().is_empty()) {
-        header.pop();
+    let quoting = means_quotes(&text[start..], separator);
+    let records = Records::peek(text, separator, quoting).starting_at(start);
+    let sample: Vec<Record<'_>> = records.filter(|record| !record.is_blank()).take(HEADER_SAMPLE + 1).collect();
+    let layout = find_layout(&sample, read.has_header);
+    let mut notes = Vec::new();
+    if let Some((delimiter, _)) = declared {
+        notes.push(format!("line 1 is skipped: it declares the delimiter {delimiter:?}"));
     }
-    let same_width: Vec<Vec<String>> = rest.iter().filter(|row| row.len() == width).cloned().collect();
-    let has_header = read.has_header.unwrap_or_else(|| header.len() == width && has_header(&header, &same_width));
-    let columns = if has_header { name_columns(&header, width) } else { name_columns(&[], width) };
+    let header = layout.header.map(|place| {
+        note_skipped(text, start, &sample, &layout, &mut notes);
+        let mut records = Records::new(text, separator, quoting).starting_at(sample[place].start);
+        records.next().map(|record| record.fields).unwrap_or_default()
+    });
+    let columns = match header {
+        Some(mut header) => {
+            if layout.skips_row_numbers {
+                header.insert(0, Cow::Borrowed(""));
+                notes.push("the header has a name less than the rows have fields: the first are row numbers".into());
+            }
+            while header.len() > layout.width && header.last().is_some_and(|cell| cell.trim().is_empty()) {
+                header.pop();
+            }
+            name_columns(&header, layout.width, &mut notes)
+        }
+        None => (1..=layout.width).map(|number| format!("column {number}")).collect(),
+    };
     if columns.len() > MAX_COLUMNS {
         return Err(DataError::TooManyColumns { limit: MAX_COLUMNS });
     }
-    let mut table = Table::new(Format::Csv, delimiter, has_header, columns);
-    read_rows(&mut table, text, Records::new(text, separator, quoting));
+    let mut table = Table::new(Format::Csv, delimiter, layout.header.is_some(), columns);
+    table.notes = notes;
+    let first_row = sample.get(layout.first_row).map_or(text.len(), |record| record.start);
+    drop(sample);
+    let records = Records::new(text, separator, quoting).starting_at(start);
+    read_rows(&mut table, text, records, usize::from(declared.is_some()), first_row);
     table.checked()
 }
 
-fn read_rows(table: &mut Table, text: &str, mut records: Records<'_>) {
+/// Says which lines around the header are no rows.
+fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layout: &Layout, notes: &mut Vec<String>) {
+    let Some(header) = layout.header else { return };
+    let blank = text[start..sample[header].start].lines().filter(|line| line.trim().is_empty()).count();
+    match blank {
+        0 => {}
+        1 => notes.push("1 blank line above the header is skipped".into()),
+        _ => notes.push(format!("{blank} blank lines above the header are skipped")),
+    }
+    for record in &sample[..header] {
+        let line = line_of(text, record.start);
+        let fields = match record.fields.len() {
+            1 => "1 field".to_owned(),
+            found => format!("{found} fields"),
+        };
+        let filled: Vec<&str> =
+            record.fields.iter().map(|field| field.trim()).filter(|field| !field.is_empty()).collect();
+        let what = match filled.as_slice() {
+            [] => "it is empty".to_owned(),
+            [only] => format!("it holds nothing but {}", shorten(only)),
+            [first, ..] => format!("it has {fields} where the table has {} ({} …)", layout.width, shorten(first)),
+        };
+        notes.push(format!("line {line}, above the header, is skipped: {what}"));
+    }
+    for record in &sample[header + 1..layout.first_row] {
+        let line = line_of(text, record.start);
+        notes.push(format!("line {line}, below the header, is skipped: it holds further names of the columns"));
+    }
+}
+
+/// Reads the records from `first_row` (an offset) on; `number` rows stand above the first record.
+fn read_rows(table: &mut Table, text: &str, mut records: Records<'_>, mut number: usize, first_row: usize) {
     let width = table.columns.len();
-    let mut skip_header = table.has_header;
-    let mut number = 0;
     // Lines may be read again after a quote that is never closed, but not without end.
     let mut again = 4 * text.len();
     while let Some(record) = records.next() {
         number += 1;
-        if record.is_blank() {
-            continue;
-        }
-        if std::mem::take(&mut skip_header) {
+        if record.start < first_row || record.is_blank() {
             continue;
         }
         let swallowed = record.flaw.is_some() && (record.multiline || record.flaw == Some(Flaw::Unclosed));
@@ -93,43 +143,50 @@ fn fit(record: Record<'_>, width: usize) -> Result<Vec<String>, String> {
             None if found > width => " (does the text hold the delimiter without quotes?)",
             None => "",
         };
-        let fields = if found == 1 { "1 field".to_owned() } else { format!("{found} fields") };
+        let fields = match found {
+            1 => "1 field".to_owned(),
+            MAX_FIELDS => format!("{found} fields or more"),
+            _ => format!("{found} fields"),
+        };
         return Err(format!("{fields} where {width} were expected{hint}"));
     }
     Ok(record.fields.into_iter().take(width).map(Cow::into_owned).collect())
 }
 
-/// The header's names for `width` columns; missing, empty and repeated ones are made up and unique.
-fn name_columns(header: &[String], width: usize) -> Vec<String> {
+/// The header's names for `width` columns; missing and empty ones are named as pandas names them, by their place from
+/// 0, and repeated ones are numbered. The notes say which.
+fn name_columns(header: &[Cow<'_, str>], width: usize, notes: &mut Vec<String>) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(width.max(header.len()));
     let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut num_renamed = 0;
     for place in 0..width.max(header.len()) {
         let given = header.get(place).map(|name| name.trim()).filter(|name| !name.is_empty());
-        let base = given.map_or_else(|| format!("column {}", place + 1), str::to_owned);
+        let base = given.map_or_else(|| format!("Unnamed: {place}"), str::to_owned);
         let mut name = base.clone();
         while counts.contains_key(&name) {
             let count = counts.entry(base.clone()).or_insert(1);
             *count += 1;
             name = format!("{base} ({count})");
         }
+        if given != Some(name.as_str()) {
+            num_renamed += 1;
+            let why =
+                given.map_or_else(|| "has no name".to_owned(), |name| format!("is also called {}", shorten(name)));
+            if num_renamed <= MAX_RENAMED {
+                notes.push(format!("column {} {why}: it is read as {}", place + 1, shorten(&name)));
+            }
+        }
         counts.insert(name.clone(), 1);
         names.push(name);
+    }
+    if num_renamed > MAX_RENAMED {
+        notes.push(format!("{} more columns without a name of their own got one", num_renamed - MAX_RENAMED));
     }
     names
 }
 
-/// The number of fields that most records have.
-fn usual_width<T>(records: &[Vec<T>]) -> usize {
-    let mut counts: HashMap<usize, usize> = HashMap::new();
-    for record in records {
-        *counts.entry(record.len()).or_default() += 1;
-    }
-    let usual = counts.into_iter().max_by_key(|&(width, count)| (count, std::cmp::Reverse(width)));
-    usual.map_or(1, |(width, _)| width)
-}
-
 /// The delimiter under which the first records agree best on their number of fields; `None` for a single column.
-fn guess_delimiter(name: &str, text: &str) -> Option<char> {
+pub(super) fn guess_delimiter(name: &str, text: &str) -> Option<char> {
     let sample = sample_of(text);
     let extension = extension(name);
     let mut best: Option<(f64, f64, char)> = None;
@@ -144,7 +201,7 @@ fn guess_delimiter(name: &str, text: &str) -> Option<char> {
         }
     }
     let (_, belief, delimiter) = best?;
-    let enough = if matches!(extension.as_str(), "csv" | "tsv" | "tab" | "psv") { 0.0 } else { 0.5 };
+    let enough = if DELIMITED_ENDINGS.contains(&extension.as_str()) { 0.0 } else { 0.5 };
     (belief > enough).then_some(delimiter)
 }
 
@@ -165,19 +222,18 @@ fn sample_of(text: &str) -> &str {
 /// known names in the first, a column of few values in the others. `None` if they have one field.
 fn agreement(sample: &str, delimiter: char, quoting: bool) -> Option<(f64, f64)> {
     let records: Vec<Record<'_>> =
-        Records::new(sample, delimiter, quoting).filter(|record| !record.is_blank()).take(DELIMITER_SAMPLE).collect();
-    let fields: Vec<Vec<Cow<'_, str>>> = records
-        .iter()
-        .map(|record| if record.flaw == Some(Flaw::Unclosed) { Vec::new() } else { record.fields.clone() })
-        .collect();
-    let width = usual_width(&fields);
+        Records::peek(sample, delimiter, quoting).filter(|record| !record.is_blank()).take(DELIMITER_SAMPLE).collect();
+    let num_fields = |record: &Record<'_>| if record.flaw == Some(Flaw::Unclosed) { 0 } else { record.fields.len() };
+    let width = usual_width(records.iter().map(num_fields));
     if width < 2 {
         return None;
     }
-    let usual: Vec<&Vec<Cow<'_, str>>> = fields.iter().filter(|record| record.len() == width).collect();
+    let usual: Vec<&[Cow<'_, str>]> =
+        records.iter().filter(|&record| num_fields(record) == width).map(|record| record.fields.as_slice()).collect();
     let flawed = records.iter().filter(|record| record.flaw.is_some()).count();
     let share = usual.len() as f64 / records.len() as f64 - 0.1 * flawed as f64 / records.len() as f64;
-    let known = fields.first().is_some_and(|first| first.iter().any(|cell| is_known(cell)));
+    // The first record of that width: titles may stand above the header.
+    let known = usual.first().is_some_and(|first| first.iter().any(|cell| is_known(cell)));
     let few = |column: usize| {
         let distinct: std::collections::HashSet<&str> = usual.iter().map(|record| record[column].trim()).collect();
         usual.len() >= 4 && distinct.len() * 2 <= usual.len()
@@ -217,7 +273,7 @@ impl Tally {
     fn of(text: &str, delimiter: char, quoting: bool) -> Self {
         let mut tally = Self::default();
         let mut widths: HashMap<usize, usize> = HashMap::new();
-        for record in Records::new(text, delimiter, quoting).filter(|record| !record.is_blank()) {
+        for record in Records::peek(text, delimiter, quoting).filter(|record| !record.is_blank()) {
             tally.records += 1;
             tally.flawed += usize::from(record.flaw.is_some());
             tally.multiline += usize::from(record.multiline);
@@ -303,17 +359,98 @@ mod tests {
     #[test]
     fn many_quotes_that_are_never_closed_are_read_in_linear_time() {
         let text = String::from("a,\"b\n") + &"\"x\"\"\n".repeat(200_000);
-        let read = ReadOptions { delimiter: Some(','), ..ReadOptions::default() };
-        let _ = parse("x.csv", &text, &read);
+        let mut records = Records::new(&text, ',', true);
+        let (mut num_records, mut again) = (0, 0);
+        let budget = 4 * text.len();
+        while let Some(record) = records.next() {
+            num_records += 1;
+            if again < budget {
+                again += records.restart_after_line(record.start);
+            }
+        }
+        assert!(again <= budget + text.len(), "{again} bytes are read again, of {}", text.len());
+        let options = ReadOptions { delimiter: Some(','), ..ReadOptions::default() };
+        let table = parse("x.csv", &text, &options);
+        let rows = table.map_or(0, |table| table.rows.len() + table.num_bad_rows);
+        assert!(rows <= 200_001 && num_records <= 200_001);
     }
 
     #[test]
-    fn missing_and_repeated_names_are_made_up() {
+    fn a_cell_of_many_megabytes_is_one_cell() {
+        let long = "say \"\"hello\"\", again and again, ".repeat(200_000);
+        let table = read(&format!("text,label\n\"{long}\",a\nshort,b\n"));
+        assert_eq!((table.rows.len(), table.num_bad_rows), (2, 0));
+        assert_eq!(table.rows[0].cells[0].len(), long.replace("\"\"", "\"").len());
+    }
+
+    #[test]
+    fn missing_and_repeated_names_are_made_up_and_said() {
         let table = read("text,,label,label\na,1,x,p\nb,2,y,q\n");
-        assert!(!table.has_header, "a header has no gaps");
+        assert!(table.has_header);
+        assert_eq!(table.columns, ["text", "Unnamed: 1", "label", "label (2)"]);
+        let notes = [
+            "column 2 has no name: it is read as \"Unnamed: 1\"",
+            "column 4 is also called \"label\": it is read as \"label (2)\"",
+        ];
+        assert_eq!(table.notes, notes);
         let read = ReadOptions { has_header: Some(true), ..ReadOptions::default() };
-        let table = parse("x.csv", "text,,label,label\na,1,x,p\n", &read).expect("a table");
-        assert_eq!(table.columns, ["text", "column 2", "label", "label (2)"]);
+        let table = parse("x.csv", "foo,,bar,bar\na,1,x,p\n", &read).expect("a table");
+        assert_eq!(table.columns, ["foo", "Unnamed: 1", "bar", "bar (2)"]);
+        let table = parse("x.csv", &format!("{}\n{}\n", "a,".repeat(50), "x,".repeat(50)), &read).expect("a table");
+        assert_eq!(
+            (table.notes.len(), table.notes[10].as_str()),
+            (11, "40 more columns without a name of their own got one")
+        );
+    }
+
+    #[test]
+    fn the_nameless_index_of_pandas_is_no_row_and_no_class() {
+        let table = read(",text,label\n0,soup and bread,kitchen\n1,a violin,music\n");
+        assert_eq!((table.columns[0].as_str(), table.rows.len(), table.rows[0].number), ("Unnamed: 0", 2, 2));
+        assert_eq!(table.notes, ["column 1 has no name: it is read as \"Unnamed: 0\""]);
+    }
+
+    #[test]
+    fn lines_around_a_header_are_skipped_and_said() {
+        let rows = "soup and bread;kitchen;1\na violin;music;2\n";
+        let table = read(&format!("sep=;\r\nAll messages, May\n\ntext;label;nr\n{rows}"));
+        assert_eq!((table.delimiter, table.columns.len(), table.num_bad_rows), (Some(';'), 3, 0));
+        assert_eq!(table.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [5, 6]);
+        let notes = [
+            "line 1 is skipped: it declares the delimiter ';'",
+            "1 blank line above the header is skipped",
+            "line 2, above the header, is skipped: it holds nothing but \"All messages, May\"",
+        ];
+        assert_eq!(table.notes, notes);
+        let survey = "Respondent ID,How was it?,label\n,Open-Ended Response,Response\n1,good,a\n2,bad,b\n";
+        let table = read(survey);
+        assert_eq!((table.rows.len(), table.rows[0].number), (2, 3));
+        assert!(table.notes[0].starts_with("line 2, below the header, is skipped"), "{:?}", table.notes);
+    }
+
+    #[test]
+    fn a_declared_delimiter_wins_over_a_guess_and_loses_to_the_person() {
+        let text = "sep=|\na,b|c\nd,e|f\n";
+        assert_eq!(read(text).delimiter, Some('|'));
+        let options = ReadOptions { delimiter: Some(','), ..ReadOptions::default() };
+        let table = parse("x.csv", text, &options).expect("a table");
+        assert_eq!(cells(&table), [["a", "b|c"], ["d", "e|f"]]);
+        assert!(matches!(parse("x.csv", "sep=;\n\n", &ReadOptions::default()), Err(DataError::Empty)));
+    }
+
+    #[test]
+    fn rows_without_a_header_are_all_rows() {
+        let table = read("Export of May\nsoup and bread,kitchen\na violin,music\nbread,kitchen\n");
+        assert_eq!((table.has_header, table.rows.len(), table.num_bad_rows), (false, 3, 1));
+        assert_eq!(table.columns, ["column 1", "column 2"]);
+        assert!(table.notes.is_empty());
+    }
+
+    #[test]
+    fn leading_zeros_and_long_numbers_stay() {
+        let table = read("label,text\n007,a\n1.0,b\n1e5,c\n12345678901234567890,d\n");
+        let labels: Vec<&str> = table.rows.iter().map(|row| row.cells[0].as_str()).collect();
+        assert_eq!(labels, ["007", "1.0", "1e5", "12345678901234567890"]);
     }
 
     #[test]

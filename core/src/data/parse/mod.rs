@@ -1,14 +1,16 @@
-//! A file's bytes to a [`Table`] of text cells: any delimited text, JSON lines, or a JSON array of objects.
+//! A file's bytes to a [`Table`] of text cells: any delimited text, JSON objects one after another, or a JSON array of
+//! objects.
 //!
 //! Encoding, format, delimiter, quoting and header are guessed where [`ReadOptions`] does not say. Rows that can't be
-//! read are listed, with number and reason, and do not stop the rest. Time is linear in the bytes, and a cell is copied
-//! once.
+//! read are listed, with number and reason, and do not stop the rest. What was guessed against the letter of the file
+//! (lines skipped, columns renamed) is in the table's notes. Time is linear in the bytes, and a cell is copied once.
 
 mod decode;
 mod delimited;
 mod header;
 mod json;
 mod label_first;
+mod layout;
 mod records;
 
 use std::borrow::Cow;
@@ -26,13 +28,19 @@ const MAX_BYTES: usize = 512 << 20;
 /// Bad rows that are listed with their reason; further ones are only counted.
 const MAX_LISTED: usize = 1000;
 
+/// How names of JSON files end.
+const JSON_ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
+
+/// How names of delimited files end.
+const DELIMITED_ENDINGS: [&str; 4] = ["csv", "tsv", "tab", "psv"];
+
 /// What kind of file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Delimited text: commas, tabs, semicolons or anything else between fields.
     Csv,
-    /// A JSON object a line.
+    /// JSON objects one after another, usually one a line.
     Jsonl,
     /// A JSON array of objects.
     Json,
@@ -51,7 +59,8 @@ pub struct BadRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// From 1. Delimited text: as a spreadsheet counts, the header being row 1 (the line number, as long as no field
-    /// holds a line break). JSON lines: the line number. JSON: the place in the array.
+    /// holds a line break). JSON objects one after another: the line on which the object starts, or its place where
+    /// several stand on a line. JSON: the place in the array.
     pub number: usize,
     /// One a column; a missing JSON value is an empty cell.
     pub cells: Vec<String>,
@@ -77,12 +86,16 @@ pub struct Table {
     pub bad_rows: Vec<BadRow>,
     /// All rows that could not be read.
     pub num_bad_rows: usize,
+    /// Sentences about how the file was read, where that was not obvious: lines skipped above the header, columns
+    /// renamed, parts that are not read.
+    pub notes: Vec<String>,
 }
 
 impl Table {
     /// A table without rows.
     fn new(format: Format, delimiter: Option<char>, has_header: bool, columns: Vec<String>) -> Self {
-        Self { format, delimiter, has_header, columns, rows: Vec::new(), bad_rows: Vec::new(), num_bad_rows: 0 }
+        let (rows, bad_rows, notes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { format, delimiter, has_header, columns, rows, bad_rows, num_bad_rows: 0, notes }
     }
 
     fn add_bad(&mut self, row: usize, reason: String) {
@@ -130,47 +143,55 @@ pub fn read_text(bytes: &[u8]) -> Result<Cow<'_, str>, DataError> {
 fn parse_as<const KEEP: bool>(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
     let text = read_text(bytes)?;
     let text = text.as_ref();
-    match guess_format(name, text, read) {
-        Format::Json => json::parse_array::<KEEP>(text),
-        Format::Jsonl => json::parse_lines::<KEEP>(text),
-        Format::Csv => match label_first::parse(text, read) {
-            Some(table) => Ok(table),
-            None => delimited::parse(name, text, read),
-        },
+    let mut table = if holds_json(name, text, read) {
+        json::parse::<KEEP>(text)?
+    } else {
+        match label_first::parse(text, read) {
+            Some(table) => table,
+            None => delimited::parse(name, text, read)?,
+        }
+    };
+    let extension = extension(name);
+    let named_json = JSON_ENDINGS.contains(&extension.as_str());
+    let named_delimited = DELIMITED_ENDINGS.contains(&extension.as_str());
+    match table.format {
+        Format::Csv if named_json => {
+            table
+                .notes
+                .push(format!("the file's name ends in .{extension}, but it holds delimited text and is read so"));
+        }
+        Format::Json | Format::Jsonl if named_delimited => {
+            table.notes.push(format!("the file's name ends in .{extension}, but it holds JSON and is read so"));
+        }
+        _ => {}
     }
+    Ok(table)
 }
 
 fn check_size(bytes: usize) -> Result<(), DataError> {
     if bytes > MAX_BYTES { Err(DataError::TooLarge { bytes, limit: MAX_BYTES }) } else { Ok(()) }
 }
 
-fn guess_format(name: &str, text: &str, read: &ReadOptions) -> Format {
+/// Whether the content is JSON. The name decides only where the content could be either.
+fn holds_json(name: &str, text: &str, read: &ReadOptions) -> bool {
+    if read.delimiter.is_some() {
+        return false;
+    }
     let extension = extension(name);
-    if read.delimiter.is_some() || matches!(extension.as_str(), "csv" | "tsv" | "tab" | "psv") {
-        return Format::Csv;
+    let named_json = JSON_ENDINGS.contains(&extension.as_str());
+    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let opens_object =
+        |text: &str| text.strip_prefix('{').is_some_and(|inside| inside.trim_start().starts_with(['"', '}']));
+    let opens_array = start.strip_prefix('[').is_some_and(|inside| {
+        let inside = inside.trim();
+        opens_object(inside) || inside == "]"
+    });
+    if opens_array || opens_object(start) {
+        return named_json || json::starts_well(start, DELIMITED_ENDINGS.contains(&extension.as_str()));
     }
-    if matches!(extension.as_str(), "jsonl" | "ndjson") {
-        return Format::Jsonl;
-    }
-    let start = text.trim_start();
-    if let Some(inside) = start.strip_prefix('[').map(str::trim_start) {
-        let is_array = inside.starts_with('{') || (extension == "json" && !inside.is_empty());
-        return if is_array || inside == "]" { Format::Json } else { Format::Csv };
-    }
-    let opens_object = start.strip_prefix('{').is_some_and(|inside| inside.trim_start().starts_with(['"', '}']));
-    if opens_object {
-        // One whole object on the first line and another below it is JSON lines; anything else is one document.
-        let mut lines = start.lines().filter(|line| !line.trim().is_empty());
-        let first = lines.next().unwrap_or_default();
-        let is_object = serde_json::from_str::<serde::de::IgnoredAny>(first).is_ok();
-        let more = lines.next().is_some_and(|line| line.trim_start().starts_with('{'));
-        return match (is_object && more, extension == "json" || !more) {
-            (true, _) => Format::Jsonl,
-            (false, true) => Format::Json,
-            (false, false) => Format::Jsonl,
-        };
-    }
-    if extension == "json" { Format::Json } else { Format::Csv }
+    // Something else under a name of JSON: broken JSON, unless it reads as delimited text.
+    let has_json_line = || text.lines().take(100).any(|line| line.trim_start().starts_with(['{', '[']));
+    named_json && (has_json_line() || delimited::guess_delimiter("", text).is_none())
 }
 
 /// Lower-case extension without the dot, or nothing.
@@ -183,22 +204,53 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn format_of(name: &str, text: &str) -> Format {
-        guess_format(name, text, &ReadOptions::default())
+    fn is_json(name: &str, text: &str) -> bool {
+        holds_json(name, text, &ReadOptions::default())
     }
 
     #[test]
-    fn formats_are_told_apart() {
-        assert_eq!(format_of("x.csv", "[a],b\n"), Format::Csv);
-        assert_eq!(format_of("x.txt", "[note] hi\tspam\n"), Format::Csv);
-        assert_eq!(format_of("x.txt", "[ {\"a\": 1}]"), Format::Json);
-        assert_eq!(format_of("x", "{\"a\": 1}\n{\"a\": 2}\n"), Format::Jsonl);
-        assert_eq!(format_of("x.json", "{\"a\": 1}\n{\"a\": 2}\n"), Format::Jsonl);
-        assert_eq!(format_of("x.json", "{\"data\": [{\"a\": 1}]}"), Format::Json);
-        assert_eq!(format_of("x.json", "{\n \"data\": [\n  {\"a\": 1}]}"), Format::Json);
-        assert_eq!(format_of("x.json", "[]"), Format::Json);
-        assert_eq!(format_of("x.txt", "{name} says hi\tspam\n"), Format::Csv);
-        assert_eq!(format_of("x.jsonl", "oops"), Format::Jsonl);
+    fn json_is_told_from_delimited_text() {
+        for (name, text) in [
+            ("x.txt", "[ {\"a\": 1}]"),
+            ("x", "{\"a\": 1}\n{\"a\": 2}\n"),
+            ("x", "{\"a\": 1}\noops\n{\"a\": 2}\n"),
+            ("x.json", "{\"a\": 1}\n{\"a\": 2}\n"),
+            ("x.json", "{\"data\": [{\"a\": 1}]}"),
+            ("x.json", "{\n \"data\": [\n  {\"a\": 1}]}"),
+            ("x.json", "[]"),
+            ("x.csv", "[\n {\"a\": 1},\n {\"a\": 2}\n]\n"),
+            ("x.tsv", "{\"a\": 1}{\"a\": 2}"),
+            ("x.csv", "[{\"a\": 1}, {\"a\":"),
+            ("x.jsonl", "oops"),
+            ("x.jsonl", "oops, not yet\n{\"a\": 1}\n"),
+        ] {
+            assert!(is_json(name, text), "{name}: {text}");
+        }
+        for (name, text) in [
+            ("x.csv", "[a],b\n"),
+            ("x.txt", "[note] hi\tspam\n"),
+            ("x.txt", "{name} says hi\tspam\n"),
+            ("x.txt", "{\"a\": 1}\tspam\n{\"a\": 2}\tham\n"),
+            ("x.csv", "{\"a\" and b},x\n"),
+            ("x.csv", ",{\"a\": 1}\n,{\"a\": 2}\n"),
+            ("x.json", "text,label\ngood film,pos\nbad film,neg\n"),
+        ] {
+            assert!(!is_json(name, text), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn content_decides_under_any_name_and_the_note_says_so() {
+        let array = "[\n {\"text\": \"a\", \"label\": 1},\n {\"text\": \"b\", \"label\": 0}\n]\n";
+        for name in ["x.jsonl", "x.txt", "x.csv", "x", "x.json"] {
+            for start in ["", "\u{feff}", "\u{feff}\n\n"] {
+                let table = parse(name, [start, array].concat().as_bytes(), &ReadOptions::default()).expect(name);
+                assert_eq!((table.format, table.rows.len(), table.num_bad_rows), (Format::Json, 2, 0), "{name}");
+                assert_eq!(table.notes.len(), usize::from(name == "x.csv"), "{:?}", table.notes);
+            }
+        }
+        let table = parse("x.json", b"text,label\na,x\nb,y\n", &ReadOptions::default()).expect("delimited text");
+        assert_eq!((table.format, table.rows.len(), table.notes.len()), (Format::Csv, 2, 1));
     }
 
     #[test]
@@ -215,6 +267,9 @@ mod tests {
             assert!(!table.rows.is_empty());
             assert!(table.rows.iter().all(|row| row.cells.len() == table.columns.len()));
             assert!(table.rows.windows(2).all(|pair| pair[0].number < pair[1].number));
+            assert!(table.bad_rows.len() <= MAX_LISTED && table.bad_rows.len() <= table.num_bad_rows);
+            let names: std::collections::HashSet<&String> = table.columns.iter().collect();
+            assert_eq!(names.len(), table.columns.len());
         }
     }
 
@@ -233,6 +288,46 @@ mod tests {
             has_header in any::<Option<bool>>(),
         ) {
             check("x.csv", text.as_bytes(), &ReadOptions { delimiter, has_header, ..ReadOptions::default() });
+        }
+
+        #[test]
+        fn no_text_above_a_header_panics(
+            above in "((sep=[;,a]|Title|a note, of sorts|,,|;;|\"open)?\n){0,4}",
+            header in "[a-z \"]{0,6}([,;][A-Z\"]{0,3}){0,3}\n",
+            rows in "([a-c1 ]{0,5}[,;][xy]{0,1}\n){0,12}",
+        ) {
+            for name in ["x.csv", "x"] {
+                check(name, [above.as_str(), &header, &rows].concat().as_bytes(), &ReadOptions::default());
+            }
+        }
+
+        #[test]
+        fn a_table_with_a_header_is_read_back(
+            rows in prop::collection::vec(("[a-z ,\"\n]{1,20}[a-z]", "[xyz]"), 1..40),
+            delimiter in prop::sample::select(vec![',', '\t', ';']),
+        ) {
+            let quote = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+            let line = |text: &str, label: &str| format!("{}{delimiter}{}\n", quote(text), quote(label));
+            let body: String = rows.iter().map(|(text, label)| line(text, label)).collect();
+            let read = ReadOptions { delimiter: Some(delimiter), ..ReadOptions::default() };
+            let table = parse("x.csv", (line("text", "label") + &body).as_bytes(), &read).expect("a table");
+            prop_assert_eq!(&table.columns, &["text", "label"]);
+            prop_assert_eq!((table.rows.len(), table.num_bad_rows), (rows.len(), 0));
+            for (row, (text, label)) in table.rows.iter().zip(&rows) {
+                prop_assert_eq!(&row.cells, &[text.clone(), label.clone()]);
+            }
+        }
+
+        #[test]
+        fn every_line_of_json_is_a_row_or_a_bad_row(
+            lines in prop::collection::vec(prop::sample::select(vec![
+                "{\"a\": 1}", "{\"a\": \"x\", \"b\": [{}]}", "oops", "{\"a\": ", "[1]", "7", "{\"a\": \"\\ud800\"}",
+            ]), 2..20),
+        ) {
+            let text = lines.join("\n");
+            if let Ok(table) = json::parse::<false>(&text) {
+                prop_assert!(table.rows.len() + table.num_bad_rows == lines.len(), "{}", text);
+            }
         }
 
         #[test]

@@ -7,6 +7,12 @@
 
 use std::borrow::Cow;
 
+/// Fields of a record that are kept: more than any table has, and few enough for a line of nothing but delimiters.
+pub(super) const MAX_FIELDS: usize = 4096;
+
+/// Bytes of a field with quotes in it that are copied where records are only looked at.
+const PEEKED_BYTES: usize = 1024;
+
 /// Quotes that do not add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
@@ -19,7 +25,7 @@ pub(super) enum Flaw {
 /// One record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record<'t> {
-    /// At least one field; a blank line has one empty field.
+    /// At least one field and at most [`MAX_FIELDS`]; a blank line has one empty field.
     pub(super) fields: Vec<Cow<'t, str>>,
     /// The first thing wrong with its quotes.
     pub(super) flaw: Option<Flaw>,
@@ -46,6 +52,8 @@ pub(super) struct Records<'t> {
     delimiter: [u8; 4],
     delimiter_len: usize,
     quoting: bool,
+    /// Most bytes of a field that are copied to take quotes out of it.
+    copied_bytes: usize,
 }
 
 impl<'t> Records<'t> {
@@ -53,7 +61,17 @@ impl<'t> Records<'t> {
     pub(super) fn new(text: &'t str, delimiter: char, quoting: bool) -> Self {
         let mut encoded = [0; 4];
         let delimiter_len = delimiter.encode_utf8(&mut encoded).len();
-        Self { text, at: 0, delimiter: encoded, delimiter_len, quoting }
+        Self { text, at: 0, delimiter: encoded, delimiter_len, quoting, copied_bytes: usize::MAX }
+    }
+
+    /// As [`Records::new`], for guessing: long fields that hold quotes end early instead of being copied.
+    pub(super) fn peek(text: &'t str, delimiter: char, quoting: bool) -> Self {
+        Self { copied_bytes: PEEKED_BYTES, ..Self::new(text, delimiter, quoting) }
+    }
+
+    /// The records from an offset on.
+    pub(super) fn starting_at(self, at: usize) -> Self {
+        Self { at, ..self }
     }
 
     /// Goes on at the line after the one that starts at `start`; returns how many bytes are read again.
@@ -98,25 +116,32 @@ impl<'t> Records<'t> {
     fn quoted_field(&mut self, record: &mut Record<'t>) -> Cow<'t, str> {
         let text = self.text;
         let bytes = text.as_bytes();
-        let mut from = self.at + 1;
+        let open = self.at + 1;
+        let mut from = open;
         let mut owned: Option<String> = None;
-        let content = loop {
+        let close = loop {
             let Some(found) = bytes[from..].iter().position(|&byte| byte == b'"') else {
                 record.flaw.get_or_insert(Flaw::Unclosed);
-                self.at = bytes.len();
-                break join(owned, &text[from..]);
+                break bytes.len();
             };
             let quote = from + found;
-            if bytes.get(quote + 1) == Some(&b'"') {
-                owned.get_or_insert_default().push_str(&text[from..=quote]);
-                from = quote + 2;
-                continue;
+            if bytes.get(quote + 1) != Some(&b'"') {
+                break quote;
             }
-            self.at = quote + 1;
-            break join(owned, &text[from..quote]);
+            self.append(owned.get_or_insert_default(), &text[from..=quote]);
+            from = quote + 2;
         };
+        let last = &text[from..close];
+        let content = match owned {
+            Some(mut start) => {
+                self.append(&mut start, last);
+                Cow::Owned(start)
+            }
+            None => Cow::Borrowed(last),
+        };
+        self.at = (close + 1).min(bytes.len());
         record.quoted = true;
-        record.multiline |= content.contains(['\n', '\r']);
+        record.multiline |= bytes[open..close].iter().any(|byte| matches!(byte, b'\n' | b'\r'));
         let end = self.bare_end(self.at);
         let rest = &text[self.at..end];
         self.at = end;
@@ -124,17 +149,17 @@ impl<'t> Records<'t> {
             return content;
         }
         record.flaw.get_or_insert(Flaw::StrayQuote);
+        if content.len() + rest.len() > self.copied_bytes {
+            return content;
+        }
         Cow::Owned(content.into_owned() + rest)
     }
-}
 
-fn join(owned: Option<String>, rest: &str) -> Cow<'_, str> {
-    match owned {
-        Some(mut text) => {
-            text.push_str(rest);
-            Cow::Owned(text)
+    /// Appends as much of `part` as may be copied: all of it or nothing.
+    fn append(&self, text: &mut String, part: &str) {
+        if text.len() + part.len() <= self.copied_bytes {
+            text.push_str(part);
         }
-        None => Cow::Borrowed(rest),
     }
 }
 
@@ -157,7 +182,9 @@ impl<'t> Iterator for Records<'t> {
                 self.at = end;
                 Cow::Borrowed(field)
             };
-            record.fields.push(field);
+            if record.fields.len() < MAX_FIELDS {
+                record.fields.push(field);
+            }
             if self.at < bytes.len() && self.at_delimiter(self.at) {
                 self.at += self.delimiter_len;
             } else {
@@ -206,6 +233,22 @@ mod tests {
         assert_eq!(records.restart_after_line(record.start), 4);
         assert_eq!(records.next().expect("the second line").fields, ["b", "2"]);
         assert_eq!(records.next(), None);
+    }
+
+    #[test]
+    fn peeking_finds_the_same_records_without_copying_long_fields() {
+        let text = format!("\"a \"\"b\"\"\",1\n\"{}\"\"c\"\"\",2\n", "x".repeat(1 << 20));
+        let peeked: Vec<Record<'_>> = Records::peek(&text, ',', true).collect();
+        assert_eq!(peeked[0].fields, ["a \"b\"", "1"]);
+        assert_eq!((peeked[1].fields[0].len() <= PEEKED_BYTES, &peeked[1].fields[1]), (true, &Cow::Borrowed("2")));
+        let starts: Vec<usize> = Records::new(&text, ',', true).map(|record| record.start).collect();
+        assert_eq!(peeked.iter().map(|record| record.start).collect::<Vec<_>>(), starts);
+    }
+
+    #[test]
+    fn a_line_of_delimiters_keeps_a_bounded_number_of_fields() {
+        let record = Records::new(&",".repeat(1 << 20), ',', true).map(|record| record.fields.len()).next();
+        assert_eq!(record, Some(MAX_FIELDS));
     }
 
     proptest! {

@@ -1,0 +1,91 @@
+//! One run a folder: a file in the output folder that is locked for as long as a run writes there. The system gives the
+//! lock back when the process ends, however it ends.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use crate::failure::{io_error, reason};
+use crate::output::make_dir;
+use crate::progress::say;
+
+/// Name of the file.
+pub(crate) const LOCK: &str = ".hone.lock";
+
+/// The folder is ours until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Lock {
+    /// Makes `dir` if it is not there, and takes it.
+    ///
+    /// # Errors
+    /// When another run has it, or nothing can be written there.
+    pub(crate) fn take(dir: &Path) -> anyhow::Result<Self> {
+        make_dir(dir)?;
+        let path = dir.join(LOCK);
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(&path);
+            let file = file.map_err(|e| io_error("write into the output folder", &e, &path))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => bail!(taken(dir)),
+                Err(TryLockError::Error(error)) => say(&format!(
+                    "warning: the output folder can't be locked ({}), so see that no other hone trains into it: {}",
+                    reason(&error),
+                    dir.display()
+                )),
+            }
+            // Its last owner may have removed the file before it was locked here.
+            if path.exists() {
+                return Ok(Self { path, _file: file });
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path); // a file that stays is taken over by the next run
+    }
+}
+
+/// Refuses a folder that a run is writing to.
+///
+/// # Errors
+/// When one is.
+pub(crate) fn check_free(dir: &Path) -> anyhow::Result<()> {
+    match File::open(dir.join(LOCK)).map(|file| file.try_lock()) {
+        Ok(Err(TryLockError::WouldBlock)) => bail!(taken(dir)),
+        _ => Ok(()),
+    }
+}
+
+fn taken(dir: &Path) -> String {
+    format!("another hone is training into this folder: wait for it, or choose another: {}", dir.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_owner_at_a_time() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let out = dir.path().join("out");
+        check_free(&out).expect("it is not even there");
+        let lock = Lock::take(&out).expect("it is free");
+        let message = Lock::take(&out).expect_err("it is taken").to_string();
+        assert!(message.contains("another hone") && message.ends_with("out"), "{message}");
+        check_free(&out).expect_err("it is taken");
+        drop(lock);
+        assert!(!out.join(LOCK).exists());
+        fs::write(out.join(LOCK), "").expect("as a killed run leaves it");
+        check_free(&out).expect("nobody holds it");
+        Lock::take(&out).expect("nobody holds it");
+    }
+}

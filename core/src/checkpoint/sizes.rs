@@ -1,0 +1,143 @@
+//! `config.json` against the shapes in the weights' header, before anything is built: what is asked memory for is as
+//! large as what is in the file, and files that do not belong together are told apart by the first size that differs.
+
+use super::{CheckpointError, WeightFile};
+use crate::model::{Body, LinearLayout, ModelConfig, checkpoint_key};
+use crate::nn::{DecoderConfig, EncoderConfig, Positions};
+
+/// A matrix that the config asks for.
+struct Matrix {
+    path: String,
+    /// As a file holds it.
+    shape: [usize; 2],
+    /// What decides the shape, in the same order.
+    fields: [&'static str; 2],
+}
+
+/// Compares every table, and of every layer what is as large as all the rest.
+///
+/// # Errors
+/// Names the tensor, both shapes and the fields.
+pub(super) fn check_sizes(config: &ModelConfig, file: &WeightFile<'_>) -> Result<(), CheckpointError> {
+    for table in tables(config) {
+        let asked_by = match table.path.starts_with("lm_head.") {
+            true => "tie_word_embeddings false".to_owned(),
+            false => format!("model_type {}", config.model_type()),
+        };
+        check(config, file, &table, asked_by)?;
+    }
+    let layers = config.num_hidden_layers();
+    let name = config.architecture.field_name("num_hidden_layers");
+    for layer in 0..layers {
+        for matrix in layer_matrices(config, layer) {
+            check(config, file, &matrix, format!("{name} {layers}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// `asked_by` is what is wrong where the file has no such tensor at all.
+fn check(
+    config: &ModelConfig,
+    file: &WeightFile<'_>,
+    matrix: &Matrix,
+    asked_by: String,
+) -> Result<(), CheckpointError> {
+    let map = config.key_map();
+    let Some(key) = file.find(map, &matrix.path) else {
+        let key = checkpoint_key(map, &matrix.path).unwrap_or_else(|| matrix.path.clone());
+        return Err(CheckpointError::Lacks { key, asked_by });
+    };
+    let (found, expected) = (file.shape(&key).unwrap_or_default(), matrix.shape.to_vec());
+    if found == expected {
+        return Ok(());
+    }
+    let named = |index: usize| {
+        let field = config.architecture.field_name(matrix.fields[index]);
+        let size = matrix.shape[index];
+        if field.is_empty() { String::new() } else { format!("{field} {size}") }
+    };
+    let says = [named(0), named(1)].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
+    Err(CheckpointError::Sizes { key, found, expected, says })
+}
+
+fn tables(config: &ModelConfig) -> Vec<Matrix> {
+    let table = |path: &str, rows: (&'static str, usize), hidden: usize| Matrix {
+        path: path.to_owned(),
+        shape: [rows.1, hidden],
+        fields: [rows.0, "hidden_size"],
+    };
+    match &config.body {
+        Body::Classifier { encoder, .. } => {
+            let hidden = encoder.hidden_size;
+            let of = |name: &str, rows| table(&format!("encoder.embeddings.{name}.weight"), rows, hidden);
+            let mut tables = vec![
+                of("word_embeddings", ("vocab_size", encoder.vocab_size)),
+                of("position_embeddings", ("max_position_embeddings", encoder.max_position_embeddings)),
+            ];
+            if encoder.type_vocab_size > 0 {
+                tables.push(of("token_type_embeddings", ("type_vocab_size", encoder.type_vocab_size)));
+            }
+            tables
+        }
+        Body::CausalLm(decoder) => {
+            let hidden = decoder.hidden_size;
+            let vocab = ("vocab_size", decoder.vocab_size);
+            let mut tables = vec![table("decoder.embed_tokens.weight", vocab, hidden)];
+            if !decoder.tie_word_embeddings {
+                tables.push(table("lm_head.weight", vocab, hidden));
+            }
+            if decoder.positions == Positions::Learned {
+                let rows = ("max_position_embeddings", decoder.max_position_embeddings);
+                tables.push(table("decoder.position_embeddings.weight", rows, hidden));
+            }
+            tables
+        }
+    }
+}
+
+fn layer_matrices(config: &ModelConfig, layer: usize) -> Vec<Matrix> {
+    let layout = config.key_map().linear;
+    match &config.body {
+        Body::Classifier { encoder, .. } => encoder_layer(encoder, layout, &format!("encoder.layers.{layer}")),
+        Body::CausalLm(decoder) => decoder_layer(decoder, layout, &format!("decoder.layers.{layer}")),
+    }
+}
+
+fn encoder_layer(encoder: &EncoderConfig, layout: LinearLayout, path: &str) -> Vec<Matrix> {
+    let hidden = ("hidden_size", encoder.hidden_size);
+    vec![
+        linear(layout, format!("{path}.query.weight"), hidden, hidden),
+        linear(layout, format!("{path}.intermediate.weight"), hidden, ("intermediate_size", encoder.intermediate_size)),
+    ]
+}
+
+fn decoder_layer(decoder: &DecoderConfig, layout: LinearLayout, path: &str) -> Vec<Matrix> {
+    let hidden = ("hidden_size", decoder.hidden_size);
+    let (queries, keys) =
+        (decoder.num_attention_heads * decoder.head_dim, decoder.num_key_value_heads * decoder.head_dim);
+    let mut matrices = match decoder.attention.has_fused_qkv {
+        // Its width has no name in config.json.
+        true => vec![linear(layout, format!("{path}.self_attn.qkv_proj.weight"), hidden, ("", queries + 2 * keys))],
+        false => vec![
+            linear(
+                layout,
+                format!("{path}.self_attn.q_proj.weight"),
+                hidden,
+                ("num_attention_heads x head_dim", queries),
+            ),
+            linear(layout, format!("{path}.self_attn.k_proj.weight"), hidden, ("num_key_value_heads x head_dim", keys)),
+        ],
+    };
+    let inner = ("intermediate_size", decoder.intermediate_size);
+    matrices.push(linear(layout, format!("{path}.mlp.up_proj.weight"), hidden, inner));
+    matrices
+}
+
+fn linear(layout: LinearLayout, path: String, input: (&'static str, usize), output: (&'static str, usize)) -> Matrix {
+    let [first, second] = match layout {
+        LinearLayout::OutIn => [output, input],
+        LinearLayout::InOut => [input, output],
+    };
+    Matrix { path, shape: [first.1, second.1], fields: [first.0, second.0] }
+}

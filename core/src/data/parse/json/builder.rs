@@ -1,0 +1,128 @@
+//! Items to a [`Table`]: columns are found as they come, values become text.
+
+use std::collections::HashMap;
+
+use super::item::{Item, message_of};
+use crate::data::error::{DataError, shorten};
+use crate::data::parse::{Format, Row, Table};
+
+/// Most columns a file may have.
+const MAX_COLUMNS: usize = 256;
+
+/// Most cells that are held, missing ones included: keeps a file with few values in many columns in memory.
+const MAX_CELLS: usize = 64 << 20;
+
+/// A table that grows by an item at a time.
+pub(super) struct Builder {
+    pub(super) table: Table,
+    places: HashMap<String, usize>,
+    /// For each column, which object set it last, counted from 1.
+    last_set: Vec<usize>,
+    num_objects: usize,
+    num_repeated: usize,
+}
+
+impl Builder {
+    pub(super) fn new(format: Format) -> Self {
+        let table = Table::new(format, None, true, Vec::new());
+        Self { table, places: HashMap::new(), last_set: Vec::new(), num_objects: 0, num_repeated: 0 }
+    }
+
+    /// Adds a row, or a bad one where the item is none.
+    pub(super) fn add<const KEEP: bool>(&mut self, number: usize, item: Item<'_>) -> Result<(), DataError> {
+        let fields = match item {
+            Item::Object(fields) => fields,
+            Item::Other(kind) => {
+                self.table.add_bad(number, format!("expected an object, found {kind}"));
+                return Ok(());
+            }
+        };
+        let mut values = Vec::with_capacity(fields.len());
+        for (key, json) in fields {
+            match Value::read::<KEEP>(json.get()) {
+                Ok(value) => values.push((key, value)),
+                Err(error) => {
+                    let reason = format!("malformed JSON under {}: {}", shorten(&key), message_of(&error));
+                    self.table.add_bad(number, reason);
+                    return Ok(());
+                }
+            }
+        }
+        self.num_objects += 1;
+        let mut row = Row { number, cells: vec![String::new(); self.table.columns.len()], nested: Vec::new() };
+        for (key, value) in values {
+            let place = match self.places.get(&key) {
+                Some(&place) => place,
+                None => {
+                    let place = self.table.columns.len();
+                    self.table.columns.push(key.clone());
+                    self.places.insert(key, place);
+                    self.last_set.push(0);
+                    row.cells.push(String::new());
+                    place
+                }
+            };
+            if std::mem::replace(&mut self.last_set[place], self.num_objects) == self.num_objects {
+                self.note_repeated(number, place);
+                row.nested.retain(|&nested| nested != place);
+            }
+            row.cells[place] = match value {
+                Value::Text(text) => text,
+                Value::Null => String::new(),
+                Value::Nested(json) => {
+                    row.nested.push(place);
+                    json
+                }
+            };
+        }
+        self.table.rows.push(row);
+        let num_columns = self.table.columns.len();
+        if num_columns > MAX_COLUMNS || num_columns.saturating_mul(self.table.rows.len()) > MAX_CELLS {
+            return Err(DataError::TooManyColumns { limit: MAX_COLUMNS });
+        }
+        Ok(())
+    }
+
+    /// Notes the first key that stands twice in its object; further ones are only counted.
+    fn note_repeated(&mut self, number: usize, place: usize) {
+        self.num_repeated += 1;
+        if self.num_repeated == 1 {
+            let key = shorten(&self.table.columns[place]);
+            self.table.notes.push(format!("row {number} holds the key {key} more than once: the last value counts"));
+        }
+    }
+
+    /// The table, all rows as wide as it has columns.
+    pub(super) fn finish(mut self) -> Result<Table, DataError> {
+        let num_columns = self.table.columns.len();
+        for row in &mut self.table.rows {
+            row.cells.resize(num_columns, String::new());
+        }
+        if self.num_repeated > 1 {
+            let more = self.num_repeated - 1;
+            self.table.notes.push(format!("repeated keys in rows, beside that one: {more}; the last value counts"));
+        }
+        self.table.checked()
+    }
+}
+
+/// A value of an object.
+#[derive(Debug, PartialEq)]
+enum Value {
+    Text(String),
+    Null,
+    /// Its JSON text if it is kept, else nothing.
+    Nested(String),
+}
+
+impl Value {
+    /// Reads a value; a number stays as it is written.
+    fn read<const KEEP: bool>(json: &str) -> Result<Self, serde_json::Error> {
+        Ok(match json.as_bytes().first() {
+            Some(b'"') => Self::Text(serde_json::from_str(json)?),
+            Some(b'[' | b'{') => Self::Nested(if KEEP { json.to_owned() } else { String::new() }),
+            Some(b'n') => Self::Null,
+            _ => Self::Text(json.to_owned()),
+        })
+    }
+}

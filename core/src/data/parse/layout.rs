@@ -1,0 +1,214 @@
+//! Where the table of a delimited file begins: a declaration of the delimiter, lines above the header that are no rows,
+//! the header, and further rows of names below it.
+//!
+//! In: the first records. Out: [`Layout`], how many fields a row has and which record names the columns. Only what can't
+//! be a row is skipped, and only above a header that is recognised.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::header::{has_header, is_known, num_further_headers};
+use super::records::Record;
+
+/// Records above a header that are looked past.
+const MAX_ABOVE: usize = 20;
+
+type Fields<'t> = [Cow<'t, str>];
+
+/// How the first records of a file are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Fields of a row.
+    pub(super) width: usize,
+    /// The record that names the columns, by its place among those that are not blank.
+    pub(super) header: Option<usize>,
+    /// The header begins with the second column: the first holds row numbers.
+    pub(super) skips_row_numbers: bool,
+    /// The first record that can be a row.
+    pub(super) first_row: usize,
+}
+
+/// A spreadsheet's own declaration in the first line, `sep=;`: the delimiter, and where the next line begins.
+pub(super) fn declared_delimiter(text: &str) -> Option<(char, usize)> {
+    let end = text.find(['\n', '\r']).unwrap_or(text.len());
+    let line = text[..end].trim_matches([' ', '"']);
+    let (key, value) = line.split_at_checked(4)?;
+    let delimiter = value.chars().next()?;
+    // The delimiter may come again, once for every column.
+    let is_declaration = key.eq_ignore_ascii_case("sep=")
+        && !delimiter.is_alphanumeric()
+        && delimiter != '"'
+        && value.chars().all(|other| other == delimiter);
+    let line_end = if text[end..].starts_with("\r\n") { 2 } else { usize::from(end < text.len()) };
+    is_declaration.then_some((delimiter, end + line_end))
+}
+
+/// Finds the header among the first records (at least one), which are not blank. `asked` is what the person says about
+/// it.
+pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout {
+    let records: Vec<&Fields<'_>> = sample.iter().map(|record| record.fields.as_slice()).collect();
+    let below = &records[1..];
+    let width = table_width(records[0], if below.is_empty() { &records[..] } else { below });
+    let without = Layout { width, header: None, skips_row_numbers: false, first_row: 0 };
+    if asked == Some(false) {
+        return without;
+    }
+    for (place, record) in records.iter().enumerate().take(MAX_ABOVE + 1) {
+        if let Some(further) = heads(record, &records[place + 1..], width) {
+            return Layout { header: Some(place), first_row: place + 1 + further, ..without };
+        }
+        if is_row(record, width) {
+            break;
+        }
+    }
+    if lacks_row_numbers(records[0], below, width) {
+        return Layout { header: Some(0), skips_row_numbers: true, first_row: 1, ..without };
+    }
+    if asked == Some(true) {
+        let is_title = |record: &&Fields<'_>| num_filled(record) <= usize::from(width > 1);
+        let place = records.iter().take(MAX_ABOVE + 1).position(|record| !is_title(record)).unwrap_or(0);
+        return Layout { header: Some(place), first_row: place + 1, ..without };
+    }
+    without
+}
+
+/// The number of fields that most records have, without columns at the end that are empty in all and not in `first`.
+fn table_width(first: &Fields<'_>, records: &[&Fields<'_>]) -> usize {
+    let usual = usual_width(records.iter().map(|record| record.len()));
+    let is_empty = |column: usize| {
+        records.iter().filter(|record| record.len() == usual).all(|record| record[column].trim().is_empty())
+    };
+    let mut width = usual;
+    while width > first.len() && is_empty(width - 1) {
+        width -= 1;
+    }
+    width
+}
+
+/// The number that occurs most often, the smaller one where two do.
+pub(super) fn usual_width(widths: impl Iterator<Item = usize>) -> usize {
+    let mut counts: HashMap<usize, usize> = HashMap::new();
+    for width in widths {
+        *counts.entry(width).or_default() += 1;
+    }
+    let usual = counts.into_iter().max_by_key(|&(width, count)| (count, std::cmp::Reverse(width)));
+    usual.map_or(1, |(width, _)| width)
+}
+
+/// The fields of a record as wide as the table; those too many at the end are empty.
+fn fields_of<'r, 't>(record: &'r Fields<'t>, width: usize) -> Option<&'r Fields<'t>> {
+    let (fields, more) = record.split_at_checked(width)?;
+    more.iter().all(|field| field.trim().is_empty()).then_some(fields)
+}
+
+fn num_filled(fields: &Fields<'_>) -> usize {
+    fields.iter().filter(|field| !field.trim().is_empty()).count()
+}
+
+/// Whether a record may be a row: as wide as the table, with more in it than a title.
+fn is_row(record: &Fields<'_>, width: usize) -> bool {
+    fields_of(record, width).is_some_and(|fields| num_filled(fields) > usize::from(width > 1))
+}
+
+/// Whether a record names the columns of those below it; with the number of further rows of names.
+fn heads(record: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> Option<usize> {
+    let fields = fields_of(record, width)?;
+    // A title that a spreadsheet wrote with all its empty cells.
+    if width > 1 && num_filled(fields) < 2 && !fields.iter().any(|field| is_known(field)) {
+        return None;
+    }
+    let rows: Vec<&Fields<'_>> = below.iter().filter_map(|record| fields_of(record, width)).collect();
+    let are_next = below.iter().take(2).all(|record| fields_of(record, width).is_some());
+    let further = if are_next { num_further_headers::<Cow<'_, str>, _>(&rows) } else { 0 };
+    // Two such rows are a survey tool's mark: its short names need no other evidence.
+    (further == 2 || has_header(fields, &rows[further..])).then_some(further)
+}
+
+/// Whether the first record names all columns but the first, which numbers the rows, as R writes tables.
+fn lacks_row_numbers(first: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> bool {
+    if first.len() + 1 != width || below.is_empty() {
+        return false;
+    }
+    let rows: Vec<&Fields<'_>> = below.iter().filter_map(|record| fields_of(record, width)).collect();
+    let numbers: Option<Vec<u64>> = rows.iter().map(|row| row[0].trim().parse().ok()).collect();
+    let ascend = |numbers: Vec<u64>| numbers.windows(2).all(|pair| pair[0] < pair[1]);
+    let mut fields = vec![Cow::Borrowed("")];
+    fields.extend(first.iter().cloned());
+    numbers.is_some_and(ascend) && has_header(&fields, &rows)
+}
+
+/// Number of the line, from 1, in which an offset lies.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
+    let before = &text.as_bytes()[..offset];
+    let ends = before.iter().zip(1..).filter(|&(&byte, next)| match byte {
+        b'\n' => true,
+        b'\r' => text.as_bytes().get(next) != Some(&b'\n'),
+        _ => false,
+    });
+    ends.count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::records::Records;
+    use super::*;
+
+    fn layout(text: &str, asked: Option<bool>) -> Layout {
+        let records: Vec<Record<'_>> = Records::new(text, ',', true).filter(|record| !record.is_blank()).collect();
+        find_layout(&records, asked)
+    }
+
+    const ROWS: &str = "the printer is broken again,hardware,1\nI can't log in any more,access,2\n";
+
+    #[test]
+    fn a_declared_delimiter_is_read() {
+        for text in ["sep=;\na;b\n", "SEP=;\r\na;b\n", "\"sep=;\"\na;b\n", "sep=;;;\na;b\n"] {
+            let (delimiter, end) = declared_delimiter(text).expect(text);
+            assert_eq!((delimiter, &text[end..]), (';', "a;b\n"));
+        }
+        assert_eq!(declared_delimiter("sep=\t\na\tb\n"), Some(('\t', 6)));
+        for text in ["", "sep=", "sep=\n", "sep=ab\n", "sep=a", "sepal,label\n", "séparé;b\n", "sep=;x\n"] {
+            assert_eq!(declared_delimiter(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_no_rows_are_passed_over_above_a_header() {
+        for (above, place) in [("", 0), ("Export of May\n", 1), ("Export of May,,\n\n,,\nsee, below\n", 3)] {
+            let found = layout(&format!("{above}message,team,nr\n{ROWS}"), None);
+            assert_eq!((found.header, found.first_row, found.width), (Some(place), place + 1, 3), "{above}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_passed_over_without_a_header_or_above_a_row() {
+        assert_eq!(layout(&format!("Export of May\n{ROWS}{ROWS}"), None).header, None);
+        assert_eq!(layout(&format!("a text,access,3\ntext,label,nr\n{ROWS}"), None).header, None);
+        assert_eq!(layout(&format!("Export of May\ntext,label,nr\n{ROWS}"), Some(false)).header, None);
+        let asked = layout(&format!("Export of May\ntext,label,nr\n{ROWS}"), Some(true));
+        assert_eq!((asked.header, asked.first_row), (Some(1), 2));
+        assert_eq!(layout(ROWS, Some(true)).header, Some(0));
+        let unknown = "Export of May\nfoo,bar\na b,c d\ne f,g h\n";
+        assert_eq!((layout(unknown, None).header, layout(unknown, Some(true)).header), (None, Some(1)));
+    }
+
+    #[test]
+    fn a_header_without_a_name_for_row_numbers_is_recognised() {
+        let found = layout("text,label\n1,first of all,a\n2,and then,b\n", None);
+        assert_eq!((found.header, found.skips_row_numbers, found.width), (Some(0), true, 3));
+        assert_eq!(layout("text,label\nx,first of all,a\ny,and then,b\n", None).header, None);
+    }
+
+    #[test]
+    fn empty_columns_at_the_end_of_rows_are_none() {
+        let found = layout("text,label\na,x,\nb,y,\n", None);
+        assert_eq!((found.header, found.width), (Some(0), 2));
+    }
+
+    #[test]
+    fn lines_are_counted_whatever_ends_them() {
+        let text = "a\r\nb\rc\nd";
+        let lines = ["a", "b", "c", "d"].map(|line| line_of(text, text.find(line).expect("there")));
+        assert_eq!(lines, [1, 2, 3, 4]);
+    }
+}

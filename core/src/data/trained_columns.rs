@@ -1,0 +1,245 @@
+//! A file that goes with a trained model: it is read by the columns that the model was trained on, where it has them.
+//!
+//! In: the file, what was asked for, and the reading options of the model's job file. Out: reading options for this
+//! file, and the columns that it lacks, so that what is guessed instead can be said.
+
+use super::columns::place_of;
+use super::parse::{Format, Table, parse};
+use crate::config::ReadOptions;
+
+/// How a file is read that goes with a trained model.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TrainedRead {
+    /// What was asked for, over the columns that the model was trained on.
+    pub read: ReadOptions,
+    /// Columns of its training texts where this file does not have all of them: its own are guessed.
+    pub missing: Vec<String>,
+    /// Column of its training labels where this file does not have it: its own is guessed.
+    pub missing_label: Option<String>,
+}
+
+impl TrainedRead {
+    /// Says that texts are read from the columns `used`, and why; nothing where these are those of the training.
+    #[must_use]
+    pub fn missing_texts(&self, used: &[&str]) -> Option<String> {
+        if self.missing.is_empty() {
+            return None;
+        }
+        let missing = quoted(&self.missing.iter().map(String::as_str).collect::<Vec<_>>());
+        let read = match used {
+            [] => "all of its text is read".to_owned(),
+            used => format!("texts are read from {}", quoted(used)),
+        };
+        Some(format!("the model was trained on {missing}, which this file does not have: {read}"))
+    }
+
+    /// Says that labels are read from the column `used`, and why; nothing where it is that of the training.
+    #[must_use]
+    pub fn missing_labels(&self, used: &str) -> Option<String> {
+        let missing = self.missing_label.as_ref()?;
+        Some(format!(
+            "the model was trained on the labels of column {missing:?}, which this file does not have: labels are read \
+             from column {used:?}"
+        ))
+    }
+}
+
+/// `column "a"`, `columns "a", "b"`.
+fn quoted(names: &[&str]) -> String {
+    let all = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    format!("{} {all}", if names.len() == 1 { "column" } else { "columns" })
+}
+
+type Column = fn(&mut ReadOptions) -> &mut Option<String>;
+
+/// The columns that texts are read from.
+const TEXT_COLUMNS: [Column; 5] = [
+    |read| &mut read.text_column,
+    |read| &mut read.prompt_column,
+    |read| &mut read.input_column,
+    |read| &mut read.completion_column,
+    |read| &mut read.messages_column,
+];
+
+/// Lays `asked` over `trained`, the options that a model was trained with.
+///
+/// Where the file lacks a column of `trained`, its own columns are left to a guess, and the lack is returned. Delimiter
+/// and header of `trained` count only where its columns are found with them: another file may be laid out otherwise.
+/// A file that can't be read is no error here: its reader says so.
+#[must_use]
+pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &ReadOptions) -> TrainedRead {
+    let (mut asked, mut trained) = (asked.clone(), trained.clone());
+    asked.as_chat |= trained.as_chat;
+    // Who names a part that the training texts did not have, or another shape, describes another kind of text.
+    let mut is_other = asked.shape.is_some_and(|shape| trained.shape != Some(shape));
+    for column in TEXT_COLUMNS {
+        is_other |= column(&mut asked).is_some() && column(&mut trained).is_none();
+    }
+    let mut with_columns = asked.clone();
+    let mut missing = Vec::new();
+    if !is_other {
+        with_columns.shape = asked.shape.or(trained.shape);
+        for column in TEXT_COLUMNS {
+            if let (None, Some(name)) = (column(&mut asked).as_ref(), column(&mut trained).as_ref()) {
+                missing.push(name.clone());
+                *column(&mut with_columns) = Some(name.clone());
+            }
+        }
+    }
+    let missing_label = if asked.label_column.is_none() { trained.label_column } else { None };
+    let with_layout = ReadOptions {
+        delimiter: asked.delimiter.or(trained.delimiter),
+        has_header: asked.has_header.or(trained.has_header),
+        ..asked.clone()
+    };
+    if missing.is_empty() && missing_label.is_none() && with_layout == asked {
+        return TrainedRead { read: with_columns, ..TrainedRead::default() };
+    }
+    let sought: Vec<String> = TEXT_COLUMNS.iter().filter_map(|column| column(&mut with_columns).clone()).collect();
+    for layout in [&with_layout, &asked] {
+        let Some((columns, has_header)) = columns_of(name, bytes, layout, &sought, missing_label.as_ref()) else {
+            continue;
+        };
+        let has = |name: &String| place_of(&columns, name).is_some();
+        if !sought.iter().all(has) {
+            continue;
+        }
+        let mut read = ReadOptions { delimiter: layout.delimiter, has_header, ..with_columns };
+        let (label, missing_label) = match missing_label {
+            Some(label) if has(&label) => (Some(label), None),
+            missing_label => (None, missing_label),
+        };
+        read.label_column = read.label_column.or(label);
+        return TrainedRead { read, missing: Vec::new(), missing_label };
+    }
+    TrainedRead { read: asked, missing, missing_label }
+}
+
+/// Names of the file's columns, and whether the first row is to be taken for them: a header of unknown words is one
+/// where it holds the columns that are looked for. `None` where the file can't be read so.
+fn columns_of(
+    name: &str,
+    bytes: &[u8],
+    layout: &ReadOptions,
+    sought: &[String],
+    label: Option<&String>,
+) -> Option<(Vec<String>, Option<bool>)> {
+    let parse_with = |has_header| {
+        let only_layout = ReadOptions { delimiter: layout.delimiter, has_header, ..ReadOptions::default() };
+        parse(name, bytes, &only_layout).ok()
+    };
+    let Table { format, has_header, columns, rows, .. } = parse_with(layout.has_header)?;
+    let holds = |cells: &[String]| {
+        let has = |name: &String| place_of(cells, name).is_some();
+        if sought.is_empty() { label.is_some_and(has) } else { sought.iter().all(has) }
+    };
+    let may_be_header = format == Format::Csv && !has_header && layout.has_header.is_none();
+    if may_be_header
+        && rows.first().is_some_and(|row| holds(&row.cells))
+        && let Some(table) = parse_with(Some(true))
+        && holds(&table.columns)
+    {
+        return Some((table.columns, Some(true)));
+    }
+    Some((columns, layout.has_header))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DataShape;
+    use proptest::prelude::*;
+
+    fn trained(text: &str, label: &str) -> ReadOptions {
+        ReadOptions { text_column: Some(text.into()), label_column: Some(label.into()), ..ReadOptions::default() }
+    }
+
+    fn read(text: &str, asked: &ReadOptions, trained: &ReadOptions) -> TrainedRead {
+        read_as_trained("x.csv", text.as_bytes(), asked, trained)
+    }
+
+    const TICKETS: &str = "id,title,complaint,team\n1,a title,it is broken,tech\n2,another,it is late,post\n";
+
+    #[test]
+    fn a_file_with_the_trained_columns_is_read_by_them() {
+        let trained = trained("complaint", "team");
+        let found = read(TICKETS, &ReadOptions::default(), &trained);
+        assert_eq!(found, TrainedRead { read: trained.clone(), ..TrainedRead::default() });
+        let asked = ReadOptions { text_column: Some("title".into()), ..ReadOptions::default() };
+        let found = read(TICKETS, &asked, &trained).read;
+        assert_eq!((found.text_column.as_deref(), found.label_column.as_deref()), (Some("title"), Some("team")));
+    }
+
+    #[test]
+    fn what_a_file_lacks_is_guessed_and_named() {
+        let trained = trained("complaint", "team");
+        let found = read("text,label\na,b\nc,d\n", &ReadOptions::default(), &trained);
+        assert_eq!(found.read, ReadOptions::default());
+        assert_eq!((found.missing, found.missing_label), (vec!["complaint".to_owned()], Some("team".to_owned())));
+        let found = read("complaint\nit is broken\nit is late\n", &ReadOptions::default(), &trained);
+        assert_eq!((found.read.text_column.as_deref(), found.read.label_column), (Some("complaint"), None));
+        assert_eq!((found.missing, found.missing_label), (Vec::new(), Some("team".to_owned())));
+    }
+
+    #[test]
+    fn a_header_of_unknown_words_is_found_by_the_trained_columns() {
+        let found =
+            read("satz,urteil\nes geht,gut\nnein,schlecht\n", &ReadOptions::default(), &trained("satz", "urteil"));
+        assert_eq!((found.read.text_column.as_deref(), found.missing), (Some("satz"), Vec::new()));
+        let table = parse("x.csv", b"satz,urteil\nes geht,gut\nnein,schlecht\n", &found.read).expect("a table");
+        assert_eq!(table.columns, ["satz", "urteil"]);
+    }
+
+    #[test]
+    fn another_files_delimiter_is_not_forced() {
+        let trained = ReadOptions { delimiter: Some('\t'), ..trained("complaint", "team") };
+        let found = read(TICKETS, &ReadOptions::default(), &trained);
+        assert_eq!((found.read.delimiter, found.read.text_column.as_deref()), (None, Some("complaint")));
+        let tabs = TICKETS.replace(',', "\t");
+        assert_eq!(read(&tabs, &ReadOptions::default(), &trained).read, trained);
+    }
+
+    #[test]
+    fn another_shape_drops_the_columns_of_the_trained_one() {
+        let column = |name: &str| Some(name.to_owned());
+        let trained = ReadOptions {
+            shape: Some(DataShape::PromptCompletion),
+            prompt_column: column("frage"),
+            completion_column: column("antwort"),
+            as_chat: true,
+            ..ReadOptions::default()
+        };
+        let text = "frage,antwort,text\nwas?,das.,a\nwer?,der.,b\n";
+        assert_eq!(read(text, &ReadOptions::default(), &trained).read, trained);
+        let asked = ReadOptions { text_column: column("text"), ..ReadOptions::default() };
+        let expected = ReadOptions { as_chat: true, ..asked.clone() };
+        assert_eq!(read(text, &asked, &trained), TrainedRead { read: expected, ..TrainedRead::default() });
+        let found = read("question,answer\nwhat?,that.\n", &ReadOptions::default(), &trained);
+        assert_eq!((found.read.shape, found.missing.len()), (None, 2));
+    }
+
+    #[test]
+    fn what_is_read_instead_is_said() {
+        let found = read("text,label\na,b\nc,d\n", &ReadOptions::default(), &trained("complaint", "team"));
+        let expected = "the model was trained on column \"complaint\", which this file does not have: texts are read from \
+                        column \"text\"";
+        assert_eq!(found.missing_texts(&["text"]).as_deref(), Some(expected));
+        assert!(found.missing_labels("label").expect("it lacks them").ends_with("from column \"label\""));
+        assert_eq!(TrainedRead::default().missing_texts(&["text"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_panics_and_nothing_is_asked_for_that_a_file_lacks(
+            text in "([a-c]{0,2}[,\t\n;]){0,30}",
+            delimiter in prop::option::of(prop::sample::select(vec![',', '\t', ';'])),
+            has_header in any::<Option<bool>>(),
+        ) {
+            let trained = ReadOptions { delimiter, has_header, ..trained("a", "b") };
+            let found = read(&text, &ReadOptions::default(), &trained);
+            if let (Some(column), Ok(table)) = (&found.read.text_column, parse("x.csv", text.as_bytes(), &found.read)) {
+                prop_assert!(place_of(&table.columns, column).is_some());
+            }
+        }
+    }
+}

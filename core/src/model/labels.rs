@@ -1,0 +1,118 @@
+//! The labels of a classifier and what its logits mean, as `config.json` says it.
+
+use serde_json::Value;
+
+use super::ModelError;
+use super::fields::Fields;
+
+/// Most labels of a classifier.
+pub const MAX_LABELS: usize = 65_536;
+
+/// What a classifier's logits mean, as `transformers` decides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemType {
+    /// One label of several: softmax.
+    SingleLabelClassification,
+    /// Any number of labels: a sigmoid each.
+    MultiLabelClassification,
+    /// Numbers as they are.
+    Regression,
+}
+
+impl ProblemType {
+    /// `problem_type`, else regression where there is one output, else one label of several.
+    pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Self, ModelError> {
+        match fields.text_or("problem_type", "")? {
+            "single_label_classification" => Ok(Self::SingleLabelClassification),
+            "multi_label_classification" => Ok(Self::MultiLabelClassification),
+            "regression" => Ok(Self::Regression),
+            "" => {
+                let outputs = match fields.object("id2label") {
+                    Some(labels) => labels.len(),
+                    None => fields.whole_or("num_labels", 2)?,
+                };
+                Ok(if outputs == 1 { Self::Regression } else { Self::SingleLabelClassification })
+            }
+            other => {
+                let known = "single_label_classification, multi_label_classification, regression";
+                let reason = format!("{other:?} is none of {known}");
+                Err(ModelError::Field { field: "problem_type", reason })
+            }
+        }
+    }
+}
+
+/// `id2label` in order of ids, unless all are placeholders.
+pub(super) fn labels(json: &Value) -> Vec<String> {
+    let Some(map) = json.get("id2label").and_then(Value::as_object) else { return Vec::new() };
+    let mut pairs: Vec<(usize, String)> =
+        map.iter().filter_map(|(id, label)| Some((id.parse().ok()?, label_text(label)?))).collect();
+    pairs.sort();
+    let is_numbered = pairs.iter().enumerate().all(|(index, (id, _))| index == *id) && pairs.len() == map.len();
+    let is_placeholder = pairs.iter().all(|(id, label)| *label == format!("LABEL_{id}"));
+    if !is_numbered || is_placeholder {
+        return Vec::new();
+    }
+    pairs.into_iter().map(|(_, label)| label).collect()
+}
+
+/// A label as it stands in the file; some files have numbers for labels.
+fn label_text(label: &Value) -> Option<String> {
+    match label {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ModelConfig;
+    use super::*;
+
+    const BERT: &str = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
+        "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
+
+    fn with(fields: &str) -> ModelConfig {
+        let text = BERT.replacen('{', &format!("{{{fields},"), 1);
+        ModelConfig::from_json(text.as_bytes()).expect("usable")
+    }
+
+    #[test]
+    fn placeholder_labels_are_no_labels() {
+        assert!(with(r#""id2label":{"0":"LABEL_0","1":"LABEL_1"}"#).labels.is_empty());
+        assert_eq!(with(r#""id2label":{"1":"b","0":"a"}"#).labels, ["a", "b"]);
+    }
+
+    #[test]
+    fn labels_that_are_numbers_are_their_text() {
+        assert_eq!(with(r#""id2label":{"0":0,"1":1,"2":"two"}"#).labels, ["0", "1", "two"]);
+        assert_eq!(with(r#""id2label":{"0":-1,"1":10000000000000000}"#).labels, ["-1", "10000000000000000"]);
+        assert!(with(r#""id2label":{"0":"a","2":"b"}"#).labels.is_empty(), "a gap");
+    }
+
+    #[test]
+    fn the_problem_type_is_that_of_transformers() {
+        use ProblemType::{MultiLabelClassification, Regression, SingleLabelClassification};
+        let cases = [
+            (r#""x":0"#, SingleLabelClassification, None),
+            (r#""problem_type":null"#, SingleLabelClassification, None),
+            (
+                r#""problem_type":"multi_label_classification""#,
+                MultiLabelClassification,
+                Some("multi-label classification"),
+            ),
+            (r#""problem_type":"regression","id2label":{"0":"a","1":"b"}"#, Regression, Some("regression")),
+            (r#""id2label":{"0":"LABEL_0"}"#, Regression, Some("regression")),
+            (r#""num_labels":1"#, Regression, Some("regression")),
+            (r#""id2label":{"0":"a","1":"b","2":"c"}"#, SingleLabelClassification, None),
+        ];
+        for (fields, problem_type, unsupported) in cases {
+            let config = with(fields);
+            assert_eq!((config.problem_type, config.unsupported_head()), (problem_type, unsupported), "{fields}");
+        }
+        let text = BERT.replacen('{', r#"{"problem_type":"ranking","#, 1);
+        let error = ModelConfig::from_json(text.as_bytes()).expect_err("unknown").to_string();
+        assert!(error.contains("problem_type") && error.contains("\"ranking\""), "{error}");
+    }
+}

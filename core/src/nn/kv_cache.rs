@@ -1,0 +1,57 @@
+//! Keys and values that a decoder keeps while it writes a text, token by token.
+
+use burn::tensor::Tensor;
+
+use super::causal::kept_past;
+
+/// Keys and values of the tokens so far: `[batch, key heads, kept, head_dim]` of each block. A block with a sliding window
+/// keeps no more than the next token can see, so that long texts need no more memory than the window.
+#[derive(Debug, Clone, Default)]
+pub struct KvCache {
+    layers: Vec<(Tensor<4>, Tensor<4>)>,
+    pub(super) len: usize,
+}
+
+impl KvCache {
+    /// Tokens so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// No tokens yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// The part of a cache that one block reads and extends.
+pub(super) struct CachePart<'a> {
+    pub(super) cache: &'a mut KvCache,
+    pub(super) layer: usize,
+    /// How far the block sees, itself included; `None` sees everything.
+    pub(super) window: Option<usize>,
+}
+
+impl CachePart<'_> {
+    /// Keys and values with those of the past before them; keeps what later tokens can see.
+    pub(super) fn extend(self, key: Tensor<4>, value: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let layers = &mut self.cache.layers;
+        let (key, value) = match layers.get(self.layer).cloned() {
+            Some((past_key, past_value)) => {
+                (Tensor::cat(vec![past_key, key], 2), Tensor::cat(vec![past_value, value], 2))
+            }
+            None => (key, value),
+        };
+        let len = key.dims()[2];
+        let kept = kept_past(len, self.window);
+        let last = |x: &Tensor<4>| if kept == len { x.clone() } else { x.clone().narrow(2, len - kept, kept) };
+        let held = (last(&key), last(&value));
+        match layers.get_mut(self.layer) {
+            Some(layer) => *layer = held,
+            None => layers.push(held),
+        }
+        (key, value)
+    }
+}

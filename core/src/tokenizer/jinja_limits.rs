@@ -1,0 +1,489 @@
+//! Limits of a chat template, which a stranger wrote: how much it may do, build and write for one conversation.
+//!
+//! `minijinja` counts instructions (fuel) and bounds ranges and repeated texts; here are the bytes. Every filter and
+//! method that can make much of little is measured before it runs, and so are the operands of `~`, `+` and `*` and the
+//! lists and maps that a template builds, through filters that [`super::jinja_text`] writes into it.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja_contrib::pycompat;
+
+/// Filter of the operands of `+`.
+pub(super) const SUMMED: &str = "hone_summed";
+
+/// Filter of the operands of `~`.
+pub(super) const SHOWN: &str = "hone_shown";
+
+/// Filter of the operands of `*`.
+pub(super) const FACTOR: &str = "hone_factor";
+
+/// Filter of lists and maps that a template builds.
+pub(super) const BUILT: &str = "hone_built";
+
+/// Filter of what a template keeps in a namespace.
+pub(super) const KEPT: &str = "hone_kept";
+
+/// Filter of what stands between the tags of generation.
+pub(super) const ANSWERED: &str = "hone_answered";
+
+/// Around what stands between the tags of generation, where it is to be found: characters that no text has.
+pub(super) const MARKS: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
+
+/// Instructions for one conversation, and more for each of its turns.
+const FUEL: u64 = 1_000_000;
+const FUEL_A_TURN: u64 = 20_000;
+
+/// Most instructions, whatever the conversation.
+const MAX_FUEL: u64 = 1 << 30;
+
+/// Bytes that may be built for one conversation, and more for each byte of it.
+const BUILT_BYTES: u64 = 64 << 20;
+const BUILT_BYTES_A_BYTE: u64 = 64;
+
+/// Bytes that may be written for one conversation, and more for each byte of it.
+const WRITTEN_BYTES: usize = 4 << 20;
+const WRITTEN_BYTES_A_BYTE: usize = 16;
+
+/// What an item of a list is counted as.
+const ITEM_BYTES: usize = 32;
+
+/// Lists and maps within each other.
+const MAX_DEPTH: usize = 100;
+
+/// What `minijinja` counts as depth: a loop is 1, a macro 6. Each macro is a deep frame of this program's stack.
+const MAX_RECURSION: usize = 200;
+
+/// Items of a kept value that are looked at.
+const MAX_LOOKED_AT: usize = 1000;
+
+/// Longest text, in bytes, or list that is multiplied, and largest number that is: what a ruler or an indent needs.
+const MAX_MULTIPLIED: usize = 16;
+const MAX_MULTIPLIER: f64 = 1e6;
+
+/// Largest width of a formatted value, and largest number of a batch.
+const MAX_COUNT: usize = 10_000;
+
+/// What a template has too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Excess {
+    #[error("is longer than 262144 bytes")]
+    Length,
+    #[error("is nested too deeply")]
+    Depth,
+    #[error("does too much work for one conversation")]
+    Work,
+    #[error("builds or writes too much text for one conversation")]
+    Text,
+    #[error("multiplies twice in one expression, or raises to a power")]
+    Products,
+}
+
+impl Excess {
+    /// The excess that an error tells of.
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        let known = |error: &Error| match error.detail() {
+            _ if error.kind() == ErrorKind::OutOfFuel => Some(Self::Work),
+            Some("recursion limit exceeded" | "template exceeds maximum recursion limits") => Some(Self::Depth),
+            Some("range has too many elements") => Some(Self::Work),
+            Some("repeated string is too large" | "repeated sequence is too large") => Some(Self::Text),
+            _ => None,
+        };
+        let mut source = error.source();
+        let mut found = known(error);
+        while let (None, Some(error)) = (found, source) {
+            found = error.downcast_ref::<Self>().copied().or_else(|| error.downcast_ref::<Error>().and_then(known));
+            source = error.source();
+        }
+        found
+    }
+}
+
+impl From<Excess> for Error {
+    fn from(excess: Excess) -> Self {
+        Self::new(ErrorKind::InvalidOperation, excess.to_string()).with_source(excess)
+    }
+}
+
+/// Instructions for a conversation.
+pub(super) fn fuel(num_turns: usize) -> u64 {
+    FUEL.saturating_add(FUEL_A_TURN.saturating_mul(num_turns as u64)).min(MAX_FUEL)
+}
+
+/// Takes what a template writes, up to a limit.
+#[derive(Debug)]
+pub(super) struct BoundedText {
+    bytes: Vec<u8>,
+    limit: usize,
+    /// There was more.
+    pub(super) is_full: bool,
+}
+
+impl BoundedText {
+    /// For a conversation of so many bytes.
+    pub(super) fn new(num_bytes: usize) -> Self {
+        let limit = WRITTEN_BYTES.saturating_add(num_bytes.saturating_mul(WRITTEN_BYTES_A_BYTE));
+        Self { bytes: Vec::new(), limit, is_full: false }
+    }
+
+    /// What was written.
+    pub(super) fn into_text(self) -> String {
+        String::from_utf8(self.bytes).expect("minijinja writes texts")
+    }
+}
+
+impl io::Write for BoundedText {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len().saturating_add(bytes.len()) > self.limit {
+            self.is_full = true;
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a template may still build for a conversation.
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    num_left: AtomicU64,
+    /// What stands between the tags of generation is marked.
+    is_marking: AtomicBool,
+}
+
+impl Limits {
+    /// Begins a conversation of so many bytes.
+    pub(super) fn begin(&self, num_bytes: usize, is_marking: bool) {
+        let bytes = BUILT_BYTES.saturating_add(BUILT_BYTES_A_BYTE.saturating_mul(num_bytes as u64));
+        self.num_left.store(bytes, Ordering::Relaxed);
+        self.is_marking.store(is_marking, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that are built.
+    pub(super) fn spend(&self, num_bytes: usize) -> Result<(), Error> {
+        let less = |left: u64| left.checked_sub(num_bytes as u64);
+        match self.num_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Excess::Text.into()),
+        }
+    }
+
+    /// Counts a text, or the items of a list.
+    fn spend_shallow(&self, value: &Value) -> Result<(), Error> {
+        match (value.as_str(), value.kind()) {
+            (Some(text), _) => self.spend(text.len()),
+            (None, ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) => {
+                self.spend(value.len().unwrap_or(0).saturating_mul(ITEM_BYTES))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts all that a value holds.
+    fn spend_deep(&self, value: &Value, depth: usize) -> Result<(), Error> {
+        if depth > MAX_DEPTH {
+            return Err(Excess::Depth.into());
+        }
+        self.spend(value.as_str().map_or(ITEM_BYTES, str::len))?;
+        for item in items(value) {
+            self.spend_deep(&item, depth + 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a list or map holds.
+fn items(value: &Value) -> Box<dyn Iterator<Item = Value> + '_> {
+    match (value.kind(), value.try_iter()) {
+        (ValueKind::Seq | ValueKind::Iterable, Ok(items)) => Box::new(items),
+        (ValueKind::Map, Ok(keys)) => Box::new(keys.filter_map(move |key| value.get_item(&key).ok())),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+/// Checks how deep lists and maps stand within each other, last items first.
+fn check_depth(value: &Value) -> Result<(), Error> {
+    let mut open = vec![(value.clone(), 0)];
+    for _ in 0..MAX_LOOKED_AT {
+        let Some((value, depth)) = open.pop() else { break };
+        if depth > MAX_DEPTH {
+            return Err(Excess::Depth.into());
+        }
+        open.extend(items(&value).take(MAX_LOOKED_AT).map(|item| (item, depth + 1)));
+    }
+    Ok(())
+}
+
+/// Checks an operand of `*`.
+fn check_factor(limits: &Limits, value: &Value) -> Result<(), Error> {
+    let length = value.as_str().map(str::len).or_else(|| match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => value.len(),
+        _ => None,
+    });
+    if let Some(length) = length {
+        return if length > MAX_MULTIPLIED { Err(Excess::Text.into()) } else { Ok(()) };
+    }
+    let number = f64::try_from(value.clone()).unwrap_or(0.0).abs();
+    if number > MAX_MULTIPLIER {
+        return Err(Excess::Text.into());
+    }
+    limits.spend(number as usize * MAX_MULTIPLIED)
+}
+
+/// Bytes that a filter or method will make of a value and its arguments.
+type Measure = fn(&Limits, &Value, &[Value]) -> Result<(), Error>;
+
+/// The value as a text.
+fn text_of(limits: &Limits, value: &Value) -> Result<String, Error> {
+    limits.spend_deep(value, 0)?;
+    Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// The largest number among arguments, named ones included.
+fn largest(arguments: &[Value]) -> Option<usize> {
+    let numbers = |value: &Value| match value.kind() {
+        ValueKind::Map => items(value).filter_map(|value| value.as_usize()).max(),
+        _ => value.as_usize(),
+    };
+    arguments.iter().filter_map(numbers).max()
+}
+
+fn measure_items(limits: &Limits, value: &Value, _: &[Value]) -> Result<(), Error> {
+    limits.spend(value.len().unwrap_or(0).saturating_mul(ITEM_BYTES))
+}
+
+fn measure_text(limits: &Limits, value: &Value, _: &[Value]) -> Result<(), Error> {
+    limits.spend_deep(value, 0)
+}
+
+fn measure_counted(limits: &Limits, value: &Value, arguments: &[Value]) -> Result<(), Error> {
+    let count = largest(arguments).unwrap_or(0);
+    if count > MAX_COUNT {
+        return Err(Excess::Work.into());
+    }
+    limits.spend(value.len().unwrap_or(0).saturating_add(count).saturating_mul(ITEM_BYTES))
+}
+
+fn measure_indent(limits: &Limits, value: &Value, arguments: &[Value]) -> Result<(), Error> {
+    let num_lines = text_of(limits, value)?.split('\n').count();
+    let width = largest(arguments).unwrap_or(4);
+    limits.spend(num_lines.saturating_mul(width).saturating_add(width))
+}
+
+fn measure_replace(limits: &Limits, value: &Value, arguments: &[Value]) -> Result<(), Error> {
+    let [from, to, ..] = arguments else { return Ok(()) };
+    let (text, from, to) = (text_of(limits, value)?, text_of(limits, from)?, text_of(limits, to)?);
+    limits.spend(text.matches(from.as_str()).count().saturating_mul(to.len()))
+}
+
+/// `values | join(between)`.
+fn measure_join(limits: &Limits, values: &Value, arguments: &[Value]) -> Result<(), Error> {
+    let texts = |value: &Value| match value.kind() {
+        ValueKind::Map => items(value).filter_map(|value| value.as_str().map(str::len)).max(),
+        _ => value.as_str().map(str::len),
+    };
+    let between = arguments.iter().filter_map(texts).max().unwrap_or(0);
+    for value in values.try_iter().into_iter().flatten() {
+        limits.spend_deep(&value, 0)?;
+        limits.spend(between)?;
+    }
+    Ok(())
+}
+
+/// `pattern | format(values)` and `pattern.format(values)`: widths are what grows.
+fn measure_format(limits: &Limits, pattern: &Value, values: &[Value]) -> Result<(), Error> {
+    let pattern = text_of(limits, pattern)?;
+    for value in values {
+        limits.spend_deep(value, 0)?;
+    }
+    let longest = values.iter().filter_map(|value| value.as_str().map(str::len)).max().unwrap_or(0);
+    for field in pattern.split(['%', '{']).skip(1) {
+        let spec = field.split([' ', '}']).next().unwrap_or_default();
+        let numbers = spec.split(|character: char| !character.is_ascii_digit()).filter(|digits| !digits.is_empty());
+        let mut width = numbers.map(|digits| digits.parse().unwrap_or(usize::MAX)).max().unwrap_or(0);
+        // A width that is a value too: `%*d`, `{:{}}`.
+        if spec.contains('*') || (spec.contains(':') && !field.contains([' ', '}'])) {
+            width = width.max(largest(values).unwrap_or(0));
+        }
+        if width > MAX_COUNT {
+            return Err(Excess::Text.into());
+        }
+        limits.spend(width.saturating_add(longest))?;
+    }
+    Ok(())
+}
+
+/// Filters of minijinja that can make much of little.
+const MEASURED: [(&str, Measure); 13] = [
+    ("indent", measure_indent),
+    ("replace", measure_replace),
+    ("join", measure_join),
+    ("format", measure_format),
+    ("batch", measure_counted),
+    ("slice", measure_counted),
+    ("list", measure_items),
+    ("sort", measure_items),
+    ("unique", measure_items),
+    ("groupby", measure_items),
+    ("sum", measure_text),
+    ("string", measure_text),
+    ("pprint", measure_text),
+];
+
+/// Refuses a value that would be too much.
+type Check = fn(&Limits, &Value) -> Result<(), Error>;
+
+/// Puts the limits into an environment.
+pub(super) fn limit(environment: &mut Environment<'static>, limits: &Arc<Limits>) {
+    environment.set_recursion_limit(MAX_RECURSION);
+    let plain = Arc::new(Environment::new());
+    for (name, measure) in MEASURED {
+        let (plain, limits) = (Arc::clone(&plain), Arc::clone(limits));
+        environment.add_filter(name, move |value: Value, arguments: Rest<ValueOrKwargs>| -> Result<Value, Error> {
+            let arguments = arguments.into_values();
+            measure(&limits, &value, &arguments)?;
+            let all: Vec<Value> = std::iter::once(value).chain(arguments).collect();
+            plain.empty_state().apply_filter(name, &all)
+        });
+    }
+    let passed: [(&str, Check); 5] = [
+        (SUMMED, |limits, value| limits.spend_shallow(value)),
+        (SHOWN, |limits, value| limits.spend_deep(value, 0)),
+        (BUILT, |limits, value| limits.spend_deep(value, 0)),
+        (KEPT, |_, value| check_depth(value)),
+        (FACTOR, check_factor),
+    ];
+    for (name, check) in passed {
+        let limits = Arc::clone(limits);
+        environment.add_filter(name, move |value: Value| -> Result<Value, Error> {
+            check(&limits, &value)?;
+            Ok(value)
+        });
+    }
+    let marking = Arc::clone(limits);
+    environment.add_filter(ANSWERED, move |text: String| -> String {
+        let [open, close] = MARKS;
+        if marking.is_marking.load(Ordering::Relaxed) { format!("{open}{text}{close}") } else { text }
+    });
+    let called = Arc::clone(limits);
+    environment.set_unknown_method_callback(move |state, value, method, arguments| {
+        call_method(&called, state, value, method, arguments)
+    });
+    let written = Arc::clone(limits);
+    environment.set_formatter(move |out, state, value| {
+        written.spend(value.as_str().map_or(ITEM_BYTES, str::len))?;
+        minijinja::escape_formatter(out, state, value)
+    });
+}
+
+/// A method of Python's strings, lists and maps.
+fn call_method(
+    limits: &Limits,
+    state: &mut State,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
+    if let Some(text) = value.as_str() {
+        match (method, arguments) {
+            ("startswith" | "endswith", _) => {}
+            ("replace", _) => measure_replace(limits, value, arguments)?,
+            ("join", [values, ..]) => measure_join(limits, values, std::slice::from_ref(value))?,
+            ("format", _) => measure_format(limits, value, arguments)?,
+            _ => limits.spend(text.len())?,
+        }
+    }
+    pycompat::unknown_method_callback(state, value, method, arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a template gives with the limits of a conversation of `num_bytes` bytes.
+    fn rendered(template: &str, num_bytes: usize) -> Result<String, Option<Excess>> {
+        let limits = Arc::new(Limits::default());
+        let mut environment = Environment::new();
+        limit(&mut environment, &limits);
+        limits.begin(num_bytes, false);
+        environment.set_fuel(Some(fuel(1)));
+        environment.render_str(template, ()).map_err(|error| Excess::of(&error))
+    }
+
+    #[test]
+    fn filters_do_what_they_do_without_limits() {
+        for template in [
+            "{{ 'a\nb' | indent(2) }}|{{ 'a\nb' | indent(width=2, first=true) }}",
+            "{{ 'aXb' | replace('X', '-') }}{{ 'aXb'.replace('X', '-') }}{{ [1, 'b'] | join(', ') }}{{ '-'.join(['a']) }}",
+            "{{ '%5d|%s' | format(20000, 'x') }}{{ '{:>5}{}'.format('a', 123456) }}",
+            "{{ [1, 2, 3] | batch(2, 0) | list }}{{ [1, 2, 3] | slice(2) | list }}{{ [2, 1] | sort | join }}",
+            "{{ [1, 1] | unique | list }}{{ [1, 2] | sum }}{{ [{'a': 1}] | string }}{{ [{'a': 1}] | groupby('a') }}",
+        ] {
+            let mut plain = Environment::new();
+            plain.set_unknown_method_callback(pycompat::unknown_method_callback);
+            let expected = plain.render_str(template, ()).expect("a good template");
+            assert_eq!(rendered(template, 100), Ok(expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn what_makes_much_of_little_is_stopped() {
+        let text = Err(Some(Excess::Text));
+        for template in [
+            "{{ 'a' | indent(10000000000) }}",
+            "{{ 'a' | indent(width=10000000000, first=true) }}",
+            "{{ 'aaaa' | replace('', 'b' * 90000000) }}",
+            "{{ 'aaaa'.replace('a', 'b' * 90000000) }}",
+            "{{ range(100000) | join('a' * 100000) }}",
+            "{{ ('a' * 100000).join(range(100000)) }}",
+            "{{ '%1000000000d' | format(1) }}",
+            "{{ '{:1000000000}'.format(1) }}",
+            "{{ '{:{}}'.format(1, 1000000000) }}",
+            "{{ 'a' * 10000000000 }}",
+            "{{ ([1] * 90000000) | list }}",
+            "{% for i in range(100000) %}{{ 'a' * 10000 }}{% endfor %}",
+        ] {
+            assert_eq!(rendered(template, 100), text, "{template}");
+        }
+        for template in [
+            "{{ range(1000000000) }}",
+            "{{ [1] | batch(10000000000, 0) }}",
+            "{{ [1] | slice(10000000000) }}",
+            "{% for i in range(100000) %}{% for i in range(100000) %}{% endfor %}{% endfor %}",
+        ] {
+            assert_eq!(rendered(template, 100), Err(Some(Excess::Work)), "{template}");
+        }
+        let calls_itself = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
+        assert_eq!(rendered(calls_itself, 100), Err(Some(Excess::Depth)));
+        assert_eq!(rendered("{{ 1 + 'a' }}", 100), Err(None), "an error of its own");
+    }
+
+    #[test]
+    fn operands_and_kept_values_are_counted() {
+        let doubled = |expression: &str| {
+            let template =
+                format!("{{% set ns = namespace(x=START) %}}{{% for i in range(90) %}}{expression}{{% endfor %}}");
+            template.replace("START", if expression.contains('[') { "[1]" } else { "'a'" })
+        };
+        let text = "{% set ns.x = ns.x|hone_shown ~ ns.x|hone_shown %}";
+        assert_eq!(rendered(&doubled(text), 100), Err(Some(Excess::Text)));
+        let sum = "{% set ns.x = ns.x|hone_summed + ns.x|hone_summed %}";
+        assert_eq!(rendered(&doubled(sum), 100), Err(Some(Excess::Text)));
+        let list = "{% set ns.x = [ns.x, ns.x]|hone_built %}";
+        assert_eq!(rendered(&doubled(list), 100), Err(Some(Excess::Text)));
+        let nested = "{% set ns.x = ([ns.x],)|hone_kept %}";
+        assert_eq!(rendered(&doubled(nested), 100), Err(Some(Excess::Depth)));
+        for factor in ["'abcdefghijklmnopq'", "10000000", "10000000.0", "range(20)"] {
+            assert_eq!(rendered(&format!("{{{{ {factor}|hone_factor }}}}"), 100), Err(Some(Excess::Text)), "{factor}");
+        }
+        assert_eq!(rendered("{{ ' '|hone_factor * 4|hone_factor }}", 100), Ok("    ".into()));
+    }
+}

@@ -1,0 +1,282 @@
+//! A model folder's files to its tokenizer, as `AutoTokenizer` of transformers 5 reads them.
+
+use serde_json::Value;
+use tokenizers::utils::truncation::TruncationDirection;
+use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Token};
+
+use super::added;
+use super::check;
+use super::class::{self, Class};
+use super::from_vocab;
+use super::settings::Settings;
+use super::stream::Bytes;
+use super::{Tokenizer, TokenizerError};
+use crate::folder::Folder;
+
+const JSON: &str = "tokenizer.json";
+
+/// What the crate builds of one file.
+struct Built {
+    file: &'static str,
+    class: Class,
+    inner: tokenizers::Tokenizer,
+    notes: Vec<String>,
+}
+
+/// Reads the folder; see [`Tokenizer::from_folder`].
+pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokenizer, TokenizerError> {
+    let json = folder.get(JSON).map(check::parse).transpose()?;
+    let settings = Settings::read(folder, json.as_ref())?;
+    let Built { file, class, mut inner, mut notes } = match &json {
+        Some(json) => from_json(folder, json, &settings)?,
+        None => from_vocabulary(folder, &settings)?,
+    };
+    let malformed = |source| TokenizerError::Malformed { file, source };
+    added::add(&mut inner, &settings, class, &mut notes).map_err(malformed)?;
+    if let Some(json) = json.as_ref().filter(|_| class != Class::AsWritten) {
+        notes.extend(lost_tokens(json, &inner, class));
+    }
+    let baked_in = inner.get_truncation().map(|truncation| truncation.direction).unwrap_or_default();
+    let direction = match settings.truncation_side.as_deref() {
+        Some("left") => TruncationDirection::Left,
+        Some("right") => TruncationDirection::Right,
+        _ => baked_in,
+    };
+    inner.with_truncation(None).map_err(malformed)?;
+    inner.with_padding(None);
+    let own = class
+        .post_processor(&settings, json.is_some(), |token| inner.token_to_id(token))
+        .map_err(|token| TokenizerError::MissingToken { file, token })?;
+    let post_processor = match own {
+        Some(own) => Some(serde_json::from_value(own).map_err(|source| malformed(source.into()))?),
+        None => inner.get_post_processor().cloned(),
+    };
+    inner.with_post_processor(None::<PostProcessorWrapper>);
+    let Around { prefix, suffix, max_type_id } = match &post_processor {
+        Some(processor) => special_around(processor).map_err(malformed)?,
+        None => Around::default(),
+    };
+    if let Some(id) = prefix.iter().chain(&suffix).find(|id| inner.id_to_token(**id).is_none()) {
+        return Err(malformed(format!("its post-processor adds the id {id}, which is no token").into()));
+    }
+    let vocab_size = inner.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
+    let content = |name| class.token(&settings, name).map(|(token, _)| token.content);
+    let known = |token: String| inner.token_to_id(&token).map(|id| (token, id));
+    let mut pad_tokens = content("pad_token").into_iter().chain(["[PAD]", "<pad>"].map(str::to_owned));
+    let pad_token_id = pad_token_id.or_else(|| pad_tokens.find_map(|token| inner.token_to_id(&token)));
+    let (bos, eos) = (content("bos_token").and_then(known), content("eos_token").and_then(known));
+    let configured = settings.bos_token_id.filter(|id| inner.id_to_token(*id).is_some());
+    Ok(Tokenizer {
+        first_id: bos.as_ref().map(|&(_, id)| id).or(configured),
+        bytes: Bytes::of(inner.get_decoder()),
+        inner,
+        post_processor,
+        direction,
+        pad_token_id: pad_token_id.unwrap_or(0),
+        vocab_size,
+        bos,
+        eos,
+        prefix,
+        suffix,
+        max_type_id,
+        model_max_length: settings.model_max_length,
+        notes,
+    })
+}
+
+fn from_json(folder: &Folder, json: &Value, settings: &Settings) -> Result<Built, TokenizerError> {
+    check_and_name(json, JSON)?;
+    let class = Class::of(settings, Some(json));
+    if class == Class::AsWritten {
+        let bytes = folder.get(JSON).ok_or(TokenizerError::Missing)?;
+        let inner = tokenizers::Tokenizer::from_bytes(bytes)
+            .map_err(|source| TokenizerError::Malformed { file: JSON, source })?;
+        return Ok(Built { file: JSON, class, inner, notes: Vec::new() });
+    }
+    let mut own = class.build(json["model"]["vocab"].clone(), json["model"]["merges"].clone(), settings);
+    let notes = class::differences(class, json, &own);
+    for part in ["truncation", "padding", "post_processor"] {
+        own[part] = json.get(part).cloned().unwrap_or_default();
+    }
+    Ok(Built { file: JSON, class, inner: build(&own, JSON)?, notes })
+}
+
+fn from_vocabulary(folder: &Folder, settings: &Settings) -> Result<Built, TokenizerError> {
+    let (file, class, json) = if let Some(bytes) = folder.get("vocab.txt") {
+        let vocab = from_vocab::word_pieces(bytes)?;
+        let unk = Class::Bert.text(settings, "unk_token");
+        if vocab.get(&unk).is_none() {
+            return Err(TokenizerError::MissingToken { file: "vocab.txt", token: unk });
+        }
+        ("vocab.txt", Class::Bert, Class::Bert.build(vocab, Value::Null, settings))
+    } else if let (Some(vocab), Some(merges)) = (folder.get("vocab.json"), folder.get("merges.txt")) {
+        let class =
+            Class::of_byte_pairs(settings).map_err(|model_type| TokenizerError::NeedsTokenizerJson { model_type })?;
+        let (vocab, merges) = from_vocab::byte_pairs(vocab, merges)?;
+        ("vocab.json", class, class.build(vocab, merges, settings))
+    } else {
+        return Err(TokenizerError::Missing);
+    };
+    Ok(Built { file, class, inner: build(&json, file)?, notes: Vec::new() })
+}
+
+fn build(json: &Value, file: &'static str) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    check_and_name(json, file)?;
+    tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|source| TokenizerError::Malformed { file, source })
+}
+
+fn check_and_name(json: &Value, file: &'static str) -> Result<(), TokenizerError> {
+    check::check(json).map_err(|message| TokenizerError::Malformed { file, source: message.into() })
+}
+
+/// Added tokens of tokenizer.json that tokenizer_config.json does not list.
+fn lost_tokens(json: &Value, inner: &tokenizers::Tokenizer, class: Class) -> Option<String> {
+    let tokens = json["added_tokens"].as_array().into_iter().flatten();
+    let contents = tokens.filter_map(|token| token["content"].as_str());
+    let known = inner.get_added_vocabulary().get_vocab();
+    let lost: Vec<String> = contents.filter(|content| !known.contains_key(*content)).map(str::to_owned).collect();
+    (!lost.is_empty()).then(|| {
+        let (names, class) = (added::names(&lost), class.name());
+        format!(
+            "added tokens of tokenizer.json that tokenizer_config.json does not list are not used, as {class} of \
+             transformers reads it: {names}"
+        )
+    })
+}
+
+/// What a post-processor puts around a text.
+#[derive(Default)]
+struct Around {
+    prefix: Vec<u32>,
+    suffix: Vec<u32>,
+    max_type_id: u32,
+}
+
+fn special_around(processor: &PostProcessorWrapper) -> tokenizers::Result<Around> {
+    let text = Encoding::from_tokens(vec![Token::new(0, "a".into(), (0, 1))], 0);
+    let around = processor.process(text, None, true)?;
+    let (ids, mask) = (around.get_ids(), around.get_special_tokens_mask());
+    let place = mask.iter().position(|&special| special == 0).unwrap_or(ids.len());
+    Ok(Around {
+        prefix: ids[..place].to_vec(),
+        suffix: ids.get(place + 1..).unwrap_or_default().to_vec(),
+        max_type_id: around.get_type_ids().iter().copied().max().unwrap_or(0),
+    })
+}
+
+/// The ids that end a sequence as `generation_config.json` and `config.json` give them: `eos_token_id`, a number or a
+/// list, those of the former first. Numbers that are no ids (-1, null) and files that are missing or broken give none.
+#[must_use]
+pub fn configured_eos_ids(folder: &Folder) -> Vec<u32> {
+    let mut ids = Vec::new();
+    for file in ["generation_config.json", "config.json"] {
+        let config = folder.get(file).and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+        let Some(found) = config.as_ref().and_then(|config| config.get("eos_token_id")) else { continue };
+        let found = found.as_array().map_or(std::slice::from_ref(found), Vec::as_slice);
+        for id in found.iter().filter_map(Value::as_u64).filter_map(|id| u32::try_from(id).ok()) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+    }
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{bert, ids, roberta, tokenizer, word_piece_json};
+    use super::*;
+
+    #[test]
+    fn other_vocabularies_with_merges_need_a_tokenizer_json() {
+        let mut folder = roberta();
+        folder.insert("config.json", r#"{"model_type": "mistral"}"#);
+        let error = Tokenizer::from_folder(&folder, None).expect_err("its rules are not known").to_string();
+        assert!(error.contains("\"mistral\"") && error.contains("tokenizer.json"), "{error}");
+    }
+
+    #[test]
+    fn a_mask_takes_no_space_unless_a_file_says_so() {
+        let mut folder = roberta();
+        assert_eq!(ids(&tokenizer(&folder), "hi <mask>", 64), [0, 7, 6, 9, 2]);
+        folder.insert("special_tokens_map.json", r#"{"mask_token": {"content": "<mask>", "lstrip": true}}"#);
+        assert_eq!(ids(&tokenizer(&folder), "hi <mask>", 64), [0, 7, 9, 2]);
+    }
+
+    #[test]
+    fn numbers_that_are_no_ids_end_no_sequence() {
+        let mut folder = Folder::new();
+        folder.insert("config.json", r#"{"eos_token_id": [-1, 7, null, 5000000000, 8]}"#);
+        assert_eq!(configured_eos_ids(&folder), [7, 8]);
+        for none in ["-1", "null", "\"</s>\"", "{}"] {
+            folder.insert("config.json", format!(r#"{{"eos_token_id": {none}}}"#));
+            assert_eq!(configured_eos_ids(&folder), [0_u32; 0], "{none}");
+        }
+    }
+
+    #[test]
+    fn settings_that_win_over_the_file_are_told() {
+        let mut folder = Folder::new();
+        folder.insert("tokenizer.json", word_piece_json().to_string());
+        assert_eq!(ids(&tokenizer(&folder), "Hello", 64), [2, 5, 3]);
+        folder.insert("tokenizer_config.json", r#"{"tokenizer_class": "BertTokenizer", "do_lower_case": false}"#);
+        let cased = tokenizer(&folder);
+        assert_eq!(ids(&cased, "Hello", 64), [2, 1, 3]);
+        assert!(cased.notes().len() == 1 && cased.notes()[0].contains("normalizer"), "{:?}", cased.notes());
+        folder.insert("tokenizer_config.json", r#"{"tokenizer_class": "BertTokenizer", "model_max_length": 32}"#);
+        let usual = tokenizer(&folder);
+        assert_eq!((usual.notes(), usual.model_max_length()), (&[] as &[String], Some(32)));
+    }
+
+    #[test]
+    fn a_segment_that_the_model_has_not_is_named() {
+        let mut json = word_piece_json();
+        let piece = |kind: &str, id: &str, type_id: u32| serde_json::json!({kind: {"id": id, "type_id": type_id}});
+        json["post_processor"] = serde_json::json!({
+            "type": "TemplateProcessing",
+            "single": [piece("SpecialToken", "[CLS]", 0), piece("Sequence", "A", 2)],
+            "pair": [],
+            "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]}},
+        });
+        let mut folder = Folder::new();
+        folder.insert("tokenizer.json", json.to_string());
+        tokenizer(&folder).check_type_ids(3).expect("just fits");
+        let error = tokenizer(&folder).check_type_ids(2).expect_err("one too many").to_string();
+        assert!(error.contains("segment 2") && error.contains("2 segments"), "{error}");
+        json["post_processor"]["special_tokens"]["[CLS]"]["ids"][0] = 77.into();
+        folder.insert("tokenizer.json", json.to_string());
+        let error = Tokenizer::from_folder(&folder, None).expect_err("no such token").to_string();
+        assert!(error.contains("the id 77"), "{error}");
+    }
+
+    #[test]
+    fn missing_and_broken_files_are_named() {
+        let fail = |folder: &Folder| Tokenizer::from_folder(folder, None).expect_err("not usable").to_string();
+        assert!(fail(&Folder::new()).contains("no tokenizer"));
+        let mut folder = bert();
+        folder.insert("vocab.txt", "hello\nworld\n");
+        assert_eq!(fail(&folder), "vocab.txt has no token \"[UNK]\"");
+        folder.insert("tokenizer.json", r#"{"version": "1.0", "model": {"type": "WordPie"#);
+        assert!(fail(&folder).starts_with("tokenizer.json can't be read: EOF"), "{}", fail(&folder));
+        let mut folder = roberta();
+        folder.insert("merges.txt", "h i\nno merge here\n");
+        assert!(fail(&folder).starts_with("merges.txt can't be read: line 2"), "{}", fail(&folder));
+        let mut folder = roberta();
+        folder.insert("tokenizer_config.json", "{");
+        assert!(fail(&folder).starts_with("tokenizer_config.json can't be read"));
+    }
+
+    #[test]
+    fn every_id_that_ends_a_sequence_is_known_once() {
+        let mut folder = roberta();
+        folder.insert("tokenizer_config.json", r#"{"eos_token": "</s>", "bos_token": "<unheard of>"}"#);
+        folder.insert("generation_config.json", r#"{"eos_token_id": [9, 2]}"#);
+        folder.insert("config.json", r#"{"eos_token_id": 5, "vocab_size": 10}"#);
+        let configured = configured_eos_ids(&folder);
+        assert_eq!(configured, [9, 2, 5]);
+        assert_eq!(tokenizer(&folder).eos_token_ids(&configured), [2, 9, 5]);
+        assert_eq!(tokenizer(&folder).bos_token(), None);
+        folder.insert("generation_config.json", "{");
+        assert_eq!(configured_eos_ids(&folder), [5]);
+    }
+}

@@ -118,7 +118,12 @@ fn texts_of(
     let column = choose_text_column(&table, &trained.read, labels).with_context(failed)?;
     table.notes.iter().for_each(|note| progress.note(note));
     let name = table.columns[column].clone();
-    progress.note(&format!("texts: column {name:?}"));
+    // Lines that were not meant to be a table may have been cut into columns.
+    let cut = table.delimiter.filter(|_| !table.has_header && table.columns.len() > 1);
+    let cut = cut.map_or_else(String::new, |at| {
+        format!("; lines are cut into {} columns at {at:?}, --delimiter says otherwise", table.columns.len())
+    });
+    progress.note(&format!("texts: column {name:?}{cut}"));
     if let Some(missing) = trained.missing_texts(&[name.as_str()]) {
         progress.note(&format!("warning: {missing}"));
     }

@@ -3,7 +3,7 @@
 //! In: `base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight`. Out:
 //! `model.layers.0.self_attn.q_proj.lora_A.weight`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::target_modules::refused;
 use super::{CheckpointError, WeightFile};
@@ -18,22 +18,31 @@ const WRAPPERS: [&str; 3] = [PREFIX, "module.", "_orig_mod."];
 #[derive(Debug)]
 pub(super) struct AdapterKeys {
     by_name: BTreeMap<String, String>,
+    copies: BTreeSet<String>,
 }
 
 impl AdapterKeys {
-    /// The keys of an adapter's file.
+    /// The keys of an adapter's file. PEFT saves a bias of a module that is trained whole twice (`bias` "all").
     ///
     /// # Errors
-    /// When there are two tensors for one place.
+    /// When there are two tensors for one place that differ, or one can't be read.
     pub(super) fn of(file: &WeightFile<'_>) -> Result<Self, CheckpointError> {
-        let mut by_name = BTreeMap::new();
+        let (mut by_name, mut copies) = (BTreeMap::new(), BTreeSet::new());
         for key in file.names() {
             let Some(name) = plain_name(key) else { continue };
             if let Some(other) = by_name.insert(name, key.to_owned()) {
-                return Err(refused(format!("it holds two tensors for one place: {other} and {key}")));
+                if file.read(&other)? != file.read(key)? {
+                    return Err(refused(format!("it holds two tensors for one place: {other} and {key}")));
+                }
+                copies.insert(other);
             }
         }
-        Ok(Self { by_name })
+        Ok(Self { by_name, copies })
+    }
+
+    /// Whether a key that no parameter took belongs to no place: a copy of another, or of the base model's.
+    pub(super) fn is_spare(&self, key: &str) -> bool {
+        self.copies.contains(key) || plain_name(key).is_none()
     }
 
     /// The file's key for a name.
@@ -79,7 +88,25 @@ pub(super) fn plain_name(key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::HostTensor;
     use super::*;
+
+    #[test]
+    fn a_tensor_that_is_saved_twice_counts_once() {
+        let file = |second: f32| {
+            let tensor = |value: f32| HostTensor { shape: vec![1], values: vec![value] };
+            let (first, second) = (tensor(1.0), tensor(second));
+            let tensors = [("m.classifier.bias", &first), ("m.classifier.modules_to_save.bias", &second)];
+            safetensors::serialize(tensors, None).expect("plain tensors")
+        };
+        let same = file(1.0);
+        let keys = AdapterKeys::of(&WeightFile::open("a", &same).expect("good")).expect("one is a copy");
+        assert_eq!(keys.by_name.len(), 1);
+        assert!(keys.is_spare("m.classifier.bias") != keys.is_spare("m.classifier.modules_to_save.bias"));
+        let other = file(2.0);
+        let error = AdapterKeys::of(&WeightFile::open("a", &other).expect("good")).expect_err("they differ");
+        assert!(error.to_string().contains("two tensors for one place"), "{error}");
+    }
 
     #[test]
     fn names_are_the_models_own() {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use super::adapter_keys::{AdapterKeys, PREFIX, plain_name};
+use super::adapter_keys::{AdapterKeys, PREFIX};
 use super::hf::{CLASSIFIER, CONFIG, config_json, numbered_labels, pretty, tokenizer_files};
 use super::peft_config::{AdapterConfig, read_adapter_config};
 use super::target_modules::{refused, short_names};
@@ -106,7 +106,7 @@ pub fn load_adapter(
             return Err(refused(format!("it has no {PREFIX}{name}: it was made for another base model")));
         }
     }
-    if let Some(key) = unused.iter().find(|key| plain_name(key).is_some()) {
+    if let Some(key) = unused.iter().find(|key| !keys.is_spare(key)) {
         return Err(refused(format!("this {} model has no place for its {key}", config.model_type())));
     }
     Ok(model)

@@ -128,6 +128,9 @@ impl SessionError {
             | Self::Train(TrainError::Device(_) | TrainError::Generate(GenerateError::Device(_))) => {
                 (ProblemKind::Device, "restart the worker and load model and rows again; the settings are kept")
             }
+            Self::Checkpoint(CheckpointError::Adapter { .. }) => {
+                (ProblemKind::Model, "choose another adapter, or the base model that this one was made for")
+            }
             Self::Checkpoint(_) | Self::Train(TrainError::Checkpoint(_)) => (
                 ProblemKind::Model,
                 "choose config.json, model.safetensors and the tokenizer of one and the same model",

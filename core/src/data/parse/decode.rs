@@ -17,6 +17,11 @@ const SIGNATURES: &[(&[u8], &str)] = &[
     (b"\x89PNG", "an image"),
     (b"\xFF\xD8\xFF", "an image"),
     (b"SQLite format 3", "a database; save the table as CSV"),
+    (b"\x28\xB5\x2F\xFD", "a Zstandard archive; unpack it first"),
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "a Git LFS pointer and not the file itself; fetch it with git lfs pull",
+    ),
 ];
 
 /// Decodes a file, borrowing where it is UTF-8 already.
@@ -41,10 +46,20 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, DataError> {
     if body.iter().take(8192).any(|&byte| byte == 0) {
         return Err(DataError::Binary { kind: "a binary file (it holds zero bytes)" });
     }
+    if is_web_page(body) {
+        return Err(DataError::Binary { kind: "a web page; was it to be downloaded, or is a log-in missing?" });
+    }
     match std::str::from_utf8(body) {
         Ok(text) => Ok(Cow::Borrowed(text)),
         Err(error) => Err(DataError::NotUtf8 { offset: skipped + error.valid_up_to() }),
     }
+}
+
+/// Whether a text begins as HTML pages do: what a portal or a log-in answers in the place of a file.
+fn is_web_page(body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    let begins = |word: &[u8]| start.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    [&b"<!doctype html"[..], b"<html>", b"<html "].into_iter().any(begins)
 }
 
 fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, DataError> {
@@ -72,6 +87,9 @@ mod tests {
         let error = decode(b"PK\x03\x04rest").expect_err("a zip").to_string();
         assert!(error.contains("Excel"), "{error}");
         assert!(matches!(decode(b"text\0text"), Err(DataError::Binary { .. })));
+        let error = decode(b"\n<!DOCTYPE HTML>\n<title>Log in</title>").expect_err("a page").to_string();
+        assert!(error.contains("a web page"), "{error}");
+        decode(b"<html,label\n").expect("a text that begins alike");
         assert!(matches!(decode(b"caf\xE9,x"), Err(DataError::NotUtf8 { offset: 3 })));
         assert!(matches!(decode(b"\xEF\xBB\xBFcaf\xE9"), Err(DataError::NotUtf8 { offset: 6 })));
         assert!(matches!(decode(b"\xFF\xFEa\0b"), Err(DataError::NotUtf16 { offset: 4 })));

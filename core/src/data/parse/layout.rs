@@ -117,7 +117,9 @@ fn heads(record: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> Option<usi
     if width > 1 && num_filled(fields) < 2 && !fields.iter().any(|field| is_known(field)) {
         return None;
     }
-    let rows: Vec<&Fields<'_>> = below.iter().filter_map(|record| fields_of(record, width)).collect();
+    // Empty lines and sums at the end of a spreadsheet say nothing about its columns.
+    let rows = below.iter().filter(|record| is_row(record, width));
+    let rows: Vec<&Fields<'_>> = rows.filter_map(|record| fields_of(record, width)).collect();
     let are_next = below.iter().take(2).all(|record| fields_of(record, width).is_some());
     let further = if are_next { num_further_headers::<Cow<'_, str>, _>(&rows) } else { 0 };
     // Two such rows are a survey tool's mark: its short names need no other evidence.
@@ -178,6 +180,13 @@ mod tests {
             let found = layout(&format!("{above}message,team,nr\n{ROWS}"), None);
             assert_eq!((found.header, found.first_row, found.width), (Some(place), place + 1, 3), "{above}");
         }
+    }
+
+    #[test]
+    fn sums_below_the_rows_do_not_hide_a_header() {
+        let found =
+            layout("No.,What they wrote,Queue\n1,it is broken,hw\n2,no access at all,hw\n,,\nTotal: 2,,\n", None);
+        assert_eq!((found.header, found.first_row), (Some(0), 1));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use hone_core::hub::check_revision;
+use hone_core::hub::{check_revision, redact};
 use serde::{Deserialize, Serialize};
 
+use crate::hub_env;
 use crate::output::write_file;
 
 const MANIFEST: &str = "fetched.json";
@@ -79,14 +80,18 @@ fn dir_in(root: &Path, id: &str, revision: &str) -> anyhow::Result<PathBuf> {
     Ok(id.split('/').fold(root.to_owned(), |dir, part| dir.join(part)).join(name))
 }
 
-/// The folder of a cached model and what is known of it, if it is whole.
+/// The folder of a cached model and what is known of it, if it is whole and came from the hub that is asked now: a mirror's
+/// files never answer for another hub. Manifests of earlier versions name no hub.
 ///
 /// # Errors
-/// When the system names no home folder, or `revision` can't be one.
+/// When the system names no home folder, the hub's address can't be used, or `revision` can't be one.
 pub(crate) fn find(id: &str, revision: &str) -> anyhow::Result<Option<(PathBuf, Manifest)>> {
     let dir = dir_of(id, revision)?;
     // A disk that does not tell capitals apart has one folder for `V1` and `v1`.
-    let manifest = read(&dir).filter(|manifest| manifest.id == id && manifest.revision == revision);
+    let hub = redact(&hub_env::endpoint()?);
+    let manifest = read(&dir).filter(|manifest| {
+        manifest.id == id && manifest.revision == revision && manifest.hub.as_ref().is_none_or(|from| *from == hub)
+    });
     Ok(manifest.map(|manifest| (dir, manifest)))
 }
 

@@ -19,7 +19,7 @@ fn files_in(dir: &Path) -> Vec<String> {
 
 #[test]
 fn a_folder_that_is_used_again_holds_the_new_model_alone() {
-    let Some(model) = tiny_encoder() else { return };
+    let model = tiny_encoder();
     let home = tempfile::tempdir().expect("a temporary folder");
     write_rows(&home.path().join("rows.csv"));
     let line = train_line(&model);
@@ -51,7 +51,7 @@ fn a_folder_that_is_used_again_holds_the_new_model_alone() {
 
 #[test]
 fn what_a_run_reads_is_never_replaced() {
-    let Some(model) = tiny_encoder() else { return };
+    let model = tiny_encoder();
     let home = tempfile::tempdir().expect("a temporary folder");
     write_rows(&home.path().join("rows.csv"));
     let base = home.path().join("base");
@@ -82,7 +82,7 @@ fn what_a_run_reads_is_never_replaced() {
 
 #[test]
 fn one_run_trains_into_a_folder() {
-    let Some(model) = tiny_encoder() else { return };
+    let model = tiny_encoder();
     let home = tempfile::tempdir().expect("a temporary folder");
     write_rows(&home.path().join("rows.csv"));
     let line = train_line(&model);

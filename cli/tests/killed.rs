@@ -51,7 +51,7 @@ fn weights(home: &Path, output: &str) -> Vec<u8> {
 
 #[test]
 fn a_run_that_is_killed_again_and_again_gives_the_same_weights() {
-    let Some(model) = tiny_encoder() else { return };
+    let model = tiny_encoder();
     let home = tempfile::tempdir().expect("a temporary folder");
     let (expected, took) = undisturbed(home.path(), &model);
     let next = || {
@@ -90,7 +90,7 @@ fn a_run_that_is_killed_again_and_again_gives_the_same_weights() {
 
 #[test]
 fn a_run_whose_readers_go_away_gives_the_same_weights() {
-    let Some(model) = tiny_encoder() else { return };
+    let model = tiny_encoder();
     let home = tempfile::tempdir().expect("a temporary folder");
     let (expected, _) = undisturbed(home.path(), &model);
     let mut moments = Moments(0x2545_F491_4F6C_DD1D);

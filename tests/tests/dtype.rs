@@ -210,8 +210,7 @@ fn a_gpu_computes_in_the_formats_that_it_says_it_has() {
         let Ok(found) = float_dtype(dtype, &device) else {
             let error = float_dtype(dtype, &device).expect_err("it has not").to_string();
             assert!(error.contains(dtype.name()) && error.contains("choose f32"), "{error}");
-            eprintln!("SKIPPED: {error}");
-            continue;
+            continue; // it says that it has not got this one
         };
         for (found, expected) in product(&device, found).iter().zip(&expected) {
             let largest = expected.iter().fold(0f32, |most, value| most.max(value.abs()));

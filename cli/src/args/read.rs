@@ -58,16 +58,18 @@ impl ReadArgs {
     pub(super) fn over(&self, base: &ReadOptions, problems: &mut Vec<String>) -> ReadOptions {
         let mut read = base.clone();
         let columns = [
-            (&self.text_column, &mut read.text_column),
-            (&self.label_column, &mut read.label_column),
-            (&self.prompt_column, &mut read.prompt_column),
-            (&self.input_column, &mut read.input_column),
-            (&self.completion_column, &mut read.completion_column),
-            (&self.messages_column, &mut read.messages_column),
+            ("--text-column", &self.text_column, &mut read.text_column),
+            ("--label-column", &self.label_column, &mut read.label_column),
+            ("--prompt-column", &self.prompt_column, &mut read.prompt_column),
+            ("--input-column", &self.input_column, &mut read.input_column),
+            ("--completion-column", &self.completion_column, &mut read.completion_column),
+            ("--messages-column", &self.messages_column, &mut read.messages_column),
         ];
-        for (typed, column) in columns {
-            if typed.is_some() {
-                *column = typed.clone();
+        for (flag, typed, column) in columns {
+            match typed.as_deref().map(str::trim) {
+                Some("") => problems.push(format!("{flag}: is empty; name a column, or leave the flag out")),
+                Some(_) => *column = typed.clone(),
+                None => {}
             }
         }
         read.as_chat |= self.as_chat;

@@ -173,14 +173,23 @@ impl TrainArgs {
 
     /// Flags that were typed and have no effect on a run of `method`.
     fn unused(&self, draft: &RunDraft, method: Method) -> Vec<String> {
-        if method == Method::Lora {
-            return Vec::new();
+        let files = [
+            ("--valid-fraction", self.valid.is_some() && draft.valid_fraction.is_some(), "--valid"),
+            ("--test-fraction", self.test.is_some() && draft.test_fraction.is_some(), "--test"),
+        ];
+        let mut unused: Vec<String> = files
+            .into_iter()
+            .filter(|(_, is_unused, _)| *is_unused)
+            .map(|(flag, _, file)| format!("{flag}: has no effect with {file}"))
+            .collect();
+        if method != Method::Lora {
+            let adapters = lora_fields(draft).into_iter();
+            unused.extend(adapters.map(|field| format!("{}: has no effect without --method lora", flag_of(field))));
+            if self.format == Some(ExportFormat::Adapter) {
+                unused.push("--format: without --method lora there is no adapter to write".to_owned());
+            }
         }
-        let adapters = lora_fields(draft).into_iter();
-        let adapters = adapters.map(|field| format!("{}: has no effect without --method lora", flag_of(field)));
-        let format = (self.format == Some(ExportFormat::Adapter))
-            .then(|| "--format: without --method lora there is no adapter to write".to_owned());
-        adapters.chain(format).collect()
+        unused
     }
 }
 

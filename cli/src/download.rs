@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use hone_core::hub::{HubError, max_bytes, redact, resolve_url, sha256_from_etag};
@@ -58,6 +58,10 @@ enum Failure {
 }
 
 type Body = Response<ureq::Body>;
+/// A connection that is slower than this, on average after the first minute, is given up.
+const SLOWEST_BYTES_A_SEC: u64 = 256;
+const PATIENCE_SECS: u64 = 60;
+
 /// Called with bytes so far and bytes in all, if known.
 pub(crate) type Tell<'a> = &'a mut dyn FnMut(u64, Option<u64>);
 
@@ -255,8 +259,14 @@ fn write_body(
     };
     let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
     let mut received = offset;
+    let start = Instant::now();
     while received <= limit {
         tell(received);
+        let elapsed_secs = start.elapsed().as_secs();
+        if elapsed_secs > PATIENCE_SECS && received - offset < elapsed_secs * SLOWEST_BYTES_A_SEC {
+            let message = format!("the connection gives less than {SLOWEST_BYTES_A_SEC} bytes a second");
+            return Err(Failure::Passing(anyhow!("{message}: {}", shown(url))));
+        }
         match reader.read(&mut buffer) {
             Ok(0) => break,
             Ok(n) => {

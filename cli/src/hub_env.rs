@@ -41,6 +41,10 @@ fn endpoint_in(read: Variables<'_>) -> anyhow::Result<String> {
         let shown = url.rsplit_once('@').map_or_else(|| url.clone(), |(_, host)| format!("***@{host}"));
         bail!("{name} is not an http or https address: {shown}");
     };
+    // Where such a character stands, an address ends in messages, and what is behind it would be shown.
+    if rest.contains(|c: char| c.is_whitespace() || c.is_control() || "\"<>".contains(c)) {
+        bail!("{name} has white space or one of \" < > in it; in a password, they are written %20, %22, %3C and %3E");
+    }
     // What stands before the host is a password, and one with a slash would be taken for host and path.
     if rest.find(['/', '?', '#']).is_some_and(|end| rest[end..].contains('@')) {
         bail!("{name} has an '@' behind its host; in a password, '/' is written %2F, '?' %3F and '#' %23");

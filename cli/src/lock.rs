@@ -28,6 +28,9 @@ impl Lock {
     pub(crate) fn take(dir: &Path) -> anyhow::Result<Self> {
         make_dir(dir)?;
         let path = dir.join(LOCK);
+        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+            bail!("this is not hone's lock, remove it: {}", path.display());
+        }
         loop {
             let file = File::options().create(true).truncate(false).write(true).open(&path);
             let file = file.map_err(|e| io_error("write into the output folder", &e, &path))?;
@@ -35,7 +38,7 @@ impl Lock {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => bail!(taken(dir)),
                 Err(TryLockError::Error(error)) => say(&format!(
-                    "warning: the output folder can't be locked ({}), so see that no other hone trains into it: {}",
+                    "warning: the output folder can't be locked ({}), so see that no other hone writes into it: {}",
                     reason(&error),
                     dir.display()
                 )),
@@ -59,14 +62,18 @@ impl Drop for Lock {
 /// # Errors
 /// When one is.
 pub(crate) fn check_free(dir: &Path) -> anyhow::Result<()> {
-    match File::open(dir.join(LOCK)).map(|file| file.try_lock()) {
+    let path = dir.join(LOCK);
+    if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
+        return Ok(()); // a pipe would be waited for; whoever takes the folder says what it is
+    }
+    match File::open(path).map(|file| file.try_lock()) {
         Ok(Err(TryLockError::WouldBlock)) => bail!(taken(dir)),
         _ => Ok(()),
     }
 }
 
 fn taken(dir: &Path) -> String {
-    format!("another hone is training into this folder: wait for it, or choose another: {}", dir.display())
+    format!("another hone is writing into this folder: wait for it, or choose another: {}", dir.display())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use hone_core::hub::{
 };
 
 use crate::cache;
+use crate::checkpoint_dir;
 use crate::failure::io_error;
 use crate::hub_cache;
 use crate::models;
@@ -49,6 +50,12 @@ pub(crate) fn name_of(source: &ModelSource) -> String {
 pub(crate) fn load(model: &str) -> anyhow::Result<ModelFiles> {
     let dir = Path::new(model);
     if dir.is_dir() {
+        if checkpoint_dir::find(dir).is_some() {
+            say(&format!(
+                "warning: the folder holds an unfinished run (hone train --resume goes on with it); what is read is the \
+                 model from before it: {model}"
+            ));
+        }
         return Ok(ModelFiles {
             source: ModelSource::Local { name: folder_name(dir) },
             folder: read(dir)?,
@@ -111,12 +118,15 @@ pub(crate) fn load_with_adapter(model: &str, adapter: Option<&Path>) -> anyhow::
     let dir = Path::new(model);
     let has = |name: &str| dir.join(name).is_file();
     let is_adapter = has(ADAPTER_WEIGHTS) && !has("model.safetensors") && !has(INDEX);
-    let (base, adapter) = match adapter {
-        None if is_adapter => (base_of(dir)?, Some(dir)),
-        adapter => (model.to_owned(), adapter),
-    };
+    if adapter.is_none() && is_adapter {
+        let (base, adapter) = (base_of(dir)?, read_adapter(dir)?);
+        let files = load(&base).with_context(|| {
+            format!("the adapter's base model is not here: give its folder with --model, and this one with --adapter {model}")
+        })?;
+        return Ok(WithAdapter { files, adapter: Some(adapter) });
+    }
     let adapter = adapter.map(read_adapter).transpose()?;
-    Ok(WithAdapter { files: load(&base)?, adapter })
+    Ok(WithAdapter { files: load(model)?, adapter })
 }
 
 fn read_adapter(dir: &Path) -> anyhow::Result<Folder> {

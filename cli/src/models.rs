@@ -17,8 +17,9 @@ use crate::download::{Hub, Wanted};
 use crate::failure::{Usage, io_error};
 use crate::hub_cache;
 use crate::hub_env;
+use crate::lock::Lock;
 use crate::model_files::{path_in, read_model_file, split_id};
-use crate::output::{make_dir, remove_dir};
+use crate::output::remove_dir;
 use crate::progress::say;
 
 /// Runs `hone models`.
@@ -95,7 +96,7 @@ pub(crate) fn fetch(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
     if cache::read(&dir).and_then(|manifest| manifest.hub).is_some_and(|from| from != url) {
         remove_dir(&dir)?; // another hub's files
     }
-    make_dir(&dir)?;
+    let _lock = Lock::take(&dir)?;
     let token = hub.token_from().map_or_else(String::new, |from| format!(", with the token in {from}"));
     say(&format!("fetching {id} ({revision}) from {url}{token}"));
     let mut manifest = Manifest {

@@ -178,11 +178,17 @@ pub(crate) fn write_files(folder: &Folder, dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes one file through a temporary name beside it.
+/// Writes one file through a temporary name beside it. What is no file (a pipe, a device) is written into, and never
+/// replaced; a link keeps leading to the file.
 ///
 /// # Errors
 /// When the disk refuses; a file that was there is then still the old one.
 pub(crate) fn write_file(bytes: &[u8], path: &Path) -> anyhow::Result<()> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let written = fs::File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes));
+        return written.map_err(|e| io_error("write the file", &e, path));
+    }
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
@@ -290,6 +296,18 @@ mod tests {
 
     fn files_in(dir: &Path) -> Vec<String> {
         names_in(dir).expect("reads")
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_keeps_leading_to_its_file() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let (file, link) = (dir.path().join("file.csv"), dir.path().join("link.csv"));
+        fs::write(&file, "old").expect("writes");
+        std::os::unix::fs::symlink(&file, &link).expect("links");
+        write_file(b"new", &link).expect("writes");
+        assert_eq!(fs::read(&file).expect("is there"), b"new");
+        assert!(fs::symlink_metadata(&link).expect("is there").is_symlink());
     }
 
     #[test]

@@ -46,6 +46,11 @@ struct Text {
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     let layout = layout(args.output.as_deref(), args.json)?;
+    if let (Some(output), Some(data)) = (&args.output, &args.data)
+        && output.canonicalize().is_ok_and(|output| data.canonicalize().is_ok_and(|data| output == data))
+    {
+        bail!("--output is the file that --data reads, choose another: {}", output.display());
+    }
     let data = args.data.as_deref().map(|path| Ok::<_, anyhow::Error>((path, read_data_file("read the data", path)?)));
     let data = data.transpose()?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;

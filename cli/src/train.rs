@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
-use hone_core::config::{ExportFormat, Method, Task};
+use hone_core::config::{ConfigProblem, ExportFormat, Method, Task};
 use hone_core::data::read_text;
 use hone_core::event::{Split, StopReason, TrainEvent};
 use hone_core::metrics::Figures;
@@ -74,7 +74,13 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     }
     let run = plan.settings.run.clone();
     let has_valid_rows = plan.valid.is_some() || run.split.valid_fraction > 0.0;
-    let problems = run.check_for(info.task, info.num_hidden_layers, has_valid_rows);
+    let mut problems = run.check_for(info.task, info.num_hidden_layers, has_valid_rows);
+    problems.extend(plan.settings.read.check_for(info.task));
+    let has_test_rows = plan.test.is_some() || run.split.test_fraction > 0.0;
+    if args.compare && info.task == Task::SequenceClassification && !has_test_rows {
+        let message = "has no effect: there are no test rows to measure before and after".to_owned();
+        problems.push(ConfigProblem { field: "compare".into(), message });
+    }
     if !problems.is_empty() {
         return Err(Usage(as_flags(&problems)).into());
     }

@@ -103,7 +103,7 @@ fn one_run_trains_into_a_folder() {
     child.kill().expect("it still runs");
     child.wait().expect("ends");
     for (code, _, stderr) in second {
-        assert!(code == 1 && stderr.contains("another hone is training into this folder"), "{stderr}");
+        assert!(code == 1 && stderr.contains("another hone is writing into this folder"), "{stderr}");
     }
     let (code, _, stderr) = run(hone(home.path()).args(&line).args(again));
     assert!(code == 1 && stderr.contains("an unfinished run"), "the lock went with its owner: {stderr}");

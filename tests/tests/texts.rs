@@ -154,3 +154,45 @@ fn a_general_text_that_says_nothing_is_refused() {
     let error = measured.expect_err("it writes nothing").to_string();
     assert!(error.contains("labels texts"), "{error}");
 }
+
+/// Eight rows whose completions have from 1 to 29 words.
+fn uneven() -> DataFiles {
+    let row = |index: usize| {
+        let completion = " word".repeat(1 + 4 * index);
+        serde_json::json!({ "prompt": format!("row {index}:"), "completion": completion }).to_string() + "\n"
+    };
+    let lines: String = (0..8).map(row).collect();
+    DataFiles { train: ("uneven.jsonl".into(), lines.into_bytes()), valid: None, test: None }
+}
+
+#[test]
+fn micro_batches_of_uneven_rows_are_one_large_batch() {
+    let steps = |batch_size: u32, gradient_accumulation_steps: u32| {
+        let run = RunConfig {
+            batch_size,
+            gradient_accumulation_steps,
+            num_train_epochs: 4,
+            dropout: Some(0.0),
+            learning_rate: 1e-3,
+            warmup_ratio: 0.0,
+            max_seq_length: 256,
+            logging_steps: 1,
+            split: SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 },
+            ..RunConfig::default()
+        };
+        let mut session = loaded();
+        session.load_data(uneven(), &ReadOptions::default(), &run).expect("the rows load");
+        session.start(run).expect("it starts");
+        let step = |event: &TrainEvent| match event {
+            TrainEvent::Step { loss, grad_norm, .. } => Some((*loss, *grad_norm)),
+            _ => None,
+        };
+        drain(&mut session).iter().filter_map(step).collect::<Vec<_>>()
+    };
+    let (whole, parts) = (steps(8, 1), steps(2, 4));
+    assert_eq!((whole.len(), parts.len()), (4, 4));
+    for ((loss, norm), (part_loss, part_norm)) in whole.into_iter().zip(parts) {
+        assert!((loss - part_loss).abs() < 1e-4, "{loss} and {part_loss}");
+        assert!((norm - part_norm).abs() < 1e-3 * norm, "{norm} and {part_norm}");
+    }
+}

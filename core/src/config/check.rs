@@ -6,7 +6,9 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{ClassWeights, ConfigProblem, EvalStrategy, LoraConfig, Method, MetricForBest, Pooling, RunConfig, Task};
+use super::{
+    ClassWeights, ConfigProblem, EvalStrategy, LoraConfig, Method, MetricForBest, Pooling, ReadOptions, RunConfig, Task,
+};
 
 /// The largest value of a share that is less than 1.
 const BELOW_ONE: f64 = 0.999_999;
@@ -138,6 +140,30 @@ fn unused_lora(lora: &LoraConfig) -> Vec<&'static str> {
 
 struct Problems(Vec<ConfigProblem>);
 
+impl ReadOptions {
+    /// Every choice of columns that reading rows for a task has no use for.
+    #[must_use]
+    pub fn check_for(&self, task: Task) -> Vec<ConfigProblem> {
+        let is_classifier = task == Task::SequenceClassification;
+        let of_texts = [
+            ("as_chat", self.as_chat),
+            ("shape", self.shape.is_some()),
+            ("prompt_column", self.prompt_column.is_some()),
+            ("input_column", self.input_column.is_some()),
+            ("completion_column", self.completion_column.is_some()),
+            ("messages_column", self.messages_column.is_some()),
+        ];
+        let mut problems = Problems(Vec::new());
+        for (field, _) in of_texts.into_iter().filter(|(_, is_set)| is_classifier && *is_set) {
+            problems.add(field, "has no effect: it is for models that write texts, and this one labels them");
+        }
+        if !is_classifier && self.label_column.is_some() {
+            problems.add("label_column", "has no effect: it is for models that label texts, and this one writes them");
+        }
+        problems.0
+    }
+}
+
 impl Problems {
     fn add(&mut self, field: &str, message: impl Into<String>) {
         self.0.push(ConfigProblem { field: field.into(), message: message.into() });
@@ -168,12 +194,22 @@ pub(super) fn not_real(found: &impl Display, range: &RangeInclusive<f64>) -> Str
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ModelSource, ReadOptions, SplitConfig};
+    use super::super::{ModelSource, SplitConfig};
     use super::*;
     use crate::config::Job;
 
     fn fields(problems: &[ConfigProblem]) -> Vec<&str> {
         problems.iter().map(|problem| problem.field.as_str()).collect()
+    }
+
+    #[test]
+    fn choices_of_columns_belong_to_a_task() {
+        let of_texts = ReadOptions { as_chat: true, prompt_column: Some("q".into()), ..ReadOptions::default() };
+        assert_eq!(fields(&of_texts.check_for(Task::SequenceClassification)), ["as_chat", "prompt_column"]);
+        assert!(of_texts.check_for(Task::CausalLm).is_empty());
+        let of_labels = ReadOptions { label_column: Some("l".into()), ..ReadOptions::default() };
+        assert_eq!(fields(&of_labels.check_for(Task::CausalLm)), ["label_column"]);
+        assert!(of_labels.check_for(Task::SequenceClassification).is_empty());
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub enum DataError {
         delimiter: char,
     },
     /// The file is JSON, but broken or cut off.
-    #[error("malformed JSON: {source}")]
+    #[error("malformed JSON at line {line}, column {column}")]
     MalformedJson {
         /// From 1.
         line: usize,
@@ -54,7 +54,7 @@ pub enum DataError {
     /// A JSON file without an array of objects.
     #[error(
         "the JSON holds no array of objects: expected [{{\"text\": …, \"label\": …}}, …], or such objects one after \
-         another"
+         another; a table that was saved by columns is saved by rows with orient=\"records\""
     )]
     NoJsonRows,
     /// More columns than a table of texts and labels has.

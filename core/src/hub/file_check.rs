@@ -96,7 +96,7 @@ fn is_weights(name: &str) -> bool {
 fn foreign(head: &[u8]) -> Option<&'static str> {
     let text = without_blanks(head);
     let starts = |word: &str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
-    if starts("<!doctype") || starts("<html") {
+    if ["<!doctype", "<html", "<head", "<body"].iter().any(|word| starts(word)) {
         return Some("this is a web page, not the file (a login page or a proxy may have answered in the hub's place)");
     }
     if starts("<?xml") {

@@ -69,3 +69,29 @@ impl LossConfig {
 pub fn cross_entropy_sum(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
     (activation::log_softmax(logits, 1) * targets).sum().neg()
 }
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+
+    /// Sums of `torch.nn.functional.cross_entropy` (2.15) over two rows of four classes.
+    #[test]
+    fn smoothing_and_weights_give_pytorchs_losses() {
+        let device = Device::flex();
+        let values = vec![1.0f32, -0.5, 2.0, 0.25, 0.0, 3.0, -1.0, 0.5];
+        let loss = |label_smoothing: f64, class_weights: Option<Vec<f64>>| {
+            let config = LossConfig { num_labels: 4, label_smoothing, class_weights };
+            let logits = Tensor::from_data(TensorData::new(values.clone(), [2, 4]), &device);
+            let sum = cross_entropy_sum(logits, config.targets(&[2, 0], &device));
+            f64::from(sum.into_data().try_to_vec::<f32>().expect("it is f32")[0])
+        };
+        let weights = Some(vec![0.5, 2.0, 1.0, 1.5]);
+        for (found, expected) in [
+            (loss(0.0, None), 3.6246564388275146),
+            (loss(0.1, None), 3.693406581878662),
+            (loss(0.1, weights), 2.3616814613342285),
+        ] {
+            assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+        }
+    }
+}

@@ -206,7 +206,13 @@ impl Body {
             Self::CausalLm(decoder) => {
                 let (heads, keys) = (decoder.num_attention_heads, decoder.num_key_value_heads);
                 divides("num_key_value_heads", keys, heads, "num_attention_heads")?;
-                divides("head_dim", 2, decoder.head_dim, "head_dim")
+                match decoder.head_dim.is_multiple_of(2) {
+                    true => Ok(()),
+                    false => Err(ModelError::Field {
+                        field: "head_dim",
+                        reason: format!("{} is odd, and a head's values are turned in pairs", decoder.head_dim),
+                    }),
+                }
             }
         }
     }

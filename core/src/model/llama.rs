@@ -111,7 +111,8 @@ fn typed_windows(types: &[Value], window: Option<usize>, layers: usize) -> Resul
 
 /// `rope_theta` and `rope_scaling` of hub files, or `rope_parameters` of transformers 5.
 fn rope(fields: &Fields<'_>) -> Result<RopeConfig, ModelError> {
-    let parameters = fields.object("rope_parameters").or_else(|| fields.object("rope_scaling"));
+    // Where both stand, transformers 5 reads `rope_scaling`.
+    let parameters = fields.object("rope_scaling").or_else(|| fields.object("rope_parameters"));
     let number = |name: &str| parameters.and_then(|object| object.get(name)).and_then(Value::as_f64);
     let theta = match number("rope_theta") {
         Some(theta) if theta > 0.0 => theta,

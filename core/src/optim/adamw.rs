@@ -157,3 +157,23 @@ impl ModuleMapper for Update<'_> {
         Param::from_mapped_value(id, weight, mapper)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn biases_and_norms_take_no_decay() {
+        for path in ["encoder.layers.0.query.bias", "encoder.layers.1.attention_norm.weight", "decoder.norm.weight"] {
+            assert!(!takes_decay(path), "{path}");
+        }
+        let decayed = [
+            "encoder.embeddings.word_embeddings.weight",
+            "head.classifier.weight",
+            "decoder.layers.0.mlp.up_proj.weight",
+        ];
+        for path in decayed {
+            assert!(takes_decay(path), "{path}");
+        }
+    }
+}

@@ -172,7 +172,7 @@ impl ChatTemplate {
         let excessive = |line, excess: Excess| ChatError::Excessive { place, line, message: excess.to_string() };
         let prepared = prepare(template).map_err(|(line, excess)| excessive(line, excess))?;
         environment.add_template_owned(NAME, prepared).map_err(|error| {
-            let (line, message) = told(&error);
+            let (line, message) = line_and_message(&error);
             Excess::of(&error).map_or(ChatError::Broken { place, line, message }, |excess| excessive(line, excess))
         })?;
         Ok(Self { environment, limits, place, source: template.to_owned(), tokens })
@@ -208,9 +208,12 @@ impl ChatTemplate {
         }
     }
 
-    /// A turn as the template sees it. A role goes by the file's name for it if the template knows that.
+    /// A turn as the template sees it. A role goes by the file's name for it if the template has that in quotes: names of
+    /// fields such as `tool_call.function` are no roles.
     pub(super) fn message(&self, turn: &Turn) -> Value {
-        let own = turn.role_name.as_deref().filter(|name| self.source.contains(*name));
+        let is_quoted =
+            |name: &&str| ['\'', '"'].iter().any(|quote| self.source.contains(&format!("{quote}{name}{quote}")));
+        let own = turn.role_name.as_deref().filter(is_quoted);
         Value::from(Serde(turn.to_message(own.unwrap_or(turn.role.name()))))
     }
 
@@ -231,7 +234,7 @@ impl ChatTemplate {
         let excessive =
             |line, excess: Excess| ChatError::Excessive { place: self.place, line, message: excess.to_string() };
         let failed = |error: minijinja::Error| {
-            let (line, message) = told(&error);
+            let (line, message) = line_and_message(&error);
             let refused = ChatError::Refused { place: self.place, line, message };
             Excess::of(&error).map_or(refused, |excess| excessive(line, excess))
         };
@@ -243,7 +246,7 @@ impl ChatTemplate {
         let written = template.render_captured_to(Value::from_pairs(variables), &mut text).map(drop);
         match written {
             Ok(()) => Ok(text.into_text()),
-            Err(error) if text.is_full => Err(excessive(told(&error).0, Excess::Text)),
+            Err(error) if text.is_full => Err(excessive(line_and_message(&error).0, Excess::Text)),
             Err(error) => Err(failed(error)),
         }
     }
@@ -283,7 +286,7 @@ fn default_of(named: Vec<Named>) -> Result<String, ChatError> {
 }
 
 /// Line and message of an error.
-fn told(error: &minijinja::Error) -> (usize, String) {
+fn line_and_message(error: &minijinja::Error) -> (usize, String) {
     let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     (error.line().unwrap_or(1), message)
 }

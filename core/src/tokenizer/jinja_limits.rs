@@ -63,7 +63,7 @@ const MAX_LOOKED_AT: usize = 1000;
 
 /// Longest text, in bytes, or list that is multiplied, and largest number that is: what a ruler or an indent needs.
 const MAX_MULTIPLIED: usize = 16;
-const MAX_MULTIPLIER: f64 = 1e6;
+const MAX_MULTIPLIER: f64 = 4096.0;
 
 /// Largest width of a formatted value, and largest number of a batch.
 const MAX_COUNT: usize = 10_000;
@@ -322,7 +322,7 @@ fn measure_format(limits: &Limits, pattern: &Value, values: &[Value]) -> Result<
 }
 
 /// Filters of minijinja that can make much of little.
-const MEASURED: [(&str, Measure); 13] = [
+const MEASURED: &[(&str, Measure)] = &[
     ("indent", measure_indent),
     ("replace", measure_replace),
     ("join", measure_join),
@@ -336,7 +336,36 @@ const MEASURED: [(&str, Measure); 13] = [
     ("sum", measure_text),
     ("string", measure_text),
     ("pprint", measure_text),
+    // These make little, but read all that they are given.
+    ("upper", measure_read),
+    ("lower", measure_read),
+    ("title", measure_read),
+    ("capitalize", measure_read),
+    ("trim", measure_read),
+    ("reverse", measure_read),
+    ("first", measure_read),
+    ("last", measure_read),
+    ("min", measure_read),
+    ("max", measure_read),
+    ("length", measure_read),
+    ("count", measure_read),
+    ("select", measure_read),
+    ("reject", measure_read),
+    ("selectattr", measure_read),
+    ("rejectattr", measure_read),
+    ("map", measure_read),
+    ("escape", measure_read),
+    ("e", measure_read),
+    ("lines", measure_read),
+    ("split", measure_read),
+    ("zip", measure_read),
+    ("items", measure_read),
+    ("dictsort", measure_read),
 ];
+
+fn measure_read(limits: &Limits, value: &Value, _arguments: &[Value]) -> Result<(), Error> {
+    limits.spend_shallow(value)
+}
 
 /// Refuses a value that would be too much.
 type Check = fn(&Limits, &Value) -> Result<(), Error>;
@@ -345,7 +374,9 @@ type Check = fn(&Limits, &Value) -> Result<(), Error>;
 pub(super) fn limit(environment: &mut Environment<'static>, limits: &Arc<Limits>) {
     environment.set_recursion_limit(MAX_RECURSION);
     let plain = Arc::new(Environment::new());
-    for (name, measure) in MEASURED {
+    // Chains of chains are walked again at every step, however long they are; no template needs them.
+    environment.remove_filter("chain");
+    for &(name, measure) in MEASURED {
         let (plain, limits) = (Arc::clone(&plain), Arc::clone(limits));
         environment.add_filter(name, move |value: Value, arguments: Rest<ValueOrKwargs>| -> Result<Value, Error> {
             let arguments = arguments.into_values();

@@ -226,8 +226,9 @@ impl<'t> Scanner<'t> {
                 tag.has_product = true;
             }
             b'/' | b'%' => {
+                let had_product = tag.has_product;
                 self.operator(None, 1 + usize::from(byte == b'/' && self.byte(1) == Some(b'/')), tag);
-                tag.has_product = true;
+                tag.has_product = had_product;
             }
             b'=' if self.byte(1) != Some(b'=') => {
                 self.operator(None, 1, tag);

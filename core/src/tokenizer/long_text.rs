@@ -9,7 +9,7 @@ use tokenizers::utils::truncation::TruncationDirection;
 pub(super) const WHOLE_BYTES: usize = 256 << 10;
 
 /// At most this much of a text is looked at: a text of a single word has no tokens to count.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 1 << 20;
 
 /// How far back a space is looked for, to end a piece between words.
 const MAX_WORD_BYTES: usize = 4096;

@@ -133,6 +133,11 @@ impl Field {
     }
 }
 
+/// All that is written; where a piece ends may move when a turn is left out.
+fn text_of(pieces: &[Piece]) -> String {
+    pieces.iter().map(|piece| piece.text.as_str()).collect()
+}
+
 /// What is known of a field.
 #[derive(Debug)]
 struct FieldUse {
@@ -172,7 +177,7 @@ impl TalkNotes {
                 known.num_tries += 1;
                 // Where it can't be written without, it is written.
                 let without = render(&known.field.removed_from(conversation));
-                known.is_written = !without.is_ok_and(|without| without.pieces == written.pieces);
+                known.is_written = !without.is_ok_and(|without| text_of(&without.pieces) == text_of(&written.pieces));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::header::is_known;
-use super::layout::{Layout, declared_delimiter, find_layout, line_of, usual_width};
+use super::layout::{Layout, declared_delimiter, find_layout, line_of, repeats_header, usual_width};
 use super::records::{Flaw, MAX_FIELDS, Record, Records};
 use super::{DELIMITED_ENDINGS, Format, Row, Table, extension};
 use crate::config::ReadOptions;
@@ -100,6 +100,9 @@ fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layout: &Layout
         let what = match filled.as_slice() {
             [] => "it is empty".to_owned(),
             [only] => format!("it holds nothing but {}", shorten(only)),
+            [first, ..] if record.fields.len() == layout.width => {
+                format!("the names of the columns stand below it ({} …)", shorten(first))
+            }
             [first, ..] => format!("it has {fields} where the table has {} ({} …)", layout.width, shorten(first)),
         };
         notes.push(format!("line {line}, above the header, is skipped: {what}"));
@@ -127,6 +130,9 @@ fn read_rows(table: &mut Table, text: &str, mut records: Records<'_>, mut number
             continue;
         }
         match fit(record, width) {
+            Ok(cells) if table.has_header && repeats_header(&table.columns, &cells) => {
+                table.add_bad(number, "it names the columns once more".into());
+            }
             Ok(cells) => table.rows.push(Row { number, cells, nested: Vec::new() }),
             Err(reason) => table.add_bad(number, reason),
         }

@@ -57,7 +57,12 @@ pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout 
         if let Some(further) = heads(record, &records[place + 1..], width) {
             return Layout { header: Some(place), first_row: place + 1 + further, ..without };
         }
-        if is_row(record, width) {
+        // A title may hold the delimiter by chance; nothing but known names below it shows that it is one.
+        let names_follow = records.get(place + 1).is_some_and(|next| {
+            next.iter().filter(|name| is_known(name)).count() >= 2
+                && heads(next, &records[place + 2..], width).is_some()
+        });
+        if is_row(record, width) && !(place == 0 && names_follow) {
             break;
         }
     }
@@ -117,13 +122,22 @@ fn heads(record: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> Option<usi
     if width > 1 && num_filled(fields) < 2 && !fields.iter().any(|field| is_known(field)) {
         return None;
     }
-    // Empty lines and sums at the end of a spreadsheet say nothing about its columns.
-    let rows = below.iter().filter(|record| is_row(record, width));
+    // Empty lines and sums at the end of a spreadsheet say nothing about its columns, nor does the header of a file that
+    // was appended.
+    let rows = below.iter().filter(|record| is_row(record, width) && !repeats_header(fields, record));
     let rows: Vec<&Fields<'_>> = rows.filter_map(|record| fields_of(record, width)).collect();
     let are_next = below.iter().take(2).all(|record| fields_of(record, width).is_some());
     let further = if are_next { num_further_headers::<Cow<'_, str>, _>(&rows) } else { 0 };
     // Two such rows are a survey tool's mark: its short names need no other evidence.
     (further == 2 || has_header(fields, &rows[further..])).then_some(further)
+}
+
+/// Whether a record is the header once more, as where files were put one behind the other.
+pub(super) fn repeats_header<A: AsRef<str>, B: AsRef<str>>(header: &[A], record: &[B]) -> bool {
+    let is_same = |(name, cell): (&A, &B)| name.as_ref().trim() == cell.as_ref().trim();
+    header.len() <= record.len()
+        && header.iter().zip(record).all(is_same)
+        && header.iter().filter(|name| is_known(name.as_ref())).count() >= 2
 }
 
 /// Whether the first record names all columns but the first, which numbers the rows, as R writes tables.
@@ -183,6 +197,19 @@ mod tests {
     }
 
     #[test]
+    fn a_title_that_holds_the_delimiter_is_passed_over_above_known_names() {
+        let found = layout("Tickets, first quarter\nmessage,label\nit is broken,hw\nno access at all,sw\n", None);
+        assert_eq!((found.header, found.first_row), (Some(1), 2));
+    }
+
+    #[test]
+    fn a_header_that_comes_again_is_still_one() {
+        let rows = "it is broken,hw\nno access at all,sw\nit burns,hw\ncan't log in,sw\n";
+        let found = layout(&format!("text,label\n{rows}text,label\n{rows}"), None);
+        assert_eq!((found.header, found.first_row), (Some(0), 1));
+    }
+
+    #[test]
     fn sums_below_the_rows_do_not_hide_a_header() {
         let found =
             layout("No.,What they wrote,Queue\n1,it is broken,hw\n2,no access at all,hw\n,,\nTotal: 2,,\n", None);
@@ -192,7 +219,7 @@ mod tests {
     #[test]
     fn nothing_is_passed_over_without_a_header_or_above_a_row() {
         assert_eq!(layout(&format!("Export of May\n{ROWS}{ROWS}"), None).header, None);
-        assert_eq!(layout(&format!("a text,access,3\ntext,label,nr\n{ROWS}"), None).header, None);
+        assert_eq!(layout(&format!("a text,access,3\nb text,label,nr\n{ROWS}"), None).header, None);
         assert_eq!(layout(&format!("Export of May\ntext,label,nr\n{ROWS}"), Some(false)).header, None);
         let asked = layout(&format!("Export of May\ntext,label,nr\n{ROWS}"), Some(true));
         assert_eq!((asked.header, asked.first_row), (Some(1), 2));

@@ -155,10 +155,10 @@ fn a_general_text_that_says_nothing_is_refused() {
     assert!(error.contains("labels texts"), "{error}");
 }
 
-/// Eight rows whose completions have from 1 to 29 words.
+/// Eight rows whose completions have from 1 to 15 words.
 fn uneven() -> DataFiles {
     let row = |index: usize| {
-        let completion = " word".repeat(1 + 4 * index);
+        let completion = " a".repeat(1 + 2 * index);
         serde_json::json!({ "prompt": format!("row {index}:"), "completion": completion }).to_string() + "\n"
     };
     let lines: String = (0..8).map(row).collect();
@@ -175,7 +175,7 @@ fn micro_batches_of_uneven_rows_are_one_large_batch() {
             dropout: Some(0.0),
             learning_rate: 1e-3,
             warmup_ratio: 0.0,
-            max_seq_length: 256,
+            max_seq_length: 64,
             logging_steps: 1,
             split: SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 },
             ..RunConfig::default()

@@ -53,7 +53,10 @@ impl ChatTemplate {
         }
         let unstable = ChatError::Unstable { place: self.place, turn: last + 1 };
         let whole = self.write(&talk, &talk.messages, false, false)?;
-        let start = self.answer_start(&talk, &turns[last], last, &whole)?.ok_or(unstable)?;
+        let start = match self.answer_start(&talk, &turns[last], last, &whole)? {
+            Some(start) => start,
+            None => self.text_start(&talk, &turns[last], last, &whole).ok_or(unstable)?,
+        };
         let spans = std::iter::once((start..whole.len(), true));
         let only_last = has_loss.iter().filter(|&&has_loss| has_loss).count() > 1;
         Ok(Written { pieces: in_pieces(&whole, spans), only_last })
@@ -175,6 +178,15 @@ impl ChatTemplate {
         Ok(whole.starts_with(&outline[..end]).then_some(end))
     }
 
+    /// Where the text of the last answer starts: what opens it stays outside. For templates that write the turns before
+    /// differently once it is there (Mistral's writes a system text only before the last question).
+    fn text_start(&self, talk: &Talk, turn: &Turn, index: usize, whole: &str) -> Option<usize> {
+        let messages = [&talk.messages[..index], &[self.stand_in(turn, index)]].concat();
+        let outline = self.write(talk, &messages, false, false).ok()?;
+        let start = outline.find(STAND_IN[0])?;
+        whole.starts_with(&outline[..start]).then_some(start)
+    }
+
     /// A turn with a text that is found again in place of its own.
     fn stand_in(&self, turn: &Turn, index: usize) -> Value {
         let mut stand_in = turn.clone();
@@ -274,6 +286,19 @@ mod tests {
     }
 
     #[test]
+    fn a_system_text_that_goes_once_the_answer_is_there_bars_no_conversation() {
+        let system_before_the_last_question = "{%- for m in messages %}{%- if m.role == 'user' %}\
+            {%- if loop.last and messages[0].role == 'system' %}[INST]{{ messages[0].content }} {{ m.content }}[/INST]\
+            {%- else %}[INST]{{ m.content }}[/INST]{%- endif %}\
+            {%- elif m.role == 'assistant' %} {{ m.content }}</s>{%- endif %}{%- endfor %}";
+        let said = turns(&[(Role::System, "Be brief."), (Role::User, "Hi"), (Role::Assistant, "Hello!")]);
+        let written = template(system_before_the_last_question).pieces(&said.into()).expect("the answer is found");
+        let pieces: Vec<(&str, bool)> =
+            written.pieces.iter().map(|piece| (piece.text.as_str(), piece.has_loss)).collect();
+        assert_eq!(pieces, [("[INST]Hi[/INST] ", false), ("Hello!</s>", true)]);
+    }
+
+    #[test]
     fn of_a_template_that_rewrites_earlier_turns_the_last_answer_is_learned() {
         let expected = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>\n\
             <|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n⟦<think>\n\n</think>\n\n4<|im_end|>\n⟧";
@@ -283,7 +308,9 @@ mod tests {
         first_not_learned[1].extra.insert("weight".into(), json!(0));
         assert!(!only_last(QWEN3, &first_not_learned), "nothing is lost");
         let counting = "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}";
-        let error = template(counting).pieces(&talk().into()).expect_err("the count changes");
+        assert!(only_last(counting, &talk()), "the count changes");
+        let silent = "{{ messages | length }}";
+        let error = template(silent).pieces(&talk().into()).expect_err("no answer is written");
         assert!(matches!(error, ChatError::Unstable { turn: 4, .. }), "{error}");
     }
 

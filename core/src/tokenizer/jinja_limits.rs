@@ -343,12 +343,12 @@ const MEASURED: &[(&str, Measure)] = &[
     ("capitalize", measure_read),
     ("trim", measure_read),
     ("reverse", measure_read),
-    ("first", measure_read),
-    ("last", measure_read),
+    ("first", measure_characters),
+    ("last", measure_characters),
     ("min", measure_read),
     ("max", measure_read),
-    ("length", measure_read),
-    ("count", measure_read),
+    ("length", measure_characters),
+    ("count", measure_characters),
     ("select", measure_read),
     ("reject", measure_read),
     ("selectattr", measure_read),
@@ -362,6 +362,11 @@ const MEASURED: &[(&str, Measure)] = &[
     ("items", measure_read),
     ("dictsort", measure_read),
 ];
+
+/// Of a list these ask for its length or an end only.
+fn measure_characters(limits: &Limits, value: &Value, _arguments: &[Value]) -> Result<(), Error> {
+    value.as_str().map_or(Ok(()), |text| limits.spend(text.len()))
+}
 
 fn measure_read(limits: &Limits, value: &Value, _arguments: &[Value]) -> Result<(), Error> {
     limits.spend_shallow(value)

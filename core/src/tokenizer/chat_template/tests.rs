@@ -212,7 +212,9 @@ fn a_role_goes_by_the_name_that_the_template_knows() {
     let developer = Turn { role_name: Some("developer".into()), ..Turn::new(Role::System, "s") };
     let text = "{% for m in messages %}{{ m.role }}{% endfor %}";
     assert_eq!(template(text).render(std::slice::from_ref(&developer), false).expect("a role"), "system");
-    let knows = format!("{text}{{# developer #}}");
+    let field = format!("{text}{{# tool.developer #}}");
+    assert_eq!(template(&field).render(std::slice::from_ref(&developer), false).expect("a role"), "system");
+    let knows = format!("{text}{{# 'developer' #}}");
     assert_eq!(template(&knows).render(&[developer], false).expect("a role"), "developer");
 }
 

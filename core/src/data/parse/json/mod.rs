@@ -319,7 +319,7 @@ mod tests {
     fn a_broken_or_rowless_document_says_where_and_why() {
         let error = parse::<false>("[{\"text\": \"a\"},\n {\"text\": \"b").expect_err("cut off");
         assert!(matches!(error, DataError::MalformedJson { line: 2, .. }), "{error}");
-        assert!(error.to_string().contains("line 2 column"), "{error}");
+        assert!(error.to_string().contains("line 2, column"), "{error}");
         for text in ["[]", "{}", "{\"a\": {\"b\": []}}", "{\"a\": [1]}"] {
             assert!(matches!(parse::<false>(text), Err(DataError::NoJsonRows)), "{text}");
         }

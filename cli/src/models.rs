@@ -93,9 +93,34 @@ pub(crate) fn fetch(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
     let hub = Hub::from_env()?;
     let url = hub.shown_url();
     let dir = cache::dir_of(id, revision)?;
-    if cache::read(&dir).and_then(|manifest| manifest.hub).is_some_and(|from| from != url) {
-        remove_dir(&dir)?; // another hub's files
+    if cache::read(&dir).and_then(|manifest| manifest.hub).is_none_or(|from| from == url) {
+        return fetch_into(dir, id, revision, &hub);
     }
+    // Another hub's files are not mixed with this one's, and stay until these are here.
+    let mut aside = dir.clone().into_os_string();
+    aside.push(".other");
+    let aside = PathBuf::from(aside);
+    remove_dir(&aside)?;
+    rename(&dir, &aside)?;
+    match fetch_into(dir.clone(), id, revision, &hub) {
+        Ok(dir) => {
+            remove_dir(&aside)?;
+            Ok(dir)
+        }
+        Err(error) => {
+            remove_dir(&dir)?;
+            rename(&aside, &dir)?;
+            Err(error)
+        }
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::rename(from, to).map_err(|e| io_error("put the folder in place", &e, to))
+}
+
+fn fetch_into(dir: PathBuf, id: &str, revision: &str, hub: &Hub) -> anyhow::Result<PathBuf> {
+    let url = hub.shown_url();
     let _lock = Lock::take(&dir)?;
     let token = hub.token_from().map_or_else(String::new, |from| format!(", with the token in {from}"));
     say(&format!("fetching {id} ({revision}) from {url}{token}"));

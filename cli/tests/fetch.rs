@@ -73,9 +73,14 @@ fn a_model_is_fetched_through_a_redirect_and_listed() {
     let (code, stdout, _) = run(hone(home.path()).args(["models", "list", "--json"]));
     let value: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!((code, value["cached"][0]["id"].as_str()), (0, Some(ID)));
-    let (code, _, stderr) = run(hone(home.path()).args(["models", "fetch", ID]));
-    assert_eq!(code, 0, "the second time needs no network");
+    let asked = hub.requests("config.json").len();
+    let (code, _, stderr) = fetch(home.path(), &hub);
+    assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("already there"), "{stderr}");
+    assert_eq!(hub.requests("config.json").len(), asked, "the second time needs no network");
+    let (code, _, stderr) = run(hone(home.path()).args(["models", "fetch", ID]));
+    assert!(code == 1 && !stderr.contains("already there"), "another hub's files answered: {stderr}");
+    assert_eq!(fs::read(cached(home.path(), "model.safetensors")).expect("the copy stays"), weights());
 }
 
 #[test]

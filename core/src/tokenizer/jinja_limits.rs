@@ -13,6 +13,8 @@ use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
+use super::jinja_filters::{MEASURED, measure_format, measure_join, measure_replace};
+
 /// Filter of the operands of `+`.
 pub(super) const SUMMED: &str = "hone_summed";
 
@@ -50,7 +52,7 @@ const WRITTEN_BYTES: usize = 4 << 20;
 const WRITTEN_BYTES_A_BYTE: usize = 16;
 
 /// What an item of a list is counted as.
-const ITEM_BYTES: usize = 32;
+pub(super) const ITEM_BYTES: usize = 32;
 
 /// Lists and maps within each other.
 const MAX_DEPTH: usize = 100;
@@ -66,7 +68,7 @@ const MAX_MULTIPLIED: usize = 16;
 const MAX_MULTIPLIER: f64 = 4096.0;
 
 /// Largest width of a formatted value, and largest number of a batch.
-const MAX_COUNT: usize = 10_000;
+pub(super) const MAX_COUNT: usize = 10_000;
 
 /// What a template has too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -177,7 +179,7 @@ impl Limits {
     }
 
     /// Counts a text, or the items of a list.
-    fn spend_shallow(&self, value: &Value) -> Result<(), Error> {
+    pub(super) fn spend_shallow(&self, value: &Value) -> Result<(), Error> {
         match (value.as_str(), value.kind()) {
             (Some(text), _) => self.spend(text.len()),
             (None, ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) => {
@@ -188,7 +190,7 @@ impl Limits {
     }
 
     /// Counts all that a value holds.
-    fn spend_deep(&self, value: &Value, depth: usize) -> Result<(), Error> {
+    pub(super) fn spend_deep(&self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > MAX_DEPTH {
             return Err(Excess::Depth.into());
         }
@@ -201,7 +203,7 @@ impl Limits {
 }
 
 /// What a list or map holds.
-fn items(value: &Value) -> Box<dyn Iterator<Item = Value> + '_> {
+pub(super) fn items(value: &Value) -> Box<dyn Iterator<Item = Value> + '_> {
     match (value.kind(), value.try_iter()) {
         (ValueKind::Seq | ValueKind::Iterable, Ok(items)) => Box::new(items),
         (ValueKind::Map, Ok(keys)) => Box::new(keys.filter_map(move |key| value.get_item(&key).ok())),
@@ -236,140 +238,6 @@ fn check_factor(limits: &Limits, value: &Value) -> Result<(), Error> {
         return Err(Excess::Text.into());
     }
     limits.spend(number as usize * MAX_MULTIPLIED)
-}
-
-/// Bytes that a filter or method will make of a value and its arguments.
-type Measure = fn(&Limits, &Value, &[Value]) -> Result<(), Error>;
-
-/// The value as a text.
-fn text_of(limits: &Limits, value: &Value) -> Result<String, Error> {
-    limits.spend_deep(value, 0)?;
-    Ok(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-}
-
-/// The largest number among arguments, named ones included.
-fn largest(arguments: &[Value]) -> Option<usize> {
-    let numbers = |value: &Value| match value.kind() {
-        ValueKind::Map => items(value).filter_map(|value| value.as_usize()).max(),
-        _ => value.as_usize(),
-    };
-    arguments.iter().filter_map(numbers).max()
-}
-
-fn measure_items(limits: &Limits, value: &Value, _: &[Value]) -> Result<(), Error> {
-    limits.spend(value.len().unwrap_or(0).saturating_mul(ITEM_BYTES))
-}
-
-fn measure_text(limits: &Limits, value: &Value, _: &[Value]) -> Result<(), Error> {
-    limits.spend_deep(value, 0)
-}
-
-fn measure_counted(limits: &Limits, value: &Value, arguments: &[Value]) -> Result<(), Error> {
-    let count = largest(arguments).unwrap_or(0);
-    if count > MAX_COUNT {
-        return Err(Excess::Work.into());
-    }
-    limits.spend(value.len().unwrap_or(0).saturating_add(count).saturating_mul(ITEM_BYTES))
-}
-
-fn measure_indent(limits: &Limits, value: &Value, arguments: &[Value]) -> Result<(), Error> {
-    let num_lines = text_of(limits, value)?.split('\n').count();
-    let width = largest(arguments).unwrap_or(4);
-    limits.spend(num_lines.saturating_mul(width).saturating_add(width))
-}
-
-fn measure_replace(limits: &Limits, value: &Value, arguments: &[Value]) -> Result<(), Error> {
-    let [from, to, ..] = arguments else { return Ok(()) };
-    let (text, from, to) = (text_of(limits, value)?, text_of(limits, from)?, text_of(limits, to)?);
-    limits.spend(text.matches(from.as_str()).count().saturating_mul(to.len()))
-}
-
-/// `values | join(between)`.
-fn measure_join(limits: &Limits, values: &Value, arguments: &[Value]) -> Result<(), Error> {
-    let texts = |value: &Value| match value.kind() {
-        ValueKind::Map => items(value).filter_map(|value| value.as_str().map(str::len)).max(),
-        _ => value.as_str().map(str::len),
-    };
-    let between = arguments.iter().filter_map(texts).max().unwrap_or(0);
-    for value in values.try_iter().into_iter().flatten() {
-        limits.spend_deep(&value, 0)?;
-        limits.spend(between)?;
-    }
-    Ok(())
-}
-
-/// `pattern | format(values)` and `pattern.format(values)`: widths are what grows.
-fn measure_format(limits: &Limits, pattern: &Value, values: &[Value]) -> Result<(), Error> {
-    let pattern = text_of(limits, pattern)?;
-    for value in values {
-        limits.spend_deep(value, 0)?;
-    }
-    let longest = values.iter().filter_map(|value| value.as_str().map(str::len)).max().unwrap_or(0);
-    for field in pattern.split(['%', '{']).skip(1) {
-        let spec = field.split([' ', '}']).next().unwrap_or_default();
-        let numbers = spec.split(|character: char| !character.is_ascii_digit()).filter(|digits| !digits.is_empty());
-        let mut width = numbers.map(|digits| digits.parse().unwrap_or(usize::MAX)).max().unwrap_or(0);
-        // A width that is a value too: `%*d`, `{:{}}`.
-        if spec.contains('*') || (spec.contains(':') && !field.contains([' ', '}'])) {
-            width = width.max(largest(values).unwrap_or(0));
-        }
-        if width > MAX_COUNT {
-            return Err(Excess::Text.into());
-        }
-        limits.spend(width.saturating_add(longest))?;
-    }
-    Ok(())
-}
-
-/// Filters of minijinja that can make much of little.
-const MEASURED: &[(&str, Measure)] = &[
-    ("indent", measure_indent),
-    ("replace", measure_replace),
-    ("join", measure_join),
-    ("format", measure_format),
-    ("batch", measure_counted),
-    ("slice", measure_counted),
-    ("list", measure_items),
-    ("sort", measure_items),
-    ("unique", measure_items),
-    ("groupby", measure_items),
-    ("sum", measure_text),
-    ("string", measure_text),
-    ("pprint", measure_text),
-    // These make little, but read all that they are given.
-    ("upper", measure_read),
-    ("lower", measure_read),
-    ("title", measure_read),
-    ("capitalize", measure_read),
-    ("trim", measure_read),
-    ("reverse", measure_read),
-    ("first", measure_characters),
-    ("last", measure_characters),
-    ("min", measure_read),
-    ("max", measure_read),
-    ("length", measure_characters),
-    ("count", measure_characters),
-    ("select", measure_read),
-    ("reject", measure_read),
-    ("selectattr", measure_read),
-    ("rejectattr", measure_read),
-    ("map", measure_read),
-    ("escape", measure_read),
-    ("e", measure_read),
-    ("lines", measure_read),
-    ("split", measure_read),
-    ("zip", measure_read),
-    ("items", measure_read),
-    ("dictsort", measure_read),
-];
-
-/// Of a list these ask for its length or an end only.
-fn measure_characters(limits: &Limits, value: &Value, _arguments: &[Value]) -> Result<(), Error> {
-    value.as_str().map_or(Ok(()), |text| limits.spend(text.len()))
-}
-
-fn measure_read(limits: &Limits, value: &Value, _arguments: &[Value]) -> Result<(), Error> {
-    limits.spend_shallow(value)
 }
 
 /// Refuses a value that would be too much.

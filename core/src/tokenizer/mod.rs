@@ -21,6 +21,8 @@ mod hostile;
 #[cfg(feature = "chat")]
 mod jinja;
 #[cfg(feature = "chat")]
+mod jinja_filters;
+#[cfg(feature = "chat")]
 mod jinja_limits;
 #[cfg(feature = "chat")]
 mod jinja_text;

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use support::{hone, run, tiny_encoder, train_line, write_rows};
+use support::{copy_model, hone, run, tiny_encoder, train_line, write_rows};
 
 fn files_in(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).expect("is there");
@@ -55,10 +55,7 @@ fn what_a_run_reads_is_never_replaced() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write_rows(&home.path().join("rows.csv"));
     let base = home.path().join("base");
-    fs::create_dir(&base).expect("makes");
-    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
-        fs::copy(model.join(name), base.join(name)).expect("copies");
-    }
+    copy_model(&model, &base);
     fs::create_dir(home.path().join("data")).expect("makes");
     write_rows(&home.path().join("data/rows.csv"));
     let line = train_line(&base);

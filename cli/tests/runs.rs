@@ -9,7 +9,7 @@ use std::process::Stdio;
 
 use hone_core::hub::sha256_hex;
 use serde_json::Value;
-use support::{hone, leave_checkpoint, run, tiny_encoder, train_line, write_rows};
+use support::{copy_model, hone, leave_checkpoint, run, tiny_encoder, train_line, write_rows};
 
 /// Probabilities of a resumed run may differ from those of an uninterrupted one by this.
 const RESUME_TOLERANCE: f64 = 1e-5;
@@ -167,10 +167,7 @@ fn a_run_goes_on_only_with_the_files_it_began_with() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write_rows(&home.path().join("rows.csv"));
     let base = home.path().join("base");
-    fs::create_dir(&base).expect("makes");
-    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
-        fs::copy(model.join(name), base.join(name)).expect("copies");
-    }
+    copy_model(&model, &base);
     leave_checkpoint(home.path(), &base, "out");
     let resume = || run(hone(home.path()).args(["train", "--resume", "--output", "out"]));
     for (file, says) in [

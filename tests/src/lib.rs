@@ -1,6 +1,7 @@
 //! What the tests share: goldens made by PyTorch and transformers, devices, rows, where fixtures lie, a browser, a hub.
 
 pub mod browser;
+pub mod classes;
 pub mod devices;
 mod fixture;
 pub mod fuzz;

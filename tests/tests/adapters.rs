@@ -12,23 +12,13 @@ use hone_core::event::Split;
 use hone_core::folder::Folder;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
+use hone_tests::classes::{files, loaded};
 use hone_tests::{paths, rows, texts};
 use serde_json::Value;
 
 const NO_SPLIT: SplitConfig = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
 /// Largest difference of a probability that is to be the same.
 const SAME: f32 = 1e-6;
-
-fn loaded() -> Session {
-    let mut session = Session::new(Device::flex());
-    let source = ModelSource::Local { name: "tiny".into() };
-    session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
-    session
-}
-
-fn files(csv: String) -> DataFiles {
-    DataFiles { train: ("rows.csv".into(), csv.into_bytes()), ..DataFiles::default() }
-}
 
 fn run(pooling: Pooling) -> RunConfig {
     RunConfig {

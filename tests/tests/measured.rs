@@ -1,29 +1,17 @@
 //! What a model answers and measures without a run: by the labels that its head has, cut where it was trained to be cut.
 
-use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::config::{ExportFormat, JOB_FILE, LoraConfig, Method, ModelSource, ReadOptions, RunConfig};
-use hone_core::data::DataFiles;
+use hone_core::config::{ExportFormat, JOB_FILE, LoraConfig, Method, ReadOptions, RunConfig};
 use hone_core::folder::Folder;
+use hone_core::session::Report;
 use hone_core::session::protocol::Weights;
-use hone_core::session::{Report, Session};
-use hone_tests::{paths, rows, texts};
+use hone_tests::classes::{files, loaded};
+use hone_tests::{rows, texts};
 
 /// Tokens that the tiny encoder reads.
 const MODEL_LIMIT: usize = 128;
 /// Tokens that the adapter was trained with.
 const TRAINED_LIMIT: usize = 16;
-
-fn loaded() -> Session {
-    let mut session = Session::new(Device::flex());
-    let source = ModelSource::Local { name: "tiny".into() };
-    session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
-    session
-}
-
-fn files(csv: String) -> DataFiles {
-    DataFiles { train: ("rows.csv".into(), csv.into_bytes()), ..DataFiles::default() }
-}
 
 fn adapter() -> Folder {
     let run = RunConfig {

@@ -49,6 +49,14 @@ pub(crate) fn tiny_encoder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny_encoder")
 }
 
+/// A model of one's own, to be changed: the files of `model` in a new folder.
+pub(crate) fn copy_model(model: &Path, to: &Path) {
+    fs::create_dir(to).expect("makes");
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(model.join(name), to.join(name)).expect("copies");
+    }
+}
+
 /// Two hundred short rows of two classes that a person tells apart at a glance.
 pub(crate) fn write_rows(path: &Path) {
     let good = ["good", "great", "happy", "kind", "bright"];

@@ -3,7 +3,9 @@
 use leptos::ev;
 use leptos::prelude::*;
 
-use crate::components::{Brand, Button, DeviceChip, NetworkChip, Rail, RailItem, ThemeToggle};
+use crate::browser;
+use crate::components::{Brand, Button, DeviceChip, NetworkChip, PageDrop, Rail, RailItem, ThemeToggle};
+use crate::format;
 use crate::pages;
 use crate::state::evaluation::Measured;
 use crate::state::run::{RunState, Status};
@@ -24,9 +26,32 @@ pub(crate) fn App() -> impl IntoView {
     on_cleanup(move || on_key.remove());
     let on_resize = window_event_listener(ev::resize, |_| Store::show_current_step());
     on_cleanup(move || on_resize.remove());
+    let on_address = window_event_listener(ev::hashchange, move |_| store.follow_address());
+    on_cleanup(move || on_address.remove());
+    let on_leave = window_event_listener(ev::beforeunload, move |event| {
+        // The browser asks in its own words.
+        if store.has_unsaved_work() {
+            event.prevent_default();
+        }
+    });
+    on_cleanup(move || on_leave.remove());
+    let title = Memo::new(move |_| {
+        let step = store.step.get();
+        store.run.with(|run| step.page_title(run))
+    });
+    Effect::new(move |_| browser::set_title(&title.get()));
     let on_choose = Callback::new(move |index: usize| store.go_to(Step::ALL[index]));
+    let on_skip = move |event: ev::MouseEvent| {
+        // The address is the step's.
+        event.prevent_default();
+        browser::focus_element("main");
+    };
+    let refusal = Signal::derive(move || store.refusal());
+    let on_files = Callback::new(move |files| store.take_files(files));
+    let on_text = Callback::new(move |text: String| store.take_text(&text));
     view! {
-        <a class="skip" href="#main">"Skip to the step"</a>
+        <PageDrop refusal=refusal on_files=on_files on_text=on_text />
+        <a class="skip" href="#main" on:click=on_skip>"Skip to the step"</a>
         {header(store)}
         <div class="layout">
             <Rail items=rail_items(store) on_choose=on_choose />
@@ -122,22 +147,27 @@ fn note(store: Store, step: Step) -> String {
             name.unwrap_or_default()
         }),
         Step::Data if store.data.loading.get() => "reading".into(),
-        Step::Data => store.data.report.with(|report| {
-            report.as_ref().map(|r| format!("{} rows", crate::format::count(r.num_usable()))).unwrap_or_default()
-        }),
-        Step::Recipe => store.resolved.with(|resolved| match resolved {
-            Ok(run) => format!("{} epochs", run.num_train_epochs),
-            Err(_) => "something is wrong".into(),
-        }),
+        Step::Data => store
+            .data
+            .report
+            .with(|report| report.as_ref().map(|r| format::plural(r.num_usable(), "row")).unwrap_or_default()),
+        Step::Recipe => match store.wrong_settings() {
+            Some(names) => format!("wrong: {names}"),
+            None => store.resolved.with(|resolved| {
+                let run = resolved.as_ref().ok();
+                run.map(|run| format::plural(run.num_train_epochs as usize, "epoch")).unwrap_or_default()
+            }),
+        },
         Step::Train => store.run.with(|run| match run.status {
             Status::Idle | Status::Gone => String::new(),
             Status::Starting => "starting".into(),
-            Status::Running => format!("{:.0} %", run.progress() * 100.0),
+            Status::Running => format!("{} %", run.percent_done()),
             Status::Paused => "paused".into(),
             Status::Stopping => "stopping".into(),
             Status::Finished(_) => "done".into(),
             Status::Failed => "failed".into(),
         }),
+        Step::Evaluate | Step::Try | Step::Export if store.out_of_date().is_some() => "out of date".into(),
         Step::Evaluate => store
             .measured_tuned
             .with(|measured| measured.as_ref().map(|measured| headline(measured)).unwrap_or_default()),
@@ -148,8 +178,8 @@ fn note(store: Store, step: Step) -> String {
 /// The figure that says most.
 fn headline(measured: &Measured) -> String {
     match measured {
-        Measured::Rows(rows) => crate::format::percent(rows.evaluation.accuracy),
-        Measured::Texts(texts) => format!("perplexity {}", crate::format::significant(texts.tokens.perplexity)),
+        Measured::Rows(rows) => format::percent(rows.evaluation.accuracy),
+        Measured::Texts(texts) => format!("perplexity {}", format::significant(texts.tokens.perplexity)),
     }
 }
 

@@ -116,6 +116,14 @@ pub(crate) async fn fetch_own_file(relative: &str, name: &str) -> Result<PickedF
     Ok(PickedFile { name: name.into(), blob: blob.unchecked_into() })
 }
 
+/// A script as an address that a worker can be started from.
+pub(crate) fn script_url(script: &str) -> Result<String, JsValue> {
+    let options = BlobPropertyBag::new();
+    options.set_type("text/javascript");
+    let blob = Blob::new_with_str_sequence_and_options(&Array::of1(&script.into()), &options)?;
+    Url::create_object_url_with_blob(&blob)
+}
+
 /// Saves `content` (text or a buffer) as a file of the person's.
 ///
 /// # Errors
@@ -153,6 +161,22 @@ pub(crate) fn query_parameter(name: &str) -> Option<String> {
 fn query_value<'a>(search: &'a str, name: &str) -> Option<&'a str> {
     let pairs = search.trim_start_matches('?').split('&');
     pairs.filter_map(|pair| pair.split_once('=')).find(|(key, value)| *key == name && !value.is_empty()).map(|(_, v)| v)
+}
+
+/// The fragment of the page's address with its `#`; empty where there is none.
+pub(crate) fn fragment() -> String {
+    window().location().hash().unwrap_or_default()
+}
+
+/// Changes the fragment of the page's address. The rest of it stays, and the browser's way back leads to the one before.
+pub(crate) fn set_fragment(id: &str) {
+    // A browser that is asked too often refuses: the address stays behind, the page does not.
+    let _ = window().location().set_hash(id);
+}
+
+/// Names the tab.
+pub(crate) fn set_title(title: &str) {
+    document().set_title(title);
 }
 
 /// A remembered setting; `None` also where the browser keeps nothing.

@@ -13,6 +13,19 @@ pub(crate) fn count(value: usize) -> String {
     text
 }
 
+/// `1 row`, `1,200 rows`, `3 classes`: a count with the noun that it counts, which is given in the singular.
+pub(crate) fn plural(value: usize, noun: &str) -> String {
+    let number = count(value);
+    let ends_in = |endings: &[&str]| endings.iter().any(|ending| noun.ends_with(ending));
+    match noun.strip_suffix('y') {
+        _ if value == 1 => format!("{number} {noun}"),
+        // `batch` and `class`, but `epochs`.
+        _ if ends_in(&["ss", "x", "sh", "tch"]) => format!("{number} {noun}es"),
+        Some(stem) if !ends_in(&["ay", "ey", "oy"]) => format!("{number} {stem}ies"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
 /// `22.7 million`, `558,272`.
 pub(crate) fn large(value: f64) -> String {
     match value {
@@ -82,6 +95,19 @@ pub(crate) fn signed(value: f64, decimals: usize) -> String {
     format!("{value:+.decimals$}").replace('-', "\u{2212}")
 }
 
+/// A message with a capital in front, as a sentence has: only where it begins with a plain word. What may be a name (of
+/// a file, a label, a setting) stays as somebody wrote it.
+pub(crate) fn sentence(message: &str) -> String {
+    let first_word = message.split(' ').next().unwrap_or_default();
+    let is_plain =
+        first_word.len() < message.len() && first_word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'\'');
+    let mut text = message.to_owned();
+    if is_plain && let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
 /// At most `max_chars` characters, with an ellipsis where something was left out.
 pub(crate) fn shortened(text: &str, max_chars: usize) -> String {
     match text.char_indices().nth(max_chars) {
@@ -102,6 +128,13 @@ mod tests {
     #[test]
     fn thousands_are_separated() {
         assert_eq!([count(0), count(999), count(1000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([plural(1, "epoch"), plural(2, "epoch"), plural(0, "row")], ["1 epoch", "2 epochs", "0 rows"]);
+        assert_eq!([plural(1, "class"), plural(3, "class"), plural(2, "batch")], ["1 class", "3 classes", "2 batches"]);
+        assert_eq!([plural(2, "entry"), plural(2, "key"), plural(1200, "row")], ["2 entries", "2 keys", "1,200 rows"]);
     }
 
     #[test]
@@ -127,6 +160,16 @@ mod tests {
             [significant(50_257.4), significant(1.5e9), significant(f64::INFINITY)],
             ["50257", "1.50e9", "not a number"]
         );
+    }
+
+    #[test]
+    fn only_plain_words_are_capitalised() {
+        assert_eq!([sentence("the file is empty"), sentence("can't be read")], ["The file is empty", "Can't be read"]);
+        for kept in
+            ["\"biling\" is rare", "rows.csv: it is empty", "lora_r is 0", "f16 is not there", "über uns", "x", ""]
+        {
+            assert_eq!(sentence(kept), kept);
+        }
     }
 
     #[test]

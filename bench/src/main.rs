@@ -1,31 +1,51 @@
-//! The native half of `cargo xtask bench`: full fine-tuning steps on one device, timed.
+//! The native half of `cargo xtask bench`, and all of Hone that `cargo xtask gpu-kit` measures: training steps on one
+//! device, timed; and whether the device computes what PyTorch does.
 //!
-//! In: a device and a shape of `shapes.json`. Out: one JSON object on standard output. Weights and rows are random: speed
-//! and memory do not depend on them.
+//! In: a device and a shape of `shapes.json`. Out: one JSON object on standard output, or one a golden. Weights and rows
+//! are random: speed and memory do not depend on them.
 
 mod memory;
+mod parity;
 mod shape;
 mod training;
 
 use std::io::Write;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use futures_lite::future::block_on;
-use hone_core::config::Method;
+use hone_core::config::{Dtype, Method};
 use hone_core::device_tune::choose_matmul_kernel;
+use hone_tests::devices::{self, DeviceName};
 use serde_json::{Value, json};
 
+use crate::memory::Peak;
 use crate::shape::Shape;
 use crate::training::{Settings, Training};
 
 /// Measures training steps on one device.
 #[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
-    /// What computes
-    #[arg(long, value_enum)]
+    #[command(subcommand)]
+    command: Option<Task>,
+    #[command(flatten)]
+    steps: Steps,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Compare a device with the goldens of PyTorch and transformers
+    Parity(parity::Options),
+}
+
+#[derive(Args)]
+struct Steps {
+    /// What computes: cpu, wgpu (the first adapter), cuda or cuda:1
+    #[arg(long, default_value = "cpu")]
     device: DeviceName,
     /// A shape of shapes.json
     #[arg(long, default_value = "minilm")]
@@ -33,6 +53,9 @@ struct Arguments {
     /// What is trained
     #[arg(long, value_enum, default_value_t = MethodName::Full)]
     method: MethodName,
+    /// Format of matrix products and frozen weights
+    #[arg(long, value_enum, default_value_t = DtypeName::F32)]
+    dtype: DtypeName,
     /// Blocks are computed again in the backward pass
     #[arg(long)]
     gradient_checkpointing: bool,
@@ -54,106 +77,132 @@ struct Arguments {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum DeviceName {
-    /// burn-flex with Hone's kernels, all cores
-    Cpu,
-    /// The first adapter that wgpu finds
-    Wgpu,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum MethodName {
     /// Every weight
     Full,
     /// LoRA, rank 8, on the architecture's default modules
     Lora,
+    /// A classifier's head
+    Head,
 }
 
-impl Arguments {
+#[derive(Clone, Copy, ValueEnum)]
+enum DtypeName {
+    F32,
+    Bf16,
+    F16,
+}
+
+impl Steps {
     fn training(&self, shape: &Shape, device: &Device) -> Result<Training> {
         let method = match self.method {
             MethodName::Full => Method::Full,
             MethodName::Lora => Method::Lora,
+            MethodName::Head => Method::Head,
+        };
+        let dtype = match self.dtype {
+            DtypeName::F32 => Dtype::F32,
+            DtypeName::Bf16 => Dtype::Bf16,
+            DtypeName::F16 => Dtype::F16,
         };
         let (gradient_checkpointing, whole_logits) = (self.gradient_checkpointing, self.whole_logits);
-        Training::new(shape, Settings { method, gradient_checkpointing, whole_logits }, device)
+        Training::new(shape, Settings { method, dtype, gradient_checkpointing, whole_logits }, device)
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let shape = Shape::find(&arguments.shape)?;
-    let (device, name) = open(arguments.device)?;
-    let report = if arguments.memory_at.is_empty() {
-        time(&arguments, &shape, &device)?
+    match arguments.command {
+        Some(Task::Parity(options)) => parity::run(options),
+        None => measure(&arguments.steps).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn measure(steps: &Steps) -> Result<()> {
+    let shape = Shape::find(&steps.shape)?;
+    let (device, name) = open(steps.device)?;
+    let report = if steps.memory_at.is_empty() {
+        time(steps, &shape, &device)?
     } else {
-        measure_memory(&arguments, &shape, &device)?
+        measure_memory(steps, &shape, &device)?
     };
-    let line = json!({ "device": name, "shape": arguments.shape, "report": report });
+    let line = json!({ "device": name, "shape": steps.shape, "report": report });
     writeln!(std::io::stdout(), "{line}").context("standard output")
 }
 
+/// With the faster of two kernels for products where Hone chooses one: through wgpu.
 fn open(name: DeviceName) -> Result<(Device, String)> {
-    match name {
-        DeviceName::Cpu => {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            Ok((Device::flex(), format!("cpu, {threads} threads")))
-        }
-        DeviceName::Wgpu => {
-            let (device, setup) = Device::wgpu_options()
-                .init_with_setup()
-                .map_err(|error| anyhow::anyhow!("no adapter could be opened through wgpu: {error}"))?;
-            let info = setup.adapter.get_info();
-            let start = Instant::now();
-            let choice = block_on(choose_matmul_kernel(&device, &|| milliseconds(start)))?;
-            Ok((device, format!("{} ({}); {choice}", info.name, info.backend)))
-        }
+    let (device, text) = devices::open(name)?;
+    if name != DeviceName::Wgpu {
+        return Ok((device, text));
     }
+    let start = Instant::now();
+    let choice = block_on(choose_matmul_kernel(&device, &|| milliseconds(start)))?;
+    Ok((device, format!("{text}; {choice}")))
 }
 
-/// Time of the first step, of each window and of queueing each step, in milliseconds.
-fn time(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> {
+/// Time of the first step, of each window and of queueing each step, in milliseconds, and what was held at most.
+fn time(steps: &Steps, shape: &Shape, device: &Device) -> Result<Value> {
     let start = Instant::now();
-    let mut training = arguments.training(shape, device)?;
+    let mut training = steps.training(shape, device)?;
     let open_ms = milliseconds(start);
     let start = Instant::now();
     training.step();
     let mut losses = training.read()?;
     let first_step_ms = milliseconds(start);
-    for _ in 1..arguments.warmup {
+    for _ in 1..steps.warmup {
         training.step();
     }
     losses.extend(training.read()?);
 
+    let mut peak = Peak::default();
     let (mut step_ms, mut queue_ms) = (Vec::new(), Vec::new());
-    for _ in 0..arguments.windows {
+    for _ in 0..steps.windows {
         let window = Instant::now();
-        for _ in 0..arguments.every {
+        for _ in 0..steps.every {
             let start = Instant::now();
             training.step();
             queue_ms.push(milliseconds(start));
         }
         losses.extend(training.read()?);
-        step_ms.push(milliseconds(window) / f64::from(arguments.every));
+        step_ms.push(milliseconds(window) / f64::from(steps.every));
+        peak.look(device);
     }
+    let rates = rates(&step_ms, shape);
     Ok(json!({
         "open_ms": open_ms,
         "first_step_ms": first_step_ms,
         "step_ms": step_ms,
         "queue_ms": queue_ms,
+        "rows_per_sec": rates.map(|[rows, _]| rows),
+        "tokens_per_sec": rates.map(|[_, tokens]| tokens),
+        "process_peak": memory::peak_bytes(),
+        "gpu_reserved_peak": peak.reserved,
+        "gpu_in_use_peak": peak.in_use,
         "losses": losses,
     }))
 }
 
+/// Rows and tokens a second in the middle window; nothing where no window was timed.
+fn rates(step_ms: &[f64], shape: &Shape) -> Option<[f64; 2]> {
+    let mut sorted = step_ms.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let half = sorted.len() / 2;
+    let upper = *sorted.get(half)?;
+    let median = if sorted.len() % 2 == 1 { upper } else { f64::midpoint(sorted[half - 1], upper) };
+    let rows = shape.batch as f64 * 1000.0 / median;
+    Some([rows, rows * shape.seq as f64])
+}
+
 /// Memory of the process and of the device's allocator after the steps asked for; losses are read every window.
-fn measure_memory(arguments: &Arguments, shape: &Shape, device: &Device) -> Result<Value> {
-    let mut training = arguments.training(shape, device)?;
-    let last = arguments.memory_at.iter().copied().max().unwrap_or(0);
+fn measure_memory(steps: &Steps, shape: &Shape, device: &Device) -> Result<Value> {
+    let mut training = steps.training(shape, device)?;
+    let last = steps.memory_at.iter().copied().max().unwrap_or(0);
     let mut found = Vec::new();
     for step in 1..=last {
         training.step();
-        let wanted = arguments.memory_at.contains(&step);
-        if wanted || step % arguments.every == 0 {
+        let wanted = steps.memory_at.contains(&step);
+        if wanted || step % steps.every == 0 {
             training.read()?;
         }
         if wanted {
@@ -172,4 +221,27 @@ fn measure_memory(arguments: &Arguments, shape: &Shape, device: &Device) -> Resu
 
 fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_read() {
+        Arguments::command().debug_assert();
+        let steps = Arguments::parse_from(["hone-bench", "--device", "cuda:1", "--method", "head", "--dtype", "bf16"]);
+        assert!(steps.command.is_none() && steps.steps.device == DeviceName::Cuda(1));
+        let parity = Arguments::parse_from(["hone-bench", "parity", "--device", "wgpu"]);
+        assert!(matches!(parity.command, Some(Task::Parity(_))));
+    }
+
+    #[test]
+    fn rates_are_those_of_the_middle_window() {
+        let shape = Shape::find("minilm").expect("it is there");
+        assert_eq!(rates(&[], &shape), None);
+        assert_eq!(rates(&[50.0, 1.0, 150.0, 900.0], &shape), Some([160.0, 10_240.0]));
+    }
 }

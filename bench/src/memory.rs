@@ -1,6 +1,25 @@
-//! What the operating system says this process holds.
+//! What the operating system says this process holds, and what the device's allocator says.
 
 use std::fs;
+
+use burn::tensor::Device;
+
+/// The most that the device's allocator was seen to hold, in bytes; nothing where it keeps no account.
+#[derive(Debug, Default)]
+pub(crate) struct Peak {
+    pub(crate) reserved: Option<u64>,
+    pub(crate) in_use: Option<u64>,
+}
+
+impl Peak {
+    /// Asks the allocator.
+    pub(crate) fn look(&mut self, device: &Device) {
+        if let Some(usage) = device.memory_pool_usage() {
+            self.reserved = self.reserved.max(Some(usage.bytes_reserved));
+            self.in_use = self.in_use.max(Some(usage.bytes_in_use));
+        }
+    }
+}
 
 /// Bytes of physical memory in use; `None` where `/proc` does not say.
 pub(crate) fn resident_bytes() -> Option<u64> {

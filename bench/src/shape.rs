@@ -47,6 +47,11 @@ mod tests {
         assert_eq!((small.batch, small.seq, small.config.vocab_size()), (8, 64, 1000));
         let distilgpt2 = Shape::find("distilgpt2_b8").expect("it is there");
         assert_eq!((distilgpt2.batch, distilgpt2.seq, distilgpt2.config.num_hidden_layers()), (8, 128, 6));
+        let llama = Shape::find("llama_135m").expect("it is there");
+        assert_eq!((llama.batch, llama.seq, llama.config.num_hidden_layers()), (4, 256, 30));
+        for name in ["minilm_32x128", "distilgpt2_1x512", "encoder_tiny", "decoder_tiny", "llama_tiny"] {
+            assert!(Shape::find(name).is_ok(), "{name}");
+        }
         assert!(Shape::find("huge").is_err());
     }
 }

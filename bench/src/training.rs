@@ -1,17 +1,17 @@
 //! A training step as `hone_core::train::Trainer` takes it, on random weights and rows: forward, loss, backward, global
 //! norm, clipping, AdamW.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use hone_core::batch::TokenBatch;
-use hone_core::config::{LoraConfig, Method, Pooling};
+use hone_core::config::{Dtype, LoraConfig, Method, Pooling};
 use hone_core::data::HostBatch;
 use hone_core::data::causal_lm::LmHostBatch;
 use hone_core::loss::LossConfig;
 use hone_core::model::{Body, CausalLm, Model, SequenceClassifier};
-use hone_core::nn::Init;
+use hone_core::nn::{Encoder, Init};
 use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
-use hone_core::train::{MicroBatch, MicroStep};
+use hone_core::train::{MicroBatch, MicroStep, float_dtype, gradient_scale};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -27,6 +27,8 @@ const FIRST_WORD: u32 = 999;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) method: Method,
+    /// Format of matrix products and frozen weights.
+    pub(crate) dtype: Dtype,
     /// Blocks are computed again in the backward pass.
     pub(crate) gradient_checkpointing: bool,
     /// A language model's logits are made of every token at once and kept for autodiff, as most trainers do.
@@ -37,6 +39,8 @@ pub(crate) struct Settings {
 pub(crate) struct Training {
     device: Device,
     model: Model,
+    /// The encoder of a classifier whose head alone is trained.
+    frozen: Option<Encoder>,
     optimizer: AdamW,
     loss: LossConfig,
     batches: Vec<MicroBatch>,
@@ -49,6 +53,9 @@ pub(crate) struct Training {
 impl Training {
     /// Random weights on `device` (without autodiff), waited for.
     pub(crate) fn new(shape: &Shape, settings: Settings, device: &Device) -> Result<Self> {
+        let is_decoder = matches!(shape.config.body, Body::CausalLm(_));
+        ensure!(settings.method != Method::Head || !is_decoder, "a language model has no head to train");
+        let dtype = float_dtype(settings.dtype, device)?;
         let device = device.clone().autodiff();
         let mut init = Init::new(0);
         let mut model = match (&shape.config.body, shape.config.classifier(Pooling::Cls)) {
@@ -65,12 +72,18 @@ impl Training {
             let lora = LoraConfig { lora_dropout: shape.dropout, ..LoraConfig::default() };
             model.add_lora(shape.config.key_map(), &lora, &targets, &mut init, &device);
         }
-        let model = model.frozen_for(settings.method);
+        let model = model.frozen_for(settings.method).with_dtype(dtype);
+        let copy = (settings.method == Method::Head).then(|| model.for_inference());
+        let frozen = match copy {
+            Some(Model::Classifier(copy)) => Some(copy.encoder),
+            Some(Model::CausalLm(_)) | None => None,
+        };
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         device.sync()?;
         Ok(Self {
             batches: (0..BATCHES).map(|_| random_batch(shape, &mut rng)).collect(),
             model,
+            frozen,
             optimizer: AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }),
             loss: LossConfig { num_labels: shape.num_labels, label_smoothing: 0.0, class_weights: None },
             max_grad_norm: shape.max_grad_norm,
@@ -88,11 +101,12 @@ impl Training {
             MicroBatch::Classes(batch) => batch.batch,
             MicroBatch::Tokens(batch) => batch.targets.len(),
         };
+        let scale = gradient_scale(self.settings.dtype, weight_sum as f64);
         let step = MicroStep {
             model: &self.model,
-            frozen: None,
+            frozen: self.frozen.as_ref(),
             class_loss: Some(&self.loss),
-            weight_sum: weight_sum as f64,
+            weight_sum: weight_sum as f64 / scale,
             gradient_checkpointing: self.settings.gradient_checkpointing,
             seed: self.steps,
             device: &self.device,
@@ -102,7 +116,15 @@ impl Training {
             (Model::CausalLm(model), MicroBatch::Tokens(host)) if self.settings.whole_logits => {
                 whole_logits_step(model, &self.model, host, &self.device, &mut gradients)
             }
-            _ => step.run(micro, &mut gradients),
+            _ => {
+                let loss = step.run(micro, &mut gradients);
+                if scale == 1.0 {
+                    loss
+                } else {
+                    gradients = gradients.scaled(1.0 / scale);
+                    loss.div_scalar(scale)
+                }
+            }
         };
         if let Some(clip) = clip_factor(&gradients, self.max_grad_norm) {
             self.model = self.optimizer.step(self.model.clone(), gradients, &clip, 5e-5);

@@ -118,7 +118,7 @@ async function run({ folder, shape, files, method, backend, steps, protocol, mem
   const train = { name: "rows.csv", blob: 0 };
   const rows = await fetched(`${folder}/rows.csv`);
   await line.request(
-    { command: "load_data", train, valid: null, test: null, read: { text_column: "text" }, run: settings },
+    { command: "load_data", task: "sequence_classification", train, valid: null, test: null, read: { text_column: "text" }, run: settings },
     [rows],
   );
   const { job } = await line.request({ command: "train", run: settings });

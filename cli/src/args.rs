@@ -32,7 +32,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Fine-tune a model on a file of labels, prompts or texts, and write a Hugging Face folder
+    /// Fine-tune a model on labels, prompts or texts, and write a Hugging Face folder
     Train(Box<TrainArgs>),
     /// Measure a fine-tuned model on a labeled file
     Eval(EvalArgs),
@@ -45,6 +45,18 @@ pub(crate) enum Command {
     /// Pretrained models: what is known and cached, and how to fetch one
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Write a shell's completions for hone to standard output
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages to standard output, or one file each into a folder
+    Man {
+        /// Folder for hone.1, hone-train.1 and the others
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// `hone train`.

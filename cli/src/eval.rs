@@ -61,7 +61,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
             progress.clear();
             match args.json {
                 true => writeln!(out, "{}", serde_json::to_string_pretty(&evaluation)?)?,
-                false => write!(out, "{}", tables::evaluation(&file_name(&args.data), &evaluation))?,
+                false => write!(out, "{}", tables::evaluation(&file_name(&args.data), &evaluation, "this file"))?,
             }
         }
         Report::Texts(_) => {

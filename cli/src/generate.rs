@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use futures_lite::future::block_on;
+use hone_core::config::PromptFormat;
 use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::generate::{FinishReason, SamplingConfig};
 use hone_core::session::protocol::{Prompt, Weights};
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use crate::args::GenerateArgs;
 use crate::device;
-use crate::inputs::say_model_notes;
+use crate::inputs::{check_job, say_model_notes};
 use crate::model_files;
 use crate::progress::Progress;
 
@@ -22,8 +23,9 @@ use crate::progress::Progress;
 /// # Errors
 /// A model that writes nothing, a prompt that is too long, a device that fails.
 pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
-    let (choice, sampling) = args.settings()?;
+    let (choice, sampling, format) = args.settings()?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
+    check_job(&model)?;
     let device = device::open(choice)?;
     let progress = Progress::new(false, 0.0);
     progress.note(&format!("device: {}", device.name));
@@ -48,10 +50,16 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
             answer(args, &mut session, &Prompt::Turns(turns), tuned, &sampling)?;
         }
         Some(prompt) => {
-            answer(args, &mut session, &Prompt::Text(prompt.clone()), tuned, &sampling)?;
+            let is_chosen = format.is_some();
+            let format = format.unwrap_or_else(|| session.prompt_format());
+            if !is_chosen && format != PromptFormat::Plain {
+                let rest = "as in its training; --prompt-format plain gives it as it stands";
+                progress.note(&format!("the prompt is given to the model {}: {rest}", format.describe()));
+            }
+            answer(args, &mut session, &Prompt::from_bare(&format, prompt), tuned, &sampling)?;
         }
         None => {
-            progress.note("type a line and press enter; an empty line ends");
+            progress.note("type a line and press Enter; an empty line ends the chat");
             for line in io::stdin().lock().lines() {
                 let line = line?;
                 if line.trim().is_empty() {

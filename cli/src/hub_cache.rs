@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
+use hone_core::hub::is_commit;
 
 use crate::hub_env;
 use crate::model_files::{path_in, read_model_file};
@@ -20,10 +21,6 @@ fn find_in(cache: &Path, id: &str, revision: &str) -> Option<PathBuf> {
     let commit = if is_commit(revision) { revision.to_owned() } else { read_ref(&repo.join("refs").join(revision))? };
     let dir = repo.join("snapshots").join(commit);
     is_whole(&dir).then_some(dir)
-}
-
-fn is_commit(text: &str) -> bool {
-    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The commit that a branch or tag stood at when it was fetched.

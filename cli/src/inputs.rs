@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
-use hone_core::config::{JOB_FILE, Job};
+use hone_core::config::{DataShape, JOB_FILE, Job};
 use hone_core::data::causal_lm::LmReport;
-use hone_core::data::{DataFiles, DataReport, LengthHistogram};
+use hone_core::data::{Advice, AdviceKind, DataFiles, DataReport, LengthHistogram};
 use hone_core::event::Split;
 use hone_core::session::protocol::ModelInfo;
 use hone_core::session::{Report, Session};
@@ -59,11 +59,28 @@ pub(crate) fn file_name(path: &Path) -> String {
 
 /// What is in the data, and what to think of before training on it.
 pub(crate) fn data_report(report: &Report) -> String {
-    let (summary, warnings) = match report {
-        Report::Classes(report) => (data_summary(report), &report.warnings),
-        Report::Texts(report) => (texts_summary(report), &report.warnings),
+    let (summary, warnings, advice) = match report {
+        Report::Classes(report) => (data_summary(report), &report.warnings, report.advice.as_slice()),
+        Report::Texts(report) => (texts_summary(report), &report.warnings, &[][..]),
     };
-    summary + &warnings.iter().map(|warning| format!("\n  warning: {warning}")).collect::<String>()
+    let warnings = warnings.iter().map(|warning| format!("\n  warning: {warning}"));
+    summary + &warnings.chain(advice.iter().map(with_flags)).collect::<String>()
+}
+
+/// A line of advice, with the flags that follow it.
+fn with_flags(advice: &Advice) -> String {
+    let flags = match &advice.kind {
+        AdviceKind::SimilarLabels { labels } => {
+            let (kept, others) = labels.split_first().map_or(("", &[][..]), |(kept, others)| (kept.as_str(), others));
+            // A flag can't name a label that holds its sign.
+            let others = others.iter().filter(|label| !label.contains('=')).take(MAX_LISTED);
+            others.map(|label| format!("--merge-label {:?}", format!("{label}={kept}"))).collect::<Vec<_>>().join(" ")
+        }
+        AdviceKind::SmallClasses { .. } => String::new(),
+        AdviceKind::Imbalance => "--class-weights balanced".to_owned(),
+    };
+    let flags = if flags.is_empty() { flags } else { format!(" ({flags})") };
+    format!("\n  advice: {}{flags}", advice.message)
 }
 
 /// What is in the texts.
@@ -82,8 +99,12 @@ pub(crate) fn texts_summary(report: &LmReport) -> String {
         splits.join(", "),
         report.shape.name(),
     ));
+    let num_passages: usize = report.num_encoded.iter().sum();
+    if report.shape == DataShape::Text && num_passages != report.num_usable {
+        lines.push(format!("  long texts are cut into {num_passages} passages"));
+    }
     lines.push(format!(
-        "  tokens: {} in all, {} of them learned; {:.0} a row on average, {} at most; {} rows are cut at {}",
+        "  tokens: {} in all, it learns from {}; {:.0} a row on average, {} at most; {} rows are cut at {}",
         report.num_tokens,
         report.num_loss_tokens,
         report.lengths.mean,
@@ -91,6 +112,10 @@ pub(crate) fn texts_summary(report: &LmReport) -> String {
         report.num_truncated,
         report.max_seq_length
     ));
+    if let Some(format) = &report.prompt_format {
+        let guess = if report.is_prompt_format_guessed { ": a guess, --prompt-format says otherwise" } else { "" };
+        lines.push(format!("  prompt and answer are joined {}{guess}", format.describe()));
+    }
     for bad in report.bad_rows.iter().take(MAX_LISTED) {
         lines.push(format!("  row {} is left out: {}", bad.row, bad.reason));
     }
@@ -102,7 +127,7 @@ pub(crate) fn texts_summary(report: &LmReport) -> String {
     }
     if report.cut_rows.len() > MAX_LISTED {
         let all = report.num_prompt_cut + report.num_lost_completion;
-        lines.push(format!("  {all} rows lose what should be learned or read"));
+        lines.push(format!("  {all} rows lose a part of the prompt or the answer"));
     }
     lines.join("\n")
 }
@@ -141,7 +166,8 @@ pub(crate) fn data_summary(report: &DataReport) -> String {
     ));
     lines.push(format!("  lengths: {}", bars(&report.lengths)));
     lines.push(format!(
-        "  {} rows are empty, {} repeat another, {} contradict one, {} stand in two splits",
+        "  rows without text or label: {}; that repeat another: {}; with its text and another label: {}; of validation or \
+         test that are also in the training rows: {}",
         report.num_empty, report.num_duplicates, report.num_conflicts, report.num_leaks
     ));
     for bad in report.bad_rows.iter().take(MAX_LISTED) {
@@ -159,7 +185,7 @@ fn more(count: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{BadRow, ClassCount, Format};
+    use hone_core::data::{BadRow, ClassCount, FileReading, Format};
 
     use super::*;
 
@@ -171,6 +197,7 @@ mod tests {
             delimiter: Some(','),
             has_header: true,
             columns: vec!["text".into(), "label".into()],
+            reading: FileReading::default(),
             text_column: "text".into(),
             label_column: "label".into(),
             num_rows: 101,
@@ -187,6 +214,13 @@ mod tests {
             max_seq_length: 32,
             num_truncated: 3,
             warnings: vec!["few rows".into()],
+            advice: vec![
+                Advice {
+                    kind: AdviceKind::SimilarLabels { labels: vec!["ham".into(), "Ham".into(), "hm".into()] },
+                    message: "they look alike.".into(),
+                },
+                Advice { kind: AdviceKind::Imbalance, message: "few are ham.".into() },
+            ],
             preview: Vec::new(),
         }
     }
@@ -198,9 +232,12 @@ data: mail.csv: 100 of 101 rows are usable (90 training, 10 validation); text \"
   2 classes: spam 70, ham 30
   tokens a row: 12 on average, 40 at most; 3 rows are cut off at 32
   lengths: ▁█ (8 tokens a bar)
-  1 rows are empty, 0 repeat another, 0 contradict one, 0 stand in two splits
+  rows without text or label: 1; that repeat another: 0; with its text and another label: 0; of validation or test \
+that are also in the training rows: 0
   row 7 is left out: there is no label
-  warning: few rows";
+  warning: few rows
+  advice: they look alike. (--merge-label \"Ham=ham\" --merge-label \"hm=ham\")
+  advice: few are ham. (--class-weights balanced)";
         assert_eq!(data_report(&Report::Classes(Box::new(report()))), expected);
     }
 

@@ -23,6 +23,7 @@ mod pace;
 mod plan;
 mod predict;
 mod progress;
+mod shell;
 mod signals;
 mod swap;
 mod tables;
@@ -42,6 +43,8 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Models(command) => models::run(command),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { out } => shell::man(out.as_deref()),
     };
     result.unwrap_or_else(|error| failure::report(&error))
 }

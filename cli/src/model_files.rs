@@ -34,15 +34,6 @@ pub(crate) struct ModelFiles {
     pub(crate) dir: PathBuf,
 }
 
-/// The text that [`load`] takes for a model named in a job file.
-pub(crate) fn name_of(source: &ModelSource) -> String {
-    match source {
-        ModelSource::Hub { id, revision } if revision == "main" => id.clone(),
-        ModelSource::Hub { id, revision } => format!("{id}@{revision}"),
-        ModelSource::Local { name } => name.clone(),
-    }
-}
-
 /// Finds, or fetches, and reads a model.
 ///
 /// # Errors
@@ -320,8 +311,6 @@ mod tests {
         assert_eq!(split_id("a/b"), ("a/b", "main"));
         assert_eq!(split_id("a/b@v2"), ("a/b", "v2"));
         assert_eq!(split_id("all-MiniLM-L6-v2").0, "sentence-transformers/all-MiniLM-L6-v2");
-        let source = ModelSource::Hub { id: "a/b".into(), revision: "v2".into() };
-        assert_eq!(name_of(&source), "a/b@v2");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hone_core::checkpoint::read_job;
-use hone_core::config::Job;
+use hone_core::config::{DataHashes, Job};
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
 
@@ -14,7 +14,7 @@ use crate::args::{Settings, TrainArgs};
 use crate::checkpoint_dir::{self, Inputs};
 use crate::device::DeviceChoice;
 use crate::lock::Lock;
-use crate::model_files::{ModelFiles, beside, name_of};
+use crate::model_files::{ModelFiles, beside};
 use crate::output::{self, read_file};
 use crate::swap;
 
@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) valid: Option<PathBuf>,
     pub(crate) test: Option<PathBuf>,
     pub(crate) settings: Settings,
+    /// What the job file says of the files of rows: empty without one.
+    pub(crate) data_sha256: DataHashes,
     /// Where to go on from.
     pub(crate) checkpoint: Option<Folder>,
     /// Seconds trained before that checkpoint.
@@ -50,7 +52,7 @@ impl Plan {
         let base = job.as_ref().map_or_else(Settings::default, |job| settings_of(job, DeviceChoice::Auto));
         let settings = args.settings(&base)?;
         output::check(&args.output, args.force)?;
-        let model = args.model.clone().or_else(|| job.as_ref().map(|job| name_of(&job.model)));
+        let model = args.model.clone().or_else(|| job.as_ref().map(|job| job.model.argument()));
         let data = match (&args.data, args.job.as_deref(), job.as_ref().and_then(|job| job.data_file.as_deref())) {
             (Some(path), ..) => path.clone(),
             (None, Some(job), Some(name)) => beside(job, name)?,
@@ -62,6 +64,7 @@ impl Plan {
             valid: args.valid.clone(),
             test: args.test.clone(),
             settings,
+            data_sha256: job.map(|job| job.data_sha256).unwrap_or_default(),
             checkpoint: None,
             before_secs: 0.0,
             model_sha256: BTreeMap::new(),
@@ -87,6 +90,7 @@ impl Plan {
             valid: args.valid.clone().or(inputs.valid),
             test: args.test.clone().or(inputs.test),
             settings,
+            data_sha256: DataHashes::default(), // the checkpoint knows its rows
             checkpoint: Some(folder),
             before_secs: inputs.elapsed_secs,
             model_sha256: inputs.model_sha256,

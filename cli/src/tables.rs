@@ -2,34 +2,51 @@
 
 use std::fmt::Write as _;
 
-use hone_core::metrics::{Evaluation, Figures, LmEvaluation, TextEvaluation, TextSample};
+use hone_core::metrics::{Baseline, Evaluation, Figures, LmEvaluation, TextEvaluation, TextSample};
 
 /// A matrix of more classes is unreadable on a terminal; `--json` has it whole.
 const MAX_MATRIX: usize = 20;
 /// Longer labels are cut in tables.
 const MAX_LABEL: usize = 28;
 
-/// Figures of either task.
+/// Of whose rows a run's baseline knows the most frequent label.
+const OF_TRAINING: &str = "the training rows";
+
+/// Figures of a run of either task.
 pub(crate) fn figures(title: &str, figures: &Figures) -> String {
     match figures {
-        Figures::Classes(figures) => evaluation(title, figures),
+        Figures::Classes(figures) => evaluation(title, figures, OF_TRAINING),
         Figures::Tokens(figures) => tokens(title, figures),
     }
 }
 
-/// Headline, per-class table and, for few classes, the confusion matrix.
-pub(crate) fn evaluation(title: &str, figures: &Evaluation) -> String {
+/// Headline beside the baseline, per-class table and, for few classes, the confusion matrix. `of` says whose most frequent
+/// label the baseline is.
+pub(crate) fn evaluation(title: &str, figures: &Evaluation, of: &str) -> String {
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
-    line(&format!("{title}: {} rows", figures.num_rows));
+    let s = if figures.num_rows == 1 { "" } else { "s" };
+    line(&format!("{title}: {} row{s}", figures.num_rows));
+    if figures.baseline.is_some() {
+        line(&format!("  {:<15}  {:>6}  {:>8}  {:>7}", "", "model", "baseline", "gain"));
+    }
     for (name, value) in of_classes(figures) {
-        line(&format!("  {name:<15}  {value:.4}"));
+        let beside = figures.baseline.as_ref().and_then(|baseline| of_baseline(baseline, name));
+        let beside = beside.map_or_else(String::new, |base| format!("  {base:>8.4}  {:>+7.4}", value - base));
+        line(&format!("  {name:<15}  {value:.4}{beside}"));
+    }
+    if let Some(baseline) = &figures.baseline {
+        line(&about_baseline(baseline, of));
     }
     let labels: Vec<String> = figures.per_class.iter().map(|class| cut(&class.label)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("class".len());
     line("");
     line(&format!("  {:<width$}  precision  recall      f1   rows", "class"));
     for (label, class) in labels.iter().zip(&figures.per_class) {
+        if class.support == 0 {
+            line(&format!("  {label:<width$}  no rows"));
+            continue;
+        }
         line(&format!(
             "  {label:<width$}  {:>9.4}  {:>6.4}  {:>6.4}  {:>5}",
             class.precision, class.recall, class.f1, class.support
@@ -52,15 +69,46 @@ pub(crate) fn evaluation(title: &str, figures: &Evaluation) -> String {
     out
 }
 
-/// Tuned beside base, for `--compare`.
+/// Tuned beside base, for `--compare`. Where there is a baseline, the gain is over it: any head beats a random one.
 pub(crate) fn comparison(title: &str, base: &Figures, tuned: &Figures) -> String {
-    let heads = ["before", "tuned", "change"].map(|head| format!("  {head:>9}")).concat();
+    let baseline = match tuned {
+        Figures::Classes(figures) => figures.baseline.as_ref(),
+        Figures::Tokens(_) => None,
+    };
+    let heads: &[&str] =
+        if baseline.is_some() { &["baseline", "before", "tuned", "gain"] } else { &["before", "tuned", "change"] };
+    let heads: String = heads.iter().map(|head| format!("  {head:>9}")).collect();
     let mut out = format!("{title:<17}{heads}\n");
     for ((name, before), (_, after)) in named(base).into_iter().zip(named(tuned)) {
-        writeln!(out, "  {name:<15}  {before:>9.4}  {after:>9.4}  {:>+9.4}", after - before)
-            .expect("writing to a string does not fail");
+        let least = baseline.map(|baseline| of_baseline(baseline, name));
+        let (first, change) = match least {
+            Some(Some(least)) => (format!("  {least:>9.4}"), format!("{:>+9.4}", after - least)),
+            Some(None) => (format!("  {:>9}", ""), String::new()), // always answering one label has no loss
+            None => (String::new(), format!("{:>+9.4}", after - before)),
+        };
+        let line = format!("  {name:<15}{first}  {before:>9.4}  {after:>9.4}  {change}");
+        writeln!(out, "{}", line.trim_end()).expect("writing to a string does not fail");
+    }
+    if let Some(baseline) = baseline {
+        writeln!(out, "{}", about_baseline(baseline, OF_TRAINING)).expect("writing to a string does not fail");
     }
     out
+}
+
+/// What the baseline is; `of` says whose most frequent label it gives.
+fn about_baseline(baseline: &Baseline, of: &str) -> String {
+    format!("  baseline: always {:?}, the most frequent label of {of}; gain: over the baseline", cut(&baseline.label))
+}
+
+/// A figure of the baseline by its name in the tables.
+fn of_baseline(baseline: &Baseline, name: &str) -> Option<f64> {
+    match name {
+        "accuracy" => Some(baseline.accuracy),
+        "macro precision" => Some(baseline.macro_precision),
+        "macro recall" => Some(baseline.macro_recall),
+        "macro f1" => Some(baseline.macro_f1),
+        _ => None,
+    }
 }
 
 fn named(figures: &Figures) -> Vec<(&'static str, f64)> {
@@ -102,8 +150,9 @@ pub(crate) fn tokens(name: &str, evaluation: &LmEvaluation) -> String {
 /// Figures of completions, and the first of them.
 pub(crate) fn texts(figures: &TextEvaluation, samples: &[TextSample]) -> String {
     const SHOWN: usize = 3;
+    let s = if figures.num_rows == 1 { "" } else { "s" };
     let mut text = format!(
-        "{} completions: BLEU {:.2}  ROUGE-L {:.4}  exact match {:.4}",
+        "{} completion{s}: BLEU {:.2}  ROUGE-L {:.4}  exact match {:.4}",
         figures.num_rows, figures.bleu, figures.rouge_l, figures.exact_match
     );
     for sample in samples.iter().take(SHOWN) {
@@ -147,13 +196,42 @@ test: 4 rows
   ham        #1   1   1
   spam mail  #2   0   2
 ";
-        assert_eq!(evaluation("test", &figures), expected);
+        assert_eq!(evaluation("test", &figures, "the training rows"), expected);
+    }
+
+    #[test]
+    fn the_baseline_stands_beside_the_figures_and_the_gain_is_over_it() {
+        let names = ["ham".to_owned(), "spam".to_owned(), "phish".to_owned()];
+        let mut tuned = measured(&names, &[(0, 0), (0, 1), (1, 1), (1, 1)]);
+        tuned.set_baseline(1);
+        let text = evaluation("test", &tuned, "this file");
+        let expected = "\
+test: 4 rows
+                    model  baseline     gain
+  accuracy         0.7500    0.5000  +0.2500
+  macro precision  0.8333    0.2500  +0.5833
+  macro recall     0.7500    0.5000  +0.2500
+  macro f1         0.7333    0.3333  +0.4000
+  loss             0.2500
+  baseline: always \"spam\", the most frequent label of this file; gain: over the baseline
+";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.contains("\n  phish  no rows\n"), "{text}");
+        let base = Figures::Classes(Box::new(measured(&names, &[(0, 2), (0, 2), (1, 2), (1, 1)])));
+        let text = comparison("test", &base, &Figures::Classes(Box::new(tuned)));
+        let expected = "\
+test                baseline     before      tuned       gain
+  accuracy            0.5000     0.2500     0.7500    +0.2500
+";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.contains("\n  loss                           0.2500     0.2500\n"), "{text}");
+        assert!(text.ends_with("the most frequent label of the training rows; gain: over the baseline\n"), "{text}");
     }
 
     #[test]
     fn many_classes_have_no_matrix() {
         let names: Vec<String> = (0..40).map(|n| format!("class {n}")).collect();
-        let text = evaluation("test", &measured(&names, &[(3, 3)]));
+        let text = evaluation("test", &measured(&names, &[(3, 3)]), "the training rows");
         assert!(text.contains("--json") && !text.contains("#1"), "{text}");
     }
 

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
-use hone_core::config::{ConfigProblem, ExportFormat, Method, Task};
-use hone_core::data::read_text;
+use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Method, Task};
+use hone_core::data::{DataFiles, read_text};
 use hone_core::event::{Split, StopReason, TrainEvent};
 use hone_core::metrics::Figures;
-use hone_core::session::Session;
 use hone_core::session::protocol::{ModelInfo, Weights};
+use hone_core::session::{Session, hashes_of};
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ use crate::inputs::{data_report, file_name, read_data};
 use crate::model_files;
 use crate::output::{self, read_data_file};
 use crate::plan::Plan;
-use crate::progress::{Progress, count};
+use crate::progress::{Progress, count, say};
 use crate::signals::Interrupt;
 use crate::tables;
 
@@ -53,6 +53,7 @@ enum End {
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let mut plan = Plan::new(args)?;
     let files = read_data(&plan.data, plan.valid.as_deref(), plan.test.as_deref())?;
+    let other_rows = warning_of_other_rows(&plan.data_sha256, &files);
     let general = args.general_text.as_deref().map(read_general_text).transpose()?;
     let _lock = plan.lock(args)?;
     let model = model_files::load(&plan.model)?;
@@ -60,6 +61,9 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let device = device::open(plan.settings.device)?;
     let mut progress = Progress::new(args.json, plan.before_secs);
     progress.note(&format!("device: {}", device.name));
+    if let Some(warning) = other_rows {
+        progress.note(&warning);
+    }
 
     let mut session = Session::new(device.device);
     let info = session
@@ -281,8 +285,26 @@ fn measure_forgetting(
 /// The general text of the person's own.
 fn read_general_text(path: &Path) -> anyhow::Result<String> {
     let bytes = read_data_file("read the general text", path)?;
-    let text = read_text(&bytes).with_context(|| format!("can't use the general text in {}", path.display()))?;
-    Ok(text.into_owned())
+    let decoded =
+        read_text(&bytes, None).with_context(|| format!("can't use the general text in {}", path.display()))?;
+    if let Some(note) = decoded.note {
+        say(&format!("warning: general text: {note}"));
+    }
+    Ok(decoded.text.into_owned())
+}
+
+/// What to say where the rows are not those that the job was made with: its figures will be others.
+fn warning_of_other_rows(known: &DataHashes, files: &DataFiles) -> Option<String> {
+    if known.is_empty() {
+        return None;
+    }
+    let differing = known.differing(&hashes_of(files));
+    (!differing.is_empty()).then(|| {
+        format!(
+            "WARNING: the rows differ from those the job was made with ({} file): the model will not be the same",
+            differing.join(" and ")
+        )
+    })
 }
 
 fn model_line(info: &ModelInfo) -> String {
@@ -317,6 +339,16 @@ fn after_failure(output: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_that_are_not_the_jobs_are_warned_of() {
+        let files = |rows: &str| DataFiles { train: ("x.csv".into(), rows.into()), valid: None, test: None };
+        let known = hashes_of(&files("text,label\na,b\n"));
+        assert_eq!(warning_of_other_rows(&known, &files("text,label\na,b\n")), None);
+        assert_eq!(warning_of_other_rows(&DataHashes::default(), &files("x")), None, "there is no job");
+        let warning = warning_of_other_rows(&known, &files("text,label\na,c\n")).expect("they differ");
+        assert!(warning.contains("the rows differ from those the job was made with (training file)"), "{warning}");
+    }
 
     #[test]
     fn the_place_follows_the_events() {

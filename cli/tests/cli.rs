@@ -134,3 +134,20 @@ fn a_model_folder_without_weights_is_refused() {
     assert_eq!(code, 1);
     assert!(stderr.contains("model.safetensors is missing"), "{stderr}");
 }
+
+#[test]
+fn completions_and_the_manual_are_written() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, stdout, stderr) = run(hone(home.path()).args(["completions", shell]));
+        assert_eq!((code, stderr.as_str()), (0, ""));
+        assert!(stdout.contains("gradient-checkpointing"), "{shell}");
+    }
+    let (code, stdout, stderr) = run(hone(home.path()).args(["man", "--out", "pages"]));
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.lines().any(|line| line.ends_with("hone-train.1")), "{stdout}");
+    let page = fs::read_to_string(home.path().join("pages/hone-models-fetch.1")).expect("each command has a page");
+    let (code, all, _) = run(hone(home.path()).arg("man"));
+    assert_eq!(code, 0);
+    assert!(all.contains(&page), "without a folder all pages follow each other");
+}

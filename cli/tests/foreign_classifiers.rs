@@ -185,10 +185,7 @@ fn texts_are_cut_where_the_model_ends_and_that_is_said() {
     fs::write(home.path().join("rows.csv"), rows).expect("writes");
     let (code, _, stderr) = hone_on(home.path(), "eval", &short, &home.path().join("rows.csv"), &[]);
     assert_eq!(code, 0, "{stderr}");
-    assert!(
-        stderr.contains("4 of 4 rows are longer than 128 tokens (max_seq_length) and are cut: rows 2, 3"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("4 of 4 rows are longer than 128 tokens and are shortened: rows 2, 3"), "{stderr}");
 
     // A limit that is none, as tokenizers write it.
     change(&short, "tokenizer_config.json", &json!({ "model_max_length": 1e30 }));

@@ -51,6 +51,7 @@ fn a_model_is_trained_measured_and_used() {
     assert!(figures["accuracy"].as_f64().expect("a figure") > 0.9, "{stdout}");
     let (_, stdout, _) = run(hone(home.path()).args(eval));
     assert!(stdout.contains("macro precision") && stdout.contains("confusion matrix"), "{stdout}");
+    assert!(stdout.contains("the most frequent label of this file; gain: over the baseline"), "{stdout}");
 
     let rows = probabilities(home.path(), "tuned");
     assert!(rows[0] > 0.5 && rows[1] < 0.5, "{rows:?}");

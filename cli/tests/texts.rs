@@ -85,6 +85,40 @@ fn an_adapter_is_trained_used_and_merged() {
 }
 
 #[test]
+fn prompt_and_answer_are_joined_alike_everywhere() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let rows = "{\"question\":\"Japan?\",\"answer\":\"Tokyo\"}\n{\"question\":\"Peru?\",\"answer\":\"Lima\"}\n";
+    fs::write(home.path().join("rows.jsonl"), rows.repeat(4)).expect("writes");
+    let model = tiny_decoder().display().to_string();
+    let line =
+        ["train", "--model", &model, "--data", "rows.jsonl", "--device", "cpu", "--epochs", "1", "--method", "lora"];
+    let more = ["--max-seq-length", "64", "--valid-fraction", "0", "--test-fraction", "0", "--output"];
+    let train = |output: &str, extra: &[&str]| run(hone(home.path()).args(line).args(more).arg(output).args(extra));
+    let format = |output: &str| {
+        let job = fs::read(home.path().join(output).join("hone.json")).expect("a job file");
+        serde_json::from_slice::<Value>(&job).expect("JSON")["read"]["prompt_format"].clone()
+    };
+    let (code, _, stderr) = train("guessed", &[]);
+    assert!(code == 0 && stderr.contains("prompt and answer are joined by a line break: a guess"), "{stderr}");
+    assert_eq!(format("guessed"), "newline");
+    let (code, _, stderr) = train("own", &["--prompt-format", "F: {prompt}\\nA: {completion}"]);
+    assert_eq!((code, format("own")), (0, json!("F: {prompt}\nA: {completion}")), "{stderr}");
+    let (code, _, stderr) = train("bad", &["--prompt-format", "F: {prompt}"]);
+    assert!(code == 2 && stderr.contains("--prompt-format: {completion} is missing"), "{stderr}");
+    let (code, _, stderr) = train("bad", &["--prompt-format", "qa", "--shape", "text", "--text-column", "answer"]);
+    assert!(code == 1 && stderr.contains("prompt_format qa has no effect on text rows"), "{stderr}");
+
+    let generate = |extra: &[&str]| {
+        let line = ["generate", "--model", &model, "--adapter", "own", "--device", "cpu", "--max-new-tokens", "2"];
+        run(hone(home.path()).args(line).args(["--prompt", "Japan?"]).args(extra))
+    };
+    let (code, _, stderr) = generate(&[]);
+    assert!(code == 0 && stderr.contains("the prompt is given to the model as \"F: {prompt}"), "{stderr}");
+    let (code, _, stderr) = generate(&["--prompt-format", "plain"]);
+    assert!(code == 0 && !stderr.contains("the prompt is given"), "{stderr}");
+}
+
+#[test]
 fn what_does_not_fit_is_said() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let model = tiny_decoder().display().to_string();

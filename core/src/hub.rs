@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Task;
 
+mod address;
 mod file_check;
 
+pub use address::{cache_path, host_of, is_commit, read_typed_id};
 pub use file_check::{MAX_TEXT_BYTES, MAX_WEIGHT_BYTES, check_file, check_weight_file_name, head_length, max_bytes};
 
 /// Files worth fetching from a model's repository: (name, whether loading needs it).
@@ -29,6 +31,9 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     ("chat_template.jinja", false),
 ];
 
+/// Id of a model that comes with Hone (`tests/fixtures/tiny_decoder`) and is on no hub.
+pub const OWN_MODEL: &str = "hone/tiny-decoder";
+
 /// A model that is known to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownModel {
@@ -40,6 +45,8 @@ pub struct KnownModel {
     pub task: Task,
     /// One sentence for the person who chooses.
     pub good_for: &'static str,
+    /// Its tokenizer and its training cover many languages.
+    pub is_multilingual: bool,
     /// SPDX identifier of the weights' licence.
     pub licence: &'static str,
     /// Parameters of an encoder with its pooler, without a task head; or of a language model, tied weights once.
@@ -62,6 +69,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "MiniLM L6",
         task: Task::SequenceClassification,
         good_for: "English; the quickest to train, a good first choice for short texts",
+        is_multilingual: false,
         licence: "Apache-2.0",
         num_parameters: 22_713_216,
         download_bytes: 91_567_205,
@@ -79,6 +87,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "DistilBERT",
         task: Task::SequenceClassification,
         good_for: "English, lower case; most of BERT's accuracy in half its time",
+        is_multilingual: false,
         licence: "Apache-2.0",
         num_parameters: 66_362_880,
         download_bytes: 269_000_000,
@@ -89,6 +98,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "BERT base",
         task: Task::SequenceClassification,
         good_for: "English, lower case; the reference that others are measured against",
+        is_multilingual: false,
         licence: "Apache-2.0",
         num_parameters: 109_482_240,
         download_bytes: 441_000_000,
@@ -99,9 +109,21 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "RoBERTa base",
         task: Task::SequenceClassification,
         good_for: "English with its capitals; usually the most accurate of these, and the slowest",
+        is_multilingual: false,
         licence: "MIT",
         num_parameters: 124_645_632,
         download_bytes: 502_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "distilbert/distilbert-base-multilingual-cased",
+        title: "DistilBERT multilingual",
+        task: Task::SequenceClassification,
+        good_for: "104 languages, among them German, Spanish, Russian, Arabic, Hindi and Chinese",
+        is_multilingual: true,
+        licence: "Apache-2.0",
+        num_parameters: 134_734_080,
+        download_bytes: 545_000_000,
         files_sha256: &[],
     },
     KnownModel {
@@ -109,6 +131,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "DistilGPT-2",
         task: Task::CausalLm,
         good_for: "English; the smallest of these and the quickest to train, good for short texts of one kind",
+        is_multilingual: false,
         licence: "Apache-2.0",
         num_parameters: 81_912_576,
         download_bytes: 353_000_000,
@@ -119,6 +142,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "GPT-2",
         task: Task::CausalLm,
         good_for: "English; the reference that others are measured against",
+        is_multilingual: false,
         licence: "MIT",
         num_parameters: 124_439_808,
         download_bytes: 548_000_000,
@@ -129,6 +153,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "GPT-Neo 125M",
         task: Task::CausalLm,
         good_for: "English; of GPT-2's size, trained on a wider choice of texts, code among them",
+        is_multilingual: false,
         licence: "MIT",
         num_parameters: 125_198_592,
         download_bytes: 526_000_000,
@@ -139,6 +164,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "SmolLM2 135M Instruct",
         task: Task::CausalLm,
         good_for: "English; answers in conversations already, and still runs in most browsers",
+        is_multilingual: false,
         licence: "Apache-2.0",
         num_parameters: 134_515_008,
         download_bytes: 269_000_000,
@@ -149,10 +175,28 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         title: "Qwen2.5 0.5B Instruct",
         task: Task::CausalLm,
         good_for: "many languages; answers best of these, and needs the most memory",
+        is_multilingual: true,
         licence: "Apache-2.0",
         num_parameters: 494_032_768,
         download_bytes: 988_000_000,
         files_sha256: &[],
+    },
+    KnownModel {
+        id: OWN_MODEL,
+        title: "Tiny decoder",
+        task: Task::CausalLm,
+        good_for: "seeing how training goes, not for good answers: it reads single bytes, 64 at a time, and has learned from \
+                   Shakespeare alone",
+        is_multilingual: false,
+        licence: "MIT OR Apache-2.0",
+        num_parameters: 834_432,
+        download_bytes: 1_677_116,
+        files_sha256: &[
+            ("config.json", "543773baae331d5746d8d7da730b879dbe76550ff2748a84290cdb0c15c39ded"),
+            ("model.safetensors", "539d17aa3681efcad832aa7c94072c66352107a3f3ece3347d90ffccc0eea3e2"),
+            ("tokenizer.json", "b3177d11674845248a11ae315471c5fb46972a9cf29a8ea1029ad202a8c5434a"),
+            ("tokenizer_config.json", "6c5388bd0080237f9cf996c5834ed7a9b99033f9fe43705f81f1e67f4b03a1d6"),
+        ],
     },
 ];
 
@@ -359,7 +403,9 @@ mod tests {
     #[test]
     fn the_default_labels_texts_and_every_task_has_models() {
         assert_eq!(KNOWN_MODELS[0].task, Task::SequenceClassification);
-        assert!(KNOWN_MODELS.iter().any(|model| model.task == Task::CausalLm));
+        for task in [Task::SequenceClassification, Task::CausalLm] {
+            assert!(KNOWN_MODELS.iter().any(|model| model.task == task && model.is_multilingual), "{task:?}");
+        }
     }
 
     #[test]

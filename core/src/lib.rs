@@ -13,6 +13,7 @@
 pub mod config;
 pub mod data;
 pub mod event;
+mod file_signature;
 pub mod folder;
 pub mod generate;
 pub mod hub;

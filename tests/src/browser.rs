@@ -261,6 +261,15 @@ impl Browser {
         self.wait_until(&format!("{id} holds {text:?}"), PATIENCE_SECS, script, arguments);
     }
 
+    /// Presses Enter in a text field.
+    ///
+    /// # Panics
+    /// When the field does not take it.
+    pub fn press_enter(&self, id: &str) {
+        let pressed = self.session.find(&selector(id)).and_then(|element| self.session.send(&element, "\u{e007}"));
+        self.demand(pressed, &format!("{id} takes no keys"));
+    }
+
     /// Chooses an option of a select by its value.
     ///
     /// # Panics

@@ -10,6 +10,7 @@ use hone_core::model::KeyMap;
 use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
 use serde_json::Value;
 
+use crate::figure::Figure;
 use crate::paths;
 
 /// Largest absolute difference of a logit.
@@ -63,21 +64,17 @@ impl Fixture {
         self.find_ids(name).unwrap_or_else(|| panic!("the fixture has no {name}"))
     }
 
-    /// Logits agree, of those that count.
-    pub(crate) fn check_logits(&self, found: &[f32], counts: impl Fn(usize) -> bool) {
+    /// Logits, of those that count.
+    pub(crate) fn logits(&self, found: &[f32], counts: impl Fn(usize) -> bool) -> Figure {
         let expected = self.tensor("logits").values;
-        assert_eq!(found.len(), expected.len());
+        assert_eq!(found.len(), expected.len(), "logits");
         let pairs = found.iter().zip(&expected).enumerate().filter(|(place, _)| counts(*place));
-        let worst = largest_difference(pairs.map(|(_, pair)| pair));
-        assert!(worst <= LOGITS, "logits differ by {worst:e}");
-        eprintln!("logits within {worst:.1e}");
+        Figure::new("logits", largest_difference(pairs.map(|(_, pair)| pair)), LOGITS)
     }
 
-    pub(crate) fn check_loss(&self, found: f64) {
+    pub(crate) fn loss(&self, found: f64) -> Figure {
         let expected = self.meta["loss"].as_f64().expect("meta.json has the loss");
-        let error = (found - expected).abs();
-        assert!(error <= LOSS, "loss {found} is not {expected}");
-        eprintln!("loss within {error:.1e}");
+        Figure::new("loss", (found - expected).abs(), LOSS)
     }
 
     /// Whether a gradient is zero but for rounding.
@@ -92,55 +89,51 @@ impl Fixture {
         names.into_iter().filter_map(|name| name.strip_prefix("grad.").map(str::to_owned))
     }
 
-    /// The losses of twenty AdamW steps agree, without decay on biases and norms and clipped at 1. `step` gives the loss of a batch and adds its gradients.
-    pub(crate) fn check_curve<M: Module, B>(
+    /// The losses of twenty AdamW steps, without decay on biases and norms and clipped at 1. `step` gives the loss of a
+    /// batch and adds its gradients.
+    pub(crate) fn curve<M: Module, B>(
         &self,
         mut model: M,
         batches: &[B],
         step: impl Fn(&M, &B, &mut GradientSum) -> f64,
-    ) {
+    ) -> Figure {
         let train = &self.meta["train"];
         let rate = train["lr"].as_f64().expect("meta.json has the rate");
         let expected = train["losses_wd_excl_bias_norm_clip1"].as_array().expect("the curve is there");
         let expected: Vec<f64> = expected.iter().filter_map(Value::as_f64).collect();
         assert_eq!((batches.len(), expected.len()), (20, 20));
         let mut optimizer = AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 });
-        let mut worst = 0f64;
+        let mut differences = Vec::with_capacity(expected.len());
         for (index, (batch, expected)) in batches.iter().zip(expected).enumerate() {
             let mut gradients = GradientSum::default();
             let found = step(&model, batch, &mut gradients);
-            let error = (found - expected).abs();
-            assert!(error <= CURVE, "loss of step {index} is {found}, not {expected}");
-            worst = worst.max(error);
+            differences.push((format!("step {index}: {found}, not {expected}"), (found - expected).abs()));
             let clip = clip_factor(&gradients, MAX_GRAD_NORM).expect("there are gradients");
             model = optimizer.step(model, gradients, &clip, rate);
         }
-        eprintln!("twenty AdamW losses within {worst:.1e}");
+        Figure::worst("20 steps", CURVE, differences)
     }
 }
 
-/// Gradients that were compared, and how far the worst is off.
+/// Gradients that were compared: the parameter, and how far its gradient is off, relative to its largest value.
 #[derive(Debug, Default)]
 pub(crate) struct Compared {
-    pub(crate) count: usize,
-    worst: f64,
+    differences: Vec<(String, f64)>,
 }
 
 impl Compared {
-    /// A gradient agrees.
-    pub(crate) fn check(&mut self, key: &str, found: &[f32], expected: &[f32]) {
+    /// Compares the gradient of a parameter.
+    pub(crate) fn add(&mut self, key: &str, found: &[f32], expected: &[f32]) {
         assert_eq!(found.len(), expected.len(), "{key}");
         let scale = expected.iter().fold(0f32, |max, value| max.max(value.abs()));
         let error = largest_difference(found.iter().zip(expected)) / f64::from(scale);
-        assert!(error <= GRADIENT, "gradient of {key} differs by {error:e} of its largest value");
-        self.worst = self.worst.max(error);
-        self.count += 1;
+        self.differences.push((key.to_owned(), error));
     }
 
-    /// Every gradient that there was to compare was compared.
-    pub(crate) fn finish(&self, all: usize) {
-        assert_eq!(self.count, all, "gradients that were compared, and those of the golden");
-        eprintln!("{} gradients within {:.1e}", self.count, self.worst);
+    /// The worst of them; every gradient that there was to compare must have been compared.
+    pub(crate) fn finish(self, what: &str, all: usize) -> Figure {
+        assert_eq!(self.differences.len(), all, "gradients that were compared, and those of the golden");
+        Figure::worst(what, GRADIENT, self.differences)
     }
 }
 

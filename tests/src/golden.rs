@@ -13,6 +13,7 @@ use hone_core::nn::Init;
 use hone_core::optim::GradientSum;
 use hone_core::train::{MicroBatch, MicroStep};
 
+use crate::figure::{Figure, demand};
 pub use crate::fixture::values;
 use crate::fixture::{Compared, Fixture, read_file, shapes, transposed};
 use crate::paths;
@@ -154,9 +155,7 @@ impl Golden {
     /// # Panics
     /// When they don't.
     pub fn check_forward(&self, device: &Device) {
-        let (model, host) = (self.model(device), self.batch());
-        self.fixture.check_logits(&values(model.forward(&Batch::new(&host, device))), |_| true);
-        self.fixture.check_loss(f64::from(values(self.loss(&model, &host, device))[0]));
+        demand(&self.forward(device));
     }
 
     /// All gradients that the golden holds agree (but those that are zero up to rounding).
@@ -164,6 +163,42 @@ impl Golden {
     /// # Panics
     /// When they don't.
     pub fn check_gradients(&self, device: &Device) {
+        demand(&[self.gradients(device)]);
+    }
+
+    /// The losses of twenty AdamW steps agree.
+    ///
+    /// # Panics
+    /// When they don't.
+    pub fn check_curve(&self, head_only: bool, device: &Device) {
+        demand(&[self.curve(head_only, device)]);
+    }
+
+    /// With PEFT's adapter in place, logits, loss, the adapter's gradients and twenty AdamW losses agree.
+    ///
+    /// # Panics
+    /// When they don't.
+    pub fn check_adapter(&self, device: &Device) {
+        demand(&self.adapter(device));
+    }
+
+    /// Logits and loss.
+    ///
+    /// # Panics
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn forward(&self, device: &Device) -> Vec<Figure> {
+        let (model, host) = (self.model(device), self.batch());
+        let logits = self.fixture.logits(&values(model.forward(&Batch::new(&host, device))), |_| true);
+        vec![logits, self.fixture.loss(f64::from(values(self.loss(&model, &host, device))[0]))]
+    }
+
+    /// All gradients that the golden holds (but those that are zero up to rounding).
+    ///
+    /// # Panics
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn gradients(&self, device: &Device) -> Figure {
         let device = device.clone().autodiff();
         let model = self.model(&device);
         let mut sum = GradientSum::default();
@@ -179,20 +214,21 @@ impl Golden {
             let is_linear = shapes[path].len() == 2 && !path.contains("embeddings");
             let found = values(gradient.clone());
             let found = if is_linear { transposed(&found, shapes[path][1]) } else { found };
-            compared.check(&key, &found, &expected.values);
+            compared.add(&key, &found, &expected.values);
         }
-        compared.finish(self.fixture.gradients().filter(|key| !self.fixture.is_zero(key)).count());
+        compared.finish("gradients", self.fixture.gradients().filter(|key| !self.fixture.is_zero(key)).count())
     }
 
-    /// The losses of twenty AdamW steps agree.
+    /// The losses of twenty AdamW steps.
     ///
     /// # Panics
-    /// When they don't.
-    pub fn check_curve(&self, head_only: bool, device: &Device) {
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn curve(&self, head_only: bool, device: &Device) -> Figure {
         let device = device.clone().autodiff();
         let model = self.model(&device);
         let frozen = head_only.then(|| model.for_inference().encoder);
-        self.fixture.check_curve(model, &self.batches("train"), |model, host, gradients| {
+        self.fixture.curve(model, &self.batches("train"), |model, host, gradients| {
             let batch = Batch::new(host, &device);
             let logits = match &frozen {
                 None => model.forward(&batch),
@@ -201,14 +237,15 @@ impl Golden {
             let loss = self.mean_loss(logits, host, &device);
             gradients.add(model, loss.backward());
             f64::from(values(loss)[0])
-        });
+        })
     }
 
-    /// With PEFT's adapter in place, logits, loss, the adapter's gradients and twenty AdamW losses agree.
+    /// With PEFT's adapter in place: logits, loss, the adapter's gradients and twenty AdamW losses.
     ///
     /// # Panics
-    /// When they don't.
-    pub fn check_adapter(&self, device: &Device) {
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn adapter(&self, device: &Device) -> Vec<Figure> {
         let device = device.clone().autodiff();
         let adapter = paths::read_folder(&paths::fixture("minilm_lora").join("adapter"));
         let base = Model::Classifier(self.model(&device));
@@ -218,7 +255,7 @@ impl Golden {
         let Model::Classifier(plain) = model.for_inference() else { unreachable!("built above") };
         let host = self.batch();
         let batch = Batch::new(&host, &device.clone().without_autodiff());
-        self.fixture.check_logits(&values(plain.forward(&batch)), |_| true);
+        let logits = self.fixture.logits(&values(plain.forward(&batch)), |_| true);
 
         let class_loss = self.class_loss();
         let step = |model: &Model, host: &HostBatch, gradients: &mut GradientSum| -> f64 {
@@ -234,7 +271,7 @@ impl Golden {
             f64::from(values(step.run(&MicroBatch::Classes(host.clone()), gradients))[0])
         };
         let mut gradients = GradientSum::default();
-        self.fixture.check_loss(step(&model, &host, &mut gradients));
+        let loss = self.fixture.loss(step(&model, &host, &mut gradients));
         let map = self.config.key_map();
         let mut compared = Compared::default();
         for (path, gradient) in gradients.tensors() {
@@ -243,9 +280,9 @@ impl Golden {
             let key = format!("{}.lora_{}", key.trim_end_matches(".weight"), factor.to_uppercase());
             let expected = self.fixture.tensor(&format!("grad.base_model.model.{key}.default.weight"));
             let found = transposed(&values(gradient.clone()), expected.shape[1]);
-            compared.check(&key, &found, &expected.values);
+            compared.add(&key, &found, &expected.values);
         }
-        compared.finish(24);
-        self.fixture.check_curve(model, &self.batches("train"), step);
+        let gradients = compared.finish("gradients", 24);
+        vec![logits, loss, gradients, self.fixture.curve(model, &self.batches("train"), step)]
     }
 }

@@ -12,6 +12,7 @@ use hone_core::nn::Init;
 use hone_core::optim::GradientSum;
 use hone_core::train::{MicroBatch, MicroStep};
 
+use crate::figure::{Figure, demand};
 use crate::fixture::{Compared, Fixture, read_file, shapes, transposed, values};
 use crate::paths;
 
@@ -106,15 +107,7 @@ impl TokenGolden {
     /// # Panics
     /// When they don't.
     pub fn check_forward(&self, device: &Device) {
-        let host = self.batch();
-        let Model::CausalLm(model) = self.model(device).for_inference() else { unreachable!("built above") };
-        let logits = values(model.logits(&TokenBatch::new(&host, device)));
-        let vocab = self.config.vocab_size();
-        let mask = self.fixture.find_ids("in.attention_mask").map(|(_, mask)| mask);
-        self.fixture.check_logits(&logits, |place| mask.as_ref().is_none_or(|mask| mask[place / vocab] == 1));
-        let device = device.clone().autodiff();
-        let mut gradients = GradientSum::default();
-        self.fixture.check_loss(step(&self.model(&device), &host, Pass::Kept, &device, &mut gradients));
+        demand(&self.forward(device));
     }
 
     /// All gradients that the golden holds agree (but those that are zero up to rounding).
@@ -122,6 +115,50 @@ impl TokenGolden {
     /// # Panics
     /// When they don't.
     pub fn check_gradients(&self, pass: Pass, device: &Device) {
+        demand(&[self.gradients(pass, device)]);
+    }
+
+    /// The losses of twenty AdamW steps agree.
+    ///
+    /// # Panics
+    /// When they don't.
+    pub fn check_curve(&self, device: &Device) {
+        demand(&[self.curve(device)]);
+    }
+
+    /// The greedy continuation is the same, token by token.
+    ///
+    /// # Panics
+    /// When it isn't.
+    pub fn check_greedy(&self, device: &Device) {
+        demand(&[self.greedy(device)]);
+    }
+
+    /// Logits of real tokens, and the loss.
+    ///
+    /// # Panics
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn forward(&self, device: &Device) -> Vec<Figure> {
+        let host = self.batch();
+        let Model::CausalLm(model) = self.model(device).for_inference() else { unreachable!("built above") };
+        let logits = values(model.logits(&TokenBatch::new(&host, device)));
+        let vocab = self.config.vocab_size();
+        let mask = self.fixture.find_ids("in.attention_mask").map(|(_, mask)| mask);
+        let counts = |place: usize| mask.as_ref().is_none_or(|mask| mask[place / vocab] == 1);
+        let logits = self.fixture.logits(&logits, counts);
+        let device = device.clone().autodiff();
+        let mut gradients = GradientSum::default();
+        let loss = step(&self.model(&device), &host, Pass::Kept, &device, &mut gradients);
+        vec![logits, self.fixture.loss(loss)]
+    }
+
+    /// All gradients that the golden holds (but those that are zero up to rounding).
+    ///
+    /// # Panics
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn gradients(&self, pass: Pass, device: &Device) -> Figure {
         let device = device.clone().autodiff();
         let model = self.model(&device);
         let mut sum = GradientSum::default();
@@ -150,11 +187,10 @@ impl TokenGolden {
                 expected.drain(third..2 * third);
                 found.drain(third..2 * third);
             }
-            compared.check(&key, &found, &expected);
+            compared.add(&key, &found, &expected);
         }
-        eprint!("{pass:?}: ");
-        let all = self.fixture.gradients().filter(|key| !self.is_rounding(key)).count();
-        compared.finish(all);
+        let what = if pass == Pass::Kept { "gradients" } else { "gradients, blocks computed again" };
+        compared.finish(what, self.fixture.gradients().filter(|key| !self.is_rounding(key)).count())
     }
 
     /// Softmax does not see what is added to every key: that bias has no gradient but rounding.
@@ -162,22 +198,23 @@ impl TokenGolden {
         self.fixture.is_zero(key) || key.ends_with("k_proj.bias")
     }
 
-    /// The losses of twenty AdamW steps agree.
+    /// The losses of twenty AdamW steps.
     ///
     /// # Panics
-    /// When they don't.
-    pub fn check_curve(&self, device: &Device) {
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn curve(&self, device: &Device) -> Figure {
         let device = device.clone().autodiff();
         let (model, batches) = (self.model(&device), self.batches("train"));
-        self.fixture
-            .check_curve(model, &batches, |model, host, gradients| step(model, host, Pass::Kept, &device, gradients));
+        self.fixture.curve(model, &batches, |model, host, gradients| step(model, host, Pass::Kept, &device, gradients))
     }
 
-    /// The greedy continuation is the same, token by token.
+    /// How many tokens of the greedy continuation are other than the golden's.
     ///
     /// # Panics
-    /// When it isn't.
-    pub fn check_greedy(&self, device: &Device) {
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn greedy(&self, device: &Device) -> Figure {
         let ids = |field: &str| -> Vec<u32> {
             let list = self.fixture.meta["generation"][field].as_array().expect("meta.json has a generation");
             list.iter().filter_map(|id| id.as_u64().map(|id| id as u32)).collect()
@@ -189,7 +226,10 @@ impl TokenGolden {
         let mut generation =
             Generation::new(&model, ids("prompt"), &config, &[], window, device).expect("the prompt fits");
         while block_on(generation.next_token()).expect("the device works").is_some() {}
-        assert_eq!(generation.new_ids(), expected);
+        let found = generation.new_ids();
+        assert_eq!(found.len(), expected.len(), "tokens of the greedy continuation");
+        let wrong = found.iter().zip(&expected).filter(|(found, expected)| found != expected).count();
+        Figure::new("greedy tokens", wrong as f64, 0.0)
     }
 
     /// The golden's name of one of our parameters; PEFT's `.default` in an adapter's.

@@ -14,6 +14,9 @@ use serde_json::json;
 
 use crate::paths;
 
+/// The commit that its branch `main` is.
+pub const COMMIT: &str = "5f0c1d2e3a4b59687766554433221100ffeeddcc";
+
 /// What is wrong with a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fault {
@@ -132,18 +135,21 @@ impl Shared {
 
     fn respond(&self, stream: &mut TcpStream, request: &Request) -> std::io::Result<()> {
         let path = request.path.split('?').next().unwrap_or_default();
-        let resolve = format!("/{}/resolve/main/", self.id);
+        let repository = format!("/{}/resolve/", self.id);
+        let commit = format!("X-Repo-Commit: {COMMIT}\r\n");
         if request.method == "OPTIONS" {
             return send(stream, "204 No Content", "Access-Control-Allow-Headers: range\r\n", &[], None);
         }
-        if path == format!("/api/models/{}/revision/main", self.id) {
+        let listing = format!("/api/models/{}/revision/", self.id);
+        if path.strip_prefix(&listing).is_some_and(is_revision) {
             let body = self.listing().to_string();
             return send(stream, "200 OK", "Content-Type: application/json\r\n", body.as_bytes(), None);
         }
-        if let Some(name) = path.strip_prefix(&resolve)
+        if let Some((revision, name)) = path.strip_prefix(&repository).and_then(|rest| rest.split_once('/'))
+            && is_revision(revision)
             && self.files.get(name).is_some()
         {
-            return send(stream, "302 Found", &format!("Location: /store/{name}\r\n"), &[], None);
+            return send(stream, "302 Found", &format!("{commit}Location: /store/{name}\r\n"), &[], None);
         }
         match path.strip_prefix("/store/").and_then(|name| Some((name, self.files.get(name)?))) {
             Some((name, bytes)) => self.send_file(stream, request, name, bytes),
@@ -187,8 +193,12 @@ impl Shared {
                 false => json!({ "rfilename": name, "size": bytes.len() }),
             })
             .collect();
-        json!({ "id": self.id, "siblings": files })
+        json!({ "id": self.id, "sha": COMMIT, "siblings": files })
     }
+}
+
+fn is_revision(revision: &str) -> bool {
+    ["main", COMMIT].contains(&revision)
 }
 
 /// The hub keeps such files in its store of large files, and promises their hash.
@@ -230,7 +240,8 @@ fn send(
 ) -> std::io::Result<()> {
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n\
-         Access-Control-Expose-Headers: ETag, X-Linked-Etag, Content-Length, Content-Range, Accept-Ranges\r\n\
+         Access-Control-Expose-Headers: ETag, X-Linked-Etag, Content-Length, Content-Range, Accept-Ranges, \
+         X-Repo-Commit, X-Error-Code\r\n\
          Cross-Origin-Resource-Policy: cross-origin\r\n{headers}\r\n",
         body.len()
     );

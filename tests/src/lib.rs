@@ -1,15 +1,20 @@
 //! What the tests share: goldens made by PyTorch and transformers, devices, rows, where fixtures lie, a browser, a hub.
+//! `hone-bench parity` holds a device to the same goldens.
 
 pub mod browser;
 pub mod classes;
 pub mod devices;
+pub mod figure;
 mod fixture;
 pub mod fuzz;
 pub mod golden;
 pub mod golden_tokens;
+pub mod half;
 pub mod hub;
 pub mod missing;
+pub mod parity;
 pub mod paths;
+pub mod products;
 pub mod python;
 pub mod rows;
 pub mod texts;

@@ -1,15 +1,24 @@
 //! Where fixtures and models lie.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use hone_core::folder::Folder;
 
 use crate::missing::skip;
 
+/// A folder laid out as the repository, where the repository itself is not at hand.
+static ELSEWHERE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Takes fixtures and models from `folder`, which is laid out as the repository, from now on; the first call counts.
+pub fn use_root(folder: PathBuf) {
+    ELSEWHERE.get_or_init(|| folder);
+}
+
 /// The repository's root.
 #[must_use]
 pub fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    ELSEWHERE.get().cloned().unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")))
 }
 
 /// A folder under `tests/fixtures`.
@@ -18,11 +27,21 @@ pub fn fixture(name: &str) -> PathBuf {
     root().join("tests/fixtures").join(name)
 }
 
+fn minilm_folder() -> PathBuf {
+    root().join("public/models/sentence-transformers/all-MiniLM-L6-v2")
+}
+
+/// Whether all-MiniLM-L6-v2 is there.
+#[must_use]
+pub fn has_minilm() -> bool {
+    minilm_folder().join("model.safetensors").is_file()
+}
+
 /// all-MiniLM-L6-v2, which set-up fetches; tests that need it skip, loudly, where it is absent.
 #[must_use]
 pub fn minilm() -> Option<PathBuf> {
-    let path = root().join("public/models/sentence-transformers/all-MiniLM-L6-v2");
-    let is_there = path.join("model.safetensors").is_file();
+    let path = minilm_folder();
+    let is_there = has_minilm();
     if !is_there {
         skip(&format!("{} is absent; run `cargo xtask setup`", path.display()));
     }

@@ -63,7 +63,11 @@ pub fn run() -> RunConfig {
 /// When the fixture is damaged.
 #[must_use]
 pub fn loaded() -> Session {
-    let mut session = Session::new(Device::flex());
+    loaded_on(&Device::flex())
+}
+
+fn loaded_on(device: &Device) -> Session {
+    let mut session = Session::new(device.clone());
     let folder = paths::read_folder(&paths::fixture("tiny_decoder"));
     session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
     session
@@ -75,7 +79,16 @@ pub fn loaded() -> Session {
 /// When the fixture is damaged.
 #[must_use]
 pub fn ready(run: &RunConfig) -> Session {
-    let mut session = loaded();
+    ready_on(run, &Device::flex())
+}
+
+/// As [`ready`], on any device.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn ready_on(run: &RunConfig, device: &Device) -> Session {
+    let mut session = loaded_on(device);
     let report = session.load_data(data(), &ReadOptions::default(), run).expect("the rows load");
     let Report::Texts(report) = report else { panic!("the fixture writes texts") };
     assert_eq!(report.num_usable, 48);

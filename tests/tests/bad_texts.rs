@@ -6,7 +6,7 @@ use std::fmt::Display;
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
-use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, ReadOptions, RunConfig};
+use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, PromptFormat, ReadOptions, RunConfig};
 use hone_core::data::causal_lm::{LmReport, Role, Turn};
 use hone_core::data::{BadRow, DataFiles};
 use hone_core::folder::Folder;
@@ -137,7 +137,7 @@ fn a_broken_chat_template_bars_conversations_only() {
         assert_names(read(&mut session, talks.clone()).expect_err("it is broken"), &words);
         let valid = DataFiles { valid: Some(talks.train.clone()), ..talks };
         assert_names(read(&mut session, valid).expect_err("it is broken"), &words);
-        let as_chat = ReadOptions { as_chat: true, ..ReadOptions::default() };
+        let as_chat = ReadOptions { prompt_format: Some(PromptFormat::Chat), ..ReadOptions::default() };
         assert_names(session.load_data(data(), &as_chat, &run()).expect_err("it is broken"), &words);
 
         assert_eq!(write(&mut session, Weights::Base), expected, "a prompt needs no template");

@@ -8,39 +8,18 @@ use futures_lite::future::block_on;
 use hone_core::checkpoint::{PretrainedModel, WEIGHTS, WeightFile};
 use hone_core::config::{Dtype, ExportFormat, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
-use hone_core::event::TrainEvent;
 use hone_core::model::Model;
-use hone_core::nn::{Init, Linear};
+use hone_core::nn::Init;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
-use hone_core::train::float_dtype;
-use hone_tests::golden::values;
-use hone_tests::texts::{drain, ready, run, valid_losses, write};
+use hone_tests::figure::demand;
+use hone_tests::half::{self, HALF, all_losses, compare_losses, run_in};
+use hone_tests::texts::{drain, ready, valid_losses, write};
 use hone_tests::{devices, paths, rows};
 
-/// Largest difference of a loss from that of f32, along twenty steps.
-const HALF: [(Dtype, f64); 2] = [(Dtype::F16, 2e-2), (Dtype::Bf16, 5e-2)];
-
-/// Adapters on every linear layer of the tiny decoder, four epochs of five steps.
-fn run_in(dtype: Dtype) -> RunConfig {
-    RunConfig { dtype, learning_rate: 1e-3, lora: LoraConfig { lora_dropout: 0.0, ..run().lora }, ..run() }
-}
-
-/// Losses of the steps, then those of the validation rows.
-fn all_losses(events: &[TrainEvent]) -> Vec<f64> {
-    let of_steps = events.iter().filter_map(|event| match event {
-        TrainEvent::Step { losses, .. } => Some(losses.clone()),
-        _ => None,
-    });
-    of_steps.flatten().chain(valid_losses(events)).collect()
-}
-
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
     assert_ne!(found, expected, "{what}: nothing was rounded");
-    let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    eprintln!("{what}: largest difference of a loss {worst:.5}");
-    assert!(worst < tolerance, "{what}: {worst}\n{found:?}\n{expected:?}");
+    demand(&[compare_losses(what, found, expected, tolerance)]);
 }
 
 #[test]
@@ -196,26 +175,11 @@ fn an_encoder_learns_in_half_precision() {
 #[test]
 fn a_gpu_computes_in_the_formats_that_it_says_it_has() {
     let Some(device) = devices::wgpu() else { return };
-    let product = |device: &Device, dtype: FloatDType| {
-        let device = device.clone().autodiff();
-        let mut init = Init::new(3);
-        let layer = Linear { dtype, ..Linear::new(128, 96, 0.1, &mut init, &device) };
-        let y = layer.forward(init.normal([40, 128], 1.0, &device));
-        let gradients = y.clone().square().sum().backward();
-        let gradient = layer.weight.val().grad(&gradients).expect("it takes part");
-        [values(y), values(gradient)]
-    };
-    let expected = product(&devices::cpu(), FloatDType::F32);
     for (dtype, tolerance) in HALF {
-        let Ok(found) = float_dtype(dtype, &device) else {
-            let error = float_dtype(dtype, &device).expect_err("it has not").to_string();
-            assert!(error.contains(dtype.name()) && error.contains("choose f32"), "{error}");
-            continue; // it says that it has not got this one
-        };
-        for (found, expected) in product(&device, found).iter().zip(&expected) {
-            let largest = expected.iter().fold(0f32, |most, value| most.max(value.abs()));
-            let worst = found.iter().zip(expected).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
-            assert!(f64::from(worst / largest) < tolerance, "{dtype:?}: {worst} of {largest}");
+        match half::products(dtype, tolerance, &device) {
+            Ok(figures) => demand(&figures),
+            // It says that it has not got this one.
+            Err(error) => assert!(error.contains(dtype.name()) && error.contains("choose f32"), "{error}"),
         }
     }
 }

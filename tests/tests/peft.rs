@@ -30,15 +30,21 @@ fn peft_and_transformers_agree_with_what_hone_exports() {
 }
 
 #[test]
-fn the_code_of_an_adapters_card_runs() {
+fn the_code_of_a_card_runs() {
     let Some(python) = python::with("peft, transformers, torch") else { return };
     let base = paths::fixture("tiny_decoder");
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let local = temporary.path().join("local");
     let source = ModelSource::Local { name: "tiny decoder".into() };
-    paths::write_folder(&train_from(source, &base, false).0, &local);
+    let (adapter, whole) = train_from(source, &base, false);
+    paths::write_folder(&adapter, &local);
     let said = python::run(&python, "tests/python/run_card.py", &[&local, &base]);
     assert!(said.contains("ran: logits"), "{said}");
+
+    let merged = temporary.path().join("merged");
+    paths::write_folder(&whole, &merged);
+    let said = python::run(&python, "tests/python/run_card.py", &[&merged]);
+    assert!(said.contains("ran: a pipeline"), "{said}");
 
     // A base of the hub stands under its id, here in the adapter's own folder: there is no hub.
     let hub = temporary.path().join("hub");

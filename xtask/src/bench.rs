@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use self::machine::Machine;
 use self::report::Report;
 use self::samples::{Json, MemoryRun, Samples};
-use crate::{apt, proc, setup, size, web};
+use crate::{apt, proc, size, web};
 
 /// What to measure, and how long.
 #[derive(Debug, Clone, clap::Args)]
@@ -112,11 +112,10 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if wanted(Part::Browser) {
         if !options.no_build {
-            let tools = setup::run()?;
-            web::build(&tools, web::Mode::Release)?;
+            web::build(web::Mode::Release)?;
         }
         browser(options, wanted(Part::Memory), &mut report)?;
-        report.sizes = size::measure(&web::dist())?;
+        report.sizes = size::measure(&web::dist(), web::Mode::Release)?;
     }
     report.close(options.log)
 }

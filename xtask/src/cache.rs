@@ -44,10 +44,16 @@ impl Cache {
         self.tools().join("bin")
     }
 
-    /// The folder that `npm install` fills.
+    /// The folder that `npm install` fills with wasm-opt.
     #[must_use]
     pub fn node(&self) -> PathBuf {
         self.root.join("node")
+    }
+
+    /// The folder that `npm install` fills with axe-core.
+    #[must_use]
+    pub fn axe(&self) -> PathBuf {
+        self.root.join("axe")
     }
 
     /// Where `wasm-opt` lies.
@@ -66,6 +72,12 @@ impl Cache {
     #[must_use]
     pub fn build(&self) -> PathBuf {
         self.root.join("build")
+    }
+
+    /// Where the tools are compiled: in one folder, since they share crates.
+    #[must_use]
+    pub fn tools_build(&self) -> PathBuf {
+        self.build().join("tools")
     }
 
     /// What the stamp of `name` says, if there is one.

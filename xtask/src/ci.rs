@@ -1,5 +1,5 @@
 //! `cargo xtask ci`: house rules, formatting, clippy for native and wasm, docs, whether tests compile, the page and its
-//! size. Every step runs; what failed is listed at the end.
+//! size. Every step runs; what failed, and how long each took, is listed at the end.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -7,9 +7,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::setup::Tools;
-use crate::toolchain::{TARGET, WasmToolchain};
+use crate::toolchain::TARGET;
 use crate::{proc, setup, size, test, tidy, web};
 
+/// The build that is checked and that the tests run on; what is deployed has its own check (`cargo xtask build --release`).
+const MODE: web::Mode = web::Mode::Quick;
 const NATIVE: [&str; 3] = ["--workspace", "--exclude", "hone-worker"];
 
 /// Runs all checks.
@@ -19,25 +21,35 @@ const NATIVE: [&str; 3] = ["--workspace", "--exclude", "hone-worker"];
 pub fn run() -> Result<ExitCode> {
     let mut report = Report::default();
     report.step("house rules", tidy::check);
-    report.step("formatting", || {
+    // Before anything runs side by side: rustup must not be asked for two things at once.
+    report.step("rustfmt and clippy are there", || {
         component("fmt", "rustfmt")?;
-        proc::run(cargo().args(["fmt", "--all", "--", "--check"]))
+        component("clippy", "clippy")
     });
-    // Link-time optimisation of the page keeps one core busy for minutes; what is native has the others meanwhile.
+    report.step("formatting", || proc::run(cargo().args(["fmt", "--all", "--", "--check"])));
+    // What is native and what is wasm share nothing but the cores: where one waits for a crate, the other goes on.
     std::thread::scope(|scope| {
-        let page = scope.spawn(|| Line::of("page", || web::build(&setup::run()?, web::Mode::Release)));
+        let page = scope.spawn(|| {
+            let mut report = Report::default();
+            page(&mut report);
+            report
+        });
         native(&mut report);
-        report.lines.push(page.join().expect("a build does not panic"));
+        report.lines.extend(page.join().expect("a build does not panic").lines);
     });
-    report.step("clippy, wasm", || clippy_wasm(&setup::run()?));
-    report.step("size budget", || size::check(&web::dist()));
     Ok(report.close())
+}
+
+/// Set-up, page and worker as the tests use them, then clippy in the same profile, which shares build scripts and macros.
+fn page(report: &mut Report) {
+    report.step("page", || web::build(MODE));
+    report.step("clippy, wasm", || clippy_wasm(&setup::run()?));
+    report.step("size budget of the quick build", || size::check(&web::dist(), MODE));
 }
 
 /// The release profile shares its build scripts and macros between clippy and the tests.
 fn native(report: &mut Report) {
     report.step("clippy, native", || {
-        component("clippy", "clippy")?;
         let flags = ["--release", "--locked", "--all-targets"];
         proc::run(cargo().arg("clippy").args(flags).args(NATIVE).args(["--", "-D", "warnings"]))
     });
@@ -51,13 +63,10 @@ fn native(report: &mut Report) {
 /// Lints what runs in the browser, with the settings of `clippy-wasm/`: page and worker apart, since the page links core
 /// without its engine.
 fn clippy_wasm(tools: &Tools) -> Result<()> {
-    if tools.toolchain == WasmToolchain::Active {
-        component("clippy", "clippy")?;
-    }
     for package in ["hone-app", "hone-worker"] {
         let mut command = web::command(tools, "cargo");
         command
-            .args(["clippy", "--locked", "--profile", "web", "--target", TARGET, "--package", package])
+            .args(["clippy", "--locked", "--profile", MODE.profile(), "--target", TARGET, "--package", package])
             .args(["--", "-D", "warnings"])
             .env("CLIPPY_CONF_DIR", crate::root().join("clippy-wasm"));
         proc::run(&mut command)?;

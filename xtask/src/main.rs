@@ -1,10 +1,11 @@
 //! `cargo xtask <command>`: the one door to Hone's workspace.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, ci, proc, setup, test, tidy, web};
+use xtask::{bench, ci, gpu_kit, proc, setup, size, test, tidy, web};
 
 /// Set up, build, serve, test and check Hone.
 #[derive(Parser)]
@@ -20,18 +21,21 @@ enum Task {
     Setup,
     /// Build the page and its worker into dist/
     Build {
-        /// Quick build: no link-time optimisation, no wasm-opt
+        /// What is deployed: link-time optimisation, wasm-opt, and the size budget
         #[arg(long)]
-        dev: bool,
+        release: bool,
     },
     /// Set up, build and serve the page on localhost
     Serve {
         /// Port to listen on
         #[arg(long, default_value_t = 8080)]
         port: u16,
-        /// Quick build: no link-time optimisation, no wasm-opt
-        #[arg(long)]
-        dev: bool,
+        /// Serve the page as it is deployed (see build)
+        #[arg(long, conflicts_with = "dist")]
+        release: bool,
+        /// Serve a folder that holds a built page, without set-up and build
+        #[arg(long, value_name = "FOLDER")]
+        dist: Option<PathBuf>,
     },
     /// Set up, build and run every test: unit, parity, end-to-end in a real browser
     Test {
@@ -46,6 +50,8 @@ enum Task {
     },
     /// Measure training steps, memory and sizes beside PyTorch, TensorFlow.js and jax-js
     Bench(bench::Options),
+    /// Gather all that a machine with an NVIDIA GPU needs to measure Hone beside PyTorch, by one command
+    GpuKit(gpu_kit::Options),
     /// Formatting, house rules, clippy (native and wasm), docs, size budget
     Ci,
     /// Check the house rules only
@@ -55,10 +61,13 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Task::Setup => setup::run().map(|_| ExitCode::SUCCESS),
-        Task::Build { dev } => build(dev),
-        Task::Serve { port, dev } => web::serve(port, mode(dev)).map(|()| ExitCode::SUCCESS),
+        Task::Build { release } => build(mode(release)).map(|()| ExitCode::SUCCESS),
+        Task::Serve { port, release, dist } => {
+            web::serve(port, mode(release), dist.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
         Task::Test { native_only, filter, rest } => test::run(&test::Options { native_only, filter, rest }),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::GpuKit(options) => gpu_kit::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Ci => ci::run(),
         Task::Tidy => tidy::run(),
     };
@@ -68,12 +77,14 @@ fn main() -> ExitCode {
     })
 }
 
-fn build(dev: bool) -> Result<ExitCode> {
-    let tools = setup::run()?;
-    web::build(&tools, mode(dev))?;
-    Ok(ExitCode::SUCCESS)
+fn build(mode: web::Mode) -> Result<()> {
+    web::build(mode)?;
+    match mode {
+        web::Mode::Release => size::check(&web::dist(), mode),
+        web::Mode::Quick => Ok(()),
+    }
 }
 
-fn mode(dev: bool) -> web::Mode {
-    if dev { web::Mode::Dev } else { web::Mode::Release }
+fn mode(release: bool) -> web::Mode {
+    if release { web::Mode::Release } else { web::Mode::Quick }
 }

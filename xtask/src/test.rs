@@ -1,16 +1,20 @@
-//! `cargo xtask test`: brings the browser, builds the page, runs every test of the workspace.
+//! `cargo xtask test`: brings the browser, builds the page and beside it the tests, runs every test of the workspace.
 //!
 //! The tests crate is told by environment variables where things lie: `HONE_DIST` (the built page), `HONE_MODELS` (the
-//! folder of models), `HONE_CHROMIUM` and `HONE_CHROMEDRIVER` (the browser and its driver). With `--native-only` there
-//! is `HONE_NATIVE_ONLY=1` instead of the page and the browser.
+//! folder of models), `HONE_CHROMIUM` and `HONE_CHROMEDRIVER` (the browser and its driver), `HONE_AXE` (axe-core's
+//! script, unless it can't be brought). With `--native-only` there is `HONE_NATIVE_ONLY=1` instead of the page and all that
+//! looks at it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::{apt, model, proc, setup, web};
+use crate::parts::{Part, Parts};
+use crate::web::Mode;
+use crate::{apt, model, proc, tools, web};
 
 /// What to run.
 #[derive(Debug, Clone, Default)]
@@ -28,17 +32,12 @@ pub struct Options {
 /// # Errors
 /// When what the tests need cannot be brought or built.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let models = crate::root().join("public").join("models");
     let mut command = command(&["--no-fail-fast"]);
-    command.env("HONE_MODELS", &models);
+    command.env("HONE_MODELS", model::folder());
     if options.native_only {
-        Cache::locate()?;
-        model::ensure(&models).context("default model")?;
         command.env("HONE_NATIVE_ONLY", "1");
     } else {
         let (chromium, driver) = browser()?;
-        let tools = setup::run()?;
-        web::build(&tools, web::Mode::Release)?;
         command
             .env("HONE_DIST", web::dist())
             .env("HONE_CHROMIUM", chromium)
@@ -46,12 +45,44 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             .env_remove("HONE_NATIVE_ONLY");
     }
     vulkan();
+    build(options.native_only)?;
+    if !options.native_only
+        && let Some(axe) = tools::axe(&Cache::locate()?)
+    {
+        command.env("HONE_AXE", axe);
+    }
     command.args(&options.filter);
     if !options.rest.is_empty() {
         command.arg("--").args(&options.rest);
     }
     let status = command.status().context("cannot start cargo test")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds the page, set-up included, and beside it the tests: where one waits, the other has the cores.
+fn build(native_only: bool) -> Result<()> {
+    let mut anew = if native_only { Vec::new() } else { web::anew(Mode::Quick)? };
+    if !crate::root().join("target").join("release").join("deps").exists() {
+        anew.push(Part::Tests);
+    }
+    let parts = Parts::begin(Mode::Quick, &anew);
+    thread::scope(|scope| {
+        let page = scope.spawn(|| {
+            if native_only {
+                return parts.run(Part::Downloads, |_| model::ensure(&model::folder()).context("default model"));
+            }
+            web::build_as_part(Mode::Quick, &parts)?;
+            axe();
+            // A page built elsewhere needed no set-up; the tests want the model all the same.
+            model::ensure(&model::folder()).context("default model")
+        });
+        let tests = parts.run(Part::Tests, |count| {
+            proc::run_counted(&mut command(&["--no-run"]), |done, total| count.report(done, total))
+        });
+        page.join().expect("a build does not panic").and(tests)
+    })?;
+    parts.close("ready to test");
+    Ok(())
 }
 
 /// `cargo test`, optimised, of all that runs natively: everything but the worker. The page is compiled for its reducers.
@@ -81,6 +112,13 @@ fn browser() -> Result<(PathBuf, PathBuf)> {
             "the end-to-end tests need Chromium (or Chrome) and a chromedriver of the same version on the search path: \
              install them, or leave these tests out with --native-only"
         ),
+    }
+}
+
+/// axe-core, once set-up is done with npm. Not fatal: the tests that need it say so, and fail under CI.
+fn axe() {
+    if let Err(error) = Cache::locate().and_then(|cache| tools::ensure_axe(&cache)) {
+        proc::say(format!("no axe-core: {error:#}"));
     }
 }
 

@@ -67,20 +67,25 @@ impl WasmToolchain {
     }
 }
 
+/// The wasm toolchain that is there already.
+#[must_use]
+pub fn found(cache: &Cache) -> Option<WasmToolchain> {
+    if active_has_target() {
+        return Some(WasmToolchain::Active);
+    }
+    let folder = cache.toolchain();
+    let (stamp, version) = (cache.stamp(STAMP)?, rustc_version(RUSTC).ok()?);
+    let is_whole = stamp == version && folder.join("bin").join("cargo-clippy").exists();
+    is_whole.then_some(WasmToolchain::Assembled(folder))
+}
+
 /// Finds or brings the wasm toolchain.
 ///
 /// # Errors
 /// When neither rustup nor Debian's packages can bring it; the message says what to do.
 pub fn ensure(cache: &Cache) -> Result<WasmToolchain> {
-    if active_has_target() {
-        return Ok(WasmToolchain::Active);
-    }
-    let folder = cache.toolchain();
-    if let (Some(stamp), Ok(version)) = (cache.stamp(STAMP), rustc_version(RUSTC))
-        && stamp == version
-        && folder.join("bin").join("cargo-clippy").exists()
-    {
-        return Ok(WasmToolchain::Assembled(folder));
+    if let Some(found) = found(cache) {
+        return Ok(found);
     }
     if proc::find("rustup").is_some() {
         proc::say(format!("the active toolchain lacks {TARGET}: asking rustup for it"));
@@ -92,6 +97,7 @@ pub fn ensure(cache: &Cache) -> Result<WasmToolchain> {
     if !apt::here() {
         bail!("get the target with `rustup target add {TARGET}` (rustup: https://rustup.rs), then run this again");
     }
+    let folder = cache.toolchain();
     assemble(cache, &folder)?;
     Ok(WasmToolchain::Assembled(folder))
 }

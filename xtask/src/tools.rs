@@ -1,18 +1,33 @@
 //! trunk, the wasm-bindgen CLI and wasm-opt, pinned, in the folder that set-up owns. trunk finds them there and is
-//! told to stay offline, so that nothing is downloaded in the middle of a build.
+//! told to stay offline, so that nothing is downloaded in the middle of a build. And axe-core, which the tests need.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
+use crate::parts::Count;
 use crate::{apt, proc};
 
 /// Version of trunk.
 pub const TRUNK: &str = "0.22.1";
 /// Version of binaryen, which wasm-opt is part of.
 pub const BINARYEN: &str = "132";
+/// Version of axe-core, which looks for what keeps people out of the page.
+const AXE: &str = "4.14.1";
+
+/// How the tools are compiled: each runs for seconds, so time spent optimising them would be lost. trunk's own settings
+/// (link-time optimisation of everything) take three times as long.
+const PROFILE: [(&str, &str); 5] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
+    ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
+];
+/// Crates of wasm-bindgen that read and write all of the worker's wasm: optimised a little, or they take a minute over it.
+const OPTIMISED: [&str; 5] = ["walrus", "wasmparser", "wasm-encoder", "id-arena", "wasm-bindgen-cli-support"];
 
 /// A tool that `cargo install` builds.
 #[derive(Debug)]
@@ -20,67 +35,100 @@ pub struct CargoTool {
     package: &'static str,
     binary: &'static str,
     version: String,
-    /// Flag sets to try in turn.
-    attempts: &'static [&'static [&'static str]],
+    /// Flags of every attempt.
+    flags: &'static [&'static str],
+    /// Crates that are optimised.
+    optimised: &'static [&'static str],
 }
 
-/// The CLI whose version must be exactly the library's.
+/// The CLI whose version must be exactly the library's; without its test runner's network.
 #[must_use]
 pub fn wasm_bindgen(version: &str) -> CargoTool {
-    // Its lock file may name a version that a mirror does not carry.
-    let attempts: &[&[&str]] = &[&["--locked"], &[]];
-    CargoTool { package: "wasm-bindgen-cli", binary: "wasm-bindgen", version: version.to_owned(), attempts }
+    CargoTool {
+        package: "wasm-bindgen-cli",
+        binary: "wasm-bindgen",
+        version: version.to_owned(),
+        flags: &["--no-default-features"],
+        optimised: &OPTIMISED,
+    }
 }
 
-/// The page's bundler.
+/// The page's bundler, without its look for updates.
 #[must_use]
 pub fn trunk() -> CargoTool {
-    // It asks for a newer rustc than it needs.
-    let attempts: &[&[&str]] = &[&["--locked", "--ignore-rust-version"], &["--ignore-rust-version"]];
-    CargoTool { package: "trunk", binary: "trunk", version: TRUNK.to_owned(), attempts }
+    CargoTool {
+        package: "trunk",
+        binary: "trunk",
+        version: TRUNK.to_owned(),
+        // It asks for a newer rustc than it needs.
+        flags: &["--no-default-features", "--features", "rustls", "--ignore-rust-version"],
+        optimised: &[],
+    }
 }
 
-/// Finds, adopts from the search path, or builds `tool`.
-///
-/// # Errors
-/// When `cargo install` fails in every way it is tried.
-pub fn ensure_cargo_tool(cache: &Cache, tool: &CargoTool) -> Result<()> {
-    let CargoTool { package, binary, version, attempts } = tool;
-    let place = cache.tools_bin().join(format!("{binary}{}", std::env::consts::EXE_SUFFIX));
-    if place.is_file() && cache.stamp(binary).as_deref() == Some(version) {
-        return Ok(());
+impl CargoTool {
+    /// Whether it lies where set-up puts it, in its version.
+    #[must_use]
+    pub fn is_there(&self, cache: &Cache) -> bool {
+        self.place(cache).is_file() && cache.stamp(self.binary).as_deref() == Some(&self.version)
     }
-    if reports(&place, version) {
-        return cache.set_stamp(binary, version);
+
+    /// Finds it, adopts it from the search path, or builds it; `count` hears how far that is.
+    ///
+    /// # Errors
+    /// When `cargo install` fails in every way it is tried.
+    pub fn ensure(&self, cache: &Cache, count: &Count) -> Result<()> {
+        let Self { package, binary, version, .. } = self;
+        let place = self.place(cache);
+        if self.is_there(cache) {
+            return Ok(());
+        }
+        if reports(&place, version) {
+            return cache.set_stamp(binary, version);
+        }
+        if let Some(found) = proc::find(binary).filter(|found| reports(found, version)) {
+            proc::say(format!("taking {binary} {version} from {}", found.display()));
+            std::fs::create_dir_all(cache.tools_bin())?;
+            std::fs::copy(&found, &place).with_context(|| format!("cannot copy to {}", place.display()))?;
+            return cache.set_stamp(binary, version);
+        }
+        // Its lock file may name a version that a mirror does not carry.
+        let install = |more: &[&str]| {
+            let mut command = self.command(cache);
+            command.args(more);
+            proc::run_counted(&mut command, |done, total| count.report(done, total))
+        };
+        install(&["--locked"])
+            .or_else(|_| install(&[]))
+            .with_context(|| format!("cannot build {package} {version}: is the crate registry reachable?"))?;
+        cache.set_stamp(binary, version)
     }
-    if let Some(found) = proc::find(binary).filter(|found| reports(found, version)) {
-        proc::say(format!("taking {binary} {version} from {}", found.display()));
-        std::fs::create_dir_all(cache.tools_bin())?;
-        std::fs::copy(&found, &place).with_context(|| format!("cannot copy to {}", place.display()))?;
-        return cache.set_stamp(binary, version);
+
+    fn place(&self, cache: &Cache) -> PathBuf {
+        cache.tools_bin().join(format!("{}{}", self.binary, std::env::consts::EXE_SUFFIX))
     }
-    proc::say(format!("building {package} {version} (once; several minutes)"));
-    let mut last = None;
-    for flags in *attempts {
+
+    fn command(&self, cache: &Cache) -> Command {
         let mut command = Command::new("cargo");
         command
-            .args(["install", "--root"])
+            .args(["install", self.package, "--root"])
             .arg(cache.tools())
-            .args(["--version", &format!("={version}"), "--bin", binary, "--force"])
-            .args(*flags)
-            .arg(package)
+            .args(["--version", &format!("={}", self.version), "--bin", self.binary, "--force"])
+            .args(self.flags)
             .current_dir(std::env::temp_dir()) // away from this workspace's own settings
-            .env("CARGO_TARGET_DIR", cache.build().join("tools"));
-        match proc::run(&mut command) {
-            Ok(()) => {
-                let _ = std::fs::remove_dir_all(cache.build().join("tools"));
-                return cache.set_stamp(binary, version);
-            }
-            Err(error) => last = Some(error),
+            .env("CARGO_TARGET_DIR", cache.tools_build())
+            .envs(PROFILE);
+        for name in self.optimised {
+            command.args(["--config", &format!("profile.release.package.{name}.opt-level=1")]);
         }
+        command
     }
-    Err(last.context("no way to install was tried")?)
-        .with_context(|| format!("cannot build {package} {version}: is the crate registry reachable?"))
+}
+
+/// Whether wasm-opt lies where set-up puts it, in its version.
+#[must_use]
+pub fn has_wasm_opt(cache: &Cache) -> bool {
+    cache.node_bin().join("wasm-opt").exists() && cache.stamp("wasm-opt").as_deref() == Some(BINARYEN)
 }
 
 /// Finds or brings wasm-opt, which is npm's `binaryen` package.
@@ -88,31 +136,69 @@ pub fn ensure_cargo_tool(cache: &Cache, tool: &CargoTool) -> Result<()> {
 /// # Errors
 /// Without node and npm (the message says how to get them), or when npm fails.
 pub fn ensure_wasm_opt(cache: &Cache) -> Result<()> {
-    let place = cache.node_bin().join("wasm-opt");
-    if place.exists() && cache.stamp("wasm-opt").as_deref() == Some(BINARYEN) {
+    if has_wasm_opt(cache) {
         return Ok(());
     }
-    if proc::find("node").is_none() || proc::find("npm").is_none() {
-        if apt::here() {
-            apt::ensure(&["nodejs", "npm"], "wasm-opt")?;
-        } else {
-            bail!("node and npm are missing: install Node.js 18 or newer (https://nodejs.org), then run this again");
-        }
-    }
+    let place = cache.node_bin().join("wasm-opt");
+    ensure_node("wasm-opt")?;
     if !reports(&place, BINARYEN) {
-        proc::say(format!("installing binaryen {BINARYEN} for wasm-opt"));
-        std::fs::create_dir_all(cache.node())?;
-        proc::run(
-            Command::new("npm")
-                .args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"])
-                .arg(cache.node())
-                .arg(format!("binaryen@{BINARYEN}")),
-        )?;
+        npm_install(&cache.node(), &format!("binaryen@{BINARYEN}"))?;
     }
     if !reports(&place, BINARYEN) {
         bail!("npm brought no working wasm-opt {BINARYEN} at {}", place.display());
     }
     cache.set_stamp("wasm-opt", BINARYEN)
+}
+
+/// axe-core's script, where it lies there in its version.
+#[must_use]
+pub fn axe(cache: &Cache) -> Option<PathBuf> {
+    let place = axe_place(cache);
+    (place.is_file() && cache.stamp("axe-core").as_deref() == Some(AXE)).then_some(place)
+}
+
+/// Finds or brings axe-core.
+///
+/// # Errors
+/// Without node and npm (the message says how to get them), or when npm fails.
+pub fn ensure_axe(cache: &Cache) -> Result<()> {
+    if axe(cache).is_some() {
+        return Ok(());
+    }
+    ensure_node("axe-core")?;
+    npm_install(&cache.axe(), &format!("axe-core@{AXE}"))?;
+    let place = axe_place(cache);
+    if !place.is_file() {
+        bail!("npm brought no axe-core {AXE} at {}", place.display());
+    }
+    cache.set_stamp("axe-core", AXE)
+}
+
+fn axe_place(cache: &Cache) -> PathBuf {
+    cache.axe().join("node_modules").join("axe-core").join("axe.min.js")
+}
+
+/// Finds node and npm, or installs them where that can be done.
+fn ensure_node(what_for: &str) -> Result<()> {
+    if proc::find("node").is_some() && proc::find("npm").is_some() {
+        return Ok(());
+    }
+    if !apt::here() {
+        bail!("node and npm are missing: install Node.js 18 or newer (https://nodejs.org), then run this again");
+    }
+    apt::ensure(&["nodejs", "npm"], what_for)
+}
+
+/// Installs one package (`name@version`) in a folder of its own: npm takes away what else it finds there.
+fn npm_install(folder: &Path, package: &str) -> Result<()> {
+    proc::say(format!("installing {package}"));
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    proc::run(
+        Command::new("npm")
+            .args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"])
+            .arg(folder)
+            .arg(package),
+    )
 }
 
 /// The version that a Cargo.lock pins for `package`; the first where there are several.
@@ -133,6 +219,19 @@ fn reports(path: &Path, version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn axe_is_there_once_it_is_whole_and_of_its_version() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let cache = Cache::at(folder.path());
+        let place = axe_place(&cache);
+        proc::write(&place, "").expect("the folder is ours");
+        assert_eq!(axe(&cache), None, "npm may have been interrupted");
+        cache.set_stamp("axe-core", "4.0.0").expect("the folder is ours");
+        assert_eq!(axe(&cache), None, "an older one is replaced");
+        cache.set_stamp("axe-core", AXE).expect("the folder is ours");
+        assert_eq!(axe(&cache), Some(place));
+    }
 
     #[test]
     fn locked_version_is_the_packages_own() {

@@ -1,30 +1,58 @@
-//! Builds the page and its worker with trunk into `dist/`, and serves them.
+//! Builds the page and its worker into `dist/`, and serves them.
 //!
-//! The build runs offline with the tools that set-up brought, in `target/web`. When nothing that goes into it has
-//! changed since the last time it is not run at all: link-time optimisation and wasm-opt take minutes.
+//! cargo compiles both with the flags that trunk gives it, while set-up still brings trunk and wasm-bindgen; then trunk
+//! finds them compiled and puts `dist/` together, offline, with the tools that set-up brought. `dist/built.txt` says from
+//! which sources: where these are the ones that lie here, nothing is built, even if `dist/` was built elsewhere.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::model::hex;
+use crate::parts::{Part, Parts};
 use crate::setup::{self, Tools};
-use crate::{proc, server, tools};
+use crate::toolchain::TARGET;
+use crate::{policy, proc, server, tools};
 
 /// How much the build optimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Cargo profile `web`, minified, through wasm-opt.
+    /// For work on this machine and for tests: compiled in minutes.
+    Quick,
+    /// What is deployed: smallest.
     Release,
-    /// Cargo profile `release`, as it comes.
-    Dev,
+}
+
+impl Mode {
+    /// cargo's profile, and whether trunk minifies scripts and runs wasm-opt.
+    const fn recipe(self) -> (&'static str, bool) {
+        match self {
+            Self::Quick => ("page", false),
+            Self::Release => ("web", true),
+        }
+    }
+
+    /// cargo's profile, for whatever shares build scripts and macros with the page.
+    #[must_use]
+    pub const fn profile(self) -> &'static str {
+        self.recipe().0
+    }
 }
 
 /// What goes into the page, relative to the workspace's folder.
 const INPUTS: [&str; 8] =
     ["core", "app", "public", "index.html", "Trunk.toml", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
+/// What `dist/` was built from.
+const BUILT: &str = "built.txt";
+/// Part of `public` that set-up fills and verifies by itself.
+const MODELS: &str = "public/models";
+/// The two crates, and the wasm that each becomes.
+const CRATES: [(Part, &str, &str); 2] =
+    [(Part::Page, "app", "hone-app.wasm"), (Part::Worker, "app/worker", "hone-worker.wasm")];
 
 /// Where the built page lies.
 #[must_use]
@@ -55,87 +83,183 @@ pub fn command(tools: &Tools, program: &str) -> Command {
     command
 }
 
-/// Builds `dist/` unless it is up to date.
+/// Sets up and builds `dist/`, unless it is up to date.
 ///
 /// # Errors
-/// When cargo or trunk fails.
-pub fn build(tools: &Tools, mode: Mode) -> Result<()> {
-    let stamp = target_dir().join("dist.stamp");
-    let state = state(tools, mode)?;
-    if built_from(&stamp, &state) {
+/// When set-up, cargo or trunk fails.
+pub fn build(mode: Mode) -> Result<()> {
+    build_and_say(mode, "built")
+}
+
+/// What the next build makes from nothing, set-up included; nothing when `dist/` is up to date.
+///
+/// # Errors
+/// When the sources cannot be read.
+pub fn anew(mode: Mode) -> Result<Vec<Part>> {
+    if is_built(mode, &sources()?) {
+        return Ok(Vec::new());
+    }
+    let mut parts = setup::missing()?;
+    let compiled = target_dir().join(TARGET).join(mode.profile());
+    let fresh = CRATES.into_iter().filter(|(_, _, wasm)| !compiled.join(wasm).exists()).map(|(part, ..)| part);
+    parts.extend(fresh);
+    if !parts.is_empty() {
+        parts.extend([Part::Crates, Part::Bundle]);
+    }
+    Ok(parts)
+}
+
+/// Like [`build`], as part of a longer job.
+///
+/// # Errors
+/// When set-up, cargo or trunk fails.
+pub fn build_as_part(mode: Mode, parts: &Parts) -> Result<()> {
+    let sources = sources()?;
+    if is_built(mode, &sources) {
         proc::say("dist/ is up to date");
         return Ok(());
     }
-    let (words, profile) = match mode {
-        Mode::Release => ("page and worker, optimised for size (the first time takes a quarter of an hour)", "web"),
-        Mode::Dev => ("page and worker, quickly", "release"),
-    };
-    proc::say(format!("building {words}"));
-    // trunk stays offline, so everything it compiles must be here before it starts.
-    proc::run(command(tools, "cargo").args(["fetch", "--locked"]))?;
-    let mut trunk = command(tools, "trunk");
-    // trunk reads NO_COLOR as `true` or `false` and refuses the usual `1`.
-    trunk.env_remove("NO_COLOR").args(["build", "--offline", "--locked", "--cargo-profile", profile]);
-    trunk.arg(if mode == Mode::Release { "--release=true" } else { "--release=false" });
-    proc::run(&mut trunk).context("building the page")?;
-    proc::write(&stamp, format!("{state}\n{}", index_age(&dist())))
+    let tools = setup::compiler(parts)?;
+    thread::scope(|scope| {
+        let brought = scope.spawn(|| tools.bring(parts));
+        let compiled = compile(&tools, mode, parts);
+        compiled.and(brought.join().expect("set-up does not panic"))
+    })?;
+    parts.run(Part::Bundle, |_| bundle(&tools, mode))?;
+    proc::write(&dist().join(BUILT), built(mode, &sources))
 }
 
-/// Sets up, builds and serves until the process is ended.
+/// Sets up, builds and serves until the process is ended; a `prebuilt` folder is served as it is.
 ///
 /// # Errors
-/// When set-up or the build fails, or the port is taken.
-pub fn serve(port: u16, mode: Mode) -> Result<()> {
-    let tools = setup::run()?;
-    build(&tools, mode)?;
-    let running = server::serve(&dist(), port)?;
+/// When set-up or the build fails, the port is taken, or `prebuilt` holds no page.
+pub fn serve(port: u16, mode: Mode, prebuilt: Option<&Path>) -> Result<()> {
+    let folder = match prebuilt {
+        Some(folder) if folder.join("index.html").is_file() => {
+            proc::say(format!("serving what lies in {}, without building", folder.display()));
+            folder.to_path_buf()
+        }
+        Some(folder) => bail!("there is no index.html in {}", folder.display()),
+        None => {
+            // Better said before a long build than after it.
+            TcpListener::bind(("127.0.0.1", port))
+                .with_context(|| format!("cannot listen on port {port}; choose another with --port"))?;
+            build_and_say(mode, "page up")?;
+            dist()
+        }
+    };
+    let running = server::serve(&folder, port)?;
     proc::say(format!("Hone is at http://localhost:{} (Ctrl-C ends it)", running.port()));
     running.wait();
     Ok(())
 }
 
-fn built_from(stamp: &Path, state: &str) -> bool {
-    std::fs::read_to_string(stamp).is_ok_and(|found| found == format!("{state}\n{}", index_age(&dist())))
+fn build_and_say(mode: Mode, what: &str) -> Result<()> {
+    if is_built(mode, &sources()?) {
+        proc::say("dist/ was built from these sources already: nothing to do");
+        return Ok(());
+    }
+    let parts = Parts::begin(mode, &anew(mode)?);
+    build_as_part(mode, &parts)?;
+    parts.close(what);
+    Ok(())
 }
 
-/// When the built page was written, so that a build by other means is noticed.
-fn index_age(dist: &Path) -> String {
-    let modified = std::fs::metadata(dist.join("index.html")).and_then(|found| found.modified());
-    modified.map_or_else(|_| "absent".to_owned(), |time| format!("{time:?}"))
+/// Compiles page and worker exactly as trunk will ask for them: each by its own manifest, or their features would mix.
+fn compile(tools: &Tools, mode: Mode, parts: &Parts) -> Result<()> {
+    // trunk stays offline, so everything it looks at must be here before it starts.
+    parts.run(Part::Crates, |_| proc::run_counted(command(tools, "cargo").args(["fetch", "--locked"]), |_, _| {}))?;
+    for (part, folder, _) in CRATES {
+        let manifest = crate::root().join(folder).join("Cargo.toml");
+        let mut cargo = command(tools, "cargo");
+        cargo.args(["build", "--offline", "--locked", "--target", TARGET, "--profile", mode.profile()]);
+        cargo.arg("--manifest-path").arg(manifest);
+        parts.run(part, |count| proc::run_counted(&mut cargo, |done, total| count.report(done, total)))?;
+    }
+    Ok(())
 }
 
-/// A hash of all that goes into the build: tools, mode, sources by content, files under `public/` by size and age.
-fn state(tools: &Tools, mode: Mode) -> Result<String> {
+fn bundle(tools: &Tools, mode: Mode) -> Result<()> {
+    let (profile, optimise) = mode.recipe();
+    let mut trunk = command(tools, "trunk");
+    // trunk reads NO_COLOR as `true` or `false` and refuses the usual `1`.
+    trunk.env_remove("NO_COLOR").args(["build", "--offline", "--locked", "--cargo-profile", profile]);
+    trunk.arg(format!("--release={optimise}"));
+    proc::run(&mut trunk)?;
+    let page = dist().join("index.html");
+    let html = std::fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
+    proc::write(&page, policy::with_policy(&html)?)
+}
+
+/// Whether `dist/` was built from `sources`, and optimised at least as much as `mode` asks for.
+fn is_built(mode: Mode, sources: &str) -> bool {
+    std::fs::read_to_string(dist().join(BUILT)).is_ok_and(|found| satisfies(&found, mode, sources))
+}
+
+fn satisfies(found: &str, mode: Mode, sources: &str) -> bool {
+    found == built(Mode::Release, sources) || found == built(mode, sources)
+}
+
+/// What `dist/built.txt` says.
+fn built(mode: Mode, sources: &str) -> String {
+    format!("profile {}\nsources {sources}\n", mode.profile())
+}
+
+/// A hash of all that goes into the build: versions of tools, and sources by content. The compiler is not in it, so that
+/// a page built elsewhere from the same sources is known again.
+fn sources() -> Result<String> {
     let mut hasher = Sha256::new();
-    hasher.update(format!("{mode:?} {} {} {} {}", tools.toolchain, tools.wasm_bindgen, tools::TRUNK, tools::BINARYEN));
+    hasher.update(format!("{} {}", tools::TRUNK, tools::BINARYEN));
     let root = crate::root();
-    let rustc = proc::output(command(tools, "rustc").arg("--version"))?;
-    hasher.update(rustc);
     for input in INPUTS {
         let mut files = Vec::new();
-        collect(&root.join(input), &mut files)?;
+        collect(&root.join(input), &root.join(MODELS), &mut files)?;
         files.sort();
         for file in files {
-            let name = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().into_owned();
+            let name = file.strip_prefix(&root).unwrap_or(&file).to_string_lossy().replace('\\', "/");
             hasher.update(&name);
-            if input == "public" {
-                let found = std::fs::metadata(&file)?;
-                hasher.update(format!("{} {:?}", found.len(), found.modified().ok()));
-            } else {
-                hasher.update(std::fs::read(&file).with_context(|| format!("cannot read {name}"))?);
-            }
+            hasher.update(std::fs::read(&file).with_context(|| format!("cannot read {name}"))?);
         }
     }
     Ok(hex(&hasher.finalize()))
 }
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+fn collect(path: &Path, except: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if path == except {
+        return Ok(());
+    }
     if path.is_dir() {
         for entry in std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
-            collect(&entry?.path(), files)?;
+            collect(&entry?.path(), except, files)?;
         }
     } else if path.exists() {
         files.push(path.to_path_buf());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_hashed_and_models_are_not() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let models = folder.path().join("models");
+        for (name, text) in [("a.txt", "a"), ("deep/b.txt", "b"), ("models/big", "c")] {
+            proc::write(&folder.path().join(name), text).expect("the folder is ours");
+        }
+        let mut files = Vec::new();
+        collect(folder.path(), &models, &mut files).expect("all can be read");
+        files.sort();
+        assert_eq!(files, [folder.path().join("a.txt"), folder.path().join("deep/b.txt")]);
+    }
+
+    #[test]
+    fn a_deployed_page_serves_for_work_too_but_not_the_other_way_round() {
+        let [deployed, quick] = [Mode::Release, Mode::Quick].map(|mode| built(mode, "1"));
+        assert!(satisfies(&deployed, Mode::Quick, "1") && satisfies(&quick, Mode::Quick, "1"));
+        assert!(!satisfies(&quick, Mode::Release, "1"));
+        assert!(!satisfies(&deployed, Mode::Release, "2"), "other sources");
+    }
 }

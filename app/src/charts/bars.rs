@@ -70,7 +70,7 @@ pub(crate) fn Histogram(
                 y=format!("{:.1}", y.at(count as f64))
                 height=format!("{:.1}", y.at(0.0) - y.at(count as f64))
             >
-                <title>{format!("{} to {} tokens: {} rows", from, to - 1.0, format::count(count))}</title>
+                <title>{format!("{} to {} tokens: {}", from, to - 1.0, format::plural(count, "row"))}</title>
             </rect>
         }
     };
@@ -93,7 +93,7 @@ pub(crate) fn Histogram(
             {columns}
             {x_ticks.collect_view()}
             <line class="mark" x1=mark_x.clone() x2=mark_x.clone() y1="4" y2=(HEIGHT - BOTTOM).to_string() />
-            <text class="mark-text" x=mark_x y="13" text-anchor="end" dx="-5">{format!("cut off at {mark}")}</text>
+            <text class="mark-text" x=mark_x y="13" text-anchor="end" dx="-5">{format!("shortened to {mark}")}</text>
         </svg>
     }
     .into_any()

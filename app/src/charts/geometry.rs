@@ -1,4 +1,4 @@
-//! The geometry of charts: scales, ticks, paths, thinning, smoothing. Plain numbers in, plain numbers and SVG path data
+//! The geometry of charts: scales, ticks, paths, thinning, reading off. Plain numbers in, plain numbers and SVG path data
 //! out; points are (x, y) in data units, sorted by x.
 
 use std::fmt::Write as _;
@@ -90,19 +90,6 @@ pub(crate) fn thinned(points: &[(f64, f64)], max: usize) -> Vec<(f64, f64)> {
     kept
 }
 
-/// Exponential moving average with bias correction (as Adam's): early points are not pulled towards zero.
-pub(crate) fn smoothed(points: &[(f64, f64)], decay: f64) -> Vec<(f64, f64)> {
-    let (mut mean, mut weight) = (0.0, 0.0);
-    let step = |&(x, y): &(f64, f64)| {
-        if y.is_finite() {
-            mean = decay * mean + (1.0 - decay) * y;
-            weight = decay * weight + (1.0 - decay);
-        }
-        (x, if weight > 0.0 { mean / weight } else { y })
-    };
-    points.iter().map(step).collect()
-}
-
 /// SVG path data through the points; values that are no numbers leave a gap.
 pub(crate) fn path(points: &[(f64, f64)], x: &Scale, y: &Scale) -> String {
     let mut data = String::with_capacity(points.len() * 14);
@@ -119,12 +106,9 @@ pub(crate) fn path(points: &[(f64, f64)], x: &Scale, y: &Scale) -> String {
     data
 }
 
-/// The point whose x is nearest to `x`.
-pub(crate) fn nearest(points: &[(f64, f64)], x: f64) -> Option<(f64, f64)> {
-    let after = points.partition_point(|point| point.0 < x);
-    let candidates = [after.checked_sub(1).and_then(|i| points.get(i)), points.get(after)];
-    let distance = |point: &&(f64, f64)| (point.0 - x).abs();
-    candidates.into_iter().flatten().min_by(|a, b| distance(a).total_cmp(&distance(b))).copied()
+/// The last point at or before `x`: what was known there.
+pub(crate) fn last_at(points: &[(f64, f64)], x: f64) -> Option<(f64, f64)> {
+    points.partition_point(|point| point.0 <= x).checked_sub(1).and_then(|index| points.get(index)).copied()
 }
 
 /// Counts with as many neighbours put together as it takes to have at most `max`; and how many were put together.
@@ -167,14 +151,6 @@ mod tests {
     }
 
     #[test]
-    fn smoothing_starts_at_the_first_value() {
-        let even = smoothed(&[(0.0, 4.0), (1.0, 4.0), (2.0, 4.0)], 0.9);
-        assert!(even.iter().all(|point| (point.1 - 4.0).abs() < 1e-12));
-        let gap = smoothed(&[(0.0, 4.0), (1.0, f64::NAN), (2.0, 4.0)], 0.9);
-        assert!(gap.iter().all(|point| (point.1 - 4.0).abs() < 1e-12));
-    }
-
-    #[test]
     fn a_value_that_is_no_number_leaves_a_gap() {
         let unit = Scale::new((0.0, 1.0), (0.0, 1.0));
         assert_eq!(
@@ -186,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_point_is_found_at_both_ends() {
+    fn what_comes_later_is_not_read_off() {
         let points = [(1.0, 10.0), (2.0, 20.0), (4.0, 40.0)];
-        assert_eq!(nearest(&points, -5.0), Some((1.0, 10.0)));
-        assert_eq!(nearest(&points, 2.9), Some((2.0, 20.0)));
-        assert_eq!(nearest(&points, 99.0), Some((4.0, 40.0)));
-        assert_eq!(nearest(&[], 1.0), None);
+        assert_eq!(last_at(&points, 0.0), None);
+        assert_eq!([last_at(&points, 2.0), last_at(&points, 3.9)], [Some((2.0, 20.0)); 2]);
+        assert_eq!(last_at(&points, f64::INFINITY), Some((4.0, 40.0)));
+        assert_eq!(last_at(&[], 1.0), None);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A line chart over steps: axes, ticks, several series, and a readout that follows the pointer or the slider below it.
+//! A line chart over steps: axes, ticks, several series, and a readout that follows the pointer or the handle on the
+//! axis.
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -71,7 +72,28 @@ fn draw(series: &[Series], x_max: f64, y_fixed: Option<(f64, f64)>, is_percent: 
     drawing
 }
 
-/// A figure with a heading, a legend, the plot, and a slider that reads it out.
+/// The last step that has a value.
+fn last_step(series: &[Series]) -> f64 {
+    series.iter().filter_map(|one| one.points.last()).fold(0.0, |last, point| f64::max(last, point.0))
+}
+
+/// What was known at a step: of each series the value there, or the one measured last before it.
+fn read_off(series: &[Series], step: f64, value_text: impl Fn(f64) -> String) -> String {
+    if series.iter().all(|one| one.points.is_empty()) {
+        return "No values yet.".into();
+    }
+    let value = |one: &Series| match geometry::last_at(&one.points, step) {
+        None => format!("{} not yet measured", one.name),
+        // Values that are measured only now and then say when.
+        Some((at, value)) if one.has_dots && at < step => {
+            format!("{} {} (measured at step {at:.0})", one.name, value_text(value))
+        }
+        Some((_, value)) => format!("{} {}", one.name, value_text(value)),
+    };
+    format!("Step {step:.0}: {}.", series.iter().map(value).collect::<Vec<_>>().join("; "))
+}
+
+/// A figure with a heading, a legend, the plot, and a handle on its axis that reads it out.
 #[component]
 pub(crate) fn LineChart(
     title: &'static str,
@@ -90,19 +112,13 @@ pub(crate) fn LineChart(
         move |_| series.with(|series| draw(series, x_max.get(), y_fixed, is_percent)),
         |_, _| true,
     );
-    // The step that is read out; `None` reads the last.
+    // The step that is read out; `None` reads the last that has a value.
     let cursor = RwSignal::new(None::<f64>);
     let value_text = move |value: f64| if is_percent { format::percent(value) } else { format::significant(value) };
-    let read_at = move || cursor.get().unwrap_or(f64::INFINITY);
+    let read_at = move || cursor.get().unwrap_or_else(|| series.with(|series| last_step(series)));
     let readout = move || {
-        series.with(|series| {
-            let found = series.iter().filter_map(|one| {
-                let (step, value) = geometry::nearest(&one.points, read_at().min(1e18))?;
-                Some((one.name, step, value_text(value)))
-            });
-            let parts: Vec<_> = found.map(|(name, step, value)| format!("{name} {value} (step {step:.0})")).collect();
-            if parts.is_empty() { "No values yet.".to_string() } else { parts.join("; ") }
-        })
+        let step = read_at();
+        series.with(|series| read_off(series, step, value_text))
     };
     let on_move = move |event: PointerEvent| {
         let Some(element) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
@@ -146,13 +162,14 @@ pub(crate) fn LineChart(
                     type="range"
                     min="0"
                     step="1"
-                    aria-label=format!("Read {title} at step")
+                    title="The step that is read off"
+                    aria-label=format!("Step at which {title} is read off")
                     aria-valuetext=readout
                     max=move || x_max.get().max(1.0).to_string()
-                    prop:value=move || cursor.get().unwrap_or_else(|| x_max.get()).to_string()
+                    prop:value=move || read_at().round().to_string()
                     on:input=move |event| cursor.set(event_target_value(&event).parse().ok())
                 />
-                <output>{readout}</output>
+                <p class="read" aria-hidden="true">{readout}</p>
             </div>
         </figure>
     }
@@ -194,4 +211,24 @@ fn plot(drawing: &Drawing) -> AnyView {
 
 fn geometry_line(x1: f64, y1: f64, x2: f64, y2: f64) -> AnyView {
     view! { <line class="axis" x1=x1.to_string() y1=y1.to_string() x2=x2.to_string() y2=y2.to_string() /> }.into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_read_off_without_what_was_measured_later() {
+        let series =
+            |name, points: &[(f64, f64)], has_dots| Series { name, class: "", points: points.to_vec(), has_dots };
+        let loss = series("loss", &[(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)], false);
+        let valid = series("validation loss", &[(2.0, 2.5)], true);
+        let all = [loss, valid];
+        let read = |step| read_off(&all, step, |value| value.to_string());
+        assert_eq!(read(1.0), "Step 1: loss 3; validation loss not yet measured.");
+        assert_eq!(read(2.0), "Step 2: loss 2; validation loss 2.5.");
+        assert_eq!(read(3.0), "Step 3: loss 1; validation loss 2.5 (measured at step 2).");
+        assert_eq!(last_step(&all), 3.0);
+        assert_eq!(read_off(&[series("loss", &[], false)], 0.0, |_| String::new()), "No values yet.");
+    }
 }

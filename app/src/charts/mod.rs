@@ -7,4 +7,4 @@ mod matrix;
 
 pub(crate) use bars::{Bar, Bars, Histogram};
 pub(crate) use line::{LineChart, Series};
-pub(crate) use matrix::Matrix;
+pub(crate) use matrix::{Chosen, Matrix};

@@ -133,7 +133,9 @@ impl Client {
     fn spawn(&self) -> Result<Running, JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
-        let worker = Worker::new_with_options(&browser::absolute_url(WORKER_URL), &options)?;
+        // A worker of a blob is under the page's own policy, also where a static host sends none with the script.
+        let url = browser::script_url(&format!("import {:?};", browser::absolute_url(WORKER_URL)))?;
+        let worker = Worker::new_with_options(&url, &options)?;
         let line = self.clone();
         let on_message = Closure::new(move |event: MessageEvent| line.receive(&event.data()));
         let line = self.clone();

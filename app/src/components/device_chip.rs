@@ -37,7 +37,7 @@ pub(crate) fn DeviceChip(
                 <span class="dot" class:ok=move || device.with(Option::is_some) aria-hidden="true"></span>
                 <span class="chip-text">{kind}<span class="on-wide">{name}</span></span>
             </summary>
-            <div class="pop-body" role="group" aria-label="Device">
+            <div class="pop-body" role="group" aria-label="Device" tabindex="0">
                 {move || device.get().map(|device| details(&device))}
             </div>
         </details>

@@ -19,6 +19,8 @@ pub(crate) fn Field(
     /// What is wrong with it.
     error: Signal<Option<String>>,
     on_input: Callback<String>,
+    /// The focus leaves the field.
+    on_leave: Callback<()>,
     on_reset: Callback<()>,
 ) -> impl IntoView {
     let id = format!("field-{name}");
@@ -38,6 +40,10 @@ pub(crate) fn Field(
                 aria-invalid=is_invalid
                 prop:value=move || value.get()
                 on:input=move |event| on_input.run(event_target_value(&event))
+                on:blur=move |_| {
+                    // It may be the page that goes, and the callback with it.
+                    on_leave.try_run(());
+                }
             />
         }
         .into_any()

@@ -1,8 +1,8 @@
-//! Choosing files: a button over a native input, and an area onto which files can be dropped.
+//! Choosing files: a button over a native input.
 
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::{DragEvent, HtmlInputElement};
+use web_sys::HtmlInputElement;
 
 use super::Button;
 use crate::browser::{self, PickedFile};
@@ -65,40 +65,6 @@ pub(crate) fn optional_file(
         <div class="row">
             <FileInput id=id label=label accept=accept disabled=disabled on_files=on_files />
             {chosen}
-        </div>
-    }
-    .into_any()
-}
-
-/// An area that takes dropped files.
-#[component]
-pub(crate) fn DropZone(
-    #[prop(into)] disabled: Signal<bool>,
-    on_files: Callback<Vec<PickedFile>>,
-    children: Children,
-) -> impl IntoView {
-    let is_over = RwSignal::new(false);
-    let on_over = move |event: DragEvent| {
-        event.prevent_default();
-        is_over.set(!disabled.get_untracked());
-    };
-    let on_drop = move |event: DragEvent| {
-        event.prevent_default();
-        is_over.set(false);
-        let files = browser::picked_files(event.data_transfer().and_then(|data| data.files()));
-        if !disabled.get_untracked() && !files.is_empty() {
-            on_files.run(files);
-        }
-    };
-    view! {
-        <div
-            class="drop"
-            class:over=move || is_over.get()
-            on:dragover=on_over
-            on:dragleave=move |_| is_over.set(false)
-            on:drop=on_drop
-        >
-            {children()}
         </div>
     }
     .into_any()

@@ -25,9 +25,9 @@ pub(crate) fn NetworkChip(
         <details class="pop" name="chips">
             <summary class="chip" data-testid="network-count" data-value=move || requests().to_string()>
                 <span class="chip-text">"0 bytes"<span class="on-wide">" of your data"</span>" sent"</span>
-                <span class="chip-count on-wide">{move || format!("{} requests", format::count(requests()))}</span>
+                <span class="chip-count on-wide">{move || format::plural(requests(), "request")}</span>
             </summary>
-            <div class="pop-body" role="group" aria-label="Network">
+            <div class="pop-body" role="group" aria-label="Network" tabindex="0">
                 <p>
                     "0 bytes of your data left this page. Your rows are read, trained on and kept inside this tab; "
                     "nothing here sends a request with a body. What was fetched so far:"

@@ -4,6 +4,7 @@ use hone_core::session::protocol::{Problem, ProblemKind};
 use leptos::prelude::*;
 
 use super::Button;
+use crate::format;
 
 fn kind_text(kind: ProblemKind) -> &'static str {
     match kind {
@@ -26,8 +27,8 @@ pub(crate) fn ProblemAlert(problem: Problem, on_dismiss: Callback<()>, on_restar
     view! {
         <div class="problem" role="alert" data-testid="problem">
             <p class="problem-kind">{kind_text(problem.kind)}</p>
-            <p class="problem-message" data-testid="problem-message">{problem.message}</p>
-            <p class="problem-hint">{problem.hint}</p>
+            <p class="problem-message" data-testid="problem-message">{format::sentence(&problem.message)}</p>
+            <p class="problem-hint">{format::sentence(&problem.hint)}</p>
             <div class="row">
                 {offers_restart.then(restart)}
                 <Button text="Dismiss" on_press=on_dismiss />

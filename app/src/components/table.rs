@@ -1,5 +1,7 @@
 //! Tables and lists of facts, made of plain values: one view type for all of them.
 
+use std::cmp::Ordering;
+
 use leptos::prelude::*;
 
 /// A cell of a table.
@@ -12,6 +14,8 @@ pub(crate) struct Cell {
     pub id: Option<String>,
     /// The value as a bare number, for programs.
     pub raw: Option<String>,
+    /// What pressing it does, and in words.
+    pub press: Option<(String, Callback<()>)>,
 }
 
 impl Cell {
@@ -24,6 +28,13 @@ impl Cell {
     pub(crate) fn number(text: impl Into<String>) -> Self {
         Self::new("number", text)
     }
+
+    /// Its number, where it holds one.
+    fn value(&self) -> Option<f64> {
+        let text = self.raw.as_deref().unwrap_or(&self.text);
+        let plain = text.chars().filter(|c| !", %".contains(*c)).map(|c| if c == '\u{2212}' { '-' } else { c });
+        plain.collect::<String>().parse().ok()
+    }
 }
 
 impl From<String> for Cell {
@@ -32,35 +43,155 @@ impl From<String> for Cell {
     }
 }
 
+/// The column that rows are in the order of, and whether that falls; `None` is the order in which they came.
+type Order = Option<(usize, bool)>;
+
+/// What a press on a column's head makes of the order: rising, falling, as they came.
+fn next_order(order: Order, column: usize) -> Order {
+    match order {
+        Some((sorted, false)) if sorted == column => Some((column, true)),
+        Some((sorted, true)) if sorted == column => None,
+        _ => Some((column, false)),
+    }
+}
+
+/// Indices of the rows in an order. In a column of numbers, cells without one come last, whichever way it goes.
+fn sorted(rows: &[Vec<Cell>], order: Order) -> Vec<usize> {
+    let mut indices: Vec<usize> = (0..rows.len()).collect();
+    let Some((column, is_falling)) = order else { return indices };
+    let cell = |index: usize| rows[index].get(column);
+    let is_numeric = indices.iter().any(|&index| cell(index).is_some_and(|cell| cell.class.starts_with("number")));
+    let turned = |ordering: Ordering| if is_falling { ordering.reverse() } else { ordering };
+    if is_numeric {
+        let value = |index: usize| cell(index).and_then(Cell::value);
+        indices.sort_by(|&a, &b| match (value(a), value(b)) {
+            (Some(a), Some(b)) => turned(a.total_cmp(&b)),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        });
+    } else {
+        let key = |index: usize| cell(index).map(|cell| cell.text.to_lowercase());
+        indices.sort_by(|&a, &b| turned(key(a).cmp(&key(b))));
+    }
+    indices
+}
+
 /// A table that scrolls where it is too wide or too long. `label` says what it shows, `id` is its test id.
-pub(crate) fn table(label: &'static str, id: &'static str, heads: &[&'static str], rows: Vec<Vec<Cell>>) -> AnyView {
+pub(crate) fn table(label: &'static str, id: &'static str, heads: &[&str], rows: Vec<Vec<Cell>>) -> AnyView {
     let heads = heads.iter().map(|name| match *name {
         "" => view! { <td></td> }.into_any(),
-        name => view! { <th scope="col">{name}</th> }.into_any(),
+        name => view! { <th scope="col">{name.to_owned()}</th> }.into_any(),
     });
-    let row = |cells: Vec<Cell>| view! { <tr>{cells.into_iter().map(cell).collect_view()}</tr> };
+    framed(label, id, heads.collect(), rows.into_iter().map(row).collect_view().into_any())
+}
+
+/// As [`table`]; a press on a column's head puts the rows in its order.
+pub(crate) fn sortable_table(
+    label: &'static str,
+    id: &'static str,
+    heads: &[&'static str],
+    rows: Vec<Vec<Cell>>,
+) -> AnyView {
+    let order: RwSignal<Order> = RwSignal::new(None);
+    let head = |(column, name): (usize, &&'static str)| {
+        let name = *name;
+        let sort = move || match order.get() {
+            Some((sorted, is_falling)) if sorted == column => Some(if is_falling { "descending" } else { "ascending" }),
+            _ => None,
+        };
+        view! {
+            <th scope="col" aria-sort=sort>
+                <button
+                    type="button"
+                    class="sort"
+                    on:click=move |_| order.update(|order| *order = next_order(*order, column))
+                >
+                    {name}
+                </button>
+            </th>
+        }
+        .into_any()
+    };
+    let heads = heads.iter().enumerate().map(head).collect();
+    let body = move || {
+        let order = sorted(&rows, order.get());
+        order.into_iter().map(|index| row(rows[index].clone())).collect_view()
+    };
+    framed(label, id, heads, body.into_any())
+}
+
+fn framed(label: &'static str, id: &'static str, heads: Vec<AnyView>, body: AnyView) -> AnyView {
     view! {
         <div class="scroll tall" tabindex="0" role="region" aria-label=label>
             <table data-testid=(!id.is_empty()).then_some(id)>
                 <thead>
-                    <tr>{heads.collect_view()}</tr>
+                    <tr>{heads}</tr>
                 </thead>
-                <tbody>{rows.into_iter().map(row).collect_view()}</tbody>
+                <tbody>{body}</tbody>
             </table>
         </div>
     }
     .into_any()
 }
 
-fn cell(Cell { text, class, id, raw }: Cell) -> AnyView {
+fn row(cells: Vec<Cell>) -> AnyView {
+    view! { <tr>{cells.into_iter().map(cell).collect_view()}</tr> }.into_any()
+}
+
+fn cell(Cell { text, class, id, raw, press }: Cell) -> AnyView {
+    let content = match press {
+        Some((what, on_press)) => pressed(text, what, on_press),
+        None => text.into_any(),
+    };
     match class {
-        "head" => view! { <th scope="row">{text}</th> }.into_any(),
-        class => view! { <td class=class data-testid=id data-value=raw>{text}</td> }.into_any(),
+        "head" => view! { <th scope="row">{content}</th> }.into_any(),
+        class => view! { <td class=class data-testid=id data-value=raw>{content}</td> }.into_any(),
     }
+}
+
+fn pressed(text: String, what: String, on_press: Callback<()>) -> AnyView {
+    view! { <button type="button" class="cell" aria-label=what on:click=move |_| on_press.run(())>{text}</button> }
+        .into_any()
 }
 
 /// Names with their values; `class` says how they are laid out.
 pub(crate) fn facts(class: &'static str, rows: Vec<(&'static str, String)>) -> AnyView {
     let rows = rows.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> });
     view! { <dl class=class>{rows.collect_view()}</dl> }.into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Vec<Vec<Cell>> {
+        let row = |name: &str, figure: &str| vec![Cell::new("head", name), Cell::number(figure)];
+        vec![row("refund", "1,200"), row("Billing", "–"), row("access", "\u{2212}3.5 %"), row("delivery", "90")]
+    }
+
+    #[test]
+    fn numbers_are_sorted_by_their_value_and_what_is_none_comes_last() {
+        assert_eq!(sorted(&rows(), Some((1, false))), [2, 3, 0, 1]);
+        assert_eq!(sorted(&rows(), Some((1, true))), [0, 3, 2, 1]);
+    }
+
+    #[test]
+    fn words_are_sorted_whatever_their_case() {
+        assert_eq!(sorted(&rows(), Some((0, false))), [2, 1, 3, 0]);
+        assert_eq!(sorted(&rows(), Some((0, true))), [0, 3, 1, 2]);
+        assert_eq!(sorted(&rows(), None), [0, 1, 2, 3], "as they came");
+    }
+
+    #[test]
+    fn a_head_sorts_rising_then_falling_then_not_at_all() {
+        let rising = next_order(None, 1);
+        let falling = next_order(rising, 1);
+        assert_eq!([rising, falling, next_order(falling, 1)], [Some((1, false)), Some((1, true)), None]);
+        assert_eq!(next_order(falling, 0), Some((0, false)), "another column begins anew");
+    }
+
+    #[test]
+    fn the_bare_number_counts_before_what_is_shown() {
+        let cell = Cell { raw: Some("0.25".into()), ..Cell::number("25.0 %") };
+        assert_eq!([cell.value(), Cell::number("no rows").value()], [Some(0.25), None]);
+    }
 }

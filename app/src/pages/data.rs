@@ -4,60 +4,58 @@ use hone_core::config::{ReadOptions, Task};
 use hone_core::data::{DataReport, Format};
 use leptos::prelude::*;
 
+use super::data_controls::{encoding, header_row};
 use super::data_report::report_view;
 use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
 use super::texts_report;
 use crate::browser::PickedFile;
-use crate::components::{Button, DropZone, FileInput, check, optional_file, select, text_area};
+use crate::components::{Button, FileInput, Meter, check, optional_file, select, text_area};
 use crate::format;
 use crate::state::report::{Report, forget_columns};
 use crate::state::{DataSlot, Step, Store};
 
 const CLASSES_LEAD: &str =
     "A table with a text and a label in each row: CSV, TSV, JSONL or a JSON array. It stays in this tab.";
-const TEXTS_LEAD: &str = "Texts as the model shall write them: prompts with answers, instructions, conversations, or \
+const TEXTS_LEAD: &str = "Texts as the model should write them: prompts with answers, instructions, conversations, or \
                           plain text. They stay in this tab.";
 
 const ACCEPT: &str = ".csv,.tsv,.txt,.md,.json,.jsonl,.ndjson,text/csv,application/json";
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
+    // Rows can be read before there is a model, but not trained on.
+    let next = move || match missing(store, Step::Data) {
+        None => onward(store, Step::Recipe, "On to the recipe"),
+        Some(missing) => missing,
+    };
     let report = move || {
         store.data.report.get().map(|report| {
             let report = match &*report {
-                Report::Classes(report) => view! { {reading(store, report)} {report_view(report)} }.into_any(),
+                Report::Classes(report) => view! { {reading(store, report)} {report_view(store, report)} }.into_any(),
                 Report::Texts(report) => texts_report::page(store, report),
             };
             view! {
                 <div class="report" data-testid="data-report">{report}</div>
-                {onward(store, Step::Recipe, "On to the recipe")}
+                {next}
             }
             .into_any()
         })
     };
-    let waits = move || {
-        let has_file = store.data.train.with(Option::is_some);
-        let is_loading = store.data.loading.get();
-        match (has_file, is_loading, store.model.info.with(Option::is_some)) {
-            (true, true, _) => Some(view! { <p class="busy" role="status">"Reading the rows…"</p> }.into_any()),
-            (true, false, false) => Some(
-                view! {
-                    <p class="note">
-                        "The file is kept here and read as soon as a model is loaded: its tokenizer measures the texts."
-                    </p>
-                    {missing(store, Step::Data)}
-                }
-                .into_any(),
-            ),
-            _ => None,
-        }
-    };
+    let is_loading = Memo::new(move |_| store.data.loading.get());
     let is_unread = Memo::new(move |_| {
-        let is_possible = store.data.train.with(Option::is_some) && store.model.info.with(Option::is_some);
-        is_possible && !store.data.loading.get() && store.data.report.with(Option::is_none)
+        let is_busy = is_loading.get() || store.model.loading.get();
+        !is_busy && store.data.train.with(Option::is_some) && store.data.report.with(Option::is_none)
     });
+    let waits = move || {
+        let is_waiting = !is_loading.get()
+            && store.model.loading.get()
+            && store.data.train.with(Option::is_some)
+            && store.data.report.with(Option::is_none);
+        is_waiting.then(|| view! { <p class="note">"The rows are read as soon as the model is loaded."</p> }.into_any())
+    };
     let content = view! {
         {data_note(store)}
         {choose(store, task)}
+        {move || is_loading.get().then(|| progress(store))}
         {waits}
         {move || is_unread.get().then(|| name_columns(store, task))}
         {report}
@@ -67,6 +65,28 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         Task::CausalLm => TEXTS_LEAD,
     };
     frame(store, Step::Data, lead, content.into_any())
+}
+
+/// How far the reading is, and the way out of it.
+fn progress(store: Store) -> AnyView {
+    let progress = store.data.progress;
+    let share = Signal::derive(move || match progress.get() {
+        (_, 0) => None,
+        (done, total) => Some(done as f64 / total as f64),
+    });
+    let text = Signal::derive(move || match progress.get() {
+        (_, 0) => String::new(),
+        (done, total) => format!("{} of {}", format::count(done), format::plural(total, "row")),
+    });
+    let on_cancel = Callback::new(move |()| store.cancel_reading());
+    view! {
+        <div class="panel">
+            <p class="unseen" role="status">"Reading the rows."</p>
+            <Meter label="Reading the rows" share=share text=text id="read-progress" />
+            <div class="row"><Button id="cancel-reading" text="Cancel" on_press=on_cancel /></div>
+        </div>
+    }
+    .into_any()
 }
 
 fn is_busy(store: Store) -> bool {
@@ -84,20 +104,25 @@ fn choose(store: Store, task: Task) -> AnyView {
         Task::SequenceClassification => "For labels: .csv, .tsv, .txt, .jsonl or .json.",
         Task::CausalLm => "For a language model: .jsonl, .json, .csv or .tsv, or .txt as one text.",
     };
-    let on_files = Callback::new(move |files: Vec<PickedFile>| {
-        store.choose_data(DataSlot::Train, files.into_iter().next());
-    });
+    let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_data_files(files));
     let chosen = move || {
         let file = store.data.train.get()?;
         Some(format!("{} ({})", file.name, format::bytes(file.size_bytes())))
     };
     view! {
-        <DropZone disabled=busy on_files=on_files>
-            <p class="drop-title">{move || chosen().unwrap_or_else(|| "Drop a file here".into())}</p>
-            <FileInput id="data-file" label="Choose a file" accept=ACCEPT disabled=busy on_files=on_files />
+        <div class="drop">
+            <p class="drop-title">{move || chosen().unwrap_or_else(|| "Drop a file anywhere, or paste rows".into())}</p>
+            <FileInput
+                id="data-file"
+                label="Choose a file"
+                accept=ACCEPT
+                multiple=true
+                disabled=busy
+                on_files=on_files
+            />
             <p class="hint">{files}</p>
-        </DropZone>
-        {hint_while(is_running(store), "A run is going: end it before other rows are read.")}
+        </div>
+        {hint_while(is_running(store), "A run is going on: stop it before other rows are read.")}
         <div class="columns">{paste(store, task)} {own_splits(store)}</div>
     }
     .into_any()
@@ -133,7 +158,7 @@ fn own_splits(store: Store) -> AnyView {
     view! {
         <details class="panel">
             <summary>"Your own validation and test files"</summary>
-            <p class="hint">"Without them a seeded part of the rows is kept aside."</p>
+            <p class="hint">"Without them a part of the rows, drawn at random, is kept aside for both."</p>
             {one(DataSlot::Valid, "valid-file", "Choose validation rows")}
             {one(DataSlot::Test, "test-file", "Choose test rows")}
         </details>
@@ -191,7 +216,7 @@ fn name_columns(store: Store, task: Task) -> AnyView {
     });
     view! {
         <fieldset class="panel" data-testid="name-columns">
-            <legend>"If the columns were guessed wrong, name them"</legend>
+            <legend>"If the wrong columns were guessed, name them"</legend>
             <div class="fields">{fields}</div>
             <div class="row"><Button id="read-again" text="Read the file again" on_press=on_read /></div>
         </fieldset>
@@ -212,6 +237,8 @@ fn reading(store: Store, report: &DataReport) -> AnyView {
                 {column("text-column", "Text", &report.text_column, true)}
                 {column("label-column", "Label", &report.label_column, false)}
                 {separator(store, report.delimiter)}
+                {encoding(store, &report.reading)}
+                {header_row(store, report.delimiter, &report.reading)}
             </div>
             {header(store, report.delimiter, report.has_header)}
         </fieldset>
@@ -240,7 +267,7 @@ pub(super) fn header(store: Store, delimiter: Option<char>, has_header: bool) ->
     delimiter?;
     let on_change = Callback::new(move |has_header| {
         store.reread_data(|read| {
-            read.has_header = Some(has_header);
+            (read.has_header, read.header_row) = (Some(has_header), None);
             forget_columns(read); // they are named by the header
         });
     });

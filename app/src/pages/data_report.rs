@@ -3,23 +3,30 @@
 use hone_core::data::{BadRow, DataReport, LengthHistogram};
 use leptos::prelude::*;
 
+use super::data_controls::{advice, all_columns};
 use crate::charts::{Bar, Bars, Histogram};
 use crate::components::{Cell, table};
 use crate::format;
+use crate::state::Store;
 
 /// Classes drawn as bars.
 const MAX_CLASSES: usize = 20;
 /// Characters of a text in the preview.
 const MAX_PREVIEW_CHARS: usize = 160;
+/// What the table of rows that could not be used is called.
+pub(super) const UNUSED: &str = "Rows that could not be used";
 
-pub(super) fn report_view(report: &DataReport) -> AnyView {
+pub(super) fn report_view(store: Store, report: &DataReport) -> AnyView {
+    let used = [(report.text_column.as_str(), "text"), (report.label_column.as_str(), "label")];
     view! {
+        {advice(store, report)}
         {warnings(&report.warnings)}
         {counts(report)}
         <div class="columns">
             {classes(report)} {lengths(&report.lengths, report.num_truncated, report.num_usable, report.max_seq_length)}
         </div>
-        {bad_rows("could not be used", "bad-rows", report.num_bad_rows, &report.bad_rows)}
+        {bad_rows("could not be used", UNUSED, "bad-rows", report.num_bad_rows, &report.bad_rows)}
+        {all_columns(&report.reading.table, &used)}
         {preview(report)}
     }
     .into_any()
@@ -27,24 +34,29 @@ pub(super) fn report_view(report: &DataReport) -> AnyView {
 
 pub(super) fn warnings(warnings: &[String]) -> Option<AnyView> {
     let items = warnings.iter().map(|warning| view! { <li>{warning.clone()}</li> });
-    (!warnings.is_empty()).then(|| view! { <ul class="warnings" role="status">{items.collect_view()}</ul> }.into_any())
+    let list = || view! { <div role="status"><ul class="warnings">{items.collect_view()}</ul></div> }.into_any();
+    (!warnings.is_empty()).then(list)
 }
 
 fn counts(report: &DataReport) -> AnyView {
     let [train, valid, test] = report.split_sizes;
     let figures = [
-        ("Rows", report.num_rows, "in the file"),
+        ("Rows", report.num_rows, "in all files"),
         ("Usable", report.num_usable, "with a text and a label"),
-        ("Training", train, "rows trained on"),
+        ("Training", train, "rows to train on"),
         ("Validation", valid, "rows that choose the best weights"),
         ("Test", test, "rows looked at once, at the end"),
         ("Empty", report.num_empty, "rows without text or label"),
-        ("Duplicates", report.num_duplicates, "texts that occur more than once"),
-        ("Conflicts", report.num_conflicts, "same text, different labels"),
-        ("Leaks", report.num_leaks, "texts that stand in two splits"),
-        ("Truncated", report.num_truncated, "texts longer than the limit"),
+        ("Duplicates", report.num_duplicates, "rows that repeat an earlier one"),
+        ("Conflicts", report.num_conflicts, "rows with the text of an earlier one and another label"),
+        ("Leaks", report.num_leaks, "validation or test rows that are also in the training rows"),
     ];
-    figures_view(&figures.map(|(name, value, hint)| (name, value, hint.to_owned())))
+    let mut figures = figures.map(|(name, value, hint)| (name, value, hint.to_owned())).to_vec();
+    if !report.lengths.counts.is_empty() {
+        let hint = format!("rows longer than {} tokens, which are shortened", format::count(report.max_seq_length));
+        figures.push(("Truncated", report.num_truncated, hint));
+    }
+    figures_view(&figures)
 }
 
 /// Counts with their names and what they count; the test ids are made from the names.
@@ -78,7 +90,7 @@ fn classes(report: &DataReport) -> AnyView {
     let rest = sorted.len().saturating_sub(MAX_CLASSES);
     view! {
         <div class="panel">
-            <h3>{format!("{} classes", format::count(sorted.len()))}</h3>
+            <h3>{format::plural(sorted.len(), "class")}</h3>
             <Bars bars=bars.collect() label="Rows of each class" />
             {(rest > 0).then(|| view! { <p class="hint">{format!("and {} more", format::count(rest))}</p> })}
         </div>
@@ -86,15 +98,25 @@ fn classes(report: &DataReport) -> AnyView {
     .into_any()
 }
 
-/// Texts by their length; `num_cut` of `num_texts` are longer than `max_seq_length`.
+/// Texts by their length; `num_cut` of `num_texts` are longer than `max_seq_length`. Before there is a model that is not
+/// known.
 pub(super) fn lengths(lengths: &LengthHistogram, num_cut: usize, num_texts: usize, max_seq_length: usize) -> AnyView {
+    if lengths.counts.is_empty() {
+        let view = view! {
+            <div class="panel" data-testid="lengths-unknown">
+                <h3>"Length in tokens"</h3>
+                <p class="hint">"A model cuts texts into tokens: it is counted when one is loaded."</p>
+            </div>
+        };
+        return view.into_any();
+    }
+    let (are, limit) = (if num_cut == 1 { "is" } else { "are" }, format::count(max_seq_length));
     let words = format!(
-        "{:.0} tokens on average, {} at most; {} of {} texts are cut off at {}.",
+        "{:.0} tokens on average, {} at most; {} of {} {are} longer than {limit} tokens and {are} shortened.",
         lengths.mean,
         format::count(lengths.max),
         format::count(num_cut),
-        format::count(num_texts),
-        format::count(max_seq_length)
+        format::plural(num_texts, "text"),
     );
     view! {
         <div class="panel">
@@ -111,8 +133,14 @@ pub(super) fn lengths(lengths: &LengthHistogram, num_cut: usize, num_texts: usiz
     .into_any()
 }
 
-/// Rows with what is wrong with them, of which the first are listed; `what` happened to them.
-pub(super) fn bad_rows(what: &str, id: &'static str, total: usize, listed: &[BadRow]) -> Option<AnyView> {
+/// Rows with what is wrong with them, of which the first are listed; `what` happened to them. `label` names the table.
+pub(super) fn bad_rows(
+    what: &str,
+    label: &'static str,
+    id: &'static str,
+    total: usize,
+    listed: &[BadRow],
+) -> Option<AnyView> {
     if total == 0 {
         return None;
     }
@@ -120,8 +148,8 @@ pub(super) fn bad_rows(what: &str, id: &'static str, total: usize, listed: &[Bad
     let rest = total.saturating_sub(listed.len());
     let view = view! {
         <details class="panel" open=true>
-            <summary>{format!("{} rows {what}", format::count(total))}</summary>
-            {table("Rows and what is wrong with them", id, &["Row", "Why"], rows.collect())}
+            <summary>{format!("{} {what}", format::plural(total, "row"))}</summary>
+            {table(label, id, &["Row", "Why"], rows.collect())}
             {(rest > 0).then(|| view! { <p class="hint">{format!("and {} more", format::count(rest))}</p> })}
         </details>
     };
@@ -136,7 +164,7 @@ fn preview(report: &DataReport) -> AnyView {
     view! {
         <div class="panel">
             <h3>"The first rows, as they were understood"</h3>
-            {table("First rows", "", &["Row", "Text", "Label"], rows.collect())}
+            {table("First rows", "first-rows", &["Row", "Text", "Label"], rows.collect())}
         </div>
     }
     .into_any()

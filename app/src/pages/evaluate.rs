@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use hone_core::config::Task;
-use hone_core::metrics::Evaluation;
+use hone_core::metrics::{Baseline, Evaluation};
 use hone_core::session::protocol::Weights;
 use leptos::prelude::*;
 
 use super::evaluate_texts;
 use super::frame::{frame, missing, onward};
-use crate::charts::Matrix;
-use crate::components::{Button, Cell, Meter, table};
+use super::of_run::of_run;
+use crate::browser;
+use crate::charts::{Chosen, Matrix};
+use crate::components::{Button, Cell, Meter, sortable_table, table};
 use crate::format;
-use crate::state::evaluation::{Measured, MeasuredRows, confused_pairs, split_name};
+use crate::state::evaluation::{Measured, MeasuredRows, WrongRow, confused_pairs, of_pair, split_name};
 use crate::state::{Step, Store};
 
-const LEAD: &str = "Measured on rows that were kept aside: the model before training against the model after.";
+const LEAD: &str = "How many answers are right, on rows that were kept aside: before training and after.";
 
 /// Classes up to which the whole confusion matrix is shown.
 const MAX_MATRIX_CLASSES: usize = 25;
@@ -23,6 +25,10 @@ const MAX_MATRIX_CLASSES: usize = 25;
 const MAX_PAIRS: usize = 30;
 const MAX_WRONG_ROWS: usize = 100;
 const MAX_TEXT_CHARS: usize = 240;
+/// Characters of a label where others stand beside it.
+const MAX_LABEL_CHARS: usize = 60;
+/// The element that has the focus once a pair of labels is chosen.
+const WRONG_ROWS_TITLE: &str = "wrong-rows-title";
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
     let results = move || {
@@ -41,6 +47,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Evaluate)}
         {controls(store)}
+        {of_run(store)}
         {results}
     };
     frame(store, Step::Evaluate, LEAD, content.into_any())
@@ -49,10 +56,16 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
 fn classes(store: Store, base: Option<&MeasuredRows>, tuned: Option<&MeasuredRows>) -> Option<AnyView> {
     let shown = tuned.or(base)?;
     let before = tuned.and(base);
+    let pair: RwSignal<Option<(usize, usize)>> = RwSignal::new(None);
+    let on_choose = Callback::new(move |chosen: (usize, usize)| {
+        pair.set(Some(chosen));
+        browser::after(0, || browser::focus_element(WRONG_ROWS_TITLE));
+    });
+    let chosen = Chosen { pair: pair.into(), on_choose };
     let view = view! {
         <div class="columns">{comparison(base, tuned)} {per_class(shown, before)}</div>
-        {confusion(shown, before)}
-        {wrong_rows(store, shown)}
+        {confusion(shown, before, chosen)}
+        {wrong_rows(store, shown, pair)}
     };
     Some(view.into_any())
 }
@@ -73,19 +86,17 @@ fn controls(store: Store) -> AnyView {
     let hint = move || {
         let (is_active, is_finished) = store.run.with(|run| (run.is_active(), run.is_finished()));
         match store.measured_sizes() {
-            _ if is_active => "A run is going: its weights are measured when it has ended.".to_string(),
-            Some([_, 0, 0]) => {
-                "No rows were kept aside: give a test file, or a share of the rows in the recipe.".into()
-            }
+            _ if is_active => "Training is still going. You can measure the model when it has ended.".to_string(),
+            Some([_, 0, 0]) => "No rows were kept aside: add a test file, or set a test share in the recipe.".into(),
             Some([_, valid, 0]) => format!(
-                "There are no test rows: the {} validation rows are used. They also chose the best weights, so the \
-                 figures may flatter.",
-                format::count(valid)
+                "There are no test rows, so {} are used. They also chose the best weights, so the figures may look \
+                 better than they are.",
+                format::plural(valid, "validation row")
             ),
-            Some([_, _, test]) if is_finished => format!("On {} test rows.", format::count(test)),
+            Some([_, _, test]) if is_finished => format!("On {}.", format::plural(test, "test row")),
             Some([_, _, test]) => format!(
-                "On {} test rows. Nothing was trained yet: only the model before training can be measured.",
-                format::count(test)
+                "On {}. Nothing is trained yet, so only the model before training can be measured.",
+                format::plural(test, "test row")
             ),
             None => String::new(),
         }
@@ -96,7 +107,7 @@ fn controls(store: Store) -> AnyView {
     });
     let text = Signal::derive(move || {
         let (done, total) = store.measuring_progress.get();
-        if total == 0 { String::new() } else { format!("{} of {} rows", format::count(done), format::count(total)) }
+        if total == 0 { String::new() } else { format!("{} of {}", format::count(done), format::plural(total, "row")) }
     });
     let meter = move || {
         store.measuring.get().map(|weights| {
@@ -120,21 +131,35 @@ fn controls(store: Store) -> AnyView {
 }
 
 fn comparison(base: Option<&MeasuredRows>, tuned: Option<&MeasuredRows>) -> AnyView {
-    let figure = |name, id, unit, value: fn(&Evaluation) -> f64| {
+    let shown = tuned.or(base);
+    let baseline = shown.and_then(|measured| measured.evaluation.baseline.as_ref());
+    let figure = |name, id, unit, value: fn(&Evaluation) -> f64, least: fn(&Baseline) -> Option<f64>| {
         let of = |measured: Option<&MeasuredRows>| measured.map(|measured| value(&measured.evaluation));
-        Figure { name, id, unit, before: of(base), after: of(tuned) }
+        Figure { name, id, unit, least: baseline.and_then(least), before: of(base), after: of(tuned) }
     };
     let figures = [
-        figure("Accuracy", "accuracy", Unit::Share, |e| e.accuracy),
-        figure("Macro precision", "precision", Unit::Score, |e| e.macro_precision),
-        figure("Macro recall", "recall", Unit::Score, |e| e.macro_recall),
-        figure("Macro F1", "f1", Unit::Score, |e| e.macro_f1),
-        figure("Loss", "loss", Unit::Loss, |e| e.loss),
+        figure("Accuracy", "accuracy", Unit::Share, |e| e.accuracy, |b| Some(b.accuracy)),
+        figure("Macro precision", "precision", Unit::Score, |e| e.macro_precision, |b| Some(b.macro_precision)),
+        figure("Macro recall", "recall", Unit::Score, |e| e.macro_recall, |b| Some(b.macro_recall)),
+        figure("Macro F1", "f1", Unit::Score, |e| e.macro_f1, |b| Some(b.macro_f1)),
+        figure("Loss", "loss", Unit::Loss, |e| e.loss, |_| None),
     ];
-    let shown = tuned.or(base);
-    let caption =
-        shown.map(|m| format!("{} rows of the {} split", format::count(m.evaluation.num_rows), split_name(m.split)));
-    before_and_after("Before and after", &figures, caption.unwrap_or_default(), None)
+    let mut caption = shown.map_or_else(String::new, |measured| {
+        format!(
+            "On {} of the {} split.",
+            format::plural(measured.evaluation.num_rows, "row"),
+            split_name(measured.split)
+        )
+    });
+    if let Some(Baseline { label, .. }) = baseline {
+        let label = format::shortened(label, MAX_LABEL_CHARS);
+        caption.push_str(&format!(
+            " Gain: what the trained model has over always answering “{label}”, the most frequent label of the training \
+             rows."
+        ));
+    }
+    let baseline = baseline.map(|baseline| baseline.label.as_str());
+    before_and_after("Before and after", &figures, baseline, caption, None)
 }
 
 /// How a figure is written, and whether more of it is better.
@@ -154,18 +179,22 @@ pub(super) struct Figure {
     pub name: &'static str,
     pub id: &'static str,
     pub unit: Unit,
+    /// What always giving one answer has.
+    pub least: Option<f64>,
     pub before: Option<f64>,
     pub after: Option<f64>,
 }
 
-/// Figures before and after training, with what changed; `more` stands under them.
+/// Figures before and after training, with what changed, or, where always answering `baseline` is the least to beat, with
+/// the gain over that; `more` stands under them.
 pub(super) fn before_and_after(
     title: &'static str,
     figures: &[Figure],
+    baseline: Option<&str>,
     caption: String,
     more: Option<AnyView>,
 ) -> AnyView {
-    let row = |&Figure { name, id, unit, before, after }: &Figure| {
+    let row = |&Figure { name, id, unit, least, before, after }: &Figure| {
         let cell = |value: Option<f64>, which: &str| {
             let text = match value {
                 Some(value) if unit == Unit::Share => format::percent(value),
@@ -176,7 +205,9 @@ pub(super) fn before_and_after(
             let raw = value.map(|value| value.to_string());
             Cell { id: Some(format!("eval-{id}-{which}")), raw, ..Cell::number(text) }
         };
-        let difference = before.zip(after).map(|(before, after)| after - before);
+        let is_over_baseline = baseline.is_some() && least.is_some();
+        let from = if is_over_baseline { least } else { before };
+        let difference = from.zip(after).map(|(from, after)| after - from);
         let gain = difference.map_or(0.0, |d| if unit == Unit::Loss { -d } else { d });
         let class = match gain {
             gain if gain > 0.0 => "number better",
@@ -189,13 +220,23 @@ pub(super) fn before_and_after(
             Some(d) => format::signed(d, 3),
             None => "–".into(),
         };
-        vec![Cell::new("head", name), cell(before, "base"), cell(after, "tuned"), Cell::new(class, text)]
+        let beside = if baseline.is_some() && !is_over_baseline && difference.is_some() { " since before" } else { "" };
+        let change = Cell { id: Some(format!("eval-{id}-gain")), ..Cell::new(class, format!("{text}{beside}")) };
+        let mut cells = vec![Cell::new("head", name)];
+        cells.extend(baseline.map(|_| cell(least, "baseline")));
+        cells.extend([cell(before, "base"), cell(after, "tuned"), change]);
+        cells
     };
     let rows = figures.iter().map(row).collect();
+    let always = baseline.map(|label| format!("Always “{}”", format::shortened(label, 24)));
+    let heads: Vec<&str> = match &always {
+        Some(always) => vec!["", always.as_str(), "Before", "After", "Gain"],
+        None => vec!["", "Before", "After", "Difference"],
+    };
     view! {
         <div class="panel">
             <h3>{title}</h3>
-            {table(title, "", &["", "Before", "After", "Difference"], rows)}
+            {table(title, "", &heads, rows)}
             <p class="hint">{caption}</p>
             {more}
         </div>
@@ -207,14 +248,23 @@ pub(super) fn before_and_after(
 fn per_class(shown: &MeasuredRows, before: Option<&MeasuredRows>) -> AnyView {
     let score = |value: f64| Cell::number(format!("{value:.3}"));
     let rows = shown.evaluation.per_class.iter().map(|class| {
-        let mut cells = vec![Cell::new("head", format::shortened(&class.label, 60))];
+        let has_rows = class.support > 0;
+        let score = |value: f64| if has_rows { score(value) } else { Cell::number("–") };
+        let mut cells = vec![Cell::new("head", format::shortened(&class.label, MAX_LABEL_CHARS))];
         cells.extend([class.precision, class.recall, class.f1].map(score));
         if let Some(before) = before {
             let same = before.evaluation.per_class.iter().find(|other| other.label == class.label);
             cells.push(same.map_or_else(|| Cell::number("–"), |other| score(other.f1)));
         }
-        cells.push(Cell::number(format::count(class.support)));
+        cells.push(Cell::number(if has_rows { format::count(class.support) } else { "no rows".into() }));
         cells
+    });
+    let without = shown.evaluation.per_class.iter().filter(|class| class.support == 0).count();
+    let without = (without > 0).then(|| {
+        format!(
+            "{} without rows in this split: left out of the macro figures, unless it was predicted, which counts as 0.",
+            format::plural(without, "class")
+        )
     });
     let heads: &[&str] = match before {
         Some(_) => &["Class", "Precision", "Recall", "F1", "F1 before", "Rows"],
@@ -223,73 +273,106 @@ fn per_class(shown: &MeasuredRows, before: Option<&MeasuredRows>) -> AnyView {
     view! {
         <div class="panel">
             <h3>"By class"</h3>
-            {table("By class", "per-class", heads, rows.collect())}
+            {sortable_table("By class", "per-class", heads, rows.collect())}
+            <p class="hint">{without}</p>
         </div>
     }
     .into_any()
 }
 
-fn confusion(measured: &MeasuredRows, before: Option<&MeasuredRows>) -> AnyView {
+fn confusion(measured: &MeasuredRows, before: Option<&MeasuredRows>, chosen: Chosen) -> AnyView {
     let (labels, counts) = (measured.labels(), &measured.evaluation.confusion);
     if labels.len() <= MAX_MATRIX_CLASSES {
         let before = before.map(|before| {
             view! {
                 <details>
                     <summary>"The same before training"</summary>
-                    <Matrix counts=before.evaluation.confusion.clone() labels=before.labels() />
+                    <Matrix
+                        label="Confusion matrix before training"
+                        counts=before.evaluation.confusion.clone()
+                        labels=before.labels()
+                    />
                 </details>
             }
         });
         return view! {
             <div class="panel">
                 <h3>"What is mixed up with what"</h3>
-                <Matrix counts=counts.clone() labels=labels />
+                <Matrix label="Confusion matrix" counts=counts.clone() labels=labels chosen=chosen />
+                <p class="hint">"Press a number to see the rows behind it."</p>
                 {before}
             </div>
         }
         .into_any();
     }
-    let rows = confused_pairs(counts, &labels, MAX_PAIRS).into_iter().map(|(truth, predicted, rows)| {
-        vec![truth.into(), predicted.into(), Cell::number(format::count(rows as usize))]
+    let name = |id: usize| labels.get(id).cloned().unwrap_or_default();
+    let rows = confused_pairs(counts, MAX_PAIRS).into_iter().map(|(truth, predicted, rows)| {
+        let count = format::plural(rows as usize, "row");
+        let what = format!("{count} that are {} were predicted as {}: show them", name(truth), name(predicted));
+        let on_press = Callback::new(move |()| chosen.on_choose.run((truth, predicted)));
+        let rows = Cell { press: Some((what, on_press)), ..Cell::number(format::count(rows as usize)) };
+        vec![name(truth).into(), name(predicted).into(), rows]
     });
     view! {
         <div class="panel">
             <h3>"The pairs that are mixed up most"</h3>
-            {table("Pairs that are mixed up most", "confusion", &["True", "Predicted", "Rows"], rows.collect())}
+            {sortable_table("Pairs that are mixed up most", "confusion", &["True", "Predicted", "Rows"], rows.collect())}
+            <p class="hint">"Press a number to see the rows behind it."</p>
         </div>
     }
     .into_any()
 }
 
-fn wrong_rows(store: Store, measured: &MeasuredRows) -> AnyView {
+/// The rows it gets wrong, those of one pair of labels alone while one is chosen.
+fn wrong_rows(store: Store, measured: &MeasuredRows, pair: RwSignal<Option<(usize, usize)>>) -> AnyView {
     let wrong = Arc::new(measured.wrong_rows());
     if wrong.is_empty() {
         return view! { <p class="note" data-testid="wrong-rows">"Every row was predicted right."</p> }.into_any();
     }
-    let rows = wrong.iter().take(MAX_WRONG_ROWS).map(|row| {
-        vec![
-            Cell::number(format::count(row.row)),
-            Cell::new("text", format::shortened(&row.text, MAX_TEXT_CHARS)),
-            row.label.clone().into(),
-            row.predicted.clone().into(),
-            Cell::number(format::percent(f64::from(row.probability))),
-        ]
-    });
-    let rows = rows.collect();
-    let rest = wrong.len().saturating_sub(MAX_WRONG_ROWS);
-    let heads = ["Row", "Text", "True", "Predicted", "Probability"];
-    let count = wrong.len();
-    let hidden = view! { <p class="hint">{format!("The first {MAX_WRONG_ROWS} are shown; the file has all.")}</p> };
+    let (labels, all) = (measured.labels(), Arc::clone(&wrong));
+    let shown = move || {
+        let names = pair.get().and_then(|(truth, predicted)| Some((labels.get(truth)?, labels.get(predicted)?)));
+        let rows = of_pair(&all, names.map(|(truth, predicted)| (truth.as_str(), predicted.as_str())));
+        let count = format::plural(rows.len(), "row");
+        let title = match names {
+            Some((truth, predicted)) => format!("{count}: true “{truth}”, predicted “{predicted}”"),
+            None => format!("{count} it gets wrong, the most confident first"),
+        };
+        let has_more = rows.len() > MAX_WRONG_ROWS;
+        let more = has_more.then(|| format!("The first {MAX_WRONG_ROWS} are shown; the file has all."));
+        let on_all = Callback::new(move |()| {
+            pair.set(None);
+            browser::after(0, || browser::focus_element(WRONG_ROWS_TITLE));
+        });
+        let all = names.map(|_| view! { <Button id="wrong-rows-all" text="Show all wrong rows" on_press=on_all /> });
+        view! {
+            <h3 id=WRONG_ROWS_TITLE tabindex="-1" data-testid="wrong-rows-title">{title}</h3>
+            <div class="row">{all} <p class="hint">{more}</p></div>
+            {wrong_rows_table(&rows)}
+        }
+        .into_any()
+    };
     let on_save = Callback::new(move |()| store.save_wrong_rows(&wrong));
     view! {
         <div class="panel">
-            <h3>{format!("{} rows it gets wrong, the most confident first", format::count(count))}</h3>
-            <div class="row">
-                <Button id="save-wrong-rows" text="Save them as CSV" on_press=on_save />
-                {(rest > 0).then_some(hidden)}
-            </div>
-            {table("Rows it gets wrong", "wrong-rows", &heads, rows)}
+            {shown}
+            <div class="row"><Button id="save-wrong-rows" text="Save all wrong rows as CSV" on_press=on_save /></div>
         </div>
     }
     .into_any()
+}
+
+/// Numbers and labels first: a long text must not push them out of a narrow page.
+fn wrong_rows_table(rows: &[&WrongRow]) -> AnyView {
+    let cells = rows.iter().take(MAX_WRONG_ROWS).map(|row| {
+        vec![
+            Cell::number(format::count(row.row)),
+            Cell::number(format::percent(f64::from(row.probability))),
+            row.label.clone().into(),
+            row.predicted.clone().into(),
+            Cell::new("text", format::shortened(&row.text, MAX_TEXT_CHARS)),
+        ]
+    });
+    let heads = ["Row", "Probability", "True", "Predicted", "Text"];
+    sortable_table("Rows it gets wrong", "wrong-rows", &heads, cells.collect())
 }

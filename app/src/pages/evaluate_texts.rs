@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::evaluate::{Figure, Unit, before_and_after, cannot_measure};
 use crate::browser::PickedFile;
-use crate::components::{Cell, optional_file, table};
+use crate::components::{Cell, optional_file, sortable_table};
 use crate::format;
 use crate::state::Store;
 use crate::state::evaluation::{MeasuredTexts, sample_pairs, split_name};
@@ -27,25 +27,33 @@ pub(super) fn results(store: Store, base: Option<&MeasuredTexts>, tuned: Option<
 type Of = fn(&MeasuredTexts) -> Option<f64>;
 
 fn comparison(base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>, shown: &MeasuredTexts) -> AnyView {
-    let figure =
-        |name, id, unit, of: Of| Figure { name, id, unit, before: base.and_then(of), after: tuned.and_then(of) };
+    let figure = |name, id, unit, of: Of| Figure {
+        name,
+        id,
+        unit,
+        least: None,
+        before: base.and_then(of),
+        after: tuned.and_then(of),
+    };
     let mut figures = vec![
         figure("Loss a token", "loss", Unit::Loss, |m| Some(m.tokens.loss)),
         figure("Perplexity", "perplexity", Unit::Loss, |m| Some(m.tokens.perplexity)),
         figure("Token accuracy", "token-accuracy", Unit::Share, |m| Some(m.tokens.token_accuracy)),
     ];
-    let mut caption = format!("{} that carry loss, of the {} split. ", tokens(&shown.tokens), split_name(shown.split));
+    let mut caption = format!("On the {} split: {} it learns from. ", split_name(shown.split), tokens(&shown.tokens));
     if let Some(texts) = &shown.texts {
         figures.push(figure("BLEU, 0 to 100", "bleu", Unit::Score, |m| Some(m.texts.as_ref()?.bleu)));
         figures.push(figure("ROUGE-L", "rouge-l", Unit::Score, |m| Some(m.texts.as_ref()?.rouge_l)));
         figures.push(figure("Exact match", "exact-match", Unit::Share, |m| Some(m.texts.as_ref()?.exact_match)));
-        let prompts = format::count(texts.num_rows);
-        let how = format!("BLEU, ROUGE-L and exact match: greedily written after the first {prompts} prompts.");
+        let prompts = format::plural(texts.num_rows, "prompt");
+        let how = format!(
+            "BLEU, ROUGE-L and exact match: what it writes after the first {prompts}, always the likeliest token."
+        );
         caption.push_str(&how);
     } else {
-        caption.push_str("There are no prompts to write on from, so what it writes was not measured.");
+        caption.push_str("The rows have no prompts, so what it writes was not measured.");
     }
-    before_and_after("Before and after", &figures, caption, None)
+    before_and_after("Before and after", &figures, None, caption, None)
 }
 
 /// A text that has nothing to do with the rows: what the model loses there is the price of what it learned.
@@ -55,8 +63,14 @@ fn forgetting(
     tuned: Option<&MeasuredTexts>,
     shown: &MeasuredTexts,
 ) -> AnyView {
-    let figure =
-        |name, id, of: Of| Figure { name, id, unit: Unit::Loss, before: base.and_then(of), after: tuned.and_then(of) };
+    let figure = |name, id, of: Of| Figure {
+        name,
+        id,
+        unit: Unit::Loss,
+        least: None,
+        before: base.and_then(of),
+        after: tuned.and_then(of),
+    };
     let figures = [
         figure("Loss a token", "general-loss", |m| Some(m.general.as_ref()?.loss)),
         figure("Perplexity", "general-perplexity", |m| Some(m.general.as_ref()?.perplexity)),
@@ -66,19 +80,19 @@ fn forgetting(
     let name = name.unwrap_or_else(|| "a general English text that comes with Hone".into());
     let size = shown.general.as_ref().map(|general| format!("{} of ", tokens(general)));
     let caption = format!(
-        "On {}{name}. It has nothing to do with your rows: if these figures rise, the model forgets what it knew. A \
-         text of your own (a few pages, UTF-8) shows it for what matters to you.",
+        "On {}{name}. It has nothing to do with your rows: if these figures rise, the model is forgetting what it \
+         knew. A few pages of your own text show it for what matters to you.",
         size.unwrap_or_default()
     );
     let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_general_text(files.into_iter().next()));
     let on_remove = Callback::new(move |()| store.choose_general_text(None));
     let label = "Choose a text of your own";
     let own = optional_file("general-file", label, ".txt,text/plain", file, cannot_measure(store), on_files, on_remove);
-    before_and_after("What it forgot", &figures, caption, Some(own))
+    before_and_after("What it forgot", &figures, None, caption, Some(own))
 }
 
 fn tokens(evaluation: &LmEvaluation) -> String {
-    format!("{} tokens", format::count(usize::try_from(evaluation.num_tokens).unwrap_or(usize::MAX)))
+    format::plural(usize::try_from(evaluation.num_tokens).unwrap_or(usize::MAX), "token")
 }
 
 fn samples(base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>) -> Option<AnyView> {
@@ -100,7 +114,7 @@ fn samples(base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>) -> Optio
     let view = view! {
         <div class="panel">
             <h3>"What it writes, before and after"</h3>
-            {table("What it writes", "eval-samples", &heads, rows)}
+            {sortable_table("What it writes", "eval-samples", &heads, rows)}
         </div>
     };
     Some(view.into_any())

@@ -1,28 +1,29 @@
-//! Step 7: take the model home, and after a run with adapters the adapter alone.
+//! Step 7: export the trained model, and after a run with adapters the adapter alone.
 
 use hone_core::config::{ExportFormat, Task};
 use leptos::prelude::*;
 
 use super::frame::{frame, missing};
+use super::of_run::of_run;
 use crate::components::{Button, facts};
 use crate::format;
 use crate::state::{Step, Store};
 
-const LEAD: &str = "A folder in Hugging Face's layout: it loads without conversion, here and elsewhere.";
+const LEAD: &str = "Save the trained model as a zip. It loads in Python, and here again, without conversion.";
 
 /// What is in the zip, and what for.
 const CONTENTS: &[(&str, &str)] = &[
-    ("model.safetensors", "the trained weights"),
+    ("model.safetensors", "the trained model's weights"),
     ("config.json", "the architecture, and for a classifier which number is which label"),
     ("tokenizer files", "as they came with the model"),
-    ("README.md", "a model card: what was done, on what, with which figures"),
-    ("hone.json", "the job: the native binary runs it again with hone train --job"),
+    ("README.md", "a model card: what was done, on what, with which figures, and the commands to use and repeat it"),
+    ("hone.json", "the job: hone train --job hone.json runs it again in a terminal"),
 ];
 
 /// What is in the zip of an adapter, and what for.
 const ADAPTER_CONTENTS: &[(&str, &str)] = &[
-    ("adapter_model.safetensors", "the adapter, small: it goes beside the model it was trained on"),
-    ("adapter_config.json", "its rank and its layers, as PEFT reads them, and the name of that model"),
+    ("adapter_model.safetensors", "the adapter: small, and needs the model that it was trained on"),
+    ("adapter_config.json", "its settings, as PEFT reads them, and the name of that model"),
 ];
 
 /// Lines that load a whole model.
@@ -88,7 +89,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         Signal::derive(move || store.started.with(Option::is_none) && store.model.info.with(Option::is_none));
     let done = move || {
         let (name, size_bytes) = store.exported.get()?;
-        let text = format!("{name} ({}) was handed to your browser's downloads.", format::bytes(size_bytes));
+        let text = format!("Saved in your browser's downloads: {name} ({})", format::bytes(size_bytes));
         Some(view! { <p class="note" role="status" data-testid="exported">{text}</p> })
     };
     let on_pack = Callback::new(move |()| store.export(ExportFormat::Merged));
@@ -110,8 +111,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                     <h3>"Load the adapter in Python"</h3>
                     <pre data-testid="python-adapter"><code>{adapter_python(task, num_labels)}</code></pre>
                     <p class="hint">
-                        "It fetches the model that the adapter names. A model from your own files is loaded first, "
-                        "then PeftModel.from_pretrained(model, folder)."
+                        "This downloads the model that the adapter names. If that model came from your own files, "
+                        "load it first, then call PeftModel.from_pretrained(model, folder)."
                     </p>
                 </div>
             </div>
@@ -121,6 +122,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let on_job = Callback::new(move |()| store.save_job());
     let content = view! {
         {move || missing(store, Step::Export)}
+        {of_run(store)}
         <div class="row">
             <Button id="export-zip" text=text is_primary=true disabled=cannot_pack on_press=on_pack />
             {move || has_adapter().then(adapter_button)}
@@ -135,7 +137,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
             <div class="panel">
                 <h3>"Load it in Python"</h3>
                 <pre data-testid="python"><code>{python(task)}</code></pre>
-                <p class="hint">"Your rows are not in the zip. With mean pooling, the README says how to load it."</p>
+                <p class="hint">"Your rows are not in the zip. If you chose mean pooling, README.md says how to load it."</p>
             </div>
         </div>
         {move || has_adapter().then(adapter)}

@@ -1,30 +1,41 @@
 //! What all pages share: heading, problem, the way onward, and what is missing.
 
 use hone_core::config::Task;
+use hone_core::session::protocol::ProblemKind;
 use leptos::prelude::*;
 
+use super::weights_question::weights_question;
 use crate::components::{Button, Empty, Field, ProblemAlert};
+use crate::state::numbers::normalised;
 use crate::state::recipe::FieldSpec;
 use crate::state::{Step, Store};
 
-/// A page: its heading, what it is for, the problem that stands at this step, and its content.
+/// A page: its heading, what it is for, the problem that stands at this step, and its content. On the page of the model
+/// the problem stands beside the button that loads.
 pub(crate) fn frame(store: Store, step: Step, lead: &'static str, content: AnyView) -> AnyView {
     view! {
         <section aria-labelledby="page-title">
             <h2 id="page-title" tabindex="-1">{step.title()}</h2>
             <p class="lead">{lead}</p>
-            {move || problem(store, step)}
+            {move || weights_question(store)}
+            {move || if step == Step::Model { None } else { problem(store, step) }}
             {content}
         </section>
     }
     .into_any()
 }
 
-fn problem(store: Store, step: Step) -> Option<AnyView> {
+/// The problem of a step, if there is one.
+pub(super) fn problem(store: Store, step: Step) -> Option<AnyView> {
     let problem =
         store.problems.with(|problems| problems.iter().find(|(at, _)| *at == step).map(|(_, p)| p.clone()))?;
     let on_dismiss = Callback::new(move |()| store.dismiss(step));
-    let on_restart = Callback::new(move |()| store.restart_worker());
+    // Of a device that failed no weights can be exported any more.
+    let has_lost_weights = problem.kind == ProblemKind::Device;
+    let on_restart = Callback::new(move |()| match has_lost_weights {
+        true => store.restart_worker(),
+        false => store.confirm_losing_weights("Restart anyway", move || store.restart_worker()),
+    });
     Some(view! { <ProblemAlert problem=problem on_dismiss=on_dismiss on_restart=on_restart /> }.into_any())
 }
 
@@ -44,7 +55,7 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     }
     let needs_run = step == Step::Export;
     if needs_run && !store.run.with(|run| run.is_finished()) {
-        return empty("There is nothing to take home before a run has ended.", "Go to training", Step::Train);
+        return empty("There is nothing to export before a run has ended.", "Go to training", Step::Train);
     }
     None
 }
@@ -68,7 +79,16 @@ pub(crate) fn setting(
     on_input: Callback<String>,
     on_reset: Callback<()>,
 ) -> AnyView {
-    let &FieldSpec { name, label, unit, choices, .. } = spec;
+    let &FieldSpec { name, label, unit, choices, kind, .. } = spec;
+    let on_leave = Callback::new(move |()| {
+        let Some(typed) = value.try_get_untracked() else { return };
+        // What could be two numbers stays as it was typed, beside what is wrong with it.
+        if let Ok(text) = normalised(kind, &typed)
+            && text != typed
+        {
+            on_input.run(text);
+        }
+    });
     view! {
         <Field
             name=name
@@ -80,6 +100,7 @@ pub(crate) fn setting(
             is_changed=is_changed
             error=error
             on_input=on_input
+            on_leave=on_leave
             on_reset=on_reset
         />
     }

@@ -2,16 +2,19 @@
 //! components.
 
 mod data;
+mod data_controls;
 mod data_report;
 mod evaluate;
 mod evaluate_texts;
 mod export;
 mod frame;
 mod model;
+mod of_run;
 mod recipe;
 mod texts_report;
 mod train;
 mod try_it;
+mod weights_question;
 mod write;
 
 use hone_core::config::Task;
@@ -25,7 +28,7 @@ pub(crate) fn page(store: Store, step: Step) -> AnyView {
     let task = if step == Step::Model { Task::default() } else { store.model.task.get() };
     match (step, task) {
         (Step::Model, _) => model::page(store),
-        (Step::Data, task) => data::page(store, task),
+        (Step::Data, _) => data::page(store, store.data.task.get()),
         (Step::Recipe, task) => recipe::page(store, task),
         (Step::Train, task) => train::page(store, task),
         (Step::Evaluate, task) => evaluate::page(store, task),

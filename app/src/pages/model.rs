@@ -1,13 +1,14 @@
 //! Step 1: choose a pretrained model and load it.
 
-use hone_core::config::Task;
+use hone_core::config::{ModelSource, Task};
 use hone_core::hub::{KNOWN_MODELS, KnownModel};
 use hone_core::session::protocol::ModelInfo;
 use leptos::prelude::*;
 
-use super::frame::{data_note, frame, hint_while, is_running, onward};
+use super::frame::{data_note, frame, hint_while, is_running, onward, problem};
 use crate::components::{Button, FileInput, Meter, facts};
 use crate::format;
+use crate::state::samples::{SAMPLES, Sample};
 use crate::state::{Download, ModelChoice, Step, Store, WorkerStatus};
 
 const LEAD: &str = "A pretrained model already knows the language. Fine-tuning teaches it your task.";
@@ -17,8 +18,7 @@ pub(super) fn page(store: Store) -> AnyView {
         {sample(store)}
         {group(store, Task::SequenceClassification)}
         {group(store, Task::CausalLm)}
-        <div class="columns">{hub(store)} {local(store)}</div>
-        {load(store)}
+        {more(store)}
         {move || store.model.info.get().map(|info| loaded(store, &info))}
     };
     frame(store, Step::Model, LEAD, content.into_any())
@@ -34,68 +34,163 @@ fn cannot_load(store: Store) -> Signal<bool> {
 
 fn sample(store: Store) -> AnyView {
     let is_first_visit = Memo::new(move |_| store.data.train.with(Option::is_none) || store.loading_sample.get());
-    let text = Signal::derive(move || {
-        let text = if store.loading_sample.get() { "Loading…" } else { "Try it with the sample data" };
-        text.to_string()
-    });
     let disabled = cannot_load(store);
-    let on_try = Callback::new(move |()| store.try_sample());
+    let about = |sample: &Sample| {
+        let Sample { rows, action, .. } = *sample;
+        let (title, size) = (sample.model().title, format::bytes(sample.model().download_bytes as f64));
+        view! { <p>{format!("“{action}” loads {title} ({size}) and {rows}.")}</p> }
+    };
+    let button = move |sample: &'static Sample| {
+        let on_try = Callback::new(move |()| store.try_sample(sample));
+        view! { <Button id=sample.id text=sample.action is_primary=true disabled=disabled on_press=on_try /> }
+    };
     let banner = move || {
         view! {
             <div class="banner">
                 <div>
                     <p class="banner-title">"New here?"</p>
-                    <p>
-                        "One click loads "{KNOWN_MODELS[0].title}" ("
-                        {format::bytes(KNOWN_MODELS[0].download_bytes as f64)}
-                        ") and 240 messages to a support desk in four classes."
-                    </p>
+                    {SAMPLES.iter().map(about).collect_view()}
                 </div>
-                <Button id="try-sample" text=text is_primary=true disabled=disabled on_press=on_try />
+                <div class="row">{SAMPLES.iter().map(button).collect_view()}</div>
+                <p class="busy" role="status">{move || store.loading_sample.get().then_some("Loading…")}</p>
             </div>
         }
     };
     view! { {move || is_first_visit.get().then(banner)} }.into_any()
 }
 
-/// The known models of a task.
+/// The known models of a task. Under the one that is chosen stands what its loading has to say.
 fn group(store: Store, task: Task) -> AnyView {
     let of_task = KNOWN_MODELS.iter().enumerate().filter(|(_, known)| known.task == task);
-    let cards = of_task.map(|(index, known)| card(store, index, known)).collect_view();
+    let cards = of_task.map(|(index, known)| {
+        let is_chosen = Memo::new(move |_| store.model.choice.get() == ModelChoice::Known(index));
+        let below = move || is_chosen.get().then(|| progress(store));
+        view! {
+            {card(store, index, known, is_chosen)}
+            {below}
+        }
+    });
     let (title, label) = match task {
         Task::SequenceClassification => ("Label texts", "Models known to work that label texts"),
         Task::CausalLm => ("Write texts", "Models known to work that write texts"),
     };
     view! {
         <h3>{title}</h3>
-        <div class="cards" role="radiogroup" aria-label=label>{cards}</div>
+        <fieldset class="cards dense" aria-label=label>{cards.collect_view()}</fieldset>
     }
     .into_any()
 }
 
-fn card(store: Store, index: usize, known: &'static KnownModel) -> AnyView {
-    let is_chosen = move || store.model.choice.get() == ModelChoice::Known(index);
+fn card(store: Store, index: usize, known: &'static KnownModel, is_chosen: Memo<bool>) -> AnyView {
+    let is_loaded = Memo::new(move |_| {
+        let is_it = |source: &ModelSource| matches!(source, ModelSource::Hub { id, .. } if id == known.id);
+        store.model.info.with(|info| info.as_ref().is_some_and(|info| is_it(&info.source)))
+    });
+    let action = move || is_chosen.get().then(|| load_button(store, ModelChoice::Known(index), is_loaded.into()));
     view! {
-        <label class="card" class:chosen=is_chosen>
-            <span class="card-head">
-                <input
-                    type="radio"
-                    name="model"
-                    data-testid=format!("model-card-{}", known.id)
-                    prop:checked=is_chosen
-                    disabled=move || is_busy(store)
-                    on:change=move |_| store.model.choice.set(ModelChoice::Known(index))
-                />
-                <span class="card-title">{known.title}</span>
-            </span>
-            <span class="card-id">{known.id}</span>
-            <span>{known.good_for}"."</span>
-            <span class="card-facts">
-                {format::large(known.num_parameters as f64)}" parameters · "
-                {format::bytes(known.download_bytes as f64)}" · "
-                {known.licence}
-            </span>
-        </label>
+        <div class="card" class:chosen=move || is_chosen.get()>
+            <label class="card-choice">
+                <span class="card-head">
+                    <input
+                        type="radio"
+                        name="model"
+                        data-testid=format!("model-card-{}", known.id)
+                        prop:checked=move || is_chosen.get()
+                        disabled=move || is_busy(store)
+                        on:change=move |_| store.choose_model(ModelChoice::Known(index))
+                    />
+                    <span class="card-title">{known.title}</span>
+                    {move || is_loaded.get().then(|| view! { <span class="loaded">"Loaded"</span> })}
+                </span>
+                <span class="card-id">{known.id}</span>
+                <span>{known.good_for}"."</span>
+                <span class="card-facts">
+                    {format::large(known.num_parameters as f64)}" parameters · "
+                    {format::bytes(known.download_bytes as f64)}" · "
+                    {known.licence}
+                </span>
+            </label>
+            {action}
+        </div>
+    }
+    .into_any()
+}
+
+/// The button that loads a model; and the way onward, where it is loaded already.
+fn load_button(store: Store, choice: ModelChoice, is_loaded: Signal<bool>) -> AnyView {
+    let model = store.model;
+    let is_chosen = Signal::derive(move || model.choice.get() == choice);
+    let text = Signal::derive(move || match choice {
+        _ if model.loading.get() && is_chosen.get() => "Loading…".to_string(),
+        _ if is_loaded.get() => "Load again".into(),
+        ModelChoice::Known(index) => format!("Load {}", KNOWN_MODELS[index].title),
+        ModelChoice::Hub => "Load from the hub".into(),
+        ModelChoice::Local => "Load these files".into(),
+    });
+    let on_load = Callback::new(move |()| {
+        store.choose_model(choice);
+        store.load_model();
+    });
+    let on_next = Callback::new(move |()| store.go_to(Step::Data));
+    let next = move || {
+        let button = || view! { <Button text="On to the data" is_primary=true on_press=on_next /> };
+        is_loaded.get().then(button)
+    };
+    // Programs look for the one button that loads what is chosen.
+    let id = Signal::derive(move || if is_chosen.get() { "load-model" } else { "" });
+    let is_primary = Signal::derive(move || is_chosen.get() && !is_loaded.get());
+    view! {
+        <div class="row">
+            <Button id=id text=text is_primary=is_primary disabled=cannot_load(store) on_press=on_load />
+            {next}
+        </div>
+    }
+    .into_any()
+}
+
+/// What loading the chosen model has to say: what went wrong, and how far its files have come.
+fn progress(store: Store) -> AnyView {
+    let model = store.model;
+    let downloads = move || model.downloads.get().into_iter().map(download).collect_view();
+    let offers_hub = move || {
+        let has_problem = store.problems.with(|problems| problems.iter().any(|(at, _)| *at == Step::Model));
+        has_problem && model.choice.get() == ModelChoice::Known(0) && !model.from_hub.get() && !model.loading.get()
+    };
+    let on_hub = Callback::new(move |()| store.load_model_from_hub());
+    let hub_button = move || {
+        let button = || view! { <Button text="Fetch it from the hub instead" on_press=on_hub /> };
+        offers_hub().then(button)
+    };
+    view! {
+        <div class="load-progress">
+            {move || problem(store, Step::Model)}
+            {hub_button}
+            <div class="downloads" data-testid="downloads">{downloads}</div>
+            {hint_while(is_running(store), "A run is going: end it before another model is loaded.")}
+        </div>
+    }
+    .into_any()
+}
+
+/// Models that are in no list; open while one of them is chosen.
+fn more(store: Store) -> AnyView {
+    let is_chosen = Memo::new(move |_| !matches!(store.model.choice.get(), ModelChoice::Known(_)));
+    view! {
+        <details class="panel" data-testid="more-models" prop:open=move || is_chosen.get()>
+            <summary>"More: any model of the hub, or files from this machine"</summary>
+            <div class="columns">{hub(store)} {local(store)}</div>
+        </details>
+    }
+    .into_any()
+}
+
+/// The button of a panel and, once the panel is chosen, what loading has to say.
+fn panel_action(store: Store, choice: ModelChoice) -> AnyView {
+    let is_chosen = Memo::new(move |_| store.model.choice.get() == choice);
+    let below = move || is_chosen.get().then(|| progress(store));
+    view! {
+        {load_button(store, choice, Signal::stored(false))}
+        {below}
     }
     .into_any()
 }
@@ -111,14 +206,20 @@ fn hub(store: Store) -> AnyView {
                 <input
                     type="text"
                     data-testid="hub-id"
-                    placeholder="owner/name, or owner/name@revision"
+                    placeholder="owner/name, or its address on the hub"
                     autocomplete="off"
                     spellcheck="false"
                     prop:value=move || model.hub_id.get()
                     disabled=move || is_busy(store)
                     on:input=move |event| {
                         model.hub_id.set(event_target_value(&event));
-                        model.choice.set(ModelChoice::Hub);
+                        store.choose_model(ModelChoice::Hub);
+                    }
+                    on:keydown=move |event| {
+                        if event.key() == "Enter" && !cannot_load(store).get_untracked() {
+                            store.choose_model(ModelChoice::Hub);
+                            store.load_model();
+                        }
                     }
                 />
             </label>
@@ -134,8 +235,9 @@ fn hub(store: Store) -> AnyView {
             </label>
             <p class="hint">
                 "BERT, DistilBERT and RoBERTa label texts; GPT-2, GPT-Neo, Llama, Mistral, Qwen2 and Qwen3 write them. \
-                 Only the model is fetched; nothing is sent."
+                 Only the model is fetched; nothing is sent. A revision can follow: owner/name@revision."
             </p>
+            {panel_action(store, ModelChoice::Hub)}
         </div>
     }
     .into_any()
@@ -157,7 +259,7 @@ fn local(store: Store) -> AnyView {
             known.retain(|old| files.iter().all(|new| new.name != old.name));
             known.extend(files);
         });
-        model.choice.set(ModelChoice::Local);
+        store.choose_model(ModelChoice::Local);
     });
     view! {
         <div class="panel" class:chosen=is_chosen>
@@ -177,38 +279,8 @@ fn local(store: Store) -> AnyView {
                 />
             </div>
             <ul class="plain">{chosen}</ul>
+            {panel_action(store, ModelChoice::Local)}
         </div>
-    }
-    .into_any()
-}
-
-fn load(store: Store) -> AnyView {
-    let model = store.model;
-    let what = move || match model.choice.get() {
-        ModelChoice::Known(index) => KNOWN_MODELS[index].title.to_string(),
-        ModelChoice::Hub => model.hub_id.with(|id| if id.trim().is_empty() { "the hub id".into() } else { id.clone() }),
-        ModelChoice::Local => "the chosen files".into(),
-    };
-    let text =
-        Signal::derive(move || if model.loading.get() { "Loading…".to_string() } else { format!("Load {}", what()) });
-    let disabled = cannot_load(store);
-    let on_load = Callback::new(move |()| store.load_model());
-    let on_hub = Callback::new(move |()| store.load_model_from_hub());
-    let downloads = move || model.downloads.get().into_iter().map(download).collect_view();
-    let offers_hub = move || {
-        let has_problem = store.problems.with(|problems| problems.iter().any(|(at, _)| *at == Step::Model));
-        has_problem && model.choice.get() == ModelChoice::Known(0) && !model.from_hub.get() && !model.loading.get()
-    };
-    view! {
-        <div class="row">
-            <Button id="load-model" text=text is_primary=true disabled=disabled on_press=on_load />
-            {move || {
-                let button = || view! { <Button text="Fetch it from the hub instead" on_press=on_hub /> };
-                offers_hub().then(button)
-            }}
-            {hint_while(is_running(store), "A run is going: end it before another model is loaded.")}
-        </div>
-        <div class="downloads" data-testid="downloads">{downloads}</div>
     }
     .into_any()
 }
@@ -243,9 +315,11 @@ fn loaded(store: Store, info: &ModelInfo) -> AnyView {
     ];
     let labels = (!info.labels.is_empty())
         .then(|| view! { <p>{format!("Came with a head for: {}.", info.labels.join(", "))}</p> });
+    // It stays while another is loaded.
+    let id = move || if store.model.loading.get() { "model-stays" } else { "model-ready" };
     let notes = info.notes.iter().map(|note| view! { <li>{note.clone()}</li> }).collect_view();
     view! {
-        <div class="panel good" data-testid="model-ready">
+        <div class="panel good" data-testid=id>
             <h3>{format!("{} is loaded", info.source.name())}</h3>
             {facts("pairs", rows)}
             {labels}

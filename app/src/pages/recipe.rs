@@ -1,6 +1,6 @@
 //! Step 3: the settings. Every one has a sensible value already.
 
-use hone_core::config::{RunDraft, Task};
+use hone_core::config::Task;
 use leptos::prelude::*;
 
 use super::frame::{frame, onward, setting};
@@ -20,8 +20,11 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         store.resolved.with(|resolved| match resolved {
             Ok(_) => false,
             Err(problems) => {
-                let is_advanced = |name: &str| fields(task).any(|spec| spec.is_advanced && spec.name == name);
-                problems.iter().any(|problem| is_advanced(&problem.field))
+                let of_advanced = fields(task).filter(|spec| spec.is_advanced);
+                store.draft.with(|draft| {
+                    let mut messages = of_advanced.filter_map(|spec| recipe::message_at(spec, problems, draft));
+                    messages.next().is_some()
+                })
             }
         })
     };
@@ -34,7 +37,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                 <summary>
                     "Advanced"
                     <span class="field-error">
-                        {move || advanced_is_wrong().then_some(" – something here is wrong")}
+                        {move || advanced_is_wrong().then_some(" – a setting in here is wrong")}
                     </span>
                 </summary>
                 <div class="fields">{advanced}</div>
@@ -61,11 +64,20 @@ fn presets(store: Store, task: Task) -> AnyView {
             >
                 <span class="card-title">{preset.title}</span>
                 <span>{preset.hint}</span>
+                <span class="card-facts">{summary(preset, task)}</span>
             </button>
         }
     };
     let buttons = presets::presets(task).iter().map(button).collect_view();
     view! { <div class="cards small" role="group" aria-label="Presets">{buttons}</div> }.into_any()
+}
+
+/// What choosing a preset changes.
+fn summary(preset: &Preset, task: Task) -> String {
+    match preset.summary(task) {
+        text if text.is_empty() => "Every setting as it is from the start".into(),
+        text => text,
+    }
 }
 
 /// A field that is there only while the method that has it is chosen.
@@ -103,8 +115,7 @@ fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
     let error = Signal::derive(move || {
         store.resolved.with(|resolved| {
             let problems = resolved.as_ref().err()?;
-            let is_here = |draft: &RunDraft| problems.iter().find(|problem| recipe::field_of(problem, draft) == name);
-            store.draft.with(is_here).map(|problem| problem.message.clone())
+            store.draft.with(|draft| recipe::message_at(spec, problems, draft))
         })
     });
     let on_input = Callback::new(move |text| store.draft.update(|draft| recipe::set_typed(draft, name, Some(text))));
@@ -113,37 +124,39 @@ fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
 }
 
 fn plan_view(store: Store) -> AnyView {
-    let run = match store.resolved.get() {
-        Ok(run) => run,
-        Err(problems) => {
-            let text = format!("{} to mend above before a run can start.", settings(problems.len()));
-            return view! { <p class="plan bad" role="status" data-testid="plan">{text}</p> }.into_any();
-        }
-    };
-    let (Some(report), Some(info)) = (store.data.report.get(), store.model.info.get()) else {
-        let text = "With a model and rows loaded, the plan of the run stands here.";
-        return view! { <p class="plan" data-testid="plan">{text}</p> }.into_any();
-    };
-    let (num_train, num_classes) = (report.split_sizes()[0], report.num_classes());
-    let Plan { steps_per_epoch, total_steps, is_upper_bound, num_trainable } =
-        recipe::plan(&run, num_train, num_classes, info.num_parameters, info.hidden_size);
-    let all = format::large(info.num_parameters as f64);
-    let trained = match num_trainable {
-        Some(trained) => format!("about {} of {all} parameters are trained", format::large(trained as f64)),
-        None => format!("a part of {all} parameters is trained"),
-    };
-    let rows = if matches!(&*report, Report::Texts(_)) { "rows of tokens" } else { "rows" };
-    let text = format!(
-        "{} {rows}, {}{} steps an epoch, {} steps in all; {trained}. How long a step takes on this device is measured \
-         when the run starts.",
-        format::count(num_train),
-        if is_upper_bound { "before packing at most " } else { "" },
-        format::count(steps_per_epoch as usize),
-        format::count(total_steps as usize),
-    );
+    if let Some(names) = store.wrong_settings() {
+        let text = format!("Fix this above before a run can start: {names}.");
+        return view! { <p class="plan bad" role="status" data-testid="plan">{text}</p> }.into_any();
+    }
+    let missing = || "With a model and rows loaded, you see here what the run will do.".into();
+    let text = plan_text(store).unwrap_or_else(missing);
     view! { <p class="plan" role="status" data-testid="plan">{text}</p> }.into_any()
 }
 
-fn settings(count: usize) -> String {
-    if count == 1 { "One setting is".into() } else { format!("{count} settings are") }
+/// What a run will do; `None` without a model, rows, or a recipe that is right.
+pub(super) fn plan_text(store: Store) -> Option<String> {
+    let run = store.resolved.get().ok()?;
+    let (report, info) = (store.data.report.get()?, store.model.info.get()?);
+    let (num_train, num_classes) = (report.split_sizes()[0], report.num_classes());
+    let Plan { rows_per_step, steps_per_epoch, total_steps, is_upper_bound, num_trainable } =
+        recipe::plan(&run, num_train, num_classes, info.num_parameters, info.hidden_size);
+    let all = format::large(info.num_parameters as f64);
+    let trained = match num_trainable {
+        Some(trained) if trained == info.num_parameters as u64 => format!("all {all} parameters are trained"),
+        Some(trained) => format!("about {} of {all} parameters are trained", format::large(trained as f64)),
+        None => format!("a part of {all} parameters is trained"),
+    };
+    let of_tokens = if matches!(&*report, Report::Texts(_)) { " of tokens" } else { "" };
+    let bound = if is_upper_bound { "before packing at most " } else { "" };
+    // Numbers of steps are far below the range of usize.
+    let steps = |count: u64| format::plural(count as usize, "step");
+    Some(format!(
+        "{}{of_tokens} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. How long a step takes on \
+         this device is measured when the run starts.",
+        format::plural(num_train, "row"),
+        format::count(rows_per_step as usize),
+        steps(steps_per_epoch),
+        format::plural(run.num_train_epochs as usize, "epoch"),
+        steps(total_steps),
+    ))
 }

@@ -1,18 +1,20 @@
-//! The report on texts for a language model: how they were read, what is there, and which tokens carry loss.
+//! The report on texts for a language model: how they were read, what is there, and which tokens are learned.
 
-use hone_core::config::DataShape;
+use hone_core::config::{DataShape, PromptFormat};
 use hone_core::data::causal_lm::{LmReport, TokenPreview};
 use leptos::prelude::*;
 
 use super::data::{busy, header, named, read_as, separator};
-use super::data_report::{bad_rows, figures_view, lengths, warnings};
-use crate::components::{check, select};
+use super::data_controls::{all_columns, encoding, header_row};
+use super::data_report::{UNUSED, bad_rows, figures_view, lengths, warnings};
+use crate::components::{Button, select};
 use crate::format;
 use crate::state::Store;
 use crate::state::report::{column_of, roles};
 
 pub(super) fn page(store: Store, report: &LmReport) -> AnyView {
     let encoded = report.num_encoded.iter().sum();
+    let used: Vec<_> = report.used_columns.iter().map(|(column, role)| (column.as_str(), role.as_str())).collect();
     // Some rows are of both kinds, and listed once; a hundred are listed at most.
     let num_cut = match report.cut_rows.len() {
         all @ 0..100 => all,
@@ -23,8 +25,9 @@ pub(super) fn page(store: Store, report: &LmReport) -> AnyView {
         {warnings(&report.warnings)}
         {counts(report)}
         {lengths(&report.lengths, report.num_truncated, encoded, report.max_seq_length)}
-        {bad_rows("could not be used", "bad-rows", report.num_bad_rows, &report.bad_rows)}
-        {bad_rows("lose what should be learned or read", "cut-rows", num_cut, &report.cut_rows)}
+        {bad_rows("could not be used", UNUSED, "bad-rows", report.num_bad_rows, &report.bad_rows)}
+        {bad_rows("that lost a part of the prompt or the answer", "Shortened rows", "cut-rows", num_cut, &report.cut_rows)}
+        {all_columns(&report.reading.table, &used)}
         {preview(report)}
     }
     .into_any()
@@ -57,27 +60,108 @@ fn reading(store: Store, report: &LmReport) -> AnyView {
         select(label, id, options, current.unwrap_or_default(), busy(store), on_choose)
     };
     let columns = (!report.columns.is_empty()).then(|| roles(report.shape).iter().copied().map(column).collect_view());
-    let can_be_chat = matches!(report.shape, DataShape::PromptCompletion | DataShape::Instruction);
-    let as_chat = move || {
-        let has_template = store.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template));
-        let on_change = Callback::new(move |as_chat| store.reread_data(|read| read.as_chat = as_chat));
-        let checked = Signal::derive(move || store.data.read.with(|read| read.as_chat));
-        let label = "As a conversation, in the words of the model's chat template";
-        (can_be_chat && has_template).then(|| check(label, "as-chat", checked, busy(store), on_change))
-    };
     view! {
         <fieldset class="panel">
             <legend>{read_as(&report.file_name, report.format)}</legend>
             <div class="fields">
                 {select("A row is", "shape", shapes.into(), report.shape.name(), busy(store), on_shape)}
                 {columns}
+                {joined_by(store, report)}
                 {separator(store, report.delimiter)}
+                {encoding(store, &report.reading)}
+                {header_row(store, report.delimiter, &report.reading)}
             </div>
             {header(store, report.delimiter, report.has_header)}
-            {as_chat}
+            {join_note(report)}
+            {own_format(store, report)}
         </fieldset>
     }
     .into_any()
+}
+
+/// Value of the choice of a text of one's own.
+const OWN: &str = "own";
+
+/// What a text of one's own begins as.
+const FIRST_OWN: &str = "Question: {prompt}\\nAnswer: {completion}";
+
+/// How prompt and answer become one text.
+fn joined_by(store: Store, report: &LmReport) -> Option<AnyView> {
+    let is_pair = report.shape == DataShape::PromptCompletion;
+    let has_template = store.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template));
+    if !is_pair && (report.shape != DataShape::Instruction || !has_template) {
+        return None;
+    }
+    let format = report.prompt_format.clone().unwrap_or_default();
+    let words = [
+        (PromptFormat::Plain, if is_pair { "nothing: as they stand in the file" } else { "the Alpaca template" }),
+        (PromptFormat::Newline, "a line break"),
+        (PromptFormat::QuestionAnswer, "Q: … / A: …"),
+        (PromptFormat::Chat, "the model's chat template"),
+    ];
+    let is_offered = |named: &PromptFormat| match named {
+        PromptFormat::Plain => true,
+        PromptFormat::Chat => has_template || format == PromptFormat::Chat,
+        _ => is_pair,
+    };
+    let offered = words.into_iter().filter(|(named, _)| is_offered(named));
+    let mut options: Vec<_> = offered.map(|(named, words)| (named.to_typed(), words.to_owned())).collect();
+    if is_pair {
+        options.push((OWN.into(), "a text of your own".into()));
+    }
+    let current = if matches!(format, PromptFormat::Own(_)) { OWN } else { format.to_text() };
+    let on_choose = Callback::new(move |chosen: String| {
+        choose_format(store, if chosen == OWN { FIRST_OWN } else { &chosen });
+    });
+    let label = if is_pair { "Prompt and answer are joined by" } else { "Instruction and answer are joined by" };
+    Some(select(label, "prompt-format", options, current, busy(store), on_choose))
+}
+
+/// Reads the rows again with another format, if it is one.
+fn choose_format(store: Store, typed: &str) {
+    if let Ok(format) = PromptFormat::parse_typed(typed) {
+        store.reread_data(|read| read.prompt_format = Some(format));
+    }
+}
+
+/// Says that nobody chose the format.
+fn join_note(report: &LmReport) -> Option<AnyView> {
+    let format = report.prompt_format.as_ref().filter(|_| report.is_prompt_format_guessed)?;
+    let words = format!("Prompt and answer are joined {}: a guess, which you can change.", format.describe());
+    Some(view! { <p class="hint" data-testid="prompt-format-note">{words}</p> }.into_any())
+}
+
+/// The person's own text, with what is wrong with it.
+fn own_format(store: Store, report: &LmReport) -> Option<AnyView> {
+    let before = report.prompt_format.as_ref().filter(|format| matches!(format, PromptFormat::Own(_)))?.to_typed();
+    let typed = RwSignal::new(before.clone());
+    let error = Memo::new(move |_| typed.with(|typed| PromptFormat::parse_typed(typed).err().map(|e| e.to_string())));
+    let cannot_use = Signal::derive(move || error.with(Option::is_some) || typed.with(|typed| *typed == before));
+    let on_use = Callback::new(move |()| choose_format(store, &typed.get_untracked()));
+    let view = view! {
+        <div class="field" class:invalid=move || error.with(Option::is_some)>
+            <div class="field-head"><label for="prompt-text">"Your text"</label></div>
+            <div class="field-control">
+                <input
+                    id="prompt-text"
+                    data-testid="prompt-text"
+                    type="text"
+                    autocomplete="off"
+                    spellcheck="false"
+                    aria-describedby="prompt-text-hint prompt-text-error"
+                    aria-invalid=move || if error.with(Option::is_some) { "true" } else { "false" }
+                    prop:value=move || typed.get()
+                    on:input=move |event| typed.set(event_target_value(&event))
+                />
+                <Button id="use-prompt-text" text="Use it" disabled=cannot_use on_press=on_use />
+            </div>
+            <p class="hint" id="prompt-text-hint">
+                "With {prompt} where the prompt goes and {completion}, the answer, at the end; \\n is a line break."
+            </p>
+            <p class="field-error" id="prompt-text-error" aria-live="polite">{move || error.get()}</p>
+        </div>
+    };
+    Some(view.into_any())
 }
 
 fn shape_words(shape: DataShape) -> &'static str {
@@ -91,19 +175,25 @@ fn shape_words(shape: DataShape) -> &'static str {
 
 fn counts(report: &LmReport) -> AnyView {
     let [train, valid, test] = report.num_encoded;
+    let parts = if report.shape == DataShape::Text { "passages" } else { "rows" };
     let share = report.num_loss_tokens as f64 / report.num_tokens.max(1) as f64;
-    figures_view(&[
+    let mut figures = vec![
         ("Rows", report.num_rows, "in the file".into()),
         ("Usable", report.num_usable, "with something to learn".into()),
-        ("Training", train, "trained on; long texts give several".into()),
-        ("Validation", valid, "choose the best weights".into()),
-        ("Test", test, "looked at once, at the end".into()),
-        ("Tokens", report.num_tokens, "in all, as far as they are not cut off".into()),
-        ("Learned", report.num_loss_tokens, format!("tokens that carry loss, {}", format::percent(share))),
+        ("Training", train, format!("{parts} to train on")),
+        ("Validation", valid, format!("{parts} that choose the best weights")),
+        ("Test", test, format!("{parts} looked at once, at the end")),
+        ("Tokens", report.num_tokens, "in all, without what is cut off".into()),
+        ("Learned", report.num_loss_tokens, format!("tokens it learns from, {}", format::percent(share))),
         ("Duplicates", report.num_duplicates, "rows that repeat an earlier one".into()),
-        ("Leaks", report.num_leaks, "rows that stand in two splits".into()),
-        ("Truncated", report.num_truncated, "rows longer than the limit".into()),
-    ])
+        ("Leaks", report.num_leaks, "rows that are also in the training rows".into()),
+        ("Truncated", report.num_truncated, format!("rows longer than {} tokens", report.max_seq_length)),
+    ];
+    // Before there is a model nothing is known of tokens.
+    if report.lengths.counts.is_empty() {
+        figures.retain(|(name, ..)| !["Tokens", "Learned", "Truncated"].contains(name));
+    }
+    figures_view(&figures)
 }
 
 /// The first examples as the model sees them.
@@ -133,7 +223,10 @@ fn token_view(preview: &TokenPreview) -> AnyView {
     let tokens = tokens.collect_view();
     let rest = preview.num_tokens.saturating_sub(preview.tokens.len());
     let rest = (rest > 0).then(|| format!("; {} more are not shown", format::count(rest)));
-    let head = format!("Row {}, {} tokens", format::count(preview.row), format::count(preview.num_tokens));
+    let head = match preview.num_tokens {
+        0 => format!("Row {}", format::count(preview.row)),
+        count => format!("Row {}, {}", format::count(preview.row), format::plural(count, "token")),
+    };
     view! {
         <div>
             <p class="hint">{head}{rest}</p>

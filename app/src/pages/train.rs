@@ -6,17 +6,19 @@ use hone_core::session::protocol::Backend;
 use leptos::prelude::*;
 
 use super::frame::{frame, missing, onward};
-use crate::charts::{LineChart, Series, geometry};
+use super::recipe::plan_text;
+use crate::browser;
+use crate::charts::{LineChart, Series};
 use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
 use crate::state::evaluation::split_name;
-use crate::state::run::{Measurement, RunState, Sample, Status};
+use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, RunState, Sample, Status, index_of_best};
 use crate::state::{Step, Store, WorkerStatus};
 
-const LEAD: &str = "The run goes on in a worker: you can look at the other steps meanwhile.";
+const LEAD: &str = "Training goes on in the background: you can look at the other steps meanwhile.";
 
-/// Decay of the smoothed loss.
-const SMOOTHING: f64 = 0.9;
+/// Id of the buttons of a run, which take the focus from a button that goes away.
+const CONTROLS_ID: &str = "run-controls";
 
 /// Characters of a sample's texts.
 const MAX_SAMPLE_CHARS: usize = 240;
@@ -40,57 +42,116 @@ fn status(store: Store) -> Status {
     store.run.with(|run| run.status)
 }
 
-fn can_start(store: Store) -> bool {
-    let is_ready = store.model.info.with(Option::is_some)
-        && store.data.report.with(Option::is_some)
-        && store.resolved.with(Result::is_ok)
-        && store.worker.get() == WorkerStatus::Ready;
-    let is_busy = store.run.with(RunState::is_active)
-        || store.data.loading.get()
-        || store.measuring.get().is_some()
-        || store.writing.with(|writing| writing.current.is_some());
-    is_ready && !is_busy
+fn is_active(store: Store) -> bool {
+    store.run.with(RunState::is_active)
 }
 
+/// Everything that a run needs is there.
+fn is_ready(store: Store) -> bool {
+    store.model.info.with(Option::is_some)
+        && store.data.report.with(Option::is_some)
+        && store.resolved.with(Result::is_ok)
+}
+
+/// Why a run can't start at the moment, though everything for it is there.
+fn waits_for(store: Store) -> Option<&'static str> {
+    if store.worker.get() != WorkerStatus::Ready {
+        Some("Training can start when the page is ready.")
+    } else if store.model.loading.get() {
+        Some("Training can start when the model is loaded.")
+    } else if store.data.loading.get() {
+        Some("Training can start when the rows have been read.")
+    } else if store.measuring.get().is_some() {
+        Some("Training can start when the evaluation is done.")
+    } else if store.writing.with(|writing| writing.current.is_some()) {
+        Some("Training can start when the model has finished writing.")
+    } else {
+        None
+    }
+}
+
+/// Only what can be done now. One button starts, pauses and resumes, so that the focus stays on it.
 fn controls(store: Store) -> AnyView {
-    let start_text = Signal::derive(move || {
-        let text = if status(store) == Status::Idle { "Start training" } else { "Start again" };
+    let main_id = Signal::derive(move || match status(store) {
+        Status::Running => "pause",
+        Status::Paused => "resume",
+        Status::Starting | Status::Stopping => "",
+        Status::Idle | Status::Finished(_) | Status::Failed | Status::Gone => "start",
+    });
+    let main_text = Signal::derive(move || {
+        let text = match status(store) {
+            Status::Idle => "Start training",
+            Status::Starting => "Starting…",
+            Status::Running => "Pause",
+            Status::Paused => "Resume",
+            Status::Stopping => "Stopping…",
+            Status::Finished(_) | Status::Failed | Status::Gone => "Start again",
+        };
         text.to_string()
     });
-    let is_going = move || matches!(status(store), Status::Running | Status::Paused);
-    let recipe_is_wrong = Memo::new(move |_| store.resolved.with(Result::is_err));
-    let cannot_start = Signal::derive(move || !can_start(store));
-    let cannot_pause = Signal::derive(move || status(store) != Status::Running);
-    let cannot_resume = Signal::derive(move || status(store) != Status::Paused);
-    let cannot_stop = Signal::derive(move || !is_going());
-    let has_no_best = Signal::derive(move || !is_going() || store.run.with(|run| run.measurements.is_empty()));
-    let on_start = Callback::new(move |()| store.start_run());
-    let on_pause = Callback::new(move |()| store.pause_run());
-    let on_resume = Callback::new(move |()| store.resume_run());
-    let on_stop = Callback::new(move |()| store.stop_run(false));
-    let on_keep_best = Callback::new(move |()| store.stop_run(true));
-    let on_mend = Callback::new(move |()| store.go_to(Step::Recipe));
-    let mend = move || {
+    let on_main = Callback::new(move |()| match store.run.with_untracked(|run| run.status) {
+        Status::Running => store.pause_run(),
+        Status::Paused => store.resume_run(),
+        Status::Starting | Status::Stopping => {}
+        Status::Idle | Status::Finished(_) | Status::Failed | Status::Gone => store.start_run(),
+    });
+    let is_primary = Signal::derive(move || main_id.get() == "start" && !store.run.with(RunState::is_finished));
+    let waits = Signal::derive(move || main_id.get().is_empty());
+    let cannot_start = Signal::derive(move || !is_active(store) && waits_for(store).is_some());
+    let is_going = Memo::new(move |_| matches!(status(store), Status::Running | Status::Paused));
+    let has_best = Memo::new(move |_| is_going.get() && store.run.with(|run| run.last_valid().is_some()));
+    let stop = move |keep_best: bool| {
+        Callback::new(move |()| {
+            store.stop_run(keep_best);
+            browser::focus_element(CONTROLS_ID);
+        })
+    };
+    let (on_stop, on_keep_best) = (stop(false), stop(true));
+    let is_shown = Memo::new(move |_| is_active(store) || is_ready(store));
+    let main_button = move || {
+        view! {
+            <Button
+                id=main_id
+                text=main_text
+                is_primary=is_primary
+                disabled=cannot_start
+                waits=waits
+                on_press=on_main
+            />
+        }
+        .into_any()
+    };
+    let stop_button = move || view! { <Button id="stop" text="Stop" on_press=on_stop /> }.into_any();
+    let keep_best_button =
+        move || view! { <Button id="keep-best" text="Stop and keep the best" on_press=on_keep_best /> }.into_any();
+    let wrong = Memo::new(move |_| store.wrong_settings());
+    let on_fix = Callback::new(move |()| store.go_to(Step::Recipe));
+    let fix = move |names: String| {
         view! {
             <div class="note row">
-                <p>"A setting of the recipe is wrong."</p>
-                <Button text="Mend it" on_press=on_mend />
+                <p>{format!("Wrong in the recipe: {names}.")}</p>
+                <Button text="Fix it" on_press=on_fix />
             </div>
         }
     };
     view! {
-        <div class="row" role="group" aria-label="Run">
-            <Button id="start" text=start_text is_primary=true disabled=cannot_start on_press=on_start />
-            <div class="row" hidden=move || !store.run.with(RunState::is_active)>
-                <Button id="pause" text="Pause" disabled=cannot_pause on_press=on_pause />
-                <Button id="resume" text="Resume" disabled=cannot_resume on_press=on_resume />
-                <Button id="stop" text="Stop" disabled=cannot_stop on_press=on_stop />
-                <Button id="keep-best" text="Stop and keep the best" disabled=has_no_best on_press=on_keep_best />
-            </div>
+        {move || (!is_active(store) && is_ready(store)).then(|| plan(store)).flatten()}
+        <div class="row" role="group" aria-label="Run" id=CONTROLS_ID tabindex="-1">
+            {move || is_shown.get().then(main_button)}
+            {move || is_going.get().then(stop_button)}
+            {move || has_best.get().then(keep_best_button)}
         </div>
-        {move || recipe_is_wrong.get().then(mend)}
+        <p class="hint">
+            {move || waits_for(store).filter(|_| is_shown.get() && !is_active(store))}
+        </p>
+        {move || wrong.get().map(fix)}
     }
     .into_any()
+}
+
+/// What a run will do.
+fn plan(store: Store) -> Option<AnyView> {
+    plan_text(store).map(|text| view! { <p class="plan" data-testid="run-plan">{text}</p> }.into_any())
 }
 
 /// What the run is busy with, in words.
@@ -107,7 +168,7 @@ fn phase_text(store: Store) -> String {
             StopReason::Completed => "Finished".into(),
             StopReason::EarlyStopping => "Finished early: no further improvement".into(),
             StopReason::Stopped => "Stopped".into(),
-            StopReason::Diverged => "The loss is not a number any more: the best weights are kept".into(),
+            StopReason::Diverged => "Ended: the loss is no longer a number; the best weights are kept".into(),
         },
         (Status::Running, Some(Phase::FirstStep)) if is_gpu => "First step: compiling shaders".into(),
         (Status::Running, Some(Phase::FirstStep)) => "First step".into(),
@@ -132,7 +193,7 @@ fn progress(store: Store, task: Task) -> AnyView {
             .with(|run| format!("{} of {}", format::count(run.step as usize), format::count(run.total_steps as usize)))
     });
     let share = Signal::derive(move || store.run.with(|run| (run.total_steps > 0).then(|| run.progress())));
-    let raw_loss = Signal::derive(move || store.run.with(|run| run.last_loss));
+    let raw_loss = Signal::derive(move || store.run.with(|run| run.losses.mean));
     let (valid_label, valid_id) = match task {
         Task::SequenceClassification => ("Validation accuracy", "valid-accuracy"),
         Task::CausalLm => ("Validation perplexity", "valid-perplexity"),
@@ -163,7 +224,12 @@ fn progress(store: Store, task: Task) -> AnyView {
         <Meter label="Steps" share=share text=steps id="step-count" />
         <dl class="stats">
             <Stat label="Epoch" value=of(|run| Some(format!("{:.2}", run.epoch))) />
-            <Stat label="Loss" id="last-loss" value=of(|run| run.last_loss.map(format::significant)) raw=raw_loss />
+            <Stat
+                label=MEAN_LOSS_LABEL
+                id="last-loss"
+                value=of(|run| run.losses.mean.map(format::significant))
+                raw=raw_loss
+            />
             <Stat label=valid_label id=valid_id value=valid_text raw=raw_valid />
             <Stat label="Learning rate" value=of(|run| run.learning_rate.map(format::significant)) />
             <Stat label="Gradient norm" value=of(|run| run.grad_norm.map(format::significant)) />
@@ -193,11 +259,10 @@ fn charts(store: Store, task: Task) -> AnyView {
     };
     let losses = Signal::derive(move || {
         store.run.with(|run| {
-            let smoothed = geometry::smoothed(&run.losses, SMOOTHING);
-            let raw = run.losses.clone();
+            let (each, means) = (run.losses.each.clone(), run.losses.means.clone());
             vec![
-                Series { name: "training loss", class: "faint", points: raw, has_dots: false },
-                Series { name: "smoothed", class: "s1", points: smoothed, has_dots: false },
+                Series { name: "each step", class: "faint", points: each, has_dots: false },
+                Series { name: MEAN_LOSS_LINE, class: "s1", points: means, has_dots: false },
                 Series { name: "validation loss", class: "s2", points: valid(run, |m| m.loss), has_dots: true },
             ]
         })
@@ -239,7 +304,8 @@ fn measurements(store: Store) -> Option<AnyView> {
         return None;
     }
     let is_of_tokens = measured.iter().any(|m| m.perplexity.is_some());
-    let rows = measured.into_iter().map(|m| {
+    let best = index_of_best(&measured);
+    let rows = measured.into_iter().enumerate().map(|(index, m)| {
         let accuracy = format::percent(m.accuracy);
         let [fifth, sixth] = match m.perplexity {
             Some(perplexity) => [format::significant(perplexity), accuracy],
@@ -252,7 +318,7 @@ fn measurements(store: Store) -> Option<AnyView> {
             Cell::number(format::significant(m.loss)),
             Cell::number(fifth),
             Cell::number(sixth),
-            Cell::new("", if m.is_best { "best so far" } else { "" }),
+            Cell::new("", if best == Some(index) { "best" } else { "" }),
         ]
     });
     let [fifth, sixth] = if is_of_tokens { ["Perplexity", "Token accuracy"] } else { ["Accuracy", "Macro F1"] };
@@ -281,7 +347,7 @@ fn samples(store: Store) -> Option<AnyView> {
     }
     let view = view! {
         <div class="panel">
-            <h3>"What it writes on the way"</h3>
+            <h3>"Texts written during training"</h3>
             {table("Samples", "train-samples", &["Step", "Prompt", "In the file", "Written"], rows)}
         </div>
     };

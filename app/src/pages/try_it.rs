@@ -3,13 +3,14 @@
 use leptos::prelude::*;
 
 use super::frame::{frame, hint_while, is_running, missing, onward};
+use super::of_run::of_run;
 use crate::browser;
 use crate::charts::{Bar, Bars};
 use crate::components::{Button, check, text_area};
 use crate::format;
 use crate::state::{Prediction, Step, Store};
 
-const LEAD: &str = "Type a text as it could come in, and see what the model makes of it.";
+const LEAD: &str = "Type a text like those that the model will get, and see which label it gives.";
 
 /// Milliseconds of quiet after which a typed text is predicted.
 const TYPING_PAUSE_MS: u32 = 350;
@@ -19,6 +20,7 @@ const MAX_LABELS: usize = 10;
 pub(super) fn page(store: Store) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Try)}
+        {of_run(store)}
         {ask(store)}
         {move || store.prediction.get().map(|prediction| answer(store, &prediction))}
     };
@@ -52,7 +54,7 @@ fn ask(store: Store) -> AnyView {
             {check("Predict as I type", "try-live", store.try_live.into(), Signal::stored(false), on_live)}
             <span class="busy" role="status">{move || store.predicting.get().then_some("Predicting…")}</span>
         </div>
-        {hint_while(is_running(store), "A run is going: predictions can be made when it is over.")}
+        {hint_while(is_running(store), "A run is in progress: predictions can be made when it has ended.")}
     }
     .into_any()
 }
@@ -76,7 +78,7 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
     };
     let hidden = prediction.labels.len().saturating_sub(MAX_LABELS);
     let cut =
-        prediction.cut_at.map(|limit| format!("The text is longer than the {limit} tokens that are read, and is cut."));
+        prediction.cut_at.map(|limit| format!("The text is longer than {limit} tokens: what follows is not read."));
     let tuned = if has_tuned {
         let winner = order.first().map(|&id| prediction.labels[id].clone());
         view! {
@@ -90,7 +92,7 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
         view! {
             <div class="panel">
                 <h3>"After training"</h3>
-                <p>"There was no run yet."</p>
+                <p>"Nothing has been trained yet."</p>
                 {onward(store, Step::Train, "Go to training")}
             </div>
         }
@@ -106,7 +108,7 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
             </div>
             {tuned}
         </div>
-        {(hidden > 0).then(|| view! { <p class="hint">{format!("{hidden} less likely labels are not shown.")}</p> })}
+        {(hidden > 0).then(|| view! { <p class="hint">{format!("{} with lower probability not shown.", format::plural(hidden, "label"))}</p> })}
     }
     .into_any()
 }

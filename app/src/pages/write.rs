@@ -1,10 +1,12 @@
 //! Step 6 for a language model: give it a prompt and read what it writes, before training beside after.
 
+use hone_core::config::PromptFormat;
 use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::session::protocol::Weights;
 use leptos::prelude::*;
 
 use super::frame::{frame, hint_while, is_running, missing, setting};
+use super::of_run::of_run;
 use crate::components::{Button, check, select, text_area};
 use crate::format;
 use crate::state::recipe::FieldSpec;
@@ -12,11 +14,12 @@ use crate::state::run::RunState;
 use crate::state::writing::{Ending, SAMPLING_FIELDS, next_role};
 use crate::state::{Step, Store, WorkerStatus};
 
-const LEAD: &str = "Give it a beginning, and see how the model goes on: as it came beside as you trained it.";
+const LEAD: &str = "Give it a beginning, and see how the model goes on: original and trained, side by side.";
 
 pub(super) fn page(store: Store) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Try)}
+        {of_run(store)}
         {ask(store)}
         {settings(store)}
         {controls(store)}
@@ -37,19 +40,38 @@ fn has_chat(store: Store) -> bool {
 /// The prompt: a text, or turns where the model has conversations.
 fn ask(store: Store) -> AnyView {
     let has_chat = Memo::new(move |_| has_chat(store));
+    let is_chat = Memo::new(move |_| store.tries_chat());
     let never = Signal::stored(false);
     let switch = move || {
-        let on_change = Callback::new(move |as_chat| store.try_as_chat.set(as_chat));
-        let label = "As a conversation";
-        has_chat.get().then(|| check(label, "try-as-chat", store.try_as_chat.into(), never, on_change))
+        let on_change = Callback::new(move |as_chat| store.try_as_chat.set(Some(as_chat)));
+        has_chat.get().then(|| check("As a conversation", "try-as-chat", is_chat.into(), never, on_change))
     };
-    let prompt = move || if has_chat.get() && store.try_as_chat.get() { turns(store) } else { text(store) };
+    let prompt = move || if is_chat.get() { turns(store) } else { text(store) };
     view! { {switch} {prompt} }.into_any()
 }
 
 fn text(store: Store) -> AnyView {
     let on_input = Callback::new(move |text| store.try_text.set(text));
-    text_area("Prompt", "try-text", "4", true, store.try_text, on_input)
+    view! {
+        {text_area("Prompt", "try-text", "4", true, store.try_text, on_input)}
+        {given(store)}
+    }
+    .into_any()
+}
+
+/// What the model is given, where prompts of its training rows had more to them than their text.
+fn given(store: Store) -> AnyView {
+    let format = Memo::new(move |_| store.format_to_try());
+    let given = move || {
+        let format = format.get();
+        let text = store.try_text.with(|text| format.prompt(text)).filter(|_| format != PromptFormat::Plain)?;
+        let view = view! {
+            <p class="hint">"The model is given, as in training:"</p>
+            <p class="written" data-testid="given">{text}</p>
+        };
+        Some(view.into_any())
+    };
+    view! { {given} }.into_any()
 }
 
 fn turns(store: Store) -> AnyView {
@@ -146,24 +168,26 @@ fn controls(store: Store) -> AnyView {
         let is_busy = store.run.with(RunState::is_active) || store.measuring.get().is_some() || is_writing(store);
         !is_ready || is_busy || store.to_write().is_none()
     });
-    let cannot_stop =
-        Signal::derive(move || store.writing.with(|writing| writing.current.is_none() || writing.is_stopping));
+    let cannot_stop = Signal::derive(move || store.writing.with(|writing| writing.is_stopping));
+    let can_be_stopped = Memo::new(move |_| is_writing(store));
     let is_wrong = Signal::derive(move || store.sampling.with(|draft| draft.resolve().is_err()));
     let on_write = Callback::new(move |()| store.write());
     let on_stop = Callback::new(move |()| store.stop_writing());
+    let stop =
+        move || view! { <Button id="stop-writing" text="Stop" disabled=cannot_stop on_press=on_stop /> }.into_any();
     let busy = move || match store.writing.with(|writing| writing.current) {
-        Some(Weights::Base) => Some("The model before training writes…"),
-        Some(Weights::Tuned) => Some("The model after training writes…"),
+        Some(Weights::Base) => Some("The original model writes…"),
+        Some(Weights::Tuned) => Some("The trained model writes…"),
         None => None,
     };
     view! {
         <div class="row">
             <Button id="write" text="Write" is_primary=true disabled=cannot_write on_press=on_write />
-            <Button id="stop-writing" text="Stop" disabled=cannot_stop on_press=on_stop />
+            {move || can_be_stopped.get().then(stop)}
             <span class="busy" role="status">{busy}</span>
         </div>
-        {hint_while(is_wrong, "A setting of how it writes is wrong.")}
-        {hint_while(is_running(store), "A run is going: the model can write when it is over.")}
+        {hint_while(is_wrong, "A setting under “How it writes” can't be used.")}
+        {hint_while(is_running(store), "A run is in progress: the model can write when it has ended.")}
     }
     .into_any()
 }
@@ -187,7 +211,7 @@ fn panel(store: Store, weights: Weights) -> AnyView {
         match weights {
             _ if is_begun => None,
             Weights::Tuned if !has_run => Some("There is no trained model yet."),
-            _ => Some("Nothing is written yet."),
+            _ => Some("Nothing has been written yet."),
         }
     };
     view! {
@@ -209,22 +233,22 @@ fn ending_words(ending: Ending) -> String {
         "too quick to time".into()
     };
     let why = match (is_complete, is_stopped) {
-        (true, _) => "It ended by itself.",
-        (false, true) => "It was stopped.",
-        (false, false) => "It is as long as it may be.",
+        (true, _) => "The model ended it.",
+        (false, true) => "You stopped it.",
+        (false, false) => "Stopped at the length limit.",
     };
-    format!("{} tokens, {rate}. {why}", format::count(num_tokens))
+    format!("{}, {rate}. {why}", format::plural(num_tokens, "token"))
 }
 
 /// In a conversation, the answer can become a turn.
 fn go_on(store: Store) -> AnyView {
     let can_go_on = Memo::new(move |_| {
         let is_done = store.writing.with(|writing| writing.current.is_none() && writing.base.is_some());
-        is_done && has_chat(store) && store.try_as_chat.get()
+        is_done && store.tries_chat()
     });
     let on_press = Callback::new(move |()| store.go_on_from_answer());
     let button = move || {
-        let view = || view! { <Button id="go-on" text="Answer it" on_press=on_press /> }.into_any();
+        let view = || view! { <Button id="go-on" text="Continue the conversation" on_press=on_press /> }.into_any();
         can_go_on.get().then(view)
     };
     view! { <div class="row">{button}</div> }.into_any()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ExportFormat, JOB_FILE, Job, Task};
+use hone_core::config::{ExportFormat, Job, PromptFormat, Task};
 use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::event::Split;
 use hone_core::generate::SamplingConfig;
@@ -14,8 +14,8 @@ use leptos::task::spawn_local;
 
 use super::evaluation::{Measured, MeasuredRows, MeasuredTexts, WrongRow, wrong_rows_csv};
 use super::run::RunState;
-use super::writing::{self, Ending, Writing, WritingInput};
-use super::{Step, Store, bug, unexpected, unreadable};
+use super::writing::{self, Ending, Writing, WritingInput, format_of_rows};
+use super::{Step, Store, bug, origin, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 use crate::client::Answer;
 
@@ -200,12 +200,39 @@ impl Store {
         });
     }
 
+    /// How a bare prompt is given to the model: as the rows of the run were, else as those that were read would be. `None`
+    /// where there are neither.
+    pub(crate) fn prompt_format(self) -> Option<PromptFormat> {
+        if self.run.with(RunState::is_finished) {
+            let of_run = self.started.with(|started| started.as_ref()?.prompt_format.clone());
+            if of_run.is_some() {
+                return of_run;
+            }
+        }
+        self.data.report.with(|report| format_of_rows(report.as_deref()))
+    }
+
+    /// Whether the model is tried in a conversation: as chosen, else where it has them and was not trained on other texts.
+    pub(crate) fn tries_chat(self) -> bool {
+        let has_chat = self.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template));
+        let by_rows = || self.prompt_format().is_none_or(|format| format == PromptFormat::Chat);
+        has_chat && self.try_as_chat.get().unwrap_or_else(by_rows)
+    }
+
+    /// How what is typed is given to the model: a conversation by its chat template, a text in the format of the rows.
+    pub(crate) fn format_to_try(self) -> PromptFormat {
+        if self.tries_chat() {
+            return PromptFormat::Chat;
+        }
+        // A text of which the template is to make no turns is given as it stands.
+        self.prompt_format().filter(|format| *format != PromptFormat::Chat).unwrap_or_default()
+    }
+
     /// The prompt and the settings, where both can be used.
     pub(crate) fn to_write(self) -> Option<(Prompt, SamplingConfig)> {
-        let has_chat = self.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template));
-        let is_chat = has_chat && self.try_as_chat.get();
+        let format = self.format_to_try();
         let prompt =
-            self.try_text.with(|text| self.try_turns.with(|turns| writing::prompt(is_chat, text, turns.as_slice())));
+            self.try_text.with(|text| self.try_turns.with(|turns| writing::prompt(&format, text, turns.as_slice())));
         prompt.zip(self.sampling.with(|sampling| sampling.resolve().ok()))
     }
 
@@ -275,15 +302,16 @@ impl Store {
         }
         self.dismiss(Step::Export);
         self.exporting.set(true);
+        let name = self.file_name(if format == ExportFormat::Adapter { "adapter" } else { "" }, "zip");
         spawn_local(async move {
             let answer = self.request(Command::Export { format }, Vec::new()).await;
             self.exporting.set(false);
             match answer {
-                Ok((Reply::Exported { file }, blobs)) => match blobs.get(file.blob) {
+                Ok((Reply::Exported { blob }, blobs)) => match blobs.get(blob) {
                     Some(buffer) => {
                         let size_bytes = f64::from(buffer.byte_length());
-                        if self.save(Step::Export, &file.name, buffer, "application/zip") {
-                            self.exported.set(Some((file.name, size_bytes)));
+                        if self.save(Step::Export, &name, buffer, "application/zip") {
+                            self.exported.set(Some((name, size_bytes)));
                         }
                     }
                     None => self.report(Step::Export, bug("the export came without its bytes".into())),
@@ -304,13 +332,24 @@ impl Store {
         };
         let of_run = self.started.with_untracked(|started| started.as_ref().map(|started| started.job.clone()));
         if let Some(job) = of_run.or_else(planned) {
-            self.save(Step::Export, JOB_FILE, &wasm_bindgen::JsValue::from_str(&job), "application/json");
+            let name = self.file_name("hone", "json");
+            self.save(Step::Export, &name, &wasm_bindgen::JsValue::from_str(&job), "application/json");
         }
     }
 
     /// Saves the wrong rows as a table.
     pub(crate) fn save_wrong_rows(self, rows: &[WrongRow]) {
-        self.save(Step::Evaluate, "wrong-rows.csv", &wrong_rows_csv(rows).into(), "text/csv");
+        self.save(Step::Evaluate, &self.file_name("wrong-rows", "csv"), &wrong_rows_csv(rows).into(), "text/csv");
+    }
+
+    /// Name of a file for the person's downloads: of the last run, else of the loaded model.
+    fn file_name(self, what: &str, ending: &str) -> String {
+        let of_run = self.started.with_untracked(|started| Some(started.as_ref()?.origin.file_name(what, ending)));
+        of_run.unwrap_or_else(|| {
+            let model = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_owned()));
+            let task = self.model.task.get_untracked();
+            origin::file_name(&model.unwrap_or_default(), task, None, what, 0, ending)
+        })
     }
 
     fn save(self, step: Step, name: &str, content: &wasm_bindgen::JsValue, media_type: &str) -> bool {

@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{DataShape, ReadOptions, RunConfig, Task};
+use hone_core::config::{DataShape, Encoding, ReadOptions, RunConfig, Task};
 use hone_core::hub::KNOWN_MODELS;
 use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, Reply};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::dropped::pasted_name;
 use super::report::{self, Report};
-use super::{ModelChoice, Step, Store, unexpected, unreadable};
+use super::samples::Sample;
+use super::{ModelChoice, ModelState, Step, Store, WorkerStatus, recipe, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 
 /// Milliseconds of quiet in the recipe before the rows are measured again.
@@ -28,6 +30,12 @@ pub(crate) struct DataState {
     /// What happened to the rows without being asked for.
     pub note: RwSignal<Option<String>>,
     pub loading: RwSignal<bool>,
+    /// Rows that are read, and rows in all; (0, 0) before that is known.
+    pub progress: RwSignal<(usize, usize)>,
+    /// What the rows are for: the loaded model, or the one that is chosen.
+    pub task: Memo<Task>,
+    /// The person ended the reading that goes on.
+    is_cancelled: StoredValue<bool>,
     /// What the report was made with.
     used: StoredValue<Option<ReadFor>>,
 }
@@ -59,8 +67,30 @@ pub(crate) enum Slot {
     Test,
 }
 
+/// What became of a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// There is a report.
+    Read,
+    /// There is none.
+    Unread,
+    /// The person ended it.
+    Cancelled,
+}
+
+/// Files, how they are read, and the report on them.
+struct Chosen {
+    files: [Option<PickedFile>; 3],
+    read: ReadOptions,
+    report: Option<Arc<Report>>,
+}
+
 impl DataState {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(model: ModelState) -> Self {
+        let chosen = move || match model.choice.get() {
+            ModelChoice::Known(index) => KNOWN_MODELS[index].task,
+            ModelChoice::Hub | ModelChoice::Local => model.task.get(),
+        };
         Self {
             train: RwSignal::new_local(None),
             valid: RwSignal::new_local(None),
@@ -70,8 +100,41 @@ impl DataState {
             report: RwSignal::new(None),
             note: RwSignal::new(None),
             loading: RwSignal::new(false),
+            progress: RwSignal::new((0, 0)),
+            task: Memo::new(move |_| {
+                let loaded = model.info.with(|info| info.as_ref().map(|info| info.task));
+                loaded.unwrap_or_else(chosen)
+            }),
+            is_cancelled: StoredValue::new(false),
             used: StoredValue::new(None),
         }
+    }
+
+    fn chosen(self) -> Chosen {
+        Chosen {
+            files: [self.train, self.valid, self.test].map(|file| file.get_untracked()),
+            read: self.read.get_untracked(),
+            report: self.report.get_untracked(),
+        }
+    }
+
+    fn restore(self, Chosen { files, read, report }: Chosen) {
+        for (slot, file) in [self.train, self.valid, self.test].into_iter().zip(files) {
+            slot.set(file);
+        }
+        self.read.set(read);
+        self.note.set(None);
+        self.report.set(report);
+    }
+
+    /// Counts up whenever a file of rows is chosen or taken away.
+    pub(super) fn count_choices(self) -> Memo<u32> {
+        Memo::new(move |before: Option<&u32>| {
+            for slot in [Slot::Train, Slot::Valid, Slot::Test] {
+                self.slot(slot).track();
+            }
+            before.map_or(0, |before| before + 1)
+        })
     }
 
     fn slot(self, slot: Slot) -> RwSignal<Option<PickedFile>, LocalStorage> {
@@ -84,35 +147,86 @@ impl DataState {
 }
 
 impl Store {
-    /// Takes a file, or takes it away, and reads the rows if there is a model.
+    /// Takes a file, or takes it away, and reads the rows.
     pub(crate) fn choose_data(self, slot: Slot, file: Option<PickedFile>) {
-        if slot == Slot::Train {
+        self.take_data(vec![(slot, file)], None);
+    }
+
+    /// Takes files, or takes them away, with what there is to say about it; and reads the rows. What was read before comes
+    /// back if the person ends that.
+    pub(super) fn take_data(self, chosen: Vec<(Slot, Option<PickedFile>)>, note: Option<String>) {
+        let data = self.data;
+        let before = data.chosen();
+        if chosen.iter().any(|(slot, _)| *slot == Slot::Train) {
             // Another file has its own columns.
-            self.data.read.set(ReadOptions::default());
+            data.read.set(ReadOptions::default());
         }
-        self.data.slot(slot).set(file);
-        self.data.report.set(None);
-        self.data.note.set(None);
+        for (slot, file) in chosen {
+            data.slot(slot).set(file);
+        }
+        data.report.set(None);
+        data.note.set(note);
         self.forget_figures();
-        self.load_data();
+        spawn_local(async move {
+            if self.load_data_now().await == Outcome::Cancelled {
+                data.restore(before);
+            }
+        });
     }
 
     /// Takes pasted text as the training file.
     pub(crate) fn use_pasted_data(self) {
         let text = self.data.paste.get_untracked();
-        let name = match text.trim_start().chars().next() {
-            Some('{') => "pasted.jsonl",
-            Some('[') => "pasted.json",
-            _ => "pasted.csv",
-        };
-        if let Some(file) = PickedFile::from_text(name, &text) {
+        if let Some(file) = PickedFile::from_text(pasted_name(&text).unwrap_or("pasted.csv"), &text) {
             self.choose_data(Slot::Train, Some(file));
         }
     }
 
+    /// Ends the reading that goes on.
+    pub(crate) fn cancel_reading(self) {
+        self.data.is_cancelled.set_value(true);
+        self.client().send(Command::CancelReading, Vec::new(), |_| {});
+    }
+
+    /// Reads the bytes of the file in another encoding, `None` in the one that is guessed.
+    pub(crate) fn choose_encoding(self, encoding: Option<Encoding>) {
+        self.reread_data(|read| {
+            report::forget_columns(read); // their names may be written otherwise
+            read.encoding = encoding;
+        });
+    }
+
+    /// Takes another line for the one that names the columns, `None` the one that is found.
+    pub(crate) fn choose_header_row(self, row: Option<usize>) {
+        self.reread_data(|read| {
+            report::forget_columns(read);
+            (read.header_row, read.has_header) = (row, None);
+        });
+    }
+
+    /// Reads labels as the first of them, which they are other spellings of.
+    pub(crate) fn merge_labels(self, labels: &[String]) {
+        let Some((kept, others)) = labels.split_first() else { return };
+        self.reread_data(|read| {
+            // What was read as one of the others goes along.
+            for target in read.merge_labels.values_mut().filter(|target| others.contains(target)) {
+                target.clone_from(kept);
+            }
+            read.merge_labels.extend(others.iter().map(|other| (other.clone(), kept.clone())));
+        });
+    }
+
+    /// Weights classes by how rare they are, or no more.
+    pub(crate) fn weight_classes(self, is_weighted: bool) {
+        let value = is_weighted.then(|| "balanced".to_owned());
+        self.draft.update(|draft| recipe::set_typed(draft, "class_weights", value));
+    }
+
     /// Reads the chosen files.
-    pub(crate) fn load_data(self) {
-        spawn_local(self.load_data_now());
+    fn load_data(self) {
+        spawn_local(async move {
+            self.load_data_now().await;
+        });
     }
 
     /// Reads the same files in another way; when that can't be done, the reading before stands.
@@ -127,14 +241,20 @@ impl Store {
         let (read, report) = (data.read.get_untracked(), data.report.get_untracked());
         data.read.set(wanted);
         spawn_local(async move {
-            let Some(report) = report else { return self.load_data_now().await };
-            let command = Command::RereadData { read: data.read.get_untracked(), run: self.run_to_read_for() };
-            self.ask_for_report(command, Vec::new()).await;
-            let is_kept = |store: Self| {
-                store.data.report.with_untracked(Option::is_none) && store.model.info.with_untracked(Option::is_some)
+            let Some(report) = report else {
+                self.load_data_now().await;
+                return;
             };
-            if is_kept(self) {
+            let command = Command::RereadData { read: data.read.get_untracked(), run: self.run_to_read_for() };
+            let outcome = self.ask_for_report(command, Vec::new()).await;
+            // A model that was asked for meanwhile has the rows read anew.
+            let is_kept =
+                |store: Self| store.data.report.with_untracked(Option::is_none) && !store.model.loading.get_untracked();
+            if outcome != Outcome::Read && is_kept(self) {
                 data.read.set(read);
+                if outcome == Outcome::Cancelled {
+                    data.note.set(Some("The rows were not read again: the report is the one from before.".into()));
+                }
                 // In a later task, so that the controls are built anew and show what holds.
                 browser::after(0, move || {
                     if is_kept(self) {
@@ -173,10 +293,10 @@ impl Store {
         }
     }
 
-    pub(super) async fn load_data_now(self) {
-        let Some(train) = self.data.train.get_untracked() else { return };
-        if self.model.info.with_untracked(Option::is_none) {
-            return;
+    pub(super) async fn load_data_now(self) -> Outcome {
+        let Some(train) = self.data.train.get_untracked() else { return Outcome::Unread };
+        if self.model.loading.get_untracked() {
+            return Outcome::Unread; // they are read once that is over
         }
         let mut blobs = Vec::new();
         let mut named = [None, None, None];
@@ -186,52 +306,65 @@ impl Store {
             *name = Some(NamedBlob { name: file.name.clone(), blob: blobs.len() });
             match file.read().await {
                 Ok(buffer) => blobs.push(buffer),
-                Err(error) => return self.report(Step::Data, unreadable(error)),
+                Err(error) => {
+                    self.report(Step::Data, unreadable(error));
+                    return Outcome::Unread;
+                }
             }
         }
-        let [Some(train), valid, test] = named else { return };
-        let (read, run) = (self.data.read.get_untracked(), self.run_to_read_for());
-        self.ask_for_report(Command::LoadData { train, valid, test, read, run }, blobs).await;
+        let [Some(train), valid, test] = named else { return Outcome::Unread };
+        let (task, read, run) =
+            (self.data.task.get_untracked(), self.data.read.get_untracked(), self.run_to_read_for());
+        self.ask_for_report(Command::LoadData { task, train, valid, test, read, run }, blobs).await
     }
 
-    async fn ask_for_report(self, command: Command, blobs: Vec<js_sys::ArrayBuffer>) {
+    async fn ask_for_report(self, command: Command, blobs: Vec<js_sys::ArrayBuffer>) -> Outcome {
         let data = self.data;
         self.dismiss(Step::Data);
+        data.progress.set((0, 0));
+        data.is_cancelled.set_value(false);
         data.loading.set(true);
         data.used.set_value(Some(ReadFor::of(&self.run_to_read_for())));
         let outcome = match self.request(command, blobs).await {
-            Ok((Reply::Data { report }, _)) => Ok(Report::Classes(report)),
-            Ok((Reply::Texts { report }, _)) => Ok(Report::Texts(report)),
+            Ok((Reply::Data { report }, _)) => Ok(Some(Report::Classes(report))),
+            Ok((Reply::Texts { report }, _)) => Ok(Some(Report::Texts(report))),
+            Ok((Reply::Done, _)) => Ok(None),
             Ok((other, _)) => Err(unexpected(&other)),
             Err(problem) => Err(problem),
         };
         data.loading.set(false);
-        // An answer may come after another model was asked for: its rows are not that model's.
-        let fits = |report: &Report| {
-            self.model.info.with_untracked(|info| info.as_ref().is_some_and(|info| info.task == report.task()))
-        };
-        // Figures of a finished run are of its own rows; others were of the rows before.
-        if outcome.is_ok() && !self.run.with_untracked(|run| run.is_finished()) {
-            self.forget_figures();
-        }
         match outcome {
-            Ok(report) => data.report.set(Some(report).filter(fits).map(Arc::new)),
+            Ok(Some(report)) => {
+                // Figures of a finished run are of its own rows; others were of the rows before.
+                if !self.run.with_untracked(|run| run.is_finished()) {
+                    self.forget_figures();
+                }
+                // An answer may come after another model was asked for: its rows are not that model's.
+                let fits = report.task() == data.task.get_untracked() && !self.model.loading.get_untracked();
+                data.report.set(fits.then(|| Arc::new(report)));
+                Outcome::Read
+            }
+            Ok(None) => {
+                data.report.set(None);
+                if data.is_cancelled.get_value() { Outcome::Cancelled } else { Outcome::Unread }
+            }
             Err(problem) => {
                 data.report.set(None);
                 self.report(Step::Data, problem);
+                Outcome::Unread
             }
         }
     }
 
-    /// Fetches the sample, and loads the default model and the sample in one go.
-    pub(crate) fn try_sample(self) {
+    /// Fetches a sample, and loads its model and its rows in one go.
+    pub(crate) fn try_sample(self, sample: &'static Sample) {
         if self.loading_sample.get_untracked() {
             return;
         }
         self.loading_sample.set(true);
         spawn_local(async move {
-            match browser::fetch_own_file("samples/support-desk.csv", "support-desk.csv").await {
-                Ok(file) => self.try_sample_with(file).await,
+            match browser::fetch_own_file(&format!("samples/{}", sample.file), sample.file).await {
+                Ok(file) => self.try_sample_with(sample, file).await,
                 Err(message) => {
                     let hint = "Check that the page is still being served.".into();
                     let kind = hone_core::session::protocol::ProblemKind::Network;
@@ -242,7 +375,7 @@ impl Store {
         });
     }
 
-    async fn try_sample_with(self, file: PickedFile) {
+    async fn try_sample_with(self, sample: &Sample, file: PickedFile) {
         let data = self.data;
         data.read.set(ReadOptions::default());
         data.train.set(Some(file));
@@ -250,19 +383,16 @@ impl Store {
         data.test.set(None);
         data.report.set(None);
         data.note.set(None);
-        let labels = Task::SequenceClassification;
-        let is_loaded = |info: &Option<Arc<ModelInfo>>| info.as_ref().is_some_and(|info| info.task == labels);
-        let has_model = self.model.info.with_untracked(is_loaded);
-        // The sample has labels: a model that writes texts makes way.
-        let writes_texts = match self.model.choice.get_untracked() {
-            ModelChoice::Known(index) => KNOWN_MODELS[index].task != labels,
-            ModelChoice::Hub | ModelChoice::Local => self.model.info.with_untracked(Option::is_some) && !has_model,
-        };
-        if !has_model && writes_texts {
-            self.model.choice.set(ModelChoice::Known(0));
+        // A model that does not suit the rows makes way for the sample's.
+        let suits = |info: &Option<Arc<ModelInfo>>| info.as_ref().is_some_and(|info| info.task == sample.task);
+        let has_model = self.model.info.with_untracked(suits);
+        if !has_model {
+            self.choose_model(ModelChoice::Known(sample.model_index()));
         }
         if has_model || self.load_model_now().await {
-            self.draft.update(|draft| super::presets::FEW_ROWS.apply_to(draft));
+            let name = |info: &Option<Arc<ModelInfo>>| info.as_ref().map(|info| info.source.name().to_owned());
+            let name = self.model.info.with_untracked(name).unwrap_or_default();
+            self.draft.update(|draft| sample.apply_to(draft, &name));
             self.forget_figures();
             self.load_data_now().await;
             let arrived = data.report.with_untracked(Option::is_some);
@@ -273,6 +403,23 @@ impl Store {
     /// The recipe where it is right, else the base: a typing error must not keep a file from being read.
     fn run_to_read_for(self) -> RunConfig {
         self.resolved.get_untracked().unwrap_or_else(|_| self.base.get_untracked())
+    }
+
+    /// Before there is a model, rows are read for the task of the one that is chosen: for another task they are read anew.
+    pub(super) fn reread_when_the_task_changes(self) {
+        let data = self.data;
+        Effect::new(move |before: Option<Task>| {
+            let task = data.task.get();
+            let has_no_model = self.model.info.with_untracked(Option::is_none) && !self.model.loading.get_untracked();
+            let is_served = self.worker.get_untracked() == WorkerStatus::Ready;
+            let is_other = before.is_some_and(|before| before != task);
+            if is_other && has_no_model && is_served && data.train.with_untracked(Option::is_some) {
+                data.read.update(report::forget_columns);
+                data.report.set(None);
+                self.load_data();
+            }
+            task
+        });
     }
 
     /// Lengths, truncation and splits follow the recipe: measure them again when it changes them.

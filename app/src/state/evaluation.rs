@@ -130,8 +130,14 @@ impl MeasuredRows {
     }
 }
 
-/// (true label, predicted label, rows) of the pairs that are mixed up most, at most `limit`.
-pub(crate) fn confused_pairs(confusion: &[Vec<u32>], labels: &[String], limit: usize) -> Vec<(String, String, u32)> {
+/// The wrong rows of a pair of labels, (true, predicted); all of them without one.
+pub(crate) fn of_pair<'a>(rows: &'a [WrongRow], pair: Option<(&str, &str)>) -> Vec<&'a WrongRow> {
+    let is_of = |row: &WrongRow| pair.is_none_or(|(label, predicted)| row.label == label && row.predicted == predicted);
+    rows.iter().filter(|row| is_of(row)).collect()
+}
+
+/// (true label, predicted label, rows) of the pairs of label ids that are mixed up most, at most `limit`.
+pub(crate) fn confused_pairs(confusion: &[Vec<u32>], limit: usize) -> Vec<(usize, usize, u32)> {
     let mut pairs = Vec::new();
     for (truth, row) in confusion.iter().enumerate() {
         for (predicted, &rows) in row.iter().enumerate() {
@@ -142,8 +148,7 @@ pub(crate) fn confused_pairs(confusion: &[Vec<u32>], labels: &[String], limit: u
     }
     pairs.sort_by_key(|&(truth, predicted, rows)| (std::cmp::Reverse(rows), truth, predicted));
     pairs.truncate(limit);
-    let name = |id: usize| labels.get(id).cloned().unwrap_or_else(|| id.to_string());
-    pairs.into_iter().map(|(truth, predicted, rows)| (name(truth), name(predicted), rows)).collect()
+    pairs
 }
 
 /// The wrong rows as a CSV file.
@@ -183,6 +188,7 @@ mod tests {
             num_rows: 3,
             per_class: vec![class("yes"), class("no")],
             confusion: vec![vec![1, 1], vec![1, 0]],
+            baseline: None,
         };
         let row = |row, label, predicted, probability: f32| {
             let mut probabilities = vec![1.0 - probability; 2];
@@ -201,6 +207,15 @@ mod tests {
         let wrong = measured().wrong_rows();
         let seen: Vec<_> = wrong.iter().map(|w| (w.row, w.label.as_str(), w.predicted.as_str())).collect();
         assert_eq!(seen, [(3, "no", "yes"), (1, "yes", "no")]);
+    }
+
+    #[test]
+    fn wrong_rows_of_one_pair_can_be_looked_at_alone() {
+        let wrong = measured().wrong_rows();
+        let rows = |pair| of_pair(&wrong, pair).iter().map(|row| row.row).collect::<Vec<_>>();
+        assert_eq!(rows(None), [3, 1]);
+        assert_eq!(rows(Some(("yes", "no"))), [1]);
+        assert_eq!(rows(Some(("yes", "yes"))), [0; 0]);
     }
 
     #[test]
@@ -227,8 +242,7 @@ mod tests {
 
     #[test]
     fn pairs_are_sorted_by_rows_and_leave_out_the_diagonal() {
-        let labels: Vec<_> = ["a", "b", "c"].map(String::from).into();
-        let pairs = confused_pairs(&[vec![9, 1, 0], vec![4, 9, 0], vec![0, 1, 9]], &labels, 2);
-        assert_eq!(pairs, [("b".into(), "a".into(), 4), ("a".into(), "b".into(), 1)]);
+        let pairs = confused_pairs(&[vec![9, 1, 0], vec![4, 9, 0], vec![0, 1, 9]], 2);
+        assert_eq!(pairs, [(1, 0, 4), (0, 1, 1)]);
     }
 }

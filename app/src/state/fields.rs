@@ -2,6 +2,8 @@
 
 use hone_core::config::Task;
 
+use super::numbers::Kind;
+
 /// A setting as the page shows it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FieldSpec {
@@ -13,8 +15,10 @@ pub(crate) struct FieldSpec {
     pub unit: &'static str,
     /// What it does, and when to change it.
     pub hint: &'static str,
-    /// (value, words) to choose from; empty where a number is typed.
+    /// (value, words) to choose from; empty where something is typed.
     pub choices: &'static [(&'static str, &'static str)],
+    /// What is typed.
+    pub kind: Kind,
     /// Shown only when asked for.
     pub is_advanced: bool,
     /// The task that has it; `None` for all.
@@ -23,14 +27,34 @@ pub(crate) struct FieldSpec {
     pub(super) method: &'static str,
 }
 
-/// A setting that is typed.
+/// A number that may have decimals.
 pub(super) const fn number(
     name: &'static str,
     label: &'static str,
     unit: &'static str,
     hint: &'static str,
 ) -> FieldSpec {
-    FieldSpec { name, label, unit, hint, choices: &[], is_advanced: false, task: None, method: "" }
+    FieldSpec { name, label, unit, hint, choices: &[], kind: Kind::Decimal, is_advanced: false, task: None, method: "" }
+}
+
+/// A whole number.
+pub(super) const fn whole(
+    name: &'static str,
+    label: &'static str,
+    unit: &'static str,
+    hint: &'static str,
+) -> FieldSpec {
+    FieldSpec { kind: Kind::Whole, ..number(name, label, unit, hint) }
+}
+
+/// A text, or names.
+pub(super) const fn words(
+    name: &'static str,
+    label: &'static str,
+    unit: &'static str,
+    hint: &'static str,
+) -> FieldSpec {
+    FieldSpec { kind: Kind::Text, ..number(name, label, unit, hint) }
 }
 
 const fn choice(
@@ -39,7 +63,7 @@ const fn choice(
     hint: &'static str,
     choices: &'static [(&'static str, &'static str)],
 ) -> FieldSpec {
-    FieldSpec { choices, ..number(name, label, "", hint) }
+    FieldSpec { choices, ..words(name, label, "", hint) }
 }
 
 const fn advanced(spec: FieldSpec) -> FieldSpec {
@@ -83,31 +107,26 @@ pub(super) const FIELDS: &[FieldSpec] = &[
             ("full", "All weights"),
         ],
     )),
-    of_method("last", number("last_layers", "Layers trained", "from the end", "More learn more and need more memory.")),
+    of_method("last", whole("last_layers", "Layers trained", "from the end", "More learn more and need more memory.")),
     of_method(
         "lora",
-        number("lora_r", "LoRA rank", "", "Width of an adapter: higher learns more and needs more memory."),
+        whole("lora_r", "LoRA rank", "", "Width of an adapter: higher learns more and needs more memory."),
     ),
     of_method(
         "lora",
         number("lora_alpha", "LoRA alpha", "", "An adapter counts alpha divided by rank; twice the rank is usual."),
     ),
-    number(
-        "num_train_epochs",
-        "Epochs",
-        "passes over the rows",
-        "More help small files; too many learn rows by heart.",
-    ),
-    number("batch_size", "Batch size", "rows", "Rows looked at together. Halve it when memory runs out."),
+    whole("num_train_epochs", "Epochs", "passes over the rows", "More help small files; too many learn rows by heart."),
+    whole("batch_size", "Batch size", "rows", "Rows looked at together. Halve it when memory runs out."),
     number("learning_rate", "Learning rate", "per step", "Too high and the loss jumps; too low and nothing happens."),
-    number("max_seq_length", "Longest input", "tokens", "Longer rows are cut off here; shorter is quicker."),
+    whole("max_seq_length", "Longest input", "tokens", "Longer rows are shortened to this; shorter is quicker."),
     of_classes(choice(
         "class_weights",
         "Class weights",
         "Balanced makes rare classes count as much as frequent ones.",
         &[("none", "Every row counts the same"), ("balanced", "Balanced")],
     )),
-    number(
+    whole(
         "early_stopping_patience",
         "Early stopping",
         "evaluations, or off",
@@ -115,7 +134,7 @@ pub(super) const FIELDS: &[FieldSpec] = &[
     ),
     advanced(of_method(
         "lora",
-        number("target_modules", "LoRA target modules", "names, or all-linear", "The layers that get an adapter."),
+        words("target_modules", "LoRA target modules", "names, or all-linear", "The layers that get an adapter."),
     )),
     advanced(of_method(
         "lora",
@@ -141,7 +160,7 @@ pub(super) const FIELDS: &[FieldSpec] = &[
         "Computes layers twice instead of keeping them: less memory, slower.",
         SWITCH,
     ))),
-    advanced(number(
+    advanced(whole(
         "gradient_accumulation_steps",
         "Gradient accumulation",
         "batches a step",
@@ -184,14 +203,14 @@ pub(super) const FIELDS: &[FieldSpec] = &[
         "How token states become one vector. Mean suits sentence-transformers models.",
         &[("cls", "First token, as transformers does"), ("mean", "Mean over the tokens")],
     ))),
-    advanced(number("eval_strategy", "Evaluate every", "steps, or epoch", "When the validation rows are measured.")),
+    advanced(whole("eval_strategy", "Evaluate every", "steps, or epoch", "When the validation rows are measured.")),
     advanced(of_classes(choice(
         "metric_for_best_model",
         "Best means",
         "Which validation figure decides which weights are the best.",
         &[("loss", "Lowest loss"), ("accuracy", "Highest accuracy"), ("macro_f1", "Highest macro F1")],
     ))),
-    advanced(number("logging_steps", "Read the loss every", "steps", "Each reading waits for the GPU.")),
+    advanced(whole("logging_steps", "Read the loss every", "steps", "Each reading waits for the GPU.")),
     advanced(number(
         "valid_fraction",
         "Validation share",
@@ -205,5 +224,5 @@ pub(super) const FIELDS: &[FieldSpec] = &[
         "Half precision computes layers in 16 bits, and frozen weights take half the memory; not every GPU has it.",
         &[("f32", "f32, single"), ("f16", "f16, half")],
     )),
-    advanced(number("seed", "Seed", "whole number", "The same seed gives the same run.")),
+    advanced(whole("seed", "Seed", "whole number", "The same seed gives the same run.")),
 ];

@@ -1,6 +1,18 @@
 //! What a run measured on the way.
 
+use std::collections::VecDeque;
+
 use hone_core::event::Split;
+
+/// Points of the loss curve that are kept; beyond it, neighbours are merged into their mean.
+const MAX_LOSS_POINTS: usize = 8192;
+
+/// Steps over which the training loss is averaged wherever one figure stands for it.
+const MEAN_STEPS: usize = 10;
+/// That mean as a line among others.
+pub(crate) const MEAN_LOSS_LINE: &str = "mean of 10 steps";
+/// That mean as a figure.
+pub(crate) const MEAN_LOSS_LABEL: &str = "Loss, mean of 10 steps";
 
 /// One measurement of a split.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,11 +46,87 @@ impl Measurement {
     }
 }
 
+/// The one measurement that the best weights are of, if there is one: each that was the best for a while says so, and
+/// the last of them still is.
+pub(crate) fn index_of_best(measurements: &[Measurement]) -> Option<usize> {
+    measurements.iter().rposition(|measurement| measurement.is_best)
+}
+
+/// The training loss over the steps.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct LossCurve {
+    /// (step, its loss), at most [`MAX_LOSS_POINTS`].
+    pub each: Vec<(f64, f64)>,
+    /// (step, mean of the [`MEAN_STEPS`] steps that end there), at most [`MAX_LOSS_POINTS`].
+    pub means: Vec<(f64, f64)>,
+    /// The last of the means.
+    pub mean: Option<f64>,
+    recent: VecDeque<f64>,
+}
+
+impl LossCurve {
+    /// Adds the losses of the steps that end with `step`.
+    pub(super) fn extend(&mut self, step: u32, losses: &[f64]) {
+        let first = f64::from(step) + 1.0 - losses.len() as f64;
+        for (index, &loss) in losses.iter().enumerate() {
+            let at = first + index as f64;
+            self.recent.push_back(loss);
+            if self.recent.len() > MEAN_STEPS {
+                self.recent.pop_front();
+            }
+            let mean = self.recent.iter().sum::<f64>() / self.recent.len() as f64;
+            self.each.push((at, loss));
+            self.means.push((at, mean));
+            self.mean = Some(mean);
+        }
+        if self.each.len() > MAX_LOSS_POINTS {
+            (self.each, self.means) = (halved(&self.each), halved(&self.means));
+        }
+    }
+}
+
 /// Pairs of neighbours as their means.
-pub(super) fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mean = |pair: &[(f64, f64)]| {
         let share = 1.0 / pair.len() as f64;
         pair.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 * share, sum.1 + point.1 * share))
     };
     points.chunks(2).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_curve_is_thinned_and_keeps_its_ends() {
+        let mut curve = LossCurve::default();
+        for step in 1..=20_000 {
+            curve.extend(step, &[1.0]);
+        }
+        for points in [&curve.each, &curve.means] {
+            assert!(points.len() <= MAX_LOSS_POINTS);
+            assert!(points.windows(2).all(|pair| pair[0].0 < pair[1].0));
+            assert_eq!(points.last().map(|p| p.0), Some(20_000.0));
+        }
+    }
+
+    #[test]
+    fn the_figure_and_the_line_are_the_mean_of_the_same_steps() {
+        let mut curve = LossCurve::default();
+        curve.extend(3, &[3.0, 2.0, 1.0]);
+        assert_eq!(curve.means, [(1.0, 3.0), (2.0, 2.5), (3.0, 2.0)], "of as many as there are");
+        curve.extend(13, &[4.0; 10]);
+        assert_eq!((curve.mean, curve.means.last()), (Some(4.0), Some(&(13.0, 4.0))), "of the last ten only");
+        assert_eq!(MEAN_LOSS_LINE, format!("mean of {MEAN_STEPS} steps"));
+        assert!(MEAN_LOSS_LABEL.ends_with(MEAN_LOSS_LINE));
+    }
+
+    #[test]
+    fn only_the_last_best_is_the_best() {
+        let measured = |step, is_best| Measurement::of_loss(step, 1.0, Split::Valid, 1.0, is_best);
+        let all = [measured(1, true), measured(2, true), measured(3, false)];
+        assert_eq!(index_of_best(&all), Some(1));
+        assert_eq!(index_of_best(&all[2..]), None);
+    }
 }

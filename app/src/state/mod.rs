@@ -4,15 +4,19 @@
 
 mod actions;
 mod data;
+mod dropped;
 pub(crate) mod evaluation;
 mod fields;
 mod measurement;
 mod model;
 mod network;
+pub(crate) mod numbers;
+mod origin;
 pub(crate) mod presets;
 pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod samples;
 mod step;
 mod train;
 pub(crate) mod writing;
@@ -75,6 +79,10 @@ pub(crate) struct Store {
     pub run: RwSignal<RunState>,
     run_id: StoredValue<Option<RunId>>,
     publishing: StoredValue<train::Publishing>,
+    /// How often files of rows were chosen.
+    choices_of_rows: Memo<u32>,
+    /// Runs since the page was opened.
+    num_runs: StoredValue<u32>,
     /// What the last run is.
     pub started: RwSignal<Option<Arc<Started>>>,
     pub measured_base: RwSignal<Option<Arc<Measured>>>,
@@ -92,8 +100,8 @@ pub(crate) struct Store {
     predict_again: StoredValue<bool>,
     /// The prompt of a model that has conversations.
     pub try_turns: RwSignal<Vec<Turn>>,
-    /// The prompt is the conversation, where the model has them, and not the text.
-    pub try_as_chat: RwSignal<bool>,
+    /// The prompt is the conversation, where the model has them, and not the text; `None` where nobody chose.
+    pub try_as_chat: RwSignal<Option<bool>>,
     pub sampling: RwSignal<SamplingDraft>,
     pub writing: RwSignal<Writing>,
     /// The request whose text is being written.
@@ -112,6 +120,7 @@ impl Store {
     /// The signals, without a worker yet.
     pub(crate) fn new() -> Self {
         let model = ModelState::new(browser::query_parameter("hub"));
+        let data = DataState::new(model);
         let mut draft = RunDraft::default();
         presets::BALANCED.apply_to(&mut draft);
         let draft = RwSignal::new(draft);
@@ -129,18 +138,20 @@ impl Store {
             worker: RwSignal::new(WorkerStatus::Starting),
             device: RwSignal::new(None),
             prefer: StoredValue::new(prefer),
-            step: RwSignal::new(Step::Model),
+            step: RwSignal::new(Step::of_hash(&browser::fragment()).unwrap_or(Step::Model)),
             problems: RwSignal::new(Vec::new()),
             lost: RwSignal::new(None),
             network: NetworkState::new(),
             model,
-            data: DataState::new(),
+            data,
             draft,
             base,
             resolved,
             run: RwSignal::new(RunState::default()),
             run_id: StoredValue::new(None),
             publishing: StoredValue::new(train::Publishing::default()),
+            choices_of_rows: data.count_choices(),
+            num_runs: StoredValue::new(0),
             started: RwSignal::new(None),
             measured_base: RwSignal::new(None),
             measured_tuned: RwSignal::new(None),
@@ -153,7 +164,7 @@ impl Store {
             predicting: RwSignal::new(false),
             predict_again: StoredValue::new(false),
             try_turns: RwSignal::new(vec![Turn::new(Role::User, "")]),
-            try_as_chat: RwSignal::new(true),
+            try_as_chat: RwSignal::new(None),
             sampling: RwSignal::new(SamplingDraft::default()),
             writing: RwSignal::new(Writing::default()),
             writing_id: StoredValue::new(None),
@@ -172,6 +183,7 @@ impl Store {
         client.restart();
         self.network.watch();
         self.reread_when_the_recipe_asks_for_it();
+        self.reread_when_the_task_changes();
     }
 
     /// Starts another worker. What the page holds stays; what the worker held has to be loaded again.
@@ -182,8 +194,23 @@ impl Store {
         self.client().restart();
     }
 
-    /// Shows another step and moves the focus to its heading.
+    /// Shows another step, which the address names from then on, and moves the focus to its heading.
     pub(crate) fn go_to(self, step: Step) {
+        if self.step.get_untracked() != step {
+            browser::set_fragment(step.id());
+        }
+        self.show(step);
+    }
+
+    /// Shows the step that the address names after the person went back or forward, or typed it.
+    pub(crate) fn follow_address(self) {
+        let named = Step::of_hash(&browser::fragment());
+        if let Some(step) = named.filter(|step| *step != self.step.get_untracked()) {
+            self.show(step);
+        }
+    }
+
+    fn show(self, step: Step) {
         if self.step.get_untracked() != step {
             self.step.set(step);
         }
@@ -264,6 +291,7 @@ impl Store {
                 }
             }
             FromWorker::Event { run, elapsed_secs, event } => self.hear_event(run, elapsed_secs, &event),
+            FromWorker::ReadProgress { done, total } => self.data.progress.set((done, total)),
             FromWorker::EvaluationProgress { done, total } => self.measuring_progress.set((done, total)),
             FromWorker::Generated { id, piece } => {
                 if self.writing_id.get_value() == Some(id) {
@@ -314,6 +342,7 @@ impl Store {
             signal.set(false);
         }
         self.measuring.set(None);
+        self.model.pending.set(None);
     }
 
     /// Loads the chosen model and files into a fresh worker.

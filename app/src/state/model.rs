@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ModelSource, RunConfig, Task};
-use hone_core::hub::KNOWN_MODELS;
+use hone_core::config::{ModelSource, PromptFormat, RunConfig, Task};
+use hone_core::hub::{KNOWN_MODELS, OWN_MODEL, host_of, read_typed_id};
 use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, ProblemKind, Reply};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::network::host_of;
 use super::report::forget_columns;
 use super::run::Input;
-use super::writing::Writing;
 use super::{Step, Store, presets, recipe, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 
@@ -52,6 +50,8 @@ pub(crate) struct ModelState {
     pub task: RwSignal<Task>,
     /// This site does not serve the default model: ask the hub for it.
     pub from_hub: RwSignal<bool>,
+    /// What would take away trained weights, until the person has answered; and the button that does it nevertheless.
+    pub pending: RwSignal<Option<(Callback<()>, &'static str)>>,
 }
 
 impl ModelState {
@@ -66,6 +66,7 @@ impl ModelState {
             info: RwSignal::new(None),
             task: RwSignal::new(Task::default()),
             from_hub: RwSignal::new(false),
+            pending: RwSignal::new(None),
         }
     }
 
@@ -101,19 +102,44 @@ impl ModelState {
         self.hub_url.with_untracked(|url| host_of(url).to_string())
     }
 
-    /// Whether this site serves the chosen model itself: set-up fetches the default model only.
+    /// Whether this site serves the chosen model itself: set-up brings the default model and the one that comes with Hone.
     fn served_here(self) -> bool {
-        self.choice.get_untracked() == ModelChoice::Known(0) && !self.from_hub.get_untracked()
+        match self.choice.get_untracked() {
+            ModelChoice::Known(0) => !self.from_hub.get_untracked(),
+            ModelChoice::Known(index) => KNOWN_MODELS[index].id == OWN_MODEL,
+            ModelChoice::Hub | ModelChoice::Local => false,
+        }
     }
 }
 
 impl Store {
-    /// Loads the chosen model; then reads the data, if a file waits for it.
+    /// Takes another model for the one that is to be loaded next. Where loading the one before failed, that is no matter
+    /// any more.
+    pub(crate) fn choose_model(self, choice: ModelChoice) {
+        let model = self.model;
+        if model.choice.get_untracked() == choice {
+            return;
+        }
+        model.choice.set(choice);
+        model.downloads.set(Vec::new());
+        let is_of_load = |problem: &Problem| !matches!(problem.kind, ProblemKind::Device | ProblemKind::Bug);
+        if self.problems.with_untracked(|all| all.iter().any(|(at, problem)| *at == Step::Model && is_of_load(problem)))
+        {
+            self.dismiss(Step::Model);
+        }
+    }
+
+    /// Loads the chosen model, and reads the data for it, if a file is chosen. Where trained weights would go, the person is
+    /// asked first.
     pub(crate) fn load_model(self) {
-        spawn_local(async move {
-            if self.load_model_now().await {
-                self.load_data_now().await;
-            }
+        self.confirm_losing_weights("Load anyway", move || {
+            spawn_local(async move {
+                let is_loaded = self.load_model_now().await;
+                // Reading that made way for a model that did not come is done for the one that stands.
+                if is_loaded || self.data.report.with_untracked(Option::is_none) {
+                    self.load_data_now().await;
+                }
+            });
         });
     }
 
@@ -123,7 +149,31 @@ impl Store {
         self.load_model();
     }
 
-    /// Whether a model is loaded in the end.
+    /// Does what takes trained weights away: at once where there are none or they were exported, else when the person has
+    /// pressed the button `do_anyway`.
+    pub(crate) fn confirm_losing_weights(
+        self,
+        do_anyway: &'static str,
+        action: impl Fn() + Copy + Send + Sync + 'static,
+    ) {
+        if !self.has_unsaved_work() {
+            return action();
+        }
+        self.model.pending.set(Some((Callback::new(move |()| action()), do_anyway)));
+        browser::after(0, || browser::focus_element("weights-question"));
+    }
+
+    /// Takes the person's answer: to do it anyway, or not.
+    pub(crate) fn answer_weights_question(self, does_it: bool) {
+        let pending = self.model.pending.get_untracked();
+        self.model.pending.set(None);
+        if let (true, Some((action, _))) = (does_it, pending) {
+            action.run(());
+        }
+    }
+
+    /// Whether the chosen model is loaded in the end. If it is not, the model before stays, with its rows, its run and its
+    /// figures.
     pub(super) async fn load_model_now(self) -> bool {
         let model = self.model;
         if model.loading.get_untracked() {
@@ -134,22 +184,20 @@ impl Store {
             self.ask_to_keep_files();
         }
         model.downloads.set(Vec::new());
-        model.info.set(None);
-        let had_rows = self.data.report.with_untracked(Option::is_some);
-        // Its rows were tokenised for the model before.
-        self.data.report.set(None);
-        self.forget_figures();
         self.dismiss(Step::Model);
         let outcome = self.ask_for_model().await;
         model.loading.set(false);
         match outcome {
             Ok(info) => {
-                self.take_model(info, had_rows);
+                self.take_model(info);
                 self.lost.set(None);
                 true
             }
             Err(problem) => {
-                self.report(Step::Model, problem);
+                let loaded = model.info.get_untracked();
+                let name = loaded.as_ref().map(|info| info.source.name());
+                let has_weights = self.run.with_untracked(|run| run.is_finished());
+                self.report(Step::Model, with_what_stands(problem, name, has_weights));
                 false
             }
         }
@@ -157,21 +205,29 @@ impl Store {
 
     /// Shows the model that was loaded. What belongs to another task goes: the report, the columns, the figures, the
     /// preset; and the page says so.
-    fn take_model(self, info: ModelInfo, had_rows: bool) {
+    fn take_model(self, info: ModelInfo) {
         let (before, task) = (self.model.task.get_untracked(), info.task);
+        // Before there was a model they may have been read for this one.
+        let read_for = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.task()));
+        let is_read_for_another = read_for.is_some_and(|read_for| read_for != task);
         let is_other_task = before != task;
         self.data.report.set(None);
         self.data.note.set(None);
-        self.writing.set(Writing::default());
+        self.forget_figures();
         self.feed(Input::ModelLoaded { is_other_task });
-        if !info.has_chat_template {
-            self.data.read.update(|read| read.as_chat = false);
-        }
+        self.data.read.update(|read| {
+            let is_chat = read.prompt_format == Some(PromptFormat::Chat);
+            if task != Task::CausalLm || (is_chat && !info.has_chat_template) {
+                read.prompt_format = None;
+            }
+        });
         if is_other_task {
             self.started.set(None);
-            self.data.read.update(forget_columns);
+            if read_for != Some(task) {
+                self.data.read.update(forget_columns);
+            }
             self.draft.update(|draft| presets::change_task(draft, before, task));
-            self.data.note.set(had_rows.then(|| changed_task(task).into()));
+            self.data.note.set(is_read_for_another.then(|| changed_task(task).into()));
             self.model.task.set(task);
         }
         self.model.info.set(Some(Arc::new(info)));
@@ -194,18 +250,14 @@ impl Store {
                 }
             }
             ModelChoice::Hub => {
-                let typed = model.hub_id.get_untracked();
-                let (id, revision) = match typed.trim().split_once('@') {
-                    Some((id, revision)) => (id, revision),
-                    None => (typed.trim(), "main"),
-                };
+                let (id, revision) = read_typed_id(&model.hub_id.get_untracked());
                 if id.is_empty() {
                     return Err(config(
                         "no hub id was typed",
                         "Type owner/name, for example google-bert/bert-base-uncased.",
                     ));
                 }
-                let source = ModelSource::Hub { id: id.into(), revision: revision.into() };
+                let source = ModelSource::Hub { id, revision };
                 let hub_url = model.hub_url.get_untracked();
                 Command::FetchModel { source, base_url: None, hub_url, sha256: Vec::new() }
             }
@@ -232,6 +284,18 @@ impl Store {
     }
 }
 
+/// The problem of a load that failed, with what is still there.
+fn with_what_stands(problem: Problem, loaded: Option<&str>, has_weights: bool) -> Problem {
+    let Problem { kind, message, hint } = problem;
+    // Of a worker or a device that failed nothing stands for sure.
+    let Some(name) = loaded.filter(|_| !matches!(kind, ProblemKind::Device | ProblemKind::Bug)) else {
+        return Problem { kind, message, hint };
+    };
+    let weights = if has_weights { ", with the weights you trained" } else { "" };
+    let hint = format!("{}. {name} is still loaded{weights}.", hint.trim_end_matches('.'));
+    Problem { kind, message, hint }
+}
+
 fn changed_task(task: Task) -> &'static str {
     match task {
         Task::SequenceClassification => {
@@ -247,4 +311,22 @@ fn changed_task(task: Task) -> &'static str {
 
 fn config(message: &str, hint: &str) -> Problem {
     Problem { kind: ProblemKind::Config, message: message.into(), hint: hint.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_that_failed_says_what_is_still_there() {
+        let problem = |kind| Problem { kind, message: "couldn't reach hub.example".into(), hint: "try again".into() };
+        let network = problem(ProblemKind::Network);
+        assert_eq!(with_what_stands(network.clone(), None, false), network);
+        let shown = with_what_stands(network.clone(), Some("a/b"), false);
+        assert_eq!(shown.hint, "try again. a/b is still loaded.");
+        let shown = with_what_stands(network, Some("a/b"), true);
+        assert_eq!(shown.hint, "try again. a/b is still loaded, with the weights you trained.");
+        let device = problem(ProblemKind::Device);
+        assert_eq!(with_what_stands(device.clone(), Some("a/b"), true), device, "nobody knows what it still holds");
+    }
 }

@@ -1,6 +1,7 @@
 //! What the page fetched, as the browser counted it: every request of the page is a `resource` entry of the performance
 //! timeline; blocked ones are violations of the content security policy. The worker's downloads are counted by file.
 
+use hone_core::hub::host_of;
 use js_sys::{Array, Reflect};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -83,24 +84,9 @@ fn add(traffic: &mut Vec<Traffic>, host: &str, requests: usize, received: f64) {
     }
 }
 
-/// `example.org:8080` of `https://example.org:8080/a?b`; the scheme alone where there is no host.
-pub(super) fn host_of(url: &str) -> &str {
-    match url.split_once("://") {
-        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or(rest),
-        None => url.split(':').next().unwrap_or(url),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_keep_their_port() {
-        assert_eq!(host_of("http://127.0.0.1:8080/a/b.wasm?x#y"), "127.0.0.1:8080");
-        assert_eq!(host_of("https://example.org"), "example.org");
-        assert_eq!(host_of("blob:abc"), "blob");
-    }
 
     #[test]
     fn requests_add_up_by_host() {

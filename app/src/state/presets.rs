@@ -2,7 +2,7 @@
 
 use hone_core::config::{RunDraft, Task};
 
-use super::recipe::{set_typed, typed};
+use super::recipe::{fields, set_typed, typed};
 
 /// A named set of settings.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +111,16 @@ impl Preset {
         }
     }
 
+    /// What it sets, in the words of the page: `Epochs: 3; Learning rate: 1e-4`; empty where it leaves all as it is.
+    pub(crate) fn summary(&self, task: Task) -> String {
+        let words = |(name, value): &(&str, &'static str)| {
+            let spec = fields(task).find(|spec| spec.name == *name)?;
+            let value = spec.choices.iter().find(|(choice, _)| choice == value).map_or(*value, |(_, words)| *words);
+            Some(format!("{}: {value}", spec.label))
+        };
+        self.values.iter().filter_map(words).collect::<Vec<_>>().join("; ")
+    }
+
     /// Whether the draft says exactly this, as far as presets go.
     pub(crate) fn matches(&self, draft: &RunDraft) -> bool {
         PRESET_FIELDS.iter().all(|name| {
@@ -148,6 +158,24 @@ mod tests {
                 assert_eq!(run.seed, 7, "{} keeps what it does not decide", preset.id);
                 let recognised: Vec<_> = presets(task).iter().filter(|p| p.matches(&draft)).map(|p| p.id).collect();
                 assert_eq!(recognised, [preset.id]);
+            }
+        }
+    }
+
+    #[test]
+    fn presets_say_what_they_set() {
+        let [classes, texts] = TASKS;
+        assert_eq!(BALANCED.summary(classes), "Epochs: 3; Learning rate: 1e-4");
+        let summary_of =
+            |id: &str, task| presets(task).iter().find(|preset| preset.id == id).map(|preset| preset.summary(task));
+        let head = summary_of("head", classes).expect("there is one");
+        assert!(head.starts_with("What is trained: Head only"), "{head}");
+        assert_eq!(summary_of("balanced", texts).as_deref(), Some(""));
+        for task in TASKS {
+            for preset in presets(task) {
+                let parts = preset.values.len();
+                let labels = fields(task).filter(|spec| preset.summary(task).contains(spec.label)).count();
+                assert!(labels >= parts, "{} names all {parts} fields", preset.id);
             }
         }
     }

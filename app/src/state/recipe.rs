@@ -8,6 +8,7 @@ use hone_core::config::{
 
 use super::fields::FIELDS;
 pub(crate) use super::fields::FieldSpec;
+use super::numbers::normalised;
 
 /// The settings of a task, in the order of the page.
 pub(crate) fn fields(task: Task) -> impl Iterator<Item = &'static FieldSpec> {
@@ -20,21 +21,40 @@ pub(crate) fn is_shown(spec: &FieldSpec, draft: &RunDraft, base: &RunConfig) -> 
         || typed(draft, "method").map_or(spec.method == base_text(base, "method"), |m| m == spec.method)
 }
 
-/// What counts of a draft: fields that are not shown keep what was typed for another day.
+/// What counts of a draft, with numbers as programs write them: fields that are not shown keep what was typed for
+/// another day, and a number that could be either of two stays as it is, which the settings refuse.
 pub(crate) fn in_force(draft: &RunDraft, task: Task, base: &RunConfig) -> RunDraft {
     let mut shown = RunDraft::default();
     for spec in fields(task).filter(|spec| is_shown(spec, draft, base)) {
         if let Some(text) = typed(draft, spec.name) {
-            set_typed(&mut shown, spec.name, Some(text.into()));
+            set_typed(&mut shown, spec.name, Some(normalised(spec.kind, text).unwrap_or_else(|_| text.into())));
         }
     }
     shown
 }
 
 /// The field of the page that a problem belongs to.
-pub(crate) fn field_of<'a>(problem: &'a ConfigProblem, draft: &RunDraft) -> &'a str {
+fn field_of<'a>(problem: &'a ConfigProblem, draft: &RunDraft) -> &'a str {
     let is_count = problem.field == "method" && typed(draft, "last_layers").is_some();
     if is_count { "last_layers" } else { &problem.field }
+}
+
+/// What is wrong with the field of the page that is named, in a sentence.
+pub(crate) fn message_at(spec: &FieldSpec, problems: &[ConfigProblem], draft: &RunDraft) -> Option<String> {
+    let problem = problems.iter().find(|problem| field_of(problem, draft) == spec.name)?;
+    let ambiguous = typed(draft, spec.name).and_then(|text| normalised(spec.kind, text).err());
+    Some(ambiguous.unwrap_or_else(|| problem.message.clone()))
+}
+
+/// Names on the page of the settings that are wrong: `Learning rate`, `Learning rate and Seed`.
+pub(crate) fn names_of(problems: &[ConfigProblem], draft: &RunDraft, task: Task) -> String {
+    let is_wrong = |spec: &&FieldSpec| problems.iter().any(|problem| field_of(problem, draft) == spec.name);
+    let labels: Vec<_> = fields(task).filter(is_wrong).map(|spec| spec.label).collect();
+    match labels.split_last() {
+        None => "a setting".into(),
+        Some((last, [])) => (*last).into(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+    }
 }
 
 /// How the draft has a number of layers, after which nothing is typed yet.
@@ -204,6 +224,8 @@ fn rate(value: f64) -> String {
 /// What a run of these settings will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
+    /// In all batches of a step.
+    pub rows_per_step: u64,
     pub steps_per_epoch: u64,
     pub total_steps: u64,
     /// There may be fewer steps: rows are packed, which only the worker does.
@@ -233,7 +255,7 @@ pub(crate) fn plan(
         Method::Lora | Method::LastLayers(_) => None,
     };
     let total_steps = steps_per_epoch * u64::from(run.num_train_epochs);
-    Plan { steps_per_epoch, total_steps, is_upper_bound: run.packing, num_trainable }
+    Plan { rows_per_step, steps_per_epoch, total_steps, is_upper_bound: run.packing, num_trainable }
 }
 
 #[cfg(test)]
@@ -284,6 +306,27 @@ mod tests {
     }
 
     #[test]
+    fn a_comma_counts_as_a_point_and_a_doubtful_number_is_refused() {
+        let task = Task::SequenceClassification;
+        let base = base(task);
+        let mut draft = RunDraft {
+            learning_rate: Some("0,001".into()),
+            num_train_epochs: Some("1,000".into()),
+            ..RunDraft::default()
+        };
+        let run = in_force(&draft, task, &base).resolve(&base).expect("both are numbers");
+        assert_eq!((run.learning_rate, run.num_train_epochs), (0.001, 1000));
+        draft.learning_rate = Some("1,000".into());
+        draft.seed = Some("x".into());
+        let problems = in_force(&draft, task, &base).resolve(&base).expect_err("one, or a thousand");
+        let spec = |name: &str| fields(task).find(|spec| spec.name == name).expect("a field of the page");
+        let message = message_at(spec("learning_rate"), &problems, &draft).expect("it is wrong");
+        assert!(message.contains("1000 or 1: type it without the comma"), "{message}");
+        assert_eq!(message_at(spec("batch_size"), &problems, &draft), None);
+        assert_eq!(names_of(&problems, &draft, task), "Learning rate and Seed");
+    }
+
+    #[test]
     fn what_the_other_task_has_does_not_count() {
         let draft =
             RunDraft { class_weights: Some("many".into()), packing: Some("true".into()), ..RunDraft::default() };
@@ -298,7 +341,8 @@ mod tests {
     fn the_plan_counts_the_last_short_batch() {
         let run = RunConfig { batch_size: 16, gradient_accumulation_steps: 2, ..RunConfig::default() };
         let planned = plan(&run, 193, 4, 1000, 8);
-        assert_eq!((planned.steps_per_epoch, planned.total_steps, planned.num_trainable), (7, 21, Some(1000)));
+        assert_eq!((planned.rows_per_step, planned.steps_per_epoch, planned.total_steps), (32, 7, 21));
+        assert_eq!(planned.num_trainable, Some(1000));
     }
 
     #[test]

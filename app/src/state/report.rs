@@ -67,8 +67,17 @@ pub(crate) fn roles(shape: DataShape) -> &'static [&'static str] {
 
 /// Another header, or another task, has other columns.
 pub(crate) fn forget_columns(read: &mut ReadOptions) {
-    let (delimiter, has_header, as_chat) = (read.delimiter, read.has_header, read.as_chat);
-    *read = ReadOptions { delimiter, has_header, as_chat, ..ReadOptions::default() };
+    let kept = std::mem::take(read);
+    let ReadOptions { delimiter, has_header, header_row, encoding, merge_labels, prompt_format, .. } = kept;
+    *read = ReadOptions {
+        delimiter,
+        has_header,
+        header_row,
+        encoding,
+        merge_labels,
+        prompt_format,
+        ..ReadOptions::default()
+    };
 }
 
 /// Takes another column for a role; if it was another's, the two change places. An empty name takes none.
@@ -89,6 +98,8 @@ pub(crate) fn choose_column(read: &mut ReadOptions, report: &LmReport, role: &st
 /// the first that is left; what is wrong can then be corrected.
 pub(crate) fn choose_shape(read: &mut ReadOptions, report: &LmReport, shape: DataShape) {
     forget_columns(read);
+    // How prompt and answer are joined was chosen for another shape.
+    read.prompt_format = None;
     read.shape = Some(shape);
     let mut taken: Vec<&str> = Vec::new();
     for &role in roles(shape) {
@@ -135,8 +146,11 @@ mod tests {
             delimiter: None,
             has_header: true,
             columns: columns.iter().map(|&name| name.into()).collect(),
+            reading: hone_core::data::FileReading::default(),
             used_columns: used.iter().map(|&(column, role)| (column.into(), role.into())).collect(),
             shape,
+            prompt_format: None,
+            is_prompt_format_guessed: false,
             num_rows: 1,
             num_usable: 1,
             num_duplicates: 0,

@@ -6,11 +6,8 @@ use std::collections::VecDeque;
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
 use hone_core::metrics::LmEvaluation;
 
-use super::measurement::halved;
-pub(crate) use super::measurement::{Measurement, Sample};
-
-/// Points of the loss curve that are kept; beyond it, neighbours are merged into their mean.
-const MAX_LOSS_POINTS: usize = 8192;
+use super::measurement::LossCurve;
+pub(crate) use super::measurement::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, Sample, index_of_best};
 
 /// Samples that are kept; beyond it, the oldest are dropped.
 const MAX_SAMPLES: usize = 60;
@@ -88,11 +85,9 @@ pub(crate) struct RunState {
     pub elapsed_secs: f64,
     /// Seconds of the first step, shader compilation included.
     pub first_step_secs: Option<f64>,
-    pub last_loss: Option<f64>,
     pub learning_rate: Option<f64>,
     pub grad_norm: Option<f64>,
-    /// (step, loss), at most [`MAX_LOSS_POINTS`].
-    pub losses: Vec<(f64, f64)>,
+    pub losses: LossCurve,
     pub measurements: Vec<Measurement>,
     /// In the order in which they were written, at most [`MAX_SAMPLES`].
     pub samples: VecDeque<Sample>,
@@ -154,6 +149,11 @@ impl RunState {
         if self.total_steps == 0 { 0.0 } else { f64::from(self.step) / f64::from(self.total_steps) }
     }
 
+    /// The same in whole hundredths: 100 only when all steps are done.
+    pub(crate) fn percent_done(&self) -> u32 {
+        if self.total_steps == 0 { 0 } else { (u64::from(self.step) * 100 / u64::from(self.total_steps)) as u32 }
+    }
+
     /// Seconds left by what was measured so far; `None` before a step after the first was measured.
     pub(crate) fn secs_left(&self) -> Option<f64> {
         let (secs, steps) = self.trained;
@@ -184,17 +184,12 @@ impl RunState {
             }
             TrainEvent::Phase { phase } => self.turn_to(*phase),
             TrainEvent::Progress { step, rows, tokens } => self.advance(*step, *rows, *tokens),
-            TrainEvent::Step { step, epoch, loss, losses, learning_rate, grad_norm, rows, tokens } => {
+            // Its `loss` is the mean of as many steps as were read together; the page's is always of as many.
+            TrainEvent::Step { step, epoch, loss: _, losses, learning_rate, grad_norm, rows, tokens } => {
                 self.advance(*step, *rows, *tokens);
                 self.epoch = *epoch;
-                (self.last_loss, self.learning_rate) = (Some(*loss), Some(*learning_rate));
-                self.grad_norm = Some(*grad_norm);
-                // Losses are of the steps that end with this one.
-                let first = f64::from(*step) + 1.0 - losses.len() as f64;
-                self.losses.extend(losses.iter().enumerate().map(|(index, &loss)| (first + index as f64, loss)));
-                if self.losses.len() > MAX_LOSS_POINTS {
-                    self.losses = halved(&self.losses);
-                }
+                (self.learning_rate, self.grad_norm) = (Some(*learning_rate), Some(*grad_norm));
+                self.losses.extend(*step, losses);
             }
             TrainEvent::EvaluationProgress { done, total } => self.evaluation_progress = Some((*done, *total)),
             TrainEvent::Evaluated { step, epoch, split, evaluation, is_best } => {
@@ -315,6 +310,7 @@ mod tests {
             num_rows: 20,
             per_class: Vec::new(),
             confusion: Vec::new(),
+            baseline: None,
         };
         TrainEvent::Evaluated { step, epoch: 1.0, split: Split::Valid, evaluation, is_best: true }
     }
@@ -412,6 +408,13 @@ mod tests {
     }
 
     #[test]
+    fn a_hundred_percent_is_all_of_it() {
+        let at = |step| RunState { step, total_steps: 300, ..RunState::default() }.percent_done();
+        assert_eq!([at(0), at(129), at(299), at(300)], [0, 43, 99, 100]);
+        assert_eq!(RunState::default().percent_done(), 0);
+    }
+
+    #[test]
     fn losses_are_placed_at_their_own_steps() {
         let mut run = running();
         let event = TrainEvent::Step {
@@ -425,31 +428,8 @@ mod tests {
             tokens: 4000,
         };
         feed(&mut run, 1.0, event);
-        assert_eq!(run.losses, [(8.0, 3.0), (9.0, 2.0), (10.0, 1.0)]);
-        assert_eq!((run.last_loss, run.step), (Some(2.0), 10));
-    }
-
-    #[test]
-    fn a_long_curve_is_thinned_and_keeps_its_ends() {
-        let mut run = running();
-        for step in 1..=20_000 {
-            let (rows, tokens) = (0, 0);
-            let losses = vec![1.0];
-            let event = TrainEvent::Step {
-                step,
-                epoch: 0.0,
-                loss: 1.0,
-                losses,
-                learning_rate: 0.0,
-                grad_norm: 0.0,
-                rows,
-                tokens,
-            };
-            feed(&mut run, f64::from(step), event);
-        }
-        assert!(run.losses.len() <= MAX_LOSS_POINTS);
-        assert!(run.losses.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        assert_eq!(run.losses.last().map(|p| p.0), Some(20_000.0));
+        assert_eq!(run.losses.each, [(8.0, 3.0), (9.0, 2.0), (10.0, 1.0)]);
+        assert_eq!((run.losses.mean, run.step), (Some(2.0), 10));
     }
 
     #[test]

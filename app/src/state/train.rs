@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
-use hone_core::config::Task;
+use hone_core::config::{PromptFormat, Task};
 use hone_core::event::TrainEvent;
 use hone_core::session::protocol::{Command, Problem, Reply, RunId};
 use leptos::prelude::*;
 
+use super::origin::{MadeOf, Origin};
+use super::recipe::names_of;
 use super::run::Input;
+use super::writing::format_of_rows;
 use super::{Step, Store, unexpected};
 use crate::browser;
 
@@ -16,14 +19,18 @@ use crate::browser;
 const PUBLISH_EVERY_MS: f64 = 100.0;
 
 /// What a run is, as the worker said when it began.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Started {
+    /// What it was made of.
+    pub origin: Origin,
     /// Its job file.
     pub job: String,
     /// It trains an adapter, which can be taken home alone.
     pub has_adapter: bool,
     /// Labels that it tells apart.
     pub num_labels: usize,
+    /// How a bare prompt is given to it; `None` where it labels texts.
+    pub prompt_format: Option<PromptFormat>,
 }
 
 /// When a run was last drawn, and whether it will be without another event.
@@ -47,15 +54,64 @@ impl Store {
             self.forget_tuned();
         }
         self.feed(Input::Requested);
+        let prompt_format = self.data.report.with_untracked(|report| format_of_rows(report.as_deref()));
+        let origin = self.next_origin();
         // Answered by a callback, not a future: events of the run may follow the answer at once.
         self.client().send(Command::Train { run }, Vec::new(), move |answer| match answer {
             Ok((Reply::Started { run, has_adapter, num_labels, job }, _)) => {
                 self.run_id.set_value(Some(run));
-                self.started.set(Some(Arc::new(Started { job, has_adapter, num_labels })));
+                self.num_runs.set_value(origin.number);
+                self.started.set(Some(Arc::new(Started { origin, job, has_adapter, num_labels, prompt_format })));
             }
             Ok((other, _)) => self.train_problem(unexpected(&other)),
             Err(problem) => self.train_problem(problem),
         });
+    }
+
+    /// What a run that is started now is made of.
+    fn next_origin(self) -> Origin {
+        let model = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_owned()));
+        let file =
+            self.data.report.with_untracked(|report| report.as_ref().map(|report| report.file_name().to_owned()));
+        Origin {
+            number: self.num_runs.get_value() + 1,
+            model: model.unwrap_or_default(),
+            task: self.model.task.get_untracked(),
+            file: file.unwrap_or_default(),
+            made_of: untrack(|| self.made_of_now()),
+        }
+    }
+
+    fn made_of_now(self) -> MadeOf {
+        MadeOf {
+            run: self.resolved.with(|run| run.as_ref().ok().cloned()),
+            read: self.data.read.get(),
+            choices_of_rows: self.choices_of_rows.get(),
+        }
+    }
+
+    /// Why what the last run gave is not what a run would give now; `None` where it is, or there is none.
+    pub(crate) fn out_of_date(self) -> Option<String> {
+        if !self.run.with(|run| run.is_finished()) {
+            return None;
+        }
+        let now = self.made_of_now();
+        self.started.with(|started| started.as_ref().and_then(|started| started.origin.changed_since(&now)))
+    }
+
+    /// Whether closing the page would lose something: a run, or weights that were not exported.
+    pub(crate) fn has_unsaved_work(self) -> bool {
+        let is_exported = self.exported.with_untracked(Option::is_some);
+        self.run.with_untracked(|run| run.is_active() || (run.is_finished() && !is_exported))
+    }
+
+    /// Names of the settings that are wrong; `None` where none is.
+    pub(crate) fn wrong_settings(self) -> Option<String> {
+        let task = self.model.task.get();
+        self.resolved.with(|resolved| {
+            let problems = resolved.as_ref().err()?;
+            Some(self.draft.with(|draft| names_of(problems, draft, task)))
+        })
     }
 
     /// Holds the run after the batch in flight.

@@ -3,16 +3,18 @@
 
 use std::str::FromStr;
 
-use hone_core::config::ConfigProblem;
+use hone_core::config::{ConfigProblem, PromptFormat};
 use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Prompt, Weights};
 
-use super::fields::{FieldSpec, number};
+use super::fields::{FieldSpec, number, whole, words};
+use super::numbers::{Kind, normalised};
+use super::report::Report;
 
 /// Settings of writing, each with the value that it has when nothing is typed.
 pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
-    (number("max_new_tokens", "Longest answer", "tokens", "It may end earlier by itself."), "64"),
+    (whole("max_new_tokens", "Longest answer", "tokens", "It may end earlier by itself."), "64"),
     (
         number(
             "temperature",
@@ -23,10 +25,10 @@ pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
         "0",
     ),
     (number("top_p", "Top p", "1 is off", "Draws from the likeliest tokens that reach this share together."), "1"),
-    (number("top_k", "Top k", "tokens, 0 is off", "Draws from so many of the likeliest tokens."), "50"),
+    (whole("top_k", "Top k", "tokens, 0 is off", "Draws from so many of the likeliest tokens."), "50"),
     (number("repetition_penalty", "Repetition penalty", "1 is off", "Above 1, tokens are less likely to return."), "1"),
-    (number("seed", "Seed", "whole number", "The same seed draws the same, before and after training."), "0"),
-    (number("stop", "Stop at", "text", "Ends before this text; \\n is a line break. Empty is off."), ""),
+    (whole("seed", "Seed", "whole number", "The same seed draws the same, before and after training."), "0"),
+    (words("stop", "Stop at", "text", "Ends before this text; \\n is a line break. Empty is off."), ""),
 ];
 
 /// Settings as typed; what is missing has its default.
@@ -77,18 +79,30 @@ impl SamplingDraft {
     }
 
     fn read<T: FromStr + Default>(&self, name: &str, problems: &mut Vec<ConfigProblem>) -> T {
-        let text = self.text(name).trim();
-        text.parse().unwrap_or_else(|_| {
-            problems.push(ConfigProblem { field: name.into(), message: format!("{text:?} is not such a number") });
+        let spec = SAMPLING_FIELDS.iter().find(|(field, _)| field.name == name);
+        let kind = spec.map_or(Kind::Decimal, |(field, _)| field.kind);
+        let read = normalised(kind, self.text(name));
+        let read = read.and_then(|text| text.parse::<T>().map_err(|_| format!("{text:?} is not such a number")));
+        read.unwrap_or_else(|message| {
+            problems.push(ConfigProblem { field: name.into(), message });
             T::default()
         })
     }
 }
 
-/// What is written on from; `None` where there is nothing.
-pub(crate) fn prompt(is_chat: bool, text: &str, turns: &[Turn]) -> Option<Prompt> {
-    if !is_chat {
-        return (!text.trim().is_empty()).then(|| Prompt::Text(text.into()));
+/// How a bare prompt is given to a model that is trained on the rows of a report; `None` where there are no texts to learn.
+pub(crate) fn format_of_rows(report: Option<&Report>) -> Option<PromptFormat> {
+    match report? {
+        Report::Texts(report) => Some(PromptFormat::for_rows(Some(report.shape), report.prompt_format.as_ref())),
+        Report::Classes(_) => None,
+    }
+}
+
+/// What is written on from, the text in its format or the turns that the chat template writes; `None` where there is
+/// nothing.
+pub(crate) fn prompt(format: &PromptFormat, text: &str, turns: &[Turn]) -> Option<Prompt> {
+    if *format != PromptFormat::Chat {
+        return format.prompt(text).filter(|_| !text.trim().is_empty()).map(Prompt::Text);
     }
     let said: Vec<Turn> = turns.iter().filter(|turn| !turn.content.trim().is_empty()).cloned().collect();
     (!said.is_empty()).then_some(Prompt::Turns(said))
@@ -117,7 +131,7 @@ pub(crate) struct Ending {
     pub elapsed_secs: f64,
     /// The model ended it.
     pub is_complete: bool,
-    /// The person ended it; where neither did, it is as long as it may be.
+    /// The person ended it; where neither did, the length limit did.
     pub is_stopped: bool,
 }
 
@@ -236,14 +250,24 @@ mod tests {
     #[test]
     fn an_empty_prompt_is_none() {
         let turns = [Turn::new(Role::System, " "), Turn::new(Role::User, "hello")];
-        assert_eq!(prompt(false, " \n", &turns), None);
-        assert_eq!(prompt(false, "a ", &turns), Some(Prompt::Text("a ".into())));
-        assert_eq!(prompt(true, "a", &turns), Some(Prompt::Turns(vec![Turn::new(Role::User, "hello")])));
-        assert_eq!(prompt(true, "a", &turns[..1]), None);
+        let (plain, chat) = (PromptFormat::Plain, PromptFormat::Chat);
+        assert_eq!(prompt(&plain, " \n", &turns), None);
+        assert_eq!(prompt(&PromptFormat::QuestionAnswer, "", &turns), None);
+        assert_eq!(prompt(&plain, "a ", &turns), Some(Prompt::Text("a ".into())));
+        assert_eq!(prompt(&chat, "a", &turns), Some(Prompt::Turns(vec![Turn::new(Role::User, "hello")])));
+        assert_eq!(prompt(&chat, "a", &turns[..1]), None);
         assert_eq!(
             (next_role(&turns), next_role(&turns[..1]), next_role(&[])),
             (Role::Assistant, Role::User, Role::User)
         );
+    }
+
+    #[test]
+    fn a_bare_prompt_is_given_as_in_training() {
+        let given = |format: &PromptFormat| prompt(format, "Japan?", &[]);
+        assert_eq!(given(&PromptFormat::QuestionAnswer), Some(Prompt::Text("Q: Japan?\nA:".into())));
+        assert_eq!(given(&PromptFormat::Newline), Some(Prompt::Text("Japan?\n".into())));
+        assert_eq!(format_of_rows(None), None, "without rows nothing is known");
     }
 
     #[test]

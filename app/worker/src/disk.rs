@@ -65,6 +65,9 @@ impl From<JsValue> for DiskError {
 /// What a whole folder holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
+    /// Commit of the hub that the files are of, where the hub said it.
+    #[serde(default)]
+    pub(crate) commit: Option<String>,
     pub(crate) files: BTreeMap<String, StoredFile>,
 }
 

@@ -52,6 +52,11 @@ pub(crate) fn no_model() -> Problem {
     problem(ProblemKind::Model, "no model is loaded", "choose a model first")
 }
 
+pub(crate) fn no_room_for_model(bytes: usize) -> Problem {
+    let message = format!("a model of {} MB does not fit into the browser's memory", bytes / 1_000_000);
+    problem(ProblemKind::Storage, message, "choose a smaller model, or train it with the command line tool")
+}
+
 pub(crate) fn no_data() -> Problem {
     problem(ProblemKind::Data, "no data is loaded", "choose a data file first")
 }

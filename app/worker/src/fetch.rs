@@ -1,13 +1,17 @@
 //! One file over the network: progress, limits, resume of a broken download by HTTP Range, and a clear word when it
 //! fails.
 //!
-//! In: a URL, what is known of the file, and a place on the disk. Out: its bytes. Redirects are followed by the browser;
+//! In: a URL, what is known of the file, and a folder on the disk. Out: its bytes. Redirects are followed by the browser;
 //! no cookie and no referrer is sent.
+
+use std::cell::Cell;
+use std::rc::Rc;
 
 use hone_core::hub;
 use hone_core::session::protocol::{FromWorker, Problem, ProblemKind};
 use js_sys::{Array, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -16,6 +20,7 @@ use web_sys::{
 };
 
 use crate::disk::{DiskError, DiskFolder, FileWriter};
+use crate::macrotask::Macrotask;
 use crate::{clock, errors, mailbox};
 
 /// Milliseconds between two progress messages.
@@ -28,6 +33,8 @@ const STALL_MS: i32 = 60_000;
 pub(crate) struct Wanted<'a> {
     /// File name, also on the disk.
     pub(crate) name: &'a str,
+    /// Name of the model that it belongs to.
+    pub(crate) model: &'a str,
     pub(crate) url: &'a str,
     /// Size in bytes, if a listing said it.
     pub(crate) bytes: Option<u64>,
@@ -40,6 +47,8 @@ pub(crate) struct Fetched {
     pub(crate) bytes: Vec<u8>,
     /// SHA-256 that the server promised in its headers, lower-case hex.
     pub(crate) sha256: Option<String>,
+    /// Commit that the server says it is of.
+    pub(crate) commit: Option<String>,
     /// Why it could not be kept on the disk, if so.
     pub(crate) not_kept: Option<DiskError>,
 }
@@ -73,7 +82,7 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
     {
         let (bytes, sha256) = (bytes.clone(), hub::sha256_from_etag(&part.etag));
         progress(name, part.total, Some(part.total));
-        return Ok(Some(Fetched { bytes, sha256, not_kept: None }));
+        return Ok(Some(Fetched { bytes, sha256, commit: None, not_kept: None }));
     }
 
     let mut response = request(wanted, partial.as_ref().map(|(_, bytes)| bytes.len() as u64)).await?;
@@ -88,7 +97,7 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
     match response.status() {
         200 | 206 => {}
         404 | 410 => return Ok(None),
-        status => return Err(refused(name, status)),
+        _ => return Err(refused(wanted, &response)),
     }
     if header(&response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
         if wanted.page_means_missing {
@@ -120,19 +129,20 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
     let sha256 = ["x-linked-etag", "etag"]
         .iter()
         .find_map(|key| header(&response, key).and_then(|etag| hub::sha256_from_etag(&etag)));
-    Ok(Some(Fetched { bytes, sha256, not_kept: keeper.finish() }))
+    let commit = header(&response, "x-repo-commit");
+    Ok(Some(Fetched { bytes, sha256, commit, not_kept: keeper.finish() }))
 }
 
-/// A small JSON file, e.g. a hub's listing. `Ok(None)`: the server can't be reached or has no such thing.
+/// A hub's list of a model's files. `Ok(None)`: the server can't be reached or has no such list.
 ///
 /// # Errors
-/// When the server refuses it by name (401, 403).
-pub(crate) async fn fetch_json(url: &str) -> Result<Option<serde_json::Value>, Problem> {
-    let wanted = Wanted { name: "list of files", url, bytes: None, page_means_missing: true };
+/// When the server refuses it (401, 403).
+pub(crate) async fn fetch_listing(model: &str, url: &str) -> Result<Option<serde_json::Value>, Problem> {
+    let wanted = Wanted { name: "list of files", model, url, bytes: None, page_means_missing: true };
     let Ok(response) = request(&wanted, None).await else { return Ok(None) };
     match response.status() {
         200 => {}
-        status @ (401 | 403) => return Err(refused("this model", status)),
+        401 | 403 => return Err(refused(&wanted, &response)),
         _ => return Ok(None),
     }
     let Ok(text) = response.text() else { return Ok(None) };
@@ -171,16 +181,55 @@ async fn request(wanted: &Wanted<'_>, from: Option<u64>) -> Result<Response, Pro
     if let Some(from) = from {
         request.headers().set("range", &format!("bytes={from}-")).map_err(thrown)?;
     }
-    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-    match before_stall(&scope.fetch_with_request(&request)).await.map_err(thrown)? {
-        Some(response) => Ok(response.unchecked_into()),
-        None => Err(broken(wanted.name, "the server does not answer")),
+    let policy = PolicyWatch::start();
+    match before_stall(&scope().fetch_with_request(&request)).await {
+        Ok(Some(response)) => Ok(response.unchecked_into()),
+        Ok(None) => Err(broken(wanted.name, "the server does not answer")),
+        // Of a failed request a browser says no more than that it failed.
+        Err(_) => {
+            let is_stopped = policy.has_stopped_a_request().await;
+            Err(if is_stopped { not_allowed(wanted.url) } else { unreachable(wanted.url) })
+        }
+    }
+}
+
+fn scope() -> WorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+/// Notes whether the page's content security policy stops a request.
+struct PolicyWatch {
+    stopped: Rc<Cell<bool>>,
+    listener: Closure<dyn FnMut()>,
+}
+
+impl PolicyWatch {
+    const EVENT: &'static str = "securitypolicyviolation";
+
+    fn start() -> Self {
+        let stopped = Rc::new(Cell::new(false));
+        let noted = Rc::clone(&stopped);
+        let listener = Closure::<dyn FnMut()>::new(move || noted.set(true));
+        // Without it the reason is told less exactly.
+        let _ = scope().add_event_listener_with_callback(Self::EVENT, listener.as_ref().unchecked_ref());
+        Self { stopped, listener }
+    }
+
+    async fn has_stopped_a_request(&self) -> bool {
+        Macrotask::new().pass().await; // the event may come after the request has failed
+        self.stopped.get()
+    }
+}
+
+impl Drop for PolicyWatch {
+    fn drop(&mut self) {
+        let _ = scope().remove_event_listener_with_callback(Self::EVENT, self.listener.as_ref().unchecked_ref());
     }
 }
 
 /// What a promise of the network becomes; `None` where nothing comes for [`STALL_MS`].
 async fn before_stall(promise: &Promise) -> Result<Option<JsValue>, JsValue> {
-    let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+    let scope = scope();
     let late = JsValue::from_str("hone: nothing came");
     let mut timer = None;
     let waited = Promise::new(&mut |resolve, _| {
@@ -209,7 +258,7 @@ async fn receive(
         return Err(no_room(name, more));
     }
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
-    let mut told_ms = f64::NEG_INFINITY;
+    let mut reported_ms = f64::NEG_INFINITY;
     loop {
         let next = before_stall(&reader.read()).await.map_err(|error| {
             broken(name, &format!("the connection broke after {} bytes: {}", bytes.len(), errors::js_text(&error)))
@@ -234,8 +283,8 @@ async fn receive(
             chunk.copy_to(&mut bytes[start..]);
             keeper.append(&bytes[start..]);
         }
-        if done || clock::now_ms() - told_ms >= PROGRESS_MS {
-            told_ms = clock::now_ms();
+        if done || clock::now_ms() - reported_ms >= PROGRESS_MS {
+            reported_ms = clock::now_ms();
             let received = bytes.len() as u64;
             progress(name, received, total.filter(|&total| total >= received));
         }
@@ -305,15 +354,38 @@ fn header(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name).ok().flatten().filter(|value| !value.is_empty())
 }
 
-fn refused(name: &str, status: u16) -> Problem {
-    let (reason, hint) = match status {
-        401 | 403 => {
-            ("it is private, gated, or does not exist", "check the id, or load the files from your own disk instead")
-        }
-        429 => ("the server is busy", "wait a minute and try again"),
-        _ => ("the server failed", "try again, or load the files from your own disk instead"),
+fn refused(wanted: &Wanted<'_>, response: &Response) -> Problem {
+    let (status, model, host) = (response.status(), wanted.model, hub::host_of(wanted.url));
+    let is_gated = header(response, "x-error-code").is_some_and(|code| code == "GatedRepo");
+    let (what, hint) = match status {
+        401 | 403 if is_gated => (
+            format!("{model} is gated: {host} hands it out to people who have accepted its terms"),
+            "accept them on the model's page, download its files there, and load them from this machine",
+        ),
+        401 | 403 => (
+            format!("{model} is private, gated, or does not exist on {host}"),
+            "check the spelling of the id; files of a private model can be downloaded on its page and loaded from this \
+             machine",
+        ),
+        429 => (format!("{host} is busy"), "wait a minute and try again"),
+        _ => (
+            format!("{host} failed to send {}", wanted.name),
+            "try again later, or load the files from this machine instead",
+        ),
     };
-    errors::problem(ProblemKind::Network, format!("{name}: {reason} (HTTP {status})"), hint)
+    errors::problem(ProblemKind::Network, format!("{what} (HTTP {status})"), hint)
+}
+
+fn unreachable(url: &str) -> Problem {
+    let hint = "check your connection and try again: what came so far is kept";
+    errors::problem(ProblemKind::Network, format!("couldn't reach {}", hub::host_of(url)), hint)
+}
+
+fn not_allowed(url: &str) -> Problem {
+    let message = format!("this page may reach its own site and the model hub only, not {}", hub::host_of(url));
+    let hint =
+        "correct the hub address, or load the files from this machine; whoever serves the page can allow other hubs";
+    errors::problem(ProblemKind::Network, message, hint)
 }
 
 fn too_large(name: &str, bytes: u64) -> Problem {

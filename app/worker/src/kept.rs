@@ -1,6 +1,6 @@
 //! What must survive a lost device: the model's files and the data, outside of wasm memory where possible.
 
-use hone_core::config::{ModelSource, ReadOptions, RunConfig};
+use hone_core::config::{ModelSource, ReadOptions, RunConfig, Task};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
 use js_sys::Uint8Array;
@@ -43,7 +43,10 @@ impl KeptModel {
     /// The files. `None`: they were on the disk and are gone.
     pub(crate) async fn folder(&self) -> Option<Folder> {
         match &self.files {
-            Files::OnDisk(path) => model_files::from_disk(&DiskFolder::open(path).await.ok()?, &[]).await,
+            Files::OnDisk(path) => {
+                let disk = DiskFolder::open(path).await.ok()?;
+                model_files::from_disk(&disk, &[]).await.map(|(folder, _)| folder)
+            }
             Files::InMemory(files) => Some(to_folder(files)),
         }
     }
@@ -62,6 +65,8 @@ pub(crate) struct KeptData {
     pub(crate) train: NamedBytes,
     pub(crate) valid: Option<NamedBytes>,
     pub(crate) test: Option<NamedBytes>,
+    /// What the rows are for while there is no model.
+    pub(crate) task: Task,
     pub(crate) read: ReadOptions,
     pub(crate) run: RunConfig,
 }

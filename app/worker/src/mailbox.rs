@@ -69,8 +69,25 @@ impl Mailbox {
 
     /// Takes the request to end the text that is being written, if one has come.
     pub(crate) fn take_stop(&self) -> Option<RequestId> {
+        self.take(|command| matches!(command, Command::StopGenerating))
+    }
+
+    /// Takes the request to end the reading that goes on, if one has come.
+    pub(crate) fn take_cancel(&self) -> Option<RequestId> {
+        self.take(|command| matches!(command, Command::CancelReading))
+    }
+
+    /// Whether a request has come after which the rows are read anew.
+    pub(crate) fn is_reading_superseded(&self) -> bool {
+        let anew = |command: &Command| {
+            matches!(command, Command::FetchModel { .. } | Command::LoadModel { .. } | Command::LoadData { .. })
+        };
+        self.waiting.borrow().letters.iter().any(|letter| anew(&letter.request.command))
+    }
+
+    fn take(&self, is_wanted: fn(&Command) -> bool) -> Option<RequestId> {
         let letters = &mut self.waiting.borrow_mut().letters;
-        let place = letters.iter().position(|letter| matches!(letter.request.command, Command::StopGenerating))?;
+        let place = letters.iter().position(|letter| is_wanted(&letter.request.command))?;
         letters.remove(place).map(|letter| letter.request.id)
     }
 

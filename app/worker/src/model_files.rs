@@ -1,7 +1,8 @@
 //! A model's files: from the disk if they are there, else from the network; verified; kept for the next time.
 //!
 //! Cached under `models/<hash of the hub's address>/<id>/<revision>/`, so that the files of one hub never answer for
-//! another. Files are trusted once their manifest stands beside them and their SHA-256 is the one it names.
+//! another. Files are trusted once their manifest stands beside them and their SHA-256 is the one it names. A branch or a
+//! tag of a hub moves: all files are fetched at the commit that it is when the first is, and the manifest names it.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,7 +17,7 @@ use crate::fetch::{self, Wanted};
 use crate::{errors, hash, mailbox};
 
 /// Where a model is fetched from.
-pub(crate) struct Place<'a> {
+pub(crate) struct Origin<'a> {
     pub(crate) source: &'a ModelSource,
     /// Folder on the page's own origin; `None` asks the hub.
     pub(crate) base_url: Option<&'a str>,
@@ -25,13 +26,28 @@ pub(crate) struct Place<'a> {
     pub(crate) sha256: &'a [(String, String)],
 }
 
+impl Origin<'_> {
+    fn address(&self) -> &str {
+        self.base_url.unwrap_or(self.hub_url)
+    }
+}
+
 /// A model's files, and whether the disk has them too.
 pub(crate) struct ModelFiles {
+    /// Of a hub at the commit, where that is known.
+    pub(crate) source: ModelSource,
     pub(crate) folder: Folder,
     /// Path of the whole folder on the disk.
     pub(crate) on_disk: Option<Vec<String>>,
     /// What there is to say about it.
     pub(crate) notes: Vec<String>,
+}
+
+/// What the hub says that a repository holds.
+struct Listing {
+    /// The commit that the asked revision is.
+    commit: Option<String>,
+    files: BTreeMap<String, Listed>,
 }
 
 /// One file of the hub's listing.
@@ -40,22 +56,22 @@ struct Listed {
     sha256: Option<String>,
 }
 
-/// Brings a model's files into memory.
+/// Reads a model's files into memory, from the disk or from the network.
 ///
 /// # Errors
 /// A wrong id, no network, a refusal, a file that is missing or does not match its hash.
-pub(crate) async fn bring(place: &Place<'_>) -> Result<ModelFiles, Problem> {
-    if let (ModelSource::Hub { id, revision }, None) = (place.source, place.base_url) {
+pub(crate) async fn load_files(origin: &Origin<'_>) -> Result<ModelFiles, Problem> {
+    if let (ModelSource::Hub { id, revision }, None) = (origin.source, origin.base_url) {
         hub::is_repository_id(id).and_then(|()| hub::check_revision(revision)).map_err(|error| {
             let hint = "an id looks like owner/name or owner/name@revision, as the hub shows it";
             errors::problem(ProblemKind::Model, error.to_string(), hint)
         })?;
     }
-    let path = disk_path(place);
+    let path = disk_path(origin);
     let mut notes = Vec::new();
     let disk = match DiskFolder::open(&path).await {
         Ok(disk) => {
-            remove_old(place.source).await;
+            remove_old(origin.source).await;
             Some(disk)
         }
         Err(error) => {
@@ -64,12 +80,14 @@ pub(crate) async fn bring(place: &Place<'_>) -> Result<ModelFiles, Problem> {
         }
     };
     if let Some(disk) = &disk
-        && let Some(folder) = from_disk(disk, place.sha256).await
+        && let Some((folder, commit)) = from_disk(disk, origin.sha256).await
     {
-        return Ok(ModelFiles { folder, on_disk: Some(path), notes });
+        let source = pinned_source(origin, commit, &mut notes);
+        return Ok(ModelFiles { source, folder, on_disk: Some(path), notes });
     }
 
-    let (folder, manifest, not_kept) = download(place, disk.as_ref()).await?;
+    let (folder, manifest, not_kept) = download(origin, disk.as_ref()).await?;
+    let source = pinned_source(origin, manifest.commit.clone(), &mut notes);
     let sealed = match (&disk, not_kept) {
         (Some(disk), None) => seal(disk, &manifest).await,
         (Some(disk), Some(error)) => {
@@ -80,7 +98,7 @@ pub(crate) async fn bring(place: &Place<'_>) -> Result<ModelFiles, Problem> {
             }
             Err(error)
         }
-        (None, _) => return Ok(ModelFiles { folder, on_disk: None, notes }),
+        (None, _) => return Ok(ModelFiles { source, folder, on_disk: None, notes }),
     };
     let on_disk = match sealed {
         Ok(()) => Some(path),
@@ -89,11 +107,12 @@ pub(crate) async fn bring(place: &Place<'_>) -> Result<ModelFiles, Problem> {
             None
         }
     };
-    Ok(ModelFiles { folder, on_disk, notes })
+    Ok(ModelFiles { source, folder, on_disk, notes })
 }
 
-/// Reads a whole folder again, checking every hash. `None`: it is not whole, or not what it was.
-pub(crate) async fn from_disk(disk: &DiskFolder, known: &[(String, String)]) -> Option<Folder> {
+/// Reads a whole folder again, checking every hash; and says of which commit it is, if that is known. `None`: it is not
+/// whole, or not what it was.
+pub(crate) async fn from_disk(disk: &DiskFolder, known: &[(String, String)]) -> Option<(Folder, Option<String>)> {
     let manifest = disk.manifest().await.ok()??;
     let stored = |name: &str| manifest.files.get(name).and_then(|file| file.sha256.as_deref());
     if !known.iter().all(|(name, sha256)| stored(name).is_some_and(|stored| stored.eq_ignore_ascii_case(sha256))) {
@@ -111,23 +130,28 @@ pub(crate) async fn from_disk(disk: &DiskFolder, known: &[(String, String)]) -> 
         mailbox::post(&message, Vec::new());
         folder.insert(name.as_str(), bytes);
     }
-    Some(folder)
+    Some((folder, manifest.commit))
 }
 
 async fn download(
-    place: &Place<'_>,
+    origin: &Origin<'_>,
     disk: Option<&DiskFolder>,
 ) -> Result<(Folder, Manifest, Option<DiskError>), Problem> {
     if let Some(disk) = disk {
         let _ = disk.unseal().await;
     }
-    let listing = match (place.source, place.base_url) {
-        (ModelSource::Hub { id, revision }, None) => listing(place.hub_url, id, revision).await?,
-        // The page knows what its own origin serves.
-        (_, Some(_)) if !place.sha256.is_empty() => {
-            Some(place.sha256.iter().map(|(name, _)| (name.clone(), Listed { bytes: None, sha256: None })).collect())
+    let (mut commit, listing) = match (origin.source, origin.base_url) {
+        (ModelSource::Hub { id, revision }, None) => {
+            let listing = list_files(origin.hub_url, id, revision).await?;
+            let listing = listing.map_or((None, None), |listing| (listing.commit, Some(listing.files)));
+            if hub::is_commit(revision) { (Some(revision.clone()), listing.1) } else { listing }
         }
-        _ => None,
+        // The page knows what its own origin serves.
+        (_, Some(_)) if !origin.sha256.is_empty() => {
+            let listed = |(name, _): &(String, String)| (name.clone(), Listed { bytes: None, sha256: None });
+            (None, Some(origin.sha256.iter().map(listed).collect()))
+        }
+        _ => (None, None),
     };
     let mut folder = Folder::new();
     let mut manifest = Manifest::default();
@@ -141,20 +165,21 @@ async fn download(
             if name == WEIGHTS && folder.get(INDEX).is_none() {
                 files.push_front((INDEX.to_owned(), true)); // perhaps the weights are in several files
             } else if required {
-                return Err(missing(place, name));
+                return Err(missing(origin, name, listing.is_some()));
             }
             continue;
         }
         let listed = listed.flatten();
-        let url = url(place, name)?;
+        let url = url(origin, commit.as_deref(), name)?;
         let bytes = listed.and_then(|listed| listed.bytes);
-        let wanted = Wanted { name, url: &url, bytes, page_means_missing: place.base_url.is_some() };
+        let (model, page_means_missing) = (origin.source.name(), origin.base_url.is_some());
+        let wanted = Wanted { name, model, url: &url, bytes, page_means_missing };
         let disk = if not_kept.is_none() { disk } else { None };
         let Some(fetched) = fetch::fetch_file(&wanted, disk).await? else {
             if name == WEIGHTS && listed.is_none() && folder.get(INDEX).is_none() {
                 files.push_front((INDEX.to_owned(), true));
             } else if required || listed.is_some() {
-                return Err(missing(place, name));
+                return Err(missing(origin, name, listing.is_some()));
             }
             continue;
         };
@@ -175,7 +200,7 @@ async fn download(
             shards.into_iter().rev().for_each(|shard| files.push_front((shard, true)));
         }
         let found = hash::sha256_hex(&fetched.bytes).await;
-        let known = place.sha256.iter().find(|(file, _)| file == name).map(|(_, sha256)| sha256.as_str());
+        let known = origin.sha256.iter().find(|(file, _)| file == name).map(|(_, sha256)| sha256.as_str());
         let promised = known.or(listed.and_then(|listed| listed.sha256.as_deref())).or(fetched.sha256.as_deref());
         if promised.is_some_and(|promised| !promised.trim().eq_ignore_ascii_case(&found)) {
             discard(disk, name).await;
@@ -190,7 +215,11 @@ async fn download(
         manifest.files.insert(name.into(), stored);
         folder.insert(name, fetched.bytes);
         not_kept = not_kept.or(fetched.not_kept);
+        if origin.base_url.is_none() {
+            commit = commit.or(fetched.commit.filter(|commit| hub::is_commit(commit)));
+        }
     }
+    manifest.commit = commit;
     Ok((folder, manifest, not_kept))
 }
 
@@ -210,10 +239,10 @@ async fn seal(disk: &DiskFolder, manifest: &Manifest) -> Result<(), DiskError> {
 }
 
 /// What the hub says the repository holds; `None` where it can't be asked, and each file is tried instead.
-async fn listing(hub_url: &str, id: &str, revision: &str) -> Result<Option<BTreeMap<String, Listed>>, Problem> {
+async fn list_files(hub_url: &str, id: &str, revision: &str) -> Result<Option<Listing>, Problem> {
     let revision = String::from(js_sys::encode_uri_component(revision));
     let url = format!("{}/api/models/{id}/revision/{revision}?blobs=true", hub_url.trim_end_matches('/'));
-    let Some(answer) = fetch::fetch_json(&url).await? else { return Ok(None) };
+    let Some(answer) = fetch::fetch_listing(id, &url).await? else { return Ok(None) };
     let Some(siblings) = answer["siblings"].as_array() else { return Ok(None) };
     let files = siblings.iter().filter_map(|file| {
         let name = file["rfilename"].as_str()?.to_owned();
@@ -221,38 +250,73 @@ async fn listing(hub_url: &str, id: &str, revision: &str) -> Result<Option<BTree
         let sha256 = file["lfs"]["sha256"].as_str().and_then(hub::sha256_from_etag);
         Some((name, Listed { bytes, sha256 }))
     });
-    Ok(Some(files.collect()))
+    let commit = answer["sha"].as_str().filter(|commit| hub::is_commit(commit)).map(str::to_owned);
+    Ok(Some(Listing { commit, files: files.collect() }))
 }
 
-fn url(place: &Place<'_>, name: &str) -> Result<String, Problem> {
-    match (place.base_url, place.source) {
+/// Address of a file, of a hub at the commit where that is known.
+fn url(origin: &Origin<'_>, commit: Option<&str>, name: &str) -> Result<String, Problem> {
+    match (origin.base_url, origin.source) {
         (Some(base), _) => Ok(format!("{}/{name}", base.trim_end_matches('/'))),
-        (None, ModelSource::Hub { id, revision }) => Ok(hub::resolve_url(place.hub_url, id, revision, name)),
+        (None, ModelSource::Hub { id, revision }) => {
+            Ok(hub::resolve_url(origin.hub_url, id, commit.unwrap_or(revision), name))
+        }
         (None, ModelSource::Local { name }) => {
             Err(errors::bug(format!("{name}: files that the person chose can't be fetched")))
         }
     }
 }
 
-fn missing(place: &Place<'_>, name: &str) -> Problem {
-    let model = place.source.name();
-    let hint = if name == INDEX {
-        "Hone reads weights in the safetensors format only; choose a model, or a revision, that has them"
-    } else {
-        "check the id and the revision"
+/// Where the model came from, a branch or a tag of a hub replaced by its commit; the notes say so.
+fn pinned_source(origin: &Origin<'_>, commit: Option<String>, notes: &mut Vec<String>) -> ModelSource {
+    let (ModelSource::Hub { id, revision }, None) = (origin.source, origin.base_url) else {
+        return origin.source.clone();
     };
-    let name = if name == INDEX { WEIGHTS } else { name };
-    errors::problem(ProblemKind::Model, format!("{model}: there is no {name}"), hint)
+    if hub::is_commit(revision) {
+        return origin.source.clone();
+    }
+    match commit {
+        Some(commit) => {
+            let short: String = commit.chars().take(8).collect();
+            notes.push(format!(
+                "revision {revision} is commit {short}, which the job file names: {revision} may move on"
+            ));
+            ModelSource::Hub { id: id.clone(), revision: commit }
+        }
+        None => {
+            let host = hub::host_of(origin.hub_url);
+            notes.push(format!("{host} did not say which commit {revision} is: the job file names {revision}"));
+            origin.source.clone()
+        }
+    }
 }
 
-fn disk_path(place: &Place<'_>) -> Vec<String> {
-    match place.source {
-        ModelSource::Hub { id, revision } => {
-            let address = place.base_url.unwrap_or(place.hub_url).trim_end_matches('/');
-            // 128 bits of it: no two addresses share a folder, and no password lies on the disk.
-            let hub = hub::sha256_hex(address.as_bytes())[..32].to_owned();
-            vec!["models".into(), hub, id.clone(), revision.clone()]
+fn missing(origin: &Origin<'_>, name: &str, is_listed: bool) -> Problem {
+    let (model, host) = (origin.source.name(), hub::host_of(origin.address()));
+    let (message, hint) = match name {
+        INDEX => (
+            format!("{model}: there is no {WEIGHTS}"),
+            "Hone reads weights in the safetensors format only; choose a model, or a revision, that has them",
+        ),
+        // Without its list of files, the first that is asked for says whether there is such a model at all.
+        "config.json" if !is_listed => {
+            let revision = match origin.source {
+                ModelSource::Hub { revision, .. } if revision != "main" => format!(" at revision {revision}"),
+                _ => String::new(),
+            };
+            (
+                format!("{model} does not exist{revision} on {host} (HTTP 404)"),
+                "check the spelling of the id and the revision",
+            )
         }
+        _ => (format!("{model}: there is no {name}"), "check the id and the revision"),
+    };
+    errors::problem(ProblemKind::Model, message, hint)
+}
+
+fn disk_path(origin: &Origin<'_>) -> Vec<String> {
+    match origin.source {
+        ModelSource::Hub { id, revision } => hub::cache_path(origin.address(), id, revision),
         ModelSource::Local { name } => vec!["models".into(), "local".into(), name.clone()],
     }
 }

@@ -3,9 +3,11 @@
 //! Once the device has a fault nothing it computed is sent: the run ends with `Failed`, commands are refused, and the
 //! model and the data wait for a device that is opened anew.
 
+mod data;
+
 use std::rc::Rc;
 
-use hone_core::config::{ExportFormat, Method, ModelSource, ReadOptions, RunConfig, Task};
+use hone_core::config::{ExportFormat, Method, ModelSource, RunConfig, Task};
 use hone_core::data::{DataError, read_text};
 use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
@@ -14,7 +16,7 @@ use hone_core::session::protocol::{
     Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Prompt, Reply, RequestId,
     RunId, Weights,
 };
-use hone_core::session::{Generated, Report, Session, SessionError};
+use hone_core::session::{Generated, Session, SessionError};
 use js_sys::Uint8Array;
 
 use crate::clock::Clock;
@@ -22,7 +24,7 @@ use crate::device::{OpenDevice, wasm_bytes};
 use crate::kept::{KeptData, KeptModel, NamedBytes, to_folder};
 use crate::macrotask::Macrotask;
 use crate::mailbox::{Letter, Mailbox, post};
-use crate::model_files::{self, Place};
+use crate::model_files::{self, Origin};
 use crate::{errors, export, run_checkpoint};
 
 /// A run that goes on.
@@ -95,7 +97,8 @@ impl Worker {
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),
             Command::Stop { keep_best } => self.stop(keep_best),
-            Command::StopGenerating => Reply::Done, // nothing is being written any more
+            // Nothing is being written, or read, any more.
+            Command::StopGenerating | Command::CancelReading => Reply::Done,
             Command::Memory => Reply::Memory { memory: self.memory() },
             Command::LoseDevice => {
                 let device = self.device.as_ref().ok_or_else(errors::no_device)?;
@@ -105,24 +108,25 @@ impl Worker {
             _ if runs => return Err(errors::run_goes_on()),
             Command::OpenDevice { prefer } => self.open_device(prefer).await?,
             Command::FetchModel { source, base_url, hub_url, sha256 } => {
-                let place =
-                    Place { source: &source, base_url: base_url.as_deref(), hub_url: &hub_url, sha256: &sha256 };
-                let model = self.fetch_model(&place).await?;
+                let origin =
+                    Origin { source: &source, base_url: base_url.as_deref(), hub_url: &hub_url, sha256: &sha256 };
+                let model = self.fetch_model(&origin).await?;
                 Reply::Model { model }
             }
             Command::LoadModel { files } => Reply::Model { model: self.load_local_model(&files, blobs).await? },
-            Command::LoadData { train, valid, test, read, run } => {
+            Command::LoadData { task, train, valid, test, read, run } => {
                 let file = |named: &NamedBlob| Letter::file(blobs, named);
                 let data = KeptData {
                     train: file(&train)?,
                     valid: valid.as_ref().map(file).transpose()?,
                     test: test.as_ref().map(file).transpose()?,
+                    task,
                     read,
                     run,
                 };
-                self.load_data(data)?
+                self.load_data(data).await?
             }
-            Command::RereadData { read, run } => self.reread_data(read, run)?,
+            Command::RereadData { read, run } => self.reread_data(read, run).await?,
             Command::Train { run } => self.train(run)?,
             Command::Evaluate { weights, split } => self.evaluate(weights, split).await?,
             Command::Predict { texts } => self.predict(&texts).await?,
@@ -271,7 +275,9 @@ impl Worker {
         match model.folder().await {
             Some(folder) => {
                 let source = model.source.clone();
-                self.load_model(source, folder).await.map(|_| ())
+                self.load_model(source, folder).await?;
+                self.load_kept_data();
+                Ok(())
             }
             None => {
                 self.model = None;
@@ -315,15 +321,14 @@ impl Worker {
 
     // The model.
 
-    async fn fetch_model(&mut self, place: &Place<'_>) -> Result<ModelInfo, Problem> {
+    async fn fetch_model(&mut self, origin: &Origin<'_>) -> Result<ModelInfo, Problem> {
         self.usable_device()?;
-        let files = model_files::bring(place).await?;
-        let source = place.source.clone();
+        let files = model_files::load_files(origin).await?;
         let kept = match files.on_disk {
-            Some(path) => KeptModel::on_disk(source.clone(), path),
-            None => KeptModel::copied(source.clone(), &files.folder),
+            Some(path) => KeptModel::on_disk(files.source.clone(), path),
+            None => KeptModel::copied(files.source.clone(), &files.folder),
         };
-        let mut info = self.load_model(source, files.folder).await?;
+        let mut info = self.load_model(files.source, files.folder).await?;
         self.model = Some(kept);
         info.notes.extend(files.notes);
         Ok(info)
@@ -341,22 +346,23 @@ impl Worker {
     }
 
     /// Into a fresh session, which takes the place of the old one only if the model is good and the device computes what it
-    /// needs. Data stays loaded.
+    /// needs. The page has the rows read for it then.
     async fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, Problem> {
-        let device = self.usable_device()?.device.clone();
+        let open = self.usable_device()?;
+        let (device, backend) = (open.device.clone(), open.report.backend);
         if let Some(old) = &mut self.session {
-            old.release_built(); // room for the new one
+            old.release_built(); // room for the new one; the next question builds it again
+        }
+        let bytes: usize = folder.iter().map(|(_, bytes)| bytes.len()).sum();
+        // Weights on the CPU lie in the worker's memory, where running out of it would end the worker.
+        if backend == Backend::Cpu && !has_room(bytes) {
+            return Err(errors::no_room_for_model(bytes));
         }
         let mut session = Session::new(device);
-        let mut info = session.load_model(source, folder).map_err(|error| error.problem())?;
+        let loaded = session.load_model(source, folder).map_err(|error| error.problem());
+        let info = self.trust(loaded).await?;
         if let (Task::CausalLm, Some(device)) = (info.task, &mut self.device) {
             device.check_for_texts().await?;
-        }
-        if let Some(data) = &self.data
-            && let Err(error) = session.load_data(data.files(), &data.read, &data.run)
-        {
-            info.notes.push(format!("the data could not be read for this model: {}", error.problem().message));
-            self.data = None;
         }
         self.session = Some(session);
         Ok(info)
@@ -368,25 +374,6 @@ impl Worker {
             (_, Some(problem)) => Err(problem),
             (Some(device), None) => Ok(device),
         }
-    }
-
-    // The data.
-
-    fn load_data(&mut self, data: KeptData) -> Result<Reply, Problem> {
-        let report = self.ready()?.load_data(data.files(), &data.read, &data.run).map_err(|error| error.problem())?;
-        self.data = Some(data);
-        Ok(reply_of(report))
-    }
-
-    fn reread_data(&mut self, read: ReadOptions, run: RunConfig) -> Result<Reply, Problem> {
-        if self.data.is_none() {
-            return Err(errors::no_data());
-        }
-        let report = self.ready()?.reread_data(&read, &run).map_err(|error| error.problem())?;
-        if let Some(data) = &mut self.data {
-            (data.read, data.run) = (read, run);
-        }
-        Ok(reply_of(report))
     }
 
     // What a trained model is for.
@@ -479,22 +466,22 @@ impl Worker {
     async fn export(&mut self, format: ExportFormat) -> Answer {
         let exported = self.ready()?.export(format).await.map_err(|error| error.problem());
         let folder = self.trust(exported).await?;
-        let source = &self.model.as_ref().ok_or_else(errors::no_model)?.source;
-        Ok(export::zipped(&folder, source))
+        Ok(export::zipped(&folder))
     }
+}
+
+/// Whether so many bytes are free, or can be had.
+fn has_room(bytes: usize) -> bool {
+    let mut room = Vec::<u8>::new();
+    let is_there = room.try_reserve_exact(bytes).is_ok();
+    std::hint::black_box(&room); // else the compiler leaves the reservation out
+    is_there
 }
 
 /// The general text that a person gave.
 fn own_text((name, bytes): NamedBytes) -> Result<String, SessionError> {
-    match read_text(&bytes.to_vec()) {
-        Ok(text) => Ok(text.into_owned()),
+    match read_text(&bytes.to_vec(), None) {
+        Ok(decoded) => Ok(decoded.text.into_owned()),
         Err(source) => Err(DataError::InFile { role: "general text", name, source: Box::new(source) }.into()),
-    }
-}
-
-fn reply_of(report: Report) -> Reply {
-    match report {
-        Report::Classes(report) => Reply::Data { report },
-        Report::Texts(report) => Reply::Texts { report },
     }
 }

@@ -173,6 +173,7 @@ pub(super) fn flag_of(field: &str) -> String {
         "label_smoothing_factor" => "label-smoothing",
         "eval_strategy" => "eval-steps",
         "metric_for_best_model" => "metric-for-best",
+        "merge_labels" => "merge-label",
         other => return format!("--{}", other.replace('_', "-")),
     };
     format!("--{flag}")

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use hone_core::config::{ExportFormat, ReadOptions, Task};
+use hone_core::config::{ExportFormat, PromptFormat, ReadOptions, Task};
 use hone_core::generate::SamplingConfig;
 
 use super::read::ReadArgs;
@@ -51,9 +51,13 @@ pub(crate) struct GenerateArgs {
     /// Adapter in PEFT's layout to put on the model
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
-    /// Text to write on from
+    /// Text to write on from, given to the model as the prompts were that it was trained on
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "chat")]
     pub(crate) prompt: Option<String>,
+    /// How --prompt is given to the model: plain (as it stands), newline, qa, chat (the model's template), or a text with
+    /// {prompt} and {completion} [default: as the model's job file says, else plain]
+    #[arg(long, value_name = "FORMAT", allow_hyphen_values = true, conflicts_with = "chat")]
+    prompt_format: Option<String>,
     /// Talk with the model, turn by turn, through its chat template (with --prompt: one turn)
     #[arg(long)]
     pub(crate) chat: bool,
@@ -144,11 +148,11 @@ pub(crate) struct PredictArgs {
 }
 
 impl GenerateArgs {
-    /// Device and sampling, checked.
+    /// Device, sampling, and how the prompt is given to the model where that was said, checked.
     ///
     /// # Errors
     /// [`Usage`] with every flag that can't be used.
-    pub(crate) fn settings(&self) -> Result<(DeviceChoice, SamplingConfig), Usage> {
+    pub(crate) fn settings(&self) -> Result<(DeviceChoice, SamplingConfig, Option<PromptFormat>), Usage> {
         let defaults = SamplingConfig::default();
         let draws = self.do_sample || self.temperature.is_some() || self.top_k.is_some() || self.top_p.is_some();
         let sampling = SamplingConfig {
@@ -169,7 +173,12 @@ impl GenerateArgs {
         if let Err(found) = sampling.check() {
             problems.extend(found.iter().map(|p| format!("--{}: {}", p.field.replace('_', "-"), p.message)));
         }
-        if problems.is_empty() { Ok((device, sampling)) } else { Err(Usage(problems)) }
+        let format = self.prompt_format.as_deref().map(PromptFormat::parse_typed).transpose();
+        let format = format.unwrap_or_else(|error| {
+            problems.push(format!("--prompt-format: {error}"));
+            None
+        });
+        if problems.is_empty() { Ok((device, sampling, format)) } else { Err(Usage(problems)) }
     }
 }
 

@@ -33,10 +33,7 @@ pub fn model_card(
     let base = job.model.name();
     let task = config.task();
     let mut line = |text: String| writeln!(card, "{text}").expect("writing to a string");
-    let (library, pipeline) = match task {
-        Task::SequenceClassification => (if is_adapter { "peft" } else { "transformers" }, "text-classification"),
-        Task::CausalLm => (if is_adapter { "peft" } else { "transformers" }, "text-generation"),
-    };
+    let (library, pipeline) = (if is_adapter { "peft" } else { "transformers" }, pipeline(task));
     line(format!("---\nlibrary_name: {library}\npipeline_tag: {pipeline}\nbase_model: {base}\n---\n"));
     line(format!("# {base}, fine-tuned with Hone\n"));
     let what = if is_adapter { "A LoRA adapter for" } else { "A" };
@@ -44,15 +41,17 @@ pub fn model_card(
         Task::SequenceClassification => {
             format!("{what} `{}` that tells {} labels apart: {}.\n", config.class_name(), labels.len(), list(labels))
         }
-        Task::CausalLm => format!("{what} `{}` that writes on from a prompt.\n", config.class_name()),
+        Task::CausalLm => format!("{what} `{}` that continues a prompt.\n", config.class_name()),
     });
     line(how_to_load(config, labels, job, is_adapter));
+    line(how_to_use(task, job, is_adapter));
     match facts {
         Some(facts) => {
             line("## Results\n".into());
             results(&mut line, facts);
             line("## Training\n".into());
             line(training(job, facts));
+            line(how_to_repeat(job));
         }
         None if is_adapter => line(format!("{}. Hone did not see it being trained.", adapter_of(job))),
         None => line(format!("Merged from {}, whose own card tells how they were trained.", adapter_of(job))),
@@ -70,14 +69,89 @@ fn how_to_load(config: &ModelConfig, labels: &[String], job: &Job, is_adapter: b
     if is_adapter {
         return how_to_load_adapter(config, labels, job);
     }
-    let pipeline = match config.task() {
-        Task::SequenceClassification => "text-classification",
-        Task::CausalLm => "text-generation",
+    let more = match config.task() {
+        Task::SequenceClassification => "",
+        Task::CausalLm => ", max_new_tokens=20", // the default may be more than a small model has room for
     };
     format!(
-        "```python\nfrom transformers import pipeline\npipe = pipeline(\"{pipeline}\", model=\".\")\nprint(pipe(\"your \
-         text here\"))\n```\n"
+        "```python\nfrom transformers import pipeline\npipe = pipeline(\"{}\", \
+         model=\".\")\nprint(pipe({}{more}))\n```\n",
+        pipeline(config.task()),
+        example_input(config.task(), job)
     )
+}
+
+/// A text in Python, as the model was given those that it was trained on.
+fn example_input(task: Task, job: &Job) -> String {
+    let text = "your text here";
+    let given = match task {
+        Task::SequenceClassification => Some(text.to_owned()),
+        Task::CausalLm => job.read.format_of_prompts().prompt(text),
+    };
+    match given {
+        Some(given) => serde_json::to_string(&given).expect("a text serializes"),
+        // The tokenizer brings the chat template.
+        None => format!(r#"[{{"role": "user", "content": "{text}"}}]"#),
+    }
+}
+
+/// Name of the task on the hub and in `transformers`.
+fn pipeline(task: Task) -> &'static str {
+    match task {
+        Task::SequenceClassification => "text-classification",
+        Task::CausalLm => "text-generation",
+    }
+}
+
+/// The command that asks the model in this folder.
+fn how_to_use(task: Task, job: &Job, is_adapter: bool) -> String {
+    let (command, text) = match task {
+        Task::SequenceClassification => ("predict", "--text"),
+        Task::CausalLm => ("generate", "--prompt"),
+    };
+    let model = if is_adapter { format!("{} --adapter .", model_argument(&job.model)) } else { ".".into() };
+    format!("With Hone:\n\n```sh\nhone {command} --model {model} {text} \"your text here\"\n```\n")
+}
+
+/// The command that trains the same model again, and what to put where it says `path/to`.
+fn how_to_repeat(job: &Job) -> String {
+    let data = job.data_file.as_deref().unwrap_or("rows.csv");
+    let mut command = format!(
+        "hone train --job hone.json --model {} --data {}",
+        model_argument(&job.model),
+        quoted(&format!("path/to/{data}"))
+    );
+    for (flag, name, hash) in
+        [("--valid", "validation-rows", &job.data_sha256.valid), ("--test", "test-rows", &job.data_sha256.test)]
+    {
+        if hash.is_some() {
+            write!(command, " {flag} path/to/{name}").expect("writing to a string");
+        }
+    }
+    format!(
+        "\nThe same run again, with your own paths where it says `path/to`. The rows themselves are not in this folder; \
+         `hone.json` holds a hash of each file, and Hone warns if a file is another one.\n\n```sh\n{command} --output \
+         repeated\n```"
+    )
+}
+
+/// A model as a command line names it.
+fn model_argument(model: &ModelSource) -> String {
+    match model {
+        ModelSource::Hub { .. } => quoted(&model.argument()),
+        ModelSource::Local { .. } => quoted(&format!("path/to/{}", folder_of(model.name()))),
+    }
+}
+
+/// The last part of a path.
+fn folder_of(name: &str) -> &str {
+    name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("base")
+}
+
+/// A word of a command line, in quotes where it needs them.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-@".contains(c);
+    if word.chars().all(is_plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Code that finds the base model by itself where it came from the hub, and that names its folder where it did not.
@@ -98,7 +172,7 @@ fn how_to_load_adapter(config: &ModelConfig, labels: &[String], job: &Job) -> St
              AutoPeftModel{kind}.from_pretrained(\".\"{more})\n{tokenizer}\n```\n"
         ),
         ModelSource::Local { name } => {
-            let folder = name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("base");
+            let folder = folder_of(name);
             let path = serde_json::to_string(&format!("path/to/{folder}")).expect("a text serializes");
             format!(
                 "The base model was read from a folder called `{folder}`: put its path where the code says \
@@ -113,6 +187,7 @@ fn how_to_load_adapter(config: &ModelConfig, labels: &[String], job: &Job) -> St
 fn results(line: &mut impl FnMut(String), facts: &CardFacts) {
     let measured = [("validation", &facts.valid), ("test", &facts.test)];
     let mut is_first = true;
+    let mut gain = None;
     for (name, figures) in measured {
         let Some(figures) = figures else { continue };
         match figures {
@@ -124,6 +199,19 @@ fn results(line: &mut impl FnMut(String), facts: &CardFacts) {
                     "| {name} | {} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} |",
                     e.num_rows, e.loss, e.accuracy, e.macro_precision, e.macro_recall, e.macro_f1
                 ));
+                if let Some(base) = &e.baseline {
+                    let label = cell(&base.label);
+                    line(format!(
+                        "| {name}, always {label} | {} | – | {:.4} | {:.4} | {:.4} | {:.4} |",
+                        e.num_rows, base.accuracy, base.macro_precision, base.macro_recall, base.macro_f1
+                    ));
+                    gain = Some(format!(
+                        "On the {name} rows this is {:+.1} points of accuracy and {:+.4} of macro F1 against always \
+                         answering {label}, the most frequent label of the training rows.\n",
+                        (e.accuracy - base.accuracy) * 100.0,
+                        e.macro_f1 - base.macro_f1
+                    ));
+                }
             }
             Figures::Tokens(e) => {
                 if is_first {
@@ -138,6 +226,15 @@ fn results(line: &mut impl FnMut(String), facts: &CardFacts) {
         is_first = false;
     }
     line(if is_first { "No rows were held out, so nothing was measured.\n".into() } else { String::new() });
+    if let Some(gain) = gain {
+        line(gain);
+    }
+}
+
+/// A label in a cell of a table.
+fn cell(label: &str) -> String {
+    let flat: String = label.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("`{}`", flat.replace('|', "\\|"))
 }
 
 fn training(job: &Job, facts: &CardFacts) -> String {
@@ -146,18 +243,19 @@ fn training(job: &Job, facts: &CardFacts) -> String {
     let method = match run.method {
         Method::Full => "all weights".into(),
         Method::Head => "the head only, the encoder frozen".into(),
+        Method::LastLayers(1) => "the last layer and what follows it".into(),
         Method::LastLayers(count) => format!("the last {count} layers and what follows them"),
         Method::Lora => adapter_of(job),
     };
+    let epochs = if run.num_train_epochs == 1 { "epoch" } else { "epochs" };
     let precision = match run.dtype {
         Dtype::F32 => String::new(),
         half => format!(" Layers computed in {}, trained weights in f32.", half.name()),
     };
     format!(
         "Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
-         {}, weight decay {}, {:?} schedule with {} warm-up, {} epochs of batch {} x {}, gradient norm at most {}, at most \
-         {} tokens a row, seed {}.{precision} These are the weights of step {}. `hone.json` repeats the run: `hone \
-         train --job hone.json --data FILE --output DIR`.",
+         {}, weight decay {}, {:?} schedule with {} warm-up, {} {epochs} of batch {} x {}, gradient norm at most {}, at \
+         most {} tokens a row, seed {}.{precision} These are the weights of step {}.",
         run.learning_rate,
         run.weight_decay,
         run.lr_scheduler_type,
@@ -202,7 +300,8 @@ fn list(labels: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ReadOptions, RunConfig};
+    use crate::config::{PromptFormat, ReadOptions, RunConfig};
+    use crate::metrics::Confusion;
 
     fn card(model: ModelSource, labels: &[&str], base_labels: &str) -> String {
         let config = format!(
@@ -232,6 +331,68 @@ mod tests {
         let of_other_size = card(ModelSource::hub("a/b"), &["x", "y"], labels);
         assert!(of_other_size.contains("num_labels=2, ignore_mismatched_sizes=True"), "{of_other_size}");
         assert!(!card(ModelSource::hub("a/b"), &["x", "y", "z"], labels).contains("ignore_mismatched"));
+    }
+
+    fn trained(job: &Job, test: Option<Figures>) -> String {
+        let config = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
+            "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
+        let config = ModelConfig::from_json(config.as_bytes()).expect("a config");
+        let facts = CardFacts { num_rows: [8, 0, 2], step: 3, valid: None, test };
+        model_card(&config, &["x".into(), "y|z".into()], job, Some(&facts), false)
+    }
+
+    #[test]
+    fn a_card_says_how_to_repeat_the_run_with_all_that_it_needs() {
+        let pinned = ModelSource::Hub { id: "a/b".into(), revision: "c0ffee".into() };
+        let mut job = Job::new(pinned, Some("my tickets.csv".into()), ReadOptions::default(), RunConfig::default());
+        let card = trained(&job, None);
+        let command = "hone train --job hone.json --model a/b@c0ffee --data 'path/to/my tickets.csv' --output repeated";
+        assert!(card.contains(&format!("```sh\n{command}\n```")), "{card}");
+        assert!(card.contains("hone predict --model . --text \"your text here\""), "{card}");
+
+        job.model = ModelSource::Local { name: "models/mine".into() };
+        job.data_sha256.test = Some("00".into());
+        let card = trained(&job, None);
+        assert!(
+            card.contains("--model path/to/mine --data 'path/to/my tickets.csv' --test path/to/test-rows"),
+            "{card}"
+        );
+    }
+
+    #[test]
+    fn a_card_says_what_one_gets_without_the_model() {
+        let mut confusion = Confusion::new(&["x".into(), "y|z".into()]);
+        for (label, predicted) in [(0, 0), (1, 1), (1, 1), (1, 0)] {
+            confusion.add(label, predicted);
+        }
+        let mut figures = confusion.finish(0.5);
+        figures.set_baseline(1);
+        let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+        let card = trained(&job, Some(Figures::Classes(Box::new(figures.clone()))));
+        let row = "| test, always `y\\|z` | 4 | – | 0.7500 | 0.3750 | 0.5000 | 0.4286 |";
+        assert!(card.contains(row) && card.contains("+0.0 points of accuracy"), "{card}");
+        figures.baseline = None;
+        let card = trained(&job, Some(Figures::Classes(Box::new(figures))));
+        assert!(!card.contains("always"), "{card}");
+    }
+
+    #[test]
+    fn words_of_a_command_line_are_quoted_where_they_must_be() {
+        assert_eq!(quoted("path/to/all-MiniLM_L6.v2@main"), "path/to/all-MiniLM_L6.v2@main");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+    }
+
+    #[test]
+    fn the_example_is_given_as_the_training_rows_were() {
+        let input = |task, prompt_format| {
+            let read = ReadOptions { prompt_format, ..ReadOptions::default() };
+            example_input(task, &Job::new(ModelSource::hub("a/b"), None, read, RunConfig::default()))
+        };
+        let of_texts = |format| input(Task::CausalLm, Some(format));
+        assert_eq!(of_texts(PromptFormat::QuestionAnswer), r#""Q: your text here\nA:""#);
+        assert_eq!(of_texts(PromptFormat::Chat), r#"[{"role": "user", "content": "your text here"}]"#);
+        assert_eq!(input(Task::CausalLm, None), r#""your text here""#);
+        assert_eq!(input(Task::SequenceClassification, None), r#""your text here""#);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
-    ClassWeights, ConfigProblem, EvalStrategy, LoraConfig, Method, MetricForBest, Pooling, ReadOptions, RunConfig, Task,
+    ClassWeights, ConfigProblem, EvalStrategy, LoraConfig, Method, MetricForBest, Pooling, PromptFormat, ReadOptions,
+    RunConfig, Task,
 };
 
 /// The largest value of a share that is less than 1.
@@ -146,7 +147,8 @@ impl ReadOptions {
     pub fn check_for(&self, task: Task) -> Vec<ConfigProblem> {
         let is_classifier = task == Task::SequenceClassification;
         let of_texts = [
-            ("as_chat", self.as_chat),
+            // As they stand is how texts are taken that have no prompt, too.
+            ("prompt_format", self.prompt_format.as_ref().is_some_and(|format| *format != PromptFormat::Plain)),
             ("shape", self.shape.is_some()),
             ("prompt_column", self.prompt_column.is_some()),
             ("input_column", self.input_column.is_some()),
@@ -159,6 +161,9 @@ impl ReadOptions {
         }
         if !is_classifier && self.label_column.is_some() {
             problems.add("label_column", "has no effect: it is for models that label texts, and this one writes them");
+        }
+        if !is_classifier && !self.merge_labels.is_empty() {
+            problems.add("merge_labels", "has no effect: it is for models that label texts, and this one writes them");
         }
         problems.0
     }
@@ -204,8 +209,14 @@ mod tests {
 
     #[test]
     fn choices_of_columns_belong_to_a_task() {
-        let of_texts = ReadOptions { as_chat: true, prompt_column: Some("q".into()), ..ReadOptions::default() };
-        assert_eq!(fields(&of_texts.check_for(Task::SequenceClassification)), ["as_chat", "prompt_column"]);
+        let of_texts = ReadOptions {
+            prompt_format: Some(PromptFormat::Newline),
+            prompt_column: Some("q".into()),
+            ..ReadOptions::default()
+        };
+        assert_eq!(fields(&of_texts.check_for(Task::SequenceClassification)), ["prompt_format", "prompt_column"]);
+        let plain = ReadOptions { prompt_format: Some(PromptFormat::Plain), ..ReadOptions::default() };
+        assert!(plain.check_for(Task::SequenceClassification).is_empty(), "job files of labels may say so");
         assert!(of_texts.check_for(Task::CausalLm).is_empty());
         let of_labels = ReadOptions { label_column: Some("l".into()), ..ReadOptions::default() };
         assert_eq!(fields(&of_labels.check_for(Task::CausalLm)), ["label_column"]);

@@ -32,6 +32,16 @@ impl ModelSource {
         Self::Hub { id: id.into(), revision: "main".into() }
     }
 
+    /// What `hone train --model` takes: a hub id, pinned to its revision where that is not `main`, or the folder's name.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        match self {
+            Self::Hub { id, revision } if revision != "main" => format!("{id}@{revision}"),
+            Self::Hub { id, .. } => id.clone(),
+            Self::Local { name } => name.clone(),
+        }
+    }
+
     /// The name a person knows it by.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -39,6 +49,43 @@ impl ModelSource {
             Self::Hub { id, .. } => id,
             Self::Local { name } => name,
         }
+    }
+}
+
+/// SHA-256 (lower-case hex) of the files that a job's rows were read from; `None` where there was no such file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataHashes {
+    /// Of the training file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<String>,
+    /// Of the file of validation rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<String>,
+    /// Of the file of test rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+}
+
+impl DataHashes {
+    /// Nothing is known of the files.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Which of `found` are not the files that these are the hashes of; none where nothing is known of them.
+    #[must_use]
+    pub fn differing(&self, found: &Self) -> Vec<&'static str> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let files = [
+            ("training", &self.train, &found.train),
+            ("validation", &self.valid, &found.valid),
+            ("test", &self.test, &found.test),
+        ];
+        files.into_iter().filter(|(_, own, found)| own != found).map(|(name, ..)| name).collect()
     }
 }
 
@@ -53,6 +100,9 @@ pub struct Job {
     /// Name of the training file, for the reader; the driver is told where it lies.
     #[serde(default)]
     pub data_file: Option<String>,
+    /// What the files of rows were: whoever runs the job on others is warned.
+    #[serde(default, skip_serializing_if = "DataHashes::is_empty")]
+    pub data_sha256: DataHashes,
     /// How the file is read.
     #[serde(default)]
     pub read: ReadOptions,
@@ -82,10 +132,10 @@ impl Job {
     /// The layout that this build writes.
     pub const LAYOUT: u32 = 1;
 
-    /// A job of this layout.
+    /// A job of this layout, of files that nothing is known of but the first one's name.
     #[must_use]
     pub fn new(model: ModelSource, data_file: Option<String>, read: ReadOptions, run: RunConfig) -> Self {
-        Self { hone: Self::LAYOUT, model, data_file, read, run }
+        Self { hone: Self::LAYOUT, model, data_file, data_sha256: DataHashes::default(), read, run }
     }
 
     /// Reads a job file.
@@ -97,7 +147,7 @@ impl Job {
         if job.hone > Self::LAYOUT {
             return Err(JobError::TooNew { found: job.hone });
         }
-        let problems = job.run.check();
+        let problems = [job.run.check(), job.read.check()].concat();
         if problems.is_empty() { Ok(job) } else { Err(JobError::Settings(problems)) }
     }
 
@@ -141,6 +191,32 @@ mod tests {
             assert_eq!(job.to_json().contains("use_dora"), use_dora);
             assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
         }
+    }
+
+    #[test]
+    fn files_that_differ_are_named() {
+        let hashes = |train: &str, test: Option<&str>| DataHashes {
+            train: Some(train.into()),
+            valid: None,
+            test: test.map(str::to_owned),
+        };
+        let known = hashes("aa", Some("bb"));
+        assert_eq!(known.differing(&known), [""; 0]);
+        assert_eq!(known.differing(&hashes("ab", Some("bb"))), ["training"]);
+        assert_eq!(known.differing(&hashes("aa", None)), ["test"], "the job was made with test rows of its own");
+        assert_eq!(DataHashes::default().differing(&known), [""; 0], "an old job knows of no files");
+
+        let new = || Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+        assert!(!new().to_json().contains("sha256"), "what is not known is not in the file");
+        let job = Job { data_sha256: known, ..new() };
+        assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+    }
+
+    #[test]
+    fn a_model_is_named_with_its_revision() {
+        let hub = |revision: &str| ModelSource::Hub { id: "a/b".into(), revision: revision.into() };
+        assert_eq!([hub("main").argument(), hub("c0ffee").argument()], ["a/b", "a/b@c0ffee"]);
+        assert_eq!(ModelSource::Local { name: "models/mine".into() }.argument(), "models/mine");
     }
 
     #[test]

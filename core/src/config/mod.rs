@@ -4,12 +4,17 @@
 
 mod check;
 mod draft;
+mod encoding;
 mod job;
+mod prompt_format;
 mod read;
 mod run;
 
 pub use draft::{ConfigProblem, RunDraft};
-pub use job::{JOB_FILE, Job, JobError, ModelSource};
+pub use encoding::Encoding;
+pub use job::{DataHashes, JOB_FILE, Job, JobError, ModelSource};
+pub(crate) use prompt_format::ALPACA;
+pub use prompt_format::{OwnFormat, PromptFormat, PromptFormatError};
 pub use read::{DataShape, ReadOptions};
 pub use run::{
     ClassWeights, Dtype, EvalStrategy, ExportFormat, LoraConfig, LrSchedulerType, Method, MetricForBest, Pooling,

@@ -1,6 +1,10 @@
 //! How a file is read: plain wishes, that the rooms of data turn into columns.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use super::{ConfigProblem, Encoding, PromptFormat};
 
 /// What an example of a file is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,11 +54,106 @@ pub struct ReadOptions {
     pub completion_column: Option<String>,
     /// Column that holds the conversation.
     pub messages_column: Option<String>,
-    /// Prompts and instructions become a user's turn and completions an assistant's, written by the model's chat
-    /// template: for models that were made for conversations.
-    pub as_chat: bool,
+    /// How prompt and answer are joined. An instruction has Alpaca's prompt, unless the chat template writes it.
+    #[serde(
+        alias = "as_chat",
+        deserialize_with = "super::prompt_format::read_prompt_format",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub prompt_format: Option<PromptFormat>,
     /// Field separator of a delimited file.
     pub delimiter: Option<char>,
     /// Whether the first row names the columns.
     pub has_header: Option<bool>,
+    /// The row that names the columns, from 1, as a spreadsheet counts: of delimited text. Rows above it are skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_row: Option<usize>,
+    /// How the file's bytes stand for characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// Labels that are read as another one, from the former to the latter: two spellings of one class.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub merge_labels: BTreeMap<String, String>,
+}
+
+impl ReadOptions {
+    /// Every wish that can't be followed, whatever the file is.
+    #[must_use]
+    pub fn check(&self) -> Vec<ConfigProblem> {
+        let mut problems = Vec::new();
+        let mut add = |field: &str, message: String| problems.push(ConfigProblem { field: field.into(), message });
+        if self.header_row == Some(0) {
+            add("header_row", "rows are counted from 1".into());
+        }
+        if self.header_row.is_some() && self.has_header == Some(false) {
+            add("header_row", "the columns can't be named by a row and have no header (has_header)".into());
+        }
+        for (from, to) in &self.merge_labels {
+            if from.trim().is_empty() || to.trim().is_empty() {
+                add("merge_labels", format!("{from:?} can't be read as {to:?}: a label is not empty"));
+            } else if self.merge_labels.contains_key(self.merged_label(from)) {
+                add("merge_labels", format!("{from:?} is read as {to:?}, which leads back to it"));
+            }
+        }
+        problems
+    }
+
+    /// The label that `label` is read as: itself, unless [`ReadOptions::merge_labels`] has another.
+    #[must_use]
+    pub fn merged_label<'r>(&'r self, label: &'r str) -> &'r str {
+        let mut found = label;
+        // A label may lead to one that is merged itself; who leads back to itself is refused by the check.
+        for _ in 0..self.merge_labels.len() {
+            match self.merge_labels.get(found) {
+                Some(next) => found = next,
+                None => break,
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merging(pairs: &[(&str, &str)]) -> ReadOptions {
+        let merge_labels = pairs.iter().map(|&(from, to)| (from.to_owned(), to.to_owned())).collect();
+        ReadOptions { merge_labels, ..ReadOptions::default() }
+    }
+
+    #[test]
+    fn labels_are_followed_to_the_last() {
+        let read = merging(&[("biling", "billing"), ("billing", "Billing")]);
+        assert!(read.check().is_empty());
+        for (label, merged) in [("biling", "Billing"), ("billing", "Billing"), ("Billing", "Billing"), ("x", "x")] {
+            assert_eq!(read.merged_label(label), merged);
+        }
+    }
+
+    #[test]
+    fn wishes_that_contradict_are_named() {
+        let fields =
+            |read: &ReadOptions| -> Vec<String> { read.check().into_iter().map(|problem| problem.field).collect() };
+        assert_eq!(fields(&merging(&[("a", "b"), ("b", "a"), ("c", "c"), ("d", " ")])), ["merge_labels"; 4]);
+        let read = ReadOptions { header_row: Some(2), has_header: Some(false), ..ReadOptions::default() };
+        assert_eq!(fields(&read), ["header_row"]);
+        assert_eq!(fields(&ReadOptions { header_row: Some(0), ..ReadOptions::default() }), ["header_row"]);
+        let both = ReadOptions { header_row: Some(2), has_header: Some(true), ..ReadOptions::default() };
+        assert!(both.check().is_empty());
+    }
+
+    #[test]
+    fn only_what_was_chosen_is_in_a_job_file() {
+        let json = serde_json::to_string(&ReadOptions::default()).expect("plain values");
+        assert!(!json.contains("encoding") && !json.contains("header_row") && !json.contains("merge_labels"), "{json}");
+        let read = ReadOptions {
+            encoding: Some(Encoding::Windows1252),
+            header_row: Some(3),
+            ..merging(&[("biling", "Billing")])
+        };
+        let json = serde_json::to_string(&read).expect("plain values");
+        assert!(json.contains(r#""encoding":"windows1252""#) && json.contains(r#"{"biling":"Billing"}"#), "{json}");
+        assert_eq!(serde_json::from_str::<ReadOptions>(&json).expect("its own JSON"), read);
+    }
 }

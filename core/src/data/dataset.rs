@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::advice::{Advice, advise};
 use super::columns::{Columns, choose_columns};
 use super::error::DataError;
-use super::labels::{Labeled, label_rows, sorted_labels, warn_of_lonely_classes};
+use super::labels::{Labeled, Merges, label_rows, sorted_labels};
 use super::parse::{BadRow, Format, Row, Table, parse};
+use super::reading::FileReading;
 use super::repeats::count_repeats;
 use super::report::PreviewRow;
 use super::split::stratified_split;
@@ -80,6 +82,8 @@ pub struct ReadSummary {
     pub has_header: bool,
     /// Its columns.
     pub columns: Vec<String>,
+    /// How it was read, and its first rows with all columns.
+    pub reading: FileReading,
     /// Column of the text.
     pub text_column: String,
     /// Column of the label.
@@ -100,6 +104,8 @@ pub struct ReadSummary {
     pub num_bad_rows: usize,
     /// What a person should know before training.
     pub warnings: Vec<String>,
+    /// What may be better to change before training; none about rows that are only measured.
+    pub advice: Vec<Advice>,
     /// The first rows of the training file.
     pub preview: Vec<PreviewRow>,
     /// Whether the validation rows, and the test rows, come from a file of their own.
@@ -120,7 +126,8 @@ impl<'a> SourceFile<'a> {
     /// Reads a file that has the columns of `train`: the same names, or the same places if there are none.
     fn read_like(train: &SourceFile<'_>, name: &'a str, bytes: &[u8], read: &ReadOptions) -> Result<Self, DataError> {
         let (text, label) = (&train.table.columns[train.columns.text], &train.table.columns[train.columns.label]);
-        let mut read = ReadOptions { text_column: None, label_column: None, ..read.clone() };
+        let header_row = read.header_row;
+        let mut read = ReadOptions { text_column: None, label_column: None, header_row: None, ..read.clone() };
         if train.table.format == Format::Csv && !train.table.has_header {
             read.has_header = Some(false);
         }
@@ -132,6 +139,15 @@ impl<'a> SourceFile<'a> {
             table = parse(name, bytes, &read)?;
         }
         let named = |table: &Table| table.columns.contains(text) && table.columns.contains(label);
+        // Its header stands where it likes, or where that of the training file was named.
+        let like_train = ReadOptions { header_row, ..read.clone() };
+        if header_row.is_some()
+            && !named(&table)
+            && let Ok(other) = parse(name, bytes, &like_train)
+            && named(&other)
+        {
+            (table, read) = (other, like_train);
+        }
         if named(&table) {
             read.text_column = Some(text.clone());
             read.label_column = Some(label.clone());
@@ -174,6 +190,7 @@ pub fn build_dataset(
         delimiter: train.table.delimiter,
         has_header: train.table.has_header,
         columns: train.table.columns.clone(),
+        reading: FileReading::of(&train.table),
         text_column: train.table.columns[train.columns.text].clone(),
         label_column: label_column.clone(),
         num_rows: 0,
@@ -184,14 +201,19 @@ pub fn build_dataset(
         bad_rows: Vec::new(),
         num_bad_rows: 0,
         warnings: Vec::new(),
+        advice: Vec::new(),
         preview: Vec::new(),
         has_own_file: [files.valid.is_some(), files.test.is_some()],
     };
-    let rows = take_rows(&mut train, "", &mut summary)?;
+    let mut merges = Merges::new(read);
+    let rows = take_rows(&mut train, "", &mut merges, &mut summary)?;
     let labels = sorted_labels(&rows, &label_column, known_labels)?;
     // Rows of which none is held back may be there to be measured only, and then one class will do.
     let is_for_training =
         split.valid_fraction > 0.0 || split.test_fraction > 0.0 || files.valid.is_some() || files.test.is_some();
+    if is_for_training {
+        summary.warnings.extend(merges.unused());
+    }
     if is_for_training && let [label] = labels.as_slice() {
         return Err(DataError::OneClass { label: label.clone(), num_rows: rows.len() });
     }
@@ -204,7 +226,7 @@ pub fn build_dataset(
         let Some((name, bytes)) = file else { return Ok(None) };
         let in_file = |source| DataError::InFile { role, name: name.clone(), source: Box::new(source) };
         let mut source = SourceFile::read_like(&train, name, bytes, read).map_err(in_file)?;
-        let rows = take_rows(&mut source, role, &mut summary).map_err(in_file)?;
+        let rows = take_rows(&mut source, role, &mut Merges::new(read), &mut summary).map_err(in_file)?;
         label_rows(rows, &ids, &labels, &label_column).map(Some).map_err(in_file)
     };
     let own_valid = own(&files.valid, "validation")?;
@@ -216,21 +238,27 @@ pub fn build_dataset(
     };
     let examples = label_rows(rows, &ids, &labels, &label_column)?;
     let is_split = fractions.valid_fraction > 0.0 || fractions.test_fraction > 0.0;
-    // A single row of a class that the model knows is one to measure.
-    if is_for_training || !labels.iter().all(|label| known_labels.contains(label)) {
-        warn_of_lonely_classes(&examples, &labels, is_split, &mut summary);
-    }
+    // Few rows of classes that the model knows are rows to measure.
+    let is_advised = is_for_training || !labels.iter().all(|label| known_labels.contains(label));
     let (train, valid, test) = share_out(examples, labels.len(), &fractions, seed);
     let dataset = Dataset { labels, train, valid: own_valid.unwrap_or(valid), test: own_test.unwrap_or(test) };
     count_repeats(&dataset, &mut summary);
+    if is_advised {
+        summary.advice = advise(&dataset, is_split);
+    }
     if dataset.valid.is_empty() {
         summary.warnings.push(NO_VALIDATION_ROWS.into());
     }
     Ok((dataset, summary))
 }
 
-/// Moves the rows with text and label out of the file; notes the others.
-fn take_rows(source: &mut SourceFile<'_>, role: &str, summary: &mut ReadSummary) -> Result<Vec<Labeled>, DataError> {
+/// Moves the rows with text and label out of the file, labels merged; notes the other rows.
+fn take_rows(
+    source: &mut SourceFile<'_>,
+    role: &str,
+    merges: &mut Merges<'_>,
+    summary: &mut ReadSummary,
+) -> Result<Vec<Labeled>, DataError> {
     let Columns { text, label } = source.columns;
     let place = |reason: String| if role.is_empty() { reason } else { format!("{role} file: {reason}") };
     summary.warnings.extend(std::mem::take(&mut source.table.notes).into_iter().map(place));
@@ -253,8 +281,9 @@ fn take_rows(source: &mut SourceFile<'_>, role: &str, summary: &mut ReadSummary)
         }
         let found = std::mem::take(&mut row.cells[label]);
         let found = if found.trim().len() == found.len() { found } else { found.trim().to_owned() };
-        rows.push(Labeled { row: row.number, text: std::mem::take(&mut row.cells[text]), label: found });
+        rows.push(Labeled { row: row.number, text: std::mem::take(&mut row.cells[text]), label: merges.merge(found) });
     }
+    summary.warnings.extend(merges.merged().into_iter().map(place));
     bad.sort_by_key(|bad| bad.row);
     summary.num_rows += rows.len() + num_bad;
     summary.num_bad_rows += num_bad;
@@ -401,7 +430,8 @@ mod tests {
     fn a_class_with_one_row_is_trained_on_with_a_warning() {
         let (dataset, summary) = build(&files(&(rows(30, 2) + "lonely,rare\n"), None, None)).expect("good rows");
         assert!(dataset.train.iter().any(|example| example.text == "lonely"));
-        assert!(summary.warnings[0].contains("class \"rare\" has a single row"), "{:?}", summary.warnings);
+        let message = &summary.advice[0].message;
+        assert!(message.contains("\"rare\" (1 row)") && message.contains("single row"), "{message}");
     }
 
     #[test]

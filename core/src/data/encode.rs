@@ -38,10 +38,14 @@ pub fn encode_texts<'a>(
     max_seq_length: usize,
 ) -> Result<Vec<Encoded>, TokenizerError> {
     let rows = texts.into_iter().enumerate();
-    rows.map(|(example, (text, label))| encode(tokenizer, text, label, example, max_seq_length)).collect()
+    rows.map(|(example, (text, label))| encode_text(tokenizer, text, label, example, max_seq_length)).collect()
 }
 
-fn encode(
+/// Tokenises one text with its label id, `example` of its split.
+///
+/// # Errors
+/// When `max_seq_length` has no room for the special tokens, or the tokenizer fails on the text.
+pub fn encode_text(
     tokenizer: &Tokenizer,
     text: &str,
     label: usize,

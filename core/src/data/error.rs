@@ -12,14 +12,24 @@ pub enum DataError {
         /// What it looks like, and what to do.
         kind: &'static str,
     },
-    /// Bytes that are not UTF-8.
-    #[error("the file is not UTF-8 text (first bad byte at offset {offset}): save it as UTF-8")]
+    /// Bytes that are not UTF-8, where it was chosen.
+    #[error("the file is not utf-8 (line {line}, first bad byte at offset {offset}): choose another encoding")]
     NotUtf8 {
         /// Where, in bytes from the start.
         offset: usize,
+        /// The line of that byte, from 1.
+        line: usize,
     },
-    /// A UTF-16 byte order mark, then something that is not UTF-16.
-    #[error("the file starts as UTF-16 but is not UTF-16 (at offset {offset}): save it as UTF-8")]
+    /// A file that is certainly in another encoding than the one that was chosen.
+    #[error("the file is {found}, not {asked}: choose {found}, or leave it to a guess")]
+    OtherEncoding {
+        /// Name of the encoding that was chosen.
+        asked: &'static str,
+        /// Name of the one that the file is in.
+        found: &'static str,
+    },
+    /// A UTF-16 byte order mark, or UTF-16 by choice, and something that is not UTF-16.
+    #[error("the file is not utf-16 (at offset {offset}), or it is damaged: choose another encoding")]
     NotUtf16 {
         /// Where, in bytes from the start.
         offset: usize,
@@ -34,6 +44,28 @@ pub enum DataError {
         bytes: usize,
         /// What can be handled.
         limit: usize,
+    },
+    /// A wish that can't be followed, whatever the file is.
+    #[error("{field}: {message}")]
+    BadOption {
+        /// Field of the reading options.
+        field: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The row that is to name the columns is not there.
+    #[error("header_row: there is no row {row}, the file has {num_rows}")]
+    NoHeaderRow {
+        /// What was asked for.
+        row: usize,
+        /// Rows of the file.
+        num_rows: usize,
+    },
+    /// The row that is to name the columns does not.
+    #[error("header_row: row {row} names no columns: it is empty, or declares the delimiter")]
+    EmptyHeaderRow {
+        /// What was asked for.
+        row: usize,
     },
     /// The delimiter can't separate fields.
     #[error("{delimiter:?} can't be a delimiter")]
@@ -202,6 +234,17 @@ pub enum DataError {
          take an instruct or chat model, or data with a prompt and a completion"
     )]
     NoChatTemplate,
+    /// A way to join prompt and answer that these rows have no use for.
+    #[error(
+        "prompt_format {format} has no effect on {shape} rows: it joins a prompt and its answer (an instruction has \
+         Alpaca's prompt, or the chat template's)"
+    )]
+    UnusedPromptFormat {
+        /// What was asked for.
+        format: String,
+        /// Name of the shape.
+        shape: &'static str,
+    },
     /// One of the person's own files for validation or test.
     #[error("{role} file {name:?}: {source}")]
     InFile {

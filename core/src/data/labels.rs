@@ -1,9 +1,10 @@
 //! Labels of rows: text to ids, what can be classes, and what a model knows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::dataset::{Dataset, Example, ReadSummary};
-use super::error::DataError;
+use super::dataset::{Dataset, Example};
+use super::error::{DataError, shorten};
+use crate::config::ReadOptions;
 
 /// Most classes that are told apart.
 const MAX_CLASSES: usize = 1000;
@@ -73,26 +74,50 @@ pub(super) fn label_rows(
     rows.into_iter().map(label_row).collect()
 }
 
-/// Warns of classes with a single row.
-pub(super) fn warn_of_lonely_classes(
-    examples: &[Example],
-    labels: &[String],
-    is_split: bool,
-    summary: &mut ReadSummary,
-) {
-    let mut counts = vec![0_usize; labels.len()];
-    for example in examples {
-        counts[example.label] += 1;
+/// Labels that are read as others, and how many rows had each.
+pub(super) struct Merges<'r> {
+    read: &'r ReadOptions,
+    num_rows: BTreeMap<&'r str, usize>,
+}
+
+impl<'r> Merges<'r> {
+    pub(super) fn new(read: &'r ReadOptions) -> Self {
+        Self { read, num_rows: read.merge_labels.keys().map(|from| (from.as_str(), 0)).collect() }
     }
-    let lonely: Vec<&String> =
-        labels.iter().zip(&counts).filter(|&(_, &count)| count == 1).map(|(label, _)| label).collect();
-    let Some(first) = lonely.first() else { return };
-    let who = match lonely.len() {
-        1 => format!("class {first:?} has a single row"),
-        many => format!("{many} classes have a single row each, {first:?} for one"),
-    };
-    let then = if is_split { ": it is trained on, but can't be validated or tested" } else { "" };
-    summary.warnings.push(who + then);
+
+    /// The label that a row gets.
+    pub(super) fn merge(&mut self, label: String) -> String {
+        match self.num_rows.get_mut(label.as_str()) {
+            Some(count) => {
+                *count += 1;
+                self.read.merged_label(&label).to_owned()
+            }
+            None => label,
+        }
+    }
+
+    /// Says what was merged.
+    pub(super) fn merged(&self) -> Vec<String> {
+        let merged = self.num_rows.iter().filter(|&(_, &count)| count > 0);
+        let say = |(from, count): (&&str, &usize)| {
+            let (from, to, rows) = (shorten(from), self.target(from), if *count == 1 { "row" } else { "rows" });
+            format!("the label {from} of {count} {rows} is read as {to}")
+        };
+        merged.map(say).collect()
+    }
+
+    /// Says which labels were to be merged and are not there.
+    pub(super) fn unused(&self) -> Vec<String> {
+        let unused = self.num_rows.iter().filter(|&(_, &count)| count == 0);
+        let say = |(from, _): (&&str, &usize)| {
+            format!("no row has the label {}, which is to be read as {}", shorten(from), self.target(from))
+        };
+        unused.map(say).collect()
+    }
+
+    fn target(&self, from: &str) -> String {
+        shorten(self.read.merged_label(from))
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +147,22 @@ mod tests {
         let few = rows(names(20).into_iter());
         assert_eq!(sorted_labels(&few, "label", &names(10)).expect("half are known").len(), 20);
         assert!(matches!(sorted_labels(&few, "label", &names(9)), Err(DataError::TooManyClasses { .. })));
+    }
+
+    #[test]
+    fn labels_are_merged_and_it_is_said() {
+        let pairs = [("biling", "Billing"), ("billing", "biling"), ("bill", "Billing")];
+        let merge_labels = pairs.map(|(from, to)| (from.to_owned(), to.to_owned())).into_iter().collect();
+        let read = ReadOptions { merge_labels, ..ReadOptions::default() };
+        let mut merges = Merges::new(&read);
+        let merged = ["Billing", "biling", "access", "billing", "biling"].map(|label| merges.merge(label.into()));
+        assert_eq!(merged, ["Billing", "Billing", "access", "Billing", "Billing"]);
+        let notes = [
+            "the label \"biling\" of 2 rows is read as \"Billing\"",
+            "the label \"billing\" of 1 row is read as \"Billing\"",
+        ];
+        assert_eq!(merges.merged(), notes);
+        assert_eq!(merges.unused(), ["no row has the label \"bill\", which is to be read as \"Billing\""]);
     }
 
     #[test]

@@ -24,13 +24,19 @@ pub(super) fn count_repeats(dataset: &Dataset, summary: &mut ReadSummary) {
         }
     }
     if summary.num_leaks > 0 {
-        let leaks = summary.num_leaks;
-        let message = "validation or test rows have a text that stands in an earlier split too: figures will look better \
-                       than they are";
-        summary.warnings.push(format!("{leaks} {message}"));
+        summary.warnings.push(told_of_leaks(summary.num_leaks));
     }
     if summary.num_conflicts > 0 {
+        let rows = if summary.num_conflicts == 1 { "row has" } else { "rows have" };
         let conflicts = summary.num_conflicts;
-        summary.warnings.push(format!("{conflicts} rows have the text of an earlier row but another label"));
+        summary.warnings.push(format!("{conflicts} {rows} the text of an earlier row but another label"));
     }
+}
+
+/// What is said of rows that an earlier split has too.
+pub(super) fn told_of_leaks(num_leaks: usize) -> String {
+    let rows_are = if num_leaks == 1 { "row is" } else { "rows are" };
+    format!(
+        "{num_leaks} validation or test {rows_are} also in the training rows: figures will look better than they are"
+    )
 }

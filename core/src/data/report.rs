@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::advice::Advice;
 use super::dataset::{Dataset, Example, ReadSummary};
 use super::parse::{BadRow, Format};
+use super::reading::FileReading;
 
 /// Bad rows that the report lists.
 const MAX_BAD_ROWS: usize = 100;
@@ -60,6 +62,8 @@ pub struct DataReport {
     pub has_header: bool,
     /// Its columns.
     pub columns: Vec<String>,
+    /// How it was read, and its first rows with all columns.
+    pub reading: FileReading,
     /// Column of the text.
     pub text_column: String,
     /// Column of the label.
@@ -84,7 +88,7 @@ pub struct DataReport {
     pub bad_rows: Vec<BadRow>,
     /// All bad rows.
     pub num_bad_rows: usize,
-    /// Rows by their number of tokens.
+    /// Rows by their number of tokens; empty before there is a model.
     pub lengths: LengthHistogram,
     /// Tokens after which a row is cut off.
     pub max_seq_length: usize,
@@ -92,6 +96,8 @@ pub struct DataReport {
     pub num_truncated: usize,
     /// What a person should know before training.
     pub warnings: Vec<String>,
+    /// What may be better to change before training, each with what its remedy needs.
+    pub advice: Vec<Advice>,
     /// The first five rows.
     pub preview: Vec<PreviewRow>,
 }
@@ -110,8 +116,10 @@ pub fn report(summary: &ReadSummary, dataset: &Dataset, token_lengths: &[usize],
     let mut warnings = summary.warnings.clone();
     if num_truncated > 0 {
         let (all, rows) = (token_lengths.len(), list_rows(&cut));
-        let limit = format!("{max_seq_length} tokens (max_seq_length)");
-        warnings.push(format!("{num_truncated} of {all} rows are longer than {limit} and are cut: rows {rows}"));
+        let are = if num_truncated == 1 { "is" } else { "are" };
+        warnings.push(format!(
+            "{num_truncated} of {all} rows {are} longer than {max_seq_length} tokens and {are} shortened: rows {rows}"
+        ));
     }
     DataReport {
         file_name: summary.file_name.clone(),
@@ -119,6 +127,7 @@ pub fn report(summary: &ReadSummary, dataset: &Dataset, token_lengths: &[usize],
         delimiter: summary.delimiter,
         has_header: summary.has_header,
         columns: summary.columns.clone(),
+        reading: summary.reading.clone(),
         text_column: summary.text_column.clone(),
         label_column: summary.label_column.clone(),
         num_rows: summary.num_rows,
@@ -135,6 +144,7 @@ pub fn report(summary: &ReadSummary, dataset: &Dataset, token_lengths: &[usize],
         max_seq_length,
         num_truncated,
         warnings,
+        advice: summary.advice.clone(),
         preview: summary.preview.clone(),
     }
 }
@@ -225,12 +235,12 @@ mod tests {
             .map(|row| if row.row % 2 == 0 { 12 } else { 3 })
             .collect();
         let last = report(&summary, &dataset, &lengths, 8).warnings.pop().expect("rows are cut");
-        let expected = "11 of 22 rows are longer than 8 tokens (max_seq_length) and are cut: rows 2, 4, 6, 8, 10, 12, \
-                        14, 16, 18, 20 and 1 more";
+        let expected = "11 of 22 rows are longer than 8 tokens and are shortened: rows 2, 4, 6, 8, 10, 12, 14, 16, 18, \
+                        20 and 1 more";
         assert_eq!(last, expected);
         let few: Vec<usize> = lengths.iter().enumerate().map(|(i, _)| if i >= 19 { 9 } else { 1 }).collect();
         let last = report(&summary, &dataset, &few, 8).warnings.pop().expect("rows are cut");
-        assert!(last.ends_with("are cut: rows 21, validation 2, validation 3"), "{last}");
+        assert!(last.ends_with("are shortened: rows 21, validation 2, validation 3"), "{last}");
     }
 
     proptest! {

@@ -4,8 +4,8 @@
 //! file, and the columns that it lacks, so that what is guessed instead can be said.
 
 use super::columns::place_of;
-use super::parse::{Format, Table, parse};
-use crate::config::ReadOptions;
+use super::parse::{Format, Table, parse, read_text};
+use crate::config::{Encoding, ReadOptions};
 
 /// How a file is read that goes with a trained model.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -69,7 +69,11 @@ const TEXT_COLUMNS: [Column; 5] = [
 #[must_use]
 pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &ReadOptions) -> TrainedRead {
     let (mut asked, mut trained) = (asked.clone(), trained.clone());
-    asked.as_chat |= trained.as_chat;
+    asked.prompt_format = asked.prompt_format.or(trained.prompt_format.take());
+    for (from, to) in std::mem::take(&mut trained.merge_labels) {
+        asked.merge_labels.entry(from).or_insert(to);
+    }
+    asked.encoding = asked.encoding.or(trained.encoding.filter(|&encoding| could_be(bytes, encoding)));
     // Who names a part that the training texts did not have, or another shape, describes another kind of text.
     let mut is_other = asked.shape.is_some_and(|shape| trained.shape != Some(shape));
     for column in TEXT_COLUMNS {
@@ -90,6 +94,7 @@ pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &
     let with_layout = ReadOptions {
         delimiter: asked.delimiter.or(trained.delimiter),
         has_header: asked.has_header.or(trained.has_header),
+        header_row: asked.header_row.or(trained.header_row),
         ..asked.clone()
     };
     if missing.is_empty() && missing_label.is_none() && with_layout == asked {
@@ -104,7 +109,8 @@ pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &
         if !sought.iter().all(has) {
             continue;
         }
-        let mut read = ReadOptions { delimiter: layout.delimiter, has_header, ..with_columns };
+        let (delimiter, header_row) = (layout.delimiter, layout.header_row);
+        let mut read = ReadOptions { delimiter, has_header, header_row, ..with_columns };
         let (label, missing_label) = match missing_label {
             Some(label) if has(&label) => (Some(label), None),
             missing_label => (None, missing_label),
@@ -113,6 +119,11 @@ pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &
         return TrainedRead { read, missing: Vec::new(), missing_label };
     }
     TrainedRead { read: asked, missing, missing_label }
+}
+
+/// Whether a file's own encoding is a guess, and it can be read in this one.
+fn could_be(bytes: &[u8], encoding: Encoding) -> bool {
+    read_text(bytes, None).is_ok_and(|text| text.is_guessed) && read_text(bytes, Some(encoding)).is_ok()
 }
 
 /// Names of the file's columns, and whether the first row is to be taken for them: a header of unknown words is one
@@ -125,7 +136,8 @@ fn columns_of(
     label: Option<&String>,
 ) -> Option<(Vec<String>, Option<bool>)> {
     let parse_with = |has_header| {
-        let only_layout = ReadOptions { delimiter: layout.delimiter, has_header, ..ReadOptions::default() };
+        let ReadOptions { delimiter, header_row, encoding, .. } = *layout;
+        let only_layout = ReadOptions { delimiter, has_header, header_row, encoding, ..ReadOptions::default() };
         parse(name, bytes, &only_layout).ok()
     };
     let Table { format, has_header, columns, rows, .. } = parse_with(layout.has_header)?;
@@ -147,7 +159,7 @@ fn columns_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::DataShape;
+    use crate::config::{DataShape, PromptFormat};
     use proptest::prelude::*;
 
     fn trained(text: &str, label: &str) -> ReadOptions {
@@ -168,6 +180,23 @@ mod tests {
         let asked = ReadOptions { text_column: Some("title".into()), ..ReadOptions::default() };
         let found = read(TICKETS, &asked, &trained).read;
         assert_eq!((found.text_column.as_deref(), found.label_column.as_deref()), (Some("title"), Some("team")));
+    }
+
+    #[test]
+    fn merged_labels_and_a_header_row_go_with_the_model_and_an_encoding_where_it_is_a_guess() {
+        let trained = ReadOptions {
+            merge_labels: [("tehc".to_owned(), "tech".to_owned())].into(),
+            header_row: Some(2),
+            encoding: Some(Encoding::Windows1250),
+            ..trained("complaint", "team")
+        };
+        let found = read(&format!("ours\n{TICKETS}"), &ReadOptions::default(), &trained).read;
+        assert_eq!(found, ReadOptions { encoding: None, ..trained.clone() });
+        let found = read(TICKETS, &ReadOptions::default(), &trained).read;
+        assert_eq!((found.header_row, found.label_column.as_deref()), (None, Some("team")), "its header is in row 1");
+        assert_eq!(found.merge_labels, trained.merge_labels);
+        let bytes = [format!("ours\n{TICKETS}").as_bytes(), b"3,z,za\xBF\xF3\xB3\xE6,tech\n"].concat();
+        assert_eq!(read_as_trained("x.csv", &bytes, &ReadOptions::default(), &trained).read, trained);
     }
 
     #[test]
@@ -206,13 +235,13 @@ mod tests {
             shape: Some(DataShape::PromptCompletion),
             prompt_column: column("frage"),
             completion_column: column("antwort"),
-            as_chat: true,
+            prompt_format: Some(PromptFormat::Chat),
             ..ReadOptions::default()
         };
         let text = "frage,antwort,text\nwas?,das.,a\nwer?,der.,b\n";
         assert_eq!(read(text, &ReadOptions::default(), &trained).read, trained);
         let asked = ReadOptions { text_column: column("text"), ..ReadOptions::default() };
-        let expected = ReadOptions { as_chat: true, ..asked.clone() };
+        let expected = ReadOptions { prompt_format: Some(PromptFormat::Chat), ..asked.clone() };
         assert_eq!(read(text, &asked, &trained), TrainedRead { read: expected, ..TrainedRead::default() });
         let found = read("question,answer\nwhat?,that.\n", &ReadOptions::default(), &trained);
         assert_eq!((found.read.shape, found.missing.len()), (None, 2));

@@ -9,6 +9,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::HubError;
+use crate::file_signature::Signature;
 
 /// Most bytes of a configuration, a tokenizer, or another text of a model.
 pub const MAX_TEXT_BYTES: u64 = 64 << 20;
@@ -94,18 +95,15 @@ fn is_weights(name: &str) -> bool {
 
 /// What the first bytes are, if that is none of a model's files.
 fn foreign(head: &[u8]) -> Option<&'static str> {
-    let text = without_blanks(head);
-    let starts = |word: &str| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
-    if ["<!doctype", "<html", "<head", "<body"].iter().any(|word| starts(word)) {
-        return Some("this is a web page, not the file (a login page or a proxy may have answered in the hub's place)");
+    match Signature::of(head)? {
+        Signature::WebPage => {
+            Some("this is a web page, not the file (a login page or a proxy may have answered in the hub's place)")
+        }
+        Signature::Xml => Some("this is an XML document, not the file (perhaps an error message of a store)"),
+        Signature::LfsPointer => Some("this is a Git LFS pointer, not the file (git lfs pull brings the file)"),
+        Signature::Gzip => Some("this is gzip data, not the file (a proxy may have packed it)"),
+        _ => None,
     }
-    if starts("<?xml") {
-        return Some("this is an XML document, not the file (perhaps an error message of a store)");
-    }
-    if starts("version https://git-lfs") {
-        return Some("this is a Git LFS pointer, not the file (git lfs pull brings the file)");
-    }
-    head.starts_with(&[0x1f, 0x8b, 0x08]).then_some("this is gzip data, not the file (a proxy may have packed it)")
 }
 
 /// Without a byte order mark and the white space before the first character.

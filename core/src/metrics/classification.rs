@@ -2,7 +2,10 @@
 //!
 //! In: pairs of true and predicted label ids, one a row. Out: an [`Evaluation`]. Undefined ratios are 0
 //! (`zero_division=0`); macro means run over the classes which occur in the truth or in the predictions, as
-//! `sklearn.metrics.f1_score(average="macro")` does when it is given no label list.
+//! `sklearn.metrics.f1_score(average="macro")` does when it is given no label list. Beside them stands a [`Baseline`]:
+//! what one gets without a model.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,21 @@ pub struct ClassMetrics {
     pub f1: f64,
     /// Rows of this class.
     pub support: usize,
+}
+
+/// What always answering with one label gives: what a model has to beat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Baseline {
+    /// The label.
+    pub label: String,
+    /// Share of rows that have it.
+    pub accuracy: f64,
+    /// As in [`Evaluation`].
+    pub macro_precision: f64,
+    /// As in [`Evaluation`].
+    pub macro_recall: f64,
+    /// As in [`Evaluation`].
+    pub macro_f1: f64,
 }
 
 /// Figures of a split.
@@ -40,6 +58,39 @@ pub struct Evaluation {
     pub per_class: Vec<ClassMetrics>,
     /// Rows counted as `[true][predicted]`.
     pub confusion: Vec<Vec<u32>>,
+    /// Where it is known which label the training rows have most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
+}
+
+impl Evaluation {
+    /// Sets the baseline: always answering `label_id`, on the rows that were measured. Without rows there is none.
+    pub fn set_baseline(&mut self, label_id: usize) {
+        let Some(class) = self.per_class.get(label_id).filter(|_| self.num_rows > 0) else { return };
+        let num_true = self.per_class.iter().filter(|class| class.support > 0).count();
+        // Classes that occur: those of the rows, and the one that is always predicted.
+        let num_classes = num_true + usize::from(class.support == 0);
+        let mean = |figure: f64| figure / num_classes as f64;
+        let precision = ratio(class.support, self.num_rows);
+        self.baseline = Some(Baseline {
+            label: class.label.clone(),
+            accuracy: precision,
+            macro_precision: mean(precision),
+            macro_recall: mean(if class.support > 0 { 1.0 } else { 0.0 }),
+            macro_f1: mean(ratio(2 * class.support, class.support + self.num_rows)),
+        });
+    }
+}
+
+/// The label id that occurs most, the lowest of equals, as scikit-learn's `DummyClassifier` chooses; `None` without rows.
+#[must_use]
+pub fn most_frequent(label_ids: impl IntoIterator<Item = usize>) -> Option<usize> {
+    let mut counts = BTreeMap::new();
+    for id in label_ids {
+        *counts.entry(id).or_insert(0_usize) += 1;
+    }
+    // Of equals the last is taken: the lowest id comes last.
+    counts.into_iter().rev().max_by_key(|&(_, count)| count).map(|(id, _)| id)
 }
 
 /// What was predicted for a row.
@@ -112,6 +163,7 @@ impl Confusion {
             num_rows,
             per_class,
             confusion: self.counts.clone(),
+            baseline: None,
         }
     }
 }
@@ -164,6 +216,62 @@ mod tests {
         close(found.macro_f1, (2.0 / 3.0 + 1.0 + 0.0) / 3.0);
         assert_eq!(found.per_class.len(), 4);
         close(found.per_class[3].f1, 0.0);
+    }
+
+    /// `accuracy_score` and `precision_recall_fscore_support(average="macro", zero_division=0)` of scikit-learn 1.9 on the
+    /// same pairs, with label sets in which classes occur nowhere, only among the predictions, or only in the truth.
+    #[test]
+    fn macro_figures_are_those_of_scikit_learn_whatever_occurs() {
+        type Case = (&'static [(usize, usize)], [f64; 4]);
+        let cases: [Case; 5] = [
+            (
+                &[(0, 0), (0, 1), (1, 1), (1, 1), (3, 3)], // 2 and 4 occur nowhere
+                [0.8, 0.888_888_888_888_888_8, 0.833_333_333_333_333_4, 0.822_222_222_222_222_3],
+            ),
+            (
+                &[(0, 0), (0, 2), (1, 1), (1, 2), (1, 1), (0, 0)], // 2 is only predicted
+                [0.666_666_666_666_666_6, 0.666_666_666_666_666_6, 0.444_444_444_444_444_4, 0.533_333_333_333_333_3],
+            ),
+            (
+                &[(0, 0), (0, 0), (1, 1), (2, 1), (2, 0), (3, 3)], // 2 is never predicted
+                [0.666_666_666_666_666_6, 0.541_666_666_666_666_6, 0.75, 0.616_666_666_666_666_7],
+            ),
+            (&[(1, 1), (1, 1), (1, 1)], [1.0; 4]),
+            (&[(0, 1), (0, 2), (1, 0)], [0.0; 4]),
+        ];
+        for (pairs, expected) in cases {
+            let found = measure(&["a", "b", "c", "d", "e"], pairs);
+            let figures = [found.accuracy, found.macro_precision, found.macro_recall, found.macro_f1];
+            figures.into_iter().zip(expected).for_each(|(figure, expected)| close(figure, expected));
+        }
+    }
+
+    /// scikit-learn's figures of `y_pred = [0] * 7` and of a label that no row has.
+    #[test]
+    fn the_baseline_always_gives_one_label() {
+        let mut found = measure(&["a", "b", "c", "d", "e"], &[(0, 3), (0, 0), (1, 1), (1, 1), (1, 2), (2, 2), (3, 3)]);
+        assert_eq!(found.baseline, None);
+        found.set_baseline(0);
+        let baseline = found.baseline.take().expect("there are rows");
+        assert_eq!(baseline.label, "a");
+        close(baseline.accuracy, 0.285_714_285_714_285_7);
+        close(baseline.macro_precision, 0.071_428_571_428_571_42);
+        close(baseline.macro_recall, 0.25);
+        close(baseline.macro_f1, 0.111_111_111_111_111_1);
+        found.set_baseline(4);
+        let absent = found.baseline.expect("there are rows");
+        assert_eq!((absent.accuracy, absent.macro_recall, absent.macro_f1), (0.0, 0.0, 0.0));
+
+        let mut none = measure(&["a", "b"], &[]);
+        none.set_baseline(0);
+        assert_eq!(none.baseline, None, "nothing was measured");
+    }
+
+    #[test]
+    fn of_labels_that_occur_as_often_the_first_is_the_most_frequent() {
+        assert_eq!(most_frequent([2, 1, 1, 2, 0]), Some(1));
+        assert_eq!(most_frequent([3, 3, 0]), Some(3));
+        assert_eq!(most_frequent([]), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod rouge;
 mod text;
 
 pub use bleu::{Bleu, MAX_NGRAM_ORDER};
-pub use classification::{ClassMetrics, Confusion, Evaluation, RowPrediction};
+pub use classification::{Baseline, ClassMetrics, Confusion, Evaluation, RowPrediction, most_frequent};
 pub use language_model::{LmAccumulator, LmEvaluation};
 pub use rouge::{mean_rouge_l, rouge_l};
 pub use text::{TextEvaluation, TextSample, evaluate_texts, is_exact_match};

@@ -12,30 +12,25 @@ use crate::loss::LossConfig;
 use crate::tokenizer::TokenizerError;
 use crate::train::{ClassInputs, TrainInputs, TrainSplit};
 
-/// Rows, the options that read them (columns named), and what is in them.
-type Read = (Dataset, ReadOptions, DataReport);
-
-/// Rows to train on, or to measure a run on. `known_labels` are those of the model.
-pub(super) fn read(
-    model: &PretrainedModel,
+/// Rows to train on, or to measure a run on. `known_labels` are those of the model, if there is one.
+pub(super) fn parse(
     known_labels: &[String],
     files: &DataFiles,
     read: &ReadOptions,
     run: &RunConfig,
-) -> Result<Read, SessionError> {
+) -> Result<(Dataset, ReadSummary), SessionError> {
     let (mut dataset, summary) = build_dataset(files, read, &run.split, run.seed, known_labels)?;
     adopt_labels(&mut dataset, known_labels);
-    finish(model, dataset, &summary, read, run)
+    Ok((dataset, summary))
 }
 
 /// Rows to measure a model on that tells `labels` apart; other labels are an error.
-pub(super) fn read_to_measure(
-    model: &PretrainedModel,
+pub(super) fn parse_to_measure(
     labels: &[String],
     files: &DataFiles,
     read: &ReadOptions,
     run: &RunConfig,
-) -> Result<Read, SessionError> {
+) -> Result<(Dataset, ReadSummary), SessionError> {
     let num_numbers = if are_numbered(labels) { labels.len() } else { 0 };
     let numbers = (0..num_numbers).map(|id| id.to_string());
     let known: Vec<String> = labels.iter().cloned().chain(numbers).collect();
@@ -43,34 +38,35 @@ pub(super) fn read_to_measure(
     summary.warnings.extend(name_numbers(&mut dataset, labels));
     dataset.check_labels(labels, &summary.label_column)?;
     adopt_labels(&mut dataset, labels);
-    finish(model, dataset, &summary, read, run)
+    Ok((dataset, summary))
 }
 
-fn finish(
-    model: &PretrainedModel,
-    dataset: Dataset,
-    summary: &ReadSummary,
-    read: &ReadOptions,
-    run: &RunConfig,
-) -> Result<Read, SessionError> {
-    let limit = model.config.max_tokens().min(run.max_seq_length as usize);
-    let (mut lengths, mut num_long) = (Vec::new(), 0);
-    for rows in [&dataset.train, &dataset.valid, &dataset.test] {
-        let encoded = encode_rows(model, rows, limit)?;
-        num_long += encoded.iter().filter(|row| row.is_lower_bound).count();
-        lengths.extend(encoded.iter().map(|row| row.num_tokens_untruncated));
-    }
-    let mut report = report_of(summary, &dataset, &lengths, limit);
+/// What is in the rows. `tokens` are those of training, validation and test, cut at `limit`; none before there is a model.
+pub(super) fn report(dataset: &Dataset, summary: &ReadSummary, tokens: &[Vec<Encoded>; 3], limit: usize) -> DataReport {
+    let rows = || tokens.iter().flatten();
+    let lengths: Vec<usize> = rows().map(|row| row.num_tokens_untruncated).collect();
+    let num_long = rows().filter(|row| row.is_lower_bound).count();
+    let mut report = report_of(summary, dataset, &lengths, limit);
     if num_long > 0 {
-        let what = "of which only the part that is read was tokenised: their lengths are at least those told";
-        report.warnings.push(format!("{num_long} rows have a very long text, {what}"));
+        let (rows, have) = if num_long == 1 { ("row", "has") } else { ("rows", "have") };
+        let what = "of which only the part that is read was tokenised: lengths are at least those told";
+        report.warnings.push(format!("{num_long} {rows} {have} a very long text, {what}"));
     }
-    let read = ReadOptions {
+    report
+}
+
+/// The options that read the rows, with the columns named that were used.
+pub(super) fn with_columns(read: &ReadOptions, report: &DataReport) -> ReadOptions {
+    ReadOptions {
         text_column: Some(report.text_column.clone()),
         label_column: Some(report.label_column.clone()),
         ..read.clone()
-    };
-    Ok((dataset, read, report))
+    }
+}
+
+/// Tokens after which a row is cut off.
+pub(super) fn limit(model: &PretrainedModel, run: &RunConfig) -> usize {
+    model.config.max_tokens().min(run.max_seq_length as usize)
 }
 
 /// Whether labels are nothing but their ids: `LABEL_0`, `LABEL_1`, ...
@@ -93,32 +89,57 @@ fn name_numbers(dataset: &mut Dataset, labels: &[String]) -> Option<String> {
     Some(format!("the model calls its labels {shown}{more}: label k of the file is taken for LABEL_k"))
 }
 
-pub(super) fn inputs(model: &PretrainedModel, dataset: &Dataset, run: &RunConfig) -> Result<TrainInputs, SessionError> {
+pub(super) fn inputs(
+    model: &PretrainedModel,
+    dataset: &Dataset,
+    known: Option<&[Vec<Encoded>; 3]>,
+    run: &RunConfig,
+) -> Result<TrainInputs, SessionError> {
     let max = run.max_seq_length as usize;
     let labels = dataset.labels.clone();
     Ok(TrainInputs::Classes(Box::new(ClassInputs {
-        train: split(model, dataset, Split::Train, max)?,
-        valid: split(model, dataset, Split::Valid, max)?,
-        test: split(model, dataset, Split::Test, max)?,
+        train: split(model, dataset, known, Split::Train, max)?,
+        valid: split(model, dataset, known, Split::Valid, max)?,
+        test: split(model, dataset, known, Split::Test, max)?,
         padding: padding(model, run),
         loss: LossConfig { num_labels: labels.len(), label_smoothing: 0.0, class_weights: None },
         labels,
     })))
 }
 
-/// A split's rows as tokens.
+/// A split's rows as tokens: those that are `known`, cut at `max`, or made now.
 pub(super) fn split(
     model: &PretrainedModel,
     dataset: &Dataset,
+    known: Option<&[Vec<Encoded>; 3]>,
     split: Split,
     max: usize,
 ) -> Result<TrainSplit, SessionError> {
-    let rows = match split {
-        Split::Train => &dataset.train,
-        Split::Valid => &dataset.valid,
-        Split::Test => &dataset.test,
+    let (rows, index) = match split {
+        Split::Train => (&dataset.train, 0),
+        Split::Valid => (&dataset.valid, 1),
+        Split::Test => (&dataset.test, 2),
     };
-    Ok(TrainSplit { examples: rows.clone(), encoded: encode_rows(model, rows, max)? })
+    let encoded = match known {
+        // An adapter that came meanwhile may number the labels in its own way.
+        Some(known) => {
+            let row = |(encoded, row): (&Encoded, &Example)| Encoded { label: row.label, ..encoded.clone() };
+            known[index].iter().zip(rows).map(row).collect()
+        }
+        None => encode_rows(model, rows, max)?,
+    };
+    Ok(TrainSplit { examples: rows.clone(), encoded })
+}
+
+/// All rows as tokens, cut at `max`.
+pub(super) fn encode_all(
+    model: &PretrainedModel,
+    dataset: &Dataset,
+    max: usize,
+) -> Result<[Vec<Encoded>; 3], TokenizerError> {
+    let [train, valid, test] =
+        [&dataset.train, &dataset.valid, &dataset.test].map(|rows| encode_rows(model, rows, max));
+    Ok([train?, valid?, test?])
 }
 
 /// Texts without labels as tokens.

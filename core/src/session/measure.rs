@@ -1,11 +1,12 @@
 //! What a model answers and measures without a run: its labels, the length it reads, the columns it was trained on.
 
 use super::protocol::Weights;
+use super::reading::Tokens;
 use super::run::{Data, Report, Rows, Session};
 use super::{SessionError, classes, texts};
 use crate::checkpoint::PretrainedModel;
-use crate::config::{DataShape, JOB_FILE, Job, ReadOptions, RunConfig, SplitConfig, Task};
-use crate::data::{DataFiles, NO_VALIDATION_ROWS, TrainedRead, read_as_trained};
+use crate::config::{DataShape, JOB_FILE, Job, PromptFormat, ReadOptions, RunConfig, SplitConfig, Task};
+use crate::data::{DataError, DataFiles, NO_VALIDATION_ROWS, TrainedRead, read_as_trained};
 use crate::model::ModelConfig;
 
 /// Longest window in which texts are measured, in tokens: attention to all of a model's hundred thousand would need more
@@ -105,29 +106,56 @@ impl Session {
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
         let run = RunConfig { split, ..self.own_run() };
         let trained = self.read_as_trained(&files.train.0, &files.train.1, asked);
-        let (rows, read, report) = match model.config.task() {
+        let (rows, tokens, read, report) = match model.config.task() {
             Task::SequenceClassification => {
                 let labels = self.answer_labels()?;
-                let (dataset, read, mut report) = classes::read_to_measure(model, labels, &files, &trained.read, &run)?;
+                let (dataset, summary) = classes::parse_to_measure(labels, &files, &trained.read, &run)?;
+                let limit = classes::limit(model, &run);
+                let tokens = classes::encode_all(model, &dataset, limit)?;
+                let mut report = classes::report(&dataset, &summary, &tokens, limit);
+                let read = classes::with_columns(&trained.read, &report);
                 report.warnings.retain(|warning| warning != NO_VALIDATION_ROWS);
                 report.warnings.extend(trained.missing_texts(&[report.text_column.as_str()]));
                 report.warnings.extend(trained.missing_labels(&report.label_column));
-                (Rows::Classes(dataset), read, Report::Classes(Box::new(report)))
+                (Rows::Classes(dataset), Tokens::Classes(tokens), read, Report::Classes(Box::new(report)))
             }
             Task::CausalLm => {
-                let (dataset, read, mut report) = texts::read(model, &files, &trained.read, &run)?;
+                let parsed = texts::parse(Some(model), &files, &trained.read, &run);
+                // Rows without prompts have no use for the way in which those of the training were joined.
+                let is_unused = matches!(&parsed, Err(SessionError::Data(DataError::UnusedPromptFormat { .. })));
+                let is_dropped = is_unused && asked.prompt_format.is_none();
+                let without = ReadOptions { prompt_format: None, ..trained.read.clone() };
+                let (dataset, summary) = match parsed {
+                    Err(_) if is_dropped => texts::parse(Some(model), &files, &without, &run)?,
+                    parsed => parsed?,
+                };
+                let tokens = texts::encode_all(model, &dataset, &run)?;
+                let mut report = texts::report(Some(model), &dataset, &summary, &tokens, texts::limit(model, &run))?;
                 report.warnings.retain(|warning| warning != NO_VALIDATION_ROWS);
                 let used: Vec<&str> = report.used_columns.iter().map(|(column, _)| column.as_str()).collect();
                 report.warnings.extend(trained.missing_texts(&used));
+                let dropped = "the model was trained on prompts and answers, and these rows have none: they are read as they \
+                               stand";
+                report.warnings.extend(is_dropped.then(|| dropped.to_owned()));
                 if report.num_truncated > 0 && report.max_seq_length < model_limit(model) {
                     let (limit, window) = (model_limit(model), report.max_seq_length);
                     report.warnings.push(format!("this model reads {limit} tokens; rows are measured up to {window}"));
                 }
-                (Rows::Texts(dataset), read, Report::Texts(Box::new(report)))
+                let read = ReadOptions { prompt_format: report.prompt_format.clone(), ..without };
+                (Rows::Texts(dataset), Tokens::Texts(tokens), read, Report::Texts(Box::new(report)))
             }
         };
-        self.data = Some(Data { files, rows, read, run });
+        self.data = Some(Data { files, rows, tokens: Some(tokens), read, run });
         Ok(report)
+    }
+
+    /// How a bare prompt is given to the model: as the rows were that it was trained on; as it stands where nothing says.
+    #[must_use]
+    pub fn prompt_format(&self) -> PromptFormat {
+        match &self.trainer {
+            Some(trainer) => trainer.job().read.format_of_prompts(),
+            None => self.own_job().map(|job| job.read.format_of_prompts()).unwrap_or_default(),
+        }
     }
 
     /// Texts that are longer than [`Session::predict`] reads: how many tokens it reads, and their indices.
@@ -189,8 +217,9 @@ mod tests {
             (Some("frage"), Some("antwort"))
         );
         let used = [role("a", "instruction"), role("b", "input"), role("c", "output")];
-        let read = with_used_columns(ReadOptions { as_chat: true, ..ReadOptions::default() }, &used);
-        assert_eq!((read.shape, read.as_chat), (Some(DataShape::Instruction), true));
+        let as_chat = ReadOptions { prompt_format: Some(PromptFormat::Chat), ..ReadOptions::default() };
+        let read = with_used_columns(as_chat, &used);
+        assert_eq!((read.shape, read.prompt_format), (Some(DataShape::Instruction), Some(PromptFormat::Chat)));
         assert_eq!(read.input_column.as_deref(), Some("b"));
         assert_eq!(
             with_used_columns(ReadOptions::default(), &[]),

@@ -8,7 +8,13 @@ mod classes;
 #[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
+mod facts;
+#[cfg(feature = "engine")]
+mod language;
+#[cfg(feature = "engine")]
 mod measure;
+#[cfg(feature = "engine")]
+mod reading;
 #[cfg(feature = "engine")]
 mod run;
 #[cfg(feature = "engine")]
@@ -18,6 +24,10 @@ mod weights;
 
 #[cfg(feature = "engine")]
 pub use error::SessionError;
+#[cfg(feature = "engine")]
+pub use facts::hashes_of;
+#[cfg(feature = "engine")]
+pub use reading::{Reading, survey};
 #[cfg(feature = "engine")]
 pub use run::{Report, Session};
 #[cfg(feature = "engine")]

@@ -6,9 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ExportFormat, ModelSource, ReadOptions, RunConfig, Task};
+use crate::config::{ExportFormat, ModelSource, PromptFormat, ReadOptions, RunConfig, Task};
 use crate::data::DataReport;
-use crate::data::causal_lm::{LmReport, Turn};
+use crate::data::causal_lm::{LmReport, Role, Turn};
 use crate::event::{Split, TrainEvent};
 use crate::generate::SamplingConfig;
 use crate::metrics::{Evaluation, LmEvaluation, RowPrediction, TextEvaluation, TextSample};
@@ -59,6 +59,17 @@ pub enum Prompt {
     Turns(Vec<Turn>),
 }
 
+impl Prompt {
+    /// A bare prompt as a model is given it that was trained on rows of a format.
+    #[must_use]
+    pub fn from_bare(format: &PromptFormat, prompt: &str) -> Self {
+        match format.prompt(prompt) {
+            Some(text) => Self::Text(text),
+            None => Self::Turns(vec![Turn::new(Role::User, prompt)]),
+        }
+    }
+}
+
 /// What the worker is asked to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -85,8 +96,12 @@ pub enum Command {
         /// config.json, model.safetensors, tokenizer.json or vocab.txt, …
         files: Vec<NamedBlob>,
     },
-    /// Read the data; needs a model, for its tokenizer and its task. Reply: [`Reply::Data`] or [`Reply::Texts`].
+    /// Read the data: for the loaded model, or before there is one for a task, without its tokens. Progress comes as
+    /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Data`] or [`Reply::Texts`]; [`Reply::Done`] where the reading was
+    /// ended before, and what was read before it stays.
     LoadData {
+        /// What the rows are for while there is no model.
+        task: Task,
         /// Rows to train on (and to split, if no other file is given).
         train: NamedBlob,
         /// The person's own validation rows.
@@ -98,13 +113,15 @@ pub enum Command {
         /// For the split (fractions, seed) and the length report.
         run: RunConfig,
     },
-    /// Read the loaded files again with other options. Reply: [`Reply::Data`] or [`Reply::Texts`].
+    /// Read the loaded files again with other options. Progress and reply as of `LoadData`.
     RereadData {
         /// How to read them.
         read: ReadOptions,
         /// For the split and the length report.
         run: RunConfig,
     },
+    /// End the reading that goes on. Reply: [`Reply::Done`]; then that of `LoadData` or `RereadData`.
+    CancelReading,
     /// Start a run. Reply: [`Reply::Started`]; then events.
     Train {
         /// The settings.
@@ -350,8 +367,8 @@ pub enum Reply {
     },
     /// A zip.
     Exported {
-        /// Suggested name, and the blob.
-        file: NamedBlob,
+        /// Index of its blob.
+        blob: usize,
     },
     /// Memory figures.
     Memory {
@@ -437,6 +454,13 @@ pub enum FromWorker {
         id: RequestId,
         /// What it wrote since the last message.
         piece: String,
+    },
+    /// A request to read rows is part done.
+    ReadProgress {
+        /// Rows tokenised.
+        done: usize,
+        /// Rows in all.
+        total: usize,
     },
     /// A request to measure something is part done.
     EvaluationProgress {

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use burn::tensor::Device;
 
-use super::measure::with_used_columns;
+use super::facts::hashes_of;
 use super::protocol::{ModelInfo, Weights};
+use super::reading::Tokens;
 use super::weights::{Built, HeadSettings};
 use super::{SessionError, classes, texts};
 use crate::checkpoint::{
@@ -39,6 +40,8 @@ pub(super) enum Rows {
 pub(super) struct Data {
     pub(super) files: DataFiles,
     pub(super) rows: Rows,
+    /// Of the rows, by the tokenizer of the loaded model and for the length of `run`.
+    pub(super) tokens: Option<Tokens>,
     pub(super) read: ReadOptions,
     pub(super) run: RunConfig,
 }
@@ -132,6 +135,9 @@ impl Session {
             notes,
         };
         self.model = Some((source, pretrained));
+        if let Some(data) = &mut self.data {
+            data.tokens = None; // they were another tokenizer's
+        }
         self.has_head = has_head;
         self.unsupported_head = unsupported_head;
         self.built = Some(Built::new(head, model, loaded));
@@ -163,43 +169,6 @@ impl Session {
             classes::adopt_labels(dataset, &known);
         }
         Ok(())
-    }
-
-    /// Reads the data files; needs a model, for its tokenizer and its task.
-    ///
-    /// # Errors
-    /// Says what is wrong, with row and column; what was loaded before stays.
-    pub fn load_data(&mut self, files: DataFiles, read: &ReadOptions, run: &RunConfig) -> Result<Report, SessionError> {
-        let model = self.pretrained()?;
-        let (rows, read, report) = match model.config.task() {
-            Task::SequenceClassification => {
-                // What a head of another task calls its outputs are no labels of these rows.
-                let known: &[String] = if self.unsupported_head.is_some() { &[] } else { self.known_labels() };
-                let (dataset, read, report) = classes::read(model, known, &files, read, run)?;
-                (Rows::Classes(dataset), read, Report::Classes(Box::new(report)))
-            }
-            Task::CausalLm => {
-                let (dataset, read, report) = texts::read(model, &files, read, run)?;
-                let read = with_used_columns(read, &report.used_columns);
-                (Rows::Texts(dataset), read, Report::Texts(Box::new(report)))
-            }
-        };
-        self.data = Some(Data { files, rows, read, run: run.clone() });
-        Ok(report)
-    }
-
-    /// Reads the loaded files again with other options.
-    ///
-    /// # Errors
-    /// As [`Self::load_data`]; the reading before stays.
-    pub fn reread_data(&mut self, read: &ReadOptions, run: &RunConfig) -> Result<Report, SessionError> {
-        let data = self.data.take().ok_or(SessionError::NoData)?;
-        let files = data.files.clone();
-        let result = self.load_data(files, read, run);
-        if result.is_err() {
-            self.data = Some(data);
-        }
-        result
     }
 
     /// Starts a run; a run that was there is dropped.
@@ -263,14 +232,20 @@ impl Session {
                     let num_rows = dataset.train.len();
                     return Err(DataError::OneClass { label: label.clone(), num_rows }.into());
                 }
-                (classes::inputs(model, dataset, &run)?, dataset.labels.len())
+                let known = self.class_tokens(classes::limit(model, &run));
+                (classes::inputs(model, dataset, known, &run)?, dataset.labels.len())
             }
-            Rows::Texts(dataset) => (texts::inputs(model, dataset, &run)?, 0),
+            Rows::Texts(dataset) => {
+                let known = self.text_tokens(texts::limit(model, &run));
+                (texts::inputs(model, dataset, known, &run)?, 0)
+            }
         };
         let device = self.device.clone().autodiff();
         self.built = None; // the run has weights of its own
         let (built, _) = model.build(run.pooling, num_labels, run.seed, &device)?;
+        let data_sha256 = hashes_of(&data.files);
         let job = Job::new(source.clone(), Some(data.files.train.0.clone()), data.read.clone(), run);
+        let job = Job { data_sha256, ..job };
         let trainer = Trainer::new(job.clone(), inputs, model.config.clone(), built, device)?;
         Ok((trainer, job))
     }
@@ -322,7 +297,7 @@ impl Session {
     }
 
     /// Labels by their places in the adapter's head, else those that the model's config names.
-    fn known_labels(&self) -> &[String] {
+    pub(super) fn known_labels(&self) -> &[String] {
         let of_adapter = self.adapter.as_ref().and_then(|adapter| adapter.labels.as_deref());
         of_adapter.or(self.model.as_ref().map(|(_, model)| model.config.labels.as_slice())).unwrap_or_default()
     }
@@ -359,7 +334,10 @@ impl Session {
             let (done, total) = evaluator.progress();
             progress(done, total);
         }
-        let (evaluation, predictions) = evaluator.finish();
+        let (mut evaluation, predictions) = evaluator.finish();
+        if let Some(id) = self.most_frequent_label() {
+            evaluation.set_baseline(id);
+        }
         if weights == Weights::Tuned && split == Split::Test {
             self.test = Some(Figures::Classes(Box::new(evaluation.clone())));
         }
@@ -382,7 +360,8 @@ impl Session {
             return Err(SessionError::OtherLabels);
         }
         let padding = self.padding(&self.run_config())?;
-        let rows = classes::split(self.pretrained()?, dataset, split, padding.max_length)?;
+        let known = self.class_tokens(padding.max_length);
+        let rows = classes::split(self.pretrained()?, dataset, known, split, padding.max_length)?;
         Ok((Cow::Owned(rows), padding))
     }
 
@@ -410,7 +389,8 @@ impl Session {
             (Some(trainer), _) => {
                 let (step, valid) = trainer.weights_of_step();
                 let num_rows = trainer.inputs().num_rows();
-                let facts = CardFacts { num_rows, step, valid: valid.cloned(), test: self.test.clone() };
+                let valid = valid.cloned().map(|figures| self.with_baseline(figures));
+                let facts = CardFacts { num_rows, step, valid, test: self.test.clone() };
                 (trainer.job().clone(), Some(facts))
             }
             // Its own job file says how it was trained; PEFT's adapters have none.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use burn::tensor::Device;
+use serde_json::{Map, Value};
 
 use super::SessionError;
 use super::protocol::{Prompt, Weights};
@@ -10,8 +11,8 @@ use super::run::{Rows, Session};
 use crate::checkpoint::PretrainedModel;
 use crate::config::{ReadOptions, RunConfig, Task};
 use crate::data::causal_lm::{
-    Conversation, LmDataset, LmEncodeSettings, LmEncoded, LmExample, LmPadding, LmReport, Piece, RenderTurns,
-    build_lm_dataset, encode_examples, lm_report,
+    Conversation, LmDataset, LmEncodeSettings, LmEncoded, LmExample, LmPadding, LmReport, LmSummary, Piece,
+    RenderTurns, Turn, Written, build_lm_dataset, encode_examples, lm_report,
 };
 use crate::data::{DataError, DataFiles};
 use crate::event::Split;
@@ -47,13 +48,17 @@ pub(super) fn chat_template(model: &PretrainedModel) -> Result<Option<ChatTempla
     Ok(ChatTemplate::from_folder(&model.folder, TEMPLATE_DATE)?)
 }
 
-/// Texts, the options that read them, and what is in them.
-pub(super) fn read(
-    model: &PretrainedModel,
+/// Texts as the model's chat template writes them. Before there is a model, conversations are written plainly, to be
+/// looked at.
+pub(super) fn parse(
+    model: Option<&PretrainedModel>,
     files: &DataFiles,
     read: &ReadOptions,
     run: &RunConfig,
-) -> Result<(LmDataset, ReadOptions, LmReport), SessionError> {
+) -> Result<(LmDataset, LmSummary), SessionError> {
+    let Some(model) = model else {
+        return Ok(build_lm_dataset(files, read, Some(&write_plainly), &run.split, run.seed)?);
+    };
     // A broken template stands in the way of conversations only.
     let (template, broken) = match chat_template(model) {
         Ok(template) => (template, None),
@@ -61,17 +66,51 @@ pub(super) fn read(
     };
     let render = template
         .as_ref()
-        .map(|template| move |talk: &Conversation| template.pieces(talk).map_err(|error| error.to_string()));
+        .map(|template| move |turns: &Conversation| template.pieces(turns).map_err(|error| error.to_string()));
     let render = render.as_ref().map(|render| render as &RenderTurns<'_>);
     let built = build_lm_dataset(files, read, render, &run.split, run.seed);
-    let (dataset, summary) = built.map_err(|error| match broken {
+    built.map_err(|error| match broken {
         Some(broken) if lacks_template(&error) => broken,
         _ => error.into(),
-    })?;
+    })
+}
+
+/// A conversation with its speakers' names and all that stands beside the words.
+fn write_plainly(talk: &Conversation) -> Result<Written, String> {
+    let json = |fields: Map<String, Value>| match fields.is_empty() {
+        true => String::new(),
+        false => Value::from(fields).to_string(),
+    };
+    let beside = Piece { text: json(talk.variables.clone()), has_loss: false };
+    let piece = |turn: &Turn| {
+        let mut message = turn.to_message(turn.role.name());
+        message.retain(|key, _| key != "role" && key != "content");
+        let text = format!("{}: {}{}\n", turn.role.name(), turn.content, json(message));
+        Piece { text, has_loss: turn.has_loss() }
+    };
+    Ok(Written { pieces: std::iter::once(beside).chain(talk.turns.iter().map(piece)).collect(), only_last: false })
+}
+
+/// What is in the texts. `tokens` are those of training, validation and test; none before there is a model.
+pub(super) fn report(
+    model: Option<&PretrainedModel>,
+    dataset: &LmDataset,
+    summary: &LmSummary,
+    tokens: &[Vec<LmEncoded>; 3],
+    limit: usize,
+) -> Result<LmReport, SessionError> {
+    let [train, valid, test] = tokens;
+    Ok(lm_report(summary, dataset, [train, valid, test], model.map(|model| &model.tokenizer), limit)?)
+}
+
+/// All texts as tokens.
+pub(super) fn encode_all(
+    model: &PretrainedModel,
+    dataset: &LmDataset,
+    run: &RunConfig,
+) -> Result<[Vec<LmEncoded>; 3], SessionError> {
     let [train, valid, test] = [&dataset.train, &dataset.valid, &dataset.test].map(|rows| encode(model, rows, run));
-    let limit = limit(model, run);
-    let report = lm_report(&summary, &dataset, [&train?, &valid?, &test?], &model.tokenizer, limit)?;
-    Ok((dataset, read.clone(), report))
+    Ok([train?, valid?, test?])
 }
 
 /// Whether there are conversations and nothing to write them with.
@@ -86,27 +125,34 @@ fn lacks_template(error: &DataError) -> bool {
 pub(super) fn inputs(
     model: &PretrainedModel,
     dataset: &LmDataset,
+    known: Option<&[Vec<LmEncoded>; 3]>,
     run: &RunConfig,
 ) -> Result<TrainInputs, SessionError> {
     Ok(TrainInputs::Tokens(Box::new(TokenInputs {
-        train: split(model, dataset, Split::Train, run)?,
-        valid: split(model, dataset, Split::Valid, run)?,
-        test: split(model, dataset, Split::Test, run)?,
+        train: split(model, dataset, known, Split::Train, run)?,
+        valid: split(model, dataset, known, Split::Valid, run)?,
+        test: split(model, dataset, known, Split::Test, run)?,
         padding: padding(model, run),
         tokenizer: model.tokenizer.clone(),
         eos_token_ids: eos_token_ids(model),
     })))
 }
 
-/// A split's texts as tokens; only training texts are packed.
+/// A split's texts as tokens, those that are `known` or made now; only training texts are packed.
 pub(super) fn split(
     model: &PretrainedModel,
     dataset: &LmDataset,
+    known: Option<&[Vec<LmEncoded>; 3]>,
     split: Split,
     run: &RunConfig,
 ) -> Result<TokenSplit, SessionError> {
     let examples = examples(dataset, split);
-    let encoded = encode(model, examples, run)?;
+    let encoded = match (known, split) {
+        (Some([train, _, _]), Split::Train) => train.clone(),
+        (Some([_, valid, _]), Split::Valid) => valid.clone(),
+        (Some([_, _, test]), Split::Test) => test.clone(),
+        (None, _) => encode(model, examples, run)?,
+    };
     let packing = run.packing && split == Split::Train;
     Ok(TokenSplit::new(examples.to_vec(), encoded, packing, limit(model, run)))
 }
@@ -120,12 +166,16 @@ fn examples(dataset: &LmDataset, split: Split) -> &[LmExample] {
 }
 
 fn encode(model: &PretrainedModel, examples: &[LmExample], run: &RunConfig) -> Result<Vec<LmEncoded>, SessionError> {
-    let settings = LmEncodeSettings {
+    Ok(encode_examples(&model.tokenizer, examples, &encode_settings(model, run))?)
+}
+
+/// How texts are tokenised.
+pub(super) fn encode_settings(model: &PretrainedModel, run: &RunConfig) -> LmEncodeSettings {
+    LmEncodeSettings {
         max_seq_length: limit(model, run),
         eos_token_ids: eos_token_ids(model),
-        cut_texts_into_windows: true,
-    };
-    Ok(encode_examples(&model.tokenizer, examples, &settings)?)
+        cut_texts_into_passages: true,
+    }
 }
 
 /// How batches of texts for a model are padded.
@@ -137,7 +187,8 @@ pub(super) fn padding(model: &PretrainedModel, run: &RunConfig) -> LmPadding {
     }
 }
 
-fn limit(model: &PretrainedModel, run: &RunConfig) -> usize {
+/// Tokens after which a row is cut off.
+pub(super) fn limit(model: &PretrainedModel, run: &RunConfig) -> usize {
     model.config.max_tokens().min(run.max_seq_length as usize)
 }
 
@@ -278,7 +329,11 @@ impl Session {
         match self.trainer.as_ref().map(Trainer::inputs) {
             Some(TrainInputs::Tokens(inputs)) => Ok(Cow::Borrowed(inputs.split(split))),
             Some(TrainInputs::Classes(_)) => Err(self.other_task()),
-            None => Ok(Cow::Owned(self::split(self.pretrained()?, self.texts()?, split, &self.run_config())?)),
+            None => {
+                let (model, run) = (self.pretrained()?, self.run_config());
+                let known = self.text_tokens(limit(model, &run));
+                Ok(Cow::Owned(self::split(model, self.texts()?, known, split, &run)?))
+            }
         }
     }
 

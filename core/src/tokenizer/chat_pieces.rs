@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use minijinja::Value;
 
-use super::chat_template::{ChatError, ChatTemplate, Talk};
+use super::chat_template::{ChatError, ChatTemplate, TemplateInput};
 use super::jinja_limits::MARKS;
 use crate::data::causal_lm::{Conversation, Piece, Role, Turn, Written};
 
@@ -37,25 +37,25 @@ impl ChatTemplate {
         if answers[0] == 0 {
             return Err(ChatError::NothingBefore);
         }
-        let talk = self.talk(turns, conversation);
+        let input = self.input(turns, conversation);
         let has_loss: Vec<bool> = answers.iter().map(|&index| turns[index].has_loss()).collect();
-        if let Some(written) = self.tagged(&talk, &has_loss)? {
+        if let Some(written) = self.tagged(&input, &has_loss)? {
             return Ok(written);
         }
         let learned = if last < MAX_REWRITTEN_TURNS {
-            self.rewritten(&talk, turns, &answers)?
+            self.rewritten(&input, turns, &answers)?
         } else {
-            self.located(&talk, turns, &answers)?
+            self.located(&input, turns, &answers)?
         };
         if let Some((text, spans)) = learned {
             let spans = spans.into_iter().zip(has_loss);
             return Ok(Written { pieces: in_pieces(&text, spans), only_last: false });
         }
         let unstable = ChatError::Unstable { place: self.place, turn: last + 1 };
-        let whole = self.write(&talk, &talk.messages, false, false)?;
-        let start = match self.answer_start(&talk, &turns[last], last, &whole)? {
+        let whole = self.write(&input, &input.messages, false, false)?;
+        let start = match self.answer_start(&input, &turns[last], last, &whole)? {
             Some(start) => start,
-            None => self.text_start(&talk, &turns[last], last, &whole).ok_or(unstable)?,
+            None => self.text_start(&input, &turns[last], last, &whole).ok_or(unstable)?,
         };
         let spans = std::iter::once((start..whole.len(), true));
         let only_last = has_loss.iter().filter(|&&has_loss| has_loss).count() > 1;
@@ -63,11 +63,11 @@ impl ChatTemplate {
     }
 
     /// What stands between the tags of generation; `None` where the template has none, or they do not tell the turns.
-    fn tagged(&self, talk: &Talk, has_loss: &[bool]) -> Result<Option<Written>, ChatError> {
+    fn tagged(&self, input: &TemplateInput, has_loss: &[bool]) -> Result<Option<Written>, ChatError> {
         if !self.has_generation_tags() {
             return Ok(None);
         }
-        let marked = self.write(talk, &talk.messages, false, true)?;
+        let marked = self.write(input, &input.messages, false, true)?;
         let [open, close] = MARKS;
         let (mut text, mut spans) = (String::with_capacity(marked.len()), Vec::new());
         let mut start = None;
@@ -96,14 +96,19 @@ impl ChatTemplate {
     }
 
     /// Writes the conversation up to each answer; `None` where one writing does not begin with the one before.
-    fn rewritten(&self, talk: &Talk, turns: &[Turn], answers: &[usize]) -> Result<Option<Learned>, ChatError> {
+    fn rewritten(
+        &self,
+        input: &TemplateInput,
+        turns: &[Turn],
+        answers: &[usize],
+    ) -> Result<Option<Learned>, ChatError> {
         let (mut written, mut spans) = (String::new(), Vec::new());
         for &index in answers {
-            let whole = self.write(talk, &talk.messages[..=index], false, false)?;
+            let whole = self.write(input, &input.messages[..=index], false, false)?;
             if !whole.starts_with(&written) {
                 return Ok(None);
             }
-            match self.answer_start(talk, &turns[index], index, &whole)? {
+            match self.answer_start(input, &turns[index], index, &whole)? {
                 Some(start) if start >= written.len() => spans.push(start..whole.len()),
                 _ => return Ok(None),
             }
@@ -115,15 +120,15 @@ impl ChatTemplate {
     /// Finds the answers of a long conversation by texts that stand for its turns' own; `None` where a text is not
     /// written as it stands, or three of the answers do not stand in the same frame of template's words, or are
     /// written differently once later turns are there.
-    fn located(&self, talk: &Talk, turns: &[Turn], answers: &[usize]) -> Result<Option<Learned>, ChatError> {
-        let whole = self.write(talk, &talk.messages, false, false)?;
+    fn located(&self, input: &TemplateInput, turns: &[Turn], answers: &[usize]) -> Result<Option<Learned>, ChatError> {
+        let whole = self.write(input, &input.messages, false, false)?;
         let stand_ins = turns.iter().enumerate().map(|(index, turn)| self.stand_in(turn, index));
-        let outline = self.write(talk, &stand_ins.collect::<Vec<_>>(), false, false)?;
+        let outline = self.write(input, &stand_ins.collect::<Vec<_>>(), false, false)?;
         let Some(places) = places(&whole, &outline, turns) else { return Ok(None) };
         let mut frame = None;
         for index in [answers[0], answers[answers.len() / 2], answers[answers.len() - 1]] {
-            let until = self.write(talk, &talk.messages[..=index], false, false)?;
-            let Some(start) = self.answer_start(talk, &turns[index], index, &until)? else { return Ok(None) };
+            let until = self.write(input, &input.messages[..=index], false, false)?;
+            let Some(start) = self.answer_start(input, &turns[index], index, &until)? else { return Ok(None) };
             let place = &places[index];
             if !whole.starts_with(&until) || start > place.start || place.end > until.len() {
                 return Ok(None);
@@ -150,15 +155,21 @@ impl ChatTemplate {
     /// Where in the conversation up to an answer the answer starts: behind what opens it. Where the template opens it
     /// with more than it writes (a thought that is taken out of answers), that is behind what both have in common;
     /// `None` where the turns before are written differently.
-    fn answer_start(&self, talk: &Talk, turn: &Turn, index: usize, whole: &str) -> Result<Option<usize>, ChatError> {
-        let before = &talk.messages[..index];
-        let opened = self.write(talk, before, true, false)?;
+    fn answer_start(
+        &self,
+        input: &TemplateInput,
+        turn: &Turn,
+        index: usize,
+        whole: &str,
+    ) -> Result<Option<usize>, ChatError> {
+        let before = &input.messages[..index];
+        let opened = self.write(input, before, true, false)?;
         if whole.starts_with(&opened) {
             return Ok(Some(opened.len()));
         }
-        let Ok(closed) = self.write(talk, before, false, false) else { return Ok(None) };
+        let Ok(closed) = self.write(input, before, false, false) else { return Ok(None) };
         let stand_in = [before, &[self.stand_in(turn, index)]].concat();
-        let Ok(outline) = self.write(talk, &stand_in, false, false) else { return Ok(None) };
+        let Ok(outline) = self.write(input, &stand_in, false, false) else { return Ok(None) };
         if !whole.starts_with(&closed) || !outline.starts_with(&closed) {
             return Ok(None);
         }
@@ -180,9 +191,9 @@ impl ChatTemplate {
 
     /// Where the text of the last answer starts: what opens it stays outside. For templates that write the turns before
     /// differently once it is there (Mistral's writes a system text only before the last question).
-    fn text_start(&self, talk: &Talk, turn: &Turn, index: usize, whole: &str) -> Option<usize> {
-        let messages = [&talk.messages[..index], &[self.stand_in(turn, index)]].concat();
-        let outline = self.write(talk, &messages, false, false).ok()?;
+    fn text_start(&self, input: &TemplateInput, turn: &Turn, index: usize, whole: &str) -> Option<usize> {
+        let messages = [&input.messages[..index], &[self.stand_in(turn, index)]].concat();
+        let outline = self.write(input, &messages, false, false).ok()?;
         let start = outline.find(STAND_IN[0])?;
         whole.starts_with(&outline[..start]).then_some(start)
     }
@@ -382,12 +393,12 @@ mod tests {
         for text in [SMOLLM2, QWEN2, LLAMA3, ZEPHYR, ALTERNATING] {
             let long: Vec<Turn> = talk().into_iter().cycle().take(400).collect();
             let template = template(text);
-            let talk = template.talk(&long, &Conversation::default());
+            let input = template.input(&long, &Conversation::default());
             let answers: Vec<usize> = (1..long.len()).step_by(2).collect();
             let located =
-                template.located(&talk, &long, &answers).expect("a good conversation").expect("a plain frame");
+                template.located(&input, &long, &answers).expect("a good conversation").expect("a plain frame");
             let (few, answers) = (&long[..40], &answers[..20]);
-            let rewritten = template.rewritten(&talk, few, answers).expect("good").expect("nothing is rewritten");
+            let rewritten = template.rewritten(&input, few, answers).expect("good").expect("nothing is rewritten");
             assert_eq!(located.1[..20], rewritten.1);
             assert!(located.0.starts_with(&rewritten.0));
             assert!(!template.pieces(&long.into()).expect("a good conversation").only_last);

@@ -83,7 +83,10 @@ pub enum ChatError {
         turn: usize,
     },
     /// The assistant speaks first.
-    #[error("turn 1 is the assistant's: there is nothing before it to answer")]
+    #[error(
+        "the conversation begins with the assistant, and nothing stands before turn 1 that it answers: put a turn of the \
+         user's or a system text before it, or leave it out"
+    )]
     NothingBefore,
     /// The assistant says nothing.
     #[error("no turn is the assistant's: there is nothing to learn from")]
@@ -183,8 +186,8 @@ impl ChatTemplate {
     /// # Errors
     /// When the template refuses the conversation, fails on it, or asks for more than it is worth.
     pub fn render(&self, turns: &[Turn], add_generation_prompt: bool) -> Result<String, ChatError> {
-        let talk = self.talk(turns, &Conversation::default());
-        self.write(&talk, &talk.messages, add_generation_prompt, false)
+        let input = self.input(turns, &Conversation::default());
+        self.write(&input, &input.messages, add_generation_prompt, false)
     }
 
     /// Whether the template marks what the assistant says by itself.
@@ -193,7 +196,7 @@ impl ChatTemplate {
     }
 
     /// Turns, and the variables of their conversation, as the template sees them.
-    pub(super) fn talk(&self, turns: &[Turn], conversation: &Conversation) -> Talk {
+    pub(super) fn input(&self, turns: &[Turn], conversation: &Conversation) -> TemplateInput {
         let variables = || conversation.variables.iter();
         let size = |turn: &Turn| {
             let extra =
@@ -201,7 +204,7 @@ impl ChatTemplate {
             turn.content.len() + extra
         };
         let beside: usize = variables().map(|(_, value)| value.to_string().len()).sum();
-        Talk {
+        TemplateInput {
             messages: turns.iter().map(|turn| self.message(turn)).collect(),
             num_bytes: turns.iter().map(size).sum::<usize>() + beside,
             variables: variables().map(|(name, value)| (name.clone(), Value::from(Serde(value)))).collect(),
@@ -221,14 +224,14 @@ impl ChatTemplate {
     /// the tags of generation.
     pub(super) fn write(
         &self,
-        talk: &Talk,
+        input: &TemplateInput,
         messages: &[Value],
         add_generation_prompt: bool,
         is_marking: bool,
     ) -> Result<String, ChatError> {
         let mut variables = vec![("tools", Value::from(())), ("documents", Value::from(()))];
         variables.extend(self.tokens.iter().map(|(name, token)| (*name, Value::from(token.as_str()))));
-        variables.extend(talk.variables.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        variables.extend(input.variables.iter().map(|(name, value)| (name.as_str(), value.clone())));
         variables.push(("messages", Value::from(messages.to_vec())));
         variables.push(("add_generation_prompt", Value::from(add_generation_prompt)));
         let excessive =
@@ -240,9 +243,9 @@ impl ChatTemplate {
         };
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(fuel(messages.len())));
-        self.limits.begin(talk.num_bytes, is_marking);
+        self.limits.begin(input.num_bytes, is_marking);
         let template = environment.get_template(NAME).map_err(failed)?;
-        let mut text = BoundedText::new(talk.num_bytes);
+        let mut text = BoundedText::new(input.num_bytes);
         let written = template.render_captured_to(Value::from_pairs(variables), &mut text).map(drop);
         match written {
             Ok(()) => Ok(text.into_text()),
@@ -253,7 +256,7 @@ impl ChatTemplate {
 }
 
 /// A conversation as a template sees it.
-pub(super) struct Talk {
+pub(super) struct TemplateInput {
     pub(super) messages: Vec<Value>,
     variables: Vec<(String, Value)>,
     pub(super) num_bytes: usize,

@@ -16,22 +16,22 @@ use minijinja_contrib::pycompat;
 use super::jinja_filters::{MEASURED, measure_format, measure_join, measure_replace};
 
 /// Filter of the operands of `+`.
-pub(super) const SUMMED: &str = "hone_summed";
+pub(super) const SUM_FILTER: &str = "hone_summed";
 
 /// Filter of the operands of `~`.
-pub(super) const SHOWN: &str = "hone_shown";
+pub(super) const TILDE_FILTER: &str = "hone_shown";
 
 /// Filter of the operands of `*`.
-pub(super) const FACTOR: &str = "hone_factor";
+pub(super) const PRODUCT_FILTER: &str = "hone_factor";
 
 /// Filter of lists and maps that a template builds.
-pub(super) const BUILT: &str = "hone_built";
+pub(super) const LITERAL_FILTER: &str = "hone_built";
 
 /// Filter of what a template keeps in a namespace.
-pub(super) const KEPT: &str = "hone_kept";
+pub(super) const NAMESPACE_FILTER: &str = "hone_kept";
 
 /// Filter of what stands between the tags of generation.
-pub(super) const ANSWERED: &str = "hone_answered";
+pub(super) const GENERATION_FILTER: &str = "hone_answered";
 
 /// Around what stands between the tags of generation, where it is to be found: characters that no text has.
 pub(super) const MARKS: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
@@ -259,11 +259,11 @@ pub(super) fn limit(environment: &mut Environment<'static>, limits: &Arc<Limits>
         });
     }
     let passed: [(&str, Check); 5] = [
-        (SUMMED, |limits, value| limits.spend_shallow(value)),
-        (SHOWN, |limits, value| limits.spend_deep(value, 0)),
-        (BUILT, |limits, value| limits.spend_deep(value, 0)),
-        (KEPT, |_, value| check_depth(value)),
-        (FACTOR, check_factor),
+        (SUM_FILTER, |limits, value| limits.spend_shallow(value)),
+        (TILDE_FILTER, |limits, value| limits.spend_deep(value, 0)),
+        (LITERAL_FILTER, |limits, value| limits.spend_deep(value, 0)),
+        (NAMESPACE_FILTER, |_, value| check_depth(value)),
+        (PRODUCT_FILTER, check_factor),
     ];
     for (name, check) in passed {
         let limits = Arc::clone(limits);
@@ -273,7 +273,7 @@ pub(super) fn limit(environment: &mut Environment<'static>, limits: &Arc<Limits>
         });
     }
     let marking = Arc::clone(limits);
-    environment.add_filter(ANSWERED, move |text: String| -> String {
+    environment.add_filter(GENERATION_FILTER, move |text: String| -> String {
         let [open, close] = MARKS;
         if marking.is_marking.load(Ordering::Relaxed) { format!("{open}{text}{close}") } else { text }
     });

@@ -6,7 +6,9 @@
 //! `a|hone_shown ~ b|hone_shown`. Whoever doubles a text forty times is stopped before there is a terabyte of it.
 //! The parser recurses where these limits do not, so they stand before it.
 
-use super::jinja_limits::{ANSWERED, BUILT, Excess, FACTOR, KEPT, SHOWN, SUMMED};
+use super::jinja_limits::{
+    Excess, GENERATION_FILTER, LITERAL_FILTER, NAMESPACE_FILTER, PRODUCT_FILTER, SUM_FILTER, TILDE_FILTER,
+};
 
 /// Longest template.
 const MAX_BYTES: usize = 256 << 10;
@@ -149,7 +151,7 @@ impl<'t> Scanner<'t> {
             if let Some(length) = self.end_of_tag(is_statement, tag.brackets.is_empty()) {
                 self.end_operand(&mut tag);
                 if tag.has_dot && tag.has_equals {
-                    self.out.push_str(&format!(")|{KEPT} "));
+                    self.out.push_str(&format!(")|{NAMESPACE_FILTER} "));
                 }
                 self.copy(length);
                 break;
@@ -214,15 +216,15 @@ impl<'t> Scanner<'t> {
                 tag.num_links += 1;
                 self.copy(1);
             }
-            b'~' => self.operator(Some(SHOWN), 1, tag),
-            b'+' if tag.operand != Operand::None => self.operator(Some(SUMMED), 1, tag),
+            b'~' => self.operator(Some(TILDE_FILTER), 1, tag),
+            b'+' if tag.operand != Operand::None => self.operator(Some(SUM_FILTER), 1, tag),
             b'-' if tag.operand != Operand::None => self.operator(None, 1, tag),
             b'*' if tag.operand != Operand::None => {
                 // Of `a * b * c` and `a ** b` the operands would not tell the size.
                 if tag.has_product || self.byte(1) == Some(b'*') {
                     return Err(Excess::Products);
                 }
-                self.operator(Some(FACTOR), 1, tag);
+                self.operator(Some(PRODUCT_FILTER), 1, tag);
                 tag.has_product = true;
             }
             b'/' | b'%' => {
@@ -261,7 +263,7 @@ impl<'t> Scanner<'t> {
     }
 
     fn measure(&mut self, filter: &str, operand: Operand) {
-        if operand == Operand::Value || (operand == Operand::Constant && filter == FACTOR) {
+        if operand == Operand::Value || (operand == Operand::Constant && filter == PRODUCT_FILTER) {
             self.out.push_str(&format!("|{filter} "));
         }
     }
@@ -323,7 +325,7 @@ impl<'t> Scanner<'t> {
         if let Some(bracket) = tag.brackets.pop() {
             (tag.pending, tag.has_product) = (bracket.pending, bracket.has_product);
             if bracket.is_built {
-                self.out.push_str(&format!("|{BUILT})"));
+                self.out.push_str(&format!("|{LITERAL_FILTER})"));
             }
         }
         (tag.operand, tag.is_named) = (Operand::Value, false);
@@ -344,7 +346,7 @@ impl<'t> Scanner<'t> {
         if is_statement && tag.word.is_none() {
             tag.word = Some(word);
             match word {
-                "generation" => self.out.push_str(&format!("filter {ANSWERED}")),
+                "generation" => self.out.push_str(&format!("filter {GENERATION_FILTER}")),
                 "endgeneration" => self.out.push_str("endfilter"),
                 _ => self.out.push_str(word),
             }
@@ -413,7 +415,7 @@ mod tests {
             assert_eq!(prepared(template), expected);
         }
         let constant = "a".repeat(MAX_CONSTANT);
-        assert!(prepared(&format!("{{{{ '{constant}' ~ '' }}}}")).contains(SHOWN));
+        assert!(prepared(&format!("{{{{ '{constant}' ~ '' }}}}")).contains(TILDE_FILTER));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod jinja_filters;
 mod jinja_limits;
 #[cfg(feature = "chat")]
 mod jinja_text;
+mod language;
 mod load;
 mod long_text;
 mod settings;
@@ -39,6 +40,7 @@ use crate::folder::Folder;
 use stream::Bytes;
 
 pub use error::TokenizerError;
+pub use language::Coverage;
 pub use load::configured_eos_ids;
 pub use stream::TextStream;
 
@@ -252,6 +254,11 @@ impl Tokenizer {
     #[must_use]
     pub fn model_max_length(&self) -> Option<usize> {
         self.model_max_length
+    }
+
+    /// Id of the token for what the vocabulary does not hold, as BERT or SentencePiece name it; a byte-level BPE has none.
+    fn unknown_token_id(&self) -> Option<u32> {
+        ["[UNK]", "<unk>"].iter().find_map(|token| self.inner.token_to_id(token))
     }
 
     /// The token of an id, as the vocabulary spells it.

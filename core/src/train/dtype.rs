@@ -34,7 +34,8 @@ fn named(dtype: Dtype) -> FloatDType {
 /// in f16 gradients are those of the sum, of order one at the logits of each token, whatever the batch. That needs no
 /// state, unlike a scale that is searched for (`torch.amp.GradScaler`); as a power of two it changes no digit. A
 /// gradient above 65,504 is infinite and ends the run as diverged. bf16 has the range of f32 and needs nothing.
-pub(super) fn gradient_scale(dtype: Dtype, weight_sum: f64) -> f64 {
+#[must_use]
+pub fn gradient_scale(dtype: Dtype, weight_sum: f64) -> f64 {
     match dtype {
         Dtype::F16 if weight_sum >= 1.0 => 2f64.powi(weight_sum.log2().floor() as i32),
         Dtype::F32 | Dtype::Bf16 | Dtype::F16 => 1.0,

@@ -13,7 +13,7 @@ mod token_evaluator;
 mod trainer;
 
 pub use class_evaluator::{ClassEvaluator, predict};
-pub use dtype::float_dtype;
+pub use dtype::{float_dtype, gradient_scale};
 pub use error::TrainError;
 pub use inputs::{ClassInputs, MicroBatch, TokenInputs, TokenSplit, TrainInputs, TrainSplit};
 pub use step::MicroStep;

@@ -47,7 +47,7 @@ fn a_lost_device_is_said_and_the_work_goes_on() {
     assert_eq!(site.backend(), "webgpu");
     browser.click("load-again");
     let again = "return !document.querySelector('[data-testid=load-again]') && \
-        !document.querySelector('[data-testid=start]').disabled";
+        document.querySelector('[data-testid=start]')?.disabled === false";
     browser.wait_until("model and rows are loaded again", READ_SECS, again, Vec::new());
     site.set_recipe(&[("num_train_epochs", "1"), ("batch_size", "8"), ("max_seq_length", "32")]);
     site.start();

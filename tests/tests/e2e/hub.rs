@@ -11,7 +11,7 @@ const ID: &str = "hone-tests/tiny-encoder";
 const WEIGHTS: &str = "model.safetensors";
 
 fn load(site: &Site, id: &str) {
-    site.browser.go_to("model");
+    site.open_more_models();
     site.browser.type_into("hub-id", id);
     site.browser.click("load-model");
 }

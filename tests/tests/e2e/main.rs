@@ -3,11 +3,17 @@
 //!
 //! A browser fills the machine: the tests take turns.
 
+mod axe;
 mod bad_input;
+mod data_step;
 mod device_loss;
+mod figures;
 mod hub;
 mod language_model;
+mod model_step;
+mod prompts;
 mod responsive;
 mod screenshots;
+mod shell;
 mod site;
 mod whole_path;

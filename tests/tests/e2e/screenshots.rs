@@ -6,23 +6,14 @@ use hone_tests::browser::WebGpu;
 use crate::language_model::{self, RECIPE};
 use crate::site::{READ_SECS, Site, decoder_files};
 
-/// (name, width and height in CSS pixels, whether it is a phone).
-const VIEWS: [(&str, u32, u32, bool); 2] = [("desktop", 1280, 900, false), ("phone", 390, 844, true)];
-
 fn picture(site: &Site, step: &str) {
-    for (name, width, height, is_phone) in VIEWS {
-        for is_dark in [false, true] {
-            site.browser.set_view(width, height, is_phone, is_dark);
-            let _ = site.browser.script("window.scrollTo(0, 0)", Vec::new());
-            let theme = if is_dark { "dark" } else { "light" };
-            let path = site.browser.screenshot(&format!("{step}-{name}-{theme}"));
-            let wider = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
-            assert_eq!(site.browser.script(wider, Vec::new()), false, "{step} is wider than the {name}");
-            eprintln!("{}", path.display());
-        }
-    }
-    let (_, width, height, is_phone) = VIEWS[0];
-    site.browser.set_view(width, height, is_phone, false);
+    site.in_all_views(|how| {
+        let _ = site.browser.script("window.scrollTo(0, 0)", Vec::new());
+        let path = site.browser.screenshot(&format!("{step}-{how}"));
+        let wider = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+        assert_eq!(site.browser.script(wider, Vec::new()), false, "{step} is wider than the page ({how})");
+        eprintln!("{}", path.display());
+    });
 }
 
 #[test]

@@ -22,9 +22,9 @@ pub struct LmEncodeSettings {
     /// Ids that end a sequence, of which the first is appended where none stands yet
     /// ([`Tokenizer::eos_token_ids`]); none: nothing is appended.
     pub eos_token_ids: Vec<u32>,
-    /// Texts that are longer are cut into windows of `max_seq_length`, of which nothing is lost; else they lose their
-    /// end. Other examples are not texts, and never cut into windows.
-    pub cut_texts_into_windows: bool,
+    /// Texts that are longer are cut into passages of `max_seq_length`, of which nothing is lost; else they lose their
+    /// end. Other examples are not texts, and never cut into passages.
+    pub cut_texts_into_passages: bool,
 }
 
 /// An example that can't be tokenised.
@@ -46,7 +46,7 @@ pub enum LmEncodeError {
     },
 }
 
-/// A tokenised example, or a window of it.
+/// A tokenised example, or a passage of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LmEncoded {
     /// Token ids, special tokens included.
@@ -118,18 +118,19 @@ pub fn encode_example(
     if max < MIN_TOKENS {
         return Err(LmEncodeError::TooShort { max_seq_length: max });
     }
-    let is_windowed = settings.cut_texts_into_windows && example.is_text() && !example.is_chat();
-    let pieces = if is_windowed { Cow::Borrowed(&example.pieces[..]) } else { read_pieces(tokenizer, example, max) };
+    let is_cut_into_passages = settings.cut_texts_into_passages && example.is_text() && !example.is_chat();
+    let pieces =
+        if is_cut_into_passages { Cow::Borrowed(&example.pieces[..]) } else { read_pieces(tokenizer, example, max) };
     let (ids, loss) = tokens(tokenizer, example, &pieces, &settings.eos_token_ids)
         .map_err(|source| LmEncodeError::Row { row: example.row, source })?;
     let length = ids.len();
     if length <= max {
         return Ok(vec![LmEncoded::new(ids, loss, index, length)]);
     }
-    if is_windowed {
-        let windows = ids.chunks(max).zip(loss.chunks(max)).filter(|(ids, _)| ids.len() >= MIN_TOKENS);
-        let window = |(ids, loss): (&[u32], &[bool])| LmEncoded::new(ids.to_vec(), loss.to_vec(), index, ids.len());
-        return Ok(windows.map(window).collect());
+    if is_cut_into_passages {
+        let passages = ids.chunks(max).zip(loss.chunks(max)).filter(|(ids, _)| ids.len() >= MIN_TOKENS);
+        let passage = |(ids, loss): (&[u32], &[bool])| LmEncoded::new(ids.to_vec(), loss.to_vec(), index, ids.len());
+        return Ok(passages.map(passage).collect());
     }
     let num_first = num_first(tokenizer, example, &ids);
     let (kept, prompt_was_cut) = fit(&loss, num_first, max);
@@ -220,12 +221,12 @@ pub fn cut_rows(examples: &[LmExample], encoded: &[LmEncoded]) -> Vec<BadRow> {
     let told = |row: &LmEncoded| {
         let example = examples.get(row.example)?;
         let (tokens, kept) = (row.num_tokens_untruncated, row.num_tokens());
-        let is_windowed = example.is_text() && !example.is_chat();
+        let is_cut_into_passages = example.is_text() && !example.is_chat();
         let (prompt, rest) = num_bytes(&example.pieces);
         let (limit, most) = (max_bytes(kept), prompt.max(rest));
         let reason = if row.lost_completion {
             format!("nothing is left to learn of its {tokens} tokens: is the completion blank, or max_seq_length tiny?")
-        } else if !is_windowed && most > limit && row.is_truncated() {
+        } else if !is_cut_into_passages && most > limit && row.is_truncated() {
             let (part, whose) = if prompt > rest { ("last", "the prompt") } else { ("first", "the answer") };
             format!(
                 "{whose} has {most} bytes, of which the {part} {limit} were read: {kept} tokens fit (max_seq_length)"
@@ -287,7 +288,7 @@ pub(super) mod tests {
     }
 
     fn settings(max_seq_length: usize) -> LmEncodeSettings {
-        LmEncodeSettings { max_seq_length, eos_token_ids: vec![1], cut_texts_into_windows: false }
+        LmEncodeSettings { max_seq_length, eos_token_ids: vec![1], cut_texts_into_passages: false }
     }
 
     fn encode(bos: bool, parts: &[(&str, bool)], max_seq_length: usize) -> LmEncoded {
@@ -382,10 +383,10 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn long_texts_are_cut_into_windows_that_lose_nothing() {
-        let windows = LmEncodeSettings { cut_texts_into_windows: true, ..settings(4) };
+    fn long_texts_are_cut_into_passages_that_lose_nothing() {
+        let passages = LmEncodeSettings { cut_texts_into_passages: true, ..settings(4) };
         let text = example(&[("abcabcabc", true)]);
-        let rows = encode_examples(&tokenizer(true), std::slice::from_ref(&text), &windows).expect("room");
+        let rows = encode_examples(&tokenizer(true), std::slice::from_ref(&text), &passages).expect("room");
         let ids: Vec<u32> = rows.iter().flat_map(|row| row.input_ids.clone()).collect();
         assert_eq!(ids, [0, 3, 4, 7, 3, 4, 7, 3, 4, 7, 1]);
         assert_eq!(rows.iter().map(LmEncoded::num_tokens).collect::<Vec<_>>(), [4, 4, 3]);
@@ -417,11 +418,11 @@ pub(super) mod tests {
         }
 
         #[test]
-        fn windows_hold_every_token_once(text in "[abc! é]{1,200}", max in 2_usize..20) {
+        fn passages_hold_every_token_once(text in "[abc! é]{1,200}", max in 2_usize..20) {
             let text = example(&[(text.as_str(), true)]);
-            let windows = LmEncodeSettings { cut_texts_into_windows: true, ..settings(max) };
+            let passages = LmEncodeSettings { cut_texts_into_passages: true, ..settings(max) };
             let tokenizer = tokenizer(true);
-            let rows = encode_examples(&tokenizer, std::slice::from_ref(&text), &windows).expect("room");
+            let rows = encode_examples(&tokenizer, std::slice::from_ref(&text), &passages).expect("room");
             let whole = encode_examples(&tokenizer, &[text], &settings(10_000)).expect("room").remove(0);
             let ids: Vec<u32> = rows.iter().flat_map(|row| row.input_ids.clone()).collect();
             // A last token alone predicts nothing.

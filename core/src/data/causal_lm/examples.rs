@@ -2,28 +2,27 @@
 //!
 //! In: the files, how they are read, and the model's chat template. Out: [`LmDataset`], and what reading had to say.
 //! Rows that can't be used are listed with number and reason, and do not stop the rest. A plain text file is one
-//! example, cut into windows when it is encoded; its splits are its beginning and its end.
+//! example, cut into passages when it is encoded; its splits are its beginning and its end.
 
 use serde::{Deserialize, Serialize};
 
+use super::conversation::{Companions, ConversationNotes, Written};
+use super::prompts::{self, JoinedBy, joined_by};
 use super::row::RowReader;
 use super::shape::{LmColumns, are_names, choose_lm_columns};
 use super::splits::{count_repeats, share_out, split_text};
-use super::talk::{Companions, TalkNotes, Written};
 use super::turns::{Conversation, Turn};
-use crate::config::{DataShape, ReadOptions, SplitConfig};
+use crate::config::{DataShape, PromptFormat, ReadOptions, SplitConfig};
 use crate::data::dataset::DataFiles;
 use crate::data::error::DataError;
 use crate::data::parse::{BadRow, Format, Table, extension, parse_keeping_nested, read_text};
+use crate::data::reading::FileReading;
 
 /// Bad rows that are kept with their reason, over all files.
 const MAX_LISTED: usize = 1000;
 
 /// Extensions of files that are one text.
 const PLAIN_TEXT: &[&str] = &["txt", "text", "md"];
-
-/// Said where texts are asked to be written as conversations.
-const TEXTS_ARE_NO_CHATS: &str = "the chat template (`as_chat`) writes no plain texts: they are learned as they stand";
 
 /// A part of an example's text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,8 +109,14 @@ pub struct LmSummary {
     pub has_header: bool,
     /// Its columns.
     pub columns: Vec<String>,
+    /// How it was read, and its first rows with all columns.
+    pub reading: FileReading,
     /// Those that are used, each with what it is used as.
     pub used_columns: Vec<(String, String)>,
+    /// How prompt and answer are joined; `None` where there is nothing to choose.
+    pub prompt_format: Option<PromptFormat>,
+    /// Nobody chose it.
+    pub is_prompt_format_guessed: bool,
     /// Rows of all files, bad ones included.
     pub num_rows: usize,
     /// Rows that repeat an earlier one to the letter.
@@ -126,17 +131,28 @@ pub struct LmSummary {
     pub warnings: Vec<String>,
 }
 
+/// A plain text file.
+struct PlainText {
+    text: String,
+    reading: FileReading,
+    /// What to say about its encoding.
+    note: Option<String>,
+}
+
 /// A file that was read.
 enum Source {
-    Plain(String),
+    Plain(PlainText),
     Table(Table, LmColumns),
 }
 
 impl Source {
     fn read(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Self, DataError> {
         if PLAIN_TEXT.contains(&extension(name).as_str()) && !read.asks_for_table() {
+            let decoded = read_text(bytes, read.encoding)?;
+            let reading = FileReading::of_text(&decoded);
             // Line ends as models know them.
-            return Ok(Self::Plain(read_text(bytes)?.replace("\r\n", "\n")));
+            let text = decoded.text.replace("\r\n", "\n");
+            return Ok(Self::Plain(PlainText { text, reading, note: decoded.note }));
         }
         let mut options = read.table();
         let mut table = parse_keeping_nested(name, bytes, &options)?;
@@ -164,6 +180,14 @@ impl Source {
         }
     }
 
+    /// How its prompts and answers are joined.
+    fn joined_by(&self, asked: Option<&PromptFormat>) -> Result<JoinedBy, DataError> {
+        match self {
+            Self::Plain(_) => prompts::check(DataShape::Text, asked).map(|()| JoinedBy::default()),
+            Self::Table(table, columns) => joined_by(table, columns, asked),
+        }
+    }
+
     fn shape(&self) -> DataShape {
         match self {
             Self::Plain(_) => DataShape::Text,
@@ -187,21 +211,27 @@ pub fn build_lm_dataset(
     seed: u64,
 ) -> Result<(LmDataset, LmSummary), DataError> {
     let source = Source::read(&files.train.0, &files.train.1, read)?;
-    let (like, shape) = (source.read_options(read), source.shape());
+    let joined = source.joined_by(read.prompt_format.as_ref())?;
+    let (mut like, shape) = (source.read_options(read), source.shape());
+    like.prompt_format = joined.format;
+    let format = like.prompt_format.as_ref();
     let mut summary = summary_of(&files.train.0, &source);
+    (summary.prompt_format, summary.is_prompt_format_guessed) = (format.cloned(), joined.is_guess);
+    summary.warnings.extend(joined.warning);
     let mut own = |file: &Option<(String, Vec<u8>)>, role: &'static str| -> Result<Option<Vec<LmExample>>, DataError> {
         let Some((name, bytes)) = file else { return Ok(None) };
         let in_file = |source| DataError::InFile { role, name: name.clone(), source: Box::new(source) };
         // A plain text goes with texts of any kind.
         let is_plain = shape == DataShape::Text && PLAIN_TEXT.contains(&extension(name).as_str());
-        let read = if is_plain { &ReadOptions::default() } else { &like };
+        let plain = ReadOptions { encoding: like.encoding, ..ReadOptions::default() };
+        let read = if is_plain { &plain } else { &like };
         let source = Source::read(name, bytes, read).map_err(in_file)?;
         if source.shape() != shape {
             let error =
                 DataError::NoShapeColumn { shape: shape.name(), role: "same parts", columns: names_of(&source) };
             return Err(in_file(error));
         }
-        take(source, role, like.as_chat, template, &mut summary).map(Some).map_err(in_file)
+        take(source, role, format, template, &mut summary).map(Some).map_err(in_file)
     };
     let (own_valid, own_test) = (own(&files.valid, "validation")?, own(&files.test, "test")?);
     let fractions = SplitConfig {
@@ -209,14 +239,12 @@ pub fn build_lm_dataset(
         test_fraction: if own_valid.is_some() || own_test.is_some() { 0.0 } else { split.test_fraction },
     };
     let [train, valid, test] = match source {
-        Source::Plain(text) => {
+        Source::Plain(plain) => {
             summary.num_rows += 1;
-            if read.as_chat {
-                summary.warnings.push(TEXTS_ARE_NO_CHATS.into());
-            }
-            split_text(&text, &fractions)
+            summary.warnings.extend(plain.note);
+            split_text(&plain.text, &fractions)
         }
-        source => share_out(take(source, "", read.as_chat, template, &mut summary)?, &fractions, seed),
+        source => share_out(take(source, "", format, template, &mut summary)?, &fractions, seed),
     };
     let dataset = LmDataset { shape, train, valid: own_valid.unwrap_or(valid), test: own_test.unwrap_or(test) };
     count_repeats(&dataset, &mut summary);
@@ -245,7 +273,13 @@ fn summary_of(name: &str, source: &Source) -> LmSummary {
         delimiter: table.and_then(|table| table.delimiter),
         has_header: table.is_some_and(|table| table.has_header),
         columns: names_of(source),
+        reading: match source {
+            Source::Plain(plain) => plain.reading.clone(),
+            Source::Table(table, _) => FileReading::of(table),
+        },
         used_columns: columns.iter().filter_map(used).collect(),
+        prompt_format: None,
+        is_prompt_format_guessed: false,
         num_rows: 0,
         num_duplicates: 0,
         num_leaks: 0,
@@ -259,21 +293,19 @@ fn summary_of(name: &str, source: &Source) -> LmSummary {
 fn take(
     source: Source,
     role: &str,
-    as_chat: bool,
+    format: Option<&PromptFormat>,
     template: Option<&RenderTurns<'_>>,
     summary: &mut LmSummary,
 ) -> Result<Vec<LmExample>, DataError> {
-    if as_chat && source.shape() == DataShape::Text {
-        summary.warnings.push(in_file(role, TEXTS_ARE_NO_CHATS.into()));
-    }
     let (mut table, columns) = match source {
-        Source::Plain(text) => {
+        Source::Plain(PlainText { text, note, .. }) => {
             summary.num_rows += 1;
+            summary.warnings.extend(note.map(|note| in_file(role, note)));
             return Ok(vec![LmExample { row: 1, pieces: vec![Piece { text, has_loss: true }], turns: Vec::new() }]);
         }
         Source::Table(table, columns) => (table, columns),
     };
-    let is_chat = columns.shape() == DataShape::Messages || (as_chat && columns.shape() != DataShape::Text);
+    let is_chat = columns.shape() == DataShape::Messages || format == Some(&PromptFormat::Chat);
     if is_chat && template.is_none() {
         return Err(DataError::NoChatTemplate);
     }
@@ -288,13 +320,14 @@ fn take(
         let used = companions.roles().into_iter().map(|(place, role)| (table.columns[place].clone(), role.to_owned()));
         summary.used_columns.extend(used);
     }
-    let mut talk = TalkNotes::default();
+    let mut conversation_notes = ConversationNotes::default();
     let (mut bad, mut num_bad) = (std::mem::take(&mut table.bad_rows), table.num_bad_rows);
     let mut examples = Vec::with_capacity(table.rows.len());
     let rows = std::mem::take(&mut table.rows);
-    let reader = RowReader { names: &table.columns, columns, companions, template };
+    let prompt_format = format.cloned().unwrap_or_default();
+    let reader = RowReader { names: &table.columns, columns, companions, prompt_format, template };
     for mut row in rows {
-        match reader.read(&mut row, &mut talk) {
+        match reader.read(&mut row, &mut conversation_notes) {
             Ok((pieces, turns)) => examples.push(LmExample { row: row.number, pieces, turns }),
             Err(reason) => {
                 num_bad += 1;
@@ -315,7 +348,8 @@ fn take(
     let room = MAX_LISTED.saturating_sub(summary.bad_rows.len());
     let listed = bad.into_iter().take(room).map(|bad| BadRow { row: bad.row, reason: in_file(role, bad.reason) });
     summary.bad_rows.extend(listed);
-    summary.warnings.extend(talk.warnings().into_iter().map(|warning| in_file(role, warning)));
+    let warnings = conversation_notes.warnings().into_iter();
+    summary.warnings.extend(warnings.map(|warning| in_file(role, warning)));
     Ok(examples)
 }
 

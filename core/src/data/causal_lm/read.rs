@@ -68,7 +68,7 @@ mod tests {
     fn work_is_bounded_by_what_is_kept() {
         let (long, limit) = ("ab".repeat(MAX_BYTES), MAX_BYTES);
         let tokenizer = tokenizer(true);
-        let settings = LmEncodeSettings { max_seq_length: 8, eos_token_ids: vec![1], cut_texts_into_windows: false };
+        let settings = LmEncodeSettings { max_seq_length: 8, eos_token_ids: vec![1], cut_texts_into_passages: false };
         let pieces = |parts: &[(&str, bool)]| read_pieces(&tokenizer, &example(parts), 8).into_owned();
         let lengths = |parts: &[(&str, bool)]| pieces(parts).iter().map(|piece| piece.text.len()).collect::<Vec<_>>();
         assert_eq!(lengths(&[("!", false), (long.as_str(), false), ("c", true)]), [0, limit, 1]);

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::encode::{LmEncoded, cut_rows};
-use super::examples::{LmDataset, LmExample, LmSummary};
-use crate::config::DataShape;
+use super::examples::{LmDataset, LmExample, LmSummary, Piece};
+use crate::config::{DataShape, PromptFormat};
 use crate::data::parse::{BadRow, Format};
+use crate::data::reading::FileReading;
 use crate::data::report::LengthHistogram;
 use crate::tokenizer::{TextStream, Tokenizer, TokenizerError};
 
@@ -17,6 +18,9 @@ const PREVIEW: usize = 3;
 
 /// Tokens of an example in the preview.
 const PREVIEW_TOKENS: usize = 256;
+
+/// Characters of an example in the preview, where there are no tokens.
+const PREVIEW_CHARS: usize = 1000;
 
 /// A token as a person reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +38,7 @@ pub struct TokenPreview {
     pub row: usize,
     /// Its first tokens.
     pub tokens: Vec<PreviewToken>,
-    /// All its tokens, after truncation.
+    /// All its tokens, after truncation; 0 before there is a tokenizer.
     pub num_tokens: usize,
 }
 
@@ -51,10 +55,16 @@ pub struct LmReport {
     pub has_header: bool,
     /// Its columns.
     pub columns: Vec<String>,
+    /// How it was read, and its first rows with all columns.
+    pub reading: FileReading,
     /// Those that are used, each with what it is used as.
     pub used_columns: Vec<(String, String)>,
     /// What an example is made of.
     pub shape: DataShape,
+    /// How prompt and answer are joined; `None` where there is nothing to choose.
+    pub prompt_format: Option<PromptFormat>,
+    /// Nobody chose it.
+    pub is_prompt_format_guessed: bool,
     /// Rows of all files, bad ones included.
     pub num_rows: usize,
     /// Examples that are used.
@@ -65,13 +75,14 @@ pub struct LmReport {
     pub num_leaks: usize,
     /// Examples of training, validation and test.
     pub split_sizes: [usize; 3],
-    /// Tokenised rows of training, validation and test: more than examples where texts were cut into windows.
+    /// Tokenised rows of training, validation and test: more than examples where texts were cut into passages. As many as
+    /// examples before there is a model.
     pub num_encoded: [usize; 3],
     /// The first hundred bad rows.
     pub bad_rows: Vec<BadRow>,
     /// All bad rows.
     pub num_bad_rows: usize,
-    /// Tokenised rows by their number of tokens before truncation.
+    /// Tokenised rows by their number of tokens before truncation; empty before there is a model.
     pub lengths: LengthHistogram,
     /// Tokens after which a row is cut off.
     pub max_seq_length: usize,
@@ -93,7 +104,8 @@ pub struct LmReport {
     pub preview: Vec<TokenPreview>,
 }
 
-/// Writes the report. `encoded` are the tokenised rows of training, validation and test.
+/// Writes the report. `encoded` are the tokenised rows of training, validation and test: empty where there is no
+/// tokenizer yet, and the preview then has a part of an example in the place of a token.
 ///
 /// # Errors
 /// When the tokenizer can't decode what it encoded.
@@ -101,7 +113,7 @@ pub fn lm_report(
     summary: &LmSummary,
     dataset: &LmDataset,
     encoded: [&[LmEncoded]; 3],
-    tokenizer: &Tokenizer,
+    tokenizer: Option<&Tokenizer>,
     max_seq_length: usize,
 ) -> Result<LmReport, TokenizerError> {
     let splits = [&dataset.train, &dataset.valid, &dataset.test];
@@ -115,10 +127,11 @@ pub fn lm_report(
     let mut warnings = summary.warnings.clone();
     let all = lengths.len();
     if num_truncated * 10 > all {
-        warnings.push(format!("{num_truncated} of {all} rows are longer than max_seq_length and lose a part"));
+        let limit = max_seq_length;
+        warnings.push(format!("{num_truncated} of {all} rows are longer than {limit} tokens and are shortened"));
     }
     if num_prompt_cut > 0 {
-        let message = "rows have a prompt that leaves no room for the completion, and lose its beginning";
+        let message = "rows have a prompt that leaves no room for the answer: the prompt loses its beginning";
         warnings.push(format!("{num_prompt_cut} of {all} {message}"));
     }
     if num_lost_completion > 0 {
@@ -131,14 +144,17 @@ pub fn lm_report(
         delimiter: summary.delimiter,
         has_header: summary.has_header,
         columns: summary.columns.clone(),
+        reading: summary.reading.clone(),
         used_columns: summary.used_columns.clone(),
         shape: dataset.shape,
+        prompt_format: summary.prompt_format.clone(),
+        is_prompt_format_guessed: summary.is_prompt_format_guessed,
         num_rows: summary.num_rows,
         num_usable: split_sizes.iter().sum(),
         num_duplicates: summary.num_duplicates,
         num_leaks: summary.num_leaks,
         split_sizes,
-        num_encoded: encoded.map(<[LmEncoded]>::len),
+        num_encoded: if tokenizer.is_some() { encoded.map(<[LmEncoded]>::len) } else { split_sizes },
         bad_rows: summary.bad_rows.iter().take(MAX_LISTED).cloned().collect(),
         num_bad_rows: summary.num_bad_rows,
         lengths: LengthHistogram::of(&lengths),
@@ -150,8 +166,22 @@ pub fn lm_report(
         num_tokens: rows().map(LmEncoded::num_tokens).sum(),
         num_loss_tokens: rows().map(LmEncoded::num_loss_tokens).sum(),
         warnings,
-        preview: preview(&dataset.train, encoded[0], tokenizer)?,
+        preview: match tokenizer {
+            Some(tokenizer) => preview(&dataset.train, encoded[0], tokenizer)?,
+            None => dataset.train.iter().take(PREVIEW).map(untokenised).collect(),
+        },
     })
+}
+
+/// The beginning of an example that no tokenizer cut up: a piece in the place of a token, and no number of tokens.
+fn untokenised(example: &LmExample) -> TokenPreview {
+    let mut room = PREVIEW_CHARS;
+    let mut token = |piece: &Piece| {
+        let text: String = piece.text.chars().take(room).collect();
+        room -= text.chars().count();
+        PreviewToken { text, has_loss: piece.has_loss }
+    };
+    TokenPreview { row: example.row, tokens: example.pieces.iter().map(&mut token).collect(), num_tokens: 0 }
 }
 
 fn preview(
@@ -189,12 +219,13 @@ mod tests {
         let csv = format!("prompt,completion\nbb, ac\n{long},a\nb,{long}\nb,\n");
         let files = DataFiles { train: ("d.csv".into(), csv.into_bytes()), ..DataFiles::default() };
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
-        let built = build_lm_dataset(&files, &ReadOptions::default(), None, &split, 1);
+        let read = ReadOptions { prompt_format: Some(PromptFormat::Plain), ..ReadOptions::default() };
+        let built = build_lm_dataset(&files, &read, None, &split, 1);
         let (dataset, summary) = built.expect("good rows");
         let tokenizer = tokenizer(true);
-        let settings = LmEncodeSettings { max_seq_length: 280, eos_token_ids: vec![1], cut_texts_into_windows: false };
+        let settings = LmEncodeSettings { max_seq_length: 280, eos_token_ids: vec![1], cut_texts_into_passages: false };
         let train = encode_examples(&tokenizer, &dataset.train, &settings).expect("room");
-        let report = lm_report(&summary, &dataset, [&train, &[], &[]], &tokenizer, 280).expect("its own tokens");
+        let report = lm_report(&summary, &dataset, [&train, &[], &[]], Some(&tokenizer), 280).expect("its own tokens");
         assert_eq!((report.num_rows, report.num_usable, report.num_bad_rows), (4, 3, 1));
         assert_eq!((report.num_truncated, report.num_prompt_cut, report.num_lost_completion), (2, 1, 0));
         assert_eq!((report.split_sizes, report.num_encoded), ([3, 0, 0], [3, 0, 0]));

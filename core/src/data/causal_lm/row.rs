@@ -1,9 +1,10 @@
 //! One row of a table to the pieces of a text.
 
+use super::conversation::{Companions, ConversationNotes, Written};
 use super::examples::{Piece, RenderTurns};
 use super::shape::LmColumns;
-use super::talk::{Companions, TalkNotes, Written};
-use super::turns::{Conversation, Role, Turn, parse_turns};
+use super::turns::{Conversation, Role, Turn, TurnsOrText, parse_pair, parse_turns};
+use crate::config::{ALPACA, PromptFormat};
 use crate::data::parse::Row;
 
 /// How the rows of a table are read.
@@ -11,13 +12,15 @@ pub(super) struct RowReader<'a> {
     pub(super) names: &'a [String],
     pub(super) columns: LmColumns,
     pub(super) companions: Companions,
-    /// Writes conversations; `None` where prompts and completions are taken to the letter.
+    /// How prompts and completions are joined.
+    pub(super) prompt_format: PromptFormat,
+    /// Writes conversations; `None` where there are none.
     pub(super) template: Option<&'a RenderTurns<'a>>,
 }
 
 impl RowReader<'_> {
     /// Pieces and turns of a row, or why it has none.
-    pub(super) fn read(&self, row: &mut Row, notes: &mut TalkNotes) -> Result<(Vec<Piece>, Vec<Turn>), String> {
+    pub(super) fn read(&self, row: &mut Row, notes: &mut ConversationNotes) -> Result<(Vec<Piece>, Vec<Turn>), String> {
         let (names, columns) = (self.names, self.columns);
         let is_chat = self.template.is_some();
         for (place, role) in columns.roles() {
@@ -26,8 +29,13 @@ impl RowReader<'_> {
             }
             let name = &names[place];
             if row.nested.contains(&place) {
+                let is_pair = matches!(columns, LmColumns::PromptCompletion { .. });
+                if is_chat && is_pair && row.cells[place].starts_with('[') {
+                    continue;
+                }
                 return Err(format!(
-                    "the {role} holds an object or array (column {name:?}); conversations are `messages`"
+                    "the {role} holds an object or array (column {name:?}); conversations are `messages`, or lists of \
+                     turns that the chat template joins (prompt_format chat)"
                 ));
             }
             let may_be_empty = role == "input" || (role == "prompt" && !is_chat);
@@ -44,12 +52,14 @@ impl RowReader<'_> {
                     return Err(format!("the conversation is missing (column {:?})", names[messages]));
                 }
                 let read = parse_turns(&json).map_err(|reason| format!("{reason} (column {:?})", names[messages]));
-                let (turns, has_more) = read?;
-                let written = self.write(turns.into(), row, notes)?;
-                if has_more {
-                    notes.add_more();
-                }
-                return Ok(written);
+                return self.write(read?, row, notes);
+            }
+            LmColumns::PromptCompletion { prompt, completion } if is_chat => {
+                let [prompt, completion] = [prompt, completion].map(|place| match row.nested.contains(&place) {
+                    true => TurnsOrText::Turns(cell(place)),
+                    false => TurnsOrText::Text(cell(place)),
+                });
+                return self.write(parse_pair(prompt, completion)?, row, notes);
             }
             LmColumns::PromptCompletion { prompt, completion } => (cell(prompt), cell(completion)),
             LmColumns::Instruction { instruction, input, output } => {
@@ -64,28 +74,36 @@ impl RowReader<'_> {
         };
         if is_chat {
             let turns = vec![Turn::new(Role::User, prompt), Turn::new(Role::Assistant, completion)];
-            return self.write(turns.into(), row, notes);
+            return self.write((turns, false), row, notes);
         }
         if self.companions.has_system(row) {
             notes.add_unwritten_system();
         }
+        let [prompt, completion] = match columns {
+            LmColumns::Instruction { .. } => [prompt, completion],
+            _ => self.prompt_format.join(&prompt, &completion).ok_or("the model has no chat template")?,
+        };
         if prompt.is_empty() {
             notes.add_empty_prompt();
         }
         Ok((vec![Piece { text: prompt, has_loss: false }, Piece { text: completion, has_loss: true }], Vec::new()))
     }
 
-    /// A conversation as the template writes it, with what stands beside it in the row.
+    /// Turns, of which there may have been more, as the template writes them, with what stands beside them in the row.
     fn write(
         &self,
-        mut conversation: Conversation,
+        (turns, has_more): (Vec<Turn>, bool),
         row: &Row,
-        notes: &mut TalkNotes,
+        notes: &mut ConversationNotes,
     ) -> Result<(Vec<Piece>, Vec<Turn>), String> {
         let render = self.template.ok_or("the model has no chat template")?;
+        let mut conversation = Conversation::from(turns);
         let has_second_system = self.companions.add_to(&mut conversation, row, self.names)?;
         let written = written(&conversation, render)?;
         notes.add(&conversation, &written, &|conversation: &Conversation| self::written(conversation, render));
+        if has_more {
+            notes.add_more();
+        }
         if has_second_system {
             notes.add_second_system();
         }
@@ -104,10 +122,7 @@ fn written(conversation: &Conversation, render: &RenderTurns<'_>) -> Result<Writ
 /// The prompt of Stanford Alpaca (<https://github.com/tatsu-lab/stanford_alpaca>, `train.py`), to the letter.
 fn alpaca_prompt(instruction: &str, input: &str) -> String {
     if input.trim().is_empty() {
-        return format!(
-            "Below is an instruction that describes a task. Write a response that appropriately completes the \
-             request.\n\n### Instruction:\n{instruction}\n\n### Response:"
-        );
+        return [ALPACA[0], instruction, ALPACA[1]].concat();
     }
     format!(
         "Below is an instruction that describes a task, paired with an input that provides further context. Write a \

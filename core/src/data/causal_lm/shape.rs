@@ -49,13 +49,19 @@ const TEXT: &[&str] = &["text", "content", "texts", "document", "story", "body"]
 impl ReadOptions {
     /// How the table is read.
     pub(super) fn table(&self) -> ReadOptions {
-        ReadOptions { delimiter: self.delimiter, has_header: self.has_header, ..ReadOptions::default() }
+        ReadOptions {
+            delimiter: self.delimiter,
+            has_header: self.has_header,
+            header_row: self.header_row,
+            encoding: self.encoding,
+            ..ReadOptions::default()
+        }
     }
 
     /// The same columns, by their names, of a file that goes with the one they were chosen of.
     pub(super) fn of_columns(&self, columns: &LmColumns, names: &[String]) -> Self {
         let name = |place: usize| Some(names[place].clone());
-        let mut read = Self { shape: Some(columns.shape()), as_chat: self.as_chat, ..Self::default() };
+        let mut read = Self { shape: Some(columns.shape()), ..Self::default() };
         match *columns {
             LmColumns::Text { text } => read.text_column = name(text),
             LmColumns::PromptCompletion { prompt, completion } => {
@@ -67,7 +73,8 @@ impl ReadOptions {
             }
             LmColumns::Messages { messages } => read.messages_column = name(messages),
         }
-        Self { delimiter: self.delimiter, has_header: self.has_header, ..read }
+        // The header of another file may stand in another row.
+        Self { delimiter: self.delimiter, has_header: self.has_header, encoding: self.encoding, ..read }
     }
 
     /// Whether a file can only be a table if it is to be read like this.
@@ -82,6 +89,7 @@ impl ReadOptions {
         self.shape.is_some_and(|shape| shape != DataShape::Text)
             || self.delimiter.is_some()
             || self.has_header.is_some()
+            || self.header_row.is_some()
             || columns.into_iter().any(Option::is_some)
     }
 

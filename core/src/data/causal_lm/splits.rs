@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::examples::{LmDataset, LmExample, LmSummary, Piece};
 use crate::config::SplitConfig;
+use crate::data::repeats::told_of_leaks;
 use crate::data::split::stratified_split;
 
 pub(super) type Splits = [Vec<LmExample>; 3];
@@ -74,8 +75,6 @@ pub(super) fn count_repeats(dataset: &LmDataset, summary: &mut LmSummary) {
         }
     }
     if summary.num_leaks > 0 {
-        let leaks = summary.num_leaks;
-        let message = "validation or test rows stand in an earlier split too: figures will look better than they are";
-        summary.warnings.push(format!("{leaks} {message}"));
+        summary.warnings.push(told_of_leaks(summary.num_leaks));
     }
 }

@@ -130,11 +130,44 @@ impl From<Vec<Turn>> for Conversation {
 
 /// Reads a conversation up to the assistant's last turn, and whether there was more; says what is wrong with it.
 pub(super) fn parse_turns(json: &str) -> Result<(Vec<Turn>, bool), String> {
+    up_to_last_answer(parse_list(json)?)
+}
+
+/// Reads a prompt and its completion, each a list of turns or a text, which is the user's or the assistant's: up to the
+/// assistant's last turn, and whether there was more. Only what the assistant says in the completion is learned.
+pub(super) fn parse_pair(prompt: TurnsOrText, completion: TurnsOrText) -> Result<(Vec<Turn>, bool), String> {
+    let turns = |part: TurnsOrText, name: &str, role: Role| match part {
+        TurnsOrText::Turns(json) => parse_list(&json).map_err(|reason| format!("the {name}: {reason}")),
+        TurnsOrText::Text(text) => Ok(vec![Turn::new(role, text)]),
+    };
+    let mut all = turns(prompt, "prompt", Role::User)?;
+    for turn in all.iter_mut().filter(|turn| turn.role == Role::Assistant) {
+        turn.extra.insert(WEIGHT.into(), 0.into());
+    }
+    let completion = turns(completion, "completion", Role::Assistant)?;
+    if !completion.iter().any(|turn| turn.role == Role::Assistant) {
+        return Err("no turn of the completion is the assistant's: there is nothing to learn from".into());
+    }
+    all.extend(completion);
+    up_to_last_answer(all)
+}
+
+/// A part of a row: a list of turns as JSON, or a text.
+pub(super) enum TurnsOrText {
+    Turns(String),
+    Text(String),
+}
+
+fn parse_list(json: &str) -> Result<Vec<Turn>, String> {
     let value: Value = serde_json::from_str(json).map_err(|error| format!("the conversation is not JSON: {error}"))?;
     let Value::Array(items) = value else { return Err("the conversation is not a list of turns".into()) };
     let turn =
         |(index, item): (usize, Value)| parse_turn(item).map_err(|reason| format!("turn {}: {reason}", index + 1));
-    let mut turns = items.into_iter().enumerate().map(turn).collect::<Result<Vec<Turn>, String>>()?;
+    items.into_iter().enumerate().map(turn).collect()
+}
+
+/// The turns up to the assistant's last one, and whether there were more; says what is wrong with them.
+fn up_to_last_answer(mut turns: Vec<Turn>) -> Result<(Vec<Turn>, bool), String> {
     let Some(last) = turns.iter().rposition(|turn| turn.role == Role::Assistant) else {
         return Err("no turn is the assistant's: there is nothing to learn from".into());
     };
@@ -269,6 +302,24 @@ mod tests {
         assert!(reason(&json("0", "0.0")).starts_with("every turn of the assistant's has the weight 0"));
         assert_eq!(reason(&json("0", "0.5")), "turn 4: its weight is 0.5, which is neither 0 nor 1");
         assert_eq!(reason(&json("1", "1")), "turn 2: the assistant says nothing");
+    }
+
+    #[test]
+    fn only_the_completion_of_a_pair_is_learned() {
+        let list = |json: &str| TurnsOrText::Turns(json.into());
+        let prompt = r#"[{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"},
+            {"role": "user", "content": "and?"}]"#;
+        let completion = r#"[{"role": "assistant", "content": "b"}]"#;
+        let (turns, has_more) = parse_pair(list(prompt), list(completion)).expect("good turns");
+        assert_eq!(turns.iter().map(Turn::has_loss).collect::<Vec<_>>(), [false, false, false, true]);
+        assert!(!has_more);
+        let (turns, _) = parse_pair(list(prompt), TurnsOrText::Text("b".into())).expect("good turns");
+        assert_eq!(turns[3], Turn::new(Role::Assistant, "b"));
+        let text = |text: &str| TurnsOrText::Text(text.into());
+        let reason = |prompt, completion| parse_pair(prompt, completion).expect_err("a bad pair");
+        assert!(reason(list("{}"), text("b")).starts_with("the prompt: the conversation is not a list"));
+        let unanswered = r#"[{"role": "user", "content": "q"}]"#;
+        assert!(reason(text("q"), list(unanswered)).starts_with("no turn of the completion is the assistant's"));
     }
 
     #[test]

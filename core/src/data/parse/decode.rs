@@ -1,70 +1,179 @@
-//! Bytes to text: UTF-8 with or without a byte order mark, or UTF-16 with one; anything else is named.
+//! Bytes to text, in the encoding that was asked for or in the one that the bytes show: a byte order mark, valid UTF-8,
+//! the zero bytes of UTF-16, else an encoding of one byte a character. What is no text is named.
 
 use std::borrow::Cow;
 
+use super::single_byte;
+use crate::config::Encoding;
 use crate::data::error::DataError;
+use crate::file_signature::Signature;
 
-/// What a file that is not text starts with, and what it is then.
-const SIGNATURES: &[(&[u8], &str)] = &[
-    (b"PK\x03\x04", "a zip archive or an Excel workbook; save the sheet as CSV"),
-    (b"\xD0\xCF\x11\xE0", "an old Excel workbook; save the sheet as CSV"),
-    (b"%PDF", "a PDF"),
-    (b"\x1F\x8B", "a gzip archive; unpack it first"),
-    (b"BZh", "a bzip2 archive; unpack it first"),
-    (b"\xFD7zXZ", "an xz archive; unpack it first"),
-    (b"PAR1", "a Parquet file; save it as CSV or JSON lines"),
-    (b"ARROW1", "an Arrow file; save it as CSV or JSON lines"),
-    (b"\x89PNG", "an image"),
-    (b"\xFF\xD8\xFF", "an image"),
-    (b"SQLite format 3", "a database; save the table as CSV"),
-    (b"\x28\xB5\x2F\xFD", "a Zstandard archive; unpack it first"),
-    (
-        b"version https://git-lfs.github.com/spec/",
-        "a Git LFS pointer and not the file itself; fetch it with git lfs pull",
-    ),
-];
+/// Bytes that show whether a file is UTF-16 or no text.
+const SAMPLE: usize = 8192;
 
-/// Decodes a file, borrowing where it is UTF-8 already.
-pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, DataError> {
-    if let Some((_, kind)) = SIGNATURES.iter().find(|(start, _)| bytes.starts_with(start)) {
+/// A damaged UTF-8 file has at least so many whole characters above ASCII for each broken one.
+const WHOLE_FOR_A_BROKEN_ONE: usize = 4;
+
+/// What is said of a file with zero bytes or control characters.
+const NO_TEXT: &str = "a binary file (it holds bytes that no text has)";
+
+/// A file's text, and how its bytes were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodedText<'b> {
+    /// The text, without a byte order mark; borrowed where the file is UTF-8.
+    pub text: Cow<'b, str>,
+    /// How the bytes stand for characters.
+    pub encoding: Encoding,
+    /// Neither the person nor the file itself said so.
+    pub is_guessed: bool,
+    /// What a person should know about it: a guess, or characters that are broken.
+    pub note: Option<String>,
+}
+
+impl<'b> DecodedText<'b> {
+    fn sure(text: Cow<'b, str>, encoding: Encoding) -> Self {
+        Self { text, encoding, is_guessed: false, note: None }
+    }
+
+    fn guess(text: String, encoding: Encoding, fits: bool) -> Self {
+        let name = encoding.name();
+        let doubt = if fits { "" } else { " (none that is known here fits it well: saving it as UTF-8 is surest)" };
+        let note = format!(
+            "the file is not UTF-8: it is read as {name}, a guess; if letters look wrong, choose another encoding{doubt}"
+        );
+        Self { text: Cow::Owned(text), encoding, is_guessed: true, note: Some(note) }
+    }
+}
+
+/// Decodes a file.
+pub(super) fn decode(bytes: &[u8], asked: Option<Encoding>) -> Result<DecodedText<'_>, DataError> {
+    if let Some(kind) = Signature::of(bytes).and_then(name_of) {
         return Err(DataError::Binary { kind });
     }
     // Before UTF-16, whose little-endian mark this one begins with.
     if bytes.starts_with(b"\xFF\xFE\0\0") || bytes.starts_with(b"\0\0\xFE\xFF") {
         return Err(DataError::Utf32);
     }
-    if let Some(rest) = bytes.strip_prefix(b"\xFF\xFE") {
-        return decode_utf16(rest, u16::from_le_bytes).map(Cow::Owned);
+    let (marked, body) = split_mark(bytes);
+    let skipped = bytes.len() - body.len();
+    if let (Some(found), Some(asked)) = (marked, asked)
+        && found != asked
+    {
+        return Err(DataError::OtherEncoding { asked: asked.name(), found: found.name() });
     }
-    if let Some(rest) = bytes.strip_prefix(b"\xFE\xFF") {
-        return decode_utf16(rest, u16::from_be_bytes).map(Cow::Owned);
+    match (asked, asked.or(marked)) {
+        (_, Some(encoding @ (Encoding::Utf16Le | Encoding::Utf16Be))) => {
+            Ok(DecodedText::sure(Cow::Owned(decode_utf16(body, encoding, skipped)?), encoding))
+        }
+        _ if body.iter().take(SAMPLE).any(|&byte| byte == 0) => match guess_utf16(body) {
+            Some((text, found)) if marked.is_none() => match asked {
+                None => Ok(DecodedText::guess(text, found, true)),
+                Some(asked) => Err(DataError::OtherEncoding { asked: asked.name(), found: found.name() }),
+            },
+            _ => Err(DataError::Binary { kind: NO_TEXT }),
+        },
+        (Some(encoding), _) => match single_byte::upper_half(encoding) {
+            Some(upper_half) => Ok(DecodedText::sure(Cow::Owned(single_byte::decode(body, upper_half)), encoding)),
+            None => match std::str::from_utf8(body) {
+                Ok(text) => Ok(DecodedText::sure(Cow::Borrowed(text), encoding)),
+                Err(error) => {
+                    let (line, offset) = (line_at(body, error.valid_up_to()), skipped + error.valid_up_to());
+                    Err(DataError::NotUtf8 { offset, line })
+                }
+            },
+        },
+        (None, _) => match std::str::from_utf8(body) {
+            Ok(text) => Ok(DecodedText::sure(Cow::Borrowed(text), Encoding::Utf8)),
+            Err(error) => guess(body, line_at(body, error.valid_up_to())),
+        },
     }
-    let (skipped, body) = match bytes.strip_prefix(b"\xEF\xBB\xBF") {
-        Some(rest) => (3, rest),
-        None => (0, bytes),
+}
+
+/// Reads what is not valid UTF-8, from `line` on: UTF-8 with a few broken characters, or another encoding.
+fn guess(body: &[u8], line: usize) -> Result<DecodedText<'_>, DataError> {
+    let (mut num_whole, mut num_broken) = (0, 0);
+    for chunk in body.utf8_chunks() {
+        num_whole += chunk.valid().chars().filter(|character| !character.is_ascii()).count();
+        num_broken += usize::from(!chunk.invalid().is_empty());
+    }
+    if num_whole >= num_broken * WHOLE_FOR_A_BROKEN_ONE {
+        let what = match num_broken {
+            1 => format!("1 character is broken (line {line}): it is read"),
+            _ => format!("{num_broken} characters are broken (the first in line {line}): they are read"),
+        };
+        let note = format!("the file is UTF-8, but damaged: {what} as \u{fffd}");
+        let text = Cow::Owned(String::from_utf8_lossy(body).into_owned());
+        return Ok(DecodedText { text, encoding: Encoding::Utf8, is_guessed: false, note: Some(note) });
+    }
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0B | 0x0C | 0x1A);
+    if body.iter().filter(|&byte| is_control(byte)).count() * 100 > body.len() {
+        return Err(DataError::Binary { kind: NO_TEXT });
+    }
+    let (encoding, fits) = single_byte::guess(body);
+    let text = single_byte::upper_half(encoding).map(|upper_half| single_byte::decode(body, upper_half));
+    Ok(DecodedText::guess(text.unwrap_or_default(), encoding, fits))
+}
+
+/// The encoding whose byte order mark a file begins with, and what follows it.
+fn split_mark(bytes: &[u8]) -> (Option<Encoding>, &[u8]) {
+    let marks = [
+        (&b"\xFF\xFE"[..], Encoding::Utf16Le),
+        (&b"\xFE\xFF"[..], Encoding::Utf16Be),
+        (&b"\xEF\xBB\xBF"[..], Encoding::Utf8),
+    ];
+    let found = marks.into_iter().find_map(|(mark, encoding)| Some((Some(encoding), bytes.strip_prefix(mark)?)));
+    found.unwrap_or((None, bytes))
+}
+
+/// What a format that is no text of rows is, and what to do.
+fn name_of(signature: Signature) -> Option<&'static str> {
+    Some(match signature {
+        Signature::Zip => "a zip archive or an Excel workbook; save the sheet as CSV",
+        Signature::OldWorkbook => "an old Excel workbook; save the sheet as CSV",
+        Signature::Pdf => "a PDF",
+        Signature::Gzip => "a gzip archive; unpack it first",
+        Signature::Bzip2 => "a bzip2 archive; unpack it first",
+        Signature::Xz => "an xz archive; unpack it first",
+        Signature::Zstandard => "a Zstandard archive; unpack it first",
+        Signature::Parquet => "a Parquet file; save it as CSV or JSON lines",
+        Signature::Arrow => "an Arrow file; save it as CSV or JSON lines",
+        Signature::Image => "an image",
+        Signature::Sqlite => "a database; save the table as CSV",
+        Signature::LfsPointer => "a Git LFS pointer and not the file itself; fetch it with git lfs pull",
+        Signature::WebPage => "a web page; was it to be downloaded, or is a log-in missing?",
+        // XML is text that a model can learn to write.
+        Signature::Xml => return None,
+    })
+}
+
+/// The text of UTF-16 without a mark. Its line breaks, delimiters and Latin letters have a zero byte each, always on the
+/// same side.
+fn guess_utf16(body: &[u8]) -> Option<(String, Encoding)> {
+    let (mut first, mut second, mut num_units) = (0, 0, 0);
+    for unit in body[..body.len().min(SAMPLE)].chunks_exact(2) {
+        num_units += 1;
+        first += usize::from(unit[0] == 0);
+        second += usize::from(unit[1] == 0);
+    }
+    // A few characters of any script end in a zero byte.
+    let is_side = |zeros: usize, others: usize| zeros * 20 >= num_units && zeros > others;
+    let encoding = if is_side(second, first) {
+        Encoding::Utf16Le
+    } else if is_side(first, second) {
+        Encoding::Utf16Be
+    } else {
+        return None;
     };
-    if body.iter().take(8192).any(|&byte| byte == 0) {
-        return Err(DataError::Binary { kind: "a binary file (it holds zero bytes)" });
-    }
-    if is_web_page(body) {
-        return Err(DataError::Binary { kind: "a web page; was it to be downloaded, or is a log-in missing?" });
-    }
-    match std::str::from_utf8(body) {
-        Ok(text) => Ok(Cow::Borrowed(text)),
-        Err(error) => Err(DataError::NotUtf8 { offset: skipped + error.valid_up_to() }),
-    }
+    let text = decode_utf16(body, encoding, 0).ok()?;
+    let is_text = !text.contains(|c: char| c.is_control() && !c.is_whitespace()) && text.contains(['\n', '\r']);
+    is_text.then_some((text, encoding))
 }
 
-/// Whether a text begins as HTML pages do: what a portal or a log-in answers in the place of a file.
-fn is_web_page(body: &[u8]) -> bool {
-    let start = body.trim_ascii_start();
-    let begins = |word: &[u8]| start.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    [&b"<!doctype html"[..], b"<html>", b"<html "].into_iter().any(begins)
-}
-
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, DataError> {
+/// Decodes UTF-16; `skipped` bytes stand before `bytes`.
+fn decode_utf16(bytes: &[u8], encoding: Encoding, skipped: usize) -> Result<String, DataError> {
+    let unit = if encoding == Encoding::Utf16Be { u16::from_be_bytes } else { u16::from_le_bytes };
     let mut text = String::with_capacity(bytes.len());
-    let mut offset = 2;
+    let mut offset = skipped;
     let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
     for decoded in char::decode_utf16(units) {
         let character = decoded.map_err(|_| DataError::NotUtf16 { offset })?;
@@ -77,23 +186,41 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, DataEr
     Ok(text)
 }
 
+/// Number of the line, from 1, in which an offset lies.
+fn line_at(bytes: &[u8], offset: usize) -> usize {
+    1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count()
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::single_byte::tests::encode;
     use super::*;
     use proptest::prelude::*;
 
+    fn guessed(bytes: &[u8]) -> (String, Encoding) {
+        let decoded = decode(bytes, None).expect("a text");
+        assert_eq!(decoded.is_guessed, decoded.encoding != Encoding::Utf8);
+        assert_eq!(decoded.is_guessed, decoded.note.as_ref().is_some_and(|note| note.contains("a guess")));
+        (decoded.text.into_owned(), decoded.encoding)
+    }
+
+    fn utf16(text: &str, bytes_of: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes_of).collect()
+    }
+
     #[test]
     fn what_is_not_text_is_named() {
-        let error = decode(b"PK\x03\x04rest").expect_err("a zip").to_string();
+        let error = decode(b"PK\x03\x04rest", None).expect_err("a zip").to_string();
         assert!(error.contains("Excel"), "{error}");
-        assert!(matches!(decode(b"text\0text"), Err(DataError::Binary { .. })));
-        let error = decode(b"\n<!DOCTYPE HTML>\n<title>Log in</title>").expect_err("a page").to_string();
+        let error = decode(b"\n<!DOCTYPE HTML>\n<title>Log in</title>", None).expect_err("a page").to_string();
         assert!(error.contains("a web page"), "{error}");
-        decode(b"<html,label\n").expect("a text that begins alike");
-        assert!(matches!(decode(b"caf\xE9,x"), Err(DataError::NotUtf8 { offset: 3 })));
-        assert!(matches!(decode(b"\xEF\xBB\xBFcaf\xE9"), Err(DataError::NotUtf8 { offset: 6 })));
-        assert!(matches!(decode(b"\xFF\xFEa\0b"), Err(DataError::NotUtf16 { offset: 4 })));
-        assert!(matches!(decode(b"\xFF\xFE\x00\xD8a\0"), Err(DataError::NotUtf16 { offset: 2 })));
+        decode(b"<html,label\n", None).expect("a text that begins alike");
+        decode(b"<?xml version=\"1.0\"?><a/>", None).expect("a text");
+        for bytes in [&b"text\0text"[..], b"text\0tex", b"\x01\x02\x03\x80\x81", b"\xEF\xBB\xBFa\0b\n"] {
+            assert!(matches!(decode(bytes, None), Err(DataError::Binary { .. })), "{bytes:?}");
+        }
+        assert!(matches!(decode(b"\xFF\xFEa\0b", None), Err(DataError::NotUtf16 { offset: 4 })));
+        assert!(matches!(decode(b"\xFF\xFE\x00\xD8a\0", None), Err(DataError::NotUtf16 { offset: 2 })));
     }
 
     #[test]
@@ -101,20 +228,73 @@ mod tests {
         let little: Vec<u8> = "\u{feff}text,label\n".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
         let big: Vec<u8> = "\u{feff}text,label\n".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
         for bytes in [little, big] {
-            assert!(matches!(decode(&bytes), Err(DataError::Utf32)));
+            assert!(matches!(decode(&bytes, None), Err(DataError::Utf32)));
         }
+    }
+
+    #[test]
+    fn a_spreadsheet_export_in_any_usual_encoding_is_read() {
+        let text = "texte;catégorie\nl’écran est resté noir;matériel\nje n’ai pas accès à mon dossier;accès\n";
+        assert_eq!(guessed(text.as_bytes()), (text.to_owned(), Encoding::Utf8));
+        for encoding in [Encoding::Windows1252, Encoding::Macintosh] {
+            assert_eq!(guessed(&encode(text, encoding)), (text.to_owned(), encoding));
+        }
+        let texts = [text, "текст\tотдел\nпринтер сломался\tтехника\n", "文本,部门\n打印机坏了一次又一次,技术\n"];
+        for text in texts {
+            assert_eq!(guessed(&utf16(text, u16::to_le_bytes)), (text.to_owned(), Encoding::Utf16Le));
+            assert_eq!(guessed(&utf16(text, u16::to_be_bytes)), (text.to_owned(), Encoding::Utf16Be));
+        }
+        let note = decode(b"caf\xE9,x\n", None).expect("windows-1252").note.expect("a guess is said");
+        assert!(note.contains("read as windows-1252, a guess") && !note.contains("UTF-8 is surest"), "{note}");
+    }
+
+    #[test]
+    fn an_encoding_that_was_chosen_is_taken_or_refused() {
+        let decoded = decode(b"caf\x8E\n", Some(Encoding::Macintosh)).expect("any bytes are that");
+        assert_eq!((decoded.text.as_ref(), decoded.is_guessed, decoded.note), ("café\n", false, None));
+        let error = decode(b"text\ncaf\xE9,x", Some(Encoding::Utf8)).expect_err("it is not").to_string();
+        assert!(error.contains("offset 8") && error.contains("line 2"), "{error}");
+        let error = decode(b"\xFF\xFEa\0", Some(Encoding::Windows1252)).expect_err("it is marked").to_string();
+        assert_eq!(error, "the file is utf-16le, not windows-1252: choose utf-16le, or leave it to a guess");
+        let refused = decode(b"a\0\n\0", Some(Encoding::Utf8));
+        assert!(matches!(refused, Err(DataError::OtherEncoding { asked: "utf-8", found: "utf-16le" })));
+        assert!(matches!(decode(b"abc", Some(Encoding::Utf16Le)), Err(DataError::NotUtf16 { offset: 2 })));
+        assert_eq!(decode(b"\0a", Some(Encoding::Utf16Be)).expect("even").text, "a");
+    }
+
+    #[test]
+    fn a_damaged_utf_8_file_stays_one() {
+        let mut bytes = "text,label\nl’été à la plage,été\nbientôt l’hiver,hiver\n".as_bytes().to_vec();
+        let place = bytes.windows(2).position(|pair| pair == "ô".as_bytes()).expect("there");
+        bytes.remove(place + 1);
+        let decoded = decode(&bytes, None).expect("a text");
+        assert_eq!((decoded.encoding, decoded.is_guessed), (Encoding::Utf8, false));
+        assert!(decoded.text.contains("l’été") && decoded.text.contains("bient\u{fffd}t"), "{}", decoded.text);
+        let note = decoded.note.expect("it is said");
+        assert!(note.contains("1 character is broken (line 3)"), "{note}");
+        // As many broken as whole ones: rather another encoding with two letters side by side.
+        assert_eq!(guessed(b"na\xEFve caf\xE9, \xC3\xA9\n").1, Encoding::Windows1252);
     }
 
     proptest! {
         #[test]
         fn every_text_survives_every_encoding(text in "[^\0\u{feff}]{1,40}") {
-            prop_assume!(decode(text.as_bytes()).is_ok());
+            prop_assume!(decode(text.as_bytes(), None).is_ok());
             let marked = ["\u{feff}", &text].concat();
-            prop_assert_eq!(decode(marked.as_bytes()).expect("UTF-8"), text.as_str());
-            let little: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            prop_assert_eq!(decode(&little).expect("UTF-16"), text.as_str());
-            let big: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
-            prop_assert_eq!(decode(&big).expect("UTF-16"), text.as_str());
+            prop_assert_eq!(decode(marked.as_bytes(), None).expect("UTF-8").text, text.as_str());
+            let little = utf16(&marked, u16::to_le_bytes);
+            prop_assert_eq!(decode(&little, None).expect("UTF-16").text, text.as_str());
+            let big = utf16(&marked, u16::to_be_bytes);
+            prop_assert_eq!(decode(&big, None).expect("UTF-16").text, text.as_str());
+        }
+
+        #[test]
+        fn no_bytes_panic_in_any_encoding(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            for asked in Encoding::ALL.map(Some).into_iter().chain([None]) {
+                if let Ok(decoded) = decode(&bytes, asked) {
+                    prop_assert!(asked.is_none_or(|asked| decoded.encoding == asked));
+                }
+            }
         }
     }
 }

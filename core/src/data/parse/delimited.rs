@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::header::is_known;
-use super::layout::{Layout, declared_delimiter, find_layout, line_of, repeats_header, usual_width};
+use super::layout::{
+    declared_delimiter, find_layout, layout_below_header, note_skipped, repeats_header, start_of_row, usual_width,
+};
 use super::records::{Flaw, MAX_FIELDS, Record, Records};
 use super::{DELIMITED_ENDINGS, Format, Row, Table, extension};
 use crate::config::ReadOptions;
@@ -35,21 +37,43 @@ pub(super) fn parse(name: &str, text: &str, read: &ReadOptions) -> Result<Table,
     if text[start..].trim().is_empty() {
         return Err(DataError::Empty);
     }
-    let delimiter = match read.delimiter {
-        Some(delimiter @ ('"' | '\n' | '\r')) => return Err(DataError::BadDelimiter { delimiter }),
-        Some(delimiter) => Some(delimiter),
-        None => declared.map(|(delimiter, _)| delimiter).or_else(|| guess_delimiter(name, &text[start..])),
-    };
+    if let Some(delimiter @ ('"' | '\n' | '\r')) = read.delimiter {
+        return Err(DataError::BadDelimiter { delimiter });
+    }
+    let asked = read.delimiter.or(declared.map(|(delimiter, _)| delimiter));
     // A file of one column is read with a delimiter that can't occur in it.
-    let separator = delimiter.unwrap_or('\0');
-    let quoting = means_quotes(&text[start..], separator);
-    let records = Records::peek(text, separator, quoting).starting_at(start);
-    let sample: Vec<Record<'_>> = records.filter(|record| !record.is_blank()).take(HEADER_SAMPLE + 1).collect();
-    let layout = find_layout(&sample, read.has_header);
+    let peek = |delimiter: Option<char>, start: usize| {
+        let separator = delimiter.unwrap_or('\0');
+        let quoting = means_quotes(&text[start..], separator);
+        (Records::peek(text, separator, quoting).starting_at(start), separator, quoting)
+    };
     let mut notes = Vec::new();
     if let Some((delimiter, _)) = declared {
         notes.push(format!("line 1 is skipped: it declares the delimiter {delimiter:?}"));
     }
+    let num_declared = usize::from(declared.is_some());
+    let (start, num_above) = match read.header_row {
+        None => (start, num_declared),
+        Some(row) => {
+            let delimiter = asked.or_else(|| guess_delimiter(name, &text[start..]));
+            let start = start_of_row(peek(delimiter, start).0, num_declared, row)?;
+            match row - 1 - num_declared {
+                0 => {}
+                1 => notes.push(format!("row {} is skipped: it stands above the header", row - 1)),
+                _ => notes.push(format!(
+                    "rows {} to {} are skipped: they stand above the header",
+                    num_declared + 1,
+                    row - 1
+                )),
+            }
+            (start, row - 1)
+        }
+    };
+    let delimiter = asked.or_else(|| guess_delimiter(name, &text[start..]));
+    let (records, separator, quoting) = peek(delimiter, start);
+    let sample: Vec<Record<'_>> = records.clone().filter(|record| !record.is_blank()).take(HEADER_SAMPLE + 1).collect();
+    let layout =
+        if read.header_row.is_some() { layout_below_header(&sample) } else { find_layout(&sample, read.has_header) };
     let header = layout.header.map(|place| {
         note_skipped(text, start, &sample, &layout, &mut notes);
         let mut records = Records::new(text, separator, quoting).starting_at(sample[place].start);
@@ -73,44 +97,15 @@ pub(super) fn parse(name: &str, text: &str, read: &ReadOptions) -> Result<Table,
     }
     let mut table = Table::new(Format::Csv, delimiter, layout.header.is_some(), columns);
     table.notes = notes;
+    table.header_row = layout.header.map(|place| {
+        let header = sample[place].start;
+        num_above + records.take_while(|record| record.start <= header).count()
+    });
     let first_row = sample.get(layout.first_row).map_or(text.len(), |record| record.start);
     drop(sample);
     let records = Records::new(text, separator, quoting).starting_at(start);
-    read_rows(&mut table, text, records, usize::from(declared.is_some()), first_row);
+    read_rows(&mut table, text, records, num_above, first_row);
     table.checked()
-}
-
-/// Says which lines around the header are no rows.
-fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layout: &Layout, notes: &mut Vec<String>) {
-    let Some(header) = layout.header else { return };
-    let blank = text[start..sample[header].start].lines().filter(|line| line.trim().is_empty()).count();
-    match blank {
-        0 => {}
-        1 => notes.push("1 blank line above the header is skipped".into()),
-        _ => notes.push(format!("{blank} blank lines above the header are skipped")),
-    }
-    for record in &sample[..header] {
-        let line = line_of(text, record.start);
-        let fields = match record.fields.len() {
-            1 => "1 field".to_owned(),
-            found => format!("{found} fields"),
-        };
-        let filled: Vec<&str> =
-            record.fields.iter().map(|field| field.trim()).filter(|field| !field.is_empty()).collect();
-        let what = match filled.as_slice() {
-            [] => "it is empty".to_owned(),
-            [only] => format!("it holds nothing but {}", shorten(only)),
-            [first, ..] if record.fields.len() == layout.width => {
-                format!("the names of the columns stand below it ({} …)", shorten(first))
-            }
-            [first, ..] => format!("it has {fields} where the table has {} ({} …)", layout.width, shorten(first)),
-        };
-        notes.push(format!("line {line}, above the header, is skipped: {what}"));
-    }
-    for record in &sample[header + 1..layout.first_row] {
-        let line = line_of(text, record.start);
-        notes.push(format!("line {line}, below the header, is skipped: it holds further names of the columns"));
-    }
 }
 
 /// Reads the records from `first_row` (an offset) on; `number` rows stand above the first record.

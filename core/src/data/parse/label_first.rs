@@ -9,7 +9,8 @@ const SAMPLE: usize = 50;
 /// The table, if (nearly) every line starts with such a pair of labels.
 pub(super) fn parse(text: &str, read: &ReadOptions) -> Option<Table> {
     let lines = || text.split(['\n', '\r']).filter(|line| !line.trim().is_empty());
-    if read.delimiter.is_some() || !lines().take(SAMPLE).all(|line| split(line).is_some()) {
+    let is_asked = read.delimiter.is_some() || read.header_row.is_some();
+    if is_asked || !lines().take(SAMPLE).all(|line| split(line).is_some()) {
         return None;
     }
     let (mut good, mut bad) = (0_usize, 0_usize);

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::header::{has_header, is_known, num_further_headers};
-use super::records::Record;
+use super::records::{Record, Records};
+use crate::data::error::{DataError, shorten};
 
 /// Records above a header that are looked past.
 const MAX_ABOVE: usize = 20;
@@ -43,6 +44,35 @@ pub(super) fn declared_delimiter(text: &str) -> Option<(char, usize)> {
     is_declaration.then_some((delimiter, end + line_end))
 }
 
+/// Where row `row` of a file begins, as a person counts, if `num_above` rows stand above the first of `records`.
+///
+/// # Errors
+/// When there is no such row, or nothing is in it.
+pub(super) fn start_of_row(records: Records<'_>, num_above: usize, row: usize) -> Result<usize, DataError> {
+    let mut num_rows = num_above;
+    for record in records {
+        num_rows += 1;
+        if num_rows >= row {
+            let is_it = num_rows == row && num_filled(&record.fields) > 0;
+            return if is_it { Ok(record.start) } else { Err(DataError::EmptyHeaderRow { row }) };
+        }
+    }
+    Err(DataError::NoHeaderRow { row, num_rows })
+}
+
+/// The layout of records of which the first names the columns, because a person says so.
+pub(super) fn layout_below_header(sample: &[Record<'_>]) -> Layout {
+    let records: Vec<&Fields<'_>> = sample.iter().map(|record| record.fields.as_slice()).collect();
+    let below = &records[1..];
+    let width = table_width(records[0], if below.is_empty() { &records[..] } else { below });
+    Layout {
+        width,
+        header: Some(0),
+        skips_row_numbers: lacks_row_numbers(records[0], below, width),
+        first_row: 1 + heads(records[0], below, width).unwrap_or(0),
+    }
+}
+
 /// Finds the header among the first records (at least one), which are not blank. `asked` is what the person says about
 /// it.
 pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout {
@@ -53,18 +83,29 @@ pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout 
     if asked == Some(false) {
         return without;
     }
+    let mut short_header = None;
     for (place, record) in records.iter().enumerate().take(MAX_ABOVE + 1) {
+        let lacks_cells = lacks_cells(record, &records[place + 1..], width);
         if let Some(further) = heads(record, &records[place + 1..], width) {
-            return Layout { header: Some(place), first_row: place + 1 + further, ..without };
+            let found = Layout { header: Some(place), first_row: place + 1 + further, ..without };
+            if !lacks_cells || record.iter().any(|name| is_known(name)) {
+                return found;
+            }
+            // A note of two cells above the table may look like names: the first, unless a whole header follows.
+            short_header.get_or_insert(found);
+            continue;
         }
         // A title may hold the delimiter by chance; nothing but known names below it shows that it is one.
         let names_follow = records.get(place + 1).is_some_and(|next| {
             next.iter().filter(|name| is_known(name)).count() >= 2
                 && heads(next, &records[place + 2..], width).is_some()
         });
-        if is_row(record, width) && !(place == 0 && names_follow) {
+        if is_row(record, width) && !lacks_cells && !(place == 0 && names_follow) {
             break;
         }
+    }
+    if let Some(found) = short_header {
+        return found;
     }
     if lacks_row_numbers(records[0], below, width) {
         return Layout { header: Some(0), skips_row_numbers: true, first_row: 1, ..without };
@@ -110,9 +151,25 @@ fn num_filled(fields: &Fields<'_>) -> usize {
     fields.iter().filter(|field| !field.trim().is_empty()).count()
 }
 
+fn has_cell(fields: &Fields<'_>, column: usize) -> bool {
+    !fields[column].trim().is_empty()
+}
+
 /// Whether a record may be a row: as wide as the table, with more in it than a title.
 fn is_row(record: &Fields<'_>, width: usize) -> bool {
     fields_of(record, width).is_some_and(|fields| num_filled(fields) > usize::from(width > 1))
+}
+
+/// Whether a record is as wide as the table but without cells that most rows below it have: at its end, or half of
+/// them. So spreadsheets write a title or a note above a table, `Generated on,2025-03-31,,`.
+fn lacks_cells(record: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> bool {
+    let Some(fields) = fields_of(record, width) else { return false };
+    let rows: Vec<&Fields<'_>> =
+        below.iter().filter(|row| is_row(row, width)).filter_map(|row| fields_of(row, width)).collect();
+    let is_usual = |column: &usize| 2 * rows.iter().filter(|row| has_cell(row, *column)).count() > rows.len();
+    let usual: Vec<usize> = (0..width).filter(is_usual).collect();
+    let num_lacking = usual.iter().filter(|&&column| !has_cell(fields, column)).count();
+    usual.last().is_some_and(|&last| !has_cell(fields, last)) || (num_lacking > 0 && num_lacking * 2 >= usual.len())
 }
 
 /// Whether a record names the columns of those below it; with the number of further rows of names.
@@ -153,8 +210,41 @@ fn lacks_row_numbers(first: &Fields<'_>, below: &[&Fields<'_>], width: usize) ->
     numbers.is_some_and(ascend) && has_header(&fields, &rows)
 }
 
+/// Says which lines around the header are no rows.
+pub(super) fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layout: &Layout, notes: &mut Vec<String>) {
+    let Some(header) = layout.header else { return };
+    let blank = text[start..sample[header].start].lines().filter(|line| line.trim().is_empty()).count();
+    match blank {
+        0 => {}
+        1 => notes.push("1 blank line above the header is skipped".into()),
+        _ => notes.push(format!("{blank} blank lines above the header are skipped")),
+    }
+    for record in &sample[..header] {
+        let line = line_of(text, record.start);
+        let fields = match record.fields.len() {
+            1 => "1 field".to_owned(),
+            found => format!("{found} fields"),
+        };
+        let filled: Vec<&str> =
+            record.fields.iter().map(|field| field.trim()).filter(|field| !field.is_empty()).collect();
+        let what = match filled.as_slice() {
+            [] => "it is empty".to_owned(),
+            [only] => format!("it holds nothing but {}", shorten(only)),
+            [first, ..] if record.fields.len() == layout.width => {
+                format!("the names of the columns stand below it ({} …)", shorten(first))
+            }
+            [first, ..] => format!("it has {fields} where the table has {} ({} …)", layout.width, shorten(first)),
+        };
+        notes.push(format!("line {line}, above the header, is skipped: {what}"));
+    }
+    for record in &sample[header + 1..layout.first_row] {
+        let line = line_of(text, record.start);
+        notes.push(format!("line {line}, below the header, is skipped: it holds further names of the columns"));
+    }
+}
+
 /// Number of the line, from 1, in which an offset lies.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
+fn line_of(text: &str, offset: usize) -> usize {
     let before = &text.as_bytes()[..offset];
     let ends = before.iter().zip(1..).filter(|&(&byte, next)| match byte {
         b'\n' => true,
@@ -166,7 +256,6 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::records::Records;
     use super::*;
 
     fn layout(text: &str, asked: Option<bool>) -> Layout {
@@ -200,6 +289,55 @@ mod tests {
     fn a_title_that_holds_the_delimiter_is_passed_over_above_known_names() {
         let found = layout("Tickets, first quarter\nmessage,label\nit is broken,hw\nno access at all,sw\n", None);
         assert_eq!((found.header, found.first_row), (Some(1), 2));
+    }
+
+    const TICKETS: &str = "1,the printer is broken again,hardware\n2,I can't log in any more,access\n\
+                           3,the screen stays black,hardware\n4,no access to the folder,access\n";
+
+    #[test]
+    fn titles_and_notes_of_a_spreadsheet_are_passed_over() {
+        for (above, place) in [
+            ("Tickets export 2025-03,,\n", 1),
+            ("Tickets export 2025-03,,\n,,\nSupport desk,,\n\n", 3),
+            ("Generated on 2025-03-31\n\n", 1),
+            ("Tickets,,\nGenerated on,2025-03-31,\nRows,4,\n,,\n", 4),
+            ("Region,North,\nOwner,Desk,\n", 2),
+        ] {
+            for header in ["Ticket ID,Subject,Team", "Nr,Was ist los,Wer hilft"] {
+                let found = layout(&format!("{above}{header}\n{}", TICKETS.repeat(3)), None);
+                assert_eq!((found.header, found.first_row), (Some(place), place + 1), "{above}{header}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_without_its_last_names_is_one() {
+        let rows = "it is broken,hw,x,1\nno access at all,sw,y,2\nit burns,hw,x,3\ncan't log in,sw,y,4\n";
+        for header in ["text,label,,", "Was,Wer,,"] {
+            let found = layout(&format!("{header}\n{}", rows.repeat(5)), None);
+            assert_eq!((found.header, found.first_row), (Some(0), 1), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_first_row_without_a_label_is_no_title() {
+        assert_eq!(layout(&format!("a text without,,\n{ROWS}{ROWS}"), None).header, None);
+        assert_eq!(layout(&format!("a text without,hardware,\n{ROWS}{ROWS}"), None).header, None);
+    }
+
+    #[test]
+    fn a_row_that_a_person_names_is_found_as_a_spreadsheet_counts() {
+        let text = "Tickets\n\n\"two\nlines\",x\nfoo,bar\na,b\n";
+        let start = |row| start_of_row(Records::peek(text, ',', true), 0, row);
+        assert_eq!(start(4).expect("there"), text.find("foo").expect("there"));
+        assert!(matches!(start(2), Err(DataError::EmptyHeaderRow { row: 2 })));
+        assert!(matches!(start(6), Err(DataError::NoHeaderRow { row: 6, num_rows: 5 })));
+        // A declaration of the delimiter is row 1.
+        assert!(matches!(
+            start_of_row(Records::peek(text, ',', true), 1, 1),
+            Err(DataError::EmptyHeaderRow { row: 1 })
+        ));
+        assert_eq!(start_of_row(Records::peek(text, ',', true), 1, 2).expect("there"), 0);
     }
 
     #[test]

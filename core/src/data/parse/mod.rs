@@ -12,14 +12,14 @@ mod json;
 mod label_first;
 mod layout;
 mod records;
-
-use std::borrow::Cow;
+mod single_byte;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
-use crate::config::ReadOptions;
+use crate::config::{ConfigProblem, Encoding, ReadOptions};
 
+pub use decode::DecodedText;
 pub(super) use header::{LABEL_NAMES, TEXT_NAMES, name_rank};
 
 /// Largest file that is read, in bytes.
@@ -86,16 +86,44 @@ pub struct Table {
     pub bad_rows: Vec<BadRow>,
     /// All rows that could not be read.
     pub num_bad_rows: usize,
-    /// Sentences about how the file was read, where that was not obvious: lines skipped above the header, columns
-    /// renamed, parts that are not read.
+    /// Sentences about how the file was read, where that was not obvious: a guessed encoding, lines skipped above the
+    /// header, columns renamed, parts that are not read.
     pub notes: Vec<String>,
+    /// How the file's bytes stand for characters.
+    pub encoding: Encoding,
+    /// Neither the person nor the file itself said so.
+    pub is_encoding_guessed: bool,
+    /// The row that names the columns, counted as [`Row::number`]; `None` without one, and for JSON.
+    pub header_row: Option<usize>,
+    /// JSON text of nested values in the first rows, for a preview, where it is not in their cells.
+    pub(super) nested: Vec<NestedValue>,
+}
+
+/// An object or array in a JSON row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NestedValue {
+    pub(super) row: usize,
+    pub(super) column: usize,
+    pub(super) json: String,
 }
 
 impl Table {
     /// A table without rows.
     fn new(format: Format, delimiter: Option<char>, has_header: bool, columns: Vec<String>) -> Self {
-        let (rows, bad_rows, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { format, delimiter, has_header, columns, rows, bad_rows, num_bad_rows: 0, notes }
+        Self {
+            format,
+            delimiter,
+            has_header,
+            columns,
+            rows: Vec::new(),
+            bad_rows: Vec::new(),
+            num_bad_rows: 0,
+            notes: Vec::new(),
+            encoding: Encoding::default(),
+            is_encoding_guessed: false,
+            header_row: None,
+            nested: Vec::new(),
+        }
     }
 
     fn add_bad(&mut self, row: usize, reason: String) {
@@ -130,20 +158,24 @@ pub(super) fn parse_keeping_nested(name: &str, bytes: &[u8], read: &ReadOptions)
     parse_as::<true>(name, bytes, read)
 }
 
-/// A file as one text that is not empty: UTF-8, or UTF-16 with a byte order mark.
+/// A file as one text that is not empty, in the encoding `asked` for or in the one that the file shows.
 ///
 /// # Errors
-/// When the file is empty, too large, or no text.
-pub fn read_text(bytes: &[u8]) -> Result<Cow<'_, str>, DataError> {
+/// When the file is empty, too large, no text, or not in the encoding `asked` for.
+pub fn read_text(bytes: &[u8], asked: Option<Encoding>) -> Result<DecodedText<'_>, DataError> {
     check_size(bytes.len())?;
-    let text = decode::decode(bytes)?;
-    if text.trim().is_empty() { Err(DataError::Empty) } else { Ok(text) }
+    let decoded = decode::decode(bytes, asked)?;
+    if decoded.text.trim().is_empty() { Err(DataError::Empty) } else { Ok(decoded) }
 }
 
 fn parse_as<const KEEP: bool>(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
-    let text = read_text(bytes)?;
+    if let Some(ConfigProblem { field, message }) = read.check().into_iter().next() {
+        return Err(DataError::BadOption { field, message });
+    }
+    let DecodedText { text, encoding, is_guessed, note } = read_text(bytes, read.encoding)?;
     let text = text.as_ref();
-    let mut table = if holds_json(name, text, read) {
+    let is_json = holds_json(name, text, read);
+    let mut table = if is_json {
         json::parse::<KEEP>(text)?
     } else {
         match label_first::parse(text, read) {
@@ -151,6 +183,13 @@ fn parse_as<const KEEP: bool>(name: &str, bytes: &[u8], read: &ReadOptions) -> R
             None => delimited::parse(name, text, read)?,
         }
     };
+    (table.encoding, table.is_encoding_guessed) = (encoding, is_guessed);
+    if let Some(note) = note {
+        table.notes.insert(0, note);
+    }
+    if is_json && read.header_row.is_some() {
+        table.notes.push("header_row has no effect: every object of a JSON file names its own columns".into());
+    }
     let extension = extension(name);
     let named_json = JSON_ENDINGS.contains(&extension.as_str());
     let named_delimited = DELIMITED_ENDINGS.contains(&extension.as_str());
@@ -262,6 +301,49 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_encoding_that_is_no_utf_8_is_said_first() {
+        let bytes = b"texte,etiquette,etiquette\nd\xE9j\xE0 vu,a,b\nno\xEBl,b,b\n";
+        let has_header = Some(true);
+        let table = parse("x.csv", bytes, &ReadOptions { has_header, ..ReadOptions::default() }).expect("a table");
+        assert_eq!((table.encoding, table.is_encoding_guessed), (Encoding::Windows1252, true));
+        assert_eq!(table.rows[0].cells[0], "déjà vu");
+        assert!(table.notes[0].contains("windows-1252") && table.notes.len() > 1, "{:?}", table.notes);
+        let read = ReadOptions { encoding: Some(Encoding::Windows1252), has_header, ..ReadOptions::default() };
+        let table = parse("x.csv", bytes, &read).expect("a table");
+        assert!(!table.is_encoding_guessed && !table.notes[0].contains("windows-1252"), "{:?}", table.notes);
+        let text = read_text(bytes, None).expect("a text");
+        assert!(text.is_guessed && text.text.contains("noël"));
+    }
+
+    #[test]
+    fn a_header_row_that_a_person_names_is_taken() {
+        let text = "Export; of May\n\n1;2;3\nfoo;bar;baz\na b;c d;x\ne f;g h;y\n";
+        let read =
+            |row| parse("x.csv", text.as_bytes(), &ReadOptions { header_row: Some(row), ..ReadOptions::default() });
+        let table = read(4).expect("a table");
+        assert_eq!((&table.columns, table.header_row), (&["foo", "bar", "baz"].map(str::to_owned).to_vec(), Some(4)));
+        assert_eq!(table.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [5, 6]);
+        assert!(table.notes[0].contains("rows 1 to 3 are skipped"), "{:?}", table.notes);
+        assert_eq!(read(3).expect("a table").columns, ["1", "2", "3"], "whatever it looks like");
+        assert!(matches!(read(2), Err(DataError::EmptyHeaderRow { row: 2 })));
+        assert!(matches!(read(7), Err(DataError::NoHeaderRow { row: 7, num_rows: 6 })));
+        let found = parse("x.csv", b"text,label\na,x\nb,y\n", &ReadOptions::default()).expect("a table");
+        assert_eq!(found.header_row, Some(1));
+        let none = parse("x.csv", b"a b c,x\nb d e,y\nf g h,x\n", &ReadOptions::default()).expect("a table");
+        assert_eq!((none.has_header, none.header_row), (false, None));
+    }
+
+    #[test]
+    fn a_wish_that_contradicts_is_an_error_of_the_file() {
+        let read = ReadOptions { header_row: Some(1), has_header: Some(false), ..ReadOptions::default() };
+        let error = parse("x.csv", b"a,b\nc,d\n", &read).expect_err("one or the other").to_string();
+        assert!(error.starts_with("header_row: "), "{error}");
+        let read = ReadOptions { header_row: Some(1), ..ReadOptions::default() };
+        let table = parse("x.json", b"[{\"a\": 1}]", &read).expect("a table");
+        assert!(table.notes[0].contains("header_row"), "{:?}", table.notes);
+    }
+
     fn check(name: &str, bytes: &[u8], read: &ReadOptions) {
         if let Ok(table) = parse(name, bytes, read) {
             assert!(!table.rows.is_empty());
@@ -286,8 +368,10 @@ mod tests {
             text in "([a-c\"\"\",;\t|é]{0,6}[,\t\n\r]){0,40}",
             delimiter in prop::option::of(prop::sample::select(vec![',', '\t', 'é', '"'])),
             has_header in any::<Option<bool>>(),
+            header_row in prop::option::of(0_usize..12),
         ) {
-            check("x.csv", text.as_bytes(), &ReadOptions { delimiter, has_header, ..ReadOptions::default() });
+            let read = ReadOptions { delimiter, has_header, header_row, ..ReadOptions::default() };
+            check("x.csv", text.as_bytes(), &read);
         }
 
         #[test]

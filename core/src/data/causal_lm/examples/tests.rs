@@ -24,6 +24,10 @@ fn build(name: &str, text: &str) -> Result<(LmDataset, LmSummary), DataError> {
     build_lm_dataset(&files(name, text), &ReadOptions::default(), Some(&template), &ALL, 1)
 }
 
+fn as_chat() -> ReadOptions {
+    ReadOptions { prompt_format: Some(PromptFormat::Chat), ..ReadOptions::default() }
+}
+
 fn pieces(example: &LmExample) -> Vec<(&str, bool)> {
     example.pieces.iter().map(|piece| (piece.text.as_str(), piece.has_loss)).collect()
 }
@@ -42,6 +46,36 @@ fn prompts_and_completions_are_taken_to_the_letter() {
     assert!(summary.has_header);
     let used = |name: &str| (name.to_owned(), name.to_owned());
     assert_eq!(summary.used_columns, [used("prompt"), used("completion")]);
+}
+
+#[test]
+fn prompts_and_completions_are_joined_as_asked() {
+    let csv = "question,answer\nJapan?,Tokyo\nPeru?,Lima\n";
+    let build = |prompt_format| {
+        let read = ReadOptions { prompt_format, ..ReadOptions::default() };
+        build_lm_dataset(&files("x.csv", csv), &read, Some(&template), &ALL, 1).expect("two rows")
+    };
+    let (dataset, summary) = build(None);
+    assert_eq!(pieces(&dataset.train[0]), [("Japan?\n", false), ("Tokyo", true)]);
+    assert_eq!((summary.prompt_format, summary.is_prompt_format_guessed), (Some(PromptFormat::Newline), true));
+    let (dataset, summary) = build(Some(PromptFormat::QuestionAnswer));
+    assert_eq!(pieces(&dataset.train[1]), [("Q: Peru?\nA:", false), (" Lima", true)]);
+    assert!(!summary.is_prompt_format_guessed);
+    assert_eq!(pieces(&build(Some(PromptFormat::Plain)).0.train[0]), [("Japan?", false), ("Tokyo", true)]);
+    let (dataset, _) = build(Some(PromptFormat::Chat));
+    assert_eq!(pieces(&dataset.train[0]), [("<User>Japan?<Assistant>", false), ("Tokyo;", true)]);
+}
+
+#[test]
+fn prompts_that_are_conversations_are_written_by_the_template() {
+    let row = r#"{"prompt": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"},
+        {"role": "user", "content": "and?"}], "completion": [{"role": "assistant", "content": "b"}]}"#;
+    let row = row.replace('\n', " ");
+    let (dataset, summary) = build("x.jsonl", &row).expect("a row");
+    assert_eq!(summary.prompt_format, Some(PromptFormat::Chat));
+    assert_eq!(dataset.train[0].turns.iter().map(Turn::has_loss).collect::<Vec<_>>(), [false, false, false, true]);
+    let none = build_lm_dataset(&files("x.jsonl", &row), &ReadOptions::default(), None, &ALL, 1);
+    assert!(matches!(none, Err(DataError::NoChatTemplate)));
 }
 
 #[test]
@@ -71,9 +105,8 @@ fn conversations_are_written_by_the_template() {
     }
     let none = build_lm_dataset(&files("x.jsonl", openai), &ReadOptions::default(), None, &ALL, 1);
     assert!(matches!(none, Err(DataError::NoChatTemplate)));
-    let read = ReadOptions { as_chat: true, ..ReadOptions::default() };
     let csv = "instruction,input,output\nAdd.,2+2,4\nGreet.,,Hi\n";
-    let (dataset, _) = build_lm_dataset(&files("x.csv", csv), &read, Some(&template), &ALL, 1).expect("rows");
+    let (dataset, _) = build_lm_dataset(&files("x.csv", csv), &as_chat(), Some(&template), &ALL, 1).expect("rows");
     assert_eq!(pieces(&dataset.train[0]), [("<User>Add.\n\n2+2<Assistant>", false), ("4;", true)]);
     assert_eq!(pieces(&dataset.train[1]), [("<User>Greet.<Assistant>", false), ("Hi;", true)]);
 }
@@ -129,10 +162,9 @@ fn what_the_template_does_not_write_is_said_once() {
 
 #[test]
 fn what_is_ignored_is_said() {
-    let as_chat = ReadOptions { as_chat: true, ..ReadOptions::default() };
     for (name, text) in [("x.txt", "a text"), ("x.csv", "text\na text\nanother\n")] {
-        let (_, summary) = build_lm_dataset(&files(name, text), &as_chat, None, &ALL, 1).expect("texts");
-        assert_eq!(summary.warnings[0], TEXTS_ARE_NO_CHATS, "{name}");
+        let error = build_lm_dataset(&files(name, text), &as_chat(), None, &ALL, 1).expect_err("no prompts");
+        assert!(matches!(error, DataError::UnusedPromptFormat { .. }), "{name}: {error}");
     }
     let csv = "instruction,output,system\nHi,Yo,Be kind.\nHi,You,\n";
     let (_, summary) = build("x.csv", csv).expect("two rows");
@@ -169,13 +201,12 @@ fn rows_without_a_part_are_bad_and_nothing_usable_says_why() {
     assert_eq!(summary.bad_rows[0].reason, "the completion is empty (column \"answer\")");
     assert_eq!(pieces(&dataset.train[1]), [("", false), ("me", true)]);
     assert!(summary.warnings[0].starts_with("in 1 rows the prompt is empty"), "{:?}", summary.warnings);
-    let as_chat = ReadOptions { as_chat: true, ..ReadOptions::default() };
-    let built = build_lm_dataset(&files("x.csv", csv), &as_chat, Some(&template), &ALL, 1);
+    let built = build_lm_dataset(&files("x.csv", csv), &as_chat(), Some(&template), &ALL, 1);
     assert_eq!(built.expect("one row").1.bad_rows[1].reason, "the prompt is empty (column \"question\")");
     let error = build("x.csv", "question,answer\nwho?,\nwhy?,\n").expect_err("no answers").to_string();
     let expected = "nothing in the file is usable: 2 rows, the first (row 2) because the completion is empty";
     assert!(error.starts_with(expected), "{error}");
-    let nested = r#"{"prompt": [{"role": "user", "content": "q"}], "completion": "x"}"#;
+    let nested = r#"{"prompt": {"role": "user", "content": "q"}, "completion": "x"}"#;
     let error = build("x.jsonl", nested).expect_err("nested").to_string();
     assert!(error.contains("the prompt holds an object or array (column \"prompt\")"), "{error}");
 }
@@ -213,7 +244,7 @@ fn own_files_are_read_like_the_training_file() {
     let built = build_lm_dataset(&files, &read, None, &SplitConfig::default(), 1);
     let (dataset, _) = built.expect("the same columns");
     assert_eq!((dataset.train.len(), dataset.valid.len(), dataset.test.len()), (2, 1, 0));
-    assert_eq!(pieces(&dataset.valid[0]), [("wer?", false), ("du", true)]);
+    assert_eq!(pieces(&dataset.valid[0]), [("wer?\n", false), ("du", true)], "joined like the training rows");
     files.valid = Some(("v.jsonl".into(), br#"{"text": "du"}"#.to_vec()));
     let error = build_lm_dataset(&files, &read, None, &SplitConfig::default(), 1).expect_err("other columns");
     assert!(error.to_string().starts_with("validation file \"v.jsonl\": there is no column \"frage2\""), "{error}");

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::item::{Item, message_of};
 use crate::data::error::{DataError, shorten};
-use crate::data::parse::{Format, Row, Table};
+use crate::data::parse::{Format, NestedValue, Row, Table};
+use crate::data::reading::{MAX_ROWS, on_one_line};
 
 /// Most columns a file may have.
 const MAX_COLUMNS: usize = 256;
@@ -40,7 +41,7 @@ impl Builder {
         let mut values = Vec::with_capacity(fields.len());
         for (key, json) in fields {
             match Value::read::<KEEP>(json.get()) {
-                Ok(value) => values.push((key, value)),
+                Ok(value) => values.push((key, value, json.get())),
                 Err(error) => {
                     let reason = format!("malformed JSON under {}: {}", shorten(&key), message_of(&error));
                     self.table.add_bad(number, reason);
@@ -50,7 +51,7 @@ impl Builder {
         }
         self.num_objects += 1;
         let mut row = Row { number, cells: vec![String::new(); self.table.columns.len()], nested: Vec::new() };
-        for (key, value) in values {
+        for (key, value, json) in values {
             let place = match self.places.get(&key) {
                 Some(&place) => place,
                 None => {
@@ -69,9 +70,13 @@ impl Builder {
             row.cells[place] = match value {
                 Value::Text(text) => text,
                 Value::Null => String::new(),
-                Value::Nested(json) => {
+                Value::Nested(kept) => {
                     row.nested.push(place);
-                    json
+                    if !KEEP && self.table.rows.len() < MAX_ROWS {
+                        let json = on_one_line(json);
+                        self.table.nested.push(NestedValue { row: number, column: place, json });
+                    }
+                    kept
                 }
             };
         }

@@ -149,7 +149,7 @@ struct FieldUse {
 
 /// Counts what conversations say and the template does not write.
 #[derive(Debug, Default)]
-pub(super) struct TalkNotes {
+pub(super) struct ConversationNotes {
     fields: Vec<FieldUse>,
     num_only_last: usize,
     num_with_more: usize,
@@ -158,7 +158,7 @@ pub(super) struct TalkNotes {
     num_unwritten_systems: usize,
 }
 
-impl TalkNotes {
+impl ConversationNotes {
     /// A conversation that was written.
     pub(super) fn add(&mut self, conversation: &Conversation, written: &Written, render: &RenderTurns<'_>) {
         self.num_only_last += usize::from(written.only_last);
@@ -225,7 +225,7 @@ impl TalkNotes {
             (self.num_empty_prompts, "rows the prompt is empty: the completion follows the token that begins a text"),
             (
                 self.num_unwritten_systems,
-                "rows the system text is left out: only the model's chat template (`as_chat`) writes it",
+                "rows the system text is left out: only the model's chat template (prompt_format chat) writes it",
             ),
         ];
         let counted = counts.into_iter().filter(|(count, _)| *count > 0);

@@ -1,0 +1,180 @@
+//! How a file was read, for either task: its encoding, the line of its header, all its columns; and for labels what may
+//! be better to change before training, with the change at hand.
+
+use hone_core::config::{ClassWeights, Encoding};
+use hone_core::data::{Advice, AdviceKind, DataReport, FileReading, TablePreview};
+use leptos::prelude::*;
+
+use super::data::busy;
+use crate::components::{Button, select};
+use crate::format;
+use crate::state::{Step, Store};
+
+/// How the file's bytes stand for characters.
+pub(super) fn encoding(store: Store, reading: &FileReading) -> AnyView {
+    let FileReading { encoding: current, is_encoding_guessed, .. } = *reading;
+    let option = |encoding: Encoding| {
+        let writing = match encoding {
+            Encoding::Utf8 | Encoding::Utf16Le | Encoding::Utf16Be => "Unicode",
+            Encoding::Windows1252 => "Western European",
+            Encoding::Windows1250 => "Central European",
+            Encoding::Windows1251 => "Cyrillic",
+            Encoding::Macintosh => "Western European, Mac",
+        };
+        let guessed = if encoding == current && is_encoding_guessed { ", guessed" } else { "" };
+        (encoding.name().to_owned(), format!("{writing} ({}){guessed}", encoding.name()))
+    };
+    let mut options: Vec<_> = Encoding::ALL.into_iter().map(option).collect();
+    if store.data.read.with_untracked(|read| read.encoding.is_some()) {
+        options.push((String::new(), "guess it again".into()));
+    }
+    let on_choose = Callback::new(move |chosen: String| store.choose_encoding(Encoding::from_name(&chosen)));
+    select("Encoding", "encoding", options, current.name(), busy(store), on_choose)
+}
+
+/// The line that names the columns, where lines can.
+pub(super) fn header_row(store: Store, delimiter: Option<char>, reading: &FileReading) -> Option<AnyView> {
+    delimiter?;
+    let row = reading.header_row.map(|row| row.to_string()).unwrap_or_default();
+    let is_asked = store.data.read.with_untracked(|read| read.header_row.is_some());
+    let busy = busy(store);
+    let on_change = move |event: web_sys::Event| {
+        // Nothing else is a line.
+        if let Ok(row @ 1..) = event_target_value(&event).trim().parse::<usize>() {
+            store.choose_header_row(Some(row));
+        }
+    };
+    let reset = is_asked.then(|| {
+        view! {
+            <button
+                type="button"
+                class="reset"
+                data-testid="reset-header-row"
+                disabled=move || busy.get()
+                on:click=move |_| store.choose_header_row(None)
+            >
+                "Find it again"
+            </button>
+        }
+    });
+    let view = view! {
+        <div class="field">
+            <div class="field-head"><label for="header-row">"Header is in row"</label>{reset}</div>
+            <div class="field-control">
+                <input
+                    id="header-row"
+                    data-testid="header-row"
+                    type="number"
+                    min="1"
+                    placeholder="none"
+                    aria-describedby="header-row-hint"
+                    prop:value=row
+                    disabled=move || busy.get()
+                    on:change=on_change
+                />
+            </div>
+            <p class="hint" id="header-row-hint">"It names the columns. Rows above it are skipped."</p>
+        </div>
+    };
+    Some(view.into_any())
+}
+
+/// The first rows with all columns of the file. `used` are the columns in use, each with what it is used as.
+pub(super) fn all_columns(table: &TablePreview, used: &[(&str, &str)]) -> Option<AnyView> {
+    if table.columns.is_empty() {
+        return None;
+    }
+    let role_of = |column: &String| used.iter().find(|(name, _)| name == column).map(|(_, role)| (*role).to_owned());
+    let roles: Vec<Option<String>> = table.columns.iter().map(role_of).collect();
+    let head = |(column, role): (&String, &Option<String>)| {
+        let badge = role.clone().map(|role| view! { <span class="badge" data-testid="used-column">{role}</span> });
+        view! { <th scope="col" class:used=role.is_some()>{column.clone()}{badge}</th> }.into_any()
+    };
+    let heads = table.columns.iter().zip(&roles).map(head).collect_view();
+    let cell = |(cell, role): (&String, &Option<String>)| {
+        let class = if role.is_some() { "text used" } else { "cell" };
+        view! { <td class=class>{cell.clone()}</td> }.into_any()
+    };
+    let row = |row: &Vec<String>| view! { <tr>{row.iter().zip(&roles).map(cell).collect_view()}</tr> }.into_any();
+    let view = view! {
+        <div class="panel">
+            <h3>"The first rows of the file, with all its columns"</h3>
+            <div class="scroll" tabindex="0" role="region" aria-label="First rows with all columns">
+                <table data-testid="all-columns">
+                    <thead><tr>{heads}</tr></thead>
+                    <tbody>{table.rows.iter().map(row).collect_view()}</tbody>
+                </table>
+            </div>
+        </div>
+    };
+    Some(view.into_any())
+}
+
+/// What may be better to change before training, and what was changed so.
+pub(super) fn advice(store: Store, report: &DataReport) -> AnyView {
+    let has_imbalance = report.advice.iter().any(|advice| advice.kind == AdviceKind::Imbalance);
+    let one = |Advice { kind, message }: &Advice| {
+        let remedy = match kind {
+            AdviceKind::SimilarLabels { labels } => Some(merge(store, labels.clone())),
+            // One remedy for both is offered once.
+            AdviceKind::SmallClasses { .. } => (!has_imbalance).then(|| weights(store)),
+            AdviceKind::Imbalance => Some(weights(store)),
+        };
+        view! { <div class="advice" data-testid="advice"><p>{format::sentence(message)}</p>{remedy}</div> }.into_any()
+    };
+    view! {
+        {report.advice.iter().map(one).collect_view()}
+        {merged(store)}
+    }
+    .into_any()
+}
+
+fn merge(store: Store, labels: Vec<String>) -> AnyView {
+    let text = format!("Merge into {}", labels.first().map(String::as_str).unwrap_or_default());
+    let on_press = Callback::new(move |()| store.merge_labels(&labels));
+    view! { <div class="row"><Button id="merge-labels" text=text disabled=busy(store) on_press=on_press /></div> }
+        .into_any()
+}
+
+/// Labels that are read as another one, and the way back.
+fn merged(store: Store) -> Option<AnyView> {
+    let pairs = store.data.read.with_untracked(|read| {
+        let pair = |(from, to): (&String, &String)| format!("\u{201c}{from}\u{201d} as \u{201c}{to}\u{201d}");
+        read.merge_labels.iter().map(pair).collect::<Vec<_>>()
+    });
+    if pairs.is_empty() {
+        return None;
+    }
+    let on_press = Callback::new(move |()| store.reread_data(|read| read.merge_labels.clear()));
+    let view = view! {
+        <div class="note" data-testid="merged-labels">
+            <p>{format!("Labels that are read as another one: {}.", pairs.join(", "))}</p>
+            <div class="row">
+                <Button id="undo-merges" text="Read them as they stand" disabled=busy(store) on_press=on_press />
+            </div>
+        </div>
+    };
+    Some(view.into_any())
+}
+
+/// Weights of classes: the setting of the recipe, on and off.
+fn weights(store: Store) -> AnyView {
+    let is_on = Memo::new(move |_| {
+        store.resolved.with(|run| run.as_ref().is_ok_and(|run| run.class_weights == ClassWeights::Balanced))
+    });
+    let text = Signal::derive(move || {
+        let words = if is_on.get() { "Weight all rows alike again" } else { "Weight classes by how rare they are" };
+        words.to_owned()
+    });
+    let on_press = Callback::new(move |()| store.weight_classes(!is_on.get_untracked()));
+    let on_recipe = Callback::new(move |()| store.go_to(Step::Recipe));
+    let says = move || is_on.get().then_some("Classes are weighted by how rare they are: a setting of the recipe.");
+    view! {
+        <p class="hint" role="status">{says}</p>
+        <div class="row">
+            <Button id="weight-classes" text=text on_press=on_press />
+            <Button text="See it in the recipe" on_press=on_recipe />
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,201 @@
+//! Files and texts that are dropped or pasted anywhere on the page: which split a file's name speaks of, what a pasted
+//! text is, and where both go. Names are plain data, tested natively.
+
+use hone_core::session::protocol::{Problem, ProblemKind};
+use leptos::prelude::*;
+
+use super::{DataSlot, ModelChoice, Step, Store};
+use crate::browser::PickedFile;
+
+/// Lines of a pasted text that are looked at.
+const MAX_LINES: usize = 20;
+
+/// The splits in the order in which files are shared out to them.
+const SLOTS: [DataSlot; 3] = [DataSlot::Train, DataSlot::Valid, DataSlot::Test];
+
+/// The split that a file's name speaks of, as its index.
+fn slot_of(name: &str) -> Option<usize> {
+    let words = name.split(|c: char| !c.is_alphanumeric());
+    words.map(str::to_lowercase).find_map(|word| match word.as_str() {
+        "train" | "training" | "trainset" => Some(0),
+        "valid" | "validation" | "validate" | "val" | "dev" | "eval" => Some(1),
+        "test" | "testing" | "testset" => Some(2),
+        _ => None,
+    })
+}
+
+/// Shares several files out to training, validation and test by their names: the index of each one's file. A name without
+/// a split is that of the training rows. `None` where that gives a split two files, or leaves nothing to train on.
+fn share_out(names: &[&str], has_train: bool) -> Option<[Option<usize>; 3]> {
+    let mut places = [None; 3];
+    for (index, name) in names.iter().enumerate() {
+        if places[slot_of(name).unwrap_or(0)].replace(index).is_some() {
+            return None;
+        }
+    }
+    (places[0].is_some() || has_train).then_some(places)
+}
+
+/// What is said about several files of which only the first is taken.
+fn not_taken(names: &[&str]) -> String {
+    let Some((first, others)) = names.split_first() else { return String::new() };
+    let (others, are) = (others.join(", "), if others.len() == 1 { "is" } else { "are" });
+    format!(
+        "Only {first} is read; {others} {are} not. To give validation and test rows in files of their own, drop files \
+         with \u{201c}train\u{201d}, \u{201c}valid\u{201d} and \u{201c}test\u{201d} in their names."
+    )
+}
+
+/// What is said about files that were shared out by their names.
+fn shared_out(names: &[&str], places: &[Option<usize>; 3]) -> String {
+    let uses = ["for training", "for validation", "as test rows"];
+    let used = places.iter().zip(uses).filter_map(|(place, what)| Some(format!("{} {what}", names.get((*place)?)?)));
+    format!("By their names: {}.", used.collect::<Vec<_>>().join(", "))
+}
+
+/// A file name for a pasted text that can be rows; `None` where it is no table and no JSON.
+pub(super) fn pasted_name(text: &str) -> Option<&'static str> {
+    match text.trim_start().chars().next()? {
+        '{' => return Some("pasted.jsonl"),
+        '[' => return Some("pasted.json"),
+        _ => {}
+    }
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(MAX_LINES).collect();
+    let is_table = |delimiter: char| lines.iter().all(|line| line.contains(delimiter));
+    match lines.as_slice() {
+        [] | [_] => None,
+        // Cells of a spreadsheet: of a cell with a line break only the last line has a tab.
+        [first, ..] if first.contains('\t') => Some("pasted.tsv"),
+        _ if [',', ';', '|'].into_iter().any(is_table) => Some("pasted.csv"),
+        _ => None,
+    }
+}
+
+/// Whether a file is a part of a model: by its name on the step where models are loaded, elsewhere only where it can be
+/// nothing else.
+fn is_model_file(name: &str, step: Step) -> bool {
+    const NAMES: [&str; 8] = [
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.json",
+        "vocab.txt",
+        "merges.txt",
+    ];
+    let is_named = NAMES.contains(&name) || name.ends_with(".jinja");
+    name.ends_with(".safetensors") || (step == Step::Model && is_named)
+}
+
+impl Store {
+    /// Why files can't be taken now.
+    pub(crate) fn refusal(self) -> Option<&'static str> {
+        if self.run.with(|run| run.is_active()) {
+            return Some("A run is going on: stop it before you drop or paste a file.");
+        }
+        if self.data.loading.get() || self.loading_sample.get() {
+            return Some("Rows are being read: wait until that is done, or cancel it.");
+        }
+        self.model.loading.get().then_some("A model is being loaded: wait until that is done.")
+    }
+
+    /// Takes files that were dropped or pasted anywhere: those of a model to the step Model, others as data.
+    pub(crate) fn take_files(self, files: Vec<PickedFile>) {
+        let step = self.step.get_untracked();
+        if let Some(why) = untrack(|| self.refusal()) {
+            let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
+            let message = format!("{} was not taken", names.join(", "));
+            return self.report(step, Problem { kind: ProblemKind::Data, message, hint: why.into() });
+        }
+        if files.iter().any(|file| is_model_file(&file.name, step)) {
+            self.model.files.set(files);
+            self.choose_model(ModelChoice::Local);
+            return self.go_to(Step::Model);
+        }
+        if step != Step::Data {
+            self.go_to(Step::Data);
+        }
+        self.choose_data_files(files);
+    }
+
+    /// Takes text that was pasted anywhere but into a field, if it can be rows.
+    pub(crate) fn take_text(self, text: &str) {
+        let file = pasted_name(text).and_then(|name| PickedFile::from_text(name, text));
+        if let Some(file) = file {
+            self.take_files(vec![file]);
+        }
+    }
+
+    /// Takes one file as training rows; several by their names.
+    pub(crate) fn choose_data_files(self, files: Vec<PickedFile>) {
+        let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+        let has_train = self.data.train.with_untracked(Option::is_some);
+        let shared = if names.len() > 1 { share_out(&names, has_train) } else { None };
+        let (chosen, note) = match shared {
+            Some(places) => {
+                let file = |place: Option<usize>| place.and_then(|index| files.get(index)).cloned();
+                let chosen = SLOTS.into_iter().zip(places.map(file));
+                // Without training rows among them they belong to those that are there.
+                let chosen = chosen.filter(|(_, file)| places[0].is_some() || file.is_some());
+                (chosen.collect(), Some(shared_out(&names, &places)))
+            }
+            None => {
+                let note = (names.len() > 1).then(|| not_taken(&names));
+                (vec![(DataSlot::Train, files.first().cloned())], note)
+            }
+        };
+        self.take_data(chosen, note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_which_split_a_file_is() {
+        for (name, slot) in [
+            ("train.csv", Some(0)),
+            ("tickets-Valid.jsonl", Some(1)),
+            ("tickets_dev_2.csv", Some(1)),
+            ("my.test.tsv", Some(2)),
+            ("contest.csv", None),
+            ("testimonials.csv", None),
+        ] {
+            assert_eq!(slot_of(name), slot, "{name}");
+        }
+    }
+
+    #[test]
+    fn several_files_are_shared_out_where_their_names_tell() {
+        assert_eq!(share_out(&["test.csv", "train.csv"], false), Some([Some(1), None, Some(0)]));
+        assert_eq!(share_out(&["tickets.csv", "tickets_dev.csv"], false), Some([Some(0), Some(1), None]));
+        assert_eq!(share_out(&["dev.csv", "test.csv"], true), Some([None, Some(0), Some(1)]));
+        assert_eq!(share_out(&["dev.csv", "test.csv"], false), None, "nothing to train on");
+        assert_eq!(share_out(&["may.csv", "june.csv"], false), None, "two files to train on");
+        let said = shared_out(&["a.csv", "b_test.csv"], &[Some(0), None, Some(1)]);
+        assert_eq!(said, "By their names: a.csv for training, b_test.csv as test rows.");
+        assert!(not_taken(&["a.csv", "b.csv"]).starts_with("Only a.csv is read; b.csv is not."));
+        assert!(not_taken(&["a.csv", "b.csv", "c.csv"]).starts_with("Only a.csv is read; b.csv, c.csv are not."));
+    }
+
+    #[test]
+    fn a_pasted_text_is_named_by_what_it_is() {
+        assert_eq!(pasted_name("text\tlabel\nit rains\tweather\n"), Some("pasted.tsv"));
+        assert_eq!(pasted_name("text,label\nit rains,weather\n"), Some("pasted.csv"));
+        assert_eq!(pasted_name("text;label\nit rains;weather"), Some("pasted.csv"));
+        assert_eq!(pasted_name(" {\"text\": \"it rains\"}"), Some("pasted.jsonl"));
+        assert_eq!(pasted_name("[{\"text\": 1}]"), Some("pasted.json"));
+        for text in ["", "\n", "a word", "first, second", "Dear all,\nit rains.\nYours, A"] {
+            assert_eq!(pasted_name(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_models_files_are_known_by_their_names_where_models_are_loaded() {
+        assert!(is_model_file("config.json", Step::Model) && !is_model_file("config.json", Step::Data));
+        assert!(is_model_file("model.safetensors", Step::Data));
+        assert!(!is_model_file("rows.json", Step::Model));
+    }
+}

@@ -1,0 +1,147 @@
+//! What figures, answers and exports are of: the run behind them, and whether a run now would be made of the same. Plain
+//! values, tested natively.
+
+use hone_core::config::{Method, ReadOptions, RunConfig, Task};
+
+use crate::format;
+
+/// What a run was made of, as the page knew it when it was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Origin {
+    /// Counted since the page was opened.
+    pub number: u32,
+    /// Name of the pretrained model.
+    pub model: String,
+    pub task: Task,
+    /// Name of the training file.
+    pub file: String,
+    pub made_of: MadeOf,
+}
+
+/// What a run depends on besides the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MadeOf {
+    /// The recipe; `None` while something in it is wrong.
+    pub run: Option<RunConfig>,
+    pub read: ReadOptions,
+    /// How often files of rows had been chosen: another choice may be other rows.
+    pub choices_of_rows: u32,
+}
+
+impl Origin {
+    /// `run 2 on tickets.csv (full, 3 epochs, rate 5e-5)`.
+    pub(crate) fn describe(&self) -> String {
+        let settings = self.made_of.run.as_ref().map_or_else(String::new, |run| {
+            let epochs = format::plural(run.num_train_epochs as usize, "epoch");
+            format!(" ({}, {epochs}, rate {:e})", method_name(run.method).replace('-', " "), run.learning_rate)
+        });
+        format!("run {} on {}{settings}", self.number, self.file)
+    }
+
+    /// What has changed since: why figures of this run are not those of a run now. `None` where nothing has.
+    pub(crate) fn changed_since(&self, now: &MadeOf) -> Option<String> {
+        let then = &self.made_of;
+        let changes = [
+            (then.choices_of_rows != now.choices_of_rows, "the rows were chosen anew"),
+            (then.read != now.read, "the rows are read in another way"),
+            (then.run != now.run, "the recipe was changed"),
+        ];
+        let changes: Vec<&str> = changes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, what)| what).collect();
+        (!changes.is_empty()).then(|| format!("Out of date: since run {}, {}.", self.number, changes.join(" and ")))
+    }
+
+    /// Name of a file of this run; see [`file_name`].
+    pub(crate) fn file_name(&self, what: &str, ending: &str) -> String {
+        let method = self.made_of.run.as_ref().map(|run| run.method);
+        file_name(&self.model, self.task, method, what, self.number, ending)
+    }
+}
+
+/// `<model>-<task>-<method>-<what>-run<number>.<ending>`: what is empty or not known is left out, and so is the number of
+/// the first run. Only letters, digits, dots, dashes and underscores, which every file system takes.
+pub(crate) fn file_name(
+    model: &str,
+    task: Task,
+    method: Option<Method>,
+    what: &str,
+    number: u32,
+    ending: &str,
+) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let model = model.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or_default();
+    let model: String = model.chars().map(safe).collect();
+    let model = model.trim_matches(['-', '.']);
+    let task = match task {
+        Task::SequenceClassification => "text-classification",
+        Task::CausalLm => "text-generation",
+    };
+    let mut name = format!("{}-{task}", if model.is_empty() { "model" } else { model });
+    let number = if number > 1 { format!("run{number}") } else { String::new() };
+    for part in [method.map(method_name).unwrap_or_default(), what.into(), number] {
+        if !part.is_empty() {
+            name.push('-');
+            name.push_str(&part);
+        }
+    }
+    format!("{name}.{ending}")
+}
+
+fn method_name(method: Method) -> String {
+    match method {
+        Method::Full => "full".into(),
+        Method::Head => "head".into(),
+        Method::Lora => "lora".into(),
+        Method::LastLayers(count) => format!("last-{count}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(number: u32, method: Method) -> Origin {
+        let run = RunConfig { method, num_train_epochs: 3, learning_rate: 5e-5, ..RunConfig::default() };
+        Origin {
+            number,
+            model: "sentence-transformers/all-MiniLM-L6-v2".into(),
+            task: Task::SequenceClassification,
+            file: "tickets.csv".into(),
+            made_of: MadeOf { run: Some(run), read: ReadOptions::default(), choices_of_rows: 1 },
+        }
+    }
+
+    #[test]
+    fn a_run_is_described_by_its_number_file_and_settings() {
+        assert_eq!(origin(2, Method::Full).describe(), "run 2 on tickets.csv (full, 3 epochs, rate 5e-5)");
+        assert_eq!(origin(1, Method::LastLayers(2)).describe(), "run 1 on tickets.csv (last 2, 3 epochs, rate 5e-5)");
+    }
+
+    #[test]
+    fn whatever_changed_since_the_run_is_said() {
+        let origin = origin(2, Method::Full);
+        let mut now = origin.made_of.clone();
+        assert_eq!(origin.changed_since(&now), None);
+        now.choices_of_rows = 2;
+        let changed = "Out of date: since run 2, the rows were chosen anew.";
+        assert_eq!(origin.changed_since(&now).as_deref(), Some(changed));
+        now.run = None;
+        let changed = origin.changed_since(&now).expect("two things changed");
+        assert!(changed.ends_with("the rows were chosen anew and the recipe was changed."), "{changed}");
+        let read = ReadOptions { text_column: Some("body".into()), ..ReadOptions::default() };
+        let changed = origin.changed_since(&MadeOf { read, ..origin.made_of.clone() });
+        assert!(changed.is_some_and(|changed| changed.contains("read in another way")));
+    }
+
+    #[test]
+    fn files_have_names_that_tell_them_apart() {
+        let first = origin(1, Method::Lora);
+        assert_eq!(first.file_name("adapter", "zip"), "all-MiniLM-L6-v2-text-classification-lora-adapter.zip");
+        assert_eq!(first.file_name("", "zip"), "all-MiniLM-L6-v2-text-classification-lora.zip");
+        let second = origin(2, Method::LastLayers(2));
+        let name = second.file_name("wrong-rows", "csv");
+        assert_eq!(name, "all-MiniLM-L6-v2-text-classification-last-2-wrong-rows-run2.csv");
+        let plain = |model: &str| file_name(model, Task::CausalLm, None, "hone", 0, "json");
+        assert_eq!(plain("C:\\models\\läuft gut!\\"), "l-uft-gut-text-generation-hone.json");
+        assert_eq!(plain("東京"), "model-text-generation-hone.json", "nothing is left of this name");
+    }
+}

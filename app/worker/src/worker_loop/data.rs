@@ -1,0 +1,79 @@
+//! The commands of the data: rows are read a part at a time, and between two parts the page hears how far it is and can
+//! end the reading. Before there is a model rows are read without their tokens.
+
+use hone_core::config::{ReadOptions, RunConfig};
+use hone_core::session::protocol::{FromWorker, Problem, Reply};
+use hone_core::session::{Report, survey};
+
+use super::Worker;
+use crate::errors;
+use crate::kept::KeptData;
+use crate::mailbox::post;
+
+impl Worker {
+    pub(super) async fn load_data(&mut self, data: KeptData) -> Result<Reply, Problem> {
+        let report = self.read_rows(&data, &data.read, &data.run).await?;
+        if report.is_some() {
+            self.data = Some(data);
+        }
+        Ok(reply_of(report))
+    }
+
+    pub(super) async fn reread_data(&mut self, read: ReadOptions, run: RunConfig) -> Result<Reply, Problem> {
+        let mut data = self.data.take().ok_or_else(errors::no_data)?;
+        let report = self.read_rows(&data, &read, &run).await;
+        if matches!(report, Ok(Some(_))) {
+            (data.read, data.run) = (read, run);
+        }
+        self.data = Some(data);
+        Ok(reply_of(report?))
+    }
+
+    /// Reads what was read before, for the model that was loaded onto another device. What this model can't be given the
+    /// page has no report on, and so no use for.
+    pub(super) fn load_kept_data(&mut self) {
+        let (Some(data), Some(session)) = (&self.data, &mut self.session) else { return };
+        if session.load_data(data.files(), &data.read, &data.run).is_err() {
+            self.data = None;
+        }
+    }
+
+    /// Reads rows; `None` where the page ended it, or asked for something after which they are read anew.
+    async fn read_rows(
+        &mut self,
+        data: &KeptData,
+        read: &ReadOptions,
+        run: &RunConfig,
+    ) -> Result<Option<Report>, Problem> {
+        if self.session.is_none() {
+            return survey(data.task, &data.files(), read, run).map(Some).map_err(|error| error.problem());
+        }
+        let reading = self.ready()?.begin_reading(data.files(), read, run);
+        let mut reading = reading.map_err(|error| error.problem())?;
+        loop {
+            let is_unfinished = self.ready()?.advance_reading(&mut reading).map_err(|error| error.problem())?;
+            if !is_unfinished {
+                break;
+            }
+            let (done, total) = reading.progress();
+            post(&FromWorker::ReadProgress { done, total }, Vec::new());
+            self.macrotask.pass().await; // lets messages in
+            if let Some(id) = self.mailbox.take_cancel() {
+                post(&FromWorker::Reply { id, result: Ok(Reply::Done) }, Vec::new());
+                return Ok(None);
+            }
+            if self.mailbox.is_reading_superseded() {
+                return Ok(None);
+            }
+        }
+        self.ready()?.finish_reading(reading).map(Some).map_err(|error| error.problem())
+    }
+}
+
+fn reply_of(report: Option<Report>) -> Reply {
+    match report {
+        Some(Report::Classes(report)) => Reply::Data { report },
+        Some(Report::Texts(report)) => Reply::Texts { report },
+        None => Reply::Done,
+    }
+}

@@ -1,0 +1,336 @@
+//! What a person may want to change about the classes before training: spellings that are probably one label, classes
+//! with few rows, and classes of very different sizes.
+
+use serde::{Deserialize, Serialize};
+use tokenizers::NormalizedString;
+
+use super::dataset::Dataset;
+use super::error::shorten;
+
+/// What advice is about, with what its remedy needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdviceKind {
+    /// Labels that are probably one. Remedy: `ReadOptions::merge_labels`, from each of the others to the first.
+    SimilarLabels {
+        /// The most frequent first.
+        labels: Vec<String>,
+    },
+    /// Classes with few training rows.
+    SmallClasses {
+        /// Their names, the smallest first.
+        labels: Vec<String>,
+    },
+    /// One class has many times the rows of another. Remedy: `RunConfig::class_weights`, balanced.
+    Imbalance,
+}
+
+/// Something that a person may want to change before training.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Advice {
+    /// What it is about.
+    pub kind: AdviceKind,
+    /// A sentence for the person.
+    pub message: String,
+}
+
+/// Classes with fewer training rows than this are named.
+const FEW_ROWS: usize = 10;
+
+/// The largest class has so many times the training rows of the smallest before it is said.
+const MAX_RATIO: usize = 10;
+
+/// A label may be a misspelling of one that has at least so many times its rows.
+const RARE: usize = 5;
+
+/// Shortest word in which a letter may be wrong, in characters.
+const MIN_WORD: usize = 4;
+
+/// Longest word in which only one letter may be wrong, in characters.
+const MAX_ONE_WRONG: usize = 8;
+
+/// Longest label that is compared letter by letter, in characters.
+const MAX_COMPARED: usize = 64;
+
+/// Most labels that are compared with each other.
+const MAX_LABELS: usize = 1000;
+
+/// Classes that a sentence names, and groups of labels that are advised on; the rest is counted.
+const MAX_NAMED: usize = 10;
+
+/// Advice about the classes of labeled rows. `is_split` says that rows were held back for validation or test.
+pub(super) fn advise(dataset: &Dataset, is_split: bool) -> Vec<Advice> {
+    let mut trained = vec![0; dataset.labels.len()];
+    dataset.train.iter().for_each(|row| trained[row.label] += 1);
+    let mut all = trained.clone();
+    dataset.valid.iter().chain(&dataset.test).for_each(|row| all[row.label] += 1);
+    let mut advice = similar_labels(&dataset.labels, &all);
+    advice.extend(small_classes(&dataset.labels, &trained, is_split));
+    advice.extend(imbalance(&dataset.labels, &trained));
+    advice
+}
+
+fn rows(count: usize) -> String {
+    if count == 1 { "1 row".into() } else { format!("{count} rows") }
+}
+
+/// Names with a comma between, and the last ones counted where they are many.
+fn list(names: &[String], num_all: usize) -> String {
+    let shown = names.join(", ");
+    let more = num_all - names.len();
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+fn small_classes(labels: &[String], counts: &[usize], is_split: bool) -> Option<Advice> {
+    let mut small: Vec<(usize, &String)> =
+        counts.iter().copied().zip(labels).filter(|&(count, _)| count < FEW_ROWS).collect();
+    small.sort();
+    let first = small.first()?;
+    let named: Vec<String> =
+        small.iter().take(MAX_NAMED).map(|(count, label)| format!("{} ({})", shorten(label), rows(*count))).collect();
+    let who = match small.len() {
+        1 => "1 class has".to_owned(),
+        many => format!("{many} classes have"),
+    };
+    let single = match first.0 {
+        0 | 1 if is_split => "; a class with a single row can't be validated or tested",
+        _ => "",
+    };
+    let message = format!(
+        "{who} fewer than {FEW_ROWS} training rows, which is little to learn from: {}{single}. Add rows, or merge them \
+         with other classes.",
+        list(&named, small.len())
+    );
+    let labels = small.iter().take(MAX_NAMED).map(|(_, label)| (*label).clone()).collect();
+    Some(Advice { kind: AdviceKind::SmallClasses { labels }, message })
+}
+
+fn imbalance(labels: &[String], counts: &[usize]) -> Option<Advice> {
+    let usable = || counts.iter().copied().zip(labels).filter(|&(count, _)| count > 0);
+    let (most, largest) = usable().max_by_key(|&(count, _)| count)?;
+    let (fewest, smallest) = usable().min_by_key(|&(count, _)| count)?;
+    if most <= fewest * MAX_RATIO {
+        return None;
+    }
+    let message = format!(
+        "class {} has {} to train on and {} only {}: balanced class weights (class_weights) let every class count the \
+         same.",
+        shorten(largest),
+        rows(most),
+        shorten(smallest),
+        rows(fewest)
+    );
+    Some(Advice { kind: AdviceKind::Imbalance, message })
+}
+
+/// A label as it is compared.
+struct Name<'d> {
+    label: &'d str,
+    count: usize,
+    /// Without regard to case, to spaces, hyphens and underscores, and to how accents are written.
+    words: Vec<Vec<char>>,
+}
+
+impl<'d> Name<'d> {
+    /// `None` for what is not compared: numbers, single letters, signs.
+    fn new(label: &'d str, count: usize) -> Option<Self> {
+        let mut plain = NormalizedString::from(label);
+        plain.nfkc();
+        plain.lowercase();
+        let words: Vec<Vec<char>> = plain
+            .get()
+            .split(|c: char| c.is_whitespace() || matches!(c, '_' | '-'))
+            .filter(|word| !word.is_empty())
+            .map(|word| word.chars().collect())
+            .collect();
+        let num_letters = words.iter().flatten().filter(|character| character.is_alphabetic()).count();
+        (num_letters > 1 && label.parse::<f64>().is_err()).then_some(Self { label, count, words })
+    }
+
+    fn len(&self) -> usize {
+        self.words.iter().map(Vec::len).sum()
+    }
+
+    /// Whether `other`, which has at most as many rows, is probably this one.
+    fn is_like(&self, other: &Self) -> bool {
+        self.words == other.words || (other.count * RARE <= self.count && self.differs_little(other))
+    }
+
+    /// Whether one word differs by a letter or two, or nothing but a space: not by a digit, and not by a prefix such as
+    /// that of `atypical`.
+    fn differs_little(&self, other: &Self) -> bool {
+        let digits = |name: &Self| -> Vec<char> {
+            name.words.iter().flatten().copied().filter(|character| character.is_numeric()).collect()
+        };
+        if self.len().max(other.len()) > MAX_COMPARED || digits(self) != digits(other) {
+            return false;
+        }
+        if self.words.len() != other.words.len() {
+            return self.words.concat() == other.words.concat();
+        }
+        let mut differing = self.words.iter().zip(&other.words).filter(|(word, other)| word != other);
+        let (Some((word, other)), None) = (differing.next(), differing.next()) else { return false };
+        let (short, long) = if word.len() <= other.len() { (word, other) } else { (other, word) };
+        let limit = if short.len() > MAX_ONE_WRONG { 2 } else { 1 };
+        short.len() >= MIN_WORD
+            && long.len() - short.len() <= limit
+            && !(long.len() > short.len() && long.ends_with(short))
+            && distance(short, long) <= limit
+    }
+}
+
+/// Letters to insert, delete, replace or swap with the next one, to make `a` of `b`.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before_last = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, &x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, &y) in b.iter().enumerate() {
+            let mut cost = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && x == b[j - 1] && y == a[i - 1] {
+                cost = cost.min(before_last[j - 1] + 1);
+            }
+            row.push(cost);
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+/// Groups of labels that are probably one, the most frequent of each first.
+fn similar_labels(labels: &[String], counts: &[usize]) -> Vec<Advice> {
+    if labels.len() > MAX_LABELS {
+        return Vec::new();
+    }
+    let mut names: Vec<Name<'_>> =
+        labels.iter().zip(counts).filter_map(|(label, &count)| Name::new(label, count)).collect();
+    names.sort_by_key(|name| std::cmp::Reverse(name.count));
+    let mut groups: Vec<Vec<Name<'_>>> = Vec::new();
+    for name in names {
+        match groups.iter_mut().find(|group| group[0].is_like(&name)) {
+            Some(group) => group.push(name),
+            None => groups.push(vec![name]),
+        }
+    }
+    groups.retain(|group| group.len() > 1);
+    let num_more = groups.len().saturating_sub(MAX_NAMED);
+    let mut advice: Vec<Advice> = groups.iter().take(MAX_NAMED).map(|group| of_group(group)).collect();
+    if let Some(last) = advice.last_mut()
+        && num_more > 0
+    {
+        last.message += &format!(" {num_more} more groups of labels look alike.");
+    }
+    advice
+}
+
+fn of_group(group: &[Name<'_>]) -> Advice {
+    let shown = group.iter().take(MAX_NAMED).map(|name| format!("{} ({})", shorten(name.label), rows(name.count)));
+    let message = format!("{} are probably one label.", list(&shown.collect::<Vec<_>>(), group.len()));
+    let labels = group.iter().map(|name| name.label.to_owned()).collect();
+    Advice { kind: AdviceKind::SimilarLabels { labels }, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::dataset::Example;
+
+    fn advice_on(counts: &[(&str, usize)]) -> Vec<Advice> {
+        let labels = counts.iter().map(|&(label, _)| label.to_owned()).collect();
+        let rows = counts.iter().enumerate().flat_map(|(label, &(_, count))| std::iter::repeat_n(label, count));
+        let train = rows.map(|label| Example { row: 2, text: "a text".into(), label }).collect();
+        advise(&Dataset { labels, train, valid: Vec::new(), test: Vec::new() }, true)
+    }
+
+    fn groups(counts: &[(&str, usize)]) -> Vec<Vec<String>> {
+        let of_kind = |advice: Advice| match advice.kind {
+            AdviceKind::SimilarLabels { labels } => Some(labels),
+            _ => None,
+        };
+        advice_on(counts).into_iter().filter_map(of_kind).collect()
+    }
+
+    #[test]
+    fn spellings_of_one_label_are_found() {
+        assert_eq!(
+            groups(&[("Access", 90), ("Billing", 100), ("biling", 3), ("billing", 40), ("Hardware", 80)]),
+            [["Billing", "billing", "biling"]]
+        );
+        for (label, other) in [
+            ("caf\u{e9}", "cafe\u{301}"),
+            ("Sign up", "sign_up"),
+            ("log in", "login"),
+            ("top-up failed", "top-up faild"),
+            ("hardware", "hadrware"),
+            ("subscription", "subscribtoin"),
+            ("Straße", "STRAßE"),
+        ] {
+            assert_eq!(groups(&[(label, 50), (other, 2)]), [[label, other]]);
+        }
+    }
+
+    #[test]
+    fn labels_that_mean_to_differ_are_left_alone() {
+        for (label, other) in [
+            ("1 star", "2 stars"),
+            ("level 1", "level 2"),
+            ("1", "2"),
+            ("1.0", "1"),
+            ("A", "a"),
+            ("a", "b"),
+            ("type i", "type ii"),
+            ("typical", "atypical"),
+            ("sign in", "sign on"),
+            ("pos", "pop"),
+            ("increase", "decrease"),
+            ("C", "C++"),
+        ] {
+            assert!(groups(&[(label, 50), (other, 2)]).is_empty(), "{label} {other}");
+        }
+        assert!(groups(&[("fault", 50), ("vault", 40)]).is_empty(), "neither is rare");
+    }
+
+    #[test]
+    fn small_classes_are_named_with_their_rows() {
+        let found = advice_on(&[("a", 40), ("bb", 9), ("ccc", 1), ("dddd", 10)]);
+        assert_eq!(found[0].kind, AdviceKind::SmallClasses { labels: vec!["ccc".into(), "bb".into()] });
+        let start = "2 classes have fewer than 10 training rows, which is little to learn from: \"ccc\" (1 row), \
+                     \"bb\" (9 rows); a class with a single row can't be validated or tested.";
+        assert!(found[0].message.starts_with(start), "{}", found[0].message);
+        assert!(advice_on(&[("aa", 10), ("bb", 10)]).is_empty());
+    }
+
+    #[test]
+    fn imbalance_is_said_with_what_helps() {
+        assert!(advice_on(&[("aa", 100), ("bb", 10)]).is_empty(), "just ten to one");
+        let found = advice_on(&[("aa", 111), ("bb", 11), ("cc", 50)]);
+        assert_eq!((found.len(), &found[0].kind), (1, &AdviceKind::Imbalance));
+        let message = &found[0].message;
+        assert!(message.starts_with("class \"aa\" has 111 rows to train on and \"bb\" only 11 rows"), "{message}");
+        assert!(message.contains("class_weights"), "{message}");
+    }
+
+    #[test]
+    fn many_classes_make_few_sentences() {
+        let names: Vec<String> = (0..500).map(|i| format!("label {i}")).collect();
+        let twice: Vec<(String, usize)> =
+            names.iter().flat_map(|name| [(name.clone(), 20), (name.to_uppercase(), 1)]).collect();
+        let counts: Vec<(&str, usize)> = twice.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        let found = advice_on(&counts);
+        assert_eq!(found.len(), MAX_NAMED + 2, "ten groups, small classes, imbalance");
+        assert!(found[MAX_NAMED - 1].message.ends_with(" 490 more groups of labels look alike."));
+        assert!(found[MAX_NAMED].message.contains(" and 490 more"), "{}", found[MAX_NAMED].message);
+        let many: Vec<(String, usize)> = (0..5000).map(|i| (format!("class {i}"), 1)).collect();
+        let counts: Vec<(&str, usize)> = many.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+        assert!(advice_on(&counts)[0].message.len() < 500);
+    }
+
+    #[test]
+    fn distances_count_swaps_as_one() {
+        let between = |a: &str, b: &str| distance(&a.chars().collect::<Vec<_>>(), &b.chars().collect::<Vec<_>>());
+        assert_eq!(between("billing", "biling"), 1);
+        assert_eq!(between("hardware", "hadrware"), 1);
+        assert_eq!(between("kitten", "sitting"), 3);
+        assert_eq!(between("", "abc"), 3);
+    }
+}

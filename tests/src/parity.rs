@@ -1,0 +1,250 @@
+//! All that a device is held to before its speed means anything: the goldens of PyTorch and transformers, half
+//! precision, and the kernels for matrix products. In: a device. Out: a [`Part`] after each of them, failed or not.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use burn::tensor::Device;
+use futures_lite::future::block_on;
+use hone_core::config::Dtype;
+use hone_core::device_check::{RELATIVE_TOLERANCE, check_decoder, check_device};
+use hone_core::nn::{MatmulKernel, set_matmul_kernel};
+use hone_core::session::protocol::DeviceCheck;
+use serde_json::{Value, json};
+
+use crate::figure::Figure;
+use crate::golden::Golden;
+use crate::golden_tokens::{Pass, TokenGolden};
+use crate::half::{self, HALF};
+use crate::{devices, paths, products};
+
+/// Classifiers whose weights lie beside the golden.
+const CLASSIFIERS: [&str; 4] = ["distilbert_cls_tiny", "bert_cls_tiny", "roberta_cls_tiny", "roberta_padded_tiny"];
+/// The same of language models.
+const DECODERS: [&str; 10] = [
+    "gpt2_tiny",
+    "gpt_neo_tiny",
+    "llama_tiny",
+    "qwen2_tiny",
+    "qwen3_tiny",
+    "mistral_tiny",
+    "mistral_window_tiny",
+    "qwen2_window_tiny",
+    "llama3_rope_tiny",
+    "linear_rope_tiny",
+];
+/// Adapters that are trained, and the models they stand on.
+const ADAPTERS: [(&str, &str); 2] = [("gpt2_lora", "gpt2_tiny"), ("gpt2_dora", "gpt2_tiny")];
+/// Goldens of which logits and loss are compared, and the models they belong to.
+const FORWARD: [(&str, &str); 4] = [
+    ("gpt2_rslora", "gpt2_tiny"),
+    ("llama_lora", "llama_tiny"),
+    ("packed_gpt2", "gpt2_tiny"),
+    ("packed_llama", "llama_tiny"),
+];
+/// What is compared once more with Hone's own products on a GPU.
+const WITH_HONES_PRODUCTS: [&str; 2] = ["gpt2_tiny", "llama_tiny"];
+
+/// The folders under `tests/fixtures` that [`check`] reads.
+#[must_use]
+pub fn fixtures() -> Vec<&'static str> {
+    let pairs = ADAPTERS.iter().chain(&FORWARD).map(|(name, _)| *name);
+    let usual = CLASSIFIERS.into_iter().chain(DECODERS).chain(pairs);
+    usual.chain(["minilm_cls", "minilm_head", "minilm_lora", "tiny_decoder"]).collect()
+}
+
+/// What came of one golden, or of one thing to compare.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The golden.
+    pub name: String,
+    /// How it went.
+    pub outcome: Outcome,
+}
+
+/// How a comparison went.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It was made.
+    Compared(Vec<Figure>),
+    /// The device or the folder has not got what it needs.
+    LeftOut(String),
+    /// It ended in a panic.
+    Broken(String),
+}
+
+impl Part {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        match &self.outcome {
+            Outcome::Compared(figures) => figures.iter().all(Figure::passed),
+            Outcome::LeftOut(_) => true,
+            Outcome::Broken(_) => false,
+        }
+    }
+
+    /// As one JSON object; an error that is no number is null.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let mut object = json!({ "golden": self.name, "ok": self.passed() });
+        match &self.outcome {
+            Outcome::Compared(figures) => object["figures"] = figures.iter().map(figure_json).collect(),
+            Outcome::LeftOut(why) => object["left_out"] = json!(why),
+            Outcome::Broken(why) => object["broken"] = json!(why),
+        }
+        object
+    }
+
+    /// As one line for a person.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let figure = |figure: &Figure| {
+            let word = if figure.passed() { "" } else { "FAILED " };
+            format!("{word}{figure}")
+        };
+        match &self.outcome {
+            Outcome::Compared(figures) => {
+                let word = if self.passed() { "ok    " } else { "FAILED" };
+                format!("{word} {}: {}", self.name, figures.iter().map(figure).collect::<Vec<_>>().join("; "))
+            }
+            Outcome::LeftOut(why) => format!("-      {}: left out: {why}", self.name),
+            Outcome::Broken(why) => format!("FAILED {}: {why}", self.name),
+        }
+    }
+}
+
+fn figure_json(figure: &Figure) -> Value {
+    let Figure { what, error, tolerance, place } = figure;
+    json!({ "what": what, "error": error, "tolerance": tolerance, "place": place, "ok": figure.passed() })
+}
+
+/// Compares everything on `device` (without autodiff), and hands each part to `done` as soon as it is there.
+///
+/// The kernel for products is burn's afterwards.
+pub fn check(device: &Device, is_gpu: bool, done: &mut dyn FnMut(&Part)) {
+    let mut part = |name: &str, compare: &dyn Fn() -> Outcome| done(&run(name, compare));
+    set_matmul_kernel(MatmulKernel::Burn);
+    if is_gpu {
+        part("every operation, beside the CPU", &|| operations(device));
+        part("products by burn's kernel", &|| Outcome::Compared(products::compare(device, &devices::cpu())));
+    }
+    for name in CLASSIFIERS {
+        part(name, &|| Outcome::Compared(classifier(name, device)));
+    }
+    part("minilm_cls", &|| minilm("minilm_cls", |golden| whole(golden, device)));
+    part("minilm_head", &|| {
+        minilm("minilm_head", |golden| [golden.forward(device), vec![golden.curve(true, device)]].concat())
+    });
+    part("minilm_lora", &|| minilm("minilm_lora", |golden| golden.adapter(device)));
+    for name in DECODERS {
+        part(name, &|| Outcome::Compared(decoder(name, device)));
+    }
+    for (name, model) in ADAPTERS {
+        part(name, &|| Outcome::Compared(trained(&TokenGolden::of(name, model), device)));
+    }
+    for (name, model) in FORWARD {
+        part(name, &|| Outcome::Compared(TokenGolden::of(name, model).forward(device)));
+    }
+    half_precision(device, &mut part);
+    if is_gpu {
+        set_matmul_kernel(MatmulKernel::Hone);
+        part("products by Hone's kernel", &|| Outcome::Compared(products::compare(device, &devices::cpu())));
+        part("bert_cls_tiny, Hone's products", &|| Outcome::Compared(classifier("bert_cls_tiny", device)));
+        for name in WITH_HONES_PRODUCTS {
+            part(&format!("{name}, Hone's products"), &|| Outcome::Compared(decoder(name, device)));
+        }
+        set_matmul_kernel(MatmulKernel::Burn);
+    }
+}
+
+fn run(name: &str, compare: &dyn Fn() -> Outcome) -> Part {
+    let outcome = panic::catch_unwind(AssertUnwindSafe(compare)).unwrap_or_else(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        Outcome::Broken(text.unwrap_or_else(|| "it panicked without a word".to_owned()))
+    });
+    Part { name: name.to_owned(), outcome }
+}
+
+fn operations(device: &Device) -> Outcome {
+    let cpu = devices::cpu();
+    let checks = [block_on(check_device(device, &cpu)), block_on(check_decoder(device, &cpu))];
+    let mut found: Vec<DeviceCheck> = Vec::new();
+    for checks in checks {
+        match checks {
+            Ok(checks) => found.extend(checks),
+            Err(error) => return Outcome::Broken(error.to_string()),
+        }
+    }
+    let differences = found.into_iter().map(|check| (check.name, check.error));
+    Outcome::Compared(vec![Figure::worst("worst operation", RELATIVE_TOLERANCE, differences)])
+}
+
+fn classifier(name: &str, device: &Device) -> Vec<Figure> {
+    whole(&Golden::tiny(name), device)
+}
+
+fn whole(golden: &Golden, device: &Device) -> Vec<Figure> {
+    [golden.forward(device), vec![golden.gradients(device), golden.curve(false, device)]].concat()
+}
+
+/// MiniLM is large and may not be there.
+fn minilm(name: &str, compare: impl Fn(&Golden) -> Vec<Figure>) -> Outcome {
+    match paths::has_minilm().then(|| Golden::minilm(name)).flatten() {
+        Some(golden) => Outcome::Compared(compare(&golden)),
+        None => Outcome::LeftOut("MiniLM's weights are not here".to_owned()),
+    }
+}
+
+fn decoder(name: &str, device: &Device) -> Vec<Figure> {
+    let golden = TokenGolden::tiny(name);
+    [trained(&golden, device), vec![golden.greedy(device)]].concat()
+}
+
+fn trained(golden: &TokenGolden, device: &Device) -> Vec<Figure> {
+    let gradients = [Pass::Kept, Pass::Checkpointed].map(|pass| golden.gradients(pass, device));
+    [golden.forward(device), gradients.into(), vec![golden.curve(device)]].concat()
+}
+
+/// Products, then a whole run, both beside f32 on the CPU.
+fn half_precision(device: &Device, part: &mut dyn FnMut(&str, &dyn Fn() -> Outcome)) {
+    let expected = panic::catch_unwind(|| half::losses(Dtype::F32, &devices::cpu()));
+    for (dtype, tolerance) in HALF {
+        part(&format!("{}, beside f32", dtype.name()), &|| {
+            let mut figures = match half::products(dtype, tolerance, device) {
+                Ok(figures) => figures,
+                Err(why) => return Outcome::LeftOut(why),
+            };
+            let expected = expected.as_ref().expect("the CPU trains in f32");
+            let found = half::losses(dtype, device);
+            figures.push(half::compare_losses("losses of a run", &found, expected, tolerance));
+            Outcome::Compared(figures)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_says_what_is_wrong() {
+        let figures = [Figure::new("loss", 2.0, 1.0), Figure::new("logits", 0.0, 1.0)];
+        let part = run("x", &|| Outcome::Compared(figures.to_vec()));
+        assert!(!part.passed() && part.line().starts_with("FAILED x: FAILED loss: off by 2.0e0"), "{}", part.line());
+        assert_eq!(part.json()["figures"][0]["ok"], false);
+        assert_eq!(part.json()["figures"][1]["ok"], true);
+        let part = run("y", &|| panic!("no such fixture"));
+        assert_eq!(part.outcome, Outcome::Broken("no such fixture".into()));
+        assert!(!part.passed() && part.json()["broken"] == "no such fixture");
+        let part = run("z", &|| Outcome::LeftOut("no bf16".into()));
+        assert!(part.passed() && part.line() == "-      z: left out: no bf16");
+    }
+
+    #[test]
+    fn every_golden_is_there() {
+        for name in fixtures() {
+            assert!(paths::fixture(name).is_dir(), "{name}");
+        }
+    }
+}

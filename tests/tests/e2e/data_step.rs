@@ -1,0 +1,128 @@
+//! Reading rows: what a spreadsheet exports, before there is a model and with one, a large file that is given up, and
+//! files and cells that are dropped and pasted anywhere.
+
+use hone_tests::browser::WebGpu;
+use hone_tests::rows;
+use serde_json::{Value, json};
+
+use crate::site::{READ_SECS, Site};
+
+const ROWS: usize = 60;
+/// Rows that take a good while to be tokenised.
+const MANY: usize = 120_000;
+
+/// Rows as an old spreadsheet exports them: Windows-1252, semicolons, a title above the header.
+fn export() -> Vec<u8> {
+    let row = |index: usize| {
+        let (text, label) = rows::row(index);
+        format!("{index};{text} für Müller;{label}\n")
+    };
+    let table = format!("Tickets für März;;\nNr;text;label\n{}", (0..ROWS).map(row).collect::<String>());
+    table.chars().map(|c| u8::try_from(c).expect("Latin-1")).collect()
+}
+
+/// Drags files over an element of the page, and lets go of them.
+fn drop_files(site: &Site, files: &[(&str, String)]) {
+    let files: Vec<Value> = files.iter().map(|(name, text)| json!([name, text])).collect();
+    let script = "window.__dragged = new DataTransfer(); \
+        for (const [name, text] of arguments[0]) window.__dragged.items.add(new File([text], name)); \
+        window.__drag = kind => document.querySelector('.rail').dispatchEvent( \
+            new DragEvent(kind, { dataTransfer: window.__dragged, bubbles: true, cancelable: true })); \
+        return window.__drag('dragover')";
+    let goes_there = site.browser.script(script, vec![json!(files)]);
+    assert_eq!(goes_there, json!(false), "the browser itself must not go to the file");
+    site.browser.wait_for("page-drop", READ_SECS);
+    assert_eq!(site.browser.text("page-drop"), "Drop it to read it");
+    let _ = site.browser.script("window.__drag('drop')", Vec::new());
+}
+
+/// What a control holds.
+fn held(site: &Site, id: &str) -> Value {
+    site.browser.script("return document.querySelector(`[data-testid=${arguments[0]}]`)?.value", vec![json!(id)])
+}
+
+fn wait_for_file(site: &Site, name: &str) {
+    let script = "return document.querySelector('.drop-title')?.textContent.startsWith(arguments[0]) && \
+        !!document.querySelector('[data-testid=data-report]')";
+    site.browser.wait_until(&format!("{name} is read"), READ_SECS, script, vec![json!(name)]);
+}
+
+#[test]
+fn a_spreadsheets_export_is_read_before_there_is_a_model() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    site.choose_rows(&site.file("export.csv", export()));
+    browser.wait_for("data-report", READ_SECS);
+    site.check_counts(&[("rows", ROWS), ("usable", ROWS)]);
+    assert_eq!(held(&site, "encoding"), "windows-1252");
+    assert_eq!(held(&site, "header-row"), "2");
+    let shown = browser.text("all-columns");
+    assert!(shown.contains("für Müller") && shown.contains("Nr"), "{shown}");
+    let script = "return [...document.querySelectorAll('[data-testid=all-columns] th')].map(th => th.textContent)";
+    assert_eq!(
+        browser.script(script, Vec::new()),
+        json!(["Nr", "texttext", "labellabel"]),
+        "columns in use are marked"
+    );
+    assert!(browser.has("lengths-unknown") && !browser.has("count-truncated"), "there is no tokenizer yet");
+
+    // What was found can be changed: the first row becomes the header.
+    browser.select("header-row", "3");
+    let script = "return document.querySelector('[data-testid=count-rows]')?.dataset.value === arguments[0]";
+    browser.wait_until("a row less", READ_SECS, script, vec![json!((ROWS - 1).to_string())]);
+    browser.click("reset-header-row");
+    browser.wait_until("all rows again", READ_SECS, script, vec![json!(ROWS.to_string())]);
+    browser.select("encoding", "windows-1250");
+    let is_asked = "return !!document.querySelector('[data-testid=encoding] option[value=\"\"]')";
+    browser.wait_until("the other encoding is read", READ_SECS, is_asked, Vec::new());
+
+    site.load_tiny();
+    browser.go_to("data");
+    browser.wait_for("count-truncated", READ_SECS);
+    assert_eq!(held(&site, "encoding"), "windows-1250", "what was chosen before holds");
+    site.check_requests();
+}
+
+#[test]
+fn a_large_file_that_is_given_up_leaves_the_rows_before_it() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    site.load_tiny();
+    site.load_rows(ROWS);
+    site.choose_rows(&site.file("large.csv", rows::csv(MANY)));
+    let script = "const text = document.querySelector('[data-testid=read-progress]')?.textContent ?? ''; \
+        if (!/^[1-9][0-9,]* of 120,000 rows$/.test(text)) return false; \
+        document.querySelector('[data-testid=cancel-reading]').click(); return text";
+    let seen = site.browser.wait_until("it says how far it is", READ_SECS, script, Vec::new());
+    eprintln!("cancelled at {seen}");
+    wait_for_file(&site, "rows.csv");
+    site.check_counts(&[("rows", ROWS)]);
+    assert!(!site.browser.has("problem"));
+}
+
+#[test]
+fn files_and_cells_are_taken_wherever_they_are_dropped_and_pasted() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    drop_files(&site, &[("dropped.csv", rows::csv(ROWS))]);
+    wait_for_file(&site, "dropped.csv");
+    assert_eq!(
+        browser.attribute("step-data", "aria-current").as_deref(),
+        Some("step"),
+        "the page goes where it is read"
+    );
+
+    drop_files(&site, &[("my_test.csv", rows::csv(12)), ("my_train.csv", rows::csv(ROWS))]);
+    wait_for_file(&site, "my_train.csv");
+    assert_eq!(browser.text("data-note"), "By their names: my_train.csv for training, my_test.csv as test rows.");
+    site.check_counts(&[("test", 12)]);
+
+    browser.go_to("model");
+    let cells = rows::csv(ROWS).replace(',', "\t");
+    let paste = "const data = new DataTransfer(); data.setData('text/plain', arguments[0]); \
+        document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))";
+    let _ = browser.script(paste, vec![json!("a sentence that is no table")]);
+    assert_eq!(browser.attribute("step-model", "aria-current").as_deref(), Some("step"));
+    let _ = browser.script(paste, vec![json!(cells)]);
+    wait_for_file(&site, "pasted.tsv");
+    assert_eq!(held(&site, "delimiter"), "\t");
+}

@@ -1,0 +1,114 @@
+//! Figures beside what one gets without a model, tables that are sorted, mistakes that are looked at, and what all of it is
+//! of.
+
+use hone_tests::browser::WebGpu;
+use hone_tests::rows;
+use serde_json::{Value, json};
+
+use crate::site::{READ_SECS, Site};
+
+/// Hardly anything is learned: there are mistakes to look at.
+const RECIPE: &[(&str, &str)] =
+    &[("num_train_epochs", "2"), ("batch_size", "8"), ("learning_rate", "1e-7"), ("max_seq_length", "32")];
+
+#[test]
+fn figures_say_what_they_are_of_and_lead_to_their_rows() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    site.load_tiny();
+    site.load_rows(90);
+    site.set_recipe(RECIPE);
+    site.start();
+    site.finish();
+    site.evaluate("loss");
+
+    // Three classes take turns in the rows: whichever is the most frequent is about a third of them.
+    let baseline = browser.number("eval-accuracy-baseline");
+    assert!(baseline > 0.1 && baseline < 0.6, "always answering one of three labels: {baseline}");
+    let gain = (browser.number("eval-accuracy-tuned") - baseline) * 100.0;
+    let shown = browser.text("eval-accuracy-gain");
+    assert!(shown.ends_with(" points") && shown.contains(&format!("{:.1}", gain.abs())), "{shown} is not {gain}");
+    let of_run = browser.text("of-run");
+    assert!(of_run.starts_with("Of run 1 on rows.csv (") && of_run.contains("2 epochs, rate 1e-7"), "{of_run}");
+    assert!(of_run.contains("test rows: "), "{of_run}");
+
+    check_sorting(&site);
+    check_mistakes(&site);
+    check_names(&site);
+    check_out_of_date(&site);
+    site.check_requests();
+}
+
+/// Texts of a column of a table.
+fn column(site: &Site, table: &str, index: usize) -> Vec<String> {
+    let script = "return [...document.querySelectorAll(`[data-testid=${arguments[0]}] tbody tr`)]\
+        .map(row => row.cells[arguments[1]].textContent)";
+    let texts = site.browser.script(script, vec![json!(table), json!(index)]);
+    texts.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn check_sorting(site: &Site) {
+    let classes = || column(site, "per-class", 0);
+    assert_eq!(classes(), ["kitchen", "music", "weather"]);
+    let press = "document.querySelector('[data-testid=per-class] thead button').click()";
+    let sorted = "return document.querySelector('[data-testid=per-class] thead th').getAttribute('aria-sort') === \
+        arguments[0]";
+    for (order, expected) in
+        [("ascending", ["kitchen", "music", "weather"]), ("descending", ["weather", "music", "kitchen"])]
+    {
+        let _ = site.browser.script(press, Vec::new());
+        site.browser.wait_until(&format!("classes are {order}"), READ_SECS, sorted, vec![json!(order)]);
+        assert_eq!(classes(), expected);
+    }
+}
+
+fn check_mistakes(site: &Site) {
+    let browser = &site.browser;
+    let all = column(site, "wrong-rows", 0).len();
+    assert!(all > 0, "a model that learned nothing makes mistakes");
+    let find = "return document.querySelector('[data-testid^=confused-]')?.dataset.testid || false";
+    let cell = browser.wait_until("a mistake can be pressed", READ_SECS, find, Vec::new());
+    let cell = cell.as_str().expect("it has an id").to_owned();
+    let count: usize = browser.text(&cell).trim().parse().expect("a number of rows");
+    browser.click(&cell);
+    let is_chosen = "return document.activeElement?.dataset.testid === 'wrong-rows-title' && \
+        !!document.querySelector('[data-testid=wrong-rows-all]')";
+    browser.wait_until("the rows of the pair are shown", READ_SECS, is_chosen, Vec::new());
+    let (labels, predicted) = (column(site, "wrong-rows", 2), column(site, "wrong-rows", 3));
+    assert_eq!(labels.len(), count, "as many as the cell says");
+    let title = browser.text("wrong-rows-title");
+    for (label, predicted) in labels.iter().zip(&predicted) {
+        assert!(title.ends_with(&format!("true “{label}”, predicted “{predicted}”")), "{title}: {label}, {predicted}");
+    }
+    assert_eq!(browser.attribute(&cell, "aria-pressed").as_deref(), Some("true"));
+    browser.click("wrong-rows-all");
+    let is_whole = "return document.querySelectorAll('[data-testid=wrong-rows] tbody tr').length === arguments[0]";
+    browser.wait_until("all wrong rows are back", READ_SECS, is_whole, vec![json!(all)]);
+}
+
+fn check_names(site: &Site) {
+    let _ = site.export();
+    let path = site.browser.wait_for_download(".zip", READ_SECS);
+    let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+    assert!(name.starts_with("local-model-text-classification-") && !name.contains("run"), "{name}");
+    assert!(site.browser.text("exported").contains(&name), "{name}: {}", site.browser.text("exported"));
+}
+
+fn check_out_of_date(site: &Site) {
+    let browser = &site.browser;
+    assert!(!browser.has("out-of-date"), "nothing has changed yet");
+    browser.go_to("recipe");
+    browser.type_into("field-num_train_epochs", "3");
+    for step in ["evaluate", "try", "export"] {
+        browser.go_to(step);
+        assert!(browser.text("out-of-date").contains("since run 1, the recipe was changed"), "{step}");
+    }
+    browser.go_to("recipe");
+    browser.type_into("field-num_train_epochs", "2");
+    browser.go_to("evaluate");
+    assert!(!browser.has("out-of-date"), "the recipe is again that of the run");
+    site.choose_rows(&site.file("others.csv", rows::csv(60)));
+    browser.wait_for("data-report", READ_SECS);
+    browser.go_to("evaluate");
+    assert!(browser.text("out-of-date").contains("the rows were chosen anew"), "{}", browser.text("out-of-date"));
+}

@@ -1,0 +1,82 @@
+//! Rows that are read part by part, given up on the way, and read before there is a model.
+
+use hone_core::config::{ReadOptions, RunConfig, Task};
+use hone_core::data::DataReport;
+use hone_core::event::TrainEvent;
+use hone_core::session::{Report, Session, survey};
+use hone_tests::classes::{files, loaded};
+use hone_tests::{devices, rows, texts};
+
+const ROWS: usize = 2_000;
+
+fn classes(report: Report) -> DataReport {
+    match report {
+        Report::Classes(report) => *report,
+        Report::Texts(_) => panic!("these rows have labels"),
+    }
+}
+
+#[test]
+fn a_reading_that_is_given_up_leaves_the_rows_before_it() {
+    let (read, run) = (ReadOptions::default(), RunConfig::default());
+    let mut session = loaded();
+    session.load_data(files(rows::csv(30)), &read, &run).expect("the rows load");
+    let mut reading = session.begin_reading(files(rows::csv(ROWS)), &read, &run).expect("good rows");
+    assert_eq!(reading.progress(), (0, ROWS));
+    assert!(session.advance_reading(&mut reading).expect("good rows"), "it takes more than one part");
+    let (done, total) = reading.progress();
+    assert!((1..ROWS).contains(&done) && total == ROWS, "{done} of {total}");
+    drop(reading);
+    let before = classes(session.reread_data(&read, &run).expect("they are still there"));
+    assert_eq!(before.num_usable, 30);
+}
+
+#[test]
+fn rows_are_the_same_whether_their_tokens_are_known_or_not() {
+    let read = ReadOptions::default();
+    let run = RunConfig { max_seq_length: 8, num_train_epochs: 1, ..RunConfig::default() };
+    let losses = |session: &mut Session, run: &RunConfig| -> Vec<TrainEvent> {
+        session.start(run.clone()).expect("it starts");
+        texts::drain(session).into_iter().filter(|event| matches!(event, TrainEvent::Step { .. })).collect()
+    };
+    let mut session = loaded();
+    let first = classes(session.load_data(files(rows::csv(60)), &read, &run).expect("the rows load"));
+    let again = classes(session.reread_data(&read, &run).expect("the rows load"));
+    assert_eq!(first, again);
+    let with_known = losses(&mut session, &run);
+    // Read for another length: what is known is cut elsewhere.
+    session.reread_data(&read, &RunConfig { max_seq_length: 16, ..run.clone() }).expect("the rows load");
+    assert_eq!(with_known, losses(&mut session, &run));
+    assert!(!with_known.is_empty());
+}
+
+#[test]
+fn rows_can_be_read_before_there_is_a_model() {
+    let (read, run) = (ReadOptions::default(), RunConfig::default());
+    let without = classes(survey(Task::SequenceClassification, &files(rows::csv(60)), &read, &run).expect("good rows"));
+    assert_eq!((without.num_usable, without.classes.len(), without.split_sizes), (60, 3, [48, 6, 6]));
+    assert!(without.lengths.counts.is_empty() && without.num_truncated == 0);
+    let with = classes(loaded().load_data(files(rows::csv(60)), &read, &run).expect("the rows load"));
+    assert!(!with.lengths.counts.is_empty());
+    let lengths = with.lengths.clone();
+    assert_eq!(DataReport { lengths, ..without }, with, "all but the tokens is the same");
+}
+
+#[test]
+fn conversations_can_be_looked_at_before_there_is_a_chat_template() {
+    let turns = r#"[{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]"#;
+    let row = format!("{{\"messages\": {turns}}}\n");
+    let mut talks = files(row.repeat(8));
+    talks.train.0 = "talks.jsonl".into();
+    let report = survey(Task::CausalLm, &talks, &ReadOptions::default(), &RunConfig::default()).expect("good rows");
+    let Report::Texts(report) = report else { panic!("these are texts") };
+    assert_eq!((report.num_usable, report.num_tokens, report.split_sizes), (8, 0, report.num_encoded));
+    let tokens = &report.preview[0].tokens;
+    let learned: Vec<&str> = tokens.iter().filter(|t| t.has_loss).map(|t| t.text.as_str()).collect();
+    assert_eq!(learned, ["assistant: Hello\n"]);
+    let session = Session::new(devices::cpu());
+    assert!(
+        session.begin_reading(talks, &ReadOptions::default(), &RunConfig::default()).is_err(),
+        "that needs a model"
+    );
+}

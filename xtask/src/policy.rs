@@ -1,0 +1,89 @@
+//! The content security policy of the page: it may talk to its own origin and the model hub and to nothing else, and
+//! inline scripts run only when their hash is in the policy.
+//!
+//! The server sends it as a header. The build also writes it into the page's `meta` element, so that a static host that
+//! sends no headers of its own has it too; there, `frame-ancestors` can't be said, and a worker is not under it.
+
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+/// Hosts of the model hub: pages, and the stores that its downloads are redirected to.
+const HUB: &str = "https://huggingface.co https://*.huggingface.co https://*.hf.co";
+/// A hub on this machine, which the `meta` element allows; the header allows only those that the server is told.
+const LOCAL: [&str; 2] = ["http://127.0.0.1:*", "http://localhost:*"];
+/// How the policy begins in the page.
+const META: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"";
+
+/// The header's policy for a document with these inline scripts (as hash sources).
+pub(crate) fn header(scripts: &[String], connect: &[String]) -> String {
+    format!("{}; frame-ancestors 'none'", common(scripts, connect))
+}
+
+/// `html` with the whole policy in its `meta` element.
+///
+/// # Errors
+/// When it has no such element.
+pub(crate) fn with_policy(html: &str) -> Result<String> {
+    let (before, rest) = html.split_once(META).context("index.html has no meta element for its policy")?;
+    let (_, after) = rest.split_once('"').context("the policy in index.html has no end")?;
+    let policy = common(&inline_scripts(html), &LOCAL.map(str::to_owned));
+    Ok(format!("{before}{META}{policy}\"{after}"))
+}
+
+fn common(scripts: &[String], connect: &[String]) -> String {
+    let mut script = "'self' 'wasm-unsafe-eval'".to_owned();
+    for source in scripts {
+        script.push_str(&format!(" '{source}'"));
+    }
+    let mut fetch = format!("'self' {HUB}");
+    for origin in connect {
+        fetch.push_str(&format!(" {origin}"));
+    }
+    format!(
+        "default-src 'self'; script-src {script}; connect-src {fetch}; worker-src 'self' blob:; \
+         style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; object-src 'none'; \
+         base-uri 'none'; form-action 'none'"
+    )
+}
+
+/// The hash source of each script that stands in the document itself.
+pub(crate) fn inline_scripts(html: &str) -> Vec<String> {
+    let mut sources = Vec::new();
+    let mut rest = html;
+    while let Some(start) = rest.find("<script") {
+        let tag = &rest[start..];
+        let Some(open) = tag.find('>') else { break };
+        let Some(close) = tag.find("</script>") else { break };
+        if !tag[..open].contains(" src=") && close > open {
+            let digest = Sha256::digest(&tag.as_bytes()[open + 1..close]);
+            sources.push(format!("sha256-{}", STANDARD.encode(digest)));
+        }
+        rest = &tag[close..];
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_carries_the_whole_policy_with_the_hash_of_its_script() {
+        let page = format!("<head>{META}connect-src 'self'\"><script type=\"module\">go()</script></head>");
+        let page = with_policy(&page).expect("it has the element");
+        let hash = STANDARD.encode(Sha256::digest("go()"));
+        assert!(page.contains(&format!("script-src 'self' 'wasm-unsafe-eval' 'sha256-{hash}';")), "{page}");
+        assert!(page.contains("default-src 'self'") && page.contains("worker-src 'self' blob:"), "{page}");
+        assert!(!page.contains("frame-ancestors"), "browsers refuse it in a meta element: {page}");
+        assert!(page.ends_with("form-action 'none'\"><script type=\"module\">go()</script></head>"), "{page}");
+        assert!(with_policy("<head></head>").is_err());
+    }
+
+    #[test]
+    fn the_sources_of_the_page_have_the_element() {
+        let source = std::fs::read_to_string(crate::root().join("index.html")).expect("it lies in the workspace");
+        with_policy(&source).expect("the build fills it");
+    }
+}

@@ -9,7 +9,7 @@ use crate::format;
 use crate::pages;
 use crate::state::evaluation::Measured;
 use crate::state::run::{RunState, Status};
-use crate::state::{Step, Store, Traffic, WorkerStatus};
+use crate::state::{STOPPED, Step, Store, Traffic, WorkerStatus};
 
 /// The page.
 #[component]
@@ -66,7 +66,7 @@ pub(crate) fn App() -> impl IntoView {
 
 fn header(store: Store) -> AnyView {
     let missing = Signal::derive(move || match store.worker.get() {
-        WorkerStatus::Dead => "No worker",
+        WorkerStatus::Dead => "Stopped",
         WorkerStatus::Starting => "Starting",
         WorkerStatus::Ready if store.problems.with(|p| p.iter().any(|(at, _)| *at == Step::Model)) => "No device",
         WorkerStatus::Ready => "Checking the device",
@@ -88,20 +88,20 @@ fn header(store: Store) -> AnyView {
     .into_any()
 }
 
-/// What the worker no longer holds, or that it is gone.
+/// What the page no longer holds, or that the part of it that trains has stopped.
 fn worker_notice(store: Store) -> Option<AnyView> {
     let is_dead = store.worker.get() == WorkerStatus::Dead;
     let lost = store.lost.get();
     if !is_dead && lost.is_none() {
         return None;
     }
-    let text = lost.unwrap_or_else(|| "The worker is gone.".into());
+    let text = lost.unwrap_or_else(|| STOPPED.into());
     let button = if is_dead {
         let on_press = Callback::new(move |()| store.restart_worker());
-        view! { <Button id="revive-worker" text="Restart the worker" is_primary=true on_press=on_press /> }.into_any()
+        view! { <Button id="revive-worker" text="Restart" is_primary=true on_press=on_press /> }.into_any()
     } else {
         let (disabled, on_press) = (store.model.loading.into(), Callback::new(move |()| store.load_again()));
-        view! { <Button id="load-again" text="Load them again" is_primary=true disabled=disabled on_press=on_press /> }
+        view! { <Button id="load-again" text="Load again" is_primary=true disabled=disabled on_press=on_press /> }
             .into_any()
     };
     Some(view! { <div class="banner warn" role="alert"><p>{text}</p>{button}</div> }.into_any())
@@ -188,10 +188,10 @@ fn spoken(store: Store) -> Memo<String> {
     Memo::new(move |_| {
         store.run.with(|run| match run.status {
             Status::Idle => String::new(),
-            Status::Starting => "Training starts.".into(),
+            Status::Starting => "Training is starting.".into(),
             Status::Running => format!("Training, {:.0} percent.", (run.progress() * 10.0).floor() * 10.0),
             Status::Paused => "Training is paused.".into(),
-            Status::Stopping => "Training stops.".into(),
+            Status::Stopping => "Training is stopping.".into(),
             Status::Finished(_) | Status::Gone => "Training has ended.".into(),
             Status::Failed => "Training failed.".into(),
         })

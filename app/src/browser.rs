@@ -1,6 +1,8 @@
 //! The few things the page asks of the browser: files, downloads, addresses, storage. Each is a thin call; what can
 //! fail says so in words.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use gloo::timers::callback::Timeout;
 use js_sys::{Array, ArrayBuffer};
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,13 +16,30 @@ pub(crate) struct PickedFile {
     pub name: String,
     /// Its content, unread.
     pub blob: Blob,
+    /// When it was last changed, in milliseconds since 1970; of a text a hash; 0 of a file of this site.
+    stamp: u64,
+}
+
+/// What tells a file from others while nobody has read it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FileIdentity {
+    pub name: String,
+    pub size_bytes: f64,
+    pub stamp: u64,
 }
 
 impl PickedFile {
     /// A file made of text.
     pub(crate) fn from_text(name: &str, text: &str) -> Option<Self> {
         let parts = Array::of1(&JsValue::from_str(text));
-        Some(Self { name: name.into(), blob: Blob::new_with_str_sequence(&parts).ok()? })
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Some(Self { name: name.into(), blob: Blob::new_with_str_sequence(&parts).ok()?, stamp: hasher.finish() })
+    }
+
+    /// What tells it from others.
+    pub(crate) fn identity(&self) -> FileIdentity {
+        FileIdentity { name: self.name.clone(), size_bytes: self.size_bytes(), stamp: self.stamp }
     }
 
     /// Size in bytes.
@@ -43,7 +62,7 @@ pub(crate) fn picked_files(list: Option<FileList>) -> Vec<PickedFile> {
     let Some(list) = list else { return Vec::new() };
     (0..list.length())
         .filter_map(|index| list.get(index))
-        .map(|file| PickedFile { name: file.name(), blob: file.into() })
+        .map(|file| PickedFile { name: file.name(), stamp: file.last_modified() as u64, blob: file.into() })
         .collect()
 }
 
@@ -75,6 +94,18 @@ pub(crate) fn focus_element(id: &str) {
     if let Some(element) = document().get_element_by_id(id).and_then(|e| e.dyn_into::<HtmlElement>().ok()) {
         // An element that can't take focus is left alone.
         let _ = element.focus();
+    }
+}
+
+/// Should what has the focus inside of an element go away now, another element gets it.
+pub(crate) fn keep_focus(within: &str, else_on: &'static str) {
+    let Some(element) = document().get_element_by_id(within) else { return };
+    if let Some(focused) = document().active_element().filter(|focused| element.contains(Some(focused))) {
+        after(0, move || {
+            if !focused.is_connected() {
+                focus_element(else_on);
+            }
+        });
     }
 }
 
@@ -113,7 +144,7 @@ pub(crate) async fn fetch_own_file(relative: &str, name: &str) -> Result<PickedF
         return Err(format!("{url} could not be fetched: status {}", response.status()));
     }
     let blob = JsFuture::from(response.blob().map_err(failed)?).await.map_err(failed)?;
-    Ok(PickedFile { name: name.into(), blob: blob.unchecked_into() })
+    Ok(PickedFile { name: name.into(), blob: blob.unchecked_into(), stamp: 0 })
 }
 
 /// A script as an address that a worker can be started from.

@@ -1,30 +1,6 @@
 //! Numbers as a person reads them. Plain values in, short text with its unit out.
 
-/// `12,345`.
-pub(crate) fn count(value: usize) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 row`, `1,200 rows`, `3 classes`: a count with the noun that it counts, which is given in the singular.
-pub(crate) fn plural(value: usize, noun: &str) -> String {
-    let number = count(value);
-    let ends_in = |endings: &[&str]| endings.iter().any(|ending| noun.ends_with(ending));
-    match noun.strip_suffix('y') {
-        _ if value == 1 => format!("{number} {noun}"),
-        // `batch` and `class`, but `epochs`.
-        _ if ends_in(&["ss", "x", "sh", "tch"]) => format!("{number} {noun}es"),
-        Some(stem) if !ends_in(&["ay", "ey", "oy"]) => format!("{number} {stem}ies"),
-        _ => format!("{number} {noun}s"),
-    }
-}
+pub(crate) use hone_core::words::{count, plural};
 
 /// `22.7 million`, `558,272`.
 pub(crate) fn large(value: f64) -> String {
@@ -124,18 +100,6 @@ pub(crate) fn csv_field(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thousands_are_separated() {
-        assert_eq!([count(0), count(999), count(1000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
-    }
-
-    #[test]
-    fn one_is_singular() {
-        assert_eq!([plural(1, "epoch"), plural(2, "epoch"), plural(0, "row")], ["1 epoch", "2 epochs", "0 rows"]);
-        assert_eq!([plural(1, "class"), plural(3, "class"), plural(2, "batch")], ["1 class", "3 classes", "2 batches"]);
-        assert_eq!([plural(2, "entry"), plural(2, "key"), plural(1200, "row")], ["2 entries", "2 keys", "1,200 rows"]);
-    }
 
     #[test]
     fn durations_have_two_units_at_most() {

@@ -1,7 +1,7 @@
 // Drives Hone's real worker through its protocol: opens a device, loads the generated model and rows, trains, and takes its
 // times from the run's own events. The worker is started through counting_worker.js, which counts what goes to the GPU.
 
-import { LORA } from "./peers/weights.js";
+import { LORA, isDecoder } from "./peers/weights.js";
 
 /** One line to the worker: requests with replies, and a listener for events. */
 class Line {
@@ -116,9 +116,10 @@ async function run({ folder, shape, files, method, backend, steps, protocol, mem
   await line.request({ command: "load_model", files: files.map((file, blob) => ({ name: file, blob })) }, blobs);
   const settings = runConfig(shape, method, protocol?.every ?? 5);
   const train = { name: "rows.csv", blob: 0 };
+  const task = isDecoder(shape) ? "causal_lm" : "sequence_classification";
   const rows = await fetched(`${folder}/rows.csv`);
   await line.request(
-    { command: "load_data", task: "sequence_classification", train, valid: null, test: null, read: { text_column: "text" }, run: settings },
+    { command: "load_data", task, train, valid: null, test: null, read: { text_column: "text" }, run: settings },
     [rows],
   );
   const { job } = await line.request({ command: "train", run: settings });

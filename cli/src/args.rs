@@ -34,11 +34,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Fine-tune a model on labels, prompts or texts, and write a Hugging Face folder
     Train(Box<TrainArgs>),
-    /// Measure a fine-tuned model on a labeled file
+    /// Measure a model on a file of labeled rows, prompts or texts
     Eval(EvalArgs),
     /// Label texts with a fine-tuned model
     Predict(PredictArgs),
-    /// Write on from a prompt with a language model
+    /// Continue a prompt with a language model
     Generate(GenerateArgs),
     /// Write a tuned model in another form
     Export(ExportArgs),
@@ -90,7 +90,7 @@ pub(crate) struct TrainArgs {
     /// see what it forgot
     #[arg(long)]
     pub(crate) compare: bool,
-    /// General text of your own for --compare, UTF-8 [default: a bundled one]
+    /// General text of your own for --compare, a plain text file [default: a bundled one]
     #[arg(long, value_name = "FILE", requires = "compare")]
     pub(crate) general_text: Option<PathBuf>,
     /// What is learned: sequence-classification or causal-lm; the model decides, this only checks
@@ -211,10 +211,33 @@ pub(crate) fn as_flags(problems: &[ConfigProblem]) -> Vec<String> {
 }
 
 fn parse_task(text: &str) -> Result<Task, String> {
-    match text {
-        "sequence-classification" => Ok(Task::SequenceClassification),
-        "causal-lm" => Ok(Task::CausalLm),
-        _ => Err("it is not one of sequence-classification, causal-lm".into()),
+    let known = [Task::SequenceClassification, Task::CausalLm];
+    known.into_iter().find(|&task| task_name(task) == text).ok_or_else(|| {
+        let names = known.map(task_name).join(", ");
+        format!("it is not one of {names}")
+    })
+}
+
+/// What `--task` takes.
+fn task_name(task: Task) -> &'static str {
+    match task {
+        Task::SequenceClassification => "sequence-classification",
+        Task::CausalLm => "causal-lm",
+    }
+}
+
+/// Checks that a model, of a type, is for what was asked of it.
+///
+/// # Errors
+/// When it is for something else.
+pub(crate) fn check_task(asked: Option<Task>, model_type: &str, task: Task) -> anyhow::Result<()> {
+    match asked.filter(|asked| *asked != task) {
+        Some(asked) => anyhow::bail!(
+            "this {model_type} model is for {}, not for {}: choose another model, or leave --task out",
+            task_name(task),
+            task_name(asked)
+        ),
+        None => Ok(()),
     }
 }
 
@@ -247,6 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn a_task_is_called_as_it_is_typed() {
+        let (classes, texts) = (Task::SequenceClassification, Task::CausalLm);
+        for task in [classes, texts] {
+            assert_eq!(parse_task(task_name(task)), Ok(task));
+            check_task(Some(task), "bert", task).expect("what it is for");
+        }
+        assert_eq!(parse_task("ranking"), Err("it is not one of sequence-classification, causal-lm".into()));
+        let error = check_task(Some(classes), "gpt2", texts).expect_err("another task").to_string();
+        assert!(error.starts_with("this gpt2 model is for causal-lm, not for sequence-classification:"), "{error}");
+    }
+
+    #[test]
     fn flags_reach_the_run() {
         let args = train(&["--epochs", "5", "--schedule", "cosine", "--eval-steps", "50", "--delimiter", "tab"]);
         let settings = args.settings(&Settings::default()).expect("all good");
@@ -254,6 +289,30 @@ mod tests {
         assert_eq!(settings.run.lr_scheduler_type, hone_core::config::LrSchedulerType::Cosine);
         assert_eq!(settings.run.eval_strategy, hone_core::config::EvalStrategy::Steps(50));
         assert_eq!(settings.read.delimiter, Some('\t'));
+    }
+
+    #[test]
+    fn without_flags_a_run_is_what_the_job_says() {
+        use hone_core::config::{Encoding, LoraConfig, PromptFormat};
+        let base = Settings {
+            read: ReadOptions {
+                prompt_column: Some("frage".into()),
+                prompt_format: Some(PromptFormat::QuestionAnswer),
+                header_row: Some(3),
+                encoding: Some(Encoding::Windows1252),
+                merge_labels: [("biling".to_owned(), "Billing".to_owned())].into(),
+                ..ReadOptions::default()
+            },
+            run: RunConfig {
+                method: Method::Lora,
+                lora: LoraConfig { r: 4, use_dora: true, ..LoraConfig::default() },
+                seed: 7,
+                ..RunConfig::default()
+            },
+            ..Settings::default()
+        };
+        let settings = train(&[]).settings(&base).expect("no flags");
+        assert_eq!((settings.read, settings.run), (base.read, base.run));
     }
 
     #[test]

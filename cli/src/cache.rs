@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use hone_core::hub::{check_revision, redact};
+use hone_core::hub::{check_revision, is_commit, redact};
 use serde::{Deserialize, Serialize};
 
 use crate::hub_env;
@@ -86,13 +86,24 @@ fn dir_in(root: &Path, id: &str, revision: &str) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// When the system names no home folder, the hub's address can't be used, or `revision` can't be one.
 pub(crate) fn find(id: &str, revision: &str) -> anyhow::Result<Option<(PathBuf, Manifest)>> {
-    let dir = dir_of(id, revision)?;
+    find_in(&root()?, id, revision, &redact(&hub_env::endpoint()?))
+}
+
+fn find_in(root: &Path, id: &str, revision: &str, hub: &str) -> anyhow::Result<Option<(PathBuf, Manifest)>> {
+    let dir = dir_in(root, id, revision)?;
+    let is_of_hub = |manifest: &Manifest| manifest.id == id && manifest.hub.as_deref().is_none_or(|from| from == hub);
     // A disk that does not tell capitals apart has one folder for `V1` and `v1`.
-    let hub = redact(&hub_env::endpoint()?);
-    let manifest = read(&dir).filter(|manifest| {
-        manifest.id == id && manifest.revision == revision && manifest.hub.as_ref().is_none_or(|from| *from == hub)
-    });
-    Ok(manifest.map(|manifest| (dir, manifest)))
+    if let Some(manifest) = read(&dir).filter(|manifest| is_of_hub(manifest) && manifest.revision == revision) {
+        return Ok(Some((dir, manifest)));
+    }
+    if !is_commit(revision) {
+        return Ok(None);
+    }
+    // A branch or tag may have been fetched when it stood at this commit.
+    let repository = id.split('/').fold(root.to_owned(), |dir, part| dir.join(part));
+    let mut of_commit = below(&repository, 1).into_iter().filter_map(|dir| Some((read(&dir)?, dir)));
+    let found = of_commit.find(|(manifest, _)| is_of_hub(manifest) && manifest.commit.as_deref() == Some(revision));
+    Ok(found.map(|(manifest, dir)| (dir, manifest)))
 }
 
 /// The manifest of a cached folder whose files all have the size they should have.
@@ -154,6 +165,35 @@ mod tests {
         for (at, dir) in dirs.iter().enumerate() {
             assert!(!dirs[..at].contains(dir), "{}", dir.display());
         }
+    }
+
+    #[test]
+    fn a_commit_is_found_where_a_branch_was_fetched() {
+        const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+        const HUB: &str = "https://hub.example";
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let find = |revision: &str| {
+            let found = find_in(root.path(), "a/b", revision, HUB).expect("a revision");
+            found.map(|(dir, manifest)| (dir, manifest.revision))
+        };
+        let put = |revision: &str, hub: &str, commit: &str| {
+            let dir = dir_in(root.path(), "a/b", revision).expect("a revision");
+            fs::create_dir_all(&dir).expect("makes");
+            let (hub, commit) = (Some(hub.to_owned()), Some(commit.to_owned()));
+            let manifest =
+                Manifest { id: "a/b".into(), revision: revision.into(), hub, commit, files: BTreeMap::new() };
+            finish(&dir, &manifest).expect("finishes");
+            dir
+        };
+        put("v1", "https://mirror.example", COMMIT);
+        put("v2", HUB, &COMMIT.replace('0', "f"));
+        assert_eq!(find(COMMIT), None, "another hub's, and another commit");
+        let main = put("main", HUB, COMMIT);
+        assert_eq!(find(COMMIT), Some((main.clone(), "main".into())));
+        assert_eq!(find("main"), Some((main, "main".into())));
+        assert_eq!(find("v1"), None);
+        let own = put(COMMIT, HUB, COMMIT);
+        assert_eq!(find(COMMIT), Some((own, COMMIT.into())));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use hone_core::session::protocol::Weights;
 use hone_core::session::{Report, Session, SessionError};
 use serde_json::json;
 
-use crate::args::EvalArgs;
+use crate::args::{EvalArgs, check_task};
 use crate::device;
 use crate::inputs::{check_job, data_report, file_name, say_model_notes, say_warnings};
 use crate::model_files;
@@ -36,9 +36,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let mut session = Session::new(device.device);
     let info = session.load_model(model.files.source, model.files.folder)?;
     say_model_notes(&progress, &info, model.adapter.is_some());
-    if let Some(task) = args.task.filter(|task| *task != info.task) {
-        bail!("this {} model can't do {task:?}: it is for {:?}", info.model_type, info.task);
-    }
+    check_task(args.task, &info.model_type, info.task)?;
     if let Some(adapter) = model.adapter {
         session.load_adapter(adapter)?;
     }

@@ -9,6 +9,7 @@ use hone_core::data::{Advice, AdviceKind, DataFiles, DataReport, LengthHistogram
 use hone_core::event::Split;
 use hone_core::session::protocol::ModelInfo;
 use hone_core::session::{Report, Session};
+use hone_core::words::plural;
 
 use crate::model_files::WithAdapter;
 use crate::output::read_data_file;
@@ -92,35 +93,35 @@ pub(crate) fn texts_summary(report: &LmReport) -> String {
     let columns: Vec<_> = report.used_columns.iter().map(|(column, role)| format!("{role} {column:?}")).collect();
     let columns = if columns.is_empty() { String::new() } else { format!("; {}", columns.join(", ")) };
     lines.push(format!(
-        "data: {}: {} of {} rows are usable ({}); {}{columns}",
+        "data: {}: {} of {} usable ({}); {}{columns}",
         report.file_name,
         report.num_usable,
-        report.num_rows,
+        rows_are(report.num_rows),
         splits.join(", "),
         report.shape.name(),
     ));
     let num_passages: usize = report.num_encoded.iter().sum();
     if report.shape == DataShape::Text && num_passages != report.num_usable {
-        lines.push(format!("  long texts are cut into {num_passages} passages"));
+        lines.push(format!("  long texts are cut into {}", plural(num_passages, "passage")));
     }
     lines.push(format!(
-        "  tokens: {} in all, it learns from {}; {:.0} a row on average, {} at most; {} rows are cut at {}",
+        "  tokens: {} in all, it learns from {}; {:.0} a row on average, {} at most; {} cut at {}",
         report.num_tokens,
         report.num_loss_tokens,
         report.lengths.mean,
         report.lengths.max,
-        report.num_truncated,
+        rows_are(report.num_truncated),
         report.max_seq_length
     ));
     if let Some(format) = &report.prompt_format {
-        let guess = if report.is_prompt_format_guessed { ": a guess, --prompt-format says otherwise" } else { "" };
+        let guess = if report.is_prompt_format_guessed { " (a guess; --prompt-format chooses)" } else { "" };
         lines.push(format!("  prompt and answer are joined {}{guess}", format.describe()));
     }
     for bad in report.bad_rows.iter().take(MAX_LISTED) {
         lines.push(format!("  row {} is left out: {}", bad.row, bad.reason));
     }
     if report.num_bad_rows > MAX_LISTED {
-        lines.push(format!("  {} rows are left out in all", report.num_bad_rows));
+        lines.push(format!("  {} left out in all", rows_are(report.num_bad_rows)));
     }
     for cut in report.cut_rows.iter().take(MAX_LISTED) {
         lines.push(format!("  row {}: {}", cut.row, cut.reason));
@@ -137,7 +138,7 @@ fn bars(lengths: &LengthHistogram) -> String {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = lengths.counts.iter().copied().max().unwrap_or(0).max(1);
     let bars: String = lengths.counts.iter().map(|count| BARS[(count * 8).div_ceil(most)]).collect();
-    format!("{} ({} tokens a bar)", bars.trim_end(), lengths.bucket_width)
+    format!("{} ({} a bar)", bars.trim_end(), plural(lengths.bucket_width, "token"))
 }
 
 /// What is in the data.
@@ -147,10 +148,10 @@ pub(crate) fn data_summary(report: &DataReport) -> String {
     let splits = [Split::Train, Split::Valid, Split::Test].into_iter().zip(sizes).filter(|(_, rows)| *rows > 0);
     let splits: Vec<_> = splits.map(|(split, rows)| format!("{rows} {}", split_name(split))).collect();
     lines.push(format!(
-        "data: {}: {} of {} rows are usable ({}); text {:?}, label {:?}",
+        "data: {}: {} of {} usable ({}); text {:?}, label {:?}",
         report.file_name,
         report.num_usable,
-        report.num_rows,
+        rows_are(report.num_rows),
         splits.join(", "),
         report.text_column,
         report.label_column
@@ -159,24 +160,32 @@ pub(crate) fn data_summary(report: &DataReport) -> String {
     classes.sort_by_key(|class| std::cmp::Reverse(class.count));
     let shown = classes.iter().take(MAX_LISTED).map(|class| format!("{} {}", cut(&class.label), class.count));
     let shown = shown.collect::<Vec<_>>().join(", ");
-    lines.push(format!("  {} classes: {shown}{}", classes.len(), more(classes.len())));
+    lines.push(format!("  {}: {shown}{}", plural(classes.len(), "class"), more(classes.len())));
     lines.push(format!(
-        "  tokens a row: {:.0} on average, {} at most; {} rows are cut off at {}",
-        report.lengths.mean, report.lengths.max, report.num_truncated, report.max_seq_length
+        "  tokens a row: {:.0} on average, {} at most; {} cut off at {}",
+        report.lengths.mean,
+        report.lengths.max,
+        rows_are(report.num_truncated),
+        report.max_seq_length
     ));
     lines.push(format!("  lengths: {}", bars(&report.lengths)));
     lines.push(format!(
-        "  rows without text or label: {}; that repeat another: {}; with its text and another label: {}; of validation or \
-         test that are also in the training rows: {}",
+        "  rows without text or label: {}; repeats of another row: {}; repeats with another label: {}; validation or test \
+         rows that are also training rows: {}",
         report.num_empty, report.num_duplicates, report.num_conflicts, report.num_leaks
     ));
     for bad in report.bad_rows.iter().take(MAX_LISTED) {
         lines.push(format!("  row {} is left out: {}", bad.row, bad.reason));
     }
     if report.num_bad_rows > MAX_LISTED {
-        lines.push(format!("  {} rows are left out in all", report.num_bad_rows));
+        lines.push(format!("  {} left out in all", rows_are(report.num_bad_rows)));
     }
     lines.join("\n")
+}
+
+/// `1 row is`, `2 rows are`.
+fn rows_are(count: usize) -> String {
+    format!("{} {}", plural(count, "row"), if count == 1 { "is" } else { "are" })
 }
 
 fn more(count: usize) -> String {
@@ -232,8 +241,8 @@ data: mail.csv: 100 of 101 rows are usable (90 training, 10 validation); text \"
   2 classes: spam 70, ham 30
   tokens a row: 12 on average, 40 at most; 3 rows are cut off at 32
   lengths: ▁█ (8 tokens a bar)
-  rows without text or label: 1; that repeat another: 0; with its text and another label: 0; of validation or test \
-that are also in the training rows: 0
+  rows without text or label: 1; repeats of another row: 0; repeats with another label: 0; validation or test \
+rows that are also training rows: 0
   row 7 is left out: there is no label
   warning: few rows
   advice: they look alike. (--merge-label \"Ham=ham\" --merge-label \"hm=ham\")
@@ -244,7 +253,8 @@ that are also in the training rows: 0
     #[test]
     fn many_classes_are_counted() {
         let classes = (0..15).map(|n| ClassCount { label: n.to_string(), count: 1 }).collect();
-        let text = data_summary(&DataReport { classes, ..report() });
+        let text = data_summary(&DataReport { classes, num_truncated: 1, ..report() });
+        assert!(text.contains("; 1 row is cut off at 32"), "{text}");
         assert!(text.contains("15 classes: ") && text.contains(" and 5 more"), "{text}");
     }
 }

@@ -65,7 +65,7 @@ fn list(json: bool) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
         return Ok(());
     }
-    writeln!(out, "known to work (any BERT, DistilBERT or RoBERTa encoder may be given by its id):")?;
+    writeln!(out, "known to work (other models of the same architectures may be given by their id):")?;
     for model in KNOWN_MODELS {
         let millions = model.num_parameters as f64 / 1e6;
         let size = HumanBytes(model.download_bytes);

@@ -10,6 +10,7 @@ use futures_lite::future::block_on;
 use hone_core::data::{Row, TrainedRead, choose_text_column, list_rows, parse};
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
+use hone_core::words::plural;
 use serde_json::{Map, json};
 
 use crate::args::PredictArgs;
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     match &args.output {
         Some(path) => {
             write_file(&bytes, path)?;
-            progress.note(&format!("{} rows labeled: {}", texts.len(), path.display()));
+            progress.note(&format!("{} labeled: {}", plural(texts.len(), "row"), path.display()));
         }
         None => print(&bytes).context("can't write to standard output")?,
     }
@@ -126,7 +127,7 @@ fn texts_of(
     // Lines that were not meant to be a table may have been cut into columns.
     let cut = table.delimiter.filter(|_| !table.has_header && table.columns.len() > 1);
     let cut = cut.map_or_else(String::new, |at| {
-        format!("; lines are cut into {} columns at {at:?}, --delimiter says otherwise", table.columns.len())
+        format!("; lines are cut into {} columns at {at:?} (--delimiter chooses another)", table.columns.len())
     });
     progress.note(&format!("texts: column {name:?}{cut}"));
     if let Some(missing) = trained.missing_texts(&[name.as_str()]) {
@@ -142,7 +143,7 @@ fn texts_of(
         progress.note(&format!("row {row} is left out: {reason}"));
     }
     if num_bad > MAX_LISTED {
-        progress.note(&format!("{num_bad} rows are left out in all"));
+        progress.note(&format!("{} are left out in all", plural(num_bad, "row")));
     }
     let rows = table.rows.into_iter().filter(|row| !is_nested(row));
     let texts: Vec<Text> = rows.map(|mut row| Text { row: row.number, text: row.cells.swap_remove(column) }).collect();
@@ -150,7 +151,8 @@ fn texts_of(
         texts.iter().filter(|text| text.text.trim().is_empty()).map(|text| text.row.to_string()).collect();
     if !blank.is_empty() {
         let (count, rows) = (blank.len(), list_rows(&blank));
-        progress.note(&format!("{count} of {} texts are empty, and labeled as such: rows {rows}", texts.len()));
+        let (all, are) = (plural(texts.len(), "text"), if count == 1 { "is" } else { "are" });
+        progress.note(&format!("{count} of {all} {are} empty, and labeled as such: rows {rows}"));
     }
     Ok(texts)
 }
@@ -178,10 +180,11 @@ fn predict(session: &mut Session, texts: &[Text], progress: &Progress) -> anyhow
     progress.clear();
     if !cut.is_empty() {
         cut.sort_unstable();
-        let (count, all) = (cut.len(), texts.len());
+        let (count, all) = (cut.len(), plural(texts.len(), "text"));
+        let are = if count == 1 { "is" } else { "are" };
         let rows: Vec<String> = cut.iter().map(usize::to_string).collect();
         let rows = list_rows(&rows);
-        progress.note(&format!("{count} of {all} texts are longer than {limit} tokens and are cut: rows {rows}"));
+        progress.note(&format!("{count} of {all} {are} longer than {limit} tokens and {are} cut: rows {rows}"));
     }
     Ok(probabilities)
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
 use hone_core::session::protocol::Weights;
+use hone_core::words::plural;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value, json};
 
@@ -182,7 +183,8 @@ impl Progress {
                 } else {
                     format!("{} of {} parameters", count(*num_trainable), count(*num_parameters))
                 };
-                self.note(&format!("training {trained}: {total_steps} steps, {steps_per_epoch} an epoch{from}"));
+                let steps = plural(*total_steps as usize, "step");
+                self.note(&format!("training {trained}: {steps}, {steps_per_epoch} an epoch{from}"));
             }
             TrainEvent::Phase { phase: Phase::FirstStep } => self.message("first step (compiling kernels)"),
             TrainEvent::Phase { phase: Phase::Training } => self.tick(),

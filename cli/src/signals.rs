@@ -25,7 +25,7 @@ impl Interrupt {
         let mut hang_up = HangUp { had_terminal: has_terminal(), seen: None };
         ctrlc::set_handler(move || {
             if hang_up.explains(Instant::now(), has_terminal()) {
-                return say("the terminal went away; training goes on");
+                return say("the terminal was closed; training goes on");
             }
             if PRESSED.fetch_add(1, Ordering::SeqCst) > 0 {
                 std::process::exit(i32::from(INTERRUPTED));

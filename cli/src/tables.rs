@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use hone_core::metrics::{Baseline, Evaluation, Figures, LmEvaluation, TextEvaluation, TextSample};
+use hone_core::words::plural;
 
 /// A matrix of more classes is unreadable on a terminal; `--json` has it whole.
 const MAX_MATRIX: usize = 20;
@@ -25,8 +26,7 @@ pub(crate) fn figures(title: &str, figures: &Figures) -> String {
 pub(crate) fn evaluation(title: &str, figures: &Evaluation, of: &str) -> String {
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
-    let s = if figures.num_rows == 1 { "" } else { "s" };
-    line(&format!("{title}: {} row{s}", figures.num_rows));
+    line(&format!("{title}: {}", plural(figures.num_rows, "row")));
     if figures.baseline.is_some() {
         line(&format!("  {:<15}  {:>6}  {:>8}  {:>7}", "", "model", "baseline", "gain"));
     }
@@ -150,10 +150,12 @@ pub(crate) fn tokens(name: &str, evaluation: &LmEvaluation) -> String {
 /// Figures of completions, and the first of them.
 pub(crate) fn texts(figures: &TextEvaluation, samples: &[TextSample]) -> String {
     const SHOWN: usize = 3;
-    let s = if figures.num_rows == 1 { "" } else { "s" };
     let mut text = format!(
-        "{} completion{s}: BLEU {:.2}  ROUGE-L {:.4}  exact match {:.4}",
-        figures.num_rows, figures.bleu, figures.rouge_l, figures.exact_match
+        "{}: BLEU {:.2}  ROUGE-L {:.4}  exact match {:.4}",
+        plural(figures.num_rows, "completion"),
+        figures.bleu,
+        figures.rouge_l,
+        figures.exact_match
     );
     for sample in samples.iter().take(SHOWN) {
         text.push_str(&format!(

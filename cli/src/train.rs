@@ -11,10 +11,11 @@ use hone_core::event::{Split, StopReason, TrainEvent};
 use hone_core::metrics::Figures;
 use hone_core::session::protocol::{ModelInfo, Weights};
 use hone_core::session::{Session, hashes_of};
+use hone_core::words::plural;
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use crate::args::{TrainArgs, as_flags};
+use crate::args::{TrainArgs, as_flags, check_task};
 use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::{INTERRUPTED, Usage};
@@ -70,9 +71,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         .load_model(model.source, model.folder)
         .with_context(|| format!("can't use the model in {}", model.dir.display()))?;
     progress.note(&model_line(&info));
-    if let Some(task) = args.task.filter(|task| *task != info.task) {
-        bail!("this {} model can't do {task:?}: it is for {:?}", info.model_type, info.task);
-    }
+    check_task(args.task, &info.model_type, info.task)?;
     if general.is_some() && info.task != Task::CausalLm {
         bail!("--general-text is for language models: this {} model labels texts", info.model_type);
     }
@@ -301,7 +300,7 @@ fn warning_of_other_rows(known: &DataHashes, files: &DataFiles) -> Option<String
     let differing = known.differing(&hashes_of(files));
     (!differing.is_empty()).then(|| {
         format!(
-            "WARNING: the rows differ from those the job was made with ({} file): the model will not be the same",
+            "warning: the rows differ from those the job was made with ({} file): the model will not be the same",
             differing.join(" and ")
         )
     })
@@ -309,10 +308,10 @@ fn warning_of_other_rows(known: &DataHashes, files: &DataFiles) -> Option<String
 
 fn model_line(info: &ModelInfo) -> String {
     let mut text = format!(
-        "model: {} ({}, {} layers, hidden {}, {} parameters)",
+        "model: {} ({}, {}, hidden size {}, {} parameters)",
         info.source.name(),
         info.model_type,
-        info.num_hidden_layers,
+        plural(info.num_hidden_layers, "layer"),
         info.hidden_size,
         count(info.num_parameters)
     );

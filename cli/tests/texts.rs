@@ -99,7 +99,7 @@ fn prompt_and_answer_are_joined_alike_everywhere() {
         serde_json::from_slice::<Value>(&job).expect("JSON")["read"]["prompt_format"].clone()
     };
     let (code, _, stderr) = train("guessed", &[]);
-    assert!(code == 0 && stderr.contains("prompt and answer are joined by a line break: a guess"), "{stderr}");
+    assert!(code == 0 && stderr.contains("prompt and answer are joined by a line break (a guess"), "{stderr}");
     assert_eq!(format("guessed"), "newline");
     let (code, _, stderr) = train("own", &["--prompt-format", "F: {prompt}\\nA: {completion}"]);
     assert_eq!((code, format("own")), (0, json!("F: {prompt}\nA: {completion}")), "{stderr}");

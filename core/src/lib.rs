@@ -20,6 +20,7 @@ pub mod hub;
 pub mod metrics;
 pub mod session;
 pub mod tokenizer;
+pub mod words;
 
 #[cfg(feature = "engine")]
 pub mod batch;

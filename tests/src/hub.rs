@@ -17,6 +17,12 @@ use crate::paths;
 /// The commit that its branch `main` is.
 pub const COMMIT: &str = "5f0c1d2e3a4b59687766554433221100ffeeddcc";
 
+/// Seconds before a connection breaks: a browser drops what its page has not read yet when it does.
+const BROKEN_SECS: u64 = 2;
+
+/// Seconds that a silent connection stays.
+const SILENT_SECS: u64 = 30;
+
 /// What is wrong with a download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fault {
@@ -29,6 +35,8 @@ pub enum Fault {
     WebPage,
     /// The connection breaks when half of a large file was sent.
     BrokenHalfWay,
+    /// When half of a large file was sent nothing more comes, and the connection stays.
+    SilentHalfWay,
 }
 
 /// A hub at work; it ends when this is dropped.
@@ -171,7 +179,9 @@ impl Shared {
             let last = content.last_mut().expect("a weight file is not empty");
             *last ^= 1;
         }
-        let broken = (fault == Fault::BrokenHalfWay && is_large).then_some(content.len() / 2);
+        let is_cut = [Fault::BrokenHalfWay, Fault::SilentHalfWay].contains(&fault) && is_large;
+        let secs = if fault == Fault::SilentHalfWay { SILENT_SECS } else { BROKEN_SECS };
+        let broken = is_cut.then_some((content.len() / 2, secs));
         match request.from.filter(|from| *from < content.len()) {
             Some(from) => {
                 let range = format!("Content-Range: bytes {from}-{}/{}\r\n", content.len() - 1, content.len());
@@ -230,13 +240,13 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     }
 }
 
-/// Sends an answer and closes; `broken_after` so many bytes it closes without the rest.
+/// Sends an answer and closes; `broken_after` so many bytes, and seconds, it closes without the rest.
 fn send(
     stream: &mut TcpStream,
     status: &str,
     headers: &str,
     body: &[u8],
-    broken_after: Option<usize>,
+    broken_after: Option<(usize, u64)>,
 ) -> std::io::Result<()> {
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n\
@@ -246,11 +256,11 @@ fn send(
         body.len()
     );
     stream.write_all(head.as_bytes())?;
-    stream.write_all(&body[..broken_after.unwrap_or(body.len()).min(body.len())])?;
+    let length = broken_after.map_or(body.len(), |(length, _)| length.min(body.len()));
+    stream.write_all(&body[..length])?;
     stream.flush()?;
-    if broken_after.is_some() {
-        // A browser drops what its page has not read yet when a connection breaks.
-        std::thread::sleep(std::time::Duration::from_secs(2));
+    if let Some((_, secs)) = broken_after {
+        std::thread::sleep(std::time::Duration::from_secs(secs));
     }
     stream.shutdown(std::net::Shutdown::Write)
 }

@@ -51,7 +51,13 @@ fn page(report: &mut Report) {
 fn native(report: &mut Report) {
     report.step("clippy, native", || {
         let flags = ["--release", "--locked", "--all-targets"];
-        proc::run(cargo().arg("clippy").args(flags).args(NATIVE).args(["--", "-D", "warnings"]))
+        proc::run(cargo().arg("clippy").args(flags).args(NATIVE).args([
+            "--features",
+            "hone-tests/tools",
+            "--",
+            "-D",
+            "warnings",
+        ]))
     });
     report.step("docs", || {
         let flags = ["--release", "--locked", "--no-deps"];

@@ -162,8 +162,8 @@ pub(crate) fn LineChart(
                     type="range"
                     min="0"
                     step="1"
-                    title="The step that is read off"
-                    aria-label=format!("Step at which {title} is read off")
+                    title="Choose a step to read its values"
+                    aria-label=format!("{title}: step to read")
                     aria-valuetext=readout
                     max=move || x_max.get().max(1.0).to_string()
                     prop:value=move || read_at().round().to_string()

@@ -30,9 +30,10 @@ pub(crate) fn Matrix(
         let cells = row.into_iter().enumerate().map(|(predicted, count)| {
             let share = if total == 0 { 0.0 } else { f64::from(count) / f64::from(total) };
             let other = labels.get(predicted).cloned().unwrap_or_default();
-            let title = format!("{count} of {total} rows that are {name} were predicted as {other}");
+            let rows = format::plural(total as usize, "row");
+            let title = format!("true {name}, predicted {other}: {count} of {rows}");
             let content = match chosen.filter(|_| count > 0 && truth != predicted) {
-                Some(chosen) => mistakes(chosen, (truth, predicted), count, format!("{title}: show them")),
+                Some(chosen) => mistakes(chosen, (truth, predicted), count, format!("Show them, {title}")),
                 None => count.to_string().into_any(),
             };
             view! {
@@ -52,7 +53,7 @@ pub(crate) fn Matrix(
     view! {
         <div class="scroll" tabindex="0" role="region" aria-label=label>
             <table class="matrix" data-testid="confusion">
-                <caption>"Rows: true. Columns: predicted."</caption>
+                <caption>"Each line is a true label, each column a predicted one."</caption>
                 <thead><tr><td></td>{heads}</tr></thead>
                 <tbody>{rows.collect_view()}</tbody>
             </table>

@@ -77,12 +77,12 @@ impl Client {
         if let Some(running) = self.0.borrow_mut().worker.take() {
             running.worker.terminate();
         }
-        self.fail_all(&problem("the worker was restarted before it answered", "Do it again."));
+        self.fail_all(&problem("the part of the page that trains was restarted before this was done", "Do it again."));
         match self.spawn() {
             Ok(running) => self.0.borrow_mut().worker = Some(running),
             Err(error) => self.die(problem(
-                &format!("the worker could not be started: {}", browser::describe(&error)),
-                "Use a current browser; private windows of some browsers forbid workers.",
+                &format!("the part of the page that trains could not be started: {}", browser::describe(&error)),
+                "Use a current browser; in private windows of some browsers Hone can't run.",
             )),
         }
     }
@@ -117,8 +117,8 @@ impl Client {
         let posted = line.post(&message, &transfer);
         drop(line);
         if let Err(error) = posted {
-            let text = format!("the worker could not be reached: {}", browser::describe(&error));
-            self.answer(id, Err(problem(&text, "Restart the worker.")));
+            let text = format!("the part of the page that trains does not answer: {}", browser::describe(&error));
+            self.answer(id, Err(problem(&text, RESTART_HINT)));
         }
         id
     }
@@ -142,7 +142,7 @@ impl Client {
         let on_error = Closure::new(move |event: Event| {
             let said = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message).filter(|text| !text.is_empty());
             let said = said.unwrap_or_else(|| "its script could not be loaded".into());
-            line.die(problem(&format!("the worker stopped: {said}"), "Restart the worker."));
+            line.die(problem(&format!("the part of the page that trains has stopped: {said}"), RESTART_HINT));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -154,14 +154,14 @@ impl Client {
             Ok((FromWorker::Ready { version }, _)) => self.greet(&version),
             Ok((FromWorker::Reply { id, result }, blobs)) => self.answer(id, result.map(|reply| (reply, blobs))),
             Ok((message, _)) => self.notify(Notice::Message(message)),
-            Err(error) => self.die(problem(&format!("the worker sent something unreadable: {error}"), RELOAD_HINT)),
+            Err(error) => self.die(problem(&format!("a message inside the page is unreadable: {error}"), RELOAD_HINT)),
         }
     }
 
     fn greet(&self, version: &str) {
         let own = env!("CARGO_PKG_VERSION");
         if version != own {
-            let text = format!("the page is version {own}, its worker is version {version}");
+            let text = format!("the page is version {own}, the part of it that trains is version {version}");
             return self.die(problem(&text, RELOAD_HINT));
         }
         // Notified first, so that opening the device comes before anything that waited.
@@ -173,8 +173,8 @@ impl Client {
         self.notify(Notice::Ready);
         for (message, transfer) in early {
             if let Err(error) = self.0.borrow().post(&message, &transfer) {
-                let text = format!("the worker could not be reached: {}", browser::describe(&error));
-                return self.die(problem(&text, "Restart the worker."));
+                let text = format!("the part of the page that trains does not answer: {}", browser::describe(&error));
+                return self.die(problem(&text, RESTART_HINT));
             }
         }
     }
@@ -223,6 +223,7 @@ impl Line {
     }
 }
 
+const RESTART_HINT: &str = "Press Restart.";
 const RELOAD_HINT: &str = "Reload the page without its cache (Ctrl+Shift+R, on a Mac Cmd+Shift+R).";
 
 fn problem(message: &str, hint: &str) -> Problem {

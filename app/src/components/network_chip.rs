@@ -33,7 +33,7 @@ pub(crate) fn NetworkChip(
                     "nothing here sends a request with a body. What was fetched so far:"
                 </p>
                 {fetched}
-                <p>{move || format!("Requests stopped by the content security policy: {}.", blocked.get())}</p>
+                <p>{move || format!("Requests that the page's content security policy stopped: {}.", format::count(blocked.get()))}</p>
                 <p>
                     "How to check: open the browser's developer tools (F12), choose Network, and drop in your file: "
                     "no new request appears. Or load a model, switch the network off, and go on: it works as before. "

@@ -23,7 +23,7 @@ fn kind_text(kind: ProblemKind) -> &'static str {
 #[component]
 pub(crate) fn ProblemAlert(problem: Problem, on_dismiss: Callback<()>, on_restart: Callback<()>) -> impl IntoView {
     let offers_restart = matches!(problem.kind, ProblemKind::Device | ProblemKind::Bug);
-    let restart = || view! { <Button id="restart-worker" text="Restart the worker" on_press=on_restart /> };
+    let restart = || view! { <Button id="restart-worker" text="Restart" on_press=on_restart /> };
     view! {
         <div class="problem" role="alert" data-testid="problem">
             <p class="problem-kind">{kind_text(problem.kind)}</p>

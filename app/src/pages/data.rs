@@ -55,7 +55,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let content = view! {
         {data_note(store)}
         {choose(store, task)}
-        {move || is_loading.get().then(|| progress(store))}
+        {move || is_loading.get().then(|| progress(store, task))}
         {waits}
         {move || is_unread.get().then(|| name_columns(store, task))}
         {report}
@@ -68,7 +68,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
 }
 
 /// How far the reading is, and the way out of it.
-fn progress(store: Store) -> AnyView {
+fn progress(store: Store, task: Task) -> AnyView {
     let progress = store.data.progress;
     let share = Signal::derive(move || match progress.get() {
         (_, 0) => None,
@@ -76,6 +76,8 @@ fn progress(store: Store) -> AnyView {
     });
     let text = Signal::derive(move || match progress.get() {
         (_, 0) => String::new(),
+        // A text may be one row and a whole file.
+        (done, total) if task == Task::CausalLm => format::percent(done as f64 / total as f64),
         (done, total) => format!("{} of {}", format::count(done), format::plural(total, "row")),
     });
     let on_cancel = Callback::new(move |()| store.cancel_reading());

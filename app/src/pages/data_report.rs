@@ -105,7 +105,7 @@ pub(super) fn lengths(lengths: &LengthHistogram, num_cut: usize, num_texts: usiz
         let view = view! {
             <div class="panel" data-testid="lengths-unknown">
                 <h3>"Length in tokens"</h3>
-                <p class="hint">"A model cuts texts into tokens: it is counted when one is loaded."</p>
+                <p class="hint">"Tokens are the pieces that a model cuts texts into: they are counted once a model is loaded."</p>
             </div>
         };
         return view.into_any();

@@ -7,15 +7,16 @@ use hone_core::metrics::{Baseline, Evaluation};
 use hone_core::session::protocol::Weights;
 use leptos::prelude::*;
 
+use super::data_report::warnings;
 use super::evaluate_texts;
-use super::frame::{frame, missing, onward};
+use super::frame::{frame, missing, onward, wait_hint};
 use super::of_run::of_run;
 use crate::browser;
 use crate::charts::{Chosen, Matrix};
 use crate::components::{Button, Cell, Meter, sortable_table, table};
 use crate::format;
 use crate::state::evaluation::{Measured, MeasuredRows, WrongRow, confused_pairs, of_pair, split_name};
-use crate::state::{Step, Store};
+use crate::state::{Activity, Step, Store};
 
 const LEAD: &str = "How many answers are right, on rows that were kept aside: before training and after.";
 
@@ -62,7 +63,9 @@ fn classes(store: Store, base: Option<&MeasuredRows>, tuned: Option<&MeasuredRow
         browser::after(0, || browser::focus_element(WRONG_ROWS_TITLE));
     });
     let chosen = Chosen { pair: pair.into(), on_choose };
+    let all_warnings: Vec<String> = base.into_iter().chain(tuned).flat_map(|one| one.warnings.clone()).collect();
     let view = view! {
+        {warnings(&all_warnings)}
         <div class="columns">{comparison(base, tuned)} {per_class(shown, before)}</div>
         {confusion(shown, before, chosen)}
         {wrong_rows(store, shown, pair)}
@@ -70,32 +73,32 @@ fn classes(store: Store, base: Option<&MeasuredRows>, tuned: Option<&MeasuredRow
     Some(view.into_any())
 }
 
-/// Whether there is nothing to measure, or something else goes on.
-pub(super) fn cannot_measure(store: Store) -> Signal<bool> {
-    Signal::derive(move || {
-        let has_rows = store.measured_sizes().is_some_and(|[_, valid, test]| valid + test > 0);
-        !has_rows
-            || store.model.info.with(Option::is_none)
-            || store.measuring.get().is_some()
-            || store.writing.with(|writing| writing.current.is_some())
-            || store.run.with(|run| run.is_active())
-    })
+/// There are a model and rows to measure it on.
+fn has_what_it_takes(store: Store) -> bool {
+    let has_rows = store.measured_sizes().is_some_and(|[_, valid, test]| valid + test > 0);
+    has_rows && store.model.info.with(Option::is_some)
 }
 
+/// Whether there is nothing to measure, or something else goes on.
+pub(super) fn cannot_measure(store: Store) -> Signal<bool> {
+    Signal::derive(move || !has_what_it_takes(store) || store.activity().is_some())
+}
+
+/// The button is there while it can be pressed, and stays, with the focus, while it measures.
 fn controls(store: Store) -> AnyView {
     let hint = move || {
-        let (is_active, is_finished) = store.run.with(|run| (run.is_active(), run.is_finished()));
+        let is_finished = store.run.with(|run| run.is_finished());
         match store.measured_sizes() {
-            _ if is_active => "Training is still going. You can measure the model when it has ended.".to_string(),
+            _ if !matches!(store.activity(), None | Some(Activity::Measuring)) => String::new(),
             Some([_, 0, 0]) => "No rows were kept aside: add a test file, or set a test share in the recipe.".into(),
             Some([_, valid, 0]) => format!(
-                "There are no test rows, so {} are used. They also chose the best weights, so the figures may look \
-                 better than they are.",
+                "There are no test rows: the figures are of {}. The best weights were chosen on the same rows, so the \
+                 figures may look better than they are.",
                 format::plural(valid, "validation row")
             ),
             Some([_, _, test]) if is_finished => format!("On {}.", format::plural(test, "test row")),
             Some([_, _, test]) => format!(
-                "On {}. Nothing is trained yet, so only the model before training can be measured.",
+                "On {}. Nothing has been trained yet, so only the model before training can be measured.",
                 format::plural(test, "test row")
             ),
             None => String::new(),
@@ -118,12 +121,22 @@ fn controls(store: Store) -> AnyView {
             view! { <Meter label=label share=share text=text /> }
         })
     };
-    let disabled = cannot_measure(store);
+    let is_measuring = Signal::derive(move || store.measuring.get().is_some());
+    let is_shown =
+        Memo::new(move |_| has_what_it_takes(store) && matches!(store.activity(), None | Some(Activity::Measuring)));
+    let button_text =
+        Signal::derive(move || if is_measuring.get() { "Evaluating…".to_string() } else { "Evaluate".into() });
     let on_press = Callback::new(move |()| store.evaluate());
+    let button = move || {
+        view! { <Button id="evaluate-run" text=button_text is_primary=true waits=is_measuring on_press=on_press /> }
+            .into_any()
+    };
+    let has_all = Memo::new(move |_| has_what_it_takes(store));
     view! {
         <div class="row">
-            <Button id="evaluate-run" text="Evaluate" is_primary=true disabled=disabled on_press=on_press />
+            {move || is_shown.get().then(button)}
             <p class="hint">{hint}</p>
+            {move || has_all.get().then(|| wait_hint(store, "You can evaluate", Some(Activity::Measuring)))}
         </div>
         {meter}
     }
@@ -154,8 +167,8 @@ fn comparison(base: Option<&MeasuredRows>, tuned: Option<&MeasuredRows>) -> AnyV
     if let Some(Baseline { label, .. }) = baseline {
         let label = format::shortened(label, MAX_LABEL_CHARS);
         caption.push_str(&format!(
-            " Gain: what the trained model has over always answering “{label}”, the most frequent label of the training \
-             rows."
+            " Gain: how much better the trained model is than always answering “{label}”, the most frequent label of \
+             the training rows."
         ));
     }
     let baseline = baseline.map(|baseline| baseline.label.as_str());
@@ -210,13 +223,14 @@ pub(super) fn before_and_after(
         let difference = from.zip(after).map(|(from, after)| after - from);
         let gain = difference.map_or(0.0, |d| if unit == Unit::Loss { -d } else { d });
         let class = match gain {
-            gain if gain > 0.0 => "number better",
-            gain if gain < 0.0 => "number worse",
-            _ => "number",
+            gain if gain > 0.0 => "number gain better",
+            gain if gain < 0.0 => "number gain worse",
+            _ => "number gain",
         };
         let text = match difference {
             Some(d) if unit == Unit::Share => format!("{} points", format::signed(d * 100.0, 1)),
             Some(d) if d.abs() >= 1e7 => format::significant(d),
+            Some(d) if d.abs() >= 1000.0 => format::signed(d, 0),
             Some(d) => format::signed(d, 3),
             None => "–".into(),
         };
@@ -234,7 +248,7 @@ pub(super) fn before_and_after(
         None => vec!["", "Before", "After", "Difference"],
     };
     view! {
-        <div class="panel">
+        <div class="panel figures">
             <h3>{title}</h3>
             {table(title, "", &heads, rows)}
             <p class="hint">{caption}</p>
@@ -262,7 +276,8 @@ fn per_class(shown: &MeasuredRows, before: Option<&MeasuredRows>) -> AnyView {
     let without = shown.evaluation.per_class.iter().filter(|class| class.support == 0).count();
     let without = (without > 0).then(|| {
         format!(
-            "{} without rows in this split: left out of the macro figures, unless it was predicted, which counts as 0.",
+            "{} without rows in this split. Such a class is left out of the macro figures, unless the model predicted \
+             it: then it counts as 0.",
             format::plural(without, "class")
         )
     });
@@ -308,7 +323,7 @@ fn confusion(measured: &MeasuredRows, before: Option<&MeasuredRows>, chosen: Cho
     let name = |id: usize| labels.get(id).cloned().unwrap_or_default();
     let rows = confused_pairs(counts, MAX_PAIRS).into_iter().map(|(truth, predicted, rows)| {
         let count = format::plural(rows as usize, "row");
-        let what = format!("{count} that are {} were predicted as {}: show them", name(truth), name(predicted));
+        let what = format!("Show {count}: true {}, predicted {}", name(truth), name(predicted));
         let on_press = Callback::new(move |()| chosen.on_choose.run((truth, predicted)));
         let rows = Cell { press: Some((what, on_press)), ..Cell::number(format::count(rows as usize)) };
         vec![name(truth).into(), name(predicted).into(), rows]
@@ -327,7 +342,7 @@ fn confusion(measured: &MeasuredRows, before: Option<&MeasuredRows>, chosen: Cho
 fn wrong_rows(store: Store, measured: &MeasuredRows, pair: RwSignal<Option<(usize, usize)>>) -> AnyView {
     let wrong = Arc::new(measured.wrong_rows());
     if wrong.is_empty() {
-        return view! { <p class="note" data-testid="wrong-rows">"Every row was predicted right."</p> }.into_any();
+        return view! { <p class="note" data-testid="wrong-rows">"Every row was predicted correctly."</p> }.into_any();
     }
     let (labels, all) = (measured.labels(), Arc::clone(&wrong));
     let shown = move || {
@@ -336,10 +351,10 @@ fn wrong_rows(store: Store, measured: &MeasuredRows, pair: RwSignal<Option<(usiz
         let count = format::plural(rows.len(), "row");
         let title = match names {
             Some((truth, predicted)) => format!("{count}: true “{truth}”, predicted “{predicted}”"),
-            None => format!("{count} it gets wrong, the most confident first"),
+            None => format!("{count} the model gets wrong, the most confident first"),
         };
         let has_more = rows.len() > MAX_WRONG_ROWS;
-        let more = has_more.then(|| format!("The first {MAX_WRONG_ROWS} are shown; the file has all."));
+        let more = has_more.then(|| format!("The first {MAX_WRONG_ROWS} are shown; the saved file has all of them."));
         let on_all = Callback::new(move |()| {
             pair.set(None);
             browser::after(0, || browser::focus_element(WRONG_ROWS_TITLE));
@@ -374,5 +389,5 @@ fn wrong_rows_table(rows: &[&WrongRow]) -> AnyView {
         ]
     });
     let heads = ["Row", "Probability", "True", "Predicted", "Text"];
-    sortable_table("Rows it gets wrong", "wrong-rows", &heads, cells.collect())
+    sortable_table("Rows the model gets wrong", "wrong-rows", &heads, cells.collect())
 }

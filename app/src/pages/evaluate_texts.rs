@@ -36,22 +36,24 @@ fn comparison(base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>, shown
         after: tuned.and_then(of),
     };
     let mut figures = vec![
-        figure("Loss a token", "loss", Unit::Loss, |m| Some(m.tokens.loss)),
+        figure("Loss per token", "loss", Unit::Loss, |m| Some(m.tokens.loss)),
         figure("Perplexity", "perplexity", Unit::Loss, |m| Some(m.tokens.perplexity)),
         figure("Token accuracy", "token-accuracy", Unit::Share, |m| Some(m.tokens.token_accuracy)),
     ];
-    let mut caption = format!("On the {} split: {} it learns from. ", split_name(shown.split), tokens(&shown.tokens));
+    let (tokens, split) = (tokens(&shown.tokens), split_name(shown.split));
+    let mut caption = format!("Loss, perplexity and token accuracy: on {tokens} of the {split} rows. ");
     if let Some(texts) = &shown.texts {
         figures.push(figure("BLEU, 0 to 100", "bleu", Unit::Score, |m| Some(m.texts.as_ref()?.bleu)));
         figures.push(figure("ROUGE-L", "rouge-l", Unit::Score, |m| Some(m.texts.as_ref()?.rouge_l)));
         figures.push(figure("Exact match", "exact-match", Unit::Share, |m| Some(m.texts.as_ref()?.exact_match)));
         let prompts = format::plural(texts.num_rows, "prompt");
         let how = format!(
-            "BLEU, ROUGE-L and exact match: what it writes after the first {prompts}, always the likeliest token."
+            "BLEU, ROUGE-L and exact match: on what it writes after the first {prompts}, always taking the likeliest \
+             token."
         );
         caption.push_str(&how);
     } else {
-        caption.push_str("The rows have no prompts, so what it writes was not measured.");
+        caption.push_str("The rows have no prompts, so what it writes could not be measured.");
     }
     before_and_after("Before and after", &figures, None, caption, None)
 }
@@ -72,7 +74,7 @@ fn forgetting(
         after: tuned.and_then(of),
     };
     let figures = [
-        figure("Loss a token", "general-loss", |m| Some(m.general.as_ref()?.loss)),
+        figure("Loss per token", "general-loss", |m| Some(m.general.as_ref()?.loss)),
         figure("Perplexity", "general-perplexity", |m| Some(m.general.as_ref()?.perplexity)),
     ];
     let file = store.general_text;
@@ -81,14 +83,22 @@ fn forgetting(
     let size = shown.general.as_ref().map(|general| format!("{} of ", tokens(general)));
     let caption = format!(
         "On {}{name}. It has nothing to do with your rows: if these figures rise, the model is forgetting what it \
-         knew. A few pages of your own text show it for what matters to you.",
+         knew. To check this on what matters to you, choose a text of your own; a few pages are enough.",
         size.unwrap_or_default()
     );
     let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_general_text(files.into_iter().next()));
     let on_remove = Callback::new(move |()| store.choose_general_text(None));
     let label = "Choose a text of your own";
     let own = optional_file("general-file", label, ".txt,text/plain", file, cannot_measure(store), on_files, on_remove);
-    before_and_after("What it forgot", &figures, None, caption, Some(own))
+    let note = move || {
+        let note = store.general_note.get()?;
+        Some(view! { <p class="warnings" role="status" data-testid="general-note">{note}</p> }.into_any())
+    };
+    let more = view! {
+        {own}
+        {note}
+    };
+    before_and_after("What the model forgot", &figures, None, caption, Some(more.into_any()))
 }
 
 fn tokens(evaluation: &LmEvaluation) -> String {

@@ -14,15 +14,15 @@ const LEAD: &str = "Save the trained model as a zip. It loads in Python, and her
 /// What is in the zip, and what for.
 const CONTENTS: &[(&str, &str)] = &[
     ("model.safetensors", "the trained model's weights"),
-    ("config.json", "the architecture, and for a classifier which number is which label"),
+    ("config.json", "the architecture, and for a classifier the names of its labels"),
     ("tokenizer files", "as they came with the model"),
-    ("README.md", "a model card: what was done, on what, with which figures, and the commands to use and repeat it"),
-    ("hone.json", "the job: hone train --job hone.json runs it again in a terminal"),
+    ("README.md", "a model card: the data, the settings, the figures, and the commands that use and repeat it"),
+    ("hone.json", "the job file: hone train --job hone.json repeats the run in a terminal"),
 ];
 
 /// What is in the zip of an adapter, and what for.
 const ADAPTER_CONTENTS: &[(&str, &str)] = &[
-    ("adapter_model.safetensors", "the adapter: small, and needs the model that it was trained on"),
+    ("adapter_model.safetensors", "the adapter's weights: small, but useless without the model it was trained on"),
     ("adapter_config.json", "its settings, as PEFT reads them, and the name of that model"),
 ];
 
@@ -84,9 +84,13 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         let text = if store.exporting.get() { "Packing…" } else { "Download the adapter" };
         text.to_string()
     });
-    let cannot_pack = Signal::derive(move || store.exporting.get() || !store.run.with(|run| run.is_finished()));
-    let has_no_job =
-        Signal::derive(move || store.started.with(Option::is_none) && store.model.info.with(Option::is_none));
+    let packs: Signal<bool> = store.exporting.into();
+    let can_pack = Memo::new(move |_| store.run.with(|run| run.is_finished()));
+    let is_before_a_run = Memo::new(move |_| store.started.with(Option::is_none));
+    let has_job = Memo::new(move |_| {
+        let is_planned = store.model.info.with(Option::is_some) && store.resolved.with(Result::is_ok);
+        !is_before_a_run.get() || is_planned
+    });
     let done = move || {
         let (name, size_bytes) = store.exported.get()?;
         let text = format!("Saved in your browser's downloads: {name} ({})", format::bytes(size_bytes));
@@ -94,16 +98,17 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     };
     let on_pack = Callback::new(move |()| store.export(ExportFormat::Merged));
     let on_adapter = Callback::new(move |()| store.export(ExportFormat::Adapter));
-    let adapter_button = move || {
-        view! { <Button id="export-adapter" text=adapter_text disabled=cannot_pack on_press=on_adapter /> }.into_any()
-    };
+    let adapter_button =
+        move || view! { <Button id="export-adapter" text=adapter_text waits=packs on_press=on_adapter /> }.into_any();
+    let zip_button =
+        move || view! { <Button id="export-zip" text=text is_primary=true waits=packs on_press=on_pack /> }.into_any();
     let adapter = move || {
         let num_labels = store.started.with(|started| started.as_ref().map_or(0, |run| run.num_labels));
         let contents = ADAPTER_CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
         view! {
             <div class="columns">
                 <div class="panel">
-                    <h3>"What is inside the adapter"</h3>
+                    <h3>"What is in the adapter's zip"</h3>
                     {facts("pairs wide", contents)}
                     <p class="hint">"And tokenizer files, README.md and hone.json, as in the whole model."</p>
                 </div>
@@ -120,24 +125,37 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         .into_any()
     };
     let on_job = Callback::new(move |()| store.save_job());
+    let job_button = move || view! { <Button id="export-job" text="Save the job file" on_press=on_job /> }.into_any();
+    let job_note = move || {
+        if !is_before_a_run.get() {
+            return None;
+        }
+        if let Some(names) = store.wrong_settings() {
+            return Some(format!("Fix this in the recipe before you save a job file: {names}."));
+        }
+        let text = "The job file holds the model, the recipe and the name of your data file. Saved before a run, it \
+                    can't tell whether another file of that name holds the same rows; saved after a run, it can.";
+        has_job.get().then(|| text.into())
+    };
     let content = view! {
         {move || missing(store, Step::Export)}
         {of_run(store)}
         <div class="row">
-            <Button id="export-zip" text=text is_primary=true disabled=cannot_pack on_press=on_pack />
-            {move || has_adapter().then(adapter_button)}
-            <Button id="export-job" text="Save the job file" disabled=has_no_job on_press=on_job />
+            {move || can_pack.get().then(zip_button)}
+            {move || (can_pack.get() && has_adapter()).then(adapter_button)}
+            {move || has_job.get().then(job_button)}
         </div>
+        <p class="hint" data-testid="job-note">{job_note}</p>
         {done}
         <div class="columns">
             <div class="panel">
-                <h3>"What is inside"</h3>
+                <h3>"What is in the zip"</h3>
                 {facts("pairs wide", contents)}
             </div>
             <div class="panel">
                 <h3>"Load it in Python"</h3>
                 <pre data-testid="python"><code>{python(task)}</code></pre>
-                <p class="hint">"Your rows are not in the zip. If you chose mean pooling, README.md says how to load it."</p>
+                <p class="hint">"Your rows are not in the zip. If you chose mean pooling, load it as README.md says."</p>
             </div>
         </div>
         {move || has_adapter().then(adapter)}

@@ -8,7 +8,8 @@ use super::weights_question::weights_question;
 use crate::components::{Button, Empty, Field, ProblemAlert};
 use crate::state::numbers::normalised;
 use crate::state::recipe::FieldSpec;
-use crate::state::{Step, Store};
+use crate::state::run::Status;
+use crate::state::{Activity, Step, Store};
 
 /// A page: its heading, what it is for, the problem that stands at this step, and its content. On the page of the model
 /// the problem stands beside the button that loads.
@@ -55,7 +56,12 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     }
     let needs_run = step == Step::Export;
     if needs_run && !store.run.with(|run| run.is_finished()) {
-        return empty("There is nothing to export before a run has ended.", "Go to training", Step::Train);
+        let text = match store.run.with(|run| run.status) {
+            Status::Gone => "The weights of the last run are no longer loaded: train again to export them.",
+            Status::Failed => "The last run failed, so there is nothing to export. Train again.",
+            _ => "There is nothing to export before a run has ended.",
+        };
+        return empty(text, "Go to training", Step::Train);
     }
     None
 }
@@ -110,6 +116,12 @@ pub(crate) fn setting(
 /// A remark that stands there only while it applies.
 pub(crate) fn hint_while(applies: Signal<bool>, text: &'static str) -> AnyView {
     view! { <p class="hint">{move || applies.get().then_some(text)}</p> }.into_any()
+}
+
+/// Until when something else keeps `what` from beginning; nothing is said of what the page itself shows.
+pub(crate) fn wait_hint(store: Store, what: &'static str, shown: Option<Activity>) -> AnyView {
+    let text = move || Some(store.activity().filter(|going| Some(*going) != shown)?.then(what));
+    view! { <p class="hint">{text}</p> }.into_any()
 }
 
 /// Whether a run keeps the worker from doing anything else.

@@ -166,7 +166,7 @@ fn progress(store: Store) -> AnyView {
             {move || problem(store, Step::Model)}
             {hub_button}
             <div class="downloads" data-testid="downloads">{downloads}</div>
-            {hint_while(is_running(store), "A run is going: end it before another model is loaded.")}
+            {hint_while(is_running(store), "A run is going on: stop it before you load another model.")}
         </div>
     }
     .into_any()
@@ -309,12 +309,12 @@ fn loaded(store: Store, info: &ModelInfo) -> AnyView {
         ("Architecture", info.model_type.clone()),
         ("Parameters", format::count(info.num_parameters)),
         ("Layers", format::count(info.num_hidden_layers)),
-        ("Width", format::count(info.hidden_size)),
+        ("Hidden size", format::count(info.hidden_size)),
         ("Longest input", format!("{} tokens", format::count(info.max_position_embeddings))),
         ("Vocabulary", format!("{} tokens", format::count(info.vocab_size))),
     ];
     let labels = (!info.labels.is_empty())
-        .then(|| view! { <p>{format!("Came with a head for: {}.", info.labels.join(", "))}</p> });
+        .then(|| view! { <p>{format!("It already labels texts as: {}.", info.labels.join(", "))}</p> });
     // It stays while another is loaded.
     let id = move || if store.model.loading.get() { "model-stays" } else { "model-ready" };
     let notes = info.notes.iter().map(|note| view! { <li>{note.clone()}</li> }).collect_view();

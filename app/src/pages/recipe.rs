@@ -10,7 +10,8 @@ use crate::state::recipe::{self, FieldSpec, Plan, fields};
 use crate::state::report::Report;
 use crate::state::{Step, Store};
 
-const LEAD: &str = "Every setting has a value that usually works. Take a preset, or change what you know.";
+const LEAD: &str =
+    "Every setting already has a value that usually works. Choose a preset, or change the settings you know.";
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
     let of = |is_advanced: bool| fields(task).filter(move |spec| spec.is_advanced == is_advanced);
@@ -75,7 +76,7 @@ fn presets(store: Store, task: Task) -> AnyView {
 /// What choosing a preset changes.
 fn summary(preset: &Preset, task: Task) -> String {
     match preset.summary(task) {
-        text if text.is_empty() => "Every setting as it is from the start".into(),
+        text if text.is_empty() => "All settings at their defaults".into(),
         text => text,
     }
 }
@@ -128,7 +129,7 @@ fn plan_view(store: Store) -> AnyView {
         let text = format!("Fix this above before a run can start: {names}.");
         return view! { <p class="plan bad" role="status" data-testid="plan">{text}</p> }.into_any();
     }
-    let missing = || "With a model and rows loaded, you see here what the run will do.".into();
+    let missing = || "Load a model and rows, and this line says what the run will do.".into();
     let text = plan_text(store).unwrap_or_else(missing);
     view! { <p class="plan" role="status" data-testid="plan">{text}</p> }.into_any()
 }

@@ -5,7 +5,7 @@ use hone_core::event::{Phase, Split, StopReason};
 use hone_core::session::protocol::Backend;
 use leptos::prelude::*;
 
-use super::frame::{frame, missing, onward};
+use super::frame::{frame, missing, onward, wait_hint};
 use super::recipe::plan_text;
 use crate::browser;
 use crate::charts::{LineChart, Series};
@@ -13,12 +13,14 @@ use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
 use crate::state::evaluation::split_name;
 use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, RunState, Sample, Status, index_of_best};
-use crate::state::{Step, Store, WorkerStatus};
+use crate::state::{Activity, Step, Store};
 
-const LEAD: &str = "Training goes on in the background: you can look at the other steps meanwhile.";
+const LEAD: &str = "Training runs in the background: you can look at the other steps meanwhile.";
 
-/// Id of the buttons of a run, which take the focus from a button that goes away.
+/// Id of the buttons of a run.
 const CONTROLS_ID: &str = "run-controls";
+/// Id of the line that says how the run stands; it takes the focus from a button that goes away.
+const PHASE_ID: &str = "run-phase";
 
 /// Characters of a sample's texts.
 const MAX_SAMPLE_CHARS: usize = 240;
@@ -53,23 +55,6 @@ fn is_ready(store: Store) -> bool {
         && store.resolved.with(Result::is_ok)
 }
 
-/// Why a run can't start at the moment, though everything for it is there.
-fn waits_for(store: Store) -> Option<&'static str> {
-    if store.worker.get() != WorkerStatus::Ready {
-        Some("Training can start when the page is ready.")
-    } else if store.model.loading.get() {
-        Some("Training can start when the model is loaded.")
-    } else if store.data.loading.get() {
-        Some("Training can start when the rows have been read.")
-    } else if store.measuring.get().is_some() {
-        Some("Training can start when the evaluation is done.")
-    } else if store.writing.with(|writing| writing.current.is_some()) {
-        Some("Training can start when the model has finished writing.")
-    } else {
-        None
-    }
-}
-
 /// Only what can be done now. One button starts, pauses and resumes, so that the focus stays on it.
 fn controls(store: Store) -> AnyView {
     let main_id = Signal::derive(move || match status(store) {
@@ -93,20 +78,26 @@ fn controls(store: Store) -> AnyView {
         Status::Running => store.pause_run(),
         Status::Paused => store.resume_run(),
         Status::Starting | Status::Stopping => {}
-        Status::Idle | Status::Finished(_) | Status::Failed | Status::Gone => store.start_run(),
+        Status::Idle | Status::Finished(_) | Status::Failed | Status::Gone => {
+            store.confirm_losing_weights("Start anyway", move || {
+                // The person may have asked for something else meanwhile.
+                if untrack(|| store.activity()).is_none() {
+                    store.start_run();
+                }
+            });
+        }
     });
     let is_primary = Signal::derive(move || main_id.get() == "start" && !store.run.with(RunState::is_finished));
     let waits = Signal::derive(move || main_id.get().is_empty());
-    let cannot_start = Signal::derive(move || !is_active(store) && waits_for(store).is_some());
+    let cannot_start = Signal::derive(move || !is_active(store) && store.activity().is_some());
     let is_going = Memo::new(move |_| matches!(status(store), Status::Running | Status::Paused));
     let has_best = Memo::new(move |_| is_going.get() && store.run.with(|run| run.last_valid().is_some()));
     let stop = move |keep_best: bool| {
         Callback::new(move |()| {
             store.stop_run(keep_best);
-            browser::focus_element(CONTROLS_ID);
+            browser::focus_element(PHASE_ID);
         })
     };
-    let (on_stop, on_keep_best) = (stop(false), stop(true));
     let is_shown = Memo::new(move |_| is_active(store) || is_ready(store));
     let main_button = move || {
         view! {
@@ -121,9 +112,6 @@ fn controls(store: Store) -> AnyView {
         }
         .into_any()
     };
-    let stop_button = move || view! { <Button id="stop" text="Stop" on_press=on_stop /> }.into_any();
-    let keep_best_button =
-        move || view! { <Button id="keep-best" text="Stop and keep the best" on_press=on_keep_best /> }.into_any();
     let wrong = Memo::new(move |_| store.wrong_settings());
     let on_fix = Callback::new(move |()| store.go_to(Step::Recipe));
     let fix = move |names: String| {
@@ -136,17 +124,28 @@ fn controls(store: Store) -> AnyView {
     };
     view! {
         {move || (!is_active(store) && is_ready(store)).then(|| plan(store)).flatten()}
-        <div class="row" role="group" aria-label="Run" id=CONTROLS_ID tabindex="-1">
-            {move || is_shown.get().then(main_button)}
-            {move || is_going.get().then(stop_button)}
-            {move || has_best.get().then(keep_best_button)}
+        <div class="row" role="group" aria-label="Run" id=CONTROLS_ID>
+            {move || {
+                browser::keep_focus(CONTROLS_ID, PHASE_ID);
+                is_shown.get().then(main_button)
+            }}
+            {while_it_lasts(is_going, "stop", "Stop", stop(false))}
+            {while_it_lasts(has_best, "keep-best", "Stop and keep the best", stop(true))}
         </div>
-        <p class="hint">
-            {move || waits_for(store).filter(|_| is_shown.get() && !is_active(store))}
-        </p>
+        {move || is_shown.get().then(|| wait_hint(store, "Training can start", Some(Activity::Training)))}
         {move || wrong.get().map(fix)}
     }
     .into_any()
+}
+
+/// A button that goes when what it is for is over: a focus that it has then is not lost.
+fn while_it_lasts(is_there: Memo<bool>, id: &'static str, text: &'static str, on_press: Callback<()>) -> AnyView {
+    let button = move || view! { <Button id=id text=text on_press=on_press /> }.into_any();
+    let shown = move || {
+        browser::keep_focus(CONTROLS_ID, PHASE_ID);
+        is_there.get().then(button)
+    };
+    view! { {shown} }.into_any()
 }
 
 /// What a run will do.
@@ -170,7 +169,9 @@ fn phase_text(store: Store) -> String {
             StopReason::Stopped => "Stopped".into(),
             StopReason::Diverged => "Ended: the loss is no longer a number; the best weights are kept".into(),
         },
-        (Status::Running, Some(Phase::FirstStep)) if is_gpu => "First step: compiling shaders".into(),
+        (Status::Running, Some(Phase::FirstStep)) if is_gpu => {
+            "First step: preparing the GPU, which takes longer than the steps after it".into()
+        }
         (Status::Running, Some(Phase::FirstStep)) => "First step".into(),
         (Status::Running, Some(Phase::Evaluating)) => match run.evaluation_progress {
             Some((done, total)) => {
@@ -220,7 +221,7 @@ fn progress(store: Store, task: Task) -> AnyView {
         })
     };
     view! {
-        <p class="phase" data-testid="phase">{phase}</p>
+        <p class="phase" id=PHASE_ID tabindex="-1" data-testid="phase">{phase}</p>
         <Meter label="Steps" share=share text=steps id="step-count" />
         <dl class="stats">
             <Stat label="Epoch" value=of(|run| Some(format!("{:.2}", run.epoch))) />
@@ -358,8 +359,8 @@ fn notes(store: Store) -> AnyView {
     let (step, error) = store.run.with(|run| (run.checkpoint_step, run.checkpoint_error.clone()));
     let written = step.map(|step| {
         let may_go = store.may_be_cleared.get();
-        let more = if may_go { " This browser may clear it when the disk runs full." } else { "" };
-        let text = format!("A checkpoint of step {} is on this machine.{more}", format::count(step as usize));
+        let more = if may_go { " The browser may clear it when the disk runs full." } else { "" };
+        let text = format!("A checkpoint of step {} is saved in this browser.{more}", format::count(step as usize));
         view! { <p class="hint" data-testid="checkpoint">{text}</p> }
     });
     let failed = error.map(|error| {

@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::frame::{frame, hint_while, is_running, missing, onward};
+use super::data_report::warnings;
+use super::frame::{frame, missing, onward, wait_hint};
 use super::of_run::of_run;
 use crate::browser;
 use crate::charts::{Bar, Bars};
@@ -10,7 +11,7 @@ use crate::components::{Button, check, text_area};
 use crate::format;
 use crate::state::{Prediction, Step, Store};
 
-const LEAD: &str = "Type a text like those that the model will get, and see which label it gives.";
+const LEAD: &str = "Type a text like those the model will get, and see which label it chooses.";
 
 /// Milliseconds of quiet after which a typed text is predicted.
 const TYPING_PAUSE_MS: u32 = 350;
@@ -27,9 +28,13 @@ pub(super) fn page(store: Store) -> AnyView {
     frame(store, Step::Try, LEAD, content.into_any())
 }
 
+/// There are a model and labels to choose from.
+fn is_loaded(store: Store) -> bool {
+    store.model.info.with(Option::is_some) && store.data.report.with(Option::is_some)
+}
+
 fn can_predict(store: Store) -> bool {
-    let is_loaded = store.model.info.with(Option::is_some) && store.data.report.with(Option::is_some);
-    is_loaded && !store.run.with(|run| run.is_active()) && store.measuring.get().is_none()
+    is_loaded(store) && store.activity().is_none()
 }
 
 fn ask(store: Store) -> AnyView {
@@ -46,15 +51,19 @@ fn ask(store: Store) -> AnyView {
     });
     let cannot_ask = Signal::derive(move || !can_predict(store) || store.try_text.with(|text| text.trim().is_empty()));
     let on_ask = Callback::new(move |()| store.predict());
+    let is_shown = Memo::new(move |_| is_loaded(store));
+    let button = move || {
+        view! { <Button id="try-run" text="Predict" is_primary=true disabled=cannot_ask on_press=on_ask /> }.into_any()
+    };
     let on_live = Callback::new(move |is_live| store.try_live.set(is_live));
     view! {
         {text_area("Text", "try-text", "4", true, store.try_text, on_input)}
         <div class="row">
-            <Button id="try-run" text="Predict" is_primary=true disabled=cannot_ask on_press=on_ask />
+            {move || is_shown.get().then(button)}
             {check("Predict as I type", "try-live", store.try_live.into(), Signal::stored(false), on_live)}
             <span class="busy" role="status">{move || store.predicting.get().then_some("Predicting…")}</span>
         </div>
-        {hint_while(is_running(store), "A run is in progress: predictions can be made when it has ended.")}
+        {move || is_shown.get().then(|| wait_hint(store, "You can predict", None))}
     }
     .into_any()
 }
@@ -76,9 +85,13 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
         };
         order.iter().map(bar).collect()
     };
-    let hidden = prediction.labels.len().saturating_sub(MAX_LABELS);
-    let cut =
-        prediction.cut_at.map(|limit| format!("The text is longer than {limit} tokens: what follows is not read."));
+    let num_hidden = prediction.labels.len().saturating_sub(MAX_LABELS);
+    let hidden =
+        (num_hidden > 0).then(|| format!("Not shown: {} of lower probability.", format::plural(num_hidden, "label")));
+    let cut = prediction.cut_at.map(|limit| {
+        let limit = format::plural(limit, "token");
+        format!("The model reads the first {limit} of this text; the rest is left out.")
+    });
     let tuned = if has_tuned {
         let winner = order.first().map(|&id| prediction.labels[id].clone());
         view! {
@@ -99,6 +112,7 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
         .into_any()
     };
     view! {
+        {warnings(&prediction.warnings)}
         <p class="quoted">{format::shortened(&prediction.text, 300)}</p>
         {cut.map(|text| view! { <p class="hint">{text}</p> })}
         <div class="columns">
@@ -108,7 +122,7 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
             </div>
             {tuned}
         </div>
-        {(hidden > 0).then(|| view! { <p class="hint">{format!("{} with lower probability not shown.", format::plural(hidden, "label"))}</p> })}
+        {hidden.map(|text| view! { <p class="hint">{text}</p> })}
     }
     .into_any()
 }

@@ -5,16 +5,16 @@ use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::session::protocol::Weights;
 use leptos::prelude::*;
 
-use super::frame::{frame, hint_while, is_running, missing, setting};
+use super::frame::{frame, hint_while, missing, setting, wait_hint};
 use super::of_run::of_run;
 use crate::components::{Button, check, select, text_area};
 use crate::format;
 use crate::state::recipe::FieldSpec;
 use crate::state::run::RunState;
 use crate::state::writing::{Ending, SAMPLING_FIELDS, next_role};
-use crate::state::{Step, Store, WorkerStatus};
+use crate::state::{Activity, Step, Store};
 
-const LEAD: &str = "Give it a beginning, and see how the model goes on: original and trained, side by side.";
+const LEAD: &str = "Type a beginning and see how the model goes on: the original and the trained one, side by side.";
 
 pub(super) fn page(store: Store) -> AnyView {
     let content = view! {
@@ -164,15 +164,17 @@ fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
 
 fn controls(store: Store) -> AnyView {
     let cannot_write = Signal::derive(move || {
-        let is_ready = store.model.info.with(Option::is_some) && store.worker.get() == WorkerStatus::Ready;
-        let is_busy = store.run.with(RunState::is_active) || store.measuring.get().is_some() || is_writing(store);
-        !is_ready || is_busy || store.to_write().is_none()
+        store.model.info.with(Option::is_none) || store.activity().is_some() || store.to_write().is_none()
     });
+    let has_model = Memo::new(move |_| store.model.info.with(Option::is_some));
     let cannot_stop = Signal::derive(move || store.writing.with(|writing| writing.is_stopping));
     let can_be_stopped = Memo::new(move |_| is_writing(store));
     let is_wrong = Signal::derive(move || store.sampling.with(|draft| draft.resolve().is_err()));
     let on_write = Callback::new(move |()| store.write());
     let on_stop = Callback::new(move |()| store.stop_writing());
+    let write = move || {
+        view! { <Button id="write" text="Write" is_primary=true disabled=cannot_write on_press=on_write /> }.into_any()
+    };
     let stop =
         move || view! { <Button id="stop-writing" text="Stop" disabled=cannot_stop on_press=on_stop /> }.into_any();
     let busy = move || match store.writing.with(|writing| writing.current) {
@@ -182,12 +184,12 @@ fn controls(store: Store) -> AnyView {
     };
     view! {
         <div class="row">
-            <Button id="write" text="Write" is_primary=true disabled=cannot_write on_press=on_write />
+            {move || has_model.get().then(write)}
             {move || can_be_stopped.get().then(stop)}
             <span class="busy" role="status">{busy}</span>
         </div>
-        {hint_while(is_wrong, "A setting under “How it writes” can't be used.")}
-        {hint_while(is_running(store), "A run is in progress: the model can write when it has ended.")}
+        {hint_while(is_wrong, "A setting under “How it writes” is wrong: open it to see which.")}
+        {move || has_model.get().then(|| wait_hint(store, "The model can write", Some(Activity::Writing)))}
     }
     .into_any()
 }
@@ -235,7 +237,7 @@ fn ending_words(ending: Ending) -> String {
     let why = match (is_complete, is_stopped) {
         (true, _) => "The model ended it.",
         (false, true) => "You stopped it.",
-        (false, false) => "Stopped at the length limit.",
+        (false, false) => "It reached the longest answer that the settings allow.",
     };
     format!("{}, {rate}. {why}", format::plural(num_tokens, "token"))
 }

@@ -35,6 +35,8 @@ pub(crate) struct Prediction {
     pub tuned: Vec<f32>,
     /// Tokens of the text that the model reads, where it has more.
     pub cut_at: Option<usize>,
+    /// What makes the answers worthless, if anything does.
+    pub warnings: Vec<String>,
 }
 
 impl Store {
@@ -47,6 +49,7 @@ impl Store {
     /// Takes another general text, `None` the bundled one, and measures it.
     pub(crate) fn choose_general_text(self, file: Option<PickedFile>) {
         self.general_text.set(file);
+        self.general_note.set(None);
         for weights in [Weights::Base, Weights::Tuned] {
             self.note_general(weights, None);
         }
@@ -96,8 +99,8 @@ impl Store {
             }
         };
         let measured = match self.ask_to_measure(weights, command, Vec::new()).await {
-            Ok((Reply::Evaluated { split, evaluation, rows, .. }, _)) => {
-                Ok(Measured::Rows(MeasuredRows { split, evaluation, rows }))
+            Ok((Reply::Evaluated { split, evaluation, rows, warnings, .. }, _)) => {
+                Ok(Measured::Rows(MeasuredRows { split, evaluation, rows, warnings }))
             }
             Ok((Reply::EvaluatedTexts { split, tokens, texts, samples, .. }, _)) => {
                 Ok(Measured::Texts(MeasuredTexts { split, tokens, texts, samples, general: None }))
@@ -134,7 +137,8 @@ impl Store {
         }
         let command = Command::EvaluateGeneral { weights, text };
         let problem = match self.ask_to_measure(weights, command, blobs).await {
-            Ok((Reply::EvaluatedGeneral(general), _)) => {
+            Ok((Reply::EvaluatedGeneral(general, note), _)) => {
+                self.general_note.set(note);
                 self.note_general(weights, Some(general));
                 return true;
             }
@@ -185,10 +189,11 @@ impl Store {
         self.client().send(command, Vec::new(), move |answer| {
             self.predicting.set(false);
             match answer {
-                Ok((Reply::Predicted { labels, base, tuned, max_tokens, cut }, _)) => {
+                Ok((Reply::Predicted { labels, base, tuned, max_tokens, cut, warnings }, _)) => {
                     let first = |rows: Vec<Vec<f32>>| rows.into_iter().next().unwrap_or_default();
                     let cut_at = (!cut.is_empty()).then_some(max_tokens);
-                    let prediction = Prediction { text, labels, base: first(base), tuned: first(tuned), cut_at };
+                    let (base, tuned) = (first(base), first(tuned));
+                    let prediction = Prediction { text, labels, base, tuned, cut_at, warnings };
                     self.prediction.set(Some(Arc::new(prediction)));
                     if self.predict_again.get_value() {
                         self.predict();
@@ -312,6 +317,7 @@ impl Store {
                         let size_bytes = f64::from(buffer.byte_length());
                         if self.save(Step::Export, &name, buffer, "application/zip") {
                             self.exported.set(Some((name, size_bytes)));
+                            self.model.pending.set(None); // nothing would be lost any more
                         }
                     }
                     None => self.report(Step::Export, bug("the export came without its bytes".into())),

@@ -13,7 +13,7 @@ use super::dropped::pasted_name;
 use super::report::{self, Report};
 use super::samples::Sample;
 use super::{ModelChoice, ModelState, Step, Store, WorkerStatus, recipe, unexpected, unreadable};
-use crate::browser::{self, PickedFile};
+use crate::browser::{self, FileIdentity, PickedFile};
 
 /// Milliseconds of quiet in the recipe before the rows are measured again.
 const REREAD_DELAY_MS: u32 = 600;
@@ -30,12 +30,14 @@ pub(crate) struct DataState {
     /// What happened to the rows without being asked for.
     pub note: RwSignal<Option<String>>,
     pub loading: RwSignal<bool>,
-    /// Rows that are read, and rows in all; (0, 0) before that is known.
+    /// Rows that are read (of texts for a language model, bytes), and in all; (0, 0) before that is known.
     pub progress: RwSignal<(usize, usize)>,
     /// What the rows are for: the loaded model, or the one that is chosen.
     pub task: Memo<Task>,
     /// The person ended the reading that goes on.
     is_cancelled: StoredValue<bool>,
+    /// Readings that were asked for: an answer to one before the last says nothing any more.
+    num_readings: StoredValue<u32>,
     /// What the report was made with.
     used: StoredValue<Option<ReadFor>>,
 }
@@ -76,6 +78,8 @@ pub(super) enum Outcome {
     Unread,
     /// The person ended it.
     Cancelled,
+    /// Another reading took its place.
+    Superseded,
 }
 
 /// Files, how they are read, and the report on them.
@@ -106,6 +110,7 @@ impl DataState {
                 loaded.unwrap_or_else(chosen)
             }),
             is_cancelled: StoredValue::new(false),
+            num_readings: StoredValue::new(0),
             used: StoredValue::new(None),
         }
     }
@@ -127,14 +132,9 @@ impl DataState {
         self.report.set(report);
     }
 
-    /// Counts up whenever a file of rows is chosen or taken away.
-    pub(super) fn count_choices(self) -> Memo<u32> {
-        Memo::new(move |before: Option<&u32>| {
-            for slot in [Slot::Train, Slot::Valid, Slot::Test] {
-                self.slot(slot).track();
-            }
-            before.map_or(0, |before| before + 1)
-        })
+    /// What tells the chosen files from others.
+    pub(super) fn identities(self) -> [Option<FileIdentity>; 3] {
+        [self.train, self.valid, self.test].map(|file| file.with(|file| file.as_ref().map(PickedFile::identity)))
     }
 
     fn slot(self, slot: Slot) -> RwSignal<Option<PickedFile>, LocalStorage> {
@@ -166,12 +166,20 @@ impl Store {
         }
         data.report.set(None);
         data.note.set(note);
-        self.forget_figures();
         spawn_local(async move {
-            if self.load_data_now().await == Outcome::Cancelled {
-                data.restore(before);
+            match self.load_data_now().await {
+                Outcome::Cancelled => data.restore(before),
+                Outcome::Unread => self.forget_figures_of_rows(),
+                Outcome::Read | Outcome::Superseded => {}
             }
         });
+    }
+
+    /// Forgets figures of rows that are gone. Those of a finished run are of its own rows, and the page says of which.
+    fn forget_figures_of_rows(self) {
+        if !self.run.with_untracked(|run| run.is_finished()) {
+            self.forget_figures();
+        }
     }
 
     /// Takes pasted text as the training file.
@@ -223,7 +231,7 @@ impl Store {
     }
 
     /// Reads the chosen files.
-    fn load_data(self) {
+    pub(super) fn load_data(self) {
         spawn_local(async move {
             self.load_data_now().await;
         });
@@ -240,6 +248,9 @@ impl Store {
         let data = self.data;
         let (read, report) = (data.read.get_untracked(), data.report.get_untracked());
         data.read.set(wanted);
+        if self.model.loading.get_untracked() {
+            return data.report.set(None); // they are read once that is over
+        }
         spawn_local(async move {
             let Some(report) = report else {
                 self.load_data_now().await;
@@ -250,7 +261,7 @@ impl Store {
             // A model that was asked for meanwhile has the rows read anew.
             let is_kept =
                 |store: Self| store.data.report.with_untracked(Option::is_none) && !store.model.loading.get_untracked();
-            if outcome != Outcome::Read && is_kept(self) {
+            if matches!(outcome, Outcome::Unread | Outcome::Cancelled) && is_kept(self) {
                 data.read.set(read);
                 if outcome == Outcome::Cancelled {
                     data.note.set(Some("The rows were not read again: the report is the one from before.".into()));
@@ -323,6 +334,8 @@ impl Store {
         self.dismiss(Step::Data);
         data.progress.set((0, 0));
         data.is_cancelled.set_value(false);
+        data.num_readings.update_value(|count| *count += 1);
+        let number = data.num_readings.get_value();
         data.loading.set(true);
         data.used.set_value(Some(ReadFor::of(&self.run_to_read_for())));
         let outcome = match self.request(command, blobs).await {
@@ -332,13 +345,13 @@ impl Store {
             Ok((other, _)) => Err(unexpected(&other)),
             Err(problem) => Err(problem),
         };
+        if data.num_readings.get_value() != number {
+            return Outcome::Superseded;
+        }
         data.loading.set(false);
         match outcome {
             Ok(Some(report)) => {
-                // Figures of a finished run are of its own rows; others were of the rows before.
-                if !self.run.with_untracked(|run| run.is_finished()) {
-                    self.forget_figures();
-                }
+                self.forget_figures_of_rows();
                 // An answer may come after another model was asked for: its rows are not that model's.
                 let fits = report.task() == data.task.get_untracked() && !self.model.loading.get_untracked();
                 data.report.set(fits.then(|| Arc::new(report)));
@@ -427,12 +440,16 @@ impl Store {
         let wanted = Memo::new(move |_| self.resolved.with(|run| run.as_ref().ok().map(ReadFor::of)));
         Effect::new(move |_| {
             let Some(wanted_now) = wanted.get() else { return };
-            if self.data.report.with(Option::is_none) || self.data.used.get_value() == Some(wanted_now) {
+            // A model that comes has them read anew; where it does not come they are measured after that.
+            let is_waiting = self.model.loading.get() || self.data.report.with(Option::is_none);
+            if is_waiting || self.data.used.get_value() == Some(wanted_now) {
                 return;
             }
             browser::after(REREAD_DELAY_MS, move || {
                 let is_current = wanted.try_get_untracked() == Some(Some(wanted_now));
-                let is_idle = !self.data.loading.get_untracked() && !self.run.with_untracked(|run| run.is_active());
+                let is_idle = !self.data.loading.get_untracked()
+                    && !self.model.loading.get_untracked()
+                    && !self.run.with_untracked(|run| run.is_active());
                 let is_unread = self.data.used.get_value() != Some(wanted_now);
                 if is_current && is_idle && is_unread && self.data.report.with_untracked(Option::is_some) {
                     self.reread_data(|_| {});

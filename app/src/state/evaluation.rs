@@ -95,6 +95,8 @@ pub(crate) struct MeasuredRows {
     pub split: Split,
     pub evaluation: Evaluation,
     pub rows: Vec<RowPrediction>,
+    /// What makes the figures worthless, if anything does.
+    pub warnings: Vec<String>,
 }
 
 /// A row that was predicted wrongly.
@@ -199,6 +201,7 @@ mod tests {
             split: Split::Test,
             evaluation,
             rows: vec![row(1, 0, 1, 0.6), row(2, 0, 0, 0.9), row(3, 1, 0, 0.8)],
+            warnings: Vec::new(),
         }
     }
 

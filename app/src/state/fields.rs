@@ -89,12 +89,12 @@ pub(super) const FIELDS: &[FieldSpec] = &[
     of_classes(choice(
         "method",
         "What is trained",
-        "All weights give the best result; adapters and the head alone are quicker and need less memory.",
+        "All weights give the best result; adapters, or the head that chooses the label, are quicker and need less memory.",
         &[
             ("full", "All weights"),
-            ("head", "Head only, the rest frozen"),
-            ("last", "The last layers and the head, the rest frozen"),
-            ("lora", "Adapters (LoRA) and the head, the rest frozen"),
+            ("head", "Head only; the rest stays as it is"),
+            ("last", "The last layers and the head; the rest stays as it is"),
+            ("lora", "Adapters (LoRA) and the head; the rest stays as it is"),
         ],
     )),
     of_texts(choice(
@@ -102,22 +102,35 @@ pub(super) const FIELDS: &[FieldSpec] = &[
         "What is trained",
         "Adapters need the least memory and make the smallest download; all weights need the most.",
         &[
-            ("lora", "Adapters (LoRA), the rest frozen"),
-            ("last", "The last layers, the rest frozen"),
+            ("lora", "Adapters (LoRA); the rest stays as it is"),
+            ("last", "The last layers; the rest stays as it is"),
             ("full", "All weights"),
         ],
     )),
-    of_method("last", whole("last_layers", "Layers trained", "from the end", "More learn more and need more memory.")),
+    of_method(
+        "last",
+        whole("last_layers", "Layers trained", "from the end", "More layers learn more and need more memory."),
+    ),
     of_method(
         "lora",
         whole("lora_r", "LoRA rank", "", "Width of an adapter: higher learns more and needs more memory."),
     ),
     of_method(
         "lora",
-        number("lora_alpha", "LoRA alpha", "", "An adapter counts alpha divided by rank; twice the rank is usual."),
+        number(
+            "lora_alpha",
+            "LoRA alpha",
+            "",
+            "Alpha divided by rank is how much an adapter counts; twice the rank is usual.",
+        ),
     ),
-    whole("num_train_epochs", "Epochs", "passes over the rows", "More help small files; too many learn rows by heart."),
-    whole("batch_size", "Batch size", "rows", "Rows looked at together. Halve it when memory runs out."),
+    whole(
+        "num_train_epochs",
+        "Epochs",
+        "passes over the rows",
+        "More help with small files; too many, and the model learns the rows by heart.",
+    ),
+    whole("batch_size", "Batch size", "rows", "Rows the model sees at once. Halve it if memory runs out."),
     number("learning_rate", "Learning rate", "per step", "Too high and the loss jumps; too low and nothing happens."),
     whole("max_seq_length", "Longest input", "tokens", "Longer rows are shortened to this; shorter is quicker."),
     of_classes(choice(
@@ -130,7 +143,7 @@ pub(super) const FIELDS: &[FieldSpec] = &[
         "early_stopping_patience",
         "Early stopping",
         "evaluations, or off",
-        "Stops after so many without improvement.",
+        "Stops after this many without improvement.",
     ),
     advanced(of_method(
         "lora",
@@ -142,29 +155,34 @@ pub(super) const FIELDS: &[FieldSpec] = &[
     )),
     advanced(of_method(
         "lora",
-        choice("use_rslora", "Rank-stabilised LoRA", "Divides by the root of the rank; for high ranks.", SWITCH),
+        choice(
+            "use_rslora",
+            "Rank-stabilised LoRA",
+            "Divides alpha by the square root of the rank: better for high ranks.",
+            SWITCH,
+        ),
     )),
     advanced(of_method(
         "lora",
-        choice("use_dora", "DoRA", "Trains how strong each output is as well: often better, and slower.", SWITCH),
+        choice("use_dora", "DoRA", "Also trains how strong each output is: often better, but slower.", SWITCH),
     )),
     advanced(of_texts(choice(
         "packing",
         "Packing",
-        "Several short texts share a row, apart from each other: fewer, fuller steps.",
+        "Puts several short texts into one row, kept apart from each other: fewer, fuller steps.",
         SWITCH,
     ))),
     advanced(of_texts(choice(
         "gradient_checkpointing",
         "Gradient checkpointing",
-        "Computes layers twice instead of keeping them: less memory, slower.",
+        "Computes layers twice instead of keeping what they gave: less memory, but slower.",
         SWITCH,
     ))),
     advanced(whole(
         "gradient_accumulation_steps",
         "Gradient accumulation",
         "batches a step",
-        "Larger steps without more memory.",
+        "Adds up this many batches for each step: larger steps without more memory.",
     )),
     advanced(number(
         "weight_decay",
@@ -196,7 +214,12 @@ pub(super) const FIELDS: &[FieldSpec] = &[
         "share",
         "Helps when some labels are wrong.",
     ))),
-    advanced(number("dropout", "Dropout", "share, or model", "model takes what the model's config.json says.")),
+    advanced(number(
+        "dropout",
+        "Dropout",
+        "share, or model",
+        "Against learning rows by heart. The word model takes the value in the model's config.json.",
+    )),
     advanced(of_classes(choice(
         "pooling",
         "Pooling",
@@ -210,7 +233,12 @@ pub(super) const FIELDS: &[FieldSpec] = &[
         "Which validation figure decides which weights are the best.",
         &[("loss", "Lowest loss"), ("accuracy", "Highest accuracy"), ("macro_f1", "Highest macro F1")],
     ))),
-    advanced(whole("logging_steps", "Read the loss every", "steps", "Each reading waits for the GPU.")),
+    advanced(whole(
+        "logging_steps",
+        "Read the loss every",
+        "steps",
+        "Each reading waits for the GPU: less often is a little quicker.",
+    )),
     advanced(number(
         "valid_fraction",
         "Validation share",

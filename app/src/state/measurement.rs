@@ -85,13 +85,14 @@ impl LossCurve {
     }
 }
 
-/// Pairs of neighbours as their means.
+/// Pairs of neighbours as their means; the last point stays as it is, for it is what the figure beside the line says.
 fn halved(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let Some((last, before)) = points.split_last() else { return Vec::new() };
     let mean = |pair: &[(f64, f64)]| {
         let share = 1.0 / pair.len() as f64;
         pair.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 * share, sum.1 + point.1 * share))
     };
-    points.chunks(2).map(mean).collect()
+    before.chunks(2).map(mean).chain([*last]).collect()
 }
 
 #[cfg(test)]
@@ -120,6 +121,19 @@ mod tests {
         assert_eq!((curve.mean, curve.means.last()), (Some(4.0), Some(&(13.0, 4.0))), "of the last ten only");
         assert_eq!(MEAN_LOSS_LINE, format!("mean of {MEAN_STEPS} steps"));
         assert!(MEAN_LOSS_LABEL.ends_with(MEAN_LOSS_LINE));
+    }
+
+    #[test]
+    fn a_thinned_line_still_ends_at_the_figure() {
+        for at_once in [1, 2, 3, 7] {
+            let mut curve = LossCurve::default();
+            for step in (at_once..=20_000).step_by(at_once as usize) {
+                let losses: Vec<f64> = (0..at_once).map(|back| f64::from((step - back) % 97)).collect();
+                curve.extend(step, &losses);
+                assert_eq!(curve.mean, curve.means.last().map(|point| point.1), "step {step}, {at_once} at once");
+                assert_eq!(curve.means.last().map(|point| point.0), Some(f64::from(step)));
+            }
+        }
     }
 
     #[test]

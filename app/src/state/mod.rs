@@ -3,6 +3,7 @@
 //! `writing`, `step`) are tested natively.
 
 mod actions;
+mod busy;
 mod data;
 mod dropped;
 pub(crate) mod evaluation;
@@ -32,6 +33,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 pub(crate) use actions::Prediction;
+pub(crate) use busy::Activity;
 pub(crate) use data::{DataState, Slot as DataSlot};
 pub(crate) use model::{Download, ModelChoice, ModelState};
 pub(crate) use network::{NetworkState, Traffic};
@@ -44,6 +46,9 @@ use report::Report;
 use run::{Input, RunState};
 use train::Started;
 use writing::{SamplingDraft, Writing, WritingInput};
+
+/// What has happened when the worker is gone, in words for people who know of none.
+pub(crate) const STOPPED: &str = "The part of the page that trains has stopped.";
 
 /// Where the worker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +84,6 @@ pub(crate) struct Store {
     pub run: RwSignal<RunState>,
     run_id: StoredValue<Option<RunId>>,
     publishing: StoredValue<train::Publishing>,
-    /// How often files of rows were chosen.
-    choices_of_rows: Memo<u32>,
     /// Runs since the page was opened.
     num_runs: StoredValue<u32>,
     /// What the last run is.
@@ -93,6 +96,8 @@ pub(crate) struct Store {
     pub measuring_progress: RwSignal<(usize, usize)>,
     /// The person's own text on which forgetting is measured; else a bundled one.
     pub general_text: RwSignal<Option<PickedFile>, LocalStorage>,
+    /// What there is to say about how it was read.
+    pub general_note: RwSignal<Option<String>>,
     pub try_text: RwSignal<String>,
     pub try_live: RwSignal<bool>,
     pub prediction: RwSignal<Option<Arc<Prediction>>>,
@@ -150,7 +155,6 @@ impl Store {
             run: RwSignal::new(RunState::default()),
             run_id: StoredValue::new(None),
             publishing: StoredValue::new(train::Publishing::default()),
-            choices_of_rows: data.count_choices(),
             num_runs: StoredValue::new(0),
             started: RwSignal::new(None),
             measured_base: RwSignal::new(None),
@@ -158,6 +162,7 @@ impl Store {
             measuring: RwSignal::new(None),
             measuring_progress: RwSignal::new((0, 0)),
             general_text: RwSignal::new_local(None),
+            general_note: RwSignal::new(None),
             try_text: RwSignal::new(String::new()),
             try_live: RwSignal::new(true),
             prediction: RwSignal::new(None),
@@ -325,13 +330,7 @@ impl Store {
         parts.extend(model.map(|name| format!("the model {name}")));
         parts.extend(data.map(|name| format!("the data {name}")));
         if !parts.is_empty() {
-            let mut text = format!("The worker is gone and with it {}. Load them again to go on.", parts.join(" and "));
-            if has_run {
-                text.push_str(
-                    " The weights of the last run were in the worker; its curves and figures are still here.",
-                );
-            }
-            self.lost.set(Some(text));
+            self.lost.set(Some(what_was_lost(&parts, has_run)));
         }
         self.device.set(None);
         self.model.info.set(None);
@@ -345,11 +344,25 @@ impl Store {
         self.model.pending.set(None);
     }
 
-    /// Loads the chosen model and files into a fresh worker.
+    /// Loads into a fresh worker what the one before held: its model, if it had one, and the chosen files.
     pub(crate) fn load_again(self) {
         self.lost.set(None);
-        self.load_model();
+        if self.choose_lost_model() {
+            self.load_model();
+        } else {
+            self.load_data();
+        }
     }
+}
+
+/// What is said when the part that trains has stopped, and with it the model and the rows that it held.
+fn what_was_lost(parts: &[String], has_run: bool) -> String {
+    let (them, were) = if parts.len() == 1 { ("it", "was") } else { ("them", "were") };
+    let mut text = format!("{STOPPED} It held {}, which {were} lost. Load {them} again to go on.", parts.join(" and "));
+    if has_run {
+        text.push_str(" The weights of the last run were lost, too; its curves and figures are still here.");
+    }
+    text
 }
 
 /// An answer that does not belong to its command.
@@ -362,18 +375,18 @@ fn unexpected(reply: &Reply) -> Problem {
         Reply::Started { .. } => "started",
         Reply::Evaluated { .. } => "evaluated",
         Reply::EvaluatedTexts { .. } => "evaluated texts",
-        Reply::EvaluatedGeneral(_) => "evaluated general text",
+        Reply::EvaluatedGeneral(..) => "evaluated general text",
         Reply::Generated { .. } => "generated",
         Reply::Predicted { .. } => "predicted",
         Reply::Exported { .. } => "exported",
         Reply::Memory { .. } => "memory",
         Reply::Done => "done",
     };
-    bug(format!("the worker gave an answer that was not asked for: {name}"))
+    bug(format!("the part of the page that trains gave an answer that was not asked for: {name}"))
 }
 
 fn bug(message: String) -> Problem {
-    Problem { kind: ProblemKind::Bug, message, hint: "Restart the worker; if it happens again, tell us.".into() }
+    Problem { kind: ProblemKind::Bug, message, hint: "Press Restart; if it happens again, please report it.".into() }
 }
 
 fn unreadable(message: String) -> Problem {
@@ -381,5 +394,20 @@ fn unreadable(message: String) -> Problem {
         kind: ProblemKind::Data,
         message,
         hint: "Choose the file again; it may have been moved or changed.".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STOPPED, what_was_lost};
+
+    #[test]
+    fn what_was_lost_is_named_without_jargon() {
+        let parts = ["the model a/b", "the data rows.csv"].map(String::from);
+        let text = what_was_lost(&parts[..1], false);
+        assert_eq!(text, format!("{STOPPED} It held the model a/b, which was lost. Load it again to go on."));
+        let text = what_was_lost(&parts, true);
+        assert!(text.contains("the model a/b and the data rows.csv, which were lost. Load them again"), "{text}");
+        assert!(text.contains("curves and figures are still here") && !text.contains("worker"), "{text}");
     }
 }

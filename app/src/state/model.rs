@@ -16,6 +16,9 @@ use crate::browser::{self, PickedFile};
 /// The hub that is asked when the page's address names no other.
 const DEFAULT_HUB_URL: &str = "https://huggingface.co";
 
+/// Milliseconds without a byte after which a download counts as broken.
+const STALL_MS: u32 = 60_000;
+
 /// Where the model comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ModelChoice {
@@ -36,6 +39,14 @@ pub(crate) struct Download {
     pub cached: bool,
 }
 
+/// What a model was loaded from.
+#[derive(Clone)]
+struct LoadedFrom {
+    choice: ModelChoice,
+    hub_id: String,
+    files: Vec<PickedFile>,
+}
+
 /// Signals of the step Model.
 #[derive(Clone, Copy)]
 pub(crate) struct ModelState {
@@ -52,6 +63,8 @@ pub(crate) struct ModelState {
     pub from_hub: RwSignal<bool>,
     /// What would take away trained weights, until the person has answered; and the button that does it nevertheless.
     pub pending: RwSignal<Option<(Callback<()>, &'static str)>>,
+    /// Where the loaded model, or the one that a worker took with it, is to be had again.
+    loaded_from: StoredValue<Option<LoadedFrom>, LocalStorage>,
 }
 
 impl ModelState {
@@ -67,6 +80,7 @@ impl ModelState {
             task: RwSignal::new(Task::default()),
             from_hub: RwSignal::new(false),
             pending: RwSignal::new(None),
+            loaded_from: StoredValue::new_local(None),
         }
     }
 
@@ -143,6 +157,19 @@ impl Store {
         });
     }
 
+    /// Chooses what the model was loaded from that went with the worker; `false` where there was none.
+    pub(super) fn choose_lost_model(self) -> bool {
+        let model = self.model;
+        let Some(LoadedFrom { choice, hub_id, files }) = model.loaded_from.get_value() else { return false };
+        match choice {
+            ModelChoice::Known(_) => {}
+            ModelChoice::Hub => model.hub_id.set(hub_id),
+            ModelChoice::Local => model.files.set(files),
+        }
+        self.choose_model(choice);
+        true
+    }
+
     /// Asks the hub for the default model instead of this site.
     pub(crate) fn load_model_from_hub(self) {
         self.model.from_hub.set(true);
@@ -189,6 +216,9 @@ impl Store {
         model.loading.set(false);
         match outcome {
             Ok(info) => {
+                let (choice, hub_id) = (model.choice.get_untracked(), model.hub_id.get_untracked());
+                let files = model.files.get_untracked();
+                model.loaded_from.set_value(Some(LoadedFrom { choice, hub_id, files }));
                 self.take_model(info);
                 self.lost.set(None);
                 true
@@ -247,6 +277,7 @@ impl Store {
                     hub_url: model.hub_url.get_untracked(),
                     // The hashes are those of the copy that this site serves.
                     sha256: if here { hashes.collect() } else { Vec::new() },
+                    stall_ms: STALL_MS,
                 }
             }
             ModelChoice::Hub => {
@@ -259,7 +290,7 @@ impl Store {
                 }
                 let source = ModelSource::Hub { id, revision };
                 let hub_url = model.hub_url.get_untracked();
-                Command::FetchModel { source, base_url: None, hub_url, sha256: Vec::new() }
+                Command::FetchModel { source, base_url: None, hub_url, sha256: Vec::new(), stall_ms: STALL_MS }
             }
             ModelChoice::Local => {
                 let picked = model.files.get_untracked();
@@ -299,12 +330,12 @@ fn with_what_stands(problem: Problem, loaded: Option<&str>, has_weights: bool) -
 fn changed_task(task: Task) -> &'static str {
     match task {
         Task::SequenceClassification => {
-            "The loaded model labels texts, the one before wrote them: the rows are read anew, for their labels, and \
-             the recipe has the settings of such a model."
+            "This model labels texts: the rows are read again, now for their labels, and the recipe has the settings \
+             for such a model."
         }
         Task::CausalLm => {
-            "The loaded model writes texts, the one before labelled them: the rows are read anew, as texts to learn, \
-             and the recipe has the settings of such a model."
+            "This model writes texts: the rows are read again, now as texts to learn from, and the recipe has the \
+             settings for such a model."
         }
     }
 }
@@ -316,6 +347,15 @@ fn config(message: &str, hint: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_note_on_another_task_speaks_of_no_model_before() {
+        // Rows may have been read before there was any.
+        for task in [Task::SequenceClassification, Task::CausalLm] {
+            let note = changed_task(task);
+            assert!(note.starts_with("This model ") && !note.contains("before"), "{note}");
+        }
+    }
 
     #[test]
     fn a_load_that_failed_says_what_is_still_there() {

@@ -59,7 +59,7 @@ impl NetworkState {
 
     /// Counts what the worker said it fetched: a new request or not, and bytes since it last said so.
     pub(super) fn note_worker(self, host: &str, is_new: bool, received: f64) {
-        let name = format!("{host} (by the worker)");
+        let name = format!("{host} (model files)");
         self.traffic.update(|traffic| add(traffic, &name, usize::from(is_new), received));
     }
 

@@ -3,6 +3,7 @@
 
 use hone_core::config::{Method, ReadOptions, RunConfig, Task};
 
+use crate::browser::FileIdentity;
 use crate::format;
 
 /// What a run was made of, as the page knew it when it was asked for.
@@ -24,8 +25,8 @@ pub(crate) struct MadeOf {
     /// The recipe; `None` while something in it is wrong.
     pub run: Option<RunConfig>,
     pub read: ReadOptions,
-    /// How often files of rows had been chosen: another choice may be other rows.
-    pub choices_of_rows: u32,
+    /// The chosen training, validation and test file.
+    pub files: [Option<FileIdentity>; 3],
 }
 
 impl Origin {
@@ -42,7 +43,7 @@ impl Origin {
     pub(crate) fn changed_since(&self, now: &MadeOf) -> Option<String> {
         let then = &self.made_of;
         let changes = [
-            (then.choices_of_rows != now.choices_of_rows, "the rows were chosen anew"),
+            (then.files != now.files, "other rows were chosen"),
             (then.read != now.read, "the rows are read in another way"),
             (then.run != now.run, "the recipe was changed"),
         ];
@@ -99,6 +100,11 @@ fn method_name(method: Method) -> String {
 mod tests {
     use super::*;
 
+    /// Training rows alone.
+    fn files(stamp: u64) -> [Option<FileIdentity>; 3] {
+        [Some(FileIdentity { name: "tickets.csv".into(), size_bytes: 9e3, stamp }), None, None]
+    }
+
     fn origin(number: u32, method: Method) -> Origin {
         let run = RunConfig { method, num_train_epochs: 3, learning_rate: 5e-5, ..RunConfig::default() };
         Origin {
@@ -106,7 +112,7 @@ mod tests {
             model: "sentence-transformers/all-MiniLM-L6-v2".into(),
             task: Task::SequenceClassification,
             file: "tickets.csv".into(),
-            made_of: MadeOf { run: Some(run), read: ReadOptions::default(), choices_of_rows: 1 },
+            made_of: MadeOf { run: Some(run), read: ReadOptions::default(), files: files(1) },
         }
     }
 
@@ -121,15 +127,27 @@ mod tests {
         let origin = origin(2, Method::Full);
         let mut now = origin.made_of.clone();
         assert_eq!(origin.changed_since(&now), None);
-        now.choices_of_rows = 2;
-        let changed = "Out of date: since run 2, the rows were chosen anew.";
-        assert_eq!(origin.changed_since(&now).as_deref(), Some(changed));
+        now.files = files(2);
+        let changed = "Out of date: since run 2, other rows were chosen.";
+        assert_eq!(origin.changed_since(&now).as_deref(), Some(changed), "the file was changed meanwhile");
+        let with_test = [now.files[0].clone(), None, now.files[0].clone()];
+        assert!(origin.changed_since(&MadeOf { files: with_test, ..now.clone() }).is_some());
         now.run = None;
         let changed = origin.changed_since(&now).expect("two things changed");
-        assert!(changed.ends_with("the rows were chosen anew and the recipe was changed."), "{changed}");
+        assert!(changed.ends_with("other rows were chosen and the recipe was changed."), "{changed}");
         let read = ReadOptions { text_column: Some("body".into()), ..ReadOptions::default() };
         let changed = origin.changed_since(&MadeOf { read, ..origin.made_of.clone() });
         assert!(changed.is_some_and(|changed| changed.contains("read in another way")));
+    }
+
+    #[test]
+    fn the_same_file_chosen_again_is_no_change() {
+        let origin = origin(1, Method::Full);
+        let now = MadeOf { files: files(1), ..origin.made_of.clone() };
+        assert_eq!(origin.changed_since(&now), None);
+        let during = MadeOf { files: files(2), ..now.clone() };
+        assert!(origin.changed_since(&during).is_some(), "another file is being read");
+        assert_eq!(origin.changed_since(&now), None, "that was cancelled, and the file before is back");
     }
 
     #[test]

@@ -34,14 +34,14 @@ const CLASS_PRESETS: &[Preset] = &[
     Preset {
         id: "careful",
         title: "Careful",
-        hint: "More passes, a lower rate, stops when it gets no better.",
+        hint: "More passes at a lower rate; stops when it gets no better.",
         values: &[("num_train_epochs", "5"), ("learning_rate", "3e-5"), ("early_stopping_patience", "2")],
     },
     FEW_ROWS,
     Preset {
         id: "head",
         title: "Head only",
-        hint: "Quickest and lightest: the pretrained weights stay as they are.",
+        hint: "Only the part that chooses the label is trained: quickest and lightest.",
         values: &[("method", "head"), ("num_train_epochs", "5"), ("learning_rate", "3e-3")],
     },
 ];
@@ -58,7 +58,7 @@ pub(crate) const BALANCED: Preset = Preset {
 pub(crate) const FEW_ROWS: Preset = Preset {
     id: "few_rows",
     title: "Few rows",
-    hint: "Small batches and more passes, for less than about 1,000 rows.",
+    hint: "Small batches and more passes, for fewer than about 1,000 rows.",
     values: &[("num_train_epochs", "6"), ("learning_rate", "1e-4"), ("batch_size", "8"), ("logging_steps", "1")],
 };
 
@@ -79,19 +79,19 @@ const TEXT_PRESETS: &[Preset] = &[
     Preset {
         id: "careful",
         title: "Careful",
-        hint: "More passes, a lower rate, stops when it gets no better.",
+        hint: "More passes at a lower rate; stops when it gets no better.",
         values: &[("num_train_epochs", "5"), ("learning_rate", "1e-4"), ("early_stopping_patience", "2")],
     },
     Preset {
         id: "few_rows",
         title: "Few rows",
-        hint: "Small batches and more passes, for less than about 500 rows.",
+        hint: "Small batches and more passes, for fewer than about 500 rows.",
         values: &[("num_train_epochs", "6"), ("batch_size", "2"), ("logging_steps", "1")],
     },
     Preset {
         id: "full",
         title: "All weights",
-        hint: "The most it can learn, at the price of memory and of forgetting.",
+        hint: "Learns the most, but needs the most memory and forgets the most.",
         values: &[("method", "full"), ("learning_rate", "5e-5")],
     },
 ];

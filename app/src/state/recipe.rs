@@ -2,8 +2,7 @@
 //! [`RunDraft`], which holds what the person typed; `presets` fills it.
 
 use hone_core::config::{
-    ClassWeights, ConfigProblem, EvalStrategy, LrSchedulerType, Method, MetricForBest, Pooling, RunConfig, RunDraft,
-    Task,
+    ClassWeights, ConfigProblem, EvalStrategy, Method, MetricForBest, Pooling, RunConfig, RunDraft, Task,
 };
 
 use super::fields::FIELDS;
@@ -185,11 +184,7 @@ pub(crate) fn base_text(base: &RunConfig, name: &str) -> String {
         "learning_rate" => rate(base.learning_rate),
         "weight_decay" => base.weight_decay.to_string(),
         "warmup_ratio" => base.warmup_ratio.to_string(),
-        "lr_scheduler_type" => match base.lr_scheduler_type {
-            LrSchedulerType::Linear => "linear".into(),
-            LrSchedulerType::Cosine => "cosine".into(),
-            LrSchedulerType::Constant => "constant".into(),
-        },
+        "lr_scheduler_type" => base.lr_scheduler_type.name().into(),
         "max_grad_norm" => base.max_grad_norm.to_string(),
         "label_smoothing_factor" => base.label_smoothing_factor.to_string(),
         "class_weights" => match base.class_weights {

@@ -288,6 +288,12 @@ mod tests {
         TrainEvent::Progress { step, rows: u64::from(step) * 16, tokens: u64::from(step) * 400 }
     }
 
+    /// The losses of the steps that end with `step`, read together.
+    fn read_at(step: u32, losses: Vec<f64>) -> TrainEvent {
+        let (rows, tokens) = (u64::from(step) * 16, u64::from(step) * 400);
+        TrainEvent::Step { step, epoch: 1.0, loss: 2.0, losses, learning_rate: 1e-4, grad_norm: 0.5, rows, tokens }
+    }
+
     fn started(step: u32) -> TrainEvent {
         let num_rows = [160, 20, 20];
         TrainEvent::Started {
@@ -417,17 +423,7 @@ mod tests {
     #[test]
     fn losses_are_placed_at_their_own_steps() {
         let mut run = running();
-        let event = TrainEvent::Step {
-            step: 10,
-            epoch: 1.0,
-            loss: 2.0,
-            losses: vec![3.0, 2.0, 1.0],
-            learning_rate: 1e-4,
-            grad_norm: 0.5,
-            rows: 160,
-            tokens: 4000,
-        };
-        feed(&mut run, 1.0, event);
+        feed(&mut run, 1.0, read_at(10, vec![3.0, 2.0, 1.0]));
         assert_eq!(run.losses.each, [(8.0, 3.0), (9.0, 2.0), (10.0, 1.0)]);
         assert_eq!((run.losses.mean, run.step), (Some(2.0), 10));
     }
@@ -472,5 +468,24 @@ mod tests {
         feed(&mut run, 100.0, started(10));
         feed(&mut run, 110.0, progress(11));
         assert_eq!((run.first_step_secs, run.step), (Some(10.0), 11));
+        let losses = vec![4.0, 2.0];
+        feed(&mut run, 120.0, read_at(12, losses));
+        assert_eq!(run.losses.means, [(11.0, 4.0), (12.0, 3.0)], "the line begins where the run does");
+        assert_eq!(run.losses.mean, Some(3.0), "and ends at the figure");
+    }
+
+    #[test]
+    fn a_held_run_goes_on_with_the_same_mean() {
+        let (mut held, mut through) = (running(), running());
+        for run in [&mut held, &mut through] {
+            feed(run, 1.0, read_at(4, vec![9.0, 8.0, 7.0, 6.0]));
+        }
+        held.apply(Input::Held);
+        held.apply(Input::Released);
+        for run in [&mut held, &mut through] {
+            feed(run, 2.0, read_at(6, vec![5.0, 4.0]));
+        }
+        assert_eq!(held.losses, through.losses);
+        assert_eq!(held.losses.mean, held.losses.means.last().map(|point| point.1));
     }
 }

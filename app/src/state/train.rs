@@ -86,7 +86,7 @@ impl Store {
         MadeOf {
             run: self.resolved.with(|run| run.as_ref().ok().cloned()),
             read: self.data.read.get(),
-            choices_of_rows: self.choices_of_rows.get(),
+            files: self.data.identities(),
         }
     }
 

@@ -14,19 +14,14 @@ use super::report::Report;
 
 /// Settings of writing, each with the value that it has when nothing is typed.
 pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
-    (whole("max_new_tokens", "Longest answer", "tokens", "It may end earlier by itself."), "64"),
+    (whole("max_new_tokens", "Longest answer", "tokens", "The model may end it earlier."), "64"),
     (
-        number(
-            "temperature",
-            "Temperature",
-            "0 is greedy",
-            "0 always takes the likeliest token; higher is more varied.",
-        ),
+        number("temperature", "Temperature", "0 is off", "0 always takes the likeliest token; higher is more varied."),
         "0",
     ),
-    (number("top_p", "Top p", "1 is off", "Draws from the likeliest tokens that reach this share together."), "1"),
-    (whole("top_k", "Top k", "tokens, 0 is off", "Draws from so many of the likeliest tokens."), "50"),
-    (number("repetition_penalty", "Repetition penalty", "1 is off", "Above 1, tokens are less likely to return."), "1"),
+    (number("top_p", "Top p", "1 is off", "Draws only from the likeliest tokens that together reach this share."), "1"),
+    (whole("top_k", "Top k", "tokens, 0 is off", "Draws only from this many of the likeliest tokens."), "50"),
+    (number("repetition_penalty", "Repetition penalty", "1 is off", "Above 1, the model repeats itself less."), "1"),
     (whole("seed", "Seed", "whole number", "The same seed draws the same, before and after training."), "0"),
     (words("stop", "Stop at", "text", "Ends before this text; \\n is a line break. Empty is off."), ""),
 ];
@@ -82,7 +77,9 @@ impl SamplingDraft {
         let spec = SAMPLING_FIELDS.iter().find(|(field, _)| field.name == name);
         let kind = spec.map_or(Kind::Decimal, |(field, _)| field.kind);
         let read = normalised(kind, self.text(name));
-        let read = read.and_then(|text| text.parse::<T>().map_err(|_| format!("{text:?} is not such a number")));
+        let read = read.and_then(|text| {
+            text.parse::<T>().map_err(|_| format!("{text:?} is not a number that this setting takes"))
+        });
         read.unwrap_or_else(|message| {
             problems.push(ConfigProblem { field: name.into(), message });
             T::default()

@@ -20,7 +20,8 @@ pub(crate) fn panicked(message: &str) -> Problem {
         Some(fault) => device_failed(&fault),
         None => {
             let message: String = message.chars().take(2_000).collect();
-            problem(ProblemKind::Bug, message, "the worker stopped; start it again, and please report this message")
+            let hint = "the part of the page that trains has stopped: press Restart, and please report this message";
+            problem(ProblemKind::Bug, message, hint)
         }
     }
 }
@@ -31,7 +32,7 @@ pub(crate) fn device_failed(fault: &str) -> Problem {
         ProblemKind::Device,
         format!("the GPU failed: {fault}"),
         format!(
-            "restart the worker and load model and rows again, with a smaller batch if memory ran out, or {USE_CPU}"
+            "press Restart, then load the model and the rows again, with a smaller batch if memory ran out, or {USE_CPU}"
         ),
     )
 }
@@ -45,7 +46,7 @@ pub(crate) fn computes_wrongly(name: &str, what: &str) -> Problem {
 const USE_CPU: &str = "add ?backend=cpu to the page's address to train on the CPU";
 
 pub(crate) fn no_device() -> Problem {
-    problem(ProblemKind::Device, "no device is open", "open a device first")
+    problem(ProblemKind::Device, "there is no device to compute on yet", "wait a moment, or reload the page")
 }
 
 pub(crate) fn no_model() -> Problem {

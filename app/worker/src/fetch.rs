@@ -26,9 +26,6 @@ use crate::{clock, errors, mailbox};
 /// Milliseconds between two progress messages.
 const PROGRESS_MS: f64 = 100.0;
 
-/// Milliseconds without a byte after which a connection counts as broken.
-const STALL_MS: i32 = 60_000;
-
 /// A file to fetch.
 pub(crate) struct Wanted<'a> {
     /// File name, also on the disk.
@@ -40,6 +37,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) bytes: Option<u64>,
     /// A web page means that there is no such file: servers of single-page sites answer every address with their page.
     pub(crate) page_means_missing: bool,
+    /// Milliseconds without a byte after which the connection counts as broken.
+    pub(crate) stall_ms: u32,
 }
 
 /// A file that came.
@@ -117,7 +116,7 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
         return Err(too_large(name, total.unwrap_or_default()));
     }
     let mut keeper = Keeper::new(disk, wanted, bytes.len() as u64, &etag, total).await;
-    receive(name, &response, total, most, &mut bytes, &mut keeper).await?;
+    receive(wanted, &response, total, most, &mut bytes, &mut keeper).await?;
 
     let received = bytes.len() as u64;
     // A listed size must be met exactly; `Content-Length` counts compressed bytes where a server compresses.
@@ -137,8 +136,8 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
 ///
 /// # Errors
 /// When the server refuses it (401, 403).
-pub(crate) async fn fetch_listing(model: &str, url: &str) -> Result<Option<serde_json::Value>, Problem> {
-    let wanted = Wanted { name: "list of files", model, url, bytes: None, page_means_missing: true };
+pub(crate) async fn fetch_listing(model: &str, url: &str, stall_ms: u32) -> Result<Option<serde_json::Value>, Problem> {
+    let wanted = Wanted { name: "list of files", model, url, bytes: None, page_means_missing: true, stall_ms };
     let Ok(response) = request(&wanted, None).await else { return Ok(None) };
     match response.status() {
         200 => {}
@@ -146,7 +145,7 @@ pub(crate) async fn fetch_listing(model: &str, url: &str) -> Result<Option<serde
         _ => return Ok(None),
     }
     let Ok(text) = response.text() else { return Ok(None) };
-    let text = before_stall(&text).await.ok().flatten().and_then(|text| text.as_string());
+    let text = before_stall(&text, stall_ms).await.ok().flatten().and_then(|text| text.as_string());
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
@@ -182,9 +181,9 @@ async fn request(wanted: &Wanted<'_>, from: Option<u64>) -> Result<Response, Pro
         request.headers().set("range", &format!("bytes={from}-")).map_err(thrown)?;
     }
     let policy = PolicyWatch::start();
-    match before_stall(&scope().fetch_with_request(&request)).await {
+    match before_stall(&scope().fetch_with_request(&request), wanted.stall_ms).await {
         Ok(Some(response)) => Ok(response.unchecked_into()),
-        Ok(None) => Err(broken(wanted.name, "the server does not answer")),
+        Ok(None) => Err(broken(wanted.name, &format!("the server did not answer for {}", seconds(wanted.stall_ms)))),
         // Of a failed request a browser says no more than that it failed.
         Err(_) => {
             let is_stopped = policy.has_stopped_a_request().await;
@@ -227,15 +226,16 @@ impl Drop for PolicyWatch {
     }
 }
 
-/// What a promise of the network becomes; `None` where nothing comes for [`STALL_MS`].
-async fn before_stall(promise: &Promise) -> Result<Option<JsValue>, JsValue> {
+/// What a promise of the network becomes; `None` where nothing comes for so long.
+async fn before_stall(promise: &Promise, stall_ms: u32) -> Result<Option<JsValue>, JsValue> {
     let scope = scope();
     let late = JsValue::from_str("hone: nothing came");
+    let stall_ms = i32::try_from(stall_ms).unwrap_or(i32::MAX);
     let mut timer = None;
     let waited = Promise::new(&mut |resolve, _| {
         let resolve: js_sys::Function = resolve.unchecked_into();
         let arguments = Array::of1(&late);
-        timer = scope.set_timeout_with_callback_and_timeout_and_arguments(&resolve, STALL_MS, &arguments).ok();
+        timer = scope.set_timeout_with_callback_and_timeout_and_arguments(&resolve, stall_ms, &arguments).ok();
     });
     let first = JsFuture::from(Promise::race(&Array::of2(promise, &waited))).await;
     if let Some(timer) = timer {
@@ -245,7 +245,7 @@ async fn before_stall(promise: &Promise) -> Result<Option<JsValue>, JsValue> {
 }
 
 async fn receive(
-    name: &str,
+    wanted: &Wanted<'_>,
     response: &Response,
     total: Option<u64>,
     most: u64,
@@ -253,6 +253,7 @@ async fn receive(
     keeper: &mut Keeper,
 ) -> Result<(), Problem> {
     let Some(body) = response.body() else { return Ok(()) };
+    let name = wanted.name;
     let more = total.unwrap_or_default().saturating_sub(bytes.len() as u64);
     if usize::try_from(more).is_err() || bytes.try_reserve_exact(more as usize).is_err() {
         return Err(no_room(name, more));
@@ -260,12 +261,13 @@ async fn receive(
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
     let mut reported_ms = f64::NEG_INFINITY;
     loop {
-        let next = before_stall(&reader.read()).await.map_err(|error| {
+        let next = before_stall(&reader.read(), wanted.stall_ms).await.map_err(|error| {
             broken(name, &format!("the connection broke after {} bytes: {}", bytes.len(), errors::js_text(&error)))
         })?;
         let Some(next) = next else {
             let _ = reader.cancel();
-            return Err(broken(name, &format!("nothing came for a minute after {} bytes", bytes.len())));
+            let waited = seconds(wanted.stall_ms);
+            return Err(broken(name, &format!("nothing more came for {waited} after {} bytes", bytes.len())));
         };
         let done = Reflect::get(&next, &"done".into()).is_ok_and(|done| done.is_truthy());
         if let Some(chunk) = Reflect::get(&next, &"value".into()).ok().and_then(|v| v.dyn_into::<Uint8Array>().ok()) {
@@ -292,6 +294,11 @@ async fn receive(
             return Ok(());
         }
     }
+}
+
+/// `60 seconds`.
+fn seconds(ms: u32) -> String {
+    hone_core::words::plural((ms / 1000) as usize, "second")
 }
 
 fn progress(name: &str, received: u64, total: Option<u64>) {
@@ -395,7 +402,7 @@ fn too_large(name: &str, bytes: u64) -> Problem {
 
 fn no_room(name: &str, bytes: u64) -> Problem {
     let message = format!("{name}: {bytes} bytes do not fit into the browser's memory");
-    errors::problem(ProblemKind::Storage, message, "choose a smaller model, or train natively")
+    errors::problem(ProblemKind::Storage, message, "choose a smaller model, or train it with the command line tool")
 }
 
 fn broken(name: &str, reason: &str) -> Problem {

@@ -24,6 +24,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) hub_url: &'a str,
     /// (file name, lower-case hex), known in advance.
     pub(crate) sha256: &'a [(String, String)],
+    /// Milliseconds without a byte after which a connection counts as broken.
+    pub(crate) stall_ms: u32,
 }
 
 impl Origin<'_> {
@@ -142,7 +144,7 @@ async fn download(
     }
     let (mut commit, listing) = match (origin.source, origin.base_url) {
         (ModelSource::Hub { id, revision }, None) => {
-            let listing = list_files(origin.hub_url, id, revision).await?;
+            let listing = list_files(origin.hub_url, id, revision, origin.stall_ms).await?;
             let listing = listing.map_or((None, None), |listing| (listing.commit, Some(listing.files)));
             if hub::is_commit(revision) { (Some(revision.clone()), listing.1) } else { listing }
         }
@@ -173,7 +175,7 @@ async fn download(
         let url = url(origin, commit.as_deref(), name)?;
         let bytes = listed.and_then(|listed| listed.bytes);
         let (model, page_means_missing) = (origin.source.name(), origin.base_url.is_some());
-        let wanted = Wanted { name, model, url: &url, bytes, page_means_missing };
+        let wanted = Wanted { name, model, url: &url, bytes, page_means_missing, stall_ms: origin.stall_ms };
         let disk = if not_kept.is_none() { disk } else { None };
         let Some(fetched) = fetch::fetch_file(&wanted, disk).await? else {
             if name == WEIGHTS && listed.is_none() && folder.get(INDEX).is_none() {
@@ -239,10 +241,10 @@ async fn seal(disk: &DiskFolder, manifest: &Manifest) -> Result<(), DiskError> {
 }
 
 /// What the hub says the repository holds; `None` where it can't be asked, and each file is tried instead.
-async fn list_files(hub_url: &str, id: &str, revision: &str) -> Result<Option<Listing>, Problem> {
+async fn list_files(hub_url: &str, id: &str, revision: &str, stall_ms: u32) -> Result<Option<Listing>, Problem> {
     let revision = String::from(js_sys::encode_uri_component(revision));
     let url = format!("{}/api/models/{id}/revision/{revision}?blobs=true", hub_url.trim_end_matches('/'));
-    let Some(answer) = fetch::fetch_listing(id, &url).await? else { return Ok(None) };
+    let Some(answer) = fetch::fetch_listing(id, &url, stall_ms).await? else { return Ok(None) };
     let Some(siblings) = answer["siblings"].as_array() else { return Ok(None) };
     let files = siblings.iter().filter_map(|file| {
         let name = file["rfilename"].as_str()?.to_owned();

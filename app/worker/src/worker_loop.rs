@@ -8,7 +8,6 @@ mod data;
 use std::rc::Rc;
 
 use hone_core::config::{ExportFormat, Method, ModelSource, RunConfig, Task};
-use hone_core::data::{DataError, read_text};
 use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
 use hone_core::generate::{FinishReason, SamplingConfig};
@@ -16,7 +15,7 @@ use hone_core::session::protocol::{
     Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Prompt, Reply, RequestId,
     RunId, Weights,
 };
-use hone_core::session::{Generated, Session, SessionError};
+use hone_core::session::{Generated, Session, SessionError, read_general_text};
 use js_sys::Uint8Array;
 
 use crate::clock::Clock;
@@ -107,9 +106,9 @@ impl Worker {
             }
             _ if runs => return Err(errors::run_goes_on()),
             Command::OpenDevice { prefer } => self.open_device(prefer).await?,
-            Command::FetchModel { source, base_url, hub_url, sha256 } => {
-                let origin =
-                    Origin { source: &source, base_url: base_url.as_deref(), hub_url: &hub_url, sha256: &sha256 };
+            Command::FetchModel { source, base_url, hub_url, sha256, stall_ms } => {
+                let (source, base_url, hub_url, sha256) = (&source, base_url.as_deref(), hub_url.as_str(), &sha256);
+                let origin = Origin { source, base_url, hub_url, sha256, stall_ms };
                 let model = self.fetch_model(&origin).await?;
                 Reply::Model { model }
             }
@@ -382,8 +381,9 @@ impl Worker {
         let session = self.ready()?;
         let mut progress = |done, total| post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
         let measured = session.evaluate(weights, split, &mut progress).await.map_err(|error| error.problem());
+        let warnings = session.warnings();
         let (evaluation, rows) = self.trust(measured).await?;
-        Ok(Reply::Evaluated { weights, split, evaluation, rows })
+        Ok(Reply::Evaluated { weights, split, evaluation, rows, warnings })
     }
 
     async fn predict(&mut self, texts: &[String]) -> Result<Reply, Problem> {
@@ -392,7 +392,8 @@ impl Worker {
             let base = session.predict(texts, Weights::Base).await?;
             let tuned = if session.is_trained() { session.predict(texts, Weights::Tuned).await? } else { Vec::new() };
             let (max_tokens, cut) = session.find_cut_texts(texts)?;
-            Ok(Reply::Predicted { labels: session.labels().to_vec(), base, tuned, max_tokens, cut })
+            let (labels, warnings) = (session.labels().to_vec(), session.warnings());
+            Ok(Reply::Predicted { labels, base, tuned, max_tokens, cut, warnings })
         };
         let predicted = predicted.await.map_err(|error: SessionError| error.problem());
         self.trust(predicted).await
@@ -425,11 +426,12 @@ impl Worker {
 
     async fn evaluate_general(&mut self, weights: Weights, text: Option<NamedBytes>) -> Result<Reply, Problem> {
         let session = self.ready()?;
-        let text = text.map(own_text).transpose().map_err(|error| error.problem())?;
+        let read = text.map(|(name, bytes)| read_general_text(&name, &bytes.to_vec()));
+        let (text, note) = read.transpose().map_err(|error| error.problem())?.unzip();
         let mut progress = |done, total| post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
         let measured = session.evaluate_general(weights, text.as_deref(), &mut progress).await;
         let measured = self.trust(measured.map_err(|error| error.problem())).await?;
-        Ok(Reply::EvaluatedGeneral(measured))
+        Ok(Reply::EvaluatedGeneral(measured, note.flatten()))
     }
 
     async fn generate(
@@ -476,12 +478,4 @@ fn has_room(bytes: usize) -> bool {
     let is_there = room.try_reserve_exact(bytes).is_ok();
     std::hint::black_box(&room); // else the compiler leaves the reservation out
     is_there
-}
-
-/// The general text that a person gave.
-fn own_text((name, bytes): NamedBytes) -> Result<String, SessionError> {
-    match read_text(&bytes.to_vec(), None) {
-        Ok(decoded) => Ok(decoded.text.into_owned()),
-        Err(source) => Err(DataError::InFile { role: "general text", name, source: Box::new(source) }.into()),
-    }
 }

@@ -43,7 +43,8 @@ pub(crate) struct ReadArgs {
     /// Whether the first row names the columns: yes or no [default: guessed]
     #[arg(long, value_name = "YES|NO")]
     header: Option<String>,
-    /// Row that names the columns, counted from 1; the rows above it are skipped [default: guessed]
+    /// Row that names the columns, counted from 1; the rows above it are skipped. Validation and test files may have
+    /// it in another row [default: guessed]
     #[arg(long, value_name = "ROW")]
     header_row: Option<String>,
     /// Character encoding: utf-8, utf-16le, utf-16be, windows-1252, windows-1250, windows-1251 or macintosh [default:
@@ -196,7 +197,7 @@ mod tests {
             (&["--encoding", "ebcdic"][..], "--encoding: \"ebcdic\" is not one of utf-8, "),
             (&["--header-row", "two"][..], "--header-row: \"two\" is not the number of a row"),
             (&["--header-row", "0"][..], "--header-row: rows are counted from 1"),
-            (&["--header-row", "2", "--header", "no"][..], "--header-row: the columns can't"),
+            (&["--header-row", "2", "--header", "no"][..], "--header-row: names the row of the header"),
             (&["--merge-label", "biling"][..], "--merge-label: \"biling\" is not of the form FROM=TO"),
             (&["--merge-label", "a=b", "--merge-label", "b=a"][..], "--merge-label: \"a\" is read as \"b\""),
         ] {

@@ -51,7 +51,7 @@ pub(crate) struct GenerateArgs {
     /// Adapter in PEFT's layout to put on the model
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
-    /// Text to write on from, given to the model as the prompts were that it was trained on
+    /// Text to continue, given to the model in the form of the prompts that it was trained on
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "chat")]
     pub(crate) prompt: Option<String>,
     /// How --prompt is given to the model: plain (as it stands), newline, qa, chat (the model's template), or a text with
@@ -111,7 +111,7 @@ pub(crate) struct ExportArgs {
     /// adapter (for PEFT) or merged (a whole model)
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     pub(crate) format: ExportFormat,
-    /// Folder for it
+    /// Folder for the result
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
     /// Replace what --output holds as a whole

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::config::{Dtype, Job, LoraConfig, Method, ModelSource, Pooling, Task};
 use crate::metrics::Figures;
 use crate::model::ModelConfig;
+use crate::words::plural;
 
 /// What the card says about a run; `None` where nothing was measured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -247,20 +248,19 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         Method::LastLayers(count) => format!("the last {count} layers and what follows them"),
         Method::Lora => adapter_of(job),
     };
-    let epochs = if run.num_train_epochs == 1 { "epoch" } else { "epochs" };
     let precision = match run.dtype {
         Dtype::F32 => String::new(),
         half => format!(" Layers computed in {}, trained weights in f32.", half.name()),
     };
     format!(
         "Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
-         {}, weight decay {}, {:?} schedule with {} warm-up, {} {epochs} of batch {} x {}, gradient norm at most {}, at \
+         {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient norm at most {}, at \
          most {} tokens a row, seed {}.{precision} These are the weights of step {}.",
         run.learning_rate,
         run.weight_decay,
-        run.lr_scheduler_type,
-        run.warmup_ratio,
-        run.num_train_epochs,
+        run.lr_scheduler_type.name(),
+        percent(run.warmup_ratio),
+        plural(run.num_train_epochs as usize, "epoch"),
         run.batch_size,
         run.gradient_accumulation_steps,
         run.max_grad_norm,
@@ -268,6 +268,11 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         run.seed,
         facts.step,
     )
+}
+
+/// `10 %` of a share in `[0, 1]`.
+fn percent(share: f64) -> String {
+    format!("{} %", (share * 1e4).round() / 100.0)
 }
 
 fn adapter_of(job: &Job) -> String {
@@ -346,6 +351,8 @@ mod tests {
         let pinned = ModelSource::Hub { id: "a/b".into(), revision: "c0ffee".into() };
         let mut job = Job::new(pinned, Some("my tickets.csv".into()), ReadOptions::default(), RunConfig::default());
         let card = trained(&job, None);
+        let schedule = "linear schedule after a warm-up of 10 % of the steps, 3 epochs of batch";
+        assert!(card.contains(schedule), "{card}");
         let command = "hone train --job hone.json --model a/b@c0ffee --data 'path/to/my tickets.csv' --output repeated";
         assert!(card.contains(&format!("```sh\n{command}\n```")), "{card}");
         assert!(card.contains("hone predict --model . --text \"your text here\""), "{card}");

@@ -136,11 +136,7 @@ impl RunDraft {
         check.real("learning_rate", &self.learning_rate, ranges::LEARNING_RATE, &mut config.learning_rate);
         check.real("weight_decay", &self.weight_decay, ranges::SHARE, &mut config.weight_decay);
         check.real("warmup_ratio", &self.warmup_ratio, ranges::SHARE, &mut config.warmup_ratio);
-        let schedules = [
-            ("linear", LrSchedulerType::Linear),
-            ("cosine", LrSchedulerType::Cosine),
-            ("constant", LrSchedulerType::Constant),
-        ];
+        let schedules = LrSchedulerType::ALL.map(|schedule| (schedule.name(), schedule));
         check.choice("lr_scheduler_type", &self.lr_scheduler_type, &schedules, &mut config.lr_scheduler_type);
         check.real("max_grad_norm", &self.max_grad_norm, ranges::MAX_GRAD_NORM, &mut config.max_grad_norm);
         let smoothing = &mut config.label_smoothing_factor;

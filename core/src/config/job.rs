@@ -162,13 +162,100 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Dtype, LoraConfig};
+    use super::super::{DataShape, Dtype, Encoding, LoraConfig, LrSchedulerType, Method, PromptFormat};
     use super::*;
 
     #[test]
     fn a_job_survives_its_file() {
         let job = Job::new(ModelSource::hub("a/b"), Some("x.csv".into()), ReadOptions::default(), RunConfig::default());
         assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+    }
+
+    /// A job in which nothing is as it would be by itself.
+    fn full_job() -> Job {
+        let name = |name: &str| Some(name.to_owned());
+        let read = ReadOptions {
+            text_column: name("text"),
+            label_column: name("label"),
+            shape: Some(DataShape::PromptCompletion),
+            prompt_column: name("frage"),
+            input_column: name("kontext"),
+            completion_column: name("antwort"),
+            messages_column: name("turns"),
+            prompt_format: Some(PromptFormat::parse("F: {prompt}\nA: {completion}").expect("a good text")),
+            delimiter: Some('\t'),
+            has_header: Some(true),
+            header_row: Some(3),
+            encoding: Some(Encoding::Windows1252),
+            merge_labels: [("biling".to_owned(), "Billing".to_owned())].into(),
+        };
+        let lora = LoraConfig {
+            r: 4,
+            target_modules: vec!["q_proj".into()],
+            rank_pattern: [("q_proj".to_owned(), 2)].into(),
+            alpha_pattern: [("q_proj".to_owned(), 0.5)].into(),
+            use_rslora: true,
+            use_dora: true,
+            ..LoraConfig::default()
+        };
+        let run = RunConfig {
+            method: Method::Lora,
+            lora,
+            dtype: Dtype::Bf16,
+            learning_rate: 3e-4,
+            lr_scheduler_type: LrSchedulerType::Cosine,
+            dropout: Some(0.0),
+            seed: u64::MAX,
+            ..RunConfig::default()
+        };
+        let hash = |digit: &str| Some(digit.repeat(64));
+        let data_sha256 = DataHashes { train: hash("a"), valid: hash("b"), test: hash("c") };
+        let model = ModelSource::Hub { id: "a/b".into(), revision: "v2".into() };
+        Job { data_sha256, ..Job::new(model, name("fragen.csv"), read, run) }
+    }
+
+    #[test]
+    fn a_job_with_every_wish_survives_its_file() {
+        let job = full_job();
+        assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+    }
+
+    #[test]
+    fn jobs_of_earlier_builds_are_read() {
+        // As the build before formats of prompts, encodings and hashes wrote it.
+        let of_texts = r#"{
+  "hone": 1,
+  "model": { "hub": { "id": "distilbert/distilgpt2", "revision": "main" } },
+  "data_file": "faq.jsonl",
+  "read": {
+    "text_column": null, "label_column": null, "shape": "prompt_completion", "prompt_column": "q",
+    "input_column": null, "completion_column": "a", "messages_column": null, "as_chat": false,
+    "delimiter": null, "has_header": null
+  },
+  "run": {
+    "method": "lora",
+    "lora": { "r": 8, "lora_alpha": 16.0, "lora_dropout": 0.05, "target_modules": [], "use_rslora": false },
+    "packing": true, "gradient_checkpointing": false, "pooling": "cls", "num_train_epochs": 2, "batch_size": 16,
+    "gradient_accumulation_steps": 1, "learning_rate": 5e-5, "weight_decay": 0.01, "adam_beta1": 0.9,
+    "adam_beta2": 0.999, "adam_epsilon": 1e-8, "warmup_ratio": 0.1, "lr_scheduler_type": "linear",
+    "max_grad_norm": 1.0, "label_smoothing_factor": 0.0, "class_weights": "none", "dropout": null,
+    "max_seq_length": 128, "pad_to_multiple_of": 8, "eval_strategy": { "steps": 20 },
+    "metric_for_best_model": "loss", "load_best_model_at_end": true, "early_stopping_patience": null,
+    "logging_steps": 10, "seed": 42, "split": { "valid_fraction": 0.1, "test_fraction": 0.1 }
+  }
+}"#;
+        let job = Job::from_json(of_texts.as_bytes()).expect("an earlier build's");
+        assert_eq!(job.read.prompt_format, Some(PromptFormat::Plain), "there was nothing between prompt and answer");
+        assert_eq!((job.run.method, job.run.packing, job.run.num_train_epochs), (Method::Lora, true, 2));
+        assert!(job.data_sha256.is_empty() && job.read.encoding.is_none() && job.read.merge_labels.is_empty());
+        assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+
+        // As the first build wrote it, with the settings that it had.
+        let of_labels = r#"{"hone":1,"model":{"local":{"name":"mini"}},"data_file":"mail.csv","read":{"text_column":"text",
+            "label_column":"label","delimiter":",","has_header":true},"run":{"method":"head","num_train_epochs":5}}"#;
+        let job = Job::from_json(of_labels.as_bytes()).expect("the first build's");
+        assert_eq!((job.read.delimiter, job.read.prompt_format), (Some(','), None));
+        assert_eq!((job.run.method, job.run.num_train_epochs, job.run.seed), (Method::Head, 5, 42));
     }
 
     #[test]

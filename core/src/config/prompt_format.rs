@@ -58,7 +58,7 @@ pub enum PromptFormatError {
         place: &'static str,
     },
     /// One of the two has several places.
-    #[error("{place} stands there more than once")]
+    #[error("{place} appears more than once")]
     Repeated {
         /// `{prompt}` or `{completion}`.
         place: &'static str,
@@ -265,7 +265,7 @@ mod tests {
         assert!(reason("qaa").starts_with("\"qaa\" is not one of plain, newline, qa, chat"), "{}", reason("qaa"));
         assert!(reason("{completion}").starts_with("{prompt} is missing"));
         assert!(reason("Q: {prompt}").starts_with("{completion} is missing"));
-        assert_eq!(reason("{prompt}{prompt}{completion}"), "{prompt} stands there more than once");
+        assert_eq!(reason("{prompt}{prompt}{completion}"), "{prompt} appears more than once");
         assert!(reason("{prompt} {completion}!").starts_with("the text must end with {completion}"));
         assert!(reason("{completion} {prompt}").starts_with("the text must end with {completion}"));
         let typed = PromptFormat::parse_typed("F: {prompt}\\nA: {completion}").expect("a good text");

@@ -86,7 +86,7 @@ impl ReadOptions {
             add("header_row", "rows are counted from 1".into());
         }
         if self.header_row.is_some() && self.has_header == Some(false) {
-            add("header_row", "the columns can't be named by a row and have no header (has_header)".into());
+            add("header_row", "names the row of the header, and has_header says that there is none".into());
         }
         for (from, to) in &self.merge_labels {
             if from.trim().is_empty() || to.trim().is_empty() {

@@ -183,6 +183,21 @@ pub enum LrSchedulerType {
     Constant,
 }
 
+impl LrSchedulerType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Linear, Self::Cosine, Self::Constant];
+
+    /// As it is called in messages and settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Cosine => "cosine",
+            Self::Constant => "constant",
+        }
+    }
+}
+
 /// Weights of the classes in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

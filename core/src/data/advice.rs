@@ -6,6 +6,7 @@ use tokenizers::NormalizedString;
 
 use super::dataset::Dataset;
 use super::error::shorten;
+use crate::words::plural;
 
 /// What advice is about, with what its remedy needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,10 +71,6 @@ pub(super) fn advise(dataset: &Dataset, is_split: bool) -> Vec<Advice> {
     advice
 }
 
-fn rows(count: usize) -> String {
-    if count == 1 { "1 row".into() } else { format!("{count} rows") }
-}
-
 /// Names with a comma between, and the last ones counted where they are many.
 fn list(names: &[String], num_all: usize) -> String {
     let shown = names.join(", ");
@@ -86,12 +83,12 @@ fn small_classes(labels: &[String], counts: &[usize], is_split: bool) -> Option<
         counts.iter().copied().zip(labels).filter(|&(count, _)| count < FEW_ROWS).collect();
     small.sort();
     let first = small.first()?;
-    let named: Vec<String> =
-        small.iter().take(MAX_NAMED).map(|(count, label)| format!("{} ({})", shorten(label), rows(*count))).collect();
-    let who = match small.len() {
-        1 => "1 class has".to_owned(),
-        many => format!("{many} classes have"),
-    };
+    let named: Vec<String> = small
+        .iter()
+        .take(MAX_NAMED)
+        .map(|(count, label)| format!("{} ({})", shorten(label), plural(*count, "row")))
+        .collect();
+    let who = format!("{} {}", plural(small.len(), "class"), if small.len() == 1 { "has" } else { "have" });
     let single = match first.0 {
         0 | 1 if is_split => "; a class with a single row can't be validated or tested",
         _ => "",
@@ -116,9 +113,9 @@ fn imbalance(labels: &[String], counts: &[usize]) -> Option<Advice> {
         "class {} has {} to train on and {} only {}: balanced class weights (class_weights) let every class count the \
          same.",
         shorten(largest),
-        rows(most),
+        plural(most, "row"),
         shorten(smallest),
-        rows(fewest)
+        plural(fewest, "row")
     );
     Some(Advice { kind: AdviceKind::Imbalance, message })
 }
@@ -224,7 +221,8 @@ fn similar_labels(labels: &[String], counts: &[usize]) -> Vec<Advice> {
 }
 
 fn of_group(group: &[Name<'_>]) -> Advice {
-    let shown = group.iter().take(MAX_NAMED).map(|name| format!("{} ({})", shorten(name.label), rows(name.count)));
+    let shown =
+        group.iter().take(MAX_NAMED).map(|name| format!("{} ({})", shorten(name.label), plural(name.count, "row")));
     let message = format!("{} are probably one label.", list(&shown.collect::<Vec<_>>(), group.len()));
     let labels = group.iter().map(|name| name.label.to_owned()).collect();
     Advice { kind: AdviceKind::SimilarLabels { labels }, message }

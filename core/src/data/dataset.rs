@@ -380,8 +380,7 @@ mod tests {
     fn an_unknown_label_or_missing_column_of_an_own_file_is_named() {
         let test = "text,label\na,class0\nb,class7\n";
         let error = build(&files(&rows(20, 2), None, Some(test))).expect_err("class7").to_string();
-        let expected =
-            r#"test file "test.csv": row 3, column "label": label "class7" stands in no training row; known are "#;
+        let expected = r#"test file "test.csv": row 3, column "label": label "class7" is in none of the training rows; known are "#;
         assert!(error.starts_with(expected), "{error}");
         let error =
             build(&files(&rows(20, 2), Some("text,topic\na,class0\n"), None)).expect_err("no label").to_string();
@@ -409,9 +408,9 @@ mod tests {
     #[test]
     fn one_class_and_ten_thousand_classes_are_refused() {
         let error = build(&files(&rows(20, 1), None, None)).expect_err("one class").to_string();
-        assert!(error.contains("all 20 rows have the label \"class0\""), "{error}");
+        assert!(error.contains("all rows have the label \"class0\" (20 rows)"), "{error}");
         let error = build(&files(&rows(30_000, 10_000), None, None)).expect_err("10,000 classes").to_string();
-        assert!(error.contains("column \"label\" has 10000 different values in 30000 rows"), "{error}");
+        assert!(error.contains("column \"label\" has 10,000 different values in 30,000 rows"), "{error}");
         assert!(matches!(build(&files(&rows(40, 30), None, None)), Err(DataError::TooManyClasses { .. })));
     }
 

@@ -1,5 +1,7 @@
 //! What can be wrong with a data file as a whole. What is wrong with single rows is a [`super::BadRow`].
 
+use crate::words::plural;
+
 /// A data file that can't be trained on.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
@@ -54,7 +56,7 @@ pub enum DataError {
         message: String,
     },
     /// The row that is to name the columns is not there.
-    #[error("header_row: there is no row {row}, the file has {num_rows}")]
+    #[error("header_row: there is no row {row}, the file has {}", counted(.num_rows, "row"))]
     NoHeaderRow {
         /// What was asked for.
         row: usize,
@@ -96,7 +98,7 @@ pub enum DataError {
         limit: usize,
     },
     /// Every row is bad.
-    #[error("nothing in the file is usable: {num_rows} rows, the first (row {row}) because {reason}")]
+    #[error("nothing in the file is usable: {}, the first (row {row}) because {reason}", counted(.num_rows, "row"))]
     NothingUsable {
         /// Rows read.
         num_rows: usize,
@@ -147,7 +149,10 @@ pub enum DataError {
         columns: Vec<String>,
     },
     /// Nothing to tell apart.
-    #[error("all {num_rows} rows have the label {}: a classifier needs at least two", shorten(.label))]
+    #[error(
+        "all rows have the label {} ({}): a classifier needs at least two labels", shorten(.label),
+        counted(.num_rows, "row")
+    )]
     OneClass {
         /// The one label.
         label: String,
@@ -156,8 +161,8 @@ pub enum DataError {
     },
     /// The label column holds texts, ids or numbers rather than classes.
     #[error(
-        "column {} has {num_classes} different values in {num_rows} rows: it looks like text or ids, choose another \
-         label column", shorten(.column)
+        "column {} has {} in {}: it looks like text or ids, choose another label column", shorten(.column),
+        counted(.num_classes, "different value"), counted(.num_rows, "row")
     )]
     TooManyClasses {
         /// The label column.
@@ -169,8 +174,8 @@ pub enum DataError {
     },
     /// A label of the validation or test file that no training row has.
     #[error(
-        "row {row}, column {}: label {} stands in no training row; known are {}", shorten(.column), shorten(.label),
-        list_names(.known)
+        "row {row}, column {}: label {} is in none of the training rows; known are {}", shorten(.column),
+        shorten(.label), list_names(.known)
     )]
     UnknownLabel {
         /// Row number.
@@ -268,6 +273,10 @@ pub(super) fn shorten(text: &str) -> String {
     }
 }
 
+fn counted(count: &usize, noun: &str) -> String {
+    plural(*count, noun)
+}
+
 /// Names in quotes, at most twenty of them.
 fn list_names(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(20).map(|name| shorten(name)).collect();
@@ -285,6 +294,8 @@ mod tests {
         let error = DataError::MissingColumn { column: "topic".into(), columns };
         assert_eq!(error.to_string(), r#"there is no column "topic"; the columns are "text", "label""#);
         let many: Vec<String> = (0..30).map(|i| i.to_string()).collect();
+        let one = DataError::NothingUsable { num_rows: 1, row: 2, reason: "the text is empty".into() }.to_string();
+        assert_eq!(one, "nothing in the file is usable: 1 row, the first (row 2) because the text is empty");
         assert!(DataError::NoRows { columns: many }.to_string().ends_with("\"19\" and 10 more"));
         let long = DataError::OneColumn { column: "é".repeat(500_000) }.to_string();
         assert!(long.contains(&format!("(\"{}…\")", "é".repeat(80))), "{long}");
@@ -292,7 +303,7 @@ mod tests {
         let inner = DataError::UnknownLabel { row: 412, column: "label".into(), label: "x".into(), known };
         let error = DataError::InFile { role: "test", name: "t.csv".into(), source: Box::new(inner) };
         let expected =
-            r#"test file "t.csv": row 412, column "label": label "x" stands in no training row; known are "a""#;
+            r#"test file "t.csv": row 412, column "label": label "x" is in none of the training rows; known are "a""#;
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::dataset::{Dataset, Example};
 use super::error::{DataError, shorten};
 use crate::config::ReadOptions;
+use crate::words::plural;
 
 /// Most classes that are told apart.
 const MAX_CLASSES: usize = 1000;
@@ -100,8 +101,8 @@ impl<'r> Merges<'r> {
     pub(super) fn merged(&self) -> Vec<String> {
         let merged = self.num_rows.iter().filter(|&(_, &count)| count > 0);
         let say = |(from, count): (&&str, &usize)| {
-            let (from, to, rows) = (shorten(from), self.target(from), if *count == 1 { "row" } else { "rows" });
-            format!("the label {from} of {count} {rows} is read as {to}")
+            let (from, to, rows) = (shorten(from), self.target(from), plural(*count, "row"));
+            format!("the label {from} of {rows} is read as {to}")
         };
         merged.map(say).collect()
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::dataset::{Dataset, ReadSummary};
+use crate::words::plural;
 
 /// Counts duplicates, conflicts and leaks, and warns of the last two.
 pub(super) fn count_repeats(dataset: &Dataset, summary: &mut ReadSummary) {
@@ -27,16 +28,14 @@ pub(super) fn count_repeats(dataset: &Dataset, summary: &mut ReadSummary) {
         summary.warnings.push(told_of_leaks(summary.num_leaks));
     }
     if summary.num_conflicts > 0 {
-        let rows = if summary.num_conflicts == 1 { "row has" } else { "rows have" };
-        let conflicts = summary.num_conflicts;
-        summary.warnings.push(format!("{conflicts} {rows} the text of an earlier row but another label"));
+        let (rows, have) =
+            (plural(summary.num_conflicts, "row"), if summary.num_conflicts == 1 { "has" } else { "have" });
+        summary.warnings.push(format!("{rows} {have} the text of an earlier row but another label"));
     }
 }
 
 /// What is said of rows that an earlier split has too.
 pub(super) fn told_of_leaks(num_leaks: usize) -> String {
-    let rows_are = if num_leaks == 1 { "row is" } else { "rows are" };
-    format!(
-        "{num_leaks} validation or test {rows_are} also in the training rows: figures will look better than they are"
-    )
+    let (rows, are) = (plural(num_leaks, "validation or test row"), if num_leaks == 1 { "is" } else { "are" });
+    format!("{rows} {are} also in the training rows: figures will look better than they are")
 }

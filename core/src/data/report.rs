@@ -6,6 +6,7 @@ use super::advice::Advice;
 use super::dataset::{Dataset, Example, ReadSummary};
 use super::parse::{BadRow, Format};
 use super::reading::FileReading;
+use crate::words::plural;
 
 /// Bad rows that the report lists.
 const MAX_BAD_ROWS: usize = 100;
@@ -115,10 +116,10 @@ pub fn report(summary: &ReadSummary, dataset: &Dataset, token_lengths: &[usize],
     let num_truncated = cut.len();
     let mut warnings = summary.warnings.clone();
     if num_truncated > 0 {
-        let (all, rows) = (token_lengths.len(), list_rows(&cut));
+        let (all, rows) = (plural(token_lengths.len(), "row"), list_rows(&cut));
         let are = if num_truncated == 1 { "is" } else { "are" };
         warnings.push(format!(
-            "{num_truncated} of {all} rows {are} longer than {max_seq_length} tokens and {are} shortened: rows {rows}"
+            "{num_truncated} of {all} {are} longer than {max_seq_length} tokens and {are} shortened: rows {rows}"
         ));
     }
     DataReport {

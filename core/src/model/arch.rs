@@ -402,13 +402,15 @@ fn eos_token_ids(json: &Value) -> Vec<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const BERT: &str = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
-        "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
+    /// The configuration of a tiny BERT.
+    pub(in crate::model) const BERT: &str = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,
+        "num_hidden_layers":1,"num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
 
-    fn with(fields: &str) -> ModelConfig {
+    /// That configuration with more fields.
+    pub(in crate::model) fn with(fields: &str) -> ModelConfig {
         let text = BERT.replacen('{', &format!("{{{fields},"), 1);
         ModelConfig::from_json(text.as_bytes()).expect("usable")
     }

@@ -68,15 +68,8 @@ fn label_text(label: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::ModelConfig;
+    use super::super::arch::tests::{BERT, with};
     use super::*;
-
-    const BERT: &str = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
-        "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
-
-    fn with(fields: &str) -> ModelConfig {
-        let text = BERT.replacen('{', &format!("{{{fields},"), 1);
-        ModelConfig::from_json(text.as_bytes()).expect("usable")
-    }
 
     #[test]
     fn placeholder_labels_are_no_labels() {

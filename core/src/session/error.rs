@@ -119,14 +119,14 @@ impl SessionError {
             }
             Self::Chat(_) => (ProblemKind::Model, "choose a model whose chat template works, or data without turns"),
             Self::Generate(GenerateError::Device(_)) => {
-                (ProblemKind::Device, "restart the worker and load model and rows again; the settings are kept")
+                (ProblemKind::Device, "restart, then load the model and the rows again; the settings are kept")
             }
             Self::Generate(_) => (ProblemKind::Config, "change the prompt or the settings of generation"),
             Self::Data(_) => (ProblemKind::Data, "correct the file or choose other columns; nothing was lost"),
             Self::Tokenizer(_) => (ProblemKind::Model, "choose the tokenizer files that belong to this model"),
             Self::Checkpoint(CheckpointError::Device(_))
             | Self::Train(TrainError::Device(_) | TrainError::Generate(GenerateError::Device(_))) => {
-                (ProblemKind::Device, "restart the worker and load model and rows again; the settings are kept")
+                (ProblemKind::Device, "restart, then load the model and the rows again; the settings are kept")
             }
             Self::Checkpoint(CheckpointError::Adapter { .. }) => {
                 (ProblemKind::Model, "choose another adapter, or the base model that this one was made for")

@@ -27,7 +27,7 @@ pub use error::SessionError;
 #[cfg(feature = "engine")]
 pub use facts::hashes_of;
 #[cfg(feature = "engine")]
-pub use reading::{Reading, survey};
+pub use reading::{Reading, read_general_text, survey};
 #[cfg(feature = "engine")]
 pub use run::{Report, Session};
 #[cfg(feature = "engine")]

@@ -90,6 +90,8 @@ pub enum Command {
         hub_url: String,
         /// SHA-256 of files that are known in advance: (file name, lower-case hex).
         sha256: Vec<(String, String)>,
+        /// Milliseconds without a byte after which a connection counts as broken.
+        stall_ms: u32,
     },
     /// Load a model from files the person chose. Reply: [`Reply::Model`].
     LoadModel {
@@ -323,6 +325,8 @@ pub enum Reply {
         evaluation: Evaluation,
         /// Every row, in file order, with what was predicted.
         rows: Vec<RowPrediction>,
+        /// What makes these answers worthless, if anything does.
+        warnings: Vec<String>,
     },
     /// A split's texts were measured.
     EvaluatedTexts {
@@ -337,8 +341,8 @@ pub enum Reply {
         /// What was written.
         samples: Vec<TextSample>,
     },
-    /// The general text was measured.
-    EvaluatedGeneral(LmEvaluation),
+    /// The general text was measured; with what there is to say about how it was read.
+    EvaluatedGeneral(LmEvaluation, Option<String>),
     /// A text was written.
     Generated {
         /// Which weights.
@@ -364,6 +368,8 @@ pub enum Reply {
         max_tokens: usize,
         /// Indices of texts that are longer, and were cut.
         cut: Vec<usize>,
+        /// What makes these answers worthless, if anything does.
+        warnings: Vec<String>,
     },
     /// A zip.
     Exported {
@@ -457,9 +463,9 @@ pub enum FromWorker {
     },
     /// A request to read rows is part done.
     ReadProgress {
-        /// Rows tokenised.
+        /// Rows tokenised; of texts for a language model, bytes.
         done: usize,
-        /// Rows in all.
+        /// As many in all.
         total: usize,
     },
     /// A request to measure something is part done.

@@ -1,8 +1,8 @@
 //! Rows on their way into a session. In: files, and how to read them. Out: the data set, its tokens, and a report.
 //!
 //! Files are parsed and shared out at once; the rows are then tokenised a part at a time, which takes most of the time:
-//! between two parts a driver can show how far it is, hear what it is asked for, and drop the reading. The tokens are kept
-//! for the run that is started on the rows.
+//! between two parts a driver can show how far it is, hear what it is asked for, and drop the reading. A plain text, which
+//! is one row, is cut into parts where its tokens allow it. The tokens are kept for the run that is started on the rows.
 
 use std::collections::HashMap;
 
@@ -11,8 +11,8 @@ use super::run::{Data, Report, Rows, Session};
 use super::{SessionError, classes, language, texts};
 use crate::checkpoint::PretrainedModel;
 use crate::config::{ReadOptions, RunConfig, Task};
-use crate::data::causal_lm::{LmDataset, LmEncoded, LmSummary, encode_example};
-use crate::data::{DataFiles, Dataset, Encoded, Example, ReadSummary, encode_text};
+use crate::data::causal_lm::{LmDataset, LmEncoded, LmPartEncoder, LmSummary};
+use crate::data::{DataError, DataFiles, Dataset, DecodedText, Encoded, Example, ReadSummary, encode_text, read_text};
 
 /// Bytes of text that are tokenised in one go: some tens of milliseconds in a browser.
 const PART_BYTES: usize = 32 << 10;
@@ -50,14 +50,21 @@ enum Unmeasured {
         dataset: LmDataset,
         summary: LmSummary,
         tokens: [Vec<LmEncoded>; 3],
+        /// A long text is one row: it is tokenised part by part.
+        parts: LmPartEncoder,
+        /// Bytes of text that were tokenised, and in all.
+        bytes: (usize, usize),
     },
 }
 
 impl Reading {
-    /// Rows that were tokenised, and rows in all.
+    /// Rows that were tokenised, and rows in all; of texts for a language model, of which one may be a whole file, bytes.
     #[must_use]
     pub fn progress(&self) -> (usize, usize) {
-        (self.done, self.total)
+        match self.rows {
+            Unmeasured::Classes { .. } => (self.done, self.total),
+            Unmeasured::Texts { bytes, .. } => bytes,
+        }
     }
 
     /// Tokenises some tens of kilobytes of text; `false` once nothing is left.
@@ -84,15 +91,21 @@ impl Reading {
                     tokens[split].push(encoded);
                     num_new
                 }
-                Unmeasured::Texts { dataset, tokens, .. } => {
+                Unmeasured::Texts { dataset, tokens, parts, bytes, .. } => {
                     let rows = [&dataset.train, &dataset.valid, &dataset.test][split];
                     let Some(row) = rows.get(index) else {
                         self.next = (split + 1, 0);
                         continue;
                     };
                     let settings = texts::encode_settings(model, &self.run);
-                    tokens[split].extend(encode_example(&model.tokenizer, row, index, &settings)?);
-                    row.pieces.iter().map(|piece| piece.text.len()).sum()
+                    let (read, rows) = parts.advance(&model.tokenizer, row, index, &settings, PART_BYTES)?;
+                    bytes.0 += read;
+                    let Some(rows) = rows else {
+                        num_bytes += read;
+                        continue; // there is more of it
+                    };
+                    tokens[split].extend(rows);
+                    read
                 }
             };
             num_bytes += row_bytes.max(MIN_ROW_BYTES);
@@ -119,6 +132,26 @@ pub fn survey(task: Task, files: &DataFiles, read: &ReadOptions, run: &RunConfig
             Report::Texts(Box::new(texts::report(None, &dataset, &summary, &Default::default(), limit)?))
         }
     })
+}
+
+/// Reads a person's own general text ([`Session::evaluate_general`]): the text, and what there is to say about how its
+/// bytes were read.
+///
+/// # Errors
+/// When the file is no text; names it.
+pub fn read_general_text(name: &str, bytes: &[u8]) -> Result<(String, Option<String>), SessionError> {
+    match read_text(bytes, None) {
+        Ok(DecodedText { text, encoding, is_guessed: true, .. }) => {
+            let encoding = encoding.name();
+            let note = format!("{name} is not UTF-8: it was read as {encoding}, a guess; save it as UTF-8 to be sure");
+            Ok((text.into_owned(), Some(note)))
+        }
+        Ok(DecodedText { text, note, .. }) => Ok((text.into_owned(), note.map(|note| format!("{name}: {note}")))),
+        Err(source) => {
+            let source = Box::new(source);
+            Err(DataError::InFile { role: "general text", name: name.to_owned(), source }.into())
+        }
+    }
 }
 
 impl Session {
@@ -165,7 +198,10 @@ impl Session {
             Task::CausalLm => {
                 let (dataset, summary) = texts::parse(Some(model), &files, read, run)?;
                 let total = dataset.train.len() + dataset.valid.len() + dataset.test.len();
-                (Unmeasured::Texts { dataset, summary, tokens: Default::default() }, total)
+                let rows = [&dataset.train, &dataset.valid, &dataset.test].into_iter().flatten();
+                let bytes: (usize, usize) = (0, rows.flat_map(|row| &row.pieces).map(|piece| piece.text.len()).sum());
+                let parts = LmPartEncoder::default();
+                (Unmeasured::Texts { dataset, summary, tokens: Default::default(), parts, bytes }, total)
             }
         };
         Ok(Reading { files, read: read.clone(), run: run.clone(), rows, next: (0, 0), done: 0, total })
@@ -193,7 +229,7 @@ impl Session {
                 let read = classes::with_columns(&read, &report);
                 (Rows::Classes(dataset), Tokens::Classes(tokens), read, Report::Classes(Box::new(report)))
             }
-            Unmeasured::Texts { dataset, summary, tokens } => {
+            Unmeasured::Texts { dataset, summary, tokens, .. } => {
                 let mut report = texts::report(Some(model), &dataset, &summary, &tokens, texts::limit(model, &run))?;
                 report.warnings.extend(language::warn_of_texts(model, &dataset)?);
                 // What was guessed is what a run follows, and its job file says.
@@ -236,5 +272,22 @@ impl Session {
         let by_text: HashMap<&str, &Encoded> = rows.map(|row| row.text.as_str()).zip(tokens.iter().flatten()).collect();
         let known = |row: &Example| by_text.get(row.text.as_str()).map(|&encoded| encoded.clone());
         [&dataset.train, &dataset.valid, &dataset.test].map(|rows| rows.iter().map(known).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_general_text_says_how_it_was_read() {
+        let read = |bytes: &[u8]| read_general_text("letter.txt", bytes);
+        assert_eq!(read("Grüße aus Köln".as_bytes()).expect("UTF-8"), ("Grüße aus Köln".to_owned(), None));
+        let (text, note) = read(b"Gr\xfc\xdfe aus K\xf6ln").expect("an old encoding");
+        assert_eq!(text, "Grüße aus Köln");
+        let note = note.expect("a guess is said");
+        assert!(note.starts_with("letter.txt is not UTF-8") && note.contains("windows-1252"), "{note}");
+        let error = read(b"PK\x03\x04 packed").expect_err("a zip is no text").to_string();
+        assert!(error.contains("letter.txt"), "{error}");
     }
 }

@@ -75,7 +75,7 @@ impl Session {
         let files = if adapter.is_some() { "the model's files nor the adapter's" } else { "the model's files" };
         let neither = if adapter.is_some() { "neither in" } else { "not in" };
         let warn = |part: String| {
-            format!("{part} holds random values, it is {neither} {files}: what this model answers is arbitrary")
+            format!("{part} holds random values, because it is {neither} {files}: what this model answers is arbitrary")
         };
         parts.into_iter().map(warn).collect()
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TokenizerError;
 use super::jinja::{raise_exception, strftime, to_json};
-use super::jinja_limits::{BoundedText, Excess, Limits, fuel, limit};
+use super::jinja_limits::{BoundedText, Excess, Limits, fuel, limit, written_limit};
 use super::jinja_text::prepare;
 use super::settings::Settings;
 use crate::data::causal_lm::{Conversation, Turn};
@@ -245,7 +245,12 @@ impl ChatTemplate {
         environment.set_fuel(Some(fuel(messages.len())));
         self.limits.begin(input.num_bytes, is_marking);
         let template = environment.get_template(NAME).map_err(failed)?;
-        let mut text = BoundedText::new(input.num_bytes);
+        let mut room = written_limit(input.num_bytes);
+        let mut text = BoundedText::new(|num_bytes: usize| {
+            let left = room.checked_sub(num_bytes);
+            room = left.unwrap_or(room);
+            left.is_some()
+        });
         let written = template.render_captured_to(Value::from_pairs(variables), &mut text).map(drop);
         match written {
             Ok(()) => Ok(text.into_text()),

@@ -24,7 +24,7 @@ pub(super) enum Class {
 }
 
 /// How Qwen 2 cuts a text into words.
-const QWEN2_WORDS: &str =
+pub(super) const QWEN2_WORDS: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// Longest JSON that a note quotes.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::chat_template::TemplateDate;
-use super::jinja_limits::{Excess, Limits};
+use super::jinja_limits::{BoundedText, Excess, Limits};
 
 pub(super) fn raise_exception(message: String) -> Result<Value, minijinja::Error> {
     Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
@@ -18,7 +18,7 @@ pub(super) fn raise_exception(message: String) -> Result<Value, minijinja::Error
 /// Python's `json.dumps(value, ensure_ascii=False, indent=indent)`, within limits.
 pub(super) fn to_json(value: &Value, options: &Kwargs, limits: &Limits) -> Result<String, minijinja::Error> {
     let indent: Option<usize> = if options.has("indent") { options.get("indent")? } else { None };
-    let mut json = BoundedJson { bytes: Vec::new(), limits, is_full: false };
+    let mut json = BoundedText::new(|num_bytes: usize| limits.spend(num_bytes).is_ok());
     let written = if let Some(indent) = indent {
         let indent = " ".repeat(indent.min(64));
         let pretty = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
@@ -27,31 +27,9 @@ pub(super) fn to_json(value: &Value, options: &Kwargs, limits: &Limits) -> Resul
         value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, PythonFormatter))
     };
     match written {
-        Ok(()) => Ok(String::from_utf8_lossy(&json.bytes).into_owned()),
+        Ok(()) => Ok(json.into_text()),
         Err(_) if json.is_full => Err(Excess::Text.into()),
         Err(error) => Err(minijinja::Error::new(ErrorKind::BadSerialization, error.to_string())),
-    }
-}
-
-/// JSON, as long as the limits allow it.
-struct BoundedJson<'l> {
-    bytes: Vec<u8>,
-    limits: &'l Limits,
-    is_full: bool,
-}
-
-impl io::Write for BoundedJson<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.limits.spend(bytes.len()).is_err() {
-            self.is_full = true;
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -116,31 +116,33 @@ pub(super) fn fuel(num_turns: usize) -> u64 {
     FUEL.saturating_add(FUEL_A_TURN.saturating_mul(num_turns as u64)).min(MAX_FUEL)
 }
 
-/// Takes what a template writes, up to a limit.
-#[derive(Debug)]
-pub(super) struct BoundedText {
+/// Bytes that may be written for a conversation of `num_bytes` bytes.
+pub(super) fn written_limit(num_bytes: usize) -> usize {
+    WRITTEN_BYTES.saturating_add(num_bytes.saturating_mul(WRITTEN_BYTES_A_BYTE))
+}
+
+/// Takes text as long as `takes` allows another so many bytes.
+pub(super) struct BoundedText<F> {
     bytes: Vec<u8>,
-    limit: usize,
+    takes: F,
     /// There was more.
     pub(super) is_full: bool,
 }
 
-impl BoundedText {
-    /// For a conversation of so many bytes.
-    pub(super) fn new(num_bytes: usize) -> Self {
-        let limit = WRITTEN_BYTES.saturating_add(num_bytes.saturating_mul(WRITTEN_BYTES_A_BYTE));
-        Self { bytes: Vec::new(), limit, is_full: false }
+impl<F: FnMut(usize) -> bool> BoundedText<F> {
+    pub(super) fn new(takes: F) -> Self {
+        Self { bytes: Vec::new(), takes, is_full: false }
     }
 
     /// What was written.
     pub(super) fn into_text(self) -> String {
-        String::from_utf8(self.bytes).expect("minijinja writes texts")
+        String::from_utf8(self.bytes).expect("templates and JSON write texts")
     }
 }
 
-impl io::Write for BoundedText {
+impl<F: FnMut(usize) -> bool> io::Write for BoundedText<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len().saturating_add(bytes.len()) > self.limit {
+        if !(self.takes)(bytes.len()) {
             self.is_full = true;
             return Err(io::ErrorKind::WriteZero.into());
         }

@@ -8,6 +8,7 @@ use super::added;
 use super::check;
 use super::class::{self, Class};
 use super::from_vocab;
+use super::lines;
 use super::settings::Settings;
 use super::stream::Bytes;
 use super::{Tokenizer, TokenizerError};
@@ -69,6 +70,7 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
     Ok(Tokenizer {
         first_id: bos.as_ref().map(|&(_, id)| id).or(configured),
         bytes: Bytes::of(inner.get_decoder()),
+        is_cut_at_lines: lines::is_cuttable(&inner),
         inner,
         post_processor,
         direction,

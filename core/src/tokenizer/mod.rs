@@ -27,6 +27,7 @@ mod jinja_limits;
 #[cfg(feature = "chat")]
 mod jinja_text;
 mod language;
+mod lines;
 mod load;
 mod long_text;
 mod settings;
@@ -84,6 +85,8 @@ pub struct Tokenizer {
     suffix: Vec<u32>,
     max_type_id: u32,
     model_max_length: Option<usize>,
+    /// Texts may be cut at lines: their parts have the tokens of the whole.
+    is_cut_at_lines: bool,
     bytes: Bytes,
     notes: Vec<String>,
 }
@@ -152,6 +155,13 @@ impl Tokenizer {
     pub fn encode_with_offsets(&self, text: &str) -> Result<PlacedTokens, TokenizerError> {
         let encoding = self.inner.encode(text, false).map_err(|source| TokenizerError::Text { source })?;
         Ok(PlacedTokens { ids: encoding.get_ids().to_vec(), offsets: encoding.get_offsets().to_vec() })
+    }
+
+    /// The end of a part of a text, from its start, that can be tokenised before the rest is: together they have the tokens
+    /// of the whole. It is the first such place at `size` bytes or later, and the end of the text where there is none.
+    #[must_use]
+    pub fn part_end(&self, text: &str, size: usize) -> usize {
+        if self.is_cut_at_lines { lines::part_end(text, size) } else { text.len() }
     }
 
     /// Tokenises what a language model continues: the special tokens before a text (`add_special_tokens`; a chat

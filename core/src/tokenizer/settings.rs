@@ -117,7 +117,7 @@ impl Settings {
         for (content, id) in read_map(folder, ADDED)?.unwrap_or_default() {
             let malformed = || TokenizerError::Malformed {
                 file: ADDED,
-                source: format!("the id of {content:?} is no whole number: {id}").into(),
+                source: format!("the id of {content:?} is not a whole number: {id}").into(),
             };
             let id = id.as_u64().ok_or_else(malformed)?;
             let mut special = self.named.values().flatten().chain(extra);

@@ -1,6 +1,6 @@
 //! Feeds every parser of foreign bytes with damaged files until the time is up: none may panic, hang or grow.
 //!
-//!     cargo run --release -p hone-tests --bin fuzz -- [MINUTES [TARGET ...]]
+//!     cargo run --release -p hone-tests --features tools --bin fuzz -- [MINUTES [TARGET ...]]
 //!
 //! Every target runs for MINUTES (1 if not given). Inputs are files that are right, cut, spliced, repeated, with hostile
 //! numbers and words put into them. The input that is being read lies in a file of the temporary folder, so that one

@@ -2,7 +2,7 @@
 //! trained from scratch on public-domain text (masked language modelling, <https://arxiv.org/abs/1810.04805>), so that
 //! the fixture is ours. Weights are written as f16, half the size.
 //!
-//! `cargo run --release -p hone-tests --bin make_tiny_encoder -- TEXT_FILE STEPS`
+//! `cargo run --release -p hone-tests --features tools --bin make_tiny_encoder -- TEXT_FILE STEPS`
 
 use std::collections::{BTreeMap, HashMap};
 

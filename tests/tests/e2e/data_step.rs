@@ -88,6 +88,10 @@ fn a_large_file_that_is_given_up_leaves_the_rows_before_it() {
     let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
     site.load_tiny();
     site.load_rows(ROWS);
+    site.set_recipe(&[("num_train_epochs", "1"), ("max_seq_length", "32")]);
+    site.start();
+    site.finish();
+    site.evaluate("loss");
     site.choose_rows(&site.file("large.csv", rows::csv(MANY)));
     let script = "const text = document.querySelector('[data-testid=read-progress]')?.textContent ?? ''; \
         if (!/^[1-9][0-9,]* of 120,000 rows$/.test(text)) return false; \
@@ -97,6 +101,29 @@ fn a_large_file_that_is_given_up_leaves_the_rows_before_it() {
     wait_for_file(&site, "rows.csv");
     site.check_counts(&[("rows", ROWS)]);
     assert!(!site.browser.has("problem"));
+    site.browser.go_to("evaluate");
+    assert!(site.browser.has("eval-loss-tuned"), "the figures of the run are still there");
+    assert!(!site.browser.has("out-of-date"), "its rows are those that are read");
+}
+
+#[test]
+fn a_worker_that_dies_before_it_had_a_model_leaves_the_rows_alone_to_be_read_again() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    site.load_rows(ROWS);
+    // As a browser says that a worker's script failed.
+    let _ = browser.script("window.__workers.at(-1).dispatchEvent(new Event('error'))", Vec::new());
+    browser.wait_for("revive-worker", READ_SECS);
+    browser.click("revive-worker");
+    site.wait_for_device();
+    browser.click("load-again");
+    browser.go_to("data");
+    browser.wait_for("data-report", READ_SECS);
+    site.check_counts(&[("rows", ROWS)]);
+    browser.go_to("model");
+    assert!(!browser.has("model-ready") && !browser.has("problem"), "no model was loaded, and none was tried");
+    let requests = site.server.requests();
+    assert!(!requests.iter().any(|line| line.contains("/models/")), "{requests:?}");
 }
 
 #[test]

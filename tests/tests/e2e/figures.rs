@@ -34,6 +34,7 @@ fn figures_say_what_they_are_of_and_lead_to_their_rows() {
 
     check_sorting(&site);
     check_mistakes(&site);
+    check_starting_again(&site);
     check_names(&site);
     check_out_of_date(&site);
     site.check_requests();
@@ -86,6 +87,17 @@ fn check_mistakes(site: &Site) {
     browser.wait_until("all wrong rows are back", READ_SECS, is_whole, vec![json!(all)]);
 }
 
+/// Another run takes the weights of the one before: the person is asked.
+fn check_starting_again(site: &Site) {
+    let browser = &site.browser;
+    browser.go_to("train");
+    browser.click("start");
+    browser.wait_for("weights-question", READ_SECS);
+    assert_eq!(browser.text("lose-weights"), "Start anyway");
+    browser.click("keep-weights");
+    assert!(!browser.has("weights-question") && browser.has("run-finished"), "nothing was started");
+}
+
 fn check_names(site: &Site) {
     let _ = site.export();
     let path = site.browser.wait_for_download(".zip", READ_SECS);
@@ -110,5 +122,10 @@ fn check_out_of_date(site: &Site) {
     site.choose_rows(&site.file("others.csv", rows::csv(60)));
     browser.wait_for("data-report", READ_SECS);
     browser.go_to("evaluate");
-    assert!(browser.text("out-of-date").contains("the rows were chosen anew"), "{}", browser.text("out-of-date"));
+    assert!(browser.text("out-of-date").contains("other rows were chosen"), "{}", browser.text("out-of-date"));
+    assert!(browser.has("eval-loss-tuned"), "the figures of the run stay beside that");
+    site.choose_rows(&site.folder.path().join("rows.csv"));
+    browser.wait_for("data-report", READ_SECS);
+    browser.go_to("evaluate");
+    assert!(!browser.has("out-of-date"), "the very file of the run is chosen again");
 }

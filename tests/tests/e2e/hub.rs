@@ -1,9 +1,13 @@
 //! Models by their hub id: redirects, hashes, resumed downloads, and the cache that makes a second visit free.
 
+use std::time::Duration;
+
+use hone_core::config::ModelSource;
+use hone_core::session::protocol::{Command, Request, RequestId};
 use hone_tests::browser::WebGpu;
 use hone_tests::hub::{Fault, Hub};
 use hone_tests::paths;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::site::{READ_SECS, Site, tiny_files};
 
@@ -74,6 +78,59 @@ fn models_come_from_the_hub_once() {
     load(&site, ID);
     site.browser.wait_for("model-ready", READ_SECS);
     site.load_rows(60);
+}
+
+/// Has the worker fetch the model, with less patience than the page's; returns its answer, which the page drops, as it
+/// knows no such request.
+fn fetch(site: &Site, hub: &Hub, stall_ms: u32) -> Value {
+    let command = Command::FetchModel {
+        source: ModelSource::hub(ID),
+        base_url: None,
+        hub_url: hub.url(),
+        sha256: Vec::new(),
+        stall_ms,
+    };
+    let request = Request { id: RequestId(u32::MAX), command };
+    let json = serde_json::to_string(&request).expect("a command is plain data");
+    let script = "const [json, id, done] = arguments, worker = window.__workers.at(-1); \
+        const hear = event => { const { reply } = JSON.parse(event.data.json); if (reply?.id !== id) return; \
+            worker.removeEventListener('message', hear); done(reply.result); }; \
+        worker.addEventListener('message', hear); worker.postMessage({ json, blobs: [] })";
+    site.browser.script_async(script, vec![json.into(), json!(u32::MAX)])
+}
+
+#[test]
+fn a_hub_that_falls_silent_is_given_up_and_the_next_try_goes_on() {
+    drop(tiny_files());
+    let hub = Hub::serve(ID, &paths::fixture("tiny_encoder"));
+    let Some(site) = Site::open_with(WebGpu::NoAdapter, Some(&hub.url())) else { return };
+    hub.set_fault(Fault::SilentHalfWay);
+    let answer = fetch(&site, &hub, 3_000);
+    let message = answer["Err"]["message"].as_str().unwrap_or_default();
+    assert!(message.contains(WEIGHTS) && message.contains("nothing more came for 3 seconds"), "{answer}");
+    hub.set_fault(Fault::None);
+    let answer = fetch(&site, &hub, 60_000);
+    assert!(!answer["Ok"]["model"].is_null(), "{answer}");
+    let last = hub.requests().into_iter().rfind(|request| request.path == format!("/store/{WEIGHTS}"));
+    assert!(last.is_some_and(|request| request.from.is_some_and(|from| from > 0)), "it goes on from what came");
+}
+
+#[test]
+fn rows_are_not_measured_again_while_a_model_loads() {
+    drop(tiny_files());
+    let hub = Hub::serve(ID, &paths::fixture("tiny_encoder"));
+    let Some(site) = Site::open_with(WebGpu::NoAdapter, Some(&hub.url())) else { return };
+    site.load_tiny();
+    site.load_rows(60);
+    hub.set_fault(Fault::SilentHalfWay);
+    load(&site, ID);
+    site.browser.go_to("recipe");
+    site.browser.type_into("field-max_seq_length", "16");
+    // Longer than the page waits for more changes of the recipe.
+    std::thread::sleep(Duration::from_millis(1_500));
+    site.browser.go_to("data");
+    assert!(site.browser.has("data-report") && !site.browser.has("read-progress"), "the rows wait for the model");
+    assert!(!site.browser.has("problem"));
 }
 
 #[test]

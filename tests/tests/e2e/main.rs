@@ -16,4 +16,5 @@ mod responsive;
 mod screenshots;
 mod shell;
 mod site;
+mod what_can_be_done;
 mod whole_path;

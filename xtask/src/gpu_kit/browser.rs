@@ -66,7 +66,7 @@ const FILES: [(&str, &str); 9] = [
 /// Without a built page, without a Chromium of Debian's, or when a file can't be read or written.
 pub(super) fn make(out: &Path) -> Result<()> {
     if !web::dist().join("index.html").is_file() {
-        bail!("the page is not built: run cargo xtask build first");
+        bail!("the page is not built: run cargo xtask build --release first");
     }
     if !Path::new(CHROMIUM).join("chromium").is_file() {
         if !apt::here() {

@@ -37,7 +37,7 @@ pub fn run() -> Result<ExitCode> {
     for finding in &findings {
         proc::say(finding);
     }
-    proc::say(format!("house rules: {} broken", findings.len()));
+    proc::say(format!("house rules broken: {}", findings.len()));
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -50,7 +50,7 @@ pub fn check() -> Result<()> {
     for finding in &findings {
         proc::say(finding);
     }
-    if findings.is_empty() { Ok(()) } else { bail!("{} house rules broken", findings.len()) }
+    if findings.is_empty() { Ok(()) } else { bail!("house rules broken: {}", findings.len()) }
 }
 
 fn findings(root: &Path) -> Result<Vec<Finding>> {

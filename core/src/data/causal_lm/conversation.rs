@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::examples::{Piece, RenderTurns};
 use super::turns::{Conversation, Role, Turn, WEIGHT};
 use crate::data::parse::{Row, Table};
+use crate::words::plural;
 
 /// Names of columns of a system text, best first.
 const SYSTEM: &[&str] = &["system", "system_prompt", "system_message"];
@@ -74,8 +75,9 @@ impl Companions {
             }
         }
         if let Some((json, name)) = cell(self.variables) {
-            let variables: Map<String, Value> = serde_json::from_str(json)
-                .map_err(|error| format!("the template's variables are no JSON object: {error} (column {name:?})"))?;
+            let variables: Map<String, Value> = serde_json::from_str(json).map_err(|error| {
+                format!("the template's variables are not a JSON object: {error} (column {name:?})")
+            })?;
             let others = variables.into_iter().filter(|(key, value)| key != "messages" && !value.is_null());
             conversation.variables.extend(others);
         }
@@ -205,30 +207,34 @@ impl ConversationNotes {
     /// One sentence for each thing to know.
     pub(super) fn warnings(&self) -> Vec<String> {
         let unwritten = self.fields.iter().filter(|known| !known.is_written).map(|known| {
-            let (name, rows) = (known.field.name(), known.num_rows);
-            format!("{name} is in {rows} rows, and this model's chat template does not write it")
+            let (name, rows) = (known.field.name(), plural(known.num_rows, "row"));
+            format!("{name} is in {rows}, and this model's chat template does not write it")
         });
         let counts = [
             (
                 self.num_only_last,
-                "conversations only the last answer is learned: the chat template writes earlier ones differently once \
+                "conversation",
+                "only the last answer is learned: the chat template writes earlier ones differently once \
                  later ones are there",
             ),
             (
                 self.num_with_more,
-                "conversations what follows the assistant's last turn is left out: nothing answers it",
+                "conversation",
+                "what follows the assistant's last turn is left out: nothing answers it",
             ),
             (
                 self.num_second_systems,
-                "rows the system text beside the conversation is left out: the first turn holds another one",
+                "row",
+                "the system text beside the conversation is left out: the first turn holds another one",
             ),
-            (self.num_empty_prompts, "rows the prompt is empty: the completion follows the token that begins a text"),
+            (self.num_empty_prompts, "row", "the prompt is empty: the completion follows the token that begins a text"),
             (
                 self.num_unwritten_systems,
-                "rows the system text is left out: only the model's chat template (prompt_format chat) writes it",
+                "row",
+                "the system text is left out: only the model's chat template (prompt_format chat) writes it",
             ),
         ];
-        let counted = counts.into_iter().filter(|(count, _)| *count > 0);
-        unwritten.chain(counted.map(|(count, what)| format!("in {count} {what}"))).collect()
+        let counted = counts.into_iter().filter(|(count, ..)| *count > 0);
+        unwritten.chain(counted.map(|(count, of, what)| format!("in {} {what}", plural(count, of)))).collect()
     }
 }

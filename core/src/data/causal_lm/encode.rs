@@ -12,7 +12,7 @@ use crate::data::parse::BadRow;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// Fewest tokens that a row has: one that is read and one that is predicted.
-const MIN_TOKENS: usize = 2;
+pub(super) const MIN_TOKENS: usize = 2;
 
 /// How examples are tokenised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,13 @@ pub struct LmEncodeSettings {
     /// Texts that are longer are cut into passages of `max_seq_length`, of which nothing is lost; else they lose their
     /// end. Other examples are not texts, and never cut into passages.
     pub cut_texts_into_passages: bool,
+}
+
+impl LmEncodeSettings {
+    /// Whether all of an example is tokenised, and cut into passages.
+    pub(super) fn cuts_into_passages(&self, example: &LmExample) -> bool {
+        self.cut_texts_into_passages && example.is_text() && !example.is_chat()
+    }
 }
 
 /// An example that can't be tokenised.
@@ -118,25 +125,31 @@ pub fn encode_example(
     if max < MIN_TOKENS {
         return Err(LmEncodeError::TooShort { max_seq_length: max });
     }
-    let is_cut_into_passages = settings.cut_texts_into_passages && example.is_text() && !example.is_chat();
+    let is_cut_into_passages = settings.cuts_into_passages(example);
     let pieces =
         if is_cut_into_passages { Cow::Borrowed(&example.pieces[..]) } else { read_pieces(tokenizer, example, max) };
     let (ids, loss) = tokens(tokenizer, example, &pieces, &settings.eos_token_ids)
         .map_err(|source| LmEncodeError::Row { row: example.row, source })?;
     let length = ids.len();
-    if length <= max {
-        return Ok(vec![LmEncoded::new(ids, loss, index, length)]);
-    }
-    if is_cut_into_passages {
-        let passages = ids.chunks(max).zip(loss.chunks(max)).filter(|(ids, _)| ids.len() >= MIN_TOKENS);
-        let passage = |(ids, loss): (&[u32], &[bool])| LmEncoded::new(ids.to_vec(), loss.to_vec(), index, ids.len());
-        return Ok(passages.map(passage).collect());
+    if length <= max || is_cut_into_passages {
+        return Ok(passages(ids, loss, index, max));
     }
     let num_first = num_first(tokenizer, example, &ids);
     let (kept, prompt_was_cut) = fit(&loss, num_first, max);
     let ids = kept.iter().map(|&place| ids[place]).collect();
     let loss = kept.iter().map(|&place| loss[place]).collect();
     Ok(vec![LmEncoded { prompt_was_cut, ..LmEncoded::new(ids, loss, index, length) }])
+}
+
+/// The tokens of a text as rows of at most `max`.
+pub(super) fn passages(ids: Vec<u32>, loss: Vec<bool>, index: usize, max: usize) -> Vec<LmEncoded> {
+    if ids.len() <= max {
+        let length = ids.len();
+        return vec![LmEncoded::new(ids, loss, index, length)];
+    }
+    let passages = ids.chunks(max).zip(loss.chunks(max)).filter(|(ids, _)| ids.len() >= MIN_TOKENS);
+    let passage = |(ids, loss): (&[u32], &[bool])| LmEncoded::new(ids.to_vec(), loss.to_vec(), index, ids.len());
+    passages.map(passage).collect()
 }
 
 /// All tokens of an example's pieces, and whether each carries loss.
@@ -152,13 +165,24 @@ fn tokens(
     if example.is_chat() {
         return Ok((placed.ids, marks));
     }
+    Ok(with_special_tokens(tokenizer, example, pieces, eos_token_ids, (placed.ids, marks)))
+}
+
+/// Tokens of a text and their marks, with the special tokens around them.
+pub(super) fn with_special_tokens(
+    tokenizer: &Tokenizer,
+    example: &LmExample,
+    pieces: &[Piece],
+    eos_token_ids: &[u32],
+    (ids, marks): (Vec<u32>, Vec<bool>),
+) -> (Vec<u32>, Vec<bool>) {
     let (prefix, suffix) = (tokenizer.special_prefix(), tokenizer.special_suffix());
     // What follows an empty prompt is predicted from the token that begins a text.
-    let begin = tokenizer.bos_token_id().filter(|bos| {
-        prefix.is_empty() && !example.is_text() && num_bytes(pieces).0 == 0 && placed.ids.first() != Some(bos)
-    });
+    let begin = tokenizer
+        .bos_token_id()
+        .filter(|bos| prefix.is_empty() && !example.is_text() && num_bytes(pieces).0 == 0 && ids.first() != Some(bos));
     let prefix = begin.as_ref().map_or(prefix, std::slice::from_ref);
-    let mut ids = [prefix, &placed.ids].concat();
+    let mut ids = [prefix, &ids].concat();
     let mut loss = vec![false; prefix.len()];
     loss.extend(marks);
     // What closes a text is learned too: it is how the model stops.
@@ -168,7 +192,7 @@ fn tokens(
             loss.push(true);
         }
     }
-    Ok((ids, loss))
+    (ids, loss)
 }
 
 /// For each token whether the piece that its last byte stands in carries loss.
@@ -225,7 +249,9 @@ pub fn cut_rows(examples: &[LmExample], encoded: &[LmEncoded]) -> Vec<BadRow> {
         let (prompt, rest) = num_bytes(&example.pieces);
         let (limit, most) = (max_bytes(kept), prompt.max(rest));
         let reason = if row.lost_completion {
-            format!("nothing is left to learn of its {tokens} tokens: is the completion blank, or max_seq_length tiny?")
+            format!(
+                "nothing is left to learn of its {tokens} tokens: is the completion blank, or max_seq_length too small?"
+            )
         } else if !is_cut_into_passages && most > limit && row.is_truncated() {
             let (part, whose) = if prompt > rest { ("last", "the prompt") } else { ("first", "the answer") };
             format!(

@@ -166,6 +166,19 @@ impl Source {
         Ok(Self::Table(table, columns))
     }
 
+    /// Reads a file that goes with the training file as `like` says: its header stands where it likes, or where that of
+    /// the training file was named.
+    fn read_like(name: &str, bytes: &[u8], like: &ReadOptions, header_row: Option<usize>) -> Result<Self, DataError> {
+        let found = Self::read(name, bytes, like);
+        if found.is_ok() || like.has_header == Some(false) {
+            return found;
+        }
+        let first_row = like.has_header.is_none().then(|| ReadOptions { has_header: Some(true), ..like.clone() });
+        let same_row = header_row.map(|_| ReadOptions { header_row, ..like.clone() });
+        let mut others = [first_row, same_row].into_iter().flatten();
+        others.find_map(|other| Self::read(name, bytes, &other).ok()).map_or(found, Ok)
+    }
+
     /// How a file that goes with this one is read.
     fn read_options(&self, read: &ReadOptions) -> ReadOptions {
         match self {
@@ -224,8 +237,11 @@ pub fn build_lm_dataset(
         // A plain text goes with texts of any kind.
         let is_plain = shape == DataShape::Text && PLAIN_TEXT.contains(&extension(name).as_str());
         let plain = ReadOptions { encoding: like.encoding, ..ReadOptions::default() };
-        let read = if is_plain { &plain } else { &like };
-        let source = Source::read(name, bytes, read).map_err(in_file)?;
+        let source = match is_plain {
+            true => Source::read(name, bytes, &plain),
+            false => Source::read_like(name, bytes, &like, read.header_row),
+        };
+        let source = source.map_err(in_file)?;
         if source.shape() != shape {
             let error =
                 DataError::NoShapeColumn { shape: shape.name(), role: "same parts", columns: names_of(&source) };

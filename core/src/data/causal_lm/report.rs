@@ -9,6 +9,7 @@ use crate::data::parse::{BadRow, Format};
 use crate::data::reading::FileReading;
 use crate::data::report::LengthHistogram;
 use crate::tokenizer::{TextStream, Tokenizer, TokenizerError};
+use crate::words::plural;
 
 /// Bad rows, and cut ones, that the report lists.
 const MAX_LISTED: usize = 100;
@@ -125,17 +126,20 @@ pub fn lm_report(
     let num_prompt_cut = count(|row| row.prompt_was_cut);
     let num_lost_completion = count(|row| row.lost_completion);
     let mut warnings = summary.warnings.clone();
-    let all = lengths.len();
-    if num_truncated * 10 > all {
-        let limit = max_seq_length;
-        warnings.push(format!("{num_truncated} of {all} rows are longer than {limit} tokens and are shortened"));
+    let all = plural(lengths.len(), "row");
+    let verb = |count: usize, one, many| if count == 1 { one } else { many };
+    if num_truncated * 10 > lengths.len() {
+        let (are, limit) = (verb(num_truncated, "is", "are"), plural(max_seq_length, "token"));
+        warnings.push(format!("{num_truncated} of {all} {are} longer than {limit} and {are} shortened"));
     }
     if num_prompt_cut > 0 {
-        let message = "rows have a prompt that leaves no room for the answer: the prompt loses its beginning";
-        warnings.push(format!("{num_prompt_cut} of {all} {message}"));
+        let have = verb(num_prompt_cut, "has", "have");
+        let message = "a prompt that leaves no room for the answer: the prompt loses its beginning";
+        warnings.push(format!("{num_prompt_cut} of {all} {have} {message}"));
     }
     if num_lost_completion > 0 {
-        warnings.push(format!("{num_lost_completion} of {all} rows have nothing left to learn"));
+        let have = verb(num_lost_completion, "has", "have");
+        warnings.push(format!("{num_lost_completion} of {all} {have} nothing left to learn"));
     }
     let listed = splits.iter().zip(encoded).flat_map(|(examples, rows)| cut_rows(examples, rows)).take(MAX_LISTED);
     Ok(LmReport {
@@ -233,6 +237,8 @@ mod tests {
         assert_eq!((report.num_tokens, report.num_loss_tokens), (6 + 280 + 280, 3 + 2 + 278));
         assert_eq!(report.lengths.max, 303);
         assert_eq!(report.warnings.len(), 3, "{:?}", report.warnings);
+        assert!(report.warnings[1].starts_with("2 of 3 rows are longer than 280 tokens"), "{:?}", report.warnings);
+        assert!(report.warnings[2].starts_with("1 of 3 rows has a prompt that leaves"), "{:?}", report.warnings);
         let tokens: Vec<(&str, bool)> =
             report.preview[0].tokens.iter().map(|token| (token.text.as_str(), token.has_loss)).collect();
         assert_eq!(tokens, [("<s>", false), ("b", false), ("b", false), (" a", true), ("c", true), ("</s>", true)]);

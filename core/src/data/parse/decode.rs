@@ -7,6 +7,7 @@ use super::single_byte;
 use crate::config::Encoding;
 use crate::data::error::DataError;
 use crate::file_signature::Signature;
+use crate::words::plural;
 
 /// Bytes that show whether a file is UTF-16 or no text.
 const SAMPLE: usize = 8192;
@@ -97,9 +98,10 @@ fn guess(body: &[u8], line: usize) -> Result<DecodedText<'_>, DataError> {
         num_broken += usize::from(!chunk.invalid().is_empty());
     }
     if num_whole >= num_broken * WHOLE_FOR_A_BROKEN_ONE {
+        let broken = plural(num_broken, "character");
         let what = match num_broken {
-            1 => format!("1 character is broken (line {line}): it is read"),
-            _ => format!("{num_broken} characters are broken (the first in line {line}): they are read"),
+            1 => format!("{broken} is broken (line {line}): it is read"),
+            _ => format!("{broken} are broken (the first in line {line}): they are read"),
         };
         let note = format!("the file is UTF-8, but damaged: {what} as \u{fffd}");
         let text = Cow::Owned(String::from_utf8_lossy(body).into_owned());
@@ -140,7 +142,7 @@ fn name_of(signature: Signature) -> Option<&'static str> {
         Signature::Image => "an image",
         Signature::Sqlite => "a database; save the table as CSV",
         Signature::LfsPointer => "a Git LFS pointer and not the file itself; fetch it with git lfs pull",
-        Signature::WebPage => "a web page; was it to be downloaded, or is a log-in missing?",
+        Signature::WebPage => "a web page; is the address right, and did the download need a log-in?",
         // XML is text that a model can learn to write.
         Signature::Xml => return None,
     })

@@ -11,6 +11,7 @@ use super::records::{Flaw, MAX_FIELDS, Record, Records};
 use super::{DELIMITED_ENDINGS, Format, Row, Table, extension};
 use crate::config::ReadOptions;
 use crate::data::error::{DataError, shorten};
+use crate::words::plural;
 
 /// Records looked at to guess the delimiter.
 const DELIMITER_SAMPLE: usize = 50;
@@ -144,12 +145,9 @@ fn fit(record: Record<'_>, width: usize) -> Result<Vec<String>, String> {
             None if found > width => " (does the text hold the delimiter without quotes?)",
             None => "",
         };
-        let fields = match found {
-            1 => "1 field".to_owned(),
-            MAX_FIELDS => format!("{found} fields or more"),
-            _ => format!("{found} fields"),
-        };
-        return Err(format!("{fields} where {width} were expected{hint}"));
+        let (fields, were) = (plural(found, "field"), if width == 1 { "was" } else { "were" });
+        let or_more = if found == MAX_FIELDS { " or more" } else { "" };
+        return Err(format!("{fields}{or_more} where {width} {were} expected{hint}"));
     }
     Ok(record.fields.into_iter().take(width).map(Cow::into_owned).collect())
 }
@@ -181,7 +179,8 @@ fn name_columns(header: &[Cow<'_, str>], width: usize, notes: &mut Vec<String>) 
         names.push(name);
     }
     if num_renamed > MAX_RENAMED {
-        notes.push(format!("{} more columns without a name of their own got one", num_renamed - MAX_RENAMED));
+        let more = plural(num_renamed - MAX_RENAMED, "more column");
+        notes.push(format!("{more} without a name of their own got one"));
     }
     names
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use super::header::{has_header, is_known, num_further_headers};
 use super::records::{Record, Records};
 use crate::data::error::{DataError, shorten};
+use crate::words::plural;
 
 /// Records above a header that are looked past.
 const MAX_ABOVE: usize = 20;
@@ -95,12 +96,7 @@ pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout 
             short_header.get_or_insert(found);
             continue;
         }
-        // A title may hold the delimiter by chance; nothing but known names below it shows that it is one.
-        let names_follow = records.get(place + 1).is_some_and(|next| {
-            next.iter().filter(|name| is_known(name)).count() >= 2
-                && heads(next, &records[place + 2..], width).is_some()
-        });
-        if is_row(record, width) && !lacks_cells && !(place == 0 && names_follow) {
+        if is_row(record, width) && !lacks_cells && !is_title_of(record, &records[place + 1..], width) {
             break;
         }
     }
@@ -172,6 +168,25 @@ fn lacks_cells(record: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> bool
     usual.last().is_some_and(|&last| !has_cell(fields, last)) || (num_lacking > 0 && num_lacking * 2 >= usual.len())
 }
 
+/// Whether a record that may be a row is a title, which holds the delimiter by chance or has a gap (`Tickets,,2025`): the
+/// names of the columns stand right below it. Without a gap, only names that are known show that.
+fn is_title_of(record: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> bool {
+    let [next, rows @ ..] = below else { return false };
+    let are_known = || next.iter().filter(|name| is_known(name)).count() >= 2;
+    (are_known() || has_gap(record, below, width)) && heads(next, rows, width).is_some()
+}
+
+/// Whether a record lacks a cell that every record below it has, and nothing that it holds comes again: a row without
+/// its label lacks one too, and a table may have a column that is filled now and then.
+fn has_gap(record: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> bool {
+    let Some(fields) = fields_of(record, width) else { return false };
+    let rows: Vec<&Fields<'_>> = below.iter().filter_map(|row| fields_of(row, width)).collect();
+    let lacks = |column: usize| !has_cell(fields, column) && rows.iter().all(|row| has_cell(row, column));
+    let comes_again =
+        |column: usize| has_cell(fields, column) && rows.iter().any(|row| row[column].trim() == fields[column].trim());
+    !rows.is_empty() && (0..width).any(lacks) && !(0..width).any(comes_again)
+}
+
 /// Whether a record names the columns of those below it; with the number of further rows of names.
 fn heads(record: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> Option<usize> {
     let fields = fields_of(record, width)?;
@@ -214,17 +229,13 @@ fn lacks_row_numbers(first: &Fields<'_>, below: &[&Fields<'_>], width: usize) ->
 pub(super) fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layout: &Layout, notes: &mut Vec<String>) {
     let Some(header) = layout.header else { return };
     let blank = text[start..sample[header].start].lines().filter(|line| line.trim().is_empty()).count();
-    match blank {
-        0 => {}
-        1 => notes.push("1 blank line above the header is skipped".into()),
-        _ => notes.push(format!("{blank} blank lines above the header are skipped")),
+    if blank > 0 {
+        let (lines, are) = (plural(blank, "blank line"), if blank == 1 { "is" } else { "are" });
+        notes.push(format!("{lines} above the header {are} skipped"));
     }
     for record in &sample[..header] {
         let line = line_of(text, record.start);
-        let fields = match record.fields.len() {
-            1 => "1 field".to_owned(),
-            found => format!("{found} fields"),
-        };
+        let fields = plural(record.fields.len(), "field");
         let filled: Vec<&str> =
             record.fields.iter().map(|field| field.trim()).filter(|field| !field.is_empty()).collect();
         let what = match filled.as_slice() {
@@ -289,6 +300,26 @@ mod tests {
     fn a_title_that_holds_the_delimiter_is_passed_over_above_known_names() {
         let found = layout("Tickets, first quarter\nmessage,label\nit is broken,hw\nno access at all,sw\n", None);
         assert_eq!((found.header, found.first_row), (Some(1), 2));
+    }
+
+    #[test]
+    fn a_title_with_a_gap_is_passed_over_above_names() {
+        for title in ["Tickets,,2025-03-31", ",Tickets,2025-03-31", "Tickets,,first quarter"] {
+            for header in ["Ticket ID,Subject,Team", "Nr,Was ist los,Wer hilft"] {
+                let found = layout(&format!("{title}\n{header}\n{}", TICKETS.repeat(3)), None);
+                assert_eq!((found.header, found.first_row), (Some(1), 2), "{title} {header}");
+            }
+        }
+        let rows = TICKETS.repeat(3);
+        for header in ["Ticket ID,,Team", ",Subject,Team", "Nr,,Wer hilft"] {
+            let found = layout(&format!("{header}\n{rows}"), None);
+            assert_eq!((found.header, found.first_row), (Some(0), 1), "a header with an empty cell: {header}");
+        }
+        for row in ["5,,access", "0,,printer", ",my mouse is gone,access"] {
+            assert_eq!(layout(&format!("{row}\n{rows}"), None).header, None, "a row with an empty cell: {row}");
+        }
+        let survey = "good,it was all right I think,yes\nbad,never again please,no\n".repeat(4);
+        assert_eq!(layout(&format!("pretty bad,,maybe\n{survey}"), None).header, None);
     }
 
     const TICKETS: &str = "1,the printer is broken again,hardware\n2,I can't log in any more,access\n\

@@ -157,7 +157,7 @@ fn what_the_template_does_not_write_is_said_once() {
         |conversation: &Conversation| template(conversation).map(|written| Written { only_last: true, ..written });
     let files = files("x.jsonl", &rows[1]);
     let (_, summary) = build_lm_dataset(&files, &ReadOptions::default(), Some(&only_last), &ALL, 1).expect("a row");
-    assert!(summary.warnings[0].starts_with("in 1 conversations only the last answer is learned"));
+    assert!(summary.warnings[0].starts_with("in 1 conversation only the last answer is learned"));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_is_ignored_is_said() {
     }
     let csv = "instruction,output,system\nHi,Yo,Be kind.\nHi,You,\n";
     let (_, summary) = build("x.csv", csv).expect("two rows");
-    assert!(summary.warnings[0].starts_with("in 1 rows the system text is left out"), "{:?}", summary.warnings);
+    assert!(summary.warnings[0].starts_with("in 1 row the system text is left out"), "{:?}", summary.warnings);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn rows_without_a_part_are_bad_and_nothing_usable_says_why() {
     assert_eq!((dataset.train.len(), summary.num_bad_rows), (2, 1));
     assert_eq!(summary.bad_rows[0].reason, "the completion is empty (column \"answer\")");
     assert_eq!(pieces(&dataset.train[1]), [("", false), ("me", true)]);
-    assert!(summary.warnings[0].starts_with("in 1 rows the prompt is empty"), "{:?}", summary.warnings);
+    assert!(summary.warnings[0].starts_with("in 1 row the prompt is empty"), "{:?}", summary.warnings);
     let built = build_lm_dataset(&files("x.csv", csv), &as_chat(), Some(&template), &ALL, 1);
     assert_eq!(built.expect("one row").1.bad_rows[1].reason, "the prompt is empty (column \"question\")");
     let error = build("x.csv", "question,answer\nwho?,\nwhy?,\n").expect_err("no answers").to_string();
@@ -248,6 +248,28 @@ fn own_files_are_read_like_the_training_file() {
     files.valid = Some(("v.jsonl".into(), br#"{"text": "du"}"#.to_vec()));
     let error = build_lm_dataset(&files, &read, None, &SplitConfig::default(), 1).expect_err("other columns");
     assert!(error.to_string().starts_with("validation file \"v.jsonl\": there is no column \"frage2\""), "{error}");
+}
+
+#[test]
+fn the_header_of_an_own_file_stands_where_it_likes_or_in_the_row_that_was_named() {
+    let (above, rows) = ("Fragen,Mai\nStand,heute\n", "wer da?,ich\nwas denn?,nichts\n");
+    let mut files = files("x.csv", &format!("{above}frage2,antwort2\n{rows}"));
+    let name = |name: &str| Some(name.to_owned());
+    let read = ReadOptions {
+        prompt_column: name("frage2"),
+        completion_column: name("antwort2"),
+        header_row: Some(3),
+        ..ReadOptions::default()
+    };
+    for above in ["", above] {
+        files.valid = Some(("v.csv".into(), format!("{above}frage2,antwort2\nwer?,du\n").into_bytes()));
+        let (dataset, _) = build_lm_dataset(&files, &read, None, &SplitConfig::default(), 1).expect("the same columns");
+        assert_eq!((dataset.train.len(), dataset.valid.len()), (2, 1));
+        assert_eq!(pieces(&dataset.valid[0]), [("wer?\n", false), ("du", true)]);
+    }
+    files.valid = Some(("v.csv".into(), rows.as_bytes().to_vec()));
+    let error = build_lm_dataset(&files, &read, None, &SplitConfig::default(), 1).expect_err("no such columns");
+    assert!(error.to_string().contains("there is no column \"frage2\""), "{error}");
 }
 
 #[test]

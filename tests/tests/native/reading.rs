@@ -51,6 +51,25 @@ fn rows_are_the_same_whether_their_tokens_are_known_or_not() {
 }
 
 #[test]
+fn a_long_plain_text_is_read_in_parts() {
+    let book = "The rain came down,\nand the wind with it!\n\n".repeat(4_000);
+    let mut text = files(book.clone());
+    text.train.0 = "book.txt".into();
+    let (read, run, session) = (ReadOptions::default(), texts::run(), texts::loaded());
+    let mut reading = session.begin_reading(text, &read, &run).expect("a good text");
+    assert_eq!(reading.progress(), (0, book.len()));
+    let mut last = 0;
+    let mut num_parts = 1;
+    while session.advance_reading(&mut reading).expect("a good text") {
+        let (done, total) = reading.progress();
+        assert!((last..total).contains(&done) && done > last, "{done} after {last} of {total}");
+        (last, num_parts) = (done, num_parts + 1);
+    }
+    assert!(num_parts > 4, "{num_parts}");
+    assert_eq!(reading.progress(), (book.len(), book.len()));
+}
+
+#[test]
 fn rows_can_be_read_before_there_is_a_model() {
     let (read, run) = (ReadOptions::default(), RunConfig::default());
     let without = classes(survey(Task::SequenceClassification, &files(rows::csv(60)), &read, &run).expect("good rows"));

@@ -63,7 +63,8 @@ mod tests {
     use super::*;
 
     fn long_flags(command: &clap::Command, found: &mut Vec<String>) {
-        found.extend(command.get_arguments().filter_map(|flag| Some(format!("--{}", flag.get_long()?))));
+        let shown = command.get_arguments().filter(|flag| !flag.is_hide_set());
+        found.extend(shown.filter_map(|flag| Some(format!("--{}", flag.get_long()?))));
         command.get_subcommands().for_each(|below| long_flags(below, found));
     }
 

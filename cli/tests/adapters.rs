@@ -37,7 +37,7 @@ fn a_classifiers_adapter_is_trained_and_used_on_its_base() {
     let more = ["--lora-rank", "4", "--epochs", "4", "--learning-rate", "5e-3", "--max-seq-length", "32"];
     let (code, _, stderr) = run(hone(home.path()).args(line).args(more));
     assert_eq!(code, 0, "{stderr}");
-    assert!(stderr.contains("lengths: ") && stderr.contains("also in the training rows: 0"), "{stderr}");
+    assert!(stderr.contains("lengths: ") && stderr.contains("also training rows: 0"), "{stderr}");
     assert!(home.path().join("adapter/adapter_model.safetensors").is_file());
 
     // The folder names its base, which lies beside it; and both can be named.

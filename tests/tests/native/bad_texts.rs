@@ -110,7 +110,7 @@ fn a_prompt_longer_than_the_window_is_named() {
     assert_eq!(numbers(&report.cut_rows), [2]);
     // A letter is a token, and one ends the text.
     assert_names(&report.cut_rows[0].reason, &["the prompt lost its beginning", "103 tokens", "64 fit"]);
-    assert_names(report.warnings.join("\n"), &["1 of 2 rows have a prompt"]);
+    assert_names(report.warnings.join("\n"), &["1 of 2 rows has a prompt"]);
 
     let error = ready(&run()).start(RunConfig { max_seq_length: 128, ..run() }).expect_err("the window is shorter");
     assert_names(error, &["max_seq_length 128", "64 tokens"]);

@@ -147,10 +147,9 @@ fn note(store: Store, step: Step) -> String {
             name.unwrap_or_default()
         }),
         Step::Data if store.data.loading.get() => "reading".into(),
-        Step::Data => store
-            .data
-            .report
-            .with(|report| report.as_ref().map(|r| format::plural(r.num_usable(), "row")).unwrap_or_default()),
+        Step::Data => {
+            store.data.report.with(|report| report.as_ref().map(|report| report.size_words()).unwrap_or_default())
+        }
         Step::Recipe => match store.wrong_settings() {
             Some(names) => format!("wrong: {names}"),
             None => store.resolved.with(|resolved| {

@@ -109,6 +109,23 @@ pub(crate) fn keep_focus(within: &str, else_on: &'static str) {
     }
 }
 
+/// What gives the focus back to the control that has it now, or that is built anew in its place, should it be lost by
+/// then. Controls are told apart by their test ids.
+pub(crate) fn focus_keeper() -> impl FnOnce() {
+    let id = document().active_element().and_then(|focused| focused.get_attribute("data-testid"));
+    move || {
+        after(0, move || {
+            let is_lost = document().active_element().is_none_or(|focused| focused.tag_name() == "BODY");
+            let Some(id) = id.filter(|_| is_lost) else { return };
+            let found = document().query_selector(&format!("[data-testid=\"{id}\"]")).ok().flatten();
+            if let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+                // An element that can't take focus is left alone.
+                let _ = element.focus();
+            }
+        });
+    }
+}
+
 /// Scrolls the row that an element stands in until it is in the middle; sideways only, the page stays where it is.
 pub(crate) fn scroll_sideways_to(selector: &str) {
     let found = document().query_selector(selector).ok().flatten();

@@ -92,6 +92,17 @@ pub(crate) fn shortened(text: &str, max_chars: usize) -> String {
     }
 }
 
+/// A text for a cell of a table: a few lines of it, without blanks around it.
+pub(crate) fn excerpt(text: &str, max_chars: usize) -> String {
+    const MAX_LINES: usize = 6;
+    let text = text.trim();
+    if text.is_empty() {
+        return "(blank)".into();
+    }
+    let lines_end = text.match_indices('\n').nth(MAX_LINES - 1).map(|(at, _)| text[..at].chars().count());
+    shortened(text, lines_end.map_or(max_chars, |end| end.min(max_chars)))
+}
+
 /// A field of a CSV file, quoted where it has to be.
 pub(crate) fn csv_field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
@@ -140,6 +151,13 @@ mod tests {
     fn text_is_cut_between_characters() {
         assert_eq!(shortened("äöü", 2), "äö…");
         assert_eq!(shortened("äöü", 3), "äöü");
+    }
+
+    #[test]
+    fn an_excerpt_has_few_lines() {
+        assert_eq!([excerpt("\n a\nb ", 9), excerpt(" \n\n", 9)], ["a\nb", "(blank)"]);
+        assert_eq!(excerpt(&"n\n".repeat(30), 99), format!("{}n…", "n\n".repeat(5)));
+        assert_eq!(excerpt("äöü", 2), "äö…");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
-use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, OWN_MODEL, check_revision, is_repository_id};
+use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, OWN_MODEL, OWN_MODEL_FOLDER, check_revision, is_repository_id};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
@@ -88,7 +88,7 @@ fn list(json: bool) -> anyhow::Result<()> {
 /// No network, no such model, a file that is not what its name says, a hash that does not match, a full disk.
 pub(crate) fn fetch(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
     if id == OWN_MODEL {
-        bail!("{id} comes with Hone's sources and is on no hub: give --model its folder, tests/fixtures/tiny_decoder");
+        bail!("{id} comes with Hone's sources and is on no hub: give --model its folder, {OWN_MODEL_FOLDER}");
     }
     if hub_env::is_offline() {
         bail!("HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so the hub is not asked for a model: {id} ({revision})");

@@ -34,6 +34,9 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
 /// Id of a model that comes with Hone (`tests/fixtures/tiny_decoder`) and is on no hub.
 pub const OWN_MODEL: &str = "hone/tiny-decoder";
 
+/// Its folder in Hone's sources.
+pub const OWN_MODEL_FOLDER: &str = "tests/fixtures/tiny_decoder";
+
 /// A model that is known to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownModel {
@@ -130,7 +133,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         id: "distilbert/distilgpt2",
         title: "DistilGPT-2",
         task: Task::CausalLm,
-        good_for: "English; the smallest of these and the quickest to train, good for short texts of one kind",
+        good_for: "English; the smallest of these that writes sentences, good for short texts of one kind",
         is_multilingual: false,
         licence: "Apache-2.0",
         num_parameters: 81_912_576,

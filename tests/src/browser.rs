@@ -24,11 +24,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const REMEMBER_WORKERS: &str = "(() => { const Native = window.Worker; window.__workers = []; \
     window.Worker = class extends Native { constructor(...a) { super(...a); window.__workers.push(this); } }; })();";
 
-/// Takes WebGPU out of the page and of its workers: this Chromium has no switch for that.
-const TAKE_WEBGPU_OUT: &str = "(() => { delete Navigator.prototype.gpu; const Native = window.Worker; \
-    window.Worker = class extends Native { constructor(url, options) { \
-        const script = `delete WorkerNavigator.prototype.gpu; await import(${JSON.stringify(String(url))});`; \
-        super(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), options); } }; })();";
+/// Takes WebGPU out of the page and of its workers, whose script the page makes: this Chromium has no switch for that.
+const TAKE_WEBGPU_OUT: &str = "(() => { delete Navigator.prototype.gpu; const make = URL.createObjectURL; \
+    URL.createObjectURL = (blob) => make.call(URL, blob.type !== 'text/javascript' ? blob : \
+        new Blob(['delete WorkerNavigator.prototype.gpu;', blob], { type: blob.type })); })();";
 
 /// What a browser has of WebGPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

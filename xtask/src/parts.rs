@@ -43,13 +43,13 @@ impl Part {
         match self {
             Self::Toolchain => ("wasm toolchain", [60, 60]),
             Self::Downloads => ("wasm-opt and the model", [20, 20]),
-            Self::WasmBindgen => ("wasm-bindgen", [120, 120]),
-            Self::Trunk => ("trunk", [420, 420]),
+            Self::WasmBindgen => ("wasm-bindgen", [130, 130]),
+            Self::Trunk => ("trunk", [400, 400]),
             Self::Crates => ("crates", [30, 30]),
-            Self::Page => ("page", [180, 240]),
-            Self::Worker => ("worker", [780, 1500]),
-            Self::Bundle => ("bundle", [40, 180]),
-            Self::Tests => ("tests, compiled", [2100, 2100]),
+            Self::Page => ("page", [250, 300]),
+            Self::Worker => ("worker", [650, 1500]),
+            Self::Bundle => ("bundle", [10, 180]),
+            Self::Tests => ("tests, compiled", [1800, 1800]),
         }
     }
 

@@ -49,6 +49,8 @@ pub(crate) fn Histogram(
     bucket_width: usize,
     /// Where rows are cut off.
     mark: usize,
+    /// Whether any are; those that are just as long as the mark are not.
+    has_cut: bool,
     /// What it shows, in words.
     #[prop(into)]
     label: String,
@@ -61,7 +63,7 @@ pub(crate) fn Histogram(
     let y = Scale::new((0.0, most), (HEIGHT - BOTTOM, TOP));
     let column = |(index, &count): (usize, &usize)| {
         let (from, to) = ((index * width) as f64, ((index + 1) * width) as f64);
-        let is_cut = from >= mark as f64;
+        let is_cut = has_cut && from >= mark as f64;
         view! {
             <rect
                 class=if is_cut { "column cut" } else { "column" }
@@ -86,6 +88,7 @@ pub(crate) fn Histogram(
             <text class="tick" x=(LEFT - 6.0).to_string() y=place text-anchor="end" dy="4">{format!("{tick:.0}")}</text>
         }
     });
+    let mark_text = if has_cut { format!("shortened to {mark}") } else { format!("{mark} at most") };
     let mark_x = format!("{:.1}", x.at(mark as f64));
     view! {
         <svg class="histogram" viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label>
@@ -93,7 +96,7 @@ pub(crate) fn Histogram(
             {columns}
             {x_ticks.collect_view()}
             <line class="mark" x1=mark_x.clone() x2=mark_x.clone() y1="4" y2=(HEIGHT - BOTTOM).to_string() />
-            <text class="mark-text" x=mark_x y="13" text-anchor="end" dx="-5">{format!("shortened to {mark}")}</text>
+            <text class="mark-text" x=mark_x y="13" text-anchor="end" dx="-5">{mark_text}</text>
         </svg>
     }
     .into_any()

@@ -64,7 +64,8 @@ fn draw(series: &[Series], x_max: f64, y_fixed: Option<(f64, f64)>, is_percent: 
     for one in series {
         let points = geometry::thinned(&one.points, MAX_POINTS);
         drawing.lines.push((one.class, geometry::path(&points, &x, &y)));
-        if one.has_dots {
+        // A point alone makes no line.
+        if one.has_dots || points.len() == 1 {
             let dots = points.iter().filter(|p| p.1.is_finite()).map(|p| (one.class, x.at(p.0), y.at(p.1)));
             drawing.dots.extend(dots);
         }
@@ -216,6 +217,14 @@ fn geometry_line(x1: f64, y1: f64, x2: f64, y2: f64) -> AnyView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_point_of_a_line_can_be_seen() {
+        let series =
+            |points: &[(f64, f64)]| Series { name: "loss", class: "", points: points.to_vec(), has_dots: false };
+        let num_dots = |points: &[(f64, f64)]| draw(&[series(points)], 10.0, None, false).dots.len();
+        assert_eq!([num_dots(&[]), num_dots(&[(1.0, 2.0)]), num_dots(&[(1.0, 2.0), (2.0, 1.0)])], [0, 1, 0]);
+    }
 
     #[test]
     fn a_step_is_read_off_without_what_was_measured_later() {

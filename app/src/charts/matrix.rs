@@ -51,9 +51,9 @@ pub(crate) fn Matrix(
         view! { <tr><th scope="row" title=name.clone()>{format::shortened(&name, 18)}</th>{cells}</tr> }
     });
     view! {
+        <p class="hint">"Each line is a true label, each column a predicted one."</p>
         <div class="scroll" tabindex="0" role="region" aria-label=label>
             <table class="matrix" data-testid="confusion">
-                <caption>"Each line is a true label, each column a predicted one."</caption>
                 <thead><tr><td></td>{heads}</tr></thead>
                 <tbody>{rows.collect_view()}</tbody>
             </table>

@@ -134,7 +134,7 @@ impl Client {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         // A worker of a blob is under the page's own policy, also where a static host sends none with the script.
-        let url = browser::script_url(&format!("import {:?};", browser::absolute_url(WORKER_URL)))?;
+        let url = browser::script_url(&format!("await import({:?});", browser::absolute_url(WORKER_URL)))?;
         let worker = Worker::new_with_options(&url, &options)?;
         let line = self.clone();
         let on_message = Closure::new(move |event: MessageEvent| line.receive(&event.data()));

@@ -264,7 +264,7 @@ pub(super) fn read_as(file_name: &str, format: Option<Format>) -> String {
     format!("How {file_name} was read ({format})")
 }
 
-/// Whether the first row is a header, where there can be one.
+/// Whether there is a header, where there can be one.
 pub(super) fn header(store: Store, delimiter: Option<char>, has_header: bool) -> Option<AnyView> {
     delimiter?;
     let on_change = Callback::new(move |has_header| {
@@ -274,7 +274,7 @@ pub(super) fn header(store: Store, delimiter: Option<char>, has_header: bool) ->
         });
     });
     let checked = Signal::stored(has_header);
-    Some(check("The first row names the columns", "has-header", checked, busy(store), on_change))
+    Some(check("A row names the columns", "has-header", checked, busy(store), on_change))
 }
 
 /// What stands between the fields, where there is such a thing.

@@ -22,7 +22,7 @@ pub(super) fn encoding(store: Store, reading: &FileReading) -> AnyView {
             Encoding::Macintosh => "Western European, Mac",
         };
         let guessed = if encoding == current && is_encoding_guessed { ", guessed" } else { "" };
-        (encoding.name().to_owned(), format!("{writing} ({}){guessed}", encoding.name()))
+        (encoding.name().to_owned(), format!("{writing}{guessed} ({})", encoding.name()))
     };
     let mut options: Vec<_> = Encoding::ALL.into_iter().map(option).collect();
     if store.data.read.with_untracked(|read| read.encoding.is_some()) {
@@ -92,7 +92,11 @@ pub(super) fn all_columns(table: &TablePreview, used: &[(&str, &str)]) -> Option
     };
     let heads = table.columns.iter().zip(&roles).map(head).collect_view();
     let cell = |(cell, role): (&String, &Option<String>)| {
-        let class = if role.is_some() { "text used" } else { "cell" };
+        let class = match role.as_deref() {
+            None => "cell",
+            Some("label") => "cell used",
+            Some(_) => "text used",
+        };
         view! { <td class=class>{cell.clone()}</td> }.into_any()
     };
     let row = |row: &Vec<String>| view! { <tr>{row.iter().zip(&roles).map(cell).collect_view()}</tr> }.into_any();
@@ -130,7 +134,7 @@ pub(super) fn advice(store: Store, report: &DataReport) -> AnyView {
 }
 
 fn merge(store: Store, labels: Vec<String>) -> AnyView {
-    let text = format!("Merge into {}", labels.first().map(String::as_str).unwrap_or_default());
+    let text = format!("Merge into \u{201c}{}\u{201d}", labels.first().map(String::as_str).unwrap_or_default());
     let on_press = Callback::new(move |()| store.merge_labels(&labels));
     view! { <div class="row"><Button id="merge-labels" text=text disabled=busy(store) on_press=on_press /></div> }
         .into_any()

@@ -23,7 +23,8 @@ pub(super) fn report_view(store: Store, report: &DataReport) -> AnyView {
         {warnings(&report.warnings)}
         {counts(report)}
         <div class="columns">
-            {classes(report)} {lengths(&report.lengths, report.num_truncated, report.num_usable, report.max_seq_length)}
+            {classes(report)}
+            {lengths(&report.lengths, report.num_truncated, report.num_usable, "text", report.max_seq_length)}
         </div>
         {bad_rows("could not be used", UNUSED, "bad-rows", report.num_bad_rows, &report.bad_rows)}
         {all_columns(&report.reading.table, &used)}
@@ -33,7 +34,7 @@ pub(super) fn report_view(store: Store, report: &DataReport) -> AnyView {
 }
 
 pub(super) fn warnings(warnings: &[String]) -> Option<AnyView> {
-    let items = warnings.iter().map(|warning| view! { <li>{warning.clone()}</li> });
+    let items = warnings.iter().map(|warning| view! { <li>{format::sentence(warning)}</li> });
     let list = || view! { <div role="status"><ul class="warnings">{items.collect_view()}</ul></div> }.into_any();
     (!warnings.is_empty()).then(list)
 }
@@ -98,9 +99,15 @@ fn classes(report: &DataReport) -> AnyView {
     .into_any()
 }
 
-/// Texts by their length; `num_cut` of `num_texts` are longer than `max_seq_length`. Before there is a model that is not
-/// known.
-pub(super) fn lengths(lengths: &LengthHistogram, num_cut: usize, num_texts: usize, max_seq_length: usize) -> AnyView {
+/// Texts, or what else `part` says they are, by their length; `num_cut` of `num_texts` are longer than `max_seq_length`.
+/// Before there is a model that is not known.
+pub(super) fn lengths(
+    lengths: &LengthHistogram,
+    num_cut: usize,
+    num_texts: usize,
+    part: &str,
+    max_seq_length: usize,
+) -> AnyView {
     if lengths.counts.is_empty() {
         let view = view! {
             <div class="panel" data-testid="lengths-unknown">
@@ -110,14 +117,13 @@ pub(super) fn lengths(lengths: &LengthHistogram, num_cut: usize, num_texts: usiz
         };
         return view.into_any();
     }
-    let (are, limit) = (if num_cut == 1 { "is" } else { "are" }, format::count(max_seq_length));
-    let words = format!(
-        "{:.0} tokens on average, {} at most; {} of {} {are} longer than {limit} tokens and {are} shortened.",
-        lengths.mean,
-        format::count(lengths.max),
-        format::count(num_cut),
-        format::plural(num_texts, "text"),
-    );
+    let (texts, limit) = (format::plural(num_texts, part), format::count(max_seq_length));
+    let cut = match num_cut {
+        0 => format!("no {part} is longer than {limit} tokens."),
+        1 => format!("1 of {texts} is longer than {limit} tokens and is shortened."),
+        many => format!("{} of {texts} are longer than {limit} tokens and are shortened.", format::count(many)),
+    };
+    let words = format!("{:.0} tokens on average, {} at most; {cut}", lengths.mean, format::count(lengths.max));
     view! {
         <div class="panel">
             <h3>"Length in tokens"</h3>
@@ -125,7 +131,8 @@ pub(super) fn lengths(lengths: &LengthHistogram, num_cut: usize, num_texts: usiz
                 counts=lengths.counts.clone()
                 bucket_width=lengths.bucket_width
                 mark=max_seq_length
-                label=format!("Histogram of text lengths. {words}")
+                has_cut={num_cut > 0}
+                label=format!("Histogram of lengths. {words}")
             />
             <p class="hint">{words}</p>
         </div>

@@ -286,9 +286,13 @@ fn per_class(shown: &MeasuredRows, before: Option<&MeasuredRows>) -> AnyView {
         None => &["Class", "Precision", "Recall", "F1", "Rows"],
     };
     view! {
-        <div class="panel">
+        <div class="panel figures">
             <h3>"By class"</h3>
             {sortable_table("By class", "per-class", heads, rows.collect())}
+            <p class="hint">
+                "Precision: how many of the rows that were given this label have it. Recall: how many of the rows that \
+                 have this label were given it. F1: both in one figure. Macro: the mean over the classes."
+            </p>
             <p class="hint">{without}</p>
         </div>
     }
@@ -297,6 +301,9 @@ fn per_class(shown: &MeasuredRows, before: Option<&MeasuredRows>) -> AnyView {
 
 fn confusion(measured: &MeasuredRows, before: Option<&MeasuredRows>, chosen: Chosen) -> AnyView {
     let (labels, counts) = (measured.labels(), &measured.evaluation.confusion);
+    let is_mistake = |(truth, row): (usize, &Vec<u32>)| row.iter().enumerate().any(|(id, &n)| id != truth && n > 0);
+    let how =
+        counts.iter().enumerate().any(is_mistake).then_some("Press an underlined number to see the rows behind it.");
     if labels.len() <= MAX_MATRIX_CLASSES {
         let before = before.map(|before| {
             view! {
@@ -314,7 +321,7 @@ fn confusion(measured: &MeasuredRows, before: Option<&MeasuredRows>, chosen: Cho
             <div class="panel">
                 <h3>"What is mixed up with what"</h3>
                 <Matrix label="Confusion matrix" counts=counts.clone() labels=labels chosen=chosen />
-                <p class="hint">"Press a number to see the rows behind it."</p>
+                <p class="hint">{how}</p>
                 {before}
             </div>
         }
@@ -332,7 +339,7 @@ fn confusion(measured: &MeasuredRows, before: Option<&MeasuredRows>, chosen: Cho
         <div class="panel">
             <h3>"The pairs that are mixed up most"</h3>
             {sortable_table("Pairs that are mixed up most", "confusion", &["True", "Predicted", "Rows"], rows.collect())}
-            <p class="hint">"Press a number to see the rows behind it."</p>
+            <p class="hint">{how}</p>
         </div>
     }
     .into_any()

@@ -108,7 +108,7 @@ fn tokens(evaluation: &LmEvaluation) -> String {
 fn samples(base: Option<&MeasuredTexts>, tuned: Option<&MeasuredTexts>) -> Option<AnyView> {
     let base = base.map_or(&[][..], |measured| measured.samples.as_slice());
     let tuned = tuned.map_or(&[][..], |measured| measured.samples.as_slice());
-    let text = |text: &str| Cell::new("text written", format::shortened(text, MAX_TEXT_CHARS));
+    let text = |text: &str| Cell::new("text written", format::excerpt(text, MAX_TEXT_CHARS));
     let written = |generated: Option<&str>| generated.map_or_else(|| Cell::new("", "–"), text);
     let rows: Vec<_> = sample_pairs(base, tuned)
         .into_iter()

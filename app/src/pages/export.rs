@@ -1,6 +1,7 @@
 //! Step 7: export the trained model, and after a run with adapters the adapter alone.
 
 use hone_core::config::{ExportFormat, Task};
+use hone_core::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
 use leptos::prelude::*;
 
 use super::frame::{frame, missing};
@@ -26,37 +27,46 @@ const ADAPTER_CONTENTS: &[(&str, &str)] = &[
     ("adapter_config.json", "its settings, as PEFT reads them, and the name of that model"),
 ];
 
+/// A prompt in Python, as the model was given those that it was trained on.
+fn prompt(store: Store) -> String {
+    let given = store.format_to_try().prompt("your text here");
+    // What the chat template would write is left to the model card.
+    given.map_or_else(|| "\"your text here\"".into(), |given| format!("{given:?}"))
+}
+
 /// Lines that load a whole model.
-fn python(task: Task) -> &'static str {
+fn python(task: Task, prompt: &str) -> String {
     match task {
-        Task::SequenceClassification => {
-            "from transformers import pipeline
+        Task::SequenceClassification => "from transformers import pipeline
 classify = pipeline(\"text-classification\", model=\"path/to/the/unzipped/folder\")
 print(classify(\"My parcel has not arrived yet\"))"
-        }
-        Task::CausalLm => {
+            .into(),
+        Task::CausalLm => format!(
             "from transformers import pipeline
 write = pipeline(\"text-generation\", model=\"path/to/the/unzipped/folder\")
-print(write(\"Once upon a time\", max_new_tokens=64))"
-        }
+print(write({prompt}, max_new_tokens=20))"
+        ),
     }
 }
 
 /// Lines that load an adapter with the model that it belongs to.
-fn adapter_python(task: Task, num_labels: usize) -> String {
+fn adapter_python(task: Task, num_labels: usize, prompt: &str) -> String {
     // PEFT's files do not say how many labels a classifier has.
     let (class, more, rest) = match task {
         Task::SequenceClassification => (
             "AutoPeftModelForSequenceClassification",
             format!(", num_labels={num_labels}"),
             "inputs = tokenizer(\"My parcel has not arrived yet\", return_tensors=\"pt\")
-print(model(**inputs).logits.softmax(-1))",
+print(model(**inputs).logits.softmax(-1))"
+                .to_owned(),
         ),
         Task::CausalLm => (
             "AutoPeftModelForCausalLM",
             String::new(),
-            "inputs = tokenizer(\"Once upon a time\", return_tensors=\"pt\")
-print(tokenizer.decode(model.generate(**inputs, max_new_tokens=64)[0]))",
+            format!(
+                "inputs = tokenizer({prompt}, return_tensors=\"pt\")
+print(tokenizer.decode(model.generate(**inputs, max_new_tokens=20)[0]))"
+            ),
         ),
     };
     format!(
@@ -104,6 +114,12 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         move || view! { <Button id="export-zip" text=text is_primary=true waits=packs on_press=on_pack /> }.into_any();
     let adapter = move || {
         let num_labels = store.started.with(|started| started.as_ref().map_or(0, |run| run.num_labels));
+        let is_own = store.started.with(|started| started.as_ref().is_some_and(|run| run.origin.model == OWN_MODEL));
+        let base = match is_own {
+            true => format!("This model is on no hub: it comes with Hone's sources, in {OWN_MODEL_FOLDER}. Load it"),
+            false => "This downloads the model that the adapter names. If that model came from your own files, load it"
+                .into(),
+        };
         let contents = ADAPTER_CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
         view! {
             <div class="columns">
@@ -114,11 +130,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                 </div>
                 <div class="panel">
                     <h3>"Load the adapter in Python"</h3>
-                    <pre data-testid="python-adapter"><code>{adapter_python(task, num_labels)}</code></pre>
-                    <p class="hint">
-                        "This downloads the model that the adapter names. If that model came from your own files, "
-                        "load it first, then call PeftModel.from_pretrained(model, folder)."
-                    </p>
+                    <pre data-testid="python-adapter"><code>{adapter_python(task, num_labels, &prompt(store))}</code></pre>
+                    <p class="hint">{base}" first, then call PeftModel.from_pretrained(model, folder)."</p>
                 </div>
             </div>
         }
@@ -137,6 +150,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                     can't tell whether another file of that name holds the same rows; saved after a run, it can.";
         has_job.get().then(|| text.into())
     };
+    let has_pooling = task == Task::SequenceClassification;
+    let pooling = has_pooling.then_some(" If you chose mean pooling, load it as README.md says.");
     let content = view! {
         {move || missing(store, Step::Export)}
         {of_run(store)}
@@ -154,8 +169,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
             </div>
             <div class="panel">
                 <h3>"Load it in Python"</h3>
-                <pre data-testid="python"><code>{python(task)}</code></pre>
-                <p class="hint">"Your rows are not in the zip. If you chose mean pooling, load it as README.md says."</p>
+                <pre data-testid="python"><code>{move || python(task, &prompt(store))}</code></pre>
+                <p class="hint">"Your rows are not in the zip."{pooling}</p>
             </div>
         </div>
         {move || has_adapter().then(adapter)}

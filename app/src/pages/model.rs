@@ -103,7 +103,7 @@ fn card(store: Store, index: usize, known: &'static KnownModel, is_chosen: Memo<
                     {move || is_loaded.get().then(|| view! { <span class="loaded">"Loaded"</span> })}
                 </span>
                 <span class="card-id">{known.id}</span>
-                <span>{known.good_for}"."</span>
+                <span>{format::sentence(known.good_for)}"."</span>
                 <span class="card-facts">
                     {format::large(known.num_parameters as f64)}" parameters · "
                     {format::bytes(known.download_bytes as f64)}" · "
@@ -317,10 +317,10 @@ fn loaded(store: Store, info: &ModelInfo) -> AnyView {
         .then(|| view! { <p>{format!("It already labels texts as: {}.", info.labels.join(", "))}</p> });
     // It stays while another is loaded.
     let id = move || if store.model.loading.get() { "model-stays" } else { "model-ready" };
-    let notes = info.notes.iter().map(|note| view! { <li>{note.clone()}</li> }).collect_view();
+    let notes = info.notes.iter().map(|note| view! { <li>{format::sentence(note)}</li> }).collect_view();
     view! {
         <div class="panel good" data-testid=id>
-            <h3>{format!("{} is loaded", info.source.name())}</h3>
+            <h3>{format!("Loaded: {}", info.source.name())}</h3>
             {facts("pairs", rows)}
             {labels}
             <ul class="plain">{notes}</ul>

@@ -7,11 +7,13 @@ use super::frame::{frame, onward, setting};
 use crate::format;
 use crate::state::presets::{self, Preset};
 use crate::state::recipe::{self, FieldSpec, Plan, fields};
-use crate::state::report::Report;
 use crate::state::{Step, Store};
 
 const LEAD: &str =
     "Every setting already has a value that usually works. Choose a preset, or change the settings you know.";
+
+/// A learning rate above it seldom trains anything.
+const HIGH_RATE: f64 = 0.02;
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
     let of = |is_advanced: bool| fields(task).filter(move |spec| spec.is_advanced == is_advanced);
@@ -141,20 +143,25 @@ pub(super) fn plan_text(store: Store) -> Option<String> {
     let (num_train, num_classes) = (report.split_sizes()[0], report.num_classes());
     let Plan { rows_per_step, steps_per_epoch, total_steps, is_upper_bound, num_trainable } =
         recipe::plan(&run, num_train, num_classes, info.num_parameters, info.hidden_size);
-    let all = format::large(info.num_parameters as f64);
+    // A fresh head has as many rows as there are labels: what was loaded had another one.
+    let about = if info.task == Task::SequenceClassification { "about " } else { "" };
+    let all = format!("{about}{}", format::large(info.num_parameters as f64));
     let trained = match num_trainable {
-        Some(trained) if trained == info.num_parameters as u64 => format!("all {all} parameters are trained"),
-        Some(trained) => format!("about {} of {all} parameters are trained", format::large(trained as f64)),
-        None => format!("a part of {all} parameters is trained"),
+        Some(trained) if trained == info.num_parameters as u64 => format!("all parameters are trained, {all}"),
+        Some(trained) => format!("{} of {all} parameters are trained", format::large(trained as f64)),
+        None => format!("a part of the {all} parameters is trained"),
     };
-    let of_tokens = if matches!(&*report, Report::Texts(_)) { " of tokens" } else { "" };
     let bound = if is_upper_bound { "before packing at most " } else { "" };
+    let too_high = match run.learning_rate {
+        rate if rate > HIGH_RATE => format!(" A learning rate of {rate} is very high: most runs take 1e-5 to 5e-3."),
+        _ => String::new(),
+    };
     // Numbers of steps are far below the range of usize.
     let steps = |count: u64| format::plural(count as usize, "step");
     Some(format!(
-        "{}{of_tokens} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. How long a step takes on \
-         this device is measured when the run starts.",
-        format::plural(num_train, "row"),
+        "{} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. How long a step takes on this device is \
+         measured when the run starts.{too_high}",
+        format::plural(num_train, report.part()),
         format::count(rows_per_step as usize),
         steps(steps_per_epoch),
         format::plural(run.num_train_epochs as usize, "epoch"),

@@ -1,6 +1,6 @@
 //! The report on texts for a language model: how they were read, what is there, and which tokens are learned.
 
-use hone_core::config::{DataShape, PromptFormat};
+use hone_core::config::{DataShape, PromptFormat, PromptFormatError};
 use hone_core::data::causal_lm::{LmReport, TokenPreview};
 use leptos::prelude::*;
 
@@ -10,7 +10,7 @@ use super::data_report::{UNUSED, bad_rows, figures_view, lengths, warnings};
 use crate::components::{Button, select};
 use crate::format;
 use crate::state::Store;
-use crate::state::report::{column_of, roles};
+use crate::state::report::{column_of, part_of, roles};
 
 pub(super) fn page(store: Store, report: &LmReport) -> AnyView {
     let encoded = report.num_encoded.iter().sum();
@@ -24,7 +24,7 @@ pub(super) fn page(store: Store, report: &LmReport) -> AnyView {
         {reading(store, report)}
         {warnings(&report.warnings)}
         {counts(report)}
-        {lengths(&report.lengths, report.num_truncated, encoded, report.max_seq_length)}
+        {lengths(&report.lengths, report.num_truncated, encoded, part_of(report), report.max_seq_length)}
         {bad_rows("could not be used", UNUSED, "bad-rows", report.num_bad_rows, &report.bad_rows)}
         {bad_rows("that lost a part of the prompt or the answer", "Shortened rows", "cut-rows", num_cut, &report.cut_rows)}
         {all_columns(&report.reading.table, &used)}
@@ -135,7 +135,7 @@ fn join_note(report: &LmReport) -> Option<AnyView> {
 fn own_format(store: Store, report: &LmReport) -> Option<AnyView> {
     let before = report.prompt_format.as_ref().filter(|format| matches!(format, PromptFormat::Own(_)))?.to_typed();
     let typed = RwSignal::new(before.clone());
-    let error = Memo::new(move |_| typed.with(|typed| PromptFormat::parse_typed(typed).err().map(|e| e.to_string())));
+    let error = Memo::new(move |_| typed.with(|typed| own_format_error(typed)));
     let cannot_use = Signal::derive(move || error.with(Option::is_some) || typed.with(|typed| *typed == before));
     let on_use = Callback::new(move |()| choose_format(store, &typed.get_untracked()));
     let view = view! {
@@ -164,6 +164,14 @@ fn own_format(store: Store, report: &LmReport) -> Option<AnyView> {
     Some(view.into_any())
 }
 
+/// What is wrong with a text of one's own. The names of formats, which a text may be too, are the list's to offer.
+fn own_format_error(typed: &str) -> Option<String> {
+    match PromptFormat::parse_typed(typed).err()? {
+        PromptFormatError::Unknown { .. } => Some("the text must hold {prompt} and, at its end, {completion}".into()),
+        error => Some(error.to_string()),
+    }
+}
+
 fn shape_words(shape: DataShape) -> &'static str {
     match shape {
         DataShape::Text => "a text",
@@ -175,7 +183,7 @@ fn shape_words(shape: DataShape) -> &'static str {
 
 fn counts(report: &LmReport) -> AnyView {
     let [train, valid, test] = report.num_encoded;
-    let parts = if report.shape == DataShape::Text { "passages" } else { "rows" };
+    let parts = format!("{}s", part_of(report));
     let share = report.num_loss_tokens as f64 / report.num_tokens.max(1) as f64;
     let mut figures = vec![
         ("Rows", report.num_rows, "in the file".into()),
@@ -187,21 +195,35 @@ fn counts(report: &LmReport) -> AnyView {
         ("Learned", report.num_loss_tokens, format!("tokens it learns from, {}", format::percent(share))),
         ("Duplicates", report.num_duplicates, "rows that repeat an earlier one".into()),
         ("Leaks", report.num_leaks, "rows that are also in the training rows".into()),
-        ("Truncated", report.num_truncated, format!("rows longer than {} tokens", report.max_seq_length)),
+        ("Truncated", report.num_truncated, format!("{parts} longer than {} tokens", report.max_seq_length)),
     ];
     // Before there is a model nothing is known of tokens.
     if report.lengths.counts.is_empty() {
         figures.retain(|(name, ..)| !["Tokens", "Learned", "Truncated"].contains(name));
+    }
+    // A file of one text has no rows.
+    if report.format.is_none() {
+        figures.retain(|(name, ..)| !["Rows", "Usable", "Duplicates", "Leaks"].contains(name));
     }
     figures_view(&figures)
 }
 
 /// The first examples as the model sees them.
 fn preview(report: &LmReport) -> AnyView {
-    let rows = report.preview.iter().map(token_view).collect_view();
+    let is_one_text = report.format.is_none();
+    let row = |(index, preview): (usize, &TokenPreview)| {
+        let name = match is_one_text {
+            true => format!("Passage {}", index + 1),
+            false => format!("Row {}", format::count(preview.row)),
+        };
+        token_view(name, preview)
+    };
+    let rows = report.preview.iter().enumerate().map(row).collect_view();
+    let title =
+        if is_one_text { "The first passages, token by token" } else { "The first training rows, token by token" };
     view! {
         <div class="panel" data-testid="token-view">
-            <h3>"The first rows, token by token"</h3>
+            <h3>{title}</h3>
             <p class="hint">
                 "The model learns to write the tokens that are " <mark class="learned">"underlined"</mark>
                 "; the others it only reads."
@@ -212,7 +234,7 @@ fn preview(report: &LmReport) -> AnyView {
     .into_any()
 }
 
-fn token_view(preview: &TokenPreview) -> AnyView {
+fn token_view(name: String, preview: &TokenPreview) -> AnyView {
     let tokens = preview.tokens.iter().filter(|token| !token.text.is_empty()).map(|token| {
         let text = token.text.clone();
         match token.has_loss {
@@ -224,8 +246,8 @@ fn token_view(preview: &TokenPreview) -> AnyView {
     let rest = preview.num_tokens.saturating_sub(preview.tokens.len());
     let rest = (rest > 0).then(|| format!("; {} more are not shown", format::count(rest)));
     let head = match preview.num_tokens {
-        0 => format!("Row {}", format::count(preview.row)),
-        count => format!("Row {}, {}", format::count(preview.row), format::plural(count, "token")),
+        0 => name,
+        count => format!("{name}, {}", format::plural(count, "token")),
     };
     view! {
         <div>
@@ -234,4 +256,22 @@ fn token_view(preview: &TokenPreview) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_format_error;
+
+    #[test]
+    fn what_a_text_of_ones_own_lacks_is_said_without_names_of_formats() {
+        let error = |typed| own_format_error(typed).unwrap_or_default();
+        for typed in ["", "hello"] {
+            assert_eq!(error(typed), "the text must hold {prompt} and, at its end, {completion}");
+        }
+        assert_eq!(
+            error("{completion}"),
+            "{prompt} is missing: the text must hold {prompt} and, at its end, {completion}"
+        );
+        assert_eq!(own_format_error("Frage: {prompt}\\nAntwort: {completion}"), None);
+    }
 }

@@ -22,6 +22,9 @@ const CONTROLS_ID: &str = "run-controls";
 /// Id of the line that says how the run stands; it takes the focus from a button that goes away.
 const PHASE_ID: &str = "run-phase";
 
+/// What there is to say of a loss that ends no lower than it began.
+const NOT_FALLEN: &str = " The loss did not fall: try a lower learning rate, or more epochs.";
+
 /// Characters of a sample's texts.
 const MAX_SAMPLE_CHARS: usize = 240;
 
@@ -167,7 +170,9 @@ fn phase_text(store: Store) -> String {
             StopReason::Completed => "Finished".into(),
             StopReason::EarlyStopping => "Finished early: no further improvement".into(),
             StopReason::Stopped => "Stopped".into(),
-            StopReason::Diverged => "Ended: the loss is no longer a number; the best weights are kept".into(),
+            StopReason::Diverged => {
+                "Ended: the loss is no longer a number (try a lower learning rate); the best weights are kept".into()
+            }
         },
         (Status::Running, Some(Phase::FirstStep)) if is_gpu => {
             "First step: preparing the GPU, which takes longer than the steps after it".into()
@@ -214,6 +219,7 @@ fn progress(store: Store, task: Task) -> AnyView {
                     <p>
                         {phase}
                         {format!(". The model holds the weights of step {}.", format::count(step as usize))}
+                        {move || store.run.with(|run| run.losses.has_risen()).then_some(NOT_FALLEN)}
                     </p>
                     {onward(store, Step::Evaluate, "See how good it is")}
                 </div>
@@ -336,7 +342,7 @@ fn measurements(store: Store) -> Option<AnyView> {
 /// What the model made of validation prompts on the way, the newest first.
 fn samples(store: Store) -> Option<AnyView> {
     let rows = store.run.with(|run| {
-        let text = |text: &str| Cell::new("text written", format::shortened(text, MAX_SAMPLE_CHARS));
+        let text = |text: &str| Cell::new("text written", format::excerpt(text, MAX_SAMPLE_CHARS));
         let row = |sample: &Sample| {
             let step = Cell::number(format::count(sample.step as usize));
             vec![step, text(&sample.prompt), text(&sample.expected), text(&sample.generated)]
@@ -360,7 +366,11 @@ fn notes(store: Store) -> AnyView {
     let written = step.map(|step| {
         let may_go = store.may_be_cleared.get();
         let more = if may_go { " The browser may clear it when the disk runs full." } else { "" };
-        let text = format!("A checkpoint of step {} is saved in this browser.{more}", format::count(step as usize));
+        let text = format!(
+            "A checkpoint of step {} is saved in this browser.{more} The page can't go on from it yet: export the model to \
+             keep it.",
+            format::count(step as usize)
+        );
         view! { <p class="hint" data-testid="checkpoint">{text}</p> }
     });
     let failed = error.map(|error| {

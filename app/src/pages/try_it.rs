@@ -123,6 +123,7 @@ fn answer(store: Store, prediction: &Prediction) -> AnyView {
             {tuned}
         </div>
         {hidden.map(|text| view! { <p class="hint">{text}</p> })}
+        {has_tuned.then(|| onward(store, Step::Export, "On to the export"))}
     }
     .into_any()
 }

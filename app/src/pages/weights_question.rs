@@ -16,6 +16,7 @@ pub(super) fn weights_question(store: Store) -> Option<AnyView> {
     let on_go = Callback::new(move |()| store.answer_weights_question(true));
     let question = view! {
         <div
+            id="weights-box"
             class="banner warn"
             role="alertdialog"
             aria-labelledby="weights-question"

@@ -11,7 +11,7 @@ use crate::components::{Button, check, select, text_area};
 use crate::format;
 use crate::state::recipe::FieldSpec;
 use crate::state::run::RunState;
-use crate::state::writing::{Ending, SAMPLING_FIELDS, next_role};
+use crate::state::writing::{Ending, SAMPLING_FIELDS, Written, next_role};
 use crate::state::{Activity, Step, Store};
 
 const LEAD: &str = "Type a beginning and see how the model goes on: the original and the trained one, side by side.";
@@ -209,7 +209,11 @@ fn panel(store: Store, weights: Weights) -> AnyView {
     };
     let empty = move || {
         let has_run = store.run.with(RunState::is_finished);
-        let is_begun = store.writing.with(|writing| writing.of(weights).is_some());
+        // Of a prompt that could not be written on there is nothing.
+        let is_begun = store.writing.with(|writing| {
+            let has_begun = |written: &Written| !written.text.is_empty() || written.ending.is_some();
+            writing.current == Some(weights) || writing.of(weights).is_some_and(has_begun)
+        });
         match weights {
             _ if is_begun => None,
             Weights::Tuned if !has_run => Some("There is no trained model yet."),
@@ -228,7 +232,7 @@ fn panel(store: Store, weights: Weights) -> AnyView {
 }
 
 fn ending_words(ending: Ending) -> String {
-    let Ending { num_tokens, elapsed_secs, is_complete, is_stopped } = ending;
+    let Ending { num_tokens, elapsed_secs, is_complete, is_stopped, is_at_limit } = ending;
     let rate = if elapsed_secs > 0.0 {
         format!("{} tokens a second", format::significant(num_tokens as f64 / elapsed_secs))
     } else {
@@ -237,7 +241,8 @@ fn ending_words(ending: Ending) -> String {
     let why = match (is_complete, is_stopped) {
         (true, _) => "The model ended it.",
         (false, true) => "You stopped it.",
-        (false, false) => "It reached the longest answer that the settings allow.",
+        (false, false) if is_at_limit => "It reached the longest answer that the settings allow.",
+        (false, false) => "Prompt and answer together are as long as this model can read.",
     };
     format!("{}, {rate}. {why}", format::plural(num_tokens, "token"))
 }

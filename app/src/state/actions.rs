@@ -257,7 +257,8 @@ impl Store {
             match answer {
                 Ok((Reply::Generated { text, num_tokens, elapsed_secs, is_complete, .. }, _)) => {
                     let is_stopped = self.writing.with_untracked(|writing| writing.is_stopping);
-                    let ending = Ending { num_tokens, elapsed_secs, is_complete, is_stopped };
+                    let is_at_limit = num_tokens >= sampling.max_new_tokens as usize;
+                    let ending = Ending { num_tokens, elapsed_secs, is_complete, is_stopped, is_at_limit };
                     self.note_writing(WritingInput::Ended(text, ending));
                     // Another model may have been asked for meanwhile.
                     let is_current = self.writing.with_untracked(|writing| writing.current == Some(weights));

@@ -251,6 +251,8 @@ impl Store {
         if self.model.loading.get_untracked() {
             return data.report.set(None); // they are read once that is over
         }
+        // The controls of the reading are built anew with its report.
+        let refocus = browser::focus_keeper();
         spawn_local(async move {
             let Some(report) = report else {
                 self.load_data_now().await;
@@ -273,6 +275,7 @@ impl Store {
                     }
                 });
             }
+            refocus();
         });
     }
 

@@ -65,6 +65,12 @@ pub(crate) struct LossCurve {
 }
 
 impl LossCurve {
+    /// Whether the mean of the last steps is no lower than the first loss.
+    pub(crate) fn has_risen(&self) -> bool {
+        let first = self.each.first().map(|(_, loss)| *loss);
+        self.each.len() >= MEAN_STEPS && first.zip(self.mean).is_some_and(|(first, last)| last >= first)
+    }
+
     /// Adds the losses of the steps that end with `step`.
     pub(super) fn extend(&mut self, step: u32, losses: &[f64]) {
         let first = f64::from(step) + 1.0 - losses.len() as f64;
@@ -110,6 +116,17 @@ mod tests {
             assert!(points.windows(2).all(|pair| pair[0].0 < pair[1].0));
             assert_eq!(points.last().map(|p| p.0), Some(20_000.0));
         }
+    }
+
+    #[test]
+    fn a_loss_that_ends_above_its_beginning_has_risen() {
+        let curve_of = |losses: &[f64]| {
+            let mut curve = LossCurve::default();
+            curve.extend(u32::try_from(losses.len()).expect("a few"), losses);
+            curve.has_risen()
+        };
+        assert!(curve_of(&[2.0; 10]) && curve_of(&[[2.0; 10], [9.0; 10]].concat()));
+        assert!(!curve_of(&[[2.0; 10], [1.0; 10]].concat()) && !curve_of(&[2.0; 9]) && !curve_of(&[]));
     }
 
     #[test]

@@ -30,11 +30,13 @@ pub(crate) struct MadeOf {
 }
 
 impl Origin {
-    /// `run 2 on tickets.csv (full, 3 epochs, rate 5e-5)`.
+    /// `run 2 on tickets.csv (all weights, 3 epochs, rate 5e-5)`.
     pub(crate) fn describe(&self) -> String {
         let settings = self.made_of.run.as_ref().map_or_else(String::new, |run| {
             let epochs = format::plural(run.num_train_epochs as usize, "epoch");
-            format!(" ({}, {epochs}, rate {:e})", method_name(run.method).replace('-', " "), run.learning_rate)
+            let rate = run.learning_rate;
+            let rate = if rate < 1e-3 { format!("{rate:e}") } else { rate.to_string() };
+            format!(" ({}, {epochs}, rate {rate})", method_words(run.method))
         });
         format!("run {} on {}{settings}", self.number, self.file)
     }
@@ -87,6 +89,16 @@ pub(crate) fn file_name(
     format!("{name}.{ending}")
 }
 
+/// What is trained, in the words of the recipe.
+fn method_words(method: Method) -> String {
+    match method {
+        Method::Full => "all weights".into(),
+        Method::Head => "the head only".into(),
+        Method::Lora => "adapters".into(),
+        Method::LastLayers(count) => format!("the last {}", format::plural(count as usize, "layer")),
+    }
+}
+
 fn method_name(method: Method) -> String {
     match method {
         Method::Full => "full".into(),
@@ -118,8 +130,12 @@ mod tests {
 
     #[test]
     fn a_run_is_described_by_its_number_file_and_settings() {
-        assert_eq!(origin(2, Method::Full).describe(), "run 2 on tickets.csv (full, 3 epochs, rate 5e-5)");
-        assert_eq!(origin(1, Method::LastLayers(2)).describe(), "run 1 on tickets.csv (last 2, 3 epochs, rate 5e-5)");
+        assert_eq!(origin(2, Method::Full).describe(), "run 2 on tickets.csv (all weights, 3 epochs, rate 5e-5)");
+        let mut last = origin(1, Method::LastLayers(2));
+        if let Some(run) = &mut last.made_of.run {
+            run.learning_rate = 3e-3;
+        }
+        assert_eq!(last.describe(), "run 1 on tickets.csv (the last 2 layers, 3 epochs, rate 0.003)");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use hone_core::config::{DataShape, ReadOptions, Task};
 use hone_core::data::DataReport;
 use hone_core::data::causal_lm::LmReport;
 
+use crate::format;
+
 /// The worker's report on the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Report {
@@ -46,6 +48,26 @@ impl Report {
         }
     }
 
+    /// What one of those rows is called.
+    pub(crate) fn part(&self) -> &'static str {
+        match self {
+            Self::Classes(_) => "row",
+            Self::Texts(report) => part_of(report),
+        }
+    }
+
+    /// How much there is, in words: rows, or the passages that a file of one text is cut into.
+    pub(crate) fn size_words(&self) -> String {
+        match self {
+            // Nothing is cut before there is a model.
+            Self::Texts(report) if report.format.is_none() && report.lengths.counts.is_empty() => "1 text".into(),
+            Self::Texts(report) if report.format.is_none() => {
+                format::plural(self.split_sizes().iter().sum(), "passage")
+            }
+            _ => format::plural(self.num_usable(), "row"),
+        }
+    }
+
     /// Labels; 0 where there are none.
     pub(crate) fn num_classes(&self) -> usize {
         match self {
@@ -53,6 +75,11 @@ impl Report {
             Self::Texts(_) => 0,
         }
     }
+}
+
+/// What one of the texts is called that a language model gets.
+pub(crate) fn part_of(report: &LmReport) -> &'static str {
+    if report.shape == DataShape::Text { "passage" } else { "row" }
 }
 
 /// What a column can be to an example of a shape, in the order in which it is read.
@@ -180,6 +207,14 @@ mod tests {
     fn steps_are_counted_by_what_the_model_gets() {
         let texts = Report::Texts(Box::new(report(&["text"], DataShape::Text, &[("text", "text")])));
         assert_eq!((texts.task(), texts.num_usable(), texts.split_sizes()), (Task::CausalLm, 1, [4, 0, 0]));
+        assert_eq!((texts.part(), texts.size_words().as_str()), ("passage", "1 text"));
+        let mut cut = report(&["text"], DataShape::Text, &[("text", "text")]);
+        cut.lengths.counts.push(4);
+        assert_eq!(Report::Texts(Box::new(cut)).size_words(), "4 passages");
+        let mut pairs = report(&["q", "a"], DataShape::PromptCompletion, &[("q", "prompt"), ("a", "completion")]);
+        pairs.format = Some(hone_core::data::Format::Jsonl);
+        let pairs = Report::Texts(Box::new(pairs));
+        assert_eq!((pairs.part(), pairs.size_words().as_str()), ("row", "1 row"));
     }
 
     #[test]

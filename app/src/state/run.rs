@@ -261,6 +261,8 @@ impl RunState {
             self.trained.1 += steps;
         }
         (self.step, self.last) = (step, mark);
+        // Losses are read after several steps together: until then this says where the run is.
+        self.epoch = f64::from(step) / f64::from(self.steps_per_epoch.max(1));
         self.window.push_back(mark);
         while self.window.len() > 2 && mark.secs - self.window[1].secs > RATE_WINDOW_SECS {
             self.window.pop_front();
@@ -337,7 +339,7 @@ mod tests {
         assert_eq!(run.phase, Some(Phase::Training));
         feed(&mut run, 61.0, progress(2));
         feed(&mut run, 62.0, progress(3));
-        assert_eq!(run.secs_left(), Some(27.0));
+        assert_eq!((run.secs_left(), run.epoch), (Some(27.0), 0.3));
         assert_eq!((run.rows_per_sec, run.tokens_per_sec), (Some(16.0), Some(400.0)));
     }
 

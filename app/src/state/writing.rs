@@ -128,8 +128,10 @@ pub(crate) struct Ending {
     pub elapsed_secs: f64,
     /// The model ended it.
     pub is_complete: bool,
-    /// The person ended it; where neither did, the length limit did.
+    /// The person ended it; where neither did, a limit did.
     pub is_stopped: bool,
+    /// The limit of the settings; else prompt and answer are all that the model can read.
+    pub is_at_limit: bool,
 }
 
 /// What the models write on from one prompt.
@@ -269,7 +271,8 @@ mod tests {
 
     #[test]
     fn pieces_go_to_the_weights_that_write() {
-        let ending = Ending { num_tokens: 2, elapsed_secs: 1.0, is_complete: true, is_stopped: false };
+        let ending =
+            Ending { num_tokens: 2, elapsed_secs: 1.0, is_complete: true, is_stopped: false, is_at_limit: false };
         let mut writing = Writing::default();
         writing.apply(WritingInput::Piece("lost".into()));
         assert_eq!(writing, Writing::default());

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::config::{Dtype, Job, LoraConfig, Method, ModelSource, Pooling, Task};
+use crate::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
 use crate::metrics::Figures;
 use crate::model::ModelConfig;
 use crate::words::plural;
@@ -138,10 +139,12 @@ fn how_to_repeat(job: &Job) -> String {
 
 /// A model as a command line names it.
 fn model_argument(model: &ModelSource) -> String {
-    match model {
-        ModelSource::Hub { .. } => quoted(&model.argument()),
-        ModelSource::Local { .. } => quoted(&format!("path/to/{}", folder_of(model.name()))),
-    }
+    if is_on_hub(model) { quoted(&model.argument()) } else { quoted(&format!("path/to/{}", folder_of(model.name()))) }
+}
+
+/// Whether others find the model by its name alone.
+fn is_on_hub(model: &ModelSource) -> bool {
+    matches!(model, ModelSource::Hub { id, .. } if id != OWN_MODEL)
 }
 
 /// The last part of a path.
@@ -166,23 +169,44 @@ fn how_to_load_adapter(config: &ModelConfig, labels: &[String], job: &Job) -> St
     if !config.labels.is_empty() && config.labels.len() != labels.len() {
         more.push_str(", ignore_mismatched_sizes=True"); // the base has a head of another size
     }
-    let tokenizer = "tokenizer = AutoTokenizer.from_pretrained(\".\")";
-    match &job.model {
-        ModelSource::Hub { .. } => format!(
+    let rest = format!("tokenizer = AutoTokenizer.from_pretrained(\".\")\n{}", how_to_ask(config.task(), job));
+    if is_on_hub(&job.model) {
+        return format!(
             "```python\nfrom peft import AutoPeftModel{kind}\nfrom transformers import AutoTokenizer\nmodel = \
-             AutoPeftModel{kind}.from_pretrained(\".\"{more})\n{tokenizer}\n```\n"
-        ),
-        ModelSource::Local { name } => {
-            let folder = folder_of(name);
-            let path = serde_json::to_string(&format!("path/to/{folder}")).expect("a text serializes");
-            format!(
-                "The base model was read from a folder called `{folder}`: put its path where the code says \
-                 `path/to`.\n\n```python\nfrom peft import PeftModel\nfrom transformers import AutoModel{kind}, \
-                 AutoTokenizer\nbase = AutoModel{kind}.from_pretrained({path}{more})\nmodel = \
-                 PeftModel.from_pretrained(base, \".\")\n{tokenizer}\n```\n"
-            )
-        }
+             AutoPeftModel{kind}.from_pretrained(\".\"{more})\n{rest}\n```\n"
+        );
     }
+    let folder = folder_of(job.model.name());
+    let origin = match &job.model {
+        ModelSource::Hub { id, .. } => {
+            format!("The base model `{id}` is on no hub: it comes with Hone's sources, in `{OWN_MODEL_FOLDER}`. Put")
+        }
+        ModelSource::Local { .. } => format!("The base model was read from a folder called `{folder}`: put"),
+    };
+    let path = serde_json::to_string(&format!("path/to/{folder}")).expect("a text serializes");
+    format!(
+        "{origin} its path where the code says `path/to`.\n\n```python\nfrom peft import PeftModel\nfrom transformers \
+         import AutoModel{kind}, AutoTokenizer\nbase = AutoModel{kind}.from_pretrained({path}{more})\nmodel = \
+         PeftModel.from_pretrained(base, \".\")\n{rest}\n```\n"
+    )
+}
+
+/// Lines of Python that ask `model` with `tokenizer`.
+fn how_to_ask(task: Task, job: &Job) -> String {
+    let input = example_input(task, job);
+    let is_text = input.starts_with('"');
+    let inputs = match is_text {
+        true => format!("tokenizer({input}, return_tensors=\"pt\")"),
+        false => format!(
+            "tokenizer.apply_chat_template(\n    {input}, add_generation_prompt=True, return_dict=True, \
+             return_tensors=\"pt\"\n)"
+        ),
+    };
+    let ask = match task {
+        Task::SequenceClassification => "print(model(**inputs).logits.softmax(-1))",
+        Task::CausalLm => "print(tokenizer.decode(model.generate(**inputs, max_new_tokens=20)[0]))",
+    };
+    format!("inputs = {inputs}\n{ask}")
 }
 
 fn results(line: &mut impl FnMut(String), facts: &CardFacts) {
@@ -328,6 +352,27 @@ mod tests {
         let local = card(ModelSource::Local { name: "models/my \"base\"/".into() }, &["x", "y"], "{}");
         assert!(local.contains(r#"from_pretrained("path/to/my \"base\"", num_labels=2)"#), "{local}");
         assert!(local.contains("put its path"), "{local}");
+    }
+
+    #[test]
+    fn a_base_that_is_on_no_hub_is_loaded_from_its_folder() {
+        let own = card(ModelSource::hub(OWN_MODEL), &["x", "y"], "{}");
+        assert!(own.contains("AutoModelForSequenceClassification.from_pretrained(\"path/to/tiny-decoder\""), "{own}");
+        assert!(own.contains(OWN_MODEL_FOLDER) && own.contains("--model path/to/tiny-decoder --adapter ."), "{own}");
+        assert!(!own.contains("AutoPeftModel"), "{own}");
+    }
+
+    #[test]
+    fn an_adapters_code_asks_the_model_as_it_was_trained() {
+        let ask = |task, prompt_format| {
+            let read = ReadOptions { prompt_format, ..ReadOptions::default() };
+            how_to_ask(task, &Job::new(ModelSource::hub("a/b"), None, read, RunConfig::default()))
+        };
+        let text = ask(Task::CausalLm, Some(PromptFormat::QuestionAnswer));
+        assert!(text.starts_with(r#"inputs = tokenizer("Q: your text here\nA:", return_tensors="pt")"#), "{text}");
+        let chat = ask(Task::CausalLm, Some(PromptFormat::Chat));
+        assert!(chat.contains("apply_chat_template") && chat.contains("add_generation_prompt=True"), "{chat}");
+        assert!(ask(Task::SequenceClassification, None).ends_with("logits.softmax(-1))"));
     }
 
     #[test]

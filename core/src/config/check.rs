@@ -194,7 +194,10 @@ pub(super) fn not_whole<T: Display>(found: &impl Display, range: &RangeInclusive
 
 /// Why `found` is no measure.
 pub(super) fn not_real(found: &impl Display, range: &RangeInclusive<f64>) -> String {
-    format!("{found} is not a number from {} to {}", range.start(), range.end())
+    let least = *range.start();
+    // Nobody counts a dozen zeros.
+    let least = if least > 0.0 && least < 1e-4 { format!("{least:e}") } else { least.to_string() };
+    format!("{found} is not a number from {least} to {}", range.end())
 }
 
 #[cfg(test)]
@@ -205,6 +208,12 @@ mod tests {
 
     fn fields(problems: &[ConfigProblem]) -> Vec<&str> {
         problems.iter().map(|problem| problem.field.as_str()).collect()
+    }
+
+    #[test]
+    fn a_tiny_bound_is_said_with_an_exponent() {
+        assert_eq!(not_real(&30, &(1e-12..=1.0)), "30 is not a number from 1e-12 to 1");
+        assert_eq!(not_real(&2, &(0.0..=0.5)), "2 is not a number from 0 to 0.5");
     }
 
     #[test]

@@ -41,7 +41,7 @@ const FEW_ROWS: usize = 10;
 /// The largest class has so many times the training rows of the smallest before it is said.
 const MAX_RATIO: usize = 10;
 
-/// A label may be a misspelling of one that has at least so many times its rows.
+/// A label may be a misspelling of one that has, in all its spellings, at least so many times its rows.
 const RARE: usize = 5;
 
 /// Shortest word in which a letter may be wrong, in characters.
@@ -148,11 +148,6 @@ impl<'d> Name<'d> {
         self.words.iter().map(Vec::len).sum()
     }
 
-    /// Whether `other`, which has at most as many rows, is probably this one.
-    fn is_like(&self, other: &Self) -> bool {
-        self.words == other.words || (other.count * RARE <= self.count && self.differs_little(other))
-    }
-
     /// Whether one word differs by a letter or two, or nothing but a space: not by a digit, and not by a prefix such as
     /// that of `atypical`.
     fn differs_little(&self, other: &Self) -> bool {
@@ -202,13 +197,28 @@ fn similar_labels(labels: &[String], counts: &[usize]) -> Vec<Advice> {
     let mut names: Vec<Name<'_>> =
         labels.iter().zip(counts).filter_map(|(label, &count)| Name::new(label, count)).collect();
     names.sort_by_key(|name| std::cmp::Reverse(name.count));
-    let mut groups: Vec<Vec<Name<'_>>> = Vec::new();
+    // First those of the same words, so that all their rows count when a letter is wrong.
+    let mut same: Vec<(usize, Vec<Name<'_>>)> = Vec::new();
     for name in names {
-        match groups.iter_mut().find(|group| group[0].is_like(&name)) {
-            Some(group) => group.push(name),
-            None => groups.push(vec![name]),
+        match same.iter_mut().find(|(_, group)| group[0].words == name.words) {
+            Some((count, group)) => {
+                *count += name.count;
+                group.push(name);
+            }
+            None => same.push((name.count, vec![name])),
         }
     }
+    same.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let mut counted: Vec<(usize, Vec<Name<'_>>)> = Vec::new();
+    for (count, spellings) in same {
+        let alike =
+            counted.iter_mut().find(|(most, group)| count * RARE <= *most && group[0].differs_little(&spellings[0]));
+        match alike {
+            Some((_, group)) => group.extend(spellings),
+            None => counted.push((count, spellings)),
+        }
+    }
+    let mut groups: Vec<Vec<Name<'_>>> = counted.into_iter().map(|(_, group)| group).collect();
     groups.retain(|group| group.len() > 1);
     let num_more = groups.len().saturating_sub(MAX_NAMED);
     let mut advice: Vec<Advice> = groups.iter().take(MAX_NAMED).map(|group| of_group(group)).collect();
@@ -253,6 +263,11 @@ mod tests {
         assert_eq!(
             groups(&[("Access", 90), ("Billing", 100), ("biling", 3), ("billing", 40), ("Hardware", 80)]),
             [["Billing", "billing", "biling"]]
+        );
+        assert_eq!(
+            groups(&[("Billing", 48), ("biling", 11), ("billing", 37)]),
+            [["Billing", "billing", "biling"]],
+            "rare beside both"
         );
         for (label, other) in [
             ("caf\u{e9}", "cafe\u{301}"),

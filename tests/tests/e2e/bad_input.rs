@@ -174,7 +174,7 @@ fn bad_texts_are_named_and_the_page_goes_on() {
     site.choose_model(&files);
     site.browser.wait_for("model-ready", READ_SECS);
     let shown = site.browser.text("model-ready");
-    assert!(shown.contains("the chat template is broken: line 2"), "{shown}");
+    assert!(shown.contains("chat template is broken: line 2"), "{shown}");
     assert!(!shown.contains("in conversations too"), "{shown}");
     let turns = json!([{ "role": "user", "content": "Hi" }, { "role": "assistant", "content": "Hello" }]);
     let talks = format!("{}\n", json!({ "messages": turns })).repeat(8);

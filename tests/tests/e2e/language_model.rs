@@ -127,7 +127,7 @@ fn a_model_of_another_task_reads_the_rows_anew() {
     browser.wait_for("data-note", READ_SECS);
     browser.go_to("data");
     browser.wait_for("token-view", READ_SECS);
-    assert!(browser.text("data-note").contains("read anew"), "{}", browser.text("data-note"));
+    assert!(browser.text("data-note").contains("read again"), "{}", browser.text("data-note"));
     let report = browser.text("data-report");
     assert!(!report.contains("classes"), "nothing is left of the report on labels: {report}");
     assert_eq!((chosen(&site, "shape"), browser.number("count-usable")), ("text".to_owned(), 60.0));

@@ -422,6 +422,13 @@ mod tests {
             "line 2, above the header, is skipped: it holds nothing but \"All messages, May\"",
         ];
         assert_eq!(table.notes, notes);
+        let table = read(&format!("All messages, May\t\t\n\t\t\n\ntext;label;nr\n{rows}").replace(';', "\t"));
+        let notes = [
+            "1 blank line above the header is skipped",
+            "line 1, above the header, is skipped: it holds nothing but \"All messages, May\"",
+            "line 2, above the header, is skipped: it is empty",
+        ];
+        assert_eq!(table.notes, notes, "each line once");
         let survey = "Respondent ID,How was it?,label\n,Open-Ended Response,Response\n1,good,a\n2,bad,b\n";
         let table = read(survey);
         assert_eq!((table.rows.len(), table.rows[0].number), (2, 3));

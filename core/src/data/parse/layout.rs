@@ -228,7 +228,12 @@ fn lacks_row_numbers(first: &Fields<'_>, below: &[&Fields<'_>], width: usize) ->
 /// Says which lines around the header are no rows.
 pub(super) fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layout: &Layout, notes: &mut Vec<String>) {
     let Some(header) = layout.header else { return };
-    let blank = text[start..sample[header].start].lines().filter(|line| line.trim().is_empty()).count();
+    let is_blank = |line: &str| line.trim().is_empty();
+    // Nothing but tabs may be a record with empty fields: that is said below.
+    let is_of_blanks = |record: &&Record<'_>| text[record.start..].lines().next().is_some_and(is_blank);
+    let num_of_blanks = sample[..header].iter().filter(is_of_blanks).count();
+    let lines = text[start..sample[header].start].lines();
+    let blank = lines.filter(|line| is_blank(line)).count().saturating_sub(num_of_blanks);
     if blank > 0 {
         let (lines, are) = (plural(blank, "blank line"), if blank == 1 { "is" } else { "are" });
         notes.push(format!("{lines} above the header {are} skipped"));

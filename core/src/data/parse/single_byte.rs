@@ -95,7 +95,12 @@ pub(super) fn guess(bytes: &[u8]) -> (Encoding, bool) {
     });
     match clearer.max_by_key(|&(count, _)| count) {
         Some((_, encoding)) => (encoding, true),
-        None => (Encoding::Windows1252, western * 5 >= total * 4),
+        None => {
+            // A table may hold names and texts of several languages.
+            let letters = WESTERN.concat();
+            let known = num_explained(&uses, WINDOWS_1252, &[letters.as_str()]);
+            (Encoding::Windows1252, known * 5 >= total * 4)
+        }
     }
 }
 
@@ -225,6 +230,9 @@ pub(super) mod tests {
             let bytes: Vec<u8> = text.chars().filter_map(|character| u8::try_from(character).ok()).collect();
             assert_eq!(guess(&bytes).0, Encoding::Windows1252, "{text}");
         }
+        let names = "Müller, Jørgensen, Peña, père, ça";
+        let guessed = guess(&encode(names, Encoding::Windows1252));
+        assert_eq!(guessed, (Encoding::Windows1252, true), "no language alone has all these letters");
         // Japanese in Shift JIS: nothing fits.
         assert_eq!(
             guess(b"\x82\xb7\x82\xd7\x82\xc4\x82\xcc\x90l\x8a\xd4\x82\xcd\x81A\x90\xb6\x82\xdc"),

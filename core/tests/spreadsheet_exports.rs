@@ -95,7 +95,7 @@ fn labels_that_are_probably_one_are_said_and_merged_where_asked() {
     let (dataset, summary) = build(text.clone().into_bytes(), &ReadOptions::default()).expect("good rows");
     assert_eq!(dataset.labels, ["Access", "Billing", "biling", "billing"]);
     let AdviceKind::SimilarLabels { labels } = &summary.advice[0].kind else { panic!("{:?}", summary.advice) };
-    assert_eq!(labels, &["Billing", "biling", "billing"]);
+    assert_eq!(labels, &["Billing", "billing", "biling"]);
     let merge_labels = labels[1..].iter().map(|other| (other.clone(), labels[0].clone())).collect();
     let read = ReadOptions { merge_labels, ..ReadOptions::default() };
     let (dataset, summary) = build(text.into_bytes(), &read).expect("good rows");

@@ -12,7 +12,6 @@ use crate::{proc, setup, size, test, tidy, web};
 
 /// The build that is checked and that the tests run on; what is deployed has its own check (`cargo xtask build --release`).
 const MODE: web::Mode = web::Mode::Quick;
-const NATIVE: [&str; 3] = ["--workspace", "--exclude", "hone-worker"];
 
 /// Runs all checks.
 ///
@@ -49,21 +48,27 @@ fn page(report: &mut Report) {
 
 /// The release profile shares its build scripts and macros between clippy and the tests.
 fn native(report: &mut Report) {
+    let [page, rest] = test::SETS;
     report.step("clippy, native", || {
-        let flags = ["--release", "--locked", "--all-targets"];
-        proc::run(cargo().arg("clippy").args(flags).args(NATIVE).args([
-            "--features",
-            "hone-tests/tools",
-            "--",
-            "-D",
-            "warnings",
-        ]))
+        let clippy = |set: &[&str], more: &[&str]| {
+            let flags = ["clippy", "--release", "--locked", "--all-targets"];
+            proc::run(cargo().args(flags).args(set).args(more).args(["--", "-D", "warnings"]))
+        };
+        clippy(rest, &["--features", "hone-tests/tools"])?;
+        clippy(page, &[])
     });
     report.step("docs", || {
-        let flags = ["--release", "--locked", "--no-deps"];
-        proc::run(cargo().arg("doc").args(flags).args(NATIVE).env("RUSTDOCFLAGS", "-D warnings"))
+        let doc = |set: &[&str]| {
+            let flags = ["doc", "--release", "--locked", "--no-deps"];
+            proc::run(cargo().args(flags).args(set).env("RUSTDOCFLAGS", "-D warnings"))
+        };
+        doc(rest)?;
+        doc(page)
     });
-    report.step("tests compile", || proc::run(&mut test::command(&["--no-run"])));
+    report.step("tests compile", || {
+        let compile = |mut command| proc::run(&mut command);
+        test::commands(&["--no-run"]).into_iter().try_for_each(compile)
+    });
 }
 
 /// Lints what runs in the browser, with the settings of `clippy-wasm/`: page and worker apart, since the page links core

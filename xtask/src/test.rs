@@ -32,31 +32,31 @@ pub struct Options {
 /// # Errors
 /// When what the tests need cannot be brought or built.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let mut command = command(&["--no-fail-fast"]);
-    command.env("HONE_MODELS", model::folder());
-    if options.native_only {
-        command.env("HONE_NATIVE_ONLY", "1");
-    } else {
-        let (chromium, driver) = browser()?;
-        command
-            .env("HONE_DIST", web::dist())
-            .env("HONE_CHROMIUM", chromium)
-            .env("HONE_CHROMEDRIVER", driver)
-            .env_remove("HONE_NATIVE_ONLY");
-    }
+    let browser = if options.native_only { None } else { Some(browser()?) };
     vulkan();
     build(options.native_only)?;
-    if !options.native_only
-        && let Some(axe) = tools::axe(&Cache::locate()?)
-    {
-        command.env("HONE_AXE", axe);
+    let axe = tools::axe(&Cache::locate()?).filter(|_| !options.native_only);
+    let mut succeeded = true;
+    for mut command in commands(&["--no-fail-fast"]) {
+        command.env("HONE_MODELS", model::folder());
+        match &browser {
+            None => command.env("HONE_NATIVE_ONLY", "1"),
+            Some((chromium, driver)) => command
+                .env("HONE_DIST", web::dist())
+                .env("HONE_CHROMIUM", chromium)
+                .env("HONE_CHROMEDRIVER", driver)
+                .env_remove("HONE_NATIVE_ONLY"),
+        };
+        if let Some(axe) = &axe {
+            command.env("HONE_AXE", axe);
+        }
+        command.args(&options.filter);
+        if !options.rest.is_empty() {
+            command.arg("--").args(&options.rest);
+        }
+        succeeded &= command.status().context("cannot start cargo test")?.success();
     }
-    command.args(&options.filter);
-    if !options.rest.is_empty() {
-        command.arg("--").args(&options.rest);
-    }
-    let status = command.status().context("cannot start cargo test")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Builds the page, set-up included, and beside it the tests: where one waits, the other has the cores.
@@ -77,7 +77,8 @@ fn build(native_only: bool) -> Result<()> {
             model::ensure(&model::folder()).context("default model")
         });
         let tests = parts.run(Part::Tests, |count| {
-            proc::run_counted(&mut command(&["--no-run"]), |done, total| count.report(done, total))
+            let compile = |mut command| proc::run_counted(&mut command, |done, total| count.report(done, total));
+            commands(&["--no-run"]).into_iter().try_for_each(compile)
         });
         page.join().expect("a build does not panic").and(tests)
     })?;
@@ -85,12 +86,18 @@ fn build(native_only: bool) -> Result<()> {
     Ok(())
 }
 
-/// `cargo test`, optimised, of all that runs natively: everything but the worker. The page is compiled for its reducers.
-pub(crate) fn command(flags: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
-    command.current_dir(crate::root()).args(["test", "--release", "--locked", "--workspace"]);
-    command.args(["--exclude", "hone-worker"]).args(flags);
-    command
+/// What cargo is given together: the page, whose reducers are tested natively, apart from everything else. In one set leptos
+/// would switch on features of crates that burn depends on, and `cargo build -p hone-cli` would compile burn once more.
+pub(crate) const SETS: [&[&str]; 2] =
+    [&["--package", "hone-app"], &["--workspace", "--exclude", "hone-worker", "--exclude", "hone-app"]];
+
+/// `cargo test`, optimised, of each of the sets.
+pub(crate) fn commands(flags: &[&str]) -> [Command; 2] {
+    SETS.map(|set| {
+        let mut command = Command::new("cargo");
+        command.current_dir(crate::root()).args(["test", "--release", "--locked"]).args(set).args(flags);
+        command
+    })
 }
 
 /// Chromium and its driver, installed where that can be done.

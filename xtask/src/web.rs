@@ -44,8 +44,17 @@ impl Mode {
 }
 
 /// What goes into the page, relative to the workspace's folder.
-const INPUTS: [&str; 8] =
-    ["core", "app", "public", "index.html", "Trunk.toml", "Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
+const INPUTS: [&str; 9] = [
+    "core/src",
+    "core/Cargo.toml",
+    "app",
+    "public",
+    "index.html",
+    "Trunk.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo/config.toml",
+];
 /// What `dist/` was built from.
 const BUILT: &str = "built.txt";
 /// Part of `public` that set-up fills and verifies by itself.

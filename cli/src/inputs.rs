@@ -128,7 +128,7 @@ pub(crate) fn texts_summary(report: &LmReport) -> String {
     }
     if report.cut_rows.len() > MAX_LISTED {
         let all = report.num_prompt_cut + report.num_lost_completion;
-        lines.push(format!("  {all} rows lose a part of the prompt or the answer"));
+        lines.push(format!("  {all} rows are too long and are shortened"));
     }
     lines.join("\n")
 }

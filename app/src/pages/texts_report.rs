@@ -26,7 +26,7 @@ pub(super) fn page(store: Store, report: &LmReport) -> AnyView {
         {counts(report)}
         {lengths(&report.lengths, report.num_truncated, encoded, part_of(report), report.max_seq_length)}
         {bad_rows("could not be used", UNUSED, "bad-rows", report.num_bad_rows, &report.bad_rows)}
-        {bad_rows("that lost a part of the prompt or the answer", "Shortened rows", "cut-rows", num_cut, &report.cut_rows)}
+        {bad_rows("shortened: a part of the prompt or the answer did not fit", "Shortened rows", "cut-rows", num_cut, &report.cut_rows)}
         {all_columns(&report.reading.table, &used)}
         {preview(report)}
     }

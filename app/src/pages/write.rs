@@ -241,7 +241,7 @@ fn ending_words(ending: Ending) -> String {
     let why = match (is_complete, is_stopped) {
         (true, _) => "The model ended it.",
         (false, true) => "You stopped it.",
-        (false, false) if is_at_limit => "It reached the longest answer that the settings allow.",
+        (false, false) if is_at_limit => "Stopped at the length limit.",
         (false, false) => "Prompt and answer together are as long as this model can read.",
     };
     format!("{}, {rate}. {why}", format::plural(num_tokens, "token"))

@@ -261,8 +261,9 @@ async fn receive(
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
     let mut reported_ms = f64::NEG_INFINITY;
     loop {
-        let next = before_stall(&reader.read(), wanted.stall_ms).await.map_err(|error| {
-            broken(name, &format!("the connection broke after {} bytes: {}", bytes.len(), errors::js_text(&error)))
+        let next = before_stall(&reader.read(), wanted.stall_ms).await.map_err(|_| {
+            // What the browser says of it (`TypeError: network error`) helps nobody.
+            broken(name, &format!("the connection broke after {} bytes", bytes.len()))
         })?;
         let Some(next) = next else {
             let _ = reader.cancel();
@@ -407,5 +408,5 @@ fn no_room(name: &str, bytes: u64) -> Problem {
 
 fn broken(name: &str, reason: &str) -> Problem {
     let hint = "check the connection and try again: what came so far is kept";
-    errors::problem(ProblemKind::Network, format!("{name}: the download failed: {reason}"), hint)
+    errors::problem(ProblemKind::Network, format!("{name} did not come whole: {reason}"), hint)
 }

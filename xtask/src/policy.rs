@@ -2,7 +2,8 @@
 //! inline scripts run only when their hash is in the policy.
 //!
 //! The server sends it as a header. The build also writes it into the page's `meta` element, so that a static host that
-//! sends no headers of its own has it too; there, `frame-ancestors` can't be said, and a worker is not under it.
+//! sends no headers of its own has it too, without `frame-ancestors`, which only a header can say. The page starts its
+//! worker from a blob, and such a worker is under the page's policy.
 
 use anyhow::{Context, Result};
 use base64::Engine;

@@ -46,14 +46,14 @@ class Conv1D(nn.Module):
         return functional.linear(x, self.weight.t(), self.bias)
 
 
+def split(x, count):
+    """`[batch, seq, count * head]` to `[batch, count, seq, head]`."""
+    return x.view(*x.shape[:2], count, -1).transpose(1, 2)
+
+
 def attend(query, key, value, heads, dropout, causal):
-    """Attention over `[batch, seq, heads * head]`; fewer heads of keys and values are shared (`heads` is of each)."""
-    batch, seq, _ = query.shape
-
-    def split(x, count):
-        return x.view(batch, seq, count, -1).transpose(1, 2)
-
-    query, key, value = (split(x, count) for x, count in zip((query, key, value), heads))
+    """Attention over `[batch, seq, heads * head]`."""
+    query, key, value = (split(x, heads) for x in (query, key, value))
     return merge(functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=causal))
 
 
@@ -86,7 +86,7 @@ class BertLayer(nn.Module):
         drop = nn.functional.dropout
         at = self.attention.self
         rate = self.dropout if self.training else 0.0
-        mixed = attend(at.query(x), at.key(x), at.value(x), [self.heads] * 3, rate, False)
+        mixed = attend(at.query(x), at.key(x), at.value(x), self.heads, rate, False)
         mixed = drop(self.attention.output.dense(mixed), self.dropout, self.training)
         x = self.attention.output.LayerNorm(mixed + x)
         inner = functional.gelu(self.intermediate.dense(x))
@@ -141,7 +141,7 @@ class Gpt2Layer(nn.Module):
 
     def forward(self, x):
         query, key, value = self.attn.c_attn(self.ln_1(x)).chunk(3, dim=2)
-        x = x + self.attn.c_proj(attend(query, key, value, [self.heads] * 3, 0.0, True))
+        x = x + self.attn.c_proj(attend(query, key, value, self.heads, 0.0, True))
         return x + self.mlp.c_proj(functional.gelu(self.mlp.c_fc(self.ln_2(x)), approximate="tanh"))
 
 
@@ -189,11 +189,6 @@ class LlamaLayer(nn.Module):
     def forward(self, x, turns):
         at, (heads, keys) = self.self_attn, self.heads
         normed = self.input_layernorm(x)
-        batch, seq, _ = x.shape
-
-        def split(x, count):
-            return x.view(batch, seq, count, -1).transpose(1, 2)
-
         query, key = (turn(split(x, n), turns) for x, n in ((at.q_proj(normed), heads), (at.k_proj(normed), keys)))
         value = split(at.v_proj(normed), keys)
         # A key serves `heads / keys` queries; spelled out, because not every kernel takes enable_gqa.

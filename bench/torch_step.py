@@ -13,6 +13,7 @@ import gc
 import importlib.util
 import json
 import pathlib
+import statistics
 import sys
 import time
 import traceback
@@ -158,7 +159,7 @@ def measure(options):
         step_ms.append(elapsed_ms(start) / options.every)
     report = {"open_ms": open_ms, "first_step_ms": first_step_ms, "step_ms": step_ms, "losses": losses}
     if step_ms:
-        middle = sorted(step_ms)[len(step_ms) // 2]
+        middle = statistics.median(step_ms)
         report["rows_per_sec"] = shape["batch"] * 1000 / middle
         report["tokens_per_sec"] = report["rows_per_sec"] * shape["seq"]
     if on_gpu:

@@ -97,7 +97,7 @@ pub(crate) fn focus_element(id: &str) {
     }
 }
 
-/// Should what has the focus inside of an element go away now, another element gets it.
+/// Gives the focus to the element `else_on` if the one inside `within` that has it now is about to be removed.
 pub(crate) fn keep_focus(within: &str, else_on: &'static str) {
     let Some(element) = document().get_element_by_id(within) else { return };
     if let Some(focused) = document().active_element().filter(|focused| element.contains(Some(focused))) {
@@ -109,8 +109,8 @@ pub(crate) fn keep_focus(within: &str, else_on: &'static str) {
     }
 }
 
-/// What gives the focus back to the control that has it now, or that is built anew in its place, should it be lost by
-/// then. Controls are told apart by their test ids.
+/// Returns a call that gives the focus back to the control that has it now, or to the one built in its place, if nothing
+/// has it by then. Controls are told apart by their test ids.
 pub(crate) fn focus_keeper() -> impl FnOnce() {
     let id = document().active_element().and_then(|focused| focused.get_attribute("data-testid"));
     move || {

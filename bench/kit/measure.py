@@ -2,7 +2,8 @@
 
 In: the folder that this lies in. Out: `results.jsonl`, a JSON object as soon as it is known, so that a run that is cut off
 leaves what it found; `log.txt`, what the programs said; and at the end report.py's `report.md`, which is printed too. A part
-that fails or takes too long is noted, and the next begins. The exit code is 1 where a device computes wrongly, 2 where no
+that fails or takes too long is noted, and the next begins. The exit code is 1 where a device computes wrongly or
+`hone train` fails, 2 where no
 figure was found at all.
 """
 

@@ -18,6 +18,7 @@ import pathlib
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -266,13 +267,6 @@ def browse(program, environment, flags, url, server, limit, log):
     return {"error": "it took too long" if code is None else f"Chromium ended with exit code {code}; chromium.txt has its last words"}
 
 
-def middle(values):
-    """The median."""
-    values = sorted(values)
-    half = len(values) // 2
-    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
-
-
 def table(results, shapes):
     """One row a contest."""
     lines = ["## GPU kit, in the browser", ""]
@@ -287,7 +281,7 @@ def table(results, shapes):
             lines.append(f"| {title} | {method} | {result['error'].replace('|', '/')} | | | |")
             continue
         found = result["report"]
-        step = middle(found["step_ms"])
+        step = statistics.median(found["step_ms"])
         rate = shape["batch"] * shape["seq"] * 1000 / step
         first = f"{found['first_step_ms'] / 1000:.1f} s"
         lines.append(f"| {title} | {method} | {step:,.1f} | {rate:,.0f} | {first} | {found['dispatches']:.0f} |")
@@ -341,7 +335,7 @@ def main():
                 results.append(result)
                 kept.write(json.dumps(result) + "\n")
                 kept.flush()
-                said = found.get("error") or f"steps of {middle(found['report']['step_ms']):.1f} ms"
+                said = found.get("error") or f"steps of {statistics.median(found['report']['step_ms']):.1f} ms"
                 print(f"[{time.monotonic() - start:5.0f} s] {name}, {method}: {said}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print("note: it was stopped from outside", file=sys.stderr)

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
 use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Method, Task};
-use hone_core::data::{DataFiles, read_text};
+use hone_core::data::DataFiles;
 use hone_core::event::{Split, StopReason, TrainEvent};
 use hone_core::metrics::Figures;
 use hone_core::session::protocol::{ModelInfo, Weights};
@@ -284,12 +284,13 @@ fn measure_forgetting(
 /// The general text of the person's own.
 fn read_general_text(path: &Path) -> anyhow::Result<String> {
     let bytes = read_data_file("read the general text", path)?;
-    let decoded =
-        read_text(&bytes, None).with_context(|| format!("can't use the general text in {}", path.display()))?;
-    if let Some(note) = decoded.note {
-        say(&format!("warning: general text: {note}"));
+    let read = hone_core::session::read_general_text(&path.display().to_string(), &bytes);
+    // The hints on rows and columns, which the error would bring, are not about this file.
+    let (text, note) = read.map_err(|error| anyhow::Error::msg(error.to_string()))?;
+    if let Some(note) = note {
+        say(&format!("warning: {note}"));
     }
-    Ok(decoded.text.into_owned())
+    Ok(text)
 }
 
 /// What to say where the rows are not those that the job was made with: its figures will be others.

@@ -77,7 +77,7 @@ fn a_general_text_goes_with_a_comparison() {
     fs::write(home.path().join("nowhere.txt"), "\n").expect("writes");
     let (code, _, stderr) = run(hone(home.path()).args(line).arg("--compare"));
     assert_eq!(code, 1);
-    assert!(stderr.contains("the general text in nowhere.txt: the file is empty"), "{stderr}");
+    assert!(stderr.contains("general text file \"nowhere.txt\": the file is empty"), "{stderr}");
     assert!(!home.path().join("out").exists(), "nothing is written before the files are read");
 }
 

@@ -28,6 +28,16 @@ pub fn plural(value: usize, noun: &str) -> String {
     }
 }
 
+/// `a, b and 7 more`: the names to show, of `num_all` in all.
+#[must_use]
+pub fn list(shown: &[String], num_all: usize) -> String {
+    let names = shown.join(", ");
+    match num_all.saturating_sub(shown.len()) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -209,6 +209,13 @@ impl Browser {
         self.attribute(id, "data-value")
     }
 
+    /// What a control of a form holds; empty where there is none.
+    #[must_use]
+    pub fn held(&self, id: &str) -> String {
+        let script = "return document.querySelector(arguments[0])?.value ?? ''";
+        self.script(script, vec![json!(selector(id))]).as_str().unwrap_or_default().to_owned()
+    }
+
     /// An attribute of an element.
     #[must_use]
     pub fn attribute(&self, id: &str, name: &str) -> Option<String> {

@@ -6,7 +6,7 @@
 //!
 //! PyTorch is taken from `$HONE_PYTHON`, else `python3`; where that has no torch it is left out, and said so.
 
-mod machine;
+pub(crate) mod machine;
 mod report;
 mod samples;
 

@@ -109,6 +109,10 @@ pub(crate) fn LineChart(
     #[prop(optional)]
     is_percent: bool,
 ) -> impl IntoView {
+    // Read in many places, and made anew at each reading: of a long run that is much to copy.
+    let series = Memo::new(move |_| series.get());
+    let x_max = Memo::new(move |_| x_max.get());
+
     let drawing = Memo::new_with_compare(
         move |_| series.with(|series| draw(series, x_max.get(), y_fixed, is_percent)),
         |_, _| true,

@@ -31,7 +31,7 @@ pub(super) fn problem(store: Store, step: Step) -> Option<AnyView> {
     let problem =
         store.problems.with(|problems| problems.iter().find(|(at, _)| *at == step).map(|(_, p)| p.clone()))?;
     let on_dismiss = Callback::new(move |()| store.dismiss(step));
-    // Of a device that failed no weights can be exported any more.
+    // A device that failed took its weights with it: there is nothing left to ask about.
     let has_lost_weights = problem.kind == ProblemKind::Device;
     let on_restart = Callback::new(move |()| match has_lost_weights {
         true => store.restart_worker(),

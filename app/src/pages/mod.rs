@@ -22,13 +22,17 @@ use leptos::prelude::*;
 
 use crate::state::{Step, Store};
 
-/// The page of a step, for the task of the model. Another task draws it anew; not so the page on which models are
+/// The page of a step, for the task of the model, or of the rows. Another task draws it anew; not so the page on which models are
 /// loaded, which is the same for all.
 pub(crate) fn page(store: Store, step: Step) -> AnyView {
-    let task = if step == Step::Model { Task::default() } else { store.model.task.get() };
+    let task = match step {
+        Step::Model => Task::default(),
+        Step::Data => store.data.task.get(),
+        _ => store.model.task.get(),
+    };
     match (step, task) {
         (Step::Model, _) => model::page(store),
-        (Step::Data, _) => data::page(store, store.data.task.get()),
+        (Step::Data, task) => data::page(store, task),
         (Step::Recipe, task) => recipe::page(store, task),
         (Step::Train, task) => train::page(store, task),
         (Step::Evaluate, task) => evaluate::page(store, task),

@@ -88,7 +88,7 @@ const FIRST_OWN: &str = "Question: {prompt}\\nAnswer: {completion}";
 /// How prompt and answer become one text.
 fn joined_by(store: Store, report: &LmReport) -> Option<AnyView> {
     let is_pair = report.shape == DataShape::PromptCompletion;
-    let has_template = store.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template));
+    let has_template = store.model.has_chat_template();
     if !is_pair && (report.shape != DataShape::Instruction || !has_template) {
         return None;
     }

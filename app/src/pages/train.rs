@@ -126,7 +126,7 @@ fn controls(store: Store) -> AnyView {
         }
     };
     view! {
-        {move || (!is_active(store) && is_ready(store)).then(|| plan(store)).flatten()}
+        {move || if is_active(store) { None } else { plan(store) }}
         <div class="row" role="group" aria-label="Run" id=CONTROLS_ID>
             {move || {
                 browser::keep_focus(CONTROLS_ID, PHASE_ID);
@@ -199,7 +199,7 @@ fn progress(store: Store, task: Task) -> AnyView {
             .with(|run| format!("{} of {}", format::count(run.step as usize), format::count(run.total_steps as usize)))
     });
     let share = Signal::derive(move || store.run.with(|run| (run.total_steps > 0).then(|| run.progress())));
-    let raw_loss = Signal::derive(move || store.run.with(|run| run.losses.mean));
+    let raw_loss = Signal::derive(move || store.run.with(|run| run.losses.mean()));
     let (valid_label, valid_id) = match task {
         Task::SequenceClassification => ("Validation accuracy", "valid-accuracy"),
         Task::CausalLm => ("Validation perplexity", "valid-perplexity"),
@@ -234,7 +234,7 @@ fn progress(store: Store, task: Task) -> AnyView {
             <Stat
                 label=MEAN_LOSS_LABEL
                 id="last-loss"
-                value=of(|run| run.losses.mean.map(format::significant))
+                value=of(|run| run.losses.mean().map(format::significant))
                 raw=raw_loss
             />
             <Stat label=valid_label id=valid_id value=valid_text raw=raw_valid />

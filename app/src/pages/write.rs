@@ -33,13 +33,9 @@ fn is_writing(store: Store) -> bool {
     store.writing.with(|writing| writing.current.is_some())
 }
 
-fn has_chat(store: Store) -> bool {
-    store.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template))
-}
-
 /// The prompt: a text, or turns where the model has conversations.
 fn ask(store: Store) -> AnyView {
-    let has_chat = Memo::new(move |_| has_chat(store));
+    let has_chat = Memo::new(move |_| store.model.has_chat_template());
     let is_chat = Memo::new(move |_| store.tries_chat());
     let never = Signal::stored(false);
     let switch = move || {

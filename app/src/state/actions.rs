@@ -219,7 +219,7 @@ impl Store {
 
     /// Whether the model is tried in a conversation: as chosen, else where it has them and was not trained on other texts.
     pub(crate) fn tries_chat(self) -> bool {
-        let has_chat = self.model.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template));
+        let has_chat = self.model.has_chat_template();
         let by_rows = || self.prompt_format().is_none_or(|format| format == PromptFormat::Chat);
         has_chat && self.try_as_chat.get().unwrap_or_else(by_rows)
     }
@@ -353,7 +353,7 @@ impl Store {
     fn file_name(self, what: &str, ending: &str) -> String {
         let of_run = self.started.with_untracked(|started| Some(started.as_ref()?.origin.file_name(what, ending)));
         of_run.unwrap_or_else(|| {
-            let model = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_owned()));
+            let model = self.model.loaded_name();
             let task = self.model.task.get_untracked();
             origin::file_name(&model.unwrap_or_default(), task, None, what, 0, ending)
         })

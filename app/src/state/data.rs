@@ -123,7 +123,7 @@ impl DataState {
         }
     }
 
-    fn restore(self, Chosen { files, read, report }: Chosen) {
+    fn set(self, Chosen { files, read, report }: Chosen) {
         for (slot, file) in [self.train, self.valid, self.test].into_iter().zip(files) {
             slot.set(file);
         }
@@ -168,7 +168,7 @@ impl Store {
         data.note.set(note);
         spawn_local(async move {
             match self.load_data_now().await {
-                Outcome::Cancelled => data.restore(before),
+                Outcome::Cancelled => data.set(before),
                 Outcome::Unread => self.forget_figures_of_rows(),
                 Outcome::Read | Outcome::Superseded => {}
             }
@@ -393,12 +393,7 @@ impl Store {
 
     async fn try_sample_with(self, sample: &Sample, file: PickedFile) {
         let data = self.data;
-        data.read.set(ReadOptions::default());
-        data.train.set(Some(file));
-        data.valid.set(None);
-        data.test.set(None);
-        data.report.set(None);
-        data.note.set(None);
+        data.set(Chosen { files: [Some(file), None, None], read: ReadOptions::default(), report: None });
         // A model that does not suit the rows makes way for the sample's.
         let suits = |info: &Option<Arc<ModelInfo>>| info.as_ref().is_some_and(|info| info.task == sample.task);
         let has_model = self.model.info.with_untracked(suits);
@@ -406,8 +401,7 @@ impl Store {
             self.choose_model(ModelChoice::Known(sample.model_index()));
         }
         if has_model || self.load_model_now().await {
-            let name = |info: &Option<Arc<ModelInfo>>| info.as_ref().map(|info| info.source.name().to_owned());
-            let name = self.model.info.with_untracked(name).unwrap_or_default();
+            let name = self.model.loaded_name().unwrap_or_default();
             self.draft.update(|draft| sample.apply_to(draft, &name));
             self.forget_figures();
             self.load_data_now().await;

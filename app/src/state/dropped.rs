@@ -1,6 +1,7 @@
 //! Files and texts that are dropped or pasted anywhere on the page: which split a file's name speaks of, what a pasted
 //! text is, and where both go. Names are plain data, tested natively.
 
+use hone_core::hub::MODEL_FILES;
 use hone_core::session::protocol::{Problem, ProblemKind};
 use leptos::prelude::*;
 
@@ -74,17 +75,7 @@ pub(super) fn pasted_name(text: &str) -> Option<&'static str> {
 /// Whether a file is a part of a model: by its name on the step where models are loaded, elsewhere only where it can be
 /// nothing else.
 fn is_model_file(name: &str, step: Step) -> bool {
-    const NAMES: [&str; 8] = [
-        "config.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "added_tokens.json",
-        "vocab.json",
-        "vocab.txt",
-        "merges.txt",
-    ];
-    let is_named = NAMES.contains(&name) || name.ends_with(".jinja");
+    let is_named = MODEL_FILES.iter().any(|(known, _)| *known == name) || name.ends_with(".jinja");
     name.ends_with(".safetensors") || (step == Step::Model && is_named)
 }
 

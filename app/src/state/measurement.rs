@@ -59,16 +59,19 @@ pub(crate) struct LossCurve {
     pub each: Vec<(f64, f64)>,
     /// (step, mean of the [`MEAN_STEPS`] steps that end there), at most [`MAX_LOSS_POINTS`].
     pub means: Vec<(f64, f64)>,
-    /// The last of the means.
-    pub mean: Option<f64>,
     recent: VecDeque<f64>,
 }
 
 impl LossCurve {
+    /// The last of the means.
+    pub(crate) fn mean(&self) -> Option<f64> {
+        self.means.last().map(|&(_, mean)| mean)
+    }
+
     /// Whether the mean of the last steps is no lower than the first loss.
     pub(crate) fn has_risen(&self) -> bool {
         let first = self.each.first().map(|(_, loss)| *loss);
-        self.each.len() >= MEAN_STEPS && first.zip(self.mean).is_some_and(|(first, last)| last >= first)
+        self.each.len() >= MEAN_STEPS && first.zip(self.mean()).is_some_and(|(first, last)| last >= first)
     }
 
     /// Adds the losses of the steps that end with `step`.
@@ -83,7 +86,6 @@ impl LossCurve {
             let mean = self.recent.iter().sum::<f64>() / self.recent.len() as f64;
             self.each.push((at, loss));
             self.means.push((at, mean));
-            self.mean = Some(mean);
         }
         if self.each.len() > MAX_LOSS_POINTS {
             (self.each, self.means) = (halved(&self.each), halved(&self.means));
@@ -135,7 +137,7 @@ mod tests {
         curve.extend(3, &[3.0, 2.0, 1.0]);
         assert_eq!(curve.means, [(1.0, 3.0), (2.0, 2.5), (3.0, 2.0)], "of as many as there are");
         curve.extend(13, &[4.0; 10]);
-        assert_eq!((curve.mean, curve.means.last()), (Some(4.0), Some(&(13.0, 4.0))), "of the last ten only");
+        assert_eq!((curve.mean(), curve.means.last()), (Some(4.0), Some(&(13.0, 4.0))), "of the last ten only");
         assert_eq!(MEAN_LOSS_LINE, format!("mean of {MEAN_STEPS} steps"));
         assert!(MEAN_LOSS_LABEL.ends_with(MEAN_LOSS_LINE));
     }
@@ -147,7 +149,8 @@ mod tests {
             for step in (at_once..=20_000).step_by(at_once as usize) {
                 let losses: Vec<f64> = (0..at_once).map(|back| f64::from((step - back) % 97)).collect();
                 curve.extend(step, &losses);
-                assert_eq!(curve.mean, curve.means.last().map(|point| point.1), "step {step}, {at_once} at once");
+                let recent = curve.recent.iter().sum::<f64>() / curve.recent.len() as f64;
+                assert_eq!(curve.mean(), Some(recent), "step {step}, {at_once} at once");
                 assert_eq!(curve.means.last().map(|point| point.0), Some(f64::from(step)));
             }
         }

@@ -1,6 +1,7 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
-//! call its methods; components never see it. Plain parts (`run`, `recipe`, `presets`, `report`, `evaluation`,
-//! `writing`, `step`) are tested natively.
+//! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
+//! `samples`, `report`, `evaluation`, `writing`, `origin`, `step`, the names in `dropped`, the words in `busy`) is tested
+//! natively.
 
 mod actions;
 mod busy;
@@ -322,7 +323,7 @@ impl Store {
     }
 
     fn forget_worker_contents(self) {
-        let model = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_string()));
+        let model = self.model.loaded_name();
         let name = |report: &Arc<Report>| report.file_name().to_owned();
         let data = self.data.report.with_untracked(|report| report.as_ref().map(name));
         let has_run = self.run.with_untracked(|run| run.is_active() || run.is_finished());

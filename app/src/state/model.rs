@@ -108,6 +108,16 @@ impl ModelState {
             .unwrap_or_default()
     }
 
+    /// Name of the loaded model.
+    pub(super) fn loaded_name(self) -> Option<String> {
+        self.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_owned()))
+    }
+
+    /// Whether the loaded model has conversations.
+    pub(crate) fn has_chat_template(self) -> bool {
+        self.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template))
+    }
+
     /// The host that the chosen model comes from.
     pub(super) fn host(self) -> String {
         if self.served_here() {
@@ -225,10 +235,9 @@ impl Store {
                 true
             }
             Err(problem) => {
-                let loaded = model.info.get_untracked();
-                let name = loaded.as_ref().map(|info| info.source.name());
+                let name = model.loaded_name();
                 let has_weights = self.run.with_untracked(|run| run.is_finished());
-                self.report(Step::Model, with_what_stands(problem, name, has_weights));
+                self.report(Step::Model, with_what_stands(problem, name.as_deref(), has_weights));
                 false
             }
         }

@@ -54,8 +54,8 @@ pub(crate) const BALANCED: Preset = Preset {
     values: &[("num_train_epochs", "3"), ("learning_rate", "1e-4")],
 };
 
-/// What suits files of a few hundred labeled rows, the sample among them.
-pub(crate) const FEW_ROWS: Preset = Preset {
+/// What suits files of a few hundred labeled rows.
+const FEW_ROWS: Preset = Preset {
     id: "few_rows",
     title: "Few rows",
     hint: "Small batches and more passes, for fewer than about 1,000 rows.",

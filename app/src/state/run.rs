@@ -427,7 +427,7 @@ mod tests {
         let mut run = running();
         feed(&mut run, 1.0, read_at(10, vec![3.0, 2.0, 1.0]));
         assert_eq!(run.losses.each, [(8.0, 3.0), (9.0, 2.0), (10.0, 1.0)]);
-        assert_eq!((run.losses.mean, run.step), (Some(2.0), 10));
+        assert_eq!((run.losses.mean(), run.step), (Some(2.0), 10));
     }
 
     #[test]
@@ -473,7 +473,7 @@ mod tests {
         let losses = vec![4.0, 2.0];
         feed(&mut run, 120.0, read_at(12, losses));
         assert_eq!(run.losses.means, [(11.0, 4.0), (12.0, 3.0)], "the line begins where the run does");
-        assert_eq!(run.losses.mean, Some(3.0), "and ends at the figure");
+        assert_eq!(run.losses.mean(), Some(3.0), "and ends at the figure");
     }
 
     #[test]
@@ -488,6 +488,6 @@ mod tests {
             feed(run, 2.0, read_at(6, vec![5.0, 4.0]));
         }
         assert_eq!(held.losses, through.losses);
-        assert_eq!(held.losses.mean, held.losses.means.last().map(|point| point.1));
+        assert_eq!(held.losses.mean(), held.losses.means.last().map(|point| point.1));
     }
 }

@@ -57,7 +57,7 @@ impl Sample {
         &KNOWN_MODELS[self.model_index()]
     }
 
-    /// Sets the recipe for its rows, of the model that is called so.
+    /// Sets the recipe for its rows; its own settings count only if `model_name` is the model that it brings.
     pub(crate) fn apply_to(&self, draft: &mut RunDraft, model_name: &str) {
         if let Some(preset) = presets(self.task).iter().find(|preset| preset.id == "few_rows") {
             preset.apply_to(draft);

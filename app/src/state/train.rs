@@ -70,7 +70,7 @@ impl Store {
 
     /// What a run that is started now is made of.
     fn next_origin(self) -> Origin {
-        let model = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_owned()));
+        let model = self.model.loaded_name();
         let file =
             self.data.report.with_untracked(|report| report.as_ref().map(|report| report.file_name().to_owned()));
         Origin {

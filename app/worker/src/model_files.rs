@@ -2,7 +2,7 @@
 //!
 //! Cached under `models/<hash of the hub's address>/<id>/<revision>/`, so that the files of one hub never answer for
 //! another. Files are trusted once their manifest stands beside them and their SHA-256 is the one it names. A branch or a
-//! tag of a hub moves: all files are fetched at the commit that it is when the first is, and the manifest names it.
+//! tag of a hub moves: all files are fetched at the commit that it points to when loading begins; the manifest names it.
 
 use std::collections::{BTreeMap, VecDeque};
 

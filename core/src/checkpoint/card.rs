@@ -6,7 +6,7 @@ use crate::config::{Dtype, Job, LoraConfig, Method, ModelSource, Pooling, Task};
 use crate::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
 use crate::metrics::Figures;
 use crate::model::ModelConfig;
-use crate::words::plural;
+use crate::words::{self, plural};
 
 /// What the card says about a run; `None` where nothing was measured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -319,11 +319,8 @@ fn ranks(lora: &LoraConfig) -> String {
 
 fn list(labels: &[String]) -> String {
     const SHOWN: usize = 20;
-    let mut text = labels.iter().take(SHOWN).map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
-    if labels.len() > SHOWN {
-        write!(text, " and {} more", labels.len() - SHOWN).expect("writing to a string");
-    }
-    text
+    let shown: Vec<String> = labels.iter().take(SHOWN).map(|label| format!("`{label}`")).collect();
+    words::list(&shown, labels.len())
 }
 
 #[cfg(test)]

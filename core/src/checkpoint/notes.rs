@@ -17,10 +17,7 @@ pub(super) fn quoted(names: &[String]) -> String {
 
 fn list(names: &[String], show: impl Fn(&str) -> String) -> String {
     let shown: Vec<String> = names.iter().take(LISTED).map(|name| show(name)).collect();
-    match names.len().saturating_sub(LISTED) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
+    crate::words::list(&shown, names.len())
 }
 
 /// The beginning of a name.

@@ -6,7 +6,7 @@ use tokenizers::NormalizedString;
 
 use super::dataset::Dataset;
 use super::error::shorten;
-use crate::words::plural;
+use crate::words::{list, plural};
 
 /// What advice is about, with what its remedy needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,13 +69,6 @@ pub(super) fn advise(dataset: &Dataset, is_split: bool) -> Vec<Advice> {
     advice.extend(small_classes(&dataset.labels, &trained, is_split));
     advice.extend(imbalance(&dataset.labels, &trained));
     advice
-}
-
-/// Names with a comma between, and the last ones counted where they are many.
-fn list(names: &[String], num_all: usize) -> String {
-    let shown = names.join(", ");
-    let more = num_all - names.len();
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
 fn small_classes(labels: &[String], counts: &[usize], is_split: bool) -> Option<Advice> {

@@ -1,6 +1,6 @@
 //! What can be wrong with a data file as a whole. What is wrong with single rows is a [`super::BadRow`].
 
-use crate::words::plural;
+use crate::words::{list, plural};
 
 /// A data file that can't be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -280,8 +280,7 @@ fn counted(count: &usize, noun: &str) -> String {
 /// Names in quotes, at most twenty of them.
 fn list_names(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(20).map(|name| shorten(name)).collect();
-    let more = names.len().saturating_sub(20);
-    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+    list(&shown, names.len())
 }
 
 #[cfg(test)]

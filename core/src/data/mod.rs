@@ -1,6 +1,6 @@
 //! Bytes to host batches: plain Rust, no tensors. `parse` reads a file into a [`Table`]; `columns` guesses what is
-//! text and what is label; `dataset` makes labeled splits; `report` says what is in them; `encode` tokenises;
-//! `sampler` orders; `collate` pads. `causal_lm` does the same for language models: examples of which parts carry loss.
+//! text and what is label; `dataset` makes labeled splits; `report` says what is in them, `reading` how the file was read,
+//! `advice` what a person may want to change; `encode` tokenises; `sampler` orders; `collate` pads. `causal_lm` does the same for language models: examples of which parts carry loss.
 
 mod advice;
 pub mod causal_lm;

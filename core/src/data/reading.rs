@@ -27,7 +27,7 @@ pub struct FileReading {
     pub encoding: Encoding,
     /// Neither the person nor the file itself said so.
     pub is_encoding_guessed: bool,
-    /// The line that names the columns, from 1; `None` without such a line, and for JSON and plain text.
+    /// The row that names the columns, counted as [`Row::number`]; `None` without such a row, and for JSON and plain text.
     pub header_row: Option<usize>,
     /// Its first rows; empty for plain text.
     pub table: TablePreview,

@@ -6,7 +6,7 @@ use super::advice::Advice;
 use super::dataset::{Dataset, Example, ReadSummary};
 use super::parse::{BadRow, Format};
 use super::reading::FileReading;
-use crate::words::plural;
+use crate::words::{list, plural};
 
 /// Bad rows that the report lists.
 const MAX_BAD_ROWS: usize = 100;
@@ -169,9 +169,7 @@ fn cut_rows(
 /// Row numbers for a sentence: the first ten, and how many more there are.
 #[must_use]
 pub fn list_rows(rows: &[String]) -> String {
-    let shown = rows.iter().take(MAX_NAMED_ROWS).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = rows.len().saturating_sub(MAX_NAMED_ROWS);
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
+    list(&rows[..rows.len().min(MAX_NAMED_ROWS)], rows.len())
 }
 
 impl LengthHistogram {

@@ -66,19 +66,17 @@ pub struct Evaluation {
 impl Evaluation {
     /// Sets the baseline: always answering `label_id`, on the rows that were measured. Without rows there is none.
     pub fn set_baseline(&mut self, label_id: usize) {
-        let Some(class) = self.per_class.get(label_id).filter(|_| self.num_rows > 0) else { return };
-        let num_true = self.per_class.iter().filter(|class| class.support > 0).count();
-        // Classes that occur: those of the rows, and the one that is always predicted.
-        let num_classes = num_true + usize::from(class.support == 0);
-        let mean = |figure: f64| figure / num_classes as f64;
-        let precision = ratio(class.support, self.num_rows);
-        self.baseline = Some(Baseline {
-            label: class.label.clone(),
-            accuracy: precision,
-            macro_precision: mean(precision),
-            macro_recall: mean(if class.support > 0 { 1.0 } else { 0.0 }),
-            macro_f1: mean(ratio(2 * class.support, class.support + self.num_rows)),
-        });
+        if self.num_rows == 0 || label_id >= self.per_class.len() {
+            return;
+        }
+        let labels: Vec<String> = self.per_class.iter().map(|class| class.label.clone()).collect();
+        let mut always = Confusion::new(&labels);
+        for (row, class) in always.counts.iter_mut().zip(&self.per_class) {
+            row[label_id] = class.support as u32;
+        }
+        let Self { accuracy, macro_precision, macro_recall, macro_f1, .. } = always.finish(0.0);
+        let label = labels[label_id].clone();
+        self.baseline = Some(Baseline { label, accuracy, macro_precision, macro_recall, macro_f1 });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::SessionError;
 use super::run::padding;
+pub(super) use super::texts::limit;
 use crate::checkpoint::PretrainedModel;
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::{
@@ -62,11 +63,6 @@ pub(super) fn with_columns(read: &ReadOptions, report: &DataReport) -> ReadOptio
         label_column: Some(report.label_column.clone()),
         ..read.clone()
     }
-}
-
-/// Tokens after which a row is cut off.
-pub(super) fn limit(model: &PretrainedModel, run: &RunConfig) -> usize {
-    model.config.max_tokens().min(run.max_seq_length as usize)
 }
 
 /// Whether labels are nothing but their ids: `LABEL_0`, `LABEL_1`, ...

@@ -164,7 +164,7 @@ impl Session {
     /// When no model is there, or the tokenizer fails.
     pub fn find_cut_texts(&self, inputs: &[String]) -> Result<(usize, Vec<usize>), SessionError> {
         let model = self.pretrained()?;
-        let limit = model.config.max_tokens().min(self.answer_config().max_seq_length as usize);
+        let limit = texts::limit(model, &self.answer_config());
         let encoded = classes::encode(model, inputs, limit)?;
         let cut = encoded.iter().enumerate().filter(|(_, row)| row.num_tokens_untruncated > limit);
         Ok((limit, cut.map(|(index, _)| index).collect()))

@@ -11,7 +11,7 @@ use super::run::{Data, Report, Rows, Session};
 use super::{SessionError, classes, language, texts};
 use crate::checkpoint::PretrainedModel;
 use crate::config::{ReadOptions, RunConfig, Task};
-use crate::data::causal_lm::{LmDataset, LmEncoded, LmPartEncoder, LmSummary};
+use crate::data::causal_lm::{LmDataset, LmEncodeSettings, LmEncoded, LmPartEncoder, LmSummary};
 use crate::data::{DataError, DataFiles, Dataset, DecodedText, Encoded, Example, ReadSummary, encode_text, read_text};
 
 /// Bytes of text that are tokenised in one go: some tens of milliseconds in a browser.
@@ -52,6 +52,8 @@ enum Unmeasured {
         tokens: [Vec<LmEncoded>; 3],
         /// A long text is one row: it is tokenised part by part.
         parts: LmPartEncoder,
+        /// How they are tokenised.
+        settings: LmEncodeSettings,
         /// Bytes of text that were tokenised, and in all.
         bytes: (usize, usize),
     },
@@ -91,14 +93,13 @@ impl Reading {
                     tokens[split].push(encoded);
                     num_new
                 }
-                Unmeasured::Texts { dataset, tokens, parts, bytes, .. } => {
+                Unmeasured::Texts { dataset, tokens, parts, settings, bytes, .. } => {
                     let rows = [&dataset.train, &dataset.valid, &dataset.test][split];
                     let Some(row) = rows.get(index) else {
                         self.next = (split + 1, 0);
                         continue;
                     };
-                    let settings = texts::encode_settings(model, &self.run);
-                    let (read, rows) = parts.advance(&model.tokenizer, row, index, &settings, PART_BYTES)?;
+                    let (read, rows) = parts.advance(&model.tokenizer, row, index, settings, PART_BYTES)?;
                     bytes.0 += read;
                     let Some(rows) = rows else {
                         num_bytes += read;
@@ -200,8 +201,8 @@ impl Session {
                 let total = dataset.train.len() + dataset.valid.len() + dataset.test.len();
                 let rows = [&dataset.train, &dataset.valid, &dataset.test].into_iter().flatten();
                 let bytes: (usize, usize) = (0, rows.flat_map(|row| &row.pieces).map(|piece| piece.text.len()).sum());
-                let parts = LmPartEncoder::default();
-                (Unmeasured::Texts { dataset, summary, tokens: Default::default(), parts, bytes }, total)
+                let (parts, settings) = (LmPartEncoder::default(), texts::encode_settings(model, run));
+                (Unmeasured::Texts { dataset, summary, tokens: Default::default(), parts, settings, bytes }, total)
             }
         };
         Ok(Reading { files, read: read.clone(), run: run.clone(), rows, next: (0, 0), done: 0, total })

@@ -449,7 +449,7 @@ pub(super) fn padding(model: &PretrainedModel, run: &RunConfig) -> Padding {
     Padding {
         pad_token_id: model.config.pad_token_id,
         multiple_of: run.pad_to_multiple_of.max(1) as usize,
-        max_length: model.config.max_tokens().min(run.max_seq_length as usize),
+        max_length: texts::limit(model, run),
         positions: model.config.position_ids(),
     }
 }

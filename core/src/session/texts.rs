@@ -64,9 +64,9 @@ pub(super) fn parse(
         Ok(template) => (template, None),
         Err(error) => (None, Some(error)),
     };
-    let render = template
-        .as_ref()
-        .map(|template| move |turns: &Conversation| template.pieces(turns).map_err(|error| error.to_string()));
+    let render = template.as_ref().map(|template| {
+        move |conversation: &Conversation| template.pieces(conversation).map_err(|error| error.to_string())
+    });
     let render = render.as_ref().map(|render| render as &RenderTurns<'_>);
     let built = build_lm_dataset(files, read, render, &run.split, run.seed);
     built.map_err(|error| match broken {
@@ -76,19 +76,22 @@ pub(super) fn parse(
 }
 
 /// A conversation with its speakers' names and all that stands beside the words.
-fn write_plainly(talk: &Conversation) -> Result<Written, String> {
+fn write_plainly(conversation: &Conversation) -> Result<Written, String> {
     let json = |fields: Map<String, Value>| match fields.is_empty() {
         true => String::new(),
         false => Value::from(fields).to_string(),
     };
-    let beside = Piece { text: json(talk.variables.clone()), has_loss: false };
+    let beside = Piece { text: json(conversation.variables.clone()), has_loss: false };
     let piece = |turn: &Turn| {
         let mut message = turn.to_message(turn.role.name());
         message.retain(|key, _| key != "role" && key != "content");
         let text = format!("{}: {}{}\n", turn.role.name(), turn.content, json(message));
         Piece { text, has_loss: turn.has_loss() }
     };
-    Ok(Written { pieces: std::iter::once(beside).chain(talk.turns.iter().map(piece)).collect(), only_last: false })
+    Ok(Written {
+        pieces: std::iter::once(beside).chain(conversation.turns.iter().map(piece)).collect(),
+        only_last: false,
+    })
 }
 
 /// What is in the texts. `tokens` are those of training, validation and test; none before there is a model.

@@ -47,13 +47,13 @@ const MAX_CHARS: usize = 400;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Coverage {
     /// Texts that were looked at and have words.
-    pub num_texts: usize,
+    num_texts: usize,
     /// Those of which the tokenizer knows too little.
-    pub num_poor: usize,
+    num_poor: usize,
     /// Tokens for a letter, in the poor ones.
-    pub tokens_per_letter: f64,
+    tokens_per_letter: f64,
     /// Share of unknown tokens, in the poor ones.
-    pub unknown_share: f64,
+    unknown_share: f64,
 }
 
 /// What the words of one text, or of some, became.

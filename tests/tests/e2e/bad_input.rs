@@ -78,9 +78,8 @@ fn columns_can_be_chosen_and_a_bad_choice_can_be_undone() {
         .collect();
     site.choose_rows(&site.file("columns.csv", format!("kind,message,note\n{table}")));
     site.browser.wait_for("data-report", READ_SECS);
-    let chosen =
-        |id: &str| site.browser.script(&format!("return document.querySelector('[data-testid={id}]')?.value"), vec![]);
-    assert_eq!((chosen("text-column"), chosen("label-column")), (json!("message"), json!("kind")), "guessed right");
+    let chosen = || [site.browser.held("text-column"), site.browser.held("label-column")];
+    assert_eq!(chosen(), ["message", "kind"], "guessed right");
 
     site.browser.select("text-column", "note");
     let reread = "return document.querySelector('[data-testid=text-column]')?.value === 'note' && \
@@ -91,7 +90,7 @@ fn columns_can_be_chosen_and_a_bad_choice_can_be_undone() {
     site.browser.select("text-column", "kind");
     expect_problem(&site, "notes as labels", &["note", "60 different values"]);
     site.browser.wait_for("data-report", READ_SECS);
-    assert_eq!((chosen("text-column"), chosen("label-column")), (json!("note"), json!("kind")), "as before");
+    assert_eq!(chosen(), ["note", "kind"], "as before");
     site.browser.select("text-column", "message");
     let reread = "return document.querySelector('[data-testid=text-column]')?.value === 'message' && \
         document.querySelector('[data-testid=first-rows]')?.textContent.includes('the bread')";
@@ -110,7 +109,7 @@ fn columns_can_be_chosen_and_a_bad_choice_can_be_undone() {
         site.browser.click("read-again");
     }
     site.browser.wait_for("data-report", READ_SECS);
-    assert_eq!((chosen("text-column"), chosen("label-column")), (json!("sentence"), json!("sky")));
+    assert_eq!(chosen(), ["sentence", "sky"]);
 }
 
 #[test]

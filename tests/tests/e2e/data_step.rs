@@ -36,11 +36,6 @@ fn drop_files(site: &Site, files: &[(&str, String)]) {
     let _ = site.browser.script("window.__drag('drop')", Vec::new());
 }
 
-/// What a control holds.
-fn held(site: &Site, id: &str) -> Value {
-    site.browser.script("return document.querySelector(`[data-testid=${arguments[0]}]`)?.value", vec![json!(id)])
-}
-
 fn wait_for_file(site: &Site, name: &str) {
     let script = "return document.querySelector('.drop-title')?.textContent.startsWith(arguments[0]) && \
         !!document.querySelector('[data-testid=data-report]')";
@@ -54,8 +49,8 @@ fn a_spreadsheets_export_is_read_before_there_is_a_model() {
     site.choose_rows(&site.file("export.csv", export()));
     browser.wait_for("data-report", READ_SECS);
     site.check_counts(&[("rows", ROWS), ("usable", ROWS)]);
-    assert_eq!(held(&site, "encoding"), "windows-1252");
-    assert_eq!(held(&site, "header-row"), "2");
+    assert_eq!(site.browser.held("encoding"), "windows-1252");
+    assert_eq!(site.browser.held("header-row"), "2");
     let shown = browser.text("all-columns");
     assert!(shown.contains("für Müller") && shown.contains("Nr"), "{shown}");
     let script = "return [...document.querySelectorAll('[data-testid=all-columns] th')].map(th => th.textContent)";
@@ -79,7 +74,7 @@ fn a_spreadsheets_export_is_read_before_there_is_a_model() {
     site.load_tiny();
     browser.go_to("data");
     browser.wait_for("count-truncated", READ_SECS);
-    assert_eq!(held(&site, "encoding"), "windows-1250", "what was chosen before holds");
+    assert_eq!(site.browser.held("encoding"), "windows-1250", "what was chosen before holds");
     site.check_requests();
 }
 
@@ -151,5 +146,5 @@ fn files_and_cells_are_taken_wherever_they_are_dropped_and_pasted() {
     assert_eq!(browser.attribute("step-model", "aria-current").as_deref(), Some("step"));
     let _ = browser.script(paste, vec![json!(cells)]);
     wait_for_file(&site, "pasted.tsv");
-    assert_eq!(held(&site, "delimiter"), "\t");
+    assert_eq!(site.browser.held("delimiter"), "\t");
 }

@@ -71,7 +71,7 @@ fn cpu_end_to_end() {
     check_report(&site, &native().1);
 
     site.set_recipe(RECIPE);
-    assert_eq!(chosen(&site, "field-method"), "lora", "adapters without a word");
+    assert_eq!(site.browser.held("field-method"), "lora", "adapters without a word");
     site.start();
     let losses = site.finish();
     check_losses(&losses);
@@ -130,7 +130,7 @@ fn a_model_of_another_task_reads_the_rows_anew() {
     assert!(browser.text("data-note").contains("read again"), "{}", browser.text("data-note"));
     let report = browser.text("data-report");
     assert!(!report.contains("classes"), "nothing is left of the report on labels: {report}");
-    assert_eq!((chosen(&site, "shape"), browser.number("count-usable")), ("text".to_owned(), 60.0));
+    assert_eq!((site.browser.held("shape"), browser.number("count-usable")), ("text".to_owned(), 60.0));
     browser.go_to("recipe");
     assert!(browser.has("field-lora_r") && !browser.has("field-class_weights"), "the settings are a language model's");
 
@@ -140,14 +140,8 @@ fn a_model_of_another_task_reads_the_rows_anew() {
     let reread = "return document.querySelector('[data-testid=shape]')?.value === 'prompt_completion' && \
         document.querySelector('[data-testid=completion-column]')?.value === 'label'";
     browser.wait_until("prompts and answers are read", READ_SECS, reread, Vec::new());
-    assert_eq!(chosen(&site, "prompt-column"), "text");
+    assert_eq!(site.browser.held("prompt-column"), "text");
     assert_eq!(browser.problem(), None);
-}
-
-/// What a select shows.
-fn chosen(site: &Site, id: &str) -> String {
-    let script = "return document.querySelector(`[data-testid=\"${arguments[0]}\"]`)?.value ?? ''";
-    site.browser.script(script, vec![json!(id)]).as_str().unwrap_or_default().to_owned()
 }
 
 /// The page's report is the one that the native library writes, token by token.

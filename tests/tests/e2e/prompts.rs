@@ -23,11 +23,6 @@ fn rows() -> String {
     lines
 }
 
-fn value(site: &Site, id: &str) -> String {
-    let script = "return document.querySelector(`[data-testid=\"${arguments[0]}\"]`)?.value ?? ''";
-    site.browser.script(script, vec![json!(id)]).as_str().unwrap_or_default().to_owned()
-}
-
 /// Waits until the first row of the preview begins so.
 fn wait_for_preview(site: &Site, beginning: &str) {
     let script = "return !!document.querySelector('[data-testid=token-view] .tokens')?.textContent\
@@ -43,7 +38,7 @@ fn a_chosen_join_is_followed_from_the_preview_to_try() {
     browser.wait_for("model-ready", READ_SECS);
     site.choose_rows(&site.file("colours.jsonl", rows()));
     browser.wait_for("token-view", READ_SECS);
-    assert_eq!(value(&site, "prompt-format"), "newline");
+    assert_eq!(site.browser.held("prompt-format"), "newline");
     let note = browser.text("prompt-format-note");
     assert!(note.contains("by a line break") && note.contains("a guess"), "{note}");
 
@@ -78,9 +73,9 @@ fn answers_can_be_tried_with_one_click() {
     let Some(site) = Site::open(WebGpu::Absent) else { return };
     site.browser.click("try-text-sample");
     site.browser.wait_for("field-learning_rate", READ_SECS);
-    assert_eq!(value(&site, "field-learning_rate"), "3e-3");
+    assert_eq!(site.browser.held("field-learning_rate"), "3e-3");
     site.browser.go_to("data");
     site.browser.wait_for("token-view", READ_SECS);
-    assert_eq!((value(&site, "prompt-format").as_str(), site.browser.number("count-truncated")), ("newline", 0.0));
+    assert_eq!((site.browser.held("prompt-format").as_str(), site.browser.number("count-truncated")), ("newline", 0.0));
     assert_eq!(site.browser.number("count-usable"), 120.0);
 }

@@ -23,18 +23,23 @@ pub(super) struct Machine {
 impl Machine {
     /// Looks around.
     pub(super) fn look() -> Result<Self> {
-        let git = |arguments: &[&str]| proc::output(Command::new("git").current_dir(crate::root()).args(arguments));
-        let hash = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|_| "no commit".into());
-        let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_ok_and(|text| !text.is_empty());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         Ok(Self {
             date: today(),
-            commit: format!("{hash}{}", if changed { "+" } else { "" }),
+            commit: commit(),
             cpu: format!("{cores} x {}", cpu_model(&info).unwrap_or("unnamed CPU")),
             rustc: proc::output(Command::new("rustc").current_dir(crate::root()).arg("--version"))?,
         })
     }
+}
+
+/// Short hash, with `+` when the tree has changes.
+pub(crate) fn commit() -> String {
+    let git = |arguments: &[&str]| proc::output(Command::new("git").current_dir(crate::root()).args(arguments));
+    let hash = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|_| "no commit".into());
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_ok_and(|text| !text.is_empty());
+    format!("{hash}{}", if changed { "+" } else { "" })
 }
 
 /// Processes that want a core, over the last minute; a busy machine makes every figure worse.

@@ -8,7 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::folder::{LIMIT, copy_tree, find_library, newest_glibc, say_size, size};
-use super::{MADE, clear, commit};
+use super::{MADE, beside, clear};
+use crate::bench::machine::commit;
 use crate::{apt, proc, web};
 
 /// Where Debian's package puts the browser.
@@ -117,9 +118,7 @@ pub(super) fn make(out: &Path) -> Result<()> {
 
 /// The folder of this number, beside the kit's.
 fn numbered(out: &Path, number: usize) -> Result<PathBuf> {
-    let mut name = out.file_name().context("the kit's folder has a name")?.to_owned();
-    name.push(format!("-browser-{number}"));
-    Ok(out.with_file_name(name))
+    beside(out, &format!("-browser-{number}"))
 }
 
 /// Chromium in one file.
@@ -129,9 +128,7 @@ struct Packed {
 }
 
 fn pack(out: &Path) -> Result<Packed> {
-    let mut name = out.file_name().context("the kit's folder has a name")?.to_owned();
-    name.push("-chromium");
-    let folder = out.with_file_name(name);
+    let folder = beside(out, "-chromium")?;
     if folder.exists() {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }

@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use self::folder::{copy_tree, find_library, newest_glibc, say_size};
+use crate::bench::machine::commit;
 use crate::proc;
 
 /// What goes into the kit.
@@ -140,10 +141,9 @@ fn gather(built: &Path, out: &Path) -> Result<()> {
 /// The kit as one file beside it.
 fn archive(out: &Path) -> Result<PathBuf> {
     let name = out.file_name().context("the kit's folder has a name")?;
-    let parent = out.parent().context("the kit's folder lies in one")?;
-    let mut archive = name.to_owned();
-    archive.push(".tar.gz");
-    let archive = parent.join(archive);
+    let archive = beside(out, ".tar.gz")?;
+    // A bare name has an empty parent, which tar does not take for the folder it is in.
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut tar = Command::new("tar");
     tar.args(["--create", "--gzip", "--file"]).arg(&archive).arg("-C").arg(parent).arg(name);
     proc::run(&mut tar)?;
@@ -151,11 +151,11 @@ fn archive(out: &Path) -> Result<PathBuf> {
     Ok(archive)
 }
 
-/// The short hash, with a mark where the tree has changes.
-fn commit() -> String {
-    let describe = ["describe", "--always", "--dirty", "--exclude", "*"];
-    let said = proc::output(Command::new("git").current_dir(crate::root()).args(describe));
-    said.unwrap_or_else(|_| "unknown".to_owned())
+/// `<out><suffix>`, which lies beside the kit.
+fn beside(out: &Path, suffix: &str) -> Result<PathBuf> {
+    let mut name = out.file_name().context("the kit's folder has a name")?.to_owned();
+    name.push(suffix);
+    Ok(out.with_file_name(name))
 }
 
 #[cfg(test)]

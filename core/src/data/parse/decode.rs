@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::layout::line_of;
 use super::single_byte;
 use crate::config::Encoding;
 use crate::data::error::DataError;
@@ -73,19 +74,19 @@ pub(super) fn decode(bytes: &[u8], asked: Option<Encoding>) -> Result<DecodedTex
             },
             _ => Err(DataError::Binary { kind: NO_TEXT }),
         },
-        (Some(encoding), _) => match single_byte::upper_half(encoding) {
-            Some(upper_half) => Ok(DecodedText::sure(Cow::Owned(single_byte::decode(body, upper_half)), encoding)),
+        (Some(encoding), _) => match single_byte::decode(body, encoding) {
+            Some(text) => Ok(DecodedText::sure(Cow::Owned(text), encoding)),
             None => match std::str::from_utf8(body) {
                 Ok(text) => Ok(DecodedText::sure(Cow::Borrowed(text), encoding)),
                 Err(error) => {
-                    let (line, offset) = (line_at(body, error.valid_up_to()), skipped + error.valid_up_to());
+                    let (line, offset) = (line_of(body, error.valid_up_to()), skipped + error.valid_up_to());
                     Err(DataError::NotUtf8 { offset, line })
                 }
             },
         },
         (None, _) => match std::str::from_utf8(body) {
             Ok(text) => Ok(DecodedText::sure(Cow::Borrowed(text), Encoding::Utf8)),
-            Err(error) => guess(body, line_at(body, error.valid_up_to())),
+            Err(error) => guess(body, line_of(body, error.valid_up_to())),
         },
     }
 }
@@ -112,8 +113,8 @@ fn guess(body: &[u8], line: usize) -> Result<DecodedText<'_>, DataError> {
         return Err(DataError::Binary { kind: NO_TEXT });
     }
     let (encoding, fits) = single_byte::guess(body);
-    let text = single_byte::upper_half(encoding).map(|upper_half| single_byte::decode(body, upper_half));
-    Ok(DecodedText::guess(text.unwrap_or_default(), encoding, fits))
+    let text = single_byte::decode(body, encoding).expect("a guess has one byte a character");
+    Ok(DecodedText::guess(text, encoding, fits))
 }
 
 /// The encoding whose byte order mark a file begins with, and what follows it.
@@ -186,11 +187,6 @@ fn decode_utf16(bytes: &[u8], encoding: Encoding, skipped: usize) -> Result<Stri
         return Err(DataError::NotUtf16 { offset });
     }
     Ok(text)
-}
-
-/// Number of the line, from 1, in which an offset lies.
-fn line_at(bytes: &[u8], offset: usize) -> usize {
-    1 + bytes[..offset].iter().filter(|&&byte| byte == b'\n').count()
 }
 
 #[cfg(test)]

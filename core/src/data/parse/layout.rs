@@ -239,7 +239,7 @@ pub(super) fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layo
         notes.push(format!("{lines} above the header {are} skipped"));
     }
     for record in &sample[..header] {
-        let line = line_of(text, record.start);
+        let line = line_of(text.as_bytes(), record.start);
         let fields = plural(record.fields.len(), "field");
         let filled: Vec<&str> =
             record.fields.iter().map(|field| field.trim()).filter(|field| !field.is_empty()).collect();
@@ -254,17 +254,16 @@ pub(super) fn note_skipped(text: &str, start: usize, sample: &[Record<'_>], layo
         notes.push(format!("line {line}, above the header, is skipped: {what}"));
     }
     for record in &sample[header + 1..layout.first_row] {
-        let line = line_of(text, record.start);
+        let line = line_of(text.as_bytes(), record.start);
         notes.push(format!("line {line}, below the header, is skipped: it holds further names of the columns"));
     }
 }
 
 /// Number of the line, from 1, in which an offset lies.
-fn line_of(text: &str, offset: usize) -> usize {
-    let before = &text.as_bytes()[..offset];
-    let ends = before.iter().zip(1..).filter(|&(&byte, next)| match byte {
+pub(super) fn line_of(bytes: &[u8], offset: usize) -> usize {
+    let ends = bytes[..offset].iter().zip(1..).filter(|&(&byte, next)| match byte {
         b'\n' => true,
-        b'\r' => text.as_bytes().get(next) != Some(&b'\n'),
+        b'\r' => bytes.get(next) != Some(&b'\n'),
         _ => false,
     });
     ends.count() + 1
@@ -418,7 +417,7 @@ mod tests {
     #[test]
     fn lines_are_counted_whatever_ends_them() {
         let text = "a\r\nb\rc\nd";
-        let lines = ["a", "b", "c", "d"].map(|line| line_of(text, text.find(line).expect("there")));
+        let lines = ["a", "b", "c", "d"].map(|line| line_of(text.as_bytes(), text.find(line).expect("there")));
         assert_eq!(lines, [1, 2, 3, 4]);
     }
 }

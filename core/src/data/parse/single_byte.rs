@@ -57,7 +57,7 @@ const MIN_MORE: usize = 3;
 type Uses = [[usize; 2]; 128];
 
 /// Characters of the bytes from 128 on; `None` for encodings of several bytes a character.
-pub(super) fn upper_half(encoding: Encoding) -> Option<&'static str> {
+fn upper_half(encoding: Encoding) -> Option<&'static str> {
     match encoding {
         Encoding::Utf8 | Encoding::Utf16Le | Encoding::Utf16Be => None,
         Encoding::Windows1252 => Some(WINDOWS_1252),
@@ -67,14 +67,14 @@ pub(super) fn upper_half(encoding: Encoding) -> Option<&'static str> {
     }
 }
 
-/// The text of some bytes, given the characters of those from 128 on.
-pub(super) fn decode(bytes: &[u8], upper_half: &str) -> String {
-    let upper_half: Vec<char> = upper_half.chars().collect();
+/// The text of some bytes; `None` for encodings of several bytes a character.
+pub(super) fn decode(bytes: &[u8], encoding: Encoding) -> Option<String> {
+    let upper_half: Vec<char> = upper_half(encoding)?.chars().collect();
     let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
     for &byte in bytes {
         text.push(if byte.is_ascii() { char::from(byte) } else { upper_half[usize::from(byte - 128)] });
     }
-    text
+    Some(text)
 }
 
 /// The likeliest of these encodings, and whether it fits the text well.
@@ -178,7 +178,7 @@ pub(super) mod tests {
                 (1..).zip(&characters).map(|(place, &character)| place * u64::from(u32::from(character))).sum::<u64>();
             assert_eq!(found, sum, "{encoding:?}");
             let all: Vec<u8> = (0..=255).collect();
-            assert_eq!(encode(&decode(&all, upper_half(encoding).expect("as above")), encoding), all);
+            assert_eq!(encode(&decode(&all, encoding).expect("as above"), encoding), all);
         }
     }
 

@@ -1,7 +1,7 @@
 """Runs the Python code of an exported folder's card (README.md) in that folder, as it stands.
 
 In: the folder, and for an adapter on a local base the base's folder, which goes where the code says `path/to/...`. Out: the
-shape of the logits of one text; exit code 1 when the code fails, or a weight of the adapter is not in the model.
+shape of the logits of one text, or of the vectors of texts; exit code 1 when the code fails, or a weight of the adapter is not in the model.
 
     python3 run_card.py FOLDER [BASE]
 """
@@ -35,6 +35,14 @@ def main() -> int:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*missing adapter keys.*")
         exec(compile(code, "README.md", "exec"), names)
+    if "embeddings" in names:
+        embeddings = torch.as_tensor(names["embeddings"])
+        lengths = embeddings.float().norm(dim=1)
+        if not torch.allclose(lengths, torch.ones_like(lengths), atol=1e-3):
+            print(f"the vectors are of length {lengths.tolist()}")
+            return 1
+        print(f"ran: vectors {list(embeddings.shape)}")
+        return 0
     if "pipe" in names:
         print("ran: a pipeline")
         return 0

@@ -7,7 +7,8 @@ use crate::browser;
 use crate::components::{Brand, Button, DeviceChip, NetworkChip, PageDrop, Rail, RailItem, ThemeToggle};
 use crate::format;
 use crate::pages;
-use crate::state::evaluation::Measured;
+use crate::state::evaluation::headline;
+use crate::state::report::size_words;
 use crate::state::run::{RunState, Status};
 use crate::state::{STOPPED, Step, Store, Traffic, WorkerStatus};
 
@@ -128,7 +129,7 @@ fn is_done(store: Store, step: Step) -> bool {
         Step::Train => store.run.with(RunState::is_finished),
         Step::Evaluate => store.measured_tuned.with(Option::is_some),
         Step::Try => {
-            store.prediction.with(|p| p.as_ref().is_some_and(|p| !p.tuned.is_empty()))
+            store.tried.with(|tried| tried.as_ref().is_some_and(|tried| tried.tuned.is_some()))
                 || store.writing.with(|writing| writing.tuned.is_some())
         }
         Step::Export => store.exported.with(Option::is_some),
@@ -147,9 +148,7 @@ fn note(store: Store, step: Step) -> String {
             name.unwrap_or_default()
         }),
         Step::Data if store.data.loading.get() => "reading".into(),
-        Step::Data => {
-            store.data.report.with(|report| report.as_ref().map(|report| report.size_words()).unwrap_or_default())
-        }
+        Step::Data => store.data.report.with(|report| report.as_deref().map(size_words).unwrap_or_default()),
         Step::Recipe => match store.wrong_settings() {
             Some(names) => format!("wrong: {names}"),
             None => store.resolved.with(|resolved| {
@@ -169,16 +168,8 @@ fn note(store: Store, step: Step) -> String {
         Step::Evaluate | Step::Try | Step::Export if store.out_of_date().is_some() => "out of date".into(),
         Step::Evaluate => store
             .measured_tuned
-            .with(|measured| measured.as_ref().map(|measured| headline(measured)).unwrap_or_default()),
+            .with(|measured| measured.as_ref().map(|measured| headline(&measured.evaluation)).unwrap_or_default()),
         Step::Try | Step::Export => String::new(),
-    }
-}
-
-/// The figure that says most.
-fn headline(measured: &Measured) -> String {
-    match measured {
-        Measured::Rows(rows) => format::percent(rows.evaluation.accuracy),
-        Measured::Texts(texts) => format!("perplexity {}", format::significant(texts.tokens.perplexity)),
     }
 }
 

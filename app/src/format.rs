@@ -1,5 +1,6 @@
 //! Numbers as a person reads them. Plain values in, short text with its unit out.
 
+use hone_core::task::Unit;
 pub(crate) use hone_core::words::{count, plural};
 
 /// `22.7 million`, `558,272`.
@@ -84,6 +85,28 @@ pub(crate) fn sentence(message: &str) -> String {
     text
 }
 
+/// A title within a sentence: `macro F1`, `accuracy`. What begins with more than one capital, or is none, stays: `BLEU`.
+pub(crate) fn in_sentence(title: &str) -> String {
+    let mut text = title.to_owned();
+    let second = title.chars().nth(1);
+    if second.is_some_and(char::is_lowercase)
+        && let Some(first) = text.get_mut(..1)
+    {
+        first.make_ascii_lowercase();
+    }
+    text
+}
+
+/// A figure of a task, in its unit.
+pub(crate) fn figure(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Share => percent(value),
+        Unit::Percent => percent(value / 100.0),
+        Unit::Score => format!("{value:.3}"),
+        Unit::Number => significant(value),
+    }
+}
+
 /// At most `max_chars` characters, with an ellipsis where something was left out.
 pub(crate) fn shortened(text: &str, max_chars: usize) -> String {
     match text.char_indices().nth(max_chars) {
@@ -145,6 +168,18 @@ mod tests {
         {
             assert_eq!(sentence(kept), kept);
         }
+    }
+
+    #[test]
+    fn titles_lose_their_capital_in_a_sentence() {
+        let titles = ["Accuracy", "Macro F1", "F1", "BLEU, 0 to 100", "R2", "x", ""];
+        assert_eq!(titles.map(in_sentence), ["accuracy", "macro F1", "F1", "BLEU, 0 to 100", "R2", "x", ""]);
+    }
+
+    #[test]
+    fn figures_are_written_in_their_units() {
+        let units = [Unit::Share, Unit::Percent, Unit::Score, Unit::Number];
+        assert_eq!(units.map(|unit| figure(unit, 0.5)), ["50.0 %", "0.5 %", "0.500", "0.5000"]);
     }
 
     #[test]

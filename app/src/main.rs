@@ -1,5 +1,6 @@
 //! Hone's page: the path Model, Data, Recipe, Train, Evaluate, Try, Export. It computes nothing: a Web Worker
-//! (`client`) owns the device and the model; `state` holds what is known; `pages` and `components` draw it.
+//! (`client`) owns the device and the model; `state` holds what is known; `pages` and `components` draw it, with what is one
+//! task's alone in `tasks`.
 
 #![expect(unreachable_pub, reason = "leptos writes `pub` in front of what its component macro makes")]
 
@@ -11,6 +12,7 @@ mod components;
 mod format;
 mod pages;
 mod state;
+mod tasks;
 
 fn main() {
     console_error_panic_hook::set_once();

@@ -2,15 +2,17 @@
 
 use anyhow::{Context, Result};
 use hone_core::model::ModelConfig;
+use hone_core::task::HeadKind;
 use serde_json::Value;
 
 /// A model's sizes, and the batch it is trained with.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
+    /// With the head that is trained: the one that the shape names, else that of a text where there are labels.
     pub(crate) config: ModelConfig,
     pub(crate) batch: usize,
     pub(crate) seq: usize,
-    /// 0 for a language model.
+    /// 0 where the head has none.
     pub(crate) num_labels: usize,
     /// Dropout everywhere.
     pub(crate) dropout: f64,
@@ -24,11 +26,18 @@ impl Shape {
         let shapes: Value = serde_json::from_str(include_str!("../shapes.json")).context("shapes.json")?;
         let shape = shapes.get(name).with_context(|| format!("shapes.json has no shape {name:?}"))?;
         let number = |field: &str| shape[field].as_f64().with_context(|| format!("shapes.json: {name}: {field}"));
+        let num_labels = shape.get("num_labels").and_then(Value::as_u64).unwrap_or(0) as usize;
+        let config = ModelConfig::from_json(shape["config"].to_string().as_bytes())?;
+        let config = match shape.get("head") {
+            Some(head) => config.with_head(serde_json::from_value(head.clone()).context("shapes.json: head")?)?,
+            None if num_labels > 0 => config.with_head(HeadKind::Sequence)?,
+            None => config,
+        };
         Ok(Self {
-            config: ModelConfig::from_json(shape["config"].to_string().as_bytes())?,
+            config,
             batch: number("batch")? as usize,
             seq: number("seq")? as usize,
-            num_labels: shape.get("num_labels").and_then(Value::as_u64).unwrap_or(0) as usize,
+            num_labels,
             dropout: number("dropout")?,
             max_grad_norm: number("max_grad_norm")?,
         })
@@ -49,6 +58,11 @@ mod tests {
         assert_eq!((distilgpt2.batch, distilgpt2.seq, distilgpt2.config.num_hidden_layers()), (8, 128, 6));
         let llama = Shape::find("llama_135m").expect("it is there");
         assert_eq!((llama.batch, llama.seq, llama.config.num_hidden_layers()), (4, 256, 30));
+        for (name, head) in [("minilm_token", HeadKind::Token), ("minilm_span", HeadKind::Span)] {
+            let shape = Shape::find(name).expect("it is there");
+            assert_eq!((shape.config.head_kind(), shape.batch, shape.seq), (head, minilm.batch, minilm.seq));
+            assert_eq!(shape.config.backbone, minilm.config.backbone, "the same encoder");
+        }
         for name in ["minilm_32x128", "distilgpt2_1x512", "encoder_tiny", "decoder_tiny", "llama_tiny"] {
             assert!(Shape::find(name).is_ok(), "{name}");
         }

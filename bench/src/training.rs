@@ -3,15 +3,14 @@
 
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
-use hone_core::batch::TokenBatch;
-use hone_core::config::{Dtype, LoraConfig, Method, Pooling};
-use hone_core::data::HostBatch;
-use hone_core::data::causal_lm::LmHostBatch;
-use hone_core::loss::LossConfig;
-use hone_core::model::{Body, CausalLm, Model, SequenceClassifier};
-use hone_core::nn::{Encoder, Init};
+use hone_core::batch::BatchInputs;
+use hone_core::config::{Dtype, Freeze, LoraConfig, Method, Pooling};
+use hone_core::data::{HostBatch, HostInputs, HostTargets, HostText};
+use hone_core::model::{Backbone, Model};
+use hone_core::nn::Init;
 use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
-use hone_core::train::{MicroBatch, MicroStep, float_dtype, gradient_scale};
+use hone_core::task::HeadKind;
+use hone_core::train::{MicroStep, float_dtype, gradient_scale};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -39,11 +38,10 @@ pub(crate) struct Settings {
 pub(crate) struct Training {
     device: Device,
     model: Model,
-    /// The encoder of a classifier whose head alone is trained.
-    frozen: Option<Encoder>,
+    /// The backbone of a classifier whose head alone is trained.
+    frozen: Option<Backbone>,
     optimizer: AdamW,
-    loss: LossConfig,
-    batches: Vec<MicroBatch>,
+    batches: Vec<HostBatch>,
     max_grad_norm: f64,
     settings: Settings,
     steps: u64,
@@ -53,31 +51,21 @@ pub(crate) struct Training {
 impl Training {
     /// Random weights on `device` (without autodiff), waited for.
     pub(crate) fn new(shape: &Shape, settings: Settings, device: &Device) -> Result<Self> {
-        let is_decoder = matches!(shape.config.body, Body::CausalLm(_));
+        let is_decoder = shape.config.head_kind() == HeadKind::CausalLm;
         ensure!(settings.method != Method::Head || !is_decoder, "a language model has no head to train");
         let dtype = float_dtype(settings.dtype, device)?;
         let device = device.clone().autodiff();
         let mut init = Init::new(0);
-        let mut model = match (&shape.config.body, shape.config.classifier(Pooling::Cls)) {
-            (Body::CausalLm(decoder), _) => Model::CausalLm(CausalLm::new(decoder, &mut init, &device)),
-            (Body::Classifier { .. }, Some((encoder, head))) => {
-                Model::Classifier(SequenceClassifier::new(encoder, head, shape.num_labels, &mut init, &device))
-            }
-            (Body::Classifier { .. }, None) => unreachable!("a classifier has an encoder and a head"),
-        };
+        let mut model = Model::new(&shape.config, Pooling::Cls, shape.num_labels, &mut init, &device);
         model.set_dropout(Some(shape.dropout));
         if settings.method == Method::Lora {
-            let targets = shape.config.architecture.default_target_modules();
+            let targets = shape.config.architecture.default_target_modules;
             let targets: Vec<String> = targets.iter().map(|&name| name.to_owned()).collect();
             let lora = LoraConfig { lora_dropout: shape.dropout, ..LoraConfig::default() };
             model.add_lora(shape.config.key_map(), &lora, &targets, &mut init, &device);
         }
-        let model = model.frozen_for(settings.method).with_dtype(dtype);
-        let copy = (settings.method == Method::Head).then(|| model.for_inference());
-        let frozen = match copy {
-            Some(Model::Classifier(copy)) => Some(copy.encoder),
-            Some(Model::CausalLm(_)) | None => None,
-        };
+        let model = model.frozen_for(settings.method, Freeze::None).with_dtype(dtype);
+        let frozen = (settings.method == Method::Head).then(|| model.for_inference().backbone);
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         device.sync()?;
         Ok(Self {
@@ -85,7 +73,6 @@ impl Training {
             model,
             frozen,
             optimizer: AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }),
-            loss: LossConfig { num_labels: shape.num_labels, label_smoothing: 0.0, class_weights: None },
             max_grad_norm: shape.max_grad_norm,
             settings,
             steps: 0,
@@ -97,24 +84,19 @@ impl Training {
     /// Queues a whole step (on the CPU: takes it).
     pub(crate) fn step(&mut self) {
         let micro = &self.batches[self.steps as usize % BATCHES];
-        let weight_sum = match micro {
-            MicroBatch::Classes(batch) => batch.batch,
-            MicroBatch::Tokens(batch) => batch.targets.len(),
-        };
-        let scale = gradient_scale(self.settings.dtype, weight_sum as f64);
+        let scale = gradient_scale(self.settings.dtype, micro.weight);
         let step = MicroStep {
             model: &self.model,
             frozen: self.frozen.as_ref(),
-            class_loss: Some(&self.loss),
-            weight_sum: weight_sum as f64 / scale,
+            weight_sum: micro.weight / scale,
             gradient_checkpointing: self.settings.gradient_checkpointing,
             seed: self.steps,
             device: &self.device,
         };
         let mut gradients = GradientSum::default();
-        let loss = match (&self.model, micro) {
-            (Model::CausalLm(model), MicroBatch::Tokens(host)) if self.settings.whole_logits => {
-                whole_logits_step(model, &self.model, host, &self.device, &mut gradients)
+        let loss = match &micro.targets {
+            HostTargets::Ids { positions, ids } if self.settings.whole_logits => {
+                whole_logits_step(&self.model, &micro.inputs, [positions, ids], &self.device, &mut gradients)
             }
             _ => {
                 let loss = step.run(micro, &mut gradients);
@@ -148,56 +130,58 @@ impl Training {
 /// The loss and gradients of [`MicroStep`] by way of the logits of the whole batch: what `docs/adr/0007` is measured
 /// against.
 fn whole_logits_step(
-    model: &CausalLm,
-    whole: &Model,
-    host: &LmHostBatch,
+    model: &Model,
+    inputs: &HostInputs,
+    [positions, targets]: [&Vec<i32>; 2],
     device: &Device,
     gradients: &mut GradientSum,
 ) -> Tensor<1> {
     let ids = |values: &[i32]| Tensor::<1, Int>::from_data(TensorData::new(values.to_vec(), [values.len()]), device);
-    let logits = model.logits(&TokenBatch::new(host, device)); // [batch, seq, vocab]
-    let [batch, seq, vocab] = logits.dims();
-    let scored =
-        activation::log_softmax(logits.reshape([batch * seq, vocab]), 1).select(0, ids(&host.target_positions));
-    let loss = scored.gather(1, ids(&host.targets).unsqueeze_dim::<2>(1)).mean().neg();
-    gradients.add(whole, loss.backward());
+    let logits = model.outputs(&BatchInputs::new(inputs, device)); // [batch * seq, vocab]
+    let scored = activation::log_softmax(logits, 1).select(0, ids(positions));
+    let loss = scored.gather(1, ids(targets).unsqueeze_dim::<2>(1)).mean().neg();
+    gradients.add(model, loss.backward());
     loss.inner()
 }
 
 /// Full rows of random words.
-fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> MicroBatch {
+fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> HostBatch {
     let (batch, seq) = (shape.batch, shape.seq);
     let cells = batch * seq;
     let vocab = shape.config.vocab_size() as u32;
     let first = FIRST_WORD.min(vocab / 2);
     let input_ids: Vec<i32> = (0..cells).map(|_| (first + rng.next_u32() % (vocab - first)) as i32).collect();
-    let position_ids: Vec<i32> = (0..batch).flat_map(|_| 0..seq as i32).collect();
-    let rows = (0..batch).collect();
-    if let Body::CausalLm(_) = shape.config.body {
-        let target_positions: Vec<i32> = (0..cells as i32).filter(|at| (at + 1) % seq as i32 != 0).collect();
-        let targets = target_positions.iter().map(|&at| input_ids[at as usize + 1]).collect();
-        let segment_ids = None;
-        return MicroBatch::Tokens(LmHostBatch {
-            input_ids,
-            position_ids,
-            segment_ids,
-            target_positions,
-            targets,
-            batch,
-            seq,
-            num_tokens: cells,
-            rows,
-        });
-    }
-    MicroBatch::Classes(HostBatch {
+    let (targets, weight) = match shape.config.head_kind() {
+        HeadKind::CausalLm => {
+            let positions: Vec<i32> = (0..cells as i32).filter(|at| (at + 1) % seq as i32 != 0).collect();
+            let ids: Vec<i32> = positions.iter().map(|&at| input_ids[at as usize + 1]).collect();
+            let weight = ids.len() as f64;
+            (HostTargets::Ids { positions, ids }, weight)
+        }
+        HeadKind::Token => (random_classes(cells, shape.num_labels, rng), cells as f64),
+        HeadKind::Span => {
+            let mut tokens = || (0..batch).map(|_| (rng.next_u32() as usize % seq) as i32).collect();
+            (HostTargets::Spans { starts: tokens(), ends: tokens() }, batch as f64)
+        }
+        _ => (random_classes(batch, shape.num_labels, rng), batch as f64),
+    };
+    let text = HostText {
         input_ids,
         attention_mask: vec![1; cells],
         token_type_ids: vec![0; cells],
-        position_ids,
-        labels: (0..batch).map(|_| (rng.next_u32() % shape.num_labels as u32) as i32).collect(),
+        position_ids: (0..batch).flat_map(|_| 0..seq as i32).collect(),
+        segment_ids: None,
         batch,
         seq,
-        num_tokens: cells,
-        rows,
-    })
+    };
+    HostBatch { inputs: HostInputs::Text(text), targets, weight, num_rows: batch, num_tokens: cells }
+}
+
+/// A class of each row.
+fn random_classes(rows: usize, width: usize, rng: &mut ChaCha8Rng) -> HostTargets {
+    let mut values = vec![0.0; rows * width];
+    for row in values.chunks_mut(width) {
+        row[rng.next_u32() as usize % width] = 1.0;
+    }
+    HostTargets::Distributions { values, width }
 }

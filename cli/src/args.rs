@@ -1,6 +1,7 @@
 //! What can be typed on the command line. Settings of a run are kept as text and checked all at once by
 //! [`TrainArgs::settings`], so that a person with three mistakes reads about three mistakes.
 
+mod changes;
 mod read;
 mod run;
 mod using;
@@ -8,10 +9,13 @@ mod using;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use hone_core::config::{ConfigProblem, ExportFormat, Method, ReadOptions, RunConfig, RunDraft, Task};
+use hone_core::config::{ConfigProblem, ExportFormat, Method, ModelChanges, ReadOptions, RunConfig, RunDraft};
+use hone_core::session::protocol::ModelInfo;
+use hone_core::task::{Task, guess_for_model};
 
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
+use changes::ChangeArgs;
 use read::ReadArgs;
 use run::{RunArgs, blank_fields, flag_of, lora_fields};
 pub(crate) use using::{EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
@@ -86,17 +90,17 @@ pub(crate) struct TrainArgs {
     /// Replace what --output holds, a run or other files, as a whole
     #[arg(long)]
     pub(crate) force: bool,
-    /// Also measure the model as it was before tuning on the test rows; a language model also on a general text, to
-    /// see what it forgot
+    /// Also measure the model as it was before tuning on the test rows, and what labels can be told without training; a
+    /// language model also on a general text, to see what it forgot
     #[arg(long)]
     pub(crate) compare: bool,
     /// General text of your own for --compare, a plain text file [default: a bundled one]
     #[arg(long, value_name = "FILE", requires = "compare")]
     pub(crate) general_text: Option<PathBuf>,
-    /// What is learned: sequence-classification or causal-lm; the model decides, this only checks
-    #[arg(long, value_name = "TASK", value_parser = parse_task)]
+    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is learned", GUESSED))]
     pub(crate) task: Option<Task>,
-    /// What an adapter run is written as: adapter (for PEFT) or merged (a whole model) [default: adapter]
+    /// What an adapter run is written as: adapter (for PEFT) or merged (a whole model) [default: adapter; merged of a model
+    /// that was changed]
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     pub(crate) format: Option<ExportFormat>,
     /// What computes: auto, cpu, wgpu or cuda [default: auto]
@@ -107,6 +111,8 @@ pub(crate) struct TrainArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    changes: ChangeArgs,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -131,11 +137,12 @@ pub(crate) enum ModelsCommand {
     },
 }
 
-/// What `hone train` was told, checked; also what it starts from before the flags.
+/// What was typed for `hone train`, checked; also what it starts from before the flags.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) device: DeviceChoice,
     pub(crate) read: ReadOptions,
+    pub(crate) changes: ModelChanges,
     pub(crate) run: RunConfig,
 }
 
@@ -151,11 +158,12 @@ impl TrainArgs {
             base.device
         });
         let read = self.read.over(&base.read, &mut problems);
+        let changes = self.changes.over(&base.changes, &mut problems);
         let draft = self.run.draft();
-        problems.extend(blank_fields(&draft).map(|field| format!("{}: is empty", flag_of(&field))));
+        problems.extend(blank_fields(draft).map(|field| format!("{}: is empty", flag_of(field))));
         let run = match draft.resolve(&base.run) {
             Ok(run) => {
-                problems.extend(self.unused(&draft, run.method));
+                problems.extend(self.unused(draft, &changes, run.method));
                 run
             }
             Err(found) => {
@@ -167,7 +175,7 @@ impl TrainArgs {
             if self.job.is_some() {
                 problems.push("--job: --resume takes the job from the checkpoint".into());
             }
-            if draft != RunDraft::default() || !self.read.is_empty() {
+            if !draft.is_empty() || !self.read.is_empty() || !self.changes.is_empty() {
                 problems
                     .push("--resume: goes on with the settings of the checkpoint, so no setting may be given".into());
             }
@@ -180,14 +188,14 @@ impl TrainArgs {
                 problems.push("--data: say which file to train on".into());
             }
         }
-        if problems.is_empty() { Ok(Settings { device, read, run }) } else { Err(Usage(problems)) }
+        if problems.is_empty() { Ok(Settings { device, read, changes, run }) } else { Err(Usage(problems)) }
     }
 
     /// Flags that were typed and have no effect on a run of `method`.
-    fn unused(&self, draft: &RunDraft, method: Method) -> Vec<String> {
+    fn unused(&self, draft: &RunDraft, changes: &ModelChanges, method: Method) -> Vec<String> {
         let files = [
-            ("--valid-fraction", self.valid.is_some() && draft.valid_fraction.is_some(), "--valid"),
-            ("--test-fraction", self.test.is_some() && draft.test_fraction.is_some(), "--test"),
+            ("--valid-fraction", self.valid.is_some() && draft.typed("valid_fraction").is_some(), "--valid"),
+            ("--test-fraction", self.test.is_some() && draft.typed("test_fraction").is_some(), "--test"),
         ];
         let mut unused: Vec<String> = files
             .into_iter()
@@ -200,6 +208,8 @@ impl TrainArgs {
             if self.format == Some(ExportFormat::Adapter) {
                 unused.push("--format: without --method lora there is no adapter to write".to_owned());
             }
+        } else if self.format == Some(ExportFormat::Adapter) && !changes.is_empty() {
+            unused.push("--format: an adapter alone fits no model that was changed before: choose merged".to_owned());
         }
         unused
     }
@@ -211,34 +221,63 @@ pub(crate) fn as_flags(problems: &[ConfigProblem]) -> Vec<String> {
 }
 
 fn parse_task(text: &str) -> Result<Task, String> {
-    let known = [Task::SequenceClassification, Task::CausalLm];
-    known.into_iter().find(|&task| task_name(task) == text).ok_or_else(|| {
-        let names = known.map(task_name).join(", ");
-        format!("it is not one of {names}")
-    })
+    Task::from_name(&text.replace('-', "_")).ok_or_else(|| format!("it is not one of {}", task_names(Task::ALL)))
+}
+
+/// The task where `--task` is not given: of a run, and of a model that is used.
+const GUESSED: &str = "guessed from the data, else what the model is for";
+const OF_MODEL: &str = "what the model is for";
+
+/// Help of `--task`.
+fn task_help(what: &str, default: &str) -> String {
+    format!("{what}: {} [default: {default}]", task_names(Task::ALL))
 }
 
 /// What `--task` takes.
-fn task_name(task: Task) -> &'static str {
-    match task {
-        Task::SequenceClassification => "sequence-classification",
-        Task::CausalLm => "causal-lm",
+fn task_name(task: Task) -> String {
+    task.name().replace('_', "-")
+}
+
+fn task_names(tasks: &[Task]) -> String {
+    tasks.iter().map(|&task| task_name(task)).collect::<Vec<_>>().join(", ")
+}
+
+/// The task that a model is used for: what was asked of it, else what it is for.
+///
+/// # Errors
+/// When its architecture has no head for what was asked.
+pub(crate) fn choose_task(asked: Option<Task>, info: &ModelInfo) -> anyhow::Result<Task> {
+    match asked.filter(|asked| !info.tasks.contains(asked)) {
+        Some(asked) => anyhow::bail!(
+            "this {} model is for {}, not for {}: choose another model, or leave --task out",
+            info.model_type,
+            task_names(&info.tasks),
+            task_name(asked)
+        ),
+        None => Ok(asked.unwrap_or(info.task)),
     }
 }
 
-/// Checks that a model, of a type, is for what was asked of it.
+/// The task of a run: what was asked for, else what the training file is plainly for, else what the model is for; and what
+/// there is to say where that was guessed.
 ///
 /// # Errors
-/// When it is for something else.
-pub(crate) fn check_task(asked: Option<Task>, model_type: &str, task: Task) -> anyhow::Result<()> {
-    match asked.filter(|asked| *asked != task) {
-        Some(asked) => anyhow::bail!(
-            "this {model_type} model is for {}, not for {}: choose another model, or leave --task out",
-            task_name(task),
-            task_name(asked)
-        ),
-        None => Ok(()),
+/// When the model's architecture has no head for what was asked.
+pub(crate) fn choose_task_of_run(
+    asked: Option<Task>,
+    info: &ModelInfo,
+    (name, bytes): &(String, Vec<u8>),
+    from_scratch: bool,
+) -> anyhow::Result<(Task, Option<String>)> {
+    if asked.is_some() {
+        return Ok((choose_task(asked, info)?, None));
     }
+    let can_begin = |task: &Task| !from_scratch || task.spec().settings.contains(&"from_scratch");
+    let tasks: Vec<Task> = info.tasks.iter().copied().filter(can_begin).collect();
+    let own = Some(info.task).filter(can_begin).or(tasks.first().copied()).unwrap_or(info.task);
+    let task = guess_for_model(name, bytes, &tasks, own);
+    let guess = || format!("task: {}, guessed from the data; --task chooses another", task_name(task));
+    Ok((task, (task != info.task).then(guess)))
 }
 
 fn parse_format(text: &str) -> Result<ExportFormat, String> {
@@ -271,14 +310,61 @@ mod tests {
 
     #[test]
     fn a_task_is_called_as_it_is_typed() {
-        let (classes, texts) = (Task::SequenceClassification, Task::CausalLm);
-        for task in [classes, texts] {
-            assert_eq!(parse_task(task_name(task)), Ok(task));
-            check_task(Some(task), "bert", task).expect("what it is for");
+        for &task in Task::ALL {
+            assert_eq!(parse_task(&task_name(task)), Ok(task));
+            assert_eq!(parse_task(task.name()), Ok(task), "as job files spell it");
         }
-        assert_eq!(parse_task("ranking"), Err("it is not one of sequence-classification, causal-lm".into()));
-        let error = check_task(Some(classes), "gpt2", texts).expect_err("another task").to_string();
-        assert!(error.starts_with("this gpt2 model is for causal-lm, not for sequence-classification:"), "{error}");
+        let error = parse_task("ranking").expect_err("there is none");
+        assert!(error.starts_with("it is not one of sequence-classification, "), "{error}");
+    }
+
+    /// A model that is for the first of these tasks.
+    fn bert(tasks: &[Task]) -> ModelInfo {
+        ModelInfo {
+            source: hone_core::config::ModelSource::hub("a/b"),
+            tasks: tasks.to_vec(),
+            task: tasks[0],
+            model_type: "bert".into(),
+            num_parameters: 1,
+            hidden_size: 1,
+            num_hidden_layers: 1,
+            max_position_embeddings: 1,
+            vocab_size: 1,
+            labels: Vec::new(),
+            module_names: Vec::new(),
+            target_modules: Vec::new(),
+            has_chat_template: false,
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_task_of_a_run_is_guessed_from_its_data_and_said() {
+        let fills = Task::from_name("masked_lm").expect("there is one");
+        let info = bert(&[Task::default(), fills]);
+        let prose = ("sea.txt".to_owned(), b"The sea was calm.\nNobody spoke.\n".to_vec());
+        let choose = |asked, file: &(String, Vec<u8>), from_scratch| {
+            choose_task_of_run(asked, &info, file, from_scratch).expect("it has the heads")
+        };
+        let (task, note) = choose(None, &prose, false);
+        assert_eq!(task, fills);
+        assert_eq!(note.as_deref(), Some("task: masked-lm, guessed from the data; --task chooses another"));
+        assert_eq!(choose(Some(Task::default()), &prose, false), (Task::default(), None), "it was asked for");
+        let rows = ("rows.csv".to_owned(), b"text,label\na thing,up\nanother thing,down\n".to_vec());
+        assert_eq!(choose(None, &rows, false), (Task::default(), None));
+        assert_eq!(choose(None, &rows, true).0, fills, "labels are not learned from scratch");
+    }
+
+    #[test]
+    fn a_task_without_a_head_is_refused() {
+        let (own, other) = (Task::ALL[0], Task::ALL[1]);
+        let info = bert(&[own]);
+        for asked in [None, Some(own)] {
+            assert_eq!(choose_task(asked, &info).expect("what it is for"), own);
+        }
+        let error = choose_task(Some(other), &info).expect_err("another task").to_string();
+        let says = format!("this bert model is for {}, not for {}:", task_name(own), task_name(other));
+        assert!(error.starts_with(&says), "{error}");
     }
 
     #[test]
@@ -303,6 +389,7 @@ mod tests {
                 merge_labels: [("biling".to_owned(), "Billing".to_owned())].into(),
                 ..ReadOptions::default()
             },
+            changes: ModelChanges { keep_layers: vec![0, 2], ..ModelChanges::default() },
             run: RunConfig {
                 method: Method::Lora,
                 lora: LoraConfig { r: 4, use_dora: true, ..LoraConfig::default() },
@@ -312,7 +399,7 @@ mod tests {
             ..Settings::default()
         };
         let settings = train(&[]).settings(&base).expect("no flags");
-        assert_eq!((settings.read, settings.run), (base.read, base.run));
+        assert_eq!((settings.read, settings.changes, settings.run), (base.read, base.changes, base.run));
     }
 
     #[test]
@@ -329,8 +416,11 @@ mod tests {
         let Usage(problems) = args.settings(&Settings::default()).expect_err("all weights are trained");
         let flags: Vec<_> = problems.iter().map(|p| p.split(':').next().unwrap_or_default()).collect();
         assert_eq!(flags, ["--lora-rank", "--use-dora", "--format"]);
-        let args = train(&["--lora-rank", "4", "--use-dora", "--format", "adapter", "--method", "lora"]);
-        args.settings(&Settings::default()).expect("an adapter is trained");
+        let adapter = ["--lora-rank", "4", "--use-dora", "--format", "adapter", "--method", "lora"];
+        train(&adapter).settings(&Settings::default()).expect("an adapter is trained");
+        let changed = train(&[&adapter[..], &["--keep-layers", "0"]].concat());
+        let Usage(problems) = changed.settings(&Settings::default()).expect_err("it would fit nothing");
+        assert!(problems.len() == 1 && problems[0].starts_with("--format: "), "{problems:?}");
     }
 
     #[test]
@@ -341,19 +431,10 @@ mod tests {
     }
 
     #[test]
-    fn every_run_setting_has_a_flag() {
-        let known = Cli::command();
-        let train = known.find_subcommand("train").expect("train is there");
-        let draft = serde_json::to_value(RunDraft::default()).expect("plain data");
-        for field in draft.as_object().expect("a struct").keys() {
-            let flag = flag_of(field);
-            let found = train.get_arguments().any(|a| a.get_long().is_some_and(|long| format!("--{long}") == flag));
-            assert!(found, "{field} has no flag {flag}");
-        }
-    }
-
-    #[test]
     fn a_resumed_run_keeps_its_settings() {
+        for flags in [["--resume", "--add-layers", "1"], ["--resume", "--freeze", "embeddings"]] {
+            train(&flags).settings(&Settings::default()).expect_err("the model may not change");
+        }
         let Usage(problems) =
             train(&["--resume", "--epochs", "9"]).settings(&Settings::default()).expect_err("settings may not change");
         assert!(problems[0].contains("settings of the checkpoint"), "{problems:?}");

@@ -6,15 +6,15 @@ use std::process::ExitCode;
 use anyhow::bail;
 use futures_lite::future::block_on;
 use hone_core::config::PromptFormat;
-use hone_core::data::causal_lm::{Role, Turn};
 use hone_core::generate::{FinishReason, SamplingConfig};
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::session::{Generated, Session};
+use hone_core::tokenizer::{Role, Turn};
 use serde_json::json;
 
 use crate::args::GenerateArgs;
 use crate::device;
-use crate::inputs::{check_job, say_model_notes};
+use crate::inputs::{check_job, load_session};
 use crate::model_files;
 use crate::progress::Progress;
 
@@ -26,15 +26,8 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let (choice, sampling, format) = args.settings()?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
-    let device = device::open(choice)?;
     let progress = Progress::new(false, 0.0);
-    progress.note(&format!("device: {}", device.name));
-    let mut session = Session::new(device.device);
-    let info = session.load_model(model.files.source, model.files.folder)?;
-    say_model_notes(&progress, &info, model.adapter.is_some());
-    if let Some(adapter) = model.adapter {
-        session.load_adapter(adapter)?;
-    }
+    let mut session = load_session(device::open(choice)?, model, None, &progress)?;
     let tuned = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     if args.compare && tuned == Weights::Base {
         bail!("--compare shows a model with and without its adapter; there is no adapter here");
@@ -83,13 +76,14 @@ fn answer(
     sampling: &SamplingConfig,
 ) -> anyhow::Result<String> {
     if args.compare {
-        one(args, session, prompt, Weights::Base, sampling, "base")?;
+        write_answer(args, session, prompt, Weights::Base, sampling, "base")?;
     }
     let name = if args.compare { "tuned" } else { "" };
-    Ok(one(args, session, prompt, tuned, sampling, name)?.text)
+    Ok(write_answer(args, session, prompt, tuned, sampling, name)?.text)
 }
 
-fn one(
+/// Writes the answer of some weights, below their name where they have one.
+fn write_answer(
     args: &GenerateArgs,
     session: &mut Session,
     prompt: &Prompt,

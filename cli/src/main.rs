@@ -11,6 +11,7 @@ mod download;
 mod eval;
 mod export;
 mod failure;
+mod few_shot;
 mod generate;
 mod hub_cache;
 mod hub_env;
@@ -27,6 +28,7 @@ mod shell;
 mod signals;
 mod swap;
 mod tables;
+mod tasks;
 mod train;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, shard_names};
+use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, WEIGHTS, shard_names};
 use hone_core::config::{JOB_FILE, ModelSource};
 use hone_core::folder::Folder;
 use hone_core::hub::{
@@ -39,6 +39,18 @@ pub(crate) struct ModelFiles {
 /// # Errors
 /// When it is nowhere, or a needed file is missing.
 pub(crate) fn load(model: &str) -> anyhow::Result<ModelFiles> {
+    load_files(model, true)
+}
+
+/// As [`load`], without its weights, which need not be there.
+///
+/// # Errors
+/// When it is nowhere, or a needed file is missing.
+pub(crate) fn load_without_weights(model: &str) -> anyhow::Result<ModelFiles> {
+    load_files(model, false)
+}
+
+fn load_files(model: &str, with_weights: bool) -> anyhow::Result<ModelFiles> {
     let dir = Path::new(model);
     if dir.is_dir() {
         if checkpoint_dir::find(dir).is_some() {
@@ -49,7 +61,7 @@ pub(crate) fn load(model: &str) -> anyhow::Result<ModelFiles> {
         }
         return Ok(ModelFiles {
             source: ModelSource::Local { name: folder_name(dir) },
-            folder: read(dir)?,
+            folder: read(dir, with_weights)?,
             dir: dir.into(),
         });
     }
@@ -62,14 +74,14 @@ pub(crate) fn load(model: &str) -> anyhow::Result<ModelFiles> {
     }
     check_revision(revision)?;
     let dir = match on_this_machine(id, revision)? {
-        Some((dir, place)) => {
-            say(&format!("model: {id} ({revision}) from {place}: {}", dir.display()));
+        Some((dir, origin)) => {
+            say(&format!("model: {id} ({revision}) from {origin}: {}", dir.display()));
             dir
         }
         None => models::fetch(id, revision)?,
     };
     let source = ModelSource::Hub { id: id.into(), revision: revision.into() };
-    let folder = read(&dir).map_err(|error| match error.downcast::<BadFile>() {
+    let folder = read(&dir, with_weights).map_err(|error| match error.downcast::<BadFile>() {
         Ok(bad) => {
             let hint = format!(" (hone models fetch --force {model} fetches it again)");
             anyhow::Error::new(BadFile { hint, ..bad })
@@ -176,8 +188,8 @@ fn folder_name(dir: &Path) -> String {
 /// Where set-up puts the page's model, if it is there and nobody asked for a certain revision.
 fn in_public(id: &str, revision: &str) -> Option<PathBuf> {
     let name = id.rsplit('/').next().unwrap_or(id);
-    let places = [Path::new("public/models").join(id), Path::new("public/models").join(name)];
-    places.into_iter().filter(|_| revision == "main").find(|dir| dir.join("model.safetensors").is_file())
+    let folders = [Path::new("public/models").join(id), Path::new("public/models").join(name)];
+    folders.into_iter().filter(|_| revision == "main").find(|dir| dir.join("model.safetensors").is_file())
 }
 
 /// Where a model's file lies in its folder. The one place where such a name becomes a path: names of weights come from
@@ -260,9 +272,9 @@ pub(crate) fn check_on_disk(name: &str, path: &Path, depth: Depth) -> anyhow::Re
 }
 
 /// Reads the files that loading can use; the rest of the folder stays where it is.
-fn read(dir: &Path) -> anyhow::Result<Folder> {
+fn read(dir: &Path, with_weights: bool) -> anyhow::Result<Folder> {
     let mut folder = Folder::new();
-    let is_sharded = dir.join(INDEX).is_file() && !dir.join("model.safetensors").is_file();
+    let is_sharded = with_weights && dir.join(INDEX).is_file() && !dir.join(WEIGHTS).is_file();
     if is_sharded {
         let bytes = read_model_file("read the model", dir, INDEX)?;
         for name in shard_names(&bytes)? {
@@ -270,10 +282,11 @@ fn read(dir: &Path) -> anyhow::Result<Folder> {
         }
         folder.insert(INDEX, bytes);
     }
-    for (name, required) in MODEL_FILES.iter().copied().chain([(JOB_FILE, false)]) {
+    let is_read = |(name, _): &(&str, bool)| with_weights || *name != WEIGHTS;
+    for (name, required) in MODEL_FILES.iter().copied().chain([(JOB_FILE, false)]).filter(is_read) {
         if dir.join(name).is_file() {
             folder.insert(name, read_model_file("read the model", dir, name)?);
-        } else if required && !(is_sharded && name == "model.safetensors") {
+        } else if required && !(is_sharded && name == WEIGHTS) {
             bail!("{name} is missing{} in the model folder: {}", why_missing(dir, name), dir.display());
         }
     }
@@ -293,11 +306,11 @@ fn why_missing(dir: &Path, name: &str) -> &'static str {
     ""
 }
 
-/// The bytes of a file that hangs on a job: beside the job file, or where we stand.
+/// The path of a file that a job names: beside the job file, or in the current folder.
 pub(crate) fn beside(job: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let folder = job.parent().unwrap_or(Path::new("."));
-    let places = [folder.join(name), PathBuf::from(name)];
-    places.into_iter().find(|path| path.is_file()).with_context(|| {
+    let paths = [folder.join(name), PathBuf::from(name)];
+    paths.into_iter().find(|path| path.is_file()).with_context(|| {
         format!("the job's training file is neither beside the job nor here, say where with --data: {name}")
     })
 }
@@ -322,6 +335,18 @@ mod tests {
         let message = load(&at).expect_err("no weights").to_string();
         assert!(message.contains("model.safetensors is missing (there is only pytorch_model.bin"), "{message}");
         assert!(message.ends_with(&at), "{message}");
+    }
+
+    #[test]
+    fn fresh_weights_need_no_file() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let at = dir.path().display().to_string();
+        for name in ["config.json", "tokenizer.json"] {
+            std::fs::write(dir.path().join(name), "{}").expect("writes");
+        }
+        std::fs::write(dir.path().join(WEIGHTS), "no weights").expect("writes");
+        let files = load_without_weights(&at).expect("they are not looked at");
+        assert_eq!(files.folder.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["config.json", "tokenizer.json"]);
     }
 
     #[test]

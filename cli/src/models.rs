@@ -37,8 +37,8 @@ pub(crate) fn run(command: ModelsCommand) -> anyhow::Result<ExitCode> {
             let cached = cache::find(id, revision)?.map(|(dir, _)| (dir, "already there"));
             let fetched_by_others = || Some((hub_cache::find(id, revision)?, "already there, in the hub's own cache"));
             let dir = match cached.or_else(fetched_by_others).filter(|_| !force) {
-                Some((dir, place)) => {
-                    say(&format!("{place} (--force fetches it again)"));
+                Some((dir, origin)) => {
+                    say(&format!("{origin} (--force fetches it again)"));
                     dir
                 }
                 None => fetch(id, revision)?,

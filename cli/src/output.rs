@@ -24,6 +24,8 @@ use crate::swap;
 const PROBE: &str = ".hone.probe";
 /// Most bytes of a file of rows: all of it is held in memory, more than once.
 const MAX_DATA_BYTES: u64 = 4 << 30;
+/// Folders that are part of an exported model.
+const OWN_FOLDERS: &[&str] = &["1_Pooling"];
 /// Names that are listed in a message; the rest is counted.
 const MAX_LISTED: usize = 10;
 
@@ -57,7 +59,7 @@ pub(crate) fn check(dir: &Path, force: bool) -> anyhow::Result<()> {
 pub(crate) fn check_content(dir: &Path, force: bool) -> anyhow::Result<()> {
     let entries: Vec<String> = names_in(dir)?.into_iter().filter(|name| !is_own(name)).collect();
     if force {
-        let folders: Vec<String> = entries.into_iter().filter(|name| dir.join(name).is_dir()).collect();
+        let folders: Vec<String> = entries.into_iter().filter(|name| is_strange_folder(dir, name)).collect();
         if !folders.is_empty() {
             bail!(
                 "--force replaces the output folder whole, and it holds folders that hone did not write ({}): move them \
@@ -126,12 +128,17 @@ pub(crate) fn probe(dir: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// When the disk refuses; files that were there are then still the old ones.
 pub(crate) fn write(folder: &Folder, dir: &Path, force: bool) -> anyhow::Result<()> {
-    let goes = |name: &str| !is_own(name) && !dir.join(name).is_dir() && (force || is_model_file(name));
+    let goes = |name: &str| !is_own(name) && !is_strange_folder(dir, name) && (force || is_model_file(name));
     let gone = swap::replace(folder, dir, goes)?;
     if !gone.is_empty() {
         say(&format!("removed from the output folder: {}", listed(&gone)));
     }
     Ok(())
+}
+
+/// Whether it is a folder that no export writes.
+fn is_strange_folder(dir: &Path, name: &str) -> bool {
+    dir.join(name).is_dir() && !OWN_FOLDERS.contains(&name)
 }
 
 /// What Hone keeps in an output folder besides a model.
@@ -141,10 +148,19 @@ fn is_own(name: &str) -> bool {
 
 /// Whether a file is read by those who load a model, in one form or another.
 fn is_model_file(name: &str) -> bool {
-    let named = [JOB_FILE, ADAPTER_CONFIG, "README.md", "added_tokens.json"];
+    let named = [
+        JOB_FILE,
+        ADAPTER_CONFIG,
+        "README.md",
+        "added_tokens.json",
+        "modules.json",
+        "sentence_bert_config.json",
+        "config_sentence_transformers.json",
+    ];
     let ends = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"];
     MODEL_FILES.iter().any(|(file, _)| *file == name)
         || named.contains(&name)
+        || OWN_FOLDERS.contains(&name)
         || ends.iter().any(|end| name.ends_with(end))
 }
 
@@ -336,6 +352,16 @@ mod tests {
         }
         write(&folder(&adapter), dir.path(), true).expect("writes");
         assert_eq!(files_in(dir.path()), ["adapter_config.json", "adapter_model.safetensors", "checkpoint", JOB_FILE]);
+    }
+
+    #[test]
+    fn a_folder_of_an_export_makes_way_for_the_next() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let vectors = [("1_Pooling/config.json", "{}"), ("model.safetensors", "w"), ("modules.json", "{}")];
+        write(&folder(&vectors), dir.path(), false).expect("writes");
+        check(dir.path(), true).expect("it is ours");
+        write(&folder(&[("config.json", "{}")]), dir.path(), false).expect("writes");
+        assert_eq!(files_in(dir.path()), ["config.json"]);
     }
 
     #[test]

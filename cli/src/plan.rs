@@ -9,6 +9,7 @@ use hone_core::checkpoint::read_job;
 use hone_core::config::{DataHashes, Job};
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
+use hone_core::task::Task;
 
 use crate::args::{Settings, TrainArgs};
 use crate::checkpoint_dir::{self, Inputs};
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) valid: Option<PathBuf>,
     pub(crate) test: Option<PathBuf>,
     pub(crate) settings: Settings,
+    /// What is learned, where flag or job file say so.
+    pub(crate) task: Option<Task>,
     /// What the job file says of the files of rows: empty without one.
     pub(crate) data_sha256: DataHashes,
     /// Where to go on from.
@@ -64,6 +67,7 @@ impl Plan {
             valid: args.valid.clone(),
             test: args.test.clone(),
             settings,
+            task: args.task.or(job.as_ref().and_then(|job| job.task)),
             data_sha256: job.map(|job| job.data_sha256).unwrap_or_default(),
             checkpoint: None,
             before_secs: 0.0,
@@ -90,6 +94,7 @@ impl Plan {
             valid: args.valid.clone().or(inputs.valid),
             test: args.test.clone().or(inputs.test),
             settings,
+            task: args.task.or(job.task),
             data_sha256: DataHashes::default(), // the checkpoint knows its rows
             checkpoint: Some(folder),
             before_secs: inputs.elapsed_secs,
@@ -159,7 +164,8 @@ impl Plan {
 }
 
 fn settings_of(job: &Job, device: DeviceChoice) -> Settings {
-    Settings { device, read: job.read.clone(), run: job.run.clone() }
+    let Job { read, changes, run, .. } = job.clone();
+    Settings { device, read, changes, run }
 }
 
 fn read_job_file(path: &Path) -> anyhow::Result<Job> {

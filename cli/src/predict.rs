@@ -1,27 +1,29 @@
-//! `hone predict`: labels and probabilities for texts, as CSV or JSON Lines.
+//! `hone predict`: what a model answers to inputs, as CSV or JSON Lines.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use futures_lite::future::block_on;
-use hone_core::data::{Row, TrainedRead, choose_text_column, list_rows, parse};
-use hone_core::session::Session;
+use hone_core::data::{Row, TrainedRead, UsedColumn, list_rows};
 use hone_core::session::protocol::Weights;
+use hone_core::session::{Session, SessionError};
+use hone_core::task::{Prediction, TaskError, TaskInput};
 use hone_core::words::plural;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use crate::args::PredictArgs;
 use crate::device;
 use crate::failure::Usage;
-use crate::inputs::{check_job, file_name, say_model_notes, say_warnings};
+use crate::inputs::{check_job, file_name, load_session, no_head};
 use crate::model_files;
 use crate::output::{read_data_file, write_file};
 use crate::progress::Progress;
+use crate::tasks::{Answers, view};
 
-/// Texts between two signs of life.
+/// Inputs between two signs of life.
 const CHUNK: usize = 256;
 /// Bad rows that are listed; the rest is counted.
 const MAX_LISTED: usize = 10;
@@ -34,16 +36,18 @@ enum Layout {
     Json,
 }
 
-/// A text to label, and its row in the file (or its place on the command line).
-struct Text {
+/// An input, and its row in the file (or its number on the command line).
+struct NumberedInput {
     row: usize,
-    text: String,
+    /// Its name in the file.
+    id: Option<String>,
+    input: TaskInput,
 }
 
 /// Runs `hone predict`.
 ///
 /// # Errors
-/// A file that can't be read or written, a model without labels or with a head for another task.
+/// A file that can't be read or written, a model without a head or with one for another task.
 pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     let layout = layout(args.output.as_deref(), args.json)?;
@@ -56,33 +60,30 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let data = data.transpose()?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
-    let device = device::open(choice)?;
+    let dir = model.files.dir.clone();
     let progress = Progress::new(false, 0.0);
-    progress.note(&format!("device: {}", device.name));
-    let mut session = Session::new(device.device);
-    let info = session.load_model(model.files.source, model.files.folder)?;
-    say_model_notes(&progress, &info, model.adapter.is_some());
-    if let Some(adapter) = model.adapter {
-        session.load_adapter(adapter)?;
+    let mut session = load_session(device::open(choice)?, model, args.task, &progress)?;
+    session.check_answers()?;
+    let task = session.task()?;
+    let Some(answers) = &view(task).answers else { bail!("a model for {} is not asked in this way", task.name()) };
+    if !session.has_own_head() {
+        bail!("{}: {}", no_head(task), dir.display());
     }
-    say_warnings(&session);
-    let labels = session.answer_labels()?.to_vec();
-    if labels.is_empty() {
-        bail!("the model has no labels yet; fine-tune it first with hone train: {}", model.files.dir.display());
-    }
-    let texts = match data {
+    let labels = session.model_labels().to_vec();
+    let inputs = match data {
         Some((path, bytes)) => {
             let trained = session.read_as_trained(&file_name(path), &bytes, &read);
-            texts_of(path, &bytes, &trained, &labels, &progress)?
+            read_inputs(path, &bytes, &trained, &labels, answers, &progress)?
         }
-        None => args.text.iter().enumerate().map(|(i, text)| Text { row: i + 1, text: text.clone() }).collect(),
+        None => args.inputs().enumerate().map(|(i, input)| NumberedInput { row: i + 1, id: None, input }).collect(),
     };
-    let probabilities = predict(&mut session, &texts, &progress)?;
-    let bytes = render(&texts, &labels, &probabilities, layout)?;
+    let predictions = predict(&mut session, &inputs, &progress)?;
+    let bytes = render(&inputs, &labels, &predictions, answers, layout)?;
     match &args.output {
         Some(path) => {
             write_file(&bytes, path)?;
-            progress.note(&format!("{} labeled: {}", plural(texts.len(), "row"), path.display()));
+            let done = if labels.is_empty() { "answered" } else { "labeled" };
+            progress.note(&format!("{} {done}: {}", plural(inputs.len(), "row"), path.display()));
         }
         None => print(&bytes).context("can't write to standard output")?,
     }
@@ -111,33 +112,40 @@ fn layout(output: Option<&Path>, json: bool) -> Result<Layout, Usage> {
     }
 }
 
-/// The texts of a file; says what is left out, and which column they are read from.
-fn texts_of(
+/// The inputs of a file; says what is left out, and which columns they are read from.
+fn read_inputs(
     path: &Path,
     bytes: &[u8],
     trained: &TrainedRead,
     labels: &[String],
+    answers: &Answers,
     progress: &Progress,
-) -> anyhow::Result<Vec<Text>> {
+) -> anyhow::Result<Vec<NumberedInput>> {
     let failed = || format!("can't use the data file {}", path.display());
-    let mut table = parse(&file_name(path), bytes, &trained.read).with_context(failed)?;
-    let column = choose_text_column(&table, &trained.read, labels).with_context(failed)?;
+    let mut table = (answers.file.parse)(&file_name(path), bytes, &trained.read).with_context(failed)?;
+    let (ids, columns): (Vec<UsedColumn>, Vec<UsedColumn>) =
+        (answers.inputs)(&table, &trained.read, labels).with_context(failed)?.into_iter().partition(|c| c.role == "id");
     table.notes.iter().for_each(|note| progress.note(note));
-    let name = table.columns[column].clone();
+    let names: Vec<String> = columns.iter().map(|column| table.columns[column.index].clone()).collect();
     // Lines that were not meant to be a table may have been cut into columns.
     let cut = table.delimiter.filter(|_| !table.has_header && table.columns.len() > 1);
     let cut = cut.map_or_else(String::new, |at| {
         format!("; lines are cut into {} columns at {at:?} (--delimiter chooses another)", table.columns.len())
     });
-    progress.note(&format!("texts: column {name:?}{cut}"));
-    if let Some(missing) = trained.missing_texts(&[name.as_str()]) {
+    let used = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    progress.note(&format!("texts: column{} {used}{cut}", if names.len() == 1 { "" } else { "s" }));
+    let used: Vec<&str> = names.iter().map(String::as_str).collect();
+    if let Some(missing) = trained.missing_texts(&used) {
         progress.note(&format!("warning: {missing}"));
     }
-    let is_nested = |row: &Row| row.nested.contains(&column);
+    let nested_of = |row: &Row| columns.iter().position(|column| row.nested.contains(&column.index));
     let mut bad: Vec<(usize, String)> = table.bad_rows.drain(..).map(|bad| (bad.row, bad.reason)).collect();
-    let nested = table.rows.iter().filter(|row| is_nested(row));
+    let nested = table.rows.iter().filter_map(|row| Some((row.number, nested_of(row)?)));
     let num_bad = table.num_bad_rows + nested.clone().count();
-    bad.extend(nested.map(|row| (row.number, format!("the text holds an object or array (column {name:?})"))));
+    bad.extend(nested.map(|(row, at)| {
+        let (UsedColumn { role, .. }, name) = (columns[at], &names[at]);
+        (row, format!("the {role} holds an object or array (column {name:?})"))
+    }));
     bad.sort_by_key(|(row, _)| *row);
     for (row, reason) in bad.iter().take(MAX_LISTED) {
         progress.note(&format!("row {row} is left out: {reason}"));
@@ -145,68 +153,103 @@ fn texts_of(
     if num_bad > MAX_LISTED {
         progress.note(&format!("{} are left out in all", plural(num_bad, "row")));
     }
-    let rows = table.rows.into_iter().filter(|row| !is_nested(row));
-    let texts: Vec<Text> = rows.map(|mut row| Text { row: row.number, text: row.cells.swap_remove(column) }).collect();
-    let blank: Vec<String> =
-        texts.iter().filter(|text| text.text.trim().is_empty()).map(|text| text.row.to_string()).collect();
+    let rows = table.rows.into_iter().filter(|row| nested_of(row).is_none());
+    let inputs: Vec<NumberedInput> = rows
+        .map(|mut row| {
+            let mut cells = columns.iter().map(|column| std::mem::take(&mut row.cells[column.index]));
+            let (text, second) = (cells.next().unwrap_or_default(), cells.next());
+            let id = ids.first().map(|column| std::mem::take(&mut row.cells[column.index]));
+            NumberedInput { row: row.number, id, input: TaskInput { text, second } }
+        })
+        .collect();
+    let is_blank = |input: &&NumberedInput| input.input.text.trim().is_empty();
+    let blank: Vec<String> = inputs.iter().filter(is_blank).map(|input| input.row.to_string()).collect();
     if !blank.is_empty() {
         let (count, rows) = (blank.len(), list_rows(&blank));
-        let (all, are) = (plural(texts.len(), "text"), if count == 1 { "is" } else { "are" });
-        progress.note(&format!("{count} of {all} {are} empty, and labeled as such: rows {rows}"));
+        let (all, are) = (plural(inputs.len(), "text"), if count == 1 { "is" } else { "are" });
+        let done = if labels.is_empty() { "answered" } else { "labeled" };
+        progress.note(&format!("{count} of {all} {are} empty, and {done} as such: rows {rows}"));
     }
-    Ok(texts)
+    Ok(inputs)
 }
 
-/// Probabilities in the order of `texts`; like lengths are predicted together, so that little is padded. Says which texts
-/// are longer than the model reads.
-fn predict(session: &mut Session, texts: &[Text], progress: &Progress) -> anyhow::Result<Vec<Vec<f32>>> {
+/// Answers in the order of `inputs`; like lengths are predicted together, so that little is padded. Says which inputs are
+/// longer than the model reads.
+fn predict(session: &mut Session, inputs: &[NumberedInput], progress: &Progress) -> anyhow::Result<Vec<Prediction>> {
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
-    let mut order: Vec<usize> = (0..texts.len()).collect();
-    order.sort_by_key(|index| std::cmp::Reverse(texts[*index].text.len()));
-    let mut probabilities = vec![Vec::new(); texts.len()];
-    let (mut done, mut limit, mut cut) = (0, 0, Vec::new());
+    let doing = if session.model_labels().is_empty() { "answering" } else { "labeling" };
+    let length = |index: &usize| {
+        let TaskInput { text, second } = &inputs[*index].input;
+        text.len() + second.as_ref().map_or(0, String::len)
+    };
+    let mut order: Vec<usize> = (0..inputs.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(length(index)));
+    let mut predictions: Vec<Option<Prediction>> = vec![None; inputs.len()];
+    let (mut done, mut cut) = (0, Vec::new());
     for chunk in order.chunks(CHUNK) {
-        progress.rows("labeling", done, texts.len());
-        let batch: Vec<String> = chunk.iter().map(|index| texts[*index].text.clone()).collect();
-        let (max_tokens, longer) = session.find_cut_texts(&batch)?;
-        limit = max_tokens;
-        cut.extend(longer.iter().map(|&index| texts[chunk[index]].row));
-        let rows = block_on(session.predict(&batch, weights))?;
-        for (index, row) in chunk.iter().zip(rows) {
-            probabilities[*index] = row;
+        progress.rows(doing, done, inputs.len());
+        let batch: Vec<TaskInput> = chunk.iter().map(|index| inputs[*index].input.clone()).collect();
+        let numbered = |error| match error {
+            SessionError::Task(TaskError::Input { index, reason }) => {
+                let row = chunk.get(index.saturating_sub(1)).map_or(index, |&index| inputs[index].row);
+                anyhow!("row {row}: {reason}")
+            }
+            other => other.into(),
+        };
+        let (answers, longer) = block_on(session.predict(&batch, weights)).map_err(numbered)?;
+        cut.extend(longer.iter().map(|&index| inputs[chunk[index]].row));
+        for (index, answer) in chunk.iter().zip(answers) {
+            predictions[*index] = Some(answer);
         }
         done += chunk.len();
     }
     progress.clear();
     if !cut.is_empty() {
         cut.sort_unstable();
-        let (count, all) = (cut.len(), plural(texts.len(), "text"));
+        let (count, all, limit) = (cut.len(), plural(inputs.len(), "text"), session.max_tokens()?);
         let are = if count == 1 { "is" } else { "are" };
         let rows: Vec<String> = cut.iter().map(usize::to_string).collect();
         let rows = list_rows(&rows);
         progress.note(&format!("{count} of {all} {are} longer than {limit} tokens and {are} cut: rows {rows}"));
     }
-    Ok(probabilities)
+    predictions.into_iter().collect::<Option<_>>().context("an input was not answered")
 }
 
-fn render(texts: &[Text], labels: &[String], rows: &[Vec<f32>], layout: Layout) -> anyhow::Result<Vec<u8>> {
-    let best = |row: &[f32]| (0..row.len()).fold(0, |best, index| if row[index] > row[best] { index } else { best });
+fn render(
+    inputs: &[NumberedInput],
+    labels: &[String],
+    predictions: &[Prediction],
+    answers: &Answers,
+    layout: Layout,
+) -> anyhow::Result<Vec<u8>> {
+    let name = answers.file.names.first().copied().unwrap_or("text");
+    let second_name =
+        answers.file.names.get(1).copied().filter(|_| inputs.iter().any(|input| input.input.second.is_some()));
+    let has_ids = inputs.iter().any(|input| input.id.is_some());
     if layout == Layout::Csv {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(
-            ["row", "text", "label", "probability"].into_iter().chain(labels.iter().map(String::as_str)),
-        )?;
-        for (text, row) in texts.iter().zip(rows) {
-            let first =
-                [text.row.to_string(), text.text.clone(), labels[best(row)].clone(), format!("{:.6}", row[best(row)])];
-            writer.write_record(first.into_iter().chain(row.iter().map(|p| format!("{p:.6}"))))?;
+        let columns = (answers.columns)(labels);
+        let has_own_text = columns.iter().any(|column| column == name);
+        let texts = [name].into_iter().filter(|_| !has_own_text).chain(second_name);
+        let own = ["row"].into_iter().chain(has_ids.then_some("id")).chain(texts).map(str::to_owned);
+        writer.write_record(own.chain(columns.iter().cloned()))?;
+        for (NumberedInput { row, id, input }, prediction) in inputs.iter().zip(predictions) {
+            let id = has_ids.then(|| id.clone().unwrap_or_default());
+            let second = second_name.map(|_| input.second.clone().unwrap_or_default());
+            let text = (!has_own_text).then(|| input.text.clone());
+            let own = || [row.to_string()].into_iter().chain(id.clone()).chain(text.clone()).chain(second.clone());
+            for line in (answers.cells)(prediction, labels).chunks(columns.len().max(1)) {
+                writer.write_record(own().chain(line.iter().cloned()))?;
+            }
         }
         return writer.into_inner().context("can't finish the CSV");
     }
-    let objects = texts.iter().zip(rows).map(|(text, row)| {
-        let all: Map<_, _> = labels.iter().cloned().zip(row.iter().map(|p| json!(p))).collect();
-        let (label, probability) = (&labels[best(row)], row[best(row)]);
-        json!({ "row": text.row, "text": text.text, "label": label, "probability": probability, "probabilities": all })
+    let objects = inputs.iter().zip(predictions).map(|(NumberedInput { row, id, input }, prediction)| {
+        let mut object = Map::from_iter([("row".to_owned(), json!(row)), (name.to_owned(), json!(input.text))]);
+        object.extend(id.as_ref().map(|id| ("id".to_owned(), json!(id))));
+        object.extend(second_name.zip(input.second.as_ref()).map(|(name, second)| (name.to_owned(), json!(second))));
+        object.extend((answers.fields)(prediction, labels));
+        Value::Object(object)
     });
     if layout == Layout::Json {
         let mut bytes = serde_json::to_vec_pretty(&objects.collect::<Vec<_>>())?;
@@ -223,25 +266,42 @@ fn render(texts: &[Text], labels: &[String], rows: &[Vec<f32>], layout: Layout) 
 
 #[cfg(test)]
 mod tests {
+    use hone_core::task::{Task, sequence_classification, token_classification};
+
     use super::*;
 
-    fn read(bytes: &[u8]) -> Vec<(usize, String)> {
+    fn answers() -> &'static Answers {
+        view(Task::SequenceClassification).answers.as_ref().expect("it labels")
+    }
+
+    fn read(bytes: &[u8]) -> Vec<(usize, String, Option<String>)> {
         let labels = ["no".to_owned(), "yes".to_owned()];
         let (path, progress) = (Path::new("x.jsonl"), Progress::new(false, 0.0));
-        let texts = texts_of(path, bytes, &TrainedRead::default(), &labels, &progress).expect("texts");
-        texts.into_iter().map(|text| (text.row, text.text)).collect()
+        let trained = TrainedRead::default();
+        let inputs = read_inputs(path, bytes, &trained, &labels, answers(), &progress).expect("texts");
+        inputs.into_iter().map(|NumberedInput { row, input, .. }| (row, input.text, input.second)).collect()
+    }
+
+    fn text(row: usize, text: &str) -> (usize, String, Option<String>) {
+        (row, text.to_owned(), None)
     }
 
     #[test]
     fn rows_that_hold_no_text_are_left_out_and_blank_ones_are_kept() {
         let lines = "{\"text\": \"a\"}\n{\"text\": [\"b\"]}\n{\"text\": \" \"}\n{\"text\": \"c\"}\n";
-        assert_eq!(read(lines.as_bytes()), [(1, "a".to_owned()), (3, " ".to_owned()), (4, "c".to_owned())]);
+        assert_eq!(read(lines.as_bytes()), [text(1, "a"), text(3, " "), text(4, "c")]);
     }
 
     #[test]
     fn a_column_of_the_labels_is_not_the_text() {
         let lines = "{\"answer\": \"yes\", \"q\": \"a\"}\n{\"answer\": \"no\", \"q\": \"b\"}\n";
-        assert_eq!(read(lines.as_bytes()), [(1, "a".to_owned()), (2, "b".to_owned())]);
+        assert_eq!(read(lines.as_bytes()), [text(1, "a"), text(2, "b")]);
+    }
+
+    #[test]
+    fn pairs_are_read_from_two_columns() {
+        let lines = "{\"premise\": \"a\", \"hypothesis\": \"b\"}\n{\"premise\": \"c\", \"hypothesis\": [1]}\n";
+        assert_eq!(read(lines.as_bytes()), [(1, "a".to_owned(), Some("b".to_owned()))]);
     }
 
     #[test]
@@ -254,15 +314,48 @@ mod tests {
     }
 
     #[test]
-    fn csv_and_json_lines_say_the_same() {
-        let texts = [Text { row: 2, text: "a, \"b\"".into() }];
-        let labels = ["no".to_owned(), "yes".to_owned()];
-        let rows = [vec![0.25, 0.75]];
-        let csv = render(&texts, &labels, &rows, Layout::Csv).expect("renders");
-        let expected = "row,text,label,probability,no,yes\n2,\"a, \"\"b\"\"\",yes,0.750000,0.250000,0.750000\n";
+    fn an_answer_of_several_lines_takes_the_place_of_the_text() {
+        let answers = view(Task::TokenClassification).answers.as_ref().expect("it finds spans");
+        let texts = ["Zoë in Rome", "nothing"];
+        let input = |(index, text): (usize, &str)| NumberedInput {
+            row: index + 2,
+            id: None,
+            input: TaskInput { text: text.into(), second: None },
+        };
+        let inputs: Vec<NumberedInput> = texts.into_iter().enumerate().map(input).collect();
+        let span =
+            |start, end, label: &str| token_classification::Span { start, end, label: label.into(), score: Some(0.5) };
+        let found = [vec![span(0, 3, "PER"), span(7, 11, "LOC")], Vec::new()];
+        let predict = |(text, spans): (&str, Vec<_>)| {
+            Prediction::TokenClassification(token_classification::Prediction { text: text.into(), spans })
+        };
+        let predictions: Vec<Prediction> = texts.into_iter().zip(found).map(predict).collect();
+        let csv = render(&inputs, &[], &predictions, answers, Layout::Csv).expect("renders");
+        let expected = "row,start,end,text,label,score\n2,0,3,Zoë,PER,0.500000\n2,7,11,Rome,LOC,0.500000\n";
         assert_eq!(String::from_utf8(csv).expect("text"), expected);
-        let json = render(&texts, &labels, &rows, Layout::Jsonl).expect("renders");
-        let value: serde_json::Value = serde_json::from_slice(&json).expect("one line");
+        let lines = render(&inputs, &[], &predictions, answers, Layout::Jsonl).expect("renders");
+        let lines: Vec<Value> =
+            serde_json::Deserializer::from_slice(&lines).into_iter().map(|line| line.expect("JSON")).collect();
+        assert_eq!((&lines[0]["spans"][1]["text"], &lines[0]["row"]), (&json!("Rome"), &json!(2)));
+        assert_eq!((&lines[1]["text"], &lines[1]["spans"]), (&json!("nothing"), &json!([])));
+    }
+
+    #[test]
+    fn csv_and_json_lines_say_the_same() {
+        let input = |second: Option<&str>| TaskInput { text: "a, \"b\"".into(), second: second.map(str::to_owned) };
+        let labels = ["no".to_owned(), "yes".to_owned()];
+        let prediction = sequence_classification::Prediction { probabilities: vec![0.25, 0.75] };
+        let predictions = [Prediction::SequenceClassification(prediction)];
+        let render = |second: Option<&str>, layout: Layout| {
+            let inputs = [NumberedInput { row: 2, id: None, input: input(second) }];
+            render(&inputs, &labels, &predictions, answers(), layout).expect("renders")
+        };
+        let csv = |second: Option<&str>| String::from_utf8(render(second, Layout::Csv)).expect("text");
+        let expected = "row,text,label,probability,no,yes\n2,\"a, \"\"b\"\"\",yes,0.750000,0.250000,0.750000\n";
+        assert_eq!(csv(None), expected);
+        assert!(csv(Some("c")).starts_with("row,text,text_pair,label,probability,no,yes\n2,\"a, \"\"b\"\"\",c,yes,"));
+        let value: Value = serde_json::from_slice(&render(Some("c"), Layout::Jsonl)).expect("one line");
         assert_eq!((&value["label"], &value["probabilities"]["no"]), (&json!("yes"), &json!(0.25)));
+        assert_eq!(value["text_pair"], json!("c"));
     }
 }

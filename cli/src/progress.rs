@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 
 use crate::failure;
 use crate::pace::Pace;
+use crate::tables::evaluation_json;
+use crate::tasks::view;
 
 /// Writes a line to standard error. Where nobody can be told, nothing else can be done about it.
 pub(crate) fn say(text: &str) {
@@ -40,7 +42,7 @@ enum Show {
     Json,
 }
 
-/// An event as `--json` writes it: flat, its name under `event`. `weights` only where the driver measured something itself,
+/// An event as `--json` writes it: flat, its name under `event`, figures by their names. `weights` only where the driver measured something itself,
 /// after the run.
 fn line(elapsed_secs: f64, weights: Option<Weights>, event: &TrainEvent) -> serde_json::Result<Value> {
     let mut line = Map::from_iter([("elapsed_secs".to_owned(), json!(elapsed_secs))]);
@@ -52,6 +54,9 @@ fn line(elapsed_secs: f64, weights: Option<Weights>, event: &TrainEvent) -> serd
             line.insert("event".into(), json!(name));
             line.extend(fields.as_object().cloned().unwrap_or_default());
         }
+    }
+    if let TrainEvent::Evaluated { evaluation, .. } = event {
+        line.insert("evaluation".into(), evaluation_json(evaluation));
     }
     Ok(Value::Object(line))
 }
@@ -160,7 +165,7 @@ impl Progress {
                 self.last_loss = Some(*loss);
             }
             TrainEvent::Phase { phase: Phase::Evaluating } => self.pace.pause(now),
-            TrainEvent::Evaluated { .. } | TrainEvent::EvaluatedTokens { .. } => self.pace.resume(now),
+            TrainEvent::Evaluated { .. } => self.pace.resume(now),
             TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
             | TrainEvent::Sampled { .. }
@@ -210,17 +215,8 @@ impl Progress {
             }
             TrainEvent::Evaluated { step, epoch, evaluation, is_best, .. } => {
                 let best = if *is_best { "  best so far" } else { "" };
-                self.note(&format!(
-                    "step {step}  epoch {epoch:.2}  validation: loss {:.4}  accuracy {:.4}  macro f1 {:.4}{best}",
-                    evaluation.loss, evaluation.accuracy, evaluation.macro_f1
-                ));
-            }
-            TrainEvent::EvaluatedTokens { step, epoch, evaluation, is_best, .. } => {
-                let best = if *is_best { "  best so far" } else { "" };
-                self.note(&format!(
-                    "step {step}  epoch {epoch:.2}  validation: loss {:.4}  perplexity {:.2}  token accuracy {:.4}{best}",
-                    evaluation.loss, evaluation.perplexity, evaluation.token_accuracy
-                ));
+                let figures = (view(evaluation.task()).line)(evaluation);
+                self.note(&format!("step {step}  epoch {epoch:.2}  validation: {figures}{best}"));
             }
             TrainEvent::Sampled { prompt, generated, .. } => {
                 self.note(&format!("  sample: {:?} -> {:?}", shortened(prompt), shortened(generated)));

@@ -5,31 +5,36 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
-use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Method, Task};
+use hone_core::checkpoint::CheckpointError;
+use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Method};
 use hone_core::data::DataFiles;
 use hone_core::event::{Split, StopReason, TrainEvent};
-use hone_core::metrics::Figures;
 use hone_core::session::protocol::{ModelInfo, Weights};
-use hone_core::session::{Session, hashes_of};
+use hone_core::session::{Session, SessionError, hashes_of};
+use hone_core::task::Evaluation;
 use hone_core::words::plural;
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use crate::args::{TrainArgs, as_flags, check_task};
+use crate::args::{TrainArgs, as_flags, choose_task_of_run};
 use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::{INTERRUPTED, Usage};
+use crate::few_shot;
 use crate::inputs::{data_report, file_name, read_data};
 use crate::model_files;
 use crate::output::{self, read_data_file};
 use crate::plan::Plan;
 use crate::progress::{Progress, count, say};
 use crate::signals::Interrupt;
-use crate::tables;
+use crate::tables::{self, OF_TRAINING, evaluation_json};
 
-/// Where a run is, as far as the driver must know.
+/// The command of tasks whose models write: they may forget to.
+const GENERATE: &str = "generate";
+
+/// How far a run is, and what the driver must know of it.
 #[derive(Debug, Default)]
-struct Place {
+struct RunFacts {
     step: u32,
     steps_per_epoch: u32,
     num_rows: [usize; 3],
@@ -57,7 +62,11 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let other_rows = warning_of_other_rows(&plan.data_sha256, &files);
     let general = args.general_text.as_deref().map(read_general_text).transpose()?;
     let _lock = plan.lock(args)?;
-    let model = model_files::load(&plan.model)?;
+    let from_scratch = plan.settings.run.from_scratch;
+    let model = match from_scratch {
+        true => model_files::load_without_weights(&plan.model)?,
+        false => model_files::load(&plan.model)?,
+    };
     plan.check_model(args, &model)?;
     let device = device::open(plan.settings.device)?;
     let mut progress = Progress::new(args.json, plan.before_secs);
@@ -67,20 +76,39 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     }
 
     let mut session = Session::new(device.device);
-    let info = session
-        .load_model(model.source, model.folder)
-        .with_context(|| format!("can't use the model in {}", model.dir.display()))?;
+    let info = match from_scratch {
+        true => session.load_model_without_weights(model.source, model.folder),
+        false => session.load_model(model.source, model.folder),
+    };
+    let info = info.with_context(|| format!("can't use the model in {}", model.dir.display()))?;
+    let (task, guess) = choose_task_of_run(plan.task, &info, &files.train, from_scratch)?;
+    session.set_task(task)?;
+    // Which of the weights are fresh, and which are not used, depends on the task.
+    let info = session.model_info().unwrap_or(info);
     progress.note(&model_line(&info));
-    check_task(args.task, &info.model_type, info.task)?;
-    if general.is_some() && info.task != Task::CausalLm {
-        bail!("--general-text is for language models: this {} model labels texts", info.model_type);
+    if let Some(guess) = guess {
+        progress.note(&guess);
     }
     let run = plan.settings.run.clone();
+    let changes = &plan.settings.changes;
+    let changed = session.change_model(changes, run.seed).map_err(name_flags)?;
+    let info = changed.map_or(info, |info| {
+        progress.note(&changed_line(&info));
+        info
+    });
+    let spec = task.spec();
+    let writes = spec.command == GENERATE;
+    if general.is_some() && !writes {
+        bail!("--general-text is for language models: this {} model {}", info.model_type, spec.does);
+    }
     let has_valid_rows = plan.valid.is_some() || run.split.valid_fraction > 0.0;
-    let mut problems = run.check_for(info.task, info.num_hidden_layers, has_valid_rows);
-    problems.extend(plan.settings.read.check_for(info.task));
+    let figures = spec.figure_names();
+    let settings = spec.settings_for_check(&figures);
+    let mut problems = run.check_for(&settings, info.num_hidden_layers, has_valid_rows);
+    problems.extend(changes.check_for(&run, info.num_hidden_layers));
+    problems.extend(plan.settings.read.check_for(&settings));
     let has_test_rows = plan.test.is_some() || run.split.test_fraction > 0.0;
-    if args.compare && info.task == Task::SequenceClassification && !has_test_rows {
+    if args.compare && !writes && !has_test_rows {
         let message = "has no effect: there are no test rows to measure before and after".to_owned();
         problems.push(ConfigProblem { field: "compare".into(), message });
     }
@@ -94,7 +122,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     match plan.checkpoint.take() {
         Some(checkpoint) => session.resume(&checkpoint).context("can't go on from the checkpoint")?,
         None => {
-            let job = session.start(run.clone())?;
+            let job = session.start(run.clone()).map_err(name_flags)?;
             // Only now is it certain that a new run takes the old one's place (--force).
             checkpoint_dir::remove(&args.output)?;
             job
@@ -102,19 +130,19 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     };
 
     let interrupt = Interrupt::listen()?;
-    let mut place = Place::default();
-    let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut place));
+    let mut facts = RunFacts::default();
+    let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
     let end = end.with_context(|| after_failure(&args.output))?;
     if end == End::Interrupted {
-        let (step, output) = (place.step, args.output.display());
+        let (step, output) = (facts.step, args.output.display());
         progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
     // The model is written before anything is printed, and whatever becomes of its figures.
     let mut text = String::new();
-    let measured = measure_all(&mut session, args, general.as_deref(), &mut progress, &place, &mut text);
-    let is_adapted = plan.settings.run.method == Method::Lora;
-    let format = args.format.unwrap_or(if is_adapted { ExportFormat::Adapter } else { ExportFormat::Merged });
+    let measured = measure_all(&mut session, args, general.as_deref(), &mut progress, &facts, &mut text);
+    let goes_alone = plan.settings.run.method == Method::Lora && plan.settings.changes.is_empty();
+    let format = args.format.unwrap_or(if goes_alone { ExportFormat::Adapter } else { ExportFormat::Merged });
     let folder = block_on(session.export(format)).with_context(|| after_failure(&args.output))?;
     output::write(&folder, &args.output, args.force).with_context(|| after_failure(&args.output))?;
     checkpoint_dir::remove(&args.output)?;
@@ -140,6 +168,17 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Settings that a run can't follow, under the names of their flags.
+fn name_flags(error: SessionError) -> anyhow::Error {
+    match error {
+        SessionError::Settings(problems) => Usage(as_flags(&problems)).into(),
+        SessionError::Checkpoint(CheckpointError::Change { field, reason }) => {
+            Usage(as_flags(&[ConfigProblem { field, message: reason }])).into()
+        }
+        other => other.into(),
+    }
+}
+
 /// The loop: pull an event, show it, save when it is due, stop when asked.
 async fn train(
     session: &mut Session,
@@ -147,12 +186,12 @@ async fn train(
     output: &Path,
     progress: &mut Progress,
     interrupt: Interrupt,
-    place: &mut Place,
+    facts: &mut RunFacts,
 ) -> anyhow::Result<End> {
     let mut end = End::Finished;
     while let Some(event) = session.next_event().await? {
         progress.event(&event);
-        place.follow(&event);
+        facts.follow(&event);
         if let TrainEvent::Finished { step, reason: StopReason::Diverged, weights_of_step } = event {
             end = End::Diverged { step, weights_of_step };
         }
@@ -160,19 +199,19 @@ async fn train(
         let stops = interrupt.pressed() && !matches!(event, TrainEvent::Finished { .. });
         if stops || matches!(event, TrainEvent::CheckpointDue { .. }) {
             let folder = session.checkpoint().await?;
-            let inputs = plan.inputs(place.step, progress.elapsed_secs());
+            let inputs = plan.inputs(facts.step, progress.elapsed_secs());
             match checkpoint_dir::write(output, folder, &inputs) {
                 Ok(_) if stops => return Ok(End::Interrupted),
                 Ok(_) => {}
                 Err(error) if stops => return Err(error.context("stopped, but the checkpoint could not be written")),
-                Err(error) => progress.note(&format!("warning: no checkpoint at step {}: {error:#}", place.step)),
+                Err(error) => progress.note(&format!("warning: no checkpoint at step {}: {error:#}", facts.step)),
             }
         }
     }
     Ok(end)
 }
 
-impl Place {
+impl RunFacts {
     fn follow(&mut self, event: &TrainEvent) {
         match event {
             TrainEvent::Started { steps_per_epoch, step, num_rows, .. } => {
@@ -181,7 +220,6 @@ impl Place {
             TrainEvent::Progress { step, .. }
             | TrainEvent::Step { step, .. }
             | TrainEvent::Evaluated { step, .. }
-            | TrainEvent::EvaluatedTokens { step, .. }
             | TrainEvent::Sampled { step, .. }
             | TrainEvent::CheckpointDue { step }
             | TrainEvent::Finished { step, .. } => self.step = *step,
@@ -196,11 +234,11 @@ fn measure_all(
     args: &TrainArgs,
     general: Option<&str>,
     progress: &mut Progress,
-    place: &Place,
+    facts: &RunFacts,
     text: &mut String,
 ) -> anyhow::Result<()> {
-    measure(session, args, progress, place, text)?;
-    if args.compare && session.task()? == Task::CausalLm {
+    measure(session, args, progress, facts, text)?;
+    if args.compare && session.task()?.spec().command == GENERATE {
         measure_forgetting(session, args, general, progress, text)?;
     }
     Ok(())
@@ -211,40 +249,35 @@ fn measure(
     session: &mut Session,
     args: &TrainArgs,
     progress: &mut Progress,
-    place: &Place,
+    facts: &RunFacts,
     text: &mut String,
 ) -> anyhow::Result<()> {
-    if place.num_rows[2] == 0 {
+    if facts.num_rows[2] == 0 {
         progress.note("no test rows were held out, so none are measured");
         return Ok(());
     }
-    let mut of = |weights: Weights, doing: &str| -> anyhow::Result<Figures> {
+    let mut of = |weights: Weights, doing: &str| -> anyhow::Result<Evaluation> {
         let mut tell = |done, total| progress.rows(doing, done, total);
-        let epoch = f64::from(place.step) / f64::from(place.steps_per_epoch.max(1));
-        let (step, split, is_best) = (place.step, Split::Test, false);
-        let (figures, event) = match session.task()? {
-            Task::SequenceClassification => {
-                let (evaluation, _) = block_on(session.evaluate(weights, split, &mut tell))?;
-                let figures = Figures::Classes(Box::new(evaluation.clone()));
-                (figures, TrainEvent::Evaluated { step, epoch, split, evaluation, is_best })
-            }
-            Task::CausalLm => {
-                let evaluation = block_on(session.evaluate_tokens(weights, split, &mut tell))?;
-                let figures = Figures::Tokens(evaluation.clone());
-                (figures, TrainEvent::EvaluatedTokens { step, epoch, split, evaluation, is_best })
-            }
-        };
+        let epoch = f64::from(facts.step) / f64::from(facts.steps_per_epoch.max(1));
+        let (step, split, is_best) = (facts.step, Split::Test, false);
+        let (evaluation, _) = block_on(session.evaluate(weights, split, &mut tell))?;
         progress.clear();
+        let event = TrainEvent::Evaluated { step, epoch, split, evaluation: evaluation.clone(), is_best };
         progress.measured(&event, weights);
-        Ok(figures)
+        Ok(evaluation)
     };
     let base = if args.compare { Some(of(Weights::Base, "measuring the test rows before tuning")?) } else { None };
     let tuned = of(Weights::Tuned, "measuring the test rows")?;
     if !args.json {
-        text.push_str(&format!("{}\n", tables::figures("test", &tuned)));
+        let figures = tables::evaluation("test", &tuned, OF_TRAINING);
+        let gap = if figures.lines().count() > 1 { "\n" } else { "" };
+        text.push_str(&format!("{figures}{gap}"));
         if let Some(base) = base {
             text.push_str(&format!("{}\n", tables::comparison("test", &base, &tuned)));
         }
+    }
+    if args.compare {
+        text.push_str(&few_shot::measure(session, args.json, progress, tuned.figure("accuracy"))?);
     }
     Ok(())
 }
@@ -258,7 +291,7 @@ fn measure_forgetting(
     text: &mut String,
 ) -> anyhow::Result<()> {
     let name = args.general_text.as_deref().map_or_else(|| "general text".to_owned(), file_name);
-    let mut of = |weights: Weights| -> anyhow::Result<Figures> {
+    let mut of = |weights: Weights| -> anyhow::Result<Evaluation> {
         let mut tell = |done, total| progress.rows("measuring the general text", done, total);
         let evaluation = block_on(session.evaluate_general(weights, general, &mut tell))?;
         progress.clear();
@@ -268,11 +301,11 @@ fn measure_forgetting(
                 "weights": weights,
                 "event": "evaluated_general",
                 "text": name,
-                "evaluation": evaluation,
+                "evaluation": evaluation_json(&evaluation),
             });
             progress.print(&format!("{line}\n"));
         }
-        Ok(Figures::Tokens(evaluation))
+        Ok(evaluation)
     };
     let (base, tuned) = (of(Weights::Base)?, of(Weights::Tuned)?);
     if !args.json {
@@ -323,6 +356,14 @@ fn model_line(info: &ModelInfo) -> String {
     text
 }
 
+/// What was changed of the model, and what it is now.
+fn changed_line(info: &ModelInfo) -> String {
+    let (layers, tokens) = (plural(info.num_hidden_layers, "layer"), plural(info.vocab_size, "token"));
+    let parameters = count(info.num_parameters);
+    let notes = info.notes.iter().map(|note| format!("\n  {note}"));
+    format!("changed model: {layers}, {tokens}, {parameters} parameters{}", notes.collect::<String>())
+}
+
 /// What is left when a run breaks.
 fn after_failure(output: &Path) -> String {
     match checkpoint_dir::find(output).map(|dir| checkpoint_dir::step_of(&dir)) {
@@ -352,8 +393,8 @@ mod tests {
 
     #[test]
     fn the_place_follows_the_events() {
-        let mut place = Place::default();
-        place.follow(&TrainEvent::Started {
+        let mut facts = RunFacts::default();
+        facts.follow(&TrainEvent::Started {
             total_steps: 30,
             steps_per_epoch: 10,
             step: 7,
@@ -361,8 +402,8 @@ mod tests {
             num_parameters: 5,
             num_trainable: 5,
         });
-        assert_eq!((place.step, place.num_rows), (7, [1, 2, 3]));
-        place.follow(&TrainEvent::Progress { step: 8, rows: 0, tokens: 0 });
-        assert_eq!(place.step, 8);
+        assert_eq!((facts.step, facts.num_rows), (7, [1, 2, 3]));
+        facts.follow(&TrainEvent::Progress { step: 8, rows: 0, tokens: 0 });
+        assert_eq!(facts.step, 8);
     }
 }

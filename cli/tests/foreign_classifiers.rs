@@ -125,32 +125,66 @@ fn labels_that_are_numbers_are_those_of_the_model() {
     assert!(stderr.contains("\"0.0\"") && stderr.contains("\"LABEL_1\""), "{stderr}");
 }
 
+/// Columns of a CSV of `predict` agree with the reference, row by row.
+fn assert_columns(csv: &str, columns: &[&str], expected: &[Vec<f64>]) {
+    let found = probabilities(csv, columns);
+    assert_eq!(found.len(), expected.len(), "{csv}");
+    for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
+        assert!((found - expected).abs() < TOLERANCE, "{found} is not {expected}: {csv}");
+    }
+}
+
 #[test]
-fn heads_of_other_tasks_are_refused_by_name() {
+fn heads_of_several_labels_and_of_numbers_answer_as_what_they_are_for() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let case = field("13-multi-label-and-regression-heads");
-    let data = home.path().join("rows.csv");
-    fs::write(&data, "text,label\nthe parcel was late,late\nit is broken,broken\n").expect("writes");
-    for (model, head) in [("multi", "multi-label classification"), ("score", "regression")] {
-        for command in ["predict", "eval"] {
-            let (code, stdout, stderr) = hone_on(home.path(), command, &case.join(model), &data, &[]);
-            assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
-            assert!(stderr.contains(head) && stderr.contains("not supported yet"), "{command}: {stderr}");
-        }
-    }
+    let texts = case.join("texts.csv");
+    let expected = read_json(&case.join("expected.json"));
+    let expected: Vec<Vec<f64>> = serde_json::from_value(expected["probabilities"].clone()).expect("rows");
+    let (code, stdout, stderr) = hone_on(home.path(), "predict", &case.join("multi"), &texts, &[]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_columns(&stdout, &["late", "broken", "rude"], &expected);
+    assert!(stdout.lines().nth(1).is_some_and(|line| line.contains(",late,")), "from 0.5 on: {stdout}");
     // One output is a score, whether the config says so or not.
     let score = home.path().join("score");
     copy(&case.join("score"), &score);
     change(&score, "config.json", &json!({ "problem_type": null }));
-    let (code, _, stderr) = hone_on(home.path(), "predict", &score, &data, &[]);
-    assert!(code == 1 && stderr.contains("regression"), "{stderr}");
-    // A run begins with a head of its own, and says so.
+    let expected: Vec<f64> = serde_json::from_value(read_json(&case.join("expected_scores.json"))).expect("numbers");
+    let expected: Vec<Vec<f64>> = expected.into_iter().map(|score| vec![score]).collect();
+    for model in [case.join("score"), score] {
+        let (code, stdout, stderr) = hone_on(home.path(), "predict", &model, &texts, &[]);
+        assert_eq!(code, 0, "{stderr}");
+        assert_columns(&stdout, &["LABEL_0"], &expected);
+    }
+    let rows = home.path().join("numbers.csv");
+    fs::write(&rows, "text,score\nthe parcel was late,0.5\nit is broken,-1\n").expect("writes");
+    let (code, stdout, stderr) = hone_on(home.path(), "eval", &case.join("score"), &rows, &["--json"]);
+    assert!(code == 0 && stdout.contains("\"mae\""), "{stderr}");
+}
+
+#[test]
+fn a_head_that_is_asked_for_another_task_is_refused_by_name() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let case = field("13-multi-label-and-regression-heads");
+    let data = home.path().join("rows.csv");
+    fs::write(&data, "text,label\nthe parcel was late,late\nit is broken,broken\n").expect("writes");
+    let one_label = ["--task", "sequence-classification"];
+    for (model, head, task) in
+        [("multi", "multi-label classification", "multi_label"), ("score", "regression", "the task regression")]
+    {
+        for command in ["predict", "eval"] {
+            let (code, stdout, stderr) = hone_on(home.path(), command, &case.join(model), &data, &one_label);
+            assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+            assert!(stderr.contains(head) && stderr.contains(task), "{command}: {stderr}");
+        }
+    }
+    // A run for it begins with a head of its own.
     let train = ["--output", "out", "--epochs", "1", "--valid-fraction", "0", "--test-fraction", "0"];
+    let train = [&one_label[..], &train].concat();
     let (code, _, stderr) = hone_on(home.path(), "train", &case.join("multi"), &data, &train);
     assert_eq!(code, 0, "{stderr}");
-    assert!(stderr.contains("multi-label classification") && stderr.contains("a fresh one"), "{stderr}");
-    let (code, _, stderr) = hone_on(home.path(), "predict", &home.path().join("out"), &data, &[]);
-    assert_eq!(code, 0, "{stderr}");
+    let (code, stdout, stderr) = hone_on(home.path(), "predict", &home.path().join("out"), &data, &[]);
+    assert!(code == 0 && stdout.starts_with("row,text,label,probability,"), "{stderr}");
 }
 
 #[test]

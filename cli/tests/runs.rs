@@ -38,6 +38,8 @@ fn a_model_is_trained_measured_and_used() {
     assert_eq!((&test[0]["weights"], &test[1]["weights"]), (&"base".into(), &"tuned".into()));
     let accuracy = test[1]["evaluation"]["accuracy"].as_f64().expect("a figure");
     assert!(accuracy > 0.9, "the classes are easy, accuracy is {accuracy}");
+    let few_shot = events.iter().find(|event| event["event"] == "few_shot").expect("what it is without training");
+    assert_eq!(few_shot["report"]["num_rows"], 20);
     for name in ["config.json", "model.safetensors", "README.md", "hone.json", "tokenizer.json"] {
         assert!(home.path().join("tuned").join(name).is_file(), "{name} is missing");
     }

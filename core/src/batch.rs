@@ -2,13 +2,18 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::data::HostBatch;
-use crate::data::causal_lm::LmHostBatch;
-use crate::nn::SeqLayout;
+use crate::data::{HostInputs, HostText};
 
-/// A padded micro-batch on a device.
+/// What a model reads, on a device.
 #[derive(Debug, Clone)]
-pub struct Batch {
+pub enum BatchInputs {
+    /// Tokens.
+    Text(TextBatch),
+}
+
+/// Rows of tokens on a device, padded on the right.
+#[derive(Debug, Clone)]
+pub struct TextBatch {
     /// `[batch, seq]`
     pub input_ids: Tensor<2, Int>,
     /// `[batch, seq]`, 1.0 on tokens and 0.0 on padding.
@@ -17,18 +22,70 @@ pub struct Batch {
     pub token_type_ids: Tensor<2, Int>,
     /// `[batch, seq]`
     pub position_ids: Tensor<2, Int>,
-    /// `[batch]`
-    pub labels: Tensor<1, Int>,
+    /// Where the tokens stand.
+    pub layout: SeqLayout,
     /// Whether every row fills the batch: then no attention mask is needed.
     pub is_dense: bool,
-    /// Ids of the tokens that are attended to, on the host.
+    /// Ids of the tokens that gradients reach, on the host: those that are attended to.
     token_ids: Vec<i32>,
 }
 
-impl Batch {
-    /// Copies a host batch to `device`.
+/// Where the tokens of a batch stand, on the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeqLayout {
+    /// Rows.
+    pub batch: usize,
+    /// Tokens a row.
+    pub seq: usize,
+    /// Tokens that the cache already holds.
+    pub past: usize,
+    /// Position of each token in its text, `[batch, seq]`.
+    pub position_ids: Vec<i32>,
+    /// Text that each token belongs to, `[batch, seq]`; `None` where every row holds one text.
+    pub segment_ids: Option<Vec<i32>>,
+}
+
+impl BatchInputs {
+    /// Copies inputs to `device`.
     #[must_use]
-    pub fn new(host: &HostBatch, device: &Device) -> Self {
+    pub fn new(host: &HostInputs, device: &Device) -> Self {
+        match host {
+            HostInputs::Text(text) => Self::Text(TextBatch::new(text, device)),
+        }
+    }
+
+    /// Rows, and tokens a row.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 2] {
+        match self {
+            Self::Text(text) => [text.layout.batch, text.layout.seq],
+        }
+    }
+
+    /// The same inputs where outputs of padding take part in the loss, too: then the padding token counts as one of the
+    /// tokens that gradients reach.
+    #[must_use]
+    pub fn with_scored_padding(self, host: &HostInputs) -> Self {
+        match (self, host) {
+            (Self::Text(text), HostInputs::Text(host)) => {
+                Self::Text(TextBatch { token_ids: host.input_ids.clone(), ..text })
+            }
+        }
+    }
+
+    /// The same inputs for a model that takes no gradient.
+    #[must_use]
+    pub fn without_autodiff(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(text.without_autodiff()),
+        }
+    }
+}
+
+impl TextBatch {
+    /// Copies rows to `device`.
+    #[must_use]
+    pub fn new(host: &HostText, device: &Device) -> Self {
         let shape = [host.batch, host.seq];
         let ids = |values: &[i32]| Tensor::<2, Int>::from_data(TensorData::new(values.to_vec(), shape), device);
         let mask: Vec<f32> = host.attention_mask.iter().map(|&bit| bit as f32).collect();
@@ -38,16 +95,34 @@ impl Batch {
             attention_mask: Tensor::from_data(TensorData::new(mask, shape), device),
             token_type_ids: ids(&host.token_type_ids),
             position_ids: ids(&host.position_ids),
-            labels: Tensor::from_data(TensorData::new(host.labels.clone(), [host.batch]), device),
+            layout: SeqLayout {
+                batch: host.batch,
+                seq: host.seq,
+                past: 0,
+                position_ids: host.position_ids.clone(),
+                segment_ids: host.segment_ids.clone(),
+            },
             is_dense: host.attention_mask.iter().all(|&bit| bit == 1),
             token_ids: tokens.map(|(&id, _)| id).collect(),
         }
     }
 
-    /// Whether a token of this id is attended to.
+    /// One text's next tokens, after `past` that a cache holds.
     #[must_use]
-    pub fn holds(&self, id: usize) -> bool {
-        self.token_ids.iter().any(|&token| token as usize == id)
+    pub fn continuation(ids: &[u32], past: usize, device: &Device) -> Self {
+        let seq = ids.len();
+        let text = HostText {
+            input_ids: ids.iter().map(|&id| id as i32).collect(),
+            attention_mask: vec![1; seq],
+            token_type_ids: vec![0; seq],
+            position_ids: (past..past + seq).map(|position| position as i32).collect(),
+            segment_ids: None,
+            batch: 1,
+            seq,
+        };
+        let mut batch = Self::new(&text, device);
+        batch.layout.past = past;
+        batch
     }
 
     /// The same batch for a model that takes no gradient.
@@ -58,73 +133,53 @@ impl Batch {
             attention_mask: self.attention_mask.without_autodiff(),
             token_type_ids: self.token_type_ids.without_autodiff(),
             position_ids: self.position_ids.without_autodiff(),
-            labels: self.labels.without_autodiff(),
+            layout: self.layout,
             is_dense: self.is_dense,
             token_ids: self.token_ids,
         }
     }
-}
 
-/// Tokens of a decoder on a device.
-#[derive(Debug, Clone)]
-pub struct TokenBatch {
-    /// `[batch, seq]`
-    pub input_ids: Tensor<2, Int>,
-    /// `[batch, seq]`
-    pub position_ids: Tensor<2, Int>,
-    /// Where the tokens stand.
-    pub layout: SeqLayout,
-    /// `input_ids` on the host, padding included.
-    token_ids: Vec<i32>,
-}
-
-impl TokenBatch {
-    /// Copies a host batch to `device`.
-    #[must_use]
-    pub fn new(host: &LmHostBatch, device: &Device) -> Self {
-        let layout = SeqLayout {
-            batch: host.batch,
-            seq: host.seq,
-            past: 0,
-            position_ids: host.position_ids.clone(),
-            segment_ids: host.segment_ids.clone(),
-        };
-        Self::of(host.input_ids.clone(), layout, device)
-    }
-
-    /// One text's next tokens, after `past` that a cache holds.
-    #[must_use]
-    pub fn continuation(ids: &[u32], past: usize, device: &Device) -> Self {
-        let position_ids = (past..past + ids.len()).map(|at| at as i32).collect();
-        let layout = SeqLayout { batch: 1, seq: ids.len(), past, position_ids, segment_ids: None };
-        Self::of(ids.iter().map(|&id| id as i32).collect(), layout, device)
-    }
-
-    /// The same batch for a model that takes no gradient.
-    #[must_use]
-    pub fn without_autodiff(self) -> Self {
-        Self {
-            input_ids: self.input_ids.without_autodiff(),
-            position_ids: self.position_ids.without_autodiff(),
-            layout: self.layout,
-            token_ids: self.token_ids,
-        }
-    }
-
-    /// Whether there is a token of this id.
+    /// Whether there is a token of this id that gradients reach.
     #[must_use]
     pub fn holds(&self, id: usize) -> bool {
         self.token_ids.iter().any(|&token| token as usize == id)
     }
+}
 
-    fn of(input_ids: Vec<i32>, layout: SeqLayout, device: &Device) -> Self {
-        let shape = [layout.batch, layout.seq];
-        let ids = |values: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(values, shape), device);
-        Self {
-            input_ids: ids(input_ids.clone()),
-            position_ids: ids(layout.position_ids.clone()),
-            layout,
-            token_ids: input_ids,
+impl SeqLayout {
+    /// The positions of one row where all rows are alike, else of all: (positions, rows).
+    #[must_use]
+    pub fn distinct_positions(&self) -> (&[i32], usize) {
+        let first = &self.position_ids[..self.seq];
+        match self.position_ids.chunks(self.seq).all(|row| row == first) {
+            true => (first, 1),
+            false => (&self.position_ids, self.batch),
         }
+    }
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use crate::data::{Padding, PositionIds, TextRow};
+
+    #[test]
+    fn padding_is_neither_held_nor_dense() {
+        let padding = Padding { pad_token_id: 7, multiple_of: 1, max_length: 8, positions: PositionIds::FromZero };
+        let row = |input_ids| TextRow { input_ids, token_type_ids: &[] };
+        let batch = |rows: &[TextRow<'_>]| TextBatch::new(&HostText::pad(rows, &padding), &Device::flex());
+        let padded = batch(&[row(&[1, 2, 3]), row(&[4])]);
+        assert!(!padded.is_dense && padded.holds(4) && !padded.holds(7));
+        assert_eq!(padded.layout.distinct_positions(), ([0, 1, 2].as_slice(), 1));
+        let full = batch(&[row(&[1, 7])]);
+        assert!(full.is_dense && full.holds(7), "a padding token within a text is a token");
+    }
+
+    #[test]
+    fn a_continuation_counts_on_from_the_past() {
+        let batch = TextBatch::continuation(&[5, 6], 3, &Device::flex());
+        let layout = SeqLayout { batch: 1, seq: 2, past: 3, position_ids: vec![3, 4], segment_ids: None };
+        assert_eq!((batch.layout, batch.is_dense), (layout, true));
+        assert_eq!(batch.position_ids.into_data().iter::<i32>().collect::<Vec<_>>(), [3, 4]);
     }
 }

@@ -7,12 +7,10 @@
 use burn::module::Param;
 use burn::tensor::{Device, ExecutionError, FloatDType, Gradients, Int, Tensor, TensorData, activation};
 
+use crate::device_report::DeviceCheck;
+use crate::kernels::{gelu, gelu_tanh, matmul, silu};
 use crate::loss::token_cross_entropy;
-use crate::nn::{
-    Embedding, Init, LayerNorm, Linear, Lora, RmsNorm, RopeConfig, RopeScaling, TokenTable, gelu, gelu_tanh, matmul,
-    silu,
-};
-use crate::session::protocol::DeviceCheck;
+use crate::nn::{Embedding, Init, LayerNorm, Linear, Lora, RmsNorm, RopeConfig, RopeScaling, TokenTable};
 
 /// Largest difference from the reference, relative to the largest value of the result, that passes. Sums of a thousand
 /// f32 products in another order differ by about 1e-6; wrong kernels differ by more than 1e-2.

@@ -6,7 +6,7 @@
 use burn::tensor::{Device, Tensor};
 
 use crate::device_check::DeviceCheckError;
-use crate::nn::{MatmulKernel, matmul, set_matmul_kernel};
+use crate::kernels::{MatmulKernel, matmul, set_matmul_kernel};
 
 /// Hone's kernel has to be faster by this: below it, noise would decide, and runs would differ in their last digits.
 const MARGIN: f64 = 1.25;

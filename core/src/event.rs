@@ -4,19 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::{Evaluation, LmEvaluation};
-
-/// Which rows were measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// Rows trained on.
-    Train,
-    /// Rows that choose the best weights and stop the run early.
-    Valid,
-    /// Rows looked at once, at the end.
-    Test,
-}
+pub use crate::data::Split;
+use crate::task::Evaluation;
 
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,19 +102,6 @@ pub enum TrainEvent {
         split: Split,
         /// The figures.
         evaluation: Evaluation,
-        /// Best so far; its weights are kept.
-        is_best: bool,
-    },
-    /// A split of a language model's texts was measured.
-    EvaluatedTokens {
-        /// Optimizer steps taken.
-        step: u32,
-        /// Position in epochs.
-        epoch: f64,
-        /// What was measured.
-        split: Split,
-        /// The figures.
-        evaluation: LmEvaluation,
         /// Best so far; its weights are kept.
         is_best: bool,
     },

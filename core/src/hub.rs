@@ -6,8 +6,6 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::config::Task;
-
 mod address;
 mod file_check;
 
@@ -37,6 +35,20 @@ pub const OWN_MODEL: &str = "hone/tiny-decoder";
 /// Its folder in Hone's sources.
 pub const OWN_MODEL_FOLDER: &str = "tests/fixtures/tiny_decoder";
 
+/// A kind of model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelFamily {
+    /// It reads a text as a whole.
+    Encoder,
+    /// It writes a text from left to right.
+    Decoder,
+}
+
+impl ModelFamily {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Encoder, Self::Decoder];
+}
+
 /// A model that is known to work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KnownModel {
@@ -44,8 +56,8 @@ pub struct KnownModel {
     pub id: &'static str,
     /// Short name.
     pub title: &'static str,
-    /// What it is for.
-    pub task: Task,
+    /// Of which kind it is: what it can learn follows.
+    pub family: ModelFamily,
     /// One sentence for the person who chooses.
     pub good_for: &'static str,
     /// Its tokenizer and its training cover many languages.
@@ -70,7 +82,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "sentence-transformers/all-MiniLM-L6-v2",
         title: "MiniLM L6",
-        task: Task::SequenceClassification,
+        family: ModelFamily::Encoder,
         good_for: "English; the quickest to train, a good first choice for short texts",
         is_multilingual: false,
         licence: "Apache-2.0",
@@ -88,7 +100,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "distilbert/distilbert-base-uncased",
         title: "DistilBERT",
-        task: Task::SequenceClassification,
+        family: ModelFamily::Encoder,
         good_for: "English, lower case; most of BERT's accuracy in half its time",
         is_multilingual: false,
         licence: "Apache-2.0",
@@ -99,7 +111,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "google-bert/bert-base-uncased",
         title: "BERT base",
-        task: Task::SequenceClassification,
+        family: ModelFamily::Encoder,
         good_for: "English, lower case; the reference that others are measured against",
         is_multilingual: false,
         licence: "Apache-2.0",
@@ -110,7 +122,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "FacebookAI/roberta-base",
         title: "RoBERTa base",
-        task: Task::SequenceClassification,
+        family: ModelFamily::Encoder,
         good_for: "English with its capitals; usually the most accurate of these, and the slowest",
         is_multilingual: false,
         licence: "MIT",
@@ -121,7 +133,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "distilbert/distilbert-base-multilingual-cased",
         title: "DistilBERT multilingual",
-        task: Task::SequenceClassification,
+        family: ModelFamily::Encoder,
         good_for: "104 languages, among them German, Spanish, Russian, Arabic, Hindi and Chinese",
         is_multilingual: true,
         licence: "Apache-2.0",
@@ -132,7 +144,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "distilbert/distilgpt2",
         title: "DistilGPT-2",
-        task: Task::CausalLm,
+        family: ModelFamily::Decoder,
         good_for: "English; the smallest of these that writes sentences, good for short texts of one kind",
         is_multilingual: false,
         licence: "Apache-2.0",
@@ -143,7 +155,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "openai-community/gpt2",
         title: "GPT-2",
-        task: Task::CausalLm,
+        family: ModelFamily::Decoder,
         good_for: "English; the reference that others are measured against",
         is_multilingual: false,
         licence: "MIT",
@@ -154,7 +166,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "EleutherAI/gpt-neo-125m",
         title: "GPT-Neo 125M",
-        task: Task::CausalLm,
+        family: ModelFamily::Decoder,
         good_for: "English; of GPT-2's size, trained on a wider choice of texts, code among them",
         is_multilingual: false,
         licence: "MIT",
@@ -165,7 +177,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "HuggingFaceTB/SmolLM2-135M-Instruct",
         title: "SmolLM2 135M Instruct",
-        task: Task::CausalLm,
+        family: ModelFamily::Decoder,
         good_for: "English; answers in conversations already, and still runs in most browsers",
         is_multilingual: false,
         licence: "Apache-2.0",
@@ -176,7 +188,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: "Qwen/Qwen2.5-0.5B-Instruct",
         title: "Qwen2.5 0.5B Instruct",
-        task: Task::CausalLm,
+        family: ModelFamily::Decoder,
         good_for: "many languages; answers best of these, and needs the most memory",
         is_multilingual: true,
         licence: "Apache-2.0",
@@ -187,7 +199,7 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
     KnownModel {
         id: OWN_MODEL,
         title: "Tiny decoder",
-        task: Task::CausalLm,
+        family: ModelFamily::Decoder,
         good_for: "seeing how training goes, not for good answers: it reads single bytes, 64 at a time, and has learned from \
                    Shakespeare alone",
         is_multilingual: false,
@@ -404,10 +416,10 @@ mod tests {
     }
 
     #[test]
-    fn the_default_labels_texts_and_every_task_has_models() {
-        assert_eq!(KNOWN_MODELS[0].task, Task::SequenceClassification);
-        for task in [Task::SequenceClassification, Task::CausalLm] {
-            assert!(KNOWN_MODELS.iter().any(|model| model.task == task && model.is_multilingual), "{task:?}");
+    fn the_default_is_an_encoder_and_every_family_has_a_multilingual_model() {
+        assert_eq!(KNOWN_MODELS[0].family, ModelFamily::Encoder);
+        for family in ModelFamily::ALL {
+            assert!(KNOWN_MODELS.iter().any(|model| model.family == family && model.is_multilingual), "{family:?}");
         }
     }
 

@@ -4,14 +4,17 @@
 //! the stream and draw it. Read the rooms in the order of the pipeline:
 //!
 //! ```text
-//! bytes -> Example -> Encoded -> HostBatch -> Batch -> logits -> loss -> gradients -> model' -> Folder -> bytes
-//!       data/parse  data/encode  data/collate  batch  model/     loss    optim/             checkpoint/
-//! |------------ plain Rust, no burn ------------|------------------ burn (feature `engine`) -----------|
+//! bytes -> Table -> rows -> HostBatch -> BatchInputs -> states -> outputs -> loss -> gradients -> model' -> Folder
+//!   data/parse   task/<name>       batch.rs             model/           loss/  train/       optim/  checkpoint/
+//! |------ plain Rust, no burn -------|-------------------------- burn, feature `engine` -------------------------|
+//!
+//! figures, details, predictions <- task/<name> <- Outputs <- outputs, read back
 //! ```
 #![warn(missing_docs)]
 
 pub mod config;
 pub mod data;
+pub mod device_report;
 pub mod event;
 mod file_signature;
 pub mod folder;
@@ -19,6 +22,7 @@ pub mod generate;
 pub mod hub;
 pub mod metrics;
 pub mod session;
+pub mod task;
 pub mod tokenizer;
 pub mod words;
 
@@ -31,6 +35,8 @@ pub mod device_check;
 #[cfg(feature = "gpu")]
 pub mod device_tune;
 #[cfg(feature = "engine")]
+pub mod kernels;
+#[cfg(feature = "engine")]
 pub mod loss;
 #[cfg(feature = "engine")]
 pub mod model;
@@ -38,7 +44,5 @@ pub mod model;
 pub mod nn;
 #[cfg(feature = "engine")]
 pub mod optim;
-#[cfg(feature = "engine")]
-pub mod platform;
 #[cfg(feature = "engine")]
 pub mod train;

@@ -1,9 +1,11 @@
 //! Files as spreadsheets export them: in other encodings than UTF-8, with titles above the header, and with labels that
 //! people typed.
 
-use hone_core::config::{Encoding, ReadOptions, SplitConfig};
-use hone_core::data::causal_lm::{LmDataset, LmSummary, build_lm_dataset};
-use hone_core::data::{AdviceKind, DataError, DataFiles, Dataset, ReadSummary, build_dataset};
+use hone_core::config::{Encoding, ReadOptions, RunConfig, SplitConfig};
+use hone_core::data::{AdviceKind, DataError, DataFiles, ReadSummary};
+use hone_core::task::causal_lm;
+use hone_core::task::sequence_classification::{Dataset, read_dataset};
+use hone_core::task::{Purpose, ReadRequest};
 
 const SPLIT: SplitConfig = SplitConfig { valid_fraction: 0.1, test_fraction: 0.1 };
 
@@ -17,8 +19,12 @@ fn utf_16(text: &str) -> Vec<u8> {
 }
 
 fn build(bytes: Vec<u8>, read: &ReadOptions) -> Result<(Dataset, ReadSummary), DataError> {
-    let files = DataFiles { train: ("export.csv".into(), bytes), ..DataFiles::default() };
-    build_dataset(&files, read, &SPLIT, 42, &[])
+    build_of(&DataFiles { train: ("export.csv".into(), bytes), ..DataFiles::default() }, read)
+}
+
+fn build_of(files: &DataFiles, read: &ReadOptions) -> Result<(Dataset, ReadSummary), DataError> {
+    let run = &RunConfig { split: SPLIT, seed: 42, ..RunConfig::default() };
+    read_dataset(&ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None })
 }
 
 /// Sixty rows below a title, a note and an empty row.
@@ -50,10 +56,10 @@ fn an_export_is_read_in_any_encoding_with_its_header_below_titles() {
         assert_eq!(says_guess, summary.reading.is_encoding_guessed, "{:?}", summary.warnings);
         assert_eq!(summary.reading.header_row, Some(4));
         assert_eq!(summary.columns, ["N°", "Réclamation", "Équipe", "Notes"]);
-        assert_eq!((summary.text_column.as_str(), summary.label_column.as_str()), ("Réclamation", "Équipe"));
+        assert_eq!((summary.column_of("text"), summary.column_of("label")), ("Réclamation", "Équipe"));
         assert_eq!(summary.reading.table.columns, summary.columns);
         assert_eq!(summary.reading.table.rows[0], ["0", "l'écran reste éteint depuis le 0 août", "matériel", "é0"]);
-        assert_eq!((summary.reading.table.rows.len(), dataset.train[0].row >= 5), (5, true));
+        assert_eq!((summary.reading.table.rows.len(), dataset.splits[0][0].row >= 5), (5, true));
     }
 }
 
@@ -79,9 +85,10 @@ fn own_files_have_their_header_where_it_is() {
             valid: Some(("v.csv".into(), own.as_bytes().to_vec())),
             test: None,
         };
-        let (dataset, summary) = build_dataset(&files, &read, &SPLIT, 42, &[]).expect("the columns are there");
-        assert_eq!((summary.reading.header_row, dataset.train.len() + dataset.test.len()), (Some(3), 20));
-        assert_eq!((dataset.valid.len(), dataset.valid[0].text.as_str()), (1, "c"));
+        let (dataset, summary) = build_of(&files, &read).expect("the columns are there");
+        let [train, valid, test] = &dataset.splits;
+        assert_eq!((summary.reading.header_row, train.len() + test.len()), (Some(3), 20));
+        assert_eq!((valid.len(), valid[0].input.text.as_str()), (1, "c"));
     }
 }
 
@@ -105,9 +112,10 @@ fn labels_that_are_probably_one_are_said_and_merged_where_asked() {
     assert!(summary.warnings.iter().any(|warning| warning == note), "{:?}", summary.warnings);
 }
 
-fn build_texts(name: &str, bytes: Vec<u8>, read: &ReadOptions) -> (LmDataset, LmSummary) {
+fn build_texts(name: &str, bytes: Vec<u8>, read: &ReadOptions) -> (causal_lm::Dataset, ReadSummary) {
     let files = DataFiles { train: (name.into(), bytes), ..DataFiles::default() };
-    build_lm_dataset(&files, read, None, &SPLIT, 42).expect("texts")
+    let (dataset, summary) = causal_lm::build_dataset(&files, read, None, &SPLIT, 42).expect("texts");
+    (dataset, summary.read)
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! A session that the tiny encoder is loaded into, and files of labeled rows for it.
 
 use burn::tensor::Device;
+use futures_lite::future::block_on;
 use hone_core::config::ModelSource;
 use hone_core::data::DataFiles;
-use hone_core::session::Session;
+use hone_core::session::protocol::Weights;
+use hone_core::session::{Session, SessionError};
+use hone_core::task::{Prediction, TaskInput};
 
 use crate::paths;
 
@@ -17,6 +20,28 @@ pub fn loaded() -> Session {
     let source = ModelSource::Local { name: "tiny".into() };
     session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
     session
+}
+
+/// Texts as inputs.
+#[must_use]
+pub fn inputs(texts: &[String]) -> Vec<TaskInput> {
+    texts.iter().map(|text| TaskInput { text: text.clone(), second: None }).collect()
+}
+
+/// Probabilities of texts, in the order of the labels.
+///
+/// # Errors
+/// As of [`Session::predict`].
+///
+/// # Panics
+/// When the model gives anything but one label.
+pub fn predict(session: &mut Session, texts: &[String], weights: Weights) -> Result<Vec<Vec<f32>>, SessionError> {
+    let (predictions, _) = block_on(session.predict(&inputs(texts), weights))?;
+    let probabilities = |prediction| match prediction {
+        Prediction::SequenceClassification(prediction) => prediction.probabilities,
+        other => panic!("no probabilities of labels: {other:?}"),
+    };
+    Ok(predictions.into_iter().map(probabilities).collect())
 }
 
 /// A training file of these rows, and no other.

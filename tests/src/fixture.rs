@@ -1,12 +1,8 @@
 //! What all goldens share: the tensors and facts of a fixture, and the checks against them.
 
-use std::collections::BTreeMap;
-
 use burn::module::Module;
 use burn::tensor::Tensor;
-use futures_lite::future::block_on;
-use hone_core::checkpoint::{HostTensor, WeightFile, read_weights};
-use hone_core::model::KeyMap;
+use hone_core::checkpoint::{HostTensor, WeightFile};
 use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
 use serde_json::Value;
 
@@ -24,6 +20,9 @@ const CURVE: f64 = 4e-5;
 
 /// Gradient norm above which the golden's gradients were scaled down.
 const MAX_GRAD_NORM: f64 = 1.0;
+
+/// Texts that a golden of embeddings compares, the anchors first.
+pub(crate) const COLUMNS: [&str; 2] = ["anchor", "positive"];
 
 /// A folder under `tests/fixtures` that `make_golden.py` wrote.
 pub(crate) struct Fixture {
@@ -60,16 +59,23 @@ impl Fixture {
         self.file().read_ids(name)
     }
 
-    pub(crate) fn ids(&self, name: &str) -> (Vec<usize>, Vec<i32>) {
-        self.find_ids(name).unwrap_or_else(|| panic!("the fixture has no {name}"))
-    }
-
     /// Logits, of those that count.
     pub(crate) fn logits(&self, found: &[f32], counts: impl Fn(usize) -> bool) -> Figure {
-        let expected = self.tensor("logits").values;
+        let expected = self.outputs();
         assert_eq!(found.len(), expected.len(), "logits");
         let pairs = found.iter().zip(&expected).enumerate().filter(|(place, _)| counts(*place));
         Figure::new("logits", largest_difference(pairs.map(|(_, pair)| pair)), LOGITS)
+    }
+
+    /// Logits; of spans both ends of each token, of embeddings those of [`COLUMNS`].
+    fn outputs(&self) -> Vec<f32> {
+        if let Some(logits) = self.find("logits") {
+            return logits.values;
+        }
+        if let (Some(starts), Some(ends)) = (self.find("start_logits"), self.find("end_logits")) {
+            return starts.values.into_iter().zip(ends.values).flat_map(|(start, end)| [start, end]).collect();
+        }
+        COLUMNS.into_iter().flat_map(|column| self.tensor(&format!("{column}_embedding")).values).collect()
     }
 
     pub(crate) fn loss(&self, found: f64) -> Figure {
@@ -89,15 +95,16 @@ impl Fixture {
         names.into_iter().filter_map(|name| name.strip_prefix("grad.").map(str::to_owned))
     }
 
-    /// The losses of twenty AdamW steps, without decay on biases and norms and clipped at 1. `step` gives the loss of a
-    /// batch and adds its gradients.
+    /// The losses of twenty AdamW steps, without decay on biases and norms and clipped at 1, as `section` of meta.json has
+    /// them. `step` gives the loss of a batch and adds its gradients.
     pub(crate) fn curve<M: Module, B>(
         &self,
+        section: &str,
         mut model: M,
         batches: &[B],
         step: impl Fn(&M, &B, &mut GradientSum) -> f64,
     ) -> Figure {
-        let train = &self.meta["train"];
+        let train = &self.meta[section];
         let rate = train["lr"].as_f64().expect("meta.json has the rate");
         let expected = train["losses_wd_excl_bias_norm_clip1"].as_array().expect("the curve is there");
         let expected: Vec<f64> = expected.iter().filter_map(Value::as_f64).collect();
@@ -140,12 +147,6 @@ impl Compared {
 /// Not a number where a value is none.
 fn largest_difference<'a>(pairs: impl Iterator<Item = (&'a f32, &'a f32)>) -> f64 {
     pairs.map(|(a, b)| f64::from((a - b).abs())).max_by(f64::total_cmp).unwrap_or(0.0)
-}
-
-/// Shapes of a module's parameters as checkpoints have them, by path.
-pub(crate) fn shapes<M: Module>(module: &M, map: &KeyMap) -> BTreeMap<String, Vec<usize>> {
-    let weights = block_on(read_weights(module, map, |_, _| true)).expect("the weights can be read");
-    weights.into_iter().map(|(path, tensor)| (path, tensor.shape)).collect()
 }
 
 /// Values of a tensor on the host.

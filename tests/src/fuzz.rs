@@ -2,13 +2,13 @@
 
 use burn::tensor::Device;
 use hone_core::checkpoint::{PretrainedModel, WeightFile, load_adapter, read_adapter_config, shard_names};
-use hone_core::config::{Job, ModelSource, Pooling, ReadOptions, RunConfig, SplitConfig};
-use hone_core::data::causal_lm::{Role, Turn};
-use hone_core::data::{DataFiles, build_dataset, parse};
+use hone_core::config::{Job, ModelSource, Pooling, ReadOptions, RunConfig};
+use hone_core::data::{DataFiles, parse};
 use hone_core::folder::Folder;
 use hone_core::model::ModelConfig;
-use hone_core::tokenizer::Tokenizer;
+use hone_core::task::{HeadKind, Purpose, ReadRequest, Task};
 use hone_core::tokenizer::chat_template::{ChatTemplate, TemplateDate};
+use hone_core::tokenizer::{Role, Tokenizer, Turn};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
@@ -73,8 +73,10 @@ fn read_table(name: &str, bytes: &[u8]) -> bool {
     let read = ReadOptions::default();
     let Ok(table) = parse(name, bytes, &read) else { return false };
     assert!(table.rows.iter().all(|row| row.cells.len() == table.columns.len()), "a row of another width");
-    let files = DataFiles { train: (name.to_owned(), bytes.to_vec()), valid: None, test: None };
-    build_dataset(&files, &read, &SplitConfig::default(), 1, &[]).is_ok()
+    let files = &DataFiles { train: (name.to_owned(), bytes.to_vec()), valid: None, test: None };
+    let run = &RunConfig { seed: 1, ..RunConfig::default() };
+    let request = ReadRequest { files, read: &read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+    Task::SequenceClassification.read(&request).is_ok()
 }
 
 fn safetensors_seeds() -> Vec<Vec<u8>> {
@@ -116,7 +118,7 @@ fn read_model(config: &[u8]) -> bool {
     }
     let Ok(pretrained) = PretrainedModel::open(folder) else { return false };
     let labels = pretrained.config.labels.len().max(2);
-    pretrained.build(Pooling::Cls, labels, 1, &devices::cpu()).is_ok()
+    pretrained.build(HeadKind::Sequence, Pooling::Cls, labels, 1, &devices::cpu()).is_ok()
 }
 
 fn tokenizer_seeds() -> Vec<Vec<u8>> {
@@ -176,7 +178,7 @@ fn read_adapter(bytes: &[u8]) -> bool {
     folder.insert("adapter_model.safetensors", read_file("gpt2_lora/adapter", "adapter_model.safetensors"));
     let config = ModelConfig::from_json(&read_file("gpt2_tiny", "config.json")).expect("a good config");
     let device: Device = devices::cpu();
-    let model = crate::golden_tokens::TokenGolden::tiny("gpt2_tiny").model(&device);
+    let model = crate::golden::Golden::tiny("gpt2_tiny").model(&device);
     load_adapter(&config, model, &folder, &device).is_ok()
 }
 

@@ -1,6 +1,7 @@
 //! What the tests share: goldens made by PyTorch and transformers, devices, rows, where fixtures lie, a browser, a hub.
 //! `hone-bench parity` holds a device to the same goldens.
 
+pub mod asked;
 pub mod browser;
 pub mod classes;
 pub mod devices;
@@ -8,7 +9,6 @@ pub mod figure;
 mod fixture;
 pub mod fuzz;
 pub mod golden;
-pub mod golden_tokens;
 pub mod half;
 pub mod hub;
 pub mod missing;
@@ -17,5 +17,6 @@ pub mod paths;
 pub mod products;
 pub mod python;
 pub mod rows;
+pub mod tagged;
 pub mod texts;
 pub mod webdriver;

@@ -7,19 +7,45 @@ use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::config::Dtype;
 use hone_core::device_check::{RELATIVE_TOLERANCE, check_decoder, check_device};
-use hone_core::nn::{MatmulKernel, set_matmul_kernel};
-use hone_core::session::protocol::DeviceCheck;
+use hone_core::device_report::DeviceCheck;
+use hone_core::kernels::{MatmulKernel, set_matmul_kernel};
 use serde_json::{Value, json};
 
 use crate::figure::Figure;
-use crate::golden::Golden;
-use crate::golden_tokens::{Pass, TokenGolden};
+use crate::golden::{Golden, Pass, Trained};
 use crate::half::{self, HALF};
 use crate::{devices, paths, products};
 
-/// Classifiers whose weights lie beside the golden.
+/// Encoders whose weights lie beside the golden: one label a text.
 const CLASSIFIERS: [&str; 4] = ["distilbert_cls_tiny", "bert_cls_tiny", "roberta_cls_tiny", "roberta_padded_tiny"];
-/// The same of language models.
+/// The same of the other heads; their goldens hold curves of the head and of the last layer too.
+const HEADS: [&str; 15] = [
+    "bert_ner_tiny",
+    "distilbert_ner_tiny",
+    "roberta_ner_tiny",
+    "bert_qa_tiny",
+    "distilbert_qa_tiny",
+    "roberta_qa_tiny",
+    "bert_pair_tiny",
+    "roberta_pair_tiny",
+    "bert_regression_tiny",
+    "distilbert_regression_tiny",
+    "bert_multi_label_tiny",
+    "roberta_multi_label_tiny",
+    "bert_mlm_tiny",
+    "distilbert_mlm_tiny",
+    "roberta_mlm_tiny",
+];
+/// The same of embeddings, which have no head.
+const EMBEDDINGS: &str = "bert_embedding_tiny";
+/// Adapters of encoders, and the models they stand on.
+const ENCODER_ADAPTERS: [(&str, &str); 4] = [
+    ("bert_ner_lora", "bert_ner_tiny"),
+    ("roberta_ner_dora", "roberta_ner_tiny"),
+    ("bert_qa_lora", "bert_qa_tiny"),
+    ("bert_mlm_lora", "bert_mlm_tiny"),
+];
+/// Language models whose weights lie beside the golden.
 const DECODERS: [&str; 10] = [
     "gpt2_tiny",
     "gpt_neo_tiny",
@@ -47,9 +73,9 @@ const WITH_HONES_PRODUCTS: [&str; 2] = ["gpt2_tiny", "llama_tiny"];
 /// The folders under `tests/fixtures` that [`check`] reads.
 #[must_use]
 pub fn fixtures() -> Vec<&'static str> {
-    let pairs = ADAPTERS.iter().chain(&FORWARD).map(|(name, _)| *name);
-    let usual = CLASSIFIERS.into_iter().chain(DECODERS).chain(pairs);
-    usual.chain(["minilm_cls", "minilm_head", "minilm_lora", "tiny_decoder"]).collect()
+    let pairs = ENCODER_ADAPTERS.iter().chain(&ADAPTERS).chain(&FORWARD).map(|(name, _)| *name);
+    let usual = CLASSIFIERS.into_iter().chain(HEADS).chain(DECODERS).chain(pairs);
+    usual.chain([EMBEDDINGS, "minilm_cls", "minilm_head", "minilm_lora", "tiny_decoder"]).collect()
 }
 
 /// What came of one golden, or of one thing to compare.
@@ -131,19 +157,26 @@ pub fn check(device: &Device, is_gpu: bool, done: &mut dyn FnMut(&Part)) {
     for name in CLASSIFIERS {
         part(name, &|| Outcome::Compared(classifier(name, device)));
     }
+    for name in HEADS {
+        part(name, &|| Outcome::Compared(head(name, device)));
+    }
+    part(EMBEDDINGS, &|| Outcome::Compared(whole(&Golden::tiny(EMBEDDINGS), device)));
+    for (name, model) in ENCODER_ADAPTERS {
+        part(name, &|| Outcome::Compared(whole(&Golden::of(name, model), device)));
+    }
     part("minilm_cls", &|| minilm("minilm_cls", |golden| whole(golden, device)));
     part("minilm_head", &|| {
-        minilm("minilm_head", |golden| [golden.forward(device), vec![golden.curve(true, device)]].concat())
+        minilm("minilm_head", |golden| [golden.forward(device), vec![golden.curve(Trained::Head, device)]].concat())
     });
-    part("minilm_lora", &|| minilm("minilm_lora", |golden| golden.adapter(device)));
+    part("minilm_lora", &|| minilm("minilm_lora", |golden| whole(golden, device)));
     for name in DECODERS {
         part(name, &|| Outcome::Compared(decoder(name, device)));
     }
     for (name, model) in ADAPTERS {
-        part(name, &|| Outcome::Compared(trained(&TokenGolden::of(name, model), device)));
+        part(name, &|| Outcome::Compared(trained(&Golden::of(name, model), device)));
     }
     for (name, model) in FORWARD {
-        part(name, &|| Outcome::Compared(TokenGolden::of(name, model).forward(device)));
+        part(name, &|| Outcome::Compared(Golden::of(name, model).forward(device)));
     }
     half_precision(device, &mut part);
     if is_gpu {
@@ -185,7 +218,15 @@ fn classifier(name: &str, device: &Device) -> Vec<Figure> {
 }
 
 fn whole(golden: &Golden, device: &Device) -> Vec<Figure> {
-    [golden.forward(device), vec![golden.gradients(device), golden.curve(false, device)]].concat()
+    let gradients = golden.gradients(Pass::Kept, device);
+    [golden.forward(device), vec![gradients, golden.curve(Trained::All, device)]].concat()
+}
+
+/// As [`whole`], and what a frozen backbone or frozen layers leave to train.
+fn head(name: &str, device: &Device) -> Vec<Figure> {
+    let golden = Golden::tiny(name);
+    let curves = [Trained::Head, Trained::LastLayer].map(|trained| golden.curve(trained, device));
+    [whole(&golden, device), curves.into()].concat()
 }
 
 /// MiniLM is large and may not be there.
@@ -197,13 +238,13 @@ fn minilm(name: &str, compare: impl Fn(&Golden) -> Vec<Figure>) -> Outcome {
 }
 
 fn decoder(name: &str, device: &Device) -> Vec<Figure> {
-    let golden = TokenGolden::tiny(name);
+    let golden = Golden::tiny(name);
     [trained(&golden, device), vec![golden.greedy(device)]].concat()
 }
 
-fn trained(golden: &TokenGolden, device: &Device) -> Vec<Figure> {
+fn trained(golden: &Golden, device: &Device) -> Vec<Figure> {
     let gradients = [Pass::Kept, Pass::Checkpointed].map(|pass| golden.gradients(pass, device));
-    [golden.forward(device), gradients.into(), vec![golden.curve(device)]].concat()
+    [golden.forward(device), gradients.into(), vec![golden.curve(Trained::All, device)]].concat()
 }
 
 /// Products, then a whole run, both beside f32 on the CPU.

@@ -2,7 +2,7 @@
 //! kernel and some do not.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use hone_core::nn::matmul;
+use hone_core::kernels::matmul;
 
 use crate::figure::Figure;
 

@@ -45,6 +45,36 @@ pub fn csv(count: usize) -> String {
     table
 }
 
+/// Numbers of each class, in label order: what [`numbers_csv`] has for its rows.
+pub const NUMBERS: [f32; 3] = [-1.5, 0.25, 2.0];
+
+/// A CSV of `count` rows with the columns `text` and `score`: the number of each text's class.
+#[must_use]
+pub fn numbers_csv(count: usize) -> String {
+    let mut table = String::from("text,score\n");
+    for index in 0..count {
+        let (text, _) = row(index);
+        writeln!(table, "{text},{}", NUMBERS[index % LABELS.len()]).expect("writing to a string does not fail");
+    }
+    table
+}
+
+/// A CSV of `count` rows with the columns `text` and `labels`: of a text of one class, or of two, with `;` between.
+#[must_use]
+pub fn several_csv(count: usize) -> String {
+    let mut table = String::from("text,labels\n");
+    for index in 0..count {
+        let (first, class) = row(index);
+        // Every second row is of its own class alone.
+        let line = match row(index + 1 + index / LABELS.len() % 2) {
+            (second, other) if index % 2 == 1 => format!("{first} and {second},{class};{other}"),
+            _ => format!("{first},{class}"),
+        };
+        writeln!(table, "{line}").expect("writing to a string does not fail");
+    }
+    table
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

@@ -7,8 +7,9 @@ use hone_core::data::DataFiles;
 use hone_core::event::TrainEvent;
 use hone_core::folder::Folder;
 use hone_core::generate::SamplingConfig;
+use hone_core::session::Session;
 use hone_core::session::protocol::{Prompt, Weights};
-use hone_core::session::{Report, Session};
+use hone_core::task::{Evaluation, EvaluationDetail, ReportDetail};
 
 use crate::paths;
 
@@ -90,9 +91,9 @@ pub fn ready(run: &RunConfig) -> Session {
 pub fn ready_on(run: &RunConfig, device: &Device) -> Session {
     let mut session = loaded_on(device);
     let report = session.load_data(data(), &ReadOptions::default(), run).expect("the rows load");
-    let Report::Texts(report) = report else { panic!("the fixture writes texts") };
+    let ReportDetail::CausalLm(detail) = &report.detail else { panic!("the fixture writes texts") };
     assert_eq!(report.num_usable, 48);
-    assert!(report.num_loss_tokens * 3 < report.num_tokens, "only completions are learned");
+    assert!(detail.num_loss_tokens * 3 < detail.num_tokens, "only completions are learned");
     session
 }
 
@@ -138,9 +139,28 @@ pub fn write(session: &mut Session, weights: Weights) -> String {
 /// When the fixture is damaged.
 #[must_use]
 pub fn valid_losses(events: &[TrainEvent]) -> Vec<f64> {
-    let loss = |event: &TrainEvent| match event {
-        TrainEvent::EvaluatedTokens { evaluation, .. } => Some(evaluation.loss),
+    let loss_of = |event: &TrainEvent| match event {
+        TrainEvent::Evaluated { evaluation, .. } => Some(loss(evaluation)),
         _ => None,
     };
-    events.iter().filter_map(loss).collect()
+    events.iter().filter_map(loss_of).collect()
+}
+
+/// The loss of an evaluation.
+///
+/// # Panics
+/// When it has none.
+#[must_use]
+pub fn loss(evaluation: &Evaluation) -> f64 {
+    evaluation.figure("loss").expect("every task has a loss")
+}
+
+/// Tokens that an evaluation of a language model scored.
+///
+/// # Panics
+/// When it is one of another task.
+#[must_use]
+pub fn num_tokens(evaluation: &Evaluation) -> u64 {
+    let EvaluationDetail::CausalLm(detail) = &evaluation.detail else { panic!("the model writes texts") };
+    detail.num_tokens
 }

@@ -8,6 +8,8 @@ use hone_core::config::{ModelSource, ReadOptions, RunConfig, SplitConfig};
 use hone_core::data::DataFiles;
 use hone_core::event::TrainEvent;
 use hone_core::session::Session;
+use hone_core::session::protocol::Weights;
+use hone_tests::classes::predict;
 use hone_tests::paths;
 
 fn data() -> DataFiles {
@@ -66,8 +68,7 @@ fn resumed_run_matches_uninterrupted_run() {
     let expected = drain(&mut whole);
     assert!(losses(&expected).len() >= 12, "{} steps", losses(&expected).len());
     let texts = vec!["who goes there, my lord?".to_owned(), "the queen is slain".to_owned()];
-    let expected_probabilities =
-        block_on(whole.predict(&texts, hone_core::session::protocol::Weights::Tuned)).expect("predicts");
+    let expected_probabilities = predict(&mut whole, &texts, Weights::Tuned).expect("predicts");
 
     // Same seed, same run.
     let mut again = session(&run);
@@ -92,7 +93,7 @@ fn resumed_run_matches_uninterrupted_run() {
         let (expected_losses, rest_losses) = (losses(&expected), losses(&rest));
         let tail = &expected_losses[expected_losses.len() - rest_losses.len()..];
         assert_eq!(rest_losses, tail, "cut at {cut}");
-        let found = block_on(second.predict(&texts, hone_core::session::protocol::Weights::Tuned)).expect("predicts");
+        let found = predict(&mut second, &texts, Weights::Tuned).expect("predicts");
         assert_eq!(found, expected_probabilities, "cut at {cut}");
     }
 

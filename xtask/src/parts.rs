@@ -68,7 +68,7 @@ pub struct Parts {
 
 #[derive(Debug)]
 struct Shared {
-    begun: Instant,
+    started: Instant,
     /// How long it will take, where that is known.
     expected: Option<Duration>,
     parts: Vec<State>,
@@ -77,7 +77,7 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     part: Part,
-    begun: Instant,
+    started: Instant,
     took: Option<Duration>,
     /// Units that cargo has compiled, and all of them.
     units: Option<(usize, usize)>,
@@ -114,7 +114,7 @@ impl Parts {
                 names.join(", ")
             ));
         }
-        let shared = Arc::new(Mutex::new(Shared { begun: Instant::now(), expected, parts: Vec::new() }));
+        let shared = Arc::new(Mutex::new(Shared { started: Instant::now(), expected, parts: Vec::new() }));
         let watched = Arc::downgrade(&shared);
         thread::spawn(move || {
             loop {
@@ -134,11 +134,11 @@ impl Parts {
     /// # Errors
     /// Those of `job`, with the part's name.
     pub fn run<T>(&self, part: Part, job: impl FnOnce(&Count) -> Result<T>) -> Result<T> {
-        let begun = Instant::now();
-        lock(&self.shared).parts.push(State { part, begun, took: None, units: None });
+        let started = Instant::now();
+        lock(&self.shared).parts.push(State { part, started, took: None, units: None });
         let result = job(&Count { parts: self, part }).context(part.name());
         if let Some(state) = lock(&self.shared).parts.iter_mut().find(|state| state.part == part) {
-            state.took = Some(begun.elapsed());
+            state.took = Some(started.elapsed());
         }
         result
     }
@@ -146,7 +146,7 @@ impl Parts {
     /// Ends the job: says what all of it took, and each part that took a second or more.
     pub fn close(self, what: &str) {
         let shared = lock(&self.shared);
-        let mut text = format!("{what} after {}", span(shared.begun.elapsed()));
+        let mut text = format!("{what} after {}", span(shared.started.elapsed()));
         let took = shared.parts.iter().filter_map(|state| Some((state.part, state.took?)));
         let list: Vec<String> = took
             .filter(|(_, took)| took.as_secs() > 0)
@@ -168,13 +168,13 @@ impl Shared {
             .filter(|state| state.took.is_none())
             .map(|state| match state.units {
                 Some((done, total)) => format!("{} {done} of {total} compiled", state.part.name()),
-                None => format!("{} for {}", state.part.name(), clock(state.begun.elapsed())),
+                None => format!("{} for {}", state.part.name(), clock(state.started.elapsed())),
             })
             .collect();
         if at_work.is_empty() {
             return None;
         }
-        let elapsed = self.begun.elapsed();
+        let elapsed = self.started.elapsed();
         let mut line = format!("{}: {}", clock(elapsed), at_work.join("; "));
         if let Some(left) = self.expected.and_then(|expected| expected.checked_sub(elapsed)) {
             line.push_str(&format!("; about {} left", minutes(left)));

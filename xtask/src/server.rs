@@ -120,27 +120,27 @@ fn answer(request: &Request, folder: &Path, options: &Options) -> Response<Body>
         return plain(405, "only GET and HEAD are answered");
     }
     let path = request.url().split(['?', '#']).next().unwrap_or("/");
-    let Some(mut place) = locate(folder, path) else { return plain(404, "not found") };
-    if place.is_dir() {
-        place.push("index.html");
+    let Some(mut path) = locate(folder, path) else { return plain(404, "not found") };
+    if path.is_dir() {
+        path.push("index.html");
     }
-    match file(request, &place, options) {
+    match file(request, &path, options) {
         Ok(response) => response,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => plain(404, "not found"),
         Err(error) => plain(500, &error.to_string()),
     }
 }
 
-fn file(request: &Request, place: &Path, options: &Options) -> std::io::Result<Response<Body>> {
-    let mut file = File::open(place)?;
+fn file(request: &Request, path: &Path, options: &Options) -> std::io::Result<Response<Body>> {
+    let mut file = File::open(path)?;
     let found = file.metadata()?;
     let length = found.len();
     let age = found.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let etag = format!("\"{length:x}-{:x}\"", age.as_nanos());
 
-    let mut headers = vec![header("Content-Type", media_type(place)), header("ETag", &etag)];
+    let mut headers = vec![header("Content-Type", media_type(path)), header("ETag", &etag)];
     headers.push(header("Accept-Ranges", "bytes"));
-    if media_type(place).starts_with("text/html") {
+    if media_type(path).starts_with("text/html") {
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         file.rewind()?;

@@ -70,7 +70,7 @@ impl CargoTool {
     /// Whether it lies where set-up puts it, in its version.
     #[must_use]
     pub fn is_there(&self, cache: &Cache) -> bool {
-        self.place(cache).is_file() && cache.stamp(self.binary).as_deref() == Some(&self.version)
+        self.path(cache).is_file() && cache.stamp(self.binary).as_deref() == Some(&self.version)
     }
 
     /// Finds it, adopts it from the search path, or builds it; `count` hears how far that is.
@@ -79,17 +79,17 @@ impl CargoTool {
     /// When `cargo install` fails in every way it is tried.
     pub fn ensure(&self, cache: &Cache, count: &Count) -> Result<()> {
         let Self { package, binary, version, .. } = self;
-        let place = self.place(cache);
+        let path = self.path(cache);
         if self.is_there(cache) {
             return Ok(());
         }
-        if reports(&place, version) {
+        if reports(&path, version) {
             return cache.set_stamp(binary, version);
         }
         if let Some(found) = proc::find(binary).filter(|found| reports(found, version)) {
             proc::say(format!("taking {binary} {version} from {}", found.display()));
             std::fs::create_dir_all(cache.tools_bin())?;
-            std::fs::copy(&found, &place).with_context(|| format!("cannot copy to {}", place.display()))?;
+            std::fs::copy(&found, &path).with_context(|| format!("cannot copy to {}", path.display()))?;
             return cache.set_stamp(binary, version);
         }
         // Its lock file may name a version that a mirror does not carry.
@@ -104,7 +104,7 @@ impl CargoTool {
         cache.set_stamp(binary, version)
     }
 
-    fn place(&self, cache: &Cache) -> PathBuf {
+    fn path(&self, cache: &Cache) -> PathBuf {
         cache.tools_bin().join(format!("{}{}", self.binary, std::env::consts::EXE_SUFFIX))
     }
 
@@ -139,13 +139,13 @@ pub fn ensure_wasm_opt(cache: &Cache) -> Result<()> {
     if has_wasm_opt(cache) {
         return Ok(());
     }
-    let place = cache.node_bin().join("wasm-opt");
+    let path = cache.node_bin().join("wasm-opt");
     ensure_node("wasm-opt")?;
-    if !reports(&place, BINARYEN) {
+    if !reports(&path, BINARYEN) {
         npm_install(&cache.node(), &format!("binaryen@{BINARYEN}"))?;
     }
-    if !reports(&place, BINARYEN) {
-        bail!("npm brought no working wasm-opt {BINARYEN} at {}", place.display());
+    if !reports(&path, BINARYEN) {
+        bail!("npm brought no working wasm-opt {BINARYEN} at {}", path.display());
     }
     cache.set_stamp("wasm-opt", BINARYEN)
 }
@@ -153,8 +153,8 @@ pub fn ensure_wasm_opt(cache: &Cache) -> Result<()> {
 /// axe-core's script, where it lies there in its version.
 #[must_use]
 pub fn axe(cache: &Cache) -> Option<PathBuf> {
-    let place = axe_place(cache);
-    (place.is_file() && cache.stamp("axe-core").as_deref() == Some(AXE)).then_some(place)
+    let path = axe_path(cache);
+    (path.is_file() && cache.stamp("axe-core").as_deref() == Some(AXE)).then_some(path)
 }
 
 /// Finds or brings axe-core.
@@ -167,14 +167,14 @@ pub fn ensure_axe(cache: &Cache) -> Result<()> {
     }
     ensure_node("axe-core")?;
     npm_install(&cache.axe(), &format!("axe-core@{AXE}"))?;
-    let place = axe_place(cache);
-    if !place.is_file() {
-        bail!("npm brought no axe-core {AXE} at {}", place.display());
+    let path = axe_path(cache);
+    if !path.is_file() {
+        bail!("npm brought no axe-core {AXE} at {}", path.display());
     }
     cache.set_stamp("axe-core", AXE)
 }
 
-fn axe_place(cache: &Cache) -> PathBuf {
+fn axe_path(cache: &Cache) -> PathBuf {
     cache.axe().join("node_modules").join("axe-core").join("axe.min.js")
 }
 
@@ -224,13 +224,13 @@ mod tests {
     fn axe_is_there_once_it_is_whole_and_of_its_version() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let cache = Cache::at(folder.path());
-        let place = axe_place(&cache);
-        proc::write(&place, "").expect("the folder is ours");
+        let path = axe_path(&cache);
+        proc::write(&path, "").expect("the folder is ours");
         assert_eq!(axe(&cache), None, "npm may have been interrupted");
         cache.set_stamp("axe-core", "4.0.0").expect("the folder is ours");
         assert_eq!(axe(&cache), None, "an older one is replaced");
         cache.set_stamp("axe-core", AXE).expect("the folder is ours");
-        assert_eq!(axe(&cache), Some(place));
+        assert_eq!(axe(&cache), Some(path));
     }
 
     #[test]

@@ -24,9 +24,9 @@ impl Scale {
         self.range.0 + share * (self.range.1 - self.range.0)
     }
 
-    /// Which value is drawn at `place`.
-    pub(crate) fn invert(&self, place: f64) -> f64 {
-        let share = (place - self.range.0) / (self.range.1 - self.range.0);
+    /// Which value is drawn at `position`.
+    pub(crate) fn invert(&self, position: f64) -> f64 {
+        let share = (position - self.range.0) / (self.range.1 - self.range.0);
         self.domain.0 + share * (self.domain.1 - self.domain.0)
     }
 }

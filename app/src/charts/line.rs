@@ -19,7 +19,7 @@ const MARGIN: (f64, f64, f64, f64) = (56.0, 12.0, 10.0, 30.0);
 /// A line of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Series {
-    pub name: &'static str,
+    pub name: String,
     /// Colour class: `s1` to `s4`, or `faint`.
     pub class: &'static str,
     /// (step, value), sorted by step.
@@ -137,7 +137,7 @@ pub(crate) fn LineChart(
     let cursor_x = move || cursor.get().map(|step| drawing.with(|drawing| format!("{:.1}", drawing.x.at(step))));
     let legend = move || {
         series.with(|series| {
-            let item = |one: &Series| view! { <li class=format!("legend {}", one.class)>{one.name}</li> };
+            let item = |one: &Series| view! { <li class=format!("legend {}", one.class)>{one.name.clone()}</li> };
             series.iter().map(item).collect_view()
         })
     };
@@ -225,15 +225,17 @@ mod tests {
     #[test]
     fn the_first_point_of_a_line_can_be_seen() {
         let series =
-            |points: &[(f64, f64)]| Series { name: "loss", class: "", points: points.to_vec(), has_dots: false };
+            |points: &[(f64, f64)]| Series { name: "loss".into(), class: "", points: points.to_vec(), has_dots: false };
         let num_dots = |points: &[(f64, f64)]| draw(&[series(points)], 10.0, None, false).dots.len();
         assert_eq!([num_dots(&[]), num_dots(&[(1.0, 2.0)]), num_dots(&[(1.0, 2.0), (2.0, 1.0)])], [0, 1, 0]);
     }
 
     #[test]
     fn a_step_is_read_off_without_what_was_measured_later() {
-        let series =
-            |name, points: &[(f64, f64)], has_dots| Series { name, class: "", points: points.to_vec(), has_dots };
+        let series = |name: &str, points: &[(f64, f64)], has_dots| {
+            let (name, points) = (name.to_owned(), points.to_vec());
+            Series { name, class: "", points, has_dots }
+        };
         let loss = series("loss", &[(1.0, 3.0), (2.0, 2.0), (3.0, 1.0)], false);
         let valid = series("validation loss", &[(2.0, 2.5)], true);
         let all = [loss, valid];

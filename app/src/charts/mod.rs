@@ -4,7 +4,9 @@ mod bars;
 pub(crate) mod geometry;
 mod line;
 mod matrix;
+mod scatter;
 
 pub(crate) use bars::{Bar, Bars, Histogram};
 pub(crate) use line::{LineChart, Series};
 pub(crate) use matrix::{Chosen, Matrix};
+pub(crate) use scatter::Scatter;

@@ -11,7 +11,7 @@ pub(crate) fn Field(
     unit: &'static str,
     #[prop(into)] hint: String,
     /// (value, words); empty for a typed value.
-    choices: &'static [(&'static str, &'static str)],
+    choices: Vec<(&'static str, String)>,
     /// What the control shows.
     value: Signal<String>,
     /// Something was typed or chosen.
@@ -48,8 +48,8 @@ pub(crate) fn Field(
         }
         .into_any()
     } else {
-        let options = choices.iter().map(|(one, words)| {
-            view! { <option value=*one prop:selected=move || value.with(|value| value == one)>{*words}</option> }
+        let options = choices.into_iter().map(|(one, words)| {
+            view! { <option value=one prop:selected=move || value.with(|value| value == one)>{words}</option> }
         });
         view! {
             <select

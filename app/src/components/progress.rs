@@ -30,10 +30,10 @@ pub(crate) fn Meter(
 /// A figure with its name.
 #[component]
 pub(crate) fn Stat(
-    label: &'static str,
+    #[prop(into)] label: String,
     /// Test id of the value; empty for none.
-    #[prop(optional)]
-    id: &'static str,
+    #[prop(optional, into)]
+    id: String,
     value: Signal<String>,
     /// The value as a bare number, for programs.
     #[prop(optional)]

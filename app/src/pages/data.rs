@@ -1,27 +1,21 @@
-//! Step 2: drop in labeled rows, or texts, see how they were understood, correct it.
+//! Step 2: say what the model should learn, drop in rows, see how they were understood, correct it.
 
-use hone_core::config::{ReadOptions, Task};
-use hone_core::data::{DataReport, Format};
+use hone_core::task::Task;
 use leptos::prelude::*;
 
-use super::data_controls::{encoding, header_row};
 use super::data_report::report_view;
 use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
-use super::texts_report;
 use crate::browser::PickedFile;
-use crate::components::{Button, FileInput, Meter, check, optional_file, select, text_area};
+use crate::components::{Button, FileInput, Meter, optional_file, select, text_area};
 use crate::format;
-use crate::state::report::{Report, forget_columns};
+use crate::state::report::Wish;
 use crate::state::{DataSlot, Step, Store};
-
-const CLASSES_LEAD: &str =
-    "A table with a text and a label in each row: CSV, TSV, JSONL or a JSON array. It stays in this tab.";
-const TEXTS_LEAD: &str = "Texts as the model should write them: prompts with answers, instructions, conversations, or \
-                          plain text. They stay in this tab.";
+use crate::tasks::{self, TaskPage};
 
 const ACCEPT: &str = ".csv,.tsv,.txt,.md,.json,.jsonl,.ndjson,text/csv,application/json";
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
+    let words = tasks::of(task);
     // Rows can be read before there is a model, but not trained on.
     let next = move || match missing(store, Step::Data) {
         None => onward(store, Step::Recipe, "On to the recipe"),
@@ -29,12 +23,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     };
     let report = move || {
         store.data.report.get().map(|report| {
-            let report = match &*report {
-                Report::Classes(report) => view! { {reading(store, report)} {report_view(store, report)} }.into_any(),
-                Report::Texts(report) => texts_report::page(store, report),
-            };
             view! {
-                <div class="report" data-testid="data-report">{report}</div>
+                <div class="report" data-testid="data-report">{report_view(store, &report)}</div>
                 {next}
             }
             .into_any()
@@ -54,21 +44,35 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     };
     let content = view! {
         {data_note(store)}
-        {choose(store, task)}
-        {move || is_loading.get().then(|| progress(store, task))}
+        <div class="fields">{move || what_to_learn(store, task)}</div>
+        {choose(store, words)}
+        {move || is_loading.get().then(|| progress(store, words.counts_bytes))}
         {waits}
-        {move || is_unread.get().then(|| name_columns(store, task))}
+        {move || is_unread.get().then(|| name_columns(store, words.named_columns))}
         {report}
     };
-    let lead = match task {
-        Task::SequenceClassification => CLASSES_LEAD,
-        Task::CausalLm => TEXTS_LEAD,
-    };
-    frame(store, Step::Data, lead, content.into_any())
+    frame(store, Step::Data, words.lead, content.into_any())
+}
+
+/// The choice of the task, among those that the loaded model has heads for.
+fn what_to_learn(store: Store, task: Task) -> AnyView {
+    // While the person is asked about weights that would go, and once they stay, it shows what holds.
+    store.model.pending.track();
+    let can = store.model.info.with(|info| info.as_ref().map(|info| info.tasks.clone()));
+    let is_offered = |one: &&Task| **one == task || can.as_ref().is_none_or(|can| can.contains(one));
+    let option = |one: &Task| (one.name().to_owned(), one.spec().title.to_owned());
+    let options = Task::ALL.iter().filter(is_offered).map(option).collect();
+    let on_choose = Callback::new(move |chosen: String| {
+        if let Some(task) = Task::from_name(&chosen) {
+            store.choose_task(task);
+        }
+    });
+    let is_busy = Signal::derive(move || is_busy(store) || store.model.loading.get());
+    select("What the model should learn", "task", options, task.name(), is_busy, on_choose)
 }
 
 /// How far the reading is, and the way out of it.
-fn progress(store: Store, task: Task) -> AnyView {
+fn progress(store: Store, counts_bytes: bool) -> AnyView {
     let progress = store.data.progress;
     let share = Signal::derive(move || match progress.get() {
         (_, 0) => None,
@@ -76,8 +80,7 @@ fn progress(store: Store, task: Task) -> AnyView {
     });
     let text = Signal::derive(move || match progress.get() {
         (_, 0) => String::new(),
-        // A text may be one row and a whole file.
-        (done, total) if task == Task::CausalLm => format::percent(done as f64 / total as f64),
+        (done, total) if counts_bytes => format::percent(done as f64 / total as f64),
         (done, total) => format!("{} of {}", format::count(done), format::plural(total, "row")),
     });
     let on_cancel = Callback::new(move |()| store.cancel_reading());
@@ -96,16 +99,12 @@ fn is_busy(store: Store) -> bool {
 }
 
 /// Whether controls must wait.
-pub(super) fn busy(store: Store) -> Signal<bool> {
+pub(crate) fn busy(store: Store) -> Signal<bool> {
     Signal::derive(move || is_busy(store))
 }
 
-fn choose(store: Store, task: Task) -> AnyView {
+fn choose(store: Store, words: &'static TaskPage) -> AnyView {
     let busy = busy(store);
-    let files = match task {
-        Task::SequenceClassification => "For labels: .csv, .tsv, .txt, .jsonl or .json.",
-        Task::CausalLm => "For a language model: .jsonl, .json, .csv or .tsv, or .txt as one text.",
-    };
     let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_data_files(files));
     let chosen = move || {
         let file = store.data.train.get()?;
@@ -122,19 +121,15 @@ fn choose(store: Store, task: Task) -> AnyView {
                 disabled=busy
                 on_files=on_files
             />
-            <p class="hint">{files}</p>
+            <p class="hint">{words.files}</p>
         </div>
         {hint_while(is_running(store), "A run is going on: stop it before other rows are read.")}
-        <div class="columns">{paste(store, task)} {own_splits(store)}</div>
+        <div class="columns">{paste(store, words.pasted)} {own_splits(store)}</div>
     }
     .into_any()
 }
 
-fn paste(store: Store, task: Task) -> AnyView {
-    let label = match task {
-        Task::SequenceClassification => "Rows with a header, such as text,label",
-        Task::CausalLm => "Rows with a header, such as prompt,completion, or as JSON",
-    };
+fn paste(store: Store, label: &'static str) -> AnyView {
     let is_blank = move || store.data.paste.with(|text| text.trim().is_empty());
     let cannot_use = Signal::derive(move || is_busy(store) || is_blank());
     let on_input = Callback::new(move |text| store.data.paste.set(text));
@@ -168,28 +163,12 @@ fn own_splits(store: Store) -> AnyView {
     .into_any()
 }
 
-/// A field of [`ReadOptions`].
-type ColumnOf = fn(&mut ReadOptions) -> &mut Option<String>;
-
 /// For a file whose columns could not be guessed: to name them.
-fn name_columns(store: Store, task: Task) -> AnyView {
-    let columns: &[(&str, &str, ColumnOf)] = match task {
-        Task::SequenceClassification => &[
-            ("name-text-column", "Column of the text", |read| &mut read.text_column),
-            ("name-label-column", "Column of the labels", |read| &mut read.label_column),
-        ],
-        Task::CausalLm => &[
-            ("name-prompt-column", "Column of the prompt, or the instruction", |read| &mut read.prompt_column),
-            ("name-completion-column", "Column of the answer", |read| &mut read.completion_column),
-            ("name-messages-column", "Column of the conversation", |read| &mut read.messages_column),
-            ("name-text-column", "Column of the text, where all is learned", |read| &mut read.text_column),
-        ],
-    };
+fn name_columns(store: Store, columns: &'static [(&'static str, &'static str, Wish)]) -> AnyView {
     let mut read = store.data.read.get_untracked();
-    let typed = |column: ColumnOf| column(&mut read).clone().unwrap_or_default();
-    let typed: Vec<_> = columns.iter().map(|(_, _, column)| *column).map(typed).collect();
+    let typed: Vec<_> = columns.iter().map(|(_, _, wish)| wish(&mut read).clone().unwrap_or_default()).collect();
     let typed = RwSignal::new(typed);
-    let field = |(index, (id, name, _)): (usize, &(&'static str, &'static str, ColumnOf))| {
+    let field = |(index, (id, name, _)): (usize, &(&'static str, &'static str, Wish))| {
         view! {
             <label class="stacked">
                 <span>{*name}</span>
@@ -207,12 +186,11 @@ fn name_columns(store: Store, task: Task) -> AnyView {
         .into_any()
     };
     let fields = columns.iter().enumerate().map(field).collect_view();
-    let of: Vec<ColumnOf> = columns.iter().map(|(_, _, column)| *column).collect();
     let on_read = Callback::new(move |()| {
         store.reread_data(|read| {
             read.shape = None; // follows from the columns
-            for (column, name) in of.iter().zip(typed.get_untracked()) {
-                *column(read) = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
+            for ((_, _, wish), name) in columns.iter().zip(typed.get_untracked()) {
+                *wish(read) = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
             }
         });
     });
@@ -224,70 +202,4 @@ fn name_columns(store: Store, task: Task) -> AnyView {
         </fieldset>
     }
     .into_any()
-}
-
-/// How the file was understood, and the controls to correct it.
-fn reading(store: Store, report: &DataReport) -> AnyView {
-    let column = |id: &'static str, label: &'static str, current: &str, is_text: bool| {
-        let on_choose = Callback::new(move |chosen| store.choose_column(is_text, chosen));
-        select(label, id, named(&report.columns), current, busy(store), on_choose)
-    };
-    view! {
-        <fieldset class="panel">
-            <legend>{read_as(&report.file_name, Some(report.format))}</legend>
-            <div class="fields">
-                {column("text-column", "Text", &report.text_column, true)}
-                {column("label-column", "Label", &report.label_column, false)}
-                {separator(store, report.delimiter)}
-                {encoding(store, &report.reading)}
-                {header_row(store, report.delimiter, &report.reading)}
-            </div>
-            {header(store, report.delimiter, report.has_header)}
-        </fieldset>
-    }
-    .into_any()
-}
-
-/// Columns as options of a list.
-pub(super) fn named(columns: &[String]) -> Vec<(String, String)> {
-    columns.iter().map(|column| (column.clone(), column.clone())).collect()
-}
-
-/// How a file was read, in words; without a format it is plain text.
-pub(super) fn read_as(file_name: &str, format: Option<Format>) -> String {
-    let format = match format {
-        Some(Format::Csv) => "separated values",
-        Some(Format::Jsonl) => "JSON Lines",
-        Some(Format::Json) => "JSON",
-        None => "plain text",
-    };
-    format!("How {file_name} was read ({format})")
-}
-
-/// Whether there is a header, where there can be one.
-pub(super) fn header(store: Store, delimiter: Option<char>, has_header: bool) -> Option<AnyView> {
-    delimiter?;
-    let on_change = Callback::new(move |has_header| {
-        store.reread_data(|read| {
-            (read.has_header, read.header_row) = (Some(has_header), None);
-            forget_columns(read); // they are named by the header
-        });
-    });
-    let checked = Signal::stored(has_header);
-    Some(check("A row names the columns", "has-header", checked, busy(store), on_change))
-}
-
-/// What stands between the fields, where there is such a thing.
-pub(super) fn separator(store: Store, current: Option<char>) -> Option<AnyView> {
-    let current = current?;
-    let known = [(',', "comma"), (';', "semicolon"), ('\t', "tab"), ('|', "bar")];
-    let other = (!known.iter().any(|(one, _)| *one == current)).then_some((current, "another"));
-    let options = known.into_iter().chain(other).map(|(one, words)| (one.to_string(), words.to_owned())).collect();
-    let on_choose = Callback::new(move |chosen: String| {
-        store.reread_data(|read| {
-            read.delimiter = chosen.chars().next();
-            forget_columns(read);
-        });
-    });
-    Some(select("Separator", "delimiter", options, &current.to_string(), busy(store), on_choose))
 }

@@ -1,17 +1,90 @@
-//! How a file was read, for either task: its encoding, the line of its header, all its columns; and for labels what may
-//! be better to change before training, with the change at hand.
+//! How a file was read, and the controls to correct it: its columns, what stands between the fields, its encoding, the line
+//! of its header; and what may be better to change before training, with the change at hand.
 
-use hone_core::config::{ClassWeights, Encoding};
-use hone_core::data::{Advice, AdviceKind, DataReport, FileReading, TablePreview};
+use hone_core::config::{ClassWeights, DataShape, Encoding};
+use hone_core::data::{Advice, AdviceKind, FileReading, Format, TablePreview};
+use hone_core::task::DataReport;
 use leptos::prelude::*;
 
 use super::data::busy;
-use crate::components::{Button, select};
+use crate::components::{Button, check, select};
 use crate::format;
+use crate::state::report::{ColumnRole, forget_columns};
 use crate::state::{Step, Store};
 
+/// How the file was understood, and the controls to correct it: those of the task, then those of the file.
+pub(super) fn reading(store: Store, report: &DataReport, columns: AnyView, below: Option<AnyView>) -> AnyView {
+    let format = match report.format {
+        Some(Format::Csv) => "separated values",
+        Some(Format::Jsonl) => "JSON Lines",
+        Some(Format::Json) => "JSON",
+        Some(Format::Conll) => "CoNLL",
+        None => "plain text",
+    };
+    view! {
+        <fieldset class="panel">
+            <legend>{format!("How {} was read ({format})", report.file_name)}</legend>
+            <div class="fields">
+                {columns}
+                {separator(store, report.delimiter)}
+                {encoding(store, &report.reading)}
+                {header_row(store, report.delimiter, &report.reading)}
+            </div>
+            {header(store, report.delimiter, report.has_header)}
+            {below}
+        </fieldset>
+    }
+    .into_any()
+}
+
+/// Which column is used as what; choosing one also takes the rows for those of `shape`, for tasks that have shapes.
+pub(crate) fn columns(
+    store: Store,
+    report: &DataReport,
+    roles: &'static [ColumnRole],
+    shape: Option<DataShape>,
+) -> Option<AnyView> {
+    let control = |one: &'static ColumnRole| {
+        let current = report.column_of(one.role);
+        let none = (one.is_optional || current.is_none()).then(|| (String::new(), "none".to_owned()));
+        let named = report.columns.iter().map(|column| (column.clone(), column.clone()));
+        let options = none.into_iter().chain(named).collect();
+        let on_choose = Callback::new(move |chosen: String| store.choose_column(roles, one.role, &chosen, shape));
+        select(one.label, one.id, options, current.unwrap_or_default(), busy(store), on_choose)
+    };
+    (!report.columns.is_empty()).then(|| roles.iter().map(control).collect_view().into_any())
+}
+
+/// Whether there is a header, where there can be one.
+fn header(store: Store, delimiter: Option<char>, has_header: bool) -> Option<AnyView> {
+    delimiter?;
+    let on_change = Callback::new(move |has_header| {
+        store.reread_data(|read| {
+            (read.has_header, read.header_row) = (Some(has_header), None);
+            forget_columns(read); // they are named by the header
+        });
+    });
+    let checked = Signal::stored(has_header);
+    Some(check("A row names the columns", "has-header", checked, busy(store), on_change))
+}
+
+/// What stands between the fields, where there is such a thing.
+fn separator(store: Store, current: Option<char>) -> Option<AnyView> {
+    let current = current?;
+    let known = [(',', "comma"), (';', "semicolon"), ('\t', "tab"), ('|', "bar")];
+    let other = (!known.iter().any(|(one, _)| *one == current)).then_some((current, "another"));
+    let options = known.into_iter().chain(other).map(|(one, words)| (one.to_string(), words.to_owned())).collect();
+    let on_choose = Callback::new(move |chosen: String| {
+        store.reread_data(|read| {
+            read.delimiter = chosen.chars().next();
+            forget_columns(read);
+        });
+    });
+    Some(select("Separator", "delimiter", options, &current.to_string(), busy(store), on_choose))
+}
+
 /// How the file's bytes stand for characters.
-pub(super) fn encoding(store: Store, reading: &FileReading) -> AnyView {
+fn encoding(store: Store, reading: &FileReading) -> AnyView {
     let FileReading { encoding: current, is_encoding_guessed, .. } = *reading;
     let option = |encoding: Encoding| {
         let writing = match encoding {
@@ -33,7 +106,7 @@ pub(super) fn encoding(store: Store, reading: &FileReading) -> AnyView {
 }
 
 /// The line that names the columns, where lines can.
-pub(super) fn header_row(store: Store, delimiter: Option<char>, reading: &FileReading) -> Option<AnyView> {
+fn header_row(store: Store, delimiter: Option<char>, reading: &FileReading) -> Option<AnyView> {
     delimiter?;
     let row = reading.header_row.map(|row| row.to_string()).unwrap_or_default();
     let is_asked = store.data.read.with_untracked(|read| read.header_row.is_some());
@@ -80,11 +153,11 @@ pub(super) fn header_row(store: Store, delimiter: Option<char>, reading: &FileRe
 }
 
 /// The first rows with all columns of the file. `used` are the columns in use, each with what it is used as.
-pub(super) fn all_columns(table: &TablePreview, used: &[(&str, &str)]) -> Option<AnyView> {
+pub(super) fn all_columns(table: &TablePreview, used: &[(String, String)]) -> Option<AnyView> {
     if table.columns.is_empty() {
         return None;
     }
-    let role_of = |column: &String| used.iter().find(|(name, _)| name == column).map(|(_, role)| (*role).to_owned());
+    let role_of = |column: &String| used.iter().find(|(name, _)| name == column).map(|(_, role)| role.clone());
     let roles: Vec<Option<String>> = table.columns.iter().map(role_of).collect();
     let head = |(column, role): (&String, &Option<String>)| {
         let badge = role.clone().map(|role| view! { <span class="badge" data-testid="used-column">{role}</span> });
@@ -94,7 +167,7 @@ pub(super) fn all_columns(table: &TablePreview, used: &[(&str, &str)]) -> Option
     let cell = |(cell, role): (&String, &Option<String>)| {
         let class = match role.as_deref() {
             None => "cell",
-            Some("label") => "cell used",
+            Some("label" | "labels") => "cell used",
             Some(_) => "text used",
         };
         view! { <td class=class>{cell.clone()}</td> }.into_any()

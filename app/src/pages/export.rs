@@ -1,7 +1,8 @@
 //! Step 7: export the trained model, and after a run with adapters the adapter alone.
 
-use hone_core::config::{ExportFormat, Task};
+use hone_core::config::ExportFormat;
 use hone_core::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
+use hone_core::task::{HeadKind, Task};
 use leptos::prelude::*;
 
 use super::frame::{frame, missing};
@@ -9,6 +10,7 @@ use super::of_run::of_run;
 use crate::components::{Button, facts};
 use crate::format;
 use crate::state::{Step, Store};
+use crate::tasks;
 
 const LEAD: &str = "Save the trained model as a zip. It loads in Python, and here again, without conversion.";
 
@@ -34,41 +36,21 @@ fn prompt(store: Store) -> String {
     given.map_or_else(|| "\"your text here\"".into(), |given| format!("{given:?}"))
 }
 
-/// Lines that load a whole model.
-fn python(task: Task, prompt: &str) -> String {
-    match task {
-        Task::SequenceClassification => "from transformers import pipeline
-classify = pipeline(\"text-classification\", model=\"path/to/the/unzipped/folder\")
-print(classify(\"My parcel has not arrived yet\"))"
-            .into(),
-        Task::CausalLm => format!(
-            "from transformers import pipeline
-write = pipeline(\"text-generation\", model=\"path/to/the/unzipped/folder\")
-print(write({prompt}, max_new_tokens=20))"
-        ),
-    }
-}
-
 /// Lines that load an adapter with the model that it belongs to.
 fn adapter_python(task: Task, num_labels: usize, prompt: &str) -> String {
-    // PEFT's files do not say how many labels a classifier has.
-    let (class, more, rest) = match task {
-        Task::SequenceClassification => (
-            "AutoPeftModelForSequenceClassification",
-            format!(", num_labels={num_labels}"),
-            "inputs = tokenizer(\"My parcel has not arrived yet\", return_tensors=\"pt\")
-print(model(**inputs).logits.softmax(-1))"
-                .to_owned(),
-        ),
-        Task::CausalLm => (
-            "AutoPeftModelForCausalLM",
-            String::new(),
-            format!(
-                "inputs = tokenizer({prompt}, return_tensors=\"pt\")
-print(tokenizer.decode(model.generate(**inputs, max_new_tokens=20)[0]))"
-            ),
-        ),
-    };
+    let [class, more, rest] = (tasks::of(task).adapter_python)(num_labels, prompt);
+    if task.spec().peft_task_type.is_none() {
+        // PEFT has no class that finds the model by itself.
+        return format!(
+            "from peft import PeftModel
+from transformers import {class}, AutoTokenizer
+folder = \"path/to/the/unzipped/adapter\"
+base = {class}.from_pretrained(\"path/to/the/model\"{more})
+model = PeftModel.from_pretrained(base, folder)
+tokenizer = AutoTokenizer.from_pretrained(folder)
+{rest}"
+        );
+    }
     format!(
         "from peft import {class}
 from transformers import AutoTokenizer
@@ -98,7 +80,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let can_pack = Memo::new(move |_| store.run.with(|run| run.is_finished()));
     let is_before_a_run = Memo::new(move |_| store.started.with(Option::is_none));
     let has_job = Memo::new(move |_| {
-        let is_planned = store.model.info.with(Option::is_some) && store.resolved.with(Result::is_ok);
+        let is_right = store.resolved.with(Result::is_ok) && store.changed.with(Result::is_ok);
+        let is_planned = store.model.info.with(Option::is_some) && is_right;
         !is_before_a_run.get() || is_planned
     });
     let done = move || {
@@ -137,6 +120,28 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         }
         .into_any()
     };
+    // A model that scores words is a base for others.
+    let is_base = task.spec().head == HeadKind::MaskedLm;
+    let loads: Signal<bool> = store.model.loading.into();
+    let on_labels = Callback::new(move |()| store.go_on_with_labels());
+    let go_on = move || {
+        let text = "This model knows the words of your texts now. Train it next on rows with labels: it takes the place of \
+                    the model that you loaded, and you choose a file of such rows.";
+        view! {
+            <div class="panel">
+                <p>{text}</p>
+                <div class="row">
+                    <Button
+                        id="go-on-with-labels"
+                        text="Go on with labeled rows"
+                        waits=loads
+                        on_press=on_labels
+                    />
+                </div>
+            </div>
+        }
+        .into_any()
+    };
     let on_job = Callback::new(move |()| store.save_job());
     let job_button = move || view! { <Button id="export-job" text="Save the job file" on_press=on_job /> }.into_any();
     let job_note = move || {
@@ -150,7 +155,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                     can't tell whether another file of that name holds the same rows; saved after a run, it can.";
         has_job.get().then(|| text.into())
     };
-    let has_pooling = task == Task::SequenceClassification;
+    let has_pooling = task.spec().settings.contains(&"pooling");
     let pooling = has_pooling.then_some(" If you chose mean pooling, load it as README.md says.");
     let content = view! {
         {move || missing(store, Step::Export)}
@@ -162,6 +167,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         </div>
         <p class="hint" data-testid="job-note">{job_note}</p>
         {done}
+        {move || (is_base && can_pack.get()).then(go_on)}
         <div class="columns">
             <div class="panel">
                 <h3>"What is in the zip"</h3>
@@ -169,7 +175,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
             </div>
             <div class="panel">
                 <h3>"Load it in Python"</h3>
-                <pre data-testid="python"><code>{move || python(task, &prompt(store))}</code></pre>
+                <pre data-testid="python"><code>{move || (tasks::of(task).python)(&prompt(store))}</code></pre>
                 <p class="hint">"Your rows are not in the zip."{pooling}</p>
             </div>
         </div>

@@ -1,6 +1,5 @@
 //! What all pages share: heading, problem, the way onward, and what is missing.
 
-use hone_core::config::Task;
 use hone_core::session::protocol::ProblemKind;
 use leptos::prelude::*;
 
@@ -10,6 +9,7 @@ use crate::state::numbers::normalised;
 use crate::state::recipe::FieldSpec;
 use crate::state::run::Status;
 use crate::state::{Activity, Step, Store};
+use crate::tasks;
 
 /// A page: its heading, what it is for, the problem that stands at this step, and its content. On the page of the model
 /// the problem stands beside the button that loads.
@@ -49,8 +49,8 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     if store.model.info.with(Option::is_none) {
         return empty("No model is loaded yet.", "Choose a model", Step::Model);
     }
-    // A language model can be tried as it is.
-    let needs_rows = step != Step::Data && (step != Step::Try || store.model.task.get() != Task::CausalLm);
+    let needs_rows =
+        step != Step::Data && (step != Step::Try || !tasks::of(store.model.task.get()).is_tried_without_rows);
     if needs_rows && store.data.report.with(Option::is_none) {
         return empty("No rows have been read yet.", "Choose the data", Step::Data);
     }
@@ -66,7 +66,7 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     None
 }
 
-/// What another model did to the rows.
+/// What another model, or another task, did to the rows.
 pub(crate) fn data_note(store: Store) -> AnyView {
     let note = move || {
         let note = store.data.note.get()?;
@@ -75,17 +75,26 @@ pub(crate) fn data_note(store: Store) -> AnyView {
     view! { {note} }.into_any()
 }
 
-/// A setting with everything around it.
+/// What was typed into a field.
+pub(crate) struct Typed {
+    /// What the field shows.
+    pub value: Signal<String>,
+    /// Something was typed or chosen.
+    pub is_changed: Signal<bool>,
+    /// What is wrong with it.
+    pub error: Signal<Option<String>>,
+}
+
+/// A setting with everything around it; `choices` are (value, words), none where something is typed.
 pub(crate) fn setting(
-    spec: &'static FieldSpec,
+    spec: &FieldSpec,
+    choices: Vec<(&'static str, String)>,
     hint: String,
-    value: Signal<String>,
-    is_changed: Signal<bool>,
-    error: Signal<Option<String>>,
+    Typed { value, is_changed, error }: Typed,
     on_input: Callback<String>,
     on_reset: Callback<()>,
 ) -> AnyView {
-    let &FieldSpec { name, label, unit, choices, kind, .. } = spec;
+    let &FieldSpec { name, label, unit, kind, .. } = spec;
     let on_leave = Callback::new(move |()| {
         let Some(typed) = value.try_get_untracked() else { return };
         // What could be two numbers stays as it was typed, beside what is wrong with it.

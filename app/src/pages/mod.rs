@@ -1,43 +1,42 @@
-//! The seven steps as they are drawn. Pages read the [`Store`] and hand values and callbacks to
-//! components.
+//! The seven steps as they are drawn, whatever the task; its own parts come from `tasks`. Pages read the [`Store`] and
+//! hand values and callbacks to components.
 
-mod data;
-mod data_controls;
-mod data_report;
-mod evaluate;
-mod evaluate_texts;
+pub(crate) mod ask;
+pub(crate) mod data;
+pub(crate) mod data_controls;
+pub(crate) mod data_report;
+pub(crate) mod evaluate;
 mod export;
-mod frame;
+pub(crate) mod frame;
+pub(crate) mod label_columns;
 mod model;
-mod of_run;
+mod model_changes;
+pub(crate) mod of_run;
 mod recipe;
-mod texts_report;
 mod train;
-mod try_it;
 mod weights_question;
-mod write;
 
-use hone_core::config::Task;
+use hone_core::task::Task;
 use leptos::prelude::*;
 
 use crate::state::{Step, Store};
+use crate::tasks;
 
-/// The page of a step, for the task of the model, or of the rows. Another task draws it anew; not so the page on which models are
-/// loaded, which is the same for all.
+/// The page of a step, for the task of the model, or of the rows. Another task draws it anew; not so the page on which
+/// models are loaded, which is the same for all.
 pub(crate) fn page(store: Store, step: Step) -> AnyView {
     let task = match step {
         Step::Model => Task::default(),
         Step::Data => store.data.task.get(),
         _ => store.model.task.get(),
     };
-    match (step, task) {
-        (Step::Model, _) => model::page(store),
-        (Step::Data, task) => data::page(store, task),
-        (Step::Recipe, task) => recipe::page(store, task),
-        (Step::Train, task) => train::page(store, task),
-        (Step::Evaluate, task) => evaluate::page(store, task),
-        (Step::Try, Task::SequenceClassification) => try_it::page(store),
-        (Step::Try, Task::CausalLm) => write::page(store),
-        (Step::Export, task) => export::page(store, task),
+    match step {
+        Step::Model => model::page(store),
+        Step::Data => data::page(store, task),
+        Step::Recipe => recipe::page(store, task),
+        Step::Train => train::page(store, task),
+        Step::Evaluate => evaluate::page(store),
+        Step::Try => (tasks::of(task).try_it)(store),
+        Step::Export => export::page(store, task),
     }
 }

@@ -1,14 +1,14 @@
 //! Step 1: choose a pretrained model and load it.
 
-use hone_core::config::{ModelSource, Task};
-use hone_core::hub::{KNOWN_MODELS, KnownModel};
+use hone_core::config::ModelSource;
+use hone_core::hub::{KNOWN_MODELS, KnownModel, ModelFamily};
 use hone_core::session::protocol::ModelInfo;
 use leptos::prelude::*;
 
 use super::frame::{data_note, frame, hint_while, is_running, onward, problem};
 use crate::components::{Button, FileInput, Meter, facts};
 use crate::format;
-use crate::state::samples::{SAMPLES, Sample};
+use crate::state::samples::{Sample, samples};
 use crate::state::{Download, ModelChoice, Step, Store, WorkerStatus};
 
 const LEAD: &str = "A pretrained model already knows the language. Fine-tuning teaches it your task.";
@@ -16,8 +16,7 @@ const LEAD: &str = "A pretrained model already knows the language. Fine-tuning t
 pub(super) fn page(store: Store) -> AnyView {
     let content = view! {
         {sample(store)}
-        {group(store, Task::SequenceClassification)}
-        {group(store, Task::CausalLm)}
+        {ModelFamily::ALL.map(|family| group(store, family)).collect_view()}
         {more(store)}
         {move || store.model.info.get().map(|info| loaded(store, &info))}
     };
@@ -35,7 +34,7 @@ fn cannot_load(store: Store) -> Signal<bool> {
 fn sample(store: Store) -> AnyView {
     let is_first_visit = Memo::new(move |_| store.data.train.with(Option::is_none) || store.loading_sample.get());
     let disabled = cannot_load(store);
-    let about = |sample: &Sample| {
+    let about = |sample: &'static Sample| {
         let Sample { rows, action, .. } = *sample;
         let (title, size) = (sample.model().title, format::bytes(sample.model().download_bytes as f64));
         view! { <p>{format!("“{action}” loads {title} ({size}) and {rows}.")}</p> }
@@ -49,9 +48,9 @@ fn sample(store: Store) -> AnyView {
             <div class="banner">
                 <div>
                     <p class="banner-title">"New here?"</p>
-                    {SAMPLES.iter().map(about).collect_view()}
+                    {samples().map(about).collect_view()}
                 </div>
-                <div class="row">{SAMPLES.iter().map(button).collect_view()}</div>
+                <div class="row">{samples().map(button).collect_view()}</div>
                 <p class="busy" role="status">{move || store.loading_sample.get().then_some("Loading…")}</p>
             </div>
         }
@@ -59,24 +58,26 @@ fn sample(store: Store) -> AnyView {
     view! { {move || is_first_visit.get().then(banner)} }.into_any()
 }
 
-/// The known models of a task. Under the one that is chosen stands what its loading has to say.
-fn group(store: Store, task: Task) -> AnyView {
-    let of_task = KNOWN_MODELS.iter().enumerate().filter(|(_, known)| known.task == task);
-    let cards = of_task.map(|(index, known)| {
+/// The known models of a family. Under the one that is chosen stands what its loading has to say.
+fn group(store: Store, family: ModelFamily) -> AnyView {
+    let of_family = KNOWN_MODELS.iter().enumerate().filter(|(_, known)| known.family == family);
+    let card = |(index, known): (usize, &'static KnownModel)| {
         let is_chosen = Memo::new(move |_| store.model.choice.get() == ModelChoice::Known(index));
         let below = move || is_chosen.get().then(|| progress(store));
         view! {
             {card(store, index, known, is_chosen)}
             {below}
         }
-    });
-    let (title, label) = match task {
-        Task::SequenceClassification => ("Label texts", "Models known to work that label texts"),
-        Task::CausalLm => ("Write texts", "Models known to work that write texts"),
+        .into_any()
+    };
+    let cards: Vec<_> = of_family.map(card).collect();
+    let title = match family {
+        ModelFamily::Encoder => "Models that read: for labels, names, answers, similar texts",
+        ModelFamily::Decoder => "Models that write",
     };
     view! {
         <h3>{title}</h3>
-        <fieldset class="cards dense" aria-label=label>{cards.collect_view()}</fieldset>
+        <fieldset class="cards dense" aria-label=title>{cards}</fieldset>
     }
     .into_any()
 }
@@ -299,13 +300,10 @@ fn download(download: Download) -> AnyView {
 }
 
 fn loaded(store: Store, info: &ModelInfo) -> AnyView {
-    let task = match info.task {
-        Task::SequenceClassification => "label texts",
-        Task::CausalLm if info.has_chat_template => "write texts, in conversations too",
-        Task::CausalLm => "write texts",
-    };
+    let talks = if info.has_chat_template { ", in conversations too" } else { "" };
+    let task = format!("{}{talks}", format::in_sentence(info.task.spec().title));
     let rows = vec![
-        ("Made to", task.into()),
+        ("Made to", task),
         ("Architecture", info.model_type.clone()),
         ("Parameters", format::count(info.num_parameters)),
         ("Layers", format::count(info.num_hidden_layers)),

@@ -6,7 +6,7 @@ use crate::format;
 use crate::state::Store;
 
 /// One line on the run, and a warning where a run now would be another.
-pub(super) fn of_run(store: Store) -> AnyView {
+pub(crate) fn of_run(store: Store) -> AnyView {
     let run = move || {
         let [_, valid, test] = store.run.with(|run| run.is_finished().then_some(run.num_rows))?;
         let origin = store.started.with(|started| started.as_ref().map(|started| started.origin.describe()))?;

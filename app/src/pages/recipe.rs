@@ -1,13 +1,16 @@
 //! Step 3: the settings. Every one has a sensible value already.
 
-use hone_core::config::Task;
+use hone_core::config::DEFAULT_TARGETS;
+use hone_core::task::Task;
 use leptos::prelude::*;
 
-use super::frame::{frame, onward, setting};
+use super::frame::{Typed, frame, onward, setting};
+use super::model_changes::model_changes;
 use crate::format;
 use crate::state::presets::{self, Preset};
 use crate::state::recipe::{self, FieldSpec, Plan, fields};
 use crate::state::{Step, Store};
+use crate::tasks;
 
 const LEAD: &str =
     "Every setting already has a value that usually works. Choose a preset, or change the settings you know.";
@@ -16,19 +19,15 @@ const LEAD: &str =
 const HIGH_RATE: f64 = 0.02;
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
-    let of = |is_advanced: bool| fields(task).filter(move |spec| spec.is_advanced == is_advanced);
-    let plain = of(false).map(|spec| field_if_shown(store, spec)).collect_view();
-    let advanced = of(true).map(|spec| field_if_shown(store, spec)).collect_view();
+    let (advanced, plain): (Vec<_>, Vec<_>) = fields(task).into_iter().partition(|spec| spec.is_advanced);
+    let views = |specs: &[FieldSpec]| specs.iter().map(|spec| field_if_shown(store, task, *spec)).collect_view();
+    let (plain, advanced_fields) = (views(&plain), views(&advanced));
     let advanced_is_wrong = move || {
         store.resolved.with(|resolved| match resolved {
             Ok(_) => false,
-            Err(problems) => {
-                let of_advanced = fields(task).filter(|spec| spec.is_advanced);
-                store.draft.with(|draft| {
-                    let mut messages = of_advanced.filter_map(|spec| recipe::message_at(spec, problems, draft));
-                    messages.next().is_some()
-                })
-            }
+            Err(problems) => store
+                .draft
+                .with(|draft| advanced.iter().any(|spec| recipe::message_at(spec, problems, draft).is_some())),
         })
     };
     let content = view! {
@@ -43,8 +42,9 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                         {move || advanced_is_wrong().then_some(" – a setting in here is wrong")}
                     </span>
                 </summary>
-                <div class="fields">{advanced}</div>
+                <div class="fields">{advanced_fields}</div>
             </details>
+            {model_changes(store)}
         </fieldset>
         {move || plan_view(store)}
         {onward(store, Step::Train, "On to training")}
@@ -84,16 +84,16 @@ fn summary(preset: &Preset, task: Task) -> String {
 }
 
 /// A field that is there only while the method that has it is chosen.
-fn field_if_shown(store: Store, spec: &'static FieldSpec) -> AnyView {
+fn field_if_shown(store: Store, task: Task, spec: FieldSpec) -> AnyView {
     let is_shown =
-        Memo::new(move |_| store.draft.with(|draft| store.base.with(|base| recipe::is_shown(spec, draft, base))));
-    view! { {move || is_shown.get().then(|| field(store, spec))} }.into_any()
+        Memo::new(move |_| store.draft.with(|draft| store.base.with(|base| recipe::is_shown(&spec, draft, base))));
+    view! { {move || is_shown.get().then(|| field(store, task, spec))} }.into_any()
 }
 
 /// What a field shows where nothing is typed.
 fn base_text(store: Store, name: &str) -> String {
     match store.base.with(|base| recipe::base_text(base, name)) {
-        text if text == recipe::DEFAULT_TARGETS => {
+        text if text == DEFAULT_TARGETS => {
             let targets = store.model.info.with(|info| info.as_ref().map(|info| info.target_modules.join(", ")));
             targets.filter(|targets| !targets.is_empty()).unwrap_or(text)
         }
@@ -110,7 +110,7 @@ fn hint(store: Store, spec: &FieldSpec) -> String {
     }
 }
 
-fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
+fn field(store: Store, task: Task, spec: FieldSpec) -> AnyView {
     let name = spec.name;
     let typed = move || store.draft.with(|draft| recipe::typed(draft, name).map(String::from));
     let value = Signal::derive(move || typed().unwrap_or_else(|| base_text(store, name)));
@@ -118,12 +118,13 @@ fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
     let error = Signal::derive(move || {
         store.resolved.with(|resolved| {
             let problems = resolved.as_ref().err()?;
-            store.draft.with(|draft| recipe::message_at(spec, problems, draft))
+            store.draft.with(|draft| recipe::message_at(&spec, problems, draft))
         })
     });
     let on_input = Callback::new(move |text| store.draft.update(|draft| recipe::set_typed(draft, name, Some(text))));
     let on_reset = Callback::new(move |()| store.draft.update(|draft| recipe::set_typed(draft, name, None)));
-    setting(spec, hint(store, spec), value, is_changed, error, on_input, on_reset)
+    let typed = Typed { value, is_changed, error };
+    setting(&spec, recipe::choices(&spec, task), hint(store, &spec), typed, on_input, on_reset)
 }
 
 fn plan_view(store: Store) -> AnyView {
@@ -140,11 +141,13 @@ fn plan_view(store: Store) -> AnyView {
 pub(super) fn plan_text(store: Store) -> Option<String> {
     let run = store.resolved.get().ok()?;
     let (report, info) = (store.data.report.get()?, store.model.info.get()?);
-    let (num_train, num_classes) = (report.split_sizes()[0], report.num_classes());
+    let (facts, spec) = (tasks::row_facts(&report), report.task().spec());
+    let num_outputs = if spec.has_labels { facts.num_labels } else { spec.num_outputs };
+    let num_train = report.num_encoded[0];
     let Plan { rows_per_step, steps_per_epoch, total_steps, is_upper_bound, num_trainable } =
-        recipe::plan(&run, num_train, num_classes, info.num_parameters, info.hidden_size);
+        recipe::plan(&run, num_train, (spec.head, num_outputs), info.num_parameters, info.hidden_size);
     // A fresh head has as many rows as there are labels: what was loaded had another one.
-    let about = if info.task == Task::SequenceClassification { "about " } else { "" };
+    let about = if spec.has_labels { "about " } else { "" };
     let all = format!("{about}{}", format::large(info.num_parameters as f64));
     let trained = match num_trainable {
         Some(trained) if trained == info.num_parameters as u64 => format!("all parameters are trained, {all}"),
@@ -156,12 +159,15 @@ pub(super) fn plan_text(store: Store) -> Option<String> {
         rate if rate > HIGH_RATE => format!(" A learning rate of {rate} is very high: most runs take 1e-5 to 5e-3."),
         _ => String::new(),
     };
+    let is_changed = store.changed.with(|changed| changed.as_ref().is_ok_and(|changes| !changes.is_empty()));
+    let changed =
+        if is_changed { " The model is changed first, so that it has other parameters than these." } else { "" };
     // Numbers of steps are far below the range of usize.
     let steps = |count: u64| format::plural(count as usize, "step");
     Some(format!(
         "{} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. How long a step takes on this device is \
-         measured when the run starts.{too_high}",
-        format::plural(num_train, report.part()),
+         measured when the run starts.{changed}{too_high}",
+        format::plural(num_train, facts.part),
         format::count(rows_per_step as usize),
         steps(steps_per_epoch),
         format::plural(run.num_train_epochs as usize, "epoch"),

@@ -1,8 +1,8 @@
 //! Step 4: run. Start, hold, end; see where it is and what it has measured.
 
-use hone_core::config::Task;
 use hone_core::event::{Phase, Split, StopReason};
 use hone_core::session::protocol::Backend;
+use hone_core::task::{FigureSpec, LOSS, Task, Unit};
 use leptos::prelude::*;
 
 use super::frame::{frame, missing, onward, wait_hint};
@@ -11,8 +11,8 @@ use crate::browser;
 use crate::charts::{LineChart, Series};
 use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
-use crate::state::evaluation::split_name;
-use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, RunState, Sample, Status, index_of_best};
+use crate::state::evaluation::{drawn, figure_id, leading, split_name};
+use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, RunState, Sample, Status, index_of_best};
 use crate::state::{Activity, Step, Store};
 
 const LEAD: &str = "Training runs in the background: you can look at the other steps meanwhile.";
@@ -35,7 +35,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         <Show when=move || store.run.with(|run| run.status != Status::Idle)>
             {progress(store, task)}
             {charts(store, task)}
-            {move || measurements(store)}
+            {move || measurements(store, task)}
             {move || samples(store)}
             {move || notes(store)}
         </Show>
@@ -56,6 +56,7 @@ fn is_ready(store: Store) -> bool {
     store.model.info.with(Option::is_some)
         && store.data.report.with(Option::is_some)
         && store.resolved.with(Result::is_ok)
+        && store.changed.with(Result::is_ok)
 }
 
 /// Only what can be done now. One button starts, pauses and resumes, so that the focus stays on it.
@@ -200,16 +201,12 @@ fn progress(store: Store, task: Task) -> AnyView {
     });
     let share = Signal::derive(move || store.run.with(|run| (run.total_steps > 0).then(|| run.progress())));
     let raw_loss = Signal::derive(move || store.run.with(|run| run.losses.mean()));
-    let (valid_label, valid_id) = match task {
-        Task::SequenceClassification => ("Validation accuracy", "valid-accuracy"),
-        Task::CausalLm => ("Validation perplexity", "valid-perplexity"),
-    };
-    let valid = |m: &Measurement| m.perplexity.unwrap_or(m.accuracy);
-    let valid_text = Signal::derive(move || {
-        let text = |m: &Measurement| m.perplexity.map_or_else(|| format::percent(m.accuracy), format::significant);
-        store.run.with(|run| run.last_valid().map(text)).unwrap_or_else(|| "–".into())
-    });
-    let raw_valid = Signal::derive(move || store.run.with(|run| run.last_valid().map(valid)));
+    let &FigureSpec { name, title, unit, .. } = leading(task);
+    let valid_label = format!("Validation {}", format::in_sentence(title));
+    let valid_id = format!("valid-{}", figure_id(name));
+    let raw_valid = Signal::derive(move || store.run.with(|run| run.last_valid().and_then(|one| one.value(name))));
+    let valid_text =
+        Signal::derive(move || raw_valid.get().map_or_else(|| "–".into(), |value| format::figure(unit, value)));
     let phase = Signal::derive(move || phase_text(store));
     let finished = move || {
         store.run.with(RunState::is_finished).then(|| {
@@ -260,36 +257,34 @@ fn trained_text(run: &RunState) -> Option<String> {
 
 fn charts(store: Store, task: Task) -> AnyView {
     let x_max = Signal::derive(move || store.run.with(|run| f64::from(run.total_steps.max(run.step))));
-    let valid = |run: &RunState, value: fn(&Measurement) -> f64| -> Vec<(f64, f64)> {
-        let of_valid = run.measurements.iter().filter(|m| m.split == Split::Valid);
-        of_valid.map(|m| (f64::from(m.step), value(m))).collect()
+    let valid = |run: &RunState, name: &str| -> Vec<(f64, f64)> {
+        let measured = run.measurements.iter().filter(|one| one.split == Split::Valid);
+        measured.filter_map(|one| Some((f64::from(one.step), one.value(name)?))).collect()
     };
     let losses = Signal::derive(move || {
         store.run.with(|run| {
-            let (each, means) = (run.losses.each.clone(), run.losses.means.clone());
+            let line = |name: &str, class, points| Series { name: name.to_owned(), class, points, has_dots: false };
+            let validation = line("validation loss", "s2", valid(run, LOSS.name));
             vec![
-                Series { name: "each step", class: "faint", points: each, has_dots: false },
-                Series { name: MEAN_LOSS_LINE, class: "s1", points: means, has_dots: false },
-                Series { name: "validation loss", class: "s2", points: valid(run, |m| m.loss), has_dots: true },
+                line("each step", "faint", run.losses.each.clone()),
+                line(MEAN_LOSS_LINE, "s1", run.losses.means.clone()),
+                Series { has_dots: true, ..validation },
             ]
         })
     });
     let metrics = Signal::derive(move || {
         store.run.with(|run| {
-            // Beside the training loss, small changes of the validation loss can't be seen.
-            let loss = || vec![Series { name: "loss", class: "s2", points: valid(run, |m| m.loss), has_dots: true }];
-            let accuracy = |m: &Measurement| m.accuracy;
-            let macro_f1 = |m: &Measurement| m.macro_f1.unwrap_or_default();
-            match task {
-                Task::CausalLm => loss(),
-                Task::SequenceClassification => vec![
-                    Series { name: "accuracy", class: "s1", points: valid(run, accuracy), has_dots: true },
-                    Series { name: "macro F1", class: "s3", points: valid(run, macro_f1), has_dots: true },
-                ],
-            }
+            let line = |(spec, class): (&FigureSpec, &'static str)| {
+                let (name, mut points) = (format::in_sentence(spec.title), valid(run, spec.name));
+                if spec.unit == Unit::Percent {
+                    points.iter_mut().for_each(|(_, value)| *value /= 100.0); // as shares, which the axis has
+                }
+                Series { name, class, points, has_dots: true }
+            };
+            drawn(task).into_iter().zip(["s1", "s3"]).map(line).collect::<Vec<_>>()
         })
     });
-    let is_percent = task == Task::SequenceClassification;
+    let is_percent = matches!(leading(task).unit, Unit::Share | Unit::Percent);
     view! {
         <div class="columns">
             <LineChart title="Loss" series=losses x_max=x_max />
@@ -305,31 +300,28 @@ fn charts(store: Store, task: Task) -> AnyView {
     .into_any()
 }
 
-fn measurements(store: Store) -> Option<AnyView> {
+fn measurements(store: Store, task: Task) -> Option<AnyView> {
     let measured = store.run.with(|run| run.measurements.clone());
     if measured.is_empty() {
         return None;
     }
-    let is_of_tokens = measured.iter().any(|m| m.perplexity.is_some());
     let best = index_of_best(&measured);
-    let rows = measured.into_iter().enumerate().map(|(index, m)| {
-        let accuracy = format::percent(m.accuracy);
-        let [fifth, sixth] = match m.perplexity {
-            Some(perplexity) => [format::significant(perplexity), accuracy],
-            None => [accuracy, m.macro_f1.map_or_else(String::new, |f1| format!("{f1:.3}"))],
-        };
-        vec![
-            Cell::number(format::count(m.step as usize)),
-            Cell::number(format!("{:.2}", m.epoch)),
-            Cell::new("", split_name(m.split)),
-            Cell::number(format::significant(m.loss)),
-            Cell::number(fifth),
-            Cell::number(sixth),
-            Cell::new("", if best == Some(index) { "best" } else { "" }),
-        ]
+    let figures = task.spec().figures;
+    let rows = measured.into_iter().enumerate().map(|(index, one)| {
+        let mut cells = vec![
+            Cell::number(format::count(one.step as usize)),
+            Cell::number(format!("{:.2}", one.epoch)),
+            Cell::new("", split_name(one.split)),
+        ];
+        cells.extend(figures.iter().map(|spec| {
+            let text = one.value(spec.name).map_or_else(String::new, |value| format::figure(spec.unit, value));
+            Cell::number(text)
+        }));
+        cells.push(Cell::new("", if best == Some(index) { "best" } else { "" }));
+        cells
     });
-    let [fifth, sixth] = if is_of_tokens { ["Perplexity", "Token accuracy"] } else { ["Accuracy", "Macro F1"] };
-    let heads = ["Step", "Epoch", "Rows", "Loss", fifth, sixth, ""];
+    let titles = figures.iter().map(|spec| spec.title);
+    let heads: Vec<&str> = ["Step", "Epoch", "Rows"].into_iter().chain(titles).chain([""]).collect();
     let view = view! {
         <div class="panel">
             <h3>"Evaluations"</h3>
@@ -373,9 +365,13 @@ fn notes(store: Store) -> AnyView {
         );
         view! { <p class="hint" data-testid="checkpoint">{text}</p> }
     });
+    let changed = store.started.with(|started| started.as_ref().map(|run| run.notes.join("; ")).unwrap_or_default());
+    let changed = (!changed.is_empty()).then(|| {
+        view! { <p class="hint" data-testid="model-changes">{format!("The model was changed first: {changed}.")}</p> }
+    });
     let failed = error.map(|error| {
         let text = format!("The checkpoint could not be written; the run goes on. {error}");
         view! { <p class="note" role="status">{text}</p> }
     });
-    view! { {written} {failed} }.into_any()
+    view! { {changed} {written} {failed} }.into_any()
 }

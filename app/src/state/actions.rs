@@ -1,47 +1,50 @@
-//! What can be asked of loaded weights: measure a split, predict texts, write on from a prompt, export.
+//! What can be asked of loaded weights: measure a split, answer inputs, write on from a prompt, export.
 
 use std::sync::Arc;
 
-use hone_core::config::{ExportFormat, Job, PromptFormat, Task};
-use hone_core::data::causal_lm::{Role, Turn};
+use hone_core::config::{ExportFormat, Job, PromptFormat};
 use hone_core::event::Split;
 use hone_core::generate::SamplingConfig;
-use hone_core::metrics::LmEvaluation;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Prompt, Reply, Weights};
+use hone_core::task::{Evaluation, Prediction, TaskInput};
+use hone_core::tokenizer::{Role, Turn};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::evaluation::{Measured, MeasuredRows, MeasuredTexts, WrongRow, wrong_rows_csv};
+use super::evaluation::Measured;
 use super::run::RunState;
-use super::writing::{self, Ending, Writing, WritingInput, format_of_rows};
+use super::writing::{self, Ending, Writing, WritingInput};
 use super::{Step, Store, bug, origin, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 use crate::client::Answer;
+use crate::tasks;
 
 /// Prompts of a split that both models write on from when they are measured.
 const NUM_PROMPTS: usize = 20;
 /// Tokens of what they write.
 const MAX_NEW_TOKENS: u32 = 64;
 
-/// Probabilities of one text.
+/// Answers to one input.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Prediction {
+pub(crate) struct Tried {
     pub text: String,
+    /// The second text of a pair.
+    pub second: Option<String>,
+    /// Names of the model's outputs; none where the task has none.
     pub labels: Vec<String>,
-    /// In the order of the labels; empty where there is no answer.
-    pub base: Vec<f32>,
-    /// Empty before a run.
-    pub tuned: Vec<f32>,
-    /// Tokens of the text that the model reads, where it has more.
+    pub base: Option<Prediction>,
+    /// `None` before a run.
+    pub tuned: Option<Prediction>,
+    /// Tokens of the input that the model reads, where it has more.
     pub cut_at: Option<usize>,
     /// What makes the answers worthless, if anything does.
     pub warnings: Vec<String>,
 }
 
 impl Store {
-    /// Measures the model before training, and after it where there was a run, on rows that were not trained on; a
-    /// language model also on a general text.
+    /// Measures the model before training, and after it where there was a run, on rows that were not trained on; one that
+    /// writes also on a general text.
     pub(crate) fn evaluate(self) {
         self.measure_all(true);
     }
@@ -60,7 +63,7 @@ impl Store {
     /// that it was trained on.
     pub(crate) fn measured_sizes(self) -> Option<[usize; 3]> {
         let of_run = self.run.with(|run| run.is_finished().then_some(run.num_rows));
-        of_run.or_else(|| self.data.report.with(|report| report.as_ref().map(|report| report.split_sizes())))
+        of_run.or_else(|| self.data.report.with(|report| report.as_ref().map(|report| report.num_encoded)))
     }
 
     /// Measures what is not known yet, the tuned model on the rows also `again`.
@@ -73,16 +76,15 @@ impl Store {
         spawn_local(async move {
             for &weights in all {
                 let measured = self.measured(weights).get_untracked();
-                let is_known = measured.is_some_and(|measured| measured.split() == split);
+                let is_known = measured.is_some_and(|measured| measured.split == split);
                 let is_due = !is_known || (again && weights == Weights::Tuned);
                 if is_due && !self.measure(weights, split).await {
                     return;
                 }
             }
-            for &weights in all {
+            for &weights in all.iter().filter(|_| self.writes()) {
                 let measured = self.measured(weights).get_untracked();
-                let texts = measured.as_deref().and_then(Measured::as_texts);
-                let is_due = texts.is_some_and(|texts| texts.general.is_none());
+                let is_due = measured.is_some_and(|measured| measured.general.is_none());
                 if is_due && !self.measure_general(weights).await {
                     return;
                 }
@@ -90,37 +92,28 @@ impl Store {
         });
     }
 
+    /// The model answers by writing.
+    pub(crate) fn writes(self) -> bool {
+        self.model.task.get_untracked().spec().command == "generate"
+    }
+
     async fn measure(self, weights: Weights, split: Split) -> bool {
-        let command = match self.model.task.get_untracked() {
-            Task::SequenceClassification => Command::Evaluate { weights, split },
-            Task::CausalLm => {
-                let (num_prompts, max_new_tokens) = (NUM_PROMPTS, MAX_NEW_TOKENS);
-                Command::EvaluateTexts { weights, split, num_prompts, max_new_tokens }
-            }
-        };
-        let measured = match self.ask_to_measure(weights, command, Vec::new()).await {
-            Ok((Reply::Evaluated { split, evaluation, rows, warnings, .. }, _)) => {
-                Ok(Measured::Rows(MeasuredRows { split, evaluation, rows, warnings }))
-            }
-            Ok((Reply::EvaluatedTexts { split, tokens, texts, samples, .. }, _)) => {
-                Ok(Measured::Texts(MeasuredTexts { split, tokens, texts, samples, general: None }))
-            }
-            Ok((other, _)) => Err(unexpected(&other)),
-            Err(problem) => Err(problem),
-        };
-        match measured {
-            Ok(measured) => {
+        let (num_prompts, max_new_tokens) = (NUM_PROMPTS, MAX_NEW_TOKENS);
+        let command = Command::Evaluate { weights, split, num_prompts, max_new_tokens };
+        let problem = match self.ask_to_measure(weights, command, Vec::new()).await {
+            Ok((Reply::Evaluated { split, evaluation, rows, writing, warnings, .. }, _)) => {
                 // An answer may come after another model was asked for: these figures are not that model's.
-                let task = measured.task();
-                let fits = self.model.info.with_untracked(|info| info.as_ref().is_some_and(|info| info.task == task));
+                let has_model = self.model.info.with_untracked(Option::is_some);
+                let fits = has_model && evaluation.task() == self.model.task.get_untracked();
+                let measured = Measured { split, evaluation, rows, writing, general: None, warnings };
                 self.measured(weights).set(fits.then(|| Arc::new(measured)));
-                fits
+                return fits;
             }
-            Err(problem) => {
-                self.report(Step::Evaluate, problem);
-                false
-            }
-        }
+            Ok((other, _)) => unexpected(&other),
+            Err(problem) => problem,
+        };
+        self.report(Step::Evaluate, problem);
+        false
     }
 
     async fn measure_general(self, weights: Weights) -> bool {
@@ -137,9 +130,9 @@ impl Store {
         }
         let command = Command::EvaluateGeneral { weights, text };
         let problem = match self.ask_to_measure(weights, command, blobs).await {
-            Ok((Reply::EvaluatedGeneral(general, note), _)) => {
+            Ok((Reply::EvaluatedGeneral { evaluation, note }, _)) => {
                 self.general_note.set(note);
-                self.note_general(weights, Some(general));
+                self.note_general(weights, Some(evaluation));
                 return true;
             }
             Ok((other, _)) => unexpected(&other),
@@ -147,6 +140,19 @@ impl Store {
         };
         self.report(Step::Evaluate, problem);
         false
+    }
+
+    /// Measures what labels can be told without training.
+    pub(crate) fn measure_few_shot(self, split: Split) {
+        self.dismiss(Step::Evaluate);
+        spawn_local(async move {
+            let problem = match self.ask_to_measure(Weights::Base, Command::FewShot { split }, Vec::new()).await {
+                Ok((Reply::FewShot { report }, _)) => return self.few_shot.set(report.map(Arc::new)),
+                Ok((other, _)) => unexpected(&other),
+                Err(problem) => problem,
+            };
+            self.report(Step::Evaluate, problem);
+        });
     }
 
     async fn ask_to_measure(self, weights: Weights, command: Command, blobs: Vec<ArrayBuffer>) -> Answer {
@@ -158,11 +164,9 @@ impl Store {
     }
 
     /// Puts the figures of the general text beside those of the rows, or takes them away.
-    fn note_general(self, weights: Weights, general: Option<LmEvaluation>) {
-        let measured = self.measured(weights).get_untracked();
-        if let Some(texts) = measured.as_deref().and_then(Measured::as_texts) {
-            let texts = MeasuredTexts { general, ..texts.clone() };
-            self.measured(weights).set(Some(Arc::new(Measured::Texts(texts))));
+    fn note_general(self, weights: Weights, general: Option<Evaluation>) {
+        if let Some(measured) = self.measured(weights).get_untracked() {
+            self.measured(weights).set(Some(Arc::new(Measured { general, ..(*measured).clone() })));
         }
     }
 
@@ -173,28 +177,33 @@ impl Store {
         }
     }
 
-    /// Asks both models about the text; a text that changes meanwhile is asked about next.
+    /// Asks both models about the input; one that changes meanwhile is asked about next.
     pub(crate) fn predict(self) {
         if self.predicting.get_untracked() {
             return self.predict_again.set_value(true);
         }
         let text = self.try_text.get_untracked();
         if text.trim().is_empty() {
-            return self.prediction.set(None);
+            return self.tried.set(None);
         }
+        let has_second = self
+            .data
+            .report
+            .with_untracked(|report| report.as_deref().is_some_and(|report| tasks::row_facts(report).has_second));
+        let second = Some(self.try_second.get_untracked()).filter(|second| has_second && !second.trim().is_empty());
         self.dismiss(Step::Try);
         self.predict_again.set_value(false);
         self.predicting.set(true);
-        let command = Command::Predict { texts: vec![text.clone()] };
+        let input = TaskInput { text: text.clone(), second: second.clone() };
+        let command = Command::Predict { inputs: vec![input] };
         self.client().send(command, Vec::new(), move |answer| {
             self.predicting.set(false);
             match answer {
                 Ok((Reply::Predicted { labels, base, tuned, max_tokens, cut, warnings }, _)) => {
-                    let first = |rows: Vec<Vec<f32>>| rows.into_iter().next().unwrap_or_default();
                     let cut_at = (!cut.is_empty()).then_some(max_tokens);
-                    let (base, tuned) = (first(base), first(tuned));
-                    let prediction = Prediction { text, labels, base, tuned, cut_at, warnings };
-                    self.prediction.set(Some(Arc::new(prediction)));
+                    let (base, tuned) = (base.into_iter().next(), tuned.into_iter().next());
+                    let tried = Tried { text, second, labels, base, tuned, cut_at, warnings };
+                    self.tried.set(Some(Arc::new(tried)));
                     if self.predict_again.get_value() {
                         self.predict();
                     }
@@ -214,7 +223,7 @@ impl Store {
                 return of_run;
             }
         }
-        self.data.report.with(|report| format_of_rows(report.as_deref()))
+        self.data.report.with(|report| tasks::row_facts(report.as_deref()?).prompt_format)
     }
 
     /// Whether the model is tried in a conversation: as chosen, else where it has them and was not trained on other texts.
@@ -251,7 +260,7 @@ impl Store {
     }
 
     fn write_with(self, weights: Weights, prompt: Prompt, sampling: SamplingConfig) {
-        self.note_writing(WritingInput::Begun(weights));
+        self.note_writing(WritingInput::Started(weights));
         let command = Command::Generate { prompt: prompt.clone(), weights, sampling: sampling.clone() };
         let id = self.client().send(command, Vec::new(), move |answer| {
             match answer {
@@ -333,9 +342,10 @@ impl Store {
     pub(crate) fn save_job(self) {
         let planned = || {
             let source = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.clone()))?;
-            let run = self.resolved.get_untracked().ok()?;
+            let (run, changes) = (self.resolved.get_untracked().ok()?, self.changed.get_untracked().ok()?);
             let data_file = self.data.train.with_untracked(|file| file.as_ref().map(|file| file.name.clone()));
-            Some(Job::new(source, data_file, self.data.read.get_untracked(), run).to_json())
+            let job = Job::new(source, data_file, self.data.read.get_untracked(), run);
+            Some(Job { changes, ..job }.to_json())
         };
         let of_run = self.started.with_untracked(|started| started.as_ref().map(|started| started.job.clone()));
         if let Some(job) = of_run.or_else(planned) {
@@ -344,9 +354,9 @@ impl Store {
         }
     }
 
-    /// Saves the wrong rows as a table.
-    pub(crate) fn save_wrong_rows(self, rows: &[WrongRow]) {
-        self.save(Step::Evaluate, &self.file_name("wrong-rows", "csv"), &wrong_rows_csv(rows).into(), "text/csv");
+    /// Saves a table of what was measured; `what` it is stands in the file's name.
+    pub(crate) fn save_table(self, what: &str, csv: &str) {
+        self.save(Step::Evaluate, &self.file_name(what, "csv"), &csv.into(), "text/csv");
     }
 
     /// Name of a file for the person's downloads: of the last run, else of the loaded model.
@@ -374,13 +384,14 @@ impl Store {
     pub(super) fn forget_tuned(self) {
         self.measured_tuned.set(None);
         self.exported.set(None);
-        self.prediction.set(None);
+        self.tried.set(None);
         self.writing.set(Writing::default());
     }
 
     /// Figures belong to one model and one file.
     pub(super) fn forget_figures(self) {
         self.measured_base.set(None);
+        self.few_shot.set(None);
         self.forget_tuned();
     }
 }

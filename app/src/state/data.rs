@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{DataShape, Encoding, ReadOptions, RunConfig, Task};
+use hone_core::config::{DataShape, Encoding, ReadOptions, RunConfig};
 use hone_core::hub::KNOWN_MODELS;
-use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, Reply};
+use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
+use hone_core::task::{DataReport, Task};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::dropped::pasted_name;
-use super::report::{self, Report};
+use super::report::{self, ColumnRole};
 use super::samples::Sample;
 use super::{ModelChoice, ModelState, Step, Store, WorkerStatus, recipe, unexpected, unreadable};
 use crate::browser::{self, FileIdentity, PickedFile};
@@ -26,14 +27,17 @@ pub(crate) struct DataState {
     pub test: RwSignal<Option<PickedFile>, LocalStorage>,
     pub paste: RwSignal<String>,
     pub read: RwSignal<ReadOptions>,
-    pub report: RwSignal<Option<Arc<Report>>>,
+    pub report: RwSignal<Option<Arc<DataReport>>>,
     /// What happened to the rows without being asked for.
     pub note: RwSignal<Option<String>>,
     pub loading: RwSignal<bool>,
-    /// Rows that are read (of texts for a language model, bytes), and in all; (0, 0) before that is known.
+    /// Rows that are read (bytes, where a row may be a whole file), and in all; (0, 0) before that is known.
     pub progress: RwSignal<(usize, usize)>,
-    /// What the rows are for: the loaded model, or the one that is chosen.
+    /// What the rows are for: what the loaded model is used for; before there is one what the person chose, else what the
+    /// model is for that is chosen.
     pub task: Memo<Task>,
+    /// The task that the person chose; `None` where nobody did.
+    pub wished_task: RwSignal<Option<Task>>,
     /// The person ended the reading that goes on.
     is_cancelled: StoredValue<bool>,
     /// Readings that were asked for: an answer to one before the last says nothing any more.
@@ -86,14 +90,18 @@ pub(super) enum Outcome {
 struct Chosen {
     files: [Option<PickedFile>; 3],
     read: ReadOptions,
-    report: Option<Arc<Report>>,
+    report: Option<Arc<DataReport>>,
 }
 
 impl DataState {
     pub(super) fn new(model: ModelState) -> Self {
-        let chosen = move || match model.choice.get() {
-            ModelChoice::Known(index) => KNOWN_MODELS[index].task,
-            ModelChoice::Hub | ModelChoice::Local => model.task.get(),
+        let wished_task: RwSignal<Option<Task>> = RwSignal::new(None);
+        let task = move || match model.choice.get() {
+            _ if model.info.with(Option::is_some) => model.task.get(),
+            ModelChoice::Known(index) => {
+                wished_task.get().unwrap_or_else(|| Task::usual_of(KNOWN_MODELS[index].family))
+            }
+            ModelChoice::Hub | ModelChoice::Local => wished_task.get().unwrap_or_else(|| model.task.get()),
         };
         Self {
             train: RwSignal::new_local(None),
@@ -105,10 +113,8 @@ impl DataState {
             note: RwSignal::new(None),
             loading: RwSignal::new(false),
             progress: RwSignal::new((0, 0)),
-            task: Memo::new(move |_| {
-                let loaded = model.info.with(|info| info.as_ref().map(|info| info.task));
-                loaded.unwrap_or_else(chosen)
-            }),
+            task: Memo::new(move |_| task()),
+            wished_task,
             is_cancelled: StoredValue::new(false),
             num_readings: StoredValue::new(0),
             used: StoredValue::new(None),
@@ -130,6 +136,11 @@ impl DataState {
         self.read.set(read);
         self.note.set(None);
         self.report.set(report);
+    }
+
+    /// Takes all files away.
+    pub(super) fn clear(self) {
+        self.set(Chosen { files: [None, None, None], read: ReadOptions::default(), report: None });
     }
 
     /// What tells the chosen files from others.
@@ -258,7 +269,8 @@ impl Store {
                 self.load_data_now().await;
                 return;
             };
-            let command = Command::RereadData { read: data.read.get_untracked(), run: self.run_to_read_for() };
+            let (task, read_now, run) = (data.task.get_untracked(), data.read.get_untracked(), self.run_to_read_for());
+            let command = Command::RereadData { task, read: read_now, run };
             let outcome = self.ask_for_report(command, Vec::new()).await;
             // A model that was asked for meanwhile has the rows read anew.
             let is_kept =
@@ -279,32 +291,14 @@ impl Store {
         });
     }
 
-    /// Takes another column for the text or for the labels; if it was the other one's, the two change places.
-    pub(crate) fn choose_column(self, is_text: bool, chosen: String) {
-        let report = self.data.report.get_untracked();
-        let Some(Report::Classes(report)) = report.as_deref() else { return };
-        let (text, label) = (report.text_column.clone(), report.label_column.clone());
-        let (text, label) = match is_text {
-            true if chosen == label => (chosen, text),
-            true => (chosen, label),
-            false if chosen == text => (label, chosen),
-            false => (text, chosen),
-        };
-        self.reread_data(|read| (read.text_column, read.label_column) = (Some(text), Some(label)));
-    }
-
-    /// Takes another column for a part of a language model's examples.
-    pub(crate) fn choose_part(self, role: &str, chosen: &str) {
-        if let Some(Report::Texts(report)) = self.data.report.get_untracked().as_deref() {
-            self.reread_data(|read| report::choose_column(read, report, role, chosen));
-        }
-    }
-
-    /// Takes a language model's examples for something else.
-    pub(crate) fn choose_shape(self, shape: DataShape) {
-        if let Some(Report::Texts(report)) = self.data.report.get_untracked().as_deref() {
-            self.reread_data(|read| report::choose_shape(read, report, shape));
-        }
+    /// Takes another column for a role; if it was another's, the two change places. Where rows have shapes they are taken
+    /// for those of `shape` from now on.
+    pub(crate) fn choose_column(self, roles: &[ColumnRole], role: &str, chosen: &str, shape: Option<DataShape>) {
+        let Some(report) = self.data.report.get_untracked() else { return };
+        self.reread_data(|read| {
+            report::choose_column(read, &report, roles, role, chosen);
+            read.shape = shape;
+        });
     }
 
     pub(super) async fn load_data_now(self) -> Outcome {
@@ -342,8 +336,7 @@ impl Store {
         data.loading.set(true);
         data.used.set_value(Some(ReadFor::of(&self.run_to_read_for())));
         let outcome = match self.request(command, blobs).await {
-            Ok((Reply::Data { report }, _)) => Ok(Some(Report::Classes(report))),
-            Ok((Reply::Texts { report }, _)) => Ok(Some(Report::Texts(report))),
+            Ok((Reply::Data { report }, _)) => Ok(Some(*report)),
             Ok((Reply::Done, _)) => Ok(None),
             Ok((other, _)) => Err(unexpected(&other)),
             Err(problem) => Err(problem),
@@ -394,9 +387,10 @@ impl Store {
     async fn try_sample_with(self, sample: &Sample, file: PickedFile) {
         let data = self.data;
         data.set(Chosen { files: [Some(file), None, None], read: ReadOptions::default(), report: None });
-        // A model that does not suit the rows makes way for the sample's.
-        let suits = |info: &Option<Arc<ModelInfo>>| info.as_ref().is_some_and(|info| info.task == sample.task);
-        let has_model = self.model.info.with_untracked(suits);
+        data.wished_task.set(None); // its model says what it is for
+        // A model that is not used for such rows makes way for the sample's.
+        let has_model =
+            self.model.info.with_untracked(Option::is_some) && self.model.task.get_untracked() == sample.task;
         if !has_model {
             self.choose_model(ModelChoice::Known(sample.model_index()));
         }
@@ -415,7 +409,8 @@ impl Store {
         self.resolved.get_untracked().unwrap_or_else(|_| self.base.get_untracked())
     }
 
-    /// Before there is a model, rows are read for the task of the one that is chosen: for another task they are read anew.
+    /// Before there is a model, rows are read for the task that is chosen, or that of the model that is: for another task they
+    /// are read anew.
     pub(super) fn reread_when_the_task_changes(self) {
         let data = self.data;
         Effect::new(move |before: Option<Task>| {

@@ -28,13 +28,13 @@ fn slot_of(name: &str) -> Option<usize> {
 /// Shares several files out to training, validation and test by their names: the index of each one's file. A name without
 /// a split is that of the training rows. `None` where that gives a split two files, or leaves nothing to train on.
 fn share_out(names: &[&str], has_train: bool) -> Option<[Option<usize>; 3]> {
-    let mut places = [None; 3];
+    let mut indices = [None; 3];
     for (index, name) in names.iter().enumerate() {
-        if places[slot_of(name).unwrap_or(0)].replace(index).is_some() {
+        if indices[slot_of(name).unwrap_or(0)].replace(index).is_some() {
             return None;
         }
     }
-    (places[0].is_some() || has_train).then_some(places)
+    (indices[0].is_some() || has_train).then_some(indices)
 }
 
 /// What is said about several files of which only the first is taken.
@@ -48,9 +48,9 @@ fn not_taken(names: &[&str]) -> String {
 }
 
 /// What is said about files that were shared out by their names.
-fn shared_out(names: &[&str], places: &[Option<usize>; 3]) -> String {
+fn shared_out(names: &[&str], indices: &[Option<usize>; 3]) -> String {
     let uses = ["for training", "for validation", "as test rows"];
-    let used = places.iter().zip(uses).filter_map(|(place, what)| Some(format!("{} {what}", names.get((*place)?)?)));
+    let used = indices.iter().zip(uses).filter_map(|(index, what)| Some(format!("{} {what}", names.get((*index)?)?)));
     format!("By their names: {}.", used.collect::<Vec<_>>().join(", "))
 }
 
@@ -124,12 +124,12 @@ impl Store {
         let has_train = self.data.train.with_untracked(Option::is_some);
         let shared = if names.len() > 1 { share_out(&names, has_train) } else { None };
         let (chosen, note) = match shared {
-            Some(places) => {
-                let file = |place: Option<usize>| place.and_then(|index| files.get(index)).cloned();
-                let chosen = SLOTS.into_iter().zip(places.map(file));
+            Some(indices) => {
+                let file = |index: Option<usize>| index.and_then(|index| files.get(index)).cloned();
+                let chosen = SLOTS.into_iter().zip(indices.map(file));
                 // Without training rows among them they belong to those that are there.
-                let chosen = chosen.filter(|(_, file)| places[0].is_some() || file.is_some());
-                (chosen.collect(), Some(shared_out(&names, &places)))
+                let chosen = chosen.filter(|(_, file)| indices[0].is_some() || file.is_some());
+                (chosen.collect(), Some(shared_out(&names, &indices)))
             }
             None => {
                 let note = (names.len() > 1).then(|| not_taken(&names));

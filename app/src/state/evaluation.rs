@@ -1,166 +1,126 @@
-//! What was measured before and after training, and what can be read off it: differences, confused pairs, wrong rows,
-//! samples side by side.
+//! What was measured before and after training, whatever the task: a split with its figures, and the lines of the table
+//! that compares them.
 
-use hone_core::config::Task;
 use hone_core::event::Split;
-use hone_core::metrics::{Evaluation, LmEvaluation, RowPrediction, TextEvaluation, TextSample};
+use hone_core::metrics::figure;
+use hone_core::session::protocol::WritingEvaluation;
+use hone_core::task::{Evaluation, FigureSpec, LOSS, RowPredictions, Task, Unit};
 
 use crate::format;
 
 /// A split, measured with one set of weights.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Measured {
-    /// By a classifier.
-    Rows(MeasuredRows),
-    /// By a language model.
-    Texts(MeasuredTexts),
-}
-
-impl Measured {
-    /// What the model was for.
-    pub(crate) fn task(&self) -> Task {
-        match self {
-            Self::Rows(_) => Task::SequenceClassification,
-            Self::Texts(_) => Task::CausalLm,
-        }
-    }
-
-    /// By a classifier.
-    pub(crate) fn as_rows(&self) -> Option<&MeasuredRows> {
-        match self {
-            Self::Rows(rows) => Some(rows),
-            Self::Texts(_) => None,
-        }
-    }
-
-    /// By a language model.
-    pub(crate) fn as_texts(&self) -> Option<&MeasuredTexts> {
-        match self {
-            Self::Rows(_) => None,
-            Self::Texts(texts) => Some(texts),
-        }
-    }
-
-    /// What was measured.
-    pub(crate) fn split(&self) -> Split {
-        match self {
-            Self::Rows(rows) => rows.split,
-            Self::Texts(texts) => texts.split,
-        }
-    }
-}
-
-/// A split of a language model's texts.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct MeasuredTexts {
-    pub split: Split,
-    pub tokens: LmEvaluation,
-    /// Of what was written after the first prompts, where there are prompts.
-    pub texts: Option<TextEvaluation>,
-    pub samples: Vec<TextSample>,
-    /// Of a text that has nothing to do with the rows, once it is measured: what the model forgets shows there.
-    pub general: Option<LmEvaluation>,
-}
-
-/// A prompt, what stands in the file, and what was written before and after training.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct SamplePair<'a> {
-    pub row: usize,
-    pub prompt: &'a str,
-    pub expected: &'a str,
-    pub before: Option<&'a str>,
-    pub after: Option<&'a str>,
-}
-
-/// Samples of the same prompts side by side, in the order of the file.
-pub(crate) fn sample_pairs<'a>(base: &'a [TextSample], tuned: &'a [TextSample]) -> Vec<SamplePair<'a>> {
-    let shown = if tuned.is_empty() { base } else { tuned };
-    let of = |samples: &'a [TextSample], row: usize, prompt: &str| {
-        let found = samples.iter().find(|sample| sample.row == row && sample.prompt == prompt);
-        found.map(|sample| sample.generated.as_str())
-    };
-    let pair = |sample: &'a TextSample| SamplePair {
-        row: sample.row,
-        prompt: &sample.prompt,
-        expected: &sample.expected,
-        before: of(base, sample.row, &sample.prompt),
-        after: of(tuned, sample.row, &sample.prompt),
-    };
-    shown.iter().map(pair).collect()
-}
-
-/// A split of labeled rows.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct MeasuredRows {
+pub(crate) struct Measured {
     pub split: Split,
     pub evaluation: Evaluation,
-    pub rows: Vec<RowPrediction>,
+    pub rows: RowPredictions,
+    /// Of a model that writes: what it wrote after the first prompts, where there are prompts.
+    pub writing: Option<WritingEvaluation>,
+    /// Of a model that writes: a text that has nothing to do with the rows, once it is measured. What the model forgets
+    /// shows there.
+    pub general: Option<Evaluation>,
     /// What makes the figures worthless, if anything does.
     pub warnings: Vec<String>,
 }
 
-/// A row that was predicted wrongly.
+/// Figures of what a model wrote.
+const OF_WRITING: [FigureSpec; 3] = [
+    FigureSpec { name: "bleu", title: "BLEU, 0 to 100", unit: Unit::Score, higher_is_better: true },
+    FigureSpec { name: "rougeL", title: "ROUGE-L", unit: Unit::Score, higher_is_better: true },
+    FigureSpec { name: "exact_match", title: "Exact match", unit: Unit::Share, higher_is_better: true },
+];
+
+/// A figure before and after training.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct WrongRow {
-    pub row: usize,
-    pub text: String,
-    pub label: String,
-    pub predicted: String,
-    /// Of the predicted label.
-    pub probability: f32,
+pub(crate) struct FigureRow {
+    pub title: &'static str,
+    /// Middle of its test ids.
+    pub id: String,
+    pub unit: Unit,
+    pub higher_is_better: bool,
+    /// What always giving one answer has.
+    pub least: Option<f64>,
+    pub before: Option<f64>,
+    pub after: Option<f64>,
 }
 
-impl MeasuredRows {
-    /// The labels in their order.
-    pub(crate) fn labels(&self) -> Vec<String> {
-        self.evaluation.per_class.iter().map(|class| class.label.clone()).collect()
-    }
-
-    /// Rows predicted wrongly, the most confident first.
-    pub(crate) fn wrong_rows(&self) -> Vec<WrongRow> {
-        let name = |id: usize| self.evaluation.per_class.get(id).map_or_else(|| id.to_string(), |c| c.label.clone());
-        let wrong = self.rows.iter().filter(|row| row.label != row.predicted).map(|row| WrongRow {
-            row: row.row,
-            text: row.text.clone(),
-            label: name(row.label),
-            predicted: name(row.predicted),
-            probability: row.probabilities.get(row.predicted).copied().unwrap_or(f32::NAN),
-        });
-        let mut wrong: Vec<_> = wrong.collect();
-        wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        wrong
+/// A figure in test ids.
+pub(crate) fn figure_id(name: &str) -> String {
+    match name {
+        "macro_precision" | "macro_recall" | "macro_f1" => name.trim_start_matches("macro_").to_owned(),
+        "rougeL" => "rouge-l".into(),
+        name => name.replace('_', "-"),
     }
 }
 
-/// The wrong rows of a pair of labels, (true, predicted); all of them without one.
-pub(crate) fn of_pair<'a>(rows: &'a [WrongRow], pair: Option<(&str, &str)>) -> Vec<&'a WrongRow> {
-    let is_of = |row: &WrongRow| pair.is_none_or(|(label, predicted)| row.label == label && row.predicted == predicted);
-    rows.iter().filter(|row| is_of(row)).collect()
+/// Reads a figure off what was measured.
+type Read<'a> = dyn Fn(&Measured, &str) -> Option<f64> + 'a;
+
+fn row(
+    spec: &FigureSpec,
+    id: String,
+    before: Option<&Measured>,
+    after: Option<&Measured>,
+    read: &Read<'_>,
+) -> FigureRow {
+    let &FigureSpec { name, title, unit, higher_is_better } = spec;
+    let of = |side: Option<&Measured>| side.and_then(|measured| read(measured, name));
+    FigureRow { title, id, unit, higher_is_better, least: None, before: of(before), after: of(after) }
 }
 
-/// (true label, predicted label, rows) of the pairs of label ids that are mixed up most, at most `limit`.
-pub(crate) fn confused_pairs(confusion: &[Vec<u32>], limit: usize) -> Vec<(usize, usize, u32)> {
-    let mut pairs = Vec::new();
-    for (truth, row) in confusion.iter().enumerate() {
-        for (predicted, &rows) in row.iter().enumerate() {
-            if truth != predicted && rows > 0 {
-                pairs.push((truth, predicted, rows));
-            }
-        }
-    }
-    pairs.sort_by_key(|&(truth, predicted, rows)| (std::cmp::Reverse(rows), truth, predicted));
-    pairs.truncate(limit);
-    pairs
+/// Every figure that was measured; the loss after those that people look for. `least` are figures of what one has to beat,
+/// by their names.
+pub(crate) fn figure_rows(
+    before: Option<&Measured>,
+    after: Option<&Measured>,
+    least: &[(&str, f64)],
+) -> Vec<FigureRow> {
+    let Some(shown) = after.or(before) else { return Vec::new() };
+    let figures = shown.evaluation.task().spec().figures;
+    let in_order = figures.iter().skip(1).chain(figures.first());
+    let of_rows = in_order.map(|spec| {
+        let row = row(spec, figure_id(spec.name), before, after, &|measured, name| measured.evaluation.figure(name));
+        let least = least.iter().find(|(name, _)| *name == spec.name).map(|(_, value)| *value);
+        FigureRow { least, ..row }
+    });
+    let of_writing = OF_WRITING.iter().map(|spec| {
+        row(spec, figure_id(spec.name), before, after, &|measured, name| {
+            figure(&measured.writing.as_ref()?.figures.figures(), name).map(|figure| figure.value)
+        })
+    });
+    of_rows.chain(of_writing).filter(|row| row.before.or(row.after).is_some()).collect()
 }
 
-/// The wrong rows as a CSV file.
-pub(crate) fn wrong_rows_csv(rows: &[WrongRow]) -> String {
-    let mut csv = String::from("row,text,label,predicted,probability\n");
-    for row in rows {
-        let fields = [&row.text, &row.label, &row.predicted].map(|text| format::csv_field(text)).join(",");
-        csv.push_str(&format!("{},{fields},{}\n", row.row, row.probability));
-    }
-    csv
+/// The figures of the general text that rise as a model forgets.
+pub(crate) fn general_rows(task: Task, before: Option<&Measured>, after: Option<&Measured>) -> Vec<FigureRow> {
+    let rising = task.spec().figures.iter().filter(|spec| !spec.higher_is_better);
+    let of_text = |spec: &FigureSpec| {
+        let id = format!("general-{}", figure_id(spec.name));
+        row(spec, id, before, after, &|measured, name| measured.general.as_ref()?.figure(name))
+    };
+    rising.map(of_text).collect()
+}
+
+/// The figure that says most: the first after the loss.
+pub(crate) fn leading(task: Task) -> &'static FigureSpec {
+    let figures = task.spec().figures;
+    figures.get(1).or(figures.first()).unwrap_or(&LOSS)
+}
+
+/// The figures that are drawn over the steps of a run: the leading one and, beside it, the last of those that one can draw
+/// on the same axis.
+pub(crate) fn drawn(task: Task) -> Vec<&'static FigureSpec> {
+    let first = leading(task);
+    let has_axis = |spec: &&FigureSpec| (spec.unit == Unit::Number) == (first.unit == Unit::Number);
+    let last = task.spec().figures.iter().skip(2).rfind(has_axis);
+    [Some(first), last].into_iter().flatten().collect()
+}
+
+/// The leading figure in a few words; a share speaks for itself.
+pub(crate) fn headline(evaluation: &Evaluation) -> String {
+    let &FigureSpec { name, title, unit, .. } = leading(evaluation.task());
+    let Some(text) = evaluation.figure(name).map(|value| format::figure(unit, value)) else { return String::new() };
+    if matches!(unit, Unit::Share | Unit::Percent) { text } else { format!("{} {text}", format::in_sentence(title)) }
 }
 
 /// Name of a split as people say it.
@@ -174,78 +134,63 @@ pub(crate) fn split_name(split: Split) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::metrics::ClassMetrics;
+    use std::collections::BTreeSet;
+
+    use hone_core::metrics::Figure;
 
     use super::*;
+    use crate::tasks::fixtures::{evaluation, measured};
 
-    fn measured() -> MeasuredRows {
-        let class =
-            |label: &str| ClassMetrics { label: label.into(), precision: 0.0, recall: 0.0, f1: 0.0, support: 1 };
-        let evaluation = Evaluation {
-            loss: 0.0,
-            accuracy: 0.0,
-            macro_precision: 0.0,
-            macro_recall: 0.0,
-            macro_f1: 0.0,
-            num_rows: 3,
-            per_class: vec![class("yes"), class("no")],
-            confusion: vec![vec![1, 1], vec![1, 0]],
-            baseline: None,
-        };
-        let row = |row, label, predicted, probability: f32| {
-            let mut probabilities = vec![1.0 - probability; 2];
-            probabilities[predicted] = probability;
-            RowPrediction { row, text: format!("row, {row}"), label, predicted, probabilities }
-        };
-        MeasuredRows {
-            split: Split::Test,
-            evaluation,
-            rows: vec![row(1, 0, 1, 0.6), row(2, 0, 0, 0.9), row(3, 1, 0, 0.8)],
-            warnings: Vec::new(),
+    #[test]
+    fn every_task_has_figures_that_are_told_apart() {
+        for &task in Task::ALL {
+            let figures = task.spec().figures;
+            assert_eq!(figures[0].name, LOSS.name, "{task:?}");
+            let ids: BTreeSet<_> = figures.iter().chain(&OF_WRITING).map(|spec| figure_id(spec.name)).collect();
+            let shared = figures.iter().filter(|spec| OF_WRITING.iter().any(|one| one.name == spec.name)).count();
+            assert_eq!(ids.len(), figures.len() + OF_WRITING.len() - shared, "{task:?}");
+            assert!(drawn(task).len() <= 2);
+        }
+        let ids = ["macro_f1", "token_accuracy", "rougeL", "exact_match"].map(figure_id);
+        assert_eq!(ids, ["f1", "token-accuracy", "rouge-l", "exact-match"]);
+    }
+
+    #[test]
+    fn figures_stand_side_by_side_with_the_loss_last() {
+        for &task in Task::ALL {
+            let name = leading(task).name;
+            let of = |loss: f64, value: f64| {
+                measured(evaluation(task, vec![Figure::lower("loss", loss), Figure::higher(name, value)]))
+            };
+            let (before, after) = (of(2.0, 0.25), of(1.0, 0.75));
+            let rows = figure_rows(Some(&before), Some(&after), &[(name, 0.5)]);
+            let [first, last] = rows.as_slice() else { panic!("what was not measured has no line: {rows:?}") };
+            assert_eq!((first.least, first.before, first.after), (Some(0.5), Some(0.25), Some(0.75)));
+            assert_eq!((last.title, last.least, last.before, last.after), (LOSS.title, None, Some(2.0), Some(1.0)));
+            assert!(figure_rows(None, None, &[]).is_empty());
+            assert_eq!(figure_rows(Some(&before), None, &[]).len(), 2, "there may be no run yet");
         }
     }
 
     #[test]
-    fn wrong_rows_come_most_confident_first() {
-        let wrong = measured().wrong_rows();
-        let seen: Vec<_> = wrong.iter().map(|w| (w.row, w.label.as_str(), w.predicted.as_str())).collect();
-        assert_eq!(seen, [(3, "no", "yes"), (1, "yes", "no")]);
+    fn a_headline_is_the_first_figure_after_the_loss() {
+        for &task in Task::ALL {
+            let spec = leading(task);
+            let figures = vec![Figure::lower("loss", 2.0), Figure::higher(spec.name, 0.5)];
+            let text = headline(&evaluation(task, figures));
+            assert!(text.ends_with(&format::figure(spec.unit, 0.5)) && !text.starts_with("loss"), "{text}");
+            assert_eq!(headline(&evaluation(task, Vec::new())), "");
+        }
     }
 
     #[test]
-    fn wrong_rows_of_one_pair_can_be_looked_at_alone() {
-        let wrong = measured().wrong_rows();
-        let rows = |pair| of_pair(&wrong, pair).iter().map(|row| row.row).collect::<Vec<_>>();
-        assert_eq!(rows(None), [3, 1]);
-        assert_eq!(rows(Some(("yes", "no"))), [1]);
-        assert_eq!(rows(Some(("yes", "yes"))), [0; 0]);
-    }
-
-    #[test]
-    fn samples_are_paired_by_their_prompts() {
-        let sample = |row, generated: &str| TextSample {
-            row,
-            prompt: format!("prompt {row}"),
-            expected: "yes".into(),
-            generated: generated.into(),
-        };
-        let (base, tuned) = ([sample(1, "no"), sample(2, "never")], [sample(2, "yes"), sample(3, "well")]);
-        let pairs = sample_pairs(&base, &tuned);
-        let seen: Vec<_> = pairs.iter().map(|pair| (pair.row, pair.before, pair.after)).collect();
-        assert_eq!(seen, [(2, Some("never"), Some("yes")), (3, None, Some("well"))]);
-        let alone: Vec<_> = sample_pairs(&base, &[]).iter().map(|pair| (pair.row, pair.before, pair.after)).collect();
-        assert_eq!(alone, [(1, Some("no"), None), (2, Some("never"), None)]);
-    }
-
-    #[test]
-    fn the_csv_quotes_texts() {
-        let csv = wrong_rows_csv(&measured().wrong_rows());
-        assert_eq!(csv, "row,text,label,predicted,probability\n3,\"row, 3\",no,yes,0.8\n1,\"row, 1\",yes,no,0.6\n");
-    }
-
-    #[test]
-    fn pairs_are_sorted_by_rows_and_leave_out_the_diagonal() {
-        let pairs = confused_pairs(&[vec![9, 1, 0], vec![4, 9, 0], vec![0, 1, 9]], 2);
-        assert_eq!(pairs, [(1, 0, 4), (0, 1, 1)]);
+    fn what_rises_as_a_model_forgets_is_the_loss_at_least() {
+        for &task in Task::ALL {
+            let before = measured(evaluation(task, Vec::new()));
+            let general = Some(evaluation(task, vec![Figure::lower("loss", 1.5)]));
+            let after = Measured { general, ..before.clone() };
+            let rows = general_rows(task, Some(&before), Some(&after));
+            assert_eq!((rows[0].id.as_str(), rows[0].before, rows[0].after), ("general-loss", None, Some(1.5)));
+        }
     }
 }

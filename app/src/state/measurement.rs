@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use hone_core::event::Split;
+use hone_core::metrics::{Figure, figure};
 
 /// Points of the loss curve that are kept; beyond it, neighbours are merged into their mean.
 const MAX_LOSS_POINTS: usize = 8192;
@@ -20,17 +21,12 @@ pub(crate) struct Measurement {
     pub step: u32,
     pub epoch: f64,
     pub split: Split,
-    pub loss: f64,
-    /// Share of rows, or of a language model's tokens, that were predicted right.
-    pub accuracy: f64,
-    /// Of classes.
-    pub macro_f1: Option<f64>,
-    /// Of next tokens.
-    pub perplexity: Option<f64>,
+    /// What was measured, by name.
+    pub figures: Vec<Figure>,
     pub is_best: bool,
 }
 
-/// What a language model made of a validation prompt on the way.
+/// What a model that writes made of a validation prompt on the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sample {
     pub step: u32,
@@ -40,9 +36,9 @@ pub(crate) struct Sample {
 }
 
 impl Measurement {
-    /// Of which only the loss is known yet.
-    pub(super) fn of_loss(step: u32, epoch: f64, split: Split, loss: f64, is_best: bool) -> Self {
-        Self { step, epoch, split, loss, accuracy: 0.0, macro_f1: None, perplexity: None, is_best }
+    /// A figure by its name.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        figure(&self.figures, name).map(|figure| figure.value)
     }
 }
 
@@ -158,7 +154,8 @@ mod tests {
 
     #[test]
     fn only_the_last_best_is_the_best() {
-        let measured = |step, is_best| Measurement::of_loss(step, 1.0, Split::Valid, 1.0, is_best);
+        let measured =
+            |step, is_best| Measurement { step, epoch: 1.0, split: Split::Valid, figures: Vec::new(), is_best };
         let all = [measured(1, true), measured(2, true), measured(3, false)];
         assert_eq!(index_of_best(&all), Some(1));
         assert_eq!(index_of_best(&all[2..]), None);

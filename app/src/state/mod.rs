@@ -1,10 +1,11 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
-//! `samples`, `report`, `evaluation`, `writing`, `origin`, `step`, the names in `dropped`, the words in `busy`) is tested
-//! natively.
+//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `step`, the names in `dropped`, the words in `busy`) is tested
+//! natively. What is one task's alone stands in `tasks`.
 
 mod actions;
 mod busy;
+pub(crate) mod changes;
 mod data;
 mod dropped;
 pub(crate) mod evaluation;
@@ -25,15 +26,16 @@ pub(crate) mod writing;
 
 use std::sync::Arc;
 
-use hone_core::config::{ConfigProblem, RunConfig, RunDraft};
-use hone_core::data::causal_lm::{Role, Turn};
+use hone_core::config::{ConfigProblem, ModelChanges, RunConfig, RunDraft};
 use hone_core::session::protocol::{
     Backend, Command, DeviceReport, FromWorker, Problem, ProblemKind, Reply, RequestId, RunId, Weights,
 };
+use hone_core::task::{DataReport, FewShotReport, Task};
+use hone_core::tokenizer::{Role, Turn};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-pub(crate) use actions::Prediction;
+pub(crate) use actions::Tried;
 pub(crate) use busy::Activity;
 pub(crate) use data::{DataState, Slot as DataSlot};
 pub(crate) use model::{Download, ModelChoice, ModelState};
@@ -43,7 +45,6 @@ pub(crate) use step::Step;
 use crate::browser::{self, PickedFile};
 use crate::client::{Answer, Client, Notice};
 use evaluation::Measured;
-use report::Report;
 use run::{Input, RunState};
 use train::Started;
 use writing::{SamplingDraft, Writing, WritingInput};
@@ -82,6 +83,10 @@ pub(crate) struct Store {
     /// Settings that hold where nothing was typed.
     pub base: Memo<RunConfig>,
     pub resolved: Memo<Result<RunConfig, Vec<ConfigProblem>>>,
+    /// What was typed of changes to the model.
+    pub changes: RwSignal<RunDraft>,
+    /// What is changed of the model before a run.
+    pub changed: Memo<Result<ModelChanges, Vec<ConfigProblem>>>,
     pub run: RwSignal<RunState>,
     run_id: StoredValue<Option<RunId>>,
     publishing: StoredValue<train::Publishing>,
@@ -91,6 +96,8 @@ pub(crate) struct Store {
     pub started: RwSignal<Option<Arc<Started>>>,
     pub measured_base: RwSignal<Option<Arc<Measured>>>,
     pub measured_tuned: RwSignal<Option<Arc<Measured>>>,
+    /// What labels can be told without training, once it was asked for.
+    pub few_shot: RwSignal<Option<Arc<FewShotReport>>>,
     /// Which weights are being measured.
     pub measuring: RwSignal<Option<Weights>>,
     /// Rows measured and to measure.
@@ -100,8 +107,10 @@ pub(crate) struct Store {
     /// What there is to say about how it was read.
     pub general_note: RwSignal<Option<String>>,
     pub try_text: RwSignal<String>,
+    /// The second text of a pair.
+    pub try_second: RwSignal<String>,
     pub try_live: RwSignal<bool>,
-    pub prediction: RwSignal<Option<Arc<Prediction>>>,
+    pub tried: RwSignal<Option<Arc<Tried>>>,
     pub predicting: RwSignal<bool>,
     predict_again: StoredValue<bool>,
     /// The prompt of a model that has conversations.
@@ -128,11 +137,18 @@ impl Store {
         let model = ModelState::new(browser::query_parameter("hub"));
         let data = DataState::new(model);
         let mut draft = RunDraft::default();
-        presets::BALANCED.apply_to(&mut draft);
+        if let Some(preset) = presets::balanced(Task::default()) {
+            preset.apply_to(&mut draft);
+        }
         let draft = RwSignal::new(draft);
         let base = Memo::new(move |_| model.base_run());
         let resolved = Memo::new(move |_| {
             base.with(|base| draft.with(|draft| recipe::in_force(draft, model.task.get(), base).resolve(base)))
+        });
+        let changes = RwSignal::new(RunDraft::default());
+        let changed = Memo::new(move |_| {
+            let layers = model.info.with(|info| info.as_ref().map(|info| info.num_hidden_layers));
+            resolved.with(|run| changes.with(|draft| changes::resolve(draft, layers, run.as_ref().ok())))
         });
         let prefer = match browser::query_parameter("backend").as_deref() {
             Some("cpu") => Some(Backend::Cpu),
@@ -153,6 +169,8 @@ impl Store {
             draft,
             base,
             resolved,
+            changes,
+            changed,
             run: RwSignal::new(RunState::default()),
             run_id: StoredValue::new(None),
             publishing: StoredValue::new(train::Publishing::default()),
@@ -160,13 +178,15 @@ impl Store {
             started: RwSignal::new(None),
             measured_base: RwSignal::new(None),
             measured_tuned: RwSignal::new(None),
+            few_shot: RwSignal::new(None),
             measuring: RwSignal::new(None),
             measuring_progress: RwSignal::new((0, 0)),
             general_text: RwSignal::new_local(None),
             general_note: RwSignal::new(None),
             try_text: RwSignal::new(String::new()),
+            try_second: RwSignal::new(String::new()),
             try_live: RwSignal::new(true),
-            prediction: RwSignal::new(None),
+            tried: RwSignal::new(None),
             predicting: RwSignal::new(false),
             predict_again: StoredValue::new(false),
             try_turns: RwSignal::new(vec![Turn::new(Role::User, "")]),
@@ -324,7 +344,7 @@ impl Store {
 
     fn forget_worker_contents(self) {
         let model = self.model.loaded_name();
-        let name = |report: &Arc<Report>| report.file_name().to_owned();
+        let name = |report: &Arc<DataReport>| report.file_name.clone();
         let data = self.data.report.with_untracked(|report| report.as_ref().map(name));
         let has_run = self.run.with_untracked(|run| run.is_active() || run.is_finished());
         let mut parts = Vec::new();
@@ -372,11 +392,10 @@ fn unexpected(reply: &Reply) -> Problem {
         Reply::Device { .. } => "device",
         Reply::Model { .. } => "model",
         Reply::Data { .. } => "data",
-        Reply::Texts { .. } => "texts",
         Reply::Started { .. } => "started",
         Reply::Evaluated { .. } => "evaluated",
-        Reply::EvaluatedTexts { .. } => "evaluated texts",
-        Reply::EvaluatedGeneral(..) => "evaluated general text",
+        Reply::EvaluatedGeneral { .. } => "evaluated general text",
+        Reply::FewShot { .. } => "few-shot",
         Reply::Generated { .. } => "generated",
         Reply::Predicted { .. } => "predicted",
         Reply::Exported { .. } => "exported",

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ModelSource, PromptFormat, RunConfig, Task};
+use hone_core::config::{ModelSource, PromptFormat, RunConfig};
 use hone_core::hub::{KNOWN_MODELS, OWN_MODEL, host_of, read_typed_id};
 use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, ProblemKind, Reply};
+use hone_core::task::Task;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -57,7 +58,7 @@ pub(crate) struct ModelState {
     pub loading: RwSignal<bool>,
     pub downloads: RwSignal<Vec<Download>>,
     pub info: RwSignal<Option<Arc<ModelInfo>>>,
-    /// What the loaded model is for, or the one before it.
+    /// What the loaded model is used for, or the one before it.
     pub task: RwSignal<Task>,
     /// This site does not serve the default model: ask the hub for it.
     pub from_hub: RwSignal<bool>,
@@ -243,10 +244,74 @@ impl Store {
         }
     }
 
-    /// Shows the model that was loaded. What belongs to another task goes: the report, the columns, the figures, the
-    /// preset; and the page says so.
+    /// Takes the trained model for the loaded one, and goes to the rows with labels that it is to learn next. It can't be
+    /// exported any more then: where it was not, the person is asked first.
+    pub(crate) fn go_on_with_labels(self) {
+        self.confirm_losing_weights("Go on anyway", move || {
+            spawn_local(async move {
+                if self.continue_from_run().await {
+                    self.go_to(Step::Data);
+                }
+            });
+        });
+    }
+
+    async fn continue_from_run(self) -> bool {
+        let model = self.model;
+        if model.loading.get_untracked() {
+            return false;
+        }
+        self.dismiss(Step::Export);
+        model.loading.set(true);
+        let answer = self.request(Command::ContinueFromRun, Vec::new()).await;
+        model.loading.set(false);
+        let problem = match answer {
+            Ok((Reply::Model { model: info }, _)) => {
+                model.loaded_from.set_value(None); // only the worker has its files
+                self.data.clear();
+                self.data.wished_task.set(Some(Task::default()));
+                self.take_model(info);
+                return true;
+            }
+            Ok((other, _)) => unexpected(&other),
+            Err(problem) => problem,
+        };
+        self.report(Step::Export, problem);
+        false
+    }
+
+    /// Shows the model that was loaded: for the task that the person chose, if it can do that, else for that of its own
+    /// head.
     fn take_model(self, info: ModelInfo) {
-        let (before, task) = (self.model.task.get_untracked(), info.task);
+        let wished = self.data.wished_task.get_untracked().filter(|task| info.tasks.contains(task));
+        self.turn_to(wished.unwrap_or(info.task), info.has_chat_template);
+        self.model.info.set(Some(Arc::new(info)));
+    }
+
+    /// Takes another task for the model and the rows, and reads these again. Where trained weights would go, the person is
+    /// asked first.
+    pub(crate) fn choose_task(self, task: Task) {
+        if task != self.data.task.get_untracked() {
+            self.confirm_losing_weights("Change anyway", move || self.change_task(task));
+        }
+    }
+
+    fn change_task(self, task: Task) {
+        // The page of the data is built anew for it.
+        let refocus = browser::focus_keeper();
+        self.data.wished_task.set(Some(task));
+        self.turn_to(task, untrack(|| self.model.has_chat_template()));
+        // Before there is a model, rows are read anew whenever their task changes.
+        if self.model.info.with_untracked(Option::is_some) {
+            self.load_data();
+        }
+        refocus();
+    }
+
+    /// Forgets the rows and the figures of the model, or of the task, before. What belongs to another task goes too: the
+    /// columns, the preset; and the page says so.
+    fn turn_to(self, task: Task, has_chat_template: bool) {
+        let before = self.model.task.get_untracked();
         // Before there was a model they may have been read for this one.
         let read_for = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.task()));
         let is_read_for_another = read_for.is_some_and(|read_for| read_for != task);
@@ -256,9 +321,13 @@ impl Store {
         self.forget_figures();
         self.feed(Input::ModelLoaded { is_other_task });
         self.data.read.update(|read| {
+            let reads = |wish: &str| task.spec().columns.contains(&wish);
             let is_chat = read.prompt_format == Some(PromptFormat::Chat);
-            if task != Task::CausalLm || (is_chat && !info.has_chat_template) {
+            if !reads("prompt_format") || (is_chat && !has_chat_template) {
                 read.prompt_format = None;
+            }
+            if !reads("merge_labels") {
+                read.merge_labels.clear();
             }
         });
         if is_other_task {
@@ -267,10 +336,9 @@ impl Store {
                 self.data.read.update(forget_columns);
             }
             self.draft.update(|draft| presets::change_task(draft, before, task));
-            self.data.note.set(is_read_for_another.then(|| changed_task(task).into()));
+            self.data.note.set(is_read_for_another.then(|| changed_task(task)));
             self.model.task.set(task);
         }
-        self.model.info.set(Some(Arc::new(info)));
     }
 
     async fn ask_for_model(self) -> Result<ModelInfo, Problem> {
@@ -337,17 +405,9 @@ fn with_what_stands(problem: Problem, loaded: Option<&str>, has_weights: bool) -
     Problem { kind, message, hint }
 }
 
-fn changed_task(task: Task) -> &'static str {
-    match task {
-        Task::SequenceClassification => {
-            "This model labels texts: the rows are read again, now for their labels, and the recipe has the settings \
-             for such a model."
-        }
-        Task::CausalLm => {
-            "This model writes texts: the rows are read again, now as texts to learn from, and the recipe has the \
-             settings for such a model."
-        }
-    }
+fn changed_task(task: Task) -> String {
+    let does = task.spec().does;
+    format!("The rows are read again, for a model that {does}; the recipe has the settings for such a model.")
 }
 
 fn config(message: &str, hint: &str) -> Problem {
@@ -361,9 +421,9 @@ mod tests {
     #[test]
     fn the_note_on_another_task_speaks_of_no_model_before() {
         // Rows may have been read before there was any.
-        for task in [Task::SequenceClassification, Task::CausalLm] {
+        for &task in Task::ALL {
             let note = changed_task(task);
-            assert!(note.starts_with("This model ") && !note.contains("before"), "{note}");
+            assert!(note.contains(task.spec().does) && !note.contains("before"), "{note}");
         }
     }
 

@@ -1,27 +1,18 @@
 //! Numbers as people type them: `0,001`, `1e-4`, `1,000`, `1 000`. In: the text of a field. Out: the text that the rest
 //! of the page reads, with a point for the decimals and nothing between thousands.
 
-/// What is typed into a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A whole number, or a word in its place (`off`, `epoch`).
-    Whole,
-    /// A number that may have decimals, or a word in its place (`model`).
-    Decimal,
-    /// Anything: names, a text.
-    Text,
-}
+use hone_core::config::Kind;
 
-/// The number that was typed, as programs write it. What is no number comes back as it is, without blanks around it.
+/// The number that was typed, as programs write it. A word in the place of a number (`off`) comes back without blanks around
+/// it, and what is no number at all as it is.
 ///
 /// # Errors
 /// Says why, when it could be either of two numbers.
 pub(crate) fn normalised(kind: Kind, typed: &str) -> Result<String, String> {
-    let text = typed.trim();
-    if kind == Kind::Text {
+    if !matches!(kind, Kind::Whole | Kind::Real) {
         return Ok(typed.into());
     }
-    let text = text.replace('\u{2212}', "-");
+    let text = typed.trim().replace('\u{2212}', "-");
     if let Some(joined) = without_thousands(&text, |c| c.is_whitespace() || c == '\'') {
         return Ok(joined);
     }
@@ -94,15 +85,15 @@ mod tests {
             ("1\u{a0}000", "1000"),
         ];
         for (typed, expected) in cases {
-            assert_eq!(of(Kind::Decimal, typed), expected, "{typed:?}");
+            assert_eq!(of(Kind::Real, typed), expected, "{typed:?}");
         }
     }
 
     #[test]
     fn what_may_be_either_is_refused_in_a_decimal_field() {
-        let error = normalised(Kind::Decimal, "1,000").expect_err("one, or a thousand");
+        let error = normalised(Kind::Real, "1,000").expect_err("one, or a thousand");
         assert_eq!(error, "\"1,000\" could be 1000 or 1: type it without the comma");
-        let error = normalised(Kind::Decimal, "12,500").expect_err("twelve and a half, or more");
+        let error = normalised(Kind::Real, "12,500").expect_err("twelve and a half, or more");
         assert!(error.contains("12500 or 12.5"), "{error}");
     }
 
@@ -120,9 +111,9 @@ mod tests {
 
     #[test]
     fn words_and_texts_stay_as_they_are() {
-        assert_eq!([of(Kind::Whole, "off"), of(Kind::Decimal, "model")], ["off", "model"]);
-        assert_eq!(of(Kind::Text, " query, value "), " query, value ");
-        assert_eq!([of(Kind::Decimal, "a,b"), of(Kind::Decimal, "1,"), of(Kind::Decimal, "")], ["a,b", "1,", ""]);
-        assert_eq!([of(Kind::Decimal, "1,000,5"), of(Kind::Decimal, "1.000,5")], ["1,000,5", "1.000,5"]);
+        assert_eq!([of(Kind::Whole, "off"), of(Kind::Real, "model")], ["off", "model"]);
+        assert_eq!(of(Kind::Words, " query, value "), " query, value ");
+        assert_eq!([of(Kind::Real, "a,b"), of(Kind::Real, "1,"), of(Kind::Real, "")], ["a,b", "1,", ""]);
+        assert_eq!([of(Kind::Real, "1,000,5"), of(Kind::Real, "1.000,5")], ["1,000,5", "1.000,5"]);
     }
 }

@@ -1,7 +1,8 @@
 //! What figures, answers and exports are of: the run behind them, and whether a run now would be made of the same. Plain
 //! values, tested natively.
 
-use hone_core::config::{Method, ReadOptions, RunConfig, Task};
+use hone_core::config::{Method, ModelChanges, ReadOptions, RunConfig};
+use hone_core::task::Task;
 
 use crate::browser::FileIdentity;
 use crate::format;
@@ -24,6 +25,8 @@ pub(crate) struct Origin {
 pub(crate) struct MadeOf {
     /// The recipe; `None` while something in it is wrong.
     pub run: Option<RunConfig>,
+    /// What was changed of the model before; `None` while something in it is wrong.
+    pub changes: Option<ModelChanges>,
     pub read: ReadOptions,
     /// The chosen training, validation and test file.
     pub files: [Option<FileIdentity>; 3],
@@ -48,6 +51,7 @@ impl Origin {
             (then.files != now.files, "other rows were chosen"),
             (then.read != now.read, "the rows are read in another way"),
             (then.run != now.run, "the recipe was changed"),
+            (then.changes != now.changes, "other changes to the model were chosen"),
         ];
         let changes: Vec<&str> = changes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, what)| what).collect();
         (!changes.is_empty()).then(|| format!("Out of date: since run {}, {}.", self.number, changes.join(" and ")))
@@ -74,11 +78,7 @@ pub(crate) fn file_name(
     let model = model.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or_default();
     let model: String = model.chars().map(safe).collect();
     let model = model.trim_matches(['-', '.']);
-    let task = match task {
-        Task::SequenceClassification => "text-classification",
-        Task::CausalLm => "text-generation",
-    };
-    let mut name = format!("{}-{task}", if model.is_empty() { "model" } else { model });
+    let mut name = format!("{}-{}", if model.is_empty() { "model" } else { model }, task.spec().pipeline);
     let number = if number > 1 { format!("run{number}") } else { String::new() };
     for part in [method.map(method_name).unwrap_or_default(), what.into(), number] {
         if !part.is_empty() {
@@ -122,9 +122,14 @@ mod tests {
         Origin {
             number,
             model: "sentence-transformers/all-MiniLM-L6-v2".into(),
-            task: Task::SequenceClassification,
+            task: Task::default(),
             file: "tickets.csv".into(),
-            made_of: MadeOf { run: Some(run), read: ReadOptions::default(), files: files(1) },
+            made_of: MadeOf {
+                run: Some(run),
+                changes: Some(ModelChanges::default()),
+                read: ReadOptions::default(),
+                files: files(1),
+            },
         }
     }
 
@@ -151,6 +156,9 @@ mod tests {
         now.run = None;
         let changed = origin.changed_since(&now).expect("two things changed");
         assert!(changed.ends_with("other rows were chosen and the recipe was changed."), "{changed}");
+        let changes = Some(ModelChanges { add_layers: 1, ..ModelChanges::default() });
+        let changed = origin.changed_since(&MadeOf { changes, ..origin.made_of.clone() });
+        assert!(changed.is_some_and(|changed| changed.contains("changes to the model")));
         let read = ReadOptions { text_column: Some("body".into()), ..ReadOptions::default() };
         let changed = origin.changed_since(&MadeOf { read, ..origin.made_of.clone() });
         assert!(changed.is_some_and(|changed| changed.contains("read in another way")));
@@ -174,8 +182,8 @@ mod tests {
         let second = origin(2, Method::LastLayers(2));
         let name = second.file_name("wrong-rows", "csv");
         assert_eq!(name, "all-MiniLM-L6-v2-text-classification-last-2-wrong-rows-run2.csv");
-        let plain = |model: &str| file_name(model, Task::CausalLm, None, "hone", 0, "json");
-        assert_eq!(plain("C:\\models\\läuft gut!\\"), "l-uft-gut-text-generation-hone.json");
-        assert_eq!(plain("東京"), "model-text-generation-hone.json", "nothing is left of this name");
+        let plain = |model: &str| file_name(model, Task::default(), None, "hone", 0, "json");
+        assert_eq!(plain("C:\\models\\läuft gut!\\"), "l-uft-gut-text-classification-hone.json");
+        assert_eq!(plain("東京"), "model-text-classification-hone.json", "nothing is left of this name");
     }
 }

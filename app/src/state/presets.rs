@@ -1,8 +1,10 @@
 //! Presets: named sets of settings, for each task its own. Plain data over [`RunDraft`].
 
-use hone_core::config::{RunDraft, Task};
+use hone_core::config::RunDraft;
+use hone_core::task::Task;
 
 use super::recipe::{fields, set_typed, typed};
+use crate::tasks;
 
 /// A named set of settings.
 #[derive(Debug, Clone, Copy)]
@@ -12,89 +14,18 @@ pub(crate) struct Preset {
     /// When to take it.
     pub hint: &'static str,
     /// (field, value).
-    values: &'static [(&'static str, &'static str)],
+    pub values: &'static [(&'static str, &'static str)],
 }
 
 /// The presets of a task.
 pub(crate) fn presets(task: Task) -> &'static [Preset] {
-    match task {
-        Task::SequenceClassification => CLASS_PRESETS,
-        Task::CausalLm => TEXT_PRESETS,
-    }
+    tasks::of(task).presets
 }
 
-const CLASS_PRESETS: &[Preset] = &[
-    Preset {
-        id: "quick",
-        title: "Quick look",
-        hint: "One pass: does it learn at all?",
-        values: &[("num_train_epochs", "1"), ("learning_rate", "1e-4")],
-    },
-    BALANCED,
-    Preset {
-        id: "careful",
-        title: "Careful",
-        hint: "More passes at a lower rate; stops when it gets no better.",
-        values: &[("num_train_epochs", "5"), ("learning_rate", "3e-5"), ("early_stopping_patience", "2")],
-    },
-    FEW_ROWS,
-    Preset {
-        id: "head",
-        title: "Head only",
-        hint: "Only the part that chooses the label is trained: quickest and lightest.",
-        values: &[("method", "head"), ("num_train_epochs", "5"), ("learning_rate", "3e-3")],
-    },
-];
-
-/// What suits most files of labeled rows; the page opens with it.
-pub(crate) const BALANCED: Preset = Preset {
-    id: "balanced",
-    title: "Balanced",
-    hint: "Three passes over all weights: right for most files.",
-    values: &[("num_train_epochs", "3"), ("learning_rate", "1e-4")],
-};
-
-/// What suits files of a few hundred labeled rows.
-const FEW_ROWS: Preset = Preset {
-    id: "few_rows",
-    title: "Few rows",
-    hint: "Small batches and more passes, for fewer than about 1,000 rows.",
-    values: &[("num_train_epochs", "6"), ("learning_rate", "1e-4"), ("batch_size", "8"), ("logging_steps", "1")],
-};
-
-/// Laid over [`super::recipe::base`], which has adapters and their rate.
-const TEXT_PRESETS: &[Preset] = &[
-    Preset {
-        id: "quick",
-        title: "Quick look",
-        hint: "One pass: does it learn at all?",
-        values: &[("num_train_epochs", "1")],
-    },
-    Preset {
-        id: "balanced",
-        title: "Balanced",
-        hint: "Three passes with adapters: right for most files.",
-        values: &[],
-    },
-    Preset {
-        id: "careful",
-        title: "Careful",
-        hint: "More passes at a lower rate; stops when it gets no better.",
-        values: &[("num_train_epochs", "5"), ("learning_rate", "1e-4"), ("early_stopping_patience", "2")],
-    },
-    Preset {
-        id: "few_rows",
-        title: "Few rows",
-        hint: "Small batches and more passes, for fewer than about 500 rows.",
-        values: &[("num_train_epochs", "6"), ("batch_size", "2"), ("logging_steps", "1")],
-    },
-    Preset {
-        id: "full",
-        title: "All weights",
-        hint: "Learns the most, but needs the most memory and forgets the most.",
-        values: &[("method", "full"), ("learning_rate", "5e-5")],
-    },
-];
+/// The one that suits most files; the page opens with it.
+pub(crate) fn balanced(task: Task) -> Option<&'static Preset> {
+    presets(task).iter().find(|preset| preset.id == "balanced")
+}
 
 /// Fields that presets decide; choosing one clears the others of these.
 const PRESET_FIELDS: &[&str] =
@@ -113,8 +44,9 @@ impl Preset {
 
     /// What it sets, in the words of the page: `Epochs: 3; Learning rate: 1e-4`; empty where it leaves all as it is.
     pub(crate) fn summary(&self, task: Task) -> String {
+        let fields = fields(task);
         let words = |(name, value): &(&str, &'static str)| {
-            let spec = fields(task).find(|spec| spec.name == *name)?;
+            let spec = fields.iter().find(|spec| spec.name == *name)?;
             let words = spec.choices.iter().find(|(choice, _)| choice == value).map_or(*value, |(_, words)| *words);
             // What else they say stands beside the field.
             let value = words.split(';').next().unwrap_or(words);
@@ -132,29 +64,31 @@ impl Preset {
     }
 }
 
-/// Goes over to another task: the preset of the same name, else the balanced one. What was typed elsewhere stays.
+/// Goes over to another task: the preset of the same name, else the balanced one. A figure that the other task does not
+/// measure can't choose its best weights; what else was typed stays.
 pub(crate) fn change_task(draft: &mut RunDraft, from: Task, to: Task) {
     let chosen = presets(from).iter().find(|preset| preset.matches(draft)).map_or("balanced", |preset| preset.id);
-    let named = |id: &str| presets(to).iter().find(|preset| preset.id == id);
-    if let Some(preset) = named(chosen).or_else(|| named("balanced")) {
+    let named = presets(to).iter().find(|preset| preset.id == chosen);
+    if let Some(preset) = named.or_else(|| balanced(to)) {
         preset.apply_to(draft);
+    }
+    let best = "metric_for_best_model";
+    if typed(draft, best).is_some_and(|figure| to.spec().figure(figure).is_none()) {
+        set_typed(draft, best, None);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hone_core::config::Method;
-
     use super::super::recipe::{base, in_force};
     use super::*;
 
-    const TASKS: [Task; 2] = [Task::SequenceClassification, Task::CausalLm];
-
     #[test]
     fn presets_resolve_and_are_recognised() {
-        for task in TASKS {
+        for &task in Task::ALL {
+            assert!(balanced(task).is_some(), "{task:?}");
             for preset in presets(task) {
-                let mut draft = RunDraft { seed: Some("7".into()), ..RunDraft::default() };
+                let mut draft = RunDraft::from_typed([("seed", "7")]);
                 preset.apply_to(&mut draft);
                 let run = in_force(&draft, task, &base(task)).resolve(&base(task)).expect("a preset is valid");
                 assert_eq!(run.seed, 7, "{} keeps what it does not decide", preset.id);
@@ -166,35 +100,23 @@ mod tests {
 
     #[test]
     fn presets_say_what_they_set() {
-        let [classes, texts] = TASKS;
-        assert_eq!(BALANCED.summary(classes), "Epochs: 3; Learning rate: 1e-4");
-        let summary_of =
-            |id: &str, task| presets(task).iter().find(|preset| preset.id == id).map(|preset| preset.summary(task));
-        let head = summary_of("head", classes).expect("there is one");
-        assert_eq!(head, "What is trained: Head only; Epochs: 5; Learning rate: 3e-3");
-        assert_eq!(summary_of("balanced", texts).as_deref(), Some(""));
-        for task in TASKS {
+        for &task in Task::ALL {
             for preset in presets(task) {
                 let parts = preset.values.len();
-                let labels = fields(task).filter(|spec| preset.summary(task).contains(spec.label)).count();
+                let labels = fields(task).iter().filter(|spec| preset.summary(task).contains(spec.label)).count();
                 assert!(labels >= parts, "{} names all {parts} fields", preset.id);
             }
         }
     }
 
     #[test]
-    fn a_language_model_gets_adapters_without_a_word() {
-        let base = base(Task::CausalLm);
-        let mut draft = RunDraft::default();
-        BALANCED.apply_to(&mut draft);
-        change_task(&mut draft, Task::SequenceClassification, Task::CausalLm);
-        assert_eq!(draft, RunDraft::default());
-        let run = draft.resolve(&base).expect("nothing typed");
-        assert_eq!((run.method, run.learning_rate, run.batch_size, run.max_seq_length), (Method::Lora, 2e-4, 4, 256));
-        change_task(&mut draft, Task::CausalLm, Task::SequenceClassification);
-        assert!(BALANCED.matches(&draft));
-        draft.method = Some("head".into());
-        change_task(&mut draft, Task::SequenceClassification, Task::CausalLm);
-        assert_eq!(draft.method, None, "a method that a task does not have is dropped");
+    fn another_task_keeps_the_preset_of_that_name_and_drops_a_figure_that_it_lacks() {
+        for (&from, &to) in Task::ALL.iter().zip(Task::ALL.iter().rev()) {
+            let mut draft = RunDraft::from_typed([("metric_for_best_model", "no such figure"), ("seed", "7")]);
+            presets(from)[0].apply_to(&mut draft);
+            change_task(&mut draft, from, to);
+            assert_eq!((typed(&draft, "metric_for_best_model"), typed(&draft, "seed")), (None, Some("7")));
+            assert!(presets(to).iter().any(|preset| preset.matches(&draft)), "{from:?} to {to:?}");
+        }
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
-use hone_core::metrics::LmEvaluation;
 
 use super::measurement::LossCurve;
 pub(crate) use super::measurement::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, Sample, index_of_best};
@@ -56,7 +55,7 @@ pub(crate) enum Input<'a> {
     Failed,
     /// The worker is gone.
     WorkerGone,
-    /// A model was loaded, and the weights that were trained before are gone.
+    /// A model was loaded, or is used for another task: the weights that were trained before are gone.
     ModelLoaded { is_other_task: bool },
 }
 
@@ -194,20 +193,9 @@ impl RunState {
             TrainEvent::EvaluationProgress { done, total } => self.evaluation_progress = Some((*done, *total)),
             TrainEvent::Evaluated { step, epoch, split, evaluation, is_best } => {
                 self.leave_evaluation();
-                self.measurements.push(Measurement {
-                    accuracy: evaluation.accuracy,
-                    macro_f1: Some(evaluation.macro_f1),
-                    ..Measurement::of_loss(*step, *epoch, *split, evaluation.loss, *is_best)
-                });
-            }
-            TrainEvent::EvaluatedTokens { step, epoch, split, evaluation, is_best } => {
-                self.leave_evaluation();
-                let LmEvaluation { loss, perplexity, token_accuracy, .. } = *evaluation;
-                self.measurements.push(Measurement {
-                    accuracy: token_accuracy,
-                    perplexity: Some(perplexity),
-                    ..Measurement::of_loss(*step, *epoch, *split, loss, *is_best)
-                });
+                let figures = evaluation.figures.clone();
+                let (step, epoch, split, is_best) = (*step, *epoch, *split, *is_best);
+                self.measurements.push(Measurement { step, epoch, split, figures, is_best });
             }
             TrainEvent::Sampled { step, prompt, expected, generated } => {
                 let (prompt, expected, generated) = (prompt.clone(), expected.clone(), generated.clone());
@@ -278,9 +266,11 @@ impl RunState {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::metrics::Evaluation;
+    use hone_core::metrics::Figure;
+    use hone_core::task::Task;
 
     use super::*;
+    use crate::tasks::fixtures::evaluation;
 
     fn feed(run: &mut RunState, elapsed_secs: f64, event: TrainEvent) {
         run.apply(Input::Event { elapsed_secs, event: &event });
@@ -309,17 +299,8 @@ mod tests {
     }
 
     fn evaluated(step: u32, accuracy: f64) -> TrainEvent {
-        let evaluation = Evaluation {
-            loss: 1.0,
-            accuracy,
-            macro_precision: 0.0,
-            macro_recall: 0.0,
-            macro_f1: 0.5,
-            num_rows: 20,
-            per_class: Vec::new(),
-            confusion: Vec::new(),
-            baseline: None,
-        };
+        let figures = vec![Figure::lower("loss", 1.0), Figure::higher("accuracy", accuracy)];
+        let evaluation = evaluation(Task::default(), figures);
         TrainEvent::Evaluated { step, epoch: 1.0, split: Split::Valid, evaluation, is_best: true }
     }
 
@@ -356,7 +337,7 @@ mod tests {
         feed(&mut run, 24.0, evaluated(10, 0.75));
         feed(&mut run, 24.0, TrainEvent::Phase { phase: Phase::Training });
         assert_eq!(run.evaluation_progress, None);
-        assert_eq!(run.last_valid().map(|m| (m.accuracy, m.macro_f1)), Some((0.75, Some(0.5))));
+        assert_eq!(run.last_valid().and_then(|measured| measured.value("accuracy")), Some(0.75));
         // One second a step, and ten seconds of measuring every ten steps.
         assert_eq!(run.secs_left(), Some(40.0));
         feed(&mut run, 25.0, progress(11));
@@ -365,26 +346,16 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_measured_like_rows() {
+    fn a_measurement_keeps_all_figures_and_ends_the_measuring() {
         let mut run = running();
         feed(&mut run, 5.0, progress(1));
         feed(&mut run, 14.0, TrainEvent::Phase { phase: Phase::Evaluating });
         feed(&mut run, 16.0, TrainEvent::EvaluationProgress { done: 1, total: 2 });
-        let evaluation = LmEvaluation { loss: 0.5, perplexity: 1.65, token_accuracy: 0.8, num_tokens: 90 };
-        let event =
-            TrainEvent::EvaluatedTokens { step: 10, epoch: 1.0, split: Split::Valid, evaluation, is_best: true };
-        feed(&mut run, 18.0, event);
-        let expected = Measurement {
-            step: 10,
-            epoch: 1.0,
-            split: Split::Valid,
-            loss: 0.5,
-            accuracy: 0.8,
-            macro_f1: None,
-            perplexity: Some(1.65),
-            is_best: true,
-        };
+        feed(&mut run, 18.0, evaluated(10, 0.8));
+        let figures = vec![Figure::lower("loss", 1.0), Figure::higher("accuracy", 0.8)];
+        let expected = Measurement { step: 10, epoch: 1.0, split: Split::Valid, figures, is_best: true };
         assert_eq!((run.last_valid(), run.evaluation_progress), (Some(&expected), None));
+        assert_eq!(expected.value("perplexity"), None, "it was not measured");
         assert_eq!(run.evaluation_secs, 4.0);
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{PromptFormat, Task};
+use hone_core::config::{ModelChanges, PromptFormat};
 use hone_core::event::TrainEvent;
 use hone_core::session::protocol::{Command, Problem, Reply, RunId};
 use leptos::prelude::*;
@@ -11,9 +11,9 @@ use leptos::prelude::*;
 use super::origin::{MadeOf, Origin};
 use super::recipe::names_of;
 use super::run::Input;
-use super::writing::format_of_rows;
 use super::{Step, Store, unexpected};
 use crate::browser;
+use crate::tasks;
 
 /// Milliseconds between two drawings of a run.
 const PUBLISH_EVERY_MS: f64 = 100.0;
@@ -27,9 +27,11 @@ pub(crate) struct Started {
     pub job: String,
     /// It trains an adapter, which can be taken home alone.
     pub has_adapter: bool,
-    /// Labels that it tells apart.
+    /// Labels that it tells apart; 0 where it has none.
     pub num_labels: usize,
-    /// How a bare prompt is given to it; `None` where it labels texts.
+    /// What was changed of the model before.
+    pub notes: Vec<String>,
+    /// How a bare prompt is given to it; `None` where none is.
     pub prompt_format: Option<PromptFormat>,
 }
 
@@ -43,36 +45,44 @@ pub(super) struct Publishing {
 impl Store {
     /// Starts a run with the recipe, if it is right.
     pub(crate) fn start_run(self) {
-        let Ok(run) = self.resolved.get_untracked() else { return };
+        let (Ok(run), Ok(changes)) = (self.resolved.get_untracked(), self.changed.get_untracked()) else { return };
         self.dismiss(Step::Train);
         self.ask_to_keep_files();
         self.run_id.set_value(None);
-        // Where there was a run, the figures of the model before training may be of that run's rows.
-        if self.run.with_untracked(|run| run.is_finished()) {
+        // Where there was a run, the figures of the model before training may be of that run's rows; and a model that is
+        // changed has others.
+        if self.run.with_untracked(|run| run.is_finished()) || self.changes_before() != changes {
             self.forget_figures();
         } else {
             self.forget_tuned();
         }
         self.feed(Input::Requested);
-        let prompt_format = self.data.report.with_untracked(|report| format_of_rows(report.as_deref()));
+        let prompt_format =
+            self.data.report.with_untracked(|report| tasks::row_facts(report.as_deref()?).prompt_format);
         let origin = self.next_origin();
         // Answered by a callback, not a future: events of the run may follow the answer at once.
-        self.client().send(Command::Train { run }, Vec::new(), move |answer| match answer {
-            Ok((Reply::Started { run, has_adapter, num_labels, job }, _)) => {
+        self.client().send(Command::Train { run, changes }, Vec::new(), move |answer| match answer {
+            Ok((Reply::Started { run, has_adapter, num_labels, notes, job }, _)) => {
                 self.run_id.set_value(Some(run));
                 self.num_runs.set_value(origin.number);
-                self.started.set(Some(Arc::new(Started { origin, job, has_adapter, num_labels, prompt_format })));
+                let started = Started { origin, job, has_adapter, num_labels, notes, prompt_format };
+                self.started.set(Some(Arc::new(started)));
             }
             Ok((other, _)) => self.train_problem(unexpected(&other)),
             Err(problem) => self.train_problem(problem),
         });
     }
 
+    /// What was changed of the model for the last run.
+    fn changes_before(self) -> ModelChanges {
+        let of_run = self.started.with_untracked(|started| started.as_ref()?.origin.made_of.changes.clone());
+        of_run.unwrap_or_default()
+    }
+
     /// What a run that is started now is made of.
     fn next_origin(self) -> Origin {
         let model = self.model.loaded_name();
-        let file =
-            self.data.report.with_untracked(|report| report.as_ref().map(|report| report.file_name().to_owned()));
+        let file = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.file_name.clone()));
         Origin {
             number: self.num_runs.get_value() + 1,
             model: model.unwrap_or_default(),
@@ -85,6 +95,7 @@ impl Store {
     fn made_of_now(self) -> MadeOf {
         MadeOf {
             run: self.resolved.with(|run| run.as_ref().ok().cloned()),
+            changes: self.changed.with(|changes| changes.as_ref().ok().cloned()),
             read: self.data.read.get(),
             files: self.data.identities(),
         }
@@ -108,10 +119,12 @@ impl Store {
     /// Names of the settings that are wrong; `None` where none is.
     pub(crate) fn wrong_settings(self) -> Option<String> {
         let task = self.model.task.get();
-        self.resolved.with(|resolved| {
+        let settings = self.resolved.with(|resolved| {
             let problems = resolved.as_ref().err()?;
             Some(self.draft.with(|draft| names_of(problems, draft, task)))
-        })
+        });
+        let changes = self.changed.with(Result::is_err).then(|| "Change the model".to_owned());
+        settings.or(changes)
     }
 
     /// Holds the run after the batch in flight.
@@ -146,9 +159,8 @@ impl Store {
             return;
         }
         self.feed(Input::Event { elapsed_secs, event });
-        let labels_texts = self.model.task.get_untracked() == Task::SequenceClassification;
         let is_over = matches!(event, TrainEvent::Finished { .. });
-        if is_over && labels_texts && !self.try_text.with_untracked(String::is_empty) {
+        if is_over && !self.writes() && !self.try_text.with_untracked(String::is_empty) {
             // What was tried before is shown beside what the model says now.
             self.predict();
         }

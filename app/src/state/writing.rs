@@ -1,29 +1,33 @@
-//! Texts that a language model writes: the settings as typed, the prompt, and what has come so far. Plain data; the
-//! only way to change a [`Writing`] is [`Writing::apply`].
+//! Texts that a model writes: the settings as typed, the prompt, and what has come so far. Plain data; the only way to
+//! change a [`Writing`] is [`Writing::apply`].
 
 use std::str::FromStr;
 
-use hone_core::config::{ConfigProblem, PromptFormat};
-use hone_core::data::causal_lm::{Role, Turn};
+use hone_core::config::{ConfigProblem, Kind, PromptFormat};
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Prompt, Weights};
+use hone_core::tokenizer::{Role, Turn};
 
-use super::fields::{FieldSpec, number, whole, words};
-use super::numbers::{Kind, normalised};
-use super::report::Report;
+use super::fields::{FieldSpec, typed};
+use super::numbers::normalised;
+
+const fn whole(name: &'static str, label: &'static str, unit: &'static str, hint: &'static str) -> FieldSpec {
+    typed(Kind::Whole, name, label, unit, hint)
+}
+
+const fn real(name: &'static str, label: &'static str, unit: &'static str, hint: &'static str) -> FieldSpec {
+    typed(Kind::Real, name, label, unit, hint)
+}
 
 /// Settings of writing, each with the value that it has when nothing is typed.
 pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
     (whole("max_new_tokens", "Longest answer", "tokens", "The model may end it earlier."), "64"),
-    (
-        number("temperature", "Temperature", "0 is off", "0 always takes the likeliest token; higher is more varied."),
-        "0",
-    ),
-    (number("top_p", "Top p", "1 is off", "Draws only from the likeliest tokens that together reach this share."), "1"),
+    (real("temperature", "Temperature", "0 is off", "0 always takes the likeliest token; higher is more varied."), "0"),
+    (real("top_p", "Top p", "1 is off", "Draws only from the likeliest tokens that together reach this share."), "1"),
     (whole("top_k", "Top k", "tokens, 0 is off", "Draws only from this many of the likeliest tokens."), "50"),
-    (number("repetition_penalty", "Repetition penalty", "1 is off", "Above 1, the model repeats itself less."), "1"),
+    (real("repetition_penalty", "Repetition penalty", "1 is off", "Above 1, the model repeats itself less."), "1"),
     (whole("seed", "Seed", "whole number", "The same seed draws the same, before and after training."), "0"),
-    (words("stop", "Stop at", "text", "Ends before this text; \\n is a line break. Empty is off."), ""),
+    (typed(Kind::Words, "stop", "Stop at", "text", "Ends before this text; \\n is a line break. Empty is off."), ""),
 ];
 
 /// Settings as typed; what is missing has its default.
@@ -75,7 +79,7 @@ impl SamplingDraft {
 
     fn read<T: FromStr + Default>(&self, name: &str, problems: &mut Vec<ConfigProblem>) -> T {
         let spec = SAMPLING_FIELDS.iter().find(|(field, _)| field.name == name);
-        let kind = spec.map_or(Kind::Decimal, |(field, _)| field.kind);
+        let kind = spec.map_or(Kind::Real, |(field, _)| field.kind);
         let read = normalised(kind, self.text(name));
         let read = read.and_then(|text| {
             text.parse::<T>().map_err(|_| format!("{text:?} is not a number that this setting takes"))
@@ -84,14 +88,6 @@ impl SamplingDraft {
             problems.push(ConfigProblem { field: name.into(), message });
             T::default()
         })
-    }
-}
-
-/// How a bare prompt is given to a model that is trained on the rows of a report; `None` where there are no texts to learn.
-pub(crate) fn format_of_rows(report: Option<&Report>) -> Option<PromptFormat> {
-    match report? {
-        Report::Texts(report) => Some(PromptFormat::for_rows(Some(report.shape), report.prompt_format.as_ref())),
-        Report::Classes(_) => None,
     }
 }
 
@@ -141,7 +137,7 @@ pub(crate) struct Writing {
     pub tuned: Option<Written>,
     /// Which weights write now.
     pub current: Option<Weights>,
-    /// Asked to end: nothing further is begun.
+    /// Asked to end: nothing further is started.
     pub is_stopping: bool,
 }
 
@@ -149,7 +145,7 @@ pub(crate) struct Writing {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum WritingInput {
     /// These weights were asked to write; the base model begins.
-    Begun(Weights),
+    Started(Weights),
     /// They wrote on.
     Piece(String),
     /// They ended; the whole text.
@@ -164,10 +160,10 @@ impl Writing {
     /// What is known after `input`.
     pub(crate) fn apply(&mut self, input: WritingInput) {
         match input {
-            WritingInput::Begun(Weights::Base) => {
+            WritingInput::Started(Weights::Base) => {
                 *self = Self { base: Some(Written::default()), current: Some(Weights::Base), ..Self::default() };
             }
-            WritingInput::Begun(Weights::Tuned) => {
+            WritingInput::Started(Weights::Tuned) => {
                 (self.tuned, self.current) = (Some(Written::default()), Some(Weights::Tuned));
             }
             WritingInput::Piece(piece) => {
@@ -266,7 +262,6 @@ mod tests {
         let given = |format: &PromptFormat| prompt(format, "Japan?", &[]);
         assert_eq!(given(&PromptFormat::QuestionAnswer), Some(Prompt::Text("Q: Japan?\nA:".into())));
         assert_eq!(given(&PromptFormat::Newline), Some(Prompt::Text("Japan?\n".into())));
-        assert_eq!(format_of_rows(None), None, "without rows nothing is known");
     }
 
     #[test]
@@ -276,12 +271,12 @@ mod tests {
         let mut writing = Writing::default();
         writing.apply(WritingInput::Piece("lost".into()));
         assert_eq!(writing, Writing::default());
-        writing.apply(WritingInput::Begun(Weights::Base));
+        writing.apply(WritingInput::Started(Weights::Base));
         writing.apply(WritingInput::Piece("a".into()));
         writing.apply(WritingInput::Piece("b".into()));
         assert_eq!(writing.of(Weights::Base), Some(&Written { text: "ab".into(), ending: None }));
         writing.apply(WritingInput::Ended("ab!".into(), ending));
-        writing.apply(WritingInput::Begun(Weights::Tuned));
+        writing.apply(WritingInput::Started(Weights::Tuned));
         writing.apply(WritingInput::Piece("c".into()));
         assert_eq!(writing.of(Weights::Base), Some(&Written { text: "ab!".into(), ending: Some(ending) }));
         assert_eq!(writing.of(Weights::Tuned).map(|written| written.text.as_str()), Some("c"));
@@ -291,7 +286,7 @@ mod tests {
         assert_eq!((writing.current, writing.is_stopping), (None, false));
         writing.apply(WritingInput::Stopping);
         assert!(!writing.is_stopping, "there is nothing to stop");
-        writing.apply(WritingInput::Begun(Weights::Base));
+        writing.apply(WritingInput::Started(Weights::Base));
         assert_eq!(writing.tuned, None, "another prompt begins with both panels empty");
     }
 }

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use hone_core::device_check::{check_decoder, check_device};
 use hone_core::device_tune::choose_matmul_kernel;
-use hone_core::nn::{MatmulKernel, set_matmul_kernel};
+use hone_core::kernels::{MatmulKernel, set_matmul_kernel};
 use hone_core::session::protocol::{Backend, DeviceCheck, DeviceReport, MemoryReport, Problem};
 use js_sys::{Function, Object, Promise, Reflect, WebAssembly};
 use wasm_bindgen::{JsCast, JsValue};

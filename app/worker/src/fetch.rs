@@ -209,7 +209,7 @@ impl PolicyWatch {
         let stopped = Rc::new(Cell::new(false));
         let noted = Rc::clone(&stopped);
         let listener = Closure::<dyn FnMut()>::new(move || noted.set(true));
-        // Without it the reason is told less exactly.
+        // Without it the reason is said less exactly.
         let _ = scope().add_event_listener_with_callback(Self::EVENT, listener.as_ref().unchecked_ref());
         Self { stopped, listener }
     }

@@ -1,8 +1,9 @@
 //! What must survive a lost device: the model's files and the data, outside of wasm memory where possible.
 
-use hone_core::config::{ModelSource, ReadOptions, RunConfig, Task};
+use hone_core::config::{ModelSource, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
+use hone_core::task::Task;
 use js_sys::Uint8Array;
 
 use crate::disk::DiskFolder;
@@ -65,7 +66,7 @@ pub(crate) struct KeptData {
     pub(crate) train: NamedBytes,
     pub(crate) valid: Option<NamedBytes>,
     pub(crate) test: Option<NamedBytes>,
-    /// What the rows are for while there is no model.
+    /// What the rows are for.
     pub(crate) task: Task,
     pub(crate) read: ReadOptions,
     pub(crate) run: RunConfig,

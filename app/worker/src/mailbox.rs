@@ -87,8 +87,8 @@ impl Mailbox {
 
     fn take(&self, is_wanted: fn(&Command) -> bool) -> Option<RequestId> {
         let letters = &mut self.waiting.borrow_mut().letters;
-        let place = letters.iter().position(|letter| is_wanted(&letter.request.command))?;
-        letters.remove(place).map(|letter| letter.request.id)
+        let index = letters.iter().position(|letter| is_wanted(&letter.request.command))?;
+        letters.remove(index).map(|letter| letter.request.id)
     }
 
     /// The next request, when it comes.

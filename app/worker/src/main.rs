@@ -25,7 +25,7 @@ use hone_core::session::protocol::FromWorker;
 
 /// Runs when the module has loaded: a module worker's loader awaits it, so it must return and leave the loop behind.
 fn main() {
-    hone_core::platform::run_static_constructors();
+    hone_core::kernels::run_static_constructors();
     std::panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
         mailbox::post(&FromWorker::Failed { run: None, problem: errors::panicked(&info.to_string()) }, Vec::new());

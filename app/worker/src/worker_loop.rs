@@ -3,28 +3,28 @@
 //! Once the device has a fault nothing it computed is sent: the run ends with `Failed`, commands are refused, and the
 //! model and the data wait for a device that is opened anew.
 
+mod answers;
 mod data;
 
 use std::rc::Rc;
 
-use hone_core::config::{ExportFormat, Method, ModelSource, RunConfig, Task};
-use hone_core::event::{Split, TrainEvent};
+use hone_core::config::{ExportFormat, Method, ModelChanges, ModelSource, RunConfig};
+use hone_core::event::TrainEvent;
 use hone_core::folder::Folder;
-use hone_core::generate::{FinishReason, SamplingConfig};
+use hone_core::session::Session;
 use hone_core::session::protocol::{
-    Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Prompt, Reply, RequestId,
-    RunId, Weights,
+    Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Reply, RequestId, RunId,
 };
-use hone_core::session::{Generated, Session, SessionError, read_general_text};
+use hone_core::task::HeadKind;
 use js_sys::Uint8Array;
 
 use crate::clock::Clock;
 use crate::device::{OpenDevice, wasm_bytes};
-use crate::kept::{KeptData, KeptModel, NamedBytes, to_folder};
+use crate::kept::{KeptData, KeptModel, to_folder};
 use crate::macrotask::Macrotask;
 use crate::mailbox::{Letter, Mailbox, post};
 use crate::model_files::{self, Origin};
-use crate::{errors, export, run_checkpoint};
+use crate::{errors, run_checkpoint};
 
 /// A run that goes on.
 struct Run {
@@ -125,19 +125,20 @@ impl Worker {
                 };
                 self.load_data(data).await?
             }
-            Command::RereadData { read, run } => self.reread_data(read, run).await?,
-            Command::Train { run } => self.train(run)?,
-            Command::Evaluate { weights, split } => self.evaluate(weights, split).await?,
-            Command::Predict { texts } => self.predict(&texts).await?,
-            Command::EvaluateTexts { weights, split, num_prompts, max_new_tokens } => {
-                self.evaluate_texts(weights, split, num_prompts, max_new_tokens).await?
+            Command::RereadData { task, read, run } => self.reread_data(task, read, run).await?,
+            Command::Train { run, changes } => self.train(run, &changes)?,
+            Command::Evaluate { weights, split, num_prompts, max_new_tokens } => {
+                self.evaluate(weights, split, num_prompts, max_new_tokens).await?
             }
+            Command::FewShot { split } => self.few_shot(split).await?,
+            Command::Predict { inputs } => self.predict(&inputs).await?,
             Command::EvaluateGeneral { weights, text } => {
                 let text = text.map(|named| Letter::file(blobs, &named)).transpose()?;
                 self.evaluate_general(weights, text).await?
             }
             Command::Generate { prompt, weights, sampling } => self.generate(id, &prompt, weights, &sampling).await?,
             Command::Export { format } => return self.export(format).await,
+            Command::ContinueFromRun => Reply::Model { model: self.continue_from_run().await? },
         };
         Ok((reply, Vec::new()))
     }
@@ -226,15 +227,17 @@ impl Worker {
         Reply::Done
     }
 
-    fn train(&mut self, run: RunConfig) -> Result<Reply, Problem> {
+    fn train(&mut self, run: RunConfig, changes: &ModelChanges) -> Result<Reply, Problem> {
         let session = self.ready()?;
+        session.change_model(changes, run.seed).map_err(|error| error.problem())?;
         let job = session.start(run).map_err(|error| error.problem())?;
-        let num_labels = session.labels().len();
+        let (num_labels, notes) = (session.labels().len(), session.change_notes());
         self.runs += 1;
         let id = RunId(self.runs);
         self.run = Some(Run { id, clock: Clock::start(), paused: false });
-        let has_adapter = job.run.method == Method::Lora;
-        Ok(Reply::Started { run: id, has_adapter, num_labels, job: job.to_json() })
+        // An adapter alone would fit no model that there is elsewhere.
+        let has_adapter = job.run.method == Method::Lora && job.changes.is_empty();
+        Ok(Reply::Started { run: id, has_adapter, num_labels, notes, job: job.to_json() })
     }
 
     // The device.
@@ -344,6 +347,19 @@ impl Worker {
         Ok(info)
     }
 
+    /// Takes the trained model for the loaded one. Its files lie nowhere but here.
+    async fn continue_from_run(&mut self) -> Result<ModelInfo, Problem> {
+        let exported = self.ready()?.export(ExportFormat::Merged).await.map_err(|error| error.problem());
+        let folder = self.trust(exported).await?;
+        let base = self.model.as_ref().ok_or_else(errors::no_model)?.source.name();
+        let name = base.rsplit('/').next().unwrap_or(base);
+        let source = ModelSource::Local { name: format!("{name}-tuned") };
+        let kept = KeptModel::copied(source.clone(), &folder);
+        let info = self.load_model(source, folder).await?;
+        (self.model, self.data) = (Some(kept), None);
+        Ok(info)
+    }
+
     /// Into a fresh session, which takes the place of the old one only if the model is good and the device computes what it
     /// needs. The page has the rows read for it then.
     async fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, Problem> {
@@ -360,7 +376,8 @@ impl Worker {
         let mut session = Session::new(device);
         let loaded = session.load_model(source, folder).map_err(|error| error.problem());
         let info = self.trust(loaded).await?;
-        if let (Task::CausalLm, Some(device)) = (info.task, &mut self.device) {
+        let is_decoder = info.task.spec().head == HeadKind::CausalLm;
+        if let (true, Some(device)) = (is_decoder, &mut self.device) {
             device.check_for_texts().await?;
         }
         self.session = Some(session);
@@ -373,102 +390,6 @@ impl Worker {
             (_, Some(problem)) => Err(problem),
             (Some(device), None) => Ok(device),
         }
-    }
-
-    // What a trained model is for.
-
-    async fn evaluate(&mut self, weights: Weights, split: Split) -> Result<Reply, Problem> {
-        let session = self.ready()?;
-        let mut progress = |done, total| post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
-        let measured = session.evaluate(weights, split, &mut progress).await.map_err(|error| error.problem());
-        let warnings = session.warnings();
-        let (evaluation, rows) = self.trust(measured).await?;
-        Ok(Reply::Evaluated { weights, split, evaluation, rows, warnings })
-    }
-
-    async fn predict(&mut self, texts: &[String]) -> Result<Reply, Problem> {
-        let session = self.ready()?;
-        let predicted = async {
-            let base = session.predict(texts, Weights::Base).await?;
-            let tuned = if session.is_trained() { session.predict(texts, Weights::Tuned).await? } else { Vec::new() };
-            let (max_tokens, cut) = session.find_cut_texts(texts)?;
-            let (labels, warnings) = (session.labels().to_vec(), session.warnings());
-            Ok(Reply::Predicted { labels, base, tuned, max_tokens, cut, warnings })
-        };
-        let predicted = predicted.await.map_err(|error: SessionError| error.problem());
-        self.trust(predicted).await
-    }
-
-    async fn evaluate_texts(
-        &mut self,
-        weights: Weights,
-        split: Split,
-        num_prompts: usize,
-        max_new_tokens: u32,
-    ) -> Result<Reply, Problem> {
-        let session = self.ready()?;
-        let mut progress = |done, total| post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
-        let measured = async {
-            let tokens = session.evaluate_tokens(weights, split, &mut progress).await?;
-            if num_prompts == 0 {
-                return Ok((tokens, None, Vec::new()));
-            }
-            match session.evaluate_texts(weights, split, num_prompts, max_new_tokens, &mut progress).await {
-                Ok((texts, samples)) => Ok((tokens, Some(texts), samples)),
-                Err(SessionError::EmptySplit { .. }) => Ok((tokens, None, Vec::new())), // texts without prompts
-                Err(error) => Err(error),
-            }
-        };
-        let measured = measured.await.map_err(|error: SessionError| error.problem());
-        let (tokens, texts, samples) = self.trust(measured).await?;
-        Ok(Reply::EvaluatedTexts { weights, split, tokens, texts, samples })
-    }
-
-    async fn evaluate_general(&mut self, weights: Weights, text: Option<NamedBytes>) -> Result<Reply, Problem> {
-        let session = self.ready()?;
-        let read = text.map(|(name, bytes)| read_general_text(&name, &bytes.to_vec()));
-        let (text, note) = read.transpose().map_err(|error| error.problem())?.unzip();
-        let mut progress = |done, total| post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
-        let measured = session.evaluate_general(weights, text.as_deref(), &mut progress).await;
-        let measured = self.trust(measured.map_err(|error| error.problem())).await?;
-        Ok(Reply::EvaluatedGeneral(measured, note.flatten()))
-    }
-
-    async fn generate(
-        &mut self,
-        id: RequestId,
-        prompt: &Prompt,
-        weights: Weights,
-        sampling: &SamplingConfig,
-    ) -> Result<Reply, Problem> {
-        let (mailbox, clock) = (Rc::clone(&self.mailbox), Clock::start());
-        let macrotask = &self.macrotask;
-        let session = match (&self.device, self.session.as_mut()) {
-            (None, _) => return Err(errors::no_device()),
-            (Some(_), None) => return Err(errors::no_model()),
-            (Some(_), Some(session)) => session,
-        };
-        let show = async |piece: &str| {
-            post(&FromWorker::Generated { id, piece: piece.to_owned() }, Vec::new());
-            macrotask.pass().await; // lets messages in
-            match mailbox.take_stop() {
-                None => true,
-                Some(stop) => {
-                    post(&FromWorker::Reply { id: stop, result: Ok(Reply::Done) }, Vec::new());
-                    false
-                }
-            }
-        };
-        let written = session.generate(prompt, weights, sampling, show).await.map_err(|error| error.problem());
-        let Generated { text, num_tokens, finish_reason } = self.trust(written).await?;
-        let is_complete = finish_reason == FinishReason::Stop;
-        Ok(Reply::Generated { weights, text, num_tokens, elapsed_secs: clock.elapsed_secs(), is_complete })
-    }
-
-    async fn export(&mut self, format: ExportFormat) -> Answer {
-        let exported = self.ready()?.export(format).await.map_err(|error| error.problem());
-        let folder = self.trust(exported).await?;
-        Ok(export::zipped(&folder))
     }
 }
 

@@ -12,9 +12,34 @@ pub(crate) struct ReadArgs {
     /// Column that holds the text [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     text_column: Option<String>,
-    /// Column that holds the label [default: guessed]
+    /// Column that holds the second text of a pair [default: guessed]
     #[arg(long, value_name = "COLUMN")]
-    label_column: Option<String>,
+    text_pair_column: Option<String>,
+    /// Column that holds a hard negative [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    negative_column: Option<String>,
+    /// Column that holds the label; given more than once: columns that each hold one label (0 or 1) or one number [default:
+    /// guessed]
+    #[arg(long, value_name = "COLUMN")]
+    label_column: Vec<String>,
+    /// What stands between several labels in a cell: one character, or tab [default: guessed]
+    #[arg(long, value_name = "CHAR")]
+    label_separator: Option<String>,
+    /// Column that holds the tokens, or one token [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    tokens_column: Option<String>,
+    /// Column that tells sentences apart [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    sentence_column: Option<String>,
+    /// Column that holds the question [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    question_column: Option<String>,
+    /// Column that holds the context of a question [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    context_column: Option<String>,
+    /// Column that holds the answers [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    answer_column: Option<String>,
     /// What an example is to a language model: text, prompt_completion, instruction or messages [default: guessed]
     #[arg(long, value_name = "SHAPE")]
     shape: Option<String>,
@@ -60,7 +85,14 @@ impl ReadArgs {
     pub(super) fn is_empty(&self) -> bool {
         let typed = [
             &self.text_column,
-            &self.label_column,
+            &self.text_pair_column,
+            &self.negative_column,
+            &self.label_separator,
+            &self.tokens_column,
+            &self.sentence_column,
+            &self.question_column,
+            &self.context_column,
+            &self.answer_column,
             &self.shape,
             &self.prompt_column,
             &self.input_column,
@@ -72,7 +104,8 @@ impl ReadArgs {
             &self.header_row,
             &self.encoding,
         ];
-        !self.as_chat && self.merge_label.is_empty() && typed.iter().all(|field| field.is_none())
+        let has_none = self.label_column.is_empty() && self.merge_label.is_empty();
+        !self.as_chat && has_none && typed.iter().all(|field| field.is_none())
     }
 
     /// The header's row, the encoding and the labels to merge.
@@ -111,7 +144,13 @@ impl ReadArgs {
         let mut read = base.clone();
         let columns = [
             ("--text-column", &self.text_column, &mut read.text_column),
-            ("--label-column", &self.label_column, &mut read.label_column),
+            ("--text-pair-column", &self.text_pair_column, &mut read.text_pair_column),
+            ("--negative-column", &self.negative_column, &mut read.negative_column),
+            ("--tokens-column", &self.tokens_column, &mut read.tokens_column),
+            ("--sentence-column", &self.sentence_column, &mut read.sentence_column),
+            ("--question-column", &self.question_column, &mut read.question_column),
+            ("--context-column", &self.context_column, &mut read.context_column),
+            ("--answer-column", &self.answer_column, &mut read.answer_column),
             ("--prompt-column", &self.prompt_column, &mut read.prompt_column),
             ("--input-column", &self.input_column, &mut read.input_column),
             ("--completion-column", &self.completion_column, &mut read.completion_column),
@@ -123,6 +162,14 @@ impl ReadArgs {
                 Some(_) => *column = typed.clone(),
                 None => {}
             }
+        }
+        match self.label_column.as_slice() {
+            [] => {}
+            names if names.iter().any(|name| name.trim().is_empty()) => {
+                problems.push("--label-column: is empty; name a column, or leave the flag out".to_owned());
+            }
+            [one] => (read.label_column, read.label_columns) = (Some(one.clone()), Vec::new()),
+            several => (read.label_column, read.label_columns) = (None, several.to_vec()),
         }
         if self.as_chat {
             read.prompt_format = Some(PromptFormat::Chat);
@@ -141,12 +188,17 @@ impl ReadArgs {
                 }
             }
         }
-        if let Some(text) = &self.delimiter {
-            let mut characters = text.chars();
-            match (text.as_str(), characters.next(), characters.next()) {
-                ("tab" | "\\t", ..) => read.delimiter = Some('\t'),
-                (_, Some(one), None) => read.delimiter = Some(one),
-                _ => problems.push(format!("--delimiter: {text:?} is not one character or tab")),
+        let characters = [
+            ("--delimiter", &self.delimiter, &mut read.delimiter),
+            ("--label-separator", &self.label_separator, &mut read.label_separator),
+        ];
+        for (flag, typed, character) in characters {
+            let Some(text) = typed else { continue };
+            let mut letters = text.chars();
+            match (text.as_str(), letters.next(), letters.next()) {
+                ("tab" | "\\t", ..) => *character = Some('\t'),
+                (_, Some(one), None) => *character = Some(one),
+                _ => problems.push(format!("{flag}: {text:?} is not one character or tab")),
             }
         }
         if let Some(text) = &self.header {
@@ -192,12 +244,26 @@ mod tests {
     }
 
     #[test]
+    fn one_column_of_labels_or_several_and_what_separates_labels_reach_the_options() {
+        let (read, problems) = over(&["--label-column", "a", "--label-separator", "|"], &ReadOptions::default());
+        assert_eq!((read.label_column.as_deref(), read.label_separator), (Some("a"), Some('|')));
+        assert!(problems.is_empty(), "{problems:?}");
+        let (read, _) = over(&["--label-column", "b", "--label-column", "c"], &read);
+        assert_eq!((read.label_column.as_deref(), &read.label_columns), (None, &vec!["b".to_owned(), "c".to_owned()]));
+        let (read, _) = over(&["--label-column", "d", "--label-separator", "tab"], &read);
+        assert_eq!((read.label_columns.len(), read.label_separator), (0, Some('\t')));
+    }
+
+    #[test]
     fn what_can_not_be_is_named_with_its_flag() {
         for (flags, start) in [
             (&["--encoding", "ebcdic"][..], "--encoding: \"ebcdic\" is not one of utf-8, "),
             (&["--header-row", "two"][..], "--header-row: \"two\" is not the number of a row"),
             (&["--header-row", "0"][..], "--header-row: rows are counted from 1"),
             (&["--header-row", "2", "--header", "no"][..], "--header-row: names the row of the header"),
+            (&["--label-column", " "][..], "--label-column: is empty"),
+            (&["--label-separator", "; "][..], "--label-separator: \"; \" is not one character or tab"),
+            (&["--label-separator", "x"][..], "--label-separator: 'x' can't stand between labels"),
             (&["--merge-label", "biling"][..], "--merge-label: \"biling\" is not of the form FROM=TO"),
             (&["--merge-label", "a=b", "--merge-label", "b=a"][..], "--merge-label: \"a\" is read as \"b\""),
         ] {

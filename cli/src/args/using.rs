@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use hone_core::config::{ExportFormat, PromptFormat, ReadOptions, Task};
+use hone_core::config::{ExportFormat, PromptFormat, ReadOptions};
 use hone_core::generate::SamplingConfig;
+use hone_core::task::{Task, TaskInput};
 
 use super::read::ReadArgs;
-use super::{parse_format, parse_task};
+use super::{OF_MODEL, parse_format, parse_task, task_help};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
 
@@ -23,8 +24,7 @@ pub(crate) struct EvalArgs {
     /// Rows to measure: CSV, TSV, JSON Lines, a JSON array, or plain text for a language model
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    /// What is measured: sequence-classification or causal-lm; the model decides, this only checks
-    #[arg(long, value_name = "TASK", value_parser = parse_task)]
+    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is measured", OF_MODEL))]
     pub(crate) task: Option<Task>,
     /// Of a language model: also write completions of the first N prompts and score them (BLEU, ROUGE-L, exact match)
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -128,12 +128,17 @@ pub(crate) struct PredictArgs {
     /// Adapter in PEFT's layout to put on the model
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
-    /// Rows to label: CSV, TSV, JSON Lines or a JSON array; labels are not needed
+    /// Rows to answer: CSV, TSV, JSON Lines or a JSON array; labels are not needed
     #[arg(long, value_name = "FILE", conflicts_with = "text", required_unless_present = "text")]
     pub(crate) data: Option<PathBuf>,
-    /// A text to label; may be given more than once
+    /// A text to answer (of a pair the first, of a question the question); may be given more than once
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    pub(crate) text: Vec<String>,
+    text: Vec<String>,
+    /// Second text of a pair, or the text in which the answer is sought: one for each --text, in their order
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, requires = "text", visible_alias = "context")]
+    text_pair: Vec<String>,
+    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is answered", OF_MODEL))]
+    pub(crate) task: Option<Task>,
     /// File for the result: .csv, .json or .jsonl [default: CSV on standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -198,7 +203,18 @@ impl PredictArgs {
     /// # Errors
     /// [`Usage`] with every flag that can't be used.
     pub(crate) fn settings(&self) -> Result<(DeviceChoice, ReadOptions), Usage> {
+        let (num_texts, num_pairs) = (self.text.len(), self.text_pair.len());
+        if num_pairs > 0 && num_pairs != num_texts {
+            let found = format!("--text-pair: there are {num_pairs} of them and {num_texts} of --text");
+            return Err(Usage(vec![found]));
+        }
         device_and_read(&self.device, &self.read)
+    }
+
+    /// The inputs that were typed.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = TaskInput> {
+        let second = |index: usize| self.text_pair.get(index).cloned();
+        self.text.iter().enumerate().map(move |(index, text)| TaskInput { text: text.clone(), second: second(index) })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use crate::config::{Dtype, Job, LoraConfig, Method, ModelSource, Pooling, Task};
-use crate::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
-use crate::metrics::Figures;
+use super::card_code::{how_to_load, model_argument, quoted};
+use super::export::task_of;
+use crate::config::{Dtype, Freeze, Job, LoraConfig, Method, ModelChanges};
 use crate::model::ModelConfig;
-use crate::words::{self, plural};
+use crate::task::{CardRequest, CardText, Evaluation, FigureSpec, TaskSpec, Unit};
+use crate::words::{list, plural};
 
 /// What the card says about a run; `None` where nothing was measured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,9 +17,9 @@ pub struct CardFacts {
     /// Optimizer step whose weights these are.
     pub step: u32,
     /// On the validation split, at that step.
-    pub valid: Option<Figures>,
+    pub valid: Option<Evaluation>,
     /// On the test split.
-    pub test: Option<Figures>,
+    pub test: Option<Evaluation>,
 }
 
 /// Markdown with the hub's front matter; of an adapter alone where `is_adapter`. Without `facts` the run was another's, and
@@ -33,24 +34,25 @@ pub fn model_card(
 ) -> String {
     let mut card = String::new();
     let base = job.model.name();
-    let task = config.task();
+    let task = task_of(job, config.head_kind());
+    let spec = task.spec();
+    let text = task.card(&CardRequest { class_name: config.class_name(), labels, job, is_adapter });
     let mut line = |text: String| writeln!(card, "{text}").expect("writing to a string");
-    let (library, pipeline) = (if is_adapter { "peft" } else { "transformers" }, pipeline(task));
-    line(format!("---\nlibrary_name: {library}\npipeline_tag: {pipeline}\nbase_model: {base}\n---\n"));
-    line(format!("# {base}, fine-tuned with Hone\n"));
+    let (library, pipeline) = (if is_adapter { "peft" } else { spec.library }, spec.pipeline);
+    let (origin, done) = match job.run.from_scratch {
+        true => (String::new(), "trained from scratch"),
+        false => (format!("base_model: {base}\n"), "fine-tuned"),
+    };
+    line(format!("---\nlibrary_name: {library}\npipeline_tag: {pipeline}\n{origin}---\n"));
+    line(format!("# {base}, {done} with Hone\n"));
     let what = if is_adapter { "A LoRA adapter for" } else { "A" };
-    line(match task {
-        Task::SequenceClassification => {
-            format!("{what} `{}` that tells {} labels apart: {}.\n", config.class_name(), labels.len(), list(labels))
-        }
-        Task::CausalLm => format!("{what} `{}` that continues a prompt.\n", config.class_name()),
-    });
-    line(how_to_load(config, labels, job, is_adapter));
-    line(how_to_use(task, job, is_adapter));
+    line(format!("{what} `{}`{}\n", config.class_name(), text.what));
+    line(how_to_load(config, spec, &text, labels, job, is_adapter));
+    line(how_to_use(spec, &text, job, is_adapter));
     match facts {
         Some(facts) => {
             line("## Results\n".into());
-            results(&mut line, facts);
+            results(&mut line, spec, facts);
             line("## Training\n".into());
             line(training(job, facts));
             line(how_to_repeat(job));
@@ -61,58 +63,10 @@ pub fn model_card(
     card
 }
 
-fn how_to_load(config: &ModelConfig, labels: &[String], job: &Job, is_adapter: bool) -> String {
-    if job.run.pooling == Pooling::Mean && config.task() == Task::SequenceClassification {
-        return "**Pooling:** this head reads the mean of the token states, not the first token. `transformers` has no \
-                class for that: load it with Hone, or average the encoder's last hidden state over the attention mask \
-                and apply `classifier` yourself.\n"
-            .into();
-    }
-    if is_adapter {
-        return how_to_load_adapter(config, labels, job);
-    }
-    let more = match config.task() {
-        Task::SequenceClassification => "",
-        Task::CausalLm => ", max_new_tokens=20", // the default may be more than a small model has room for
-    };
-    format!(
-        "```python\nfrom transformers import pipeline\npipe = pipeline(\"{}\", \
-         model=\".\")\nprint(pipe({}{more}))\n```\n",
-        pipeline(config.task()),
-        example_input(config.task(), job)
-    )
-}
-
-/// A text in Python, as the model was given those that it was trained on.
-fn example_input(task: Task, job: &Job) -> String {
-    let text = "your text here";
-    let given = match task {
-        Task::SequenceClassification => Some(text.to_owned()),
-        Task::CausalLm => job.read.format_of_prompts().prompt(text),
-    };
-    match given {
-        Some(given) => serde_json::to_string(&given).expect("a text serializes"),
-        // The tokenizer brings the chat template.
-        None => format!(r#"[{{"role": "user", "content": "{text}"}}]"#),
-    }
-}
-
-/// Name of the task on the hub and in `transformers`.
-fn pipeline(task: Task) -> &'static str {
-    match task {
-        Task::SequenceClassification => "text-classification",
-        Task::CausalLm => "text-generation",
-    }
-}
-
 /// The command that asks the model in this folder.
-fn how_to_use(task: Task, job: &Job, is_adapter: bool) -> String {
-    let (command, text) = match task {
-        Task::SequenceClassification => ("predict", "--text"),
-        Task::CausalLm => ("generate", "--prompt"),
-    };
+fn how_to_use(spec: &TaskSpec, text: &CardText, job: &Job, is_adapter: bool) -> String {
     let model = if is_adapter { format!("{} --adapter .", model_argument(&job.model)) } else { ".".into() };
-    format!("With Hone:\n\n```sh\nhone {command} --model {model} {text} \"your text here\"\n```\n")
+    format!("With Hone:\n\n```sh\nhone {} --model {model} {}\n```\n", spec.command, text.hone_arguments)
 }
 
 /// The command that trains the same model again, and what to put where it says `path/to`.
@@ -137,122 +91,72 @@ fn how_to_repeat(job: &Job) -> String {
     )
 }
 
-/// A model as a command line names it.
-fn model_argument(model: &ModelSource) -> String {
-    if is_on_hub(model) { quoted(&model.argument()) } else { quoted(&format!("path/to/{}", folder_of(model.name()))) }
-}
-
-/// Whether others find the model by its name alone.
-fn is_on_hub(model: &ModelSource) -> bool {
-    matches!(model, ModelSource::Hub { id, .. } if id != OWN_MODEL)
-}
-
-/// The last part of a path.
-fn folder_of(name: &str) -> &str {
-    name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("base")
-}
-
-/// A word of a command line, in quotes where it needs them.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-@".contains(c);
-    if word.chars().all(is_plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-/// Code that finds the base model by itself where it came from the hub, and that names its folder where it did not.
-fn how_to_load_adapter(config: &ModelConfig, labels: &[String], job: &Job) -> String {
-    let (kind, mut more) = match config.task() {
-        Task::SequenceClassification => {
-            ("ForSequenceClassification", format!(", num_labels={}", labels.len())) // PEFT's files do not say it
-        }
-        Task::CausalLm => ("ForCausalLM", String::new()),
-    };
-    if !config.labels.is_empty() && config.labels.len() != labels.len() {
-        more.push_str(", ignore_mismatched_sizes=True"); // the base has a head of another size
-    }
-    let rest = format!("tokenizer = AutoTokenizer.from_pretrained(\".\")\n{}", how_to_ask(config.task(), job));
-    if is_on_hub(&job.model) {
-        return format!(
-            "```python\nfrom peft import AutoPeftModel{kind}\nfrom transformers import AutoTokenizer\nmodel = \
-             AutoPeftModel{kind}.from_pretrained(\".\"{more})\n{rest}\n```\n"
-        );
-    }
-    let folder = folder_of(job.model.name());
-    let origin = match &job.model {
-        ModelSource::Hub { id, .. } => {
-            format!("The base model `{id}` is on no hub: it comes with Hone's sources, in `{OWN_MODEL_FOLDER}`. Put")
-        }
-        ModelSource::Local { .. } => format!("The base model was read from a folder called `{folder}`: put"),
-    };
-    let path = serde_json::to_string(&format!("path/to/{folder}")).expect("a text serializes");
-    format!(
-        "{origin} its path where the code says `path/to`.\n\n```python\nfrom peft import PeftModel\nfrom transformers \
-         import AutoModel{kind}, AutoTokenizer\nbase = AutoModel{kind}.from_pretrained({path}{more})\nmodel = \
-         PeftModel.from_pretrained(base, \".\")\n{rest}\n```\n"
-    )
-}
-
-/// Lines of Python that ask `model` with `tokenizer`.
-fn how_to_ask(task: Task, job: &Job) -> String {
-    let input = example_input(task, job);
-    let is_text = input.starts_with('"');
-    let inputs = match is_text {
-        true => format!("tokenizer({input}, return_tensors=\"pt\")"),
-        false => format!(
-            "tokenizer.apply_chat_template(\n    {input}, add_generation_prompt=True, return_dict=True, \
-             return_tensors=\"pt\"\n)"
-        ),
-    };
-    let ask = match task {
-        Task::SequenceClassification => "print(model(**inputs).logits.softmax(-1))",
-        Task::CausalLm => "print(tokenizer.decode(model.generate(**inputs, max_new_tokens=20)[0]))",
-    };
-    format!("inputs = {inputs}\n{ask}")
-}
-
-fn results(line: &mut impl FnMut(String), facts: &CardFacts) {
+/// A table of the figures of each split that was measured.
+fn results(line: &mut impl FnMut(String), spec: &TaskSpec, facts: &CardFacts) {
     let measured = [("validation", &facts.valid), ("test", &facts.test)];
-    let mut is_first = true;
-    let mut gain = None;
-    for (name, figures) in measured {
-        let Some(figures) = figures else { continue };
-        match figures {
-            Figures::Classes(e) => {
-                if is_first {
-                    line("| split | rows | loss | accuracy | macro precision | macro recall | macro F1 |\n|---|---|---|---|---|---|---|".into());
-                }
-                line(format!(
-                    "| {name} | {} | {:.4} | {:.4} | {:.4} | {:.4} | {:.4} |",
-                    e.num_rows, e.loss, e.accuracy, e.macro_precision, e.macro_recall, e.macro_f1
-                ));
-                if let Some(base) = &e.baseline {
-                    let label = cell(&base.label);
-                    line(format!(
-                        "| {name}, always {label} | {} | – | {:.4} | {:.4} | {:.4} | {:.4} |",
-                        e.num_rows, base.accuracy, base.macro_precision, base.macro_recall, base.macro_f1
-                    ));
-                    gain = Some(format!(
-                        "On the {name} rows this is {:+.1} points of accuracy and {:+.4} of macro F1 against always \
-                         answering {label}, the most frequent label of the training rows.\n",
-                        (e.accuracy - base.accuracy) * 100.0,
-                        e.macro_f1 - base.macro_f1
-                    ));
-                }
-            }
-            Figures::Tokens(e) => {
-                if is_first {
-                    line("| split | tokens | loss | perplexity | token accuracy |\n|---|---|---|---|---|".into());
-                }
-                line(format!(
-                    "| {name} | {} | {:.4} | {:.2} | {:.4} |",
-                    e.num_tokens, e.loss, e.perplexity, e.token_accuracy
-                ));
-            }
-        }
-        is_first = false;
+    let measured: Vec<(&str, &Evaluation)> =
+        measured.into_iter().filter_map(|(name, evaluation)| Some((name, evaluation.as_ref()?))).collect();
+    if measured.is_empty() {
+        return line("No rows were held out, so nothing was measured.\n".into());
     }
-    line(if is_first { "No rows were held out, so nothing was measured.\n".into() } else { String::new() });
+    let is_measured =
+        |figure: &&FigureSpec| measured.iter().any(|(_, evaluation)| evaluation.figure(figure.name).is_some());
+    let figures: Vec<&FigureSpec> = spec.figures.iter().filter(is_measured).collect();
+    let titles: Vec<String> = figures.iter().map(|figure| within_a_sentence(figure.title)).collect();
+    line(format!("| split | rows | {} |\n|---|---{}|", titles.join(" | "), "|---".repeat(titles.len())));
+    let row = |title: &str, num_rows: usize, value_of: &dyn Fn(&str) -> Option<f64>| {
+        let value = |figure: &&FigureSpec| value_of(figure.name).map_or("–".to_owned(), |value| shown(figure, value));
+        let values: Vec<String> = figures.iter().map(value).collect();
+        format!("| {title} | {num_rows} | {} |", values.join(" | "))
+    };
+    let mut gain = None;
+    for (name, evaluation) in measured {
+        line(row(name, evaluation.num_rows, &|figure| evaluation.figure(figure)));
+        let Some(baseline) = evaluation.baseline() else { continue };
+        let value_of = |figure: &str| baseline.figures.iter().find(|(own, _)| *own == figure).map(|(_, value)| *value);
+        let answer = cell(&baseline.answer);
+        line(row(&format!("{name}, always {answer}"), evaluation.num_rows, &value_of));
+        let gains: Vec<String> = baseline
+            .gains
+            .iter()
+            .filter_map(|name| {
+                let (figure, by) = (spec.figure(name)?, evaluation.figure(name)? - value_of(name)?);
+                Some(match figure.unit {
+                    Unit::Share => format!("{:+.1} points of {}", by * 100.0, within_a_sentence(figure.title)),
+                    Unit::Percent => format!("{by:+.1} points of {}", within_a_sentence(figure.title)),
+                    Unit::Score | Unit::Number => format!("{by:+.4} of {}", within_a_sentence(figure.title)),
+                })
+            })
+            .collect();
+        gain = Some(format!(
+            "On the {name} rows this is {} against always answering {answer}, {}.\n",
+            gains.join(" and "),
+            baseline.reason
+        ));
+    }
+    line(String::new());
     if let Some(gain) = gain {
         line(gain);
+    }
+}
+
+/// A title as it stands within a sentence: `Macro F1` becomes `macro F1`, `F1` stays.
+fn within_a_sentence(title: &str) -> String {
+    let mut letters = title.chars();
+    match (letters.next(), letters.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => {
+            first.to_lowercase().chain(title.chars().skip(1)).collect()
+        }
+        _ => title.to_owned(),
+    }
+}
+
+/// The value of a figure in a table. Two decimals do for numbers that may be large.
+fn shown(figure: &FigureSpec, value: f64) -> String {
+    match figure.unit {
+        Unit::Number if value.abs() >= 10.0 => format!("{value:.2}"),
+        Unit::Percent => format!("{value:.2}"),
+        Unit::Share | Unit::Score | Unit::Number => format!("{value:.4}"),
     }
 }
 
@@ -266,7 +170,8 @@ fn training(job: &Job, facts: &CardFacts) -> String {
     let run = &job.run;
     let [train, valid, test] = facts.num_rows;
     let method = match run.method {
-        Method::Full => "all weights".into(),
+        Method::Full if run.from_scratch => "all weights, which began fresh".into(),
+        Method::Full => format!("all weights{}", but_frozen(run.freeze)),
         Method::Head => "the head only, the encoder frozen".into(),
         Method::LastLayers(1) => "the last layer and what follows it".into(),
         Method::LastLayers(count) => format!("the last {count} layers and what follows them"),
@@ -277,9 +182,10 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         half => format!(" Layers computed in {}, trained weights in f32.", half.name()),
     };
     format!(
-        "Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
+        "{}Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
          {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient norm at most {}, at \
          most {} tokens a row, seed {}.{precision} These are the weights of step {}.",
+        changes_before(&job.changes),
         run.learning_rate,
         run.weight_decay,
         run.lr_scheduler_type.name(),
@@ -292,6 +198,32 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         run.seed,
         facts.step,
     )
+}
+
+/// What stays as it is, to go on after "all weights".
+fn but_frozen(freeze: Freeze) -> String {
+    match freeze {
+        Freeze::None => String::new(),
+        Freeze::Embeddings => " but the embeddings".into(),
+        Freeze::Layers(1) => " but the embeddings and the first layer".into(),
+        Freeze::Layers(count) => format!(" but the embeddings and the first {count} layers"),
+    }
+}
+
+/// What was changed of the base model before it was trained, as a sentence.
+fn changes_before(changes: &ModelChanges) -> String {
+    let mut parts = Vec::new();
+    if !changes.keep_layers.is_empty() {
+        let layers: Vec<String> = changes.keep_layers.iter().map(ToString::to_string).collect();
+        parts.push(format!("its layers {} were kept and the others left out", list(&layers, layers.len())));
+    }
+    if changes.add_layers > 0 {
+        parts.push(format!("{} added", plural(changes.add_layers as usize, "fresh layer")));
+    }
+    if !changes.add_tokens.is_empty() {
+        parts.push(format!("tokens added for {}", plural(changes.add_tokens.len(), "word")));
+    }
+    if parts.is_empty() { String::new() } else { format!("Of the base model, {}. ", parts.join(", ")) }
 }
 
 /// `10 %` of a share in `[0, 1]`.
@@ -317,136 +249,5 @@ fn ranks(lora: &LoraConfig) -> String {
     if least == most { format!("rank {least}") } else { format!("ranks {least} to {most}") }
 }
 
-fn list(labels: &[String]) -> String {
-    const SHOWN: usize = 20;
-    let shown: Vec<String> = labels.iter().take(SHOWN).map(|label| format!("`{label}`")).collect();
-    words::list(&shown, labels.len())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{PromptFormat, ReadOptions, RunConfig};
-    use crate::metrics::Confusion;
-
-    fn card(model: ModelSource, labels: &[&str], base_labels: &str) -> String {
-        let config = format!(
-            r#"{{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,"num_attention_heads":2,
-            "intermediate_size":16,"max_position_embeddings":32,"id2label":{base_labels}}}"#
-        );
-        let config = ModelConfig::from_json(config.as_bytes()).expect("a config");
-        let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
-        let mut run = RunConfig { method: Method::Lora, ..RunConfig::default() };
-        run.lora.rank_pattern.insert("query".into(), 2);
-        model_card(&config, &labels, &Job::new(model, None, ReadOptions::default(), run), None, true)
-    }
-
-    #[test]
-    fn an_adapters_code_finds_a_base_of_the_hub_and_names_the_folder_of_another() {
-        let hub = card(ModelSource::hub("a/b"), &["x", "y"], "{}");
-        assert!(hub.contains("AutoPeftModelForSequenceClassification.from_pretrained(\".\", num_labels=2)"), "{hub}");
-        assert!(!hub.contains("path/to"), "{hub}");
-        let local = card(ModelSource::Local { name: "models/my \"base\"/".into() }, &["x", "y"], "{}");
-        assert!(local.contains(r#"from_pretrained("path/to/my \"base\"", num_labels=2)"#), "{local}");
-        assert!(local.contains("put its path"), "{local}");
-    }
-
-    #[test]
-    fn a_base_that_is_on_no_hub_is_loaded_from_its_folder() {
-        let own = card(ModelSource::hub(OWN_MODEL), &["x", "y"], "{}");
-        assert!(own.contains("AutoModelForSequenceClassification.from_pretrained(\"path/to/tiny-decoder\""), "{own}");
-        assert!(own.contains(OWN_MODEL_FOLDER) && own.contains("--model path/to/tiny-decoder --adapter ."), "{own}");
-        assert!(!own.contains("AutoPeftModel"), "{own}");
-    }
-
-    #[test]
-    fn an_adapters_code_asks_the_model_as_it_was_trained() {
-        let ask = |task, prompt_format| {
-            let read = ReadOptions { prompt_format, ..ReadOptions::default() };
-            how_to_ask(task, &Job::new(ModelSource::hub("a/b"), None, read, RunConfig::default()))
-        };
-        let text = ask(Task::CausalLm, Some(PromptFormat::QuestionAnswer));
-        assert!(text.starts_with(r#"inputs = tokenizer("Q: your text here\nA:", return_tensors="pt")"#), "{text}");
-        let chat = ask(Task::CausalLm, Some(PromptFormat::Chat));
-        assert!(chat.contains("apply_chat_template") && chat.contains("add_generation_prompt=True"), "{chat}");
-        assert!(ask(Task::SequenceClassification, None).ends_with("logits.softmax(-1))"));
-    }
-
-    #[test]
-    fn a_base_with_a_head_of_another_size_is_loaded_without_it() {
-        let labels = r#"{"0":"a","1":"b","2":"c"}"#;
-        let of_other_size = card(ModelSource::hub("a/b"), &["x", "y"], labels);
-        assert!(of_other_size.contains("num_labels=2, ignore_mismatched_sizes=True"), "{of_other_size}");
-        assert!(!card(ModelSource::hub("a/b"), &["x", "y", "z"], labels).contains("ignore_mismatched"));
-    }
-
-    fn trained(job: &Job, test: Option<Figures>) -> String {
-        let config = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
-            "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
-        let config = ModelConfig::from_json(config.as_bytes()).expect("a config");
-        let facts = CardFacts { num_rows: [8, 0, 2], step: 3, valid: None, test };
-        model_card(&config, &["x".into(), "y|z".into()], job, Some(&facts), false)
-    }
-
-    #[test]
-    fn a_card_says_how_to_repeat_the_run_with_all_that_it_needs() {
-        let pinned = ModelSource::Hub { id: "a/b".into(), revision: "c0ffee".into() };
-        let mut job = Job::new(pinned, Some("my tickets.csv".into()), ReadOptions::default(), RunConfig::default());
-        let card = trained(&job, None);
-        let schedule = "linear schedule after a warm-up of 10 % of the steps, 3 epochs of batch";
-        assert!(card.contains(schedule), "{card}");
-        let command = "hone train --job hone.json --model a/b@c0ffee --data 'path/to/my tickets.csv' --output repeated";
-        assert!(card.contains(&format!("```sh\n{command}\n```")), "{card}");
-        assert!(card.contains("hone predict --model . --text \"your text here\""), "{card}");
-
-        job.model = ModelSource::Local { name: "models/mine".into() };
-        job.data_sha256.test = Some("00".into());
-        let card = trained(&job, None);
-        assert!(
-            card.contains("--model path/to/mine --data 'path/to/my tickets.csv' --test path/to/test-rows"),
-            "{card}"
-        );
-    }
-
-    #[test]
-    fn a_card_says_what_one_gets_without_the_model() {
-        let mut confusion = Confusion::new(&["x".into(), "y|z".into()]);
-        for (label, predicted) in [(0, 0), (1, 1), (1, 1), (1, 0)] {
-            confusion.add(label, predicted);
-        }
-        let mut figures = confusion.finish(0.5);
-        figures.set_baseline(1);
-        let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
-        let card = trained(&job, Some(Figures::Classes(Box::new(figures.clone()))));
-        let row = "| test, always `y\\|z` | 4 | – | 0.7500 | 0.3750 | 0.5000 | 0.4286 |";
-        assert!(card.contains(row) && card.contains("+0.0 points of accuracy"), "{card}");
-        figures.baseline = None;
-        let card = trained(&job, Some(Figures::Classes(Box::new(figures))));
-        assert!(!card.contains("always"), "{card}");
-    }
-
-    #[test]
-    fn words_of_a_command_line_are_quoted_where_they_must_be() {
-        assert_eq!(quoted("path/to/all-MiniLM_L6.v2@main"), "path/to/all-MiniLM_L6.v2@main");
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
-    }
-
-    #[test]
-    fn the_example_is_given_as_the_training_rows_were() {
-        let input = |task, prompt_format| {
-            let read = ReadOptions { prompt_format, ..ReadOptions::default() };
-            example_input(task, &Job::new(ModelSource::hub("a/b"), None, read, RunConfig::default()))
-        };
-        let of_texts = |format| input(Task::CausalLm, Some(format));
-        assert_eq!(of_texts(PromptFormat::QuestionAnswer), r#""Q: your text here\nA:""#);
-        assert_eq!(of_texts(PromptFormat::Chat), r#"[{"role": "user", "content": "your text here"}]"#);
-        assert_eq!(input(Task::CausalLm, None), r#""your text here""#);
-        assert_eq!(input(Task::SequenceClassification, None), r#""your text here""#);
-    }
-
-    #[test]
-    fn a_card_tells_ranks_that_differ() {
-        let card = card(ModelSource::hub("a/b"), &["x", "y"], "{}");
-        assert!(card.contains("ranks 2 to 8"), "{card}");
-    }
-}
+mod tests;

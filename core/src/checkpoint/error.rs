@@ -26,6 +26,14 @@ pub enum CheckpointError {
         /// What does not fit.
         reason: String,
     },
+    /// The model can't be changed as it was asked for.
+    #[error("{field}: {reason}")]
+    Change {
+        /// The wish.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// `config.json`.
     #[error(transparent)]
     Model(#[from] ModelError),

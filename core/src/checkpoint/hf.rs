@@ -1,20 +1,23 @@
-//! The Hugging Face folder: `config.json`, `model.safetensors`, tokenizer files; what `from_pretrained` reads.
+//! The Hugging Face folder, read: `config.json`, `model.safetensors`, tokenizer files; what `from_pretrained` reads.
 
 use std::collections::BTreeSet;
 
 use burn::tensor::Device;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::notes::cut;
 use super::prefix::unwrapped;
 use super::quantized::{check_merged, check_not_quantized};
 use super::sizes::check_sizes;
-use super::{CardFacts, CheckpointError, LoadReport, WeightFile, model_card, read_weights, weights_to_safetensors};
-use crate::config::{JOB_FILE, Job, Pooling, RunConfig, Task};
+use super::{CheckpointError, LoadReport, WeightFile};
+use crate::config::{JOB_FILE, Job, Pooling, RunConfig};
 use crate::folder::Folder;
 use crate::hub::check_weight_file_name;
-use crate::model::{Body, CausalLm, MAX_LABELS, Model, ModelConfig, ProblemType, SequenceClassifier, checkpoint_key};
+use crate::model::{
+    BackboneConfig, KeyMap, MAX_LABELS, Model, ModelConfig, ModelError, ProblemType, checkpoint_key, possible_keys,
+};
 use crate::nn::Init;
+use crate::task::{HeadKind, TaskSpec};
 use crate::tokenizer::Tokenizer;
 
 /// A pretrained model's files, checked.
@@ -30,6 +33,17 @@ pub struct PretrainedModel {
     pub run: RunConfig,
     /// What was decided against `config.json` or the names of the weights, a sentence each.
     pub notes: Vec<String>,
+    /// Its weights are those of its files; else all are fresh.
+    pub has_weights: bool,
+}
+
+/// The head that a model is to be built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadRequest {
+    /// What it gives.
+    pub kind: HeadKind,
+    /// What its outputs are to mean; `None` takes those of the file whatever they mean.
+    pub problem_type: Option<ProblemType>,
 }
 
 /// Weights in one file.
@@ -38,10 +52,15 @@ pub(super) const CONFIG: &str = "config.json";
 
 /// Our path of a classifier's bias: one number a label.
 pub(super) const CLASSIFIER: &str = "head.classifier.bias";
+/// Our path of the bias of both ends of a span.
+const ENDS: &str = "head.qa_outputs.bias";
+/// Our path of the bias of a masked language model: one number a token.
+const VOCABULARY: &str = "head.lm_head.bias";
+/// Our path of the table that scores the next token.
+const LM_HEAD: &str = "head.lm_head.weight";
 
-/// Our paths of a language model's tables: the one that tokens are looked up in, and the one that scores them.
-const TOKEN_TABLE: &str = "decoder.embed_tokens.weight";
-const LM_HEAD: &str = "lm_head.weight";
+/// The biases that heads end in.
+pub(super) const OUTPUTS: [&str; 3] = [CLASSIFIER, ENDS, VOCABULARY];
 
 /// Most files of one model's weights.
 const MAX_SHARDS: usize = 10_000;
@@ -80,121 +99,165 @@ pub fn shard_names(index: &[u8]) -> Result<Vec<String>, CheckpointError> {
     }
 }
 
+impl From<HeadKind> for HeadRequest {
+    fn from(kind: HeadKind) -> Self {
+        Self { kind, problem_type: None }
+    }
+}
+
+impl From<&TaskSpec> for HeadRequest {
+    fn from(task: &TaskSpec) -> Self {
+        Self { kind: task.head, problem_type: task.problem_type.and_then(ProblemType::from_name) }
+    }
+}
+
 impl PretrainedModel {
     /// Checks config, tokenizer and the weights' header; loads nothing onto a device yet.
     ///
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn open(folder: Folder) -> Result<Self, CheckpointError> {
-        let mut config =
-            ModelConfig::from_json(folder.get(CONFIG).ok_or(CheckpointError::MissingFile { file: CONFIG })?)?;
+        let mut config = read_config(&folder)?;
         let (weights, mut notes) = open_weights(&folder, &config)?;
         adopt_head(&mut config, &weights);
-        let tokenizer = Tokenizer::from_folder(&folder, Some(config.pad_token_id))?;
-        tokenizer.check_vocab(config.vocab_size())?;
-        if let Body::Classifier { encoder, .. } = &config.body
-            && encoder.type_vocab_size > 0
-        {
-            tokenizer.check_type_ids(encoder.type_vocab_size)?;
-        }
+        let tokenizer = read_tokenizer(&folder, &config)?;
         check_sizes(&config, &weights)?;
         notes.extend(adopt_lm_head(&mut config, &weights)?);
         drop(weights);
         let run = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok()).map(|job| job.run);
-        Ok(Self { config, tokenizer, folder, run: run.unwrap_or_default(), notes })
+        Ok(Self { config, tokenizer, folder, run: run.unwrap_or_default(), notes, has_weights: true })
     }
 
-    /// Builds the model on `device` and fills it from the file. A classifier's head of another size, for another problem, or
-    /// none, stays fresh.
+    /// Builds the model with a head on `device` and fills it from the file. Labels of another number or for another
+    /// problem, and a head that the file does not have, stay fresh; without weights all of it does.
     ///
     /// # Errors
-    /// When the backbone is not all there or a shape does not fit.
+    /// When the backbone is not all there, a shape does not fit, or the architecture has no such head.
     pub fn build(
         &self,
+        head: impl Into<HeadRequest>,
         pooling: Pooling,
-        num_labels: usize,
+        num_outputs: usize,
         seed: u64,
         device: &Device,
     ) -> Result<(Model, LoadReport), CheckpointError> {
-        let (file, _) = open_weights(&self.folder, &self.config)?;
-        let map = self.config.key_map();
-        let mut init = Init::new(seed);
-        match (&self.config.body, self.config.classifier(pooling)) {
-            (Body::CausalLm(decoder), _) => {
-                let (model, missing, unused) = file.load(map, CausalLm::new(decoder, &mut init, device))?;
-                self.check_missing(&file, &missing, &unused)?;
-                let is_known = |key: &String| BUFFERS.iter().any(|end| key.ends_with(end));
-                let tied = decoder.tie_word_embeddings.then_some(LM_HEAD);
-                let unused = unused.into_iter().filter(|key| !is_known(key) && Some(key.as_str()) != tied).collect();
-                Ok((Model::CausalLm(model), LoadReport::new(map, Vec::new(), unused, self.notes.clone())))
-            }
-            (Body::Classifier { .. }, Some((encoder, head))) => {
-                let model = SequenceClassifier::new(encoder, head, num_labels, &mut init, device);
-                let SequenceClassifier { encoder, head } = model;
-                let (wrapped, missing, unused) = file.load(map, EncoderOnly { encoder })?;
-                self.check_missing(&file, &missing, &unused)?;
-                let (head, fresh, unused_by_head) = self.load_head(&file, head, num_labels)?;
-                let unused_by_head: BTreeSet<String> = unused_by_head.into_iter().collect();
-                let unused = unused.into_iter().filter(|key| unused_by_head.contains(key)).collect();
-                let model = SequenceClassifier { encoder: wrapped.encoder, head };
-                Ok((Model::Classifier(model), LoadReport::new(map, fresh, unused, self.notes.clone())))
-            }
-            (Body::Classifier { .. }, None) => unreachable!("a classifier's body has an encoder and a head"),
+        let request = head.into();
+        if !self.has_weights {
+            return self.build_from_scratch(request.kind, pooling, num_outputs, seed, device);
         }
-    }
-
-    /// Whether the file holds a classifier: an encoder alone has none, whatever its config says of labels.
-    #[must_use]
-    pub fn has_classifier(&self) -> bool {
-        let key = checkpoint_key(self.config.key_map(), CLASSIFIER);
-        let file = open_weights(&self.folder, &self.config);
-        file.is_ok_and(|(file, _)| key.and_then(|key| file.shape(&key)).is_some())
-    }
-
-    fn check_missing(
-        &self,
-        file: &WeightFile<'_>,
-        missing: &[String],
-        unused: &[String],
-    ) -> Result<(), CheckpointError> {
-        let Some(first) = missing.first() else { return Ok(()) };
-        Err(CheckpointError::MissingTensors {
-            count: missing.len(),
-            total: missing.len() + file.names().count() - unused.len(),
-            first: checkpoint_key(self.config.key_map(), first).unwrap_or_else(|| first.clone()),
-            model_type: self.config.model_type(),
-        })
-    }
-
-    fn load_head(
-        &self,
-        file: &WeightFile<'_>,
-        head: crate::model::Head,
-        num_labels: usize,
-    ) -> Result<(crate::model::Head, Vec<String>, Vec<String>), CheckpointError> {
-        let map = self.config.key_map();
-        let classifier = checkpoint_key(map, CLASSIFIER);
-        let fits = classifier.and_then(|key| file.shape(&key)).is_some_and(|shape| shape == [num_labels]);
-        if fits && self.config.unsupported_head().is_none() {
-            let (loaded, missing, unused) = file.load(map, HeadOnly { head })?;
-            return Ok((loaded.head, missing, unused));
-        }
+        let config = self.config.with_head(request.kind)?;
+        let (file, _) = open_weights(&self.folder, &config)?;
+        check_vocabulary(&config, &file)?;
+        let map = config.key_map();
+        let model = Model::new(&config, pooling, num_outputs, &mut Init::new(seed), device);
         // A pooler that was trained with the encoder is worth keeping even where the classifier must be fresh.
-        let fresh = head.clone();
-        let (dense, mut missing, unused) = file.load(map, DenseOnly { head: head.dense_part() })?;
-        missing.extend(["head.classifier.weight".to_owned(), "head.classifier.bias".to_owned()]);
-        Ok((fresh.with_dense(dense.head), missing, unused))
+        let fresh_module = match own_outputs_fit(&self.config, &file, &config, request, num_outputs) {
+            true => None,
+            false => output_bias(request.kind).and_then(|bias| bias.strip_suffix("bias")),
+        };
+        let is_fresh = |path: &str| fresh_module.is_some_and(|module| path.starts_with(module));
+        let find = |path: &str| if is_fresh(path) { None } else { file.find(map, path) };
+        let (model, missing, unused) = file.load_named(map, model, &find)?;
+        let must_be_there = |path: &String| path.starts_with("backbone.") || request.kind == HeadKind::CausalLm;
+        let (lacking, fresh): (Vec<String>, Vec<String>) = missing.into_iter().partition(must_be_there);
+        if let Some(first) = lacking.first() {
+            return Err(CheckpointError::MissingTensors {
+                count: lacking.len(),
+                total: lacking.len() + file.names().count() - unused.len(),
+                first: checkpoint_key(map, first).unwrap_or_else(|| first.clone()),
+                model_type: config.model_type(),
+            });
+        }
+        let unused = unused.into_iter().filter(|key| !is_known(&config, key)).collect();
+        Ok((model, LoadReport::new(map, fresh, unused, self.notes.clone())))
     }
+
+    /// Whether the file holds a head of this kind: an encoder alone has none, whatever its config says of labels.
+    #[must_use]
+    pub fn holds_head(&self, kind: HeadKind) -> bool {
+        let Ok(config) = self.config.with_head(kind) else { return false };
+        let Ok((file, _)) = open_weights(&self.folder, &config) else { return false };
+        match output_bias(kind).or((kind == HeadKind::MaskedLm).then_some(VOCABULARY)) {
+            None => true,
+            Some(bias) => {
+                is_own(&self.config, config.key_map(), kind, bias) && file.find(config.key_map(), bias).is_some()
+            }
+        }
+    }
+}
+
+/// The model's config.
+pub(super) fn read_config(folder: &Folder) -> Result<ModelConfig, CheckpointError> {
+    Ok(ModelConfig::from_json(folder.get(CONFIG).ok_or(CheckpointError::MissingFile { file: CONFIG })?)?)
+}
+
+/// The model's tokenizer, whose ids its tables have rows for.
+pub(super) fn read_tokenizer(folder: &Folder, config: &ModelConfig) -> Result<Tokenizer, CheckpointError> {
+    let tokenizer = Tokenizer::from_folder(folder, Some(config.pad_token_id))?;
+    tokenizer.check_vocab(config.vocab_size())?;
+    if let BackboneConfig::Encoder(encoder) = &config.backbone
+        && encoder.type_vocab_size > 0
+    {
+        tokenizer.check_type_ids(encoder.type_vocab_size)?;
+    }
+    Ok(tokenizer)
+}
+
+/// Our path of the bias that a head ends in, where it has labels or ends of spans.
+fn output_bias(kind: HeadKind) -> Option<&'static str> {
+    match kind {
+        HeadKind::Sequence | HeadKind::Token => Some(CLASSIFIER),
+        HeadKind::Span => Some(ENDS),
+        HeadKind::MaskedLm | HeadKind::CausalLm | HeadKind::Pooled => None,
+    }
+}
+
+/// Whether what lies under the key of `bias` is a head of this kind: those of rows and of tokens may have one key, and then
+/// `config.json` says which of them it is.
+fn is_own(own: &ModelConfig, map: &KeyMap, kind: HeadKind, bias: &str) -> bool {
+    let file_head = own.own_head();
+    file_head.kind == kind || checkpoint_key(&file_head.key_map, bias) != checkpoint_key(map, bias)
+}
+
+/// Whether the outputs of the head in the file are as many as asked for, and mean the same.
+fn own_outputs_fit(
+    own: &ModelConfig,
+    file: &WeightFile<'_>,
+    config: &ModelConfig,
+    request: HeadRequest,
+    num_outputs: usize,
+) -> bool {
+    let Some(bias) = output_bias(request.kind) else { return true };
+    let map = config.key_map();
+    let expected = if request.kind == HeadKind::Span { 2 } else { num_outputs };
+    let means_the_same = request.kind != HeadKind::Sequence
+        || request.problem_type.is_none_or(|problem_type| problem_type == own.problem_type);
+    is_own(own, map, request.kind, bias)
+        && num_outputs_of(file, file.find(map, bias)) == Some(expected)
+        && means_the_same
+}
+
+/// Whether a key that no parameter took is no news: a buffer, a copy of what is tied, or what goes on as it came.
+fn is_known(config: &ModelConfig, key: &str) -> bool {
+    let head = config.head();
+    let is_tied = config.backbone.ties_word_embeddings() && head.tied_keys.contains(&key);
+    let bare = key.strip_prefix(head.key_map.prefix).unwrap_or(key);
+    is_tied || head.kept_keys.contains(&bare) || BUFFERS.iter().any(|end| key.ends_with(end))
 }
 
 /// `LABEL_0`, `LABEL_1`, .. for each output of the classifier whose bias is at `key`; none where the file has no such key.
 pub(super) fn numbered_labels(weights: &WeightFile<'_>, key: Option<String>) -> Vec<String> {
-    let count = num_outputs(weights, key).filter(|&count| count <= MAX_LABELS).unwrap_or(0);
-    (0..count).map(|id| format!("LABEL_{id}")).collect()
+    let count = num_outputs_of(weights, key).filter(|&count| count <= MAX_LABELS).unwrap_or(0);
+    (0..count).map(placeholder).collect()
 }
 
-/// Outputs of the classifier whose bias is at `key`.
-fn num_outputs(weights: &WeightFile<'_>, key: Option<String>) -> Option<usize> {
+/// The name of a label that has none.
+pub(super) fn placeholder(id: usize) -> String {
+    format!("LABEL_{id}")
+}
+
+/// Outputs of the linear layer whose bias is at `key`.
+fn num_outputs_of(weights: &WeightFile<'_>, key: Option<String>) -> Option<usize> {
     match weights.shape(&key?)?.as_slice() {
         &[count] => Some(count),
         _ => None,
@@ -203,24 +266,22 @@ fn num_outputs(weights: &WeightFile<'_>, key: Option<String>) -> Option<usize> {
 
 /// Labels and problem type of the head that is in the file, where `config.json` does not say.
 fn adopt_head(config: &mut ModelConfig, weights: &WeightFile<'_>) {
-    let key = || checkpoint_key(config.key_map(), CLASSIFIER);
-    let (outputs, numbered) = (num_outputs(weights, key()), numbered_labels(weights, key()));
+    let Some(outputs) = num_outputs_of(weights, weights.find(config.key_map(), CLASSIFIER)) else { return };
     if config.labels.is_empty() {
-        config.labels = numbered;
+        config.labels = numbered_labels(weights, weights.find(config.key_map(), CLASSIFIER));
     }
     let is_said = config.json.get("problem_type").is_some_and(Value::is_string);
-    if let Some(outputs) = outputs.filter(|_| !is_said) {
-        let one = outputs == 1;
-        config.problem_type = if one { ProblemType::Regression } else { ProblemType::SingleLabelClassification };
-    }
+    let said = if is_said { config.problem_type } else { ProblemType::SingleLabelClassification };
+    config.problem_type = said.of_outputs(outputs);
 }
 
 /// Follows the file where it holds a table for the scores that differs from the token table although `config.json` says
 /// that they are one, as `transformers` 5 does; the note says so.
 fn adopt_lm_head(config: &mut ModelConfig, weights: &WeightFile<'_>) -> Result<Option<String>, CheckpointError> {
-    let is_tied = matches!(&config.body, Body::CausalLm(decoder) if decoder.tie_word_embeddings);
+    let is_tied = matches!(&config.backbone, BackboneConfig::Decoder(decoder) if decoder.tie_word_embeddings);
     let map = config.key_map();
-    let (Some(table), Some(head)) = (weights.find(map, TOKEN_TABLE), weights.find(map, LM_HEAD)) else {
+    let (Some(table), Some(head)) = (weights.find(map, config.backbone.word_table()), weights.find(map, LM_HEAD))
+    else {
         return Ok(None);
     };
     if !is_tied || weights.are_equal(&table, &head)? {
@@ -233,22 +294,37 @@ fn adopt_lm_head(config: &mut ModelConfig, weights: &WeightFile<'_>) -> Result<O
     )))
 }
 
-// Wrappers that give each part the path it has in the whole model.
-#[derive(burn::module::Module, Debug)]
-struct EncoderOnly {
-    encoder: crate::nn::Encoder,
+/// Refuses a config of a masked language model whose scores have a table of their own.
+pub(super) fn check_ties(config: &ModelConfig) -> Result<(), CheckpointError> {
+    let is_untied = config.json.get("tie_word_embeddings") == Some(&Value::Bool(false));
+    match config.head_kind() == HeadKind::MaskedLm && is_untied {
+        true => Err(refuse_ties("false is not supported of a model that fills in masked tokens".into())),
+        false => Ok(()),
+    }
 }
-#[derive(burn::module::Module, Debug)]
-struct HeadOnly {
-    head: crate::model::Head,
+
+fn refuse_ties(reason: String) -> CheckpointError {
+    ModelError::Field { field: "tie_word_embeddings", reason }.into()
 }
-#[derive(burn::module::Module, Debug)]
-struct DenseOnly {
-    head: crate::model::DensePart,
+
+/// Refuses a masked language model whose scores have a table of their own.
+fn check_vocabulary(config: &ModelConfig, weights: &WeightFile<'_>) -> Result<(), CheckpointError> {
+    check_ties(config)?;
+    if config.head_kind() != HeadKind::MaskedLm {
+        return Ok(());
+    }
+    let table = weights.find(config.key_map(), config.backbone.word_table());
+    let scores = config.head().tied_keys.first().filter(|key| weights.has(key));
+    match (table, scores) {
+        (Some(table), Some(scores)) if !weights.are_equal(&table, scores)? => Err(refuse_ties(format!(
+            "{scores} in {WEIGHTS} differs from {table}, which is not supported of a model that fills in masked tokens"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The weights of a folder under the names of its architecture, and notes on names that were changed for that.
-fn open_weights<'a>(
+pub(super) fn open_weights<'a>(
     folder: &'a Folder,
     config: &ModelConfig,
 ) -> Result<(WeightFile<'a>, Vec<String>), CheckpointError> {
@@ -257,14 +333,16 @@ fn open_weights<'a>(
     check_merged(&file)?;
     let map = config.key_map();
     let (file, mut notes) = unwrapped(file, map)?;
-    let is_tied = matches!(&config.body, Body::CausalLm(decoder) if decoder.tie_word_embeddings);
-    if !is_tied || file.find(map, TOKEN_TABLE).is_some() || !file.has(LM_HEAD) {
+    let word_table = config.backbone.word_table();
+    let scores = config.head().tied_keys.first().copied().filter(|key| file.has(key));
+    let Some(scores) = scores.filter(|_| config.backbone.ties_word_embeddings()) else { return Ok((file, notes)) };
+    if file.find(map, word_table).is_some() {
         return Ok((file, notes));
     }
     // Tied tables may be saved under either name.
-    let table = checkpoint_key(map, TOKEN_TABLE).expect("every language model has a token table");
-    notes.push(format!("{LM_HEAD} is used as {table}, which is not in the file: {CONFIG} says that they are one"));
-    let file = file.renamed(|name| if name == LM_HEAD { table.clone() } else { name.to_owned() })?;
+    let table = possible_keys(map, word_table).into_iter().next().expect("every model has a table of tokens");
+    notes.push(format!("{scores} is used as {table}, which is not in the file: {CONFIG} says that they are one"));
+    let file = file.renamed(|name| if name == scores { table.clone() } else { name.to_owned() })?;
     Ok((file, notes))
 }
 
@@ -283,67 +361,10 @@ fn open_files(folder: &Folder) -> Result<WeightFile<'_>, CheckpointError> {
     WeightFile::open_all(files)
 }
 
-/// The folder that `from_pretrained` loads: the tuned weights, adapters added to them, beside the files as they came.
-///
-/// # Errors
-/// When the device fails or a weight is not finite.
-pub async fn export_folder(
-    pretrained: &PretrainedModel,
-    model: &Model,
-    labels: &[String],
-    job: &Job,
-    facts: Option<&CardFacts>,
-) -> Result<Folder, CheckpointError> {
-    let mut folder = tokenizer_files(pretrained);
-    let map = pretrained.config.key_map();
-    let (base, _) = open_weights(&pretrained.folder, &pretrained.config)?;
-    let model = base.widen(map, model.clone())?.merged();
-    let weights = read_weights(&model, map, |_, _| true).await?;
-    folder.insert(WEIGHTS, weights_to_safetensors(map, &weights)?);
-    folder.insert(CONFIG, pretty(&config_json(pretrained, labels)));
-    folder.insert(JOB_FILE, job.to_json());
-    folder.insert("README.md", model_card(&pretrained.config, labels, job, facts, false));
-    Ok(folder)
-}
-
-/// The tokenizer's files and those of generation, as they came.
-pub(super) fn tokenizer_files(pretrained: &PretrainedModel) -> Folder {
-    let mut folder = Folder::new();
-    for (name, bytes) in pretrained.folder.iter() {
-        let is_tokenizer = name.contains("token") || name.starts_with("vocab") || name == "merges.txt";
-        let is_generation = name == "generation_config.json" || name.ends_with(".jinja");
-        if is_tokenizer || is_generation {
-            folder.insert(name, bytes);
-        }
-    }
-    folder
-}
-
-/// The file as it came, with the architecture that now loads it and, for a classifier, the labels.
-pub(super) fn config_json(pretrained: &PretrainedModel, labels: &[String]) -> Value {
-    let mut config = pretrained.config.json.clone();
-    config["architectures"] = json!([pretrained.config.class_name()]);
-    if pretrained.config.task() == Task::SequenceClassification {
-        config["problem_type"] = json!("single_label_classification");
-        config["id2label"] = labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
-        config["label2id"] = labels.iter().enumerate().map(|(id, label)| (label.clone(), json!(id))).collect();
-    }
-    let object = config.as_object_mut().expect("ModelConfig checked that it is an object");
-    let dtype = if object.contains_key("dtype") { "dtype" } else { "torch_dtype" };
-    object.insert(dtype.to_owned(), json!("float32"));
-    object.remove("num_labels");
-    config
-}
-
-pub(super) fn pretty(value: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("JSON values serialize");
-    text.push('\n');
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 

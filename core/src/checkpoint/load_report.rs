@@ -1,6 +1,6 @@
 //! What loading a model had to say, and which of its parts no file holds.
 
-use super::hf::CLASSIFIER;
+use super::hf::OUTPUTS;
 use super::notes::listed;
 use super::{ADAPTER_WEIGHTS, WeightFile};
 use crate::folder::Folder;
@@ -42,8 +42,8 @@ impl LoadReport {
         sentences
     }
 
-    /// Modules with random values that a trained classifier is fed by: they are neither in the model's files nor in those
-    /// of `adapter`. None where the classifier itself is fresh, for then the head is yet to be trained.
+    /// Modules with random values that a trained head's outputs are made of: they are neither in the model's files nor in
+    /// those of `adapter`. None where the outputs themselves are fresh, for then the head is yet to be trained.
     #[must_use]
     pub fn untrained_parts(&self, map: &KeyMap, adapter: Option<&Folder>) -> Vec<String> {
         let weights = adapter.and_then(|adapter| adapter.get(ADAPTER_WEIGHTS));
@@ -55,8 +55,8 @@ impl LoadReport {
             file.as_ref().is_some_and(|file| file.names().any(is_it))
         };
         let random: Vec<String> = self.fresh_modules.iter().filter(|module| !is_held(module)).cloned().collect();
-        let classifier = module_name(map, CLASSIFIER);
-        if random.iter().any(|module| Some(module) == classifier.as_ref()) { Vec::new() } else { random }
+        let outputs = OUTPUTS.iter().find_map(|path| module_name(map, path));
+        if random.iter().any(|module| Some(module) == outputs.as_ref()) { Vec::new() } else { random }
     }
 }
 
@@ -73,6 +73,7 @@ mod tests {
     use safetensors::Dtype;
     use safetensors::tensor::TensorView;
 
+    use super::super::hf::CLASSIFIER;
     use super::*;
     use crate::model::ModelConfig;
 

@@ -3,7 +3,7 @@
 //! Reference: PEFT 0.21 `tuners/lora/config.py` (`LoraConfig`) and `utils/save_and_load.py`: keys are
 //! `base_model.model.<module>.lora_A.weight` (`[rank, in]`) and `.lora_B.weight` (`[out, rank]`), with DoRA
 //! `.lora_magnitude_vector` (`[out]`; PEFT takes its `.weight` off, and loads it with one as well); modules that were
-//! trained whole (a classifier's head) are saved beside them under their own names.
+//! trained whole (a head with labels, or that of spans) are saved beside them under their own names.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,17 @@ use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use super::adapter_keys::{AdapterKeys, PREFIX};
-use super::hf::{CLASSIFIER, CONFIG, config_json, numbered_labels, pretty, tokenizer_files};
+use super::export::{config_json, pretty, task_of, tokenizer_files};
+use super::hf::{CLASSIFIER, CONFIG, numbered_labels};
 use super::peft_config::{AdapterConfig, read_adapter_config};
 use super::target_modules::{refused, short_names};
 use super::weights::named_to_safetensors;
 use super::{CardFacts, CheckpointError, PretrainedModel, WeightFile, model_card, read_weights};
-use crate::config::{JOB_FILE, Job, LoraConfig, ModelSource, Task};
+use crate::config::{Freeze, JOB_FILE, Job, LoraConfig, Method, ModelSource};
 use crate::folder::Folder;
-use crate::model::{KeyMap, LinearLayout, LinearModule, Model, ModelConfig, checkpoint_key};
+use crate::model::{KeyMap, LinearLayout, LinearModule, Model, ModelConfig, checkpoint_key, is_trained};
 use crate::nn::Init;
+use crate::task::HeadKind;
 
 /// An adapter's settings.
 pub const ADAPTER_CONFIG: &str = "adapter_config.json";
@@ -38,27 +40,30 @@ pub async fn export_adapter(
     facts: Option<&CardFacts>,
 ) -> Result<Folder, CheckpointError> {
     let mut folder = tokenizer_files(pretrained);
-    let map = pretrained.config.key_map();
+    let config = pretrained.config.with_head(model.head.kind())?;
+    let map = config.key_map();
     let modules = model.linear_modules(map);
     let is_frozen = |path: &str| {
         let module =
             modules.iter().find(|module| path.strip_prefix(&module.path).is_some_and(|end| end.starts_with('.')));
         module.is_some_and(|module| module.is_adapted)
     };
-    let is_written = |path: &str, _: bool| path.contains(".lora.") || (path.starts_with("head.") && !is_frozen(path));
+    let layers = model.num_layers();
+    let is_trained = |path: &str| is_trained(Method::Lora, Freeze::None, path, layers);
+    let is_written = |path: &str, _: bool| path.contains(".lora.") || (is_trained(path) && !is_frozen(path));
     let weights = read_weights(model, map, is_written).await?;
     let name = |path: &str| adapter_name(map, path).map(|name| format!("{PREFIX}{name}"));
     folder.insert(ADAPTER_WEIGHTS, named_to_safetensors(&weights, name)?);
     let saved = weights.iter().map(|(path, _)| path.as_str()).filter(|path| !path.contains(".lora."));
     let saved: BTreeSet<String> =
-        saved.filter_map(|path| Some(whole_module(&checkpoint_key(map, path)?)?.to_owned())).collect();
-    folder.insert(ADAPTER_CONFIG, pretty(&adapter_config(&pretrained.config, job, &modules, &saved)));
-    if pretrained.config.task() == Task::SequenceClassification {
+        saved.filter_map(|path| Some(whole_module(map, &checkpoint_key(map, path)?)?.to_owned())).collect();
+    folder.insert(ADAPTER_CONFIG, pretty(&adapter_config(&config, job, &modules, &saved)));
+    if model.head.num_labels().is_some() {
         // PEFT's own files do not say how many labels there are, nor what they are called.
-        folder.insert(CONFIG, pretty(&config_json(pretrained, labels)));
+        folder.insert(CONFIG, pretty(&config_json(&config, model, labels, job)));
     }
     folder.insert(JOB_FILE, job.to_json());
-    folder.insert("README.md", model_card(&pretrained.config, labels, job, facts, true));
+    folder.insert("README.md", model_card(&config, labels, job, facts, true));
     Ok(folder)
 }
 
@@ -73,6 +78,7 @@ pub fn load_adapter(
     adapter: &Folder,
     device: &Device,
 ) -> Result<Model, CheckpointError> {
+    let config = &config.with_head(model.head.kind())?;
     let settings = read_adapter_config(adapter)?;
     let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
     let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
@@ -154,12 +160,16 @@ fn misshapen(config: &ModelConfig, key: &str, found: &[usize], expected: &[usize
 /// PEFT trains a copy of a table that `modules_to_save` names; where one table reads and scores tokens, only the one use
 /// of it changes.
 fn check_tied(settings: &AdapterConfig, config: &ModelConfig, model: &Model) -> Result<(), CheckpointError> {
-    let Model::CausalLm(model) = model else { return Ok(()) };
-    if model.output_table().0 == "lm_head" {
+    let is_tied = match model.output_table() {
+        Some((path, _)) => path.starts_with("backbone."),
+        None => config.head_kind() == HeadKind::MaskedLm,
+    };
+    if !is_tied {
         return Ok(());
     }
-    for path in ["decoder.embed_tokens.weight", "lm_head.weight"] {
-        let key = checkpoint_key(config.key_map(), path).unwrap_or_default();
+    let table = checkpoint_key(config.key_map(), config.backbone.word_table());
+    let scores = config.head().tied_keys.first().map(|&key| key.to_owned());
+    for key in table.into_iter().chain(scores) {
         let module = key.trim_end_matches(".weight");
         if settings.saves(module)? {
             return Err(refused(format!(
@@ -177,13 +187,14 @@ fn check_tied(settings: &AdapterConfig, config: &ModelConfig, model: &Model) -> 
 /// # Errors
 /// As [`load_adapter`].
 pub fn lora_of_adapter(config: &ModelConfig, model: &Model, adapter: &Folder) -> Result<LoraConfig, CheckpointError> {
+    let config = &config.with_head(model.head.kind())?;
     let modules = model.linear_modules(config.key_map());
     let lora = read_adapter_config(adapter)?.resolve(config, &modules)?;
     Ok(LoraConfig { target_modules: short_names(&modules), ..lora })
 }
 
 /// What an adapter's head tells apart: the labels of the `config.json` beside it, else (PEFT writes none) a placeholder for
-/// each row of its classifier. `None` where it has no head, as a language model's.
+/// each row of its classifier. `None` where it has no head with labels, as a language model's.
 ///
 /// # Errors
 /// When its weights can't be opened.
@@ -191,8 +202,10 @@ pub fn adapter_labels(config: &ModelConfig, adapter: &Folder) -> Result<Option<V
     let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
     let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
     let keys = AdapterKeys::of(&file)?;
-    let bias = adapter_name(config.key_map(), CLASSIFIER);
-    let numbered = numbered_labels(&file, bias.and_then(|name| keys.find(&name).map(str::to_owned)));
+    // The config may have chosen another head than the adapter's.
+    let maps = config.architecture.heads.iter().map(|head| &head.key_map);
+    let bias = maps.filter_map(|map| adapter_name(map, CLASSIFIER)).find_map(|name| keys.find(&name));
+    let numbered = numbered_labels(&file, bias.map(str::to_owned));
     if numbered.is_empty() {
         return Ok(None);
     }
@@ -209,13 +222,9 @@ fn adapter_config(config: &ModelConfig, job: &Job, modules: &[LinearModule], sav
         ModelSource::Hub { revision, .. } if revision != "main" => json!(revision),
         _ => Value::Null,
     };
-    let task_type = match config.task() {
-        Task::SequenceClassification => "SEQ_CLS",
-        Task::CausalLm => "CAUSAL_LM",
-    };
     let mut json = json!({
         "peft_type": "LORA",
-        "task_type": task_type,
+        "task_type": task_of(job, config.head_kind()).spec().peft_task_type,
         "base_model_name_or_path": job.model.name(),
         "revision": revision,
         "r": lora.r,
@@ -239,9 +248,9 @@ fn adapter_config(config: &ModelConfig, job: &Job, modules: &[LinearModule], sav
 }
 
 /// `bert.pooler.dense.weight` to `pooler.dense`, `classifier.out_proj.weight` to `classifier`.
-fn whole_module(key: &str) -> Option<&str> {
+fn whole_module<'a>(map: &KeyMap, key: &'a str) -> Option<&'a str> {
     let module = key.rsplit_once('.')?.0;
-    let module = module.trim_start_matches("bert.").trim_start_matches("distilbert.");
+    let module = module.strip_prefix(map.prefix).unwrap_or(module);
     Some(if module.starts_with("classifier") { "classifier" } else { module })
 }
 

@@ -58,12 +58,11 @@ fn without_wrappers(name: &str) -> String {
 
 /// What stands before the token table's name, with or without the architecture's own prefix.
 fn prefix(file: &WeightFile<'_>, map: &KeyMap) -> Result<Option<String>, CheckpointError> {
-    let paths = ["encoder.embeddings.word_embeddings.weight", "decoder.embed_tokens.weight", "lm_head.weight"];
-    for key in paths.iter().filter_map(|path| checkpoint_key(map, path)) {
-        let (own, bare) = match key.strip_prefix(map.prefix) {
-            Some(bare) => (map.prefix, bare),
-            None => ("", key.as_str()),
-        };
+    let paths = ["backbone.embeddings.word_embeddings.weight", "backbone.embed_tokens.weight", "head.lm_head.weight"];
+    for path in paths {
+        let Some(key) = checkpoint_key(map, path) else { continue };
+        let own = if path.starts_with("backbone.") { map.prefix } else { "" };
+        let bare = key.strip_prefix(own).unwrap_or(&key); // a bare class writes none
         let before = |name: &str| {
             let before = name.strip_suffix(bare)?;
             let is_whole = before.is_empty() || before.ends_with('.');

@@ -2,7 +2,7 @@
 //! large as what is in the file, and files that do not belong together are told apart by the first size that differs.
 
 use super::{CheckpointError, WeightFile};
-use crate::model::{Body, LinearLayout, ModelConfig, checkpoint_key};
+use crate::model::{BackboneConfig, LinearLayout, ModelConfig, ModelError, checkpoint_key};
 use crate::nn::{DecoderConfig, EncoderConfig, Positions};
 
 /// A matrix that the config asks for.
@@ -20,7 +20,7 @@ struct Matrix {
 /// Names the tensor, both shapes and the fields.
 pub(super) fn check_sizes(config: &ModelConfig, file: &WeightFile<'_>) -> Result<(), CheckpointError> {
     for table in tables(config) {
-        let asked_by = match table.path.starts_with("lm_head.") {
+        let asked_by = match table.path.starts_with("head.") {
             true => "tie_word_embeddings false".to_owned(),
             false => format!("model_type {}", config.model_type()),
         };
@@ -34,6 +34,23 @@ pub(super) fn check_sizes(config: &ModelConfig, file: &WeightFile<'_>) -> Result
         }
     }
     Ok(())
+}
+
+/// Refuses sizes of fresh weights that no memory holds: no file says that they are real.
+///
+/// # Errors
+/// When they are more than four billion.
+pub(super) fn check_fresh(config: &ModelConfig) -> Result<(), CheckpointError> {
+    const MOST: f64 = 4e9;
+    let count = |matrices: &[Matrix]| -> f64 {
+        matrices.iter().map(|matrix| matrix.shape[0] as f64 * matrix.shape[1] as f64).sum()
+    };
+    let (of_layers, of_tables) = (count(&layer_matrices(config, 0)), count(&tables(config)));
+    if of_tables + of_layers * config.num_hidden_layers() as f64 <= MOST {
+        return Ok(());
+    }
+    let reason = "makes more than 4 billion fresh weights with the other sizes".to_owned();
+    Err(ModelError::Field { field: config.architecture.field_name("hidden_size"), reason }.into())
 }
 
 /// `asked_by` is what is wrong where the file has no such tensor at all.
@@ -67,10 +84,10 @@ fn tables(config: &ModelConfig) -> Vec<Matrix> {
         shape: [rows.1, hidden],
         fields: [rows.0, "hidden_size"],
     };
-    match &config.body {
-        Body::Classifier { encoder, .. } => {
+    match &config.backbone {
+        BackboneConfig::Encoder(encoder) => {
             let hidden = encoder.hidden_size;
-            let of = |name: &str, rows| table(&format!("encoder.embeddings.{name}.weight"), rows, hidden);
+            let of = |name: &str, rows| table(&format!("backbone.embeddings.{name}.weight"), rows, hidden);
             let mut tables = vec![
                 of("word_embeddings", ("vocab_size", encoder.vocab_size)),
                 of("position_embeddings", ("max_position_embeddings", encoder.max_position_embeddings)),
@@ -80,16 +97,16 @@ fn tables(config: &ModelConfig) -> Vec<Matrix> {
             }
             tables
         }
-        Body::CausalLm(decoder) => {
+        BackboneConfig::Decoder(decoder) => {
             let hidden = decoder.hidden_size;
             let vocab = ("vocab_size", decoder.vocab_size);
-            let mut tables = vec![table("decoder.embed_tokens.weight", vocab, hidden)];
+            let mut tables = vec![table("backbone.embed_tokens.weight", vocab, hidden)];
             if !decoder.tie_word_embeddings {
-                tables.push(table("lm_head.weight", vocab, hidden));
+                tables.push(table("head.lm_head.weight", vocab, hidden));
             }
             if decoder.positions == Positions::Learned {
                 let rows = ("max_position_embeddings", decoder.max_position_embeddings);
-                tables.push(table("decoder.position_embeddings.weight", rows, hidden));
+                tables.push(table("backbone.position_embeddings.weight", rows, hidden));
             }
             tables
         }
@@ -98,9 +115,10 @@ fn tables(config: &ModelConfig) -> Vec<Matrix> {
 
 fn layer_matrices(config: &ModelConfig, layer: usize) -> Vec<Matrix> {
     let layout = config.key_map().linear;
-    match &config.body {
-        Body::Classifier { encoder, .. } => encoder_layer(encoder, layout, &format!("encoder.layers.{layer}")),
-        Body::CausalLm(decoder) => decoder_layer(decoder, layout, &format!("decoder.layers.{layer}")),
+    let path = format!("backbone.layers.{layer}");
+    match &config.backbone {
+        BackboneConfig::Encoder(encoder) => encoder_layer(encoder, layout, &path),
+        BackboneConfig::Decoder(decoder) => decoder_layer(decoder, layout, &path),
     }
 }
 

@@ -164,7 +164,8 @@ impl<'a> WeightFile<'a> {
         Some((view.shape().to_vec(), ids))
     }
 
-    fn view(&self, key: &str) -> Option<&TensorView<'a>> {
+    /// A tensor as it is in its file.
+    pub(super) fn view(&self, key: &str) -> Option<&TensorView<'a>> {
         self.tensors.get(key)
     }
 }

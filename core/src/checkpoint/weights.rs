@@ -9,7 +9,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, FloatDType, Tensor, TensorData, Transaction};
 
 use super::{CheckpointError, HostTensor, WeightFile};
-use crate::model::{KeyMap, LinearLayout, checkpoint_key};
+use crate::model::{KeyMap, LinearLayout, checkpoint_key, possible_keys};
 use crate::nn::ParamPath;
 
 /// Reads parameters back in one transfer, as f32: (path, tensor in file layout). `select` gets the path and whether the
@@ -59,7 +59,7 @@ fn is_turned(path: &ParamPath, map: &KeyMap, rank: usize) -> bool {
     rank == 2 && (path.is_field_of("Lora") || (path.is_field_of("Linear") && map.linear == LinearLayout::OutIn))
 }
 
-/// A `model.safetensors` with `transformers`' keys.
+/// A `model.safetensors` with `transformers`' keys; what has none of our paths keeps its name.
 ///
 /// # Errors
 /// When a weight is not finite.
@@ -141,9 +141,7 @@ impl WeightFile<'_> {
 
     /// The name in the file of a parameter's path.
     pub(super) fn find(&self, map: &KeyMap, path: &str) -> Option<String> {
-        let key = checkpoint_key(map, path)?;
-        let bare = key.strip_prefix(map.prefix).map(str::to_owned);
-        let candidates = [Some(key), bare].into_iter().flatten();
+        let candidates = possible_keys(map, path).into_iter();
         candidates.flat_map(|key| [old_norm_name(&key), key]).find(|key| self.has(key))
     }
 }

@@ -1,8 +1,11 @@
 //! `hone.json`: everything needed to run the same job again, here or on a server. It never holds the data itself.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigProblem, ReadOptions, RunConfig};
+use super::{ConfigProblem, ModelChanges, ReadOptions, RunConfig};
+use crate::task::Task;
 
 /// File name of a job in an exported folder.
 pub const JOB_FILE: &str = "hone.json";
@@ -97,7 +100,13 @@ pub struct Job {
     pub hone: u32,
     /// The pretrained model.
     pub model: ModelSource,
-    /// Name of the training file, for the reader; the driver is told where it lies.
+    /// What is changed of the model before it learns.
+    #[serde(default, skip_serializing_if = "ModelChanges::is_empty")]
+    pub changes: ModelChanges,
+    /// What it learns; of a file without it the model's architecture decides, as it did before there was a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+    /// Name of the training file, for the reader; its path is given to the driver.
     #[serde(default)]
     pub data_file: Option<String>,
     /// What the files of rows were: whoever runs the job on others is warned.
@@ -109,6 +118,10 @@ pub struct Job {
     /// The settings.
     #[serde(default)]
     pub run: RunConfig,
+    /// Of a trained model that gives several labels: the probability from which on it gives each, as its validation rows
+    /// suit it best. No setting: a run of the job finds its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub thresholds: BTreeMap<String, f64>,
 }
 
 /// A job file that can't be used.
@@ -135,7 +148,9 @@ impl Job {
     /// A job of this layout, of files that nothing is known of but the first one's name.
     #[must_use]
     pub fn new(model: ModelSource, data_file: Option<String>, read: ReadOptions, run: RunConfig) -> Self {
-        Self { hone: Self::LAYOUT, model, data_file, data_sha256: DataHashes::default(), read, run }
+        let (changes, data_sha256) = (ModelChanges::default(), DataHashes::default());
+        let thresholds = BTreeMap::new();
+        Self { hone: Self::LAYOUT, model, changes, task: None, data_file, data_sha256, read, run, thresholds }
     }
 
     /// Reads a job file.
@@ -147,7 +162,7 @@ impl Job {
         if job.hone > Self::LAYOUT {
             return Err(JobError::TooNew { found: job.hone });
         }
-        let problems = [job.run.check(), job.read.check()].concat();
+        let problems = [job.run.check(), job.read.check(), job.changes.check()].concat();
         if problems.is_empty() { Ok(job) } else { Err(JobError::Settings(problems)) }
     }
 
@@ -162,7 +177,7 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DataShape, Dtype, Encoding, LoraConfig, LrSchedulerType, Method, PromptFormat};
+    use super::super::{DataShape, Dtype, Encoding, Freeze, LoraConfig, LrSchedulerType, Method, PromptFormat};
     use super::*;
 
     #[test]
@@ -176,7 +191,15 @@ mod tests {
         let name = |name: &str| Some(name.to_owned());
         let read = ReadOptions {
             text_column: name("text"),
+            text_pair_column: name("second"),
+            negative_column: name("negative"),
             label_column: name("label"),
+            label_columns: vec!["a".into(), "b".into()],
+            tokens_column: name("tokens"),
+            sentence_column: name("sentence"),
+            question_column: name("question"),
+            context_column: name("context"),
+            answer_column: name("answer"),
             shape: Some(DataShape::PromptCompletion),
             prompt_column: name("frage"),
             input_column: name("kontext"),
@@ -187,6 +210,7 @@ mod tests {
             has_header: Some(true),
             header_row: Some(3),
             encoding: Some(Encoding::Windows1252),
+            label_separator: Some('|'),
             merge_labels: [("biling".to_owned(), "Billing".to_owned())].into(),
         };
         let lora = LoraConfig {
@@ -211,13 +235,30 @@ mod tests {
         let hash = |digit: &str| Some(digit.repeat(64));
         let data_sha256 = DataHashes { train: hash("a"), valid: hash("b"), test: hash("c") };
         let model = ModelSource::Hub { id: "a/b".into(), revision: "v2".into() };
-        Job { data_sha256, ..Job::new(model, name("fragen.csv"), read, run) }
+        let changes = ModelChanges { keep_layers: vec![0, 2], add_layers: 1, add_tokens: vec!["Sturzregen".into()] };
+        let thresholds = [("biling".to_owned(), 0.1), ("late".to_owned(), 1.0 / 3.0)].into();
+        let job = Job::new(model, name("fragen.csv"), read, run);
+        Job { changes, data_sha256, task: Some(Task::default()), thresholds, ..job }
     }
 
     #[test]
     fn a_job_with_every_wish_survives_its_file() {
         let job = full_job();
         assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+    }
+
+    #[test]
+    fn what_is_changed_and_frozen_is_in_the_file_only_where_something_is() {
+        let plain = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+        assert!(!plain.to_json().contains("thresholds"), "{}", plain.to_json());
+        assert!(!plain.to_json().contains("changes") && !plain.to_json().contains("freeze"), "{}", plain.to_json());
+        let run = RunConfig { freeze: Freeze::Layers(2), ..RunConfig::default() };
+        let frozen = Job { run, ..plain.clone() };
+        assert_eq!(Job::from_json(frozen.to_json().as_bytes()).expect("reads its own file"), frozen);
+        let changes = ModelChanges { keep_layers: vec![2, 1], ..ModelChanges::default() };
+        let job = Job { changes, ..plain };
+        let error = Job::from_json(job.to_json().as_bytes()).expect_err("out of order").to_string();
+        assert!(error.contains("keep_layers"), "{error}");
     }
 
     #[test]

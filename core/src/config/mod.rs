@@ -2,6 +2,7 @@
 //! says everything that is wrong with it at once. A [`Job`] is a `RunConfig` with the model's name and the way the
 //! data is read: the `hone.json` that the page exports and `hone train --job` runs.
 
+mod changes;
 mod check;
 mod draft;
 mod encoding;
@@ -9,7 +10,11 @@ mod job;
 mod prompt_format;
 mod read;
 mod run;
+mod setting;
+mod settings;
 
+pub use changes::ModelChanges;
+pub use check::TaskSettings;
 pub use draft::{ConfigProblem, RunDraft};
 pub use encoding::Encoding;
 pub use job::{DataHashes, JOB_FILE, Job, JobError, ModelSource};
@@ -17,6 +22,8 @@ pub(crate) use prompt_format::ALPACA;
 pub use prompt_format::{OwnFormat, PromptFormat, PromptFormatError};
 pub use read::{DataShape, ReadOptions};
 pub use run::{
-    ClassWeights, Dtype, EvalStrategy, ExportFormat, LoraConfig, LrSchedulerType, Method, MetricForBest, Pooling,
-    RunConfig, SplitConfig, Task,
+    ClassWeights, Dtype, EvalStrategy, ExportFormat, Freeze, LoraConfig, LrSchedulerType, Method, Pooling, RunConfig,
+    SplitConfig,
 };
+pub use setting::{Kind, Of, Setting};
+pub use settings::{DEFAULT_TARGETS, LAST, SETTINGS, setting};

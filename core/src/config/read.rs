@@ -42,8 +42,32 @@ impl DataShape {
 pub struct ReadOptions {
     /// Column that holds the text.
     pub text_column: Option<String>,
-    /// Column that holds the label.
+    /// Column that holds the second text of a pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_pair_column: Option<String>,
+    /// Column that holds a text which does not belong to the first two of a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub negative_column: Option<String>,
+    /// Column that holds the label; of several in one cell, or tags, or a number, too.
     pub label_column: Option<String>,
+    /// Columns that each hold one label (0 or 1), or one number.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub label_columns: Vec<String>,
+    /// Column that holds the tokens of a sentence, or one token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_column: Option<String>,
+    /// Column that tells the sentences apart, where a row is one token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentence_column: Option<String>,
+    /// Column that holds the question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question_column: Option<String>,
+    /// Column that holds the text in which the answer stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_column: Option<String>,
+    /// Column that holds the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_column: Option<String>,
     /// What an example is made of, for a language model.
     pub shape: Option<DataShape>,
     /// Column that holds the prompt, or the instruction.
@@ -71,6 +95,9 @@ pub struct ReadOptions {
     /// How the file's bytes stand for characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
+    /// What stands between the labels of a cell that holds several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<char>,
     /// Labels that are read as another one, from the former to the latter: two spellings of one class.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub merge_labels: BTreeMap<String, String>,
@@ -87,6 +114,10 @@ impl ReadOptions {
         }
         if self.header_row.is_some() && self.has_header == Some(false) {
             add("header_row", "names the row of the header, and has_header says that there is none".into());
+        }
+        if let Some(separator) = self.label_separator.filter(|one| one.is_alphanumeric() || "\"'[]".contains(*one)) {
+            let message = format!("{separator:?} can't stand between labels: it is part of them, or of a list");
+            add("label_separator", message);
         }
         for (from, to) in &self.merge_labels {
             if from.trim().is_empty() || to.trim().is_empty() {
@@ -141,6 +172,9 @@ mod tests {
         assert_eq!(fields(&ReadOptions { header_row: Some(0), ..ReadOptions::default() }), ["header_row"]);
         let both = ReadOptions { header_row: Some(2), has_header: Some(true), ..ReadOptions::default() };
         assert!(both.check().is_empty());
+        let read = |separator| ReadOptions { label_separator: Some(separator), ..ReadOptions::default() };
+        assert_eq!(fields(&read('a')), ["label_separator"]);
+        assert!([';', '|', ',', '\t', ' '].into_iter().all(|separator| read(separator).check().is_empty()));
     }
 
     #[test]

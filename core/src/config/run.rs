@@ -4,17 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// What the model learns to give back. The model's architecture decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Task {
-    /// A label for a text.
-    #[default]
-    SequenceClassification,
-    /// The next token.
-    CausalLm,
-}
-
 /// Which weights are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,6 +17,27 @@ pub enum Method {
     Lora,
     /// The last so many layers, what follows them, and the head.
     LastLayers(u32),
+}
+
+/// What stays as it is although all weights are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Freeze {
+    /// Nothing.
+    #[default]
+    None,
+    /// The embeddings.
+    Embeddings,
+    /// The embeddings, and so many of the first layers.
+    Layers(u32),
+}
+
+impl Freeze {
+    /// Whether it is the one that job files leave out.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// The number format of a run: matrix products of the layers are computed in it, and weights that are not trained are
@@ -220,19 +230,6 @@ pub enum EvalStrategy {
     Steps(u32),
 }
 
-/// Which validation figure decides what "best" is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MetricForBest {
-    /// Mean cross-entropy, lower is better.
-    #[default]
-    Loss,
-    /// Share of rows predicted right, higher is better.
-    Accuracy,
-    /// Unweighted mean of the classes' F1, higher is better.
-    MacroF1,
-}
-
 /// How rows are shared out when there is no validation or test file.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -255,6 +252,9 @@ impl Default for SplitConfig {
 pub struct RunConfig {
     /// Which weights are trained.
     pub method: Method,
+    /// What stays as it is, where the method is full.
+    #[serde(skip_serializing_if = "Freeze::is_none")]
+    pub freeze: Freeze,
     /// Adapters, where the method is LoRA.
     pub lora: LoraConfig,
     /// Several texts share a row, apart from each other (language models).
@@ -300,8 +300,8 @@ pub struct RunConfig {
     pub pad_to_multiple_of: u32,
     /// When the validation split is measured.
     pub eval_strategy: EvalStrategy,
-    /// Which validation figure decides what "best" is.
-    pub metric_for_best_model: MetricForBest,
+    /// Which validation figure decides what "best" is: `loss`, or any other that the task has.
+    pub metric_for_best_model: String,
     /// Hand back the best weights instead of the last.
     pub load_best_model_at_end: bool,
     /// Evaluations without improvement after which training stops; `None` never stops early.
@@ -310,6 +310,23 @@ pub struct RunConfig {
     pub logging_steps: u32,
     /// Seed of everything random.
     pub seed: u64,
+    /// Tokens that two windows of a long text share, for tasks that read it in windows.
+    pub doc_stride: u32,
+    /// Most tokens of an answer that is looked for in a text.
+    pub max_answer_length: u32,
+    /// How much better than the best answer no answer must score to be given.
+    pub null_score_threshold: f64,
+    /// Every token of a word carries its label, not only the first.
+    pub label_all_tokens: bool,
+    /// Share of the tokens that are hidden and guessed.
+    pub mlm_probability: f64,
+    /// Whole words are hidden rather than single tokens.
+    pub whole_word_masking: bool,
+    /// The model begins with fresh weights, whatever its files hold.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub from_scratch: bool,
+    /// What similarities are multiplied with in a contrastive loss: the inverse of the temperature.
+    pub similarity_scale: f64,
     /// How rows are shared out.
     pub split: SplitConfig,
 }
@@ -318,6 +335,7 @@ impl Default for RunConfig {
     fn default() -> Self {
         Self {
             method: Method::Full,
+            freeze: Freeze::None,
             lora: LoraConfig::default(),
             packing: false,
             gradient_checkpointing: false,
@@ -340,11 +358,19 @@ impl Default for RunConfig {
             max_seq_length: 128,
             pad_to_multiple_of: 8,
             eval_strategy: EvalStrategy::Epoch,
-            metric_for_best_model: MetricForBest::Loss,
+            metric_for_best_model: "loss".into(),
             load_best_model_at_end: true,
             early_stopping_patience: None,
             logging_steps: 10,
             seed: 42,
+            doc_stride: 128,
+            max_answer_length: 30,
+            null_score_threshold: 0.0,
+            label_all_tokens: false,
+            mlm_probability: 0.15,
+            whole_word_masking: false,
+            from_scratch: false,
+            similarity_scale: 20.0,
             split: SplitConfig::default(),
         }
     }

@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 use tokenizers::NormalizedString;
 
-use super::dataset::Dataset;
 use super::error::shorten;
 use crate::words::{list, plural};
 
@@ -59,15 +58,13 @@ const MAX_LABELS: usize = 1000;
 /// Classes that a sentence names, and groups of labels that are advised on; the rest is counted.
 const MAX_NAMED: usize = 10;
 
-/// Advice about the classes of labeled rows. `is_split` says that rows were held back for validation or test.
-pub(super) fn advise(dataset: &Dataset, is_split: bool) -> Vec<Advice> {
-    let mut trained = vec![0; dataset.labels.len()];
-    dataset.train.iter().for_each(|row| trained[row.label] += 1);
-    let mut all = trained.clone();
-    dataset.valid.iter().chain(&dataset.test).for_each(|row| all[row.label] += 1);
-    let mut advice = similar_labels(&dataset.labels, &all);
-    advice.extend(small_classes(&dataset.labels, &trained, is_split));
-    advice.extend(imbalance(&dataset.labels, &trained));
+/// Advice about the classes of labeled rows. `trained` are the training rows of each label, `all` its rows in all splits;
+/// `is_split` says that rows were held back for validation or test.
+#[must_use]
+pub fn advise_on_classes(labels: &[String], trained: &[usize], all: &[usize], is_split: bool) -> Vec<Advice> {
+    let mut advice = similar_labels(labels, all);
+    advice.extend(small_classes(labels, trained, is_split));
+    advice.extend(imbalance(labels, trained));
     advice
 }
 
@@ -183,7 +180,8 @@ fn distance(a: &[char], b: &[char]) -> usize {
 }
 
 /// Groups of labels that are probably one, the most frequent of each first.
-fn similar_labels(labels: &[String], counts: &[usize]) -> Vec<Advice> {
+#[must_use]
+pub fn similar_labels(labels: &[String], counts: &[usize]) -> Vec<Advice> {
     if labels.len() > MAX_LABELS {
         return Vec::new();
     }
@@ -234,13 +232,11 @@ fn of_group(group: &[Name<'_>]) -> Advice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::dataset::Example;
 
     fn advice_on(counts: &[(&str, usize)]) -> Vec<Advice> {
-        let labels = counts.iter().map(|&(label, _)| label.to_owned()).collect();
-        let rows = counts.iter().enumerate().flat_map(|(label, &(_, count))| std::iter::repeat_n(label, count));
-        let train = rows.map(|label| Example { row: 2, text: "a text".into(), label }).collect();
-        advise(&Dataset { labels, train, valid: Vec::new(), test: Vec::new() }, true)
+        let labels: Vec<String> = counts.iter().map(|&(label, _)| label.to_owned()).collect();
+        let counts: Vec<usize> = counts.iter().map(|&(_, count)| count).collect();
+        advise_on_classes(&labels, &counts, &counts, true)
     }
 
     fn groups(counts: &[(&str, usize)]) -> Vec<Vec<String>> {

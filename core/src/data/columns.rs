@@ -1,10 +1,11 @@
-//! Which column holds the text and which the label: as asked for, else by the labels that a model knows, else guessed
-//! from names and content.
+//! Which column holds the text, which the second text of a pair, and which the label: as asked for, else by the labels
+//! that a model knows, else guessed from names and content.
 
 use std::collections::HashSet;
 
 use super::error::DataError;
 use super::parse::{LABEL_NAMES, TEXT_NAMES, Table, name_rank};
+use super::rows::UsedColumn;
 use crate::config::ReadOptions;
 
 /// Rows looked at, spread over the table.
@@ -17,21 +18,66 @@ const MAX_LABEL_LENGTH: usize = 60;
 const NOT_LABELS: &[&str] =
     &["split", "fold", "id", "idx", "index", "lang", "language", "source", "date", "unnamed:_0"];
 
-/// Places of the two columns that are used.
+/// Names of columns that hold pairs of texts together: the first text, and what the second may be called.
+const PAIRS: &[(&str, &[&str])] = &[
+    ("premise", &["hypothesis"]),
+    ("sentence1", &["sentence2"]),
+    ("sentence_1", &["sentence_2"]),
+    ("question1", &["question2"]),
+    ("question", &["sentence"]),
+    ("text1", &["text2"]),
+    ("text_1", &["text_2"]),
+    ("text_a", &["text_b"]),
+    ("sentence_a", &["sentence_b"]),
+    ("query", &["passage", "document"]),
+];
+
+/// Indices of the columns of texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextColumns {
+    /// Column of the text, or of the first of two.
+    pub text: usize,
+    /// Column of the second text, where rows are pairs.
+    pub second: Option<usize>,
+}
+
+/// Indices of the columns that are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Columns {
-    /// Column of the text.
+    /// Column of the text, or of the first of two.
     pub text: usize,
+    /// Column of the second text, where rows are pairs.
+    pub second: Option<usize>,
     /// Column of the label.
     pub label: usize,
 }
 
+impl TextColumns {
+    /// The columns with their roles.
+    #[must_use]
+    pub fn used(self) -> Vec<UsedColumn> {
+        let second = self.second.map(|index| UsedColumn { role: "second text", index });
+        [UsedColumn { role: "text", index: self.text }].into_iter().chain(second).collect()
+    }
+}
+
+impl Columns {
+    /// The columns with their roles, that of the label last.
+    #[must_use]
+    pub fn used(self) -> Vec<UsedColumn> {
+        let mut used = TextColumns { text: self.text, second: self.second }.used();
+        used.push(UsedColumn { role: "label", index: self.label });
+        used
+    }
+}
+
 /// Chooses the columns. Names that `read` gives win. A column that holds hardly anything but `known_labels` (those of a
 /// model that has some) is its label column, however few rows share a label; else known names decide, else content:
-/// labels are short and come back, texts are long and mostly different.
+/// labels are short and come back, texts are long and mostly different. Rows are pairs where a column for the second text
+/// is named, or where no column is named for the text and two have names such as `premise` and `hypothesis`.
 ///
 /// # Errors
-/// When a named column is not there, both are the same, or nothing looks like it.
+/// When a named column is not there, one has two roles, or nothing looks like it.
 pub fn choose_columns(table: &Table, read: &ReadOptions, known_labels: &[String]) -> Result<Columns, DataError> {
     let find = |name: &Option<String>| name.as_deref().map(|name| find_column(table, name)).transpose();
     let (text, label) = (find(&read.text_column)?, find(&read.label_column)?);
@@ -43,45 +89,94 @@ pub fn choose_columns(table: &Table, read: &ReadOptions, known_labels: &[String]
     if table.columns.len() == 1 {
         return Err(DataError::OneColumn { column: table.columns[0].clone() });
     }
+    let (text, second) = find_texts(table, read, label)?;
     let contents = contents(table, known_labels);
     let label = match label {
         Some(label) => label,
-        None => guess_label(table, &contents, text)
+        None => guess_label(table, &contents, text, second)
             .ok_or_else(|| DataError::NoLabelColumn { columns: table.columns.clone() })?,
     };
     let text = match text {
         Some(text) => text,
-        None => guess_text(table, &contents, Some(label))
+        None => guess_text(table, &contents, &[Some(label), second])
             .ok_or_else(|| DataError::NoTextColumn { columns: table.columns.clone() })?,
     };
-    Ok(Columns { text, label })
+    Ok(Columns { text, second, label })
 }
 
-/// Chooses the column of the text where labels are not needed: the one that `read` names, else by the same names and
+/// Chooses the columns of the texts where labels are not needed: those that `read` names, else by the same names and
 /// content as [`choose_columns`]. A column of `known_labels` is none.
 ///
 /// # Errors
-/// When the named column is not there, or nothing looks like texts.
-pub fn choose_text_column(table: &Table, read: &ReadOptions, known_labels: &[String]) -> Result<usize, DataError> {
-    if let Some(name) = &read.text_column {
-        return find_column(table, name);
-    }
+/// When a named column is not there, both are the same, or nothing looks like texts.
+pub fn choose_text_columns(
+    table: &Table,
+    read: &ReadOptions,
+    known_labels: &[String],
+) -> Result<TextColumns, DataError> {
     let contents = contents(table, known_labels);
     let label = match &read.label_column {
         Some(name) => find_column(table, name).ok(),
         None => (0..table.columns.len()).find(|&column| contents[column].holds_known_labels()),
     };
     let label = label.filter(|_| table.columns.len() > 1);
-    guess_text(table, &contents, label).ok_or_else(|| DataError::NoTextColumn { columns: table.columns.clone() })
+    let (text, second) = find_texts(table, read, label)?;
+    let text = match text {
+        Some(text) => text,
+        None => guess_text(table, &contents, &[label, second])
+            .ok_or_else(|| DataError::NoTextColumn { columns: table.columns.clone() })?,
+    };
+    Ok(TextColumns { text, second })
 }
 
-fn find_column(table: &Table, name: &str) -> Result<usize, DataError> {
-    let place = place_of(&table.columns, name);
-    place.ok_or_else(|| DataError::MissingColumn { column: name.to_owned(), columns: table.columns.clone() })
+/// The columns of the texts, as far as they are named or have the names of a pair.
+fn find_texts(
+    table: &Table,
+    read: &ReadOptions,
+    label: Option<usize>,
+) -> Result<(Option<usize>, Option<usize>), DataError> {
+    let find = |name: &Option<String>| name.as_deref().map(|name| find_column(table, name)).transpose();
+    let (text, second) = (find(&read.text_column)?, find(&read.text_pair_column)?);
+    let shared = |first: &'static str, other: &'static str, index: usize| DataError::SharedColumn {
+        column: table.columns[index].clone(),
+        first,
+        second: other,
+    };
+    if let Some(index) = second {
+        if text == second {
+            return Err(shared("text", "second text", index));
+        }
+        if label == second && read.label_column.is_some() {
+            return Err(shared("second text", "label", index));
+        }
+    }
+    if text.is_some() {
+        return Ok((text, second));
+    }
+    let named =
+        |name: &str| (0..table.columns.len()).find(|&column| name_rank(&table.columns[column], &[name]).is_some());
+    for (first, seconds) in PAIRS {
+        let Some(first) = named(first) else { continue };
+        let Some(found) = seconds.iter().find_map(|name| named(name)) else { continue };
+        let is_label = label == Some(first) || label == Some(found);
+        if !is_label && second.is_none_or(|second| second == found) {
+            return Ok((Some(first), Some(found)));
+        }
+    }
+    Ok((None, second))
 }
 
-/// Place of a column by name: exactly, else ignoring case and outer spaces.
-pub(super) fn place_of(columns: &[String], name: &str) -> Option<usize> {
+/// Finds a column by name: exactly, else ignoring case and outer spaces.
+///
+/// # Errors
+/// When it is not there.
+pub fn find_column(table: &Table, name: &str) -> Result<usize, DataError> {
+    let index = index_of(&table.columns, name);
+    index.ok_or_else(|| DataError::MissingColumn { column: name.to_owned(), columns: table.columns.clone() })
+}
+
+/// Index of a column by name: exactly, else ignoring case and outer spaces.
+pub(super) fn index_of(columns: &[String], name: &str) -> Option<usize> {
     let like = |column: &String| column.trim().to_lowercase() == name.trim().to_lowercase();
     columns.iter().position(|column| column == name).or_else(|| columns.iter().position(like))
 }
@@ -141,8 +236,8 @@ impl Content {
     }
 }
 
-fn guess_label(table: &Table, contents: &[Content], text: Option<usize>) -> Option<usize> {
-    let candidates = || (0..table.columns.len()).filter(|&column| Some(column) != text);
+fn guess_label(table: &Table, contents: &[Content], text: Option<usize>, second: Option<usize>) -> Option<usize> {
+    let candidates = || (0..table.columns.len()).filter(|&column| ![text, second].contains(&Some(column)));
     let ranked = |column: &usize| name_rank(&table.columns[*column], LABEL_NAMES).map(|rank| (rank, *column));
     let of_model = || candidates().filter(|&column| contents[column].holds_known_labels());
     if let Some((_, column)) = of_model().filter_map(|column| ranked(&column)).min() {
@@ -180,8 +275,8 @@ fn guess_label(table: &Table, contents: &[Content], text: Option<usize>) -> Opti
     by_content.or_else(|| candidates().filter_map(|column| ranked(&column)).min().map(|(_, column)| column))
 }
 
-fn guess_text(table: &Table, contents: &[Content], label: Option<usize>) -> Option<usize> {
-    let others = || (0..table.columns.len()).filter(|&column| Some(column) != label);
+fn guess_text(table: &Table, contents: &[Content], taken: &[Option<usize>]) -> Option<usize> {
+    let others = || (0..table.columns.len()).filter(|&column| !taken.contains(&Some(column)));
     let candidates = || others().filter(|&column| contents[column].filled > 0);
     let rank = |column: usize| name_rank(&table.columns[column], TEXT_NAMES).map(|rank| (rank, column));
     if let Some((_, column)) = candidates().filter_map(rank).min() {
@@ -296,7 +391,7 @@ mod tests {
     fn a_text_column_is_chosen_without_labels() {
         let text_of = |text: &str, read: &ReadOptions, labels: &[&str]| {
             let table = parse("x.csv", text.as_bytes(), read).expect("a table");
-            choose_text_column(&table, read, &known(labels)).map(|column| table.columns[column].clone())
+            choose_text_columns(&table, read, &known(labels)).map(|columns| table.columns[columns.text].clone())
         };
         let guess = |text: &str, labels: &[&str]| text_of(text, &ReadOptions::default(), labels).expect("there is one");
         assert_eq!(guess("text\nhello\nthere\n", &[]), "text", "one column is enough");
@@ -310,5 +405,59 @@ mod tests {
         assert_eq!(text_of(named, &read, &[]).expect("there"), "note");
         let error = text_of(unnamed, &read, &[]).expect_err("not there").to_string();
         assert!(error.contains("\"what\""), "{error}");
+    }
+
+    /// Names of the columns of the first text, the second and the label.
+    fn pair(header: &str, read: &ReadOptions) -> Result<[String; 3], DataError> {
+        let width = header.split(',').count();
+        let cell = |row: usize, column: usize| match column {
+            0 => format!("the first text of row {row}"),
+            1 => format!("the second text of row {row}"),
+            _ => ["yes", "no"][row % 2].to_owned(),
+        };
+        let line = |row| (0..width).map(|column| cell(row, column)).collect::<Vec<_>>().join(",") + "\n";
+        let text = format!("{header}\n{}", (0..40).map(line).collect::<String>());
+        let read = ReadOptions { has_header: Some(true), ..read.clone() };
+        let table = parse("x.csv", text.as_bytes(), &read).expect("a table");
+        let Columns { text, second, label } = choose_columns(&table, &read, &[])?;
+        let texts = choose_text_columns(&table, &read, &known(&["yes", "no"]))?;
+        assert_eq!(texts, TextColumns { text, second }, "the same without a label");
+        let name = |column: Option<usize>| column.map_or_else(String::new, |column| table.columns[column].clone());
+        Ok([name(Some(text)), name(second), name(Some(label))])
+    }
+
+    #[test]
+    fn names_of_pairs_are_guessed_and_only_where_no_text_column_is_named() {
+        let default = ReadOptions::default();
+        for (header, expected) in [
+            ("premise,hypothesis,verdict", ["premise", "hypothesis", "verdict"]),
+            ("Question1,Question2,is_duplicate", ["Question1", "Question2", "is_duplicate"]),
+            ("query,document,relevant", ["query", "document", "relevant"]),
+            ("text a,text b,label", ["text a", "text b", "label"]),
+            ("text,comment,label", ["text", "", "label"]),
+        ] {
+            assert_eq!(pair(header, &default).expect("columns"), expected);
+        }
+        let read = ReadOptions { text_column: Some("premise".into()), ..default.clone() };
+        assert_eq!(pair("premise,hypothesis,verdict", &read).expect("one text"), ["premise", "", "verdict"]);
+        let read = ReadOptions { label_column: Some("hypothesis".into()), ..default };
+        assert_eq!(pair("premise,hypothesis,verdict", &read).map(|found| found[1].clone()).expect("no pair"), "");
+    }
+
+    #[test]
+    fn a_named_second_column_makes_pairs() {
+        let read = |second: &str, text: Option<&str>| ReadOptions {
+            text_pair_column: Some(second.into()),
+            text_column: text.map(str::to_owned),
+            ..ReadOptions::default()
+        };
+        assert_eq!(pair("a,b,label", &read("b", None)).expect("columns"), ["a", "b", "label"]);
+        assert_eq!(pair("premise,hypothesis,label", &read("hypothesis", None)).expect("columns")[0], "premise");
+        assert_eq!(pair("a,b,label", &read("a", Some("b"))).expect("columns"), ["b", "a", "label"]);
+        let error = pair("a,b,label", &read("a", Some("a"))).expect_err("twice").to_string();
+        assert_eq!(error, "column \"a\" can't be both the text and the second text");
+        assert!(matches!(pair("a,b,label", &read("c", None)), Err(DataError::MissingColumn { .. })));
+        let both = ReadOptions { label_column: Some("b".into()), ..read("b", None) };
+        assert!(matches!(pair("a,b,label", &both), Err(DataError::SharedColumn { .. })));
     }
 }

@@ -148,6 +148,23 @@ pub enum DataError {
         /// What there is.
         columns: Vec<String>,
     },
+    /// No columns of sentences.
+    #[error(
+        "no column looks like tokens with their tags, or like a text with its spans; say which is which (tokens and \
+         label, or text and label): {}", list_names(.columns)
+    )]
+    NoTags {
+        /// What there is.
+        columns: Vec<String>,
+    },
+    /// Nothing to find.
+    #[error("all words have the tag {} ({}): there is nothing to find", shorten(.tag), counted(.num_words, "word"))]
+    OneTag {
+        /// The one tag.
+        tag: String,
+        /// Words of the training rows.
+        num_words: usize,
+    },
     /// Nothing to tell apart.
     #[error(
         "all rows have the label {} ({}): a classifier needs at least two labels", shorten(.label),
@@ -203,6 +220,25 @@ pub enum DataError {
         num_rows: usize,
         /// Labels of the model.
         known: Vec<String>,
+    },
+    /// Rows that may have any number of labels, and have none.
+    #[error("none of the {} has a label (column {})", counted(.num_rows, "row"), shorten(.column))]
+    NoLabels {
+        /// The label column.
+        column: String,
+        /// How many rows there are.
+        num_rows: usize,
+    },
+    /// Rows with another count of numbers than the model to be measured gives.
+    #[error(
+        "the file has {} of numbers, and the model gives {num_outputs}: say which columns these are",
+        counted(.num_columns, "column")
+    )]
+    OtherOutputs {
+        /// Columns of numbers.
+        num_columns: usize,
+        /// Numbers that the model gives.
+        num_outputs: usize,
     },
     /// Columns that no language model's data has.
     #[error(

@@ -1,34 +1,41 @@
 //! Bytes to host batches: plain Rust, no tensors. `parse` reads a file into a [`Table`]; `columns` guesses what is
-//! text and what is label; `dataset` makes labeled splits; `report` says what is in them, `reading` how the file was read,
-//! `advice` what a person may want to change; `encode` tokenises; `sampler` orders; `collate` pads. `causal_lm` does the same for language models: examples of which parts carry loss.
+//! text and what is label; `rows` reads the rows of all files, whatever a row is, and shares them out; `report` has parts
+//! of what is said of them, `reading` how the file was read, `advice` what a person may want to change; `sampler` orders;
+//! `host_batch` pads. What a row is to a task, and its tokens, are in `task`.
 
 mod advice;
-pub mod causal_lm;
-mod collate;
 mod columns;
-mod dataset;
-mod encode;
 mod error;
+mod host_batch;
 mod labels;
 mod parse;
 mod random;
 mod reading;
 mod repeats;
 mod report;
+mod rows;
 mod sampler;
 mod split;
 mod trained_columns;
 
-pub use advice::{Advice, AdviceKind};
-pub use collate::{HostBatch, Padding, PositionIds, collate};
-pub use columns::{Columns, choose_columns, choose_text_column};
-pub(crate) use dataset::NO_VALIDATION_ROWS;
-pub use dataset::{DataFiles, Dataset, Example, ReadSummary, SourceFile, build_dataset};
-pub use encode::{Encoded, encode_text, encode_texts};
+pub use advice::{Advice, AdviceKind, advise_on_classes, similar_labels};
+pub use columns::{Columns, TextColumns, choose_columns, choose_text_columns, find_column};
 pub use error::DataError;
-pub use parse::{BadRow, DecodedText, Format, Row, Table, parse, read_text};
+pub use host_batch::{HostBatch, HostInputs, HostTargets, HostText, Outputs, Padding, PositionIds, TextRow};
+pub use labels::{Merges, sort_labels, sorted_labels};
+pub use parse::{
+    BadRow, DecodedText, Format, Row, Table, is_tag, is_tagged_conll, parse, parse_keeping_nested, parse_lines,
+    parse_sentences, read_text,
+};
+pub(crate) use parse::{extension, name_rank};
+pub(crate) use random::{below, generator, shuffle};
 pub use reading::{FileReading, TablePreview};
-pub use report::{ClassCount, DataReport, LengthHistogram, PreviewRow, list_rows, report};
+pub use repeats::{count_repeats, warn_of_leaks};
+pub use report::{LengthHistogram, list_rows};
+pub use rows::{
+    BadCell, ChooseColumns, DataFiles, NO_VALIDATION_ROWS, ParseTable, ReadRow, ReadRows, ReadSummary, RowFormat,
+    RowReader, SourceRow, UsedColumn, read_rows, share_out, share_out_groups, take_filled,
+};
 pub use sampler::{BatchSampler, SamplerState};
-pub use split::stratified_split;
+pub use split::{Split, grouped_split, stratified_split};
 pub use trained_columns::{TrainedRead, read_as_trained};

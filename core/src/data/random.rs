@@ -4,21 +4,21 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// Generator number `stream` of a seed; streams are independent of each other.
-pub(super) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+pub(crate) fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
     generator.set_stream(stream);
     generator
 }
 
 /// Fisher and Yates' shuffle.
-pub(super) fn shuffle<T>(items: &mut [T], generator: &mut ChaCha8Rng) {
+pub(crate) fn shuffle<T>(items: &mut [T], generator: &mut ChaCha8Rng) {
     for last in (1..items.len()).rev() {
         items.swap(last, below(last as u64 + 1, generator) as usize);
     }
 }
 
 /// A number from 0, below `bound`: Lemire's multiplication, whose bias (below 2^-32 here) is of no matter.
-fn below(bound: u64, generator: &mut ChaCha8Rng) -> u64 {
+pub(crate) fn below(bound: u64, generator: &mut ChaCha8Rng) -> u64 {
     ((u128::from(generator.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 

@@ -35,7 +35,7 @@ pub struct FileReading {
 
 impl FileReading {
     /// How a table was read.
-    pub(super) fn of(table: &Table) -> Self {
+    pub(crate) fn of(table: &Table) -> Self {
         Self {
             encoding: table.encoding,
             is_encoding_guessed: table.is_encoding_guessed,
@@ -45,7 +45,7 @@ impl FileReading {
     }
 
     /// How a plain text was read.
-    pub(super) fn of_text(text: &DecodedText<'_>) -> Self {
+    pub(crate) fn of_text(text: &DecodedText<'_>) -> Self {
         Self { encoding: text.encoding, is_encoding_guessed: text.is_guessed, ..Self::default() }
     }
 }

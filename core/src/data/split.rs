@@ -1,7 +1,21 @@
 //! Rows to training, validation and test: seeded, and with every class in its share.
 
+use serde::{Deserialize, Serialize};
+
 use super::random::{generator, shuffle};
 use crate::config::SplitConfig;
+
+/// Which rows were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// Rows trained on.
+    Train,
+    /// Rows that choose the best weights and stop the run early.
+    Valid,
+    /// Rows looked at once, at the end.
+    Test,
+}
 
 /// Stream of the seed that the split draws from.
 const STREAM: u64 = 0x0073_706C_6974;
@@ -46,11 +60,53 @@ pub fn stratified_split(
     (train, valid, test)
 }
 
+/// Shares rows out by their groups, of which each lands in one split as a whole; returns row indices of (train, valid,
+/// test), each ascending.
+///
+/// Groups are drawn in a random order, as long as each brings its split closer to `round(fraction * rows)` rows; where
+/// all are too large for that, the smallest is taken. Validation comes first, and one group at the least stays for
+/// training.
+#[must_use]
+pub fn grouped_split(groups: &[usize], split: &SplitConfig, seed: u64) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+    let mut sizes = vec![0; groups.iter().max().map_or(0, |&largest| largest + 1)];
+    groups.iter().for_each(|&group| sizes[group] += 1);
+    let mut order: Vec<usize> = (0..sizes.len()).filter(|&group| sizes[group] > 0).collect();
+    shuffle(&mut order, &mut generator(seed, STREAM));
+
+    let mut split_of = vec![0; sizes.len()];
+    let mut spare = order.len().saturating_sub(1);
+    for (index, fraction) in [(1, split.valid_fraction), (2, split.test_fraction)] {
+        let wanted = wanted_rows(groups.len(), fraction);
+        let mut count = 0;
+        for &group in &order {
+            let with_group: usize = count + sizes[group];
+            if spare > 0 && split_of[group] == 0 && count < wanted && with_group.abs_diff(wanted) < wanted - count {
+                (split_of[group], count, spare) = (index, with_group, spare - 1);
+            }
+        }
+        let left = order.iter().copied().filter(|&group| split_of[group] == 0);
+        if let Some(smallest) = left.min_by_key(|&group| sizes[group])
+            && count == 0
+            && wanted > 0
+            && spare > 0
+        {
+            (split_of[smallest], spare) = (index, spare - 1);
+        }
+    }
+    let rows_of = |index: usize| (0..groups.len()).filter(|&row| split_of[groups[row]] == index).collect();
+    (rows_of(0), rows_of(1), rows_of(2))
+}
+
+/// Rows of a split of this share.
+fn wanted_rows(total: usize, fraction: f64) -> usize {
+    let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
+    (total as f64 * fraction).round() as usize
+}
+
 /// How many rows of each class go into a split, at most `spare` of it; takes them off `spare`.
 fn shares(sizes: &[usize], spare: &mut [usize], fraction: f64) -> Vec<usize> {
-    let total: usize = sizes.iter().sum();
+    let wanted = wanted_rows(sizes.iter().sum(), fraction);
     let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
-    let wanted = (total as f64 * fraction).round() as usize;
     let exact: Vec<f64> = sizes.iter().map(|&size| size as f64 * fraction).collect();
     let mut counts: Vec<usize> =
         exact.iter().zip(&*spare).map(|(exact, &spare)| (*exact as usize).min(spare)).collect();
@@ -105,7 +161,45 @@ mod tests {
         assert_ne!(stratified_split(&labels, 1, &split, 1).1, stratified_split(&labels, 1, &split, 2).1);
     }
 
+    #[test]
+    fn groups_are_not_torn_apart_and_one_is_trained_on() {
+        let sizes = |groups: &[usize], split: SplitConfig| {
+            let (train, valid, test) = grouped_split(groups, &split, 3);
+            [train.len(), valid.len(), test.len()]
+        };
+        let tenths = SplitConfig { valid_fraction: 0.1, test_fraction: 0.1 };
+        assert_eq!(sizes(&[0; 20], tenths), [20, 0, 0], "one group");
+        let halves: Vec<usize> = (0..20).map(|row| row / 10).collect();
+        assert_eq!(sizes(&halves, tenths), [10, 10, 0], "two groups");
+        let thirds: Vec<usize> = [vec![0; 20], vec![1; 8], vec![2; 7]].concat();
+        assert_eq!(sizes(&thirds, tenths), [20, 7, 8], "too large, and the smallest is taken");
+        let none = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+        assert_eq!(sizes(&thirds, none), [35, 0, 0]);
+    }
+
     proptest! {
+        #[test]
+        fn every_row_is_with_its_group_in_one_split(
+            groups in prop::collection::vec(0_usize..40, 1..300),
+            valid_fraction in 0.0..0.6_f64,
+            test_fraction in 0.0..0.4_f64,
+            seed in any::<u64>(),
+        ) {
+            let split = SplitConfig { valid_fraction, test_fraction };
+            let (train, valid, test) = grouped_split(&groups, &split, seed);
+            prop_assert!(!train.is_empty());
+            let mut split_of = vec![None; 40];
+            for (index, rows) in [&train, &valid, &test].into_iter().enumerate() {
+                for &row in rows {
+                    let known = split_of[groups[row]].get_or_insert(index);
+                    prop_assert_eq!(*known, index);
+                }
+            }
+            let mut all = [train, valid, test].concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..groups.len()).collect::<Vec<_>>());
+        }
+
         #[test]
         fn every_row_is_in_one_split_and_every_class_in_training(
             labels in prop::collection::vec(0_usize..6, 0..300),

@@ -3,7 +3,7 @@
 //! In: the file, what was asked for, and the reading options of the model's job file. Out: reading options for this
 //! file, and the columns that it lacks, so that what is guessed instead can be said.
 
-use super::columns::place_of;
+use super::columns::index_of;
 use super::parse::{Format, Table, parse, read_text};
 use crate::config::{Encoding, ReadOptions};
 
@@ -53,8 +53,14 @@ fn quoted(names: &[&str]) -> String {
 type Column = fn(&mut ReadOptions) -> &mut Option<String>;
 
 /// The columns that texts are read from.
-const TEXT_COLUMNS: [Column; 5] = [
+const TEXT_COLUMNS: [Column; 11] = [
     |read| &mut read.text_column,
+    |read| &mut read.text_pair_column,
+    |read| &mut read.negative_column,
+    |read| &mut read.tokens_column,
+    |read| &mut read.sentence_column,
+    |read| &mut read.question_column,
+    |read| &mut read.context_column,
     |read| &mut read.prompt_column,
     |read| &mut read.input_column,
     |read| &mut read.completion_column,
@@ -70,6 +76,7 @@ const TEXT_COLUMNS: [Column; 5] = [
 pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &ReadOptions) -> TrainedRead {
     let (mut asked, mut trained) = (asked.clone(), trained.clone());
     asked.prompt_format = asked.prompt_format.or(trained.prompt_format.take());
+    asked.label_separator = asked.label_separator.or(trained.label_separator.take());
     for (from, to) in std::mem::take(&mut trained.merge_labels) {
         asked.merge_labels.entry(from).or_insert(to);
     }
@@ -90,35 +97,42 @@ pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &
             }
         }
     }
-    let missing_label = if asked.label_column.is_none() { trained.label_column } else { None };
+    let labels: Vec<String> = match (&trained.label_column, trained.label_columns.as_slice()) {
+        _ if asked.label_column.is_some() || !asked.label_columns.is_empty() => Vec::new(),
+        (label, []) => label.iter().cloned().collect(),
+        (_, labels) => labels.to_vec(),
+    };
     let with_layout = ReadOptions {
         delimiter: asked.delimiter.or(trained.delimiter),
         has_header: asked.has_header.or(trained.has_header),
         header_row: asked.header_row.or(trained.header_row),
         ..asked.clone()
     };
-    if missing.is_empty() && missing_label.is_none() && with_layout == asked {
+    if missing.is_empty() && labels.is_empty() && with_layout == asked {
         return TrainedRead { read: with_columns, ..TrainedRead::default() };
     }
     let sought: Vec<String> = TEXT_COLUMNS.iter().filter_map(|column| column(&mut with_columns).clone()).collect();
     for layout in [&with_layout, &asked] {
-        let Some((columns, has_header)) = columns_of(name, bytes, layout, &sought, missing_label.as_ref()) else {
+        let Some((columns, has_header)) = columns_of(name, bytes, layout, &sought, labels.first()) else {
             continue;
         };
-        let has = |name: &String| place_of(&columns, name).is_some();
+        let has = |name: &String| index_of(&columns, name).is_some();
         if !sought.iter().all(has) {
             continue;
         }
         let (delimiter, header_row) = (layout.delimiter, layout.header_row);
         let mut read = ReadOptions { delimiter, has_header, header_row, ..with_columns };
-        let (label, missing_label) = match missing_label {
-            Some(label) if has(&label) => (Some(label), None),
-            missing_label => (None, missing_label),
-        };
-        read.label_column = read.label_column.or(label);
+        let missing_label = labels.iter().find(|label| !has(label)).cloned();
+        if missing_label.is_none() && !labels.is_empty() {
+            if trained.label_columns.is_empty() {
+                read.label_column = labels.into_iter().next();
+            } else {
+                read.label_columns = labels;
+            }
+        }
         return TrainedRead { read, missing: Vec::new(), missing_label };
     }
-    TrainedRead { read: asked, missing, missing_label }
+    TrainedRead { read: asked, missing, missing_label: labels.into_iter().next() }
 }
 
 /// Whether a file's own encoding is a guess, and it can be read in this one.
@@ -142,7 +156,7 @@ fn columns_of(
     };
     let Table { format, has_header, columns, rows, .. } = parse_with(layout.has_header)?;
     let holds = |cells: &[String]| {
-        let has = |name: &String| place_of(cells, name).is_some();
+        let has = |name: &String| index_of(cells, name).is_some();
         if sought.is_empty() { label.is_some_and(has) } else { sought.iter().all(has) }
     };
     let may_be_header = format == Format::Csv && !has_header && layout.has_header.is_none();
@@ -183,9 +197,25 @@ mod tests {
     }
 
     #[test]
+    fn pairs_and_several_label_columns_go_with_the_model() {
+        let trained = ReadOptions {
+            text_pair_column: Some("title".into()),
+            label_column: None,
+            label_columns: vec!["team".into(), "id".into()],
+            ..trained("complaint", "")
+        };
+        let found = read(TICKETS, &ReadOptions::default(), &trained);
+        assert_eq!(found, TrainedRead { read: trained.clone(), ..TrainedRead::default() });
+        let found = read("complaint,title,team\na,b,c\nd,e,f\n", &ReadOptions::default(), &trained);
+        assert_eq!((found.read.text_pair_column.as_deref(), found.read.label_columns.len()), (Some("title"), 0));
+        assert_eq!(found.missing_label.as_deref(), Some("id"));
+    }
+
+    #[test]
     fn merged_labels_and_a_header_row_go_with_the_model_and_an_encoding_where_it_is_a_guess() {
         let trained = ReadOptions {
             merge_labels: [("tehc".to_owned(), "tech".to_owned())].into(),
+            label_separator: Some('|'),
             header_row: Some(2),
             encoding: Some(Encoding::Windows1250),
             ..trained("complaint", "team")
@@ -267,7 +297,7 @@ mod tests {
             let trained = ReadOptions { delimiter, has_header, ..trained("a", "b") };
             let found = read(&text, &ReadOptions::default(), &trained);
             if let (Some(column), Ok(table)) = (&found.read.text_column, parse("x.csv", text.as_bytes(), &found.read)) {
-                prop_assert!(place_of(&table.columns, column).is_some());
+                prop_assert!(index_of(&table.columns, column).is_some());
             }
         }
     }

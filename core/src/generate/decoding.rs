@@ -3,13 +3,13 @@
 use burn::tensor::{Device, ExecutionError};
 
 use super::{Sampler, SamplingConfig, SamplingError, StopDetector};
-use crate::batch::TokenBatch;
+use crate::batch::TextBatch;
 use crate::config::ConfigProblem;
-use crate::model::CausalLm;
+use crate::model::{CausalLm, Model};
 use crate::nn::KvCache;
 use crate::tokenizer::{TextStream, Tokenizer, TokenizerError};
 
-/// Why a text can't be begun or gone on with.
+/// Why a text can't be started or continued.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     /// Settings.
@@ -23,6 +23,9 @@ pub enum GenerateError {
         /// Tokens that the model reads.
         limit: usize,
     },
+    /// The model does something else.
+    #[error("this model has no head that predicts the next token")]
+    NoHead,
     /// There is nothing to go on from.
     #[error("the prompt is empty, and this tokenizer has no token that begins a text")]
     EmptyPrompt,
@@ -48,7 +51,7 @@ pub enum FinishReason {
 
 /// A text in the making.
 pub struct Generation<'a> {
-    model: &'a CausalLm,
+    model: CausalLm<'a>,
     device: &'a Device,
     sampler: Sampler,
     eos_token_ids: &'a [u32],
@@ -64,15 +67,16 @@ impl<'a> Generation<'a> {
     /// Begins after `prompt`; `model` must be one for inference. `max_tokens` is the model's window.
     ///
     /// # Errors
-    /// When a setting can't be used, or the prompt is empty or fills the window.
+    /// When the model does not write, a setting can't be used, or the prompt is empty or fills the window.
     pub fn new(
-        model: &'a CausalLm,
+        model: &'a Model,
         prompt: Vec<u32>,
         config: &SamplingConfig,
         eos_token_ids: &'a [u32],
         max_tokens: usize,
         device: &'a Device,
     ) -> Result<Self, GenerateError> {
+        let model = model.causal_lm().ok_or(GenerateError::NoHead)?;
         if prompt.is_empty() {
             return Err(GenerateError::EmptyPrompt);
         }
@@ -95,7 +99,7 @@ impl<'a> Generation<'a> {
             return Ok(None);
         }
         let past = self.cache.len();
-        let batch = TokenBatch::continuation(&self.ids[past..], past, self.device);
+        let batch = TextBatch::continuation(&self.ids[past..], past, self.device);
         let logits = self.model.next_logits(&batch, &mut self.cache);
         let data = logits.into_data_async().await.map_err(GenerateError::Device)?;
         let mut logits = data.try_into_vec::<f32>().expect("logits are f32");

@@ -85,7 +85,7 @@ pub enum SamplingError {
     /// The model's output is broken.
     #[error("the logit of token {id} is {value}, so no token can be chosen")]
     NotFinite {
-        /// Token id, the place in the row.
+        /// Token id, the index in the row.
         id: usize,
         /// NaN or infinity.
         value: f32,

@@ -5,14 +5,16 @@
 //! its loss and its gradients: those of the states, and of the table if it is trained. The idea is that of Liger
 //! Kernel's `FusedLinearCrossEntropy` (<https://arxiv.org/abs/2410.10989>).
 
-use burn::tensor::{FloatDType, IndexingUpdateOp, Int, Tensor, TensorData, activation};
+use burn::tensor::{FloatDType, IndexingUpdateOp, Int, Tensor, TensorData};
 
-use crate::nn::{TokenTable, matmul};
+use super::vocabulary::log_probabilities;
+use crate::kernels::matmul;
+use crate::nn::TokenTable;
 
 /// Most bytes of the logits of a chunk.
 const MAX_CHUNK_BYTES: usize = 32 << 20;
 
-/// What a set of scored states gives.
+/// The loss of a set of scored states, and its gradients.
 #[derive(Debug)]
 pub struct TokenLoss {
     /// `[1]`, sum over the states, weighted.
@@ -103,31 +105,37 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
 }
 
 /// For evaluation, in one pass and without gradients: sum of the cross-entropies, and how many states' likeliest token is
-/// the target.
+/// the target. `score` gives states the scores of all tokens; `None` where it gives none.
 ///
 /// # Shapes
 /// - `states`: `[rows, hidden]`, without autodiff
+/// - `score`: `[count, hidden]` to `[count, vocab]`
 /// - returns: `[1]` each
 #[must_use]
-pub fn measure_tokens(states: Tensor<2>, table: &TokenTable, targets: &[i32]) -> (Tensor<1>, Tensor<1>) {
+pub fn measure_tokens(
+    states: Tensor<2>,
+    targets: &[i32],
+    vocab: usize,
+    score: impl Fn(Tensor<2>) -> Option<Tensor<2>>,
+) -> Option<(Tensor<1>, Tensor<1>)> {
     let [rows, _] = states.dims();
     let device = states.device();
-    let vocab: usize = table.shards.iter().map(|shard| shard.dims()[0]).sum();
     let chunk = rows_in_chunk(vocab);
     let (mut loss, mut correct) = (Tensor::<1>::zeros([1], &device), Tensor::<1>::zeros([1], &device));
     for first in (0..rows).step_by(chunk) {
         let count = chunk.min(rows - first);
-        let target = TensorData::new(targets[first..first + count].to_vec(), [count, 1]);
-        let target = Tensor::<2, Int>::from_data(target, &device);
-        let logits = table.logits(states.clone().narrow(0, first, count)); // [count, vocab]
-        correct = correct + logits.clone().argmax(1).equal(target.clone()).float().sum();
-        loss = loss - activation::log_softmax(logits, 1).gather(1, target).sum();
+        let ids = &targets[first..first + count];
+        let target = Tensor::<2, Int>::from_data(TensorData::new(ids.to_vec(), [count, 1]), &device);
+        let logits = score(states.clone().narrow(0, first, count))?; // [count, vocab]
+        correct = correct + logits.clone().argmax(1).equal(target).float().sum();
+        loss = loss - log_probabilities(logits, ids).sum();
     }
-    (loss, correct)
+    Some((loss, correct))
 }
 
-fn rows_in_chunk(vocab: usize) -> usize {
-    (MAX_CHUNK_BYTES / (vocab * size_of::<f32>())).max(1)
+/// Rows of scores that are held at a time.
+pub(crate) fn rows_in_chunk(vocab: usize) -> usize {
+    (MAX_CHUNK_BYTES / (vocab.max(1) * size_of::<f32>())).max(1)
 }
 
 /// Targets as rows of a shard, and 1 where they stand in it.
@@ -188,7 +196,11 @@ mod tests {
         assert_same(three.states, one.states, "gradients of the states");
         let table = |shards: Option<Vec<Tensor<2>>>| Tensor::cat(shards.expect("it is trained"), 0);
         assert_same(table(three.table), table(one.table), "gradients of the table");
-        let [one, three] = [&whole, &cut].map(|table| measure_tokens(states.clone(), table, &targets));
+        let measure = |table: &TokenTable| {
+            let score = |rows| Some(table.logits(rows));
+            measure_tokens(states.clone(), &targets, VOCAB, score).expect("there are scores")
+        };
+        let [one, three] = [&whole, &cut].map(measure);
         assert_same(three.0, one.0, "measured losses");
         assert_same(three.1, one.1, "right tokens");
     }

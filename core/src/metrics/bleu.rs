@@ -158,7 +158,7 @@ fn is_period(char: char) -> bool {
 }
 
 /// What Python's `str.split` splits at: Unicode's white space and four ASCII separators.
-fn is_python_space(char: char) -> bool {
+pub(super) fn is_python_space(char: char) -> bool {
     char.is_whitespace() || matches!(char, '\u{1c}'..='\u{1f}')
 }
 

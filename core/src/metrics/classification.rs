@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::figure::Figure;
+use super::ratios::{Counts, PrecisionRecallF1, ratio};
+
 /// Figures of one class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassMetrics {
@@ -78,6 +81,18 @@ impl Evaluation {
         let label = labels[label_id].clone();
         self.baseline = Some(Baseline { label, accuracy, macro_precision, macro_recall, macro_f1 });
     }
+
+    /// Loss, accuracy and macro means by name.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        vec![
+            Figure::lower("loss", self.loss),
+            Figure::higher("accuracy", self.accuracy),
+            Figure::higher("macro_precision", self.macro_precision),
+            Figure::higher("macro_recall", self.macro_recall),
+            Figure::higher("macro_f1", self.macro_f1),
+        ]
+    }
 }
 
 /// The label id that occurs most, the lowest of equals, as scikit-learn's `DummyClassifier` chooses; `None` without rows.
@@ -89,21 +104,6 @@ pub fn most_frequent(label_ids: impl IntoIterator<Item = usize>) -> Option<usize
     }
     // Of equals the last is taken: the lowest id comes last.
     counts.into_iter().rev().max_by_key(|&(_, count)| count).map(|(id, _)| id)
-}
-
-/// What was predicted for a row.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RowPrediction {
-    /// Row number in its file.
-    pub row: usize,
-    /// The text.
-    pub text: String,
-    /// Label id it has.
-    pub label: usize,
-    /// Label id with the highest probability.
-    pub predicted: usize,
-    /// Probabilities in label order.
-    pub probabilities: Vec<f32>,
 }
 
 /// Counts rows as they are predicted.
@@ -140,9 +140,7 @@ impl Confusion {
             let hits = self.counts[id][id] as usize;
             let support: usize = self.counts[id].iter().map(|&count| count as usize).sum();
             let predicted: usize = self.counts.iter().map(|row| row[id] as usize).sum();
-            let precision = ratio(hits, predicted);
-            let recall = ratio(hits, support);
-            let f1 = ratio(2 * hits, support + predicted);
+            let PrecisionRecallF1 { precision, recall, f1 } = Counts { hits, predicted, support }.ratios();
             if support + predicted > 0 {
                 num_present += 1;
                 sums = [sums[0] + precision, sums[1] + recall, sums[2] + f1];
@@ -166,12 +164,9 @@ impl Confusion {
     }
 }
 
-fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::figure::figure;
     use super::*;
     use proptest::prelude::*;
 
@@ -276,6 +271,16 @@ mod tests {
     fn no_rows_is_zero_everywhere() {
         let found = measure(&["a", "b"], &[]);
         assert_eq!((found.num_rows, found.accuracy, found.macro_f1), (0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn only_the_loss_is_better_when_lower() {
+        let found = measure(&["a", "b"], &[(0, 0), (1, 0)]);
+        let figures = found.figures();
+        assert_eq!(figure(&figures, "loss"), Some(&Figure::lower("loss", 0.5)));
+        assert_eq!(figure(&figures, "accuracy"), Some(&Figure::higher("accuracy", 0.5)));
+        assert_eq!(figure(&figures, "macro_f1").map(|figure| figure.value), Some(found.macro_f1));
+        assert_eq!(figures.iter().filter(|figure| figure.higher_is_better).count(), 4);
     }
 
     proptest! {

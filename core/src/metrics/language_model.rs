@@ -1,13 +1,15 @@
 //! Loss, perplexity and accuracy of next-token prediction.
 //!
-//! In: sums over the scored tokens of one batch after another. Out: an [`LmEvaluation`], in which each token weighs
+//! In: sums over the scored tokens of one batch after another. Out: a [`TokenEvaluation`], in which each token weighs
 //! the same whichever batch it came in. Padding and tokens that are not labels are left out by the caller.
 
 use serde::{Deserialize, Serialize};
 
+use super::figure::Figure;
+
 /// Figures of a split whose labels are the next tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LmEvaluation {
+pub struct TokenEvaluation {
     /// Mean cross-entropy a token, in nats.
     pub loss: f64,
     /// `exp(loss)`; a loss too high for that gives the largest finite number, which JSON can carry.
@@ -18,15 +20,27 @@ pub struct LmEvaluation {
     pub num_tokens: u64,
 }
 
+impl TokenEvaluation {
+    /// Loss, perplexity and accuracy by name.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        vec![
+            Figure::lower("loss", self.loss),
+            Figure::lower("perplexity", self.perplexity),
+            Figure::higher("token_accuracy", self.token_accuracy),
+        ]
+    }
+}
+
 /// Sums over the tokens as they are scored.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LmAccumulator {
+pub struct TokenAccumulator {
     loss_sum: f64,
     correct: u64,
     num_tokens: u64,
 }
 
-impl LmAccumulator {
+impl TokenAccumulator {
     /// No tokens yet.
     #[must_use]
     pub fn new() -> Self {
@@ -43,11 +57,11 @@ impl LmAccumulator {
 
     /// The figures of the tokens so far. Without tokens the loss and the accuracy are 0 and the perplexity is 1.
     #[must_use]
-    pub fn finish(&self) -> LmEvaluation {
+    pub fn finish(&self) -> TokenEvaluation {
         let tokens = self.num_tokens.max(1) as f64;
         let loss = self.loss_sum / tokens;
         let perplexity = if loss.is_nan() { loss } else { loss.exp().min(f64::MAX) };
-        LmEvaluation { loss, perplexity, token_accuracy: self.correct as f64 / tokens, num_tokens: self.num_tokens }
+        TokenEvaluation { loss, perplexity, token_accuracy: self.correct as f64 / tokens, num_tokens: self.num_tokens }
     }
 }
 
@@ -57,7 +71,7 @@ mod tests {
 
     #[test]
     fn tokens_weigh_the_same_in_every_batch() {
-        let mut accumulator = LmAccumulator::new();
+        let mut accumulator = TokenAccumulator::new();
         accumulator.add(3.0, 1, 1);
         accumulator.add(3.0, 1, 3);
         let found = accumulator.finish();
@@ -67,24 +81,32 @@ mod tests {
 
     #[test]
     fn guessing_evenly_has_the_vocabulary_as_perplexity() {
-        let mut accumulator = LmAccumulator::new();
+        let mut accumulator = TokenAccumulator::new();
         accumulator.add(8.0 * 512_f64.ln(), 0, 8);
         assert!((accumulator.finish().perplexity - 512.0).abs() < 1e-9);
     }
 
     #[test]
+    fn only_the_accuracy_is_better_when_higher() {
+        let found = TokenEvaluation { loss: 0.0, perplexity: 1.0, token_accuracy: 0.75, num_tokens: 4 };
+        let expected =
+            [Figure::lower("loss", 0.0), Figure::lower("perplexity", 1.0), Figure::higher("token_accuracy", 0.75)];
+        assert_eq!(found.figures(), expected);
+    }
+
+    #[test]
     fn no_tokens_has_no_loss() {
-        let found = LmAccumulator::new().finish();
-        assert_eq!(found, LmEvaluation { loss: 0.0, perplexity: 1.0, token_accuracy: 0.0, num_tokens: 0 });
+        let found = TokenAccumulator::new().finish();
+        assert_eq!(found, TokenEvaluation { loss: 0.0, perplexity: 1.0, token_accuracy: 0.0, num_tokens: 0 });
     }
 
     #[test]
     fn a_high_loss_survives_json_and_a_nan_is_not_hidden() {
-        let mut accumulator = LmAccumulator::new();
+        let mut accumulator = TokenAccumulator::new();
         accumulator.add(5000.0, 0, 2);
         let found = accumulator.finish();
         let json = serde_json::to_string(&found).expect("figures are finite");
-        assert_eq!(serde_json::from_str::<LmEvaluation>(&json).expect("just written"), found);
+        assert_eq!(serde_json::from_str::<TokenEvaluation>(&json).expect("just written"), found);
         accumulator.add(f64::NAN, 0, 2);
         assert!(accumulator.finish().perplexity.is_nan());
     }

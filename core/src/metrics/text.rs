@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bleu::BleuCounts;
+use super::figure::Figure;
 use super::rouge::rouge_l;
 
 /// Figures of a split whose answers are texts.
@@ -19,6 +20,18 @@ pub struct TextEvaluation {
     pub exact_match: f64,
     /// Rows measured.
     pub num_rows: usize,
+}
+
+impl TextEvaluation {
+    /// BLEU, ROUGE-L and exact match by name.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        vec![
+            Figure::higher("bleu", self.bleu),
+            Figure::higher("rougeL", self.rouge_l),
+            Figure::higher("exact_match", self.exact_match),
+        ]
+    }
 }
 
 /// The figures of `pairs`, each a hypothesis and its reference, in that order. No rows are 0 everywhere.
@@ -78,6 +91,8 @@ mod tests {
         assert_eq!(found.bleu, counts.finish().score);
         assert_eq!(found.rouge_l, mean_rouge_l(&hypotheses, &references));
         assert_eq!((found.exact_match, found.num_rows), (0.5, 4));
+        let named = [("bleu", found.bleu), ("rougeL", found.rouge_l), ("exact_match", 0.5)];
+        assert_eq!(found.figures(), named.map(|(name, value)| Figure::higher(name, value)));
     }
 
     #[test]

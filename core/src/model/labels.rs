@@ -1,4 +1,4 @@
-//! The labels of a classifier and what its logits mean, as `config.json` says it.
+//! The labels of a head and what its outputs mean, as `config.json` says it.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::fields::Fields;
 /// Most labels of a classifier.
 pub const MAX_LABELS: usize = 65_536;
 
-/// What a classifier's logits mean, as `transformers` decides it.
+/// What the outputs of a classifier of rows mean, as `transformers` decides it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProblemType {
     /// One label of several: softmax.
@@ -20,24 +20,50 @@ pub enum ProblemType {
 }
 
 impl ProblemType {
-    /// `problem_type`, else regression where there is one output, else one label of several.
+    const ALL: [Self; 3] = [Self::SingleLabelClassification, Self::MultiLabelClassification, Self::Regression];
+
+    /// As `config.json` spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SingleLabelClassification => "single_label_classification",
+            Self::MultiLabelClassification => "multi_label_classification",
+            Self::Regression => "regression",
+        }
+    }
+
+    /// The problem type of a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|problem_type| problem_type.name() == name)
+    }
+
+    /// `problem_type`, else one label of several; regression where there is one output.
     pub(super) fn from_fields(fields: &Fields<'_>) -> Result<Self, ModelError> {
+        let outputs = match fields.object("id2label") {
+            Some(labels) => labels.len(),
+            None => fields.whole_or("num_labels", 2)?,
+        };
         match fields.text_or("problem_type", "")? {
-            "single_label_classification" => Ok(Self::SingleLabelClassification),
-            "multi_label_classification" => Ok(Self::MultiLabelClassification),
-            "regression" => Ok(Self::Regression),
-            "" => {
-                let outputs = match fields.object("id2label") {
-                    Some(labels) => labels.len(),
-                    None => fields.whole_or("num_labels", 2)?,
-                };
-                Ok(if outputs == 1 { Self::Regression } else { Self::SingleLabelClassification })
-            }
-            other => {
-                let known = "single_label_classification, multi_label_classification, regression";
-                let reason = format!("{other:?} is none of {known}");
-                Err(ModelError::Field { field: "problem_type", reason })
-            }
+            "" => Ok(Self::SingleLabelClassification.of_outputs(outputs)),
+            name => match Self::from_name(name) {
+                Some(problem_type) => Ok(problem_type.of_outputs(outputs)),
+                None => {
+                    let known = Self::ALL.map(Self::name).join(", ");
+                    let reason = format!("{name:?} is none of {known}");
+                    Err(ModelError::Field { field: "problem_type", reason })
+                }
+            },
+        }
+    }
+
+    /// What a head of so many outputs does: a single label of one label is a number, for its probability would be 1
+    /// whatever the text.
+    #[must_use]
+    pub fn of_outputs(self, outputs: usize) -> Self {
+        match self {
+            Self::SingleLabelClassification if outputs == 1 => Self::Regression,
+            other => other,
         }
     }
 }
@@ -68,7 +94,7 @@ fn label_text(label: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::ModelConfig;
-    use super::super::arch::tests::{BERT, with};
+    use super::super::config::tests::{BERT, with};
     use super::*;
 
     #[test]
@@ -88,21 +114,19 @@ mod tests {
     fn the_problem_type_is_that_of_transformers() {
         use ProblemType::{MultiLabelClassification, Regression, SingleLabelClassification};
         let cases = [
-            (r#""x":0"#, SingleLabelClassification, None),
-            (r#""problem_type":null"#, SingleLabelClassification, None),
-            (
-                r#""problem_type":"multi_label_classification""#,
-                MultiLabelClassification,
-                Some("multi-label classification"),
-            ),
-            (r#""problem_type":"regression","id2label":{"0":"a","1":"b"}"#, Regression, Some("regression")),
-            (r#""id2label":{"0":"LABEL_0"}"#, Regression, Some("regression")),
-            (r#""num_labels":1"#, Regression, Some("regression")),
-            (r#""id2label":{"0":"a","1":"b","2":"c"}"#, SingleLabelClassification, None),
+            (r#""x":0"#, SingleLabelClassification),
+            (r#""problem_type":null"#, SingleLabelClassification),
+            (r#""problem_type":"multi_label_classification""#, MultiLabelClassification),
+            (r#""problem_type":"multi_label_classification","id2label":{"0":"a"}"#, MultiLabelClassification),
+            (r#""problem_type":"regression","id2label":{"0":"a","1":"b"}"#, Regression),
+            (r#""id2label":{"0":"LABEL_0"}"#, Regression),
+            (r#""num_labels":1"#, Regression),
+            (r#""num_labels":1,"problem_type":"single_label_classification""#, Regression),
+            (r#""id2label":{"0":"a","1":"b","2":"c"}"#, SingleLabelClassification),
         ];
-        for (fields, problem_type, unsupported) in cases {
-            let config = with(fields);
-            assert_eq!((config.problem_type, config.unsupported_head()), (problem_type, unsupported), "{fields}");
+        for (fields, problem_type) in cases {
+            assert_eq!(with(fields).problem_type, problem_type, "{fields}");
+            assert_eq!(ProblemType::from_name(problem_type.name()), Some(problem_type));
         }
         let text = BERT.replacen('{', r#"{"problem_type":"ranking","#, 1);
         let error = ModelConfig::from_json(text.as_bytes()).expect_err("unknown").to_string();

@@ -1,24 +1,29 @@
-//! Architectures: `config.json` decides which one. One file each for its config, its head and its `KEY_MAP`;
-//! [`Model`] is what they all become.
+//! Architectures, backbones and heads: `config.json` decides which. An architecture is a file of data;
+//! [`Model`] is what they all become: a backbone that makes states of tokens, and a head that makes outputs of states.
 
-mod arch;
-mod bert;
-mod causal_lm;
-mod classifier;
-mod distilbert;
+mod architectures;
+mod backbone;
+mod config;
 mod fields;
-mod gpt2;
-mod gpt_neo;
+mod heads;
 mod keys;
 mod labels;
-mod llama;
 mod padding;
-mod roberta;
+mod resize;
+mod spec;
 mod whole;
 
-pub use arch::{Architecture, Body, ModelConfig, ModelError};
-pub use causal_lm::CausalLm;
-pub use classifier::{DensePart, Head, HeadConfig, HeadKind, SequenceClassifier};
+#[cfg(all(test, feature = "cpu"))]
+mod tests;
+
+pub use backbone::Backbone;
+pub use config::{ModelConfig, ModelError};
+pub use heads::{
+    CausalLmHead, DenseActivation, DenseConfig, Head, HeadConfig, MaskedLmHead, PooledHead, SequenceConfig,
+    SequenceHead, SpanHead, TokenHead,
+};
+pub(crate) use keys::possible_keys;
 pub use keys::{KeyMap, LinearLayout, checkpoint_key};
 pub use labels::{MAX_LABELS, ProblemType};
-pub use whole::{LinearModule, Model, is_trained};
+pub use spec::{ArchitectureSpec, BackboneConfig, HeadSpec};
+pub use whole::{CausalLm, LinearModule, Model, is_trained};

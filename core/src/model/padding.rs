@@ -22,7 +22,7 @@ pub(super) fn padding_row(fields: &Fields<'_>, usual: Option<usize>, rows: usize
 mod tests {
     use serde_json::json;
 
-    use super::super::ModelConfig;
+    use super::super::{BackboneConfig, ModelConfig};
 
     /// The rows of a small BERT's tables without gradient, for a `pad_token_id`.
     fn row(model_type: &str, pad_token_id: &serde_json::Value) -> Option<usize> {
@@ -32,9 +32,9 @@ mod tests {
         });
         config["pad_token_id"] = pad_token_id.clone();
         let config = ModelConfig::from_json(config.to_string().as_bytes()).expect("a good config");
-        match config.body {
-            super::super::Body::Classifier { encoder, .. } => encoder.padding_idx,
-            super::super::Body::CausalLm(decoder) => decoder.padding_idx,
+        match config.backbone {
+            BackboneConfig::Encoder(encoder) => encoder.padding_idx,
+            BackboneConfig::Decoder(decoder) => decoder.padding_idx,
         }
     }
 

@@ -5,18 +5,27 @@ use std::collections::BTreeSet;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use super::{CausalLm, KeyMap, SequenceClassifier, checkpoint_key};
-use crate::config::{LoraConfig, Method};
-use crate::nn::{Init, Linear, Lora, ParamPath};
+use super::{Backbone, Head, KeyMap, ModelConfig, checkpoint_key};
+use crate::batch::{BatchInputs, TextBatch};
+use crate::config::{Freeze, LoraConfig, Method, Pooling};
+use crate::nn::{Decoder, Init, KvCache, Linear, Lora, ParamPath, TokenTable};
 
-/// A model with its head.
+/// A backbone with a head.
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there are few of them, and their weights lie elsewhere")]
-pub enum Model {
-    /// Logits a row.
-    Classifier(SequenceClassifier),
-    /// Logits a token.
-    CausalLm(CausalLm),
+pub struct Model {
+    /// Makes states of tokens.
+    pub backbone: Backbone,
+    /// Makes outputs of states.
+    pub head: Head,
+}
+
+/// A model that predicts the next token, as far as writing texts needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct CausalLm<'a> {
+    /// Token states.
+    pub decoder: &'a Decoder,
+    /// Scores tokens.
+    pub output_table: &'a TokenTable,
 }
 
 /// A linear layer that an adapter can stand beside.
@@ -32,13 +41,76 @@ pub struct LinearModule {
     pub is_adapted: bool,
 }
 
+impl CausalLm<'_> {
+    /// Logits after the last token of a continuation, `[1, vocab]`.
+    #[must_use]
+    pub fn next_logits(&self, text: &TextBatch, cache: &mut KvCache) -> Tensor<2> {
+        let states = self.decoder.forward(text, Some(cache));
+        let [_, seq, hidden] = states.dims();
+        self.output_table.logits(states.narrow(1, seq - 1, 1).reshape([1, hidden]))
+    }
+}
+
 impl Model {
+    /// Fresh weights with the config's chosen head; a checkpoint replaces those it has. `num_outputs` are the labels of a
+    /// head that has labels; `pooling` matters to the head of a sequence.
+    #[must_use]
+    pub fn new(config: &ModelConfig, pooling: Pooling, num_outputs: usize, init: &mut Init, device: &Device) -> Self {
+        // The head first: its values then depend on the seed alone, not on the size of the backbone.
+        let head = Head::new(config, pooling, num_outputs, init, device);
+        Self { backbone: Backbone::new(&config.backbone, init, device), head }
+    }
+
+    /// Outputs of rows or tokens, as the head gives them.
+    ///
+    /// # Shapes
+    /// - returns: as [`Head::outputs`]
+    #[must_use]
+    pub fn outputs(&self, inputs: &BatchInputs) -> Tensor<2> {
+        self.head.outputs(self.backbone.forward(inputs), inputs, &self.backbone)
+    }
+
+    /// As [`Self::outputs`], of the states that `frozen` makes, a backbone that takes no gradient and drops nothing out.
+    #[must_use]
+    pub fn outputs_of_frozen(&self, frozen: &Backbone, inputs: &BatchInputs) -> Tensor<2> {
+        self.head.outputs(frozen.forward(inputs).autodiff(), inputs, &self.backbone)
+    }
+
+    /// Scores of the vocabulary at some tokens; `None` where the head has no vocabulary.
+    ///
+    /// # Shapes
+    /// - `picked`: states of the backbone, `[rows, hidden]`
+    /// - returns: `[rows, vocab]`
+    #[must_use]
+    pub fn scores_of_tokens(&self, picked: Tensor<2>) -> Option<Tensor<2>> {
+        self.head.scores_of_tokens(picked, &self.backbone)
+    }
+
+    /// Path and table that score the next token; `None` where the head does not predict it.
+    #[must_use]
+    pub fn output_table(&self) -> Option<(String, &TokenTable)> {
+        match (&self.head, &self.backbone) {
+            (Head::CausalLm(head), Backbone::Decoder(decoder)) => Some(match &head.lm_head {
+                Some(table) => ("head.lm_head".to_owned(), table),
+                None => ("backbone.embed_tokens".to_owned(), &decoder.embed_tokens),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The model as one that writes texts; `None` where it does not predict the next token.
+    #[must_use]
+    pub fn causal_lm(&self) -> Option<CausalLm<'_>> {
+        let Backbone::Decoder(decoder) = &self.backbone else { return None };
+        let (_, output_table) = self.output_table()?;
+        Some(CausalLm { decoder, output_table })
+    }
+
     /// Replaces every dropout rate of the model itself; `None` keeps them.
     pub fn set_dropout(&mut self, rate: Option<f64>) {
-        match (self, rate) {
-            (Self::Classifier(model), rate) => model.set_dropout(rate),
-            (Self::CausalLm(model), Some(rate)) => model.decoder.set_dropout(rate),
-            (Self::CausalLm(_), None) => {}
+        if let Some(rate) = rate {
+            self.backbone.set_dropout(rate);
+            self.head.set_dropout(rate);
         }
     }
 
@@ -49,7 +121,7 @@ impl Model {
         copy.set_dropout(Some(0.0));
         for (_, linear) in copy.adaptable_mut() {
             if let Some(lora) = &mut linear.lora {
-                lora.settle(linear.weight.val());
+                lora.prepare_for_inference(linear.weight.val());
             }
         }
         copy
@@ -77,7 +149,7 @@ impl Model {
         adapted
     }
 
-    /// As [`Self::add_lora`], beside the layers with these whole names, of which a classifier's dense layer may be one.
+    /// As [`Self::add_lora`], beside the layers with these whole names, of which a head's dense layer may be one.
     pub fn add_lora_to(
         &mut self,
         map: &KeyMap,
@@ -94,7 +166,7 @@ impl Model {
         }
     }
 
-    /// Every linear layer that an adapter can stand beside: the backbone's, and a classifier's dense layer.
+    /// Every linear layer that an adapter can stand beside: the backbone's, and a head's dense layer.
     #[must_use]
     pub fn linear_modules(&self, map: &KeyMap) -> Vec<LinearModule> {
         let mut copy = self.clone(); // shares all weights
@@ -108,8 +180,10 @@ impl Model {
     }
 
     /// The last part of the name of every linear layer, as checkpoints have it: what LoRA can adapt.
-    pub fn module_names(&mut self, map: &KeyMap) -> Vec<String> {
-        let mut names: Vec<String> = self
+    #[must_use]
+    pub fn module_names(&self, map: &KeyMap) -> Vec<String> {
+        let mut copy = self.clone(); // shares all weights
+        let mut names: Vec<String> = copy
             .linears_mut()
             .filter_map(|(path, _)| checkpoint_key(map, &format!("{path}.weight")))
             .filter_map(|key| Some(key.trim_end_matches(".weight").rsplit_once('.')?.1.to_owned()))
@@ -119,17 +193,17 @@ impl Model {
         names
     }
 
-    /// Takes gradients from every parameter whose path `is_trained` refuses.
+    /// Freezes every parameter except those whose path `is_trained` accepts.
     #[must_use]
     pub fn freeze(self, is_trained: impl Fn(&str) -> bool) -> Self {
-        self.map(&mut Freeze { path: ParamPath::default(), is_trained })
+        self.map(&mut SetTrained { path: ParamPath::default(), is_trained })
     }
 
-    /// Takes gradients from what a method does not train.
+    /// Freezes what a method does not train, and what of the rest is to be frozen.
     #[must_use]
-    pub fn frozen_for(self, method: Method) -> Self {
+    pub fn frozen_for(self, method: Method, freeze: Freeze) -> Self {
         let layers = self.num_layers();
-        self.freeze(|path| is_trained(method, path, layers))
+        self.freeze(|path| is_trained(method, freeze, path, layers))
     }
 
     /// Computes the products of the backbone's linear layers in `dtype`, and holds in it every matrix that takes no
@@ -174,29 +248,17 @@ impl Model {
     /// Transformer layers.
     #[must_use]
     pub fn num_layers(&self) -> usize {
-        match self {
-            Self::Classifier(model) => model.encoder.layers.len(),
-            Self::CausalLm(model) => model.decoder.layers.len(),
-        }
+        self.backbone.num_layers()
     }
 
     /// Every linear layer of the backbone with its path.
     pub fn linears_mut(&mut self) -> Box<dyn Iterator<Item = (String, &mut Linear)> + '_> {
-        match self {
-            Self::Classifier(model) => Box::new(model.encoder.linears_mut()),
-            Self::CausalLm(model) => Box::new(model.decoder.linears_mut()),
-        }
+        self.backbone.linears_mut()
     }
 
-    /// As [`Self::linears_mut`], and a classifier's dense layer.
-    fn adaptable_mut(&mut self) -> Box<dyn Iterator<Item = (String, &mut Linear)> + '_> {
-        match self {
-            Self::Classifier(SequenceClassifier { encoder, head }) => {
-                let dense = head.dense_mut().map(|dense| ("head.dense".to_owned(), dense));
-                Box::new(encoder.linears_mut().chain(dense))
-            }
-            Self::CausalLm(model) => Box::new(model.decoder.linears_mut()),
-        }
+    /// As [`Self::linears_mut`], and a head's dense layer.
+    fn adaptable_mut(&mut self) -> impl Iterator<Item = (String, &mut Linear)> {
+        self.backbone.linears_mut().chain(self.head.dense_mut())
     }
 }
 
@@ -212,20 +274,42 @@ fn adapt(linear: &mut Linear, module: &str, config: &LoraConfig, init: &mut Init
     linear.lora = Some(if config.use_dora { lora.with_magnitudes(linear.weight.val()) } else { lora });
 }
 
-/// Whether a method trains the parameter at a path, in a model of so many layers.
+/// Where the parameters of heads that score a vocabulary lie.
+const VOCABULARY: &str = "head.lm_head.";
+
+/// Where the parameters of embeddings lie.
+const EMBEDDINGS: [&str; 3] = ["backbone.embeddings.", "backbone.embed_tokens.", "backbone.position_embeddings."];
+
+/// Whether a method trains the parameter at a path, in a model of so many layers. Beside adapters a head is trained
+/// whole, except one that scores a vocabulary, which PEFT leaves as it is.
 #[must_use]
-pub fn is_trained(method: Method, path: &str, layers: usize) -> bool {
+pub fn is_trained(method: Method, freeze: Freeze, path: &str, layers: usize) -> bool {
     let is_head = path.starts_with("head.");
     match method {
-        Method::Full => true,
+        Method::Full => !is_frozen(freeze, path),
         Method::Head => is_head,
-        Method::Lora => is_head || path.contains(".lora."),
+        Method::Lora => path.contains(".lora.") || (is_head && !path.starts_with(VOCABULARY)),
         Method::LastLayers(count) => {
-            let layer = path.split_once(".layers.").and_then(|(_, rest)| rest.split('.').next()?.parse::<usize>().ok());
-            let is_last = layer.is_some_and(|layer| layer + count as usize >= layers);
-            is_last || is_head || path.starts_with("lm_head.") || path.starts_with("decoder.norm.")
+            let is_last = layer_of(path).is_some_and(|layer| layer + count as usize >= layers);
+            is_last || is_head || path.starts_with("backbone.norm.")
         }
     }
+}
+
+/// Whether a parameter stays as it is although all weights are trained.
+fn is_frozen(freeze: Freeze, path: &str) -> bool {
+    let is_embedding = EMBEDDINGS.iter().any(|start| path.starts_with(start));
+    match freeze {
+        Freeze::None => false,
+        Freeze::Embeddings => is_embedding,
+        Freeze::Layers(count) => is_embedding || layer_of(path).is_some_and(|layer| layer < count as usize),
+    }
+}
+
+/// The layer that a parameter belongs to.
+fn layer_of(path: &str) -> Option<usize> {
+    let (_, rest) = path.split_once(".layers.")?;
+    rest.split('.').next()?.parse().ok()
 }
 
 struct CountTrained(usize);
@@ -238,12 +322,12 @@ impl ModuleVisitor for CountTrained {
     }
 }
 
-struct Freeze<F> {
+struct SetTrained<F> {
     path: ParamPath,
     is_trained: F,
 }
 
-impl<F: Fn(&str) -> bool> ModuleMapper for Freeze<F> {
+impl<F: Fn(&str) -> bool> ModuleMapper for SetTrained<F> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.enter(name, container_type);
     }
@@ -274,7 +358,9 @@ impl ModuleMapper for Hold {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let path = self.path.join();
-        let stays = D != 2 || param.is_require_grad() || path.contains(".lora.") || path.starts_with("head.");
+        // A table of tokens is widened while it is used; the layers of a head are not.
+        let is_head = path.starts_with("head.") && !path.contains(".shards.");
+        let stays = D != 2 || param.is_require_grad() || path.contains(".lora.") || is_head;
         if stays { param } else { param.map(|tensor| tensor.cast(self.dtype)) }
     }
 }

@@ -7,14 +7,13 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use super::attention::{attend_grouped, causal_mask, merge_heads, split_heads};
 use super::embedding::stop_gradient;
-use super::encoder::masked_softmax;
 use super::kv_cache::{CachePart, KvCache};
 use super::rope::Rotation;
-use super::{
-    Dropout, Embedding, Init, LayerNorm, Linear, RmsNorm, RopeConfig, SeqLayout, TokenTable, gelu_tanh, matmul, silu,
-};
-use crate::batch::TokenBatch;
+use super::{Dropout, Embedding, Init, LayerNorm, Linear, RmsNorm, RopeConfig, TokenTable};
+use crate::batch::{SeqLayout, TextBatch};
+use crate::kernels::{gelu_tanh, silu};
 
 /// Which norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub enum NormKind {
     RmsNorm,
 }
 
-/// How a token's place reaches the model.
+/// How a token's position reaches the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Positions {
     /// A table added to the token vectors.
@@ -84,7 +83,7 @@ pub struct DecoderConfig {
     pub norm: NormKind,
     /// The norm's epsilon.
     pub norm_eps: f64,
-    /// How places reach the model.
+    /// How positions reach the model.
     pub positions: Positions,
     /// How attention is built.
     pub attention: AttentionConfig,
@@ -100,10 +99,22 @@ pub struct DecoderConfig {
     pub embd_pdrop: f64,
     /// Dropout on attention probabilities.
     pub attn_pdrop: f64,
-    /// Dropout on what is added to the states.
+    /// Dropout on the outputs of attention and feed-forward, before they are added to the states.
     pub resid_pdrop: f64,
     /// Standard deviation of fresh weights.
     pub initializer_range: f64,
+}
+
+impl DecoderConfig {
+    /// Standard deviation of fresh weights of the layers whose outputs are added to the states.
+    #[must_use]
+    pub fn residual_std(&self) -> f64 {
+        // GPT-2, which has one layer for queries, keys and values, shrinks them by depth; no other does.
+        match self.attention.has_fused_qkv {
+            true => self.initializer_range / ((2 * self.num_hidden_layers) as f64).sqrt(),
+            false => self.initializer_range,
+        }
+    }
 }
 
 /// One of the two norms.
@@ -178,11 +189,11 @@ pub struct Decoder {
     padding_idx: Option<usize>,
 }
 
-/// What all blocks share in one pass.
+/// What the attention of all blocks shares in one pass: masks, and rotary tables.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
-    /// (window, what is added to its scores)
-    biases: Vec<(Option<usize>, Option<Tensor<4>>)>,
+pub struct AttentionContext {
+    /// (window, its mask)
+    masks: Vec<(Option<usize>, Option<Tensor<4>>)>,
     rotation: Option<Rotation>,
 }
 
@@ -225,8 +236,7 @@ impl CausalAttention {
             q_proj,
             k_proj,
             v_proj,
-            // GPT-2 and Llama shrink what is added to the states by depth: `_init_weights`.
-            o_proj: linear(queries, hidden, has_output_bias, residual_std(config), init, device),
+            o_proj: linear(queries, hidden, has_output_bias, config.residual_std(), init, device),
             q_norm: norm(),
             k_norm: norm(),
             heads: Heads { query: config.num_attention_heads, key: config.num_key_value_heads, dim, scale },
@@ -237,9 +247,8 @@ impl CausalAttention {
     /// # Shapes
     /// - returns queries `[batch, heads, seq, head_dim]`, keys and values `[batch, key heads, seq, head_dim]`
     fn project(&self, x: Tensor<3>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
-        let [batch, seq, _] = x.dims();
         let Heads { query, key, dim, .. } = self.heads;
-        let split = |x: Tensor<3>, heads: usize| x.reshape([batch, seq, heads, dim]).swap_dims(1, 2);
+        let split = |x: Tensor<3>, heads: usize| split_heads(x, heads, dim);
         if let Some(qkv_proj) = &self.qkv_proj {
             let all = qkv_proj.forward(x); // [batch, seq, (heads + 2 key heads) * head_dim]
             let part = |first: usize, heads: usize| split(all.clone().narrow(2, first * dim, heads * dim), heads);
@@ -255,12 +264,11 @@ impl CausalAttention {
     fn forward(
         &self,
         x: Tensor<3>,
-        bias: Option<Tensor<4>>,
+        mask: Option<Tensor<4>>,
         rotation: Option<&Rotation>,
         cache: Option<CachePart<'_>>,
     ) -> Tensor<3> {
-        let [batch, seq, _] = x.dims();
-        let Heads { query: heads, key: key_heads, dim, scale } = self.heads;
+        let scale = self.heads.scale;
         let (mut query, mut key, mut value) = self.project(x);
         if let (Some(q_norm), Some(k_norm)) = (&self.q_norm, &self.k_norm) {
             (query, key) = (q_norm.forward(query), k_norm.forward(key));
@@ -271,22 +279,8 @@ impl CausalAttention {
         if let Some(part) = cache {
             (key, value) = part.extend(key, value);
         }
-        let keys = key.dims()[2];
-        // Heads that share a key are rows of one product: nothing is repeated.
-        let grouped = [batch, key_heads, heads / key_heads * seq, dim];
         let query = if scale == 1.0 { query } else { query.mul_scalar(scale) };
-        let scores = matmul(query.reshape(grouped), key.swap_dims(2, 3)).reshape([batch, heads, seq, keys]);
-        let probabilities = self.dropout.forward(masked_softmax(scores, bias));
-        let grouped = [batch, key_heads, heads / key_heads * seq, keys];
-        let mixed = matmul(probabilities.reshape(grouped), value).reshape([batch, heads, seq, dim]);
-        self.o_proj.forward(mixed.swap_dims(1, 2).reshape([batch, seq, heads * dim]))
-    }
-}
-
-fn residual_std(config: &DecoderConfig) -> f64 {
-    match config.mlp {
-        MlpKind::GeluNew => config.initializer_range / ((2 * config.num_hidden_layers) as f64).sqrt(),
-        MlpKind::SwiGlu { .. } => config.initializer_range,
+        self.o_proj.forward(merge_heads(attend_grouped(query, key, value, mask, self.dropout)))
     }
 }
 
@@ -300,7 +294,7 @@ impl Mlp {
         Self {
             gate_proj: has_gate.then(|| linear(hidden, inner, bias, std, init, device)),
             up_proj: linear(hidden, inner, bias, std, init, device),
-            down_proj: linear(inner, hidden, bias, residual_std(config), init, device),
+            down_proj: linear(inner, hidden, bias, config.residual_std(), init, device),
         }
     }
 
@@ -327,11 +321,11 @@ impl DecoderLayer {
     fn forward(
         &self,
         x: Tensor<3>,
-        bias: Option<Tensor<4>>,
+        mask: Option<Tensor<4>>,
         rotation: Option<&Rotation>,
         cache: Option<CachePart<'_>>,
     ) -> Tensor<3> {
-        let attended = self.self_attn.forward(self.input_layernorm.forward(x.clone()), bias, rotation, cache);
+        let attended = self.self_attn.forward(self.input_layernorm.forward(x.clone()), mask, rotation, cache);
         let x = x + self.dropout.forward(attended);
         let inner = self.mlp.forward(self.post_attention_layernorm.forward(x.clone()));
         x + self.dropout.forward(inner)
@@ -348,10 +342,10 @@ impl Decoder {
             Positions::Rotary(rope) => Some(rope),
         };
         Self {
-            embed_tokens: TokenTable::new(config.vocab_size, hidden, std, init, device),
+            embed_tokens: TokenTable::new(config.vocab_size, hidden, std, config.padding_idx, init, device),
             position_embeddings: rope
                 .is_none()
-                .then(|| Embedding::new(config.max_position_embeddings, hidden, std, init, device)),
+                .then(|| Embedding::new(config.max_position_embeddings, hidden, std, None, init, device)),
             layers: (0..config.num_hidden_layers).map(|_| DecoderLayer::new(config, init, device)).collect(),
             norm: Norm::new(config, device),
             dropout: Dropout { p: config.embd_pdrop },
@@ -361,23 +355,23 @@ impl Decoder {
         }
     }
 
-    /// Masks and rotations of a batch.
+    /// Masks and rotary tables of a batch.
     #[must_use]
-    pub fn surroundings(&self, layout: &SeqLayout, device: &Device) -> Surroundings {
+    pub fn attention_context(&self, layout: &SeqLayout, device: &Device) -> AttentionContext {
         let mut windows = self.windows.clone();
         windows.sort_unstable();
         windows.dedup();
         let head_dim = self.layers.first().map_or(0, |layer| layer.self_attn.heads.dim);
         let (positions, rows) = layout.distinct_positions();
-        Surroundings {
-            biases: windows.into_iter().map(|window| (window, layout.bias(window, device))).collect(),
+        AttentionContext {
+            masks: windows.into_iter().map(|window| (window, causal_mask(layout, window, device))).collect(),
             rotation: self.rope.map(|rope| rope.rotation(positions, rows, head_dim, device)),
         }
     }
 
-    /// Token vectors with their places, `[batch, seq, hidden]`.
+    /// Token vectors with their positions, `[batch, seq, hidden]`.
     #[must_use]
-    pub fn embed(&self, batch: &TokenBatch) -> Tensor<3> {
+    pub fn embed(&self, batch: &TextBatch) -> Tensor<3> {
         let x = self.embed_tokens.forward(batch.input_ids.clone());
         let x = match self.padding_idx.filter(|&id| self.embed_tokens.is_trained() && batch.holds(id)) {
             Some(id) => stop_gradient(x, batch.input_ids.clone().equal_elem(id as i64)),
@@ -396,11 +390,17 @@ impl Decoder {
     /// - `x`: `[batch, seq, hidden]`
     /// - returns: the same
     #[must_use]
-    pub fn block(&self, index: usize, x: Tensor<3>, around: &Surroundings, cache: Option<&mut KvCache>) -> Tensor<3> {
+    pub fn block(
+        &self,
+        index: usize,
+        x: Tensor<3>,
+        context: &AttentionContext,
+        cache: Option<&mut KvCache>,
+    ) -> Tensor<3> {
         let window = self.windows[index];
-        let bias = around.biases.iter().find(|(of, _)| *of == window).and_then(|(_, bias)| bias.clone());
+        let mask = context.masks.iter().find(|(masked, _)| *masked == window).and_then(|(_, mask)| mask.clone());
         let cache = cache.map(|cache| CachePart { cache, layer: index, window });
-        self.layers[index].forward(x, bias, around.rotation.as_ref(), cache)
+        self.layers[index].forward(x, mask, context.rotation.as_ref(), cache)
     }
 
     /// The last norm.
@@ -412,11 +412,11 @@ impl Decoder {
     /// # Shapes
     /// - returns the states after the last norm: `[batch, seq, hidden]`
     #[must_use]
-    pub fn forward(&self, batch: &TokenBatch, mut cache: Option<&mut KvCache>) -> Tensor<3> {
-        let around = self.surroundings(&batch.layout, &batch.input_ids.device());
+    pub fn forward(&self, batch: &TextBatch, mut cache: Option<&mut KvCache>) -> Tensor<3> {
+        let context = self.attention_context(&batch.layout, &batch.input_ids.device());
         let mut x = self.embed(batch);
         for index in 0..self.layers.len() {
-            x = self.block(index, x, &around, cache.as_deref_mut());
+            x = self.block(index, x, &context, cache.as_deref_mut());
         }
         if let Some(cache) = cache {
             cache.len += batch.layout.seq;
@@ -454,9 +454,7 @@ impl Decoder {
                 ("mlp.up_proj", Some(&mut mlp.up_proj)),
                 ("mlp.down_proj", Some(&mut mlp.down_proj)),
             ];
-            named
-                .into_iter()
-                .filter_map(move |(name, linear)| Some((format!("decoder.layers.{index}.{name}"), linear?)))
+            named.into_iter().filter_map(move |(name, linear)| Some((format!("layers.{index}.{name}"), linear?)))
         })
     }
 }

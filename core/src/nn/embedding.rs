@@ -13,10 +13,17 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// Entries normal with standard deviation `std`.
+    /// Entries normal with standard deviation `std`; those of `padding_row` are 0.
     #[must_use]
-    pub fn new(count: usize, hidden: usize, std: f64, init: &mut Init, device: &Device) -> Self {
-        Self { weight: Param::from_tensor(init.normal([count, hidden], std, device)) }
+    pub fn new(
+        count: usize,
+        hidden: usize,
+        std: f64,
+        padding_row: Option<usize>,
+        init: &mut Init,
+        device: &Device,
+    ) -> Self {
+        Self { weight: Param::from_tensor(init.table([count, hidden], std, padding_row, device)) }
     }
 
     /// # Shapes
@@ -28,7 +35,7 @@ impl Embedding {
     }
 }
 
-/// The same vectors, but those `at` some places pass no gradient on: what `padding_idx` of `torch.nn.Embedding` does.
+/// The same vectors, but those `at` some positions pass no gradient on: what `padding_idx` of `torch.nn.Embedding` does.
 ///
 /// # Shapes
 /// - `x`: `[batch, seq, hidden]`

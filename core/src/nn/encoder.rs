@@ -7,12 +7,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
 
-use super::causal::MASKED;
+use super::attention::{attend, merge_heads, padding_mask, split_heads};
 use super::embedding::stop_gradient;
-use super::{Dropout, Embedding, Init, LayerNorm, Linear, gelu, matmul};
-use crate::batch::Batch;
-#[cfg(feature = "cpu")]
-use crate::platform::host;
+use super::{Dropout, Embedding, Init, LayerNorm, Linear};
+use crate::batch::TextBatch;
+use crate::kernels::gelu;
 
 /// Feed-forward activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,10 +104,17 @@ impl Embeddings {
     fn new(config: &EncoderConfig, init: &mut Init, device: &Device) -> Self {
         let (hidden, std) = (config.hidden_size, config.initializer_range);
         Self {
-            word_embeddings: Embedding::new(config.vocab_size, hidden, std, init, device),
-            position_embeddings: Embedding::new(config.max_position_embeddings, hidden, std, init, device),
+            word_embeddings: Embedding::new(config.vocab_size, hidden, std, config.padding_idx, init, device),
+            position_embeddings: Embedding::new(
+                config.max_position_embeddings,
+                hidden,
+                std,
+                config.position_padding_idx,
+                init,
+                device,
+            ),
             token_type_embeddings: (config.type_vocab_size > 0)
-                .then(|| Embedding::new(config.type_vocab_size, hidden, std, init, device)),
+                .then(|| Embedding::new(config.type_vocab_size, hidden, std, None, init, device)),
             layer_norm: LayerNorm::new(hidden, config.layer_norm_eps, device),
             dropout: Dropout { p: config.hidden_dropout_prob },
             padding_idx: config.padding_idx,
@@ -122,7 +128,7 @@ impl Embeddings {
         self.word_embeddings.weight.val()
     }
 
-    fn forward(&self, batch: &Batch) -> Tensor<3> {
+    fn forward(&self, batch: &TextBatch) -> Tensor<3> {
         let mut words = self.word_embeddings.forward(batch.input_ids.clone());
         let mut positions = self.position_embeddings.forward(batch.position_ids.clone());
         // Padding that nothing attends to takes no gradient anyway; a padding token within a text would.
@@ -165,10 +171,10 @@ impl EncoderLayer {
 
     /// # Shapes
     /// - `x`: `[batch, seq, hidden]`
-    /// - `bias`: `[batch, 1, 1, seq]`, added to the scores
+    /// - `mask`: `[batch, 1, 1, seq]`, added to the scores
     /// - returns: `[batch, seq, hidden]`
-    fn forward(&self, x: Tensor<3>, bias: Option<Tensor<4>>) -> Tensor<3> {
-        let attended = self.hidden_dropout.forward(self.attention_output.forward(self.attend(x.clone(), bias)));
+    fn forward(&self, x: Tensor<3>, mask: Option<Tensor<4>>) -> Tensor<3> {
+        let attended = self.hidden_dropout.forward(self.attention_output.forward(self.attend(x.clone(), mask)));
         let x = self.attention_norm.forward(attended + x);
         let inner = self.intermediate.forward(x.clone());
         let inner = match self.hidden_act {
@@ -179,17 +185,14 @@ impl EncoderLayer {
         self.output_norm.forward(inner + x)
     }
 
-    fn attend(&self, x: Tensor<3>, bias: Option<Tensor<4>>) -> Tensor<3> {
-        let [batch, seq, hidden] = x.dims();
+    fn attend(&self, x: Tensor<3>, mask: Option<Tensor<4>>) -> Tensor<3> {
         let heads = self.num_attention_heads;
-        let head_dim = hidden / heads;
-        let split = |x: Tensor<3>| x.reshape([batch, seq, heads, head_dim]).swap_dims(1, 2); // [batch, heads, seq, head_dim]
+        let head_dim = x.dims()[2] / heads;
+        let split = |x: Tensor<3>| split_heads(x, heads, head_dim); // [batch, heads, seq, head_dim]
         let query = split(self.query.forward(x.clone()).mul_scalar(1.0 / (head_dim as f64).sqrt()));
         let key = split(self.key.forward(x.clone()));
         let value = split(self.value.forward(x));
-        let scores = matmul(query, key.swap_dims(2, 3)); // [batch, heads, seq, seq]
-        let probabilities = self.attention_dropout.forward(masked_softmax(scores, bias));
-        matmul(probabilities, value).swap_dims(1, 2).reshape([batch, seq, hidden])
+        merge_heads(attend(query, key, value, mask, self.attention_dropout))
     }
 }
 
@@ -206,9 +209,9 @@ impl Encoder {
     /// # Shapes
     /// - returns the last layer's states: `[batch, seq, hidden]`
     #[must_use]
-    pub fn forward(&self, batch: &Batch) -> Tensor<3> {
-        let bias = attention_bias(batch);
-        self.layers.iter().fold(self.embeddings.forward(batch), |x, layer| layer.forward(x, bias.clone()))
+    pub fn forward(&self, batch: &TextBatch) -> Tensor<3> {
+        let mask = padding_mask(batch);
+        self.layers.iter().fold(self.embeddings.forward(batch), |x, layer| layer.forward(x, mask.clone()))
     }
 
     /// Every linear layer with its path.
@@ -222,7 +225,7 @@ impl Encoder {
                 ("intermediate", &mut layer.intermediate),
                 ("output", &mut layer.output),
             ];
-            named.into_iter().map(move |(name, linear)| (format!("encoder.layers.{index}.{name}"), linear))
+            named.into_iter().map(move |(name, linear)| (format!("layers.{index}.{name}"), linear))
         })
     }
 
@@ -234,24 +237,4 @@ impl Encoder {
             layer.attention_dropout.p = attention;
         }
     }
-}
-
-/// Softmax over the keys, `bias` (`[batch or 1, 1, queries or 1, keys]`) added first.
-pub(super) fn masked_softmax(scores: Tensor<4>, bias: Option<Tensor<4>>) -> Tensor<4> {
-    #[cfg(feature = "cpu")]
-    if host::is_host(&scores) {
-        return host::masked_softmax(scores, bias);
-    }
-    let scores = match bias {
-        Some(bias) => scores + bias,
-        None => scores,
-    };
-    activation::softmax(scores, 3)
-}
-
-/// `0` on tokens and a large negative number on padding, `[batch, 1, 1, seq]`; `None` where nothing is padded.
-#[must_use]
-pub fn attention_bias(batch: &Batch) -> Option<Tensor<4>> {
-    (!batch.is_dense)
-        .then(|| batch.attention_mask.clone().sub_scalar(1.0).mul_scalar(-MASKED).unsqueeze_dims::<4>(&[1, 1]))
 }

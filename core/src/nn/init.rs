@@ -19,7 +19,21 @@ impl Init {
 
     /// Normal values with mean 0 and standard deviation `std` (Box-Muller), shape `[rows, columns]`.
     pub fn normal(&mut self, shape: [usize; 2], std: f64, device: &Device) -> Tensor<2> {
-        let count = shape[0] * shape[1];
+        Tensor::from_data(TensorData::new(self.normal_values(shape[0] * shape[1], std), shape), device)
+    }
+
+    /// As [`Self::normal`], with zeros in the row of the padding token, if there is such a row.
+    pub fn table(&mut self, shape: [usize; 2], std: f64, padding_row: Option<usize>, device: &Device) -> Tensor<2> {
+        let [rows, columns] = shape;
+        let mut values = self.normal_values(rows * columns, std);
+        if let Some(row) = padding_row.filter(|&row| row < rows) {
+            values[row * columns..(row + 1) * columns].fill(0.0);
+        }
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// As many values of [`Self::normal`], on the host.
+    pub fn normal_values(&mut self, count: usize, std: f64) -> Vec<f32> {
         let mut values = Vec::with_capacity(count + 1);
         while values.len() < count {
             let (u1, u2) = (self.unit(), self.unit());
@@ -29,7 +43,7 @@ impl Init {
             values.push((radius * sin) as f32);
         }
         values.truncate(count);
-        Tensor::from_data(TensorData::new(values, shape), device)
+        values
     }
 
     /// Uniform values in `±bound`, shape `[rows, columns]`.

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::causal::kept_past;
+use super::attention::kept_past;
 
 /// Keys and values of the tokens so far: `[batch, key heads, kept, head_dim]` of each block. A block with a sliding window
 /// keeps no more than the next token can see, so that long texts need no more memory than the window.

@@ -3,8 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-#[cfg(feature = "cpu")]
-use crate::platform::host;
+use crate::kernels::layer_norm;
 
 /// `(x - mean) / sqrt(var + eps) * weight + bias`
 #[derive(Module, Debug)]
@@ -34,13 +33,6 @@ impl LayerNorm {
     /// - returns: the same
     #[must_use]
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        #[cfg(feature = "cpu")]
-        if host::is_host(&x) {
-            return host::layer_norm(x, self.weight.val(), self.bias.val(), self.eps);
-        }
-        let centred = x.clone() - x.mean_dim(2);
-        let variance = centred.clone().square().mean_dim(2); // [batch, seq, 1]
-        let normed = centred / variance.add_scalar(self.eps).sqrt();
-        normed * self.weight.val().unsqueeze() + self.bias.val().unsqueeze()
+        layer_norm(x, self.weight.val(), self.bias.val(), self.eps)
     }
 }

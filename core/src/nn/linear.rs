@@ -4,8 +4,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use super::matmul::{linear, plus};
 use super::{Init, Lora};
+use crate::kernels::{add_bias, linear};
 
 /// A linear layer.
 #[derive(Module, Debug)]
@@ -29,7 +29,7 @@ impl Linear {
         Self { bias: Some(bias), ..Self::without_bias(input, output, std, init, device) }
     }
 
-    /// As [`Self::new`], with nothing added.
+    /// As [`Self::new`], without a bias.
     #[must_use]
     pub fn without_bias(input: usize, output: usize, std: f64, init: &mut Init, device: &Device) -> Self {
         let weight = Param::from_tensor(init.normal([input, output], std, device));
@@ -51,7 +51,7 @@ impl Linear {
         let y = match lora.map(|lora| (lora, lora.dora_scale(&self.weight))) {
             None => self.base(rows, bias),
             Some((lora, None)) => self.base(rows.clone(), bias) + lora.forward(rows),
-            Some((lora, Some(scale))) => plus(self.dora(lora, scale, rows), bias),
+            Some((lora, Some(scale))) => add_bias(self.dora(lora, scale, rows), bias),
         };
         y.reshape(shape)
     }
@@ -60,7 +60,7 @@ impl Linear {
     fn base(&self, rows: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
         match self.dtype {
             FloatDType::F32 => linear(rows, self.weight.val(), bias),
-            dtype => plus(product_in(dtype, rows, self.weight.val()), bias),
+            dtype => add_bias(product_in(dtype, rows, self.weight.val()), bias),
         }
     }
 
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn settled_dora_gives_what_it_gave() {
+    fn dora_gives_the_same_once_prepared_for_inference() {
         let device = Device::flex();
         let (mut layer, rows) = layer_and_rows(&device);
         let mut init = Init::new(9);
@@ -227,7 +227,7 @@ mod tests {
         lora.lora_b = Param::from_tensor(init.normal([4, 48], 0.1, &device));
         layer.lora = Some(lora.clone());
         let expected = layer.forward(rows.clone());
-        lora.settle(layer.weight.val());
+        lora.prepare_for_inference(layer.weight.val());
         layer.lora = Some(lora);
         assert_eq!(relative_error(layer.forward(rows), expected), 0.0);
     }

@@ -4,7 +4,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 
-use super::{Dropout, Init, matmul};
+use super::{Dropout, Init};
+use crate::kernels::matmul;
 
 /// The branch `s (dropout(x) A) B`.
 ///
@@ -24,10 +25,10 @@ pub struct Lora {
     /// On the branch's input.
     #[module(skip)]
     pub dropout: Dropout,
-    /// Whether the branch counts; off, the layer is the base model's.
+    /// Whether the branch is added; without it the layer gives what the base model's gives.
     #[module(skip)]
     pub enabled: bool,
-    /// `[1, out]`, the norms that those columns have, kept where no weight changes any more.
+    /// `[1, out]`, the norms that those columns have; kept by [`Self::prepare_for_inference`].
     #[module(skip)]
     norms: Option<Tensor<2>>,
 }
@@ -49,7 +50,7 @@ impl Lora {
         }
     }
 
-    /// The branch as DoRA's, beside `weight`, `[in, out]`, whose magnitudes it starts with: nothing changes yet.
+    /// Makes a DoRA branch for `weight`, `[in, out]`: it starts with that weight's magnitudes, so that nothing changes yet.
     #[must_use]
     pub fn with_magnitudes(mut self, weight: Tensor<2>) -> Self {
         let norms = norms(self.sum(weight));
@@ -57,8 +58,8 @@ impl Lora {
         self
     }
 
-    /// Drops nothing out any more, and works DoRA's norms out once: no weight may change from now on.
-    pub fn settle(&mut self, weight: Tensor<2>) {
+    /// Switches the dropout off and computes DoRA's norms once, for all later passes: no weight may change from now on.
+    pub fn prepare_for_inference(&mut self, weight: Tensor<2>) {
         self.dropout.p = 0.0;
         self.norms = self.lora_magnitude_vector.is_some().then(|| norms(self.sum(weight)));
     }

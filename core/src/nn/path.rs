@@ -1,7 +1,7 @@
 //! The path of a parameter, kept while a module is visited: field names joined by dots. Variants of enums are left out,
 //! so that a model has the same paths inside an enum and outside.
 
-/// What lies between the root of a module and the parameter at hand.
+/// The names between a module's root and the parameter that is visited.
 #[derive(Debug, Default)]
 pub struct ParamPath {
     /// (name, type that holds it)
@@ -19,7 +19,7 @@ impl ParamPath {
         self.entered.pop();
     }
 
-    /// E.g. `decoder.layers.0.mlp.up_proj.weight`.
+    /// E.g. `backbone.layers.0.mlp.up_proj.weight`.
     #[must_use]
     pub fn join(&self) -> String {
         let names: Vec<&str> = self
@@ -31,7 +31,7 @@ impl ParamPath {
         names.join(".")
     }
 
-    /// Whether the parameter at hand is a field of the struct of this name.
+    /// Whether the parameter that is visited is a field of the struct of this name.
     #[must_use]
     pub fn is_field_of(&self, name: &str) -> bool {
         self.entered.last().and_then(|(_, container)| container.strip_prefix("Struct:")) == Some(name)

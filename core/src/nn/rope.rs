@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// How frequencies are stretched for inputs longer than the model was first trained on.
+/// How frequencies are scaled for inputs longer than those that the model was first trained on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RopeScaling {
     /// Not at all.
@@ -46,8 +46,7 @@ pub struct Rotation {
 
 impl RopeConfig {
     /// Angle a position, for each pair of a head's values: `head_dim / 2`.
-    #[must_use]
-    pub fn inverse_frequencies(&self, head_dim: usize) -> Vec<f64> {
+    fn inverse_frequencies(&self, head_dim: usize) -> Vec<f64> {
         let pairs = head_dim / 2;
         let plain = (0..pairs).map(|pair| self.theta.powf(-((2 * pair) as f64) / head_dim as f64));
         plain.map(|frequency| self.scaled(frequency)).collect()

@@ -11,7 +11,8 @@ use std::ops::Range;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, FloatDType, Int, Tensor};
 
-use super::{Init, matmul};
+use super::Init;
+use crate::kernels::matmul;
 
 /// Most bytes of a shard.
 const MAX_SHARD_BYTES: usize = 96 << 20;
@@ -32,10 +33,20 @@ pub(super) fn shard_rows(vocab: usize, hidden: usize) -> Vec<Range<usize>> {
 }
 
 impl TokenTable {
-    /// Entries normal with standard deviation `std`.
+    /// Entries normal with standard deviation `std`; those of `padding_row` are 0.
     #[must_use]
-    pub fn new(vocab: usize, hidden: usize, std: f64, init: &mut Init, device: &Device) -> Self {
-        let shard = |rows: Range<usize>| Param::from_tensor(init.normal([rows.len(), hidden], std, device));
+    pub fn new(
+        vocab: usize,
+        hidden: usize,
+        std: f64,
+        padding_row: Option<usize>,
+        init: &mut Init,
+        device: &Device,
+    ) -> Self {
+        let shard = |rows: Range<usize>| {
+            let padding_row = padding_row.and_then(|row| row.checked_sub(rows.start));
+            Param::from_tensor(init.table([rows.len(), hidden], std, padding_row, device))
+        };
         Self { shards: shard_rows(vocab, hidden).into_iter().map(shard).collect() }
     }
 

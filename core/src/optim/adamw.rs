@@ -9,6 +9,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 
 use super::{ClipFactor, GradientSum};
+use crate::kernels::{AdamWStep, GradientScale, adamw};
 use crate::nn::ParamPath;
 
 /// Settings of AdamW.
@@ -44,19 +45,8 @@ pub struct AdamW {
     pub moments: BTreeMap<String, Moments>,
 }
 
-/// What one step needs, computed once.
-pub(crate) struct StepScalars {
-    pub(crate) beta1: f64,
-    pub(crate) beta2: f64,
-    pub(crate) decay: f64,
-    pub(crate) step_size: f64,
-    pub(crate) sqrt_correction2: f64,
-    pub(crate) epsilon: f64,
-}
-
 /// Whether weight decay applies: not to biases and LayerNorm weights.
-#[must_use]
-pub fn takes_decay(path: &str) -> bool {
+fn takes_decay(path: &str) -> bool {
     !path.ends_with(".bias") && !path.contains("norm")
 }
 
@@ -73,26 +63,16 @@ impl AdamW {
         self.step += 1;
         let time = f64::from(self.step);
         let AdamWConfig { beta1, beta2, epsilon, weight_decay } = self.config;
-        let scalars = StepScalars {
+        let step = AdamWStep {
             beta1,
             beta2,
-            decay: 1.0 - learning_rate * weight_decay,
+            epsilon,
             step_size: learning_rate / (1.0 - beta1.powf(time)),
             sqrt_correction2: (1.0 - beta2.powf(time)).sqrt(),
-            epsilon,
+            scale: GradientScale::new(clip.factor.clone()),
         };
-        // On the CPU the factor is at hand; elsewhere it stays on the device.
-        #[cfg(feature = "cpu")]
-        let host_factor = clip.factor.as_ref().map_or(Some(1.0), crate::platform::host::scalar);
-        module.map(&mut Update {
-            path: ParamPath::default(),
-            gradients,
-            moments: &mut self.moments,
-            clip,
-            scalars,
-            #[cfg(feature = "cpu")]
-            host_factor,
-        })
+        let decay = 1.0 - learning_rate * weight_decay;
+        module.map(&mut Update { path: ParamPath::default(), gradients, moments: &mut self.moments, decay, step })
     }
 }
 
@@ -100,39 +80,20 @@ struct Update<'a> {
     path: ParamPath,
     gradients: GradientSum,
     moments: &'a mut BTreeMap<String, Moments>,
-    clip: &'a ClipFactor,
-    scalars: StepScalars,
-    #[cfg(feature = "cpu")]
-    host_factor: Option<f32>,
+    /// What weights are multiplied with where weight decay applies.
+    decay: f64,
+    step: AdamWStep,
 }
 
 impl Update<'_> {
     /// `[numel]` to `[numel]`.
     fn update(&mut self, path: &str, weight: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
-        let decay = if takes_decay(path) { self.scalars.decay } else { 1.0 };
-        let moments = self
-            .moments
-            .remove(path)
-            .unwrap_or_else(|| Moments { first: Tensor::zeros_like(&gradient), second: Tensor::zeros_like(&gradient) });
-        #[cfg(feature = "cpu")]
-        let (weight, moments, gradient) = match self.host_factor {
-            Some(factor) if crate::platform::host::is_host(&weight) => {
-                let (weight, moments) =
-                    crate::platform::host::adamw(weight, moments, gradient, &self.scalars, decay, factor);
-                self.moments.insert(path.to_owned(), moments);
-                return weight;
-            }
-            _ => (weight, moments, gradient),
+        let decay = if takes_decay(path) { self.decay } else { 1.0 };
+        let moments = match self.moments.remove(path) {
+            Some(Moments { first, second }) => [first, second],
+            None => [Tensor::zeros_like(&gradient), Tensor::zeros_like(&gradient)],
         };
-        let StepScalars { beta1, beta2, step_size, sqrt_correction2, epsilon, .. } = self.scalars;
-        let gradient = match &self.clip.factor {
-            Some(factor) => gradient * factor.clone(),
-            None => gradient,
-        };
-        let first = moments.first.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
-        let second = moments.second.mul_scalar(beta2) + gradient.square().mul_scalar(1.0 - beta2);
-        let denominator = second.clone().sqrt().div_scalar(sqrt_correction2).add_scalar(epsilon);
-        let weight = weight.mul_scalar(decay) - (first.clone() / denominator).mul_scalar(step_size);
+        let (weight, [first, second]) = adamw(weight, moments, gradient, decay, &self.step);
         self.moments.insert(path.to_owned(), Moments { first, second });
         weight
     }
@@ -164,13 +125,14 @@ mod tests {
 
     #[test]
     fn biases_and_norms_take_no_decay() {
-        for path in ["encoder.layers.0.query.bias", "encoder.layers.1.attention_norm.weight", "decoder.norm.weight"] {
+        for path in ["backbone.layers.0.query.bias", "backbone.layers.1.attention_norm.weight", "backbone.norm.weight"]
+        {
             assert!(!takes_decay(path), "{path}");
         }
         let decayed = [
-            "encoder.embeddings.word_embeddings.weight",
+            "backbone.embeddings.word_embeddings.weight",
             "head.classifier.weight",
-            "decoder.layers.0.mlp.up_proj.weight",
+            "backbone.layers.0.mlp.up_proj.weight",
         ];
         for path in decayed {
             assert!(takes_decay(path), "{path}");

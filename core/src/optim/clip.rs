@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::GradientSum;
+use crate::kernels::square_sum;
 
 /// Added to the norm before dividing, as PyTorch does.
 const NORM_EPS: f64 = 1e-6;
@@ -27,12 +28,4 @@ pub fn clip_factor(gradients: &GradientSum, max_grad_norm: f64) -> Option<ClipFa
     let factor = (max_grad_norm > 0.0)
         .then(|| norm.clone().add_scalar(NORM_EPS).recip().mul_scalar(max_grad_norm).clamp_max(1.0));
     Some(ClipFactor { norm, factor })
-}
-
-fn square_sum(gradient: &Tensor<1>) -> Tensor<1> {
-    #[cfg(feature = "cpu")]
-    if let Some(sum) = crate::platform::host::square_sum(gradient) {
-        return Tensor::from_data([sum], &gradient.device());
-    }
-    gradient.clone().square().sum()
 }

@@ -19,8 +19,8 @@ impl GradientSum {
         module.visit(&mut Collect { path: ParamPath::default(), gradients, sum: &mut self.gradients });
     }
 
-    /// Adds a gradient that was worked out by hand; its shape does not matter.
-    pub fn add_one<const D: usize>(&mut self, path: String, gradient: Tensor<D>) {
+    /// Adds a gradient that autodiff did not compute; its shape does not matter.
+    pub fn add_gradient<const D: usize>(&mut self, path: String, gradient: Tensor<D>) {
         add(&mut self.gradients, path, gradient.flatten::<1>(0, D - 1));
     }
 
@@ -31,7 +31,7 @@ impl GradientSum {
         Self { gradients: self.gradients.into_iter().map(scale).collect() }
     }
 
-    /// Takes the gradient of a parameter out.
+    /// Removes the gradient of a parameter and returns it.
     pub fn remove(&mut self, path: &str) -> Option<Tensor<1>> {
         self.gradients.remove(path)
     }
@@ -39,12 +39,6 @@ impl GradientSum {
     /// All gradients.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor<1>)> {
         self.gradients.iter().map(|(path, tensor)| (path.as_str(), tensor))
-    }
-
-    /// Nothing has been added.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.gradients.is_empty()
     }
 }
 

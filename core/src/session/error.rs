@@ -4,12 +4,14 @@ use super::protocol::{Problem, ProblemKind};
 use crate::checkpoint::CheckpointError;
 use crate::config::ConfigProblem;
 use crate::data::DataError;
-use crate::data::causal_lm::LmEncodeError;
 use crate::event::Split;
 use crate::generate::GenerateError;
+use crate::task::TaskError;
 use crate::tokenizer::TokenizerError;
 use crate::tokenizer::chat_template::ChatError;
 use crate::train::TrainError;
+
+const CORRECT_FILE: &str = "correct the file or choose other columns; nothing was lost";
 
 /// What can go wrong in a session.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum SessionError {
     /// An adapter was asked for and there is none.
     #[error("this run trained no adapter")]
     NoAdapter,
+    /// An adapter alone was asked for, of a model that was changed before it was trained.
+    #[error("the model was changed before it was trained: an adapter alone fits no model that there is elsewhere")]
+    ChangedBase,
     /// The split has no rows.
     #[error("the {split:?} split has no rows")]
     EmptySplit {
@@ -40,14 +45,23 @@ pub enum SessionError {
         /// What the model reads.
         limit: usize,
     },
-    /// A head whose scores are not the probabilities of labels that exclude each other.
-    #[error(
-        "this model's head is for {head} (config.json: problem_type), which is not supported yet: hone gives each text one \
-         label of several"
-    )]
-    UnsupportedHead {
+    /// A head whose scores mean something else to another task.
+    #[error("this model's head is for {head} (config.json: problem_type): choose the task {task}")]
+    OtherHead {
         /// What it is for.
         head: &'static str,
+        /// The task that it is for.
+        task: &'static str,
+    },
+    /// A task that the architecture has no head for.
+    #[error("this {model_type} model has no head for {task}; it can be used for {known}")]
+    NoHeadFor {
+        /// What the model is.
+        model_type: &'static str,
+        /// What was asked for.
+        task: &'static str,
+        /// What it has heads for.
+        known: String,
     },
     /// Rows with labels that the weights in question do not know.
     #[error("the labels of the rows are not those of the model")]
@@ -55,7 +69,7 @@ pub enum SessionError {
     /// Settings that can't be used, or that this run has no use for.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Settings(Vec<ConfigProblem>),
-    /// What was asked for is of the other kind of model.
+    /// What was asked for is not what models of this task do.
     #[error("this {model_type} model {does}")]
     OtherTask {
         /// What the model is.
@@ -69,9 +83,12 @@ pub enum SessionError {
     /// A conversation, and a model that knows none.
     #[error("this model has no chat template, so it can't be talked with")]
     NoChatTemplate,
-    /// A text can't be tokenised.
+    /// A chat template that can't be read.
+    #[error("{0}")]
+    BrokenTemplate(String),
+    /// Rows or inputs that the task can't use.
     #[error(transparent)]
-    Encode(#[from] LmEncodeError),
+    Task(TaskError),
     /// A chat template.
     #[error(transparent)]
     Chat(#[from] ChatError),
@@ -101,32 +118,39 @@ impl SessionError {
             Self::NoData => (ProblemKind::Data, "choose a data file first"),
             Self::NotTrained => (ProblemKind::Config, "start a run first"),
             Self::NoAdapter => (ProblemKind::Config, "export the merged model, or train with the method lora"),
+            Self::ChangedBase => (ProblemKind::Config, "export the merged model"),
             Self::EmptySplit { .. } => (ProblemKind::Data, "give a file for it, or set its share of rows above 0"),
             Self::TooLong { .. } => (ProblemKind::Config, "set max_seq_length to the model's limit or less"),
-            Self::UnsupportedHead { .. } => {
-                (ProblemKind::Model, "choose a model that gives each text one label, or train it on such rows")
-            }
             Self::OtherLabels => {
                 (ProblemKind::Data, "choose rows with the labels of the model, or start a run on these")
             }
             Self::Settings(_) => (ProblemKind::Config, "correct these settings, or leave them out"),
+            Self::OtherHead { .. } => (ProblemKind::Config, "choose that task, or a model for this one"),
+            Self::NoHeadFor { .. } => (ProblemKind::Config, "choose another task, or another model"),
             Self::OtherTask { .. } => (ProblemKind::Config, "choose a model of the other kind"),
             Self::NoGeneralText => (ProblemKind::Data, "choose a text of a few sentences or more"),
-            Self::Encode(LmEncodeError::TooShort { .. }) => (ProblemKind::Config, "raise max_seq_length"),
-            Self::Encode(_) => (ProblemKind::Model, "choose the tokenizer files that belong to this model"),
+            Self::Task(error) => of_task(error),
             Self::NoChatTemplate => {
                 (ProblemKind::Model, "give it a text to write on from, or choose an instruction-tuned model")
             }
-            Self::Chat(_) => (ProblemKind::Model, "choose a model whose chat template works, or data without turns"),
+            Self::Chat(_) | Self::BrokenTemplate(_) => {
+                (ProblemKind::Model, "choose a model whose chat template works, or data without turns")
+            }
             Self::Generate(GenerateError::Device(_)) => {
                 (ProblemKind::Device, "restart, then load the model and the rows again; the settings are kept")
             }
             Self::Generate(_) => (ProblemKind::Config, "change the prompt or the settings of generation"),
-            Self::Data(_) => (ProblemKind::Data, "correct the file or choose other columns; nothing was lost"),
+            Self::Data(_) => (ProblemKind::Data, CORRECT_FILE),
             Self::Tokenizer(_) => (ProblemKind::Model, "choose the tokenizer files that belong to this model"),
             Self::Checkpoint(CheckpointError::Device(_))
             | Self::Train(TrainError::Device(_) | TrainError::Generate(GenerateError::Device(_))) => {
                 (ProblemKind::Device, "restart, then load the model and the rows again; the settings are kept")
+            }
+            Self::Checkpoint(CheckpointError::Change { .. }) => {
+                (ProblemKind::Config, "change this wish, or leave the model as it is")
+            }
+            Self::Checkpoint(CheckpointError::Tokenizer(TokenizerError::Word { .. } | TokenizerError::Gaps)) => {
+                (ProblemKind::Config, "leave these words out")
             }
             Self::Checkpoint(CheckpointError::Adapter { .. }) => {
                 (ProblemKind::Model, "choose another adapter, or the base model that this one was made for")
@@ -150,6 +174,7 @@ impl SessionError {
             Self::Train(TrainError::NoDtype { .. }) => {
                 (ProblemKind::Config, "choose a dtype that the device has; every device has f32")
             }
+            Self::Train(TrainError::UnknownFigure { .. }) => (ProblemKind::Config, "name one of the task's figures"),
             Self::Train(TrainError::NoHead) => (ProblemKind::Config, "choose another method"),
             Self::Train(TrainError::NoRows) => (ProblemKind::Data, "choose a file with more rows"),
             Self::Train(TrainError::OtherRun { .. }) => {
@@ -157,5 +182,31 @@ impl SessionError {
             }
         };
         Problem { kind, message: self.to_string(), hint: hint.into() }
+    }
+}
+
+/// Kind and remedy of what a task can't use.
+fn of_task(error: &TaskError) -> (ProblemKind, &'static str) {
+    match error {
+        TaskError::Data(_) | TaskError::Rows(_) => (ProblemKind::Data, CORRECT_FILE),
+        TaskError::Tokenizer(_) | TaskError::Row { .. } => {
+            (ProblemKind::Model, "choose the tokenizer files that belong to this model")
+        }
+        TaskError::TooShort { .. } => (ProblemKind::Config, "raise max_seq_length"),
+        TaskError::Setting { .. } => (ProblemKind::Config, "change this setting, or leave it out"),
+        TaskError::Model(_) => (ProblemKind::Model, "choose another model, or other rows"),
+        TaskError::Input { .. } => (ProblemKind::Data, "change this input"),
+        TaskError::NoAnswer(_) => (ProblemKind::Config, "choose a model of the other kind"),
+    }
+}
+
+/// Errors of data and tokenizer read the same, whichever task found them.
+impl From<TaskError> for SessionError {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Data(error) => Self::Data(error),
+            TaskError::Tokenizer(error) => Self::Tokenizer(error),
+            other => Self::Task(other),
+        }
     }
 }

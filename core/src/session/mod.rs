@@ -1,26 +1,32 @@
-//! A session: one model, one data set, one run. [`protocol`] is what the page and its worker say to each other (plain
-//! data); the loop that owns a trainer and answers it needs tensors and lives behind the feature `engine`.
+//! A session: one model, one task, one data set, one run. [`protocol`] is what the page and its worker say to each other
+//! (plain data); the loop that owns a trainer and answers it needs tensors and lives behind the feature `engine`.
 
 pub mod protocol;
 
 #[cfg(feature = "engine")]
-mod classes;
+mod adapter;
+#[cfg(feature = "engine")]
+mod changes;
 #[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
 mod facts;
 #[cfg(feature = "engine")]
+mod few_shot;
+#[cfg(feature = "engine")]
 mod language;
 #[cfg(feature = "engine")]
-mod measure;
+mod measuring;
+#[cfg(feature = "engine")]
+mod model;
 #[cfg(feature = "engine")]
 mod reading;
 #[cfg(feature = "engine")]
 mod run;
 #[cfg(feature = "engine")]
-mod texts;
-#[cfg(feature = "engine")]
 mod weights;
+#[cfg(feature = "engine")]
+mod writing;
 
 #[cfg(feature = "engine")]
 pub use error::SessionError;
@@ -29,6 +35,6 @@ pub use facts::hashes_of;
 #[cfg(feature = "engine")]
 pub use reading::{Reading, read_general_text, survey};
 #[cfg(feature = "engine")]
-pub use run::{Report, Session};
+pub use run::Session;
 #[cfg(feature = "engine")]
-pub use texts::Generated;
+pub use writing::Generated;

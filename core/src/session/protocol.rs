@@ -6,12 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ExportFormat, ModelSource, PromptFormat, ReadOptions, RunConfig, Task};
-use crate::data::DataReport;
-use crate::data::causal_lm::{LmReport, Role, Turn};
+use crate::config::{ExportFormat, ModelChanges, ModelSource, PromptFormat, ReadOptions, RunConfig};
 use crate::event::{Split, TrainEvent};
 use crate::generate::SamplingConfig;
-use crate::metrics::{Evaluation, LmEvaluation, RowPrediction, TextEvaluation, TextSample};
+use crate::metrics::{TextEvaluation, TextSample};
+use crate::task::{DataReport, Evaluation, FewShotReport, Prediction, RowPredictions, Task, TaskInput};
+use crate::tokenizer::{Role, Turn};
+
+pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};
 
 /// Pairs a reply with its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,7 +51,7 @@ pub enum Weights {
     Tuned,
 }
 
-/// What a language model writes on from.
+/// What a model that writes goes on from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prompt {
@@ -98,11 +100,11 @@ pub enum Command {
         /// config.json, model.safetensors, tokenizer.json or vocab.txt, …
         files: Vec<NamedBlob>,
     },
-    /// Read the data: for the loaded model, or before there is one for a task, without its tokens. Progress comes as
-    /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Data`] or [`Reply::Texts`]; [`Reply::Done`] where the reading was
-    /// ended before, and what was read before it stays.
+    /// Read the data for a task: with the tokens of the loaded model, or before there is one without. Progress comes as
+    /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Data`]; [`Reply::Done`] where the reading was ended before, and what
+    /// was read before it stays.
     LoadData {
-        /// What the rows are for while there is no model.
+        /// What the rows are for. From now on the loaded model is used for it.
         task: Task,
         /// Rows to train on (and to split, if no other file is given).
         train: NamedBlob,
@@ -115,8 +117,10 @@ pub enum Command {
         /// For the split (fractions, seed) and the length report.
         run: RunConfig,
     },
-    /// Read the loaded files again with other options. Progress and reply as of `LoadData`.
+    /// Read the loaded files again, for another task or with other options. Progress and reply as of `LoadData`.
     RereadData {
+        /// What the rows are for.
+        task: Task,
         /// How to read them.
         read: ReadOptions,
         /// For the split and the length report.
@@ -128,6 +132,8 @@ pub enum Command {
     Train {
         /// The settings.
         run: RunConfig,
+        /// What is changed of the model before, from its files as they were loaded.
+        changes: ModelChanges,
     },
     /// Hold after the micro-batch in flight. Reply: [`Reply::Done`].
     Pause,
@@ -138,31 +144,30 @@ pub enum Command {
         /// Hand back the best weights rather than the last.
         keep_best: bool,
     },
-    /// Measure a split. Progress comes as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::Evaluated`].
+    /// Measure a split and, where the model writes, what it writes after the split's first prompts. Progress comes as
+    /// [`FromWorker::EvaluationProgress`]. Reply: [`Reply::Evaluated`].
     Evaluate {
         /// Which weights.
         weights: Weights,
         /// Which rows.
         split: Split,
-    },
-    /// Probabilities of texts, base beside tuned (tuned only after a run). Reply: [`Reply::Predicted`].
-    Predict {
-        /// The texts.
-        texts: Vec<String>,
-    },
-    /// Measure how well a split's next tokens are predicted and, for the first so many prompts, what is written after
-    /// them. Progress comes as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::EvaluatedTexts`].
-    EvaluateTexts {
-        /// Which weights.
-        weights: Weights,
-        /// Which texts.
-        split: Split,
-        /// Prompts that are written on from; 0 measures next tokens only.
+        /// Prompts that are written on from; 0 measures the rows only.
         num_prompts: usize,
-        /// Most tokens of what is written.
+        /// Most tokens of what is written after a prompt.
         max_new_tokens: u32,
     },
-    /// Measure a language model on a text that has nothing to do with its task, to see what it forgets. Progress comes
+    /// Measure what labels can be told without training, on rows of a split. Progress comes as
+    /// [`FromWorker::EvaluationProgress`]. Reply: [`Reply::FewShot`].
+    FewShot {
+        /// Which rows.
+        split: Split,
+    },
+    /// Answers to inputs, base beside tuned (tuned only after a run). Reply: [`Reply::Predicted`].
+    Predict {
+        /// The inputs.
+        inputs: Vec<TaskInput>,
+    },
+    /// Measure a model that writes on a text that has nothing to do with its task, to see what it forgets. Progress comes
     /// as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::EvaluatedGeneral`].
     EvaluateGeneral {
         /// Which weights.
@@ -186,56 +191,13 @@ pub enum Command {
         /// A whole model, or an adapter alone.
         format: ExportFormat,
     },
+    /// Take the trained model, adapters added to its weights, for the loaded one, so that another run can go on from it.
+    /// The rows are dropped. Reply: [`Reply::Model`].
+    ContinueFromRun,
     /// Memory figures. Reply: [`Reply::Memory`].
     Memory,
     /// Destroy the GPU device, to rehearse its loss. Reply: [`Reply::Done`].
     LoseDevice,
-}
-
-/// What computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Backend {
-    /// The GPU, through WebGPU.
-    Webgpu,
-    /// The CPU, in wasm with SIMD (burn-flex).
-    Cpu,
-}
-
-/// One comparison of the device with the CPU.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeviceCheck {
-    /// Operation and shape, e.g. `matmul [16, 64, 384] x [384, 1536]`.
-    pub name: String,
-    /// Largest absolute difference from the CPU, relative to the largest value.
-    pub error: f64,
-    /// Within tolerance.
-    pub passed: bool,
-}
-
-/// The device in use, what was found on the way to it, and why it was chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeviceReport {
-    /// What computes.
-    pub backend: Backend,
-    /// E.g. `nvidia (ampere)`, `SwiftShader`, `CPU (wasm, SIMD)`.
-    pub name: String,
-    /// The WebGPU adapter is a software rasteriser.
-    pub is_software: bool,
-    /// There is a WebGPU adapter at all.
-    pub has_webgpu: bool,
-    /// Why this backend, in one sentence.
-    pub reason: String,
-    /// Largest buffer in bytes (0 where there is no adapter).
-    pub max_buffer_size: u64,
-    /// Largest storage binding in bytes.
-    pub max_storage_buffer_binding_size: u64,
-    /// The adapter can compute in f16.
-    pub has_shader_f16: bool,
-    /// The adapter has subgroups.
-    pub has_subgroups: bool,
-    /// The comparisons with the CPU; empty on the CPU.
-    pub checks: Vec<DeviceCheck>,
 }
 
 /// A model that was loaded.
@@ -243,7 +205,9 @@ pub struct DeviceReport {
 pub struct ModelInfo {
     /// Where it came from.
     pub source: ModelSource,
-    /// What it is for.
+    /// What its architecture has heads for.
+    pub tasks: Vec<Task>,
+    /// What its own head is for; where that is no task, the first that it has a head for.
     pub task: Task,
     /// `model_type` of config.json.
     pub model_type: String,
@@ -257,7 +221,7 @@ pub struct ModelInfo {
     pub max_position_embeddings: usize,
     /// Tokens in the vocabulary.
     pub vocab_size: usize,
-    /// Labels of a head that came with the model; empty for a bare encoder.
+    /// Labels of the head that came with the model; empty where that is fresh for `task`, or has no labels.
     pub labels: Vec<String>,
     /// Names of its linear layers: what LoRA can adapt.
     pub module_names: Vec<String>,
@@ -267,6 +231,15 @@ pub struct ModelInfo {
     pub has_chat_template: bool,
     /// What loading had to say (weights not used, a fresh head, …).
     pub notes: Vec<String>,
+}
+
+/// What a model wrote after prompts, measured against what stands in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WritingEvaluation {
+    /// The figures.
+    pub figures: TextEvaluation,
+    /// Every prompt, with what was written.
+    pub samples: Vec<TextSample>,
 }
 
 /// Bytes in use.
@@ -299,19 +272,16 @@ pub enum Reply {
         /// What is in it.
         report: Box<DataReport>,
     },
-    /// Texts for a language model are read.
-    Texts {
-        /// What is in them.
-        report: Box<LmReport>,
-    },
     /// A run began.
     Started {
         /// Its name.
         run: RunId,
         /// It trains an adapter, which can be taken home alone.
         has_adapter: bool,
-        /// Labels that it tells apart; 0 for a language model.
+        /// Labels that it tells apart; 0 for a task without labels.
         num_labels: usize,
+        /// What was changed of the model before, in sentences.
+        notes: Vec<String>,
         /// What runs, as the text of its job file: the page only hands it on.
         job: String,
     },
@@ -324,25 +294,24 @@ pub enum Reply {
         /// The figures.
         evaluation: Evaluation,
         /// Every row, in file order, with what was predicted.
-        rows: Vec<RowPrediction>,
+        rows: RowPredictions,
+        /// What was written after prompts, if anything was.
+        writing: Option<WritingEvaluation>,
         /// What makes these answers worthless, if anything does.
         warnings: Vec<String>,
     },
-    /// A split's texts were measured.
-    EvaluatedTexts {
-        /// Which weights.
-        weights: Weights,
-        /// Which texts.
-        split: Split,
-        /// Of next tokens.
-        tokens: LmEvaluation,
-        /// Of what was written, if anything was.
-        texts: Option<TextEvaluation>,
-        /// What was written.
-        samples: Vec<TextSample>,
+    /// The general text was measured.
+    EvaluatedGeneral {
+        /// The figures.
+        evaluation: Evaluation,
+        /// What there is to say about how it was read.
+        note: Option<String>,
     },
-    /// The general text was measured; with what there is to say about how it was read.
-    EvaluatedGeneral(LmEvaluation, Option<String>),
+    /// What labels can be told without training was measured.
+    FewShot {
+        /// What was measured; `None` where rows do not have one label each, or the model makes no vectors of texts.
+        report: Option<FewShotReport>,
+    },
     /// A text was written.
     Generated {
         /// Which weights.
@@ -356,17 +325,17 @@ pub enum Reply {
         /// The model ended it; else it was stopped, or grew as long as it may.
         is_complete: bool,
     },
-    /// Probabilities in the order of the labels.
+    /// The inputs were answered.
     Predicted {
-        /// The labels.
+        /// Names of the model's outputs; none where the task has none.
         labels: Vec<String>,
-        /// A row per text, before training.
-        base: Vec<Vec<f32>>,
-        /// A row per text, after training; empty before a run.
-        tuned: Vec<Vec<f32>>,
-        /// Tokens that the model reads of a text.
+        /// An answer an input, before training.
+        base: Vec<Prediction>,
+        /// An answer an input, after training; empty before a run.
+        tuned: Vec<Prediction>,
+        /// Tokens that the model reads of an input.
         max_tokens: usize,
-        /// Indices of texts that are longer, and were cut.
+        /// Indices of inputs that are longer, and were cut.
         cut: Vec<usize>,
         /// What makes these answers worthless, if anything does.
         warnings: Vec<String>,
@@ -463,7 +432,7 @@ pub enum FromWorker {
     },
     /// A request to read rows is part done.
     ReadProgress {
-        /// Rows tokenised; of texts for a language model, bytes.
+        /// Rows tokenised; where a row may be a whole file, bytes.
         done: usize,
         /// As many in all.
         total: usize,

@@ -3,38 +3,60 @@
 use burn::tensor::Device;
 
 use super::SessionError;
+use super::adapter::LoadedAdapter;
 use super::protocol::Weights;
-use super::run::{LoadedAdapter, Session};
+use super::run::Session;
 use crate::checkpoint::{CheckpointError, LoadReport, PretrainedModel, load_adapter};
-use crate::config::{Method, Pooling, RunConfig, Task};
-use crate::model::{CausalLm, Model, SequenceClassifier};
+use crate::config::{Method, Pooling, RunConfig};
+use crate::model::Model;
+use crate::task::{HeadKind, Task};
 
-/// What a classifier's head is made with where the file has none.
+/// Outputs of a head of labels while none are known.
+const DEFAULT_LABELS: usize = 2;
+
+/// What a head is made with where the file has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HeadSettings {
+    task: Task,
     pooling: Pooling,
-    num_labels: usize,
+    num_outputs: usize,
     seed: u64,
+    /// All weights are fresh.
+    is_from_scratch: bool,
 }
 
 /// A model that was built from its file.
 pub(super) struct Built {
     head: HeadSettings,
-    base: Model,
+    pub(super) base: Model,
     /// What was in its file and what was not.
-    loaded: LoadReport,
+    pub(super) loaded: LoadReport,
     /// With the loaded adapter on it; all other weights are shared with `base`.
     tuned: Option<Model>,
 }
 
 impl HeadSettings {
-    pub(super) fn new(model: &PretrainedModel, run: &RunConfig, num_labels: usize) -> Self {
-        match model.config.task() {
-            Task::SequenceClassification => {
-                Self { pooling: run.pooling, num_labels: num_labels.max(2), seed: run.seed }
-            }
-            Task::CausalLm => Self { pooling: Pooling::default(), num_labels: 0, seed: 0 }, // all of it is in the file
+    /// The head of a task, for so many labels where it has any.
+    pub(super) fn new(task: Task, run: &RunConfig, num_labels: usize) -> Self {
+        let spec = task.spec();
+        let num_outputs = match (spec.has_labels, num_labels) {
+            (false, _) => spec.num_outputs,
+            (true, 0) => DEFAULT_LABELS,
+            (true, num_labels) => num_labels,
+        };
+        Self {
+            task,
+            pooling: if spec.head == HeadKind::Sequence { run.pooling } else { Pooling::default() },
+            num_outputs,
+            seed: if spec.head == HeadKind::CausalLm { 0 } else { run.seed }, // all of it is in the file
+            is_from_scratch: false,
         }
+    }
+
+    /// The same for a run, which may begin with fresh weights.
+    pub(super) fn of_run(self, run: &RunConfig) -> Self {
+        let seed = if run.from_scratch { run.seed } else { self.seed };
+        Self { seed, is_from_scratch: run.from_scratch, ..self }
     }
 
     pub(super) fn build(
@@ -42,7 +64,11 @@ impl HeadSettings {
         model: &PretrainedModel,
         device: &Device,
     ) -> Result<(Model, LoadReport), CheckpointError> {
-        model.build(self.pooling, self.num_labels, self.seed, device)
+        let Self { task, pooling, num_outputs, seed, is_from_scratch } = self;
+        match is_from_scratch {
+            true => model.build_from_scratch(task.spec().head, pooling, num_outputs, seed, device),
+            false => model.build(task.spec(), pooling, num_outputs, seed, device),
+        }
     }
 }
 
@@ -63,15 +89,15 @@ impl Session {
         self.built = None;
     }
 
-    /// What makes the answers of the model that was loaded worthless: a part below its classifier that no file holds.
-    /// None while there is a run, which trains the whole head.
+    /// What makes the answers of the model that was loaded worthless: a part below its head that no file holds. None while
+    /// there is a run, which trains the whole head.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let (Some((_, model)), Some(built), None) = (&self.model, &self.built, &self.trainer) else {
+        let (Some(model), Some(built), None) = (&self.model, &self.built, &self.trainer) else {
             return Vec::new();
         };
         let adapter = self.adapter.as_ref().map(|adapter| &adapter.folder);
-        let parts = built.loaded.untrained_parts(model.config.key_map(), adapter);
+        let parts = built.loaded.untrained_parts(model.pretrained.config.key_map(), adapter);
         let files = if adapter.is_some() { "the model's files nor the adapter's" } else { "the model's files" };
         let neither = if adapter.is_some() { "neither in" } else { "not in" };
         let warn = |part: String| {
@@ -83,10 +109,11 @@ impl Session {
     /// A model for inference with these weights.
     pub(super) fn weights(&mut self, weights: Weights) -> Result<Model, SessionError> {
         let Some(trainer) = &self.trainer else { return Ok(self.kept(weights)?.for_inference()) };
-        let is_adapted = trainer.job().run.method == Method::Lora && self.task()? == Task::CausalLm;
+        // Adapters stand beside the base's own weights, unless its head is trained whole.
+        let keeps_base = trainer.job().run.method == Method::Lora && !trains_head(self.task()?);
         let mut found = match weights {
             // A run of other weights holds none of the base's; beside it they are built for one question only.
-            Weights::Base if !is_adapted => self.head()?.build(self.pretrained()?, &self.device)?.0,
+            Weights::Base if !keeps_base => self.head()?.build(&self.loaded()?.pretrained, &self.device)?.0,
             _ => trainer.model().clone(),
         };
         found.enable_adapters(weights == Weights::Tuned);
@@ -100,7 +127,7 @@ impl Session {
             return Err(SessionError::NotTrained);
         }
         let kept = self.built.take().filter(|built| built.head == head); // another is gone before this one is built
-        let (_, model) = self.model.as_ref().ok_or(SessionError::NoModel)?;
+        let model = &self.model.as_ref().ok_or(SessionError::NoModel)?.pretrained;
         let built = match kept {
             Some(built) => built,
             None => {
@@ -120,30 +147,40 @@ impl Session {
     }
 
     fn head(&self) -> Result<HeadSettings, SessionError> {
-        Ok(HeadSettings::new(self.pretrained()?, &self.run_config(), self.labels().len()))
+        let run = self.run_config();
+        let head = HeadSettings::new(self.task()?, &run, self.labels().len());
+        // What a model was trained with says how it began, not how its files are read.
+        Ok(if self.trainer.is_some() { head.of_run(&run) } else { head })
     }
+}
 
-    pub(super) fn classifier(&mut self, weights: Weights) -> Result<SequenceClassifier, SessionError> {
-        match self.weights(weights)? {
-            Model::Classifier(model) => Ok(model),
-            Model::CausalLm(_) => Err(self.other_task()),
+/// Whether the head is trained whole beside adapters: one that scores the vocabulary stays as it is, and a pooled one has
+/// no weights.
+pub(super) fn trains_head(task: Task) -> bool {
+    match task.spec().head {
+        HeadKind::Sequence | HeadKind::Token | HeadKind::Span => true,
+        HeadKind::MaskedLm | HeadKind::CausalLm | HeadKind::Pooled => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_follows_its_task_its_labels_and_what_the_run_says_of_it() {
+        let run = RunConfig { pooling: Pooling::Mean, seed: 7, ..RunConfig::default() };
+        for &task in Task::ALL {
+            let spec = task.spec();
+            let (none, three) = (HeadSettings::new(task, &run, 0), HeadSettings::new(task, &run, 3));
+            let expected = if spec.has_labels { [2, 3] } else { [spec.num_outputs; 2] };
+            assert_eq!([none.num_outputs, three.num_outputs], expected, "{}", task.name());
+            let has_pooling = spec.head == HeadKind::Sequence;
+            assert_eq!(none.pooling == Pooling::Mean, has_pooling, "{}", task.name());
+            assert_eq!(none.seed == 7, spec.head != HeadKind::CausalLm, "{}", task.name());
+            assert_eq!(none.of_run(&run), none, "{}", task.name());
+            let fresh = none.of_run(&RunConfig { from_scratch: true, ..run.clone() });
+            assert!(fresh.is_from_scratch && fresh.seed == 7, "{}", task.name());
         }
-    }
-
-    pub(super) fn language_model(&mut self, weights: Weights) -> Result<CausalLm, SessionError> {
-        match self.weights(weights)? {
-            Model::CausalLm(model) => Ok(model),
-            Model::Classifier(_) => Err(self.other_task()),
-        }
-    }
-
-    /// Why a model does not do what the other kind of model does.
-    pub(super) fn other_task(&self) -> SessionError {
-        let Ok(model) = self.pretrained() else { return SessionError::NoModel };
-        let does = match model.config.task() {
-            Task::SequenceClassification => "labels texts, it does not write them",
-            Task::CausalLm => "writes texts, it does not label them",
-        };
-        SessionError::OtherTask { model_type: model.config.model_type(), does }
     }
 }

@@ -114,7 +114,7 @@ fn wanted(inner: &tokenizers::Tokenizer, settings: &Settings, class: Class) -> V
 }
 
 /// The id that the next new token gets.
-fn next_id(inner: &tokenizers::Tokenizer) -> u64 {
+pub(super) fn next_id(inner: &tokenizers::Tokenizer) -> u64 {
     let size = inner.get_vocab_size(false) as u64;
     let largest = inner.get_added_tokens_decoder().keys().max().map(|&id| u64::from(id));
     match largest {

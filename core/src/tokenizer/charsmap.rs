@@ -29,13 +29,13 @@ fn walk(units: &[u32], texts: &str) -> Result<(), String> {
     let mut open = vec![offset(units[0])];
     while let Some(base) = open.pop() {
         for byte in 1..=0xFF_usize {
-            let place = base ^ byte;
-            let unit = *units.get(place).ok_or_else(outside)?;
-            if unit & (1 << 31 | 0xFF) != byte as u32 || seen[place] {
+            let index = base ^ byte;
+            let unit = *units.get(index).ok_or_else(outside)?;
+            if unit & (1 << 31 | 0xFF) != byte as u32 || seen[index] {
                 continue;
             }
-            seen[place] = true;
-            let next = place ^ offset(unit);
+            seen[index] = true;
+            let next = index ^ offset(unit);
             if unit >> 8 & 1 == 1 {
                 let value = *units.get(next).ok_or_else(outside)? & !(1 << 31);
                 if !texts.is_char_boundary(value as usize) {
@@ -89,8 +89,8 @@ mod tests {
         let mut text = String::new();
         for chunk in bytes.chunks(3) {
             let bits = chunk.iter().chain([&0, &0]).take(3).fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte));
-            for place in 0..=chunk.len() {
-                text.push(LETTERS[(bits >> (18 - 6 * place) & 63) as usize] as char);
+            for index in 0..=chunk.len() {
+                text.push(LETTERS[(bits >> (18 - 6 * index) & 63) as usize] as char);
             }
         }
         text
@@ -99,7 +99,7 @@ mod tests {
     /// A map of so many units, of which `changed` are not zero.
     fn map(num_units: u32, changed: &[(usize, u32)], texts: &str) -> String {
         let mut units = vec![0_u32; num_units as usize];
-        changed.iter().for_each(|&(place, unit)| units[place] = unit);
+        changed.iter().for_each(|&(index, unit)| units[index] = unit);
         let mut bytes = (num_units * 4).to_le_bytes().to_vec();
         units.iter().for_each(|unit| bytes.extend(unit.to_le_bytes()));
         bytes.extend(texts.as_bytes());

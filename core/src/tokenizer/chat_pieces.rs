@@ -11,8 +11,8 @@ use std::ops::Range;
 use minijinja::Value;
 
 use super::chat_template::{ChatError, ChatTemplate, TemplateInput};
+use super::conversation::{Conversation, Piece, RenderedConversation, Role, Turn};
 use super::jinja_limits::MARKS;
-use crate::data::causal_lm::{Conversation, Piece, Role, Turn, Written};
 
 /// Turns up to which a conversation is written once for each of the assistant's turns: beyond, that is too much work.
 const MAX_REWRITTEN_TURNS: usize = 128;
@@ -30,7 +30,7 @@ impl ChatTemplate {
     /// # Errors
     /// When there is no assistant's turn to learn or nothing before the first, when the template refuses the
     /// conversation or asks for too much, or when the last answer can't be told from what stands before it.
-    pub fn pieces(&self, conversation: &Conversation) -> Result<Written, ChatError> {
+    pub fn pieces(&self, conversation: &Conversation) -> Result<RenderedConversation, ChatError> {
         let last = conversation.turns.iter().rposition(Turn::has_loss).ok_or(ChatError::NoAssistant)?;
         let turns = &conversation.turns[..=last];
         let answers: Vec<usize> = (0..=last).filter(|&index| turns[index].role == Role::Assistant).collect();
@@ -49,7 +49,7 @@ impl ChatTemplate {
         };
         if let Some((text, spans)) = learned {
             let spans = spans.into_iter().zip(has_loss);
-            return Ok(Written { pieces: in_pieces(&text, spans), only_last: false });
+            return Ok(RenderedConversation { pieces: in_pieces(&text, spans), only_last: false });
         }
         let unstable = ChatError::Unstable { place: self.place, turn: last + 1 };
         let whole = self.write(&input, &input.messages, false, false)?;
@@ -59,11 +59,11 @@ impl ChatTemplate {
         };
         let spans = std::iter::once((start..whole.len(), true));
         let only_last = has_loss.iter().filter(|&&has_loss| has_loss).count() > 1;
-        Ok(Written { pieces: in_pieces(&whole, spans), only_last })
+        Ok(RenderedConversation { pieces: in_pieces(&whole, spans), only_last })
     }
 
     /// What stands between the tags of generation; `None` where the template has none, or they do not tell the turns.
-    fn tagged(&self, input: &TemplateInput, has_loss: &[bool]) -> Result<Option<Written>, ChatError> {
+    fn tagged(&self, input: &TemplateInput, has_loss: &[bool]) -> Result<Option<RenderedConversation>, ChatError> {
         if !self.has_generation_tags() {
             return Ok(None);
         }
@@ -92,7 +92,7 @@ impl ChatTemplate {
         if !spans.iter().any(|(_, has_loss)| *has_loss) {
             return Ok(None);
         }
-        Ok(Some(Written { pieces: in_pieces(&text, spans), only_last: false }))
+        Ok(Some(RenderedConversation { pieces: in_pieces(&text, spans), only_last: false }))
     }
 
     /// Writes the conversation up to each answer; `None` where one writing does not begin with the one before.

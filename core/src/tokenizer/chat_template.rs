@@ -13,11 +13,11 @@ use minijinja::{Environment, Value};
 use serde::{Deserialize, Serialize};
 
 use super::TokenizerError;
+use super::conversation::{Conversation, Turn};
 use super::jinja::{raise_exception, strftime, to_json};
 use super::jinja_limits::{BoundedText, Excess, Limits, fuel, limit, written_limit};
 use super::jinja_text::prepare;
 use super::settings::Settings;
-use crate::data::causal_lm::{Conversation, Turn};
 use crate::folder::Folder;
 
 /// Name of the template's own file.

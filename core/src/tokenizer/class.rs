@@ -269,18 +269,23 @@ impl Class {
             // With a tokenizer.json the two settings are not read.
             _ if has_json || !(settings.add_bos_token || settings.add_eos_token) => Ok(None),
             _ => {
-                let text = json!({"Sequence": {"id": "A", "type_id": 0}});
-                let (mut pieces, mut tokens) = (vec![text], Map::new());
+                let text = |id: &str, type_id: u32| vec![json!({"Sequence": {"id": id, "type_id": type_id}})];
+                let (mut pieces, mut second, mut tokens) = (text("A", 0), text("B", 1), Map::new());
                 let ends = [("bos_token", settings.add_bos_token, 0), ("eos_token", settings.add_eos_token, 1)];
                 for (name, is_added, at_end) in ends {
                     let content = self.token(settings, name).map(|(token, _)| token.content);
                     let Some(content) = content.filter(|_| is_added) else { continue };
                     let id = id(&content).ok_or_else(|| content.clone())?;
-                    let place = pieces.len() * at_end;
-                    pieces.insert(place, json!({"SpecialToken": {"id": content, "type_id": 0}}));
+                    for (pieces, type_id) in [(&mut pieces, 0), (&mut second, 1)] {
+                        let index = pieces.len() * at_end;
+                        pieces.insert(index, json!({"SpecialToken": {"id": content, "type_id": type_id}}));
+                    }
                     tokens.insert(content.clone(), json!({"id": content, "ids": [id], "tokens": [content]}));
                 }
-                Ok(Some(json!({"type": "TemplateProcessing", "single": pieces, "pair": [], "special_tokens": tokens})))
+                let pair = [pieces.as_slice(), &second].concat();
+                Ok(Some(
+                    json!({"type": "TemplateProcessing", "single": pieces, "pair": pair, "special_tokens": tokens}),
+                ))
             }
         }
     }

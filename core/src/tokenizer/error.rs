@@ -53,6 +53,19 @@ pub enum TokenizerError {
         /// Segments that the model has.
         type_vocab_size: usize,
     },
+    /// A word can't become a token.
+    #[error("{word:?} can't be added to the vocabulary: {reason}")]
+    Word {
+        /// The word.
+        word: String,
+        /// Why not.
+        reason: String,
+    },
+    /// New tokens would get ids of others.
+    #[error(
+        "no word can be added to the vocabulary: its ids have gaps, so that a new token would get the id of another"
+    )]
+    Gaps,
     /// No room for text beside the special tokens.
     #[error("max_seq_length {max_seq_length} leaves no room for text beside {num_special} special tokens")]
     TooShort {

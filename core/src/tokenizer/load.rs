@@ -14,7 +14,7 @@ use super::stream::Bytes;
 use super::{Tokenizer, TokenizerError};
 use crate::folder::Folder;
 
-const JSON: &str = "tokenizer.json";
+pub(super) const JSON: &str = "tokenizer.json";
 
 /// What the crate builds of one file.
 struct Built {
@@ -66,6 +66,8 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
     let mut pad_tokens = content("pad_token").into_iter().chain(["[PAD]", "<pad>"].map(str::to_owned));
     let pad_token_id = pad_token_id.or_else(|| pad_tokens.find_map(|token| inner.token_to_id(&token)));
     let (bos, eos) = (content("bos_token").and_then(known), content("eos_token").and_then(known));
+    let mut masks = content("mask_token").into_iter().chain(["[MASK]", "<mask>"].map(str::to_owned));
+    let mask = masks.find_map(known);
     let configured = settings.bos_token_id.filter(|id| inner.id_to_token(*id).is_some());
     Ok(Tokenizer {
         first_id: bos.as_ref().map(|&(_, id)| id).or(configured),
@@ -78,6 +80,7 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
         vocab_size,
         bos,
         eos,
+        mask,
         prefix,
         suffix,
         max_type_id,
@@ -158,10 +161,10 @@ fn special_around(processor: &PostProcessorWrapper) -> tokenizers::Result<Around
     let text = Encoding::from_tokens(vec![Token::new(0, "a".into(), (0, 1))], 0);
     let around = processor.process(text, None, true)?;
     let (ids, mask) = (around.get_ids(), around.get_special_tokens_mask());
-    let place = mask.iter().position(|&special| special == 0).unwrap_or(ids.len());
+    let index = mask.iter().position(|&special| special == 0).unwrap_or(ids.len());
     Ok(Around {
-        prefix: ids[..place].to_vec(),
-        suffix: ids.get(place + 1..).unwrap_or_default().to_vec(),
+        prefix: ids[..index].to_vec(),
+        suffix: ids.get(index + 1..).unwrap_or_default().to_vec(),
         max_type_id: around.get_type_ids().iter().copied().max().unwrap_or(0),
     })
 }

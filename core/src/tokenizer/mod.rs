@@ -3,7 +3,7 @@
 //! In: the tokenizer files of a model folder, and texts. Out: ids with the special tokens the model expects, cut to a
 //! maximum. Truncation and padding that `tokenizer.json` bakes in are switched off: rows are cut here as
 //! `transformers` does with `truncation=True, max_length=…`, and padded when batches are made. Language models need
-//! more: ids with their places in the text, the tokens that open and close a text, ids back to text ([`TextStream`]
+//! more: ids with their offsets in the text, the tokens that open and close a text, ids back to text ([`TextStream`]
 //! one at a time), and conversations to text (`chat_template`, with the feature `chat`).
 
 mod added;
@@ -14,6 +14,7 @@ mod chat_pieces;
 pub mod chat_template;
 mod check;
 mod class;
+mod conversation;
 mod error;
 mod from_vocab;
 #[cfg(test)]
@@ -30,8 +31,12 @@ mod language;
 mod lines;
 mod load;
 mod long_text;
+mod new_tokens;
+mod pair;
 mod settings;
 mod stream;
+mod windows;
+mod words;
 
 use tokenizers::utils::truncation::TruncationDirection;
 use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper};
@@ -40,10 +45,15 @@ use crate::folder::Folder;
 
 use stream::Bytes;
 
+pub(crate) use conversation::{CALL_KEYS, WEIGHT_KEY};
+pub use conversation::{Conversation, Piece, RenderedConversation, Role, Turn};
 pub use error::TokenizerError;
 pub use language::Coverage;
 pub use load::configured_eos_ids;
+pub use new_tokens::{NewToken, NewTokens};
 pub use stream::TextStream;
+pub use windows::{PairLayout, window_ranges};
+pub use words::split_words;
 
 /// A tokenised text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +70,15 @@ pub struct EncodedText {
     pub is_lower_bound: bool,
 }
 
-/// A text as tokens and their places, without special tokens around it and not cut off.
+/// A text as tokens and their offsets, without special tokens around it and not cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedTokens {
     /// Token ids. The text of a special token within the text is that token.
     pub ids: Vec<u32>,
     /// Bytes of the text that each token stands for, from and up to; as long as `ids`.
     pub offsets: Vec<(usize, usize)>,
+    /// Index of the word that each token belongs to, as the tokenizer cuts texts into words; as long as `ids`.
+    pub words: Vec<Option<u32>>,
 }
 
 /// A model's tokenizer.
@@ -79,6 +91,7 @@ pub struct Tokenizer {
     vocab_size: usize,
     bos: Option<(String, u32)>,
     eos: Option<(String, u32)>,
+    mask: Option<(String, u32)>,
     /// What an empty prompt begins with.
     first_id: Option<u32>,
     prefix: Vec<u32>,
@@ -154,7 +167,11 @@ impl Tokenizer {
     /// When the tokenizer fails on the text.
     pub fn encode_with_offsets(&self, text: &str) -> Result<PlacedTokens, TokenizerError> {
         let encoding = self.inner.encode(text, false).map_err(|source| TokenizerError::Text { source })?;
-        Ok(PlacedTokens { ids: encoding.get_ids().to_vec(), offsets: encoding.get_offsets().to_vec() })
+        Ok(PlacedTokens {
+            ids: encoding.get_ids().to_vec(),
+            offsets: encoding.get_offsets().to_vec(),
+            words: encoding.get_word_ids().to_vec(),
+        })
     }
 
     /// The end of a part of a text, from its start, that can be tokenised before the rest is: together they have the tokens
@@ -220,6 +237,19 @@ impl Tokenizer {
     #[must_use]
     pub fn eos_token_id(&self) -> Option<u32> {
         self.eos.as_ref().map(|&(_, id)| id)
+    }
+
+    /// Text of the token that stands for a hidden word: as `tokenizer_config.json` or `special_tokens_map.json` names it,
+    /// else as BERT or RoBERTa do.
+    #[must_use]
+    pub fn mask_token(&self) -> Option<&str> {
+        self.mask.as_ref().map(|(token, _)| token.as_str())
+    }
+
+    /// Id of the token that stands for a hidden word.
+    #[must_use]
+    pub fn mask_token_id(&self) -> Option<u32> {
+        self.mask.as_ref().map(|&(_, id)| id)
     }
 
     /// Cuts a prompt down so that `wanted` tokens, or as many as half of the `window`, can be written after it: what stands
@@ -345,6 +375,9 @@ mod tests {
         assert_eq!(ids(&tokenizer, "Hello worlds! what [SEP]", 64), [2, 5, 6, 7, 8, 1, 3, 3]);
         assert_eq!((tokenizer.vocab_size(), tokenizer.pad_token_id(), tokenizer.num_special_tokens()), (9, 0, 2));
         assert_eq!(tokenizer.token(6).as_deref(), Some("world"));
+        assert_eq!((tokenizer.mask_token(), tokenizer.mask_token_id()), (Some("[MASK]"), Some(4)));
+        let placed = tokenizer.encode_with_offsets("worlds !").expect("a text");
+        assert_eq!((placed.ids, placed.words), (vec![6, 7, 8], vec![Some(0), Some(0), Some(1)]));
     }
 
     #[test]

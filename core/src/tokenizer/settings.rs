@@ -20,9 +20,9 @@ pub(super) const NAMED: [&str; 7] =
 /// From here on a `model_max_length` means that there is none.
 const NO_LIMIT: f64 = 1e9;
 
-const CONFIG: &str = "tokenizer_config.json";
+pub(super) const CONFIG: &str = "tokenizer_config.json";
 const MAP: &str = "special_tokens_map.json";
-const ADDED: &str = "added_tokens.json";
+pub(super) const ADDED: &str = "added_tokens.json";
 
 /// What the files say; absent fields are the tokenizer class's own.
 #[derive(Debug, Clone, Default, PartialEq)]

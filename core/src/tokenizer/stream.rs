@@ -63,7 +63,7 @@ enum Held {
     Tokens {
         ids: Vec<u32>,
         /// How many of `ids` were handed out.
-        num_told: usize,
+        num_given: usize,
     },
 }
 
@@ -76,7 +76,7 @@ impl<'t> TextStream<'t> {
             // A byte token alone may be no text to stand behind.
             let has_text = |id: &&u32| stream.token(**id).is_some_and(|token| !token.is_empty() && !is_byte(&token));
             let before: Vec<u32> = prompt.iter().rev().find(has_text).copied().into_iter().collect();
-            stream.held = Held::Tokens { num_told: before.len(), ids: before };
+            stream.held = Held::Tokens { num_given: before.len(), ids: before };
         }
         stream
     }
@@ -88,26 +88,26 @@ impl<'t> TextStream<'t> {
     pub fn push(&mut self, id: u32) -> Result<String, TokenizerError> {
         let Some(token) = self.token(id) else { return Ok(String::new()) };
         let kind = self.tokenizer.bytes;
-        let (ids, num_told) = match &mut self.held {
+        let (ids, num_given) = match &mut self.held {
             Held::Bytes(bytes) => {
                 bytes.extend(level_bytes(&token));
                 return Ok(take_text(bytes));
             }
-            Held::Tokens { ids, num_told } => (ids, num_told),
+            Held::Tokens { ids, num_given } => (ids, num_given),
         };
         ids.push(id);
         if kind == Bytes::Fallback && is_byte(&token) {
             return Ok(String::new());
         }
-        let (told, all) = decode(self.tokenizer, ids, *num_told)?;
+        let (given, all) = decode(self.tokenizer, ids, *num_given)?;
         let is_incomplete = kind == Bytes::Other && all.ends_with(REPLACEMENT);
-        if is_incomplete && ids.len() - *num_told < MAX_PENDING {
+        if is_incomplete && ids.len() - *num_given < MAX_PENDING {
             return Ok(String::new());
         }
-        let text = rest(&told, all);
+        let text = rest(&given, all);
         if !text.is_empty() {
-            ids.drain(..*num_told);
-            *num_told = ids.len();
+            ids.drain(..*num_given);
+            *num_given = ids.len();
         }
         Ok(text)
     }
@@ -119,9 +119,9 @@ impl<'t> TextStream<'t> {
     pub fn finish(self) -> Result<String, TokenizerError> {
         match self.held {
             Held::Bytes(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Held::Tokens { ids, num_told } => {
-                let (told, all) = decode(self.tokenizer, &ids, num_told)?;
-                Ok(rest(&told, all))
+            Held::Tokens { ids, num_given } => {
+                let (given, all) = decode(self.tokenizer, &ids, num_given)?;
+                Ok(rest(&given, all))
             }
         }
     }
@@ -136,13 +136,13 @@ impl<'t> TextStream<'t> {
 }
 
 /// Text of the tokens handed out, and of all.
-fn decode(tokenizer: &Tokenizer, ids: &[u32], num_told: usize) -> Result<(String, String), TokenizerError> {
-    Ok((tokenizer.decode(&ids[..num_told], false)?, tokenizer.decode(ids, false)?))
+fn decode(tokenizer: &Tokenizer, ids: &[u32], num_given: usize) -> Result<(String, String), TokenizerError> {
+    Ok((tokenizer.decode(&ids[..num_given], false)?, tokenizer.decode(ids, false)?))
 }
 
-/// What `all` has more than `told`.
-fn rest(told: &str, all: String) -> String {
-    if told.is_empty() { all } else { all.get(told.len()..).unwrap_or_default().to_owned() }
+/// What `all` has more than `given`.
+fn rest(given: &str, all: String) -> String {
+    if given.is_empty() { all } else { all.get(given.len()..).unwrap_or_default().to_owned() }
 }
 
 /// Whether a token is a byte, as the crate tells it.

@@ -36,9 +36,17 @@ pub enum TrainError {
         /// What it has.
         known: String,
     },
-    /// The method does not fit the task.
-    #[error("a language model has no head of its own to train alone: choose full, lora or last:N")]
+    /// The method does not fit the model.
+    #[error("this model has no head of its own to train alone: choose full, lora or last:N")]
     NoHead,
+    /// No figure of the task has the name that is to choose the best weights.
+    #[error("metric_for_best_model {name:?} is no figure of this task: choose one of {known}")]
+    UnknownFigure {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// The device lacks a number format.
     #[error("the device does not compute in {dtype}: choose {known} ({device})")]
     NoDtype {

@@ -1,55 +1,69 @@
-//! Measuring the validation split of a run, whatever its task.
+//! Measuring a split of rows, a batch at a time, so that a driver can show progress or stop.
+
+use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 
-use super::{ClassEvaluator, TokenEvaluator, TrainError, TrainInputs};
-use crate::metrics::Figures;
+use super::TrainError;
+use super::outputs::read_outputs;
+use crate::data::Split;
 use crate::model::Model;
+use crate::task::{Evaluation, Measure, RowPredictions, TaskRows};
 
 /// An evaluation in progress.
-pub(super) enum Evaluator {
-    Classes(ClassEvaluator),
-    Tokens(TokenEvaluator),
+pub struct Evaluator {
+    split: Split,
+    /// Row indices, longest first: batches of like lengths.
+    order: Vec<usize>,
+    done: usize,
+    measure: Box<dyn Measure>,
 }
 
 impl Evaluator {
-    pub(super) fn of_valid(inputs: &TrainInputs) -> Self {
-        match inputs {
-            TrainInputs::Classes(inputs) => Self::Classes(ClassEvaluator::new(&inputs.valid, &inputs.labels)),
-            TrainInputs::Tokens(inputs) => Self::Tokens(TokenEvaluator::new(&inputs.valid)),
-        }
+    /// Prepares to measure all rows of `split`.
+    #[must_use]
+    pub fn new(rows: &dyn TaskRows, split: Split) -> Self {
+        let lengths = rows.lengths(split);
+        let mut order: Vec<usize> = (0..lengths.len()).collect();
+        order.sort_by_key(|&index| std::cmp::Reverse(lengths[index]));
+        Self { split, order, done: 0, measure: rows.measure(split) }
+    }
+
+    /// Measures at these thresholds, by label; for tasks that have them.
+    #[must_use]
+    pub fn with_thresholds(mut self, thresholds: &BTreeMap<String, f64>) -> Self {
+        self.measure.set_thresholds(thresholds);
+        self
     }
 
     /// (rows measured, rows in all)
-    pub(super) fn progress(&self) -> (usize, usize) {
-        match self {
-            Self::Classes(evaluator) => evaluator.progress(),
-            Self::Tokens(evaluator) => evaluator.progress(),
-        }
+    #[must_use]
+    pub fn progress(&self) -> (usize, usize) {
+        (self.done, self.order.len())
     }
 
-    /// Measures one batch; false when all rows are done. `model` must be one for inference.
-    pub(super) async fn advance(
-        &mut self,
-        model: &Model,
-        inputs: &TrainInputs,
-        device: &Device,
-    ) -> Result<bool, TrainError> {
-        match (self, model, inputs) {
-            (Self::Classes(evaluator), Model::Classifier(model), TrainInputs::Classes(inputs)) => {
-                evaluator.advance(model, &inputs.valid, &inputs.padding, device).await
-            }
-            (Self::Tokens(evaluator), Model::CausalLm(model), TrainInputs::Tokens(inputs)) => {
-                evaluator.advance(model, &inputs.valid, &inputs.padding, device).await
-            }
-            _ => unreachable!("evaluator, model and inputs are of one task"),
+    /// Measures one batch; false when all rows are done. `rows` are those that it was made for, and `model` must be one
+    /// for inference.
+    ///
+    /// # Errors
+    /// When the device fails or an output is not finite.
+    pub async fn advance(&mut self, model: &Model, rows: &dyn TaskRows, device: &Device) -> Result<bool, TrainError> {
+        let end = (self.done + rows.task().spec().eval_batch_size).min(self.order.len());
+        let indices = &self.order[self.done..end];
+        if indices.is_empty() {
+            return Ok(false);
         }
+        let batch = rows.batch(self.split, indices, None);
+        let outputs = read_outputs(model, &batch, device).await?;
+        let not_finite = |index| TrainError::NotFinite { row: rows.row_number(self.split, index) };
+        self.measure.add(indices, &batch, &outputs).map_err(not_finite)?;
+        self.done = end;
+        Ok(self.done < self.order.len())
     }
 
-    pub(super) fn finish(self) -> Figures {
-        match self {
-            Self::Classes(evaluator) => Figures::Classes(Box::new(evaluator.finish().0)),
-            Self::Tokens(evaluator) => Figures::Tokens(evaluator.finish()),
-        }
+    /// The figures, and what was predicted for every row, in the order of the split.
+    #[must_use]
+    pub fn finish(self) -> (Evaluation, RowPredictions) {
+        self.measure.finish()
     }
 }

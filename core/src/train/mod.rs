@@ -1,21 +1,24 @@
-//! The training loop as an asynchronous state machine: pull an event, get at most one micro-batch of work. Pausing is
-//! not polling; stopping is dropping; saving is calling `checkpoint` between polls.
+//! The training loop as an asynchronous state machine: pull an event, get at most one step of work. Pausing is not
+//! polling; stopping is dropping; saving is calling `checkpoint` between polls.
+//!
+//! In: rows of any task, which are batches of inputs and targets here, and a model. Out: events, and the trained model.
 
-mod class_evaluator;
+mod checkpointed;
 mod dtype;
 mod error;
+mod evaluations;
 mod evaluator;
-mod inputs;
+mod outputs;
+mod readings;
 mod resume;
 mod samples;
 mod step;
-mod token_evaluator;
 mod trainer;
 
-pub use class_evaluator::{ClassEvaluator, predict};
 pub use dtype::{float_dtype, gradient_scale};
 pub use error::TrainError;
-pub use inputs::{ClassInputs, MicroBatch, TokenInputs, TokenSplit, TrainInputs, TrainSplit};
+pub use evaluator::Evaluator;
+pub use outputs::{predict, read_outputs};
+pub use samples::SampleWriter;
 pub use step::MicroStep;
-pub use token_evaluator::TokenEvaluator;
 pub use trainer::Trainer;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::trainer::Best;
+use super::evaluations::Best;
+use super::trainer::Progress;
 use super::{TrainError, Trainer};
 use crate::checkpoint::{
     CheckpointError, HostTensor, STATE_FILE, TrainState, WeightFile, read_state, read_tensors, read_weights,
     weights_to_safetensors, write_tensors,
 };
-use crate::config::Method;
+use crate::config::RunConfig;
 use crate::event::StopReason;
 use crate::folder::Folder;
 use crate::model::{KeyMap, Model, is_trained};
@@ -26,17 +27,13 @@ impl Trainer {
     /// # Errors
     /// When the device fails or a weight is not finite.
     pub async fn checkpoint(&mut self) -> Result<Folder, TrainError> {
-        let window = std::mem::take(&mut self.window);
-        if !window.is_empty() {
-            let data = Tensor::cat(window, 0).into_data_async().await.map_err(TrainError::Device)?;
-            self.window_read.extend(data.iter::<f32>().map(f64::from));
-        }
+        let window = self.readings.keep().await?.to_vec();
         let mut folder = Folder::new();
         let map = self.config.key_map();
-        let (method, layers) = (self.job.run.method, self.model.num_layers());
-        let trained = |path: &str, _| is_trained(method, path, layers);
+        let (run, layers) = (&self.job.run, self.model.num_layers());
+        let trained = |path: &str, _| is_trained(run.method, run.freeze, path, layers);
         folder.insert(MODEL_FILE, weights_to_safetensors(map, &read_weights(&self.model, map, trained).await?)?);
-        if let Some(best) = &self.best {
+        if let Some(best) = &self.evaluations.best {
             folder.insert(BEST_FILE, weights_to_safetensors(map, &read_weights(&best.model, map, trained).await?)?);
         }
         let mut moments = BTreeMap::new();
@@ -50,17 +47,17 @@ impl Trainer {
         folder.insert(OPTIMIZER_FILE, write_tensors(&moments));
         let state = TrainState {
             job: self.job.clone(),
-            labels: self.inputs.labels().to_vec(),
-            data_fingerprint: self.inputs.fingerprint(),
-            step: self.step,
-            micro_batches: self.micro_batches,
+            labels: self.rows.labels().to_vec(),
+            data_fingerprint: self.rows.fingerprint(),
+            step: self.progress.step,
+            micro_batches: self.progress.micro_batches,
             sampler: self.sampler.state(),
-            rows: self.rows,
-            tokens: self.tokens,
-            window: self.window_read.clone(),
-            best: self.best.as_ref().map(|best| (best.value, best.step, best.evaluation.clone())),
-            evaluations_since_best: self.evaluations_since_best,
-            evaluated_at: self.evaluated_at,
+            rows: self.progress.rows,
+            tokens: self.progress.tokens,
+            window,
+            best: self.evaluations.best.as_ref().map(|best| (best.value, best.step, best.evaluation.clone())),
+            evaluations_since_best: self.evaluations.since_best,
+            evaluated_at: self.evaluations.last_step,
         };
         folder.insert(STATE_FILE, serde_json::to_vec_pretty(&state).expect("plain values serialize"));
         Ok(folder)
@@ -73,21 +70,24 @@ impl Trainer {
     pub fn restore(mut self, folder: &Folder) -> Result<Self, TrainError> {
         let state = read_state(folder)?;
         let differs = |what: &str| TrainError::OtherRun { reason: format!("{what} differ") };
-        if state.labels != self.inputs.labels() {
+        if state.labels != self.rows.labels() {
             return Err(differs("the labels"));
         }
-        if state.data_fingerprint != self.inputs.fingerprint() {
+        if state.data_fingerprint != self.rows.fingerprint() {
             return Err(differs("the training rows (or the tokenizer)"));
         }
         if state.job.run != self.job.run {
             return Err(differs("the settings"));
         }
+        if state.job.changes != self.job.changes {
+            return Err(differs("the changes to the model"));
+        }
         let map = self.config.key_map();
-        let method = self.job.run.method;
-        self.model = load(map, folder, MODEL_FILE, self.model, method)?;
-        self.best = match state.best {
+        let run = &self.job.run;
+        self.model = load(map, folder, MODEL_FILE, self.model, run)?;
+        self.evaluations.best = match state.best {
             Some((value, step, evaluation)) => {
-                let model = load(map, folder, BEST_FILE, self.model.clone(), method)?;
+                let model = load(map, folder, BEST_FILE, self.model.clone(), run)?;
                 Some(Best { value, step, evaluation, model })
             }
             None => None,
@@ -109,24 +109,19 @@ impl Trainer {
             self.optimizer.moments.insert(path, moments);
         }
         self.optimizer.step = state.step;
-        self.step = state.step;
-        self.micro_batches = state.micro_batches;
+        self.progress =
+            Progress { step: state.step, micro_batches: state.micro_batches, rows: state.rows, tokens: state.tokens };
         self.sampler.restore(state.sampler);
-        self.rows = state.rows;
-        self.tokens = state.tokens;
-        self.window_read = state.window;
-        self.evaluations_since_best = state.evaluations_since_best;
-        self.evaluated_at = state.evaluated_at;
-        self.queue.clear();
-        let mut restored = self.begun();
-        let run = &restored.job.run;
-        if run.early_stopping_patience.is_some_and(|patience| restored.evaluations_since_best >= patience) {
-            restored.stop = Some((StopReason::EarlyStopping, run.load_best_model_at_end));
+        self.readings.read = state.window;
+        self.evaluations.since_best = state.evaluations_since_best;
+        self.evaluations.last_step = state.evaluated_at;
+        self.begin();
+        if self.progress.step > 0 && self.evaluation_is_due() {
+            self.start_evaluation(); // the checkpoint was taken between the step and its evaluation
+        } else if self.patience_is_over() {
+            self.stage = self.ending(StopReason::EarlyStopping);
         }
-        if restored.step > 0 && restored.evaluation_is_due() {
-            restored.start_evaluation(); // the checkpoint was taken between the step and its evaluation
-        }
-        Ok(restored)
+        Ok(self)
     }
 }
 
@@ -136,12 +131,12 @@ fn load(
     folder: &Folder,
     file: &'static str,
     model: Model,
-    method: Method,
+    run: &RunConfig,
 ) -> Result<Model, CheckpointError> {
     let bytes = folder.get(file).ok_or(CheckpointError::MissingFile { file })?;
     let layers = model.num_layers();
     let (model, missing, _) = WeightFile::open(file, bytes)?.load(map, model)?;
-    match missing.iter().find(|path| is_trained(method, path, layers)) {
+    match missing.iter().find(|path| is_trained(run.method, run.freeze, path, layers)) {
         None => Ok(model),
         Some(path) => Err(CheckpointError::State { file: file.into(), reason: format!("{path} is missing") }),
     }

@@ -1,15 +1,11 @@
-//! The loop body: a micro-batch on the host becomes a loss and gradients.
+//! The loop body: a micro-batch on the host becomes a loss and gradients. Its targets alone say which loss.
 
-use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::MicroBatch;
-use crate::batch::{Batch, TokenBatch};
-use crate::data::HostBatch;
-use crate::data::causal_lm::LmHostBatch;
-use crate::loss::{LossConfig, cross_entropy_sum, token_cross_entropy};
-use crate::model::{CausalLm, Model, SequenceClassifier};
-use crate::nn::Encoder;
+use crate::batch::BatchInputs;
+use crate::data::{HostBatch, HostTargets};
+use crate::loss::{loss_sum, rows_in_chunk, token_cross_entropy, vocabulary_cross_entropy};
+use crate::model::{Backbone, Model};
 use crate::optim::GradientSum;
 
 /// Scored states are padded to a multiple of this, so that a device sees few shapes.
@@ -19,13 +15,11 @@ const TARGETS_MULTIPLE: usize = 32;
 pub struct MicroStep<'a> {
     /// The model, on an autodiff device.
     pub model: &'a Model,
-    /// The encoder of a classifier whose head alone is trained.
-    pub frozen: Option<&'a Encoder>,
-    /// The loss of a classifier.
-    pub class_loss: Option<&'a LossConfig>,
+    /// The backbone, without autodiff, of a model whose head alone is trained.
+    pub frozen: Option<&'a Backbone>,
     /// What the losses of the whole step are divided by: accumulation then gives the gradient of one large batch.
     pub weight_sum: f64,
-    /// Blocks are computed again in the backward pass.
+    /// Blocks of a decoder are computed again in the backward pass.
     pub gradient_checkpointing: bool,
     /// Seeds dropout.
     pub seed: u64,
@@ -33,118 +27,145 @@ pub struct MicroStep<'a> {
     pub device: &'a Device,
 }
 
+/// Tokens that are to be predicted, padded with some that weigh nothing.
+pub(super) struct TokenTargets {
+    /// `[count]`, of the states in the flattened batch.
+    positions: Tensor<1, Int>,
+    ids: Vec<i32>,
+    weights: Vec<f32>,
+}
+
 impl MicroStep<'_> {
     /// Adds the batch's gradients to `gradients` and returns its share of the step's loss, `[1]`, without autodiff.
-    pub fn run(&self, micro: &MicroBatch, gradients: &mut GradientSum) -> Tensor<1> {
+    pub fn run(&self, batch: &HostBatch, gradients: &mut GradientSum) -> Tensor<1> {
         self.device.seed(self.seed);
-        match (self.model, micro, self.class_loss) {
-            (Model::Classifier(model), MicroBatch::Classes(host), Some(loss)) => {
-                self.classes(model, host, loss, gradients)
-            }
-            (Model::CausalLm(model), MicroBatch::Tokens(host), _) => self.tokens(model, host, gradients),
-            _ => unreachable!("model, batch and loss are of one task"),
+        let mut inputs = BatchInputs::new(&batch.inputs, self.device);
+        if matches!(batch.targets, HostTargets::Spans { .. }) {
+            inputs = inputs.with_scored_padding(&batch.inputs); // a span is looked for among all tokens of a row
         }
+        if let HostTargets::Ids { positions, ids } = &batch.targets {
+            let targets = TokenTargets::new(positions, ids, self.weight_sum, self.device);
+            if let Some(loss) = self.run_tokens(&inputs, &targets, gradients) {
+                return loss;
+            }
+        }
+        self.run_outputs(inputs, &batch.targets, gradients)
     }
 
-    fn classes(
-        &self,
-        model: &SequenceClassifier,
-        host: &HostBatch,
-        loss: &LossConfig,
-        gradients: &mut GradientSum,
-    ) -> Tensor<1> {
-        let batch = Batch::new(host, self.device);
-        let logits = match self.frozen {
-            Some(frozen) => model.forward_frozen(frozen, &batch.without_autodiff()),
-            None => model.forward(&batch),
+    fn run_outputs(&self, inputs: BatchInputs, targets: &HostTargets, gradients: &mut GradientSum) -> Tensor<1> {
+        let shape = inputs.shape();
+        let outputs = match self.frozen {
+            Some(frozen) => self.model.outputs_of_frozen(frozen, &inputs.without_autodiff()),
+            None => self.model.outputs(&inputs),
         };
-        let targets = loss.targets(&host.labels, self.device);
-        let loss = cross_entropy_sum(logits, targets).div_scalar(self.weight_sum.max(f64::MIN_POSITIVE));
-        gradients.add(model, loss.backward());
+        let loss = loss_sum(outputs, targets, shape, self.device).div_scalar(divisor(self.weight_sum));
+        gradients.add(self.model, loss.backward());
         loss.inner()
     }
 
-    fn tokens(&self, model: &CausalLm, host: &LmHostBatch, gradients: &mut GradientSum) -> Tensor<1> {
-        let batch = TokenBatch::new(host, self.device);
-        if self.gradient_checkpointing {
-            return self.tokens_checkpointed(model, host, &batch, gradients);
+    /// `None` where the head has no vocabulary.
+    fn run_tokens(
+        &self,
+        inputs: &BatchInputs,
+        targets: &TokenTargets,
+        gradients: &mut GradientSum,
+    ) -> Option<Tensor<1>> {
+        if self.gradient_checkpointing
+            && let (Backbone::Decoder(decoder), BatchInputs::Text(text)) = (&self.model.backbone, inputs)
+        {
+            return self.run_checkpointed(decoder, text, targets, gradients);
         }
-        let states = model.decoder.forward(&batch, None);
-        let (loss, pulled) = self.token_loss(model, host, states, gradients);
-        gradients.add(model, pulled.backward());
-        loss
+        let states = match self.frozen {
+            Some(frozen) => frozen.forward(&inputs.clone().without_autodiff()).autodiff(),
+            None => self.model.backbone.forward(inputs),
+        };
+        let (loss, pulled) = self.token_loss(states, targets, gradients)?;
+        // States that a frozen backbone made take no gradient.
+        if pulled.is_tracked() {
+            gradients.add(self.model, pulled.backward());
+        }
+        Some(loss)
     }
 
-    /// Loss of the states that predict a target; and a scalar whose gradient by the states is the loss's.
-    fn token_loss(
+    /// Loss of the states that predict a target; and a scalar whose gradient by the states is the loss's. Gradients of the
+    /// head are added. `None` where the head has no vocabulary.
+    pub(super) fn token_loss(
         &self,
-        model: &CausalLm,
-        host: &LmHostBatch,
         states: Tensor<3>,
+        targets: &TokenTargets,
         gradients: &mut GradientSum,
-    ) -> (Tensor<1>, Tensor<1>) {
+    ) -> Option<(Tensor<1>, Tensor<1>)> {
         let [batch, seq, hidden] = states.dims();
-        let count = host.targets.len().next_multiple_of(TARGETS_MULTIPLE);
+        let picked = states.reshape([batch * seq, hidden]).select(0, targets.positions.clone()); // [count, hidden]
+        let (loss, by_state) = match self.model.output_table() {
+            Some((path, table)) => {
+                let loss = token_cross_entropy(picked.clone().inner(), table, &targets.ids, &targets.weights);
+                for (shard, gradient) in loss.table.into_iter().flatten().enumerate() {
+                    gradients.add_gradient(format!("{path}.shards.{shard}"), gradient);
+                }
+                (loss.sum, loss.states)
+            }
+            None => self.head_loss(picked.clone().inner(), targets, gradients)?,
+        };
+        Some((loss, (picked * by_state.autodiff()).sum()))
+    }
+
+    /// Loss, and its gradient by the states, of a head that makes scores by more than a product with a table. Chunk by
+    /// chunk, as [`token_cross_entropy`] does it, but by autodiff.
+    ///
+    /// # Shapes
+    /// - `picked`: `[count, hidden]`, without autodiff
+    /// - returns: `[1]`, `[count, hidden]`
+    fn head_loss(
+        &self,
+        picked: Tensor<2>,
+        targets: &TokenTargets,
+        gradients: &mut GradientSum,
+    ) -> Option<(Tensor<1>, Tensor<2>)> {
+        let [count, _] = picked.dims();
+        let chunk = rows_in_chunk(self.model.backbone.vocab_size());
+        let mut sum = Tensor::<1>::zeros([1], &picked.device());
+        let mut by_state = Vec::new();
+        for first in (0..count).step_by(chunk) {
+            let rows = first..(first + chunk).min(count);
+            let leaf = picked.clone().narrow(0, first, rows.len()).autodiff().require_grad();
+            let scores = self.model.scores_of_tokens(leaf.clone())?;
+            let loss = vocabulary_cross_entropy(scores, &targets.ids[rows.clone()], &targets.weights[rows]);
+            let mut found = loss.backward();
+            by_state.push(leaf.grad_remove(&mut found).expect("scores depend on their states"));
+            gradients.add(self.model, found);
+            sum = sum + loss.inner();
+        }
+        Some((sum, if by_state.len() == 1 { by_state.remove(0) } else { Tensor::cat(by_state, 0) }))
+    }
+}
+
+/// What the sum of the losses is divided by: where nothing is scored that sum is 0, and stays so.
+fn divisor(weight_sum: f64) -> f64 {
+    if weight_sum > 0.0 { weight_sum } else { 1.0 }
+}
+
+impl TokenTargets {
+    fn new(positions: &[i32], ids: &[i32], weight_sum: f64, device: &Device) -> Self {
+        let count = ids.len().max(1).next_multiple_of(TARGETS_MULTIPLE);
         let padded = |values: &[i32]| {
             let mut values = values.to_vec();
             values.resize(count, 0);
             values
         };
-        let mut weights = vec![(1.0 / self.weight_sum.max(1.0)) as f32; host.targets.len()];
+        let mut weights = vec![(1.0 / weight_sum.max(1.0)) as f32; ids.len()];
         weights.resize(count, 0.0);
-        let places = TensorData::new(padded(&host.target_positions), [count]);
-        let places = Tensor::<1, Int>::from_data(places, self.device);
-        let picked = states.reshape([batch * seq, hidden]).select(0, places); // [count, hidden]
-        let (path, table) = model.output_table();
-        let loss = token_cross_entropy(picked.clone().inner(), table, &padded(&host.targets), &weights);
-        for (shard, gradient) in loss.table.into_iter().flatten().enumerate() {
-            gradients.add_one(format!("{path}.shards.{shard}"), gradient);
-        }
-        (loss.sum, (picked * loss.states.autodiff()).sum())
+        let positions = Tensor::from_data(TensorData::new(padded(positions), [count]), device);
+        Self { positions, ids: padded(ids), weights }
     }
+}
 
-    /// As [`Self::tokens`], keeping only what goes into each block: the blocks run again, last to first, each under
-    /// its own small graph (<https://arxiv.org/abs/1604.06174>).
-    fn tokens_checkpointed(
-        &self,
-        model: &CausalLm,
-        host: &LmHostBatch,
-        batch: &TokenBatch,
-        gradients: &mut GradientSum,
-    ) -> Tensor<1> {
-        // Every block draws its dropout from a seed of its own, so that the second pass draws the same.
-        let seed = |block: usize| self.device.seed(self.seed.rotate_left(17) ^ (block as u64 + 1));
-        let blocks = model.decoder.layers.len();
-        let plain = model.clone().valid();
-        let plain_batch = batch.clone().without_autodiff();
-        let around = plain.decoder.surroundings(&batch.layout, &plain_batch.input_ids.device());
-        seed(blocks);
-        let mut x = plain.decoder.embed(&plain_batch);
-        let mut kept = Vec::with_capacity(blocks);
-        for block in 0..blocks {
-            kept.push(x.clone());
-            seed(block);
-            x = plain.decoder.block(block, x, &around, None);
-        }
+#[cfg(test)]
+mod tests {
+    use super::divisor;
 
-        let leaf = x.autodiff().require_grad();
-        let (loss, pulled) = self.token_loss(model, host, model.decoder.finish(leaf.clone()), gradients);
-        let mut found = pulled.backward();
-        let mut flowing = leaf.grad_remove(&mut found).expect("the loss depends on the last states");
-        gradients.add(model, found);
-        let around = model.decoder.surroundings(&batch.layout, self.device);
-        for block in (0..blocks).rev() {
-            let leaf = kept.pop().expect("one was kept for every block").autodiff().require_grad();
-            seed(block);
-            let output = model.decoder.block(block, leaf.clone(), &around, None);
-            let mut found = (output * flowing.autodiff()).sum().backward();
-            flowing = leaf.grad_remove(&mut found).expect("a block's output depends on its input");
-            gradients.add(model, found);
-        }
-        if model.decoder.is_embedding_trained() {
-            seed(blocks);
-            gradients.add(model, (model.decoder.embed(batch) * flowing.autodiff()).sum().backward());
-        }
-        loss
+    #[test]
+    fn a_step_in_which_nothing_is_scored_has_a_loss_of_nothing() {
+        assert_eq!([0.0, -0.0, 0.25, 8.0].map(divisor), [1.0, 1.0, 0.25, 8.0]);
     }
 }

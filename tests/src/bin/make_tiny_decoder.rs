@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::{WeightFile, read_weights, weights_to_safetensors};
-use hone_core::model::{Body, CausalLm, ModelConfig};
+use hone_core::config::Pooling;
+use hone_core::model::{Model, ModelConfig};
 use hone_core::nn::Init;
 use serde_json::{Map, Value, json};
 
@@ -52,8 +53,7 @@ fn fresh(dir: &Path, positions: usize) -> Result<()> {
     });
     let config = serde_json::to_string_pretty(&config)? + "\n";
     let parsed = ModelConfig::from_json(config.as_bytes())?;
-    let Body::CausalLm(decoder) = &parsed.body else { bail!("our own config is a decoder's") };
-    let model = CausalLm::new(decoder, &mut Init::new(7), &Device::flex());
+    let model = Model::new(&parsed, Pooling::Cls, 0, &mut Init::new(7), &Device::flex());
     let weights = block_on(read_weights(&model, parsed.key_map(), |_, _| true))?;
     std::fs::write(dir.join("config.json"), config)?;
     std::fs::write(dir.join("model.safetensors"), weights_to_safetensors(parsed.key_map(), &weights)?)?;

@@ -7,17 +7,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, Result};
-use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::batch::Batch;
 use hone_core::checkpoint::read_weights;
 use hone_core::config::{LrSchedulerType, Pooling};
-use hone_core::data::HostBatch;
-use hone_core::loss::{LossConfig, cross_entropy_sum};
-use hone_core::model::{ModelConfig, checkpoint_key};
-use hone_core::nn::{Encoder, Init, LayerNorm, Linear, gelu};
+use hone_core::data::{HostBatch, HostInputs, HostTargets, HostText};
+use hone_core::model::{Model, ModelConfig, checkpoint_key};
+use hone_core::nn::Init;
 use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor, learning_rate};
+use hone_core::task::HeadKind;
+use hone_core::train::MicroStep;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainerBuilder};
@@ -36,15 +35,6 @@ const CLS: i32 = 2;
 const SEP: i32 = 3;
 const MASK: i32 = 4;
 
-/// BERT's masked-language-model head, its output table tied to the input table.
-#[derive(Module, Debug)]
-struct MaskedLm {
-    encoder: Encoder,
-    dense: Linear,
-    norm: LayerNorm,
-    bias: Param<Tensor<1>>,
-}
-
 fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let text_file = args.next().context("usage: make_tiny_encoder TEXT_FILE STEPS")?;
@@ -59,8 +49,8 @@ fn main() -> Result<()> {
 
     let ids = tokenizer.encode(text, false).map_err(anyhow::Error::from_boxed)?.get_ids().to_vec();
     eprintln!("{} tokens in a vocabulary of {}", ids.len(), tokenizer.get_vocab_size(true));
-    let model = train(&ids, steps);
-    std::fs::write(folder.join("model.safetensors"), weights(&model)?)?;
+    let (config, model) = train(&ids, steps);
+    std::fs::write(folder.join("model.safetensors"), weights(&config, &model)?)?;
     Ok(())
 }
 
@@ -103,35 +93,27 @@ fn train_tokenizer(text_file: &str) -> Result<Tokenizer> {
     json.parse::<Tokenizer>().map_err(anyhow::Error::from_boxed)
 }
 
-fn train(ids: &[u32], steps: u32) -> MaskedLm {
+fn train(ids: &[u32], steps: u32) -> (ModelConfig, Model) {
     let device = Device::flex().autodiff();
-    let config = ModelConfig::from_json(config_json().as_bytes()).expect("our own config is supported");
-    let mut init = Init::new(1);
-    let (encoder_config, _) = config.classifier(Pooling::Cls).expect("our own config is an encoder's");
-    let mut encoder = Encoder::new(encoder_config, &mut init, &device);
-    encoder.set_dropout(0.0, 0.0);
-    let mut model = MaskedLm {
-        encoder,
-        dense: Linear::new(HIDDEN, HIDDEN, 0.02, &mut init, &device),
-        norm: LayerNorm::new(HIDDEN, 1e-12, &device),
-        bias: Param::from_tensor(Tensor::zeros([VOCAB], &device)),
-    };
+    let config = ModelConfig::from_json(config_json().as_bytes());
+    let config = config.and_then(|config| config.with_head(HeadKind::MaskedLm)).expect("our own config is supported");
+    let mut model = Model::new(&config, Pooling::Cls, 0, &mut Init::new(1), &device);
+    model.set_dropout(Some(0.0));
     let mut optimizer = AdamW::new(AdamWConfig { beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weight_decay: 0.01 });
-    let loss_config = LossConfig { num_labels: VOCAB, label_smoothing: 0.0, class_weights: None };
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut mean = 0.0;
     for step in 0..steps {
-        let (host, positions, labels) = masked_batch(ids, &mut rng);
-        let count = labels.len();
-        let states = model.encoder.forward(&Batch::new(&host, &device)).reshape([BATCH * SEQ, HIDDEN]);
-        let picked = Tensor::<1, Int>::from_data(TensorData::new(positions, [count]), &device);
-        let hidden = gelu(model.dense.forward(states.select(0, picked))); // [masked, hidden]
-        let hidden = model.norm.forward(hidden.unsqueeze_dim::<3>(0)).reshape([count, HIDDEN]);
-        let table = model.encoder.embeddings.word_table().transpose(); // [hidden, vocab]
-        let logits = hidden.matmul(table) + model.bias.val().unsqueeze();
-        let loss = cross_entropy_sum(logits, loss_config.targets(&labels, &device)).div_scalar(count as f64);
+        let batch = masked_batch(ids, &mut rng);
+        let micro_step = MicroStep {
+            model: &model,
+            frozen: None,
+            weight_sum: batch.weight,
+            gradient_checkpointing: false,
+            seed: 0,
+            device: &device,
+        };
         let mut gradients = GradientSum::default();
-        gradients.add(&model, loss.backward());
+        let loss = micro_step.run(&batch, &mut gradients);
         let clip = clip_factor(&gradients, 1.0).expect("there are gradients");
         let rate = learning_rate(LrSchedulerType::Linear, PEAK, step, steps / 20, steps);
         model = optimizer.step(model, gradients, &clip, rate);
@@ -141,12 +123,12 @@ fn train(ids: &[u32], steps: u32) -> MaskedLm {
             mean = 0.0;
         }
     }
-    model
+    (config, model)
 }
 
 /// Rows of running text; 15 % of the tokens are chosen, of which 80 % are masked, 10 % random and 10 % left.
-fn masked_batch(ids: &[u32], rng: &mut ChaCha8Rng) -> (HostBatch, Vec<i32>, Vec<i32>) {
-    let (mut input_ids, mut positions, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+fn masked_batch(ids: &[u32], rng: &mut ChaCha8Rng) -> HostBatch {
+    let (mut input_ids, mut positions, mut targets) = (Vec::new(), Vec::new(), Vec::new());
     for row in 0..BATCH {
         let start = rng.next_u64() as usize % (ids.len() - SEQ);
         input_ids.push(CLS);
@@ -157,7 +139,7 @@ fn masked_batch(ids: &[u32], rng: &mut ChaCha8Rng) -> (HostBatch, Vec<i32>, Vec<
                 continue;
             }
             positions.push((row * SEQ + offset + 1) as i32);
-            labels.push(id);
+            targets.push(id);
             input_ids.push(match rng.next_u32() % 10 {
                 0..8 => MASK,
                 8 => (SPECIAL.len() + rng.next_u32() as usize % (VOCAB - SPECIAL.len())) as i32,
@@ -166,26 +148,29 @@ fn masked_batch(ids: &[u32], rng: &mut ChaCha8Rng) -> (HostBatch, Vec<i32>, Vec<
         }
         input_ids.push(SEP);
     }
-    let host = HostBatch {
+    let text = HostText {
         attention_mask: vec![1; BATCH * SEQ],
         token_type_ids: vec![0; BATCH * SEQ],
         position_ids: (0..BATCH).flat_map(|_| 0..SEQ as i32).collect(),
-        labels: vec![0; BATCH],
+        segment_ids: None,
         batch: BATCH,
         seq: SEQ,
-        num_tokens: BATCH * SEQ,
-        rows: (0..BATCH).collect(),
         input_ids,
     };
-    (host, positions, labels)
+    HostBatch {
+        inputs: HostInputs::Text(text),
+        weight: targets.len() as f64,
+        targets: HostTargets::Ids { positions, ids: targets },
+        num_rows: BATCH,
+        num_tokens: BATCH * SEQ,
+    }
 }
 
 /// The encoder's weights under transformers' keys, as f16.
-fn weights(model: &MaskedLm) -> Result<Vec<u8>> {
-    let config = ModelConfig::from_json(config_json().as_bytes())?;
+fn weights(config: &ModelConfig, model: &Model) -> Result<Vec<u8>> {
     let mut named = BTreeMap::new();
     for (path, tensor) in block_on(read_weights(model, config.key_map(), |_, _| true))? {
-        let Some(key) = checkpoint_key(config.key_map(), &path).filter(|_| path.starts_with("encoder.")) else {
+        let Some(key) = checkpoint_key(config.key_map(), &path).filter(|_| path.starts_with("backbone.")) else {
             continue;
         };
         let bytes: Vec<u8> = tensor.values.iter().flat_map(|value| half::f16::from_f32(*value).to_le_bytes()).collect();

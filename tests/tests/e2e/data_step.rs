@@ -79,6 +79,30 @@ fn a_spreadsheets_export_is_read_before_there_is_a_model() {
 }
 
 #[test]
+fn what_the_model_should_learn_is_a_choice() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    site.load_rows(ROWS);
+    assert_eq!(browser.held("task"), "sequence_classification", "that of the model that is chosen");
+    browser.select("task", "causal_lm");
+    browser.wait_for("token-view", READ_SECS);
+    assert_eq!((browser.held("task").as_str(), browser.has("label-column")), ("causal_lm", false));
+    browser.go_to("recipe");
+    assert_eq!(browser.held("field-method"), "lora", "the settings are those of the task");
+
+    // A model that can't do that has the rows read for what it can do, and the page says so.
+    site.load_tiny();
+    browser.go_to("data");
+    browser.wait_for("label-column", READ_SECS);
+    assert_eq!(browser.held("task"), "sequence_classification");
+    assert!(browser.text("data-note").contains("read again"), "{}", browser.text("data-note"));
+    let offered = "return [...document.querySelectorAll('[data-testid=task] option')].map(option => option.value)";
+    let offered = browser.script(offered, Vec::new());
+    assert!(!offered.to_string().contains("causal_lm"), "only what it has a head for: {offered}");
+    site.check_requests();
+}
+
+#[test]
 fn a_large_file_that_is_given_up_leaves_the_rows_before_it() {
     let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
     site.load_tiny();

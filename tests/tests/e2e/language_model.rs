@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use futures_lite::future::block_on;
 use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
-use hone_core::data::causal_lm::{LmReport, TokenPreview};
 use hone_core::folder::Folder;
 use hone_core::generate::SamplingConfig;
+use hone_core::session::Session;
 use hone_core::session::protocol::{Prompt, Weights};
-use hone_core::session::{Report, Session};
+use hone_core::task::causal_lm::TokenPreview;
+use hone_core::task::{DataReport, ReportDetail};
 use hone_tests::browser::WebGpu;
 use hone_tests::texts;
 use serde_json::json;
@@ -145,7 +146,8 @@ fn a_model_of_another_task_reads_the_rows_anew() {
 }
 
 /// The page's report is the one that the native library writes, token by token.
-fn check_report(site: &Site, report: &LmReport) {
+fn check_report(site: &Site, report: &DataReport) {
+    let ReportDetail::CausalLm(detail) = &report.detail else { panic!("the fixture is a language model") };
     let [train, valid, test] = report.num_encoded;
     assert_eq!((report.num_rows, report.num_truncated), (THINGS.len() * FRAMES.len(), 0));
     site.check_counts(&[
@@ -154,8 +156,8 @@ fn check_report(site: &Site, report: &LmReport) {
         ("training", train),
         ("validation", valid),
         ("test", test),
-        ("tokens", report.num_tokens),
-        ("learned", report.num_loss_tokens),
+        ("tokens", detail.num_tokens),
+        ("learned", detail.num_loss_tokens),
         ("duplicates", report.num_duplicates),
         ("leaks", report.num_leaks),
         ("truncated", report.num_truncated),
@@ -170,7 +172,7 @@ fn check_report(site: &Site, report: &LmReport) {
             learned.map(|token| token.text.as_str()).collect(),
         ]
     };
-    let expected: Vec<_> = report.preview.iter().map(texts).collect();
+    let expected: Vec<_> = detail.preview.iter().map(texts).collect();
     assert!(!expected.is_empty() && expected.iter().all(|[all, learned]| all != learned && !learned.is_empty()));
     assert_eq!(shown, json!(expected), "the tokens, and those that carry loss");
 }
@@ -225,7 +227,7 @@ fn check_natively(adapter: Folder, written: &[String; 2], general: &[[f64; 2]]) 
     for (text, shown) in [None, Some(OWN_TEXT)].into_iter().zip(general) {
         for (weights, shown) in [Weights::Base, Weights::Tuned].into_iter().zip(shown) {
             let measured = block_on(session.evaluate_general(weights, text, &mut |_, _| {}));
-            let loss = measured.expect("the text is measured").loss;
+            let loss = texts::loss(&measured.expect("the text is measured"));
             assert!((loss - shown).abs() < GENERAL_LOSS, "{weights:?}: {loss} is not {shown}");
         }
     }
@@ -234,12 +236,10 @@ fn check_natively(adapter: Folder, written: &[String; 2], general: &[[f64; 2]]) 
 }
 
 /// The same files in the native library.
-fn native() -> (Session, LmReport) {
+fn native() -> (Session, DataReport) {
     let mut session = texts::loaded();
     let files = DataFiles { train: ("colours.jsonl".into(), rows().into_bytes()), ..DataFiles::default() };
     let run = RunConfig { max_seq_length: WINDOW, ..RunConfig::default() };
-    match session.load_data(files, &ReadOptions::default(), &run).expect("the rows load") {
-        Report::Texts(report) => (session, *report),
-        Report::Classes(_) => panic!("the fixture is a language model"),
-    }
+    let report = session.load_data(files, &ReadOptions::default(), &run).expect("the rows load");
+    (session, report)
 }

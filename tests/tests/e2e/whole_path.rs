@@ -3,11 +3,12 @@
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::config::{JOB_FILE, ModelSource, ReadOptions, RunConfig};
-use hone_core::data::{DataFiles, DataReport};
+use hone_core::data::DataFiles;
 use hone_core::event::Split;
 use hone_core::folder::Folder;
+use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
-use hone_core::session::{Report, Session};
+use hone_core::task::{DataReport, Prediction, ReportDetail, TaskInput};
 use hone_tests::browser::WebGpu;
 use hone_tests::{paths, rows};
 
@@ -75,8 +76,9 @@ fn walk_the_path(site: &Site) {
 
 /// The page's report is the one that the native library writes.
 fn check_report(site: &Site, report: &DataReport) {
+    let ReportDetail::SequenceClassification(detail) = &report.detail else { panic!("the fixture is a classifier") };
     let [train, valid, test] = report.split_sizes;
-    assert_eq!((report.num_rows, report.classes.len()), (ROWS, rows::LABELS.len()));
+    assert_eq!((report.num_rows, detail.classes.len()), (ROWS, rows::LABELS.len()));
     site.check_counts(&[
         ("rows", report.num_rows),
         ("usable", report.num_usable),
@@ -85,12 +87,12 @@ fn check_report(site: &Site, report: &DataReport) {
         ("test", test),
         ("empty", report.num_empty),
         ("duplicates", report.num_duplicates),
-        ("conflicts", report.num_conflicts),
+        ("conflicts", detail.num_conflicts),
         ("leaks", report.num_leaks),
     ]);
     let shown = site.browser.text("data-report");
     assert!(shown.contains(&format!("{} classes", rows::LABELS.len())), "{shown}");
-    for class in &report.classes {
+    for class in &detail.classes {
         assert!(shown.contains(&class.label), "{} is shown", class.label);
     }
 }
@@ -111,23 +113,25 @@ fn check_natively(folder: Folder, shown: &[Vec<(String, f64)>], accuracy: f64) {
     let mut session = Session::new(Device::flex());
     let source = ModelSource::Local { name: "export".into() };
     session.load_model(source, folder).expect("the exported folder loads");
-    let texts: Vec<String> = TEXTS.iter().map(|&text| text.into()).collect();
-    let predicted = block_on(session.predict(&texts, Weights::Base)).expect("it predicts");
+    let inputs = TEXTS.map(|text| TaskInput { text: text.into(), second: None });
+    let (predicted, _) = block_on(session.predict(&inputs, Weights::Base)).expect("it predicts");
     let labels = session.labels().to_vec();
     assert_eq!(labels, rows::LABELS);
     let mut worst = 0f64;
-    for (row, shown) in predicted.iter().zip(shown) {
+    for (answer, shown) in predicted.iter().zip(shown) {
+        let Prediction::SequenceClassification(answer) = answer else { panic!("the fixture is a classifier") };
         assert_eq!(shown.len(), labels.len());
         for (label, probability) in shown {
             let id = labels.iter().position(|known| known == label).expect("a label of the page");
-            worst = worst.max((f64::from(row[id]) - probability).abs());
+            worst = worst.max((f64::from(answer.probabilities[id]) - probability).abs());
         }
     }
     assert!(worst <= PROBABILITY, "probabilities differ by {worst:e}: {predicted:?} and {shown:?}");
 
     session.load_data(data(), &ReadOptions::default(), &run()).expect("the rows load");
     let (evaluation, _) = block_on(session.evaluate(Weights::Base, Split::Test, &mut |_, _| {})).expect("it measures");
-    assert!((evaluation.accuracy - accuracy).abs() < 1e-9, "{} is not {accuracy}", evaluation.accuracy);
+    let measured = evaluation.figure("accuracy").expect("it is a figure of the task");
+    assert!((measured - accuracy).abs() < 1e-9, "{measured} is not {accuracy}");
     eprintln!("native and page agree: probabilities within {worst:.1e}, accuracy {accuracy}");
 }
 
@@ -136,10 +140,8 @@ fn native() -> (Session, DataReport) {
     let mut session = Session::new(Device::flex());
     let source = ModelSource::Local { name: "tiny".into() };
     session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
-    match session.load_data(data(), &ReadOptions::default(), &run()).expect("the rows load") {
-        Report::Classes(report) => (session, *report),
-        Report::Texts(_) => panic!("the fixture is a classifier"),
-    }
+    let report = session.load_data(data(), &ReadOptions::default(), &run()).expect("the rows load");
+    (session, report)
 }
 
 fn data() -> DataFiles {

@@ -12,7 +12,7 @@ use hone_core::event::Split;
 use hone_core::folder::Folder;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
-use hone_tests::classes::{files, loaded};
+use hone_tests::classes::{files, loaded, predict};
 use hone_tests::{paths, rows, texts};
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ fn questions() -> Vec<String> {
 }
 
 fn answers(session: &mut Session) -> Vec<Vec<f32>> {
-    block_on(session.predict(&questions(), Weights::Tuned)).expect("it predicts")
+    predict(session, &questions(), Weights::Tuned).expect("it predicts")
 }
 
 fn assert_same(found: &[Vec<f32>], expected: &[Vec<f32>]) {
@@ -83,7 +83,7 @@ fn a_classifiers_adapter_brings_its_labels_and_its_settings() {
         let mut whole = Session::new(Device::flex());
         whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
         assert_eq!(whole.model_labels(), rows::LABELS);
-        assert_same(&block_on(whole.predict(&questions(), Weights::Base)).expect("it predicts"), &expected);
+        assert_same(&predict(&mut whole, &questions(), Weights::Base).expect("it predicts"), &expected);
     }
 }
 
@@ -115,7 +115,7 @@ fn an_adapter_without_a_word_on_its_labels_has_them_numbered() {
     let mut whole = Session::new(Device::flex());
     whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
     assert_eq!(whole.model_labels(), ["LABEL_0", "LABEL_1", "LABEL_2"], "numbers are all that is known of them");
-    assert_same(&block_on(whole.predict(&questions(), Weights::Base)).expect("it predicts"), &expected);
+    assert_same(&predict(&mut whole, &questions(), Weights::Base).expect("it predicts"), &expected);
 }
 
 #[test]
@@ -160,8 +160,7 @@ fn a_run_is_measured_on_its_own_rows() {
     let other = RunConfig { seed: 7, ..run(Pooling::Cls) };
     session.reread_data(&ReadOptions::default(), &other).expect("the rows load");
     let (found, found_rows) = measure(&mut session);
-    let numbers = |rows: &[hone_core::metrics::RowPrediction]| rows.iter().map(|row| row.row).collect::<Vec<_>>();
-    assert_eq!((found, numbers(&found_rows)), (expected.clone(), numbers(&rows_of_run)));
+    assert_eq!((found, found_rows), (expected.clone(), rows_of_run));
     // More labels than the model has: they are not its own.
     let many: String = (0..80).map(|row| format!("text number {row},label {}\n", row % 8)).collect();
     session.load_data(files(format!("text,label\n{many}")), &ReadOptions::default(), &other).expect("the rows load");
@@ -176,9 +175,9 @@ fn a_language_models_run_is_measured_on_its_own_texts() {
     session.start(run.clone()).expect("it starts");
     let _ = texts::drain(&mut session);
     let measure = |session: &mut Session| {
-        let tokens = block_on(session.evaluate_tokens(Weights::Tuned, Split::Test, &mut |_, _| {}));
-        let written = block_on(session.evaluate_texts(Weights::Tuned, Split::Test, 3, 4, &mut |_, _| {}));
-        (tokens.expect("the run's texts are measured"), written.expect("they are written on from").1)
+        let tokens = block_on(session.evaluate(Weights::Tuned, Split::Test, &mut |_, _| {}));
+        let written = block_on(session.evaluate_writing(Weights::Tuned, Split::Test, 3, 4, &mut |_, _| {}));
+        (tokens.expect("the run's texts are measured").0, written.expect("they are written on from").samples)
     };
     let expected = measure(&mut session);
     session.reread_data(&ReadOptions::default(), &RunConfig { seed: 7, ..run }).expect("the rows load");
@@ -194,8 +193,8 @@ fn a_prompt_as_long_as_the_window_does_not_end_an_evaluation() {
     let data = DataFiles { train: ("rows.jsonl".into(), lines.into_bytes()), ..DataFiles::default() };
     let run = RunConfig { split: NO_SPLIT, max_seq_length: 64, ..texts::run() };
     session.load_data(data, &ReadOptions::default(), &run).expect("the rows load");
-    let written = block_on(session.evaluate_texts(Weights::Base, Split::Train, 2, 200, &mut |_, _| {}));
-    assert_eq!(written.expect("the beginning of the prompt makes way").1.len(), 2);
+    let written = block_on(session.evaluate_writing(Weights::Base, Split::Train, 2, 200, &mut |_, _| {}));
+    assert_eq!(written.expect("the beginning of the prompt makes way").samples.len(), 2);
 }
 
 #[test]
@@ -209,7 +208,7 @@ fn settings_of_language_models_are_refused_for_labels() {
     ];
     for (run, name) in cases {
         let error = session.start(run).expect_err("it would change nothing").to_string();
-        assert!(error.contains(name) && error.contains("labels them"), "{error}");
+        assert!(error.contains(name) && error.contains("labels texts"), "{error}");
     }
 }
 
@@ -236,8 +235,8 @@ fn mean_loss(session: &mut Session, weights: Weights) -> (f64, u64) {
     let data = DataFiles { train: ("rows.jsonl".into(), rows), ..DataFiles::default() };
     let run = RunConfig { split: NO_SPLIT, ..RunConfig::default() };
     session.load_data(data, &ReadOptions::default(), &run).expect("the rows load");
-    let found = block_on(session.evaluate_tokens(weights, Split::Train, &mut |_, _| {})).expect("they are measured");
-    (found.loss, found.num_tokens)
+    let (found, _) = block_on(session.evaluate(weights, Split::Train, &mut |_, _| {})).expect("they are measured");
+    (texts::loss(&found), texts::num_tokens(&found))
 }
 
 fn assert_as_peft(found: (f64, u64), expected: &Value, name: &str) {
@@ -292,13 +291,13 @@ fn an_encoders_all_linear_adapter_with_ranks_of_its_own_gives_pefts_probabilitie
     };
     let mut session = session_of("field/encoder");
     session.load_adapter(adapter).expect("its pooler has a branch too");
-    close(block_on(session.predict(&texts, Weights::Tuned)).expect("it predicts"), "the adapter");
+    close(predict(&mut session, &texts, Weights::Tuned).expect("it predicts"), "the adapter");
     let merged = export(&mut session, ExportFormat::Merged);
     let card = String::from_utf8(merged.get("README.md").expect("a card").to_vec()).expect("text");
     assert!(card.contains("DoRA adapters of ranks 2 to 4"), "{card}");
     let mut whole = Session::new(Device::flex());
     whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
-    close(block_on(whole.predict(&texts, Weights::Base)).expect("it predicts"), "merged");
+    close(predict(&mut whole, &texts, Weights::Base).expect("it predicts"), "merged");
 }
 
 #[test]

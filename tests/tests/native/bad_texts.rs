@@ -7,12 +7,14 @@ use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS};
 use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, PromptFormat, ReadOptions, RunConfig};
-use hone_core::data::causal_lm::{LmReport, Role, Turn};
 use hone_core::data::{BadRow, DataFiles};
 use hone_core::folder::Folder;
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{ModelInfo, Prompt, Weights};
-use hone_core::session::{Generated, Report, Session, SessionError};
+use hone_core::session::{Generated, Session, SessionError};
+use hone_core::task::{DataReport, ReportDetail};
+use hone_core::tokenizer::{Role, Turn};
+use hone_tests::classes::predict;
 use hone_tests::paths;
 use hone_tests::texts::{adapter, data, loaded, ready, run, write};
 use serde_json::{Value, json};
@@ -46,11 +48,8 @@ fn files(rows: &[Value]) -> DataFiles {
     DataFiles { train: ("rows.jsonl".into(), jsonl(rows)), ..DataFiles::default() }
 }
 
-fn read(session: &mut Session, files: DataFiles) -> Result<LmReport, SessionError> {
-    match session.load_data(files, &ReadOptions::default(), &run())? {
-        Report::Texts(report) => Ok(*report),
-        Report::Classes(_) => panic!("the fixture writes texts"),
-    }
+fn read(session: &mut Session, files: DataFiles) -> Result<DataReport, SessionError> {
+    session.load_data(files, &ReadOptions::default(), &run())
 }
 
 fn generate(session: &mut Session, prompt: &Prompt) -> Result<Generated, SessionError> {
@@ -106,10 +105,11 @@ fn a_prompt_longer_than_the_window_is_named() {
     }
     let rows = [pair("short", " a"), pair(&"x".repeat(100), " a")];
     let report = read(&mut session, files(&rows)).expect("they are read");
-    assert_eq!((report.num_usable, report.num_prompt_cut, report.num_truncated), (2, 1, 1));
-    assert_eq!(numbers(&report.cut_rows), [2]);
+    let ReportDetail::CausalLm(detail) = &report.detail else { panic!("the fixture writes texts") };
+    assert_eq!((report.num_usable, detail.num_prompt_cut, report.num_truncated), (2, 1, 1));
+    assert_eq!(numbers(&detail.cut_rows), [2]);
     // A letter is a token, and one ends the text.
-    assert_names(&report.cut_rows[0].reason, &["the prompt lost its beginning", "103 tokens", "64 fit"]);
+    assert_names(&detail.cut_rows[0].reason, &["the prompt lost its beginning", "103 tokens", "64 fit"]);
     assert_names(report.warnings.join("\n"), &["1 of 2 rows has a prompt"]);
 
     let error = ready(&run()).start(RunConfig { max_seq_length: 128, ..run() }).expect_err("the window is shorter");
@@ -267,7 +267,7 @@ fn a_run_that_does_not_fit_the_model_is_named() {
     assert_names(session.start(wrong).expect_err("GPT-2 has no q_proj"), &["q_proj", "gpt2", "c_attn"]);
     let head = RunConfig { method: Method::Head, ..run() };
     assert_names(session.start(head).expect_err("it has no head"), &["lora"]);
-    let labels = block_on(session.predict(&["a".into()], Weights::Base)).expect_err("it has no labels");
+    let labels = predict(&mut session, &["a".into()], Weights::Base).expect_err("it has no labels");
     assert_names(labels, &["gpt2", "writes texts"]);
     let nothing = block_on(session.export(ExportFormat::Adapter)).expect_err("nothing was trained");
     assert_names(nothing, &["nothing has been trained"]);

@@ -6,12 +6,14 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 use futures_lite::future::block_on;
 use hone_core::checkpoint::{PretrainedModel, WEIGHTS, WeightFile};
-use hone_core::config::{Dtype, ExportFormat, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig};
+use hone_core::config::{
+    Dtype, ExportFormat, Freeze, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig,
+};
 use hone_core::data::DataFiles;
-use hone_core::model::Model;
 use hone_core::nn::Init;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
+use hone_core::task::HeadKind;
 use hone_tests::figure::demand;
 use hone_tests::half::{self, HALF, all_losses, compare_losses, run_in};
 use hone_tests::texts::{drain, ready, valid_losses, write};
@@ -92,7 +94,8 @@ impl ModuleVisitor for Held {
 fn held(fixture: &str, method: Method) -> Held {
     let device = Device::flex().autodiff();
     let pretrained = PretrainedModel::open(paths::read_folder(&paths::fixture(fixture))).expect("the fixture is whole");
-    let (mut model, _): (Model, _) = pretrained.build(Pooling::Cls, 3, 1, &device).expect("the weights fit");
+    let head = if fixture == "tiny_decoder" { HeadKind::CausalLm } else { HeadKind::Sequence };
+    let (mut model, _) = pretrained.build(head, Pooling::Cls, 3, 1, &device).expect("the weights fit");
     if method == Method::Lora {
         let lora = LoraConfig { r: 4, ..LoraConfig::default() };
         let targets = ["all-linear".to_owned()];
@@ -100,7 +103,7 @@ fn held(fixture: &str, method: Method) -> Held {
         assert!(!adapted.is_empty());
     }
     let mut found = Held::default();
-    model.frozen_for(method).with_dtype(FloatDType::F16).visit(&mut found);
+    model.frozen_for(method, Freeze::None).with_dtype(FloatDType::F16).visit(&mut found);
     found
 }
 

@@ -4,7 +4,7 @@
 use burn::tensor::{Distribution, Tensor};
 use futures_lite::future::block_on;
 use hone_core::device_check::{check_decoder, check_device};
-use hone_core::nn::{MatmulKernel, matmul, set_matmul_kernel};
+use hone_core::kernels::{MatmulKernel, matmul, set_matmul_kernel};
 use hone_tests::figure::demand;
 use hone_tests::{devices, products};
 

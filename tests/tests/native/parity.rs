@@ -1,14 +1,14 @@
 //! Agreement with PyTorch and transformers: logits 2e-5, loss 1e-5, gradients 1e-4 relative, twenty AdamW losses 4e-5.
 
 use burn::tensor::Device;
-use hone_core::nn::{MatmulKernel, set_matmul_kernel};
+use hone_core::kernels::{MatmulKernel, set_matmul_kernel};
 use hone_tests::devices;
-use hone_tests::golden::Golden;
+use hone_tests::golden::{Golden, Pass, Trained};
 
 fn check_all(golden: &Golden, device: &Device) {
     golden.check_forward(device);
-    golden.check_gradients(device);
-    golden.check_curve(false, device);
+    golden.check_gradients(Pass::Kept, device);
+    golden.check_curve(Trained::All, device);
 }
 
 #[test]
@@ -41,13 +41,13 @@ fn minilm_agrees_on_the_cpu() {
 fn minilm_with_a_frozen_encoder_agrees_on_the_cpu() {
     let Some(golden) = Golden::minilm("minilm_head") else { return };
     golden.check_forward(&devices::cpu());
-    golden.check_curve(true, &devices::cpu());
+    golden.check_curve(Trained::Head, &devices::cpu());
 }
 
 #[test]
 fn minilm_with_a_peft_adapter_agrees_on_the_cpu() {
     let Some(golden) = Golden::minilm("minilm_lora") else { return };
-    golden.check_adapter(&devices::cpu());
+    check_all(&golden, &devices::cpu());
 }
 
 #[test]
@@ -75,6 +75,6 @@ fn minilm_agrees_on_wgpu() {
     for kernel in [MatmulKernel::Hone, MatmulKernel::Burn] {
         set_matmul_kernel(kernel);
         golden.check_forward(&device);
-        golden.check_gradients(&device);
+        golden.check_gradients(Pass::Kept, &device);
     }
 }

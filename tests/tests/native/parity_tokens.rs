@@ -3,75 +3,75 @@
 
 use burn::tensor::Device;
 use hone_tests::devices;
-use hone_tests::golden_tokens::{Pass, TokenGolden};
+use hone_tests::golden::{Golden, Pass, Trained};
 
-fn check_all(golden: &TokenGolden, device: &Device) {
+fn check_all(golden: &Golden, device: &Device) {
     golden.check_forward(device);
     golden.check_gradients(Pass::Kept, device);
     golden.check_gradients(Pass::Checkpointed, device);
-    golden.check_curve(device);
+    golden.check_curve(Trained::All, device);
     golden.check_greedy(device);
 }
 
 #[test]
 fn gpt2_agrees_on_the_cpu() {
-    check_all(&TokenGolden::tiny("gpt2_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("gpt2_tiny"), &devices::cpu());
 }
 
 #[test]
 fn gpt_neo_agrees_on_the_cpu() {
-    check_all(&TokenGolden::tiny("gpt_neo_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("gpt_neo_tiny"), &devices::cpu());
 }
 
 #[test]
 fn llama_agrees_on_the_cpu() {
-    check_all(&TokenGolden::tiny("llama_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("llama_tiny"), &devices::cpu());
 }
 
 #[test]
 fn qwen2_agrees_on_the_cpu() {
-    check_all(&TokenGolden::tiny("qwen2_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("qwen2_tiny"), &devices::cpu());
 }
 
 #[test]
 fn qwen3_agrees_on_the_cpu() {
-    check_all(&TokenGolden::tiny("qwen3_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("qwen3_tiny"), &devices::cpu());
 }
 
 #[test]
 fn mistral_agrees_on_the_cpu() {
-    check_all(&TokenGolden::tiny("mistral_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("mistral_tiny"), &devices::cpu());
 }
 
 #[test]
 fn sliding_windows_agree_on_the_cpu() {
-    check_all(&TokenGolden::tiny("mistral_window_tiny"), &devices::cpu());
-    check_all(&TokenGolden::tiny("qwen2_window_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("mistral_window_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("qwen2_window_tiny"), &devices::cpu());
 }
 
 #[test]
 fn scaled_rotary_positions_agree_on_the_cpu() {
-    check_all(&TokenGolden::tiny("llama3_rope_tiny"), &devices::cpu());
-    check_all(&TokenGolden::tiny("linear_rope_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("llama3_rope_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("linear_rope_tiny"), &devices::cpu());
 }
 
 #[test]
 fn peft_adapters_agree_on_the_cpu() {
     for name in ["gpt2_lora", "gpt2_dora"] {
-        let golden = TokenGolden::of(name, "gpt2_tiny");
+        let golden = Golden::of(name, "gpt2_tiny");
         golden.check_forward(&devices::cpu());
         golden.check_gradients(Pass::Kept, &devices::cpu());
         golden.check_gradients(Pass::Checkpointed, &devices::cpu());
-        golden.check_curve(&devices::cpu());
+        golden.check_curve(Trained::All, &devices::cpu());
     }
-    TokenGolden::of("gpt2_rslora", "gpt2_tiny").check_forward(&devices::cpu());
-    TokenGolden::of("llama_lora", "llama_tiny").check_forward(&devices::cpu());
+    Golden::of("gpt2_rslora", "gpt2_tiny").check_forward(&devices::cpu());
+    Golden::of("llama_lora", "llama_tiny").check_forward(&devices::cpu());
 }
 
 #[test]
 fn packed_texts_do_not_see_each_other() {
-    TokenGolden::of("packed_gpt2", "gpt2_tiny").check_forward(&devices::cpu());
-    TokenGolden::of("packed_llama", "llama_tiny").check_forward(&devices::cpu());
+    Golden::of("packed_gpt2", "gpt2_tiny").check_forward(&devices::cpu());
+    Golden::of("packed_llama", "llama_tiny").check_forward(&devices::cpu());
 }
 
 #[test]
@@ -79,10 +79,10 @@ fn decoders_agree_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
     for name in ["gpt2_tiny", "gpt_neo_tiny", "llama_tiny", "qwen2_tiny", "qwen3_tiny", "mistral_window_tiny"] {
         eprintln!("{name}");
-        check_all(&TokenGolden::tiny(name), &device);
+        check_all(&Golden::tiny(name), &device);
     }
-    TokenGolden::of("gpt2_lora", "gpt2_tiny").check_curve(&device);
-    TokenGolden::of("gpt2_dora", "gpt2_tiny").check_gradients(Pass::Kept, &device);
-    TokenGolden::of("gpt2_dora", "gpt2_tiny").check_curve(&device);
-    TokenGolden::of("packed_llama", "llama_tiny").check_forward(&device);
+    Golden::of("gpt2_lora", "gpt2_tiny").check_curve(Trained::All, &device);
+    Golden::of("gpt2_dora", "gpt2_tiny").check_gradients(Pass::Kept, &device);
+    Golden::of("gpt2_dora", "gpt2_tiny").check_curve(Trained::All, &device);
+    Golden::of("packed_llama", "llama_tiny").check_forward(&device);
 }

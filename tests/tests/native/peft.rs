@@ -8,13 +8,13 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::batch::TokenBatch;
+use hone_core::batch::{BatchInputs, TextBatch};
 use hone_core::checkpoint::{PretrainedModel, load_adapter};
 use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, Pooling, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
-use hone_core::model::Model;
 use hone_core::session::Session;
+use hone_core::task::HeadKind;
 use hone_tests::golden::values;
 use hone_tests::{paths, python};
 
@@ -105,9 +105,8 @@ fn train_from(source: ModelSource, base: &Path, use_dora: bool) -> (Folder, Fold
 fn logits(base: &Path, adapter: &Folder) -> (String, String) {
     let device = Device::flex();
     let pretrained = PretrainedModel::open(paths::read_folder(base)).expect("the fixture is whole");
-    let (model, _) = pretrained.build(Pooling::Cls, 2, 0, &device).expect("the weights fit");
-    let model = load_adapter(&pretrained.config, model, adapter, &device).expect("the adapter fits");
-    let Model::CausalLm(model) = model.for_inference() else { panic!("the fixture writes texts") };
+    let (model, _) = pretrained.build(HeadKind::CausalLm, Pooling::Cls, 0, 0, &device).expect("the weights fit");
+    let model = load_adapter(&pretrained.config, model, adapter, &device).expect("the adapter fits").for_inference();
     let rows: Vec<Vec<u32>> =
         TEXTS.iter().map(|text| pretrained.tokenizer.encode_prompt(text, true).expect("it tokenises")).collect();
     let longest = rows.iter().map(Vec::len).max().expect("there are texts");
@@ -115,7 +114,7 @@ fn logits(base: &Path, adapter: &Folder) -> (String, String) {
     let logits: Vec<Vec<Vec<f32>>> = rows
         .iter()
         .map(|ids| {
-            let all = values(model.logits(&TokenBatch::continuation(ids, 0, &device)));
+            let all = values(model.outputs(&BatchInputs::Text(TextBatch::continuation(ids, 0, &device))));
             let mut rows: Vec<Vec<f32>> = all.chunks(vocab).map(<[f32]>::to_vec).collect();
             rows.resize(longest, vec![0.0; vocab]);
             rows

@@ -12,6 +12,7 @@ use hone_core::config::{ExportFormat, Method, ModelSource, ReadOptions, RunConfi
 use hone_core::data::DataFiles;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
+use hone_tests::classes::predict;
 use hone_tests::{paths, python, rows};
 
 /// Rows of which two steps of 16 are trained, and texts that are compared.
@@ -56,7 +57,7 @@ fn train_and_export(method: Method, format: ExportFormat, export: &Path, predict
     // As `hone predict` writes it. The last texts are long, odd, or empty of known words.
     let mut texts: Vec<String> = (0..TEXTS - 4).map(|index| rows::row(7 * index + 3).0).collect();
     texts.extend(["word ".repeat(300), "Ünïcödé, 東京 and 🙂!".into(), "?".into(), "  spaces   between  ".into()]);
-    let probabilities = block_on(session.predict(&texts, Weights::Tuned)).expect("it predicts");
+    let probabilities = predict(&mut session, &texts, Weights::Tuned).expect("it predicts");
     let mut table = format!("row,text,label,probability,{}\n", session.labels().join(","));
     for (index, (text, row)) in texts.iter().zip(&probabilities).enumerate() {
         let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b])).expect("there are labels");

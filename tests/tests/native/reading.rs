@@ -1,20 +1,13 @@
 //! Rows that are read part by part, given up on the way, and read before there is a model.
 
-use hone_core::config::{ReadOptions, RunConfig, Task};
-use hone_core::data::DataReport;
+use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::event::TrainEvent;
-use hone_core::session::{Report, Session, survey};
+use hone_core::session::{Session, survey};
+use hone_core::task::{DataReport, ReportDetail, Task};
 use hone_tests::classes::{files, loaded};
 use hone_tests::{devices, rows, texts};
 
 const ROWS: usize = 2_000;
-
-fn classes(report: Report) -> DataReport {
-    match report {
-        Report::Classes(report) => *report,
-        Report::Texts(_) => panic!("these rows have labels"),
-    }
-}
 
 #[test]
 fn a_reading_that_is_given_up_leaves_the_rows_before_it() {
@@ -27,7 +20,7 @@ fn a_reading_that_is_given_up_leaves_the_rows_before_it() {
     let (done, total) = reading.progress();
     assert!((1..ROWS).contains(&done) && total == ROWS, "{done} of {total}");
     drop(reading);
-    let before = classes(session.reread_data(&read, &run).expect("they are still there"));
+    let before = session.reread_data(&read, &run).expect("they are still there");
     assert_eq!(before.num_usable, 30);
 }
 
@@ -40,8 +33,8 @@ fn rows_are_the_same_whether_their_tokens_are_known_or_not() {
         texts::drain(session).into_iter().filter(|event| matches!(event, TrainEvent::Step { .. })).collect()
     };
     let mut session = loaded();
-    let first = classes(session.load_data(files(rows::csv(60)), &read, &run).expect("the rows load"));
-    let again = classes(session.reread_data(&read, &run).expect("the rows load"));
+    let first = session.load_data(files(rows::csv(60)), &read, &run).expect("the rows load");
+    let again = session.reread_data(&read, &run).expect("the rows load");
     assert_eq!(first, again);
     let with_known = losses(&mut session, &run);
     // Read for another length: what is known is cut elsewhere.
@@ -72,10 +65,11 @@ fn a_long_plain_text_is_read_in_parts() {
 #[test]
 fn rows_can_be_read_before_there_is_a_model() {
     let (read, run) = (ReadOptions::default(), RunConfig::default());
-    let without = classes(survey(Task::SequenceClassification, &files(rows::csv(60)), &read, &run).expect("good rows"));
-    assert_eq!((without.num_usable, without.classes.len(), without.split_sizes), (60, 3, [48, 6, 6]));
+    let without = survey(Task::SequenceClassification, &files(rows::csv(60)), &read, &run).expect("good rows");
+    let ReportDetail::SequenceClassification(detail) = &without.detail else { panic!("these rows have labels") };
+    assert_eq!((without.num_usable, detail.classes.len(), without.split_sizes), (60, 3, [48, 6, 6]));
     assert!(without.lengths.counts.is_empty() && without.num_truncated == 0);
-    let with = classes(loaded().load_data(files(rows::csv(60)), &read, &run).expect("the rows load"));
+    let with = loaded().load_data(files(rows::csv(60)), &read, &run).expect("the rows load");
     assert!(!with.lengths.counts.is_empty());
     let lengths = with.lengths.clone();
     assert_eq!(DataReport { lengths, ..without }, with, "all but the tokens is the same");
@@ -88,9 +82,9 @@ fn conversations_can_be_looked_at_before_there_is_a_chat_template() {
     let mut talks = files(row.repeat(8));
     talks.train.0 = "talks.jsonl".into();
     let report = survey(Task::CausalLm, &talks, &ReadOptions::default(), &RunConfig::default()).expect("good rows");
-    let Report::Texts(report) = report else { panic!("these are texts") };
-    assert_eq!((report.num_usable, report.num_tokens, report.split_sizes), (8, 0, report.num_encoded));
-    let tokens = &report.preview[0].tokens;
+    let ReportDetail::CausalLm(detail) = &report.detail else { panic!("these are texts") };
+    assert_eq!((report.num_usable, detail.num_tokens, report.split_sizes), (8, 0, report.num_encoded));
+    let tokens = &detail.preview[0].tokens;
     let learned: Vec<&str> = tokens.iter().filter(|t| t.has_loss).map(|t| t.text.as_str()).collect();
     assert_eq!(learned, ["assistant: Hello\n"]);
     let session = Session::new(devices::cpu());

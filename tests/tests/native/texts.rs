@@ -7,11 +7,11 @@ use hone_core::checkpoint::ADAPTER_CONFIG;
 use hone_core::config::{ExportFormat, LoraConfig, ModelSource, ReadOptions, RunConfig, SplitConfig};
 use hone_core::data::DataFiles;
 use hone_core::event::{Split, TrainEvent};
-use hone_core::metrics::LmEvaluation;
+use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
-use hone_core::session::{Report, Session};
+use hone_core::task::Evaluation;
 use hone_tests::paths;
-use hone_tests::texts::{drain, loaded, ready, run, valid_losses, write};
+use hone_tests::texts::{drain, loaded, loss, num_tokens, ready, run, valid_losses, write};
 
 /// Largest difference of a loss that is to be the same, computed another way.
 const SAME: f64 = 1e-6;
@@ -36,9 +36,9 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
     let tuned = write(&mut session, Weights::Tuned);
     assert_ne!(tuned, before);
     assert_eq!(write(&mut session, Weights::Base), before, "the base is untouched");
-    let (figures, samples) = block_on(session.evaluate_texts(Weights::Tuned, Split::Test, 3, 12, &mut |_, _| {}))
+    let written = block_on(session.evaluate_writing(Weights::Tuned, Split::Test, 3, 12, &mut |_, _| {}))
         .expect("the test rows are written on from");
-    assert_eq!((figures.num_rows, samples.len()), (3, 3));
+    assert_eq!((written.figures.num_rows, written.samples.len()), (3, 3));
 
     let adapter = block_on(session.export(ExportFormat::Adapter)).expect("it exports");
     let merged = block_on(session.export(ExportFormat::Merged)).expect("it exports");
@@ -62,13 +62,12 @@ fn as_the_reference(case: &str) -> Vec<String> {
     let run = RunConfig { max_seq_length: 128, split, ..run() };
     let files = DataFiles { train: ("data.jsonl".into(), bytes("data.jsonl")), ..DataFiles::default() };
     let report = session.load_data(files, &ReadOptions::default(), &run).expect("the rows load");
-    let Report::Texts(report) = report else { panic!("the fixture writes texts") };
     assert_eq!((report.num_rows, report.num_usable), (12, 12), "{case}");
-    let found = block_on(session.evaluate_tokens(Weights::Base, Split::Train, &mut |_, _| {})).expect("it is measured");
+    let (found, _) = block_on(session.evaluate(Weights::Base, Split::Train, &mut |_, _| {})).expect("it is measured");
     let expected: serde_json::Value = serde_json::from_slice(&bytes("expected.json")).expect("the fixture is JSON");
-    assert_eq!(found.num_tokens, expected["num_tokens"].as_u64().expect("a number"), "{case}");
-    let loss = expected["loss"].as_f64().expect("a number");
-    assert!((found.loss - loss).abs() < REFERENCE, "{case}: {found:?}, expected {loss}");
+    assert_eq!(num_tokens(&found), expected["num_tokens"].as_u64().expect("a number"), "{case}");
+    let expected = expected["loss"].as_f64().expect("a number");
+    assert!((loss(&found) - expected).abs() < REFERENCE, "{case}: {found:?}, expected {expected}");
     report.warnings
 }
 
@@ -105,7 +104,7 @@ fn packing_trains_on_the_same_tokens_in_fewer_rows() {
     assert!(packed_rows < plain_rows, "{packed_rows} rows instead of {plain_rows}");
 }
 
-fn general(session: &mut Session, weights: Weights, text: Option<&str>) -> LmEvaluation {
+fn general(session: &mut Session, weights: Weights, text: Option<&str>) -> Evaluation {
     block_on(session.evaluate_general(weights, text, &mut |_, _| {})).expect("the text is measured")
 }
 
@@ -116,27 +115,29 @@ fn forgetting_is_measured_on_a_text_that_is_not_of_the_rows() {
     let measured = block_on(session.evaluate_general(Weights::Base, None, &mut |done, total| seen.push((done, total))));
     let before = measured.expect("the bundled text is measured");
     assert!(!seen.is_empty() && seen.is_sorted() && seen.iter().all(|(done, total)| done < total), "{seen:?}");
-    assert!(before.num_tokens > 2000 && (before.perplexity.ln() - before.loss).abs() < SAME, "{before:?}");
+    let perplexity = before.figure("perplexity").expect("it is measured");
+    assert!(num_tokens(&before) > 2000 && (perplexity.ln() - loss(&before)).abs() < SAME, "{before:?}");
     assert_eq!(general(&mut loaded(), Weights::Base, None), before, "no rows are needed");
 
-    let bundled = paths::root().join("core/src/session/general_text.txt");
+    let bundled = paths::root().join("core/src/task/causal_lm/general_text.txt");
     let bundled = std::fs::read_to_string(bundled).expect("the bundled text can be read");
     for own in [bundled.clone(), bundled.replace('\n', "\r\n")] {
         assert_eq!(general(&mut session, Weights::Base, Some(&own)), before, "the same text, given as one's own");
     }
     let long = bundled.repeat(200);
     let measured = general(&mut session, Weights::Base, Some(&long));
-    assert!((16_000..=16_384).contains(&measured.num_tokens), "its beginning is measured: {measured:?}");
+    assert!((16_000..=16_384).contains(&num_tokens(&measured)), "its beginning is measured: {measured:?}");
     let other = general(&mut session, Weights::Base, Some("3. The capital of Spain is Madrid."));
-    assert!(other.num_tokens < 50 && (other.loss - before.loss).abs() > SAME, "{other:?}");
+    assert!(num_tokens(&other) < 50 && (loss(&other) - loss(&before)).abs() > SAME, "{other:?}");
 
     session.start(run()).expect("it starts");
     let _ = drain(&mut session);
     let base = general(&mut session, Weights::Base, None);
-    assert!(base.num_tokens == before.num_tokens && (base.loss - before.loss).abs() < SAME, "{base:?}, {before:?}");
+    let is_same = num_tokens(&base) == num_tokens(&before) && (loss(&base) - loss(&before)).abs() < SAME;
+    assert!(is_same, "{base:?}, {before:?}");
     let tuned = general(&mut session, Weights::Tuned, None);
-    assert_eq!(tuned.num_tokens, before.num_tokens);
-    assert!((tuned.loss - before.loss).abs() > 1e-3, "the run changed nothing: {tuned:?}");
+    assert_eq!(num_tokens(&tuned), num_tokens(&before));
+    assert!((loss(&tuned) - loss(&before)).abs() > 1e-3, "the run changed nothing: {tuned:?}");
 }
 
 #[test]

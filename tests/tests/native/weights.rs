@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::{ADAPTER_CONFIG, INDEX, PretrainedModel, WEIGHTS, export_folder};
+use hone_core::checkpoint::{ADAPTER_CONFIG, HeadRequest, INDEX, PretrainedModel, WEIGHTS, export_folder};
 use hone_core::config::{ExportFormat, Job, ModelSource, Pooling, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::event::Split;
 use hone_core::folder::Folder;
+use hone_core::model::ProblemType;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
-use hone_tests::texts::{adapter, loaded, ready, run, write};
+use hone_core::task::HeadKind;
+use hone_tests::classes::predict;
+use hone_tests::texts::{adapter, loaded, loss, ready, run, write};
 use hone_tests::{paths, rows};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -90,9 +93,8 @@ fn a_head_is_as_wide_as_the_rows_have_labels() {
     let mut session = Session::new(Device::flex());
     session.load_model(source(), paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
     let texts = ["we spoke of the soup".to_owned()];
-    let width = |session: &mut Session| {
-        block_on(session.predict(&texts, Weights::Base)).expect("it predicts").first().map(Vec::len)
-    };
+    let width =
+        |session: &mut Session| predict(session, &texts, Weights::Base).expect("it predicts").first().map(Vec::len);
     assert_eq!(width(&mut session), Some(2), "no labels are known yet");
     let files = DataFiles { train: ("rows.csv".into(), rows::csv(60).into_bytes()), ..DataFiles::default() };
     let run = RunConfig { max_seq_length: 32, ..RunConfig::default() };
@@ -163,7 +165,8 @@ fn assert_probabilities(folder: Folder, prefix: &str) {
     assert!(info.notes.iter().any(|line| line.contains(&note)), "{:?}", info.notes);
     assert_eq!(info.labels, ["neg", "pos"], "the head is the file's");
     let case = "19-torch-compile-prefix";
-    let found = block_on(session.predict(&lines(&format!("{case}/texts.csv")), Weights::Base)).expect("it predicts");
+    let texts = lines(&format!("{case}/texts.csv"));
+    let found = predict(&mut session, &texts, Weights::Base).expect("it predicts");
     let expected = json_of(&format!("{case}/expected.json"));
     let rows = expected["probabilities"].as_array().expect("a row a text");
     assert_eq!(found.len(), rows.len());
@@ -194,7 +197,7 @@ fn token_loss(session: &mut Session) -> f64 {
     let bytes = std::fs::read(paths::fixture("field/18-tied-config-untied-head/rows.jsonl")).expect("it can be read");
     let files = DataFiles { train: ("rows.jsonl".into(), bytes), ..DataFiles::default() };
     session.load_rows_to_measure(files, &ReadOptions::default()).expect("the rows load");
-    block_on(session.evaluate_tokens(Weights::Base, Split::Train, &mut |_, _| {})).expect("it is measured").loss
+    loss(&block_on(session.evaluate(Weights::Base, Split::Train, &mut |_, _| {})).expect("it is measured").0)
 }
 
 #[test]
@@ -208,7 +211,8 @@ fn a_stored_head_that_differs_counts_although_the_config_says_tied() {
     assert!((loss - expected).abs() < LOSS, "{loss} for {expected}");
 
     let pretrained = PretrainedModel::open(folder).expect("it is whole");
-    let (model, _) = pretrained.build(Pooling::Cls, 0, 0, &Device::flex()).expect("it builds");
+    let head = HeadKind::CausalLm;
+    let (model, _) = pretrained.build(head, Pooling::Cls, 0, 0, &Device::flex()).expect("it builds");
     let job = Job::new(source(), None, ReadOptions::default(), RunConfig::default());
     let exported = block_on(export_folder(&pretrained, &model, &[], &job, None)).expect("it exports");
     let config: Value = serde_json::from_slice(exported.get("config.json").expect("it has one")).expect("it is JSON");
@@ -231,7 +235,7 @@ fn tied_tables_may_have_either_name_and_an_untied_head_must_be_there() {
         "{:?}",
         tableless.notes
     );
-    tableless.build(Pooling::Cls, 0, 0, &Device::flex()).expect("the table is the head's");
+    tableless.build(HeadKind::CausalLm, Pooling::Cls, 0, 0, &Device::flex()).expect("the table is the head's");
     let untied = with_config(without("lm_head.weight"), |config| config["tie_word_embeddings"] = json!(false));
     let error = open_error(untied);
     assert!(error.contains("lm_head.weight") && error.contains("tie_word_embeddings false"), "{error}");
@@ -239,17 +243,41 @@ fn tied_tables_may_have_either_name_and_an_untied_head_must_be_there() {
 
 #[test]
 fn heads_of_other_tasks_are_told_apart_and_never_trained_on() {
-    let cases = [("multi", 3, "multi-label classification"), ("score", 1, "regression"), ("score", 1, "regression")];
-    for (index, (name, outputs, task)) in cases.into_iter().enumerate() {
+    use ProblemType::{MultiLabelClassification, Regression, SingleLabelClassification};
+    let cases = [("multi", 3, MultiLabelClassification), ("score", 1, Regression), ("score", 1, Regression)];
+    for (index, (name, outputs, own)) in cases.into_iter().enumerate() {
         let mut folder = field(&format!("13-multi-label-and-regression-heads/{name}"));
         if index == 2 {
             folder = with_config(folder, |config| config["problem_type"] = json!(null));
         }
         let pretrained = PretrainedModel::open(folder).expect("it is whole");
-        assert_eq!(pretrained.config.unsupported_head(), Some(task));
-        let (_, report) = pretrained.build(Pooling::Cls, outputs, 0, &Device::flex()).expect("it builds");
-        assert_eq!(report.fresh_modules, ["classifier"], "the pooler is the model's, the classifier is not");
+        assert_eq!(pretrained.config.problem_type, own);
+        let fresh = |problem_type: ProblemType, outputs: usize| {
+            let head = HeadRequest { kind: HeadKind::Sequence, problem_type: Some(problem_type) };
+            let (_, report) = pretrained.build(head, Pooling::Cls, outputs, 0, &Device::flex()).expect("it builds");
+            report.fresh_modules
+        };
+        let other = fresh(SingleLabelClassification, outputs);
+        assert_eq!(other, ["classifier"], "the pooler is the model's, the classifier is not");
+        assert!(fresh(own, outputs).is_empty(), "it is trained on for what it is for");
+        assert_eq!(fresh(own, outputs + 1), ["classifier"], "of another number");
     }
+}
+
+#[test]
+fn a_head_of_tokens_is_none_of_rows_although_it_has_the_same_name() {
+    let folder = with_config(field("13-multi-label-and-regression-heads/multi"), |config| {
+        config["architectures"] = json!(["BertForTokenClassification"]);
+    });
+    let pretrained = PretrainedModel::open(folder).expect("it is whole");
+    let fresh = |kind| {
+        let (_, report) = pretrained.build(kind, Pooling::Cls, 3, 0, &Device::flex()).expect("it builds");
+        report.fresh_modules
+    };
+    assert_eq!(fresh(HeadKind::Sequence), ["classifier"]);
+    assert!(fresh(HeadKind::Token).is_empty());
+    assert!(pretrained.holds_head(HeadKind::Token) && !pretrained.holds_head(HeadKind::Sequence));
+    assert_eq!(fresh(HeadKind::Span), ["qa_outputs"]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// Looks around.
+    /// Reads what this machine is.
     pub(super) fn look() -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,5 +1,6 @@
 //! `cargo xtask tidy`: the house rules that no compiler checks. See ARCHITECTURE.md for what they protect.
 
+mod layers;
 mod rules;
 mod source;
 

@@ -1,7 +1,7 @@
 //! The rules themselves: pure functions from a path and its text to findings.
 
-use super::Finding;
-use super::source::{code_only, is_word, line_of, paths, target_cfgs};
+use super::source::{code_only, feature_cfgs, is_word, line_of, paths, target_cfgs};
+use super::{Finding, layers};
 use crate::tools::locked_version;
 
 /// A Rust file longer than this must be listed in [`LONG_FILES`].
@@ -13,25 +13,17 @@ const LONG_FILES: [(&str, &str); 0] = [];
 /// Text that people write; the only files searched for leftovers and paths.
 const WRITTEN: [&str; 13] = ["rs", "toml", "md", "html", "css", "js", "mjs", "ts", "py", "sh", "yml", "yaml", "json"];
 
-/// Rooms that must stay free of tensors.
-const PLAIN: [&str; 6] = [
-    "core/src/config/",
-    "core/src/tokenizer/",
-    "core/src/data/",
-    "core/src/metrics/",
-    "core/src/session/protocol.rs",
-    "core/src/event.rs",
-];
-
 /// The only library code that may ask what it is compiled for.
-const PLATFORM: [&str; 6] = [
-    "core/src/platform/",
-    "core/src/platform.rs",
+const TARGETS: [&str; 5] = [
+    "core/src/kernels/",
     "app/src/platform/",
     "app/src/platform.rs",
     "app/worker/src/platform/",
     "app/worker/src/platform.rs",
 ];
+
+/// Rooms that leave the choice between kernels to `kernels`.
+const WITHOUT_FEATURES: [&str; 4] = ["core/src/nn/", "core/src/model/", "core/src/loss/", "core/src/optim/"];
 
 /// Everything that is wrong with one file. `file` is relative to the workspace's folder, with slashes.
 pub(super) fn check(file: &str, text: &str) -> Vec<Finding> {
@@ -81,19 +73,25 @@ fn rust(file: &str, text: &str, found: &mut Found) {
 
     let code = code_only(text);
     let within = |places: &[&str]| places.iter().any(|place| file.starts_with(place));
-    if within(&["core/src/", "app/"]) && !within(&PLATFORM) {
+    if within(&["core/src/", "app/"]) && !within(&TARGETS) {
         for line in target_cfgs(&code) {
-            found.add(line, "`cfg(target…)` belongs in platform");
+            found.add(line, "`cfg(target…)` belongs in kernels (core) or platform (app)");
         }
     }
-    for (line, path) in paths(&code) {
+    if within(&WITHOUT_FEATURES) {
+        for line in feature_cfgs(&code) {
+            found.add(line, "`cfg(feature…)` belongs in kernels");
+        }
+    }
+    let named = paths(&code);
+    for (line, message) in layers::upward_imports(file, &code, &named) {
+        found.add(line, message);
+    }
+    for (line, path) in named {
         let (first, rest) = path.split_once("::").unwrap_or((&path, ""));
         let room = if matches!(first, "crate" | "super" | "self" | "hone_core") { room_of(&path) } else { "" };
         let burn = !rest.is_empty() && (first == "burn" || first.starts_with("burn_"));
-        if within(&["core/src/data/"]) && room == "model" {
-            found.add(line, format!("data must not import model: {path}"));
-        }
-        if burn && within(&PLAIN) {
+        if burn && layers::is_plain(file) {
             found.add(line, format!("no burn in this room: {path}"));
         }
         if burn && within(&["app/src/"]) {
@@ -178,11 +176,18 @@ mod tests {
     }
 
     #[test]
-    fn data_does_not_import_model() {
+    fn imports_run_one_way() {
         broken("core/src/data/split.rs", "//! a\nuse crate::{config, model::bert};\n", 2, "data must not import model");
-        broken("core/src/data/split.rs", "//! a\nfn f() { super::super::model::x() }\n", 2, "import model");
         fine("core/src/data/split.rs", "//! crate::model\nuse crate::config::model;\nuse super::columns;\n");
         fine("core/src/train/step.rs", "//! a\nuse crate::model::bert;\n");
+    }
+
+    #[test]
+    fn only_kernels_chooses_between_kernels() {
+        let text = "//! a\n#[cfg(feature = \"cpu\")]\nfn f() {}\n";
+        broken("core/src/nn/linear.rs", text, 2, "belongs in kernels");
+        fine("core/src/kernels/gelu.rs", text);
+        fine("core/src/nn/linear.rs", "//! a\n#[cfg(all(test, feature = \"cpu\"))]\nmod tests {}\n");
     }
 
     #[test]
@@ -204,11 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn only_platform_asks_for_the_target() {
+    fn only_kernels_and_platform_ask_for_the_target() {
         let text = "//! a\n#[cfg(target_arch = \"wasm32\")]\nfn f() {}\n";
-        broken("core/src/train/step.rs", text, 2, "platform");
+        broken("core/src/train/step.rs", text, 2, "kernels");
         broken("app/src/client.rs", text, 2, "platform");
-        fine("core/src/platform/clock.rs", text);
+        fine("core/src/kernels/constructors.rs", text);
         fine("app/worker/src/platform.rs", text);
         fine("cli/src/device.rs", text);
         fine("core/src/train/step.rs", "//! a\n#[cfg(test)]\nmod tests {}\n");

@@ -1,4 +1,7 @@
-//! Reads Rust source just well enough for the rules: code without comments and strings, and the paths it names.
+//! Reads Rust source just well enough for the rules: code without comments and strings, the paths it names, and what it
+//! is compiled for.
+
+use std::ops::RangeInclusive;
 
 /// `text` with comments, strings and character literals blanked out; lines stay where they are.
 pub(super) fn code_only(text: &str) -> String {
@@ -120,7 +123,60 @@ impl Tree<'_> {
 
 /// Lines on which `cfg(…)`, `cfg!(…)` or `cfg_attr(…)` asks for something that starts with `target_`.
 pub(super) fn target_cfgs(code: &str) -> Vec<usize> {
-    let mut lines = Vec::new();
+    let targets = cfgs(code).into_iter().filter(|cfg| cfg.condition.contains("target_"));
+    targets.map(|cfg| line_of(code, cfg.start)).collect()
+}
+
+/// The same for features, without what is compiled for tests only.
+pub(super) fn feature_cfgs(code: &str) -> Vec<usize> {
+    let tests = test_modules(code);
+    let features = cfgs(code).into_iter().filter(|cfg| cfg.names("feature") && !cfg.is_for_tests());
+    let lines = features.map(|cfg| line_of(code, cfg.start));
+    lines.filter(|line| !tests.iter().any(|lines| lines.contains(line))).collect()
+}
+
+/// Lines of each module that is compiled for tests only, `#[cfg(test)] mod … { … }`.
+pub(super) fn test_modules(code: &str) -> Vec<RangeInclusive<usize>> {
+    let mut found = Vec::new();
+    for cfg in cfgs(code).into_iter().filter(Cfg::is_for_tests) {
+        let Some(mut item) = code[cfg.end..].strip_prefix(')').and_then(|rest| rest.trim_start().strip_prefix(']'))
+        else {
+            continue;
+        };
+        item = item.trim_start();
+        while item.starts_with("#[") {
+            item = item.split_once(']').map_or("", |(_, rest)| rest.trim_start());
+        }
+        let item = without_visibility(item);
+        let Some(open) = item.starts_with("mod ").then(|| item.find(['{', ';'])).flatten() else { continue };
+        if let Some(length) = braces(&item[open..]) {
+            let end = code.len() - item.len() + open + length;
+            found.push(line_of(code, cfg.start)..=line_of(code, end));
+        }
+    }
+    found
+}
+
+/// A `cfg(…)`, `cfg!(…)` or `cfg_attr(…)`, from its name to its closing parenthesis.
+struct Cfg<'a> {
+    start: usize,
+    /// From the opening parenthesis on.
+    condition: &'a str,
+    end: usize,
+}
+
+impl Cfg<'_> {
+    fn names(&self, word: &str) -> bool {
+        self.condition.split(|c| !is_word(c)).any(|found| found == word)
+    }
+
+    fn is_for_tests(&self) -> bool {
+        self.names("test") && !self.names("not")
+    }
+}
+
+fn cfgs(code: &str) -> Vec<Cfg<'_>> {
+    let mut found = Vec::new();
     for (start, _) in code.match_indices("cfg") {
         let before = code[..start].chars().next_back();
         let rest = &code[start + 3..];
@@ -137,11 +193,36 @@ pub(super) fn target_cfgs(code: &str) -> Vec<usize> {
             }
             depth == 0
         });
-        if rest[..length.unwrap_or(rest.len())].contains("target_") {
-            lines.push(line_of(code, start));
+        let length = length.unwrap_or(rest.len());
+        found.push(Cfg { start, condition: &rest[..length], end: code.len() - rest.len() + length });
+    }
+    found
+}
+
+/// An item without `pub` or `pub(…)`.
+fn without_visibility(item: &str) -> &str {
+    let Some(rest) = item.strip_prefix("pub") else { return item };
+    let rest = match rest.strip_prefix('(') {
+        Some(inner) => inner.split_once(')').map_or("", |(_, rest)| rest),
+        None => rest,
+    };
+    rest.trim_start()
+}
+
+/// Where the block that `code` begins with ends; `None` where it begins with none.
+fn braces(code: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, c) in code.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return (c == '}').then_some(at);
         }
     }
-    lines
+    None
 }
 
 /// The line, from 1, that byte `at` of `text` stands on.
@@ -256,5 +337,20 @@ mod tests {
     fn target_cfgs_are_found_in_every_form() {
         let code = "#[cfg(target_arch = x)]\n#[cfg(all(feature = y,\n target_os = z))]\nif cfg!(target_os = z) {}\n#[cfg(test)]\n#[cfg_attr(target_os, a)]\nmy_cfg(target_os)";
         assert_eq!(target_cfgs(code), [1, 2, 4, 6]);
+    }
+
+    #[test]
+    fn features_count_outside_of_tests() {
+        let code = "#[cfg(feature = x)]\nfn f() {}\n#[cfg(all(test, feature = x))]\nmod tests {\n    #[cfg(feature = x)]\n    fn f() {}\n}\n#[cfg_attr(feature = x, a)]";
+        assert_eq!(feature_cfgs(code), [1, 8]);
+    }
+
+    #[test]
+    fn test_modules_end_where_their_braces_do() {
+        let code = "#[cfg(test)]\nmod a { fn f() { {} } }\nfn g() {}\n#[cfg(all(test, feature = x))]\n#[rustfmt::skip]\npub(super) mod b {\n    fn h() {}\n}\n";
+        assert_eq!(test_modules(code), [1..=2, 4..=8]);
+        for code in ["#[cfg(test)]\nmod a;\nmod b {}\n", "#[cfg(not(test))]\nmod a {}\n", "#[cfg(test)]\nfn f() {}\n"] {
+            assert!(test_modules(code).is_empty(), "{code}");
+        }
     }
 }

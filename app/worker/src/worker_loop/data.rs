@@ -3,7 +3,8 @@
 
 use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::session::protocol::{FromWorker, Problem, Reply};
-use hone_core::session::{Report, survey};
+use hone_core::session::survey;
+use hone_core::task::{DataReport, Task};
 
 use super::Worker;
 use crate::errors;
@@ -12,18 +13,23 @@ use crate::mailbox::post;
 
 impl Worker {
     pub(super) async fn load_data(&mut self, data: KeptData) -> Result<Reply, Problem> {
-        let report = self.read_rows(&data, &data.read, &data.run).await?;
+        let report = self.read_rows(&data, data.task, &data.read, &data.run).await?;
         if report.is_some() {
             self.data = Some(data);
         }
         Ok(reply_of(report))
     }
 
-    pub(super) async fn reread_data(&mut self, read: ReadOptions, run: RunConfig) -> Result<Reply, Problem> {
+    pub(super) async fn reread_data(
+        &mut self,
+        task: Task,
+        read: ReadOptions,
+        run: RunConfig,
+    ) -> Result<Reply, Problem> {
         let mut data = self.data.take().ok_or_else(errors::no_data)?;
-        let report = self.read_rows(&data, &read, &run).await;
+        let report = self.read_rows(&data, task, &read, &run).await;
         if matches!(report, Ok(Some(_))) {
-            (data.read, data.run) = (read, run);
+            (data.task, data.read, data.run) = (task, read, run);
         }
         self.data = Some(data);
         Ok(reply_of(report?))
@@ -33,22 +39,26 @@ impl Worker {
     /// page has no report on, and so no use for.
     pub(super) fn load_kept_data(&mut self) {
         let (Some(data), Some(session)) = (&self.data, &mut self.session) else { return };
-        if session.load_data(data.files(), &data.read, &data.run).is_err() {
+        let read = session.set_task(data.task).and_then(|()| session.load_data(data.files(), &data.read, &data.run));
+        if read.is_err() {
             self.data = None;
         }
     }
 
-    /// Reads rows; `None` where the page ended it, or asked for something after which they are read anew.
+    /// Reads rows for a task, which the model is used for from now on; `None` where the page ended it, or asked for
+    /// something after which they are read anew.
     async fn read_rows(
         &mut self,
         data: &KeptData,
+        task: Task,
         read: &ReadOptions,
         run: &RunConfig,
-    ) -> Result<Option<Report>, Problem> {
+    ) -> Result<Option<DataReport>, Problem> {
         if self.session.is_none() {
-            return survey(data.task, &data.files(), read, run).map(Some).map_err(|error| error.problem());
+            return survey(task, &data.files(), read, run).map(Some).map_err(|error| error.problem());
         }
-        let reading = self.ready()?.begin_reading(data.files(), read, run);
+        let session = self.ready()?;
+        let reading = session.set_task(task).and_then(|()| session.begin_reading(data.files(), read, run));
         let mut reading = reading.map_err(|error| error.problem())?;
         loop {
             let is_unfinished = self.ready()?.advance_reading(&mut reading).map_err(|error| error.problem())?;
@@ -70,10 +80,6 @@ impl Worker {
     }
 }
 
-fn reply_of(report: Option<Report>) -> Reply {
-    match report {
-        Some(Report::Classes(report)) => Reply::Data { report },
-        Some(Report::Texts(report)) => Reply::Texts { report },
-        None => Reply::Done,
-    }
+fn reply_of(report: Option<DataReport>) -> Reply {
+    report.map_or(Reply::Done, |report| Reply::Data { report: Box::new(report) })
 }

@@ -75,9 +75,9 @@ pub(super) fn parse(name: &str, text: &str, read: &ReadOptions) -> Result<Table,
     let sample: Vec<Record<'_>> = records.clone().filter(|record| !record.is_blank()).take(HEADER_SAMPLE + 1).collect();
     let layout =
         if read.header_row.is_some() { layout_below_header(&sample) } else { find_layout(&sample, read.has_header) };
-    let header = layout.header.map(|place| {
+    let header = layout.header.map(|index| {
         note_skipped(text, start, &sample, &layout, &mut notes);
-        let mut records = Records::new(text, separator, quoting).starting_at(sample[place].start);
+        let mut records = Records::new(text, separator, quoting).starting_at(sample[index].start);
         records.next().map(|record| record.fields).unwrap_or_default()
     });
     let columns = match header {
@@ -98,8 +98,8 @@ pub(super) fn parse(name: &str, text: &str, read: &ReadOptions) -> Result<Table,
     }
     let mut table = Table::new(Format::Csv, delimiter, layout.header.is_some(), columns);
     table.notes = notes;
-    table.header_row = layout.header.map(|place| {
-        let header = sample[place].start;
+    table.header_row = layout.header.map(|index| {
+        let header = sample[index].start;
         num_above + records.take_while(|record| record.start <= header).count()
     });
     let first_row = sample.get(layout.first_row).map_or(text.len(), |record| record.start);
@@ -152,15 +152,15 @@ fn fit(record: Record<'_>, width: usize) -> Result<Vec<String>, String> {
     Ok(record.fields.into_iter().take(width).map(Cow::into_owned).collect())
 }
 
-/// The header's names for `width` columns; missing and empty ones are named as pandas names them, by their place from
+/// The header's names for `width` columns; missing and empty ones are named as pandas names them, by their index from
 /// 0, and repeated ones are numbered. The notes say which.
 fn name_columns(header: &[Cow<'_, str>], width: usize, notes: &mut Vec<String>) -> Vec<String> {
     let mut names: Vec<String> = Vec::with_capacity(width.max(header.len()));
     let mut counts: HashMap<String, usize> = HashMap::new();
     let mut num_renamed = 0;
-    for place in 0..width.max(header.len()) {
-        let given = header.get(place).map(|name| name.trim()).filter(|name| !name.is_empty());
-        let base = given.map_or_else(|| format!("Unnamed: {place}"), str::to_owned);
+    for index in 0..width.max(header.len()) {
+        let given = header.get(index).map(|name| name.trim()).filter(|name| !name.is_empty());
+        let base = given.map_or_else(|| format!("Unnamed: {index}"), str::to_owned);
         let mut name = base.clone();
         while counts.contains_key(&name) {
             let count = counts.entry(base.clone()).or_insert(1);
@@ -172,7 +172,7 @@ fn name_columns(header: &[Cow<'_, str>], width: usize, notes: &mut Vec<String>) 
             let why =
                 given.map_or_else(|| "has no name".to_owned(), |name| format!("is also called {}", shorten(name)));
             if num_renamed <= MAX_RENAMED {
-                notes.push(format!("column {} {why}: it is read as {}", place + 1, shorten(&name)));
+                notes.push(format!("column {} {why}: it is read as {}", index + 1, shorten(&name)));
             }
         }
         counts.insert(name.clone(), 1);

@@ -96,6 +96,9 @@ const OTHER_NAMES: &[&str] = &[
     "hypothesis",
     "sentence1",
     "sentence2",
+    "anchor",
+    "positive",
+    "passage",
     "texte",
     "texto",
     "testo",
@@ -159,8 +162,8 @@ const MAX_CHANCE: f64 = 0.03;
 /// What takes the place of the chance of a short text in a column that holds no longer ones.
 const NO_TEXT: f64 = 3.0;
 
-/// Place of a column name in a list of known ones, ignoring case, spaces and underscores around and within.
-pub(in crate::data) fn name_rank(name: &str, known: &[&str]) -> Option<usize> {
+/// Index of a column name in a list of known ones, ignoring case, spaces and underscores around and within.
+pub(crate) fn name_rank(name: &str, known: &[&str]) -> Option<usize> {
     let name = name.trim();
     if name.len() > MAX_NAME {
         return None;
@@ -284,9 +287,9 @@ impl Column<'_> {
 /// it, each enough: a known name that does not come back below it; numbers or dates below words; two frequent names;
 /// labels below that keep coming back and are short beside it, or names that would be odd as a label and a text.
 pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) -> bool {
-    let column = |place: usize| Column {
-        name: first[place].as_ref().trim(),
-        values: rest.iter().map(|row| row.as_ref()[place].as_ref().trim()).filter(|value| !value.is_empty()).collect(),
+    let column = |index: usize| Column {
+        name: first[index].as_ref().trim(),
+        values: rest.iter().map(|row| row.as_ref()[index].as_ref().trim()).filter(|value| !value.is_empty()).collect(),
         num_rows: rest.len(),
     };
     let columns: Vec<Column<'_>> = (0..first.len()).map(column).collect();
@@ -338,7 +341,7 @@ pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) 
     }
     named.iter().enumerate().any(|(label, column)| {
         let Some(new) = column.chance_of_new_value() else { return false };
-        let texts = named.iter().enumerate().filter(|&(place, _)| place != label);
+        let texts = named.iter().enumerate().filter(|&(index, _)| index != label);
         let mut odd = texts.map(|(_, text)| text.chance_of_short_text().unwrap_or(NO_TEXT) * text.words_penalty());
         odd.any(|odd| new * odd * column.words_penalty() <= MAX_CHANCE)
     })
@@ -350,7 +353,7 @@ fn heads_counted_columns(columns: &[Column<'_>]) -> bool {
     let counted = &columns[skipped..];
     columns.len() > 1
         && !counted.is_empty()
-        && counted.iter().enumerate().all(|(place, column)| column.name == place.to_string())
+        && counted.iter().enumerate().all(|(index, column)| column.name == index.to_string())
         && counted[0].values.len() >= FEW_ROWS
         && counted.iter().any(|column| column.values.iter().all(|value| !is_figure(value)))
 }
@@ -366,8 +369,8 @@ pub(super) fn num_further_headers<C: AsRef<str>, R: AsRef<[C]>>(below: &[R]) -> 
         let cells = filled(row);
         !cells.is_empty() && cells.iter().all(|cell| cell.starts_with("{\"ImportId\""))
     };
-    if let Some(place) = below.iter().take(2).position(are_ids) {
-        return place + 1;
+    if let Some(index) = below.iter().take(2).position(are_ids) {
+        return index + 1;
     }
     let is_kind = |cell: &String| cell == "Response" || cell == "Open-Ended Response";
     let are_kinds = |row: &R| {

@@ -22,7 +22,7 @@ type Fields<'t> = [Cow<'t, str>];
 pub(super) struct Layout {
     /// Fields of a row.
     pub(super) width: usize,
-    /// The record that names the columns, by its place among those that are not blank.
+    /// The record that names the columns, by its index among those that are not blank.
     pub(super) header: Option<usize>,
     /// The header begins with the second column: the first holds row numbers.
     pub(super) skips_row_numbers: bool,
@@ -85,10 +85,10 @@ pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout 
         return without;
     }
     let mut short_header = None;
-    for (place, record) in records.iter().enumerate().take(MAX_ABOVE + 1) {
-        let lacks_cells = lacks_cells(record, &records[place + 1..], width);
-        if let Some(further) = heads(record, &records[place + 1..], width) {
-            let found = Layout { header: Some(place), first_row: place + 1 + further, ..without };
+    for (index, record) in records.iter().enumerate().take(MAX_ABOVE + 1) {
+        let lacks_cells = lacks_cells(record, &records[index + 1..], width);
+        if let Some(further) = heads(record, &records[index + 1..], width) {
+            let found = Layout { header: Some(index), first_row: index + 1 + further, ..without };
             if !lacks_cells || record.iter().any(|name| is_known(name)) {
                 return found;
             }
@@ -96,7 +96,7 @@ pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout 
             short_header.get_or_insert(found);
             continue;
         }
-        if is_row(record, width) && !lacks_cells && !is_title_of(record, &records[place + 1..], width) {
+        if is_row(record, width) && !lacks_cells && !is_title_of(record, &records[index + 1..], width) {
             break;
         }
     }
@@ -108,8 +108,8 @@ pub(super) fn find_layout(sample: &[Record<'_>], asked: Option<bool>) -> Layout 
     }
     if asked == Some(true) {
         let is_title = |record: &&Fields<'_>| num_filled(record) <= usize::from(width > 1);
-        let place = records.iter().take(MAX_ABOVE + 1).position(|record| !is_title(record)).unwrap_or(0);
-        return Layout { header: Some(place), first_row: place + 1, ..without };
+        let index = records.iter().take(MAX_ABOVE + 1).position(|record| !is_title(record)).unwrap_or(0);
+        return Layout { header: Some(index), first_row: index + 1, ..without };
     }
     without
 }
@@ -294,9 +294,9 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_rows_are_passed_over_above_a_header() {
-        for (above, place) in [("", 0), ("Export of May\n", 1), ("Export of May,,\n\n,,\nsee, below\n", 3)] {
+        for (above, index) in [("", 0), ("Export of May\n", 1), ("Export of May,,\n\n,,\nsee, below\n", 3)] {
             let found = layout(&format!("{above}message,team,nr\n{ROWS}"), None);
-            assert_eq!((found.header, found.first_row, found.width), (Some(place), place + 1, 3), "{above}");
+            assert_eq!((found.header, found.first_row, found.width), (Some(index), index + 1, 3), "{above}");
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn titles_and_notes_of_a_spreadsheet_are_passed_over() {
-        for (above, place) in [
+        for (above, index) in [
             ("Tickets export 2025-03,,\n", 1),
             ("Tickets export 2025-03,,\n,,\nSupport desk,,\n\n", 3),
             ("Generated on 2025-03-31\n\n", 1),
@@ -340,7 +340,7 @@ mod tests {
         ] {
             for header in ["Ticket ID,Subject,Team", "Nr,Was ist los,Wer hilft"] {
                 let found = layout(&format!("{above}{header}\n{}", TICKETS.repeat(3)), None);
-                assert_eq!((found.header, found.first_row), (Some(place), place + 1), "{above}{header}");
+                assert_eq!((found.header, found.first_row), (Some(index), index + 1), "{above}{header}");
             }
         }
     }

@@ -5,12 +5,14 @@
 //! read are listed, with number and reason, and do not stop the rest. What was guessed against the letter of the file
 //! (lines skipped, columns renamed) is in the table's notes. Time is linear in the bytes, and a cell is copied once.
 
+mod conll;
 mod decode;
 mod delimited;
 mod header;
 mod json;
 mod label_first;
 mod layout;
+mod lines;
 mod records;
 mod single_byte;
 
@@ -19,8 +21,11 @@ use serde::{Deserialize, Serialize};
 use super::error::DataError;
 use crate::config::{ConfigProblem, Encoding, ReadOptions};
 
+pub use conll::{is_tag, is_tagged_conll, parse_sentences};
 pub use decode::DecodedText;
-pub(super) use header::{LABEL_NAMES, TEXT_NAMES, name_rank};
+pub(crate) use header::name_rank;
+pub(super) use header::{LABEL_NAMES, TEXT_NAMES};
+pub use lines::parse_lines;
 
 /// Largest file that is read, in bytes.
 const MAX_BYTES: usize = 512 << 20;
@@ -44,6 +49,8 @@ pub enum Format {
     Jsonl,
     /// A JSON array of objects.
     Json,
+    /// One token a line, with blank lines between sentences.
+    Conll,
 }
 
 /// A row that can't be used.
@@ -59,8 +66,8 @@ pub struct BadRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// From 1. Delimited text: as a spreadsheet counts, the header being row 1 (the line number, as long as no field
-    /// holds a line break). JSON objects one after another: the line on which the object starts, or its place where
-    /// several stand on a line. JSON: the place in the array.
+    /// holds a line break). JSON objects one after another: the line on which the object starts, or its number where
+    /// several stand on a line. JSON: the number in the array.
     pub number: usize,
     /// One a column; a missing JSON value is an empty cell.
     pub cells: Vec<String>,
@@ -154,7 +161,10 @@ pub fn parse(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, Data
 }
 
 /// Reads a file as [`parse`] does, but an object or array in a JSON row is a cell of JSON text.
-pub(super) fn parse_keeping_nested(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
+///
+/// # Errors
+/// See [`parse`].
+pub fn parse_keeping_nested(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
     parse_as::<true>(name, bytes, read)
 }
 
@@ -234,7 +244,7 @@ fn holds_json(name: &str, text: &str, read: &ReadOptions) -> bool {
 }
 
 /// Lower-case extension without the dot, or nothing.
-pub(super) fn extension(name: &str) -> String {
+pub(crate) fn extension(name: &str) -> String {
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 

@@ -107,9 +107,9 @@ pub(super) fn guess(bytes: &[u8]) -> (Encoding, bool) {
 fn uses(bytes: &[u8]) -> Uses {
     let mut uses = [[0; 2]; 128];
     let is_letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
-    for (place, &byte) in bytes.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()) {
-        let before = place.checked_sub(1).and_then(|before| bytes.get(before));
-        let is_inside = is_letter(before) && is_letter(bytes.get(place + 1));
+    for (index, &byte) in bytes.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()) {
+        let before = index.checked_sub(1).and_then(|before| bytes.get(before));
+        let is_inside = is_letter(before) && is_letter(bytes.get(index + 1));
         uses[usize::from(byte - 128)][usize::from(is_inside)] += 1;
     }
     uses
@@ -155,8 +155,8 @@ pub(super) mod tests {
         let byte = |character: char| match u8::try_from(character) {
             Ok(byte) if byte.is_ascii() => byte,
             _ => {
-                let place = upper_half.iter().position(|other| *other == character).expect("a character that it has");
-                u8::try_from(place + 128).expect("a table has 128 places")
+                let index = upper_half.iter().position(|other| *other == character).expect("a character that it has");
+                u8::try_from(index + 128).expect("a table has 128 places")
             }
         };
         text.chars().map(byte).collect()
@@ -175,7 +175,7 @@ pub(super) mod tests {
             assert_eq!(characters.len(), 128, "{encoding:?}");
             // As the codecs of Python have them, with the standard's control characters.
             let found =
-                (1..).zip(&characters).map(|(place, &character)| place * u64::from(u32::from(character))).sum::<u64>();
+                (1..).zip(&characters).map(|(index, &character)| index * u64::from(u32::from(character))).sum::<u64>();
             assert_eq!(found, sum, "{encoding:?}");
             let all: Vec<u8> = (0..=255).collect();
             assert_eq!(encode(&decode(&all, encoding).expect("as above"), encoding), all);

@@ -1,7 +1,7 @@
 //! Chat templates of known models, and of strangers.
 
 use super::*;
-use crate::data::causal_lm::{Piece, Role};
+use crate::tokenizer::{Piece, Role};
 use proptest::prelude::*;
 
 const DATE: TemplateDate = TemplateDate { year: 2026, month: 7, day: 4 };

@@ -16,7 +16,7 @@ const MAX_CELLS: usize = 64 << 20;
 /// A table that grows by an item at a time.
 pub(super) struct Builder {
     pub(super) table: Table,
-    places: HashMap<String, usize>,
+    indices: HashMap<String, usize>,
     /// For each column, which object set it last, counted from 1.
     last_set: Vec<usize>,
     num_objects: usize,
@@ -26,7 +26,7 @@ pub(super) struct Builder {
 impl Builder {
     pub(super) fn new(format: Format) -> Self {
         let table = Table::new(format, None, true, Vec::new());
-        Self { table, places: HashMap::new(), last_set: Vec::new(), num_objects: 0, num_repeated: 0 }
+        Self { table, indices: HashMap::new(), last_set: Vec::new(), num_objects: 0, num_repeated: 0 }
     }
 
     /// Adds a row, or a bad one where the item is none.
@@ -52,29 +52,29 @@ impl Builder {
         self.num_objects += 1;
         let mut row = Row { number, cells: vec![String::new(); self.table.columns.len()], nested: Vec::new() };
         for (key, value, json) in values {
-            let place = match self.places.get(&key) {
-                Some(&place) => place,
+            let index = match self.indices.get(&key) {
+                Some(&index) => index,
                 None => {
-                    let place = self.table.columns.len();
+                    let index = self.table.columns.len();
                     self.table.columns.push(key.clone());
-                    self.places.insert(key, place);
+                    self.indices.insert(key, index);
                     self.last_set.push(0);
                     row.cells.push(String::new());
-                    place
+                    index
                 }
             };
-            if std::mem::replace(&mut self.last_set[place], self.num_objects) == self.num_objects {
-                self.note_repeated(number, place);
-                row.nested.retain(|&nested| nested != place);
+            if std::mem::replace(&mut self.last_set[index], self.num_objects) == self.num_objects {
+                self.note_repeated(number, index);
+                row.nested.retain(|&nested| nested != index);
             }
-            row.cells[place] = match value {
+            row.cells[index] = match value {
                 Value::Text(text) => text,
                 Value::Null => String::new(),
                 Value::Nested(kept) => {
-                    row.nested.push(place);
+                    row.nested.push(index);
                     if !KEEP && self.table.rows.len() < MAX_ROWS {
                         let json = on_one_line(json);
-                        self.table.nested.push(NestedValue { row: number, column: place, json });
+                        self.table.nested.push(NestedValue { row: number, column: index, json });
                     }
                     kept
                 }
@@ -89,10 +89,10 @@ impl Builder {
     }
 
     /// Notes the first key that stands twice in its object; further ones are only counted.
-    fn note_repeated(&mut self, number: usize, place: usize) {
+    fn note_repeated(&mut self, number: usize, index: usize) {
         self.num_repeated += 1;
         if self.num_repeated == 1 {
-            let key = shorten(&self.table.columns[place]);
+            let key = shorten(&self.table.columns[index]);
             self.table.notes.push(format!("row {number} holds the key {key} more than once: the last value counts"));
         }
     }

@@ -1,0 +1,181 @@
+//! What the page shows of one task alone: a folder a task, and a line here. All else on the page asks
+//! [`Task::spec`](hone_core::task::TaskSpec) or the functions of this file, which are the only dispatch.
+//!
+//! The folder of a task, named as its room in `hone_core::task`, has
+//! - `mod.rs`: `PAGE` ([`TaskPage`]), its words and settings. Where it has no presets of its own it takes those of
+//!   [`sequence_classification::recipe`];
+//! - `data.rs`: `row_facts` and `data_parts` of a report;
+//! - `evaluation.rs`: `evaluation_parts` of what was measured, and for tests `sample_detail`;
+//! - `try_it.rs`: the page of the step Try, which `PAGE` names.
+//!
+//! What of it is plain (choices of columns, what follows from rows that were measured) stands in files of its own, tested
+//! natively.
+
+use hone_core::config::{PromptFormat, RunConfig};
+use hone_core::for_each_task;
+use hone_core::task::{DataReport, EvaluationDetail, ReportDetail, RowPredictions, Task};
+use leptos::prelude::*;
+
+use crate::state::Store;
+use crate::state::evaluation::Measured;
+use crate::state::presets::Preset;
+use crate::state::report::Wish;
+use crate::state::samples::Sample;
+
+mod causal_lm;
+mod masked_lm;
+mod multi_label;
+mod question_answering;
+mod regression;
+mod sentence_embedding;
+mod sequence_classification;
+mod token_classification;
+
+/// Words, settings and pages of a task.
+pub(crate) struct TaskPage {
+    /// What the step Data is for.
+    pub lead: &'static str,
+    /// The files that can be read.
+    pub files: &'static str,
+    /// What rows look like that are pasted.
+    pub pasted: &'static str,
+    /// What a row has that can be used, to go on after "rows".
+    pub usable: &'static str,
+    /// A row may be a whole file: how far its reading is, is counted in bytes.
+    pub counts_bytes: bool,
+    /// Columns that a person can name where they could not be guessed: test id, what the column holds, and the wish.
+    pub named_columns: &'static [(&'static str, &'static str, Wish)],
+    /// The settings that hold where nothing is typed.
+    pub base: fn() -> RunConfig,
+    pub presets: &'static [Preset],
+    /// What a newcomer can try with one click.
+    pub sample: Option<Sample>,
+    /// A model of it answers before rows were read.
+    pub is_tried_without_rows: bool,
+    /// The step Try.
+    pub try_it: fn(Store) -> AnyView,
+    /// Python that asks a whole model; a prompt is given as that of a string in Python.
+    pub python: fn(&str) -> String,
+    /// Of an adapter with so many labels: the class of PEFT that loads it, further arguments, and Python that asks it.
+    pub adapter_python: fn(usize, &str) -> [String; 3],
+}
+
+/// What follows from a report for the other steps.
+pub(crate) struct RowFacts {
+    /// One row as the model gets it: `row`, `passage`.
+    pub part: &'static str,
+    /// Labels of the rows; 0 where there are none.
+    pub num_labels: usize,
+    /// An input has a second text.
+    pub has_second: bool,
+    /// How a bare prompt is given to a model that is trained on the rows; `None` where none is.
+    pub prompt_format: Option<PromptFormat>,
+}
+
+/// A count of a report: its name, the number, what it counts.
+pub(crate) type Count = (&'static str, usize, String);
+
+/// A task's parts of the report on rows.
+pub(crate) struct DataParts {
+    /// Controls of the columns, beside those of the file.
+    pub columns: AnyView,
+    /// What stands below these controls.
+    pub below_columns: Option<AnyView>,
+    pub counts: Vec<Count>,
+    /// A chart beside that of the lengths.
+    pub beside_lengths: Option<AnyView>,
+    /// What stands below the rows that could not be used.
+    pub below_bad_rows: Option<AnyView>,
+    /// The first rows, as they were understood.
+    pub preview: AnyView,
+}
+
+/// A task's parts of what was measured.
+pub(crate) struct EvaluationParts {
+    /// What the figures are of.
+    pub caption: String,
+    /// Beside the figures.
+    pub beside: Option<AnyView>,
+    pub below: AnyView,
+}
+
+/// What was measured with one set of weights, with the task's own part of it unpacked.
+pub(crate) struct Side<'a, Detail, Row> {
+    pub measured: &'a Measured,
+    pub detail: &'a Detail,
+    pub rows: &'a [Row],
+}
+
+macro_rules! define_pages {
+    ($($(#[$doc:meta])* $room:ident $variant:ident,)*) => {
+        /// What the page shows of a task.
+        pub(crate) fn of(task: Task) -> &'static TaskPage {
+            match task {
+                $(Task::$variant => &$room::PAGE,)*
+            }
+        }
+
+        /// What follows from a report for the other steps.
+        pub(crate) fn row_facts(report: &DataReport) -> RowFacts {
+            match &report.detail {
+                $(ReportDetail::$variant(detail) => $room::data::row_facts(detail),)*
+            }
+        }
+
+        /// The task's parts of a report.
+        pub(crate) fn data_parts(store: Store, report: &DataReport) -> DataParts {
+            match &report.detail {
+                $(ReportDetail::$variant(detail) => $room::data::data_parts(store, report, detail),)*
+            }
+        }
+
+        /// The task's parts of what was measured, before and after training; `None` where nothing was.
+        pub(crate) fn evaluation_parts<'a>(
+            store: Store,
+            before: Option<&'a Measured>,
+            after: Option<&'a Measured>,
+        ) -> Option<EvaluationParts> {
+            match after.or(before)?.evaluation.task() {
+                $(Task::$variant => {
+                    let side = |measured: &'a Measured| match (&measured.evaluation.detail, &measured.rows) {
+                        (EvaluationDetail::$variant(detail), RowPredictions::$variant(rows)) => {
+                            Some(Side { measured, detail: &**detail, rows: rows.as_slice() })
+                        }
+                        _ => None,
+                    };
+                    $room::evaluation::evaluation_parts(store, before.and_then(side), after.and_then(side))
+                })*
+            }
+        }
+
+        #[cfg(test)]
+        pub(crate) mod fixtures {
+            use hone_core::event::Split;
+            use hone_core::metrics::Figure;
+            use hone_core::task::{Evaluation, EvaluationDetail, RowPredictions, Task};
+
+            use crate::state::evaluation::Measured;
+
+            /// Figures of a task, without anything else.
+            pub(crate) fn evaluation(task: Task, figures: Vec<Figure>) -> Evaluation {
+                let detail = match task {
+                    $(Task::$variant => {
+                        EvaluationDetail::$variant(Box::new(super::$room::evaluation::sample_detail()))
+                    })*
+                };
+                Evaluation { figures, num_rows: 1, detail }
+            }
+
+            /// The same as a split that was measured, without rows.
+            pub(crate) fn measured(evaluation: Evaluation) -> Measured {
+                let rows = match evaluation.task() {
+                    $(Task::$variant => RowPredictions::$variant(Vec::new()),)*
+                };
+                let (writing, general, warnings) = (None, None, Vec::new());
+                Measured { split: Split::Test, evaluation, rows, writing, general, warnings }
+            }
+        }
+    };
+}
+
+for_each_task!(define_pages);

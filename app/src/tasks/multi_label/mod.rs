@@ -1,0 +1,48 @@
+//! Any number of labels for a text, or for a pair of texts: the page's words for it.
+
+pub(super) mod data;
+pub(super) mod evaluation;
+mod mistakes;
+mod try_it;
+
+use super::TaskPage;
+use super::sequence_classification::recipe;
+
+/// What the page shows of this task.
+pub(super) const PAGE: TaskPage = TaskPage {
+    lead: "A table with a text in each row and its labels, as many as there are: in one column, or in a column of 0 and 1 \
+           for each. CSV, TSV, JSONL or a JSON array; it stays in this tab.",
+    files: "For several labels: .csv, .tsv, .txt, .jsonl or .json.",
+    pasted: "Rows with a header, such as text,labels, with ; between labels",
+    usable: "with a text and its labels",
+    counts_bytes: false,
+    named_columns: &[
+        ("name-text-column", "Column of the text", |read| &mut read.text_column),
+        ("name-label-column", "Column of the labels", |read| &mut read.label_column),
+    ],
+    base: recipe::base,
+    presets: recipe::PRESETS,
+    sample: None,
+    is_tried_without_rows: false,
+    try_it: try_it::page,
+    python,
+    adapter_python,
+};
+
+fn python(_prompt: &str) -> String {
+    "from transformers import pipeline
+classify = pipeline(\"text-classification\", model=\"path/to/the/unzipped/folder\", top_k=None)
+print(classify(\"My parcel has not arrived yet\"))"
+        .into()
+}
+
+fn adapter_python(num_labels: usize, _prompt: &str) -> [String; 3] {
+    [
+        "AutoPeftModelForSequenceClassification".into(),
+        // PEFT's files do not say how many labels a model gives.
+        format!(", num_labels={num_labels}"),
+        "inputs = tokenizer(\"My parcel has not arrived yet\", return_tensors=\"pt\")
+print(model(**inputs).logits.sigmoid())"
+            .into(),
+    ]
+}

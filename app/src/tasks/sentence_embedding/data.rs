@@ -1,0 +1,96 @@
+//! Texts that belong together: which columns they are read from, what a row is taken for, and the first of them.
+
+use hone_core::task::DataReport;
+use hone_core::task::sentence_embedding::{PreviewRow, ReportDetail, RowShape};
+use leptos::prelude::*;
+
+use crate::components::{Cell, table};
+use crate::format;
+use crate::pages::data_controls::columns;
+use crate::state::Store;
+use crate::state::report::ColumnRole;
+use crate::tasks::{DataParts, RowFacts};
+
+/// Characters of a text in the preview.
+const MAX_PREVIEW_CHARS: usize = 160;
+
+/// What a column can be.
+const ROLES: &[ColumnRole] = &[
+    ColumnRole {
+        role: "text",
+        label: "Text",
+        id: "text-column",
+        is_optional: false,
+        wish: |read| &mut read.text_column,
+    },
+    ColumnRole {
+        role: "second text",
+        label: "Text that belongs to it",
+        id: "text-pair-column",
+        is_optional: true,
+        wish: |read| &mut read.text_pair_column,
+    },
+    ColumnRole {
+        role: "negative",
+        label: "Text that does not",
+        id: "negative-column",
+        is_optional: true,
+        wish: |read| &mut read.negative_column,
+    },
+    ColumnRole {
+        role: "label",
+        label: "Score of the two, or label",
+        id: "label-column",
+        is_optional: true,
+        wish: |read| &mut read.label_column,
+    },
+];
+
+pub(crate) fn row_facts(_detail: &ReportDetail) -> RowFacts {
+    RowFacts { part: "row", num_labels: 0, has_second: true, prompt_format: None }
+}
+
+pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {
+    let conflicts = "rows with the texts of an earlier one and another score or label".to_owned();
+    let has_marks = matches!(detail.shape, RowShape::ScoredPairs | RowShape::LabeledTexts);
+    let labels = (!detail.labels.is_empty()).then(|| ("Labels", detail.labels.len(), "told apart".to_owned()));
+    let conflicts = has_marks.then_some(("Conflicts", detail.num_conflicts, conflicts));
+    DataParts {
+        columns: columns(store, report, ROLES, None).into_any(),
+        below_columns: None,
+        counts: labels.into_iter().chain(conflicts).collect(),
+        beside_lengths: None,
+        below_bad_rows: None,
+        preview: preview(detail),
+    }
+}
+
+fn preview(detail: &ReportDetail) -> AnyView {
+    let heads: &[&str] = match detail.shape {
+        RowShape::Pairs => &["Row", "Text", "Belongs to it"],
+        RowShape::Triplets => &["Row", "Text", "Belongs to it", "Does not"],
+        RowShape::ScoredPairs => &["Row", "Text", "Second text", "Score"],
+        RowShape::LabeledTexts => &["Row", "Text", "Label"],
+        RowShape::Texts => &["Row", "Text"],
+    };
+    let row = |row: &PreviewRow| {
+        let text = |text: &String| Cell::new("text", format::shortened(text, MAX_PREVIEW_CHARS));
+        let mut cells = vec![Cell::number(format::count(row.row))];
+        // Of several texts that do not belong to the first, one shows what they are.
+        cells.extend(row.texts.iter().take(3).map(text));
+        cells.extend(row.score.map(|score| Cell::number(format!("{score:.2}"))));
+        cells.extend(row.label.clone().map(Cell::from));
+        cells
+    };
+    let rows = detail.preview.iter().map(row).collect();
+    view! {
+        <div class="panel">
+            <h3>"The first rows, as they were understood"</h3>
+            {table("First rows", "first-rows", heads, rows)}
+            <p class="hint" data-testid="row-shape" data-value=detail.shape.name()>
+                {format::sentence(detail.shape.describe())}
+            </p>
+        </div>
+    }
+    .into_any()
+}

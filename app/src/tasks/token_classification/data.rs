@@ -1,0 +1,205 @@
+//! Sentences in which names are marked: which columns they are read from, the types, and the first of them.
+
+use hone_core::data::Format;
+use hone_core::task::DataReport;
+use hone_core::task::token_classification::{PreviewSentence, ReportDetail};
+use leptos::prelude::*;
+
+use super::marks::marked;
+use crate::charts::{Bar, Bars};
+use crate::format;
+use crate::pages::data_controls::columns;
+use crate::state::Store;
+use crate::state::report::ColumnRole;
+use crate::tasks::{Count, DataParts, RowFacts};
+
+/// Types drawn as bars.
+const MAX_TYPES: usize = 20;
+
+const TOKENS: ColumnRole = ColumnRole {
+    role: "tokens",
+    label: "Tokens",
+    id: "tokens-column",
+    is_optional: false,
+    wish: |read| &mut read.tokens_column,
+};
+
+const TAGS: ColumnRole = ColumnRole {
+    role: "tags",
+    label: "Tags",
+    id: "label-column",
+    is_optional: false,
+    wish: |read| &mut read.label_column,
+};
+
+/// What a column can be where rows are sentences with a tag for each word.
+const OF_TAGS: &[ColumnRole] = &[TOKENS, TAGS];
+
+/// The same where a row of a table is a word.
+const OF_WORDS: &[ColumnRole] = &[
+    TOKENS,
+    TAGS,
+    ColumnRole {
+        role: "sentence",
+        label: "Sentence",
+        id: "sentence-column",
+        is_optional: true,
+        wish: |read| &mut read.sentence_column,
+    },
+];
+
+/// What a column can be where rows are texts with spans.
+const OF_SPANS: &[ColumnRole] = &[
+    ColumnRole {
+        role: "text",
+        label: "Text",
+        id: "text-column",
+        is_optional: false,
+        wish: |read| &mut read.text_column,
+    },
+    ColumnRole {
+        role: "spans",
+        label: "Spans",
+        id: "label-column",
+        is_optional: false,
+        wish: |read| &mut read.label_column,
+    },
+];
+
+fn roles(report: &DataReport) -> &'static [ColumnRole] {
+    match report.format {
+        _ if report.column_of("spans").is_some() => OF_SPANS,
+        Some(Format::Csv) => OF_WORDS,
+        _ => OF_TAGS,
+    }
+}
+
+pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
+    RowFacts { part: "row", num_labels: detail.num_labels, has_second: false, prompt_format: None }
+}
+
+pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {
+    DataParts {
+        columns: columns(store, report, roles(report), None).into_any(),
+        below_columns: None,
+        counts: counts(report, detail),
+        beside_lengths: Some(types(detail)),
+        below_bad_rows: None,
+        preview: preview(detail),
+    }
+}
+
+fn counts(report: &DataReport, detail: &ReportDetail) -> Vec<Count> {
+    let mut counts: Vec<Count> = vec![("Words", detail.num_words, format!("tagged as {}", detail.scheme.name()))];
+    if detail.num_long > 0 {
+        let windows = format::plural(report.num_encoded.iter().sum(), "window");
+        counts.push(("Long", detail.num_long, format!("rows that are read in several windows, {windows} in all")));
+    }
+    if detail.num_unseen_words > 0 {
+        counts.push(("Unseen", detail.num_unseen_words, "words for which the tokenizer has no token".into()));
+    }
+    counts
+}
+
+fn types(detail: &ReportDetail) -> AnyView {
+    let mut sorted: Vec<(usize, &str)> =
+        detail.types.iter().map(|of| (of.counts.iter().sum(), of.label.as_str())).collect();
+    sorted.sort_by_key(|&(count, label)| (std::cmp::Reverse(count), label));
+    let most = sorted.first().map_or(0, |(count, _)| *count).max(1) as f64;
+    let bars = sorted.iter().take(MAX_TYPES).map(|&(count, label)| Bar {
+        label: label.to_owned(),
+        share: count as f64 / most,
+        text: format::count(count),
+        is_strong: true,
+    });
+    let rest = sorted.len().saturating_sub(MAX_TYPES);
+    view! {
+        <div class="panel">
+            <h3>{format::plural(sorted.len(), "type")}</h3>
+            <Bars bars=bars.collect() label="Entities of each type" />
+            {(rest > 0).then(|| view! { <p class="hint">{format!("and {} more", format::count(rest))}</p> })}
+        </div>
+    }
+    .into_any()
+}
+
+fn preview(detail: &ReportDetail) -> AnyView {
+    let row = |sentence: &PreviewSentence| {
+        view! {
+            <p class="hint">{format!("Row {}", format::count(sentence.row))}</p>
+            {marked(&sentence.text, &sentence.spans, |_| false)}
+        }
+    };
+    view! {
+        <div class="panel" data-testid="first-rows">
+            <h3>"The first rows with names, as they were understood"</h3>
+            {detail.preview.iter().map(row).collect_view()}
+        </div>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::data::{FileReading, LengthHistogram};
+    use hone_core::task;
+    use hone_core::task::token_classification::{Scheme, TypeCount};
+
+    use super::*;
+
+    fn report(format: Format, used: &[(&str, &str)], num_long: usize) -> DataReport {
+        let detail = ReportDetail {
+            scheme: Scheme::Bio,
+            num_labels: 3,
+            types: vec![TypeCount { label: "LOC".into(), counts: [2, 0, 1] }],
+            num_words: 9,
+            num_long,
+            num_unseen_words: 0,
+            preview: Vec::new(),
+        };
+        DataReport {
+            file_name: "rows".into(),
+            format: Some(format),
+            delimiter: None,
+            has_header: false,
+            columns: used.iter().map(|(column, _)| (*column).into()).collect(),
+            reading: FileReading::default(),
+            used_columns: used.iter().map(|(column, role)| ((*column).into(), (*role).into())).collect(),
+            num_rows: 3,
+            num_usable: 3,
+            num_empty: 0,
+            num_duplicates: 0,
+            num_leaks: 0,
+            split_sizes: [3, 0, 0],
+            num_encoded: [4, 0, 0],
+            bad_rows: Vec::new(),
+            num_bad_rows: 0,
+            lengths: LengthHistogram::default(),
+            max_seq_length: 8,
+            num_truncated: 0,
+            warnings: Vec::new(),
+            advice: Vec::new(),
+            detail: task::ReportDetail::TokenClassification(Box::new(detail)),
+        }
+    }
+
+    #[test]
+    fn columns_follow_what_a_row_is() {
+        let ids = |report: &DataReport| roles(report).iter().map(|role| role.role).collect::<Vec<_>>();
+        let tags = [("column 1", "tokens"), ("column 2", "tags")];
+        assert_eq!(ids(&report(Format::Conll, &tags, 0)), ["tokens", "tags"]);
+        assert_eq!(ids(&report(Format::Csv, &tags, 0)), ["tokens", "tags", "sentence"]);
+        assert_eq!(ids(&report(Format::Jsonl, &[("text", "text"), ("label", "spans")], 0)), ["text", "spans"]);
+    }
+
+    #[test]
+    fn windows_are_counted_where_there_are_any() {
+        let titles = |report: &DataReport| {
+            let task::ReportDetail::TokenClassification(detail) = &report.detail else { panic!("of this task") };
+            counts(report, detail).into_iter().map(|(title, count, _)| (title, count)).collect::<Vec<_>>()
+        };
+        assert_eq!(titles(&report(Format::Conll, &[], 0)), [("Words", 9)]);
+        assert_eq!(titles(&report(Format::Conll, &[], 1)), [("Words", 9), ("Long", 1)]);
+        assert_eq!(crate::tasks::row_facts(&report(Format::Conll, &[], 0)).num_labels, 3);
+    }
+}

@@ -1,0 +1,39 @@
+//! Type a text, and see the names that the model finds in it: before training beside after.
+
+use hone_core::task;
+use leptos::prelude::*;
+
+use super::marks::{covered, marked};
+use crate::components::text_area;
+use crate::pages::ask::{answer, ask, typing};
+use crate::pages::frame::{frame, missing};
+use crate::pages::of_run::of_run;
+use crate::state::{Step, Store, Tried};
+
+const LEAD: &str = "Type a text like those the model will get, and see which names and terms it finds.";
+
+pub(super) fn page(store: Store) -> AnyView {
+    let content = view! {
+        {move || missing(store, Step::Try)}
+        {of_run(store)}
+        {text_area("Text", "try-text", "4", true, store.try_text, typing(store, store.try_text))}
+        {ask(store)}
+        {move || store.tried.get().map(|tried| spans(store, &tried))}
+    };
+    frame(store, Step::Try, LEAD, content.into_any())
+}
+
+fn spans(store: Store, tried: &Tried) -> AnyView {
+    let side = |answer: Option<&task::Prediction>| match answer {
+        Some(task::Prediction::TokenClassification(found)) => {
+            let names = found.spans.iter().map(|span| format!("{}: {}", span.label, covered(&found.text, span)));
+            let names = names.collect::<Vec<_>>().join("; ");
+            let none = found.spans.is_empty().then(|| view! { <p class="hint">"It finds nothing."</p> });
+            let text = marked(&found.text, &found.spans, |_| false);
+            Some((view! { {text} {none} }.into_any(), Some(names)))
+        }
+        _ => None,
+    };
+    let before = side(tried.base.as_ref()).map(|(view, _)| view);
+    answer(store, tried, before.into_any(), side(tried.tuned.as_ref()), None)
+}

@@ -1,0 +1,127 @@
+//! The commands that ask a model: measure, predict, write, hand out.
+
+use std::rc::Rc;
+
+use hone_core::config::ExportFormat;
+use hone_core::event::Split;
+use hone_core::generate::{FinishReason, SamplingConfig};
+use hone_core::session::protocol::{FromWorker, Problem, Prompt, Reply, RequestId, Weights};
+use hone_core::session::{Generated, Session, SessionError, read_general_text};
+use hone_core::task::TaskInput;
+
+use super::{Answer, Worker};
+use crate::clock::Clock;
+use crate::kept::NamedBytes;
+use crate::mailbox::post;
+use crate::{errors, export};
+
+impl Worker {
+    pub(super) async fn evaluate(
+        &mut self,
+        weights: Weights,
+        split: Split,
+        num_prompts: usize,
+        max_new_tokens: u32,
+    ) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let measured = measure(session, weights, split, num_prompts, max_new_tokens).await;
+        let measured = measured.map_err(|error| error.problem());
+        self.trust(measured).await
+    }
+
+    pub(super) async fn few_shot(&mut self, split: Split) -> Result<Reply, Problem> {
+        let measured = self.ready()?.few_shot(split, &mut show_progress).await;
+        let report = self.trust(measured.map_err(|error| error.problem())).await?;
+        Ok(Reply::FewShot { report })
+    }
+
+    pub(super) async fn predict(&mut self, inputs: &[TaskInput]) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let predicted = async {
+            let (base, cut) = session.predict(inputs, Weights::Base).await?;
+            let tuned =
+                if session.is_trained() { session.predict(inputs, Weights::Tuned).await?.0 } else { Vec::new() };
+            let max_tokens = session.max_tokens()?;
+            let (labels, warnings) = (session.labels().to_vec(), session.warnings());
+            Ok(Reply::Predicted { labels, base, tuned, max_tokens, cut, warnings })
+        };
+        let predicted = predicted.await.map_err(|error: SessionError| error.problem());
+        self.trust(predicted).await
+    }
+
+    pub(super) async fn evaluate_general(
+        &mut self,
+        weights: Weights,
+        text: Option<NamedBytes>,
+    ) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let read = text.map(|(name, bytes)| read_general_text(&name, &bytes.to_vec()));
+        let (text, note) = read.transpose().map_err(|error| error.problem())?.unzip();
+        let measured = session.evaluate_general(weights, text.as_deref(), &mut show_progress).await;
+        let evaluation = self.trust(measured.map_err(|error| error.problem())).await?;
+        Ok(Reply::EvaluatedGeneral { evaluation, note: note.flatten() })
+    }
+
+    pub(super) async fn generate(
+        &mut self,
+        id: RequestId,
+        prompt: &Prompt,
+        weights: Weights,
+        sampling: &SamplingConfig,
+    ) -> Result<Reply, Problem> {
+        let (mailbox, clock) = (Rc::clone(&self.mailbox), Clock::start());
+        let macrotask = &self.macrotask;
+        let session = match (&self.device, self.session.as_mut()) {
+            (None, _) => return Err(errors::no_device()),
+            (Some(_), None) => return Err(errors::no_model()),
+            (Some(_), Some(session)) => session,
+        };
+        let show = async |piece: &str| {
+            post(&FromWorker::Generated { id, piece: piece.to_owned() }, Vec::new());
+            macrotask.pass().await; // lets messages in
+            match mailbox.take_stop() {
+                None => true,
+                Some(stop) => {
+                    post(&FromWorker::Reply { id: stop, result: Ok(Reply::Done) }, Vec::new());
+                    false
+                }
+            }
+        };
+        let written = session.generate(prompt, weights, sampling, show).await.map_err(|error| error.problem());
+        let Generated { text, num_tokens, finish_reason } = self.trust(written).await?;
+        let is_complete = finish_reason == FinishReason::Stop;
+        Ok(Reply::Generated { weights, text, num_tokens, elapsed_secs: clock.elapsed_secs(), is_complete })
+    }
+
+    pub(super) async fn export(&mut self, format: ExportFormat) -> Answer {
+        let exported = self.ready()?.export(format).await.map_err(|error| error.problem());
+        let folder = self.trust(exported).await?;
+        Ok(export::zipped(&folder))
+    }
+}
+
+/// Measures a split and, where the model writes, what it writes after the first prompts.
+async fn measure(
+    session: &mut Session,
+    weights: Weights,
+    split: Split,
+    num_prompts: usize,
+    max_new_tokens: u32,
+) -> Result<Reply, SessionError> {
+    let (evaluation, rows) = session.evaluate(weights, split, &mut show_progress).await?;
+    let writing = match num_prompts {
+        0 => None,
+        count => match session.evaluate_writing(weights, split, count, max_new_tokens, &mut show_progress).await {
+            Ok(writing) => Some(writing),
+            // It does not write, or the rows have no prompts.
+            Err(SessionError::OtherTask { .. } | SessionError::EmptySplit { .. }) => None,
+            Err(error) => return Err(error),
+        },
+    };
+    let warnings = session.warnings();
+    Ok(Reply::Evaluated { weights, split, evaluation, rows, writing, warnings })
+}
+
+fn show_progress(done: usize, total: usize) {
+    post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
+}

@@ -1,0 +1,158 @@
+//! Models that fill in blanks: how their texts, figures and answers are shown.
+
+use hone_core::config::ReadOptions;
+use hone_core::data::{DataError, Table, UsedColumn, choose_text_columns};
+use hone_core::event::Split;
+use hone_core::task::masked_lm::Fill;
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
+use hone_core::words::plural;
+use serde_json::{Map, Value, json};
+
+use super::token_figures::{FIGURES, line};
+use super::{Answers, Detail, View};
+use crate::inputs::{bad_rows, headline, used_columns};
+use crate::progress::split_name;
+
+/// Between what is said of several blanks.
+const BETWEEN: &str = "; ";
+
+pub(super) static VIEW: View = View {
+    figures: FIGURES,
+    report,
+    line,
+    detail: Detail::OneLine(one_line),
+    answers: Some(Answers { file: super::TEXTS, inputs, columns, cells, fields }),
+};
+
+fn one_line(evaluation: &Evaluation) -> String {
+    let tokens = match &evaluation.detail {
+        EvaluationDetail::MaskedLm(detail) => format!("  over {} hidden tokens", detail.num_tokens),
+        _ => String::new(),
+    };
+    format!("{}{tokens}", line(evaluation))
+}
+
+fn report(report: &DataReport) -> String {
+    let num_tokens = match &report.detail {
+        ReportDetail::MaskedLm(detail) => detail.num_tokens,
+        _ => 0,
+    };
+    let mut lines = vec![match report.format {
+        Some(_) => headline(report, &used_columns(report)),
+        None => format!("data: {}: plain text", report.file_name),
+    }];
+    let splits = [Split::Train, Split::Valid, Split::Test].into_iter().zip(report.num_encoded);
+    let splits = splits.filter(|(_, count)| *count > 0).map(|(split, count)| format!("{count} {}", split_name(split)));
+    lines.push(format!(
+        "  {} of at most {} tokens ({}), {} in all",
+        plural(report.num_encoded.iter().sum(), "passage"),
+        report.max_seq_length,
+        splits.collect::<Vec<_>>().join(", "),
+        plural(num_tokens, "token")
+    ));
+    lines.extend(bad_rows(report));
+    lines.join("\n")
+}
+
+fn inputs(table: &Table, read: &ReadOptions, _labels: &[String]) -> Result<Vec<UsedColumn>, DataError> {
+    let index = choose_text_columns(table, read, &[])?.text;
+    Ok(vec![UsedColumn { role: "text", index }])
+}
+
+fn blanks(prediction: &Prediction) -> &[Vec<Fill>] {
+    match prediction {
+        Prediction::MaskedLm(prediction) => &prediction.blanks,
+        _ => &[],
+    }
+}
+
+fn columns(_labels: &[String]) -> Vec<String> {
+    ["tokens", "probabilities", "candidates"].map(str::to_owned).to_vec()
+}
+
+/// The best token of each blank, how likely it is, and all that are likely.
+fn cells(prediction: &Prediction, _labels: &[String]) -> Vec<String> {
+    let best = |write: fn(&Fill) -> String| {
+        let cells = blanks(prediction).iter().map(|fills| fills.first().map(write).unwrap_or_default());
+        cells.collect::<Vec<_>>().join(BETWEEN)
+    };
+    let candidates = blanks(prediction).iter().map(|fills| {
+        let fills = fills.iter().map(|fill| format!("{} {:.4}", fill.token, fill.probability));
+        fills.collect::<Vec<_>>().join(", ")
+    });
+    let candidates = candidates.collect::<Vec<_>>().join(BETWEEN);
+    vec![best(|fill| fill.token.clone()), best(|fill| format!("{:.6}", fill.probability)), candidates]
+}
+
+fn fields(prediction: &Prediction, _labels: &[String]) -> Map<String, Value> {
+    let blanks = blanks(prediction).iter().map(|fills| {
+        let fills = fills.iter().map(|fill| json!({ "token": fill.token, "probability": fill.probability }));
+        fills.collect::<Value>()
+    });
+    Map::from_iter([("blanks".to_owned(), blanks.collect::<Value>())])
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::data::{FileReading, LengthHistogram};
+    use hone_core::metrics::TokenAccumulator;
+    use hone_core::task::masked_lm;
+
+    use super::*;
+    use crate::tables;
+
+    #[test]
+    fn figures_of_hidden_tokens_are_one_line() {
+        let mut sums = TokenAccumulator::new();
+        sums.add(9.0, 5, 9);
+        let found = sums.finish();
+        let detail = masked_lm::EvaluationDetail { num_tokens: found.num_tokens };
+        let detail = EvaluationDetail::MaskedLm(Box::new(detail));
+        let measured = Evaluation { figures: found.figures(), num_rows: 2, detail };
+        let line = tables::evaluation("rows.txt", &measured, "this file");
+        assert_eq!(line, "rows.txt: loss 1.0000  perplexity 2.72  token accuracy 0.5556  over 9 hidden tokens\n");
+    }
+
+    #[test]
+    fn an_answer_has_the_best_token_of_each_blank_and_its_rivals() {
+        let fill = |token: &str, probability| Fill { token: token.to_owned(), probability };
+        let blanks = vec![vec![fill("sea", 0.75), fill("lake", 0.125)], vec![fill("calm", 0.5)]];
+        let prediction = Prediction::MaskedLm(masked_lm::Prediction { blanks });
+        let cells = cells(&prediction, &[]);
+        assert_eq!(cells.len(), columns(&[]).len());
+        assert_eq!(cells, ["sea; calm", "0.750000; 0.500000", "sea 0.7500, lake 0.1250; calm 0.5000"]);
+        let json = Value::Object(fields(&prediction, &[]));
+        assert_eq!(json["blanks"][0][1], json!({ "token": "lake", "probability": 0.125 }));
+    }
+
+    #[test]
+    fn a_text_is_counted_in_passages() {
+        let detail = masked_lm::ReportDetail { num_tokens: 500, preview: Vec::new() };
+        let found = DataReport {
+            file_name: "sea.txt".into(),
+            format: None,
+            delimiter: None,
+            has_header: false,
+            columns: Vec::new(),
+            reading: FileReading::default(),
+            used_columns: Vec::new(),
+            num_rows: 3,
+            num_usable: 3,
+            num_empty: 0,
+            num_duplicates: 0,
+            num_leaks: 0,
+            split_sizes: [1, 1, 1],
+            num_encoded: [8, 1, 1],
+            bad_rows: Vec::new(),
+            num_bad_rows: 0,
+            lengths: LengthHistogram::default(),
+            max_seq_length: 64,
+            num_truncated: 0,
+            warnings: Vec::new(),
+            advice: Vec::new(),
+            detail: ReportDetail::MaskedLm(Box::new(detail)),
+        };
+        let passages = "10 passages of at most 64 tokens (8 training, 1 validation, 1 test), 500 tokens in all";
+        assert_eq!(report(&found), format!("data: sea.txt: plain text\n  {passages}"));
+    }
+}

@@ -1,0 +1,305 @@
+//! Models that give each text one label: how their rows, figures and answers are shown.
+
+use std::fmt::Write as _;
+
+use hone_core::data::choose_text_columns;
+use hone_core::metrics;
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
+use hone_core::words::plural;
+use serde_json::{Map, Value, json};
+
+use super::{Answers, Detail, View};
+use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
+use crate::tables::{cut, figures_in_line};
+
+/// A matrix of more classes is unreadable on a terminal; `--json` has it whole.
+const MAX_MATRIX: usize = 20;
+
+pub(super) static VIEW: View = View {
+    figures: &["accuracy", "macro_precision", "macro_recall", "macro_f1", "loss"],
+    report,
+    line: |evaluation| figures_in_line(evaluation, &["loss", "accuracy", "macro_f1"]),
+    detail: Detail::Below(tables),
+    answers: Some(Answers {
+        file: super::TEXTS,
+        inputs: |table, read, labels| Ok(choose_text_columns(table, read, labels)?.used()),
+        columns,
+        cells,
+        fields,
+    }),
+};
+
+fn report(report: &DataReport) -> String {
+    let mut lines = vec![headline(report, &used_columns(report))];
+    let mut num_conflicts = 0;
+    if let ReportDetail::SequenceClassification(detail) = &report.detail {
+        num_conflicts = detail.num_conflicts;
+        let mut classes: Vec<_> = detail.classes.iter().collect();
+        classes.sort_by_key(|class| std::cmp::Reverse(class.count));
+        let shown = classes.iter().take(MAX_LISTED).map(|class| format!("{} {}", cut(&class.label), class.count));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        lines.push(format!("  {}: {shown}{}", plural(classes.len(), "class"), more(classes.len())));
+    }
+    lines.extend(lengths(report));
+    lines.push(format!(
+        "  rows without text or label: {}; repeats of another row: {}; repeats with another label: {num_conflicts}; \
+         validation or test rows that are also training rows: {}",
+        report.num_empty, report.num_duplicates, report.num_leaks
+    ));
+    lines.extend(bad_rows(report));
+    lines.join("\n")
+}
+
+fn classes(evaluation: &Evaluation) -> Option<&metrics::Evaluation> {
+    match &evaluation.detail {
+        EvaluationDetail::SequenceClassification(figures) => Some(figures),
+        _ => None,
+    }
+}
+
+/// The table of the classes and, for few of them, the confusion matrix.
+fn tables(evaluation: &Evaluation) -> String {
+    let mut out = String::new();
+    let Some(figures) = classes(evaluation) else { return out };
+    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
+    let labels: Vec<String> = figures.per_class.iter().map(|class| cut(&class.label)).collect();
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("class".len());
+    line("");
+    line(&format!("  {:<width$}  precision  recall      f1   rows", "class"));
+    for (label, class) in labels.iter().zip(&figures.per_class) {
+        if class.support == 0 {
+            line(&format!("  {label:<width$}  no rows"));
+            continue;
+        }
+        line(&format!(
+            "  {label:<width$}  {:>9.4}  {:>6.4}  {:>6.4}  {:>5}",
+            class.precision, class.recall, class.f1, class.support
+        ));
+    }
+    line("");
+    if labels.len() > MAX_MATRIX {
+        line(&format!("  the confusion matrix of {} classes is in --json", labels.len()));
+        return out;
+    }
+    line("  confusion matrix (a row is what it is, a column what was predicted)");
+    let cells = figures.confusion.iter().flatten().map(|count| count.to_string().len());
+    let cell = cells.max().unwrap_or(1).max(labels.len().to_string().len() + 1);
+    let numbers = (1..=labels.len()).map(|n| format!("  {:>cell$}", format!("#{n}"))).collect::<String>();
+    line(&format!("  {:>width$}  {:>cell$}{numbers}", "", ""));
+    for (n, (label, row)) in labels.iter().zip(&figures.confusion).enumerate() {
+        let counts = row.iter().map(|count| format!("  {count:>cell$}")).collect::<String>();
+        line(&format!("  {label:<width$}  {:>cell$}{counts}", format!("#{}", n + 1)));
+    }
+    out
+}
+
+fn probabilities(prediction: &Prediction) -> &[f32] {
+    match prediction {
+        Prediction::SequenceClassification(prediction) => &prediction.probabilities,
+        _ => &[],
+    }
+}
+
+/// The label with the highest probability, the first of equals.
+fn best<'a>(probabilities: &[f32], labels: &'a [String]) -> (&'a str, f32) {
+    let higher = |best: usize, index: usize| if probabilities[index] > probabilities[best] { index } else { best };
+    let best = (0..probabilities.len()).fold(0, higher);
+    (labels.get(best).map_or("", String::as_str), probabilities.get(best).copied().unwrap_or(0.0))
+}
+
+fn columns(labels: &[String]) -> Vec<String> {
+    ["label", "probability"].map(str::to_owned).into_iter().chain(labels.iter().cloned()).collect()
+}
+
+fn cells(prediction: &Prediction, labels: &[String]) -> Vec<String> {
+    let all = probabilities(prediction);
+    let (label, probability) = best(all, labels);
+    let first = [label.to_owned(), format!("{probability:.6}")];
+    first.into_iter().chain(all.iter().map(|p| format!("{p:.6}"))).collect()
+}
+
+fn fields(prediction: &Prediction, labels: &[String]) -> Map<String, Value> {
+    let all = probabilities(prediction);
+    let (label, probability) = best(all, labels);
+    let all: Map<String, Value> = labels.iter().cloned().zip(all.iter().map(|p| json!(p))).collect();
+    Map::from_iter([
+        ("label".to_owned(), json!(label)),
+        ("probability".to_owned(), json!(probability)),
+        ("probabilities".to_owned(), Value::Object(all)),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::data::{Advice, AdviceKind, BadRow, FileReading, Format, LengthHistogram};
+    use hone_core::metrics::Confusion;
+    use hone_core::task::sequence_classification::{ClassCount, ReportDetail as Classes};
+
+    use super::*;
+    use crate::inputs::data_report;
+    use crate::tables::{self, comparison, evaluation, evaluation_json};
+
+    fn figures(names: &[String], pairs: &[(usize, usize)]) -> metrics::Evaluation {
+        let mut confusion = Confusion::new(names);
+        pairs.iter().for_each(|(label, predicted)| confusion.add(*label, *predicted));
+        confusion.finish(0.25)
+    }
+
+    fn whole(figures: metrics::Evaluation) -> Evaluation {
+        Evaluation {
+            figures: figures.figures(),
+            num_rows: figures.num_rows,
+            detail: EvaluationDetail::SequenceClassification(Box::new(figures)),
+        }
+    }
+
+    fn measured(names: &[String], pairs: &[(usize, usize)]) -> Evaluation {
+        whole(figures(names, pairs))
+    }
+
+    #[test]
+    fn an_evaluation_reads_as_a_table() {
+        let found = measured(&["ham".into(), "spam mail".into()], &[(0, 0), (0, 1), (1, 1), (1, 1)]);
+        let expected = "\
+test: 4 rows
+  accuracy         0.7500
+  macro precision  0.8333
+  macro recall     0.7500
+  macro f1         0.7333
+  loss             0.2500
+
+  class      precision  recall      f1   rows
+  ham           1.0000  0.5000  0.6667      2
+  spam mail     0.6667  1.0000  0.8000      2
+
+  confusion matrix (a row is what it is, a column what was predicted)
+                 #1  #2
+  ham        #1   1   1
+  spam mail  #2   0   2
+";
+        assert_eq!(evaluation("test", &found, "the training rows"), expected);
+        assert_eq!((VIEW.line)(&found), "loss 0.2500  accuracy 0.7500  macro f1 0.7333");
+        let json = evaluation_json(&found);
+        assert_eq!((&json["accuracy"], &json["num_rows"]), (&json!(0.75), &json!(4)));
+        assert_eq!((&json["per_class"][1]["label"], &json["confusion"][0][1]), (&json!("spam mail"), &json!(1)));
+    }
+
+    #[test]
+    fn the_baseline_stands_beside_the_figures_and_the_gain_is_over_it() {
+        let names = ["ham".to_owned(), "spam".to_owned(), "phish".to_owned()];
+        let mut tuned = figures(&names, &[(0, 0), (0, 1), (1, 1), (1, 1)]);
+        tuned.set_baseline(1);
+        let tuned = whole(tuned);
+        let text = evaluation("test", &tuned, "this file");
+        let expected = "\
+test: 4 rows
+                    model  baseline     gain
+  accuracy         0.7500    0.5000  +0.2500
+  macro precision  0.8333    0.2500  +0.5833
+  macro recall     0.7500    0.5000  +0.2500
+  macro f1         0.7333    0.3333  +0.4000
+  loss             0.2500
+  baseline: always \"spam\", the most frequent label of this file; gain: over the baseline
+";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.contains("\n  phish  no rows\n"), "{text}");
+        let base = measured(&names, &[(0, 2), (0, 2), (1, 2), (1, 1)]);
+        let text = comparison("test", &base, &tuned);
+        let expected = "\
+test                baseline     before      tuned       gain
+  accuracy            0.5000     0.2500     0.7500    +0.2500
+";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.contains("\n  loss                           0.2500     0.2500\n"), "{text}");
+        assert!(text.ends_with("the most frequent label of the training rows; gain: over the baseline\n"), "{text}");
+    }
+
+    #[test]
+    fn before_stands_beside_after() {
+        let names = ["a".to_owned(), "b".to_owned()];
+        let text = comparison("test", &measured(&names, &[(0, 1), (1, 1)]), &measured(&names, &[(0, 0), (1, 1)]));
+        assert!(text.contains("  accuracy            0.5000     1.0000    +0.5000\n"), "{text}");
+    }
+
+    #[test]
+    fn many_classes_have_no_matrix() {
+        let names: Vec<String> = (0..40).map(|n| format!("class {n}")).collect();
+        let text = tables::evaluation("test", &measured(&names, &[(3, 3)]), "the training rows");
+        assert!(text.contains("--json") && !text.contains("#1"), "{text}");
+    }
+
+    #[test]
+    fn an_answer_names_the_likeliest_label() {
+        let labels = ["no".to_owned(), "yes".to_owned()];
+        let prediction = hone_core::task::sequence_classification::Prediction { probabilities: vec![0.25, 0.75] };
+        let prediction = Prediction::SequenceClassification(prediction);
+        assert_eq!(columns(&labels), ["label", "probability", "no", "yes"]);
+        assert_eq!(cells(&prediction, &labels), ["yes", "0.750000", "0.250000", "0.750000"]);
+        let json = Value::Object(fields(&prediction, &labels));
+        assert_eq!((&json["label"], &json["probabilities"]["no"]), (&json!("yes"), &json!(0.25)));
+    }
+
+    fn rows(detail: Classes) -> DataReport {
+        let used = [("text", "text"), ("label", "label")];
+        DataReport {
+            file_name: "mail.csv".into(),
+            format: Some(Format::Csv),
+            delimiter: Some(','),
+            has_header: true,
+            columns: vec!["text".into(), "label".into()],
+            reading: FileReading::default(),
+            used_columns: used.map(|(column, role)| (column.to_owned(), role.to_owned())).to_vec(),
+            num_rows: 101,
+            num_usable: 100,
+            num_empty: 1,
+            num_duplicates: 0,
+            num_leaks: 0,
+            split_sizes: [90, 10, 0],
+            num_encoded: [90, 10, 0],
+            bad_rows: vec![BadRow { row: 7, reason: "there is no label".into() }],
+            num_bad_rows: 1,
+            lengths: LengthHistogram { bucket_width: 8, counts: vec![10, 90, 0], max: 40, mean: 12.4 },
+            max_seq_length: 32,
+            num_truncated: 3,
+            warnings: vec!["few rows".into()],
+            advice: vec![
+                Advice {
+                    kind: AdviceKind::SimilarLabels { labels: vec!["ham".into(), "Ham".into(), "hm".into()] },
+                    message: "they look alike.".into(),
+                },
+                Advice { kind: AdviceKind::Imbalance, message: "few are ham.".into() },
+            ],
+            detail: ReportDetail::SequenceClassification(Box::new(detail)),
+        }
+    }
+
+    fn class(label: &str, count: usize) -> ClassCount {
+        ClassCount { label: label.into(), count }
+    }
+
+    #[test]
+    fn a_report_reads_well() {
+        let expected = "\
+data: mail.csv: 100 of 101 rows are usable (90 training, 10 validation); text \"text\", label \"label\"
+  2 classes: spam 70, ham 30
+  tokens a row: 12 on average, 40 at most; 3 rows are cut off at 32
+  lengths: ▁█ (8 tokens a bar)
+  rows without text or label: 1; repeats of another row: 0; repeats with another label: 0; validation or test \
+rows that are also training rows: 0
+  row 7 is left out: there is no label
+  warning: few rows
+  advice: they look alike. (--merge-label \"Ham=ham\" --merge-label \"hm=ham\")
+  advice: few are ham. (--class-weights balanced)";
+        let classes = vec![class("ham", 30), class("spam", 70)];
+        assert_eq!(data_report(&rows(Classes { classes, num_conflicts: 0, preview: Vec::new() })), expected);
+    }
+
+    #[test]
+    fn many_classes_are_counted() {
+        let classes = (0..15).map(|n| class(&n.to_string(), 1)).collect();
+        let many = rows(Classes { classes, num_conflicts: 0, preview: Vec::new() });
+        let text = report(&DataReport { num_truncated: 1, ..many });
+        assert!(text.contains("; 1 row is cut off at 32"), "{text}");
+        assert!(text.contains("15 classes: ") && text.contains(" and 5 more"), "{text}");
+    }
+}

@@ -1,0 +1,139 @@
+//! Model cards of a classifier and of its adapters.
+
+use super::*;
+use crate::config::{ModelSource, ReadOptions, RunConfig};
+use crate::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
+use crate::metrics::{Confusion, Figure};
+use crate::task::EvaluationDetail;
+
+fn card(model: ModelSource, labels: &[&str], base_labels: &str) -> String {
+    let config = format!(
+        r#"{{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,"num_attention_heads":2,
+        "intermediate_size":16,"max_position_embeddings":32,"id2label":{base_labels}}}"#
+    );
+    let config = ModelConfig::from_json(config.as_bytes()).expect("a config");
+    let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+    let mut run = RunConfig { method: Method::Lora, ..RunConfig::default() };
+    run.lora.rank_pattern.insert("query".into(), 2);
+    model_card(&config, &labels, &Job::new(model, None, ReadOptions::default(), run), None, true)
+}
+
+#[test]
+fn an_adapters_code_finds_a_base_of_the_hub_and_names_the_folder_of_another() {
+    let hub = card(ModelSource::hub("a/b"), &["x", "y"], "{}");
+    assert!(hub.contains("AutoPeftModelForSequenceClassification.from_pretrained(\".\", num_labels=2)"), "{hub}");
+    assert!(!hub.contains("path/to"), "{hub}");
+    let local = card(ModelSource::Local { name: "models/my \"base\"/".into() }, &["x", "y"], "{}");
+    assert!(local.contains(r#"from_pretrained("path/to/my \"base\"", num_labels=2)"#), "{local}");
+    assert!(local.contains("put its path"), "{local}");
+}
+
+#[test]
+fn a_base_that_is_on_no_hub_is_loaded_from_its_folder() {
+    let own = card(ModelSource::hub(OWN_MODEL), &["x", "y"], "{}");
+    assert!(own.contains("AutoModelForSequenceClassification.from_pretrained(\"path/to/tiny-decoder\""), "{own}");
+    assert!(own.contains(OWN_MODEL_FOLDER) && own.contains("--model path/to/tiny-decoder --adapter ."), "{own}");
+    assert!(!own.contains("AutoPeftModel"), "{own}");
+}
+
+#[test]
+fn a_base_with_a_head_of_another_size_is_loaded_without_it() {
+    let labels = r#"{"0":"a","1":"b","2":"c"}"#;
+    let of_other_size = card(ModelSource::hub("a/b"), &["x", "y"], labels);
+    assert!(of_other_size.contains("num_labels=2, ignore_mismatched_sizes=True"), "{of_other_size}");
+    assert!(!card(ModelSource::hub("a/b"), &["x", "y", "z"], labels).contains("ignore_mismatched"));
+}
+
+fn trained(job: &Job, test: Option<Evaluation>) -> String {
+    let config = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
+        "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
+    let config = ModelConfig::from_json(config.as_bytes()).expect("a config");
+    let facts = CardFacts { num_rows: [8, 0, 2], step: 3, valid: None, test };
+    model_card(&config, &["x".into(), "y|z".into()], job, Some(&facts), false)
+}
+
+#[test]
+fn a_card_says_how_to_repeat_the_run_with_all_that_it_needs() {
+    let pinned = ModelSource::Hub { id: "a/b".into(), revision: "c0ffee".into() };
+    let mut job = Job::new(pinned, Some("my tickets.csv".into()), ReadOptions::default(), RunConfig::default());
+    let card = trained(&job, None);
+    let schedule = "linear schedule after a warm-up of 10 % of the steps, 3 epochs of batch";
+    assert!(card.contains(schedule), "{card}");
+    let command = "hone train --job hone.json --model a/b@c0ffee --data 'path/to/my tickets.csv' --output repeated";
+    assert!(card.contains(&format!("```sh\n{command}\n```")), "{card}");
+    assert!(card.contains("hone predict --model . --text \"your text here\""), "{card}");
+
+    job.model = ModelSource::Local { name: "models/mine".into() };
+    job.data_sha256.test = Some("00".into());
+    let card = trained(&job, None);
+    assert!(card.contains("--model path/to/mine --data 'path/to/my tickets.csv' --test path/to/test-rows"), "{card}");
+}
+
+#[test]
+fn a_card_says_what_one_gets_without_the_model() {
+    let mut confusion = Confusion::new(&["x".into(), "y|z".into()]);
+    for (label, predicted) in [(0, 0), (1, 1), (1, 1), (1, 0)] {
+        confusion.add(label, predicted);
+    }
+    let mut detail = confusion.finish(0.5);
+    detail.set_baseline(1);
+    let evaluation = |detail: &crate::metrics::Evaluation| Evaluation {
+        figures: detail.figures(),
+        num_rows: detail.num_rows,
+        detail: EvaluationDetail::SequenceClassification(Box::new(detail.clone())),
+    };
+    let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+    let card = trained(&job, Some(evaluation(&detail)));
+    assert!(card.contains("| split | rows | loss | accuracy | macro precision | macro recall | macro F1 |\n|---|---|"));
+    let row = "| test, always `y\\|z` | 4 | – | 0.7500 | 0.3750 | 0.5000 | 0.4286 |";
+    assert!(card.contains(row) && card.contains("is +0.0 points of accuracy and "), "{card}");
+    detail.baseline = None;
+    let card = trained(&job, Some(evaluation(&detail)));
+    assert!(!card.contains("always"), "{card}");
+}
+
+#[test]
+fn a_figure_that_was_not_measured_has_no_column() {
+    let detail = EvaluationDetail::SequenceClassification(Box::new(Confusion::new(&["x".into()]).finish(0.0)));
+    let test = Evaluation { figures: vec![Figure::lower("loss", 123.456)], num_rows: 1, detail };
+    let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+    let card = trained(&job, Some(test));
+    assert!(card.contains("| split | rows | loss |\n|---|---|---|\n| test | 1 | 123.46 |"), "{card}");
+}
+
+#[test]
+fn titles_lose_their_capital_within_a_sentence_but_not_where_they_are_abbreviations() {
+    let cases = [("Macro F1", "macro F1"), ("Loss", "loss"), ("F1", "F1"), ("RMSE", "RMSE"), ("R2", "R2")];
+    for (title, expected) in cases {
+        assert_eq!(within_a_sentence(title), expected);
+    }
+}
+
+#[test]
+fn a_card_tells_ranks_that_differ() {
+    let card = card(ModelSource::hub("a/b"), &["x", "y"], "{}");
+    assert!(card.contains("ranks 2 to 8"), "{card}");
+}
+
+#[test]
+fn a_model_that_began_with_fresh_weights_has_no_base() {
+    let run = RunConfig { from_scratch: true, ..RunConfig::default() };
+    let job = Job::new(ModelSource::Local { name: "tiny".into() }, None, ReadOptions::default(), run);
+    let card = trained(&job, None);
+    assert!(!card.contains("base_model") && card.contains("# tiny, trained from scratch with Hone"), "{card}");
+    assert!(card.contains("Trained: all weights, which began fresh."), "{card}");
+}
+
+#[test]
+fn what_was_changed_and_frozen_is_told() {
+    let run = RunConfig { freeze: Freeze::Layers(2), ..RunConfig::default() };
+    let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), run);
+    let plain = trained(&job, None);
+    assert!(plain.contains("Trained: all weights but the embeddings and the first 2 layers."), "{plain}");
+    assert!(!plain.contains("Of the base model"), "{plain}");
+    let changes = ModelChanges { keep_layers: vec![0, 2], add_layers: 1, add_tokens: vec!["stent".into()] };
+    let card = trained(&Job { changes, ..job }, None);
+    let says = "Of the base model, its layers 0, 2 were kept and the others left out, 1 fresh layer added, tokens added for \
+                1 word. Rows:";
+    assert!(card.contains(says), "{card}");
+}

@@ -1,0 +1,191 @@
+//! Code of a model card: Python that loads and asks the model, and words of command lines.
+
+use serde_json::Value;
+
+use crate::config::{Job, ModelSource, Pooling};
+use crate::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
+use crate::model::{ModelConfig, ProblemType};
+use crate::task::{CardText, HeadKind, TaskSpec};
+
+/// How `transformers` loads the folder and asks the model.
+pub(super) fn how_to_load(
+    config: &ModelConfig,
+    spec: &TaskSpec,
+    text: &CardText,
+    labels: &[String],
+    job: &Job,
+    is_adapter: bool,
+) -> String {
+    if job.run.pooling == Pooling::Mean && config.head_kind() == HeadKind::Sequence {
+        return "**Pooling:** this head reads the mean of the token states, not the first token. `transformers` has no \
+                class for that: load it with Hone, or average the encoder's last hidden state over the attention mask \
+                and apply `classifier` yourself.\n"
+            .into();
+    }
+    if is_adapter {
+        return how_to_load_adapter(config, spec, text, labels, job);
+    }
+    let code = text.python.clone().unwrap_or_else(|| {
+        let (pipeline, arguments) = (spec.pipeline, &text.pipeline_arguments);
+        format!(
+            "from transformers import pipeline\npipe = pipeline(\"{pipeline}\", model=\".\")\nprint(pipe({arguments}))"
+        )
+    });
+    format!("```python\n{code}\n```\n")
+}
+
+/// Code that finds the base model by itself where it came from the hub, and that names its folder where it did not.
+fn how_to_load_adapter(config: &ModelConfig, spec: &TaskSpec, text: &CardText, labels: &[String], job: &Job) -> String {
+    let (class, has_own_loader) = auto_class(config.head_kind());
+    let mut more = String::new();
+    if spec.has_labels {
+        more.push_str(&format!(", num_labels={}", labels.len())); // PEFT's files do not say it
+        if !config.labels.is_empty() && config.labels.len() != labels.len() {
+            more.push_str(", ignore_mismatched_sizes=True"); // the base has a head of another size
+        }
+    }
+    let ask = text.python.clone().unwrap_or_else(|| how_to_ask(config.head_kind(), spec, &text.pipeline_arguments));
+    let rest = format!("tokenizer = AutoTokenizer.from_pretrained(\".\")\n{ask}");
+    if is_on_hub(&job.model) && has_own_loader {
+        let class = if config.head_kind() == HeadKind::Pooled { "ForFeatureExtraction" } else { class };
+        return format!(
+            "```python\nfrom peft import AutoPeftModel{class}\nfrom transformers import AutoTokenizer\nmodel = \
+             AutoPeftModel{class}.from_pretrained(\".\"{more})\n{rest}\n```\n"
+        );
+    }
+    let (origin, path) = match &job.model {
+        model if is_on_hub(model) => (None, model.name().to_owned()),
+        model => {
+            let folder = folder_of(model.name());
+            let origin = match model {
+                ModelSource::Hub { id, .. } => {
+                    format!(
+                        "The base model `{id}` is on no hub: it comes with Hone's sources, in `{OWN_MODEL_FOLDER}`. Put"
+                    )
+                }
+                ModelSource::Local { .. } => format!("The base model was read from a folder called `{folder}`: put"),
+            };
+            let origin = format!("{origin} its path where the code says `path/to`.\n\n");
+            (Some(origin), format!("path/to/{folder}"))
+        }
+    };
+    let path = serde_json::to_string(&path).expect("a text serializes");
+    format!(
+        "{}```python\nfrom peft import PeftModel\nfrom transformers import AutoModel{class}, AutoTokenizer\nbase = \
+         AutoModel{class}.from_pretrained({path}{more})\nmodel = PeftModel.from_pretrained(base, \".\")\n{rest}\n```\n",
+        origin.unwrap_or_default()
+    )
+}
+
+/// What follows `AutoModel` in the class that loads a head, and whether PEFT has a class for it that finds the base.
+fn auto_class(head: HeadKind) -> (&'static str, bool) {
+    match head {
+        HeadKind::Sequence => ("ForSequenceClassification", true),
+        HeadKind::Token => ("ForTokenClassification", true),
+        HeadKind::Span => ("ForQuestionAnswering", true),
+        HeadKind::MaskedLm => ("ForMaskedLM", false),
+        HeadKind::CausalLm => ("ForCausalLM", true),
+        HeadKind::Pooled => ("", true),
+    }
+}
+
+/// Lines of Python that ask `model` with `tokenizer`, given the arguments of a pipeline.
+fn how_to_ask(head: HeadKind, spec: &TaskSpec, arguments: &str) -> String {
+    let ask = match head {
+        HeadKind::Sequence => match spec.problem_type.and_then(ProblemType::from_name) {
+            Some(ProblemType::MultiLabelClassification) => "print(model(**inputs).logits.sigmoid())",
+            Some(ProblemType::Regression) => "print(model(**inputs).logits)",
+            Some(ProblemType::SingleLabelClassification) | None => "print(model(**inputs).logits.softmax(-1))",
+        },
+        HeadKind::Token => "print(model(**inputs).logits.argmax(-1))",
+        HeadKind::Span => {
+            "outputs = model(**inputs)\nprint(outputs.start_logits.argmax(), outputs.end_logits.argmax())"
+        }
+        HeadKind::MaskedLm => "print(tokenizer.decode(model(**inputs).logits[0].argmax(-1)))",
+        HeadKind::CausalLm => "print(tokenizer.decode(model.generate(**inputs, max_new_tokens=20)[0]))",
+        HeadKind::Pooled => "print(model(**inputs).last_hidden_state.mean(1))",
+    };
+    format!("inputs = tokenizer({}, return_tensors=\"pt\")\n{ask}", tokenizer_arguments(arguments))
+}
+
+/// The texts among the arguments of a pipeline, as a tokenizer takes them: of an object its values, of named arguments
+/// what stands behind their names.
+fn tokenizer_arguments(arguments: &str) -> String {
+    let first = serde_json::Deserializer::from_str(arguments).into_iter::<Value>().next();
+    let texts: Vec<String> = match first {
+        Some(Ok(Value::Object(texts))) => texts.values().map(Value::to_string).collect(),
+        Some(Ok(text)) => vec![text.to_string()],
+        Some(Err(_)) | None => texts_in(arguments),
+    };
+    texts.join(", ")
+}
+
+/// The texts in quotes.
+fn texts_in(arguments: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut rest = arguments;
+    while let Some(start) = rest.find('"') {
+        let mut values = serde_json::Deserializer::from_str(&rest[start..]).into_iter::<String>();
+        let Some(Ok(text)) = values.next() else { break };
+        texts.push(Value::from(text).to_string());
+        rest = &rest[start + values.byte_offset()..];
+    }
+    texts
+}
+
+/// A model as a command line names it.
+pub(super) fn model_argument(model: &ModelSource) -> String {
+    if is_on_hub(model) { quoted(&model.argument()) } else { quoted(&format!("path/to/{}", folder_of(model.name()))) }
+}
+
+/// Whether others find the model by its name alone.
+fn is_on_hub(model: &ModelSource) -> bool {
+    matches!(model, ModelSource::Hub { id, .. } if id != OWN_MODEL)
+}
+
+/// The last part of a path.
+fn folder_of(name: &str) -> &str {
+    name.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("base")
+}
+
+/// A word of a command line, in quotes where it needs them.
+pub(super) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-@".contains(c);
+    if word.chars().all(is_plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Task;
+
+    #[test]
+    fn words_of_a_command_line_are_quoted_where_they_must_be() {
+        assert_eq!(quoted("path/to/all-MiniLM_L6.v2@main"), "path/to/all-MiniLM_L6.v2@main");
+        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
+    }
+
+    #[test]
+    fn a_tokenizer_gets_the_texts_of_a_pipelines_arguments() {
+        let cases = [
+            (r#""your text here""#, r#""your text here""#),
+            (r#""your text here", function_to_apply="none", top_k=None"#, r#""your text here""#),
+            (r#"{"text": "a", "text_pair": "b"}"#, r#""a", "b""#),
+            (r#"question="Who?", context="A \"b\" c", top_k=2"#, r#""Who?", "A \"b\" c""#),
+        ];
+        for (arguments, expected) in cases {
+            assert_eq!(tokenizer_arguments(arguments), expected);
+        }
+    }
+
+    #[test]
+    fn an_adapter_is_asked_as_its_head_answers() {
+        let spec = Task::SequenceClassification.spec();
+        let ask = |head| how_to_ask(head, spec, "\"a\"");
+        let expected = "inputs = tokenizer(\"a\", return_tensors=\"pt\")\nprint(model(**inputs).logits.softmax(-1))";
+        assert_eq!(ask(HeadKind::Sequence), expected);
+        assert!(ask(HeadKind::Span).contains("start_logits") && ask(HeadKind::Token).contains("argmax(-1)"));
+        let regression = TaskSpec { problem_type: Some("regression"), ..*spec };
+        assert!(how_to_ask(HeadKind::Sequence, &regression, "\"a\"").ends_with("print(model(**inputs).logits)"));
+    }
+}

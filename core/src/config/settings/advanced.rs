@@ -1,0 +1,324 @@
+//! Settings for those who ask for them: adapters, memory, optimizer, evaluation, splits, precision; last those of job files
+//! alone.
+
+use super::super::setting::{Of, Setting, choice, lora, put, real, switch, whole, words};
+use super::super::{Dtype, EvalStrategy, Freeze, LrSchedulerType, Pooling};
+use super::DEFAULT_TARGETS;
+
+/// The largest value of a share that is less than 1.
+const BELOW_ONE: f64 = 0.999_999;
+
+/// The third part of the table.
+pub(super) const ADVANCED: &[Setting] = &[
+    Setting {
+        get: |run| match run.lora.target_modules.is_empty() {
+            true => DEFAULT_TARGETS.into(),
+            false => run.lora.target_modules.join(", "),
+        },
+        set: |run, text| {
+            let names = text.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != DEFAULT_TARGETS);
+            run.lora.target_modules = names.map(str::to_owned).collect();
+            Ok(())
+        },
+        value_name: "NAMES",
+        is_advanced: true,
+        shows_default: false,
+        help: "Layers that get an adapter, with commas between, or all-linear [default: PEFT's for the architecture; q_lin, \
+               v_lin for DistilBERT, where PEFT has none]",
+        label: "LoRA target modules",
+        unit: "names, or all-linear",
+        hint: "The layers that get an adapter.",
+        ..lora(words("target_modules"))
+    },
+    Setting {
+        get: |run| run.lora.lora_dropout.to_string(),
+        set: |run, text| put(&mut run.lora.lora_dropout, real::parse(text, 0.0, BELOW_ONE)),
+        value_name: "P",
+        is_advanced: true,
+        help: "Dropout before LoRA's adapters",
+        label: "LoRA dropout",
+        unit: "share",
+        hint: "Helps against learning a small file by heart.",
+        ..lora(real::named("lora_dropout"))
+    },
+    Setting {
+        get: |run| run.lora.use_rslora.to_string(),
+        set: |run, text| put(&mut run.lora.use_rslora, switch::parse(text)),
+        help: "Scale adapters by alpha / sqrt(rank)",
+        label: "Rank-stabilised LoRA",
+        hint: "Divides alpha by the square root of the rank: better for high ranks.",
+        ..lora(switch::named("use_rslora"))
+    },
+    Setting {
+        get: |run| run.lora.use_dora.to_string(),
+        set: |run, text| put(&mut run.lora.use_dora, switch::parse(text)),
+        help: "Train each output's magnitude apart from its direction (DoRA)",
+        label: "DoRA",
+        hint: "Also trains how strong each output is: often better, but slower.",
+        ..lora(switch::named("use_dora"))
+    },
+    Setting {
+        get: |run| match run.freeze {
+            Freeze::None => "none".into(),
+            Freeze::Embeddings => "embeddings".into(),
+            Freeze::Layers(layers) => layers.to_string(),
+        },
+        set: |run, text| {
+            run.freeze = match text {
+                "none" => Freeze::None,
+                "embeddings" => Freeze::Embeddings,
+                layers => Freeze::Layers(
+                    whole::parse(layers, 1, 10_000).map_err(|message| format!("{message}, nor none or embeddings"))?,
+                ),
+            };
+            Ok(())
+        },
+        value_name: "WHAT",
+        method: "full",
+        is_advanced: true,
+        help: "What stays as it is although all weights are trained: none, embeddings, or N for the embeddings and the first \
+               N layers",
+        label: "Frozen",
+        unit: "none, embeddings, or a number of layers",
+        hint: "Frozen parts are not trained: quicker, less memory, and less is forgotten. A number freezes the embeddings and \
+               so many of the first layers.",
+        ..words("freeze")
+    },
+    Setting {
+        get: |run| run.packing.to_string(),
+        set: |run, text| put(&mut run.packing, switch::parse(text)),
+        of: Of::SomeTasks,
+        help: "Let several texts share a row, apart from each other",
+        label: "Packing",
+        hint: "Puts several short texts into one row, kept apart from each other: fewer, fuller steps.",
+        ..switch::named("packing")
+    },
+    Setting {
+        get: |run| run.gradient_checkpointing.to_string(),
+        set: |run, text| put(&mut run.gradient_checkpointing, switch::parse(text)),
+        of: Of::SomeTasks,
+        help: "Compute blocks again in the backward pass instead of keeping them: slower, less memory",
+        label: "Gradient checkpointing",
+        hint: "Computes layers twice instead of keeping what they gave: less memory, but slower.",
+        ..switch::named("gradient_checkpointing")
+    },
+    Setting {
+        get: |run| run.gradient_accumulation_steps.to_string(),
+        set: |run, text| put(&mut run.gradient_accumulation_steps, whole::parse(text, 1, 4096)),
+        is_advanced: true,
+        help: "Micro-batches in an optimizer step",
+        label: "Gradient accumulation",
+        unit: "batches a step",
+        hint: "Adds up this many batches for each step: larger steps without more memory.",
+        ..whole::named("gradient_accumulation_steps")
+    },
+    Setting {
+        get: |run| run.weight_decay.to_string(),
+        set: |run, text| put(&mut run.weight_decay, real::parse(text, 0.0, 1.0)),
+        value_name: "DECAY",
+        is_advanced: true,
+        help: "Decoupled weight decay of AdamW",
+        label: "Weight decay",
+        unit: "share",
+        hint: "Pulls weights towards zero; not applied to biases and LayerNorm.",
+        ..real::named("weight_decay")
+    },
+    Setting {
+        get: |run| run.warmup_ratio.to_string(),
+        set: |run, text| put(&mut run.warmup_ratio, real::parse(text, 0.0, 1.0)),
+        value_name: "SHARE",
+        is_advanced: true,
+        help: "Share of the steps over which the rate rises",
+        label: "Warm-up",
+        unit: "share of the steps",
+        hint: "The learning rate rises from zero over these steps.",
+        ..real::named("warmup_ratio")
+    },
+    Setting {
+        get: |run| run.lr_scheduler_type.name().into(),
+        set: |run, text| {
+            let known = LrSchedulerType::ALL.map(|schedule| (schedule.name(), schedule));
+            put(&mut run.lr_scheduler_type, choice::parse(text, &known))
+        },
+        flag: "schedule",
+        choices: &[("linear", "Linear to zero"), ("cosine", "Cosine to zero"), ("constant", "Constant")],
+        value_name: "SCHEDULE",
+        is_advanced: true,
+        help: "How the rate moves after that: linear, cosine or constant",
+        label: "Learning rate schedule",
+        hint: "How the rate moves after the warm-up.",
+        ..choice::named("lr_scheduler_type")
+    },
+    Setting {
+        get: |run| run.max_grad_norm.to_string(),
+        set: |run, text| put(&mut run.max_grad_norm, real::parse(text, 0.0, 1e6)),
+        value_name: "NORM",
+        is_advanced: true,
+        help: "Global gradient norm above which gradients are scaled down; 0 is off",
+        label: "Gradient clipping",
+        unit: "global norm, 0 is off",
+        hint: "Larger gradients are scaled down to this.",
+        ..real::named("max_grad_norm")
+    },
+    Setting {
+        get: |run| run.label_smoothing_factor.to_string(),
+        set: |run, text| put(&mut run.label_smoothing_factor, real::parse(text, 0.0, BELOW_ONE)),
+        flag: "label-smoothing",
+        value_name: "SHARE",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Label smoothing",
+        label: "Label smoothing",
+        unit: "share",
+        hint: "Helps when some labels are wrong.",
+        ..real::named("label_smoothing_factor")
+    },
+    Setting {
+        get: |run| run.dropout.map_or_else(|| "model".into(), |dropout| dropout.to_string()),
+        set: |run, text| {
+            run.dropout = match text {
+                "model" => None,
+                share => Some(real::parse(share, 0.0, BELOW_ONE)?),
+            };
+            Ok(())
+        },
+        value_name: "P",
+        is_advanced: true,
+        help: "Dropout probability, or model for that of config.json",
+        label: "Dropout",
+        unit: "share, or model",
+        hint: "Against learning rows by heart. The word model takes the value in the model's config.json.",
+        ..real::named("dropout")
+    },
+    Setting {
+        get: |run| {
+            match run.pooling {
+                Pooling::Cls => "cls",
+                Pooling::Mean => "mean",
+            }
+            .into()
+        },
+        set: |run, text| put(&mut run.pooling, choice::parse(text, &[("cls", Pooling::Cls), ("mean", Pooling::Mean)])),
+        choices: &[("cls", "First token, as transformers does"), ("mean", "Mean over the tokens")],
+        value_name: "POOLING",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "How tokens become one vector: cls or mean",
+        label: "Pooling",
+        hint: "How token states become one vector. Mean suits sentence-transformers models.",
+        ..choice::named("pooling")
+    },
+    Setting {
+        get: |run| match run.eval_strategy {
+            EvalStrategy::Epoch => "epoch".into(),
+            EvalStrategy::Steps(steps) => steps.to_string(),
+        },
+        set: |run, text| {
+            run.eval_strategy = match text {
+                "epoch" => EvalStrategy::Epoch,
+                steps => EvalStrategy::Steps(whole::parse(steps, 1, u32::MAX)?),
+            };
+            Ok(())
+        },
+        flag: "eval-steps",
+        needs_valid: true,
+        is_advanced: true,
+        help: "Measure the validation rows every N steps, or epoch",
+        label: "Evaluate every",
+        unit: "steps, or epoch",
+        hint: "When the validation rows are measured.",
+        ..whole::named("eval_strategy")
+    },
+    Setting {
+        get: |run| run.metric_for_best_model.clone(),
+        // Which figures there are depends on the task: `RunConfig::check_for` knows.
+        set: |run, text| {
+            run.metric_for_best_model = text.to_owned();
+            Ok(())
+        },
+        flag: "metric-for-best",
+        value_name: "METRIC",
+        needs_valid: true,
+        is_advanced: true,
+        help: "Validation figure that decides what is best: loss, accuracy, macro_f1, or another that the task has",
+        label: "Best means",
+        hint: "Which validation figure decides which weights are the best.",
+        ..words("metric_for_best_model")
+    },
+    Setting {
+        get: |run| run.logging_steps.to_string(),
+        set: |run, text| put(&mut run.logging_steps, whole::parse(text, 1, 1_000_000)),
+        is_advanced: true,
+        help: "Steps between two readings of the loss",
+        label: "Read the loss every",
+        unit: "steps",
+        hint: "Each reading waits for the GPU: less often is a little quicker.",
+        ..whole::named("logging_steps")
+    },
+    Setting {
+        get: |run| run.split.valid_fraction.to_string(),
+        set: |run, text| put(&mut run.split.valid_fraction, real::parse(text, 0.0, BELOW_ONE)),
+        value_name: "SHARE",
+        is_advanced: true,
+        help: "Share of --data kept for validation",
+        label: "Validation share",
+        unit: "share of the rows",
+        hint: "Not used when you give a validation file.",
+        ..real::named("valid_fraction")
+    },
+    Setting {
+        get: |run| run.split.test_fraction.to_string(),
+        set: |run, text| put(&mut run.split.test_fraction, real::parse(text, 0.0, BELOW_ONE)),
+        value_name: "SHARE",
+        is_advanced: true,
+        help: "Share of --data kept for the final test",
+        label: "Test share",
+        unit: "share of the rows",
+        hint: "Not used when you give a test file.",
+        ..real::named("test_fraction")
+    },
+    Setting {
+        get: |run| run.dtype.name().into(),
+        set: |run, text| put(&mut run.dtype, choice::parse(text, &Dtype::ALL.map(|dtype| (dtype.name(), dtype)))),
+        // bf16 is for servers: no browser computes in it.
+        choices: &[("f32", "f32, single"), ("f16", "f16, half")],
+        value_name: "DTYPE",
+        is_advanced: true,
+        help: "Format of matrix products and frozen weights: f32, bf16 or f16",
+        label: "Precision",
+        hint: "Half precision computes layers in 16 bits, and frozen weights take half the memory; not every GPU has it.",
+        ..choice::named("dtype")
+    },
+    Setting {
+        get: |run| run.seed.to_string(),
+        set: |run, text| put(&mut run.seed, whole::parse(text, 0, u64::MAX)),
+        is_advanced: true,
+        help: "Seed of everything random",
+        label: "Seed",
+        unit: "whole number",
+        hint: "The same seed gives the same run.",
+        ..whole::named("seed")
+    },
+    // Of job files alone.
+    Setting {
+        get: |run| run.adam_beta1.to_string(),
+        set: |run, text| put(&mut run.adam_beta1, real::parse(text, 0.0, BELOW_ONE)),
+        ..real::of_job_files("adam_beta1")
+    },
+    Setting {
+        get: |run| run.adam_beta2.to_string(),
+        set: |run, text| put(&mut run.adam_beta2, real::parse(text, 0.0, BELOW_ONE)),
+        ..real::of_job_files("adam_beta2")
+    },
+    Setting {
+        get: |run| run.adam_epsilon.to_string(),
+        // In f32 a smaller one is lost beside any second moment, a larger one stops every step.
+        set: |run, text| put(&mut run.adam_epsilon, real::parse(text, 1e-16, 1.0)),
+        ..real::of_job_files("adam_epsilon")
+    },
+    Setting {
+        get: |run| run.pad_to_multiple_of.to_string(),
+        set: |run, text| put(&mut run.pad_to_multiple_of, whole::parse(text, 0, 65_536)),
+        ..whole::of_job_files("pad_to_multiple_of")
+    },
+];

@@ -1,0 +1,93 @@
+//! Settings of a task or two: windows and answers, hidden tokens, similarities. What several tasks share stands in the
+//! other parts.
+
+use super::super::setting::{Of, Setting, put, real, switch, whole};
+
+/// The second part of the table.
+pub(super) const OF_TASKS: &[Setting] = &[
+    Setting {
+        get: |run| run.doc_stride.to_string(),
+        set: |run, text| put(&mut run.doc_stride, whole::parse(text, 1, 65_536)),
+        value_name: "TOKENS",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Tokens that two windows of a long text share",
+        label: "Overlap of windows",
+        unit: "tokens",
+        hint: "A text that is longer than the longest input is read in windows, and each shares so many tokens with the next.",
+        ..whole::named("doc_stride")
+    },
+    Setting {
+        get: |run| run.max_answer_length.to_string(),
+        set: |run, text| put(&mut run.max_answer_length, whole::parse(text, 1, 65_536)),
+        value_name: "TOKENS",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Most tokens of an answer",
+        label: "Longest answer",
+        unit: "tokens",
+        hint: "Longer parts of the text are never given as an answer.",
+        ..whole::named("max_answer_length")
+    },
+    Setting {
+        get: |run| run.null_score_threshold.to_string(),
+        set: |run, text| put(&mut run.null_score_threshold, real::parse(text, -1e6, 1e6)),
+        value_name: "SCORE",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "How much better no answer must score than the best one to be given (rows without an answer)",
+        label: "Threshold for no answer",
+        hint: "Higher: an answer is given more often. Only for rows of which some have no answer.",
+        ..real::named("null_score_threshold")
+    },
+    Setting {
+        get: |run| run.label_all_tokens.to_string(),
+        set: |run, text| put(&mut run.label_all_tokens, switch::parse(text)),
+        of: Of::SomeTasks,
+        help: "Train on every token of a word, not only its first",
+        label: "Label every token of a word",
+        hint: "Usually only the first token of a word counts.",
+        ..switch::named("label_all_tokens")
+    },
+    Setting {
+        get: |run| run.mlm_probability.to_string(),
+        set: |run, text| put(&mut run.mlm_probability, real::parse(text, 0.01, 0.9)),
+        value_name: "SHARE",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Share of the tokens that are hidden and to be guessed",
+        label: "Hidden tokens",
+        unit: "share",
+        hint: "So many of the tokens are hidden, and the model learns to guess them.",
+        ..real::named("mlm_probability")
+    },
+    Setting {
+        get: |run| run.whole_word_masking.to_string(),
+        set: |run, text| put(&mut run.whole_word_masking, switch::parse(text)),
+        of: Of::SomeTasks,
+        help: "Hide whole words rather than single tokens",
+        label: "Hide whole words",
+        hint: "Harder to guess, and often better for what is trained next.",
+        ..switch::named("whole_word_masking")
+    },
+    Setting {
+        get: |run| run.from_scratch.to_string(),
+        set: |run, text| put(&mut run.from_scratch, switch::parse(text)),
+        of: Of::SomeTasks,
+        help: "Begin with fresh weights: of the model only config.json and the tokenizer are needed",
+        label: "Begin with fresh weights",
+        hint: "Forgets what the model knows. Only worth it with very many texts.",
+        ..switch::named("from_scratch")
+    },
+    Setting {
+        get: |run| run.similarity_scale.to_string(),
+        set: |run, text| put(&mut run.similarity_scale, real::parse(text, 1e-3, 1e4)),
+        value_name: "SCALE",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "What similarities are multiplied with in the loss (1 / temperature)",
+        label: "Scale of similarities",
+        hint: "The inverse of the temperature: higher looks harder at the closest wrong rows.",
+        ..real::named("similarity_scale")
+    },
+];

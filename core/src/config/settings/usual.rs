@@ -1,0 +1,141 @@
+//! Settings that every person is shown: what is trained, how long, how fast, and on how much of a row.
+
+use super::super::setting::{Of, Setting, choice, lora, put, real, whole};
+use super::super::{ClassWeights, LoraConfig, Method};
+use super::LAST;
+
+/// The first part of the table.
+pub(super) const USUAL: &[Setting] = &[
+    Setting {
+        get: |run| match run.method {
+            Method::Full => "full".into(),
+            Method::Head => "head".into(),
+            Method::Lora => "lora".into(),
+            Method::LastLayers(layers) => format!("{LAST}{layers}"),
+        },
+        set: |run, text| {
+            run.method = match text.strip_prefix(LAST) {
+                Some(layers) => Method::LastLayers(whole::parse(layers, 1, 10_000)?),
+                None => choice::parse(
+                    text,
+                    &[
+                        ("full", Method::Full),
+                        ("head", Method::Head),
+                        ("lora", Method::Lora),
+                        ("last", Method::LastLayers(1)),
+                    ],
+                )?,
+            };
+            Ok(())
+        },
+        choices: &[
+            ("full", "All weights"),
+            ("head", "Head only; the rest stays as it is"),
+            ("last", "The last layers; what is before them stays as it is"),
+            ("lora", "Adapters (LoRA); all but they and a new head stays as it is"),
+        ],
+        value_name: "METHOD",
+        help: "Weights to train: full, head, lora, or last:N for the last N layers",
+        label: "What is trained",
+        hint: "All weights learn the most; adapters, or the head alone, are quicker and need less memory.",
+        ..choice::named("method")
+    },
+    Setting {
+        get: |run| run.lora.r.to_string(),
+        set: |run, text| put(&mut run.lora.r, whole::parse(text, 1, LoraConfig::MAX_RANK)),
+        flag: "lora-rank",
+        help: "Rank of LoRA's adapters",
+        label: "LoRA rank",
+        hint: "Width of an adapter: higher learns more and needs more memory.",
+        ..lora(whole::named("lora_r"))
+    },
+    Setting {
+        get: |run| run.lora.lora_alpha.to_string(),
+        set: |run, text| put(&mut run.lora.lora_alpha, real::parse(text, 1e-6, 1e6)),
+        value_name: "ALPHA",
+        help: "Weight of LoRA's adapters: their output is scaled by alpha / rank",
+        label: "LoRA alpha",
+        hint: "Alpha divided by rank is how much an adapter counts; twice the rank is usual.",
+        ..lora(real::named("lora_alpha"))
+    },
+    Setting {
+        get: |run| run.num_train_epochs.to_string(),
+        set: |run, text| put(&mut run.num_train_epochs, whole::parse(text, 1, 10_000)),
+        flag: "epochs",
+        help: "Passes over the training rows",
+        label: "Epochs",
+        unit: "passes over the rows",
+        hint: "More help with small files; too many, and the model learns the rows by heart.",
+        ..whole::named("num_train_epochs")
+    },
+    Setting {
+        get: |run| run.batch_size.to_string(),
+        set: |run, text| put(&mut run.batch_size, whole::parse(text, 1, 4096)),
+        help: "Rows in a micro-batch",
+        label: "Batch size",
+        unit: "rows",
+        hint: "Rows the model sees at once. Halve it if memory runs out.",
+        ..whole::named("batch_size")
+    },
+    Setting {
+        get: |run| rate(run.learning_rate),
+        set: |run, text| put(&mut run.learning_rate, real::parse(text, 1e-12, 1.0)),
+        value_name: "RATE",
+        help: "Peak learning rate",
+        label: "Learning rate",
+        unit: "per step",
+        hint: "Too high and the loss jumps; too low and nothing happens.",
+        ..real::named("learning_rate")
+    },
+    Setting {
+        get: |run| run.max_seq_length.to_string(),
+        set: |run, text| put(&mut run.max_seq_length, whole::parse(text, 4, 65_536)),
+        value_name: "TOKENS",
+        help: "Tokens after which a row is cut off",
+        label: "Longest input",
+        unit: "tokens",
+        hint: "Longer rows are shortened to this; shorter is quicker.",
+        ..whole::named("max_seq_length")
+    },
+    Setting {
+        get: |run| {
+            match run.class_weights {
+                ClassWeights::None => "none",
+                ClassWeights::Balanced => "balanced",
+            }
+            .into()
+        },
+        set: |run, text| {
+            let known = [("none", ClassWeights::None), ("balanced", ClassWeights::Balanced)];
+            put(&mut run.class_weights, choice::parse(text, &known))
+        },
+        choices: &[("none", "Every row counts the same"), ("balanced", "Balanced")],
+        value_name: "WEIGHTS",
+        of: Of::SomeTasks,
+        help: "Weights of the classes in the loss: none or balanced",
+        label: "Class weights",
+        hint: "Balanced makes rare classes count as much as frequent ones.",
+        ..choice::named("class_weights")
+    },
+    Setting {
+        get: |run| run.early_stopping_patience.map_or_else(|| "off".into(), |patience| patience.to_string()),
+        set: |run, text| {
+            run.early_stopping_patience = match text {
+                "off" => None,
+                count => Some(whole::parse(count, 1, 10_000)?),
+            };
+            Ok(())
+        },
+        needs_valid: true,
+        help: "Stop after N evaluations without improvement, or off",
+        label: "Early stopping",
+        unit: "evaluations, or off",
+        hint: "Stops after this many without improvement.",
+        ..whole::named("early_stopping_patience")
+    },
+];
+
+/// A learning rate as people write it: `5e-5`.
+fn rate(value: f64) -> String {
+    if value == 0.0 || value >= 0.01 { value.to_string() } else { format!("{value:e}") }
+}

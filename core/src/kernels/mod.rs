@@ -1,0 +1,30 @@
+//! Operations with kernels of their own, each behind one function: it picks the CPU's kernel, the GPU's, or the composition
+//! of burn's operations that every other device takes.
+//!
+//! In: tensors, with or without autodiff. Out: the same figures whichever way is taken, up to the last digits. This is the
+//! only room of the library that asks for devices' features and for the target that it is compiled for.
+
+mod adamw;
+mod constructors;
+#[cfg(feature = "cpu")]
+mod cpu;
+mod dropout;
+mod gelu;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod layer_norm;
+mod matmul;
+mod softmax;
+mod square_sum;
+
+pub(crate) use adamw::{AdamWStep, GradientScale, adamw};
+pub use constructors::run_static_constructors;
+pub(crate) use dropout::dropout;
+pub use gelu::{gelu, gelu_tanh, silu, tanh};
+#[cfg(feature = "gpu")]
+pub use gpu::{MatmulKernel, set_matmul_kernel};
+pub(crate) use layer_norm::layer_norm;
+pub use matmul::matmul;
+pub(crate) use matmul::{add_bias, linear};
+pub(crate) use softmax::masked_softmax;
+pub(crate) use square_sum::square_sum;

@@ -1,0 +1,53 @@
+//! A named number of an evaluation, so that figures of any task can be listed, compared and written alike.
+//!
+//! In: what a task's evaluation measured. Out: [`Figure`]s with the names that the field's libraries give them.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// One number and which way it is better.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// As the field's libraries spell it: `f1`, `exact_match`, `rmse`.
+    pub name: Cow<'static, str>,
+    /// The number.
+    pub value: f64,
+    /// Whether a higher number is a better one.
+    pub higher_is_better: bool,
+}
+
+impl Figure {
+    /// A figure of which more is better.
+    #[must_use]
+    pub fn higher(name: impl Into<Cow<'static, str>>, value: f64) -> Self {
+        Self { name: name.into(), value, higher_is_better: true }
+    }
+
+    /// A figure of which less is better.
+    #[must_use]
+    pub fn lower(name: impl Into<Cow<'static, str>>, value: f64) -> Self {
+        Self { name: name.into(), value, higher_is_better: false }
+    }
+}
+
+/// The figure called `name`.
+#[must_use]
+pub fn figure<'a>(figures: &'a [Figure], name: &str) -> Option<&'a Figure> {
+    figures.iter().find(|figure| figure.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_found_by_its_name_and_survives_json() {
+        let figures = [Figure::lower("loss", 0.5), Figure::higher(String::from("recall@5"), 0.25)];
+        let found = figure(&figures, "recall@5").expect("it is there");
+        assert_eq!((found.value, found.higher_is_better), (0.25, true));
+        assert_eq!(figure(&figures, "f1"), None);
+        let json = serde_json::to_string(&figures).expect("figures are finite");
+        assert_eq!(serde_json::from_str::<Vec<Figure>>(&json).expect("just written"), figures);
+    }
+}

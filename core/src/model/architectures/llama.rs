@@ -1,0 +1,159 @@
+//! Llama, SmolLM, TinyLlama (<https://arxiv.org/abs/2302.13971>), and what Mistral and Qwen share with it.
+//!
+//! Reference: `transformers` v5.23 `models/llama/modeling_llama.py`: RMSNorm, rotary positions, grouped keys and values,
+//! SwiGLU.
+
+use serde_json::Value;
+
+use super::super::fields::{Fields, only_text};
+use super::super::heads::HeadConfig;
+use super::super::padding::padding_row;
+use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
+use super::super::{KeyMap, LinearLayout, ModelError};
+use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, Positions, RopeConfig, RopeScaling};
+use crate::task::HeadKind;
+
+pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
+    model_type: "llama",
+    backbone,
+    heads: &[head("LlamaForCausalLM")],
+    default_target_modules: TARGET_MODULES,
+    is_in_peft_table: true,
+    field_names: &[],
+    pad_token: PadToken::EndOfText,
+};
+
+/// Queries and values.
+pub(super) const TARGET_MODULES: &[&str] = &["q_proj", "v_proj"];
+
+/// The table that scores tokens, where it is tied and stored all the same.
+pub(super) const TIED: &[&str] = &["lm_head.weight"];
+
+/// The class that predicts the next token, of this and of kindred architectures.
+pub(super) const fn head(class_name: &'static str) -> HeadSpec {
+    HeadSpec {
+        kind: HeadKind::CausalLm,
+        class_name,
+        key_map: KEY_MAP,
+        config: causal_lm,
+        tied_keys: TIED,
+        kept_keys: &[],
+    }
+}
+
+const KEY_MAP: KeyMap = KeyMap {
+    prefix: "model.",
+    is_bare: false,
+    backbone: &[
+        ("backbone.embed_tokens", "embed_tokens"),
+        ("backbone.layers.{i}.input_layernorm", "layers.{i}.input_layernorm"),
+        ("backbone.layers.{i}.self_attn.q_proj", "layers.{i}.self_attn.q_proj"),
+        ("backbone.layers.{i}.self_attn.k_proj", "layers.{i}.self_attn.k_proj"),
+        ("backbone.layers.{i}.self_attn.v_proj", "layers.{i}.self_attn.v_proj"),
+        ("backbone.layers.{i}.self_attn.o_proj", "layers.{i}.self_attn.o_proj"),
+        ("backbone.layers.{i}.self_attn.q_norm", "layers.{i}.self_attn.q_norm"),
+        ("backbone.layers.{i}.self_attn.k_norm", "layers.{i}.self_attn.k_norm"),
+        ("backbone.layers.{i}.post_attention_layernorm", "layers.{i}.post_attention_layernorm"),
+        ("backbone.layers.{i}.mlp.gate_proj", "layers.{i}.mlp.gate_proj"),
+        ("backbone.layers.{i}.mlp.up_proj", "layers.{i}.mlp.up_proj"),
+        ("backbone.layers.{i}.mlp.down_proj", "layers.{i}.mlp.down_proj"),
+        ("backbone.norm", "norm"),
+    ],
+    head: &[("head.lm_head", "lm_head")],
+    linear: LinearLayout::OutIn,
+};
+
+fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
+    decoder(fields).map(BackboneConfig::Decoder)
+}
+
+pub(super) fn causal_lm(_: &Fields<'_>) -> Result<HeadConfig, ModelError> {
+    Ok(HeadConfig::CausalLm)
+}
+
+/// Sizes and rates, which kindred files say alike.
+pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> {
+    only_text(fields, "hidden_act", "silu")?;
+    let (hidden_size, heads) = (fields.whole("hidden_size")?, fields.whole("num_attention_heads")?);
+    let num_hidden_layers = fields.whole("num_hidden_layers")?;
+    let head_dim = fields.whole_or("head_dim", hidden_size / heads)?;
+    let attention_bias = fields.flag_or("attention_bias", false)?;
+    let vocab_size = fields.whole("vocab_size")?;
+    Ok(DecoderConfig {
+        vocab_size,
+        hidden_size,
+        num_hidden_layers,
+        num_attention_heads: heads,
+        num_key_value_heads: fields.whole_or("num_key_value_heads", heads)?,
+        head_dim,
+        intermediate_size: fields.whole("intermediate_size")?,
+        max_position_embeddings: fields.whole_or("max_position_embeddings", 2048)?,
+        norm: NormKind::RmsNorm,
+        norm_eps: fields.real_or("rms_norm_eps", 1e-6)?,
+        positions: Positions::Rotary(rope(fields)?),
+        attention: AttentionConfig {
+            has_fused_qkv: false,
+            has_qkv_bias: attention_bias,
+            has_output_bias: attention_bias,
+            has_qk_norm: false,
+            scale: 1.0 / (head_dim as f64).sqrt(),
+        },
+        windows: vec![None; num_hidden_layers],
+        mlp: MlpKind::SwiGlu { has_bias: fields.flag_or("mlp_bias", false)? },
+        tie_word_embeddings: fields.flag_or("tie_word_embeddings", false)?,
+        padding_idx: padding_row(fields, None, vocab_size)?,
+        embd_pdrop: 0.0,
+        attn_pdrop: fields.real_or("attention_dropout", 0.0)?,
+        resid_pdrop: 0.0,
+        initializer_range: fields.real_or("initializer_range", 0.02)?,
+    })
+}
+
+/// The sliding window of `transformers`' configs where the file does not say.
+const SLIDING_WINDOW: usize = 4096;
+
+/// `sliding_window`; `None` where the file says null.
+pub(super) fn sliding_window(fields: &Fields<'_>) -> Result<Option<usize>, ModelError> {
+    match fields.is_null("sliding_window") {
+        true => Ok(None),
+        false => fields.whole_or("sliding_window", SLIDING_WINDOW).map(Some),
+    }
+}
+
+/// `rope_theta` and `rope_scaling` of hub files, or `rope_parameters` of transformers 5.
+fn rope(fields: &Fields<'_>) -> Result<RopeConfig, ModelError> {
+    // Where both stand, transformers 5 reads `rope_scaling`.
+    let parameters = fields.object("rope_scaling").or_else(|| fields.object("rope_parameters"));
+    let number = |name: &str| parameters.and_then(|object| object.get(name)).and_then(Value::as_f64);
+    let theta = match number("rope_theta") {
+        Some(theta) if theta > 0.0 => theta,
+        Some(theta) => {
+            let reason = format!("rope_theta {theta} is not above 0");
+            return Err(ModelError::Field { field: "rope_parameters", reason });
+        }
+        None => fields.real_or("rope_theta", 10_000.0)?,
+    };
+    let kind = parameters.and_then(|object| object.get("rope_type").or_else(|| object.get("type")));
+    let kind = kind.and_then(Value::as_str).unwrap_or("default");
+    let needed = |name: &'static str| {
+        number(name).filter(|&value| value > 0.0).ok_or_else(|| ModelError::Field {
+            field: "rope_scaling",
+            reason: format!("{kind} needs a number {name} above 0"),
+        })
+    };
+    let scaling = match kind {
+        "default" => RopeScaling::None,
+        "linear" => RopeScaling::Linear { factor: needed("factor")? },
+        "llama3" => RopeScaling::Llama3 {
+            factor: needed("factor")?,
+            low_freq_factor: needed("low_freq_factor")?,
+            high_freq_factor: needed("high_freq_factor")?,
+            original_max_position_embeddings: needed("original_max_position_embeddings")?,
+        },
+        other => {
+            let reason = format!("rope type {other:?} is not supported; supported are default, linear, llama3");
+            return Err(ModelError::Field { field: "rope_scaling", reason });
+        }
+    };
+    Ok(RopeConfig { theta, scaling })
+}

@@ -1,0 +1,177 @@
+//! Heads: token states to outputs. Each is built as `transformers` builds it for the architecture; which ones an
+//! architecture has is said by its file.
+
+mod causal_lm;
+mod masked_lm;
+mod pooled;
+mod sequence;
+mod span;
+mod token;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::{Backbone, ModelConfig};
+use crate::batch::BatchInputs;
+use crate::config::Pooling;
+use crate::nn::{Activation, Init, Linear};
+use crate::task::HeadKind;
+
+pub use causal_lm::CausalLmHead;
+pub use masked_lm::MaskedLmHead;
+pub use pooled::PooledHead;
+pub use sequence::{DenseActivation, DenseConfig, SequenceConfig, SequenceHead};
+pub use span::SpanHead;
+pub use token::TokenHead;
+
+/// How a head is built.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum HeadConfig {
+    /// Numbers for a row.
+    Sequence(SequenceConfig),
+    /// Numbers for each token.
+    Token {
+        /// Dropout before the classifier.
+        dropout: f64,
+    },
+    /// Scores of each token as first and as last of a span.
+    Span {
+        /// Dropout before the linear layer (DistilBERT).
+        dropout: f64,
+    },
+    /// Scores of the vocabulary at a token.
+    MaskedLm {
+        /// After the dense layer.
+        activation: Activation,
+        /// LayerNorm's epsilon.
+        layer_norm_eps: f64,
+    },
+    /// Scores of the vocabulary for the next token.
+    CausalLm,
+    /// One vector a row.
+    Pooled,
+}
+
+/// What stands on a backbone.
+#[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and their weights lie elsewhere")]
+pub enum Head {
+    /// Numbers for a row.
+    Sequence(SequenceHead),
+    /// Numbers for each token.
+    Token(TokenHead),
+    /// Scores of each token as first and as last of a span.
+    Span(SpanHead),
+    /// Scores of the vocabulary at a token.
+    MaskedLm(MaskedLmHead),
+    /// Scores of the vocabulary for the next token.
+    CausalLm(CausalLmHead),
+    /// One vector a row.
+    Pooled(PooledHead),
+}
+
+impl Head {
+    /// Fresh weights; a checkpoint replaces those it has. `num_outputs` counts only where labels do.
+    pub(super) fn new(
+        config: &ModelConfig,
+        pooling: Pooling,
+        num_outputs: usize,
+        init: &mut Init,
+        device: &Device,
+    ) -> Self {
+        let (hidden, vocab) = (config.hidden_size(), config.vocab_size());
+        let std = config.backbone.initializer_range();
+        match config.head_config(pooling) {
+            HeadConfig::Sequence(head) => {
+                Self::Sequence(SequenceHead::new(head, hidden, num_outputs, std, init, device))
+            }
+            HeadConfig::Token { dropout } => {
+                Self::Token(TokenHead::new(dropout, hidden, num_outputs, std, init, device))
+            }
+            HeadConfig::Span { dropout } => Self::Span(SpanHead::new(dropout, hidden, std, init, device)),
+            HeadConfig::MaskedLm { activation, layer_norm_eps } => {
+                Self::MaskedLm(MaskedLmHead::new(activation, layer_norm_eps, [hidden, vocab], std, init, device))
+            }
+            HeadConfig::CausalLm => {
+                let has_table = !config.backbone.ties_word_embeddings();
+                Self::CausalLm(CausalLmHead::new(has_table, [hidden, vocab], std, init, device))
+            }
+            HeadConfig::Pooled => Self::Pooled(PooledHead {}),
+        }
+    }
+
+    /// What it gives.
+    #[must_use]
+    pub fn kind(&self) -> HeadKind {
+        match self {
+            Self::Sequence(_) => HeadKind::Sequence,
+            Self::Token(_) => HeadKind::Token,
+            Self::Span(_) => HeadKind::Span,
+            Self::MaskedLm(_) => HeadKind::MaskedLm,
+            Self::CausalLm(_) => HeadKind::CausalLm,
+            Self::Pooled(_) => HeadKind::Pooled,
+        }
+    }
+
+    /// Outputs of a row or a token, where they are labels.
+    #[must_use]
+    pub fn num_labels(&self) -> Option<usize> {
+        match self {
+            Self::Sequence(head) => Some(head.num_labels()),
+            Self::Token(head) => Some(head.num_labels()),
+            Self::Span(_) | Self::MaskedLm(_) | Self::CausalLm(_) | Self::Pooled(_) => None,
+        }
+    }
+
+    /// # Shapes
+    /// - `states`: `[batch, seq, hidden]`, those of `inputs`
+    /// - returns: `[batch, labels]` of a sequence, `[batch * seq, labels]` of tokens, `[batch * seq, 2]` of spans,
+    ///   `[batch * seq, vocab]` of the vocabulary, `[batch, hidden]` pooled
+    #[must_use]
+    pub fn outputs(&self, states: Tensor<3>, inputs: &BatchInputs, backbone: &Backbone) -> Tensor<2> {
+        let BatchInputs::Text(text) = inputs;
+        let [batch, seq, hidden] = states.dims();
+        let rows = |states: Tensor<3>| states.reshape([batch * seq, hidden]); // [batch * seq, hidden]
+        match self {
+            Self::Sequence(head) => head.forward(states, &text.attention_mask),
+            Self::Token(head) => head.forward(rows(states)),
+            Self::Span(head) => head.forward(rows(states)),
+            Self::MaskedLm(head) => head.forward(rows(states), backbone),
+            Self::CausalLm(head) => head.forward(rows(states), backbone),
+            Self::Pooled(head) => head.forward(states, &text.attention_mask),
+        }
+    }
+
+    /// Scores of the vocabulary at some tokens; `None` where the head has no vocabulary.
+    ///
+    /// # Shapes
+    /// - `picked`: `[rows, hidden]`
+    /// - returns: `[rows, vocab]`
+    #[must_use]
+    pub fn scores_of_tokens(&self, picked: Tensor<2>, backbone: &Backbone) -> Option<Tensor<2>> {
+        match self {
+            Self::MaskedLm(head) => Some(head.forward(picked, backbone)),
+            Self::CausalLm(head) => Some(head.forward(picked, backbone)),
+            Self::Sequence(_) | Self::Token(_) | Self::Span(_) | Self::Pooled(_) => None,
+        }
+    }
+
+    /// Replaces the dropout rate.
+    pub(super) fn set_dropout(&mut self, rate: f64) {
+        match self {
+            Self::Sequence(head) => head.dropout.p = rate,
+            Self::Token(head) => head.dropout.p = rate,
+            Self::Span(head) => head.dropout.p = rate,
+            Self::MaskedLm(_) | Self::CausalLm(_) | Self::Pooled(_) => {}
+        }
+    }
+
+    /// The linear layer before the outputs, with its path: an adapter can stand beside it.
+    pub(super) fn dense_mut(&mut self) -> Option<(String, &mut Linear)> {
+        match self {
+            Self::Sequence(head) => head.dense_mut().map(|dense| ("head.dense".to_owned(), dense)),
+            Self::MaskedLm(head) => Some(("head.lm_head.dense".to_owned(), head.dense_mut())),
+            Self::Token(_) | Self::Span(_) | Self::CausalLm(_) | Self::Pooled(_) => None,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `config.json` of a model with other layers or a larger vocabulary.
+
+use serde_json::{Value, json};
+
+use super::{BackboneConfig, ModelConfig, ModelError};
+
+/// Lists of `config.json` that say something of each layer in order.
+const LAYER_LISTS: [&str; 2] = ["layer_types", "attention_layers"];
+
+impl ModelConfig {
+    /// `config.json` of a model that has these of the layers, in this order, and `added` more like the last of them.
+    ///
+    /// # Errors
+    /// When it would have no layer or too many, or a field that says something of each layer can't follow.
+    pub fn with_layers(&self, kept: &[usize], added: usize) -> Result<Self, ModelError> {
+        let (before, field) = (self.num_hidden_layers(), self.architecture.field_name("num_hidden_layers"));
+        let bad = |reason: String| ModelError::Field { field, reason };
+        if kept.iter().copied().eq(0..before) && added == 0 {
+            return Ok(self.clone());
+        }
+        if let Some(layer) = kept.iter().find(|&&layer| layer >= before) {
+            return Err(bad(format!("there is no layer {layer}: the last one is {}", before - 1)));
+        }
+        let Some(&last) = kept.last() else { return Err(bad("no layer is left".into())) };
+        let order: Vec<usize> = kept.iter().copied().chain(std::iter::repeat_n(last, added)).collect();
+        let mut json = self.json.clone();
+        // Some files have the number under the name that other architectures have for it, too.
+        for name in [field, "num_hidden_layers"] {
+            if name == field || json.get(name).is_some() {
+                json[name] = json!(order.len());
+            }
+        }
+        for name in LAYER_LISTS {
+            if let Some(list) = self.json.get(name).and_then(Value::as_array).filter(|list| list.len() == before) {
+                json[name] = order.iter().map(|&layer| list[layer].clone()).collect();
+            }
+        }
+        let windows = self.windows();
+        let windows: Vec<Option<usize>> = order.iter().filter_map(|&layer| windows.get(layer).copied()).collect();
+        if self.json.get("attention_types").is_some() {
+            let kinds: Vec<&str> = windows.iter().map(|window| window.map_or("global", |_| "local")).collect();
+            json["attention_types"] = json!([[kinds, 1]]);
+        }
+        if let Some(name) = self.unknown_layer_list() {
+            return Err(bad(format!("the layers can't be changed: {name} says something of each that is not known")));
+        }
+        let mut changed = Self::from_json(json.to_string().as_bytes())?;
+        if changed.windows() != windows {
+            // Which layers have a sliding window may be said by their number, which is another now.
+            let kinds = windows.iter().map(|window| window.map_or("full_attention", |_| "sliding_attention"));
+            json["layer_types"] = kinds.collect();
+            changed = Self::from_json(json.to_string().as_bytes())?;
+            if changed.windows() != windows {
+                let reason = "the layers can't be changed: they see differently far, and no field can say so";
+                return Err(bad(reason.into()));
+            }
+        }
+        Ok(changed)
+    }
+
+    /// `config.json` of a model with so many tokens.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn with_vocab_size(&self, vocab_size: usize) -> Result<Self, ModelError> {
+        let mut json = self.json.clone();
+        json["vocab_size"] = json!(vocab_size);
+        Self::from_json(json.to_string().as_bytes())
+    }
+
+    /// How far each layer of a decoder sees; nothing for an encoder.
+    fn windows(&self) -> &[Option<usize>] {
+        match &self.backbone {
+            BackboneConfig::Encoder(_) => &[],
+            BackboneConfig::Decoder(decoder) => &decoder.windows,
+        }
+    }
+
+    /// A list as long as there are layers, whose name speaks of layers, and that is none of those above.
+    fn unknown_layer_list(&self) -> Option<&str> {
+        let fields = self.json.as_object().into_iter().flatten();
+        let mut lists = fields.filter(|(_, value)| {
+            value.as_array().is_some_and(|list| list.len() == self.num_hidden_layers() && !list.is_empty())
+        });
+        let is_unknown = |name: &str| name.contains("layer") && !LAYER_LISTS.contains(&name);
+        lists.find(|(name, _)| is_unknown(name)).map(|(name, _)| name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::tests::{config_of, with};
+    use super::*;
+
+    fn decoder(model_type: &str, fields: &Value) -> ModelConfig {
+        let mut config = json!({
+            "model_type": model_type, "vocab_size": 100, "hidden_size": 8, "num_hidden_layers": 4,
+            "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 64,
+        });
+        config.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+        ModelConfig::from_json(config.to_string().as_bytes()).expect("usable")
+    }
+
+    #[test]
+    fn the_number_of_layers_has_the_architectures_name() {
+        for (model_type, name) in [("bert", "num_hidden_layers"), ("distilbert", "n_layers"), ("gpt2", "n_layer")] {
+            let config = config_of(model_type).with_layers(&[0], 2).expect("three layers");
+            assert_eq!((config.num_hidden_layers(), &config.json[name]), (3, &json!(3)), "{model_type}");
+            assert_eq!(config.json.get("num_hidden_layers").is_some(), name == "num_hidden_layers");
+        }
+        let same = config_of("bert").with_layers(&[0], 0).expect("as it was");
+        assert_eq!(same, config_of("bert"));
+        let error = config_of("bert").with_layers(&[], 1).expect_err("nothing to be like").to_string();
+        assert!(error.contains("num_hidden_layers"), "{error}");
+        let error = config_of("bert").with_layers(&[1], 0).expect_err("it has one").to_string();
+        assert!(error.contains("no layer 1"), "{error}");
+        assert!(config_of("bert").with_layers(&[0], 5000).is_err(), "too many");
+    }
+
+    #[test]
+    fn lists_of_layers_follow() {
+        let kinds = ["sliding_attention", "full_attention", "sliding_attention", "full_attention"];
+        let fields = json!({"sliding_window": 16, "use_sliding_window": true, "layer_types": kinds});
+        let config = decoder("qwen3", &fields).with_layers(&[0, 1, 2], 1).expect("four layers");
+        let expected = json!(["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"]);
+        assert_eq!(config.json["layer_types"], expected);
+
+        let neo = json!({"num_layers": 4, "num_heads": 2, "attention_types": [[["global", "local"], 2]],
+            "attention_layers": ["global", "local", "global", "local"], "window_size": 8});
+        let config = decoder("gpt_neo", &neo).with_layers(&[1, 2], 1).expect("three layers");
+        assert_eq!(config.json["attention_types"], json!([[["local", "global", "global"], 1]]));
+        assert_eq!(config.json["attention_layers"], json!(["local", "global", "global"]));
+        assert_eq!((config.windows(), config.json["num_layers"].as_u64()), (&[Some(8), None, None][..], Some(3)));
+    }
+
+    #[test]
+    fn layers_that_slide_by_their_place_are_named() {
+        let fields = json!({"sliding_window": 16, "use_sliding_window": true, "max_window_layers": 2});
+        let qwen = decoder("qwen2", &fields);
+        let config = qwen.with_layers(&[0, 3], 1).expect("three layers");
+        assert_eq!(config.json["layer_types"], json!(["full_attention", "sliding_attention", "sliding_attention"]));
+        assert_eq!(config.windows(), [None, Some(16), Some(16)]);
+        let config = qwen.with_layers(&[0, 1, 2], 0).expect("three layers");
+        assert_eq!(config.json.get("layer_types"), None, "their numbers say it");
+        let mistral = decoder("mistral", &json!({"sliding_window": 16})).with_layers(&[0, 3], 1).expect("three layers");
+        assert_eq!(mistral.json.get("layer_types"), None, "all are alike");
+    }
+
+    #[test]
+    fn a_list_of_layers_that_is_not_known_is_refused_by_name() {
+        let error = with(r#""no_rope_layers":[1]"#).with_layers(&[0], 1).expect_err("what of the second?").to_string();
+        assert!(error.contains("no_rope_layers"), "{error}");
+        with(r#""eos_token_id":[1]"#).with_layers(&[0], 1).expect("no list of layers");
+    }
+
+    #[test]
+    fn a_vocabulary_grows() {
+        let config = config_of("gpt2").with_vocab_size(12).expect("two more");
+        assert_eq!((config.vocab_size(), &config.json["vocab_size"]), (12, &json!(12)));
+        assert!(config_of("gpt2").with_vocab_size(1 << 40).is_err());
+    }
+}

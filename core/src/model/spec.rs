@@ -1,0 +1,186 @@
+//! What there is to say of an architecture, as data: how its `config.json` is read, how its files name what is in them,
+//! and which classes of `transformers` it has. One const [`ArchitectureSpec`] in each file of `architectures`; nothing
+//! else knows one architecture from another.
+
+use super::fields::Fields;
+use super::heads::HeadConfig;
+use super::{KeyMap, ModelError};
+use crate::nn::{DecoderConfig, EncoderConfig};
+use crate::task::HeadKind;
+
+/// One architecture.
+#[derive(Debug)]
+pub struct ArchitectureSpec {
+    /// `model_type` as `transformers` spells it.
+    pub model_type: &'static str,
+    /// Reads sizes and rates of the backbone.
+    pub(super) backbone: fn(&Fields<'_>) -> Result<BackboneConfig, ModelError>,
+    /// The classes it has; the first is taken where `config.json` names none of them.
+    pub heads: &'static [HeadSpec],
+    /// Modules that LoRA adapts where none are named, as PEFT's table for this `model_type` has them
+    /// (`TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING`).
+    pub default_target_modules: &'static [&'static str],
+    /// PEFT's table has this `model_type`.
+    pub is_in_peft_table: bool,
+    /// What `config.json` calls fields of [`EncoderConfig`] or [`DecoderConfig`] (`attribute_map` of `transformers`), where
+    /// it differs: (ours, theirs).
+    pub(super) field_names: &'static [(&'static str, &'static str)],
+    /// The padding token.
+    pub(super) pad_token: PadToken,
+}
+
+/// One class of `transformers`: a head on the architecture's backbone.
+#[derive(Debug)]
+pub struct HeadSpec {
+    /// What the head gives.
+    pub kind: HeadKind,
+    /// The class that loads the exported folder.
+    pub class_name: &'static str,
+    /// Parameter paths to checkpoint keys.
+    pub key_map: KeyMap,
+    /// Reads how the head is built.
+    pub(super) config: fn(&Fields<'_>) -> Result<HeadConfig, ModelError>,
+    /// Keys of copies that older versions of `transformers` wrote of tied tables and biases; that of the table first.
+    pub tied_keys: &'static [&'static str],
+    /// Keys that the class has and that nothing here computes with: they are written as they came.
+    pub kept_keys: &'static [&'static str],
+}
+
+/// The padding token, where `config.json` names none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PadToken {
+    /// This one.
+    Id(u32),
+    /// This one, and positions are numbered from it (RoBERTa): a file can't do without one.
+    NumbersPositions(u32),
+    /// One that ends a text: padding is never scored.
+    EndOfText,
+}
+
+/// Sizes and rates of a backbone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BackboneConfig {
+    /// Every token sees all others.
+    Encoder(EncoderConfig),
+    /// A token sees those before it.
+    Decoder(DecoderConfig),
+}
+
+impl ArchitectureSpec {
+    /// What `config.json` calls one of [`EncoderConfig`]'s or [`DecoderConfig`]'s fields.
+    #[must_use]
+    pub fn field_name(&self, field: &'static str) -> &'static str {
+        self.field_names.iter().find(|(ours, _)| *ours == field).map_or(field, |(_, theirs)| theirs)
+    }
+
+    /// The class with a head of this kind.
+    #[must_use]
+    pub fn head(&self, kind: HeadKind) -> Option<&HeadSpec> {
+        self.heads.iter().find(|head| head.kind == kind)
+    }
+}
+
+/// An architecture is its `model_type`.
+impl PartialEq for ArchitectureSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.model_type == other.model_type
+    }
+}
+
+/// A head is its class.
+impl PartialEq for HeadSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.class_name == other.class_name
+    }
+}
+
+impl BackboneConfig {
+    /// Whether the sizes go together.
+    pub(super) fn check(&self) -> Result<(), ModelError> {
+        let divides =
+            |field, inner: usize, outer: usize, name: &str| match inner > 0 && outer > 0 && outer.is_multiple_of(inner)
+            {
+                true => Ok(()),
+                false => Err(ModelError::Field { field, reason: format!("{inner} does not divide {name} {outer}") }),
+            };
+        match self {
+            Self::Encoder(encoder) => {
+                divides("num_attention_heads", encoder.num_attention_heads, encoder.hidden_size, "hidden_size")
+            }
+            Self::Decoder(decoder) => {
+                let (heads, keys) = (decoder.num_attention_heads, decoder.num_key_value_heads);
+                divides("num_key_value_heads", keys, heads, "num_attention_heads")?;
+                match decoder.head_dim.is_multiple_of(2) {
+                    true => Ok(()),
+                    false => Err(ModelError::Field {
+                        field: "head_dim",
+                        reason: format!("{} is odd, and a head's values are turned in pairs", decoder.head_dim),
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Tokens in the vocabulary.
+    #[must_use]
+    pub fn vocab_size(&self) -> usize {
+        match self {
+            Self::Encoder(encoder) => encoder.vocab_size,
+            Self::Decoder(decoder) => decoder.vocab_size,
+        }
+    }
+
+    /// Width of a token state.
+    #[must_use]
+    pub fn hidden_size(&self) -> usize {
+        match self {
+            Self::Encoder(encoder) => encoder.hidden_size,
+            Self::Decoder(decoder) => decoder.hidden_size,
+        }
+    }
+
+    /// Transformer layers.
+    #[must_use]
+    pub fn num_hidden_layers(&self) -> usize {
+        match self {
+            Self::Encoder(encoder) => encoder.num_hidden_layers,
+            Self::Decoder(decoder) => decoder.num_hidden_layers,
+        }
+    }
+
+    /// Rows of the position table, or longest input in tokens.
+    #[must_use]
+    pub fn max_position_embeddings(&self) -> usize {
+        match self {
+            Self::Encoder(encoder) => encoder.max_position_embeddings,
+            Self::Decoder(decoder) => decoder.max_position_embeddings,
+        }
+    }
+
+    /// Standard deviation of fresh weights.
+    #[must_use]
+    pub fn initializer_range(&self) -> f64 {
+        match self {
+            Self::Encoder(encoder) => encoder.initializer_range,
+            Self::Decoder(decoder) => decoder.initializer_range,
+        }
+    }
+
+    /// Path of the table that tokens are looked up in.
+    #[must_use]
+    pub fn word_table(&self) -> &'static str {
+        match self {
+            Self::Encoder(_) => "backbone.embeddings.word_embeddings.weight",
+            Self::Decoder(_) => "backbone.embed_tokens.weight",
+        }
+    }
+
+    /// Tokens are scored with the table that they are looked up in.
+    #[must_use]
+    pub fn ties_word_embeddings(&self) -> bool {
+        match self {
+            Self::Encoder(_) => true,
+            Self::Decoder(decoder) => decoder.tie_word_embeddings,
+        }
+    }
+}

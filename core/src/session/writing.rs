@@ -1,0 +1,157 @@
+//! Writing on from a prompt, and measuring what is written: completions of a split's prompts, and the next tokens of a
+//! general text.
+
+use std::collections::BTreeMap;
+
+use super::SessionError;
+use super::model::LoadedModel;
+use super::protocol::{Prompt, Weights, WritingEvaluation};
+use super::run::Session;
+use crate::event::Split;
+use crate::generate::{FinishReason, Generation, SamplingConfig, TextGeneration};
+use crate::metrics::{TextSample, evaluate_texts};
+use crate::model::Model;
+use crate::task::causal_lm::rows_of_text;
+use crate::task::{Evaluation, PromptRow};
+
+/// What a model wrote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generated {
+    /// The text, without the prompt.
+    pub text: String,
+    /// Its tokens.
+    pub num_tokens: usize,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+}
+
+/// The command of tasks whose models write.
+const GENERATE: &str = "generate";
+
+impl Session {
+    /// Checks that the model can be talked with.
+    ///
+    /// # Errors
+    /// When it has no chat template, or a broken one.
+    pub fn check_chat(&self) -> Result<(), SessionError> {
+        self.loaded()?.template().map(|_| ())
+    }
+
+    /// Writes on from a prompt; `show` gets each piece of text and says whether to go on.
+    ///
+    /// # Errors
+    /// When the model does not write, the prompt does not fit, or the device fails.
+    pub async fn generate(
+        &mut self,
+        prompt: &Prompt,
+        weights: Weights,
+        sampling: &SamplingConfig,
+        mut show: impl AsyncFnMut(&str) -> bool,
+    ) -> Result<Generated, SessionError> {
+        let decoder = self.writing_model(weights)?;
+        let LoadedModel { pretrained: model, eos_token_ids, .. } = self.loaded()?;
+        let ids = prompt_ids(self.loaded()?, prompt)?;
+        let window = model.config.max_tokens();
+        let tokens = Generation::new(&decoder, ids, sampling, eos_token_ids, window, &self.device)?;
+        let mut generation = TextGeneration::new(tokens, &model.tokenizer, sampling);
+        let mut text = String::new();
+        while let Some(piece) = generation.next_piece().await? {
+            text.push_str(&piece);
+            if !show(&piece).await {
+                break;
+            }
+        }
+        let (num_tokens, finish_reason) = (generation.num_tokens(), generation.finish_reason());
+        Ok(Generated { text, num_tokens, finish_reason })
+    }
+
+    /// Writes completions of a split's first prompts, greedily, and scores them against the file's; `progress` gets
+    /// (prompts done, prompts in all).
+    ///
+    /// # Errors
+    /// When the split has no prompts, the model does not write, or the device fails.
+    pub async fn evaluate_writing(
+        &mut self,
+        weights: Weights,
+        split: Split,
+        count: usize,
+        max_new_tokens: u32,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<WritingEvaluation, SessionError> {
+        self.check_writes()?;
+        let mut prompts = self.rows()?.prompts(split, count);
+        prompts.retain(|prompt| !prompt.is_text);
+        if prompts.is_empty() {
+            return Err(SessionError::EmptySplit { split });
+        }
+        let decoder = self.writing_model(weights)?;
+        let sampling = SamplingConfig { max_new_tokens, ..SamplingConfig::default() };
+        let total = prompts.len();
+        let mut samples = Vec::with_capacity(total);
+        for (index, prompt) in prompts.into_iter().enumerate() {
+            progress(index, total);
+            let generated = self.complete(&decoder, &prompt, &sampling).await?;
+            let PromptRow { row, prompt, expected, .. } = prompt;
+            samples.push(TextSample { row, prompt, expected, generated });
+        }
+        progress(total, total);
+        let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
+        Ok(WritingEvaluation { figures: evaluate_texts(pairs), samples })
+    }
+
+    /// Measures a text that has nothing to do with the task, before and after the same: a model that forgets while it
+    /// learns does worse on it. `text` is the person's own, of which the beginning is measured; `None` takes a bundled
+    /// one. `progress` gets (rows done, rows in all).
+    ///
+    /// # Errors
+    /// When the text has nothing to predict, the model does not write, or the device fails.
+    pub async fn evaluate_general(
+        &mut self,
+        weights: Weights,
+        text: Option<&str>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Evaluation, SessionError> {
+        self.check_writes()?;
+        let run = self.run_config();
+        let rows = self.loaded()?.with_text_model(|model| rows_of_text(text, model, &run))?;
+        if rows.num_rows()[Split::Train as usize] == 0 {
+            return Err(SessionError::NoGeneralText);
+        }
+        let decoder = self.writing_model(weights)?;
+        let none = BTreeMap::new();
+        let (evaluation, _) = self.measure(&decoder, rows.as_ref(), Split::Train, &none, progress).await?;
+        Ok(evaluation)
+    }
+
+    fn check_writes(&self) -> Result<(), SessionError> {
+        if self.task()?.spec().command == GENERATE { Ok(()) } else { Err(self.other_task()) }
+    }
+
+    fn writing_model(&mut self, weights: Weights) -> Result<Model, SessionError> {
+        self.check_writes()?;
+        self.weights(weights)
+    }
+
+    /// The model's completion of a prompt, without special tokens.
+    async fn complete(
+        &self,
+        decoder: &Model,
+        prompt: &PromptRow,
+        sampling: &SamplingConfig,
+    ) -> Result<String, SessionError> {
+        let LoadedModel { pretrained: model, eos_token_ids, .. } = self.loaded()?;
+        let mut ids = model.tokenizer.encode_prompt(&prompt.prompt, !prompt.is_chat)?;
+        let window = model.config.max_tokens();
+        model.tokenizer.make_room(&mut ids, window, sampling.max_new_tokens as usize);
+        let tokens = Generation::new(decoder, ids, sampling, eos_token_ids, window, &self.device)?;
+        Ok(TextGeneration::new(tokens, &model.tokenizer, sampling).rest().await?)
+    }
+}
+
+fn prompt_ids(model: &LoadedModel, prompt: &Prompt) -> Result<Vec<u32>, SessionError> {
+    let tokenizer = &model.pretrained.tokenizer;
+    Ok(match prompt {
+        Prompt::Text(text) => tokenizer.encode_prompt(text, true)?,
+        Prompt::Turns(turns) => tokenizer.encode_prompt(&model.template()?.render(turns, true)?, false)?,
+    })
+}

@@ -1,0 +1,96 @@
+//! The next token: models that write texts.
+//!
+//! In: plain texts, prompts with their completions, instructions, or conversations. `shape` tells what a file's columns
+//! are; `prompts` tells how prompt and answer are joined; `turns` and `conversation` read conversations, and `plain`
+//! writes them before there is a model; `row` and `examples` make texts of which parts carry loss; `encode` tokenises
+//! them, `parts` a part at a time, `bounds` no more than is kept; `pack` fills rows; `batch` pads; `report` says what is
+//! there, `card` how the model is used. `data` and `rows` are what the rest of Hone sees of all this; `general` makes
+//! rows of a text that has nothing to do with the task.
+
+mod batch;
+mod bounds;
+mod card;
+mod conversation;
+mod data;
+mod encode;
+mod examples;
+mod general;
+mod pack;
+mod parts;
+mod plain;
+mod prompts;
+mod report;
+mod row;
+mod rows;
+mod shape;
+mod splits;
+mod turns;
+
+use serde::{Deserialize, Serialize};
+
+use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskError, TaskSpec, Unit};
+
+pub use card::card;
+pub use data::read;
+pub use examples::{Dataset, Example, Summary, build_dataset};
+pub use general::rows_of_text;
+pub use report::{PreviewToken, ReportDetail, TokenPreview};
+pub use shape::recognise;
+
+/// What there is to say about this task.
+pub const SPEC: TaskSpec = TaskSpec {
+    task: Task::CausalLm,
+    title: "Write texts",
+    does: "writes texts",
+    row_noun: "row",
+    head: HeadKind::CausalLm,
+    problem_type: None,
+    peft_task_type: Some("CAUSAL_LM"),
+    pipeline: "text-generation",
+    library: "transformers",
+    command: "generate",
+    figures: &[
+        LOSS,
+        FigureSpec { name: "perplexity", title: "Perplexity", unit: Unit::Number, higher_is_better: false },
+        FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
+    ],
+    settings: &["packing", "gradient_checkpointing", "from_scratch"],
+    columns: &[
+        "shape",
+        "text_column",
+        "prompt_column",
+        "input_column",
+        "completion_column",
+        "messages_column",
+        "prompt_format",
+    ],
+    eval_batch_size: 8,
+    has_labels: false,
+    num_outputs: 0,
+};
+
+/// What an evaluation says besides its figures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvaluationDetail {
+    /// Tokens scored.
+    pub num_tokens: u64,
+}
+
+/// Tokens are measured, and no row as a whole: there is none of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RowPrediction {}
+
+/// What a model wrote. Inputs are never answered in this way ([`predictor`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// The text, without the prompt.
+    pub text: String,
+}
+
+/// A language model answers by writing, a token at a time, which is another way than a batch of inputs.
+///
+/// # Errors
+/// Always.
+pub fn predictor(_request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
+    Err(TaskError::NoAnswer("a language model writes texts: ask it with a prompt".into()))
+}

@@ -1,0 +1,36 @@
+//! Examples to training, validation and test: at random, or by position where they are one text; and which stand twice.
+
+use super::examples::{Dataset, Example};
+use crate::config::SplitConfig;
+use crate::data::{ReadRows, ReadSummary, SourceRow};
+use crate::task::plain_texts::share_out_text;
+use crate::tokenizer::Piece;
+
+pub(super) type Splits = [Vec<Example>; 3];
+
+/// Shares examples out at random.
+pub(super) fn share_out(examples: Vec<Example>, fractions: &SplitConfig, seed: u64) -> Splits {
+    let classes = vec![0; examples.len()];
+    let train = examples.into_iter().map(|example| SourceRow { row: example.row, value: example }).collect();
+    let rows = ReadRows { train, valid: None, test: None, summary: ReadSummary::default() };
+    let (splits, _) = crate::data::share_out(rows, &classes, fractions, seed);
+    splits.map(|rows| rows.into_iter().map(|row| row.value).collect())
+}
+
+/// Training, validation and test are a text's beginning, what follows, and its end.
+pub(super) fn split_text(text: &str, fractions: &SplitConfig) -> Splits {
+    share_out_text(text, fractions).map(|part| {
+        let example = |(row, text): (usize, &str)| {
+            let pieces = vec![Piece { text: text.to_owned(), has_loss: true }];
+            Example { row, pieces, turns: Vec::new() }
+        };
+        part.map(example).into_iter().collect()
+    })
+}
+
+/// Counts duplicates and leaks, and warns of the latter.
+pub(super) fn count_repeats(dataset: &Dataset, summary: &mut ReadSummary) {
+    // Rows have no labels that could differ.
+    let splits = dataset.splits().map(|split| split.iter().map(|example| (&example.pieces, ())));
+    crate::data::count_repeats(splits, "label", summary);
+}

@@ -1,0 +1,493 @@
+//! One room a task. A room says what a row is, how it is read from a table, tokenised and made a batch, how outputs are
+//! measured, what a prediction looks like, and what the card says. All of it is plain Rust: the tensors behind a
+//! [`HostBatch`](crate::data::HostBatch) know heads and targets, no tasks.
+//!
+//! A room has: `SPEC` ([`TaskSpec`]), `read`, `predictor`, `recognise` and `card` (functions of the types below), and the
+//! plain types `ReportDetail`, `EvaluationDetail`, `RowPrediction` and `Prediction`, which travel to the page. The table
+//! of tasks is `table.rs`; this file turns it into the enums that carry any task's types, and is the only dispatch.
+//! `guess` asks all rooms which of them a file is for.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Job, ReadOptions, RunConfig};
+use crate::data::{DataError, DataFiles, HostBatch, Outputs, Padding, PositionIds, Split};
+use crate::for_each_task;
+use crate::metrics::Figure;
+use crate::tokenizer::{Conversation, RenderedConversation, Tokenizer, TokenizerError};
+
+mod baseline;
+mod encoding;
+mod few_shot;
+mod guess;
+mod outputs;
+mod plain_texts;
+mod report;
+mod report_parts;
+mod spec;
+mod table;
+mod targets;
+mod texts;
+mod thresholds;
+mod token_measure;
+
+pub mod causal_lm;
+pub mod masked_lm;
+pub mod multi_label;
+pub mod question_answering;
+pub mod regression;
+pub mod sentence_embedding;
+pub mod sequence_classification;
+pub mod token_classification;
+
+pub use baseline::TaskBaseline;
+pub use encoding::EncodedSplits;
+pub use few_shot::{FewShot, FewShotReport, FewShotRows};
+pub use guess::{guess, guess_for_model};
+pub use report::DataReport;
+pub use report_parts::{data_report, name_cut_rows, warn_of_cut_rows, warn_of_long_texts};
+pub use spec::{FigureSpec, HeadKind, LOSS, TaskSpec, Unit};
+pub use table::Task;
+pub use texts::LabeledText;
+
+macro_rules! define_rooms {
+    ($($(#[$doc:meta])* $room:ident $variant:ident,)*) => {
+        /// What a report on rows says of one task alone.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ReportDetail {
+            $($(#[$doc])* $variant(Box<$room::ReportDetail>),)*
+        }
+
+        /// What an evaluation says besides its figures.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum EvaluationDetail {
+            $($(#[$doc])* $variant(Box<$room::EvaluationDetail>),)*
+        }
+
+        /// What was predicted for each row of a split, in the order of its file.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum RowPredictions {
+            $($(#[$doc])* $variant(Vec<$room::RowPrediction>),)*
+        }
+
+        /// What a model says to one input.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Prediction {
+            $($(#[$doc])* $variant($room::Prediction),)*
+        }
+
+        impl ReportDetail {
+            /// Of which task it is.
+            #[must_use]
+            pub fn task(&self) -> Task {
+                match self {
+                    $(Self::$variant(_) => Task::$variant,)*
+                }
+            }
+        }
+
+        impl EvaluationDetail {
+            /// Of which task it is.
+            #[must_use]
+            pub fn task(&self) -> Task {
+                match self {
+                    $(Self::$variant(_) => Task::$variant,)*
+                }
+            }
+        }
+
+        impl Task {
+            /// What there is to say about it.
+            #[must_use]
+            pub fn spec(self) -> &'static TaskSpec {
+                match self {
+                    $(Self::$variant => &$room::SPEC,)*
+                }
+            }
+
+            /// Reads rows of this task.
+            ///
+            /// # Errors
+            /// Says what is wrong, with file, row and column.
+            pub fn read(self, request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
+                match self {
+                    $(Self::$variant => $room::read(request),)*
+                }
+            }
+
+            /// Prepares to answer inputs with a model of this task, whose outputs are `labels`.
+            ///
+            /// # Errors
+            /// When an input can't be used, or the task answers in another way.
+            pub fn predictor(self, request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
+                match self {
+                    $(Self::$variant => $room::predictor(request),)*
+                }
+            }
+
+            /// Whether a file plainly holds rows of this task.
+            #[must_use]
+            pub fn recognises(self, name: &str, bytes: &[u8]) -> bool {
+                match self {
+                    $(Self::$variant => $room::recognise(name, bytes),)*
+                }
+            }
+
+            /// What the card of a model of this task says.
+            #[must_use]
+            pub fn card(self, request: &CardRequest<'_>) -> CardText {
+                match self {
+                    $(Self::$variant => $room::card(request),)*
+                }
+            }
+        }
+    };
+}
+
+for_each_task!(define_rooms);
+
+/// Writes conversations as a model's chat template does; an error says why it can't.
+pub type RenderTurns<'a> = dyn Fn(&Conversation) -> Result<RenderedConversation, String> + 'a;
+
+/// What a task must know of the model that its rows are for, without its weights.
+#[derive(Clone, Copy)]
+pub struct TextModel<'a> {
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// Longest input in tokens.
+    pub max_tokens: usize,
+    /// Token that fills up.
+    pub pad_token_id: u32,
+    /// How positions are counted.
+    pub position_ids: PositionIds,
+    /// Tokens that end a text; the first is the one that is appended.
+    pub eos_token_ids: &'a [u32],
+    /// Its chat template; `None` where it has none.
+    pub render: Option<&'a RenderTurns<'a>>,
+    /// Why its chat template can't be used, where it has one that is broken.
+    pub broken_template: Option<&'a str>,
+}
+
+/// What rows are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be trained on; training, validation and test rows.
+    Train,
+    /// To measure a model that is trained already: all rows are in [`Split::Train`], and labels are the model's.
+    Measure,
+}
+
+/// Rows to be read.
+#[derive(Clone, Copy)]
+pub struct ReadRequest<'a> {
+    /// The files.
+    pub files: &'a DataFiles,
+    /// How a person wants them read; what is `None` is guessed.
+    pub read: &'a ReadOptions,
+    /// The seed and the shares of the split.
+    pub run: &'a RunConfig,
+    /// Labels that the model tells apart; none where it has no head for this task.
+    pub known_labels: &'a [String],
+    /// What for.
+    pub purpose: Purpose,
+    /// The model; `None` before there is one.
+    pub model: Option<TextModel<'a>>,
+}
+
+/// Inputs that a person typed or a file holds, to be answered.
+#[derive(Clone, Copy)]
+pub struct PredictRequest<'a> {
+    /// The inputs.
+    pub inputs: &'a [TaskInput],
+    /// Names of the model's outputs.
+    pub labels: &'a [String],
+    /// The model.
+    pub model: TextModel<'a>,
+    /// Settings in force: how long an input may be.
+    pub run: &'a RunConfig,
+}
+
+/// One input.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskInput {
+    /// The text; of a pair the first, of a question the question.
+    pub text: String,
+    /// The second text of a pair; the context of a question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+}
+
+/// Facts for a model card.
+#[derive(Clone, Copy)]
+pub struct CardRequest<'a> {
+    /// The class of `transformers` that loads the folder.
+    pub class_name: &'static str,
+    /// Names of the model's outputs.
+    pub labels: &'a [String],
+    /// What was run.
+    pub job: &'a Job,
+    /// The folder holds an adapter alone.
+    pub is_adapter: bool,
+}
+
+/// What a task adds to a model card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardText {
+    /// What the model does, to go on after ``A `Class` `` or ``A LoRA adapter for `Class` ``: ` that tells 3 labels
+    /// apart: a, b and c.`
+    pub what: String,
+    /// Arguments of `pipe(…)` in Python.
+    pub pipeline_arguments: String,
+    /// Python that uses the model, where no pipeline of `transformers` does; takes the place of the usual lines.
+    pub python: Option<String>,
+    /// What follows `hone predict --model .`.
+    pub hone_arguments: String,
+}
+
+/// Rows of one task as read, and as tokens once they were made.
+pub trait TaskData: Debug {
+    /// Which task.
+    fn task(&self) -> Task;
+
+    /// Names of the outputs in the order of their ids; none where the task has none.
+    fn labels(&self) -> &[String];
+
+    /// Rows of training, validation and test, as read.
+    fn num_rows(&self) -> [usize; 3];
+
+    /// The options that read the rows, with what was guessed filled in, so that a job says it.
+    fn read_options(&self) -> ReadOptions;
+
+    /// Numbers the labels as a model does that knows them all; else changes nothing.
+    fn adopt_labels(&mut self, _known: &[String]) {}
+
+    /// Takes over the tokens of rows that `before` has too.
+    fn adopt_tokens(&mut self, _before: &dyn TaskData, _model: &TextModel<'_>, _run: &RunConfig) {}
+
+    /// Tokenises some tens of kilobytes; `false` once nothing is left.
+    ///
+    /// # Errors
+    /// When the tokenizer fails on a row.
+    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError>;
+
+    /// How much was tokenised, and how much there is in all (rows, or bytes where a row may be a whole file).
+    fn progress(&self) -> (usize, usize);
+
+    /// What is in the rows; lengths only after they were tokenised.
+    ///
+    /// # Errors
+    /// When the tokenizer can't decode what it encoded.
+    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError>;
+
+    /// Some texts of the rows, to guess their language from.
+    fn sample_texts(&self) -> Vec<&str>;
+
+    /// The rows for a run, or to be measured. Tokens are those that were made, where `run` cuts at the same length; else
+    /// rows are tokenised now.
+    ///
+    /// # Errors
+    /// When there is nothing to train on, or the tokenizer fails.
+    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError>;
+
+    /// For [`Self::adopt_tokens`], which knows its own kind.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// Rows as a run trains on them and is measured on them. Cheap to ask, shared by reference counting inside.
+pub trait TaskRows: Debug {
+    /// Which task.
+    fn task(&self) -> Task;
+
+    /// Names of the outputs; none where the task has none.
+    fn labels(&self) -> &[String];
+
+    /// Rows of training, validation and test as a model gets them (of a long text several).
+    fn num_rows(&self) -> [usize; 3];
+
+    /// Tokens of each row of a split.
+    fn lengths(&self, split: Split) -> Vec<usize>;
+
+    /// The rows at `indices` of a split, padded. What is random in a batch follows from `seed`, the same for the same
+    /// seed; an evaluation gives `None` and gets the same batch each time.
+    fn batch(&self, split: Split, indices: &[usize], seed: Option<u64>) -> HostBatch;
+
+    /// SHA-256 over the tokens to train on and what is to be learned of them, in order: ties a checkpoint to its data.
+    fn fingerprint(&self) -> String;
+
+    /// Number of a row in its file.
+    fn row_number(&self, split: Split, index: usize) -> usize;
+
+    /// Starts to measure a split.
+    fn measure(&self, split: Split) -> Box<dyn Measure>;
+
+    /// Label id of each row of a split, where each has one.
+    fn label_ids(&self, _split: Split) -> Option<Vec<usize>> {
+        None
+    }
+
+    /// Prompts of a split, for tasks whose models write: what comes after them is compared with the rows.
+    fn prompts(&self, _split: Split, _count: usize) -> Vec<PromptRow> {
+        Vec::new()
+    }
+}
+
+/// A prompt, and what stands in the file after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptRow {
+    /// Row number in its file.
+    pub row: usize,
+    /// The prompt.
+    pub prompt: String,
+    /// What stands after it.
+    pub expected: String,
+    /// A chat template wrote it: it brings its own special tokens.
+    pub is_chat: bool,
+    /// The prompt is only the beginning of a text without one of its own: good to look at, not to be scored.
+    pub is_text: bool,
+}
+
+/// Sums over the rows of a split as they are measured.
+pub trait Measure {
+    /// From which probability on each label is given, before anything is added; for tasks with thresholds. Labels that
+    /// are not named keep 0.5.
+    fn set_thresholds(&mut self, _thresholds: &BTreeMap<String, f64>) {}
+
+    /// Adds the outputs of the batch of the rows at `indices`.
+    ///
+    /// # Errors
+    /// The index of a row (of the split) whose output is not finite.
+    fn add(&mut self, indices: &[usize], batch: &HostBatch, outputs: &Outputs) -> Result<(), usize>;
+
+    /// The figures, and what was predicted for every row.
+    fn finish(self: Box<Self>) -> (Evaluation, RowPredictions);
+}
+
+/// Answers inputs, a batch at a time.
+pub trait Predictor {
+    /// From which probability on each label is given; for tasks with thresholds. Labels that are not named keep 0.5.
+    fn set_thresholds(&mut self, _thresholds: &BTreeMap<String, f64>) {}
+
+    /// The next batch; `None` once all inputs were given.
+    fn next_batch(&mut self) -> Option<HostBatch>;
+
+    /// Takes the outputs of that batch.
+    ///
+    /// # Errors
+    /// The index of an input whose output is not finite.
+    fn add(&mut self, outputs: &Outputs) -> Result<(), usize>;
+
+    /// The answers, in the order of the inputs.
+    fn finish(self: Box<Self>) -> Vec<Prediction>;
+
+    /// Indices of inputs that are longer than the model reads, and were cut.
+    fn cut_inputs(&self) -> &[usize];
+}
+
+/// What was measured of a split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Every figure of the task's [`TaskSpec::figures`] that could be measured, `loss` first.
+    pub figures: Vec<Figure>,
+    /// Rows measured.
+    pub num_rows: usize,
+    /// What the task says besides.
+    pub detail: EvaluationDetail,
+}
+
+impl Evaluation {
+    /// Which task.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        self.detail.task()
+    }
+
+    /// A figure by its name.
+    #[must_use]
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
+    }
+}
+
+impl TextModel<'_> {
+    /// Tokens after which an input is cut off.
+    #[must_use]
+    pub fn limit(&self, run: &RunConfig) -> usize {
+        self.max_tokens.min(run.max_seq_length as usize)
+    }
+
+    /// How batches are padded.
+    #[must_use]
+    pub fn padding(&self, run: &RunConfig) -> Padding {
+        Padding {
+            pad_token_id: self.pad_token_id,
+            multiple_of: run.pad_to_multiple_of.max(1) as usize,
+            max_length: self.limit(run),
+            positions: self.position_ids,
+        }
+    }
+}
+
+impl Debug for TextModel<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextModel").field("max_tokens", &self.max_tokens).finish_non_exhaustive()
+    }
+}
+
+/// Why rows or inputs can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// A data file.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The tokenizer failed.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The tokenizer failed on a row.
+    #[error("row {row}: {source}")]
+    Row {
+        /// Row number in its file.
+        row: usize,
+        /// What the tokenizer said.
+        source: TokenizerError,
+    },
+    /// `max_seq_length` leaves no room.
+    #[error("max_seq_length {max_seq_length} {reason}")]
+    TooShort {
+        /// What was asked for.
+        max_seq_length: usize,
+        /// Why it is too short.
+        reason: String,
+    },
+    /// A setting does not go with the rows.
+    #[error("{setting}: {reason}")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Rows that can be read, and can't be trained on.
+    #[error("{0}")]
+    Rows(String),
+    /// The model lacks what the task needs: a mask token, a chat template.
+    #[error("{0}")]
+    Model(String),
+    /// An input can't be answered.
+    #[error("input {index}: {reason}")]
+    Input {
+        /// Index of the input, from 1.
+        index: usize,
+        /// Why.
+        reason: String,
+    },
+    /// The task does not answer inputs in this way.
+    #[error("{0}")]
+    NoAnswer(String),
+}

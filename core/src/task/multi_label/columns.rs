@@ -1,0 +1,147 @@
+//! Which columns hold the texts and which the labels: one with all labels of a row, or one a label with 0 or 1; as asked
+//! for, else guessed from names and content.
+
+use super::cells::parse_truth;
+use crate::config::ReadOptions;
+use crate::data::{DataError, Table, UsedColumn, choose_text_columns, find_column, name_rank};
+
+/// Names of columns that hold labels, the surest first.
+pub(super) const LABEL_NAMES: &[&str] = &[
+    "labels",
+    "label",
+    "tags",
+    "tag",
+    "categories",
+    "category",
+    "topics",
+    "topic",
+    "genres",
+    "genre",
+    "classes",
+    "class",
+    "emotions",
+    "keywords",
+];
+
+/// Columns of 0 and 1 that are no labels.
+pub(super) const NOT_LABELS: &[&str] = &["id", "idx", "index", "fold", "split", "unnamed:_0"];
+
+/// Role of a column with all labels of a row.
+pub(super) const LABELS: &str = "labels";
+
+/// Role of a column with 0 or 1 for one label.
+pub(super) const LABEL: &str = "label";
+
+/// Chooses the columns: those of the texts, then those of the labels. Where all `known_labels` (those of a model) are
+/// columns, these are the labels.
+///
+/// # Errors
+/// When a named column is not there, one has two roles, or nothing looks like labels or texts.
+pub(super) fn choose(table: &Table, read: &ReadOptions, known_labels: &[String]) -> Result<Vec<UsedColumn>, DataError> {
+    let find_all = |names: &[String]| names.iter().map(|name| find_column(table, name)).collect::<Result<Vec<_>, _>>();
+    let of_model = || find_all(known_labels).ok().filter(|columns| !columns.is_empty());
+    let (role, columns) = if !read.label_columns.is_empty() {
+        (LABEL, find_all(&read.label_columns)?)
+    } else if let Some(name) = &read.label_column {
+        (LABELS, vec![find_column(table, name)?])
+    } else if let Some(columns) = of_model() {
+        (LABEL, columns)
+    } else {
+        guess(table, read).ok_or_else(|| DataError::NoLabelColumn { columns: table.columns.clone() })?
+    };
+    let label_column = Some(table.columns[columns[0]].clone());
+    let texts = choose_text_columns(table, &ReadOptions { label_column, ..read.clone() }, &[])?;
+    let mut used = texts.used();
+    for index in columns {
+        if let Some(other) = used.iter().find(|other| other.index == index) {
+            let column = table.columns[index].clone();
+            return Err(DataError::SharedColumn { column, first: other.role, second: role });
+        }
+        used.push(UsedColumn { role, index });
+    }
+    Ok(used)
+}
+
+/// A column of a known name that does not hold yes and no; else those that do, if there are two; else one of lists.
+fn guess(table: &Table, read: &ReadOptions) -> Option<(&'static str, Vec<usize>)> {
+    let texts: Vec<usize> = [&read.text_column, &read.text_pair_column]
+        .into_iter()
+        .flatten()
+        .filter_map(|name| find_column(table, name).ok())
+        .collect();
+    let columns = || (0..table.columns.len()).filter(|column| !texts.contains(column));
+    let truths: Vec<usize> = columns()
+        .filter(|&column| name_rank(&table.columns[column], NOT_LABELS).is_none() && holds_truths(table, column))
+        .collect();
+    let ranked = columns().filter(|column| !truths.contains(column));
+    let named =
+        ranked.filter_map(|column| name_rank(&table.columns[column], LABEL_NAMES).map(|rank| (rank, column))).min();
+    if let Some((_, column)) = named {
+        return Some((LABELS, vec![column]));
+    }
+    if truths.len() > 1 {
+        return Some((LABEL, truths));
+    }
+    let is_list =
+        |column: usize| table.rows.iter().take(100).any(|row| row.cells[column].trim_start().starts_with('['));
+    columns().find(|&column| is_list(column)).map(|column| (LABELS, vec![column]))
+}
+
+fn holds_truths(table: &Table, column: usize) -> bool {
+    let cells = || table.rows.iter().map(|row| row.cells[column].trim()).filter(|cell| !cell.is_empty());
+    cells().next().is_some() && cells().all(|cell| parse_truth(cell).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::parse_keeping_nested;
+
+    fn columns(
+        name: &str,
+        text: &str,
+        read: &ReadOptions,
+        known: &[&str],
+    ) -> Result<Vec<(String, &'static str)>, DataError> {
+        let table = parse_keeping_nested(name, text.as_bytes(), read).expect("a table");
+        let known: Vec<String> = known.iter().map(|label| (*label).to_owned()).collect();
+        let used = choose(&table, read, &known)?;
+        Ok(used.into_iter().map(|used| (table.columns[used.index].clone(), used.role)).collect())
+    }
+
+    fn names(text: &str, known: &[&str]) -> Vec<(String, &'static str)> {
+        columns("x.csv", text, &ReadOptions::default(), known).expect("columns")
+    }
+
+    fn used(pairs: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
+        pairs.iter().map(|&(name, role)| (name.to_owned(), role)).collect()
+    }
+
+    #[test]
+    fn one_column_of_all_labels_or_one_a_label_is_found() {
+        assert_eq!(names("text,tags\nhello you,a;b\nthere,c\n", &[]), used(&[("text", "text"), ("tags", LABELS)]));
+        let truths = "id,text,toxic,insult\n1,hello you,0,1\n0,there,1,0\n";
+        assert_eq!(names(truths, &[]), used(&[("text", "text"), ("toxic", LABEL), ("insult", LABEL)]));
+        let of_model = names(truths, &["insult", "toxic"]);
+        assert_eq!(of_model, used(&[("text", "text"), ("insult", LABEL), ("toxic", LABEL)]), "in the model's order");
+        let nested = "{\"body\": \"hello\", \"what\": [\"a\"]}\n{\"body\": \"there\", \"what\": []}\n";
+        let found = columns("x.jsonl", nested, &ReadOptions::default(), &[]).expect("columns");
+        assert_eq!(found, used(&[("body", "text"), ("what", LABELS)]));
+    }
+
+    #[test]
+    fn what_is_named_is_taken_or_missed() {
+        let text = "text,a,b\nhello you,0,1\nthere,1,0\n";
+        let read = |label_columns: &[&str]| ReadOptions {
+            label_columns: label_columns.iter().map(|name| (*name).to_owned()).collect(),
+            has_header: Some(true),
+            ..ReadOptions::default()
+        };
+        let found = columns("x.csv", text, &read(&["b"]), &[]).expect("columns");
+        assert_eq!(found, used(&[("text", "text"), ("b", LABEL)]));
+        assert!(matches!(columns("x.csv", text, &read(&["c"]), &[]), Err(DataError::MissingColumn { .. })));
+        assert!(matches!(columns("x.csv", text, &read(&["b", "b"]), &[]), Err(DataError::SharedColumn { .. })));
+        let error = columns("x.csv", "text,what\nhello you,b\nthere,c\n", &read(&[]), &[]);
+        assert!(matches!(error, Err(DataError::NoLabelColumn { .. })));
+    }
+}

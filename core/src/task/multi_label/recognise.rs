@@ -1,0 +1,101 @@
+//! Whether a file plainly holds rows with any number of labels: a look at its beginning, to guess the task from the data.
+
+use std::collections::{HashMap, HashSet};
+
+use super::cells::{find_separator, parse_labels, parse_truth};
+use super::columns::{LABEL_NAMES, LABELS, NOT_LABELS, choose};
+use crate::config::ReadOptions;
+use crate::data::{Row, Table, UsedColumn, name_rank, parse_keeping_nested};
+use crate::task::guess::beginning;
+
+/// Longest name of a label, in characters: what is longer is a text.
+const MAX_LABEL_LENGTH: usize = 60;
+
+/// Whether a file is plainly of this task: a table of texts with lists of labels, under a name that says so, or with a
+/// column of 0 and 1 for each label and nothing else.
+#[must_use]
+pub fn recognise(name: &str, bytes: &[u8]) -> bool {
+    let read = ReadOptions::default();
+    let Ok(table) = parse_keeping_nested(name, beginning(bytes), &read) else { return false };
+    if table.num_bad_rows * 10 > table.rows.len() {
+        return false; // the lines of a text may look like a table in part
+    }
+    let Ok(used) = choose(&table, &read, &[]) else { return false };
+    let is_labels = |used: &&UsedColumn| used.role.starts_with("label");
+    let texts_are_plain = used.iter().filter(|used| !is_labels(used)).all(|text| {
+        let holds_text = |row: &Row| !row.nested.contains(&text.index);
+        table.rows.iter().all(holds_text) && !table.rows.iter().all(|row| parse_truth(&row.cells[text.index]).is_some())
+    });
+    match used.iter().find(|used| used.role == LABELS) {
+        _ if !texts_are_plain => false,
+        Some(list) => name_rank(&table.columns[list.index], LABEL_NAMES).is_some() && holds_lists(&table, list.index),
+        None => (0..table.columns.len()).all(|column| {
+            let is_used = used.iter().any(|used| used.index == column);
+            is_used || name_rank(&table.columns[column], NOT_LABELS).is_some()
+        }),
+    }
+}
+
+/// Whether cells hold labels that come back beside others, several in one cell at least now and then.
+fn holds_lists(table: &Table, column: usize) -> bool {
+    let cells = || table.rows.iter().map(|row| row.cells[column].trim()).filter(|cell| !cell.is_empty());
+    let separator = find_separator(cells());
+    let Some(rows) = cells().map(|cell| parse_labels(cell, separator)).collect::<Option<Vec<_>>>() else {
+        return false;
+    };
+    let num_several = rows.iter().filter(|labels| labels.len() > 1).count();
+    // A list in brackets says by itself that there may be several.
+    let are_lists = cells().all(|cell| cell.starts_with('['));
+    let is_often = num_several > 0 && (are_lists || num_several * 10 >= rows.len());
+    let mut companies: HashMap<&String, HashSet<&Vec<String>>> = HashMap::new();
+    for labels in &rows {
+        for label in labels {
+            companies.entry(label).or_default().insert(labels);
+        }
+    }
+    // A comma that is part of names leaves the same parts together always.
+    let num_all: usize = rows.iter().map(Vec::len).sum();
+    let comes_back = companies.len() * 2 <= num_all && companies.values().any(|sets| sets.len() > 1);
+    is_often && comes_back && companies.keys().all(|label| label.chars().count() <= MAX_LABEL_LENGTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(header: &str, row: impl Fn(usize) -> String) -> String {
+        format!("{header}\n{}", (0..30).map(|i| row(i) + "\n").collect::<String>())
+    }
+
+    #[test]
+    fn lists_of_labels_and_columns_of_truths_are_known() {
+        let lists = rows("text,tags", |i| format!("some text {i},{}", ["a;b", "b", "c;a"][i % 3]));
+        assert!(recognise("x.csv", lists.as_bytes()));
+        let objects: String = (0..9)
+            .map(|i| {
+                format!("{{\"text\": \"some text {i}\", \"labels\": {}}}\n", [r#"["a", "b"]"#, "[]", r#"["b"]"#][i % 3])
+            })
+            .collect();
+        assert!(recognise("x.jsonl", objects.as_bytes()));
+        let truths =
+            rows("id,comment,toxic,insult", |i| format!("{i},some text {i},{},{}", i % 2, usize::from(i % 3 == 0)));
+        assert!(recognise("x.csv", truths.as_bytes()));
+    }
+
+    #[test]
+    fn rows_of_other_tasks_are_not() {
+        let labels = rows("text,label", |i| format!("some text {i},{}", ["ham", "spam"][i % 2]));
+        let names = rows("text,label", |i| format!("some text {i},\"{}\"", ["food, drinks", "sports, games"][i % 2]));
+        let one = rows("text,label,is_long", |i| format!("some text {i},{},{}", ["ham", "spam"][i % 2], i % 2));
+        let numbers = rows("text,score", |i| format!("some text {i},0.{i}"));
+        for file in [labels, names, one, numbers] {
+            assert!(!recognise("x.csv", file.as_bytes()), "{file}");
+        }
+        let words = "{\"tokens\": [\"a\", \"b\"], \"tags\": [\"O\", \"B-X\"]}\n".repeat(9);
+        let spans = "{\"text\": \"a b\", \"label\": [[0, 1, \"X\"]]}\n".repeat(9);
+        let negatives = "{\"query\": \"a\", \"positive\": \"b\", \"negatives\": [\"c\", \"d\"]}\n".repeat(9);
+        for file in [words, spans, negatives] {
+            assert!(!recognise("x.jsonl", file.as_bytes()), "{file}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Rows with any number of labels as a run trains on them and is measured on them.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::read::count_labels;
+use super::{EvaluationDetail, RowPrediction, SPEC, find_given, probabilities};
+use crate::config::{ClassWeights, RunConfig};
+use crate::data::{HostBatch, HostTargets, Outputs, Split};
+use crate::metrics::{Figure, best_thresholds, evaluate_multi_label};
+use crate::task::texts::{PreparedTexts, output_rows};
+use crate::task::thresholds::in_order;
+use crate::task::{Evaluation, EvaluationDetail as AnyDetail, Measure, RowPredictions, Task, TaskRows};
+
+/// Rows with labels, and their tokens.
+#[derive(Debug)]
+pub(super) struct ManyLabelRows(Rc<Content>);
+
+#[derive(Debug)]
+struct Content {
+    labels: Vec<String>,
+    texts: PreparedTexts<Vec<usize>>,
+    /// What a row that has a label counts in the loss, for each label.
+    positive_weights: Vec<f64>,
+}
+
+impl ManyLabelRows {
+    pub(super) fn new(labels: Vec<String>, texts: PreparedTexts<Vec<usize>>, run: &RunConfig) -> Self {
+        let trained = texts.rows(Split::Train);
+        let positive_weights = match run.class_weights {
+            ClassWeights::None => vec![1.0; labels.len()],
+            ClassWeights::Balanced => balance(&count_labels(trained, labels.len()), trained.len()),
+        };
+        Self(Rc::new(Content { labels, texts, positive_weights }))
+    }
+}
+
+/// The weights with which the rows that have a label count as much as those that have not (`pos_weight` of PyTorch's
+/// `BCEWithLogitsLoss`): their number divided by the number of those; 1 where no row has it.
+fn balance(counts: &[usize], num_rows: usize) -> Vec<f64> {
+    counts.iter().map(|&count| if count == 0 { 1.0 } else { (num_rows - count) as f64 / count as f64 }).collect()
+}
+
+impl TaskRows for ManyLabelRows {
+    fn task(&self) -> Task {
+        SPEC.task
+    }
+
+    fn labels(&self) -> &[String] {
+        &self.0.labels
+    }
+
+    fn num_rows(&self) -> [usize; 3] {
+        self.0.texts.num_rows()
+    }
+
+    fn lengths(&self, split: Split) -> Vec<usize> {
+        self.0.texts.lengths(split)
+    }
+
+    fn batch(&self, split: Split, indices: &[usize], _seed: Option<u64>) -> HostBatch {
+        let (rows, width) = (self.0.texts.rows(split), self.0.labels.len());
+        let (mut positive, mut negative) = (vec![0.0; indices.len() * width], vec![1.0; indices.len() * width]);
+        for (at, &index) in indices.iter().enumerate() {
+            for &label in &rows[index].label {
+                positive[at * width + label] = self.0.positive_weights[label] as f32;
+                negative[at * width + label] = 0.0;
+            }
+        }
+        let weight = positive.len() as f64;
+        self.0.texts.batch(split, indices, HostTargets::Binary { positive, negative, width }, weight)
+    }
+
+    fn fingerprint(&self) -> String {
+        self.0.texts.fingerprint(|labels| {
+            let count = labels.len() as u32;
+            [count].into_iter().chain(labels.iter().map(|&label| label as u32)).flat_map(u32::to_le_bytes).collect()
+        })
+    }
+
+    fn row_number(&self, split: Split, index: usize) -> usize {
+        self.0.texts.rows(split)[index].row
+    }
+
+    fn measure(&self, split: Split) -> Box<dyn Measure> {
+        let predictions = vec![None; self.0.texts.rows(split).len()];
+        let thresholds = in_order(&self.0.labels, &BTreeMap::new());
+        Box::new(ManyLabelMeasure { rows: Rc::clone(&self.0), split, thresholds, loss_sum: 0.0, predictions })
+    }
+}
+
+/// Rows of a split on their way to figures.
+struct ManyLabelMeasure {
+    rows: Rc<Content>,
+    split: Split,
+    /// One a label.
+    thresholds: Vec<f64>,
+    loss_sum: f64,
+    predictions: Vec<Option<RowPrediction>>,
+}
+
+impl Measure for ManyLabelMeasure {
+    fn set_thresholds(&mut self, thresholds: &BTreeMap<String, f64>) {
+        self.thresholds = in_order(&self.rows.labels, thresholds);
+    }
+
+    fn add(&mut self, indices: &[usize], _batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
+        for (&index, logits) in indices.iter().zip(output_rows(outputs)) {
+            let probabilities = probabilities(logits).ok_or(index)?;
+            let row = &self.rows.texts.rows(self.split)[index];
+            for (label, &logit) in logits.iter().enumerate() {
+                let logit = f64::from(logit);
+                let signed = if row.label.contains(&label) { -logit } else { logit };
+                self.loss_sum += softplus(signed);
+            }
+            let predicted = find_given(&probabilities, &self.thresholds);
+            self.predictions[index] = Some(RowPrediction {
+                row: row.row,
+                text: row.input.text.clone(),
+                second: row.input.second.clone(),
+                labels: row.label.clone(),
+                predicted,
+                probabilities,
+            });
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> (Evaluation, RowPredictions) {
+        let labels = &self.rows.labels;
+        let rows: Vec<RowPrediction> = self.predictions.into_iter().flatten().collect();
+        let probabilities: Vec<f32> = rows.iter().flat_map(|row| row.probabilities.iter().copied()).collect();
+        let has = |row: &RowPrediction| (0..labels.len()).map(|label| row.labels.contains(&label)).collect::<Vec<_>>();
+        let targets: Vec<bool> = rows.iter().flat_map(has).collect();
+        let evaluation = evaluate_multi_label(labels, &probabilities, &targets, &self.thresholds);
+        let thresholds = best_thresholds(&probabilities, &targets, labels.len());
+        let best = evaluate_multi_label(labels, &probabilities, &targets, &thresholds);
+        let loss = Figure::lower("loss", self.loss_sum / targets.len().max(1) as f64);
+        let figures = [loss].into_iter().chain(evaluation.figures()).collect();
+        let num_rows = rows.len();
+        let detail = AnyDetail::MultiLabel(Box::new(EvaluationDetail { evaluation, best }));
+        (Evaluation { figures, num_rows, detail }, RowPredictions::MultiLabel(rows))
+    }
+}
+
+/// `ln(1 + exp(x))`, which is `-ln sigmoid(-x)`.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ReadOptions, SplitConfig};
+    use crate::data::DataFiles;
+    use crate::task::texts::tests::{model, tokenizer};
+    use crate::task::{Purpose, ReadRequest};
+
+    fn rows(class_weights: ClassWeights) -> Box<dyn TaskRows> {
+        let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+        let run = &RunConfig { split, class_weights, ..RunConfig::default() };
+        let text = "text,tags\nhello,a;b\nhello world,b\nworld,b\nhello hello,a;b\nworld hello,c\n";
+        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
+        let read = &ReadOptions::default();
+        let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let data = super::super::read(&request).expect("good rows");
+        assert_eq!(data.read_options().label_column.as_deref(), Some("tags"));
+        data.prepare(&model(&tokenizer()), run).expect("room enough")
+    }
+
+    #[test]
+    fn positives_weigh_as_much_as_negatives_where_asked() {
+        let binary = |class_weights| rows(class_weights).batch(Split::Train, &[0, 4], None);
+        let (positive, negative) = (vec![1.0, 1.0, 0.0, 0.0, 0.0, 1.0], vec![0.0, 0.0, 1.0, 1.0, 1.0, 0.0]);
+        let batch = binary(ClassWeights::None);
+        assert_eq!(batch.targets, HostTargets::Binary { positive, negative: negative.clone(), width: 3 });
+        assert_eq!((batch.weight, batch.num_rows), (6.0, 2));
+        let positive = vec![1.5, 0.25, 0.0, 0.0, 0.0, 4.0];
+        assert_eq!(binary(ClassWeights::Balanced).targets, HostTargets::Binary { positive, negative, width: 3 });
+    }
+
+    /// The loss is `binary_cross_entropy_with_logits` of PyTorch.
+    #[test]
+    fn figures_come_from_outputs() {
+        let rows = rows(ClassWeights::Balanced);
+        let batch = rows.batch(Split::Train, &[0, 1], None);
+        let mut measure = rows.measure(Split::Train);
+        let outputs = |values: &[f32]| Outputs::Rows { values: values.to_vec(), width: 3 };
+        assert_eq!(measure.add(&[0], &batch, &outputs(&[0.0, f32::NAN, 0.0])), Err(0));
+        measure.add(&[0, 1], &batch, &outputs(&[2.0, -1.0, 0.0, -2.0, 3.0, -40.0])).expect("finite");
+        let (evaluation, found) = measure.finish();
+        let (RowPredictions::MultiLabel(found), AnyDetail::MultiLabel(detail)) = (&found, &evaluation.detail) else {
+            panic!("not of this task")
+        };
+        let ln = |x: f64| (1.0 + x.exp()).ln();
+        let expected = (ln(-2.0) + ln(1.0) + ln(0.0) + ln(-2.0) + ln(-3.0)) / 6.0;
+        assert!((evaluation.figure("loss").expect("it is measured") - expected).abs() < 1e-9);
+        assert_eq!((found[0].labels.as_slice(), found[0].predicted.as_slice()), (&[0, 1][..], &[0, 2][..]));
+        assert_eq!(detail.evaluation.subset_accuracy, 0.5);
+        assert!(detail.best.micro_avg.f1 >= detail.evaluation.micro_avg.f1);
+        let thresholds = evaluation.thresholds();
+        assert_eq!(thresholds.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert!(thresholds["b"] < 0.25, "both rows have it, the lower one with 0.27: {thresholds:?}");
+        assert_eq!(thresholds["c"], 0.5, "no row has it");
+        assert_eq!(evaluation.figures.iter().filter(|figure| SPEC.figure(&figure.name).is_none()).count(), 0);
+    }
+
+    #[test]
+    fn labels_are_given_and_measured_from_their_thresholds_on() {
+        let rows = rows(ClassWeights::None);
+        let batch = rows.batch(Split::Train, &[0, 1], None);
+        let outputs = Outputs::Rows { values: vec![2.0, -1.0, 0.0, -2.0, 3.0, -40.0], width: 3 };
+        let mut measure = rows.measure(Split::Train);
+        // The probability of b is 0.27 in the first row; a label of another model is left aside.
+        measure.set_thresholds(&[("b", 0.25), ("c", 0.75), ("z", 0.0)].map(|(l, t)| (l.to_owned(), t)).into());
+        measure.add(&[0, 1], &batch, &outputs).expect("finite");
+        let (evaluation, found) = measure.finish();
+        let (RowPredictions::MultiLabel(found), AnyDetail::MultiLabel(detail)) = (&found, &evaluation.detail) else {
+            panic!("not of this task")
+        };
+        assert_eq!(found.iter().map(|row| row.predicted.as_slice()).collect::<Vec<_>>(), [&[0, 1][..], &[1]]);
+        let used: Vec<f64> = detail.evaluation.per_label.iter().map(|label| label.threshold).collect();
+        assert_eq!((used.as_slice(), evaluation.figure("subset_accuracy")), (&[0.5, 0.25, 0.75][..], Some(1.0)));
+    }
+}

@@ -1,0 +1,36 @@
+//! Numbers of an output row as probabilities, in f64 on the host.
+
+/// Index of the highest value, the first of equals.
+pub(super) fn find_highest(values: &[f32]) -> usize {
+    (0..values.len()).fold(0, |best, index| if values[index] > values[best] { index } else { best })
+}
+
+/// Probabilities of log-probabilities.
+pub(super) fn probabilities(log_probabilities: &[f64]) -> Vec<f32> {
+    log_probabilities.iter().map(|value| value.exp() as f32).collect()
+}
+
+/// Log-probabilities of logits; `None` if a value is not finite.
+pub(super) fn log_softmax(logits: &[f32]) -> Option<Vec<f64>> {
+    if !logits.iter().all(|value| value.is_finite()) {
+        return None;
+    }
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let shifted: Vec<f64> = logits.iter().map(|&value| f64::from(value - max)).collect();
+    let log_sum = shifted.iter().map(|value| value.exp()).sum::<f64>().ln();
+    Some(shifted.into_iter().map(|value| value - log_sum).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_sum_to_one_and_what_is_not_finite_is_none() {
+        let found = probabilities(&log_softmax(&[1000.0, 1000.0, -1000.0]).expect("finite"));
+        assert_eq!(found, [0.5, 0.5, 0.0]);
+        assert_eq!(log_softmax(&[0.0, f32::INFINITY]), None);
+        assert_eq!(log_softmax(&[f32::NAN]), None);
+        assert_eq!(find_highest(&[1.0, 3.0, 3.0]), 1);
+    }
+}

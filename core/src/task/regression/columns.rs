@@ -1,0 +1,125 @@
+//! Which columns hold the texts and which the numbers: as asked for, else guessed from names and content.
+
+use crate::config::ReadOptions;
+use crate::data::{DataError, Table, UsedColumn, choose_text_columns, find_column, name_rank};
+
+/// Names of columns that hold a number to predict, the surest first.
+pub(super) const NUMBER_NAMES: &[&str] = &[
+    "score",
+    "similarity",
+    "similarity_score",
+    "rating",
+    "stars",
+    "label",
+    "labels",
+    "target",
+    "value",
+    "grade",
+    "price",
+    "sentiment",
+    "y",
+];
+
+/// Columns that hold numbers to count rows by.
+const NOT_NUMBERS: &[&str] = &["id", "idx", "index", "row", "line", "fold", "split", "date", "year", "unnamed:_0"];
+
+/// Rows looked at, spread over the table.
+const SAMPLE: usize = 2000;
+
+/// Role of a column of numbers.
+pub(super) const LABEL: &str = "label";
+
+/// Chooses the columns: those of the texts, then those of the numbers in the order of the outputs.
+///
+/// # Errors
+/// When a named column is not there, one has two roles, or nothing looks like numbers or texts.
+pub(super) fn choose(table: &Table, read: &ReadOptions) -> Result<Vec<UsedColumn>, DataError> {
+    let names: Vec<&String> = match read.label_columns.as_slice() {
+        [] => read.label_column.iter().collect(),
+        names => names.iter().collect(),
+    };
+    let mut numbers = names.into_iter().map(|name| find_column(table, name)).collect::<Result<Vec<_>, _>>()?;
+    if numbers.is_empty() {
+        let guessed = guess(table, read).ok_or_else(|| DataError::NoLabelColumn { columns: table.columns.clone() })?;
+        numbers.push(guessed);
+    }
+    let label_column = Some(table.columns[numbers[0]].clone());
+    let texts = choose_text_columns(table, &ReadOptions { label_column, ..read.clone() }, &[])?;
+    let mut used = texts.used();
+    for index in numbers {
+        if let Some(other) = used.iter().find(|other| other.index == index) {
+            let column = table.columns[index].clone();
+            return Err(DataError::SharedColumn { column, first: other.role, second: LABEL });
+        }
+        used.push(UsedColumn { role: LABEL, index });
+    }
+    Ok(used)
+}
+
+/// The column of a known name whose cells are numbers, else the only one whose cells are.
+fn guess(table: &Table, read: &ReadOptions) -> Option<usize> {
+    let is_text = |column: usize| {
+        let names = [&read.text_column, &read.text_pair_column].into_iter().flatten();
+        names.map(|name| find_column(table, name)).any(|found| found.is_ok_and(|found| found == column))
+    };
+    let is_counter = |column: usize| name_rank(&table.columns[column], NOT_NUMBERS).is_some();
+    let columns = (0..table.columns.len()).filter(|&column| !is_text(column) && holds_numbers(table, column));
+    let columns: Vec<usize> = columns.collect();
+    let rank = |column: usize| name_rank(&table.columns[column], NUMBER_NAMES).map(|rank| (rank, column));
+    let named = columns.iter().filter_map(|&column| rank(column)).min();
+    let unnamed: Vec<usize> = columns.into_iter().filter(|&column| !is_counter(column)).collect();
+    match (named, unnamed.as_slice()) {
+        (Some((_, column)), _) | (None, &[column]) => Some(column),
+        _ => None,
+    }
+}
+
+/// Nine of ten filled cells are numbers: the others may be mistakes.
+fn holds_numbers(table: &Table, column: usize) -> bool {
+    let step = table.rows.len().div_ceil(SAMPLE).max(1);
+    let cells = || table.rows.iter().step_by(step).map(|row| row.cells[column].trim()).filter(|cell| !cell.is_empty());
+    let num_numbers = cells().filter(|cell| cell.parse::<f64>().is_ok()).count();
+    num_numbers > 0 && num_numbers * 10 >= cells().count() * 9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::parse;
+
+    fn columns(header: &str, row: &str, read: &ReadOptions) -> Result<Vec<(String, &'static str)>, DataError> {
+        let read = ReadOptions { has_header: Some(true), ..read.clone() };
+        let text = format!("{header}\n{}", (0..30).map(|i| row.replace('#', &i.to_string())).collect::<String>());
+        let table = parse("x.csv", text.as_bytes(), &read).expect("a table");
+        Ok(choose(&table, &read)?.into_iter().map(|used| (table.columns[used.index].clone(), used.role)).collect())
+    }
+
+    fn found(header: &str, row: &str, read: &ReadOptions) -> Vec<(String, &'static str)> {
+        columns(header, row, read).expect("columns")
+    }
+
+    #[test]
+    fn a_column_of_numbers_is_guessed_by_its_name_or_where_it_is_the_only_one() {
+        let default = ReadOptions::default();
+        let expected = [("text".to_owned(), "text"), ("score".to_owned(), LABEL)];
+        assert_eq!(found("id,length,text,score", "#,3,some text #,0.#\n", &default), expected);
+        let expected = [("review".to_owned(), "text"), ("useful".to_owned(), LABEL)];
+        assert_eq!(found("id,review,useful", "#,some text #,1.#\n", &default), expected);
+        let expected =
+            [("sentence1".to_owned(), "text"), ("sentence2".to_owned(), "second text"), ("score".to_owned(), LABEL)];
+        assert_eq!(found("sentence1,sentence2,score", "one #,two #,#\n", &default), expected);
+        assert!(matches!(columns("text,a,b", "text #,1,2\n", &default), Err(DataError::NoLabelColumn { .. })));
+        assert!(matches!(columns("text,score", "text #,high\n", &default), Err(DataError::NoLabelColumn { .. })));
+    }
+
+    #[test]
+    fn several_columns_are_outputs_in_the_order_in_which_they_are_named() {
+        let read = ReadOptions { label_columns: vec!["b".into(), "a".into()], ..ReadOptions::default() };
+        let used = found("text,a,b", "text #,1,2\n", &read);
+        assert_eq!(used.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["text", "b", "a"]);
+        let read = ReadOptions { label_columns: vec!["a".into(), "a".into()], ..ReadOptions::default() };
+        assert!(matches!(columns("text,a,b", "text #,1,2\n", &read), Err(DataError::SharedColumn { .. })));
+        let read = ReadOptions { label_column: Some("c".into()), ..ReadOptions::default() };
+        assert!(matches!(columns("text,a,b", "text #,1,2\n", &read), Err(DataError::MissingColumn { .. })));
+    }
+}

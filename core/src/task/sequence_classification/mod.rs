@@ -1,0 +1,334 @@
+//! One label for a text, or for a pair of texts.
+//!
+//! In: tables with a column of texts, perhaps one of second texts, and a column of labels. `read` makes labeled rows of
+//! them, `labels` numbers the labels as a model does; `rows` are the rows of a run, `measure` their figures; `card` says how
+//! the model is used.
+
+mod card;
+mod labels;
+mod measure;
+mod read;
+mod rows;
+
+use std::any::Any;
+
+use serde::{Deserialize, Serialize};
+
+use super::guess::holds_labeled_rows;
+use super::outputs::{log_softmax, probabilities};
+use super::texts::{TextData, TextPredictor};
+use super::{
+    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Purpose, ReadRequest, Task, TaskData, TaskError,
+    TaskRows, TaskSpec, TextModel, Unit,
+};
+use crate::config::{ReadOptions, RunConfig};
+use crate::data::DataError;
+
+pub use crate::metrics::Evaluation as EvaluationDetail;
+pub use card::card;
+pub use read::{Dataset, read_dataset};
+
+/// What there is to say about this task.
+pub const SPEC: TaskSpec = TaskSpec {
+    task: Task::SequenceClassification,
+    title: "Label texts",
+    does: "labels texts",
+    row_noun: "row",
+    head: HeadKind::Sequence,
+    problem_type: Some("single_label_classification"),
+    peft_task_type: Some("SEQ_CLS"),
+    pipeline: "text-classification",
+    library: "transformers",
+    command: "predict",
+    figures: &[
+        LOSS,
+        FigureSpec { name: "accuracy", title: "Accuracy", unit: Unit::Share, higher_is_better: true },
+        FigureSpec { name: "macro_precision", title: "Macro precision", unit: Unit::Score, higher_is_better: true },
+        FigureSpec { name: "macro_recall", title: "Macro recall", unit: Unit::Score, higher_is_better: true },
+        FigureSpec { name: "macro_f1", title: "Macro F1", unit: Unit::Score, higher_is_better: true },
+    ],
+    settings: &["pooling", "label_smoothing_factor", "class_weights"],
+    columns: &["text_column", "text_pair_column", "label_column", "merge_labels"],
+    eval_batch_size: 64,
+    has_labels: true,
+    num_outputs: 0,
+};
+
+/// What a report says of labeled rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportDetail {
+    /// Classes in label order.
+    pub classes: Vec<ClassCount>,
+    /// Rows whose text stood in an earlier one with another label.
+    pub num_conflicts: usize,
+    /// The first five rows.
+    pub preview: Vec<PreviewRow>,
+}
+
+/// A class and its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassCount {
+    /// Name of the class.
+    pub label: String,
+    /// Usable rows of it, over all splits.
+    pub count: usize,
+}
+
+/// A row as it will be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviewRow {
+    /// Row number in its file.
+    pub row: usize,
+    /// The text.
+    pub text: String,
+    /// The second text of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+    /// The label.
+    pub label: String,
+}
+
+/// What was predicted for a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowPrediction {
+    /// Row number in its file.
+    pub row: usize,
+    /// The text.
+    pub text: String,
+    /// The second text of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+    /// Label id it has.
+    pub label: usize,
+    /// Label id with the highest probability.
+    pub predicted: usize,
+    /// Probabilities in label order.
+    pub probabilities: Vec<f32>,
+}
+
+/// What a model says to an input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Probabilities in label order.
+    pub probabilities: Vec<f32>,
+}
+
+/// Reads labeled rows.
+///
+/// # Errors
+/// Says what is wrong, with file, row and column.
+pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
+    let (Dataset { labels, splits, num_conflicts, preview }, summary) = read_dataset(request)?;
+    let texts = TextData::new(splits, summary, request.read);
+    Ok(Box::new(LabeledData { labels, texts, num_conflicts, preview, purpose: request.purpose }))
+}
+
+/// Whether a file is a table with a column of texts and a column of labels.
+#[must_use]
+pub fn recognise(name: &str, bytes: &[u8]) -> bool {
+    holds_labeled_rows(name, bytes)
+}
+
+/// Prepares to label inputs.
+///
+/// # Errors
+/// When the tokenizer fails on an input.
+pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
+    let answer = |outputs: &[f32]| {
+        let probabilities = probabilities(&log_softmax(outputs)?);
+        Some(super::Prediction::SequenceClassification(Prediction { probabilities }))
+    };
+    Ok(Box::new(TextPredictor::new(request, SPEC.eval_batch_size, answer)?))
+}
+
+/// Labeled rows as they were read.
+#[derive(Debug)]
+struct LabeledData {
+    labels: Vec<String>,
+    texts: TextData<usize>,
+    num_conflicts: usize,
+    preview: Vec<PreviewRow>,
+    purpose: Purpose,
+}
+
+impl TaskData for LabeledData {
+    fn task(&self) -> Task {
+        SPEC.task
+    }
+
+    fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    fn num_rows(&self) -> [usize; 3] {
+        self.texts.num_rows()
+    }
+
+    fn read_options(&self) -> ReadOptions {
+        let label_column = Some(self.texts.summary.column_of("label").to_owned());
+        ReadOptions { label_column, ..self.texts.read_options() }
+    }
+
+    fn adopt_labels(&mut self, known: &[String]) {
+        labels::adopt_labels(&mut self.labels, &mut self.texts.splits, known);
+    }
+
+    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TextModel<'_>, run: &RunConfig) {
+        if let Some(before) = before.as_any().downcast_ref::<Self>() {
+            self.texts.adopt_tokens(&before.texts, model.limit(run));
+        }
+    }
+
+    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+        self.texts.encode_part(model, run)
+    }
+
+    fn progress(&self) -> (usize, usize) {
+        self.texts.progress()
+    }
+
+    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+        let mut counts = vec![0; self.labels.len()];
+        self.texts.splits.iter().flatten().for_each(|row| counts[row.label] += 1);
+        let class = |(label, count): (&String, usize)| ClassCount { label: label.clone(), count };
+        let detail = ReportDetail {
+            classes: self.labels.iter().zip(counts).map(class).collect(),
+            num_conflicts: self.num_conflicts,
+            preview: self.preview.clone(),
+        };
+        let detail = super::ReportDetail::SequenceClassification(Box::new(detail));
+        Ok(self.texts.report(model, run, detail))
+    }
+
+    fn sample_texts(&self) -> Vec<&str> {
+        self.texts.sample_texts()
+    }
+
+    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+        if self.purpose == Purpose::Train
+            && let [label] = self.labels.as_slice()
+        {
+            let num_rows = self.texts.splits[0].len();
+            return Err(DataError::OneClass { label: label.clone(), num_rows }.into());
+        }
+        let texts = self.texts.prepare(model, run)?;
+        Ok(Box::new(rows::LabeledRows::new(self.labels.clone(), texts, run)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::texts::tests::{model, tokenizer};
+    use super::super::{EvaluationDetail, Prediction as AnyPrediction, ReportDetail as AnyDetail, RowPredictions};
+    use super::*;
+    use crate::config::SplitConfig;
+    use crate::data::{DataFiles, HostInputs, HostTargets, Outputs, Split};
+    use crate::task::TaskInput;
+
+    fn data_of(text: &str, run: &RunConfig) -> Box<dyn TaskData> {
+        let files = &DataFiles { train: ("d.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
+        let read_options = &ReadOptions::default();
+        let request =
+            ReadRequest { files, read: read_options, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        read(&request).expect("good rows")
+    }
+
+    fn run(max_seq_length: u32) -> RunConfig {
+        RunConfig { max_seq_length, pad_to_multiple_of: 1, seed: 1, ..RunConfig::default() }
+    }
+
+    /// Twenty rows of two classes, each with one word more than the one before.
+    fn rows() -> String {
+        let row = |i: usize| {
+            format!("{},{}\n", vec!["hello"; i + 1].join(" "), ["usual", "rare"][usize::from(i.is_multiple_of(4))])
+        };
+        format!("text,label\n{}only one cell\n", (0..20).map(row).collect::<String>())
+    }
+
+    #[test]
+    fn the_report_says_what_is_there() {
+        let (run, tokenizer) = (run(18), tokenizer());
+        let model = model(&tokenizer);
+        let mut data = data_of(&rows(), &run);
+        let before = data.report(None, &run).expect("nothing is decoded");
+        assert_eq!((before.lengths.max, before.num_truncated, before.num_encoded), (0, 0, [16, 2, 2]));
+        while data.encode_part(&model, &run).expect("room enough") {}
+        assert_eq!(data.progress(), (20, 20));
+        let report = data.report(Some(&model), &run).expect("nothing is decoded");
+        assert_eq!((report.num_rows, report.num_usable, report.num_bad_rows), (21, 20, 1));
+        assert_eq!(report.split_sizes, [16, 2, 2]);
+        assert_eq!((report.num_truncated, report.lengths.max, report.max_seq_length), (4, 22, 18));
+        let cut = "4 of 20 rows are longer than 18 tokens and are shortened: rows 18, 19, 20, 21";
+        assert_eq!(report.warnings, [cut]);
+        let AnyDetail::SequenceClassification(detail) = &report.detail else { panic!("not of this task") };
+        let count = |label: &str, count| ClassCount { label: label.into(), count };
+        assert_eq!(detail.classes, [count("rare", 5), count("usual", 15)]);
+        assert_eq!((detail.preview.len(), detail.num_conflicts), (5, 0));
+        let json = serde_json::to_string(&report).expect("plain values");
+        assert_eq!(serde_json::from_str::<DataReport>(&json).expect("its own JSON"), report);
+        let read = data.read_options();
+        assert_eq!((read.text_column.as_deref(), read.label_column.as_deref()), (Some("text"), Some("label")));
+        assert_eq!(read.text_pair_column, None);
+    }
+
+    #[test]
+    fn batches_have_the_labels_of_their_rows_and_figures_come_from_outputs() {
+        let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+        let (run, tokenizer) = (RunConfig { split, ..run(8) }, tokenizer());
+        let data = data_of("text,label\nhello,b\nhello world,a\nworld,b\n", &run);
+        let rows = data.prepare(&model(&tokenizer), &run).expect("two classes");
+        assert_eq!((rows.labels(), rows.num_rows()), (&["a".to_owned(), "b".into()][..], [3, 0, 0]));
+        assert_eq!((rows.lengths(Split::Train), rows.row_number(Split::Train, 2)), (vec![3, 4, 3], 4));
+        let batch = rows.batch(Split::Train, &[1, 2], None);
+        let HostInputs::Text(text) = &batch.inputs;
+        assert_eq!((text.batch, text.seq, batch.num_tokens, batch.weight), (2, 4, 7, 2.0));
+        assert_eq!(batch.targets, HostTargets::Distributions { values: vec![1.0, 0.0, 0.0, 1.0], width: 2 });
+
+        let mut measure = rows.measure(Split::Train);
+        let outputs = |values: [f32; 4]| Outputs::Rows { values: values.to_vec(), width: 2 };
+        measure.add(&[1, 2], &batch, &outputs([2.0, 0.0, 1.0, 1.0])).expect("finite");
+        let last = rows.batch(Split::Train, &[0], None);
+        let wrong = Outputs::Rows { values: vec![f32::NAN, 0.0], width: 2 };
+        assert_eq!(measure.add(&[0], &last, &wrong), Err(0));
+        measure.add(&[0], &last, &Outputs::Rows { values: vec![0.0, 2.0], width: 2 }).expect("finite");
+        let (evaluation, RowPredictions::SequenceClassification(found)) = measure.finish() else {
+            panic!("not of this task")
+        };
+        let expected = (2.0 * (1.0 + (-2.0_f64).exp()).ln() + 2.0_f64.ln()) / 3.0;
+        assert!((evaluation.figure("loss").expect("it is measured") - expected).abs() < 1e-12);
+        let names: Vec<&str> = evaluation.figures.iter().map(|figure| figure.name.as_ref()).collect();
+        assert_eq!(names, SPEC.figures.iter().map(|figure| figure.name).collect::<Vec<_>>());
+        assert_eq!(
+            found.iter().map(|row| (row.row, row.label, row.predicted)).collect::<Vec<_>>(),
+            [(2, 1, 1), (3, 0, 0), (4, 1, 0)]
+        );
+        let EvaluationDetail::SequenceClassification(detail) = &evaluation.detail else { panic!("not of this task") };
+        assert_eq!(detail.baseline.as_ref().map(|baseline| baseline.label.as_str()), Some("b"));
+    }
+
+    #[test]
+    fn one_class_is_not_trained_on() {
+        let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+        let (run, tokenizer) = (RunConfig { split, ..run(8) }, tokenizer());
+        let error = data_of("text,label\nhello,a\nworld,a\n", &run).prepare(&model(&tokenizer), &run);
+        let error = error.expect_err("one class").to_string();
+        assert!(error.starts_with("all rows have the label \"a\" (2 rows)"), "{error}");
+    }
+
+    #[test]
+    fn inputs_get_probabilities_in_the_order_of_the_labels() {
+        let tokenizer = tokenizer();
+        let inputs = [TaskInput { text: "hello".into(), second: Some("world".into()) }];
+        let labels = ["a".to_owned(), "b".to_owned()];
+        let request = PredictRequest { inputs: &inputs, labels: &labels, model: model(&tokenizer), run: &run(8) };
+        let mut predictor = predictor(&request).expect("room enough");
+        assert_eq!(predictor.next_batch().map(|batch| batch.num_tokens), Some(5));
+        predictor.add(&Outputs::Rows { values: vec![1.0, 1.0], width: 2 }).expect("finite");
+        let expected = AnyPrediction::SequenceClassification(Prediction { probabilities: vec![0.5, 0.5] });
+        assert_eq!(predictor.finish(), [expected]);
+    }
+}

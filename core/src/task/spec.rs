@@ -1,0 +1,128 @@
+//! What there is to say about a task besides its rows: the head that it trains, its names in other people's files, its
+//! figures and settings.
+
+use serde::{Deserialize, Serialize};
+
+use super::Task;
+use crate::config::TaskSettings;
+use crate::hub::ModelFamily;
+
+/// What stands on a backbone and makes outputs of its states. Which classes of `transformers` these are is said by each
+/// architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadKind {
+    /// `[batch, labels]`: numbers for a row, from one vector a row (`…ForSequenceClassification`).
+    Sequence,
+    /// `[batch * seq, labels]`: numbers for each token (`…ForTokenClassification`).
+    Token,
+    /// `[batch * seq, 2]`: scores of each token as first and as last of a span (`…ForQuestionAnswering`).
+    Span,
+    /// Scores of the vocabulary at a token, from both sides of it (`…ForMaskedLM`).
+    MaskedLm,
+    /// Scores of the vocabulary for the next token (`…ForCausalLM`).
+    CausalLm,
+    /// `[batch, hidden]`: one vector of length 1 a row, without parameters (`…Model`, pooled).
+    Pooled,
+}
+
+/// A figure that a task measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FigureSpec {
+    /// As events, settings and job files name it.
+    pub name: &'static str,
+    /// As people read it.
+    pub title: &'static str,
+    /// How it is written.
+    pub unit: Unit,
+    /// More of it is better.
+    pub higher_is_better: bool,
+}
+
+/// How a figure is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A share from 0 to 1, written in percent.
+    Share,
+    /// A share that is measured in percent, from 0 to 100.
+    Percent,
+    /// A score, with three decimals.
+    Score,
+    /// Any number.
+    Number,
+}
+
+/// A task, in words and names. One const in each room.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TaskSpec {
+    /// Which one.
+    pub task: Task,
+    /// What a person chooses: `Label texts`.
+    pub title: &'static str,
+    /// What a model of this task does, to go on after "it": `gives each text one label`.
+    pub does: &'static str,
+    /// One row to a person: `row`, `question`.
+    pub row_noun: &'static str,
+    /// The head that is trained.
+    pub head: HeadKind,
+    /// `problem_type` of config.json; `None` writes none.
+    pub problem_type: Option<&'static str>,
+    /// `task_type` of PEFT's adapter_config.json; `None` is null there.
+    pub peft_task_type: Option<&'static str>,
+    /// `pipeline_tag` on the hub, and the pipeline of `transformers`.
+    pub pipeline: &'static str,
+    /// `library_name` on the hub, of a whole model.
+    pub library: &'static str,
+    /// The command of `hone` that asks a model: `predict` or `generate`.
+    pub command: &'static str,
+    /// What is measured: any of them may choose the best weights. The first is `loss`.
+    pub figures: &'static [FigureSpec],
+    /// Settings that not every task has, of which this one has these.
+    pub settings: &'static [&'static str],
+    /// Wishes about columns that this task reads, by their names in `ReadOptions`.
+    pub columns: &'static [&'static str],
+    /// Rows in a batch of an evaluation.
+    pub eval_batch_size: usize,
+    /// The model's outputs are the labels of the rows (config.json: `id2label`).
+    pub has_labels: bool,
+    /// Outputs of the head where they are no labels (2 for the ends of a span); 0 where the backbone decides.
+    pub num_outputs: usize,
+}
+
+impl Task {
+    /// The task that a model of a family is taken for where nothing else says.
+    #[must_use]
+    pub fn usual_of(family: ModelFamily) -> Self {
+        let of_family = |task: &&Self| task.spec().family() == family;
+        Self::ALL.iter().find(of_family).copied().unwrap_or_default()
+    }
+}
+
+impl TaskSpec {
+    /// The models that have a head for it.
+    #[must_use]
+    pub fn family(&self) -> ModelFamily {
+        if self.head == HeadKind::CausalLm { ModelFamily::Decoder } else { ModelFamily::Encoder }
+    }
+
+    /// A figure by its name.
+    #[must_use]
+    pub fn figure(&self, name: &str) -> Option<&'static FigureSpec> {
+        self.figures.iter().find(|figure| figure.name == name)
+    }
+
+    /// Names of its figures.
+    #[must_use]
+    pub fn figure_names(&self) -> Vec<&'static str> {
+        self.figures.iter().map(|figure| figure.name).collect()
+    }
+
+    /// What settings of a run and of reading are checked against; `figures` are [`Self::figure_names`].
+    #[must_use]
+    pub fn settings_for_check<'a>(&self, figures: &'a [&'a str]) -> TaskSettings<'a> {
+        TaskSettings { does: self.does, settings: self.settings, columns: self.columns, figures }
+    }
+}
+
+/// The loss, which every task has.
+pub const LOSS: FigureSpec = FigureSpec { name: "loss", title: "Loss", unit: Unit::Number, higher_is_better: false };

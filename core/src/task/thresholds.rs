@@ -1,0 +1,22 @@
+//! Thresholds of models that give several labels: the probability from which on each is given.
+
+use std::collections::BTreeMap;
+
+use super::{Evaluation, EvaluationDetail};
+
+/// The threshold of a label of which nothing is known.
+pub(super) const DEFAULT_THRESHOLD: f64 = 0.5;
+
+impl Evaluation {
+    /// The thresholds that suit the measured rows best, by label; none for a task without thresholds.
+    #[must_use]
+    pub fn thresholds(&self) -> BTreeMap<String, f64> {
+        let EvaluationDetail::MultiLabel(detail) = &self.detail else { return BTreeMap::new() };
+        detail.best.per_label.iter().map(|label| (label.label.clone(), label.threshold)).collect()
+    }
+}
+
+/// One threshold for each label: its own, where it has one.
+pub(super) fn in_order(labels: &[String], thresholds: &BTreeMap<String, f64>) -> Vec<f64> {
+    labels.iter().map(|label| thresholds.get(label).copied().unwrap_or(DEFAULT_THRESHOLD)).collect()
+}

@@ -1,0 +1,150 @@
+//! Whether a file plainly holds tagged sentences: a look at its beginning, to guess the task from the data.
+
+use serde_json::{Map, Value};
+
+use super::cells::{is_span, read_tags};
+use super::columns::{SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES};
+use crate::data::{is_tag, is_tagged_conll, name_rank, read_text};
+use crate::task::guess::beginning;
+
+/// Rows that are looked at.
+const ROWS: usize = 20;
+
+/// Whether a file is plainly of this task: CoNLL with tags, JSON rows of tokens with tags or of a text with spans, or a
+/// table with a token, its tag and its sentence.
+#[must_use]
+pub fn recognise(name: &str, bytes: &[u8]) -> bool {
+    let Ok(decoded) = read_text(beginning(bytes), None) else { return false };
+    let text = decoded.text.as_ref();
+    is_tagged_conll(name, text) || holds_json_rows(text) || has_token_columns(text)
+}
+
+/// Whether the first rows are objects with tokens and tags, or with a text and spans, in a list or one after another.
+fn holds_json_rows(text: &str) -> bool {
+    let rows = text.trim_start().trim_start_matches('[');
+    if !rows.trim_start().starts_with('{') {
+        return false;
+    }
+    let mut objects = 0;
+    for line in split_objects(rows).take(ROWS) {
+        match serde_json::from_str::<Map<String, Value>>(line) {
+            Ok(object) if is_tagged(&object) => objects += 1,
+            _ => return false,
+        }
+    }
+    objects > 0
+}
+
+/// The whole objects at the start of a text, by their brackets.
+fn split_objects(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let start = rest.find('{')?;
+        let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
+        for (at, byte) in rest.bytes().enumerate().skip(start) {
+            match byte {
+                _ if is_escaped => is_escaped = false,
+                b'\\' if in_text => is_escaped = true,
+                b'"' => in_text = !in_text,
+                b'{' if !in_text => depth += 1,
+                b'}' if !in_text => {
+                    depth -= 1;
+                    if depth == 0 {
+                        let (object, after) = (&rest[start..=at], &rest[at + 1..]);
+                        rest = after;
+                        return Some(object);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    })
+}
+
+fn is_tagged(object: &Map<String, Value>) -> bool {
+    let list = |key: &str| object.get(key).and_then(Value::as_array);
+    let tokens = TOKEN_NAMES.iter().find_map(|key| list(key)).filter(|list| list.iter().all(Value::is_string));
+    let is_of_tags = |list: &&Vec<Value>| list.iter().all(|tag| tag.is_u64() || tag.as_str().is_some_and(is_tag));
+    if let Some(tokens) = tokens {
+        let tags = object.iter().filter(|(key, _)| name_rank(key, TAG_NAMES).is_some());
+        let mut tags = tags.filter_map(|(_, value)| value.as_array()).filter(is_of_tags);
+        return tags.any(|tags| tags.len() == tokens.len());
+    }
+    let has_text = ["text", "content", "sentence"].iter().any(|key| object.get(*key).is_some_and(Value::is_string));
+    has_text
+        && object
+            .values()
+            .any(|value| value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(is_span)))
+}
+
+/// Whether the first line names a token, its tag and its sentence, and the lines below have tags.
+fn has_token_columns(text: &str) -> bool {
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or_default();
+    let Some(delimiter) = [',', '\t', ';'].into_iter().find(|delimiter| header.contains(*delimiter)) else {
+        return false;
+    };
+    let fields = |line: &str| -> Vec<String> {
+        line.split(delimiter).map(|field| field.trim().trim_matches('"').to_owned()).collect()
+    };
+    let columns = fields(header);
+    let find = |names: &[&str]| columns.iter().position(|column| name_rank(column, names).is_some());
+    let (Some(_), Some(_), Some(tag)) = (find(SENTENCE_NAMES), find(TOKEN_NAMES), find(TAG_NAMES)) else {
+        return false;
+    };
+    let mut below = lines.filter(|line| !line.trim().is_empty()).take(ROWS).map(fields).peekable();
+    let is_tagged =
+        |row: Vec<String>| row.len() != columns.len() || read_tags(&row[tag]).is_ok_and(|tags| tags.values.len() == 1);
+    below.peek().is_some() && below.all(is_tagged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tagged_sentences_are_recognised_in_every_shape() {
+        for (name, text) in [
+            ("train.conll", "EU\tB-ORG\nsaid\tO\n\nHi\tO\n"),
+            ("train", "EU NNP B-NP B-ORG\nsaid VBD B-VP O\n\nHi UH B-NP O\n"),
+            ("a.jsonl", "{\"tokens\": [\"EU\"], \"ner_tags\": [\"B-ORG\"]}\n"),
+            (
+                "a.json",
+                "[{\"tokens\": [\"EU\", \"{\"], \"ner_tags\": [3, 0]}, {\"tokens\": [\"a\"], \"ner_tags\": [0]}]",
+            ),
+            ("a.jsonl", "{\"text\": \"EU said\", \"label\": [[0, 2, \"ORG\"]]}\n"),
+            ("a.jsonl", "{\"text\": \"EU \\\" said\", \"spans\": [{\"start\": 0, \"end\": 2, \"label\": \"ORG\"}]}\n"),
+            ("ner.csv", "Sentence #,Word,POS,Tag\nSentence: 1,EU,NNP,B-org\n,said,VBD,O\n"),
+        ] {
+            assert!(recognise(name, text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn rows_of_other_tasks_are_not() {
+        for (name, text) in [
+            ("a.csv", "text,label\ngood film,pos\n"),
+            ("a.tsv", "good film\tpos\nbad film\tneg\n"),
+            ("a.jsonl", "{\"text\": \"a\", \"label\": \"b\"}\n"),
+            ("a.jsonl", "{\"text\": \"a\", \"labels\": [\"b\", \"c\"]}\n"),
+            ("a.jsonl", "{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]}\n"),
+            (
+                "a.jsonl",
+                "{\"context\": \"a\", \"question\": \"b\", \"answers\": {\"text\": [\"a\"], \"answer_start\": [0]}}\n",
+            ),
+            ("a.txt", "A text.\n\nAnd more of it.\n"),
+            ("a.csv", ""),
+        ] {
+            assert!(!recognise(name, text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_beginning_is_looked_at() {
+        let lines = "EU\tB-ORG\nsaid\tO\n\n".repeat(10_000);
+        assert!(recognise("x", lines.as_bytes()));
+        let rows = "{\"tokens\": [\"EU\"], \"ner_tags\": [\"B-ORG\"]}\n".repeat(10_000);
+        assert!(recognise("x", rows.as_bytes()));
+    }
+}

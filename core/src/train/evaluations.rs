@@ -1,0 +1,79 @@
+//! The evaluations of a run on its validation split: which was the best, with its weights, and how long ago that is.
+
+use crate::model::Model;
+use crate::task::{Evaluation, FigureSpec};
+
+/// What was measured so far.
+#[derive(Default)]
+pub(super) struct Evaluations {
+    pub(super) best: Option<Best>,
+    /// Evaluations since the best.
+    pub(super) since_best: u32,
+    /// Step of the last.
+    pub(super) last_step: Option<u32>,
+    /// The last; a resumed run does not know it.
+    last: Option<Evaluation>,
+}
+
+/// The best evaluation and the weights it measured.
+pub(super) struct Best {
+    /// Higher is better.
+    pub(super) value: f64,
+    pub(super) step: u32,
+    pub(super) evaluation: Evaluation,
+    pub(super) model: Model,
+}
+
+impl Evaluations {
+    /// Notes an evaluation of the weights of `model`; whether it is the best so far by `figure`. One that could not measure
+    /// the figure never is.
+    pub(super) fn add(&mut self, evaluation: &Evaluation, figure: &FigureSpec, step: u32, model: &Model) -> bool {
+        let best = self.best.as_ref().map(|best| best.value);
+        let better = value_of(evaluation.figure(figure.name), figure).filter(|&value| is_better(value, best));
+        match better {
+            Some(value) => {
+                self.since_best = 0;
+                self.best = Some(Best { value, step, evaluation: evaluation.clone(), model: model.clone() });
+            }
+            None => self.since_best += 1,
+        }
+        self.last_step = Some(step);
+        self.last = Some(evaluation.clone());
+        better.is_some()
+    }
+
+    /// What was measured at a step, where it is still known.
+    pub(super) fn of_step(&self, step: u32) -> Option<&Evaluation> {
+        let best = self.best.as_ref().filter(|best| best.step == step).map(|best| &best.evaluation);
+        best.or_else(|| self.last.as_ref().filter(|_| self.last_step == Some(step)))
+    }
+}
+
+/// The value of a figure, turned so that higher is better.
+fn value_of(measured: Option<f64>, figure: &FigureSpec) -> Option<f64> {
+    let value = measured.filter(|value| !value.is_nan())?;
+    Some(if figure.higher_is_better { value } else { -value })
+}
+
+fn is_better(value: f64, best: Option<f64>) -> bool {
+    best.is_none_or(|best| value > best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::{LOSS, Unit};
+
+    #[test]
+    fn figures_are_compared_in_their_own_direction() {
+        let f1 = FigureSpec { name: "f1", title: "F1", unit: Unit::Share, higher_is_better: true };
+        assert_eq!((value_of(Some(0.5), &f1), value_of(Some(0.5), &LOSS)), (Some(0.5), Some(-0.5)));
+        assert!(is_better(-0.4, value_of(Some(0.5), &LOSS)) && !is_better(-0.5, Some(-0.5)));
+        assert!(is_better(-9.0, None));
+    }
+
+    #[test]
+    fn what_could_not_be_measured_is_never_the_best() {
+        assert_eq!((value_of(None, &LOSS), value_of(Some(f64::NAN), &LOSS)), (None, None));
+    }
+}

@@ -2,6 +2,7 @@
 //! [`TrainArgs::settings`], so that a person with three mistakes reads about three mistakes.
 
 mod changes;
+mod part;
 mod read;
 mod run;
 mod using;
@@ -16,6 +17,8 @@ use hone_core::task::{Task, guess_for_model};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
 use changes::ChangeArgs;
+pub(crate) use part::PartArg;
+use part::parse_part;
 use read::ReadArgs;
 use run::{RunArgs, blank_fields, flag_of, lora_fields};
 pub(crate) use using::{EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
@@ -78,6 +81,11 @@ pub(crate) struct TrainArgs {
     /// Test rows of your own [default: a share of --data]
     #[arg(long, value_name = "FILE")]
     pub(crate) test: Option<PathBuf>,
+    /// One of several tasks that are learned at once, on one encoder, in the place of --data: its name, what is learned
+    /// (may be empty: guessed) and its rows, such as topic:sequence-classification:topics.csv. Given once for each; --output
+    /// gets a folder for each
+    #[arg(long, value_name = "NAME:TASK:FILE", value_parser = parse_part)]
+    pub(crate) part: Vec<PartArg>,
     /// Folder for the tuned model
     #[arg(long, value_name = "DIR")]
     pub(crate) output: PathBuf,
@@ -171,7 +179,11 @@ impl TrainArgs {
                 base.run.clone()
             }
         };
+        problems.extend(self.problems_of_parts());
         if self.resume {
+            if !self.part.is_empty() {
+                problems.push("--part: --resume takes the tasks and their files from the checkpoint".into());
+            }
             if self.job.is_some() {
                 problems.push("--job: --resume takes the job from the checkpoint".into());
             }
@@ -184,7 +196,7 @@ impl TrainArgs {
             if no_job && self.model.is_none() {
                 problems.push("--model: say which model to train (a folder or a hub id)".into());
             }
-            if no_job && self.data.is_none() {
+            if no_job && self.data.is_none() && self.part.is_empty() {
                 problems.push("--data: say which file to train on".into());
             }
         }
@@ -234,7 +246,7 @@ fn task_help(what: &str, default: &str) -> String {
 }
 
 /// What `--task` takes.
-fn task_name(task: Task) -> String {
+pub(crate) fn task_name(task: Task) -> String {
     task.name().replace('_', "-")
 }
 

@@ -39,6 +39,9 @@ pub(crate) struct Inputs {
     pub(crate) valid: Option<PathBuf>,
     /// Test file.
     pub(crate) test: Option<PathBuf>,
+    /// Of several tasks the training file of each, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parts: BTreeMap<String, PathBuf>,
     /// As given to `--device`.
     pub(crate) device: DeviceChoice,
     /// Optimizer steps taken, for messages.
@@ -134,7 +137,8 @@ mod tests {
         let data = PathBuf::from("rows.csv");
         let (valid, test, device) = (None, Some("t.csv".into()), DeviceChoice::Cpu);
         let model_sha256 = [("model.safetensors".to_owned(), "00".to_owned())].into();
-        Inputs { model: "m".into(), model_sha256, data, valid, test, device, step, elapsed_secs: 1.5 }
+        let parts = BTreeMap::new();
+        Inputs { model: "m".into(), model_sha256, data, valid, test, parts, device, step, elapsed_secs: 1.5 }
     }
 
     fn state(text: &str) -> Folder {

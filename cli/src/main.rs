@@ -24,6 +24,7 @@ mod pace;
 mod plan;
 mod predict;
 mod progress;
+mod several;
 mod shell;
 mod signals;
 mod swap;

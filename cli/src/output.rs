@@ -136,9 +136,10 @@ pub(crate) fn write(folder: &Folder, dir: &Path, force: bool) -> anyhow::Result<
     Ok(())
 }
 
-/// Whether it is a folder that no export writes.
+/// Whether it is a folder that no export writes; of several tasks one writes a folder with a job for each.
 fn is_strange_folder(dir: &Path, name: &str) -> bool {
-    dir.join(name).is_dir() && !OWN_FOLDERS.contains(&name)
+    let path = dir.join(name);
+    path.is_dir() && !OWN_FOLDERS.contains(&name) && !path.join(JOB_FILE).is_file()
 }
 
 /// What Hone keeps in an output folder besides a model.

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hone_core::checkpoint::read_job;
-use hone_core::config::{DataHashes, Job};
+use hone_core::config::{DataHashes, Job, JobPart, ReadOptions};
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
 use hone_core::task::Task;
 
-use crate::args::{Settings, TrainArgs};
+use crate::args::{PartArg, Settings, TrainArgs};
 use crate::checkpoint_dir::{self, Inputs};
 use crate::device::DeviceChoice;
+use crate::failure::Usage;
 use crate::lock::Lock;
 use crate::model_files::{ModelFiles, beside};
 use crate::output::{self, read_file};
@@ -23,6 +24,7 @@ use crate::swap;
 pub(crate) struct Plan {
     /// Folder, or hub id.
     pub(crate) model: String,
+    /// Of several tasks the first one's file.
     pub(crate) data: PathBuf,
     pub(crate) valid: Option<PathBuf>,
     pub(crate) test: Option<PathBuf>,
@@ -31,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) task: Option<Task>,
     /// What the job file says of the files of rows: empty without one.
     pub(crate) data_sha256: DataHashes,
+    /// Several tasks that are learned at once; none where there is one.
+    pub(crate) parts: Vec<PlanPart>,
     /// Where to go on from.
     pub(crate) checkpoint: Option<Folder>,
     /// Seconds trained before that checkpoint.
@@ -39,6 +43,17 @@ pub(crate) struct Plan {
     model_sha256: BTreeMap<String, String>,
     /// Of a resumed run, the output folder.
     lock: Option<Lock>,
+}
+
+/// One of several tasks.
+pub(crate) struct PlanPart {
+    pub(crate) name: String,
+    /// What is learned, where that was said.
+    pub(crate) task: Option<Task>,
+    pub(crate) file: PathBuf,
+    pub(crate) read: ReadOptions,
+    /// What the job file says of the file: empty without one.
+    pub(crate) data_sha256: DataHashes,
 }
 
 impl Plan {
@@ -56,7 +71,10 @@ impl Plan {
         let settings = args.settings(&base)?;
         output::check(&args.output, args.force)?;
         let model = args.model.clone().or_else(|| job.as_ref().map(|job| job.model.argument()));
-        let data = match (&args.data, args.job.as_deref(), job.as_ref().and_then(|job| job.data_file.as_deref())) {
+        let parts = parts_of(args, job.as_ref())?;
+        let first = parts.first().map(|part| &part.file);
+        let data_file = job.as_ref().and_then(|job| job.data_file.as_deref());
+        let data = match (first.or(args.data.as_ref()), args.job.as_deref(), data_file) {
             (Some(path), ..) => path.clone(),
             (None, Some(job), Some(name)) => beside(job, name)?,
             (None, ..) => anyhow::bail!("the job file names no training file: say which with --data"),
@@ -69,6 +87,7 @@ impl Plan {
             settings,
             task: args.task.or(job.as_ref().and_then(|job| job.task)),
             data_sha256: job.map(|job| job.data_sha256).unwrap_or_default(),
+            parts,
             checkpoint: None,
             before_secs: 0.0,
             model_sha256: BTreeMap::new(),
@@ -88,7 +107,15 @@ impl Plan {
         let (folder, inputs) = checkpoint_dir::read(&dir)?;
         let job = read_job(&folder).with_context(|| format!("can't use the checkpoint in {}", dir.display()))?;
         let settings = args.settings(&settings_of(&job, inputs.device))?;
+        let parts = job.parts.iter().map(|part| PlanPart {
+            name: part.name.clone(),
+            task: Some(part.task),
+            file: inputs.parts.get(&part.name).unwrap_or(&inputs.data).clone(),
+            read: part.read.clone(),
+            data_sha256: DataHashes::default(), // the checkpoint knows its rows
+        });
         Ok(Self {
+            parts: parts.collect(),
             model: args.model.clone().unwrap_or(inputs.model),
             data: args.data.clone().unwrap_or(inputs.data),
             valid: args.valid.clone().or(inputs.valid),
@@ -132,7 +159,8 @@ impl Plan {
         ];
         let files = files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?)));
         let reads = [("the model", model.dir.as_path()), ("the training file", self.data.as_path())];
-        output::check_apart(&args.output, reads.into_iter().chain(files))?;
+        let of_parts = self.parts.iter().map(|part| ("the rows of a task", part.file.as_path()));
+        output::check_apart(&args.output, reads.into_iter().chain(files).chain(of_parts))?;
         let files = model.folder.iter().filter(|(name, _)| *name == "config.json" || name.ends_with(".safetensors"));
         let found: BTreeMap<String, String> = files.map(|(name, bytes)| (name.to_owned(), sha256_hex(bytes))).collect();
         if let Some(name) = self.model_sha256.keys().find(|name| found.get(*name) != self.model_sha256.get(*name)) {
@@ -156,11 +184,42 @@ impl Plan {
             data: whole(&self.data),
             valid: self.valid.as_deref().map(whole),
             test: self.test.as_deref().map(whole),
+            parts: self.parts.iter().map(|part| (part.name.clone(), whole(&part.file))).collect(),
             device: self.settings.device,
             step,
             elapsed_secs,
         }
     }
+}
+
+/// The tasks that flags or the job file name: flags say where the rows lie, and win.
+fn parts_of(args: &TrainArgs, job: Option<&Job>) -> anyhow::Result<Vec<PlanPart>> {
+    let of_job = job.map(|job| job.parts.as_slice()).unwrap_or_default();
+    if args.part.is_empty() {
+        let Some(path) = args.job.as_deref() else { return Ok(Vec::new()) };
+        let problems = if of_job.is_empty() { Vec::new() } else { args.flags_of_one_task() };
+        if !problems.is_empty() {
+            return Err(Usage(problems).into());
+        }
+        let find = |part: &JobPart| {
+            let name = part.data_file.as_deref().with_context(|| format!("the job names no file for {}", part.name))?;
+            let file = beside(path, name)?;
+            let (task, read) = (Some(part.task), part.read.clone());
+            anyhow::Ok(PlanPart { name: part.name.clone(), task, file, read, data_sha256: part.data_sha256.clone() })
+        };
+        return of_job.iter().map(find).collect();
+    }
+    let with_job = |PartArg { name, task, file }: &PartArg| {
+        let own = of_job.iter().find(|part| part.name == *name);
+        PlanPart {
+            name: name.clone(),
+            task: task.or(own.map(|part| part.task)),
+            file: file.clone(),
+            read: own.map(|part| part.read.clone()).unwrap_or_default(),
+            data_sha256: own.map(|part| part.data_sha256.clone()).unwrap_or_default(),
+        }
+    };
+    Ok(args.part.iter().map(with_job).collect())
 }
 
 fn settings_of(job: &Job, device: DeviceChoice) -> Settings {

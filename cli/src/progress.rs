@@ -14,8 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::failure;
 use crate::pace::Pace;
-use crate::tables::evaluation_json;
-use crate::tasks::view;
+use crate::tables::{evaluation_json, in_line};
 
 /// Writes a line to standard error. Where nobody can be told, nothing else can be done about it.
 pub(crate) fn say(text: &str) {
@@ -215,7 +214,7 @@ impl Progress {
             }
             TrainEvent::Evaluated { step, epoch, evaluation, is_best, .. } => {
                 let best = if *is_best { "  best so far" } else { "" };
-                let figures = (view(evaluation.task()).line)(evaluation);
+                let figures = in_line(evaluation);
                 self.note(&format!("step {step}  epoch {epoch:.2}  validation: {figures}{best}"));
             }
             TrainEvent::Sampled { prompt, generated, .. } => {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use hone_core::session::protocol::WritingEvaluation;
-use hone_core::task::{Evaluation, TaskBaseline};
+use hone_core::task::{Evaluation, EvaluationDetail, TaskBaseline};
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,11 @@ pub(crate) const OF_TRAINING: &str = "the training rows";
 
 /// The figures beside the baseline, and what the task says besides. `of` says whose rows the baseline is of.
 pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> String {
+    if let EvaluationDetail::Several(detail) = &evaluation.detail {
+        let of_part = |(name, part): &(String, Evaluation)| self::evaluation(&format!("{title}, {name}"), part, of);
+        let parts: Vec<String> = detail.parts.iter().map(of_part).collect();
+        return format!("{title}: {}\n\n{}", mean_loss(evaluation, parts.len()), parts.join("\n"));
+    }
     let view = view(evaluation.task());
     let below = match view.detail {
         Detail::OneLine(line) => return format!("{title}: {}\n", line(evaluation)),
@@ -46,6 +51,12 @@ pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> Stri
 
 /// Tuned beside base, for `--compare`. Where there is a baseline, the gain is over it: any head beats a random one.
 pub(crate) fn comparison(title: &str, base: &Evaluation, tuned: &Evaluation) -> String {
+    if let (EvaluationDetail::Several(base), EvaluationDetail::Several(tuned)) = (&base.detail, &tuned.detail) {
+        let of_part = |(name, tuned): &(String, Evaluation)| {
+            base.part(name).map(|base| comparison(&format!("{title}, {name}"), base, tuned))
+        };
+        return tuned.parts.iter().filter_map(of_part).collect::<Vec<_>>().join("\n");
+    }
     let view = view(tuned.task());
     let baseline = tuned.baseline();
     let width = name_width(view.figures);
@@ -76,11 +87,31 @@ pub(crate) fn evaluation_json(evaluation: &Evaluation) -> Value {
     let figures = evaluation.figures.iter().map(|figure| (figure.name.to_string(), json!(figure.value)));
     let mut fields: Map<String, Value> = figures.collect();
     fields.insert("num_rows".into(), json!(evaluation.num_rows));
+    if let EvaluationDetail::Several(detail) = &evaluation.detail {
+        let parts = detail.parts.iter().map(|(name, part)| (name.clone(), evaluation_json(part)));
+        fields.insert("parts".into(), Value::Object(parts.collect()));
+        return Value::Object(fields);
+    }
     // Under the name of its task.
     if let Ok(Value::Object(detail)) = serde_json::to_value(&evaluation.detail) {
         fields.extend(detail.into_iter().filter_map(|(_, own)| own.as_object().cloned()).flatten());
     }
     Value::Object(fields)
+}
+
+/// What is said of an evaluation while a run goes on; of several tasks of each.
+pub(crate) fn in_line(evaluation: &Evaluation) -> String {
+    let EvaluationDetail::Several(detail) = &evaluation.detail else {
+        return (view(evaluation.task()).line)(evaluation);
+    };
+    let parts = detail.parts.iter().map(|(name, part)| format!("; {name}: {}", in_line(part)));
+    format!("{}{}", mean_loss(evaluation, detail.parts.len()), parts.collect::<String>())
+}
+
+/// What several tasks have in common.
+fn mean_loss(evaluation: &Evaluation, parts: usize) -> String {
+    let loss = evaluation.figure("loss").map_or_else(String::new, |loss| format!("mean loss {loss:.4} of "));
+    format!("{loss}{}", plural(parts, "task"))
 }
 
 /// Some figures in one line, as is said while a run goes on.

@@ -26,6 +26,7 @@ use crate::model_files;
 use crate::output::{self, read_data_file};
 use crate::plan::Plan;
 use crate::progress::{Progress, count, say};
+use crate::several;
 use crate::signals::Interrupt;
 use crate::tables::{self, OF_TRAINING, evaluation_json};
 
@@ -34,15 +35,15 @@ const GENERATE: &str = "generate";
 
 /// How far a run is, and what the driver must know of it.
 #[derive(Debug, Default)]
-struct RunFacts {
-    step: u32,
+pub(crate) struct RunFacts {
+    pub(crate) step: u32,
     steps_per_epoch: u32,
     num_rows: [usize; 3],
 }
 
 /// How the loop ended.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     Finished,
     Interrupted,
     /// The numbers ran away at `step`; the model holds the best weights, those of `weights_of_step`.
@@ -58,6 +59,9 @@ enum End {
 /// Anything that keeps the run from ending with a folder; a checkpoint that was written stays.
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let mut plan = Plan::new(args)?;
+    if !plan.parts.is_empty() {
+        return several::run(args, plan);
+    }
     let files = read_data(&plan.data, plan.valid.as_deref(), plan.test.as_deref())?;
     let other_rows = warning_of_other_rows(&plan.data_sha256, &files);
     let general = args.general_text.as_deref().map(read_general_text).transpose()?;
@@ -169,7 +173,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Settings that a run can't follow, under the names of their flags.
-fn name_flags(error: SessionError) -> anyhow::Error {
+pub(crate) fn name_flags(error: SessionError) -> anyhow::Error {
     match error {
         SessionError::Settings(problems) => Usage(as_flags(&problems)).into(),
         SessionError::Checkpoint(CheckpointError::Change { field, reason }) => {
@@ -180,7 +184,7 @@ fn name_flags(error: SessionError) -> anyhow::Error {
 }
 
 /// The loop: pull an event, show it, save when it is due, stop when asked.
-async fn train(
+pub(crate) async fn train(
     session: &mut Session,
     plan: &Plan,
     output: &Path,
@@ -245,7 +249,7 @@ fn measure_all(
 }
 
 /// The test rows, if there are any: after tuning, and with `--compare` before it.
-fn measure(
+pub(crate) fn measure(
     session: &mut Session,
     args: &TrainArgs,
     progress: &mut Progress,
@@ -340,7 +344,7 @@ fn warning_of_other_rows(known: &DataHashes, files: &DataFiles) -> Option<String
     })
 }
 
-fn model_line(info: &ModelInfo) -> String {
+pub(crate) fn model_line(info: &ModelInfo) -> String {
     let mut text = format!(
         "model: {} ({}, {}, hidden size {}, {} parameters)",
         info.source.name(),
@@ -357,7 +361,7 @@ fn model_line(info: &ModelInfo) -> String {
 }
 
 /// What was changed of the model, and what it is now.
-fn changed_line(info: &ModelInfo) -> String {
+pub(crate) fn changed_line(info: &ModelInfo) -> String {
     let (layers, tokens) = (plural(info.num_hidden_layers, "layer"), plural(info.vocab_size, "token"));
     let parameters = count(info.num_parameters);
     let notes = info.notes.iter().map(|note| format!("\n  {note}"));
@@ -365,7 +369,7 @@ fn changed_line(info: &ModelInfo) -> String {
 }
 
 /// What is left when a run breaks.
-fn after_failure(output: &Path) -> String {
+pub(crate) fn after_failure(output: &Path) -> String {
     match checkpoint_dir::find(output).map(|dir| checkpoint_dir::step_of(&dir)) {
         Some(Some(step)) => {
             format!(
@@ -392,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_follows_the_events() {
+    fn the_facts_follow_the_events() {
         let mut facts = RunFacts::default();
         facts.follow(&TrainEvent::Started {
             total_steps: 30,

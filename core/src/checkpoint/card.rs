@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::card_code::{how_to_load, model_argument, quoted};
+use super::card_parts;
 use super::export::task_of;
 use crate::config::{Dtype, Freeze, Job, LoraConfig, Method, ModelChanges};
 use crate::model::ModelConfig;
@@ -71,6 +72,16 @@ fn how_to_use(spec: &TaskSpec, text: &CardText, job: &Job, is_adapter: bool) -> 
 
 /// The command that trains the same model again, and what to put where it says `path/to`.
 fn how_to_repeat(job: &Job) -> String {
+    let command = if job.parts.is_empty() { command_of_one(job) } else { card_parts::command(job) };
+    format!(
+        "\nThe same run again, with your own paths where it says `path/to`. The rows themselves are not in this folder; \
+         `hone.json` holds a hash of each file, and Hone warns if a file is another one.\n\n```sh\n{command} --output \
+         repeated\n```"
+    )
+}
+
+/// The command that trains a model of one task.
+fn command_of_one(job: &Job) -> String {
     let data = job.data_file.as_deref().unwrap_or("rows.csv");
     let mut command = format!(
         "hone train --job hone.json --model {} --data {}",
@@ -84,11 +95,7 @@ fn how_to_repeat(job: &Job) -> String {
             write!(command, " {flag} path/to/{name}").expect("writing to a string");
         }
     }
-    format!(
-        "\nThe same run again, with your own paths where it says `path/to`. The rows themselves are not in this folder; \
-         `hone.json` holds a hash of each file, and Hone warns if a file is another one.\n\n```sh\n{command} --output \
-         repeated\n```"
-    )
+    command
 }
 
 /// A table of the figures of each split that was measured.
@@ -182,9 +189,10 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         half => format!(" Layers computed in {}, trained weights in f32.", half.name()),
     };
     format!(
-        "{}Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
+        "{}{}Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
          {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient norm at most {}, at \
          most {} tokens a row, seed {}.{precision} These are the weights of step {}.",
+        card_parts::beside(job),
         changes_before(&job.changes),
         run.learning_rate,
         run.weight_decay,

@@ -5,6 +5,7 @@ mod adapter_fields;
 mod adapter_keys;
 mod card;
 mod card_code;
+mod card_parts;
 mod error;
 mod export;
 mod hf;

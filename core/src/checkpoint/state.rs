@@ -41,6 +41,9 @@ pub struct TrainState {
     pub evaluations_since_best: u32,
     /// Step of the last evaluation.
     pub evaluated_at: Option<u32>,
+    /// Steps in which a parameter that is trained had no gradient, by its path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<String, u32>,
 }
 
 /// The job of a checkpoint, without loading it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigProblem, ModelChanges, ReadOptions, RunConfig};
+use super::{ConfigProblem, JobPart, ModelChanges, ReadOptions, RunConfig, check_part_names};
 use crate::task::Task;
 
 /// File name of a job in an exported folder.
@@ -122,6 +122,9 @@ pub struct Job {
     /// suit it best. No setting: a run of the job finds its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub thresholds: BTreeMap<String, f64>,
+    /// Several tasks that are learned at once, each from files of its own; none where there is one task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<JobPart>,
 }
 
 /// A job file that can't be used.
@@ -149,8 +152,8 @@ impl Job {
     #[must_use]
     pub fn new(model: ModelSource, data_file: Option<String>, read: ReadOptions, run: RunConfig) -> Self {
         let (changes, data_sha256) = (ModelChanges::default(), DataHashes::default());
-        let thresholds = BTreeMap::new();
-        Self { hone: Self::LAYOUT, model, changes, task: None, data_file, data_sha256, read, run, thresholds }
+        let (thresholds, parts) = (BTreeMap::new(), Vec::new());
+        Self { hone: Self::LAYOUT, model, changes, task: None, data_file, data_sha256, read, run, thresholds, parts }
     }
 
     /// Reads a job file.
@@ -162,7 +165,11 @@ impl Job {
         if job.hone > Self::LAYOUT {
             return Err(JobError::TooNew { found: job.hone });
         }
-        let problems = [job.run.check(), job.read.check(), job.changes.check()].concat();
+        let mut problems = [job.run.check(), job.read.check(), job.changes.check()].concat();
+        if !job.parts.is_empty() {
+            problems.extend(check_part_names(&job.parts.iter().map(|part| part.name.as_str()).collect::<Vec<_>>()));
+            problems.extend(job.parts.iter().flat_map(|part| part.read.check()));
+        }
         if problems.is_empty() { Ok(job) } else { Err(JobError::Settings(problems)) }
     }
 

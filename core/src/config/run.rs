@@ -327,8 +327,17 @@ pub struct RunConfig {
     pub from_scratch: bool,
     /// What similarities are multiplied with in a contrastive loss: the inverse of the temperature.
     pub similarity_scale: f64,
+    /// How far several tasks are evened out that have different numbers of rows: with 1 every row is trained on once an
+    /// epoch, above it the share of a task follows `rows^(1 / task_temperature)`.
+    #[serde(skip_serializing_if = "is_one")]
+    pub task_temperature: f64,
     /// How rows are shared out.
     pub split: SplitConfig,
+}
+
+/// Whether it is the temperature that job files leave out.
+fn is_one(temperature: &f64) -> bool {
+    *temperature == 1.0
 }
 
 impl Default for RunConfig {
@@ -371,6 +380,7 @@ impl Default for RunConfig {
             whole_word_masking: false,
             from_scratch: false,
             similarity_scale: 20.0,
+            task_temperature: 1.0,
             split: SplitConfig::default(),
         }
     }

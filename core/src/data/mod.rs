@@ -36,6 +36,6 @@ pub use rows::{
     BadCell, ChooseColumns, DataFiles, NO_VALIDATION_ROWS, ParseTable, ReadRow, ReadRows, ReadSummary, RowFormat,
     RowReader, SourceRow, UsedColumn, read_rows, share_out, share_out_groups, take_filled,
 };
-pub use sampler::{BatchSampler, SamplerState};
+pub use sampler::{BatchSampler, SamplerState, rows_an_epoch};
 pub use split::{Split, grouped_split, stratified_split};
 pub use trained_columns::{TrainedRead, read_as_trained};

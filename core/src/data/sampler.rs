@@ -1,7 +1,10 @@
 //! The order in which rows are trained on: seeded, grouped by length so that little is padded, and saveable.
 //!
 //! The idea of `transformers`' `LengthGroupedSampler`: shuffle the rows, cut them into megabatches of up to fifty
-//! batches, sort each by length, cut it into batches, and shuffle the batches.
+//! batches, sort each by length, cut it into batches, and shuffle the batches. Rows of several groups (tasks) are cut
+//! into batches apart, so that a batch is of one group; how many of each there are depends on a temperature.
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,18 +26,58 @@ pub struct SamplerState {
 #[derive(Debug, Clone)]
 pub struct BatchSampler {
     lengths: Vec<usize>,
+    groups: Vec<Group>,
     batch_size: usize,
     seed: u64,
     batches: Vec<Vec<usize>>,
     state: SamplerState,
 }
 
+/// Rows that batches are cut of.
+#[derive(Debug, Clone)]
+struct Group {
+    rows: Range<usize>,
+    /// Rows of it in an epoch: fewer than there are, or more.
+    rows_an_epoch: usize,
+}
+
+/// Rows of each group in an epoch, of groups of these sizes. With a temperature of 1 every row comes once; above it a
+/// group's share follows `size^(1 / temperature)`, and the rows of an epoch stay about as many as there are in all.
+#[must_use]
+pub fn rows_an_epoch(sizes: &[usize], temperature: f64) -> Vec<usize> {
+    if temperature == 1.0 {
+        return sizes.to_vec();
+    }
+    let share = |size: usize| if size == 0 { 0.0 } else { (size as f64).powf(1.0 / temperature) };
+    let (rows, shares) = (sizes.iter().sum::<usize>() as f64, sizes.iter().map(|&size| share(size)).sum::<f64>());
+    sizes.iter().map(|&size| (rows * share(size) / shares.max(f64::MIN_POSITIVE)).round() as usize).collect()
+}
+
 impl BatchSampler {
     /// At the start of epoch 0. `lengths` are tokens a row; a `batch_size` of 0 is taken as 1.
     #[must_use]
     pub fn new(lengths: Vec<usize>, batch_size: usize, seed: u64) -> Self {
-        let batch_size = batch_size.max(1);
-        let mut sampler = Self { lengths, batch_size, seed, batches: Vec::new(), state: SamplerState::default() };
+        let sizes = [lengths.len()];
+        Self::with_groups(lengths, &sizes, batch_size, seed, 1.0)
+    }
+
+    /// As [`Self::new`], of rows in groups that follow each other and have these `sizes`. Each batch is of one group, and
+    /// an epoch has [`rows_an_epoch`] of each: of a group with fewer rows than that all come again, of one with more an
+    /// epoch leaves some out, every time others.
+    ///
+    /// # Panics
+    /// When the sizes are not those of all rows.
+    #[must_use]
+    pub fn with_groups(lengths: Vec<usize>, sizes: &[usize], batch_size: usize, seed: u64, temperature: f64) -> Self {
+        assert_eq!(sizes.iter().sum::<usize>(), lengths.len(), "every row is in a group");
+        let mut start = 0;
+        let mut groups = Vec::with_capacity(sizes.len());
+        for (&size, rows_an_epoch) in sizes.iter().zip(rows_an_epoch(sizes, temperature)) {
+            groups.push(Group { rows: start..start + size, rows_an_epoch });
+            start += size;
+        }
+        let (batch_size, state) = (batch_size.max(1), SamplerState::default());
+        let mut sampler = Self { lengths, groups, batch_size, seed, batches: Vec::new(), state };
         sampler.start_epoch(0);
         sampler
     }
@@ -43,14 +86,22 @@ impl BatchSampler {
     pub fn start_epoch(&mut self, epoch: u32) {
         // Stream 0 of the seed is left to others.
         let mut generator = generator(self.seed, 1 + u64::from(epoch));
-        let mut rows: Vec<usize> = (0..self.lengths.len()).collect();
-        shuffle(&mut rows, &mut generator);
-        // As in transformers: at least four megabatches, so that small sets are mixed too.
-        let per_megabatch = (rows.len() / (4 * self.batch_size)).clamp(1, MAX_MEGABATCH);
         let mut batches = Vec::with_capacity(self.num_batches());
-        for megabatch in rows.chunks_mut(per_megabatch * self.batch_size) {
-            megabatch.sort_by_key(|&row| std::cmp::Reverse(self.lengths[row]));
-            batches.extend(megabatch.chunks(self.batch_size).map(<[usize]>::to_vec));
+        for group in &self.groups {
+            let mut left = group.rows_an_epoch;
+            // A row that comes again comes in another batch: each pass over the group is cut for itself.
+            while left > 0 {
+                let mut rows: Vec<usize> = group.rows.clone().collect();
+                shuffle(&mut rows, &mut generator);
+                rows.truncate(left);
+                left -= rows.len();
+                // As in transformers: at least four megabatches, so that small sets are mixed too.
+                let per_megabatch = (rows.len() / (4 * self.batch_size)).clamp(1, MAX_MEGABATCH);
+                for megabatch in rows.chunks_mut(per_megabatch * self.batch_size) {
+                    megabatch.sort_by_key(|&row| std::cmp::Reverse(self.lengths[row]));
+                    batches.extend(megabatch.chunks(self.batch_size).map(<[usize]>::to_vec));
+                }
+            }
         }
         shuffle(&mut batches, &mut generator);
         self.batches = batches;
@@ -67,7 +118,12 @@ impl BatchSampler {
     /// Batches in an epoch.
     #[must_use]
     pub fn num_batches(&self) -> usize {
-        self.lengths.len().div_ceil(self.batch_size)
+        let of_group = |group: &Group| {
+            let size = group.rows.len().max(1);
+            let (passes, rest) = (group.rows_an_epoch / size, group.rows_an_epoch % size);
+            passes * size.div_ceil(self.batch_size) + rest.div_ceil(self.batch_size)
+        };
+        self.groups.iter().map(of_group).sum()
     }
 
     /// Where it stands.
@@ -113,6 +169,70 @@ mod tests {
         first.sort();
         second.sort();
         assert_ne!(first, second);
+    }
+
+    /// Two groups of 90 and 10 rows.
+    fn two_groups(temperature: f64, seed: u64) -> BatchSampler {
+        let lengths = (0..100).map(|row| 5 + row * 7919 % 60).collect();
+        BatchSampler::with_groups(lengths, &[90, 10], 8, seed, temperature)
+    }
+
+    /// Rows of an epoch, and those of them that are of the second group.
+    fn counts(batches: &[Vec<usize>]) -> (usize, usize) {
+        let rows = batches.concat();
+        (rows.len(), rows.iter().filter(|&&row| row >= 90).count())
+    }
+
+    #[test]
+    fn at_a_temperature_of_1_every_row_of_every_group_comes_once_and_no_batch_mixes_groups() {
+        let mut sampler = two_groups(1.0, 3);
+        let batches = rest(&mut sampler);
+        assert_eq!((batches.len(), sampler.num_batches()), (12 + 2, 12 + 2));
+        let mut rows = batches.concat();
+        rows.sort_unstable();
+        assert_eq!(rows, (0..100).collect::<Vec<_>>());
+        let is_of_one = |batch: &Vec<usize>| batch.iter().all(|&row| (row < 90) == (batch[0] < 90));
+        assert!(batches.iter().all(is_of_one));
+        let second: Vec<usize> = (0..14).filter(|&at| batches[at][0] >= 90).collect();
+        assert_ne!(second, [12, 13], "batches of all groups are mixed");
+    }
+
+    #[test]
+    fn a_higher_temperature_evens_groups_out() {
+        assert_eq!(rows_an_epoch(&[90, 10, 0], 1.0), [90, 10, 0]);
+        assert_eq!(rows_an_epoch(&[90, 10, 0], 2.0), [75, 25, 0], "as 3 to 1, the roots of 9 and 1");
+        assert_eq!(rows_an_epoch(&[1_000_000, 1], 1.5)[1], 100);
+        let mut sampler = two_groups(2.0, 3);
+        let batches = rest(&mut sampler);
+        assert_eq!(counts(&batches), (100, 25));
+        assert_eq!(batches.len(), sampler.num_batches());
+        for batch in &batches {
+            let mut rows = batch.clone();
+            rows.sort_unstable();
+            rows.dedup();
+            assert_eq!(rows.len(), batch.len(), "no row is twice in a batch");
+        }
+        let of_first = |batches: &[Vec<usize>]| {
+            let mut rows: Vec<usize> = batches.concat().into_iter().filter(|&row| row < 90).collect();
+            rows.sort_unstable();
+            rows
+        };
+        sampler.start_epoch(1);
+        let second = rest(&mut sampler);
+        assert_eq!(counts(&second), (100, 25));
+        assert_ne!(of_first(&batches), of_first(&second), "each epoch leaves out others");
+    }
+
+    #[test]
+    fn groups_are_drawn_by_the_seed_and_can_be_restored() {
+        assert_eq!(rest(&mut two_groups(2.0, 3)), rest(&mut two_groups(2.0, 3)));
+        assert_ne!(rest(&mut two_groups(2.0, 3)), rest(&mut two_groups(2.0, 4)));
+        let mut one = two_groups(2.0, 3);
+        one.start_epoch(2);
+        (0..5).for_each(|_| drop(one.next_batch()));
+        let mut other = two_groups(2.0, 3);
+        other.restore(one.state());
+        assert_eq!(rest(&mut one), rest(&mut other));
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! Parameter paths to checkpoint keys, as data.
 
+use super::several::is_of_further_head;
+
 /// Rules of one class: the first rule whose left side starts the path wins; `{i}` stands for a layer's number. Paths end
 /// in `.weight` or `.bias` on both sides.
 #[derive(Debug)]
@@ -68,12 +70,15 @@ pub fn checkpoint_key(map: &KeyMap, path: &str) -> Option<String> {
     }
 }
 
-/// The keys under which a file may hold one of our parameters: with the architecture's prefix and without.
+/// The keys under which a file may hold one of our parameters: with the architecture's prefix and without. A
+/// further head, which only a run's checkpoint holds, keeps its paths.
 pub(crate) fn possible_keys(map: &KeyMap, path: &str) -> Vec<String> {
     if let Some(key) = find(map.backbone, path) {
         return vec![format!("{}{key}", map.prefix), key];
     }
-    let Some(key) = find(map.head, path) else { return Vec::new() };
+    let Some(key) = find(map.head, path) else {
+        return if is_of_further_head(path) { vec![path.to_owned()] } else { Vec::new() };
+    };
     let bare = key.strip_prefix(map.prefix).map(str::to_owned);
     std::iter::once(key).chain(bare).collect()
 }

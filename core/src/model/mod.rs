@@ -10,6 +10,7 @@ mod keys;
 mod labels;
 mod padding;
 mod resize;
+mod several;
 mod spec;
 mod whole;
 
@@ -25,5 +26,6 @@ pub use heads::{
 pub(crate) use keys::possible_keys;
 pub use keys::{KeyMap, LinearLayout, checkpoint_key};
 pub use labels::{MAX_LABELS, ProblemType};
+pub use several::path_in_whole;
 pub use spec::{ArchitectureSpec, BackboneConfig, HeadSpec};
 pub use whole::{CausalLm, LinearModule, Model, is_trained};

@@ -283,6 +283,8 @@ fn what_a_method_trains() {
         ("head.lm_head.dense.weight", [true, true, true, false]),
         ("head.lm_head.bias", [true, true, true, false]),
         ("head.lm_head.dense.lora.lora_b", [true, true, true, true]),
+        ("more_heads.0.classifier.bias", [true, true, true, true]),
+        ("more_heads.1.lm_head.bias", [true, true, true, false]),
     ];
     for (path, expected) in cases {
         let found = methods.map(|method| is_trained(method, Freeze::None, path, layers));
@@ -311,6 +313,28 @@ fn what_is_frozen_of_all_weights() {
         let head = |freeze| is_trained(Method::Head, freeze, path, 4);
         assert!(kinds.into_iter().all(|freeze| head(freeze) == head(Freeze::None)), "{path}: of all weights only");
     }
+}
+
+#[test]
+fn a_model_with_two_heads_has_the_parameters_of_both_and_gives_each_alone() {
+    let [first, second] = [HeadKind::Sequence, HeadKind::Token].map(|head| model(&config("bert", head), Pooling::Cls));
+    let whole = Model { more_heads: vec![second.head.clone()], ..first.clone() };
+    assert_eq!(paths(&whole.of_head(0)), paths(&first));
+    assert_eq!(paths(&whole.of_head(1)), paths(&second));
+    let all: BTreeSet<String> = paths(&whole).into_iter().collect();
+    for head in [0, 1] {
+        let in_whole = |path: &String| super::path_in_whole(path, head).into_owned();
+        assert!(paths(&whole.of_head(head)).iter().map(in_whole).all(|path| all.contains(&path)), "{all:?}");
+    }
+    let key_map = config("bert", HeadKind::Sequence).key_map();
+    let path = "more_heads.0.classifier.bias";
+    assert!(all.contains(path) && possible_keys(key_map, path) == [path], "a checkpoint names it so");
+    let trained = |model: Model| model.frozen_for(Method::Head, Freeze::None).num_trained();
+    let device = Device::flex().autodiff();
+    let fresh = |head| Model::new(&config("bert", head), Pooling::Cls, 3, &mut Init::new(1), &device);
+    let (one, other) = (fresh(HeadKind::Sequence), fresh(HeadKind::Token));
+    let both = Model { more_heads: vec![other.head.clone()], ..one.clone() };
+    assert_eq!(trained(both), trained(one) + trained(other));
 }
 
 /// Parameters of each head, as a method leaves them to be trained.

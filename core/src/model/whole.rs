@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 
+use super::several::{is_of_head, path_of_one_head};
 use super::{Backbone, Head, KeyMap, ModelConfig, checkpoint_key};
 use crate::batch::{BatchInputs, TextBatch};
 use crate::config::{Freeze, LoraConfig, Method, Pooling};
@@ -17,6 +18,8 @@ pub struct Model {
     pub backbone: Backbone,
     /// Makes outputs of states.
     pub head: Head,
+    /// Beside it, heads of other tasks; none where there is one task.
+    pub more_heads: Vec<Head>,
 }
 
 /// A model that predicts the next token, as far as writing texts needs it.
@@ -58,7 +61,7 @@ impl Model {
     pub fn new(config: &ModelConfig, pooling: Pooling, num_outputs: usize, init: &mut Init, device: &Device) -> Self {
         // The head first: its values then depend on the seed alone, not on the size of the backbone.
         let head = Head::new(config, pooling, num_outputs, init, device);
-        Self { backbone: Backbone::new(&config.backbone, init, device), head }
+        Self { backbone: Backbone::new(&config.backbone, init, device), head, more_heads: Vec::new() }
     }
 
     /// Outputs of rows or tokens, as the head gives them.
@@ -111,6 +114,7 @@ impl Model {
         if let Some(rate) = rate {
             self.backbone.set_dropout(rate);
             self.head.set_dropout(rate);
+            self.more_heads.iter_mut().for_each(|head| head.set_dropout(rate));
         }
     }
 
@@ -284,11 +288,11 @@ const EMBEDDINGS: [&str; 3] = ["backbone.embeddings.", "backbone.embed_tokens.",
 /// whole, except one that scores a vocabulary, which PEFT leaves as it is.
 #[must_use]
 pub fn is_trained(method: Method, freeze: Freeze, path: &str, layers: usize) -> bool {
-    let is_head = path.starts_with("head.");
+    let is_head = is_of_head(path);
     match method {
         Method::Full => !is_frozen(freeze, path),
         Method::Head => is_head,
-        Method::Lora => path.contains(".lora.") || (is_head && !path.starts_with(VOCABULARY)),
+        Method::Lora => path.contains(".lora.") || (is_head && !path_of_one_head(path).starts_with(VOCABULARY)),
         Method::LastLayers(count) => {
             let is_last = layer_of(path).is_some_and(|layer| layer + count as usize >= layers);
             is_last || is_head || path.starts_with("backbone.norm.")
@@ -359,7 +363,7 @@ impl ModuleMapper for Hold {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let path = self.path.join();
         // A table of tokens is widened while it is used; the layers of a head are not.
-        let is_head = path.starts_with("head.") && !path.contains(".shards.");
+        let is_head = is_of_head(&path) && !path.contains(".shards.");
         let stays = D != 2 || param.is_require_grad() || path.contains(".lora.") || is_head;
         if stays { param } else { param.map(|tensor| tensor.cast(self.dtype)) }
     }

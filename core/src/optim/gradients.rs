@@ -24,6 +24,13 @@ impl GradientSum {
         add(&mut self.gradients, path, gradient.flatten::<1>(0, D - 1));
     }
 
+    /// Adds all gradients of `other`, each under the path that `name` gives for its own.
+    pub fn add_all(&mut self, other: Self, name: impl Fn(&str) -> String) {
+        for (path, gradient) in other.gradients {
+            add(&mut self.gradients, name(&path), gradient);
+        }
+    }
+
     /// All gradients times `factor`.
     #[must_use]
     pub fn scaled(self, factor: f64) -> Self {

@@ -31,6 +31,34 @@ pub enum SessionError {
     /// An adapter alone was asked for, of a model that was changed before it was trained.
     #[error("the model was changed before it was trained: an adapter alone fits no model that there is elsewhere")]
     ChangedBase,
+    /// One of several tasks.
+    #[error("{name}: {source}")]
+    Part {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        source: Box<SessionError>,
+    },
+    /// A task that is learned by itself.
+    #[error("{task} can't be learned beside other tasks: it has no head of its own on a shared encoder")]
+    OnlyAlone {
+        /// Which.
+        task: &'static str,
+    },
+    /// An answer was asked for, of a run of several tasks.
+    #[error("this run has several tasks: say by the name of one which of them answers")]
+    SeveralTasks,
+    /// None of several tasks has this name.
+    #[error("none of the run's tasks is called {name:?}: there are {known}")]
+    NoPart {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// An adapter alone was asked for, which several tasks share.
+    #[error("the tasks of this run share one adapter, which is written for none of them alone")]
+    SharedAdapter,
     /// The split has no rows.
     #[error("the {split:?} split has no rows")]
     EmptySplit {
@@ -119,6 +147,12 @@ impl SessionError {
             Self::NotTrained => (ProblemKind::Config, "start a run first"),
             Self::NoAdapter => (ProblemKind::Config, "export the merged model, or train with the method lora"),
             Self::ChangedBase => (ProblemKind::Config, "export the merged model"),
+            Self::Part { source, .. } => {
+                return Problem { message: self.to_string(), ..source.problem() };
+            }
+            Self::OnlyAlone { .. } => (ProblemKind::Config, "leave this task out, or run it alone"),
+            Self::SeveralTasks | Self::NoPart { .. } => (ProblemKind::Config, "name one of the run's tasks"),
+            Self::SharedAdapter => (ProblemKind::Config, "export merged models: one for each task, whole"),
             Self::EmptySplit { .. } => (ProblemKind::Data, "give a file for it, or set its share of rows above 0"),
             Self::TooLong { .. } => (ProblemKind::Config, "set max_seq_length to the model's limit or less"),
             Self::OtherLabels => {

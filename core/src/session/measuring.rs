@@ -191,6 +191,9 @@ impl Session {
         inputs: &[TaskInput],
         weights: Weights,
     ) -> Result<(Vec<Prediction>, Vec<usize>), SessionError> {
+        if self.is_of_several() {
+            return Err(SessionError::SeveralTasks);
+        }
         if self.task()?.spec().command != PREDICT {
             return Err(self.other_task());
         }

@@ -24,6 +24,8 @@ mod reading;
 #[cfg(feature = "engine")]
 mod run;
 #[cfg(feature = "engine")]
+mod several;
+#[cfg(feature = "engine")]
 mod weights;
 #[cfg(feature = "engine")]
 mod writing;
@@ -36,5 +38,7 @@ pub use facts::hashes_of;
 pub use reading::{Reading, read_general_text, survey};
 #[cfg(feature = "engine")]
 pub use run::Session;
+#[cfg(feature = "engine")]
+pub use several::{PartReport, PartRequest, PartSize};
 #[cfg(feature = "engine")]
 pub use writing::Generated;

@@ -221,6 +221,7 @@ impl Session {
     /// Drops what belongs to the model and the task before.
     pub(super) fn forget_task(&mut self) {
         (self.adapter, self.data) = (None, None);
+        self.parts.clear();
         self.forget_run();
     }
 
@@ -248,7 +249,7 @@ impl Session {
 }
 
 /// The tasks that an architecture has heads for.
-fn tasks_of(config: &ModelConfig) -> Vec<Task> {
+pub(super) fn tasks_of(config: &ModelConfig) -> Vec<Task> {
     Task::ALL.iter().copied().filter(|task| config.has_head(task.spec().head)).collect()
 }
 

@@ -139,6 +139,7 @@ impl Session {
         // What was guessed is what a run follows, and its job file says.
         let read = rows.read_options();
         self.data = Some(Data { files, rows, read, run });
+        self.parts.clear();
         Ok(report)
     }
 }

@@ -9,6 +9,7 @@ use super::adapter::LoadedAdapter;
 use super::facts::hashes_of;
 use super::model::{LoadedModel, default_targets};
 use super::protocol::Weights;
+use super::several::Part;
 use super::weights::{Built, HeadSettings, trains_head};
 use crate::checkpoint::{
     ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, export_adapter, export_folder, lora_of_adapter, read_job,
@@ -17,7 +18,7 @@ use crate::config::{ConfigProblem, ExportFormat, JOB_FILE, Job, Method, ReadOpti
 use crate::data::DataFiles;
 use crate::event::TrainEvent;
 use crate::folder::Folder;
-use crate::task::{Evaluation, TaskData, TaskRows};
+use crate::task::{Evaluation, Task, TaskData, TaskRows};
 use crate::train::{SampleWriter, Trainer};
 
 /// Rows that were read.
@@ -38,6 +39,8 @@ pub struct Session {
     /// What answers while there is no run.
     pub(super) built: Option<Built>,
     pub(super) data: Option<Data>,
+    /// Several tasks with their rows, in the place of `data`; none where there is one task.
+    pub(super) parts: Vec<Part>,
     pub(super) trainer: Option<Trainer>,
     /// What the run's weights were measured at on its test rows.
     pub(super) test: Option<Evaluation>,
@@ -48,7 +51,8 @@ impl Session {
     #[must_use]
     pub fn new(device: Device) -> Self {
         let device = device.without_autodiff();
-        Self { device, model: None, adapter: None, built: None, data: None, trainer: None, test: None }
+        let (data, parts) = (None, Vec::new());
+        Self { device, model: None, adapter: None, built: None, data, parts, trainer: None, test: None }
     }
 
     /// Starts a run; a run that was there is dropped.
@@ -85,6 +89,9 @@ impl Session {
         if !problems.is_empty() {
             return Err(SessionError::Settings(problems));
         }
+        if !self.parts.is_empty() {
+            return self.prepare_parts(run);
+        }
         self.redraw_changes(run.seed)?;
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
         if data.run.split != run.split || data.run.seed != run.seed {
@@ -102,7 +109,7 @@ impl Session {
         if !problems.is_empty() {
             return Err(SessionError::Settings(problems));
         }
-        check_weights(model, &run)?;
+        check_head_of_run(model, model.task, model.has_head, &run)?;
         let limit = config.max_tokens();
         if run.max_seq_length as usize > limit {
             return Err(SessionError::TooLong { asked: run.max_seq_length, limit });
@@ -170,11 +177,15 @@ impl Session {
         }
     }
 
-    /// The tuned model as a folder: weights as `transformers` loads them, or an adapter as PEFT does.
+    /// The tuned model as a folder: weights as `transformers` loads them, or an adapter as PEFT does. Of several tasks it
+    /// holds a folder for each, under its name.
     ///
     /// # Errors
     /// When nothing was trained, an adapter is asked for and there is none, or the device fails.
     pub async fn export(&mut self, format: ExportFormat) -> Result<Folder, SessionError> {
+        if self.is_of_several() {
+            return self.export_parts(format).await;
+        }
         let weights = self.weights(Weights::Tuned)?;
         let LoadedModel { source, pretrained: model, task, .. } = self.loaded()?;
         let (job, facts) = match (&self.trainer, &self.adapter) {
@@ -227,16 +238,22 @@ impl Session {
     }
 }
 
-/// Refuses a run that would train beside weights that are, and stay, random.
-fn check_weights(model: &LoadedModel, run: &RunConfig) -> Result<(), SessionError> {
+/// Refuses a run of a task that would train beside weights that are, and stay, random; `has_head` where the model's files
+/// hold the head of the task.
+pub(super) fn check_head_of_run(
+    model: &LoadedModel,
+    task: Task,
+    has_head: bool,
+    run: &RunConfig,
+) -> Result<(), SessionError> {
     let refused = |field: &str, message: String| {
         Err(SessionError::Settings(vec![ConfigProblem { field: field.to_owned(), message }]))
     };
     if !model.pretrained.has_weights && !run.from_scratch {
         return refused("from_scratch", "must be true: the model was loaded without weights".into());
     }
-    if run.method == Method::Lora && !trains_head(model.task) && !model.has_head {
-        let task = model.task.name();
+    if run.method == Method::Lora && !trains_head(task) && !has_head {
+        let task = task.name();
         return refused(
             "method",
             format!(

@@ -108,6 +108,9 @@ impl Session {
 
     /// A model for inference with these weights.
     pub(super) fn weights(&mut self, weights: Weights) -> Result<Model, SessionError> {
+        if self.is_of_several() {
+            return self.weights_of_parts(weights);
+        }
         let Some(trainer) = &self.trainer else { return Ok(self.kept(weights)?.for_inference()) };
         // Adapters stand beside the base's own weights, unless its head is trained whole.
         let keeps_base = trainer.job().run.method == Method::Lora && !trains_head(self.task()?);

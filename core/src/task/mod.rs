@@ -25,6 +25,7 @@ mod few_shot;
 mod guess;
 mod outputs;
 mod plain_texts;
+mod prompt_row;
 mod report;
 mod report_parts;
 mod spec;
@@ -41,12 +42,14 @@ pub mod question_answering;
 pub mod regression;
 pub mod sentence_embedding;
 pub mod sequence_classification;
+pub mod several;
 pub mod token_classification;
 
 pub use baseline::TaskBaseline;
 pub use encoding::EncodedSplits;
 pub use few_shot::{FewShot, FewShotReport, FewShotRows};
 pub use guess::{guess, guess_for_model};
+pub use prompt_row::PromptRow;
 pub use report::DataReport;
 pub use report_parts::{data_report, name_cut_rows, warn_of_cut_rows, warn_of_long_texts};
 pub use spec::{FigureSpec, HeadKind, LOSS, TaskSpec, Unit};
@@ -67,6 +70,8 @@ macro_rules! define_rooms {
         #[serde(rename_all = "snake_case")]
         pub enum EvaluationDetail {
             $($(#[$doc])* $variant(Box<$room::EvaluationDetail>),)*
+            /// Of several tasks at once.
+            Several(Box<several::EvaluationDetail>),
         }
 
         /// What was predicted for each row of a split, in the order of its file.
@@ -74,6 +79,8 @@ macro_rules! define_rooms {
         #[serde(rename_all = "snake_case")]
         pub enum RowPredictions {
             $($(#[$doc])* $variant(Vec<$room::RowPrediction>),)*
+            /// Of several tasks at once: those of each part, by its name.
+            Several(Vec<(String, RowPredictions)>),
         }
 
         /// What a model says to one input.
@@ -94,11 +101,12 @@ macro_rules! define_rooms {
         }
 
         impl EvaluationDetail {
-            /// Of which task it is.
+            /// Of which task it is; of several tasks the first.
             #[must_use]
             pub fn task(&self) -> Task {
                 match self {
                     $(Self::$variant(_) => Task::$variant,)*
+                    Self::Several(detail) => detail.task(),
                 }
             }
         }
@@ -332,25 +340,15 @@ pub trait TaskRows: Debug {
         None
     }
 
+    /// The same as rows of several tasks, where they are that.
+    fn as_several(&self) -> Option<&several::SeveralRows> {
+        None
+    }
+
     /// Prompts of a split, for tasks whose models write: what comes after them is compared with the rows.
     fn prompts(&self, _split: Split, _count: usize) -> Vec<PromptRow> {
         Vec::new()
     }
-}
-
-/// A prompt, and what stands in the file after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PromptRow {
-    /// Row number in its file.
-    pub row: usize,
-    /// The prompt.
-    pub prompt: String,
-    /// What stands after it.
-    pub expected: String,
-    /// A chat template wrote it: it brings its own special tokens.
-    pub is_chat: bool,
-    /// The prompt is only the beginning of a text without one of its own: good to look at, not to be scored.
-    pub is_text: bool,
 }
 
 /// Sums over the rows of a split as they are measured.

@@ -8,11 +8,17 @@ use super::{Evaluation, EvaluationDetail};
 pub(super) const DEFAULT_THRESHOLD: f64 = 0.5;
 
 impl Evaluation {
-    /// The thresholds that suit the measured rows best, by label; none for a task without thresholds.
+    /// The thresholds that suit the measured rows best, by label; none for a task without thresholds. Of several tasks a
+    /// label stands behind the name of its part: `part/label`.
     #[must_use]
     pub fn thresholds(&self) -> BTreeMap<String, f64> {
-        let EvaluationDetail::MultiLabel(detail) = &self.detail else { return BTreeMap::new() };
-        detail.best.per_label.iter().map(|label| (label.label.clone(), label.threshold)).collect()
+        match &self.detail {
+            EvaluationDetail::MultiLabel(detail) => {
+                detail.best.per_label.iter().map(|label| (label.label.clone(), label.threshold)).collect()
+            }
+            EvaluationDetail::Several(detail) => detail.thresholds(),
+            _ => BTreeMap::new(),
+        }
     }
 }
 

@@ -25,11 +25,17 @@ pub(super) struct Best {
 }
 
 impl Evaluations {
-    /// Notes an evaluation of the weights of `model`; whether it is the best so far by `figure`. One that could not measure
-    /// the figure never is.
-    pub(super) fn add(&mut self, evaluation: &Evaluation, figure: &FigureSpec, step: u32, model: &Model) -> bool {
+    /// Notes an evaluation of the weights of `model`; whether it is the best so far by `figure`, which the evaluation calls
+    /// `name`. One that could not measure the figure never is.
+    pub(super) fn add(
+        &mut self,
+        evaluation: &Evaluation,
+        (name, figure): (&str, &FigureSpec),
+        step: u32,
+        model: &Model,
+    ) -> bool {
         let best = self.best.as_ref().map(|best| best.value);
-        let better = value_of(evaluation.figure(figure.name), figure).filter(|&value| is_better(value, best));
+        let better = value_of(evaluation.figure(name), figure).filter(|&value| is_better(value, best));
         match better {
             Some(value) => {
                 self.since_best = 0;

@@ -8,12 +8,14 @@ use super::TrainError;
 use super::outputs::read_outputs;
 use crate::data::Split;
 use crate::model::Model;
+use crate::task::several::{head_of, task_of_head};
 use crate::task::{Evaluation, Measure, RowPredictions, TaskRows};
 
 /// An evaluation in progress.
 pub struct Evaluator {
     split: Split,
-    /// Row indices, longest first: batches of like lengths.
+    /// Row indices, longest first: batches of like lengths. Of several tasks one after the other, for a batch is of one
+    /// head.
     order: Vec<usize>,
     done: usize,
     measure: Box<dyn Measure>,
@@ -25,7 +27,7 @@ impl Evaluator {
     pub fn new(rows: &dyn TaskRows, split: Split) -> Self {
         let lengths = rows.lengths(split);
         let mut order: Vec<usize> = (0..lengths.len()).collect();
-        order.sort_by_key(|&index| std::cmp::Reverse(lengths[index]));
+        order.sort_by_key(|&index| (head_of(rows, split, index), std::cmp::Reverse(lengths[index])));
         Self { split, order, done: 0, measure: rows.measure(split) }
     }
 
@@ -48,13 +50,15 @@ impl Evaluator {
     /// # Errors
     /// When the device fails or an output is not finite.
     pub async fn advance(&mut self, model: &Model, rows: &dyn TaskRows, device: &Device) -> Result<bool, TrainError> {
-        let end = (self.done + rows.task().spec().eval_batch_size).min(self.order.len());
+        let Some(&first) = self.order.get(self.done) else { return Ok(false) };
+        let head = head_of(rows, self.split, first);
+        let limit = (self.done + task_of_head(rows, head).spec().eval_batch_size).min(self.order.len());
+        let is_of_head = |&&index: &&usize| head_of(rows, self.split, index) == head;
+        let end = self.done + self.order[self.done..limit].iter().take_while(is_of_head).count();
         let indices = &self.order[self.done..end];
-        if indices.is_empty() {
-            return Ok(false);
-        }
         let batch = rows.batch(self.split, indices, None);
-        let outputs = read_outputs(model, &batch, device).await?;
+        let other = (head > 0).then(|| model.of_head(head));
+        let outputs = read_outputs(other.as_ref().unwrap_or(model), &batch, device).await?;
         let not_finite = |index| TrainError::NotFinite { row: rows.row_number(self.split, index) };
         self.measure.add(indices, &batch, &outputs).map_err(not_finite)?;
         self.done = end;

@@ -58,6 +58,7 @@ impl Trainer {
             best: self.evaluations.best.as_ref().map(|best| (best.value, best.step, best.evaluation.clone())),
             evaluations_since_best: self.evaluations.since_best,
             evaluated_at: self.evaluations.last_step,
+            skipped: self.optimizer.skipped.clone(),
         };
         folder.insert(STATE_FILE, serde_json::to_vec_pretty(&state).expect("plain values serialize"));
         Ok(folder)
@@ -109,6 +110,7 @@ impl Trainer {
             self.optimizer.moments.insert(path, moments);
         }
         self.optimizer.step = state.step;
+        self.optimizer.skipped = state.skipped;
         self.progress =
             Progress { step: state.step, micro_batches: state.micro_batches, rows: state.rows, tokens: state.tokens };
         self.sampler.restore(state.sampler);

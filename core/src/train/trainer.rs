@@ -14,9 +14,10 @@ use crate::config::{EvalStrategy, Job, Method, RunConfig};
 use crate::data::{BatchSampler, HostBatch};
 use crate::event::{Phase, Split, StopReason, TrainEvent};
 use crate::generate::{GenerateError, SamplingError};
-use crate::model::{Backbone, Model, ModelConfig};
+use crate::model::{Backbone, Model, ModelConfig, path_in_whole};
 use crate::nn::Init;
 use crate::optim::{AdamW, AdamWConfig, GradientSum, clip_factor, learning_rate, warmup_steps};
+use crate::task::several::head_of;
 use crate::task::{Evaluation, FigureSpec, PromptRow, TaskRows};
 
 /// A run. Pull it with [`Trainer::next_event`].
@@ -115,7 +116,14 @@ impl Trainer {
         if run.method == Method::Head && (model.output_table().is_some() || num_trainable == 0) {
             return Err(TrainError::NoHead);
         }
-        let sampler = BatchSampler::new(lengths, run.batch_size as usize, run.seed);
+        let batch_size = run.batch_size as usize;
+        let sampler = match rows.as_several() {
+            None => BatchSampler::new(lengths, batch_size, run.seed),
+            Some(several) => {
+                let sizes = several.sizes(Split::Train);
+                BatchSampler::with_groups(lengths, &sizes, batch_size, run.seed, run.task_temperature)
+            }
+        };
         let steps_per_epoch = (sampler.num_batches() as u32).div_ceil(run.gradient_accumulation_steps);
         let total_steps = steps_per_epoch.saturating_mul(run.num_train_epochs);
         let optimizer = AdamW::new(AdamWConfig {
@@ -211,20 +219,36 @@ impl Trainer {
     async fn train_step(&mut self) -> Result<(), TrainError> {
         let run = &self.job.run;
         let batches = next_batches(&mut self.sampler, self.rows.as_ref(), run, self.progress.micro_batches);
-        let weight_sum: f64 = batches.iter().map(|batch| batch.weight).sum();
+        let weight_sum: f64 = batches.iter().map(|(_, batch)| batch.weight).sum();
+        let num_rows: usize = batches.iter().map(|(_, batch)| batch.num_rows).sum();
+        let is_of_several = self.rows.as_several().is_some();
         let scale = gradient_scale(run.dtype, weight_sum);
         let mut gradients = GradientSum::default();
         let mut step_loss: Option<Tensor<1>> = None;
-        for batch in &batches {
+        for (head, batch) in &batches {
+            let other = (*head > 0).then(|| self.model.of_head(*head));
+            // Weights of one task are rows, of another tokens: the means of several are averaged by their rows.
+            let weight_sum = match is_of_several {
+                true => batch.weight * num_rows as f64 / batch.num_rows.max(1) as f64,
+                false => weight_sum,
+            };
             let step = MicroStep {
-                model: &self.model,
+                model: other.as_ref().unwrap_or(&self.model),
                 frozen: self.frozen.as_ref(),
                 weight_sum: weight_sum / scale,
                 gradient_checkpointing: run.gradient_checkpointing,
                 seed: seed_of(run.seed, self.progress.micro_batches),
                 device: &self.device,
             };
-            let loss = step.run(batch, &mut gradients);
+            let loss = match *head {
+                0 => step.run(batch, &mut gradients),
+                head => {
+                    let mut own = GradientSum::default();
+                    let loss = step.run(batch, &mut own);
+                    gradients.add_all(own, |path| path_in_whole(path, head).into_owned());
+                    loss
+                }
+            };
             step_loss = Some(match step_loss {
                 Some(sum) => sum + loss,
                 None => loss,
@@ -293,7 +317,8 @@ impl Trainer {
         }
         let (evaluation, _) = evaluator.finish();
         let (step, epoch) = (self.progress.step, self.epoch());
-        let is_best = self.evaluations.add(&evaluation, self.plan.figure, step, &self.model);
+        let figure = (self.job.run.metric_for_best_model.as_str(), self.plan.figure);
+        let is_best = self.evaluations.add(&evaluation, figure, step, &self.model);
         self.events.push_back(TrainEvent::Evaluated { step, epoch, split: Split::Valid, evaluation, is_best });
         let prompts = match self.writer {
             Some(_) => self.rows.prompts(Split::Valid, SAMPLES),
@@ -432,21 +457,29 @@ impl Progress {
 
 /// The figure that a run names.
 fn chosen_figure(rows: &dyn TaskRows, run: &RunConfig) -> Result<&'static FigureSpec, TrainError> {
-    let spec = rows.task().spec();
-    spec.figure(&run.metric_for_best_model).ok_or_else(|| TrainError::UnknownFigure {
-        name: run.metric_for_best_model.clone(),
-        known: spec.figures.iter().map(|figure| figure.name).collect::<Vec<_>>().join(", "),
+    let (spec, several) = (rows.task().spec(), rows.as_several());
+    let name = run.metric_for_best_model.as_str();
+    let figure = several.map_or_else(|| spec.figure(name), |several| several.figure(name));
+    figure.ok_or_else(|| {
+        let known = several.map_or_else(|| spec.figure_names().join(", "), |several| several.figure_names().join(", "));
+        TrainError::UnknownFigure { name: name.to_owned(), known }
     })
 }
 
-/// The micro-batches of the next optimizer step; the last step of an epoch may have fewer.
-fn next_batches(sampler: &mut BatchSampler, rows: &dyn TaskRows, run: &RunConfig, done: u64) -> Vec<HostBatch> {
+/// The micro-batches of the next optimizer step, each with its head; the last step of an epoch may have fewer.
+fn next_batches(
+    sampler: &mut BatchSampler,
+    rows: &dyn TaskRows,
+    run: &RunConfig,
+    done: u64,
+) -> Vec<(usize, HostBatch)> {
     let mut batches = Vec::new();
     while batches.len() < run.gradient_accumulation_steps as usize {
         match sampler.next_batch() {
             Some(indices) => {
                 let seed = seed_of(run.seed, done + batches.len() as u64);
-                batches.push(rows.batch(Split::Train, &indices, Some(seed)));
+                let head = indices.first().map_or(0, |&first| head_of(rows, Split::Train, first));
+                batches.push((head, rows.batch(Split::Train, &indices, Some(seed))));
             }
             None if batches.is_empty() => sampler.start_epoch(sampler.state().epoch + 1),
             None => break,

@@ -20,6 +20,7 @@ mod reading;
 mod regression;
 mod reshape;
 mod sentence_embedding;
+mod several;
 mod texts;
 mod token_classification;
 mod weights;

@@ -90,4 +90,15 @@ pub(super) const OF_TASKS: &[Setting] = &[
         hint: "The inverse of the temperature: higher looks harder at the closest wrong rows.",
         ..real::named("similarity_scale")
     },
+    Setting {
+        get: |run| run.task_temperature.to_string(),
+        set: |run, text| put(&mut run.task_temperature, real::parse(text, 1.0, 100.0)),
+        value_name: "T",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "With --part: above 1, small tasks are trained on more and large ones less, by rows^(1/T)",
+        label: "Temperature of tasks",
+        hint: "With several tasks at once: above 1, small ones are trained on more often and large ones less.",
+        ..real::named("task_temperature")
+    },
 ];

@@ -1,0 +1,154 @@
+//! `hone train --part …`: several tasks at once, from a file for each to a folder for each.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use futures_lite::future::block_on;
+use hone_core::config::ExportFormat;
+use hone_core::data::DataFiles;
+use hone_core::session::{PartReport, PartRequest, PartSize, Session, hashes_of};
+use hone_core::words::plural;
+use indicatif::HumanBytes;
+
+use crate::args::{TrainArgs, task_name};
+use crate::checkpoint_dir;
+use crate::device;
+use crate::failure::INTERRUPTED;
+use crate::inputs::{data_report, file_name, read_data};
+use crate::model_files;
+use crate::output;
+use crate::plan::{Plan, PlanPart};
+use crate::progress::Progress;
+use crate::signals::Interrupt;
+use crate::train::{End, RunFacts, after_failure, changed_line, measure, model_line, name_flags, train};
+
+/// Runs `hone train` on several tasks.
+///
+/// # Errors
+/// Anything that keeps the run from ending with a folder; a checkpoint that was written stays.
+pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> {
+    let files: Vec<DataFiles> =
+        plan.parts.iter().map(|part| read_data(&part.file, None, None)).collect::<anyhow::Result<_>>()?;
+    let _lock = plan.lock(args)?;
+    let model = model_files::load(&plan.model)?;
+    plan.check_model(args, &model)?;
+    let device = device::open(plan.settings.device)?;
+    let mut progress = Progress::new(args.json, plan.before_secs);
+    progress.note(&format!("device: {}", device.name));
+    for (part, files) in plan.parts.iter().zip(&files) {
+        if let Some(warning) = warning_of_other_rows(part, files) {
+            progress.note(&warning);
+        }
+    }
+    let mut session = Session::new(device.device);
+    let info = session.load_model(model.source, model.folder);
+    let info = info.with_context(|| format!("can't use the model in {}", model.dir.display()))?;
+    progress.note(&model_line(&info));
+    let run = plan.settings.run.clone();
+    if let Some(info) = session.change_model(&plan.settings.changes, run.seed).map_err(name_flags)? {
+        progress.note(&changed_line(&info));
+    }
+    let requests = plan.parts.iter().zip(files).map(|(part, files)| PartRequest {
+        name: part.name.clone(),
+        task: part.task,
+        files,
+        read: part.read.clone(),
+    });
+    let reports = session.load_parts(requests.collect(), &run).map_err(name_flags)?;
+    let mut said = info.notes;
+    for part in &reports {
+        progress.note(&part_report(part, &mut said));
+    }
+    match plan.checkpoint.take() {
+        Some(checkpoint) => drop(session.resume(&checkpoint).context("can't go on from the checkpoint")?),
+        None => {
+            session.start(run).map_err(name_flags)?;
+            // Only now is it certain that a new run takes the old one's place (--force).
+            checkpoint_dir::remove(&args.output)?;
+        }
+    }
+    progress.note(&shares(&session));
+
+    let interrupt = Interrupt::listen()?;
+    let mut facts = RunFacts::default();
+    let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
+    let end = end.with_context(|| after_failure(&args.output))?;
+    if end == End::Interrupted {
+        let (step, output) = (facts.step, args.output.display());
+        progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    // The models are written before anything is printed, and whatever becomes of their figures.
+    let mut text = String::new();
+    let measured = measure(&mut session, args, &mut progress, &facts, &mut text);
+    let folder = block_on(session.export(ExportFormat::Merged)).with_context(|| after_failure(&args.output))?;
+    output::write(&folder, &args.output, args.force).with_context(|| after_failure(&args.output))?;
+    checkpoint_dir::remove(&args.output)?;
+    let bytes = HumanBytes(folder.total_bytes() as u64);
+    let listing = listing(&args.output, &plan.parts);
+    let listing = format!("the tuned models are in {} ({bytes}), one for each task\n{listing}", args.output.display());
+    if args.json {
+        progress.note(listing.trim_end());
+    } else {
+        progress.print(&format!("{text}{listing}"));
+    }
+    let output = args.output.display();
+    if let End::Diverged { step, weights_of_step } = end {
+        bail!(
+            "the loss is not a number at step {step}: the best weights, of step {weights_of_step}, are in {output}; lower \
+             the learning rate or raise the warm-up to go further"
+        );
+    }
+    measured.with_context(|| format!("the figures are not complete; the models are in {output}"))?;
+    if let Some(reason) = progress.lost_results() {
+        let what = if args.json { "events" } else { "tables" };
+        bail!("the {what} could not be printed: {reason}; the models are in {output}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is in the rows of a task, and what was not said yet of the model that learns it.
+fn part_report(part: &PartReport, said: &mut Vec<String>) -> String {
+    let mut text = format!("task {}: {}", part.name, task_name(part.task));
+    for note in &part.notes {
+        if !said.contains(note) {
+            text.push_str(&format!("\n  {note}"));
+            said.push(note.clone());
+        }
+    }
+    format!("{text}\n{}", data_report(&part.report))
+}
+
+/// How much of each task an epoch has.
+fn shares(session: &Session) -> String {
+    let of_part = |part: PartSize| {
+        let rows = plural(part.num_rows, "row");
+        let how = match part.rows_an_epoch {
+            all if all == part.num_rows => "each once".to_owned(),
+            fewer if fewer < part.num_rows => format!("{fewer} of them, others each time"),
+            more => format!("{more} an epoch, so that they come again"),
+        };
+        format!("\n  {}: {rows}, {how}", part.name)
+    };
+    let parts: String = session.part_sizes().into_iter().map(of_part).collect();
+    format!("training rows in an epoch:{parts}")
+}
+
+/// A line for the folder of each task.
+fn listing(output: &Path, parts: &[PlanPart]) -> String {
+    parts.iter().map(|part| format!("  {}\n", output.join(&part.name).display())).collect()
+}
+
+/// What to say where the rows of a task are not those that the job was made with.
+fn warning_of_other_rows(part: &PlanPart, files: &DataFiles) -> Option<String> {
+    let differing = part.data_sha256.differing(&hashes_of(files));
+    (!differing.is_empty()).then(|| {
+        format!(
+            "warning: the rows of {} differ from those the job was made with ({} file): the model will not be the same: {}",
+            part.name,
+            differing.join(" and "),
+            file_name(&part.file)
+        )
+    })
+}

@@ -1,0 +1,83 @@
+//! Several tasks through the binary: a file for each, one run, and a folder for each that answers alone.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{hone, run, tiny_encoder, write_rows};
+
+/// Rows with a number: how many of its words are good ones.
+fn write_numbers(path: &Path) {
+    let words = ["bad", "good"];
+    let things = ["day", "house", "man", "word", "night"];
+    let row = |n: usize| {
+        let (one, other) = (n % 2, n / 2 % 2);
+        let thing = things[n / 4 % 5];
+        format!("the {} {thing} and the {} {}, {n}\t{}\n", words[one], words[other], things[n / 20 % 5], one + other)
+    };
+    fs::write(path, format!("text\tscore\n{}", (0..100).map(row).collect::<String>())).expect("writes");
+}
+
+fn train(home: &Path, flags: &[&str]) -> (i32, String, String) {
+    let model = tiny_encoder().display().to_string();
+    let line = ["train", "--model", &model, "--device", "cpu", "--batch-size", "8", "--max-seq-length", "32"];
+    run(hone(home).args(line).args(["--learning-rate", "2e-3"]).args(flags))
+}
+
+#[test]
+fn a_run_of_two_tasks_leaves_a_folder_for_each() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    write_numbers(&home.path().join("scores.tsv"));
+    let parts = ["--part", "mood::rows.csv", "--part", "count:regression:scores.tsv", "--task-temperature", "2"];
+    let (code, stdout, stderr) =
+        train(home.path(), &[&parts[..], &["--output", "both", "--epochs", "2", "--compare"]].concat());
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("task mood: sequence-classification"), "{stderr}");
+    assert!(stderr.contains("task count: regression"), "{stderr}");
+    assert!(stderr.contains("training rows in an epoch:") && stderr.contains("so that they come again"), "{stderr}");
+    assert!(stderr.contains("mean loss") && stderr.contains("; mood: loss"), "{stderr}");
+    assert!(stdout.contains("test, mood: ") && stdout.contains("test, count: "), "{stdout}");
+    assert!(stdout.contains("one for each task"), "{stdout}");
+
+    for (name, field) in [("mood", "label"), ("count", "score")] {
+        let model = format!("both/{name}");
+        let ask = ["predict", "--model", &model, "--device", "cpu", "--text", "the day was good", "--json"];
+        let (code, stdout, stderr) = run(hone(home.path()).args(ask));
+        assert_eq!(code, 0, "{stderr}");
+        let answer: Value = serde_json::from_str(stdout.trim()).expect("JSON");
+        assert!(answer.to_string().contains(field), "{answer}");
+    }
+    let (code, _, stderr) = train(home.path(), &[&parts[..], &["--output", "both"]].concat());
+    assert!(code == 1 && stderr.contains("a finished run"), "{stderr}");
+
+    // Again from the job, which knows the tasks; its rows lie where the run is started.
+    let (code, stdout, stderr) =
+        train(home.path(), &["--job", "both/hone.json", "--output", "again", "--epochs", "1", "--json"]);
+    assert_eq!(code, 0, "{stderr}");
+    let events: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let measured = events.iter().rfind(|event| event["event"] == "evaluated").expect("the test rows");
+    assert!(measured["evaluation"]["mood/accuracy"].is_number(), "{measured}");
+    assert!(measured["evaluation"]["parts"]["count"]["rmse"].is_number(), "{measured}");
+    let (code, _, stderr) =
+        train(home.path(), &[&parts[..], &["--output", "again", "--epochs", "1", "--force"]].concat());
+    assert_eq!(code, 0, "{stderr}");
+    assert!(home.path().join("again/mood/model.safetensors").is_file());
+}
+
+#[test]
+fn parts_that_can_not_be_used_are_refused_before_anything_is_read() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for (parts, says) in [
+        (&["--part", "mood::rows.csv"][..], "two at the least"),
+        (&["--part", "mood::a.csv", "--part", "mood::b.csv"], "two tasks have the name"),
+        (&["--part", "mood::a.csv", "--part", "b:ranking:b.csv"], "it is not one of"),
+        (&["--part", "mood::a.csv", "--part", "b::b.csv", "--data", "c.csv"], "--data: goes with one task"),
+        (&["--part", "mood::a.csv", "--part", "b::b.csv", "--format", "adapter"], "--format: "),
+    ] {
+        let (code, _, stderr) = train(home.path(), &[parts, &["--output", "out"]].concat());
+        assert!(code == 2 && stderr.contains(says), "{stderr}");
+    }
+}

@@ -1,0 +1,345 @@
+//! Several tasks at once: files of rows for each, one run on one encoder with a head for each, and a folder for each.
+//!
+//! What there is of a run of one task is the same here, but for what depends on the head: the rows of all parts are one set
+//! ([`SeveralRows`]), and the model has as many heads as there are parts.
+
+use std::rc::Rc;
+
+use burn::tensor::Device;
+
+use super::SessionError;
+use super::facts::hashes_of;
+use super::model::{LoadedModel, default_targets, tasks_of};
+use super::protocol::Weights;
+use super::run::{Data, Session, check_head_of_run};
+use super::weights::HeadSettings;
+use crate::checkpoint::{CardFacts, export_folder};
+use crate::config::{
+    ConfigProblem, ExportFormat, JOB_FILE, Job, JobPart, Method, ReadOptions, RunConfig, TaskSettings, check_part_names,
+};
+use crate::data::{DataFiles, rows_an_epoch};
+use crate::event::Split;
+use crate::folder::Folder;
+use crate::model::Model;
+use crate::task::several::{PartRows, SeveralRows, figure_names, thresholds_of};
+use crate::task::{
+    DataReport, Evaluation, EvaluationDetail, HeadKind, PredictRequest, Prediction, Task, TaskInput, TaskRows,
+    guess_for_model,
+};
+use crate::train::{Trainer, predict};
+
+/// One of several tasks that is asked for.
+#[derive(Debug, Clone)]
+pub struct PartRequest {
+    /// Its name, which figures and the exported folder have.
+    pub name: String,
+    /// What is learned; `None` where the file is to tell.
+    pub task: Option<Task>,
+    /// Its files.
+    pub files: DataFiles,
+    /// How they are read.
+    pub read: ReadOptions,
+}
+
+/// What is in the data of one of several tasks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartReport {
+    /// Its name.
+    pub name: String,
+    /// What is learned.
+    pub task: Task,
+    /// What is in its rows.
+    pub report: DataReport,
+    /// What there is to say of the model, used for this task.
+    pub notes: Vec<String>,
+}
+
+/// How much of one of several tasks an epoch has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartSize {
+    /// Its name.
+    pub name: String,
+    /// Its training rows.
+    pub num_rows: usize,
+    /// Rows that an epoch trains on: fewer where it leaves some out, more where they come again.
+    pub rows_an_epoch: usize,
+}
+
+/// One of several tasks, as its rows were read.
+pub(super) struct Part {
+    name: String,
+    task: Task,
+    /// The model's file holds the head of the task.
+    has_head: bool,
+    data: Data,
+}
+
+/// Settings that tasks have and several at once do not.
+const OF_ONE_TASK: [&str; 3] = ["from_scratch", "packing", "gradient_checkpointing"];
+
+impl Session {
+    /// Reads the rows of several tasks, which the next run learns at once. Needs a model, which is used for the first task
+    /// then; rows, adapter and run that were there are dropped.
+    ///
+    /// # Errors
+    /// When names are equal or can't be used, the model has no head for a task, or files can't be used: names the part.
+    pub fn load_parts(&mut self, requests: Vec<PartRequest>, run: &RunConfig) -> Result<Vec<PartReport>, SessionError> {
+        let problems = check_part_names(&requests.iter().map(|request| request.name.as_str()).collect::<Vec<_>>());
+        if !problems.is_empty() {
+            return Err(SessionError::Settings(problems));
+        }
+        let before = self.task()?;
+        self.forget_task();
+        let (mut parts, mut reports) = (Vec::new(), Vec::new());
+        for request in requests {
+            let name = request.name.clone();
+            match self.load_part(request, before, run) {
+                Ok((part, report)) => {
+                    parts.push(part);
+                    reports.push(report);
+                }
+                Err(error) => {
+                    self.set_task(before)?;
+                    return Err(in_part(&name, error));
+                }
+            }
+        }
+        self.set_task(parts[0].task)?;
+        self.parts = parts;
+        Ok(reports)
+    }
+
+    /// Reads one part; `own` is what the model was for before.
+    fn load_part(
+        &mut self,
+        request: PartRequest,
+        own: Task,
+        run: &RunConfig,
+    ) -> Result<(Part, PartReport), SessionError> {
+        let PartRequest { name, task, files, read } = request;
+        let task = match task {
+            Some(task) => task,
+            None => self.guess_part(&files, own)?,
+        };
+        if !goes_with_others(task) {
+            return Err(SessionError::OnlyAlone { task: task.name() });
+        }
+        self.set_task(task)?;
+        let report = self.load_data(files, &read, run)?;
+        let data = self.data.take().ok_or(SessionError::NoData)?;
+        let has_head = self.loaded()?.has_head;
+        let notes = self.model_info().map(|info| info.notes).unwrap_or_default();
+        Ok((Part { name: name.clone(), task, has_head, data }, PartReport { name, task, report, notes }))
+    }
+
+    /// The task that files are for where nobody says.
+    fn guess_part(&self, files: &DataFiles, own: Task) -> Result<Task, SessionError> {
+        let mut tasks = tasks_of(&self.loaded()?.pretrained.config);
+        tasks.retain(|&task| goes_with_others(task));
+        Ok(guess_for_model(&files.train.0, &files.train.1, &tasks, own))
+    }
+
+    /// The parts that a run learns at once, and how much of each an epoch has; none where there is no such run.
+    #[must_use]
+    pub fn part_sizes(&self) -> Vec<PartSize> {
+        let Some(trainer) = &self.trainer else { return Vec::new() };
+        let Some(several) = trainer.rows().as_several() else { return Vec::new() };
+        let sizes = several.sizes(Split::Train);
+        let of_epoch = rows_an_epoch(&sizes, trainer.job().run.task_temperature);
+        let parts = several.parts().iter().zip(sizes).zip(of_epoch);
+        parts
+            .map(|((part, num_rows), rows_an_epoch)| PartSize { name: part.name.clone(), num_rows, rows_an_epoch })
+            .collect()
+    }
+
+    /// Whether the run is one of several tasks.
+    pub(super) fn is_of_several(&self) -> bool {
+        self.trainer.as_ref().is_some_and(|trainer| trainer.rows().as_several().is_some())
+    }
+
+    /// As [`Session::prepare`], of several tasks.
+    pub(super) fn prepare_parts(&mut self, mut run: RunConfig) -> Result<(Trainer, Job), SessionError> {
+        self.reread_parts(&run)?;
+        let model = self.loaded()?;
+        let config = &model.pretrained.config;
+        let problems = self.problems_of_parts(&run, config.num_hidden_layers());
+        if !problems.is_empty() {
+            return Err(SessionError::Settings(problems));
+        }
+        for part in &self.parts {
+            check_head_of_run(model, part.task, part.has_head, &run).map_err(|error| in_part(&part.name, error))?;
+        }
+        let limit = config.max_tokens();
+        if run.max_seq_length as usize > limit {
+            return Err(SessionError::TooLong { asked: run.max_seq_length, limit });
+        }
+        if run.method == Method::Lora && run.lora.target_modules.is_empty() {
+            run.lora.target_modules = default_targets(config); // so that the job file says what was adapted
+        }
+        let mut rows = Vec::with_capacity(self.parts.len());
+        for Part { name, data, .. } in &self.parts {
+            let prepared = model.with_text_model(|text| data.rows.prepare(text, &run));
+            let prepared = prepared.map_err(|error| in_part(name, error.into()))?;
+            if prepared.num_rows()[Split::Train as usize] == 0 {
+                return Err(in_part(name, SessionError::EmptySplit { split: Split::Train }));
+            }
+            rows.push(PartRows { name: name.clone(), rows: prepared });
+        }
+        let rows = SeveralRows::new(rows);
+        let device = self.device.clone().autodiff();
+        self.built = None; // the run has weights of its own
+        let built = self.build_parts(&rows, &run, &device)?;
+        let model = self.loaded()?;
+        let parts = self.parts.iter().map(|part| JobPart {
+            name: part.name.clone(),
+            task: part.task,
+            data_file: Some(part.data.files.train.0.clone()),
+            data_sha256: hashes_of(&part.data.files),
+            read: part.data.read.clone(),
+        });
+        let job = Job::new(model.source.clone(), None, ReadOptions::default(), run);
+        let job = Job { changes: model.changes(), parts: parts.collect(), ..job };
+        let rows: Rc<dyn TaskRows> = Rc::new(rows);
+        let trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
+        Ok((trainer, job))
+    }
+
+    /// Reads the parts again where a run shares them out in another way than they were read for; on an error they are gone.
+    fn reread_parts(&mut self, run: &RunConfig) -> Result<(), SessionError> {
+        let parts = std::mem::take(&mut self.parts);
+        self.redraw_changes(run.seed)?;
+        let is_same = |part: &Part| part.data.run.split == run.split && part.data.run.seed == run.seed;
+        if parts.iter().all(is_same) {
+            self.parts = parts;
+            return Ok(());
+        }
+        let requests = parts.into_iter().map(|Part { name, task, data, .. }| {
+            let Data { files, read, .. } = data;
+            PartRequest { name, task: Some(task), files, read }
+        });
+        self.load_parts(requests.collect(), run).map(drop)
+    }
+
+    /// Every setting that a run of these parts has no use for, or could not follow.
+    fn problems_of_parts(&self, run: &RunConfig, num_hidden_layers: usize) -> Vec<ConfigProblem> {
+        let specs = || self.parts.iter().map(|part| part.task.spec());
+        let mut settings: Vec<&str> = specs().flat_map(|spec| spec.settings.iter().copied()).collect();
+        settings.retain(|name| !OF_ONE_TASK.contains(name));
+        settings.push("task_temperature");
+        let figures = figure_names(self.parts.iter().map(|part| (part.name.as_str(), part.task)));
+        let figures: Vec<&str> = figures.iter().map(String::as_str).collect();
+        let does = "learns several tasks at once, which have no use for it";
+        let task = TaskSettings { does, settings: &settings, columns: &[], figures: &figures };
+        let has_valid_rows = self.parts.iter().any(|part| part.data.rows.num_rows()[Split::Valid as usize] > 0);
+        let changes = self.loaded().map(LoadedModel::changes).unwrap_or_default();
+        let mut problems = run.check_for(&task, num_hidden_layers, has_valid_rows);
+        problems.extend(changes.check_for(run, num_hidden_layers));
+        problems
+    }
+
+    /// The encoder as it was loaded, with a head for each part.
+    fn build_parts(&self, rows: &SeveralRows, run: &RunConfig, device: &Device) -> Result<Model, SessionError> {
+        let pretrained = &self.loaded()?.pretrained;
+        let mut whole: Option<Model> = None;
+        for (index, part) in rows.parts().iter().enumerate() {
+            // Heads of the same form begin with values of their own.
+            let own = RunConfig { seed: run.seed.wrapping_add(index as u64), ..run.clone() };
+            let head = HeadSettings::new(part.rows.task(), &own, part.rows.labels().len());
+            let (built, _) = head.build(pretrained, device).map_err(|error| in_part(&part.name, error.into()))?;
+            match &mut whole {
+                None => whole = Some(built),
+                Some(whole) => whole.more_heads.push(built.head),
+            }
+        }
+        whole.ok_or(SessionError::NoData)
+    }
+
+    /// A model for inference with the heads of all parts.
+    pub(super) fn weights_of_parts(&self, weights: Weights) -> Result<Model, SessionError> {
+        let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
+        let mut found = match (weights, trainer.rows().as_several()) {
+            (Weights::Base, Some(several)) => self.build_parts(several, &trainer.job().run, &self.device)?,
+            _ => trainer.model().clone(),
+        };
+        found.enable_adapters(weights == Weights::Tuned);
+        Ok(found.for_inference())
+    }
+
+    /// As [`Session::predict`], by the head of one of several tasks.
+    ///
+    /// # Errors
+    /// When there is no run of several tasks, or none of them has this name; else as [`Session::predict`].
+    pub async fn predict_part(
+        &mut self,
+        part: &str,
+        inputs: &[TaskInput],
+        weights: Weights,
+    ) -> Result<(Vec<Prediction>, Vec<usize>), SessionError> {
+        let rows = Rc::clone(self.trainer.as_ref().ok_or(SessionError::NotTrained)?.rows());
+        let parts = rows.as_several().map(SeveralRows::parts).unwrap_or_default();
+        let Some(head) = parts.iter().position(|own| own.name == part) else {
+            let names: Vec<&str> = parts.iter().map(|own| own.name.as_str()).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(SessionError::NoPart { name: part.to_owned(), known });
+        };
+        let own = &parts[head].rows;
+        let model = self.weights(weights)?.of_head(head);
+        let run = self.run_config();
+        let mut predictor = self.loaded()?.with_text_model(|text| {
+            own.task().predictor(&PredictRequest { inputs, labels: own.labels(), model: *text, run: &run })
+        })?;
+        predictor.set_thresholds(&thresholds_of(&self.thresholds(weights), part));
+        predict(&model, predictor.as_mut(), &self.device).await?;
+        let cut = predictor.cut_inputs().to_vec();
+        Ok((predictor.finish(), cut))
+    }
+
+    /// A folder for each part, under its name: a whole model that loads alone, with the same encoder in all of them. Beside
+    /// them the job that trained them.
+    pub(super) async fn export_parts(&mut self, format: ExportFormat) -> Result<Folder, SessionError> {
+        if format == ExportFormat::Adapter {
+            return Err(SessionError::SharedAdapter);
+        }
+        let weights = self.weights(Weights::Tuned)?;
+        let thresholds = self.thresholds(Weights::Tuned);
+        let pretrained = &self.loaded()?.pretrained;
+        let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
+        let ((step, valid), job) = (trainer.weights_of_step(), trainer.job());
+        let parts = trainer.rows().as_several().map(SeveralRows::parts).unwrap_or_default();
+        let mut folder = Folder::new();
+        folder.insert(JOB_FILE, job.to_json());
+        for (head, (part, of_job)) in parts.iter().zip(&job.parts).enumerate() {
+            let of_part =
+                |whole: Option<&Evaluation>| whole.and_then(|whole| evaluation_of(whole, &part.name)).cloned();
+            let (valid, test) = (of_part(valid), of_part(self.test.as_ref()));
+            let facts = CardFacts { num_rows: part.rows.num_rows(), step, valid, test };
+            let JobPart { task, data_file, data_sha256, read, .. } = of_job.clone();
+            let thresholds = thresholds_of(&thresholds, &part.name);
+            let own = Job { task: Some(task), data_file, data_sha256, read, thresholds, ..job.clone() };
+            let model = weights.of_head(head);
+            let files = export_folder(pretrained, &model, part.rows.labels(), &own, Some(&facts)).await?;
+            for (name, bytes) in files.iter() {
+                folder.insert(format!("{}/{name}", part.name), bytes);
+            }
+        }
+        Ok(folder)
+    }
+}
+
+/// Whether a task can be one of several: those that write texts have a table of their own for the next token, and no head
+/// beside it.
+fn goes_with_others(task: Task) -> bool {
+    task.spec().head != HeadKind::CausalLm
+}
+
+/// The evaluation of a part.
+fn evaluation_of<'a>(whole: &'a Evaluation, part: &str) -> Option<&'a Evaluation> {
+    match &whole.detail {
+        EvaluationDetail::Several(detail) => detail.part(part),
+        _ => None,
+    }
+}
+
+fn in_part(name: &str, error: SessionError) -> SessionError {
+    SessionError::Part { name: name.to_owned(), source: Box::new(error) }
+}

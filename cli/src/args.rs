@@ -2,6 +2,7 @@
 //! [`TrainArgs::settings`], so that a person with three mistakes reads about three mistakes.
 
 mod changes;
+mod of_task;
 mod part;
 mod read;
 mod run;
@@ -17,10 +18,11 @@ use hone_core::task::{Task, guess_for_model};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
 use changes::ChangeArgs;
+pub(crate) use of_task::{describe, no_effect, unused_columns};
 pub(crate) use part::PartArg;
 use part::parse_part;
 use read::ReadArgs;
-use run::{RunArgs, blank_fields, flag_of, lora_fields};
+use run::{RunArgs, blank_fields, flag_of, lora_fields, with_example};
 pub(crate) use using::{EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
 
 /// The command line.
@@ -39,11 +41,11 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Fine-tune a model on labels, prompts or texts, and write a Hugging Face folder
+    /// Fine-tune a model for one task or several, and write a Hugging Face folder for each
     Train(Box<TrainArgs>),
-    /// Measure a model on a file of labeled rows, prompts or texts
+    /// Measure a fine-tuned model on a file of rows
     Eval(EvalArgs),
-    /// Label texts with a fine-tuned model
+    /// Ask a fine-tuned model for labels, numbers, names, answers, blanks or vectors
     Predict(PredictArgs),
     /// Continue a prompt with a language model
     Generate(GenerateArgs),
@@ -72,18 +74,18 @@ pub(crate) struct TrainArgs {
     /// Pretrained model: a folder, or a hub id such as sentence-transformers/all-MiniLM-L6-v2
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: Option<String>,
-    /// Rows to learn from: CSV, TSV, JSON Lines, a JSON array, or plain text for a language model
+    /// Rows to learn from: CSV, TSV, JSON, JSON Lines, CoNLL or plain text, as suits the task (examples: docs/tasks.md)
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// Validation rows of your own [default: a share of --data]
     #[arg(long, value_name = "FILE")]
     pub(crate) valid: Option<PathBuf>,
-    /// Test rows of your own [default: a share of --data]
+    /// Test rows of your own [default: a share of --data; none with --valid]
     #[arg(long, value_name = "FILE")]
     pub(crate) test: Option<PathBuf>,
     /// One of several tasks that are learned at once, on one encoder, in the place of --data: its name, what is learned
     /// (may be empty: guessed) and its rows, such as topic:sequence-classification:topics.csv. Given once for each; --output
-    /// gets a folder for each
+    /// gets a folder for each, here topic, which is a model like any other to eval and predict
     #[arg(long, value_name = "NAME:TASK:FILE", value_parser = parse_part)]
     pub(crate) part: Vec<PartArg>,
     /// Folder for the tuned model
@@ -175,6 +177,7 @@ impl TrainArgs {
                 run
             }
             Err(found) => {
+                let found: Vec<_> = found.into_iter().map(|problem| with_example(draft, problem)).collect();
                 problems.extend(as_flags(&found));
                 base.run.clone()
             }
@@ -186,6 +189,9 @@ impl TrainArgs {
             }
             if self.job.is_some() {
                 problems.push("--job: --resume takes the job from the checkpoint".into());
+            }
+            if self.task.is_some() {
+                problems.push("--task: --resume takes what is learned from the checkpoint".into());
             }
             if !draft.is_empty() || !self.read.is_empty() || !self.changes.is_empty() {
                 problems
@@ -205,9 +211,12 @@ impl TrainArgs {
 
     /// Flags that were typed and have no effect on a run of `method`.
     fn unused(&self, draft: &RunDraft, changes: &ModelChanges, method: Method) -> Vec<String> {
+        let (has_valid, has_test) = (self.valid.is_some(), self.test.is_some());
         let files = [
-            ("--valid-fraction", self.valid.is_some() && draft.typed("valid_fraction").is_some(), "--valid"),
-            ("--test-fraction", self.test.is_some() && draft.typed("test_fraction").is_some(), "--test"),
+            ("--valid-fraction", has_valid && draft.typed("valid_fraction").is_some(), "--valid"),
+            ("--test-fraction", has_test && draft.typed("test_fraction").is_some(), "--test"),
+            // Who brings rows to choose by keeps the training rows whole.
+            ("--test-fraction", has_valid && !has_test && draft.typed("test_fraction").is_some(), "--valid"),
         ];
         let mut unused: Vec<String> = files
             .into_iter()
@@ -436,6 +445,16 @@ mod tests {
     }
 
     #[test]
+    fn a_share_for_test_rows_goes_with_no_validation_file() {
+        let args = train(&["--valid", "v.csv", "--test-fraction", "0.2"]);
+        let Usage(problems) = args.settings(&Settings::default()).expect_err("no rows are split off");
+        assert_eq!(problems, ["--test-fraction: has no effect with --valid"]);
+        let args = train(&["--valid", "v.csv", "--test", "t.csv", "--test-fraction", "0.2"]);
+        let Usage(problems) = args.settings(&Settings::default()).expect_err("no rows are split off");
+        assert_eq!(problems, ["--test-fraction: has no effect with --test"]);
+    }
+
+    #[test]
     fn an_empty_setting_is_no_setting() {
         let Usage(problems) =
             train(&["--learning-rate=", "--seed= "]).settings(&Settings::default()).expect_err("two are empty");
@@ -450,5 +469,8 @@ mod tests {
         let Usage(problems) =
             train(&["--resume", "--epochs", "9"]).settings(&Settings::default()).expect_err("settings may not change");
         assert!(problems[0].contains("settings of the checkpoint"), "{problems:?}");
+        let args = train(&["--resume", "--task", "regression"]);
+        let Usage(problems) = args.settings(&Settings::default()).expect_err("nor what is learned");
+        assert_eq!(problems, ["--task: --resume takes what is learned from the checkpoint"]);
     }
 }

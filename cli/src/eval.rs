@@ -11,8 +11,9 @@ use hone_core::session::SessionError;
 use hone_core::session::protocol::Weights;
 use serde_json::json;
 
-use crate::args::EvalArgs;
+use crate::args::{EvalArgs, as_flags, no_effect, unused_columns};
 use crate::device;
+use crate::failure::Usage;
 use crate::inputs::{check_job, data_report, file_name, load_session, no_head};
 use crate::model_files;
 use crate::output::read_data_file;
@@ -39,8 +40,12 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         bail!("{}: {}", no_head(task), dir.display());
     }
     let writes = spec.command == "generate";
+    let mut problems = unused_columns(&read, task);
     if args.generate > 0 && !writes {
-        progress.note(&format!("warning: --generate has no effect: this model {}", spec.does));
+        problems.push(no_effect("generate", task));
+    }
+    if !problems.is_empty() {
+        return Err(Usage(as_flags(&problems)).into());
     }
     let files = DataFiles { train: data, valid: None, test: None };
     let report = session.load_rows_to_measure(files, &read).map_err(|error| match error {

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, WEIGHTS, shard_names};
-use hone_core::config::{JOB_FILE, ModelSource};
+use hone_core::config::{JOB_FILE, Job, ModelSource};
 use hone_core::folder::Folder;
 use hone_core::hub::{
     HubError, KNOWN_MODELS, MODEL_FILES, check_file, check_revision, check_weight_file_name, head_length,
@@ -59,6 +59,9 @@ fn load_files(model: &str, with_weights: bool) -> anyhow::Result<ModelFiles> {
                  model from before it: {model}"
             ));
         }
+        if let Some(folders) = folders_of_parts(dir) {
+            bail!("the folder holds a model for each of several tasks, so name one of them, {folders}: {model}");
+        }
         return Ok(ModelFiles {
             source: ModelSource::Local { name: folder_name(dir) },
             folder: read(dir, with_weights)?,
@@ -89,6 +92,16 @@ fn load_files(model: &str, with_weights: bool) -> anyhow::Result<ModelFiles> {
         Err(error) => error,
     })?;
     Ok(ModelFiles { source, folder, dir })
+}
+
+/// The folders of the models that a run of several tasks left in one folder; `None` where it is none of such a run.
+fn folders_of_parts(dir: &Path) -> Option<String> {
+    if dir.join("config.json").is_file() {
+        return None;
+    }
+    let job = Job::from_json(&fs::read(dir.join(JOB_FILE)).ok()?).ok()?;
+    let folders: Vec<String> = job.parts.iter().map(|part| dir.join(&part.name).display().to_string()).collect();
+    (!folders.is_empty()).then(|| folders.join(" or "))
 }
 
 /// The folder of a model that is already here, and where that is.

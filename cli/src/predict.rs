@@ -7,14 +7,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
 use futures_lite::future::block_on;
+use hone_core::config::{ConfigProblem, ReadOptions};
 use hone_core::data::{Row, TrainedRead, UsedColumn, list_rows};
 use hone_core::session::protocol::Weights;
 use hone_core::session::{Session, SessionError};
-use hone_core::task::{Prediction, TaskError, TaskInput};
+use hone_core::task::{Prediction, Task, TaskError, TaskInput};
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
-use crate::args::PredictArgs;
+use crate::args::{PredictArgs, as_flags, unused_columns};
 use crate::device;
 use crate::failure::Usage;
 use crate::inputs::{check_job, file_name, load_session, no_head};
@@ -69,6 +70,10 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     if !session.has_own_head() {
         bail!("{}: {}", no_head(task), dir.display());
     }
+    let problems = unused_flags(&read, task);
+    if !problems.is_empty() {
+        return Err(Usage(as_flags(&problems)).into());
+    }
     let labels = session.model_labels().to_vec();
     let inputs = match data {
         Some((path, bytes)) => {
@@ -88,6 +93,20 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         None => print(&bytes).context("can't write to standard output")?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Wishes about the file that have no effect on what is answered.
+fn unused_flags(read: &ReadOptions, task: Task) -> Vec<ConfigProblem> {
+    let mut problems = unused_columns(read, task);
+    let of_labels =
+        [("label_separator", read.label_separator.is_some()), ("merge_labels", !read.merge_labels.is_empty())];
+    for (field, _) in of_labels.into_iter().filter(|(_, is_set)| *is_set) {
+        if problems.iter().all(|problem| problem.field != field) {
+            let message = "has no effect: labels of the file are not read where they are predicted".to_owned();
+            problems.push(ConfigProblem { field: field.to_owned(), message });
+        }
+    }
+    problems
 }
 
 /// Writes to standard output; a reader that has read enough is no fault.
@@ -266,7 +285,7 @@ fn render(
 
 #[cfg(test)]
 mod tests {
-    use hone_core::task::{Task, sequence_classification, token_classification};
+    use hone_core::task::{sequence_classification, token_classification};
 
     use super::*;
 

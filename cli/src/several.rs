@@ -8,20 +8,23 @@ use futures_lite::future::block_on;
 use hone_core::config::ExportFormat;
 use hone_core::data::DataFiles;
 use hone_core::session::{PartReport, PartRequest, PartSize, Session, hashes_of};
+use hone_core::task::Task;
 use hone_core::words::plural;
 use indicatif::HumanBytes;
 
-use crate::args::{TrainArgs, task_name};
+use crate::args::{TrainArgs, as_flags, task_name};
 use crate::checkpoint_dir;
 use crate::device;
-use crate::failure::INTERRUPTED;
+use crate::failure::{INTERRUPTED, Usage};
 use crate::inputs::{data_report, file_name, read_data};
 use crate::model_files;
 use crate::output;
 use crate::plan::{Plan, PlanPart};
 use crate::progress::Progress;
 use crate::signals::Interrupt;
-use crate::train::{End, RunFacts, after_failure, changed_line, measure, model_line, name_flags, train};
+use crate::train::{
+    End, RunFacts, after_failure, changed_line, measure, model_line, name_flags, nothing_to_compare, train,
+};
 
 /// Runs `hone train` on several tasks.
 ///
@@ -56,6 +59,14 @@ pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> 
         read: part.read.clone(),
     });
     let reports = session.load_parts(requests.collect(), &run).map_err(name_flags)?;
+    let tasks: Vec<Task> = reports.iter().map(|part| part.task).collect();
+    let mut problems = args.unused_settings(&tasks);
+    if args.compare && run.split.test_fraction <= 0.0 {
+        problems.push(nothing_to_compare());
+    }
+    if !problems.is_empty() {
+        return Err(Usage(as_flags(&problems)).into());
+    }
     let mut said = info.notes;
     for part in &reports {
         progress.note(&part_report(part, &mut said));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use hone_core::session::protocol::WritingEvaluation;
-use hone_core::task::{Evaluation, EvaluationDetail, TaskBaseline};
+use hone_core::task::{Evaluation, EvaluationDetail, Task, TaskBaseline};
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
@@ -40,7 +40,9 @@ pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> Stri
     }
     for (name, value) in figures(view.figures, evaluation) {
         let beside = baseline.as_ref().and_then(|baseline| figure_of(baseline, name));
-        let beside = beside.map_or_else(String::new, |base| format!("  {base:>8.4}  {:>+7.4}", value - base));
+        let beside = beside.map_or_else(String::new, |base| {
+            format!("  {base:>8.4}  {:>+7.4}", gain(evaluation.task(), name, base, value))
+        });
         line(&format!("  {:<width$}  {value:.4}{beside}", spoken(name)));
     }
     if let Some(baseline) = &baseline {
@@ -69,7 +71,9 @@ pub(crate) fn comparison(title: &str, base: &Evaluation, tuned: &Evaluation) -> 
         let Some(before) = base.figure(name) else { continue };
         let least = baseline.as_ref().map(|baseline| figure_of(baseline, name));
         let (first, change) = match least {
-            Some(Some(least)) => (format!("  {least:>9.4}"), format!("{:>+9.4}", after - least)),
+            Some(Some(least)) => {
+                (format!("  {least:>9.4}"), format!("{:>+9.4}", gain(tuned.task(), name, least, after)))
+            }
             Some(None) => (format!("  {:>9}", ""), String::new()), // always answering alike has no loss
             None => (String::new(), format!("{:>+9.4}", after - before)),
         };
@@ -122,6 +126,12 @@ pub(crate) fn figures_in_line(evaluation: &Evaluation, names: &[&'static str]) -
 
 fn figure_of(baseline: &TaskBaseline, name: &str) -> Option<f64> {
     baseline.figures.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
+}
+
+/// How much better a figure is than that of the baseline: of errors, how much less.
+fn gain(task: Task, name: &str, base: f64, value: f64) -> f64 {
+    let is_error = task.spec().figure(name).is_some_and(|figure| !figure.higher_is_better);
+    if is_error { base - value } else { value - base }
 }
 
 /// What the baseline is; `of` says whose rows it is of.

@@ -6,17 +6,17 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use futures_lite::future::block_on;
 use hone_core::checkpoint::CheckpointError;
-use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Method};
+use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Method, TaskSettings};
 use hone_core::data::DataFiles;
 use hone_core::event::{Split, StopReason, TrainEvent};
 use hone_core::session::protocol::{ModelInfo, Weights};
 use hone_core::session::{Session, SessionError, hashes_of};
-use hone_core::task::Evaluation;
+use hone_core::task::{Evaluation, Task};
 use hone_core::words::plural;
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use crate::args::{TrainArgs, as_flags, choose_task_of_run};
+use crate::args::{Settings, TrainArgs, as_flags, choose_task_of_run, describe, no_effect, unused_columns};
 use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::{INTERRUPTED, Usage};
@@ -100,25 +100,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         progress.note(&changed_line(&info));
         info
     });
-    let spec = task.spec();
-    let writes = spec.command == GENERATE;
-    if general.is_some() && !writes {
-        bail!("--general-text is for language models: this {} model {}", info.model_type, spec.does);
-    }
-    let has_valid_rows = plan.valid.is_some() || run.split.valid_fraction > 0.0;
-    let figures = spec.figure_names();
-    let settings = spec.settings_for_check(&figures);
-    let mut problems = run.check_for(&settings, info.num_hidden_layers, has_valid_rows);
-    problems.extend(changes.check_for(&run, info.num_hidden_layers));
-    problems.extend(plan.settings.read.check_for(&settings));
-    let has_test_rows = plan.test.is_some() || run.split.test_fraction > 0.0;
-    if args.compare && !writes && !has_test_rows {
-        let message = "has no effect: there are no test rows to measure before and after".to_owned();
-        problems.push(ConfigProblem { field: "compare".into(), message });
-    }
-    if !problems.is_empty() {
-        return Err(Usage(as_flags(&problems)).into());
-    }
+    check_flags(args, &plan, task, info.num_hidden_layers)?;
     let report = session
         .load_data(files, &plan.settings.read, &run)
         .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
@@ -170,6 +152,38 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         bail!("the {what} could not be printed: {reason}; the model is in {output}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses flags and settings that a run has no use for, or can't follow. `task` is what it learns; the model has so many
+/// layers.
+fn check_flags(args: &TrainArgs, plan: &Plan, task: Task, num_hidden_layers: usize) -> Result<(), Usage> {
+    let Settings { read, changes, run, .. } = &plan.settings;
+    let (spec, does) = (task.spec(), describe(task));
+    let figures = spec.figure_names();
+    let settings = TaskSettings { does: &does, ..spec.settings_for_check(&figures) };
+    let has_valid_rows = plan.valid.is_some() || run.split.valid_fraction > 0.0;
+    let mut problems = args.unused_settings(&[task]);
+    let of_run = run.check_for(&settings, num_hidden_layers, has_valid_rows);
+    let is_new = |problem: &ConfigProblem| problems.iter().all(|known| known.field != problem.field);
+    let of_run: Vec<ConfigProblem> = of_run.into_iter().filter(is_new).collect();
+    problems.extend(of_run);
+    problems.extend(changes.check_for(run, num_hidden_layers));
+    problems.extend(unused_columns(read, task));
+    let writes = spec.command == GENERATE;
+    let shares_test_rows = plan.valid.is_none() && run.split.test_fraction > 0.0;
+    if args.compare && !writes && plan.test.is_none() && !shares_test_rows {
+        problems.push(nothing_to_compare());
+    }
+    if args.general_text.is_some() && !writes {
+        problems.push(no_effect("general_text", task));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Usage(as_flags(&problems))) }
+}
+
+/// `--compare` without test rows.
+pub(crate) fn nothing_to_compare() -> ConfigProblem {
+    let message = "has no effect: there are no test rows to measure before and after".to_owned();
+    ConfigProblem { field: "compare".into(), message }
 }
 
 /// Settings that a run can't follow, under the names of their flags.

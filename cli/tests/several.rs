@@ -50,6 +50,15 @@ fn a_run_of_two_tasks_leaves_a_folder_for_each() {
         let answer: Value = serde_json::from_str(stdout.trim()).expect("JSON");
         assert!(answer.to_string().contains(field), "{answer}");
     }
+    let eval = ["eval", "--model", "both/mood", "--data", "rows.csv", "--device", "cpu", "--json"];
+    let (code, stdout, stderr) = run(hone(home.path()).args(eval));
+    assert_eq!(code, 0, "{stderr}");
+    let figures: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert!(figures["accuracy"].as_f64().is_some_and(|accuracy| accuracy > 0.5), "it has learned: {figures}");
+    let ask = ["predict", "--model", "both", "--text", "a", "--device", "cpu"];
+    let (code, _, stderr) = run(hone(home.path()).args(ask));
+    assert!(code == 1 && stderr.contains("name one of them, both/mood or both/count: both"), "{stderr}");
+
     let (code, _, stderr) = train(home.path(), &[&parts[..], &["--output", "both"]].concat());
     assert!(code == 1 && stderr.contains("a finished run"), "{stderr}");
 
@@ -68,6 +77,23 @@ fn a_run_of_two_tasks_leaves_a_folder_for_each() {
 }
 
 #[test]
+fn flags_that_no_part_has_a_use_for_are_refused() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    write_numbers(&home.path().join("scores.tsv"));
+    let parts = ["--part", "mood::rows.csv", "--part", "count:regression:scores.tsv", "--output", "out"];
+    for (flags, says) in [
+        (&["--doc-stride", "128"][..], "--doc-stride: has no effect: none of the tasks has it (sequence-"),
+        (&["--from-scratch"], "--from-scratch: has no effect"),
+        (&["--compare", "--test-fraction", "0"], "--compare: has no effect: there are no test rows"),
+    ] {
+        let (code, _, stderr) = train(home.path(), &[&parts[..], flags].concat());
+        assert!(code == 2 && stderr.contains(says), "{flags:?}: {stderr}");
+    }
+    assert!(!home.path().join("out/mood").exists());
+}
+
+#[test]
 fn parts_that_can_not_be_used_are_refused_before_anything_is_read() {
     let home = tempfile::tempdir().expect("a temporary folder");
     for (parts, says) in [
@@ -75,6 +101,7 @@ fn parts_that_can_not_be_used_are_refused_before_anything_is_read() {
         (&["--part", "mood::a.csv", "--part", "mood::b.csv"], "two tasks have the name"),
         (&["--part", "mood::a.csv", "--part", "b:ranking:b.csv"], "it is not one of"),
         (&["--part", "mood::a.csv", "--part", "b::b.csv", "--data", "c.csv"], "--data: goes with one task"),
+        (&["--part", "mood::a.csv", "--part", "b::b.csv", "--text-column", "c"], "--text-column: goes with one task"),
         (&["--part", "mood::a.csv", "--part", "b::b.csv", "--format", "adapter"], "--format: "),
     ] {
         let (code, _, stderr) = train(home.path(), &[parts, &["--output", "out"]].concat());

@@ -156,7 +156,8 @@ fn what_does_not_fit_is_said() {
     fs::write(home.path().join("labels.csv"), "text,label\na b c,up\nd e f,down\n").expect("writes");
     let line = ["train", "--data", "labels.csv", "--output", "out", "--device", "cpu", "--compare", "--general-text"];
     let (code, _, stderr) = run(hone(home.path()).args(line).args(["labels.csv", "--model"]).arg(&encoder));
-    assert!(code == 1 && stderr.contains("--general-text is for language models"), "{stderr}");
+    let says = "--general-text: has no effect: this model labels texts (sequence-classification)";
+    assert!(code == 2 && stderr.contains(says), "{stderr}");
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub enum TrainEvent {
         steps_per_epoch: u32,
         /// Steps already behind us: 0 unless resumed.
         step: u32,
-        /// Rows in the training, validation and test split.
+        /// Rows in the training, validation and test split, as they were read.
         num_rows: [usize; 3],
         /// All parameters of the model.
         num_parameters: usize,

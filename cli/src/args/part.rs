@@ -57,10 +57,8 @@ impl TrainArgs {
         if self.format == Some(ExportFormat::Adapter) {
             problems.push("--format: several tasks share one adapter: choose merged".to_owned());
         }
-        if !self.read.is_empty() {
-            let message = "reading the data: these flags go with one task; a job file has them for each of several";
-            problems.push(message.to_owned());
-        }
+        let alone = |flag| format!("{flag}: goes with one task; a job file has it for each of several");
+        problems.extend(self.read.typed_flags().into_iter().map(alone));
         problems
     }
 }
@@ -104,7 +102,7 @@ mod tests {
         assert!(problems(&["--part", "x::t.csv", "--part", "x::s.csv"])[0].contains("two tasks have the name"));
         let found = problems(&[&two[..], &["--data", "d.csv", "--task", "regression", "--delimiter", "tab"]].concat());
         let starts: Vec<&str> = found.iter().map(|problem| problem.split(':').next().unwrap_or_default()).collect();
-        assert_eq!(starts, ["--data", "--task", "reading the data"]);
+        assert_eq!(starts, ["--data", "--task", "--delimiter"]);
         assert_eq!(problems(&[&two[..], &["--format", "adapter", "--method", "lora"]].concat()).len(), 1);
     }
 }

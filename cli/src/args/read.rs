@@ -15,20 +15,20 @@ pub(crate) struct ReadArgs {
     /// Column that holds the second text of a pair [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     text_pair_column: Option<String>,
-    /// Column that holds a hard negative [default: guessed]
+    /// Column that holds a text which does not belong to the pair (sentence-embedding) [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     negative_column: Option<String>,
-    /// Column that holds the label; given more than once: columns that each hold one label (0 or 1) or one number [default:
-    /// guessed]
+    /// Column that holds the label, number, score, tags or spans; given more than once: columns that each hold one label (0
+    /// or 1) or one number [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     label_column: Vec<String>,
-    /// What stands between several labels in a cell: one character, or tab [default: guessed]
+    /// What stands between the labels of a cell (multi-label): one character, or tab [default: guessed]
     #[arg(long, value_name = "CHAR")]
     label_separator: Option<String>,
-    /// Column that holds the tokens, or one token [default: guessed]
+    /// Column that holds the tokens, or one token (token-classification) [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     tokens_column: Option<String>,
-    /// Column that tells sentences apart [default: guessed]
+    /// Column that tells sentences apart where a row is one token (token-classification) [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     sentence_column: Option<String>,
     /// Column that holds the question [default: guessed]
@@ -83,29 +83,36 @@ pub(crate) struct ReadArgs {
 
 impl ReadArgs {
     pub(super) fn is_empty(&self) -> bool {
-        let typed = [
-            &self.text_column,
-            &self.text_pair_column,
-            &self.negative_column,
-            &self.label_separator,
-            &self.tokens_column,
-            &self.sentence_column,
-            &self.question_column,
-            &self.context_column,
-            &self.answer_column,
-            &self.shape,
-            &self.prompt_column,
-            &self.input_column,
-            &self.completion_column,
-            &self.messages_column,
-            &self.prompt_format,
-            &self.delimiter,
-            &self.header,
-            &self.header_row,
-            &self.encoding,
+        self.typed_flags().is_empty()
+    }
+
+    /// The flags that were typed.
+    pub(super) fn typed_flags(&self) -> Vec<&'static str> {
+        let flags = [
+            ("--text-column", self.text_column.is_some()),
+            ("--text-pair-column", self.text_pair_column.is_some()),
+            ("--negative-column", self.negative_column.is_some()),
+            ("--label-column", !self.label_column.is_empty()),
+            ("--label-separator", self.label_separator.is_some()),
+            ("--tokens-column", self.tokens_column.is_some()),
+            ("--sentence-column", self.sentence_column.is_some()),
+            ("--question-column", self.question_column.is_some()),
+            ("--context-column", self.context_column.is_some()),
+            ("--answer-column", self.answer_column.is_some()),
+            ("--shape", self.shape.is_some()),
+            ("--prompt-column", self.prompt_column.is_some()),
+            ("--input-column", self.input_column.is_some()),
+            ("--completion-column", self.completion_column.is_some()),
+            ("--messages-column", self.messages_column.is_some()),
+            ("--prompt-format", self.prompt_format.is_some()),
+            ("--as-chat", self.as_chat),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--header", self.header.is_some()),
+            ("--header-row", self.header_row.is_some()),
+            ("--encoding", self.encoding.is_some()),
+            ("--merge-label", !self.merge_label.is_empty()),
         ];
-        let has_none = self.label_column.is_empty() && self.merge_label.is_empty();
-        !self.as_chat && has_none && typed.iter().all(|field| field.is_none())
+        flags.into_iter().filter(|(_, is_typed)| *is_typed).map(|(flag, _)| flag).collect()
     }
 
     /// The header's row, the encoding and the labels to merge.
@@ -209,7 +216,34 @@ impl ReadArgs {
             }
         }
         self.lay_layout(&mut read, problems);
+        problems.extend(self.unused_of_shape(&read));
+        if self.negative_column.is_some() && !self.label_column.is_empty() {
+            problems.push("--label-column: has no effect beside --negative-column".to_owned());
+        }
         read
+    }
+
+    /// Typed columns that rows of the shape which was chosen, or which follows from the columns, do not have.
+    fn unused_of_shape(&self, read: &ReadOptions) -> Vec<String> {
+        let by_columns = if read.messages_column.is_some() {
+            Some(DataShape::Messages)
+        } else if read.input_column.is_some() {
+            Some(DataShape::Instruction)
+        } else {
+            let has_pair = read.prompt_column.is_some() || read.completion_column.is_some();
+            has_pair.then_some(DataShape::PromptCompletion)
+        };
+        let Some(shape) = read.shape.or(by_columns) else { return Vec::new() };
+        let pairs = &[DataShape::PromptCompletion, DataShape::Instruction][..];
+        let columns = [
+            ("--text-column", &self.text_column, &[DataShape::Text][..]),
+            ("--prompt-column", &self.prompt_column, pairs),
+            ("--input-column", &self.input_column, &[DataShape::Instruction]),
+            ("--completion-column", &self.completion_column, pairs),
+            ("--messages-column", &self.messages_column, &[DataShape::Messages]),
+        ];
+        let unused = columns.into_iter().filter(|(_, typed, shapes)| typed.is_some() && !shapes.contains(&shape));
+        unused.map(|(flag, ..)| format!("{flag}: has no effect on rows of the shape {}", shape.name())).collect()
     }
 }
 
@@ -252,6 +286,22 @@ mod tests {
         assert_eq!((read.label_column.as_deref(), &read.label_columns), (None, &vec!["b".to_owned(), "c".to_owned()]));
         let (read, _) = over(&["--label-column", "d", "--label-separator", "tab"], &read);
         assert_eq!((read.label_columns.len(), read.label_separator), (0, Some('\t')));
+    }
+
+    #[test]
+    fn columns_of_another_shape_are_named() {
+        let problems = |flags: &[&str], base: &ReadOptions| over(flags, base).1;
+        let default = ReadOptions::default();
+        let found = problems(&["--shape", "text", "--prompt-column", "a"], &default);
+        assert_eq!(found, ["--prompt-column: has no effect on rows of the shape text"]);
+        let found = problems(&["--messages-column", "m", "--text-column", "t"], &default);
+        assert_eq!(found, ["--text-column: has no effect on rows of the shape messages"]);
+        assert!(problems(&["--prompt-column", "p", "--input-column", "i"], &default).is_empty());
+        // What a job says of its own shape is no flag.
+        let job = ReadOptions { shape: Some(DataShape::Text), text_column: Some("t".into()), ..default.clone() };
+        assert!(problems(&["--shape", "messages", "--messages-column", "m"], &job).is_empty());
+        let found = problems(&["--negative-column", "n", "--label-column", "l"], &default);
+        assert_eq!(found, ["--label-column: has no effect beside --negative-column"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Flags that are settings of a run: one for each line of the table of settings.
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
-use hone_core::config::{Kind, RunDraft, SETTINGS, Setting, setting};
+use hone_core::config::{ConfigProblem, Kind, RunDraft, SETTINGS, Setting, setting};
 
 /// The settings of a run, as typed.
 #[derive(Debug, Default)]
@@ -69,6 +69,27 @@ pub(super) fn lora_fields(draft: &RunDraft) -> Vec<&'static str> {
     of_adapters.filter(asks).collect()
 }
 
+/// A problem of a setting that is a number, with one that can be used where none was typed: the one that was probably
+/// meant, else the default.
+pub(super) fn with_example(draft: &RunDraft, mut problem: ConfigProblem) -> ConfigProblem {
+    let of_number = setting(&problem.field).filter(|setting| matches!(setting.kind, Kind::Real | Kind::Whole));
+    let (Some(setting), Some(typed)) = (of_number, draft.typed(&problem.field)) else { return problem };
+    if typed.trim().parse::<f64>().is_ok() {
+        return problem; // out of its range, which the message says
+    }
+    let is_whole = setting.kind == Kind::Whole;
+    let is_number = |text: &String| if is_whole { text.parse::<u64>().is_ok() } else { text.parse::<f64>().is_ok() };
+    let meant = typed.trim().trim_end_matches([',', ';']);
+    let meant = if is_whole { meant.to_owned() } else { meant.replace(',', ".") };
+    let examples = [meant, setting.default_text()].into_iter().find(is_number);
+    // A word, such as off, is the default of some.
+    let example = examples.unwrap_or_else(|| if is_whole { "2" } else { "0.1" }.to_owned());
+    let where_point = if is_whole { "" } else { "a point stands before decimals, " };
+    let such_as = if is_whole { "such as" } else { "such as in" };
+    problem.message.push_str(&format!(" ({where_point}{such_as} {example})"));
+    problem
+}
+
 /// The flag of a setting, or of a wish about the data.
 pub(super) fn flag_of(field: &str) -> String {
     match (setting(field), field) {
@@ -76,5 +97,34 @@ pub(super) fn flag_of(field: &str) -> String {
         (None, "merge_labels") => "--merge-label".into(),
         (None, "label_columns") => "--label-column".into(),
         (None, other) => format!("--{}", other.replace('_', "-")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::config::RunConfig;
+
+    use super::*;
+
+    fn problem(name: &str, typed: &str) -> String {
+        let draft = RunDraft::from_typed([(name, typed)]);
+        let problem = draft.resolve(&RunConfig::default()).expect_err("it is mistyped").remove(0);
+        with_example(&draft, problem).message
+    }
+
+    #[test]
+    fn a_number_that_is_mistyped_is_shown_as_it_should_be() {
+        for (typed, meant) in [("5e-5,", "5e-5"), ("0,00005", "0.00005"), ("5e-5x", "5e-5"), ("1.000,5", "5e-5")] {
+            let hint = format!("(a point stands before decimals, such as in {meant})");
+            let expected = format!("{typed:?} is not a number from 1e-12 to 1 {hint}");
+            assert_eq!(problem("learning_rate", typed), expected);
+        }
+        let expected = "\"three\" is not a whole number from 1 to 10000 (such as 3)";
+        assert_eq!(problem("num_train_epochs", "three"), expected);
+        assert!(problem("batch_size", "32,").ends_with("(such as 32)"));
+        assert!(problem("dropout", "0,2").ends_with("such as in 0.2)"));
+        assert!(problem("eval_strategy", "all").ends_with("(such as 2)"));
+        assert_eq!(problem("learning_rate", "30"), "\"30\" is not a number from 1e-12 to 1");
+        assert!(problem("method", "half").ends_with("is not one of full, head, lora, last"));
     }
 }

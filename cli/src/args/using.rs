@@ -12,6 +12,9 @@ use super::{OF_MODEL, parse_format, parse_task, task_help};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
 
+/// Seed of the draws of `hone generate` where none is given.
+const SEED: u64 = 42;
+
 /// `hone eval`.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
@@ -21,7 +24,7 @@ pub(crate) struct EvalArgs {
     /// Adapter in PEFT's layout to put on the model
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
-    /// Rows to measure: CSV, TSV, JSON Lines, a JSON array, or plain text for a language model
+    /// Rows to measure, in the form of those that it was trained on
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
     #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is measured", OF_MODEL))]
@@ -30,7 +33,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) generate: usize,
     /// Most tokens of such a completion
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "generate")]
     pub(crate) max_new_tokens: u32,
     /// What computes: auto, cpu, wgpu or cuda
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -71,23 +74,23 @@ pub(crate) struct GenerateArgs {
     #[arg(long)]
     do_sample: bool,
     /// Above 1 more varied, below 1 more certain (draws tokens)
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = parse_real)]
     temperature: Option<f64>,
     /// Draw among the K likeliest tokens; 0 is all (draws tokens)
     #[arg(long, value_name = "K")]
     top_k: Option<u32>,
     /// Draw among the likeliest tokens that together have this probability (draws tokens)
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = parse_real)]
     top_p: Option<f64>,
     /// Above 1: tokens that were there already become less likely
-    #[arg(long, value_name = "PENALTY", default_value_t = 1.0)]
+    #[arg(long, value_name = "PENALTY", default_value_t = 1.0, value_parser = parse_real)]
     repetition_penalty: f64,
     /// Most tokens to write
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_new_tokens: u32,
-    /// Seed of the draws
-    #[arg(long, value_name = "N", default_value_t = 42)]
-    seed: u64,
+    /// Seed of the draws [default: 42]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Text at which to stop; may be given more than once
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     stop: Vec<String>,
@@ -128,7 +131,8 @@ pub(crate) struct PredictArgs {
     /// Adapter in PEFT's layout to put on the model
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
-    /// Rows to answer: CSV, TSV, JSON Lines or a JSON array; labels are not needed
+    /// Rows to answer: CSV, TSV, JSON Lines or a JSON array; where names are sought also CoNLL, or lists of tokens.
+    /// Labels and tags are not needed
     #[arg(long, value_name = "FILE", conflicts_with = "text", required_unless_present = "text")]
     pub(crate) data: Option<PathBuf>,
     /// A text to answer (of a pair the first, of a question the question); may be given more than once
@@ -167,7 +171,7 @@ impl GenerateArgs {
             top_p: self.top_p.unwrap_or(defaults.top_p),
             repetition_penalty: self.repetition_penalty,
             max_new_tokens: self.max_new_tokens,
-            seed: self.seed,
+            seed: self.seed.unwrap_or(SEED),
             stop: self.stop.clone(),
         };
         let mut problems = Vec::new();
@@ -175,6 +179,9 @@ impl GenerateArgs {
             problems.push(format!("--device: {message}"));
             DeviceChoice::Auto
         });
+        if self.seed.is_some() && !draws {
+            problems.push("--seed: has no effect where nothing is drawn (--do-sample draws tokens)".to_owned());
+        }
         if let Err(found) = sampling.check() {
             problems.extend(found.iter().map(|p| format!("--{}: {}", p.field.replace('_', "-"), p.message)));
         }
@@ -208,6 +215,10 @@ impl PredictArgs {
             let found = format!("--text-pair: there are {num_pairs} of them and {num_texts} of --text");
             return Err(Usage(vec![found]));
         }
+        if self.data.is_none() && !self.read.is_empty() {
+            let unused = |flag| format!("{flag}: has no effect without --data");
+            return Err(Usage(self.read.typed_flags().into_iter().map(unused).collect()));
+        }
         device_and_read(&self.device, &self.read)
     }
 
@@ -216,6 +227,11 @@ impl PredictArgs {
         let second = |index: usize| self.text_pair.get(index).cloned();
         self.text.iter().enumerate().map(move |(index, text)| TaskInput { text: text.clone(), second: second(index) })
     }
+}
+
+/// A number with decimals.
+fn parse_real(text: &str) -> Result<f64, String> {
+    text.trim().parse().map_err(|_| "it is not a number such as 0.7, with a point before decimals".to_owned())
 }
 
 /// Reading options are those that were typed: what the model was trained with is laid under them when it is loaded.

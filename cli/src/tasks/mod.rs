@@ -9,6 +9,7 @@ mod sentence_embedding;
 mod sequence_classification;
 mod token_classification;
 mod token_figures;
+mod word_rows;
 
 use hone_core::config::ReadOptions;
 use hone_core::data::{DataError, Table, UsedColumn, choose_text_columns, parse};

@@ -126,13 +126,15 @@ mod tests {
         let text = evaluation("test", &found, "the training rows");
         let expected = "\
 test: 3 rows
-  mse              0.3333
-  mae              0.3333
-  rmse             0.5774
-  r2               0.5000
+                    model  baseline     gain
+  mse              0.3333    0.6667  +0.3333
+  mae              0.3333    0.6667  +0.3333
+  rmse             0.5774    0.8165  +0.2391
+  r2               0.5000    0.0000  +0.5000
   pearson          0.9820
   spearman         1.0000
   loss             0.3333
+  baseline: always \"the mean\", that of the training rows; gain: over the baseline
 
                         mse       mae      rmse      r2  pearson  spearman
   score              0.3333    0.3333    0.5774  0.5000   0.9820    1.0000

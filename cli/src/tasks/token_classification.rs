@@ -2,13 +2,12 @@
 
 use std::fmt::Write as _;
 
-use hone_core::data::choose_text_columns;
 use hone_core::task::token_classification::{ReportDetail, Span};
 use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail as AnyDetail};
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, View};
+use super::{Answers, Detail, InputFile, View, word_rows};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
 use crate::tables::{cut, figures_in_line};
 
@@ -21,11 +20,8 @@ pub(super) static VIEW: View = View {
     line: |evaluation| figures_in_line(evaluation, &["loss", "f1", "precision", "recall"]),
     detail: Detail::Below(tables),
     answers: Some(Answers {
-        file: super::TEXTS,
-        inputs: |table, read, labels| {
-            let texts = choose_text_columns(table, read, labels)?.used();
-            Ok(texts.into_iter().filter(|column| column.role == "text").collect())
-        },
+        file: InputFile { parse: word_rows::parse, names: &["text"] },
+        inputs: word_rows::choose,
         columns: |_| ["start", "end", "text", "label", "score"].map(str::to_owned).to_vec(),
         cells,
         fields,

@@ -13,8 +13,10 @@ use crate::words::{list, plural};
 /// What the card says about a run; `None` where nothing was measured.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CardFacts {
-    /// Rows of the training, validation and test split.
+    /// Rows of the training, validation and test split, as they were read.
     pub num_rows: [usize; 3],
+    /// The same as the model reads them: more, where it reads a row in several windows.
+    pub num_windows: [usize; 3],
     /// Optimizer step whose weights these are.
     pub step: u32,
     /// On the validation split, at that step.
@@ -126,14 +128,7 @@ fn results(line: &mut impl FnMut(String), spec: &TaskSpec, facts: &CardFacts) {
         let gains: Vec<String> = baseline
             .gains
             .iter()
-            .filter_map(|name| {
-                let (figure, by) = (spec.figure(name)?, evaluation.figure(name)? - value_of(name)?);
-                Some(match figure.unit {
-                    Unit::Share => format!("{:+.1} points of {}", by * 100.0, within_a_sentence(figure.title)),
-                    Unit::Percent => format!("{by:+.1} points of {}", within_a_sentence(figure.title)),
-                    Unit::Score | Unit::Number => format!("{by:+.4} of {}", within_a_sentence(figure.title)),
-                })
-            })
+            .filter_map(|name| Some(change(spec.figure(name)?, evaluation.figure(name)? - value_of(name)?)))
             .collect();
         gain = Some(format!(
             "On the {name} rows this is {} against always answering {answer}, {}.\n",
@@ -144,6 +139,16 @@ fn results(line: &mut impl FnMut(String), spec: &TaskSpec, facts: &CardFacts) {
     line(String::new());
     if let Some(gain) = gain {
         line(gain);
+    }
+}
+
+/// How much higher a figure is: `+2.5 points of accuracy`.
+fn change(figure: &FigureSpec, by: f64) -> String {
+    let title = within_a_sentence(figure.title);
+    match figure.unit {
+        Unit::Share => format!("{:+.1} points of {title}", by * 100.0),
+        Unit::Percent => format!("{by:+.1} points of {title}"),
+        Unit::Score | Unit::Number => format!("{by:+.4} of {title}"),
     }
 }
 
@@ -176,6 +181,13 @@ fn cell(label: &str) -> String {
 fn training(job: &Job, facts: &CardFacts) -> String {
     let run = &job.run;
     let [train, valid, test] = facts.num_rows;
+    let windows = match facts.num_windows == facts.num_rows {
+        true => String::new(),
+        false => {
+            let [train, valid, test] = facts.num_windows;
+            format!(", read in {train}, {valid} and {test} windows")
+        }
+    };
     let method = match run.method {
         Method::Full if run.from_scratch => "all weights, which began fresh".into(),
         Method::Full => format!("all weights{}", but_frozen(run.freeze)),
@@ -189,9 +201,9 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         half => format!(" Layers computed in {}, trained weights in f32.", half.name()),
     };
     format!(
-        "{}{}Rows: {train} for training, {valid} for validation, {test} for the test. Trained: {method}. AdamW, learning rate \
-         {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient norm at most {}, at \
-         most {} tokens a row, seed {}.{precision} These are the weights of step {}.",
+        "{}{}Rows: {train} for training, {valid} for validation, {test} for the test{windows}. Trained: {method}. AdamW, \
+         learning rate {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient \
+         norm at most {}, at most {} tokens a row, seed {}.{precision} These are the weights of step {}.",
         card_parts::beside(job),
         changes_before(&job.changes),
         run.learning_rate,

@@ -41,6 +41,9 @@ pub struct TrainState {
     pub evaluations_since_best: u32,
     /// Step of the last evaluation.
     pub evaluated_at: Option<u32>,
+    /// The last evaluation, where it is not the best; a state of an earlier version lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Evaluation>,
     /// Steps in which a parameter that is trained had no gradient, by its path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped: BTreeMap<String, u32>,

@@ -119,7 +119,8 @@ pub struct Job {
     #[serde(default)]
     pub run: RunConfig,
     /// Of a trained model that gives several labels: the probability from which on it gives each, as its validation rows
-    /// suit it best. No setting: a run of the job finds its own.
+    /// suit it best. Of one that was trained on questions some of which have no answer: `no_answer`, how much better than
+    /// the best answer none must score. No setting: a run of the job finds its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub thresholds: BTreeMap<String, f64>,
     /// Several tasks that are learned at once, each from files of its own; none where there is one task.

@@ -42,7 +42,7 @@ impl DataShape {
 pub struct ReadOptions {
     /// Column that holds the text.
     pub text_column: Option<String>,
-    /// Column that holds the second text of a pair.
+    /// Column that holds the second text of a pair. An empty name says that there is none, and that none is guessed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_pair_column: Option<String>,
     /// Column that holds a text which does not belong to the first two of a row.
@@ -104,6 +104,18 @@ pub struct ReadOptions {
 }
 
 impl ReadOptions {
+    /// The column that is named for the second text of a pair.
+    #[must_use]
+    pub fn pair_column(&self) -> Option<&str> {
+        self.text_pair_column.as_deref().filter(|name| !name.is_empty())
+    }
+
+    /// Whether rows are no pairs, whatever their columns are called.
+    #[must_use]
+    pub fn has_no_pair(&self) -> bool {
+        self.text_pair_column.as_deref() == Some("")
+    }
+
     /// Every wish that can't be followed, whatever the file is.
     #[must_use]
     pub fn check(&self) -> Vec<ConfigProblem> {

@@ -74,7 +74,8 @@ impl Columns {
 /// Chooses the columns. Names that `read` gives win. A column that holds hardly anything but `known_labels` (those of a
 /// model that has some) is its label column, however few rows share a label; else known names decide, else content:
 /// labels are short and come back, texts are long and mostly different. Rows are pairs where a column for the second text
-/// is named, or where no column is named for the text and two have names such as `premise` and `hypothesis`.
+/// is named, or where no column is named for the text and two have names such as `premise` and `hypothesis`; never where
+/// [`ReadOptions::has_no_pair`].
 ///
 /// # Errors
 /// When a named column is not there, one has two roles, or nothing looks like it.
@@ -135,8 +136,8 @@ fn find_texts(
     read: &ReadOptions,
     label: Option<usize>,
 ) -> Result<(Option<usize>, Option<usize>), DataError> {
-    let find = |name: &Option<String>| name.as_deref().map(|name| find_column(table, name)).transpose();
-    let (text, second) = (find(&read.text_column)?, find(&read.text_pair_column)?);
+    let find = |name: Option<&str>| name.map(|name| find_column(table, name)).transpose();
+    let (text, second) = (find(read.text_column.as_deref())?, find(read.pair_column())?);
     let shared = |first: &'static str, other: &'static str, index: usize| DataError::SharedColumn {
         column: table.columns[index].clone(),
         first,
@@ -150,7 +151,7 @@ fn find_texts(
             return Err(shared("second text", "label", index));
         }
     }
-    if text.is_some() {
+    if text.is_some() || read.has_no_pair() {
         return Ok((text, second));
     }
     let named =
@@ -440,6 +441,8 @@ mod tests {
         }
         let read = ReadOptions { text_column: Some("premise".into()), ..default.clone() };
         assert_eq!(pair("premise,hypothesis,verdict", &read).expect("one text"), ["premise", "", "verdict"]);
+        let read = ReadOptions { text_pair_column: Some(String::new()), ..default.clone() };
+        assert_eq!(pair("premise,hypothesis,verdict", &read).expect("no pair is wanted")[1..], ["", "verdict"]);
         let read = ReadOptions { label_column: Some("hypothesis".into()), ..default };
         assert_eq!(pair("premise,hypothesis,verdict", &read).map(|found| found[1].clone()).expect("no pair"), "");
     }

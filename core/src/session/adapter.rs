@@ -37,8 +37,12 @@ impl Session {
     /// labels of its own head, if it has one. The model is used for the task of the adapter, where that says one.
     ///
     /// # Errors
-    /// When it does not fit the model; one that was there for the same task stays.
+    /// When it does not fit the model; one that was there for the same task stays. When there is a run, whose weights would
+    /// answer in its place.
     pub fn load_adapter(&mut self, folder: Folder) -> Result<(), SessionError> {
+        if self.trainer.is_some() {
+            return Err(SessionError::AdapterBesideRun);
+        }
         let settings = read_adapter_config(&folder)?;
         let job = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok());
         if let Some(task) = self.task_of_adapter(&folder, &settings, job.as_ref())? {

@@ -25,6 +25,9 @@ pub enum SessionError {
     /// No run was started yet.
     #[error("nothing has been trained")]
     NotTrained,
+    /// An adapter was brought while there is a run.
+    #[error("there is a run, and its weights answer: an adapter can't be put beside it")]
+    AdapterBesideRun,
     /// An adapter was asked for and there is none.
     #[error("this run trained no adapter")]
     NoAdapter,
@@ -145,6 +148,9 @@ impl SessionError {
             Self::NoModel => (ProblemKind::Model, "choose a model first"),
             Self::NoData => (ProblemKind::Data, "choose a data file first"),
             Self::NotTrained => (ProblemKind::Config, "start a run first"),
+            Self::AdapterBesideRun => {
+                (ProblemKind::Config, "load the model again, which drops the run, and then the adapter")
+            }
             Self::NoAdapter => (ProblemKind::Config, "export the merged model, or train with the method lora"),
             Self::ChangedBase => (ProblemKind::Config, "export the merged model"),
             Self::Part { source, .. } => {

@@ -114,7 +114,7 @@ impl Session {
         warnings.extend(of_labels.and_then(|column| trained.missing_labels(column)));
         report.warnings.extend(warnings);
         let read = rows.read_options();
-        self.data = Some(Data { files, rows, read, run });
+        self.data = Some(Data { files: Rc::new(files), rows, read, run });
         Ok(report)
     }
 
@@ -262,11 +262,13 @@ impl Session {
     }
 
     /// From which probability on these weights give each label: of a run as suits its validation rows best, else as the
-    /// job file says that trained them. What names no label has none.
+    /// job file says that trained them; and what follows from a run's rows alone. What names no label has none.
     pub(super) fn thresholds(&self, weights: Weights) -> BTreeMap<String, f64> {
         let job = match (&self.trainer, &self.adapter, weights) {
             (Some(trainer), _, Weights::Tuned) => {
-                return trainer.weights_of_step().1.map(Evaluation::thresholds).unwrap_or_default();
+                let mut thresholds = trainer.rows().thresholds();
+                thresholds.extend(trainer.weights_of_step().1.map(Evaluation::thresholds).unwrap_or_default());
+                return thresholds;
             }
             (None, Some(adapter), Weights::Tuned) => adapter.job.clone(),
             _ => self.job_of_model(),

@@ -20,6 +20,10 @@ mod measuring;
 #[cfg(feature = "engine")]
 mod model;
 #[cfg(feature = "engine")]
+mod nearest;
+#[cfg(feature = "engine")]
+mod parts;
+#[cfg(feature = "engine")]
 mod reading;
 #[cfg(feature = "engine")]
 mod run;

@@ -91,6 +91,22 @@ impl LoadedModel {
         if spec.has_labels && !is_of_another { &self.pretrained.config.labels } else { &[] }
     }
 
+    /// Names of the outputs of the file's head that rows of a task have, too; none where that head is for another problem.
+    pub(super) fn known_labels_for(&self, task: Task) -> &[String] {
+        let is_of_another = self.own_problem.is_some_and(|problem| !fits_problem(task, problem));
+        if is_of_another { &[] } else { self.labels_for(task) }
+    }
+
+    /// Checks that its architecture has a head for a task.
+    pub(super) fn check_has_head(&self, task: Task) -> Result<(), SessionError> {
+        let config = &self.pretrained.config;
+        if config.has_head(task.spec().head) {
+            return Ok(());
+        }
+        let known = tasks_of(config).into_iter().map(Task::name).collect::<Vec<_>>().join(", ");
+        Err(SessionError::NoHeadFor { model_type: config.model_type(), task: task.name(), known })
+    }
+
     /// What the file's head is for, where that is another problem than that of the task.
     pub(super) fn other_problem(&self) -> Option<ProblemType> {
         self.own_problem.filter(|&problem| !fits_problem(self.task, problem))
@@ -206,11 +222,7 @@ impl Session {
         if model.task == task {
             return Ok(());
         }
-        let config = &model.pretrained.config;
-        if !config.has_head(task.spec().head) {
-            let known = tasks_of(config).into_iter().map(Task::name).collect::<Vec<_>>().join(", ");
-            return Err(SessionError::NoHeadFor { model_type: config.model_type(), task: task.name(), known });
-        }
+        model.check_has_head(task)?;
         self.built = None; // room for the one of the other task
         let built = model.choose(task, &self.device)?;
         self.built = Some(built);

@@ -10,7 +10,9 @@ use crate::config::{ExportFormat, ModelChanges, ModelSource, PromptFormat, ReadO
 use crate::event::{Split, TrainEvent};
 use crate::generate::SamplingConfig;
 use crate::metrics::{TextEvaluation, TextSample};
-use crate::task::{DataReport, Evaluation, FewShotReport, Prediction, RowPredictions, Task, TaskInput};
+use crate::task::{
+    DataReport, Evaluation, FewShotReport, NearestTexts, Prediction, RowPredictions, Task, TaskInput,
+};
 use crate::tokenizer::{Role, Turn};
 
 pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};
@@ -39,6 +41,23 @@ pub struct NamedBlob {
     pub name: String,
     /// Index into the transferred buffers.
     pub blob: usize,
+}
+
+/// One of several tasks with its files, whose bytes travel beside the message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartFiles {
+    /// Its name, which figures and the exported folder have.
+    pub name: String,
+    /// What is learned.
+    pub task: Task,
+    /// Training rows; then the person's own validation and test rows, if there are any.
+    pub train: NamedBlob,
+    /// Validation rows.
+    pub valid: Option<NamedBlob>,
+    /// Test rows.
+    pub test: Option<NamedBlob>,
+    /// How they are read.
+    pub read: ReadOptions,
 }
 
 /// Which weights answer.
@@ -100,11 +119,20 @@ pub enum Command {
         /// config.json, model.safetensors, tokenizer.json or vocab.txt, …
         files: Vec<NamedBlob>,
     },
+    /// Guess which of some tasks a file is for. Reply: [`Reply::Task`].
+    GuessTask {
+        /// The beginning of the file: [`GUESS_BYTES`](crate::task::GUESS_BYTES), or all of a smaller one.
+        file: NamedBlob,
+        /// Those that it can be.
+        tasks: Vec<Task>,
+        /// The one that it is where its content does not tell.
+        own: Task,
+    },
     /// Read the data for a task: with the tokens of the loaded model, or before there is one without. Progress comes as
     /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Data`]; [`Reply::Done`] where the reading was ended before, and what
     /// was read before it stays.
     LoadData {
-        /// What the rows are for. From now on the loaded model is used for it.
+        /// What the rows are for. Once they are read the loaded model is used for it.
         task: Task,
         /// Rows to train on (and to split, if no other file is given).
         train: NamedBlob,
@@ -133,6 +161,15 @@ pub enum Command {
         /// The settings.
         run: RunConfig,
         /// What is changed of the model before, from its files as they were loaded.
+        changes: ModelChanges,
+    },
+    /// Read the rows of several tasks and start a run that learns them at once. Reply: [`Reply::Started`]; then events.
+    TrainParts {
+        /// The tasks; the model is used for the first from now on.
+        parts: Vec<PartFiles>,
+        /// The settings.
+        run: RunConfig,
+        /// What is changed of the model before.
         changes: ModelChanges,
     },
     /// Hold after the micro-batch in flight. Reply: [`Reply::Done`].
@@ -166,6 +203,13 @@ pub enum Command {
     Predict {
         /// The inputs.
         inputs: Vec<TaskInput>,
+        /// Which of a run's several tasks answers; `None` where there is one.
+        part: Option<String>,
+    },
+    /// Find the rows whose texts are most like a text. Reply: [`Reply::Nearest`].
+    FindNearest {
+        /// The text.
+        text: String,
     },
     /// Measure a model that writes on a text that has nothing to do with its task, to see what it forgets. Progress comes
     /// as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::EvaluatedGeneral`].
@@ -266,6 +310,18 @@ pub enum Reply {
     Model {
         /// What it is.
         model: ModelInfo,
+    },
+    /// What a file is for.
+    Task {
+        /// The task.
+        task: Task,
+    },
+    /// Rows were looked through for those that are most like a text.
+    Nearest {
+        /// By the model before training.
+        base: NearestTexts,
+        /// By the trained one; `None` before a run.
+        tuned: Option<NearestTexts>,
     },
     /// The data is read.
     Data {

@@ -4,6 +4,8 @@
 //! between two parts a driver can show how far it is, hear what it is asked for, and drop the reading. The tokens are kept
 //! for the run that is started on the rows.
 
+use std::rc::Rc;
+
 use super::SessionError;
 use super::language::warn_of_language;
 use super::run::{Data, Session};
@@ -13,7 +15,9 @@ use crate::task::{DataReport, Purpose, ReadRequest, Task, TaskData};
 
 /// Rows that were parsed and are being tokenised.
 pub struct Reading {
-    files: DataFiles,
+    /// What the rows are for.
+    task: Task,
+    files: Rc<DataFiles>,
     run: RunConfig,
     rows: Box<dyn TaskData>,
 }
@@ -62,7 +66,7 @@ impl Session {
     /// Says what is wrong, with row and column; what was loaded before stays.
     pub fn load_data(
         &mut self,
-        files: DataFiles,
+        files: impl Into<Rc<DataFiles>>,
         read: &ReadOptions,
         run: &RunConfig,
     ) -> Result<DataReport, SessionError> {
@@ -76,7 +80,7 @@ impl Session {
     /// # Errors
     /// As [`Self::load_data`]; the reading before stays.
     pub fn reread_data(&mut self, read: &ReadOptions, run: &RunConfig) -> Result<DataReport, SessionError> {
-        let files = self.data.as_ref().ok_or(SessionError::NoData)?.files.clone();
+        let files = Rc::clone(&self.data.as_ref().ok_or(SessionError::NoData)?.files);
         self.load_data(files, read, run)
     }
 
@@ -87,16 +91,35 @@ impl Session {
     /// When no model is there, or the files can't be used: says what is wrong, with row and column.
     pub fn begin_reading(
         &self,
-        files: DataFiles,
+        files: impl Into<Rc<DataFiles>>,
         read: &ReadOptions,
         run: &RunConfig,
     ) -> Result<Reading, SessionError> {
-        let model = self.loaded()?;
-        // What a head for another problem calls its outputs are no labels of these rows.
-        let is_known = model.other_problem().is_none() || self.adapter_labels().is_some();
-        let known_labels: &[String] = if is_known { self.known_labels() } else { &[] };
-        let rows = self.parse_rows(&files, read, run, known_labels, Purpose::Train)?;
-        let mut reading = Reading { files, run: run.clone(), rows };
+        self.begin_reading_for(self.task()?, files, read, run)
+    }
+
+    /// As [`Session::begin_reading`], for a task that the model may not be used for yet: [`Session::finish_reading`] uses
+    /// it for that, and until then all stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`Session::begin_reading`], and where the model's architecture has no head for the task.
+    pub fn begin_reading_for(
+        &self,
+        task: Task,
+        files: impl Into<Rc<DataFiles>>,
+        read: &ReadOptions,
+        run: &RunConfig,
+    ) -> Result<Reading, SessionError> {
+        let (model, files) = (self.loaded()?, files.into());
+        model.check_has_head(task)?;
+        // What a head for another problem calls its outputs are no labels of these rows, and an adapter is one for its task.
+        let of_adapter = self.adapter_labels().filter(|_| model.task == task);
+        let known_labels = of_adapter.unwrap_or_else(|| model.known_labels_for(task));
+        let rows = model.with_text_model(|text| {
+            let (purpose, model) = (Purpose::Train, Some(*text));
+            task.read(&ReadRequest { files: &files, read, run, known_labels, purpose, model })
+        })?;
+        let mut reading = Reading { task, files, run: run.clone(), rows };
         if let Some(before) = &self.data {
             let rows = &mut reading.rows;
             model.with_text_model(|text| rows.adopt_tokens(before.rows.as_ref(), text, run));
@@ -127,17 +150,20 @@ impl Session {
         Ok(self.loaded()?.with_text_model(|text| reading.rows.encode_part(text, &reading.run))?)
     }
 
-    /// Takes the rows of a reading that is done, in the place of those before.
+    /// Takes the rows of a reading that is done, in the place of those before. Where they are for another task the model is
+    /// used for that from now on, and adapter and run of the task before are dropped.
     ///
     /// # Errors
-    /// When no model is there, or its tokenizer can't decode what it encoded.
+    /// When no model is there, its tokenizer can't decode what it encoded, or it can't be built for the task; then all stays
+    /// as it is.
     pub fn finish_reading(&mut self, reading: Reading) -> Result<DataReport, SessionError> {
-        let Reading { files, run, rows } = reading;
+        let Reading { task, files, run, rows } = reading;
         let model = self.loaded()?;
         let mut report = model.with_text_model(|text| rows.report(Some(text), &run))?;
         report.warnings.extend(warn_of_language(model, &rows.sample_texts())?);
         // What was guessed is what a run follows, and its job file says.
         let read = rows.read_options();
+        self.set_task(task)?;
         self.data = Some(Data { files, rows, read, run });
         self.parts.clear();
         Ok(report)

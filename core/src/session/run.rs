@@ -19,11 +19,12 @@ use crate::data::DataFiles;
 use crate::event::TrainEvent;
 use crate::folder::Folder;
 use crate::task::{Evaluation, Task, TaskData, TaskRows};
-use crate::train::{SampleWriter, Trainer};
+use crate::train::{SampleWriter, Trainer, check_tasks};
 
 /// Rows that were read.
 pub(super) struct Data {
-    pub(super) files: DataFiles,
+    /// Shared with a reading of them again.
+    pub(super) files: Rc<DataFiles>,
     /// The rows, and their tokens by the tokenizer of the loaded model.
     pub(super) rows: Box<dyn TaskData>,
     pub(super) read: ReadOptions,
@@ -74,14 +75,20 @@ impl Session {
     /// Goes on with a run from its checkpoint; model, task and data must be as at its start.
     ///
     /// # Errors
-    /// When the checkpoint is damaged or belongs to another run.
+    /// When the checkpoint is damaged or belongs to another run, such as one of another task; nothing is changed then.
     pub fn resume(&mut self, checkpoint: &Folder) -> Result<Job, SessionError> {
         let saved = read_job(checkpoint)?;
+        check_tasks(&saved, &self.tasks()?)?;
         self.change_model(&saved.changes, saved.run.seed)?;
         let (trainer, job) = self.prepare(saved.run)?;
         self.trainer = Some(trainer.restore(checkpoint)?);
         self.test = None;
         Ok(job)
+    }
+
+    /// What the next run learns: the task of the model, or each of several with its name.
+    fn tasks(&self) -> Result<Vec<(&str, Task)>, SessionError> {
+        if self.parts.is_empty() { Ok(vec![("", self.task()?)]) } else { Ok(self.part_tasks()) }
     }
 
     fn prepare(&mut self, mut run: RunConfig) -> Result<(Trainer, Job), SessionError> {
@@ -191,8 +198,8 @@ impl Session {
         let (job, facts) = match (&self.trainer, &self.adapter) {
             (Some(trainer), _) => {
                 let (step, valid) = trainer.weights_of_step();
-                let num_rows = trainer.rows().num_rows();
-                let facts = CardFacts { num_rows, step, valid: valid.cloned(), test: self.test.clone() };
+                let (num_rows, num_windows) = (trainer.rows().num_read(), trainer.rows().num_rows());
+                let facts = CardFacts { num_rows, num_windows, step, valid: valid.cloned(), test: self.test.clone() };
                 (Job { thresholds: self.thresholds(Weights::Tuned), ..trainer.job().clone() }, Some(facts))
             }
             // Its own job file says how it was trained; PEFT's adapters have none.

@@ -21,10 +21,9 @@ use crate::data::{DataFiles, rows_an_epoch};
 use crate::event::Split;
 use crate::folder::Folder;
 use crate::model::Model;
-use crate::task::several::{PartRows, SeveralRows, figure_names, thresholds_of};
+use crate::task::several::{PartRows, SeveralRows, figure_names, goes_with_others, settings_of, thresholds_of};
 use crate::task::{
-    DataReport, Evaluation, EvaluationDetail, HeadKind, PredictRequest, Prediction, Task, TaskInput, TaskRows,
-    guess_for_model,
+    DataReport, Evaluation, EvaluationDetail, PredictRequest, Prediction, Task, TaskInput, TaskRows, guess_for_model,
 };
 use crate::train::{Trainer, predict};
 
@@ -73,9 +72,6 @@ pub(super) struct Part {
     has_head: bool,
     data: Data,
 }
-
-/// Settings that tasks have and several at once do not.
-const OF_ONE_TASK: [&str; 3] = ["from_scratch", "packing", "gradient_checkpointing"];
 
 impl Session {
     /// Reads the rows of several tasks, which the next run learns at once. Needs a model, which is used for the first task
@@ -152,6 +148,11 @@ impl Session {
             .collect()
     }
 
+    /// Each of several tasks with its name.
+    pub(super) fn part_tasks(&self) -> Vec<(&str, Task)> {
+        self.parts.iter().map(|part| (part.name.as_str(), part.task)).collect()
+    }
+
     /// Whether the run is one of several tasks.
     pub(super) fn is_of_several(&self) -> bool {
         self.trainer.as_ref().is_some_and(|trainer| trainer.rows().as_several().is_some())
@@ -215,17 +216,14 @@ impl Session {
         }
         let requests = parts.into_iter().map(|Part { name, task, data, .. }| {
             let Data { files, read, .. } = data;
-            PartRequest { name, task: Some(task), files, read }
+            PartRequest { name, task: Some(task), files: Rc::unwrap_or_clone(files), read }
         });
         self.load_parts(requests.collect(), run).map(drop)
     }
 
     /// Every setting that a run of these parts has no use for, or could not follow.
     fn problems_of_parts(&self, run: &RunConfig, num_hidden_layers: usize) -> Vec<ConfigProblem> {
-        let specs = || self.parts.iter().map(|part| part.task.spec());
-        let mut settings: Vec<&str> = specs().flat_map(|spec| spec.settings.iter().copied()).collect();
-        settings.retain(|name| !OF_ONE_TASK.contains(name));
-        settings.push("task_temperature");
+        let settings = settings_of(self.parts.iter().map(|part| part.task));
         let figures = figure_names(self.parts.iter().map(|part| (part.name.as_str(), part.task)));
         let figures: Vec<&str> = figures.iter().map(String::as_str).collect();
         let does = "learns several tasks at once, which have no use for it";
@@ -312,7 +310,8 @@ impl Session {
             let of_part =
                 |whole: Option<&Evaluation>| whole.and_then(|whole| evaluation_of(whole, &part.name)).cloned();
             let (valid, test) = (of_part(valid), of_part(self.test.as_ref()));
-            let facts = CardFacts { num_rows: part.rows.num_rows(), step, valid, test };
+            let (num_rows, num_windows) = (part.rows.num_read(), part.rows.num_rows());
+            let facts = CardFacts { num_rows, num_windows, step, valid, test };
             let JobPart { task, data_file, data_sha256, read, .. } = of_job.clone();
             let thresholds = thresholds_of(&thresholds, &part.name);
             let own = Job { task: Some(task), data_file, data_sha256, read, thresholds, ..job.clone() };
@@ -324,12 +323,6 @@ impl Session {
         }
         Ok(folder)
     }
-}
-
-/// Whether a task can be one of several: those that write texts have a table of their own for the next token, and no head
-/// beside it.
-fn goes_with_others(task: Task) -> bool {
-    task.spec().head != HeadKind::CausalLm
 }
 
 /// The evaluation of a part.

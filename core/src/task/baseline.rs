@@ -19,18 +19,33 @@ impl Evaluation {
     /// What one gets without a model, on the same rows; `None` where the task has no such answer.
     #[must_use]
     pub fn baseline(&self) -> Option<TaskBaseline> {
-        let EvaluationDetail::SequenceClassification(detail) = &self.detail else { return None };
-        let baseline = detail.baseline.as_ref()?;
-        Some(TaskBaseline {
-            answer: baseline.label.clone(),
-            reason: "the most frequent label of the training rows",
-            figures: vec![
-                ("accuracy", baseline.accuracy),
-                ("macro_precision", baseline.macro_precision),
-                ("macro_recall", baseline.macro_recall),
-                ("macro_f1", baseline.macro_f1),
-            ],
-            gains: &["accuracy", "macro_f1"],
-        })
+        match &self.detail {
+            EvaluationDetail::SequenceClassification(detail) => {
+                let baseline = detail.baseline.as_ref()?;
+                Some(TaskBaseline {
+                    answer: baseline.label.clone(),
+                    reason: "the most frequent label of the training rows",
+                    figures: vec![
+                        ("accuracy", baseline.accuracy),
+                        ("macro_precision", baseline.macro_precision),
+                        ("macro_recall", baseline.macro_recall),
+                        ("macro_f1", baseline.macro_f1),
+                    ],
+                    gains: &["accuracy", "macro_f1"],
+                })
+            }
+            EvaluationDetail::Regression(detail) => {
+                let baseline = detail.baseline.as_ref()?;
+                let errors = [("mse", baseline.mse), ("mae", baseline.mae), ("rmse", baseline.rmse)];
+                Some(TaskBaseline {
+                    answer: "the mean".into(),
+                    reason: "that of the training rows",
+                    // What is always the same has no correlation with anything.
+                    figures: errors.into_iter().chain(baseline.r2.map(|r2| ("r2", r2))).collect(),
+                    gains: &["mae", "r2"],
+                })
+            }
+            _ => None,
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! In: how many rows each split has, and a function that encodes one of them. Out: what was encoded, in the order of the
 //! rows, with the limit at which it was cut.
 
+use std::rc::Rc;
+
 use super::TaskError;
 
 /// Bytes of text that are tokenised in one go: some tens of milliseconds in a browser.
@@ -15,7 +17,8 @@ pub(super) const MIN_ROW_BYTES: usize = 64;
 /// What the rows of training, validation and test were encoded as, as far as it was made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncodedSplits<E> {
-    splits: [Vec<E>; 3],
+    /// Shared with the runs that train on them.
+    splits: Rc<[Vec<E>; 3]>,
     /// The split and the index of the row that come next.
     next: (usize, usize),
     limit: usize,
@@ -25,7 +28,7 @@ impl<E> EncodedSplits<E> {
     /// Nothing yet; rows will be cut at `limit` tokens.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { splits: [Vec::new(), Vec::new(), Vec::new()], next: (0, 0), limit }
+        Self { splits: Rc::new([Vec::new(), Vec::new(), Vec::new()]), next: (0, 0), limit }
     }
 
     /// Encodes the next rows, some tens of kilobytes of text; `false` once all are done. `sizes` are the rows of each
@@ -37,7 +40,10 @@ impl<E> EncodedSplits<E> {
         &mut self,
         sizes: [usize; 3],
         mut encode: impl FnMut(usize, usize) -> Result<(E, usize), TaskError>,
-    ) -> Result<bool, TaskError> {
+    ) -> Result<bool, TaskError>
+    where
+        E: Clone,
+    {
         let mut num_bytes = 0;
         while num_bytes < PART_BYTES && !self.is_done(sizes) {
             let (split, index) = self.next;
@@ -46,7 +52,7 @@ impl<E> EncodedSplits<E> {
                 continue;
             }
             let (encoded, row_bytes) = encode(split, index)?;
-            self.splits[split].push(encoded);
+            Rc::make_mut(&mut self.splits)[split].push(encoded);
             num_bytes += row_bytes.max(MIN_ROW_BYTES);
             self.next = (split, index + 1);
         }
@@ -75,6 +81,12 @@ impl<E> EncodedSplits<E> {
     #[must_use]
     pub fn splits(&self) -> &[Vec<E>; 3] {
         &self.splits
+    }
+
+    /// The same, to be kept: nothing is copied.
+    #[must_use]
+    pub fn share(&self) -> Rc<[Vec<E>; 3]> {
+        Rc::clone(&self.splits)
     }
 
     /// What was encoded of all splits, one after the other.

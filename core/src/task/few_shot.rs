@@ -163,7 +163,8 @@ fn name_of(label: &str) -> Option<TaskInput> {
     (!is_numbered && text.contains(char::is_alphabetic)).then_some(TaskInput { text, second: None })
 }
 
-fn vector_of(prediction: Prediction) -> Vec<f32> {
+/// The vector of an answer; empty where it is none of vectors.
+pub(super) fn vector_of(prediction: Prediction) -> Vec<f32> {
     match prediction {
         Prediction::SentenceEmbedding(prediction) => prediction.embedding,
         _ => Vec::new(),

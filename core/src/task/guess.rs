@@ -5,8 +5,8 @@ use super::plain_texts::PlainText;
 use crate::config::ReadOptions;
 use crate::data::{choose_columns, is_tagged_conll, parse, read_text};
 
-/// Bytes of a file that are looked at.
-const MAX_BYTES: usize = 64 << 10;
+/// Bytes of a file that are looked at; what is behind them changes no guess.
+pub const GUESS_BYTES: usize = 64 << 10;
 
 /// The task among `tasks` that a file is plainly for; `None` where its content does not tell.
 #[must_use]
@@ -31,8 +31,8 @@ pub fn guess_for_model(name: &str, bytes: &[u8], tasks: &[Task], own: Task) -> T
 
 /// The beginning of a file, up to the end of a line.
 pub(super) fn beginning(bytes: &[u8]) -> &[u8] {
-    let Some(start) = bytes.get(..MAX_BYTES) else { return bytes };
-    let end = start.iter().rposition(|&byte| byte == b'\n').unwrap_or(MAX_BYTES);
+    let Some(start) = bytes.get(..GUESS_BYTES) else { return bytes };
+    let end = start.iter().rposition(|&byte| byte == b'\n').unwrap_or(GUESS_BYTES);
     &start[..end]
 }
 
@@ -88,7 +88,7 @@ mod tests {
             assert_eq!(guess(name, rows.as_bytes(), &tasks(false)), Some(Task::SequenceClassification), "{name}");
         }
         let long = rows.repeat(100);
-        assert!(long.len() > MAX_BYTES && beginning(long.as_bytes()).len() < MAX_BYTES);
+        assert!(long.len() > GUESS_BYTES && beginning(long.as_bytes()).len() < GUESS_BYTES);
         assert_eq!(guess("rows.txt", long.as_bytes(), &tasks(false)), Some(Task::SequenceClassification));
     }
 

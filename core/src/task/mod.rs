@@ -14,15 +14,17 @@ use std::fmt::Debug;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Job, ReadOptions, RunConfig};
-use crate::data::{DataError, DataFiles, HostBatch, Outputs, Padding, PositionIds, Split};
+use crate::data::{DataFiles, HostBatch, Outputs, Padding, PositionIds, Split};
 use crate::for_each_task;
 use crate::metrics::Figure;
-use crate::tokenizer::{Conversation, RenderedConversation, Tokenizer, TokenizerError};
+use crate::tokenizer::{Conversation, RenderedConversation, Tokenizer};
 
 mod baseline;
 mod encoding;
+mod error;
 mod few_shot;
 mod guess;
+mod nearest;
 mod outputs;
 mod plain_texts;
 mod prompt_row;
@@ -47,8 +49,10 @@ pub mod token_classification;
 
 pub use baseline::TaskBaseline;
 pub use encoding::EncodedSplits;
+pub use error::TaskError;
 pub use few_shot::{FewShot, FewShotReport, FewShotRows};
-pub use guess::{guess, guess_for_model};
+pub use guess::{GUESS_BYTES, guess, guess_for_model};
+pub use nearest::{NearText, NearestTexts, rank_by_similarity};
 pub use prompt_row::PromptRow;
 pub use report::DataReport;
 pub use report_parts::{data_report, name_cut_rows, warn_of_cut_rows, warn_of_long_texts};
@@ -297,6 +301,12 @@ pub trait TaskData: Debug {
     /// Some texts of the rows, to guess their language from.
     fn sample_texts(&self) -> Vec<&str>;
 
+    /// The texts of the training rows that a person's own text is compared with, each once, with the number of its row;
+    /// none where the task makes no vectors.
+    fn texts_to_search(&self) -> Vec<(usize, &str)> {
+        Vec::new()
+    }
+
     /// The rows for a run, or to be measured. Tokens are those that were made, where `run` cuts at the same length; else
     /// rows are tokenised now.
     ///
@@ -319,6 +329,11 @@ pub trait TaskRows: Debug {
     /// Rows of training, validation and test as a model gets them (of a long text several).
     fn num_rows(&self) -> [usize; 3];
 
+    /// The same as they were read, for tasks that cut a row into windows.
+    fn num_read(&self) -> [usize; 3] {
+        self.num_rows()
+    }
+
     /// Tokens of each row of a split.
     fn lengths(&self, split: Split) -> Vec<usize>;
 
@@ -334,6 +349,11 @@ pub trait TaskRows: Debug {
 
     /// Starts to measure a split.
     fn measure(&self, split: Split) -> Box<dyn Measure>;
+
+    /// Thresholds that follow from the rows alone, before anything is measured.
+    fn thresholds(&self) -> BTreeMap<String, f64> {
+        BTreeMap::new()
+    }
 
     /// Label id of each row of a split, where each has one.
     fn label_ids(&self, _split: Split) -> Option<Vec<usize>> {
@@ -436,56 +456,4 @@ impl Debug for TextModel<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TextModel").field("max_tokens", &self.max_tokens).finish_non_exhaustive()
     }
-}
-
-/// Why rows or inputs can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TaskError {
-    /// A data file.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The tokenizer failed.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// The tokenizer failed on a row.
-    #[error("row {row}: {source}")]
-    Row {
-        /// Row number in its file.
-        row: usize,
-        /// What the tokenizer said.
-        source: TokenizerError,
-    },
-    /// `max_seq_length` leaves no room.
-    #[error("max_seq_length {max_seq_length} {reason}")]
-    TooShort {
-        /// What was asked for.
-        max_seq_length: usize,
-        /// Why it is too short.
-        reason: String,
-    },
-    /// A setting does not go with the rows.
-    #[error("{setting}: {reason}")]
-    Setting {
-        /// Name of the setting.
-        setting: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Rows that can be read, and can't be trained on.
-    #[error("{0}")]
-    Rows(String),
-    /// The model lacks what the task needs: a mask token, a chat template.
-    #[error("{0}")]
-    Model(String),
-    /// An input can't be answered.
-    #[error("input {index}: {reason}")]
-    Input {
-        /// Index of the input, from 1.
-        index: usize,
-        /// Why.
-        reason: String,
-    },
-    /// The task does not answer inputs in this way.
-    #[error("{0}")]
-    NoAnswer(String),
 }

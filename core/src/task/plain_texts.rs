@@ -28,7 +28,10 @@ impl PlainText {
         let decoded = read_text(bytes, asked)?;
         let reading = FileReading::of_text(&decoded);
         // Line ends as models know them.
-        let text = decoded.text.replace("\r\n", "\n");
+        let text = match decoded.text.contains("\r\n") {
+            true => decoded.text.replace("\r\n", "\n"),
+            false => decoded.text.into_owned(),
+        };
         Ok(Self { text, reading, note: decoded.note })
     }
 }

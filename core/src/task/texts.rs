@@ -5,6 +5,7 @@
 //! rows for a run ([`PreparedTexts`]), and answers to inputs that a person gives ([`TextPredictor`]).
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::{
     DataReport, EncodedSplits, PredictRequest, Prediction, Predictor, ReportDetail, TaskError, TaskInput, TextModel,
@@ -120,8 +121,8 @@ pub(super) fn index_of(split: Split) -> usize {
 /// Rows as they were read, and their tokens as far as they were made.
 #[derive(Debug)]
 pub(super) struct TextData<L> {
-    /// Rows of training, validation and test.
-    pub(super) splits: [Vec<LabeledText<L>>; 3],
+    /// Rows of training, validation and test; shared with the runs that train on them.
+    pub(super) splits: Rc<[Vec<LabeledText<L>>; 3]>,
     /// What reading had to say.
     pub(super) summary: ReadSummary,
     /// The options that read the rows.
@@ -133,7 +134,8 @@ pub(super) struct TextData<L> {
 
 impl<L: Clone> TextData<L> {
     pub(super) fn new(splits: [Vec<LabeledText<L>>; 3], summary: ReadSummary, read: &ReadOptions) -> Self {
-        Self { splits, summary, read: read.clone(), tokens: EncodedSplits::new(0), known: Default::default() }
+        let (splits, read, tokens) = (Rc::new(splits), read.clone(), EncodedSplits::new(0));
+        Self { splits, summary, read, tokens, known: Default::default() }
     }
 
     /// Rows of each split.
@@ -182,12 +184,13 @@ impl<L: Clone> TextData<L> {
         }
         let Self { splits, tokens, known, .. } = self;
         tokens.advance(sizes, |split, index| {
-            let input = &splits[split][index].input;
+            let LabeledText { row, input, .. } = &splits[split][index];
             match known[split].get_mut(index).and_then(Option::take) {
                 Some(known) => Ok((known, 0)),
                 None => {
                     let num_bytes = input.text.len() + input.second.as_ref().map_or(0, String::len);
-                    Ok((EncodedTexts::encode(model.tokenizer, input, limit)?, num_bytes))
+                    let encoded = EncodedTexts::encode(model.tokenizer, input, limit);
+                    Ok((encoded.map_err(|source| TaskError::of_row(*row, source))?, num_bytes))
                 }
             }
         })
@@ -218,15 +221,19 @@ impl<L: Clone> TextData<L> {
     pub(super) fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<PreparedTexts<L>, TaskError> {
         let limit = model.limit(run);
         let tokens = if self.has_tokens(limit) {
-            self.tokens.splits().clone()
+            self.tokens.share()
         } else {
-            let encode = |rows: &Vec<LabeledText<L>>| -> Result<Vec<EncodedTexts>, TokenizerError> {
-                rows.iter().map(|row| EncodedTexts::encode(model.tokenizer, &row.input, limit)).collect()
+            let encode_row = |row: &LabeledText<L>| {
+                let encoded = EncodedTexts::encode(model.tokenizer, &row.input, limit);
+                encoded.map_err(|source| TaskError::of_row(row.row, source))
+            };
+            let encode = |rows: &Vec<LabeledText<L>>| -> Result<Vec<EncodedTexts>, TaskError> {
+                rows.iter().map(encode_row).collect()
             };
             let [train, valid, test] = self.splits.each_ref().map(encode);
-            [train?, valid?, test?]
+            Rc::new([train?, valid?, test?])
         };
-        Ok(PreparedTexts { splits: self.splits.clone(), tokens, padding: model.padding(run) })
+        Ok(PreparedTexts { splits: Rc::clone(&self.splits), tokens, padding: model.padding(run) })
     }
 
     fn has_tokens(&self, limit: usize) -> bool {
@@ -241,8 +248,8 @@ fn key_of(input: &TaskInput) -> (&str, Option<&str>) {
 /// Rows with their tokens.
 #[derive(Debug)]
 pub(super) struct PreparedTexts<L> {
-    splits: [Vec<LabeledText<L>>; 3],
-    tokens: [Vec<EncodedTexts>; 3],
+    splits: Rc<[Vec<LabeledText<L>>; 3]>,
+    tokens: Rc<[Vec<EncodedTexts>; 3]>,
     padding: Padding,
 }
 
@@ -311,8 +318,11 @@ impl TextPredictor {
         answer: impl Fn(&[f32]) -> Option<Prediction> + 'static,
     ) -> Result<Self, TaskError> {
         let limit = request.model.limit(request.run);
-        let encode = |input| EncodedTexts::encode(request.model.tokenizer, input, limit);
-        let encoded = request.inputs.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
+        let encode = |(index, input): (usize, &TaskInput)| {
+            let encoded = EncodedTexts::encode(request.model.tokenizer, input, limit);
+            encoded.map_err(|source| TaskError::of_input(index, source))
+        };
+        let encoded = request.inputs.iter().enumerate().map(encode).collect::<Result<Vec<_>, _>>()?;
         let cut = (0..encoded.len()).filter(|&index| encoded[index].num_tokens_untruncated > limit).collect();
         let (padding, predictions) = (request.model.padding(request.run), Vec::with_capacity(encoded.len()));
         Ok(Self { encoded, cut, padding, batch_size, next: 0, answer: Box::new(answer), predictions })
@@ -419,6 +429,7 @@ pub(super) mod tests {
         let fresh = data(&[("hello", Some("world")), ("world", None), ("hello", None)]);
         let fresh = fresh.prepare(&model, &run(8)).expect("room enough");
         assert_eq!((&made.tokens, made.lengths(Split::Train)), (&fresh.tokens, vec![5, 3, 3]));
+        assert!(Rc::ptr_eq(&made.splits, &after.splits) && Rc::ptr_eq(&made.tokens, &after.tokens.share()));
         let cut = after.prepare(&model, &run(4)).expect("room enough");
         assert_eq!(cut.lengths(Split::Train), [4, 3, 3], "they are made anew for another length");
     }

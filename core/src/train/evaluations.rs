@@ -11,8 +11,8 @@ pub(super) struct Evaluations {
     pub(super) since_best: u32,
     /// Step of the last.
     pub(super) last_step: Option<u32>,
-    /// The last; a resumed run does not know it.
-    last: Option<Evaluation>,
+    /// The last, where it is not the best.
+    pub(super) last: Option<Evaluation>,
 }
 
 /// The best evaluation and the weights it measured.
@@ -44,7 +44,7 @@ impl Evaluations {
             None => self.since_best += 1,
         }
         self.last_step = Some(step);
-        self.last = Some(evaluation.clone());
+        self.last = better.is_none().then(|| evaluation.clone());
         better.is_some()
     }
 

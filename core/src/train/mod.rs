@@ -19,6 +19,7 @@ pub use dtype::{float_dtype, gradient_scale};
 pub use error::TrainError;
 pub use evaluator::Evaluator;
 pub use outputs::{predict, read_outputs};
+pub use resume::check_tasks;
 pub use samples::SampleWriter;
 pub use step::MicroStep;
 pub use trainer::Trainer;

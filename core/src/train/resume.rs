@@ -11,11 +11,12 @@ use crate::checkpoint::{
     CheckpointError, HostTensor, STATE_FILE, TrainState, WeightFile, read_state, read_tensors, read_weights,
     weights_to_safetensors, write_tensors,
 };
-use crate::config::RunConfig;
+use crate::config::{Job, RunConfig};
 use crate::event::StopReason;
 use crate::folder::Folder;
 use crate::model::{KeyMap, Model, is_trained};
 use crate::optim::Moments;
+use crate::task::Task;
 
 const MODEL_FILE: &str = "model.safetensors";
 const BEST_FILE: &str = "best.safetensors";
@@ -58,6 +59,7 @@ impl Trainer {
             best: self.evaluations.best.as_ref().map(|best| (best.value, best.step, best.evaluation.clone())),
             evaluations_since_best: self.evaluations.since_best,
             evaluated_at: self.evaluations.last_step,
+            last: self.evaluations.last.clone(),
             skipped: self.optimizer.skipped.clone(),
         };
         folder.insert(STATE_FILE, serde_json::to_vec_pretty(&state).expect("plain values serialize"));
@@ -70,6 +72,7 @@ impl Trainer {
     /// When the checkpoint is damaged or belongs to another run.
     pub fn restore(mut self, folder: &Folder) -> Result<Self, TrainError> {
         let state = read_state(folder)?;
+        check_tasks(&state.job, &tasks_of(&self.job))?;
         let differs = |what: &str| TrainError::OtherRun { reason: format!("{what} differ") };
         if state.labels != self.rows.labels() {
             return Err(differs("the labels"));
@@ -117,6 +120,7 @@ impl Trainer {
         self.readings.read = state.window;
         self.evaluations.since_best = state.evaluations_since_best;
         self.evaluations.last_step = state.evaluated_at;
+        self.evaluations.last = state.last;
         self.begin();
         if self.progress.step > 0 && self.evaluation_is_due() {
             self.start_evaluation(); // the checkpoint was taken between the step and its evaluation
@@ -125,6 +129,31 @@ impl Trainer {
         }
         Ok(self)
     }
+}
+
+/// What a job learns: the name and the task of each part; one without a name where it has one task, none where it says
+/// nothing of it.
+fn tasks_of(job: &Job) -> Vec<(&str, Task)> {
+    let parts = job.parts.iter().map(|part| (part.name.as_str(), part.task));
+    job.task.map(|task| ("", task)).into_iter().chain(parts).collect()
+}
+
+/// Refuses to go on with a run that learns something else: `own` is what the model is used for now, with the names of
+/// several tasks. A job of an earlier version may not say what it learns.
+///
+/// # Errors
+/// Names both.
+pub fn check_tasks(saved: &Job, own: &[(&str, Task)]) -> Result<(), TrainError> {
+    let saved = tasks_of(saved);
+    if saved.is_empty() || own.is_empty() || saved == own {
+        return Ok(());
+    }
+    let spell = |(name, task): &(&str, Task)| match *name {
+        "" => task.name().to_owned(),
+        name => format!("{name} ({})", task.name()),
+    };
+    let list = |tasks: &[(&str, Task)]| tasks.iter().map(spell).collect::<Vec<_>>().join(", ");
+    Err(TrainError::OtherRun { reason: format!("it learns {}, not {}", list(&saved), list(own)) })
 }
 
 /// Puts a checkpoint's weights into `model`; what the method does not train is not in the file.
@@ -141,5 +170,35 @@ fn load(
     match missing.iter().find(|path| is_trained(run.method, run.freeze, path, layers)) {
         None => Ok(model),
         Some(path) => Err(CheckpointError::State { file: file.into(), reason: format!("{path} is missing") }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DataHashes, JobPart, ModelSource, ReadOptions};
+
+    #[test]
+    fn a_run_of_another_task_is_refused_by_name() {
+        let [first, second] = [Task::ALL[0], Task::ALL[1]];
+        let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+        assert!(check_tasks(&job, &[("", first)]).is_ok(), "an earlier version did not say it");
+        let one = Job { task: Some(first), ..job.clone() };
+        assert!(check_tasks(&one, &tasks_of(&one)).is_ok());
+        let error = check_tasks(&one, &[("", second)]).expect_err("another task").to_string();
+        let expected =
+            format!("this checkpoint belongs to another run: it learns {}, not {}", first.name(), second.name());
+        assert_eq!(error, expected);
+        let part = |name: &str| JobPart {
+            name: name.into(),
+            task: first,
+            data_file: None,
+            data_sha256: DataHashes::default(),
+            read: ReadOptions::default(),
+        };
+        let several = Job { parts: vec![part("a"), part("b")], ..job };
+        assert!(check_tasks(&several, &tasks_of(&several)).is_ok());
+        assert!(check_tasks(&several, &[("a", first), ("c", first)]).is_err());
+        assert!(check_tasks(&several, &[("", first)]).is_err() && check_tasks(&one, &tasks_of(&several)).is_err());
     }
 }

@@ -167,7 +167,7 @@ impl Trainer {
                 total_steps: self.plan.total_steps,
                 steps_per_epoch: self.plan.steps_per_epoch,
                 step: self.progress.step,
-                num_rows: self.rows.num_rows(),
+                num_rows: self.rows.num_read(),
                 num_parameters: self.plan.num_parameters,
                 num_trainable: self.plan.num_trainable,
             },

@@ -66,7 +66,10 @@ fn answers(session: &mut Session, weights: Weights) -> Vec<Labels> {
 fn check_same(found: &[Labels], expected: &[Labels]) {
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
-        assert_eq!(found.thresholds, expected.thresholds);
+        assert_eq!(found.thresholds.len(), expected.thresholds.len());
+        for (found, expected) in found.thresholds.iter().zip(&expected.thresholds) {
+            assert!((found - expected).abs() <= f64::EPSILON, "{found} is not {expected}: JSON costs a bit at most");
+        }
         for (found, expected) in found.probabilities.iter().zip(&expected.probabilities) {
             assert!((found - expected).abs() < SAME, "{found} is not {expected}");
         }
@@ -136,4 +139,22 @@ fn an_adapter_has_its_thresholds_and_a_run_without_validation_rows_has_none() {
     assert!(answers(&mut session, Weights::Tuned).iter().all(|answer| answer.thresholds == [0.5; 3]));
     let folder = block_on(session.export(ExportFormat::Merged)).expect("it exports");
     assert!(job(&folder).thresholds.is_empty());
+}
+
+#[test]
+fn a_resumed_run_keeps_the_thresholds_of_its_last_evaluation_and_its_task() {
+    // It learns next to nothing, so that its first evaluation stays the best; the last weights are kept all the same.
+    let run = RunConfig { learning_rate: 1e-9, num_train_epochs: 2, load_best_model_at_end: false, ..run() };
+    let mut session = trained(&run);
+    let expected = answers(&mut session, Weights::Tuned);
+    assert!(expected.iter().all(|answer| answer.thresholds != [0.5; 3]), "{expected:?}");
+    let checkpoint = block_on(session.checkpoint()).expect("it can be saved");
+    let mut again = loaded();
+    let error = again.resume(&checkpoint).expect_err("it is for another task").to_string();
+    assert!(error.ends_with("it learns multi_label, not sequence_classification"), "{error}");
+    again.set_task(Task::MultiLabel).expect("an encoder gives labels");
+    again.load_data(files(rows::several_csv(240)), &ReadOptions::default(), &run).expect("good rows");
+    again.resume(&checkpoint).expect("it goes on");
+    let _ = drain(&mut again);
+    check_same(&answers(&mut again, Weights::Tuned), &expected);
 }

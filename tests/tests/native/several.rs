@@ -217,7 +217,11 @@ fn a_run_of_several_tasks_goes_on_from_its_checkpoint() {
         let job = second.resume(&checkpoint).expect("can be taken up");
         assert_eq!(job.parts.len(), 2);
         let rest = losses(&drain(&mut second));
-        assert!(!rest.is_empty() && rest == expected[expected.len() - rest.len()..], "cut at {cut}");
+        assert!(!rest.is_empty(), "cut at {cut}");
+        for (found, expected) in rest.iter().zip(&expected[expected.len() - rest.len()..]) {
+            // Losses that wait for their reading go through JSON, which may cost the last bit.
+            assert!((found - expected).abs() <= f64::EPSILON * expected, "cut at {cut}: {found} is not {expected}");
+        }
         for name in ["topic", "tags"] {
             let [found, expected] =
                 [&mut second, &mut whole].map(|session| answers(session, Some(name), Weights::Tuned));

@@ -83,6 +83,8 @@ fn a_run_takes_the_place_of_an_adapter_and_a_model_that_of_a_run() {
     session.start(run()).expect("it starts");
     let both = [Weights::Tuned, Weights::Base].map(|which| write(&mut session, which));
     assert_eq!(both, [base.clone(), base.clone()], "a fresh adapter changes nothing yet");
+    let error = session.load_adapter(adapter()).expect_err("the run's weights answer").to_string();
+    assert!(error.starts_with("there is a run, and its weights answer"), "{error}");
     session.load_model(source(), paths::read_folder(&paths::fixture("tiny_decoder"))).expect("the fixture loads");
     assert_eq!(write(&mut session, Weights::Base), base);
     assert_no_tuned_model(&mut session);

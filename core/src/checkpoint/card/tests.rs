@@ -3,8 +3,8 @@
 use super::*;
 use crate::config::{ModelSource, ReadOptions, RunConfig};
 use crate::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
-use crate::metrics::{Confusion, Figure};
-use crate::task::EvaluationDetail;
+use crate::metrics::{Confusion, Figure, evaluate_regression};
+use crate::task::{EvaluationDetail, regression};
 
 fn card(model: ModelSource, labels: &[&str], base_labels: &str) -> String {
     let config = format!(
@@ -48,8 +48,19 @@ fn trained(job: &Job, test: Option<Evaluation>) -> String {
     let config = r#"{"model_type":"bert","vocab_size":10,"hidden_size":8,"num_hidden_layers":1,
         "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
     let config = ModelConfig::from_json(config.as_bytes()).expect("a config");
-    let facts = CardFacts { num_rows: [8, 0, 2], step: 3, valid: None, test };
+    let num_rows = [8, 0, 2];
+    let facts = CardFacts { num_rows, num_windows: num_rows, step: 3, valid: None, test };
     model_card(&config, &["x".into(), "y|z".into()], job, Some(&facts), false)
+}
+
+#[test]
+fn rows_are_those_of_the_files_and_windows_are_told_apart() {
+    let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+    let mut facts = CardFacts { num_rows: [8, 0, 2], num_windows: [8, 0, 2], ..CardFacts::default() };
+    assert!(training(&job, &facts).starts_with("Rows: 8 for training, 0 for validation, 2 for the test. Trained"));
+    facts.num_windows = [9, 0, 5];
+    let told = training(&job, &facts);
+    assert!(told.starts_with("Rows: 8 for training, 0 for validation, 2 for the test, read in 9, 0 and 5 windows. "));
 }
 
 #[test]
@@ -90,6 +101,23 @@ fn a_card_says_what_one_gets_without_the_model() {
     detail.baseline = None;
     let card = trained(&job, Some(evaluation(&detail)));
     assert!(!card.contains("always"), "{card}");
+}
+
+#[test]
+fn numbers_are_compared_with_always_answering_the_mean() {
+    let measure = |predicted: &[f64; 3]| evaluate_regression(predicted, &[1.0, 2.0, 3.0], 1);
+    let (found, baseline) = (measure(&[1.0, 2.0, 4.0]), measure(&[2.0; 3]).mean);
+    let figures = [Figure::lower("loss", 1.0)].into_iter().chain(found.figures()).collect();
+    let detail = regression::EvaluationDetail { labels: vec!["x".into()], evaluation: found, baseline: Some(baseline) };
+    let detail = EvaluationDetail::Regression(Box::new(detail));
+    let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+    let job = Job { task: Some(detail.task()), ..job };
+    let card = trained(&job, Some(Evaluation { figures, num_rows: 3, detail }));
+    let row = "| test, always `the mean` | 3 | – | 0.6667 | 0.6667 | 0.8165 | 0.0000 | – | – |";
+    assert!(card.contains(row), "{card}");
+    let gain =
+        "this is -0.3333 of mean absolute error and +0.5000 of R² against always answering `the mean`, that of the";
+    assert!(card.contains(gain), "{card}");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use super::{Fill, Prediction, SPEC};
 use crate::config::RunConfig;
 use crate::data::{HostBatch, HostInputs, HostTargets, HostText, Outputs, Padding, TextRow};
 use crate::task::{self, PredictRequest, Predictor, TaskError, TextModel};
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::tokenizer::Tokenizer;
+use crate::words::plural;
 
 /// How people write a blank, whatever the model's own is called.
 pub const BLANKS: [&str; 2] = ["[MASK]", "<mask>"];
@@ -13,10 +14,14 @@ pub const BLANKS: [&str; 2] = ["[MASK]", "<mask>"];
 /// Tokens that are offered for a blank.
 const NUM_FILLS: usize = 10;
 
+/// Blanks of one text, and of the texts of one batch: each is read back as a score for every token of the vocabulary.
+const MAX_BLANKS: usize = 64;
+
 /// Prepares to fill the blanks of inputs.
 ///
 /// # Errors
-/// When the model's tokenizer hides no words; when an input is a pair, or has no blank in the part that is read.
+/// When the model's tokenizer hides no words; when an input is a pair, or has no blank, too many, or one outside the part
+/// that is read.
 pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
     let model = &request.model;
     let mask = model.tokenizer.mask_token().zip(model.tokenizer.mask_token_id()).ok_or_else(no_mask_token)?;
@@ -27,8 +32,7 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
             let reason = "a model that fills in blanks reads one text, not a pair".to_owned();
             return Err(TaskError::Input { index: index + 1, reason });
         }
-        let (text, is_cut) = read_input(&input.text, mask, model, request.run)?
-            .map_err(|reason| TaskError::Input { index: index + 1, reason })?;
+        let (text, is_cut) = read_input(index, &input.text, mask, model, request.run)?;
         cut.extend(is_cut.then_some(index));
         texts.push(text);
     }
@@ -45,25 +49,34 @@ struct Blanks {
     positions: Vec<usize>,
 }
 
-/// Tokenises an input, and whether it was cut; the inner error says why it can't be answered.
+/// Tokenises the input at an index, and says whether it was cut; an error says why it can't be answered.
 fn read_input(
+    index: usize,
     text: &str,
     (mask, mask_token_id): (&str, u32),
     model: &TextModel<'_>,
     run: &RunConfig,
-) -> Result<Result<(Blanks, bool), String>, TokenizerError> {
+) -> Result<(Blanks, bool), TaskError> {
     let limit = model.limit(run);
+    let refuse = |reason: String| TaskError::Input { index: index + 1, reason };
     let text = BLANKS.iter().fold(text.to_owned(), |text, blank| text.replace(blank, mask));
-    if !text.contains(mask) {
-        return Ok(Err(format!("it has no blank: write {mask} where a word is to be filled in")));
+    let num_blanks = text.matches(mask).count();
+    if num_blanks == 0 {
+        return Err(refuse(format!("it has no blank: write {mask} where a word is to be filled in")));
     }
-    let encoded = model.tokenizer.encode(&text, limit)?;
+    if num_blanks > MAX_BLANKS {
+        return Err(refuse(format!("it has {num_blanks} blanks: at most {MAX_BLANKS} of a text are filled in")));
+    }
+    let encoded = model.tokenizer.encode(&text, limit).map_err(|source| TaskError::of_input(index, source))?;
     let positions: Vec<usize> = (0..encoded.ids.len()).filter(|&at| encoded.ids[at] == mask_token_id).collect();
-    if positions.is_empty() {
-        return Ok(Err(format!("its blank is behind the {limit} tokens that are read: shorten it")));
+    if positions.len() < num_blanks {
+        let missing = num_blanks - positions.len();
+        let (blanks, are) = (plural(num_blanks, "blank"), if missing == 1 { "is" } else { "are" });
+        let what = format!("of its {blanks}, {missing} {are} not in the {limit} tokens that are read");
+        return Err(refuse(format!("{what}: shorten the text")));
     }
     let is_cut = encoded.num_tokens_untruncated > limit;
-    Ok(Ok((Blanks { input_ids: encoded.ids, token_type_ids: encoded.type_ids, positions }, is_cut)))
+    Ok((Blanks { input_ids: encoded.ids, token_type_ids: encoded.type_ids, positions }, is_cut))
 }
 
 struct BlankFiller {
@@ -79,7 +92,13 @@ struct BlankFiller {
 
 impl Predictor for BlankFiller {
     fn next_batch(&mut self) -> Option<HostBatch> {
-        let end = (self.given + SPEC.eval_batch_size).min(self.texts.len());
+        let mut num_blanks = 0;
+        let has_room = |text: &&Blanks| {
+            num_blanks += text.positions.len();
+            num_blanks <= MAX_BLANKS
+        };
+        let next = self.texts[self.given..].iter().take(SPEC.eval_batch_size);
+        let end = self.given + next.take_while(has_room).count();
         let texts = &self.texts[self.given..end];
         if texts.is_empty() {
             return None;
@@ -187,6 +206,21 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_has_no_more_blanks_than_are_read_back_at_once() {
+        let tokenizer = tokenizer();
+        let run = RunConfig { max_seq_length: 64, ..RunConfig::default() };
+        let text = TaskInput { text: "[MASK] ".repeat(40), second: None };
+        let inputs = vec![text; 3];
+        let request = PredictRequest { inputs: &inputs, labels: &[], model: model(&tokenizer), run: &run };
+        let mut found = predictor(&request).expect("blanks");
+        let mut num_rows = Vec::new();
+        while let Some(batch) = found.next_batch() {
+            num_rows.push(batch.num_rows);
+        }
+        assert_eq!(num_rows, [1, 1, 1]);
+    }
+
+    #[test]
     fn what_can_not_be_filled_is_named() {
         let tokenizer = tokenizer();
         let error = |texts: &[&str]| match of(texts, &tokenizer) {
@@ -196,7 +230,11 @@ mod tests {
         let none = error(&["hello [MASK]", "hello world"]);
         assert_eq!(none, "input 2: it has no blank: write [MASK] where a word is to be filled in");
         let behind = error(&["hello hello hello hello hello [MASK]"]);
-        assert!(behind.starts_with("input 1: its blank is behind the 6 tokens"), "{behind}");
+        assert_eq!(behind, "input 1: of its 1 blank, 1 is not in the 6 tokens that are read: shorten the text");
+        let second = error(&["hello [MASK] hello hello hello [MASK]"]);
+        assert!(second.starts_with("input 1: of its 2 blanks, 1 is not in the 6 tokens"), "{second}");
+        let many = error(&["hello [MASK]", &"[MASK] ".repeat(65)]);
+        assert_eq!(many, "input 2: it has 65 blanks: at most 64 of a text are filled in");
         let pair = [TaskInput { text: "hello [MASK]".into(), second: Some("world".into()) }];
         let run = RunConfig::default();
         let request = PredictRequest { inputs: &pair, labels: &[], model: model(&tokenizer), run: &run };

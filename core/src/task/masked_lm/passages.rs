@@ -50,8 +50,7 @@ impl PassageReader {
         }
         let rest = text.get(self.num_bytes..).unwrap_or_default();
         let end = part_end(rest, size);
-        let placed =
-            tokenizer.encode_with_offsets(&rest[..end]).map_err(|source| TaskError::Row { row: number, source })?;
+        let placed = tokenizer.encode_with_offsets(&rest[..end]).map_err(|source| TaskError::of_row(number, source))?;
         let mut num_words = self.num_words;
         for word in placed.words {
             let word = word.map_or(NO_WORD, |word| word.saturating_add(self.num_words));

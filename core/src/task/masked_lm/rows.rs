@@ -38,8 +38,14 @@ impl TaskRows for Rows {
         &[]
     }
 
+    /// Passages.
     fn num_rows(&self) -> [usize; 3] {
         self.splits.each_ref().map(|passages| passages.len())
+    }
+
+    /// Texts.
+    fn num_read(&self) -> [usize; 3] {
+        self.numbers.each_ref().map(Vec::len)
     }
 
     fn lengths(&self, split: Split) -> Vec<usize> {
@@ -127,6 +133,7 @@ mod tests {
     fn what_was_hidden_is_to_be_guessed_where_it_stood() {
         let rows = rows(&["hello world and hello", "world !", &"hello ".repeat(20)]);
         assert_eq!((rows.num_rows(), rows.lengths(Split::Train)), ([4, 0, 0], vec![6, 4, 16, 8]));
+        assert_eq!(rows.num_read(), [3, 0, 0]);
         assert_eq!(rows.row_number(Split::Train, 3), 4);
         for seed in [None, Some(1), Some(2)] {
             let batch = rows.batch(Split::Train, &[2, 0, 1], seed);

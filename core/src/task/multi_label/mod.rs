@@ -13,6 +13,7 @@ mod recognise;
 mod rows;
 
 use std::any::Any;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -216,7 +217,7 @@ impl TaskData for ManyLabelData {
     fn adopt_labels(&mut self, known: &[String]) {
         let id = |label: &String| known.iter().position(|known| known == label);
         let Some(map) = self.labels.iter().map(id).collect::<Option<Vec<usize>>>() else { return };
-        for row in self.texts.splits.iter_mut().flatten() {
+        for row in Rc::make_mut(&mut self.texts.splits).iter_mut().flatten() {
             row.label.iter_mut().for_each(|label| *label = map[*label]);
             row.label.sort_unstable();
         }

@@ -158,7 +158,7 @@ fn encode(
     layout: &PairLayout,
     settings: WindowSettings,
 ) -> Result<(EncodedQuestion, usize), TaskError> {
-    let in_row = |source: TokenizerError| TaskError::Row { row: question.row, source };
+    let in_row = |source: TokenizerError| TaskError::of_row(question.row, source);
     let mut num_bytes = question.text.len();
     let context = match known {
         Some(known) => Rc::clone(known),
@@ -257,7 +257,7 @@ impl TaskData for QuestionData {
         let settings = WindowSettings::of(model, run);
         let layout = model.tokenizer.pair_layout()?;
         let encoded = if self.has_tokens(settings) {
-            self.tokens.splits().clone()
+            self.tokens.share()
         } else {
             let mut known = self.encoded_contexts.clone();
             let mut encode_all = |questions: &Rc<Vec<Question>>| -> Result<Vec<EncodedQuestion>, TaskError> {
@@ -267,7 +267,7 @@ impl TaskData for QuestionData {
                 };
                 questions.iter().map(one).collect()
             };
-            [encode_all(&self.splits[0])?, encode_all(&self.splits[1])?, encode_all(&self.splits[2])?]
+            Rc::new([encode_all(&self.splits[0])?, encode_all(&self.splits[1])?, encode_all(&self.splits[2])?])
         };
         let has_windows = |questions: &[EncodedQuestion]| questions.iter().any(|one| !one.windows.windows.is_empty());
         if !self.splits[0].is_empty() && !has_windows(&encoded[0]) {
@@ -368,6 +368,7 @@ pub(super) mod tests {
         while data.encode_part(&model, &run).expect("room enough") {}
         let known = data.prepare(&model, &run).expect("room enough");
         assert_eq!((known.fingerprint(), known.num_rows()), (fresh.fingerprint(), [2, 0, 0]));
+        assert!(known.num_read() == [1, 0, 0] && known.thresholds().is_empty(), "every question has an answer");
         assert_eq!((known.lengths(Split::Train), known.row_number(Split::Train, 1)), (vec![13, 13], 2));
         let batch = known.batch(Split::Train, &[1, 0], None);
         let HostInputs::Text(text) = &batch.inputs;

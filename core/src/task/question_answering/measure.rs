@@ -159,7 +159,8 @@ mod tests {
     fn answers_are_found_over_windows_and_measured_as_squad_does() {
         let tokenizer = super::super::data::tests::tokenizer();
         let rows = prepare(&model(&tokenizer));
-        assert_eq!(rows.num_rows(), [4, 0, 0]);
+        assert_eq!((rows.num_rows(), rows.num_read()), ([4, 0, 0], [2, 0, 0]), "windows, and questions");
+        assert_eq!(rows.thresholds().get("no_answer"), Some(&0.0));
         let batch = rows.batch(Split::Train, &[0, 1, 2, 3], None);
         let HostTargets::Spans { starts, ends } = &batch.targets else { panic!("no spans") };
         assert_eq!((starts.as_slice(), ends.as_slice()), (&[0, 10, 0, 0][..], &[0, 10, 0, 0][..]));

@@ -58,6 +58,11 @@ pub const SPEC: TaskSpec = TaskSpec {
     num_outputs: 2,
 };
 
+/// What a job file calls the threshold of "no answer", among the others of a trained model. It stands there where some of
+/// the run's questions had no answer, and only then may "no answer" be given (`version_2_with_negative` of
+/// `transformers`' `run_qa.py`).
+const NO_ANSWER: &str = "no_answer";
+
 /// What stays together when validation and test rows are split off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

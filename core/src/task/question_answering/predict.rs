@@ -1,5 +1,6 @@
 //! Answers to questions that a person asks of a text, over its windows.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -7,7 +8,7 @@ use super::best::BestAnswers;
 use super::encode::{EncodedContext, MIN_ROOM, WindowSettings, Windows, room_for_context};
 use super::place::chars_before;
 use super::rows::{EncodedQuestion, Joining};
-use super::{FoundAnswer, Prediction, SPEC};
+use super::{FoundAnswer, NO_ANSWER, Prediction, SPEC};
 use crate::data::{HostBatch, HostInputs, HostTargets, Outputs};
 use crate::task::{self, PredictRequest, Predictor, TaskError};
 
@@ -36,8 +37,9 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
             let reason = "there is no text to find the answer in: give one with every question".to_owned();
             return Err(TaskError::Input { index: index + 1, reason });
         };
-        let mut input_ids = model.tokenizer.encode_with_offsets(input.text.trim())?.ids;
-        let context = Rc::new(EncodedContext::encode(model.tokenizer, text)?);
+        let of_input = |source| TaskError::of_input(index, source);
+        let mut input_ids = model.tokenizer.encode_with_offsets(input.text.trim()).map_err(of_input)?.ids;
+        let context = Rc::new(EncodedContext::encode(model.tokenizer, text).map_err(of_input)?);
         let mut windows = Windows::cut(input_ids.len(), &context, None, &layout, settings);
         if windows.windows.is_empty() && input_ids.len() > longest {
             input_ids.truncate(longest);
@@ -55,7 +57,7 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
         cut,
         joining: Joining { layout, padding: model.padding(run) },
         max_answer_length: run.max_answer_length as usize,
-        null_score_threshold: run.null_score_threshold,
+        null_score_threshold: None,
         given: 0..0,
     }))
 }
@@ -75,7 +77,9 @@ struct AnswerPredictor {
     cut: Vec<usize>,
     joining: Joining,
     max_answer_length: usize,
-    null_score_threshold: f64,
+    /// How much better than the best answer no answer must score to be given; `None` where an answer always is, as by a
+    /// model that was trained on no question without one.
+    null_score_threshold: Option<f64>,
     /// The windows of the last batch.
     given: Range<usize>,
 }
@@ -84,6 +88,7 @@ impl AnswerPredictor {
     fn predict(&self, index: usize) -> Prediction {
         let (text, best) = (self.asked[index].text.as_str(), &self.best[index]);
         let probabilities = best.probabilities(true);
+        let is_withheld = self.null_score_threshold.is_some_and(|threshold| best.null_difference() > threshold);
         let found = best.candidates().iter().zip(&probabilities.answers).take(MAX_ANSWERS);
         let answers = found.filter_map(|(candidate, &score)| {
             let (start, end) = (candidate.bytes.0 as usize, candidate.bytes.1 as usize);
@@ -93,12 +98,16 @@ impl AnswerPredictor {
         Prediction {
             answers: answers.collect(),
             no_answer: probabilities.no_answer,
-            is_answered: best.null_difference() <= self.null_score_threshold,
+            is_answered: !best.candidates().is_empty() && !is_withheld,
         }
     }
 }
 
 impl Predictor for AnswerPredictor {
+    fn set_thresholds(&mut self, thresholds: &BTreeMap<String, f64>) {
+        self.null_score_threshold = thresholds.get(NO_ANSWER).copied();
+    }
+
     fn next_batch(&mut self) -> Option<HostBatch> {
         let start = self.given.end;
         self.given = start..(start + SPEC.eval_batch_size).min(self.windows.len());
@@ -157,6 +166,7 @@ mod tests {
         let tokenizer = tokenizer();
         let request = PredictRequest { inputs, labels: &[], model: model(&tokenizer), run };
         let mut predictor = predictor(&request).expect("room enough");
+        predictor.set_thresholds(&BTreeMap::from([(NO_ANSWER.to_owned(), run.null_score_threshold)]));
         while let Some(batch) = predictor.next_batch() {
             let HostInputs::Text(text) = &batch.inputs;
             let mut values = vec![0.0; ENDS * text.batch * text.seq];
@@ -188,6 +198,28 @@ mod tests {
         assert!((sum - 1.0).abs() < 1e-9, "{sum}");
         let lenient = RunConfig { null_score_threshold: 100.0, ..run(64) };
         assert!(answer(&inputs, &lenient, &[(1, 0, 3.0, 3.0)])[1].is_answered);
+    }
+
+    #[test]
+    fn a_model_that_knows_no_question_without_an_answer_always_gives_one() {
+        let tokenizer = tokenizer();
+        let (inputs, run) = ([input("hello", Some("world hello"))], run(64));
+        let is_answered = |thresholds: &BTreeMap<String, f64>| {
+            let request = PredictRequest { inputs: &inputs, labels: &[], model: model(&tokenizer), run: &run };
+            let mut predictor = predictor(&request).expect("room enough");
+            predictor.set_thresholds(thresholds);
+            let batch = predictor.next_batch().expect("one window");
+            let HostInputs::Text(text) = &batch.inputs;
+            let mut values = vec![0.0; ENDS * text.batch * text.seq];
+            (values[0], values[1]) = (9.0, 9.0);
+            predictor.add(&Outputs::Rows { values, width: ENDS }).expect("finite");
+            match predictor.finish().pop() {
+                Some(task::Prediction::QuestionAnswering(found)) => found.is_answered,
+                other => panic!("of another task: {other:?}"),
+            }
+        };
+        assert!(is_answered(&BTreeMap::new()));
+        assert!(!is_answered(&BTreeMap::from([(NO_ANSWER.to_owned(), run.null_score_threshold)])));
     }
 
     #[test]

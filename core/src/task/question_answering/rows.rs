@@ -1,12 +1,13 @@
 //! Windows as a run trains on them and is measured on them.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::SPEC;
 use super::best::WindowScores;
 use super::encode::{EncodedContext, Window, Windows};
 use super::measure::SpanMeasure;
 use super::read::Question;
+use super::{NO_ANSWER, SPEC};
 use crate::data::{HostBatch, HostInputs, HostTargets, HostText, Padding, Split, TextRow};
 use crate::hub::sha256_hex;
 use crate::task::texts::index_of;
@@ -71,7 +72,7 @@ pub(super) struct Content {
     /// Questions of training, validation and test.
     pub(super) questions: [Rc<Vec<Question>>; 3],
     /// The same as tokens.
-    encoded: [Vec<EncodedQuestion>; 3],
+    encoded: Rc<[Vec<EncodedQuestion>; 3]>,
     /// Windows in their order: the index of the question, and that of the window among its own.
     windows: [Vec<(usize, usize)>; 3],
     pub(super) joining: Joining,
@@ -100,7 +101,7 @@ impl WindowRows {
     pub(super) fn new(
         contexts: Rc<Vec<Rc<str>>>,
         questions: [Rc<Vec<Question>>; 3],
-        encoded: [Vec<EncodedQuestion>; 3],
+        encoded: Rc<[Vec<EncodedQuestion>; 3]>,
         joining: Joining,
         max_answer_length: usize,
         null_score_threshold: Option<f64>,
@@ -132,8 +133,19 @@ impl TaskRows for WindowRows {
         &[]
     }
 
+    /// Windows.
     fn num_rows(&self) -> [usize; 3] {
         self.0.windows.each_ref().map(Vec::len)
+    }
+
+    /// Questions.
+    fn num_read(&self) -> [usize; 3] {
+        self.0.questions.each_ref().map(|questions| questions.len())
+    }
+
+    /// From which difference on "no answer" is given, where some question has none.
+    fn thresholds(&self) -> BTreeMap<String, f64> {
+        self.0.null_score_threshold.map(|threshold| (NO_ANSWER.to_owned(), threshold)).into_iter().collect()
     }
 
     fn lengths(&self, split: Split) -> Vec<usize> {

@@ -81,12 +81,15 @@ pub(super) fn shape_of<'r>(roles: impl Iterator<Item = &'r str>) -> RowShape {
 /// # Errors
 /// When a named column is not there, one has two roles, or nothing looks like texts.
 pub(super) fn choose(table: &Table, read: &ReadOptions) -> Result<Choice, DataError> {
-    let find = |name: &Option<String>| name.as_deref().map(|name| find_column(table, name)).transpose();
-    let (mut text, mut second) = (find(&read.text_column)?, find(&read.text_pair_column)?);
-    let (mut label, negative) = (find(&read.label_column)?, find(&read.negative_column)?);
+    let find = |name: Option<&str>| name.map(|name| find_column(table, name)).transpose();
+    let (mut text, mut second) = (find(read.text_column.as_deref())?, find(read.pair_column())?);
+    let (mut label, negative) = (find(read.label_column.as_deref())?, find(read.negative_column.as_deref())?);
     let is_guessed = text.is_none();
     let mut notes = Vec::new();
-    if is_guessed && let Some(pair) = guess_pair(&table.columns, second, &[label, negative]) {
+    if is_guessed
+        && !read.has_no_pair()
+        && let Some(pair) = guess_pair(&table.columns, second, &[label, negative])
+    {
         (text, second) = (Some(pair.0), Some(pair.1));
     }
     let mut negatives: Vec<usize> = negative.into_iter().collect();

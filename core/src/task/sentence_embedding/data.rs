@@ -1,7 +1,8 @@
 //! Rows as they are read, tokenised and reported: each text for itself.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::columns::{LABEL, NEGATIVE, SECOND, TEXT};
 use super::read::{Dataset, TextSet, read_dataset};
@@ -14,7 +15,7 @@ use crate::task::{
     self, DataReport, EncodedSplits, Purpose, ReadRequest, Task, TaskData, TaskError, TaskRows, TextModel, data_report,
     warn_of_long_texts,
 };
-use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::tokenizer::Tokenizer;
 
 /// The texts of a row as tokens.
 pub(super) type EncodedSet = Vec<EncodedTexts>;
@@ -25,7 +26,7 @@ pub(super) type EncodedSet = Vec<EncodedTexts>;
 /// Says what is wrong, with file, row and column.
 pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
     let (dataset, summary) = read_dataset(request)?;
-    let (read, purpose) = (request.read.clone(), request.purpose);
+    let (dataset, read, purpose) = (Rc::new(dataset), request.read.clone(), request.purpose);
     let (tokens, known) = (EncodedSplits::new(0), Default::default());
     Ok(Box::new(Data { dataset, summary, read, purpose, tokens, known }))
 }
@@ -33,7 +34,8 @@ pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
 /// Rows as read, and their tokens as far as they were made.
 #[derive(Debug)]
 struct Data {
-    dataset: Dataset,
+    /// Shared with the runs that train on it.
+    dataset: Rc<Dataset>,
     summary: ReadSummary,
     /// The options that read the rows.
     read: ReadOptions,
@@ -49,7 +51,7 @@ impl Data {
     }
 
     fn detail(&self) -> ReportDetail {
-        let Dataset { shape, labels, scores, splits, num_conflicts, preview } = &self.dataset;
+        let Dataset { shape, labels, scores, splits, num_conflicts, preview } = &*self.dataset;
         let mut counts = vec![0; labels.len()];
         splits.iter().flatten().filter_map(|row| row.label).for_each(|label| counts[label] += 1);
         let count = |(label, count): (&String, usize)| LabelCount { label: label.clone(), count };
@@ -97,8 +99,9 @@ impl Data {
 }
 
 /// Tokenises the texts of a row, each to at most `limit` tokens.
-fn encode(tokenizer: &Tokenizer, row: &TextSet, limit: usize) -> Result<EncodedSet, TokenizerError> {
-    row.texts.iter().map(|text| tokenizer.encode(text, limit).map(EncodedTexts::from)).collect()
+fn encode(tokenizer: &Tokenizer, row: &TextSet, limit: usize) -> Result<EncodedSet, TaskError> {
+    let encode_text = |text: &String| tokenizer.encode(text, limit).map(EncodedTexts::from);
+    row.texts.iter().map(encode_text).collect::<Result<_, _>>().map_err(|source| TaskError::of_row(row.row, source))
 }
 
 impl TaskData for Data {
@@ -186,21 +189,28 @@ impl TaskData for Data {
         self.dataset.splits.iter().flatten().flat_map(|row| &row.texts).map(String::as_str).collect()
     }
 
+    fn texts_to_search(&self) -> Vec<(usize, &str)> {
+        let mut known = HashSet::new();
+        let [train, _, _] = &self.dataset.splits;
+        let texts = train.iter().flat_map(|row| row.texts.iter().map(|text| (row.row, text.as_str())));
+        texts.filter(|(_, text)| known.insert(*text)).collect()
+    }
+
     fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         if self.purpose == Purpose::Train {
             self.check(run)?;
         }
         let limit = model.limit(run);
         let tokens = if self.has_tokens(limit) {
-            self.tokens.splits().clone()
+            self.tokens.share()
         } else {
-            let encode_all = |rows: &Vec<TextSet>| -> Result<Vec<EncodedSet>, TokenizerError> {
+            let encode_all = |rows: &Vec<TextSet>| -> Result<Vec<EncodedSet>, TaskError> {
                 rows.iter().map(|row| encode(model.tokenizer, row, limit)).collect()
             };
             let [train, valid, test] = self.dataset.splits.each_ref().map(encode_all);
-            [train?, valid?, test?]
+            Rc::new([train?, valid?, test?])
         };
-        Ok(Box::new(EmbeddingRows::new(self.dataset.clone(), tokens, model.padding(run), run)))
+        Ok(Box::new(EmbeddingRows::new(Rc::clone(&self.dataset), tokens, model.padding(run), run)))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -251,6 +261,7 @@ mod tests {
         assert_eq!((rows.lengths(Split::Train), rows.row_number(Split::Train, 1)), (vec![3, 4], 3));
         assert_eq!(data.prepare(&model, &run(8)).expect("made anew").lengths(Split::Train), [3, 5]);
         assert_eq!(data.sample_texts().len(), 4);
+        assert_eq!(data.texts_to_search(), [(2, "hello"), (2, "world"), (3, "hello world hello")], "each once");
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::metrics::{Figure, evaluate_retrieval_of, evaluate_similarity, predict
 use crate::task::texts::{index_of, output_rows};
 use crate::task::{self, Evaluation, Measure, RowPredictions};
 
-/// Rows that are compared with each other; the time grows with the square of their number.
-const MAX_COMPARED: usize = 4000;
+/// Rows that are compared with each other, in one go: the time grows with the square of their number, and with vectors of
+/// 384 numbers it is 900 million multiplications. An evaluation says how many there were.
+const MAX_COMPARED: usize = 1500;
 
 /// Nearest other texts that vote on a label.
 const NUM_NEIGHBOURS: usize = 5;

@@ -158,7 +158,7 @@ pub struct PreviewRow {
 pub struct EvaluationDetail {
     /// What a row is.
     pub shape: RowShape,
-    /// Rows among which the most similar one was looked for: all of them, or some thousands spread over them.
+    /// Rows among which the most similar one was looked for: all of them, or 1,500 spread over them.
     pub num_compared: usize,
     /// Nearest other rows that vote on the label of one.
     pub num_neighbours: usize,

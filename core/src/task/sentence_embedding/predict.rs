@@ -18,7 +18,8 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
     for (index, input) in request.inputs.iter().enumerate() {
         let before = texts.len();
         for text in [Some(&input.text), input.second.as_ref()].into_iter().flatten() {
-            texts.push(EncodedTexts::from(request.model.tokenizer.encode(text, limit)?));
+            let encoded = request.model.tokenizer.encode(text, limit);
+            texts.push(EncodedTexts::from(encoded.map_err(|source| TaskError::of_input(index, source))?));
         }
         let is_cut = texts[before..].iter().any(|text| text.num_tokens_untruncated > limit);
         cut.extend(is_cut.then_some(index));

@@ -115,7 +115,8 @@ pub(super) fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSu
 fn are_lines(name: &str, bytes: &[u8], read: &ReadOptions) -> bool {
     let ReadOptions { text_column, text_pair_column, label_column, delimiter, has_header, header_row, .. } = read;
     let columns = [text_column, text_pair_column, label_column, &read.negative_column];
-    let asks_for_table = columns.iter().any(|column| column.as_deref().is_some_and(|name| name != TEXT))
+    let is_asked = |name: &str| name != TEXT && !name.is_empty();
+    let asks_for_table = columns.iter().any(|column| column.as_deref().is_some_and(is_asked))
         || delimiter.is_some()
         || has_header.is_some()
         || header_row.is_some();

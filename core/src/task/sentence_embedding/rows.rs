@@ -24,8 +24,8 @@ pub(super) struct EmbeddingRows(Rc<Content>);
 
 #[derive(Debug)]
 pub(super) struct Content {
-    pub(super) dataset: Dataset,
-    tokens: [Vec<EncodedSet>; 3],
+    pub(super) dataset: Rc<Dataset>,
+    tokens: Rc<[Vec<EncodedSet>; 3]>,
     padding: Padding,
     /// What similarities are multiplied with.
     pub(super) scale: f64,
@@ -35,7 +35,12 @@ pub(super) struct Content {
 }
 
 impl EmbeddingRows {
-    pub(super) fn new(dataset: Dataset, tokens: [Vec<EncodedSet>; 3], padding: Padding, run: &RunConfig) -> Self {
+    pub(super) fn new(
+        dataset: Rc<Dataset>,
+        tokens: Rc<[Vec<EncodedSet>; 3]>,
+        padding: Padding,
+        run: &RunConfig,
+    ) -> Self {
         let partners = dataset.splits.each_ref().map(|rows| Partners::new(rows, dataset.labels.len()));
         let (scale, batch_size) = (run.similarity_scale, run.batch_size as usize);
         Self(Rc::new(Content { dataset, tokens, padding, scale, batch_size, partners }))

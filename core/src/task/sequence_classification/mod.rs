@@ -11,6 +11,7 @@ mod read;
 mod rows;
 
 use std::any::Any;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -170,7 +171,7 @@ impl TaskData for LabeledData {
     }
 
     fn adopt_labels(&mut self, known: &[String]) {
-        labels::adopt_labels(&mut self.labels, &mut self.texts.splits, known);
+        labels::adopt_labels(&mut self.labels, Rc::make_mut(&mut self.texts.splits), known);
     }
 
     fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TextModel<'_>, run: &RunConfig) {

@@ -5,6 +5,7 @@
 //! `part/figure`, and the evaluations of the parts.
 
 mod measure;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use self::measure::SeveralMeasure;
 pub use self::measure::thresholds_of;
+pub use self::settings::{goes_with_others, settings_of};
 use super::{Evaluation, FigureSpec, LOSS, Measure, Task, TaskRows};
 use crate::data::{HostBatch, Split};
 use crate::hub::sha256_hex;
@@ -164,6 +166,19 @@ impl TaskRows for SeveralRows {
 
     fn num_rows(&self) -> [usize; 3] {
         [Split::Train, Split::Valid, Split::Test].map(|split| self.sizes(split).iter().sum())
+    }
+
+    fn num_read(&self) -> [usize; 3] {
+        [0, 1, 2].map(|split| self.parts.iter().map(|part| part.rows.num_read()[split]).sum())
+    }
+
+    /// A threshold stands behind the name of its part.
+    fn thresholds(&self) -> BTreeMap<String, f64> {
+        let of_part = |part: &PartRows| {
+            let own = part.rows.thresholds().into_iter();
+            own.map(|(name, value)| (full_name(&part.name, &name), value)).collect::<Vec<_>>()
+        };
+        self.parts.iter().flat_map(of_part).collect()
     }
 
     fn lengths(&self, split: Split) -> Vec<usize> {

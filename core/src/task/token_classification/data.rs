@@ -3,12 +3,12 @@
 use std::any::Any;
 use std::rc::Rc;
 
+use super::SPEC;
 use super::encode::EncodedSentence;
 use super::read::read_dataset;
 use super::report::report;
 use super::rows::TaggedRows;
 use super::sentence::{Dataset, Sentence};
-use super::{SPEC, labels};
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::{DataError, ReadSummary};
 use crate::task::{DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskRows, TextModel};
@@ -40,8 +40,7 @@ pub(super) struct TaggedData {
 
 fn encode(model: &TextModel<'_>, sentence: &Sentence) -> Result<EncodedSentence, TaskError> {
     let Sentence { row, text, words, is_split, .. } = sentence;
-    EncodedSentence::encode(model.tokenizer, text, words, *is_split)
-        .map_err(|source| TaskError::Row { row: *row, source })
+    EncodedSentence::encode(model.tokenizer, text, words, *is_split).map_err(|source| TaskError::of_row(*row, source))
 }
 
 impl TaggedData {
@@ -86,9 +85,7 @@ impl TaskData for TaggedData {
     }
 
     fn adopt_labels(&mut self, known: &[String]) {
-        let dataset = Rc::make_mut(&mut self.dataset);
-        let tags = dataset.splits.iter_mut().flatten().map(|sentence| &mut sentence.tags);
-        labels::adopt(&mut dataset.labels, tags, known);
+        Rc::make_mut(&mut self.dataset).adopt_labels(known);
     }
 
     fn encode_part(&mut self, model: &TextModel<'_>, _run: &RunConfig) -> Result<bool, TaskError> {

@@ -43,13 +43,14 @@ struct Found<'s> {
 pub(super) fn place_spans(text: &str, spans: &[RawSpan]) -> Result<PlacedText, String> {
     let words = split_words(text);
     let chars = char_bounds(text);
+    let mut units = None;
     let mut placed = PlacedText { words, spans: Vec::new(), num_widened: 0, counts_utf16: false };
     let mut found = Vec::with_capacity(spans.len());
     for (index, raw) in spans.iter().enumerate() {
         let number = index + 1;
         let bytes = match covered(text, &chars, raw) {
             Ok(bytes) => bytes,
-            Err(reason) => match utf16_bytes(text, raw) {
+            Err(reason) => match utf16_bytes(text, units.get_or_insert_with(|| utf16_bounds(text)), raw) {
                 Some(bytes) => {
                     placed.counts_utf16 = true;
                     bytes
@@ -110,21 +111,18 @@ fn covered(text: &str, chars: &[usize], span: &RawSpan) -> Result<(usize, usize)
     }
 }
 
-/// The bytes of a span whose offsets count UTF-16 units, if the file says what it covers and that stands there.
-fn utf16_bytes(text: &str, span: &RawSpan) -> Option<(usize, usize)> {
+/// Where each UTF-16 unit of a text begins, in bytes, and where the text ends; `None` within a character.
+fn utf16_bounds(text: &str) -> Vec<Option<usize>> {
+    let units = |(at, character): (usize, char)| [Some(at), None].into_iter().take(character.len_utf16());
+    text.char_indices().flat_map(units).chain([Some(text.len())]).collect()
+}
+
+/// The bytes of a span whose offsets count UTF-16 units, if the file says what it covers and that stands there; `units`
+/// are the bounds of the text.
+fn utf16_bytes(text: &str, units: &[Option<usize>], span: &RawSpan) -> Option<(usize, usize)> {
     let said = span.text.as_deref()?.trim();
-    let mut unit = 0;
-    let (mut start, mut end) = (None, None);
-    for (at, width) in text.char_indices().map(|(at, c)| (at, c.len_utf16())).chain([(text.len(), 1)]) {
-        if unit == span.start {
-            start = Some(at);
-        }
-        if unit == span.end {
-            end = Some(at);
-        }
-        unit += width;
-    }
-    let (start, end) = (start?, end?);
+    let bound = |unit: usize| units.get(unit).copied().flatten();
+    let (start, end) = (bound(span.start)?, bound(span.end)?);
     (start < end && text[start..end].trim() == said).then_some((start, end))
 }
 
@@ -187,5 +185,17 @@ mod tests {
         assert_eq!((covered_words(text, &placed), placed.counts_utf16), (vec![("Paris", "X".into())], true));
         let by_characters = place_spans(text, &[saying(3, 8, "Paris ")]).expect("a good span");
         assert!(!by_characters.counts_utf16);
+        let within = place_spans(text, &[saying(1, 4, "😀")]).expect_err("it begins within a character");
+        assert!(within.starts_with("span 1 (1 to 4) covers"), "{within}");
+    }
+
+    #[test]
+    fn units_of_utf_16_are_counted_once_for_all_spans() {
+        assert_eq!(utf16_bounds("é😀x"), [Some(0), Some(2), None, Some(6), Some(7)]);
+        let text = format!("😀 {}", "Paris ".repeat(1000));
+        let spans: Vec<RawSpan> = (0..1000).map(|word| saying(3 + 6 * word, 8 + 6 * word, "Paris")).collect();
+        let placed = place_spans(&text, &spans).expect("good spans");
+        assert!(placed.counts_utf16 && placed.spans.len() == 1000);
+        assert!(placed.spans.iter().enumerate().all(|(word, span)| placed.words[span.start].0 == 5 + 6 * word));
     }
 }

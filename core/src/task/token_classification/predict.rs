@@ -57,7 +57,8 @@ impl SpanPredictor {
                 return Err(TaskError::Input { index: input + 1, reason });
             }
             let words = split_words(text);
-            let encoded = EncodedSentence::encode(model.tokenizer, text, &words, false)?;
+            let encoded = EncodedSentence::encode(model.tokenizer, text, &words, false)
+                .map_err(|source| TaskError::of_input(input, source))?;
             for window in encoded.windows(size) {
                 let (start, end) = window.tokens;
                 let (input_ids, token_type_ids) = model.tokenizer.add_special_tokens(&encoded.ids[start..end])?;

@@ -181,6 +181,15 @@ fn a_tag_that_no_training_row_has_makes_a_bad_row_of_another_file() {
 }
 
 #[test]
+fn a_column_of_tags_that_the_validation_file_lacks_is_named() {
+    let train = "{\"tokens\": [\"a\", \"b\"], \"tags\": [\"B-x\", \"O\"]}\n".repeat(2);
+    let valid = train.replace("tags", "labels");
+    let files = [("x.jsonl", train.as_str()), ("v.jsonl", valid.as_str())];
+    let error = build(&files, &ReadOptions::default(), &[], Purpose::Train).expect_err("it is missing").to_string();
+    assert!(error.starts_with("validation file \"v.jsonl\": there is no column \"tags\""), "{error}");
+}
+
+#[test]
 fn rows_to_measure_must_have_tags_of_the_model() {
     let text = "a\tB-x\n\nb\tB-y\nc\tO\n";
     let measure = |known: &[&str]| build(&[("x.conll", text)], &ReadOptions::default(), known, Purpose::Measure);

@@ -54,11 +54,12 @@ impl TaggedRows {
         run: &RunConfig,
     ) -> Result<Self, TokenizerError> {
         let size = WindowSize::of(model, run)?;
+        let further = further_tags(&dataset.labels);
         let mut splits = [Vec::new(), Vec::new(), Vec::new()];
         for ((windows, sentences), encoded) in splits.iter_mut().zip(&dataset.splits).zip(encoded) {
             for (index, (sentence, encoded)) in sentences.iter().zip(encoded).enumerate() {
-                let rows = windows_of(index, sentence, encoded, size, model, run.label_all_tokens);
-                windows.extend(rows?);
+                let further = run.label_all_tokens.then_some(further.as_slice());
+                windows.extend(windows_of(index, sentence, encoded, size, model, further)?);
             }
         }
         let trained = splits[0].iter().flat_map(|row| &row.scored).map(|&(_, tag)| tag as usize);
@@ -67,14 +68,25 @@ impl TaggedRows {
     }
 }
 
-/// The windows of a sentence.
+/// The tag that the further tokens of a word are scored with, for the tag of each word: `I-` in the place of `B-`, where
+/// there is such a tag, as `run_ner.py` of `transformers` has it (`b_to_i_label`).
+fn further_tags(labels: &[String]) -> Vec<u32> {
+    let inside = |label: &String| {
+        let inside = format!("I-{}", label.strip_prefix("B-")?);
+        labels.iter().position(|other| *other == inside)
+    };
+    labels.iter().enumerate().map(|(tag, label)| inside(label).unwrap_or(tag) as u32).collect()
+}
+
+/// The windows of a sentence. The first token of each word is scored; with `further`, the tag of a word's further tokens
+/// for each tag, all are.
 fn windows_of(
     index: usize,
     sentence: &Sentence,
     encoded: &EncodedSentence,
     size: WindowSize,
     model: &TextModel<'_>,
-    label_all_tokens: bool,
+    further: Option<&[u32]>,
 ) -> Result<Vec<WindowRow>, TokenizerError> {
     let prefix = model.tokenizer.special_prefix().len();
     let mut rows = Vec::new();
@@ -87,11 +99,15 @@ fn windows_of(
             let first = encoded.token_of(word as usize).expect("a word that is judged has a token");
             row.judged.push((word, position(first)));
             let own = |&token: &usize| encoded.word_of(token) == Some(word as usize);
-            let num_scored = if label_all_tokens { usize::MAX } else { 1 };
+            let num_scored = if further.is_some() { usize::MAX } else { 1 };
             // Of words that share a token its first is learned.
             let tokens = (first..end).take_while(own).take(num_scored);
-            let tag = sentence.tags[word as usize] as u32;
-            row.scored.extend(tokens.map(|token| (position(token), tag)));
+            let tag = sentence.tags[word as usize];
+            let tag_of = |token: usize| match further {
+                Some(further) if token > first => further[tag],
+                _ => tag as u32,
+            };
+            row.scored.extend(tokens.map(|token| (position(token), tag_of(token))));
         }
         rows.push(row);
     }
@@ -117,8 +133,14 @@ impl TaskRows for TaggedRows {
         &self.0.dataset.labels
     }
 
+    /// Windows.
     fn num_rows(&self) -> [usize; 3] {
         self.0.splits.each_ref().map(Vec::len)
+    }
+
+    /// Sentences.
+    fn num_read(&self) -> [usize; 3] {
+        self.0.dataset.splits.each_ref().map(Vec::len)
     }
 
     fn lengths(&self, split: Split) -> Vec<usize> {

@@ -80,9 +80,15 @@ fn the_first_token_of_each_word_is_scored() {
 #[test]
 fn all_tokens_of_a_word_are_scored_where_that_is_wished() {
     let run = RunConfig { label_all_tokens: true, ..RunConfig::default() };
-    let batch = rows_of(&tagged(&["abc/B-x b/I-x"]), &run).batch(Split::Train, &[0], None);
-    assert_eq!(targets_of(&batch), [(1, 0), (2, 0), (3, 0), (4, 1)]);
-    assert_eq!(batch.weight, 4.0);
+    let targets = |sentence: &str| {
+        let batch = rows_of(&tagged(&[sentence]), &run).batch(Split::Train, &[0], None);
+        assert_eq!(batch.weight, 4.0);
+        targets_of(&batch)
+    };
+    let (begin, inside) = (0, 1);
+    assert_eq!(targets("abc/B-x b/I-x"), [(1, begin), (2, inside), (3, inside), (4, inside)], "as run_ner has it");
+    assert_eq!(targets("abc/B-x b/B-x"), [(1, begin), (2, begin), (3, begin), (4, begin)], "there is no I-x");
+    assert_eq!(targets("abc/I-x b/B-x"), [(1, inside), (2, inside), (3, inside), (4, begin)]);
 }
 
 #[test]
@@ -99,7 +105,7 @@ fn weights_of_classes_are_those_of_scored_tokens() {
 fn a_long_sentence_gives_several_rows_of_which_each_word_is_scored_once() {
     let run = RunConfig { max_seq_length: 6, doc_stride: 128, ..RunConfig::default() };
     let rows = rows_of(&tagged(&["a/O", "a/O b/B-x c/O a/O b/B-x c/O a/O b/B-x"]), &run);
-    assert_eq!(rows.num_rows(), [4, 0, 0]);
+    assert_eq!((rows.num_rows(), rows.num_read()), ([4, 0, 0], [2, 0, 0]), "windows, and sentences");
     let indices: Vec<usize> = (0..4).collect();
     let batch = rows.batch(Split::Train, &indices, None);
     assert_eq!((batch.weight, targets_of(&batch).len()), (9.0, 9));

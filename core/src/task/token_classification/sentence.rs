@@ -1,5 +1,6 @@
 //! A sentence as it was read: words in a text, each with its tag; and what is to be said of many.
 
+use super::labels;
 use super::tags::{OUTSIDE, Scheme, count_loose_beginnings};
 use crate::data::list_rows;
 use crate::metrics::{EntitySpan, entity_spans};
@@ -40,10 +41,15 @@ impl Sentence {
 
 impl Dataset {
     pub(super) fn new(labels: Vec<String>, splits: [Vec<Sentence>; 3]) -> Self {
-        let names = &labels;
-        let tags = |sentence: &Sentence| sentence.tag_names(names).into_iter();
-        let scheme = Scheme::of(splits.iter().flatten().map(tags));
+        let scheme = scheme_of(&labels, &splits[0]);
         Self { labels, scheme, splits }
+    }
+
+    /// Numbers the tags as a model does that knows them all; the scheme is that of its labels then.
+    pub(super) fn adopt_labels(&mut self, known: &[String]) {
+        let tags = self.splits.iter_mut().flatten().map(|sentence| &mut sentence.tags);
+        labels::adopt(&mut self.labels, tags, known);
+        self.scheme = scheme_of(&self.labels, &self.splits[0]);
     }
 
     /// What is unusual about the tags.
@@ -80,5 +86,31 @@ impl Dataset {
     /// Entities of a sentence.
     pub(super) fn entities(&self, sentence: &Sentence) -> Vec<EntitySpan> {
         entity_spans(&sentence.tag_names(&self.labels))
+    }
+}
+
+/// The scheme of the tags of rows to train on, or to measure.
+fn scheme_of(labels: &[String], sentences: &[Sentence]) -> Scheme {
+    Scheme::of(labels, sentences.iter().map(|sentence| sentence.tag_names(labels).into_iter()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::tests::tagged;
+    use super::*;
+
+    #[test]
+    fn rows_to_be_measured_have_the_scheme_of_the_model_whichever_tags_they_have() {
+        let cases: [(&[&str], &str, Scheme); 4] = [
+            (&["O", "B-x", "I-x", "E-x", "S-x"], "a/B-x b/I-x", Scheme::Bioes),
+            (&["O", "B-x", "I-x", "E-x", "S-x"], "a/O b/O", Scheme::Bioes),
+            (&["O", "I-x"], "a/O b/O", Scheme::Io),
+            (&["O", "B-x", "I-x"], "a/I-x b/O", Scheme::Iob1),
+        ];
+        for (known, sentence, expected) in cases {
+            let mut dataset = tagged(&[sentence]);
+            dataset.adopt_labels(&known.iter().map(|&label| label.to_owned()).collect::<Vec<_>>());
+            assert_eq!((dataset.scheme, dataset.labels.len()), (expected, known.len()), "{sentence}");
+        }
     }
 }

@@ -60,10 +60,12 @@ impl Scheme {
         }
     }
 
-    /// The scheme of these sentences.
-    pub(super) fn of<'t, S: Iterator<Item = &'t str>>(sentences: impl Iterator<Item = S>) -> Self {
+    /// The scheme of sentences whose tags are some of `labels`. Prefixes are those of all labels: a few rows without some
+    /// of them have the same scheme. The sentences tell where entities begin.
+    pub(super) fn of<'t, S: Iterator<Item = &'t str>>(labels: &[String], sentences: impl Iterator<Item = S>) -> Self {
         let mut seen = Seen::default();
-        sentences.for_each(|tags| seen.add(tags));
+        labels.iter().for_each(|label| seen.add_label(label));
+        sentences.for_each(|tags| seen.add_sentence(tags));
         seen.scheme()
     }
 
@@ -106,7 +108,15 @@ struct Seen {
 }
 
 impl Seen {
-    fn add<'t>(&mut self, tags: impl Iterator<Item = &'t str>) {
+    fn add_label(&mut self, tag: &str) {
+        let prefix = split_tag(tag).0;
+        match prefix.and_then(|prefix| PREFIXES.iter().position(|known| *known == prefix)) {
+            Some(index) => self.prefixes[index] = true,
+            None => self.has_plain |= tag != OUTSIDE,
+        }
+    }
+
+    fn add_sentence<'t>(&mut self, tags: impl Iterator<Item = &'t str>) {
         let mut before = None;
         for tag in tags {
             if tag == OUTSIDE {
@@ -114,10 +124,6 @@ impl Seen {
                 continue;
             }
             let (prefix, label) = split_tag(tag);
-            match prefix.and_then(|prefix| PREFIXES.iter().position(|known| *known == prefix)) {
-                Some(index) => self.prefixes[index] = true,
-                None => self.has_plain = true,
-            }
             let begins = before != Some(label);
             self.begins_with_inside |= begins && prefix == Some('I');
             self.begins_with_begin |= begins && prefix == Some('B');
@@ -182,7 +188,9 @@ mod tests {
     use crate::metrics::entity_spans;
 
     fn scheme(sentences: &[&str]) -> Scheme {
-        Scheme::of(sentences.iter().map(|tags| tags.split_whitespace()))
+        let labels: Vec<String> =
+            sentences.iter().flat_map(|tags| tags.split_whitespace()).map(str::to_owned).collect();
+        Scheme::of(&labels, sentences.iter().map(|tags| tags.split_whitespace()))
     }
 
     #[test]

@@ -176,6 +176,15 @@ fn own_files_are_read_alike_and_named() {
 }
 
 #[test]
+fn a_column_of_answers_that_the_test_file_lacks_is_named() {
+    let train = "{\"question\": \"Who?\", \"context\": \"Ann was.\", \"answer\": \"Ann\"}\n".repeat(2);
+    let test = Some(file("t.jsonl", &train.replace("answer", "reply")));
+    let files = DataFiles { train: file("x.jsonl", &train), valid: None, test };
+    let error = read_files(&files, SplitConfig::default()).expect_err("it is missing").to_string();
+    assert!(error.starts_with("test file \"t.jsonl\": there is no column \"answer\""), "{error}");
+}
+
+#[test]
 fn the_same_question_with_another_answer_is_a_conflict() {
     let text =
         "question,context,answer\nWho?,Ann or Bob.,Ann\nWho?,Ann or Bob.,Bob\nWho?,Ann or Bob.,Ann\nWho?,Bob.,Bob\n";

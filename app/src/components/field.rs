@@ -11,7 +11,7 @@ pub(crate) fn Field(
     unit: &'static str,
     #[prop(into)] hint: String,
     /// (value, words); empty for a typed value.
-    choices: Vec<(&'static str, String)>,
+    choices: Vec<(String, String)>,
     /// What the control shows.
     value: Signal<String>,
     /// Something was typed or chosen.
@@ -49,7 +49,8 @@ pub(crate) fn Field(
         .into_any()
     } else {
         let options = choices.into_iter().map(|(one, words)| {
-            view! { <option value=one prop:selected=move || value.with(|value| value == one)>{words}</option> }
+            let own = one.clone();
+            view! { <option value=one prop:selected=move || value.with(|value| *value == own)>{words}</option> }
         });
         view! {
             <select

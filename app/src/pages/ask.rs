@@ -8,7 +8,6 @@ use crate::browser;
 use crate::components::{Button, check, text_area};
 use crate::format;
 use crate::state::{Step, Store, Tried};
-use crate::tasks;
 
 /// Milliseconds of quiet after which what was typed is answered.
 const TYPING_PAUSE_MS: u32 = 350;
@@ -39,9 +38,7 @@ pub(crate) fn typing(store: Store, field: RwSignal<String>) -> Callback<String> 
 
 /// The field of the second text, where rows are pairs.
 pub(crate) fn second_text(store: Store) -> AnyView {
-    let is_pair = Memo::new(move |_| {
-        store.data.report.with(|report| report.as_deref().is_some_and(|report| tasks::row_facts(report).has_second))
-    });
+    let is_pair = Memo::new(move |_| store.has_second_text());
     let field = move || {
         let on_input = typing(store, store.try_second);
         is_pair.get().then(|| text_area("Second text", "try-second", "4", true, store.try_second, on_input))

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::data_report::report_view;
 use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
+use super::parts::parts;
 use crate::browser::PickedFile;
 use crate::components::{Button, FileInput, Meter, optional_file, select, text_area};
 use crate::format;
@@ -49,6 +50,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         {move || is_loading.get().then(|| progress(store, words.counts_bytes))}
         {waits}
         {move || is_unread.get().then(|| name_columns(store, words.named_columns))}
+        {parts(store)}
         {report}
     };
     frame(store, Step::Data, words.lead, content.into_any())

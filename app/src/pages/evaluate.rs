@@ -10,6 +10,7 @@ use super::of_run::of_run;
 use crate::components::{Button, Cell, Meter, table};
 use crate::format;
 use crate::state::evaluation::{FigureRow, Measured, figure_rows};
+use crate::state::several::measured_part;
 use crate::state::{Activity, Step, Store};
 use crate::tasks::{self, EvaluationParts};
 
@@ -21,7 +22,11 @@ const MAX_ANSWER_CHARS: usize = 60;
 pub(super) fn page(store: Store) -> AnyView {
     let results = move || {
         let (before, after) = (store.measured_base.get(), store.measured_tuned.get());
-        let results = results(store, before.as_deref(), after.as_deref());
+        let part = store.shown_part.get();
+        let results = match &part {
+            None => results(store, before.as_deref(), after.as_deref()),
+            Some(part) => results_of_part(store, &part.name, before.as_deref(), after.as_deref()),
+        };
         view! { {results} {after.is_some().then(|| onward(store, Step::Try, "Try it"))} }.into_any()
     };
     let content = view! {
@@ -31,6 +36,17 @@ pub(super) fn page(store: Store) -> AnyView {
         {results}
     };
     frame(store, Step::Evaluate, LEAD, content.into_any())
+}
+
+/// The results of one of several tasks.
+fn results_of_part(store: Store, name: &str, before: Option<&Measured>, after: Option<&Measured>) -> Option<AnyView> {
+    let of_part = |measured: Option<&Measured>| measured.and_then(|measured| measured_part(measured, name));
+    let (own_before, own_after) = (of_part(before), of_part(after));
+    if own_before.is_none() && own_after.is_none() && before.or(after).is_some() {
+        let text = format!("No rows of {name} were kept aside, so nothing was measured of it.");
+        return Some(view! { <p class="note">{text}</p> }.into_any());
+    }
+    results(store, own_before.as_ref(), own_after.as_ref())
 }
 
 fn results(store: Store, before: Option<&Measured>, after: Option<&Measured>) -> Option<AnyView> {
@@ -54,10 +70,15 @@ fn results(store: Store, before: Option<&Measured>, after: Option<&Measured>) ->
     Some(view.into_any())
 }
 
+/// Several tasks have heads of their own only once they were trained.
+fn waits_for_run(store: Store) -> bool {
+    store.parts.are_several() && !store.run.with(|run| run.is_finished())
+}
+
 /// There are a model and rows to measure it on.
 fn has_what_it_takes(store: Store) -> bool {
     let has_rows = store.measured_sizes().is_some_and(|[_, valid, test]| valid + test > 0);
-    has_rows && store.model.info.with(Option::is_some)
+    has_rows && !waits_for_run(store) && store.model.info.with(Option::is_some)
 }
 
 /// Whether there is nothing to measure, or something else goes on.
@@ -71,6 +92,9 @@ fn controls(store: Store) -> AnyView {
         let is_finished = store.run.with(|run| run.is_finished());
         match store.measured_sizes() {
             _ if !matches!(store.activity(), None | Some(Activity::Measuring)) => String::new(),
+            _ if waits_for_run(store) => {
+                "Several tasks are measured once they were trained: only then each has a head.".into()
+            }
             Some([_, 0, 0]) => "No rows were kept aside: add a test file, or set a test share in the recipe.".into(),
             Some([_, valid, 0]) => format!(
                 "There are no test rows: the figures are of {}. The best weights were chosen on the same rows, so the \

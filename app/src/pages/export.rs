@@ -9,6 +9,7 @@ use super::frame::{frame, missing};
 use super::of_run::of_run;
 use crate::components::{Button, facts};
 use crate::format;
+use crate::state::several::RunPart;
 use crate::state::{Step, Store};
 use crate::tasks;
 
@@ -23,6 +24,9 @@ const CONTENTS: &[(&str, &str)] = &[
     ("hone.json", "the job file: hone train --job hone.json repeats the run in a terminal"),
 ];
 
+/// Where the zip was unpacked, in Python.
+const UNZIPPED: &str = "path/to/the/unzipped/folder";
+
 /// What is in the zip of an adapter, and what for.
 const ADAPTER_CONTENTS: &[(&str, &str)] = &[
     ("adapter_model.safetensors", "the adapter's weights: small, but useless without the model it was trained on"),
@@ -34,6 +38,34 @@ fn prompt(store: Store) -> String {
     let given = store.format_to_try().prompt("your text here");
     // What the chat template would write is left to the model card.
     given.map_or_else(|| "\"your text here\"".into(), |given| format!("{given:?}"))
+}
+
+/// What is in the zip: the files of a model, or a folder with them for each of several tasks.
+fn contents(store: Store) -> AnyView {
+    let files = || facts("pairs wide", CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect());
+    if store.shown_part.with(Option::is_none) {
+        return files();
+    }
+    let folder = |part: RunPart| {
+        let title = part.task.spec().title;
+        view! { <li><code>{format!("{}/", part.name)}</code>{format!(" {title}")}</li> }.into_any()
+    };
+    view! {
+        <p>"A folder for each task, and hone.json, the job file of all of them:"</p>
+        <ul data-testid="folders">{store.run_parts.get().into_iter().map(folder).collect_view()}</ul>
+        <p>"In each folder a whole model. Tasks share the encoder, and adapters too, so no adapter is saved alone."</p>
+        {files()}
+    }
+    .into_any()
+}
+
+/// Python that asks the model, or that of the task that is shown.
+fn python(store: Store, task: Task) -> String {
+    let text = (tasks::of(task).python)(&prompt(store));
+    match store.shown_part.get() {
+        Some(part) => text.replace(UNZIPPED, &format!("{UNZIPPED}/{}", part.name)),
+        None => text,
+    }
 }
 
 /// Lines that load an adapter with the model that it belongs to.
@@ -63,7 +95,7 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
     let has_adapter = move || store.started.with(|started| started.as_ref().is_some_and(|run| run.has_adapter));
-    let contents = CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
+    let contents = move || contents(store);
     let text = Signal::derive(move || {
         let text = match (store.exporting.get(), has_adapter()) {
             (true, _) => "Packing…",
@@ -81,7 +113,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let is_before_a_run = Memo::new(move |_| store.started.with(Option::is_none));
     let has_job = Memo::new(move |_| {
         let is_right = store.resolved.with(Result::is_ok) && store.changed.with(Result::is_ok);
-        let is_planned = store.model.info.with(Option::is_some) && is_right;
+        let is_planned = store.model.info.with(Option::is_some) && is_right && store.parts_problem().is_none();
         !is_before_a_run.get() || is_planned
     });
     let done = move || {
@@ -120,8 +152,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         }
         .into_any()
     };
-    // A model that scores words is a base for others.
-    let is_base = task.spec().head == HeadKind::MaskedLm;
+    // A model that scores words is a base for others; of several tasks the zip is no model by itself.
+    let is_base = task.spec().head == HeadKind::MaskedLm && store.shown_part.with_untracked(Option::is_none);
     let loads: Signal<bool> = store.model.loading.into();
     let on_labels = Callback::new(move |()| store.go_on_with_labels());
     let go_on = move || {
@@ -171,11 +203,11 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         <div class="columns">
             <div class="panel">
                 <h3>"What is in the zip"</h3>
-                {facts("pairs wide", contents)}
+                {contents}
             </div>
             <div class="panel">
                 <h3>"Load it in Python"</h3>
-                <pre data-testid="python"><code>{move || (tasks::of(task).python)(&prompt(store))}</code></pre>
+                <pre data-testid="python"><code>{move || python(store, task)}</code></pre>
                 <p class="hint">"Your rows are not in the zip."{pooling}</p>
             </div>
         </div>

@@ -3,6 +3,7 @@
 use hone_core::session::protocol::ProblemKind;
 use leptos::prelude::*;
 
+use super::parts;
 use super::weights_question::weights_question;
 use crate::components::{Button, Empty, Field, ProblemAlert};
 use crate::state::numbers::normalised;
@@ -19,6 +20,7 @@ pub(crate) fn frame(store: Store, step: Step, lead: &'static str, content: AnyVi
             <h2 id="page-title" tabindex="-1">{step.title()}</h2>
             <p class="lead">{lead}</p>
             {move || weights_question(store)}
+            {parts::choice(store, step)}
             {move || if step == Step::Model { None } else { problem(store, step) }}
             {content}
         </section>
@@ -88,7 +90,7 @@ pub(crate) struct Typed {
 /// A setting with everything around it; `choices` are (value, words), none where something is typed.
 pub(crate) fn setting(
     spec: &FieldSpec,
-    choices: Vec<(&'static str, String)>,
+    choices: Vec<(String, String)>,
     hint: String,
     Typed { value, is_changed, error }: Typed,
     on_input: Callback<String>,

@@ -12,6 +12,7 @@ pub(crate) mod label_columns;
 mod model;
 mod model_changes;
 pub(crate) mod of_run;
+mod parts;
 mod recipe;
 mod train;
 mod weights_question;
@@ -22,12 +23,13 @@ use leptos::prelude::*;
 use crate::state::{Step, Store};
 use crate::tasks;
 
-/// The page of a step, for the task of the model, or of the rows. Another task draws it anew; not so the page on which
+/// The page of a step, for the task of the model, of the rows, or of a run's several tasks. Another task draws it anew; not so the page on which
 /// models are loaded, which is the same for all.
 pub(crate) fn page(store: Store, step: Step) -> AnyView {
     let task = match step {
         Step::Model => Task::default(),
         Step::Data => store.data.task.get(),
+        Step::Evaluate | Step::Try | Step::Export => store.shown_task(),
         _ => store.model.task.get(),
     };
     match step {

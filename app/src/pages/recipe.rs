@@ -6,9 +6,11 @@ use leptos::prelude::*;
 
 use super::frame::{Typed, frame, onward, setting};
 use super::model_changes::model_changes;
+use super::parts;
 use crate::format;
 use crate::state::presets::{self, Preset};
-use crate::state::recipe::{self, FieldSpec, Plan, fields};
+use crate::state::recipe::{self, FieldSpec, METRIC, Plan};
+use crate::state::several::figure_choices;
 use crate::state::{Step, Store};
 use crate::tasks;
 
@@ -19,7 +21,8 @@ const LEAD: &str =
 const HIGH_RATE: f64 = 0.02;
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
-    let (advanced, plain): (Vec<_>, Vec<_>) = fields(task).into_iter().partition(|spec| spec.is_advanced);
+    let (advanced, plain): (Vec<_>, Vec<_>) =
+        untrack(|| store.fields(task)).into_iter().partition(|spec| spec.is_advanced);
     let views = |specs: &[FieldSpec]| specs.iter().map(|spec| field_if_shown(store, task, *spec)).collect_view();
     let (plain, advanced_fields) = (views(&plain), views(&advanced));
     let advanced_is_wrong = move || {
@@ -124,7 +127,16 @@ fn field(store: Store, task: Task, spec: FieldSpec) -> AnyView {
     let on_input = Callback::new(move |text| store.draft.update(|draft| recipe::set_typed(draft, name, Some(text))));
     let on_reset = Callback::new(move |()| store.draft.update(|draft| recipe::set_typed(draft, name, None)));
     let typed = Typed { value, is_changed, error };
-    setting(&spec, recipe::choices(&spec, task), hint(store, &spec), typed, on_input, on_reset)
+    setting(&spec, choices(store, task, &spec), hint(store, &spec), typed, on_input, on_reset)
+}
+
+/// What a field offers: (value, words); nothing where something is typed.
+fn choices(store: Store, task: Task, spec: &FieldSpec) -> Vec<(String, String)> {
+    let learned = store.learned.get_untracked();
+    if spec.name == METRIC && !learned.is_empty() {
+        return figure_choices(&learned);
+    }
+    recipe::choices(spec, task).into_iter().map(|(value, words)| (value.to_owned(), words)).collect()
 }
 
 fn plan_view(store: Store) -> AnyView {
@@ -162,6 +174,9 @@ pub(super) fn plan_text(store: Store) -> Option<String> {
     let is_changed = store.changed.with(|changed| changed.as_ref().is_ok_and(|changes| !changes.is_empty()));
     let changed =
         if is_changed { " The model is changed first, so that it has other parameters than these." } else { "" };
+    if store.parts.are_several() {
+        return Some(format!("{}{changed}{too_high}", parts::plan_text(store, &run)));
+    }
     // Numbers of steps are far below the range of usize.
     let steps = |count: u64| format::plural(count as usize, "step");
     Some(format!(

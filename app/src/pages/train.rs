@@ -2,17 +2,19 @@
 
 use hone_core::event::{Phase, Split, StopReason};
 use hone_core::session::protocol::Backend;
-use hone_core::task::{FigureSpec, LOSS, Task, Unit};
+use hone_core::task::{LOSS, Task, Unit};
 use leptos::prelude::*;
 
 use super::frame::{frame, missing, onward, wait_hint};
+use super::parts::parts_problem;
 use super::recipe::plan_text;
 use crate::browser;
 use crate::charts::{LineChart, Series};
 use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
-use crate::state::evaluation::{drawn, figure_id, leading, split_name};
+use crate::state::evaluation::{drawn, leading, split_name};
 use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, RunState, Sample, Status, index_of_best};
+use crate::state::several::{RunFigure, run_figures};
 use crate::state::{Activity, Step, Store};
 
 const LEAD: &str = "Training runs in the background: you can look at the other steps meanwhile.";
@@ -24,6 +26,9 @@ const PHASE_ID: &str = "run-phase";
 
 /// What there is to say of a loss that ends no lower than it began.
 const NOT_FALLEN: &str = " The loss did not fall: try a lower learning rate, or more epochs.";
+
+/// Colours of the lines of validation figures.
+const LINES: [&str; 4] = ["s1", "s3", "s2", "s4"];
 
 /// Characters of a sample's texts.
 const MAX_SAMPLE_CHARS: usize = 240;
@@ -57,6 +62,7 @@ fn is_ready(store: Store) -> bool {
         && store.data.report.with(Option::is_some)
         && store.resolved.with(Result::is_ok)
         && store.changed.with(Result::is_ok)
+        && store.parts_problem().is_none()
 }
 
 /// Only what can be done now. One button starts, pauses and resumes, so that the focus stays on it.
@@ -138,6 +144,7 @@ fn controls(store: Store) -> AnyView {
         </div>
         {move || is_shown.get().then(|| wait_hint(store, "Training can start", Some(Activity::Training)))}
         {move || wrong.get().map(fix)}
+        {parts_problem(store)}
     }
     .into_any()
 }
@@ -201,12 +208,6 @@ fn progress(store: Store, task: Task) -> AnyView {
     });
     let share = Signal::derive(move || store.run.with(|run| (run.total_steps > 0).then(|| run.progress())));
     let raw_loss = Signal::derive(move || store.run.with(|run| run.losses.mean()));
-    let &FigureSpec { name, title, unit, .. } = leading(task);
-    let valid_label = format!("Validation {}", format::in_sentence(title));
-    let valid_id = format!("valid-{}", figure_id(name));
-    let raw_valid = Signal::derive(move || store.run.with(|run| run.last_valid().and_then(|one| one.value(name))));
-    let valid_text =
-        Signal::derive(move || raw_valid.get().map_or_else(|| "–".into(), |value| format::figure(unit, value)));
     let phase = Signal::derive(move || phase_text(store));
     let finished = move || {
         store.run.with(RunState::is_finished).then(|| {
@@ -234,7 +235,7 @@ fn progress(store: Store, task: Task) -> AnyView {
                 value=of(|run| run.losses.mean().map(format::significant))
                 raw=raw_loss
             />
-            <Stat label=valid_label id=valid_id value=valid_text raw=raw_valid />
+            {move || valid_stats(store, task)}
             <Stat label="Learning rate" value=of(|run| run.learning_rate.map(format::significant)) />
             <Stat label="Gradient norm" value=of(|run| run.grad_norm.map(format::significant)) />
             <Stat label="Time so far" value=of(|run| Some(format::duration(run.elapsed_secs))) />
@@ -249,6 +250,19 @@ fn progress(store: Store, task: Task) -> AnyView {
     .into_any()
 }
 
+/// The leading figure of the validation rows; of several tasks that of each.
+fn valid_stats(store: Store, task: Task) -> AnyView {
+    let stat = |figure: RunFigure| {
+        let label = format!("Validation {}", figure.in_sentence());
+        let RunFigure { name, id, unit, .. } = figure;
+        let raw = Signal::derive(move || store.run.with(|run| run.last_valid().and_then(|one| one.value(&name))));
+        let text = Signal::derive(move || raw.get().map_or_else(|| "–".into(), |value| format::figure(unit, value)));
+        view! { <Stat label=label id=format!("valid-{id}") value=text raw=raw /> }.into_any()
+    };
+    let figures = store.run_parts.with(|parts| run_figures(task, parts, |task| vec![leading(task)]));
+    figures.into_iter().map(stat).collect_view().into_any()
+}
+
 fn trained_text(run: &RunState) -> Option<String> {
     let (trained, all) = (run.num_trainable as f64, run.num_parameters as f64);
     let text = || format!("{} of {} parameters are trained.", format::large(trained), format::large(all));
@@ -257,14 +271,10 @@ fn trained_text(run: &RunState) -> Option<String> {
 
 fn charts(store: Store, task: Task) -> AnyView {
     let x_max = Signal::derive(move || store.run.with(|run| f64::from(run.total_steps.max(run.step))));
-    let valid = |run: &RunState, name: &str| -> Vec<(f64, f64)> {
-        let measured = run.measurements.iter().filter(|one| one.split == Split::Valid);
-        measured.filter_map(|one| Some((f64::from(one.step), one.value(name)?))).collect()
-    };
     let losses = Signal::derive(move || {
         store.run.with(|run| {
             let line = |name: &str, class, points| Series { name: name.to_owned(), class, points, has_dots: false };
-            let validation = line("validation loss", "s2", valid(run, LOSS.name));
+            let validation = line("validation loss", "s2", valid_points(run, LOSS.name));
             vec![
                 line("each step", "faint", run.losses.each.clone()),
                 line(MEAN_LOSS_LINE, "s1", run.losses.means.clone()),
@@ -272,30 +282,60 @@ fn charts(store: Store, task: Task) -> AnyView {
             ]
         })
     });
-    let metrics = Signal::derive(move || {
+    view! {
+        <div class="columns">
+            <LineChart title="Loss" series=losses x_max=x_max />
+            {move || validation_charts(store, task, x_max)}
+        </div>
+    }
+    .into_any()
+}
+
+/// A figure of the validation rows: (step, value).
+fn valid_points(run: &RunState, name: &str) -> Vec<(f64, f64)> {
+    let measured = run.measurements.iter().filter(|one| one.split == Split::Valid);
+    measured.filter_map(|one| Some((f64::from(one.step), one.value(name)?))).collect()
+}
+
+/// The figures of the validation rows; of several tasks the leading one of each, in two charts where they share no axis.
+fn validation_charts(store: Store, task: Task, x_max: Signal<f64>) -> AnyView {
+    let is_share = |figure: &RunFigure| matches!(figure.unit, Unit::Share | Unit::Percent);
+    let parts = store.run_parts.get();
+    if parts.is_empty() {
+        let figures = run_figures(task, &parts, drawn);
+        let is_percent = figures.first().is_some_and(is_share);
+        return validation_chart(store, figures, is_percent, x_max);
+    }
+    let figures = run_figures(task, &parts, |task| vec![leading(task)]);
+    let (numbers, others): (Vec<_>, Vec<_>) = figures.into_iter().partition(|figure| figure.unit == Unit::Number);
+    let chart = |figures: Vec<RunFigure>| {
+        let is_percent = figures.iter().all(is_share);
+        validation_chart(store, figures, is_percent, x_max)
+    };
+    [others, numbers].into_iter().filter(|figures| !figures.is_empty()).map(chart).collect_view().into_any()
+}
+
+fn validation_chart(store: Store, figures: Vec<RunFigure>, is_percent: bool, x_max: Signal<f64>) -> AnyView {
+    let series = Signal::derive(move || {
         store.run.with(|run| {
-            let line = |(spec, class): (&FigureSpec, &'static str)| {
-                let (name, mut points) = (format::in_sentence(spec.title), valid(run, spec.name));
-                if spec.unit == Unit::Percent {
+            let line = |(figure, class): (&RunFigure, &'static str)| {
+                let (name, mut points) = (figure.in_sentence(), valid_points(run, &figure.name));
+                if figure.unit == Unit::Percent {
                     points.iter_mut().for_each(|(_, value)| *value /= 100.0); // as shares, which the axis has
                 }
                 Series { name, class, points, has_dots: true }
             };
-            drawn(task).into_iter().zip(["s1", "s3"]).map(line).collect::<Vec<_>>()
+            figures.iter().zip(LINES.into_iter().cycle()).map(line).collect::<Vec<_>>()
         })
     });
-    let is_percent = matches!(leading(task).unit, Unit::Share | Unit::Percent);
     view! {
-        <div class="columns">
-            <LineChart title="Loss" series=losses x_max=x_max />
-            <LineChart
-                title="Validation"
-                series=metrics
-                x_max=x_max
-                y_fixed=is_percent.then_some((0.0, 1.0))
-                is_percent=is_percent
-            />
-        </div>
+        <LineChart
+            title="Validation"
+            series=series
+            x_max=x_max
+            y_fixed=is_percent.then_some((0.0, 1.0))
+            is_percent=is_percent
+        />
     }
     .into_any()
 }
@@ -306,21 +346,25 @@ fn measurements(store: Store, task: Task) -> Option<AnyView> {
         return None;
     }
     let best = index_of_best(&measured);
-    let figures = task.spec().figures;
+    let figures = store.run_parts.with(|parts| {
+        let mean = (!parts.is_empty()).then(|| RunFigure::new(None, &LOSS));
+        let all = run_figures(task, parts, |task| task.spec().figures.iter().collect());
+        mean.into_iter().chain(all).collect::<Vec<_>>()
+    });
     let rows = measured.into_iter().enumerate().map(|(index, one)| {
         let mut cells = vec![
             Cell::number(format::count(one.step as usize)),
             Cell::number(format!("{:.2}", one.epoch)),
             Cell::new("", split_name(one.split)),
         ];
-        cells.extend(figures.iter().map(|spec| {
-            let text = one.value(spec.name).map_or_else(String::new, |value| format::figure(spec.unit, value));
+        cells.extend(figures.iter().map(|figure| {
+            let text = one.value(&figure.name).map_or_else(String::new, |value| format::figure(figure.unit, value));
             Cell::number(text)
         }));
         cells.push(Cell::new("", if best == Some(index) { "best" } else { "" }));
         cells
     });
-    let titles = figures.iter().map(|spec| spec.title);
+    let titles = figures.iter().map(|figure| figure.title.as_str());
     let heads: Vec<&str> = ["Step", "Epoch", "Rows"].into_iter().chain(titles).chain([""]).collect();
     let view = view! {
         <div class="panel">

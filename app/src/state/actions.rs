@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ExportFormat, Job, PromptFormat};
+use hone_core::config::{ExportFormat, Job, PromptFormat, ReadOptions};
 use hone_core::event::Split;
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Prompt, Reply, Weights};
-use hone_core::task::{Evaluation, Prediction, TaskInput};
+use hone_core::task::{Evaluation, EvaluationDetail, Prediction, TaskInput};
 use hone_core::tokenizer::{Role, Turn};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
@@ -104,7 +104,11 @@ impl Store {
             Ok((Reply::Evaluated { split, evaluation, rows, writing, warnings, .. }, _)) => {
                 // An answer may come after another model was asked for: these figures are not that model's.
                 let has_model = self.model.info.with_untracked(Option::is_some);
-                let fits = has_model && evaluation.task() == self.model.task.get_untracked();
+                let fits_task = match evaluation.detail {
+                    EvaluationDetail::Several(_) => self.shown_part.with_untracked(Option::is_some),
+                    _ => evaluation.task() == self.model.task.get_untracked(),
+                };
+                let fits = has_model && fits_task;
                 let measured = Measured { split, evaluation, rows, writing, general: None, warnings };
                 self.measured(weights).set(fits.then(|| Arc::new(measured)));
                 return fits;
@@ -186,16 +190,14 @@ impl Store {
         if text.trim().is_empty() {
             return self.tried.set(None);
         }
-        let has_second = self
-            .data
-            .report
-            .with_untracked(|report| report.as_deref().is_some_and(|report| tasks::row_facts(report).has_second));
+        let has_second = untrack(|| self.has_second_text());
         let second = Some(self.try_second.get_untracked()).filter(|second| has_second && !second.trim().is_empty());
         self.dismiss(Step::Try);
         self.predict_again.set_value(false);
         self.predicting.set(true);
         let input = TaskInput { text: text.clone(), second: second.clone() };
-        let command = Command::Predict { inputs: vec![input] };
+        let part = self.shown_part.get_untracked().map(|part| part.name);
+        let command = Command::Predict { inputs: vec![input], part };
         self.client().send(command, Vec::new(), move |answer| {
             self.predicting.set(false);
             match answer {
@@ -317,7 +319,13 @@ impl Store {
         }
         self.dismiss(Step::Export);
         self.exporting.set(true);
-        let name = self.file_name(if format == ExportFormat::Adapter { "adapter" } else { "" }, "zip");
+        let num_parts = self.run_parts.with_untracked(Vec::len);
+        let what = match format {
+            ExportFormat::Adapter => "adapter".to_owned(),
+            ExportFormat::Merged if num_parts > 0 => format!("{num_parts}-tasks"),
+            ExportFormat::Merged => String::new(),
+        };
+        let name = self.file_name(&what, "zip");
         spawn_local(async move {
             let answer = self.request(Command::Export { format }, Vec::new()).await;
             self.exporting.set(false);
@@ -344,7 +352,10 @@ impl Store {
             let source = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.clone()))?;
             let (run, changes) = (self.resolved.get_untracked().ok()?, self.changed.get_untracked().ok()?);
             let data_file = self.data.train.with_untracked(|file| file.as_ref().map(|file| file.name.clone()));
-            let job = Job::new(source, data_file, self.data.read.get_untracked(), run);
+            let job = match self.job_parts() {
+                parts if parts.is_empty() => Job::new(source, data_file, self.data.read.get_untracked(), run),
+                parts => Job { parts, ..Job::new(source, None, ReadOptions::default(), run) },
+            };
             Some(Job { changes, ..job }.to_json())
         };
         let of_run = self.started.with_untracked(|started| started.as_ref().map(|started| started.job.clone()));
@@ -356,7 +367,9 @@ impl Store {
 
     /// Saves a table of what was measured; `what` it is stands in the file's name.
     pub(crate) fn save_table(self, what: &str, csv: &str) {
-        self.save(Step::Evaluate, &self.file_name(what, "csv"), &csv.into(), "text/csv");
+        let part = self.shown_part.get_untracked().map(|part| format!("{}-{what}", part.name));
+        let name = self.file_name(part.as_deref().unwrap_or(what), "csv");
+        self.save(Step::Evaluate, &name, &csv.into(), "text/csv");
     }
 
     /// Name of a file for the person's downloads: of the last run, else of the loaded model.

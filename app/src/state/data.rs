@@ -388,6 +388,7 @@ impl Store {
         let data = self.data;
         data.set(Chosen { files: [Some(file), None, None], read: ReadOptions::default(), report: None });
         data.wished_task.set(None); // its model says what it is for
+        self.forget_parts();
         // A model that is not used for such rows makes way for the sample's.
         let has_model =
             self.model.info.with_untracked(Option::is_some) && self.model.task.get_untracked() == sample.task;

@@ -1,7 +1,7 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
-//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `step`, the names in `dropped`, the words in `busy`) is tested
-//! natively. What is one task's alone stands in `tasks`.
+//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, the names in `dropped`, the words in
+//! `busy`) is tested natively. What is one task's alone stands in `tasks`.
 
 mod actions;
 mod busy;
@@ -15,11 +15,13 @@ mod model;
 mod network;
 pub(crate) mod numbers;
 mod origin;
+mod parts;
 pub(crate) mod presets;
 pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod samples;
+pub(crate) mod several;
 mod step;
 mod train;
 pub(crate) mod writing;
@@ -45,7 +47,9 @@ pub(crate) use step::Step;
 use crate::browser::{self, PickedFile};
 use crate::client::{Answer, Client, Notice};
 use evaluation::Measured;
+use parts::PartsState;
 use run::{Input, RunState};
+use several::RunPart;
 use train::Started;
 use writing::{SamplingDraft, Writing, WritingInput};
 
@@ -79,6 +83,9 @@ pub(crate) struct Store {
     pub network: NetworkState,
     pub model: ModelState,
     pub data: DataState,
+    pub parts: PartsState,
+    /// The tasks that are learned at once, by their names; none where there is one.
+    pub learned: Memo<Vec<(String, Task)>>,
     pub draft: RwSignal<RunDraft>,
     /// Settings that hold where nothing was typed.
     pub base: Memo<RunConfig>,
@@ -94,6 +101,10 @@ pub(crate) struct Store {
     num_runs: StoredValue<u32>,
     /// What the last run is.
     pub started: RwSignal<Option<Arc<Started>>>,
+    /// The tasks of the last run; none where it has one.
+    pub run_parts: Memo<Vec<RunPart>>,
+    /// That of a finished run's tasks whose figures, answers and files are shown; `None` where it has one.
+    pub shown_part: Memo<Option<RunPart>>,
     pub measured_base: RwSignal<Option<Arc<Measured>>>,
     pub measured_tuned: RwSignal<Option<Arc<Measured>>>,
     /// What labels can be told without training, once it was asked for.
@@ -136,6 +147,8 @@ impl Store {
     pub(crate) fn new() -> Self {
         let model = ModelState::new(browser::query_parameter("hub"));
         let data = DataState::new(model);
+        let parts = PartsState::new();
+        let learned = Memo::new(move |_| parts.learned(data, model.task.get()));
         let mut draft = RunDraft::default();
         if let Some(preset) = presets::balanced(Task::default()) {
             preset.apply_to(&mut draft);
@@ -143,13 +156,21 @@ impl Store {
         let draft = RwSignal::new(draft);
         let base = Memo::new(move |_| model.base_run());
         let resolved = Memo::new(move |_| {
-            base.with(|base| draft.with(|draft| recipe::in_force(draft, model.task.get(), base).resolve(base)))
+            let fields = learned.with(|learned| several::fields_of(model.task.get(), learned));
+            base.with(|base| draft.with(|draft| recipe::in_force(draft, &fields, base).resolve(base)))
         });
         let changes = RwSignal::new(RunDraft::default());
         let changed = Memo::new(move |_| {
             let layers = model.info.with(|info| info.as_ref().map(|info| info.num_hidden_layers));
             resolved.with(|run| changes.with(|draft| changes::resolve(draft, layers, run.as_ref().ok())))
         });
+        let run = RwSignal::new(RunState::default());
+        let started: RwSignal<Option<Arc<Started>>> = RwSignal::new(None);
+        let run_parts =
+            Memo::new(move |_| started.with(|run| run.as_ref().map(|run| run.parts.clone()).unwrap_or_default()));
+        let is_finished = Memo::new(move |_| run.with(RunState::is_finished));
+        let shown_part =
+            Memo::new(move |_| run_parts.with(|of_run| if is_finished.get() { parts.shown_of(of_run) } else { None }));
         let prefer = match browser::query_parameter("backend").as_deref() {
             Some("cpu") => Some(Backend::Cpu),
             Some("webgpu") => Some(Backend::Webgpu),
@@ -166,16 +187,20 @@ impl Store {
             network: NetworkState::new(),
             model,
             data,
+            parts,
+            learned,
             draft,
             base,
             resolved,
             changes,
             changed,
-            run: RwSignal::new(RunState::default()),
+            run,
             run_id: StoredValue::new(None),
             publishing: StoredValue::new(train::Publishing::default()),
             num_runs: StoredValue::new(0),
-            started: RwSignal::new(None),
+            started,
+            run_parts,
+            shown_part,
             measured_base: RwSignal::new(None),
             measured_tuned: RwSignal::new(None),
             few_shot: RwSignal::new(None),
@@ -391,6 +416,7 @@ fn unexpected(reply: &Reply) -> Problem {
     let name = match reply {
         Reply::Device { .. } => "device",
         Reply::Model { .. } => "model",
+        Reply::Task { .. } => "task",
         Reply::Data { .. } => "data",
         Reply::Started { .. } => "started",
         Reply::Evaluated { .. } => "evaluated",
@@ -398,6 +424,7 @@ fn unexpected(reply: &Reply) -> Problem {
         Reply::FewShot { .. } => "few-shot",
         Reply::Generated { .. } => "generated",
         Reply::Predicted { .. } => "predicted",
+        Reply::Nearest { .. } => "nearest",
         Reply::Exported { .. } => "exported",
         Reply::Memory { .. } => "memory",
         Reply::Done => "done",

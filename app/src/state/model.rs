@@ -310,7 +310,7 @@ impl Store {
 
     /// Forgets the rows and the figures of the model, or of the task, before. What belongs to another task goes too: the
     /// columns, the preset; and the page says so.
-    fn turn_to(self, task: Task, has_chat_template: bool) {
+    pub(super) fn turn_to(self, task: Task, has_chat_template: bool) {
         let before = self.model.task.get_untracked();
         // Before there was a model they may have been read for this one.
         let read_for = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.task()));

@@ -30,6 +30,17 @@ pub(crate) struct MadeOf {
     pub read: ReadOptions,
     /// The chosen training, validation and test file.
     pub files: [Option<FileIdentity>; 3],
+    /// Other tasks that are learned with it.
+    pub beside: Beside,
+}
+
+/// What is learned beside the rows that the step Data shows; nothing where there is one task.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Beside {
+    /// What all tasks are called, that of the step Data first.
+    pub names: Vec<String>,
+    /// What the others are, and their files with how they are read.
+    pub parts: Vec<(Task, ReadOptions, [Option<FileIdentity>; 3])>,
 }
 
 impl Origin {
@@ -50,6 +61,7 @@ impl Origin {
         let changes = [
             (then.files != now.files, "other rows were chosen"),
             (then.read != now.read, "the rows are read in another way"),
+            (then.beside != now.beside, "other tasks are learned at once"),
             (then.run != now.run, "the recipe was changed"),
             (then.changes != now.changes, "other changes to the model were chosen"),
         ];
@@ -129,6 +141,7 @@ mod tests {
                 changes: Some(ModelChanges::default()),
                 read: ReadOptions::default(),
                 files: files(1),
+                beside: Beside::default(),
             },
         }
     }
@@ -153,6 +166,9 @@ mod tests {
         assert_eq!(origin.changed_since(&now).as_deref(), Some(changed), "the file was changed meanwhile");
         let with_test = [now.files[0].clone(), None, now.files[0].clone()];
         assert!(origin.changed_since(&MadeOf { files: with_test, ..now.clone() }).is_some());
+        let beside = Beside { names: vec!["tickets".into(), "mood".into()], parts: Vec::new() };
+        let changed = origin.changed_since(&MadeOf { beside, ..now.clone() }).expect("another task");
+        assert!(changed.ends_with("and other tasks are learned at once."), "{changed}");
         now.run = None;
         let changed = origin.changed_since(&now).expect("two things changed");
         assert!(changed.ends_with("other rows were chosen and the recipe was changed."), "{changed}");

@@ -3,7 +3,7 @@
 use hone_core::config::RunDraft;
 use hone_core::task::Task;
 
-use super::recipe::{fields, set_typed, typed};
+use super::recipe::{METRIC, fields, set_typed, typed};
 use crate::tasks;
 
 /// A named set of settings.
@@ -72,9 +72,8 @@ pub(crate) fn change_task(draft: &mut RunDraft, from: Task, to: Task) {
     if let Some(preset) = named.or_else(|| balanced(to)) {
         preset.apply_to(draft);
     }
-    let best = "metric_for_best_model";
-    if typed(draft, best).is_some_and(|figure| to.spec().figure(figure).is_none()) {
-        set_typed(draft, best, None);
+    if typed(draft, METRIC).is_some_and(|figure| to.spec().figure(figure).is_none()) {
+        set_typed(draft, METRIC, None);
     }
 }
 
@@ -90,7 +89,7 @@ mod tests {
             for preset in presets(task) {
                 let mut draft = RunDraft::from_typed([("seed", "7")]);
                 preset.apply_to(&mut draft);
-                let run = in_force(&draft, task, &base(task)).resolve(&base(task)).expect("a preset is valid");
+                let run = in_force(&draft, &fields(task), &base(task)).resolve(&base(task)).expect("a preset is valid");
                 assert_eq!(run.seed, 7, "{} keeps what it does not decide", preset.id);
                 let recognised: Vec<_> = presets(task).iter().filter(|p| p.matches(&draft)).map(|p| p.id).collect();
                 assert_eq!(recognised, [preset.id]);

@@ -22,9 +22,16 @@ const LAYERS: FieldSpec = FieldSpec {
     )
 };
 
+/// The figure that chooses the best weights.
+pub(crate) const METRIC: &str = "metric_for_best_model";
+
 /// The settings of a task, in the order of the page.
 pub(crate) fn fields(task: Task) -> Vec<FieldSpec> {
-    let names = task.spec().settings;
+    fields_with(task.spec().settings)
+}
+
+/// Of the settings that not every task has those of these `names`, and all others.
+pub(crate) fn fields_with(names: &[&str]) -> Vec<FieldSpec> {
     let has_it = |of: Of, name: &str| of == Of::EveryTask || names.contains(&name);
     let mut fields = Vec::new();
     for setting in SETTINGS.iter().filter(|one| !one.is_of_job_files && has_it(one.of, one.name)) {
@@ -39,7 +46,7 @@ pub(crate) fn fields(task: Task) -> Vec<FieldSpec> {
 /// What a field offers to a task: (value, words); nothing where something is typed.
 pub(crate) fn choices(spec: &FieldSpec, task: Task) -> Vec<(&'static str, String)> {
     let of_task = task.spec();
-    if spec.name == "metric_for_best_model" {
+    if spec.name == METRIC {
         let best = |higher_is_better: bool| if higher_is_better { "Highest" } else { "Lowest" };
         let figures = of_task.figures.iter();
         return figures
@@ -60,9 +67,9 @@ pub(crate) fn is_shown(spec: &FieldSpec, draft: &RunDraft, base: &RunConfig) -> 
 
 /// What counts of a draft, with numbers as programs write them: fields that are not shown keep what was typed for
 /// another day, and a number that could be either of two stays as it is, which the settings refuse.
-pub(crate) fn in_force(draft: &RunDraft, task: Task, base: &RunConfig) -> RunDraft {
+pub(crate) fn in_force(draft: &RunDraft, fields: &[FieldSpec], base: &RunConfig) -> RunDraft {
     let mut shown = RunDraft::default();
-    for spec in fields(task).iter().filter(|spec| is_shown(spec, draft, base)) {
+    for spec in fields.iter().filter(|spec| is_shown(spec, draft, base)) {
         if let Some(text) = typed(draft, spec.name) {
             set_typed(&mut shown, spec.name, Some(normalised(spec.kind, text).unwrap_or_else(|_| text.into())));
         }
@@ -84,9 +91,9 @@ pub(crate) fn message_at(spec: &FieldSpec, problems: &[ConfigProblem], draft: &R
 }
 
 /// Names on the page of the settings that are wrong: `Learning rate`, `Learning rate and Seed`.
-pub(crate) fn names_of(problems: &[ConfigProblem], draft: &RunDraft, task: Task) -> String {
-    let is_wrong = |spec: &FieldSpec| problems.iter().any(|problem| field_of(problem, draft) == spec.name);
-    let labels: Vec<_> = fields(task).into_iter().filter(is_wrong).map(|spec| spec.label).collect();
+pub(crate) fn names_of(problems: &[ConfigProblem], draft: &RunDraft, fields: &[FieldSpec]) -> String {
+    let is_wrong = |spec: &&FieldSpec| problems.iter().any(|problem| field_of(problem, draft) == spec.name);
+    let labels: Vec<_> = fields.iter().filter(is_wrong).map(|spec| spec.label).collect();
     match labels.split_last() {
         None => "a setting".into(),
         Some((last, [])) => (*last).into(),
@@ -226,15 +233,15 @@ mod tests {
         let [_, task] = tasks();
         let base = base(task);
         let mut draft = draft(&[("lora_r", "none")]);
-        assert!(in_force(&draft, task, &base).resolve(&base).is_err(), "adapters have a rank");
+        assert!(in_force(&draft, &fields(task), &base).resolve(&base).is_err(), "adapters have a rank");
         set_typed(&mut draft, "method", Some("last".into()));
         assert_eq!((typed(&draft, "method"), typed(&draft, "last_layers")), (Some("last"), Some("1")));
         set_typed(&mut draft, "last_layers", Some("2".into()));
-        let run = in_force(&draft, task, &base).resolve(&base).expect("what is not shown does not count");
+        let run = in_force(&draft, &fields(task), &base).resolve(&base).expect("what is not shown does not count");
         assert_eq!(run.method, Method::LastLayers(2));
         set_typed(&mut draft, "last_layers", Some(String::new()));
         assert_eq!(typed(&draft, "last_layers"), Some(""));
-        let problems = in_force(&draft, task, &base).resolve(&base).expect_err("no number");
+        let problems = in_force(&draft, &fields(task), &base).resolve(&base).expect_err("no number");
         assert_eq!(field_of(&problems[0], &draft), "last_layers");
         set_typed(&mut draft, "last_layers", None);
         assert_eq!(typed(&draft, "last_layers"), Some("1"));
@@ -247,24 +254,24 @@ mod tests {
         let [task, _] = tasks();
         let base = base(task);
         let mut draft = draft(&[("learning_rate", "0,001"), ("num_train_epochs", "1,000")]);
-        let run = in_force(&draft, task, &base).resolve(&base).expect("both are numbers");
+        let run = in_force(&draft, &fields(task), &base).resolve(&base).expect("both are numbers");
         assert_eq!((run.learning_rate, run.num_train_epochs), (0.001, 1000));
         set_typed(&mut draft, "learning_rate", Some("1,000".into()));
         set_typed(&mut draft, "seed", Some("x".into()));
-        let problems = in_force(&draft, task, &base).resolve(&base).expect_err("one, or a thousand");
+        let problems = in_force(&draft, &fields(task), &base).resolve(&base).expect_err("one, or a thousand");
         let message = message_at(&field(task, "learning_rate"), &problems, &draft).expect("it is wrong");
         assert!(message.contains("1000 or 1: type it without the comma"), "{message}");
         assert_eq!(message_at(&field(task, "batch_size"), &problems, &draft), None);
-        assert_eq!(names_of(&problems, &draft, task), "Learning rate and Seed");
+        assert_eq!(names_of(&problems, &draft, &fields(task)), "Learning rate and Seed");
     }
 
     #[test]
     fn what_another_task_has_does_not_count() {
         let [labels, texts] = tasks();
         let draft = draft(&[("class_weights", "many"), ("packing", "true")]);
-        let run = in_force(&draft, texts, &base(texts)).resolve(&base(texts));
+        let run = in_force(&draft, &fields(texts), &base(texts)).resolve(&base(texts));
         assert!(run.expect("class weights are not its").packing);
-        let problems = in_force(&draft, labels, &RunConfig::default()).resolve(&RunConfig::default());
+        let problems = in_force(&draft, &fields(labels), &RunConfig::default()).resolve(&RunConfig::default());
         assert_eq!(problems.expect_err("no such weights").len(), 1);
     }
 

@@ -55,7 +55,7 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recipe::{base, in_force, typed};
+    use super::super::recipe::{base, fields, in_force, typed};
     use super::*;
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
             let mut draft = RunDraft::default();
             sample.apply_to(&mut draft, sample.model_id);
             let base = base(sample.task);
-            in_force(&draft, sample.task, &base).resolve(&base).expect("a sample's recipe is right");
+            in_force(&draft, &fields(sample.task), &base).resolve(&base).expect("a sample's recipe is right");
         }
         assert!(samples().count() > 1);
     }

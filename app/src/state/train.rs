@@ -6,11 +6,14 @@ use std::sync::Arc;
 use hone_core::config::{ModelChanges, PromptFormat};
 use hone_core::event::TrainEvent;
 use hone_core::session::protocol::{Command, Problem, Reply, RunId};
+use js_sys::ArrayBuffer;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use super::origin::{MadeOf, Origin};
 use super::recipe::names_of;
 use super::run::Input;
+use super::several::RunPart;
 use super::{Step, Store, unexpected};
 use crate::browser;
 use crate::tasks;
@@ -33,6 +36,8 @@ pub(crate) struct Started {
     pub notes: Vec<String>,
     /// How a bare prompt is given to it; `None` where none is.
     pub prompt_format: Option<PromptFormat>,
+    /// Its tasks; none where it has one.
+    pub parts: Vec<RunPart>,
 }
 
 /// When a run was last drawn, and whether it will be without another event.
@@ -46,12 +51,17 @@ impl Store {
     /// Starts a run with the recipe, if it is right.
     pub(crate) fn start_run(self) {
         let (Ok(run), Ok(changes)) = (self.resolved.get_untracked(), self.changed.get_untracked()) else { return };
+        if untrack(|| self.parts_problem()).is_some() {
+            return; // the page says so
+        }
+        let parts = untrack(|| self.parts_to_run());
         self.dismiss(Step::Train);
         self.ask_to_keep_files();
         self.run_id.set_value(None);
-        // Where there was a run, the figures of the model before training may be of that run's rows; and a model that is
-        // changed has others.
-        if self.run.with_untracked(|run| run.is_finished()) || self.changes_before() != changes {
+        // Where there was a run, the figures of the model before training may be of that run's rows; a model that is changed
+        // has others, and so have several tasks.
+        let has_others = !parts.is_empty() || self.changes_before() != changes;
+        if has_others || self.run.with_untracked(|run| run.is_finished()) {
             self.forget_figures();
         } else {
             self.forget_tuned();
@@ -59,14 +69,28 @@ impl Store {
         self.feed(Input::Requested);
         let prompt_format =
             self.data.report.with_untracked(|report| tasks::row_facts(report.as_deref()?).prompt_format);
-        let origin = self.next_origin();
+        let (origin, is_one) = (self.next_origin(), parts.is_empty());
+        // What the page knows of it before the worker answers.
+        let (job, notes) = (String::new(), Vec::new());
+        let asked = Started { origin, job, has_adapter: false, num_labels: 0, notes, prompt_format, parts };
+        if is_one {
+            return self.ask_for_run(Command::Train { run, changes }, Vec::new(), asked);
+        }
+        spawn_local(async move {
+            match self.files_of_parts().await {
+                Ok((parts, blobs)) => self.ask_for_run(Command::TrainParts { parts, run, changes }, blobs, asked),
+                Err(problem) => self.train_problem(problem),
+            }
+        });
+    }
+
+    fn ask_for_run(self, command: Command, blobs: Vec<ArrayBuffer>, asked: Started) {
         // Answered by a callback, not a future: events of the run may follow the answer at once.
-        self.client().send(Command::Train { run, changes }, Vec::new(), move |answer| match answer {
+        self.client().send(command, blobs, move |answer| match answer {
             Ok((Reply::Started { run, has_adapter, num_labels, notes, job }, _)) => {
                 self.run_id.set_value(Some(run));
-                self.num_runs.set_value(origin.number);
-                let started = Started { origin, job, has_adapter, num_labels, notes, prompt_format };
-                self.started.set(Some(Arc::new(started)));
+                self.num_runs.set_value(asked.origin.number);
+                self.started.set(Some(Arc::new(Started { job, has_adapter, num_labels, notes, ..asked })));
             }
             Ok((other, _)) => self.train_problem(unexpected(&other)),
             Err(problem) => self.train_problem(problem),
@@ -82,12 +106,11 @@ impl Store {
     /// What a run that is started now is made of.
     fn next_origin(self) -> Origin {
         let model = self.model.loaded_name();
-        let file = self.data.report.with_untracked(|report| report.as_ref().map(|report| report.file_name.clone()));
         Origin {
             number: self.num_runs.get_value() + 1,
             model: model.unwrap_or_default(),
             task: self.model.task.get_untracked(),
-            file: file.unwrap_or_default(),
+            file: untrack(|| self.names_of_files()),
             made_of: untrack(|| self.made_of_now()),
         }
     }
@@ -98,6 +121,7 @@ impl Store {
             changes: self.changed.with(|changes| changes.as_ref().ok().cloned()),
             read: self.data.read.get(),
             files: self.data.identities(),
+            beside: self.beside(),
         }
     }
 
@@ -121,7 +145,7 @@ impl Store {
         let task = self.model.task.get();
         let settings = self.resolved.with(|resolved| {
             let problems = resolved.as_ref().err()?;
-            Some(self.draft.with(|draft| names_of(problems, draft, task)))
+            Some(self.draft.with(|draft| names_of(problems, draft, &self.fields(task))))
         });
         let changes = self.changed.with(Result::is_err).then(|| "Change the model".to_owned());
         settings.or(changes)

@@ -5,10 +5,11 @@
 
 mod answers;
 mod data;
+mod parts;
 
 use std::rc::Rc;
 
-use hone_core::config::{ExportFormat, Method, ModelChanges, ModelSource, RunConfig};
+use hone_core::config::{ExportFormat, Job, Method, ModelChanges, ModelSource, RunConfig};
 use hone_core::event::TrainEvent;
 use hone_core::folder::Folder;
 use hone_core::session::Session;
@@ -18,6 +19,7 @@ use hone_core::session::protocol::{
 use hone_core::task::HeadKind;
 use js_sys::Uint8Array;
 
+use self::parts::KeptParts;
 use crate::clock::Clock;
 use crate::device::{OpenDevice, wasm_bytes};
 use crate::kept::{KeptData, KeptModel, to_folder};
@@ -41,6 +43,8 @@ pub(crate) struct Worker {
     session: Option<Session>,
     model: Option<KeptModel>,
     data: Option<KeptData>,
+    /// Of a run of several tasks; `None` where there is one.
+    parts: Option<KeptParts>,
     run: Option<Run>,
     runs: u32,
 }
@@ -57,6 +61,7 @@ impl Worker {
             session: None,
             model: None,
             data: None,
+            parts: None,
             run: None,
             runs: 0,
         }
@@ -113,6 +118,8 @@ impl Worker {
                 Reply::Model { model }
             }
             Command::LoadModel { files } => Reply::Model { model: self.load_local_model(&files, blobs).await? },
+            Command::GuessTask { file, tasks, own } => Self::guess_task(&Letter::file(blobs, &file)?, &tasks, own),
+            Command::FindNearest { text } => self.find_nearest(&text).await?,
             Command::LoadData { task, train, valid, test, read, run } => {
                 let file = |named: &NamedBlob| Letter::file(blobs, named);
                 let data = KeptData {
@@ -127,11 +134,13 @@ impl Worker {
             }
             Command::RereadData { task, read, run } => self.reread_data(task, read, run).await?,
             Command::Train { run, changes } => self.train(run, &changes)?,
+            Command::TrainParts { parts, run, changes } => self.train_parts(parts, blobs, run, changes)?,
             Command::Evaluate { weights, split, num_prompts, max_new_tokens } => {
                 self.evaluate(weights, split, num_prompts, max_new_tokens).await?
             }
             Command::FewShot { split } => self.few_shot(split).await?,
-            Command::Predict { inputs } => self.predict(&inputs).await?,
+            Command::Predict { inputs, part: Some(part) } => self.predict_part(&part, &inputs).await?,
+            Command::Predict { inputs, part: None } => self.predict(&inputs).await?,
             Command::EvaluateGeneral { weights, text } => {
                 let text = text.map(|named| Letter::file(blobs, &named)).transpose()?;
                 self.evaluate_general(weights, text).await?
@@ -203,6 +212,9 @@ impl Worker {
                 session.forget_run();
             }
             post(&FromWorker::Failed { run: Some(run.id), problem }, Vec::new());
+            if self.device_fault().is_none() {
+                self.leave_parts();
+            }
         }
     }
 
@@ -228,15 +240,22 @@ impl Worker {
     }
 
     fn train(&mut self, run: RunConfig, changes: &ModelChanges) -> Result<Reply, Problem> {
+        self.leave_parts();
         let session = self.ready()?;
         session.change_model(changes, run.seed).map_err(|error| error.problem())?;
         let job = session.start(run).map_err(|error| error.problem())?;
+        self.begin_run(&job)
+    }
+
+    /// Lets the run that was started go on, and says what it is.
+    fn begin_run(&mut self, job: &Job) -> Result<Reply, Problem> {
+        let session = self.ready()?;
         let (num_labels, notes) = (session.labels().len(), session.change_notes());
         self.runs += 1;
         let id = RunId(self.runs);
         self.run = Some(Run { id, clock: Clock::start(), paused: false });
-        // An adapter alone would fit no model that there is elsewhere.
-        let has_adapter = job.run.method == Method::Lora && job.changes.is_empty();
+        // An adapter alone would fit no model that there is elsewhere, and several tasks share theirs.
+        let has_adapter = job.run.method == Method::Lora && job.changes.is_empty() && job.parts.is_empty();
         Ok(Reply::Started { run: id, has_adapter, num_labels, notes, job: job.to_json() })
     }
 
@@ -264,20 +283,25 @@ impl Worker {
         }
         let device = self.device.insert(OpenDevice::open(prefer).await);
         let report = device.report.clone();
-        self.load_kept_model().await?;
+        self.load_kept_model(trained.is_some()).await?;
         if let (Some(trained), Some(session)) = (trained, &mut self.session) {
             session.resume(&trained).map_err(|error| error.problem())?;
         }
         Ok(Reply::Device { device: report })
     }
 
-    /// Loads the model and the data that were loaded before, if any, onto the device.
-    async fn load_kept_model(&mut self) -> Result<(), Problem> {
+    /// Loads the model and the data that were loaded before, if any, onto the device: those of a run that goes over to it,
+    /// else those that the page shows.
+    async fn load_kept_model(&mut self, has_run: bool) -> Result<(), Problem> {
         let Some(model) = &self.model else { return Ok(()) };
         match model.folder().await {
             Some(folder) => {
                 let source = model.source.clone();
                 self.load_model(source, folder).await?;
+                if has_run && self.parts.is_some() {
+                    return self.load_kept_parts();
+                }
+                self.parts = None;
                 self.load_kept_data();
                 Ok(())
             }
@@ -331,7 +355,7 @@ impl Worker {
             None => KeptModel::copied(files.source.clone(), &files.folder),
         };
         let mut info = self.load_model(files.source, files.folder).await?;
-        self.model = Some(kept);
+        (self.model, self.parts) = (Some(kept), None);
         info.notes.extend(files.notes);
         Ok(info)
     }
@@ -343,7 +367,7 @@ impl Worker {
         let folder_name = files.first().and_then(|(name, _)| name.split_once(['/', '\\'])).map(|(folder, _)| folder);
         let source = ModelSource::Local { name: folder_name.unwrap_or("local model").into() };
         let info = self.load_model(source.clone(), to_folder(&files)).await?;
-        self.model = Some(KeptModel::in_memory(source, files));
+        (self.model, self.parts) = (Some(KeptModel::in_memory(source, files)), None);
         Ok(info)
     }
 
@@ -356,7 +380,7 @@ impl Worker {
         let source = ModelSource::Local { name: format!("{name}-tuned") };
         let kept = KeptModel::copied(source.clone(), &folder);
         let info = self.load_model(source, folder).await?;
-        (self.model, self.data) = (Some(kept), None);
+        (self.model, self.data, self.parts) = (Some(kept), None, None);
         Ok(info)
     }
 

@@ -180,3 +180,26 @@ fn a_language_models_views_keep_nobody_out() {
     audit.look("texts, export");
     audit.close();
 }
+
+#[test]
+fn views_of_several_tasks_keep_nobody_out() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let Some(mut audit) = Audit::begin(&site) else { return };
+    let browser = &site.browser;
+    site.load_tiny();
+    site.load_rows(150);
+    browser.click("keep-part");
+    browser.wait_for("parts", READ_SECS);
+    site.choose_rows(&site.file("more.csv", rows::csv(60)));
+    browser.wait_for("data-report", READ_SECS);
+    audit.look("several tasks, data");
+    site.set_recipe(&[("num_train_epochs", "1"), ("batch_size", "16"), ("max_seq_length", "32")]);
+    site.start();
+    site.finish();
+    audit.look("several tasks, train");
+    site.evaluate("accuracy");
+    audit.look("several tasks, evaluate");
+    let _ = site.export();
+    audit.look("several tasks, export");
+    audit.close();
+}

@@ -19,6 +19,7 @@ mod regression;
 mod responsive;
 mod screenshots;
 mod sentence_embedding;
+mod several;
 mod shell;
 mod site;
 mod token_classification;

@@ -31,7 +31,9 @@ pub(super) fn without_training(store: Store, split: Split, tuned: Option<f64>) -
             .into_any()
         }
     };
-    has_vectors.then(|| {
+    // Of several tasks only the run's figures are there.
+    let is_one = store.shown_part.with_untracked(Option::is_none);
+    (has_vectors && is_one).then(|| {
         view! {
             <div class="panel figures">
                 <h3>"Without training"</h3>

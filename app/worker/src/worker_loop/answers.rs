@@ -49,6 +49,17 @@ impl Worker {
         self.trust(predicted).await
     }
 
+    pub(super) async fn find_nearest(&mut self, text: &str) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        let found = async {
+            let base = session.nearest(text, Weights::Base).await?;
+            let tuned = if session.is_trained() { Some(session.nearest(text, Weights::Tuned).await?) } else { None };
+            Ok(Reply::Nearest { base, tuned })
+        };
+        let found = found.await.map_err(|error: SessionError| error.problem());
+        self.trust(found).await
+    }
+
     pub(super) async fn evaluate_general(
         &mut self,
         weights: Weights,

@@ -4,14 +4,19 @@
 use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::session::protocol::{FromWorker, Problem, Reply};
 use hone_core::session::survey;
-use hone_core::task::{DataReport, Task};
+use hone_core::task::{DataReport, Task, guess_for_model};
 
 use super::Worker;
 use crate::errors;
-use crate::kept::KeptData;
+use crate::kept::{KeptData, NamedBytes};
 use crate::mailbox::post;
 
 impl Worker {
+    /// What a file is for, by its beginning.
+    pub(super) fn guess_task((name, bytes): &NamedBytes, tasks: &[Task], own: Task) -> Reply {
+        Reply::Task { task: guess_for_model(name, &bytes.to_vec(), tasks, own) }
+    }
+
     pub(super) async fn load_data(&mut self, data: KeptData) -> Result<Reply, Problem> {
         let report = self.read_rows(&data, data.task, &data.read, &data.run).await?;
         if report.is_some() {
@@ -45,8 +50,8 @@ impl Worker {
         }
     }
 
-    /// Reads rows for a task, which the model is used for from now on; `None` where the page ended it, or asked for
-    /// something after which they are read anew.
+    /// Reads rows for a task, which the model is used for once they are read. `None` where the page ended it, or asked for
+    /// something after which they are read anew; then, and on an error, model, rows and weights stay as they were.
     async fn read_rows(
         &mut self,
         data: &KeptData,
@@ -58,7 +63,7 @@ impl Worker {
             return survey(task, &data.files(), read, run).map(Some).map_err(|error| error.problem());
         }
         let session = self.ready()?;
-        let reading = session.set_task(task).and_then(|()| session.begin_reading(data.files(), read, run));
+        let reading = session.begin_reading_for(task, data.files(), read, run);
         let mut reading = reading.map_err(|error| error.problem())?;
         loop {
             let is_unfinished = self.ready()?.advance_reading(&mut reading).map_err(|error| error.problem())?;

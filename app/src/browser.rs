@@ -52,8 +52,27 @@ impl PickedFile {
     /// # Errors
     /// When the browser can't read the file any more.
     pub(crate) async fn read(&self) -> Result<ArrayBuffer, String> {
-        let buffer = JsFuture::from(self.blob.array_buffer()).await;
-        buffer.map(JsCast::unchecked_into).map_err(|error| format!("{} can't be read: {}", self.name, describe(&error)))
+        self.read_blob(&self.blob).await
+    }
+
+    /// The first bytes of the content, or all of a smaller one.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(crate) async fn read_beginning(&self, num_bytes: usize) -> Result<ArrayBuffer, String> {
+        match self.blob.slice_with_f64_and_f64(0.0, num_bytes as f64) {
+            Ok(beginning) => self.read_blob(&beginning).await,
+            Err(error) => Err(self.unreadable(&error)),
+        }
+    }
+
+    async fn read_blob(&self, blob: &Blob) -> Result<ArrayBuffer, String> {
+        let buffer = JsFuture::from(blob.array_buffer()).await;
+        buffer.map(JsCast::unchecked_into).map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &JsValue) -> String {
+        format!("{} can't be read: {}", self.name, describe(error))
     }
 }
 

@@ -17,7 +17,8 @@ fn is_loaded(store: Store) -> bool {
     store.model.info.with(Option::is_some) && store.data.report.with(Option::is_some)
 }
 
-fn can_predict(store: Store) -> bool {
+/// Something can be asked now.
+pub(crate) fn can_predict(store: Store) -> bool {
     is_loaded(store) && store.activity().is_none()
 }
 

@@ -13,7 +13,8 @@ use crate::state::report::Wish;
 use crate::state::{DataSlot, Step, Store};
 use crate::tasks::{self, TaskPage};
 
-const ACCEPT: &str = ".csv,.tsv,.txt,.md,.json,.jsonl,.ndjson,text/csv,application/json";
+const ACCEPT: &str =
+    ".csv,.tsv,.txt,.md,.json,.jsonl,.ndjson,.conll,.conllu,.bio,.iob,.iob2,.bioes,text/csv,application/json";
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
     let words = tasks::of(task);
@@ -46,6 +47,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let content = view! {
         {data_note(store)}
         <div class="fields">{move || what_to_learn(store, task)}</div>
+        {guess_note(store)}
         {choose(store, words)}
         {move || is_loading.get().then(|| progress(store, words.counts_bytes))}
         {waits}
@@ -63,14 +65,25 @@ fn what_to_learn(store: Store, task: Task) -> AnyView {
     let can = store.model.info.with(|info| info.as_ref().map(|info| info.tasks.clone()));
     let is_offered = |one: &&Task| **one == task || can.as_ref().is_none_or(|can| can.contains(one));
     let option = |one: &Task| (one.name().to_owned(), one.spec().title.to_owned());
-    let options = Task::ALL.iter().filter(is_offered).map(option).collect();
-    let on_choose = Callback::new(move |chosen: String| {
-        if let Some(task) = Task::from_name(&chosen) {
-            store.choose_task(task);
-        }
+    let guess = store.data.wished_task.get().map(|_| (String::new(), "guess it from the file".to_owned()));
+    let options = Task::ALL.iter().filter(is_offered).map(option).chain(guess).collect();
+    let on_choose = Callback::new(move |chosen: String| match Task::from_name(&chosen) {
+        Some(task) => store.choose_task(task),
+        None => store.guess_again(),
     });
     let is_busy = Signal::derive(move || is_busy(store) || store.model.loading.get());
     select("What the model should learn", "task", options, task.name(), is_busy, on_choose)
+}
+
+/// What the file seems to be for, where nobody said.
+fn guess_note(store: Store) -> AnyView {
+    let data = store.data;
+    let note = move || {
+        let is_wanted = data.train.with(Option::is_some) && data.wished_task.with(Option::is_none);
+        let guess = data.guess.get().filter(|_| is_wanted && !data.loading.get() && !store.model.loading.get())?;
+        Some(view! { <p class="hint" role="status" data-testid="task-guess">{guess.describe()}</p> }.into_any())
+    };
+    view! { {note} }.into_any()
 }
 
 /// How far the reading is, and the way out of it.

@@ -6,7 +6,7 @@ use hone_core::config::{ExportFormat, Job, PromptFormat, ReadOptions};
 use hone_core::event::Split;
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Prompt, Reply, Weights};
-use hone_core::task::{Evaluation, EvaluationDetail, Prediction, TaskInput};
+use hone_core::task::{Evaluation, EvaluationDetail, NearestTexts, Prediction, TaskInput};
 use hone_core::tokenizer::{Role, Turn};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
@@ -40,6 +40,16 @@ pub(crate) struct Tried {
     pub cut_at: Option<usize>,
     /// What makes the answers worthless, if anything does.
     pub warnings: Vec<String>,
+}
+
+/// Rows whose texts are most like one that was typed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Nearest {
+    pub text: String,
+    /// By the model before training.
+    pub base: NearestTexts,
+    /// `None` before a run.
+    pub tuned: Option<NearestTexts>,
 }
 
 impl Store {
@@ -212,6 +222,30 @@ impl Store {
                 }
                 Ok((other, _)) => self.report(Step::Try, unexpected(&other)),
                 Err(problem) => self.report(Step::Try, problem),
+            }
+        });
+    }
+
+    /// Looks for the rows that are most like what was typed, and shows them, unless the page of `found` is gone.
+    pub(crate) fn find_nearest(self, found: RwSignal<Option<Arc<Nearest>>>) {
+        let text = self.try_text.get_untracked();
+        if self.predicting.get_untracked() || text.trim().is_empty() {
+            return;
+        }
+        self.dismiss(Step::Try);
+        self.predicting.set(true);
+        self.client().send(Command::FindNearest { text: text.clone() }, Vec::new(), move |answer| {
+            self.predicting.set(false);
+            match answer {
+                Ok((Reply::Nearest { base, tuned }, _)) => {
+                    let _ = found.try_set(Some(Arc::new(Nearest { text, base, tuned })));
+                }
+                Ok((other, _)) => self.report(Step::Try, unexpected(&other)),
+                Err(problem) => self.report(Step::Try, problem),
+            }
+            // What was typed meanwhile.
+            if self.predict_again.get_value() {
+                self.predict();
             }
         });
     }

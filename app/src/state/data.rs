@@ -11,10 +11,12 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::dropped::pasted_name;
+use super::guess::{Guess, LeftTasks};
 use super::report::{self, ColumnRole};
 use super::samples::Sample;
 use super::{ModelChoice, ModelState, Step, Store, WorkerStatus, recipe, unexpected, unreadable};
 use crate::browser::{self, FileIdentity, PickedFile};
+use crate::client::Answer;
 
 /// Milliseconds of quiet in the recipe before the rows are measured again.
 const REREAD_DELAY_MS: u32 = 600;
@@ -38,12 +40,18 @@ pub(crate) struct DataState {
     pub task: Memo<Task>,
     /// The task that the person chose; `None` where nobody did.
     pub wished_task: RwSignal<Option<Task>>,
+    /// What the training file seems to be for; `None` where the person chose, or there is no file.
+    pub guess: RwSignal<Option<Guess>>,
+    /// What belongs to the tasks that were left.
+    pub(super) left: StoredValue<LeftTasks>,
     /// The person ended the reading that goes on.
     is_cancelled: StoredValue<bool>,
     /// Readings that were asked for: an answer to one before the last says nothing any more.
     num_readings: StoredValue<u32>,
     /// What the report was made with.
     used: StoredValue<Option<ReadFor>>,
+    /// The task that the rows were last read for, or are to be.
+    pub(super) asked_for: StoredValue<Option<Task>>,
 }
 
 /// The settings that a report depends on.
@@ -87,21 +95,29 @@ pub(super) enum Outcome {
 }
 
 /// Files, how they are read, and the report on them.
+#[derive(Default)]
 struct Chosen {
     files: [Option<PickedFile>; 3],
     read: ReadOptions,
+    guess: Option<Guess>,
     report: Option<Arc<DataReport>>,
 }
 
 impl DataState {
     pub(super) fn new(model: ModelState) -> Self {
         let wished_task: RwSignal<Option<Task>> = RwSignal::new(None);
+        let guess: RwSignal<Option<Guess>> = RwSignal::new(None);
+        let guessed = move || guess.get().filter(|guess| guess.is_followed).map(|guess| guess.task);
         let task = move || match model.choice.get() {
             _ if model.info.with(Option::is_some) => model.task.get(),
             ModelChoice::Known(index) => {
-                wished_task.get().unwrap_or_else(|| Task::usual_of(KNOWN_MODELS[index].family))
+                let family = KNOWN_MODELS[index].family;
+                let fitting = || guessed().filter(|task| task.spec().family() == family);
+                wished_task.get().or_else(fitting).unwrap_or_else(|| Task::usual_of(family))
             }
-            ModelChoice::Hub | ModelChoice::Local => wished_task.get().unwrap_or_else(|| model.task.get()),
+            ModelChoice::Hub | ModelChoice::Local => {
+                wished_task.get().or_else(guessed).unwrap_or_else(|| model.task.get())
+            }
         };
         Self {
             train: RwSignal::new_local(None),
@@ -115,9 +131,12 @@ impl DataState {
             progress: RwSignal::new((0, 0)),
             task: Memo::new(move |_| task()),
             wished_task,
+            guess,
+            left: StoredValue::new(LeftTasks::default()),
             is_cancelled: StoredValue::new(false),
             num_readings: StoredValue::new(0),
             used: StoredValue::new(None),
+            asked_for: StoredValue::new(None),
         }
     }
 
@@ -125,22 +144,24 @@ impl DataState {
         Chosen {
             files: [self.train, self.valid, self.test].map(|file| file.get_untracked()),
             read: self.read.get_untracked(),
+            guess: self.guess.get_untracked(),
             report: self.report.get_untracked(),
         }
     }
 
-    fn set(self, Chosen { files, read, report }: Chosen) {
+    fn set(self, Chosen { files, read, guess, report }: Chosen) {
         for (slot, file) in [self.train, self.valid, self.test].into_iter().zip(files) {
             slot.set(file);
         }
         self.read.set(read);
+        self.guess.set(guess);
         self.note.set(None);
         self.report.set(report);
     }
 
     /// Takes all files away.
     pub(super) fn clear(self) {
-        self.set(Chosen { files: [None, None, None], read: ReadOptions::default(), report: None });
+        self.set(Chosen::default());
     }
 
     /// What tells the chosen files from others.
@@ -270,8 +291,10 @@ impl Store {
                 return;
             };
             let (task, read_now, run) = (data.task.get_untracked(), data.read.get_untracked(), self.run_to_read_for());
-            let command = Command::RereadData { task, read: read_now, run };
-            let outcome = self.ask_for_report(command, Vec::new()).await;
+            let number = self.begin_reading();
+            data.used.set_value(Some(ReadFor::of(&run)));
+            let answer = self.request(Command::RereadData { task, read: read_now, run }, Vec::new()).await;
+            let outcome = self.end_reading(number, None, report_of(answer));
             // A model that was asked for meanwhile has the rows read anew.
             let is_kept =
                 |store: Self| store.data.report.with_untracked(Option::is_none) && !store.model.loading.get_untracked();
@@ -302,54 +325,68 @@ impl Store {
     }
 
     pub(super) async fn load_data_now(self) -> Outcome {
-        let Some(train) = self.data.train.get_untracked() else { return Outcome::Unread };
+        let data = self.data;
+        let Some(train) = data.train.get_untracked() else { return Outcome::Unread };
         if self.model.loading.get_untracked() {
             return Outcome::Unread; // they are read once that is over
         }
+        let number = self.begin_reading();
+        let guess = match self.guess_task(&train).await {
+            Ok(guess) => guess,
+            Err(problem) => return self.end_reading(number, None, Err(problem)),
+        };
         let mut blobs = Vec::new();
         let mut named = [None, None, None];
-        let picked = [Some(train), self.data.valid.get_untracked(), self.data.test.get_untracked()];
+        let picked = [Some(train), data.valid.get_untracked(), data.test.get_untracked()];
         for (name, file) in named.iter_mut().zip(picked) {
             let Some(file) = file else { continue };
             *name = Some(NamedBlob { name: file.name.clone(), blob: blobs.len() });
             match file.read().await {
                 Ok(buffer) => blobs.push(buffer),
-                Err(error) => {
-                    self.report(Step::Data, unreadable(error));
-                    return Outcome::Unread;
-                }
+                Err(error) => return self.end_reading(number, None, Err(unreadable(error))),
             }
         }
-        let [Some(train), valid, test] = named else { return Outcome::Unread };
-        let (task, read, run) =
-            (self.data.task.get_untracked(), self.data.read.get_untracked(), self.run_to_read_for());
-        self.ask_for_report(Command::LoadData { task, train, valid, test, read, run }, blobs).await
+        let [Some(train), valid, test] = named else { return self.end_reading(number, None, Ok(None)) };
+        if data.num_readings.get_value() != number || data.is_cancelled.get_value() {
+            return self.end_reading(number, None, Ok(None));
+        }
+        let guessed = guess.filter(|guess| guess.is_followed).map(|guess| guess.task);
+        let task = guessed.unwrap_or_else(|| data.task.get_untracked());
+        let (read, run) = self.settings_to_read_for(task);
+        data.used.set_value(Some(ReadFor::of(&run)));
+        data.asked_for.set_value(Some(task));
+        let answer = self.request(Command::LoadData { task, train, valid, test, read, run }, blobs).await;
+        self.end_reading(number, guess, report_of(answer))
     }
 
-    async fn ask_for_report(self, command: Command, blobs: Vec<js_sys::ArrayBuffer>) -> Outcome {
+    /// Notes that rows are read, and gives the reading its number.
+    fn begin_reading(self) -> u32 {
         let data = self.data;
         self.dismiss(Step::Data);
         data.progress.set((0, 0));
         data.is_cancelled.set_value(false);
         data.num_readings.update_value(|count| *count += 1);
-        let number = data.num_readings.get_value();
         data.loading.set(true);
-        data.used.set_value(Some(ReadFor::of(&self.run_to_read_for())));
-        let outcome = match self.request(command, blobs).await {
-            Ok((Reply::Data { report }, _)) => Ok(Some(*report)),
-            Ok((Reply::Done, _)) => Ok(None),
-            Ok((other, _)) => Err(unexpected(&other)),
-            Err(problem) => Err(problem),
-        };
+        data.num_readings.get_value()
+    }
+
+    /// Shows what came of a reading: a report, or none (`None`) where it was ended. What was guessed of the file holds from
+    /// now on, unless it was.
+    fn end_reading(self, number: u32, guess: Option<Guess>, answer: Result<Option<DataReport>, Problem>) -> Outcome {
+        let data = self.data;
         if data.num_readings.get_value() != number {
             return Outcome::Superseded;
         }
         data.loading.set(false);
-        match outcome {
+        // An answer may come after another model was asked for: its rows are not that model's.
+        let has_model_still = !self.model.loading.get_untracked();
+        if let Some(guess) = guess.filter(|_| has_model_still && !matches!(answer, Ok(None))) {
+            self.take_guess(guess);
+        }
+        match answer {
             Ok(Some(report)) => {
                 self.forget_figures_of_rows();
-                // An answer may come after another model was asked for: its rows are not that model's.
-                let fits = report.task() == data.task.get_untracked() && !self.model.loading.get_untracked();
+                let fits = report.task() == data.task.get_untracked() && has_model_still;
                 data.report.set(fits.then(|| Arc::new(report)));
                 Outcome::Read
             }
@@ -386,7 +423,7 @@ impl Store {
 
     async fn try_sample_with(self, sample: &Sample, file: PickedFile) {
         let data = self.data;
-        data.set(Chosen { files: [Some(file), None, None], read: ReadOptions::default(), report: None });
+        data.set(Chosen { files: [Some(file), None, None], ..Chosen::default() });
         data.wished_task.set(None); // its model says what it is for
         self.forget_parts();
         // A model that is not used for such rows makes way for the sample's.
@@ -405,11 +442,6 @@ impl Store {
         }
     }
 
-    /// The recipe where it is right, else the base: a typing error must not keep a file from being read.
-    fn run_to_read_for(self) -> RunConfig {
-        self.resolved.get_untracked().unwrap_or_else(|_| self.base.get_untracked())
-    }
-
     /// Before there is a model, rows are read for the task that is chosen, or that of the model that is: for another task they
     /// are read anew.
     pub(super) fn reread_when_the_task_changes(self) {
@@ -418,9 +450,11 @@ impl Store {
             let task = data.task.get();
             let has_no_model = self.model.info.with_untracked(Option::is_none) && !self.model.loading.get_untracked();
             let is_served = self.worker.get_untracked() == WorkerStatus::Ready;
-            let is_other = before.is_some_and(|before| before != task);
+            let is_other = before.is_some_and(|before| before != task) && data.asked_for.get_value() != Some(task);
             if is_other && has_no_model && is_served && data.train.with_untracked(Option::is_some) {
-                data.read.update(report::forget_columns);
+                if task != self.model.task.get_untracked() {
+                    self.turn_to(task, false);
+                }
                 data.report.set(None);
                 self.load_data();
             }
@@ -449,5 +483,14 @@ impl Store {
                 }
             });
         });
+    }
+}
+
+/// The report of an answer; `None` where the reading was ended.
+fn report_of(answer: Answer) -> Result<Option<DataReport>, Problem> {
+    match answer? {
+        (Reply::Data { report }, _) => Ok(Some(*report)),
+        (Reply::Done, _) => Ok(None),
+        (other, _) => Err(unexpected(&other)),
     }
 }

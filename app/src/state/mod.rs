@@ -1,7 +1,7 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
-//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, the names in `dropped`, the words in
-//! `busy`) is tested natively. What is one task's alone stands in `tasks`.
+//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, the names in `dropped`, the guesses in
+//! `guess`, the words in `busy`) is tested natively. What is one task's alone stands in `tasks`.
 
 mod actions;
 mod busy;
@@ -10,6 +10,7 @@ mod data;
 mod dropped;
 pub(crate) mod evaluation;
 mod fields;
+mod guess;
 mod measurement;
 mod model;
 mod network;
@@ -37,7 +38,7 @@ use hone_core::tokenizer::{Role, Turn};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-pub(crate) use actions::Tried;
+pub(crate) use actions::{Nearest, Tried};
 pub(crate) use busy::Activity;
 pub(crate) use data::{DataState, Slot as DataSlot};
 pub(crate) use model::{Download, ModelChoice, ModelState};

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ModelSource, PromptFormat, RunConfig};
+use hone_core::config::{ModelSource, RunConfig};
 use hone_core::hub::{KNOWN_MODELS, OWN_MODEL, host_of, read_typed_id};
 use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, ProblemKind, Reply};
 use hone_core::task::Task;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::report::forget_columns;
+use super::data::Outcome;
+use super::report::keep_what_is_read;
 use super::run::Input;
-use super::{Step, Store, presets, recipe, unexpected, unreadable};
+use super::{Step, Store, recipe, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 
 /// The hub that is asked when the page's address names no other.
@@ -87,7 +88,12 @@ impl ModelState {
 
     /// The default settings of the task, within what the model can take.
     pub(super) fn base_run(self) -> RunConfig {
-        let mut run = recipe::base(self.task.get());
+        self.base_run_of(self.task.get())
+    }
+
+    /// Those of another task.
+    pub(super) fn base_run_of(self, task: Task) -> RunConfig {
+        let mut run = recipe::base(task);
         let longest = self.info.with(|info| info.as_ref().map(|info| info.max_position_embeddings));
         if let Some(longest) = longest.and_then(|n| u32::try_from(n).ok()).filter(|n| *n >= 4) {
             run.max_seq_length = run.max_seq_length.min(longest);
@@ -280,10 +286,11 @@ impl Store {
         false
     }
 
-    /// Shows the model that was loaded: for the task that the person chose, if it can do that, else for that of its own
-    /// head.
+    /// Shows the model that was loaded: for the task that the person chose, or that was guessed, if it can do that, else for
+    /// that of its own head.
     fn take_model(self, info: ModelInfo) {
-        let wished = self.data.wished_task.get_untracked().filter(|task| info.tasks.contains(task));
+        let guess = self.data.guess.get_untracked().filter(|guess| guess.is_followed).map(|guess| guess.task);
+        let wished = self.data.wished_task.get_untracked().or(guess).filter(|task| info.tasks.contains(task));
         self.turn_to(wished.unwrap_or(info.task), info.has_chat_template);
         self.model.info.set(Some(Arc::new(info)));
     }
@@ -299,17 +306,23 @@ impl Store {
     fn change_task(self, task: Task) {
         // The page of the data is built anew for it.
         let refocus = browser::focus_keeper();
-        self.data.wished_task.set(Some(task));
+        let data = self.data;
+        let before = data.task.get_untracked();
+        data.asked_for.set_value(Some(task));
+        data.wished_task.set(Some(task));
         self.turn_to(task, untrack(|| self.model.has_chat_template()));
-        // Before there is a model, rows are read anew whenever their task changes.
-        if self.model.info.with_untracked(Option::is_some) {
-            self.load_data();
+        if data.train.with_untracked(Option::is_some) {
+            spawn_local(async move {
+                if self.load_data_now().await == Outcome::Unread {
+                    data.note.set(Some(way_back(before)));
+                }
+            });
         }
         refocus();
     }
 
-    /// Forgets the rows and the figures of the model, or of the task, before. What belongs to another task goes too: the
-    /// columns, the preset; and the page says so.
+    /// Forgets the rows and the figures of the model, or of the task, before. What belongs to another task makes way for what
+    /// this one had when it was left: the columns, the preset; and the page says so.
     pub(super) fn turn_to(self, task: Task, has_chat_template: bool) {
         let before = self.model.task.get_untracked();
         // Before there was a model they may have been read for this one.
@@ -320,25 +333,20 @@ impl Store {
         self.data.note.set(None);
         self.forget_figures();
         self.feed(Input::ModelLoaded { is_other_task });
-        self.data.read.update(|read| {
-            let reads = |wish: &str| task.spec().columns.contains(&wish);
-            let is_chat = read.prompt_format == Some(PromptFormat::Chat);
-            if !reads("prompt_format") || (is_chat && !has_chat_template) {
-                read.prompt_format = None;
-            }
-            if !reads("merge_labels") {
-                read.merge_labels.clear();
-            }
-        });
+        let (mut read, draft) = self.settings_of(task, has_chat_template);
         if is_other_task {
             self.started.set(None);
-            if read_for != Some(task) {
-                self.data.read.update(forget_columns);
+            if read_for == Some(task) {
+                // They are read on as they were.
+                read = self.data.read.get_untracked();
+                keep_what_is_read(&mut read, task, has_chat_template);
             }
-            self.draft.update(|draft| presets::change_task(draft, before, task));
+            self.keep_settings();
+            self.draft.set(draft);
             self.data.note.set(is_read_for_another.then(|| changed_task(task)));
             self.model.task.set(task);
         }
+        self.data.read.set(read);
     }
 
     async fn ask_for_model(self) -> Result<ModelInfo, Problem> {
@@ -407,7 +415,19 @@ fn with_what_stands(problem: Problem, loaded: Option<&str>, has_weights: bool) -
 
 fn changed_task(task: Task) -> String {
     let does = task.spec().does;
-    format!("The rows are read again, for a model that {does}; the recipe has the settings for such a model.")
+    format!(
+        "The rows are read again, for a model that {does}; the recipe has the settings for such a model. Those that you leave \
+         come back when you change back."
+    )
+}
+
+/// What is said where a file could not be read for another task; `task` is the one that is left.
+fn way_back(task: Task) -> String {
+    let title = task.spec().title;
+    format!(
+        "The file could not be read for this. Its rows are not lost: change back to \u{201c}{title}\u{201d} to read them as \
+         they were, or name the columns."
+    )
 }
 
 fn config(message: &str, hint: &str) -> Problem {

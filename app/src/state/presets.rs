@@ -77,6 +77,14 @@ pub(crate) fn change_task(draft: &mut RunDraft, from: Task, to: Task) {
     }
 }
 
+/// Goes back to the settings that a task had when it was left, `kept`: those that presets decide, and the figure that
+/// chooses the best weights.
+pub(crate) fn restore(draft: &mut RunDraft, kept: &RunDraft) {
+    for name in PRESET_FIELDS.iter().chain([&METRIC]) {
+        draft.set(name, kept.typed(name).map(str::to_owned));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::recipe::{base, in_force};
@@ -117,5 +125,13 @@ mod tests {
             assert_eq!((typed(&draft, "metric_for_best_model"), typed(&draft, "seed")), (None, Some("7")));
             assert!(presets(to).iter().any(|preset| preset.matches(&draft)), "{from:?} to {to:?}");
         }
+    }
+
+    #[test]
+    fn what_was_typed_for_a_task_comes_back_with_it_and_all_else_stays_as_it_is_now() {
+        let kept = RunDraft::from_typed([("method", "last:2"), ("num_train_epochs", "7"), ("seed", "1")]);
+        let mut draft = RunDraft::from_typed([("learning_rate", "1"), ("seed", "2")]);
+        restore(&mut draft, &kept);
+        assert_eq!(draft, RunDraft::from_typed([("method", "last:2"), ("num_train_epochs", "7"), ("seed", "2")]));
     }
 }

@@ -1,8 +1,8 @@
 //! What a report on rows says whatever the task: how much there is, and which columns are used as what. Plain data; the
 //! roles that columns can have stand with each task.
 
-use hone_core::config::ReadOptions;
-use hone_core::task::DataReport;
+use hone_core::config::{PromptFormat, ReadOptions};
+use hone_core::task::{DataReport, Task};
 
 use crate::format;
 use crate::tasks;
@@ -34,11 +34,17 @@ pub(crate) fn size_words(report: &DataReport) -> String {
     }
 }
 
-/// Another header, or another task, has other columns.
+/// The role of the second text of a pair.
+const SECOND_TEXT: &str = "second text";
+
+/// Another header, or another task, has other columns. That rows are no pairs holds whatever they are called.
 pub(crate) fn forget_columns(read: &mut ReadOptions) {
     let kept = std::mem::take(read);
-    let ReadOptions { delimiter, has_header, header_row, encoding, merge_labels, prompt_format, .. } = kept;
+    let ReadOptions {
+        delimiter, has_header, header_row, encoding, merge_labels, prompt_format, text_pair_column, ..
+    } = kept;
     *read = ReadOptions {
+        text_pair_column: text_pair_column.filter(String::is_empty),
         delimiter,
         has_header,
         header_row,
@@ -49,7 +55,37 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
     };
 }
 
-/// Takes another column for a role; if it was another's, the two change places. An empty name takes none.
+/// How the rows of a file are read for another task: as they were when it was left (`kept`), unless the file was taken apart
+/// in another way then; else its columns are guessed.
+pub(crate) fn options_after_change(now: &ReadOptions, kept: Option<&ReadOptions>) -> ReadOptions {
+    let layout = |read: &ReadOptions| (read.delimiter, read.has_header, read.header_row, read.encoding);
+    match kept.filter(|kept| layout(kept) == layout(now)) {
+        Some(kept) => kept.clone(),
+        None => {
+            let mut read = now.clone();
+            forget_columns(&mut read);
+            read
+        }
+    }
+}
+
+/// Drops what a task has no use for, and the chat template of a model that has none.
+pub(crate) fn keep_what_is_read(read: &mut ReadOptions, task: Task, has_chat_template: bool) {
+    let reads = |wish: &str| task.spec().columns.contains(&wish);
+    let is_chat = read.prompt_format == Some(PromptFormat::Chat);
+    if !reads("prompt_format") || (is_chat && !has_chat_template) {
+        read.prompt_format = None;
+    }
+    if !reads("merge_labels") {
+        read.merge_labels.clear();
+    }
+    if !reads("text_pair_column") {
+        read.text_pair_column = None;
+    }
+}
+
+/// Takes another column for a role; if it was another's, the two change places. An empty name takes none; that there is no
+/// second text is remembered, so that none is guessed later.
 pub(crate) fn choose_column(
     read: &mut ReadOptions,
     report: &DataReport,
@@ -64,6 +100,45 @@ pub(crate) fn choose_column(
             Some(column) if column == chosen => before.or(Some(column)),
             column => column,
         };
-        *(one.wish)(read) = column.map(str::to_owned);
+        let wish = (one.wish)(read);
+        let is_refused = one.role == role || wish.as_deref() == Some("");
+        *wish = match column {
+            None if one.role == SECOND_TEXT && is_refused => Some(String::new()),
+            column => column.map(str::to_owned),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_is_left_keeps_its_columns_as_long_as_the_file_is_read_alike() {
+        let name = |name: &str| Some(name.to_owned());
+        let kept = ReadOptions { text_column: name("body"), label_column: name("kind"), ..ReadOptions::default() };
+        let now = ReadOptions { question_column: name("title"), ..ReadOptions::default() };
+        assert_eq!(options_after_change(&now, Some(&kept)), kept);
+        assert_eq!(options_after_change(&now, None), ReadOptions::default(), "never seen: its columns are guessed");
+        let moved = ReadOptions { header_row: Some(2), ..now };
+        let found = options_after_change(&moved, Some(&kept));
+        assert_eq!(found, ReadOptions { header_row: Some(2), ..ReadOptions::default() });
+    }
+
+    #[test]
+    fn that_there_is_no_second_text_outlasts_another_header_and_not_a_task_without_one() {
+        let mut read = ReadOptions { text_pair_column: Some(String::new()), ..ReadOptions::default() };
+        forget_columns(&mut read);
+        assert!(read.has_no_pair());
+        let reads = |task: &Task| task.spec().columns.contains(&"text_pair_column");
+        let with = Task::ALL.iter().copied().find(reads).expect("pairs can be labeled");
+        let without = Task::ALL.iter().copied().find(|task| !reads(task)).expect("tagged words are no pairs");
+        keep_what_is_read(&mut read, with, false);
+        assert!(read.has_no_pair());
+        keep_what_is_read(&mut read, without, false);
+        assert_eq!(read, ReadOptions::default());
+        let mut named = ReadOptions { text_pair_column: Some("title".into()), ..ReadOptions::default() };
+        forget_columns(&mut named);
+        assert_eq!(named, ReadOptions::default(), "a name belongs to its header");
     }
 }

@@ -80,7 +80,8 @@ impl Mailbox {
     /// Whether a request has come after which the rows are read anew.
     pub(crate) fn is_reading_superseded(&self) -> bool {
         let anew = |command: &Command| {
-            matches!(command, Command::FetchModel { .. } | Command::LoadModel { .. } | Command::LoadData { .. })
+            let is_model = matches!(command, Command::FetchModel { .. } | Command::LoadModel { .. });
+            is_model || matches!(command, Command::GuessTask { .. } | Command::LoadData { .. })
         };
         self.waiting.borrow().letters.iter().any(|letter| anew(&letter.request.command))
     }

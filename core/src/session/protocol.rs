@@ -10,9 +10,7 @@ use crate::config::{ExportFormat, ModelChanges, ModelSource, PromptFormat, ReadO
 use crate::event::{Split, TrainEvent};
 use crate::generate::SamplingConfig;
 use crate::metrics::{TextEvaluation, TextSample};
-use crate::task::{
-    DataReport, Evaluation, FewShotReport, NearestTexts, Prediction, RowPredictions, Task, TaskInput,
-};
+use crate::task::{DataReport, Evaluation, FewShotReport, NearestTexts, Prediction, RowPredictions, Task, TaskInput};
 use crate::tokenizer::{Role, Turn};
 
 pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};

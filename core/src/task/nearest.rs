@@ -63,7 +63,7 @@ mod tests {
         };
         let vectors = [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.0], [-1.0, 0.0], [0.8, 0.6], [0.0, -1.0]];
         let texts = (1..vectors.len()).map(|row| (row + 1, format!("text {row}"))).collect();
-        let found = rank_by_similarity(vectors.map(answer).to_vec(), texts, 90);
+        let found = rank_by_similarity(Vec::from(vectors.map(answer)), texts, 90);
         assert_eq!((found.num_searched, found.num_texts), (6, 90));
         let rows: Vec<usize> = found.nearest.iter().map(|text| text.row).collect();
         assert_eq!(rows, [4, 6, 3, 2, 7], "of those that are equally similar the first in the file");

@@ -77,6 +77,15 @@ impl<'a> Audit<'a> {
     }
 }
 
+/// Looks at the page as a test of another file has brought it: nothing serious may be found. Left out, loudly, where there
+/// is no axe-core.
+pub(crate) fn check(site: &Site, view: &str) {
+    if let Some(mut audit) = Audit::begin(site) {
+        audit.look(view);
+        audit.close();
+    }
+}
+
 /// Rows with all that a report has something to say about: a label in two spellings, a rare one, rows that lack a part or
 /// are too long.
 fn mixed_rows() -> String {

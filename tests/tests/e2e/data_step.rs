@@ -2,7 +2,7 @@
 //! files and cells that are dropped and pasted anywhere.
 
 use hone_tests::browser::WebGpu;
-use hone_tests::rows;
+use hone_tests::{rows, tagged};
 use serde_json::{Value, json};
 
 use crate::site::{READ_SECS, Site};
@@ -99,6 +99,80 @@ fn what_the_model_should_learn_is_a_choice() {
     let offered = "return [...document.querySelectorAll('[data-testid=task] option')].map(option => option.value)";
     let offered = browser.script(offered, Vec::new());
     assert!(!offered.to_string().contains("causal_lm"), "only what it has a head for: {offered}");
+    site.check_requests();
+}
+
+/// Waits until a file is read and the rows are taken for a task.
+fn wait_for_task(site: &Site, file: &str, task: &str) {
+    wait_for_file(site, file);
+    let script = "return document.querySelector('[data-testid=task]')?.value === arguments[0]";
+    site.browser.wait_until(&format!("{file} is read for {task}"), READ_SECS, script, vec![json!(task)]);
+}
+
+#[test]
+fn the_task_is_guessed_from_the_file_until_a_person_chooses_it() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    drop_files(&site, &[("names.conll", tagged::conll(ROWS))]);
+    wait_for_task(&site, "names.conll", "token_classification");
+    let said = browser.text("task-guess");
+    assert!(said.starts_with("Read for a model that") && said.contains("a guess from the file"), "{said}");
+    site.check_counts(&[("rows", ROWS), ("usable", ROWS)]);
+    browser.go_to("recipe");
+    assert!(browser.has("field-doc_stride"), "the settings are those of the task");
+    browser.type_into("field-num_train_epochs", "7");
+
+    // The model comes after it, and is used for it; another file, another guess.
+    site.load_tiny();
+    browser.go_to("data");
+    browser.wait_for("count-truncated", READ_SECS);
+    assert_eq!(browser.held("task"), "token_classification");
+    drop_files(&site, &[("labels.csv", rows::csv(ROWS))]);
+    wait_for_task(&site, "labels.csv", "sequence_classification");
+    assert!(browser.has("label-column") && browser.has("task-guess"));
+
+    // Chosen by hand, it stays, and what was typed for it before is still there.
+    browser.select("task", "token_classification");
+    browser.wait_for_problem(READ_SECS);
+    assert!(browser.text("data-note").contains("change back to"), "{}", browser.text("data-note"));
+    browser.go_to("recipe");
+    assert_eq!(browser.held("field-num_train_epochs"), "7");
+    browser.go_to("data");
+    assert!(!browser.has("task-guess"), "nothing is guessed any more");
+    browser.select("task", "sequence_classification");
+    wait_for_task(&site, "labels.csv", "sequence_classification");
+    site.check_counts(&[("rows", ROWS), ("usable", ROWS)]);
+    drop_files(&site, &[("again.conll", tagged::conll(ROWS))]);
+    let script = "return document.querySelector('.drop-title')?.textContent.startsWith('again.conll') && \
+        !document.querySelector('[data-testid=read-progress]')";
+    browser.wait_until("the file was looked at", READ_SECS, script, Vec::new());
+    assert_eq!(browser.held("task"), "sequence_classification");
+    browser.select("task", "");
+    wait_for_task(&site, "again.conll", "token_classification");
+    site.check_requests();
+}
+
+#[test]
+fn that_there_is_no_second_text_is_remembered() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    let row = |index: usize| {
+        let (text, label) = rows::row(index);
+        format!("{text},{index} things were said,{label}\n")
+    };
+    let table = format!("premise,hypothesis,label\n{}", (0..ROWS).map(row).collect::<String>());
+    site.choose_rows(&site.file("pairs.csv", table));
+    browser.wait_for("data-report", READ_SECS);
+    assert_eq!(browser.held("text-pair-column"), "hypothesis");
+    browser.select("text-pair-column", "");
+    let is_none = "return document.querySelector('[data-testid=text-pair-column]')?.value === '' && \
+        !document.querySelector('[data-testid=read-progress]')";
+    browser.wait_until("the second text is left out", READ_SECS, is_none, Vec::new());
+    // The columns are looked for again.
+    browser.select("header-row", "1");
+    let is_asked = "return !!document.querySelector('[data-testid=reset-header-row]')";
+    browser.wait_until("the header is read again", READ_SECS, is_asked, Vec::new());
+    assert_eq!(browser.held("text-pair-column"), "");
     site.check_requests();
 }
 

@@ -10,6 +10,7 @@ use hone_core::session::protocol::Weights;
 use hone_core::task::{Prediction, TaskInput};
 use hone_tests::browser::WebGpu;
 
+use crate::axe;
 use crate::site::{READ_SECS, Site, check_losses};
 
 /// Largest difference of a probability between page and native. The page shows them to four digits.
@@ -18,7 +19,7 @@ const RECIPE: &[(&str, &str)] =
     &[("num_train_epochs", "5"), ("batch_size", "8"), ("learning_rate", "2e-3"), ("max_seq_length", "32")];
 const BLANK: &str = "[MASK] day was good and the night too";
 
-fn prose() -> String {
+pub(crate) fn prose() -> String {
     let things = ["day", "house", "man", "word", "night"];
     let adjectives = ["good", "great", "kind", "dark"];
     let line =
@@ -39,6 +40,7 @@ fn blanks_are_learned_and_labels_after_them() {
     assert!(report.contains("passages to train on") && report.contains("[MASK]"), "{report}");
     assert!(browser.number("count-tokens") > 1000.0 && browser.number("count-training") > 10.0, "{report}");
 
+    axe::check(&site, "blanks, data");
     site.set_recipe(RECIPE);
     assert!(browser.has("field-mlm_probability") && !browser.has("field-class_weights"), "its own settings");
     site.start();
@@ -47,9 +49,11 @@ fn blanks_are_learned_and_labels_after_them() {
     let [before, after] = site.figure("loss");
     assert!(after < 0.7 * before, "a token's loss was {before} and is {after}");
 
+    axe::check(&site, "blanks, evaluate");
     browser.go_to("try");
     let shown = site.try_text(BLANK);
     assert_eq!(shown.len(), 10, "{shown:?}");
+    axe::check(&site, "blanks, try");
     check_natively(site.export(), &shown);
 
     browser.click("go-on-with-labels");

@@ -1,11 +1,14 @@
 //! The step Model: a load that fails takes nothing away, trained weights go only when the person agrees, a hub's branch is
-//! pinned to its commit, and the button that loads is in view.
+//! pinned to its commit, a model is changed before a run, and the button that loads is in view.
 
+use burn::tensor::Device;
 use hone_core::config::{Job, ModelSource};
+use hone_core::session::Session;
+use hone_core::task::Task;
 use hone_tests::browser::WebGpu;
 use hone_tests::hub::{COMMIT, Hub};
 use hone_tests::paths;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::site::{READ_SECS, Site, tiny_files};
 
@@ -84,6 +87,41 @@ fn a_load_that_fails_takes_nothing_away() {
     site.choose_model(&tiny_files());
     browser.wait_for("model-ready", READ_SECS);
     assert!(!browser.has("weights-question"));
+}
+
+#[test]
+fn layers_and_tokens_are_changed_before_a_run() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    site.load_tiny();
+    site.load_rows(40);
+    site.set_recipe(&[("num_train_epochs", "1"), ("max_seq_length", "32")]);
+    let unfold = "document.querySelector('[data-testid=change-model]').open = true";
+    let _ = browser.script(unfold, Vec::new());
+    browser.type_into("field-keep_layers", "5");
+    let is_refused = "return document.querySelector('[data-testid=change-model]').textContent.includes('wrong')";
+    browser.wait_until("there is no such layer", READ_SECS, is_refused, Vec::new());
+    browser.type_into("field-keep_layers", "1");
+    browser.type_into("field-add_tokens", "thunderstorm");
+    site.start();
+    site.finish();
+    let said = browser.text("model-changes");
+    assert!(said.contains("layer 1 of 2 kept, 1 left out"), "{said}");
+    assert!(said.contains("1 new token") && said.contains("\"thunderstorm\""), "{said}");
+
+    let (before, folder) = (config(&std::fs::read(&tiny_files()[0]).expect("its config.json")), site.export());
+    let after = config(folder.get("config.json").expect("the zip holds it"));
+    let number = |config: &Value, key: &str| config[key].as_u64().expect("a number");
+    assert_eq!((number(&before, "num_hidden_layers"), number(&after, "num_hidden_layers")), (2, 1));
+    assert_eq!(number(&after, "vocab_size"), number(&before, "vocab_size") + 1);
+    let mut session = Session::new(Device::flex());
+    let info = session.load_model(ModelSource::Local { name: "export".into() }, folder).expect("the folder loads");
+    assert_eq!((info.num_hidden_layers, info.task), (1, Task::default()));
+    site.check_requests();
+}
+
+fn config(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).expect("JSON")
 }
 
 #[test]

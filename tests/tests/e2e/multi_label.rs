@@ -11,6 +11,7 @@ use hone_tests::browser::WebGpu;
 use hone_tests::rows;
 use serde_json::json;
 
+use crate::axe;
 use crate::site::{READ_SECS, Site, check_losses};
 
 const ROWS: usize = 180;
@@ -34,6 +35,7 @@ fn several_labels_are_given_on_the_page() {
     let shown = browser.text("data-report");
     assert!(shown.contains("3 labels") && rows::LABELS.iter().all(|label| shown.contains(label)), "{shown}");
 
+    axe::check(&site, "several labels, data");
     site.set_recipe(RECIPE);
     site.start();
     check_losses(&site.finish());
@@ -42,6 +44,7 @@ fn several_labels_are_given_on_the_page() {
     assert!(after >= MICRO_F1 && after > before, "micro F1 {after}, before training {before}");
     assert!(browser.has("per-label") && browser.has("wrong-rows"));
 
+    axe::check(&site, "several labels, evaluate");
     browser.go_to("try");
     browser.type_into("try-text", TEXT);
     browser.click("try-run");
@@ -51,6 +54,7 @@ fn several_labels_are_given_on_the_page() {
     let found = browser.wait_until("the answer is there", READ_SECS, script, vec![json!(TEXT)]);
     let found = found[0].as_str().expect("labels").to_owned();
 
+    axe::check(&site, "several labels, try");
     let folder = site.export();
     let job = Job::from_json(folder.get(JOB_FILE).expect("it has one")).expect("a job file");
     let mut session = Session::new(Device::flex());

@@ -11,6 +11,7 @@ use hone_tests::asked;
 use hone_tests::browser::WebGpu;
 use serde_json::json;
 
+use crate::axe;
 use crate::site::{READ_SECS, Site, check_losses};
 
 const SENTENCES: usize = 80;
@@ -37,6 +38,7 @@ fn questions_are_answered_on_the_page() {
     let first = browser.text("first-rows");
     assert!(first.contains("who is it ?") && first.contains("old man") && first.contains("no answer"), "{first}");
 
+    axe::check(&site, "questions, data");
     site.set_recipe(RECIPE);
     site.start();
     check_losses(&site.finish());
@@ -45,6 +47,7 @@ fn questions_are_answered_on_the_page() {
     assert!(after >= EXACT && after > before, "exact match {after}, before training {before}");
     assert!(browser.has("by-answer") && browser.has("wrong-rows"));
 
+    axe::check(&site, "questions, evaluate");
     browser.go_to("try");
     let text = asked::context(200);
     browser.type_into("try-second", &text);
@@ -55,6 +58,7 @@ fn questions_are_answered_on_the_page() {
     let found = browser.wait_until("the answer is there", READ_SECS, script, vec![json!(QUESTION)]);
     let found = found.as_str().unwrap_or_default().to_owned();
 
+    axe::check(&site, "questions, try");
     let folder = site.export();
     let mut session = Session::new(Device::flex());
     let source = ModelSource::Local { name: "export".into() };

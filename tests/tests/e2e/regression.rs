@@ -11,6 +11,7 @@ use hone_tests::browser::WebGpu;
 use hone_tests::rows;
 use serde_json::json;
 
+use crate::axe;
 use crate::site::{READ_SECS, Site, check_losses};
 
 const ROWS: usize = 150;
@@ -36,6 +37,7 @@ fn numbers_are_predicted_on_the_page() {
     assert!(shown.contains("\"high\" is not a number") && shown.contains("\"NaN\" is not a number"), "{shown}");
     assert!(browser.text("number-ranges").contains("score") && browser.has("one-column-score"));
 
+    axe::check(&site, "numbers, data");
     site.set_recipe(RECIPE);
     site.start();
     check_losses(&site.finish());
@@ -45,6 +47,7 @@ fn numbers_are_predicted_on_the_page() {
     assert!(after >= PEARSON && mae_after < mae_before, "correlation {after}, error {mae_after}, was {mae_before}");
     assert!(browser.has("scatter") && browser.has("worst-rows") && browser.has("by-number"));
 
+    axe::check(&site, "numbers, evaluate");
     browser.go_to("try");
     browser.type_into("try-text", TEXT);
     browser.click("try-run");
@@ -53,6 +56,7 @@ fn numbers_are_predicted_on_the_page() {
     let found = browser.wait_until("the answer is there", READ_SECS, script, vec![json!(TEXT)]);
     let found: f32 = found.as_str().and_then(|text| text.parse().ok()).expect("a number");
 
+    axe::check(&site, "numbers, try");
     let folder = site.export();
     let mut session = Session::new(Device::flex());
     let source = ModelSource::Local { name: "export".into() };

@@ -2,9 +2,12 @@
 //! `cargo xtask test screenshots -- --ignored`, and look into `target/screenshots/`.
 
 use hone_tests::browser::WebGpu;
+use hone_tests::{asked, rows, tagged};
+use serde_json::json;
 
 use crate::language_model::{self, RECIPE};
 use crate::site::{READ_SECS, Site, decoder_files};
+use crate::{masked_lm, sentence_embedding};
 
 fn picture(site: &Site, step: &str) {
     site.in_all_views(|how| {
@@ -58,4 +61,59 @@ fn screenshots_of_a_language_model() {
     picture(&site, "lm-try");
     site.export_by("export-adapter");
     picture(&site, "lm-export");
+}
+
+/// A task in pictures: its name, a file of its rows, a figure that is measured, and what is typed on the page Try.
+type Room = (&'static str, &'static str, fn() -> String, &'static str, [&'static str; 2]);
+
+/// The tasks that the other tests make no pictures of.
+const ROOMS: [Room; 6] = [
+    (
+        "token_classification",
+        "train.conll",
+        || tagged::conll(120),
+        "f1",
+        ["now the great king came to me that night", ""],
+    ),
+    ("regression", "scores.csv", || rows::numbers_csv(120), "pearson", ["thunder and rain came with the wind", ""]),
+    ("multi_label", "labels.csv", || rows::several_csv(120), "micro-f1", ["the choir sang and the storm came", ""]),
+    ("question_answering", "train.json", || asked::squad(60), "f1", ["who is it ?", "the old man came to me that day"]),
+    ("masked_lm", "sea.txt", masked_lm::prose, "perplexity", ["[MASK] day was good and the night too", ""]),
+    (
+        "sentence_embedding",
+        "pairs.csv",
+        sentence_embedding::pairs,
+        "mrr",
+        ["we spoke of the rain and the song", "after the song there is always rain"],
+    ),
+];
+
+#[test]
+#[ignore = "makes pictures; it checks little"]
+fn screenshots_of_every_task() {
+    for (task, file, rows, figure, [text, second]) in ROOMS {
+        let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+        let browser = &site.browser;
+        site.load_tiny();
+        browser.go_to("data");
+        browser.select("task", task);
+        site.choose_rows(&site.file(file, rows()));
+        browser.wait_for("data-report", READ_SECS);
+        picture(&site, &format!("{task}-data"));
+        site.set_recipe(&[("num_train_epochs", "3"), ("batch_size", "8"), ("max_seq_length", "32")]);
+        site.start();
+        site.finish();
+        site.evaluate(figure);
+        picture(&site, &format!("{task}-evaluate"));
+        browser.go_to("try");
+        if !second.is_empty() {
+            browser.type_into("try-second", second);
+        }
+        browser.type_into("try-text", text);
+        browser.click("try-run");
+        let is_answered = "return !!document.querySelector('[data-testid=try-result-tuned]') && \
+            document.querySelector('.quoted')?.textContent === arguments[0]";
+        browser.wait_until("the answer is there", READ_SECS, is_answered, vec![json!(text)]);
+        picture(&site, &format!("{task}-try"));
+    }
 }

@@ -1,5 +1,5 @@
-//! Texts that belong together on the page: pairs, a run, how many are found, two texts to compare; and the zip says the
-//! same natively. Then rows with labels, and what can be told of them without training.
+//! Texts that belong together on the page: pairs, a run, how many are found, two texts to compare and the rows nearest to
+//! one; and the zip says the same natively. Then rows with labels, and what can be told of them without training.
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
@@ -8,8 +8,9 @@ use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::{Prediction, Task, TaskInput};
 use hone_tests::browser::WebGpu;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::axe;
 use crate::site::{READ_SECS, Site, check_losses};
 
 const THINGS: [&str; 10] = ["bread", "soup", "song", "drum", "rain", "storm", "house", "word", "night", "day"];
@@ -21,7 +22,7 @@ const TEXT: &str = "we spoke of the rain and the song";
 const SECOND: &str = "after the song there is always rain";
 
 /// Ninety pairs of sentences about the same two things.
-fn pairs() -> String {
+pub(crate) fn pairs() -> String {
     let mut text = String::from("anchor,positive\n");
     for first in THINGS {
         for second in THINGS.iter().filter(|second| **second != first) {
@@ -45,6 +46,7 @@ fn texts_that_belong_together_are_found_on_the_page() {
     let shown = browser.text("data-report");
     assert!(shown.contains("the second text is empty (column \"positive\")"), "{shown}");
 
+    axe::check(&site, "similar texts, data");
     site.set_recipe(RECIPE);
     site.start();
     check_losses(&site.finish());
@@ -54,6 +56,7 @@ fn texts_that_belong_together_are_found_on_the_page() {
     assert!(found > 0.8 && after < before, "mean reciprocal rank {found}, loss {after}, before training {before}");
     assert!(browser.has("mean-similarity") && browser.has("worst-rows"));
 
+    axe::check(&site, "similar texts, evaluate");
     browser.go_to("try");
     browser.type_into("try-second", SECOND);
     browser.type_into("try-text", TEXT);
@@ -64,6 +67,15 @@ fn texts_that_belong_together_are_found_on_the_page() {
     let found = browser.wait_until("the answer is there", READ_SECS, script, vec![json!(TEXT), json!(SECOND)]);
     let found: f32 = found.as_str().and_then(|text| text.parse().ok()).expect("a number");
 
+    browser.click("find-nearest");
+    browser.wait_for("nearest-tuned", READ_SECS);
+    assert!(browser.text("nearest-searched").contains("all training rows"), "{}", browser.text("nearest-searched"));
+    let script = "return [...document.querySelectorAll('[data-testid=nearest-tuned] tbody tr')].map(row => \
+        Number(row.cells[0].textContent))";
+    let near = browser.script(script, Vec::new());
+    let near: Vec<f64> = near.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+    assert!(near.len() == 5 && near.is_sorted_by(|one, next| one >= next), "the nearest come first: {near:?}");
+    axe::check(&site, "similar texts, try");
     let folder = site.export();
     assert!(folder.get("modules.json").is_some() && folder.get("1_Pooling/config.json").is_some());
     let mut session = Session::new(Device::flex());

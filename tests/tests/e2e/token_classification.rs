@@ -11,6 +11,7 @@ use hone_tests::browser::WebGpu;
 use hone_tests::tagged;
 use serde_json::json;
 
+use crate::axe;
 use crate::site::{READ_SECS, Site, check_losses};
 
 const ROWS: usize = 120;
@@ -38,6 +39,7 @@ fn names_are_found_on_the_page() {
     let problem = format!("line {} has 1 field", tagged::conll(ROWS).lines().count() + 1);
     assert!(shown.contains(&problem), "{problem} is not in {shown}");
 
+    axe::check(&site, "names, data");
     site.set_recipe(RECIPE);
     site.start();
     check_losses(&site.finish());
@@ -46,6 +48,7 @@ fn names_are_found_on_the_page() {
     assert!(after >= F1 && after > before, "F1 {after}, before training {before}");
     assert!(browser.has("per-type") && browser.has("wrong-rows"));
 
+    axe::check(&site, "names, evaluate");
     browser.go_to("try");
     browser.type_into("try-text", TEXT);
     browser.click("try-run");
@@ -54,6 +57,7 @@ fn names_are_found_on_the_page() {
     let found = browser.wait_until("the answer is there", READ_SECS, script, vec![json!(TEXT)]);
     let found = found.as_str().unwrap_or_default().to_owned();
 
+    axe::check(&site, "names, try");
     let folder = site.export();
     let mut session = Session::new(Device::flex());
     let source = ModelSource::Local { name: "export".into() };

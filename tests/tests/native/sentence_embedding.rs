@@ -262,3 +262,46 @@ fn the_code_of_an_adapters_card_gives_vectors() {
     let said = python::run(&python, "tests/python/run_card.py", &arguments);
     assert!(said.contains("ran: vectors"), "{said}");
 }
+
+#[test]
+fn the_rows_nearest_to_a_text_begin_with_those_that_say_the_same() {
+    let run = RunConfig { split: SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 }, ..run() };
+    let mut session = loaded();
+    session.set_task(Task::SentenceEmbedding).expect("an encoder makes vectors");
+    session.load_data(pairs(), &ReadOptions::default(), &run).expect("texts that belong together");
+    let text = "we spoke of the bread and the soup all day";
+    let found = block_on(session.nearest(text, Weights::Base)).expect("there are rows");
+    assert_eq!((found.num_searched, found.num_texts, found.nearest.len()), (264, 264, 5), "each text once");
+    assert_eq!((found.nearest[0].text.as_str(), found.nearest[0].row), (text, 2));
+    assert!(
+        found.nearest[0].similarity > 0.999
+            && found.nearest.is_sorted_by(|one, next| one.similarity >= next.similarity)
+    );
+    session.set_task(Task::SequenceClassification).expect("it labels texts, too");
+    assert!(block_on(session.nearest(text, Weights::Base)).is_err(), "there are no rows");
+}
+
+#[test]
+fn rows_that_can_not_be_read_for_another_task_leave_all_as_it_was() {
+    let run = run();
+    let mut session = loaded();
+    session.set_task(Task::SentenceEmbedding).expect("an encoder makes vectors");
+    session.load_data(pairs(), &ReadOptions::default(), &run).expect("texts that belong together");
+    session.start(run.clone()).expect("it starts");
+    let _ = drain(&mut session);
+    let refused = session.begin_reading_for(Task::TokenClassification, pairs(), &ReadOptions::default(), &run);
+    assert!(refused.is_err(), "there are no tags");
+    let labeled = files(rows::csv(ROWS));
+    let given_up = session.begin_reading_for(Task::SequenceClassification, labeled, &ReadOptions::default(), &run);
+    drop(given_up.expect("it begins"));
+    assert!(session.is_trained() && session.task().expect("loaded") == Task::SentenceEmbedding);
+    assert!(measure(&mut session, Weights::Tuned).num_rows > 0, "the rows are there");
+
+    let labeled = files(rows::csv(ROWS));
+    let reading = session.begin_reading_for(Task::SequenceClassification, labeled, &ReadOptions::default(), &run);
+    let mut reading = reading.expect("it begins");
+    while session.advance_reading(&mut reading).expect("texts") {}
+    let report = session.finish_reading(reading).expect("good rows");
+    assert_eq!((report.task(), session.task().expect("loaded")), (Task::SequenceClassification, report.task()));
+    assert!(!session.is_trained(), "the run was of the task before");
+}

@@ -166,7 +166,11 @@ mod tests {
         assert_eq!(wishes(&read), [Some("body"), Some("title"), Some("kind")]);
         let pair = report(&[("body", "text"), ("title", SECOND), ("kind", "label")]);
         choose_column(&mut read, &pair, ROLES, SECOND, "");
-        assert_eq!(wishes(&read), [Some("body"), None, Some("kind")]);
+        assert_eq!(wishes(&read), [Some("body"), Some(""), Some("kind")], "none is wanted");
+        choose_column(&mut read, &single, ROLES, "label", "note");
+        assert_eq!(wishes(&read), [Some("body"), Some(""), Some("note")], "and stays none");
+        forget_columns(&mut read);
+        assert_eq!(wishes(&read), [None, Some(""), None]);
     }
 
     #[test]

@@ -65,9 +65,9 @@ fn blanks_are_learned_and_labels_after_them() {
     );
     browser.go_to("model");
     assert!(browser.text("model-ready").contains("-tuned"), "{}", browser.text("model-ready"));
-    site.load_rows(60);
+    site.load_rows(160);
     assert!(browser.text("data-report").contains("3 classes"));
-    site.set_recipe(&[("num_train_epochs", "3"), ("learning_rate", "1e-3"), ("max_seq_length", "32")]);
+    site.set_recipe(&[("num_train_epochs", "6"), ("learning_rate", "1e-3"), ("max_seq_length", "32")]);
     site.start();
     check_losses(&site.finish());
     assert_eq!(browser.problem(), None);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{EvaluationDetail, SEPARATOR, full_name};
-use crate::data::{HostBatch, Outputs};
+use super::{EvaluationDetail, PartRows, SEPARATOR, full_name};
+use crate::data::{HostBatch, Outputs, Split};
 use crate::metrics::Figure;
 use crate::task::{Evaluation, EvaluationDetail as Detail, LOSS, Measure, RowPredictions};
 
@@ -23,12 +23,14 @@ pub(super) struct SeveralMeasure {
 }
 
 impl SeveralMeasure {
-    /// (name, rows, measure), in the order of the parts.
-    pub(super) fn new(parts: Vec<(String, usize, Option<Box<dyn Measure>>)>) -> Self {
+    /// Of a split of these parts.
+    pub(super) fn new(parts: &[PartRows], split: Split) -> Self {
         let mut start = 0;
         let mut measured = Vec::with_capacity(parts.len());
-        for (name, size, measure) in parts {
-            measured.push(PartMeasure { name, start, size, measure });
+        for PartRows { name, rows } in parts {
+            let size = rows.num_rows()[split as usize];
+            let measure = (size > 0).then(|| rows.measure(split));
+            measured.push(PartMeasure { name: name.clone(), start, size, measure });
             start += size;
         }
         Self { parts: measured }

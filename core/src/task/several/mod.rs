@@ -207,9 +207,7 @@ impl TaskRows for SeveralRows {
     }
 
     fn measure(&self, split: Split) -> Box<dyn Measure> {
-        let parts = self.parts.iter().zip(self.sizes(split));
-        let parts = parts.map(|(part, size)| (part.name.clone(), size, (size > 0).then(|| part.rows.measure(split))));
-        Box::new(SeveralMeasure::new(parts.collect()))
+        Box::new(SeveralMeasure::new(&self.parts, split))
     }
 
     fn as_several(&self) -> Option<&SeveralRows> {

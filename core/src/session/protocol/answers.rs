@@ -1,0 +1,60 @@
+//! What answers of the worker are made of: a model, what it wrote, and memory.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::ModelSource;
+use crate::metrics::{TextEvaluation, TextSample};
+use crate::task::Task;
+
+/// A model that was loaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// Where it came from.
+    pub source: ModelSource,
+    /// What its architecture has heads for.
+    pub tasks: Vec<Task>,
+    /// What its own head is for; where that is no task, the first that it has a head for.
+    pub task: Task,
+    /// `model_type` of config.json.
+    pub model_type: String,
+    /// All parameters.
+    pub num_parameters: usize,
+    /// Width of a token state.
+    pub hidden_size: usize,
+    /// Transformer layers.
+    pub num_hidden_layers: usize,
+    /// Longest input in tokens.
+    pub max_position_embeddings: usize,
+    /// Tokens in the vocabulary.
+    pub vocab_size: usize,
+    /// Labels of the head that came with the model; empty where that is fresh for `task`, or has no labels.
+    pub labels: Vec<String>,
+    /// Names of its linear layers: what LoRA can adapt.
+    pub module_names: Vec<String>,
+    /// Those that LoRA adapts where none are named.
+    pub target_modules: Vec<String>,
+    /// It comes with a chat template.
+    pub has_chat_template: bool,
+    /// What loading had to say (weights not used, a fresh head, …).
+    pub notes: Vec<String>,
+}
+
+/// What a model wrote after prompts, measured against what stands in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WritingEvaluation {
+    /// The figures.
+    pub figures: TextEvaluation,
+    /// Every prompt, with what was written.
+    pub samples: Vec<TextSample>,
+}
+
+/// Bytes in use.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct MemoryReport {
+    /// GPU memory held by the allocator.
+    pub gpu_reserved: u64,
+    /// Of which in use.
+    pub gpu_in_use: u64,
+    /// The worker's wasm memory.
+    pub wasm: u64,
+}

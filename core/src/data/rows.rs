@@ -56,7 +56,7 @@ pub enum BadCell {
     Other(String),
 }
 
-/// Reads a file as a table: [`super::parse`], or [`super::parse_keeping_nested`] where cells may hold JSON.
+/// Reads a file as a table: [`super::parse()`], or [`super::parse_keeping_nested`] where cells may hold JSON.
 pub type ParseTable<'a> = dyn Fn(&str, &[u8], &ReadOptions) -> Result<Table, DataError> + 'a;
 
 /// Chooses the columns of the training file.

@@ -1,6 +1,6 @@
 //! One room a task. A room says what a row is, how it is read from a table, tokenised and made a batch, how outputs are
 //! measured, what a prediction looks like, and what the card says. All of it is plain Rust: the tensors behind a
-//! [`HostBatch`](crate::data::HostBatch) know heads and targets, no tasks.
+//! [`HostBatch`] know heads and targets, no tasks.
 //!
 //! A room has: `SPEC` ([`TaskSpec`]), `read`, `predictor`, `recognise` and `card` (functions of the types below), and the
 //! plain types `ReportDetail`, `EvaluationDetail`, `RowPrediction` and `Prediction`, which travel to the page. The table

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures_lite::future::block_on;
 use hone_core::config::ExportFormat;
 use hone_core::data::DataFiles;
@@ -18,12 +18,11 @@ use crate::device;
 use crate::failure::{INTERRUPTED, Usage};
 use crate::inputs::{data_report, file_name, read_data};
 use crate::model_files;
-use crate::output;
 use crate::plan::{Plan, PlanPart};
 use crate::progress::Progress;
 use crate::signals::Interrupt;
 use crate::train::{
-    End, RunFacts, after_failure, changed_line, measure, model_line, name_flags, nothing_to_compare, train,
+    End, RunFacts, after_failure, changed_line, close, measure, model_line, name_flags, nothing_to_compare, save, train,
 };
 
 /// Runs `hone train` on several tasks.
@@ -93,30 +92,11 @@ pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> 
     // The models are written before anything is printed, and whatever becomes of their figures.
     let mut text = String::new();
     let measured = measure(&mut session, args, &mut progress, &facts, &mut text);
-    let folder = block_on(session.export(ExportFormat::Merged)).with_context(|| after_failure(&args.output))?;
-    output::write(&folder, &args.output, args.force).with_context(|| after_failure(&args.output))?;
-    checkpoint_dir::remove(&args.output)?;
+    let folder = save(&mut session, args, ExportFormat::Merged)?;
     let bytes = HumanBytes(folder.total_bytes() as u64);
     let listing = listing(&args.output, &plan.parts);
     let listing = format!("the tuned models are in {} ({bytes}), one for each task\n{listing}", args.output.display());
-    if args.json {
-        progress.note(listing.trim_end());
-    } else {
-        progress.print(&format!("{text}{listing}"));
-    }
-    let output = args.output.display();
-    if let End::Diverged { step, weights_of_step } = end {
-        bail!(
-            "the loss is not a number at step {step}: the best weights, of step {weights_of_step}, are in {output}; lower \
-             the learning rate or raise the warm-up to go further"
-        );
-    }
-    measured.with_context(|| format!("the figures are not complete; the models are in {output}"))?;
-    if let Some(reason) = progress.lost_results() {
-        let what = if args.json { "events" } else { "tables" };
-        bail!("the {what} could not be printed: {reason}; the models are in {output}");
-    }
-    Ok(ExitCode::SUCCESS)
+    close(args, &mut progress, &end, measured, &text, &listing, "the models are")
 }
 
 /// What is in the rows of a task, and what was not said yet of the model that learns it.

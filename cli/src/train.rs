@@ -9,6 +9,7 @@ use hone_core::checkpoint::CheckpointError;
 use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Method, TaskSettings};
 use hone_core::data::DataFiles;
 use hone_core::event::{Split, StopReason, TrainEvent};
+use hone_core::folder::Folder;
 use hone_core::session::protocol::{ModelInfo, Weights};
 use hone_core::session::{Session, SessionError, hashes_of};
 use hone_core::task::{Evaluation, Task};
@@ -129,15 +130,35 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let measured = measure_all(&mut session, args, general.as_deref(), &mut progress, &facts, &mut text);
     let goes_alone = plan.settings.run.method == Method::Lora && plan.settings.changes.is_empty();
     let format = args.format.unwrap_or(if goes_alone { ExportFormat::Adapter } else { ExportFormat::Merged });
+    let folder = save(&mut session, args, format)?;
+    let files = folder.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(bytes.len() as u64)));
+    let listing = format!("the tuned model is in {}\n{}", args.output.display(), files.collect::<String>());
+    close(args, &mut progress, &end, measured, &text, &listing, "the model is")
+}
+
+/// Writes what came of the run, which needs its checkpoint no more.
+pub(crate) fn save(session: &mut Session, args: &TrainArgs, format: ExportFormat) -> anyhow::Result<Folder> {
     let folder = block_on(session.export(format)).with_context(|| after_failure(&args.output))?;
     output::write(&folder, &args.output, args.force).with_context(|| after_failure(&args.output))?;
     checkpoint_dir::remove(&args.output)?;
-    let listing = folder.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(bytes.len() as u64)));
-    let listing = format!("the tuned model is in {}\n{}", args.output.display(), listing.collect::<String>());
+    Ok(folder)
+}
+
+/// Prints `figures` and the `listing` of what was written; then says what went wrong, if anything did, and where the
+/// weights are all the same. `subject` is "the model is", or what stands for it.
+pub(crate) fn close(
+    args: &TrainArgs,
+    progress: &mut Progress,
+    end: &End,
+    measured: anyhow::Result<()>,
+    figures: &str,
+    listing: &str,
+    subject: &str,
+) -> anyhow::Result<ExitCode> {
     if args.json {
         progress.note(listing.trim_end());
     } else {
-        progress.print(&format!("{text}{listing}"));
+        progress.print(&format!("{figures}{listing}"));
     }
     let output = args.output.display();
     if let End::Diverged { step, weights_of_step } = end {
@@ -146,10 +167,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
              the learning rate or raise the warm-up to go further"
         );
     }
-    measured.with_context(|| format!("the figures are not complete; the model is in {output}"))?;
+    measured.with_context(|| format!("the figures are not complete; {subject} in {output}"))?;
     if let Some(reason) = progress.lost_results() {
         let what = if args.json { "events" } else { "tables" };
-        bail!("the {what} could not be printed: {reason}; the model is in {output}");
+        bail!("the {what} could not be printed: {reason}; {subject} in {output}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,11 +1,15 @@
-//! `cargo xtask ci`: house rules, formatting, clippy for native and wasm, docs, whether tests compile, the page and its
-//! size. Every step runs; what failed, and how long each took, is listed at the end.
+//! `cargo xtask ci`: what is checked before the tests run: house rules, formatting, whether page and tests compile, the
+//! page's size. `cargo xtask lint`: what only a second look at all the code finds: clippy for native and wasm, docs. Each
+//! takes the compiler half as long as everything else does, so a workflow runs the two side by side.
+//!
+//! Every step runs; what failed, and how long each took, is listed at the end.
 
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::parts::Parts;
 use crate::setup::Tools;
 use crate::toolchain::TARGET;
 use crate::{proc, setup, size, test, tidy, web};
@@ -13,41 +17,26 @@ use crate::{proc, setup, size, test, tidy, web};
 /// The build that is checked and that the tests run on; what is deployed has its own check (`cargo xtask build --release`).
 const MODE: web::Mode = web::Mode::Quick;
 
-/// Runs all checks.
+/// Runs what is checked before the tests.
 ///
 /// # Errors
-/// When set-up fails; failed checks are reported through the exit code.
+/// Never so far: failed checks are reported through the exit code.
 pub fn run() -> Result<ExitCode> {
     let mut report = Report::default();
-    report.step("house rules", tidy::check);
-    // Before anything runs side by side: rustup must not be asked for two things at once.
-    report.step("rustfmt and clippy are there", || {
-        component("fmt", "rustfmt")?;
-        component("clippy", "clippy")
-    });
-    report.step("formatting", || proc::run(cargo().args(["fmt", "--all", "--", "--check"])));
-    // What is native and what is wasm share nothing but the cores: where one waits for a crate, the other goes on.
-    std::thread::scope(|scope| {
-        let page = scope.spawn(|| {
-            let mut report = Report::default();
-            page(&mut report);
-            report
-        });
-        native(&mut report);
-        report.lines.extend(page.join().expect("a build does not panic").lines);
-    });
+    rules(&mut report);
+    report.step("page and tests compile", || test::build(false));
+    report.step("size budget of the quick build", || size::check(&web::dist(), MODE));
     Ok(report.close())
 }
 
-/// Set-up, page and worker as the tests use them, then clippy in the same profile, which shares build scripts and macros.
-fn page(report: &mut Report) {
-    report.step("page", || web::build(MODE));
-    report.step("clippy, wasm", || clippy_wasm(&setup::run()?));
-    report.step("size budget of the quick build", || size::check(&web::dist(), MODE));
-}
-
-/// The release profile shares its build scripts and macros between clippy and the tests.
-fn native(report: &mut Report) {
+/// Runs the linters.
+///
+/// # Errors
+/// Never so far: failed checks are reported through the exit code.
+pub fn lint() -> Result<ExitCode> {
+    let mut report = Report::default();
+    rules(&mut report);
+    report.step("clippy is there", || component("clippy", "clippy"));
     let [page, rest] = test::SETS;
     report.step("clippy, native", || {
         let clippy = |set: &[&str], more: &[&str]| {
@@ -65,9 +54,16 @@ fn native(report: &mut Report) {
         doc(rest)?;
         doc(page)
     });
-    report.step("tests compile", || {
-        let compile = |mut command| proc::run(&mut command);
-        test::commands(&["--no-run"]).into_iter().try_for_each(compile)
+    report.step("clippy, wasm", || clippy_wasm(&setup::compiler(&Parts::begin(MODE, &[]))?));
+    Ok(report.close())
+}
+
+/// House rules and formatting: a second each.
+fn rules(report: &mut Report) {
+    report.step("house rules", tidy::check);
+    report.step("formatting", || {
+        component("fmt", "rustfmt")?;
+        proc::run(cargo().args(["fmt", "--all", "--", "--check"]))
     });
 }
 

@@ -52,8 +52,10 @@ enum Task {
     Bench(bench::Options),
     /// Gather all that a machine with an NVIDIA GPU needs to measure Hone beside PyTorch, by one command
     GpuKit(gpu_kit::Options),
-    /// Formatting, house rules, clippy (native and wasm), docs, size budget
+    /// What is checked before the tests: house rules, formatting, whether everything compiles, size budget
     Ci,
+    /// House rules, formatting, clippy (native and wasm), docs
+    Lint,
     /// Check the house rules only
     Tidy,
 }
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::GpuKit(options) => gpu_kit::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Ci => ci::run(),
+        Task::Lint => ci::lint(),
         Task::Tidy => tidy::run(),
     };
     result.unwrap_or_else(|error| {

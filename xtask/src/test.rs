@@ -60,7 +60,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// Builds the page, set-up included, and beside it the tests: where one waits, the other has the cores.
-fn build(native_only: bool) -> Result<()> {
+pub(crate) fn build(native_only: bool) -> Result<()> {
     let mut anew = if native_only { Vec::new() } else { web::anew(Mode::Quick)? };
     if !crate::root().join("target").join("release").join("deps").exists() {
         anew.push(Part::Tests);

@@ -27,6 +27,7 @@ mod masked_lm;
 mod multi_label;
 mod question_answering;
 mod regression;
+mod report_views;
 mod sentence_embedding;
 mod sequence_classification;
 mod token_classification;
@@ -150,9 +151,10 @@ macro_rules! define_pages {
 
         #[cfg(test)]
         pub(crate) mod fixtures {
+            use hone_core::data::{FileReading, Format, LengthHistogram};
             use hone_core::event::Split;
             use hone_core::metrics::Figure;
-            use hone_core::task::{Evaluation, EvaluationDetail, RowPredictions, Task};
+            use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail, RowPredictions, Task};
 
             use crate::state::evaluation::Measured;
 
@@ -173,6 +175,34 @@ macro_rules! define_pages {
                 };
                 let (writing, general, warnings) = (None, None, Vec::new());
                 Measured { split: Split::Test, evaluation, rows, writing, general, warnings }
+            }
+
+            /// A report on so many rows of a table, all of them for training; `used` has its columns and their roles.
+            pub(crate) fn report(num_rows: usize, used: &[(&str, &str)], detail: ReportDetail) -> DataReport {
+                DataReport {
+                    file_name: "rows.csv".into(),
+                    format: Some(Format::Csv),
+                    delimiter: Some(','),
+                    has_header: true,
+                    columns: used.iter().map(|(column, _)| (*column).into()).collect(),
+                    reading: FileReading::default(),
+                    used_columns: used.iter().map(|(column, role)| ((*column).into(), (*role).into())).collect(),
+                    num_rows,
+                    num_usable: num_rows,
+                    num_empty: 0,
+                    num_duplicates: 0,
+                    num_leaks: 0,
+                    split_sizes: [num_rows, 0, 0],
+                    num_encoded: [num_rows, 0, 0],
+                    bad_rows: Vec::new(),
+                    num_bad_rows: 0,
+                    lengths: LengthHistogram::default(),
+                    max_seq_length: 8,
+                    num_truncated: 0,
+                    warnings: Vec::new(),
+                    advice: Vec::new(),
+                    detail,
+                }
             }
         }
     };

@@ -1,7 +1,7 @@
 //! The page in a real headless Chromium, from the model to the zip: with WebGPU, without it, with bad files, with a
 //! device that is lost, with a hub. `cargo xtask test` builds the page and says where it is; without it these skip.
 //!
-//! A browser fills the machine: the tests take turns.
+//! Two browsers at a time fill the machine; one that is measured has it to itself (`Site::open_alone`).
 
 mod axe;
 mod bad_input;

@@ -30,7 +30,7 @@ fn gaps(site: &Site) -> (f64, f64) {
 
 #[test]
 fn page_stays_responsive_while_training() {
-    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let Some(site) = Site::open_alone(WebGpu::NoAdapter) else { return };
     site.load_tiny();
     site.load_rows(160);
     site.set_recipe(&[("num_train_epochs", "400"), ("batch_size", "16"), ("learning_rate", "1e-5")]);

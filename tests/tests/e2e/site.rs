@@ -1,7 +1,7 @@
 //! The page, served and opened, and the steps that most tests take.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use hone_core::folder::Folder;
 use hone_tests::browser::{Browser, Parts, WebGpu};
@@ -24,7 +24,32 @@ pub(crate) const MODEL_FILES: [&str; 3] = ["config.json", "tokenizer.json", "mod
 /// How people look at the page: name, width and height in CSS pixels, whether it is a phone.
 const VIEWS: [(&str, u32, u32, bool); 2] = [("desktop", 1280, 900, false), ("phone", 390, 844, true)];
 
-static TURN: Mutex<()> = Mutex::new(());
+/// Browsers that may be open at a time: the page computes on one core, a second browser uses what it leaves. More of them
+/// would only wait for each other, on whatever machine.
+const MAX_BROWSERS: usize = 2;
+
+/// Places of the browsers that may be open still.
+static PLACES: (Mutex<usize>, Condvar) = (Mutex::new(MAX_BROWSERS), Condvar::new());
+
+/// Places that a test holds; dropping it gives them back.
+struct Turn(usize);
+
+impl Turn {
+    /// Waits until so many places are free at once.
+    fn wait(places: usize) -> Self {
+        let free = PLACES.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = PLACES.1.wait_while(free, |free| *free < places);
+        *free.unwrap_or_else(PoisonError::into_inner) -= places;
+        Self(places)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *PLACES.0.lock().unwrap_or_else(PoisonError::into_inner) += self.0;
+        PLACES.1.notify_all();
+    }
+}
 
 /// A served page in a browser, and a folder for the files of a test.
 pub(crate) struct Site {
@@ -32,7 +57,8 @@ pub(crate) struct Site {
     pub server: Running,
     pub folder: TempDir,
     query: String,
-    _turn: MutexGuard<'static, ()>,
+    // Last, so that the browser is gone before another takes its place.
+    _turn: Turn,
 }
 
 impl Site {
@@ -41,10 +67,19 @@ impl Site {
         Self::open_with(webgpu, None)
     }
 
+    /// As [`Self::open`], with no other browser beside it: for what is measured.
+    pub(crate) fn open_alone(webgpu: WebGpu) -> Option<Self> {
+        Self::open_in(webgpu, None, MAX_BROWSERS)
+    }
+
     /// As [`Self::open`], with a hub of our own.
     pub(crate) fn open_with(webgpu: WebGpu, hub: Option<&str>) -> Option<Self> {
+        Self::open_in(webgpu, hub, 1)
+    }
+
+    fn open_in(webgpu: WebGpu, hub: Option<&str>, places: usize) -> Option<Self> {
         let parts = Parts::find()?;
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = Turn::wait(places);
         let connect = hub.map(str::to_owned).into_iter().collect();
         let server = server::serve_with(&parts.dist, 0, Options { connect, record: true }).expect("a free port");
         let browser = Browser::start(&parts, webgpu);
@@ -206,12 +241,20 @@ impl Site {
     }
 
     /// Shows the page wide and narrow, light and dark; `look` is told which of them it is.
-    pub(crate) fn in_all_views(&self, mut look: impl FnMut(&str)) {
-        for (name, width, height, is_phone) in VIEWS {
-            for (theme, is_dark) in [("light", false), ("dark", true)] {
-                self.browser.set_view(width, height, is_phone, is_dark);
-                look(&format!("{name}-{theme}"));
-            }
+    pub(crate) fn in_all_views(&self, look: impl FnMut(&str)) {
+        self.in_views(&[(0, false), (0, true), (1, false), (1, true)], look);
+    }
+
+    /// As [`Self::in_all_views`], every width and every theme once: half of the time.
+    pub(crate) fn in_both_views(&self, look: impl FnMut(&str)) {
+        self.in_views(&[(0, false), (1, true)], look);
+    }
+
+    fn in_views(&self, views: &[(usize, bool)], mut look: impl FnMut(&str)) {
+        for &(view, is_dark) in views {
+            let (name, width, height, is_phone) = VIEWS[view];
+            self.browser.set_view(width, height, is_phone, is_dark);
+            look(&format!("{name}-{}", if is_dark { "dark" } else { "light" }));
         }
         let (_, width, height, is_phone) = VIEWS[0];
         self.browser.set_view(width, height, is_phone, false);

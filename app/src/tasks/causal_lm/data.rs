@@ -126,11 +126,12 @@ fn token_view(name: String, preview: &TokenPreview) -> AnyView {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use hone_core::data::{FileReading, Format, LengthHistogram};
+    use hone_core::data::Format;
     use hone_core::task;
 
     use super::*;
     use crate::state::report::size_words;
+    use crate::tasks::fixtures;
 
     /// A report on one text that is cut into four passages.
     pub(in crate::tasks::causal_lm) fn report(columns: &[&str], shape: DataShape, used: &[(&str, &str)]) -> DataReport {
@@ -146,28 +147,10 @@ pub(super) mod tests {
             preview: Vec::new(),
         };
         DataReport {
-            file_name: "rows.jsonl".into(),
             format: None,
-            delimiter: None,
-            has_header: true,
             columns: columns.iter().map(|&name| name.into()).collect(),
-            reading: FileReading::default(),
-            used_columns: used.iter().map(|&(column, role)| (column.into(), role.into())).collect(),
-            num_rows: 1,
-            num_usable: 1,
-            num_empty: 0,
-            num_duplicates: 0,
-            num_leaks: 0,
-            split_sizes: [1, 0, 0],
             num_encoded: [4, 0, 0],
-            bad_rows: Vec::new(),
-            num_bad_rows: 0,
-            lengths: LengthHistogram::default(),
-            max_seq_length: 8,
-            num_truncated: 0,
-            warnings: Vec::new(),
-            advice: Vec::new(),
-            detail: task::ReportDetail::CausalLm(Box::new(detail)),
+            ..fixtures::report(1, used, task::ReportDetail::CausalLm(Box::new(detail)))
         }
     }
 

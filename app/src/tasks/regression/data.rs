@@ -9,10 +9,8 @@ use crate::format;
 use crate::pages::data_controls::columns;
 use crate::pages::label_columns::{TEXTS, one_column_each};
 use crate::state::Store;
+use crate::tasks::report_views::{first_rows, preview_texts, text_heads};
 use crate::tasks::{DataParts, RowFacts};
-
-/// Characters of a text in the preview.
-const MAX_PREVIEW_CHARS: usize = 160;
 
 pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
     let has_second = detail.preview.iter().any(|row| row.second.is_some());
@@ -50,21 +48,11 @@ fn ranges(detail: &ReportDetail) -> AnyView {
 
 fn preview(detail: &ReportDetail) -> AnyView {
     let is_pair = row_facts(detail).has_second;
-    let text = |text: &str| Cell::new("text", format::shortened(text, MAX_PREVIEW_CHARS));
     let row = |row: &PreviewRow| {
-        let mut cells = vec![Cell::number(format::count(row.row)), text(&row.text)];
-        cells.extend(is_pair.then(|| text(row.second.as_deref().unwrap_or_default())));
+        let mut cells = preview_texts(is_pair, row.row, &row.text, row.second.as_deref());
         cells.extend(row.numbers.iter().map(|number| Cell::number(number.to_string())));
         cells
     };
-    let names = detail.outputs.iter().map(|output| output.label.as_str());
-    let second = is_pair.then_some("Second text");
-    let heads: Vec<&str> = ["Row", "Text"].into_iter().chain(second).chain(names).collect();
-    view! {
-        <div class="panel">
-            <h3>"The first rows, as they were understood"</h3>
-            {table("First rows", "first-rows", &heads, detail.preview.iter().map(row).collect())}
-        </div>
-    }
-    .into_any()
+    let heads = text_heads(is_pair, detail.outputs.iter().map(|output| output.label.as_str()));
+    first_rows(&heads, detail.preview.iter().map(row).collect(), None)
 }

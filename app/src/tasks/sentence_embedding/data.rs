@@ -4,15 +4,13 @@ use hone_core::task::DataReport;
 use hone_core::task::sentence_embedding::{PreviewRow, ReportDetail, RowShape};
 use leptos::prelude::*;
 
-use crate::components::{Cell, table};
+use crate::components::Cell;
 use crate::format;
 use crate::pages::data_controls::columns;
 use crate::state::Store;
 use crate::state::report::ColumnRole;
+use crate::tasks::report_views::{first_rows, preview_text};
 use crate::tasks::{DataParts, RowFacts};
-
-/// Characters of a text in the preview.
-const MAX_PREVIEW_CHARS: usize = 160;
 
 /// What a column can be.
 const ROLES: &[ColumnRole] = &[
@@ -74,23 +72,17 @@ fn preview(detail: &ReportDetail) -> AnyView {
         RowShape::Texts => &["Row", "Text"],
     };
     let row = |row: &PreviewRow| {
-        let text = |text: &String| Cell::new("text", format::shortened(text, MAX_PREVIEW_CHARS));
         let mut cells = vec![Cell::number(format::count(row.row))];
         // Of several texts that do not belong to the first, one shows what they are.
-        cells.extend(row.texts.iter().take(3).map(text));
+        cells.extend(row.texts.iter().take(3).map(|text| preview_text(text)));
         cells.extend(row.score.map(|score| Cell::number(format!("{score:.2}"))));
         cells.extend(row.label.clone().map(Cell::from));
         cells
     };
-    let rows = detail.preview.iter().map(row).collect();
-    view! {
-        <div class="panel">
-            <h3>"The first rows, as they were understood"</h3>
-            {table("First rows", "first-rows", heads, rows)}
-            <p class="hint" data-testid="row-shape" data-value=detail.shape.name()>
-                {format::sentence(detail.shape.describe())}
-            </p>
-        </div>
-    }
-    .into_any()
+    let shape = view! {
+        <p class="hint" data-testid="row-shape" data-value=detail.shape.name()>
+            {format::sentence(detail.shape.describe())}
+        </p>
+    };
+    first_rows(heads, detail.preview.iter().map(row).collect(), Some(shape.into_any()))
 }

@@ -6,15 +6,12 @@ use hone_core::task::token_classification::{PreviewSentence, ReportDetail};
 use leptos::prelude::*;
 
 use super::marks::marked;
-use crate::charts::{Bar, Bars};
 use crate::format;
 use crate::pages::data_controls::columns;
 use crate::state::Store;
 use crate::state::report::ColumnRole;
+use crate::tasks::report_views::label_bars;
 use crate::tasks::{Count, DataParts, RowFacts};
-
-/// Types drawn as bars.
-const MAX_TYPES: usize = 20;
 
 const TOKENS: ColumnRole = ColumnRole {
     role: "tokens",
@@ -102,25 +99,8 @@ fn counts(report: &DataReport, detail: &ReportDetail) -> Vec<Count> {
 }
 
 fn types(detail: &ReportDetail) -> AnyView {
-    let mut sorted: Vec<(usize, &str)> =
-        detail.types.iter().map(|of| (of.counts.iter().sum(), of.label.as_str())).collect();
-    sorted.sort_by_key(|&(count, label)| (std::cmp::Reverse(count), label));
-    let most = sorted.first().map_or(0, |(count, _)| *count).max(1) as f64;
-    let bars = sorted.iter().take(MAX_TYPES).map(|&(count, label)| Bar {
-        label: label.to_owned(),
-        share: count as f64 / most,
-        text: format::count(count),
-        is_strong: true,
-    });
-    let rest = sorted.len().saturating_sub(MAX_TYPES);
-    view! {
-        <div class="panel">
-            <h3>{format::plural(sorted.len(), "type")}</h3>
-            <Bars bars=bars.collect() label="Entities of each type" />
-            {(rest > 0).then(|| view! { <p class="hint">{format!("and {} more", format::count(rest))}</p> })}
-        </div>
-    }
-    .into_any()
+    let counts = detail.types.iter().map(|of| (of.label.as_str(), of.counts.iter().sum())).collect();
+    label_bars("type", "Entities of each type", counts, None)
 }
 
 fn preview(detail: &ReportDetail) -> AnyView {
@@ -141,11 +121,11 @@ fn preview(detail: &ReportDetail) -> AnyView {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{FileReading, LengthHistogram};
     use hone_core::task;
     use hone_core::task::token_classification::{Scheme, TypeCount};
 
     use super::*;
+    use crate::tasks::fixtures;
 
     fn report(format: Format, used: &[(&str, &str)], num_long: usize) -> DataReport {
         let detail = ReportDetail {
@@ -158,28 +138,9 @@ mod tests {
             preview: Vec::new(),
         };
         DataReport {
-            file_name: "rows".into(),
             format: Some(format),
-            delimiter: None,
-            has_header: false,
-            columns: used.iter().map(|(column, _)| (*column).into()).collect(),
-            reading: FileReading::default(),
-            used_columns: used.iter().map(|(column, role)| ((*column).into(), (*role).into())).collect(),
-            num_rows: 3,
-            num_usable: 3,
-            num_empty: 0,
-            num_duplicates: 0,
-            num_leaks: 0,
-            split_sizes: [3, 0, 0],
             num_encoded: [4, 0, 0],
-            bad_rows: Vec::new(),
-            num_bad_rows: 0,
-            lengths: LengthHistogram::default(),
-            max_seq_length: 8,
-            num_truncated: 0,
-            warnings: Vec::new(),
-            advice: Vec::new(),
-            detail: task::ReportDetail::TokenClassification(Box::new(detail)),
+            ..fixtures::report(3, used, task::ReportDetail::TokenClassification(Box::new(detail)))
         }
     }
 

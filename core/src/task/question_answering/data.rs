@@ -73,6 +73,11 @@ impl QuestionData {
         self.splits.iter().flat_map(|questions| questions.iter())
     }
 
+    /// Some rows have no answer, so that "no answer" can be one.
+    fn has_no_answer(&self) -> bool {
+        self.questions().any(|question| question.answers.is_empty())
+    }
+
     /// The questions of all splits with their tokens, each with its row as a sentence names it.
     fn encoded(&self) -> impl Iterator<Item = (String, &Question, &EncodedQuestion)> {
         let [valid, test] = self.summary.has_own_file;
@@ -234,6 +239,10 @@ impl TaskData for QuestionData {
         let rows = self.splits.each_ref().map(|questions| questions.iter().map(|question| question.row).collect());
         // Contexts are read in windows, of which nothing is lost.
         let mut report = data_report(&self.summary, &rows, &[], limit, detail);
+        if !self.has_no_answer() && run.null_score_threshold != RunConfig::default().null_score_threshold {
+            let note = "null_score_threshold has no effect: every question has an answer, so each is given one";
+            report.warnings.push(note.to_owned());
+        }
         let (Some(model), Some(settings), true) = (model, settings, is_encoded) else { return Ok(report) };
         let num_special = model.tokenizer.pair_layout()?.num_special_tokens();
         let length =
@@ -274,14 +283,13 @@ impl TaskData for QuestionData {
             let reason = "leaves no room for a context beside any question".to_owned();
             return Err(TaskError::TooShort { max_seq_length: settings.limit, reason });
         }
-        let has_no_answer = self.questions().any(|question| question.answers.is_empty());
         Ok(Box::new(WindowRows::new(
             Rc::clone(&self.contexts),
             self.splits.each_ref().map(Rc::clone),
             encoded,
             Joining { layout, padding: model.padding(run) },
             run.max_answer_length as usize,
-            has_no_answer.then_some(run.null_score_threshold),
+            self.has_no_answer().then_some(run.null_score_threshold),
         )))
     }
 
@@ -354,6 +362,12 @@ pub(super) mod tests {
         assert_eq!((first.row, first.answer, first.context.text.as_str()), (2, Some((66, 69)), CONTEXT));
         let json = serde_json::to_string(&report).expect("plain values");
         assert_eq!(serde_json::from_str::<DataReport>(&json).expect("its own JSON"), report);
+        let note = "null_score_threshold has no effect";
+        let notes = |run: &RunConfig| {
+            let warnings = data.report(None, run).expect("nothing is decoded").warnings;
+            warnings.iter().filter(|said| said.starts_with(note)).count()
+        };
+        assert_eq!([notes(&run), notes(&RunConfig { null_score_threshold: 1.0, ..run.clone() })], [0, 1]);
         let read = data.read_options();
         let columns = [read.question_column, read.context_column, read.answer_column];
         assert_eq!(columns.map(Option::unwrap_or_default), ["question", "context", "answer"]);

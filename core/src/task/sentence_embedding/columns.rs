@@ -97,8 +97,12 @@ pub(super) fn choose(table: &Table, read: &ReadOptions) -> Result<Choice, DataEr
         let (shape, columns) = (RowShape::Triplets.name(), table.columns.clone());
         return Err(DataError::NoShapeColumn { shape, role: SECOND, columns });
     }
+    if label.is_some() && !negatives.is_empty() {
+        let message = "has no effect beside negative_column: leave one of them out".to_owned();
+        return Err(DataError::BadOption { field: "label_column".into(), message });
+    }
     if second.is_some() && is_guessed {
-        if negatives.is_empty() {
+        if negatives.is_empty() && label.is_none() {
             let taken = [text, second, label];
             negatives = find_negatives(&table.columns);
             negatives.retain(|&column| !taken.contains(&Some(column)));
@@ -317,9 +321,21 @@ mod tests {
         let alone = ReadOptions { negative_column: name("more"), ..read };
         let error = wish(alone).expect_err("of a pair only").to_string();
         assert!(error.starts_with("a triplets file needs a column for the second text"), "{error}");
+        let both = ReadOptions { negative_column: name("label"), label_column: name("label"), ..pair.clone() };
+        let error = wish(both).expect_err("one or the other").to_string();
+        assert!(error.starts_with("label_column: has no effect beside negative_column"), "{error}");
         let twice = ReadOptions { label_column: name("more"), ..pair };
         let error = wish(twice).expect_err("twice").to_string();
         assert_eq!(error, "column \"more\" can't be both the second text and the label");
+    }
+
+    #[test]
+    fn a_named_score_is_taken_before_guessed_negatives() {
+        let table = table("anchor,positive,negative,score", "one #,two #,three #,0.#");
+        assert_eq!(roles(&table, &ReadOptions::default()).expect("columns").0, RowShape::Triplets);
+        let read = ReadOptions { label_column: Some("score".into()), ..ReadOptions::default() };
+        let (shape, columns, _) = roles(&table, &read).expect("columns");
+        assert_eq!((shape, columns), (RowShape::ScoredPairs, names(&["anchor", "positive", "score"])));
     }
 
     #[test]

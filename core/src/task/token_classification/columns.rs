@@ -80,6 +80,10 @@ pub(super) fn choose(table: &Table, read: &ReadOptions) -> Result<Vec<UsedColumn
     }
     let sentence = find(&read.sentence_column)?;
     let is_joined = table.format == Format::Csv && table.rows.first().is_some_and(|row| !row.nested.is_empty());
+    if sentence.is_some() && !is_joined {
+        let message = "has no effect: a row of this file is a whole sentence".to_owned();
+        return Err(DataError::BadOption { field: "sentence_column".into(), message });
+    }
     let sentence = if is_joined { sentence.or_else(|| best_named(table, SENTENCE_NAMES, &[])) } else { sentence };
     let kinds: Vec<Kind> = (0..table.columns.len()).map(|column| kind_of(table, column)).collect();
     let is_conll = table.format == Format::Conll;
@@ -343,6 +347,8 @@ mod tests {
         };
         assert!(fail(line, &wish("tokens", "topic")).starts_with("there is no column \"topic\""));
         assert_eq!(fail(line, &wish("tags", "tags")), "column \"tags\" can't be both the tokens and the tags");
+        let sentence = ReadOptions { sentence_column: Some("text".into()), ..wish("tokens", "tags") };
+        assert!(fail(line, &sentence).starts_with("sentence_column: has no effect: a row of this file is a whole"));
         let both = ReadOptions { text_column: Some("text".into()), ..wish("tokens", "tags") };
         assert!(fail(line, &both).starts_with("text_column: has no effect beside tokens_column"));
     }

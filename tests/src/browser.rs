@@ -17,6 +17,9 @@ use crate::webdriver::{Failure, Session};
 
 /// Seconds within which a control must appear and take a click; the machine may be busy building something.
 const PATIENCE_SECS: u64 = 60;
+/// Clicks on a control, of which one must reach it: a page that moves under the mouse, as ours does when a hint goes, or that
+/// disables the control at that moment, lets a click go elsewhere.
+const MAX_CLICKS: usize = 5;
 /// Pause between two looks at the page.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -238,10 +241,19 @@ impl Browser {
     /// # Panics
     /// When it does not within a minute.
     pub fn click(&self, id: &str) {
-        let script = "const e = document.querySelector(arguments[0]); return !!e && !e.matches(':disabled')";
-        self.wait_until(&format!("{id} can be clicked"), PATIENCE_SECS, script, vec![json!(selector(id))]);
-        let clicked = self.session.find(&selector(id)).and_then(|element| self.session.click(&element));
-        self.demand(clicked, &format!("{id} can't be clicked"));
+        let script = "const e = document.querySelector(arguments[0]); if (!e || e.matches(':disabled')) return false; \
+            document.removeEventListener('click', window.__hear, true); window.__heard = false; \
+            window.__hear = event => { window.__heard ||= !!event.target.closest(arguments[0]); }; \
+            document.addEventListener('click', window.__hear, true); return true";
+        for _ in 0..MAX_CLICKS {
+            self.wait_until(&format!("{id} can be clicked"), PATIENCE_SECS, script, vec![json!(selector(id))]);
+            let clicked = self.session.find(&selector(id)).and_then(|element| self.session.click(&element));
+            self.demand(clicked, &format!("{id} can't be clicked"));
+            if self.script("return window.__heard", Vec::new()) == true {
+                return;
+            }
+        }
+        self.fail(&format!("{MAX_CLICKS} clicks on {id} went elsewhere"));
     }
 
     /// Goes to a step of the path: `model`, `data`, `recipe`, `train`, `evaluate`, `try`, `export`.

@@ -4,7 +4,7 @@
 //! TensorFlow.js and jax-js on WebGPU, and the CPU in wasm. Then memory after 20 and after 300 steps, and the sizes of
 //! page and worker. Out: one table on standard output, and the same in `bench/results/<date>.md`.
 //!
-//! PyTorch is taken from `$HONE_PYTHON`, else `python3`; where that has no torch it is left out, and said so.
+//! PyTorch is taken from `$HONE_PYTHON`, else `python3`; where that has no torch, transformers or peft it is left out, and said so.
 
 pub(crate) mod machine;
 mod report;
@@ -247,7 +247,7 @@ fn hone_bench(arguments: &[&str]) -> Result<Json> {
     Json::parse(&proc::output(&mut command)?)
 }
 
-/// A Python that has torch and transformers.
+/// A Python that has torch, transformers and peft.
 fn python() -> Option<PathBuf> {
     let named = std::env::var_os("HONE_PYTHON").filter(|value| !value.is_empty()).map(PathBuf::from);
     let python = named.or_else(|| proc::find("python3"))?;

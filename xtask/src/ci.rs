@@ -1,6 +1,6 @@
-//! `cargo xtask ci`: what is checked before the tests run: house rules, formatting, whether page and tests compile, the
-//! page's size. `cargo xtask lint`: what only a second look at all the code finds: clippy for native and wasm, docs. Each
-//! takes the compiler half as long as everything else does, so a workflow runs the two side by side.
+//! `cargo xtask ci`: what is checked before the tests run: house rules, formatting, whether page and tests compile, the size
+//! budget of the quick build. `cargo xtask lint`: house rules and formatting again, clippy for native and for wasm, docs.
+//! Linting goes through all the code once more, so the workflow runs the two side by side.
 //!
 //! Every step runs; what failed, and how long each took, is listed at the end.
 

@@ -4,6 +4,7 @@
 
 pub mod apt;
 pub mod bench;
+mod bundle;
 pub mod cache;
 pub mod ci;
 pub mod gpu_kit;

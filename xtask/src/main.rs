@@ -17,7 +17,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Bring what the page needs: wasm toolchain, wasm-bindgen, trunk, wasm-opt, the default model
+    /// Bring what any build of the page needs: wasm toolchain, wasm-bindgen, trunk, wasm-opt, the default model
     Setup,
     /// Build the page and its worker into dist/
     Build {
@@ -52,7 +52,7 @@ enum Task {
     Bench(bench::Options),
     /// Gather all that a machine with an NVIDIA GPU needs to measure Hone beside PyTorch, by one command
     GpuKit(gpu_kit::Options),
-    /// What is checked before the tests: house rules, formatting, whether everything compiles, size budget
+    /// What is checked before the tests: house rules, formatting, whether page and tests compile, size budget
     Ci,
     /// House rules, formatting, clippy (native and wasm), docs
     Lint,

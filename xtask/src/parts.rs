@@ -22,7 +22,7 @@ pub enum Part {
     Downloads,
     /// The wasm-bindgen CLI.
     WasmBindgen,
-    /// The page's bundler.
+    /// The bundler of the page that is deployed.
     Trunk,
     /// Sources of everything the page is made of.
     Crates,

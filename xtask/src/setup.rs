@@ -26,10 +26,10 @@ pub struct Tools {
 /// # Errors
 /// The first thing that is missing and cannot be brought, with how to get it.
 pub fn run() -> Result<Tools> {
-    let missing = missing()?;
-    let parts = Parts::begin(Mode::Quick, &missing);
+    let missing = missing(Mode::Release)?;
+    let parts = Parts::begin(Mode::Release, &missing);
     let tools = compiler(&parts)?;
-    tools.bring(&parts)?;
+    tools.bring(&parts, Mode::Release)?;
     if !missing.is_empty() {
         parts.close("set up");
     }
@@ -44,17 +44,17 @@ pub fn run() -> Result<Tools> {
     Ok(tools)
 }
 
-/// What set-up has to bring.
+/// What set-up has to bring for a build of this mode.
 ///
 /// # Errors
 /// Without a folder for it, or when Cargo.lock cannot be read.
-pub fn missing() -> Result<Vec<Part>> {
+pub fn missing(mode: Mode) -> Result<Vec<Part>> {
     let (cache, wasm_bindgen) = (Cache::locate()?, wasm_bindgen()?);
     let parts = [
         (Part::Toolchain, toolchain::found(&cache).is_some()),
         (Part::Downloads, tools::has_wasm_opt(&cache) && model::is_there(&model::folder())),
         (Part::WasmBindgen, tools::wasm_bindgen(&wasm_bindgen).is_there(&cache)),
-        (Part::Trunk, tools::trunk().is_there(&cache)),
+        (Part::Trunk, mode == Mode::Quick || tools::trunk().is_there(&cache)),
     ];
     Ok(parts.into_iter().filter(|(_, is_there)| !is_there).map(|(part, _)| part).collect())
 }
@@ -74,7 +74,7 @@ impl Tools {
     ///
     /// # Errors
     /// The first thing that is missing and cannot be brought, with how to get it.
-    pub fn bring(&self, parts: &Parts) -> Result<()> {
+    pub fn bring(&self, parts: &Parts, mode: Mode) -> Result<()> {
         thread::scope(|scope| {
             let downloads = scope.spawn(|| {
                 parts.run(Part::Downloads, |_| {
@@ -82,15 +82,17 @@ impl Tools {
                     model::ensure(&model::folder()).context("default model")
                 })
             });
-            let compiled = self.compile(parts);
+            let compiled = self.compile(parts, mode);
             downloads.join().expect("a download does not panic").and(compiled)
         })
     }
 
-    fn compile(&self, parts: &Parts) -> Result<()> {
+    fn compile(&self, parts: &Parts, mode: Mode) -> Result<()> {
         let wasm_bindgen = tools::wasm_bindgen(&self.wasm_bindgen);
         parts.run(Part::WasmBindgen, |count| wasm_bindgen.ensure(&self.cache, count))?;
-        parts.run(Part::Trunk, |count| tools::trunk().ensure(&self.cache, count))?;
+        if mode == Mode::Release {
+            parts.run(Part::Trunk, |count| tools::trunk().ensure(&self.cache, count))?;
+        }
         // Hundreds of megabytes that are of no use any more; it is not there where nothing was compiled.
         let _ = std::fs::remove_dir_all(self.cache.tools_build());
         Ok(())

@@ -53,7 +53,7 @@ pub fn wasm_bindgen(version: &str) -> CargoTool {
     }
 }
 
-/// The page's bundler, without its look for updates.
+/// The bundler of the page that is deployed, without its look for updates.
 #[must_use]
 pub fn trunk() -> CargoTool {
     CargoTool {

@@ -1,7 +1,7 @@
 //! Builds the page and its worker into `dist/`, and serves them.
 //!
-//! cargo compiles both with the flags that trunk gives it, while set-up still brings trunk and wasm-bindgen; then trunk
-//! finds them compiled and puts `dist/` together, offline, with the tools that set-up brought. `dist/built.txt` says from
+//! cargo compiles both with the flags that trunk gives it, while set-up still brings wasm-bindgen. Then [`bundle`] puts `dist/`
+//! together; what is deployed is put together by trunk, which finds both compiled, offline, with the tools that set-up brought. `dist/built.txt` says from
 //! which sources: where these are the ones that lie here, nothing is built, even if `dist/` was built elsewhere.
 
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ use crate::model::hex;
 use crate::parts::{Part, Parts};
 use crate::setup::{self, Tools};
 use crate::toolchain::TARGET;
-use crate::{policy, proc, server, tools};
+use crate::{bundle, policy, proc, server, tools};
 
 /// How much the build optimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,23 +28,18 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// cargo's profile, and whether trunk minifies scripts and runs wasm-opt.
-    const fn recipe(self) -> (&'static str, bool) {
-        match self {
-            Self::Quick => ("page", false),
-            Self::Release => ("web", true),
-        }
-    }
-
-    /// cargo's profile, for whatever shares build scripts and macros with the page.
+    /// cargo's profile.
     #[must_use]
     pub const fn profile(self) -> &'static str {
-        self.recipe().0
+        match self {
+            Self::Quick => "page",
+            Self::Release => "web",
+        }
     }
 }
 
 /// What goes into the page, relative to the workspace's folder.
-const INPUTS: [&str; 10] = [
+const INPUTS: [&str; 11] = [
     "core/src",
     "core/Cargo.toml",
     "app",
@@ -55,6 +50,7 @@ const INPUTS: [&str; 10] = [
     "Cargo.lock",
     ".cargo/config.toml",
     "xtask/src/policy.rs", // what the page's meta element says
+    "xtask/src/bundle.rs", // how the quick build is put together
 ];
 /// What `dist/` was built from.
 const BUILT: &str = "built.txt";
@@ -109,7 +105,7 @@ pub fn anew(mode: Mode) -> Result<Vec<Part>> {
     if is_built(mode, &sources()?) {
         return Ok(Vec::new());
     }
-    let mut parts = setup::missing()?;
+    let mut parts = setup::missing(mode)?;
     let compiled = target_dir().join(TARGET).join(mode.profile());
     let fresh = CRATES.into_iter().filter(|(_, _, wasm)| !compiled.join(wasm).exists()).map(|(part, ..)| part);
     parts.extend(fresh);
@@ -131,7 +127,7 @@ pub fn build_as_part(mode: Mode, parts: &Parts) -> Result<()> {
     }
     let tools = setup::compiler(parts)?;
     thread::scope(|scope| {
-        let brought = scope.spawn(|| tools.bring(parts));
+        let brought = scope.spawn(|| tools.bring(parts, mode));
         let compiled = compile(&tools, mode, parts);
         compiled.and(brought.join().expect("set-up does not panic"))
     })?;
@@ -190,12 +186,15 @@ fn compile(tools: &Tools, mode: Mode, parts: &Parts) -> Result<()> {
 }
 
 fn bundle(tools: &Tools, mode: Mode) -> Result<()> {
-    let (profile, optimise) = mode.recipe();
-    let mut trunk = command(tools, "trunk");
-    // trunk reads NO_COLOR as `true` or `false` and refuses the usual `1`.
-    trunk.env_remove("NO_COLOR").args(["build", "--offline", "--locked", "--cargo-profile", profile]);
-    trunk.arg(format!("--release={optimise}"));
-    proc::run(&mut trunk)?;
+    match mode {
+        Mode::Quick => bundle::bundle(tools, mode.profile(), &dist())?,
+        Mode::Release => {
+            let mut trunk = command(tools, "trunk");
+            // trunk reads NO_COLOR as `true` or `false` and refuses the usual `1`.
+            trunk.env_remove("NO_COLOR").args(["build", "--offline", "--locked", "--cargo-profile", mode.profile()]);
+            proc::run(trunk.arg("--release=true"))?;
+        }
+    }
     let page = dist().join("index.html");
     let html = std::fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
     proc::write(&page, policy::with_policy(&html)?)

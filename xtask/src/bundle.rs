@@ -17,33 +17,42 @@ use crate::web;
 /// How an element begins that stands for a part of the page.
 const ELEMENT: &str = "<link data-trunk";
 
-/// Makes `dist` of `index.html` and of what cargo compiled with `profile`.
+/// Makes `dist` of `index.html` and of what cargo compiled with `profile`. It is replaced whole, once all of it is there.
 ///
 /// # Errors
 /// When `index.html` has an element that is unknown here, a file is missing, or wasm-bindgen fails.
-pub(crate) fn bundle(tools: &Tools, profile: &str, dist: &Path) -> Result<()> {
+pub(crate) fn assemble(tools: &Tools, profile: &str, dist: &Path) -> Result<()> {
     let root = crate::root();
     let index = root.join("index.html");
     let html = std::fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
-    if dist.exists() {
-        std::fs::remove_dir_all(dist).with_context(|| format!("cannot empty {}", dist.display()))?;
-    }
-    std::fs::create_dir_all(dist).with_context(|| format!("cannot make {}", dist.display()))?;
+    let new = web::target_dir().join("bundle").join("dist");
+    remove(&new)?;
+    std::fs::create_dir_all(&new).with_context(|| format!("cannot make {}", new.display()))?;
     let compiled = web::target_dir().join(TARGET).join(profile);
     let page = replace_elements(&html, |element| {
         let href = element.get("href").context("it has no href")?;
         match (element.get("rel").unwrap_or_default(), element.get("data-type").unwrap_or_default()) {
             ("css", _) => {
-                let name = copy_hashed(&root.join(href), dist)?;
+                let name = copy_hashed(&root.join(href), &new)?;
                 Ok(format!("<link rel=\"stylesheet\" href=\"./{name}\">"))
             }
-            ("copy-dir", _) => copy_folder(&root.join(href), dist).map(|()| String::new()),
-            ("rust", "main") => main_script(tools, &compiled, &crate_of(href)?, dist),
-            ("rust", "worker") => worker(tools, &compiled, &crate_of(href)?, dist).map(|()| String::new()),
+            ("copy-dir", _) => proc::copy_tree(&root.join(href), &new, &[]).map(|()| String::new()),
+            ("rust", "main") => main_script(tools, &compiled, &crate_of(href)?, &new),
+            ("rust", "worker") => worker(tools, &compiled, &crate_of(href)?, &new).map(|()| String::new()),
             (rel, kind) => bail!("the quick build knows no rel {rel:?} with data-type {kind:?}"),
         }
     })?;
-    proc::write(&dist.join("index.html"), page)
+    proc::write(&new.join("index.html"), page)?;
+    remove(dist)?;
+    std::fs::rename(&new, dist).with_context(|| format!("cannot move {} to {}", new.display(), dist.display()))
+}
+
+/// Removes a folder, if it is there.
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 /// An element and its attributes.
@@ -100,7 +109,7 @@ fn main_script(tools: &Tools, compiled: &Path, name: &str, dist: &Path) -> Resul
 fn worker(tools: &Tools, compiled: &Path, name: &str, dist: &Path) -> Result<()> {
     let staged = bindgen(tools, compiled, name)?;
     for file in [format!("{name}.js"), format!("{name}_bg.wasm")] {
-        copy(&staged.join(&file), &dist.join(&file))?;
+        std::fs::copy(staged.join(&file), dist.join(&file)).with_context(|| format!("cannot copy {file}"))?;
     }
     proc::write(&dist.join(format!("{name}_loader.js")), format!("import init from './{name}.js';await init();"))
 }
@@ -125,21 +134,6 @@ fn copy_hashed(from: &Path, folder: &Path) -> Result<String> {
     let hashed = format!("{stem}-{}{suffix}", &hex(&Sha256::digest(&bytes))[..16]);
     proc::write(&folder.join(&hashed), bytes)?;
     Ok(hashed)
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
-    for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let path = entry?.path();
-        let target = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() { copy_folder(&path, &target)? } else { copy(&path, &target)? }
-    }
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let copied = std::fs::copy(from, to);
-    copied.map(|_| ()).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
 
 #[cfg(test)]

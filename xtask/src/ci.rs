@@ -17,23 +17,19 @@ use crate::{proc, setup, size, test, tidy, web};
 /// The build that is checked and that the tests run on; what is deployed has its own check (`cargo xtask build --release`).
 const MODE: web::Mode = web::Mode::Quick;
 
-/// Runs what is checked before the tests.
-///
-/// # Errors
-/// Never so far: failed checks are reported through the exit code.
-pub fn run() -> Result<ExitCode> {
+/// Runs what is checked before the tests; the exit code says whether a check failed.
+#[must_use]
+pub fn run() -> ExitCode {
     let mut report = Report::default();
     rules(&mut report);
     report.step("page and tests compile", || test::build(false));
     report.step("size budget of the quick build", || size::check(&web::dist(), MODE));
-    Ok(report.close())
+    report.close()
 }
 
-/// Runs the linters.
-///
-/// # Errors
-/// Never so far: failed checks are reported through the exit code.
-pub fn lint() -> Result<ExitCode> {
+/// Runs the linters; the exit code says whether one found something.
+#[must_use]
+pub fn lint() -> ExitCode {
     let mut report = Report::default();
     rules(&mut report);
     report.step("clippy is there", || component("clippy", "clippy"));
@@ -55,7 +51,7 @@ pub fn lint() -> Result<ExitCode> {
         doc(page)
     });
     report.step("clippy, wasm", || clippy_wasm(&setup::compiler(&Parts::begin(MODE, &[]))?));
-    Ok(report.close())
+    report.close()
 }
 
 /// House rules and formatting: a second each.

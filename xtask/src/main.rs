@@ -62,7 +62,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Task::Setup => setup::run().map(|_| ExitCode::SUCCESS),
+        Task::Setup => setup::run().map(|()| ExitCode::SUCCESS),
         Task::Build { release } => build(mode(release)).map(|()| ExitCode::SUCCESS),
         Task::Serve { port, release, dist } => {
             web::serve(port, mode(release), dist.as_deref()).map(|()| ExitCode::SUCCESS)
@@ -70,8 +70,8 @@ fn main() -> ExitCode {
         Task::Test { native_only, filter, rest } => test::run(&test::Options { native_only, filter, rest }),
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::GpuKit(options) => gpu_kit::run(&options).map(|()| ExitCode::SUCCESS),
-        Task::Ci => ci::run(),
-        Task::Lint => ci::lint(),
+        Task::Ci => Ok(ci::run()),
+        Task::Lint => Ok(ci::lint()),
         Task::Tidy => tidy::run(),
     };
     result.unwrap_or_else(|error| {

@@ -25,7 +25,7 @@ pub struct Tools {
 ///
 /// # Errors
 /// The first thing that is missing and cannot be brought, with how to get it.
-pub fn run() -> Result<Tools> {
+pub fn run() -> Result<()> {
     let missing = missing(Mode::Release)?;
     let parts = Parts::begin(Mode::Release, &missing);
     let tools = compiler(&parts)?;
@@ -41,7 +41,7 @@ pub fn run() -> Result<Tools> {
         tools::BINARYEN,
         model::ID
     ));
-    Ok(tools)
+    Ok(())
 }
 
 /// What set-up has to bring for a build of this mode.
@@ -70,7 +70,7 @@ pub fn compiler(parts: &Parts) -> Result<Tools> {
 }
 
 impl Tools {
-    /// Brings what a build needs at its end: what is downloaded beside what is compiled.
+    /// Brings what a build of this mode needs at its end: what is downloaded beside what is compiled.
     ///
     /// # Errors
     /// The first thing that is missing and cannot be brought, with how to get it.

@@ -1,8 +1,8 @@
 //! Builds the page and its worker into `dist/`, and serves them.
 //!
-//! cargo compiles both with the flags that trunk gives it, while set-up still brings wasm-bindgen. Then [`bundle`] puts `dist/`
-//! together; what is deployed is put together by trunk, which finds both compiled, offline, with the tools that set-up brought. `dist/built.txt` says from
-//! which sources: where these are the ones that lie here, nothing is built, even if `dist/` was built elsewhere.
+//! cargo compiles both with the flags that trunk gives it, while set-up still brings the tools. Then `bundle.rs` puts
+//! `dist/` together; what is deployed is put together by trunk, which finds both compiled and works offline.
+//! `dist/built.txt` says from which sources: where these are the ones that lie here, nothing is built, even if `dist/` was built elsewhere.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -187,7 +187,7 @@ fn compile(tools: &Tools, mode: Mode, parts: &Parts) -> Result<()> {
 
 fn bundle(tools: &Tools, mode: Mode) -> Result<()> {
     match mode {
-        Mode::Quick => bundle::bundle(tools, mode.profile(), &dist())?,
+        Mode::Quick => bundle::assemble(tools, mode.profile(), &dist())?,
         Mode::Release => {
             let mut trunk = command(tools, "trunk");
             // trunk reads NO_COLOR as `true` or `false` and refuses the usual `1`.

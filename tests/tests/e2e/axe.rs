@@ -1,6 +1,5 @@
-//! axe-core on every view, with data in it: wide and light, narrow and dark. Nothing serious or critical may be found. No
-//! rule is switched off. What it looks for depends on the width (what is there, what is hidden) or on the theme (contrast),
-//! not on both at once.
+//! axe-core on every view, with data in it: wide and narrow, light and dark. Nothing serious or critical may be found. No
+//! rule is switched off.
 
 use std::path::PathBuf;
 
@@ -48,12 +47,12 @@ impl<'a> Audit<'a> {
         Some(Self { site, grave: Vec::new() })
     }
 
-    /// Unfolds the page and looks at it in both widths and both themes; `view` is what it shows.
+    /// Unfolds the page and looks at it in every size and colour; `view` is what it shows.
     fn look(&mut self, view: &str) {
         let site = self.site;
         let unfold = "for (const part of document.querySelectorAll('main details')) part.open = true";
         let _ = site.browser.script(unfold, Vec::new());
-        site.in_both_views(|how| {
+        site.in_all_views(|how| {
             let found = site.browser.script_async(RUN, vec![json!(TAGS)]);
             let rules = found["rules"].as_array().map_or(&[][..], Vec::as_slice);
             assert!(rules.contains(&json!("color-contrast")), "{view}, {how}: axe-core did not look: {found}");

@@ -241,20 +241,12 @@ impl Site {
     }
 
     /// Shows the page wide and narrow, light and dark; `look` is told which of them it is.
-    pub(crate) fn in_all_views(&self, look: impl FnMut(&str)) {
-        self.in_views(&[(0, false), (0, true), (1, false), (1, true)], look);
-    }
-
-    /// As [`Self::in_all_views`], every width and every theme once: half of the time.
-    pub(crate) fn in_both_views(&self, look: impl FnMut(&str)) {
-        self.in_views(&[(0, false), (1, true)], look);
-    }
-
-    fn in_views(&self, views: &[(usize, bool)], mut look: impl FnMut(&str)) {
-        for &(view, is_dark) in views {
-            let (name, width, height, is_phone) = VIEWS[view];
-            self.browser.set_view(width, height, is_phone, is_dark);
-            look(&format!("{name}-{}", if is_dark { "dark" } else { "light" }));
+    pub(crate) fn in_all_views(&self, mut look: impl FnMut(&str)) {
+        for (name, width, height, is_phone) in VIEWS {
+            for (theme, is_dark) in [("light", false), ("dark", true)] {
+                self.browser.set_view(width, height, is_phone, is_dark);
+                look(&format!("{name}-{theme}"));
+            }
         }
         let (_, width, height, is_phone) = VIEWS[0];
         self.browser.set_view(width, height, is_phone, false);

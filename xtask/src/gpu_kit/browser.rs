@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::folder::{LIMIT, copy_tree, find_library, newest_glibc, say_size, size};
+use super::folder::{LIMIT, find_library, newest_glibc, say_size, size};
 use super::{MADE, beside, clear};
 use crate::bench::machine::commit;
 use crate::{apt, proc, web};
@@ -85,7 +85,7 @@ pub(super) fn make(out: &Path) -> Result<()> {
         std::fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
     }
     // The default model is large, and random ones are measured.
-    copy_tree(&web::dist(), &first.join("dist"), &["models"])?;
+    proc::copy_tree(&web::dist(), &first.join("dist"), &["models"])?;
 
     let packed = pack(out)?;
     let made = format!("commit {}, {}", commit(), packed.facts);
@@ -133,7 +133,7 @@ fn pack(out: &Path) -> Result<Packed> {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     let browser = folder.join("chromium");
-    copy_tree(Path::new(CHROMIUM), &browser, &UNNEEDED)?;
+    proc::copy_tree(Path::new(CHROMIUM), &browser, &UNNEEDED)?;
     let copy = |from: &Path, to: &Path| {
         std::fs::copy(from, to).map(drop).with_context(|| format!("cannot copy {}", from.display()))
     };

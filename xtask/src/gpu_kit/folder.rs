@@ -10,25 +10,6 @@ use crate::proc;
 /// A folder, or a file, of a kit may not be larger.
 pub(super) const LIMIT: u64 = 60 * 1024 * 1024;
 
-/// Copies a folder with all that is in it, but for the names of its own entries in `without`. Links are followed.
-pub(super) fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<()> {
-    std::fs::create_dir_all(to).with_context(|| format!("cannot make folder {}", to.display()))?;
-    for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;
-        let name = entry.file_name();
-        if without.iter().any(|left_out| name == *left_out) {
-            continue;
-        }
-        let (source, target) = (entry.path(), to.join(&name));
-        if source.is_dir() {
-            copy_tree(&source, &target, &[])?;
-        } else {
-            std::fs::copy(&source, &target).with_context(|| format!("cannot copy {}", source.display()))?;
-        }
-    }
-    Ok(())
-}
-
 /// Says how large a file, or a folder with all that is in it, is.
 ///
 /// # Errors
@@ -97,7 +78,7 @@ mod tests {
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
         proc::write(&from.join("a/b.txt"), "12345").expect("the folder is ours");
         proc::write(&from.join("models/large"), "1234567890").expect("the folder is ours");
-        copy_tree(&from, &to, &["models"]).expect("it can be copied");
+        proc::copy_tree(&from, &to, &["models"]).expect("it can be copied");
         assert_eq!(std::fs::read_to_string(to.join("a/b.txt")).expect("it is there"), "12345");
         assert!(!to.join("models").exists());
         assert_eq!((size(&from).expect("readable"), size(&to).expect("readable")), (15, 5));

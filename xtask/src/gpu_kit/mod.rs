@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use self::folder::{copy_tree, find_library, newest_glibc, say_size};
+use self::folder::{find_library, newest_glibc, say_size};
 use crate::bench::machine::commit;
 use crate::proc;
 
@@ -122,7 +122,7 @@ fn gather(built: &Path, out: &Path) -> Result<()> {
     let listed = proc::output(Command::new(built.join("hone-bench")).args(["parity", "--list"]))?;
     for name in listed.lines().chain([TRAINED]) {
         let fixture = Path::new("tests").join("fixtures").join(name);
-        copy_tree(&root.join(&fixture), &out.join(&fixture), &[])?;
+        proc::copy_tree(&root.join(&fixture), &out.join(&fixture), &[])?;
     }
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
         std::fs::copy(root.join(licence), out.join(licence)).with_context(|| format!("cannot copy {licence}"))?;

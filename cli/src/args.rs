@@ -107,7 +107,7 @@ pub(crate) struct TrainArgs {
     /// General text of your own for --compare, a plain text file [default: a bundled one]
     #[arg(long, value_name = "FILE", requires = "compare")]
     pub(crate) general_text: Option<PathBuf>,
-    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is learned", GUESSED))]
+    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is learned", Task::ALL, GUESSED))]
     pub(crate) task: Option<Task>,
     /// What an adapter run is written as: adapter (for PEFT) or merged (a whole model) [default: adapter; merged of a model
     /// that was changed]
@@ -250,8 +250,13 @@ const GUESSED: &str = "guessed from the data, else what the model is for";
 const OF_MODEL: &str = "what the model is for";
 
 /// Help of `--task`.
-fn task_help(what: &str, default: &str) -> String {
-    format!("{what}: {} [default: {default}]", task_names(Task::ALL))
+fn task_help(what: &str, tasks: &[Task], default: &str) -> String {
+    format!("{what}: {} [default: {default}]", task_names(tasks))
+}
+
+/// The tasks whose models `hone predict` asks.
+fn predicted() -> Vec<Task> {
+    Task::ALL.iter().copied().filter(|task| task.spec().command == "predict").collect()
 }
 
 /// What `--task` takes.

@@ -8,7 +8,7 @@ use hone_core::generate::SamplingConfig;
 use hone_core::task::{Task, TaskInput};
 
 use super::read::ReadArgs;
-use super::{OF_MODEL, parse_format, parse_task, task_help};
+use super::{OF_MODEL, parse_format, parse_task, predicted, task_help};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
 
@@ -27,7 +27,7 @@ pub(crate) struct EvalArgs {
     /// Rows to measure, in the form of those that it was trained on
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is measured", OF_MODEL))]
+    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is measured", Task::ALL, OF_MODEL))]
     pub(crate) task: Option<Task>,
     /// Of a language model: also write completions of the first N prompts and score them (BLEU, ROUGE-L, exact match)
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -141,7 +141,7 @@ pub(crate) struct PredictArgs {
     /// Second text of a pair, or the text in which the answer is sought: one for each --text, in their order
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, requires = "text", visible_alias = "context")]
     text_pair: Vec<String>,
-    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is answered", OF_MODEL))]
+    #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is answered", &predicted(), OF_MODEL))]
     pub(crate) task: Option<Task>,
     /// File for the result: .csv, .json or .jsonl [default: CSV on standard output]
     #[arg(long, value_name = "FILE")]

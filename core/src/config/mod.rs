@@ -25,7 +25,7 @@ pub use prompt_format::{OwnFormat, PromptFormat, PromptFormatError};
 pub use read::{DataShape, ReadOptions};
 pub use run::{
     ClassWeights, Dtype, EvalStrategy, ExportFormat, Freeze, LoraConfig, LrSchedulerType, Method, Pooling, RunConfig,
-    SplitConfig,
+    SplitConfig, TrainSamplingStrategy,
 };
 pub use setting::{Kind, Of, Setting};
 pub use settings::{DEFAULT_TARGETS, LAST, SETTINGS, setting};

@@ -75,6 +75,37 @@ impl Dtype {
     }
 }
 
+/// In which order rows are trained on, spelled as `transformers` spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainSamplingStrategy {
+    /// In an order drawn anew for each epoch.
+    Random,
+    /// In such an order too, but rows of like length share a batch, so that little is padded.
+    #[default]
+    GroupByLength,
+}
+
+impl TrainSamplingStrategy {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::GroupByLength, Self::Random];
+
+    /// As it is called in messages and settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::GroupByLength => "group_by_length",
+        }
+    }
+
+    /// Whether it is the one that job files leave out.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What a tuned model is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -331,6 +362,9 @@ pub struct RunConfig {
     /// epoch, above it the share of a task follows `rows^(1 / task_temperature)`.
     #[serde(skip_serializing_if = "is_one")]
     pub task_temperature: f64,
+    /// In which order rows are trained on.
+    #[serde(skip_serializing_if = "TrainSamplingStrategy::is_default")]
+    pub train_sampling_strategy: TrainSamplingStrategy,
     /// How rows are shared out.
     pub split: SplitConfig,
 }
@@ -381,6 +415,7 @@ impl Default for RunConfig {
             from_scratch: false,
             similarity_scale: 20.0,
             task_temperature: 1.0,
+            train_sampling_strategy: TrainSamplingStrategy::default(),
             split: SplitConfig::default(),
         }
     }

@@ -1,7 +1,8 @@
-//! The order in which rows are trained on: seeded, grouped by length so that little is padded, and saveable.
+//! The order in which rows are trained on: seeded, and saveable.
 //!
-//! The idea of `transformers`' `LengthGroupedSampler`: shuffle the rows, cut them into megabatches of up to fifty
-//! batches, sort each by length, cut it into batches, and shuffle the batches. Rows of several groups (tasks) are cut
+//! Grouped by length, so that little is padded, as `transformers`' `LengthGroupedSampler` does it: shuffle the rows, cut them into megabatches of up to fifty
+//! batches, sort each by length, cut it into batches, and shuffle the batches. At random: shuffle
+//! the rows, and cut them into batches. Rows of several groups (tasks) are cut
 //! into batches apart, so that a batch is of one group; how many of each there are depends on a temperature.
 
 use std::ops::Range;
@@ -9,6 +10,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::random::{generator, shuffle};
+use crate::config::TrainSamplingStrategy;
 
 /// Batches in a megabatch, at most.
 const MAX_MEGABATCH: usize = 50;
@@ -28,6 +30,7 @@ pub struct BatchSampler {
     lengths: Vec<usize>,
     groups: Vec<Group>,
     batch_size: usize,
+    strategy: TrainSamplingStrategy,
     seed: u64,
     batches: Vec<Vec<usize>>,
     state: SamplerState,
@@ -54,7 +57,7 @@ pub fn rows_an_epoch(sizes: &[usize], temperature: f64) -> Vec<usize> {
 }
 
 impl BatchSampler {
-    /// At the start of epoch 0. `lengths` are tokens a row; a `batch_size` of 0 is taken as 1.
+    /// At the start of epoch 0, grouped by length. `lengths` are tokens a row; a `batch_size` of 0 is taken as 1.
     #[must_use]
     pub fn new(lengths: Vec<usize>, batch_size: usize, seed: u64) -> Self {
         let sizes = [lengths.len()];
@@ -77,9 +80,25 @@ impl BatchSampler {
             start += size;
         }
         let (batch_size, state) = (batch_size.max(1), SamplerState::default());
-        let mut sampler = Self { lengths, groups, batch_size, seed, batches: Vec::new(), state };
+        let mut sampler = Self {
+            lengths,
+            groups,
+            batch_size,
+            strategy: TrainSamplingStrategy::GroupByLength,
+            seed,
+            batches: Vec::new(),
+            state,
+        };
         sampler.start_epoch(0);
         sampler
+    }
+
+    /// At the start of epoch 0, in another order.
+    #[must_use]
+    pub fn with_strategy(mut self, strategy: TrainSamplingStrategy) -> Self {
+        self.strategy = strategy;
+        self.start_epoch(0);
+        self
     }
 
     /// Turns to the start of an epoch; its order depends on seed and epoch only.
@@ -95,17 +114,24 @@ impl BatchSampler {
                 shuffle(&mut rows, &mut generator);
                 rows.truncate(left);
                 left -= rows.len();
-                // As in transformers: at least four megabatches, so that small sets are mixed too.
-                let per_megabatch = (rows.len() / (4 * self.batch_size)).clamp(1, MAX_MEGABATCH);
-                for megabatch in rows.chunks_mut(per_megabatch * self.batch_size) {
-                    megabatch.sort_by_key(|&row| std::cmp::Reverse(self.lengths[row]));
-                    batches.extend(megabatch.chunks(self.batch_size).map(<[usize]>::to_vec));
+                if self.strategy == TrainSamplingStrategy::GroupByLength {
+                    self.sort_megabatches(&mut rows);
                 }
+                batches.extend(rows.chunks(self.batch_size).map(<[usize]>::to_vec));
             }
         }
         shuffle(&mut batches, &mut generator);
         self.batches = batches;
         self.state = SamplerState { epoch, batch: 0 };
+    }
+
+    /// Sorts the rows of each megabatch by their length, the longest first.
+    fn sort_megabatches(&self, rows: &mut [usize]) {
+        // As in transformers: at least four megabatches, so that small sets are mixed too.
+        let per_megabatch = (rows.len() / (4 * self.batch_size)).clamp(1, MAX_MEGABATCH);
+        for megabatch in rows.chunks_mut(per_megabatch * self.batch_size) {
+            megabatch.sort_by_key(|&row| std::cmp::Reverse(self.lengths[row]));
+        }
     }
 
     /// Row indices of the next batch; `None` at the end of the epoch.
@@ -158,6 +184,28 @@ mod tests {
             .sum();
         let tokens: usize = lengths.iter().sum();
         assert!((padded as f64) < 1.1 * tokens as f64, "{padded} for {tokens}");
+    }
+
+    #[test]
+    fn at_random_rows_of_any_length_share_a_batch() {
+        let lengths: Vec<usize> = (0..1000).map(|row| 5 + row / 20).collect();
+        let at_random = |seed| BatchSampler::new(lengths.clone(), 8, seed).with_strategy(TrainSamplingStrategy::Random);
+        let spread = |batches: &[Vec<usize>]| {
+            let range = |batch: &Vec<usize>| batch.iter().max().expect("rows") - batch.iter().min().expect("rows");
+            batches.iter().map(range).sum::<usize>() / batches.len()
+        };
+        let batches = rest(&mut at_random(1));
+        assert!(
+            spread(&batches) > 700,
+            "of 8 numbers below 1000 the largest and least lie 777 apart: {}",
+            spread(&batches)
+        );
+        assert!(spread(&rest(&mut BatchSampler::new(lengths.clone(), 8, 1))) < 100);
+        assert_eq!(batches, rest(&mut at_random(1)));
+        assert_ne!(batches, rest(&mut at_random(2)));
+        let mut rows = batches.concat();
+        rows.sort_unstable();
+        assert_eq!(rows, (0..1000).collect::<Vec<_>>());
     }
 
     #[test]

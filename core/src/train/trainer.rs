@@ -124,6 +124,7 @@ impl Trainer {
                 BatchSampler::with_groups(lengths, &sizes, batch_size, run.seed, run.task_temperature)
             }
         };
+        let sampler = sampler.with_strategy(run.train_sampling_strategy);
         let steps_per_epoch = (sampler.num_batches() as u32).div_ceil(run.gradient_accumulation_steps);
         let total_steps = steps_per_epoch.saturating_mul(run.num_train_epochs);
         let optimizer = AdamW::new(AdamWConfig {

@@ -2,7 +2,7 @@
 //! alone.
 
 use super::super::setting::{Of, Setting, choice, lora, put, real, switch, whole, words};
-use super::super::{Dtype, EvalStrategy, Freeze, LrSchedulerType, Pooling};
+use super::super::{Dtype, EvalStrategy, Freeze, LrSchedulerType, Pooling, TrainSamplingStrategy};
 use super::DEFAULT_TARGETS;
 
 /// The largest value of a share that is less than 1.
@@ -111,6 +111,21 @@ pub(super) const ADVANCED: &[Setting] = &[
         unit: "batches a step",
         hint: "Adds up this many batches for each step: larger steps without more memory.",
         ..whole::named("gradient_accumulation_steps")
+    },
+    Setting {
+        get: |run| run.train_sampling_strategy.name().into(),
+        set: |run, text| {
+            let known = TrainSamplingStrategy::ALL.map(|strategy| (strategy.name(), strategy));
+            put(&mut run.train_sampling_strategy, choice::parse(text, &known))
+        },
+        choices: &[("group_by_length", "Like lengths together"), ("random", "Random")],
+        value_name: "STRATEGY",
+        is_advanced: true,
+        help: "What shares a batch: rows of like length (group_by_length: quicker, since less is padded) or any (random)",
+        label: "Order of rows",
+        hint: "Rows of like length in a batch are quicker, since less is padded. Random is better where rows of like length \
+               resemble each other otherwise too.",
+        ..choice::named("train_sampling_strategy")
     },
     Setting {
         get: |run| run.weight_decay.to_string(),

@@ -197,8 +197,10 @@ fn parse_as<const KEEP: bool>(name: &str, bytes: &[u8], read: &ReadOptions) -> R
     if let Some(note) = note {
         table.notes.insert(0, note);
     }
-    if is_json && read.header_row.is_some() {
-        table.notes.push("header_row has no effect: every object of a JSON file names its own columns".into());
+    for (name, is_given) in [("has_header", read.has_header.is_some()), ("header_row", read.header_row.is_some())] {
+        if is_json && is_given {
+            table.notes.push(format!("{name} has no effect: every object of a JSON file names its own columns"));
+        }
     }
     let extension = extension(name);
     let named_json = JSON_ENDINGS.contains(&extension.as_str());
@@ -349,9 +351,12 @@ mod tests {
         let read = ReadOptions { header_row: Some(1), has_header: Some(false), ..ReadOptions::default() };
         let error = parse("x.csv", b"a,b\nc,d\n", &read).expect_err("one or the other").to_string();
         assert!(error.starts_with("header_row: "), "{error}");
-        let read = ReadOptions { header_row: Some(1), ..ReadOptions::default() };
-        let table = parse("x.json", b"[{\"a\": 1}]", &read).expect("a table");
-        assert!(table.notes[0].contains("header_row"), "{:?}", table.notes);
+        let notes = |read| parse("x.json", b"[{\"a\": 1}]", &read).expect("a table").notes;
+        let of_row = notes(ReadOptions { header_row: Some(1), ..ReadOptions::default() });
+        assert!(of_row[0].starts_with("header_row has no effect"), "{of_row:?}");
+        let of_header = notes(ReadOptions { has_header: Some(false), ..ReadOptions::default() });
+        assert!(of_header[0].starts_with("has_header has no effect"), "{of_header:?}");
+        assert!(notes(ReadOptions::default()).is_empty());
     }
 
     fn check(name: &str, bytes: &[u8], read: &ReadOptions) {

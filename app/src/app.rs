@@ -17,6 +17,7 @@ use crate::state::{STOPPED, Step, Store, Traffic, WorkerStatus};
 pub(crate) fn App() -> impl IntoView {
     let store = Store::new();
     store.start();
+    pages::later::load(store);
     let on_key = window_event_listener(ev::keydown, move |event| {
         let is_ours = event.alt_key() && !event.ctrl_key() && !event.meta_key();
         if is_ours && let Some(step) = Step::of_key_code(&event.code()) {

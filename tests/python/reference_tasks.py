@@ -10,7 +10,9 @@ seed with its settings and figures on the test rows. The figures are noted in re
 Both: CPU, f32, AdamW (betas 0.9 and 0.999, epsilon 1e-8, weight decay 0.01 except on biases and norms), learning rate
 rising linearly over the first 10 % of the steps and falling linearly to 0, gradients clipped at norm 1, dropout of the
 model's config, batches in a new order each epoch, padded to their longest row, the last one kept though it is smaller.
-The model after the last epoch is measured. The seed decides the fresh head, the order and the dropout.
+The model after the last epoch is measured. The seed decides the fresh head, the order and the dropout. What it decides can be
+taken away, so that another trainer can be held against this one step by step: --model a folder that has a head,
+--sequential, --no-dropout, and --pad-to-multiple-of 8 where it pads so (answers are sought among padding too).
 
 wnut17: labels on the first sub-token of a word, the others ignored; words cut by --max-length are predicted as O.
 Micro-averaged precision, recall and F1 of entities by seqeval, in its default mode (conlleval) and strictly as IOB2.
@@ -53,9 +55,9 @@ def seed_all(seed):
     torch.manual_seed(seed)
 
 
-def padded(rows, pad):
-    """Rows of lists as tensors, as long as the longest; `pad` has a value for each key that is a list."""
-    longest = max(len(row["input_ids"]) for row in rows)
+def padded(rows, pad, multiple=1):
+    """Rows of lists as tensors, as long as the longest, rounded up; `pad` has a value for each key that is a list."""
+    longest = -(-max(len(row["input_ids"]) for row in rows) // multiple) * multiple
     batch = {}
     for key, first in rows[0].items():
         if isinstance(first, list):
@@ -86,9 +88,11 @@ def train(model, rows, pad, options, seed):
     began = time.monotonic()
     model.train()
     for epoch in range(options.epochs):
-        total, batches = 0.0, torch.randperm(len(rows), generator=order).split(options.batch_size)
+        indices = torch.arange(len(rows)) if options.sequential else torch.randperm(len(rows), generator=order)
+        total, batches = 0.0, indices.split(options.batch_size)
         for batch in batches:
-            loss = model(**padded([rows[index] for index in batch.tolist()], pad)).loss
+            chosen = [rows[index] for index in batch.tolist()]
+            loss = model(**padded(chosen, pad, options.pad_to_multiple_of)).loss
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -98,6 +102,11 @@ def train(model, rows, pad, options, seed):
         elapsed = time.monotonic() - began
         print(f"seed {seed} epoch {epoch + 1}: mean loss {total / len(batches):.4f}, {elapsed:.0f} s", flush=True)
     return time.monotonic() - began
+
+
+def rates(options):
+    """Dropout of the model: that of its config, or none."""
+    return dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0) if options.no_dropout else {}
 
 
 @torch.no_grad()
@@ -204,8 +213,9 @@ def wnut17(options):
     print({part: len(sentences) for part, sentences in parts.items()}, names, flush=True)
     for seed in options.seeds:
         seed_all(seed)
+        labels = dict(id2label=dict(enumerate(names)), label2id=ids)
         model = AutoModelForTokenClassification.from_pretrained(
-            options.model, dtype=torch.float32, id2label=dict(enumerate(names)), label2id=ids
+            options.model, **rates(options), **labels, dtype=torch.float32
         )
         seconds = train(model, rows, PAD_WORDS, options, seed)
         figures = {}
@@ -322,7 +332,7 @@ def xquad(options):
     print(counts, flush=True)
     for seed in options.seeds:
         seed_all(seed)
-        model = AutoModelForQuestionAnswering.from_pretrained(options.model, dtype=torch.float32)
+        model = AutoModelForQuestionAnswering.from_pretrained(options.model, **rates(options), dtype=torch.float32)
         seconds = train(model, windows, PAD_WINDOWS, options, seed)
         flat = [inputs for row in test_windows for inputs, _ in row]
         logits = iter(predict(model, flat, PAD_WINDOWS, ["start_logits", "end_logits"]))
@@ -352,6 +362,9 @@ def main():
         command.add_argument("--weight-decay", type=float, default=0.01)
         command.add_argument("--warmup", type=float, default=0.1, help="part of the steps")
         command.add_argument("--max-length", type=int, default=max_length)
+        command.add_argument("--sequential", action="store_true", help="rows in their order, in every epoch")
+        command.add_argument("--no-dropout", action="store_true")
+        command.add_argument("--pad-to-multiple-of", type=int, default=1)
         if name == "xquad":
             command.add_argument("--stride", type=int, default=128, help="tokens that windows share")
             command.add_argument("--write", type=Path, help="folder for train.json and test.json")

@@ -1,6 +1,6 @@
-//! Puts `dist/` together for work and tests: the elements of `index.html` that are marked `data-trunk`, done as trunk does
-//! them. What is deployed is put together by trunk itself. That is a program of 613 crates: bringing it took four minutes of
-//! the first build on two cores, to copy a handful of files.
+//! Puts `dist/` together: the elements of `index.html` that are marked `data-trunk`, done as trunk does them, and besides
+//! them what trunk cannot do: the page's wasm is cut, and the worker's rid of what never runs (`wasm.rs`). trunk, a program of
+//! 613 crates, still builds the page from the same file: in one piece, for who has it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,23 +12,28 @@ use crate::model::hex;
 use crate::proc;
 use crate::setup::Tools;
 use crate::toolchain::TARGET;
-use crate::web;
+use crate::tools;
+use crate::wasm;
+use crate::web::{self, Mode};
+
+/// The script that fetches the parts of the page that come later, as it is called by the tool that cuts the page.
+const LATER: &str = "__wasm_split.js";
 
 /// How an element begins that stands for a part of the page.
 const ELEMENT: &str = "<link data-trunk";
 
-/// Makes `dist` of `index.html` and of what cargo compiled with `profile`. It is replaced whole, once all of it is there.
+/// Makes `dist` of `index.html` and of what cargo compiled for `mode`. It is replaced whole, once all of it is there.
 ///
 /// # Errors
-/// When `index.html` has an element that is unknown here, a file is missing, or wasm-bindgen fails.
-pub(crate) fn assemble(tools: &Tools, profile: &str, dist: &Path) -> Result<()> {
+/// When `index.html` has an element that is unknown here, a file is missing, the wasm cannot be cut, or a tool fails.
+pub(crate) fn assemble(tools: &Tools, mode: Mode, dist: &Path) -> Result<()> {
     let root = crate::root();
     let index = root.join("index.html");
     let html = std::fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
     let new = web::target_dir().join("bundle").join("dist");
     remove(&new)?;
     std::fs::create_dir_all(&new).with_context(|| format!("cannot make {}", new.display()))?;
-    let compiled = web::target_dir().join(TARGET).join(profile);
+    let build = Build { tools, mode, compiled: web::target_dir().join(TARGET).join(mode.profile()) };
     let page = replace_elements(&html, |element| {
         let href = element.get("href").context("it has no href")?;
         match (element.get("rel").unwrap_or_default(), element.get("data-type").unwrap_or_default()) {
@@ -37,9 +42,9 @@ pub(crate) fn assemble(tools: &Tools, profile: &str, dist: &Path) -> Result<()> 
                 Ok(format!("<link rel=\"stylesheet\" href=\"./{name}\">"))
             }
             ("copy-dir", _) => proc::copy_tree(&root.join(href), &new, &[]).map(|()| String::new()),
-            ("rust", "main") => main_script(tools, &compiled, &crate_of(href)?, &new),
-            ("rust", "worker") => worker(tools, &compiled, &crate_of(href)?, &new).map(|()| String::new()),
-            (rel, kind) => bail!("the quick build knows no rel {rel:?} with data-type {kind:?}"),
+            ("rust", "main") => build.page(element, &crate_of(href)?, &new),
+            ("rust", "worker") => build.worker(element, &crate_of(href)?, &new).map(|()| String::new()),
+            (rel, kind) => bail!("bundle.rs knows no rel {rel:?} with data-type {kind:?}"),
         }
     })?;
     proc::write(&new.join("index.html"), page)?;
@@ -89,49 +94,109 @@ fn crate_of(manifest: &str) -> Result<String> {
     name.map(str::to_owned).with_context(|| format!("{manifest} names no package"))
 }
 
-/// The page's script and wasm, under names that change with what is in them; returns the script that starts them.
-fn main_script(tools: &Tools, compiled: &Path, name: &str, dist: &Path) -> Result<String> {
-    let staged = bindgen(tools, compiled, name)?;
-    let script = copy_hashed(&staged.join(format!("{name}.js")), dist)?;
-    let wasm = copy_hashed(&staged.join(format!("{name}_bg.wasm")), dist)?;
-    let mut html = String::new();
-    writeln!(html, "<script type=\"module\">")?;
-    writeln!(html, "import init from './{script}';\nawait init({{ module_or_path: './{wasm}' }});\n</script>")?;
-    writeln!(html, "    <link rel=\"modulepreload\" href=\"./{script}\" crossorigin=\"anonymous\">")?;
-    write!(
-        html,
-        "    <link rel=\"preload\" href=\"./{wasm}\" crossorigin=\"anonymous\" as=\"fetch\" type=\"application/wasm\">"
-    )?;
-    Ok(html)
+/// What page and worker are made with.
+struct Build<'a> {
+    tools: &'a Tools,
+    mode: Mode,
+    /// Where cargo left the wasm.
+    compiled: PathBuf,
 }
 
-/// The worker's script and wasm under the names by which the page starts it, and the script that loads both.
-fn worker(tools: &Tools, compiled: &Path, name: &str, dist: &Path) -> Result<()> {
-    let staged = bindgen(tools, compiled, name)?;
-    for file in [format!("{name}.js"), format!("{name}_bg.wasm")] {
-        std::fs::copy(staged.join(&file), dist.join(&file)).with_context(|| format!("cannot copy {file}"))?;
+impl Build<'_> {
+    /// The page's scripts and wasm, in a folder whose name changes with what is in them; returns the script that starts
+    /// them.
+    fn page(&self, element: &Element<'_>, name: &str, dist: &Path) -> Result<String> {
+        let staged = staged(name)?;
+        let main = staged.join(format!("{name}.wasm"));
+        let mut split = web::command(self.tools, tools::WASM_SPLIT);
+        split.args(["--target", "web", "--out-name", name]);
+        proc::run(split.arg(self.compiled.join(format!("{name}.wasm"))).arg(&staged))?;
+        // The parts that are fetched later need what wasm-bindgen would otherwise take away.
+        self.bindgen(&main, &staged, &["--keep-lld-exports"])?;
+        std::fs::remove_file(&main).with_context(|| format!("cannot remove {}", main.display()))?;
+        self.optimise(element, &staged)?;
+        let folder = format!("page-{}", hash_of(&staged)?);
+        proc::copy_tree(&staged, &dist.join(&folder), &[])?;
+        let (script, wasm) = (format!("./{folder}/{name}.js"), format!("./{folder}/{name}_bg.wasm"));
+        let mut html = String::new();
+        writeln!(html, "<script type=\"module\">")?;
+        writeln!(html, "import init from '{script}';\nawait init({{ module_or_path: '{wasm}' }});\n</script>")?;
+        for script in [&script, &format!("./{folder}/{LATER}")] {
+            writeln!(html, "    <link rel=\"modulepreload\" href=\"{script}\" crossorigin=\"anonymous\">")?;
+        }
+        write!(
+            html,
+            "    <link rel=\"preload\" href=\"{wasm}\" crossorigin=\"anonymous\" as=\"fetch\" type=\"application/wasm\">"
+        )?;
+        Ok(html)
     }
-    proc::write(&dist.join(format!("{name}_loader.js")), format!("import init from './{name}.js';await init();"))
+
+    /// The worker's script and wasm under the names by which the page starts it, and the script that loads both.
+    fn worker(&self, element: &Element<'_>, name: &str, dist: &Path) -> Result<()> {
+        let staged = staged(name)?;
+        let main = staged.join(format!("{name}.wasm"));
+        wasm::without_what_never_runs(&self.compiled.join(format!("{name}.wasm")), &main)?;
+        self.bindgen(&main, &staged, &[])?;
+        std::fs::remove_file(&main).with_context(|| format!("cannot remove {}", main.display()))?;
+        self.optimise(element, &staged)?;
+        proc::copy_tree(&staged, dist, &[])?;
+        proc::write(&dist.join(format!("{name}_loader.js")), format!("import init from './{name}.js';await init();"))
+    }
+
+    /// Runs wasm-bindgen on a wasm.
+    fn bindgen(&self, wasm: &Path, to: &Path, flags: &[&str]) -> Result<()> {
+        let mut command = web::command(self.tools, "wasm-bindgen");
+        command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(to).args(flags);
+        proc::run(command.arg(wasm))
+    }
+
+    /// Runs wasm-opt on each wasm of a folder as the element says, where the build is the deployed one.
+    fn optimise(&self, element: &Element<'_>, folder: &Path) -> Result<()> {
+        if self.mode == Mode::Quick {
+            return Ok(());
+        }
+        let level = element.get("data-wasm-opt").context("it has no data-wasm-opt")?;
+        let flags = element.get("data-wasm-opt-params").context("it has no data-wasm-opt-params")?;
+        for file in files(folder)?.iter().filter(|file| file.extension().is_some_and(|extension| extension == "wasm")) {
+            let mut command = web::command(self.tools, "wasm-opt");
+            command.arg(format!("-O{level}")).args(flags.split_whitespace());
+            proc::run(command.arg(file).arg("-o").arg(file))?;
+        }
+        Ok(())
+    }
 }
 
-/// Runs wasm-bindgen on a crate; returns the folder of what it wrote.
-fn bindgen(tools: &Tools, compiled: &Path, name: &str) -> Result<PathBuf> {
+/// An empty folder for what a crate becomes.
+fn staged(name: &str) -> Result<PathBuf> {
     let staged = web::target_dir().join("bundle").join(name);
-    let mut command = web::command(tools, "wasm-bindgen");
-    command.args(["--target", "web", "--no-typescript", "--out-name", name, "--out-dir"]).arg(&staged);
-    proc::run(command.arg(compiled.join(format!("{name}.wasm"))))?;
+    remove(&staged)?;
+    std::fs::create_dir_all(&staged).with_context(|| format!("cannot make {}", staged.display()))?;
     Ok(staged)
+}
+
+/// The files of a folder, in the order of their names.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
+}
+
+/// A hash of what is in the files of a folder.
+fn hash_of(folder: &Path) -> Result<String> {
+    let mut hasher = Sha256::new();
+    for file in files(folder)? {
+        hasher.update(std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
+    }
+    Ok(hex(&hasher.finalize())[..16].to_owned())
 }
 
 /// Copies a file under its name and a hash of what is in it; returns that name.
 fn copy_hashed(from: &Path, folder: &Path) -> Result<String> {
     let bytes = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
     let name = from.file_name().unwrap_or_default().to_string_lossy();
-    let (stem, suffix) = ["_bg.wasm", ".js", ".css"]
-        .iter()
-        .find_map(|suffix| Some((name.strip_suffix(suffix)?, *suffix)))
-        .with_context(|| format!("{name} is no script, style sheet or wasm"))?;
-    let hashed = format!("{stem}-{}{suffix}", &hex(&Sha256::digest(&bytes))[..16]);
+    let (stem, extension) = name.rsplit_once('.').with_context(|| format!("{name} has no extension"))?;
+    let hashed = format!("{stem}-{}.{extension}", &hex(&Sha256::digest(&bytes))[..16]);
     proc::write(&folder.join(&hashed), bytes)?;
     Ok(hashed)
 }
@@ -164,13 +229,16 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_named_after_what_is_in_it() {
+    fn copies_and_folders_are_named_after_what_is_in_them() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = folder.path().join("app_bg.wasm");
+        let to = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("app.css");
         proc::write(&file, "one").expect("the folder is ours");
-        let one = copy_hashed(&file, folder.path()).expect("it can be read");
+        let (one, of_one) = (copy_hashed(&file, to.path()), hash_of(folder.path()));
         proc::write(&file, "two").expect("the folder is ours");
-        let two = copy_hashed(&file, folder.path()).expect("it can be read");
-        assert!(one != two && one.starts_with("app-") && one.ends_with("_bg.wasm"), "{one}, {two}");
+        let (two, of_two) = (copy_hashed(&file, to.path()), hash_of(folder.path()));
+        let (one, two) = (one.expect("it can be read"), two.expect("it can be read"));
+        assert!(one != two && one.starts_with("app-") && one.ends_with(".css"), "{one}, {two}");
+        assert_ne!(of_one.expect("it can be read"), of_two.expect("it can be read"));
     }
 }

@@ -66,11 +66,12 @@ fn rules(report: &mut Report) {
 /// Lints what runs in the browser, with the settings of `clippy-wasm/`: page and worker apart, since the page links core
 /// without its engine.
 fn clippy_wasm(tools: &Tools) -> Result<()> {
-    for package in ["hone-app", "hone-worker"] {
+    // The page as it is cut; in one piece it is linted natively.
+    for (package, features) in [("hone-app", "split"), ("hone-worker", "")] {
         let mut command = web::command(tools, "cargo");
         command
             .args(["clippy", "--locked", "--profile", MODE.profile(), "--target", TARGET, "--package", package])
-            .args(["--", "-D", "warnings"])
+            .args(["--features", features, "--", "-D", "warnings"])
             .env("CLIPPY_CONF_DIR", crate::root().join("clippy-wasm"));
         proc::run(&mut command)?;
     }

@@ -19,6 +19,7 @@ pub mod test;
 pub mod tidy;
 pub mod toolchain;
 pub mod tools;
+mod wasm;
 pub mod web;
 
 use std::path::{Path, PathBuf};

@@ -17,7 +17,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Bring what any build of the page needs: wasm toolchain, wasm-bindgen, trunk, wasm-opt, the default model
+    /// Bring what any build of the page needs: wasm toolchain, wasm-bindgen, wasm-opt, the default model
     Setup,
     /// Build the page and its worker into dist/
     Build {

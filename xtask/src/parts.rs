@@ -22,8 +22,8 @@ pub enum Part {
     Downloads,
     /// The wasm-bindgen CLI.
     WasmBindgen,
-    /// The bundler of the page that is deployed.
-    Trunk,
+    /// What cuts the page.
+    WasmSplit,
     /// Sources of everything the page is made of.
     Crates,
     /// The page, compiled.
@@ -44,11 +44,11 @@ impl Part {
             Self::Toolchain => ("wasm toolchain", [60, 60]),
             Self::Downloads => ("wasm-opt and the model", [20, 20]),
             Self::WasmBindgen => ("wasm-bindgen", [130, 130]),
-            Self::Trunk => ("trunk", [400, 400]),
+            Self::WasmSplit => ("wasm-split", [80, 80]),
             Self::Crates => ("crates", [30, 30]),
             Self::Page => ("page", [250, 300]),
             Self::Worker => ("worker", [650, 1500]),
-            Self::Bundle => ("bundle", [10, 180]),
+            Self::Bundle => ("bundle", [20, 400]),
             Self::Tests => ("tests, compiled", [1800, 1800]),
         }
     }

@@ -26,35 +26,34 @@ pub struct Tools {
 /// # Errors
 /// The first thing that is missing and cannot be brought, with how to get it.
 pub fn run() -> Result<()> {
-    let missing = missing(Mode::Release)?;
+    let missing = missing()?;
     let parts = Parts::begin(Mode::Release, &missing);
     let tools = compiler(&parts)?;
-    tools.bring(&parts, Mode::Release)?;
+    tools.bring(&parts)?;
     if !missing.is_empty() {
         parts.close("set up");
     }
     proc::say(format!(
-        "ready: {}; wasm-bindgen {}; trunk {}; wasm-opt {}; {}",
+        "ready: {}; wasm-bindgen {}; wasm-opt {}; {}",
         tools.toolchain,
         tools.wasm_bindgen,
-        tools::TRUNK,
         tools::BINARYEN,
         model::ID
     ));
     Ok(())
 }
 
-/// What set-up has to bring for a build of this mode.
+/// What set-up has to bring for a build.
 ///
 /// # Errors
 /// Without a folder for it, or when Cargo.lock cannot be read.
-pub fn missing(mode: Mode) -> Result<Vec<Part>> {
+pub fn missing() -> Result<Vec<Part>> {
     let (cache, wasm_bindgen) = (Cache::locate()?, wasm_bindgen()?);
     let parts = [
         (Part::Toolchain, toolchain::found(&cache).is_some()),
         (Part::Downloads, tools::has_wasm_opt(&cache) && model::is_there(&model::folder())),
         (Part::WasmBindgen, tools::wasm_bindgen(&wasm_bindgen).is_there(&cache)),
-        (Part::Trunk, mode == Mode::Quick || tools::trunk().is_there(&cache)),
+        (Part::WasmSplit, tools::wasm_split().is_there(&cache)),
     ];
     Ok(parts.into_iter().filter(|(_, is_there)| !is_there).map(|(part, _)| part).collect())
 }
@@ -70,11 +69,11 @@ pub fn compiler(parts: &Parts) -> Result<Tools> {
 }
 
 impl Tools {
-    /// Brings what a build of this mode needs at its end: what is downloaded beside what is compiled.
+    /// Brings what a build needs at its end: what is downloaded beside what is compiled.
     ///
     /// # Errors
     /// The first thing that is missing and cannot be brought, with how to get it.
-    pub fn bring(&self, parts: &Parts, mode: Mode) -> Result<()> {
+    pub fn bring(&self, parts: &Parts) -> Result<()> {
         thread::scope(|scope| {
             let downloads = scope.spawn(|| {
                 parts.run(Part::Downloads, |_| {
@@ -82,17 +81,15 @@ impl Tools {
                     model::ensure(&model::folder()).context("default model")
                 })
             });
-            let compiled = self.compile(parts, mode);
+            let compiled = self.compile(parts);
             downloads.join().expect("a download does not panic").and(compiled)
         })
     }
 
-    fn compile(&self, parts: &Parts, mode: Mode) -> Result<()> {
+    fn compile(&self, parts: &Parts) -> Result<()> {
         let wasm_bindgen = tools::wasm_bindgen(&self.wasm_bindgen);
         parts.run(Part::WasmBindgen, |count| wasm_bindgen.ensure(&self.cache, count))?;
-        if mode == Mode::Release {
-            parts.run(Part::Trunk, |count| tools::trunk().ensure(&self.cache, count))?;
-        }
+        parts.run(Part::WasmSplit, |count| tools::wasm_split().ensure(&self.cache, count))?;
         // Hundreds of megabytes that are of no use any more; it is not there where nothing was compiled.
         let _ = std::fs::remove_dir_all(self.cache.tools_build());
         Ok(())

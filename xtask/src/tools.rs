@@ -1,5 +1,5 @@
-//! trunk, the wasm-bindgen CLI and wasm-opt, pinned, in the folder that set-up owns. trunk finds them there and is
-//! told to stay offline, so that nothing is downloaded in the middle of a build. And axe-core, which the tests need.
+//! The wasm-bindgen CLI, what cuts the page, and wasm-opt, pinned, in the folder that set-up owns: nothing is downloaded in the middle of a build.
+//! And axe-core, which the tests need.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,15 +10,12 @@ use crate::cache::Cache;
 use crate::parts::Count;
 use crate::{apt, proc};
 
-/// Version of trunk.
-pub const TRUNK: &str = "0.22.1";
 /// Version of binaryen, which wasm-opt is part of.
 pub const BINARYEN: &str = "132";
 /// Version of axe-core, which looks for what keeps people out of the page.
 const AXE: &str = "4.14.1";
 
-/// How the tools are compiled: each runs for seconds, so time spent optimising them would be lost. trunk's own settings
-/// (link-time optimisation of everything) take three times as long.
+/// How the tools are compiled: each runs for seconds, so time spent optimising them would be lost.
 const PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
@@ -53,16 +50,18 @@ pub fn wasm_bindgen(version: &str) -> CargoTool {
     }
 }
 
-/// The bundler of the page that is deployed, without its look for updates.
+/// The program that cuts the page's wasm.
+pub const WASM_SPLIT: &str = "wasm-split-cli";
+
+/// What cuts the page's wasm where leptos marks it; the other half of what leptos has for that.
 #[must_use]
-pub fn trunk() -> CargoTool {
+pub fn wasm_split() -> CargoTool {
     CargoTool {
-        package: "trunk",
-        binary: "trunk",
-        version: TRUNK.to_owned(),
-        // It asks for a newer rustc than it needs.
-        flags: &["--no-default-features", "--features", "rustls", "--ignore-rust-version"],
-        optimised: &[],
+        package: "wasm_split_cli_support",
+        binary: WASM_SPLIT,
+        version: "0.2.4".to_owned(),
+        flags: &["--features", "build-binary"],
+        optimised: &["wasmparser", "wasm-encoder"],
     }
 }
 

@@ -1,7 +1,6 @@
 //! Builds the page and its worker into `dist/`, and serves them.
 //!
-//! cargo compiles both with the flags that trunk gives it, while set-up still brings the tools. Then `bundle.rs` puts
-//! `dist/` together; what is deployed is put together by trunk, which finds both compiled and works offline.
+//! cargo compiles both while set-up still brings the tools. Then `bundle.rs` puts `dist/` together.
 //! `dist/built.txt` says from which sources: where these are the ones that lie here, nothing is built, even if `dist/` was built elsewhere.
 
 use std::net::TcpListener;
@@ -45,12 +44,12 @@ const INPUTS: [&str; 11] = [
     "app",
     "public",
     "index.html",
-    "Trunk.toml",
     "Cargo.toml",
     "Cargo.lock",
     ".cargo/config.toml",
     "xtask/src/policy.rs", // what the page's meta element says
-    "xtask/src/bundle.rs", // how the quick build is put together
+    "xtask/src/bundle.rs", // how it is put together
+    "xtask/src/wasm.rs",   // what the worker loses
 ];
 /// What `dist/` was built from.
 const BUILT: &str = "built.txt";
@@ -72,7 +71,7 @@ pub fn target_dir() -> PathBuf {
     crate::root().join("target").join("web")
 }
 
-/// A command that compiles for wasm with `tools` and finds trunk, wasm-bindgen and wasm-opt among them.
+/// A command that compiles for wasm with `tools` and finds wasm-bindgen and wasm-opt among them.
 #[must_use]
 pub fn command(tools: &Tools, program: &str) -> Command {
     let mut path = tools.toolchain.path();
@@ -92,7 +91,7 @@ pub fn command(tools: &Tools, program: &str) -> Command {
 /// Sets up and builds `dist/`, unless it is up to date.
 ///
 /// # Errors
-/// When set-up, cargo or trunk fails.
+/// When set-up, cargo or a tool fails.
 pub fn build(mode: Mode) -> Result<()> {
     build_and_say(mode, "built")
 }
@@ -105,7 +104,7 @@ pub fn anew(mode: Mode) -> Result<Vec<Part>> {
     if is_built(mode, &sources()?) {
         return Ok(Vec::new());
     }
-    let mut parts = setup::missing(mode)?;
+    let mut parts = setup::missing()?;
     let compiled = target_dir().join(TARGET).join(mode.profile());
     let fresh = CRATES.into_iter().filter(|(_, _, wasm)| !compiled.join(wasm).exists()).map(|(part, ..)| part);
     parts.extend(fresh);
@@ -118,7 +117,7 @@ pub fn anew(mode: Mode) -> Result<Vec<Part>> {
 /// Like [`build`], as part of a longer job.
 ///
 /// # Errors
-/// When set-up, cargo or trunk fails.
+/// When set-up, cargo or a tool fails.
 pub fn build_as_part(mode: Mode, parts: &Parts) -> Result<()> {
     let sources = sources()?;
     if is_built(mode, &sources) {
@@ -127,7 +126,7 @@ pub fn build_as_part(mode: Mode, parts: &Parts) -> Result<()> {
     }
     let tools = setup::compiler(parts)?;
     thread::scope(|scope| {
-        let brought = scope.spawn(|| tools.bring(parts, mode));
+        let brought = scope.spawn(|| tools.bring(parts));
         let compiled = compile(&tools, mode, parts);
         compiled.and(brought.join().expect("set-up does not panic"))
     })?;
@@ -171,30 +170,25 @@ fn build_and_say(mode: Mode, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Compiles page and worker exactly as trunk will ask for them: each by its own manifest, or their features would mix.
+/// Compiles page and worker, each by its own manifest, or their features would mix. The page keeps its relocations: it is
+/// cut in two by them.
 fn compile(tools: &Tools, mode: Mode, parts: &Parts) -> Result<()> {
-    // trunk stays offline, so everything it looks at must be here before it starts.
     parts.run(Part::Crates, |_| proc::run_counted(command(tools, "cargo").args(["fetch", "--locked"]), |_, _| {}))?;
     for (part, folder, _) in CRATES {
         let manifest = crate::root().join(folder).join("Cargo.toml");
         let mut cargo = command(tools, "cargo");
-        cargo.args(["build", "--offline", "--locked", "--target", TARGET, "--profile", mode.profile()]);
+        cargo.args(["rustc", "--offline", "--locked", "--target", TARGET, "--profile", mode.profile()]);
         cargo.arg("--manifest-path").arg(manifest);
+        if part == Part::Page {
+            cargo.args(["--features", "split", "--", "-C", "link-arg=--emit-relocs"]);
+        }
         parts.run(part, |count| proc::run_counted(&mut cargo, |done, total| count.report(done, total)))?;
     }
     Ok(())
 }
 
 fn bundle(tools: &Tools, mode: Mode) -> Result<()> {
-    match mode {
-        Mode::Quick => bundle::assemble(tools, mode.profile(), &dist())?,
-        Mode::Release => {
-            let mut trunk = command(tools, "trunk");
-            // trunk reads NO_COLOR as `true` or `false` and refuses the usual `1`.
-            trunk.env_remove("NO_COLOR").args(["build", "--offline", "--locked", "--cargo-profile", mode.profile()]);
-            proc::run(trunk.arg("--release=true"))?;
-        }
-    }
+    bundle::assemble(tools, mode, &dist())?;
     let page = dist().join("index.html");
     let html = std::fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
     proc::write(&page, policy::with_policy(&html)?)
@@ -218,7 +212,7 @@ fn built(mode: Mode, sources: &str) -> String {
 /// a page built elsewhere from the same sources is known again.
 fn sources() -> Result<String> {
     let mut hasher = Sha256::new();
-    hasher.update(format!("{} {}", tools::TRUNK, tools::BINARYEN));
+    hasher.update(tools::BINARYEN);
     let root = crate::root();
     for input in INPUTS {
         let mut files = Vec::new();

@@ -9,6 +9,7 @@ pub(crate) mod evaluate;
 mod export;
 pub(crate) mod frame;
 pub(crate) mod label_columns;
+pub(crate) mod later;
 mod model;
 mod model_changes;
 pub(crate) mod of_run;
@@ -17,28 +18,14 @@ mod recipe;
 mod train;
 mod weights_question;
 
-use hone_core::task::Task;
 use leptos::prelude::*;
 
 use crate::state::{Step, Store};
-use crate::tasks;
 
-/// The page of a step, for the task of the model, of the rows, or of a run's several tasks. Another task draws it anew; not so the page on which
-/// models are loaded, which is the same for all.
+/// The page of a step. The first, on which models are loaded, is the same for all tasks, and there from the start.
 pub(crate) fn page(store: Store, step: Step) -> AnyView {
-    let task = match step {
-        Step::Model => Task::default(),
-        Step::Data => store.data.task.get(),
-        Step::Evaluate | Step::Try | Step::Export => store.shown_task(),
-        _ => store.model.task.get(),
-    };
     match step {
         Step::Model => model::page(store),
-        Step::Data => data::page(store, task),
-        Step::Recipe => recipe::page(store, task),
-        Step::Train => train::page(store, task),
-        Step::Evaluate => evaluate::page(store),
-        Step::Try => (tasks::of(task).try_it)(store),
-        Step::Export => export::page(store, task),
+        _ => later::page(store, step),
     }
 }

@@ -68,6 +68,18 @@ pub(crate) enum WorkerStatus {
     Dead,
 }
 
+/// Whether the steps after the first are there to be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LaterSteps {
+    /// They are being fetched.
+    Loading,
+    /// They are there.
+    Loaded,
+    /// They could not be fetched; a button tries again.
+    #[cfg_attr(not(feature = "split"), expect(dead_code, reason = "a page in one piece has them from the start"))]
+    Failed,
+}
+
 /// All signals of the page. Copies share them.
 #[derive(Clone, Copy)]
 pub(crate) struct Store {
@@ -77,6 +89,7 @@ pub(crate) struct Store {
     /// The device wished for by the page's address.
     prefer: StoredValue<Option<Backend>>,
     pub step: RwSignal<Step>,
+    pub later: RwSignal<LaterSteps>,
     /// At most one problem a step.
     pub problems: RwSignal<Vec<(Step, Problem)>>,
     /// After a restart: what the worker no longer holds.
@@ -183,6 +196,7 @@ impl Store {
             device: RwSignal::new(None),
             prefer: StoredValue::new(prefer),
             step: RwSignal::new(Step::of_hash(&browser::fragment()).unwrap_or(Step::Model)),
+            later: RwSignal::new(LaterSteps::Loading),
             problems: RwSignal::new(Vec::new()),
             lost: RwSignal::new(None),
             network: NetworkState::new(),

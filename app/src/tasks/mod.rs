@@ -6,7 +6,7 @@
 //!   [`sequence_classification::recipe`];
 //! - `data.rs`: `row_facts` and `data_parts` of a report;
 //! - `evaluation.rs`: `evaluation_parts` of what was measured, and for tests `sample_detail`;
-//! - `try_it.rs`: the page of the step Try, which `PAGE` names.
+//! - `try_it.rs`: the page of the step Try.
 //!
 //! What of it is plain (choices of columns, what follows from rows that were measured) stands in files of its own, tested
 //! natively.
@@ -32,7 +32,8 @@ mod sentence_embedding;
 mod sequence_classification;
 mod token_classification;
 
-/// Words, settings and pages of a task.
+/// Words and settings of a task. It names no function that draws: the first step reads it too, and would bring all of them
+/// (`pages/later.rs`).
 pub(crate) struct TaskPage {
     /// What the step Data is for.
     pub lead: &'static str,
@@ -53,8 +54,6 @@ pub(crate) struct TaskPage {
     pub sample: Option<Sample>,
     /// A model of it answers before rows were read.
     pub is_tried_without_rows: bool,
-    /// The step Try.
-    pub try_it: fn(Store) -> AnyView,
     /// Python that asks a whole model; a prompt is given as that of a string in Python.
     pub python: fn(&str) -> String,
     /// Of an adapter with so many labels: the class of PEFT that loads it, further arguments, and Python that asks it.
@@ -127,6 +126,13 @@ macro_rules! define_pages {
         pub(crate) fn data_parts(store: Store, report: &DataReport) -> DataParts {
             match &report.detail {
                 $(ReportDetail::$variant(detail) => $room::data::data_parts(store, report, detail),)*
+            }
+        }
+
+        /// The step Try.
+        pub(crate) fn try_it(store: Store, task: Task) -> AnyView {
+            match task {
+                $(Task::$variant => $room::try_it::page(store),)*
             }
         }
 

@@ -81,6 +81,8 @@ impl Dtype {
 pub enum TrainSamplingStrategy {
     /// In an order drawn anew for each epoch.
     Random,
+    /// In the order in which they were read, in every epoch; of several tasks one after the other.
+    Sequential,
     /// In such an order too, but rows of like length share a batch, so that little is padded.
     #[default]
     GroupByLength,
@@ -88,13 +90,14 @@ pub enum TrainSamplingStrategy {
 
 impl TrainSamplingStrategy {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::GroupByLength, Self::Random];
+    pub const ALL: [Self; 3] = [Self::GroupByLength, Self::Random, Self::Sequential];
 
     /// As it is called in messages and settings.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Random => "random",
+            Self::Sequential => "sequential",
             Self::GroupByLength => "group_by_length",
         }
     }

@@ -1,9 +1,9 @@
 //! The order in which rows are trained on: seeded, and saveable.
 //!
-//! Grouped by length, so that little is padded, as `transformers`' `LengthGroupedSampler` does it: shuffle the rows, cut them into megabatches of up to fifty
-//! batches, sort each by length, cut it into batches, and shuffle the batches. At random: shuffle
-//! the rows, and cut them into batches. Rows of several groups (tasks) are cut
-//! into batches apart, so that a batch is of one group; how many of each there are depends on a temperature.
+//! Grouped by length, so that little is padded, as `transformers`' `LengthGroupedSampler` does it: shuffle the rows, cut
+//! them into megabatches of up to fifty batches, sort each by length, cut it into batches, and shuffle the batches. At
+//! random: shuffle the rows, and cut them into batches. Sequential: cut them as they are. Rows of several groups (tasks)
+//! are cut into batches apart, so that a batch is of one group; how many of each there are depends on a temperature.
 
 use std::ops::Range;
 
@@ -111,7 +111,9 @@ impl BatchSampler {
             // A row that comes again comes in another batch: each pass over the group is cut for itself.
             while left > 0 {
                 let mut rows: Vec<usize> = group.rows.clone().collect();
-                shuffle(&mut rows, &mut generator);
+                if self.strategy != TrainSamplingStrategy::Sequential {
+                    shuffle(&mut rows, &mut generator);
+                }
                 rows.truncate(left);
                 left -= rows.len();
                 if self.strategy == TrainSamplingStrategy::GroupByLength {
@@ -120,7 +122,9 @@ impl BatchSampler {
                 batches.extend(rows.chunks(self.batch_size).map(<[usize]>::to_vec));
             }
         }
-        shuffle(&mut batches, &mut generator);
+        if self.strategy != TrainSamplingStrategy::Sequential {
+            shuffle(&mut batches, &mut generator);
+        }
         self.batches = batches;
         self.state = SamplerState { epoch, batch: 0 };
     }
@@ -206,6 +210,16 @@ mod tests {
         let mut rows = batches.concat();
         rows.sort_unstable();
         assert_eq!(rows, (0..1000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn sequential_rows_keep_their_order_in_every_epoch() {
+        let mut sampler = BatchSampler::new((0..10).rev().collect(), 4, 1);
+        sampler = sampler.with_strategy(TrainSamplingStrategy::Sequential);
+        let expected = [vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]];
+        assert_eq!(rest(&mut sampler), expected);
+        sampler.start_epoch(1);
+        assert_eq!(rest(&mut sampler), expected);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod device_loss;
 mod figures;
 mod hub;
 mod language_model;
+mod later_steps;
 mod masked_lm;
 mod model_step;
 mod multi_label;

@@ -69,19 +69,25 @@ impl Site {
 
     /// As [`Self::open`], with no other browser beside it: for what is measured.
     pub(crate) fn open_alone(webgpu: WebGpu) -> Option<Self> {
-        Self::open_in(webgpu, None, MAX_BROWSERS)
+        Self::open_in(webgpu, None, MAX_BROWSERS, None)
     }
 
     /// As [`Self::open`], with a hub of our own.
     pub(crate) fn open_with(webgpu: WebGpu, hub: Option<&str>) -> Option<Self> {
-        Self::open_in(webgpu, hub, 1)
+        Self::open_in(webgpu, hub, 1, None)
     }
 
-    fn open_in(webgpu: WebGpu, hub: Option<&str>, places: usize) -> Option<Self> {
+    /// As [`Self::open`], of a page that lies in a folder of the test's own.
+    pub(crate) fn open_from(webgpu: WebGpu, dist: &Path) -> Option<Self> {
+        Self::open_in(webgpu, None, 1, Some(dist))
+    }
+
+    fn open_in(webgpu: WebGpu, hub: Option<&str>, places: usize, dist: Option<&Path>) -> Option<Self> {
         let parts = Parts::find()?;
         let turn = Turn::wait(places);
         let connect = hub.map(str::to_owned).into_iter().collect();
-        let server = server::serve_with(&parts.dist, 0, Options { connect, record: true }).expect("a free port");
+        let server =
+            server::serve_with(dist.unwrap_or(&parts.dist), 0, Options { connect, record: true }).expect("a free port");
         let browser = Browser::start(&parts, webgpu);
         let mut query = String::from(if webgpu == WebGpu::Software { "?backend=webgpu" } else { "?" });
         if let Some(hub) = hub {

@@ -5,7 +5,7 @@ pub(super) mod evaluation;
 mod prompt_format;
 mod recipe;
 mod shape;
-mod try_it;
+pub(super) mod try_it;
 
 use super::TaskPage;
 
@@ -27,7 +27,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
     presets: recipe::PRESETS,
     sample: Some(recipe::SAMPLE),
     is_tried_without_rows: true,
-    try_it: try_it::page,
     python,
     adapter_python,
 };

@@ -16,7 +16,7 @@ use crate::state::{Activity, Step, Store};
 
 const LEAD: &str = "Type a beginning and see how the model goes on: the original and the trained one, side by side.";
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(in crate::tasks) fn page(store: Store) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Try)}
         {of_run(store)}

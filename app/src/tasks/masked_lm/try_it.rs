@@ -14,7 +14,7 @@ use crate::state::{Step, Store, Tried};
 
 const LEAD: &str = "Write [MASK] where a word is missing, and see which words the model expects there.";
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(in crate::tasks) fn page(store: Store) -> AnyView {
     let asking = typing(store, store.try_text);
     // A text without a blank is not finished yet.
     let on_input = Callback::new(move |text: String| match BLANKS.iter().any(|blank| text.contains(blank)) {

@@ -19,7 +19,7 @@ const LEAD: &str = "Paste a text, ask a question about it, and see where in it t
 /// Characters of an answer beside its bar.
 const MAX_ANSWER_CHARS: usize = 80;
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(in crate::tasks) fn page(store: Store) -> AnyView {
     // A question without a text has no answer yet, nor has a text without a question.
     let on_input = move |field: RwSignal<String>, other: RwSignal<String>| {
         let asking = typing(store, field);

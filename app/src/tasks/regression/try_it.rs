@@ -13,7 +13,7 @@ use crate::state::{Step, Store, Tried};
 
 const LEAD: &str = "Type a text like those the model will get, and see which number it gives.";
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(in crate::tasks) fn page(store: Store) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Try)}
         {of_run(store)}

@@ -3,7 +3,7 @@
 pub(super) mod data;
 pub(super) mod evaluation;
 mod recipe;
-mod try_it;
+pub(super) mod try_it;
 mod worst;
 
 use super::TaskPage;
@@ -25,7 +25,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
     presets: recipe::PRESETS,
     sample: None,
     is_tried_without_rows: false,
-    try_it: try_it::page,
     python,
     adapter_python,
 };

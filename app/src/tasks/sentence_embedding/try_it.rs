@@ -21,7 +21,7 @@ const LEAD: &str =
 /// Characters of a text in a table.
 const MAX_CHARS: usize = 160;
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(in crate::tasks) fn page(store: Store) -> AnyView {
     let second = typing(store, store.try_second);
     let content = view! {
         {move || missing(store, Step::Try)}

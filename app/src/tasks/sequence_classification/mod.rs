@@ -5,7 +5,7 @@ pub(super) mod evaluation;
 mod few_shot;
 mod mistakes;
 pub(super) mod recipe;
-mod try_it;
+pub(super) mod try_it;
 
 use super::TaskPage;
 
@@ -24,7 +24,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
     presets: recipe::PRESETS,
     sample: Some(recipe::SAMPLE),
     is_tried_without_rows: false,
-    try_it: try_it::page,
     python,
     adapter_python,
 };

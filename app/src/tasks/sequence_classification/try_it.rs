@@ -17,7 +17,7 @@ const LEAD: &str = "Type a text like those the model will get, and see which lab
 /// Labels shown.
 const MAX_LABELS: usize = 10;
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(in crate::tasks) fn page(store: Store) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Try)}
         {of_run(store)}

@@ -4,7 +4,7 @@ pub(super) mod data;
 pub(super) mod evaluation;
 mod marks;
 mod mistakes;
-mod try_it;
+pub(super) mod try_it;
 
 use super::TaskPage;
 use super::sequence_classification::recipe;
@@ -26,7 +26,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
     presets: recipe::PRESETS,
     sample: None,
     is_tried_without_rows: false,
-    try_it: try_it::page,
     python,
     adapter_python,
 };

@@ -12,7 +12,7 @@ use crate::state::{Step, Store, Tried};
 
 const LEAD: &str = "Type a text like those the model will get, and see which names and terms it finds.";
 
-pub(super) fn page(store: Store) -> AnyView {
+pub(in crate::tasks) fn page(store: Store) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Try)}
         {of_run(store)}

@@ -118,13 +118,18 @@ pub(super) const ADVANCED: &[Setting] = &[
             let known = TrainSamplingStrategy::ALL.map(|strategy| (strategy.name(), strategy));
             put(&mut run.train_sampling_strategy, choice::parse(text, &known))
         },
-        choices: &[("group_by_length", "Like lengths together"), ("random", "Random")],
+        choices: &[
+            ("group_by_length", "Like lengths together"),
+            ("random", "Random"),
+            ("sequential", "As in the file"),
+        ],
         value_name: "STRATEGY",
         is_advanced: true,
-        help: "What shares a batch: rows of like length (group_by_length: quicker, since less is padded) or any (random)",
+        help: "What shares a batch: rows of like length (group_by_length: quicker, since less is padded), any (random), or \
+               those that follow each other in the file (sequential)",
         label: "Order of rows",
-        hint: "Rows of like length in a batch are quicker, since less is padded. Random is better where rows of like length \
-               resemble each other otherwise too.",
+        hint: "Rows of like length in a batch are quicker, since less is padded. The order is drawn anew for each epoch, \
+               except as in the file.",
         ..choice::named("train_sampling_strategy")
     },
     Setting {

@@ -1,0 +1,156 @@
+//! The worker's wasm without functions that can never run in a browser.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use wasm_encoder::{CodeSection, Function, Module, RawSection, SectionId};
+use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
+
+use crate::proc;
+
+/// Functions of the worker that are linked and never run, by a part of their paths, with the reason. What only they call
+/// goes with them. Each becomes a trap: should one be called after all, the worker stops, and does not go wrong.
+const NEVER_RUN: [(&str, &str); 4] = [
+    ("cubecl_std::quant::view::run_with_quant_type", "kernels on quantized tensors, of which Hone has none"),
+    (" as pliron::parsable::Parsable>::parse", "parsers of kernels written as text: ours are built in memory"),
+    (" as burn_cubecl_fusion::optim::base::DynFusedOperation>::to_state", "writing down what was fused: nothing asks"),
+    (" as burn_cubecl::fusion::registry::DynProvider>::restore", "reading it again"),
+];
+
+/// Writes `worker` to `to`, with a trap in place of each function that never runs. Where one of the kinds is not in it, as
+/// after another version of its crate, that is said.
+///
+/// # Errors
+/// When the wasm cannot be read or written.
+pub(crate) fn without_what_never_runs(worker: &Path, to: &Path) -> Result<()> {
+    let bytes = std::fs::read(worker).with_context(|| format!("cannot read {}", worker.display()))?;
+    let mut dropped = BTreeSet::new();
+    let names = function_names(&bytes)?;
+    for (part, reason) in NEVER_RUN {
+        let found = names.iter().filter(|(_, name)| name.contains(part)).map(|(index, _)| *index);
+        let before = dropped.len();
+        dropped.extend(found);
+        if dropped.len() == before {
+            proc::say(format!(
+                "the worker has no function named {part} to leave out ({reason}): it is a little larger"
+            ));
+        }
+    }
+    let bytes = with_traps(&bytes, &dropped)?;
+    std::fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// Index and path of each function, whichever way the compiler mangles names.
+fn function_names(wasm: &[u8]) -> Result<Vec<(u32, String)>> {
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let Payload::CustomSection(section) = payload? else { continue };
+        let KnownCustom::Name(subsections) = section.as_known() else { continue };
+        for subsection in subsections {
+            if let Name::Function(functions) = subsection? {
+                for naming in functions {
+                    let naming = naming?;
+                    names.push((naming.index, format!("{:#}", rustc_demangle::demangle(naming.name))));
+                }
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// The same wasm with a trap as the body of these functions.
+fn with_traps(wasm: &[u8], functions: &BTreeSet<u32>) -> Result<Vec<u8>> {
+    let (mut module, mut code, mut index) = (Module::new(), CodeSection::new(), 0);
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        match &payload {
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports() {
+                    index += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                if functions.contains(&index) {
+                    let mut trap = Function::new([]);
+                    trap.instructions().unreachable().end();
+                    code.function(&trap);
+                } else {
+                    code.raw(body.as_bytes());
+                }
+                index += 1;
+            }
+            // What follows the bodies: the section of data.
+            Payload::DataSection(_) => drop(module.section(&std::mem::take(&mut code))),
+            _ => {}
+        }
+        if let Some((id, range)) = payload.as_section().filter(|(id, _)| *id != SectionId::Code as u8) {
+            let data = &wasm[usize::try_from(range.start)?..usize::try_from(range.end)?];
+            module.section(&RawSection { id, data });
+        }
+    }
+    Ok(module.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_encoder::{DataSection, FunctionSection, ImportSection, NameMap, NameSection, TypeSection, ValType};
+
+    use super::*;
+
+    /// A module with an imported function, and two of its own that are named `kept` and `dropped` and return a number.
+    fn sample() -> Vec<u8> {
+        let (mut types, mut imports, mut functions) =
+            (TypeSection::new(), ImportSection::new(), FunctionSection::new());
+        types.ty().function([], [ValType::I32]);
+        imports.import("page", "imported", wasm_encoder::EntityType::Function(0));
+        functions.function(0).function(0);
+        let (mut code, mut names, mut section) = (CodeSection::new(), NameMap::new(), NameSection::new());
+        for (index, name) in [(1, "kept"), (2, "dropped")] {
+            let mut body = Function::new([(1, ValType::I64)]);
+            body.instructions().i32_const(1000 + index).end();
+            code.function(&body);
+            names.append(index as u32, name);
+        }
+        section.functions(&names);
+        let mut module = Module::new();
+        module.section(&types).section(&imports).section(&functions).section(&code);
+        module.section(&DataSection::new()).section(&section);
+        module.finish()
+    }
+
+    #[test]
+    fn names_are_read_in_both_manglings() {
+        let path = |mangled: &str| format!("{:#}", rustc_demangle::demangle(mangled));
+        let legacy = "_ZN77_$LT$cubecl_ir..dialect..scf..ForOp$u20$as$u20$pliron..parsable..Parsable$GT$\
+                      5parse17h0123456789abcdefE";
+        let v0 =
+            "_RNvXNtNtCsbci33CGPnJK_9cubecl_ir7dialect3scfNtB2_5ForOpNtNtCsc77I4BCGUaA_6pliron8parsable8Parsable5parse";
+        for mangled in [legacy, v0] {
+            assert!(path(mangled).ends_with(NEVER_RUN[1].0), "{}", path(mangled));
+        }
+    }
+
+    #[test]
+    fn a_function_becomes_a_trap_and_all_else_stays() {
+        let wasm = sample();
+        wasmparser::validate(&wasm).expect("the sample is wasm");
+        let names = function_names(&wasm).expect("it has names");
+        assert_eq!(names, [(1, "kept".to_owned()), (2, "dropped".to_owned())]);
+        let cut = with_traps(&wasm, &BTreeSet::from([2])).expect("it can be read");
+        wasmparser::validate(&cut).expect("what is left is wasm");
+        assert_eq!(function_names(&cut).expect("it has names"), names, "no index moved");
+        let bodies = |wasm: &[u8]| -> Vec<Vec<u8>> {
+            let payloads = Parser::new(0).parse_all(wasm);
+            payloads
+                .filter_map(|payload| match payload.expect("wasm") {
+                    Payload::CodeSectionEntry(body) => Some(body.as_bytes().to_vec()),
+                    _ => None,
+                })
+                .collect()
+        };
+        let (before, after) = (bodies(&wasm), bodies(&cut));
+        assert_eq!(after, [before[0].clone(), vec![0, 0x00, 0x0B]], "no locals, unreachable, end");
+        assert_eq!(with_traps(&wasm, &BTreeSet::new()).expect("it can be read"), wasm, "to the byte");
+    }
+}

@@ -54,7 +54,6 @@ Generation (`generation` of models' meta.json, and the two files of beam_search)
 
 import copy
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -536,8 +535,7 @@ def padded_left(prompts):
 
 def beams():
     folder = FIXTURES / "beam_search"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for name, plan in DECODERS.items():
         model = AutoModelForCausalLM.from_pretrained(FIXTURES / name, dtype=torch.float32, attn_implementation="eager")
         model.eval().generation_config.eos_token_id = None

@@ -158,9 +158,9 @@ def id_lists(tokenizer):
     ids = lambda *tokens: [tokenizer.convert_tokens_to_ids(token) for token in tokens]
     return [
         tokenizer("The ship leaves, doesn't it?")["input_ids"],
-        ids("<pad>", "<extra_id_0>", "\u2581the", "<extra_id_1>", "\u2581", "s", "</s>", "<pad>", "<pad>"),
-        ids("\u2581", "<unk>", "\u2581the", "\u2581", "\u2581", "s"),
-        ids("s", "\u2581the"),
+        ids("<pad>", "<extra_id_0>", "\u2581th", "e", "<extra_id_1>", "\u2581", "s", "</s>", "<pad>", "<pad>"),
+        ids("\u2581", "<unk>", "\u2581th", "e", "\u2581", "\u2581", "s"),
+        ids("s", "\u2581th", "e"),
         [],
     ]
 

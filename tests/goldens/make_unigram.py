@@ -113,6 +113,15 @@ def proto_field(message, wanted):
     return found
 
 
+def in_order(pieces):
+    """The trainer adds the letters that it had dropped at the end, each 0.0001 lower, in another order each time."""
+    pieces = sorted(((piece, round(score, 6)) for piece, score in pieces), key=lambda piece: (-piece[1], piece[0]))
+    dropped = [at for at, (piece, score) in enumerate(pieces) if len(piece) == 1 and score < pieces[-1][1] + 0.002]
+    for at, letter in zip(dropped, sorted(pieces[at][0] for at in dropped)):
+        pieces[at] = (letter, pieces[at][1])
+    return sorted(pieces, key=lambda piece: (-piece[1], piece[0]))
+
+
 def tokenizer_json():
     charsmap = character_map()
     tokenizer = Tokenizer(Unigram())
@@ -127,9 +136,7 @@ def tokenizer_json():
     tokenizer.train_from_iterator(list(sentences()), trainer)
     json_ = json.loads(tokenizer.to_str())
     assert json_["normalizer"]["precompiled_charsmap"] == base64.b64encode(charsmap).decode()
-    # Scores keep six digits and pieces of equal score an order of their own: trained again, they come out the same.
-    pieces = [(piece, round(score, 6)) for piece, score in json_["model"]["vocab"] if piece not in SPECIAL]
-    pieces.sort(key=lambda piece: (-piece[1], piece[0]))
+    pieces = in_order([(piece, score) for piece, score in json_["model"]["vocab"] if piece not in SPECIAL])
     vocab = [(piece, 0.0) for piece in SPECIAL] + pieces + [(piece, 0.0) for piece in SENTINELS]
     json_["model"] = {"type": "Unigram", "unk_id": 2, "vocab": vocab, "byte_fallback": False}
     ids = {piece: number for number, (piece, _) in enumerate(vocab)}

@@ -85,8 +85,7 @@ fn with_traps(wasm: &[u8], functions: &BTreeSet<u32>) -> Result<Vec<u8>> {
             _ => {}
         }
         if let Some((id, range)) = payload.as_section().filter(|(id, _)| *id != SectionId::Code as u8) {
-            let data = &wasm[usize::try_from(range.start)?..usize::try_from(range.end)?];
-            module.section(&RawSection { id, data });
+            module.section(&RawSection { id, data: &wasm[range] });
         }
     }
     Ok(module.finish())

@@ -459,16 +459,7 @@ def with_adapter(seed, **more):
     """LoRA of rank 4 with PEFT's default targets; no matrix is zero, magnitudes are not the weights' norms."""
     config = peft.LoraConfig(task_type="SEQ_2_SEQ_LM", r=4, lora_alpha=8, lora_dropout=0.0, **more)
     model = peft.get_peft_model(load("t5_tiny"), config).eval()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if not parameter.requires_grad:
-                continue
-            noise = torch.randn(parameter.shape, generator=generator)
-            if "lora_magnitude_vector" in name:
-                parameter.mul_(1 + noise * 0.2)
-            else:
-                parameter.copy_(noise * 0.1)
+    tasks.draw_trained(model, seed)
     return model
 
 

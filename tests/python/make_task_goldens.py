@@ -765,19 +765,24 @@ def adapter_model(adapter):
         use_dora=adapter.use_dora,
     )  # fmt: skip
     model = peft.get_peft_model(base_model(adapter.base), config).eval()
-    generator = torch.Generator().manual_seed(adapter.seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if not parameter.requires_grad:
-                continue
-            noise = torch.randn(parameter.shape, generator=generator)
-            if "lora_magnitude_vector" in name:
-                parameter.mul_(1 + noise * 0.2)
-            elif "lora_" in name:
-                parameter.copy_(noise * 0.1)
-            else:
-                parameter.add_(noise * 0.1)
+    draw_trained(model, adapter.seed)
     return model
+
+
+@torch.no_grad()
+def draw_trained(model, seed):
+    """Draws what an adapter trains: no matrix is zero, magnitudes are not the weights' norms, saved modules are moved."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        noise = torch.randn(parameter.shape, generator=generator)
+        if "lora_magnitude_vector" in name:
+            parameter.mul_(1 + noise * 0.2)
+        elif "lora_" in name:
+            parameter.copy_(noise * 0.1)
+        else:
+            parameter.add_(noise * 0.1)
 
 
 def save_adapter(name, model, base):

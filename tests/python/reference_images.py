@@ -30,7 +30,7 @@ import shutil
 import time
 from pathlib import Path
 
-from reference_tasks import adamw, seed_all  # first: it takes the network and the GPU away
+from reference_tasks import adamw, add_training, seed_all  # first: it takes the network and the GPU away
 
 import torch
 import transformers
@@ -136,12 +136,7 @@ def figures_of(logits, labels, names):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="a folder of images for each class")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42])
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--weight-decay", type=float, default=0.01)
-    parser.add_argument("--warmup", type=float, default=0.1, help="part of the steps")
+    add_training(parser, epochs=20, batch_size=32, learning_rate=1e-3)
     parser.add_argument("--image-size", type=int, default=16)
     parser.add_argument("--patch-size", type=int, default=4)
     parser.add_argument("--hidden-size", type=int, default=64)

@@ -347,6 +347,16 @@ def xquad(options):
 # ---------------------------------------------------------------- command line
 
 
+def add_training(command, epochs, batch_size, learning_rate):
+    """Arguments of a training, with these defaults."""
+    command.add_argument("--seeds", type=int, nargs="+", default=[42])
+    command.add_argument("--epochs", type=int, default=epochs)
+    command.add_argument("--batch-size", type=int, default=batch_size)
+    command.add_argument("--learning-rate", type=float, default=learning_rate)
+    command.add_argument("--weight-decay", type=float, default=0.01)
+    command.add_argument("--warmup", type=float, default=0.1, help="part of the steps")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True)
@@ -355,12 +365,7 @@ def main():
         command.set_defaults(run=run)
         command.add_argument("--model", type=Path, default=MODEL, help="folder of the model")
         command.add_argument("--data", type=Path, help="folder of the data")
-        command.add_argument("--seeds", type=int, nargs="+", default=[42])
-        command.add_argument("--epochs", type=int, default=3)
-        command.add_argument("--batch-size", type=int, default=16)
-        command.add_argument("--learning-rate", type=float, default=5e-5)
-        command.add_argument("--weight-decay", type=float, default=0.01)
-        command.add_argument("--warmup", type=float, default=0.1, help="part of the steps")
+        add_training(command, epochs=3, batch_size=16, learning_rate=5e-5)
         command.add_argument("--max-length", type=int, default=max_length)
         command.add_argument("--sequential", action="store_true", help="rows in their order, in every epoch")
         command.add_argument("--no-dropout", action="store_true")

@@ -113,7 +113,6 @@ impl Build<'_> {
         proc::run(split.arg(self.compiled.join(format!("{name}.wasm"))).arg(&staged))?;
         // The parts that are fetched later need what wasm-bindgen would otherwise take away.
         self.bindgen(&main, &staged, &["--keep-lld-exports"])?;
-        std::fs::remove_file(&main).with_context(|| format!("cannot remove {}", main.display()))?;
         self.optimise(element, &staged)?;
         let folder = format!("page-{}", hash_of(&staged)?);
         proc::copy_tree(&staged, &dist.join(&folder), &[])?;
@@ -137,17 +136,17 @@ impl Build<'_> {
         let main = staged.join(format!("{name}.wasm"));
         wasm::without_what_never_runs(&self.compiled.join(format!("{name}.wasm")), &main)?;
         self.bindgen(&main, &staged, &[])?;
-        std::fs::remove_file(&main).with_context(|| format!("cannot remove {}", main.display()))?;
         self.optimise(element, &staged)?;
         proc::copy_tree(&staged, dist, &[])?;
         proc::write(&dist.join(format!("{name}_loader.js")), format!("import init from './{name}.js';await init();"))
     }
 
-    /// Runs wasm-bindgen on a wasm.
+    /// Runs wasm-bindgen on a wasm, and removes it.
     fn bindgen(&self, wasm: &Path, to: &Path, flags: &[&str]) -> Result<()> {
         let mut command = web::command(self.tools, "wasm-bindgen");
         command.args(["--target", "web", "--no-typescript", "--out-dir"]).arg(to).args(flags);
-        proc::run(command.arg(wasm))
+        proc::run(command.arg(wasm))?;
+        std::fs::remove_file(wasm).with_context(|| format!("cannot remove {}", wasm.display()))
     }
 
     /// Runs wasm-opt on each wasm of a folder as the element says, where the build is the deployed one.

@@ -52,6 +52,8 @@ pub fn wasm_bindgen(version: &str) -> CargoTool {
 
 /// The program that cuts the page's wasm.
 pub const WASM_SPLIT: &str = "wasm-split-cli";
+/// Its version.
+pub const WASM_SPLIT_VERSION: &str = "0.2.4";
 
 /// What cuts the page's wasm where leptos marks it; the other half of what leptos has for that.
 #[must_use]
@@ -59,7 +61,7 @@ pub fn wasm_split() -> CargoTool {
     CargoTool {
         package: "wasm_split_cli_support",
         binary: WASM_SPLIT,
-        version: "0.2.4".to_owned(),
+        version: WASM_SPLIT_VERSION.to_owned(),
         flags: &["--features", "build-binary"],
         optimised: &["wasmparser", "wasm-encoder"],
     }

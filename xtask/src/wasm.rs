@@ -1,4 +1,5 @@
-//! The worker's wasm without functions that can never run in a browser.
+//! The worker's wasm without functions that can never run in a browser. In: the wasm as it was compiled, with the names of
+//! its functions. Out: the same, with a trap in place of each of these.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -41,7 +42,12 @@ pub(crate) fn without_what_never_runs(worker: &Path, to: &Path) -> Result<()> {
     std::fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
 }
 
-/// Index and path of each function, whichever way the compiler mangles names.
+/// The path of a function, whichever way the compiler mangled it.
+fn path_of(mangled: &str) -> String {
+    format!("{:#}", rustc_demangle::demangle(mangled))
+}
+
+/// Index and path of each function.
 fn function_names(wasm: &[u8]) -> Result<Vec<(u32, String)>> {
     let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -51,7 +57,7 @@ fn function_names(wasm: &[u8]) -> Result<Vec<(u32, String)>> {
             if let Name::Function(functions) = subsection? {
                 for naming in functions {
                     let naming = naming?;
-                    names.push((naming.index, format!("{:#}", rustc_demangle::demangle(naming.name))));
+                    names.push((naming.index, path_of(naming.name)));
                 }
             }
         }
@@ -61,7 +67,7 @@ fn function_names(wasm: &[u8]) -> Result<Vec<(u32, String)>> {
 
 /// The same wasm with a trap as the body of these functions.
 fn with_traps(wasm: &[u8], functions: &BTreeSet<u32>) -> Result<Vec<u8>> {
-    let (mut module, mut code, mut index) = (Module::new(), CodeSection::new(), 0);
+    let (mut module, mut code, mut index, mut bodies_left) = (Module::new(), CodeSection::new(), 0, 0);
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         match &payload {
@@ -70,6 +76,7 @@ fn with_traps(wasm: &[u8], functions: &BTreeSet<u32>) -> Result<Vec<u8>> {
                     index += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
                 }
             }
+            Payload::CodeSectionStart { count, .. } => bodies_left = *count,
             Payload::CodeSectionEntry(body) => {
                 if functions.contains(&index) {
                     let mut trap = Function::new([]);
@@ -78,10 +85,11 @@ fn with_traps(wasm: &[u8], functions: &BTreeSet<u32>) -> Result<Vec<u8>> {
                 } else {
                     code.raw(body.as_bytes());
                 }
-                index += 1;
+                (index, bodies_left) = (index + 1, bodies_left - 1);
+                if bodies_left == 0 {
+                    module.section(&code);
+                }
             }
-            // What follows the bodies: the section of data.
-            Payload::DataSection(_) => drop(module.section(&std::mem::take(&mut code))),
             _ => {}
         }
         if let Some((id, range)) = payload.as_section().filter(|(id, _)| *id != SectionId::Code as u8) {
@@ -120,13 +128,12 @@ mod tests {
 
     #[test]
     fn names_are_read_in_both_manglings() {
-        let path = |mangled: &str| format!("{:#}", rustc_demangle::demangle(mangled));
         let legacy = "_ZN77_$LT$cubecl_ir..dialect..scf..ForOp$u20$as$u20$pliron..parsable..Parsable$GT$\
                       5parse17h0123456789abcdefE";
         let v0 =
             "_RNvXNtNtCsbci33CGPnJK_9cubecl_ir7dialect3scfNtB2_5ForOpNtNtCsc77I4BCGUaA_6pliron8parsable8Parsable5parse";
         for mangled in [legacy, v0] {
-            assert!(path(mangled).ends_with(NEVER_RUN[1].0), "{}", path(mangled));
+            assert!(path_of(mangled).ends_with(NEVER_RUN[1].0), "{}", path_of(mangled));
         }
     }
 

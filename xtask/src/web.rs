@@ -1,7 +1,7 @@
 //! Builds the page and its worker into `dist/`, and serves them.
 //!
-//! cargo compiles both while set-up still brings the tools. Then `bundle.rs` puts `dist/` together.
-//! `dist/built.txt` says from which sources: where these are the ones that lie here, nothing is built, even if `dist/` was built elsewhere.
+//! cargo compiles both while set-up still brings the tools. Then `bundle.rs` puts `dist/` together. `dist/built.txt` says
+//! from which sources: where these are the ones that lie here, nothing is built, even if `dist/` was built elsewhere.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ pub fn target_dir() -> PathBuf {
     crate::root().join("target").join("web")
 }
 
-/// A command that compiles for wasm with `tools` and finds wasm-bindgen and wasm-opt among them.
+/// A command that compiles for wasm with `tools` and finds the other tools among them.
 #[must_use]
 pub fn command(tools: &Tools, program: &str) -> Command {
     let mut path = tools.toolchain.path();
@@ -212,7 +212,7 @@ fn built(mode: Mode, sources: &str) -> String {
 /// a page built elsewhere from the same sources is known again.
 fn sources() -> Result<String> {
     let mut hasher = Sha256::new();
-    hasher.update(tools::BINARYEN);
+    hasher.update(format!("{} {}", tools::WASM_SPLIT_VERSION, tools::BINARYEN));
     let root = crate::root();
     for input in INPUTS {
         let mut files = Vec::new();

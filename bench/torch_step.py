@@ -29,6 +29,10 @@ def batches(shape, count, generator):
     vocab = shape["config"]["vocab_size"]
     for _ in range(count):
         ids = torch.randint(min(999, vocab // 2), vocab, size, generator=generator)
+        if shape["config"]["model_type"] == "t5":
+            targets = (shape["batch"], shape["target_seq"])
+            yield {"input_ids": ids, "labels": torch.randint(min(999, vocab // 2), vocab, targets, generator=generator)}
+            continue
         if is_decoder(shape):
             yield {"input_ids": ids, "labels": ids}
             continue
@@ -37,7 +41,7 @@ def batches(shape, count, generator):
 
 
 def is_decoder(shape):
-    """Whether the shape is of a language model."""
+    """Whether the shape is of a model that writes."""
     return shape["config"]["model_type"] != "bert"
 
 
@@ -54,6 +58,7 @@ def transformers_model(shape, method):
         "bert": (transformers.BertConfig, transformers.BertForSequenceClassification),
         "gpt2": (transformers.GPT2Config, transformers.GPT2LMHeadModel),
         "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM),
+        "t5": (transformers.T5Config, transformers.T5ForConditionalGeneration),
     }
     kind = shape["config"]["model_type"]
     config, model = kinds[kind]
@@ -65,7 +70,8 @@ def transformers_model(shape, method):
         import peft
 
         # Hone trains a classifier's whole head beside the adapters.
-        task = {"task_type": "CAUSAL_LM"} if is_decoder(shape) else {"modules_to_save": ["pooler", "classifier"]}
+        writing = {"task_type": "SEQ_2_SEQ_LM" if kind == "t5" else "CAUSAL_LM"}
+        task = writing if is_decoder(shape) else {"modules_to_save": ["pooler", "classifier"]}
         lora = {"r": torch_models.LORA["r"], "lora_alpha": torch_models.LORA["alpha"], "lora_dropout": shape["dropout"]}
         model = peft.get_peft_model(model, peft.LoraConfig(**task, **lora, fan_in_fan_out=kind == "gpt2"))
     if method == "head":
@@ -85,7 +91,7 @@ def build(shape, method, kind, device, dtype):
                 parameter.data = parameter.data.bfloat16()
 
     def is_plain(name):
-        return name.endswith(".bias") or "norm" in name.lower() or ".ln_" in name
+        return "bias" in name or "norm" in name.lower() or ".ln_" in name
 
     trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     plain = [p for n, p in trained if is_plain(n)]
@@ -161,7 +167,7 @@ def measure(options):
     if step_ms:
         middle = statistics.median(step_ms)
         report["rows_per_sec"] = shape["batch"] * 1000 / middle
-        report["tokens_per_sec"] = report["rows_per_sec"] * shape["seq"]
+        report["tokens_per_sec"] = report["rows_per_sec"] * (shape["seq"] + shape.get("target_seq", 0))
     if on_gpu:
         report["gpu_in_use_peak"] = torch.cuda.max_memory_allocated()
         report["gpu_reserved_peak"] = torch.cuda.max_memory_reserved()

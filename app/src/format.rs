@@ -67,9 +67,14 @@ pub(crate) fn significant(value: f64) -> String {
     }
 }
 
-/// `+0.125`, `−0.031`, for differences.
+/// `+0.125`, `−0.031`, for differences; `±0.0` for one that would be written as none.
 pub(crate) fn signed(value: f64, decimals: usize) -> String {
-    format!("{value:+.decimals$}").replace('-', "\u{2212}")
+    let text = format!("{value:+.decimals$}");
+    let shows_none = value.is_finite() && text.bytes().all(|byte| !byte.is_ascii_digit() || byte == b'0');
+    match text.strip_prefix(['+', '-']) {
+        Some(digits) if shows_none => format!("±{digits}"),
+        _ => text.replace('-', "\u{2212}"),
+    }
 }
 
 /// A message with a capital in front, as a sentence has: only where it begins with a plain word. What may be a name (of
@@ -148,7 +153,8 @@ mod tests {
 
     #[test]
     fn differences_have_a_sign() {
-        assert_eq!([signed(0.125, 3), signed(-0.5, 1), signed(0.0, 1)], ["+0.125", "\u{2212}0.5", "+0.0"]);
+        assert_eq!([signed(0.125, 3), signed(-0.5, 1), signed(0.0, 1)], ["+0.125", "\u{2212}0.5", "±0.0"]);
+        assert_eq!([signed(-0.04, 1), signed(f64::NAN, 1)], ["±0.0", "NaN"], "a change that does not show is none");
     }
 
     #[test]

@@ -191,7 +191,7 @@ fn rates(step_ms: &[f64], shape: &Shape) -> Option<[f64; 2]> {
     let upper = *sorted.get(half)?;
     let median = if sorted.len() % 2 == 1 { upper } else { f64::midpoint(sorted[half - 1], upper) };
     let rows = shape.batch as f64 * 1000.0 / median;
-    Some([rows, rows * shape.seq as f64])
+    Some([rows, rows * (shape.seq + shape.target_seq) as f64])
 }
 
 /// Memory of the process and of the device's allocator after the steps asked for; losses are read every window.

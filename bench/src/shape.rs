@@ -12,6 +12,8 @@ pub(crate) struct Shape {
     pub(crate) config: ModelConfig,
     pub(crate) batch: usize,
     pub(crate) seq: usize,
+    /// Tokens of a target; 0 where there is none.
+    pub(crate) target_seq: usize,
     /// 0 where the head has none.
     pub(crate) num_labels: usize,
     /// Dropout everywhere.
@@ -26,7 +28,8 @@ impl Shape {
         let shapes: Value = serde_json::from_str(include_str!("../shapes.json")).context("shapes.json")?;
         let shape = shapes.get(name).with_context(|| format!("shapes.json has no shape {name:?}"))?;
         let number = |field: &str| shape[field].as_f64().with_context(|| format!("shapes.json: {name}: {field}"));
-        let num_labels = shape.get("num_labels").and_then(Value::as_u64).unwrap_or(0) as usize;
+        let count = |field: &str| shape.get(field).and_then(Value::as_u64).unwrap_or(0) as usize;
+        let num_labels = count("num_labels");
         let config = ModelConfig::from_json(shape["config"].to_string().as_bytes())?;
         let config = match shape.get("head") {
             Some(head) => config.with_head(serde_json::from_value(head.clone()).context("shapes.json: head")?)?,
@@ -37,6 +40,7 @@ impl Shape {
             config,
             batch: number("batch")? as usize,
             seq: number("seq")? as usize,
+            target_seq: count("target_seq"),
             num_labels,
             dropout: number("dropout")?,
             max_grad_norm: number("max_grad_norm")?,
@@ -63,6 +67,8 @@ mod tests {
             assert_eq!((shape.config.head_kind(), shape.batch, shape.seq), (head, minilm.batch, minilm.seq));
             assert_eq!(shape.config.backbone, minilm.config.backbone, "the same encoder");
         }
+        let t5 = Shape::find("t5_small").expect("it is there");
+        assert_eq!((t5.batch, t5.seq, t5.target_seq, t5.config.num_hidden_layers()), (8, 128, 32, 12));
         for name in ["minilm_32x128", "distilgpt2_1x512", "encoder_tiny", "decoder_tiny", "llama_tiny"] {
             assert!(Shape::find(name).is_ok(), "{name}");
         }

@@ -51,8 +51,8 @@ pub(crate) struct Training {
 impl Training {
     /// Random weights on `device` (without autodiff), waited for.
     pub(crate) fn new(shape: &Shape, settings: Settings, device: &Device) -> Result<Self> {
-        let is_decoder = shape.config.head_kind() == HeadKind::CausalLm;
-        ensure!(settings.method != Method::Head || !is_decoder, "a language model has no head to train");
+        let writes = shape.config.head_kind().writes();
+        ensure!(settings.method != Method::Head || !writes, "a language model has no head to train");
         let dtype = float_dtype(settings.dtype, device)?;
         let device = device.clone().autodiff();
         let mut init = Init::new(0);
@@ -95,7 +95,7 @@ impl Training {
         };
         let mut gradients = GradientSum::default();
         let loss = match &micro.targets {
-            HostTargets::Ids { positions, ids } if self.settings.whole_logits => {
+            HostTargets::Ids { positions, ids, .. } if self.settings.whole_logits => {
                 whole_logits_step(&self.model, &micro.inputs, [positions, ids], &self.device, &mut gradients)
             }
             _ => {
@@ -150,13 +150,19 @@ fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> HostBatch {
     let cells = batch * seq;
     let vocab = shape.config.vocab_size() as u32;
     let first = FIRST_WORD.min(vocab / 2);
-    let input_ids: Vec<i32> = (0..cells).map(|_| (first + rng.next_u32() % (vocab - first)) as i32).collect();
+    let mut words =
+        |count: usize| -> Vec<i32> { (0..count).map(|_| (first + rng.next_u32() % (vocab - first)) as i32).collect() };
+    let input_ids = words(cells);
+    if shape.config.head_kind() == HeadKind::Seq2seqLm {
+        let ids = words(batch * shape.target_seq);
+        return pair_batch(shape, full_rows(input_ids, batch, seq), ids);
+    }
     let (targets, weight) = match shape.config.head_kind() {
         HeadKind::CausalLm => {
             let positions: Vec<i32> = (0..cells as i32).filter(|at| (at + 1) % seq as i32 != 0).collect();
             let ids: Vec<i32> = positions.iter().map(|&at| input_ids[at as usize + 1]).collect();
             let weight = ids.len() as f64;
-            (HostTargets::Ids { positions, ids }, weight)
+            (HostTargets::Ids { positions, ids, label_smoothing: 0.0 }, weight)
         }
         HeadKind::Token => (random_classes(cells, shape.num_labels, rng), cells as f64),
         HeadKind::Span => {
@@ -165,7 +171,25 @@ fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> HostBatch {
         }
         _ => (random_classes(batch, shape.num_labels, rng), batch as f64),
     };
-    let text = HostText {
+    let text = full_rows(input_ids, batch, seq);
+    HostBatch { inputs: HostInputs::Text(text), targets, weight, num_rows: batch, num_tokens: cells }
+}
+
+/// Sources with targets of which every token is learned.
+fn pair_batch(shape: &Shape, source: HostText, ids: Vec<i32>) -> HostBatch {
+    let (batch, seq) = (shape.batch, shape.target_seq);
+    // Shifted right: before the first token stands the one that begins a target.
+    let shifted = ids.chunks(seq).flat_map(|row| std::iter::once(0).chain(row[..seq - 1].iter().copied())).collect();
+    let target = full_rows(shifted, batch, seq);
+    let (weight, num_tokens) = (ids.len() as f64, source.num_tokens() + ids.len());
+    let targets = HostTargets::Ids { positions: (0..ids.len() as i32).collect(), ids, label_smoothing: 0.0 };
+    HostBatch { inputs: HostInputs::TextToText { source, target }, targets, weight, num_rows: batch, num_tokens }
+}
+
+/// Rows that nothing pads.
+fn full_rows(input_ids: Vec<i32>, batch: usize, seq: usize) -> HostText {
+    let cells = batch * seq;
+    HostText {
         input_ids,
         attention_mask: vec![1; cells],
         token_type_ids: vec![0; cells],
@@ -173,8 +197,7 @@ fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> HostBatch {
         segment_ids: None,
         batch,
         seq,
-    };
-    HostBatch { inputs: HostInputs::Text(text), targets, weight, num_rows: batch, num_tokens: cells }
+    }
 }
 
 /// A class of each row.

@@ -42,6 +42,12 @@ pub(crate) struct Inputs {
     /// Of several tasks the training file of each, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) parts: BTreeMap<String, PathBuf>,
+    /// Of several tasks the validation file of each that has one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parts_valid: BTreeMap<String, PathBuf>,
+    /// Of several tasks the test file of each that has one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parts_test: BTreeMap<String, PathBuf>,
     /// As given to `--device`.
     pub(crate) device: DeviceChoice,
     /// Optimizer steps taken, for messages.
@@ -137,8 +143,21 @@ mod tests {
         let data = PathBuf::from("rows.csv");
         let (valid, test, device) = (None, Some("t.csv".into()), DeviceChoice::Cpu);
         let model_sha256 = [("model.safetensors".to_owned(), "00".to_owned())].into();
-        let parts = BTreeMap::new();
-        Inputs { model: "m".into(), model_sha256, data, valid, test, parts, device, step, elapsed_secs: 1.5 }
+        let parts = BTreeMap::from([("topic".to_owned(), data.clone())]);
+        let (parts_valid, parts_test) = (BTreeMap::new(), parts.clone());
+        Inputs {
+            model: "m".into(),
+            model_sha256,
+            data,
+            valid,
+            test,
+            parts,
+            parts_valid,
+            parts_test,
+            device,
+            step,
+            elapsed_secs: 1.5,
+        }
     }
 
     fn state(text: &str) -> Folder {

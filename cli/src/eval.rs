@@ -57,8 +57,8 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let (evaluation, _) = block_on(session.evaluate(weights, Split::Train, &mut tell))?;
     let writing = match args.generate {
         count if writes && count > 0 => {
-            let mut tell = |done, total| progress.rows("writing completions", done, total);
-            let max = args.max_new_tokens;
+            let mut tell = |done, total| progress.rows("writing texts", done, total);
+            let max = args.max_new_tokens.unwrap_or_else(|| session.usual_new_tokens());
             Some(block_on(session.evaluate_writing(weights, Split::Train, count, max, &mut tell))?)
         }
         _ => None,

@@ -319,13 +319,13 @@ fn why_missing(dir: &Path, name: &str) -> &'static str {
     ""
 }
 
-/// The path of a file that a job names: beside the job file, or in the current folder.
-pub(crate) fn beside(job: &Path, name: &str) -> anyhow::Result<PathBuf> {
+/// The path of a file that a job names: beside the job file, or in the current folder. `what` it is and the `remedy` go into
+/// the error.
+pub(crate) fn beside(job: &Path, name: &str, what: &str, remedy: &str) -> anyhow::Result<PathBuf> {
     let folder = job.parent().unwrap_or(Path::new("."));
     let paths = [folder.join(name), PathBuf::from(name)];
-    paths.into_iter().find(|path| path.is_file()).with_context(|| {
-        format!("the job's training file is neither beside the job nor here, say where with --data: {name}")
-    })
+    let found = paths.into_iter().find(|path| path.is_file());
+    found.with_context(|| format!("the job's {what} is neither beside the job nor here, {remedy}: {name}"))
 }
 
 #[cfg(test)]

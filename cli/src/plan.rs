@@ -20,6 +20,13 @@ use crate::model_files::{ModelFiles, beside};
 use crate::output::{self, read_file};
 use crate::swap;
 
+/// What the files of rows that were kept aside are called in messages.
+const VALID_FILE: &str = "file of validation rows";
+const TEST_FILE: &str = "file of test rows";
+
+/// What to do where a file of one of several tasks is not found: no flag says where it lies.
+const PUT_BESIDE: &str = "put it beside the job, or take its name out of the job file";
+
 /// A run that can be started.
 pub(crate) struct Plan {
     /// Folder, or hub id.
@@ -51,8 +58,11 @@ pub(crate) struct PlanPart {
     /// What is learned, where that was said.
     pub(crate) task: Option<Task>,
     pub(crate) file: PathBuf,
+    /// Validation and test rows of its own, which only a job file names.
+    pub(crate) valid: Option<PathBuf>,
+    pub(crate) test: Option<PathBuf>,
     pub(crate) read: ReadOptions,
-    /// What the job file says of the file: empty without one.
+    /// What the job file says of the files: empty without one.
     pub(crate) data_sha256: DataHashes,
 }
 
@@ -76,14 +86,18 @@ impl Plan {
         let data_file = job.as_ref().and_then(|job| job.data_file.as_deref());
         let data = match (first.or(args.data.as_ref()), args.job.as_deref(), data_file) {
             (Some(path), ..) => path.clone(),
-            (None, Some(job), Some(name)) => beside(job, name)?,
+            (None, Some(job), Some(name)) => beside(job, name, "training file", "say where with --data")?,
             (None, ..) => anyhow::bail!("the job file names no training file: say which with --data"),
         };
+        // Of several tasks each names its own.
+        let named = args.job.as_deref().zip(job.as_ref()).filter(|_| parts.is_empty());
+        let valid_name = named.and_then(|(path, job)| Some((path, job.valid_file.as_deref()?)));
+        let test_name = named.and_then(|(path, job)| Some((path, job.test_file.as_deref()?)));
         Ok(Self {
             model: model.context("no model was named: say which with --model")?,
             data,
-            valid: args.valid.clone(),
-            test: args.test.clone(),
+            valid: flag_or_job(args.valid.as_ref(), valid_name, VALID_FILE, "say where with --valid")?,
+            test: flag_or_job(args.test.as_ref(), test_name, TEST_FILE, "say where with --test")?,
             settings,
             task: args.task.or(job.as_ref().and_then(|job| job.task)),
             data_sha256: job.map(|job| job.data_sha256).unwrap_or_default(),
@@ -111,6 +125,8 @@ impl Plan {
             name: part.name.clone(),
             task: Some(part.task),
             file: inputs.parts.get(&part.name).unwrap_or(&inputs.data).clone(),
+            valid: inputs.parts_valid.get(&part.name).cloned(),
+            test: inputs.parts_test.get(&part.name).cloned(),
             read: part.read.clone(),
             data_sha256: DataHashes::default(), // the checkpoint knows its rows
         });
@@ -159,7 +175,8 @@ impl Plan {
         ];
         let files = files.into_iter().filter_map(|(what, path)| Some((what, path.as_deref()?)));
         let reads = [("the model", model.dir.as_path()), ("the training file", self.data.as_path())];
-        let of_parts = self.parts.iter().map(|part| ("the rows of a task", part.file.as_path()));
+        let of_parts = self.parts.iter().flat_map(|part| [Some(&part.file), part.valid.as_ref(), part.test.as_ref()]);
+        let of_parts = of_parts.flatten().map(|file| ("the rows of a task", file.as_path()));
         output::check_apart(&args.output, reads.into_iter().chain(files).chain(of_parts))?;
         let files = model.folder.iter().filter(|(name, _)| *name == "config.json" || name.ends_with(".safetensors"));
         let found: BTreeMap<String, String> = files.map(|(name, bytes)| (name.to_owned(), sha256_hex(bytes))).collect();
@@ -176,7 +193,6 @@ impl Plan {
 
     /// What a checkpoint says about where the inputs lie; absolute, so that a resume works from any folder.
     pub(crate) fn inputs(&self, step: u32, elapsed_secs: f64) -> Inputs {
-        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let model = Path::new(&self.model);
         Inputs {
             model: if model.is_dir() { whole(model).display().to_string() } else { self.model.clone() },
@@ -184,15 +200,41 @@ impl Plan {
             data: whole(&self.data),
             valid: self.valid.as_deref().map(whole),
             test: self.test.as_deref().map(whole),
-            parts: self.parts.iter().map(|part| (part.name.clone(), whole(&part.file))).collect(),
+            parts: self.files_of_parts(|part| Some(&part.file)),
+            parts_valid: self.files_of_parts(|part| part.valid.as_ref()),
+            parts_test: self.files_of_parts(|part| part.test.as_ref()),
             device: self.settings.device,
             step,
             elapsed_secs,
         }
     }
+
+    /// Where a file lies of each of several tasks that has it, by their names.
+    fn files_of_parts(&self, file_of: fn(&PlanPart) -> Option<&PathBuf>) -> BTreeMap<String, PathBuf> {
+        self.parts.iter().filter_map(|part| Some((part.name.clone(), whole(file_of(part)?)))).collect()
+    }
 }
 
-/// The tasks that flags or the job file name: flags say where the rows lie, and win.
+/// The path from the root of the disk.
+fn whole(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The file that a flag names, else the one that a job does: the path of that, and the name in it.
+fn flag_or_job(
+    flag: Option<&PathBuf>,
+    named: Option<(&Path, &str)>,
+    what: &str,
+    remedy: &str,
+) -> anyhow::Result<Option<PathBuf>> {
+    match (flag, named) {
+        (Some(path), _) => Ok(Some(path.clone())),
+        (None, Some((job, name))) => beside(job, name, what, remedy).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The tasks that flags or the job file name: flags say where the training rows lie, and win.
 fn parts_of(args: &TrainArgs, job: Option<&Job>) -> anyhow::Result<Vec<PlanPart>> {
     let of_job = job.map(|job| job.parts.as_slice()).unwrap_or_default();
     if args.part.is_empty() {
@@ -203,23 +245,31 @@ fn parts_of(args: &TrainArgs, job: Option<&Job>) -> anyhow::Result<Vec<PlanPart>
         }
         let find = |part: &JobPart| {
             let name = part.data_file.as_deref().with_context(|| format!("the job names no file for {}", part.name))?;
-            let file = beside(path, name)?;
-            let (task, read) = (Some(part.task), part.read.clone());
-            anyhow::Ok(PlanPart { name: part.name.clone(), task, file, read, data_sha256: part.data_sha256.clone() })
+            let file = beside(path, name, "training file", "say where all of them lie with --part")?;
+            part_of_job(path, part, file, Some(part.task))
         };
         return of_job.iter().map(find).collect();
     }
     let with_job = |PartArg { name, task, file }: &PartArg| {
         let own = of_job.iter().find(|part| part.name == *name);
-        PlanPart {
-            name: name.clone(),
-            task: task.or(own.map(|part| part.task)),
-            file: file.clone(),
-            read: own.map(|part| part.read.clone()).unwrap_or_default(),
-            data_sha256: own.map(|part| part.data_sha256.clone()).unwrap_or_default(),
+        if let (Some(job), Some(part)) = (args.job.as_deref(), own) {
+            return part_of_job(job, part, file.clone(), task.or(Some(part.task)));
         }
+        let (read, data_sha256) = (ReadOptions::default(), DataHashes::default());
+        let (name, task, file) = (name.clone(), *task, file.clone());
+        Ok(PlanPart { name, task, file, valid: None, test: None, read, data_sha256 })
     };
-    Ok(args.part.iter().map(with_job).collect())
+    args.part.iter().map(with_job).collect()
+}
+
+/// One of several tasks with what the job at `path` says of it: how its rows are read, and its own validation and test rows.
+fn part_of_job(path: &Path, part: &JobPart, file: PathBuf, task: Option<Task>) -> anyhow::Result<PlanPart> {
+    let find = |name: &Option<String>, what: &str| {
+        name.as_deref().map(|name| beside(path, name, &format!("{what} of {}", part.name), PUT_BESIDE)).transpose()
+    };
+    let (valid, test) = (find(&part.valid_file, VALID_FILE)?, find(&part.test_file, TEST_FILE)?);
+    let (read, data_sha256) = (part.read.clone(), part.data_sha256.clone());
+    Ok(PlanPart { name: part.name.clone(), task, file, valid, test, read, data_sha256 })
 }
 
 fn settings_of(job: &Job, device: DeviceChoice) -> Settings {

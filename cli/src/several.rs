@@ -16,7 +16,7 @@ use crate::args::{TrainArgs, as_flags, task_name};
 use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::{INTERRUPTED, Usage};
-use crate::inputs::{data_report, file_name, read_data};
+use crate::inputs::{data_report, read_data};
 use crate::model_files;
 use crate::plan::{Plan, PlanPart};
 use crate::progress::Progress;
@@ -30,8 +30,8 @@ use crate::train::{
 /// # Errors
 /// Anything that keeps the run from ending with a folder; a checkpoint that was written stays.
 pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> {
-    let files: Vec<DataFiles> =
-        plan.parts.iter().map(|part| read_data(&part.file, None, None)).collect::<anyhow::Result<_>>()?;
+    let read = |part: &PlanPart| read_data(&part.file, part.valid.as_deref(), part.test.as_deref());
+    let files: Vec<DataFiles> = plan.parts.iter().map(read).collect::<anyhow::Result<_>>()?;
     let _lock = plan.lock(args)?;
     let model = model_files::load(&plan.model)?;
     plan.check_model(args, &model)?;
@@ -60,7 +60,9 @@ pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> 
     let reports = session.load_parts(requests.collect(), &run).map_err(name_flags)?;
     let tasks: Vec<Task> = reports.iter().map(|part| part.task).collect();
     let mut problems = args.unused_settings(&tasks);
-    if args.compare && run.split.test_fraction <= 0.0 {
+    let keeps_test_rows =
+        |part: &PlanPart| part.test.is_some() || (part.valid.is_none() && run.split.test_fraction > 0.0);
+    if args.compare && !plan.parts.iter().any(keeps_test_rows) {
         problems.push(nothing_to_compare());
     }
     if !problems.is_empty() {
@@ -136,10 +138,9 @@ fn warning_of_other_rows(part: &PlanPart, files: &DataFiles) -> Option<String> {
     let differing = part.data_sha256.differing(&hashes_of(files));
     (!differing.is_empty()).then(|| {
         format!(
-            "warning: the rows of {} differ from those the job was made with ({} file): the model will not be the same: {}",
+            "warning: the rows of {} differ from those the job was made with ({} file): the model will not be the same",
             part.name,
-            differing.join(" and "),
-            file_name(&part.file)
+            differing.join(" and ")
         )
     })
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use hone_core::metrics::{ClassMetrics, TargetLabels};
 use hone_core::session::protocol::WritingEvaluation;
 use hone_core::task::{Evaluation, EvaluationDetail, Task, TaskBaseline};
 use hone_core::words::plural;
@@ -168,12 +169,28 @@ pub(crate) fn writing(writing: &WritingEvaluation) -> String {
     const SHOWN: usize = 3;
     let figures = &writing.figures;
     let mut text = format!(
-        "{}: BLEU {:.2}  ROUGE-L {:.4}  exact match {:.4}",
-        plural(figures.num_rows, "completion"),
+        "{}: BLEU {:.2}  chrF {:.2}  ROUGE-1 {:.4}  ROUGE-2 {:.4}  ROUGE-L {:.4}  exact match {:.4}",
+        plural(figures.num_rows, "text"),
         figures.bleu,
+        figures.chrf,
+        figures.rouge1,
+        figures.rouge2,
         figures.rouge_l,
         figures.exact_match
     );
+    if let Some(TargetLabels { per_label, num_unknown }) = &figures.labels {
+        let names: Vec<String> = per_label.iter().map(|label| cut(&label.label)).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for (name, ClassMetrics { precision, recall, f1, support, .. }) in names.iter().zip(per_label) {
+            text.push_str(&format!(
+                "\n  {name:width$}  precision {precision:.4}  recall {recall:.4}  F1 {f1:.4}  of {}",
+                plural(*support, "row")
+            ));
+        }
+        if *num_unknown > 0 {
+            text.push_str(&format!("\n  {} of none of these", plural(*num_unknown, "text")));
+        }
+    }
     for sample in writing.samples.iter().take(SHOWN) {
         text.push_str(&format!(
             "\n  row {}: {:?}\n    expected {:?}\n    written  {:?}",

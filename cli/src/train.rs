@@ -12,7 +12,7 @@ use hone_core::event::{Split, StopReason, TrainEvent};
 use hone_core::folder::Folder;
 use hone_core::session::protocol::{ModelInfo, Weights};
 use hone_core::session::{Session, SessionError, hashes_of};
-use hone_core::task::{Evaluation, Task};
+use hone_core::task::{Evaluation, HeadKind, Task};
 use hone_core::words::plural;
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -30,9 +30,6 @@ use crate::progress::{Progress, count, say};
 use crate::several;
 use crate::signals::Interrupt;
 use crate::tables::{self, OF_TRAINING, evaluation_json};
-
-/// The command of tasks whose models write: they may forget to.
-const GENERATE: &str = "generate";
 
 /// How far a run is, and what the driver must know of it.
 #[derive(Debug, Default)]
@@ -190,15 +187,20 @@ fn check_flags(args: &TrainArgs, plan: &Plan, task: Task, num_hidden_layers: usi
     problems.extend(of_run);
     problems.extend(changes.check_for(run, num_hidden_layers));
     problems.extend(unused_columns(read, task));
-    let writes = spec.command == GENERATE;
+    let measures_forgetting = measures_forgetting(task);
     let shares_test_rows = plan.valid.is_none() && run.split.test_fraction > 0.0;
-    if args.compare && !writes && plan.test.is_none() && !shares_test_rows {
+    if args.compare && !measures_forgetting && plan.test.is_none() && !shares_test_rows {
         problems.push(nothing_to_compare());
     }
-    if args.general_text.is_some() && !writes {
+    if args.general_text.is_some() && !measures_forgetting {
         problems.push(no_effect("general_text", task));
     }
     if problems.is_empty() { Ok(()) } else { Err(Usage(as_flags(&problems))) }
+}
+
+/// Whether `--compare` measures a general text: of models that write on from any text.
+fn measures_forgetting(task: Task) -> bool {
+    task.spec().head == HeadKind::CausalLm
 }
 
 /// `--compare` without test rows.
@@ -277,7 +279,7 @@ fn measure_all(
     text: &mut String,
 ) -> anyhow::Result<()> {
     measure(session, args, progress, facts, text)?;
-    if args.compare && session.task()?.spec().command == GENERATE {
+    if args.compare && measures_forgetting(session.task()?) {
         measure_forgetting(session, args, general, progress, text)?;
     }
     Ok(())

@@ -22,6 +22,7 @@ const UNUSED: [(&str, &[&[&str]]); 8] = [
             &["--negative-column", "b"],
             &["--tokens-column", "b"],
             &["--label-separator", ";"],
+            &["--source-prefix", "a: "],
         ],
     ),
     (
@@ -32,6 +33,7 @@ const UNUSED: [(&str, &[&[&str]]); 8] = [
             &["--merge-label", "a=b"],
             &["--sentence-column", "b"],
             &["--prompt-column", "b"],
+            &["--target-column", "b"],
         ],
     ),
     ("multi-label", &[&["--doc-stride", "128"], &["--label-smoothing", "0.1"], &["--answer-column", "b"]]),
@@ -68,7 +70,13 @@ const UNUSED: [(&str, &[&[&str]]); 8] = [
     ),
     (
         "causal-lm",
-        &[&["--pooling", "mean"], &["--doc-stride", "128"], &["--label-column", "b"], &["--text-pair-column", "b"]],
+        &[
+            &["--pooling", "mean"],
+            &["--doc-stride", "128"],
+            &["--label-column", "b"],
+            &["--text-pair-column", "b"],
+            &["--max-target-length", "9"],
+        ],
     ),
 ];
 
@@ -112,6 +120,19 @@ fn flags_that_are_about_other_flags_are_refused_without_them() {
         (&["eval", "--model", "m", "--data", "d.csv", "--max-new-tokens", "8"], "--generate"),
         (&["generate", "--model", "m", "--prompt", "a", "--seed", "7"], "--seed: has no effect where nothing is drawn"),
         (&["generate", "--model", "m", "--prompt", "a", "--temperature", "0,7"], "such as 0.7"),
+        (
+            &["generate", "--model", "m", "--prompt", "a", "--length-penalty", "-0.5"],
+            "--length-penalty: has no effect without beams",
+        ),
+        (
+            &["generate", "--model", "m", "--prompt", "a", "--early-stopping", "never"],
+            "--early-stopping: has no effect without beams",
+        ),
+        (
+            &["generate", "--model", "m", "--prompt", "a", "--num-beams", "4", "--do-sample"],
+            "--num-beams: beam sampling is not offered",
+        ),
+        (&["generate", "--model", "m", "--prompt", "a", "--early-stopping", "soon"], "none of false, true and never"),
     ] {
         let (code, _, stderr) = run(hone(home.path()).args(flags));
         assert!(code == 2 && stderr.contains(says), "{flags:?}: {stderr}");

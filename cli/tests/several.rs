@@ -77,6 +77,38 @@ fn a_run_of_two_tasks_leaves_a_folder_for_each() {
 }
 
 #[test]
+fn a_job_takes_the_test_rows_of_its_parts_again() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    write_numbers(&home.path().join("scores.tsv"));
+    fs::write(home.path().join("held.csv"), "text,label\nan odd morning was good,up\nan odd evening was bad,down\n")
+        .expect("writes");
+    let job = r#"{"hone":1,"model":{"local":{"name":"m"}},"run":{"num_train_epochs":1},"parts":[
+        {"name":"mood","task":"sequence_classification","data_file":"rows.csv","test_file":"held.csv"},
+        {"name":"count","task":"regression","data_file":"scores.tsv"}]}"#;
+    fs::write(home.path().join("hone.json"), job).expect("writes");
+    let (code, _, stderr) = train(home.path(), &["--job", "hone.json", "--output", "both"]);
+    assert_eq!(code, 0, "{stderr}");
+    let written = fs::read(home.path().join("both/hone.json")).expect("the job of both");
+    let written: Value = serde_json::from_slice(&written).expect("JSON");
+    let [mood, count] = [&written["parts"][0], &written["parts"][1]];
+    assert!(mood["test_file"] == "held.csv" && mood["data_sha256"]["test"].is_string(), "{mood}");
+    assert!(count["test_file"].is_null() && count["data_sha256"]["test"].is_null(), "{count}");
+
+    // Other test rows are said, and none are taken for them.
+    fs::write(home.path().join("held.csv"), "text,label\nan odd night was good,up\n").expect("writes");
+    let again = ["--job", "both/hone.json", "--output", "again"];
+    let (code, _, stderr) = train(home.path(), &again);
+    assert!(
+        code == 0 && stderr.contains("the rows of mood differ from those the job was made with (test file)"),
+        "{stderr}"
+    );
+    fs::remove_file(home.path().join("held.csv")).expect("removes");
+    let (code, _, stderr) = train(home.path(), &[&again[..], &["--force"]].concat());
+    assert!(code == 1 && stderr.contains("the job's file of test rows of mood is neither beside the job"), "{stderr}");
+}
+
+#[test]
 fn flags_that_no_part_has_a_use_for_are_refused() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write_rows(&home.path().join("rows.csv"));

@@ -6,9 +6,17 @@ use crate::data::{HostInputs, HostText};
 
 /// What a model reads, on a device.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and the ids lie elsewhere")]
 pub enum BatchInputs {
     /// Tokens.
     Text(TextBatch),
+    /// Tokens of sources and targets.
+    TextToText {
+        /// What an encoder reads.
+        source: TextBatch,
+        /// What a decoder reads.
+        target: TextBatch,
+    },
 }
 
 /// Rows of tokens on a device, padded on the right.
@@ -51,26 +59,35 @@ impl BatchInputs {
     pub fn new(host: &HostInputs, device: &Device) -> Self {
         match host {
             HostInputs::Text(text) => Self::Text(TextBatch::new(text, device)),
+            HostInputs::TextToText { source, target } => {
+                Self::TextToText { source: TextBatch::new(source, device), target: TextBatch::new(target, device) }
+            }
+        }
+    }
+
+    /// The tokens that states belong to: of sources and targets the targets.
+    #[must_use]
+    pub fn text(&self) -> &TextBatch {
+        match self {
+            Self::Text(text) | Self::TextToText { target: text, .. } => text,
         }
     }
 
     /// Rows, and tokens a row.
     #[must_use]
     pub fn shape(&self) -> [usize; 2] {
-        match self {
-            Self::Text(text) => [text.layout.batch, text.layout.seq],
-        }
+        let layout = &self.text().layout;
+        [layout.batch, layout.seq]
     }
 
     /// The same inputs where outputs of padding take part in the loss, too: then the padding token counts as one of the
     /// tokens that gradients reach.
     #[must_use]
-    pub fn with_scored_padding(self, host: &HostInputs) -> Self {
-        match (self, host) {
-            (Self::Text(text), HostInputs::Text(host)) => {
-                Self::Text(TextBatch { token_ids: host.input_ids.clone(), ..text })
-            }
+    pub fn with_scored_padding(mut self, host: &HostInputs) -> Self {
+        if let Self::Text(text) = &mut self {
+            text.token_ids.clone_from(&host.text().input_ids);
         }
+        self
     }
 
     /// The same inputs for a model that takes no gradient.
@@ -78,6 +95,9 @@ impl BatchInputs {
     pub fn without_autodiff(self) -> Self {
         match self {
             Self::Text(text) => Self::Text(text.without_autodiff()),
+            Self::TextToText { source, target } => {
+                Self::TextToText { source: source.without_autodiff(), target: target.without_autodiff() }
+            }
         }
     }
 }
@@ -110,14 +130,23 @@ impl TextBatch {
     /// One text's next tokens, after `past` that a cache holds.
     #[must_use]
     pub fn continuation(ids: &[u32], past: usize, device: &Device) -> Self {
-        let seq = ids.len();
+        Self::continuations(ids, 1, past, device)
+    }
+
+    /// The next tokens of `rows` texts, as many of each, after `past` that a cache holds of each.
+    ///
+    /// # Shapes
+    /// - `ids`: `[rows, seq]`, row after row
+    #[must_use]
+    pub fn continuations(ids: &[u32], rows: usize, past: usize, device: &Device) -> Self {
+        let seq = ids.len() / rows;
         let text = HostText {
             input_ids: ids.iter().map(|&id| id as i32).collect(),
-            attention_mask: vec![1; seq],
-            token_type_ids: vec![0; seq],
-            position_ids: (past..past + seq).map(|position| position as i32).collect(),
+            attention_mask: vec![1; ids.len()],
+            token_type_ids: vec![0; ids.len()],
+            position_ids: (0..ids.len()).map(|index| (past + index % seq) as i32).collect(),
             segment_ids: None,
-            batch: 1,
+            batch: rows,
             seq,
         };
         let mut batch = Self::new(&text, device);
@@ -181,5 +210,9 @@ mod tests {
         let layout = SeqLayout { batch: 1, seq: 2, past: 3, position_ids: vec![3, 4], segment_ids: None };
         assert_eq!((batch.layout, batch.is_dense), (layout, true));
         assert_eq!(batch.position_ids.into_data().iter::<i32>().collect::<Vec<_>>(), [3, 4]);
+        let two = TextBatch::continuations(&[5, 6, 7, 8], 2, 3, &Device::flex());
+        let position_ids = vec![3, 4, 3, 4];
+        assert_eq!(two.layout, SeqLayout { batch: 2, seq: 2, past: 3, position_ids, segment_ids: None });
+        assert_eq!(two.input_ids.into_data().iter::<i32>().collect::<Vec<_>>(), [5, 6, 7, 8]);
     }
 }

@@ -2,15 +2,17 @@
 //! transformers (`tests/goldens/make_golden.py`, `tests/python/make_task_goldens.py`). What a golden is of is said by its
 //! own files: the model's config.json names the head, and the tensors that it holds are the targets.
 
+mod inputs;
+
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::batch::BatchInputs;
 use hone_core::checkpoint::{WeightFile, load_adapter};
 use hone_core::config::{Freeze, Method, Pooling};
-use hone_core::data::{HostBatch, HostInputs, HostTargets, HostText, PositionIds};
+use hone_core::data::{HostBatch, HostTargets};
 use hone_core::folder::Folder;
 use hone_core::generate::{Generation, SamplingConfig};
-use hone_core::model::{LinearLayout, Model, ModelConfig, ProblemType, checkpoint_key};
+use hone_core::model::{LinearLayout, Model, ModelConfig, checkpoint_key};
 use hone_core::nn::Init;
 use hone_core::optim::GradientSum;
 use hone_core::task::HeadKind;
@@ -19,11 +21,8 @@ use serde_json::Value;
 
 use crate::figure::{Figure, demand};
 pub use crate::fixture::values;
-use crate::fixture::{COLUMNS, Compared, Fixture, read_file, transposed};
+use crate::fixture::{Compared, Fixture, read_file, transposed};
 use crate::paths;
-
-/// Label of a token that is not scored.
-const IGNORED: i32 = -100;
 
 /// A golden and the model it belongs to.
 pub struct Golden {
@@ -142,127 +141,6 @@ impl Golden {
         self.batches("in").remove(0)
     }
 
-    /// `in`, which is one batch, or `train`, the twenty of training.
-    fn batches(&self, part: &str) -> Vec<HostBatch> {
-        let find = |name: &str| self.find_ids(part, name).map(|(_, ids)| ids);
-        let (shape, input_ids) = self.find_ids(part, "input_ids").expect("a golden has inputs");
-        let [batch, seq] = [shape[shape.len() - 2], shape[shape.len() - 1]];
-        let count = input_ids.len() / (batch * seq);
-        let cut = |values: &[i32], step: usize| part_of(values, step, count).to_vec();
-        let [mask, types, positions, segments] =
-            ["attention_mask", "token_type_ids", "position_ids", "segment_ids"].map(find);
-        let targets = self.targets(part, batch * seq, count);
-        targets
-            .into_iter()
-            .enumerate()
-            .map(|(step, targets)| {
-                let input_ids = cut(&input_ids, step);
-                let attention_mask = mask.as_ref().map_or_else(|| vec![1; batch * seq], |mask| cut(mask, step));
-                let position_ids = match &positions {
-                    Some(positions) => cut(positions, step),
-                    None => self.position_ids(&input_ids, seq),
-                };
-                let text = HostText {
-                    token_type_ids: types.as_ref().map_or_else(|| vec![0; batch * seq], |types| cut(types, step)),
-                    segment_ids: segments.as_ref().map(|segments| cut(segments, step)),
-                    input_ids,
-                    attention_mask,
-                    position_ids,
-                    batch,
-                    seq,
-                };
-                let num_tokens = text.num_tokens();
-                let weight = weight_of(&targets, batch);
-                HostBatch { inputs: HostInputs::Text(text), targets, weight, num_rows: batch, num_tokens }
-            })
-            .collect()
-    }
-
-    /// Shape and values of a tensor of ids; of embeddings, the texts of all columns of each batch, one after another.
-    fn find_ids(&self, part: &str, name: &str) -> Option<(Vec<usize>, Vec<i32>)> {
-        if let Some(found) = self.fixture.find_ids(&format!("{part}.{name}")) {
-            return Some(found);
-        }
-        let columns = COLUMNS.map(|column| self.fixture.find_ids(&format!("{part}.{column}.{name}")));
-        let [(mut shape, first), (_, second)] = [columns[0].clone()?, columns[1].clone()?];
-        let batches = if part == "in" { 1 } else { shape[0] };
-        let rows = shape.len() - 2;
-        shape[rows] *= COLUMNS.len();
-        let of_batch = |batch| [part_of(&first, batch, batches), part_of(&second, batch, batches)].concat();
-        Some((shape, (0..batches).flat_map(of_batch).collect()))
-    }
-
-    /// As the model counts them where the golden does not say.
-    fn position_ids(&self, input_ids: &[i32], seq: usize) -> Vec<i32> {
-        let count = |row: &[i32]| -> Vec<i32> {
-            match self.config.position_ids() {
-                PositionIds::FromZero => (0..seq as i32).collect(),
-                PositionIds::AfterPad(pad) => {
-                    let (pad, mut next) = (pad as i32, pad as i32);
-                    let position = |&id: &i32| {
-                        next += i32::from(id != pad);
-                        if id == pad { pad } else { next }
-                    };
-                    row.iter().map(position).collect()
-                }
-            }
-        };
-        input_ids.chunks(seq).flat_map(count).collect()
-    }
-
-    /// The targets of each batch, of `cells` tokens.
-    fn targets(&self, part: &str, cells: usize, count: usize) -> Vec<HostTargets> {
-        let ids = |name: &str| self.find_ids(part, name).map(|(_, ids)| ids);
-        let each = |make: &dyn Fn(usize) -> HostTargets| -> Vec<HostTargets> { (0..count).map(make).collect() };
-        if let (Some(starts), Some(ends)) = (ids("start_positions"), ids("end_positions")) {
-            return each(&|step| HostTargets::Spans {
-                starts: part_of(&starts, step, count).to_vec(),
-                ends: part_of(&ends, step, count).to_vec(),
-            });
-        }
-        let seq = self.find_ids(part, "input_ids").and_then(|(shape, _)| shape.last().copied()).unwrap_or(1);
-        if let Some(scale) = self.fixture.meta["scale"].as_f64() {
-            let anchors = cells / seq / COLUMNS.len();
-            let (targets, scale) = ((0..anchors as i32).collect::<Vec<_>>(), scale as f32);
-            return each(&|_| HostTargets::InBatchNegatives {
-                anchors,
-                targets: targets.clone(),
-                ignored: Vec::new(),
-                scale,
-            });
-        }
-        let Some(labels) = ids("labels") else {
-            let labels = self.fixture.tensor(&format!("{part}.labels"));
-            let columns = if part == "in" { labels.shape.get(1) } else { labels.shape.get(2) };
-            let width = columns.copied().unwrap_or(1);
-            return each(&|step| self.number_targets(part_of(&labels.values, step, count), width));
-        };
-        each(&|step| {
-            let labels = part_of(&labels, step, count);
-            match self.config.head_kind() {
-                HeadKind::CausalLm => id_targets(labels, |index| (index % seq > 0).then(|| index - 1)),
-                HeadKind::MaskedLm => id_targets(labels, Some),
-                _ => {
-                    assert!(labels.len() == cells || cells.is_multiple_of(labels.len()), "a label a row or a token");
-                    class_targets(labels, self.num_outputs())
-                }
-            }
-        })
-    }
-
-    fn number_targets(&self, values: &[f32], width: usize) -> HostTargets {
-        match self.config.problem_type {
-            ProblemType::MultiLabelClassification => HostTargets::Binary {
-                positive: values.to_vec(),
-                negative: values.iter().map(|value| 1.0 - value).collect(),
-                width,
-            },
-            ProblemType::Regression | ProblemType::SingleLabelClassification => {
-                HostTargets::Numbers { values: values.to_vec(), width }
-            }
-        }
-    }
-
     /// Logits and loss agree.
     ///
     /// # Panics
@@ -287,6 +165,14 @@ impl Golden {
         demand(&[self.curve(trained, device)]);
     }
 
+    /// With label smoothing the loss and its gradients by the logits agree, and so do the losses of twenty steps.
+    ///
+    /// # Panics
+    /// When they don't.
+    pub fn check_smoothing(&self, device: &Device) {
+        demand(&self.smoothing(device));
+    }
+
     /// The greedy continuation is the same, token by token.
     ///
     /// # Panics
@@ -305,7 +191,7 @@ impl Golden {
         let model = self.model(device).for_inference();
         let outputs = model.outputs(&BatchInputs::new(&host.inputs, device));
         let width = outputs.dims()[1];
-        let HostInputs::Text(text) = &host.inputs;
+        let text = host.inputs.text();
         let is_decoder = self.config.head_kind() == HeadKind::CausalLm;
         let counts = |index: usize| !is_decoder || text.attention_mask[index / width] == 1;
         let logits = self.fixture.logits(&values(outputs), counts);
@@ -332,7 +218,7 @@ impl Golden {
                 continue;
             }
             let (mut found, mut expected, shape) = (values(gradient.clone()), expected.values, expected.shape);
-            let is_table = path.contains(".shards.") || path.contains("embeddings");
+            let is_table = [".shards.", "embeddings", "relative_attention_bias"].iter().any(|part| path.contains(part));
             let is_turned = path.contains(".lora.") || self.config.key_map().linear == LinearLayout::OutIn;
             if shape.len() == 2 && is_turned && !is_table {
                 found = transposed(&found, shape[1]);
@@ -375,6 +261,35 @@ impl Golden {
         })
     }
 
+    /// The loss with the golden's label smoothing, and the losses of twenty AdamW steps with it.
+    ///
+    /// # Panics
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn smoothing(&self, device: &Device) -> Vec<Figure> {
+        let device = device.clone().autodiff();
+        let smoothing = &self.fixture.meta["smoothing"];
+        let epsilon = smoothing["epsilon"].as_f64().expect("meta.json has the label smoothing");
+        let smoothed = |mut host: HostBatch| {
+            let HostTargets::Ids { label_smoothing, .. } = &mut host.targets else { panic!("tokens are predicted") };
+            *label_smoothing = epsilon;
+            host
+        };
+        let model = self.model(&device);
+        let found = step(&model, &smoothed(self.batch()), Pass::Kept, &device, &mut GradientSum::default());
+        let expected = smoothing["loss"].as_f64().expect("meta.json has the smoothed loss");
+        let batches: Vec<HostBatch> = self.batches("train").into_iter().map(smoothed).collect();
+        let curve = self.fixture.curve("train_smoothing", model, &batches, |model, host, gradients| {
+            step(model, host, Pass::Kept, &device, gradients)
+        });
+        vec![self.fixture.loss_of(found, expected), curve]
+    }
+
+    /// The part of meta.json that holds texts.
+    pub(crate) fn generation(&self) -> &Value {
+        &self.fixture.meta["generation"]
+    }
+
     /// How many tokens of the greedy continuation are other than the golden's.
     ///
     /// # Panics
@@ -391,7 +306,7 @@ impl Golden {
         let window = self.config.max_tokens();
         let mut generation =
             Generation::new(&model, ids("prompt"), &config, &[], window, device).expect("the prompt fits");
-        while block_on(generation.next_token()).expect("the device works").is_some() {}
+        while block_on(generation.next_tokens()).expect("the device works").is_some() {}
         let found = generation.new_ids();
         assert_eq!(found.len(), expected.len(), "tokens of the greedy continuation");
         let wrong = found.iter().zip(&expected).filter(|(found, expected)| found != expected).count();
@@ -430,42 +345,4 @@ fn micro_step<'a>(model: &'a Model, host: &HostBatch, pass: Pass, device: &'a De
 /// The loss of a batch; adds its gradients.
 fn step(model: &Model, host: &HostBatch, pass: Pass, device: &Device, gradients: &mut GradientSum) -> f64 {
     f64::from(values(micro_step(model, host, pass, device).run(host, gradients))[0])
-}
-
-/// One of `count` equal parts.
-fn part_of<T>(values: &[T], index: usize, count: usize) -> &[T] {
-    let size = values.len() / count;
-    &values[index * size..(index + 1) * size]
-}
-
-/// `labels` as `transformers` has them, beside the token they name; `position` of the state that predicts it.
-fn id_targets(labels: &[i32], position: impl Fn(usize) -> Option<usize>) -> HostTargets {
-    let (mut positions, mut ids) = (Vec::new(), Vec::new());
-    for (index, &label) in labels.iter().enumerate().filter(|(_, label)| **label != IGNORED) {
-        if let Some(position) = position(index) {
-            positions.push(position as i32);
-            ids.push(label);
-        }
-    }
-    HostTargets::Ids { positions, ids }
-}
-
-/// 1 at each label; zeros where none is scored.
-fn class_targets(labels: &[i32], width: usize) -> HostTargets {
-    let mut values = vec![0.0; labels.len() * width];
-    for (row, &label) in values.chunks_mut(width).zip(labels).filter(|(_, label)| **label != IGNORED) {
-        row[label as usize] = 1.0;
-    }
-    HostTargets::Distributions { values, width }
-}
-
-/// What the mean of `transformers` divides by.
-fn weight_of(targets: &HostTargets, rows: usize) -> f64 {
-    match targets {
-        HostTargets::Distributions { values, .. } => values.iter().map(|&value| f64::from(value)).sum(),
-        HostTargets::Numbers { values, .. } | HostTargets::Binary { positive: values, .. } => values.len() as f64,
-        HostTargets::Ids { ids, .. } => ids.len() as f64,
-        HostTargets::InBatchNegatives { anchors, .. } => *anchors as f64,
-        _ => rows as f64,
-    }
 }

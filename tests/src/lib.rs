@@ -2,8 +2,10 @@
 //! `hone-bench parity` holds a device to the same goldens.
 
 pub mod asked;
+pub mod beams;
 pub mod browser;
 pub mod classes;
+pub mod dates;
 pub mod devices;
 pub mod figure;
 mod fixture;

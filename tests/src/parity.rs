@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::figure::Figure;
 use crate::golden::{Golden, Pass, Trained};
 use crate::half::{self, HALF};
-use crate::{devices, paths, products};
+use crate::{beams, devices, paths, products};
 
 /// Encoders whose weights lie beside the golden: one label a text.
 const CLASSIFIERS: [&str; 4] = ["distilbert_cls_tiny", "bert_cls_tiny", "roberta_cls_tiny", "roberta_padded_tiny"];
@@ -60,6 +60,9 @@ const DECODERS: [&str; 10] = [
 ];
 /// Adapters that are trained, and the models they stand on.
 const ADAPTERS: [(&str, &str); 2] = [("gpt2_lora", "gpt2_tiny"), ("gpt2_dora", "gpt2_tiny")];
+/// Text to text, and the models they belong to.
+const PAIRS: [(&str, &str); 4] =
+    [("t5_tiny", "t5_tiny"), ("t5_gated_tiny", "t5_gated_tiny"), ("t5_lora", "t5_tiny"), ("t5_dora", "t5_tiny")];
 /// Goldens of which logits and loss are compared, and the models they belong to.
 const FORWARD: [(&str, &str); 4] = [
     ("gpt2_rslora", "gpt2_tiny"),
@@ -73,9 +76,9 @@ const WITH_HONES_PRODUCTS: [&str; 2] = ["gpt2_tiny", "llama_tiny"];
 /// The folders under `tests/fixtures` that [`check`] reads.
 #[must_use]
 pub fn fixtures() -> Vec<&'static str> {
-    let pairs = ENCODER_ADAPTERS.iter().chain(&ADAPTERS).chain(&FORWARD).map(|(name, _)| *name);
+    let pairs = ENCODER_ADAPTERS.iter().chain(&ADAPTERS).chain(&FORWARD).chain(&PAIRS).map(|(name, _)| *name);
     let usual = CLASSIFIERS.into_iter().chain(HEADS).chain(DECODERS).chain(pairs);
-    usual.chain([EMBEDDINGS, "minilm_cls", "minilm_head", "minilm_lora", "tiny_decoder"]).collect()
+    usual.chain([EMBEDDINGS, beams::FOLDER, "minilm_cls", "minilm_head", "minilm_lora", "tiny_decoder"]).collect()
 }
 
 /// What came of one golden, or of one thing to compare.
@@ -178,6 +181,15 @@ pub fn check(device: &Device, is_gpu: bool, done: &mut dyn FnMut(&Part)) {
     for (name, model) in FORWARD {
         part(name, &|| Outcome::Compared(Golden::of(name, model).forward(device)));
     }
+    for (name, model) in PAIRS {
+        part(name, &|| Outcome::Compared(pair(&Golden::of(name, model), device)));
+    }
+    for name in ["t5_tiny", "t5_gated_tiny"] {
+        part(&format!("texts of {name}"), &|| Outcome::Compared(beams::pair(name, device)));
+    }
+    for name in beams::DECODERS {
+        part(&format!("{}/{name}", beams::FOLDER), &|| Outcome::Compared(beams::decoder(name, device)));
+    }
     half_precision(device, &mut part);
     if is_gpu {
         set_matmul_kernel(MatmulKernel::Hone);
@@ -220,6 +232,11 @@ fn classifier(name: &str, device: &Device) -> Vec<Figure> {
 fn whole(golden: &Golden, device: &Device) -> Vec<Figure> {
     let gradients = golden.gradients(Pass::Kept, device);
     [golden.forward(device), vec![gradients, golden.curve(Trained::All, device)]].concat()
+}
+
+/// As [`trained`], and with label smoothing.
+fn pair(golden: &Golden, device: &Device) -> Vec<Figure> {
+    [trained(golden, device), golden.smoothing(device)].concat()
 }
 
 /// As [`whole`], and what a frozen backbone or frozen layers leave to train.

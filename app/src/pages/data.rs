@@ -6,8 +6,9 @@ use leptos::prelude::*;
 use super::data_report::report_view;
 use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
 use super::parts::parts;
+use super::reading;
 use crate::browser::PickedFile;
-use crate::components::{Button, FileInput, Meter, optional_file, select, text_area};
+use crate::components::{Button, FileInput, optional_file, select, text_area};
 use crate::format;
 use crate::state::report::Wish;
 use crate::state::{DataSlot, Step, Store};
@@ -49,7 +50,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         <div class="fields">{move || what_to_learn(store, task)}</div>
         {guess_note(store)}
         {choose(store, words)}
-        {move || is_loading.get().then(|| progress(store, words.counts_bytes))}
+        {move || is_loading.get().then(|| reading::of_rows(store, words.counts_bytes))}
         {waits}
         {move || is_unread.get().then(|| name_columns(store, words.named_columns))}
         {parts(store)}
@@ -84,29 +85,6 @@ fn guess_note(store: Store) -> AnyView {
         Some(view! { <p class="hint" role="status" data-testid="task-guess">{guess.describe()}</p> }.into_any())
     };
     view! { {note} }.into_any()
-}
-
-/// How far the reading is, and the way out of it.
-fn progress(store: Store, counts_bytes: bool) -> AnyView {
-    let progress = store.data.progress;
-    let share = Signal::derive(move || match progress.get() {
-        (_, 0) => None,
-        (done, total) => Some(done as f64 / total as f64),
-    });
-    let text = Signal::derive(move || match progress.get() {
-        (_, 0) => String::new(),
-        (done, total) if counts_bytes => format::percent(done as f64 / total as f64),
-        (done, total) => format!("{} of {}", format::count(done), format::plural(total, "row")),
-    });
-    let on_cancel = Callback::new(move |()| store.cancel_reading());
-    view! {
-        <div class="panel">
-            <p class="unseen" role="status">"Reading the rows."</p>
-            <Meter label="Reading the rows" share=share text=text id="read-progress" />
-            <div class="row"><Button id="cancel-reading" text="Cancel" on_press=on_cancel /></div>
-        </div>
-    }
-    .into_any()
 }
 
 fn is_busy(store: Store) -> bool {

@@ -1,6 +1,6 @@
 //! The report on the rows: what is there, what is missing, what looks wrong. A report in, a view out.
 
-use hone_core::data::BadRow;
+use hone_core::data::{BadRow, LengthHistogram};
 use hone_core::task::DataReport;
 use leptos::prelude::*;
 
@@ -9,18 +9,20 @@ use crate::charts::Histogram;
 use crate::components::{Cell, table};
 use crate::format;
 use crate::state::Store;
-use crate::tasks::{self, Count, DataParts};
+use crate::tasks::{self, Count, DataParts, RowFacts};
 
 pub(super) fn report_view(store: Store, report: &DataReport) -> AnyView {
     let DataParts { columns, below_columns, counts, beside_lengths, below_bad_rows, preview } =
         tasks::data_parts(store, report);
-    let part = tasks::row_facts(report).part;
+    let RowFacts { part, input, .. } = tasks::row_facts(report);
+    let title = if input == part { "Length in tokens".to_owned() } else { format!("Length of {input}s in tokens") };
+    let lengths = lengths(title, input, &report.lengths, Limit::of(report));
     view! {
         {reading(store, report, columns, below_columns)}
         {advice(store, report)}
         {warnings(&report.warnings)}
-        {all_counts(report, part, counts)}
-        <div class="columns">{beside_lengths} {lengths(report, part)}</div>
+        {all_counts(report, part, input, counts)}
+        <div class="columns">{beside_lengths} {lengths}</div>
         {bad_rows("could not be used", "Rows that could not be used", "bad-rows", report.num_bad_rows, &report.bad_rows)}
         {below_bad_rows}
         {all_columns(&report.reading.table, &report.used_columns)}
@@ -36,7 +38,7 @@ pub(crate) fn warnings(warnings: &[String]) -> Option<AnyView> {
 }
 
 /// Counts with their names and what they count; the test ids are made from the names.
-fn all_counts(report: &DataReport, part: &str, of_task: Vec<Count>) -> AnyView {
+fn all_counts(report: &DataReport, part: &str, input: &str, of_task: Vec<Count>) -> AnyView {
     let [train, valid, test] = report.num_encoded;
     let mut counts: Vec<Count> = vec![
         ("Rows", report.num_rows, "in all files".into()),
@@ -54,7 +56,7 @@ fn all_counts(report: &DataReport, part: &str, of_task: Vec<Count>) -> AnyView {
     }
     counts.extend(of_task);
     if !report.lengths.counts.is_empty() {
-        let hint = format!("{part}s longer than {} tokens, which are shortened", format::count(report.max_seq_length));
+        let hint = format!("{input}s longer than {} tokens, which are shortened", format::count(report.max_seq_length));
         counts.push(("Truncated", report.num_truncated, hint));
     }
     let count = |(name, value, hint): Count| {
@@ -73,33 +75,49 @@ fn all_counts(report: &DataReport, part: &str, of_task: Vec<Count>) -> AnyView {
     view! { <dl class="stats">{counts.into_iter().map(count).collect_view()}</dl> }.into_any()
 }
 
-/// Rows, or what else `part` says they are, by their length. Before there is a model that is not known.
-fn lengths(report: &DataReport, part: &str) -> AnyView {
-    let &DataReport { ref lengths, num_truncated, max_seq_length, .. } = report;
+/// How many of all are shortened, and after how many tokens.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    pub total: usize,
+    pub num_cut: usize,
+    pub max_length: usize,
+}
+
+impl Limit {
+    /// That of what the model reads.
+    fn of(report: &DataReport) -> Self {
+        let total = report.num_encoded.iter().sum();
+        Self { total, num_cut: report.num_truncated, max_length: report.max_seq_length }
+    }
+}
+
+/// Rows, or what else `noun` says they are, by their length. Before there is a model that is not known.
+pub(crate) fn lengths(title: String, noun: &str, lengths: &LengthHistogram, limit: Limit) -> AnyView {
+    let Limit { total, num_cut, max_length } = limit;
     if lengths.counts.is_empty() {
         let view = view! {
             <div class="panel" data-testid="lengths-unknown">
-                <h3>"Length in tokens"</h3>
+                <h3>{title}</h3>
                 <p class="hint">"Tokens are the pieces that a model cuts texts into: they are counted once a model is loaded."</p>
             </div>
         };
         return view.into_any();
     }
-    let (rows, limit) = (format::plural(report.num_encoded.iter().sum(), part), format::count(max_seq_length));
-    let cut = match num_truncated {
-        0 => format!("no {part} is longer than {limit} tokens."),
+    let (rows, limit) = (format::plural(total, noun), format::count(max_length));
+    let cut = match num_cut {
+        0 => format!("no {noun} is longer than {limit} tokens."),
         1 => format!("1 of {rows} is longer than {limit} tokens and is shortened."),
         many => format!("{} of {rows} are longer than {limit} tokens and are shortened.", format::count(many)),
     };
     let words = format!("{:.0} tokens on average, {} at most; {cut}", lengths.mean, format::count(lengths.max));
     view! {
         <div class="panel">
-            <h3>"Length in tokens"</h3>
+            <h3>{title}</h3>
             <Histogram
                 counts=lengths.counts.clone()
                 bucket_width=lengths.bucket_width
-                mark=max_seq_length
-                has_cut={num_truncated > 0}
+                mark=max_length
+                has_cut={num_cut > 0}
                 label=format!("Histogram of lengths. {words}")
             />
             <p class="hint">{words}</p>

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::data_report::warnings;
 use super::frame::{frame, missing, onward, wait_hint};
 use super::of_run::of_run;
+use super::reading;
 use crate::components::{Button, Cell, Meter, table};
 use crate::format;
 use crate::state::evaluation::{FigureRow, Measured, figure_rows};
@@ -22,7 +23,7 @@ const MAX_ANSWER_CHARS: usize = 60;
 pub(super) fn page(store: Store) -> AnyView {
     let results = move || {
         let (before, after) = (store.measured_base.get(), store.measured_tuned.get());
-        let part = store.shown_part.get();
+        let part = store.measured_part.get();
         let results = match &part {
             None => results(store, before.as_deref(), after.as_deref()),
             Some(part) => results_of_part(store, &part.name, before.as_deref(), after.as_deref()),
@@ -70,15 +71,15 @@ fn results(store: Store, before: Option<&Measured>, after: Option<&Measured>) ->
     Some(view.into_any())
 }
 
-/// Several tasks have heads of their own only once they were trained.
-fn waits_for_run(store: Store) -> bool {
-    store.parts.are_several() && !store.run.with(|run| run.is_finished())
+/// Why tasks that are to be learned at once can't be measured before a run: what keeps them from being learned.
+fn problem_of_parts(store: Store) -> Option<String> {
+    store.parts_problem().filter(|_| !store.run.with(|run| run.is_finished()))
 }
 
 /// There are a model and rows to measure it on.
 fn has_what_it_takes(store: Store) -> bool {
     let has_rows = store.measured_sizes().is_some_and(|[_, valid, test]| valid + test > 0);
-    has_rows && !waits_for_run(store) && store.model.info.with(Option::is_some)
+    has_rows && problem_of_parts(store).is_none() && store.model.info.with(Option::is_some)
 }
 
 /// Whether there is nothing to measure, or something else goes on.
@@ -90,11 +91,13 @@ pub(crate) fn cannot_measure(store: Store) -> Signal<bool> {
 fn controls(store: Store) -> AnyView {
     let hint = move || {
         let is_finished = store.run.with(|run| run.is_finished());
+        if !matches!(store.activity(), None | Some(Activity::Measuring)) {
+            return String::new();
+        }
+        if let Some(problem) = problem_of_parts(store) {
+            return problem;
+        }
         match store.measured_sizes() {
-            _ if !matches!(store.activity(), None | Some(Activity::Measuring)) => String::new(),
-            _ if waits_for_run(store) => {
-                "Several tasks are measured once they were trained: only then each has a head.".into()
-            }
             Some([_, 0, 0]) => "No rows were kept aside: add a test file, or set a test share in the recipe.".into(),
             Some([_, valid, 0]) => format!(
                 "There are no test rows: the figures are of {}. The best weights were chosen on the same rows, so the \
@@ -117,8 +120,9 @@ fn controls(store: Store) -> AnyView {
         let (done, total) = store.measuring_progress.get();
         if total == 0 { String::new() } else { format!("{} of {}", format::count(done), format::plural(total, "row")) }
     });
+    let is_reading = Memo::new(move |_| store.parts.reading.with(Option::is_some));
     let meter = move || {
-        store.measuring.get().map(|weights| {
+        store.measuring.get().filter(|_| !is_reading.get()).map(|weights| {
             let label = match weights {
                 Weights::Base => "Measuring the model before training",
                 Weights::Tuned => "Measuring the model after training",
@@ -143,6 +147,7 @@ fn controls(store: Store) -> AnyView {
             <p class="hint">{hint}</p>
             {move || has_all.get().then(|| wait_hint(store, "You can evaluate", Some(Activity::Measuring)))}
         </div>
+        {reading::of_parts(store)}
         {meter}
     }
     .into_any()
@@ -173,11 +178,6 @@ pub(crate) fn before_and_after(
         let from = if is_over_baseline { least } else { before };
         let difference = from.zip(after).map(|(from, after)| after - from);
         let gain = difference.map_or(0.0, |d| if higher_is_better { d } else { -d });
-        let class = match gain {
-            gain if gain > 0.0 => "number gain better",
-            gain if gain < 0.0 => "number gain worse",
-            _ => "number gain",
-        };
         let text = match difference {
             Some(d) if unit == Unit::Share => format!("{} points", format::signed(d * 100.0, 1)),
             Some(d) if unit == Unit::Percent => format!("{} points", format::signed(d, 1)),
@@ -186,7 +186,17 @@ pub(crate) fn before_and_after(
             Some(d) => format::signed(d, 3),
             None => "–".into(),
         };
-        let beside = if baseline.is_some() && !is_over_baseline && difference.is_some() { " since before" } else { "" };
+        let is_since_before = baseline.is_some() && !is_over_baseline && difference.is_some();
+        let beside = if is_since_before { " since before" } else { "" };
+        let shows_none = text.starts_with('±');
+        let class = match (gain, is_since_before) {
+            (gain, false) if gain > 0.0 && !shows_none => "number gain better",
+            (gain, false) if gain < 0.0 && !shows_none => "number gain worse",
+            (_, false) => "number gain",
+            (gain, true) if gain > 0.0 && !shows_none => "number gain since better",
+            (gain, true) if gain < 0.0 && !shows_none => "number gain since worse",
+            (_, true) => "number gain since",
+        };
         let change = Cell { id: Some(format!("eval-{id}-gain")), ..Cell::new(class, format!("{text}{beside}")) };
         let mut cells = vec![Cell::new("head", title)];
         cells.extend(baseline.map(|_| cell(least, "baseline")));

@@ -183,8 +183,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         if let Some(names) = store.wrong_settings() {
             return Some(format!("Fix this in the recipe before you save a job file: {names}."));
         }
-        let text = "The job file holds the model, the recipe and the name of your data file. Saved before a run, it \
-                    can't tell whether another file of that name holds the same rows; saved after a run, it can.";
+        let text = "The job file holds the model, the recipe and the names of your data files. Saved before a run, it \
+                    can't tell whether another file of such a name holds the same rows; saved after a run, it can.";
         has_job.get().then(|| text.into())
     };
     let has_pooling = task.spec().settings.contains(&"pooling");

@@ -14,6 +14,7 @@ mod model;
 mod model_changes;
 pub(crate) mod of_run;
 mod parts;
+mod reading;
 mod recipe;
 mod train;
 mod weights_question;

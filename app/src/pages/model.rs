@@ -74,6 +74,7 @@ fn group(store: Store, family: ModelFamily) -> AnyView {
     let title = match family {
         ModelFamily::Encoder => "Models that read: for labels, names, answers, similar texts",
         ModelFamily::Decoder => "Models that write",
+        ModelFamily::EncoderDecoder => "Models that turn one text into another: translations, summaries",
     };
     view! {
         <h3>{title}</h3>

@@ -128,12 +128,17 @@ pub(super) fn parts_problem(store: Store) -> AnyView {
     view! { {problem} }.into_any()
 }
 
-/// The choice of the task whose figures, answers and files are shown, after a run of several.
+/// The choice of the task whose figures, answers and files are shown: after a run of several, and where they were measured
+/// before one.
 pub(super) fn choice(store: Store, step: Step) -> Option<AnyView> {
+    let (parts, shown) = match step {
+        Step::Evaluate => (store.measured_parts, store.measured_part),
+        _ => (store.run_parts, store.shown_part),
+    };
     let view = move || {
-        let shown = store.shown_part.get()?;
+        let shown = shown.get()?;
         let option = |(name, title): (String, &str)| (name.clone(), format!("{name} ({title})"));
-        let parts = store.run_parts.get().into_iter().map(|part| (part.name, part.task.spec().title));
+        let parts = parts.get().into_iter().map(|part| (part.name, part.task.spec().title));
         let options = parts.map(option).collect();
         let on_choose = Callback::new(move |name| store.show_part(name));
         let asks: Signal<bool> = store.predicting.into();

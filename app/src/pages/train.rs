@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::frame::{frame, missing, onward, wait_hint};
 use super::parts::parts_problem;
+use super::reading;
 use super::recipe::plan_text;
 use crate::browser;
 use crate::charts::{LineChart, Series};
@@ -37,6 +38,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Train)}
         {controls(store)}
+        {reading::of_parts(store)}
         <Show when=move || store.run.with(|run| run.status != Status::Idle)>
             {progress(store, task)}
             {charts(store, task)}

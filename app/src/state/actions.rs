@@ -2,28 +2,23 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ExportFormat, Job, PromptFormat, ReadOptions};
+use hone_core::config::{ExportFormat, Job, PromptFormat, ReadOptions, RunConfig};
 use hone_core::event::Split;
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Prompt, Reply, Weights};
-use hone_core::task::{Evaluation, EvaluationDetail, NearestTexts, Prediction, TaskInput};
+use hone_core::task::{Evaluation, EvaluationDetail, HeadKind, NearestTexts, Prediction, TaskInput};
 use hone_core::tokenizer::{Role, Turn};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::evaluation::Measured;
+use super::evaluation::{Measured, writing_limits};
 use super::run::RunState;
 use super::writing::{self, Ending, Writing, WritingInput};
 use super::{Step, Store, bug, origin, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 use crate::client::Answer;
 use crate::tasks;
-
-/// Prompts of a split that both models write on from when they are measured.
-const NUM_PROMPTS: usize = 20;
-/// Tokens of what they write.
-const MAX_NEW_TOKENS: u32 = 64;
 
 /// Answers to one input.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +49,7 @@ pub(crate) struct Nearest {
 
 impl Store {
     /// Measures the model before training, and after it where there was a run, on rows that were not trained on; one that
-    /// writes also on a general text.
+    /// goes on writing a text also on a general one.
     pub(crate) fn evaluate(self) {
         self.measure_all(true);
     }
@@ -73,7 +68,10 @@ impl Store {
     /// that it was trained on.
     pub(crate) fn measured_sizes(self) -> Option<[usize; 3]> {
         let of_run = self.run.with(|run| run.is_finished().then_some(run.num_rows));
-        of_run.or_else(|| self.data.report.with(|report| report.as_ref().map(|report| report.num_encoded)))
+        of_run.or_else(|| match self.parts.are_several() {
+            true => self.sizes_of_splits(),
+            false => self.data.report.with(|report| report.as_ref().map(|report| report.num_encoded)),
+        })
     }
 
     /// Measures what is not known yet, the tuned model on the rows also `again`.
@@ -92,7 +90,8 @@ impl Store {
                     return;
                 }
             }
-            for &weights in all.iter().filter(|_| self.writes()) {
+            let goes_on = self.model.task.get_untracked().spec().head == HeadKind::CausalLm;
+            for &weights in all.iter().filter(|_| goes_on) {
                 let measured = self.measured(weights).get_untracked();
                 let is_due = measured.is_some_and(|measured| measured.general.is_none());
                 if is_due && !self.measure_general(weights).await {
@@ -107,27 +106,63 @@ impl Store {
         self.model.task.get_untracked().spec().command == "generate"
     }
 
+    /// The settings of the run whose weights are measured; before one, those that a run would have now.
+    pub(crate) fn run_of_weights(self) -> RunConfig {
+        let of_run = || self.started.with_untracked(|started| started.as_ref()?.origin.made_of.run.clone());
+        let of_run = self.run.with_untracked(RunState::is_finished).then(of_run).flatten();
+        of_run.unwrap_or_else(|| self.run_to_read_for())
+    }
+
     async fn measure(self, weights: Weights, split: Split) -> bool {
-        let (num_prompts, max_new_tokens) = (NUM_PROMPTS, MAX_NEW_TOKENS);
-        let command = Command::Evaluate { weights, split, num_prompts, max_new_tokens };
-        let problem = match self.ask_to_measure(weights, command, Vec::new()).await {
+        let has_run = self.run.with_untracked(RunState::is_finished);
+        // A run has its own rows of several tasks; before one they are read to be measured.
+        let to_read = if has_run { Vec::new() } else { untrack(|| self.parts_to_run()) };
+        let answer = if to_read.is_empty() {
+            let task = self.model.task.get_untracked();
+            let (num_prompts, max_new_tokens) = writing_limits(task, &self.run_of_weights());
+            let command = Command::Evaluate { weights, split, num_prompts, max_new_tokens };
+            self.ask_to_measure(weights, command, Vec::new()).await
+        } else {
+            self.ask_to_measure_parts(split).await
+        };
+        let problem = match answer {
             Ok((Reply::Evaluated { split, evaluation, rows, writing, warnings, .. }, _)) => {
                 // An answer may come after another model was asked for: these figures are not that model's.
                 let has_model = self.model.info.with_untracked(Option::is_some);
                 let fits_task = match evaluation.detail {
-                    EvaluationDetail::Several(_) => self.shown_part.with_untracked(Option::is_some),
+                    EvaluationDetail::Several(_) if has_run => self.shown_part.with_untracked(Option::is_some),
+                    EvaluationDetail::Several(_) => untrack(|| self.parts_to_run()) == to_read,
                     _ => evaluation.task() == self.model.task.get_untracked(),
                 };
                 let fits = has_model && fits_task;
                 let measured = Measured { split, evaluation, rows, writing, general: None, warnings };
+                if fits {
+                    self.parts.measured.set(to_read);
+                }
                 self.measured(weights).set(fits.then(|| Arc::new(measured)));
                 return fits;
             }
+            Ok((Reply::Done, _)) if !to_read.is_empty() => return false, // the person ended the reading
             Ok((other, _)) => unexpected(&other),
             Err(problem) => problem,
         };
         self.report(Step::Evaluate, problem);
         false
+    }
+
+    /// Asks for the figures of several tasks before a run. Their files are read for it.
+    async fn ask_to_measure_parts(self, split: Split) -> Answer {
+        let run = self.run_to_read_for();
+        self.measuring_progress.set((0, 0));
+        self.measuring.set(Some(Weights::Base));
+        let answer = match self.files_of_parts().await {
+            Ok(Some((parts, blobs))) => self.request(Command::EvaluateParts { parts, run, split }, blobs).await,
+            Ok(None) => Ok((Reply::Done, Vec::new())),
+            Err(problem) => Err(problem),
+        };
+        self.parts.reading.set(None);
+        self.measuring.set(None);
+        answer
     }
 
     async fn measure_general(self, weights: Weights) -> bool {
@@ -385,9 +420,12 @@ impl Store {
         let planned = || {
             let source = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.source.clone()))?;
             let (run, changes) = (self.resolved.get_untracked().ok()?, self.changed.get_untracked().ok()?);
-            let data_file = self.data.train.with_untracked(|file| file.as_ref().map(|file| file.name.clone()));
+            let [data_file, valid_file, test_file] = self.names_of_own_files();
             let job = match self.job_parts() {
-                parts if parts.is_empty() => Job::new(source, data_file, self.data.read.get_untracked(), run),
+                parts if parts.is_empty() => {
+                    let job = Job::new(source, data_file, self.data.read.get_untracked(), run);
+                    Job { valid_file, test_file, ..job }
+                }
                 parts => Job { parts, ..Job::new(source, None, ReadOptions::default(), run) },
             };
             Some(Job { changes, ..job }.to_json())
@@ -401,7 +439,7 @@ impl Store {
 
     /// Saves a table of what was measured; `what` it is stands in the file's name.
     pub(crate) fn save_table(self, what: &str, csv: &str) {
-        let part = self.shown_part.get_untracked().map(|part| format!("{}-{what}", part.name));
+        let part = self.measured_part.get_untracked().map(|part| format!("{}-{what}", part.name));
         let name = self.file_name(part.as_deref().unwrap_or(what), "csv");
         self.save(Step::Evaluate, &name, &csv.into(), "text/csv");
     }
@@ -438,6 +476,7 @@ impl Store {
     /// Figures belong to one model and one file.
     pub(super) fn forget_figures(self) {
         self.measured_base.set(None);
+        self.parts.measured.set(Vec::new());
         self.few_shot.set(None);
         self.forget_tuned();
     }

@@ -45,7 +45,7 @@ pub(crate) struct DataState {
     /// What belongs to the tasks that were left.
     pub(super) left: StoredValue<LeftTasks>,
     /// The person ended the reading that goes on.
-    is_cancelled: StoredValue<bool>,
+    pub(super) is_cancelled: StoredValue<bool>,
     /// Readings that were asked for: an answer to one before the last says nothing any more.
     num_readings: StoredValue<u32>,
     /// What the report was made with.
@@ -58,6 +58,7 @@ pub(crate) struct DataState {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct ReadFor {
     max_seq_length: u32,
+    max_target_length: u32,
     seed: u64,
     valid_fraction: f64,
     test_fraction: f64,
@@ -66,7 +67,8 @@ struct ReadFor {
 impl ReadFor {
     fn of(run: &RunConfig) -> Self {
         let (valid_fraction, test_fraction) = (run.split.valid_fraction, run.split.test_fraction);
-        Self { max_seq_length: run.max_seq_length, seed: run.seed, valid_fraction, test_fraction }
+        let &RunConfig { max_seq_length, max_target_length, seed, .. } = run;
+        Self { max_seq_length, max_target_length, seed, valid_fraction, test_fraction }
     }
 }
 
@@ -208,7 +210,7 @@ impl Store {
     }
 
     /// Forgets figures of rows that are gone. Those of a finished run are of its own rows, and the page says of which.
-    fn forget_figures_of_rows(self) {
+    pub(super) fn forget_figures_of_rows(self) {
         if !self.run.with_untracked(|run| run.is_finished()) {
             self.forget_figures();
         }
@@ -385,6 +387,7 @@ impl Store {
         }
         match answer {
             Ok(Some(report)) => {
+                self.model.way_back.set_value(None); // the worker has other rows
                 self.forget_figures_of_rows();
                 let fits = report.task() == data.task.get_untracked() && has_model_still;
                 data.report.set(fits.then(|| Arc::new(report)));

@@ -1,6 +1,7 @@
 //! What was measured before and after training, whatever the task: a split with its figures, and the lines of the table
 //! that compares them.
 
+use hone_core::config::RunConfig;
 use hone_core::event::Split;
 use hone_core::metrics::figure;
 use hone_core::session::protocol::WritingEvaluation;
@@ -23,9 +24,28 @@ pub(crate) struct Measured {
     pub warnings: Vec<String>,
 }
 
+/// Prompts of a split that both models write on from when they are measured.
+const NUM_PROMPTS: usize = 20;
+/// Tokens of what they write, at most.
+const MAX_NEW_TOKENS: u32 = 64;
+/// Sources of a split that both models turn into other texts.
+const NUM_SOURCES: usize = 50;
+
+/// How many prompts are written on from where `task` is measured, and most tokens of a text: as many as a target of the run
+/// has at most, where there are targets.
+pub(crate) fn writing_limits(task: Task, run: &RunConfig) -> (usize, u32) {
+    match task.spec().settings.contains(&"max_target_length") {
+        true => (NUM_SOURCES, run.max_target_length),
+        false => (NUM_PROMPTS, MAX_NEW_TOKENS),
+    }
+}
+
 /// Figures of what a model wrote.
-const OF_WRITING: [FigureSpec; 3] = [
+const OF_WRITING: [FigureSpec; 6] = [
     FigureSpec { name: "bleu", title: "BLEU, 0 to 100", unit: Unit::Score, higher_is_better: true },
+    FigureSpec { name: "chrf", title: "chrF, 0 to 100", unit: Unit::Score, higher_is_better: true },
+    FigureSpec { name: "rouge1", title: "ROUGE-1", unit: Unit::Score, higher_is_better: true },
+    FigureSpec { name: "rouge2", title: "ROUGE-2", unit: Unit::Score, higher_is_better: true },
     FigureSpec { name: "rougeL", title: "ROUGE-L", unit: Unit::Score, higher_is_better: true },
     FigureSpec { name: "exact_match", title: "Exact match", unit: Unit::Share, higher_is_better: true },
 ];
@@ -153,6 +173,17 @@ mod tests {
         }
         let ids = ["macro_f1", "token_accuracy", "rougeL", "exact_match"].map(figure_id);
         assert_eq!(ids, ["f1", "token-accuracy", "rouge-l", "exact-match"]);
+    }
+
+    #[test]
+    fn a_text_is_written_as_long_as_a_target_can_be() {
+        let run = RunConfig { max_target_length: 9, ..RunConfig::default() };
+        for &task in Task::ALL {
+            let has_targets = task.spec().columns.contains(&"target_column");
+            let (num_texts, max_new_tokens) = writing_limits(task, &run);
+            assert_eq!(max_new_tokens == 9, has_targets, "{task:?}");
+            assert!(num_texts >= NUM_PROMPTS);
+        }
     }
 
     #[test]

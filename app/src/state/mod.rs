@@ -25,6 +25,7 @@ pub(crate) mod samples;
 pub(crate) mod several;
 mod step;
 mod train;
+mod way_back;
 pub(crate) mod writing;
 
 use std::sync::Arc;
@@ -117,8 +118,13 @@ pub(crate) struct Store {
     pub started: RwSignal<Option<Arc<Started>>>,
     /// The tasks of the last run; none where it has one.
     pub run_parts: Memo<Vec<RunPart>>,
-    /// That of a finished run's tasks whose figures, answers and files are shown; `None` where it has one.
+    /// That of a finished run's tasks whose answers and files are shown; `None` where it has one.
     pub shown_part: Memo<Option<RunPart>>,
+    /// The tasks whose figures are shown: those of a finished run, else those that were measured before one; none where one
+    /// task was measured.
+    pub measured_parts: Memo<Vec<RunPart>>,
+    /// The one of them that is shown.
+    pub measured_part: Memo<Option<RunPart>>,
     pub measured_base: RwSignal<Option<Arc<Measured>>>,
     pub measured_tuned: RwSignal<Option<Arc<Measured>>>,
     /// What labels can be told without training, once it was asked for.
@@ -190,6 +196,8 @@ impl Store {
             Some("webgpu") => Some(Backend::Webgpu),
             _ => None,
         };
+        let measured_parts = Memo::new(move |_| if is_finished.get() { run_parts.get() } else { parts.measured.get() });
+        let measured_part = Memo::new(move |_| measured_parts.with(|measured| parts.shown_of(measured)));
         Self {
             client: StoredValue::new_local(Client::new()),
             worker: RwSignal::new(WorkerStatus::Starting),
@@ -216,6 +224,8 @@ impl Store {
             started,
             run_parts,
             shown_part,
+            measured_parts,
+            measured_part,
             measured_base: RwSignal::new(None),
             measured_tuned: RwSignal::new(None),
             few_shot: RwSignal::new(None),
@@ -357,8 +367,14 @@ impl Store {
                 }
             }
             FromWorker::Event { run, elapsed_secs, event } => self.hear_event(run, elapsed_secs, &event),
-            FromWorker::ReadProgress { done, total } => self.data.progress.set((done, total)),
-            FromWorker::EvaluationProgress { done, total } => self.measuring_progress.set((done, total)),
+            FromWorker::ReadProgress { part, done, total } => {
+                self.data.progress.set((done, total));
+                self.parts.reading.set(part);
+            }
+            FromWorker::EvaluationProgress { done, total } => {
+                self.parts.reading.set(None); // all rows are there
+                self.measuring_progress.set((done, total));
+            }
             FromWorker::Generated { id, piece } => {
                 if self.writing_id.get_value() == Some(id) {
                     self.writing.update(|writing| writing.apply(WritingInput::Piece(piece)));
@@ -402,6 +418,8 @@ impl Store {
             signal.set(false);
         }
         self.measuring.set(None);
+        self.parts.reading.set(None);
+        self.model.way_back.set_value(None);
         self.model.pending.set(None);
     }
 

@@ -12,6 +12,7 @@ use leptos::task::spawn_local;
 use super::data::Outcome;
 use super::report::keep_what_is_read;
 use super::run::Input;
+use super::way_back::WayBack;
 use super::{Step, Store, recipe, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 
@@ -67,6 +68,8 @@ pub(crate) struct ModelState {
     pub pending: RwSignal<Option<(Callback<()>, &'static str)>>,
     /// Where the loaded model, or the one that a worker took with it, is to be had again.
     loaded_from: StoredValue<Option<LoadedFrom>, LocalStorage>,
+    /// What comes back with the task that was left by hand, as long as no rows were read for another.
+    pub(super) way_back: StoredValue<Option<WayBack>>,
 }
 
 impl ModelState {
@@ -83,6 +86,7 @@ impl ModelState {
             from_hub: RwSignal::new(false),
             pending: RwSignal::new(None),
             loaded_from: StoredValue::new_local(None),
+            way_back: StoredValue::new(None),
         }
     }
 
@@ -291,6 +295,7 @@ impl Store {
     fn take_model(self, info: ModelInfo) {
         let guess = self.data.guess.get_untracked().filter(|guess| guess.is_followed).map(|guess| guess.task);
         let wished = self.data.wished_task.get_untracked().or(guess).filter(|task| info.tasks.contains(task));
+        self.model.way_back.set_value(None);
         self.turn_to(wished.unwrap_or(info.task), info.has_chat_template);
         self.model.info.set(Some(Arc::new(info)));
     }
@@ -308,14 +313,17 @@ impl Store {
         let refocus = browser::focus_keeper();
         let data = self.data;
         let before = data.task.get_untracked();
+        let way_back_from = self.way_back_from(before);
         data.asked_for.set_value(Some(task));
         data.wished_task.set(Some(task));
         self.turn_to(task, untrack(|| self.model.has_chat_template()));
         if data.train.with_untracked(Option::is_some) {
             spawn_local(async move {
-                if self.load_data_now().await == Outcome::Unread {
+                let outcome = self.load_data_now().await;
+                if outcome == Outcome::Unread {
                     data.note.set(Some(way_back(before)));
                 }
+                self.follow_way_back(way_back_from, task, outcome);
             });
         }
         refocus();

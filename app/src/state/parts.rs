@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{DataHashes, JobPart, ReadOptions};
+use hone_core::config::{JobPart, ReadOptions};
 use hone_core::session::protocol::{NamedBlob, PartFiles, Problem};
 use hone_core::task::several::goes_with_others;
 use hone_core::task::{DataReport, Task};
@@ -39,6 +39,10 @@ pub(crate) struct PartsState {
     own_name: RwSignal<Option<String>>,
     /// The task of the run whose figures and answers are shown; `None` shows the first.
     shown: RwSignal<Option<String>>,
+    /// The tasks that figures were measured of; none where it was one task.
+    pub measured: RwSignal<Vec<RunPart>>,
+    /// The task whose rows are read now, for a run or to be measured.
+    pub reading: RwSignal<Option<String>>,
     num_kept: StoredValue<u32>,
 }
 
@@ -48,6 +52,8 @@ impl PartsState {
             kept: RwSignal::new_local(Vec::new()),
             own_name: RwSignal::new(None),
             shown: RwSignal::new(None),
+            measured: RwSignal::new(Vec::new()),
+            reading: RwSignal::new(None),
             num_kept: StoredValue::new(0),
         }
     }
@@ -97,7 +103,7 @@ impl Store {
     /// Names the task whose rows the step Data shows.
     pub(crate) fn name_own_part(self, name: String) {
         self.parts.own_name.set(Some(name));
-        self.forget_unknown_figure();
+        self.note_other_parts();
     }
 
     /// Names a task that was kept.
@@ -107,7 +113,7 @@ impl Store {
                 part.name = name;
             }
         });
-        self.forget_unknown_figure();
+        self.note_other_parts();
     }
 
     /// Keeps the rows that were read, with their task, and makes room for those of another.
@@ -131,17 +137,14 @@ impl Store {
         parts.own_name.set(None);
         data.clear();
         data.note.set(Some(note));
-        if !self.run.with_untracked(|run| run.is_finished()) {
-            self.forget_figures();
-        }
-        self.forget_unknown_figure();
+        self.note_other_parts();
         browser::after(0, || browser::focus_element("page-title"));
     }
 
     /// Takes a task that was kept away.
     pub(crate) fn remove_part(self, id: u32) {
         self.parts.kept.update(|kept| kept.retain(|part| part.id != id));
-        self.forget_unknown_figure();
+        self.note_other_parts();
         browser::after(0, || browser::focus_element("page-title"));
     }
 
@@ -176,9 +179,15 @@ impl Store {
             slot.set(file);
         }
         data.read.set(read);
-        self.forget_unknown_figure();
+        self.note_other_parts();
         self.load_data();
         browser::after(0, || browser::focus_element("page-title"));
+    }
+
+    /// Other tasks are learned at once now, or they have other names: forgets figures of those before.
+    fn note_other_parts(self) {
+        self.forget_figures_of_rows();
+        self.forget_unknown_figure();
     }
 
     /// A figure that is not measured any more, or is called otherwise, can't choose the best weights.
@@ -246,6 +255,12 @@ impl Store {
         std::iter::once(self.data.report.get()).chain(kept).collect()
     }
 
+    /// Rows of the splits of all tasks that are learned at once; `None` where one of them was not read.
+    pub(super) fn sizes_of_splits(self) -> Option<[usize; 3]> {
+        let reports = self.reports_of_parts().into_iter().collect::<Option<Vec<_>>>()?;
+        Some([0, 1, 2].map(|split| reports.iter().map(|report| report.num_encoded[split]).sum::<usize>()))
+    }
+
     /// Names and training rows of the tasks that are learned at once.
     pub(crate) fn sizes_of_parts(self) -> Vec<(String, usize)> {
         let size = |report: Option<Arc<DataReport>>| report.map_or(0, |report| report.num_encoded[0]);
@@ -253,12 +268,16 @@ impl Store {
         names.zip(self.reports_of_parts().into_iter().map(size)).collect()
     }
 
-    /// The files of the tasks, as a run is asked for with them.
+    /// The files of the tasks, as a run is asked for with them; `None` where the person ends the reading meanwhile. From now
+    /// on the page shows how far it is, until [`PartsState::reading`] is cleared.
     ///
     /// # Errors
     /// When the browser can't read one any more.
-    pub(super) async fn files_of_parts(self) -> Result<(Vec<PartFiles>, Vec<ArrayBuffer>), Problem> {
+    pub(super) async fn files_of_parts(self) -> Result<Option<(Vec<PartFiles>, Vec<ArrayBuffer>)>, Problem> {
         let data = self.data;
+        data.progress.set((0, 0));
+        data.is_cancelled.set_value(false);
+        self.parts.reading.set(self.learned.with_untracked(|learned| learned.first().map(|(name, _)| name.clone())));
         let own = [data.train, data.valid, data.test].map(|file| file.get_untracked());
         let kept = self.parts.kept.get_untracked().into_iter().map(|part| (part.files, part.read));
         let files: Vec<_> = std::iter::once((own, data.read.get_untracked())).chain(kept).collect();
@@ -275,19 +294,35 @@ impl Store {
             };
             parts.push(PartFiles { name, task, train, valid, test, read });
         }
-        Ok((parts, blobs))
+        Ok((!data.is_cancelled.get_value()).then_some((parts, blobs)))
+    }
+
+    /// Names of the training, validation and test file that the step Data shows.
+    pub(super) fn names_of_own_files(self) -> [Option<String>; 3] {
+        let name = |file: &Option<PickedFile>| file.as_ref().map(|file| file.name.clone());
+        [self.data.train, self.data.valid, self.data.test].map(|file| file.with_untracked(name))
     }
 
     /// The tasks as a job file has them; none where there is one.
     pub(super) fn job_parts(self) -> Vec<JobPart> {
-        let own = (self.data.train.get_untracked(), self.data.read.get_untracked());
-        let kept =
-            self.parts.kept.get_untracked().into_iter().map(|KeptPart { files: [train, ..], read, .. }| (train, read));
-        let part = |((name, task), (file, read)): ((String, Task), (Option<PickedFile>, ReadOptions))| {
-            let data_file = file.map(|file| file.name);
-            JobPart { name, task, data_file, data_sha256: DataHashes::default(), read }
-        };
-        self.learned.get_untracked().into_iter().zip(std::iter::once(own).chain(kept)).map(part).collect()
+        let own = (self.names_of_own_files(), self.data.read.get_untracked());
+        let kept = self
+            .parts
+            .kept
+            .get_untracked()
+            .into_iter()
+            .map(|KeptPart { files, read, .. }| (files.map(|file| file.map(|file| file.name)), read));
+        let rows = std::iter::once(own).chain(kept);
+        let parts = self.learned.get_untracked().into_iter().zip(rows);
+        parts
+            .map(|((name, task), ([data_file, valid_file, test_file], read))| JobPart {
+                data_file,
+                valid_file,
+                test_file,
+                read,
+                ..JobPart::new(name, task)
+            })
+            .collect()
     }
 
     /// What is learned beside the task that the step Data shows, and what both are called.

@@ -41,7 +41,15 @@ const SECOND_TEXT: &str = "second text";
 pub(crate) fn forget_columns(read: &mut ReadOptions) {
     let kept = std::mem::take(read);
     let ReadOptions {
-        delimiter, has_header, header_row, encoding, merge_labels, prompt_format, text_pair_column, ..
+        delimiter,
+        has_header,
+        header_row,
+        encoding,
+        merge_labels,
+        prompt_format,
+        source_prefix,
+        text_pair_column,
+        ..
     } = kept;
     *read = ReadOptions {
         text_pair_column: text_pair_column.filter(String::is_empty),
@@ -51,6 +59,7 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
         encoding,
         merge_labels,
         prompt_format,
+        source_prefix,
         ..ReadOptions::default()
     };
 }
@@ -75,6 +84,9 @@ pub(crate) fn keep_what_is_read(read: &mut ReadOptions, task: Task, has_chat_tem
     let is_chat = read.prompt_format == Some(PromptFormat::Chat);
     if !reads("prompt_format") || (is_chat && !has_chat_template) {
         read.prompt_format = None;
+    }
+    if !reads("source_prefix") {
+        read.source_prefix = None;
     }
     if !reads("merge_labels") {
         read.merge_labels.clear();
@@ -123,6 +135,19 @@ mod tests {
         let moved = ReadOptions { header_row: Some(2), ..now };
         let found = options_after_change(&moved, Some(&kept));
         assert_eq!(found, ReadOptions { header_row: Some(2), ..ReadOptions::default() });
+    }
+
+    #[test]
+    fn a_prefix_outlasts_another_header_and_not_a_task_without_one() {
+        let mut read = ReadOptions { source_prefix: Some("summarize: ".into()), ..ReadOptions::default() };
+        forget_columns(&mut read);
+        assert_eq!(read.prefix_of_sources(), "summarize: ");
+        let reads = |task: &Task| task.spec().columns.contains(&"source_prefix");
+        for &task in Task::ALL {
+            let mut kept = read.clone();
+            keep_what_is_read(&mut kept, task, false);
+            assert_eq!(kept.source_prefix.is_some(), reads(&task), "{task:?}");
+        }
     }
 
     #[test]

@@ -51,12 +51,16 @@ pub(crate) enum Input<'a> {
     Stopping,
     /// A checkpoint was written, or not, and why.
     Checkpoint { step: u32, error: Option<&'a str> },
+    /// The person ended the reading of the rows that the run was to learn.
+    NotStarted,
     /// The run can't go on.
     Failed,
     /// The worker is gone.
     WorkerGone,
     /// A model was loaded, or is used for another task: the weights that were trained before are gone.
     ModelLoaded { is_other_task: bool },
+    /// A change of task failed: the run before it is still what the worker holds.
+    TakenBack { run: &'a RunState },
 }
 
 /// A mark on the way: seconds, steps, rows, tokens.
@@ -120,6 +124,8 @@ impl RunState {
                 (self.checkpoint_step, self.checkpoint_error) = (Some(step), None)
             }
             Input::Checkpoint { error: Some(error), .. } => self.checkpoint_error = Some(error.into()),
+            Input::NotStarted if self.status == Status::Starting => *self = Self::default(),
+            Input::NotStarted => {}
             Input::Failed => (self.status, self.evaluation_progress) = (Status::Failed, None),
             Input::WorkerGone => match self.status {
                 Status::Idle => {}
@@ -130,6 +136,7 @@ impl RunState {
             Input::ModelLoaded { is_other_task: true } => *self = Self::default(),
             Input::ModelLoaded { .. } if self.is_finished() => self.status = Status::Gone,
             Input::ModelLoaded { .. } => {}
+            Input::TakenBack { run } => self.clone_from(run),
         }
     }
 
@@ -412,6 +419,17 @@ mod tests {
         run.apply(Input::Held);
         assert_eq!(run.status, Status::Finished(StopReason::Completed));
         assert_eq!(run.weights_of_step, Some(20));
+    }
+
+    #[test]
+    fn a_run_whose_rows_were_not_read_is_none() {
+        let mut run = RunState::default();
+        run.apply(Input::Requested);
+        run.apply(Input::NotStarted);
+        assert_eq!(run, RunState::default());
+        let mut run = running();
+        run.apply(Input::NotStarted);
+        assert_eq!(run.status, Status::Running, "it had begun");
     }
 
     #[test]

@@ -78,7 +78,8 @@ impl Store {
         }
         spawn_local(async move {
             match self.files_of_parts().await {
-                Ok((parts, blobs)) => self.ask_for_run(Command::TrainParts { parts, run, changes }, blobs, asked),
+                Ok(Some((parts, blobs))) => self.ask_for_run(Command::TrainParts { parts, run, changes }, blobs, asked),
+                Ok(None) => self.run_not_started(),
                 Err(problem) => self.train_problem(problem),
             }
         });
@@ -88,13 +89,21 @@ impl Store {
         // Answered by a callback, not a future: events of the run may follow the answer at once.
         self.client().send(command, blobs, move |answer| match answer {
             Ok((Reply::Started { run, has_adapter, num_labels, notes, job }, _)) => {
+                self.parts.reading.set(None);
                 self.run_id.set_value(Some(run));
                 self.num_runs.set_value(asked.origin.number);
                 self.started.set(Some(Arc::new(Started { job, has_adapter, num_labels, notes, ..asked })));
             }
+            Ok((Reply::Done, _)) if !asked.parts.is_empty() => self.run_not_started(),
             Ok((other, _)) => self.train_problem(unexpected(&other)),
             Err(problem) => self.train_problem(problem),
         });
+    }
+
+    /// The person ended the reading of the rows.
+    fn run_not_started(self) {
+        self.parts.reading.set(None);
+        self.feed(Input::NotStarted);
     }
 
     /// What was changed of the model for the last run.
@@ -197,6 +206,7 @@ impl Store {
     }
 
     fn train_problem(self, problem: Problem) {
+        self.parts.reading.set(None);
         self.feed(Input::Failed);
         self.report(Step::Train, problem);
     }

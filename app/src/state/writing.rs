@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use hone_core::config::{ConfigProblem, Kind, PromptFormat};
-use hone_core::generate::SamplingConfig;
+use hone_core::generate::{EarlyStopping, SamplingConfig};
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::tokenizer::{Role, Turn};
 
@@ -19,6 +19,22 @@ const fn real(name: &'static str, label: &'static str, unit: &'static str, hint:
     typed(Kind::Real, name, label, unit, hint)
 }
 
+/// When the search for the likeliest text ends.
+const EARLY_STOPPING: FieldSpec = FieldSpec {
+    choices: &[
+        ("false", "when no text that runs on is better"),
+        ("true", "at once"),
+        ("never", "when none can become better"),
+    ],
+    ..typed(
+        Kind::Choice,
+        "early_stopping",
+        "End of the search",
+        "",
+        "With beams: what happens once as many texts have ended as there are beams.",
+    )
+};
+
 /// Settings of writing, each with the value that it has when nothing is typed.
 pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
     (whole("max_new_tokens", "Longest answer", "tokens", "The model may end it earlier."), "64"),
@@ -26,6 +42,10 @@ pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
     (real("top_p", "Top p", "1 is off", "Draws only from the likeliest tokens that together reach this share."), "1"),
     (whole("top_k", "Top k", "tokens, 0 is off", "Draws only from this many of the likeliest tokens."), "50"),
     (real("repetition_penalty", "Repetition penalty", "1 is off", "Above 1, the model repeats itself less."), "1"),
+    (whole("no_repeat_ngram_size", "Never repeat", "tokens, 0 is off", "No sequence of this length comes twice."), "0"),
+    (whole("num_beams", "Beams", "texts, 1 is off", "Looks for the likeliest text; it shows at the end."), "1"),
+    (real("length_penalty", "Length penalty", "with beams", "Above 0 prefers long texts, below 0 short ones."), "1"),
+    (EARLY_STOPPING, "false"),
     (whole("seed", "Seed", "whole number", "The same seed draws the same, before and after training."), "0"),
     (typed(Kind::Words, "stop", "Stop at", "text", "Ends before this text; \\n is a line break. Empty is off."), ""),
 ];
@@ -63,6 +83,10 @@ impl SamplingDraft {
             top_k: self.read("top_k", &mut problems),
             top_p: self.read("top_p", &mut problems),
             repetition_penalty: self.read("repetition_penalty", &mut problems),
+            no_repeat_ngram_size: self.read("no_repeat_ngram_size", &mut problems),
+            num_beams: self.read("num_beams", &mut problems),
+            length_penalty: self.read("length_penalty", &mut problems),
+            early_stopping: self.read::<EarlyStopping>("early_stopping", &mut problems),
             max_new_tokens: self.read("max_new_tokens", &mut problems),
             seed: self.read("seed", &mut problems),
             stop: Vec::new(),
@@ -223,6 +247,25 @@ mod tests {
         let expected =
             SamplingConfig { do_sample: true, temperature: 0.7, top_k: 0, seed: 9, stop, ..SamplingConfig::default() };
         assert_eq!(config, expected);
+    }
+
+    #[test]
+    fn beams_are_searched_where_nothing_is_drawn() {
+        let fields = [("num_beams", "4"), ("early_stopping", "never"), ("length_penalty", "0,5")];
+        let config = typed(&fields).resolve().expect("good settings");
+        let expected = SamplingConfig {
+            num_beams: 4,
+            early_stopping: EarlyStopping::Never,
+            length_penalty: 0.5,
+            ..SamplingConfig::default()
+        };
+        assert_eq!(config, expected);
+        let refused = |fields: &[(&'static str, &str)]| {
+            let problems = typed(fields).resolve().expect_err("something is wrong");
+            problems.into_iter().map(|problem| problem.field).collect::<Vec<_>>()
+        };
+        assert_eq!(refused(&[("num_beams", "4"), ("temperature", "0.7")]), ["num_beams"]);
+        assert_eq!(refused(&fields[1..]), ["length_penalty", "early_stopping"]);
     }
 
     #[test]

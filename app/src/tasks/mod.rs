@@ -23,14 +23,18 @@ use crate::state::report::Wish;
 use crate::state::samples::Sample;
 
 mod causal_lm;
+mod class_table;
 mod masked_lm;
 mod multi_label;
 mod question_answering;
 mod regression;
 mod report_views;
 mod sentence_embedding;
+mod seq2seq_lm;
 mod sequence_classification;
 mod token_classification;
+mod writing;
+mod writing_figures;
 
 /// Words and settings of a task. It names no function that draws: the first step reads it too, and would bring all of them
 /// (`pages/later.rs`).
@@ -64,6 +68,8 @@ pub(crate) struct TaskPage {
 pub(crate) struct RowFacts {
     /// One row as the model gets it: `row`, `passage`.
     pub part: &'static str,
+    /// What of it is counted in tokens, and cut off after the longest input: mostly the same, or `source`.
+    pub input: &'static str,
     /// Labels of the rows; 0 where there are none.
     pub num_labels: usize,
     /// An input has a second text.

@@ -16,7 +16,6 @@ use hone_core::session::Session;
 use hone_core::session::protocol::{
     Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Reply, RequestId, RunId,
 };
-use hone_core::task::HeadKind;
 use js_sys::Uint8Array;
 
 use self::parts::KeptParts;
@@ -134,7 +133,8 @@ impl Worker {
             }
             Command::RereadData { task, read, run } => self.reread_data(task, read, run).await?,
             Command::Train { run, changes } => self.train(run, &changes)?,
-            Command::TrainParts { parts, run, changes } => self.train_parts(parts, blobs, run, changes)?,
+            Command::TrainParts { parts, run, changes } => self.train_parts(parts, blobs, run, changes).await?,
+            Command::EvaluateParts { parts, run, split } => self.evaluate_parts(parts, blobs, run, split).await?,
             Command::Evaluate { weights, split, num_prompts, max_new_tokens } => {
                 self.evaluate(weights, split, num_prompts, max_new_tokens).await?
             }
@@ -400,8 +400,7 @@ impl Worker {
         let mut session = Session::new(device);
         let loaded = session.load_model(source, folder).map_err(|error| error.problem());
         let info = self.trust(loaded).await?;
-        let is_decoder = info.task.spec().head == HeadKind::CausalLm;
-        if let (true, Some(device)) = (is_decoder, &mut self.device) {
+        if let (true, Some(device)) = (info.task.spec().head.writes(), &mut self.device) {
             device.check_for_texts().await?;
         }
         self.session = Some(session);

@@ -40,6 +40,13 @@ pub(crate) struct ReadArgs {
     /// Column that holds the answers [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     answer_column: Option<String>,
+    /// Column that holds the target, which a text is turned into (seq2seq-lm) [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    target_column: Option<String>,
+    /// What is written before every text that is turned into another, such as "summarize: " (seq2seq-lm) [default: nothing,
+    /// or what the model was trained with]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    source_prefix: Option<String>,
     /// What an example is to a language model: text, prompt_completion, instruction or messages [default: guessed]
     #[arg(long, value_name = "SHAPE")]
     shape: Option<String>,
@@ -99,6 +106,8 @@ impl ReadArgs {
             ("--question-column", self.question_column.is_some()),
             ("--context-column", self.context_column.is_some()),
             ("--answer-column", self.answer_column.is_some()),
+            ("--target-column", self.target_column.is_some()),
+            ("--source-prefix", self.source_prefix.is_some()),
             ("--shape", self.shape.is_some()),
             ("--prompt-column", self.prompt_column.is_some()),
             ("--input-column", self.input_column.is_some()),
@@ -158,6 +167,7 @@ impl ReadArgs {
             ("--question-column", &self.question_column, &mut read.question_column),
             ("--context-column", &self.context_column, &mut read.context_column),
             ("--answer-column", &self.answer_column, &mut read.answer_column),
+            ("--target-column", &self.target_column, &mut read.target_column),
             ("--prompt-column", &self.prompt_column, &mut read.prompt_column),
             ("--input-column", &self.input_column, &mut read.input_column),
             ("--completion-column", &self.completion_column, &mut read.completion_column),
@@ -177,6 +187,9 @@ impl ReadArgs {
             }
             [one] => (read.label_column, read.label_columns) = (Some(one.clone()), Vec::new()),
             several => (read.label_column, read.label_columns) = (None, several.to_vec()),
+        }
+        if self.source_prefix.is_some() {
+            read.source_prefix.clone_from(&self.source_prefix); // an empty one says that there is none
         }
         if self.as_chat {
             read.prompt_format = Some(PromptFormat::Chat);
@@ -289,6 +302,19 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_is_taken_to_the_letter_and_an_empty_one_takes_that_of_a_job_away() {
+        let flags = ["--target-column", "b", "--source-prefix", "translate en to de: "];
+        let (read, problems) = over(&flags, &ReadOptions::default());
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(
+            (read.target_column.as_deref(), read.source_prefix.as_deref()),
+            (Some("b"), Some("translate en to de: "))
+        );
+        assert_eq!(over(&[], &read).0, read);
+        assert_eq!(over(&["--source-prefix", ""], &read).0.prefix_of_sources(), "");
+    }
+
+    #[test]
     fn columns_of_another_shape_are_named() {
         let problems = |flags: &[&str], base: &ReadOptions| over(flags, base).1;
         let default = ReadOptions::default();
@@ -312,6 +338,8 @@ mod tests {
             (&["--header-row", "0"][..], "--header-row: rows are counted from 1"),
             (&["--header-row", "2", "--header", "no"][..], "--header-row: names the row of the header"),
             (&["--label-column", " "][..], "--label-column: is empty"),
+            (&["--target-column", ""][..], "--target-column: is empty"),
+            (&["--source-prefix", "a {prompt}"][..], "--source-prefix: can't hold {prompt}"),
             (&["--label-separator", "; "][..], "--label-separator: \"; \" is not one character or tab"),
             (&["--label-separator", "x"][..], "--label-separator: 'x' can't stand between labels"),
             (&["--merge-label", "biling"][..], "--merge-label: \"biling\" is not of the form FROM=TO"),

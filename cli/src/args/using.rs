@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hone_core::config::{ExportFormat, PromptFormat, ReadOptions};
-use hone_core::generate::SamplingConfig;
+use hone_core::generate::{EarlyStopping, SamplingConfig};
 use hone_core::task::{Task, TaskInput};
 
 use super::read::ReadArgs;
@@ -29,12 +29,13 @@ pub(crate) struct EvalArgs {
     pub(crate) data: PathBuf,
     #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is measured", Task::ALL, OF_MODEL))]
     pub(crate) task: Option<Task>,
-    /// Of a language model: also write completions of the first N prompts and score them (BLEU, ROUGE-L, exact match)
+    /// Of a model that writes: also write texts for the first N prompts or sources and score them (BLEU, chrF, ROUGE-1, ROUGE-2,
+    /// ROUGE-L, exact match)
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) generate: usize,
-    /// Most tokens of such a completion
-    #[arg(long, value_name = "N", default_value_t = 64, requires = "generate")]
-    pub(crate) max_new_tokens: u32,
+    /// Most tokens of such a text [default: 64; of one text turned into another as many as a target had in training]
+    #[arg(long, value_name = "N", requires = "generate")]
+    pub(crate) max_new_tokens: Option<u32>,
     /// What computes: auto, cpu, wgpu or cuda
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
@@ -48,13 +49,13 @@ pub(crate) struct EvalArgs {
 /// `hone generate`.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// Language model: a folder (also one that holds an adapter), or a hub id
+    /// Model that writes: a folder (also one that holds an adapter), or a hub id
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: String,
     /// Adapter in PEFT's layout to put on the model
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
-    /// Text to continue, given to the model in the form of the prompts that it was trained on
+    /// Text to continue or to turn into another, given to the model in the form of the prompts that it was trained on
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present = "chat")]
     pub(crate) prompt: Option<String>,
     /// How --prompt is given to the model: plain (as it stands), newline, qa, chat (the model's template), or a text with
@@ -85,6 +86,19 @@ pub(crate) struct GenerateArgs {
     /// Above 1: tokens that were there already become less likely
     #[arg(long, value_name = "PENALTY", default_value_t = 1.0, value_parser = parse_real)]
     repetition_penalty: f64,
+    /// No sequence of N tokens comes twice, those of the prompt counted; 0 is off
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    no_repeat_ngram_size: u32,
+    /// Search N texts side by side and write the likeliest as a whole, which comes in one piece at the end; 1 is off
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    num_beams: u32,
+    /// With beams: above 0 long texts score better, below 0 short ones
+    #[arg(long, value_name = "PENALTY", default_value_t = 1.0, value_parser = parse_real, allow_negative_numbers = true)]
+    length_penalty: f64,
+    /// With beams, when the search ends once N texts have ended: true (at once), false (when none that runs on scores
+    /// better at its length) or never (when none can score better at any length)
+    #[arg(long, value_name = "WHEN", default_value = "false", value_parser = parse_early_stopping)]
+    early_stopping: EarlyStopping,
     /// Most tokens to write
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_new_tokens: u32,
@@ -170,6 +184,10 @@ impl GenerateArgs {
             top_k: self.top_k.unwrap_or(defaults.top_k),
             top_p: self.top_p.unwrap_or(defaults.top_p),
             repetition_penalty: self.repetition_penalty,
+            no_repeat_ngram_size: self.no_repeat_ngram_size,
+            num_beams: self.num_beams,
+            length_penalty: self.length_penalty,
+            early_stopping: self.early_stopping,
             max_new_tokens: self.max_new_tokens,
             seed: self.seed.unwrap_or(SEED),
             stop: self.stop.clone(),
@@ -232,6 +250,10 @@ impl PredictArgs {
 /// A number with decimals.
 fn parse_real(text: &str) -> Result<f64, String> {
     text.trim().parse().map_err(|_| "it is not a number such as 0.7, with a point before decimals".to_owned())
+}
+
+fn parse_early_stopping(text: &str) -> Result<EarlyStopping, String> {
+    text.trim().parse()
 }
 
 /// Reading options are those that were typed: what the model was trained with is laid under them when it is loaded.

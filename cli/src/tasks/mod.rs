@@ -6,6 +6,7 @@ mod multi_label;
 mod question_answering;
 mod regression;
 mod sentence_embedding;
+mod seq2seq_lm;
 mod sequence_classification;
 mod token_classification;
 mod token_figures;

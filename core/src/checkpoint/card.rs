@@ -75,10 +75,11 @@ fn how_to_use(spec: &TaskSpec, text: &CardText, job: &Job, is_adapter: bool) -> 
 /// The command that trains the same model again, and what to put where it says `path/to`.
 fn how_to_repeat(job: &Job) -> String {
     let command = if job.parts.is_empty() { command_of_one(job) } else { card_parts::command(job) };
+    let own_files = card_parts::own_files(job);
     format!(
         "\nThe same run again, with your own paths where it says `path/to`. The rows themselves are not in this folder; \
-         `hone.json` holds a hash of each file, and Hone warns if a file is another one.\n\n```sh\n{command} --output \
-         repeated\n```"
+         `hone.json` holds a hash of each file, and Hone warns if a file is another one.{own_files}\n\n```sh\n{command} \
+         --output repeated\n```"
     )
 }
 
@@ -90,11 +91,14 @@ fn command_of_one(job: &Job) -> String {
         model_argument(&job.model),
         quoted(&format!("path/to/{data}"))
     );
-    for (flag, name, hash) in
-        [("--valid", "validation-rows", &job.data_sha256.valid), ("--test", "test-rows", &job.data_sha256.test)]
-    {
-        if hash.is_some() {
-            write!(command, " {flag} path/to/{name}").expect("writing to a string");
+    // Jobs of earlier builds have the hashes of these files, and not their names.
+    for (flag, file, hash, unnamed) in [
+        ("--valid", &job.valid_file, &job.data_sha256.valid, "validation-rows"),
+        ("--test", &job.test_file, &job.data_sha256.test, "test-rows"),
+    ] {
+        if file.is_some() || hash.is_some() {
+            let path = quoted(&format!("path/to/{}", file.as_deref().unwrap_or(unnamed)));
+            write!(command, " {flag} {path}").expect("writing to a string");
         }
     }
     command

@@ -85,6 +85,7 @@ fn auto_class(head: HeadKind) -> (&'static str, bool) {
         HeadKind::Span => ("ForQuestionAnswering", true),
         HeadKind::MaskedLm => ("ForMaskedLM", false),
         HeadKind::CausalLm => ("ForCausalLM", true),
+        HeadKind::Seq2seqLm => ("ForSeq2SeqLM", true),
         HeadKind::Pooled => ("", true),
     }
 }
@@ -103,6 +104,10 @@ fn how_to_ask(head: HeadKind, spec: &TaskSpec, arguments: &str) -> String {
         }
         HeadKind::MaskedLm => "print(tokenizer.decode(model(**inputs).logits[0].argmax(-1)))",
         HeadKind::CausalLm => "print(tokenizer.decode(model.generate(**inputs, max_new_tokens=20)[0]))",
+        HeadKind::Seq2seqLm => {
+            "outputs = model.generate(**inputs, max_new_tokens=100)\nprint(tokenizer.decode(outputs[0], \
+             skip_special_tokens=True))"
+        }
         HeadKind::Pooled => "print(model(**inputs).last_hidden_state.mean(1))",
     };
     format!("inputs = tokenizer({}, return_tensors=\"pt\")\n{ask}", tokenizer_arguments(arguments))

@@ -32,23 +32,37 @@ pub(super) fn command(job: &Job) -> String {
     command
 }
 
+/// Where the files of validation and test rows have to lie that parts of the job have of their own: `--part` names training
+/// rows. A sentence after others; nothing where there are no such files.
+pub(super) fn own_files(job: &Job) -> String {
+    let files: Vec<String> = job
+        .parts
+        .iter()
+        .flat_map(|part| [&part.valid_file, &part.test_file])
+        .flatten()
+        .map(|file| format!("`{file}`"))
+        .collect();
+    if files.is_empty() {
+        return String::new();
+    }
+    let names = list(&files, files.len());
+    format!(
+        " It takes validation and test rows from the files that `hone.json` names, which have to lie beside it: {names}."
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{DataHashes, ModelSource, ReadOptions, RunConfig};
+    use crate::config::{ModelSource, ReadOptions, RunConfig};
     use crate::task::Task;
 
     #[test]
     fn the_other_tasks_are_named_and_all_are_learned_again() {
         let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
         assert_eq!(beside(&job), "");
-        let part = |name: &str, task: Task| JobPart {
-            name: name.into(),
-            task,
-            data_file: Some(format!("{name}.csv")),
-            data_sha256: DataHashes::default(),
-            read: ReadOptions::default(),
-        };
+        let part =
+            |name: &str, task: Task| JobPart { data_file: Some(format!("{name}.csv")), ..JobPart::new(name, task) };
         let parts = Task::ALL[..2].iter().zip(["topic", "mood"]).map(|(&task, name)| part(name, task)).collect();
         let job = Job { parts, ..job };
         let [first, second] = [Task::ALL[0], Task::ALL[1]].map(Task::name);
@@ -58,5 +72,9 @@ mod tests {
         for part in [format!("topic:{first}:path/to/topic.csv"), format!("mood:{second}:path/to/mood.csv")] {
             assert!(command.contains("--part") && command.contains(&part), "{command}");
         }
+        assert_eq!(own_files(&job), "", "rows of the training files are kept aside");
+        let mut job = job;
+        job.parts[1].test_file = Some("mood-test.csv".into());
+        assert!(own_files(&job).ends_with("beside it: `mood-test.csv`."), "{}", own_files(&job));
     }
 }

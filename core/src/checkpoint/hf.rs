@@ -158,7 +158,7 @@ impl PretrainedModel {
         let is_fresh = |path: &str| fresh_module.is_some_and(|module| path.starts_with(module));
         let find = |path: &str| if is_fresh(path) { None } else { file.find(map, path) };
         let (model, missing, unused) = file.load_named(map, model, &find)?;
-        let must_be_there = |path: &String| path.starts_with("backbone.") || request.kind == HeadKind::CausalLm;
+        let must_be_there = |path: &String| path.starts_with("backbone.") || request.kind.writes();
         let (lacking, fresh): (Vec<String>, Vec<String>) = missing.into_iter().partition(must_be_there);
         if let Some(first) = lacking.first() {
             return Err(CheckpointError::MissingTensors {
@@ -208,7 +208,7 @@ fn output_bias(kind: HeadKind) -> Option<&'static str> {
     match kind {
         HeadKind::Sequence | HeadKind::Token => Some(CLASSIFIER),
         HeadKind::Span => Some(ENDS),
-        HeadKind::MaskedLm | HeadKind::CausalLm | HeadKind::Pooled => None,
+        HeadKind::MaskedLm | HeadKind::CausalLm | HeadKind::Seq2seqLm | HeadKind::Pooled => None,
     }
 }
 
@@ -240,7 +240,10 @@ fn own_outputs_fit(
 /// Whether a key that no parameter took is no news: a buffer, a copy of what is tied, or what goes on as it came.
 fn is_known(config: &ModelConfig, key: &str) -> bool {
     let head = config.head();
-    let is_tied = config.backbone.ties_word_embeddings() && head.tied_keys.contains(&key);
+    let is_tied = match head.tied_keys.iter().position(|&tied| tied == key) {
+        Some(0) => config.backbone.ties_word_embeddings(),
+        copy => copy.is_some(),
+    };
     let bare = key.strip_prefix(head.key_map.prefix).unwrap_or(key);
     is_tied || head.kept_keys.contains(&bare) || BUFFERS.iter().any(|end| key.ends_with(end))
 }
@@ -278,7 +281,7 @@ fn adopt_head(config: &mut ModelConfig, weights: &WeightFile<'_>) {
 /// Follows the file where it holds a table for the scores that differs from the token table although `config.json` says
 /// that they are one, as `transformers` 5 does; the note says so.
 fn adopt_lm_head(config: &mut ModelConfig, weights: &WeightFile<'_>) -> Result<Option<String>, CheckpointError> {
-    let is_tied = matches!(&config.backbone, BackboneConfig::Decoder(decoder) if decoder.tie_word_embeddings);
+    let is_tied = config.head_kind().writes() && config.backbone.ties_word_embeddings();
     let map = config.key_map();
     let (Some(table), Some(head)) = (weights.find(map, config.backbone.word_table()), weights.find(map, LM_HEAD))
     else {

@@ -48,7 +48,7 @@ pub async fn export_adapter(
             modules.iter().find(|module| path.strip_prefix(&module.path).is_some_and(|end| end.starts_with('.')));
         module.is_some_and(|module| module.is_adapted)
     };
-    let layers = model.num_layers();
+    let layers = model.backbone.layer_counts();
     let is_trained = |path: &str| is_trained(Method::Lora, Freeze::None, path, layers);
     let is_written = |path: &str, _: bool| path.contains(".lora.") || (is_trained(path) && !is_frozen(path));
     let weights = read_weights(model, map, is_written).await?;

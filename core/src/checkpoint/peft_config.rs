@@ -101,9 +101,6 @@ impl AdapterConfig {
             other => return Err(refused(format!("peft_type is {other:?}, only LORA is supported"))),
         }
         let task_type = fields.text("task_type")?;
-        if let Some(task @ "SEQ_2_SEQ_LM") = task_type {
-            return Err(refused(format!("{ADAPTER_CONFIG}: task_type {task} is not supported")));
-        }
         if let Some(field) = fields.0.keys().find(|field| !KNOWN.contains(&field.as_str()) && fields.is_set(field)) {
             return Err(refused(format!("{ADAPTER_CONFIG} sets {field}, which is not supported")));
         }
@@ -151,6 +148,7 @@ impl AdapterConfig {
             "TOKEN_CLS" => Some(HeadKind::Token),
             "QUESTION_ANS" => Some(HeadKind::Span),
             "CAUSAL_LM" => Some(HeadKind::CausalLm),
+            "SEQ_2_SEQ_LM" => Some(HeadKind::Seq2seqLm),
             "FEATURE_EXTRACTION" => Some(HeadKind::Pooled),
             _ => None,
         }

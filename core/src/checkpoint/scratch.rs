@@ -9,7 +9,7 @@ use super::sizes::check_fresh;
 use super::{CheckpointError, LoadReport, PretrainedModel, write_tensors};
 use crate::config::{Pooling, RunConfig};
 use crate::folder::Folder;
-use crate::model::Model;
+use crate::model::{BackboneConfig, Model};
 use crate::nn::Init;
 use crate::task::HeadKind;
 
@@ -44,10 +44,13 @@ impl PretrainedModel {
         let config = self.config.with_head(head)?;
         check_ties(&config)?;
         let model = Model::new(&config, pooling, num_outputs, &mut Init::new(seed), device);
-        let mut notes = vec![format!(
-            "all weights are fresh: normal with standard deviation {} (initializer_range), biases 0, norms 1",
-            config.backbone.initializer_range()
-        )];
+        let drawn = match &config.backbone {
+            BackboneConfig::EncoderDecoder(both) => {
+                format!("normal as T5 begins, by the size of each (initializer_factor {})", both.initializer_factor)
+            }
+            backbone => format!("normal with standard deviation {} (initializer_range)", backbone.initializer_range()),
+        };
+        let mut notes = vec![format!("all weights are fresh: {drawn}, biases 0, norms 1")];
         if config.json.get("sinusoidal_pos_embds").and_then(serde_json::Value::as_bool) == Some(true) {
             notes.push("config.json asks for positions of sines (sinusoidal_pos_embds): they are fresh instead".into());
         }

@@ -3,7 +3,7 @@
 
 use super::{CheckpointError, WeightFile};
 use crate::model::{BackboneConfig, LinearLayout, ModelConfig, ModelError, checkpoint_key};
-use crate::nn::{DecoderConfig, EncoderConfig, Positions};
+use crate::nn::{DecoderConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, Positions};
 
 /// A matrix that the config asks for.
 struct Matrix {
@@ -110,6 +110,22 @@ fn tables(config: &ModelConfig) -> Vec<Matrix> {
             }
             tables
         }
+        BackboneConfig::EncoderDecoder(both) => {
+            let vocab = ("vocab_size", both.vocab_size);
+            let mut tables = vec![table("backbone.embed_tokens.weight", vocab, both.hidden_size)];
+            if !both.tie_word_embeddings {
+                tables.push(table("head.lm_head.weight", vocab, both.hidden_size));
+            }
+            let buckets = ("relative_attention_num_buckets", both.relative_attention_num_buckets);
+            for stack in ["encoder", "decoder"] {
+                tables.push(Matrix {
+                    path: format!("backbone.{stack}.layers.0.self_attn.relative_attention_bias.weight"),
+                    shape: [buckets.1, both.num_attention_heads],
+                    fields: [buckets.0, "num_attention_heads"],
+                });
+            }
+            tables
+        }
     }
 }
 
@@ -119,6 +135,7 @@ fn layer_matrices(config: &ModelConfig, layer: usize) -> Vec<Matrix> {
     match &config.backbone {
         BackboneConfig::Encoder(encoder) => encoder_layer(encoder, layout, &path),
         BackboneConfig::Decoder(decoder) => decoder_layer(decoder, layout, &path),
+        BackboneConfig::EncoderDecoder(both) => layer_of_either(both, layout, layer),
     }
 }
 
@@ -150,6 +167,25 @@ fn decoder_layer(decoder: &DecoderConfig, layout: LinearLayout, path: &str) -> V
     let inner = ("intermediate_size", decoder.intermediate_size);
     matrices.push(linear(layout, format!("{path}.mlp.up_proj.weight"), hidden, inner));
     matrices
+}
+
+/// A layer of the encoder, or of the decoder that comes after it.
+fn layer_of_either(both: &EncoderDecoderConfig, layout: LinearLayout, layer: usize) -> Vec<Matrix> {
+    let hidden = ("hidden_size", both.hidden_size);
+    let heads = ("num_attention_heads x d_kv", both.num_attention_heads * both.head_dim);
+    let inner = ("intermediate_size", both.intermediate_size);
+    let (stack, index, attentions): (_, _, &[_]) = match layer.checked_sub(both.num_encoder_layers) {
+        None => ("encoder", layer, &["self_attn"]),
+        Some(index) => ("decoder", index, &["self_attn", "cross_attn"]),
+    };
+    let path = format!("backbone.{stack}.layers.{index}");
+    let of_attention = |name: &&str| linear(layout, format!("{path}.{name}.q_proj.weight"), hidden, heads);
+    let up: &[_] = match both.feed_forward {
+        FeedForward::Relu => &["wi"],
+        FeedForward::GatedGelu => &["wi_0", "wi_1"],
+    };
+    let of_mlp = |name: &&str| linear(layout, format!("{path}.mlp.{name}.weight"), hidden, inner);
+    attentions.iter().map(of_attention).chain(up.iter().map(of_mlp)).collect()
 }
 
 fn linear(layout: LinearLayout, path: String, input: (&'static str, usize), output: (&'static str, usize)) -> Matrix {

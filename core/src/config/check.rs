@@ -118,6 +118,8 @@ impl ReadOptions {
             ("question_column", self.question_column.is_some()),
             ("context_column", self.context_column.is_some()),
             ("answer_column", self.answer_column.is_some()),
+            ("target_column", self.target_column.is_some()),
+            ("source_prefix", self.source_prefix.is_some()),
             ("label_separator", self.label_separator.is_some()),
             ("merge_labels", !self.merge_labels.is_empty()),
         ];
@@ -165,6 +167,9 @@ mod tests {
         assert!(of_texts.check_for(&WRITES).is_empty());
         let of_labels = ReadOptions { label_column: Some("l".into()), ..ReadOptions::default() };
         assert_eq!(fields(&of_labels.check_for(&WRITES)), ["label_column"]);
+        let (target_column, source_prefix) = (Some("t".into()), Some("p: ".into()));
+        let of_targets = ReadOptions { target_column, source_prefix, ..ReadOptions::default() };
+        assert_eq!(fields(&of_targets.check_for(&LABELS)), ["target_column", "source_prefix"]);
         assert!(of_labels.check_for(&LABELS).is_empty());
     }
 

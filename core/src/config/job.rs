@@ -109,6 +109,12 @@ pub struct Job {
     /// Name of the training file, for the reader; its path is given to the driver.
     #[serde(default)]
     pub data_file: Option<String>,
+    /// Name of the file of validation rows, where they have one of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_file: Option<String>,
+    /// Name of the file of test rows, where they have one of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<String>,
     /// What the files of rows were: whoever runs the job on others is warned.
     #[serde(default, skip_serializing_if = "DataHashes::is_empty")]
     pub data_sha256: DataHashes,
@@ -153,8 +159,9 @@ impl Job {
     #[must_use]
     pub fn new(model: ModelSource, data_file: Option<String>, read: ReadOptions, run: RunConfig) -> Self {
         let (changes, data_sha256) = (ModelChanges::default(), DataHashes::default());
-        let (thresholds, parts) = (BTreeMap::new(), Vec::new());
-        Self { hone: Self::LAYOUT, model, changes, task: None, data_file, data_sha256, read, run, thresholds, parts }
+        let (task, valid_file, test_file, thresholds, parts) = (None, None, None, BTreeMap::new(), Vec::new());
+        let hone = Self::LAYOUT;
+        Self { hone, model, changes, task, data_file, valid_file, test_file, data_sha256, read, run, thresholds, parts }
     }
 
     /// Reads a job file.
@@ -208,6 +215,8 @@ mod tests {
             question_column: name("question"),
             context_column: name("context"),
             answer_column: name("answer"),
+            target_column: name("ziel"),
+            source_prefix: name("translate: "),
             shape: Some(DataShape::PromptCompletion),
             prompt_column: name("frage"),
             input_column: name("kontext"),
@@ -246,7 +255,8 @@ mod tests {
         let changes = ModelChanges { keep_layers: vec![0, 2], add_layers: 1, add_tokens: vec!["Sturzregen".into()] };
         let thresholds = [("biling".to_owned(), 0.1), ("late".to_owned(), 1.0 / 3.0)].into();
         let job = Job::new(model, name("fragen.csv"), read, run);
-        Job { changes, data_sha256, task: Some(Task::default()), thresholds, ..job }
+        let (valid_file, test_file) = (name("fragen-dev.csv"), name("fragen-test.csv"));
+        Job { changes, data_sha256, valid_file, test_file, task: Some(Task::default()), thresholds, ..job }
     }
 
     #[test]
@@ -258,7 +268,9 @@ mod tests {
     #[test]
     fn what_is_changed_and_frozen_is_in_the_file_only_where_something_is() {
         let plain = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
-        assert!(!plain.to_json().contains("thresholds"), "{}", plain.to_json());
+        for absent in ["thresholds", "valid_file", "test_file"] {
+            assert!(!plain.to_json().contains(absent), "{absent}: {}", plain.to_json());
+        }
         assert!(!plain.to_json().contains("changes") && !plain.to_json().contains("freeze"), "{}", plain.to_json());
         let run = RunConfig { freeze: Freeze::Layers(2), ..RunConfig::default() };
         let frozen = Job { run, ..plain.clone() };

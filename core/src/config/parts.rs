@@ -25,12 +25,27 @@ pub struct JobPart {
     /// Name of the training file, for the reader.
     #[serde(default)]
     pub data_file: Option<String>,
+    /// Name of the file of validation rows, where they have one of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_file: Option<String>,
+    /// Name of the file of test rows, where they have one of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<String>,
     /// What the files of rows were.
     #[serde(default, skip_serializing_if = "DataHashes::is_empty")]
     pub data_sha256: DataHashes,
     /// How the file is read.
     #[serde(default)]
     pub read: ReadOptions,
+}
+
+impl JobPart {
+    /// A task of which no file is known, and that is read by guesses.
+    #[must_use]
+    pub fn new(name: impl Into<String>, task: Task) -> Self {
+        let (data_sha256, read) = (DataHashes::default(), ReadOptions::default());
+        Self { name: name.into(), task, data_file: None, valid_file: None, test_file: None, data_sha256, read }
+    }
 }
 
 /// What is wrong with the names of several tasks; nothing where they can be used.
@@ -90,15 +105,16 @@ mod tests {
         let plain = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
         assert!(!plain.to_json().contains("parts") && !plain.to_json().contains("task_temperature"));
         let part = |name: &str| JobPart {
-            name: name.into(),
-            task: Task::default(),
             data_file: Some(format!("{name}.csv")),
+            test_file: Some(format!("{name}-test.csv")),
             data_sha256: DataHashes { train: Some("a".repeat(64)), ..DataHashes::default() },
             read: ReadOptions { delimiter: Some(';'), ..ReadOptions::default() },
+            ..JobPart::new(name, Task::default())
         };
         let run = RunConfig { task_temperature: 2.0, ..RunConfig::default() };
         let job = Job { parts: vec![part("topic"), part("spam")], run, ..plain };
         assert_eq!(Job::from_json(job.to_json().as_bytes()).expect("reads its own file"), job);
+        assert!(!job.to_json().contains("valid_file"), "no part has such a file");
         let twice = Job { parts: vec![part("topic"), part("topic")], ..job };
         let error = Job::from_json(twice.to_json().as_bytes()).expect_err("equal names").to_string();
         assert!(error.contains("two tasks have the name"), "{error}");

@@ -204,10 +204,14 @@ impl From<PromptFormat> for String {
 }
 
 impl ReadOptions {
-    /// How a bare prompt is given to a model that was trained on rows that were read so.
+    /// How a bare prompt is given to a model that was trained on rows that were read so: behind the prefix of sources, where
+    /// there is one.
     #[must_use]
     pub fn format_of_prompts(&self) -> PromptFormat {
-        PromptFormat::for_rows(self.shape, self.prompt_format.as_ref())
+        match self.prefix_of_sources() {
+            "" => PromptFormat::for_rows(self.shape, self.prompt_format.as_ref()),
+            prefix => PromptFormat::Own(OwnFormat([prefix, PROMPT, COMPLETION].concat())),
+        }
     }
 }
 
@@ -303,5 +307,10 @@ mod tests {
         assert_eq!(given(None, None), PromptFormat::Plain);
         let alpaca = given(Some(DataShape::Instruction), None).prompt("Add.").expect("a text");
         assert!(alpaca.ends_with("### Instruction:\nAdd.\n\n### Response:"), "{alpaca}");
+        let read = |prefix: &str| ReadOptions { source_prefix: Some(prefix.into()), ..ReadOptions::default() };
+        assert_eq!(read("").format_of_prompts(), PromptFormat::Plain);
+        let prefixed = read("summarize: ").format_of_prompts();
+        assert_eq!(prefixed.prompt("It rains."), Some("summarize: It rains.".to_owned()));
+        assert_eq!(PromptFormat::parse(prefixed.to_text()), Ok(prefixed), "it survives its text");
     }
 }

@@ -68,6 +68,13 @@ pub struct ReadOptions {
     /// Column that holds the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_column: Option<String>,
+    /// Column that holds the target: what the text is turned into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_column: Option<String>,
+    /// What is written before every text that is turned into another, such as `summarize: `, to the letter. An empty one
+    /// says that there is none, also where a model was trained with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_prefix: Option<String>,
     /// What an example is made of, for a language model.
     pub shape: Option<DataShape>,
     /// Column that holds the prompt, or the instruction.
@@ -116,6 +123,12 @@ impl ReadOptions {
         self.text_pair_column.as_deref() == Some("")
     }
 
+    /// What is written before every text that is turned into another; empty where nothing is.
+    #[must_use]
+    pub fn prefix_of_sources(&self) -> &str {
+        self.source_prefix.as_deref().unwrap_or_default()
+    }
+
     /// Every wish that can't be followed, whatever the file is.
     #[must_use]
     pub fn check(&self) -> Vec<ConfigProblem> {
@@ -130,6 +143,12 @@ impl ReadOptions {
         if let Some(separator) = self.label_separator.filter(|one| one.is_alphanumeric() || "\"'[]".contains(*one)) {
             let message = format!("{separator:?} can't stand between labels: it is part of them, or of a list");
             add("label_separator", message);
+        }
+        // It becomes a part of a format of prompts, in which these two are places.
+        if let Some(place) =
+            ["{prompt}", "{completion}"].into_iter().find(|place| self.prefix_of_sources().contains(place))
+        {
+            add("source_prefix", format!("can't hold {place}: it is written before the text as it stands"));
         }
         for (from, to) in &self.merge_labels {
             if from.trim().is_empty() || to.trim().is_empty() {
@@ -184,6 +203,9 @@ mod tests {
         assert_eq!(fields(&ReadOptions { header_row: Some(0), ..ReadOptions::default() }), ["header_row"]);
         let both = ReadOptions { header_row: Some(2), has_header: Some(true), ..ReadOptions::default() };
         assert!(both.check().is_empty());
+        let prefix = |text: &str| ReadOptions { source_prefix: Some(text.into()), ..ReadOptions::default() };
+        assert_eq!(fields(&prefix("Write {prompt}: ")), ["source_prefix"]);
+        assert!(["", "Write {json}: "].into_iter().all(|text| prefix(text).check().is_empty()));
         let read = |separator| ReadOptions { label_separator: Some(separator), ..ReadOptions::default() };
         assert_eq!(fields(&read('a')), ["label_separator"]);
         assert!([';', '|', ',', '\t', ' '].into_iter().all(|separator| read(separator).check().is_empty()));
@@ -192,6 +214,7 @@ mod tests {
     #[test]
     fn only_what_was_chosen_is_in_a_job_file() {
         let json = serde_json::to_string(&ReadOptions::default()).expect("plain values");
+        assert!(!json.contains("target_column") && !json.contains("source_prefix"), "{json}");
         assert!(!json.contains("encoding") && !json.contains("header_row") && !json.contains("merge_labels"), "{json}");
         let read = ReadOptions {
             encoding: Some(Encoding::Windows1252),

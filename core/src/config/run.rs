@@ -350,6 +350,8 @@ pub struct RunConfig {
     pub max_answer_length: u32,
     /// How much better than the best answer no answer must score to be given.
     pub null_score_threshold: f64,
+    /// Tokens after which a target is cut off, special tokens included.
+    pub max_target_length: u32,
     /// Every token of a word carries its label, not only the first.
     pub label_all_tokens: bool,
     /// Share of the tokens that are hidden and guessed.
@@ -412,6 +414,7 @@ impl Default for RunConfig {
             doc_stride: 128,
             max_answer_length: 30,
             null_score_threshold: 0.0,
+            max_target_length: 128,
             label_all_tokens: false,
             mlm_probability: 0.15,
             whole_word_masking: false,

@@ -259,6 +259,15 @@ pub enum DataError {
         /// What there is.
         columns: Vec<String>,
     },
+    /// No columns of texts and of what they are turned into.
+    #[error(
+        "no two columns have names of a text and of what it is turned into; say which is the source (text_column) and \
+         which the target (target_column): {}", list_names(.columns)
+    )]
+    NoTargets {
+        /// What there is.
+        columns: Vec<String>,
+    },
     /// Two parts of an example would be read from the same column.
     #[error("column {} can't be both the {first} and the {second}", shorten(.column))]
     SharedColumn {

@@ -39,11 +39,28 @@ pub struct HostBatch {
     pub num_tokens: usize,
 }
 
-/// What a model reads. Pixels, and pairs of source and target, come beside texts.
+/// What a model reads. Pixels come beside texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostInputs {
     /// Tokens.
     Text(HostText),
+    /// Tokens of sources, and of the targets that a decoder reads beside them, as many rows of each.
+    TextToText {
+        /// What an encoder reads.
+        source: HostText,
+        /// What a decoder reads: targets, shifted right.
+        target: HostText,
+    },
+}
+
+impl HostInputs {
+    /// The tokens that outputs belong to: of sources and targets the targets.
+    #[must_use]
+    pub fn text(&self) -> &HostText {
+        match self {
+            Self::Text(text) | Self::TextToText { target: text, .. } => text,
+        }
+    }
 }
 
 /// Rows of tokens, padded on the right.
@@ -105,6 +122,8 @@ pub enum HostTargets {
         positions: Vec<i32>,
         /// Which token; one a position.
         ids: Vec<i32>,
+        /// Share of each target that is spread over the whole vocabulary, from 0 to below 1.
+        label_smoothing: f64,
     },
     /// Half the sum of two cross-entropies over the tokens of a row, one for where a span begins and one for where it
     /// ends.

@@ -93,11 +93,13 @@ impl BatchSampler {
         sampler
     }
 
-    /// At the start of epoch 0, in another order.
+    /// At the start of epoch 0, in another order; as it is where that is its order already.
     #[must_use]
     pub fn with_strategy(mut self, strategy: TrainSamplingStrategy) -> Self {
-        self.strategy = strategy;
-        self.start_epoch(0);
+        if strategy != self.strategy {
+            self.strategy = strategy;
+            self.start_epoch(0);
+        }
         self
     }
 
@@ -204,7 +206,10 @@ mod tests {
             "of 8 numbers below 1000 the largest and least lie 777 apart: {}",
             spread(&batches)
         );
-        assert!(spread(&rest(&mut BatchSampler::new(lengths.clone(), 8, 1))) < 100);
+        let by_length = || BatchSampler::new(lengths.clone(), 8, 1);
+        assert!(spread(&rest(&mut by_length())) < 100);
+        let mut same = by_length().with_strategy(TrainSamplingStrategy::GroupByLength);
+        assert_eq!(rest(&mut same), rest(&mut by_length()), "it is the order that a sampler begins with");
         assert_eq!(batches, rest(&mut at_random(1)));
         assert_ne!(batches, rest(&mut at_random(2)));
         let mut rows = batches.concat();

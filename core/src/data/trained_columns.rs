@@ -53,7 +53,7 @@ fn quoted(names: &[&str]) -> String {
 type Column = fn(&mut ReadOptions) -> &mut Option<String>;
 
 /// The columns that texts are read from.
-const TEXT_COLUMNS: [Column; 11] = [
+const TEXT_COLUMNS: [Column; 12] = [
     |read| &mut read.text_column,
     |read| &mut read.text_pair_column,
     |read| &mut read.negative_column,
@@ -61,6 +61,7 @@ const TEXT_COLUMNS: [Column; 11] = [
     |read| &mut read.sentence_column,
     |read| &mut read.question_column,
     |read| &mut read.context_column,
+    |read| &mut read.target_column,
     |read| &mut read.prompt_column,
     |read| &mut read.input_column,
     |read| &mut read.completion_column,
@@ -76,6 +77,7 @@ const TEXT_COLUMNS: [Column; 11] = [
 pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &ReadOptions) -> TrainedRead {
     let (mut asked, mut trained) = (asked.clone(), trained.clone());
     asked.prompt_format = asked.prompt_format.or(trained.prompt_format.take());
+    asked.source_prefix = asked.source_prefix.or(trained.source_prefix.take());
     asked.label_separator = asked.label_separator.or(trained.label_separator.take());
     for (from, to) in std::mem::take(&mut trained.merge_labels) {
         asked.merge_labels.entry(from).or_insert(to);
@@ -275,6 +277,19 @@ mod tests {
         assert_eq!(read(text, &asked, &trained), TrainedRead { read: expected, ..TrainedRead::default() });
         let found = read("question,answer\nwhat?,that.\n", &ReadOptions::default(), &trained);
         assert_eq!((found.read.shape, found.missing.len()), (None, 2));
+    }
+
+    #[test]
+    fn a_target_and_what_stands_before_its_source_go_with_the_model() {
+        let some = |text: &str| Some(text.to_owned());
+        let (target_column, source_prefix) = (some("title"), some("summarize: "));
+        let trained = ReadOptions { target_column, source_prefix, label_column: None, ..trained("complaint", "") };
+        assert_eq!(read(TICKETS, &ReadOptions::default(), &trained).read, trained);
+        let asked = ReadOptions { source_prefix: some(""), ..ReadOptions::default() };
+        let found = read(TICKETS, &asked, &trained).read;
+        assert_eq!((found.source_prefix.as_deref(), found.target_column.as_deref()), (Some(""), Some("title")));
+        let found = read("text,summary\na,b\nc,d\n", &ReadOptions::default(), &trained);
+        assert_eq!((found.read.source_prefix, found.missing.len()), (some("summarize: "), 2));
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! One text, token by token, with the keys and values of the tokens so far kept.
+//! One text, token by token, or with beams as a whole; what the model has read is kept.
 
 use burn::tensor::{Device, ExecutionError};
 
-use super::{Sampler, SamplingConfig, SamplingError, StopDetector};
-use crate::batch::TextBatch;
+use super::scorer::Scorer;
+use super::{BeamSearch, BeamStep, Hypothesis, Sampler, SamplingConfig, SamplingError, StopDetector};
 use crate::config::ConfigProblem;
-use crate::model::{CausalLm, Model};
-use crate::nn::KvCache;
+use crate::model::Model;
 use crate::tokenizer::{TextStream, Tokenizer, TokenizerError};
 
 /// Why a text can't be started or continued.
@@ -51,20 +50,34 @@ pub enum FinishReason {
 
 /// A text in the making.
 pub struct Generation<'a> {
-    model: CausalLm<'a>,
+    scorer: Scorer<'a>,
     device: &'a Device,
-    sampler: Sampler,
+    search: Search,
     eos_token_ids: &'a [u32],
-    /// Prompt and what came after it.
+    /// Prompt, and what was decided after it.
     ids: Vec<u32>,
     prompt_len: usize,
     max_len: usize,
-    cache: KvCache,
+    /// What the model reads next, of each text that runs on: `[rows, seq]`.
+    unread: Vec<u32>,
+    /// Texts that run on: one, or with beams as many as they are.
+    rows: usize,
     is_over: bool,
+    /// The model ended it.
+    is_complete: bool,
+}
+
+/// How tokens are chosen.
+enum Search {
+    /// One after another.
+    Tokens(Box<Sampler>),
+    /// Several texts side by side, of which one is taken.
+    Beams(BeamSearch),
 }
 
 impl<'a> Generation<'a> {
-    /// Begins after `prompt`; `model` must be one for inference. `max_tokens` is the model's window.
+    /// Begins after `prompt`, or, of a model that turns a text into another, the target of the source `prompt`; `model`
+    /// must be one for inference. `max_tokens` is the model's window, of sources and targets each.
     ///
     /// # Errors
     /// When the model does not write, a setting can't be used, or the prompt is empty or fills the window.
@@ -76,60 +89,105 @@ impl<'a> Generation<'a> {
         max_tokens: usize,
         device: &'a Device,
     ) -> Result<Self, GenerateError> {
-        let model = model.causal_lm().ok_or(GenerateError::NoHead)?;
         if prompt.is_empty() {
             return Err(GenerateError::EmptyPrompt);
         }
-        if prompt.len() >= max_tokens {
+        // What a decoder writes has to fit beside the prompt; a source stands alone.
+        let room_beside = usize::from(model.seq2seq_lm().is_none());
+        if prompt.len() + room_beside > max_tokens {
             return Err(GenerateError::PromptTooLong { tokens: prompt.len(), limit: max_tokens });
         }
-        let sampler = Sampler::new(config).map_err(GenerateError::Config)?;
+        let (scorer, prompt) = Scorer::new(model, prompt, device).ok_or(GenerateError::NoHead)?;
         let prompt_len = prompt.len();
         let max_len = max_tokens.min(prompt_len + config.max_new_tokens as usize);
-        let cache = KvCache::default();
-        Ok(Self { model, device, sampler, eos_token_ids, ids: prompt, prompt_len, max_len, cache, is_over: false })
+        let search = if config.num_beams > 1 {
+            let search = BeamSearch::new(config, &prompt, eos_token_ids, max_len - prompt_len);
+            Search::Beams(search.map_err(GenerateError::Config)?)
+        } else {
+            Search::Tokens(Box::new(Sampler::new(config).map_err(GenerateError::Config)?))
+        };
+        Ok(Self {
+            scorer,
+            device,
+            search,
+            eos_token_ids,
+            unread: prompt.clone(),
+            ids: prompt,
+            prompt_len,
+            max_len,
+            rows: 1,
+            is_over: false,
+            is_complete: false,
+        })
     }
 
-    /// The next token; `None` at the end of the text (the token that ends it is not handed out).
+    /// Takes a step; returns the tokens that it decided: one, or with beams none until the last step decides all. `None`
+    /// at the end of the text (the token that ends it is not handed out).
     ///
     /// # Errors
     /// When the device fails or its logits are not numbers.
-    pub async fn next_token(&mut self) -> Result<Option<u32>, GenerateError> {
-        if self.is_over || self.ids.len() >= self.max_len {
+    pub async fn next_tokens(&mut self) -> Result<Option<Vec<u32>>, GenerateError> {
+        if self.is_over {
             return Ok(None);
         }
-        let past = self.cache.len();
-        let batch = TextBatch::continuation(&self.ids[past..], past, self.device);
-        let logits = self.model.next_logits(&batch, &mut self.cache);
+        let logits = self.scorer.next_logits(&self.unread, self.rows, self.device);
         let data = logits.into_data_async().await.map_err(GenerateError::Device)?;
         let mut logits = data.try_into_vec::<f32>().expect("logits are f32");
-        let id = self.sampler.next(&mut logits, &self.ids)?;
-        if self.eos_token_ids.contains(&id) {
-            self.is_over = true;
-            return Ok(None);
+        let mut decided = match &mut self.search {
+            Search::Tokens(sampler) => {
+                let id = sampler.next(&mut logits, &self.ids)?;
+                self.unread = vec![id];
+                vec![id]
+            }
+            Search::Beams(search) => match search.step(&mut logits)? {
+                BeamStep::GoOn { rows, tokens } => {
+                    if !rows.iter().copied().eq(0..self.rows) {
+                        self.scorer.select(&rows, self.device);
+                    }
+                    (self.rows, self.unread) = (rows.len(), tokens);
+                    return Ok(Some(Vec::new()));
+                }
+                BeamStep::Finished => search.finished().first().map(|best| best.tokens.clone()).unwrap_or_default(),
+            },
+        };
+        self.is_complete = decided.last().is_some_and(|id| self.eos_token_ids.contains(id));
+        if self.is_complete {
+            decided.pop();
         }
-        self.ids.push(id);
-        Ok(Some(id))
+        self.ids.extend(&decided);
+        self.is_over = self.is_complete || self.ids.len() >= self.max_len;
+        Ok((!decided.is_empty()).then_some(decided))
     }
 
-    /// What was written so far.
+    /// What was decided so far.
     #[must_use]
     pub fn new_ids(&self) -> &[u32] {
         &self.ids[self.prompt_len..]
     }
 
-    /// Why there is no next token.
+    /// Texts that a search with beams has finished, the best first; none without beams.
+    #[must_use]
+    pub fn hypotheses(&self) -> &[Hypothesis] {
+        match &self.search {
+            Search::Tokens(_) => &[],
+            Search::Beams(search) => search.finished(),
+        }
+    }
+
+    /// Why there are no further tokens.
     #[must_use]
     pub fn finish_reason(&self) -> FinishReason {
-        if self.is_over { FinishReason::Stop } else { FinishReason::Length }
+        if self.is_complete { FinishReason::Stop } else { FinishReason::Length }
     }
 }
 
-/// A text in the making, as text: whole characters only, cut off before a stop string.
+/// A text in the making, as text: whole characters only, cut off before a stop string. With beams nothing comes until the
+/// search is over, and then all of it.
 pub struct TextGeneration<'a> {
     tokens: Generation<'a>,
     /// `None` once the text has ended.
     open: Option<(TextStream<'a>, StopDetector)>,
+    num_tokens: usize,
     is_stopped: bool,
 }
 
@@ -138,16 +196,16 @@ impl<'a> TextGeneration<'a> {
     #[must_use]
     pub fn new(tokens: Generation<'a>, tokenizer: &'a Tokenizer, config: &SamplingConfig) -> Self {
         let stream = TextStream::new(tokenizer, &tokens.ids, true);
-        Self { tokens, open: Some((stream, StopDetector::new(&config.stop))), is_stopped: false }
+        Self { tokens, open: Some((stream, StopDetector::new(&config.stop))), num_tokens: 0, is_stopped: false }
     }
 
     /// The next piece of text, which may be empty; `None` at the end.
     ///
     /// # Errors
-    /// See [`Generation::next_token`].
+    /// See [`Generation::next_tokens`].
     pub async fn next_piece(&mut self) -> Result<Option<String>, GenerateError> {
         let Some((mut stream, mut stop)) = self.open.take() else { return Ok(None) };
-        let Some(id) = self.tokens.next_token().await? else {
+        let Some(ids) = self.tokens.next_tokens().await? else {
             let (mut piece, stopped) = stop.push(&stream.finish()?);
             self.is_stopped = stopped;
             if !stopped {
@@ -155,18 +213,24 @@ impl<'a> TextGeneration<'a> {
             }
             return Ok((!piece.is_empty()).then_some(piece));
         };
-        let (piece, stopped) = stop.push(&stream.push(id)?);
-        self.is_stopped = stopped;
-        if !stopped {
-            self.open = Some((stream, stop));
+        let mut piece = String::new();
+        for id in ids {
+            let (text, stopped) = stop.push(&stream.push(id)?);
+            piece.push_str(&text);
+            self.num_tokens += 1;
+            if stopped {
+                self.is_stopped = true;
+                return Ok(Some(piece));
+            }
         }
+        self.open = Some((stream, stop));
         Ok(Some(piece))
     }
 
     /// Everything that is still to be written.
     ///
     /// # Errors
-    /// See [`Generation::next_token`].
+    /// See [`Generation::next_tokens`].
     pub async fn rest(mut self) -> Result<String, GenerateError> {
         let mut text = String::new();
         while let Some(piece) = self.next_piece().await? {
@@ -175,10 +239,10 @@ impl<'a> TextGeneration<'a> {
         Ok(text)
     }
 
-    /// Tokens written so far.
+    /// Tokens of the text so far, up to a stop string.
     #[must_use]
     pub fn num_tokens(&self) -> usize {
-        self.tokens.new_ids().len()
+        self.num_tokens
     }
 
     /// Why the text ended.

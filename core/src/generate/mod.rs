@@ -1,17 +1,27 @@
-//! Choosing the next token, and knowing when to stop: plain numbers and text; the loop over a model is in `decoding`.
+//! Choosing the next tokens, and knowing when to stop: plain numbers and text; the loop over a model is in `decoding`.
 //!
-//! A decoder loop reads a row of logits back, asks a [`Sampler`] for the next id, decodes it, and passes the text
-//! through a [`StopDetector`].
+//! A decoder loop reads rows of logits back and asks a [`Sampler`] for the next id, or a [`BeamSearch`] which texts run on.
+//! It decodes what is decided and passes the text through a [`StopDetector`].
 
+mod beam_search;
+mod config;
 #[cfg(feature = "engine")]
 mod decoding;
+#[cfg(feature = "engine")]
+mod prompt;
 mod sampling;
+#[cfg(feature = "engine")]
+mod scorer;
 mod stop;
 
+pub use beam_search::{BeamSearch, BeamStep, Hypothesis};
+pub use config::{EarlyStopping, SamplingConfig};
 #[cfg(feature = "engine")]
 pub use decoding::{FinishReason, GenerateError, Generation, TextGeneration};
+#[cfg(feature = "engine")]
+pub use prompt::{PromptRoom, encode_to_fit};
 pub use sampling::{
-    Sampler, SamplingConfig, SamplingError, argmax, keep_top_k, keep_top_p, penalize_repetition, scale_by_temperature,
-    softmax,
+    Sampler, SamplingError, argmax, forbid_repeated_ngrams, keep_top_k, keep_top_p, penalize_repetition,
+    scale_by_temperature, softmax,
 };
 pub use stop::StopDetector;

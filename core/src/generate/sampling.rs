@@ -1,83 +1,15 @@
 //! The next token from a row of logits, with the meaning of transformers' `GenerationConfig`.
 //!
-//! In: one row of logits and the ids before it. Out: an id. The order is that of `generate`: repetition penalty, then,
-//! when sampling, temperature, top-k, top-p, softmax and a draw from a seeded generator; else the highest logit.
-//! A logit of minus infinity is masked: its id is never chosen. Reference: transformers 5,
-//! `generation/logits_process.py`.
+//! In: one row of logits and the ids before it. Out: an id. The order is that of `generate`: repetition penalty, then what
+//! would repeat an n-gram is masked, then, when sampling, temperature, top-k, top-p, softmax and a draw from a seeded
+//! generator; else the highest logit. A logit of minus infinity is masked: its id is never chosen. Reference:
+//! transformers 5, `generation/logits_process.py`.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use serde::{Deserialize, Serialize};
 
+use super::SamplingConfig;
 use crate::config::ConfigProblem;
-
-/// How the next token is chosen and when to stop.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SamplingConfig {
-    /// Draw by probability; else take the highest logit.
-    pub do_sample: bool,
-    /// Logits are divided by this before they are drawn from; above 0.
-    pub temperature: f64,
-    /// Only the highest `top_k` logits are drawn from; 0 is off.
-    pub top_k: u32,
-    /// Only the likeliest ids that together reach `top_p` are drawn from; above 0, and 1 is off.
-    pub top_p: f64,
-    /// What came before gets less likely above 1 and more likely below; 1 is off
-    /// (<https://arxiv.org/abs/1909.05858>).
-    pub repetition_penalty: f64,
-    /// Tokens to make at most; from 1.
-    pub max_new_tokens: u32,
-    /// Seed of the draws.
-    pub seed: u64,
-    /// Texts at which to stop; they are not part of the answer.
-    pub stop: Vec<String>,
-}
-
-impl Default for SamplingConfig {
-    fn default() -> Self {
-        Self {
-            do_sample: false,
-            temperature: 1.0,
-            top_k: 50,
-            top_p: 1.0,
-            repetition_penalty: 1.0,
-            max_new_tokens: 64,
-            seed: 0,
-            stop: Vec::new(),
-        }
-    }
-}
-
-impl SamplingConfig {
-    /// Whether the settings can be used.
-    ///
-    /// # Errors
-    /// Every field that can't be used, with what would be right.
-    pub fn check(&self) -> Result<(), Vec<ConfigProblem>> {
-        let mut problems = Vec::new();
-        let mut problem = |field: &str, message: String| problems.push(ConfigProblem { field: field.into(), message });
-        if !(self.temperature.is_finite() && self.temperature > 0.0) {
-            problem(
-                "temperature",
-                format!("{} is not a number above 0; greedy is do_sample = false", self.temperature),
-            );
-        }
-        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
-            problem("top_p", format!("{} is not a number above 0 and at most 1 (1 is off)", self.top_p));
-        }
-        if !(self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0) {
-            problem("repetition_penalty", format!("{} is not a number above 0 (1 is off)", self.repetition_penalty));
-        }
-        if self.max_new_tokens == 0 {
-            problem("max_new_tokens", "0 is not a whole number from 1".into());
-        }
-        if self.stop.iter().any(String::is_empty) {
-            problem("stop", "an empty text would stop before the first token".into());
-        }
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
-    }
-}
 
 /// Why no token could be chosen.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -121,13 +53,11 @@ impl Sampler {
     /// # Errors
     /// When a logit is NaN or plus infinity, or when all are masked.
     pub fn next(&mut self, logits: &mut [f32], previous: &[u32]) -> Result<u32, SamplingError> {
-        for (id, &value) in logits.iter().enumerate() {
-            if value.is_nan() || value == f32::INFINITY {
-                return Err(SamplingError::NotFinite { id, value });
-            }
-        }
-        let SamplingConfig { do_sample, temperature, top_k, top_p, repetition_penalty, .. } = self.config;
+        check_finite(logits)?;
+        let SamplingConfig { do_sample, temperature, top_k, top_p, repetition_penalty, no_repeat_ngram_size, .. } =
+            self.config;
         penalize_repetition(logits, previous, repetition_penalty);
+        forbid_repeated_ngrams(logits, previous, no_repeat_ngram_size);
         if do_sample {
             scale_by_temperature(logits, temperature);
             keep_top_k(logits, top_k);
@@ -153,6 +83,16 @@ impl Sampler {
     }
 }
 
+/// Whether all logits of a row are numbers, or masked.
+pub(super) fn check_finite(logits: &[f32]) -> Result<(), SamplingError> {
+    for (id, &value) in logits.iter().enumerate() {
+        if value.is_nan() || value == f32::INFINITY {
+            return Err(SamplingError::NotFinite { id, value });
+        }
+    }
+    Ok(())
+}
+
 /// Divides the positive logits of the ids in `previous` by `penalty` and multiplies the negative ones, each id once.
 /// Ids past the row are passed over.
 pub fn penalize_repetition(logits: &mut [f32], previous: &[u32], penalty: f64) {
@@ -168,6 +108,21 @@ pub fn penalize_repetition(logits: &mut [f32], previous: &[u32], penalty: f64) {
             let value = f64::from(*logit);
             let penalized = if value < 0.0 { value * penalty } else { value / penalty };
             *logit = penalized.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32;
+        }
+    }
+}
+
+/// Masks every id that would make the last `ngram_size` ids a sequence that `previous` already holds
+/// (<https://arxiv.org/abs/1705.04304>). Ids past the row are passed over. 0 is off.
+pub fn forbid_repeated_ngrams(logits: &mut [f32], previous: &[u32], ngram_size: u32) {
+    let size = ngram_size as usize;
+    if size == 0 || previous.len() < size {
+        return;
+    }
+    let start = &previous[previous.len() + 1 - size..];
+    for ngram in previous.windows(size).filter(|ngram| ngram.starts_with(start)) {
+        if let Some(logit) = logits.get_mut(ngram[size - 1] as usize) {
+            *logit = f32::NEG_INFINITY;
         }
     }
 }
@@ -340,6 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn ngrams_are_not_repeated() {
+        let forbidden = |size| {
+            let mut logits = [0.0; 4];
+            forbid_repeated_ngrams(&mut logits, &[1, 2, 3, 1, 9, 1, 2], size);
+            masked(&logits)
+        };
+        let none: Vec<usize> = Vec::new();
+        assert_eq!(forbidden(0), none);
+        assert_eq!(forbidden(1), [1, 2, 3], "every id that was there; 9 is past the row");
+        assert_eq!(forbidden(2), [3], "2 was followed by 3");
+        assert_eq!(forbidden(3), [3], "1 2 was followed by 3");
+        assert_eq!(forbidden(4), none, "9 1 2 was there once");
+        assert_eq!([forbidden(7), forbidden(8)], [none.clone(), none]);
+        let mut greedy = sampler(&SamplingConfig { no_repeat_ngram_size: 2, ..SamplingConfig::default() });
+        assert_eq!(greedy.next(&mut [0.0, 1.0, 3.0, 2.0], &[2, 2]), Ok(3));
+    }
+
+    #[test]
     fn top_k_keeps_those_equal_to_the_last() {
         let mut logits = [1.0, 3.0, 2.0, 2.0, 0.0];
         keep_top_k(&mut logits, 2);
@@ -377,29 +350,6 @@ mod tests {
         let masked = greedy.next(&mut [f32::NEG_INFINITY; 3], &[]);
         assert_eq!(masked, Err(SamplingError::AllMasked { num_logits: 3 }));
         assert_eq!(greedy.next(&mut [], &[]), Err(SamplingError::AllMasked { num_logits: 0 }));
-    }
-
-    #[test]
-    fn everything_wrong_is_said_at_once() {
-        let config = SamplingConfig {
-            temperature: 0.0,
-            top_p: f64::NAN,
-            repetition_penalty: -1.0,
-            max_new_tokens: 0,
-            stop: vec!["\n".into(), String::new()],
-            ..SamplingConfig::default()
-        };
-        let problems = Sampler::new(&config).expect_err("five things are wrong");
-        let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
-        assert_eq!(fields, ["temperature", "top_p", "repetition_penalty", "max_new_tokens", "stop"]);
-        assert_eq!(SamplingConfig::default().check(), Ok(()));
-    }
-
-    #[test]
-    fn missing_settings_are_the_defaults() {
-        let config: SamplingConfig = serde_json::from_str(r#"{"do_sample": true}"#).expect("all fields are optional");
-        assert_eq!(config, SamplingConfig { do_sample: true, ..SamplingConfig::default() });
-        assert_eq!((config.top_k, config.top_p, config.max_new_tokens), (50, 1.0, 64));
     }
 
     proptest! {

@@ -41,7 +41,9 @@ pub fn loss_sum(outputs: Tensor<2>, targets: &HostTargets, text: [usize; 2], dev
         HostTargets::Binary { positive, negative, .. } => {
             binary::binary_cross_entropy_sum(outputs, positive, negative, device)
         }
-        HostTargets::Ids { positions, ids } => vocabulary::scores_at(outputs, positions, ids, device),
+        HostTargets::Ids { positions, ids, label_smoothing } => {
+            vocabulary::scores_at(outputs, positions, ids, *label_smoothing, device)
+        }
         HostTargets::Spans { starts, ends } => spans::span_loss_sum(outputs, starts, ends, text[1], device),
         HostTargets::InBatchNegatives { anchors, targets, ignored, scale } => {
             negatives::in_batch_negatives_sum(outputs, *anchors, targets, ignored, *scale, device)

@@ -26,7 +26,8 @@ pub struct TokenLoss {
 }
 
 /// Weighted sum of the cross-entropies, and its gradients, in f32: of a table that is held in half precision, one shard
-/// at a time is widened.
+/// at a time is widened. With label smoothing `e` it is `-(1 - e) ln p[target] - e mean(ln p)`; the mean of the scores is
+/// the score of the table's mean row, so that no more is held for it.
 ///
 /// # Shapes
 /// - `states`: `[rows, hidden]`, without autodiff
@@ -35,14 +36,25 @@ pub struct TokenLoss {
 /// # Panics
 /// When there are no rows, or not as many targets and weights as rows.
 #[must_use]
-pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32], weights: &[f32]) -> TokenLoss {
+pub fn token_cross_entropy(
+    states: Tensor<2>,
+    table: &TokenTable,
+    targets: &[i32],
+    weights: &[f32],
+    label_smoothing: f64,
+) -> TokenLoss {
     let [rows, hidden] = states.dims();
     assert!(rows > 0 && rows == targets.len() && rows == weights.len(), "a target and a weight for every state");
-    let device = states.device();
+    let (device, all_states) = (states.device(), states.clone());
     let shards: Vec<Tensor<2>> = table.shards.iter().map(|shard| shard.val().inner()).collect();
     let widened = |index: usize| shards[index].clone().cast(FloatDType::F32);
     let sizes: Vec<usize> = shards.iter().map(|shard| shard.dims()[0]).collect();
     let vocab: usize = sizes.iter().sum();
+    let mean_row = (label_smoothing > 0.0).then(|| {
+        let sums = (0..shards.len()).map(|index| widened(index).sum_dim(0)).collect();
+        Tensor::cat(sums, 0).sum_dim(0).div_scalar(vocab as f64) // [1, hidden]
+    });
+    let kept = 1.0 - label_smoothing;
     let mut gradients: Option<Vec<Option<Tensor<2>>>> = table.is_trained().then(|| vec![None; shards.len()]);
     let mut sum: Option<Tensor<1>> = None;
     let mut by_state = Vec::new();
@@ -78,7 +90,7 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
                 None => part,
             });
             if let Some(gradients) = &mut gradients {
-                let aimed = (states.clone() * (inside * weight.clone())).neg();
+                let aimed = (states.clone() * (inside * weight.clone())).mul_scalar(-kept);
                 let product = matmul(probabilities.transpose(), states.clone());
                 let so_far = match gradients[index].take() {
                     Some(before) => before + product,
@@ -89,6 +101,10 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
             first_id += sizes[index];
         }
         let target_states = target_states.expect("a table has at least one shard");
+        let target_states = match &mean_row {
+            Some(mean_row) => target_states.mul_scalar(kept) + mean_row.clone().mul_scalar(label_smoothing),
+            None => target_states,
+        };
         let target_logits = (states * target_states.clone()).sum_dim(1);
         let losses = (max + total.log() - target_logits) * weight.clone();
         let loss = losses.sum();
@@ -100,7 +116,14 @@ pub fn token_cross_entropy(states: Tensor<2>, table: &TokenTable, targets: &[i32
     }
     let states = if by_state.len() == 1 { by_state.remove(0) } else { Tensor::cat(by_state, 0) };
     debug_assert_eq!(states.dims(), [rows, hidden]);
-    let table = gradients.map(|shards| shards.into_iter().flatten().collect());
+    let mut table: Option<Vec<Tensor<2>>> = gradients.map(|shards| shards.into_iter().flatten().collect());
+    if let (Some(gradients), Some(_)) = (&mut table, mean_row) {
+        let weights = Tensor::<2>::from_data(TensorData::new(weights.to_vec(), [rows, 1]), &device);
+        let spread = (all_states * weights).sum_dim(0).mul_scalar(label_smoothing / vocab as f64); // [1, hidden]
+        for gradient in gradients {
+            *gradient = gradient.clone() - spread.clone();
+        }
+    }
     TokenLoss { sum: sum.expect("there is at least one chunk"), states, table }
 }
 
@@ -191,7 +214,8 @@ mod tests {
         let states = Init::new(4).normal([12, HIDDEN], 1.0, &Device::flex());
         let targets: Vec<i32> = (0..12).map(|at| at * 7 % VOCAB as i32).collect();
         let weights: Vec<f32> = (0..12).map(|at| at as f32 / 12.0).collect();
-        let [one, three] = [&whole, &cut].map(|table| token_cross_entropy(states.clone(), table, &targets, &weights));
+        let [one, three] =
+            [&whole, &cut].map(|table| token_cross_entropy(states.clone(), table, &targets, &weights, 0.3));
         assert_same(three.sum, one.sum, "losses");
         assert_same(three.states, one.states, "gradients of the states");
         let table = |shards: Option<Vec<Tensor<2>>>| Tensor::cat(shards.expect("it is trained"), 0);

@@ -3,16 +3,16 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 
-/// Weighted sum of the cross-entropies.
+/// Weighted sum of the cross-entropies: `-(1 - e) ln p[id] - e mean(ln p)`, `e` being the label smoothing.
 ///
 /// # Shapes
 /// - `scores`: `[rows, vocab]`; `ids`, `weights`: one a row
 /// - returns: `[1]`
 #[must_use]
-pub fn vocabulary_cross_entropy(scores: Tensor<2>, ids: &[i32], weights: &[f32]) -> Tensor<1> {
+pub fn vocabulary_cross_entropy(scores: Tensor<2>, ids: &[i32], weights: &[f32], label_smoothing: f64) -> Tensor<1> {
     let device = scores.device();
     let weights = Tensor::<2>::from_data(TensorData::new(weights.to_vec(), [weights.len(), 1]), &device);
-    (log_probabilities(scores, ids) * weights).sum().neg()
+    (smoothed(scores, ids, label_smoothing) * weights).sum().neg()
 }
 
 /// The same, unweighted, of the scores at some positions.
@@ -20,9 +20,29 @@ pub fn vocabulary_cross_entropy(scores: Tensor<2>, ids: &[i32], weights: &[f32])
 /// # Shapes
 /// - `scores`: `[batch * seq, vocab]`; `positions`, `ids`: one a target
 /// - returns: `[1]`
-pub(super) fn scores_at(scores: Tensor<2>, positions: &[i32], ids: &[i32], device: &Device) -> Tensor<1> {
+pub(super) fn scores_at(
+    scores: Tensor<2>,
+    positions: &[i32],
+    ids: &[i32],
+    label_smoothing: f64,
+    device: &Device,
+) -> Tensor<1> {
     let positions = Tensor::<1, Int>::from_data(TensorData::new(positions.to_vec(), [positions.len()]), device);
-    log_probabilities(scores.select(0, positions), ids).sum().neg()
+    smoothed(scores.select(0, positions), ids, label_smoothing).sum().neg()
+}
+
+/// # Shapes
+/// - `scores`: `[rows, vocab]`
+/// - returns: `[rows, 1]`
+fn smoothed(scores: Tensor<2>, ids: &[i32], label_smoothing: f64) -> Tensor<2> {
+    let of_ids = log_probabilities(scores.clone(), ids);
+    match label_smoothing > 0.0 {
+        true => {
+            let mean = activation::log_softmax(scores, 1).mean_dim(1);
+            of_ids.mul_scalar(1.0 - label_smoothing) + mean.mul_scalar(label_smoothing)
+        }
+        false => of_ids,
+    }
 }
 
 /// # Shapes
@@ -58,14 +78,14 @@ mod tests {
             0.017_040_325,
             -0.953_679_562,
         ];
-        let targets = HostTargets::Ids { positions: vec![2, 0], ids: vec![3, 1] };
+        let targets = HostTargets::Ids { positions: vec![2, 0], ids: vec![3, 1], label_smoothing: 0.0 };
         check(&SCORES, 4, &targets, [1, 3], 6.056_903_839, &gradient);
     }
 
     #[test]
     fn weights_multiply_the_loss_of_a_row() {
         let scores = Tensor::<2>::from_data(TensorData::new(SCORES.to_vec(), [3, 4]), &Device::flex());
-        let loss = |weights: [f32; 3]| vocabulary_cross_entropy(scores.clone(), &[1, 0, 3], &weights);
+        let loss = |weights: [f32; 3]| vocabulary_cross_entropy(scores.clone(), &[1, 0, 3], &weights, 0.0);
         let loss = |weights: [f32; 3]| f64::from(loss(weights).into_scalar::<f32>());
         assert!((loss([1.0, 0.0, 1.0]) - 6.056_903_839).abs() < 1e-5);
         assert!((loss([0.5, 0.0, 0.5]) - 3.028_451_919).abs() < 1e-5);

@@ -4,9 +4,9 @@
 //! the corpus before anything is divided. Paper: <https://aclanthology.org/P02-1040>; the variant:
 //! <https://aclanthology.org/W18-6319>.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
+
+use super::ngrams::{common_ngrams, num_ngrams};
 
 /// Longest n-gram that is counted.
 pub const MAX_NGRAM_ORDER: usize = 4;
@@ -46,11 +46,8 @@ impl BleuCounts {
         self.hypothesis_len += hypothesis.len() as u64;
         self.reference_len += reference.len() as u64;
         for order in 1..=MAX_NGRAM_ORDER {
-            let available = count_ngrams(&reference, order);
-            for (ngram, count) in count_ngrams(&hypothesis, order) {
-                self.total[order - 1] += count;
-                self.correct[order - 1] += count.min(available.get(ngram).copied().unwrap_or(0));
-            }
+            self.total[order - 1] += num_ngrams(hypothesis.len(), order);
+            self.correct[order - 1] += common_ngrams(&hypothesis, &reference, order);
         }
     }
 
@@ -93,14 +90,6 @@ fn smooth(correct: [u64; MAX_NGRAM_ORDER], total: [u64; MAX_NGRAM_ORDER]) -> [f6
         };
     }
     precisions
-}
-
-fn count_ngrams(tokens: &[String], order: usize) -> HashMap<&[String], u64> {
-    let mut counts = HashMap::new();
-    for ngram in tokens.windows(order) {
-        *counts.entry(ngram).or_insert(0) += 1;
-    }
-    counts
 }
 
 /// Tokens as `mteval-v13a.pl` and sacreBLEU's `Tokenizer13a` split them: ASCII punctuation stands alone, except `'`

@@ -3,19 +3,23 @@
 //! lists its numbers by name as [`Figure`]s.
 
 mod bleu;
+mod chrf;
 mod classification;
 mod entities;
 mod figure;
 mod language_model;
 mod multi_label;
+mod ngrams;
 mod ratios;
 mod regression;
 mod retrieval;
 mod rouge;
 mod squad;
 mod text;
+mod text_to_text;
 
 pub use bleu::{Bleu, MAX_NGRAM_ORDER};
+pub use chrf::chrf;
 pub use classification::{Baseline, ClassMetrics, Confusion, Evaluation, most_frequent};
 pub use entities::{
     EntityConfusion, EntityError, EntityErrorCounts, EntityErrorKind, EntityEvaluation, EntitySpan, StrictEntities,
@@ -36,4 +40,5 @@ pub use squad::{
     BestThresholds, ExactAndF1, SquadEvaluation, SquadQuestion, answer_f1, evaluate_answers, is_exact_answer,
     normalize_answer,
 };
-pub use text::{TextEvaluation, TextSample, evaluate_texts, is_exact_match};
+pub use text::{TextSample, is_exact_match};
+pub use text_to_text::{MAX_TARGET_LABELS, TargetLabels, TextToTextEvaluation, evaluate_text_to_text};

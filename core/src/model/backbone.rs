@@ -6,7 +6,7 @@ use burn::tensor::{Device, FloatDType, Tensor};
 use super::BackboneConfig;
 use crate::batch::BatchInputs;
 use crate::kernels::matmul;
-use crate::nn::{Decoder, Encoder, Init, Linear};
+use crate::nn::{Decoder, Encoder, EncoderDecoder, Init, Linear, TokenTable};
 
 /// A model without its head.
 #[derive(Module, Debug)]
@@ -15,6 +15,17 @@ pub enum Backbone {
     Encoder(Encoder),
     /// A token sees those before it.
     Decoder(Decoder),
+    /// A token of a target sees those before it, and a whole source.
+    EncoderDecoder(EncoderDecoder),
+}
+
+/// How many layers a model has. They are counted from where a text comes in: an encoder's first, then a decoder's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerCounts {
+    /// Those of the encoder before a decoder; 0 where there is one stack.
+    pub before_decoder: usize,
+    /// All of them.
+    pub all: usize,
 }
 
 impl Backbone {
@@ -24,17 +35,22 @@ impl Backbone {
         match config {
             BackboneConfig::Encoder(config) => Self::Encoder(Encoder::new(config, init, device)),
             BackboneConfig::Decoder(config) => Self::Decoder(Decoder::new(config, init, device)),
+            BackboneConfig::EncoderDecoder(config) => Self::EncoderDecoder(EncoderDecoder::new(config, init, device)),
         }
     }
 
     /// # Shapes
-    /// - returns the last layer's states: `[batch, seq, hidden]`
+    /// - returns the last layer's states: `[batch, seq, hidden]`, of sources and targets those of targets
+    ///
+    /// # Panics
+    /// When a target comes without a source, which no task makes for such a model.
     #[must_use]
     pub fn forward(&self, inputs: &BatchInputs) -> Tensor<3> {
-        let BatchInputs::Text(text) = inputs;
-        match self {
-            Self::Encoder(encoder) => encoder.forward(text),
-            Self::Decoder(decoder) => decoder.forward(text, None),
+        match (self, inputs) {
+            (Self::Encoder(encoder), inputs) => encoder.forward(inputs.text()),
+            (Self::Decoder(decoder), inputs) => decoder.forward(inputs.text(), None),
+            (Self::EncoderDecoder(both), BatchInputs::TextToText { source, target }) => both.forward(source, target),
+            (Self::EncoderDecoder(_), BatchInputs::Text(_)) => panic!("a model for text to text reads two texts"),
         }
     }
 
@@ -47,7 +63,9 @@ impl Backbone {
     pub fn scores(&self, states: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Encoder(encoder) => matmul(states, encoder.embeddings.word_table().cast(FloatDType::F32).transpose()),
-            Self::Decoder(decoder) => decoder.embed_tokens.logits(states),
+            Self::Decoder(Decoder { embed_tokens, .. }) | Self::EncoderDecoder(EncoderDecoder { embed_tokens, .. }) => {
+                embed_tokens.logits(states)
+            }
         }
     }
 
@@ -56,16 +74,32 @@ impl Backbone {
     pub fn vocab_size(&self) -> usize {
         match self {
             Self::Encoder(encoder) => encoder.embeddings.word_table().dims()[0],
-            Self::Decoder(decoder) => decoder.embed_tokens.shards.iter().map(|shard| shard.dims()[0]).sum(),
+            Self::Decoder(Decoder { embed_tokens, .. }) | Self::EncoderDecoder(EncoderDecoder { embed_tokens, .. }) => {
+                embed_tokens.shards.iter().map(|shard| shard.dims()[0]).sum()
+            }
         }
     }
 
     /// Transformer layers.
     #[must_use]
-    pub fn num_layers(&self) -> usize {
+    pub fn layer_counts(&self) -> LayerCounts {
         match self {
-            Self::Encoder(encoder) => encoder.layers.len(),
-            Self::Decoder(decoder) => decoder.layers.len(),
+            Self::Encoder(encoder) => LayerCounts { before_decoder: 0, all: encoder.layers.len() },
+            Self::Decoder(decoder) => LayerCounts { before_decoder: 0, all: decoder.layers.len() },
+            Self::EncoderDecoder(both) => {
+                let [first, second] = [&both.encoder, &both.decoder].map(|stack| stack.layers.len());
+                LayerCounts { before_decoder: first, all: first + second }
+            }
+        }
+    }
+
+    /// The table that tokens are looked up in and that may score them, of a model that writes.
+    #[must_use]
+    pub(super) fn token_table(&self) -> Option<&TokenTable> {
+        match self {
+            Self::Encoder(_) => None,
+            Self::Decoder(decoder) => Some(&decoder.embed_tokens),
+            Self::EncoderDecoder(both) => Some(&both.embed_tokens),
         }
     }
 
@@ -77,6 +111,7 @@ impl Backbone {
         match self {
             Self::Encoder(encoder) => Box::new(encoder.linears_mut().map(in_model)),
             Self::Decoder(decoder) => Box::new(decoder.linears_mut().map(in_model)),
+            Self::EncoderDecoder(both) => Box::new(both.linears_mut().map(in_model)),
         }
     }
 
@@ -85,6 +120,7 @@ impl Backbone {
         match self {
             Self::Encoder(encoder) => encoder.set_dropout(rate, rate),
             Self::Decoder(decoder) => decoder.set_dropout(rate),
+            Self::EncoderDecoder(both) => both.set_dropout(rate),
         }
     }
 }

@@ -230,10 +230,16 @@ impl ModelConfig {
 
     /// Gives the tokens' scores a table of their own, here and in the file that is exported.
     pub fn untie_word_embeddings(&mut self) {
-        if let BackboneConfig::Decoder(decoder) = &mut self.backbone {
-            decoder.tie_word_embeddings = false;
-            self.json["tie_word_embeddings"] = Value::Bool(false);
+        match &mut self.backbone {
+            BackboneConfig::Encoder(_) => return,
+            BackboneConfig::Decoder(decoder) => decoder.tie_word_embeddings = false,
+            BackboneConfig::EncoderDecoder(both) => {
+                both.tie_word_embeddings = false;
+                // Where it is missing, that tables are tied says it.
+                self.json["scale_decoder_outputs"] = Value::Bool(both.scale_decoder_outputs);
+            }
         }
+        self.json["tie_word_embeddings"] = Value::Bool(false);
     }
 }
 
@@ -317,8 +323,8 @@ pub(in crate::model) mod tests {
 
     #[test]
     fn an_unsupported_architecture_is_named() {
-        let error = ModelConfig::from_json(br#"{"model_type":"t5"}"#).expect_err("not an encoder we have").to_string();
-        assert!(error.contains("\"t5\"") && error.contains("distilbert"), "{error}");
+        let error = ModelConfig::from_json(br#"{"model_type":"xlnet"}"#).expect_err("not one we have").to_string();
+        assert!(error.contains("\"xlnet\"") && error.contains("distilbert"), "{error}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod whole;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
 
-pub use backbone::Backbone;
+pub use backbone::{Backbone, LayerCounts};
 pub use config::{ModelConfig, ModelError};
 pub use heads::{
     CausalLmHead, DenseActivation, DenseConfig, Head, HeadConfig, MaskedLmHead, PooledHead, SequenceConfig,
@@ -28,4 +28,4 @@ pub use keys::{KeyMap, LinearLayout, checkpoint_key};
 pub use labels::{MAX_LABELS, ProblemType};
 pub use several::path_in_whole;
 pub use spec::{ArchitectureSpec, BackboneConfig, HeadSpec};
-pub use whole::{CausalLm, LinearModule, Model, is_trained};
+pub use whole::{CausalLm, LinearModule, Model, Seq2seqLm, is_trained};

@@ -35,6 +35,7 @@ mod tests {
         match config.backbone {
             BackboneConfig::Encoder(encoder) => encoder.padding_idx,
             BackboneConfig::Decoder(decoder) => decoder.padding_idx,
+            BackboneConfig::EncoderDecoder(_) => None,
         }
     }
 

@@ -18,6 +18,9 @@ impl ModelConfig {
         if kept.iter().copied().eq(0..before) && added == 0 {
             return Ok(self.clone());
         }
+        if matches!(self.backbone, BackboneConfig::EncoderDecoder(_)) {
+            return Err(bad("the layers of a model with an encoder and a decoder can't be changed".into()));
+        }
         if let Some(layer) = kept.iter().find(|&&layer| layer >= before) {
             return Err(bad(format!("there is no layer {layer}: the last one is {}", before - 1)));
         }
@@ -68,10 +71,10 @@ impl ModelConfig {
         Self::from_json(json.to_string().as_bytes())
     }
 
-    /// How far each layer of a decoder sees; nothing for an encoder.
+    /// How far each layer of a decoder sees; nothing where all see everything.
     fn windows(&self) -> &[Option<usize>] {
         match &self.backbone {
-            BackboneConfig::Encoder(_) => &[],
+            BackboneConfig::Encoder(_) | BackboneConfig::EncoderDecoder(_) => &[],
             BackboneConfig::Decoder(decoder) => &decoder.windows,
         }
     }

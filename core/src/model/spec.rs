@@ -5,7 +5,7 @@
 use super::fields::Fields;
 use super::heads::HeadConfig;
 use super::{KeyMap, ModelError};
-use crate::nn::{DecoderConfig, EncoderConfig};
+use crate::nn::{DecoderConfig, EncoderConfig, EncoderDecoderConfig};
 use crate::task::HeadKind;
 
 /// One architecture.
@@ -22,8 +22,8 @@ pub struct ArchitectureSpec {
     pub default_target_modules: &'static [&'static str],
     /// PEFT's table has this `model_type`.
     pub is_in_peft_table: bool,
-    /// What `config.json` calls fields of [`EncoderConfig`] or [`DecoderConfig`] (`attribute_map` of `transformers`), where
-    /// it differs: (ours, theirs).
+    /// What `config.json` calls fields of a [`BackboneConfig`] (`attribute_map` of `transformers`), where it differs:
+    /// (ours, theirs).
     pub(super) field_names: &'static [(&'static str, &'static str)],
     /// The padding token.
     pub(super) pad_token: PadToken,
@@ -40,7 +40,8 @@ pub struct HeadSpec {
     pub key_map: KeyMap,
     /// Reads how the head is built.
     pub(super) config: fn(&Fields<'_>) -> Result<HeadConfig, ModelError>,
-    /// Keys of copies that older versions of `transformers` wrote of tied tables and biases; that of the table first.
+    /// Keys of copies that older versions of `transformers` wrote of tied tables and biases; that of the table that scores
+    /// tokens first, which may be no copy.
     pub tied_keys: &'static [&'static str],
     /// Keys that the class has and that nothing here computes with: they are written as they came.
     pub kept_keys: &'static [&'static str],
@@ -64,10 +65,12 @@ pub enum BackboneConfig {
     Encoder(EncoderConfig),
     /// A token sees those before it.
     Decoder(DecoderConfig),
+    /// A token of a target sees those before it, and a whole source.
+    EncoderDecoder(EncoderDecoderConfig),
 }
 
 impl ArchitectureSpec {
-    /// What `config.json` calls one of [`EncoderConfig`]'s or [`DecoderConfig`]'s fields.
+    /// What `config.json` calls one of the fields of a [`BackboneConfig`].
     #[must_use]
     pub fn field_name(&self, field: &'static str) -> &'static str {
         self.field_names.iter().find(|(ours, _)| *ours == field).map_or(field, |(_, theirs)| theirs)
@@ -118,6 +121,7 @@ impl BackboneConfig {
                     }),
                 }
             }
+            Self::EncoderDecoder(_) => Ok(()), // its heads need not be as wide as a state
         }
     }
 
@@ -127,6 +131,7 @@ impl BackboneConfig {
         match self {
             Self::Encoder(encoder) => encoder.vocab_size,
             Self::Decoder(decoder) => decoder.vocab_size,
+            Self::EncoderDecoder(both) => both.vocab_size,
         }
     }
 
@@ -136,15 +141,17 @@ impl BackboneConfig {
         match self {
             Self::Encoder(encoder) => encoder.hidden_size,
             Self::Decoder(decoder) => decoder.hidden_size,
+            Self::EncoderDecoder(both) => both.hidden_size,
         }
     }
 
-    /// Transformer layers.
+    /// Transformer layers, those of encoder and decoder together.
     #[must_use]
     pub fn num_hidden_layers(&self) -> usize {
         match self {
             Self::Encoder(encoder) => encoder.num_hidden_layers,
             Self::Decoder(decoder) => decoder.num_hidden_layers,
+            Self::EncoderDecoder(both) => both.num_encoder_layers + both.num_decoder_layers,
         }
     }
 
@@ -154,15 +161,17 @@ impl BackboneConfig {
         match self {
             Self::Encoder(encoder) => encoder.max_position_embeddings,
             Self::Decoder(decoder) => decoder.max_position_embeddings,
+            Self::EncoderDecoder(both) => both.max_position_embeddings,
         }
     }
 
-    /// Standard deviation of fresh weights.
+    /// Standard deviation of fresh weights that stand on the backbone.
     #[must_use]
     pub fn initializer_range(&self) -> f64 {
         match self {
             Self::Encoder(encoder) => encoder.initializer_range,
             Self::Decoder(decoder) => decoder.initializer_range,
+            Self::EncoderDecoder(both) => both.initializer_factor,
         }
     }
 
@@ -171,7 +180,7 @@ impl BackboneConfig {
     pub fn word_table(&self) -> &'static str {
         match self {
             Self::Encoder(_) => "backbone.embeddings.word_embeddings.weight",
-            Self::Decoder(_) => "backbone.embed_tokens.weight",
+            Self::Decoder(_) | Self::EncoderDecoder(_) => "backbone.embed_tokens.weight",
         }
     }
 
@@ -181,6 +190,7 @@ impl BackboneConfig {
         match self {
             Self::Encoder(_) => true,
             Self::Decoder(decoder) => decoder.tie_word_embeddings,
+            Self::EncoderDecoder(both) => both.tie_word_embeddings,
         }
     }
 }

@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::config::tests::config_of;
-use super::{Model, ModelConfig, checkpoint_key, is_trained, possible_keys};
+use super::{LayerCounts, Model, ModelConfig, checkpoint_key, is_trained, possible_keys};
 use crate::batch::BatchInputs;
 use crate::config::{Freeze, Method, Pooling};
 use crate::data::{HostInputs, HostText, Padding, TextRow};
@@ -199,7 +199,7 @@ fn a_decoder_scores_tokens_with_the_table_that_it_names() {
     let inputs = inputs(&[&[2, 3]], &config);
     for model in [tied, untied] {
         let causal_lm = model.causal_lm().expect("it predicts tokens");
-        let BatchInputs::Text(text) = &inputs;
+        let text = inputs.text();
         let last = values(causal_lm.next_logits(text, &mut crate::nn::KvCache::default()));
         let all = values(model.outputs(&inputs));
         assert!(last.iter().zip(&all[10..]).all(|(last, all)| (last - all).abs() < 1e-6), "{last:?} {all:?}");
@@ -265,7 +265,7 @@ impl ModuleVisitor for Matrices {
 
 #[test]
 fn what_a_method_trains() {
-    let layers = 4;
+    let layers = LayerCounts { before_decoder: 0, all: 4 };
     // full, head, two last layers, LoRA
     let methods = [Method::Full, Method::Head, Method::LastLayers(2), Method::Lora];
     let cases = [
@@ -293,7 +293,29 @@ fn what_a_method_trains() {
 }
 
 #[test]
+fn layers_of_a_decoder_come_after_those_of_its_encoder() {
+    let layers = LayerCounts { before_decoder: 3, all: 5 };
+    let methods = [Method::LastLayers(1), Method::LastLayers(2), Method::LastLayers(3)];
+    let frozen = [Freeze::Embeddings, Freeze::Layers(1), Freeze::Layers(4)];
+    let cases = [
+        ("backbone.embed_tokens.shards.0", [false; 3], [false; 3]),
+        ("backbone.encoder.layers.0.self_attn.relative_attention_bias.weight", [false; 3], [true, false, false]),
+        ("backbone.encoder.layers.2.mlp.wo.weight", [false, false, true], [true, true, false]),
+        ("backbone.encoder.norm.weight", [false, false, true], [true, true, false]),
+        ("backbone.decoder.layers.0.cross_attn.q_proj.weight", [false, true, true], [true, true, false]),
+        ("backbone.decoder.layers.1.mlp_norm.weight", [true; 3], [true; 3]),
+        ("backbone.decoder.norm.weight", [true; 3], [true; 3]),
+        ("head.lm_head.shards.0", [true; 3], [true; 3]),
+    ];
+    for (path, of_last, of_frozen) in cases {
+        assert_eq!(methods.map(|method| is_trained(method, Freeze::None, path, layers)), of_last, "{path}");
+        assert_eq!(frozen.map(|freeze| is_trained(Method::Full, freeze, path, layers)), of_frozen, "{path}");
+    }
+}
+
+#[test]
 fn what_is_frozen_of_all_weights() {
+    let layers = LayerCounts { before_decoder: 0, all: 4 };
     let kinds = [Freeze::None, Freeze::Embeddings, Freeze::Layers(2)];
     let cases = [
         ("backbone.embeddings.token_type_embeddings.weight", [true, false, false]),
@@ -309,8 +331,8 @@ fn what_is_frozen_of_all_weights() {
         ("head.lm_head.shards.0", [true, true, true]),
     ];
     for (path, expected) in cases {
-        assert_eq!(kinds.map(|freeze| is_trained(Method::Full, freeze, path, 4)), expected, "{path}");
-        let head = |freeze| is_trained(Method::Head, freeze, path, 4);
+        assert_eq!(kinds.map(|freeze| is_trained(Method::Full, freeze, path, layers)), expected, "{path}");
+        let head = |freeze| is_trained(Method::Head, freeze, path, layers);
         assert!(kinds.into_iter().all(|freeze| head(freeze) == head(Freeze::None)), "{path}: of all weights only");
     }
 }

@@ -6,10 +6,10 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 
 use super::several::{is_of_head, path_of_one_head};
-use super::{Backbone, Head, KeyMap, ModelConfig, checkpoint_key};
+use super::{Backbone, Head, KeyMap, LayerCounts, ModelConfig, checkpoint_key};
 use crate::batch::{BatchInputs, TextBatch};
 use crate::config::{Freeze, LoraConfig, Method, Pooling};
-use crate::nn::{Decoder, Init, KvCache, Linear, Lora, ParamPath, TokenTable};
+use crate::nn::{Decoder, EncoderDecoder, Init, KvCache, Linear, Lora, ParamPath, Source, TokenTable};
 
 /// A backbone with a head.
 #[derive(Module, Debug)]
@@ -31,6 +31,15 @@ pub struct CausalLm<'a> {
     pub output_table: &'a TokenTable,
 }
 
+/// A model that turns a text into another, as far as writing it needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seq2seqLm<'a> {
+    /// States of sources and targets.
+    pub model: &'a EncoderDecoder,
+    /// Scores tokens.
+    pub output_table: &'a TokenTable,
+}
+
 /// A linear layer that an adapter can stand beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinearModule {
@@ -45,12 +54,22 @@ pub struct LinearModule {
 }
 
 impl CausalLm<'_> {
-    /// Logits after the last token of a continuation, `[1, vocab]`.
+    /// Logits after the last token of each text of a continuation, `[batch, vocab]`.
     #[must_use]
     pub fn next_logits(&self, text: &TextBatch, cache: &mut KvCache) -> Tensor<2> {
         let states = self.decoder.forward(text, Some(cache));
-        let [_, seq, hidden] = states.dims();
-        self.output_table.logits(states.narrow(1, seq - 1, 1).reshape([1, hidden]))
+        let [batch, seq, hidden] = states.dims();
+        self.output_table.logits(states.narrow(1, seq - 1, 1).reshape([batch, hidden]))
+    }
+}
+
+impl Seq2seqLm<'_> {
+    /// Logits after the last token of each continuation of a target, `[batch, vocab]`.
+    #[must_use]
+    pub fn next_logits(&self, target: &TextBatch, source: &Source, cache: &mut KvCache) -> Tensor<2> {
+        let states = self.model.decode(target, source, Some(cache));
+        let [batch, seq, hidden] = states.dims();
+        self.output_table.logits(states.narrow(1, seq - 1, 1).reshape([batch, hidden]))
     }
 }
 
@@ -92,12 +111,10 @@ impl Model {
     /// Path and table that score the next token; `None` where the head does not predict it.
     #[must_use]
     pub fn output_table(&self) -> Option<(String, &TokenTable)> {
-        match (&self.head, &self.backbone) {
-            (Head::CausalLm(head), Backbone::Decoder(decoder)) => Some(match &head.lm_head {
-                Some(table) => ("head.lm_head".to_owned(), table),
-                None => ("backbone.embed_tokens".to_owned(), &decoder.embed_tokens),
-            }),
-            _ => None,
+        let (Head::CausalLm(head) | Head::Seq2seqLm(head)) = &self.head else { return None };
+        match &head.lm_head {
+            Some(table) => Some(("head.lm_head".to_owned(), table)),
+            None => Some(("backbone.embed_tokens".to_owned(), self.backbone.token_table()?)),
         }
     }
 
@@ -107,6 +124,14 @@ impl Model {
         let Backbone::Decoder(decoder) = &self.backbone else { return None };
         let (_, output_table) = self.output_table()?;
         Some(CausalLm { decoder, output_table })
+    }
+
+    /// The model as one that turns a text into another; `None` where it does not.
+    #[must_use]
+    pub fn seq2seq_lm(&self) -> Option<Seq2seqLm<'_>> {
+        let Backbone::EncoderDecoder(model) = &self.backbone else { return None };
+        let (_, output_table) = self.output_table()?;
+        Some(Seq2seqLm { model, output_table })
     }
 
     /// Replaces every dropout rate of the model itself; `None` keeps them.
@@ -206,19 +231,22 @@ impl Model {
     /// Freezes what a method does not train, and what of the rest is to be frozen.
     #[must_use]
     pub fn frozen_for(self, method: Method, freeze: Freeze) -> Self {
-        let layers = self.num_layers();
+        let layers = self.backbone.layer_counts();
         self.freeze(|path| is_trained(method, freeze, path, layers))
     }
 
     /// Computes the products of the backbone's linear layers in `dtype`, and holds in it every matrix that takes no
-    /// gradient: half the bytes in half precision. What is trained, norms, biases, adapters and heads stay f32.
+    /// gradient: half the bytes in half precision. What is trained, norms, biases, adapters and heads stay f32, and so do the layers that
+    /// `transformers` keeps so ([`FULL_PRECISION`]).
     #[must_use]
     pub fn with_dtype(mut self, dtype: FloatDType) -> Self {
         if dtype == FloatDType::F32 {
             return self;
         }
-        for (_, linear) in self.linears_mut() {
-            linear.dtype = dtype;
+        for (path, linear) in self.linears_mut() {
+            if !path.ends_with(FULL_PRECISION) {
+                linear.dtype = dtype;
+            }
         }
         self.map(&mut Hold { path: ParamPath::default(), dtype })
     }
@@ -249,12 +277,6 @@ impl Model {
         self
     }
 
-    /// Transformer layers.
-    #[must_use]
-    pub fn num_layers(&self) -> usize {
-        self.backbone.num_layers()
-    }
-
     /// Every linear layer of the backbone with its path.
     pub fn linears_mut(&mut self) -> Box<dyn Iterator<Item = (String, &mut Linear)> + '_> {
         self.backbone.linears_mut()
@@ -278,6 +300,9 @@ fn adapt(linear: &mut Linear, module: &str, config: &LoraConfig, init: &mut Init
     linear.lora = Some(if config.use_dora { lora.with_magnitudes(linear.weight.val()) } else { lora });
 }
 
+/// The layer of T5 whose inputs leave the range of f16 (`_keep_in_fp32_modules` of its class in `transformers`).
+const FULL_PRECISION: &str = ".mlp.wo";
+
 /// Where the parameters of heads that score a vocabulary lie.
 const VOCABULARY: &str = "head.lm_head.";
 
@@ -287,33 +312,37 @@ const EMBEDDINGS: [&str; 3] = ["backbone.embeddings.", "backbone.embed_tokens.",
 /// Whether a method trains the parameter at a path, in a model of so many layers. Beside adapters a head is trained
 /// whole, except one that scores a vocabulary, which PEFT leaves as it is.
 #[must_use]
-pub fn is_trained(method: Method, freeze: Freeze, path: &str, layers: usize) -> bool {
+pub fn is_trained(method: Method, freeze: Freeze, path: &str, layers: LayerCounts) -> bool {
     let is_head = is_of_head(path);
     match method {
-        Method::Full => !is_frozen(freeze, path),
+        Method::Full => !is_frozen(freeze, path, layers),
         Method::Head => is_head,
         Method::Lora => path.contains(".lora.") || (is_head && !path_of_one_head(path).starts_with(VOCABULARY)),
         Method::LastLayers(count) => {
-            let is_last = layer_of(path).is_some_and(|layer| layer + count as usize >= layers);
-            is_last || is_head || path.starts_with("backbone.norm.")
+            let is_last = layer_of(path, layers).is_some_and(|layer| layer + count as usize >= layers.all);
+            is_last || is_head || path.starts_with("backbone.norm.") || path.starts_with("backbone.decoder.norm.")
         }
     }
 }
 
 /// Whether a parameter stays as it is although all weights are trained.
-fn is_frozen(freeze: Freeze, path: &str) -> bool {
+fn is_frozen(freeze: Freeze, path: &str, layers: LayerCounts) -> bool {
     let is_embedding = EMBEDDINGS.iter().any(|start| path.starts_with(start));
     match freeze {
         Freeze::None => false,
         Freeze::Embeddings => is_embedding,
-        Freeze::Layers(count) => is_embedding || layer_of(path).is_some_and(|layer| layer < count as usize),
+        Freeze::Layers(count) => is_embedding || layer_of(path, layers).is_some_and(|layer| layer < count as usize),
     }
 }
 
-/// The layer that a parameter belongs to.
-fn layer_of(path: &str) -> Option<usize> {
-    let (_, rest) = path.split_once(".layers.")?;
-    rest.split('.').next()?.parse().ok()
+/// The layer that a parameter belongs to; the last norm of an encoder before a decoder to its last layer.
+fn layer_of(path: &str, layers: LayerCounts) -> Option<usize> {
+    if path.starts_with("backbone.encoder.norm.") {
+        return layers.before_decoder.checked_sub(1);
+    }
+    let (stack, rest) = path.split_once(".layers.")?;
+    let index: usize = rest.split('.').next()?.parse().ok()?;
+    Some(if stack == "backbone.decoder" { layers.before_decoder + index } else { index })
 }
 
 struct CountTrained(usize);
@@ -364,7 +393,8 @@ impl ModuleMapper for Hold {
         let path = self.path.join();
         // A table of tokens is widened while it is used; the layers of a head are not.
         let is_head = is_of_head(&path) && !path.contains(".shards.");
-        let stays = D != 2 || param.is_require_grad() || path.contains(".lora.") || is_head;
+        let is_full = path.strip_suffix(".weight").is_some_and(|module| module.ends_with(FULL_PRECISION));
+        let stays = D != 2 || param.is_require_grad() || path.contains(".lora.") || is_head || is_full;
         if stays { param } else { param.map(|tensor| tensor.cast(self.dtype)) }
     }
 }

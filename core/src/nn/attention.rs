@@ -49,6 +49,29 @@ pub(super) fn attend(
     matmul(probabilities, value)
 }
 
+/// As [`attend`], of queries that are not scaled, with a number for each head, query and key that is added to the scores
+/// and takes gradients.
+///
+/// # Shapes
+/// - `bias`: `[1, heads, seq, keys]`
+#[must_use]
+pub(super) fn attend_biased(
+    query: Tensor<4>,
+    key: Tensor<4>,
+    value: Tensor<4>,
+    bias: Option<Tensor<4>>,
+    mask: Option<Tensor<4>>,
+    dropout: Dropout,
+) -> Tensor<4> {
+    let scores = matmul(query, key.swap_dims(2, 3)); // [batch, heads, seq, keys]
+    let scores = match bias {
+        Some(bias) => scores + bias,
+        None => scores,
+    };
+    let probabilities = dropout.forward(masked_softmax(scores, mask));
+    matmul(probabilities, value)
+}
+
 /// As [`attend`], where several query heads share a key head (<https://arxiv.org/abs/2305.13245>), and where there may be
 /// more keys than queries. The query heads of a key head are rows of one product, so that no key is repeated.
 ///

@@ -1,6 +1,6 @@
 //! Keys and values that a decoder keeps while it writes a text, token by token.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use super::attention::kept_past;
 
@@ -23,6 +23,17 @@ impl KvCache {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// From now on row `i` is what row `rows[i]` was; there may be more rows than before, or fewer.
+    ///
+    /// # Shapes
+    /// - `rows`: `[batch]`
+    pub fn select(&mut self, rows: &Tensor<1, Int>) {
+        for (key, value) in &mut self.layers {
+            *key = key.clone().select(0, rows.clone());
+            *value = value.clone().select(0, rows.clone());
+        }
     }
 }
 
@@ -53,5 +64,30 @@ impl CachePart<'_> {
             None => layers.push(held),
         }
         (key, value)
+    }
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    #[test]
+    fn rows_are_what_other_rows_were() {
+        let device = Device::flex();
+        let tensor = |values: &[f32]| {
+            let shape = [values.len() / 2, 1, 2, 1];
+            Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device)
+        };
+        let (keys, values) = (tensor(&[1.0, 2.0, 3.0, 4.0]), tensor(&[5.0, 6.0, 7.0, 8.0]));
+        let mut cache = KvCache { layers: vec![(keys, values)], len: 2 };
+        let rows = Tensor::<1, Int>::from_data(TensorData::new(vec![1_i32, 1, 0], [3]), &device);
+        cache.select(&rows);
+        let held = |tensor: &Tensor<4>| tensor.clone().into_data().iter::<f32>().collect::<Vec<_>>();
+        let (keys, values) = &cache.layers[0];
+        assert_eq!((keys.dims(), cache.len()), ([3, 1, 2, 1], 2));
+        assert_eq!(held(keys), [3.0, 4.0, 3.0, 4.0, 1.0, 2.0]);
+        assert_eq!(held(values), [7.0, 8.0, 7.0, 8.0, 5.0, 6.0]);
     }
 }

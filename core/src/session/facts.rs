@@ -11,17 +11,24 @@ pub fn hashes_of(files: &DataFiles) -> DataHashes {
     DataHashes { train: Some(of(&files.train)), valid: files.valid.as_ref().map(of), test: files.test.as_ref().map(of) }
 }
 
+/// Names of the files of training, validation and test rows, for a job to name.
+pub(super) fn names_of(files: &DataFiles) -> [Option<String>; 3] {
+    let of = |(name, _): &(String, Vec<u8>)| name.clone();
+    [Some(of(&files.train)), files.valid.as_ref().map(of), files.test.as_ref().map(of)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_file_has_its_hash() {
+    fn every_file_has_its_name_and_its_hash() {
         let file = |bytes: &[u8]| ("rows.csv".to_owned(), bytes.to_vec());
         let files = DataFiles { train: file(b"abc"), valid: None, test: Some(file(b"")) };
         let hashes = hashes_of(&files);
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!((hashes.train.as_deref(), hashes.valid.as_deref()), (Some(abc), None));
         assert!(hashes.test.is_some_and(|hash| hash.starts_with("e3b0c44298fc1c14")));
+        assert_eq!(names_of(&files), [Some("rows.csv".to_owned()), None, Some("rows.csv".to_owned())]);
     }
 }

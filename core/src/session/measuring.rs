@@ -13,9 +13,7 @@ use crate::config::{JOB_FILE, Job, PromptFormat, ReadOptions, RunConfig, SplitCo
 use crate::data::{DataFiles, TrainedRead, read_as_trained};
 use crate::event::Split;
 use crate::model::{Model, ProblemType};
-use crate::task::{
-    DataReport, Evaluation, HeadKind, PredictRequest, Prediction, Purpose, RowPredictions, TaskInput, TaskRows,
-};
+use crate::task::{DataReport, Evaluation, PredictRequest, Prediction, Purpose, RowPredictions, TaskInput, TaskRows};
 use crate::train::{Evaluator, predict};
 
 /// Longest window in which a decoder's texts are measured, in tokens: attention to all of a model's hundred thousand would
@@ -29,7 +27,7 @@ const PREDICT: &str = "predict";
 fn input_limit(model: &LoadedModel) -> usize {
     let of_tokenizer = model.pretrained.tokenizer.model_max_length().unwrap_or(usize::MAX);
     let own = of_tokenizer.min(model.pretrained.config.max_tokens());
-    if model.task.spec().head == HeadKind::CausalLm { own.min(MAX_WINDOW) } else { own }
+    if model.task.spec().head.writes() { own.min(MAX_WINDOW) } else { own }
 }
 
 impl Session {

@@ -26,6 +26,8 @@ mod parts;
 #[cfg(feature = "engine")]
 mod reading;
 #[cfg(feature = "engine")]
+mod reading_parts;
+#[cfg(feature = "engine")]
 mod run;
 #[cfg(feature = "engine")]
 mod several;
@@ -41,8 +43,10 @@ pub use facts::hashes_of;
 #[cfg(feature = "engine")]
 pub use reading::{Reading, read_general_text, survey};
 #[cfg(feature = "engine")]
+pub use reading_parts::{PartReport, PartRequest, PartsReading};
+#[cfg(feature = "engine")]
 pub use run::Session;
 #[cfg(feature = "engine")]
-pub use several::{PartReport, PartRequest, PartSize};
+pub use several::PartSize;
 #[cfg(feature = "engine")]
 pub use writing::Generated;

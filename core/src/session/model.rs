@@ -10,7 +10,7 @@ use super::weights::{Built, HeadSettings};
 use crate::checkpoint::{CheckpointError, PretrainedModel};
 use crate::config::{JOB_FILE, Job, ModelSource};
 use crate::folder::Folder;
-use crate::model::{ModelConfig, ProblemType};
+use crate::model::{BackboneConfig, ModelConfig, ProblemType};
 use crate::task::{HeadKind, RenderTurns, Task, TextModel};
 use crate::tokenizer::Conversation;
 use crate::tokenizer::chat_template::{ChatTemplate, TemplateDate};
@@ -119,12 +119,17 @@ impl LoadedModel {
             move |conversation: &Conversation| template.pieces(conversation).map_err(|error| error.to_string())
         });
         let config = &self.pretrained.config;
+        let decoder_start_token_id = match &config.backbone {
+            BackboneConfig::EncoderDecoder(both) => Some(both.decoder_start_token_id),
+            BackboneConfig::Encoder(_) | BackboneConfig::Decoder(_) => None,
+        };
         use_it(&TextModel {
             tokenizer: &self.pretrained.tokenizer,
             max_tokens: config.max_tokens(),
             pad_token_id: config.pad_token_id,
             position_ids: config.position_ids(),
             eos_token_ids: &self.eos_token_ids,
+            decoder_start_token_id,
             render: render.as_ref().map(|render| render as &RenderTurns<'_>),
             broken_template: self.template.as_ref().err().map(String::as_str),
         })

@@ -154,7 +154,7 @@ pub enum Command {
         /// For the split and the length report.
         run: RunConfig,
     },
-    /// End the reading that goes on. Reply: [`Reply::Done`]; then that of `LoadData` or `RereadData`.
+    /// End the reading that goes on. Reply: [`Reply::Done`]; then that of the command that has rows read.
     CancelReading,
     /// Start a run. Reply: [`Reply::Started`]; then events.
     Train {
@@ -163,7 +163,9 @@ pub enum Command {
         /// What is changed of the model before, from its files as they were loaded.
         changes: ModelChanges,
     },
-    /// Read the rows of several tasks and start a run that learns them at once. Reply: [`Reply::Started`]; then events.
+    /// Read the rows of several tasks and start a run that learns them at once. Progress of the reading comes as
+    /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Started`], then events; [`Reply::Done`] where the reading was ended
+    /// before: then there is no run, nor the one before.
     TrainParts {
         /// The tasks; the model is used for the first from now on.
         parts: Vec<PartFiles>,
@@ -193,6 +195,17 @@ pub enum Command {
         /// Most tokens of what is written after a prompt.
         max_new_tokens: u32,
     },
+    /// Read the rows of several tasks and measure a split of them with the model before training, while there is no run.
+    /// Progress comes as [`FromWorker::ReadProgress`], then as [`FromWorker::EvaluationProgress`]. Reply:
+    /// [`Reply::Evaluated`]; [`Reply::Done`] where the reading was ended before.
+    EvaluateParts {
+        /// The tasks.
+        parts: Vec<PartFiles>,
+        /// For the splits, and the heads that such a run begins with.
+        run: RunConfig,
+        /// Which rows.
+        split: Split,
+    },
     /// Measure what labels can be told without training, on rows of a split. Progress comes as
     /// [`FromWorker::EvaluationProgress`]. Reply: [`Reply::FewShot`].
     FewShot {
@@ -219,7 +232,8 @@ pub enum Command {
         /// The person's own text; `None` takes a bundled one.
         text: Option<NamedBlob>,
     },
-    /// Write on from a prompt. Text comes as [`FromWorker::Generated`]. Reply: [`Reply::Generated`].
+    /// Write on from a prompt. Text comes as [`FromWorker::Generated`], with beams once they have been searched: until then
+    /// the pieces are empty. Reply: [`Reply::Generated`].
     Generate {
         /// The prompt.
         prompt: Prompt,
@@ -435,6 +449,8 @@ pub enum FromWorker {
     },
     /// A request to read rows is part done.
     ReadProgress {
+        /// Of several tasks the one whose rows are read.
+        part: Option<String>,
         /// Rows tokenised; where a row may be a whole file, bytes.
         done: usize,
         /// As many in all.

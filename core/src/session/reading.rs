@@ -23,6 +23,11 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// What the rows are for.
+    pub(super) fn task(&self) -> Task {
+        self.task
+    }
+
     /// How much was tokenised, and how much there is in all: rows, or bytes where a row may be a whole file.
     #[must_use]
     pub fn progress(&self) -> (usize, usize) {

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 
 use super::SessionError;
 use super::adapter::LoadedAdapter;
-use super::facts::hashes_of;
+use super::facts::{hashes_of, names_of};
 use super::model::{LoadedModel, default_targets};
 use super::protocol::Weights;
 use super::several::Part;
@@ -121,6 +121,11 @@ impl Session {
         if run.max_seq_length as usize > limit {
             return Err(SessionError::TooLong { asked: run.max_seq_length, limit });
         }
+        if spec.settings.contains(&"max_target_length") && run.max_target_length as usize > limit {
+            let message =
+                format!("is {}, and a target of this model has at most {limit} tokens", run.max_target_length);
+            return Err(SessionError::Settings(vec![ConfigProblem { field: "max_target_length".into(), message }]));
+        }
         if run.method == Method::Lora && run.lora.target_modules.is_empty() {
             run.lora.target_modules = default_targets(config); // so that the job file says what was adapted
         }
@@ -131,13 +136,14 @@ impl Session {
         let model = self.loaded()?;
         let (built, _) = head.build(&model.pretrained, &device)?;
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
-        let data_sha256 = hashes_of(&data.files);
-        let job = Job::new(model.source.clone(), Some(data.files.train.0.clone()), data.read.clone(), run);
-        let job = Job { data_sha256, changes, task: Some(model.task), ..job };
+        let ([data_file, valid_file, test_file], data_sha256) = (names_of(&data.files), hashes_of(&data.files));
+        let job = Job::new(model.source.clone(), data_file, data.read.clone(), run);
+        let job = Job { valid_file, test_file, data_sha256, changes, task: Some(model.task), ..job };
         let mut trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
-        if trainer.model().causal_lm().is_some() {
-            let tokenizer = model.pretrained.tokenizer.clone();
-            trainer = trainer.with_samples(SampleWriter { tokenizer, eos_token_ids: model.eos_token_ids.clone() });
+        if trainer.model().head.kind().writes() {
+            let (tokenizer, eos_token_ids) = (model.pretrained.tokenizer.clone(), model.eos_token_ids.clone());
+            let max_source = trainer.job().run.max_seq_length as usize;
+            trainer = trainer.with_samples(SampleWriter { tokenizer, eos_token_ids, max_source });
         }
         Ok((trainer, job))
     }

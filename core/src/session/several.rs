@@ -8,50 +8,25 @@ use std::rc::Rc;
 use burn::tensor::Device;
 
 use super::SessionError;
-use super::facts::hashes_of;
-use super::model::{LoadedModel, default_targets, tasks_of};
+use super::facts::{hashes_of, names_of};
+use super::model::{LoadedModel, default_targets};
 use super::protocol::Weights;
+use super::reading_parts::PartRequest;
 use super::run::{Data, Session, check_head_of_run};
 use super::weights::HeadSettings;
 use crate::checkpoint::{CardFacts, export_folder};
 use crate::config::{
-    ConfigProblem, ExportFormat, JOB_FILE, Job, JobPart, Method, ReadOptions, RunConfig, TaskSettings, check_part_names,
+    ConfigProblem, ExportFormat, JOB_FILE, Job, JobPart, Method, ReadOptions, RunConfig, TaskSettings,
 };
-use crate::data::{DataFiles, rows_an_epoch};
+use crate::data::rows_an_epoch;
 use crate::event::Split;
 use crate::folder::Folder;
 use crate::model::Model;
-use crate::task::several::{PartRows, SeveralRows, figure_names, goes_with_others, settings_of, thresholds_of};
+use crate::task::several::{PartRows, SeveralRows, figure_names, settings_of, thresholds_of};
 use crate::task::{
-    DataReport, Evaluation, EvaluationDetail, PredictRequest, Prediction, Task, TaskInput, TaskRows, guess_for_model,
+    Evaluation, EvaluationDetail, PredictRequest, Prediction, RowPredictions, Task, TaskInput, TaskRows,
 };
 use crate::train::{Trainer, predict};
-
-/// One of several tasks that is asked for.
-#[derive(Debug, Clone)]
-pub struct PartRequest {
-    /// Its name, which figures and the exported folder have.
-    pub name: String,
-    /// What is learned; `None` where the file is to tell.
-    pub task: Option<Task>,
-    /// Its files.
-    pub files: DataFiles,
-    /// How they are read.
-    pub read: ReadOptions,
-}
-
-/// What is in the data of one of several tasks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PartReport {
-    /// Its name.
-    pub name: String,
-    /// What is learned.
-    pub task: Task,
-    /// What is in its rows.
-    pub report: DataReport,
-    /// What there is to say of the model, used for this task.
-    pub notes: Vec<String>,
-}
 
 /// How much of one of several tasks an epoch has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,75 +41,14 @@ pub struct PartSize {
 
 /// One of several tasks, as its rows were read.
 pub(super) struct Part {
-    name: String,
-    task: Task,
+    pub(super) name: String,
+    pub(super) task: Task,
     /// The model's file holds the head of the task.
-    has_head: bool,
-    data: Data,
+    pub(super) has_head: bool,
+    pub(super) data: Data,
 }
 
 impl Session {
-    /// Reads the rows of several tasks, which the next run learns at once. Needs a model, which is used for the first task
-    /// then; rows, adapter and run that were there are dropped.
-    ///
-    /// # Errors
-    /// When names are equal or can't be used, the model has no head for a task, or files can't be used: names the part.
-    pub fn load_parts(&mut self, requests: Vec<PartRequest>, run: &RunConfig) -> Result<Vec<PartReport>, SessionError> {
-        let problems = check_part_names(&requests.iter().map(|request| request.name.as_str()).collect::<Vec<_>>());
-        if !problems.is_empty() {
-            return Err(SessionError::Settings(problems));
-        }
-        let before = self.task()?;
-        self.forget_task();
-        let (mut parts, mut reports) = (Vec::new(), Vec::new());
-        for request in requests {
-            let name = request.name.clone();
-            match self.load_part(request, before, run) {
-                Ok((part, report)) => {
-                    parts.push(part);
-                    reports.push(report);
-                }
-                Err(error) => {
-                    self.set_task(before)?;
-                    return Err(in_part(&name, error));
-                }
-            }
-        }
-        self.set_task(parts[0].task)?;
-        self.parts = parts;
-        Ok(reports)
-    }
-
-    /// Reads one part; `own` is what the model was for before.
-    fn load_part(
-        &mut self,
-        request: PartRequest,
-        own: Task,
-        run: &RunConfig,
-    ) -> Result<(Part, PartReport), SessionError> {
-        let PartRequest { name, task, files, read } = request;
-        let task = match task {
-            Some(task) => task,
-            None => self.guess_part(&files, own)?,
-        };
-        if !goes_with_others(task) {
-            return Err(SessionError::OnlyAlone { task: task.name() });
-        }
-        self.set_task(task)?;
-        let report = self.load_data(files, &read, run)?;
-        let data = self.data.take().ok_or(SessionError::NoData)?;
-        let has_head = self.loaded()?.has_head;
-        let notes = self.model_info().map(|info| info.notes).unwrap_or_default();
-        Ok((Part { name: name.clone(), task, has_head, data }, PartReport { name, task, report, notes }))
-    }
-
-    /// The task that files are for where nobody says.
-    fn guess_part(&self, files: &DataFiles, own: Task) -> Result<Task, SessionError> {
-        let mut tasks = tasks_of(&self.loaded()?.pretrained.config);
-        tasks.retain(|&task| goes_with_others(task));
-        Ok(guess_for_model(&files.train.0, &files.train.1, &tasks, own))
-    }
-
     /// The parts that a run learns at once, and how much of each an epoch has; none where there is no such run.
     #[must_use]
     pub fn part_sizes(&self) -> Vec<PartSize> {
@@ -177,32 +91,58 @@ impl Session {
         if run.method == Method::Lora && run.lora.target_modules.is_empty() {
             run.lora.target_modules = default_targets(config); // so that the job file says what was adapted
         }
+        let rows = self.prepare_rows(&run)?;
+        let device = self.device.clone().autodiff();
+        self.built = None; // the run has weights of its own
+        let built = self.build_parts(&rows, &run, &device)?;
+        let model = self.loaded()?;
+        let of_job = |part: &Part| {
+            let (name, task, read) = (part.name.clone(), part.task, part.data.read.clone());
+            let [data_file, valid_file, test_file] = names_of(&part.data.files);
+            let data_sha256 = hashes_of(&part.data.files);
+            JobPart { name, task, data_file, valid_file, test_file, data_sha256, read }
+        };
+        let parts = self.parts.iter().map(of_job);
+        let job = Job::new(model.source.clone(), None, ReadOptions::default(), run);
+        let job = Job { changes: model.changes(), parts: parts.collect(), ..job };
+        let rows: Rc<dyn TaskRows> = Rc::new(rows);
+        let trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
+        Ok((trainer, job))
+    }
+
+    /// The rows of all parts, with their tokens.
+    fn prepare_rows(&self, run: &RunConfig) -> Result<SeveralRows, SessionError> {
+        let model = self.loaded()?;
         let mut rows = Vec::with_capacity(self.parts.len());
         for Part { name, data, .. } in &self.parts {
-            let prepared = model.with_text_model(|text| data.rows.prepare(text, &run));
+            let prepared = model.with_text_model(|text| data.rows.prepare(text, run));
             let prepared = prepared.map_err(|error| in_part(name, error.into()))?;
             if prepared.num_rows()[Split::Train as usize] == 0 {
                 return Err(in_part(name, SessionError::EmptySplit { split: Split::Train }));
             }
             rows.push(PartRows { name: name.clone(), rows: prepared });
         }
-        let rows = SeveralRows::new(rows);
-        let device = self.device.clone().autodiff();
-        self.built = None; // the run has weights of its own
-        let built = self.build_parts(&rows, &run, &device)?;
-        let model = self.loaded()?;
-        let parts = self.parts.iter().map(|part| JobPart {
-            name: part.name.clone(),
-            task: part.task,
-            data_file: Some(part.data.files.train.0.clone()),
-            data_sha256: hashes_of(&part.data.files),
-            read: part.data.read.clone(),
-        });
-        let job = Job::new(model.source.clone(), None, ReadOptions::default(), run);
-        let job = Job { changes: model.changes(), parts: parts.collect(), ..job };
-        let rows: Rc<dyn TaskRows> = Rc::new(rows);
-        let trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
-        Ok((trainer, job))
+        Ok(SeveralRows::new(rows))
+    }
+
+    /// Measures the model on a split of several tasks whose rows were read, before there is a run: with the heads that a run
+    /// of these settings begins with. `progress` gets (rows done, rows in all).
+    ///
+    /// # Errors
+    /// When no rows of several tasks were read, they have none in this split or none to train on, or the device fails.
+    pub async fn evaluate_parts(
+        &mut self,
+        run: &RunConfig,
+        split: Split,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(Evaluation, RowPredictions), SessionError> {
+        if self.parts.is_empty() {
+            return Err(SessionError::NoData);
+        }
+        self.built = None; // room for the one with all heads
+        let rows = self.prepare_rows(run)?;
+        let model = self.build_parts(&rows, run, &self.device)?.for_inference();
+        self.measure(&model, &rows, split, &self.thresholds(Weights::Base), progress).await
     }
 
     /// Reads the parts again where a run shares them out in another way than they were read for; on an error they are gone.
@@ -312,9 +252,9 @@ impl Session {
             let (valid, test) = (of_part(valid), of_part(self.test.as_ref()));
             let (num_rows, num_windows) = (part.rows.num_read(), part.rows.num_rows());
             let facts = CardFacts { num_rows, num_windows, step, valid, test };
-            let JobPart { task, data_file, data_sha256, read, .. } = of_job.clone();
-            let thresholds = thresholds_of(&thresholds, &part.name);
-            let own = Job { task: Some(task), data_file, data_sha256, read, thresholds, ..job.clone() };
+            let JobPart { name: _, task, data_file, valid_file, test_file, data_sha256, read } = of_job.clone();
+            let (task, thresholds) = (Some(task), thresholds_of(&thresholds, &part.name));
+            let own = Job { task, data_file, valid_file, test_file, data_sha256, read, thresholds, ..job.clone() };
             let model = weights.of_head(head);
             let files = export_folder(pretrained, &model, part.rows.labels(), &own, Some(&facts)).await?;
             for (name, bytes) in files.iter() {
@@ -333,6 +273,6 @@ fn evaluation_of<'a>(whole: &'a Evaluation, part: &str) -> Option<&'a Evaluation
     }
 }
 
-fn in_part(name: &str, error: SessionError) -> SessionError {
+pub(super) fn in_part(name: &str, error: SessionError) -> SessionError {
     SessionError::Part { name: name.to_owned(), source: Box::new(error) }
 }

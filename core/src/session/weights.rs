@@ -48,7 +48,7 @@ impl HeadSettings {
             task,
             pooling: if spec.head == HeadKind::Sequence { run.pooling } else { Pooling::default() },
             num_outputs,
-            seed: if spec.head == HeadKind::CausalLm { 0 } else { run.seed }, // all of it is in the file
+            seed: if spec.head.writes() { 0 } else { run.seed }, // all of it is in the file
             is_from_scratch: false,
         }
     }
@@ -162,7 +162,7 @@ impl Session {
 pub(super) fn trains_head(task: Task) -> bool {
     match task.spec().head {
         HeadKind::Sequence | HeadKind::Token | HeadKind::Span => true,
-        HeadKind::MaskedLm | HeadKind::CausalLm | HeadKind::Pooled => false,
+        HeadKind::MaskedLm | HeadKind::CausalLm | HeadKind::Seq2seqLm | HeadKind::Pooled => false,
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
             assert_eq!([none.num_outputs, three.num_outputs], expected, "{}", task.name());
             let has_pooling = spec.head == HeadKind::Sequence;
             assert_eq!(none.pooling == Pooling::Mean, has_pooling, "{}", task.name());
-            assert_eq!(none.seed == 7, spec.head != HeadKind::CausalLm, "{}", task.name());
+            assert_eq!(none.seed == 7, !spec.head.writes(), "{}", task.name());
             assert_eq!(none.of_run(&run), none, "{}", task.name());
             let fresh = none.of_run(&RunConfig { from_scratch: true, ..run.clone() });
             assert!(fresh.is_from_scratch && fresh.seed == 7, "{}", task.name());

@@ -8,11 +8,13 @@ use super::model::LoadedModel;
 use super::protocol::{Prompt, Weights, WritingEvaluation};
 use super::run::Session;
 use crate::event::Split;
-use crate::generate::{FinishReason, Generation, SamplingConfig, TextGeneration};
-use crate::metrics::{TextSample, evaluate_texts};
+use crate::generate::{
+    FinishReason, GenerateError, Generation, PromptRoom, SamplingConfig, TextGeneration, encode_to_fit,
+};
+use crate::metrics::{TextSample, evaluate_text_to_text};
 use crate::model::Model;
 use crate::task::causal_lm::rows_of_text;
-use crate::task::{Evaluation, PromptRow};
+use crate::task::{Evaluation, HeadKind, PromptRow};
 
 /// What a model wrote.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +26,9 @@ pub struct Generated {
     /// Why it ended.
     pub finish_reason: FinishReason,
 }
+
+/// Most tokens of a completion that is measured, where nothing says.
+const COMPLETION_TOKENS: u32 = 64;
 
 /// The command of tasks whose models write.
 const GENERATE: &str = "generate";
@@ -37,7 +42,8 @@ impl Session {
         self.loaded()?.template().map(|_| ())
     }
 
-    /// Writes on from a prompt; `show` gets each piece of text and says whether to go on.
+    /// Writes on from a prompt; `show` gets each piece of text and says whether to go on. With beams the pieces are empty
+    /// until the search is over; one that is ended before has no text.
     ///
     /// # Errors
     /// When the model does not write, the prompt does not fit, or the device fails.
@@ -50,8 +56,8 @@ impl Session {
     ) -> Result<Generated, SessionError> {
         let decoder = self.writing_model(weights)?;
         let LoadedModel { pretrained: model, eos_token_ids, .. } = self.loaded()?;
-        let ids = prompt_ids(self.loaded()?, prompt)?;
         let window = model.config.max_tokens();
+        let ids = self.prompt_ids(&decoder, prompt, window)?;
         let tokens = Generation::new(&decoder, ids, sampling, eos_token_ids, window, &self.device)?;
         let mut generation = TextGeneration::new(tokens, &model.tokenizer, sampling);
         let mut text = String::new();
@@ -63,6 +69,15 @@ impl Session {
         }
         let (num_tokens, finish_reason) = (generation.num_tokens(), generation.finish_reason());
         Ok(Generated { text, num_tokens, finish_reason })
+    }
+
+    /// Most tokens of a text that is measured, where nobody says: of a target as many as in training.
+    #[must_use]
+    pub fn usual_new_tokens(&self) -> u32 {
+        match self.task().map(|task| task.spec().head) {
+            Ok(HeadKind::Seq2seqLm) => self.run_config().max_target_length,
+            _ => COMPLETION_TOKENS,
+        }
     }
 
     /// Writes completions of a split's first prompts, greedily, and scores them against the file's; `progress` gets
@@ -96,7 +111,7 @@ impl Session {
         }
         progress(total, total);
         let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
-        Ok(WritingEvaluation { figures: evaluate_texts(pairs), samples })
+        Ok(WritingEvaluation { figures: evaluate_text_to_text(pairs), samples })
     }
 
     /// Measures a text that has nothing to do with the task, before and after the same: a model that forgets while it
@@ -111,7 +126,9 @@ impl Session {
         text: Option<&str>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Evaluation, SessionError> {
-        self.check_writes()?;
+        if self.task()?.spec().head != HeadKind::CausalLm {
+            return Err(self.other_task());
+        }
         let run = self.run_config();
         let rows = self.loaded()?.with_text_model(|model| rows_of_text(text, model, &run))?;
         if rows.num_rows()[Split::Train as usize] == 0 {
@@ -140,18 +157,29 @@ impl Session {
         sampling: &SamplingConfig,
     ) -> Result<String, SessionError> {
         let LoadedModel { pretrained: model, eos_token_ids, .. } = self.loaded()?;
-        let mut ids = model.tokenizer.encode_prompt(&prompt.prompt, !prompt.is_chat)?;
-        let window = model.config.max_tokens();
-        model.tokenizer.make_room(&mut ids, window, sampling.max_new_tokens as usize);
+        let (window, max_source) = (model.config.max_tokens(), self.run_config().max_seq_length as usize);
+        let room = PromptRoom { window, max_source, max_new_tokens: sampling.max_new_tokens };
+        let ids = encode_to_fit(decoder, &model.tokenizer, &prompt.prompt, prompt.is_chat, room)?;
         let tokens = Generation::new(decoder, ids, sampling, eos_token_ids, window, &self.device)?;
         Ok(TextGeneration::new(tokens, &model.tokenizer, sampling).rest().await?)
     }
-}
 
-fn prompt_ids(model: &LoadedModel, prompt: &Prompt) -> Result<Vec<u32>, SessionError> {
-    let tokenizer = &model.pretrained.tokenizer;
-    Ok(match prompt {
-        Prompt::Text(text) => tokenizer.encode_prompt(text, true)?,
-        Prompt::Turns(turns) => tokenizer.encode_prompt(&model.template()?.render(turns, true)?, false)?,
-    })
+    /// The tokens of a prompt.
+    fn prompt_ids(&self, writer: &Model, prompt: &Prompt, window: usize) -> Result<Vec<u32>, SessionError> {
+        let model = self.loaded()?;
+        let tokenizer = &model.pretrained.tokenizer;
+        Ok(match prompt {
+            Prompt::Text(text) if writer.seq2seq_lm().is_some() => {
+                let encoded = tokenizer.encode(text, window)?;
+                if encoded.num_tokens_untruncated > window {
+                    // Of a long text no more than its beginning was tokenised.
+                    let tokens = tokenizer.encode_prompt(text, true)?.len() + tokenizer.special_suffix().len();
+                    return Err(GenerateError::PromptTooLong { tokens, limit: window }.into());
+                }
+                encoded.ids
+            }
+            Prompt::Text(text) => tokenizer.encode_prompt(text, true)?,
+            Prompt::Turns(turns) => tokenizer.encode_prompt(&model.template()?.render(turns, true)?, false)?,
+        })
+    }
 }

@@ -64,7 +64,9 @@ mod tests {
 
     /// The tasks that encoders, or decoders, have heads for.
     fn tasks(are_decoders: bool) -> Vec<Task> {
-        let is_alike = |task: &&Task| (task.spec().head == HeadKind::CausalLm) == are_decoders;
+        let is_alike = |task: &&Task| {
+            (task.spec().head == HeadKind::CausalLm) == are_decoders && task.spec().head != HeadKind::Seq2seqLm
+        };
         Task::ALL.iter().filter(is_alike).copied().collect()
     }
 
@@ -99,6 +101,16 @@ mod tests {
         for rows in [pairs, turns] {
             assert_eq!(guess("rows.jsonl", rows.as_bytes(), &tasks(true)), Some(Task::CausalLm), "{rows}");
         }
+    }
+
+    #[test]
+    fn sources_with_targets_are_for_turning_one_into_the_other() {
+        let rows: String =
+            (0..30).map(|row| format!("an article of some length {row},its highlight {row}\n")).collect();
+        let guessed = guess("rows.csv", format!("article,highlights\n{rows}").as_bytes(), Task::ALL);
+        assert_eq!(guessed, Some(Task::Seq2seqLm));
+        let tasks = [Task::Seq2seqLm];
+        assert_eq!(guess_for_model("x.tsv", labeled_rows().as_bytes(), &tasks, tasks[0]), tasks[0], "it has no other");
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub mod multi_label;
 pub mod question_answering;
 pub mod regression;
 pub mod sentence_embedding;
+pub mod seq2seq_lm;
 pub mod sequence_classification;
 pub mod several;
 pub mod token_classification;
@@ -181,6 +182,8 @@ pub struct TextModel<'a> {
     pub position_ids: PositionIds,
     /// Tokens that end a text; the first is the one that is appended.
     pub eos_token_ids: &'a [u32],
+    /// Token with which a target begins in the decoder; `None` where there is no decoder beside an encoder.
+    pub decoder_start_token_id: Option<u32>,
     /// Its chat template; `None` where it has none.
     pub render: Option<&'a RenderTurns<'a>>,
     /// Why its chat template can't be used, where it has one that is broken.

@@ -22,8 +22,18 @@ pub enum HeadKind {
     MaskedLm,
     /// Scores of the vocabulary for the next token (`…ForCausalLM`).
     CausalLm,
+    /// The same, of a target that belongs to a source (`…ForConditionalGeneration`).
+    Seq2seqLm,
     /// `[batch, hidden]`: one vector of length 1 a row, without parameters (`…Model`, pooled).
     Pooled,
+}
+
+impl HeadKind {
+    /// Whether it scores the next token, so that a model with it writes texts.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        matches!(self, Self::CausalLm | Self::Seq2seqLm)
+    }
 }
 
 /// A figure that a task measures.
@@ -102,7 +112,13 @@ impl TaskSpec {
     /// The models that have a head for it.
     #[must_use]
     pub fn family(&self) -> ModelFamily {
-        if self.head == HeadKind::CausalLm { ModelFamily::Decoder } else { ModelFamily::Encoder }
+        match self.head {
+            HeadKind::CausalLm => ModelFamily::Decoder,
+            HeadKind::Seq2seqLm => ModelFamily::EncoderDecoder,
+            HeadKind::Sequence | HeadKind::Token | HeadKind::Span | HeadKind::MaskedLm | HeadKind::Pooled => {
+                ModelFamily::Encoder
+            }
+        }
     }
 
     /// A figure by its name.

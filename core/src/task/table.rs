@@ -22,6 +22,8 @@ macro_rules! for_each_task {
             question_answering QuestionAnswering,
             /// The next token.
             causal_lm CausalLm,
+            /// A text for a text.
+            seq2seq_lm Seq2seqLm,
             /// Tokens that were hidden.
             masked_lm MaskedLm,
             /// Vectors that are close to each other for texts that belong together.

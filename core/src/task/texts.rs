@@ -380,6 +380,7 @@ pub(super) mod tests {
             pad_token_id: 0,
             position_ids: PositionIds::FromZero,
             eos_token_ids: &[],
+            decoder_start_token_id: None,
             render: None,
             broken_template: None,
         }
@@ -454,7 +455,7 @@ pub(super) mod tests {
         let mut predictor = TextPredictor::new(&request, 2, |_| None).expect("room enough");
         assert_eq!(predictor.cut_inputs(), [1]);
         let batch = predictor.next_batch().expect("two inputs");
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         assert_eq!((text.batch, text.seq, batch.num_tokens), (2, 5, 8));
         assert_eq!(predictor.next_batch().map(|batch| batch.num_rows), Some(1));
         assert!(predictor.next_batch().is_none());

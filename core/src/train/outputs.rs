@@ -29,7 +29,7 @@ pub async fn read_outputs(model: &Model, batch: &HostBatch, device: &Device) -> 
     let inputs = BatchInputs::new(&batch.inputs, device);
     let scores = match &batch.targets {
         HostTargets::Ids { ids, .. } if ids.is_empty() => return Ok(Outputs::Sums { loss: 0.0, num_correct: 0 }),
-        HostTargets::Ids { positions, ids } => {
+        HostTargets::Ids { positions, ids, .. } => {
             let picked = states_at(model, &inputs, positions, device);
             let score = |states| model.scores_of_tokens(states);
             if let Some((loss, correct)) = measure_tokens(picked, ids, model.backbone.vocab_size(), score) {

@@ -31,7 +31,7 @@ impl Trainer {
         let window = self.readings.keep().await?.to_vec();
         let mut folder = Folder::new();
         let map = self.config.key_map();
-        let (run, layers) = (&self.job.run, self.model.num_layers());
+        let (run, layers) = (&self.job.run, self.model.backbone.layer_counts());
         let trained = |path: &str, _| is_trained(run.method, run.freeze, path, layers);
         folder.insert(MODEL_FILE, weights_to_safetensors(map, &read_weights(&self.model, map, trained).await?)?);
         if let Some(best) = &self.evaluations.best {
@@ -165,7 +165,7 @@ fn load(
     run: &RunConfig,
 ) -> Result<Model, CheckpointError> {
     let bytes = folder.get(file).ok_or(CheckpointError::MissingFile { file })?;
-    let layers = model.num_layers();
+    let layers = model.backbone.layer_counts();
     let (model, missing, _) = WeightFile::open(file, bytes)?.load(map, model)?;
     match missing.iter().find(|path| is_trained(run.method, run.freeze, path, layers)) {
         None => Ok(model),
@@ -176,7 +176,7 @@ fn load(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{DataHashes, JobPart, ModelSource, ReadOptions};
+    use crate::config::{JobPart, ModelSource, ReadOptions};
 
     #[test]
     fn a_run_of_another_task_is_refused_by_name() {
@@ -189,13 +189,7 @@ mod tests {
         let expected =
             format!("this checkpoint belongs to another run: it learns {}, not {}", first.name(), second.name());
         assert_eq!(error, expected);
-        let part = |name: &str| JobPart {
-            name: name.into(),
-            task: first,
-            data_file: None,
-            data_sha256: DataHashes::default(),
-            read: ReadOptions::default(),
-        };
+        let part = |name: &str| JobPart::new(name, first);
         let several = Job { parts: vec![part("a"), part("b")], ..job };
         assert!(check_tasks(&several, &tasks_of(&several)).is_ok());
         assert!(check_tasks(&several, &[("a", first), ("c", first)]).is_err());

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use super::TrainError;
-use crate::generate::{Generation, SamplingConfig, TextGeneration};
+use crate::generate::{Generation, PromptRoom, SamplingConfig, TextGeneration, encode_to_fit};
 use crate::model::{Model, ModelConfig};
 use crate::task::PromptRow;
 use crate::tokenizer::Tokenizer;
@@ -21,10 +21,12 @@ pub struct SampleWriter {
     pub tokenizer: Tokenizer,
     /// Tokens that end a text.
     pub eos_token_ids: Vec<u32>,
+    /// Tokens after which a source is cut off.
+    pub max_source: usize,
 }
 
 impl SampleWriter {
-    /// What comes after a prompt, greedily. `model` must be one for inference.
+    /// What comes after a prompt, or is made of a source, greedily. `model` must be one for inference.
     pub(super) async fn write(
         &self,
         prompt: &PromptRow,
@@ -33,9 +35,10 @@ impl SampleWriter {
         device: &Device,
     ) -> Result<String, TrainError> {
         let sampling = SamplingConfig { max_new_tokens: MAX_NEW_TOKENS, ..SamplingConfig::default() };
-        let mut ids = self.tokenizer.encode_prompt(&prompt.prompt, !prompt.is_chat)?;
-        self.tokenizer.make_room(&mut ids, config.max_tokens(), MAX_NEW_TOKENS as usize);
-        let tokens = Generation::new(model, ids, &sampling, &self.eos_token_ids, config.max_tokens(), device)?;
+        let (window, max_source) = (config.max_tokens(), self.max_source);
+        let room = PromptRoom { window, max_source, max_new_tokens: MAX_NEW_TOKENS };
+        let ids = encode_to_fit(model, &self.tokenizer, &prompt.prompt, prompt.is_chat, room)?;
+        let tokens = Generation::new(model, ids, &sampling, &self.eos_token_ids, window, device)?;
         Ok(TextGeneration::new(tokens, &self.tokenizer, &sampling).rest().await?)
     }
 }

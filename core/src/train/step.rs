@@ -19,7 +19,7 @@ pub struct MicroStep<'a> {
     pub frozen: Option<&'a Backbone>,
     /// What the losses of the whole step are divided by: accumulation then gives the gradient of one large batch.
     pub weight_sum: f64,
-    /// Blocks of a decoder are computed again in the backward pass.
+    /// Blocks of a model that writes are computed again in the backward pass.
     pub gradient_checkpointing: bool,
     /// Seeds dropout.
     pub seed: u64,
@@ -33,6 +33,7 @@ pub(super) struct TokenTargets {
     positions: Tensor<1, Int>,
     ids: Vec<i32>,
     weights: Vec<f32>,
+    label_smoothing: f64,
 }
 
 impl MicroStep<'_> {
@@ -43,8 +44,8 @@ impl MicroStep<'_> {
         if matches!(batch.targets, HostTargets::Spans { .. }) {
             inputs = inputs.with_scored_padding(&batch.inputs); // a span is looked for among all tokens of a row
         }
-        if let HostTargets::Ids { positions, ids } = &batch.targets {
-            let targets = TokenTargets::new(positions, ids, self.weight_sum, self.device);
+        if let HostTargets::Ids { positions, ids, label_smoothing } = &batch.targets {
+            let targets = TokenTargets::new(positions, ids, *label_smoothing, self.weight_sum, self.device);
             if let Some(loss) = self.run_tokens(&inputs, &targets, gradients) {
                 return loss;
             }
@@ -70,10 +71,16 @@ impl MicroStep<'_> {
         targets: &TokenTargets,
         gradients: &mut GradientSum,
     ) -> Option<Tensor<1>> {
-        if self.gradient_checkpointing
-            && let (Backbone::Decoder(decoder), BatchInputs::Text(text)) = (&self.model.backbone, inputs)
-        {
-            return self.run_checkpointed(decoder, text, targets, gradients);
+        if self.gradient_checkpointing {
+            match (&self.model.backbone, inputs) {
+                (Backbone::Decoder(decoder), BatchInputs::Text(text)) => {
+                    return self.run_checkpointed(decoder, text, targets, gradients);
+                }
+                (Backbone::EncoderDecoder(both), BatchInputs::TextToText { source, target }) => {
+                    return self.run_checkpointed_pair(both, [source, target], targets, gradients);
+                }
+                _ => {}
+            }
         }
         let states = match self.frozen {
             Some(frozen) => frozen.forward(&inputs.clone().without_autodiff()).autodiff(),
@@ -99,7 +106,8 @@ impl MicroStep<'_> {
         let picked = states.reshape([batch * seq, hidden]).select(0, targets.positions.clone()); // [count, hidden]
         let (loss, by_state) = match self.model.output_table() {
             Some((path, table)) => {
-                let loss = token_cross_entropy(picked.clone().inner(), table, &targets.ids, &targets.weights);
+                let TokenTargets { ids, weights, label_smoothing, .. } = targets;
+                let loss = token_cross_entropy(picked.clone().inner(), table, ids, weights, *label_smoothing);
                 for (shard, gradient) in loss.table.into_iter().flatten().enumerate() {
                     gradients.add_gradient(format!("{path}.shards.{shard}"), gradient);
                 }
@@ -123,14 +131,14 @@ impl MicroStep<'_> {
         gradients: &mut GradientSum,
     ) -> Option<(Tensor<1>, Tensor<2>)> {
         let [count, _] = picked.dims();
-        let chunk = rows_in_chunk(self.model.backbone.vocab_size());
+        let (chunk, smoothing) = (rows_in_chunk(self.model.backbone.vocab_size()), targets.label_smoothing);
         let mut sum = Tensor::<1>::zeros([1], &picked.device());
         let mut by_state = Vec::new();
         for first in (0..count).step_by(chunk) {
             let rows = first..(first + chunk).min(count);
             let leaf = picked.clone().narrow(0, first, rows.len()).autodiff().require_grad();
             let scores = self.model.scores_of_tokens(leaf.clone())?;
-            let loss = vocabulary_cross_entropy(scores, &targets.ids[rows.clone()], &targets.weights[rows]);
+            let loss = vocabulary_cross_entropy(scores, &targets.ids[rows.clone()], &targets.weights[rows], smoothing);
             let mut found = loss.backward();
             by_state.push(leaf.grad_remove(&mut found).expect("scores depend on their states"));
             gradients.add(self.model, found);
@@ -146,7 +154,7 @@ fn divisor(weight_sum: f64) -> f64 {
 }
 
 impl TokenTargets {
-    fn new(positions: &[i32], ids: &[i32], weight_sum: f64, device: &Device) -> Self {
+    fn new(positions: &[i32], ids: &[i32], label_smoothing: f64, weight_sum: f64, device: &Device) -> Self {
         let count = ids.len().max(1).next_multiple_of(TARGETS_MULTIPLE);
         let padded = |values: &[i32]| {
             let mut values = values.to_vec();
@@ -156,7 +164,7 @@ impl TokenTargets {
         let mut weights = vec![(1.0 / weight_sum.max(1.0)) as f32; ids.len()];
         weights.resize(count, 0.0);
         let positions = Tensor::from_data(TensorData::new(padded(positions), [count]), device);
-        Self { positions, ids: padded(ids), weights }
+        Self { positions, ids: padded(ids), weights, label_smoothing }
     }
 }
 

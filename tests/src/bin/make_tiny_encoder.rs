@@ -160,7 +160,7 @@ fn masked_batch(ids: &[u32], rng: &mut ChaCha8Rng) -> HostBatch {
     HostBatch {
         inputs: HostInputs::Text(text),
         weight: targets.len() as f64,
-        targets: HostTargets::Ids { positions, ids: targets },
+        targets: HostTargets::Ids { positions, ids: targets, label_smoothing: 0.0 },
         num_rows: BATCH,
         num_tokens: BATCH * SEQ,
     }

@@ -23,6 +23,7 @@ mod sentence_embedding;
 mod several;
 mod shell;
 mod site;
+mod text_to_text;
 mod token_classification;
 mod what_can_be_done;
 mod whole_path;

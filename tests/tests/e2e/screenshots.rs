@@ -2,12 +2,13 @@
 //! `cargo xtask test screenshots -- --ignored`, and look into `target/screenshots/`.
 
 use hone_tests::browser::WebGpu;
+use hone_tests::dates::ROWS;
 use hone_tests::{asked, rows, tagged};
 use serde_json::json;
 
 use crate::language_model::{self, RECIPE};
 use crate::site::{READ_SECS, Site, decoder_files};
-use crate::{masked_lm, sentence_embedding};
+use crate::{masked_lm, sentence_embedding, text_to_text};
 
 fn picture(site: &Site, step: &str) {
     site.in_all_views(|how| {
@@ -61,6 +62,25 @@ fn screenshots_of_a_language_model() {
     picture(&site, "lm-try");
     site.export_by("export-adapter");
     picture(&site, "lm-export");
+}
+
+#[test]
+#[ignore = "makes pictures; it checks little"]
+fn screenshots_of_text_to_text() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    text_to_text::open(&site, ROWS);
+    picture(&site, "seq2seq_lm-data");
+    site.set_recipe(text_to_text::RECIPE);
+    picture(&site, "seq2seq_lm-recipe");
+    site.start();
+    site.finish();
+    picture(&site, "seq2seq_lm-train");
+    site.evaluate("exact-match");
+    picture(&site, "seq2seq_lm-evaluate");
+    let _ = text_to_text::write(&site, 4);
+    picture(&site, "seq2seq_lm-try");
+    site.export_by("export-adapter");
+    picture(&site, "seq2seq_lm-export");
 }
 
 /// A task in pictures: its name, a file of its rows, a figure that is measured, and what is typed on the page Try.

@@ -131,8 +131,16 @@ fn a_task_that_was_kept_comes_back_when_the_other_is_removed() {
     browser.select("task", "regression");
     site.choose_rows(&site.file("scores.csv", rows::numbers_csv(ROWS[1])));
     browser.wait_for("data-report", READ_SECS);
+    // Before a run both are measured, with the heads that one begins with.
     browser.go_to("evaluate");
-    assert!(!browser.has("evaluate-run"), "there are no heads yet");
+    browser.click("evaluate-run");
+    browser.wait_for("eval-mse-base", READ_SECS);
+    assert_eq!(browser.held("shown-part"), "scores");
+    browser.select("shown-part", "rows");
+    browser.wait_for("eval-accuracy-base", READ_SECS);
+    assert!(!browser.has("measure-few-shot") && !browser.has("cancel-reading"), "only the heads are measured");
+    browser.go_to("try");
+    assert!(!browser.has("shown-part"), "before a run the rows of one task are those of the model");
     browser.go_to("data");
     browser.click("remove-part-own");
     let script = "return !document.querySelector('[data-testid=parts]') && \

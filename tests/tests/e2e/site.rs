@@ -285,6 +285,11 @@ pub(crate) fn decoder_files() -> Vec<PathBuf> {
     files_of("tiny_decoder", &["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
 }
 
+/// The tiny T5, which stands in the repository.
+pub(crate) fn t5_files() -> Vec<PathBuf> {
+    files_of("tiny_t5", &["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+}
+
 fn files_of(fixture: &str, names: &[&str]) -> Vec<PathBuf> {
     let folder = paths::fixture(fixture);
     let files: Vec<_> = names.iter().map(|name| folder.join(name)).collect();

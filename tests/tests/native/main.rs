@@ -4,6 +4,7 @@
 //! their own (`resume.rs`, `resume_texts.rs`): a process has one generator for it.
 
 mod adapters;
+mod bad_pairs;
 mod bad_texts;
 mod dtype;
 mod gpu_matmul;
@@ -12,6 +13,7 @@ mod measured;
 mod multi_label;
 mod parity;
 mod parity_heads;
+mod parity_pairs;
 mod parity_tokens;
 mod peft;
 mod python;
@@ -20,6 +22,7 @@ mod reading;
 mod regression;
 mod reshape;
 mod sentence_embedding;
+mod seq2seq;
 mod several;
 mod texts;
 mod token_classification;

@@ -1,9 +1,10 @@
 //! Language models agree with PyTorch and transformers: logits 2e-5, loss 1e-5, gradients 1e-4 relative, twenty AdamW
-//! losses 4e-5, and the same greedy tokens.
+//! losses 4e-5, and the same tokens, greedily and with beams.
 
 use burn::tensor::Device;
-use hone_tests::devices;
+use hone_tests::figure::demand;
 use hone_tests::golden::{Golden, Pass, Trained};
+use hone_tests::{beams, devices};
 
 fn check_all(golden: &Golden, device: &Device) {
     golden.check_forward(device);
@@ -75,12 +76,20 @@ fn packed_texts_do_not_see_each_other() {
 }
 
 #[test]
+fn beams_find_the_texts_of_transformers_on_the_cpu() {
+    for name in beams::DECODERS {
+        demand(&beams::decoder(name, &devices::cpu()));
+    }
+}
+
+#[test]
 fn decoders_agree_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
     for name in ["gpt2_tiny", "gpt_neo_tiny", "llama_tiny", "qwen2_tiny", "qwen3_tiny", "mistral_window_tiny"] {
         eprintln!("{name}");
         check_all(&Golden::tiny(name), &device);
     }
+    demand(&beams::decoder("llama_tiny", &device));
     Golden::of("gpt2_lora", "gpt2_tiny").check_curve(Trained::All, &device);
     Golden::of("gpt2_dora", "gpt2_tiny").check_gradients(Pass::Kept, &device);
     Golden::of("gpt2_dora", "gpt2_tiny").check_curve(Trained::All, &device);

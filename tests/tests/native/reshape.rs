@@ -72,7 +72,7 @@ fn a_student_computes_what_its_layers_computed() {
     let original = open("tiny_decoder");
     let student = changed(&original, &changes(&[0, 2], 0, &[]));
     let read = inputs(&original, TEXT);
-    let BatchInputs::Text(text) = &read;
+    let text = read.text();
     let Backbone::Decoder(decoder) = build(&original, HeadKind::CausalLm).backbone else { panic!("a decoder") };
     let context = decoder.attention_context(&text.layout, &Device::flex());
     let states = [0, 2].into_iter().fold(decoder.embed(text), |x, layer| decoder.block(layer, x, &context, None));
@@ -84,7 +84,7 @@ fn a_student_computes_what_its_layers_computed() {
     let read = inputs(&original, TEXT);
     let Backbone::Encoder(mut encoder) = build(&original, HeadKind::Sequence).backbone else { panic!("an encoder") };
     encoder.layers = encoder.layers.split_off(1);
-    let BatchInputs::Text(text) = &read;
+    let text = read.text();
     let found = build(&student, HeadKind::Sequence).backbone.forward(&read);
     assert_eq!(values(found), values(encoder.forward(text)));
 }

@@ -17,7 +17,7 @@ use hone_core::model::{Model, path_in_whole};
 use hone_core::optim::GradientSum;
 use hone_core::session::protocol::Weights;
 use hone_core::session::{PartRequest, Session};
-use hone_core::task::{EvaluationDetail, HeadKind, Prediction, RowPredictions, Task};
+use hone_core::task::{Evaluation, EvaluationDetail, HeadKind, Prediction, RowPredictions, Task};
 use hone_core::train::MicroStep;
 use hone_tests::classes::{files, inputs, loaded};
 use hone_tests::texts::drain;
@@ -328,4 +328,65 @@ fn what_can_not_be_learned_at_once_is_refused_by_name() {
     assert!(error.contains("task_temperature: has no effect"), "{error}");
     one.start(plain).expect("it starts");
     assert!(one.part_sizes().is_empty());
+}
+
+fn measured(session: &mut Session, weights: Weights) -> (Evaluation, RowPredictions) {
+    block_on(session.evaluate(weights, Split::Test, &mut |_, _| {})).expect("test rows")
+}
+
+#[test]
+fn a_reading_of_several_tasks_that_is_dropped_leaves_the_rows_of_before() {
+    let run = RunConfig { num_train_epochs: 1, metric_for_best_model: "loss".into(), ..run() };
+    let mut session = loaded();
+    session.load_data(files(rows::csv(60)), &ReadOptions::default(), &run).expect("good rows");
+    let expected = measured(&mut session, Weights::Base);
+
+    let mut reading = session.begin_parts(vec![numbers(60), tags(40)], &run).expect("their names differ");
+    assert_eq!(reading.progress(), None, "none is begun");
+    let mut seen = Vec::new();
+    while reading.progress().is_none_or(|(name, ..)| name != "tags") {
+        assert!(session.advance_parts(&mut reading).expect("good rows"), "not all is read");
+        seen.extend(reading.progress().map(|(name, done, total)| (name.to_owned(), done, total)));
+    }
+    assert_eq!((seen[0].0.as_str(), seen[0].2), ("mood", 60), "{seen:?}");
+    drop(reading);
+    let broken = part("mood", Some(Task::Regression), files(rows::csv(60)));
+    let mut reading = session.begin_parts(vec![topics(60), broken], &run).expect("their names differ");
+    let error = loop {
+        match session.advance_parts(&mut reading) {
+            Ok(goes_on) => assert!(goes_on, "the second has no numbers"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.starts_with("mood: "), "{error}");
+    drop(reading);
+
+    assert_eq!(session.task().expect("it is loaded"), Task::SequenceClassification);
+    assert_eq!(measured(&mut session, Weights::Base), expected);
+    session.start(run).expect("the rows are there");
+    assert!(!drain(&mut session).is_empty() && session.part_sizes().is_empty());
+}
+
+#[test]
+fn what_is_measured_before_a_run_is_what_its_base_gives() {
+    let run = RunConfig { num_train_epochs: 1, ..run() };
+    let nothing = block_on(loaded().evaluate_parts(&run, Split::Test, &mut |_, _| {})).expect_err("there are no rows");
+    assert_eq!(nothing.to_string(), "no data is loaded");
+
+    let mut session = with_parts(vec![topics(120), numbers(90), tags(60)], &run);
+    let mut last = (0, 0);
+    let mut tell = |done: usize, total: usize| last = (done, total);
+    let before = block_on(session.evaluate_parts(&run, Split::Test, &mut tell)).expect("test rows");
+    assert!(0 < last.0 && last.0 <= last.1, "{last:?}");
+    let again = block_on(session.evaluate_parts(&run, Split::Test, &mut |_, _| {})).expect("test rows");
+    assert_eq!(again, before, "the heads of a seed are the same");
+    session.start(run.clone()).expect("it starts");
+    let _ = drain(&mut session);
+    assert_eq!(measured(&mut session, Weights::Base), before);
+    assert_ne!(measured(&mut session, Weights::Tuned).0, before.0, "something was learned");
+
+    let all = RunConfig { split: SplitConfig { valid_fraction: 0.2, test_fraction: 0.0 }, ..run };
+    let mut session = with_parts(vec![topics(60), numbers(60)], &all);
+    let error = block_on(session.evaluate_parts(&all, Split::Test, &mut |_, _| {})).expect_err("there are none");
+    assert!(error.to_string().contains("Test split has no rows"), "{error}");
 }

@@ -7,8 +7,9 @@ use hone_core::checkpoint::ADAPTER_CONFIG;
 use hone_core::config::{ExportFormat, LoraConfig, ModelSource, ReadOptions, RunConfig, SplitConfig};
 use hone_core::data::DataFiles;
 use hone_core::event::{Split, TrainEvent};
+use hone_core::generate::{FinishReason, SamplingConfig};
 use hone_core::session::Session;
-use hone_core::session::protocol::Weights;
+use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::task::Evaluation;
 use hone_tests::paths;
 use hone_tests::texts::{drain, loaded, loss, num_tokens, ready, run, valid_losses, write};
@@ -49,6 +50,32 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
     let mut whole = Session::new(Device::flex());
     whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
     assert_eq!(write(&mut whole, Weights::Base), tuned, "merged");
+}
+
+#[test]
+fn with_beams_a_text_comes_at_the_end_of_the_search_and_can_be_stopped_before() {
+    let mut session = loaded();
+    let sampling = SamplingConfig { num_beams: 3, max_new_tokens: 6, ..SamplingConfig::default() };
+    let prompt = Prompt::Text("3. The capital of Spain is".into());
+    let mut pieces: Vec<String> = Vec::new();
+    let show = async |piece: &str| {
+        pieces.push(piece.to_owned());
+        true
+    };
+    let whole = block_on(session.generate(&prompt, Weights::Base, &sampling, show)).expect("it writes");
+    assert_eq!((pieces.concat(), pieces[0].as_str()), (whole.text.clone(), ""));
+    let num_with_text = pieces.iter().filter(|piece| !piece.is_empty()).count();
+    assert!(num_with_text <= 2, "the text, and what a stop string might have begun: {pieces:?}");
+
+    let stopped = session.generate(&prompt, Weights::Base, &sampling, async |_: &str| false);
+    let stopped = block_on(stopped).expect("it is stopped");
+    assert_eq!((stopped.text.as_str(), stopped.num_tokens), ("", 0));
+
+    let stop = whole.text.chars().last().expect("it writes something").to_string();
+    let sampling = SamplingConfig { stop: vec![stop.clone()], ..sampling };
+    let cut = block_on(session.generate(&prompt, Weights::Base, &sampling, async |_: &str| true)).expect("it writes");
+    assert_eq!((Some(cut.text.as_str()), cut.finish_reason), (whole.text.split(&stop).next(), FinishReason::Stop));
+    assert!(cut.num_tokens <= whole.num_tokens);
 }
 
 /// The loss over a field case's rows, and what the report warns of; checks it against the reference's.

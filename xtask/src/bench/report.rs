@@ -19,12 +19,14 @@ const TFJS_BAR: f64 = 1.0;
 const GROWTH_BAR: f64 = 2.0;
 
 /// Shape, its title, and the peer that ratios are taken to.
-const TABLES: [(&str, &str, &str); 8] = [
+const TABLES: [(&str, &str, &str); 10] = [
     ("minilm", "Full fine-tuning step, MiniLM (6 layers, hidden 384), batch 16, length 64", TORCH),
     ("distilgpt2_b1, lora", "LoRA step (rank 8), DistilGPT-2, batch 1, length 128", TORCH),
     ("distilgpt2_b1", "Full fine-tuning step, DistilGPT-2, batch 1, length 128", TORCH),
     ("distilgpt2_b8, lora", "LoRA step (rank 8), DistilGPT-2, batch 8, length 128", TORCH),
     ("distilgpt2_b8", "Full fine-tuning step, DistilGPT-2, batch 8, length 128", TORCH),
+    ("t5_small, lora", "LoRA step (rank 8), T5 small, batch 8, source 128, target 32", TORCH),
+    ("t5_small", "Full fine-tuning step, T5 small, batch 8, source 128, target 32", TORCH),
     ("small", "Full fine-tuning step in the browser, 2 layers, hidden 128, vocabulary 1,000, batch 8, length 64", TFJS),
     (
         "decoder_small",

@@ -16,8 +16,10 @@ use crate::state::Store;
 use crate::tasks::{DataParts, RowFacts};
 
 pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
+    let part = if detail.shape == DataShape::Text { "passage" } else { "row" };
     RowFacts {
-        part: if detail.shape == DataShape::Text { "passage" } else { "row" },
+        part,
+        input: part,
         num_labels: 0,
         has_second: false,
         prompt_format: Some(PromptFormat::for_rows(Some(detail.shape), detail.prompt_format.as_ref())),

@@ -25,7 +25,7 @@ const ROLES: &[ColumnRole] = &[ColumnRole {
 }];
 
 pub(crate) fn row_facts(_detail: &ReportDetail) -> RowFacts {
-    RowFacts { part: "passage", num_labels: 0, has_second: false, prompt_format: None }
+    RowFacts { part: "passage", input: "passage", num_labels: 0, has_second: false, prompt_format: None }
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {

@@ -38,7 +38,7 @@ const ROLES: &[ColumnRole] = &[
 ];
 
 pub(crate) fn row_facts(_detail: &ReportDetail) -> RowFacts {
-    RowFacts { part: "window", num_labels: 0, has_second: true, prompt_format: None }
+    RowFacts { part: "window", input: "window", num_labels: 0, has_second: true, prompt_format: None }
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {

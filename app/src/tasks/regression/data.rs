@@ -14,7 +14,7 @@ use crate::tasks::{DataParts, RowFacts};
 
 pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
     let has_second = detail.preview.iter().any(|row| row.second.is_some());
-    RowFacts { part: "row", num_labels: detail.outputs.len(), has_second, prompt_format: None }
+    RowFacts { part: "row", input: "row", num_labels: detail.outputs.len(), has_second, prompt_format: None }
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {

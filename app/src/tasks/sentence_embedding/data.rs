@@ -45,7 +45,7 @@ const ROLES: &[ColumnRole] = &[
 ];
 
 pub(crate) fn row_facts(_detail: &ReportDetail) -> RowFacts {
-    RowFacts { part: "row", num_labels: 0, has_second: true, prompt_format: None }
+    RowFacts { part: "row", input: "row", num_labels: 0, has_second: true, prompt_format: None }
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {

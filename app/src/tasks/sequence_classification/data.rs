@@ -40,7 +40,7 @@ const ROLES: &[ColumnRole] = &[
 
 pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
     let has_second = detail.preview.iter().any(|row| row.second.is_some());
-    RowFacts { part: "row", num_labels: detail.classes.len(), has_second, prompt_format: None }
+    RowFacts { part: "row", input: "row", num_labels: detail.classes.len(), has_second, prompt_format: None }
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {

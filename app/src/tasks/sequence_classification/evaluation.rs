@@ -13,6 +13,7 @@ use crate::components::{Button, Cell, sortable_table};
 use crate::format;
 use crate::state::Store;
 use crate::state::evaluation::split_name;
+use crate::tasks::class_table::class_table;
 use crate::tasks::{self, EvaluationParts};
 
 /// Classes up to which the whole confusion matrix is shown.
@@ -21,8 +22,6 @@ const MAX_MATRIX_CLASSES: usize = 25;
 const MAX_PAIRS: usize = 30;
 const MAX_WRONG_ROWS: usize = 100;
 const MAX_TEXT_CHARS: usize = 240;
-/// Characters of a label where others stand beside it.
-const MAX_LABEL_CHARS: usize = 60;
 /// The element that has the focus once a pair of labels is chosen.
 const WRONG_ROWS_TITLE: &str = "wrong-rows-title";
 
@@ -62,19 +61,6 @@ fn labels_of(detail: &EvaluationDetail) -> Vec<String> {
 
 /// Figures of each class; with `before`, also its F1 before training.
 fn per_class(shown: &EvaluationDetail, before: Option<&EvaluationDetail>) -> AnyView {
-    let score = |value: f64| Cell::number(format!("{value:.3}"));
-    let rows = shown.per_class.iter().map(|class| {
-        let has_rows = class.support > 0;
-        let score = |value: f64| if has_rows { score(value) } else { Cell::number("–") };
-        let mut cells = vec![Cell::new("head", format::shortened(&class.label, MAX_LABEL_CHARS))];
-        cells.extend([class.precision, class.recall, class.f1].map(score));
-        if let Some(before) = before {
-            let same = before.per_class.iter().find(|other| other.label == class.label);
-            cells.push(same.map_or_else(|| Cell::number("–"), |other| score(other.f1)));
-        }
-        cells.push(Cell::number(if has_rows { format::count(class.support) } else { "no rows".into() }));
-        cells
-    });
     let without = shown.per_class.iter().filter(|class| class.support == 0).count();
     let without = (without > 0).then(|| {
         format!(
@@ -83,14 +69,11 @@ fn per_class(shown: &EvaluationDetail, before: Option<&EvaluationDetail>) -> Any
             format::plural(without, "class")
         )
     });
-    let heads: &[&str] = match before {
-        Some(_) => &["Class", "Precision", "Recall", "F1", "F1 before", "Rows"],
-        None => &["Class", "Precision", "Recall", "F1", "Rows"],
-    };
+    let before = before.map(|before| before.per_class.as_slice());
     view! {
         <div class="panel figures">
             <h3>"By class"</h3>
-            {sortable_table("By class", "per-class", heads, rows.collect())}
+            {class_table("By class", "per-class", "Class", &shown.per_class, before)}
             <p class="hint">
                 "Precision: how many of the rows that were given this label have it. Recall: how many of the rows that \
                  have this label were given it. F1: both in one figure. Macro: the mean over the classes."

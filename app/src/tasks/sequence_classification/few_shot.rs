@@ -31,8 +31,8 @@ pub(super) fn without_training(store: Store, split: Split, tuned: Option<f64>) -
             .into_any()
         }
     };
-    // Of several tasks only the run's figures are there.
-    let is_one = store.shown_part.with_untracked(Option::is_none);
+    // Of several tasks there are only the figures of their heads.
+    let is_one = store.measured_part.with_untracked(Option::is_none);
     (has_vectors && is_one).then(|| {
         view! {
             <div class="panel figures">

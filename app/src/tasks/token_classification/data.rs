@@ -72,7 +72,7 @@ fn roles(report: &DataReport) -> &'static [ColumnRole] {
 }
 
 pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
-    RowFacts { part: "row", num_labels: detail.num_labels, has_second: false, prompt_format: None }
+    RowFacts { part: "row", input: "row", num_labels: detail.num_labels, has_second: false, prompt_format: None }
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {

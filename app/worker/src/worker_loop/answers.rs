@@ -133,6 +133,6 @@ async fn measure(
     Ok(Reply::Evaluated { weights, split, evaluation, rows, writing, warnings })
 }
 
-fn show_progress(done: usize, total: usize) {
+pub(super) fn show_progress(done: usize, total: usize) {
     post(&FromWorker::EvaluationProgress { done, total }, Vec::new());
 }

@@ -71,17 +71,23 @@ impl Worker {
                 break;
             }
             let (done, total) = reading.progress();
-            post(&FromWorker::ReadProgress { done, total }, Vec::new());
-            self.macrotask.pass().await; // lets messages in
-            if let Some(id) = self.mailbox.take_cancel() {
-                post(&FromWorker::Reply { id, result: Ok(Reply::Done) }, Vec::new());
-                return Ok(None);
-            }
-            if self.mailbox.is_reading_superseded() {
+            post(&FromWorker::ReadProgress { part: None, done, total }, Vec::new());
+            if self.is_reading_ended().await {
                 return Ok(None);
             }
         }
         self.ready()?.finish_reading(reading).map(Some).map_err(|error| error.problem())
+    }
+
+    /// Lets messages in. Whether the page ended the reading that goes on, or asked for something after which rows are read
+    /// anew.
+    pub(super) async fn is_reading_ended(&self) -> bool {
+        self.macrotask.pass().await;
+        if let Some(id) = self.mailbox.take_cancel() {
+            post(&FromWorker::Reply { id, result: Ok(Reply::Done) }, Vec::new());
+            return true;
+        }
+        self.mailbox.is_reading_superseded()
     }
 }
 

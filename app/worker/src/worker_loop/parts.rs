@@ -1,50 +1,122 @@
 //! A run of several tasks: the files of each are read when it starts, and are kept while its weights are, for a device that
-//! is opened anew. Rows of one task, which the page looks at before a run, come back where another run takes its place.
+//! is opened anew. Rows of one task, which the page looks at before a run, come back where another run takes its place. Before
+//! a run they can be measured, for which they are read too. The page hears how far the reading is, and can end it.
 
 use hone_core::config::{Job, ModelChanges, RunConfig};
-use hone_core::session::protocol::{PartFiles, Problem, Reply, Weights};
-use hone_core::session::{PartRequest, Session, SessionError};
+use hone_core::event::Split;
+use hone_core::session::protocol::{FromWorker, PartFiles, Problem, Reply, Weights};
+use hone_core::session::{PartRequest, PartsReading, Session, SessionError};
 use hone_core::task::TaskInput;
 use js_sys::Uint8Array;
 
 use super::Worker;
+use super::answers::show_progress;
 use crate::kept::KeptData;
-use crate::mailbox::Letter;
+use crate::mailbox::{Letter, post};
+
+/// The name of a task, and its files.
+type NamedPart = (String, KeptData);
 
 /// What the last run of several tasks was started with.
 pub(super) struct KeptParts {
-    /// The name of each task, and its files.
-    parts: Vec<(String, KeptData)>,
+    parts: Vec<NamedPart>,
     run: RunConfig,
     changes: ModelChanges,
 }
 
 impl Worker {
-    /// Reads the rows of all tasks and starts the run. On an error there are the rows of one task again.
-    pub(super) fn train_parts(
+    /// Reads the rows of all tasks and starts the run. Where the page ended the reading, and on an error, there are the rows
+    /// of one task again, and no run.
+    pub(super) async fn train_parts(
         &mut self,
         files: Vec<PartFiles>,
         blobs: &[Uint8Array],
         run: RunConfig,
         changes: ModelChanges,
     ) -> Result<Reply, Problem> {
-        let part = |files: PartFiles| keep(files, blobs, &run);
-        let parts = files.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
-        let kept = KeptParts { parts, run, changes };
-        let started = self.ready().and_then(|session| kept.start(session).map_err(|error| error.problem()));
-        self.parts = Some(kept);
-        let answer = started.and_then(|job| self.begin_run(&job));
-        if answer.is_err() {
+        let parts = keep_all(files, blobs, &run)?;
+        let started = self.start_parts(&parts, &run, &changes).await;
+        self.parts = Some(KeptParts { parts, run, changes });
+        let answer = match started {
+            Ok(Some(job)) => self.begin_run(&job).map(Some),
+            Ok(None) => Ok(None),
+            Err(problem) => Err(problem),
+        };
+        if !matches!(answer, Ok(Some(_))) {
             self.leave_parts();
         }
+        answer.map(|reply| reply.unwrap_or(Reply::Done))
+    }
+
+    /// `None` where the page ended the reading.
+    async fn start_parts(
+        &mut self,
+        parts: &[NamedPart],
+        run: &RunConfig,
+        changes: &ModelChanges,
+    ) -> Result<Option<Job>, Problem> {
+        self.ready()?.change_model(changes, run.seed).map_err(|error| error.problem())?;
+        let Some(reading) = self.read_parts(parts, run).await? else { return Ok(None) };
+        let session = self.ready()?;
+        session.finish_parts(reading).map_err(|error| error.problem())?;
+        session.start(run.clone()).map(Some).map_err(|error| error.problem())
+    }
+
+    /// Measures a split of several tasks before there is a run. After it there are the rows of one task again.
+    pub(super) async fn evaluate_parts(
+        &mut self,
+        files: Vec<PartFiles>,
+        blobs: &[Uint8Array],
+        run: RunConfig,
+        split: Split,
+    ) -> Result<Reply, Problem> {
+        let parts = keep_all(files, blobs, &run)?;
+        let answer = match self.read_parts(&parts, &run).await {
+            Ok(Some(reading)) => self.measure_parts(reading, &run, split).await,
+            Ok(None) => Ok(Reply::Done),
+            Err(problem) => Err(problem),
+        };
+        self.parts = None; // of a run before, which is dropped now
+        self.load_one_task();
         answer
+    }
+
+    async fn measure_parts(&mut self, reading: PartsReading, run: &RunConfig, split: Split) -> Result<Reply, Problem> {
+        let session = self.ready()?;
+        session.finish_parts(reading).map_err(|error| error.problem())?;
+        let measured = session.evaluate_parts(run, split, &mut show_progress).await;
+        let (evaluation, rows) = self.trust(measured.map_err(|error| error.problem())).await?;
+        let (weights, writing, warnings) = (Weights::Base, None, Vec::new());
+        Ok(Reply::Evaluated { weights, split, evaluation, rows, writing, warnings })
+    }
+
+    /// Reads the rows of several tasks; `None` where the page ended it, or asked for something after which rows are read anew.
+    async fn read_parts(&mut self, parts: &[NamedPart], run: &RunConfig) -> Result<Option<PartsReading>, Problem> {
+        let reading = self.ready()?.begin_parts(requests(parts), run);
+        let mut reading = reading.map_err(|error| error.problem())?;
+        while self.ready()?.advance_parts(&mut reading).map_err(|error| error.problem())? {
+            if let Some((part, done, total)) = reading.progress() {
+                post(&FromWorker::ReadProgress { part: Some(part.to_owned()), done, total }, Vec::new());
+            }
+            if self.is_reading_ended().await {
+                return Ok(None);
+            }
+        }
+        Ok(Some(reading))
     }
 
     /// Drops the files of several tasks, and gives the session the rows of one again.
     pub(super) fn leave_parts(&mut self) {
         if self.parts.take().is_some() {
-            self.load_kept_data();
+            self.load_one_task();
         }
+    }
+
+    fn load_one_task(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.leave_parts(); // the tokens of the first part are taken over
+        }
+        self.load_kept_data();
     }
 
     /// Reads the rows of several tasks that were read before, for the model that was loaded onto another device.
@@ -68,26 +140,30 @@ impl Worker {
 }
 
 impl KeptParts {
-    fn start(&self, session: &mut Session) -> Result<Job, SessionError> {
-        self.load(session)?;
-        session.start(self.run.clone())
-    }
-
     /// Changes the model as for the run, and reads the rows for it.
     fn load(&self, session: &mut Session) -> Result<(), SessionError> {
         session.change_model(&self.changes, self.run.seed)?;
-        let request = |(name, data): &(String, KeptData)| PartRequest {
-            name: name.clone(),
-            task: Some(data.task),
-            files: data.files(),
-            read: data.read.clone(),
-        };
-        session.load_parts(self.parts.iter().map(request).collect(), &self.run).map(drop)
+        session.load_parts(requests(&self.parts), &self.run).map(drop)
     }
 }
 
+fn requests(parts: &[NamedPart]) -> Vec<PartRequest> {
+    let request = |(name, data): &NamedPart| PartRequest {
+        name: name.clone(),
+        task: Some(data.task),
+        files: data.files(),
+        read: data.read.clone(),
+    };
+    parts.iter().map(request).collect()
+}
+
+/// The files of all tasks out of the buffers that came with the message.
+fn keep_all(files: Vec<PartFiles>, blobs: &[Uint8Array], run: &RunConfig) -> Result<Vec<NamedPart>, Problem> {
+    files.into_iter().map(|files| keep(files, blobs, run)).collect()
+}
+
 /// The files of a task out of the buffers that came with the message.
-fn keep(files: PartFiles, blobs: &[Uint8Array], run: &RunConfig) -> Result<(String, KeptData), Problem> {
+fn keep(files: PartFiles, blobs: &[Uint8Array], run: &RunConfig) -> Result<NamedPart, Problem> {
     let PartFiles { name, task, train, valid, test, read } = files;
     let data = KeptData {
         train: Letter::file(blobs, &train)?,

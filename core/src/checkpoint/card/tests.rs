@@ -78,6 +78,9 @@ fn a_card_says_how_to_repeat_the_run_with_all_that_it_needs() {
     job.data_sha256.test = Some("00".into());
     let card = trained(&job, None);
     assert!(card.contains("--model path/to/mine --data 'path/to/my tickets.csv' --test path/to/test-rows"), "{card}");
+    job.test_file = Some("held out.csv".into());
+    let card = trained(&job, None);
+    assert!(card.contains("--data 'path/to/my tickets.csv' --test 'path/to/held out.csv'"), "{card}");
 }
 
 #[test]

@@ -125,7 +125,6 @@ fn what_changes_the_base_or_the_computation_is_refused_by_name() {
         (json!({"target_parameters": ["a"]}), ["sets", "target_parameters"]),
         (json!({"a_field_of_tomorrow": 3}), ["sets", "a_field_of_tomorrow"]),
         (json!({"peft_type": "IA3"}), ["IA3", "LORA"]),
-        (json!({"task_type": "SEQ_2_SEQ_LM"}), ["task_type", "SEQ_2_SEQ_LM"]),
         (json!({"bias": "some"}), ["bias", "some"]),
         (json!({"target_modules": []}), ["target_modules", "empty"]),
         (json!({"target_modules": [1]}), ["target_modules", "list of names"]),
@@ -151,6 +150,7 @@ fn the_task_type_names_the_head_and_what_peft_saves_of_it() {
     let head = |task_type: &str| read(&with(json!({ "task_type": task_type }))).expect("it is LoRA").head();
     assert_eq!((head("SEQ_CLS"), head("TOKEN_CLS")), (Some(HeadKind::Sequence), Some(HeadKind::Token)));
     assert_eq!((head("QUESTION_ANS"), head("CAUSAL_LM")), (Some(HeadKind::Span), Some(HeadKind::CausalLm)));
+    assert_eq!(head("SEQ_2_SEQ_LM"), Some(HeadKind::Seq2seqLm));
     assert_eq!(read(&with(json!({"task_type": null}))).expect("it is LoRA").head(), None);
     let head = |name: &str| LinearModule { name: name.into(), path: String::new(), shape: [8, 8], is_adapted: false };
     let modules = ["qa_outputs", "classifier", "dense"].map(head);

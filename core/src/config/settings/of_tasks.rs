@@ -1,5 +1,5 @@
-//! Settings of a task or two: windows and answers, hidden tokens, similarities. What several tasks share stands in the
-//! other parts.
+//! Settings of a task or two: windows and answers, targets, hidden tokens, similarities. What several tasks share stands
+//! in the other parts.
 
 use super::super::setting::{Of, Setting, put, real, switch, whole};
 
@@ -39,6 +39,17 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Threshold for no answer",
         hint: "Higher: an answer is given more often. Only for rows of which some have no answer.",
         ..real::named("null_score_threshold")
+    },
+    Setting {
+        get: |run| run.max_target_length.to_string(),
+        set: |run, text| put(&mut run.max_target_length, whole::parse(text, 2, 65_536)),
+        value_name: "TOKENS",
+        of: Of::SomeTasks,
+        help: "Tokens after which a target is cut off (seq2seq-lm)",
+        label: "Longest target",
+        unit: "tokens",
+        hint: "Longer targets are cut off: the model learns no more of them.",
+        ..whole::named("max_target_length")
     },
     Setting {
         get: |run| run.label_all_tokens.to_string(),

@@ -9,12 +9,14 @@ mod gpt2;
 mod gpt_neo;
 mod llama;
 mod mistral;
+mod mt5;
 mod qwen2;
 mod qwen3;
 mod roberta;
+mod t5;
 
 /// All of them.
-pub(super) static ALL: [&ArchitectureSpec; 9] = [
+pub(super) static ALL: [&ArchitectureSpec; 11] = [
     &bert::SPEC,
     &distilbert::SPEC,
     &roberta::SPEC,
@@ -24,6 +26,8 @@ pub(super) static ALL: [&ArchitectureSpec; 9] = [
     &mistral::SPEC,
     &qwen2::SPEC,
     &qwen3::SPEC,
+    &t5::SPEC,
+    &mt5::SPEC,
 ];
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Scores of the vocabulary for the next token (`…ForCausalLM`): a table of its own, or the backbone's.
+//! Scores of the vocabulary for the next token (`…ForCausalLM`, `…ForConditionalGeneration`): a table of its own, or the backbone's.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

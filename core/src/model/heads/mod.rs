@@ -48,6 +48,8 @@ pub enum HeadConfig {
     },
     /// Scores of the vocabulary for the next token.
     CausalLm,
+    /// The same, of a target.
+    Seq2seqLm,
     /// One vector a row.
     Pooled,
 }
@@ -66,6 +68,8 @@ pub enum Head {
     MaskedLm(MaskedLmHead),
     /// Scores of the vocabulary for the next token.
     CausalLm(CausalLmHead),
+    /// The same, of a target.
+    Seq2seqLm(CausalLmHead),
     /// One vector a row.
     Pooled(PooledHead),
 }
@@ -92,9 +96,13 @@ impl Head {
             HeadConfig::MaskedLm { activation, layer_norm_eps } => {
                 Self::MaskedLm(MaskedLmHead::new(activation, layer_norm_eps, [hidden, vocab], std, init, device))
             }
-            HeadConfig::CausalLm => {
+            HeadConfig::CausalLm | HeadConfig::Seq2seqLm => {
                 let has_table = !config.backbone.ties_word_embeddings();
-                Self::CausalLm(CausalLmHead::new(has_table, [hidden, vocab], std, init, device))
+                let head = CausalLmHead::new(has_table, [hidden, vocab], std, init, device);
+                match config.head_kind() {
+                    HeadKind::Seq2seqLm => Self::Seq2seqLm(head),
+                    _ => Self::CausalLm(head),
+                }
             }
             HeadConfig::Pooled => Self::Pooled(PooledHead {}),
         }
@@ -109,6 +117,7 @@ impl Head {
             Self::Span(_) => HeadKind::Span,
             Self::MaskedLm(_) => HeadKind::MaskedLm,
             Self::CausalLm(_) => HeadKind::CausalLm,
+            Self::Seq2seqLm(_) => HeadKind::Seq2seqLm,
             Self::Pooled(_) => HeadKind::Pooled,
         }
     }
@@ -119,7 +128,7 @@ impl Head {
         match self {
             Self::Sequence(head) => Some(head.num_labels()),
             Self::Token(head) => Some(head.num_labels()),
-            Self::Span(_) | Self::MaskedLm(_) | Self::CausalLm(_) | Self::Pooled(_) => None,
+            Self::Span(_) | Self::MaskedLm(_) | Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) => None,
         }
     }
 
@@ -129,7 +138,7 @@ impl Head {
     ///   `[batch * seq, vocab]` of the vocabulary, `[batch, hidden]` pooled
     #[must_use]
     pub fn outputs(&self, states: Tensor<3>, inputs: &BatchInputs, backbone: &Backbone) -> Tensor<2> {
-        let BatchInputs::Text(text) = inputs;
+        let text = inputs.text();
         let [batch, seq, hidden] = states.dims();
         let rows = |states: Tensor<3>| states.reshape([batch * seq, hidden]); // [batch * seq, hidden]
         match self {
@@ -137,7 +146,7 @@ impl Head {
             Self::Token(head) => head.forward(rows(states)),
             Self::Span(head) => head.forward(rows(states)),
             Self::MaskedLm(head) => head.forward(rows(states), backbone),
-            Self::CausalLm(head) => head.forward(rows(states), backbone),
+            Self::CausalLm(head) | Self::Seq2seqLm(head) => head.forward(rows(states), backbone),
             Self::Pooled(head) => head.forward(states, &text.attention_mask),
         }
     }
@@ -151,7 +160,7 @@ impl Head {
     pub fn scores_of_tokens(&self, picked: Tensor<2>, backbone: &Backbone) -> Option<Tensor<2>> {
         match self {
             Self::MaskedLm(head) => Some(head.forward(picked, backbone)),
-            Self::CausalLm(head) => Some(head.forward(picked, backbone)),
+            Self::CausalLm(head) | Self::Seq2seqLm(head) => Some(head.forward(picked, backbone)),
             Self::Sequence(_) | Self::Token(_) | Self::Span(_) | Self::Pooled(_) => None,
         }
     }
@@ -162,7 +171,7 @@ impl Head {
             Self::Sequence(head) => head.dropout.p = rate,
             Self::Token(head) => head.dropout.p = rate,
             Self::Span(head) => head.dropout.p = rate,
-            Self::MaskedLm(_) | Self::CausalLm(_) | Self::Pooled(_) => {}
+            Self::MaskedLm(_) | Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) => {}
         }
     }
 
@@ -171,7 +180,7 @@ impl Head {
         match self {
             Self::Sequence(head) => head.dense_mut().map(|dense| ("head.dense".to_owned(), dense)),
             Self::MaskedLm(head) => Some(("head.lm_head.dense".to_owned(), head.dense_mut())),
-            Self::Token(_) | Self::Span(_) | Self::CausalLm(_) | Self::Pooled(_) => None,
+            Self::Token(_) | Self::Span(_) | Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) => None,
         }
     }
 }

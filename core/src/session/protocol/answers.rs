@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::ModelSource;
-use crate::metrics::{TextEvaluation, TextSample};
+use crate::metrics::{TextSample, TextToTextEvaluation};
 use crate::task::Task;
 
 /// A model that was loaded.
@@ -43,7 +43,7 @@ pub struct ModelInfo {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WritingEvaluation {
     /// The figures.
-    pub figures: TextEvaluation,
+    pub figures: TextToTextEvaluation,
     /// Every prompt, with what was written.
     pub samples: Vec<TextSample>,
 }

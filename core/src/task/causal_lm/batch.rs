@@ -60,7 +60,7 @@ pub(super) fn make_batch(rows: &[Vec<&Encoded>], padding: &Padding) -> HostBatch
     HostBatch {
         inputs: HostInputs::Text(text),
         weight: ids.len() as f64,
-        targets: HostTargets::Ids { positions, ids },
+        targets: HostTargets::Ids { positions, ids, label_smoothing: 0.0 },
         num_rows: rows.len(),
         num_tokens: rows.iter().map(length).sum(),
     }
@@ -86,8 +86,8 @@ mod tests {
     }
 
     fn parts(batch: HostBatch) -> (HostText, Vec<i32>, Vec<i32>) {
-        let HostInputs::Text(text) = batch.inputs;
-        let HostTargets::Ids { positions, ids } = batch.targets else { panic!("tokens are predicted") };
+        let text = batch.inputs.text().clone();
+        let HostTargets::Ids { positions, ids, .. } = batch.targets else { panic!("tokens are predicted") };
         (text, positions, ids)
     }
 

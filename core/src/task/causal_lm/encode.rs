@@ -311,6 +311,7 @@ pub(super) mod tests {
             pad_token_id: 1,
             position_ids: PositionIds::FromZero,
             eos_token_ids: &[1],
+            decoder_start_token_id: None,
             render: None,
             broken_template: None,
         }

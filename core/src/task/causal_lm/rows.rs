@@ -147,7 +147,7 @@ fn detail_of(num_tokens: u64) -> (task::EvaluationDetail, RowPredictions) {
 mod tests {
     use super::*;
     use crate::config::DataShape;
-    use crate::data::{HostInputs, HostTargets, Outputs, PositionIds};
+    use crate::data::{HostTargets, Outputs, PositionIds};
     use crate::tokenizer::{Piece, Role, Turn};
 
     fn encoded(input_ids: Vec<u32>, example: usize, lost_completion: bool) -> Encoded {
@@ -179,10 +179,13 @@ mod tests {
         assert_eq!((rows.num_rows(), rows.lengths(Split::Train)), ([2, 0, 0], vec![3, 2]));
         assert_eq!([0, 1].map(|index| rows.row_number(Split::Train, index)), [2, 4]);
         let batch = rows.batch(Split::Train, &[1, 0], Some(7));
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         assert_eq!((text.input_ids.as_slice(), &text.segment_ids), (&[6, 7, 0, 0, 1, 2, 3, 0][..], &None));
         assert_eq!((batch.num_rows, batch.num_tokens, batch.weight), (2, 5, 3.0));
-        assert_eq!(batch.targets, HostTargets::Ids { positions: vec![0, 4, 5], ids: vec![7, 2, 3] });
+        assert_eq!(
+            batch.targets,
+            HostTargets::Ids { positions: vec![0, 4, 5], ids: vec![7, 2, 3], label_smoothing: 0.0 }
+        );
     }
 
     #[test]
@@ -190,7 +193,7 @@ mod tests {
         let (rows, packed) = (rows(false), rows(true));
         assert_eq!((packed.num_rows(), packed.lengths(Split::Train)), ([1, 0, 0], vec![5]));
         let batch = packed.batch(Split::Train, &[0], None);
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         assert_eq!(text.segment_ids, Some(vec![0, 0, 0, 1, 1, -1, -1, -1]));
         assert_eq!(rows.fingerprint(), packed.fingerprint());
         // Length, ids, and a byte for each token that says whether it is learned.

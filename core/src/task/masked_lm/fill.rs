@@ -185,7 +185,7 @@ mod tests {
         let mut found = of(&["hello <mask>", "[MASK] and [MASK] ! hello"], &tokenizer).expect("blanks");
         assert_eq!(found.cut_inputs(), [1]);
         let batch = found.next_batch().expect("two texts");
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         assert_eq!((text.batch, text.seq), (2, 6));
         assert_eq!(text.input_ids[..4], [2, 5, 4, 3]);
         assert_eq!(batch.targets, HostTargets::Positions(vec![2, 7, 9]));

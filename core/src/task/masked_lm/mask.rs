@@ -121,6 +121,7 @@ pub(super) mod tests {
             pad_token_id: 0,
             position_ids: PositionIds::FromZero,
             eos_token_ids: &[],
+            decoder_start_token_id: None,
             render: None,
             broken_template: None,
         }

@@ -73,7 +73,7 @@ impl TaskRows for Rows {
         HostBatch {
             inputs: HostInputs::Text(text),
             weight: ids.len() as f64,
-            targets: HostTargets::Ids { positions, ids },
+            targets: HostTargets::Ids { positions, ids, label_smoothing: 0.0 },
             num_rows: indices.len(),
             num_tokens,
         }
@@ -137,8 +137,8 @@ mod tests {
         assert_eq!(rows.row_number(Split::Train, 3), 4);
         for seed in [None, Some(1), Some(2)] {
             let batch = rows.batch(Split::Train, &[2, 0, 1], seed);
-            let HostInputs::Text(text) = &batch.inputs;
-            let HostTargets::Ids { positions, ids } = &batch.targets else { panic!("tokens are guessed") };
+            let text = batch.inputs.text();
+            let HostTargets::Ids { positions, ids, .. } = &batch.targets else { panic!("tokens are guessed") };
             assert_eq!((text.batch, text.seq, batch.num_tokens), (3, 16, 26));
             assert_eq!((ids.len(), batch.weight), (positions.len(), ids.len() as f64));
             let mut restored = text.input_ids.clone();
@@ -158,7 +158,7 @@ mod tests {
     fn an_evaluation_hides_the_same_tokens_of_a_row_in_every_batch() {
         let rows = rows(&["hello world and hello", "world !"]);
         let first = |batch: HostBatch| {
-            let HostInputs::Text(text) = batch.inputs;
+            let text = batch.inputs.text().clone();
             text.input_ids[..4].to_vec()
         };
         assert_eq!(first(rows.batch(Split::Train, &[1, 0], None)), first(rows.batch(Split::Train, &[1], None)));

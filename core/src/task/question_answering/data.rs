@@ -302,7 +302,7 @@ impl TaskData for QuestionData {
 pub(super) mod tests {
     use super::*;
     use crate::config::SplitConfig;
-    use crate::data::{DataFiles, HostInputs, HostTargets, Split};
+    use crate::data::{DataFiles, HostTargets, Split};
     use crate::task::Purpose;
 
     pub(in crate::task::question_answering) use crate::task::texts::tests::{model, tokenizer};
@@ -385,7 +385,7 @@ pub(super) mod tests {
         assert!(known.num_read() == [1, 0, 0] && known.thresholds().is_empty(), "every question has an answer");
         assert_eq!((known.lengths(Split::Train), known.row_number(Split::Train, 1)), (vec![13, 13], 2));
         let batch = known.batch(Split::Train, &[1, 0], None);
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         // [CLS] hello world [SEP] hello world … ann [SEP], where `ann` is not in the vocabulary.
         assert_eq!(text.input_ids[..13], [2, 4, 5, 3, 4, 5, 4, 5, 4, 5, 4, 1, 3]);
         assert_eq!(text.token_type_ids[..13], [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1]);

@@ -8,7 +8,7 @@ use super::excerpt::{excerpt, join};
 use super::place::chars_before;
 use super::rows::Content;
 use super::{EvaluationDetail, RowPrediction};
-use crate::data::{HostBatch, HostInputs, HostTargets, Outputs, Split};
+use crate::data::{HostBatch, HostTargets, Outputs, Split};
 use crate::metrics::{Figure, SquadQuestion, evaluate_answers};
 use crate::task::outputs::log_softmax;
 use crate::task::texts::index_of;
@@ -82,7 +82,7 @@ struct Predicted {
 
 impl Measure for SpanMeasure {
     fn add(&mut self, indices: &[usize], batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         let (Outputs::Rows { values, .. }, HostTargets::Spans { starts, ends }) = (outputs, &batch.targets) else {
             return Ok(());
         };
@@ -146,7 +146,7 @@ mod tests {
 
     /// Outputs of a batch, all 0 but some: row, token, score as first and as last.
     fn outputs(batch: &HostBatch, scores: &[(usize, usize, f32, f32)]) -> Outputs {
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         let mut values = vec![0.0; ENDS * text.batch * text.seq];
         for &(row, token, first, last) in scores {
             let at = ENDS * (row * text.seq + token);
@@ -188,7 +188,7 @@ mod tests {
         let tokenizer = super::super::data::tests::tokenizer();
         let rows = prepare(&model(&tokenizer));
         let batch = rows.batch(Split::Train, &[1, 0], None);
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         let given = outputs(&batch, &[(0, 10, 2.0, 0.0), (1, 0, 1.0, 1.0)]);
         let mut measure = rows.measure(Split::Train);
         measure.add(&[1, 0], &batch, &given).expect("finite");

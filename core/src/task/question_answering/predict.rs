@@ -168,7 +168,7 @@ mod tests {
         let mut predictor = predictor(&request).expect("room enough");
         predictor.set_thresholds(&BTreeMap::from([(NO_ANSWER.to_owned(), run.null_score_threshold)]));
         while let Some(batch) = predictor.next_batch() {
-            let HostInputs::Text(text) = &batch.inputs;
+            let text = batch.inputs.text();
             let mut values = vec![0.0; ENDS * text.batch * text.seq];
             for &(row, token, first, last) in scores {
                 let at = ENDS * (row * text.seq + token);
@@ -209,7 +209,7 @@ mod tests {
             let mut predictor = predictor(&request).expect("room enough");
             predictor.set_thresholds(thresholds);
             let batch = predictor.next_batch().expect("one window");
-            let HostInputs::Text(text) = &batch.inputs;
+            let text = batch.inputs.text();
             let mut values = vec![0.0; ENDS * text.batch * text.seq];
             (values[0], values[1]) = (9.0, 9.0);
             predictor.add(&Outputs::Rows { values, width: ENDS }).expect("finite");
@@ -257,7 +257,7 @@ mod tests {
         let request = PredictRequest { inputs: &inputs, labels: &[], model: model(&tokenizer), run: &run };
         let mut predictor = predictor(&request).expect("room enough");
         let batch = predictor.next_batch().expect("two windows");
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         let mut values = vec![0.0; ENDS * text.batch * text.seq];
         values[ENDS * text.seq] = f32::NAN;
         assert_eq!(predictor.add(&Outputs::Rows { values, width: ENDS }), Err(1));

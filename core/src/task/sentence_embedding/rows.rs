@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn ids(batch: &HostBatch) -> Vec<Vec<i32>> {
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         let real = |row: &[i32]| row.iter().copied().filter(|&id| id != 0).collect();
         text.input_ids.chunks(text.seq).map(real).collect()
     }

@@ -227,7 +227,7 @@ mod tests {
     use super::super::{EvaluationDetail, Prediction as AnyPrediction, ReportDetail as AnyDetail, RowPredictions};
     use super::*;
     use crate::config::SplitConfig;
-    use crate::data::{DataFiles, HostInputs, HostTargets, Outputs, Split};
+    use crate::data::{DataFiles, HostTargets, Outputs, Split};
     use crate::task::TaskInput;
 
     fn data_of(text: &str, run: &RunConfig) -> Box<dyn TaskData> {
@@ -285,7 +285,7 @@ mod tests {
         assert_eq!((rows.labels(), rows.num_rows()), (&["a".to_owned(), "b".into()][..], [3, 0, 0]));
         assert_eq!((rows.lengths(Split::Train), rows.row_number(Split::Train, 2)), (vec![3, 4, 3], 4));
         let batch = rows.batch(Split::Train, &[1, 2], None);
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         assert_eq!((text.batch, text.seq, batch.num_tokens, batch.weight), (2, 4, 7, 2.0));
         assert_eq!(batch.targets, HostTargets::Distributions { values: vec![1.0, 0.0, 0.0, 1.0], width: 2 });
 

@@ -1,6 +1,6 @@
 //! Which tasks can be learned beside others, and which settings a run of several has.
 
-use crate::task::{HeadKind, Task};
+use crate::task::Task;
 
 /// Settings that tasks have and several at once do not.
 const OF_ONE_TASK: [&str; 3] = ["from_scratch", "packing", "gradient_checkpointing"];
@@ -9,7 +9,7 @@ const OF_ONE_TASK: [&str; 3] = ["from_scratch", "packing", "gradient_checkpointi
 /// beside it.
 #[must_use]
 pub fn goes_with_others(task: Task) -> bool {
-    task.spec().head != HeadKind::CausalLm
+    !task.spec().head.writes()
 }
 
 /// Settings that not every task has, of which a run of these has these.

@@ -74,7 +74,7 @@ fn several() -> SeveralRows {
 }
 
 fn ids(batch: &HostBatch) -> &[i32] {
-    let HostInputs::Text(text) = &batch.inputs;
+    let text = batch.inputs.text();
     &text.input_ids
 }
 

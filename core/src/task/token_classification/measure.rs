@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::rows::Content;
 use super::spans::Places;
 use super::{RowPrediction, SPEC, SpanError};
-use crate::data::{HostBatch, HostInputs, Outputs, Split};
+use crate::data::{HostBatch, Outputs, Split};
 use crate::metrics::{EntityError, EntitySpan, Figure, compare_entities, entity_spans, evaluate_entities};
 use crate::task::outputs::{find_highest, log_softmax};
 use crate::task::texts::output_rows;
@@ -40,7 +40,7 @@ pub(super) fn judge(logits: &[f32]) -> Judged {
 
 impl Measure for EntityMeasure {
     fn add(&mut self, indices: &[usize], batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         let tokens: Vec<&[f32]> = output_rows(outputs).collect();
         for (&index, tokens) in indices.iter().zip(tokens.chunks(text.seq.max(1))) {
             let row = &self.rows.windows(self.split)[index];
@@ -112,7 +112,7 @@ mod tests {
 
     /// Outputs that are sure of a tag at every position: `tags[row]` are those of its words.
     fn outputs(batch: &HostBatch, width: usize, tags: &[&[usize]], positions: &[&[usize]]) -> Outputs {
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         let mut values = vec![0.0; text.batch * text.seq * width];
         for (row, (tags, positions)) in tags.iter().zip(positions).enumerate() {
             for (&tag, &position) in tags.iter().zip(*positions) {
@@ -171,7 +171,7 @@ mod tests {
         let batch = rows.batch(Split::Train, &[1, 0], None);
         let HostTargets::Distributions { values, width } = &batch.targets else { panic!("classes") };
         let mut values = values.clone();
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         values[(text.seq + 2) * width] = f32::NAN;
         let found = Outputs::Rows { values, width: *width };
         assert_eq!(rows.measure(Split::Train).add(&[1, 0], &batch, &found), Err(0));

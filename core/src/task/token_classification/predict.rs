@@ -138,7 +138,7 @@ mod tests {
 
     /// A model that tags `paris` as the start of an entity, `-` as the rest of it, and nothing else.
     fn answer(batch: &HostBatch) -> Outputs {
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         let tag = |id: i32| match id {
             10 => 1,
             12 => 2,
@@ -194,7 +194,7 @@ mod tests {
         let mut predictor = SpanPredictor::new(&request).expect("good inputs");
         let batch = predictor.next_batch().expect("two rows");
         let Outputs::Rows { mut values, width } = answer(&batch) else { panic!("rows") };
-        let HostInputs::Text(text) = &batch.inputs;
+        let text = batch.inputs.text();
         values[(text.seq + 1) * width] = f32::INFINITY;
         assert_eq!(predictor.add(&Outputs::Rows { values, width }), Err(1));
         let pair = [two[0].clone(), TaskInput { text: "a".into(), second: Some("b".into()) }];

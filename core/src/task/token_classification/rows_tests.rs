@@ -15,6 +15,7 @@ pub(in super::super) fn model_of(tokenizer: &Tokenizer) -> TextModel<'_> {
         pad_token_id: 0,
         position_ids: PositionIds::FromZero,
         eos_token_ids: &[],
+        decoder_start_token_id: None,
         render: None,
         broken_template: None,
     }
@@ -70,7 +71,7 @@ fn the_first_token_of_each_word_is_scored() {
     let rows = rows_of(&tagged(&["abc/B-x b/I-x", "c/O"]), &RunConfig::default());
     assert_eq!((rows.num_rows(), rows.lengths(Split::Train)), ([2, 0, 0], vec![6, 3]));
     let batch = rows.batch(Split::Train, &[1, 0], None);
-    let HostInputs::Text(text) = &batch.inputs;
+    let text = batch.inputs.text();
     assert_eq!((text.batch, text.seq), (2, 8));
     assert_eq!(text.input_ids[8..14], [2, 4, 8, 9, 5, 3], "[CLS] a ##b ##c b [SEP]");
     assert_eq!(targets_of(&batch), [(1, 0), (9, 1), (12, 2)]);

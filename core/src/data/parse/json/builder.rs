@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::item::{Item, message_of};
+use super::item::{Item, first_value, message_of};
 use crate::data::error::{DataError, shorten};
 use crate::data::parse::{Format, NestedValue, Row, Table};
 use crate::data::reading::{MAX_ROWS, on_one_line};
@@ -12,6 +12,9 @@ const MAX_COLUMNS: usize = 256;
 
 /// Most cells that are held, missing ones included: keeps a file with few values in many columns in memory.
 const MAX_CELLS: usize = 64 << 20;
+
+/// The key under which the `datasets` library keeps translations: an object with a text for each language.
+const TRANSLATION: &str = "translation";
 
 /// A table that grows by an item at a time.
 pub(super) struct Builder {
@@ -40,6 +43,10 @@ impl Builder {
         };
         let mut values = Vec::with_capacity(fields.len());
         for (key, json) in fields {
+            if let Some(texts) = translations(&key, json.get()) {
+                values.extend(texts.into_iter().map(|(name, text)| (name, Value::Text(text), "")));
+                continue;
+            }
             match Value::read::<KEEP>(json.get()) {
                 Ok(value) => values.push((key, value, json.get())),
                 Err(error) => {
@@ -130,4 +137,16 @@ impl Value {
             _ => Self::Text(json.to_owned()),
         })
     }
+}
+
+/// The texts of an object of translations, each with the name of its column, such as `translation.en`; `None` where it is
+/// none. A language without a text has an empty one.
+fn translations(key: &str, json: &str) -> Option<Vec<(String, String)>> {
+    if key != TRANSLATION || !json.starts_with('{') {
+        return None;
+    }
+    let Ok((Item::Object(fields), _)) = first_value(json) else { return None };
+    let text = |json: &str| serde_json::from_str::<Option<String>>(json).ok().map(Option::unwrap_or_default);
+    let texts = fields.into_iter().map(|(language, json)| Some((format!("{key}.{language}"), text(json.get())?)));
+    texts.collect::<Option<Vec<_>>>().filter(|texts| !texts.is_empty())
 }

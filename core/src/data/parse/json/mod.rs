@@ -219,6 +219,20 @@ mod tests {
     }
 
     #[test]
+    fn translations_are_columns_of_their_languages_in_their_order() {
+        let lines = "{\"id\": \"7\", \"translation\": {\"en\": \"a \\\"b\\\"\", \"de\": \"c\"}}\n\
+                     {\"translation\": {\"de\": \"d\", \"en\": null}}\n";
+        let table = read(lines);
+        assert_eq!(table.columns, ["id", "translation.en", "translation.de"]);
+        assert_eq!(table.rows[0].cells, ["7", "a \"b\"", "c"]);
+        assert_eq!((table.rows[1].cells[1].as_str(), table.rows[1].cells[2].as_str()), ("", "d"));
+        for other in ["{\"translation\": {\"en\": [1]}, \"a\": 1}", "{\"translation\": {}, \"a\": 1}"] {
+            let table = read(other);
+            assert_eq!((table.columns[0].as_str(), table.rows[0].nested.as_slice()), ("translation", &[0][..]));
+        }
+    }
+
+    #[test]
     fn numbers_stay_as_they_are_written() {
         let written = ["1", "1.0", "1e5", "-0.50", "12345678901234567890123", "1E+2", "0.1000000000000000055511"];
         let lines: String = written.iter().map(|number| format!("{{\"label\": {number} }}\n")).collect();

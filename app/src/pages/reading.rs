@@ -1,0 +1,74 @@
+//! How far a reading of rows is, and the way out of it: of the rows at the step Data, and of those of several tasks, which are
+//! read when a run of them starts or before they are measured.
+
+use leptos::prelude::*;
+
+use crate::browser;
+use crate::components::{Button, Meter};
+use crate::format;
+use crate::state::Store;
+use crate::tasks;
+
+/// Id of what is shown.
+const ID: &str = "reading";
+
+/// Of the rows at the step Data.
+pub(super) fn of_rows(store: Store, counts_bytes: bool) -> AnyView {
+    meter(store, Signal::derive(move || amount(store.data.progress.get(), counts_bytes)))
+}
+
+/// Of the rows of several tasks, while they are read.
+pub(super) fn of_parts(store: Store) -> AnyView {
+    let is_reading = Memo::new(move |_| store.parts.reading.with(Option::is_some));
+    let text = Signal::derive(move || {
+        let Some(name) = store.parts.reading.get() else { return String::new() };
+        let task = store.learned.with(|learned| learned.iter().find(|(own, _)| *own == name).map(|(_, task)| *task));
+        let counts_bytes = task.is_some_and(|task| tasks::of(task).counts_bytes);
+        match amount(store.data.progress.get(), counts_bytes) {
+            amount if amount.is_empty() => name,
+            amount => format!("{name}: {amount}"),
+        }
+    });
+    let shown = move || {
+        browser::keep_focus(ID, "page-title");
+        is_reading.get().then(|| meter(store, text))
+    };
+    view! { {shown} }.into_any()
+}
+
+/// How much was read, in words; nothing before that is known.
+fn amount((done, total): (usize, usize), counts_bytes: bool) -> String {
+    match total {
+        0 => String::new(),
+        _ if counts_bytes => format::percent(done as f64 / total as f64),
+        _ => format!("{} of {}", format::count(done), format::plural(total, "row")),
+    }
+}
+
+fn meter(store: Store, text: Signal<String>) -> AnyView {
+    let progress = store.data.progress;
+    let share = Signal::derive(move || {
+        let (done, total) = progress.get();
+        (total > 0).then(|| done as f64 / total as f64)
+    });
+    let on_cancel = Callback::new(move |()| store.cancel_reading());
+    view! {
+        <div class="panel" id=ID>
+            <p class="unseen" role="status">"Reading the rows."</p>
+            <Meter label="Reading the rows" share=share text=text id="read-progress" />
+            <div class="row"><Button id="cancel-reading" text="Cancel" on_press=on_cancel /></div>
+        </div>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_counted_and_whole_files_in_percent() {
+        assert_eq!(amount((1_200, 5_000), false), "1,200 of 5,000 rows");
+        assert_eq!([amount((1, 4), true), amount((0, 0), true)], ["25.0 %", ""]);
+    }
+}

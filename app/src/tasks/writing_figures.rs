@@ -1,0 +1,145 @@
+//! What the step Evaluate shows alike of models that write: what the figures of texts are of, the targets that are labels, and
+//! what was written, before training beside after.
+
+use hone_core::metrics::{TargetLabels, TextSample};
+use hone_core::session::protocol::WritingEvaluation;
+use leptos::prelude::*;
+
+use super::class_table::class_table;
+use crate::components::{Cell, sortable_table};
+use crate::format;
+use crate::state::evaluation::Measured;
+
+/// Characters of a sample's texts.
+const MAX_TEXT_CHARS: usize = 400;
+
+/// What the figures of written texts are of: `written` says of so many rows what was written, such as "after the first 20
+/// prompts", and no text has more than `max_new_tokens`.
+pub(super) fn caption(written: &str, max_new_tokens: u32) -> String {
+    format!(
+        "BLEU, chrF, ROUGE and exact match: on what it writes {written}, always taking the likeliest token, {max_new_tokens} \
+         at most."
+    )
+}
+
+fn writing_of(measured: Option<&Measured>) -> Option<&WritingEvaluation> {
+    measured?.writing.as_ref()
+}
+
+fn labels_of(measured: Option<&Measured>) -> Option<&TargetLabels> {
+    writing_of(measured)?.figures.labels.as_ref()
+}
+
+/// Figures of each target, where there are a few that come again and again.
+pub(super) fn labels(before: Option<&Measured>, after: Option<&Measured>) -> Option<AnyView> {
+    let (base, tuned) = (labels_of(before), labels_of(after));
+    let shown = tuned.or(base)?;
+    let before = tuned.and(base).map(|base| base.per_label.as_slice());
+    let view = view! {
+        <div class="panel figures">
+            <h3>"By target"</h3>
+            {class_table("By target", "per-target", "Target", &shown.per_label, before)}
+            <p class="hint">
+                "A few targets come again and again, so that each is measured as a label. Precision: how many of the texts \
+                 that are this target should be. Recall: how many of the rows that have this target were given it. F1: both \
+                 in one figure."
+            </p>
+            <p class="hint">{unknown_words(shown.num_unknown)}</p>
+        </div>
+    };
+    Some(view.into_any())
+}
+
+/// Of texts that are no target.
+fn unknown_words(num_unknown: usize) -> Option<String> {
+    let (texts, they) = match num_unknown {
+        0 => return None,
+        1 => ("1 text that it wrote is".to_owned(), "it counts"),
+        many => (format!("{} texts that it wrote are", format::count(many)), "they count"),
+    };
+    Some(format!("{texts} none of the targets: {they} in no target's precision."))
+}
+
+fn samples_of(measured: Option<&Measured>) -> &[TextSample] {
+    writing_of(measured).map_or(&[][..], |writing| writing.samples.as_slice())
+}
+
+/// A prompt, what stands in the file, and what was written before and after training.
+#[derive(Debug, Clone, PartialEq)]
+struct SamplePair<'a> {
+    row: usize,
+    prompt: &'a str,
+    expected: &'a str,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+}
+
+/// Samples of the same prompts side by side, in the order of the file.
+fn sample_pairs<'a>(base: &'a [TextSample], tuned: &'a [TextSample]) -> Vec<SamplePair<'a>> {
+    let shown = if tuned.is_empty() { base } else { tuned };
+    let of = |samples: &'a [TextSample], row: usize, prompt: &str| {
+        let found = samples.iter().find(|sample| sample.row == row && sample.prompt == prompt);
+        found.map(|sample| sample.generated.as_str())
+    };
+    let pair = |sample: &'a TextSample| SamplePair {
+        row: sample.row,
+        prompt: &sample.prompt,
+        expected: &sample.expected,
+        before: of(base, sample.row, &sample.prompt),
+        after: of(tuned, sample.row, &sample.prompt),
+    };
+    shown.iter().map(pair).collect()
+}
+
+/// What was written, beside what stands in the file; `head` is what was given: `Prompt`, `Source`.
+pub(super) fn samples(head: &'static str, before: Option<&Measured>, after: Option<&Measured>) -> Option<AnyView> {
+    let text = |text: &str| Cell::new("text written", format::excerpt(text, MAX_TEXT_CHARS));
+    let written = |generated: Option<&str>| generated.map_or_else(|| Cell::new("", "–"), text);
+    let rows: Vec<_> = sample_pairs(samples_of(before), samples_of(after))
+        .into_iter()
+        .map(|pair| {
+            let row = Cell::number(format::count(pair.row));
+            vec![row, text(pair.prompt), text(pair.expected), written(pair.before), written(pair.after)]
+        })
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let heads = ["Row", head, "Expected", "Before", "After"];
+    let view = view! {
+        <div class="panel">
+            <h3>"What it writes, before and after"</h3>
+            {sortable_table("What it writes", "eval-samples", &heads, rows)}
+        </div>
+    };
+    Some(view.into_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_paired_by_their_prompts() {
+        let sample = |row, generated: &str| TextSample {
+            row,
+            prompt: format!("prompt {row}"),
+            expected: "yes".into(),
+            generated: generated.into(),
+        };
+        let (base, tuned) = ([sample(1, "no"), sample(2, "never")], [sample(2, "yes"), sample(3, "well")]);
+        let pairs = sample_pairs(&base, &tuned);
+        let seen: Vec<_> = pairs.iter().map(|pair| (pair.row, pair.before, pair.after)).collect();
+        assert_eq!(seen, [(2, Some("never"), Some("yes")), (3, None, Some("well"))]);
+        let alone: Vec<_> = sample_pairs(&base, &[]).iter().map(|pair| (pair.row, pair.before, pair.after)).collect();
+        assert_eq!(alone, [(1, Some("no"), None), (2, Some("never"), None)]);
+    }
+
+    #[test]
+    fn texts_that_are_no_target_are_said() {
+        assert_eq!(unknown_words(0), None);
+        let one = unknown_words(1).expect("one is said");
+        assert_eq!(one, "1 text that it wrote is none of the targets: it counts in no target's precision.");
+        assert!(unknown_words(2).is_some_and(|text| text.starts_with("2 texts that it wrote are none")));
+    }
+}

@@ -1,0 +1,257 @@
+//! How a text is written: settings under the names and with the meaning of transformers' `GenerationConfig`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::config::ConfigProblem;
+
+/// Most beams: each is a row that the model computes, with keys and values of its own.
+const MAX_BEAMS: u32 = 128;
+
+/// How the next token is chosen and when to stop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SamplingConfig {
+    /// Draw by probability; else take the highest logit.
+    pub do_sample: bool,
+    /// Logits are divided by this before they are drawn from; above 0.
+    pub temperature: f64,
+    /// Only the highest `top_k` logits are drawn from; 0 is off.
+    pub top_k: u32,
+    /// Only the likeliest ids that together reach `top_p` are drawn from; above 0, and 1 is off.
+    pub top_p: f64,
+    /// What came before gets less likely above 1 and more likely below; 1 is off
+    /// (<https://arxiv.org/abs/1909.05858>).
+    pub repetition_penalty: f64,
+    /// No sequence of so many tokens comes twice, those of the prompt counted; 0 is off.
+    pub no_repeat_ngram_size: u32,
+    /// Texts that are searched side by side for the likeliest as a whole; 1 is off. With beams nothing is drawn, and the
+    /// text is known only when the search is over.
+    pub num_beams: u32,
+    /// With beams: a text's score is the sum of its tokens' log-probabilities divided by their number to the power of this.
+    /// Above 0 long texts score better, below 0 short ones.
+    pub length_penalty: f64,
+    /// With beams: when the search ends.
+    pub early_stopping: EarlyStopping,
+    /// Tokens to make at most; from 1.
+    pub max_new_tokens: u32,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Texts at which to stop; they are not part of the answer. Beams are searched to their end, and the best text is cut.
+    pub stop: Vec<String>,
+}
+
+/// When a search that has finished as many texts as it has beams ends. In JSON `false`, `true` or `"never"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EarlyStopping {
+    /// When no text that runs on would score better at its present length.
+    #[default]
+    False,
+    /// At once.
+    True,
+    /// When no text that runs on can score better at any length.
+    Never,
+}
+
+impl Default for SamplingConfig {
+    fn default() -> Self {
+        Self {
+            do_sample: false,
+            temperature: 1.0,
+            top_k: 50,
+            top_p: 1.0,
+            repetition_penalty: 1.0,
+            no_repeat_ngram_size: 0,
+            num_beams: 1,
+            length_penalty: 1.0,
+            early_stopping: EarlyStopping::False,
+            max_new_tokens: 64,
+            seed: 0,
+            stop: Vec::new(),
+        }
+    }
+}
+
+impl SamplingConfig {
+    /// Whether the settings can be used.
+    ///
+    /// # Errors
+    /// Every field that can't be used, with what would be right.
+    pub fn check(&self) -> Result<(), Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        let mut problem = |field: &str, message: String| problems.push(ConfigProblem { field: field.into(), message });
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            problem(
+                "temperature",
+                format!("{} is not a number above 0; greedy is do_sample = false", self.temperature),
+            );
+        }
+        if !(self.top_p > 0.0 && self.top_p <= 1.0) {
+            problem("top_p", format!("{} is not a number above 0 and at most 1 (1 is off)", self.top_p));
+        }
+        if !(self.repetition_penalty.is_finite() && self.repetition_penalty > 0.0) {
+            problem("repetition_penalty", format!("{} is not a number above 0 (1 is off)", self.repetition_penalty));
+        }
+        self.check_beams(&mut problem);
+        if self.max_new_tokens == 0 {
+            problem("max_new_tokens", "0 is not a whole number from 1".into());
+        }
+        if self.stop.iter().any(String::is_empty) {
+            problem("stop", "an empty text would stop before the first token".into());
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    fn check_beams(&self, problem: &mut dyn FnMut(&str, String)) {
+        let &Self { num_beams, length_penalty, early_stopping, max_new_tokens, .. } = self;
+        let no_effect = || "has no effect without beams (num_beams above 1)".to_owned();
+        if !(1..=MAX_BEAMS).contains(&num_beams) {
+            problem("num_beams", format!("{num_beams} is not a whole number from 1 (off) to {MAX_BEAMS}"));
+        } else if num_beams > 1 && self.do_sample {
+            let message = "beam sampling is not offered: search with beams or draw tokens (do_sample, a temperature)";
+            problem("num_beams", message.into());
+        }
+        if !length_penalty.is_finite() {
+            problem("length_penalty", format!("{length_penalty} is not a number"));
+        } else if num_beams == 1 && length_penalty != 1.0 {
+            problem("length_penalty", no_effect());
+        } else if max_new_tokens > 0 && !(f64::from(max_new_tokens).powf(length_penalty) as f32).is_normal() {
+            let message = format!("{length_penalty} is too far from 0 for texts of {max_new_tokens} tokens");
+            problem("length_penalty", message);
+        }
+        if num_beams == 1 && early_stopping != EarlyStopping::False {
+            problem("early_stopping", no_effect());
+        }
+    }
+}
+
+impl EarlyStopping {
+    /// As it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::False => "false",
+            Self::True => "true",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl FromStr for EarlyStopping {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::False, Self::True, Self::Never].into_iter().find(|one| one.name() == text);
+        known.ok_or_else(|| format!("{text:?} is none of false, true and never"))
+    }
+}
+
+impl Serialize for EarlyStopping {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::False => serializer.serialize_bool(false),
+            Self::True => serializer.serialize_bool(true),
+            Self::Never => serializer.serialize_str(self.name()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EarlyStopping {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Value;
+
+        impl Visitor<'_> for Value {
+            type Value = EarlyStopping;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("false, true or \"never\"")
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<EarlyStopping, E> {
+                Ok(if value { EarlyStopping::True } else { EarlyStopping::False })
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<EarlyStopping, E> {
+                value.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(config: &SamplingConfig) -> Vec<(String, String)> {
+        let problems = config.check().expect_err("something is wrong");
+        problems.into_iter().map(|problem| (problem.field, problem.message)).collect()
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let config = SamplingConfig {
+            temperature: 0.0,
+            top_p: f64::NAN,
+            repetition_penalty: -1.0,
+            num_beams: 0,
+            length_penalty: f64::INFINITY,
+            max_new_tokens: 0,
+            stop: vec!["\n".into(), String::new()],
+            ..SamplingConfig::default()
+        };
+        let fields: Vec<_> = problems(&config).into_iter().map(|(field, _)| field).collect();
+        let expected = ["temperature", "top_p", "repetition_penalty", "num_beams", "length_penalty", "max_new_tokens"];
+        assert_eq!(fields, [&expected[..], &["stop"]].concat());
+        assert_eq!(SamplingConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn what_has_no_effect_without_beams_is_refused() {
+        let early_stopping = EarlyStopping::Never;
+        let config = SamplingConfig { length_penalty: 2.0, early_stopping, ..SamplingConfig::default() };
+        let no_effect = "has no effect without beams (num_beams above 1)";
+        let expected = ["length_penalty", "early_stopping"].map(|field| (field.to_owned(), no_effect.to_owned()));
+        assert_eq!(problems(&config), expected);
+        let beams = SamplingConfig { num_beams: 4, ..config };
+        assert_eq!(beams.check(), Ok(()));
+        let drawn = SamplingConfig { do_sample: true, ..beams };
+        assert!(problems(&drawn)[0].1.starts_with("beam sampling is not offered"), "{:?}", problems(&drawn));
+    }
+
+    #[test]
+    fn a_length_penalty_leaves_scores_that_can_be_told_apart() {
+        let with = |length_penalty| SamplingConfig { num_beams: 2, length_penalty, ..SamplingConfig::default() };
+        for length_penalty in [40.0, -40.0] {
+            assert_eq!(problems(&with(length_penalty)).len(), 1, "64^40 is not a number of 32 bits");
+        }
+        for length_penalty in [5.0, 0.0, -5.0] {
+            assert_eq!(with(length_penalty).check(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn missing_settings_are_the_defaults() {
+        let config: SamplingConfig = serde_json::from_str(r#"{"do_sample": true}"#).expect("all fields are optional");
+        assert_eq!(config, SamplingConfig { do_sample: true, ..SamplingConfig::default() });
+        assert_eq!((config.top_k, config.top_p, config.max_new_tokens), (50, 1.0, 64));
+        assert_eq!((config.num_beams, config.length_penalty, config.no_repeat_ngram_size), (1, 1.0, 0));
+    }
+
+    #[test]
+    fn early_stopping_is_spelled_as_transformers_spells_it() {
+        for (value, json) in
+            [(EarlyStopping::False, "false"), (EarlyStopping::True, "true"), (EarlyStopping::Never, "\"never\"")]
+        {
+            assert_eq!(serde_json::to_string(&value).expect("it is plain"), json);
+            assert_eq!(serde_json::from_str::<EarlyStopping>(json).expect("it is read back"), value);
+            assert_eq!(value.name().parse(), Ok(value));
+        }
+        let error = serde_json::from_str::<EarlyStopping>("\"soon\"").expect_err("no such word").to_string();
+        assert!(error.contains("\"soon\" is none of false, true and never"), "{error}");
+    }
+}

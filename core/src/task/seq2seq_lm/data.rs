@@ -1,0 +1,233 @@
+//! Rows with a source and a target as they are read, tokenised and reported; and the rows that a run gets of them.
+
+use std::any::Any;
+use std::rc::Rc;
+
+use super::columns::{SOURCE, TARGET};
+use super::encode::{EncodedPair, Limits, with_prefix};
+use super::read::{TextPair, TextPairs, read_pairs};
+use super::report::{Facts, report};
+use super::rows::PairRows;
+use super::{PreviewRow, SPEC};
+use crate::config::{ReadOptions, RunConfig};
+use crate::data::ReadSummary;
+use crate::task::{DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskRows, TextModel};
+
+/// Reads rows with a source and a target.
+///
+/// # Errors
+/// When a file as a whole can't be used: says what is wrong, with row and column.
+pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
+    let (TextPairs { splits, num_conflicts, preview }, summary) = read_pairs(request)?;
+    let (splits, read, tokens) = (Rc::new(splits), request.read.clone(), EncodedSplits::new(0));
+    Ok(Box::new(PairData { splits, summary, read, num_conflicts, preview, limits: None, tokens }))
+}
+
+/// Rows as read, and as tokens as far as they were made.
+#[derive(Debug)]
+struct PairData {
+    /// Rows of training, validation and test; shared with the runs that train on them.
+    splits: Rc<[Vec<TextPair>; 3]>,
+    summary: ReadSummary,
+    /// How they were read.
+    read: ReadOptions,
+    num_conflicts: usize,
+    /// The first rows of the training file.
+    preview: Vec<TextPair>,
+    /// Where texts are cut; `None` before the first part.
+    limits: Option<Limits>,
+    tokens: EncodedSplits<EncodedPair>,
+}
+
+impl PairData {
+    /// Whether all tokens were made, cut at these limits.
+    fn has_tokens(&self, limits: Limits) -> bool {
+        self.limits == Some(limits) && self.tokens.is_done(self.num_rows())
+    }
+
+    fn preview_row(
+        &self,
+        pair: &TextPair,
+        model: Option<&TextModel<'_>>,
+        limits: Limits,
+    ) -> Result<PreviewRow, TaskError> {
+        let prefix = self.read.prefix_of_sources();
+        let encoded = model.map(|model| EncodedPair::encode(model, pair, prefix, limits)).transpose()?;
+        let [num_source_tokens, num_target_tokens] =
+            encoded.map_or([0, 0], |tokens| [tokens.source_ids.len(), tokens.target_ids.len()]);
+        Ok(PreviewRow {
+            row: pair.row,
+            source: with_prefix(prefix, &pair.source).into_owned(),
+            target: pair.target.clone(),
+            num_source_tokens,
+            num_target_tokens,
+        })
+    }
+}
+
+impl TaskData for PairData {
+    fn task(&self) -> Task {
+        SPEC.task
+    }
+
+    fn labels(&self) -> &[String] {
+        &[]
+    }
+
+    fn num_rows(&self) -> [usize; 3] {
+        self.splits.each_ref().map(Vec::len)
+    }
+
+    fn read_options(&self) -> ReadOptions {
+        let column = |role: &str| Some(self.summary.column_of(role).to_owned());
+        let source_prefix = self.read.source_prefix.clone().filter(|prefix| !prefix.is_empty());
+        ReadOptions { text_column: column(SOURCE), target_column: column(TARGET), source_prefix, ..self.read.clone() }
+    }
+
+    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+        let (limits, sizes) = (Limits::of(Some(model), run), self.num_rows());
+        if self.limits != Some(limits) {
+            self.tokens = EncodedSplits::new(limits.source);
+            self.limits = Some(limits);
+        }
+        let Self { splits, read, tokens, .. } = self;
+        tokens.advance(sizes, |split, index| {
+            let pair = &splits[split][index];
+            let encoded = EncodedPair::encode(model, pair, read.prefix_of_sources(), limits)?;
+            Ok((encoded, pair.source.len() + pair.target.len()))
+        })
+    }
+
+    fn progress(&self) -> (usize, usize) {
+        (self.tokens.progress(), self.num_rows().iter().sum())
+    }
+
+    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+        let limits = Limits::of(model, run);
+        let model = model.filter(|_| self.has_tokens(limits));
+        let preview = self.preview.iter().map(|pair| self.preview_row(pair, model, limits));
+        let facts = Facts {
+            summary: &self.summary,
+            rows: self.splits.each_ref().map(|pairs| pairs.iter().map(|pair| pair.row).collect()),
+            prefix: self.read.prefix_of_sources(),
+            limits,
+            num_conflicts: self.num_conflicts,
+            preview: preview.collect::<Result<_, _>>()?,
+        };
+        Ok(report(facts, model.map(|_| self.tokens.splits())))
+    }
+
+    fn sample_texts(&self) -> Vec<&str> {
+        self.splits.iter().flatten().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]).collect()
+    }
+
+    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+        let limits = Limits::of(Some(model), run);
+        let prefix = self.read.prefix_of_sources();
+        let encoded = if self.has_tokens(limits) {
+            self.tokens.share()
+        } else {
+            let encode = |pairs: &Vec<TextPair>| -> Result<Vec<EncodedPair>, TaskError> {
+                pairs.iter().map(|pair| EncodedPair::encode(model, pair, prefix, limits)).collect()
+            };
+            let [train, valid, test] = self.splits.each_ref().map(encode);
+            Rc::new([train?, valid?, test?])
+        };
+        Ok(Box::new(PairRows::new(Rc::clone(&self.splits), encoded, prefix, model, run)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ReportDetail;
+    use super::super::encode::tests::{model, tokenizer};
+    use super::*;
+    use crate::config::SplitConfig;
+    use crate::data::{DataFiles, Split};
+    use crate::task::{self, Purpose};
+
+    /// All rows are trained on.
+    fn run(max_seq_length: u32, max_target_length: u32) -> RunConfig {
+        let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+        RunConfig { max_seq_length, max_target_length, split, ..RunConfig::default() }
+    }
+
+    fn data(text: &str, prefix: Option<&str>) -> Box<dyn TaskData> {
+        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
+        let read_as = &ReadOptions { source_prefix: prefix.map(str::to_owned), ..ReadOptions::default() };
+        let (run, purpose) = (&run(8, 8), Purpose::Train);
+        read(&ReadRequest { files, read: read_as, run, known_labels: &[], purpose, model: None }).expect("good rows")
+    }
+
+    fn detail(report: &DataReport) -> &ReportDetail {
+        let task::ReportDetail::Seq2seqLm(detail) = &report.detail else { panic!("of another task") };
+        detail
+    }
+
+    const ROWS: &str = "source,target\none two three,one\none,three two one\ntwo,two\n";
+
+    #[test]
+    fn what_was_guessed_is_in_the_options_of_a_job() {
+        let found = data(ROWS, Some("sum: ")).read_options();
+        assert_eq!((found.text_column.as_deref(), found.target_column.as_deref()), (Some("source"), Some("target")));
+        assert_eq!(found.source_prefix.as_deref(), Some("sum: "), "to the letter");
+        assert_eq!(data(ROWS, Some("")).read_options().source_prefix, None, "there is none");
+    }
+
+    #[test]
+    fn sources_and_targets_are_reported_each_with_its_limit() {
+        let (tokenizer, run) = (tokenizer(true), run(5, 3));
+        let model = model(&tokenizer);
+        let mut data = data(ROWS, Some("sum: "));
+        let before = data.report(None, &run).expect("nothing is encoded");
+        assert_eq!((before.max_seq_length, detail(&before).max_target_length), (5, 3));
+        assert_eq!((before.lengths.max, detail(&before).target_lengths.max, before.num_encoded), (0, 0, [3, 0, 0]));
+        let first = &detail(&before).preview[0];
+        assert_eq!((first.source.as_str(), first.target.as_str()), ("sum: one two three", "one"));
+        assert_eq!((first.row, first.num_source_tokens, first.num_target_tokens), (2, 0, 0));
+        while data.encode_part(&model, &run).expect("room") {}
+        assert_eq!(data.progress(), (3, 3));
+        let report = data.report(Some(&model), &run).expect("they are encoded");
+        let found = detail(&report);
+        assert_eq!((report.lengths.max, report.num_truncated), (6, 1), "two of the prefix, three words and the end");
+        assert_eq!(
+            (found.target_lengths.max, found.num_targets_cut, found.cut_targets.as_slice()),
+            (4, 1, &["3".to_owned()][..])
+        );
+        assert_eq!((found.num_source_tokens, found.num_target_tokens), (5 + 4 + 4, 2 + 3 + 2));
+        assert_eq!((found.preview[1].num_source_tokens, found.preview[1].num_target_tokens), (4, 3));
+        assert_eq!(found.source_prefix, "sum: ");
+        let warnings = [
+            "there are no validation rows: the best weights can't be told from the last",
+            "1 of 3 rows is longer than 5 tokens and is shortened: rows 2",
+            "1 of 3 rows has a target that is longer than 3 tokens (max_target_length) and is shortened: rows 3",
+        ];
+        assert_eq!(report.warnings, warnings);
+        let json = serde_json::to_string(&report).expect("plain values");
+        assert_eq!(serde_json::from_str::<DataReport>(&json).expect("its own JSON"), report);
+    }
+
+    #[test]
+    fn tokens_are_taken_for_a_run_of_the_same_limits_and_made_anew_for_others() {
+        let tokenizer = tokenizer(true);
+        let model = model(&tokenizer);
+        let mut data = data(ROWS, None);
+        while data.encode_part(&model, &run(8, 8)).expect("room") {}
+        let known = data.prepare(&model, &run(8, 8)).expect("they are there");
+        let fresh = self::data(ROWS, None).prepare(&model, &run(8, 8)).expect("they are made");
+        assert_eq!((known.fingerprint(), known.lengths(Split::Train)), (fresh.fingerprint(), vec![6, 6, 4]));
+        let cut = data.prepare(&model, &run(8, 2)).expect("room");
+        assert_eq!(cut.lengths(Split::Train), [6, 4, 4], "the limit of the target is another");
+        assert!(data.report(Some(&model), &run(8, 2)).expect("no tokens").lengths.counts.is_empty());
+        let long = "one ".repeat(20_000);
+        let mut data = self::data(&format!("source,target\n{long},one\n{long},two\n"), None);
+        assert!(data.encode_part(&model, &run(8, 8)).expect("room"), "another row is left");
+        while data.encode_part(&model, &run(8, 8)).expect("room") {}
+        assert!(data.encode_part(&model, &run(8, 9)).expect("room"), "another limit begins anew");
+        assert_eq!(data.progress(), (1, 2));
+    }
+}

@@ -1,0 +1,45 @@
+//! Text to text agrees with PyTorch and transformers, by the tolerances of `parity_tokens`: T5 1.0 (ReLU, tied), T5 1.1
+//! (gated, untied), with adapters and with label smoothing.
+
+use burn::tensor::Device;
+use hone_tests::figure::demand;
+use hone_tests::golden::{Golden, Pass, Trained};
+use hone_tests::{beams, devices};
+
+fn check_all(golden: &Golden, device: &Device) {
+    golden.check_forward(device);
+    golden.check_gradients(Pass::Kept, device);
+    golden.check_gradients(Pass::Checkpointed, device);
+    golden.check_curve(Trained::All, device);
+    golden.check_smoothing(device);
+}
+
+#[test]
+fn t5_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("t5_tiny"), &devices::cpu());
+    check_all(&Golden::tiny("t5_gated_tiny"), &devices::cpu());
+}
+
+#[test]
+fn adapters_of_t5_agree_on_the_cpu() {
+    for name in ["t5_lora", "t5_dora"] {
+        check_all(&Golden::of(name, "t5_tiny"), &devices::cpu());
+    }
+}
+
+#[test]
+fn t5_writes_the_texts_of_transformers_on_the_cpu() {
+    for name in ["t5_tiny", "t5_gated_tiny"] {
+        demand(&beams::pair(name, &devices::cpu()));
+    }
+}
+
+#[test]
+fn t5_agrees_on_wgpu() {
+    let Some(device) = devices::wgpu() else { return };
+    let golden = Golden::tiny("t5_gated_tiny");
+    golden.check_forward(&device);
+    golden.check_gradients(Pass::Kept, &device);
+    golden.check_curve(Trained::All, &device);
+    Golden::of("t5_lora", "t5_tiny").check_curve(Trained::All, &device);
+}

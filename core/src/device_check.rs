@@ -280,9 +280,9 @@ fn rms_norm(device: &Device) -> Vec<Tensor<1>> {
 
 fn rotary(device: &Device) -> Vec<Tensor<1>> {
     let x = leaf([2, 4, 64, 32], 1.0, 20, device);
-    let rope = RopeConfig { theta: 10_000.0, scaling: RopeScaling::None };
+    let rope = RopeConfig { theta: 10_000.0, scaling: RopeScaling::None, dim: 32 };
     let positions: Vec<i32> = (0..64).collect();
-    let y = rope.rotation(&positions, 1, 32, &device.clone().autodiff()).apply(x.clone());
+    let y = rope.rotation(&positions, 1, &device.clone().autodiff()).apply(x.clone());
     let gradients = backward(&y);
     vec![flat(y), gradient(&x, &gradients)]
 }

@@ -143,7 +143,7 @@ class Architecture:
     mask: int
     between: tuple[int, ...]  # the tokens between two texts
     has_token_types: bool
-    last_layer: str
+    last_layer: str | list[str]
     config: Callable
 
 
@@ -320,7 +320,8 @@ def gradients(model, loss):
 
 
 def is_undecayed(name):
-    return name.endswith("bias") or "norm" in name.lower()
+    """As the Trainer of transformers decides it; MPNet's relative_attention_bias.weight is a bias."""
+    return "bias" in name or "norm" in name.lower()
 
 
 def adamw(model, rate, decays_all):
@@ -624,7 +625,9 @@ def make_task(name):
     meta |= facts | logit_facts
     meta["train"], trained = training(model, batches, model_loss, RATE)
     meta["train_head"], _ = training(model, batches, model_loss, HEAD_RATE, task.head)
-    meta["train_last"], _ = training(model, batches, model_loss, RATE, [task.architecture.last_layer, *task.head])
+    last = task.architecture.last_layer
+    last = [last] if isinstance(last, str) else last  # and what follows it
+    meta["train_last"], _ = training(model, batches, model_loss, RATE, [*last, *task.head])
     meta["param_norms_after_20_wd_all"] = {key: p.norm().item() for key, p in trained.named_parameters()}
     write_fixture(name, tensors, batches, meta)
     finish_folder(name, meta)

@@ -18,8 +18,8 @@ use crate::{beams, devices, paths, products};
 
 /// Encoders whose weights lie beside the golden: one label a text.
 const CLASSIFIERS: [&str; 4] = ["distilbert_cls_tiny", "bert_cls_tiny", "roberta_cls_tiny", "roberta_padded_tiny"];
-/// The same of the other heads; their goldens hold curves of the head and of the last layer too.
-const HEADS: [&str; 15] = [
+/// The same of other heads and encoders; their goldens hold curves of the head and of the last layer too.
+const HEADS: [&str; 21] = [
     "bert_ner_tiny",
     "distilbert_ner_tiny",
     "roberta_ner_tiny",
@@ -35,18 +35,54 @@ const HEADS: [&str; 15] = [
     "bert_mlm_tiny",
     "distilbert_mlm_tiny",
     "roberta_mlm_tiny",
+    "xlm_roberta_pair_tiny",
+    "electra_pair_tiny",
+    "mpnet_pair_tiny",
+    "albert_pair_tiny",
+    "deberta_v2_pair_tiny",
+    "modernbert_pair_tiny",
+];
+/// The other heads of those encoders, narrow and without curves.
+pub const NARROW_HEADS: [&str; 23] = [
+    "encoder_heads/xlm_roberta_ner",
+    "encoder_heads/xlm_roberta_qa",
+    "encoder_heads/xlm_roberta_mlm",
+    "encoder_heads/camembert_cls",
+    "encoder_heads/camembert_ner",
+    "encoder_heads/camembert_qa",
+    "encoder_heads/camembert_mlm",
+    "encoder_heads/electra_ner",
+    "encoder_heads/electra_qa",
+    "encoder_heads/electra_mlm",
+    "encoder_heads/mpnet_ner",
+    "encoder_heads/mpnet_qa",
+    "encoder_heads/mpnet_mlm",
+    "encoder_heads/albert_ner",
+    "encoder_heads/albert_qa",
+    "encoder_heads/albert_mlm",
+    "encoder_heads/deberta_v2_ner",
+    "encoder_heads/deberta_v2_qa",
+    "encoder_heads/deberta_v2_mlm",
+    "encoder_heads/modernbert_cls",
+    "encoder_heads/modernbert_ner",
+    "encoder_heads/modernbert_qa",
+    "encoder_heads/modernbert_mlm",
 ];
 /// The same of embeddings, which have no head.
 const EMBEDDINGS: &str = "bert_embedding_tiny";
 /// Adapters of encoders, and the models they stand on.
-const ENCODER_ADAPTERS: [(&str, &str); 4] = [
+const ENCODER_ADAPTERS: [(&str, &str); 8] = [
     ("bert_ner_lora", "bert_ner_tiny"),
     ("roberta_ner_dora", "roberta_ner_tiny"),
     ("bert_qa_lora", "bert_qa_tiny"),
     ("bert_mlm_lora", "bert_mlm_tiny"),
+    ("albert_pair_lora", "albert_pair_tiny"),
+    ("deberta_v2_pair_lora", "deberta_v2_pair_tiny"),
+    ("mpnet_ner_lora", "encoder_heads/mpnet_ner"),
+    ("modernbert_ner_lora", "encoder_heads/modernbert_ner"),
 ];
 /// Language models whose weights lie beside the golden.
-const DECODERS: [&str; 10] = [
+const DECODERS: [&str; 16] = [
     "gpt2_tiny",
     "gpt_neo_tiny",
     "llama_tiny",
@@ -57,6 +93,12 @@ const DECODERS: [&str; 10] = [
     "qwen2_window_tiny",
     "llama3_rope_tiny",
     "linear_rope_tiny",
+    "granite_tiny",
+    "smollm3_tiny",
+    "olmo2_tiny",
+    "phi3_tiny",
+    "gemma2_tiny",
+    "gemma3_tiny",
 ];
 /// Adapters that are trained, and the models they stand on.
 const ADAPTERS: [(&str, &str); 2] = [("gpt2_lora", "gpt2_tiny"), ("gpt2_dora", "gpt2_tiny")];
@@ -64,9 +106,11 @@ const ADAPTERS: [(&str, &str); 2] = [("gpt2_lora", "gpt2_tiny"), ("gpt2_dora", "
 const PAIRS: [(&str, &str); 4] =
     [("t5_tiny", "t5_tiny"), ("t5_gated_tiny", "t5_gated_tiny"), ("t5_lora", "t5_tiny"), ("t5_dora", "t5_tiny")];
 /// Goldens of which logits and loss are compared, and the models they belong to.
-const FORWARD: [(&str, &str); 4] = [
+const FORWARD: [(&str, &str); 6] = [
     ("gpt2_rslora", "gpt2_tiny"),
     ("llama_lora", "llama_tiny"),
+    ("phi3_lora", "phi3_tiny"),
+    ("gemma3_lora", "gemma3_tiny"),
     ("packed_gpt2", "gpt2_tiny"),
     ("packed_llama", "llama_tiny"),
 ];
@@ -77,7 +121,7 @@ const WITH_HONES_PRODUCTS: [&str; 2] = ["gpt2_tiny", "llama_tiny"];
 #[must_use]
 pub fn fixtures() -> Vec<&'static str> {
     let pairs = ENCODER_ADAPTERS.iter().chain(&ADAPTERS).chain(&FORWARD).chain(&PAIRS).map(|(name, _)| *name);
-    let usual = CLASSIFIERS.into_iter().chain(HEADS).chain(DECODERS).chain(pairs);
+    let usual = CLASSIFIERS.into_iter().chain(HEADS).chain(NARROW_HEADS).chain(DECODERS).chain(pairs);
     usual.chain([EMBEDDINGS, beams::FOLDER, "minilm_cls", "minilm_head", "minilm_lora", "tiny_decoder"]).collect()
 }
 
@@ -163,6 +207,9 @@ pub fn check(device: &Device, is_gpu: bool, done: &mut dyn FnMut(&Part)) {
     for name in HEADS {
         part(name, &|| Outcome::Compared(head(name, device)));
     }
+    for name in NARROW_HEADS {
+        part(name, &|| Outcome::Compared(narrow(&Golden::tiny(name), device)));
+    }
     part(EMBEDDINGS, &|| Outcome::Compared(whole(&Golden::tiny(EMBEDDINGS), device)));
     for (name, model) in ENCODER_ADAPTERS {
         part(name, &|| Outcome::Compared(whole(&Golden::of(name, model), device)));
@@ -227,6 +274,10 @@ fn operations(device: &Device) -> Outcome {
 
 fn classifier(name: &str, device: &Device) -> Vec<Figure> {
     whole(&Golden::tiny(name), device)
+}
+
+fn narrow(golden: &Golden, device: &Device) -> Vec<Figure> {
+    [golden.forward(device), vec![golden.gradients(Pass::Kept, device)]].concat()
 }
 
 fn whole(golden: &Golden, device: &Device) -> Vec<Figure> {

@@ -236,7 +236,8 @@ fn hub(store: Store) -> AnyView {
                 />
             </label>
             <p class="hint">
-                "BERT, DistilBERT and RoBERTa label texts; GPT-2, GPT-Neo, Llama, Mistral, Qwen2 and Qwen3 write them. \
+                "BERT, DistilBERT and RoBERTa label texts; GPT-2, GPT-Neo, Llama, Mistral, Qwen2, Qwen3, Granite, \
+                 SmolLM3, OLMo 2, Phi-3, Gemma 2 and Gemma 3 write them. \
                  Only the model is fetched; nothing is sent. A revision can follow: owner/name@revision."
             </p>
             {panel_action(store, ModelChoice::Hub)}

@@ -16,7 +16,8 @@ pub(super) fn how_to_load(
     job: &Job,
     is_adapter: bool,
 ) -> String {
-    if job.run.pooling == Pooling::Mean && config.head_kind() == HeadKind::Sequence {
+    let has_class = config.json.get("classifier_pooling").is_some();
+    if job.run.pooling == Pooling::Mean && config.head_kind() == HeadKind::Sequence && !has_class {
         return "**Pooling:** this head reads the mean of the token states, not the first token. `transformers` has no \
                 class for that: load it with Hone, or average the encoder's last hidden state over the attention mask \
                 and apply `classifier` yourself.\n"

@@ -8,7 +8,7 @@ use super::{
     CardFacts, CheckpointError, HostTensor, PretrainedModel, WeightFile, model_card, read_weights,
     weights_to_safetensors,
 };
-use crate::config::{JOB_FILE, Job};
+use crate::config::{JOB_FILE, Job, Pooling};
 use crate::folder::Folder;
 use crate::model::{Model, ModelConfig};
 use crate::task::{HeadKind, Task};
@@ -92,6 +92,12 @@ pub(super) fn config_json(config: &ModelConfig, model: &Model, labels: &[String]
     let num_labels = model.head.num_labels();
     set_or_remove("id2label", num_labels.map(|n| (0..n).map(|id| (id.to_string(), json!(label(id)))).collect()));
     set_or_remove("label2id", num_labels.map(|n| (0..n).map(|id| (label(id), json!(id))).collect()));
+    // Where the file says how rows are pooled, it has to say what was trained.
+    if let Some(pooling) = object.get_mut("classifier_pooling")
+        && job.run.pooling == Pooling::Mean
+    {
+        *pooling = json!("mean");
+    }
     let dtype = if object.contains_key("dtype") { "dtype" } else { "torch_dtype" };
     object.insert(dtype.to_owned(), json!("float32"));
     object.remove("num_labels");
@@ -111,7 +117,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::config::{ModelSource, Pooling, ReadOptions, RunConfig};
+    use crate::config::{ModelSource, ReadOptions, RunConfig};
     use crate::nn::Init;
 
     fn config(fields: &str) -> ModelConfig {

@@ -123,6 +123,7 @@ impl PretrainedModel {
         let tokenizer = read_tokenizer(&folder, &config)?;
         check_sizes(&config, &weights)?;
         notes.extend(adopt_lm_head(&mut config, &weights)?);
+        notes.extend(note_on_layers(&config));
         drop(weights);
         let run = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok()).map(|job| job.run);
         Ok(Self { config, tokenizer, folder, run: run.unwrap_or_default(), notes, has_weights: true })
@@ -212,11 +213,11 @@ fn output_bias(kind: HeadKind) -> Option<&'static str> {
     }
 }
 
-/// Whether what lies under the key of `bias` is a head of this kind: those of rows and of tokens may have one key, and then
-/// `config.json` says which of them it is.
+/// Whether what lies under the key of `bias` is a head of this kind: those of rows and of tokens, with ModernBERT of spans
+/// too, may have one key, and then `config.json` says which of them it is.
 fn is_own(own: &ModelConfig, map: &KeyMap, kind: HeadKind, bias: &str) -> bool {
-    let file_head = own.own_head();
-    file_head.kind == kind || checkpoint_key(&file_head.key_map, bias) != checkpoint_key(map, bias)
+    let (file_head, key) = (own.own_head(), checkpoint_key(map, bias));
+    file_head.kind == kind || OUTPUTS.iter().all(|other| checkpoint_key(&file_head.key_map, other) != key)
 }
 
 /// Whether the outputs of the head in the file are as many as asked for, and mean the same.
@@ -276,6 +277,13 @@ fn adopt_head(config: &mut ModelConfig, weights: &WeightFile<'_>) {
     let is_said = config.json.get("problem_type").is_some_and(Value::is_string);
     let said = if is_said { config.problem_type } else { ProblemType::SingleLabelClassification };
     config.problem_type = said.of_outputs(outputs);
+}
+
+/// Says that layers share their weights, so that they count as one.
+fn note_on_layers(config: &ModelConfig) -> Option<String> {
+    let BackboneConfig::Encoder(encoder) = &config.backbone else { return None };
+    let passes = encoder.num_hidden_layers;
+    encoder.shares_layers.then(|| format!("its {passes} layers are one with the same weights, and count as one"))
 }
 
 /// Follows the file where it holds a table for the scores that differs from the token table although `config.json` says

@@ -156,7 +156,7 @@ fn kept_tensors<'a>(
     Ok(tensors)
 }
 
-/// The parameters of fresh layers: weights as `transformers` draws them, norms 1, biases 0.
+/// The parameters of fresh layers: weights as `transformers` draws them, norms that multiply with 1, biases 0.
 fn fresh_layers<'a>(
     before: &ModelConfig,
     after: &ModelConfig,
@@ -178,7 +178,7 @@ fn fresh_layers<'a>(
                 .expect("the template has parameters only");
             let values = match (field, view.shape().len()) {
                 ("bias" | "beta", _) => vec![0.0; count],
-                (_, 1) => vec![1.0; count],
+                (_, 1) => vec![fresh_norm(after); count],
                 _ => init.normal_values(count, std_of(after, module)),
             };
             let tensor = NewTensor::fresh(key, view.dtype(), view.shape(), &values)?;
@@ -188,11 +188,22 @@ fn fresh_layers<'a>(
     Ok(tensors)
 }
 
+/// What the weight of a fresh norm holds.
+fn fresh_norm(config: &ModelConfig) -> f32 {
+    match &config.backbone {
+        BackboneConfig::Decoder(decoder) => decoder.fresh_norm(),
+        BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) | BackboneConfig::EncoderDecoder(_) => 1.0,
+    }
+}
+
 /// Standard deviation of a fresh weight within a layer.
 fn std_of(config: &ModelConfig, module: &str) -> f64 {
     match &config.backbone {
         BackboneConfig::Decoder(decoder) if ["self_attn.o_proj", "mlp.down_proj"].contains(&module) => {
             decoder.residual_std()
+        }
+        BackboneConfig::ModernEncoder(encoder) if ["attention_output", "mlp_out"].contains(&module) => {
+            encoder.residual_std()
         }
         backbone => backbone.initializer_range(),
     }

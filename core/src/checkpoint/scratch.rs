@@ -50,7 +50,7 @@ impl PretrainedModel {
             }
             backbone => format!("normal with standard deviation {} (initializer_range)", backbone.initializer_range()),
         };
-        let mut notes = vec![format!("all weights are fresh: {drawn}, biases 0, norms 1")];
+        let mut notes = vec![format!("all weights are fresh: {drawn}, biases 0, norms that multiply with 1")];
         if config.json.get("sinusoidal_pos_embds").and_then(serde_json::Value::as_bool) == Some(true) {
             notes.push("config.json asks for positions of sines (sinusoidal_pos_embds): they are fresh instead".into());
         }

@@ -3,7 +3,7 @@
 
 use super::{CheckpointError, WeightFile};
 use crate::model::{BackboneConfig, LinearLayout, ModelConfig, ModelError, checkpoint_key};
-use crate::nn::{DecoderConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, Positions};
+use crate::nn::{DecoderConfig, DisentangledConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, Positions};
 
 /// A matrix that the config asks for.
 struct Matrix {
@@ -85,17 +85,10 @@ fn tables(config: &ModelConfig) -> Vec<Matrix> {
         fields: [rows.0, "hidden_size"],
     };
     match &config.backbone {
-        BackboneConfig::Encoder(encoder) => {
-            let hidden = encoder.hidden_size;
-            let of = |name: &str, rows| table(&format!("backbone.embeddings.{name}.weight"), rows, hidden);
-            let mut tables = vec![
-                of("word_embeddings", ("vocab_size", encoder.vocab_size)),
-                of("position_embeddings", ("max_position_embeddings", encoder.max_position_embeddings)),
-            ];
-            if encoder.type_vocab_size > 0 {
-                tables.push(of("token_type_embeddings", ("type_vocab_size", encoder.type_vocab_size)));
-            }
-            tables
+        BackboneConfig::Encoder(encoder) => encoder_tables(encoder, config.key_map().linear),
+        BackboneConfig::ModernEncoder(encoder) => {
+            let rows = ("vocab_size", encoder.vocab_size);
+            vec![table(config.backbone.word_table(), rows, encoder.hidden_size)]
         }
         BackboneConfig::Decoder(decoder) => {
             let hidden = decoder.hidden_size;
@@ -129,11 +122,55 @@ fn tables(config: &ModelConfig) -> Vec<Matrix> {
     }
 }
 
+/// The tables, and what makes states of their rows.
+fn encoder_tables(encoder: &EncoderConfig, layout: LinearLayout) -> Vec<Matrix> {
+    let (hidden, field) = (("hidden_size", encoder.hidden_size), encoder.embedding_size.map(|_| "embedding_size"));
+    let width = (field.unwrap_or("hidden_size"), encoder.table_width());
+    let table = |path: String, rows: (&'static str, usize), columns: (&'static str, usize)| Matrix {
+        path,
+        shape: [rows.1, columns.1],
+        fields: [rows.0, columns.0],
+    };
+    let of = |name: &str, rows| table(format!("backbone.embeddings.{name}.weight"), rows, width);
+    let mut tables = vec![of("word_embeddings", ("vocab_size", encoder.vocab_size))];
+    match encoder.disentangled {
+        Some(DisentangledConfig { buckets, .. }) => {
+            let path = "backbone.relative_embeddings.weight".to_owned();
+            tables.push(table(path, ("2 x position_buckets", 2 * buckets), hidden));
+        }
+        None => {
+            let rows = ("max_position_embeddings", encoder.max_position_embeddings);
+            tables.push(of("position_embeddings", rows));
+        }
+    }
+    if encoder.type_vocab_size > 0 {
+        tables.push(of("token_type_embeddings", ("type_vocab_size", encoder.type_vocab_size)));
+    }
+    if encoder.embedding_size.is_some() {
+        tables.push(linear(layout, "backbone.projection.weight".to_owned(), width, hidden));
+    }
+    if let Some(buckets) = encoder.relative_attention_num_buckets {
+        let heads = ("num_attention_heads", encoder.num_attention_heads);
+        let path = "backbone.relative_attention_bias.weight".to_owned();
+        tables.push(table(path, ("relative_attention_num_buckets", buckets), heads));
+    }
+    tables
+}
+
 fn layer_matrices(config: &ModelConfig, layer: usize) -> Vec<Matrix> {
     let layout = config.key_map().linear;
     let path = format!("backbone.layers.{layer}");
     match &config.backbone {
         BackboneConfig::Encoder(encoder) => encoder_layer(encoder, layout, &path),
+        BackboneConfig::ModernEncoder(encoder) => {
+            let hidden = ("hidden_size", encoder.hidden_size);
+            let inner = ("2 x intermediate_size", 2 * encoder.intermediate_size);
+            let all = ("3 x hidden_size", 3 * encoder.hidden_size);
+            vec![
+                linear(layout, format!("{path}.qkv_proj.weight"), hidden, all),
+                linear(layout, format!("{path}.mlp_in.weight"), hidden, inner),
+            ]
+        }
         BackboneConfig::Decoder(decoder) => decoder_layer(decoder, layout, &path),
         BackboneConfig::EncoderDecoder(both) => layer_of_either(both, layout, layer),
     }
@@ -164,8 +201,11 @@ fn decoder_layer(decoder: &DecoderConfig, layout: LinearLayout, path: &str) -> V
             linear(layout, format!("{path}.self_attn.k_proj.weight"), hidden, ("num_key_value_heads x head_dim", keys)),
         ],
     };
-    let inner = ("intermediate_size", decoder.intermediate_size);
-    matrices.push(linear(layout, format!("{path}.mlp.up_proj.weight"), hidden, inner));
+    let (name, inner) = match decoder.mlp.is_fused() {
+        true => ("gate_up_proj", ("2 x intermediate_size", 2 * decoder.intermediate_size)),
+        false => ("up_proj", ("intermediate_size", decoder.intermediate_size)),
+    };
+    matrices.push(linear(layout, format!("{path}.mlp.{name}.weight"), hidden, inner));
     matrices
 }
 

@@ -6,13 +6,15 @@ use burn::tensor::{Device, FloatDType, Tensor};
 use super::BackboneConfig;
 use crate::batch::BatchInputs;
 use crate::kernels::matmul;
-use crate::nn::{Decoder, Encoder, EncoderDecoder, Init, Linear, TokenTable};
+use crate::nn::{Decoder, Encoder, EncoderDecoder, Init, Linear, ModernEncoder, TokenTable};
 
 /// A model without its head.
 #[derive(Module, Debug)]
 pub enum Backbone {
     /// Every token sees all others.
     Encoder(Encoder),
+    /// Every token sees all others, in most layers those near it.
+    ModernEncoder(ModernEncoder),
     /// A token sees those before it.
     Decoder(Decoder),
     /// A token of a target sees those before it, and a whole source.
@@ -34,6 +36,7 @@ impl Backbone {
     pub fn new(config: &BackboneConfig, init: &mut Init, device: &Device) -> Self {
         match config {
             BackboneConfig::Encoder(config) => Self::Encoder(Encoder::new(config, init, device)),
+            BackboneConfig::ModernEncoder(config) => Self::ModernEncoder(ModernEncoder::new(config, init, device)),
             BackboneConfig::Decoder(config) => Self::Decoder(Decoder::new(config, init, device)),
             BackboneConfig::EncoderDecoder(config) => Self::EncoderDecoder(EncoderDecoder::new(config, init, device)),
         }
@@ -48,6 +51,7 @@ impl Backbone {
     pub fn forward(&self, inputs: &BatchInputs) -> Tensor<3> {
         match (self, inputs) {
             (Self::Encoder(encoder), inputs) => encoder.forward(inputs.text()),
+            (Self::ModernEncoder(encoder), inputs) => encoder.forward(inputs.text()),
             (Self::Decoder(decoder), inputs) => decoder.forward(inputs.text(), None),
             (Self::EncoderDecoder(both), BatchInputs::TextToText { source, target }) => both.forward(source, target),
             (Self::EncoderDecoder(_), BatchInputs::Text(_)) => panic!("a model for text to text reads two texts"),
@@ -61,8 +65,10 @@ impl Backbone {
     /// - returns: `[rows, vocab]`, f32
     #[must_use]
     pub fn scores(&self, states: Tensor<2>) -> Tensor<2> {
+        let by_table = |table: Tensor<2>, states| matmul(states, table.cast(FloatDType::F32).transpose());
         match self {
-            Self::Encoder(encoder) => matmul(states, encoder.embeddings.word_table().cast(FloatDType::F32).transpose()),
+            Self::Encoder(encoder) => by_table(encoder.embeddings.word_table(), states),
+            Self::ModernEncoder(encoder) => by_table(encoder.embeddings.word_table(), states),
             Self::Decoder(Decoder { embed_tokens, .. }) | Self::EncoderDecoder(EncoderDecoder { embed_tokens, .. }) => {
                 embed_tokens.logits(states)
             }
@@ -74,6 +80,7 @@ impl Backbone {
     pub fn vocab_size(&self) -> usize {
         match self {
             Self::Encoder(encoder) => encoder.embeddings.word_table().dims()[0],
+            Self::ModernEncoder(encoder) => encoder.embeddings.word_table().dims()[0],
             Self::Decoder(Decoder { embed_tokens, .. }) | Self::EncoderDecoder(EncoderDecoder { embed_tokens, .. }) => {
                 embed_tokens.shards.iter().map(|shard| shard.dims()[0]).sum()
             }
@@ -85,6 +92,7 @@ impl Backbone {
     pub fn layer_counts(&self) -> LayerCounts {
         match self {
             Self::Encoder(encoder) => LayerCounts { before_decoder: 0, all: encoder.layers.len() },
+            Self::ModernEncoder(encoder) => LayerCounts { before_decoder: 0, all: encoder.layers.len() },
             Self::Decoder(decoder) => LayerCounts { before_decoder: 0, all: decoder.layers.len() },
             Self::EncoderDecoder(both) => {
                 let [first, second] = [&both.encoder, &both.decoder].map(|stack| stack.layers.len());
@@ -97,7 +105,7 @@ impl Backbone {
     #[must_use]
     pub(super) fn token_table(&self) -> Option<&TokenTable> {
         match self {
-            Self::Encoder(_) => None,
+            Self::Encoder(_) | Self::ModernEncoder(_) => None,
             Self::Decoder(decoder) => Some(&decoder.embed_tokens),
             Self::EncoderDecoder(both) => Some(&both.embed_tokens),
         }
@@ -110,6 +118,7 @@ impl Backbone {
         }
         match self {
             Self::Encoder(encoder) => Box::new(encoder.linears_mut().map(in_model)),
+            Self::ModernEncoder(encoder) => Box::new(encoder.linears_mut().map(in_model)),
             Self::Decoder(decoder) => Box::new(decoder.linears_mut().map(in_model)),
             Self::EncoderDecoder(both) => Box::new(both.linears_mut().map(in_model)),
         }
@@ -119,6 +128,7 @@ impl Backbone {
     pub fn set_dropout(&mut self, rate: f64) {
         match self {
             Self::Encoder(encoder) => encoder.set_dropout(rate, rate),
+            Self::ModernEncoder(encoder) => encoder.set_dropout(rate),
             Self::Decoder(decoder) => decoder.set_dropout(rate),
             Self::EncoderDecoder(both) => both.set_dropout(rate),
         }

@@ -186,7 +186,9 @@ impl ModelConfig {
     #[must_use]
     pub fn head_config(&self, pooling: Pooling) -> HeadConfig {
         match (self.head_config, pooling) {
-            (HeadConfig::Sequence(head), Pooling::Mean) => HeadConfig::Sequence(SequenceConfig { dense: None, ..head }),
+            (HeadConfig::Sequence(head), Pooling::Mean) => {
+                HeadConfig::Sequence(SequenceConfig { dense: None, of_first_token: false, ..head })
+            }
             (head, _) => head,
         }
     }
@@ -231,7 +233,7 @@ impl ModelConfig {
     /// Gives the tokens' scores a table of their own, here and in the file that is exported.
     pub fn untie_word_embeddings(&mut self) {
         match &mut self.backbone {
-            BackboneConfig::Encoder(_) => return,
+            BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) => return,
             BackboneConfig::Decoder(decoder) => decoder.tie_word_embeddings = false,
             BackboneConfig::EncoderDecoder(both) => {
                 both.tie_word_embeddings = false;
@@ -388,18 +390,22 @@ pub(in crate::model) mod tests {
         let HeadConfig::Sequence(mean) = sequence.head_config(Pooling::Mean) else { panic!("a sequence's head") };
         assert_eq!((mean.dense, mean.dropout), (None, 0.1));
         let token = sequence.with_head(HeadKind::Token).expect("BERT has it");
-        assert_eq!(token.head_config(Pooling::Mean), HeadConfig::Token { dropout: 0.1 });
+        assert_eq!(token.head_config(Pooling::Mean), HeadConfig::Token { dropout: 0.1, prediction: None });
     }
 
     #[test]
     fn dropout_of_heads_is_that_of_the_reference() {
         let head = |config: &ModelConfig, kind| config.with_head(kind).expect("it has it").head_config(Pooling::Cls);
         let distilbert = config_of("distilbert");
-        assert_eq!(head(&distilbert, HeadKind::Span), HeadConfig::Span { dropout: 0.1 }, "qa_dropout");
+        assert_eq!(
+            head(&distilbert, HeadKind::Span),
+            HeadConfig::Span { dropout: 0.1, prediction: None },
+            "qa_dropout"
+        );
         let bert = with(r#""hidden_dropout_prob":0.3"#);
-        assert_eq!(head(&bert, HeadKind::Token), HeadConfig::Token { dropout: 0.3 });
-        assert_eq!(head(&bert, HeadKind::Span), HeadConfig::Span { dropout: 0.0 });
+        assert_eq!(head(&bert, HeadKind::Token), HeadConfig::Token { dropout: 0.3, prediction: None });
+        assert_eq!(head(&bert, HeadKind::Span), HeadConfig::Span { dropout: 0.0, prediction: None });
         let own = with(r#""hidden_dropout_prob":0.3,"classifier_dropout":0.2"#);
-        assert_eq!(head(&own, HeadKind::Token), HeadConfig::Token { dropout: 0.2 });
+        assert_eq!(head(&own, HeadKind::Token), HeadConfig::Token { dropout: 0.2, prediction: None });
     }
 }

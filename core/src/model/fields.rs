@@ -9,9 +9,10 @@ use super::ModelError;
 use crate::nn::Activation;
 
 /// (field, least, most) of whole numbers.
-const WHOLE: [(&str, u64, u64); 24] = [
+const WHOLE: [(&str, u64, u64); 30] = [
     ("vocab_size", 1, 4_194_304),
     ("hidden_size", 1, 65_536),
+    ("embedding_size", 1, 65_536),
     ("dim", 1, 65_536),
     ("n_embd", 1, 65_536),
     ("head_dim", 1, 65_536),
@@ -30,8 +31,13 @@ const WHOLE: [(&str, u64, u64); 24] = [
     ("max_position_embeddings", 1, 16_777_216),
     ("n_positions", 1, 16_777_216),
     ("type_vocab_size", 0, 65_536),
+    ("position_buckets", 1, 65_536),
     ("window_size", 1, 16_777_216),
     ("sliding_window", 1, 16_777_216),
+    ("local_attention", 1, 16_777_216),
+    ("global_attn_every_n_layers", 1, 65_536),
+    ("sliding_window_pattern", 1, 65_536),
+    ("no_rope_layer_interval", 1, 65_536),
     ("max_window_layers", 0, 65_536),
     ("num_labels", 0, 1_048_576),
 ];
@@ -135,7 +141,10 @@ fn real_limits(field: &str) -> (f64, f64, &'static str) {
         _ if field.contains("drop") => (0.0, 1.0, "[0, 1)"),
         _ if field.ends_with("eps") || field.ends_with("epsilon") => (1e-37, 0.1, "(0, 0.1)"),
         "initializer_range" => (0.0, 10.0, "[0, 10)"),
-        "rope_theta" => (1e-37, 1e15, "(0, 1e15)"),
+        "rope_theta" | "rope_local_base_freq" | "query_pre_attn_scalar" => (1e-37, 1e15, "(0, 1e15)"),
+        "global_rope_theta" | "local_rope_theta" => (1e-37, 1e15, "(0, 1e15)"),
+        "logits_scaling" => (1e-37, 1e15, "(0, 1e15)"),
+        _ if field.ends_with("_multiplier") || field.ends_with("softcapping") => (1e-37, 1e15, "(0, 1e15)"),
         _ => (f64::MIN, f64::INFINITY, "the range of numbers"),
     }
 }
@@ -149,10 +158,16 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 pub(super) fn activation(fields: &Fields<'_>, field: &'static str) -> Result<Activation, ModelError> {
-    match fields.text_or(field, "gelu")? {
+    activation_or(fields, field, "gelu")
+}
+
+/// As [`activation`], where another than GELU is usual.
+pub(super) fn activation_or(fields: &Fields<'_>, field: &'static str, usual: &str) -> Result<Activation, ModelError> {
+    match fields.text_or(field, usual)? {
         "gelu" => Ok(Activation::Gelu),
+        "gelu_new" => Ok(Activation::GeluNew),
         "relu" => Ok(Activation::Relu),
-        other => Err(bad(field, format!("{other:?} is not supported; supported are gelu, relu"))),
+        other => Err(bad(field, format!("{other:?} is not supported; supported are gelu, gelu_new, relu"))),
     }
 }
 
@@ -161,6 +176,14 @@ pub(super) fn only(fields: &Fields<'_>, field: &'static str, supported: bool) ->
     match fields.flag_or(field, supported)? == supported {
         true => Ok(()),
         false => Err(bad(field, format!("only {supported} is supported"))),
+    }
+}
+
+/// A number of which Hone has one value only.
+pub(super) fn only_whole(fields: &Fields<'_>, field: &'static str, supported: usize) -> Result<(), ModelError> {
+    match fields.whole_or(field, supported)? {
+        number if number == supported => Ok(()),
+        other => Err(bad(field, format!("{other} is not supported; only {supported} is"))),
     }
 }
 
@@ -193,6 +216,11 @@ mod tests {
                 "initializer_range": 0.02, "pad_token_id": 0, "eos_token_id": [1, 2], "tie_word_embeddings": false,
             })
         };
+        let llama_with = |model_type: &str, more: Value| {
+            let mut config = llama(model_type);
+            config.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            config
+        };
         let bert = |model_type: &str| {
             json!({
                 "model_type": model_type, "vocab_size": 100, "hidden_size": 8, "num_hidden_layers": 2,
@@ -201,6 +229,11 @@ mod tests {
                 "classifier_dropout": 0.2, "initializer_range": 0.02, "pad_token_id": 0, "hidden_act": "gelu",
                 "id2label": { "0": "a", "1": 7 }, "problem_type": "single_label_classification",
             })
+        };
+        let bert_with = |model_type: &str, more: Value| {
+            let mut config = bert(model_type);
+            config.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            config
         };
         vec![
             bert("bert"),
@@ -225,6 +258,46 @@ mod tests {
             llama("mistral"),
             llama("qwen2"),
             llama("qwen3"),
+            llama_with(
+                "granite",
+                json!({ "embedding_multiplier": 12.0, "attention_multiplier": 0.5, "residual_multiplier": 0.22,
+                    "logits_scaling": 8.0 }),
+            ),
+            llama_with(
+                "smollm3",
+                json!({ "no_rope_layers": [1, 0], "no_rope_layer_interval": 2, "use_sliding_window": true }),
+            ),
+            llama("olmo2"),
+            llama_with("phi3", json!({ "rope_scaling": null, "partial_rotary_factor": 0.5, "resid_pdrop": 0.0 })),
+            llama_with(
+                "gemma2",
+                json!({ "query_pre_attn_scalar": 4, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
+                    "layer_types": ["full_attention", "sliding_attention"], "hidden_activation": "gelu_pytorch_tanh" }),
+            ),
+            llama_with(
+                "gemma3_text",
+                json!({ "query_pre_attn_scalar": 4, "final_logit_softcapping": null, "sliding_window_pattern": 2,
+                    "rope_local_base_freq": 10000.0, "rope_parameters": { "sliding_attention": null } }),
+            ),
+            llama_with(
+                "modernbert",
+                json!({ "local_attention": 8, "global_attn_every_n_layers": 2, "global_rope_theta": 160000.0,
+                    "local_rope_theta": 10000.0, "norm_eps": 1e-5, "classifier_pooling": "mean", "rope_scaling": null,
+                    "layer_types": ["full_attention", "sliding_attention"], "hidden_activation": "gelu" }),
+            ),
+            bert_with(
+                "deberta-v2",
+                json!({ "relative_attention": true, "share_att_key": true, "position_biased_input": false,
+                    "norm_rel_ebd": "layer_norm", "pos_att_type": ["p2c", "c2p"], "position_buckets": 16,
+                    "max_relative_positions": -1, "pooler_dropout": 0.0, "pooler_hidden_act": "gelu" }),
+            ),
+            bert_with("electra", json!({ "embedding_size": 4 })),
+            bert_with("mpnet", json!({ "relative_attention_num_buckets": 32, "pad_token_id": 1 })),
+            bert_with(
+                "albert",
+                json!({ "embedding_size": 4, "num_hidden_groups": 1, "inner_group_num": 1, "classifier_dropout_prob": 0.1,
+                    "hidden_act": "gelu_new" }),
+            ),
         ]
     }
 
@@ -317,7 +390,7 @@ mod tests {
     proptest! {
         #[test]
         fn hostile_fields_never_panic(
-            architecture in 0..9_usize,
+            architecture in 0..configs().len(),
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..4),
         ) {
             let mut config = configs().swap_remove(architecture);
@@ -331,7 +404,7 @@ mod tests {
 
         #[test]
         fn damaged_bytes_never_panic(
-            architecture in 0..9_usize,
+            architecture in 0..configs().len(),
             at in any::<prop::sample::Index>(),
             byte in any::<u8>(),
         ) {

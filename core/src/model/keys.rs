@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn all_layers_of_an_architecture_have_one_place() {
-        let types = ["bert", "distilbert", "roberta", "gpt2", "llama", "mistral", "qwen2", "qwen3"];
+        let encoders = ["bert", "distilbert", "roberta", "electra", "mpnet", "albert"];
+        let types = encoders.into_iter().chain(["gpt2", "llama", "mistral", "qwen2", "qwen3"]);
         for config in types.map(config_of) {
             let map = config.key_map();
             let of_layers = map.backbone.iter().filter(|(ours, _)| ours.contains("{i}"));

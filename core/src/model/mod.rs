@@ -20,8 +20,8 @@ mod tests;
 pub use backbone::{Backbone, LayerCounts};
 pub use config::{ModelConfig, ModelError};
 pub use heads::{
-    CausalLmHead, DenseActivation, DenseConfig, Head, HeadConfig, MaskedLmHead, PooledHead, SequenceConfig,
-    SequenceHead, SpanHead, TokenHead,
+    CausalLmHead, DenseActivation, DenseConfig, Head, HeadConfig, MaskedLmConfig, MaskedLmHead, PooledHead,
+    PredictionConfig, SequenceConfig, SequenceHead, SpanHead, TokenHead,
 };
 pub(crate) use keys::possible_keys;
 pub use keys::{KeyMap, LinearLayout, checkpoint_key};

@@ -34,6 +34,7 @@ mod tests {
         let config = ModelConfig::from_json(config.to_string().as_bytes()).expect("a good config");
         match config.backbone {
             BackboneConfig::Encoder(encoder) => encoder.padding_idx,
+            BackboneConfig::ModernEncoder(encoder) => encoder.padding_idx,
             BackboneConfig::Decoder(decoder) => decoder.padding_idx,
             BackboneConfig::EncoderDecoder(_) => None,
         }

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{BackboneConfig, ModelConfig, ModelError};
+use crate::nn::{DecoderConfig, Positions, RopeConfig};
 
 /// Lists of `config.json` that say something of each layer in order.
-const LAYER_LISTS: [&str; 2] = ["layer_types", "attention_layers"];
+const LAYER_LISTS: [&str; 3] = ["layer_types", "attention_layers", "no_rope_layers"];
 
 impl ModelConfig {
     /// `config.json` of a model that has these of the layers, in this order, and `added` more like the last of them.
@@ -18,8 +19,20 @@ impl ModelConfig {
         if kept.iter().copied().eq(0..before) && added == 0 {
             return Ok(self.clone());
         }
-        if matches!(self.backbone, BackboneConfig::EncoderDecoder(_)) {
-            return Err(bad("the layers of a model with an encoder and a decoder can't be changed".into()));
+        match &self.backbone {
+            BackboneConfig::EncoderDecoder(_) => {
+                return Err(bad("the layers of a model with an encoder and a decoder can't be changed".into()));
+            }
+            BackboneConfig::Encoder(encoder) if encoder.shares_layers => {
+                let reason = "the layers of this model are one with the same weights: none can be left out or added";
+                return Err(bad(reason.into()));
+            }
+            BackboneConfig::ModernEncoder(_) if kept.first() != Some(&0) || (kept.len() == 1 && added > 0) => {
+                let reason = "the first layer of this model has one norm less: it has to stay the first, and no layer can \
+                              be like it";
+                return Err(bad(reason.into()));
+            }
+            BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) | BackboneConfig::Decoder(_) => {}
         }
         if let Some(layer) = kept.iter().find(|&&layer| layer >= before) {
             return Err(bad(format!("there is no layer {layer}: the last one is {}", before - 1)));
@@ -38,8 +51,7 @@ impl ModelConfig {
                 json[name] = order.iter().map(|&layer| list[layer].clone()).collect();
             }
         }
-        let windows = self.windows();
-        let windows: Vec<Option<usize>> = order.iter().filter_map(|&layer| windows.get(layer).copied()).collect();
+        let (windows, ropes) = (of_order(self.windows(), &order), of_order(self.ropes(), &order));
         if self.json.get("attention_types").is_some() {
             let kinds: Vec<&str> = windows.iter().map(|window| window.map_or("global", |_| "local")).collect();
             json["attention_types"] = json!([[kinds, 1]]);
@@ -48,13 +60,21 @@ impl ModelConfig {
             return Err(bad(format!("the layers can't be changed: {name} says something of each that is not known")));
         }
         let mut changed = Self::from_json(json.to_string().as_bytes())?;
-        if changed.windows() != windows {
-            // Which layers have a sliding window may be said by their number, which is another now.
+        let is_as_before = |changed: &Self| (changed.windows() == windows, changed.ropes() == ropes);
+        // Which layers have a sliding window, or no rotary positions, may be said by their number, which is another now.
+        let (windows_agree, ropes_agree) = is_as_before(&changed);
+        if !windows_agree {
             let kinds = windows.iter().map(|window| window.map_or("full_attention", |_| "sliding_attention"));
             json["layer_types"] = kinds.collect();
+        }
+        if !ropes_agree && (ropes.contains(&None) || changed.ropes().contains(&None)) {
+            json["no_rope_layers"] = ropes.iter().map(|rope| u8::from(rope.is_some())).collect();
+        }
+        if !(windows_agree && ropes_agree) {
             changed = Self::from_json(json.to_string().as_bytes())?;
-            if changed.windows() != windows {
-                let reason = "the layers can't be changed: they see differently far, and no field can say so";
+            if is_as_before(&changed) != (true, true) {
+                let reason = "the layers can't be changed: they see differently far, or differ in their positions, and \
+                              no field can say so";
                 return Err(bad(reason.into()));
             }
         }
@@ -71,10 +91,22 @@ impl ModelConfig {
         Self::from_json(json.to_string().as_bytes())
     }
 
+    /// How each layer of a decoder turns queries and keys; nothing where positions are no matter of layers.
+    fn ropes(&self) -> &[Option<RopeConfig>] {
+        match &self.backbone {
+            BackboneConfig::Decoder(DecoderConfig { positions: Positions::Rotary(ropes), .. }) => ropes,
+            BackboneConfig::Encoder(_)
+            | BackboneConfig::ModernEncoder(_)
+            | BackboneConfig::Decoder(_)
+            | BackboneConfig::EncoderDecoder(_) => &[],
+        }
+    }
+
     /// How far each layer of a decoder sees; nothing where all see everything.
     fn windows(&self) -> &[Option<usize>] {
         match &self.backbone {
             BackboneConfig::Encoder(_) | BackboneConfig::EncoderDecoder(_) => &[],
+            BackboneConfig::ModernEncoder(encoder) => &encoder.windows,
             BackboneConfig::Decoder(decoder) => &decoder.windows,
         }
     }
@@ -88,6 +120,11 @@ impl ModelConfig {
         let is_unknown = |name: &str| name.contains("layer") && !LAYER_LISTS.contains(&name);
         lists.find(|(name, _)| is_unknown(name)).map(|(name, _)| name.as_str())
     }
+}
+
+/// What is said of each of these layers; nothing where nothing is.
+fn of_order<T: Copy>(of_layers: &[T], order: &[usize]) -> Vec<T> {
+    order.iter().filter_map(|&layer| of_layers.get(layer).copied()).collect()
 }
 
 #[cfg(test)]
@@ -118,6 +155,8 @@ mod tests {
         let error = config_of("bert").with_layers(&[1], 0).expect_err("it has one").to_string();
         assert!(error.contains("no layer 1"), "{error}");
         assert!(config_of("bert").with_layers(&[0], 5000).is_err(), "too many");
+        let error = config_of("albert").with_layers(&[0], 1).expect_err("it has one for all").to_string();
+        assert!(error.contains("the same weights"), "{error}");
     }
 
     #[test]
@@ -149,10 +188,48 @@ mod tests {
         assert_eq!(mistral.json.get("layer_types"), None, "all are alike");
     }
 
+    /// Which layers turn queries and keys.
+    fn turned(config: &ModelConfig) -> Vec<bool> {
+        config.ropes().iter().map(Option::is_some).collect()
+    }
+
+    #[test]
+    fn layers_without_rotary_positions_keep_none() {
+        let heads = json!({"num_key_value_heads": 2});
+        let smollm3 = decoder("smollm3", &heads);
+        assert_eq!(turned(&smollm3), [true, true, true, false], "every fourth");
+        let config = smollm3.with_layers(&[0, 3], 1).expect("three layers");
+        assert_eq!((turned(&config), &config.json["no_rope_layers"]), (vec![true, false, false], &json!([1, 0, 0])));
+        let config = smollm3.with_layers(&[0, 1], 0).expect("two layers");
+        assert_eq!(config.json.get("no_rope_layers"), None, "their numbers say it");
+        let config = smollm3.with_layers(&[0, 1, 2], 1).expect("four layers");
+        assert_eq!((turned(&config), &config.json["no_rope_layers"]), (vec![true; 4], &json!([1, 1, 1, 1])));
+
+        let mut fields = heads.clone();
+        fields["no_rope_layers"] = json!([0, 1, 0, 1]);
+        let config = decoder("smollm3", &fields).with_layers(&[1, 2], 1).expect("three layers");
+        assert_eq!((turned(&config), &config.json["no_rope_layers"]), (vec![true, false, false], &json!([1, 0, 0])));
+        fields["no_rope_layers"] = json!([0, 1, 0, 1, 1]);
+        let config = decoder("smollm3", &fields).with_layers(&[1, 2], 0).expect("two layers");
+        assert_eq!((turned(&config), &config.json["no_rope_layers"]), (vec![true, false], &json!([1, 0])), "too long");
+    }
+
+    #[test]
+    fn local_and_global_layers_of_gemma_keep_their_windows_and_their_angles() {
+        let fields = json!({"num_key_value_heads": 1, "sliding_window": 8, "sliding_window_pattern": 2});
+        let gemma3 = decoder("gemma3_text", &fields);
+        assert_eq!(gemma3.windows(), [Some(8), None, Some(8), None]);
+        let config = gemma3.with_layers(&[1, 2], 1).expect("three layers");
+        assert_eq!(config.json["layer_types"], json!(["full_attention", "sliding_attention", "sliding_attention"]));
+        assert_eq!(config.windows(), [None, Some(8), Some(8)]);
+        let thetas: Vec<f64> = config.ropes().iter().flatten().map(|rope| rope.theta).collect();
+        assert_eq!(thetas, [1e6, 1e4, 1e4]);
+    }
+
     #[test]
     fn a_list_of_layers_that_is_not_known_is_refused_by_name() {
-        let error = with(r#""no_rope_layers":[1]"#).with_layers(&[0], 1).expect_err("what of the second?").to_string();
-        assert!(error.contains("no_rope_layers"), "{error}");
+        let error = with(r#""layer_scales":[1]"#).with_layers(&[0], 1).expect_err("what of the second?").to_string();
+        assert!(error.contains("layer_scales"), "{error}");
         with(r#""eos_token_id":[1]"#).with_layers(&[0], 1).expect("no list of layers");
     }
 

@@ -5,7 +5,7 @@
 use super::fields::Fields;
 use super::heads::HeadConfig;
 use super::{KeyMap, ModelError};
-use crate::nn::{DecoderConfig, EncoderConfig, EncoderDecoderConfig};
+use crate::nn::{DecoderConfig, EncoderConfig, EncoderDecoderConfig, ModernEncoderConfig};
 use crate::task::HeadKind;
 
 /// One architecture.
@@ -63,6 +63,8 @@ pub(super) enum PadToken {
 pub enum BackboneConfig {
     /// Every token sees all others.
     Encoder(EncoderConfig),
+    /// Every token sees all others, in most layers those near it.
+    ModernEncoder(ModernEncoderConfig),
     /// A token sees those before it.
     Decoder(DecoderConfig),
     /// A token of a target sees those before it, and a whole source.
@@ -110,6 +112,17 @@ impl BackboneConfig {
             Self::Encoder(encoder) => {
                 divides("num_attention_heads", encoder.num_attention_heads, encoder.hidden_size, "hidden_size")
             }
+            Self::ModernEncoder(encoder) => {
+                let (heads, hidden) = (encoder.num_attention_heads, encoder.hidden_size);
+                divides("num_attention_heads", heads, hidden, "hidden_size")?;
+                match (hidden / heads).is_multiple_of(2) {
+                    true => Ok(()),
+                    false => Err(ModelError::Field {
+                        field: "num_attention_heads",
+                        reason: format!("a head is {} wide, and its values are turned in pairs", hidden / heads),
+                    }),
+                }
+            }
             Self::Decoder(decoder) => {
                 let (heads, keys) = (decoder.num_attention_heads, decoder.num_key_value_heads);
                 divides("num_key_value_heads", keys, heads, "num_attention_heads")?;
@@ -130,6 +143,7 @@ impl BackboneConfig {
     pub fn vocab_size(&self) -> usize {
         match self {
             Self::Encoder(encoder) => encoder.vocab_size,
+            Self::ModernEncoder(encoder) => encoder.vocab_size,
             Self::Decoder(decoder) => decoder.vocab_size,
             Self::EncoderDecoder(both) => both.vocab_size,
         }
@@ -140,16 +154,27 @@ impl BackboneConfig {
     pub fn hidden_size(&self) -> usize {
         match self {
             Self::Encoder(encoder) => encoder.hidden_size,
+            Self::ModernEncoder(encoder) => encoder.hidden_size,
             Self::Decoder(decoder) => decoder.hidden_size,
             Self::EncoderDecoder(both) => both.hidden_size,
         }
     }
 
-    /// Transformer layers, those of encoder and decoder together.
+    /// Width of the table that tokens are looked up in.
+    #[must_use]
+    pub fn table_width(&self) -> usize {
+        match self {
+            Self::Encoder(encoder) => encoder.table_width(),
+            Self::ModernEncoder(_) | Self::Decoder(_) | Self::EncoderDecoder(_) => self.hidden_size(),
+        }
+    }
+
+    /// Transformer layers that have weights of their own, those of encoder and decoder together.
     #[must_use]
     pub fn num_hidden_layers(&self) -> usize {
         match self {
-            Self::Encoder(encoder) => encoder.num_hidden_layers,
+            Self::Encoder(encoder) => encoder.num_own_layers(),
+            Self::ModernEncoder(encoder) => encoder.windows.len(),
             Self::Decoder(decoder) => decoder.num_hidden_layers,
             Self::EncoderDecoder(both) => both.num_encoder_layers + both.num_decoder_layers,
         }
@@ -160,6 +185,7 @@ impl BackboneConfig {
     pub fn max_position_embeddings(&self) -> usize {
         match self {
             Self::Encoder(encoder) => encoder.max_position_embeddings,
+            Self::ModernEncoder(encoder) => encoder.max_position_embeddings,
             Self::Decoder(decoder) => decoder.max_position_embeddings,
             Self::EncoderDecoder(both) => both.max_position_embeddings,
         }
@@ -170,6 +196,7 @@ impl BackboneConfig {
     pub fn initializer_range(&self) -> f64 {
         match self {
             Self::Encoder(encoder) => encoder.initializer_range,
+            Self::ModernEncoder(encoder) => encoder.initializer_range,
             Self::Decoder(decoder) => decoder.initializer_range,
             Self::EncoderDecoder(both) => both.initializer_factor,
         }
@@ -179,7 +206,7 @@ impl BackboneConfig {
     #[must_use]
     pub fn word_table(&self) -> &'static str {
         match self {
-            Self::Encoder(_) => "backbone.embeddings.word_embeddings.weight",
+            Self::Encoder(_) | Self::ModernEncoder(_) => "backbone.embeddings.word_embeddings.weight",
             Self::Decoder(_) | Self::EncoderDecoder(_) => "backbone.embed_tokens.weight",
         }
     }
@@ -188,7 +215,7 @@ impl BackboneConfig {
     #[must_use]
     pub fn ties_word_embeddings(&self) -> bool {
         match self {
-            Self::Encoder(_) => true,
+            Self::Encoder(_) | Self::ModernEncoder(_) => true,
             Self::Decoder(decoder) => decoder.tie_word_embeddings,
             Self::EncoderDecoder(both) => both.tie_word_embeddings,
         }

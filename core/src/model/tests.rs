@@ -271,6 +271,8 @@ fn what_a_method_trains() {
     let cases = [
         ("backbone.embeddings.word_embeddings.weight", [true, false, false, false]),
         ("backbone.embeddings.layer_norm.weight", [true, false, false, false]),
+        ("backbone.projection.weight", [true, false, false, false]),
+        ("backbone.relative_attention_bias.weight", [true, false, false, false]),
         ("backbone.layers.1.query.weight", [true, false, false, false]),
         ("backbone.layers.2.query.weight", [true, false, true, false]),
         ("backbone.layers.3.self_attn.q_proj.weight", [true, false, true, false]),
@@ -320,6 +322,9 @@ fn what_is_frozen_of_all_weights() {
     let cases = [
         ("backbone.embeddings.token_type_embeddings.weight", [true, false, false]),
         ("backbone.embeddings.layer_norm.bias", [true, false, false]),
+        ("backbone.projection.bias", [true, false, false]),
+        ("backbone.relative_attention_bias.weight", [true, true, false]),
+        ("backbone.relative_embeddings.weight", [true, true, false]),
         ("backbone.embed_tokens.shards.1", [true, false, false]),
         ("backbone.embed_tokens.weight", [true, false, false]),
         ("backbone.position_embeddings.weight", [true, false, false]),

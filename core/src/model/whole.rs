@@ -59,7 +59,8 @@ impl CausalLm<'_> {
     pub fn next_logits(&self, text: &TextBatch, cache: &mut KvCache) -> Tensor<2> {
         let states = self.decoder.forward(text, Some(cache));
         let [batch, seq, hidden] = states.dims();
-        self.output_table.logits(states.narrow(1, seq - 1, 1).reshape([batch, hidden]))
+        let last = states.narrow(1, seq - 1, 1).reshape([batch, hidden]);
+        self.decoder.capped(self.output_table.logits(last))
     }
 }
 
@@ -306,8 +307,9 @@ const FULL_PRECISION: &str = ".mlp.wo";
 /// Where the parameters of heads that score a vocabulary lie.
 const VOCABULARY: &str = "head.lm_head.";
 
-/// Where the parameters of embeddings lie.
-const EMBEDDINGS: [&str; 3] = ["backbone.embeddings.", "backbone.embed_tokens.", "backbone.position_embeddings."];
+/// Where the parameters of embeddings lie, and of what makes states of them.
+const EMBEDDINGS: [&str; 4] =
+    ["backbone.embeddings.", "backbone.projection.", "backbone.embed_tokens.", "backbone.position_embeddings."];
 
 /// Whether a method trains the parameter at a path, in a model of so many layers. Beside adapters a head is trained
 /// whole, except one that scores a vocabulary, which PEFT leaves as it is.
@@ -335,8 +337,12 @@ fn is_frozen(freeze: Freeze, path: &str, layers: LayerCounts) -> bool {
     }
 }
 
-/// The layer that a parameter belongs to; the last norm of an encoder before a decoder to its last layer.
+/// The layer that a parameter belongs to; the last norm of an encoder before a decoder to its last layer, numbers and
+/// vectors for distances to the first layer that reads them.
 fn layer_of(path: &str, layers: LayerCounts) -> Option<usize> {
+    if path.starts_with("backbone.relative_") {
+        return Some(0);
+    }
     if path.starts_with("backbone.encoder.norm.") {
         return layers.before_decoder.checked_sub(1);
     }

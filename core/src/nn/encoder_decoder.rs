@@ -8,7 +8,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
-use super::attention::{attend_biased, causal_mask, merge_heads, padding_mask, split_heads};
+use super::attention::{attend, causal_mask, merge_heads, padding_mask, split_heads};
 use super::kv_cache::{CachePart, KvCache};
 use super::relative_bias::RelativeBias;
 use super::{Dropout, Init, Linear, RmsNorm, TokenTable};
@@ -194,7 +194,7 @@ impl StackAttention {
         mask: Option<Tensor<4>>,
     ) -> Tensor<3> {
         let query = self.split(self.q_proj.forward(x));
-        self.o_proj.forward(merge_heads(attend_biased(query, key, value, bias, mask, self.dropout)))
+        self.o_proj.forward(merge_heads(attend(query, key, value, bias, mask, self.dropout)))
     }
 }
 
@@ -221,7 +221,11 @@ impl StackMlp {
 
 impl StackLayer {
     fn new(config: &EncoderDecoderConfig, is_decoder: bool, is_first: bool, init: &mut Init, device: &Device) -> Self {
-        let bias = is_first.then(|| RelativeBias::new(config, !is_decoder, init, device));
+        let bias = is_first.then(|| {
+            let std = config.initializer_factor / (config.hidden_size as f64).sqrt();
+            let size = [config.relative_attention_num_buckets, config.num_attention_heads];
+            RelativeBias::new(size, config.relative_attention_max_distance, !is_decoder, std, init, device)
+        });
         let norm = || RmsNorm::new(config.hidden_size, config.norm_eps, device);
         Self {
             self_attn_norm: norm(),

@@ -17,6 +17,34 @@ pub struct LayerNorm {
     pub eps: f64,
 }
 
+/// The same without a bias.
+#[derive(Module, Debug)]
+pub struct UnbiasedLayerNorm {
+    /// `[hidden]`
+    pub weight: Param<Tensor<1>>,
+    /// Added to the variance.
+    #[module(skip)]
+    pub eps: f64,
+}
+
+impl UnbiasedLayerNorm {
+    /// Weight one.
+    #[must_use]
+    pub fn new(hidden: usize, eps: f64, device: &Device) -> Self {
+        Self { weight: Param::from_tensor(Tensor::ones([hidden], device)), eps }
+    }
+
+    /// # Shapes
+    /// - `x`: `[batch, seq, hidden]`
+    /// - returns: the same
+    #[must_use]
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        let weight = self.weight.val();
+        let zeros = weight.clone().detach().mul_scalar(0.0); // of the weight's device, with autodiff where it has it
+        layer_norm(x, weight, zeros, self.eps)
+    }
+}
+
 impl LayerNorm {
     /// Weight one, bias zero.
     #[must_use]

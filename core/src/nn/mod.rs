@@ -1,7 +1,9 @@
 //! Layers used by two or more models, and nothing else.
 
 mod attention;
+mod causal_attention;
 mod decoder;
+mod disentangled;
 mod dropout;
 mod embedding;
 mod encoder;
@@ -11,22 +13,28 @@ mod kv_cache;
 mod layer_norm;
 mod linear;
 mod lora;
+mod mlp;
+mod modern_encoder;
 mod path;
 mod relative_bias;
 mod rms_norm;
 mod rope;
 mod token_table;
 
-pub use decoder::{AttentionConfig, AttentionContext, Decoder, DecoderConfig, MlpKind, NormKind, Positions};
+pub use causal_attention::{AttentionConfig, QkNorm};
+pub use decoder::{AttentionContext, Decoder, DecoderConfig, NormKind, NormPlacement, Positions, Scales};
+pub use disentangled::DisentangledConfig;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use encoder::{Activation, Encoder, EncoderConfig, EncoderLayer};
 pub use encoder_decoder::{EncoderDecoder, EncoderDecoderConfig, FeedForward, Source, StackContext};
 pub use init::Init;
 pub use kv_cache::KvCache;
-pub use layer_norm::LayerNorm;
+pub use layer_norm::{LayerNorm, UnbiasedLayerNorm};
 pub use linear::Linear;
 pub use lora::Lora;
+pub use mlp::{GateActivation, MlpKind};
+pub use modern_encoder::{ModernEncoder, ModernEncoderConfig};
 pub use path::ParamPath;
 pub use rms_norm::RmsNorm;
 pub use rope::{RopeConfig, RopeScaling};

@@ -1,10 +1,11 @@
-//! Distances in place of positions (T5): a number for each head and class of distances between two tokens, which is added to
-//! the scores of attention. `transformers` v5.24 `models/t5/modeling_t5.py`, `T5Attention.compute_bias`.
+//! Distances between tokens, in place of positions (T5) or beside them (MPNet): a number for each head and class of
+//! distances between two tokens, which is added to the scores of attention. `transformers` v5.24
+//! `models/t5/modeling_t5.py`, `T5Attention.compute_bias`; `MPNetEncoder.compute_position_bias` computes the same.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 
-use super::{EncoderDecoderConfig, Init};
+use super::Init;
 
 /// A number for each head and class of distances between two tokens.
 #[derive(Module, Debug)]
@@ -35,11 +36,17 @@ fn bucket(distance: i64, is_bidirectional: bool, buckets: usize, max_distance: u
 }
 
 impl RelativeBias {
-    pub(super) fn new(config: &EncoderDecoderConfig, is_bidirectional: bool, init: &mut Init, device: &Device) -> Self {
-        let (buckets, heads) = (config.relative_attention_num_buckets, config.num_attention_heads);
-        let std = config.initializer_factor / (config.hidden_size as f64).sqrt();
+    /// Numbers normal with standard deviation `std`; distances from `max_distance` on are one class.
+    pub(super) fn new(
+        [buckets, heads]: [usize; 2],
+        max_distance: usize,
+        is_bidirectional: bool,
+        std: f64,
+        init: &mut Init,
+        device: &Device,
+    ) -> Self {
         let weight = Param::from_tensor(init.normal([buckets, heads], std, device));
-        Self { weight, is_bidirectional, max_distance: config.relative_attention_max_distance }
+        Self { weight, is_bidirectional, max_distance }
     }
 
     /// What is added to the scores of `queries` tokens after `past` others, for keys from the first token on.

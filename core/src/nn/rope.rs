@@ -1,7 +1,7 @@
 //! Rotary position embeddings (<https://arxiv.org/abs/2104.09864>) in `transformers`' half-split layout.
 //!
 //! Reference: `transformers` v5.23 `modeling_rope_utils.py` (`default`, `linear`, `llama3`) and
-//! `models/llama/modeling_llama.py` (`apply_rotary_pos_emb`).
+//! `models/llama/modeling_llama.py` (`apply_rotary_pos_emb`); `models/phi3/modeling_phi3.py` where a head is turned in part.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -28,16 +28,19 @@ pub enum RopeScaling {
     },
 }
 
-/// Base and scaling.
+/// Base, scaling, and how much of a head is turned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RopeConfig {
     /// `rope_theta`
     pub theta: f64,
     /// Stretch.
     pub scaling: RopeScaling,
+    /// Values of a head that are turned, its first ones; even.
+    pub dim: usize,
 }
 
-/// Cosines and sines of the positions of a batch: `[batch or 1, 1, seq, head_dim / 2]` each.
+/// Cosines and sines of the positions of a batch: `[batch or 1, 1, seq, dim / 2]` each, `dim` being the values of a head
+/// that are turned.
 #[derive(Debug, Clone)]
 pub struct Rotation {
     cos: Tensor<4>,
@@ -45,10 +48,10 @@ pub struct Rotation {
 }
 
 impl RopeConfig {
-    /// Angle a position, for each pair of a head's values: `head_dim / 2`.
-    fn inverse_frequencies(&self, head_dim: usize) -> Vec<f64> {
-        let pairs = head_dim / 2;
-        let plain = (0..pairs).map(|pair| self.theta.powf(-((2 * pair) as f64) / head_dim as f64));
+    /// Angle a position, for each pair of the values that are turned: `dim / 2`.
+    fn inverse_frequencies(&self) -> Vec<f64> {
+        let pairs = self.dim / 2;
+        let plain = (0..pairs).map(|pair| self.theta.powf(-((2 * pair) as f64) / self.dim as f64));
         plain.map(|frequency| self.scaled(frequency)).collect()
     }
 
@@ -73,10 +76,10 @@ impl RopeConfig {
 
     /// The rotation of `rows` rows of positions, row after row (one row stands for all where they are alike).
     #[must_use]
-    pub fn rotation(&self, positions: &[i32], rows: usize, head_dim: usize, device: &Device) -> Rotation {
-        let frequencies = self.inverse_frequencies(head_dim);
+    pub fn rotation(&self, positions: &[i32], rows: usize, device: &Device) -> Rotation {
+        let frequencies = self.inverse_frequencies();
         let angles = || positions.iter().flat_map(|&at| frequencies.iter().map(move |step| f64::from(at) * step));
-        let shape = [rows, 1, positions.len() / rows.max(1), head_dim / 2];
+        let shape = [rows, 1, positions.len() / rows.max(1), self.dim / 2];
         let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
         Rotation {
             cos: tensor(angles().map(|angle| angle.cos() as f32).collect()),
@@ -86,20 +89,46 @@ impl RopeConfig {
 }
 
 impl Rotation {
-    /// Turns each pair `(x[i], x[i + head_dim / 2])` by its angle.
+    /// Turns each pair `(x[i], x[i + dim / 2])` by its angle; what comes after the first `dim` values of a head stays.
     ///
     /// # Shapes
     /// - `x`: `[batch, heads, seq, head_dim]`
     /// - returns: the same
     #[must_use]
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let half = x.dims()[3] / 2;
+        let (half, head_dim) = (self.cos.dims()[3], x.dims()[3]);
         let first = x.clone().narrow(3, 0, half);
-        let second = x.narrow(3, half, half);
-        let turned = [
+        let second = x.clone().narrow(3, half, half);
+        let mut parts = vec![
             first.clone() * self.cos.clone() - second.clone() * self.sin.clone(),
             second * self.cos.clone() + first * self.sin.clone(),
         ];
-        Tensor::cat(turned.to_vec(), 3)
+        if head_dim > 2 * half {
+            parts.push(x.narrow(3, 2 * half, head_dim - 2 * half));
+        }
+        Tensor::cat(parts, 3)
+    }
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_that_is_turned_in_part_keeps_its_other_values() {
+        let device = Device::flex();
+        let rope = |dim| RopeConfig { theta: 10_000.0, scaling: RopeScaling::None, dim };
+        let values: Vec<f32> = (0..12).map(|at| at as f32 + 1.0).collect();
+        let x = Tensor::<4>::from_data(TensorData::new(values.clone(), [1, 1, 2, 6]), &device);
+        let turned = |x: Tensor<4>, dim: usize| -> Vec<f32> {
+            rope(dim).rotation(&[0, 3], 1, &device).apply(x).into_data().iter::<f32>().collect()
+        };
+        let part = turned(x.clone(), 4);
+        assert_eq!(part[..6], values[..6], "position 0 turns nothing");
+        assert_eq!(part[10..], values[10..], "the last two values of the head stay");
+        // The first four alone, as a head of their own.
+        assert_eq!(part[6..10], turned(x.narrow(3, 0, 4), 4)[4..]);
+        let (sin, cos) = 3.0_f64.sin_cos();
+        assert!((f64::from(part[6]) - (7.0 * cos - 9.0 * sin)).abs() < 1e-5, "{part:?}");
     }
 }

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, FloatDType, Int, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Int, Tensor};
 
 use super::Init;
 use crate::kernels::matmul;
@@ -86,6 +86,12 @@ impl TokenTable {
     pub fn logits(&self, states: Tensor<2>) -> Tensor<2> {
         let score = |table: &Param<Tensor<2>>| matmul(states.clone(), table.val().cast(FloatDType::F32).transpose());
         Tensor::cat(self.shards.iter().map(score).collect(), 1)
+    }
+
+    /// The number format that it is held in.
+    #[must_use]
+    pub(super) fn dtype(&self) -> DType {
+        self.shards.first().map_or(DType::F32, |shard| shard.val().dtype())
     }
 
     /// Whether the table is trained.

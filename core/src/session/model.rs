@@ -121,7 +121,7 @@ impl LoadedModel {
         let config = &self.pretrained.config;
         let decoder_start_token_id = match &config.backbone {
             BackboneConfig::EncoderDecoder(both) => Some(both.decoder_start_token_id),
-            BackboneConfig::Encoder(_) | BackboneConfig::Decoder(_) => None,
+            BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) | BackboneConfig::Decoder(_) => None,
         };
         use_it(&TextModel {
             tokenizer: &self.pretrained.tokenizer,

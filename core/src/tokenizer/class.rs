@@ -36,8 +36,10 @@ impl Class {
         let model_type = settings.model_type.as_deref();
         let class = match (settings.tokenizer_class.as_deref(), model_type) {
             (None, _) => Self::of_model_type(model_type).unwrap_or(Self::AsWritten),
-            // What Qwen 2 checkpoints name is known to be wrong; Mistral has no class.
-            (Some(_), Some("qwen2" | "mistral")) => Self::of_model_type(model_type).unwrap_or(Self::AsWritten),
+            // What Qwen 2 checkpoints name is known to be wrong; the others have no class.
+            (Some(_), Some("qwen2" | "mistral" | "granite" | "olmo2" | "phi3")) => {
+                Self::of_model_type(model_type).unwrap_or(Self::AsWritten)
+            }
             (Some(name), _) => Self::named(name),
         };
         let Some(json) = json else { return class };
@@ -48,7 +50,7 @@ impl Class {
 
     fn of_model_type(model_type: Option<&str>) -> Option<Self> {
         match model_type? {
-            "bert" | "distilbert" => Some(Self::Bert),
+            "bert" | "distilbert" | "electra" => Some(Self::Bert),
             "roberta" => Some(Self::Roberta),
             "gpt2" | "gpt_neo" => Some(Self::Gpt2),
             "qwen2" | "qwen3" => Some(Self::Qwen2),
@@ -412,6 +414,11 @@ mod tests {
             (Some("LlamaTokenizer"), "llama", &pairs, Class::Llama),
             (Some("LlamaTokenizerFast"), "llama", &bytes, Class::AsWritten),
             (Some("LlamaTokenizer"), "mistral", &pairs, Class::AsWritten),
+            (Some("GPT2Tokenizer"), "granite", &bytes, Class::AsWritten),
+            (Some("GPT2TokenizerFast"), "olmo2", &bytes, Class::AsWritten),
+            (Some("LlamaTokenizer"), "phi3", &pairs, Class::AsWritten),
+            (Some("PreTrainedTokenizerFast"), "smollm3", &bytes, Class::AsWritten),
+            (Some("GemmaTokenizer"), "gemma3_text", &pairs, Class::AsWritten),
             (None, "llama", &pairs, Class::AsWritten),
             (None, "gpt_neo", &bytes, Class::Gpt2),
         ] {

@@ -104,7 +104,9 @@ impl MicroStep<'_> {
     ) -> Option<(Tensor<1>, Tensor<1>)> {
         let [batch, seq, hidden] = states.dims();
         let picked = states.reshape([batch * seq, hidden]).select(0, targets.positions.clone()); // [count, hidden]
-        let (loss, by_state) = match self.model.output_table() {
+        // Scores that are capped are no mere product with a table, of which the loss takes gradients in closed form.
+        let is_capped = matches!(&self.model.backbone, Backbone::Decoder(decoder) if decoder.final_softcap().is_some());
+        let (loss, by_state) = match self.model.output_table().filter(|_| !is_capped) {
             Some((path, table)) => {
                 let TokenTargets { ids, weights, label_smoothing, .. } = targets;
                 let loss = token_cross_entropy(picked.clone().inner(), table, ids, weights, *label_smoothing);

@@ -6,7 +6,9 @@
 mod adapters;
 mod bad_pairs;
 mod bad_texts;
+mod decoders;
 mod dtype;
+mod encoders;
 mod gpu_matmul;
 mod masked_lm;
 mod measured;

@@ -57,6 +57,36 @@ fn scaled_rotary_positions_agree_on_the_cpu() {
 }
 
 #[test]
+fn granite_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("granite_tiny"), &devices::cpu());
+}
+
+#[test]
+fn smollm3_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("smollm3_tiny"), &devices::cpu());
+}
+
+#[test]
+fn olmo2_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("olmo2_tiny"), &devices::cpu());
+}
+
+#[test]
+fn phi3_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("phi3_tiny"), &devices::cpu());
+}
+
+#[test]
+fn gemma2_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("gemma2_tiny"), &devices::cpu());
+}
+
+#[test]
+fn gemma3_agrees_on_the_cpu() {
+    check_all(&Golden::tiny("gemma3_tiny"), &devices::cpu());
+}
+
+#[test]
 fn peft_adapters_agree_on_the_cpu() {
     for name in ["gpt2_lora", "gpt2_dora"] {
         let golden = Golden::of(name, "gpt2_tiny");
@@ -67,6 +97,8 @@ fn peft_adapters_agree_on_the_cpu() {
     }
     Golden::of("gpt2_rslora", "gpt2_tiny").check_forward(&devices::cpu());
     Golden::of("llama_lora", "llama_tiny").check_forward(&devices::cpu());
+    Golden::of("phi3_lora", "phi3_tiny").check_forward(&devices::cpu());
+    Golden::of("gemma3_lora", "gemma3_tiny").check_forward(&devices::cpu());
 }
 
 #[test]
@@ -86,6 +118,10 @@ fn beams_find_the_texts_of_transformers_on_the_cpu() {
 fn decoders_agree_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
     for name in ["gpt2_tiny", "gpt_neo_tiny", "llama_tiny", "qwen2_tiny", "qwen3_tiny", "mistral_window_tiny"] {
+        eprintln!("{name}");
+        check_all(&Golden::tiny(name), &device);
+    }
+    for name in ["granite_tiny", "smollm3_tiny", "olmo2_tiny", "phi3_tiny", "gemma2_tiny", "gemma3_tiny"] {
         eprintln!("{name}");
         check_all(&Golden::tiny(name), &device);
     }

@@ -8,7 +8,7 @@
 //! pooler.
 
 use super::super::fields::{Fields, activation, only_text};
-use super::super::heads::{DenseActivation, DenseConfig, HeadConfig, SequenceConfig};
+use super::super::heads::{DenseActivation, DenseConfig, HeadConfig, MaskedLmConfig, SequenceConfig};
 use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
@@ -73,7 +73,7 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
 /// The pooler of a bare model, which mean pooling does without.
 pub(super) const POOLER: &[&str] = &["pooler.dense.weight", "pooler.dense.bias"];
 
-/// Names of the backbone, which RoBERTa shares.
+/// Names of the backbone, which RoBERTa shares, and ELECTRA but for one more.
 pub(super) const BACKBONE: &[(&str, &str)] = &[
     ("backbone.embeddings.word_embeddings", "embeddings.word_embeddings"),
     ("backbone.embeddings.position_embeddings", "embeddings.position_embeddings"),
@@ -97,20 +97,25 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     encoder(fields).map(BackboneConfig::Encoder)
 }
 
-/// Sizes and rates, which RoBERTa's file says alike.
+/// Sizes and rates, which the files of RoBERTa, ELECTRA, MPNet and ALBERT say alike.
 pub(super) fn encoder(fields: &Fields<'_>) -> Result<EncoderConfig, ModelError> {
     only_text(fields, "position_embedding_type", "absolute")?;
     let vocab_size = fields.whole("vocab_size")?;
     Ok(EncoderConfig {
         vocab_size,
+        embedding_size: None,
         hidden_size: fields.whole("hidden_size")?,
         num_hidden_layers: fields.whole("num_hidden_layers")?,
+        shares_layers: false,
         num_attention_heads: fields.whole("num_attention_heads")?,
         intermediate_size: fields.whole("intermediate_size")?,
         max_position_embeddings: fields.whole("max_position_embeddings")?,
         type_vocab_size: fields.whole_or("type_vocab_size", 2)?,
+        relative_attention_num_buckets: None,
+        disentangled: None,
         layer_norm_eps: fields.real_or("layer_norm_eps", 1e-12)?,
         hidden_dropout_prob: fields.real_or("hidden_dropout_prob", 0.1)?,
+        drops_feed_forward: true,
         attention_probs_dropout_prob: fields.real_or("attention_probs_dropout_prob", 0.1)?,
         hidden_act: activation(fields, "hidden_act")?,
         padding_idx: padding_row(fields, Some(0), vocab_size)?,
@@ -126,22 +131,23 @@ pub(super) fn classifier_dropout(fields: &Fields<'_>) -> Result<f64, ModelError>
 
 fn sequence(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
     let dense = DenseConfig { activation: DenseActivation::Tanh, is_dropped_before: false };
-    Ok(HeadConfig::Sequence(SequenceConfig { dense: Some(dense), dropout: classifier_dropout(fields)? }))
+    Ok(HeadConfig::Sequence(SequenceConfig::of_dense(dense, classifier_dropout(fields)?)))
 }
 
 pub(super) fn token(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
-    Ok(HeadConfig::Token { dropout: classifier_dropout(fields)? })
+    Ok(HeadConfig::Token { dropout: classifier_dropout(fields)?, prediction: None })
 }
 
 pub(super) fn span(_: &Fields<'_>) -> Result<HeadConfig, ModelError> {
-    Ok(HeadConfig::Span { dropout: 0.0 })
+    Ok(HeadConfig::Span { dropout: 0.0, prediction: None })
 }
 
 fn masked_lm(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
-    Ok(HeadConfig::MaskedLm {
+    Ok(HeadConfig::MaskedLm(MaskedLmConfig {
         activation: activation(fields, "hidden_act")?,
         layer_norm_eps: fields.real_or("layer_norm_eps", 1e-12)?,
-    })
+        has_biases: true,
+    }))
 }
 
 pub(super) fn pooled(_: &Fields<'_>) -> Result<HeadConfig, ModelError> {

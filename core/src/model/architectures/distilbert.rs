@@ -7,7 +7,7 @@
 //! `save_pretrained` writes `vocab_projector.bias` and not `vocab_projector.weight`, which is tied.
 
 use super::super::fields::{Fields, activation};
-use super::super::heads::{DenseActivation, DenseConfig, HeadConfig, SequenceConfig};
+use super::super::heads::{DenseActivation, DenseConfig, HeadConfig, MaskedLmConfig, SequenceConfig};
 use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
@@ -95,14 +95,19 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     let vocab_size = fields.whole("vocab_size")?;
     Ok(BackboneConfig::Encoder(EncoderConfig {
         vocab_size,
+        embedding_size: None,
         hidden_size: fields.whole("dim")?,
         num_hidden_layers: fields.whole("n_layers")?,
+        shares_layers: false,
         num_attention_heads: fields.whole("n_heads")?,
         intermediate_size: fields.whole("hidden_dim")?,
         max_position_embeddings: fields.whole("max_position_embeddings")?,
         type_vocab_size: 0,
+        relative_attention_num_buckets: None,
+        disentangled: None,
         layer_norm_eps: LAYER_NORM_EPS,
         hidden_dropout_prob: dropout(fields)?,
+        drops_feed_forward: true,
         attention_probs_dropout_prob: fields.real_or("attention_dropout", 0.1)?,
         hidden_act: activation(fields, "activation")?,
         padding_idx: padding_row(fields, Some(0), vocab_size)?,
@@ -118,17 +123,18 @@ fn dropout(fields: &Fields<'_>) -> Result<f64, ModelError> {
 fn sequence(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
     let dense = DenseConfig { activation: DenseActivation::Relu, is_dropped_before: false };
     let dropout = fields.real_or("seq_classif_dropout", 0.2)?;
-    Ok(HeadConfig::Sequence(SequenceConfig { dense: Some(dense), dropout }))
+    Ok(HeadConfig::Sequence(SequenceConfig::of_dense(dense, dropout)))
 }
 
 fn token(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
-    Ok(HeadConfig::Token { dropout: dropout(fields)? })
+    Ok(HeadConfig::Token { dropout: dropout(fields)?, prediction: None })
 }
 
 fn span(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
-    Ok(HeadConfig::Span { dropout: fields.real_or("qa_dropout", 0.1)? })
+    Ok(HeadConfig::Span { dropout: fields.real_or("qa_dropout", 0.1)?, prediction: None })
 }
 
 fn masked_lm(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
-    Ok(HeadConfig::MaskedLm { activation: activation(fields, "activation")?, layer_norm_eps: LAYER_NORM_EPS })
+    let activation = activation(fields, "activation")?;
+    Ok(HeadConfig::MaskedLm(MaskedLmConfig { activation, layer_norm_eps: LAYER_NORM_EPS, has_biases: true }))
 }

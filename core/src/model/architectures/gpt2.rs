@@ -7,7 +7,7 @@ use super::super::fields::{Fields, only, only_text};
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
 use super::llama;
-use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, Positions};
+use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, NormPlacement, Positions, QkNorm, Scales};
 use crate::task::HeadKind;
 
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
@@ -69,21 +69,25 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
         max_position_embeddings: fields.whole("n_positions")?,
         norm: NormKind::LayerNorm,
         norm_eps: fields.real_or("layer_norm_epsilon", 1e-5)?,
+        norm_placement: NormPlacement::Before,
         positions: Positions::Learned,
         attention: AttentionConfig {
             has_fused_qkv: true,
             has_qkv_bias: true,
             has_output_bias: true,
-            has_qk_norm: false,
+            qk_norm: QkNorm::None,
             scale: 1.0 / (head_dim as f64).sqrt(),
+            softcap: None,
         },
         windows: vec![None; num_hidden_layers],
         mlp: MlpKind::GeluNew,
+        scales: Scales::default(),
         tie_word_embeddings: fields.flag_or("tie_word_embeddings", true)?,
         padding_idx: None,
         embd_pdrop: fields.real_or("embd_pdrop", 0.1)?,
         attn_pdrop: fields.real_or("attn_pdrop", 0.1)?,
         resid_pdrop: fields.real_or("resid_pdrop", 0.1)?,
         initializer_range: fields.real_or("initializer_range", 0.02)?,
+        shrinks_residual_std: true,
     }))
 }

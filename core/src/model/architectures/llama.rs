@@ -3,14 +3,17 @@
 //! Reference: `transformers` v5.23 `models/llama/modeling_llama.py`: RMSNorm, rotary positions, grouped keys and values,
 //! SwiGLU.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::fields::{Fields, only_text};
 use super::super::heads::HeadConfig;
 use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
-use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, Positions, RopeConfig, RopeScaling};
+use crate::nn::{
+    AttentionConfig, DecoderConfig, GateActivation, MlpKind, NormKind, NormPlacement, Positions, QkNorm, RopeConfig,
+    RopeScaling, Scales,
+};
 use crate::task::HeadKind;
 
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
@@ -31,37 +34,40 @@ pub(super) const TIED: &[&str] = &["lm_head.weight"];
 
 /// The class that predicts the next token, of this and of kindred architectures.
 pub(super) const fn head(class_name: &'static str) -> HeadSpec {
-    HeadSpec {
-        kind: HeadKind::CausalLm,
-        class_name,
-        key_map: KEY_MAP,
-        config: causal_lm,
-        tied_keys: TIED,
-        kept_keys: &[],
-    }
+    head_with(class_name, KEY_MAP)
 }
 
-const KEY_MAP: KeyMap = KeyMap {
-    prefix: "model.",
-    is_bare: false,
-    backbone: &[
-        ("backbone.embed_tokens", "embed_tokens"),
-        ("backbone.layers.{i}.input_layernorm", "layers.{i}.input_layernorm"),
-        ("backbone.layers.{i}.self_attn.q_proj", "layers.{i}.self_attn.q_proj"),
-        ("backbone.layers.{i}.self_attn.k_proj", "layers.{i}.self_attn.k_proj"),
-        ("backbone.layers.{i}.self_attn.v_proj", "layers.{i}.self_attn.v_proj"),
-        ("backbone.layers.{i}.self_attn.o_proj", "layers.{i}.self_attn.o_proj"),
-        ("backbone.layers.{i}.self_attn.q_norm", "layers.{i}.self_attn.q_norm"),
-        ("backbone.layers.{i}.self_attn.k_norm", "layers.{i}.self_attn.k_norm"),
-        ("backbone.layers.{i}.post_attention_layernorm", "layers.{i}.post_attention_layernorm"),
-        ("backbone.layers.{i}.mlp.gate_proj", "layers.{i}.mlp.gate_proj"),
-        ("backbone.layers.{i}.mlp.up_proj", "layers.{i}.mlp.up_proj"),
-        ("backbone.layers.{i}.mlp.down_proj", "layers.{i}.mlp.down_proj"),
-        ("backbone.norm", "norm"),
-    ],
-    head: &[("head.lm_head", "lm_head")],
-    linear: LinearLayout::OutIn,
-};
+/// As [`head`], of files that name some modules otherwise.
+pub(super) const fn head_with(class_name: &'static str, key_map: KeyMap) -> HeadSpec {
+    HeadSpec { kind: HeadKind::CausalLm, class_name, key_map, config: causal_lm, tied_keys: TIED, kept_keys: &[] }
+}
+
+const KEY_MAP: KeyMap = key_map(&[
+    ("backbone.embed_tokens", "embed_tokens"),
+    ("backbone.layers.{i}.input_layernorm", "layers.{i}.input_layernorm"),
+    ("backbone.layers.{i}.self_attn.q_proj", "layers.{i}.self_attn.q_proj"),
+    ("backbone.layers.{i}.self_attn.k_proj", "layers.{i}.self_attn.k_proj"),
+    ("backbone.layers.{i}.self_attn.v_proj", "layers.{i}.self_attn.v_proj"),
+    ("backbone.layers.{i}.self_attn.o_proj", "layers.{i}.self_attn.o_proj"),
+    ("backbone.layers.{i}.self_attn.q_norm", "layers.{i}.self_attn.q_norm"),
+    ("backbone.layers.{i}.self_attn.k_norm", "layers.{i}.self_attn.k_norm"),
+    ("backbone.layers.{i}.post_attention_layernorm", "layers.{i}.post_attention_layernorm"),
+    ("backbone.layers.{i}.mlp.gate_proj", "layers.{i}.mlp.gate_proj"),
+    ("backbone.layers.{i}.mlp.up_proj", "layers.{i}.mlp.up_proj"),
+    ("backbone.layers.{i}.mlp.down_proj", "layers.{i}.mlp.down_proj"),
+    ("backbone.norm", "norm"),
+]);
+
+/// The keys of a language model as Llama's are built, with these for its backbone.
+pub(super) const fn key_map(backbone: &'static [(&'static str, &'static str)]) -> KeyMap {
+    KeyMap {
+        prefix: "model.",
+        is_bare: false,
+        backbone,
+        head: &[("head.lm_head", "lm_head")],
+        linear: LinearLayout::OutIn,
+    }
+}
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     decoder(fields).map(BackboneConfig::Decoder)
@@ -90,22 +96,30 @@ pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> 
         max_position_embeddings: fields.whole_or("max_position_embeddings", 2048)?,
         norm: NormKind::RmsNorm,
         norm_eps: fields.real_or("rms_norm_eps", 1e-6)?,
-        positions: Positions::Rotary(rope(fields)?),
+        norm_placement: NormPlacement::Before,
+        positions: Positions::Rotary(vec![Some(rope(fields, THETA, head_dim)?); num_hidden_layers]),
         attention: AttentionConfig {
             has_fused_qkv: false,
             has_qkv_bias: attention_bias,
             has_output_bias: attention_bias,
-            has_qk_norm: false,
+            qk_norm: QkNorm::None,
             scale: 1.0 / (head_dim as f64).sqrt(),
+            softcap: None,
         },
         windows: vec![None; num_hidden_layers],
-        mlp: MlpKind::SwiGlu { has_bias: fields.flag_or("mlp_bias", false)? },
+        mlp: MlpKind::Gated {
+            activation: GateActivation::Silu,
+            has_bias: fields.flag_or("mlp_bias", false)?,
+            is_fused: false,
+        },
+        scales: Scales::default(),
         tie_word_embeddings: fields.flag_or("tie_word_embeddings", false)?,
         padding_idx: padding_row(fields, None, vocab_size)?,
         embd_pdrop: 0.0,
         attn_pdrop: fields.real_or("attention_dropout", 0.0)?,
         resid_pdrop: 0.0,
         initializer_range: fields.real_or("initializer_range", 0.02)?,
+        shrinks_residual_std: false,
     })
 }
 
@@ -120,10 +134,23 @@ pub(super) fn sliding_window(fields: &Fields<'_>) -> Result<Option<usize>, Model
     }
 }
 
-/// `rope_theta` and `rope_scaling` of hub files, or `rope_parameters` of transformers 5.
-fn rope(fields: &Fields<'_>) -> Result<RopeConfig, ModelError> {
+/// The base of rotary positions where neither file nor architecture says.
+pub(super) const THETA: f64 = 10_000.0;
+
+/// `rope_theta` and `rope_scaling` of hub files, or `rope_parameters` of transformers 5; `usual` is the base where the file
+/// has none, `dim` how many values of a head are turned.
+pub(super) fn rope(fields: &Fields<'_>, usual: f64, dim: usize) -> Result<RopeConfig, ModelError> {
     // Where both stand, transformers 5 reads `rope_scaling`.
     let parameters = fields.object("rope_scaling").or_else(|| fields.object("rope_parameters"));
+    rope_of(parameters, fields.real_or("rope_theta", usual)?, dim)
+}
+
+/// The same out of one of these objects; `usual` is the base where it has none.
+pub(super) fn rope_of(
+    parameters: Option<&Map<String, Value>>,
+    usual: f64,
+    dim: usize,
+) -> Result<RopeConfig, ModelError> {
     let number = |name: &str| parameters.and_then(|object| object.get(name)).and_then(Value::as_f64);
     let theta = match number("rope_theta") {
         Some(theta) if theta > 0.0 => theta,
@@ -131,7 +158,7 @@ fn rope(fields: &Fields<'_>) -> Result<RopeConfig, ModelError> {
             let reason = format!("rope_theta {theta} is not above 0");
             return Err(ModelError::Field { field: "rope_parameters", reason });
         }
-        None => fields.real_or("rope_theta", 10_000.0)?,
+        None => usual,
     };
     let kind = parameters.and_then(|object| object.get("rope_type").or_else(|| object.get("type")));
     let kind = kind.and_then(Value::as_str).unwrap_or("default");
@@ -155,5 +182,5 @@ fn rope(fields: &Fields<'_>) -> Result<RopeConfig, ModelError> {
             return Err(ModelError::Field { field: "rope_scaling", reason });
         }
     };
-    Ok(RopeConfig { theta, scaling })
+    Ok(RopeConfig { theta, scaling, dim })
 }

@@ -3,29 +3,55 @@
 
 use super::spec::ArchitectureSpec;
 
+mod albert;
 mod bert;
+mod camembert;
+mod deberta_v2;
 mod distilbert;
+mod electra;
+mod gemma2;
+mod gemma3;
 mod gpt2;
 mod gpt_neo;
+mod granite;
 mod llama;
 mod mistral;
+mod modernbert;
+mod mpnet;
 mod mt5;
+mod olmo2;
+mod phi3;
 mod qwen2;
 mod qwen3;
 mod roberta;
+mod smollm3;
 mod t5;
+mod xlm_roberta;
 
 /// All of them.
-pub(super) static ALL: [&ArchitectureSpec; 11] = [
+pub(super) static ALL: [&ArchitectureSpec; 24] = [
     &bert::SPEC,
     &distilbert::SPEC,
     &roberta::SPEC,
+    &xlm_roberta::SPEC,
+    &camembert::SPEC,
+    &electra::SPEC,
+    &mpnet::SPEC,
+    &albert::SPEC,
+    &deberta_v2::SPEC,
+    &modernbert::SPEC,
     &gpt2::SPEC,
     &gpt_neo::SPEC,
     &llama::SPEC,
     &mistral::SPEC,
     &qwen2::SPEC,
     &qwen3::SPEC,
+    &granite::SPEC,
+    &smollm3::SPEC,
+    &olmo2::SPEC,
+    &phi3::SPEC,
+    &gemma2::SPEC,
+    &gemma3::SPEC,
     &t5::SPEC,
     &mt5::SPEC,
 ];

@@ -33,7 +33,11 @@ pub(super) fn windows(fields: &Fields<'_>, layers: usize) -> Result<Vec<Option<u
 }
 
 /// The windows of `layer_types`: `full_attention` or `sliding_attention`, one a layer.
-fn typed_windows(types: &[Value], window: Option<usize>, layers: usize) -> Result<Vec<Option<usize>>, ModelError> {
+pub(super) fn typed_windows(
+    types: &[Value],
+    window: Option<usize>,
+    layers: usize,
+) -> Result<Vec<Option<usize>>, ModelError> {
     let bad = |reason: String| ModelError::Field { field: "layer_types", reason };
     if types.len() != layers {
         return Err(bad(format!("names {} layers, num_hidden_layers is {layers}", types.len())));

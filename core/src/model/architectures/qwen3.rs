@@ -6,14 +6,14 @@ use super::super::ModelError;
 use super::super::fields::Fields;
 use super::super::spec::{ArchitectureSpec, BackboneConfig};
 use super::{llama, qwen2};
-use crate::nn::{AttentionConfig, DecoderConfig};
+use crate::nn::{AttentionConfig, DecoderConfig, QkNorm};
 
 pub(super) const SPEC: ArchitectureSpec =
     ArchitectureSpec { model_type: "qwen3", backbone, heads: &[llama::head("Qwen3ForCausalLM")], ..llama::SPEC };
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     let decoder = llama::decoder(fields)?;
-    let attention = AttentionConfig { has_qk_norm: true, ..decoder.attention };
+    let attention = AttentionConfig { qk_norm: QkNorm::PerHead, ..decoder.attention };
     let windows = qwen2::windows(fields, decoder.num_hidden_layers)?;
     Ok(BackboneConfig::Decoder(DecoderConfig { attention, windows, ..decoder }))
 }

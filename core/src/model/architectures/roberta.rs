@@ -7,7 +7,7 @@
 //! `pad_token_id + 1` and skip padding.
 
 use super::super::fields::Fields;
-use super::super::heads::{DenseActivation, DenseConfig, HeadConfig, SequenceConfig};
+use super::super::heads::{DenseActivation, DenseConfig, HeadConfig, MaskedLmConfig, SequenceConfig};
 use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
@@ -18,10 +18,29 @@ use crate::task::HeadKind;
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "roberta",
     backbone,
-    heads: &[
+    heads: &HEADS,
+    default_target_modules: &["query", "value"],
+    is_in_peft_table: true,
+    field_names: &[],
+    pad_token: PadToken::NumbersPositions(1),
+};
+
+const HEADS: [HeadSpec; 5] = heads([
+    "RobertaForSequenceClassification",
+    "RobertaForTokenClassification",
+    "RobertaForQuestionAnswering",
+    "RobertaForMaskedLM",
+    "RobertaModel",
+]);
+
+/// The classes of an architecture that is RoBERTa under another name: for sequences, tokens, spans, masked tokens, and
+/// without a head.
+pub(super) const fn heads(class_names: [&'static str; 5]) -> [HeadSpec; 5] {
+    let [of_sequences, of_tokens, of_spans, of_masked_tokens, bare] = class_names;
+    [
         HeadSpec {
             kind: HeadKind::Sequence,
-            class_name: "RobertaForSequenceClassification",
+            class_name: of_sequences,
             key_map: key_map(&[("head.dense", "classifier.dense"), ("head.classifier", "classifier.out_proj")]),
             config: sequence,
             tied_keys: &[],
@@ -29,7 +48,7 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
         },
         HeadSpec {
             kind: HeadKind::Token,
-            class_name: "RobertaForTokenClassification",
+            class_name: of_tokens,
             key_map: key_map(&[("head.classifier", "classifier")]),
             config: bert::token,
             tied_keys: &[],
@@ -37,7 +56,7 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
         },
         HeadSpec {
             kind: HeadKind::Span,
-            class_name: "RobertaForQuestionAnswering",
+            class_name: of_spans,
             key_map: key_map(&[("head.qa_outputs", "qa_outputs")]),
             config: bert::span,
             tied_keys: &[],
@@ -45,7 +64,7 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
         },
         HeadSpec {
             kind: HeadKind::MaskedLm,
-            class_name: "RobertaForMaskedLM",
+            class_name: of_masked_tokens,
             key_map: key_map(&[("head.lm_head", "lm_head")]),
             config: masked_lm,
             tied_keys: &["lm_head.decoder.weight", "lm_head.decoder.bias"],
@@ -53,24 +72,20 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
         },
         HeadSpec {
             kind: HeadKind::Pooled,
-            class_name: "RobertaModel",
+            class_name: bare,
             key_map: KeyMap { is_bare: true, ..key_map(&[]) },
             config: bert::pooled,
             tied_keys: &[],
             kept_keys: bert::POOLER,
         },
-    ],
-    default_target_modules: &["query", "value"],
-    is_in_peft_table: true,
-    field_names: &[],
-    pad_token: PadToken::NumbersPositions(1),
-};
+    ]
+}
 
 const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
     KeyMap { prefix: "roberta.", is_bare: false, backbone: bert::BACKBONE, head, linear: LinearLayout::OutIn }
 }
 
-fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
+pub(super) fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     let encoder = bert::encoder(fields)?;
     Ok(BackboneConfig::Encoder(EncoderConfig {
         padding_idx: padding_row(fields, Some(1), encoder.vocab_size)?,
@@ -81,9 +96,10 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
 
 fn sequence(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
     let dense = DenseConfig { activation: DenseActivation::Tanh, is_dropped_before: true };
-    Ok(HeadConfig::Sequence(SequenceConfig { dense: Some(dense), dropout: bert::classifier_dropout(fields)? }))
+    Ok(HeadConfig::Sequence(SequenceConfig::of_dense(dense, bert::classifier_dropout(fields)?)))
 }
 
-fn masked_lm(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
-    Ok(HeadConfig::MaskedLm { activation: Activation::Gelu, layer_norm_eps: fields.real_or("layer_norm_eps", 1e-12)? })
+pub(super) fn masked_lm(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
+    let layer_norm_eps = fields.real_or("layer_norm_eps", 1e-12)?;
+    Ok(HeadConfig::MaskedLm(MaskedLmConfig { activation: Activation::Gelu, layer_norm_eps, has_biases: true }))
 }

@@ -1,8 +1,9 @@
-//! How far the layers of Mistral and of the Qwens see.
+//! How far the layers of decoders see, and what each decoder has of its own.
 
 use serde_json::{Value, json};
 
 use super::super::{BackboneConfig, ModelConfig};
+use crate::nn::{DecoderConfig, GateActivation, MlpKind, NormKind, NormPlacement, Positions, QkNorm, Scales};
 
 fn config(extra: &Value) -> Value {
     let mut config = json!({
@@ -55,13 +56,183 @@ fn qwen2_has_biases_where_llama_has_none_and_qwen3_norms_its_heads() {
         let config = ModelConfig::from_json(config.to_string().as_bytes()).expect("a good config");
         let BackboneConfig::Decoder(decoder) = config.backbone else { panic!("a decoder") };
         let attention = decoder.attention;
-        (attention.has_qkv_bias, attention.has_output_bias, attention.has_qk_norm)
+        (attention.has_qkv_bias, attention.has_output_bias, attention.qk_norm)
     };
     for attention_bias in [false, true] {
         for model_type in ["llama", "mistral"] {
-            assert_eq!(attention(model_type, attention_bias), (attention_bias, attention_bias, false));
+            assert_eq!(attention(model_type, attention_bias), (attention_bias, attention_bias, QkNorm::None));
         }
-        assert_eq!(attention("qwen2", attention_bias), (true, false, false));
-        assert_eq!(attention("qwen3", attention_bias), (attention_bias, attention_bias, true));
+        assert_eq!(attention("qwen2", attention_bias), (true, false, QkNorm::None));
+        assert_eq!(attention("qwen3", attention_bias), (attention_bias, attention_bias, QkNorm::PerHead));
     }
+}
+
+fn decoder(extra: &Value) -> DecoderConfig {
+    let config = ModelConfig::from_json(config(extra).to_string().as_bytes()).expect("a good config");
+    let BackboneConfig::Decoder(decoder) = config.backbone else { panic!("a decoder") };
+    decoder
+}
+
+fn refused(extra: &Value) -> String {
+    ModelConfig::from_json(config(extra).to_string().as_bytes()).expect_err("it is not supported").to_string()
+}
+
+/// Base and turned values of each layer; none where it turns nothing.
+fn ropes(decoder: &DecoderConfig) -> Vec<Option<(f64, usize)>> {
+    let Positions::Rotary(ropes) = &decoder.positions else { panic!("rotary positions") };
+    ropes.iter().map(|rope| rope.map(|rope| (rope.theta, rope.dim))).collect()
+}
+
+#[test]
+fn granite_has_four_factors() {
+    let plain = decoder(&json!({"model_type": "granite"}));
+    assert_eq!((plain.scales, plain.attention.scale), (Scales::default(), 1.0), "its config's defaults");
+    let fields = json!({"model_type": "granite", "embedding_multiplier": 12.0, "attention_multiplier": 0.015_625,
+        "residual_multiplier": 0.22, "logits_scaling": 8.0});
+    let granite = decoder(&fields);
+    let scales = Scales { embedding: 12.0, residual: 0.22, logits: 8.0, ..Scales::default() };
+    assert_eq!((granite.scales, granite.attention.scale), (scales, 0.015_625));
+    for field in ["embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling"] {
+        let mut fields = fields.clone();
+        fields[field] = json!(0.0);
+        let error = refused(&fields);
+        assert!(error.contains(field) && error.contains("(0, 1e15)"), "{error}");
+    }
+}
+
+#[test]
+fn layers_of_smollm3_have_rotary_positions_or_none() {
+    let smollm3 = |extra: Value| {
+        let mut fields = json!({"model_type": "smollm3", "num_key_value_heads": 2});
+        fields.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
+        fields
+    };
+    let turned = |extra: Value| {
+        let ropes = ropes(&decoder(&smollm3(extra)));
+        ropes.into_iter().map(|rope| rope.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(turned(json!({})), [true, true, true], "every fourth has none");
+    assert_eq!(turned(json!({"no_rope_layer_interval": 2})), [true, false, true]);
+    assert_eq!(turned(json!({"no_rope_layers": [0, 1, 0, 1], "no_rope_layer_interval": 2})), [false, true, false]);
+    assert_eq!(ropes(&decoder(&smollm3(json!({}))))[0], Some((2e6, 4)), "its config's base");
+    for (value, word) in [(json!([0, 1]), "2 layers"), (json!([0, 1, 2]), "neither 0 nor 1")] {
+        let error = refused(&smollm3(json!({"no_rope_layers": value})));
+        assert!(error.contains("no_rope_layers") && error.contains(word), "{error}");
+    }
+    let sliding = json!({"no_rope_layers": [1, 0, 1], "use_sliding_window": true, "sliding_window": 8});
+    assert_eq!(decoder(&smollm3(sliding)).windows, [None, Some(8), None], "layers without rotary positions slide");
+    assert_eq!(decoder(&smollm3(json!({"sliding_window": 8}))).windows, [None; 3], "none is in use");
+}
+
+#[test]
+fn olmo2_norms_what_its_layers_give() {
+    let olmo2 = decoder(&json!({"model_type": "olmo2"}));
+    assert_eq!((olmo2.norm_placement, olmo2.attention.qk_norm), (NormPlacement::After, QkNorm::Whole));
+    assert_eq!((olmo2.norm_eps, olmo2.padding_idx), (1e-5, Some(1)), "its config's defaults");
+}
+
+#[test]
+fn phi3_has_fused_layers_and_turns_a_part_of_each_head() {
+    let phi3 = |extra: Value| {
+        let mut fields = json!({"model_type": "phi3"});
+        fields.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
+        fields
+    };
+    let plain = decoder(&phi3(json!({})));
+    assert!(plain.attention.has_fused_qkv && plain.mlp.is_fused() && !plain.shrinks_residual_std);
+    assert_eq!((ropes(&plain)[0], plain.windows.clone()), (Some((1e4, 4)), vec![None; 3]));
+    for fields in [
+        json!({"partial_rotary_factor": 0.5, "sliding_window": 7}),
+        json!({"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}, "sliding_window": 7}),
+    ] {
+        let phi3 = decoder(&phi3(fields));
+        assert_eq!((ropes(&phi3), phi3.windows), (vec![Some((1e4, 2)); 3], vec![Some(7); 3]));
+    }
+    let long = json!({"type": "longrope", "short_factor": [1.0, 1.0], "long_factor": [2.0, 2.0]});
+    let cases = [
+        (json!({"rope_scaling": long}), "longrope"),
+        (json!({"rope_scaling": {"type": "linear", "factor": 2.0}}), "only default is supported"),
+        (json!({"partial_rotary_factor": 0.25}), "no even number"),
+        (json!({"partial_rotary_factor": 1.5}), "partial_rotary_factor"),
+    ];
+    for (fields, word) in cases {
+        let error = refused(&phi3(fields));
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+#[test]
+fn gemma2_caps_its_scores_and_sees_a_window_by_turns() {
+    let fields = json!({"model_type": "gemma2", "num_key_value_heads": 1, "hidden_size": 16});
+    let gemma2 = decoder(&fields);
+    assert_eq!((gemma2.norm, gemma2.norm_placement), (NormKind::OnePlusRmsNorm, NormPlacement::Around));
+    let scales = Scales { embedding: 4.0, rounds_embedding: true, final_softcap: Some(30.0), ..Scales::default() };
+    assert_eq!((gemma2.scales, gemma2.attention.softcap), (scales, Some(50.0)));
+    assert_eq!((gemma2.head_dim, gemma2.attention.scale), (256, 1.0 / 16.0), "its config's defaults");
+    assert_eq!(gemma2.windows, [Some(4096), None, Some(4096)]);
+    let gate = MlpKind::Gated { activation: GateActivation::GeluTanh, has_bias: false, is_fused: false };
+    assert_eq!((gemma2.mlp, gemma2.tie_word_embeddings), (gate, true));
+    assert_eq!((gemma2.fresh_norm(), decoder(&json!({})).fresh_norm()), (0.0, 1.0), "one is added to it");
+
+    let with = |name: &str, value: Value| {
+        let mut fields = fields.clone();
+        fields[name] = value;
+        fields
+    };
+    assert_eq!(decoder(&with("final_logit_softcapping", json!(null))).scales.final_softcap, None);
+    assert_eq!(decoder(&with("attn_logit_softcapping", json!(null))).attention.softcap, None);
+    let typed = json!(["full_attention", "sliding_attention", "full_attention"]);
+    assert_eq!(decoder(&with("layer_types", typed)).windows, [None, Some(4096), None]);
+    let cases = [
+        ("use_bidirectional_attention", json!(true)),
+        ("final_logit_softcapping", json!(0.0)),
+        ("hidden_activation", json!("relu")),
+        ("sliding_window", json!(null)),
+        ("query_pre_attn_scalar", json!(0)),
+    ];
+    for (name, value) in cases {
+        let error = refused(&with(name, value));
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn layers_of_gemma3_that_see_all_have_another_base() {
+    let gemma3 = |extra: Value| {
+        let mut fields = json!({"model_type": "gemma3_text", "num_key_value_heads": 1, "num_hidden_layers": 7,
+            "sliding_window": 9, "head_dim": 4});
+        fields.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
+        fields
+    };
+    let plain = decoder(&gemma3(json!({})));
+    assert_eq!(plain.windows, [Some(9), Some(9), Some(9), Some(9), Some(9), None, Some(9)], "every sixth sees all");
+    let (near, all) = (Some((1e4, 4)), Some((1e6, 4)));
+    assert_eq!(ropes(&plain), [near, near, near, near, near, all, near]);
+    assert_eq!((plain.attention.qk_norm, plain.scales.final_softcap), (QkNorm::PerHead, None));
+
+    let hub = json!({"sliding_window_pattern": 2, "rope_theta": 5e5, "rope_local_base_freq": 2e4});
+    let transformers5 = json!({"sliding_window_pattern": 2, "rope_parameters": {
+        "full_attention": {"rope_type": "default", "rope_theta": 5e5},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 2e4},
+    }});
+    let read = [hub, transformers5].map(|fields| ropes(&decoder(&gemma3(fields))));
+    assert_eq!(read[0], read[1]);
+    assert_eq!(read[0][..2], [Some((2e4, 4)), Some((5e5, 4))]);
+
+    for (name, value) in [
+        ("attn_logit_softcapping", json!(50.0)),
+        ("use_bidirectional_attention", json!(true)),
+        ("sliding_window_pattern", json!(0)),
+        ("rope_parameters", json!({"full_attention": 7})),
+    ] {
+        let error = refused(&gemma3(json!({ name: value })));
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn gpt2_alone_shrinks_fresh_weights_with_its_depth() {
+    let gpt2 = json!({"model_type": "gpt2", "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 64});
+    let [gpt2, phi3] = [gpt2, json!({"model_type": "phi3"})].map(|fields| decoder(&fields).residual_std());
+    assert_eq!((gpt2, phi3), (0.01, 0.02));
 }

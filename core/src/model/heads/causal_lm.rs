@@ -28,9 +28,13 @@ impl CausalLmHead {
     /// - `states`: `[rows, hidden]`
     /// - returns: `[rows, vocab]`
     pub(super) fn forward(&self, states: Tensor<2>, backbone: &Backbone) -> Tensor<2> {
-        match &self.lm_head {
+        let scores = match &self.lm_head {
             Some(table) => table.logits(states),
             None => backbone.scores(states),
+        };
+        match backbone {
+            Backbone::Decoder(decoder) => decoder.capped(scores),
+            Backbone::Encoder(_) | Backbone::ModernEncoder(_) | Backbone::EncoderDecoder(_) => scores,
         }
     }
 }

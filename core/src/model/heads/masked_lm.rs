@@ -1,12 +1,24 @@
 //! Scores of the vocabulary at a token, from both sides of it (`…ForMaskedLM`): dense, activation, LayerNorm, the
-//! backbone's word table, and a bias a token.
+//! backbone's word table, and a bias a token. The dense layer gives as much as the table is wide. With ModernBERT neither
+//! dense layer nor norm has a bias.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 
 use super::super::Backbone;
-use crate::kernels::{add_bias, gelu};
-use crate::nn::{Activation, Init, LayerNorm, Linear};
+use crate::kernels::add_bias;
+use crate::nn::{Activation, Init, LayerNorm, Linear, UnbiasedLayerNorm};
+
+/// How the head is built.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MaskedLmConfig {
+    /// After the dense layer.
+    pub activation: Activation,
+    /// LayerNorm's epsilon.
+    pub layer_norm_eps: f64,
+    /// Dense layer and norm have biases.
+    pub has_biases: bool,
+}
 
 /// Token states to scores of the vocabulary.
 #[derive(Module, Debug)]
@@ -20,23 +32,28 @@ pub struct MaskedLmHead {
 #[derive(Module, Debug)]
 pub(super) struct Transform {
     dense: Linear,
-    layer_norm: LayerNorm,
+    layer_norm: Option<LayerNorm>,
+    /// In its place.
+    norm: Option<UnbiasedLayerNorm>,
     /// `[vocab]`
     bias: Param<Tensor<1>>,
 }
 
 impl MaskedLmHead {
     pub(super) fn new(
-        activation: Activation,
-        layer_norm_eps: f64,
-        [hidden, vocab]: [usize; 2],
+        MaskedLmConfig { activation, layer_norm_eps, has_biases }: MaskedLmConfig,
+        [hidden, width, vocab]: [usize; 3],
         std: f64,
         init: &mut Init,
         device: &Device,
     ) -> Self {
         let lm_head = Transform {
-            dense: Linear::new(hidden, hidden, std, init, device),
-            layer_norm: LayerNorm::new(hidden, layer_norm_eps, device),
+            dense: match has_biases {
+                true => Linear::new(hidden, width, std, init, device),
+                false => Linear::without_bias(hidden, width, std, init, device),
+            },
+            layer_norm: has_biases.then(|| LayerNorm::new(width, layer_norm_eps, device)),
+            norm: (!has_biases).then(|| UnbiasedLayerNorm::new(width, layer_norm_eps, device)),
             bias: Param::from_tensor(Tensor::zeros([vocab], device)),
         };
         Self { lm_head, activation }
@@ -50,13 +67,14 @@ impl MaskedLmHead {
     /// - `states`: `[rows, hidden]`
     /// - returns: `[rows, vocab]`
     pub(super) fn forward(&self, states: Tensor<2>, backbone: &Backbone) -> Tensor<2> {
-        let [rows, hidden] = states.dims();
-        let inner = self.lm_head.dense.forward(states);
-        let inner = match self.activation {
-            Activation::Gelu => gelu(inner),
-            Activation::Relu => activation::relu(inner),
+        let inner = self.activation.forward(self.lm_head.dense.forward(states));
+        let [rows, width] = inner.dims();
+        let inner = inner.reshape([1, rows, width]);
+        let normed = match (&self.lm_head.layer_norm, &self.lm_head.norm) {
+            (Some(norm), _) => norm.forward(inner),
+            (None, Some(norm)) => norm.forward(inner),
+            (None, None) => inner,
         };
-        let normed = self.lm_head.layer_norm.forward(inner.reshape([1, rows, hidden])); // [1, rows, hidden]
-        add_bias(backbone.scores(normed.reshape([rows, hidden])), Some(self.lm_head.bias.val()))
+        add_bias(backbone.scores(normed.reshape([rows, width])), Some(self.lm_head.bias.val()))
     }
 }

@@ -4,6 +4,7 @@
 mod causal_lm;
 mod masked_lm;
 mod pooled;
+mod prediction;
 mod sequence;
 mod span;
 mod token;
@@ -14,12 +15,13 @@ use burn::tensor::{Device, Tensor};
 use super::{Backbone, ModelConfig};
 use crate::batch::BatchInputs;
 use crate::config::Pooling;
-use crate::nn::{Activation, Init, Linear};
+use crate::nn::{Init, Linear};
 use crate::task::HeadKind;
 
 pub use causal_lm::CausalLmHead;
-pub use masked_lm::MaskedLmHead;
+pub use masked_lm::{MaskedLmConfig, MaskedLmHead};
 pub use pooled::PooledHead;
+pub use prediction::PredictionConfig;
 pub use sequence::{DenseActivation, DenseConfig, SequenceConfig, SequenceHead};
 pub use span::SpanHead;
 pub use token::TokenHead;
@@ -33,19 +35,18 @@ pub enum HeadConfig {
     Token {
         /// Dropout before the classifier.
         dropout: f64,
+        /// Before that (ModernBERT).
+        prediction: Option<PredictionConfig>,
     },
     /// Scores of each token as first and as last of a span.
     Span {
         /// Dropout before the linear layer (DistilBERT).
         dropout: f64,
+        /// Before that (ModernBERT).
+        prediction: Option<PredictionConfig>,
     },
     /// Scores of the vocabulary at a token.
-    MaskedLm {
-        /// After the dense layer.
-        activation: Activation,
-        /// LayerNorm's epsilon.
-        layer_norm_eps: f64,
-    },
+    MaskedLm(MaskedLmConfig),
     /// Scores of the vocabulary for the next token.
     CausalLm,
     /// The same, of a target.
@@ -89,12 +90,15 @@ impl Head {
             HeadConfig::Sequence(head) => {
                 Self::Sequence(SequenceHead::new(head, hidden, num_outputs, std, init, device))
             }
-            HeadConfig::Token { dropout } => {
-                Self::Token(TokenHead::new(dropout, hidden, num_outputs, std, init, device))
+            HeadConfig::Token { dropout, prediction } => {
+                Self::Token(TokenHead::new(dropout, prediction, [hidden, num_outputs], std, init, device))
             }
-            HeadConfig::Span { dropout } => Self::Span(SpanHead::new(dropout, hidden, std, init, device)),
-            HeadConfig::MaskedLm { activation, layer_norm_eps } => {
-                Self::MaskedLm(MaskedLmHead::new(activation, layer_norm_eps, [hidden, vocab], std, init, device))
+            HeadConfig::Span { dropout, prediction } => {
+                Self::Span(SpanHead::new(dropout, prediction, hidden, std, init, device))
+            }
+            HeadConfig::MaskedLm(head) => {
+                let size = [hidden, config.backbone.table_width(), vocab];
+                Self::MaskedLm(MaskedLmHead::new(head, size, std, init, device))
             }
             HeadConfig::CausalLm | HeadConfig::Seq2seqLm => {
                 let has_table = !config.backbone.ties_word_embeddings();
@@ -178,9 +182,11 @@ impl Head {
     /// The linear layer before the outputs, with its path: an adapter can stand beside it.
     pub(super) fn dense_mut(&mut self) -> Option<(String, &mut Linear)> {
         match self {
-            Self::Sequence(head) => head.dense_mut().map(|dense| ("head.dense".to_owned(), dense)),
+            Self::Sequence(head) => head.dense_mut().map(|(name, dense)| (format!("head.{name}"), dense)),
+            Self::Token(head) => head.dense_mut().map(|dense| ("head.prediction.dense".to_owned(), dense)),
+            Self::Span(head) => head.dense_mut().map(|dense| ("head.prediction.dense".to_owned(), dense)),
             Self::MaskedLm(head) => Some(("head.lm_head.dense".to_owned(), head.dense_mut())),
-            Self::Token(_) | Self::Span(_) | Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) => None,
+            Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) => None,
         }
     }
 }

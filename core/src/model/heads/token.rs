@@ -1,13 +1,16 @@
-//! Numbers for each token (`…ForTokenClassification`): dropout, classifier.
+//! Numbers for each token (`…ForTokenClassification`): dropout, classifier; with ModernBERT a dense layer and a norm before
+//! both.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use super::prediction::{Prediction, PredictionConfig};
 use crate::nn::{Dropout, Init, Linear};
 
 /// Token states to logits of tokens.
 #[derive(Module, Debug)]
 pub struct TokenHead {
+    prediction: Option<Prediction>,
     classifier: Linear,
     #[module(skip)]
     pub(super) dropout: Dropout,
@@ -16,13 +19,21 @@ pub struct TokenHead {
 impl TokenHead {
     pub(super) fn new(
         dropout: f64,
-        hidden: usize,
-        num_labels: usize,
+        prediction: Option<PredictionConfig>,
+        [hidden, num_labels]: [usize; 2],
         std: f64,
         init: &mut Init,
         device: &Device,
     ) -> Self {
-        Self { classifier: Linear::new(hidden, num_labels, std, init, device), dropout: Dropout { p: dropout } }
+        Self {
+            prediction: prediction.map(|config| Prediction::new(config, hidden, std, init, device)),
+            classifier: Linear::new(hidden, num_labels, std, init, device),
+            dropout: Dropout { p: dropout },
+        }
+    }
+
+    pub(super) fn dense_mut(&mut self) -> Option<&mut Linear> {
+        self.prediction.as_mut().map(|prediction| &mut prediction.dense)
     }
 
     pub(super) fn num_labels(&self) -> usize {
@@ -33,6 +44,10 @@ impl TokenHead {
     /// - `states`: `[rows, hidden]`
     /// - returns logits: `[rows, labels]`
     pub(super) fn forward(&self, states: Tensor<2>) -> Tensor<2> {
+        let states = match &self.prediction {
+            Some(prediction) => prediction.forward(states),
+            None => states,
+        };
         self.classifier.forward(self.dropout.forward(states))
     }
 }

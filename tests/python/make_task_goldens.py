@@ -310,11 +310,19 @@ def doubled(batch):
     return {key: value.double() if value.is_floating_point() else value for key, value in batch.items()}
 
 
+def name_of(model, name, parameter):
+    """The name of a parameter; of a table that tokens are looked up in and scored with, the one by which they are looked up."""
+    table = model.get_input_embeddings()
+    if table is None or parameter is not table.weight:
+        return name
+    return next(f"{module}.weight" for module, found in model.named_modules() if found is table)
+
+
 def gradients(model, loss):
     """Of all parameters that get one, by name."""
     model.zero_grad()
     loss.backward()
-    found = {name: p.grad.detach().clone() for name, p in model.named_parameters() if p.grad is not None}
+    found = {name_of(model, name, p): p.grad.detach().clone() for name, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     return found
 

@@ -34,10 +34,11 @@ fn cannot_load(store: Store) -> Signal<bool> {
 fn sample(store: Store) -> AnyView {
     let is_first_visit = Memo::new(move |_| store.data.train.with(Option::is_none) || store.loading_sample.get());
     let disabled = cannot_load(store);
-    let about = |sample: &'static Sample| {
-        let Sample { rows, action, .. } = *sample;
-        let (title, size) = (sample.model().title, format::bytes(sample.model().download_bytes as f64));
-        view! { <p>{format!("“{action}” loads {title} ({size}) and {rows}.")}</p> }
+    // In one sentence, so that on a phone the button that loads a model is in view below.
+    let about = || {
+        let size = |known: &KnownModel| format!("{} ({})", known.title, format::bytes(known.download_bytes as f64));
+        let all: Vec<String> = samples().map(|sample| size(sample.model())).collect();
+        view! { <p>{format!("Each loads a model and a few hundred rows for it: {}.", all.join(", "))}</p> }
     };
     let button = move |sample: &'static Sample| {
         let on_try = Callback::new(move |()| store.try_sample(sample));
@@ -48,7 +49,7 @@ fn sample(store: Store) -> AnyView {
             <div class="banner">
                 <div>
                     <p class="banner-title">"New here?"</p>
-                    {samples().map(about).collect_view()}
+                    {about()}
                 </div>
                 <div class="row">{samples().map(button).collect_view()}</div>
                 <p class="busy" role="status">{move || store.loading_sample.get().then_some("Loading…")}</p>

@@ -15,8 +15,6 @@ pub(crate) struct Sample {
     /// Test id of its button.
     pub id: &'static str,
     pub action: &'static str,
-    /// What the rows are.
-    pub rows: &'static str,
     pub task: Task,
     /// File under `samples`.
     pub file: &'static str,

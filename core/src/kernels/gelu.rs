@@ -1,4 +1,4 @@
-//! The Gaussian error linear unit `x * Phi(x)`, exact and by `tanh`, and its cousin SiLU.
+//! The Gaussian error linear unit `x * Phi(x)`, exact and by `tanh`, and its cousins SiLU and ReLU.
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
@@ -51,4 +51,14 @@ pub fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         return cpu::silu(x);
     }
     activation::silu(x)
+}
+
+/// `max(x, 0)`. Shape unchanged.
+#[must_use]
+pub fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "cpu")]
+    if cpu::is_on_cpu(&x) {
+        return cpu::relu(x);
+    }
+    activation::relu(x)
 }

@@ -14,17 +14,19 @@ mod gelu;
 mod gpu;
 mod layer_norm;
 mod matmul;
+mod rms_norm;
 mod softmax;
 mod square_sum;
 
 pub(crate) use adamw::{AdamWStep, GradientScale, adamw};
 pub use constructors::run_static_constructors;
 pub(crate) use dropout::dropout;
-pub use gelu::{gelu, gelu_tanh, silu, tanh};
+pub use gelu::{gelu, gelu_tanh, relu, silu, tanh};
 #[cfg(feature = "gpu")]
 pub use gpu::{MatmulKernel, set_matmul_kernel};
 pub(crate) use layer_norm::layer_norm;
 pub use matmul::matmul;
 pub(crate) use matmul::{add_bias, linear};
+pub(crate) use rms_norm::rms_norm;
 pub(crate) use softmax::masked_softmax;
 pub(crate) use square_sum::square_sum;

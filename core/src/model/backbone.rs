@@ -10,6 +10,7 @@ use crate::nn::{Decoder, Encoder, EncoderDecoder, Init, Linear, ModernEncoder, T
 
 /// A model without its head.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it, and its weights lie elsewhere")]
 pub enum Backbone {
     /// Every token sees all others.
     Encoder(Encoder),

@@ -95,14 +95,20 @@ impl Distances {
     /// - `key`: `[batch, heads, seq, head_dim]`
     /// - returns: `[batch, heads, seq, seq]`
     pub(super) fn scores(&self, query: Tensor<4>, key: Tensor<4>, readers: &Readers<'_>) -> Tensor<4> {
-        let [batch, heads, _, head_dim] = query.dims();
+        let [batch, heads, seq, head_dim] = query.dims();
         let table = readers.dropout.forward(self.table.clone());
         let read = |layer: &Linear, rows: &Tensor<1, Int>| {
             let vectors = table.clone().select(0, rows.clone()).unsqueeze_dim::<3>(0); // [1, 2 * seq, hidden]
-            split_heads(layer.forward(vectors), heads, head_dim).repeat_dim(0, batch).swap_dims(2, 3)
+            split_heads(layer.forward(vectors), heads, head_dim).squeeze_dim::<3>(0).swap_dims(1, 2)
         };
-        let of_keys = moved(matmul(query, read(readers.key, &self.of_keys)));
-        let of_queries = moved(matmul(key.mul_scalar(readers.scale), read(readers.query, &self.of_queries)));
+        // All rows of the batch in one product, so that no vector is repeated: on wgpu burn 0.22 finds a wrong gradient of
+        // `repeat_dim` where what flows back is not contiguous.
+        let score = |x: Tensor<4>, vectors: Tensor<3>| {
+            let rows = x.swap_dims(0, 1).reshape([heads, batch * seq, head_dim]);
+            moved(matmul(rows, vectors).reshape([heads, batch, seq, 2 * seq]).swap_dims(0, 1))
+        };
+        let of_keys = score(query, read(readers.key, &self.of_keys));
+        let of_queries = score(key.mul_scalar(readers.scale), read(readers.query, &self.of_queries));
         of_keys + of_queries.swap_dims(2, 3)
     }
 }

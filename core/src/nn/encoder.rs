@@ -137,6 +137,9 @@ struct Context {
     /// `[1, heads, seq, seq]`, added to the scores
     bias: Option<Tensor<4>>,
     distances: Option<Distances>,
+    /// 1 where a query is a token and 0 where it is padding, whose scores nothing learns from (DeBERTa fills them in):
+    /// `[batch, 1, seq, 1]`. `None` where they take part.
+    scored: Option<Tensor<4>>,
     /// `[batch, 1, 1 or seq, seq]`, added to the scores
     mask: Option<Tensor<4>>,
 }
@@ -270,6 +273,10 @@ impl EncoderLayer {
             }
             None => context.bias.clone(),
         };
+        let (query, bias) = match &context.scored {
+            Some(scored) => (query * scored.clone(), bias.map(|bias| bias * scored.clone())),
+            None => (query, bias),
+        };
         merge_heads(attend(query, key, value, bias, context.mask.clone(), self.attention_dropout))
     }
 }
@@ -323,7 +330,9 @@ impl Encoder {
         let distances = distances.map(|(embeddings, norm)| embeddings.distances(norm, seq, &device));
         // Padding of a DeBERTa sees nothing.
         let mask = if distances.is_some() { mutual_mask(batch) } else { padding_mask(batch) };
-        Context { bias, distances, mask }
+        let scored = (distances.is_some() && !batch.is_dense)
+            .then(|| batch.attention_mask.clone().unsqueeze_dim::<3>(1).unsqueeze_dim::<4>(3));
+        Context { bias, distances, scored, mask }
     }
 
     /// Every linear layer with its path.

@@ -13,7 +13,7 @@ use super::kv_cache::{CachePart, KvCache};
 use super::relative_bias::RelativeBias;
 use super::{Dropout, Init, Linear, RmsNorm, TokenTable};
 use crate::batch::TextBatch;
-use crate::kernels::gelu_tanh;
+use crate::kernels::{gelu_tanh, relu};
 
 /// The feed-forward part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,7 +212,7 @@ impl StackMlp {
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = match (&self.wi, &self.wi_0, &self.wi_1) {
             (_, Some(gate), Some(up)) => gelu_tanh(gate.forward(x.clone())) * up.forward(x),
-            (Some(up), ..) => burn::tensor::activation::relu(up.forward(x)),
+            (Some(up), ..) => relu(up.forward(x)),
             (None, ..) => x,
         };
         self.wo.forward(self.dropout.forward(inner))

@@ -3,6 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
+use crate::kernels::rms_norm;
+
 /// `x / sqrt(mean(x^2) + eps) * weight`, as `transformers`' `LlamaRMSNorm`; or `* (1 + weight)`, as its `GemmaRMSNorm`.
 #[derive(Module, Debug)]
 pub struct RmsNorm {
@@ -34,9 +36,8 @@ impl RmsNorm {
     /// - returns: the same
     #[must_use]
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let mean_square = x.clone().square().mean_dim(D - 1); // [.., 1]
         let weight = if self.adds_one { self.weight.val().add_scalar(1.0) } else { self.weight.val() };
-        x / mean_square.add_scalar(self.eps).sqrt() * weight.unsqueeze()
+        rms_norm(x, weight, self.eps)
     }
 }
 

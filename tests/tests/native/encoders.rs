@@ -106,7 +106,7 @@ fn peft_adapters_agree_on_the_cpu() {
 #[test]
 fn they_agree_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
-    for name in PAIRS {
+    for name in ["mpnet_pair_tiny", "deberta_v2_pair_tiny", "modernbert_pair_tiny"] {
         eprintln!("{name}");
         let golden = Golden::tiny(name);
         golden.check_forward(&device);

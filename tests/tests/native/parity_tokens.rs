@@ -121,11 +121,12 @@ fn decoders_agree_on_wgpu() {
         eprintln!("{name}");
         check_all(&Golden::tiny(name), &device);
     }
-    for name in ["granite_tiny", "smollm3_tiny", "olmo2_tiny", "phi3_tiny", "gemma2_tiny", "gemma3_tiny"] {
+    // What they have that the others have not: norms after, fused layers, caps; `hone-bench parity` compares all of it.
+    for name in ["olmo2_tiny", "phi3_tiny", "gemma2_tiny"] {
         eprintln!("{name}");
-        check_all(&Golden::tiny(name), &device);
+        Golden::tiny(name).check_forward(&device);
+        Golden::tiny(name).check_gradients(Pass::Kept, &device);
     }
-    demand(&beams::decoder("llama_tiny", &device));
     Golden::of("gpt2_lora", "gpt2_tiny").check_curve(Trained::All, &device);
     Golden::of("gpt2_dora", "gpt2_tiny").check_gradients(Pass::Kept, &device);
     Golden::of("gpt2_dora", "gpt2_tiny").check_curve(Trained::All, &device);

@@ -57,7 +57,6 @@ pub(super) const PRESETS: &[Preset] = &[
 pub(super) const SAMPLE: Sample = Sample {
     id: "try-text-sample",
     action: "Write answers",
-    rows: "120 questions and answers about capitals",
     task: Task::CausalLm,
     file: "capitals.jsonl",
     model_id: OWN_MODEL,

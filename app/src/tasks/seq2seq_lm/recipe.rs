@@ -56,7 +56,6 @@ pub(super) const PRESETS: &[Preset] = &[
 pub(super) const SAMPLE: Sample = Sample {
     id: "try-dates-sample",
     action: "Rewrite dates",
-    rows: "300 dates in words, each with its digits",
     task: Task::Seq2seqLm,
     file: "dates.jsonl",
     model_id: "google-t5/t5-small",

@@ -49,7 +49,6 @@ pub(crate) const PRESETS: &[Preset] = &[
 pub(super) const SAMPLE: Sample = Sample {
     id: "try-sample",
     action: "Label messages",
-    rows: "240 messages to a support desk in four classes",
     task: Task::SequenceClassification,
     file: "support-desk.csv",
     model_id: "sentence-transformers/all-MiniLM-L6-v2",

@@ -361,9 +361,9 @@ fn what_can_not_be_is_refused_by_its_name() {
     assert!(error(bert(Dtype::F32), &changes(&[], 0, &["\u{301}"])).contains("can't be added to the vocabulary"));
     let mut folder = bert(Dtype::F32);
     let mut config: Value = serde_json::from_slice(folder.get(CONFIG).expect("it has one")).expect("JSON");
-    config["no_rope_layers"] = json!([1, 0, 1]);
+    config["layer_scales"] = json!([1, 0, 1]);
     folder.insert(CONFIG, config.to_string());
-    assert!(error(folder, &changes(&[0], 0, &[])).contains("no_rope_layers"));
+    assert!(error(folder, &changes(&[0], 0, &[])).contains("layer_scales"));
 }
 
 #[test]

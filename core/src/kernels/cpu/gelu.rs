@@ -28,6 +28,11 @@ pub(crate) fn silu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     gated(x, sigmoid)
 }
 
+/// `x [x > 0]`; any shape, on the CPU.
+pub(crate) fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    gated(x, |x| (f32::from(u8::from(x > 0.0)), 0.0))
+}
+
 /// `x g(x)`, where `gate` gives `g` and its derivative.
 fn gated<const D: usize>(x: Tensor<D>, gate: impl Fn(f32) -> (f32, f32) + Copy + Sync) -> Tensor<D> {
     if !x.is_autodiff() {

@@ -10,6 +10,7 @@ mod gelu;
 mod lanes;
 mod layer_norm;
 mod parallel;
+mod rms_norm;
 mod softmax;
 mod square_sum;
 
@@ -20,8 +21,9 @@ use burn_flex::{Flex, FlexTensor};
 
 pub(crate) use adamw::adamw;
 pub(crate) use dropout::dropout;
-pub(crate) use gelu::{gelu, gelu_tanh, silu};
+pub(crate) use gelu::{gelu, gelu_tanh, relu, silu};
 pub(crate) use layer_norm::layer_norm;
+pub(crate) use rms_norm::rms_norm;
 pub(crate) use softmax::masked_softmax;
 pub(crate) use square_sum::square_sum;
 

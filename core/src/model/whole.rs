@@ -238,7 +238,7 @@ impl Model {
 
     /// Computes the products of the backbone's linear layers in `dtype`, and holds in it every matrix that takes no
     /// gradient: half the bytes in half precision. What is trained, norms, biases, adapters and heads stay f32, and so do the layers that
-    /// `transformers` keeps so ([`FULL_PRECISION`]).
+    /// `transformers` keeps so (`FULL_PRECISION`).
     #[must_use]
     pub fn with_dtype(mut self, dtype: FloatDType) -> Self {
         if dtype == FloatDType::F32 {

@@ -24,8 +24,15 @@ import torch_models
 
 
 def batches(shape, count, generator):
-    """`count` random batches of full rows."""
+    """`count` random batches of full rows, or of images of noise."""
     size = (shape["batch"], shape["seq"])
+    if shape["config"]["model_type"] == "vit":
+        side = shape["config"]["image_size"]
+        for _ in range(count):
+            pixels = torch.rand((shape["batch"], shape["config"]["num_channels"], side, side), generator=generator) * 2 - 1
+            labels = torch.randint(0, shape["num_labels"], size[:1], generator=generator)
+            yield {"pixel_values": pixels, "labels": labels}
+        return
     vocab = shape["config"]["vocab_size"]
     for _ in range(count):
         ids = torch.randint(min(999, vocab // 2), vocab, size, generator=generator)
@@ -42,7 +49,7 @@ def batches(shape, count, generator):
 
 def is_decoder(shape):
     """Whether the shape is of a model that writes."""
-    return shape["config"]["model_type"] != "bert"
+    return shape["config"]["model_type"] not in ("bert", "vit")
 
 
 def is_installed(*names):
@@ -59,11 +66,12 @@ def transformers_model(shape, method):
         "gpt2": (transformers.GPT2Config, transformers.GPT2LMHeadModel),
         "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM),
         "t5": (transformers.T5Config, transformers.T5ForConditionalGeneration),
+        "vit": (transformers.ViTConfig, transformers.ViTForImageClassification),
     }
     kind = shape["config"]["model_type"]
     config, model = kinds[kind]
     config = config(**shape["config"], **({} if is_decoder(shape) else {"num_labels": shape["num_labels"]}))
-    if kind == "bert":
+    if not is_decoder(shape):
         config.hidden_dropout_prob = config.attention_probs_dropout_prob = shape["dropout"]
     model = model(config)
     if method == "lora":

@@ -49,10 +49,18 @@ pub(crate) fn App() -> impl IntoView {
         browser::focus_element("main");
     };
     let refusal = Signal::derive(move || store.refusal());
+    let takes_pictures = Signal::derive(move || store.takes_images());
+    let on_drop = Callback::new(move |dropped| store.take_dropped(dropped));
     let on_files = Callback::new(move |files| store.take_files(files));
     let on_text = Callback::new(move |text: String| store.take_text(&text));
     view! {
-        <PageDrop refusal=refusal on_files=on_files on_text=on_text />
+        <PageDrop
+            refusal=refusal
+            takes_pictures=takes_pictures
+            on_drop=on_drop
+            on_files=on_files
+            on_text=on_text
+        />
         <a class="skip" href="#main" on:click=on_skip>"Skip to the step"</a>
         {header(store)}
         <div class="layout">

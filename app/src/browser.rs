@@ -1,13 +1,22 @@
-//! The few things the page asks of the browser: files, downloads, addresses, storage. Each is a thin call; what can
-//! fail says so in words.
+//! The few things the page asks of the browser: files, downloads, addresses, storage; in files of their own what is dropped
+//! (`dropped`), blobs as addresses (`object_url`) and the camera (`camera`). Each is a thin call; what can fail says so in
+//! words.
+
+mod camera;
+mod dropped;
+mod object_url;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use gloo::timers::callback::Timeout;
-use js_sys::{Array, ArrayBuffer};
+use js_sys::{Array, ArrayBuffer, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, Document, FileList, HtmlAnchorElement, HtmlElement, Response, Url, Window};
+use web_sys::{Blob, BlobPropertyBag, Document, File, FileList, HtmlAnchorElement, HtmlElement, Response, Url, Window};
+
+pub(crate) use camera::Camera;
+pub(crate) use dropped::DroppedItems;
+pub(crate) use object_url::ObjectUrl;
 
 /// A file that the person chose, dropped or pasted. The browser reads it only when it is asked to.
 #[derive(Debug, Clone)]
@@ -16,7 +25,7 @@ pub(crate) struct PickedFile {
     pub name: String,
     /// Its content, unread.
     pub blob: Blob,
-    /// When it was last changed, in milliseconds since 1970; of a text a hash; 0 of a file of this site.
+    /// When it was last changed, or made of bytes, in milliseconds since 1970; of a text a hash; 0 of a file of this site.
     stamp: u64,
 }
 
@@ -35,6 +44,29 @@ impl PickedFile {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         Some(Self { name: name.into(), blob: Blob::new_with_str_sequence(&parts).ok()?, stamp: hasher.finish() })
+    }
+
+    /// A file made of bytes.
+    pub(crate) fn from_bytes(name: &str, bytes: &ArrayBuffer) -> Option<Self> {
+        let blob = Blob::new_with_buffer_source_sequence(&Array::of1(bytes)).ok()?;
+        Some(Self::from_blob(name, blob))
+    }
+
+    /// A file of what the page was just given.
+    fn from_blob(name: &str, blob: Blob) -> Self {
+        Self { name: name.into(), blob, stamp: now_ms() as u64 }
+    }
+
+    /// A file of the machine; one of a folder that was chosen is named by its path.
+    fn from_file(file: File) -> Self {
+        let path = Reflect::get(&file, &"webkitRelativePath".into()).ok().and_then(|path| path.as_string());
+        let name = path.filter(|path| !path.is_empty()).unwrap_or_else(|| file.name());
+        Self { name, stamp: file.last_modified() as u64, blob: file.into() }
+    }
+
+    /// The same file under another name.
+    pub(crate) fn named(&self, name: String) -> Self {
+        Self { name, ..self.clone() }
     }
 
     /// What tells it from others.
@@ -79,10 +111,7 @@ impl PickedFile {
 /// The files of an input or of a drop.
 pub(crate) fn picked_files(list: Option<FileList>) -> Vec<PickedFile> {
     let Some(list) = list else { return Vec::new() };
-    (0..list.length())
-        .filter_map(|index| list.get(index))
-        .map(|file| PickedFile { name: file.name(), stamp: file.last_modified() as u64, blob: file.into() })
-        .collect()
+    (0..list.length()).filter_map(|index| list.get(index)).map(PickedFile::from_file).collect()
 }
 
 /// What a JavaScript error says.

@@ -14,6 +14,8 @@ pub(crate) struct Shape {
     pub(crate) seq: usize,
     /// Tokens of a target; 0 where there is none.
     pub(crate) target_seq: usize,
+    /// Channels, height and width of an image, where rows are images; `seq` then counts patches and the class token.
+    pub(crate) image: Option<[usize; 3]>,
     /// 0 where the head has none.
     pub(crate) num_labels: usize,
     /// Dropout everywhere.
@@ -30,6 +32,8 @@ impl Shape {
         let number = |field: &str| shape[field].as_f64().with_context(|| format!("shapes.json: {name}: {field}"));
         let count = |field: &str| shape.get(field).and_then(Value::as_u64).unwrap_or(0) as usize;
         let num_labels = count("num_labels");
+        let size = |field: &str| shape["config"][field].as_u64().map(|size| size as usize);
+        let image = size("num_channels").zip(size("image_size")).map(|(channels, side)| [channels, side, side]);
         let config = ModelConfig::from_json(shape["config"].to_string().as_bytes())?;
         let config = match shape.get("head") {
             Some(head) => config.with_head(serde_json::from_value(head.clone()).context("shapes.json: head")?)?,
@@ -41,6 +45,7 @@ impl Shape {
             batch: number("batch")? as usize,
             seq: number("seq")? as usize,
             target_seq: count("target_seq"),
+            image,
             num_labels,
             dropout: number("dropout")?,
             max_grad_norm: number("max_grad_norm")?,
@@ -69,6 +74,9 @@ mod tests {
         }
         let t5 = Shape::find("t5_small").expect("it is there");
         assert_eq!((t5.batch, t5.seq, t5.target_seq, t5.config.num_hidden_layers()), (8, 128, 32, 12));
+        let vit = Shape::find("vit_tiny").expect("it is there");
+        assert_eq!((vit.batch, vit.seq, vit.num_labels, vit.image), (8, 14 * 14 + 1, 10, Some([3, 224, 224])));
+        assert_eq!((vit.config.head_kind(), minilm.image), (HeadKind::Image, None));
         for name in ["minilm_32x128", "distilgpt2_1x512", "encoder_tiny", "decoder_tiny", "llama_tiny"] {
             assert!(Shape::find(name).is_ok(), "{name}");
         }

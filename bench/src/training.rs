@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use hone_core::batch::BatchInputs;
 use hone_core::config::{Dtype, Freeze, LoraConfig, Method, Pooling};
-use hone_core::data::{HostBatch, HostInputs, HostTargets, HostText};
+use hone_core::data::{HostBatch, HostInputs, HostPixels, HostTargets, HostText};
 use hone_core::model::{Backbone, Model};
 use hone_core::nn::Init;
 use hone_core::optim::{AdamW, AdamWConfig, GradientSum, clip_factor};
@@ -88,6 +88,7 @@ impl Training {
         let step = MicroStep {
             model: &self.model,
             frozen: self.frozen.as_ref(),
+            features: None, // the backbone is run in each step, as by the peer
             weight_sum: micro.weight / scale,
             gradient_checkpointing: self.settings.gradient_checkpointing,
             seed: self.steps,
@@ -144,8 +145,11 @@ fn whole_logits_step(
     loss.inner()
 }
 
-/// Full rows of random words.
+/// Full rows of random words, or images of noise.
 fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> HostBatch {
+    if let Some(image) = shape.image {
+        return image_batch(shape, image, rng);
+    }
     let (batch, seq) = (shape.batch, shape.seq);
     let cells = batch * seq;
     let vocab = shape.config.vocab_size() as u32;
@@ -173,6 +177,17 @@ fn random_batch(shape: &Shape, rng: &mut ChaCha8Rng) -> HostBatch {
     };
     let text = full_rows(input_ids, batch, seq);
     HostBatch { inputs: HostInputs::Text(text), targets, weight, num_rows: batch, num_tokens: cells }
+}
+
+/// Images of noise between -1 and 1, as a processor leaves values, with a class each.
+fn image_batch(shape: &Shape, [channels, height, width]: [usize; 3], rng: &mut ChaCha8Rng) -> HostBatch {
+    let batch = shape.batch;
+    let cells = batch * channels * height * width;
+    let values = (0..cells).map(|_| rng.next_u32() as f32 / u32::MAX as f32 * 2.0 - 1.0).collect();
+    let pixels = HostPixels { values, batch, channels, height, width };
+    let targets = random_classes(batch, shape.num_labels, rng);
+    let (weight, num_tokens) = (batch as f64, batch * shape.seq);
+    HostBatch { inputs: HostInputs::Pixels(pixels), targets, weight, num_rows: batch, num_tokens }
 }
 
 /// Sources with targets of which every token is learned.

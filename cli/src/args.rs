@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use hone_core::config::{ConfigProblem, ExportFormat, Method, ModelChanges, ReadOptions, RunConfig, RunDraft};
+use hone_core::hub::{KNOWN_MODELS, ModelFamily};
 use hone_core::session::protocol::ModelInfo;
 use hone_core::task::{Task, guess_for_model};
 
@@ -74,14 +75,15 @@ pub(crate) struct TrainArgs {
     /// Pretrained model: a folder, or a hub id such as sentence-transformers/all-MiniLM-L6-v2
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: Option<String>,
-    /// Rows to learn from: CSV, TSV, JSON, JSON Lines, CoNLL or plain text, as suits the task (examples: docs/tasks.md)
-    #[arg(long, value_name = "FILE")]
+    /// Rows to learn from: CSV, TSV, JSON, JSON Lines, CoNLL or plain text, as suits the task; of images a folder or a zip
+    /// that has a folder for each label, or a table of file names and labels (examples: docs/tasks.md)
+    #[arg(long, value_name = "FILE|DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Validation rows of your own [default: a share of --data]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|DIR")]
     pub(crate) valid: Option<PathBuf>,
     /// Test rows of your own [default: a share of --data; none with --valid]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE|DIR")]
     pub(crate) test: Option<PathBuf>,
     /// One of several tasks that are learned at once, on one encoder, in the place of --data: its name, what is learned
     /// (may be empty: guessed) and its rows, such as topic:sequence-classification:topics.csv. Given once for each; --output
@@ -288,13 +290,26 @@ pub(crate) fn choose_task(asked: Option<Task>, info: &ModelInfo) -> anyhow::Resu
 /// there is to say where that was guessed.
 ///
 /// # Errors
-/// When the model's architecture has no head for what was asked.
+/// When the model's architecture has no head for what was asked, or the file holds images and the model reads texts.
 pub(crate) fn choose_task_of_run(
     asked: Option<Task>,
     info: &ModelInfo,
     (name, bytes): &(String, Vec<u8>),
     from_scratch: bool,
 ) -> anyhow::Result<(Task, Option<String>)> {
+    let reads_images = |task: &&Task| task.spec().family() == ModelFamily::Vision;
+    let mut of_images = Task::ALL.iter().filter(reads_images);
+    if !info.tasks.iter().any(|task| reads_images(&task))
+        && let Some(&task) = of_images.find(|task| task.recognises(name, bytes))
+    {
+        let known = KNOWN_MODELS.iter().find(|known| known.family == ModelFamily::Vision);
+        let such_as = known.map_or_else(String::new, |known| format!(", such as {}", known.id));
+        anyhow::bail!(
+            "the data are images, and this {} model reads texts: choose a model for {}{such_as}: {name}",
+            info.model_type,
+            task_name(task)
+        );
+    }
     if asked.is_some() {
         return Ok((choose_task(asked, info)?, None));
     }

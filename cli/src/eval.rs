@@ -14,9 +14,8 @@ use serde_json::json;
 use crate::args::{EvalArgs, as_flags, no_effect, unused_columns};
 use crate::device;
 use crate::failure::Usage;
-use crate::inputs::{check_job, data_report, file_name, load_session, no_head};
+use crate::inputs::{check_job, data_report, file_name, load_session, no_head, read_rows};
 use crate::model_files;
-use crate::output::read_data_file;
 use crate::progress::Progress;
 use crate::tables::{self, evaluation_json};
 
@@ -26,7 +25,7 @@ use crate::tables::{self, evaluation_json};
 /// A file that can't be read, a model without a head or with one for another task, labels that the model does not know.
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
-    let data = (file_name(&args.data), read_data_file("read the data", &args.data)?);
+    let data = read_rows("read the data", &args.data)?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
     let dir = model.files.dir.clone();

@@ -9,7 +9,7 @@ use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
 use hone_core::hub::is_commit;
 
 use crate::hub_env;
-use crate::model_files::{path_in, read_model_file};
+use crate::model_files::{CONFIG, path_in, read_model_file, reads_images};
 
 /// The folder of a model's files, if all that loading needs is in it.
 pub(crate) fn find(id: &str, revision: &str) -> Option<PathBuf> {
@@ -32,11 +32,13 @@ fn read_ref(path: &Path) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| is_commit(text))
 }
 
-/// Whether config, weights and a tokenizer are there; tools fetch only the files that they were asked for.
+/// Whether config, weights and a tokenizer, unless the model reads images, are there; tools fetch only the files that they
+/// were asked for.
 fn is_whole(dir: &Path) -> bool {
     let has = |name: &str| path_in(dir, name).is_ok_and(|path| path.is_file());
     let has_tokenizer = has("tokenizer.json") || has("vocab.txt") || (has("vocab.json") && has("merges.txt"));
-    has("config.json") && has_tokenizer && (has(WEIGHTS) || has_shards(dir, &has))
+    let needs_none = || read_model_file("read the model", dir, CONFIG).is_ok_and(|config| reads_images(&config));
+    has(CONFIG) && (has_tokenizer || needs_none()) && (has(WEIGHTS) || has_shards(dir, &has))
 }
 
 fn has_shards(dir: &Path, has: &dyn Fn(&str) -> bool) -> bool {
@@ -79,6 +81,22 @@ mod tests {
         let dir = Some(root.join(snapshot));
         assert_eq!([find("main"), find("refs/pr/1"), find(COMMIT)], [dir.clone(), dir.clone(), dir]);
         assert_eq!(find("v2"), None);
+    }
+
+    #[test]
+    fn a_model_that_reads_images_is_whole_without_a_tokenizer() {
+        let cache = tempfile::tempdir().expect("a temporary folder");
+        for (id, config) in [
+            ("a--vit", include_str!("../../tests/fixtures/vit_tiny/config.json")),
+            ("a--bert", include_str!("../../tests/fixtures/tiny_encoder/config.json")),
+        ] {
+            let snapshot = format!("models--{id}/snapshots/{COMMIT}");
+            put(cache.path(), &format!("models--{id}/refs/main"), COMMIT);
+            put(cache.path(), &format!("{snapshot}/{CONFIG}"), config);
+            put(cache.path(), &format!("{snapshot}/{WEIGHTS}"), "x");
+        }
+        assert!(find_in(cache.path(), "a/vit", "main").is_some());
+        assert_eq!(find_in(cache.path(), "a/bert", "main"), None);
     }
 
     #[test]

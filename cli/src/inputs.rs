@@ -13,25 +13,34 @@ use hone_core::words::plural;
 
 use crate::args::choose_task;
 use crate::device::OpenDevice;
+use crate::image_files::pack_folder;
 use crate::model_files::WithAdapter;
 use crate::output::read_data_file;
 use crate::progress::{Progress, say, split_name};
-use crate::tasks::view;
+use crate::tasks::{noun, view};
 
 /// Rows and classes that are listed; the rest is counted.
 pub(crate) const MAX_LISTED: usize = 10;
 
-/// The files of a run, in memory.
+/// The files of a run, in memory; a folder of images as a zip.
 ///
 /// # Errors
 /// When one can't be read.
 pub(crate) fn read_data(train: &Path, valid: Option<&Path>, test: Option<&Path>) -> anyhow::Result<DataFiles> {
-    let read = |doing: &str, path: &Path| anyhow::Ok((file_name(path), read_data_file(doing, path)?));
     Ok(DataFiles {
-        train: read("read the training file", train)?,
-        valid: valid.map(|path| read("read the validation file", path)).transpose()?,
-        test: test.map(|path| read("read the test file", path)).transpose()?,
+        train: read_rows("read the training file", train)?,
+        valid: valid.map(|path| read_rows("read the validation file", path)).transpose()?,
+        test: test.map(|path| read_rows("read the test file", path)).transpose()?,
     })
+}
+
+/// A file of rows, or a folder of images as a zip: its name and its bytes.
+///
+/// # Errors
+/// `can't {doing}: reason: path`.
+pub(crate) fn read_rows(doing: &str, path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
+    let bytes = if path.is_dir() { pack_folder(doing, path)? } else { read_data_file(doing, path)? };
+    Ok((file_name(path), bytes))
 }
 
 /// Checks the job file of a trained model, or of its adapter: settings that can't be read can't be followed.
@@ -123,7 +132,7 @@ pub(crate) fn headline(report: &DataReport, what: &str) -> String {
         "data: {}: {} of {} usable ({}); {what}",
         report.file_name,
         report.num_usable,
-        rows_are(report.num_rows),
+        are(report.num_rows, noun(report.task())),
         splits.collect::<Vec<_>>().join(", ")
     )
 }
@@ -164,7 +173,11 @@ fn bars(lengths: &LengthHistogram) -> String {
 
 /// `1 row is`, `2 rows are`.
 pub(crate) fn rows_are(count: usize) -> String {
-    format!("{} {}", plural(count, "row"), if count == 1 { "is" } else { "are" })
+    are(count, "row")
+}
+
+fn are(count: usize, noun: &str) -> String {
+    format!("{} {}", plural(count, noun), if count == 1 { "is" } else { "are" })
 }
 
 /// What follows a list of so many, of which not all are shown.

@@ -15,6 +15,7 @@ mod few_shot;
 mod generate;
 mod hub_cache;
 mod hub_env;
+mod image_files;
 mod inputs;
 mod lock;
 mod model_files;

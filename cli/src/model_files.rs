@@ -16,6 +16,7 @@ use hone_core::hub::{
     HubError, KNOWN_MODELS, MODEL_FILES, check_file, check_revision, check_weight_file_name, head_length,
     is_repository_id,
 };
+use hone_core::model::{BackboneConfig, ModelConfig};
 
 use crate::cache;
 use crate::checkpoint_dir;
@@ -24,6 +25,9 @@ use crate::hub_cache;
 use crate::models;
 use crate::output::read_file;
 use crate::progress::say;
+
+/// What a model is.
+pub(crate) const CONFIG: &str = "config.json";
 
 /// A model's files, and where they came from.
 #[derive(Debug)]
@@ -220,6 +224,11 @@ pub(crate) fn path_in(dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
     Ok(dir.join(name))
 }
 
+/// Whether a model with this config.json reads images, so that it has no tokenizer. What can't be used is left to who loads it.
+pub(crate) fn reads_images(config: &[u8]) -> bool {
+    ModelConfig::from_json(config).is_ok_and(|config| matches!(config.backbone, BackboneConfig::Vision(_)))
+}
+
 /// A model's file, checked by its first bytes before memory is asked for the rest.
 ///
 /// # Errors
@@ -319,12 +328,12 @@ fn why_missing(dir: &Path, name: &str) -> &'static str {
     ""
 }
 
-/// The path of a file that a job names: beside the job file, or in the current folder. `what` it is and the `remedy` go into
-/// the error.
+/// The path of a file, or a folder of images, that a job names: beside the job file, or in the current folder. `what` it is
+/// and the `remedy` go into the error.
 pub(crate) fn beside(job: &Path, name: &str, what: &str, remedy: &str) -> anyhow::Result<PathBuf> {
     let folder = job.parent().unwrap_or(Path::new("."));
     let paths = [folder.join(name), PathBuf::from(name)];
-    let found = paths.into_iter().find(|path| path.is_file());
+    let found = paths.into_iter().find(|path| path.is_file() || path.is_dir());
     found.with_context(|| format!("the job's {what} is neither beside the job nor here, {remedy}: {name}"))
 }
 

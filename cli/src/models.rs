@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
-use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, OWN_MODEL, OWN_MODEL_FOLDER, check_revision, is_repository_id};
+use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, check_revision, is_repository_id, own_model_folder};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use crate::failure::{Usage, io_error};
 use crate::hub_cache;
 use crate::hub_env;
 use crate::lock::Lock;
-use crate::model_files::{path_in, read_model_file, split_id};
+use crate::model_files::{CONFIG, path_in, read_model_file, reads_images, split_id};
 use crate::output::remove_dir;
 use crate::progress::say;
 
@@ -87,8 +87,8 @@ fn list(json: bool) -> anyhow::Result<()> {
 /// # Errors
 /// No network, no such model, a file that is not what its name says, a hash that does not match, a full disk.
 pub(crate) fn fetch(id: &str, revision: &str) -> anyhow::Result<PathBuf> {
-    if id == OWN_MODEL {
-        bail!("{id} comes with Hone's sources and is on no hub: give --model its folder, {OWN_MODEL_FOLDER}");
+    if let Some(folder) = own_model_folder(id) {
+        bail!("{id} comes with Hone's sources and is on no hub: give --model its folder, {folder}");
     }
     if hub_env::is_offline() {
         bail!("HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so the hub is not asked for a model: {id} ({revision})");
@@ -162,7 +162,9 @@ fn fetch_into(dir: PathBuf, id: &str, revision: &str, hub: &Hub) -> anyhow::Resu
         let cached = CachedFile { bytes: file.bytes, sha256: file.sha256, verified: file.verified };
         manifest.files.insert(name, cached);
     }
-    if !["tokenizer.json", "vocab.txt", "vocab.json"].iter().any(|name| manifest.files.contains_key(*name)) {
+    let has_tokenizer =
+        ["tokenizer.json", "vocab.txt", "vocab.json"].iter().any(|name| manifest.files.contains_key(*name));
+    if !has_tokenizer && !reads_images(&read_model_file("read the model", &dir, CONFIG)?) {
         bail!("the model has no tokenizer.json, vocab.txt or vocab.json: {url}/{id} ({revision})");
     }
     cache::finish(&dir, &manifest)?;

@@ -23,7 +23,7 @@ use crate::swap;
 /// What is made and removed to see whether a folder can be written.
 const PROBE: &str = ".hone.probe";
 /// Most bytes of a file of rows: all of it is held in memory, more than once.
-const MAX_DATA_BYTES: u64 = 4 << 30;
+pub(crate) const MAX_DATA_BYTES: u64 = 4 << 30;
 /// Folders that are part of an exported model.
 const OWN_FOLDERS: &[&str] = &["1_Pooling"];
 /// Names that are listed in a message; the rest is counted.

@@ -1,28 +1,30 @@
-//! `hone predict`: what a model answers to inputs, as CSV or JSON Lines.
+//! `hone predict`: what a model answers to texts or images, as CSV or JSON Lines.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use futures_lite::future::block_on;
 use hone_core::config::{ConfigProblem, ReadOptions};
 use hone_core::data::{Row, TrainedRead, UsedColumn, list_rows};
+use hone_core::images::read_header;
 use hone_core::session::protocol::Weights;
 use hone_core::session::{Session, SessionError};
 use hone_core::task::{Prediction, Task, TaskError, TaskInput};
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
-use crate::args::{PredictArgs, as_flags, unused_columns};
+use crate::args::{PredictArgs, as_flags, describe, unused_columns};
 use crate::device;
 use crate::failure::Usage;
+use crate::image_files::{is_zip, read_images};
 use crate::inputs::{check_job, file_name, load_session, no_head};
 use crate::model_files;
 use crate::output::{read_data_file, write_file};
 use crate::progress::Progress;
-use crate::tasks::{Answers, view};
+use crate::tasks::{Answers, ChooseInputs, InputFile, Inputs, noun, view};
 
 /// Inputs between two signs of life.
 const CHUNK: usize = 256;
@@ -35,6 +37,16 @@ enum Layout {
     Csv,
     Jsonl,
     Json,
+}
+
+/// What was given to be answered, read before anything slow begins.
+enum Given<'a> {
+    /// What stands on the command line.
+    Texts,
+    /// A file of rows.
+    Rows(&'a Path, Vec<u8>),
+    /// Images with their names.
+    Images(Vec<(String, Vec<u8>)>),
 }
 
 /// An input, and its row in the file (or its number on the command line).
@@ -57,8 +69,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     {
         bail!("--output is the file that --data reads, choose another: {}", output.display());
     }
-    let data = args.data.as_deref().map(|path| Ok::<_, anyhow::Error>((path, read_data_file("read the data", path)?)));
-    let data = data.transpose()?;
+    let given = read_given(args)?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
     let dir = model.files.dir.clone();
@@ -75,24 +86,55 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         return Err(Usage(as_flags(&problems)).into());
     }
     let labels = session.model_labels().to_vec();
-    let inputs = match data {
-        Some((path, bytes)) => {
+    let number = |(index, input): (usize, TaskInput)| NumberedInput { row: index + 1, id: None, input };
+    let inputs = match (&answers.inputs, given) {
+        (Inputs::Rows { file, choose }, Given::Rows(path, bytes)) => {
             let trained = session.read_as_trained(&file_name(path), &bytes, &read);
-            read_inputs(path, &bytes, &trained, &labels, answers, &progress)?
+            read_inputs(path, &bytes, &trained, &labels, (file, *choose), &progress)?
         }
-        None => args.inputs().enumerate().map(|(i, input)| NumberedInput { row: i + 1, id: None, input }).collect(),
+        (Inputs::Rows { .. }, Given::Texts) => args.inputs().enumerate().map(number).collect(),
+        (Inputs::Images, Given::Images(images)) => {
+            let input = |(text, bytes)| TaskInput { text, second: None, image: Some(bytes) };
+            images.into_iter().map(input).enumerate().map(number).collect()
+        }
+        (Inputs::Rows { .. }, Given::Images(_)) => {
+            bail!("images were given, and this model {}: give it texts with --text or --data", describe(task))
+        }
+        (Inputs::Images, Given::Texts | Given::Rows(..)) => {
+            bail!("no images were given, and this model {}: name image files, folders or zips", describe(task))
+        }
     };
-    let predictions = predict(&mut session, &inputs, &progress)?;
+    let (inputs, predictions) = predict(&mut session, inputs, &progress)?;
     let bytes = render(&inputs, &labels, &predictions, answers, layout)?;
     match &args.output {
         Some(path) => {
             write_file(&bytes, path)?;
             let done = if labels.is_empty() { "answered" } else { "labeled" };
-            progress.note(&format!("{} {done}: {}", plural(inputs.len(), "row"), path.display()));
+            progress.note(&format!("{} {done}: {}", plural(inputs.len(), noun(task)), path.display()));
         }
         None => print(&bytes).context("can't write to standard output")?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads what was given. A folder or a zip holds images.
+fn read_given(args: &PredictArgs) -> anyhow::Result<Given<'_>> {
+    if !args.images.is_empty() {
+        return Ok(Given::Images(read_images(&args.images)?));
+    }
+    let Some(path) = args.data.as_deref() else { return Ok(Given::Texts) };
+    if !path.is_dir() && !is_zip(path) {
+        return Ok(Given::Rows(path, read_data_file("read the data", path)?));
+    }
+    let unused: Vec<String> = args.flags_of_reading().iter().map(|flag| unused_by_images(flag)).collect();
+    if !unused.is_empty() {
+        return Err(Usage(unused).into());
+    }
+    Ok(Given::Images(read_images(&[path.to_owned()])?))
+}
+
+fn unused_by_images(flag: &str) -> String {
+    format!("{flag}: has no effect: all images of a folder or a zip are answered")
 }
 
 /// Wishes about the file that have no effect on what is answered.
@@ -137,13 +179,13 @@ fn read_inputs(
     bytes: &[u8],
     trained: &TrainedRead,
     labels: &[String],
-    answers: &Answers,
+    (file, choose): (&InputFile, ChooseInputs),
     progress: &Progress,
 ) -> anyhow::Result<Vec<NumberedInput>> {
     let failed = || format!("can't use the data file {}", path.display());
-    let mut table = (answers.file.parse)(&file_name(path), bytes, &trained.read).with_context(failed)?;
+    let mut table = (file.parse)(&file_name(path), bytes, &trained.read).with_context(failed)?;
     let (ids, columns): (Vec<UsedColumn>, Vec<UsedColumn>) =
-        (answers.inputs)(&table, &trained.read, labels).with_context(failed)?.into_iter().partition(|c| c.role == "id");
+        choose(&table, &trained.read, labels).with_context(failed)?.into_iter().partition(|c| c.role == "id");
     table.notes.iter().for_each(|note| progress.note(note));
     let names: Vec<String> = columns.iter().map(|column| table.columns[column.index].clone()).collect();
     // Lines that were not meant to be a table may have been cut into columns.
@@ -178,7 +220,7 @@ fn read_inputs(
             let mut cells = columns.iter().map(|column| std::mem::take(&mut row.cells[column.index]));
             let (text, second) = (cells.next().unwrap_or_default(), cells.next());
             let id = ids.first().map(|column| std::mem::take(&mut row.cells[column.index]));
-            NumberedInput { row: row.number, id, input: TaskInput { text, second } }
+            NumberedInput { row: row.number, id, input: TaskInput { text, second, image: None } }
         })
         .collect();
     let is_blank = |input: &&NumberedInput| input.input.text.trim().is_empty();
@@ -192,14 +234,19 @@ fn read_inputs(
     Ok(inputs)
 }
 
-/// Answers in the order of `inputs`; like lengths are predicted together, so that little is padded. Says which inputs are
-/// longer than the model reads.
-fn predict(session: &mut Session, inputs: &[NumberedInput], progress: &Progress) -> anyhow::Result<Vec<Prediction>> {
+/// Answers in the order of `inputs`; like lengths are predicted together, so that little is padded. Says which texts are
+/// longer than the model reads, and which images can't be read: these are left out of what is returned.
+fn predict(
+    session: &mut Session,
+    mut inputs: Vec<NumberedInput>,
+    progress: &Progress,
+) -> anyhow::Result<(Vec<NumberedInput>, Vec<Prediction>)> {
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     let doing = if session.model_labels().is_empty() { "answering" } else { "labeling" };
-    let length = |index: &usize| {
-        let TaskInput { text, second } = &inputs[*index].input;
-        text.len() + second.as_ref().map_or(0, String::len)
+    let mut bad = take_unreadable(&mut inputs);
+    let length = |index: &usize| match &inputs[*index].input {
+        TaskInput { image: Some(_), .. } => 0,
+        TaskInput { text, second, .. } => text.len() + second.as_ref().map_or(0, String::len),
     };
     let mut order: Vec<usize> = (0..inputs.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(length(index)));
@@ -207,31 +254,78 @@ fn predict(session: &mut Session, inputs: &[NumberedInput], progress: &Progress)
     let (mut done, mut cut) = (0, Vec::new());
     for chunk in order.chunks(CHUNK) {
         progress.rows(doing, done, inputs.len());
-        let batch: Vec<TaskInput> = chunk.iter().map(|index| inputs[*index].input.clone()).collect();
-        let numbered = |error| match error {
-            SessionError::Task(TaskError::Input { index, reason }) => {
-                let row = chunk.get(index.saturating_sub(1)).map_or(index, |&index| inputs[index].row);
-                anyhow!("row {row}: {reason}")
-            }
-            other => other.into(),
+        let mut left = chunk.to_vec();
+        // An image is given away, so that no more are held than are needed.
+        let take = |&index: &usize| {
+            let image = inputs[index].input.image.take();
+            TaskInput { image, ..inputs[index].input.clone() }
         };
-        let (answers, longer) = block_on(session.predict(&batch, weights)).map_err(numbered)?;
-        cut.extend(longer.iter().map(|&index| inputs[chunk[index]].row));
-        for (index, answer) in chunk.iter().zip(answers) {
-            predictions[*index] = Some(answer);
+        let mut batch: Vec<TaskInput> = left.iter().map(take).collect();
+        while !batch.is_empty() {
+            match block_on(session.predict(&batch, weights)) {
+                Ok((answers, longer)) => {
+                    if answers.len() != left.len() {
+                        bail!("an input was not answered");
+                    }
+                    cut.extend(longer.iter().map(|&at| inputs[left[at]].row));
+                    left.iter().zip(answers).for_each(|(&index, answer)| predictions[index] = Some(answer));
+                    break;
+                }
+                Err(SessionError::Task(TaskError::Input { index, reason })) => {
+                    let at = index.saturating_sub(1);
+                    let row = left.get(at).map_or(index, |&index| inputs[index].row);
+                    if batch.get(at).is_none_or(|input| input.image.is_none()) {
+                        bail!("row {row}: {reason}");
+                    }
+                    bad.push((row, reason)); // which names the image
+                    batch.remove(at);
+                    left.remove(at);
+                }
+                Err(other) => return Err(other.into()),
+            }
         }
         done += chunk.len();
     }
     progress.clear();
-    if !cut.is_empty() {
-        cut.sort_unstable();
-        let (count, all, limit) = (cut.len(), plural(inputs.len(), "text"), session.max_tokens()?);
-        let are = if count == 1 { "is" } else { "are" };
-        let rows: Vec<String> = cut.iter().map(usize::to_string).collect();
-        let rows = list_rows(&rows);
-        progress.note(&format!("{count} of {all} {are} longer than {limit} tokens and {are} cut: rows {rows}"));
+    bad.sort_unstable();
+    for (row, reason) in bad.iter().take(MAX_LISTED) {
+        progress.note(&format!("row {row} is left out: {reason}"));
     }
-    predictions.into_iter().collect::<Option<_>>().context("an input was not answered")
+    if bad.len() > MAX_LISTED {
+        progress.note(&format!("{} are left out in all", plural(bad.len(), "image")));
+    }
+    say_cut(session, cut, inputs.len(), progress)?;
+    let answered = inputs.into_iter().zip(predictions).filter_map(|(input, answer)| Some((input, answer?)));
+    let (inputs, predictions): (Vec<_>, Vec<_>) = answered.unzip();
+    if inputs.is_empty() && !bad.is_empty() {
+        bail!("none of the images can be read");
+    }
+    Ok((inputs, predictions))
+}
+
+/// Takes out the images that can't be read, as their headers tell; each with its row and the reason.
+fn take_unreadable(inputs: &mut Vec<NumberedInput>) -> Vec<(usize, String)> {
+    let mut bad = Vec::new();
+    inputs.retain(|NumberedInput { row, input, .. }| {
+        let Some(Err(reason)) = input.image.as_deref().map(read_header) else { return true };
+        bad.push((*row, format!("{} {reason}", input.text)));
+        false
+    });
+    bad
+}
+
+/// Says which rows, of so many in all, are longer than the model reads.
+fn say_cut(session: &Session, mut cut: Vec<usize>, num_inputs: usize, progress: &Progress) -> anyhow::Result<()> {
+    if cut.is_empty() {
+        return Ok(());
+    }
+    cut.sort_unstable();
+    let (count, all, limit) = (cut.len(), plural(num_inputs, "text"), session.max_tokens()?);
+    let are = if count == 1 { "is" } else { "are" };
+    let rows: Vec<String> = cut.iter().map(usize::to_string).collect();
+    let rows = list_rows(&rows);
+    progress.note(&format!("{count} of {all} {are} longer than {limit} tokens and {are} cut: rows {rows}"));
+    Ok(())
 }
 
 fn render(
@@ -241,9 +335,9 @@ fn render(
     answers: &Answers,
     layout: Layout,
 ) -> anyhow::Result<Vec<u8>> {
-    let name = answers.file.names.first().copied().unwrap_or("text");
-    let second_name =
-        answers.file.names.get(1).copied().filter(|_| inputs.iter().any(|input| input.input.second.is_some()));
+    let names = answers.inputs.names();
+    let name = names.first().copied().unwrap_or("text");
+    let second_name = names.get(1).copied().filter(|_| inputs.iter().any(|input| input.input.second.is_some()));
     let has_ids = inputs.iter().any(|input| input.id.is_some());
     if layout == Layout::Csv {
         let mut writer = csv::Writer::from_writer(Vec::new());
@@ -297,7 +391,8 @@ mod tests {
         let labels = ["no".to_owned(), "yes".to_owned()];
         let (path, progress) = (Path::new("x.jsonl"), Progress::new(false, 0.0));
         let trained = TrainedRead::default();
-        let inputs = read_inputs(path, bytes, &trained, &labels, answers(), &progress).expect("texts");
+        let Inputs::Rows { file, choose } = &answers().inputs else { panic!("it reads texts") };
+        let inputs = read_inputs(path, bytes, &trained, &labels, (file, *choose), &progress).expect("texts");
         inputs.into_iter().map(|NumberedInput { row, input, .. }| (row, input.text, input.second)).collect()
     }
 
@@ -339,7 +434,7 @@ mod tests {
         let input = |(index, text): (usize, &str)| NumberedInput {
             row: index + 2,
             id: None,
-            input: TaskInput { text: text.into(), second: None },
+            input: TaskInput { text: text.into(), second: None, image: None },
         };
         let inputs: Vec<NumberedInput> = texts.into_iter().enumerate().map(input).collect();
         let span =
@@ -361,7 +456,11 @@ mod tests {
 
     #[test]
     fn csv_and_json_lines_say_the_same() {
-        let input = |second: Option<&str>| TaskInput { text: "a, \"b\"".into(), second: second.map(str::to_owned) };
+        let input = |second: Option<&str>| TaskInput {
+            text: "a, \"b\"".into(),
+            second: second.map(str::to_owned),
+            image: None,
+        };
         let labels = ["no".to_owned(), "yes".to_owned()];
         let prediction = sequence_classification::Prediction { probabilities: vec![0.25, 0.75] };
         let predictions = [Prediction::SequenceClassification(prediction)];

@@ -8,7 +8,7 @@ use hone_core::task::{Evaluation, EvaluationDetail, Task, TaskBaseline};
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
-use crate::tasks::{Detail, view};
+use crate::tasks::{Detail, noun, view};
 
 /// Longer labels are cut in tables.
 const MAX_LABEL: usize = 28;
@@ -35,7 +35,7 @@ pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> Stri
     let width = name_width(view.figures);
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
-    line(&format!("{title}: {}", plural(evaluation.num_rows, "row")));
+    line(&format!("{title}: {}", plural(evaluation.num_rows, noun(evaluation.task()))));
     if baseline.is_some() {
         line(&format!("  {:<width$}  {:>6}  {:>8}  {:>7}", "", "model", "baseline", "gain"));
     }

@@ -397,12 +397,13 @@ pub(crate) fn model_line(info: &ModelInfo) -> String {
     text
 }
 
-/// What was changed of the model, and what it is now.
+/// What was changed of the model, and what it is now. One that reads images has no tokens.
 pub(crate) fn changed_line(info: &ModelInfo) -> String {
-    let (layers, tokens) = (plural(info.num_hidden_layers, "layer"), plural(info.vocab_size, "token"));
+    let layers = plural(info.num_hidden_layers, "layer");
+    let tokens = if info.vocab_size == 0 { String::new() } else { format!(", {}", plural(info.vocab_size, "token")) };
     let parameters = count(info.num_parameters);
     let notes = info.notes.iter().map(|note| format!("\n  {note}"));
-    format!("changed model: {layers}, {tokens}, {parameters} parameters{}", notes.collect::<String>())
+    format!("changed model: {layers}{tokens}, {parameters} parameters{}", notes.collect::<String>())
 }
 
 /// What is left when a run breaks.

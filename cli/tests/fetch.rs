@@ -343,3 +343,21 @@ fn a_model_of_the_hubs_own_cache_is_not_fetched_again() {
         assert!(stderr.contains("already there, in the hub's own cache"), "{stderr}");
     }
 }
+
+#[test]
+fn a_model_that_reads_images_comes_without_a_tokenizer() {
+    let fixture = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/vit_tiny").join(name);
+        fs::read(path).expect("the fixture can be read")
+    };
+    let hub = FakeHub::start(move |request| match request.path.rsplit('/').next() {
+        Some(name @ ("config.json" | "preprocessor_config.json" | "model.safetensors")) => Reply::ok(fixture(name)),
+        _ => Reply::status(404),
+    });
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let (code, _, stderr) = fetch(home.path(), &hub);
+    assert_eq!(code, 0, "{stderr}");
+    for name in ["config.json", "preprocessor_config.json", "model.safetensors"] {
+        assert!(cached(home.path(), name).is_file(), "{name} is missing: {stderr}");
+    }
+}

@@ -11,8 +11,12 @@ fn tiny_decoder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/tiny_decoder")
 }
 
+fn vit_tiny() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/vit_tiny")
+}
+
 /// Flags with their values, which the task of this name does not have.
-const UNUSED: [(&str, &[&[&str]]); 8] = [
+const UNUSED: [(&str, &[&[&str]]); 9] = [
     (
         "sequence-classification",
         &[
@@ -23,6 +27,9 @@ const UNUSED: [(&str, &[&[&str]]); 8] = [
             &["--tokens-column", "b"],
             &["--label-separator", ";"],
             &["--source-prefix", "a: "],
+            &["--image-column", "b"],
+            &["--horizontal-flip"],
+            &["--mixup-alpha", "0.2"],
         ],
     ),
     (
@@ -78,6 +85,16 @@ const UNUSED: [(&str, &[&[&str]]); 8] = [
             &["--max-target-length", "9"],
         ],
     ),
+    (
+        "image-classification",
+        &[
+            &["--pooling", "mean"],
+            &["--max-seq-length", "64"],
+            &["--packing"],
+            &["--text-column", "b"],
+            &["--source-prefix", "a: "],
+        ],
+    ),
 ];
 
 #[test]
@@ -85,7 +102,11 @@ fn flags_without_effect_are_refused_by_their_name_and_the_tasks() {
     let home = tempfile::tempdir().expect("a temporary folder");
     fs::write(home.path().join("rows.csv"), "a,b\nsome words,1\n").expect("writes");
     for (task, flags) in UNUSED {
-        let model = if task == "causal-lm" { tiny_decoder() } else { tiny_encoder() };
+        let model = match task {
+            "causal-lm" => tiny_decoder(),
+            "image-classification" => vit_tiny(),
+            _ => tiny_encoder(),
+        };
         let mut line = hone(home.path());
         line.args(["train", "--data", "rows.csv", "--output", "out", "--device", "cpu", "--task", task]);
         line.arg("--model").arg(model).args(flags.concat());

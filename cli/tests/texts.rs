@@ -139,7 +139,7 @@ fn what_does_not_fit_is_said() {
     let (code, _, stderr) = run(hone(home.path()).args(line).args(more));
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("  row 2: ") && stderr.contains("prompt"), "what is cut is named by row: {stderr}");
-    let (code, _, stderr) = train(&["--data", "rows.jsonl", "--task", "sequence-classification"]);
+    let (code, _, stderr) = train(&["--data", "rows.jsonl", "--task", "question-answering"]);
     assert!(code == 1 && stderr.contains("gpt2"), "{stderr}");
     let (code, _, stderr) = train(&["--data", "rows.jsonl", "--shape", "poem"]);
     assert!(code == 2 && stderr.contains("--shape"), "{stderr}");

@@ -1,4 +1,4 @@
-//! The only place where host ids become tensors.
+//! The only place where ids and pixels on the host become tensors.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -17,6 +17,8 @@ pub enum BatchInputs {
         /// What a decoder reads.
         target: TextBatch,
     },
+    /// Images: `[batch, channels, height, width]`
+    Pixels(Tensor<4>),
 }
 
 /// Rows of tokens on a device, padded on the right.
@@ -62,22 +64,34 @@ impl BatchInputs {
             HostInputs::TextToText { source, target } => {
                 Self::TextToText { source: TextBatch::new(source, device), target: TextBatch::new(target, device) }
             }
+            HostInputs::Pixels(pixels) => {
+                let shape = [pixels.batch, pixels.channels, pixels.height, pixels.width];
+                Self::Pixels(Tensor::from_data(TensorData::new(pixels.values.clone(), shape), device))
+            }
         }
     }
 
     /// The tokens that states belong to: of sources and targets the targets.
+    ///
+    /// # Panics
+    /// Of images, which no model of texts is given.
     #[must_use]
     pub fn text(&self) -> &TextBatch {
         match self {
             Self::Text(text) | Self::TextToText { target: text, .. } => text,
+            Self::Pixels(_) => panic!("images have no tokens"),
         }
     }
 
-    /// Rows, and tokens a row.
+    /// Rows, and tokens a row (of an image, which has one label, 1).
     #[must_use]
     pub fn shape(&self) -> [usize; 2] {
-        let layout = &self.text().layout;
-        [layout.batch, layout.seq]
+        match self {
+            Self::Text(TextBatch { layout, .. }) | Self::TextToText { target: TextBatch { layout, .. }, .. } => {
+                [layout.batch, layout.seq]
+            }
+            Self::Pixels(pixels) => [pixels.dims()[0], 1],
+        }
     }
 
     /// The same inputs where outputs of padding take part in the loss, too: then the padding token counts as one of the
@@ -98,6 +112,7 @@ impl BatchInputs {
             Self::TextToText { source, target } => {
                 Self::TextToText { source: source.without_autodiff(), target: target.without_autodiff() }
             }
+            Self::Pixels(pixels) => Self::Pixels(pixels.without_autodiff()),
         }
     }
 }

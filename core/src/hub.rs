@@ -12,11 +12,12 @@ mod known;
 
 pub use address::{cache_path, host_of, is_commit, read_typed_id};
 pub use file_check::{MAX_TEXT_BYTES, MAX_WEIGHT_BYTES, check_file, check_weight_file_name, head_length, max_bytes};
-pub use known::{KNOWN_MODELS, KnownModel, ModelFamily, OWN_MODEL, OWN_MODEL_FOLDER};
+pub use known::{KNOWN_MODELS, KnownModel, ModelFamily, OWN_IMAGE_MODEL, OWN_MODEL, own_model_folder};
 
 /// Files worth fetching from a model's repository: (name, whether loading needs it).
 ///
-/// The tokenizer is one of `tokenizer.json`, `vocab.txt`, or `vocab.json` with `merges.txt`; none alone is required.
+/// The tokenizer is one of `tokenizer.json`, `vocab.txt`, or `vocab.json` with `merges.txt`; none alone is required. A model
+/// that reads images has none of them, but mostly `preprocessor_config.json`.
 pub const MODEL_FILES: &[(&str, bool)] = &[
     ("config.json", true),
     ("model.safetensors", true),
@@ -27,6 +28,7 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     ("vocab.txt", false),
     ("vocab.json", false),
     ("merges.txt", false),
+    ("preprocessor_config.json", false),
     ("generation_config.json", false),
     ("chat_template.jinja", false),
 ];
@@ -236,8 +238,9 @@ mod tests {
         assert_eq!(KNOWN_MODELS[0].family, ModelFamily::Encoder);
         for family in ModelFamily::ALL {
             let has_one = KNOWN_MODELS.iter().any(|model| model.family == family && model.is_multilingual);
-            // mT5 of the hub has its tokenizer in another file than tokenizer.json.
-            assert_eq!(has_one, family != ModelFamily::EncoderDecoder, "{family:?}");
+            // mT5 of the hub has its tokenizer in another file than tokenizer.json; images have no language.
+            let is_expected = !matches!(family, ModelFamily::EncoderDecoder | ModelFamily::Vision);
+            assert_eq!(has_one, is_expected, "{family:?}");
             assert!(KNOWN_MODELS.iter().any(|model| model.family == family), "{family:?}");
         }
     }

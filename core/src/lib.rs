@@ -10,6 +10,9 @@
 //!
 //! figures, details, predictions <- task/<name> <- Outputs <- outputs, read back
 //! ```
+//!
+//! Rows of images become values of their own kind before they meet the rest in a `HostBatch`: file -> `Picture` -> values
+//! (images/).
 #![warn(missing_docs)]
 
 pub mod config;
@@ -20,6 +23,7 @@ mod file_signature;
 pub mod folder;
 pub mod generate;
 pub mod hub;
+pub mod images;
 pub mod metrics;
 pub mod session;
 pub mod task;

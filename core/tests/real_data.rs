@@ -27,7 +27,14 @@ fn try_to_build(
 ) -> Result<(Dataset, ReadSummary), DataError> {
     let files = &DataFiles { train, valid: None, test };
     let (read, run) = (&ReadOptions::default(), &RunConfig { seed: 42, ..RunConfig::default() });
-    read_dataset(&ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None })
+    read_dataset(&ReadRequest {
+        files: &files.clone().into(),
+        read,
+        run,
+        known_labels: &[],
+        purpose: Purpose::Train,
+        model: None,
+    })
 }
 
 fn build(train: (String, Vec<u8>), test: Option<(String, Vec<u8>)>) -> (Dataset, ReadSummary) {
@@ -92,7 +99,14 @@ fn wnut17_keeps_every_sentence_of_its_three_files() {
     };
     let files = &DataFiles { train, valid, test };
     let (read, run) = (&ReadOptions::default(), &RunConfig::default());
-    let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+    let request = ReadRequest {
+        files: &files.clone().into(),
+        read,
+        run,
+        known_labels: &[],
+        purpose: Purpose::Train,
+        model: None,
+    };
     let data = Task::TokenClassification.read(&request).expect("good files");
     let report = data.report(None, run).expect("no tokens are asked for");
     assert_eq!((report.split_sizes, report.num_bad_rows), ([3394, 1009, 1287], 0));
@@ -119,7 +133,14 @@ fn xquad_keeps_its_articles_whole() {
     assert!(Task::QuestionAnswering.recognises(&train.0, &train.1));
     let files = &DataFiles { train, valid: None, test: None };
     let (read, run) = (&ReadOptions::default(), &RunConfig::default());
-    let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+    let request = ReadRequest {
+        files: &files.clone().into(),
+        read,
+        run,
+        known_labels: &[],
+        purpose: Purpose::Train,
+        model: None,
+    };
     let data = Task::QuestionAnswering.read(&request).expect("a good file");
     let report = data.report(None, run).expect("no tokens are asked for");
     assert_eq!((report.num_usable, report.num_bad_rows, report.num_leaks), (1190, 0, 0));

@@ -24,7 +24,14 @@ fn build(bytes: Vec<u8>, read: &ReadOptions) -> Result<(Dataset, ReadSummary), D
 
 fn build_of(files: &DataFiles, read: &ReadOptions) -> Result<(Dataset, ReadSummary), DataError> {
     let run = &RunConfig { split: SPLIT, seed: 42, ..RunConfig::default() };
-    read_dataset(&ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None })
+    read_dataset(&ReadRequest {
+        files: &files.clone().into(),
+        read,
+        run,
+        known_labels: &[],
+        purpose: Purpose::Train,
+        model: None,
+    })
 }
 
 /// Sixty rows below a title, a note and an empty row.

@@ -1,9 +1,12 @@
-"""Loads an exported folder with transformers, or an adapter with PEFT, and compares its probabilities with those of Hone.
+"""Loads an exported folder with transformers, or an adapter with PEFT, and compares its outputs with those of Hone.
 
-In: the folder (an adapter's with --base), and a CSV as `hone predict` writes it (row, text, label, probability, then one column a label).
-Out: the largest difference; exit code 1 when it is above the tolerance or a label differs.
+In: the folder (an adapter's with --base), and one of
+    a CSV as `hone predict` writes it (row, text, label, probability, then one column a label): probabilities of texts
+    the same with `file` in the place of `text`: probabilities of images, by the image-classification pipeline
+    a fixture.safetensors (tests/goldens): logits of its inputs
+Out: the largest difference; exit code 1 when it is above the tolerance, a label differs, or a weight is not where it belongs.
 
-    python3 check_export.py FOLDER PREDICTIONS.csv [--base MODEL] [--max-seq-length 128] [--tolerance 1e-4]
+    python3 check_export.py FOLDER PREDICTIONS.csv|FIXTURE.safetensors [--base MODEL] [--max-seq-length 128] [--tolerance 1e-4]
 """
 
 import argparse
@@ -11,7 +14,8 @@ import csv
 import sys
 
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+import transformers
+from transformers import AutoConfig, AutoImageProcessor, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
 
 def open_adapter(folder):
@@ -26,54 +30,110 @@ def adapter_keys(model):
     return get_peft_model_state_dict(model)
 
 
+def load_whole(folder, config):
+    """The model by the class that its config.json names; every weight must be in its place."""
+    kind = getattr(transformers, config.architectures[0])
+    model, loading = kind.from_pretrained(
+        folder, local_files_only=True, output_loading_info=True, dtype=torch.float32, attn_implementation="eager"
+    )
+    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if loading.get(what):
+            sys.exit(f"{what}: {sorted(map(str, loading[what]))}")
+    return model.eval()
+
+
+def load_adapter(folder, base, config):
+    from peft import PeftModel
+
+    base = AutoModelForSequenceClassification.from_pretrained(base, config=config, local_files_only=True)
+    model = PeftModel.from_pretrained(base, folder)
+    with open_adapter(folder) as file:
+        found, expected = set(file.keys()), set(adapter_keys(model))
+    if found != expected:
+        sys.exit(f"the adapter's keys and PEFT's differ in {sorted(found ^ expected)}")
+    return model.eval()
+
+
+def check_golden(model, golden, tolerance):
+    """Logits of the golden's inputs; of a language model those of tokens that are no padding."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(golden)
+    inputs = {name[3:]: tensor for name, tensor in tensors.items() if name.startswith("in.") and name != "in.labels"}
+    expected = tensors["logits"]
+    with torch.no_grad():
+        found = model(**inputs).logits
+    if found.shape != expected.shape:
+        print(f"logits {tuple(found.shape)}, not {tuple(expected.shape)}")
+        return 1
+    difference = (found - expected).abs()
+    if expected.dim() == 3 and "decoder_input_ids" not in inputs:
+        difference = difference[inputs["attention_mask"] == 1]
+    worst = difference.max().item()
+    print(f"{type(model).__name__}: logits within {worst:.1e}")
+    return int(not worst <= tolerance)
+
+
+def probabilities_of_texts(model, folder, max_seq_length):
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+    def ask(row):
+        encoded = tokenizer(row["text"], truncation=True, max_length=max_seq_length, return_tensors="pt")
+        return model(**encoded).logits.softmax(-1)[0].tolist()
+
+    return ask
+
+
+def probabilities_of_images(model, folder, labels):
+    # The processor on torchvision resizes otherwise, by up to 3 levels (ADR 17).
+    processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+    pipe = pipeline("image-classification", model=model, image_processor=processor)
+
+    def ask(row):
+        answers = pipe(row["file"], top_k=len(labels), function_to_apply="softmax")
+        scores = {answer["label"]: answer["score"] for answer in answers}
+        return [scores[label] for label in labels]
+
+    return ask
+
+
+def check_predictions(ask, rows, labels, noun, tolerance):
+    worst, wrong = 0.0, 0
+    with torch.no_grad():
+        for row in rows:
+            probabilities = ask(row)
+            worst = max(worst, *(abs(value - float(row[label])) for value, label in zip(probabilities, labels)))
+            wrong += labels[max(range(len(labels)), key=probabilities.__getitem__)] != row["label"]
+    print(f"{len(rows)} {noun}, {len(labels)} labels: probabilities within {worst:.1e}, {wrong} labels differ")
+    return int(not worst <= tolerance or wrong > 0)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("predictions")
+    parser.add_argument("expected", help="predictions (.csv) or a golden (.safetensors)")
     parser.add_argument("--base", help="the model that the adapter in FOLDER is for")
     parser.add_argument("--max-seq-length", type=int, default=128)
     parser.add_argument("--tolerance", type=float, default=1e-4)
     arguments = parser.parse_args()
+    folder = arguments.folder
 
-    tokenizer = AutoTokenizer.from_pretrained(arguments.folder, local_files_only=True)
-    config = AutoConfig.from_pretrained(arguments.folder, local_files_only=True)
-    if arguments.base:
-        from peft import PeftModel
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    model = load_adapter(folder, arguments.base, config) if arguments.base else load_whole(folder, config)
+    if arguments.expected.endswith(".safetensors"):
+        return check_golden(model, arguments.expected, arguments.tolerance)
 
-        base = AutoModelForSequenceClassification.from_pretrained(arguments.base, config=config, local_files_only=True)
-        model = PeftModel.from_pretrained(base, arguments.folder)
-        with open_adapter(arguments.folder) as file:
-            found, expected = set(file.keys()), set(adapter_keys(model))
-        if found != expected:
-            print(f"the adapter's keys and PEFT's differ in {sorted(found ^ expected)}")
-            return 1
-    else:
-        model, loading = AutoModelForSequenceClassification.from_pretrained(
-            arguments.folder, local_files_only=True, output_loading_info=True
-        )
-        for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-            if loading.get(kind):
-                print(f"{kind}: {sorted(map(str, loading[kind]))}")
-                return 1
-    model.eval()
-
-    with open(arguments.predictions, newline="", encoding="utf-8") as file:
+    with open(arguments.expected, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     labels = [config.id2label[index] for index in range(config.num_labels)]
     missing = [label for label in labels if label not in rows[0]]
     if missing:
         print(f"the predictions have no column for {missing}")
         return 1
-
-    worst, wrong = 0.0, 0
-    with torch.no_grad():
-        for row in rows:
-            encoded = tokenizer(row["text"], truncation=True, max_length=arguments.max_seq_length, return_tensors="pt")
-            probabilities = model(**encoded).logits.softmax(-1)[0].tolist()
-            worst = max(worst, *(abs(value - float(row[label])) for value, label in zip(probabilities, labels)))
-            wrong += labels[max(range(len(labels)), key=probabilities.__getitem__)] != row["label"]
-    print(f"{len(rows)} texts, {len(labels)} labels: probabilities within {worst:.1e}, {wrong} labels differ")
-    return int(worst > arguments.tolerance or wrong > 0)
+    if "file" in rows[0]:
+        return check_predictions(probabilities_of_images(model, folder, labels), rows, labels, "images", arguments.tolerance)
+    ask = probabilities_of_texts(model, folder, arguments.max_seq_length)
+    return check_predictions(ask, rows, labels, "texts", arguments.tolerance)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ pub fn loaded() -> Session {
 /// Texts as inputs.
 #[must_use]
 pub fn inputs(texts: &[String]) -> Vec<TaskInput> {
-    texts.iter().map(|text| TaskInput { text: text.clone(), second: None }).collect()
+    texts.iter().map(|text| TaskInput { text: text.clone(), second: None, image: None }).collect()
 }
 
 /// Probabilities of texts, in the order of the labels.

@@ -67,6 +67,13 @@ impl Fixture {
         Figure::new("logits", largest_difference(pairs.map(|(_, pair)| pair)), LOGITS)
     }
 
+    /// Logits under another name than the usual one.
+    pub(crate) fn logits_of(&self, name: &str, found: &[f32]) -> Figure {
+        let expected = self.tensor(name).values;
+        assert_eq!(found.len(), expected.len(), "{name}");
+        Figure::new("logits", largest_difference(found.iter().zip(&expected)), LOGITS)
+    }
+
     /// Logits; of spans both ends of each token, of embeddings those of [`COLUMNS`].
     fn outputs(&self) -> Vec<f32> {
         if let Some(logits) = self.find("logits") {
@@ -93,10 +100,14 @@ impl Fixture {
         listed.filter_map(Value::as_str).any(|zero| zero == key)
     }
 
+    /// Names of its tensors.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.file().names().map(str::to_owned).collect()
+    }
+
     /// The parameters whose gradients it holds.
     pub(crate) fn gradients(&self) -> impl Iterator<Item = String> {
-        let names: Vec<String> = self.file().names().map(str::to_owned).collect();
-        names.into_iter().filter_map(|name| name.strip_prefix("grad.").map(str::to_owned))
+        self.names().into_iter().filter_map(|name| name.strip_prefix("grad.").map(str::to_owned))
     }
 
     /// The losses of twenty AdamW steps, without decay on biases and norms and clipped at 1, as `section` of meta.json has

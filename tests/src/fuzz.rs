@@ -75,7 +75,14 @@ fn read_table(name: &str, bytes: &[u8]) -> bool {
     assert!(table.rows.iter().all(|row| row.cells.len() == table.columns.len()), "a row of another width");
     let files = &DataFiles { train: (name.to_owned(), bytes.to_vec()), valid: None, test: None };
     let run = &RunConfig { seed: 1, ..RunConfig::default() };
-    let request = ReadRequest { files, read: &read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+    let request = ReadRequest {
+        files: &files.clone().into(),
+        read: &read,
+        run,
+        known_labels: &[],
+        purpose: Purpose::Train,
+        model: None,
+    };
     Task::SequenceClassification.read(&request).is_ok()
 }
 

@@ -2,6 +2,7 @@
 //! transformers (`tests/goldens/make_golden.py`, `tests/python/make_task_goldens.py`). What a golden is of is said by its
 //! own files: the model's config.json names the head, and the tensors that it holds are the targets.
 
+mod images;
 mod inputs;
 
 use burn::tensor::Device;
@@ -12,7 +13,7 @@ use hone_core::config::{Freeze, Method, Pooling};
 use hone_core::data::{HostBatch, HostTargets};
 use hone_core::folder::Folder;
 use hone_core::generate::{Generation, SamplingConfig};
-use hone_core::model::{LinearLayout, Model, ModelConfig, checkpoint_key};
+use hone_core::model::{BackboneConfig, LinearLayout, Model, ModelConfig, checkpoint_key, is_trained, module_key};
 use hone_core::nn::Init;
 use hone_core::optim::GradientSum;
 use hone_core::task::HeadKind;
@@ -109,7 +110,9 @@ impl Golden {
         for (name, bytes) in &self.weights {
             let file = WeightFile::open(name, bytes).expect("the weights can be opened");
             let (next, not_found, unused) = file.load(self.config.key_map(), model).expect("the weights fit");
-            let is_known = |key: &String| self.config.head().kept_keys.contains(&key.as_str());
+            let prefix = self.config.key_map().prefix;
+            let is_known =
+                |key: &String| self.config.head().kept_keys.contains(&key.strip_prefix(prefix).unwrap_or(key.as_str()));
             assert!(unused.iter().all(is_known) || self.weights.len() > 1, "unused {unused:?}");
             missing = Some(match missing {
                 Some(before) => before.into_iter().filter(|path| not_found.contains(path)).collect(),
@@ -191,9 +194,9 @@ impl Golden {
         let model = self.model(device).for_inference();
         let outputs = model.outputs(&BatchInputs::new(&host.inputs, device));
         let width = outputs.dims()[1];
-        let text = host.inputs.text();
-        let is_decoder = self.config.head_kind() == HeadKind::CausalLm;
-        let counts = |index: usize| !is_decoder || text.attention_mask[index / width] == 1;
+        let has_token_logits = matches!(self.config.head_kind(), HeadKind::CausalLm | HeadKind::Token);
+        let is_of_text = has_token_logits && matches!(self.config.backbone, BackboneConfig::Decoder(_));
+        let counts = |index: usize| !is_of_text || host.inputs.text().attention_mask[index / width] == 1;
         let logits = self.fixture.logits(&values(outputs), counts);
         let device = device.clone().autodiff();
         let mut gradients = GradientSum::default();
@@ -219,7 +222,8 @@ impl Golden {
             }
             let (mut found, mut expected, shape) = (values(gradient.clone()), expected.values, expected.shape);
             let is_table = [".shards.", "embeddings", "relative_attention_bias"].iter().any(|part| path.contains(part));
-            let is_turned = path.contains(".lora.") || self.config.key_map().linear == LinearLayout::OutIn;
+            let is_out_in = self.config.key_map().linear == LinearLayout::OutIn || path.starts_with("head.");
+            let is_turned = path.contains(".lora.") || is_out_in;
             if shape.len() == 2 && is_turned && !is_table {
                 found = transposed(&found, shape[1]);
             }
@@ -250,7 +254,7 @@ impl Golden {
         let (model, section) = match trained {
             Trained::All => (model, "train"),
             Trained::Head => (model.frozen_for(Method::Head, Freeze::None), "train_head"),
-            Trained::LastLayer => (model.frozen_for(Method::LastLayers(1), Freeze::None), "train_last"),
+            Trained::LastLayer => (self.with_last_layer_trained(model), "train_last"),
         };
         let frozen = (trained == Trained::Head).then(|| model.for_inference().backbone);
         // A golden may be of a head alone.
@@ -259,6 +263,14 @@ impl Golden {
             let step = MicroStep { frozen: frozen.as_ref(), ..micro_step(model, host, Pass::Kept, &device) };
             f64::from(values(step.run(host, gradients))[0])
         })
+    }
+
+    /// The last layer and the head are trained; the last norm stays as it is where the golden did not train it.
+    fn with_last_layer_trained(&self, model: Model) -> Model {
+        let layers = model.backbone.layer_counts();
+        let keeps_norm = self.config.head_kind() == HeadKind::Image;
+        let stays = |path: &str| keeps_norm && path.starts_with("backbone.norm.");
+        model.freeze(|path| is_trained(Method::LastLayers(1), Freeze::None, path, layers) && !stays(path))
     }
 
     /// The loss with the golden's label smoothing, and the losses of twenty AdamW steps with it.
@@ -326,7 +338,7 @@ impl Golden {
             let (module, name) = key.rsplit_once('.').expect("a parameter is a part of a module");
             return format!("base_model.model.{module}.modules_to_save.default.{name}");
         };
-        let module = of_checkpoint(&format!("{module}.weight"));
+        let module = module_key(map, &format!("{module}.weight")).expect("every module has a name");
         let factor = match factor {
             "lora_a" => "lora_A",
             "lora_b" => "lora_B",
@@ -339,7 +351,7 @@ impl Golden {
 /// One pass over a batch, dropout or not.
 fn micro_step<'a>(model: &'a Model, host: &HostBatch, pass: Pass, device: &'a Device) -> MicroStep<'a> {
     let gradient_checkpointing = pass == Pass::Checkpointed;
-    MicroStep { model, frozen: None, weight_sum: host.weight, gradient_checkpointing, seed: 0, device }
+    MicroStep { model, frozen: None, features: None, weight_sum: host.weight, gradient_checkpointing, seed: 0, device }
 }
 
 /// The loss of a batch; adds its gradients.

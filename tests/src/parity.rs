@@ -18,8 +18,8 @@ use crate::{beams, devices, paths, products};
 
 /// Encoders whose weights lie beside the golden: one label a text.
 const CLASSIFIERS: [&str; 4] = ["distilbert_cls_tiny", "bert_cls_tiny", "roberta_cls_tiny", "roberta_padded_tiny"];
-/// The same of other heads and encoders; their goldens hold curves of the head and of the last layer too.
-const HEADS: [&str; 21] = [
+/// The same of other heads and models; their goldens hold curves of the head and of the last layer too.
+const HEADS: [&str; 25] = [
     "bert_ner_tiny",
     "distilbert_ner_tiny",
     "roberta_ner_tiny",
@@ -41,6 +41,10 @@ const HEADS: [&str; 21] = [
     "albert_pair_tiny",
     "deberta_v2_pair_tiny",
     "modernbert_pair_tiny",
+    "gpt2_cls_tiny",
+    "llama_cls_tiny",
+    "qwen3_cls_tiny",
+    "gpt2_ner_tiny",
 ];
 /// The other heads of those encoders, narrow and without curves.
 pub const NARROW_HEADS: [&str; 23] = [
@@ -68,10 +72,33 @@ pub const NARROW_HEADS: [&str; 23] = [
     "encoder_heads/modernbert_qa",
     "encoder_heads/modernbert_mlm",
 ];
+/// Decoders that label texts and tokens, narrow and without curves.
+pub const DECODER_HEADS: [&str; 16] = [
+    "decoder_heads/gpt_neo_cls",
+    "decoder_heads/gpt_neo_ner",
+    "decoder_heads/llama_ner",
+    "decoder_heads/mistral_cls",
+    "decoder_heads/mistral_ner",
+    "decoder_heads/qwen2_cls",
+    "decoder_heads/qwen2_ner",
+    "decoder_heads/qwen3_ner",
+    "decoder_heads/smollm3_cls",
+    "decoder_heads/smollm3_ner",
+    "decoder_heads/olmo2_cls",
+    "decoder_heads/phi3_cls",
+    "decoder_heads/phi3_ner",
+    "decoder_heads/gemma2_cls",
+    "decoder_heads/gemma2_ner",
+    "decoder_heads/gemma3_cls",
+];
+/// Encoders of images, with curves as [`HEADS`].
+const IMAGES: [&str; 4] = ["vit_tiny", "deit_tiny", "dinov2_tiny", "dinov2_swiglu_tiny"];
+/// Those of them that hold images of other sizes, too.
+const RESIZED: [&str; 2] = ["vit_tiny", "dinov2_tiny"];
 /// The same of embeddings, which have no head.
 const EMBEDDINGS: &str = "bert_embedding_tiny";
-/// Adapters of encoders, and the models they stand on.
-const ENCODER_ADAPTERS: [(&str, &str); 8] = [
+/// Adapters of models that label, answer or fill in, and the models they stand on.
+const HEAD_ADAPTERS: [(&str, &str); 10] = [
     ("bert_ner_lora", "bert_ner_tiny"),
     ("roberta_ner_dora", "roberta_ner_tiny"),
     ("bert_qa_lora", "bert_qa_tiny"),
@@ -80,6 +107,8 @@ const ENCODER_ADAPTERS: [(&str, &str); 8] = [
     ("deberta_v2_pair_lora", "deberta_v2_pair_tiny"),
     ("mpnet_ner_lora", "encoder_heads/mpnet_ner"),
     ("modernbert_ner_lora", "encoder_heads/modernbert_ner"),
+    ("llama_cls_lora", "llama_cls_tiny"),
+    ("vit_lora", "vit_tiny"),
 ];
 /// Language models whose weights lie beside the golden.
 const DECODERS: [&str; 16] = [
@@ -120,8 +149,9 @@ const WITH_HONES_PRODUCTS: [&str; 2] = ["gpt2_tiny", "llama_tiny"];
 /// The folders under `tests/fixtures` that [`check`] reads.
 #[must_use]
 pub fn fixtures() -> Vec<&'static str> {
-    let pairs = ENCODER_ADAPTERS.iter().chain(&ADAPTERS).chain(&FORWARD).chain(&PAIRS).map(|(name, _)| *name);
-    let usual = CLASSIFIERS.into_iter().chain(HEADS).chain(NARROW_HEADS).chain(DECODERS).chain(pairs);
+    let pairs = HEAD_ADAPTERS.iter().chain(&ADAPTERS).chain(&FORWARD).chain(&PAIRS).map(|(name, _)| *name);
+    let heads = CLASSIFIERS.into_iter().chain(HEADS).chain(NARROW_HEADS).chain(DECODER_HEADS);
+    let usual = heads.chain(IMAGES).chain(DECODERS).chain(pairs);
     usual.chain([EMBEDDINGS, beams::FOLDER, "minilm_cls", "minilm_head", "minilm_lora", "tiny_decoder"]).collect()
 }
 
@@ -207,11 +237,17 @@ pub fn check(device: &Device, is_gpu: bool, done: &mut dyn FnMut(&Part)) {
     for name in HEADS {
         part(name, &|| Outcome::Compared(head(name, device)));
     }
-    for name in NARROW_HEADS {
+    for name in NARROW_HEADS.into_iter().chain(DECODER_HEADS) {
         part(name, &|| Outcome::Compared(narrow(&Golden::tiny(name), device)));
     }
+    for name in IMAGES {
+        part(name, &|| Outcome::Compared(head(name, device)));
+    }
+    for name in RESIZED {
+        part(&format!("{name}, other sizes"), &|| Outcome::Compared(Golden::tiny(name).resized(device)));
+    }
     part(EMBEDDINGS, &|| Outcome::Compared(whole(&Golden::tiny(EMBEDDINGS), device)));
-    for (name, model) in ENCODER_ADAPTERS {
+    for (name, model) in HEAD_ADAPTERS {
         part(name, &|| Outcome::Compared(whole(&Golden::of(name, model), device)));
     }
     part("minilm_cls", &|| minilm("minilm_cls", |golden| whole(golden, device)));

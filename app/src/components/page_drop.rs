@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{ClipboardEvent, DragEvent, Element, Event};
 
-use crate::browser::{self, PickedFile};
+use crate::browser::{self, DroppedItems, PickedFile};
 
 /// Where text may be dropped and pasted as everywhere.
 const TEXT_FIELDS: &str = "textarea, [contenteditable], \
@@ -17,6 +17,10 @@ const TEXT_FIELDS: &str = "textarea, [contenteditable], \
 pub(crate) fn PageDrop(
     /// Why nothing can be taken now.
     refusal: Signal<Option<&'static str>>,
+    /// A picture alone can be used, and not only what is copied with one.
+    takes_pictures: Signal<bool>,
+    on_drop: Callback<DroppedItems>,
+    /// Files that were pasted.
     on_files: Callback<Vec<PickedFile>>,
     /// A text that was pasted, but not into a field.
     on_text: Callback<String>,
@@ -39,13 +43,15 @@ pub(crate) fn PageDrop(
     });
     let on_drop = window_event_listener(ev::drop, move |event: DragEvent| {
         is_over.set(false);
+        if event.default_prevented() {
+            return; // a part of the page has taken it
+        }
         if !has_files(&event) && is_in_text_field(&event) {
             return;
         }
         event.prevent_default();
-        let files = browser::picked_files(event.data_transfer().and_then(|data| data.files()));
-        if !files.is_empty() {
-            on_files.run(files);
+        if let Some(data) = event.data_transfer() {
+            on_drop.run(DroppedItems::of(&data));
         }
     });
     let on_paste = window_event_listener(ev::paste, move |event: ClipboardEvent| {
@@ -56,10 +62,12 @@ pub(crate) fn PageDrop(
         // Spreadsheets put a picture of the cells beside their text.
         let is_picture = |file: &PickedFile| file.blob.type_().starts_with("image/");
         let files = browser::picked_files(data.files());
-        if !files.is_empty() && !files.iter().all(is_picture) {
+        let text = data.get_data("text/plain").unwrap_or_default();
+        let is_text = files.iter().all(is_picture) && !(text.is_empty() && takes_pictures.get_untracked());
+        if !files.is_empty() && !is_text {
             event.prevent_default();
             on_files.run(files);
-        } else if let Ok(text) = data.get_data("text/plain") {
+        } else {
             on_text.run(text);
         }
     });

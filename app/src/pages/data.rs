@@ -16,6 +16,13 @@ use crate::tasks::{self, TaskPage};
 
 const ACCEPT: &str =
     ".csv,.tsv,.txt,.md,.json,.jsonl,.ndjson,.conll,.conllu,.bio,.iob,.iob2,.bioes,text/csv,application/json";
+/// The same of rows that are images.
+const ACCEPT_IMAGES: &str = ".zip,.png,.jpg,.jpeg,.webp,.bmp,.gif";
+
+/// What the browser offers to choose from.
+fn accept(words: &TaskPage) -> &'static str {
+    if words.reads_images { ACCEPT_IMAGES } else { ACCEPT }
+}
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
     let words = tasks::of(task);
@@ -49,7 +56,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         {data_note(store)}
         <div class="fields">{move || what_to_learn(store, task)}</div>
         {guess_note(store)}
-        {choose(store, words)}
+        {choose(store, task, words)}
         {move || is_loading.get().then(|| reading::of_rows(store, words.counts_bytes))}
         {waits}
         {move || is_unread.get().then(|| name_columns(store, words.named_columns))}
@@ -88,7 +95,10 @@ fn guess_note(store: Store) -> AnyView {
 }
 
 fn is_busy(store: Store) -> bool {
-    store.data.loading.get() || store.loading_sample.get() || store.run.with(|run| run.is_active())
+    store.data.loading.get()
+        || store.loading_sample.get()
+        || store.images.packing.get().is_some()
+        || store.run.with(|run| run.is_active())
 }
 
 /// Whether controls must wait.
@@ -96,28 +106,54 @@ pub(crate) fn busy(store: Store) -> Signal<bool> {
     Signal::derive(move || is_busy(store))
 }
 
-fn choose(store: Store, words: &'static TaskPage) -> AnyView {
+fn choose(store: Store, task: Task, words: &'static TaskPage) -> AnyView {
     let busy = busy(store);
-    let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_data_files(files));
+    let reads_images = words.reads_images;
+    let on_files = Callback::new(move |files: Vec<PickedFile>| match reads_images {
+        true => store.take_files(files),
+        false => store.choose_data_files(files),
+    });
     let chosen = move || {
         let file = store.data.train.get()?;
         Some(format!("{} ({})", file.name, format::bytes(file.size_bytes())))
     };
-    view! {
-        <div class="drop">
-            <p class="drop-title">{move || chosen().unwrap_or_else(|| "Drop a file anywhere, or paste rows".into())}</p>
+    let asked =
+        if reads_images { "Drop a zip, a folder or images anywhere" } else { "Drop a file anywhere, or paste rows" };
+    let label = if reads_images { "Choose a zip or images" } else { "Choose a file" };
+    let folder = reads_images.then(|| {
+        let on_files = Callback::new(move |files: Vec<PickedFile>| store.take_folder(files));
+        view! {
             <FileInput
-                id="data-file"
-                label="Choose a file"
-                accept=ACCEPT
+                id="data-folder"
+                label="Choose a folder"
+                accept=""
                 multiple=true
+                is_folder=true
                 disabled=busy
                 on_files=on_files
             />
+        }
+    });
+    let pasted = (!words.pasted.is_empty()).then(|| paste(store, words.pasted));
+    view! {
+        <div class="drop">
+            <p class="drop-title">{move || chosen().unwrap_or_else(|| asked.into())}</p>
+            <div class="row">
+                <FileInput
+                    id="data-file"
+                    label=label
+                    accept=accept(words)
+                    multiple=true
+                    disabled=busy
+                    on_files=on_files
+                />
+                {folder}
+            </div>
             <p class="hint">{words.files}</p>
         </div>
         {hint_while(is_running(store), "A run is going on: stop it before other rows are read.")}
-        <div class="columns">{paste(store, words.pasted)} {own_splits(store)}</div>
+        {tasks::give_images(store, task)}
+        <div class="columns">{pasted} {own_splits(store, words)}</div>
     }
     .into_any()
 }
@@ -137,13 +173,13 @@ fn paste(store: Store, label: &'static str) -> AnyView {
     .into_any()
 }
 
-fn own_splits(store: Store) -> AnyView {
-    let busy = busy(store);
+fn own_splits(store: Store, words: &'static TaskPage) -> AnyView {
+    let (busy, accept) = (busy(store), accept(words));
     let one = move |slot: DataSlot, id: &'static str, label: &'static str| {
         let signal = if slot == DataSlot::Valid { store.data.valid } else { store.data.test };
         let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_data(slot, files.into_iter().next()));
         let on_remove = Callback::new(move |()| store.choose_data(slot, None));
-        optional_file(id, label, ACCEPT, signal, busy, on_files, on_remove)
+        optional_file(id, label, accept, signal, busy, on_files, on_remove)
     };
     view! {
         <details class="panel">

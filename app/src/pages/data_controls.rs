@@ -11,15 +11,19 @@ use crate::components::{Button, check, select};
 use crate::format;
 use crate::state::report::{ColumnRole, forget_columns};
 use crate::state::{Step, Store};
+use crate::tasks;
 
 /// How the file was understood, and the controls to correct it: those of the task, then those of the file.
 pub(super) fn reading(store: Store, report: &DataReport, columns: AnyView, below: Option<AnyView>) -> AnyView {
+    // Images in folders: nothing of it is text.
+    let is_text = report.format.is_some() || !tasks::of(report.task()).reads_images;
     let format = match report.format {
         Some(Format::Csv) => "separated values",
         Some(Format::Jsonl) => "JSON Lines",
         Some(Format::Json) => "JSON",
         Some(Format::Conll) => "CoNLL",
-        None => "plain text",
+        None if is_text => "plain text",
+        None => "images, a folder a class",
     };
     view! {
         <fieldset class="panel">
@@ -27,7 +31,7 @@ pub(super) fn reading(store: Store, report: &DataReport, columns: AnyView, below
             <div class="fields">
                 {columns}
                 {separator(store, report.delimiter)}
-                {encoding(store, &report.reading)}
+                {is_text.then(|| encoding(store, &report.reading))}
                 {header_row(store, report.delimiter, &report.reading)}
             </div>
             {header(store, report.delimiter, report.has_header)}

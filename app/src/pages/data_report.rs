@@ -16,7 +16,8 @@ pub(super) fn report_view(store: Store, report: &DataReport) -> AnyView {
         tasks::data_parts(store, report);
     let RowFacts { part, input, .. } = tasks::row_facts(report);
     let title = if input == part { "Length in tokens".to_owned() } else { format!("Length of {input}s in tokens") };
-    let lengths = lengths(title, input, &report.lengths, Limit::of(report));
+    let has_tokens = !tasks::of(report.task()).reads_images;
+    let lengths = has_tokens.then(|| lengths(title, input, &report.lengths, Limit::of(report)));
     view! {
         {reading(store, report, columns, below_columns)}
         {advice(store, report)}
@@ -40,18 +41,19 @@ pub(crate) fn warnings(warnings: &[String]) -> Option<AnyView> {
 /// Counts with their names and what they count; the test ids are made from the names.
 fn all_counts(report: &DataReport, part: &str, input: &str, of_task: Vec<Count>) -> AnyView {
     let [train, valid, test] = report.num_encoded;
+    let noun = tasks::inputs_noun(report.task());
     let mut counts: Vec<Count> = vec![
-        ("Rows", report.num_rows, "in all files".into()),
+        ("Rows", report.num_rows, if noun == "rows" { "in all files".into() } else { format!("{noun} in all files") }),
         ("Usable", report.num_usable, tasks::of(report.task()).usable.into()),
         ("Training", train, format!("{part}s to train on")),
         ("Validation", valid, format!("{part}s that choose the best weights")),
         ("Test", test, format!("{part}s looked at once, at the end")),
         ("Empty", report.num_empty, "rows in which something needed is empty".into()),
-        ("Duplicates", report.num_duplicates, "rows that repeat an earlier one".into()),
-        ("Leaks", report.num_leaks, "validation or test rows that are also in the training rows".into()),
+        ("Duplicates", report.num_duplicates, format!("{noun} that repeat an earlier one")),
+        ("Leaks", report.num_leaks, format!("validation or test {noun} that are also in the training {noun}")),
     ];
     // A file of one text has no rows.
-    if report.format.is_none() {
+    if report.format.is_none() && !tasks::of(report.task()).reads_images {
         counts.retain(|(name, ..)| ["Training", "Validation", "Test"].contains(name));
     }
     counts.extend(of_task);

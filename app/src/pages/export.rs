@@ -1,7 +1,7 @@
 //! Step 7: export the trained model, and after a run with adapters the adapter alone.
 
 use hone_core::config::ExportFormat;
-use hone_core::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
+use hone_core::hub::own_model_folder;
 use hone_core::task::{HeadKind, Task};
 use leptos::prelude::*;
 
@@ -15,14 +15,21 @@ use crate::tasks;
 
 const LEAD: &str = "Save the trained model as a zip. It loads in Python, and here again, without conversion.";
 
-/// What is in the zip, and what for.
+/// What is in the zip beside what the model reads its inputs with, and what for.
 const CONTENTS: &[(&str, &str)] = &[
     ("model.safetensors", "the trained model's weights"),
     ("config.json", "the architecture, and for a classifier the names of its labels"),
-    ("tokenizer files", "as they came with the model"),
     ("README.md", "a model card: the data, the settings, the figures, and the commands that use and repeat it"),
     ("hone.json", "the job file: hone train --job hone.json repeats the run in a terminal"),
 ];
+
+/// What a model reads its inputs with: the file or files, and what for.
+fn reader_files(task: Task) -> (&'static str, &'static str) {
+    match tasks::of(task).reads_images {
+        true => ("preprocessor_config.json", "how images are resized and scaled, as it came with the model"),
+        false => ("tokenizer files", "as they came with the model"),
+    }
+}
 
 /// Where the zip was unpacked, in Python.
 const UNZIPPED: &str = "path/to/the/unzipped/folder";
@@ -41,8 +48,11 @@ fn prompt(store: Store) -> String {
 }
 
 /// What is in the zip: the files of a model, or a folder with them for each of several tasks.
-fn contents(store: Store) -> AnyView {
-    let files = || facts("pairs wide", CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect());
+fn contents(store: Store, task: Task) -> AnyView {
+    let files = || {
+        let all = CONTENTS.iter().copied().chain([reader_files(task)]);
+        facts("pairs wide", all.map(|(name, what)| (name, what.to_owned())).collect())
+    };
     if store.shown_part.with(Option::is_none) {
         return files();
     }
@@ -71,31 +81,35 @@ fn python(store: Store, task: Task) -> String {
 /// Lines that load an adapter with the model that it belongs to.
 fn adapter_python(task: Task, num_labels: usize, prompt: &str) -> String {
     let [class, more, rest] = (tasks::of(task).adapter_python)(num_labels, prompt);
+    let (reader, reads_with) = match tasks::of(task).reads_images {
+        true => ("AutoImageProcessor", "processor"),
+        false => ("AutoTokenizer", "tokenizer"),
+    };
     if task.spec().peft_task_type.is_none() {
         // PEFT has no class that finds the model by itself.
         return format!(
             "from peft import PeftModel
-from transformers import {class}, AutoTokenizer
+from transformers import {class}, {reader}
 folder = \"path/to/the/unzipped/adapter\"
 base = {class}.from_pretrained(\"path/to/the/model\"{more})
 model = PeftModel.from_pretrained(base, folder)
-tokenizer = AutoTokenizer.from_pretrained(folder)
+{reads_with} = {reader}.from_pretrained(folder)
 {rest}"
         );
     }
     format!(
         "from peft import {class}
-from transformers import AutoTokenizer
+from transformers import {reader}
 folder = \"path/to/the/unzipped/adapter\"
 model = {class}.from_pretrained(folder{more})
-tokenizer = AutoTokenizer.from_pretrained(folder)
+{reads_with} = {reader}.from_pretrained(folder)
 {rest}"
     )
 }
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
     let has_adapter = move || store.started.with(|started| started.as_ref().is_some_and(|run| run.has_adapter));
-    let contents = move || contents(store);
+    let contents = move || contents(store, task);
     let text = Signal::derive(move || {
         let text = match (store.exporting.get(), has_adapter()) {
             (true, _) => "Packing…",
@@ -129,10 +143,11 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         move || view! { <Button id="export-zip" text=text is_primary=true waits=packs on_press=on_pack /> }.into_any();
     let adapter = move || {
         let num_labels = store.started.with(|started| started.as_ref().map_or(0, |run| run.num_labels));
-        let is_own = store.started.with(|started| started.as_ref().is_some_and(|run| run.origin.model == OWN_MODEL));
-        let base = match is_own {
-            true => format!("This model is on no hub: it comes with Hone's sources, in {OWN_MODEL_FOLDER}. Load it"),
-            false => "This downloads the model that the adapter names. If that model came from your own files, load it"
+        let sources =
+            store.started.with(|started| started.as_ref().and_then(|run| own_model_folder(&run.origin.model)));
+        let base = match sources {
+            Some(folder) => format!("This model is on no hub: it comes with Hone's sources, in {folder}. Load it"),
+            None => "This downloads the model that the adapter names. If that model came from your own files, load it"
                 .into(),
         };
         let contents = ADAPTER_CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
@@ -141,7 +156,9 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                 <div class="panel">
                     <h3>"What is in the adapter's zip"</h3>
                     {facts("pairs wide", contents)}
-                    <p class="hint">"And tokenizer files, README.md and hone.json, as in the whole model."</p>
+                    <p class="hint">
+                        {format!("And {}, README.md and hone.json, as in the whole model.", reader_files(task).0)}
+                    </p>
                 </div>
                 <div class="panel">
                     <h3>"Load the adapter in Python"</h3>

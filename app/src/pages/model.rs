@@ -10,8 +10,12 @@ use crate::components::{Button, FileInput, Meter, facts};
 use crate::format;
 use crate::state::samples::{Sample, samples};
 use crate::state::{Download, ModelChoice, Step, Store, WorkerStatus};
+use crate::tasks;
 
-const LEAD: &str = "A pretrained model already knows the language. Fine-tuning teaches it your task.";
+const LEAD: &str = "A pretrained model knows a lot already. Fine-tuning teaches it your task.";
+
+/// Labels of a loaded model that are named.
+const MAX_LABELS: usize = 20;
 
 pub(super) fn page(store: Store) -> AnyView {
     let content = view! {
@@ -36,9 +40,9 @@ fn sample(store: Store) -> AnyView {
     let disabled = cannot_load(store);
     // In one sentence, so that on a phone the button that loads a model is in view below.
     let about = || {
-        let size = |known: &KnownModel| format!("{} ({})", known.title, format::bytes(known.download_bytes as f64));
-        let all: Vec<String> = samples().map(|sample| size(sample.model())).collect();
-        view! { <p>{format!("Each loads a model and a few hundred rows for it: {}.", all.join(", "))}</p> }
+        let sizes = || samples().map(|sample| sample.model().download_bytes);
+        let [least, most] = [sizes().min(), sizes().max()].map(|size| format::bytes(size.unwrap_or(0) as f64));
+        view! { <p>{format!("Each loads a model and a few hundred rows for it: {least} to {most}.")}</p> }
     };
     let button = move |sample: &'static Sample| {
         let on_try = Callback::new(move |()| store.try_sample(sample));
@@ -74,8 +78,9 @@ fn group(store: Store, family: ModelFamily) -> AnyView {
     let cards: Vec<_> = of_family.map(card).collect();
     let title = match family {
         ModelFamily::Encoder => "Models that read: for labels, names, answers, similar texts",
-        ModelFamily::Decoder => "Models that write",
+        ModelFamily::Decoder => "Models that write, and label texts, too",
         ModelFamily::EncoderDecoder => "Models that turn one text into another: translations, summaries",
+        ModelFamily::Vision => "Models that read images",
     };
     view! {
         <h3>{title}</h3>
@@ -237,8 +242,9 @@ fn hub(store: Store) -> AnyView {
                 />
             </label>
             <p class="hint">
-                "BERT, DistilBERT and RoBERTa label texts; GPT-2, GPT-Neo, Llama, Mistral, Qwen2, Qwen3, Granite, \
-                 SmolLM3, OLMo 2, Phi-3, Gemma 2 and Gemma 3 write them. \
+                "BERT, DistilBERT and RoBERTa label texts; ViT, DeiT and DINOv2 label images; GPT-2, GPT-Neo, Llama, \
+                 Mistral, Qwen2, Qwen3, Granite, SmolLM3, OLMo 2, Phi-3, Gemma 2 and Gemma 3 write texts, and all of them \
+                 but Granite label texts, too. \
                  Only the model is fetched; nothing is sent. A revision can follow: owner/name@revision."
             </p>
             {panel_action(store, ModelChoice::Hub)}
@@ -270,7 +276,8 @@ fn local(store: Store) -> AnyView {
             <h3>"From this machine"</h3>
             <p class="hint">
                 "config.json, model.safetensors, and tokenizer.json or vocab.txt, at once or one by one; \
-                 tokenizer_config.json too for a model that writes."
+                 tokenizer_config.json too for a model that writes; for one that reads images preprocessor_config.json in the \
+                 tokenizer's place."
             </p>
             <div class="row">
                 <FileInput
@@ -305,17 +312,26 @@ fn download(download: Download) -> AnyView {
 fn loaded(store: Store, info: &ModelInfo) -> AnyView {
     let talks = if info.has_chat_template { ", in conversations too" } else { "" };
     let task = format!("{}{talks}", format::in_sentence(info.task.spec().title));
-    let rows = vec![
+    let sees = tasks::of(info.task).reads_images;
+    let mut rows = vec![
         ("Made to", task),
         ("Architecture", info.model_type.clone()),
         ("Parameters", format::count(info.num_parameters)),
         ("Layers", format::count(info.num_hidden_layers)),
         ("Hidden size", format::count(info.hidden_size)),
-        ("Longest input", format!("{} tokens", format::count(info.max_position_embeddings))),
-        ("Vocabulary", format!("{} tokens", format::count(info.vocab_size))),
     ];
-    let labels = (!info.labels.is_empty())
-        .then(|| view! { <p>{format!("It already labels texts as: {}.", info.labels.join(", "))}</p> });
+    if !sees {
+        rows.push(("Longest input", format!("{} tokens", format::count(info.max_position_embeddings))));
+        rows.push(("Vocabulary", format!("{} tokens", format::count(info.vocab_size))));
+    }
+    let inputs = if sees { "images" } else { "texts" };
+    let labels = (!info.labels.is_empty()).then(|| {
+        // A thousand of them are in the models of ImageNet.
+        let (shown, rest) = (info.labels.iter().take(MAX_LABELS), info.labels.len().saturating_sub(MAX_LABELS));
+        let names = shown.map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if rest > 0 { format!(" and {} more", format::count(rest)) } else { String::new() };
+        view! { <p>{format!("It already labels {inputs} as: {names}{more}.")}</p> }
+    });
     // It stays while another is loaded.
     let id = move || if store.model.loading.get() { "model-stays" } else { "model-ready" };
     let notes = info.notes.iter().map(|note| view! { <li>{format::sentence(note)}</li> }).collect_view();

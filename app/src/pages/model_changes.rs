@@ -1,5 +1,6 @@
 //! A part of the recipe: what is to be changed of the model before it is trained.
 
+use hone_core::task::Task;
 use leptos::prelude::*;
 
 use super::frame::{Typed, setting};
@@ -7,28 +8,38 @@ use crate::components::text_area;
 use crate::state::Store;
 use crate::state::changes::{ALL, FRESH, KEEP, WORDS};
 use crate::state::recipe::FieldSpec;
+use crate::tasks;
 
 const LEAD: &str = "The model is changed when a run starts, always from its files as they were loaded. What is exported then \
-                    is a model of its own, with its own config and tokenizer.";
+                    is a model of its own, with files of its own.";
 
-pub(super) fn model_changes(store: Store) -> AnyView {
-    let words = RwSignal::new(store.changes.with_untracked(|draft| draft.typed(WORDS).unwrap_or_default().to_owned()));
-    let on_words = Callback::new(move |text: String| {
-        words.set(text.clone());
-        store.changes.update(|draft| draft.set(WORDS, Some(text)));
-    });
+pub(super) fn model_changes(store: Store, task: Task) -> AnyView {
+    let words = (!tasks::of(task).reads_images).then(|| new_words(store));
     let wrong = move || store.changed.with(|changed| changed.is_err().then_some(" – something in here is wrong"));
     view! {
         <details class="panel" data-testid="change-model">
             <summary>"Change the model" <span class="field-error">{wrong}</span></summary>
             <p class="hint">{LEAD}</p>
             <div class="fields">{field(store, &KEEP, ALL)} {field(store, &FRESH, "0")}</div>
-            {text_area("Words to add as tokens, one a line", "field-add_tokens", "3", false, words, on_words)}
-            <p class="hint">
-                "Words of your field that the model reads in many pieces. Each begins as the mean of its pieces."
-            </p>
-            <p class="field-error" aria-live="polite">{move || message(store, WORDS)}</p>
+            {words}
         </details>
+    }
+    .into_any()
+}
+
+/// Words that become tokens of the model.
+fn new_words(store: Store) -> AnyView {
+    let words = RwSignal::new(store.changes.with_untracked(|draft| draft.typed(WORDS).unwrap_or_default().to_owned()));
+    let on_words = Callback::new(move |text: String| {
+        words.set(text.clone());
+        store.changes.update(|draft| draft.set(WORDS, Some(text)));
+    });
+    view! {
+        {text_area("Words to add as tokens, one a line", "field-add_tokens", "3", false, words, on_words)}
+        <p class="hint">
+            "Words of your field that the model reads in many pieces. Each begins as the mean of its pieces."
+        </p>
+        <p class="field-error" aria-live="polite">{move || message(store, WORDS)}</p>
     }
     .into_any()
 }

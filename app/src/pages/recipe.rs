@@ -9,7 +9,7 @@ use super::model_changes::model_changes;
 use super::parts;
 use crate::format;
 use crate::state::presets::{self, Preset};
-use crate::state::recipe::{self, FieldSpec, METRIC, Plan};
+use crate::state::recipe::{self, FieldSpec, METRIC, Plan, PlannedHead};
 use crate::state::several::figure_choices;
 use crate::state::{Step, Store};
 use crate::tasks;
@@ -47,8 +47,9 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                 </summary>
                 <div class="fields">{advanced_fields}</div>
             </details>
-            {model_changes(store)}
+            {model_changes(store, task)}
         </fieldset>
+        {tasks::below_settings(store, task)}
         {move || plan_view(store)}
         {onward(store, Step::Train, "On to training")}
     };
@@ -156,8 +157,9 @@ pub(super) fn plan_text(store: Store) -> Option<String> {
     let (facts, spec) = (tasks::row_facts(&report), report.task().spec());
     let num_outputs = if spec.has_labels { facts.num_labels } else { spec.num_outputs };
     let num_train = report.num_encoded[0];
+    let head = PlannedHead { kind: spec.head, num_outputs, is_on_decoder: info.tasks.contains(&Task::CausalLm) };
     let Plan { rows_per_step, steps_per_epoch, total_steps, is_upper_bound, num_trainable } =
-        recipe::plan(&run, num_train, (spec.head, num_outputs), info.num_parameters, info.hidden_size);
+        recipe::plan(&run, num_train, head, info.num_parameters, info.hidden_size);
     // A fresh head has as many rows as there are labels: what was loaded had another one.
     let about = if spec.has_labels { "about " } else { "" };
     let all = format!("{about}{}", format::large(info.num_parameters as f64));

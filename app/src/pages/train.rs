@@ -17,6 +17,7 @@ use crate::state::evaluation::{drawn, leading, split_name};
 use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, RunState, Sample, Status, index_of_best};
 use crate::state::several::{RunFigure, run_figures};
 use crate::state::{Activity, Step, Store};
+use crate::tasks;
 
 const LEAD: &str = "Training runs in the background: you can look at the other steps meanwhile.";
 
@@ -211,6 +212,11 @@ fn progress(store: Store, task: Task) -> AnyView {
     let share = Signal::derive(move || store.run.with(|run| (run.total_steps > 0).then(|| run.progress())));
     let raw_loss = Signal::derive(move || store.run.with(|run| run.losses.mean()));
     let phase = Signal::derive(move || phase_text(store));
+    let reads_images = tasks::of(task).reads_images;
+    let rows_label = if reads_images { "Images a second" } else { "Rows a second" };
+    let tokens = (!reads_images).then(|| {
+        view! { <Stat label="Tokens a second" value=of(|run| run.tokens_per_sec.map(format::large)) /> }
+    });
     let finished = move || {
         store.run.with(RunState::is_finished).then(|| {
             let step = store.run.with(|run| run.weights_of_step.unwrap_or(run.step));
@@ -243,8 +249,8 @@ fn progress(store: Store, task: Task) -> AnyView {
             <Stat label="Time so far" value=of(|run| Some(format::duration(run.elapsed_secs))) />
             <Stat label="Time left" id="time-left" value=of(|run| run.secs_left().map(format::duration)) />
             <Stat label="First step took" value=of(|run| run.first_step_secs.map(format::duration)) />
-            <Stat label="Rows a second" id="rows-per-sec" value=of(|run| run.rows_per_sec.map(format::significant)) />
-            <Stat label="Tokens a second" value=of(|run| run.tokens_per_sec.map(format::large)) />
+            <Stat label=rows_label id="rows-per-sec" value=of(|run| run.rows_per_sec.map(format::significant)) />
+            {tokens}
         </dl>
         <p class="hint">{move || store.run.with(trained_text)}</p>
         {finished}

@@ -1,4 +1,4 @@
-//! What can be asked of loaded weights: measure a split, answer inputs, write on from a prompt, export.
+//! What can be asked of loaded weights: measure a split, write on from a prompt, export.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use hone_core::config::{ExportFormat, Job, PromptFormat, ReadOptions, RunConfig}
 use hone_core::event::Split;
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Prompt, Reply, Weights};
-use hone_core::task::{Evaluation, EvaluationDetail, HeadKind, NearestTexts, Prediction, TaskInput};
+use hone_core::task::{Evaluation, EvaluationDetail, HeadKind};
 use hone_core::tokenizer::{Role, Turn};
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
@@ -19,33 +19,6 @@ use super::{Step, Store, bug, origin, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 use crate::client::Answer;
 use crate::tasks;
-
-/// Answers to one input.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Tried {
-    pub text: String,
-    /// The second text of a pair.
-    pub second: Option<String>,
-    /// Names of the model's outputs; none where the task has none.
-    pub labels: Vec<String>,
-    pub base: Option<Prediction>,
-    /// `None` before a run.
-    pub tuned: Option<Prediction>,
-    /// Tokens of the input that the model reads, where it has more.
-    pub cut_at: Option<usize>,
-    /// What makes the answers worthless, if anything does.
-    pub warnings: Vec<String>,
-}
-
-/// Rows whose texts are most like one that was typed.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Nearest {
-    pub text: String,
-    /// By the model before training.
-    pub base: NearestTexts,
-    /// `None` before a run.
-    pub tuned: Option<NearestTexts>,
-}
 
 impl Store {
     /// Measures the model before training, and after it where there was a run, on rows that were not trained on; one that
@@ -224,65 +197,6 @@ impl Store {
             Weights::Base => self.measured_base,
             Weights::Tuned => self.measured_tuned,
         }
-    }
-
-    /// Asks both models about the input; one that changes meanwhile is asked about next.
-    pub(crate) fn predict(self) {
-        if self.predicting.get_untracked() {
-            return self.predict_again.set_value(true);
-        }
-        let text = self.try_text.get_untracked();
-        if text.trim().is_empty() {
-            return self.tried.set(None);
-        }
-        let has_second = untrack(|| self.has_second_text());
-        let second = Some(self.try_second.get_untracked()).filter(|second| has_second && !second.trim().is_empty());
-        self.dismiss(Step::Try);
-        self.predict_again.set_value(false);
-        self.predicting.set(true);
-        let input = TaskInput { text: text.clone(), second: second.clone() };
-        let part = self.shown_part.get_untracked().map(|part| part.name);
-        let command = Command::Predict { inputs: vec![input], part };
-        self.client().send(command, Vec::new(), move |answer| {
-            self.predicting.set(false);
-            match answer {
-                Ok((Reply::Predicted { labels, base, tuned, max_tokens, cut, warnings }, _)) => {
-                    let cut_at = (!cut.is_empty()).then_some(max_tokens);
-                    let (base, tuned) = (base.into_iter().next(), tuned.into_iter().next());
-                    let tried = Tried { text, second, labels, base, tuned, cut_at, warnings };
-                    self.tried.set(Some(Arc::new(tried)));
-                    if self.predict_again.get_value() {
-                        self.predict();
-                    }
-                }
-                Ok((other, _)) => self.report(Step::Try, unexpected(&other)),
-                Err(problem) => self.report(Step::Try, problem),
-            }
-        });
-    }
-
-    /// Looks for the rows that are most like what was typed, and shows them, unless the page of `found` is gone.
-    pub(crate) fn find_nearest(self, found: RwSignal<Option<Arc<Nearest>>>) {
-        let text = self.try_text.get_untracked();
-        if self.predicting.get_untracked() || text.trim().is_empty() {
-            return;
-        }
-        self.dismiss(Step::Try);
-        self.predicting.set(true);
-        self.client().send(Command::FindNearest { text: text.clone() }, Vec::new(), move |answer| {
-            self.predicting.set(false);
-            match answer {
-                Ok((Reply::Nearest { base, tuned }, _)) => {
-                    let _ = found.try_set(Some(Arc::new(Nearest { text, base, tuned })));
-                }
-                Ok((other, _)) => self.report(Step::Try, unexpected(&other)),
-                Err(problem) => self.report(Step::Try, problem),
-            }
-            // What was typed meanwhile.
-            if self.predict_again.get_value() {
-                self.predict();
-            }
-        });
     }
 
     /// How a bare prompt is given to the model: as the rows of the run were, else as those that were read would be. `None`

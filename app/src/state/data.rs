@@ -114,7 +114,7 @@ impl DataState {
             _ if model.info.with(Option::is_some) => model.task.get(),
             ModelChoice::Known(index) => {
                 let family = KNOWN_MODELS[index].family;
-                let fitting = || guessed().filter(|task| task.spec().family() == family);
+                let fitting = || guessed().filter(|task| task.spec().suits(family));
                 wished_task.get().or_else(fitting).unwrap_or_else(|| Task::usual_of(family))
             }
             ModelChoice::Hub | ModelChoice::Local => {

@@ -1,15 +1,21 @@
-//! Files and texts that are dropped or pasted anywhere on the page: which split a file's name speaks of, what a pasted
-//! text is, and where both go. Names are plain data, tested natively.
+//! Files, folders and texts that are dropped or pasted anywhere on the page: which split a file's name speaks of, what a
+//! pasted text is, and where they go. Names are plain data, tested natively.
 
 use hone_core::hub::MODEL_FILES;
 use hone_core::session::protocol::{Problem, ProblemKind};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
-use super::{DataSlot, ModelChoice, Step, Store};
-use crate::browser::PickedFile;
+use super::images::are_images;
+use super::{DataSlot, ModelChoice, Step, Store, unreadable};
+use crate::browser::{DroppedItems, PickedFile};
+use crate::tasks;
 
 /// Lines of a pasted text that are looked at.
 const MAX_LINES: usize = 20;
+
+/// Names of files that a message has.
+const MAX_NAMES: usize = 5;
 
 /// The splits in the order in which files are shared out to them.
 const SLOTS: [DataSlot; 3] = [DataSlot::Train, DataSlot::Valid, DataSlot::Test];
@@ -88,15 +94,65 @@ impl Store {
         if self.data.loading.get() || self.loading_sample.get() {
             return Some("Rows are being read: wait until that is done, or cancel it.");
         }
+        if self.images.packing.get().is_some() {
+            return Some("Images are being packed: wait until that is done.");
+        }
         self.model.loading.get().then_some("A model is being loaded: wait until that is done.")
+    }
+
+    /// What is dropped or pasted may be an image, and not only the picture of a text.
+    pub(crate) fn takes_images(self) -> bool {
+        match self.step.get() {
+            Step::Try => self.tries_images(),
+            _ => tasks::of(self.data.task.get()).reads_images,
+        }
+    }
+
+    /// Takes what was dropped anywhere: files, and folders with all that is in them.
+    pub(crate) fn take_dropped(self, dropped: DroppedItems) {
+        if !dropped.has_folders() {
+            if !dropped.files.is_empty() {
+                self.take_files(dropped.files);
+            }
+            return;
+        }
+        spawn_local(async move {
+            match dropped.all().await {
+                Ok(files) => self.take_folder(files),
+                Err(error) => self.report(self.step.get_untracked(), unreadable(error)),
+            }
+        });
+    }
+
+    /// Takes the files of folders: images are packed with their paths, which say what class they are.
+    pub(crate) fn take_folder(self, files: Vec<PickedFile>) {
+        let step = self.step.get_untracked();
+        if files.is_empty() {
+            let (message, hint) = ("the folder is empty".into(), "Choose one with files in it.".into());
+            return self.report(step, Problem { kind: ProblemKind::Data, message, hint });
+        }
+        let has_model = files.iter().any(|file| is_model_file(&file.name, step));
+        let is_refused = untrack(|| self.refusal()).is_some();
+        if has_model || is_refused || !tasks::of(self.data.task.get_untracked()).reads_images {
+            return self.take_files(files);
+        }
+        if step != Step::Data {
+            self.go_to(Step::Data);
+        }
+        self.use_images(files);
     }
 
     /// Takes files that were dropped or pasted anywhere: those of a model to the step Model, others as data.
     pub(crate) fn take_files(self, files: Vec<PickedFile>) {
         let step = self.step.get_untracked();
+        let are_images = are_images(&files);
+        if are_images && step == Step::Try && untrack(|| self.tries_images()) {
+            return self.images.tried.set(files.into_iter().next());
+        }
         if let Some(why) = untrack(|| self.refusal()) {
-            let names: Vec<_> = files.iter().map(|file| file.name.as_str()).collect();
-            let message = format!("{} was not taken", names.join(", "));
+            let names: Vec<_> = files.iter().map(|file| file.name.as_str()).take(MAX_NAMES).collect();
+            let more = if files.len() > MAX_NAMES { " and more" } else { "" };
+            let message = format!("{}{more} was not taken", names.join(", "));
             return self.report(step, Problem { kind: ProblemKind::Data, message, hint: why.into() });
         }
         if files.iter().any(|file| is_model_file(&file.name, step)) {
@@ -107,7 +163,15 @@ impl Store {
         if step != Step::Data {
             self.go_to(Step::Data);
         }
-        self.choose_data_files(files);
+        if !are_images {
+            return self.choose_data_files(files);
+        }
+        if tasks::of(self.data.task.get_untracked()).reads_images {
+            return self.take_images(files);
+        }
+        let message = "images were dropped, and what is to be learned here reads texts".into();
+        let hint = "Load a model that sees images at the step Model, and drop them again.".into();
+        self.report(Step::Data, Problem { kind: ProblemKind::Data, message, hint });
     }
 
     /// Takes text that was pasted anywhere but into a field, if it can be rows.

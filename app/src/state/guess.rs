@@ -88,7 +88,7 @@ impl Store {
         match self.model.choice.get_untracked() {
             ModelChoice::Known(index) => {
                 let family = KNOWN_MODELS[index].family;
-                let tasks = Task::ALL.iter().copied().filter(|task| task.spec().family() == family);
+                let tasks = Task::ALL.iter().copied().filter(|task| task.spec().suits(family));
                 (tasks.collect(), Task::usual_of(family))
             }
             ModelChoice::Hub | ModelChoice::Local => (Task::ALL.to_vec(), self.model.task.get_untracked()),

@@ -1,7 +1,7 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
-//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, the names in `dropped`, the guesses in
-//! `guess`, the words in `busy`) is tested natively. What is one task's alone stands in `tasks`.
+//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, the names in `dropped` and `images`,
+//! the guesses in `guess`, the words in `busy`) is tested natively. What is one task's alone stands in `tasks`.
 
 mod actions;
 mod busy;
@@ -11,13 +11,16 @@ mod dropped;
 pub(crate) mod evaluation;
 mod fields;
 mod guess;
+mod images;
 mod measurement;
 mod model;
 mod network;
 pub(crate) mod numbers;
 mod origin;
 mod parts;
+mod predict;
 pub(crate) mod presets;
+mod problems;
 pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod run;
@@ -32,24 +35,27 @@ use std::sync::Arc;
 
 use hone_core::config::{ConfigProblem, ModelChanges, RunConfig, RunDraft};
 use hone_core::session::protocol::{
-    Backend, Command, DeviceReport, FromWorker, Problem, ProblemKind, Reply, RequestId, RunId, Weights,
+    Backend, Command, DeviceReport, FromWorker, Problem, Reply, RequestId, RunId, Weights,
 };
 use hone_core::task::{DataReport, FewShotReport, Task};
 use hone_core::tokenizer::{Role, Turn};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-pub(crate) use actions::{Nearest, Tried};
 pub(crate) use busy::Activity;
 pub(crate) use data::{DataState, Slot as DataSlot};
+pub(crate) use images::{ImageClass, ImagesState};
 pub(crate) use model::{Download, ModelChoice, ModelState};
 pub(crate) use network::{NetworkState, Traffic};
+pub(crate) use predict::{Nearest, Tried};
+pub(crate) use problems::unreadable;
 pub(crate) use step::Step;
 
 use crate::browser::{self, PickedFile};
 use crate::client::{Answer, Client, Notice};
 use evaluation::Measured;
 use parts::PartsState;
+use problems::{bug, unexpected};
 use run::{Input, RunState};
 use several::RunPart;
 use train::Started;
@@ -98,6 +104,7 @@ pub(crate) struct Store {
     pub network: NetworkState,
     pub model: ModelState,
     pub data: DataState,
+    pub images: ImagesState,
     pub parts: PartsState,
     /// The tasks that are learned at once, by their names; none where there is one.
     pub learned: Memo<Vec<(String, Task)>>,
@@ -210,6 +217,7 @@ impl Store {
             network: NetworkState::new(),
             model,
             data,
+            images: ImagesState::new(),
             parts,
             learned,
             draft,
@@ -442,39 +450,6 @@ fn what_was_lost(parts: &[String], has_run: bool) -> String {
         text.push_str(" The weights of the last run were lost, too; its curves and figures are still here.");
     }
     text
-}
-
-/// An answer that does not belong to its command.
-fn unexpected(reply: &Reply) -> Problem {
-    let name = match reply {
-        Reply::Device { .. } => "device",
-        Reply::Model { .. } => "model",
-        Reply::Task { .. } => "task",
-        Reply::Data { .. } => "data",
-        Reply::Started { .. } => "started",
-        Reply::Evaluated { .. } => "evaluated",
-        Reply::EvaluatedGeneral { .. } => "evaluated general text",
-        Reply::FewShot { .. } => "few-shot",
-        Reply::Generated { .. } => "generated",
-        Reply::Predicted { .. } => "predicted",
-        Reply::Nearest { .. } => "nearest",
-        Reply::Exported { .. } => "exported",
-        Reply::Memory { .. } => "memory",
-        Reply::Done => "done",
-    };
-    bug(format!("the part of the page that trains gave an answer that was not asked for: {name}"))
-}
-
-fn bug(message: String) -> Problem {
-    Problem { kind: ProblemKind::Bug, message, hint: "Press Restart; if it happens again, please report it.".into() }
-}
-
-fn unreadable(message: String) -> Problem {
-    Problem {
-        kind: ProblemKind::Data,
-        message,
-        hint: "Choose the file again; it may have been moved or changed.".into(),
-    }
 }
 
 #[cfg(test)]

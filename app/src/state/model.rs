@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hone_core::config::{ModelSource, RunConfig};
-use hone_core::hub::{KNOWN_MODELS, OWN_MODEL, host_of, read_typed_id};
+use hone_core::hub::{KNOWN_MODELS, host_of, own_model_folder, read_typed_id};
 use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, ProblemKind, Reply};
 use hone_core::task::Task;
 use leptos::prelude::*;
@@ -98,7 +98,9 @@ impl ModelState {
     /// Those of another task.
     pub(super) fn base_run_of(self, task: Task) -> RunConfig {
         let mut run = recipe::base(task);
+        let has_lengths = task.spec().settings.contains(&"max_seq_length");
         let longest = self.info.with(|info| info.as_ref().map(|info| info.max_position_embeddings));
+        let longest = longest.filter(|_| has_lengths);
         if let Some(longest) = longest.and_then(|n| u32::try_from(n).ok()).filter(|n| *n >= 4) {
             run.max_seq_length = run.max_seq_length.min(longest);
         }
@@ -137,11 +139,11 @@ impl ModelState {
         self.hub_url.with_untracked(|url| host_of(url).to_string())
     }
 
-    /// Whether this site serves the chosen model itself: set-up brings the default model and the one that comes with Hone.
+    /// Whether this site serves the chosen model itself: set-up brings the default model and those that come with Hone.
     fn served_here(self) -> bool {
         match self.choice.get_untracked() {
             ModelChoice::Known(0) => !self.from_hub.get_untracked(),
-            ModelChoice::Known(index) => KNOWN_MODELS[index].id == OWN_MODEL,
+            ModelChoice::Known(index) => own_model_folder(KNOWN_MODELS[index].id).is_some(),
             ModelChoice::Hub | ModelChoice::Local => false,
         }
     }

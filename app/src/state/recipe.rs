@@ -155,20 +155,30 @@ pub(crate) struct Plan {
     pub num_trainable: Option<u64>,
 }
 
-/// Plans a run: `num_train` rows, a head with `num_outputs`, a model of `num_parameters` and width `hidden_size`.
+/// The head of a run, as far as a plan counts its parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlannedHead {
+    pub kind: HeadKind,
+    pub num_outputs: usize,
+    /// It stands on a model that writes: where it labels texts it is one layer without a bias.
+    pub is_on_decoder: bool,
+}
+
+/// Plans a run: `num_train` rows, a head, a model of `num_parameters` and width `hidden_size`.
 pub(crate) fn plan(
     run: &RunConfig,
     num_train: usize,
-    (head, num_outputs): (HeadKind, usize),
+    head: PlannedHead,
     num_parameters: usize,
     hidden_size: usize,
 ) -> Plan {
     let rows_per_step = u64::from(run.batch_size) * u64::from(run.gradient_accumulation_steps);
     let steps_per_epoch = (num_train as u64).div_ceil(rows_per_step.max(1));
     let hidden = hidden_size as u64;
-    let outputs = (hidden + 1) * num_outputs as u64;
-    let num_trainable = match (run.method, head) {
+    let outputs = (hidden + 1) * head.num_outputs as u64;
+    let num_trainable = match (run.method, head.kind) {
         (Method::Full, _) => Some(num_parameters as u64),
+        (Method::Head, HeadKind::Sequence) if head.is_on_decoder => Some(hidden * head.num_outputs as u64),
         (Method::Head, HeadKind::Sequence) if run.pooling == Pooling::Cls => Some(hidden * hidden + hidden + outputs),
         (Method::Head, HeadKind::Sequence | HeadKind::Token | HeadKind::Span) => Some(outputs),
         _ => None,
@@ -275,10 +285,14 @@ mod tests {
         assert_eq!(problems.expect_err("no such weights").len(), 1);
     }
 
+    fn four_labels(kind: HeadKind) -> PlannedHead {
+        PlannedHead { kind, num_outputs: 4, is_on_decoder: false }
+    }
+
     #[test]
     fn the_plan_counts_the_last_short_batch() {
         let run = RunConfig { batch_size: 16, gradient_accumulation_steps: 2, ..RunConfig::default() };
-        let planned = plan(&run, 193, (HeadKind::Sequence, 4), 1000, 8);
+        let planned = plan(&run, 193, four_labels(HeadKind::Sequence), 1000, 8);
         assert_eq!((planned.rows_per_step, planned.steps_per_epoch, planned.total_steps), (32, 7, 21));
         assert_eq!(planned.num_trainable, Some(1000));
     }
@@ -286,10 +300,14 @@ mod tests {
     #[test]
     fn a_frozen_backbone_trains_its_head() {
         let run = RunConfig { method: Method::Head, ..RunConfig::default() };
-        let trained = |run: &RunConfig, head| plan(run, 1, (head, 4), 1000, 8).num_trainable;
+        let trained = |run: &RunConfig, kind| plan(run, 1, four_labels(kind), 1000, 8).num_trainable;
         assert_eq!(trained(&run, HeadKind::Sequence), Some(8 * 8 + 8 + 8 * 4 + 4), "pooler and classifier");
         assert_eq!(trained(&run, HeadKind::Token), Some(8 * 4 + 4));
         assert_eq!(trained(&run, HeadKind::MaskedLm), None, "only the model can tell");
+        let on_decoder = |kind| PlannedHead { is_on_decoder: true, ..four_labels(kind) };
+        let trained_on_decoder = |kind| plan(&run, 1, on_decoder(kind), 1000, 8).num_trainable;
+        assert_eq!(trained_on_decoder(HeadKind::Sequence), Some(8 * 4), "one layer without a bias");
+        assert_eq!(trained_on_decoder(HeadKind::Token), Some(8 * 4 + 4));
         let mean = RunConfig { pooling: Pooling::Mean, ..run };
         assert_eq!(trained(&mean, HeadKind::Sequence), Some(8 * 4 + 4));
     }

@@ -24,9 +24,10 @@ pub(crate) struct ColumnRole {
     pub wish: Wish,
 }
 
-/// How much there is, in words: rows, or the passages that a file of one text is cut into.
+/// How much there is, in words: rows, images, or the passages that a file of one text is cut into.
 pub(crate) fn size_words(report: &DataReport) -> String {
     match report.format {
+        _ if tasks::of(report.task()).reads_images => format::plural(report.num_usable, tasks::row_facts(report).part),
         Some(_) => format::plural(report.num_usable, "row"),
         // Nothing is cut before there is a model.
         None if report.lengths.counts.is_empty() => "1 text".into(),

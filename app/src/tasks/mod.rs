@@ -23,7 +23,10 @@ use crate::state::report::Wish;
 use crate::state::samples::Sample;
 
 mod causal_lm;
+mod class_figures;
 mod class_table;
+mod image_classification;
+mod label_answers;
 mod masked_lm;
 mod multi_label;
 mod question_answering;
@@ -35,6 +38,7 @@ mod sequence_classification;
 mod token_classification;
 mod writing;
 mod writing_figures;
+mod wrong_rows;
 
 /// Words and settings of a task. It names no function that draws: the first step reads it too, and would bring all of them
 /// (`pages/later.rs`).
@@ -43,12 +47,14 @@ pub(crate) struct TaskPage {
     pub lead: &'static str,
     /// The files that can be read.
     pub files: &'static str,
-    /// What rows look like that are pasted.
+    /// What rows look like that are pasted; empty where none can be.
     pub pasted: &'static str,
     /// What a row has that can be used, to go on after "rows".
     pub usable: &'static str,
     /// A row may be a whole file: how far its reading is, is counted in bytes.
     pub counts_bytes: bool,
+    /// Its inputs are images: they come in a zip, a folder or class by class, are shown, and have no tokens.
+    pub reads_images: bool,
     /// Columns that a person can name where they could not be guessed: test id, what the column holds, and the wish.
     pub named_columns: &'static [(&'static str, &'static str, Wish)],
     /// The settings that hold where nothing is typed.
@@ -76,6 +82,21 @@ pub(crate) struct RowFacts {
     pub has_second: bool,
     /// How a bare prompt is given to a model that is trained on the rows; `None` where none is.
     pub prompt_format: Option<PromptFormat>,
+}
+
+/// What inputs and rows of a task are called, more of them than one.
+pub(crate) fn inputs_noun(task: Task) -> &'static str {
+    if of(task).reads_images { "images" } else { "rows" }
+}
+
+/// Ways to give images, where a task reads them.
+pub(crate) fn give_images(store: Store, task: Task) -> Option<AnyView> {
+    of(task).reads_images.then(|| image_classification::class_panel::give_images(store))
+}
+
+/// What the settings make of the training rows, where that can be shown.
+pub(crate) fn below_settings(store: Store, task: Task) -> Option<AnyView> {
+    of(task).reads_images.then(|| image_classification::augmentation::preview(store))
 }
 
 /// A count of a report: its name, the number, what it counts.

@@ -5,6 +5,7 @@
 
 mod answers;
 mod data;
+mod images;
 mod parts;
 
 use std::rc::Rc;
@@ -12,10 +13,10 @@ use std::rc::Rc;
 use hone_core::config::{ExportFormat, Job, Method, ModelChanges, ModelSource, RunConfig};
 use hone_core::event::TrainEvent;
 use hone_core::folder::Folder;
-use hone_core::session::Session;
 use hone_core::session::protocol::{
     Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Reply, RequestId, RunId,
 };
+use hone_core::session::{Session, Survey};
 use js_sys::Uint8Array;
 
 use self::parts::KeptParts;
@@ -42,6 +43,8 @@ pub(crate) struct Worker {
     session: Option<Session>,
     model: Option<KeptModel>,
     data: Option<KeptData>,
+    /// The rows, while there is no model to read them for.
+    survey: Option<Survey>,
     /// Of a run of several tasks; `None` where there is one.
     parts: Option<KeptParts>,
     run: Option<Run>,
@@ -60,6 +63,7 @@ impl Worker {
             session: None,
             model: None,
             data: None,
+            survey: None,
             parts: None,
             run: None,
             runs: 0,
@@ -103,6 +107,7 @@ impl Worker {
             // Nothing is being written, or read, any more.
             Command::StopGenerating | Command::CancelReading => Reply::Done,
             Command::Memory => Reply::Memory { memory: self.memory() },
+            Command::RowImages { rows } => return Ok(self.row_images(&rows)),
             Command::LoseDevice => {
                 let device = self.device.as_ref().ok_or_else(errors::no_device)?;
                 device.destroy();
@@ -139,8 +144,15 @@ impl Worker {
                 self.evaluate(weights, split, num_prompts, max_new_tokens).await?
             }
             Command::FewShot { split } => self.few_shot(split).await?,
-            Command::Predict { inputs, part: Some(part) } => self.predict_part(&part, &inputs).await?,
-            Command::Predict { inputs, part: None } => self.predict(&inputs).await?,
+            Command::Predict { inputs, images, part } => {
+                let inputs = images::with_images(inputs, &images, blobs)?;
+                match part {
+                    Some(part) => self.predict_part(&part, &inputs).await?,
+                    None => self.predict(&inputs).await?,
+                }
+            }
+            Command::PackImages { files } => return images::pack(&files, blobs),
+            Command::PreviewAugmentation { rows, seed, run } => return Ok(self.preview_augmentation(&rows, seed, &run)),
             Command::EvaluateGeneral { weights, text } => {
                 let text = text.map(|named| Letter::file(blobs, &named)).transpose()?;
                 self.evaluate_general(weights, text).await?

@@ -18,6 +18,9 @@ pub(crate) struct ReadArgs {
     /// Column that holds a text which does not belong to the pair (sentence-embedding) [default: guessed]
     #[arg(long, value_name = "COLUMN")]
     negative_column: Option<String>,
+    /// Column that holds the names of the image files (image-classification) [default: guessed]
+    #[arg(long, value_name = "COLUMN")]
+    image_column: Option<String>,
     /// Column that holds the label, number, score, tags or spans; given more than once: columns that each hold one label (0
     /// or 1) or one number [default: guessed]
     #[arg(long, value_name = "COLUMN")]
@@ -99,6 +102,7 @@ impl ReadArgs {
             ("--text-column", self.text_column.is_some()),
             ("--text-pair-column", self.text_pair_column.is_some()),
             ("--negative-column", self.negative_column.is_some()),
+            ("--image-column", self.image_column.is_some()),
             ("--label-column", !self.label_column.is_empty()),
             ("--label-separator", self.label_separator.is_some()),
             ("--tokens-column", self.tokens_column.is_some()),
@@ -162,6 +166,7 @@ impl ReadArgs {
             ("--text-column", &self.text_column, &mut read.text_column),
             ("--text-pair-column", &self.text_pair_column, &mut read.text_pair_column),
             ("--negative-column", &self.negative_column, &mut read.negative_column),
+            ("--image-column", &self.image_column, &mut read.image_column),
             ("--tokens-column", &self.tokens_column, &mut read.tokens_column),
             ("--sentence-column", &self.sentence_column, &mut read.sentence_column),
             ("--question-column", &self.question_column, &mut read.question_column),
@@ -339,6 +344,7 @@ mod tests {
             (&["--header-row", "2", "--header", "no"][..], "--header-row: names the row of the header"),
             (&["--label-column", " "][..], "--label-column: is empty"),
             (&["--target-column", ""][..], "--target-column: is empty"),
+            (&["--image-column", " "][..], "--image-column: is empty"),
             (&["--source-prefix", "a {prompt}"][..], "--source-prefix: can't hold {prompt}"),
             (&["--label-separator", "; "][..], "--label-separator: \"; \" is not one character or tab"),
             (&["--label-separator", "x"][..], "--label-separator: 'x' can't stand between labels"),

@@ -24,8 +24,8 @@ pub(crate) struct EvalArgs {
     /// Adapter in PEFT's layout to put on the model
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
-    /// Rows to measure, in the form of those that it was trained on
-    #[arg(long, value_name = "FILE")]
+    /// Rows to measure, in the form of those that it was trained on; of images a folder or a zip
+    #[arg(long, value_name = "FILE|DIR")]
     pub(crate) data: PathBuf,
     #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is measured", Task::ALL, OF_MODEL))]
     pub(crate) task: Option<Task>,
@@ -139,6 +139,9 @@ pub(crate) struct ExportArgs {
 /// `hone predict`.
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
+    /// Images to answer: files, folders of them, or zips
+    #[arg(value_name = "IMAGE|DIR", conflicts_with_all = ["data", "text"])]
+    pub(crate) images: Vec<PathBuf>,
     /// Fine-tuned model: a folder (also one that holds an adapter), or a hub id
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: String,
@@ -146,8 +149,8 @@ pub(crate) struct PredictArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) adapter: Option<PathBuf>,
     /// Rows to answer: CSV, TSV, JSON Lines or a JSON array; where names are sought also CoNLL, or lists of tokens.
-    /// Labels and tags are not needed
-    #[arg(long, value_name = "FILE", conflicts_with = "text", required_unless_present = "text")]
+    /// Labels and tags are not needed. Of images a folder or a zip
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "text", required_unless_present_any = ["text", "images"])]
     pub(crate) data: Option<PathBuf>,
     /// A text to answer (of a pair the first, of a question the question); may be given more than once
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
@@ -240,10 +243,17 @@ impl PredictArgs {
         device_and_read(&self.device, &self.read)
     }
 
+    /// Flags that say how rows are read, of those that were typed.
+    pub(crate) fn flags_of_reading(&self) -> Vec<&'static str> {
+        self.read.typed_flags()
+    }
+
     /// The inputs that were typed.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = TaskInput> {
         let second = |index: usize| self.text_pair.get(index).cloned();
-        self.text.iter().enumerate().map(move |(index, text)| TaskInput { text: text.clone(), second: second(index) })
+        let input =
+            move |(index, text): (usize, &String)| TaskInput { text: text.clone(), second: second(index), image: None };
+        self.text.iter().enumerate().map(input)
     }
 }
 

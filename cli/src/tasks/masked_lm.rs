@@ -9,7 +9,7 @@ use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
 use super::token_figures::{FIGURES, line};
-use super::{Answers, Detail, View};
+use super::{Answers, Detail, Inputs, TEXTS, View};
 use crate::inputs::{bad_rows, headline, used_columns};
 use crate::progress::split_name;
 
@@ -21,7 +21,7 @@ pub(super) static VIEW: View = View {
     report,
     line,
     detail: Detail::OneLine(one_line),
-    answers: Some(Answers { file: super::TEXTS, inputs, columns, cells, fields }),
+    answers: Some(Answers { inputs: Inputs::Rows { file: TEXTS, choose: inputs }, columns, cells, fields }),
 };
 
 fn one_line(evaluation: &Evaluation) -> String {

@@ -1,6 +1,8 @@
 //! What the command line shows of one task alone, a file each: all that is not the same for every task.
 
 mod causal_lm;
+mod classes;
+mod image_classification;
 mod masked_lm;
 mod multi_label;
 mod question_answering;
@@ -50,15 +52,36 @@ pub(crate) struct InputFile {
 const TEXTS: InputFile = InputFile { parse, names: &["text", "text_pair"] };
 
 /// Chooses the columns of an input of a table, given the names of the labels.
-type ChooseInputs = fn(&Table, &ReadOptions, &[String]) -> Result<Vec<UsedColumn>, DataError>;
+pub(crate) type ChooseInputs = fn(&Table, &ReadOptions, &[String]) -> Result<Vec<UsedColumn>, DataError>;
 
-/// How inputs are read from a file and answers are written to one.
+/// What a model is asked about.
+pub(crate) enum Inputs {
+    /// Rows of a file, or texts that were typed.
+    Rows {
+        /// What the file is.
+        file: InputFile,
+        /// The columns of an input, that of the text first and that of the second text, if there is one, after it; one of
+        /// the role `id` names the inputs. A column of the labels is none.
+        choose: ChooseInputs,
+    },
+    /// Images, by the names of their files.
+    Images,
+}
+
+impl Inputs {
+    /// How what answers repeat of an input is called beside them: its text, or the name of its file, and a second text.
+    pub(crate) fn names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Rows { file, .. } => file.names,
+            Self::Images => &["file"],
+        }
+    }
+}
+
+/// How inputs are read and answers are written.
 pub(crate) struct Answers {
-    /// What the file is.
-    pub(crate) file: InputFile,
-    /// The columns of an input, that of the text first and that of the second text, if there is one, after it; one of the
-    /// role `id` names the inputs. A column of the labels is none.
-    pub(crate) inputs: ChooseInputs,
+    /// What is asked about.
+    pub(crate) inputs: Inputs,
     /// Columns of an answer, given the labels. One that is called as the text takes its place.
     pub(crate) columns: fn(&[String]) -> Vec<String>,
     /// Their cells; of an answer of several lines one line after the other.
@@ -85,6 +108,14 @@ macro_rules! define_views {
 }
 
 for_each_task!(define_views);
+
+/// What rows of a task are called where they are counted.
+pub(crate) fn noun(task: Task) -> &'static str {
+    match &view(task).answers {
+        Some(Answers { inputs: Inputs::Images, .. }) => task.spec().row_noun,
+        _ => "row",
+    }
+}
 
 #[cfg(test)]
 mod tests {

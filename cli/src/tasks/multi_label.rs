@@ -8,7 +8,7 @@ use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, Repo
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, View, texts_beside_labels};
+use super::{Answers, Detail, Inputs, TEXTS, View, texts_beside_labels};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
 use crate::tables::{cut, figures_in_line};
 
@@ -34,8 +34,7 @@ pub(super) static VIEW: View = View {
     line: |evaluation| figures_in_line(evaluation, &["loss", "micro_f1", "macro_f1", "average_precision"]),
     detail: Detail::Below(table),
     answers: Some(Answers {
-        file: super::TEXTS,
-        inputs: texts_beside_labels,
+        inputs: Inputs::Rows { file: TEXTS, choose: texts_beside_labels },
         columns: |labels| ["labels".to_owned()].into_iter().chain(labels.iter().cloned()).collect(),
         cells,
         fields,

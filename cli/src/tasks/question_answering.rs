@@ -10,7 +10,7 @@ use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, Repo
 use hone_core::words::{count, plural};
 use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, InputFile, View};
+use super::{Answers, Detail, InputFile, Inputs, View};
 use crate::inputs::{bad_rows, headline, used_columns};
 use crate::tables::figures_in_line;
 
@@ -20,9 +20,11 @@ pub(super) static VIEW: View = View {
     line: |evaluation| figures_in_line(evaluation, &["loss", "exact_match", "f1"]),
     detail: Detail::Below(tables),
     answers: Some(Answers {
-        // The text in which an answer stands is not repeated beside every question on it.
-        file: InputFile { parse: question_answering::parse, names: &["question"] },
-        inputs,
+        inputs: Inputs::Rows {
+            // The text in which an answer stands is not repeated beside every question on it.
+            file: InputFile { parse: question_answering::parse, names: &["question"] },
+            choose: inputs,
+        },
         columns: |_| ["answer", "start", "end", "score"].map(str::to_owned).to_vec(),
         cells,
         fields,

@@ -7,7 +7,7 @@ use hone_core::task::regression::{EvaluationDetail as Numbers, NumberRange};
 use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
 use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, View, texts_beside_labels};
+use super::{Answers, Detail, Inputs, TEXTS, View, texts_beside_labels};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
 use crate::tables::{cut, figures_in_line};
 
@@ -20,8 +20,7 @@ pub(super) static VIEW: View = View {
     line: |evaluation| figures_in_line(evaluation, &["loss", "mae", "pearson"]),
     detail: Detail::Below(tables),
     answers: Some(Answers {
-        file: super::TEXTS,
-        inputs: texts_beside_labels,
+        inputs: Inputs::Rows { file: TEXTS, choose: texts_beside_labels },
         columns: <[String]>::to_vec,
         cells: |prediction, _| numbers(prediction).iter().map(|number| format!("{number:.6}")).collect(),
         fields,

@@ -7,7 +7,7 @@ use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, Repo
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, View};
+use super::{Answers, Detail, Inputs, TEXTS, View};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
 use crate::tables::{cut, figures_in_line};
 
@@ -19,7 +19,7 @@ pub(super) static VIEW: View = View {
     report,
     line: |evaluation| figures_in_line(evaluation, &["loss", "recall_at_1", "mrr", "spearman", "nearest_accuracy"]),
     detail: Detail::Below(below),
-    answers: Some(Answers { file: super::TEXTS, inputs, columns, cells, fields }),
+    answers: Some(Answers { inputs: Inputs::Rows { file: TEXTS, choose: inputs }, columns, cells, fields }),
 };
 
 fn report(report: &DataReport) -> String {

@@ -1,31 +1,25 @@
 //! Models that give each text one label: how their rows, figures and answers are shown.
 
-use std::fmt::Write as _;
-
 use hone_core::data::choose_text_columns;
-use hone_core::metrics;
 use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
-use hone_core::words::plural;
-use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, View};
-use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
-use crate::tables::{cut, figures_in_line};
-
-/// A matrix of more classes is unreadable on a terminal; `--json` has it whole.
-const MAX_MATRIX: usize = 20;
+use super::{Answers, Detail, Inputs, TEXTS, View, classes};
+use crate::inputs::{bad_rows, headline, lengths, used_columns};
+use crate::tables::figures_in_line;
 
 pub(super) static VIEW: View = View {
-    figures: &["accuracy", "macro_precision", "macro_recall", "macro_f1", "loss"],
+    figures: classes::FIGURES,
     report,
-    line: |evaluation| figures_in_line(evaluation, &["loss", "accuracy", "macro_f1"]),
+    line: |evaluation| figures_in_line(evaluation, classes::IN_LINE),
     detail: Detail::Below(tables),
     answers: Some(Answers {
-        file: super::TEXTS,
-        inputs: |table, read, labels| Ok(choose_text_columns(table, read, labels)?.used()),
-        columns,
-        cells,
-        fields,
+        inputs: Inputs::Rows {
+            file: TEXTS,
+            choose: |table, read, labels| Ok(choose_text_columns(table, read, labels)?.used()),
+        },
+        columns: classes::columns,
+        cells: |prediction, labels| classes::cells(probabilities(prediction), labels),
+        fields: |prediction, labels| classes::fields(probabilities(prediction), labels),
     }),
 };
 
@@ -34,11 +28,7 @@ fn report(report: &DataReport) -> String {
     let mut num_conflicts = 0;
     if let ReportDetail::SequenceClassification(detail) = &report.detail {
         num_conflicts = detail.num_conflicts;
-        let mut classes: Vec<_> = detail.classes.iter().collect();
-        classes.sort_by_key(|class| std::cmp::Reverse(class.count));
-        let shown = classes.iter().take(MAX_LISTED).map(|class| format!("{} {}", cut(&class.label), class.count));
-        let shown = shown.collect::<Vec<_>>().join(", ");
-        lines.push(format!("  {}: {shown}{}", plural(classes.len(), "class"), more(classes.len())));
+        lines.push(classes::counts(detail.classes.iter().map(|class| (class.label.as_str(), class.count)).collect()));
     }
     lines.extend(lengths(report));
     lines.push(format!(
@@ -50,47 +40,11 @@ fn report(report: &DataReport) -> String {
     lines.join("\n")
 }
 
-fn classes(evaluation: &Evaluation) -> Option<&metrics::Evaluation> {
-    match &evaluation.detail {
-        EvaluationDetail::SequenceClassification(figures) => Some(figures),
-        _ => None,
-    }
-}
-
-/// The table of the classes and, for few of them, the confusion matrix.
 fn tables(evaluation: &Evaluation) -> String {
-    let mut out = String::new();
-    let Some(figures) = classes(evaluation) else { return out };
-    let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
-    let labels: Vec<String> = figures.per_class.iter().map(|class| cut(&class.label)).collect();
-    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("class".len());
-    line("");
-    line(&format!("  {:<width$}  precision  recall      f1   rows", "class"));
-    for (label, class) in labels.iter().zip(&figures.per_class) {
-        if class.support == 0 {
-            line(&format!("  {label:<width$}  no rows"));
-            continue;
-        }
-        line(&format!(
-            "  {label:<width$}  {:>9.4}  {:>6.4}  {:>6.4}  {:>5}",
-            class.precision, class.recall, class.f1, class.support
-        ));
+    match &evaluation.detail {
+        EvaluationDetail::SequenceClassification(figures) => classes::tables(figures),
+        _ => String::new(),
     }
-    line("");
-    if labels.len() > MAX_MATRIX {
-        line(&format!("  the confusion matrix of {} classes is in --json", labels.len()));
-        return out;
-    }
-    line("  confusion matrix (a row is what it is, a column what was predicted)");
-    let cells = figures.confusion.iter().flatten().map(|count| count.to_string().len());
-    let cell = cells.max().unwrap_or(1).max(labels.len().to_string().len() + 1);
-    let numbers = (1..=labels.len()).map(|n| format!("  {:>cell$}", format!("#{n}"))).collect::<String>();
-    line(&format!("  {:>width$}  {:>cell$}{numbers}", "", ""));
-    for (n, (label, row)) in labels.iter().zip(&figures.confusion).enumerate() {
-        let counts = row.iter().map(|count| format!("  {count:>cell$}")).collect::<String>();
-        line(&format!("  {label:<width$}  {:>cell$}{counts}", format!("#{}", n + 1)));
-    }
-    out
 }
 
 fn probabilities(prediction: &Prediction) -> &[f32] {
@@ -100,40 +54,12 @@ fn probabilities(prediction: &Prediction) -> &[f32] {
     }
 }
 
-/// The label with the highest probability, the first of equals.
-fn best<'a>(probabilities: &[f32], labels: &'a [String]) -> (&'a str, f32) {
-    let higher = |best: usize, index: usize| if probabilities[index] > probabilities[best] { index } else { best };
-    let best = (0..probabilities.len()).fold(0, higher);
-    (labels.get(best).map_or("", String::as_str), probabilities.get(best).copied().unwrap_or(0.0))
-}
-
-fn columns(labels: &[String]) -> Vec<String> {
-    ["label", "probability"].map(str::to_owned).into_iter().chain(labels.iter().cloned()).collect()
-}
-
-fn cells(prediction: &Prediction, labels: &[String]) -> Vec<String> {
-    let all = probabilities(prediction);
-    let (label, probability) = best(all, labels);
-    let first = [label.to_owned(), format!("{probability:.6}")];
-    first.into_iter().chain(all.iter().map(|p| format!("{p:.6}"))).collect()
-}
-
-fn fields(prediction: &Prediction, labels: &[String]) -> Map<String, Value> {
-    let all = probabilities(prediction);
-    let (label, probability) = best(all, labels);
-    let all: Map<String, Value> = labels.iter().cloned().zip(all.iter().map(|p| json!(p))).collect();
-    Map::from_iter([
-        ("label".to_owned(), json!(label)),
-        ("probability".to_owned(), json!(probability)),
-        ("probabilities".to_owned(), Value::Object(all)),
-    ])
-}
-
 #[cfg(test)]
 mod tests {
     use hone_core::data::{Advice, AdviceKind, BadRow, FileReading, Format, LengthHistogram};
-    use hone_core::metrics::Confusion;
+    use hone_core::metrics::{self, Confusion};
     use hone_core::task::sequence_classification::{ClassCount, ReportDetail as Classes};
+    use serde_json::json;
 
     use super::*;
     use crate::inputs::data_report;
@@ -226,17 +152,6 @@ test                baseline     before      tuned       gain
         let names: Vec<String> = (0..40).map(|n| format!("class {n}")).collect();
         let text = tables::evaluation("test", &measured(&names, &[(3, 3)]), "the training rows");
         assert!(text.contains("--json") && !text.contains("#1"), "{text}");
-    }
-
-    #[test]
-    fn an_answer_names_the_likeliest_label() {
-        let labels = ["no".to_owned(), "yes".to_owned()];
-        let prediction = hone_core::task::sequence_classification::Prediction { probabilities: vec![0.25, 0.75] };
-        let prediction = Prediction::SequenceClassification(prediction);
-        assert_eq!(columns(&labels), ["label", "probability", "no", "yes"]);
-        assert_eq!(cells(&prediction, &labels), ["yes", "0.750000", "0.250000", "0.750000"]);
-        let json = Value::Object(fields(&prediction, &labels));
-        assert_eq!((&json["label"], &json["probabilities"]["no"]), (&json!("yes"), &json!(0.25)));
     }
 
     fn rows(detail: Classes) -> DataReport {

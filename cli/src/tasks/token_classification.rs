@@ -7,7 +7,7 @@ use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, Repo
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, InputFile, View, word_rows};
+use super::{Answers, Detail, InputFile, Inputs, View, word_rows};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
 use crate::tables::{cut, figures_in_line};
 
@@ -20,8 +20,10 @@ pub(super) static VIEW: View = View {
     line: |evaluation| figures_in_line(evaluation, &["loss", "f1", "precision", "recall"]),
     detail: Detail::Below(tables),
     answers: Some(Answers {
-        file: InputFile { parse: word_rows::parse, names: &["text"] },
-        inputs: word_rows::choose,
+        inputs: Inputs::Rows {
+            file: InputFile { parse: word_rows::parse, names: &["text"] },
+            choose: word_rows::choose,
+        },
         columns: |_| ["start", "end", "text", "label", "score"].map(str::to_owned).to_vec(),
         cells,
         fields,

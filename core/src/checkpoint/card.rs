@@ -195,7 +195,7 @@ fn training(job: &Job, facts: &CardFacts) -> String {
     let method = match run.method {
         Method::Full if run.from_scratch => "all weights, which began fresh".into(),
         Method::Full => format!("all weights{}", but_frozen(run.freeze)),
-        Method::Head => "the head only, the encoder frozen".into(),
+        Method::Head => "the head only, all else frozen".into(),
         Method::LastLayers(1) => "the last layer and what follows it".into(),
         Method::LastLayers(count) => format!("the last {count} layers and what follows them"),
         Method::Lora => adapter_of(job),

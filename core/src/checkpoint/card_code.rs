@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::hf::CLASSIFIER;
+use super::padding::{is_judged_by_last_token, names_padding};
 use crate::config::{Job, ModelSource, Pooling};
-use crate::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
-use crate::model::{ModelConfig, ProblemType};
+use crate::hub::own_model_folder;
+use crate::model::{ModelConfig, ProblemType, checkpoint_key};
 use crate::task::{CardText, HeadKind, TaskSpec};
 
 /// How `transformers` loads the folder and asks the model.
@@ -18,10 +20,14 @@ pub(super) fn how_to_load(
 ) -> String {
     let has_class = config.json.get("classifier_pooling").is_some();
     if job.run.pooling == Pooling::Mean && config.head_kind() == HeadKind::Sequence && !has_class {
-        return "**Pooling:** this head reads the mean of the token states, not the first token. `transformers` has no \
-                class for that: load it with Hone, or average the encoder's last hidden state over the attention mask \
-                and apply `classifier` yourself.\n"
-            .into();
+        let key = checkpoint_key(config.key_map(), CLASSIFIER).unwrap_or_default();
+        let module = key.trim_end_matches(".weight");
+        let token = if is_judged_by_last_token(config) { "last" } else { "first" };
+        return format!(
+            "**Pooling:** this head reads the mean of the token states, not the {token} token. `transformers` has no class \
+             for that: load it with Hone, or average the last hidden states over the attention mask and apply `{module}` \
+             yourself.\n"
+        );
     }
     if is_adapter {
         return how_to_load_adapter(config, spec, text, labels, job);
@@ -32,7 +38,19 @@ pub(super) fn how_to_load(
             "from transformers import pipeline\npipe = pipeline(\"{pipeline}\", model=\".\")\nprint(pipe({arguments}))"
         )
     });
-    format!("```python\n{code}\n```\n")
+    format!("```python\n{code}\n```\n{}", of_last_token(config))
+}
+
+/// What must be known to ask in batches a model that judges texts by their last token.
+fn of_last_token(config: &ModelConfig) -> String {
+    match is_judged_by_last_token(config) {
+        true => format!(
+            "\nA text is judged by its last token, which `transformers` tells from padding by `pad_token_id`, {}: pad with \
+             that token.\n",
+            config.pad_token_id
+        ),
+        false => String::new(),
+    }
 }
 
 /// Code that finds the base model by itself where it came from the hub, and that names its folder where it did not.
@@ -45,12 +63,19 @@ fn how_to_load_adapter(config: &ModelConfig, spec: &TaskSpec, text: &CardText, l
             more.push_str(", ignore_mismatched_sizes=True"); // the base has a head of another size
         }
     }
+    if is_judged_by_last_token(config) && !names_padding(config) {
+        more.push_str(&format!(", pad_token_id={}", config.pad_token_id)); // without it the class refuses batches
+    }
     let ask = text.python.clone().unwrap_or_else(|| how_to_ask(config.head_kind(), spec, &text.pipeline_arguments));
-    let rest = format!("tokenizer = AutoTokenizer.from_pretrained(\".\")\n{ask}");
+    let (reader, reader_class) = match config.head_kind() {
+        HeadKind::Image => ("processor", "AutoImageProcessor"),
+        _ => ("tokenizer", "AutoTokenizer"),
+    };
+    let rest = format!("{reader} = {reader_class}.from_pretrained(\".\")\n{ask}");
     if is_on_hub(&job.model) && has_own_loader {
         let class = if config.head_kind() == HeadKind::Pooled { "ForFeatureExtraction" } else { class };
         return format!(
-            "```python\nfrom peft import AutoPeftModel{class}\nfrom transformers import AutoTokenizer\nmodel = \
+            "```python\nfrom peft import AutoPeftModel{class}\nfrom transformers import {reader_class}\nmodel = \
              AutoPeftModel{class}.from_pretrained(\".\"{more})\n{rest}\n```\n"
         );
     }
@@ -60,9 +85,8 @@ fn how_to_load_adapter(config: &ModelConfig, spec: &TaskSpec, text: &CardText, l
             let folder = folder_of(model.name());
             let origin = match model {
                 ModelSource::Hub { id, .. } => {
-                    format!(
-                        "The base model `{id}` is on no hub: it comes with Hone's sources, in `{OWN_MODEL_FOLDER}`. Put"
-                    )
+                    let sources = own_model_folder(id).unwrap_or(id);
+                    format!("The base model `{id}` is on no hub: it comes with Hone's sources, in `{sources}`. Put")
                 }
                 ModelSource::Local { .. } => format!("The base model was read from a folder called `{folder}`: put"),
             };
@@ -72,7 +96,7 @@ fn how_to_load_adapter(config: &ModelConfig, spec: &TaskSpec, text: &CardText, l
     };
     let path = serde_json::to_string(&path).expect("a text serializes");
     format!(
-        "{}```python\nfrom peft import PeftModel\nfrom transformers import AutoModel{class}, AutoTokenizer\nbase = \
+        "{}```python\nfrom peft import PeftModel\nfrom transformers import AutoModel{class}, {reader_class}\nbase = \
          AutoModel{class}.from_pretrained({path}{more})\nmodel = PeftModel.from_pretrained(base, \".\")\n{rest}\n```\n",
         origin.unwrap_or_default()
     )
@@ -88,10 +112,11 @@ fn auto_class(head: HeadKind) -> (&'static str, bool) {
         HeadKind::CausalLm => ("ForCausalLM", true),
         HeadKind::Seq2seqLm => ("ForSeq2SeqLM", true),
         HeadKind::Pooled => ("", true),
+        HeadKind::Image => ("ForImageClassification", false),
     }
 }
 
-/// Lines of Python that ask `model` with `tokenizer`, given the arguments of a pipeline.
+/// Lines of Python that ask `model` with `tokenizer`, of images with `processor`, given the arguments of a pipeline.
 fn how_to_ask(head: HeadKind, spec: &TaskSpec, arguments: &str) -> String {
     let ask = match head {
         HeadKind::Sequence => match spec.problem_type.and_then(ProblemType::from_name) {
@@ -110,6 +135,13 @@ fn how_to_ask(head: HeadKind, spec: &TaskSpec, arguments: &str) -> String {
              skip_special_tokens=True))"
         }
         HeadKind::Pooled => "print(model(**inputs).last_hidden_state.mean(1))",
+        HeadKind::Image => {
+            return format!(
+                "from PIL import Image\ninputs = processor(Image.open({}).convert(\"RGB\"), \
+                 return_tensors=\"pt\")\nprint(model(**inputs).logits.softmax(-1))",
+                tokenizer_arguments(arguments)
+            );
+        }
     };
     format!("inputs = tokenizer({}, return_tensors=\"pt\")\n{ask}", tokenizer_arguments(arguments))
 }
@@ -146,7 +178,7 @@ pub(super) fn model_argument(model: &ModelSource) -> String {
 
 /// Whether others find the model by its name alone.
 fn is_on_hub(model: &ModelSource) -> bool {
-    matches!(model, ModelSource::Hub { id, .. } if id != OWN_MODEL)
+    matches!(model, ModelSource::Hub { id, .. } if own_model_folder(id).is_none())
 }
 
 /// The last part of a path.
@@ -190,6 +222,9 @@ mod tests {
         let ask = |head| how_to_ask(head, spec, "\"a\"");
         let expected = "inputs = tokenizer(\"a\", return_tensors=\"pt\")\nprint(model(**inputs).logits.softmax(-1))";
         assert_eq!(ask(HeadKind::Sequence), expected);
+        let image =
+            "from PIL import Image\ninputs = processor(Image.open(\"a\").convert(\"RGB\"), return_tensors=\"pt\")\n";
+        assert!(ask(HeadKind::Image).starts_with(image) && ask(HeadKind::Image).ends_with("softmax(-1))"));
         assert!(ask(HeadKind::Span).contains("start_logits") && ask(HeadKind::Token).contains("argmax(-1)"));
         let regression = TaskSpec { problem_type: Some("regression"), ..*spec };
         assert!(how_to_ask(HeadKind::Sequence, &regression, "\"a\"").ends_with("print(model(**inputs).logits)"));

@@ -2,6 +2,7 @@
 
 use burn::tensor::ExecutionError;
 
+use crate::images::ImageError;
 use crate::model::ModelError;
 use crate::tokenizer::TokenizerError;
 
@@ -40,6 +41,31 @@ pub enum CheckpointError {
     /// Tokenizer files.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// `preprocessor_config.json`.
+    #[error(transparent)]
+    ImageProcessor(#[from] ImageError),
+    /// Images are not of the size that the model has positions for.
+    #[error(
+        "preprocessor_config.json makes images of {} x {} pixels (height x width), but config.json says image_size {own}: write {own} in the one, or {} in the other together with a table of positions for it",
+        size[0], size[1], size[0]
+    )]
+    ImageSize {
+        /// What images become: height, width.
+        size: [usize; 2],
+        /// Height and width that the model has positions for.
+        own: usize,
+    },
+    /// Images are smaller than a patch.
+    #[error(
+        "preprocessor_config.json makes images of {} x {} pixels, and config.json says patch_size {patch_size}: an image must hold a patch",
+        size[0], size[1]
+    )]
+    SmallImages {
+        /// What images become: height, width.
+        size: [usize; 2],
+        /// Height and width of a patch.
+        patch_size: usize,
+    },
     /// Not a safetensors file, or one that was cut off.
     #[error("{file} is damaged or incomplete ({bytes} bytes): {source}; fetch or choose it again")]
     Safetensors {

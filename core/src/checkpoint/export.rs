@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::hf::{CONFIG, WEIGHTS, open_weights, placeholder};
+use super::padding::{is_judged_by_last_token, name_padding};
 use super::sentence_transformers::sentence_transformers_files;
 use super::{
     CardFacts, CheckpointError, HostTensor, PretrainedModel, WeightFile, model_card, read_weights,
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::config::{JOB_FILE, Job, Pooling};
 use crate::folder::Folder;
+use crate::images::PREPROCESSOR_CONFIG;
 use crate::model::{Model, ModelConfig};
 use crate::task::{HeadKind, Task};
 
@@ -27,6 +29,7 @@ pub async fn export_folder(
     let mut folder = tokenizer_files(pretrained);
     let config = pretrained.config.with_head(model.head.kind())?;
     let map = config.key_map();
+    name_padding(&mut folder, pretrained, &config);
     let (base, _) = open_weights(&pretrained.folder, &config)?;
     let model = base.widen(map, model.clone())?.merged();
     let mut weights = read_weights(&model, map, |_, _| true).await?;
@@ -55,19 +58,19 @@ fn kept(config: &ModelConfig, base: &WeightFile<'_>) -> Result<Vec<(String, Host
     for &key in config.head().kept_keys {
         let names = [format!("{}{key}", config.key_map().prefix), key.to_owned()];
         if let Some(name) = names.iter().find(|name| base.has(name)) {
-            tensors.extend(base.read(name)?.map(|tensor| (key.to_owned(), tensor)));
+            tensors.extend(base.read(name)?.map(|tensor| (config.key_map().with_prefix(key), tensor)));
         }
     }
     Ok(tensors)
 }
 
-/// The tokenizer's files and those of generation, as they came.
+/// The files of the tokenizer or the image processor and those of generation, as they came.
 pub(super) fn tokenizer_files(pretrained: &PretrainedModel) -> Folder {
     let mut folder = Folder::new();
     for (name, bytes) in pretrained.folder.iter() {
         let is_tokenizer = name.contains("token") || name.starts_with("vocab") || name == "merges.txt";
         let is_generation = name == "generation_config.json" || name.ends_with(".jinja");
-        if is_tokenizer || is_generation {
+        if is_tokenizer || is_generation || name == PREPROCESSOR_CONFIG {
             folder.insert(name, bytes);
         }
     }
@@ -97,6 +100,9 @@ pub(super) fn config_json(config: &ModelConfig, model: &Model, labels: &[String]
         && job.run.pooling == Pooling::Mean
     {
         *pooling = json!("mean");
+    }
+    if is_judged_by_last_token(config) {
+        object.insert("pad_token_id".to_owned(), json!(config.pad_token_id));
     }
     let dtype = if object.contains_key("dtype") { "dtype" } else { "torch_dtype" };
     object.insert(dtype.to_owned(), json!("float32"));

@@ -1,4 +1,4 @@
-//! The Hugging Face folder, read: `config.json`, `model.safetensors`, tokenizer files; what `from_pretrained` reads.
+//! The Hugging Face folder, read: `config.json`, `model.safetensors`, files of the tokenizer or the image processor; what `from_pretrained` reads.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use super::notes::cut;
+use super::padding::adopt_padding;
 use super::prefix::unwrapped;
 use super::quantized::{check_merged, check_not_quantized};
 use super::sizes::check_sizes;
@@ -13,6 +14,7 @@ use super::{CheckpointError, LoadReport, WeightFile};
 use crate::config::{JOB_FILE, Job, Pooling, RunConfig};
 use crate::folder::Folder;
 use crate::hub::check_weight_file_name;
+use crate::images::ImageProcessor;
 use crate::model::{
     BackboneConfig, KeyMap, MAX_LABELS, Model, ModelConfig, ModelError, ProblemType, checkpoint_key, possible_keys,
 };
@@ -25,8 +27,8 @@ use crate::tokenizer::Tokenizer;
 pub struct PretrainedModel {
     /// config.json.
     pub config: ModelConfig,
-    /// The tokenizer.
-    pub tokenizer: Tokenizer,
+    /// What turns rows into what it reads.
+    pub reader: ModelReader,
     /// The files as they came.
     pub folder: Folder,
     /// The settings that its `hone.json` names, if it was exported by Hone: pooling and `max_seq_length` matter.
@@ -35,6 +37,16 @@ pub struct PretrainedModel {
     pub notes: Vec<String>,
     /// Its weights are those of its files; else all are fresh.
     pub has_weights: bool,
+}
+
+/// What turns rows into what a model reads.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it, beside the weights")]
+pub enum ModelReader {
+    /// Texts, by its tokenizer.
+    Texts(Tokenizer),
+    /// Images, by its image processor.
+    Images(ImageProcessor),
 }
 
 /// The head that a model is to be built with.
@@ -50,16 +62,16 @@ pub struct HeadRequest {
 pub const WEIGHTS: &str = "model.safetensors";
 pub(super) const CONFIG: &str = "config.json";
 
-/// Our path of a classifier's bias: one number a label.
-pub(super) const CLASSIFIER: &str = "head.classifier.bias";
-/// Our path of the bias of both ends of a span.
-const ENDS: &str = "head.qa_outputs.bias";
+/// Our path of a classifier's weight: in a file a row a label.
+pub(super) const CLASSIFIER: &str = "head.classifier.weight";
+/// Our path of the weight of both ends of a span.
+const ENDS: &str = "head.qa_outputs.weight";
 /// Our path of the bias of a masked language model: one number a token.
 const VOCABULARY: &str = "head.lm_head.bias";
 /// Our path of the table that scores the next token.
 const LM_HEAD: &str = "head.lm_head.weight";
 
-/// The biases that heads end in.
+/// What heads end in.
 pub(super) const OUTPUTS: [&str; 3] = [CLASSIFIER, ENDS, VOCABULARY];
 
 /// Most files of one model's weights.
@@ -112,21 +124,23 @@ impl From<&TaskSpec> for HeadRequest {
 }
 
 impl PretrainedModel {
-    /// Checks config, tokenizer and the weights' header; loads nothing onto a device yet.
+    /// Checks config, tokenizer or image processor, and the weights' header; loads nothing onto a device yet.
     ///
     /// # Errors
     /// Names the file and what is wrong with it.
-    pub fn open(folder: Folder) -> Result<Self, CheckpointError> {
+    pub fn open(mut folder: Folder) -> Result<Self, CheckpointError> {
         let mut config = read_config(&folder)?;
+        let (reader, note) = open_reader(&mut folder, &config)?;
         let (weights, mut notes) = open_weights(&folder, &config)?;
+        notes.extend(note);
         adopt_head(&mut config, &weights);
-        let tokenizer = read_tokenizer(&folder, &config)?;
+        adopt_padding(&mut config, &reader);
         check_sizes(&config, &weights)?;
         notes.extend(adopt_lm_head(&mut config, &weights)?);
         notes.extend(note_on_layers(&config));
         drop(weights);
         let run = folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok()).map(|job| job.run);
-        Ok(Self { config, tokenizer, folder, run: run.unwrap_or_default(), notes, has_weights: true })
+        Ok(Self { config, reader, folder, run: run.unwrap_or_default(), notes, has_weights: true })
     }
 
     /// Builds the model with a head on `device` and fills it from the file. Labels of another number or for another
@@ -154,7 +168,7 @@ impl PretrainedModel {
         // A pooler that was trained with the encoder is worth keeping even where the classifier must be fresh.
         let fresh_module = match own_outputs_fit(&self.config, &file, &config, request, num_outputs) {
             true => None,
-            false => output_bias(request.kind).and_then(|bias| bias.strip_suffix("bias")),
+            false => output_weight(request.kind).and_then(|weight| weight.strip_suffix("weight")),
         };
         let is_fresh = |path: &str| fresh_module.is_some_and(|module| path.starts_with(module));
         let find = |path: &str| if is_fresh(path) { None } else { file.find(map, path) };
@@ -173,15 +187,27 @@ impl PretrainedModel {
         Ok((model, LoadReport::new(map, fresh, unused, self.notes.clone())))
     }
 
+    /// Its tokenizer.
+    ///
+    /// # Panics
+    /// Of a model that reads images: nothing that needs texts is done with one.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        match &self.reader {
+            ModelReader::Texts(tokenizer) => tokenizer,
+            ModelReader::Images(_) => panic!("a model that reads images has no tokenizer"),
+        }
+    }
+
     /// Whether the file holds a head of this kind: an encoder alone has none, whatever its config says of labels.
     #[must_use]
     pub fn holds_head(&self, kind: HeadKind) -> bool {
         let Ok(config) = self.config.with_head(kind) else { return false };
         let Ok((file, _)) = open_weights(&self.folder, &config) else { return false };
-        match output_bias(kind).or((kind == HeadKind::MaskedLm).then_some(VOCABULARY)) {
+        match output_weight(kind).or((kind == HeadKind::MaskedLm).then_some(VOCABULARY)) {
             None => true,
-            Some(bias) => {
-                is_own(&self.config, config.key_map(), kind, bias) && file.find(config.key_map(), bias).is_some()
+            Some(path) => {
+                is_own(&self.config, config.key_map(), kind, path) && file.find(config.key_map(), path).is_some()
             }
         }
     }
@@ -192,8 +218,27 @@ pub(super) fn read_config(folder: &Folder) -> Result<ModelConfig, CheckpointErro
     Ok(ModelConfig::from_json(folder.get(CONFIG).ok_or(CheckpointError::MissingFile { file: CONFIG })?)?)
 }
 
+/// The model's tokenizer or image processor, and what was guessed of that.
+pub(super) fn open_reader(
+    folder: &mut Folder,
+    config: &ModelConfig,
+) -> Result<(ModelReader, Option<String>), CheckpointError> {
+    let BackboneConfig::Vision(vision) = &config.backbone else {
+        return Ok((ModelReader::Texts(read_tokenizer(folder, config)?), None));
+    };
+    let (processor, note) = ImageProcessor::from_folder(folder, config.model_type(), vision.image_size)?;
+    let (size, own) = (processor.size(), [vision.image_size; 2]);
+    if size != own && !vision.always_interpolates {
+        return Err(CheckpointError::ImageSize { size, own: vision.image_size });
+    }
+    if size.iter().any(|&side| side < vision.patch_size) {
+        return Err(CheckpointError::SmallImages { size, patch_size: vision.patch_size });
+    }
+    Ok((ModelReader::Images(processor), note))
+}
+
 /// The model's tokenizer, whose ids its tables have rows for.
-pub(super) fn read_tokenizer(folder: &Folder, config: &ModelConfig) -> Result<Tokenizer, CheckpointError> {
+fn read_tokenizer(folder: &Folder, config: &ModelConfig) -> Result<Tokenizer, CheckpointError> {
     let tokenizer = Tokenizer::from_folder(folder, Some(config.pad_token_id))?;
     tokenizer.check_vocab(config.vocab_size())?;
     if let BackboneConfig::Encoder(encoder) = &config.backbone
@@ -204,19 +249,19 @@ pub(super) fn read_tokenizer(folder: &Folder, config: &ModelConfig) -> Result<To
     Ok(tokenizer)
 }
 
-/// Our path of the bias that a head ends in, where it has labels or ends of spans.
-fn output_bias(kind: HeadKind) -> Option<&'static str> {
+/// Our path of the weight that a head ends in, where it has labels or ends of spans.
+fn output_weight(kind: HeadKind) -> Option<&'static str> {
     match kind {
-        HeadKind::Sequence | HeadKind::Token => Some(CLASSIFIER),
+        HeadKind::Sequence | HeadKind::Token | HeadKind::Image => Some(CLASSIFIER),
         HeadKind::Span => Some(ENDS),
         HeadKind::MaskedLm | HeadKind::CausalLm | HeadKind::Seq2seqLm | HeadKind::Pooled => None,
     }
 }
 
-/// Whether what lies under the key of `bias` is a head of this kind: those of rows and of tokens, with ModernBERT of spans
+/// Whether what lies under the key of `path` is a head of this kind: those of rows and of tokens, with ModernBERT of spans
 /// too, may have one key, and then `config.json` says which of them it is.
-fn is_own(own: &ModelConfig, map: &KeyMap, kind: HeadKind, bias: &str) -> bool {
-    let (file_head, key) = (own.own_head(), checkpoint_key(map, bias));
+fn is_own(own: &ModelConfig, map: &KeyMap, kind: HeadKind, path: &str) -> bool {
+    let (file_head, key) = (own.own_head(), checkpoint_key(map, path));
     file_head.kind == kind || OUTPUTS.iter().all(|other| checkpoint_key(&file_head.key_map, other) != key)
 }
 
@@ -228,13 +273,13 @@ fn own_outputs_fit(
     request: HeadRequest,
     num_outputs: usize,
 ) -> bool {
-    let Some(bias) = output_bias(request.kind) else { return true };
+    let Some(weight) = output_weight(request.kind) else { return true };
     let map = config.key_map();
     let expected = if request.kind == HeadKind::Span { 2 } else { num_outputs };
-    let means_the_same = request.kind != HeadKind::Sequence
+    let means_the_same = !matches!(request.kind, HeadKind::Sequence | HeadKind::Image)
         || request.problem_type.is_none_or(|problem_type| problem_type == own.problem_type);
-    is_own(own, map, request.kind, bias)
-        && num_outputs_of(file, file.find(map, bias)) == Some(expected)
+    is_own(own, map, request.kind, weight)
+        && num_outputs_of(file, file.find(map, weight)) == Some(expected)
         && means_the_same
 }
 
@@ -249,7 +294,7 @@ fn is_known(config: &ModelConfig, key: &str) -> bool {
     is_tied || head.kept_keys.contains(&bare) || BUFFERS.iter().any(|end| key.ends_with(end))
 }
 
-/// `LABEL_0`, `LABEL_1`, .. for each output of the classifier whose bias is at `key`; none where the file has no such key.
+/// `LABEL_0`, `LABEL_1`, .. for each output of the classifier whose weight is at `key`; none where the file has no such key.
 pub(super) fn numbered_labels(weights: &WeightFile<'_>, key: Option<String>) -> Vec<String> {
     let count = num_outputs_of(weights, key).filter(|&count| count <= MAX_LABELS).unwrap_or(0);
     (0..count).map(placeholder).collect()
@@ -260,10 +305,10 @@ pub(super) fn placeholder(id: usize) -> String {
     format!("LABEL_{id}")
 }
 
-/// Outputs of the linear layer whose bias is at `key`.
+/// Outputs of the linear layer whose weight, `[out, in]`, is at `key`.
 fn num_outputs_of(weights: &WeightFile<'_>, key: Option<String>) -> Option<usize> {
     match weights.shape(&key?)?.as_slice() {
-        &[count] => Some(count),
+        &[count, _] => Some(count),
         _ => None,
     }
 }

@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_fresh_part_under_a_trained_classifier_is_named() {
-        let both = report(&[POOLER[0], POOLER[1], CLASSIFIER, "head.classifier.weight"]);
+        let both = report(&[POOLER[0], POOLER[1], CLASSIFIER, "head.classifier.bias"]);
         assert_eq!(both.fresh_modules, ["bert.pooler.dense", "classifier"]);
         assert!(both.untrained_parts(map(), None).is_empty(), "the whole head is yet to be trained");
         assert_eq!(report(&POOLER).untrained_parts(map(), None), ["bert.pooler.dense"]);

@@ -5,7 +5,7 @@
 //! `.lora_magnitude_vector` (`[out]`; PEFT takes its `.weight` off, and loads it with one as well); modules that were
 //! trained whole (a head with labels, or that of spans) are saved beside them under their own names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 use super::adapter_keys::{AdapterKeys, PREFIX};
 use super::export::{config_json, pretty, task_of, tokenizer_files};
 use super::hf::{CLASSIFIER, CONFIG, numbered_labels};
+use super::padding::name_padding;
 use super::peft_config::{AdapterConfig, read_adapter_config};
 use super::target_modules::{refused, short_names};
 use super::weights::named_to_safetensors;
 use super::{CardFacts, CheckpointError, PretrainedModel, WeightFile, model_card, read_weights};
 use crate::config::{Freeze, JOB_FILE, Job, LoraConfig, Method, ModelSource};
 use crate::folder::Folder;
-use crate::model::{KeyMap, LinearLayout, LinearModule, Model, ModelConfig, checkpoint_key, is_trained};
+use crate::model::{KeyMap, LinearLayout, LinearModule, Model, ModelConfig, checkpoint_key, is_trained, module_key};
 use crate::nn::Init;
 use crate::task::HeadKind;
 
@@ -41,6 +42,7 @@ pub async fn export_adapter(
 ) -> Result<Folder, CheckpointError> {
     let mut folder = tokenizer_files(pretrained);
     let config = pretrained.config.with_head(model.head.kind())?;
+    name_padding(&mut folder, pretrained, &config);
     let map = config.key_map();
     let modules = model.linear_modules(map);
     let is_frozen = |path: &str| {
@@ -83,7 +85,7 @@ pub fn load_adapter(
     let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
     let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
     let keys = AdapterKeys::of(&file)?;
-    let map = config.key_map();
+    let map = &names_of(&keys, &model, config.key_map());
     let modules = model.linear_modules(map);
     let lora = settings.resolve(config, &modules)?;
     if lora.target_modules.is_empty() {
@@ -116,6 +118,17 @@ pub fn load_adapter(
         return Err(refused(format!("this {} model has no place for its {key}", config.model_type())));
     }
     Ok(model)
+}
+
+/// The names by which an adapter calls the modules of a model: those that they have in memory, where it has none of these
+/// those that `transformers` 4 had there.
+fn names_of(keys: &AdapterKeys, model: &Model, map: &KeyMap) -> KeyMap {
+    let has_any = |map: &KeyMap| {
+        let modules = model.linear_modules(map);
+        modules.iter().any(|module| keys.find(&format!("{}.lora_A.weight", module.name)).is_some())
+    };
+    let before = map.of_transformers_4();
+    if !has_any(map) && has_any(&before) { before } else { *map }
 }
 
 /// Compares a module's factors with what the settings say, in the file's header.
@@ -188,9 +201,24 @@ fn check_tied(settings: &AdapterConfig, config: &ModelConfig, model: &Model) -> 
 /// As [`load_adapter`].
 pub fn lora_of_adapter(config: &ModelConfig, model: &Model, adapter: &Folder) -> Result<LoraConfig, CheckpointError> {
     let config = &config.with_head(model.head.kind())?;
-    let modules = model.linear_modules(config.key_map());
-    let lora = read_adapter_config(adapter)?.resolve(config, &modules)?;
-    Ok(LoraConfig { target_modules: short_names(&modules), ..lora })
+    let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
+    let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
+    let map = config.key_map();
+    let named = model.linear_modules(&names_of(&AdapterKeys::of(&file)?, model, map));
+    let modules = model.linear_modules(map);
+    let lora = read_adapter_config(adapter)?.resolve(config, &named)?;
+    Ok(LoraConfig {
+        target_modules: short_names(&modules),
+        rank_pattern: renamed(lora.rank_pattern, &named, &modules),
+        alpha_pattern: renamed(lora.alpha_pattern, &named, &modules),
+        ..lora
+    })
+}
+
+/// What is said of modules by the names that one list has for them, by those that the other one has for the same modules.
+fn renamed<T>(of_modules: BTreeMap<String, T>, from: &[LinearModule], to: &[LinearModule]) -> BTreeMap<String, T> {
+    let name = |name: String| from.iter().zip(to).find(|(from, _)| from.name == name).map(|(_, to)| to.name.clone());
+    of_modules.into_iter().filter_map(|(module, value)| Some((name(module)?, value))).collect()
 }
 
 /// What an adapter's head tells apart: the labels of the `config.json` beside it, else (PEFT writes none) a placeholder for
@@ -204,8 +232,8 @@ pub fn adapter_labels(config: &ModelConfig, adapter: &Folder) -> Result<Option<V
     let keys = AdapterKeys::of(&file)?;
     // The config may have chosen another head than the adapter's.
     let maps = config.architecture.heads.iter().map(|head| &head.key_map);
-    let bias = maps.filter_map(|map| adapter_name(map, CLASSIFIER)).find_map(|name| keys.find(&name));
-    let numbered = numbered_labels(&file, bias.map(str::to_owned));
+    let weight = maps.filter_map(|map| adapter_name(map, CLASSIFIER)).find_map(|name| keys.find(&name));
+    let numbered = numbered_labels(&file, weight.map(str::to_owned));
     if numbered.is_empty() {
         return Ok(None);
     }
@@ -256,8 +284,8 @@ fn whole_module<'a>(map: &KeyMap, key: &'a str) -> Option<&'a str> {
 
 /// The name in an adapter's file, without PEFT's prefix, of one of our paths.
 fn adapter_name(map: &KeyMap, path: &str) -> Option<String> {
-    let Some((module, factor)) = path.split_once(".lora.") else { return checkpoint_key(map, path) };
-    let module = checkpoint_key(map, &format!("{module}.weight"))?;
+    let Some((module, factor)) = path.split_once(".lora.") else { return module_key(map, path) };
+    let module = module_key(map, &format!("{module}.weight"))?;
     let factor = match factor {
         "lora_a" => "lora_A.weight",
         "lora_b" => "lora_B.weight",

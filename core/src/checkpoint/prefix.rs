@@ -1,5 +1,6 @@
 //! Names that wrappers put around those of a model: `_orig_mod.` of `torch.compile`, `module.` of data parallelism, a
-//! model that is a field of another one. They are found by the token table, whose own name is known, and taken off.
+//! model that is a field of another one. They are found by the token table (of a model of images by
+//! the class token), whose own name is known, and taken off.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ const WRAPPERS: [&str; 6] =
     ["_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_fpw_module", "_forward_module"];
 
 /// Names of encoders: before the names of another one they are no wrapper, the file is another model's.
-const ENCODERS: [&str; 3] = ["bert", "roberta", "distilbert"];
+const ENCODERS: [&str; 5] = ["bert", "roberta", "distilbert", "vit", "dinov2"];
 
 /// PEFT's wrapper.
 const PEFT: &str = "base_model.model.";
@@ -56,9 +57,14 @@ fn without_wrappers(name: &str) -> String {
     parts.join(".")
 }
 
-/// What stands before the token table's name, with or without the architecture's own prefix.
+/// What stands before the name of the token table or the class token, with or without the architecture's own prefix.
 fn prefix(file: &WeightFile<'_>, map: &KeyMap) -> Result<Option<String>, CheckpointError> {
-    let paths = ["backbone.embeddings.word_embeddings.weight", "backbone.embed_tokens.weight", "head.lm_head.weight"];
+    let paths = [
+        "backbone.embeddings.word_embeddings.weight",
+        "backbone.embed_tokens.weight",
+        "head.lm_head.weight",
+        "backbone.embeddings.cls_token",
+    ];
     for path in paths {
         let Some(key) = checkpoint_key(map, path) else { continue };
         let own = if path.starts_with("backbone.") { map.prefix } else { "" };
@@ -103,7 +109,7 @@ mod tests {
     /// Names after taking off what `model_type`'s tokens stand behind, and the notes.
     fn names(model_type: &str, names: &[&str]) -> Result<(Vec<String>, Vec<String>), CheckpointError> {
         let config = match model_type {
-            "llama" | "bert" | "roberta" => BERT.replace("\"bert\"", &format!("\"{model_type}\"")),
+            "llama" | "bert" | "roberta" | "vit" | "dinov2" => BERT.replace("\"bert\"", &format!("\"{model_type}\"")),
             _ => panic!("an architecture of these tests"),
         };
         let config = ModelConfig::from_json(config.as_bytes()).expect("usable");
@@ -150,6 +156,18 @@ mod tests {
         assert_eq!(names("llama", &twice).expect("twice").0, plain);
         let half = ["lm_head.weight", "model.model.embed_tokens.weight", "model.model.norm.weight"];
         assert_eq!(names("llama", &half).expect("the head has no prefix").0, plain);
+    }
+
+    #[test]
+    fn the_class_token_says_what_stands_before_the_names_of_a_model_of_images() {
+        let own = ["classifier.bias", "vit.embeddings.cls_token"];
+        assert_eq!(names("vit", &own).expect("plain"), (own.map(str::to_owned).to_vec(), vec![]));
+        let (found, notes) = names("vit", &["net.classifier.bias", "net.vit.embeddings.cls_token"]).expect("one model");
+        assert_eq!(found, own);
+        assert!(notes[0].contains("begin with \"net.\""), "{notes:?}");
+        let bare = ["embeddings.cls_token", "pooler.dense.bias"];
+        assert_eq!(names("vit", &bare).expect("bare").0, bare);
+        assert_eq!(names("dinov2", &own).expect("it is a ViT").0, own);
     }
 
     #[test]

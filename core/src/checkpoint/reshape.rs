@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, HashMap};
 use super::export::pretty;
 use super::hf::{CONFIG, WEIGHTS, open_weights};
 use super::notes::cut;
-use super::{CheckpointError, INDEX, PretrainedModel, WeightFile, shard_names};
+use super::{CheckpointError, INDEX, ModelReader, PretrainedModel, WeightFile, shard_names};
 use crate::config::ModelChanges;
 use crate::folder::Folder;
 use crate::model::{BackboneConfig, ModelConfig};
-use crate::nn::Init;
+use crate::nn::{Init, VisionConfig};
 use crate::tokenizer::{NewToken, NewTokens};
 use crate::words::{list, plural};
 
@@ -53,7 +53,14 @@ pub fn reshape(
     let before = model.config.with_head(model.config.own_head().kind)?;
     let kept = kept_layers(changes, before.num_hidden_layers())?;
     let added = changes.add_layers as usize;
-    let new = model.tokenizer.with_words(&model.folder, &changes.add_tokens)?;
+    let new = match &model.reader {
+        ModelReader::Texts(tokenizer) => tokenizer.with_words(&model.folder, &changes.add_tokens)?,
+        ModelReader::Images(_) if changes.add_tokens.is_empty() => NewTokens::default(),
+        ModelReader::Images(_) => {
+            let reason = "this model reads images: it has no tokens".to_owned();
+            return Err(CheckpointError::Change { field: "add_tokens".into(), reason });
+        }
+    };
     let vocab_size = new.tokens.last().map_or(0, |token| token.id as usize + 1).max(before.vocab_size());
     let after = before.with_layers(&kept, added)?;
     let after = if vocab_size == before.vocab_size() { after } else { after.with_vocab_size(vocab_size)? };
@@ -178,6 +185,7 @@ fn fresh_layers<'a>(
                 .expect("the template has parameters only");
             let values = match (field, view.shape().len()) {
                 ("bias" | "beta", _) => vec![0.0; count],
+                ("lambda1", _) => vec![fresh_scale(after); count],
                 (_, 1) => vec![fresh_norm(after); count],
                 _ => init.normal_values(count, std_of(after, module)),
             };
@@ -192,7 +200,18 @@ fn fresh_layers<'a>(
 fn fresh_norm(config: &ModelConfig) -> f32 {
     match &config.backbone {
         BackboneConfig::Decoder(decoder) => decoder.fresh_norm(),
-        BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) | BackboneConfig::EncoderDecoder(_) => 1.0,
+        BackboneConfig::Encoder(_)
+        | BackboneConfig::ModernEncoder(_)
+        | BackboneConfig::EncoderDecoder(_)
+        | BackboneConfig::Vision(_) => 1.0,
+    }
+}
+
+/// What the fresh factors of what a layer of DINOv2 adds hold.
+fn fresh_scale(config: &ModelConfig) -> f32 {
+    match &config.backbone {
+        BackboneConfig::Vision(VisionConfig { layer_scale: Some(value), .. }) => *value as f32,
+        _ => 1.0,
     }
 }
 

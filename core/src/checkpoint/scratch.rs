@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 
-use super::hf::{WEIGHTS, check_ties, open_weights, read_config, read_tokenizer};
+use super::hf::{WEIGHTS, check_ties, open_reader, open_weights, read_config};
+use super::padding::adopt_padding;
 use super::sizes::check_fresh;
 use super::{CheckpointError, LoadReport, PretrainedModel, write_tensors};
 use crate::config::{Pooling, RunConfig};
 use crate::folder::Folder;
 use crate::model::{BackboneConfig, Model};
-use crate::nn::Init;
+use crate::nn::{Init, VisionConfig};
 use crate::task::HeadKind;
 
 impl PretrainedModel {
@@ -21,11 +22,13 @@ impl PretrainedModel {
     /// Names the file and what is wrong with it.
     pub fn open_without_weights(mut folder: Folder) -> Result<Self, CheckpointError> {
         folder.insert(WEIGHTS, write_tensors(&BTreeMap::new()));
-        let config = read_config(&folder)?;
-        let (_, notes) = open_weights(&folder, &config)?; // config.json may ask for what no fresh weights have
+        let mut config = read_config(&folder)?;
+        let (_, mut notes) = open_weights(&folder, &config)?; // config.json may ask for what no fresh weights have
         check_fresh(&config)?;
-        let tokenizer = read_tokenizer(&folder, &config)?;
-        Ok(Self { config, tokenizer, folder, run: RunConfig::default(), notes, has_weights: false })
+        let (reader, note) = open_reader(&mut folder, &config)?;
+        notes.extend(note);
+        adopt_padding(&mut config, &reader);
+        Ok(Self { config, reader, folder, run: RunConfig::default(), notes, has_weights: false })
     }
 
     /// Builds the model with a head on `device` with fresh weights, whatever the files hold: as `transformers` draws them
@@ -48,6 +51,10 @@ impl PretrainedModel {
             BackboneConfig::EncoderDecoder(both) => {
                 format!("normal as T5 begins, by the size of each (initializer_factor {})", both.initializer_factor)
             }
+            BackboneConfig::Vision(VisionConfig { layer_scale: Some(value), initializer_range, .. }) => format!(
+                "normal with standard deviation {initializer_range} (initializer_range), factors of what layers add {value} \
+                 (layerscale_value)"
+            ),
             backbone => format!("normal with standard deviation {} (initializer_range)", backbone.initializer_range()),
         };
         let mut notes = vec![format!("all weights are fresh: {drawn}, biases 0, norms that multiply with 1")];

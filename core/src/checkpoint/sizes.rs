@@ -3,15 +3,30 @@
 
 use super::{CheckpointError, WeightFile};
 use crate::model::{BackboneConfig, LinearLayout, ModelConfig, ModelError, checkpoint_key};
-use crate::nn::{DecoderConfig, DisentangledConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, Positions};
+use crate::nn::{
+    DecoderConfig, DisentangledConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, Positions, VisionConfig,
+    VisionMlpKind,
+};
 
-/// A matrix that the config asks for.
-struct Matrix {
+/// A table or a matrix that the config asks for.
+struct Weight {
     path: String,
     /// As a file holds it.
-    shape: [usize; 2],
-    /// What decides the shape, in the same order.
-    fields: [&'static str; 2],
+    shape: Vec<usize>,
+    /// What decides the shape, in the same order; empty where nothing does.
+    fields: Vec<&'static str>,
+}
+
+impl Weight {
+    /// A matrix.
+    fn matrix(path: String, rows: (&'static str, usize), columns: (&'static str, usize)) -> Self {
+        Self { path, shape: vec![rows.1, columns.1], fields: vec![rows.0, columns.0] }
+    }
+
+    /// Its numbers, which may be too many for a `usize`.
+    fn count(&self) -> f64 {
+        self.shape.iter().map(|&size| size as f64).product()
+    }
 }
 
 /// Compares every table, and of every layer what is as large as all the rest.
@@ -29,8 +44,8 @@ pub(super) fn check_sizes(config: &ModelConfig, file: &WeightFile<'_>) -> Result
     let layers = config.num_hidden_layers();
     let name = config.architecture.field_name("num_hidden_layers");
     for layer in 0..layers {
-        for matrix in layer_matrices(config, layer) {
-            check(config, file, &matrix, format!("{name} {layers}"))?;
+        for weight in layer_weights(config, layer) {
+            check(config, file, &weight, format!("{name} {layers}"))?;
         }
     }
     Ok(())
@@ -42,10 +57,8 @@ pub(super) fn check_sizes(config: &ModelConfig, file: &WeightFile<'_>) -> Result
 /// When they are more than four billion.
 pub(super) fn check_fresh(config: &ModelConfig) -> Result<(), CheckpointError> {
     const MOST: f64 = 4e9;
-    let count = |matrices: &[Matrix]| -> f64 {
-        matrices.iter().map(|matrix| matrix.shape[0] as f64 * matrix.shape[1] as f64).sum()
-    };
-    let (of_layers, of_tables) = (count(&layer_matrices(config, 0)), count(&tables(config)));
+    let count = |weights: &[Weight]| -> f64 { weights.iter().map(Weight::count).sum() };
+    let (of_layers, of_tables) = (count(&layer_weights(config, 0)), count(&tables(config)));
     if of_tables + of_layers * config.num_hidden_layers() as f64 <= MOST {
         return Ok(());
     }
@@ -57,32 +70,27 @@ pub(super) fn check_fresh(config: &ModelConfig) -> Result<(), CheckpointError> {
 fn check(
     config: &ModelConfig,
     file: &WeightFile<'_>,
-    matrix: &Matrix,
+    weight: &Weight,
     asked_by: String,
 ) -> Result<(), CheckpointError> {
     let map = config.key_map();
-    let Some(key) = file.find(map, &matrix.path) else {
-        let key = checkpoint_key(map, &matrix.path).unwrap_or_else(|| matrix.path.clone());
+    let Some(key) = file.find(map, &weight.path) else {
+        let key = checkpoint_key(map, &weight.path).unwrap_or_else(|| weight.path.clone());
         return Err(CheckpointError::Lacks { key, asked_by });
     };
-    let (found, expected) = (file.shape(&key).unwrap_or_default(), matrix.shape.to_vec());
+    let (found, expected) = (file.shape(&key).unwrap_or_default(), weight.shape.clone());
     if found == expected {
         return Ok(());
     }
-    let named = |index: usize| {
-        let field = config.architecture.field_name(matrix.fields[index]);
-        let size = matrix.shape[index];
-        if field.is_empty() { String::new() } else { format!("{field} {size}") }
-    };
-    let says = [named(0), named(1)].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
+    let named = weight.fields.iter().zip(&weight.shape).filter(|(field, _)| !field.is_empty());
+    let says = named.map(|(&field, size)| format!("{} {size}", config.architecture.field_name(field)));
+    let says = says.collect::<Vec<_>>().join(", ");
     Err(CheckpointError::Sizes { key, found, expected, says })
 }
 
-fn tables(config: &ModelConfig) -> Vec<Matrix> {
-    let table = |path: &str, rows: (&'static str, usize), hidden: usize| Matrix {
-        path: path.to_owned(),
-        shape: [rows.1, hidden],
-        fields: [rows.0, "hidden_size"],
+fn tables(config: &ModelConfig) -> Vec<Weight> {
+    let table = |path: &str, rows: (&'static str, usize), hidden: usize| {
+        Weight::matrix(path.to_owned(), rows, ("hidden_size", hidden))
     };
     match &config.backbone {
         BackboneConfig::Encoder(encoder) => encoder_tables(encoder, config.key_map().linear),
@@ -94,7 +102,8 @@ fn tables(config: &ModelConfig) -> Vec<Matrix> {
             let hidden = decoder.hidden_size;
             let vocab = ("vocab_size", decoder.vocab_size);
             let mut tables = vec![table("backbone.embed_tokens.weight", vocab, hidden)];
-            if !decoder.tie_word_embeddings {
+            // A head of labels has no such table, whatever the file says of ties.
+            if !decoder.tie_word_embeddings && config.head_kind().writes() {
                 tables.push(table("head.lm_head.weight", vocab, hidden));
             }
             if decoder.positions == Positions::Learned {
@@ -111,32 +120,25 @@ fn tables(config: &ModelConfig) -> Vec<Matrix> {
             }
             let buckets = ("relative_attention_num_buckets", both.relative_attention_num_buckets);
             for stack in ["encoder", "decoder"] {
-                tables.push(Matrix {
-                    path: format!("backbone.{stack}.layers.0.self_attn.relative_attention_bias.weight"),
-                    shape: [buckets.1, both.num_attention_heads],
-                    fields: [buckets.0, "num_attention_heads"],
-                });
+                let path = format!("backbone.{stack}.layers.0.self_attn.relative_attention_bias.weight");
+                tables.push(Weight::matrix(path, buckets, ("num_attention_heads", both.num_attention_heads)));
             }
             tables
         }
+        BackboneConfig::Vision(vision) => vision_tables(vision),
     }
 }
 
 /// The tables, and what makes states of their rows.
-fn encoder_tables(encoder: &EncoderConfig, layout: LinearLayout) -> Vec<Matrix> {
+fn encoder_tables(encoder: &EncoderConfig, layout: LinearLayout) -> Vec<Weight> {
     let (hidden, field) = (("hidden_size", encoder.hidden_size), encoder.embedding_size.map(|_| "embedding_size"));
     let width = (field.unwrap_or("hidden_size"), encoder.table_width());
-    let table = |path: String, rows: (&'static str, usize), columns: (&'static str, usize)| Matrix {
-        path,
-        shape: [rows.1, columns.1],
-        fields: [rows.0, columns.0],
-    };
-    let of = |name: &str, rows| table(format!("backbone.embeddings.{name}.weight"), rows, width);
+    let of = |name: &str, rows| Weight::matrix(format!("backbone.embeddings.{name}.weight"), rows, width);
     let mut tables = vec![of("word_embeddings", ("vocab_size", encoder.vocab_size))];
     match encoder.disentangled {
         Some(DisentangledConfig { buckets, .. }) => {
             let path = "backbone.relative_embeddings.weight".to_owned();
-            tables.push(table(path, ("2 x position_buckets", 2 * buckets), hidden));
+            tables.push(Weight::matrix(path, ("2 x position_buckets", 2 * buckets), hidden));
         }
         None => {
             let rows = ("max_position_embeddings", encoder.max_position_embeddings);
@@ -152,12 +154,29 @@ fn encoder_tables(encoder: &EncoderConfig, layout: LinearLayout) -> Vec<Matrix> 
     if let Some(buckets) = encoder.relative_attention_num_buckets {
         let heads = ("num_attention_heads", encoder.num_attention_heads);
         let path = "backbone.relative_attention_bias.weight".to_owned();
-        tables.push(table(path, ("relative_attention_num_buckets", buckets), heads));
+        tables.push(Weight::matrix(path, ("relative_attention_num_buckets", buckets), heads));
     }
     tables
 }
 
-fn layer_matrices(config: &ModelConfig, layer: usize) -> Vec<Matrix> {
+/// The table of positions, and the kernel that makes states of patches.
+fn vision_tables(vision: &VisionConfig) -> Vec<Weight> {
+    let (hidden, patch) = (vision.hidden_size, vision.patch_size);
+    vec![
+        Weight {
+            path: "backbone.embeddings.position_embeddings".to_owned(),
+            shape: vec![1, vision.num_positions(), hidden],
+            fields: vec!["", "1 + (image_size / patch_size)^2", "hidden_size"],
+        },
+        Weight {
+            path: "backbone.embeddings.patch_embeddings.weight".to_owned(),
+            shape: vec![hidden, vision.num_channels, patch, patch],
+            fields: vec!["hidden_size", "num_channels", "patch_size", ""],
+        },
+    ]
+}
+
+fn layer_weights(config: &ModelConfig, layer: usize) -> Vec<Weight> {
     let layout = config.key_map().linear;
     let path = format!("backbone.layers.{layer}");
     match &config.backbone {
@@ -173,10 +192,11 @@ fn layer_matrices(config: &ModelConfig, layer: usize) -> Vec<Matrix> {
         }
         BackboneConfig::Decoder(decoder) => decoder_layer(decoder, layout, &path),
         BackboneConfig::EncoderDecoder(both) => layer_of_either(both, layout, layer),
+        BackboneConfig::Vision(vision) => vision_layer(vision, layout, &path),
     }
 }
 
-fn encoder_layer(encoder: &EncoderConfig, layout: LinearLayout, path: &str) -> Vec<Matrix> {
+fn encoder_layer(encoder: &EncoderConfig, layout: LinearLayout, path: &str) -> Vec<Weight> {
     let hidden = ("hidden_size", encoder.hidden_size);
     vec![
         linear(layout, format!("{path}.query.weight"), hidden, hidden),
@@ -184,7 +204,19 @@ fn encoder_layer(encoder: &EncoderConfig, layout: LinearLayout, path: &str) -> V
     ]
 }
 
-fn decoder_layer(decoder: &DecoderConfig, layout: LinearLayout, path: &str) -> Vec<Matrix> {
+fn vision_layer(vision: &VisionConfig, layout: LinearLayout, path: &str) -> Vec<Weight> {
+    let hidden = ("hidden_size", vision.hidden_size);
+    let (name, field) = match vision.mlp {
+        VisionMlpKind::Plain(_) => ("fc1", "intermediate_size"),
+        VisionMlpKind::SwiGlu => ("weights_in", "twice two thirds of hidden_size x mlp_ratio"),
+    };
+    vec![
+        linear(layout, format!("{path}.query.weight"), hidden, hidden),
+        linear(layout, format!("{path}.mlp.{name}.weight"), hidden, (field, vision.mlp_width())),
+    ]
+}
+
+fn decoder_layer(decoder: &DecoderConfig, layout: LinearLayout, path: &str) -> Vec<Weight> {
     let hidden = ("hidden_size", decoder.hidden_size);
     let (queries, keys) =
         (decoder.num_attention_heads * decoder.head_dim, decoder.num_key_value_heads * decoder.head_dim);
@@ -210,7 +242,7 @@ fn decoder_layer(decoder: &DecoderConfig, layout: LinearLayout, path: &str) -> V
 }
 
 /// A layer of the encoder, or of the decoder that comes after it.
-fn layer_of_either(both: &EncoderDecoderConfig, layout: LinearLayout, layer: usize) -> Vec<Matrix> {
+fn layer_of_either(both: &EncoderDecoderConfig, layout: LinearLayout, layer: usize) -> Vec<Weight> {
     let hidden = ("hidden_size", both.hidden_size);
     let heads = ("num_attention_heads x d_kv", both.num_attention_heads * both.head_dim);
     let inner = ("intermediate_size", both.intermediate_size);
@@ -228,10 +260,9 @@ fn layer_of_either(both: &EncoderDecoderConfig, layout: LinearLayout, layer: usi
     attentions.iter().map(of_attention).chain(up.iter().map(of_mlp)).collect()
 }
 
-fn linear(layout: LinearLayout, path: String, input: (&'static str, usize), output: (&'static str, usize)) -> Matrix {
-    let [first, second] = match layout {
-        LinearLayout::OutIn => [output, input],
-        LinearLayout::InOut => [input, output],
-    };
-    Matrix { path, shape: [first.1, second.1], fields: [first.0, second.0] }
+fn linear(layout: LinearLayout, path: String, input: (&'static str, usize), output: (&'static str, usize)) -> Weight {
+    match layout {
+        LinearLayout::OutIn => Weight::matrix(path, output, input),
+        LinearLayout::InOut => Weight::matrix(path, input, output),
+    }
 }

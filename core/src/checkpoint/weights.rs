@@ -9,7 +9,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, FloatDType, Tensor, TensorData, Transaction};
 
 use super::{CheckpointError, HostTensor, WeightFile};
-use crate::model::{KeyMap, LinearLayout, checkpoint_key, possible_keys};
+use crate::model::{KeyMap, LinearLayout, checkpoint_key, is_of_head, possible_keys};
 use crate::nn::ParamPath;
 
 /// Reads parameters back in one transfer, as f32: (path, tensor in file layout). `select` gets the path and whether the
@@ -56,7 +56,8 @@ fn whole_table(path: &str) -> Option<(String, usize)> {
 
 /// Whether the module holds the transpose of what a file holds.
 fn is_turned(path: &ParamPath, map: &KeyMap, rank: usize) -> bool {
-    rank == 2 && (path.is_field_of("Lora") || (path.is_field_of("Linear") && map.linear == LinearLayout::OutIn))
+    let is_out_in = || map.linear == LinearLayout::OutIn || is_of_head(&path.join());
+    rank == 2 && (path.is_field_of("Lora") || (path.is_field_of("Linear") && is_out_in()))
 }
 
 /// A `model.safetensors` with `transformers`' keys; what has none of our paths keeps its name.

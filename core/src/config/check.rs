@@ -120,6 +120,7 @@ impl ReadOptions {
             ("answer_column", self.answer_column.is_some()),
             ("target_column", self.target_column.is_some()),
             ("source_prefix", self.source_prefix.is_some()),
+            ("image_column", self.image_column.is_some()),
             ("label_separator", self.label_separator.is_some()),
             ("merge_labels", !self.merge_labels.is_empty()),
         ];
@@ -139,13 +140,13 @@ mod tests {
 
     const LABELS: TaskSettings<'static> = TaskSettings {
         does: "labels texts",
-        settings: &["pooling", "label_smoothing_factor", "class_weights"],
+        settings: &["max_seq_length", "pad_to_multiple_of", "pooling", "label_smoothing_factor", "class_weights"],
         columns: &["text_column", "label_column", "merge_labels"],
         figures: &["loss", "accuracy", "macro_f1"],
     };
     const WRITES: TaskSettings<'static> = TaskSettings {
         does: "writes texts",
-        settings: &["packing", "gradient_checkpointing"],
+        settings: &["max_seq_length", "pad_to_multiple_of", "packing", "gradient_checkpointing"],
         columns: &["text_column", "prompt_column", "prompt_format"],
         figures: &["loss", "perplexity"],
     };
@@ -170,6 +171,8 @@ mod tests {
         let (target_column, source_prefix) = (Some("t".into()), Some("p: ".into()));
         let of_targets = ReadOptions { target_column, source_prefix, ..ReadOptions::default() };
         assert_eq!(fields(&of_targets.check_for(&LABELS)), ["target_column", "source_prefix"]);
+        let of_images = ReadOptions { image_column: Some("file".into()), ..ReadOptions::default() };
+        assert_eq!(fields(&of_images.check_for(&LABELS)), ["image_column"]);
         assert!(of_labels.check_for(&LABELS).is_empty());
     }
 
@@ -271,6 +274,18 @@ mod tests {
         let named = ["early_stopping_patience", "eval_strategy", "metric_for_best_model"];
         assert_eq!(fields(&without_valid.check_for(&LABELS, 2, false)), named);
         assert!(without_valid.check_for(&LABELS, 2, true).is_empty());
+    }
+
+    #[test]
+    fn changes_of_images_are_no_settings_of_texts_and_have_their_ranges() {
+        let run = RunConfig { horizontal_flip: true, rotation: 15.0, mixup_alpha: 0.2, ..RunConfig::default() };
+        assert_eq!(fields(&run.check_for(&LABELS, 2, true)), ["horizontal_flip", "rotation", "mixup_alpha"]);
+        let settings = &["horizontal_flip", "random_resized_crop", "color_jitter", "rotation", "mixup_alpha"];
+        let images = TaskSettings { does: "labels images", settings, ..LABELS };
+        assert!(run.check().is_empty() && run.check_for(&images, 2, true).is_empty());
+        let wrong =
+            RunConfig { random_resized_crop: 0.0, color_jitter: 1.5, mixup_alpha: -1.0, ..RunConfig::default() };
+        assert_eq!(fields(&wrong.check()), ["random_resized_crop", "color_jitter", "mixup_alpha"]);
     }
 
     #[test]

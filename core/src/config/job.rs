@@ -217,6 +217,7 @@ mod tests {
             answer_column: name("answer"),
             target_column: name("ziel"),
             source_prefix: name("translate: "),
+            image_column: name("bild"),
             shape: Some(DataShape::PromptCompletion),
             prompt_column: name("frage"),
             input_column: name("kontext"),

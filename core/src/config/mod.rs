@@ -7,6 +7,7 @@ mod check;
 mod draft;
 mod encoding;
 mod job;
+mod lora;
 mod parts;
 mod prompt_format;
 mod read;
@@ -19,13 +20,14 @@ pub use check::TaskSettings;
 pub use draft::{ConfigProblem, RunDraft};
 pub use encoding::Encoding;
 pub use job::{DataHashes, JOB_FILE, Job, JobError, ModelSource};
+pub use lora::LoraConfig;
 pub use parts::{JobPart, check_part_names};
 pub(crate) use prompt_format::ALPACA;
 pub use prompt_format::{OwnFormat, PromptFormat, PromptFormatError};
 pub use read::{DataShape, ReadOptions};
 pub use run::{
-    ClassWeights, Dtype, EvalStrategy, ExportFormat, Freeze, LoraConfig, LrSchedulerType, Method, Pooling, RunConfig,
-    SplitConfig, TrainSamplingStrategy,
+    ClassWeights, Dtype, EvalStrategy, ExportFormat, Freeze, LrSchedulerType, Method, Pooling, RunConfig, SplitConfig,
+    TrainSamplingStrategy,
 };
 pub use setting::{Kind, Of, Setting};
 pub use settings::{DEFAULT_TARGETS, LAST, SETTINGS, setting};

@@ -75,6 +75,9 @@ pub struct ReadOptions {
     /// says that there is none, also where a model was trained with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_prefix: Option<String>,
+    /// Column that holds the file names of images, in a table that lies beside them in their zip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_column: Option<String>,
     /// What an example is made of, for a language model.
     pub shape: Option<DataShape>,
     /// Column that holds the prompt, or the instruction.
@@ -215,6 +218,7 @@ mod tests {
     fn only_what_was_chosen_is_in_a_job_file() {
         let json = serde_json::to_string(&ReadOptions::default()).expect("plain values");
         assert!(!json.contains("target_column") && !json.contains("source_prefix"), "{json}");
+        assert!(!json.contains("image_column"), "{json}");
         assert!(!json.contains("encoding") && !json.contains("header_row") && !json.contains("merge_labels"), "{json}");
         let read = ReadOptions {
             encoding: Some(Encoding::Windows1252),

@@ -1,8 +1,8 @@
 //! The checked settings of a run. Field names are those of `transformers.TrainingArguments` where it has the field.
 
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use super::LoraConfig;
 
 /// Which weights are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -120,93 +120,12 @@ pub enum ExportFormat {
     Adapter,
 }
 
-/// Settings of LoRA, under the names of PEFT's `LoraConfig`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LoraConfig {
-    /// Rank of an adapter.
-    pub r: u32,
-    /// Weight of an adapter: its output is scaled by `lora_alpha / r`.
-    pub lora_alpha: f64,
-    /// Dropout on an adapter's input.
-    pub lora_dropout: f64,
-    /// Names (or ends of names) of the linear layers that get one; empty takes the architecture's default,
-    /// `all-linear` takes all.
-    pub target_modules: Vec<String>,
-    /// Ranks of layers that have another than `r`, by name or end of name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "ranks")]
-    pub rank_pattern: BTreeMap<String, u32>,
-    /// Weights of layers that have another than `lora_alpha`, by name or end of name.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub alpha_pattern: BTreeMap<String, f64>,
-    /// Scale by `lora_alpha / sqrt(r)` (<https://arxiv.org/abs/2312.03732>).
-    pub use_rslora: bool,
-    /// Train each output's magnitude apart from its direction (DoRA, <https://arxiv.org/abs/2402.09353>).
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub use_dora: bool,
-}
-
-impl Default for LoraConfig {
-    fn default() -> Self {
-        Self {
-            r: 8,
-            lora_alpha: 16.0,
-            lora_dropout: 0.05,
-            target_modules: Vec::new(),
-            rank_pattern: BTreeMap::new(),
-            alpha_pattern: BTreeMap::new(),
-            use_rslora: false,
-            use_dora: false,
-        }
-    }
-}
-
-impl LoraConfig {
-    /// Largest rank of an adapter.
-    pub const MAX_RANK: u32 = 4096;
-
-    /// Rank of a layer's adapter; `module` is the layer's whole name.
-    #[must_use]
-    pub fn rank_of(&self, module: &str) -> u32 {
-        find(&self.rank_pattern, module).unwrap_or(self.r)
-    }
-
-    /// What the output of a layer's adapter is multiplied with.
-    #[must_use]
-    pub fn scaling_of(&self, module: &str) -> f64 {
-        let rank = f64::from(self.rank_of(module));
-        let alpha = find(&self.alpha_pattern, module).unwrap_or(self.lora_alpha);
-        alpha / if self.use_rslora { rank.sqrt() } else { rank }
-    }
-
-    /// PEFT's rule: `name` is the whole name of a module or its end after a dot.
-    #[must_use]
-    pub fn is_named(module: &str, name: &str) -> bool {
-        module == name || module.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
-    }
-}
-
-/// The value of the first name that is a module's.
-fn find<T: Copy>(by_name: &BTreeMap<String, T>, module: &str) -> Option<T> {
-    by_name.iter().find(|(name, _)| LoraConfig::is_named(module, name)).map(|(_, &value)| value)
-}
-
-fn ranks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, u32>, D::Error> {
-    let ranks = BTreeMap::<String, u32>::deserialize(deserializer)?;
-    match ranks.iter().find(|(_, rank)| !(1..=LoraConfig::MAX_RANK).contains(*rank)) {
-        None => Ok(ranks),
-        Some((name, rank)) => {
-            let reason = format!("rank_pattern: {rank} is not a rank from 1 to {}: {name}", LoraConfig::MAX_RANK);
-            Err(serde::de::Error::custom(reason))
-        }
-    }
-}
-
 /// How token states become one vector a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
-    /// As `transformers` builds the head of this architecture (BERT: pooler; RoBERTa, DistilBERT: dense on token 0).
+    /// As `transformers` builds the head of this architecture (BERT: pooler; RoBERTa, DistilBERT: dense on token 0; decoders:
+    /// the last token).
     #[default]
     Cls,
     /// Mean over the tokens of the row, as sentence-transformers models were trained. `transformers` has no class
@@ -367,6 +286,22 @@ pub struct RunConfig {
     /// epoch, above it the share of a task follows `rows^(1 / task_temperature)`.
     #[serde(skip_serializing_if = "is_one")]
     pub task_temperature: f64,
+    /// Half of the images to train on are mirrored, left to right.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub horizontal_flip: bool,
+    /// Least share of an image's area that is seen of it in training; 1 is all of it, always.
+    #[serde(skip_serializing_if = "is_one")]
+    pub random_resized_crop: f64,
+    /// How far brightness, contrast and saturation of an image are changed in training, each by up to this share.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub color_jitter: f64,
+    /// Degrees by which an image is turned in training, at most, either way.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rotation: f64,
+    /// Images of a batch are mixed in pairs, with their labels, by a share that is drawn from Beta(alpha, alpha); 0 mixes
+    /// none (<https://arxiv.org/abs/1710.09412>).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub mixup_alpha: f64,
     /// In which order rows are trained on.
     #[serde(skip_serializing_if = "TrainSamplingStrategy::is_default")]
     pub train_sampling_strategy: TrainSamplingStrategy,
@@ -374,9 +309,14 @@ pub struct RunConfig {
     pub split: SplitConfig,
 }
 
-/// Whether it is the temperature that job files leave out.
-fn is_one(temperature: &f64) -> bool {
-    *temperature == 1.0
+/// Whether it is a 1 that job files leave out.
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+/// Whether it is a 0 that job files leave out.
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Default for RunConfig {
@@ -421,6 +361,11 @@ impl Default for RunConfig {
             from_scratch: false,
             similarity_scale: 20.0,
             task_temperature: 1.0,
+            horizontal_flip: false,
+            random_resized_crop: 1.0,
+            color_jitter: 0.0,
+            rotation: 0.0,
+            mixup_alpha: 0.0,
             train_sampling_strategy: TrainSamplingStrategy::default(),
             split: SplitConfig::default(),
         }
@@ -451,6 +396,24 @@ mod tests {
             let text = format!("{{\"rank_pattern\":{{\"q_proj\":{rank}}}}}");
             assert!(serde_json::from_str::<LoraConfig>(&text).is_err(), "{rank}");
         }
+    }
+
+    #[test]
+    fn changes_of_images_are_in_the_file_only_where_there_are_any() {
+        let plain = serde_json::to_string(&RunConfig::default()).expect("plain values");
+        let run = RunConfig {
+            horizontal_flip: true,
+            random_resized_crop: 0.5,
+            color_jitter: 0.1,
+            rotation: 10.0,
+            mixup_alpha: 0.2,
+            ..RunConfig::default()
+        };
+        let text = serde_json::to_string(&run).expect("plain values");
+        for name in ["horizontal_flip", "random_resized_crop", "color_jitter", "rotation", "mixup_alpha"] {
+            assert!(!plain.contains(name) && text.contains(name), "{name}: {text}");
+        }
+        assert_eq!(serde_json::from_str::<RunConfig>(&text).expect("its own JSON"), run);
     }
 
     #[test]

@@ -69,6 +69,12 @@ impl Columns {
         used.push(UsedColumn { role: "label", index: self.label });
         used
     }
+
+    /// Whether the column of labels is called so; else it was chosen by its content.
+    #[must_use]
+    pub fn is_label_named(&self, table: &Table) -> bool {
+        name_rank(&table.columns[self.label], LABEL_NAMES).is_some()
+    }
 }
 
 /// Chooses the columns. Names that `read` gives win. A column that holds hardly anything but `known_labels` (those of a

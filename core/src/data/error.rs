@@ -1,5 +1,6 @@
 //! What can be wrong with a data file as a whole. What is wrong with single rows is a [`super::BadRow`].
 
+use crate::images::{ArchiveError, EntryError};
 use crate::words::{list, plural};
 
 /// A data file that can't be trained on.
@@ -277,6 +278,38 @@ pub enum DataError {
         first: &'static str,
         /// The other.
         second: &'static str,
+    },
+    /// Bytes that are no zip of images.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A zip without a file that is an image by its name.
+    #[error(
+        "the zip holds no images: it holds {found}; images end in .jpg, .png, .webp, .bmp or .gif and lie in a folder for \
+         each label, or beside a table of their file names"
+    )]
+    NoImages {
+        /// What it holds.
+        found: String,
+    },
+    /// A table in a zip that can't be read out of it.
+    #[error("table {name:?} {source}")]
+    Unpacked {
+        /// Its path in the zip.
+        name: String,
+        /// Why not.
+        source: EntryError,
+    },
+    /// A column was asked for, and there is no table.
+    #[error("{setting} names a column, and the zip holds no table (metadata.csv, or a single other one)")]
+    NoTable {
+        /// The option.
+        setting: &'static str,
+    },
+    /// No column looks like file names of images.
+    #[error("no column looks like file names of images; say which one it is (image_column): {}", list_names(.columns))]
+    NoImageColumn {
+        /// What there is.
+        columns: Vec<String>,
     },
     /// Conversations, and a model that was not made for them.
     #[error(

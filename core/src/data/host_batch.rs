@@ -39,8 +39,8 @@ pub struct HostBatch {
     pub num_tokens: usize,
 }
 
-/// What a model reads. Pixels come beside texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a model reads.
+#[derive(Debug, Clone, PartialEq)]
 pub enum HostInputs {
     /// Tokens.
     Text(HostText),
@@ -51,14 +51,38 @@ pub enum HostInputs {
         /// What a decoder reads: targets, shifted right.
         target: HostText,
     },
+    /// Images.
+    Pixels(HostPixels),
+}
+
+/// Images of one size, as numbers.
+///
+/// # Shapes
+/// - `values`: `[batch, channels, height, width]`
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HostPixels {
+    /// Rescaled and normalised.
+    pub values: Vec<f32>,
+    /// Images.
+    pub batch: usize,
+    /// Colours of a pixel.
+    pub channels: usize,
+    /// Rows of an image.
+    pub height: usize,
+    /// Pixels of such a row.
+    pub width: usize,
 }
 
 impl HostInputs {
     /// The tokens that outputs belong to: of sources and targets the targets.
+    ///
+    /// # Panics
+    /// Of images, which no task of texts is given.
     #[must_use]
     pub fn text(&self) -> &HostText {
         match self {
             Self::Text(text) | Self::TextToText { target: text, .. } => text,
+            Self::Pixels(_) => panic!("images have no tokens"),
         }
     }
 }

@@ -21,7 +21,9 @@ mod trained_columns;
 pub use advice::{Advice, AdviceKind, advise_on_classes, similar_labels};
 pub use columns::{Columns, TextColumns, choose_columns, choose_text_columns, find_column};
 pub use error::DataError;
-pub use host_batch::{HostBatch, HostInputs, HostTargets, HostText, Outputs, Padding, PositionIds, TextRow};
+pub use host_batch::{
+    HostBatch, HostInputs, HostPixels, HostTargets, HostText, Outputs, Padding, PositionIds, TextRow,
+};
 pub use labels::{Merges, sort_labels, sorted_labels};
 pub use parse::{
     BadRow, DecodedText, Format, Row, Table, is_tag, is_tagged_conll, parse, parse_keeping_nested, parse_lines,

@@ -50,6 +50,9 @@ fn quoted(names: &[&str]) -> String {
     format!("{} {all}", if names.len() == 1 { "column" } else { "columns" })
 }
 
+/// How a zip begins.
+const ZIP: &[u8] = b"PK\x03\x04";
+
 type Column = fn(&mut ReadOptions) -> &mut Option<String>;
 
 /// The columns that texts are read from.
@@ -81,6 +84,14 @@ pub fn read_as_trained(name: &str, bytes: &[u8], asked: &ReadOptions, trained: &
     asked.label_separator = asked.label_separator.or(trained.label_separator.take());
     for (from, to) in std::mem::take(&mut trained.merge_labels) {
         asked.merge_labels.entry(from).or_insert(to);
+    }
+    if bytes.starts_with(ZIP) {
+        // What is in it is known to its reader alone: a zip of images may have a table with these columns, or none.
+        asked.image_column = asked.image_column.or(trained.image_column);
+        asked.label_column = asked.label_column.or(trained.label_column);
+        asked.delimiter = asked.delimiter.or(trained.delimiter);
+        asked.has_header = asked.has_header.or(trained.has_header);
+        return TrainedRead { read: asked, ..TrainedRead::default() };
     }
     asked.encoding = asked.encoding.or(trained.encoding.filter(|&encoding| could_be(bytes, encoding)));
     // Who names a part that the training texts did not have, or another shape, describes another kind of text.
@@ -290,6 +301,16 @@ mod tests {
         assert_eq!((found.source_prefix.as_deref(), found.target_column.as_deref()), (Some(""), Some("title")));
         let found = read("text,summary\na,b\nc,d\n", &ReadOptions::default(), &trained);
         assert_eq!((found.read.source_prefix, found.missing.len()), (some("summarize: "), 2));
+    }
+
+    #[test]
+    fn a_zip_of_images_is_read_by_the_trained_columns_and_nothing_is_said_to_lack() {
+        let trained = ReadOptions { text_column: None, image_column: Some("file".into()), ..trained("", "kind") };
+        let found = read_as_trained("x.zip", b"PK\x03\x04", &ReadOptions::default(), &trained);
+        assert_eq!(found, TrainedRead { read: trained.clone(), ..TrainedRead::default() });
+        let asked = ReadOptions { label_column: Some("other".into()), ..ReadOptions::default() };
+        let found = read_as_trained("x.zip", b"PK\x03\x04", &asked, &trained).read;
+        assert_eq!((found.image_column.as_deref(), found.label_column.as_deref()), (Some("file"), Some("other")));
     }
 
     #[test]

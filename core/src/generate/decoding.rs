@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, ExecutionError};
 
-use super::scorer::Scorer;
+use super::next_token_model::NextTokenModel;
 use super::{BeamSearch, BeamStep, Hypothesis, Sampler, SamplingConfig, SamplingError, StopDetector};
 use crate::config::ConfigProblem;
 use crate::model::Model;
@@ -50,7 +50,7 @@ pub enum FinishReason {
 
 /// A text in the making.
 pub struct Generation<'a> {
-    scorer: Scorer<'a>,
+    model: NextTokenModel<'a>,
     device: &'a Device,
     search: Search,
     eos_token_ids: &'a [u32],
@@ -97,7 +97,7 @@ impl<'a> Generation<'a> {
         if prompt.len() + room_beside > max_tokens {
             return Err(GenerateError::PromptTooLong { tokens: prompt.len(), limit: max_tokens });
         }
-        let (scorer, prompt) = Scorer::new(model, prompt, device).ok_or(GenerateError::NoHead)?;
+        let (model, prompt) = NextTokenModel::new(model, prompt, device).ok_or(GenerateError::NoHead)?;
         let prompt_len = prompt.len();
         let max_len = max_tokens.min(prompt_len + config.max_new_tokens as usize);
         let search = if config.num_beams > 1 {
@@ -107,7 +107,7 @@ impl<'a> Generation<'a> {
             Search::Tokens(Box::new(Sampler::new(config).map_err(GenerateError::Config)?))
         };
         Ok(Self {
-            scorer,
+            model,
             device,
             search,
             eos_token_ids,
@@ -130,7 +130,7 @@ impl<'a> Generation<'a> {
         if self.is_over {
             return Ok(None);
         }
-        let logits = self.scorer.next_logits(&self.unread, self.rows, self.device);
+        let logits = self.model.next_logits(&self.unread, self.rows, self.device);
         let data = logits.into_data_async().await.map_err(GenerateError::Device)?;
         let mut logits = data.try_into_vec::<f32>().expect("logits are f32");
         let mut decided = match &mut self.search {
@@ -142,7 +142,7 @@ impl<'a> Generation<'a> {
             Search::Beams(search) => match search.step(&mut logits)? {
                 BeamStep::GoOn { rows, tokens } => {
                     if !rows.iter().copied().eq(0..self.rows) {
-                        self.scorer.select(&rows, self.device);
+                        self.model.select(&rows, self.device);
                     }
                     (self.rows, self.unread) = (rows.len(), tokens);
                     return Ok(Some(Vec::new()));

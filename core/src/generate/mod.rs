@@ -8,10 +8,10 @@ mod config;
 #[cfg(feature = "engine")]
 mod decoding;
 #[cfg(feature = "engine")]
+mod next_token_model;
+#[cfg(feature = "engine")]
 mod prompt;
 mod sampling;
-#[cfg(feature = "engine")]
-mod scorer;
 mod stop;
 
 pub use beam_search::{BeamSearch, BeamStep, Hypothesis};

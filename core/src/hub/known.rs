@@ -1,10 +1,20 @@
 //! Models that are known to work: what a person chooses from.
 
-/// Id of a model that comes with Hone (`tests/fixtures/tiny_decoder`) and is on no hub.
+/// Id of a model that comes with Hone and is on no hub: it writes texts.
 pub const OWN_MODEL: &str = "hone/tiny-decoder";
 
-/// Its folder in Hone's sources.
-pub const OWN_MODEL_FOLDER: &str = "tests/fixtures/tiny_decoder";
+/// Id of another such model: it reads images.
+pub const OWN_IMAGE_MODEL: &str = "hone/tiny-vit";
+
+/// The folder in Hone's sources of a model that comes with Hone; `None` for all others.
+#[must_use]
+pub fn own_model_folder(id: &str) -> Option<&'static str> {
+    match id {
+        OWN_MODEL => Some("tests/fixtures/tiny_decoder"),
+        OWN_IMAGE_MODEL => Some("tests/fixtures/tiny_vit"),
+        _ => None,
+    }
+}
 
 /// A kind of model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +25,13 @@ pub enum ModelFamily {
     Decoder,
     /// It reads a text as a whole and writes another.
     EncoderDecoder,
+    /// It reads images.
+    Vision,
 }
 
 impl ModelFamily {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Encoder, Self::Decoder, Self::EncoderDecoder];
+    pub const ALL: [Self; 4] = [Self::Encoder, Self::Decoder, Self::EncoderDecoder, Self::Vision];
 }
 
 /// A model that is known to work.
@@ -40,7 +52,7 @@ pub struct KnownModel {
     /// Parameters of an encoder with its pooler, without a task head; or of a language model, tied weights once.
     pub num_parameters: u64,
     /// Bytes to fetch: counted where `files_sha256` is given, else worked out (four bytes a parameter, or two where the
-    /// weights are bf16, pre-training head included, and the tokenizer) and rounded to a megabyte.
+    /// weights are bf16 or f16, pre-training head included, and the tokenizer) and rounded to a megabyte.
     pub download_bytes: u64,
     /// (file name, SHA-256 in lower-case hex) of copies that were checked; empty where none was.
     pub files_sha256: &'static [(&'static str, &'static str)],
@@ -237,6 +249,40 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
         files_sha256: &[],
     },
     KnownModel {
+        id: "WinKawaks/vit-tiny-patch16-224",
+        title: "ViT tiny",
+        family: ModelFamily::Vision,
+        good_for: "images of 224 x 224 pixels; the smallest download and the quickest to train, a good first choice",
+        is_multilingual: false,
+        licence: "Apache-2.0",
+        num_parameters: 5_524_416,
+        download_bytes: 23_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "facebook/dinov2-small",
+        title: "DINOv2 small",
+        family: ModelFamily::Vision,
+        good_for: "images of 224 x 224 pixels; learned without labels, good where there are few images or the head alone is \
+                   trained; slower than ViT tiny",
+        is_multilingual: false,
+        licence: "Apache-2.0",
+        num_parameters: 22_056_576,
+        download_bytes: 88_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
+        id: "google/vit-base-patch16-224-in21k",
+        title: "ViT base",
+        family: ModelFamily::Vision,
+        good_for: "images of 224 x 224 pixels; the reference that others are measured against, and the slowest of these",
+        is_multilingual: false,
+        licence: "Apache-2.0",
+        num_parameters: 86_389_248,
+        download_bytes: 346_000_000,
+        files_sha256: &[],
+    },
+    KnownModel {
         id: OWN_MODEL,
         title: "Tiny decoder",
         family: ModelFamily::Decoder,
@@ -251,6 +297,22 @@ pub const KNOWN_MODELS: &[KnownModel] = &[
             ("model.safetensors", "539d17aa3681efcad832aa7c94072c66352107a3f3ece3347d90ffccc0eea3e2"),
             ("tokenizer.json", "b3177d11674845248a11ae315471c5fb46972a9cf29a8ea1029ad202a8c5434a"),
             ("tokenizer_config.json", "6c5388bd0080237f9cf996c5834ed7a9b99033f9fe43705f81f1e67f4b03a1d6"),
+        ],
+    },
+    KnownModel {
+        id: OWN_IMAGE_MODEL,
+        title: "Tiny ViT",
+        family: ModelFamily::Vision,
+        good_for: "seeing how training goes, not for good answers: it reads 32 x 32 pixels, and has learned from drawn figures \
+                   alone",
+        is_multilingual: false,
+        licence: "MIT OR Apache-2.0",
+        num_parameters: 319_584,
+        download_bytes: 654_350,
+        files_sha256: &[
+            ("config.json", "e1a2507723ff40d5d5624953edaae691141b7f76da9ceff205cb396d2d5ca632"),
+            ("preprocessor_config.json", "b43970dbfbbdf0bbc16d38871abf81dc3161dff13d227d070d0ee7d068ce9135"),
+            ("model.safetensors", "746fdc95a6ee4fd92b2aef4236817dc02dbe8b9e49192d1291f3f2faafe19f48"),
         ],
     },
 ];

@@ -1,4 +1,4 @@
-//! What makes states of tokens, whatever reads them.
+//! What makes states of tokens or of patches, whatever reads them.
 
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Tensor};
@@ -6,7 +6,7 @@ use burn::tensor::{Device, FloatDType, Tensor};
 use super::BackboneConfig;
 use crate::batch::BatchInputs;
 use crate::kernels::matmul;
-use crate::nn::{Decoder, Encoder, EncoderDecoder, Init, Linear, ModernEncoder, TokenTable};
+use crate::nn::{Decoder, Encoder, EncoderDecoder, Init, Linear, ModernEncoder, TokenTable, VisionEncoder};
 
 /// A model without its head.
 #[derive(Module, Debug)]
@@ -20,6 +20,8 @@ pub enum Backbone {
     Decoder(Decoder),
     /// A token of a target sees those before it, and a whole source.
     EncoderDecoder(EncoderDecoder),
+    /// Every patch of an image sees all others.
+    Vision(VisionEncoder),
 }
 
 /// How many layers a model has. They are counted from where a text comes in: an encoder's first, then a decoder's.
@@ -40,17 +42,24 @@ impl Backbone {
             BackboneConfig::ModernEncoder(config) => Self::ModernEncoder(ModernEncoder::new(config, init, device)),
             BackboneConfig::Decoder(config) => Self::Decoder(Decoder::new(config, init, device)),
             BackboneConfig::EncoderDecoder(config) => Self::EncoderDecoder(EncoderDecoder::new(config, init, device)),
+            BackboneConfig::Vision(config) => Self::Vision(VisionEncoder::new(config, init, device)),
         }
     }
 
     /// # Shapes
-    /// - returns the last layer's states: `[batch, seq, hidden]`, of sources and targets those of targets
+    /// - returns the last layer's states: `[batch, seq, hidden]`, of sources and targets those of targets, of images
+    ///   `[batch, 1 + patches, hidden]`
     ///
     /// # Panics
-    /// When a target comes without a source, which no task makes for such a model.
+    /// When a target comes without a source, or images go to a model of texts or the other way round: no task makes them so.
     #[must_use]
     pub fn forward(&self, inputs: &BatchInputs) -> Tensor<3> {
         match (self, inputs) {
+            (Self::Vision(encoder), BatchInputs::Pixels(pixels)) => encoder.forward(pixels.clone()),
+            (Self::Vision(_), BatchInputs::Text(_) | BatchInputs::TextToText { .. }) => {
+                panic!("a model of images reads pixels")
+            }
+            (_, BatchInputs::Pixels(_)) => panic!("a model of texts reads tokens"),
             (Self::Encoder(encoder), inputs) => encoder.forward(inputs.text()),
             (Self::ModernEncoder(encoder), inputs) => encoder.forward(inputs.text()),
             (Self::Decoder(decoder), inputs) => decoder.forward(inputs.text(), None),
@@ -64,6 +73,9 @@ impl Backbone {
     /// # Shapes
     /// - `states`: `[rows, hidden]`
     /// - returns: `[rows, vocab]`, f32
+    ///
+    /// # Panics
+    /// Of a model that reads images, which no head that scores tokens stands on.
     #[must_use]
     pub fn scores(&self, states: Tensor<2>) -> Tensor<2> {
         let by_table = |table: Tensor<2>, states| matmul(states, table.cast(FloatDType::F32).transpose());
@@ -73,10 +85,11 @@ impl Backbone {
             Self::Decoder(Decoder { embed_tokens, .. }) | Self::EncoderDecoder(EncoderDecoder { embed_tokens, .. }) => {
                 embed_tokens.logits(states)
             }
+            Self::Vision(_) => panic!("a model of images scores no tokens"),
         }
     }
 
-    /// Tokens in the vocabulary.
+    /// Tokens in the vocabulary; 0 of a model that reads images.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
         match self {
@@ -85,6 +98,7 @@ impl Backbone {
             Self::Decoder(Decoder { embed_tokens, .. }) | Self::EncoderDecoder(EncoderDecoder { embed_tokens, .. }) => {
                 embed_tokens.shards.iter().map(|shard| shard.dims()[0]).sum()
             }
+            Self::Vision(_) => 0,
         }
     }
 
@@ -99,6 +113,7 @@ impl Backbone {
                 let [first, second] = [&both.encoder, &both.decoder].map(|stack| stack.layers.len());
                 LayerCounts { before_decoder: first, all: first + second }
             }
+            Self::Vision(encoder) => LayerCounts { before_decoder: 0, all: encoder.layers.len() },
         }
     }
 
@@ -106,7 +121,7 @@ impl Backbone {
     #[must_use]
     pub(super) fn token_table(&self) -> Option<&TokenTable> {
         match self {
-            Self::Encoder(_) | Self::ModernEncoder(_) => None,
+            Self::Encoder(_) | Self::ModernEncoder(_) | Self::Vision(_) => None,
             Self::Decoder(decoder) => Some(&decoder.embed_tokens),
             Self::EncoderDecoder(both) => Some(&both.embed_tokens),
         }
@@ -122,6 +137,7 @@ impl Backbone {
             Self::ModernEncoder(encoder) => Box::new(encoder.linears_mut().map(in_model)),
             Self::Decoder(decoder) => Box::new(decoder.linears_mut().map(in_model)),
             Self::EncoderDecoder(both) => Box::new(both.linears_mut().map(in_model)),
+            Self::Vision(encoder) => Box::new(encoder.linears_mut().map(in_model)),
         }
     }
 
@@ -132,6 +148,7 @@ impl Backbone {
             Self::ModernEncoder(encoder) => encoder.set_dropout(rate),
             Self::Decoder(decoder) => decoder.set_dropout(rate),
             Self::EncoderDecoder(both) => both.set_dropout(rate),
+            Self::Vision(encoder) => encoder.set_dropout(rate),
         }
     }
 }

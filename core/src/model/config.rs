@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::heads::HeadConfig;
 use super::labels::{MAX_LABELS, ProblemType, labels};
 use super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
-use super::{KeyMap, SequenceConfig};
+use super::{KeyMap, RowVector, SequenceConfig};
 use crate::config::Pooling;
 use crate::data::PositionIds;
 use crate::task::HeadKind;
@@ -61,7 +61,7 @@ pub struct ModelConfig {
     head_config: HeadConfig,
     /// The head that the file names, or the architecture's first.
     own_head: &'static HeadSpec,
-    /// Padding token.
+    /// Padding token; of no use to a model that reads images.
     pub pad_token_id: u32,
     /// Tokens that end a text; the first is the one that is appended.
     pub eos_token_ids: Vec<u32>,
@@ -88,7 +88,7 @@ impl ModelConfig {
         let architecture = architectures::ALL
             .into_iter()
             .find(|architecture| architecture.model_type == model_type)
-            .ok_or(ModelError::Unsupported { found: model_type })?;
+            .ok_or_else(|| unsupported(model_type))?;
         let backbone = (architecture.backbone)(&fields)?;
         backbone.check()?;
         let head = named_head(architecture, &fields);
@@ -113,7 +113,8 @@ impl ModelConfig {
             labels,
             json,
         };
-        if config.max_tokens() < MIN_TOKENS {
+        let reads_texts = !matches!(config.backbone, BackboneConfig::Vision(_));
+        if reads_texts && config.max_tokens() < MIN_TOKENS {
             return Err(ModelError::Field {
                 field: architecture.field_name("max_position_embeddings"),
                 reason: format!("leaves a text {} tokens, {MIN_TOKENS} are needed", config.max_tokens()),
@@ -187,7 +188,7 @@ impl ModelConfig {
     pub fn head_config(&self, pooling: Pooling) -> HeadConfig {
         match (self.head_config, pooling) {
             (HeadConfig::Sequence(head), Pooling::Mean) => {
-                HeadConfig::Sequence(SequenceConfig { dense: None, of_first_token: false, ..head })
+                HeadConfig::Sequence(SequenceConfig { row_vector: RowVector::Mean, dense: None, ..head })
             }
             (head, _) => head,
         }
@@ -198,11 +199,11 @@ impl ModelConfig {
     pub fn position_ids(&self) -> PositionIds {
         match self.architecture.pad_token {
             PadToken::NumbersPositions(_) => PositionIds::AfterPad(self.pad_token_id),
-            PadToken::Id(_) | PadToken::EndOfText => PositionIds::FromZero,
+            PadToken::Id(_) | PadToken::EndOfText | PadToken::None => PositionIds::FromZero,
         }
     }
 
-    /// Longest input in tokens (RoBERTa's table holds two rows that no token uses).
+    /// Longest input in tokens (RoBERTa's table holds two rows that no token uses); of images, rows of the position table.
     #[must_use]
     pub fn max_tokens(&self) -> usize {
         let rows = self.backbone.max_position_embeddings();
@@ -212,13 +213,13 @@ impl ModelConfig {
         }
     }
 
-    /// Tokens in the vocabulary.
+    /// Tokens in the vocabulary; 0 of a model that reads images.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
         self.backbone.vocab_size()
     }
 
-    /// Width of a token state.
+    /// Width of a state.
     #[must_use]
     pub fn hidden_size(&self) -> usize {
         self.backbone.hidden_size()
@@ -233,7 +234,7 @@ impl ModelConfig {
     /// Gives the tokens' scores a table of their own, here and in the file that is exported.
     pub fn untie_word_embeddings(&mut self) {
         match &mut self.backbone {
-            BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) => return,
+            BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) | BackboneConfig::Vision(_) => return,
             BackboneConfig::Decoder(decoder) => decoder.tie_word_embeddings = false,
             BackboneConfig::EncoderDecoder(both) => {
                 both.tie_word_embeddings = false;
@@ -242,6 +243,20 @@ impl ModelConfig {
             }
         }
         self.json["tie_word_embeddings"] = Value::Bool(false);
+    }
+}
+
+/// Why an architecture can't be used.
+fn unsupported(found: String) -> ModelError {
+    match found.as_str() {
+        "deit" => ModelError::Field {
+            field: "model_type",
+            reason:
+                "\"deit\" is not supported, for such a model reads a distillation token beside the class token; a DeiT \
+                     without it has model_type \"vit\" (facebook/deit-tiny-patch16-224)"
+                    .into(),
+        },
+        _ => ModelError::Unsupported { found },
     }
 }
 
@@ -273,6 +288,7 @@ fn pad_token_id(
             reason: format!("is negative, and positions of a {} model are numbered from it", architecture.model_type),
         }),
         PadToken::NumbersPositions(id) => Ok(id),
+        PadToken::None => Ok(0),
         PadToken::EndOfText => {
             let is_token = |id: &u32| (*id as usize) < backbone.vocab_size();
             Ok(eos_token_ids.iter().copied().find(is_token).unwrap_or(0))
@@ -372,7 +388,7 @@ pub(in crate::model) mod tests {
         assert_eq!((chosen.class_name(), chosen.own_head().kind), ("BertForMaskedLM", HeadKind::Token));
         assert!(tagger.has_head(HeadKind::Span) && !tagger.has_head(HeadKind::CausalLm));
         assert_eq!(tagger.heads().count(), 5);
-        let error = config_of("gpt2").with_head(HeadKind::Token).expect_err("a decoder").to_string();
+        let error = config_of("gpt2").with_head(HeadKind::MaskedLm).expect_err("a decoder").to_string();
         assert!(error.contains("gpt2") && error.contains("GPT2LMHeadModel"), "{error}");
     }
 

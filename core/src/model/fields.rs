@@ -9,7 +9,7 @@ use super::ModelError;
 use crate::nn::Activation;
 
 /// (field, least, most) of whole numbers.
-const WHOLE: [(&str, u64, u64); 30] = [
+const WHOLE: [(&str, u64, u64); 33] = [
     ("vocab_size", 1, 4_194_304),
     ("hidden_size", 1, 65_536),
     ("embedding_size", 1, 65_536),
@@ -40,6 +40,9 @@ const WHOLE: [(&str, u64, u64); 30] = [
     ("no_rope_layer_interval", 1, 65_536),
     ("max_window_layers", 0, 65_536),
     ("num_labels", 0, 1_048_576),
+    ("image_size", 1, 16_384),
+    ("patch_size", 1, 1024),
+    ("num_channels", 1, 1024),
 ];
 
 /// Characters of a value that an error shows.
@@ -63,6 +66,15 @@ impl<'a> Fields<'a> {
 
     pub(super) fn whole_or(&self, field: &'static str, default: usize) -> Result<usize, ModelError> {
         self.present(field).map_or(Ok(default), |value| whole_of(field, value))
+    }
+
+    /// Height and width of a square: one number, or two that are the same.
+    pub(super) fn side_or(&self, field: &'static str, default: usize) -> Result<usize, ModelError> {
+        match self.list(field).map(Vec::as_slice) {
+            None => self.whole_or(field, default),
+            Some([height, width]) if height == width => whole_of(field, height),
+            Some(_) => Err(bad(field, "is no square: one number is supported, or two that are the same".into())),
+        }
     }
 
     /// The id of a token; `None` where it is missing, null or negative (some files on the hub say -1 for none).
@@ -144,6 +156,8 @@ fn real_limits(field: &str) -> (f64, f64, &'static str) {
         "rope_theta" | "rope_local_base_freq" | "query_pre_attn_scalar" => (1e-37, 1e15, "(0, 1e15)"),
         "global_rope_theta" | "local_rope_theta" => (1e-37, 1e15, "(0, 1e15)"),
         "logits_scaling" => (1e-37, 1e15, "(0, 1e15)"),
+        "layerscale_value" => (0.0, 1e15, "[0, 1e15)"),
+        "mlp_ratio" => (1e-3, 1024.0, "[0.001, 1024)"),
         _ if field.ends_with("_multiplier") || field.ends_with("softcapping") => (1e-37, 1e15, "(0, 1e15)"),
         _ => (f64::MIN, f64::INFINITY, "the range of numbers"),
     }
@@ -297,6 +311,12 @@ mod tests {
                 "albert",
                 json!({ "embedding_size": 4, "num_hidden_groups": 1, "inner_group_num": 1, "classifier_dropout_prob": 0.1,
                     "hidden_act": "gelu_new" }),
+            ),
+            bert_with("vit", json!({ "image_size": [32, 32], "patch_size": 8, "num_channels": 3, "qkv_bias": true })),
+            bert_with(
+                "dinov2",
+                json!({ "image_size": 28, "patch_size": 14, "num_channels": 3, "mlp_ratio": 4, "use_swiglu_ffn": true,
+                    "layerscale_value": 1.0, "drop_path_rate": 0.0, "out_indices": [2] }),
             ),
         ]
     }

@@ -2,9 +2,9 @@
 
 use super::several::is_of_further_head;
 
-/// Rules of one class: the first rule whose left side starts the path wins; `{i}` stands for a layer's number. Paths end
-/// in `.weight` or `.bias` on both sides.
-#[derive(Debug)]
+/// Rules of one class: the first rule whose left side is the path, or a part of it up to a point, wins; `{i}` stands for a
+/// layer's number. What follows in the path (`.weight`, `.bias`) follows on both sides.
+#[derive(Debug, Clone, Copy)]
 pub struct KeyMap {
     /// What checkpoints with a head put before the backbone's keys; bare backbones leave it out.
     pub prefix: &'static str,
@@ -14,7 +14,10 @@ pub struct KeyMap {
     pub backbone: &'static [(&'static str, &'static str)],
     /// (our path, the checkpoint's path)
     pub head: &'static [(&'static str, &'static str)],
-    /// How the checkpoint stores the weights of linear layers.
+    /// (our path, the name in memory without the prefix) of modules that `transformers` 5 calls otherwise in memory than in
+    /// files: adapters have their names in memory.
+    pub modules: &'static [(&'static str, &'static str)],
+    /// How the checkpoint stores the weights of the backbone's linear layers; those of heads are `[out, in]` everywhere.
     pub linear: LinearLayout,
 }
 
@@ -39,6 +42,17 @@ pub(crate) struct LayerKey<'a> {
 }
 
 impl KeyMap {
+    /// One of the backbone's keys as the class writes it.
+    pub(crate) fn with_prefix(&self, key: &str) -> String {
+        if self.is_bare { key.to_owned() } else { format!("{}{key}", self.prefix) }
+    }
+
+    /// The same keys, where modules have their names in files: those that they had in memory in `transformers` 4, and in
+    /// adapters that were made with it.
+    pub(crate) fn of_transformers_4(self) -> Self {
+        Self { modules: &[], ..self }
+    }
+
     /// The parts of a key, with the architecture's prefix or without, of a tensor that belongs to a layer.
     pub(crate) fn layer_key<'a>(&self, key: &'a str) -> Option<LayerKey<'a>> {
         let (_, theirs) = self.backbone.iter().find(|(ours, _)| ours.contains("{i}"))?;
@@ -64,9 +78,17 @@ impl KeyMap {
 #[must_use]
 pub fn checkpoint_key(map: &KeyMap, path: &str) -> Option<String> {
     match find(map.backbone, path) {
-        Some(key) if map.is_bare => Some(key),
-        Some(key) => Some(format!("{}{key}", map.prefix)),
+        Some(key) => Some(map.with_prefix(&key)),
         None => find(map.head, path),
+    }
+}
+
+/// As [`checkpoint_key`], with the name that the module has in memory: that of an adapter's file.
+#[must_use]
+pub fn module_key(map: &KeyMap, path: &str) -> Option<String> {
+    match find(map.modules, path) {
+        Some(key) => Some(map.with_prefix(&key)),
+        None => checkpoint_key(map, path),
     }
 }
 
@@ -90,12 +112,17 @@ fn find(rules: &[(&str, &str)], path: &str) -> Option<String> {
 fn rewrite(path: &str, ours: &str, theirs: &str) -> Option<String> {
     let Some((before, after)) = ours.split_once("{i}") else {
         let rest = path.strip_prefix(ours)?;
-        return rest.starts_with('.').then(|| format!("{theirs}{rest}"));
+        return ends_a_name(rest).then(|| format!("{theirs}{rest}"));
     };
     let rest = path.strip_prefix(before)?;
     let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
     let rest = rest.strip_prefix(number.as_str())?.strip_prefix(after)?;
-    (rest.starts_with('.') && !number.is_empty()).then(|| format!("{}{rest}", theirs.replace("{i}", &number)))
+    (ends_a_name(rest) && !number.is_empty()).then(|| format!("{}{rest}", theirs.replace("{i}", &number)))
+}
+
+/// Whether a name ends before the rest of a path; some parameters have no name but their module's.
+fn ends_a_name(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('.')
 }
 
 #[cfg(test)]
@@ -137,6 +164,36 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_may_be_named_by_a_rule_alone() {
+        let vit = map("vit", HeadKind::Image);
+        for (path, key) in [
+            ("backbone.embeddings.cls_token", "embeddings.cls_token"),
+            ("backbone.embeddings.position_embeddings", "embeddings.position_embeddings"),
+            ("backbone.embeddings.patch_embeddings.weight", "embeddings.patch_embeddings.projection.weight"),
+        ] {
+            assert_eq!(checkpoint_key(vit, path), Some(format!("vit.{key}")));
+            assert_eq!(possible_keys(vit, path), [format!("vit.{key}"), key.to_owned()]);
+        }
+        for other in ["backbone.embeddings.cls_tokens", "backbone.embeddings.cls", "backbone.embeddings"] {
+            assert_eq!(checkpoint_key(vit, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn modules_may_have_another_name_in_memory() {
+        let keys =
+            |map: &KeyMap, path| [checkpoint_key(map, path), module_key(map, path)].map(|key| key.expect("mapped"));
+        let (file, memory) =
+            ("vit.encoder.layer.11.attention.attention.query.weight", "vit.layers.11.attention.q_proj.weight");
+        let (vit, path) = (map("vit", HeadKind::Image), "backbone.layers.11.query.weight");
+        assert_eq!(keys(vit, path), [file, memory]);
+        assert_eq!(keys(&vit.of_transformers_4(), path), [file, file]);
+        assert_eq!(keys(vit, "head.classifier.bias"), ["classifier.bias", "classifier.bias"]);
+        let bert = "bert.encoder.layer.2.attention.self.key.bias";
+        assert_eq!(keys(map("bert", HeadKind::Sequence), "backbone.layers.2.key.bias"), [bert, bert]);
+    }
+
+    #[test]
     fn keys_of_layers_are_told_apart() {
         let bert = map("bert", HeadKind::Sequence);
         let key = bert.layer_key("bert.encoder.layer.11.attention.output.LayerNorm.gamma").expect("a layer's");
@@ -157,7 +214,7 @@ mod tests {
 
     #[test]
     fn all_layers_of_an_architecture_have_one_place() {
-        let encoders = ["bert", "distilbert", "roberta", "electra", "mpnet", "albert"];
+        let encoders = ["bert", "distilbert", "roberta", "electra", "mpnet", "albert", "vit", "dinov2"];
         let types = encoders.into_iter().chain(["gpt2", "llama", "mistral", "qwen2", "qwen3"]);
         for config in types.map(config_of) {
             let map = config.key_map();

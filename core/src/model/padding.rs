@@ -36,7 +36,7 @@ mod tests {
             BackboneConfig::Encoder(encoder) => encoder.padding_idx,
             BackboneConfig::ModernEncoder(encoder) => encoder.padding_idx,
             BackboneConfig::Decoder(decoder) => decoder.padding_idx,
-            BackboneConfig::EncoderDecoder(_) => None,
+            BackboneConfig::EncoderDecoder(_) | BackboneConfig::Vision(_) => None,
         }
     }
 

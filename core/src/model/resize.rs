@@ -8,6 +8,9 @@ use crate::nn::{DecoderConfig, Positions, RopeConfig};
 /// Lists of `config.json` that say something of each layer in order.
 const LAYER_LISTS: [&str; 3] = ["layer_types", "attention_layers", "no_rope_layers"];
 
+/// Fields of DINOv2 that name all layers, and those whose states another class gives: without them the last.
+const STAGES: [&str; 3] = ["stage_names", "out_features", "out_indices"];
+
 impl ModelConfig {
     /// `config.json` of a model that has these of the layers, in this order, and `added` more like the last of them.
     ///
@@ -32,7 +35,10 @@ impl ModelConfig {
                               be like it";
                 return Err(bad(reason.into()));
             }
-            BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) | BackboneConfig::Decoder(_) => {}
+            BackboneConfig::Encoder(_)
+            | BackboneConfig::ModernEncoder(_)
+            | BackboneConfig::Decoder(_)
+            | BackboneConfig::Vision(_) => {}
         }
         if let Some(layer) = kept.iter().find(|&&layer| layer >= before) {
             return Err(bad(format!("there is no layer {layer}: the last one is {}", before - 1)));
@@ -50,6 +56,9 @@ impl ModelConfig {
             if let Some(list) = self.json.get(name).and_then(Value::as_array).filter(|list| list.len() == before) {
                 json[name] = order.iter().map(|&layer| list[layer].clone()).collect();
             }
+        }
+        if let (BackboneConfig::Vision(_), Some(fields)) = (&self.backbone, json.as_object_mut()) {
+            STAGES.iter().for_each(|&name| drop(fields.shift_remove(name)));
         }
         let (windows, ropes) = (of_order(self.windows(), &order), of_order(self.ropes(), &order));
         if self.json.get("attention_types").is_some() {
@@ -98,14 +107,15 @@ impl ModelConfig {
             BackboneConfig::Encoder(_)
             | BackboneConfig::ModernEncoder(_)
             | BackboneConfig::Decoder(_)
-            | BackboneConfig::EncoderDecoder(_) => &[],
+            | BackboneConfig::EncoderDecoder(_)
+            | BackboneConfig::Vision(_) => &[],
         }
     }
 
     /// How far each layer of a decoder sees; nothing where all see everything.
     fn windows(&self) -> &[Option<usize>] {
         match &self.backbone {
-            BackboneConfig::Encoder(_) | BackboneConfig::EncoderDecoder(_) => &[],
+            BackboneConfig::Encoder(_) | BackboneConfig::EncoderDecoder(_) | BackboneConfig::Vision(_) => &[],
             BackboneConfig::ModernEncoder(encoder) => &encoder.windows,
             BackboneConfig::Decoder(decoder) => &decoder.windows,
         }
@@ -224,6 +234,19 @@ mod tests {
         assert_eq!(config.windows(), [None, Some(8), Some(8)]);
         let thetas: Vec<f64> = config.ropes().iter().flatten().map(|rope| rope.theta).collect();
         assert_eq!(thetas, [1e6, 1e4, 1e4]);
+    }
+
+    #[test]
+    fn stages_of_dinov2_are_those_of_its_layers() {
+        let json = json!({
+            "model_type": "dinov2", "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
+            "stage_names": ["stem", "stage1", "stage2"], "out_features": ["stage2"], "out_indices": [2],
+        });
+        let before = ModelConfig::from_json(json.to_string().as_bytes()).expect("usable");
+        let config = before.with_layers(&[0], 0).expect("one layer");
+        assert_eq!(config.num_hidden_layers(), 1);
+        assert!(STAGES.iter().all(|&name| config.json.get(name).is_none()), "the reference counts them itself");
+        assert_eq!(before.with_layers(&[0, 1], 0).expect("as it was").json, json);
     }
 
     #[test]

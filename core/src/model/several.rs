@@ -37,7 +37,7 @@ pub(super) fn path_of_one_head(path: &str) -> Cow<'_, str> {
 }
 
 /// Whether a parameter is one of a head.
-pub(super) fn is_of_head(path: &str) -> bool {
+pub(crate) fn is_of_head(path: &str) -> bool {
     path.starts_with(FIRST) || is_of_further_head(path)
 }
 

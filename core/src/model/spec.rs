@@ -5,7 +5,7 @@
 use super::fields::Fields;
 use super::heads::HeadConfig;
 use super::{KeyMap, ModelError};
-use crate::nn::{DecoderConfig, EncoderConfig, EncoderDecoderConfig, ModernEncoderConfig};
+use crate::nn::{DecoderConfig, EncoderConfig, EncoderDecoderConfig, ModernEncoderConfig, VisionConfig};
 use crate::task::HeadKind;
 
 /// One architecture.
@@ -56,6 +56,8 @@ pub(super) enum PadToken {
     NumbersPositions(u32),
     /// One that ends a text: padding is never scored.
     EndOfText,
+    /// It reads no tokens.
+    None,
 }
 
 /// Sizes and rates of a backbone.
@@ -69,6 +71,8 @@ pub enum BackboneConfig {
     Decoder(DecoderConfig),
     /// A token of a target sees those before it, and a whole source.
     EncoderDecoder(EncoderDecoderConfig),
+    /// Every patch of an image sees all others.
+    Vision(VisionConfig),
 }
 
 impl ArchitectureSpec {
@@ -135,10 +139,23 @@ impl BackboneConfig {
                 }
             }
             Self::EncoderDecoder(_) => Ok(()), // its heads need not be as wide as a state
+            Self::Vision(vision) => {
+                divides("num_attention_heads", vision.num_attention_heads, vision.hidden_size, "hidden_size")?;
+                match vision.patches_a_side() {
+                    0 => Err(ModelError::Field {
+                        field: "image_size",
+                        reason: format!(
+                            "{} pixels have no room for a patch of {}",
+                            vision.image_size, vision.patch_size
+                        ),
+                    }),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 
-    /// Tokens in the vocabulary.
+    /// Tokens in the vocabulary; 0 of a model that reads images.
     #[must_use]
     pub fn vocab_size(&self) -> usize {
         match self {
@@ -146,10 +163,11 @@ impl BackboneConfig {
             Self::ModernEncoder(encoder) => encoder.vocab_size,
             Self::Decoder(decoder) => decoder.vocab_size,
             Self::EncoderDecoder(both) => both.vocab_size,
+            Self::Vision(_) => 0,
         }
     }
 
-    /// Width of a token state.
+    /// Width of a state.
     #[must_use]
     pub fn hidden_size(&self) -> usize {
         match self {
@@ -157,6 +175,7 @@ impl BackboneConfig {
             Self::ModernEncoder(encoder) => encoder.hidden_size,
             Self::Decoder(decoder) => decoder.hidden_size,
             Self::EncoderDecoder(both) => both.hidden_size,
+            Self::Vision(vision) => vision.hidden_size,
         }
     }
 
@@ -165,7 +184,7 @@ impl BackboneConfig {
     pub fn table_width(&self) -> usize {
         match self {
             Self::Encoder(encoder) => encoder.table_width(),
-            Self::ModernEncoder(_) | Self::Decoder(_) | Self::EncoderDecoder(_) => self.hidden_size(),
+            Self::ModernEncoder(_) | Self::Decoder(_) | Self::EncoderDecoder(_) | Self::Vision(_) => self.hidden_size(),
         }
     }
 
@@ -177,6 +196,7 @@ impl BackboneConfig {
             Self::ModernEncoder(encoder) => encoder.windows.len(),
             Self::Decoder(decoder) => decoder.num_hidden_layers,
             Self::EncoderDecoder(both) => both.num_encoder_layers + both.num_decoder_layers,
+            Self::Vision(vision) => vision.num_hidden_layers,
         }
     }
 
@@ -188,6 +208,7 @@ impl BackboneConfig {
             Self::ModernEncoder(encoder) => encoder.max_position_embeddings,
             Self::Decoder(decoder) => decoder.max_position_embeddings,
             Self::EncoderDecoder(both) => both.max_position_embeddings,
+            Self::Vision(vision) => vision.num_positions(),
         }
     }
 
@@ -199,23 +220,24 @@ impl BackboneConfig {
             Self::ModernEncoder(encoder) => encoder.initializer_range,
             Self::Decoder(decoder) => decoder.initializer_range,
             Self::EncoderDecoder(both) => both.initializer_factor,
+            Self::Vision(vision) => vision.initializer_range,
         }
     }
 
-    /// Path of the table that tokens are looked up in.
+    /// Path of the table that tokens are looked up in; a model that reads images has nothing there.
     #[must_use]
     pub fn word_table(&self) -> &'static str {
         match self {
-            Self::Encoder(_) | Self::ModernEncoder(_) => "backbone.embeddings.word_embeddings.weight",
+            Self::Encoder(_) | Self::ModernEncoder(_) | Self::Vision(_) => "backbone.embeddings.word_embeddings.weight",
             Self::Decoder(_) | Self::EncoderDecoder(_) => "backbone.embed_tokens.weight",
         }
     }
 
-    /// Tokens are scored with the table that they are looked up in.
+    /// Tokens are scored with the table that they are looked up in, where they are scored.
     #[must_use]
     pub fn ties_word_embeddings(&self) -> bool {
         match self {
-            Self::Encoder(_) | Self::ModernEncoder(_) => true,
+            Self::Encoder(_) | Self::ModernEncoder(_) | Self::Vision(_) => true,
             Self::Decoder(decoder) => decoder.tie_word_embeddings,
             Self::EncoderDecoder(both) => both.tie_word_embeddings,
         }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::config::tests::config_of;
-use super::{LayerCounts, Model, ModelConfig, checkpoint_key, is_trained, possible_keys};
+use super::config::tests::{BERT, config_of};
+use super::{Head, LayerCounts, Model, ModelConfig, checkpoint_key, is_trained, possible_keys};
 use crate::batch::BatchInputs;
-use crate::config::{Freeze, Method, Pooling};
+use crate::config::{Freeze, LoraConfig, Method, Pooling};
 use crate::data::{HostInputs, HostText, Padding, TextRow};
 use crate::nn::{Init, ParamPath};
 use crate::task::HeadKind;
@@ -131,6 +131,98 @@ fn keys_are_those_that_transformers_writes() {
                 assert!(possible_keys(config.key_map(), path).contains(&key(path)), "{path}");
             }
         }
+    }
+}
+
+/// Modules of a layer of an encoder of images, and the parameters of DINOv2 that are no weight and no bias.
+const VIT_LAYER: [&str; 8] = [
+    "attention.attention.query",
+    "attention.attention.key",
+    "attention.attention.value",
+    "attention.output.dense",
+    "layernorm_before",
+    "intermediate.dense",
+    "output.dense",
+    "layernorm_after",
+];
+const DINOV2_LAYER: [&str; 8] = [
+    "attention.attention.query",
+    "attention.attention.key",
+    "attention.attention.value",
+    "attention.output.dense",
+    "norm1",
+    "mlp.fc1",
+    "mlp.fc2",
+    "norm2",
+];
+const DINOV2_SCALES: [&str; 2] = ["layer_scale1.lambda1", "layer_scale2.lambda1"];
+
+#[test]
+fn keys_of_models_of_images_are_those_that_transformers_writes() {
+    for (model_type, layer, scales) in [("vit", VIT_LAYER, &[][..]), ("dinov2", DINOV2_LAYER, &DINOV2_SCALES[..])] {
+        let config = config(model_type, HeadKind::Image);
+        let both = |module: String| [format!("{module}.weight"), format!("{module}.bias")];
+        let of_layer = layer.into_iter().flat_map(|module| both(format!("{model_type}.encoder.layer.0.{module}")));
+        let mut expected: BTreeSet<String> = of_layer.collect();
+        expected.extend(scales.iter().map(|name| format!("{model_type}.encoder.layer.0.{name}")));
+        let tables = ["cls_token", "position_embeddings"];
+        expected.extend(tables.map(|name| format!("{model_type}.embeddings.{name}")));
+        expected.extend(both(format!("{model_type}.embeddings.patch_embeddings.projection")));
+        expected.extend(both(format!("{model_type}.layernorm")));
+        expected.extend(both("classifier".to_owned()));
+        let paths = paths(&model(&config, Pooling::Cls));
+        let key = |path: &String| checkpoint_key(config.key_map(), path).expect("every parameter has a key");
+        let found: BTreeSet<String> = paths.iter().map(key).collect();
+        assert_eq!((found.len(), &found), (paths.len(), &expected), "{model_type}");
+        for path in &paths {
+            assert!(possible_keys(config.key_map(), path).contains(&key(path)), "{path}");
+        }
+    }
+}
+
+#[test]
+fn an_image_has_a_row_of_outputs_which_its_features_give_too() {
+    let pixels = Tensor::<4>::ones([2, 3, 224, 224], &Device::flex());
+    let inputs = BatchInputs::Pixels(pixels);
+    for (model_type, width) in [("vit", 8), ("dinov2", 16)] {
+        let model = model(&config(model_type, HeadKind::Image), Pooling::Mean).for_inference();
+        let outputs = model.outputs(&inputs);
+        assert_eq!((outputs.dims(), model.head.num_labels(), model.head.kind()), ([2, 3], Some(3), HeadKind::Image));
+        let features = model.head.features(model.backbone.forward(&inputs), &inputs).expect("a vector an image");
+        assert_eq!(features.dims(), [2, width]);
+        assert_eq!(values(model.head.outputs_of_features(features)), values(outputs));
+        assert!(matches!(model.head, Head::Image(_)) && model.output_table().is_none());
+        assert_eq!(model.backbone.vocab_size(), 0);
+    }
+}
+
+#[test]
+fn modules_of_models_of_images_have_their_names_in_memory() {
+    for (model_type, start, more) in [
+        ("vit", "vit.layers.0.", &["fc1", "fc2"][..]),
+        ("dinov2", "dinov2.encoder.layer.0.", &["fc1", "fc2"][..]),
+        ("swiglu", "dinov2.encoder.layer.0.", &["down_proj"][..]),
+    ] {
+        let config = match model_type {
+            "swiglu" => {
+                let json = BERT.replace("\"bert\"", "\"dinov2\"").replacen('{', "{\"use_swiglu_ffn\":true,", 1);
+                ModelConfig::from_json(json.as_bytes()).expect("usable")
+            }
+            _ => config(model_type, HeadKind::Image),
+        };
+        let (model, map) = (model(&config, Pooling::Cls), config.key_map());
+        let mut expected: Vec<&str> =
+            ["k_proj", "o_proj", "q_proj", "v_proj"].into_iter().chain(more.iter().copied()).collect();
+        expected.sort_unstable();
+        assert_eq!(model.module_names(map), expected, "{model_type}");
+        for module in model.linear_modules(map) {
+            assert!(module.name.starts_with(start), "{module:?}");
+        }
+        let mut adapted = model.clone();
+        let lora = LoraConfig { r: 2, ..LoraConfig::default() };
+        let all = ["all-linear".to_owned()];
+        let paths = adapted.add_lora(map, &lora, &all, &mut Init::new(1), &Device::flex());
+        assert_eq!(paths.len(), expected.len(), "{paths:?}");
     }
 }
 
@@ -271,6 +363,7 @@ fn what_a_method_trains() {
     let cases = [
         ("backbone.embeddings.word_embeddings.weight", [true, false, false, false]),
         ("backbone.embeddings.layer_norm.weight", [true, false, false, false]),
+        ("backbone.embeddings.cls_token", [true, false, false, false]),
         ("backbone.projection.weight", [true, false, false, false]),
         ("backbone.relative_attention_bias.weight", [true, false, false, false]),
         ("backbone.layers.1.query.weight", [true, false, false, false]),
@@ -323,6 +416,8 @@ fn what_is_frozen_of_all_weights() {
         ("backbone.embeddings.token_type_embeddings.weight", [true, false, false]),
         ("backbone.embeddings.layer_norm.bias", [true, false, false]),
         ("backbone.projection.bias", [true, false, false]),
+        ("backbone.embeddings.position_embeddings", [true, false, false]),
+        ("backbone.layers.1.attention_scale.lambda1", [true, true, false]),
         ("backbone.relative_attention_bias.weight", [true, true, false]),
         ("backbone.relative_embeddings.weight", [true, true, false]),
         ("backbone.embed_tokens.shards.1", [true, false, false]),

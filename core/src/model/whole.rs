@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, FloatDType, Tensor};
 
 use super::several::{is_of_head, path_of_one_head};
-use super::{Backbone, Head, KeyMap, LayerCounts, ModelConfig, checkpoint_key};
+use super::{Backbone, Head, KeyMap, LayerCounts, ModelConfig, module_key};
 use crate::batch::{BatchInputs, TextBatch};
 use crate::config::{Freeze, LoraConfig, Method, Pooling};
 use crate::nn::{Decoder, EncoderDecoder, Init, KvCache, Linear, Lora, ParamPath, Source, TokenTable};
@@ -14,7 +14,7 @@ use crate::nn::{Decoder, EncoderDecoder, Init, KvCache, Linear, Lora, ParamPath,
 /// A backbone with a head.
 #[derive(Module, Debug)]
 pub struct Model {
-    /// Makes states of tokens.
+    /// Makes states of tokens or of patches.
     pub backbone: Backbone,
     /// Makes outputs of states.
     pub head: Head,
@@ -43,7 +43,7 @@ pub struct Seq2seqLm<'a> {
 /// A linear layer that an adapter can stand beside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinearModule {
-    /// Its whole name in `transformers`.
+    /// Its whole name in `transformers`, as adapters have it.
     pub name: String,
     /// Its path in the model.
     pub path: String,
@@ -168,7 +168,7 @@ impl Model {
         device: &Device,
     ) -> Vec<String> {
         let mut adapted = Vec::new();
-        for (path, linear) in self.linears_mut() {
+        for (path, linear) in adaptable(&mut self.backbone) {
             let module = module_name(map, &path);
             let is_target = |target: &String| target == "all-linear" || LoraConfig::is_named(&module, target);
             if target_modules.iter().any(is_target) {
@@ -209,14 +209,12 @@ impl Model {
         modules.collect()
     }
 
-    /// The last part of the name of every linear layer, as checkpoints have it: what LoRA can adapt.
+    /// The last part of the name of every linear layer of the backbone that an adapter can stand beside, as adapters have it.
     #[must_use]
     pub fn module_names(&self, map: &KeyMap) -> Vec<String> {
         let mut copy = self.clone(); // shares all weights
-        let mut names: Vec<String> = copy
-            .linears_mut()
-            .filter_map(|(path, _)| checkpoint_key(map, &format!("{path}.weight")))
-            .filter_map(|key| Some(key.trim_end_matches(".weight").rsplit_once('.')?.1.to_owned()))
+        let mut names: Vec<String> = adaptable(&mut copy.backbone)
+            .filter_map(|(path, _)| Some(module_name(map, &path).rsplit_once('.')?.1.to_owned()))
             .collect();
         names.sort();
         names.dedup();
@@ -283,15 +281,20 @@ impl Model {
         self.backbone.linears_mut()
     }
 
-    /// As [`Self::linears_mut`], and a head's dense layer.
+    /// Those of them that an adapter can stand beside, and a head's dense layer.
     fn adaptable_mut(&mut self) -> impl Iterator<Item = (String, &mut Linear)> {
-        self.backbone.linears_mut().chain(self.head.dense_mut())
+        adaptable(&mut self.backbone).chain(self.head.dense_mut())
     }
+}
+
+/// Every linear layer of a backbone that an adapter can stand beside, with its path.
+fn adaptable(backbone: &mut Backbone) -> impl Iterator<Item = (String, &mut Linear)> {
+    backbone.linears_mut().filter(|(path, _)| !path.ends_with(TWO_IN_MEMORY))
 }
 
 /// Name in `transformers` of the linear layer at a path.
 fn module_name(map: &KeyMap, path: &str) -> String {
-    let key = checkpoint_key(map, &format!("{path}.weight")).unwrap_or_default();
+    let key = module_key(map, &format!("{path}.weight")).unwrap_or_default();
     key.trim_end_matches(".weight").to_owned()
 }
 
@@ -303,6 +306,9 @@ fn adapt(linear: &mut Linear, module: &str, config: &LoraConfig, init: &mut Init
 
 /// The layer of T5 whose inputs leave the range of f16 (`_keep_in_fp32_modules` of its class in `transformers`).
 const FULL_PRECISION: &str = ".mlp.wo";
+
+/// The layer of DINOv2 that is one in files and two in `transformers`: no adapter of it would fit both.
+const TWO_IN_MEMORY: &str = ".mlp.weights_in";
 
 /// Where the parameters of heads that score a vocabulary lie.
 const VOCABULARY: &str = "head.lm_head.";

@@ -40,7 +40,7 @@ impl Session {
         let examples = self.embed(&model, rows.as_ref(), Split::Train, chosen.examples(), &mut of_examples).await?;
         let mut of_rows = |done: usize| progress(num_examples + done, total);
         let labeled = self.embed(&model, rows.as_ref(), split, chosen.rows(), &mut of_rows).await?;
-        let mut names = self.loaded()?.with_text_model(|text| chosen.name_predictor(*text, &run))?;
+        let mut names = self.loaded()?.with_task_model(|text| chosen.name_predictor(*text, &run))?;
         predict(&model, names.as_mut(), &self.device).await?;
         Ok(Some(chosen.report(&examples, &labeled, names.finish())))
     }

@@ -9,6 +9,7 @@ use super::model::{LoadedModel, describe, fits_problem, task_of_problem};
 use super::protocol::Weights;
 use super::run::{Data, Session};
 use super::weights::trains_head;
+use crate::checkpoint::ModelReader;
 use crate::config::{JOB_FILE, Job, PromptFormat, ReadOptions, RunConfig, SplitConfig};
 use crate::data::{DataFiles, TrainedRead, read_as_trained};
 use crate::event::Split;
@@ -23,10 +24,11 @@ const MAX_WINDOW: usize = 1024;
 /// The command of tasks whose models answer inputs.
 const PREDICT: &str = "predict";
 
-/// Tokens of a text that a model reads where no run and no job file says: as many as its config and its tokenizer allow.
+/// Tokens of a text that a model reads where no run and no job file says: as many as its config and its tokenizer allow;
+/// none of a model that reads images.
 fn input_limit(model: &LoadedModel) -> usize {
-    let of_tokenizer = model.pretrained.tokenizer.model_max_length().unwrap_or(usize::MAX);
-    let own = of_tokenizer.min(model.pretrained.config.max_tokens());
+    let ModelReader::Texts(tokenizer) = &model.pretrained.reader else { return 0 };
+    let own = tokenizer.model_max_length().unwrap_or(usize::MAX).min(model.pretrained.config.max_tokens());
     if model.task.spec().head.writes() { own.min(MAX_WINDOW) } else { own }
 }
 
@@ -102,9 +104,10 @@ impl Session {
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
         let run = RunConfig { split, ..self.own_run() };
         let trained = self.read_as_trained(&files.train.0, &files.train.1, asked);
+        let files = Rc::new(files);
         let mut rows = self.parse_rows(&files, &trained.read, &run, labels, Purpose::Measure)?;
-        while model.with_text_model(|text| rows.encode_part(text, &run))? {}
-        let mut report = model.with_text_model(|text| rows.report(Some(text), &run))?;
+        while model.with_task_model(|text| rows.encode_part(text, &run))? {}
+        let mut report = model.with_task_model(|text| rows.report(Some(text), &run))?;
         let inputs = report.used_columns.iter().filter(|(_, role)| !role.starts_with("label"));
         let inputs: Vec<&str> = inputs.map(|(column, _)| column.as_str()).collect();
         let mut warnings: Vec<String> = trained.missing_texts(&inputs).into_iter().collect();
@@ -112,7 +115,7 @@ impl Session {
         warnings.extend(of_labels.and_then(|column| trained.missing_labels(column)));
         report.warnings.extend(warnings);
         let read = rows.read_options();
-        self.data = Some(Data { files: Rc::new(files), rows, read, run });
+        self.data = Some(Data { files, rows, read, run });
         Ok(report)
     }
 
@@ -177,7 +180,7 @@ impl Session {
             return Err(SessionError::OtherLabels);
         }
         let run = self.run_config();
-        Ok(self.loaded()?.with_text_model(|text| data.rows.prepare(text, &run))?.into())
+        Ok(self.loaded()?.with_task_model(|text| data.rows.prepare(text, &run))?.into())
     }
 
     /// Answers inputs, in their order; and the indices of those that are longer than [`Session::max_tokens`], and were cut.
@@ -199,7 +202,7 @@ impl Session {
         let model = self.weights(weights)?;
         let (run, labels) = (self.answer_config(), self.labels());
         let loaded = self.loaded()?;
-        let mut predictor = loaded.with_text_model(|text| {
+        let mut predictor = loaded.with_task_model(|text| {
             loaded.task.predictor(&PredictRequest { inputs, labels, model: *text, run: &run })
         })?;
         predictor.set_thresholds(&self.thresholds(weights));
@@ -213,7 +216,7 @@ impl Session {
     /// # Errors
     /// When no model is there.
     pub fn max_tokens(&self) -> Result<usize, SessionError> {
-        Ok(self.loaded()?.with_text_model(|text| text.limit(&self.answer_config())))
+        Ok(self.loaded()?.with_task_model(|text| text.limit(&self.answer_config())))
     }
 
     /// Why a model does not do what those of other tasks do.

@@ -41,7 +41,7 @@ pub use error::SessionError;
 #[cfg(feature = "engine")]
 pub use facts::hashes_of;
 #[cfg(feature = "engine")]
-pub use reading::{Reading, read_general_text, survey};
+pub use reading::{Reading, Survey, read_general_text};
 #[cfg(feature = "engine")]
 pub use reading_parts::{PartReport, PartRequest, PartsReading};
 #[cfg(feature = "engine")]

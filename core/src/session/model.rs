@@ -7,11 +7,11 @@ use super::changes::Changed;
 use super::protocol::ModelInfo;
 use super::run::Session;
 use super::weights::{Built, HeadSettings};
-use crate::checkpoint::{CheckpointError, PretrainedModel};
+use crate::checkpoint::{CheckpointError, ModelReader, PretrainedModel};
 use crate::config::{JOB_FILE, Job, ModelSource};
 use crate::folder::Folder;
 use crate::model::{BackboneConfig, ModelConfig, ProblemType};
-use crate::task::{HeadKind, RenderTurns, Task, TextModel};
+use crate::task::{HeadKind, Reads, RenderTurns, Task, TaskModel};
 use crate::tokenizer::Conversation;
 use crate::tokenizer::chat_template::{ChatTemplate, TemplateDate};
 
@@ -50,8 +50,12 @@ impl LoadedModel {
         let trained = job.and_then(|job| job.task);
         let task = task.unwrap_or_else(|| default_task(&pretrained.config, own_problem, trained));
         let template = ChatTemplate::from_folder(&pretrained.folder, TEMPLATE_DATE).map_err(|error| error.to_string());
-        let configured = crate::tokenizer::configured_eos_ids(&pretrained.folder);
-        let eos_token_ids = pretrained.tokenizer.eos_token_ids(&configured);
+        let eos_token_ids = match &pretrained.reader {
+            ModelReader::Texts(tokenizer) => {
+                tokenizer.eos_token_ids(&crate::tokenizer::configured_eos_ids(&pretrained.folder))
+            }
+            ModelReader::Images(_) => Vec::new(),
+        };
         let (has_head, changed) = (false, None);
         let mut model = Self { source, pretrained, task, has_head, own_problem, template, eos_token_ids, changed };
         let built = model.choose(task, device)?;
@@ -113,7 +117,7 @@ impl LoadedModel {
     }
 
     /// The model as its task sees it.
-    pub(super) fn with_text_model<T>(&self, use_it: impl FnOnce(&TextModel<'_>) -> T) -> T {
+    pub(super) fn with_task_model<T>(&self, use_it: impl FnOnce(&TaskModel<'_>) -> T) -> T {
         let template = self.template.as_ref().ok().and_then(Option::as_ref);
         let render = template.map(|template| {
             move |conversation: &Conversation| template.pieces(conversation).map_err(|error| error.to_string())
@@ -121,10 +125,16 @@ impl LoadedModel {
         let config = &self.pretrained.config;
         let decoder_start_token_id = match &config.backbone {
             BackboneConfig::EncoderDecoder(both) => Some(both.decoder_start_token_id),
-            BackboneConfig::Encoder(_) | BackboneConfig::ModernEncoder(_) | BackboneConfig::Decoder(_) => None,
+            BackboneConfig::Encoder(_)
+            | BackboneConfig::ModernEncoder(_)
+            | BackboneConfig::Decoder(_)
+            | BackboneConfig::Vision(_) => None,
         };
-        use_it(&TextModel {
-            tokenizer: &self.pretrained.tokenizer,
+        use_it(&TaskModel {
+            reads: match &self.pretrained.reader {
+                ModelReader::Texts(tokenizer) => Reads::Texts(tokenizer),
+                ModelReader::Images(processor) => Reads::Images(processor),
+            },
             max_tokens: config.max_tokens(),
             pad_token_id: config.pad_token_id,
             position_ids: config.position_ids(),
@@ -153,7 +163,10 @@ impl LoadedModel {
             notes.push(format!("its head is for {head}, not for {task}: a run begins with a fresh one"));
         }
         notes.extend(built.loaded.sentences());
-        notes.extend(self.pretrained.tokenizer.notes().iter().cloned());
+        notes.extend(self.pretrained.padding_note());
+        if let ModelReader::Texts(tokenizer) = &self.pretrained.reader {
+            notes.extend(tokenizer.notes().iter().cloned());
+        }
         if let Some(Err(error)) = self.pretrained.folder.get(JOB_FILE).map(Job::from_json) {
             let unknown = "the settings that it was trained with are not known";
             notes.push(format!("{JOB_FILE} can't be used, so {unknown}: {error}"));
@@ -308,7 +321,7 @@ pub(super) fn describe(problem: ProblemType) -> &'static str {
 
 /// Whether config.json names the outputs of such a head.
 fn has_named_outputs(head: HeadKind) -> bool {
-    matches!(head, HeadKind::Sequence | HeadKind::Token)
+    matches!(head, HeadKind::Sequence | HeadKind::Token | HeadKind::Image)
 }
 
 /// The modules that LoRA adapts where none are named.
@@ -343,6 +356,9 @@ mod tests {
         let writes = default_task(&config(GPT2), None, None);
         assert_eq!(writes.spec().head, HeadKind::CausalLm);
         assert_eq!(default_task(&bert(""), None, Some(writes)).spec().head, HeadKind::Sequence, "it has no such head");
+        let labels = config(&GPT2.replacen('{', r#"{"architectures":["GPT2ForSequenceClassification"],"#, 1));
+        let single = Some(ProblemType::SingleLabelClassification);
+        assert_eq!(default_task(&labels, single, None), Task::SequenceClassification, "a decoder that labels");
         for base in ["BertModel", "BertForMaskedLM"] {
             let base = bert(&format!(r#","architectures":[{base:?}]"#));
             assert_eq!(default_task(&base, None, None), default_task(&bert(""), None, None), "rows have labels");

@@ -25,7 +25,8 @@ impl Session {
         let spread = all.into_iter().step_by(num_texts.div_ceil(MAX_SEARCHED));
         let texts: Vec<(usize, String)> = spread.map(|(row, text)| (row, text.to_owned())).collect();
         let own = std::iter::once(text).chain(texts.iter().map(|(_, text)| text.as_str()));
-        let inputs: Vec<TaskInput> = own.map(|text| TaskInput { text: text.to_owned(), second: None }).collect();
+        let inputs: Vec<TaskInput> =
+            own.map(|text| TaskInput { text: text.to_owned(), second: None, image: None }).collect();
         let (answers, _) = self.predict(&inputs, weights).await?;
         Ok(rank_by_similarity(answers, texts, num_texts))
     }

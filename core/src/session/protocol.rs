@@ -5,6 +5,7 @@
 //! [`RequestId`]; a run's events carry its [`RunId`].
 
 mod answers;
+mod problem;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ use crate::task::{DataReport, Evaluation, FewShotReport, NearestTexts, Predictio
 use crate::tokenizer::{Role, Turn};
 
 pub use self::answers::{MemoryReport, ModelInfo, WritingEvaluation};
+pub use self::problem::{Problem, ProblemKind};
 pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};
 
 /// Pairs a reply with its request.
@@ -212,10 +214,32 @@ pub enum Command {
         /// Which rows.
         split: Split,
     },
+    /// Put images into one file, which is read as if it had been dropped: a zip with a folder for each class. Reply:
+    /// [`Reply::Packed`], with one blob.
+    PackImages {
+        /// The images, under their paths (`circle/1.png`).
+        files: Vec<NamedBlob>,
+    },
+    /// The files of images among the rows that were read. Reply: [`Reply::Images`], with a blob for each.
+    RowImages {
+        /// Split, and place of the row in it.
+        rows: Vec<(Split, usize)>,
+    },
+    /// Training rows as they are trained on with a seed. Reply: [`Reply::Images`], PNG files.
+    PreviewAugmentation {
+        /// Places in the training split.
+        rows: Vec<usize>,
+        /// Another one draws anew.
+        seed: u64,
+        /// The settings.
+        run: RunConfig,
+    },
     /// Answers to inputs, base beside tuned (tuned only after a run). Reply: [`Reply::Predicted`].
     Predict {
         /// The inputs.
         inputs: Vec<TaskInput>,
+        /// Their images, one an input; none where inputs are texts.
+        images: Vec<NamedBlob>,
         /// Which of a run's several tasks answers; `None` where there is one.
         part: Option<String>,
     },
@@ -357,6 +381,16 @@ pub enum Reply {
         /// What makes these answers worthless, if anything does.
         warnings: Vec<String>,
     },
+    /// Images were put into one file.
+    Packed {
+        /// Index of its blob.
+        blob: usize,
+    },
+    /// Images, in the order in which they were asked for.
+    Images {
+        /// Their files; `None` where there is no such row.
+        images: Vec<Option<NamedBlob>>,
+    },
     /// A zip.
     Exported {
         /// Index of its blob.
@@ -369,39 +403,6 @@ pub enum Reply {
     },
     /// Nothing to say but that it was done.
     Done,
-}
-
-/// What kind of thing went wrong, so that the page can offer the right way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProblemKind {
-    /// A file, a column or a row.
-    Data,
-    /// config.json, weights or tokenizer.
-    Model,
-    /// A setting.
-    Config,
-    /// Fetching over the network.
-    Network,
-    /// Disk full, quota, no permission.
-    Storage,
-    /// The GPU: lost, out of memory, a shader that does not compile, wrong arithmetic.
-    Device,
-    /// The loss is not a number.
-    Diverged,
-    /// A mistake in Hone.
-    Bug,
-}
-
-/// An error as a person reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// For the way out.
-    pub kind: ProblemKind,
-    /// What happened, and where.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
 }
 
 /// What the worker sends.

@@ -10,7 +10,7 @@ use super::SessionError;
 use super::language::warn_of_language;
 use super::run::{Data, Session};
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::{DataError, DataFiles, DecodedText, read_text};
+use crate::data::{DataError, DataFiles, DecodedText, Split, read_text};
 use crate::task::{DataReport, Purpose, ReadRequest, Task, TaskData};
 
 /// Rows that were parsed and are being tokenised.
@@ -35,13 +35,36 @@ impl Reading {
     }
 }
 
-/// Reads rows before there is a model to read them for: the report has everything but the tokens.
-///
-/// # Errors
-/// Says what is wrong, with row and column.
-pub fn survey(task: Task, files: &DataFiles, read: &ReadOptions, run: &RunConfig) -> Result<DataReport, SessionError> {
-    let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
-    Ok(task.read(&request)?.report(None, run)?)
+/// Rows that were read before there is a model to read them for.
+pub struct Survey {
+    rows: Box<dyn TaskData>,
+    /// Everything of a report but the tokens.
+    pub report: DataReport,
+}
+
+impl Survey {
+    /// Reads rows.
+    ///
+    /// # Errors
+    /// Says what is wrong, with row and column.
+    pub fn new(
+        task: Task,
+        files: impl Into<Rc<DataFiles>>,
+        read: &ReadOptions,
+        run: &RunConfig,
+    ) -> Result<Self, SessionError> {
+        let files = &files.into();
+        let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let rows = task.read(&request)?;
+        let report = rows.report(None, run)?;
+        Ok(Self { rows, report })
+    }
+
+    /// As [`Session::row_image`].
+    #[must_use]
+    pub fn row_image(&self, split: Split, index: usize) -> Option<(String, Vec<u8>)> {
+        self.rows.image(split, index)
+    }
 }
 
 /// Reads a person's own general text ([`Session::evaluate_general`]): the text, and what there is to say about how its
@@ -89,6 +112,24 @@ impl Session {
         self.load_data(files, read, run)
     }
 
+    /// Name and bytes of the file of an image among the rows: of a run its own, else those that were read. `index` counts
+    /// the rows of the split; `None` where there is no such row, or rows are no images.
+    #[must_use]
+    pub fn row_image(&self, split: Split, index: usize) -> Option<(String, Vec<u8>)> {
+        match &self.trainer {
+            Some(trainer) => trainer.rows().image(split, index),
+            None => self.data.as_ref()?.rows.image(split, index),
+        }
+    }
+
+    /// A training row that was read as it would be trained on with these settings and a seed: a PNG. `None` where there is
+    /// no such row, or rows are no images.
+    #[must_use]
+    pub fn augmented_image(&self, index: usize, run: &RunConfig, seed: u64) -> Option<Vec<u8>> {
+        let (model, data) = (self.model.as_ref()?, self.data.as_ref()?);
+        model.with_task_model(|task_model| data.rows.augmented(index, task_model, run, seed))
+    }
+
     /// Parses the data files. Then [`Session::advance_reading`] until it is done, and [`Session::finish_reading`]; a
     /// reading that is dropped leaves what was loaded before.
     ///
@@ -120,14 +161,14 @@ impl Session {
         // What a head for another problem calls its outputs are no labels of these rows, and an adapter is one for its task.
         let of_adapter = self.adapter_labels().filter(|_| model.task == task);
         let known_labels = of_adapter.unwrap_or_else(|| model.known_labels_for(task));
-        let rows = model.with_text_model(|text| {
+        let rows = model.with_task_model(|text| {
             let (purpose, model) = (Purpose::Train, Some(*text));
             task.read(&ReadRequest { files: &files, read, run, known_labels, purpose, model })
         })?;
         let mut reading = Reading { task, files, run: run.clone(), rows };
         if let Some(before) = &self.data {
             let rows = &mut reading.rows;
-            model.with_text_model(|text| rows.adopt_tokens(before.rows.as_ref(), text, run));
+            model.with_task_model(|text| rows.adopt_tokens(before.rows.as_ref(), text, run));
         }
         Ok(reading)
     }
@@ -135,14 +176,14 @@ impl Session {
     /// Rows of the task, without their tokens.
     pub(super) fn parse_rows(
         &self,
-        files: &DataFiles,
+        files: &Rc<DataFiles>,
         read: &ReadOptions,
         run: &RunConfig,
         known_labels: &[String],
         purpose: Purpose,
     ) -> Result<Box<dyn TaskData>, SessionError> {
         let model = self.loaded()?;
-        Ok(model.with_text_model(|text| {
+        Ok(model.with_task_model(|text| {
             model.task.read(&ReadRequest { files, read, run, known_labels, purpose, model: Some(*text) })
         })?)
     }
@@ -152,7 +193,7 @@ impl Session {
     /// # Errors
     /// When the tokenizer fails on a row.
     pub fn advance_reading(&self, reading: &mut Reading) -> Result<bool, SessionError> {
-        Ok(self.loaded()?.with_text_model(|text| reading.rows.encode_part(text, &reading.run))?)
+        Ok(self.loaded()?.with_task_model(|text| reading.rows.encode_part(text, &reading.run))?)
     }
 
     /// Takes the rows of a reading that is done, in the place of those before. Where they are for another task the model is
@@ -164,7 +205,7 @@ impl Session {
     pub fn finish_reading(&mut self, reading: Reading) -> Result<DataReport, SessionError> {
         let Reading { task, files, run, rows } = reading;
         let model = self.loaded()?;
-        let mut report = model.with_text_model(|text| rows.report(Some(text), &run))?;
+        let mut report = model.with_task_model(|text| rows.report(Some(text), &run))?;
         report.warnings.extend(warn_of_language(model, &rows.sample_texts())?);
         // What was guessed is what a run follows, and its job file says.
         let read = rows.read_options();

@@ -118,7 +118,7 @@ impl Session {
         }
         check_head_of_run(model, model.task, model.has_head, &run)?;
         let limit = config.max_tokens();
-        if run.max_seq_length as usize > limit {
+        if spec.settings.contains(&"max_seq_length") && run.max_seq_length as usize > limit {
             return Err(SessionError::TooLong { asked: run.max_seq_length, limit });
         }
         if spec.settings.contains(&"max_target_length") && run.max_target_length as usize > limit {
@@ -129,7 +129,7 @@ impl Session {
         if run.method == Method::Lora && run.lora.target_modules.is_empty() {
             run.lora.target_modules = default_targets(config); // so that the job file says what was adapted
         }
-        let rows: Rc<dyn TaskRows> = model.with_text_model(|text| data.rows.prepare(text, &run))?.into();
+        let rows: Rc<dyn TaskRows> = model.with_task_model(|text| data.rows.prepare(text, &run))?.into();
         let head = HeadSettings::new(model.task, &run, rows.labels().len()).of_run(&run);
         let device = self.device.clone().autodiff();
         self.built = None; // the run has weights of its own
@@ -141,7 +141,7 @@ impl Session {
         let job = Job { valid_file, test_file, data_sha256, changes, task: Some(model.task), ..job };
         let mut trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
         if trainer.model().head.kind().writes() {
-            let (tokenizer, eos_token_ids) = (model.pretrained.tokenizer.clone(), model.eos_token_ids.clone());
+            let (tokenizer, eos_token_ids) = (model.pretrained.tokenizer().clone(), model.eos_token_ids.clone());
             let max_source = trainer.job().run.max_seq_length as usize;
             trainer = trainer.with_samples(SampleWriter { tokenizer, eos_token_ids, max_source });
         }

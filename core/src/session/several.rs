@@ -115,7 +115,7 @@ impl Session {
         let model = self.loaded()?;
         let mut rows = Vec::with_capacity(self.parts.len());
         for Part { name, data, .. } in &self.parts {
-            let prepared = model.with_text_model(|text| data.rows.prepare(text, run));
+            let prepared = model.with_task_model(|text| data.rows.prepare(text, run));
             let prepared = prepared.map_err(|error| in_part(name, error.into()))?;
             if prepared.num_rows()[Split::Train as usize] == 0 {
                 return Err(in_part(name, SessionError::EmptySplit { split: Split::Train }));
@@ -223,7 +223,7 @@ impl Session {
         let own = &parts[head].rows;
         let model = self.weights(weights)?.of_head(head);
         let run = self.run_config();
-        let mut predictor = self.loaded()?.with_text_model(|text| {
+        let mut predictor = self.loaded()?.with_task_model(|text| {
             own.task().predictor(&PredictRequest { inputs, labels: own.labels(), model: *text, run: &run })
         })?;
         predictor.set_thresholds(&thresholds_of(&self.thresholds(weights), part));

@@ -161,7 +161,7 @@ impl Session {
 /// no weights.
 pub(super) fn trains_head(task: Task) -> bool {
     match task.spec().head {
-        HeadKind::Sequence | HeadKind::Token | HeadKind::Span => true,
+        HeadKind::Sequence | HeadKind::Token | HeadKind::Span | HeadKind::Image => true,
         HeadKind::MaskedLm | HeadKind::CausalLm | HeadKind::Seq2seqLm | HeadKind::Pooled => false,
     }
 }

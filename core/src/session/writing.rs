@@ -59,7 +59,7 @@ impl Session {
         let window = model.config.max_tokens();
         let ids = self.prompt_ids(&decoder, prompt, window)?;
         let tokens = Generation::new(&decoder, ids, sampling, eos_token_ids, window, &self.device)?;
-        let mut generation = TextGeneration::new(tokens, &model.tokenizer, sampling);
+        let mut generation = TextGeneration::new(tokens, model.tokenizer(), sampling);
         let mut text = String::new();
         while let Some(piece) = generation.next_piece().await? {
             text.push_str(&piece);
@@ -130,7 +130,7 @@ impl Session {
             return Err(self.other_task());
         }
         let run = self.run_config();
-        let rows = self.loaded()?.with_text_model(|model| rows_of_text(text, model, &run))?;
+        let rows = self.loaded()?.with_task_model(|model| rows_of_text(text, model, &run))?;
         if rows.num_rows()[Split::Train as usize] == 0 {
             return Err(SessionError::NoGeneralText);
         }
@@ -159,15 +159,15 @@ impl Session {
         let LoadedModel { pretrained: model, eos_token_ids, .. } = self.loaded()?;
         let (window, max_source) = (model.config.max_tokens(), self.run_config().max_seq_length as usize);
         let room = PromptRoom { window, max_source, max_new_tokens: sampling.max_new_tokens };
-        let ids = encode_to_fit(decoder, &model.tokenizer, &prompt.prompt, prompt.is_chat, room)?;
+        let ids = encode_to_fit(decoder, model.tokenizer(), &prompt.prompt, prompt.is_chat, room)?;
         let tokens = Generation::new(decoder, ids, sampling, eos_token_ids, window, &self.device)?;
-        Ok(TextGeneration::new(tokens, &model.tokenizer, sampling).rest().await?)
+        Ok(TextGeneration::new(tokens, model.tokenizer(), sampling).rest().await?)
     }
 
     /// The tokens of a prompt.
     fn prompt_ids(&self, writer: &Model, prompt: &Prompt, window: usize) -> Result<Vec<u32>, SessionError> {
         let model = self.loaded()?;
-        let tokenizer = &model.pretrained.tokenizer;
+        let tokenizer = model.pretrained.tokenizer();
         Ok(match prompt {
             Prompt::Text(text) if writer.seq2seq_lm().is_some() => {
                 let encoded = tokenizer.encode(text, window)?;

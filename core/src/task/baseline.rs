@@ -20,7 +20,7 @@ impl Evaluation {
     #[must_use]
     pub fn baseline(&self) -> Option<TaskBaseline> {
         match &self.detail {
-            EvaluationDetail::SequenceClassification(detail) => {
+            EvaluationDetail::SequenceClassification(detail) | EvaluationDetail::ImageClassification(detail) => {
                 let baseline = detail.baseline.as_ref()?;
                 Some(TaskBaseline {
                     answer: baseline.label.clone(),

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{PredictRequest, Prediction, Predictor, TaskError, TaskInput, TaskRows, TextModel, sentence_embedding};
+use super::{PredictRequest, Prediction, Predictor, TaskError, TaskInput, TaskModel, TaskRows, sentence_embedding};
 use crate::config::RunConfig;
 use crate::data::{Split, generator, shuffle};
 use crate::metrics::{choose_few_shot, predict_nearest, predict_nearest_of};
@@ -103,7 +103,7 @@ impl FewShotRows {
     ///
     /// # Errors
     /// When the tokenizer fails on one.
-    pub fn name_predictor(&self, model: TextModel<'_>, run: &RunConfig) -> Result<Box<dyn Predictor>, TaskError> {
+    pub fn name_predictor(&self, model: TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn Predictor>, TaskError> {
         sentence_embedding::predictor(&PredictRequest { inputs: &self.names, labels: &[], model, run })
     }
 
@@ -160,7 +160,7 @@ fn name_of(label: &str) -> Option<TaskInput> {
     let is_numbered =
         label.strip_prefix("LABEL_").is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
     let text = label.replace(['_', '-'], " ").trim().to_owned();
-    (!is_numbered && text.contains(char::is_alphabetic)).then_some(TaskInput { text, second: None })
+    (!is_numbered && text.contains(char::is_alphabetic)).then_some(TaskInput { text, second: None, image: None })
 }
 
 /// The vector of an answer; empty where it is none of vectors.
@@ -185,7 +185,14 @@ mod tests {
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.25 };
         let (read, run, tokenizer) =
             (&ReadOptions::default(), &RunConfig { split, ..RunConfig::default() }, tokenizer());
-        let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        };
         task.read(&request).expect("good rows").prepare(&model(&tokenizer), run).expect("enough rows")
     }
 

@@ -24,6 +24,8 @@ pub fn guess_for_model(name: &str, bytes: &[u8], tasks: &[Task], own: Task) -> T
     match guess(name, bytes, tasks) {
         // Rows with labels don't tell whether these are names or numbers, which the model's head may know.
         Some(guessed) if guessed == Task::default() && own.spec().head == guessed.spec().head => own,
+        // A model that writes learns of texts, whatever stands beside them.
+        Some(guessed) if guessed == Task::default() && own.spec().head.writes() && !names_labels(name, bytes) => own,
         Some(guessed) => guessed,
         None => own,
     }
@@ -45,6 +47,13 @@ pub(super) fn holds_labeled_rows(name: &str, bytes: &[u8]) -> bool {
     is_table && choose_columns(&table, &read, &[]).is_ok()
 }
 
+/// Whether a file is a table with a column that is called as labels are.
+fn names_labels(name: &str, bytes: &[u8]) -> bool {
+    let read = ReadOptions::default();
+    let Ok(table) = parse(name, beginning(bytes), &read) else { return false };
+    choose_columns(&table, &read, &[]).is_ok_and(|columns| columns.is_label_named(&table))
+}
+
 /// Whether a file is a plain text, by its name, and does not hold rows or tagged words under that name.
 pub(super) fn is_plain_text(name: &str, bytes: &[u8]) -> bool {
     if !PlainText::is_named(name) {
@@ -57,6 +66,7 @@ pub(super) fn is_plain_text(name: &str, bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::ModelFamily;
     use crate::task::HeadKind;
 
     const PROSE: &str = "The sea was calm that day, and the boat lay still.\nNobody spoke.\n\nLater, when the wind came, \
@@ -64,10 +74,8 @@ mod tests {
 
     /// The tasks that encoders, or decoders, have heads for.
     fn tasks(are_decoders: bool) -> Vec<Task> {
-        let is_alike = |task: &&Task| {
-            (task.spec().head == HeadKind::CausalLm) == are_decoders && task.spec().head != HeadKind::Seq2seqLm
-        };
-        Task::ALL.iter().filter(is_alike).copied().collect()
+        let family = if are_decoders { ModelFamily::Decoder } else { ModelFamily::Encoder };
+        Task::ALL.iter().filter(|task| task.spec().suits(family)).copied().collect()
     }
 
     fn labeled_rows() -> String {
@@ -92,6 +100,20 @@ mod tests {
         let long = rows.repeat(100);
         assert!(long.len() > GUESS_BYTES && beginning(long.as_bytes()).len() < GUESS_BYTES);
         assert_eq!(guess("rows.txt", long.as_bytes(), &tasks(false)), Some(Task::SequenceClassification));
+    }
+
+    #[test]
+    fn a_decoder_labels_rows_that_are_called_labels_and_writes_what_stands_beside_anything_else() {
+        let tasks = tasks(true);
+        let guess = |name: &str, rows: &str| guess_for_model(name, rows.as_bytes(), &tasks, Task::CausalLm);
+        let rows = |header: &str| {
+            let row = |row: usize| format!("{},the text of row {row}\n", ["ham", "spam"][row % 2]);
+            format!("{header}\n{}", (0..30).map(row).collect::<String>())
+        };
+        assert_eq!(guess("x.csv", &rows("label,text")), Task::SequenceClassification);
+        assert_eq!(guess("x.tsv", &labeled_rows()), Task::CausalLm, "nothing is called a label");
+        assert_eq!(guess("x.csv", &rows("author,text")), Task::CausalLm);
+        assert_eq!(guess("x.csv", "text\none\ntwo\n"), Task::CausalLm);
     }
 
     #[test]

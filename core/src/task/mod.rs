@@ -10,20 +10,23 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Job, ReadOptions, RunConfig};
-use crate::data::{DataFiles, HostBatch, Outputs, Padding, PositionIds, Split};
+use crate::data::{DataFiles, HostBatch, Outputs, Split};
 use crate::for_each_task;
 use crate::metrics::Figure;
-use crate::tokenizer::{Conversation, RenderedConversation, Tokenizer};
 
 mod baseline;
+mod class_labels;
+mod class_sums;
 mod encoding;
 mod error;
 mod few_shot;
 mod guess;
+mod model;
 mod nearest;
 mod outputs;
 mod plain_texts;
@@ -38,6 +41,7 @@ mod thresholds;
 mod token_measure;
 
 pub mod causal_lm;
+pub mod image_classification;
 pub mod masked_lm;
 pub mod multi_label;
 pub mod question_answering;
@@ -53,6 +57,7 @@ pub use encoding::EncodedSplits;
 pub use error::TaskError;
 pub use few_shot::{FewShot, FewShotReport, FewShotRows};
 pub use guess::{GUESS_BYTES, guess, guess_for_model};
+pub use model::{Reads, RenderTurns, TaskModel};
 pub use nearest::{NearText, NearestTexts, rank_by_similarity};
 pub use prompt_row::PromptRow;
 pub use report::DataReport;
@@ -166,30 +171,6 @@ macro_rules! define_rooms {
 
 for_each_task!(define_rooms);
 
-/// Writes conversations as a model's chat template does; an error says why it can't.
-pub type RenderTurns<'a> = dyn Fn(&Conversation) -> Result<RenderedConversation, String> + 'a;
-
-/// What a task must know of the model that its rows are for, without its weights.
-#[derive(Clone, Copy)]
-pub struct TextModel<'a> {
-    /// Its tokenizer.
-    pub tokenizer: &'a Tokenizer,
-    /// Longest input in tokens.
-    pub max_tokens: usize,
-    /// Token that fills up.
-    pub pad_token_id: u32,
-    /// How positions are counted.
-    pub position_ids: PositionIds,
-    /// Tokens that end a text; the first is the one that is appended.
-    pub eos_token_ids: &'a [u32],
-    /// Token with which a target begins in the decoder; `None` where there is no decoder beside an encoder.
-    pub decoder_start_token_id: Option<u32>,
-    /// Its chat template; `None` where it has none.
-    pub render: Option<&'a RenderTurns<'a>>,
-    /// Why its chat template can't be used, where it has one that is broken.
-    pub broken_template: Option<&'a str>,
-}
-
 /// What rows are read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -202,8 +183,8 @@ pub enum Purpose {
 /// Rows to be read.
 #[derive(Clone, Copy)]
 pub struct ReadRequest<'a> {
-    /// The files.
-    pub files: &'a DataFiles,
+    /// The files. Rows that are large keep them, rather than a copy of what is in them.
+    pub files: &'a Rc<DataFiles>,
     /// How a person wants them read; what is `None` is guessed.
     pub read: &'a ReadOptions,
     /// The seed and the shares of the split.
@@ -213,7 +194,7 @@ pub struct ReadRequest<'a> {
     /// What for.
     pub purpose: Purpose,
     /// The model; `None` before there is one.
-    pub model: Option<TextModel<'a>>,
+    pub model: Option<TaskModel<'a>>,
 }
 
 /// Inputs that a person typed or a file holds, to be answered.
@@ -224,7 +205,7 @@ pub struct PredictRequest<'a> {
     /// Names of the model's outputs.
     pub labels: &'a [String],
     /// The model.
-    pub model: TextModel<'a>,
+    pub model: TaskModel<'a>,
     /// Settings in force: how long an input may be.
     pub run: &'a RunConfig,
 }
@@ -237,6 +218,9 @@ pub struct TaskInput {
     /// The second text of a pair; the context of a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<String>,
+    /// The bytes of an image's file, whose name `text` is. They travel beside a message.
+    #[serde(skip)]
+    pub image: Option<Vec<u8>>,
 }
 
 /// Facts for a model card.
@@ -284,13 +268,13 @@ pub trait TaskData: Debug {
     fn adopt_labels(&mut self, _known: &[String]) {}
 
     /// Takes over the tokens of rows that `before` has too.
-    fn adopt_tokens(&mut self, _before: &dyn TaskData, _model: &TextModel<'_>, _run: &RunConfig) {}
+    fn adopt_tokens(&mut self, _before: &dyn TaskData, _model: &TaskModel<'_>, _run: &RunConfig) {}
 
     /// Tokenises some tens of kilobytes; `false` once nothing is left.
     ///
     /// # Errors
     /// When the tokenizer fails on a row.
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError>;
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError>;
 
     /// How much was tokenised, and how much there is in all (rows, or bytes where a row may be a whole file).
     fn progress(&self) -> (usize, usize);
@@ -299,7 +283,7 @@ pub trait TaskData: Debug {
     ///
     /// # Errors
     /// When the tokenizer can't decode what it encoded.
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError>;
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError>;
 
     /// Some texts of the rows, to guess their language from.
     fn sample_texts(&self) -> Vec<&str>;
@@ -310,12 +294,22 @@ pub trait TaskData: Debug {
         Vec::new()
     }
 
+    /// Name and bytes of the file of a row's image, where rows are images; `index` counts the rows of the split.
+    fn image(&self, _split: Split, _index: usize) -> Option<(String, Vec<u8>)> {
+        None
+    }
+
+    /// A training row's image as it is trained on with some seed, as a PNG; `None` where rows are no images.
+    fn augmented(&self, _index: usize, _model: &TaskModel<'_>, _run: &RunConfig, _seed: u64) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The rows for a run, or to be measured. Tokens are those that were made, where `run` cuts at the same length; else
     /// rows are tokenised now.
     ///
     /// # Errors
     /// When there is nothing to train on, or the tokenizer fails.
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError>;
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError>;
 
     /// For [`Self::adopt_tokens`], which knows its own kind.
     fn as_any(&self) -> &dyn Any;
@@ -343,6 +337,16 @@ pub trait TaskRows: Debug {
     /// The rows at `indices` of a split, padded. What is random in a batch follows from `seed`, the same for the same
     /// seed; an evaluation gives `None` and gets the same batch each time.
     fn batch(&self, split: Split, indices: &[usize], seed: Option<u64>) -> HostBatch;
+
+    /// As [`TaskData::image`].
+    fn image(&self, _split: Split, _index: usize) -> Option<(String, Vec<u8>)> {
+        None
+    }
+
+    /// Whether a row gives the same inputs in every batch: then what a frozen backbone makes of it is computed once.
+    fn is_fixed(&self) -> bool {
+        false
+    }
 
     /// SHA-256 over the tokens to train on and what is to be learned of them, in order: ties a checkpoint to its data.
     fn fingerprint(&self) -> String;
@@ -433,30 +437,5 @@ impl Evaluation {
     #[must_use]
     pub fn figure(&self, name: &str) -> Option<f64> {
         self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
-    }
-}
-
-impl TextModel<'_> {
-    /// Tokens after which an input is cut off.
-    #[must_use]
-    pub fn limit(&self, run: &RunConfig) -> usize {
-        self.max_tokens.min(run.max_seq_length as usize)
-    }
-
-    /// How batches are padded.
-    #[must_use]
-    pub fn padding(&self, run: &RunConfig) -> Padding {
-        Padding {
-            pad_token_id: self.pad_token_id,
-            multiple_of: run.pad_to_multiple_of.max(1) as usize,
-            max_length: self.limit(run),
-            positions: self.position_ids,
-        }
-    }
-}
-
-impl Debug for TextModel<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TextModel").field("max_tokens", &self.max_tokens).finish_non_exhaustive()
     }
 }

@@ -26,6 +26,8 @@ pub enum HeadKind {
     Seq2seqLm,
     /// `[batch, hidden]`: one vector of length 1 a row, without parameters (`…Model`, pooled).
     Pooled,
+    /// `[batch, labels]`: numbers for an image (`…ForImageClassification`).
+    Image,
 }
 
 impl HeadKind {
@@ -109,16 +111,24 @@ impl Task {
 }
 
 impl TaskSpec {
-    /// The models that have a head for it.
+    /// The models that are made for it.
     #[must_use]
     pub fn family(&self) -> ModelFamily {
         match self.head {
             HeadKind::CausalLm => ModelFamily::Decoder,
             HeadKind::Seq2seqLm => ModelFamily::EncoderDecoder,
+            HeadKind::Image => ModelFamily::Vision,
             HeadKind::Sequence | HeadKind::Token | HeadKind::Span | HeadKind::MaskedLm | HeadKind::Pooled => {
                 ModelFamily::Encoder
             }
         }
+    }
+
+    /// Whether the known models of a family have a head for it: those that write label texts and tokens, too.
+    #[must_use]
+    pub fn suits(&self, family: ModelFamily) -> bool {
+        let gives_labels = matches!(self.head, HeadKind::Sequence | HeadKind::Token);
+        self.family() == family || (family == ModelFamily::Decoder && gives_labels)
     }
 
     /// A figure by its name.
@@ -142,3 +152,20 @@ impl TaskSpec {
 
 /// The loss, which every task has.
 pub const LOSS: FigureSpec = FigureSpec { name: "loss", title: "Loss", unit: Unit::Number, higher_is_better: false };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decoder_is_for_writing_and_can_label() {
+        assert_eq!(Task::usual_of(ModelFamily::Decoder), Task::CausalLm);
+        let suiting = Task::ALL.iter().copied().filter(|task| task.spec().suits(ModelFamily::Decoder));
+        let labels = [Task::SequenceClassification, Task::Regression, Task::MultiLabel, Task::TokenClassification];
+        assert_eq!(suiting.collect::<Vec<_>>(), [&labels[..], &[Task::CausalLm]].concat());
+        for &task in Task::ALL {
+            assert!(task.spec().suits(task.spec().family()), "{}", task.name());
+        }
+        assert!(!Task::CausalLm.spec().suits(ModelFamily::Encoder));
+    }
+}

@@ -28,6 +28,8 @@ macro_rules! for_each_task {
             masked_lm MaskedLm,
             /// Vectors that are close to each other for texts that belong together.
             sentence_embedding SentenceEmbedding,
+            /// One label for an image.
+            image_classification ImageClassification,
         }
     };
 }

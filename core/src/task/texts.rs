@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::{
-    DataReport, EncodedSplits, PredictRequest, Prediction, Predictor, ReportDetail, TaskError, TaskInput, TextModel,
+    DataReport, EncodedSplits, PredictRequest, Prediction, Predictor, ReportDetail, TaskError, TaskInput, TaskModel,
     data_report, warn_of_long_texts,
 };
 use crate::config::{Job, ReadOptions, RunConfig};
@@ -86,7 +86,7 @@ pub(super) fn take_texts(row: &mut Row, used: &[UsedColumn], columns: &[String])
     let find = |role: &str| used.iter().copied().find(|used| used.role == role);
     let text = take_filled(row, find("text").expect("a column of texts is always chosen"), columns)?;
     let second = find("second text").map(|used| take_filled(row, used, columns)).transpose()?;
-    Ok(TaskInput { text, second })
+    Ok(TaskInput { text, second, image: None })
 }
 
 /// How a card asks with texts like those of the training: an argument of a pipeline of `transformers`, and flags of
@@ -176,7 +176,7 @@ impl<L: Clone> TextData<L> {
     ///
     /// # Errors
     /// When the tokenizer fails on a row.
-    pub(super) fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    pub(super) fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         let (limit, sizes) = (model.limit(run), self.num_rows());
         if self.tokens.limit() != limit {
             self.tokens = EncodedSplits::new(limit);
@@ -189,7 +189,7 @@ impl<L: Clone> TextData<L> {
                 Some(known) => Ok((known, 0)),
                 None => {
                     let num_bytes = input.text.len() + input.second.as_ref().map_or(0, String::len);
-                    let encoded = EncodedTexts::encode(model.tokenizer, input, limit);
+                    let encoded = EncodedTexts::encode(model.tokenizer(), input, limit);
                     Ok((encoded.map_err(|source| TaskError::of_row(*row, source))?, num_bytes))
                 }
             }
@@ -202,7 +202,7 @@ impl<L: Clone> TextData<L> {
     }
 
     /// What is in the rows; lengths only where they were tokenised.
-    pub(super) fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig, detail: ReportDetail) -> DataReport {
+    pub(super) fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig, detail: ReportDetail) -> DataReport {
         let limit = model.map_or(run.max_seq_length as usize, |model| model.limit(run));
         let rows = self.splits.each_ref().map(|rows| rows.iter().map(|row| row.row).collect());
         let is_encoded = model.is_some() && self.has_tokens(limit);
@@ -218,13 +218,13 @@ impl<L: Clone> TextData<L> {
     ///
     /// # Errors
     /// When the tokenizer fails on a row.
-    pub(super) fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<PreparedTexts<L>, TaskError> {
+    pub(super) fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<PreparedTexts<L>, TaskError> {
         let limit = model.limit(run);
         let tokens = if self.has_tokens(limit) {
             self.tokens.share()
         } else {
             let encode_row = |row: &LabeledText<L>| {
-                let encoded = EncodedTexts::encode(model.tokenizer, &row.input, limit);
+                let encoded = EncodedTexts::encode(model.tokenizer(), &row.input, limit);
                 encoded.map_err(|source| TaskError::of_row(row.row, source))
             };
             let encode = |rows: &Vec<LabeledText<L>>| -> Result<Vec<EncodedTexts>, TaskError> {
@@ -319,7 +319,7 @@ impl TextPredictor {
     ) -> Result<Self, TaskError> {
         let limit = request.model.limit(request.run);
         let encode = |(index, input): (usize, &TaskInput)| {
-            let encoded = EncodedTexts::encode(request.model.tokenizer, input, limit);
+            let encoded = EncodedTexts::encode(request.model.tokenizer(), input, limit);
             encoded.map_err(|source| TaskError::of_input(index, source))
         };
         let encoded = request.inputs.iter().enumerate().map(encode).collect::<Result<Vec<_>, _>>()?;
@@ -373,9 +373,9 @@ pub(super) mod tests {
     }
 
     /// A model of 512 tokens.
-    pub(in crate::task) fn model(tokenizer: &Tokenizer) -> TextModel<'_> {
-        TextModel {
-            tokenizer,
+    pub(in crate::task) fn model(tokenizer: &Tokenizer) -> TaskModel<'_> {
+        TaskModel {
+            reads: crate::task::Reads::Texts(tokenizer),
             max_tokens: 512,
             pad_token_id: 0,
             position_ids: PositionIds::FromZero,
@@ -389,7 +389,7 @@ pub(super) mod tests {
     fn data(texts: &[(&str, Option<&str>)]) -> TextData<usize> {
         let row = |(index, &(text, second)): (usize, &(&str, Option<&str>))| LabeledText {
             row: index + 2,
-            input: TaskInput { text: text.into(), second: second.map(str::to_owned) },
+            input: TaskInput { text: text.into(), second: second.map(str::to_owned), image: None },
             label: 0,
         };
         let rows = texts.iter().enumerate().map(row).collect();
@@ -403,7 +403,7 @@ pub(super) mod tests {
     #[test]
     fn rows_keep_their_order_and_full_length() {
         let encode = |text: &str, second: Option<&str>, max| {
-            let input = TaskInput { text: text.into(), second: second.map(str::to_owned) };
+            let input = TaskInput { text: text.into(), second: second.map(str::to_owned), image: None };
             EncodedTexts::encode(&tokenizer(), &input, max).expect("room enough")
         };
         let found = encode("hello world hello", None, 4);
@@ -449,7 +449,7 @@ pub(super) mod tests {
     #[test]
     fn inputs_are_answered_in_their_order_and_cut_ones_are_named() {
         let tokenizer = tokenizer();
-        let input = |text: &str| TaskInput { text: text.into(), second: None };
+        let input = |text: &str| TaskInput { text: text.into(), second: None, image: None };
         let inputs = [input("hello"), input("hello world hello world"), input("world")];
         let request = PredictRequest { inputs: &inputs, labels: &[], model: model(&tokenizer), run: &run(5) };
         let mut predictor = TextPredictor::new(&request, 2, |_| None).expect("room enough");

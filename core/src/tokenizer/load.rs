@@ -66,6 +66,7 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
     let mut pad_tokens = content("pad_token").into_iter().chain(["[PAD]", "<pad>"].map(str::to_owned));
     let pad_token_id = pad_token_id.or_else(|| pad_tokens.find_map(|token| inner.token_to_id(&token)));
     let (bos, eos) = (content("bos_token").and_then(known), content("eos_token").and_then(known));
+    let own_pad_token_id = content("pad_token").and_then(known).map(|(_, id)| id);
     let mut masks = content("mask_token").into_iter().chain(["[MASK]", "<mask>"].map(str::to_owned));
     let mask = masks.find_map(known);
     let configured = settings.bos_token_id.filter(|id| inner.id_to_token(*id).is_some());
@@ -77,6 +78,7 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
         post_processor,
         direction,
         pad_token_id: pad_token_id.unwrap_or(0),
+        own_pad_token_id,
         vocab_size,
         bos,
         eos,
@@ -87,6 +89,15 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
         model_max_length: settings.model_max_length,
         notes,
     })
+}
+
+impl Tokenizer {
+    /// Id of the token that `transformers` fills rows up with, as the tokenizer's own files or its class name it; `None` where
+    /// they name none, as GPT-2's.
+    #[must_use]
+    pub fn own_pad_token_id(&self) -> Option<u32> {
+        self.own_pad_token_id
+    }
 }
 
 fn from_json(folder: &Folder, json: &Value, settings: &Settings) -> Result<Built, TokenizerError> {

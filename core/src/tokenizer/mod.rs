@@ -88,6 +88,7 @@ pub struct Tokenizer {
     post_processor: Option<PostProcessorWrapper>,
     direction: TruncationDirection,
     pad_token_id: u32,
+    own_pad_token_id: Option<u32>,
     vocab_size: usize,
     bos: Option<(String, u32)>,
     eos: Option<(String, u32)>,

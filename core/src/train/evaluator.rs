@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 
 use super::TrainError;
-use super::outputs::read_outputs;
+use super::features::Features;
+use super::outputs::{read_outputs, read_rows};
 use crate::data::Split;
 use crate::model::Model;
 use crate::task::several::{head_of, task_of_head};
@@ -50,6 +51,17 @@ impl Evaluator {
     /// # Errors
     /// When the device fails or an output is not finite.
     pub async fn advance(&mut self, model: &Model, rows: &dyn TaskRows, device: &Device) -> Result<bool, TrainError> {
+        self.advance_by(model, rows, None, device).await
+    }
+
+    /// As [`Self::advance`], with what the head reads of rows that were met before.
+    pub(super) async fn advance_by(
+        &mut self,
+        model: &Model,
+        rows: &dyn TaskRows,
+        features: Option<&mut Features>,
+        device: &Device,
+    ) -> Result<bool, TrainError> {
         let Some(&first) = self.order.get(self.done) else { return Ok(false) };
         let head = head_of(rows, self.split, first);
         let limit = (self.done + task_of_head(rows, head).spec().eval_batch_size).min(self.order.len());
@@ -58,7 +70,18 @@ impl Evaluator {
         let indices = &self.order[self.done..end];
         let batch = rows.batch(self.split, indices, None);
         let other = (head > 0).then(|| model.of_head(head));
-        let outputs = read_outputs(other.as_ref().unwrap_or(model), &batch, device).await?;
+        let model = other.as_ref().unwrap_or(model);
+        let known = match features {
+            Some(features) => {
+                let parts = (&model.backbone, &model.head);
+                features.of_batch((self.split, indices), &batch.inputs, parts, device).await?
+            }
+            None => None,
+        };
+        let outputs = match known {
+            Some(features) => read_rows(model.head.outputs_of_features(features)).await?,
+            None => read_outputs(model, &batch, device).await?,
+        };
         let not_finite = |index| TrainError::NotFinite { row: rows.row_number(self.split, index) };
         self.measure.add(indices, &batch, &outputs).map_err(not_finite)?;
         self.done = end;

@@ -3,11 +3,13 @@
 //!
 //! In: rows of any task, which are batches of inputs and targets here, and a model. Out: events, and the trained model.
 
+mod batches;
 mod checkpointed;
 mod dtype;
 mod error;
 mod evaluations;
 mod evaluator;
+mod features;
 mod outputs;
 mod readings;
 mod resume;

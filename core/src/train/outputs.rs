@@ -43,7 +43,17 @@ pub async fn read_outputs(model: &Model, batch: &HostBatch, device: &Device) -> 
         _ => None,
     };
     // A head without a vocabulary gives all that it has.
-    let outputs = scores.unwrap_or_else(|| model.outputs(&inputs));
+    read_rows(scores.unwrap_or_else(|| model.outputs(&inputs))).await
+}
+
+/// Outputs of rows, read back.
+///
+/// # Shapes
+/// - `outputs`: `[rows, width]`
+///
+/// # Errors
+/// When the device fails.
+pub(super) async fn read_rows(outputs: Tensor<2>) -> Result<Outputs, TrainError> {
     let data = outputs.into_data_async().await.map_err(TrainError::Device)?;
     let width = data.shape()[1];
     let values = data.try_into_vec::<f32>().expect("outputs are f32");

@@ -17,6 +17,8 @@ pub struct MicroStep<'a> {
     pub model: &'a Model,
     /// The backbone, without autodiff, of a model whose head alone is trained.
     pub frozen: Option<&'a Backbone>,
+    /// What the head reads of the batch's rows, where that is known: `[batch, width]`, without autodiff.
+    pub features: Option<Tensor<2>>,
     /// What the losses of the whole step are divided by: accumulation then gives the gradient of one large batch.
     pub weight_sum: f64,
     /// Blocks of a model that writes are computed again in the backward pass.
@@ -55,9 +57,10 @@ impl MicroStep<'_> {
 
     fn run_outputs(&self, inputs: BatchInputs, targets: &HostTargets, gradients: &mut GradientSum) -> Tensor<1> {
         let shape = inputs.shape();
-        let outputs = match self.frozen {
-            Some(frozen) => self.model.outputs_of_frozen(frozen, &inputs.without_autodiff()),
-            None => self.model.outputs(&inputs),
+        let outputs = match (&self.features, self.frozen) {
+            (Some(features), _) => self.model.head.outputs_of_features(features.clone().autodiff()),
+            (None, Some(frozen)) => self.model.outputs_of_frozen(frozen, &inputs.without_autodiff()),
+            (None, None) => self.model.outputs(&inputs),
         };
         let loss = loss_sum(outputs, targets, shape, self.device).div_scalar(divisor(self.weight_sum));
         gradients.add(self.model, loss.backward());

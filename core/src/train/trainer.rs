@@ -5,8 +5,10 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor};
 
+use super::batches::{next_batches, seed_of};
 use super::dtype::gradient_scale;
 use super::evaluations::Evaluations;
+use super::features::Features;
 use super::readings::{Reading, Readings};
 use super::samples::SAMPLES;
 use super::{Evaluator, MicroStep, SampleWriter, TrainError, float_dtype};
@@ -17,7 +19,6 @@ use crate::generate::{GenerateError, SamplingError};
 use crate::model::{Backbone, Model, ModelConfig, path_in_whole};
 use crate::nn::Init;
 use crate::optim::{AdamW, AdamWConfig, GradientSum, clip_factor, learning_rate, warmup_steps};
-use crate::task::several::head_of;
 use crate::task::{Evaluation, FigureSpec, PromptRow, TaskRows};
 
 /// A run. Pull it with [`Trainer::next_event`].
@@ -29,6 +30,8 @@ pub struct Trainer {
     pub(super) model: Model,
     /// The backbone, without autodiff, of a model whose head alone is trained.
     frozen: Option<Backbone>,
+    /// What the head reads of rows, where it alone is trained and a row is the same in every batch.
+    features: Option<Features>,
     pub(super) optimizer: AdamW,
     pub(super) sampler: BatchSampler,
     plan: Plan,
@@ -136,6 +139,7 @@ impl Trainer {
         let warmup_steps = warmup_steps(total_steps, run.warmup_ratio);
         let mut trainer = Self {
             frozen: (run.method == Method::Head).then(|| model.for_inference().backbone),
+            features: (run.method == Method::Head && rows.is_fixed()).then(Features::default),
             plan: Plan { steps_per_epoch, total_steps, warmup_steps, num_parameters, num_trainable, figure },
             job,
             rows,
@@ -220,22 +224,31 @@ impl Trainer {
     async fn train_step(&mut self) -> Result<(), TrainError> {
         let run = &self.job.run;
         let batches = next_batches(&mut self.sampler, self.rows.as_ref(), run, self.progress.micro_batches);
-        let weight_sum: f64 = batches.iter().map(|(_, batch)| batch.weight).sum();
-        let num_rows: usize = batches.iter().map(|(_, batch)| batch.num_rows).sum();
+        let weight_sum: f64 = batches.iter().map(|(_, _, batch)| batch.weight).sum();
+        let num_rows: usize = batches.iter().map(|(_, _, batch)| batch.num_rows).sum();
         let is_of_several = self.rows.as_several().is_some();
         let scale = gradient_scale(run.dtype, weight_sum);
         let mut gradients = GradientSum::default();
         let mut step_loss: Option<Tensor<1>> = None;
-        for (head, batch) in &batches {
+        for (head, indices, batch) in &batches {
             let other = (*head > 0).then(|| self.model.of_head(*head));
             // Weights of one task are rows, of another tokens: the means of several are averaged by their rows.
             let weight_sum = match is_of_several {
                 true => batch.weight * num_rows as f64 / batch.num_rows.max(1) as f64,
                 false => weight_sum,
             };
+            let model = other.as_ref().unwrap_or(&self.model);
+            let features = match (&mut self.features, &self.frozen) {
+                (Some(features), Some(frozen)) => {
+                    let device = self.device.clone().without_autodiff();
+                    features.of_batch((Split::Train, indices), &batch.inputs, (frozen, &model.head), &device).await?
+                }
+                _ => None,
+            };
             let step = MicroStep {
-                model: other.as_ref().unwrap_or(&self.model),
+                model,
                 frozen: self.frozen.as_ref(),
+                features,
                 weight_sum: weight_sum / scale,
                 gradient_checkpointing: run.gradient_checkpointing,
                 seed: seed_of(run.seed, self.progress.micro_batches),
@@ -310,7 +323,7 @@ impl Trainer {
     async fn evaluate(&mut self, mut evaluator: Evaluator) -> Result<(), TrainError> {
         let model = self.model.for_inference();
         let device = self.device.clone().without_autodiff();
-        if evaluator.advance(&model, self.rows.as_ref(), &device).await? {
+        if evaluator.advance_by(&model, self.rows.as_ref(), self.features.as_mut(), &device).await? {
             let (done, total) = evaluator.progress();
             self.events.push_back(TrainEvent::EvaluationProgress { done, total });
             self.stage = Stage::Evaluating(evaluator);
@@ -465,31 +478,4 @@ fn chosen_figure(rows: &dyn TaskRows, run: &RunConfig) -> Result<&'static Figure
         let known = several.map_or_else(|| spec.figure_names().join(", "), |several| several.figure_names().join(", "));
         TrainError::UnknownFigure { name: name.to_owned(), known }
     })
-}
-
-/// The micro-batches of the next optimizer step, each with its head; the last step of an epoch may have fewer.
-fn next_batches(
-    sampler: &mut BatchSampler,
-    rows: &dyn TaskRows,
-    run: &RunConfig,
-    done: u64,
-) -> Vec<(usize, HostBatch)> {
-    let mut batches = Vec::new();
-    while batches.len() < run.gradient_accumulation_steps as usize {
-        match sampler.next_batch() {
-            Some(indices) => {
-                let seed = seed_of(run.seed, done + batches.len() as u64);
-                let head = indices.first().map_or(0, |&first| head_of(rows, Split::Train, first));
-                batches.push((head, rows.batch(Split::Train, &indices, Some(seed))));
-            }
-            None if batches.is_empty() => sampler.start_epoch(sampler.state().epoch + 1),
-            None => break,
-        }
-    }
-    batches
-}
-
-/// Makes dropout, and what is random in the rows, a function of the run's seed and the micro-batch alone.
-fn seed_of(run: u64, micro_batch: u64) -> u64 {
-    run ^ micro_batch.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

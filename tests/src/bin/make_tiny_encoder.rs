@@ -107,6 +107,7 @@ fn train(ids: &[u32], steps: u32) -> (ModelConfig, Model) {
         let micro_step = MicroStep {
             model: &model,
             frozen: None,
+            features: None,
             weight_sum: batch.weight,
             gradient_checkpointing: false,
             seed: 0,

@@ -13,6 +13,9 @@ const IGNORED: i32 = -100;
 impl Golden {
     /// `in`, which is one batch, or `train`, the twenty of training.
     pub(super) fn batches(&self, part: &str) -> Vec<HostBatch> {
+        if let Some(batches) = self.image_batches(part) {
+            return batches;
+        }
         let find = |name: &str| self.find_ids(part, name).map(|(_, ids)| ids);
         let (shape, input_ids) = self.find_ids(part, "input_ids").expect("a golden has inputs");
         let [batch, seq] = [shape[shape.len() - 2], shape[shape.len() - 1]];
@@ -169,7 +172,7 @@ fn seen_text(input_ids: Vec<i32>, batch: usize, seq: usize) -> HostText {
 }
 
 /// One of `count` equal parts.
-fn part_of<T>(values: &[T], index: usize, count: usize) -> &[T] {
+pub(super) fn part_of<T>(values: &[T], index: usize, count: usize) -> &[T] {
     let size = values.len() / count;
     &values[index * size..(index + 1) * size]
 }
@@ -187,7 +190,7 @@ fn id_targets(labels: &[i32], position: impl Fn(usize) -> Option<usize>) -> Host
 }
 
 /// 1 at each label; zeros where none is scored.
-fn class_targets(labels: &[i32], width: usize) -> HostTargets {
+pub(super) fn class_targets(labels: &[i32], width: usize) -> HostTargets {
     let mut values = vec![0.0; labels.len() * width];
     for (row, &label) in values.chunks_mut(width).zip(labels).filter(|(_, label)| **label != IGNORED) {
         row[label as usize] = 1.0;
@@ -196,7 +199,7 @@ fn class_targets(labels: &[i32], width: usize) -> HostTargets {
 }
 
 /// What the mean of `transformers` divides by.
-fn weight_of(targets: &HostTargets, rows: usize) -> f64 {
+pub(super) fn weight_of(targets: &HostTargets, rows: usize) -> f64 {
     match targets {
         HostTargets::Distributions { values, .. } => values.iter().map(|&value| f64::from(value)).sum(),
         HostTargets::Numbers { values, .. } | HostTargets::Binary { positive: values, .. } => values.len() as f64,

@@ -127,8 +127,10 @@ fn a_model_of_another_task_reads_the_rows_anew() {
     site.choose_model(&decoder_files());
     browser.wait_for("data-note", READ_SECS);
     browser.go_to("data");
-    browser.wait_for("token-view", READ_SECS);
     assert!(browser.text("data-note").contains("read again"), "{}", browser.text("data-note"));
+    assert_eq!(browser.held("task"), "sequence_classification", "it labels texts, too, and these have labels");
+    browser.select("task", "causal_lm");
+    browser.wait_for("token-view", READ_SECS);
     let report = browser.text("data-report");
     assert!(!report.contains("classes"), "nothing is left of the report on labels: {report}");
     assert_eq!((site.browser.held("shape"), browser.number("count-usable")), ("text".to_owned(), 60.0));

@@ -9,6 +9,7 @@ mod data_step;
 mod device_loss;
 mod figures;
 mod hub;
+mod images;
 mod language_model;
 mod later_steps;
 mod masked_lm;

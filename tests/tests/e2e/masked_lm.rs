@@ -78,7 +78,7 @@ fn blanks_are_learned_and_labels_after_them() {
 fn check_natively(folder: Folder, shown: &[(String, f64)]) {
     let mut session = Session::new(Device::flex());
     session.load_model(ModelSource::Local { name: "export".into() }, folder).expect("the exported folder loads");
-    let input = TaskInput { text: BLANK.into(), second: None };
+    let input = TaskInput { text: BLANK.into(), second: None, image: None };
     let (predicted, _) = block_on(session.predict(&[input], Weights::Base)).expect("it fills blanks");
     let Some(Prediction::MaskedLm(prediction)) = predicted.first() else { panic!("it fills blanks") };
     for (fill, (token, probability)) in prediction.blanks[0].iter().zip(shown) {

@@ -62,7 +62,7 @@ fn several_labels_are_given_on_the_page() {
     let info = session.load_model(source, folder).expect("the exported folder loads");
     assert_eq!((info.task, info.labels.as_slice()), (Task::MultiLabel, &rows::LABELS.map(str::to_owned)[..]));
     assert!(info.labels.iter().all(|label| job.thresholds.contains_key(label)), "{:?}", job.thresholds);
-    let input = TaskInput { text: TEXT.into(), second: None };
+    let input = TaskInput { text: TEXT.into(), second: None, image: None };
     let (predictions, _) = block_on(session.predict(&[input], Weights::Base)).expect("it predicts");
     let [Prediction::MultiLabel(own)] = predictions.as_slice() else { panic!("of this task") };
     let given: Vec<&str> = own.given().into_iter().map(|id| rows::LABELS[id]).collect();

@@ -64,7 +64,7 @@ fn questions_are_answered_on_the_page() {
     let source = ModelSource::Local { name: "export".into() };
     let info = session.load_model(source, folder).expect("the exported folder loads");
     assert_eq!(info.task, Task::QuestionAnswering);
-    let input = TaskInput { text: QUESTION.into(), second: Some(text) };
+    let input = TaskInput { text: QUESTION.into(), second: Some(text), image: None };
     let (predictions, _) = block_on(session.predict(&[input], Weights::Base)).expect("it predicts");
     let [Prediction::QuestionAnswering(own)] = predictions.as_slice() else { panic!("of this task") };
     assert_eq!(own.given().map(|answer| answer.text.as_str()), Some(found.as_str()));

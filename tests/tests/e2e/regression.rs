@@ -62,7 +62,7 @@ fn numbers_are_predicted_on_the_page() {
     let source = ModelSource::Local { name: "export".into() };
     let info = session.load_model(source, folder).expect("the exported folder loads");
     assert_eq!((info.task, info.labels), (Task::Regression, vec!["score".to_owned()]));
-    let input = TaskInput { text: TEXT.into(), second: None };
+    let input = TaskInput { text: TEXT.into(), second: None, image: None };
     let (predictions, _) = block_on(session.predict(&[input], Weights::Base)).expect("it predicts");
     let [Prediction::Regression(own)] = predictions.as_slice() else { panic!("of this task") };
     assert!((own.numbers[0] - found).abs() < SAME, "{} is not {found}", own.numbers[0]);

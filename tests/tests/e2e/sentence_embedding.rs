@@ -82,7 +82,7 @@ fn texts_that_belong_together_are_found_on_the_page() {
     let source = ModelSource::Local { name: "export".into() };
     let info = session.load_model(source, folder).expect("the exported folder loads");
     assert_eq!(info.task, Task::SentenceEmbedding);
-    let input = TaskInput { text: TEXT.into(), second: Some(SECOND.into()) };
+    let input = TaskInput { text: TEXT.into(), second: Some(SECOND.into()), image: None };
     let (predictions, _) = block_on(session.predict(&[input], Weights::Base)).expect("it compares");
     let [Prediction::SentenceEmbedding(own)] = predictions.as_slice() else { panic!("of this task") };
     let similarity = own.similarity.expect("there are two texts");

@@ -115,7 +115,7 @@ fn answer(whole: &Folder, part: &str, task: Task) -> Prediction {
     let mut session = Session::new(Device::flex());
     let info = session.load_model(ModelSource::Local { name: part.into() }, own.collect()).expect("the folder loads");
     assert_eq!(info.task, task, "{part}");
-    let input = TaskInput { text: TEXT.into(), second: None };
+    let input = TaskInput { text: TEXT.into(), second: None, image: None };
     let (predictions, _) = block_on(session.predict(&[input], Weights::Base)).expect("it predicts");
     predictions.into_iter().next().expect("one input, one answer")
 }

@@ -290,6 +290,11 @@ pub(crate) fn t5_files() -> Vec<PathBuf> {
     files_of("tiny_t5", &["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
 }
 
+/// A tiny vision transformer, which has learned nothing.
+pub(crate) fn vit_files() -> Vec<PathBuf> {
+    files_of("vit_tiny", &["config.json", "model.safetensors", "preprocessor_config.json"])
+}
+
 fn files_of(fixture: &str, names: &[&str]) -> Vec<PathBuf> {
     let folder = paths::fixture(fixture);
     let files: Vec<_> = names.iter().map(|name| folder.join(name)).collect();

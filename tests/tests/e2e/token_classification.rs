@@ -63,7 +63,7 @@ fn names_are_found_on_the_page() {
     let source = ModelSource::Local { name: "export".into() };
     let info = session.load_model(source, folder).expect("the exported folder loads");
     assert_eq!(info.task, Task::TokenClassification);
-    let input = TaskInput { text: TEXT.into(), second: None };
+    let input = TaskInput { text: TEXT.into(), second: None, image: None };
     let (predictions, _) = block_on(session.predict(&[input], Weights::Base)).expect("it predicts");
     let [Prediction::TokenClassification(own)] = predictions.as_slice() else { panic!("of this task") };
     let names: Vec<String> =

@@ -113,7 +113,7 @@ fn check_natively(folder: Folder, shown: &[Vec<(String, f64)>], accuracy: f64) {
     let mut session = Session::new(Device::flex());
     let source = ModelSource::Local { name: "export".into() };
     session.load_model(source, folder).expect("the exported folder loads");
-    let inputs = TEXTS.map(|text| TaskInput { text: text.into(), second: None });
+    let inputs = TEXTS.map(|text| TaskInput { text: text.into(), second: None, image: None });
     let (predicted, _) = block_on(session.predict(&inputs, Weights::Base)).expect("it predicts");
     let labels = session.labels().to_vec();
     assert_eq!(labels, rows::LABELS);

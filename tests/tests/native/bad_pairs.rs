@@ -165,7 +165,7 @@ fn what_such_a_model_is_not_for_is_refused() {
     let mut session = ready(&run());
     let general = block_on(session.evaluate_general(Weights::Base, None, &mut |_, _| {}));
     assert_names(general.expect_err("it goes on from no text"), &does);
-    let input = TaskInput { text: "May 1st, 2001".into(), second: None };
+    let input = TaskInput { text: "May 1st, 2001".into(), second: None, image: None };
     assert_names(block_on(session.predict(&[input], Weights::Base)).expect_err("it writes"), &does);
     let turns = Prompt::Turns(vec![Turn::new(Role::User, "May 1st, 2001")]);
     let sampling = SamplingConfig { max_new_tokens: MAX_NEW_TOKENS, ..SamplingConfig::default() };

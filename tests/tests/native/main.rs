@@ -6,6 +6,7 @@
 mod adapters;
 mod bad_pairs;
 mod bad_texts;
+mod decoder_heads;
 mod decoders;
 mod dtype;
 mod encoders;
@@ -28,4 +29,5 @@ mod seq2seq;
 mod several;
 mod texts;
 mod token_classification;
+mod vision;
 mod weights;

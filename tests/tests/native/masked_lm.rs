@@ -59,7 +59,7 @@ fn exported(session: &mut Session) -> Folder {
 
 /// The likeliest tokens of the blank of a text.
 fn fills(session: &mut Session, text: &str, weights: Weights) -> Vec<(String, f32)> {
-    let input = TaskInput { text: text.into(), second: None };
+    let input = TaskInput { text: text.into(), second: None, image: None };
     let (predictions, cut) = block_on(session.predict(&[input], weights)).expect("it has a blank");
     assert!(cut.is_empty());
     let Some(Prediction::MaskedLm(prediction)) = predictions.into_iter().next() else { panic!("it fills blanks") };

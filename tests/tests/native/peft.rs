@@ -108,7 +108,7 @@ fn logits(base: &Path, adapter: &Folder) -> (String, String) {
     let (model, _) = pretrained.build(HeadKind::CausalLm, Pooling::Cls, 0, 0, &device).expect("the weights fit");
     let model = load_adapter(&pretrained.config, model, adapter, &device).expect("the adapter fits").for_inference();
     let rows: Vec<Vec<u32>> =
-        TEXTS.iter().map(|text| pretrained.tokenizer.encode_prompt(text, true).expect("it tokenises")).collect();
+        TEXTS.iter().map(|text| pretrained.tokenizer().encode_prompt(text, true).expect("it tokenises")).collect();
     let longest = rows.iter().map(Vec::len).max().expect("there are texts");
     let vocab = pretrained.config.vocab_size();
     let logits: Vec<Vec<Vec<f32>>> = rows

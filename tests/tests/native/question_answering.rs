@@ -51,7 +51,7 @@ fn trained(run: &RunConfig) -> Session {
 }
 
 fn ask(session: &mut Session, weights: Weights) -> Vec<Prediction> {
-    let input = |question: &str| TaskInput { text: question.into(), second: Some(asked::context(200)) };
+    let input = |question: &str| TaskInput { text: question.into(), second: Some(asked::context(200)), image: None };
     let inputs = ["who is it ?", "when is it ?", "where is it ?"].map(input);
     let (predictions, cut) = block_on(session.predict(&inputs, weights)).expect("it predicts");
     assert!(cut.is_empty());
@@ -142,8 +142,8 @@ fn a_long_text_is_read_in_windows() {
     let others: Vec<String> = (201..206).map(asked::context).collect();
     // Only one part of the text says who it was.
     let text = format!("{} {}", ["it was better that way and so on and on"; 6].join(" "), asked::context(200));
-    let input = TaskInput { text: "who is it ?".into(), second: Some(text.clone()) };
-    let inputs = [input, TaskInput { text: "who is it ?".into(), second: Some(others.join(" ")) }];
+    let input = TaskInput { text: "who is it ?".into(), second: Some(text.clone()), image: None };
+    let inputs = [input, TaskInput { text: "who is it ?".into(), second: Some(others.join(" ")), image: None }];
     let (predictions, cut) = block_on(session.predict(&inputs, Weights::Tuned)).expect("it predicts");
     assert!(cut.is_empty() && predictions.len() == 2);
     let AnyPrediction::QuestionAnswering(found) = &predictions[0] else { panic!("of this task") };

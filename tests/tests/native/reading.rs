@@ -2,7 +2,7 @@
 
 use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::event::TrainEvent;
-use hone_core::session::{Session, survey};
+use hone_core::session::{Session, Survey};
 use hone_core::task::{DataReport, ReportDetail, Task};
 use hone_tests::classes::{files, loaded};
 use hone_tests::{devices, rows, texts};
@@ -65,7 +65,8 @@ fn a_long_plain_text_is_read_in_parts() {
 #[test]
 fn rows_can_be_read_before_there_is_a_model() {
     let (read, run) = (ReadOptions::default(), RunConfig::default());
-    let without = survey(Task::SequenceClassification, &files(rows::csv(60)), &read, &run).expect("good rows");
+    let without =
+        Survey::new(Task::SequenceClassification, files(rows::csv(60)), &read, &run).expect("good rows").report;
     let ReportDetail::SequenceClassification(detail) = &without.detail else { panic!("these rows have labels") };
     assert_eq!((without.num_usable, detail.classes.len(), without.split_sizes), (60, 3, [48, 6, 6]));
     assert!(without.lengths.counts.is_empty() && without.num_truncated == 0);
@@ -81,7 +82,8 @@ fn conversations_can_be_looked_at_before_there_is_a_chat_template() {
     let row = format!("{{\"messages\": {turns}}}\n");
     let mut talks = files(row.repeat(8));
     talks.train.0 = "talks.jsonl".into();
-    let report = survey(Task::CausalLm, &talks, &ReadOptions::default(), &RunConfig::default()).expect("good rows");
+    let survey = Survey::new(Task::CausalLm, talks.clone(), &ReadOptions::default(), &RunConfig::default());
+    let report = survey.expect("good rows").report;
     let ReportDetail::CausalLm(detail) = &report.detail else { panic!("these are texts") };
     assert_eq!((report.num_usable, detail.num_tokens, report.split_sizes), (8, 0, report.num_encoded));
     let tokens = &detail.preview[0].tokens;

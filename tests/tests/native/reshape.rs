@@ -39,7 +39,7 @@ fn build(model: &PretrainedModel, head: HeadKind) -> Model {
 }
 
 fn ids(model: &PretrainedModel, text: &str) -> Vec<u32> {
-    model.tokenizer.encode(text, 64).expect("a short text").ids
+    model.tokenizer().encode(text, 64).expect("a short text").ids
 }
 
 fn inputs(model: &PretrainedModel, text: &str) -> BatchInputs {
@@ -97,7 +97,7 @@ fn a_new_token_begins_as_the_mean_of_its_pieces_and_changes_nothing_else() {
     let hidden = original.config.hidden_size();
     assert_eq!(after[..before.len()], before[..], "the tokens that were there keep their vectors");
     for (place, word) in ["violinist", "thunderclap"].into_iter().enumerate() {
-        let pieces = original.tokenizer.encode_with_offsets(word).expect("a word").ids;
+        let pieces = original.tokenizer().encode_with_offsets(word).expect("a word").ids;
         assert!(pieces.len() > 1, "{word} was no token");
         let id = 1000 + place;
         assert_eq!(ids(&grown, word), [2, u32::try_from(id).expect("a small id"), 3]);

@@ -58,7 +58,7 @@ fn measure(session: &mut Session, weights: Weights) -> Evaluation {
 }
 
 fn inputs(texts: &[&str]) -> Vec<TaskInput> {
-    texts.iter().map(|&text| TaskInput { text: text.into(), second: None }).collect()
+    texts.iter().map(|&text| TaskInput { text: text.into(), second: None, image: None }).collect()
 }
 
 fn vectors(session: &mut Session, texts: &[&str], weights: Weights) -> Vec<Vec<f32>> {
@@ -108,7 +108,7 @@ fn pairs_are_found_and_the_exported_folder_gives_the_same_vectors() {
     let mut again = opened(folder);
     assert_eq!(again.task().expect("there is a model"), Task::SentenceEmbedding);
     assert_close(&vectors(&mut again, &TEXTS, Weights::Base), &found);
-    let pair = TaskInput { text: TEXTS[0].into(), second: Some(TEXTS[1].into()) };
+    let pair = TaskInput { text: TEXTS[0].into(), second: Some(TEXTS[1].into()), image: None };
     let (answers, _) = block_on(again.predict(&[pair], Weights::Base)).expect("it compares");
     let Prediction::SentenceEmbedding(answer) = &answers[0] else { panic!("no vector") };
     let cosine: f32 = found[0].iter().zip(&found[1]).map(|(a, b)| a * b).sum();

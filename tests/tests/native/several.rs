@@ -258,7 +258,8 @@ fn batch(width: usize, is_of_tokens: bool) -> HostBatch {
 fn gradients(model: &Model, batch: &HostBatch, device: &Device) -> (f32, GradientSum) {
     let mut sum = GradientSum::default();
     let weight_sum = batch.weight;
-    let step = MicroStep { model, frozen: None, weight_sum, gradient_checkpointing: false, seed: 0, device };
+    let step =
+        MicroStep { model, frozen: None, features: None, weight_sum, gradient_checkpointing: false, seed: 0, device };
     let loss = step.run(batch, &mut sum).into_data().iter::<f32>().next().expect("one number");
     (loss, sum)
 }

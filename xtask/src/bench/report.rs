@@ -19,7 +19,7 @@ const TFJS_BAR: f64 = 1.0;
 const GROWTH_BAR: f64 = 2.0;
 
 /// Shape, its title, and the peer that ratios are taken to.
-const TABLES: [(&str, &str, &str); 10] = [
+const TABLES: [(&str, &str, &str); 12] = [
     ("minilm", "Full fine-tuning step, MiniLM (6 layers, hidden 384), batch 16, length 64", TORCH),
     ("distilgpt2_b1, lora", "LoRA step (rank 8), DistilGPT-2, batch 1, length 128", TORCH),
     ("distilgpt2_b1", "Full fine-tuning step, DistilGPT-2, batch 1, length 128", TORCH),
@@ -27,6 +27,12 @@ const TABLES: [(&str, &str, &str); 10] = [
     ("distilgpt2_b8", "Full fine-tuning step, DistilGPT-2, batch 8, length 128", TORCH),
     ("t5_small, lora", "LoRA step (rank 8), T5 small, batch 8, source 128, target 32", TORCH),
     ("t5_small", "Full fine-tuning step, T5 small, batch 8, source 128, target 32", TORCH),
+    (
+        "vit_tiny, head",
+        "Step of the head alone, ViT-Tiny/16 (12 layers, hidden 192), 224 x 224, batch 8, the backbone run in each step",
+        TORCH,
+    ),
+    ("vit_tiny", "Full fine-tuning step, ViT-Tiny/16, 224 x 224, batch 8", TORCH),
     ("small", "Full fine-tuning step in the browser, 2 layers, hidden 128, vocabulary 1,000, batch 8, length 64", TFJS),
     (
         "decoder_small",

@@ -6,10 +6,11 @@
 use super::source::test_modules;
 
 /// Rooms of `core/src`, bottom to top: a room imports itself and the rooms before it, never one after it.
-const ROOMS: [&str; 24] = [
+const ROOMS: [&str; 25] = [
     "words",
     "file_signature",
     "folder",
+    "images",
     TASK_TABLE,
     "config",
     "hub",

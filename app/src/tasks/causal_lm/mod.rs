@@ -17,6 +17,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Rows with a header, such as prompt,completion, or as JSON",
     usable: "with something to learn",
     counts_bytes: true,
+    reads_images: false,
     named_columns: &[
         ("name-prompt-column", "Column of the prompt, or the instruction", |read| &mut read.prompt_column),
         ("name-completion-column", "Column of the answer", |read| &mut read.completion_column),

@@ -15,6 +15,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Rows with a header, such as text",
     usable: "with a text",
     counts_bytes: true,
+    reads_images: false,
     named_columns: &[("name-text-column", "Column of the text", |read| &mut read.text_column)],
     base: recipe::base,
     presets: recipe::PRESETS,

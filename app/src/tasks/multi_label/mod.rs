@@ -16,6 +16,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Rows with a header, such as text,labels, with ; between labels",
     usable: "with a text and its labels",
     counts_bytes: false,
+    reads_images: false,
     named_columns: &[
         ("name-text-column", "Column of the text", |read| &mut read.text_column),
         ("name-label-column", "Column of the labels", |read| &mut read.label_column),

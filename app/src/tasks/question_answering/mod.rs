@@ -19,6 +19,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Rows with a header, such as question,context,answer",
     usable: "with a question, a context and an answer that stands in it",
     counts_bytes: false,
+    reads_images: false,
     named_columns: &[
         ("name-question-column", "Column of the question", |read| &mut read.question_column),
         ("name-context-column", "Column of the context", |read| &mut read.context_column),

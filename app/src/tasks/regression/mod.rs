@@ -16,6 +16,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Rows with a header, such as text,score",
     usable: "with a text and its numbers",
     counts_bytes: false,
+    reads_images: false,
     named_columns: &[
         ("name-text-column", "Column of the text", |read| &mut read.text_column),
         ("name-label-column", "Column of the numbers", |read| &mut read.label_column),

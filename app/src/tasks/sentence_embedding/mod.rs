@@ -17,6 +17,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Rows with a header, such as anchor,positive",
     usable: "with texts that belong together",
     counts_bytes: false,
+    reads_images: false,
     named_columns: &[
         ("name-text-column", "Column of the text", |read| &mut read.text_column),
         ("name-text-pair-column", "Column of the text that belongs to it", |read| &mut read.text_pair_column),

@@ -17,6 +17,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Rows with a header, such as source,target",
     usable: "with a source and a target",
     counts_bytes: false,
+    reads_images: false,
     named_columns: &[
         ("name-source-column", "Column of the source, which is read", |read| &mut read.text_column),
         ("name-target-column", "Column of the target, which is written", |read| &mut read.target_column),

@@ -3,7 +3,6 @@
 pub(super) mod data;
 pub(super) mod evaluation;
 mod few_shot;
-mod mistakes;
 pub(super) mod recipe;
 pub(super) mod try_it;
 
@@ -16,6 +15,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Rows with a header, such as text,label",
     usable: "with a text and a label",
     counts_bytes: false,
+    reads_images: false,
     named_columns: &[
         ("name-text-column", "Column of the text", |read| &mut read.text_column),
         ("name-label-column", "Column of the labels", |read| &mut read.label_column),

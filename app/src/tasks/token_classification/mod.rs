@@ -17,6 +17,7 @@ pub(super) const PAGE: TaskPage = TaskPage {
     pasted: "Words with their tags, such as Paris B-LOC, one a line and an empty line between sentences",
     usable: "with words and tags, or a text and spans",
     counts_bytes: false,
+    reads_images: false,
     named_columns: &[
         ("name-tokens-column", "Column of the tokens", |read| &mut read.tokens_column),
         ("name-text-column", "Column of the text, where rows have spans", |read| &mut read.text_column),

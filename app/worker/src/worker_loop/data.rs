@@ -2,8 +2,8 @@
 //! end the reading. Before there is a model rows are read without their tokens.
 
 use hone_core::config::{ReadOptions, RunConfig};
+use hone_core::session::Survey;
 use hone_core::session::protocol::{FromWorker, Problem, Reply};
-use hone_core::session::survey;
 use hone_core::task::{DataReport, Task, guess_for_model};
 
 use super::Worker;
@@ -60,8 +60,12 @@ impl Worker {
         run: &RunConfig,
     ) -> Result<Option<DataReport>, Problem> {
         if self.session.is_none() {
-            return survey(task, &data.files(), read, run).map(Some).map_err(|error| error.problem());
+            let survey = Survey::new(task, data.files(), read, run).map_err(|error| error.problem())?;
+            let report = survey.report.clone();
+            self.survey = Some(survey);
+            return Ok(Some(report));
         }
+        self.survey = None;
         let session = self.ready()?;
         let reading = session.begin_reading_for(task, data.files(), read, run);
         let mut reading = reading.map_err(|error| error.problem())?;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{ModelSource, ReadOptions, RunConfig};
-use crate::hub::{OWN_MODEL, OWN_MODEL_FOLDER};
+use crate::hub::{OWN_MODEL, own_model_folder};
 use crate::metrics::{Confusion, Figure, evaluate_regression};
 use crate::task::{EvaluationDetail, regression};
 
@@ -32,7 +32,8 @@ fn an_adapters_code_finds_a_base_of_the_hub_and_names_the_folder_of_another() {
 fn a_base_that_is_on_no_hub_is_loaded_from_its_folder() {
     let own = card(ModelSource::hub(OWN_MODEL), &["x", "y"], "{}");
     assert!(own.contains("AutoModelForSequenceClassification.from_pretrained(\"path/to/tiny-decoder\""), "{own}");
-    assert!(own.contains(OWN_MODEL_FOLDER) && own.contains("--model path/to/tiny-decoder --adapter ."), "{own}");
+    let sources = own_model_folder(OWN_MODEL).expect("it comes with the sources");
+    assert!(own.contains(sources) && own.contains("--model path/to/tiny-decoder --adapter ."), "{own}");
     assert!(!own.contains("AutoPeftModel"), "{own}");
 }
 

@@ -269,8 +269,8 @@ fn new_tokens_begin_as_the_mean_of_their_pieces() {
     for dtype in [Dtype::F32, Dtype::BF16] {
         let before = open(bert(dtype));
         let (after, notes) = changed(bert(dtype), &changes(&[], 0, &["worlds", "hello", "worlds!"]));
-        assert_eq!((after.config.vocab_size(), after.tokenizer.vocab_size()), (11, 11));
-        assert_eq!(after.tokenizer.encode("worlds worlds!", 16).expect("a text").ids, [2, 9, 10, 3]);
+        assert_eq!((after.config.vocab_size(), after.tokenizer().vocab_size()), (11, 11));
+        assert_eq!(after.tokenizer().encode("worlds worlds!", 16).expect("a text").ids, [2, 9, 10, 3]);
         assert!(notes[0].starts_with("2 new tokens") && notes[1].contains("\"hello\""), "{notes:?}");
         for key in ["bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"] {
             let (found_dtype, shape, bytes) = tensor(&after, key);
@@ -292,7 +292,7 @@ fn new_tokens_begin_as_the_mean_of_their_pieces() {
 fn a_table_of_scores_has_the_mean_of_its_own_rows_and_spare_rows_are_used_first() {
     let before = open(llama(Dtype::F32));
     let (after, _) = changed(llama(Dtype::F32), &changes(&[], 0, &["hihi", "hih", "ihi"]));
-    assert_eq!((after.config.vocab_size(), after.tokenizer.vocab_size()), (9, 9), "six tokens had eight rows");
+    assert_eq!((after.config.vocab_size(), after.tokenizer().vocab_size()), (9, 9), "six tokens had eight rows");
     for key in ["model.embed_tokens.weight", "lm_head.weight"] {
         assert_eq!(tensor(&after, key).1, [9, HIDDEN]);
         let rows = |ids: &[usize]| mean(&ids.iter().map(|&id| row(&before, key, id)).collect::<Vec<_>>());
@@ -302,7 +302,7 @@ fn a_table_of_scores_has_the_mean_of_its_own_rows_and_spare_rows_are_used_first(
         }
     }
     let (one, _) = changed(llama(Dtype::F32), &changes(&[], 0, &["hihi"]));
-    assert_eq!((one.config.vocab_size(), one.tokenizer.vocab_size()), (8, 7));
+    assert_eq!((one.config.vocab_size(), one.tokenizer().vocab_size()), (8, 7));
     assert_eq!(row(&one, "lm_head.weight", 7), row(&before, "lm_head.weight", 7));
 }
 

@@ -219,7 +219,7 @@ pub(super) const ADVANCED: &[Setting] = &[
             .into()
         },
         set: |run, text| put(&mut run.pooling, choice::parse(text, &[("cls", Pooling::Cls), ("mean", Pooling::Mean)])),
-        choices: &[("cls", "First token, as transformers does"), ("mean", "Mean over the tokens")],
+        choices: &[("cls", "As transformers does: first token (a decoder: last)"), ("mean", "Mean over the tokens")],
         value_name: "POOLING",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -339,6 +339,7 @@ pub(super) const ADVANCED: &[Setting] = &[
     Setting {
         get: |run| run.pad_to_multiple_of.to_string(),
         set: |run, text| put(&mut run.pad_to_multiple_of, whole::parse(text, 0, 65_536)),
+        of: Of::SomeTasks,
         ..whole::of_job_files("pad_to_multiple_of")
     },
 ];

@@ -1,5 +1,5 @@
-//! Settings of a task or two: windows and answers, targets, hidden tokens, similarities. What several tasks share stands
-//! in the other parts.
+//! Settings of a task or two: windows and answers, targets, hidden tokens, similarities, images. What several tasks share
+//! stands in the other parts.
 
 use super::super::setting::{Of, Setting, put, real, switch, whole};
 
@@ -111,5 +111,62 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Temperature of tasks",
         hint: "With several tasks at once: above 1, small ones are trained on more often and large ones less.",
         ..real::named("task_temperature")
+    },
+    Setting {
+        get: |run| run.horizontal_flip.to_string(),
+        set: |run, text| put(&mut run.horizontal_flip, switch::parse(text)),
+        of: Of::SomeTasks,
+        is_advanced: false,
+        help: "Mirror half of the training images, left to right (image-classification)",
+        label: "Mirror images",
+        hint: "Half of the training images are mirrored, others in each epoch. Not where left and right differ, as in writing.",
+        ..switch::named("horizontal_flip")
+    },
+    Setting {
+        get: |run| run.random_resized_crop.to_string(),
+        set: |run, text| put(&mut run.random_resized_crop, real::parse(text, 0.05, 1.0)),
+        value_name: "SHARE",
+        of: Of::SomeTasks,
+        help: "Train on random cuts of an image that have at least this share of its area; 1 cuts nothing (image-classification)",
+        label: "Smallest cut",
+        unit: "share",
+        hint: "The model sees a random part of each training image, at least so much of its area. 1 shows it whole; 0.6 is usual for few images.",
+        ..real::named("random_resized_crop")
+    },
+    Setting {
+        get: |run| run.color_jitter.to_string(),
+        set: |run, text| put(&mut run.color_jitter, real::parse(text, 0.0, 1.0)),
+        value_name: "SHARE",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Change brightness, contrast and saturation of training images by up to this share (image-classification)",
+        label: "Change of colours",
+        unit: "share",
+        hint: "Brightness, contrast and saturation of a training image are each changed by up to this share. Not where colours tell the labels apart.",
+        ..real::named("color_jitter")
+    },
+    Setting {
+        get: |run| run.rotation.to_string(),
+        set: |run, text| put(&mut run.rotation, real::parse(text, 0.0, 180.0)),
+        value_name: "DEGREES",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Turn training images by up to so many degrees, either way (image-classification)",
+        label: "Turn images",
+        unit: "degrees",
+        hint: "Training images are turned by up to so many degrees, either way; corners that come free are black.",
+        ..real::named("rotation")
+    },
+    Setting {
+        get: |run| run.mixup_alpha.to_string(),
+        set: |run, text| put(&mut run.mixup_alpha, real::parse(text, 0.0, 10.0)),
+        value_name: "ALPHA",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Mix training images and their labels in pairs, by a share from Beta(alpha, alpha); 0 mixes none \
+               (image-classification)",
+        label: "Mixup",
+        hint: "Images of a batch are laid over each other, with their labels. 0.2 is usual; the training loss is higher for it.",
+        ..real::named("mixup_alpha")
     },
 ];

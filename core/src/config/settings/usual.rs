@@ -91,6 +91,7 @@ pub(super) const USUAL: &[Setting] = &[
         get: |run| run.max_seq_length.to_string(),
         set: |run, text| put(&mut run.max_seq_length, whole::parse(text, 4, 65_536)),
         value_name: "TOKENS",
+        of: Of::SomeTasks,
         help: "Tokens after which a row is cut off",
         label: "Longest input",
         unit: "tokens",

@@ -90,7 +90,7 @@ pub(super) const BACKBONE: &[(&str, &str)] = &[
 ];
 
 const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
-    KeyMap { prefix: "bert.", is_bare: false, backbone: BACKBONE, head, linear: LinearLayout::OutIn }
+    KeyMap { prefix: "bert.", is_bare: false, backbone: BACKBONE, head, modules: &[], linear: LinearLayout::OutIn }
 }
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {

@@ -16,7 +16,11 @@ use crate::nn::{
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "gemma2",
     backbone,
-    heads: &[llama::head_with("Gemma2ForCausalLM", KEY_MAP)],
+    heads: &[
+        llama::head_with("Gemma2ForCausalLM", KEY_MAP),
+        llama::sequence_head("Gemma2ForSequenceClassification", KEY_MAP),
+        llama::token_head("Gemma2ForTokenClassification", KEY_MAP),
+    ],
     ..llama::SPEC
 };
 

@@ -15,7 +15,11 @@ use crate::nn::{AttentionConfig, DecoderConfig, Positions, QkNorm, Scales};
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "gemma3_text",
     backbone,
-    heads: &[llama::head_with("Gemma3ForCausalLM", gemma2::KEY_MAP)],
+    // `transformers` has no class of it that labels tokens.
+    heads: &[
+        llama::head_with("Gemma3ForCausalLM", gemma2::KEY_MAP),
+        llama::sequence_head("Gemma3TextForSequenceClassification", gemma2::KEY_MAP),
+    ],
     ..llama::SPEC
 };
 

@@ -1,10 +1,12 @@
 //! GPT-2 and DistilGPT-2 (<https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf>).
 //!
 //! Reference: `transformers` v5.23 `models/gpt2/modeling_gpt2.py`, `GPT2LMHeadModel`: learned positions, one layer for
-//! queries, keys and values, `gelu_new`, output tied to the token table; linear weights are `Conv1D`, `[in, out]`.
+//! queries, keys and values, `gelu_new`, output tied to the token table; linear weights are `Conv1D`, `[in, out]`. v5.24:
+//! `GPT2ForSequenceClassification` (`score`, without a bias, of the last token that is not padding) and
+//! `GPT2ForTokenClassification` (dropout, classifier), whose layers are no `Conv1D`.
 
 use super::super::fields::{Fields, only, only_text};
-use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
+use super::super::spec::{ArchitectureSpec, BackboneConfig, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
 use super::llama;
 use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, NormPlacement, Positions, QkNorm, Scales};
@@ -13,14 +15,16 @@ use crate::task::HeadKind;
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "gpt2",
     backbone,
-    heads: &[HeadSpec {
-        kind: HeadKind::CausalLm,
-        class_name: "GPT2LMHeadModel",
-        key_map: KEY_MAP,
-        config: llama::causal_lm,
-        tied_keys: llama::TIED,
-        kept_keys: &[],
-    }],
+    heads: &[
+        llama::head_with("GPT2LMHeadModel", KEY_MAP),
+        llama::sequence_head("GPT2ForSequenceClassification", KEY_MAP),
+        llama::label_head(
+            HeadKind::Token,
+            "GPT2ForTokenClassification",
+            KeyMap { head: CLASSIFIER, ..KEY_MAP },
+            llama::token_with_bias,
+        ),
+    ],
     default_target_modules: &["c_attn"],
     is_in_peft_table: true,
     field_names: &[
@@ -31,6 +35,9 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     ],
     pad_token: PadToken::EndOfText,
 };
+
+/// The layer of the class that labels tokens, as GPT-Neo has it, too.
+pub(super) const CLASSIFIER: &[(&str, &str)] = &[("head.classifier", "classifier")];
 
 const KEY_MAP: KeyMap = KeyMap {
     prefix: "transformer.",
@@ -47,6 +54,7 @@ const KEY_MAP: KeyMap = KeyMap {
         ("backbone.norm", "ln_f"),
     ],
     head: &[("head.lm_head", "lm_head")],
+    modules: &[],
     linear: LinearLayout::InOut,
 };
 

@@ -1,28 +1,32 @@
 //! GPT-Neo (<https://doi.org/10.5281/zenodo.5297715>).
 //!
 //! Reference: `transformers` v5.23 `models/gpt_neo/modeling_gpt_neo.py`, `GPTNeoForCausalLM`: global and local
-//! attention by turns, scores not scaled, no bias on queries, keys and values.
+//! attention by turns, scores not scaled, no bias on queries, keys and values. v5.24: `GPTNeoForSequenceClassification` and
+//! `GPTNeoForTokenClassification`, as GPT-2's.
 
 use serde_json::Value;
 
 use super::super::fields::{Fields, only_text, shown};
-use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
+use super::super::heads::HeadConfig;
+use super::super::spec::{ArchitectureSpec, BackboneConfig, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
-use super::llama;
+use super::{gpt2, llama};
 use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, NormPlacement, Positions, QkNorm, Scales};
 use crate::task::HeadKind;
 
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "gpt_neo",
     backbone,
-    heads: &[HeadSpec {
-        kind: HeadKind::CausalLm,
-        class_name: "GPTNeoForCausalLM",
-        key_map: KEY_MAP,
-        config: llama::causal_lm,
-        tied_keys: llama::TIED,
-        kept_keys: &[],
-    }],
+    heads: &[
+        llama::head_with("GPTNeoForCausalLM", KEY_MAP),
+        llama::sequence_head("GPTNeoForSequenceClassification", KEY_MAP),
+        llama::label_head(
+            HeadKind::Token,
+            "GPTNeoForTokenClassification",
+            KeyMap { head: gpt2::CLASSIFIER, ..KEY_MAP },
+            token,
+        ),
+    ],
     default_target_modules: &["q_proj", "v_proj"],
     is_in_peft_table: true,
     field_names: &[("num_hidden_layers", "num_layers")],
@@ -46,8 +50,13 @@ const KEY_MAP: KeyMap = KeyMap {
         ("backbone.norm", "ln_f"),
     ],
     head: &[("head.lm_head", "lm_head")],
+    modules: &[],
     linear: LinearLayout::OutIn,
 };
+
+fn token(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
+    Ok(HeadConfig::Token { dropout: fields.real_or("classifier_dropout", 0.1)?, prediction: None })
+}
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     only_text(fields, "activation_function", "gelu_new")?;

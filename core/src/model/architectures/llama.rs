@@ -1,12 +1,13 @@
 //! Llama, SmolLM, TinyLlama (<https://arxiv.org/abs/2302.13971>), and what Mistral and Qwen share with it.
 //!
 //! Reference: `transformers` v5.23 `models/llama/modeling_llama.py`: RMSNorm, rotary positions, grouped keys and values,
-//! SwiGLU.
+//! SwiGLU. Classes that label texts and tokens: v5.24 `modeling_layers.py`, `GenericForSequenceClassification` (`score`, without
+//! a bias, of the last token that is not padding) and `GenericForTokenClassification` (dropout, then `score` with a bias).
 
 use serde_json::{Map, Value};
 
-use super::super::fields::{Fields, only_text};
-use super::super::heads::HeadConfig;
+use super::super::fields::{Fields, only, only_text};
+use super::super::heads::{HeadConfig, SequenceConfig};
 use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
@@ -19,7 +20,11 @@ use crate::task::HeadKind;
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "llama",
     backbone,
-    heads: &[head("LlamaForCausalLM")],
+    heads: &[
+        head("LlamaForCausalLM"),
+        sequence_head("LlamaForSequenceClassification", KEY_MAP),
+        token_head("LlamaForTokenClassification", KEY_MAP),
+    ],
     default_target_modules: TARGET_MODULES,
     is_in_peft_table: true,
     field_names: &[],
@@ -30,7 +35,7 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
 pub(super) const TARGET_MODULES: &[&str] = &["q_proj", "v_proj"];
 
 /// The table that scores tokens, where it is tied and stored all the same.
-pub(super) const TIED: &[&str] = &["lm_head.weight"];
+const TIED: &[&str] = &["lm_head.weight"];
 
 /// The class that predicts the next token, of this and of kindred architectures.
 pub(super) const fn head(class_name: &'static str) -> HeadSpec {
@@ -42,7 +47,31 @@ pub(super) const fn head_with(class_name: &'static str, key_map: KeyMap) -> Head
     HeadSpec { kind: HeadKind::CausalLm, class_name, key_map, config: causal_lm, tied_keys: TIED, kept_keys: &[] }
 }
 
-const KEY_MAP: KeyMap = key_map(&[
+/// The class that labels texts.
+pub(super) const fn sequence_head(class_name: &'static str, key_map: KeyMap) -> HeadSpec {
+    label_head(HeadKind::Sequence, class_name, KeyMap { head: SCORE, ..key_map }, sequence)
+}
+
+/// The class that labels tokens.
+pub(super) const fn token_head(class_name: &'static str, key_map: KeyMap) -> HeadSpec {
+    label_head(HeadKind::Token, class_name, KeyMap { head: SCORE, ..key_map }, token)
+}
+
+/// A class that labels something. Its files hold no table that scores tokens; those of the language model that it begins
+/// with may.
+pub(super) const fn label_head(
+    kind: HeadKind,
+    class_name: &'static str,
+    key_map: KeyMap,
+    config: fn(&Fields<'_>) -> Result<HeadConfig, ModelError>,
+) -> HeadSpec {
+    HeadSpec { kind, class_name, key_map, config, tied_keys: TIED, kept_keys: &[] }
+}
+
+/// The layer of both classes.
+const SCORE: &[(&str, &str)] = &[("head.classifier", "score")];
+
+pub(super) const KEY_MAP: KeyMap = key_map(&[
     ("backbone.embed_tokens", "embed_tokens"),
     ("backbone.layers.{i}.input_layernorm", "layers.{i}.input_layernorm"),
     ("backbone.layers.{i}.self_attn.q_proj", "layers.{i}.self_attn.q_proj"),
@@ -65,6 +94,7 @@ pub(super) const fn key_map(backbone: &'static [(&'static str, &'static str)]) -
         is_bare: false,
         backbone,
         head: &[("head.lm_head", "lm_head")],
+        modules: &[],
         linear: LinearLayout::OutIn,
     }
 }
@@ -73,8 +103,23 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     decoder(fields).map(BackboneConfig::Decoder)
 }
 
-pub(super) fn causal_lm(_: &Fields<'_>) -> Result<HeadConfig, ModelError> {
+fn causal_lm(_: &Fields<'_>) -> Result<HeadConfig, ModelError> {
     Ok(HeadConfig::CausalLm)
+}
+
+fn sequence(_: &Fields<'_>) -> Result<HeadConfig, ModelError> {
+    Ok(HeadConfig::Sequence(SequenceConfig::OF_LAST_TOKEN))
+}
+
+fn token(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
+    only(fields, "token_classification_bias", true)?;
+    token_with_bias(fields)
+}
+
+/// `classifier_dropout`, else `hidden_dropout`, else 0.1.
+pub(super) fn token_with_bias(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
+    let dropout = fields.real_or("classifier_dropout", fields.real_or("hidden_dropout", 0.1)?)?;
+    Ok(HeadConfig::Token { dropout, prediction: None })
 }
 
 /// Sizes and rates, which kindred files say alike.

@@ -8,8 +8,16 @@ use super::super::spec::{ArchitectureSpec, BackboneConfig};
 use super::llama;
 use crate::nn::DecoderConfig;
 
-pub(super) const SPEC: ArchitectureSpec =
-    ArchitectureSpec { model_type: "mistral", backbone, heads: &[llama::head("MistralForCausalLM")], ..llama::SPEC };
+pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
+    model_type: "mistral",
+    backbone,
+    heads: &[
+        llama::head("MistralForCausalLM"),
+        llama::sequence_head("MistralForSequenceClassification", llama::KEY_MAP),
+        llama::token_head("MistralForTokenClassification", llama::KEY_MAP),
+    ],
+    ..llama::SPEC
+};
 
 /// All layers slide, as `MistralConfig` has it.
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {

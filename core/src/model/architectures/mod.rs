@@ -7,6 +7,7 @@ mod albert;
 mod bert;
 mod camembert;
 mod deberta_v2;
+mod dinov2;
 mod distilbert;
 mod electra;
 mod gemma2;
@@ -26,10 +27,11 @@ mod qwen3;
 mod roberta;
 mod smollm3;
 mod t5;
+mod vit;
 mod xlm_roberta;
 
 /// All of them.
-pub(super) static ALL: [&ArchitectureSpec; 24] = [
+pub(super) static ALL: [&ArchitectureSpec; 26] = [
     &bert::SPEC,
     &distilbert::SPEC,
     &roberta::SPEC,
@@ -54,6 +56,8 @@ pub(super) static ALL: [&ArchitectureSpec; 24] = [
     &gemma3::SPEC,
     &t5::SPEC,
     &mt5::SPEC,
+    &vit::SPEC,
+    &dinov2::SPEC,
 ];
 
 #[cfg(test)]

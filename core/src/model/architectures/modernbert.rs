@@ -10,7 +10,7 @@
 use serde_json::Value;
 
 use super::super::fields::{Fields, activation, only, shown};
-use super::super::heads::{HeadConfig, MaskedLmConfig, PredictionConfig, SequenceConfig};
+use super::super::heads::{HeadConfig, MaskedLmConfig, PredictionConfig, RowVector, SequenceConfig};
 use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
@@ -105,7 +105,7 @@ const BACKBONE: &[(&str, &str)] = &[
 ];
 
 const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
-    KeyMap { prefix: "model.", is_bare: false, backbone: BACKBONE, head, linear: LinearLayout::OutIn }
+    KeyMap { prefix: "model.", is_bare: false, backbone: BACKBONE, head, modules: &[], linear: LinearLayout::OutIn }
 }
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
@@ -180,16 +180,16 @@ fn prediction(fields: &Fields<'_>) -> Result<Option<PredictionConfig>, ModelErro
 }
 
 fn sequence(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
-    let of_first_token = match fields.text_or("classifier_pooling", "cls")? {
-        "cls" => true,
-        "mean" => false,
+    let row_vector = match fields.text_or("classifier_pooling", "cls")? {
+        "cls" => RowVector::FirstToken,
+        "mean" => RowVector::Mean,
         other => {
             let reason = format!("{other:?} is not supported; supported are cls, mean");
             return Err(ModelError::Field { field: "classifier_pooling", reason });
         }
     };
     let (dropout, prediction) = (classifier_dropout(fields)?, prediction(fields)?);
-    Ok(HeadConfig::Sequence(SequenceConfig { dense: None, of_first_token, prediction, dropout }))
+    Ok(HeadConfig::Sequence(SequenceConfig { row_vector, dense: None, prediction, dropout, has_bias: true }))
 }
 
 fn token(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {

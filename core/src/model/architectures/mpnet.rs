@@ -88,7 +88,7 @@ const BACKBONE: &[(&str, &str)] = &[
 ];
 
 const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
-    KeyMap { prefix: "mpnet.", is_bare: false, backbone: BACKBONE, head, linear: LinearLayout::OutIn }
+    KeyMap { prefix: "mpnet.", is_bare: false, backbone: BACKBONE, head, modules: &[], linear: LinearLayout::OutIn }
 }
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {

@@ -13,7 +13,11 @@ use crate::nn::{AttentionConfig, DecoderConfig, GateActivation, MlpKind, NormPla
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "olmo2",
     backbone,
-    heads: &[llama::head_with("Olmo2ForCausalLM", KEY_MAP)],
+    // `transformers` has no class of it that labels tokens.
+    heads: &[
+        llama::head_with("Olmo2ForCausalLM", KEY_MAP),
+        llama::sequence_head("Olmo2ForSequenceClassification", KEY_MAP),
+    ],
     is_in_peft_table: false,
     ..llama::SPEC
 };

@@ -16,7 +16,11 @@ use crate::nn::{AttentionConfig, DecoderConfig, GateActivation, MlpKind, Positio
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "phi3",
     backbone,
-    heads: &[llama::head_with("Phi3ForCausalLM", KEY_MAP)],
+    heads: &[
+        llama::head_with("Phi3ForCausalLM", KEY_MAP),
+        llama::sequence_head("Phi3ForSequenceClassification", KEY_MAP),
+        llama::token_head("Phi3ForTokenClassification", KEY_MAP),
+    ],
     default_target_modules: &["qkv_proj"],
     is_in_peft_table: false,
     ..llama::SPEC

@@ -10,8 +10,16 @@ use super::super::spec::{ArchitectureSpec, BackboneConfig};
 use super::llama;
 use crate::nn::{AttentionConfig, DecoderConfig};
 
-pub(super) const SPEC: ArchitectureSpec =
-    ArchitectureSpec { model_type: "qwen2", backbone, heads: &[llama::head("Qwen2ForCausalLM")], ..llama::SPEC };
+pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
+    model_type: "qwen2",
+    backbone,
+    heads: &[
+        llama::head("Qwen2ForCausalLM"),
+        llama::sequence_head("Qwen2ForSequenceClassification", llama::KEY_MAP),
+        llama::token_head("Qwen2ForTokenClassification", llama::KEY_MAP),
+    ],
+    ..llama::SPEC
+};
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     let decoder = llama::decoder(fields)?;

@@ -8,8 +8,16 @@ use super::super::spec::{ArchitectureSpec, BackboneConfig};
 use super::{llama, qwen2};
 use crate::nn::{AttentionConfig, DecoderConfig, QkNorm};
 
-pub(super) const SPEC: ArchitectureSpec =
-    ArchitectureSpec { model_type: "qwen3", backbone, heads: &[llama::head("Qwen3ForCausalLM")], ..llama::SPEC };
+pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
+    model_type: "qwen3",
+    backbone,
+    heads: &[
+        llama::head("Qwen3ForCausalLM"),
+        llama::sequence_head("Qwen3ForSequenceClassification", llama::KEY_MAP),
+        llama::token_head("Qwen3ForTokenClassification", llama::KEY_MAP),
+    ],
+    ..llama::SPEC
+};
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     let decoder = llama::decoder(fields)?;

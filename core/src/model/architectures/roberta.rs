@@ -82,7 +82,14 @@ pub(super) const fn heads(class_names: [&'static str; 5]) -> [HeadSpec; 5] {
 }
 
 const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
-    KeyMap { prefix: "roberta.", is_bare: false, backbone: bert::BACKBONE, head, linear: LinearLayout::OutIn }
+    KeyMap {
+        prefix: "roberta.",
+        is_bare: false,
+        backbone: bert::BACKBONE,
+        head,
+        modules: &[],
+        linear: LinearLayout::OutIn,
+    }
 }
 
 pub(super) fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {

@@ -14,7 +14,11 @@ use crate::nn::{DecoderConfig, Positions};
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "smollm3",
     backbone,
-    heads: &[llama::head("SmolLM3ForCausalLM")],
+    heads: &[
+        llama::head("SmolLM3ForCausalLM"),
+        llama::sequence_head("SmolLM3ForSequenceClassification", llama::KEY_MAP),
+        llama::token_head("SmolLM3ForTokenClassification", llama::KEY_MAP),
+    ],
     is_in_peft_table: false,
     ..llama::SPEC
 };

@@ -89,6 +89,7 @@ const KEY_MAP: KeyMap = KeyMap {
         ("backbone.decoder.norm", "decoder.final_layer_norm"),
     ],
     head: &[("head.lm_head", "lm_head")],
+    modules: &[],
     linear: LinearLayout::OutIn,
 };
 

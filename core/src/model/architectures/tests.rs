@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::super::{BackboneConfig, ModelConfig};
+use super::super::{BackboneConfig, HeadConfig, ModelConfig, SequenceConfig, checkpoint_key};
+use crate::config::Pooling;
 use crate::nn::{DecoderConfig, GateActivation, MlpKind, NormKind, NormPlacement, Positions, QkNorm, Scales};
+use crate::task::HeadKind;
 
 fn config(extra: &Value) -> Value {
     let mut config = json!({
@@ -235,4 +237,49 @@ fn gpt2_alone_shrinks_fresh_weights_with_its_depth() {
     let gpt2 = json!({"model_type": "gpt2", "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 64});
     let [gpt2, phi3] = [gpt2, json!({"model_type": "phi3"})].map(|fields| decoder(&fields).residual_std());
     assert_eq!((gpt2, phi3), (0.01, 0.02));
+}
+
+#[test]
+fn decoders_have_the_classes_that_transformers_has() {
+    let llama = |model_type: &str| config(&json!({"model_type": model_type, "num_key_value_heads": 1, "head_dim": 4}));
+    let gpt2 =
+        json!({"model_type": "gpt2", "vocab_size": 100, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 64});
+    let both = [HeadKind::CausalLm, HeadKind::Sequence, HeadKind::Token];
+    let cases: [(Value, &[HeadKind], &str); 8] = [
+        (gpt2, &both, "GPT2ForSequenceClassification"),
+        (llama("llama"), &both, "LlamaForSequenceClassification"),
+        (llama("qwen3"), &both, "Qwen3ForSequenceClassification"),
+        (llama("smollm3"), &both, "SmolLM3ForSequenceClassification"),
+        (llama("gemma2"), &both, "Gemma2ForSequenceClassification"),
+        (llama("gemma3_text"), &both[..2], "Gemma3TextForSequenceClassification"),
+        (llama("olmo2"), &both[..2], "Olmo2ForSequenceClassification"),
+        (llama("granite"), &both[..1], ""),
+    ];
+    for (json, heads, class_name) in cases {
+        let config = ModelConfig::from_json(json.to_string().as_bytes()).expect("a good config");
+        assert_eq!(config.head_kind(), HeadKind::CausalLm, "where none is named");
+        assert_eq!(config.heads().collect::<Vec<_>>(), heads, "{}", config.model_type());
+        let Ok(labels) = config.with_head(HeadKind::Sequence) else { continue };
+        assert_eq!(labels.class_name(), class_name);
+        assert_eq!(checkpoint_key(labels.key_map(), "head.classifier.weight").as_deref(), Some("score.weight"));
+        let HeadConfig::Sequence(head) = labels.head_config(Pooling::Cls) else { panic!("a sequence's head") };
+        assert_eq!(head, SequenceConfig::OF_LAST_TOKEN);
+    }
+}
+
+#[test]
+fn dropout_before_the_labels_of_tokens_is_that_of_the_reference() {
+    let dropout = |extra: Value| {
+        let config = ModelConfig::from_json(config(&extra).to_string().as_bytes()).expect("a good config");
+        let labels = config.with_head(HeadKind::Token).map_err(|error| error.to_string())?;
+        match labels.head_config(Pooling::Cls) {
+            HeadConfig::Token { dropout, .. } => Ok(dropout),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(dropout(json!({})), Ok(0.1));
+    assert_eq!(dropout(json!({"hidden_dropout": 0.3})), Ok(0.3));
+    assert_eq!(dropout(json!({"hidden_dropout": 0.3, "classifier_dropout": 0.2})), Ok(0.2));
+    let error: String = dropout(json!({"token_classification_bias": false})).expect_err("it has one here");
+    assert!(error.contains("token_classification_bias"), "{error}");
 }

@@ -34,7 +34,9 @@ impl CausalLmHead {
         };
         match backbone {
             Backbone::Decoder(decoder) => decoder.capped(scores),
-            Backbone::Encoder(_) | Backbone::ModernEncoder(_) | Backbone::EncoderDecoder(_) => scores,
+            Backbone::Encoder(_) | Backbone::ModernEncoder(_) | Backbone::EncoderDecoder(_) | Backbone::Vision(_) => {
+                scores
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Heads: token states to outputs. Each is built as `transformers` builds it for the architecture; which ones an
+//! Heads: states to outputs. Each is built as `transformers` builds it for the architecture; which ones an
 //! architecture has is said by its file.
 
 mod causal_lm;
+mod image;
 mod masked_lm;
 mod pooled;
 mod prediction;
@@ -19,10 +20,11 @@ use crate::nn::{Init, Linear};
 use crate::task::HeadKind;
 
 pub use causal_lm::CausalLmHead;
+pub use image::{ImageHead, ImageHeadConfig};
 pub use masked_lm::{MaskedLmConfig, MaskedLmHead};
 pub use pooled::PooledHead;
 pub use prediction::PredictionConfig;
-pub use sequence::{DenseActivation, DenseConfig, SequenceConfig, SequenceHead};
+pub use sequence::{DenseActivation, DenseConfig, RowVector, SequenceConfig, SequenceHead};
 pub use span::SpanHead;
 pub use token::TokenHead;
 
@@ -53,6 +55,8 @@ pub enum HeadConfig {
     Seq2seqLm,
     /// One vector a row.
     Pooled,
+    /// Numbers for an image.
+    Image(ImageHeadConfig),
 }
 
 /// What stands on a backbone.
@@ -73,6 +77,8 @@ pub enum Head {
     Seq2seqLm(CausalLmHead),
     /// One vector a row.
     Pooled(PooledHead),
+    /// Numbers for an image.
+    Image(ImageHead),
 }
 
 impl Head {
@@ -88,7 +94,8 @@ impl Head {
         let std = config.backbone.initializer_range();
         match config.head_config(pooling) {
             HeadConfig::Sequence(head) => {
-                Self::Sequence(SequenceHead::new(head, hidden, num_outputs, std, init, device))
+                let size = [hidden, num_outputs];
+                Self::Sequence(SequenceHead::new(head, config.pad_token_id, size, std, init, device))
             }
             HeadConfig::Token { dropout, prediction } => {
                 Self::Token(TokenHead::new(dropout, prediction, [hidden, num_outputs], std, init, device))
@@ -109,6 +116,7 @@ impl Head {
                 }
             }
             HeadConfig::Pooled => Self::Pooled(PooledHead {}),
+            HeadConfig::Image(head) => Self::Image(ImageHead::new(head, [hidden, num_outputs], std, init, device)),
         }
     }
 
@@ -123,35 +131,66 @@ impl Head {
             Self::CausalLm(_) => HeadKind::CausalLm,
             Self::Seq2seqLm(_) => HeadKind::Seq2seqLm,
             Self::Pooled(_) => HeadKind::Pooled,
+            Self::Image(_) => HeadKind::Image,
         }
     }
 
-    /// Outputs of a row or a token, where they are labels.
+    /// Outputs of a row, a token or an image, where they are labels.
     #[must_use]
     pub fn num_labels(&self) -> Option<usize> {
         match self {
             Self::Sequence(head) => Some(head.num_labels()),
             Self::Token(head) => Some(head.num_labels()),
+            Self::Image(head) => Some(head.num_labels()),
             Self::Span(_) | Self::MaskedLm(_) | Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) => None,
         }
     }
 
     /// # Shapes
     /// - `states`: `[batch, seq, hidden]`, those of `inputs`
-    /// - returns: `[batch, labels]` of a sequence, `[batch * seq, labels]` of tokens, `[batch * seq, 2]` of spans,
+    /// - returns: `[batch, labels]` of a sequence or an image, `[batch * seq, labels]` of tokens, `[batch * seq, 2]` of spans,
     ///   `[batch * seq, vocab]` of the vocabulary, `[batch, hidden]` pooled
     #[must_use]
     pub fn outputs(&self, states: Tensor<3>, inputs: &BatchInputs, backbone: &Backbone) -> Tensor<2> {
-        let text = inputs.text();
         let [batch, seq, hidden] = states.dims();
         let rows = |states: Tensor<3>| states.reshape([batch * seq, hidden]); // [batch * seq, hidden]
         match self {
-            Self::Sequence(head) => head.forward(states, &text.attention_mask),
+            Self::Sequence(head) => head.forward(states, inputs.text()),
             Self::Token(head) => head.forward(rows(states)),
             Self::Span(head) => head.forward(rows(states)),
             Self::MaskedLm(head) => head.forward(rows(states), backbone),
             Self::CausalLm(head) | Self::Seq2seqLm(head) => head.forward(rows(states), backbone),
-            Self::Pooled(head) => head.forward(states, &text.attention_mask),
+            Self::Pooled(head) => head.forward(states, &inputs.text().attention_mask),
+            Self::Image(head) => head.forward(head.features(states)),
+        }
+    }
+
+    /// What the head reads of each row, before anything of it that is trained; `None` where that is more than a vector.
+    ///
+    /// # Shapes
+    /// - `states`: `[batch, seq, hidden]`, those of `inputs`
+    /// - returns: `[batch, width]`
+    #[must_use]
+    pub fn features(&self, states: Tensor<3>, inputs: &BatchInputs) -> Option<Tensor<2>> {
+        match (self, inputs) {
+            (Self::Image(head), BatchInputs::Pixels(_)) => Some(head.features(states)),
+            _ => None,
+        }
+    }
+
+    /// As [`Self::outputs`], of what [`Self::features`] gave.
+    ///
+    /// # Shapes
+    /// - `features`: `[batch, width]`
+    /// - returns: `[batch, labels]`
+    ///
+    /// # Panics
+    /// Of a head that has no such vectors.
+    #[must_use]
+    pub fn outputs_of_features(&self, features: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Image(head) => head.forward(features),
+            _ => panic!("the head reads more than a vector a row"),
         }
     }
 
@@ -165,7 +204,7 @@ impl Head {
         match self {
             Self::MaskedLm(head) => Some(head.forward(picked, backbone)),
             Self::CausalLm(head) | Self::Seq2seqLm(head) => Some(head.forward(picked, backbone)),
-            Self::Sequence(_) | Self::Token(_) | Self::Span(_) | Self::Pooled(_) => None,
+            Self::Sequence(_) | Self::Token(_) | Self::Span(_) | Self::Pooled(_) | Self::Image(_) => None,
         }
     }
 
@@ -175,7 +214,7 @@ impl Head {
             Self::Sequence(head) => head.dropout.p = rate,
             Self::Token(head) => head.dropout.p = rate,
             Self::Span(head) => head.dropout.p = rate,
-            Self::MaskedLm(_) | Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) => {}
+            Self::MaskedLm(_) | Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) | Self::Image(_) => {}
         }
     }
 
@@ -186,7 +225,7 @@ impl Head {
             Self::Token(head) => head.dense_mut().map(|dense| ("head.prediction.dense".to_owned(), dense)),
             Self::Span(head) => head.dense_mut().map(|dense| ("head.prediction.dense".to_owned(), dense)),
             Self::MaskedLm(head) => Some(("head.lm_head.dense".to_owned(), head.dense_mut())),
-            Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) => None,
+            Self::CausalLm(_) | Self::Seq2seqLm(_) | Self::Pooled(_) | Self::Image(_) => None,
         }
     }
 }

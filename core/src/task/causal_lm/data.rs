@@ -12,7 +12,7 @@ use super::rows::{Rows, SplitRows};
 use crate::config::{DataShape, ReadOptions, RunConfig};
 use crate::data::{DataError, NO_VALIDATION_ROWS};
 use crate::task::encoding::{MIN_ROW_BYTES, PART_BYTES};
-use crate::task::{DataReport, Purpose, ReadRequest, RenderTurns, Task, TaskData, TaskError, TaskRows, TextModel};
+use crate::task::{DataReport, Purpose, ReadRequest, RenderTurns, Task, TaskData, TaskError, TaskModel, TaskRows};
 
 /// Reads texts. Before there is a model, conversations are written plainly, to be looked at.
 ///
@@ -127,7 +127,7 @@ impl TaskData for Data {
         ReadOptions { prompt_format: self.summary.prompt_format.clone(), ..read }
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         let settings = EncodeSettings::of(model, run);
         if self.settings.as_ref() != Some(&settings) {
             self.tokens = [Vec::new(), Vec::new(), Vec::new()];
@@ -141,7 +141,7 @@ impl TaskData for Data {
                 self.next = (split + 1, 0);
                 continue;
             };
-            let (num_read, rows) = self.parts.advance(model.tokenizer, example, index, &settings, PART_BYTES)?;
+            let (num_read, rows) = self.parts.advance(model.tokenizer(), example, index, &settings, PART_BYTES)?;
             self.bytes.0 += num_read;
             let Some(rows) = rows else {
                 num_bytes += num_read;
@@ -158,13 +158,13 @@ impl TaskData for Data {
         self.bytes
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let limit = model.map_or(run.max_seq_length as usize, |model| model.limit(run));
         let [train, valid, test] = &self.tokens;
-        let tokenizer = model.map(|model| model.tokenizer);
+        let tokenizer = model.map(|model| model.tokenizer());
         let mut report = report(&self.summary, &self.dataset, [train, valid, test], tokenizer, limit)?;
         if let (Purpose::Measure, Some(model)) = (self.purpose, model) {
-            let longest = model.tokenizer.model_max_length().unwrap_or(usize::MAX).min(model.max_tokens);
+            let longest = model.tokenizer().model_max_length().unwrap_or(usize::MAX).min(model.max_tokens);
             if report.num_truncated > 0 && limit < longest {
                 report.warnings.push(format!("this model reads {longest} tokens; rows are measured up to {limit}"));
             }
@@ -177,12 +177,12 @@ impl TaskData for Data {
         examples.flat_map(|example| &example.pieces).map(|piece| piece.text.as_str()).collect()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let settings = EncodeSettings::of(model, run);
         let tokens = if self.is_encoded() && self.settings.as_ref() == Some(&settings) {
             self.tokens.clone()
         } else {
-            let encode = |examples: &[_]| encode_examples(model.tokenizer, examples, &settings);
+            let encode = |examples: &[_]| encode_examples(model.tokenizer(), examples, &settings);
             let [train, valid, test] = self.dataset.splits().map(encode);
             [train?, valid?, test?]
         };

@@ -10,7 +10,7 @@ use super::bounds::{max_bytes, num_bytes, read_pieces};
 use super::examples::Example;
 use crate::config::RunConfig;
 use crate::data::BadRow;
-use crate::task::{TaskError, TextModel};
+use crate::task::{TaskError, TaskModel};
 use crate::tokenizer::{Piece, Tokenizer, TokenizerError};
 
 /// Fewest tokens that a row has: one that is read and one that is predicted.
@@ -32,7 +32,7 @@ pub(super) struct EncodeSettings {
 impl EncodeSettings {
     /// As a model trains on texts and is measured on them.
     #[must_use]
-    pub(super) fn of(model: &TextModel<'_>, run: &RunConfig) -> Self {
+    pub(super) fn of(model: &TaskModel<'_>, run: &RunConfig) -> Self {
         Self {
             max_seq_length: model.limit(run),
             eos_token_ids: model.eos_token_ids.to_vec(),
@@ -304,9 +304,9 @@ pub(super) mod tests {
     }
 
     /// A model of these tokens that reads `max_tokens` of them and knows no conversations.
-    pub(in crate::task::causal_lm) fn text_model(tokenizer: &Tokenizer, max_tokens: usize) -> TextModel<'_> {
-        TextModel {
-            tokenizer,
+    pub(in crate::task::causal_lm) fn text_model(tokenizer: &Tokenizer, max_tokens: usize) -> TaskModel<'_> {
+        TaskModel {
+            reads: crate::task::Reads::Texts(tokenizer),
             max_tokens,
             pad_token_id: 1,
             position_ids: PositionIds::FromZero,

@@ -7,7 +7,7 @@ use super::encode::{EncodeSettings, encode_examples};
 use super::examples::{Dataset, Example};
 use super::rows::{Rows, SplitRows};
 use crate::config::{DataShape, RunConfig};
-use crate::task::{TaskError, TaskRows, TextModel};
+use crate::task::{TaskError, TaskModel, TaskRows};
 use crate::tokenizer::Piece;
 
 /// Bytes of the text that are read, and tokens of it that are measured: the figure moves no more after so many.
@@ -24,7 +24,7 @@ const BUNDLED: &str = include_str!("general_text.txt");
 /// When the tokenizer fails on the text.
 pub fn rows_of_text(
     text: Option<&str>,
-    model: &TextModel<'_>,
+    model: &TaskModel<'_>,
     run: &RunConfig,
 ) -> Result<Box<dyn TaskRows>, TaskError> {
     let text = text.unwrap_or(BUNDLED);
@@ -34,7 +34,7 @@ pub fn rows_of_text(
         false => vec![Example { row: 1, pieces: vec![Piece { text, has_loss: true }], turns: Vec::new() }],
     };
     let settings = EncodeSettings::of(model, run);
-    let encoded = encode_examples(model.tokenizer, &examples, &settings)?;
+    let encoded = encode_examples(model.tokenizer(), &examples, &settings)?;
     let mut rows = SplitRows::new(encoded, false, settings.max_seq_length);
     rows.truncate((MAX_TOKENS / settings.max_seq_length.max(1)).max(1));
     let dataset = Dataset { shape: DataShape::Text, train: examples, valid: Vec::new(), test: Vec::new() };

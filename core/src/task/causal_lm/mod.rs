@@ -54,7 +54,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "perplexity", title: "Perplexity", unit: Unit::Number, higher_is_better: false },
         FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
     ],
-    settings: &["packing", "gradient_checkpointing", "from_scratch"],
+    settings: &["max_seq_length", "pad_to_multiple_of", "packing", "gradient_checkpointing", "from_scratch"],
     columns: &[
         "shape",
         "text_column",

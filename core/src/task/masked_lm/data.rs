@@ -12,7 +12,7 @@ use crate::config::{ReadOptions, RunConfig};
 use crate::data::{LengthHistogram, NO_VALIDATION_ROWS, ReadSummary};
 use crate::task::encoding::{MIN_ROW_BYTES, PART_BYTES};
 use crate::task::{
-    self, DataReport, Purpose, ReadRequest, Task, TaskData, TaskError, TaskRows, TextModel, data_report,
+    self, DataReport, Purpose, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows, data_report,
 };
 
 /// Passages of the preview.
@@ -26,7 +26,7 @@ const PREVIEW_CHARS: usize = 300;
 /// # Errors
 /// When a file as a whole can't be used: says what is wrong, with row and column; when the model hides no words.
 pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
-    if request.model.is_some_and(|model| model.tokenizer.mask_token_id().is_none()) {
+    if request.model.is_some_and(|model| model.tokenizer().mask_token_id().is_none()) {
         return Err(no_mask_token());
     }
     let (splits, mut summary) = read_texts(request)?;
@@ -75,7 +75,7 @@ impl Data {
         self.splits.each_ref().map(|rows| rows.iter().map(|row| row.row).collect())
     }
 
-    fn preview(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<Vec<PassagePreview>, TaskError> {
+    fn preview(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<Vec<PassagePreview>, TaskError> {
         let Some(model) = model else {
             let text = |text: &str| text.chars().take(PREVIEW_CHARS).collect();
             let rows = self.splits[0].iter().take(PREVIEW);
@@ -91,7 +91,7 @@ impl Data {
                 ids[hidden.position] = hidden.shown;
             }
             let row = self.splits[0].get(passage.row).map_or(0, |row| row.row);
-            Ok(PassagePreview { row, text: model.tokenizer.decode(&ids, false)?, num_hidden: hidden.len() })
+            Ok(PassagePreview { row, text: model.tokenizer().decode(&ids, false)?, num_hidden: hidden.len() })
         };
         self.passages[0].iter().take(PREVIEW).enumerate().map(preview).collect()
     }
@@ -115,7 +115,7 @@ impl TaskData for Data {
         ReadOptions { text_column: column, ..self.read.clone() }
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         let limit = model.limit(run);
         if self.limit != Some(limit) {
             self.passages = Default::default();
@@ -130,7 +130,7 @@ impl TaskData for Data {
                 continue;
             };
             let at = (index, row.row);
-            let (num_read, passages) = self.reader.advance(model.tokenizer, at, &row.value, limit, PART_BYTES)?;
+            let (num_read, passages) = self.reader.advance(model.tokenizer(), at, &row.value, limit, PART_BYTES)?;
             self.bytes.0 += num_read;
             let Some(passages) = passages else {
                 num_bytes += num_read;
@@ -147,7 +147,7 @@ impl TaskData for Data {
         self.bytes
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let limit = model.map_or(run.max_seq_length as usize, |model| model.limit(run));
         let lengths: Vec<usize> =
             self.passages.iter().flat_map(|passages| passages.iter()).map(|row| row.input_ids.len()).collect();
@@ -166,14 +166,14 @@ impl TaskData for Data {
         self.splits.iter().flatten().map(|row| row.value.as_str()).collect()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let limit = model.limit(run);
         let splits = if self.is_encoded() && self.limit == Some(limit) {
             self.passages.clone()
         } else {
             let read = |rows: &Texts| {
                 let texts = rows.iter().map(|row| (row.row, row.value.as_str()));
-                read_passages(model.tokenizer, texts, limit, PART_BYTES).map(Rc::new)
+                read_passages(model.tokenizer(), texts, limit, PART_BYTES).map(Rc::new)
             };
             let [train, valid, test] = self.splits.each_ref().map(read);
             [train?, valid?, test?]
@@ -200,11 +200,11 @@ mod tests {
         RunConfig { max_seq_length, ..RunConfig::default() }
     }
 
-    fn data(text: &str, model: Option<TextModel<'_>>) -> Result<Box<dyn TaskData>, TaskError> {
+    fn data(text: &str, model: Option<TaskModel<'_>>) -> Result<Box<dyn TaskData>, TaskError> {
         let files = DataFiles { train: ("a.txt".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let (read_as, run) = (ReadOptions::default(), run(16));
         let (known_labels, purpose) = (&[][..], Purpose::Train);
-        read(&ReadRequest { files: &files, read: &read_as, run: &run, known_labels, purpose, model })
+        read(&ReadRequest { files: &files.clone().into(), read: &read_as, run: &run, known_labels, purpose, model })
     }
 
     fn detail(report: &DataReport) -> &ReportDetail {

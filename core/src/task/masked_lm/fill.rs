@@ -4,7 +4,7 @@ use super::mask::no_mask_token;
 use super::{Fill, Prediction, SPEC};
 use crate::config::RunConfig;
 use crate::data::{HostBatch, HostInputs, HostTargets, HostText, Outputs, Padding, TextRow};
-use crate::task::{self, PredictRequest, Predictor, TaskError, TextModel};
+use crate::task::{self, PredictRequest, Predictor, TaskError, TaskModel};
 use crate::tokenizer::Tokenizer;
 use crate::words::plural;
 
@@ -24,7 +24,7 @@ const MAX_BLANKS: usize = 64;
 /// that is read.
 pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
     let model = &request.model;
-    let mask = model.tokenizer.mask_token().zip(model.tokenizer.mask_token_id()).ok_or_else(no_mask_token)?;
+    let mask = model.tokenizer().mask_token().zip(model.tokenizer().mask_token_id()).ok_or_else(no_mask_token)?;
     let mut texts = Vec::with_capacity(request.inputs.len());
     let mut cut = Vec::new();
     for (index, input) in request.inputs.iter().enumerate() {
@@ -37,7 +37,7 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
         texts.push(text);
     }
     let padding = model.padding(request.run);
-    let tokenizer = model.tokenizer.clone();
+    let tokenizer = model.tokenizer().clone();
     Ok(Box::new(BlankFiller { texts, cut, padding, tokenizer, given: 0, answered: 0, predictions: Vec::new() }))
 }
 
@@ -54,7 +54,7 @@ fn read_input(
     index: usize,
     text: &str,
     (mask, mask_token_id): (&str, u32),
-    model: &TextModel<'_>,
+    model: &TaskModel<'_>,
     run: &RunConfig,
 ) -> Result<(Blanks, bool), TaskError> {
     let limit = model.limit(run);
@@ -67,7 +67,7 @@ fn read_input(
     if num_blanks > MAX_BLANKS {
         return Err(refuse(format!("it has {num_blanks} blanks: at most {MAX_BLANKS} of a text are filled in")));
     }
-    let encoded = model.tokenizer.encode(&text, limit).map_err(|source| TaskError::of_input(index, source))?;
+    let encoded = model.tokenizer().encode(&text, limit).map_err(|source| TaskError::of_input(index, source))?;
     let positions: Vec<usize> = (0..encoded.ids.len()).filter(|&at| encoded.ids[at] == mask_token_id).collect();
     if positions.len() < num_blanks {
         let missing = num_blanks - positions.len();
@@ -174,7 +174,8 @@ mod tests {
     use crate::task::TaskInput;
 
     fn of(texts: &[&str], tokenizer: &Tokenizer) -> Result<Box<dyn Predictor>, TaskError> {
-        let inputs: Vec<TaskInput> = texts.iter().map(|&text| TaskInput { text: text.into(), second: None }).collect();
+        let inputs: Vec<TaskInput> =
+            texts.iter().map(|&text| TaskInput { text: text.into(), second: None, image: None }).collect();
         let run = RunConfig { max_seq_length: 6, ..RunConfig::default() };
         predictor(&PredictRequest { inputs: &inputs, labels: &[], model: model(tokenizer), run: &run })
     }
@@ -209,7 +210,7 @@ mod tests {
     fn a_batch_has_no_more_blanks_than_are_read_back_at_once() {
         let tokenizer = tokenizer();
         let run = RunConfig { max_seq_length: 64, ..RunConfig::default() };
-        let text = TaskInput { text: "[MASK] ".repeat(40), second: None };
+        let text = TaskInput { text: "[MASK] ".repeat(40), second: None, image: None };
         let inputs = vec![text; 3];
         let request = PredictRequest { inputs: &inputs, labels: &[], model: model(&tokenizer), run: &run };
         let mut found = predictor(&request).expect("blanks");
@@ -235,7 +236,7 @@ mod tests {
         assert!(second.starts_with("input 1: of its 2 blanks, 1 is not in the 6 tokens"), "{second}");
         let many = error(&["hello [MASK]", &"[MASK] ".repeat(65)]);
         assert_eq!(many, "input 2: it has 65 blanks: at most 64 of a text are filled in");
-        let pair = [TaskInput { text: "hello [MASK]".into(), second: Some("world".into()) }];
+        let pair = [TaskInput { text: "hello [MASK]".into(), second: Some("world".into()), image: None }];
         let run = RunConfig::default();
         let request = PredictRequest { inputs: &pair, labels: &[], model: model(&tokenizer), run: &run };
         let pair = predictor(&request).err().expect("one text is read").to_string();

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::passages::{NO_WORD, Passage};
 use crate::config::RunConfig;
 use crate::data::{below, generator};
-use crate::task::{TaskError, TextModel};
+use crate::task::{TaskError, TaskModel};
 
 /// Seed of evaluations: a passage has the same blanks each time.
 const EVALUATION_SEED: u64 = 0;
@@ -38,8 +38,8 @@ impl Masking {
     ///
     /// # Errors
     /// When the model's tokenizer has no token that hides another.
-    pub(super) fn new(model: &TextModel<'_>, run: &RunConfig) -> Result<Self, TaskError> {
-        let tokenizer = model.tokenizer;
+    pub(super) fn new(model: &TaskModel<'_>, run: &RunConfig) -> Result<Self, TaskError> {
+        let tokenizer = model.tokenizer();
         let mask_token_id = tokenizer.mask_token_id().ok_or_else(no_mask_token)?;
         let around = tokenizer.special_prefix().iter().chain(tokenizer.special_suffix());
         let special = around.copied().chain([model.pad_token_id, mask_token_id]).collect();
@@ -114,9 +114,9 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     /// A model of 512 tokens.
-    pub(in crate::task::masked_lm) fn model(tokenizer: &Tokenizer) -> TextModel<'_> {
-        TextModel {
-            tokenizer,
+    pub(in crate::task::masked_lm) fn model(tokenizer: &Tokenizer) -> TaskModel<'_> {
+        TaskModel {
+            reads: crate::task::Reads::Texts(tokenizer),
             max_tokens: 512,
             pad_token_id: 0,
             position_ids: PositionIds::FromZero,

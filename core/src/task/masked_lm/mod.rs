@@ -40,7 +40,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "perplexity", title: "Perplexity", unit: Unit::Number, higher_is_better: false },
         FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
     ],
-    settings: &["mlm_probability", "whole_word_masking", "from_scratch"],
+    settings: &["max_seq_length", "pad_to_multiple_of", "mlm_probability", "whole_word_masking", "from_scratch"],
     columns: &["text_column"],
     eval_batch_size: 32,
     has_labels: false,

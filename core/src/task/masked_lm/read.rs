@@ -132,7 +132,14 @@ mod tests {
 
     fn texts(files: &DataFiles, read: &ReadOptions) -> Result<([Vec<String>; 3], ReadSummary), DataError> {
         let run = RunConfig::default();
-        let request = ReadRequest { files, read, run: &run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run: &run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        };
         let (splits, summary) = read_texts(&request)?;
         Ok((splits.map(|rows| rows.into_iter().map(|row| row.value).collect()), summary))
     }

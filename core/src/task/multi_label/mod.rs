@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::texts::TextData;
 use super::{
     DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, Task, TaskData, TaskError,
-    TaskRows, TaskSpec, TextModel, Unit,
+    TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
 use crate::metrics::MultiLabelEvaluation;
@@ -60,7 +60,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "hamming_loss", title: "Hamming loss", unit: Unit::Score, higher_is_better: false },
         share("average_precision", "Average precision"),
     ],
-    settings: &["pooling", "class_weights"],
+    settings: &["max_seq_length", "pad_to_multiple_of", "pooling", "class_weights"],
     columns: &["text_column", "text_pair_column", "label_column", "label_columns", "label_separator", "merge_labels"],
     eval_batch_size: 64,
     has_labels: true,
@@ -224,13 +224,13 @@ impl TaskData for ManyLabelData {
         self.labels = known.to_vec();
     }
 
-    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TextModel<'_>, run: &RunConfig) {
+    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TaskModel<'_>, run: &RunConfig) {
         if let Some(before) = before.as_any().downcast_ref::<Self>() {
             self.texts.adopt_tokens(&before.texts, model.limit(run));
         }
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         self.texts.encode_part(model, run)
     }
 
@@ -238,7 +238,7 @@ impl TaskData for ManyLabelData {
         self.texts.progress()
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let all = self.texts.splits.each_ref().map(|rows| read::count_labels(rows, self.labels.len()));
         let count = |(id, label): (usize, &String)| LabelCount {
             label: label.clone(),
@@ -258,7 +258,7 @@ impl TaskData for ManyLabelData {
         self.texts.sample_texts()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let texts = self.texts.prepare(model, run)?;
         Ok(Box::new(rows::ManyLabelRows::new(self.labels.clone(), texts, run)))
     }
@@ -280,7 +280,14 @@ mod tests {
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let (read_options, run) = (&ReadOptions::default(), &RunConfig::default());
         let purpose = Purpose::Train;
-        let request = ReadRequest { files, read: read_options, run, known_labels: &[], purpose, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read: read_options,
+            run,
+            known_labels: &[],
+            purpose,
+            model: None,
+        };
         let mut data = read(&request).expect("good rows");
         let detail = |data: &dyn TaskData| match data.report(None, run).expect("nothing is decoded").detail {
             super::super::ReportDetail::MultiLabel(detail) => *detail,

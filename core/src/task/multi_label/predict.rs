@@ -73,7 +73,7 @@ mod tests {
     fn a_label_is_given_from_its_own_threshold_on() {
         let (tokenizer, run) = (tokenizer(), RunConfig::default());
         let labels = ["a", "b", "c"].map(String::from);
-        let inputs = [TaskInput { text: "hello".into(), second: None }];
+        let inputs = [TaskInput { text: "hello".into(), second: None, image: None }];
         let request = PredictRequest { inputs: &inputs, labels: &labels, model: model(&tokenizer), run: &run };
         let answer = |thresholds: &[(&str, f64)]| {
             let mut predictor = Box::new(ManyLabelPredictor::new(&request).expect("room enough"));

@@ -267,7 +267,14 @@ mod tests {
         let files = &DataFiles { train: file(name, text), valid: None, test: test.map(|text| file("t.csv", text)) };
         let known_labels: Vec<String> = known.iter().map(|label| (*label).to_owned()).collect();
         let run = &RunConfig::default();
-        read_dataset(&ReadRequest { files, read, run, known_labels: &known_labels, purpose, model: None })
+        read_dataset(&ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &known_labels,
+            purpose,
+            model: None,
+        })
     }
 
     fn rows() -> String {

@@ -162,7 +162,14 @@ mod tests {
         let text = "text,tags\nhello,a;b\nhello world,b\nworld,b\nhello hello,a;b\nworld hello,c\n";
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let read = &ReadOptions::default();
-        let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        };
         let data = super::super::read(&request).expect("good rows");
         assert_eq!(data.read_options().label_column.as_deref(), Some("tags"));
         data.prepare(&model(&tokenizer()), run).expect("room enough")

@@ -12,7 +12,7 @@ use super::{Grouping, PreviewRow, ReportDetail, SPEC};
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::{LengthHistogram, ReadSummary, list_rows};
 use crate::task::{
-    self, DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskRows, TextModel, data_report,
+    self, DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows, data_report,
 };
 use crate::tokenizer::{PairLayout, Tokenizer, TokenizerError};
 use crate::words::{count, plural};
@@ -90,7 +90,7 @@ impl QuestionData {
     }
 
     /// What is to be known of the windows.
-    fn warn_of_windows(&self, settings: WindowSettings, model: &TextModel<'_>) -> Vec<String> {
+    fn warn_of_windows(&self, settings: WindowSettings, model: &TaskModel<'_>) -> Vec<String> {
         let WindowSettings { limit, stride } = settings;
         let (mut too_long, mut lost, mut lowered) = (Vec::new(), Vec::new(), 0_usize);
         for (name, question, encoded) in self.encoded() {
@@ -203,18 +203,18 @@ impl TaskData for QuestionData {
         }
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         let (settings, sizes) = (WindowSettings::of(model, run), self.num_rows());
         if self.settings != Some(settings) {
             self.tokens = EncodedSplits::new(settings.limit);
             self.settings = Some(settings);
         }
-        let layout = model.tokenizer.pair_layout()?;
+        let layout = model.tokenizer().pair_layout()?;
         let Self { contexts, splits, tokens, encoded_contexts, .. } = self;
         tokens.advance(sizes, |split, index| {
             let question = &splits[split][index];
             let (context, known) = (&contexts[question.context], &mut encoded_contexts[question.context]);
-            encode(question, context, known, model.tokenizer, &layout, settings)
+            encode(question, context, known, model.tokenizer(), &layout, settings)
         })
     }
 
@@ -222,7 +222,7 @@ impl TaskData for QuestionData {
         (self.tokens.progress(), self.num_rows().iter().sum())
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let settings = model.map(|model| WindowSettings::of(model, run));
         let limit = settings.map_or(run.max_seq_length as usize, |settings| settings.limit);
         let is_encoded = settings.is_some_and(|settings| self.has_tokens(settings));
@@ -244,7 +244,7 @@ impl TaskData for QuestionData {
             report.warnings.push(note.to_owned());
         }
         let (Some(model), Some(settings), true) = (model, settings, is_encoded) else { return Ok(report) };
-        let num_special = model.tokenizer.pair_layout()?.num_special_tokens();
+        let num_special = model.tokenizer().pair_layout()?.num_special_tokens();
         let length =
             |encoded: &EncodedQuestion| num_special + encoded.input_ids.len() + encoded.context.input_ids.len();
         report.lengths = LengthHistogram::of(&self.tokens.iter().map(length).collect::<Vec<_>>());
@@ -262,9 +262,9 @@ impl TaskData for QuestionData {
         self.contexts.iter().map(|context| &**context).chain(questions).collect()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let settings = WindowSettings::of(model, run);
-        let layout = model.tokenizer.pair_layout()?;
+        let layout = model.tokenizer().pair_layout()?;
         let encoded = if self.has_tokens(settings) {
             self.tokens.share()
         } else {
@@ -272,7 +272,7 @@ impl TaskData for QuestionData {
             let mut encode_all = |questions: &Rc<Vec<Question>>| -> Result<Vec<EncodedQuestion>, TaskError> {
                 let one = |question: &Question| {
                     let (context, known) = (&self.contexts[question.context], &mut known[question.context]);
-                    encode(question, context, known, model.tokenizer, &layout, settings).map(|(encoded, _)| encoded)
+                    encode(question, context, known, model.tokenizer(), &layout, settings).map(|(encoded, _)| encoded)
                 };
                 questions.iter().map(one).collect()
             };
@@ -316,8 +316,15 @@ pub(super) mod tests {
     pub(in crate::task::question_answering) fn data_of(name: &str, text: &str, run: &RunConfig) -> Box<dyn TaskData> {
         let files = &DataFiles { train: (name.into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let (read_as, known_labels) = (&ReadOptions::default(), &[][..]);
-        read(&ReadRequest { files, read: read_as, run, known_labels, purpose: Purpose::Train, model: None })
-            .expect("good rows")
+        read(&ReadRequest {
+            files: &files.clone().into(),
+            read: read_as,
+            run,
+            known_labels,
+            purpose: Purpose::Train,
+            model: None,
+        })
+        .expect("good rows")
     }
 
     /// Twelve tokens.

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::config::RunConfig;
-use crate::task::TextModel;
+use crate::task::TaskModel;
 use crate::tokenizer::{PairLayout, Tokenizer, TokenizerError, window_ranges};
 
 /// Tokens of the context that a window must have room for.
@@ -20,7 +20,7 @@ pub(super) struct WindowSettings {
 }
 
 impl WindowSettings {
-    pub(super) fn of(model: &TextModel<'_>, run: &RunConfig) -> Self {
+    pub(super) fn of(model: &TaskModel<'_>, run: &RunConfig) -> Self {
         Self { limit: model.limit(run), stride: run.doc_stride as usize }
     }
 }

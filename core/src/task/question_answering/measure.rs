@@ -133,14 +133,14 @@ mod tests {
     use super::super::SPEC;
     use super::super::data::tests::{data_of, model, run};
     use super::*;
-    use crate::task::{TaskRows, TextModel};
+    use crate::task::{TaskModel, TaskRows};
 
     /// Rows of two questions, of which the second has no answer, and whose texts are read in two windows each.
     const ROWS: &str = "question,context,answer,is_impossible\n\
                         hello,hello world hello world hello world hello world hello world hello ann,ann,\n\
                         world,hello world hello world hello world hello world hello world hello,,true\n";
 
-    fn prepare(model: &TextModel<'_>) -> Box<dyn TaskRows> {
+    fn prepare(model: &TaskModel<'_>) -> Box<dyn TaskRows> {
         data_of("x.csv", ROWS, &run(12)).prepare(model, &run(12)).expect("room enough")
     }
 

@@ -25,7 +25,7 @@ const ENDS: usize = 2;
 pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
     let (model, run) = (&request.model, request.run);
     let settings = WindowSettings::of(model, run);
-    let layout = model.tokenizer.pair_layout()?;
+    let layout = model.tokenizer().pair_layout()?;
     let longest = room_for_context(MIN_ROOM, &layout, settings.limit);
     if longest == 0 {
         let reason = "leaves no room for a text beside a question".to_owned();
@@ -38,8 +38,8 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
             return Err(TaskError::Input { index: index + 1, reason });
         };
         let of_input = |source| TaskError::of_input(index, source);
-        let mut input_ids = model.tokenizer.encode_with_offsets(input.text.trim()).map_err(of_input)?.ids;
-        let context = Rc::new(EncodedContext::encode(model.tokenizer, text).map_err(of_input)?);
+        let mut input_ids = model.tokenizer().encode_with_offsets(input.text.trim()).map_err(of_input)?.ids;
+        let context = Rc::new(EncodedContext::encode(model.tokenizer(), text).map_err(of_input)?);
         let mut windows = Windows::cut(input_ids.len(), &context, None, &layout, settings);
         if windows.windows.is_empty() && input_ids.len() > longest {
             input_ids.truncate(longest);
@@ -159,7 +159,7 @@ mod tests {
     const TEXT: &str = "hello Zoë hello world hello world hello world hello world hello ann";
 
     fn input(question: &str, text: Option<&str>) -> TaskInput {
-        TaskInput { text: question.into(), second: text.map(str::to_owned) }
+        TaskInput { text: question.into(), second: text.map(str::to_owned), image: None }
     }
 
     fn answer(inputs: &[TaskInput], run: &RunConfig, scores: &[(usize, usize, f32, f32)]) -> Vec<Prediction> {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::texts::{TextData, TextPredictor};
 use super::{
     DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, Task, TaskData, TaskError,
-    TaskRows, TaskSpec, TextModel, Unit,
+    TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
 use crate::metrics::{OutputMetrics, RegressionEvaluation};
@@ -46,7 +46,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "pearson", title: "Pearson correlation", unit: Unit::Score, higher_is_better: true },
         FigureSpec { name: "spearman", title: "Spearman correlation", unit: Unit::Score, higher_is_better: true },
     ],
-    settings: &["pooling"],
+    settings: &["max_seq_length", "pad_to_multiple_of", "pooling"],
     columns: &["text_column", "text_pair_column", "label_column", "label_columns"],
     eval_batch_size: 64,
     has_labels: true,
@@ -202,13 +202,13 @@ impl TaskData for NumberData {
         read::adopt_labels(&mut self.labels, known);
     }
 
-    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TextModel<'_>, run: &RunConfig) {
+    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TaskModel<'_>, run: &RunConfig) {
         if let Some(before) = before.as_any().downcast_ref::<Self>() {
             self.texts.adopt_tokens(&before.texts, model.limit(run));
         }
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         self.texts.encode_part(model, run)
     }
 
@@ -216,7 +216,7 @@ impl TaskData for NumberData {
         self.texts.progress()
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let detail = ReportDetail {
             outputs: (0..self.labels.len()).map(|output| self.range(output)).collect(),
             num_conflicts: self.num_conflicts,
@@ -229,7 +229,7 @@ impl TaskData for NumberData {
         self.texts.sample_texts()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         Ok(Box::new(rows::NumberRows::new(self.labels.clone(), self.texts.prepare(model, run)?)))
     }
 

@@ -127,7 +127,14 @@ mod tests {
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let known_labels: Vec<String> = known.iter().map(|label| (*label).to_owned()).collect();
         let run = &RunConfig::default();
-        read_dataset(&ReadRequest { files, read, run, known_labels: &known_labels, purpose, model: None })
+        read_dataset(&ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &known_labels,
+            purpose,
+            model: None,
+        })
     }
 
     fn train(text: &str) -> (Dataset, ReadSummary) {
@@ -192,7 +199,14 @@ mod tests {
         let test = Some(("t.csv".to_owned(), b"text,rating\nhello,1\nthere,0\n".to_vec()));
         let files = &DataFiles { train: ("x.csv".into(), rows().into_bytes()), valid: None, test };
         let (read, run) = (&ReadOptions::default(), &RunConfig::default());
-        let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        };
         let error = read_dataset(&request).expect_err("it is missing").to_string();
         assert!(error.starts_with("test file \"t.csv\": there is no column \"score\""), "{error}");
     }

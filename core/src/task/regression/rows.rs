@@ -128,7 +128,14 @@ mod tests {
 
     fn data(text: &str, read: &ReadOptions, run: &RunConfig) -> Box<dyn TaskData> {
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
-        let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        };
         super::super::read(&request).expect("good rows")
     }
 

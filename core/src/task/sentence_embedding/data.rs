@@ -12,7 +12,7 @@ use crate::config::{ReadOptions, RunConfig};
 use crate::data::ReadSummary;
 use crate::task::texts::EncodedTexts;
 use crate::task::{
-    self, DataReport, EncodedSplits, Purpose, ReadRequest, Task, TaskData, TaskError, TaskRows, TextModel, data_report,
+    self, DataReport, EncodedSplits, Purpose, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows, data_report,
     warn_of_long_texts,
 };
 use crate::tokenizer::Tokenizer;
@@ -131,7 +131,7 @@ impl TaskData for Data {
         }
     }
 
-    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TextModel<'_>, run: &RunConfig) {
+    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TaskModel<'_>, run: &RunConfig) {
         let limit = model.limit(run);
         let Some(before) = before.as_any().downcast_ref::<Self>() else { return };
         if before.tokens.limit() != limit {
@@ -150,7 +150,7 @@ impl TaskData for Data {
         self.tokens = EncodedSplits::new(limit);
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         let (limit, sizes) = (model.limit(run), self.num_rows());
         if self.tokens.limit() != limit {
             self.tokens = EncodedSplits::new(limit);
@@ -162,7 +162,7 @@ impl TaskData for Data {
             if let Some(known) = known[split].get_mut(index).and_then(Option::take) {
                 return Ok((known, 0));
             }
-            let encoded = encode(model.tokenizer, row, limit)?;
+            let encoded = encode(model.tokenizer(), row, limit)?;
             Ok((encoded, row.texts.iter().map(String::len).sum()))
         })
     }
@@ -171,7 +171,7 @@ impl TaskData for Data {
         (self.tokens.progress(), self.num_rows().iter().sum())
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let limit = model.map_or(run.max_seq_length as usize, |model| model.limit(run));
         let row_numbers = self.dataset.splits.each_ref().map(|rows| rows.iter().map(|row| row.row).collect());
         let is_encoded = model.is_some() && self.has_tokens(limit);
@@ -196,7 +196,7 @@ impl TaskData for Data {
         texts.filter(|(_, text)| known.insert(*text)).collect()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         if self.purpose == Purpose::Train {
             self.check(run)?;
         }
@@ -205,7 +205,7 @@ impl TaskData for Data {
             self.tokens.share()
         } else {
             let encode_all = |rows: &Vec<TextSet>| -> Result<Vec<EncodedSet>, TaskError> {
-                rows.iter().map(|row| encode(model.tokenizer, row, limit)).collect()
+                rows.iter().map(|row| encode(model.tokenizer(), row, limit)).collect()
             };
             let [train, valid, test] = self.dataset.splits.each_ref().map(encode_all);
             Rc::new([train?, valid?, test?])
@@ -229,7 +229,8 @@ mod tests {
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let run = &run(16);
         let purpose = Purpose::Train;
-        read(&ReadRequest { files, read: read_as, run, known_labels: &[], purpose, model: None }).expect("good rows")
+        read(&ReadRequest { files: &files.clone().into(), read: read_as, run, known_labels: &[], purpose, model: None })
+            .expect("good rows")
     }
 
     fn run(max_seq_length: u32) -> RunConfig {
@@ -315,8 +316,14 @@ mod tests {
 
         let files = &DataFiles { train: ("x.csv".into(), b"anchor,positive\na,b\n".to_vec()), ..DataFiles::default() };
         let (read_as, run, tokenizer) = (&ReadOptions::default(), &run(8), tokenizer());
-        let request =
-            ReadRequest { files, read: read_as, run, known_labels: &[], purpose: Purpose::Measure, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read: read_as,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Measure,
+            model: None,
+        };
         let data = read(&request).expect("a pair");
         assert_eq!(data.prepare(&model(&tokenizer), run).expect("it is measured").num_rows(), [1, 0, 0]);
     }

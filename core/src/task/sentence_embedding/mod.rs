@@ -52,7 +52,7 @@ pub const SPEC: TaskSpec = TaskSpec {
             higher_is_better: true,
         },
     ],
-    settings: &["similarity_scale"],
+    settings: &["max_seq_length", "pad_to_multiple_of", "similarity_scale"],
     columns: &["text_column", "text_pair_column", "negative_column", "label_column", "merge_labels"],
     eval_batch_size: 32,
     has_labels: false,

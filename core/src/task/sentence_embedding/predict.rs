@@ -18,7 +18,7 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
     for (index, input) in request.inputs.iter().enumerate() {
         let before = texts.len();
         for text in [Some(&input.text), input.second.as_ref()].into_iter().flatten() {
-            let encoded = request.model.tokenizer.encode(text, limit);
+            let encoded = request.model.tokenizer().encode(text, limit);
             texts.push(EncodedTexts::from(encoded.map_err(|source| TaskError::of_input(index, source))?));
         }
         let is_cut = texts[before..].iter().any(|text| text.num_tokens_untruncated > limit);
@@ -95,7 +95,7 @@ mod tests {
     use crate::task::texts::tests::{model, tokenizer};
 
     fn input(text: &str, second: Option<&str>) -> TaskInput {
-        TaskInput { text: text.into(), second: second.map(str::to_owned) }
+        TaskInput { text: text.into(), second: second.map(str::to_owned), image: None }
     }
 
     fn predict(inputs: &[TaskInput], vectors: &[[f32; 2]]) -> (Result<Vec<task::Prediction>, usize>, Vec<usize>) {

@@ -222,7 +222,14 @@ mod tests {
 
     fn read_files(files: &DataFiles, read: &ReadOptions) -> Result<(Dataset, ReadSummary), DataError> {
         let run = &RunConfig::default();
-        read_dataset(&ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None })
+        read_dataset(&ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        })
     }
 
     fn read_named(name: &str, text: &str) -> (Dataset, ReadSummary) {

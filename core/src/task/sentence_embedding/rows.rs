@@ -164,7 +164,14 @@ mod tests {
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
         let run = &RunConfig { split, pad_to_multiple_of: 1, batch_size, ..RunConfig::default() };
         let (read, tokenizer) = (&ReadOptions::default(), tokenizer());
-        let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        };
         super::super::read(&request).expect("good rows").prepare(&model(&tokenizer), run).expect("enough rows")
     }
 

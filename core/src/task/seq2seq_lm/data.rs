@@ -11,7 +11,7 @@ use super::rows::PairRows;
 use super::{PreviewRow, SPEC};
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::ReadSummary;
-use crate::task::{DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskRows, TextModel};
+use crate::task::{DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows};
 
 /// Reads rows with a source and a target.
 ///
@@ -48,7 +48,7 @@ impl PairData {
     fn preview_row(
         &self,
         pair: &TextPair,
-        model: Option<&TextModel<'_>>,
+        model: Option<&TaskModel<'_>>,
         limits: Limits,
     ) -> Result<PreviewRow, TaskError> {
         let prefix = self.read.prefix_of_sources();
@@ -84,7 +84,7 @@ impl TaskData for PairData {
         ReadOptions { text_column: column(SOURCE), target_column: column(TARGET), source_prefix, ..self.read.clone() }
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         let (limits, sizes) = (Limits::of(Some(model), run), self.num_rows());
         if self.limits != Some(limits) {
             self.tokens = EncodedSplits::new(limits.source);
@@ -102,7 +102,7 @@ impl TaskData for PairData {
         (self.tokens.progress(), self.num_rows().iter().sum())
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let limits = Limits::of(model, run);
         let model = model.filter(|_| self.has_tokens(limits));
         let preview = self.preview.iter().map(|pair| self.preview_row(pair, model, limits));
@@ -121,7 +121,7 @@ impl TaskData for PairData {
         self.splits.iter().flatten().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]).collect()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let limits = Limits::of(Some(model), run);
         let prefix = self.read.prefix_of_sources();
         let encoded = if self.has_tokens(limits) {
@@ -160,7 +160,8 @@ mod tests {
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let read_as = &ReadOptions { source_prefix: prefix.map(str::to_owned), ..ReadOptions::default() };
         let (run, purpose) = (&run(8, 8), Purpose::Train);
-        read(&ReadRequest { files, read: read_as, run, known_labels: &[], purpose, model: None }).expect("good rows")
+        read(&ReadRequest { files: &files.clone().into(), read: read_as, run, known_labels: &[], purpose, model: None })
+            .expect("good rows")
     }
 
     fn detail(report: &DataReport) -> &ReportDetail {

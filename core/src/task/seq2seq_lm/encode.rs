@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::read::TextPair;
 use crate::config::RunConfig;
-use crate::task::{TaskError, TextModel};
+use crate::task::{TaskError, TaskModel};
 use crate::tokenizer::{EncodedText, TokenizerError};
 use crate::words::plural;
 
@@ -17,7 +17,7 @@ pub(super) struct Limits {
 
 impl Limits {
     /// Those of a run, which no model reads more than; before there is a model the run's own.
-    pub(super) fn of(model: Option<&TextModel<'_>>, run: &RunConfig) -> Self {
+    pub(super) fn of(model: Option<&TaskModel<'_>>, run: &RunConfig) -> Self {
         let most = model.map_or(usize::MAX, |model| model.max_tokens);
         let limit = |asked: u32| most.min(asked as usize);
         Self { source: limit(run.max_seq_length), target: limit(run.max_target_length) }
@@ -50,12 +50,12 @@ impl EncodedPair {
     /// # Errors
     /// When a limit has no room for the special tokens, or the tokenizer fails on a text; names the row.
     pub(super) fn encode(
-        model: &TextModel<'_>,
+        model: &TaskModel<'_>,
         pair: &TextPair,
         prefix: &str,
         limits: Limits,
     ) -> Result<Self, TaskError> {
-        let source = model.tokenizer.encode(&with_prefix(prefix, &pair.source), limits.source);
+        let source = model.tokenizer().encode(&with_prefix(prefix, &pair.source), limits.source);
         let source = source.map_err(|source| TaskError::of_row(pair.row, source))?;
         let target = encode_target(model, &pair.target, limits.target);
         let target = target.map_err(|source| in_target(pair.row, source))?;
@@ -71,13 +71,13 @@ impl EncodedPair {
 
 /// Tokenises a target. Where the tokenizer does not end a text by itself, the token that does is put behind it, unless the
 /// target brings it.
-fn encode_target(model: &TextModel<'_>, target: &str, limit: usize) -> Result<EncodedText, TokenizerError> {
+fn encode_target(model: &TaskModel<'_>, target: &str, limit: usize) -> Result<EncodedText, TokenizerError> {
     let ends = |id: Option<&u32>| id.is_some_and(|id| model.eos_token_ids.contains(id));
-    let Some(&end) = model.eos_token_ids.first() else { return model.tokenizer.encode(target, limit) };
-    if ends(model.tokenizer.special_suffix().last()) {
-        return model.tokenizer.encode(target, limit);
+    let Some(&end) = model.eos_token_ids.first() else { return model.tokenizer().encode(target, limit) };
+    if ends(model.tokenizer().special_suffix().last()) {
+        return model.tokenizer().encode(target, limit);
     }
-    let mut encoded = model.tokenizer.encode(target, limit.saturating_sub(1))?;
+    let mut encoded = model.tokenizer().encode(target, limit.saturating_sub(1))?;
     if !ends(encoded.ids.last()) {
         encoded.ids.push(end);
         encoded.type_ids.push(0);
@@ -143,9 +143,9 @@ pub(super) mod tests {
     }
 
     /// A model of 64 tokens whose decoder begins with `<pad>`.
-    pub(in crate::task::seq2seq_lm) fn model(tokenizer: &Tokenizer) -> TextModel<'_> {
-        TextModel {
-            tokenizer,
+    pub(in crate::task::seq2seq_lm) fn model(tokenizer: &Tokenizer) -> TaskModel<'_> {
+        TaskModel {
+            reads: crate::task::Reads::Texts(tokenizer),
             max_tokens: 64,
             pad_token_id: 0,
             position_ids: PositionIds::FromZero,

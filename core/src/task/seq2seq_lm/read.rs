@@ -85,7 +85,14 @@ mod tests {
 
     fn read_files(files: &DataFiles, read: &ReadOptions) -> Result<(TextPairs, ReadSummary), DataError> {
         let run = &RunConfig::default();
-        read_pairs(&ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None })
+        read_pairs(&ReadRequest {
+            files: &files.clone().into(),
+            read,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        })
     }
 
     fn read(name: &str, text: &str) -> (TextPairs, ReadSummary) {
@@ -138,7 +145,7 @@ mod tests {
         let files = DataFiles { train: ("x.csv".into(), rows().into_bytes()), ..DataFiles::default() };
         let run = &RunConfig { split: SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 }, ..RunConfig::default() };
         let (purpose, read) = (Purpose::Train, &ReadOptions::default());
-        let request = ReadRequest { files: &files, read, run, known_labels: &[], purpose, model: None };
+        let request = ReadRequest { files: &files.clone().into(), read, run, known_labels: &[], purpose, model: None };
         let warnings = |request: &ReadRequest<'_>| read_pairs(request).expect("good rows").1.warnings;
         assert_eq!(warnings(&request), [NO_VALIDATION_ROWS]);
         assert!(warnings(&ReadRequest { purpose: Purpose::Measure, ..request }).is_empty());

@@ -11,7 +11,7 @@ use crate::data::{HostBatch, HostInputs, HostTargets, HostText, Padding, Split, 
 use crate::hub::sha256_hex;
 use crate::task::texts::index_of;
 use crate::task::token_measure::TokenMeasure;
-use crate::task::{self, Measure, PromptRow, RowPredictions, Task, TaskRows, TextModel};
+use crate::task::{self, Measure, PromptRow, RowPredictions, Task, TaskModel, TaskRows};
 
 /// Rows of three splits, ready to be trained on.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl PairRows {
         splits: Rc<[Vec<TextPair>; 3]>,
         encoded: Rc<[Vec<EncodedPair>; 3]>,
         prefix: &str,
-        model: &TextModel<'_>,
+        model: &TaskModel<'_>,
         run: &RunConfig,
     ) -> Self {
         let source_padding = model.padding(run);
@@ -170,7 +170,7 @@ mod tests {
         let texts: Vec<TextPair> = pairs.iter().enumerate().map(text).collect();
         let encoded: Vec<EncodedPair> = pairs.iter().map(encoded).collect();
         let tokenizer = tokenizer(true);
-        let model = TextModel { pad_token_id: PAD, decoder_start_token_id: Some(START), ..model(&tokenizer) };
+        let model = TaskModel { pad_token_id: PAD, decoder_start_token_id: Some(START), ..model(&tokenizer) };
         let splits = Rc::new([texts, Vec::new(), Vec::new()]);
         PairRows::new(splits, Rc::new([encoded, Vec::new(), Vec::new()]), "sum: ", &model, run)
     }

@@ -1,11 +1,10 @@
 //! One label for a text, or for a pair of texts.
 //!
 //! In: tables with a column of texts, perhaps one of second texts, and a column of labels. `read` makes labeled rows of
-//! them, `labels` numbers the labels as a model does; `rows` are the rows of a run, `measure` their figures; `card` says how
+//! them; `rows` are the rows of a run, `measure` their figures; `card` says how
 //! the model is used.
 
 mod card;
-mod labels;
 mod measure;
 mod read;
 mod rows;
@@ -15,12 +14,13 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::class_labels::adopt_labels;
 use super::guess::holds_labeled_rows;
 use super::outputs::{log_softmax, probabilities};
 use super::texts::{TextData, TextPredictor};
 use super::{
     DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Purpose, ReadRequest, Task, TaskData, TaskError,
-    TaskRows, TaskSpec, TextModel, Unit,
+    TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::DataError;
@@ -48,7 +48,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "macro_recall", title: "Macro recall", unit: Unit::Score, higher_is_better: true },
         FigureSpec { name: "macro_f1", title: "Macro F1", unit: Unit::Score, higher_is_better: true },
     ],
-    settings: &["pooling", "label_smoothing_factor", "class_weights"],
+    settings: &["max_seq_length", "pad_to_multiple_of", "pooling", "label_smoothing_factor", "class_weights"],
     columns: &["text_column", "text_pair_column", "label_column", "merge_labels"],
     eval_batch_size: 64,
     has_labels: true,
@@ -171,16 +171,17 @@ impl TaskData for LabeledData {
     }
 
     fn adopt_labels(&mut self, known: &[String]) {
-        labels::adopt_labels(&mut self.labels, Rc::make_mut(&mut self.texts.splits), known);
+        let rows = Rc::make_mut(&mut self.texts.splits).iter_mut().flatten();
+        adopt_labels(&mut self.labels, rows.map(|row| &mut row.label), known);
     }
 
-    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TextModel<'_>, run: &RunConfig) {
+    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TaskModel<'_>, run: &RunConfig) {
         if let Some(before) = before.as_any().downcast_ref::<Self>() {
             self.texts.adopt_tokens(&before.texts, model.limit(run));
         }
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
         self.texts.encode_part(model, run)
     }
 
@@ -188,7 +189,7 @@ impl TaskData for LabeledData {
         self.texts.progress()
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let mut counts = vec![0; self.labels.len()];
         self.texts.splits.iter().flatten().for_each(|row| counts[row.label] += 1);
         let class = |(label, count): (&String, usize)| ClassCount { label: label.clone(), count };
@@ -205,7 +206,7 @@ impl TaskData for LabeledData {
         self.texts.sample_texts()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         if self.purpose == Purpose::Train
             && let [label] = self.labels.as_slice()
         {
@@ -233,8 +234,14 @@ mod tests {
     fn data_of(text: &str, run: &RunConfig) -> Box<dyn TaskData> {
         let files = &DataFiles { train: ("d.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let read_options = &ReadOptions::default();
-        let request =
-            ReadRequest { files, read: read_options, run, known_labels: &[], purpose: Purpose::Train, model: None };
+        let request = ReadRequest {
+            files: &files.clone().into(),
+            read: read_options,
+            run,
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        };
         read(&request).expect("good rows")
     }
 
@@ -323,7 +330,7 @@ mod tests {
     #[test]
     fn inputs_get_probabilities_in_the_order_of_the_labels() {
         let tokenizer = tokenizer();
-        let inputs = [TaskInput { text: "hello".into(), second: Some("world".into()) }];
+        let inputs = [TaskInput { text: "hello".into(), second: Some("world".into()), image: None }];
         let labels = ["a".to_owned(), "b".to_owned()];
         let request = PredictRequest { inputs: &inputs, labels: &labels, model: model(&tokenizer), run: &run(8) };
         let mut predictor = predictor(&request).expect("room enough");

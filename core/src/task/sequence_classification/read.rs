@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use super::PreviewRow;
-use super::labels::{adopt_labels, are_numbered, check_labels, name_numbers};
 use crate::config::ReadOptions;
 use crate::data::{
     BadCell, Columns, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader,
     SourceRow, Table, UsedColumn, advise_on_classes, choose_columns, count_repeats, parse, share_out, sorted_labels,
     take_filled,
 };
+use crate::task::class_labels::{adopt_labels, check_labels, known_to_rows, name_numbers};
 use crate::task::texts::{LabeledText, take_texts};
 use crate::task::{Purpose, ReadRequest, TaskInput};
 
@@ -54,17 +54,15 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
     let (dataset, summary) = match request.purpose {
         Purpose::Train => build_dataset(request, labels)?,
         Purpose::Measure => {
-            let num_numbers = if are_numbered(labels) { labels.len() } else { 0 };
-            let numbers = (0..num_numbers).map(|id| id.to_string());
-            let known: Vec<String> = labels.iter().cloned().chain(numbers).collect();
-            let (mut dataset, mut summary) = build_dataset(request, &known)?;
+            let (mut dataset, mut summary) = build_dataset(request, &known_to_rows(labels))?;
             summary.warnings.extend(name_numbers(&mut dataset.labels, labels));
-            check_labels(&dataset, labels, summary.column_of("label"))?;
+            let rows = dataset.splits.iter().flatten().map(|row| (row.row, row.label));
+            check_labels(&dataset.labels, rows, labels, summary.column_of("label"))?;
             (dataset, summary)
         }
     };
     let Dataset { mut labels, mut splits, num_conflicts, preview } = dataset;
-    adopt_labels(&mut labels, &mut splits, request.known_labels);
+    adopt_labels(&mut labels, splits.iter_mut().flatten().map(|row| &mut row.label), request.known_labels);
     Ok((Dataset { labels, splits, num_conflicts, preview }, summary))
 }
 
@@ -186,7 +184,7 @@ mod tests {
         purpose: Purpose,
     ) -> Result<(Dataset, ReadSummary), DataError> {
         let run = &RunConfig { split, seed: 42, ..RunConfig::default() };
-        read_dataset(&ReadRequest { files, read, run, known_labels, purpose, model: None })
+        read_dataset(&ReadRequest { files: &files.clone().into(), read, run, known_labels, purpose, model: None })
     }
 
     fn build(files: &DataFiles) -> Result<(Dataset, ReadSummary), DataError> {
@@ -203,7 +201,7 @@ mod tests {
     }
 
     fn row(row: usize, text: &str, label: usize) -> LabeledText<usize> {
-        LabeledText { row, input: TaskInput { text: text.into(), second: None }, label }
+        LabeledText { row, input: TaskInput { text: text.into(), second: None, image: None }, label }
     }
 
     #[test]

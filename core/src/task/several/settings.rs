@@ -1,15 +1,16 @@
 //! Which tasks can be learned beside others, and which settings a run of several has.
 
-use crate::task::Task;
+use crate::task::{HeadKind, Task};
 
 /// Settings that tasks have and several at once do not.
 const OF_ONE_TASK: [&str; 3] = ["from_scratch", "packing", "gradient_checkpointing"];
 
 /// Whether a task can be one of several: those that write texts have a table of their own for the next token, and no head
-/// beside it.
+/// beside it, and images have no encoder in common with texts.
 #[must_use]
 pub fn goes_with_others(task: Task) -> bool {
-    !task.spec().head.writes()
+    let spec = task.spec();
+    !spec.head.writes() && spec.head != HeadKind::Image
 }
 
 /// Settings that not every task has, of which a run of these has these.

@@ -11,7 +11,7 @@ use super::rows::TaggedRows;
 use super::sentence::{Dataset, Sentence};
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::{DataError, ReadSummary};
-use crate::task::{DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskRows, TextModel};
+use crate::task::{DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows};
 
 /// The figure of the strict mode.
 const STRICT: &str = "strict_f1";
@@ -38,9 +38,9 @@ pub(super) struct TaggedData {
     tokens: EncodedSplits<EncodedSentence>,
 }
 
-fn encode(model: &TextModel<'_>, sentence: &Sentence) -> Result<EncodedSentence, TaskError> {
+fn encode(model: &TaskModel<'_>, sentence: &Sentence) -> Result<EncodedSentence, TaskError> {
     let Sentence { row, text, words, is_split, .. } = sentence;
-    EncodedSentence::encode(model.tokenizer, text, words, *is_split).map_err(|source| TaskError::of_row(*row, source))
+    EncodedSentence::encode(model.tokenizer(), text, words, *is_split).map_err(|source| TaskError::of_row(*row, source))
 }
 
 impl TaggedData {
@@ -88,7 +88,7 @@ impl TaskData for TaggedData {
         Rc::make_mut(&mut self.dataset).adopt_labels(known);
     }
 
-    fn encode_part(&mut self, model: &TextModel<'_>, _run: &RunConfig) -> Result<bool, TaskError> {
+    fn encode_part(&mut self, model: &TaskModel<'_>, _run: &RunConfig) -> Result<bool, TaskError> {
         let sizes = self.num_rows();
         let Self { dataset, tokens, .. } = self;
         tokens.advance(sizes, |split, index| {
@@ -101,7 +101,7 @@ impl TaskData for TaggedData {
         (self.tokens.progress(), self.num_rows().iter().sum())
     }
 
-    fn report(&self, model: Option<&TextModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
         let encoded = model.and_then(|model| Some((model, self.tokens()?)));
         report(&self.summary, &self.dataset, encoded, run)
     }
@@ -110,7 +110,7 @@ impl TaskData for TaggedData {
         self.dataset.splits.iter().flatten().map(|sentence| sentence.text.as_str()).collect()
     }
 
-    fn prepare(&self, model: &TextModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         self.check_metric(run)?;
         let rows = match self.tokens() {
             Some(tokens) => TaggedRows::new(Rc::clone(&self.dataset), tokens, model, run)?,

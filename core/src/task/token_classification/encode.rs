@@ -4,7 +4,7 @@
 //! tokenised whole, and its words are found by the offsets of the tokens. A word is judged by its first token.
 
 use crate::config::RunConfig;
-use crate::task::TextModel;
+use crate::task::TaskModel;
 use crate::tokenizer::{Tokenizer, TokenizerError};
 
 /// A token of no word, or a word without a token.
@@ -44,8 +44,8 @@ impl WindowSize {
     ///
     /// # Errors
     /// When there is no room for a token beside the special ones.
-    pub(super) fn of(model: &TextModel<'_>, run: &RunConfig) -> Result<Self, TokenizerError> {
-        let (max_seq_length, num_special) = (model.limit(run), model.tokenizer.num_special_tokens());
+    pub(super) fn of(model: &TaskModel<'_>, run: &RunConfig) -> Result<Self, TokenizerError> {
+        let (max_seq_length, num_special) = (model.limit(run), model.tokenizer().num_special_tokens());
         if max_seq_length <= num_special {
             return Err(TokenizerError::TooShort { max_seq_length, num_special });
         }

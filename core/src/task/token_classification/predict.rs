@@ -49,19 +49,19 @@ impl SpanPredictor {
     pub(super) fn new(request: &PredictRequest<'_>) -> Result<Self, TaskError> {
         let (model, run) = (&request.model, request.run);
         let size = WindowSize::of(model, run)?;
-        let prefix = model.tokenizer.special_prefix().len();
+        let prefix = model.tokenizer().special_prefix().len();
         let (mut texts, mut windows) = (Vec::with_capacity(request.inputs.len()), Vec::new());
-        for (input, TaskInput { text, second }) in request.inputs.iter().enumerate() {
+        for (input, TaskInput { text, second, .. }) in request.inputs.iter().enumerate() {
             if second.is_some() {
                 let reason = "a model that finds names in texts reads one text, not a pair".to_owned();
                 return Err(TaskError::Input { index: input + 1, reason });
             }
             let words = split_words(text);
-            let encoded = EncodedSentence::encode(model.tokenizer, text, &words, false)
+            let encoded = EncodedSentence::encode(model.tokenizer(), text, &words, false)
                 .map_err(|source| TaskError::of_input(input, source))?;
             for window in encoded.windows(size) {
                 let (start, end) = window.tokens;
-                let (input_ids, token_type_ids) = model.tokenizer.add_special_tokens(&encoded.ids[start..end])?;
+                let (input_ids, token_type_ids) = model.tokenizer().add_special_tokens(&encoded.ids[start..end])?;
                 let judged = window.words.iter().map(|&word| {
                     let token = encoded.token_of(word as usize).expect("a word that is judged has a token");
                     (word, token - start + prefix)
@@ -129,7 +129,7 @@ mod tests {
     use crate::config::RunConfig;
 
     fn inputs(texts: &[&str]) -> Vec<TaskInput> {
-        texts.iter().map(|text| TaskInput { text: (*text).to_owned(), second: None }).collect()
+        texts.iter().map(|text| TaskInput { text: (*text).to_owned(), second: None, image: None }).collect()
     }
 
     fn labels() -> Vec<String> {
@@ -197,7 +197,7 @@ mod tests {
         let text = batch.inputs.text();
         values[(text.seq + 1) * width] = f32::INFINITY;
         assert_eq!(predictor.add(&Outputs::Rows { values, width }), Err(1));
-        let pair = [two[0].clone(), TaskInput { text: "a".into(), second: Some("b".into()) }];
+        let pair = [two[0].clone(), TaskInput { text: "a".into(), second: Some("b".into()), image: None }];
         let error = SpanPredictor::new(&PredictRequest { inputs: &pair, ..request }).err().expect("a pair");
         let expected = "input 2: a model that finds names in texts reads one text, not a pair";
         assert_eq!(error.to_string(), expected);

@@ -17,7 +17,14 @@ fn build(
     let files = DataFiles { train: file(0).expect("a training file"), valid: file(1), test: file(2) };
     let run = RunConfig { split: NONE_HELD_BACK, ..RunConfig::default() };
     let known: Vec<String> = known_labels.iter().map(|label| (*label).to_owned()).collect();
-    read_dataset(&ReadRequest { files: &files, read, run: &run, known_labels: &known, purpose, model: None })
+    read_dataset(&ReadRequest {
+        files: &files.clone().into(),
+        read,
+        run: &run,
+        known_labels: &known,
+        purpose,
+        model: None,
+    })
 }
 
 fn train(name: &str, text: &str) -> (Dataset, ReadSummary) {
@@ -231,8 +238,14 @@ fn rare_types_come_into_every_split() {
     let files = DataFiles { train: ("x.conll".into(), text.into_bytes()), ..DataFiles::default() };
     let run = RunConfig::default();
     let read = ReadOptions::default();
-    let request =
-        ReadRequest { files: &files, read: &read, run: &run, known_labels: &[], purpose: Purpose::Train, model: None };
+    let request = ReadRequest {
+        files: &files.clone().into(),
+        read: &read,
+        run: &run,
+        known_labels: &[],
+        purpose: Purpose::Train,
+        model: None,
+    };
     let (dataset, _) = read_dataset(&request).expect("good rows");
     let rare = |sentences: &Vec<Sentence>| sentences.iter().filter(|of| !dataset.entities(of).is_empty()).count();
     assert_eq!(dataset.splits.each_ref().map(Vec::len), [80, 10, 10]);

@@ -8,7 +8,7 @@ use super::spans::Places;
 use super::{PreviewSentence, ReportDetail, TypeCount};
 use crate::config::RunConfig;
 use crate::data::{LengthHistogram, ReadSummary, list_rows};
-use crate::task::{self, DataReport, TaskError, TextModel, data_report, name_cut_rows};
+use crate::task::{self, DataReport, TaskError, TaskModel, data_report, name_cut_rows};
 use crate::words::plural;
 
 /// Sentences of the preview.
@@ -21,7 +21,7 @@ const PREVIEW: usize = 5;
 pub(super) fn report(
     summary: &ReadSummary,
     dataset: &Dataset,
-    encoded: Option<(&TextModel<'_>, &[Vec<EncodedSentence>; 3])>,
+    encoded: Option<(&TaskModel<'_>, &[Vec<EncodedSentence>; 3])>,
     run: &RunConfig,
 ) -> Result<DataReport, TaskError> {
     let mut detail = describe(dataset);
@@ -32,7 +32,7 @@ pub(super) fn report(
         return Ok(data_report(summary, &row_numbers, &[], run.max_seq_length as usize, detail));
     };
     let (size, limit) = (WindowSize::of(model, run)?, model.limit(run));
-    let num_special = model.tokenizer.num_special_tokens();
+    let num_special = model.tokenizer().num_special_tokens();
     let lengths: Vec<usize> = tokens.iter().flatten().map(|encoded| encoded.ids.len() + num_special).collect();
     let num_encoded: [usize; 3] =
         tokens.each_ref().map(|sentences| sentences.iter().map(|encoded| encoded.windows(size).len()).sum());

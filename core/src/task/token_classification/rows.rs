@@ -12,7 +12,7 @@ use crate::data::{HostBatch, HostInputs, HostText, Padding, Split, TextRow};
 use crate::hub::sha256_hex;
 use crate::task::targets::ClassTargets;
 use crate::task::texts::index_of;
-use crate::task::{Measure, Task, TaskRows, TextModel};
+use crate::task::{Measure, Task, TaskModel, TaskRows};
 use crate::tokenizer::TokenizerError;
 
 /// Sentences with their tokens.
@@ -50,7 +50,7 @@ impl TaggedRows {
     pub(super) fn new(
         dataset: Rc<Dataset>,
         encoded: &[Vec<EncodedSentence>; 3],
-        model: &TextModel<'_>,
+        model: &TaskModel<'_>,
         run: &RunConfig,
     ) -> Result<Self, TokenizerError> {
         let size = WindowSize::of(model, run)?;
@@ -85,14 +85,14 @@ fn windows_of(
     sentence: &Sentence,
     encoded: &EncodedSentence,
     size: WindowSize,
-    model: &TextModel<'_>,
+    model: &TaskModel<'_>,
     further: Option<&[u32]>,
 ) -> Result<Vec<WindowRow>, TokenizerError> {
-    let prefix = model.tokenizer.special_prefix().len();
+    let prefix = model.tokenizer().special_prefix().len();
     let mut rows = Vec::new();
     for window in encoded.windows(size) {
         let (start, end) = window.tokens;
-        let (input_ids, token_type_ids) = model.tokenizer.add_special_tokens(&encoded.ids[start..end])?;
+        let (input_ids, token_type_ids) = model.tokenizer().add_special_tokens(&encoded.ids[start..end])?;
         let position = |token: usize| (token - start + prefix) as u32;
         let mut row = WindowRow { sentence: index, input_ids, token_type_ids, scored: Vec::new(), judged: Vec::new() };
         for &word in &window.words {

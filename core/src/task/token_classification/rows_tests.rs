@@ -8,9 +8,9 @@ use crate::data::{HostTargets, PositionIds};
 use crate::tokenizer::Tokenizer;
 
 /// A model with this tokenizer that reads up to 64 tokens.
-pub(in super::super) fn model_of(tokenizer: &Tokenizer) -> TextModel<'_> {
-    TextModel {
-        tokenizer,
+pub(in super::super) fn model_of(tokenizer: &Tokenizer) -> TaskModel<'_> {
+    TaskModel {
+        reads: crate::task::Reads::Texts(tokenizer),
         max_tokens: 64,
         pad_token_id: 0,
         position_ids: PositionIds::FromZero,

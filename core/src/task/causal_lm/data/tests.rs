@@ -22,13 +22,13 @@ fn read_as(
     files: &DataFiles,
     options: &ReadOptions,
     purpose: Purpose,
-    model: Option<TextModel<'_>>,
+    model: Option<TaskModel<'_>>,
 ) -> Result<Box<dyn TaskData>, TaskError> {
     let run = run(8);
-    read(&ReadRequest { files, read: options, run: &run, known_labels: &[], purpose, model })
+    read(&ReadRequest { files: &files.clone().into(), read: options, run: &run, known_labels: &[], purpose, model })
 }
 
-fn report(data: &dyn TaskData, model: Option<&TextModel<'_>>) -> (DataReport, super::super::ReportDetail) {
+fn report(data: &dyn TaskData, model: Option<&TaskModel<'_>>) -> (DataReport, super::super::ReportDetail) {
     let report = data.report(model, &run(8)).expect("its own tokens");
     let ReportDetail::CausalLm(detail) = report.detail.clone() else { panic!("a report on texts") };
     (report, *detail)
@@ -132,7 +132,7 @@ fn a_model_that_is_measured_reads_rows_of_another_kind_and_says_so() {
 #[test]
 fn a_broken_template_stands_in_the_way_of_conversations_only() {
     let tokenizer = tokenizer(true);
-    let broken = TextModel { broken_template: Some("the chat template is broken"), ..text_model(&tokenizer, 64) };
+    let broken = TaskModel { broken_template: Some("the chat template is broken"), ..text_model(&tokenizer, 64) };
     let read = |files: &DataFiles, model| read_as(files, &ReadOptions::default(), Purpose::Train, Some(model));
     let talks = files("x.jsonl", TALK);
     let pairs = files("x.csv", "prompt,completion\na,b\n");
@@ -151,7 +151,7 @@ fn conversations_are_written_by_the_template_and_plainly_before_there_is_one() {
         let piece = |turn: &crate::tokenizer::Turn| Piece { text: turn.content.clone(), has_loss: turn.has_loss() };
         Ok(RenderedConversation { pieces: conversation.turns.iter().map(piece).collect(), only_last: false })
     };
-    let model = TextModel { render: Some(&render), ..text_model(&tokenizer, 64) };
+    let model = TaskModel { render: Some(&render), ..text_model(&tokenizer, 64) };
     let talks = files("x.jsonl", TALK);
     let with_model = read_as(&talks, &ReadOptions::default(), Purpose::Train, Some(model)).expect("a row");
     assert_eq!(with_model.sample_texts(), ["a", "b"]);

@@ -13,7 +13,14 @@ fn file(name: &str, text: &str) -> (String, Vec<u8>) {
 fn read_files(files: &DataFiles, split: SplitConfig) -> Result<(Questions, ReadSummary), DataError> {
     let (read, run) = (ReadOptions::default(), RunConfig { split, seed: 1, ..RunConfig::default() });
     let purpose = Purpose::Train;
-    read_questions(&ReadRequest { files, read: &read, run: &run, known_labels: &[], purpose, model: None })
+    read_questions(&ReadRequest {
+        files: &files.clone().into(),
+        read: &read,
+        run: &run,
+        known_labels: &[],
+        purpose,
+        model: None,
+    })
 }
 
 fn read_as(name: &str, text: &str, split: SplitConfig) -> Result<(Questions, ReadSummary), DataError> {

@@ -11,7 +11,7 @@ use crate::nn::{KvCache, Source};
 
 /// A model in the middle of texts.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
-pub(super) enum Scorer<'a> {
+pub(super) enum NextTokenModel<'a> {
     /// A prompt is the beginning of the text.
     Decoder {
         /// Token states and the table that scores tokens.
@@ -32,7 +32,7 @@ pub(super) enum Scorer<'a> {
     },
 }
 
-impl<'a> Scorer<'a> {
+impl<'a> NextTokenModel<'a> {
     /// A model that is to write after a prompt, and the tokens with which the text begins: the prompt itself, or of a
     /// source what a target begins with. `None` where the model does not predict the next token.
     pub(super) fn new(model: &'a Model, prompt: Vec<u32>, device: &Device) -> Option<(Self, Vec<u32>)> {

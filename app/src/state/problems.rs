@@ -1,0 +1,40 @@
+//! Problems that the page itself finds.
+
+use hone_core::session::protocol::{Problem, ProblemKind, Reply};
+
+/// An answer that does not belong to its command.
+pub(super) fn unexpected(reply: &Reply) -> Problem {
+    let name = match reply {
+        Reply::Device { .. } => "device",
+        Reply::Model { .. } => "model",
+        Reply::Task { .. } => "task",
+        Reply::Data { .. } => "data",
+        Reply::Started { .. } => "started",
+        Reply::Evaluated { .. } => "evaluated",
+        Reply::EvaluatedGeneral { .. } => "evaluated general text",
+        Reply::FewShot { .. } => "few-shot",
+        Reply::Generated { .. } => "generated",
+        Reply::Predicted { .. } => "predicted",
+        Reply::Nearest { .. } => "nearest",
+        Reply::Exported { .. } => "exported",
+        Reply::Packed { .. } => "packed",
+        Reply::Images { .. } => "images",
+        Reply::Memory { .. } => "memory",
+        Reply::Done => "done",
+    };
+    bug(format!("the part of the page that trains gave an answer that was not asked for: {name}"))
+}
+
+/// A mistake of the page.
+pub(super) fn bug(message: String) -> Problem {
+    Problem { kind: ProblemKind::Bug, message, hint: "Press Restart; if it happens again, please report it.".into() }
+}
+
+/// A file that the browser can't read.
+pub(crate) fn unreadable(message: String) -> Problem {
+    Problem {
+        kind: ProblemKind::Data,
+        message,
+        hint: "Choose the file again; it may have been moved or changed.".into(),
+    }
+}

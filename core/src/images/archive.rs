@@ -1,0 +1,309 @@
+//! A zip of images: its files by their index, read one at a time out of bytes that are not copied; and files packed as one.
+//!
+//! In: bytes that a person dropped, which may be damaged or made to do harm. Out: the names of the files in them, and the
+//! bytes of one file, or why it can't be read. Names are shown and compared only: nothing is ever written under them.
+
+use std::collections::HashSet;
+use std::fmt::{Debug, Formatter};
+use std::io::{Cursor, Read, Write};
+
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use crate::file_signature::Signature;
+use crate::words::count;
+
+/// Most entries of a zip.
+const MAX_ENTRIES: usize = 200_000;
+
+/// Most bytes that one file of a zip unpacks to.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Bytes that are made room for before a file is read: the size that a zip claims for it may be wrong.
+const MAX_CLAIMED: u64 = 1 << 20;
+
+/// Bytes that can't be used as a zip of images.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// Something else.
+    #[error("the file is no zip: it looks like {kind}")]
+    NotZip {
+        /// What it looks like, and what to do.
+        kind: &'static str,
+    },
+    /// A zip that is cut off or damaged.
+    #[error("the zip can't be read, it is damaged or cut off: {0}")]
+    Malformed(#[source] ZipError),
+    /// More than can be handled.
+    #[error("the zip has {} entries, at most {} are read", count(*.found), count(MAX_ENTRIES))]
+    TooManyEntries {
+        /// How many there are.
+        found: usize,
+    },
+}
+
+/// Why one file of a zip can't be read: a reason that goes on after the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// It needs a password.
+    #[error("is encrypted: pack the zip without a password")]
+    Encrypted,
+    /// Neither stored nor deflated.
+    #[error("is packed in a way that is not read: pack the zip as other programs do (deflate)")]
+    Unsupported,
+    /// It unpacks to more than is read.
+    #[error("unpacks to more than {} MiB", MAX_FILE_BYTES >> 20)]
+    TooLarge,
+    /// What the zip says of it is wrong.
+    #[error("can't be found in the zip: {0}")]
+    Malformed(#[source] ZipError),
+    /// Its bytes are wrong.
+    #[error("is damaged in the zip: {0}")]
+    Damaged(#[source] std::io::Error),
+}
+
+/// A zip, with the bytes that it was opened from. A clone shares what was read of its directory.
+#[derive(Clone)]
+pub struct Archive<B> {
+    zip: ZipArchive<Cursor<B>>,
+}
+
+impl<B: AsRef<[u8]> + Clone> Archive<B> {
+    /// Reads the directory of a zip.
+    ///
+    /// # Errors
+    /// When the bytes are no zip, or one that is damaged or has too many entries.
+    pub fn open(bytes: B) -> Result<Self, ArchiveError> {
+        Self::open_within(bytes, MAX_ENTRIES)
+    }
+
+    fn open_within(bytes: B, max_entries: usize) -> Result<Self, ArchiveError> {
+        if let Some(kind) = kind_of_other(bytes.as_ref()) {
+            return Err(ArchiveError::NotZip { kind });
+        }
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(ArchiveError::Malformed)?;
+        if zip.len() > max_entries {
+            return Err(ArchiveError::TooManyEntries { found: zip.len() });
+        }
+        Ok(Self { zip })
+    }
+
+    /// Index and name of every file in the order of the zip, without folders; names as they stand in it.
+    pub fn files(&self) -> impl Iterator<Item = (usize, &str)> {
+        let names = (0..self.zip.len()).filter_map(|index| Some((index, self.zip.name_for_index(index)?)));
+        names.filter(|(_, name)| !name.ends_with(['/', '\\']))
+    }
+
+    /// All bytes of a file.
+    ///
+    /// # Errors
+    /// When it is encrypted, packed in another way, too large or damaged.
+    pub fn read(&self, index: usize) -> Result<Vec<u8>, EntryError> {
+        self.read_within(index, MAX_FILE_BYTES)
+    }
+
+    fn read_within(&self, index: usize, limit: u64) -> Result<Vec<u8>, EntryError> {
+        let mut zip = self.zip.clone();
+        let mut file = zip.by_index(index).map_err(|error| match error {
+            ZipError::UnsupportedArchive(reason) if reason == ZipError::PASSWORD_REQUIRED => EntryError::Encrypted,
+            ZipError::UnsupportedArchive(_) => EntryError::Unsupported,
+            error => EntryError::Malformed(error),
+        })?;
+        let claimed = file.size().min(limit).min(MAX_CLAIMED);
+        let mut bytes = Vec::with_capacity(claimed as usize);
+        // The size in the header is a claim: read at most one byte more than is allowed.
+        file.by_ref().take(limit + 1).read_to_end(&mut bytes).map_err(EntryError::Damaged)?;
+        if bytes.len() as u64 > limit { Err(EntryError::TooLarge) } else { Ok(bytes) }
+    }
+}
+
+impl<B> Debug for Archive<B> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Archive").finish_non_exhaustive()
+    }
+}
+
+/// What bytes are that are plainly no zip.
+fn kind_of_other(bytes: &[u8]) -> Option<&'static str> {
+    if bytes.is_empty() {
+        return Some("nothing, it is empty");
+    }
+    if bytes.starts_with(b"PK") {
+        return None;
+    }
+    let kind = match Signature::of(bytes) {
+        Some(Signature::Image) => {
+            "an image; put images into a folder for each label, and drop the folders or a zip of them"
+        }
+        Some(Signature::Gzip | Signature::Bzip2 | Signature::Xz | Signature::Zstandard) => {
+            "an archive of another kind; unpack it, and pack the folders as a zip"
+        }
+        Some(Signature::Pdf) => "a PDF",
+        Some(Signature::OldWorkbook) => "an old Excel workbook",
+        Some(Signature::Parquet | Signature::Arrow | Signature::Sqlite) => {
+            "a table; save the images as files, in a folder for each label"
+        }
+        Some(Signature::LfsPointer) => "a Git LFS pointer and not the file itself; fetch it with git lfs pull",
+        Some(Signature::WebPage) => "a web page; is the address right, and did the download need a log-in?",
+        Some(Signature::Xml) => "XML",
+        Some(Signature::Zip) => return None,
+        None if is_text(bytes) => "a text; a table of file names goes into a zip with its images",
+        None => "something else; pack folders of images as a zip",
+    };
+    Some(kind)
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(512)];
+    // A letter may be cut in two at the end of these.
+    !start.contains(&0) && std::str::from_utf8(start).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
+/// Packs files as a zip in which they are stored as they are: images do not shrink. A path that stood before gets a number.
+/// The same files give the same bytes.
+///
+/// # Panics
+/// When a path has more than 65,535 bytes.
+#[must_use]
+pub fn pack_zip(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let num_bytes: usize = files.iter().map(|(path, bytes)| bytes.len() + 2 * path.len() + 128).sum();
+    let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(num_bytes)));
+    let mut paths = HashSet::new();
+    for (path, bytes) in files {
+        let path = unique(path, &mut paths);
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .last_modified_time(zip::DateTime::default())
+            .unix_permissions(0o644)
+            .large_file(u32::try_from(bytes.len()).is_err());
+        writer.start_file(path.as_str(), options).expect("paths are short and unique, and memory does not fail");
+        writer.write_all(bytes).expect("memory does not fail and large files are announced");
+    }
+    writer.finish().expect("memory does not fail").into_inner()
+}
+
+/// The path, with a number before its ending where it is taken.
+fn unique(path: &str, taken: &mut HashSet<String>) -> String {
+    let name_start = path.rfind('/').map_or(0, |slash| slash + 1);
+    let ending = path[name_start..].rfind('.').filter(|&dot| dot > 0).map_or(path.len(), |dot| name_start + dot);
+    let mut found = path.to_owned();
+    let mut number = 2;
+    while !taken.insert(found.clone()) {
+        found = format!("{} ({number}){}", &path[..ending], &path[ending..]);
+        number += 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn example() -> Vec<u8> {
+        let file = |path: &str, bytes: &[u8]| (path.to_owned(), bytes.to_vec());
+        pack_zip(&[file("circle/1.png", b"one"), file("square/2.png", b"two"), file("circle/1.png", b"three")])
+    }
+
+    fn open(bytes: Vec<u8>) -> Archive<Vec<u8>> {
+        Archive::open(bytes).expect("a zip")
+    }
+
+    /// Sets bytes at an offset of the local header of the first file and of its entry in the directory.
+    fn patch(bytes: &mut [u8], in_local: usize, in_directory: usize, with: &[u8]) {
+        let find = |bytes: &[u8], sought: &[u8]| bytes.windows(4).position(|four| four == sought).expect("a zip");
+        for (at, offset) in [(find(bytes, b"PK\x03\x04"), in_local), (find(bytes, b"PK\x01\x02"), in_directory)] {
+            bytes[at + offset..at + offset + with.len()].copy_from_slice(with);
+        }
+    }
+
+    #[test]
+    fn files_come_back_under_their_paths_and_a_path_that_stands_twice_gets_a_number() {
+        let archive = open(example());
+        let files: Vec<(usize, &str)> = archive.files().collect();
+        assert_eq!(files, [(0, "circle/1.png"), (1, "square/2.png"), (2, "circle/1 (2).png")]);
+        assert_eq!([0, 1, 2].map(|index| archive.read(index).expect("stored")), [&b"one"[..], b"two", b"three"]);
+        assert_eq!(example(), example());
+        assert_eq!(open(pack_zip(&[])).files().count(), 0);
+    }
+
+    #[test]
+    fn folders_are_no_files() {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer.add_directory("circle", SimpleFileOptions::default()).expect("a new name");
+        writer.start_file("circle/1.png", SimpleFileOptions::default()).expect("a new name");
+        let archive = open(writer.finish().expect("memory").into_inner());
+        assert_eq!(archive.files().collect::<Vec<_>>(), [(1, "circle/1.png")]);
+    }
+
+    #[test]
+    fn what_is_no_zip_says_what_it_is() {
+        let error = |bytes: &[u8]| Archive::open(bytes.to_vec()).expect_err("no zip").to_string();
+        for (bytes, kind) in [
+            (&b"\x89PNG\r\n\x1a\n"[..], "an image; put"),
+            (b"\x1F\x8B\x08\0", "an archive of another kind"),
+            (b"file_name,label\n1.png,a\n", "a text; a table of file names goes into a zip"),
+            (b"", "nothing, it is empty"),
+            (b"\0\0\0\0\0\0", "something else"),
+        ] {
+            let found = error(bytes);
+            assert!(found.starts_with(&format!("the file is no zip: it looks like {kind}")), "{found}");
+        }
+        let mut cut = example();
+        cut.truncate(cut.len() - 30);
+        assert!(error(&cut).starts_with("the zip can't be read, it is damaged or cut off: "), "{}", error(&cut));
+    }
+
+    #[test]
+    fn more_entries_than_are_read_are_refused() {
+        assert!(matches!(Archive::open_within(example(), 2), Err(ArchiveError::TooManyEntries { found: 3 })));
+        assert!(Archive::open_within(example(), 3).is_ok());
+    }
+
+    #[test]
+    fn a_file_unpacks_to_no_more_than_the_limit_whatever_it_claims() {
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        writer.start_file("zeros", SimpleFileOptions::default()).expect("a new name");
+        writer.write_all(&vec![0; 1 << 20]).expect("memory");
+        let mut bytes = writer.finish().expect("memory").into_inner();
+        assert!(bytes.len() < 1 << 14);
+        for claimed in [u32::to_le_bytes(1 << 20), u32::to_le_bytes(5), u32::to_le_bytes(0xFFFF_FFF0)] {
+            patch(&mut bytes, 22, 24, &claimed);
+            let archive = open(bytes.clone());
+            assert!(matches!(archive.read_within(0, (1 << 20) - 1), Err(EntryError::TooLarge)), "{claimed:?}");
+            assert_eq!(archive.read(0).expect("it is not too large").len(), 1 << 20);
+        }
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_is_an_error_of_its_own() {
+        let mut encrypted = example();
+        patch(&mut encrypted, 6, 8, &[1, 0]);
+        let archive = open(encrypted);
+        assert!(matches!(archive.read(0), Err(EntryError::Encrypted)));
+        assert_eq!(archive.read(1).expect("the others are there"), b"two");
+        let mut packed = example();
+        patch(&mut packed, 8, 10, &[12, 0]);
+        assert!(matches!(open(packed).read(0), Err(EntryError::Unsupported)));
+        let mut damaged = example();
+        let at = damaged.windows(3).position(|three| three == b"one").expect("stored");
+        damaged[at] ^= 1;
+        assert!(matches!(open(damaged).read(0), Err(EntryError::Damaged(_))), "its check sum is wrong");
+        assert!(matches!(open(example()).read(9), Err(EntryError::Malformed(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_zips_never_panic(at in 0_usize..400, byte in any::<u8>()) {
+            let mut bytes = example();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Ok(archive) = Archive::open(bytes) {
+                for (index, _) in archive.files() {
+                    let _ = archive.read(index);
+                }
+            }
+        }
+    }
+}

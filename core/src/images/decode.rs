@@ -1,0 +1,215 @@
+//! Image files to RGB pixels as `transformers` loads them: the first frame, turned as EXIF says, `convert("RGB")`.
+//!
+//! No colour profile and no gamma is applied. Bytes equal Pillow's but for JPEG, whose decoders round the transform, halved
+//! chroma and colours at other places than libjpeg-turbo: a few levels. Coloured JPEG files are decoded by `jpeg-decoder`: the
+//! one of `image` (zune-jpeg) spreads halved chroma in another way, up to 41 levels apart where colours meet.
+
+use std::io::Cursor;
+
+use image::codecs::bmp::BmpDecoder;
+use image::codecs::gif::GifDecoder;
+use image::codecs::jpeg::JpegDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::error::{DecodingError, ImageFormatHint};
+use image::metadata::Orientation;
+use image::{ColorType, ImageDecoder, Limits};
+use jpeg_decoder::PixelFormat;
+
+use super::convert::{to_rgb, turns, upright};
+use super::error::ImageError;
+use super::format::ImageFormat;
+use super::structure::{is_cut_off, is_png_grey16, png_chunk, png_size};
+use super::{CHANNELS, Picture};
+
+/// Most pixels of an image: Pillow refuses more, for a small file may say that it is huge.
+pub const MAX_PIXELS: usize = 178_956_970;
+
+/// Most bytes that a decoder may take at once: 4 channels of 16 bits for each pixel.
+const MAX_DECODER_BYTES: u64 = MAX_PIXELS as u64 * 8;
+
+/// What the first bytes of an image file say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageHeader {
+    /// Its format, whatever its name says.
+    pub format: ImageFormat,
+    /// Pixels in a row, once it is turned as EXIF says.
+    pub width: usize,
+    /// Rows, once it is turned as EXIF says.
+    pub height: usize,
+}
+
+/// A file whose header is read and within limits.
+struct Opened<'a> {
+    format: ImageFormat,
+    decoder: Box<dyn ImageDecoder + 'a>,
+    /// EXIF's number, 1 to 8.
+    orientation: u8,
+}
+
+/// Reads format and size; decodes no pixels.
+///
+/// # Errors
+/// When the file is no image that can be read, is cut off, or has more than [`MAX_PIXELS`] pixels. A file that passes may
+/// still have damaged pixels, which [`decode`] finds.
+pub fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
+    let opened = open(bytes)?;
+    let (width, height) = opened.decoder.dimensions();
+    let (width, height) = if turns(opened.orientation) { (height, width) } else { (width, height) };
+    Ok(ImageHeader { format: opened.format, width: width as usize, height: height as usize })
+}
+
+/// Decodes the first frame.
+///
+/// # Errors
+/// As [`read_header`], and when the pixels are damaged.
+pub fn decode(bytes: &[u8]) -> Result<Picture, ImageError> {
+    let Opened { format, decoder, orientation } = open(bytes)?;
+    let (width, height) = decoder.dimensions();
+    let color = decoder.color_type();
+    let (width, height) = (width as usize, height as usize);
+    if format == ImageFormat::Jpeg
+        && color == ColorType::Rgb8
+        && let Some(pixels) = decode_coloured_jpeg(bytes)?
+    {
+        return Ok(upright(Picture { width, height, pixels }, orientation));
+    }
+    let mut raw = vec![0; width * height * usize::from(color.bytes_per_pixel())];
+    decoder.read_image(&mut raw).map_err(|source| ImageError::Damaged { format, source })?;
+    let pixels = to_rgb(raw, color, format == ImageFormat::Png && is_png_grey16(bytes));
+    debug_assert_eq!(pixels.len(), width * height * CHANNELS);
+    Ok(upright(Picture { width, height, pixels }, orientation))
+}
+
+/// RGB of a JPEG file of three components; `None` of others (CMYK).
+fn decode_coloured_jpeg(bytes: &[u8]) -> Result<Option<Vec<u8>>, ImageError> {
+    let format = ImageFormat::Jpeg;
+    let damaged = |error: jpeg_decoder::Error| {
+        let hint = ImageFormatHint::Exact(image::ImageFormat::Jpeg);
+        ImageError::Damaged { format, source: image::ImageError::Decoding(DecodingError::new(hint, error)) }
+    };
+    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    decoder.read_info().map_err(damaged)?;
+    match decoder.info().map(|info| info.pixel_format) {
+        Some(PixelFormat::RGB24) => decoder.decode().map(Some).map_err(damaged),
+        _ => Ok(None),
+    }
+}
+
+fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
+    let format = ImageFormat::of(bytes)?;
+    // The decoder of PNG makes room for a row as soon as it knows the width.
+    if format == ImageFormat::Png
+        && let Some([width, height]) = png_size(bytes)
+    {
+        check_size(width, height)?;
+    }
+    if is_cut_off(format, bytes) {
+        return Err(ImageError::CutOff { format });
+    }
+    let damaged = |source| ImageError::Damaged { format, source };
+    let file = Cursor::new(bytes);
+    let mut decoder: Box<dyn ImageDecoder + '_> = match format {
+        ImageFormat::Bmp => Box::new(BmpDecoder::new(file).map_err(damaged)?),
+        ImageFormat::Gif => Box::new(GifDecoder::new(file).map_err(damaged)?),
+        ImageFormat::Jpeg => Box::new(JpegDecoder::new(file).map_err(damaged)?),
+        ImageFormat::Png => Box::new(PngDecoder::with_limits(file, limits()).map_err(damaged)?),
+        ImageFormat::WebP => Box::new(WebPDecoder::new(file).map_err(damaged)?),
+    };
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
+    decoder.set_limits(limits()).map_err(damaged)?;
+    let orientation = match format {
+        // A PNG may have it behind its pixels, where the decoder does not look in time.
+        ImageFormat::Png => orientation(png_chunk(bytes, b"eXIf"), decoder.xmp_metadata().ok().flatten().as_deref()),
+        ImageFormat::Jpeg | ImageFormat::WebP => {
+            let exif = decoder.exif_metadata().ok().flatten();
+            orientation(exif.as_deref(), decoder.xmp_metadata().ok().flatten().as_deref())
+        }
+        ImageFormat::Bmp | ImageFormat::Gif => 1,
+    };
+    Ok(Opened { format, decoder, orientation })
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits
+}
+
+fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
+    let is_allowed = u64::from(width) * u64::from(height) <= MAX_PIXELS as u64;
+    if is_allowed { Ok(()) } else { Err(ImageError::TooLarge { width, height }) }
+}
+
+/// EXIF's number: of the EXIF data, else of the XMP data (as Pillow's `Image.getexif` has it), else 1.
+fn orientation(exif: Option<&[u8]>, xmp: Option<&[u8]>) -> u8 {
+    let of_exif = exif.and_then(|exif| Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif)));
+    of_exif.map(Orientation::to_exif).or_else(|| xmp.and_then(xmp_orientation)).unwrap_or(1)
+}
+
+/// The first of `tiff:Orientation="6"` and `<tiff:Orientation>6<`.
+fn xmp_orientation(xmp: &[u8]) -> Option<u8> {
+    const KEY: &[u8] = b"tiff:Orientation";
+    let number = |rest: &[u8]| match rest {
+        [b'=', b'"', digit @ b'0'..=b'9', ..] | [b'>', digit @ b'0'..=b'9', ..] => Some(digit - b'0'),
+        _ => None,
+    };
+    let mut found = xmp.windows(KEY.len()).enumerate().filter(|(_, window)| *window == KEY);
+    found.find_map(|(at, _)| number(&xmp[at + KEY.len()..])).filter(|number| (1..=8).contains(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::encode_png;
+
+    fn png() -> Vec<u8> {
+        encode_png(&Picture { width: 2, height: 3, pixels: (0..18).collect() })
+    }
+
+    #[test]
+    fn a_header_is_read_without_pixels() {
+        let header = read_header(&png()).expect("a PNG");
+        assert_eq!(header, ImageHeader { format: ImageFormat::Png, width: 2, height: 3 });
+    }
+
+    #[test]
+    fn a_png_without_its_last_bytes_is_an_error_and_so_is_one_with_a_damaged_byte() {
+        let whole = png();
+        let cut = decode(&whole[..whole.len() - 20]).expect_err("cut off").to_string();
+        assert_eq!(cut, "is a PNG file that is cut off: copy or download it again");
+        let mut damaged = whole.clone();
+        let at = whole.len() - 20; // in the pixels, whose checksum then is another
+        damaged[at] ^= 0xFF;
+        let error = decode(&damaged).expect_err("damaged");
+        assert!(matches!(error, ImageError::Damaged { format: ImageFormat::Png, .. }), "{error}");
+        assert!(error.to_string().ends_with(": save it again as JPEG or PNG"), "{error}");
+    }
+
+    #[test]
+    fn too_many_pixels_are_refused_by_the_header() {
+        let mut bytes = png();
+        bytes[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
+        let error = read_header(&bytes).expect_err("too large").to_string();
+        assert_eq!(error, "30000 x 30000 pixels are more than 178,956,970: make it smaller");
+        assert!(check_size(178_956_970, 1).is_ok());
+        assert!(check_size(178_956_971, 1).is_err());
+    }
+
+    #[test]
+    fn the_orientation_stands_in_exif_or_else_in_xmp() {
+        // TIFF, big endian: one entry, tag 0x0112, type SHORT, one value.
+        let exif = |value| {
+            [b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".as_slice(), &[value, 0, 0, 0, 0, 0, 0]].concat()
+        };
+        let xmp = br#"<x tiff:OrientationX="3" tiff:Orientation="8"/>"#;
+        assert_eq!(orientation(Some(&exif(6)), Some(xmp)), 6);
+        assert_eq!(orientation(Some(&[b"Exif\0\0".as_slice(), &exif(6)].concat()), None), 6);
+        assert_eq!(orientation(Some(&exif(1)), Some(xmp)), 1);
+        assert_eq!(orientation(None, Some(xmp)), 8);
+        assert_eq!(orientation(None, Some(b"<tiff:Orientation>3</tiff:Orientation>")), 3);
+        assert_eq!(orientation(None, Some(b"<tiff:Orientation>9</tiff:Orientation>")), 1);
+        assert_eq!(orientation(Some(b"no TIFF"), None), 1);
+    }
+}

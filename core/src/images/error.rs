@@ -1,0 +1,71 @@
+//! Why a file is no image that can be read, and what in `preprocessor_config.json` can't be followed.
+
+use super::decode::MAX_PIXELS;
+use super::format::ImageFormat;
+use crate::words::count;
+
+/// A file that is no image, or a model's settings for images that can't be followed.
+///
+/// Messages about files go on after the file's name: "photo.jpg is a web page (HTML), not an image".
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// A file of 0 bytes.
+    #[error("is empty (0 bytes)")]
+    Empty,
+    /// No image at all.
+    #[error("is {found}, not an image")]
+    NotAnImage {
+        /// What it is, with its article.
+        found: &'static str,
+    },
+    /// An image in a format that this build does not read.
+    #[error("is {found}, which can't be read: save it as JPEG or PNG")]
+    OtherFormat {
+        /// What it is, with its article.
+        found: &'static str,
+    },
+    /// The file ends before its pixels do.
+    #[error("is a {} file that is cut off: copy or download it again", .format.name())]
+    CutOff {
+        /// Its format.
+        format: ImageFormat,
+    },
+    /// More pixels than Pillow reads, by what its header says.
+    #[error("{} x {} pixels are more than {}: make it smaller", .width, .height, count(MAX_PIXELS))]
+    TooLarge {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// The file breaks the rules of its format, or uses a part of it that is not read.
+    #[error("is a {} file that can't be read ({source}): save it again as JPEG or PNG", .format.name())]
+    Damaged {
+        /// Its format.
+        format: ImageFormat,
+        /// What the decoder said.
+        source: image::ImageError,
+    },
+    /// `preprocessor_config.json` is not JSON.
+    #[error("preprocessor_config.json is not a JSON object: {source}")]
+    ConfigJson {
+        /// What reading it said.
+        source: serde_json::Error,
+    },
+    /// A setting in `preprocessor_config.json` that can't be followed.
+    #[error("preprocessor_config.json: {key:?} {problem}")]
+    ConfigSetting {
+        /// Which setting.
+        key: String,
+        /// What is wrong with it, and what to write.
+        problem: String,
+    },
+    /// There is no `preprocessor_config.json`, and the kind of model does not say how its images are prepared.
+    #[error(
+        "how images are prepared is not known for the model type {model_type:?}: add the model's preprocessor_config.json"
+    )]
+    NoProcessor {
+        /// `model_type` of `config.json`.
+        model_type: String,
+    },
+}

@@ -1,0 +1,105 @@
+//! The outer structure of image files, read without decoding a pixel: chunks of PNG, markers of JPEG, and whether a file
+//! ends where it says.
+
+use super::format::ImageFormat;
+
+/// Chunks of a PNG: their types and data; the data is `None` where the file ends within it.
+pub(super) fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    let mut rest = bytes.get(8..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (head, after) = rest.split_at_checked(8)?;
+        let (length, kind) = head.split_at(4);
+        let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
+        rest = after.get(length.saturating_add(4)..).unwrap_or_default(); // a checksum of 4 bytes follows
+        Some((kind, after.get(..length)))
+    })
+}
+
+/// The data of a PNG's first chunk of this type.
+pub(super) fn png_chunk<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
+    png_chunks(bytes).find(|(found, _)| found == kind)?.1
+}
+
+/// Width and height of a PNG by its header.
+pub(super) fn png_size(bytes: &[u8]) -> Option<[u32; 2]> {
+    let (width, rest) = png_chunk(bytes, b"IHDR")?.split_first_chunk()?;
+    let (height, _) = rest.split_first_chunk()?;
+    Some([u32::from_be_bytes(*width), u32::from_be_bytes(*height)])
+}
+
+/// Whether a PNG's pixels are grey without alpha and of 16 bits.
+pub(super) fn is_png_grey16(bytes: &[u8]) -> bool {
+    png_chunk(bytes, b"IHDR").is_some_and(|header| header.get(8..10) == Some(&[16, 0]))
+}
+
+/// Whether a file ends before its pixels do, as far as its structure says.
+///
+/// Decoders fill what is missing of a JPEG with grey; Pillow refuses such a file, and so it is refused here. One that lacks
+/// the two bytes of its last marker and no more is refused, too, though Pillow reads most of those.
+pub(super) fn is_cut_off(format: ImageFormat, bytes: &[u8]) -> bool {
+    match format {
+        ImageFormat::Jpeg => !has_jpeg_end(bytes),
+        ImageFormat::Png => png_chunks(bytes).any(|(kind, data)| kind == b"IDAT" && data.is_none()),
+        ImageFormat::WebP => {
+            let size = bytes.get(4..8).and_then(|size| size.try_into().ok()).map_or(0, u32::from_le_bytes);
+            // The size does not count the first 8 bytes, but it may count a last byte that only fills.
+            (bytes.len() as u64) + 1 < u64::from(size) + 8
+        }
+        // Their decoders say it.
+        ImageFormat::Bmp | ImageFormat::Gif => false,
+    }
+}
+
+/// Whether the markers of a JPEG lead to that of its end (EOI).
+fn has_jpeg_end(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    loop {
+        // The next marker stands behind the data of a scan, in which 0xFF is followed by 0 or by a restart marker.
+        let is_marker = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xD0..=0xD7 | 0xFF);
+        let Some(found) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_marker)) else { return false };
+        at += found + 2;
+        match bytes[at - 1] {
+            0xD9 => return true,
+            // Markers without data.
+            0x01 | 0xD8 => {}
+            _ => match bytes.get(at..at + 2) {
+                Some(length) => at += usize::from(u16::from_be_bytes([length[0], length[1]])),
+                None => return false,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::{Picture, encode_png};
+
+    #[test]
+    fn a_jpeg_needs_its_last_marker() {
+        // SOI, a comment that holds what looks like an end, a scan with a stuffed byte and a restart marker, EOI.
+        let whole = b"\xFF\xD8\xFF\xFE\0\x04\xFF\xD9\xFF\xDA\0\x02\x01\xFF\0\x02\xFF\xD0\x03\xFF\xD9";
+        assert!(!is_cut_off(ImageFormat::Jpeg, whole));
+        assert!(!is_cut_off(ImageFormat::Jpeg, &[&whole[..], b"trailing"].concat()));
+        for length in 2..whole.len() {
+            assert!(is_cut_off(ImageFormat::Jpeg, &whole[..length]), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_png_needs_its_pixels_but_not_its_end() {
+        let bytes = encode_png(&Picture { width: 2, height: 1, pixels: vec![1, 2, 3, 4, 5, 6] });
+        assert_eq!(png_size(&bytes), Some([2, 1]));
+        assert!(!is_png_grey16(&bytes));
+        let end = bytes.len() - 12; // IEND: length, type, checksum
+        assert!(!is_cut_off(ImageFormat::Png, &bytes[..end]));
+        assert!(is_cut_off(ImageFormat::Png, &bytes[..end - 5]));
+    }
+
+    #[test]
+    fn a_webp_says_its_size() {
+        let bytes = b"RIFF\x0C\0\0\0WEBPVP8 \0\0\0\0";
+        assert!(!is_cut_off(ImageFormat::WebP, bytes));
+        assert!(is_cut_off(ImageFormat::WebP, &bytes[..18]));
+    }
+}

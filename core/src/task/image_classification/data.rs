@@ -1,0 +1,165 @@
+//! Labeled images as they were read, and their pixels as far as they were decoded.
+
+use std::any::Any;
+use std::rc::Rc;
+
+use super::SPEC;
+use super::pixels::PixelStore;
+use super::read::{Dataset, ImageRow, read_images};
+use super::report::report;
+use super::rows::{ImageRows, Pixels, augment, augmentation_of};
+use super::sources::Sources;
+use crate::config::{ReadOptions, RunConfig};
+use crate::data::{BadRow, DataError, ReadSummary, Split};
+use crate::images::encode_png;
+use crate::task::class_labels::adopt_labels;
+use crate::task::{DataReport, Purpose, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows};
+
+/// Reads labeled images: their places and headers, no pixels.
+///
+/// # Errors
+/// Says what is wrong, with file and image.
+pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
+    let (Dataset { labels, splits, sources }, summary) = read_images(request)?;
+    let (splits, read, purpose) = (Rc::new(splits), request.read.clone(), request.purpose);
+    Ok(Box::new(ImageData { labels, splits, sources, summary, read, purpose, pixels: PixelStore::new() }))
+}
+
+/// Labeled images.
+#[derive(Debug)]
+pub(super) struct ImageData {
+    pub(super) labels: Vec<String>,
+    /// Images of training, validation and test, those that can't be decoded included.
+    pub(super) splits: Rc<[Vec<ImageRow>; 3]>,
+    sources: Rc<Sources>,
+    /// What reading had to say.
+    pub(super) summary: ReadSummary,
+    /// The options that read the rows.
+    read: ReadOptions,
+    purpose: Purpose,
+    pub(super) pixels: PixelStore,
+}
+
+impl ImageData {
+    /// The images of a split that can be used: all but those that proved not to be decoded. Indices of rows of other tasks
+    /// are places in this list.
+    pub(super) fn usable(&self, split: usize) -> Vec<usize> {
+        self.pixels.usable(split, self.splits[split].len())
+    }
+
+    /// Whether all images were decoded.
+    pub(super) fn is_decoded(&self) -> bool {
+        self.pixels.is_done(self.splits.each_ref().map(Vec::len))
+    }
+
+    /// Images that can't be decoded, as bad rows.
+    pub(super) fn undecodable(&self) -> Vec<BadRow> {
+        let of_split = |split: usize| {
+            let (rows, images) = (&self.splits[split], self.pixels.images(split));
+            rows.iter().zip(images).filter_map(|(row, image)| {
+                let reason = image.as_ref().err()?;
+                let file = ["", "validation file: ", "test file: "][row.file];
+                Some(BadRow { row: row.row, reason: format!("{file}{}: {reason}", row.name) })
+            })
+        };
+        (0..3).flat_map(of_split).collect()
+    }
+
+    fn row(&self, split: Split, index: usize) -> Option<&ImageRow> {
+        let split = split as usize;
+        self.usable(split).get(index).map(|&place| &self.splits[split][place])
+    }
+}
+
+impl TaskData for ImageData {
+    fn task(&self) -> Task {
+        SPEC.task
+    }
+
+    fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    fn num_rows(&self) -> [usize; 3] {
+        [0, 1, 2].map(|split| self.usable(split).len())
+    }
+
+    fn read_options(&self) -> ReadOptions {
+        let column = |role: &str| Some(self.summary.column_of(role).to_owned()).filter(|name| !name.is_empty());
+        ReadOptions { image_column: column("image"), label_column: column("label"), ..self.read.clone() }
+    }
+
+    fn adopt_labels(&mut self, known: &[String]) {
+        let rows = Rc::make_mut(&mut self.splits).iter_mut().flatten();
+        adopt_labels(&mut self.labels, rows.map(|row| &mut row.label), known);
+    }
+
+    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TaskModel<'_>, _run: &RunConfig) {
+        if let Some(before) = before.as_any().downcast_ref::<Self>() {
+            self.pixels.adopt(&before.pixels, model.images());
+        }
+    }
+
+    fn encode_part(&mut self, model: &TaskModel<'_>, _run: &RunConfig) -> Result<bool, TaskError> {
+        self.pixels.advance(&self.splits, &self.sources, model.images())
+    }
+
+    fn progress(&self) -> (usize, usize) {
+        (self.pixels.progress(), self.splits.iter().map(Vec::len).sum())
+    }
+
+    fn report(&self, model: Option<&TaskModel<'_>>, _run: &RunConfig) -> Result<DataReport, TaskError> {
+        Ok(report(self, model))
+    }
+
+    fn sample_texts(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn image(&self, split: Split, index: usize) -> Option<(String, Vec<u8>)> {
+        let row = self.row(split, index)?;
+        let bytes = self.sources.bytes(row.file, row.entry).ok()?;
+        Some((row.name.clone(), bytes))
+    }
+
+    fn augmented(&self, index: usize, model: &TaskModel<'_>, run: &RunConfig, seed: u64) -> Option<Vec<u8>> {
+        let processor = model.images();
+        if !self.is_decoded() || !self.pixels.is_of(processor) {
+            return None;
+        }
+        let place = *self.usable(0).get(index)?;
+        let (row, image) = (&self.splits[0][place], self.pixels.images(0)[place].as_ref().ok()?);
+        let picture = augment(image, row, &self.sources, processor, &augmentation_of(run), (index, seed));
+        Some(encode_png(&picture))
+    }
+
+    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+        if self.purpose == Purpose::Train
+            && let [label] = self.labels.as_slice()
+        {
+            return Err(DataError::OneClass { label: label.clone(), num_rows: self.num_rows()[0] }.into());
+        }
+        let processor = model.images();
+        let images = if self.is_decoded() && self.pixels.is_of(processor) {
+            self.pixels.share()
+        } else {
+            let mut pixels = PixelStore::new();
+            while pixels.advance(&self.splits, &self.sources, processor)? {}
+            pixels.share()
+        };
+        let pixels = Pixels {
+            rows: Rc::clone(&self.splits),
+            images,
+            sources: Rc::clone(&self.sources),
+            processor: processor.clone(),
+        };
+        Ok(Box::new(ImageRows::new(self.labels.clone(), pixels, run)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

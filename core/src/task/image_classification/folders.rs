@@ -1,0 +1,278 @@
+//! Images in folders: what in a zip is an image, which of its folders are labels, and which are those of training,
+//! validation and test.
+//!
+//! In: the files of a zip. Out: the images with their label and split, and those that have none with the reason.
+
+use crate::data::{DataError, extension};
+use crate::images::{Archive, is_image_name};
+use crate::words::{list, plural};
+
+/// Names that a sentence lists; the rest is counted.
+const MAX_NAMED: usize = 10;
+
+/// Names of files that programs leave behind, in lower case.
+const LEFT_BEHIND: [&str; 3] = ["__macosx", "thumbs.db", "desktop.ini"];
+
+/// How names of tables end.
+const TABLE_ENDINGS: [&str; 6] = ["csv", "tsv", "tab", "json", "jsonl", "ndjson"];
+
+/// Names of the folders that have the rows of a split, in lower case.
+const SPLIT_FOLDERS: [&[&str]; 3] =
+    [&["train", "training"], &["valid", "validation", "val", "dev"], &["test", "testing"]];
+
+/// A file of a zip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ZipFile {
+    /// Its index in the zip.
+    pub(super) entry: usize,
+    /// Its path, with `/` between folders.
+    pub(super) path: String,
+}
+
+/// What is in a zip.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Contents {
+    /// Images, in the order of the zip.
+    pub(super) images: Vec<ZipFile>,
+    /// Tables, which may name images.
+    pub(super) tables: Vec<ZipFile>,
+    /// Paths of all other files.
+    pub(super) others: Vec<String>,
+}
+
+/// An image with what its place in the zip, or a table, says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ListedImage {
+    /// The number of the row: the place of the image among all images of its zip, or the row of its table.
+    pub(super) row: usize,
+    /// Its index in the zip.
+    pub(super) entry: usize,
+    /// Its path.
+    pub(super) path: String,
+    /// Its label.
+    pub(super) label: String,
+    /// 0 for training, 1 for validation, 2 for test; 0 where the zip has no folders of splits.
+    pub(super) split: usize,
+}
+
+/// An image that has no label, or no split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unlisted {
+    /// Its place among all images of its zip, from 1.
+    pub(super) row: usize,
+    /// Its path.
+    pub(super) path: String,
+    /// Why not, to go on after the path.
+    pub(super) reason: &'static str,
+}
+
+impl Contents {
+    /// Sorts the files of a zip; what programs leave behind and what is hidden is passed over.
+    ///
+    /// # Errors
+    /// When none is an image.
+    pub(super) fn of<B: AsRef<[u8]> + Clone>(archive: &Archive<B>) -> Result<Self, DataError> {
+        let mut contents = Self::default();
+        for (entry, name) in archive.files() {
+            let path = plain_path(name);
+            if is_passed_over(&path) {
+                continue;
+            }
+            if is_image_name(&path) {
+                contents.images.push(ZipFile { entry, path });
+            } else if TABLE_ENDINGS.contains(&extension(&path).as_str()) {
+                contents.tables.push(ZipFile { entry, path });
+            } else {
+                contents.others.push(path);
+            }
+        }
+        if contents.images.is_empty() {
+            let tables = contents.tables.iter().map(|table| table.path.as_str());
+            let files: Vec<&str> = tables.chain(contents.others.iter().map(String::as_str)).collect();
+            let found = if files.is_empty() { "no files".to_owned() } else { name_files(&files) };
+            return Err(DataError::NoImages { found });
+        }
+        Ok(contents)
+    }
+
+    /// Says which files are no images and no tables; nothing where all are.
+    pub(super) fn warn_of_others(&self) -> Option<String> {
+        let others: Vec<&str> = self.others.iter().map(String::as_str).collect();
+        let are =
+            if others.len() == 1 { "is no image by its name and is" } else { "are no images by their names and are" };
+        (!others.is_empty()).then(|| format!("{} {are} passed over: {}", plural(others.len(), "file"), quoted(&others)))
+    }
+
+    /// Whether most images lie in folders, which may be their labels.
+    pub(super) fn has_folders(&self) -> bool {
+        let start = common_folder(&self.images);
+        self.images.iter().filter(|image| image.path[start..].contains('/')).count() * 2 > self.images.len()
+    }
+
+    /// The images with the folder that they lie in as their label, and those of which that can't be said.
+    pub(super) fn by_folder(&self) -> (Vec<ListedImage>, Vec<Unlisted>) {
+        let start = common_folder(&self.images);
+        let has_splits = has_splits(self.images.iter().map(|image| &image.path[start..]), 3);
+        let (mut listed, mut unlisted) = (Vec::new(), Vec::new());
+        for (index, ZipFile { entry, path }) in self.images.iter().enumerate() {
+            let (row, inside) = (index + 1, &path[start..]);
+            let found = if has_splits {
+                split_of(inside).ok_or("lies in none of the folders train, valid and test").and_then(|split| {
+                    let below = inside.split_once('/').map_or("", |(_, below)| below);
+                    Ok((split, label_of(below).ok_or("lies in the folder of a split, but in none of a label")?))
+                })
+            } else {
+                label_of(inside).map(|label| (0, label)).ok_or("lies in no folder, which would be its label")
+            };
+            match found {
+                Ok((split, label)) => {
+                    let (path, label) = (path.clone(), label.to_owned());
+                    listed.push(ListedImage { row, entry: *entry, path, label, split });
+                }
+                Err(reason) => unlisted.push(Unlisted { row, path: path.clone(), reason }),
+            }
+        }
+        (listed, unlisted)
+    }
+}
+
+/// A path with `/` between folders, without a beginning that says nothing.
+pub(super) fn plain_path(name: &str) -> String {
+    let path = name.replace('\\', "/");
+    let mut rest = path.as_str();
+    while let Some(shorter) = rest.strip_prefix("./").or_else(|| rest.strip_prefix('/')) {
+        rest = shorter;
+    }
+    rest.to_owned()
+}
+
+/// Whether a path is hidden, or something that a program left behind.
+pub(super) fn is_passed_over(path: &str) -> bool {
+    path.split('/').any(|part| part.starts_with('.') || LEFT_BEHIND.contains(&part.to_ascii_lowercase().as_str()))
+}
+
+/// Bytes of the folders that are round all images, with their last `/`: there are no labels in a folder round all, as long
+/// as most images lie in another one inside it.
+pub(super) fn common_folder(images: &[ZipFile]) -> usize {
+    let mut start = 0;
+    loop {
+        let first_folder = |image: &ZipFile| image.path[start..].find('/').map(|slash| start + slash + 1);
+        let Some(end) = images.first().and_then(first_folder) else { return start };
+        let folder = &images[0].path[start..end];
+        let is_common = images.iter().all(|image| image.path[start..].starts_with(folder));
+        if !is_common || images.iter().filter(|image| image.path[end..].contains('/')).count() * 2 <= images.len() {
+            return start;
+        }
+        start = end;
+    }
+}
+
+/// Whether folders are those of splits: most images of the folder to train on have at least so many parts in their path.
+/// `train` may also be the name of a label.
+pub(super) fn has_splits<'a>(paths: impl Iterator<Item = &'a str>, num_parts: usize) -> bool {
+    let of_training = paths.filter(|path| split_of(path) == Some(0));
+    let (deep, flat): (Vec<&str>, Vec<&str>) = of_training.partition(|path| path.split('/').count() >= num_parts);
+    deep.len() > flat.len()
+}
+
+/// The split whose folder a path begins with.
+pub(super) fn split_of(path: &str) -> Option<usize> {
+    let (folder, _) = path.split_once('/')?;
+    let folder = folder.to_ascii_lowercase();
+    SPLIT_FOLDERS.iter().position(|names| names.contains(&folder.as_str()))
+}
+
+/// The folder that a path begins with.
+fn label_of(path: &str) -> Option<&str> {
+    path.split_once('/').map(|(folder, _)| folder.trim()).filter(|folder| !folder.is_empty())
+}
+
+/// `2 files ("a.txt", "b.txt")`.
+pub(super) fn name_files(paths: &[&str]) -> String {
+    format!("{} ({})", plural(paths.len(), "file"), quoted(paths))
+}
+
+/// The first ten paths in quotes, and how many more there are.
+pub(super) fn quoted(paths: &[&str]) -> String {
+    let shown: Vec<String> = paths.iter().take(MAX_NAMED).map(|path| format!("{path:?}")).collect();
+    list(&shown, paths.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::images::pack_zip;
+
+    fn contents(paths: &[&str]) -> Result<Contents, DataError> {
+        let files: Vec<(String, Vec<u8>)> = paths.iter().map(|path| ((*path).to_owned(), Vec::new())).collect();
+        Contents::of(&Archive::open(pack_zip(&files)).expect("a zip"))
+    }
+
+    /// Row, label and split of each image, and the reason of each that has none.
+    type Listed = (Vec<(usize, String, usize)>, Vec<(usize, &'static str)>);
+
+    fn listed(paths: &[&str]) -> Listed {
+        let (listed, unlisted) = contents(paths).expect("images").by_folder();
+        (
+            listed.into_iter().map(|image| (image.row, image.label, image.split)).collect(),
+            unlisted.into_iter().map(|image| (image.row, image.reason)).collect(),
+        )
+    }
+
+    fn row(row: usize, label: &str, split: usize) -> (usize, String, usize) {
+        (row, label.to_owned(), split)
+    }
+
+    #[test]
+    fn a_folder_is_a_label_also_below_a_folder_round_all() {
+        let expected = [row(1, "circle", 0), row(2, "square", 0), row(3, "square", 0)];
+        for root in ["", "shapes/", "shapes/images/", "./"] {
+            let paths = ["circle/1.png", "square/1.JPG", "square/more/2.png"].map(|path| format!("{root}{path}"));
+            let (found, unlisted) = listed(&paths.each_ref().map(String::as_str));
+            assert_eq!(found, expected, "{root}");
+            assert!(unlisted.is_empty());
+        }
+        assert_eq!(listed(&["a\\1.png", "b\\2.png"]).0, [row(1, "a", 0), row(2, "b", 0)], "as Windows packs");
+        assert_eq!(listed(&["cats/1.png", "cats/2.png"]).0, [row(1, "cats", 0), row(2, "cats", 0)], "one label");
+    }
+
+    #[test]
+    fn what_is_hidden_or_left_behind_is_passed_over_and_other_files_are_said() {
+        let paths = ["__MACOSX/a/._1.png", "a/.DS_Store", "a/Thumbs.db", "a/._1.png", "a/1.png", "b/2.png", "b/x.txt"];
+        let found = contents(&paths).expect("images");
+        assert_eq!(found.images.iter().map(|image| image.path.as_str()).collect::<Vec<_>>(), ["a/1.png", "b/2.png"]);
+        let said = "1 file is no image by its name and is passed over: \"b/x.txt\"";
+        assert_eq!(found.warn_of_others().as_deref(), Some(said));
+        assert_eq!(contents(&["a/1.png"]).expect("an image").warn_of_others(), None);
+    }
+
+    #[test]
+    fn a_zip_without_images_says_what_it_holds() {
+        let error = contents(&["a.csv", "b/c.docx"]).expect_err("none").to_string();
+        let start = "the zip holds no images: it holds 2 files (\"a.csv\", \"b/c.docx\"); images end in .jpg";
+        assert!(error.starts_with(start), "{error}");
+        assert!(contents(&["__MACOSX/1.png"]).expect_err("none").to_string().contains("it holds no files"));
+    }
+
+    #[test]
+    fn folders_of_splits_have_folders_of_labels() {
+        let paths = ["d/train/a/1.png", "d/Train/b/2.png", "d/val/a/3.png", "d/test/b/4.png"];
+        let (found, _) = listed(&paths);
+        assert_eq!(found, [row(1, "a", 0), row(2, "b", 0), row(3, "a", 1), row(4, "b", 2)]);
+        let paths = ["train/a/1.png", "train/b/2.png", "train/3.png", "more/a/4.png", "5.png"];
+        let (found, unlisted) = listed(&paths);
+        assert_eq!(found, [row(1, "a", 0), row(2, "b", 0)]);
+        let none = "lies in none of the folders train, valid and test";
+        assert_eq!(unlisted, [(3, "lies in the folder of a split, but in none of a label"), (4, none), (5, none)]);
+        let (found, _) = listed(&["train/1.png", "bus/2.png", "car/3.png"]);
+        assert_eq!(found, [row(1, "train", 0), row(2, "bus", 0), row(3, "car", 0)], "a train is a vehicle");
+    }
+
+    #[test]
+    fn images_in_no_folder_have_no_label() {
+        let (found, unlisted) = listed(&["a/1.png", "b/2.png", "3.png"]);
+        assert_eq!((found.len(), unlisted), (2, vec![(3, "lies in no folder, which would be its label")]));
+        assert!(!contents(&["1.png", "2.png"]).expect("images").has_folders());
+        assert!(contents(&["a/1.png", "b/2.png"]).expect("images").has_folders());
+    }
+}

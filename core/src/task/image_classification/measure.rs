@@ -1,0 +1,48 @@
+//! Figures of labeled images, and what was predicted for each.
+
+use std::rc::Rc;
+
+use super::RowPrediction;
+use super::rows::Content;
+use crate::data::{HostBatch, Outputs, Split};
+use crate::task::class_sums::{ClassPrediction, ClassSums};
+use crate::task::texts::output_rows;
+use crate::task::{Evaluation, EvaluationDetail, Measure, RowPredictions};
+
+/// Images of a split on their way to figures.
+pub(super) struct ImageMeasure {
+    rows: Rc<Content>,
+    split: Split,
+    sums: ClassSums,
+    predictions: Vec<Option<RowPrediction>>,
+}
+
+impl ImageMeasure {
+    pub(super) fn new(rows: Rc<Content>, split: Split, num_rows: usize) -> Self {
+        let sums = ClassSums::new(&rows.labels, rows.most_frequent_label);
+        Self { rows, split, sums, predictions: vec![None; num_rows] }
+    }
+}
+
+impl Measure for ImageMeasure {
+    fn add(&mut self, indices: &[usize], _batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
+        for (&index, logits) in indices.iter().zip(output_rows(outputs)) {
+            let row = self.rows.row(self.split, index);
+            let ClassPrediction { predicted, probabilities } = self.sums.add(row.label, logits).ok_or(index)?;
+            let (name, label) = (row.name.clone(), row.label);
+            self.predictions[index] = Some(RowPrediction { row: row.row, name, label, predicted, probabilities });
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> (Evaluation, RowPredictions) {
+        let detail = self.sums.finish(self.predictions.len());
+        let evaluation = Evaluation {
+            figures: detail.figures(),
+            num_rows: detail.num_rows,
+            detail: EvaluationDetail::ImageClassification(Box::new(detail)),
+        };
+        let rows = self.predictions.into_iter().flatten().collect();
+        (evaluation, RowPredictions::ImageClassification(rows))
+    }
+}

@@ -1,0 +1,169 @@
+//! Zips become labeled images, and every image that does not has its reason.
+
+use super::super::testing::{files, png, run, two_classes, zip};
+use super::*;
+use crate::config::{ReadOptions, RunConfig};
+use crate::data::DataFiles;
+use crate::images::pack_zip;
+
+fn build_as(
+    files: DataFiles,
+    read: &ReadOptions,
+    run: &RunConfig,
+    known_labels: &[String],
+    purpose: Purpose,
+) -> Result<(Dataset, ReadSummary), DataError> {
+    read_images(&ReadRequest { files: &Rc::new(files), read, run, known_labels, purpose, model: None })
+}
+
+fn build(files: DataFiles) -> Result<(Dataset, ReadSummary), DataError> {
+    build_as(files, &ReadOptions::default(), &run(0.1, 0.1), &[], Purpose::Train)
+}
+
+fn sizes(dataset: &Dataset) -> [usize; 3] {
+    dataset.splits.each_ref().map(Vec::len)
+}
+
+/// An image from the fixtures, under its name in a folder.
+macro_rules! fixture {
+    ($name:literal) => {
+        (concat!("circle/", $name), include_bytes!(concat!("../../../../../tests/fixtures/images/", $name)).to_vec())
+    };
+}
+
+#[test]
+fn folders_are_labels_and_what_has_no_file_is_split_off() {
+    let (dataset, summary) = build(files(pack_zip(&two_classes(20)))).expect("good images");
+    assert_eq!(dataset.labels, ["circle", "square"]);
+    assert_eq!(sizes(&dataset), [32, 4, 4]);
+    for rows in &dataset.splits {
+        assert_eq!(rows.iter().filter(|row| row.label == 0).count() * 2, rows.len(), "labels keep their share");
+    }
+    assert_eq!((summary.num_rows, summary.num_bad_rows, summary.file_name.as_str()), (40, 0, "images.zip"));
+    assert!(summary.warnings.is_empty() && summary.columns.is_empty(), "{:?}", summary.warnings);
+    let first = dataset.splits.iter().flatten().find(|row| row.row == 1).expect("the first of the zip");
+    assert_eq!((first.name.as_str(), first.width, first.height, first.label), ("circle/0.png", 12, 10, 0));
+}
+
+#[test]
+fn folders_of_splits_are_taken_as_they_are() {
+    let image = |path: &str, kind| (path.to_owned(), png(kind, 9, 9));
+    let train = two_classes(6).into_iter().map(|(path, bytes)| (format!("train/{path}"), bytes));
+    let all: Vec<(String, Vec<u8>)> =
+        train.chain([image("val/circle/1.png", 90), image("test/square/1.png", 91)]).collect();
+    let (dataset, summary) = build(files(pack_zip(&all))).expect("good images");
+    assert_eq!((sizes(&dataset), summary.has_own_file), ([12, 1, 1], [true, true]));
+    assert_eq!(dataset.splits[2][0].label, 1);
+
+    let valid = Some(("own.zip".to_owned(), zip(&[("circle/1.png", png(92, 9, 9))])));
+    let own = DataFiles { valid, ..files(pack_zip(&all)) };
+    let (dataset, summary) = build(own.clone()).expect("good images");
+    assert_eq!((sizes(&dataset), dataset.splits[1][0].file), ([12, 1, 1], 1));
+    let left_out = "left out: 1 image in the validation folder of the training file, for \"own.zip\" is there for that";
+    assert_eq!(summary.warnings, [left_out]);
+
+    let none = run(0.0, 0.0);
+    let known = ["circle".to_owned(), "square".into()];
+    let one_split = DataFiles { valid: None, ..own };
+    let measured = build_as(one_split, &ReadOptions::default(), &none, &known, Purpose::Measure);
+    let (dataset, summary) = measured.expect("rows to measure");
+    assert_eq!(sizes(&dataset), [14, 0, 0]);
+    assert_eq!(summary.warnings, ["the images of all folders (train, valid, test) are read together"]);
+}
+
+#[test]
+fn a_table_beside_the_images_has_their_labels() {
+    let rows: String = (0..12).map(|index| format!("{index}.png,{}\n", ["cat", "dog"][index % 2])).collect();
+    let table = format!("file_name,animal\n{rows}99.png,cat\n");
+    let images = (0..12).map(|index| (format!("{index}.png"), png(index, 9, 9)));
+    let all: Vec<(String, Vec<u8>)> =
+        [("metadata.csv".to_owned(), table.into_bytes())].into_iter().chain(images).collect();
+    let read = ReadOptions { label_column: Some("animal".into()), ..ReadOptions::default() };
+    let built = build_as(files(pack_zip(&all)), &read, &run(0.25, 0.0), &[], Purpose::Train);
+    let (dataset, summary) = built.expect("good images");
+    assert_eq!((dataset.labels.len(), sizes(&dataset)), (2, [9, 3, 0]));
+    let used = [("file_name".to_owned(), "image".to_owned()), ("animal".to_owned(), "label".to_owned())];
+    assert_eq!(summary.used_columns, used);
+    assert_eq!((summary.num_rows, summary.bad_rows[0].row), (13, 14));
+    assert_eq!(summary.bad_rows[0].reason, "\"99.png\" is not in the zip");
+    assert!(summary.has_header && summary.reading.table.rows.len() == 5, "its first rows are shown");
+}
+
+#[test]
+fn every_bad_image_has_its_reason_and_good_ones_of_all_kinds_are_read() {
+    let mut all: Vec<(&str, Vec<u8>)> = vec![
+        fixture!("empty.png"),
+        fixture!("huge.png"),
+        fixture!("text.png"),
+        fixture!("truncated.jpg"),
+        fixture!("one.png"),
+        fixture!("rgb.bmp"),
+        fixture!("lossy.webp"),
+        fixture!("two_frames.gif"),
+        fixture!("exif_6.jpg"),
+        fixture!("rgb.jpg"),
+    ];
+    all.extend([("square/1.png", png(1, 9, 9)), ("square/2.png", png(2, 9, 9)), ("3.png", png(3, 9, 9))]);
+    let (dataset, summary) = build(files(zip(&all))).expect("good images");
+    assert_eq!((sizes(&dataset).iter().sum::<usize>(), summary.num_rows, summary.num_bad_rows), (8, 13, 5));
+    let reasons: Vec<(usize, &str)> = summary.bad_rows.iter().map(|bad| (bad.row, bad.reason.as_str())).collect();
+    assert_eq!(reasons[0], (1, "circle/empty.png: is empty (0 bytes)"));
+    assert!(reasons[1].1.starts_with("circle/huge.png: ") && reasons[1].1.contains("178,956,970"), "{reasons:?}");
+    assert_eq!(reasons[2], (3, "circle/text.png: is a text, not an image"));
+    assert!(reasons[3].1.starts_with("circle/truncated.jpg: ") && reasons[3].1.contains("cut off"), "{reasons:?}");
+    assert_eq!(reasons[4], (13, "3.png: lies in no folder, which would be its label"));
+    let tiny = "1 image has fewer than 4 pixels in width or height and has little to show: \"circle/one.png (1 x 1)\"";
+    assert!(summary.warnings.iter().any(|warning| warning == tiny), "{:?}", summary.warnings);
+    let size = |name: &str| {
+        let row = dataset.splits.iter().flatten().find(|row| row.name.ends_with(name)).expect("it is read");
+        [row.width, row.height]
+    };
+    let [width, height] = size("rgb.jpg");
+    assert!(width > 1 && height > 1);
+}
+
+#[test]
+fn one_label_and_files_that_are_no_zip_of_images_are_refused() {
+    let error = |train: Vec<u8>| build(files(train)).expect_err("it can't be used").to_string();
+    let one: Vec<(&str, Vec<u8>)> = vec![("cat/1.png", png(1, 9, 9)), ("cat/2.png", png(2, 9, 9))];
+    assert!(error(zip(&one)).starts_with("all rows have the label \"cat\" (2 rows)"), "{}", error(zip(&one)));
+    let none_held_back = build_as(files(zip(&one)), &ReadOptions::default(), &run(0.0, 0.0), &[], Purpose::Train);
+    assert_eq!(none_held_back.expect("rows to measure").1.warnings, [NO_VALIDATION_ROWS]);
+    let loose = error(zip(&[("1.png", png(1, 9, 9)), ("2.png", png(2, 9, 9))]));
+    let expected = "nothing in the file is usable: 2 rows, the first (row 1) because 1.png: lies in no folder";
+    assert!(loose.starts_with(expected), "{loose}");
+    assert!(error(b"a,b\n1,2\n".to_vec()).starts_with("the file is no zip: it looks like a text"));
+    assert!(error(zip(&[("notes.txt", b"x".to_vec())])).starts_with("the zip holds no images: it holds 1 file"));
+    let test = Some(("t.zip".to_owned(), zip(&[("bird/1.png", png(1, 9, 9))])));
+    let unknown = build(DataFiles { test, ..files(pack_zip(&two_classes(6))) }).expect_err("a bird").to_string();
+    let expected = "test file \"t.zip\": row 1, column \"folder\": label \"bird\" is in none of the training rows";
+    assert!(unknown.starts_with(expected), "{unknown}");
+}
+
+#[test]
+fn an_encrypted_image_is_a_bad_row_and_the_others_are_read() {
+    let mut bytes = pack_zip(&two_classes(6));
+    for (signature, offset) in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)] {
+        let at = bytes.windows(4).position(|four| four == signature).expect("a zip");
+        bytes[at + offset] |= 1;
+    }
+    let (dataset, summary) = build(files(bytes)).expect("good images");
+    assert_eq!(sizes(&dataset).iter().sum::<usize>(), 11);
+    assert_eq!(summary.bad_rows[0].reason, "circle/0.png: is encrypted: pack the zip without a password");
+}
+
+#[test]
+fn labels_are_merged_and_those_of_a_model_are_kept() {
+    let mut all = two_classes(6);
+    all.push(("Circle/9.png".into(), png(99, 9, 9)));
+    let merge_labels = [("Circle".to_owned(), "circle".to_owned())].into();
+    let read = ReadOptions { merge_labels, ..ReadOptions::default() };
+    let known = ["square".to_owned(), "circle".into()];
+    let built = build_as(files(pack_zip(&all)), &read, &run(0.1, 0.0), &known, Purpose::Train);
+    let (dataset, summary) = built.expect("good images");
+    assert_eq!(dataset.labels, known, "in the order of the model");
+    assert_eq!(summary.warnings, ["the label \"Circle\" of 1 row is read as \"circle\""]);
+    let measured = build_as(files(pack_zip(&all)), &ReadOptions::default(), &run(0.0, 0.0), &known, Purpose::Measure);
+    let error = measured.expect_err("Circle is another").to_string();
+    assert!(error.starts_with("row 13, column \"folder\": label \"Circle\" is not one of the model's"), "{error}");
+}

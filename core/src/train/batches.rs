@@ -1,0 +1,35 @@
+//! The micro-batches of a step.
+
+use crate::config::RunConfig;
+use crate::data::{BatchSampler, HostBatch};
+use crate::event::Split;
+use crate::task::TaskRows;
+use crate::task::several::head_of;
+
+/// The micro-batches of the next optimizer step, each with its head and its rows; the last step of an epoch may have fewer.
+pub(super) fn next_batches(
+    sampler: &mut BatchSampler,
+    rows: &dyn TaskRows,
+    run: &RunConfig,
+    done: u64,
+) -> Vec<(usize, Vec<usize>, HostBatch)> {
+    let mut batches = Vec::new();
+    while batches.len() < run.gradient_accumulation_steps as usize {
+        match sampler.next_batch() {
+            Some(indices) => {
+                let seed = seed_of(run.seed, done + batches.len() as u64);
+                let head = indices.first().map_or(0, |&first| head_of(rows, Split::Train, first));
+                let batch = rows.batch(Split::Train, &indices, Some(seed));
+                batches.push((head, indices, batch));
+            }
+            None if batches.is_empty() => sampler.start_epoch(sampler.state().epoch + 1),
+            None => break,
+        }
+    }
+    batches
+}
+
+/// Makes dropout, and what is random in the rows, a function of the run's seed and the micro-batch alone.
+pub(super) fn seed_of(run: u64, micro_batch: u64) -> u64 {
+    run ^ micro_batch.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}

@@ -125,9 +125,10 @@ fn a_model_of_another_task_reads_the_rows_anew() {
     site.load_rows(60);
     assert!(browser.text("data-report").contains("classes"));
     site.choose_model(&decoder_files());
-    browser.wait_for("data-note", READ_SECS);
+    let is_loaded = "return document.querySelector('[data-testid=model-ready]')?.textContent.includes('gpt2')";
+    browser.wait_until("the decoder is loaded", READ_SECS, is_loaded, Vec::new());
     browser.go_to("data");
-    assert!(browser.text("data-note").contains("read again"), "{}", browser.text("data-note"));
+    browser.wait_for("data-report", READ_SECS);
     assert_eq!(browser.held("task"), "sequence_classification", "it labels texts, too, and these have labels");
     browser.select("task", "causal_lm");
     browser.wait_for("token-view", READ_SECS);

@@ -111,6 +111,7 @@ impl Steps {
 }
 
 fn main() -> Result<ExitCode> {
+    hone_core::kernels::keep_freed_memory(); // as `hone` does
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Task::Parity(options)) => parity::run(options),

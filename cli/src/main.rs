@@ -36,10 +36,12 @@ mod train;
 use std::process::ExitCode;
 
 use clap::Parser;
+use hone_core::kernels::keep_freed_memory;
 
 use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),

@@ -9,9 +9,10 @@ use burn::tensor::{Device, DeviceKind};
 
 use crate::missing::skip;
 
-/// The CPU.
+/// The CPU, with memory kept as `hone` keeps it.
 #[must_use]
 pub fn cpu() -> Device {
+    hone_core::kernels::keep_freed_memory();
     Device::flex()
 }
 

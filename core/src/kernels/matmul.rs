@@ -1,7 +1,10 @@
-//! Matrix products: by Hone's own kernel on a GPU where that was found faster (`device_tune`), by burn elsewhere.
+//! Matrix products: by Hone's own kernel on a GPU where that was found faster (`device_tune`), by `gemm` on the CPU, by
+//! burn elsewhere.
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "cpu")]
+use super::cpu;
 #[cfg(feature = "gpu")]
 use super::gpu;
 
@@ -16,6 +19,10 @@ pub fn matmul<const D: usize>(lhs: Tensor<D>, rhs: Tensor<D>) -> Tensor<D> {
     if gpu::takes_matmul(&lhs, &rhs) {
         return gpu::matmul(lhs, rhs);
     }
+    #[cfg(feature = "cpu")]
+    if cpu::takes_matmul(&lhs, &rhs) {
+        return cpu::matmul(lhs, rhs);
+    }
     lhs.matmul(rhs)
 }
 
@@ -29,6 +36,13 @@ pub(crate) fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -
     #[cfg(feature = "gpu")]
     if gpu::takes_matmul(&x, &weight) {
         return add_bias(gpu::matmul(x, weight), bias);
+    }
+    #[cfg(feature = "cpu")]
+    if cpu::takes_matmul(&x, &weight) {
+        return match bias {
+            Some(bias) => cpu::linear(x, weight, bias),
+            None => cpu::matmul(x, weight),
+        };
     }
     burn::tensor::module::linear(x, weight, bias)
 }

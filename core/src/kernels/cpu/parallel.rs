@@ -4,7 +4,7 @@
 const TASK: usize = 1 << 15;
 
 /// Rows of `width` values that make up a task.
-fn rows_per_task(width: usize) -> usize {
+pub(super) fn rows_per_task(width: usize) -> usize {
     (TASK / width.max(1)).max(1)
 }
 
@@ -12,6 +12,26 @@ fn rows_per_task(width: usize) -> usize {
 #[inline(always)]
 pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
+}
+
+/// Calls `work(index, chunk)` on every chunk of `size` values: on all threads, `task` chunks or more at a time, or in order.
+pub(super) fn for_chunks<T: Send>(
+    size: usize,
+    values: &mut [T],
+    task: Option<usize>,
+    work: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    #[cfg(feature = "rayon")]
+    if let Some(task) = task {
+        use rayon::prelude::*;
+        values.par_chunks_mut(size.max(1)).enumerate().with_min_len(task).for_each(|(index, chunk)| work(index, chunk));
+        return;
+    }
+    #[cfg(not(feature = "rayon"))]
+    let _ = task;
+    for (index, chunk) in values.chunks_mut(size.max(1)).enumerate() {
+        work(index, chunk);
+    }
 }
 
 /// Calls `work(first_row, input, output)` on blocks of whole rows; `input` and `output` have rows of the same width.

@@ -67,6 +67,7 @@ pub(crate) fn App() -> impl IntoView {
             <Rail items=rail_items(store) on_choose=on_choose />
             <main id="main" tabindex="-1">
                 {move || worker_notice(store)}
+                {move || pages::later::saved_run(store)}
                 {move || pages::page(store, store.step.get())}
             </main>
         </div>

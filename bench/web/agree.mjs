@@ -4,7 +4,7 @@
 //   node agree.mjs SHAPES.json NAME STEPS FOLDER [--method full|lora] [--default-limits] [--gpu] [--dist ../../dist]
 //   node agree.mjs --native EVENTS.jsonl FOLDER
 //
-// The first makes the model and rows.csv in FOLDER, trains, and leaves job.json and browser.json (losses, device, times) there;
+// The first makes the model and its rows in FOLDER, trains, and leaves job.json and browser.json (losses, device, times) there;
 // it prints the native command, whose standard output is EVENTS.jsonl. The second compares the two runs. --default-limits gives
 // the worker no more than WebGPU's default limits, else it asks for the adapter's; --gpu takes a hardware adapter.
 
@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 
 import { withPage } from "./browser.mjs";
 import { dataFile, modelFiles } from "./model.mjs";
+import { rowsFile } from "./peers/weights.js";
 import { serve } from "./server.mjs";
 
 const bench = dirname(fileURLToPath(import.meta.url));
@@ -33,7 +34,7 @@ const { values: given, positionals } = parseArgs({
 function generate(shape, rows, folder) {
   mkdirSync(folder, { recursive: true });
   const files = modelFiles(shape);
-  for (const [file, bytes] of [...files, ["rows.csv", dataFile(shape, rows)]]) writeFileSync(join(folder, file), bytes);
+  for (const [file, bytes] of [...files, [rowsFile(shape), dataFile(shape, rows)]]) writeFileSync(join(folder, file), bytes);
   return [...files.keys()];
 }
 
@@ -74,7 +75,7 @@ if (given.native) {
   writeFileSync(join(folder, "job.json"), job);
   writeFileSync(join(folder, "browser.json"), JSON.stringify(found));
   console.log(JSON.stringify(found));
-  const files = `--job ${folder}/job.json --model ${folder} --data ${folder}/rows.csv --output ${folder}/tuned --force`;
+  const files = `--job ${folder}/job.json --model ${folder} --data ${folder}/${rowsFile(shape)} --output ${folder}/tuned --force`;
   console.error(`natively: hone train ${files} --device cpu --json > ${folder}/native.jsonl`);
   console.error(`then: node agree.mjs --native ${folder}/native.jsonl ${folder}`);
 }

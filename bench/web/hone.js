@@ -1,7 +1,7 @@
 // Drives Hone's real worker through its protocol: opens a device, loads the generated model and rows, trains, and takes its
 // times from the run's own events. The worker is started through counting_worker.js, which counts what goes to the GPU.
 
-import { LORA, isDecoder } from "./peers/weights.js";
+import { LORA, readsImages, rowsFile, taskOf } from "./peers/weights.js";
 
 /** One line to the worker: requests with replies, and a listener for events. */
 class Line {
@@ -49,10 +49,26 @@ async function fetched(path) {
   return response.arrayBuffer();
 }
 
+/** The columns of rows.csv; images lie in folders that are called as their labels. */
+const COLUMNS = {
+  sequence_classification: { text_column: "text" },
+  causal_lm: { text_column: "text" },
+  seq2seq_lm: { text_column: "source", target_column: "target" },
+  image_classification: {},
+};
+
+/** Settings that only some shapes have: Hone refuses those that a task has no use for. */
+function limits(shape) {
+  if (readsImages(shape)) return {};
+  const { seq, target_seq } = shape;
+  return { max_seq_length: seq, ...(target_seq && { max_target_length: target_seq }) };
+}
+
 /** Settings of the run; what is not named is the default of `RunConfig`. Losses are read at every `every`th step. */
 function runConfig(shape, method, every) {
   return {
     method,
+    ...limits(shape),
     ...(method === "lora" && { lora: { ...LORA, lora_dropout: shape.dropout } }),
     num_train_epochs: 1,
     batch_size: shape.batch,
@@ -60,13 +76,15 @@ function runConfig(shape, method, every) {
     lr_scheduler_type: "constant",
     warmup_ratio: 0,
     dropout: shape.dropout,
-    max_seq_length: shape.seq,
     max_grad_norm: shape.max_grad_norm,
     load_best_model_at_end: false,
     logging_steps: every,
     split: { valid_fraction: 0, test_fraction: 0 },
   };
 }
+
+/** Tokens that Hone counts in a row, which is full; an image counts as one. */
+const tokensInRow = (shape) => (readsImages(shape) ? 1 : shape.seq + (shape.target_seq ?? 0));
 
 /** Bytes of JavaScript in this page and its worker, after a collection; `null` where the browser won't say. */
 async function scriptBytes() {
@@ -78,7 +96,7 @@ async function scriptBytes() {
 
 /**
  * `settings`: `{ folder, shape, files, method, backend, steps, protocol, memoryAt, hide, defaultLimits }`; `files` are those of
- * the model in `folder`, `method` is `full` or `lora`, `hide` names a feature of WebGPU that the worker is not to see, and with
+ * the model in `folder`, `method` is `full`, `lora` or `head`, `hide` names a feature of WebGPU that the worker is not to see, and with
  * `defaultLimits` it sees no more than WebGPU's default limits. With a protocol, steps are timed as the peers'; at each step of
  * `memoryAt` the run is held and its memory is measured.
  */
@@ -115,14 +133,14 @@ async function run({ folder, shape, files, method, backend, steps, protocol, mem
   const blobs = await Promise.all(files.map((file) => fetched(`${folder}/${file}`)));
   await line.request({ command: "load_model", files: files.map((file, blob) => ({ name: file, blob })) }, blobs);
   const settings = runConfig(shape, method, protocol?.every ?? 5);
-  const train = { name: "rows.csv", blob: 0 };
-  const task = isDecoder(shape) ? "causal_lm" : "sequence_classification";
-  const rows = await fetched(`${folder}/rows.csv`);
+  const task = taskOf(shape);
+  const train = { name: rowsFile(shape), blob: 0 };
+  const rows = await fetched(`${folder}/${train.name}`);
   await line.request(
-    { command: "load_data", task, train, valid: null, test: null, read: { text_column: "text" }, run: settings },
+    { command: "load_data", task, train, valid: null, test: null, read: COLUMNS[task], run: settings },
     [rows],
   );
-  const { job } = await line.request({ command: "train", run: settings });
+  const { job } = await line.request({ command: "train", run: settings, changes: {}, page: "" });
   await Promise.race([finished, line.dead]);
   await measuring;
   line.worker.terminate();
@@ -137,7 +155,7 @@ function times(seen, shape, steps, { warmup, every, windows }) {
   for (const { event, ms, counts } of seen)
     if (event.event === "step" || event.event === "progress") at.set(event.step, { ...event, ms, counts });
   const tokens = at.get(steps).tokens;
-  if (tokens !== steps * shape.batch * shape.seq) throw new Error(`${tokens} tokens in ${steps} steps: rows are not full`);
+  if (tokens !== steps * shape.batch * tokensInRow(shape)) throw new Error(`${tokens} tokens in ${steps} steps: rows are not full`);
   const stepMs = [];
   for (let window = 0; window < windows; window++) {
     const from = warmup + window * every;

@@ -2,11 +2,15 @@
 // wasm, each in a fresh headless browser, in turns. In: options below. Out: one JSON document on standard output;
 // progress on standard error.
 //
-//   node run.mjs [--only PART,PART,..] [--rounds 2] [--windows 4] [--memory-steps 300] [--dist ../../dist] [--gpu]
+//   node run.mjs [--only PART,PART,..] [--rounds 2] [--windows 4] [--memory-steps 300] [--method full|lora|head]
+//     [--dist ../../dist] [--gpu]
 //
 // Parts: tfjs, jax, hone-webgpu, hone-cpu (an encoder); tfjs-decoder, jax-decoder, hone-decoder, hone-decoder-cpu (a decoder,
 // every weight and LoRA); memory, memory-decoder (on both devices). Not taken unless named: hone-webgpu-plain (without
-// subgroups), memory-cpu, memory-decoder-cpu. --gpu takes a hardware adapter instead of SwiftShader.
+// subgroups), memory-cpu, memory-decoder-cpu; and hone-MODEL, hone-MODEL-cpu, memory-MODEL (on both devices), memory-MODEL-cpu,
+// where MODEL is t5 (T5 small, every weight and LoRA), vit (ViT tiny, every weight and the head alone), tiny-t5 or tiny-vit
+// (small shapes of the same kinds, of which a software adapter takes hundreds of steps in minutes). --method leaves the other
+// methods of these models out. --gpu takes a hardware adapter instead of SwiftShader.
 
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -16,11 +20,28 @@ import { parseArgs } from "node:util";
 import { withPage } from "./browser.mjs";
 import { dataFile, modelFiles } from "./model.mjs";
 import { PROTOCOL } from "./peers/common.js";
+import { rowsFile } from "./peers/weights.js";
 import { serve } from "./server.mjs";
 
 const PARTS = [
   ...["tfjs", "jax", "hone-webgpu", "hone-cpu", "memory"],
   ...["tfjs-decoder", "jax-decoder", "hone-decoder", "hone-decoder-cpu", "memory-decoder"],
+];
+
+/** Models that have no peers here. */
+const WITHOUT_PEERS = {
+  t5: { shape: "t5_small", methods: ["full", "lora"] },
+  vit: { shape: "vit_tiny", methods: ["full", "head"] },
+  "tiny-t5": { shape: "encoder_decoder_tiny", methods: ["full", "lora"] },
+  "tiny-vit": { shape: "image_tiny", methods: ["full", "head"] },
+};
+
+/** What is not taken unless it is named. */
+const UNUSUAL = [
+  ...["hone-webgpu-plain", "memory-cpu", "memory-decoder-cpu"],
+  ...Object.keys(WITHOUT_PEERS)
+    .flatMap((model) => [`hone-${model}`, `memory-${model}`])
+    .flatMap((part) => [part, `${part}-cpu`]),
 ];
 
 const bench = dirname(fileURLToPath(import.meta.url));
@@ -30,23 +51,37 @@ const { values: given } = parseArgs({
     rounds: { type: "string", default: "2" },
     windows: { type: "string", default: String(PROTOCOL.windows) },
     "memory-steps": { type: "string", default: "300" },
+    method: { type: "string" },
     dist: { type: "string", default: resolve(bench, "../../dist") },
     gpu: { type: "boolean", default: false },
   },
 });
 const wanted = new Set(given.only.split(","));
+const unknown = [...wanted].filter((part) => ![...PARTS, ...UNUSUAL].includes(part));
+if (unknown.length > 0) throw new Error(`no such part: ${unknown.join(", ")}; there are ${[...PARTS, ...UNUSUAL].join(", ")}`);
+
+/** The models without peers that are wanted in parts of a kind, once for each of their methods. */
+const withoutPeers = (kind) =>
+  Object.entries(WITHOUT_PEERS)
+    .filter(([model]) => wanted.has(`${kind}-${model}`) || wanted.has(`${kind}-${model}-cpu`))
+    .flatMap(([model, { shape, methods }]) => methods.map((method) => ({ part: `${kind}-${model}`, shape, method })))
+    .filter(({ method }) => !given.method || method === given.method)
+    .map((run) => ({ ...run, label: run.method === "full" ? run.shape : `${run.shape}, ${run.method}` }));
+if (given.method && withoutPeers("hone").length + withoutPeers("memory").length === 0)
+  throw new Error(`--method ${given.method}: none of the parts trains so, or they take all of their methods`);
 const rounds = Number(given.rounds);
 const protocol = { ...PROTOCOL, windows: Number(given.windows) };
 const memorySteps = Number(given["memory-steps"]);
 const shapes = JSON.parse(readFileSync(resolve(bench, "../shapes.json"), "utf8"));
 
 const generated = new Map();
-/** Puts a model and its rows under /data/<name>/; returns what Hone's page must know of them. */
+/** Puts a model and its rows under /data/<name>/, in place of those before; returns what Hone's page must know of them. */
 function generate(name, steps) {
   const shape = shapes[name];
   const [folder, files] = [`/data/${name}`, modelFiles(shape)];
+  generated.clear(); // those of T5 are a quarter of a gigabyte
   for (const [file, bytes] of files) generated.set(`${folder}/${file}`, bytes);
-  generated.set(`${folder}/rows.csv`, dataFile(shape, shape.batch * steps));
+  generated.set(`${folder}/${rowsFile(shape)}`, dataFile(shape, shape.batch * steps));
   return { folder, shape, files: [...files.keys()], steps };
 }
 
@@ -100,10 +135,16 @@ try {
       if (wanted.has("jax-decoder")) keep(`jax-js webgpu, ${label}`, await peer("jax_decoder", decoder, method));
       if (wanted.has("hone-decoder-cpu")) keep(`hone wasm cpu, ${label}`, await speed(decoder, "cpu", { method }));
     }
+    for (const { part, shape, method, label } of withoutPeers("hone")) {
+      if (wanted.has(part)) keep(`hone webgpu, ${label}`, await speed(shape, "webgpu", { method }));
+      if (wanted.has(`${part}-cpu`)) keep(`hone wasm cpu, ${label}`, await speed(shape, "cpu", { method }));
+    }
   }
   const backends = (part) => (wanted.has(part) ? ["webgpu", "cpu"] : wanted.has(`${part}-cpu`) ? ["cpu"] : []);
   await measureMemory("small", "small", "full", backends("memory"));
   await measureMemory("decoder_small, lora", "decoder_small", "lora", backends("memory-decoder"));
+  for (const { part, shape, method, label } of withoutPeers("memory"))
+    await measureMemory(label, shape, method, backends(part));
 } finally {
   server.close();
 }

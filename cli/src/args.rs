@@ -2,6 +2,7 @@
 //! [`TrainArgs::settings`], so that a person with three mistakes reads about three mistakes.
 
 mod changes;
+mod lists;
 mod of_task;
 mod part;
 mod read;
@@ -17,8 +18,9 @@ use hone_core::session::protocol::ModelInfo;
 use hone_core::task::{Task, guess_for_model};
 
 use crate::device::DeviceChoice;
-use crate::failure::Usage;
+use crate::failure::{EXIT_CODES, Usage};
 use changes::ChangeArgs;
+pub(crate) use lists::{ModelsCommand, RunsArgs};
 pub(crate) use of_task::{describe, no_effect, unused_columns};
 pub(crate) use part::PartArg;
 use part::parse_part;
@@ -32,6 +34,7 @@ pub(crate) use using::{EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
     name = "hone",
     version,
     about = "Fine-tunes small pretrained transformers on this machine",
+    after_help = EXIT_CODES,
     max_term_width = 110
 )]
 pub(crate) struct Cli {
@@ -43,6 +46,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Fine-tune a model for one task or several, and write a Hugging Face folder for each
+    #[command(after_help = EXIT_CODES)]
     Train(Box<TrainArgs>),
     /// Measure a fine-tuned model on a file of rows
     Eval(EvalArgs),
@@ -52,6 +56,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Write a tuned model in another form
     Export(ExportArgs),
+    /// List the runs whose output folders lie in a folder, with their state and figures
+    Runs(RunsArgs),
     /// Pretrained models: what is known and cached, and how to fetch one
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -127,26 +133,6 @@ pub(crate) struct TrainArgs {
     changes: ChangeArgs,
     #[command(flatten)]
     run: RunArgs,
-}
-
-/// `hone models`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModelsCommand {
-    /// Models that are known to work, and what is in the cache
-    List {
-        /// Write JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Download a model into the cache
-    Fetch {
-        /// owner/name, or owner/name@revision
-        #[arg(value_name = "ID")]
-        id: String,
-        /// Fetch it again even if it is there
-        #[arg(long)]
-        force: bool,
-    },
 }
 
 /// What was typed for `hone train`, checked; also what it starts from before the flags.

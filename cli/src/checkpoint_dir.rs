@@ -20,7 +20,7 @@ use crate::output::{read_all, remove_dir, write_files};
 const DIR: &str = "checkpoint";
 const PART: &str = "checkpoint.part";
 const OLD: &str = "checkpoint.old";
-const INPUTS: &str = "inputs.json";
+pub(crate) const INPUTS: &str = "inputs.json";
 const CHECKSUMS: &str = "checksums.json";
 
 /// Folders in an output folder that are a checkpoint, whole or not.
@@ -52,6 +52,9 @@ pub(crate) struct Inputs {
     pub(crate) device: DeviceChoice,
     /// Optimizer steps taken, for messages.
     pub(crate) step: u32,
+    /// Those of the whole run; a checkpoint of an earlier version does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) total_steps: Option<u32>,
     /// Seconds trained so far.
     pub(crate) elapsed_secs: f64,
 }
@@ -64,8 +67,13 @@ pub(crate) fn find(output: &Path) -> Option<PathBuf> {
 
 /// The step a checkpoint was written at, if it says so.
 pub(crate) fn step_of(checkpoint: &Path) -> Option<u32> {
+    steps_of(checkpoint).map(|(step, _)| step)
+}
+
+/// That step, and the steps of the whole run, as far as the checkpoint says so.
+pub(crate) fn steps_of(checkpoint: &Path) -> Option<(u32, Option<u32>)> {
     let bytes = fs::read(checkpoint.join(INPUTS)).ok()?;
-    serde_json::from_slice::<Inputs>(&bytes).ok().map(|inputs| inputs.step)
+    serde_json::from_slice::<Inputs>(&bytes).ok().map(|inputs| (inputs.step, inputs.total_steps))
 }
 
 /// Writes a checkpoint and returns where it lies.
@@ -156,6 +164,7 @@ mod tests {
             parts_test,
             device,
             step,
+            total_steps: Some(9),
             elapsed_secs: 1.5,
         }
     }
@@ -171,7 +180,7 @@ mod tests {
         write(output.path(), state("one"), &inputs(1)).expect("writes");
         write(output.path(), state("two"), &inputs(2)).expect("writes");
         let found = find(output.path()).expect("is there");
-        assert_eq!(step_of(&found), Some(2));
+        assert_eq!((step_of(&found), steps_of(&found)), (Some(2), Some((2, Some(9)))));
         assert_eq!(read(&found).expect("reads"), (state("two"), inputs(2)));
         remove(output.path()).expect("removes");
         assert_eq!(find(output.path()), None);

@@ -10,8 +10,17 @@ use crate::progress::say;
 
 /// Exit code of a run that Ctrl-C ended.
 pub(crate) const INTERRUPTED: u8 = 130;
+/// Exit code of a run that diverged and wrote its best weights.
+pub(crate) const DIVERGED: u8 = 3;
 /// Exit code of a command line that can't be used.
 const USAGE: u8 = 2;
+/// What the exit codes mean, for the help.
+pub(crate) const EXIT_CODES: &str = "Exit codes:
+  0    done
+  1    an error
+  2    a command line that can't be used
+  3    the run diverged; its best weights were written
+  130  stopped by Ctrl-C";
 
 /// Flags that can't be used, all of them.
 #[derive(Debug)]
@@ -88,5 +97,12 @@ mod tests {
     fn one_problem_stands_in_one_line() {
         assert_eq!(Usage(vec!["--device: x".into()]).to_string(), "--device: x");
         assert_eq!(Usage(vec!["a".into(), "b".into()]).to_string(), "2 settings can't be used\n  a\n  b");
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        for code in [USAGE, DIVERGED, INTERRUPTED] {
+            assert!(EXIT_CODES.lines().any(|line| line.trim_start().starts_with(&format!("{code} "))), "{code}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `hone`: fine-tunes, measures and runs small pretrained transformers on this machine.
 //!
-//! Exit codes: 0 done, 1 an error, 2 a command line that can't be used, 130 stopped by Ctrl-C. Results go to standard
-//! output, everything else to standard error.
+//! Exit codes: 0 done, 1 an error, 2 a command line that can't be used, 3 a run that diverged and wrote its best weights, 130
+//! stopped by Ctrl-C. Results go to standard output, everything else to standard error.
 
 mod args;
 mod cache;
@@ -25,6 +25,7 @@ mod pace;
 mod plan;
 mod predict;
 mod progress;
+mod runs;
 mod several;
 mod shell;
 mod signals;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Predict(args) => predict::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Runs(args) => runs::run(&args),
         Command::Models(command) => models::run(command),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { out } => shell::man(out.as_deref()),

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, WEIGHTS, shard_names};
+use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, RESULTS_FILE, WEIGHTS, shard_names};
 use hone_core::config::{JOB_FILE, Job, ModelSource};
 use hone_core::folder::Folder;
 use hone_core::hub::{
@@ -127,8 +127,8 @@ pub(crate) struct WithAdapter {
     pub(crate) adapter: Option<Folder>,
 }
 
-/// Files of an adapter that need not be there: its labels, how it was trained, its card.
-const ADAPTER_EXTRAS: [&str; 3] = ["config.json", JOB_FILE, "README.md"];
+/// Files of an adapter that need not be there: its labels, how it was trained, its card, its figures.
+const ADAPTER_EXTRAS: [&str; 4] = ["config.json", JOB_FILE, "README.md", RESULTS_FILE];
 
 /// As [`load`]; `model` may be a folder that holds only an adapter, which names its base model.
 ///

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use hone_core::checkpoint::ADAPTER_CONFIG;
+use hone_core::checkpoint::{ADAPTER_CONFIG, RESULTS_FILE};
 use hone_core::config::JOB_FILE;
 use hone_core::folder::Folder;
 use hone_core::hub::MODEL_FILES;
@@ -152,6 +152,7 @@ fn is_model_file(name: &str) -> bool {
     let named = [
         JOB_FILE,
         ADAPTER_CONFIG,
+        RESULTS_FILE,
         "README.md",
         "added_tokens.json",
         "modules.json",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use hone_core::checkpoint::read_job;
-use hone_core::config::{DataHashes, Job, JobPart, ReadOptions};
+use hone_core::config::{DataHashes, JOB_FILE, Job, JobPart, ReadOptions};
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
 use hone_core::task::Task;
@@ -18,6 +18,7 @@ use crate::failure::Usage;
 use crate::lock::Lock;
 use crate::model_files::{ModelFiles, beside};
 use crate::output::{self, read_file};
+use crate::runs::{diverged_at, read_results};
 use crate::swap;
 
 /// What the files of rows that were kept aside are called in messages.
@@ -113,7 +114,7 @@ impl Plan {
         if checkpoint_dir::find(&args.output).is_none() {
             // Wrong flags are still said first.
             args.settings(&Settings::default())?;
-            anyhow::bail!("there is no unfinished run to go on with in the output folder: {}", args.output.display());
+            anyhow::bail!("{}: {}", nothing_to_go_on_with(&args.output), args.output.display());
         }
         let lock = Lock::take(&args.output)?;
         swap::recover(&args.output)?;
@@ -192,7 +193,7 @@ impl Plan {
     }
 
     /// What a checkpoint says about where the inputs lie; absolute, so that a resume works from any folder.
-    pub(crate) fn inputs(&self, step: u32, elapsed_secs: f64) -> Inputs {
+    pub(crate) fn inputs(&self, [step, total_steps]: [u32; 2], elapsed_secs: f64) -> Inputs {
         let model = Path::new(&self.model);
         Inputs {
             model: if model.is_dir() { whole(model).display().to_string() } else { self.model.clone() },
@@ -205,6 +206,7 @@ impl Plan {
             parts_test: self.files_of_parts(|part| part.test.as_ref()),
             device: self.settings.device,
             step,
+            total_steps: Some(total_steps),
             elapsed_secs,
         }
     }
@@ -212,6 +214,21 @@ impl Plan {
     /// Where a file lies of each of several tasks that has it, by their names.
     fn files_of_parts(&self, file_of: fn(&PlanPart) -> Option<&PathBuf>) -> BTreeMap<String, PathBuf> {
         self.parts.iter().filter_map(|part| Some((part.name.clone(), whole(file_of(part)?)))).collect()
+    }
+}
+
+/// Why a folder without a checkpoint can't be resumed.
+fn nothing_to_go_on_with(output: &Path) -> String {
+    let results = read_results(output).unwrap_or_default();
+    match diverged_at(&results) {
+        Some(step) => format!(
+            "the run in the output folder is over: it diverged at step {step} and left its best weights; start it anew with a \
+             lower learning rate (--force replaces them)"
+        ),
+        None if output.join(JOB_FILE).is_file() => {
+            "the run in the output folder is finished, there is nothing to go on with".to_owned()
+        }
+        None => "there is no unfinished run to go on with in the output folder".to_owned(),
     }
 }
 

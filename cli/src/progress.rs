@@ -226,7 +226,7 @@ impl Progress {
                     StopReason::Completed => "finished",
                     StopReason::EarlyStopping => "stopped early (no improvement)",
                     StopReason::Stopped => "stopped",
-                    StopReason::Diverged => "the loss is not a number",
+                    StopReason::Diverged => "diverged",
                 };
                 let kept = if weights_of_step == step {
                     String::new()

@@ -22,7 +22,7 @@ use crate::plan::{Plan, PlanPart};
 use crate::progress::Progress;
 use crate::signals::Interrupt;
 use crate::train::{
-    End, RunFacts, after_failure, changed_line, close, measure, model_line, name_flags, nothing_to_compare, save, train,
+    End, RunFacts, broke_off, changed_line, close, measure, model_line, name_flags, nothing_to_compare, save, train,
 };
 
 /// Runs `hone train` on several tasks.
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> 
     let interrupt = Interrupt::listen()?;
     let mut facts = RunFacts::default();
     let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
-    let end = end.with_context(|| after_failure(&args.output))?;
+    let end = end.map_err(|error| broke_off(error, &args.output))?;
     if end == End::Interrupted {
         let (step, output) = (facts.step, args.output.display());
         progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));

@@ -178,6 +178,9 @@ pub(crate) fn writing(writing: &WritingEvaluation) -> String {
         figures.rouge_l,
         figures.exact_match
     );
+    if figures.bleu == 0.0 {
+        text.push_str("\n  (BLEU counts runs of four words, too: where all texts are shorter it is 0)");
+    }
     if let Some(TargetLabels { per_label, num_unknown }) = &figures.labels {
         let names: Vec<String> = per_label.iter().map(|label| cut(&label.label)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);

@@ -13,6 +13,7 @@ use hone_core::folder::Folder;
 use hone_core::session::protocol::{ModelInfo, Weights};
 use hone_core::session::{Session, SessionError, hashes_of};
 use hone_core::task::{Evaluation, HeadKind, Task};
+use hone_core::train::TrainError;
 use hone_core::words::plural;
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -20,7 +21,7 @@ use serde_json::json;
 use crate::args::{Settings, TrainArgs, as_flags, choose_task_of_run, describe, no_effect, unused_columns};
 use crate::checkpoint_dir;
 use crate::device;
-use crate::failure::{INTERRUPTED, Usage};
+use crate::failure::{DIVERGED, INTERRUPTED, Usage};
 use crate::few_shot;
 use crate::inputs::{data_report, file_name, read_data};
 use crate::model_files;
@@ -35,6 +36,7 @@ use crate::tables::{self, OF_TRAINING, evaluation_json};
 #[derive(Debug, Default)]
 pub(crate) struct RunFacts {
     pub(crate) step: u32,
+    total_steps: u32,
     steps_per_epoch: u32,
     num_rows: [usize; 3],
 }
@@ -44,10 +46,12 @@ pub(crate) struct RunFacts {
 pub(crate) enum End {
     Finished,
     Interrupted,
-    /// The numbers ran away at `step`; the model holds the best weights, those of `weights_of_step`.
+    /// The numbers ran away at `step`; the model holds the best weights, those of `weights_of_step`, which `measured` says
+    /// the figure of.
     Diverged {
         step: u32,
         weights_of_step: u32,
+        measured: String,
     },
 }
 
@@ -116,7 +120,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let mut facts = RunFacts::default();
     let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
-    let end = end.with_context(|| after_failure(&args.output))?;
+    let end = end.map_err(|error| broke_off(error, &args.output))?;
     if end == End::Interrupted {
         let (step, output) = (facts.step, args.output.display());
         progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
@@ -158,18 +162,19 @@ pub(crate) fn close(
         progress.print(&format!("{figures}{listing}"));
     }
     let output = args.output.display();
-    if let End::Diverged { step, weights_of_step } = end {
-        bail!(
-            "the loss is not a number at step {step}: the best weights, of step {weights_of_step}, are in {output}; lower \
-             the learning rate or raise the warm-up to go further"
-        );
+    if let End::Diverged { step, weights_of_step, measured } = end {
+        progress.note(&format!(
+            "warning: the run diverged at step {step}: the loss, or an output of the model, is not a number any more; \
+             {subject} in {output} with the best weights, those of step {weights_of_step}{measured}; to go further, lower \
+             --learning-rate or raise --warmup-ratio"
+        ));
     }
     measured.with_context(|| format!("the figures are not complete; {subject} in {output}"))?;
     if let Some(reason) = progress.lost_results() {
         let what = if args.json { "events" } else { "tables" };
         bail!("the {what} could not be printed: {reason}; {subject} in {output}");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if matches!(end, End::Diverged { .. }) { ExitCode::from(DIVERGED) } else { ExitCode::SUCCESS })
 }
 
 /// Refuses flags and settings that a run has no use for, or can't follow. `task` is what it learns; the model has so many
@@ -234,16 +239,21 @@ pub(crate) async fn train(
         progress.event(&event);
         facts.follow(&event);
         if let TrainEvent::Finished { step, reason: StopReason::Diverged, weights_of_step } = event {
-            end = End::Diverged { step, weights_of_step };
+            let metric = plan.settings.run.metric_for_best_model.as_str();
+            let value = session.weights_of_step().and_then(|(_, measured)| measured?.figure(metric));
+            let measured = value.map_or_else(String::new, |value| format!(" (validation {metric} {value:.4})"));
+            end = End::Diverged { step, weights_of_step, measured };
         }
         // A checkpoint between any two events restores the run exactly; one that is over needs none.
         let stops = interrupt.pressed() && !matches!(event, TrainEvent::Finished { .. });
         if stops || matches!(event, TrainEvent::CheckpointDue { .. }) {
-            let folder = session.checkpoint().await?;
-            let inputs = plan.inputs(facts.step, progress.elapsed_secs());
-            match checkpoint_dir::write(output, folder, &inputs) {
+            let inputs = plan.inputs([facts.step, facts.total_steps], progress.elapsed_secs());
+            let folder = session.checkpoint().await.map_err(anyhow::Error::from);
+            match folder.and_then(|folder| checkpoint_dir::write(output, folder, &inputs)) {
                 Ok(_) if stops => return Ok(End::Interrupted),
                 Ok(_) => {}
+                // Nobody could go on from it: the run ends now, with its best weights where it has any.
+                Err(error) if stops && is_divergence(&error) => session.stop(true),
                 Err(error) if stops => return Err(error.context("stopped, but the checkpoint could not be written")),
                 Err(error) => progress.note(&format!("warning: no checkpoint at step {}: {error:#}", facts.step)),
             }
@@ -255,8 +265,9 @@ pub(crate) async fn train(
 impl RunFacts {
     fn follow(&mut self, event: &TrainEvent) {
         match event {
-            TrainEvent::Started { steps_per_epoch, step, num_rows, .. } => {
-                *self = Self { step: *step, steps_per_epoch: *steps_per_epoch, num_rows: *num_rows };
+            TrainEvent::Started { total_steps, steps_per_epoch, step, num_rows, .. } => {
+                let (total_steps, steps_per_epoch) = (*total_steps, *steps_per_epoch);
+                *self = Self { step: *step, total_steps, steps_per_epoch, num_rows: *num_rows };
             }
             TrainEvent::Progress { step, .. }
             | TrainEvent::Step { step, .. }
@@ -406,8 +417,31 @@ pub(crate) fn changed_line(info: &ModelInfo) -> String {
     format!("changed model: {layers}{tokens}, {parameters} parameters{}", notes.collect::<String>())
 }
 
+/// A run's error with what is left of it.
+pub(crate) fn broke_off(error: anyhow::Error, output: &Path) -> anyhow::Error {
+    if !is_divergence(&error) {
+        return error.context(after_failure(output));
+    }
+    let again = match checkpoint_dir::find(output) {
+        Some(_) => "; going on from its checkpoint would end the same way, --force starts anew",
+        None => "",
+    };
+    error.context(format!("no validation rows were measured before, so there are no weights to keep{again}"))
+}
+
+/// Whether a loss, an output or a weight is not a number any more.
+fn is_divergence(error: &anyhow::Error) -> bool {
+    let Some(SessionError::Train(error)) = error.downcast_ref::<SessionError>() else { return false };
+    matches!(
+        error,
+        TrainError::Diverged { .. }
+            | TrainError::NotFinite { .. }
+            | TrainError::Checkpoint(CheckpointError::NotFinite { .. })
+    )
+}
+
 /// What is left when a run breaks.
-pub(crate) fn after_failure(output: &Path) -> String {
+fn after_failure(output: &Path) -> String {
     match checkpoint_dir::find(output).map(|dir| checkpoint_dir::step_of(&dir)) {
         Some(Some(step)) => {
             format!(
@@ -444,7 +478,7 @@ mod tests {
             num_parameters: 5,
             num_trainable: 5,
         });
-        assert_eq!((facts.step, facts.num_rows), (7, [1, 2, 3]));
+        assert_eq!((facts.step, facts.total_steps, facts.num_rows), (7, 30, [1, 2, 3]));
         facts.follow(&TrainEvent::Progress { step: 8, rows: 0, tokens: 0 });
         assert_eq!(facts.step, 8);
     }

@@ -40,7 +40,7 @@ fn a_model_is_trained_measured_and_used() {
     assert!(accuracy > 0.9, "the classes are easy, accuracy is {accuracy}");
     let few_shot = events.iter().find(|event| event["event"] == "few_shot").expect("what it is without training");
     assert_eq!(few_shot["report"]["num_rows"], 20);
-    for name in ["config.json", "model.safetensors", "README.md", "hone.json", "tokenizer.json"] {
+    for name in ["config.json", "model.safetensors", "README.md", "hone.json", "all_results.json", "tokenizer.json"] {
         assert!(home.path().join("tuned").join(name).is_file(), "{name} is missing");
     }
     assert!(!home.path().join("tuned/checkpoint").exists(), "a finished run needs no checkpoint");
@@ -219,12 +219,21 @@ fn a_run_that_diverges_leaves_its_best_weights() {
     fs::write(checkpoint.join("checksums.json"), sums.to_string()).expect("writes");
 
     let (code, _, stderr) = run(hone(home.path()).args(["train", "--resume", "--output", "out"]));
-    assert_eq!(code, 1);
-    assert!(
-        stderr.contains("the loss is not a number at step 21: the best weights, of step 20, are in out"),
-        "{stderr}"
-    );
+    assert_eq!(code, 3, "{stderr}");
+    assert!(stderr.contains("the run diverged at step 21: the loss, or an output"), "{stderr}");
+    let kept = "the model is in out with the best weights, those of step 20 (validation loss 0.";
+    assert!(stderr.contains(kept) && stderr.contains("lower --learning-rate"), "{stderr}");
+    let card = fs::read_to_string(home.path().join("out/README.md")).expect("there is a card");
+    assert!(card.contains("These are the weights of step 20. The run diverged at step 21"), "{card}");
+    let (code, stdout, stderr) = run(hone(home.path()).args(["runs", "out", "--json"]));
+    assert_eq!(code, 0, "{stderr}");
+    let listed: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(listed["runs"][0]["state"], "diverged");
+    assert_eq!(listed["runs"][0]["results"]["diverged_at_step"], 21);
+
     assert!(!checkpoint.exists(), "there is nothing to go on with");
+    let (code, _, stderr) = run(hone(home.path()).args(["train", "--resume", "--output", "out"]));
+    assert!(code == 1 && stderr.contains("is over: it diverged at step 21") && stderr.contains("--force"), "{stderr}");
     let rows = probabilities(home.path(), "out");
     assert!(rows.iter().all(|p| (0.0..=1.0).contains(p)), "{rows:?}");
 }

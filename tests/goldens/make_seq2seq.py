@@ -68,7 +68,7 @@ from beam_search import beam_search
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
+from transformers import AutoModelForCausalLM, MT5Config, MT5ForConditionalGeneration, T5Config, T5ForConditionalGeneration
 from transformers.models.t5 import modeling_t5
 from transformers.trainer_pt_utils import LabelSmoother, get_parameter_names
 
@@ -242,6 +242,17 @@ def check_reloads(name, inputs, logits):
         assert torch.equal(found, logits), f"{name}: {config} and the saved weights give other logits"
 
 
+@torch.no_grad()
+def check_mt5(name, inputs, logits):
+    """mT5 is T5 1.1 under a name of its own: with the same weights it says the same, to the last bit."""
+    values = json.loads((FIXTURES / name / "config.json").read_text())
+    values |= {"model_type": "mt5", "architectures": ["MT5ForConditionalGeneration"]}
+    model = MT5ForConditionalGeneration.from_pretrained(
+        FIXTURES / name, config=MT5Config(**values), dtype=torch.float32, attn_implementation="eager"
+    )
+    assert torch.equal(model.eval()(**inputs).logits, logits), f"{name}: mT5 with these weights gives other logits"
+
+
 def smoothed_loss(model, batch):
     output = tasks.run(model, {key: value for key, value in batch.items() if key != "labels"})
     return LabelSmoother(epsilon=EPSILON)(output, batch["labels"])
@@ -335,6 +346,8 @@ def models():
         batches = twenty_batches(model, plan["seed"] + 2)
         tensors, facts = measured(model, batches, RATE)
         check_reloads(name, batches[0], tensors["logits"])
+        if name == "t5_gated_tiny":
+            check_mt5(name, batches[0], tensors["logits"])
         candidates = collate(task_rows(CANDIDATES, torch.Generator().manual_seed(plan["seed"] + 3)), model)
         rows = {key: candidates[key][plan["rows"]] for key in ("input_ids", "attention_mask")}
         tensors |= {f"generate.{key}": value for key, value in rows.items()}

@@ -74,6 +74,20 @@ impl Golden {
         Self::read(name, config, weights)
     }
 
+    /// A golden whose model has another `model_type`, and the class of that, over the same weights.
+    ///
+    /// # Panics
+    /// When the fixture is damaged.
+    #[must_use]
+    pub fn renamed(name: &str, model_type: &str, class: &str) -> Self {
+        let mut config: Value = serde_json::from_slice(&read_file(name, "config.json")).expect("config.json is JSON");
+        config["model_type"] = model_type.into();
+        config["architectures"] = vec![class].into();
+        let config = ModelConfig::from_json(config.to_string().as_bytes()).expect("the config is supported");
+        let weights = vec![("model.safetensors".to_owned(), read_file(name, "model.safetensors"))];
+        Self::read(name, config, weights)
+    }
+
     /// A classifier: MiniLM with the golden's head; `None` where MiniLM is absent.
     ///
     /// # Panics

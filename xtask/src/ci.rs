@@ -22,7 +22,7 @@ const MODE: web::Mode = web::Mode::Quick;
 pub fn run() -> ExitCode {
     let mut report = Report::default();
     rules(&mut report);
-    report.step("page and tests compile", || test::build(false));
+    report.step("page and tests compile", || test::build(MODE, false));
     report.step("size budget of the quick build", || size::check(&web::dist(), MODE));
     report.close()
 }

@@ -15,6 +15,7 @@ pub mod proc;
 pub mod server;
 pub mod setup;
 pub mod size;
+pub mod soak;
 pub mod test;
 pub mod tidy;
 pub mod toolchain;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, ci, gpu_kit, proc, setup, size, test, tidy, web};
+use xtask::{bench, ci, gpu_kit, proc, setup, size, soak, test, tidy, web};
 
 /// Set up, build, serve, test and check Hone.
 #[derive(Parser)]
@@ -42,6 +42,9 @@ enum Task {
         /// Leave out the page and the browser
         #[arg(long)]
         native_only: bool,
+        /// Run only the end-to-end tests, on the page that is deployed
+        #[arg(long, conflicts_with = "native_only")]
+        deployed: bool,
         /// Run only tests whose name contains this
         filter: Option<String>,
         /// Passed to the test binaries
@@ -52,6 +55,8 @@ enum Task {
     Bench(bench::Options),
     /// Gather all that a machine with an NVIDIA GPU needs to measure Hone beside PyTorch, by one command
     GpuKit(gpu_kit::Options),
+    /// Kill short runs of hone train hundreds of times, and see that they end in the weights of an undisturbed one
+    Soak(soak::Options),
     /// What is checked before the tests: house rules, formatting, whether page and tests compile, size budget
     Ci,
     /// House rules, formatting, clippy (native and wasm), docs
@@ -67,9 +72,12 @@ fn main() -> ExitCode {
         Task::Serve { port, release, dist } => {
             web::serve(port, mode(release), dist.as_deref()).map(|()| ExitCode::SUCCESS)
         }
-        Task::Test { native_only, filter, rest } => test::run(&test::Options { native_only, filter, rest }),
+        Task::Test { native_only, deployed, filter, rest } => {
+            test::run(&test::Options { native_only, deployed, filter, rest })
+        }
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::GpuKit(options) => gpu_kit::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Soak(options) => soak::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Ci => Ok(ci::run()),
         Task::Lint => Ok(ci::lint()),
         Task::Tidy => tidy::run(),

@@ -3,7 +3,7 @@
 //! The tests crate is told by environment variables where things lie: `HONE_DIST` (the built page), `HONE_MODELS` (the
 //! folder of models), `HONE_CHROMIUM` and `HONE_CHROMEDRIVER` (the browser and its driver), `HONE_AXE` (axe-core's
 //! script, unless it can't be brought). With `--native-only` there is `HONE_NATIVE_ONLY=1` instead of the page and all that
-//! looks at it.
+//! looks at it. With `--deployed` the page is the one that is deployed, and only the end-to-end tests look at it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -21,6 +21,8 @@ use crate::{apt, model, proc, tools, web};
 pub struct Options {
     /// Leave out the page and the browser.
     pub native_only: bool,
+    /// Run only the end-to-end tests, on the page that is deployed.
+    pub deployed: bool,
     /// Run only tests whose name contains this.
     pub filter: Option<String>,
     /// Passed to the test binaries.
@@ -34,10 +36,11 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let browser = if options.native_only { None } else { Some(browser()?) };
     vulkan();
-    build(options.native_only)?;
+    let mode = if options.deployed { Mode::Release } else { Mode::Quick };
+    build(mode, options.native_only)?;
     let axe = tools::axe(&Cache::locate()?).filter(|_| !options.native_only);
     let mut succeeded = true;
-    for mut command in commands(&["--no-fail-fast"]) {
+    for mut command in commands(mode, &["--no-fail-fast"]) {
         command.env("HONE_MODELS", model::folder());
         match &browser {
             None => command.env("HONE_NATIVE_ONLY", "1"),
@@ -60,25 +63,25 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// Builds the page, set-up included, and beside it the tests: where one waits, the other has the cores.
-pub(crate) fn build(native_only: bool) -> Result<()> {
-    let mut anew = if native_only { Vec::new() } else { web::anew(Mode::Quick)? };
+pub(crate) fn build(mode: Mode, native_only: bool) -> Result<()> {
+    let mut anew = if native_only { Vec::new() } else { web::anew(mode)? };
     if !crate::root().join("target").join("release").join("deps").exists() {
         anew.push(Part::Tests);
     }
-    let parts = Parts::begin(Mode::Quick, &anew);
+    let parts = Parts::begin(mode, &anew);
     thread::scope(|scope| {
         let page = scope.spawn(|| {
             if native_only {
                 return parts.run(Part::Downloads, |_| model::ensure(&model::folder()).context("default model"));
             }
-            web::build_as_part(Mode::Quick, &parts)?;
+            web::build_as_part(mode, &parts)?;
             axe();
             // A page built elsewhere needed no set-up; the tests want the model all the same.
             model::ensure(&model::folder()).context("default model")
         });
         let tests = parts.run(Part::Tests, |count| {
             let compile = |mut command| proc::run_counted(&mut command, |done, total| count.report(done, total));
-            commands(&["--no-run"]).into_iter().try_for_each(compile)
+            commands(mode, &["--no-run"]).into_iter().try_for_each(compile)
         });
         page.join().expect("a build does not panic").and(tests)
     })?;
@@ -91,13 +94,19 @@ pub(crate) fn build(native_only: bool) -> Result<()> {
 pub(crate) const SETS: [&[&str]; 2] =
     [&["--package", "hone-app"], &["--workspace", "--exclude", "hone-worker", "--exclude", "hone-app"]];
 
-/// `cargo test`, optimised, of each of the sets.
-pub(crate) fn commands(flags: &[&str]) -> [Command; 2] {
-    SETS.map(|set| {
+/// `cargo test`, optimised, of each of the sets; of the deployed page the end-to-end tests alone.
+fn commands(mode: Mode, flags: &[&str]) -> Vec<Command> {
+    let [page, rest] = SETS;
+    let sets: &[(&[&str], &[&str])] = match mode {
+        Mode::Quick => &[(page, &[]), (rest, &[])],
+        Mode::Release => &[(rest, &["--test", "e2e"])],
+    };
+    let command = |(set, only): &(&[&str], &[&str])| {
         let mut command = Command::new("cargo");
-        command.current_dir(crate::root()).args(["test", "--release", "--locked"]).args(set).args(flags);
+        command.current_dir(crate::root()).args(["test", "--release", "--locked"]).args(*set).args(*only).args(flags);
         command
-    })
+    };
+    sets.iter().map(command).collect()
 }
 
 /// Chromium and its driver, installed where that can be done.

@@ -11,7 +11,8 @@ use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 use crate::proc;
 
 /// Functions of the worker that are linked and never run, by a part of their paths, with the reason. What only they call
-/// goes with them. Each becomes a trap: should one be called after all, the worker stops, and does not go wrong.
+/// goes with them. Each becomes a trap: should one be called after all, the worker stops, and does not go wrong. The
+/// compiler merges functions that are alike, so a deployed build is tried on both devices before it goes out.
 const NEVER_RUN: [(&str, &str); 4] = [
     ("cubecl_std::quant::view::run_with_quant_type", "kernels on quantized tensors, of which Hone has none"),
     (" as pliron::parsable::Parsable>::parse", "parsers of kernels written as text: ours are built in memory"),
@@ -29,7 +30,7 @@ pub(crate) fn without_what_never_runs(worker: &Path, to: &Path) -> Result<()> {
     let mut dropped = BTreeSet::new();
     let names = function_names(&bytes)?;
     for (part, reason) in NEVER_RUN {
-        let found = names.iter().filter(|(_, name)| name.contains(part)).map(|(index, _)| *index);
+        let found = names.iter().filter(|(_, name)| is_of(name, part)).map(|(index, _)| *index);
         let before = dropped.len();
         dropped.extend(found);
         if dropped.len() == before {
@@ -40,6 +41,12 @@ pub(crate) fn without_what_never_runs(worker: &Path, to: &Path) -> Result<()> {
     }
     let bytes = with_traps(&bytes, &dropped)?;
     std::fs::write(to, bytes).with_context(|| format!("cannot write {}", to.display()))
+}
+
+/// Whether a function is of a kind that never runs. What drops a value is not: the compiler keeps one such function for all types
+/// that are alike, and it may be named after a type within a function that never runs.
+fn is_of(path: &str, part: &str) -> bool {
+    path.contains(part) && !path.starts_with("core::ptr::drop_in_place")
 }
 
 /// The path of a function, whichever way the compiler mangled it.
@@ -135,6 +142,15 @@ mod tests {
         for mangled in [legacy, v0] {
             assert!(path_of(mangled).ends_with(NEVER_RUN[1].0), "{}", path_of(mangled));
         }
+    }
+
+    #[test]
+    fn what_drops_a_value_is_kept() {
+        let (part, _) = NEVER_RUN[1];
+        let parse = "<pliron::location::Source as pliron::parsable::Parsable>::parse";
+        assert!(is_of(parse, part) && is_of(&format!("{parse}::{{{{closure}}}}"), part));
+        assert!(!is_of(&format!("core::ptr::drop_in_place::<{parse}::Source>"), part));
+        assert!(!is_of(&format!("core::ptr::drop_in_place<{parse}::Source>"), part));
     }
 
     #[test]

@@ -21,6 +21,7 @@ const CONTENTS: &[(&str, &str)] = &[
     ("config.json", "the architecture, and for a classifier the names of its labels"),
     ("README.md", "a model card: the data, the settings, the figures, and the commands that use and repeat it"),
     ("hone.json", "the job file: hone train --job hone.json repeats the run in a terminal"),
+    ("all_results.json", "the figures, for programs"),
 ];
 
 /// What a model reads its inputs with: the file or files, and what for.
@@ -61,7 +62,7 @@ fn contents(store: Store, task: Task) -> AnyView {
         view! { <li><code>{format!("{}/", part.name)}</code>{format!(" {title}")}</li> }.into_any()
     };
     view! {
-        <p>"A folder for each task, and hone.json, the job file of all of them:"</p>
+        <p>"A folder for each task, with hone.json, the job file of all of them, and their figures (all_results.json):"</p>
         <ul data-testid="folders">{store.run_parts.get().into_iter().map(folder).collect_view()}</ul>
         <p>"In each folder a whole model. Tasks share the encoder, and adapters too, so no adapter is saved alone."</p>
         {files()}
@@ -157,7 +158,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                     <h3>"What is in the adapter's zip"</h3>
                     {facts("pairs wide", contents)}
                     <p class="hint">
-                        {format!("And {}, README.md and hone.json, as in the whole model.", reader_files(task).0)}
+                        {format!("And {}, README.md, hone.json and all_results.json, as in the whole model.", reader_files(task).0)}
                     </p>
                 </div>
                 <div class="panel">

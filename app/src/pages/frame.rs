@@ -58,8 +58,11 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     }
     let needs_run = step == Step::Export;
     if needs_run && !store.run.with(|run| run.is_finished()) {
+        let is_saved = store.saved.with(Option::is_some);
         let text = match store.run.with(|run| run.status) {
+            Status::Gone if is_saved => "The weights of the last run are no longer loaded: open it, or train again.",
             Status::Gone => "The weights of the last run are no longer loaded: train again to export them.",
+            Status::Failed if is_saved => "The last run failed, so there is nothing to export yet. Go on with it.",
             Status::Failed => "The last run failed, so there is nothing to export. Train again.",
             _ => "There is nothing to export before a run has ended.",
         };

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 #[cfg(feature = "split")]
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
-use super::{data, evaluate, export, recipe, train};
+use super::{data, evaluate, export, recipe, saved, train};
 #[cfg(feature = "split")]
 use crate::browser;
 use crate::components::Button;
@@ -29,13 +29,15 @@ pub(crate) fn load(store: Store) {
     store.later.set(LaterSteps::Loaded);
 }
 
+/// What is said above a step of a run that is kept; nothing before that part is there.
+pub(crate) fn saved_run(store: Store) -> Option<AnyView> {
+    (store.later.get() == LaterSteps::Loaded).then(|| drawn(store, None))
+}
+
 /// The page of a step after the first, or how far its fetching is.
 pub(super) fn page(store: Store, step: Step) -> AnyView {
     let content = match store.later.get() {
-        #[cfg(not(feature = "split"))]
-        LaterSteps::Loaded => return of_step(store, step),
-        #[cfg(feature = "split")]
-        LaterSteps::Loaded => return fetched(store, step),
+        LaterSteps::Loaded => return drawn(store, Some(step)),
         LaterSteps::Loading => view! { <p class="lead" role="status">"This step is being loaded."</p> }.into_any(),
         LaterSteps::Failed => {
             let on_press = Callback::new(move |()| load(store));
@@ -59,7 +61,7 @@ pub(super) fn page(store: Store, step: Step) -> AnyView {
 
 /// What was fetched answers at once.
 #[cfg(feature = "split")]
-fn fetched(store: Store, step: Step) -> AnyView {
+fn drawn(store: Store, step: Option<Step>) -> AnyView {
     use std::future::Future;
     use std::task::{Context, Poll, Waker};
 
@@ -73,11 +75,25 @@ fn fetched(store: Store, step: Step) -> AnyView {
     }
 }
 
+/// What is not cut is there.
+#[cfg(not(feature = "split"))]
+fn drawn(store: Store, step: Option<Step>) -> AnyView {
+    of_later(store, step)
+}
+
 /// Draws them, in the part that is fetched: all that is reached from here alone is in it.
 #[cfg(feature = "split")]
 #[wasm_split(steps, wasm_split_path = ::leptos::wasm_split, fallible, preload(fetch))]
-fn draw(store: Store, step: Step) -> Result<AnyView, SplitLoaderError> {
-    Ok(of_step(store, step))
+fn draw(store: Store, step: Option<Step>) -> Result<AnyView, SplitLoaderError> {
+    Ok(of_later(store, step))
+}
+
+/// The page of a step, or (`None`) what is said above any of them of a run that is kept.
+fn of_later(store: Store, step: Option<Step>) -> AnyView {
+    match step {
+        Some(step) => of_step(store, step),
+        None => saved::banner(store),
+    }
 }
 
 /// The page of a step, for the task of the model, of the rows, or of a run's several tasks. Another task draws it anew.

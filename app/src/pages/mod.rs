@@ -16,6 +16,7 @@ pub(crate) mod of_run;
 mod parts;
 mod reading;
 mod recipe;
+mod saved;
 mod train;
 mod weights_question;
 

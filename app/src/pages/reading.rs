@@ -37,7 +37,7 @@ pub(super) fn of_parts(store: Store) -> AnyView {
 }
 
 /// How much was read, in words; nothing before that is known.
-fn amount((done, total): (usize, usize), counts_bytes: bool) -> String {
+pub(super) fn amount((done, total): (usize, usize), counts_bytes: bool) -> String {
     match total {
         0 => String::new(),
         _ if counts_bytes => format::percent(done as f64 / total as f64),

@@ -9,12 +9,14 @@ use super::frame::{frame, missing, onward, wait_hint};
 use super::parts::parts_problem;
 use super::reading;
 use super::recipe::plan_text;
+use super::saved;
 use crate::browser;
 use crate::charts::{LineChart, Series};
 use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
 use crate::state::evaluation::{drawn, leading, split_name};
 use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, RunState, Sample, Status, index_of_best};
+use crate::state::saved::START_ANYWAY;
 use crate::state::several::{RunFigure, run_figures};
 use crate::state::{Activity, Step, Store};
 use crate::tasks;
@@ -92,7 +94,7 @@ fn controls(store: Store) -> AnyView {
         Status::Paused => store.resume_run(),
         Status::Starting | Status::Stopping => {}
         Status::Idle | Status::Finished(_) | Status::Failed | Status::Gone => {
-            store.confirm_losing_weights("Start anyway", move || {
+            store.confirm_losing_weights(START_ANYWAY, move || {
                 // The person may have asked for something else meanwhile.
                 if untrack(|| store.activity()).is_none() {
                     store.start_run();
@@ -100,7 +102,10 @@ fn controls(store: Store) -> AnyView {
             });
         }
     });
-    let is_primary = Signal::derive(move || main_id.get() == "start" && !store.run.with(RunState::is_finished));
+    let go_on_from = saved::step_to_go_on_from(store);
+    let is_primary = Signal::derive(move || {
+        main_id.get() == "start" && go_on_from.get().is_none() && !store.run.with(RunState::is_finished)
+    });
     let waits = Signal::derive(move || main_id.get().is_empty());
     let cannot_start = Signal::derive(move || !is_active(store) && store.activity().is_some());
     let is_going = Memo::new(move |_| matches!(status(store), Status::Running | Status::Paused));
@@ -138,6 +143,10 @@ fn controls(store: Store) -> AnyView {
     view! {
         {move || if is_active(store) { None } else { plan(store) }}
         <div class="row" role="group" aria-label="Run" id=CONTROLS_ID>
+            {move || {
+                browser::keep_focus(CONTROLS_ID, PHASE_ID);
+                go_on_from.get().map(|step| saved::go_on(store, step))
+            }}
             {move || {
                 browser::keep_focus(CONTROLS_ID, PHASE_ID);
                 is_shown.get().then(main_button)
@@ -406,13 +415,14 @@ fn samples(store: Store) -> Option<AnyView> {
 }
 
 fn notes(store: Store) -> AnyView {
+    let is_held = store.run.with(|run| run.is_active() || run.is_finished());
     let (step, error) = store.run.with(|run| (run.checkpoint_step, run.checkpoint_error.clone()));
-    let written = step.map(|step| {
+    let written = step.filter(|_| is_held).map(|step| {
         let may_go = store.may_be_cleared.get();
         let more = if may_go { " The browser may clear it when the disk runs full." } else { "" };
         let text = format!(
-            "A checkpoint of step {} is saved in this browser.{more} The page can't go on from it yet: export the model to \
-             keep it.",
+            "The run is saved in this browser up to step {}: after a reload the page can go on with it, until another run \
+             starts.{more}",
             format::count(step as usize)
         );
         view! { <p class="hint" data-testid="checkpoint">{text}</p> }
@@ -425,5 +435,9 @@ fn notes(store: Store) -> AnyView {
         let text = format!("The checkpoint could not be written; the run goes on. {error}");
         view! { <p class="note" role="status">{text}</p> }
     });
-    view! { {changed} {written} {failed} }.into_any()
+    let unsaved = (is_held && store.run_parts.with(|parts| !parts.is_empty())).then(|| {
+        let text = "A run of several tasks is not saved in this browser: it is lost when the page is closed.";
+        view! { <p class="hint" data-testid="not-saved">{text}</p> }
+    });
+    view! { {changed} {written} {unsaved} {failed} }.into_any()
 }

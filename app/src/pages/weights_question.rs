@@ -3,11 +3,23 @@
 use leptos::prelude::*;
 
 use crate::components::Button;
+use crate::state::run::RunState;
+use crate::state::saved::START_ANYWAY;
 use crate::state::{Step, Store};
+
+/// What is said of weights that are saved in the browser.
+const KEPT: &str =
+    "They are not exported yet. This browser keeps them until another run starts: they can be opened again.";
 
 /// The question and its answers; `None` while nothing waits for one.
 pub(super) fn weights_question(store: Store) -> Option<AnyView> {
     let (_, do_anyway) = store.model.pending.get()?;
+    // Another run takes the place of the one that is kept.
+    let stays = do_anyway != START_ANYWAY && store.run.with_untracked(RunState::is_saved_whole);
+    let (title, detail) = match stays {
+        true => ("The weights you trained will no longer be loaded.", KEPT),
+        false => ("The weights you trained will be gone.", "They are not exported yet, and nothing else keeps them."),
+    };
     let on_keep = Callback::new(move |()| store.answer_weights_question(false));
     let on_export = Callback::new(move |()| {
         store.answer_weights_question(false);
@@ -29,8 +41,8 @@ pub(super) fn weights_question(store: Store) -> Option<AnyView> {
             }
         >
             <div>
-                <p class="banner-title" id="weights-question" tabindex="-1">"The weights you trained will be gone."</p>
-                <p id="weights-detail">"They are not exported yet, and nothing else keeps them."</p>
+                <p class="banner-title" id="weights-question" tabindex="-1">{title}</p>
+                <p id="weights-detail">{detail}</p>
             </div>
             <div class="row">
                 <Button id="export-first" text="Export them first" is_primary=true on_press=on_export />

@@ -49,14 +49,14 @@ pub(crate) struct DataState {
     /// Readings that were asked for: an answer to one before the last says nothing any more.
     num_readings: StoredValue<u32>,
     /// What the report was made with.
-    used: StoredValue<Option<ReadFor>>,
+    pub(super) used: StoredValue<Option<ReadFor>>,
     /// The task that the rows were last read for, or are to be.
     pub(super) asked_for: StoredValue<Option<Task>>,
 }
 
 /// The settings that a report depends on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct ReadFor {
+pub(super) struct ReadFor {
     max_seq_length: u32,
     max_target_length: u32,
     seed: u64,
@@ -65,7 +65,7 @@ struct ReadFor {
 }
 
 impl ReadFor {
-    fn of(run: &RunConfig) -> Self {
+    pub(super) fn of(run: &RunConfig) -> Self {
         let (valid_fraction, test_fraction) = (run.split.valid_fraction, run.split.test_fraction);
         let &RunConfig { max_seq_length, max_target_length, seed, .. } = run;
         Self { max_seq_length, max_target_length, seed, valid_fraction, test_fraction }

@@ -1,7 +1,7 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
 //! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, the names in `dropped` and `images`,
-//! the guesses in `guess`, the words in `busy`) is tested natively. What is one task's alone stands in `tasks`.
+//! the guesses in `guess`, the words in `busy` and `saved`) is tested natively. What is one task's alone stands in `tasks`.
 
 mod actions;
 mod busy;
@@ -25,6 +25,7 @@ pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod samples;
+pub(crate) mod saved;
 pub(crate) mod several;
 mod step;
 mod train;
@@ -35,7 +36,7 @@ use std::sync::Arc;
 
 use hone_core::config::{ConfigProblem, ModelChanges, RunConfig, RunDraft};
 use hone_core::session::protocol::{
-    Backend, Command, DeviceReport, FromWorker, Problem, Reply, RequestId, RunId, Weights,
+    Backend, Command, DeviceReport, FromWorker, Problem, Reply, RequestId, RunId, SavedRun, Weights,
 };
 use hone_core::task::{DataReport, FewShotReport, Task};
 use hone_core::tokenizer::{Role, Turn};
@@ -101,6 +102,12 @@ pub(crate) struct Store {
     pub problems: RwSignal<Vec<(Step, Problem)>>,
     /// After a restart: what the worker no longer holds.
     pub lost: RwSignal<Option<String>>,
+    /// The run that is kept in the browser's storage, unless it is the one that was started last.
+    pub saved: RwSignal<Option<SavedRun>>,
+    /// The kept run is being opened.
+    pub opening: RwSignal<bool>,
+    /// What is done once a device is open.
+    once_open: StoredValue<Option<fn(Self)>>,
     pub network: NetworkState,
     pub model: ModelState,
     pub data: DataState,
@@ -214,6 +221,9 @@ impl Store {
             later: RwSignal::new(LaterSteps::Loading),
             problems: RwSignal::new(Vec::new()),
             lost: RwSignal::new(None),
+            saved: RwSignal::new(None),
+            opening: RwSignal::new(false),
+            once_open: StoredValue::new(None),
             network: NetworkState::new(),
             model,
             data,
@@ -348,10 +358,17 @@ impl Store {
 
     fn open_device(self) {
         let command = Command::OpenDevice { prefer: self.prefer.get_value() };
-        self.client().send(command, Vec::new(), move |answer| match answer {
-            Ok((Reply::Device { device }, _)) => self.device.set(Some(Arc::new(device))),
-            Ok((other, _)) => self.report(Step::Model, unexpected(&other)),
-            Err(problem) => self.report(Step::Model, problem),
+        self.client().send(command, Vec::new(), move |answer| {
+            let problem = match answer {
+                Ok((Reply::Device { device }, _)) => {
+                    self.device.set(Some(Arc::new(device)));
+                    return self.end_waiting(true);
+                }
+                Ok((other, _)) => unexpected(&other),
+                Err(problem) => problem,
+            };
+            self.end_waiting(false);
+            self.report(Step::Model, problem);
         });
     }
 
@@ -359,6 +376,7 @@ impl Store {
         match notice {
             Notice::Ready => {
                 self.worker.set(WorkerStatus::Ready);
+                self.find_run();
                 self.open_device();
             }
             Notice::Dead(problem) => self.worker_died(problem),
@@ -401,6 +419,7 @@ impl Store {
 
     fn worker_died(self, problem: Problem) {
         self.worker.set(WorkerStatus::Dead);
+        self.end_waiting(false);
         let at = if self.run.with_untracked(RunState::is_active) { Step::Train } else { self.step.get_untracked() };
         self.forget_worker_contents();
         self.report(at, problem);
@@ -415,13 +434,11 @@ impl Store {
         parts.extend(model.map(|name| format!("the model {name}")));
         parts.extend(data.map(|name| format!("the data {name}")));
         if !parts.is_empty() {
-            self.lost.set(Some(what_was_lost(&parts, has_run)));
+            let saved_step = self.run.with_untracked(|run| run.checkpoint_step);
+            self.lost.set(Some(what_was_lost(&parts, has_run, saved_step)));
         }
         self.device.set(None);
-        self.model.info.set(None);
-        self.data.report.set(None);
-        self.feed(Input::WorkerGone);
-        self.run_id.set_value(None);
+        self.forget_loaded();
         for signal in [self.model.loading, self.data.loading, self.predicting, self.exporting] {
             signal.set(false);
         }
@@ -429,6 +446,14 @@ impl Store {
         self.parts.reading.set(None);
         self.model.way_back.set_value(None);
         self.model.pending.set(None);
+    }
+
+    /// Forgets the model, the rows and the run that the worker held.
+    fn forget_loaded(self) {
+        self.model.info.set(None);
+        self.data.report.set(None);
+        self.feed(Input::WorkerGone);
+        self.run_id.set_value(None);
     }
 
     /// Loads into a fresh worker what the one before held: its model, if it had one, and the chosen files.
@@ -443,11 +468,13 @@ impl Store {
 }
 
 /// What is said when the part that trains has stopped, and with it the model and the rows that it held.
-fn what_was_lost(parts: &[String], has_run: bool) -> String {
+fn what_was_lost(parts: &[String], has_run: bool, saved_step: Option<u32>) -> String {
     let (them, were) = if parts.len() == 1 { ("it", "was") } else { ("them", "were") };
     let mut text = format!("{STOPPED} It held {}, which {were} lost. Load {them} again to go on.", parts.join(" and "));
-    if has_run {
-        text.push_str(" The weights of the last run were lost, too; its curves and figures are still here.");
+    match saved_step {
+        _ if !has_run => {}
+        Some(step) => text.push_str(&format!(" The last run is saved in this browser up to step {step}.")),
+        None => text.push_str(" The weights of the last run were lost, too; its curves and figures are still here."),
     }
     text
 }
@@ -459,9 +486,11 @@ mod tests {
     #[test]
     fn what_was_lost_is_named_without_jargon() {
         let parts = ["the model a/b", "the data rows.csv"].map(String::from);
-        let text = what_was_lost(&parts[..1], false);
+        let text = what_was_lost(&parts[..1], false, Some(7));
         assert_eq!(text, format!("{STOPPED} It held the model a/b, which was lost. Load it again to go on."));
-        let text = what_was_lost(&parts, true);
+        let text = what_was_lost(&parts, true, Some(7));
+        assert!(text.ends_with("saved in this browser up to step 7.") && !text.contains("too"), "{text}");
+        let text = what_was_lost(&parts, true, None);
         assert!(text.contains("the model a/b and the data rows.csv, which were lost. Load them again"), "{text}");
         assert!(text.contains("curves and figures are still here") && !text.contains("worker"), "{text}");
     }

@@ -48,6 +48,7 @@ struct LoadedFrom {
     choice: ModelChoice,
     hub_id: String,
     files: Vec<PickedFile>,
+    info: ModelInfo,
 }
 
 /// Signals of the step Model.
@@ -121,6 +122,28 @@ impl ModelState {
             .unwrap_or_default()
     }
 
+    /// Shows the model of a kept run as the one that is loaded, for a task.
+    pub(super) fn take_opened(self, info: ModelInfo, task: Task) {
+        let (source, hub_id) = (&info.source, info.source.argument());
+        let known = KNOWN_MODELS.iter().position(|known| *source == ModelSource::hub(known.id));
+        let choice = match (source, known) {
+            (_, Some(index)) => ModelChoice::Known(index),
+            (ModelSource::Hub { .. }, None) => ModelChoice::Hub,
+            (ModelSource::Local { .. }, None) => ModelChoice::Local,
+        };
+        if choice == ModelChoice::Hub {
+            self.hub_id.set(hub_id.clone());
+        }
+        self.loaded_from.update_value(|from| match choice {
+            // Only the worker has its files, unless they were chosen on this page.
+            ModelChoice::Local => *from = from.take().filter(|from| from.choice == choice && from.info == info),
+            _ => *from = Some(LoadedFrom { choice, hub_id, files: Vec::new(), info: info.clone() }),
+        });
+        self.choice.set(choice);
+        self.task.set(task);
+        self.info.set(Some(Arc::new(info)));
+    }
+
     /// Name of the loaded model.
     pub(super) fn loaded_name(self) -> Option<String> {
         self.info.with_untracked(|info| info.as_ref().map(|info| info.source.name().to_owned()))
@@ -183,7 +206,7 @@ impl Store {
     /// Chooses what the model was loaded from that went with the worker; `false` where there was none.
     pub(super) fn choose_lost_model(self) -> bool {
         let model = self.model;
-        let Some(LoadedFrom { choice, hub_id, files }) = model.loaded_from.get_value() else { return false };
+        let Some(LoadedFrom { choice, hub_id, files, .. }) = model.loaded_from.get_value() else { return false };
         match choice {
             ModelChoice::Known(_) => {}
             ModelChoice::Hub => model.hub_id.set(hub_id),
@@ -242,7 +265,7 @@ impl Store {
             Ok(info) => {
                 let (choice, hub_id) = (model.choice.get_untracked(), model.hub_id.get_untracked());
                 let files = model.files.get_untracked();
-                model.loaded_from.set_value(Some(LoadedFrom { choice, hub_id, files }));
+                model.loaded_from.set_value(Some(LoadedFrom { choice, hub_id, files, info: info.clone() }));
                 self.take_model(info);
                 self.lost.set(None);
                 true
@@ -342,6 +365,9 @@ impl Store {
         self.data.report.set(None);
         self.data.note.set(None);
         self.forget_figures();
+        if self.run.with_untracked(|run| run.is_finished()) {
+            self.find_run(); // its weights can be opened again
+        }
         self.feed(Input::ModelLoaded { is_other_task });
         let (mut read, draft) = self.settings_of(task, has_chat_template);
         if is_other_task {

@@ -10,6 +10,8 @@ pub(super) fn unexpected(reply: &Reply) -> Problem {
         Reply::Task { .. } => "task",
         Reply::Data { .. } => "data",
         Reply::Started { .. } => "started",
+        Reply::Saved { .. } => "saved run",
+        Reply::Opened { .. } => "opened run",
         Reply::Evaluated { .. } => "evaluated",
         Reply::EvaluatedGeneral { .. } => "evaluated general text",
         Reply::FewShot { .. } => "few-shot",

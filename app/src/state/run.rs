@@ -128,7 +128,7 @@ impl RunState {
             Input::NotStarted => {}
             Input::Failed => (self.status, self.evaluation_progress) = (Status::Failed, None),
             Input::WorkerGone => match self.status {
-                Status::Idle => {}
+                Status::Idle | Status::Gone => {}
                 Status::Finished(_) => self.status = Status::Gone,
                 _ => (self.status, self.evaluation_progress) = (Status::Failed, None),
             },
@@ -148,6 +148,11 @@ impl RunState {
     /// The worker holds trained weights.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.status, Status::Finished(_))
+    }
+
+    /// It is over, and saved as it ended.
+    pub(crate) fn is_saved_whole(&self) -> bool {
+        self.is_finished() && self.checkpoint_step == Some(self.step)
     }
 
     /// Share of the steps that are done, in `[0, 1]`.
@@ -242,12 +247,12 @@ impl RunState {
     fn advance(&mut self, step: u32, rows: u64, tokens: u64) {
         let mark = Mark { secs: self.elapsed_secs, step, rows, tokens };
         let (secs, steps) = (mark.secs - self.last.secs, step.saturating_sub(self.last.step));
-        if self.first_step_secs.is_none() {
-            // Its time says nothing about the next: on a GPU it is mostly shader compilation.
+        if self.first_step_secs.is_none() || self.phase == Some(Phase::FirstStep) {
+            // Its time says nothing about the next: on a GPU it is mostly shader compilation. A run that goes on has another.
             if steps == 0 {
                 return;
             }
-            self.first_step_secs = Some(secs);
+            self.first_step_secs.get_or_insert(secs);
             if self.phase == Some(Phase::FirstStep) {
                 self.phase = Some(Phase::Training);
             }
@@ -438,9 +443,9 @@ mod tests {
         feed(&mut run, 3.0, evaluated(1, 0.5));
         run.apply(Input::WorkerGone);
         assert_eq!((run.status, run.measurements.len()), (Status::Failed, 1));
-        let mut idle = RunState::default();
-        idle.apply(Input::WorkerGone);
-        assert_eq!(idle.status, Status::Idle);
+        let mut others = [Status::Idle, Status::Gone].map(|status| RunState { status, ..RunState::default() });
+        others.iter_mut().for_each(|run| run.apply(Input::WorkerGone));
+        assert_eq!(others.map(|run| run.status), [Status::Idle, Status::Gone]);
     }
 
     #[test]
@@ -463,6 +468,19 @@ mod tests {
         feed(&mut run, 120.0, read_at(12, losses));
         assert_eq!(run.losses.means, [(11.0, 4.0), (12.0, 3.0)], "the line begins where the run does");
         assert_eq!(run.losses.mean(), Some(3.0), "and ends at the figure");
+    }
+
+    #[test]
+    fn a_run_that_goes_on_after_a_reload_is_known_from_its_first_step() {
+        let mut run = running();
+        feed(&mut run, 5.0, read_at(1, vec![4.0]));
+        feed(&mut run, 14.0, read_at(10, vec![3.0; 9]));
+        feed(&mut run, 14.0, started(10));
+        feed(&mut run, 14.0, TrainEvent::Phase { phase: Phase::FirstStep });
+        feed(&mut run, 74.0, progress(11));
+        assert_eq!((run.first_step_secs, run.phase), (Some(5.0), Some(Phase::Training)));
+        assert_eq!(run.secs_left(), Some(19.0), "the slow step after the reload says nothing of those that follow");
+        assert_eq!((run.losses.each.len(), run.losses.each[0]), (10, (1.0, 4.0)));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use leptos::task::spawn_local;
 use super::origin::{MadeOf, Origin};
 use super::recipe::names_of;
 use super::run::Input;
+use super::saved::PageNotes;
 use super::several::RunPart;
 use super::{Step, Store, unexpected};
 use crate::browser;
@@ -74,7 +75,8 @@ impl Store {
         let (job, notes) = (String::new(), Vec::new());
         let asked = Started { origin, job, has_adapter: false, num_labels: 0, notes, prompt_format, parts };
         if is_one {
-            return self.ask_for_run(Command::Train { run, changes }, Vec::new(), asked);
+            let page = self.page_notes(asked.origin.number).to_json();
+            return self.ask_for_run(Command::Train { run, changes, page }, Vec::new(), asked);
         }
         spawn_local(async move {
             match self.files_of_parts().await {
@@ -92,6 +94,9 @@ impl Store {
                 self.parts.reading.set(None);
                 self.run_id.set_value(Some(run));
                 self.num_runs.set_value(asked.origin.number);
+                if asked.parts.is_empty() {
+                    self.saved.set(None); // it takes the place of the one that was kept
+                }
                 self.started.set(Some(Arc::new(Started { job, has_adapter, num_labels, notes, ..asked })));
             }
             Ok((Reply::Done, _)) if !asked.parts.is_empty() => self.run_not_started(),
@@ -112,8 +117,14 @@ impl Store {
         of_run.unwrap_or_default()
     }
 
+    /// What the page wants back when it goes on with the run.
+    fn page_notes(self, number: u32) -> PageNotes {
+        let (draft, changes) = (self.draft.get_untracked(), self.changes.get_untracked());
+        PageNotes { number, draft, changes, wished_task: self.data.wished_task.get_untracked() }
+    }
+
     /// What a run that is started now is made of.
-    fn next_origin(self) -> Origin {
+    pub(super) fn next_origin(self) -> Origin {
         let model = self.model.loaded_name();
         Origin {
             number: self.num_runs.get_value() + 1,
@@ -202,6 +213,7 @@ impl Store {
     pub(super) fn run_failed(self, run: RunId, problem: Problem) {
         if self.run_id.get_value() == Some(run) {
             self.train_problem(problem);
+            self.find_run();
         }
     }
 

@@ -18,7 +18,7 @@ const MAX_TEXT_CHARS: usize = 400;
 pub(super) fn caption(written: &str, max_new_tokens: u32) -> String {
     format!(
         "BLEU, chrF, ROUGE and exact match: on what it writes {written}, always taking the likeliest token, {max_new_tokens} \
-         at most."
+         at most. BLEU counts runs of four words, too: where all texts are shorter it is 0."
     )
 }
 

@@ -18,7 +18,12 @@ pub(crate) struct Clock {
 impl Clock {
     /// Starts at zero.
     pub(crate) fn start() -> Self {
-        Self { gathered_ms: 0.0, running_since_ms: Some(now_ms()) }
+        Self::start_at(0.0)
+    }
+
+    /// Goes on from where another was.
+    pub(crate) fn start_at(elapsed_secs: f64) -> Self {
+        Self { gathered_ms: elapsed_secs * 1000.0, running_since_ms: Some(now_ms()) }
     }
 
     pub(crate) fn pause(&mut self) {

@@ -36,19 +36,23 @@ pub(crate) enum DiskError {
 }
 
 impl DiskError {
-    /// For the person, with what could not be done, e.g. `the checkpoint can't be kept`.
+    /// Why something could not be kept, for the person: `what`, e.g. `the checkpoint can't be kept`.
     pub(crate) fn problem(&self, what: &str) -> Problem {
-        let (reason, hint) = match self {
-            Self::Full => (
-                "this browser's storage for the site is full",
-                "free disk space, or clear this site's stored models; the work goes on in memory",
-            ),
-            Self::Missing => ("a file disappeared from the browser's storage", "the work goes on in memory"),
-            Self::Unavailable(reason) => {
-                (reason.as_str(), "private windows and strict settings have no storage; the work goes on in memory")
-            }
+        let hint = match self {
+            Self::Full => "free disk space, or clear this site's stored models; the work goes on in memory",
+            Self::Missing => "the work goes on in memory",
+            Self::Unavailable(_) => "private windows and strict settings have no storage; the work goes on in memory",
         };
-        errors::problem(ProblemKind::Storage, format!("{what}: {reason}"), hint)
+        errors::problem(ProblemKind::Storage, format!("{what}: {}", self.reason()), hint)
+    }
+
+    /// In words.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Full => "this browser's storage for the site is full",
+            Self::Missing => "a file disappeared from the browser's storage",
+            Self::Unavailable(reason) => reason,
+        }
     }
 }
 
@@ -86,16 +90,31 @@ pub(crate) struct DiskFolder(FileSystemDirectoryHandle);
 impl DiskFolder {
     /// The folder at `path`; made if it is not there.
     pub(crate) async fn open(path: &[String]) -> Result<Self, DiskError> {
+        let mut folder = Self::root().await?;
+        for part in path {
+            folder = folder.folder(part).await?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder at `path`, if it is there.
+    pub(crate) async fn find(path: &[String]) -> Result<Option<Self>, DiskError> {
+        let mut folder = Self::root().await?;
+        for part in path {
+            let Some(next) = folder.existing(part).await? else { return Ok(None) };
+            folder = next;
+        }
+        Ok(Some(folder))
+    }
+
+    /// All that this site keeps.
+    pub(crate) async fn root() -> Result<Self, DiskError> {
         let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
         let storage = js_sys::Reflect::get(&scope.navigator(), &"storage".into())?;
         let Ok(storage) = storage.dyn_into::<web_sys::StorageManager>() else {
             return Err(DiskError::Unavailable("this browser has no storage here".into()));
         };
-        let mut folder = Self(wait(storage.get_directory()).await?);
-        for part in path {
-            folder = folder.folder(part).await?;
-        }
-        Ok(folder)
+        Ok(Self(wait(storage.get_directory()).await?))
     }
 
     /// A sub-folder; made if it is not there.
@@ -103,6 +122,15 @@ impl DiskFolder {
         let options = FileSystemGetDirectoryOptions::new();
         options.set_create(true);
         Ok(Self(wait(self.0.get_directory_handle_with_options(&file_name(name), &options)).await?))
+    }
+
+    /// A sub-folder, if it is there.
+    pub(crate) async fn existing(&self, name: &str) -> Result<Option<Self>, DiskError> {
+        match wait::<FileSystemDirectoryHandle>(self.0.get_directory_handle(&file_name(name))).await {
+            Ok(folder) => Ok(Some(Self(folder))),
+            Err(DiskError::Missing) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Names of what is in it.
@@ -156,6 +184,28 @@ impl DiskFolder {
             Uint8Array::new(&buffer).copy_to(&mut bytes[start..end]);
         }
         Ok(Some(bytes))
+    }
+
+    /// The whole file on JavaScript's heap. Does not trust or check anything.
+    ///
+    /// # Errors
+    /// Also where it is not there.
+    pub(crate) async fn read_js(&self, name: &str) -> Result<Uint8Array, DiskError> {
+        let file = self.file(name).await?.ok_or(DiskError::Missing)?;
+        let buffer: ArrayBuffer = wait(file.array_buffer()).await?;
+        Ok(Uint8Array::new(&buffer))
+    }
+
+    /// Writes a whole file from JavaScript's heap.
+    pub(crate) async fn write_js(&self, name: &str, bytes: &Uint8Array) -> Result<(), DiskError> {
+        let mut writer = self.writer(name, 0).await?;
+        let (mut start, length) = (0, bytes.length());
+        while start < length {
+            let end = length.min(start.saturating_add(CHUNK as u32));
+            writer.append_js(&bytes.subarray(start, end))?;
+            start = end;
+        }
+        writer.finish()
     }
 
     /// Writes a whole file.
@@ -220,12 +270,26 @@ pub(crate) struct FileWriter {
 
 impl FileWriter {
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        let written = self.handle.write_with_u8_array_and_options(bytes, &self.options())?;
+        self.advance(written, bytes.len() as f64)
+    }
+
+    /// As [`Self::append`], from JavaScript's heap.
+    fn append_js(&mut self, bytes: &Uint8Array) -> Result<(), DiskError> {
+        let written = self.handle.write_with_js_u8_array_and_options(bytes, &self.options())?;
+        self.advance(written, f64::from(bytes.length()))
+    }
+
+    fn options(&self) -> FileSystemReadWriteOptions {
         let options = FileSystemReadWriteOptions::new();
         options.set_at(self.position);
-        let written = self.handle.write_with_u8_array_and_options(bytes, &options)?;
+        options
+    }
+
+    fn advance(&mut self, written: f64, asked: f64) -> Result<(), DiskError> {
         self.position += written;
         // A disk without room may take a part and throw nothing.
-        if written < bytes.len() as f64 { Err(DiskError::Full) } else { Ok(()) }
+        if written < asked { Err(DiskError::Full) } else { Ok(()) }
     }
 
     /// Makes sure that it is on the disk.

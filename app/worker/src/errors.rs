@@ -32,7 +32,8 @@ pub(crate) fn device_failed(fault: &str) -> Problem {
         ProblemKind::Device,
         format!("the GPU failed: {fault}"),
         format!(
-            "press Restart, then load the model and the rows again, with a smaller batch if memory ran out, or {USE_CPU}"
+            "press Restart, then go on with the run from where it was last saved, or start it with a smaller batch if memory \
+             ran out, or {USE_CPU}"
         ),
     )
 }
@@ -64,6 +65,11 @@ pub(crate) fn no_data() -> Problem {
 
 pub(crate) fn run_goes_on() -> Problem {
     problem(ProblemKind::Config, "a run is going on", "stop the run, or wait until it is over")
+}
+
+pub(crate) fn run_elsewhere() -> Problem {
+    let hint = "wait until that run is over, or stop it there: one run is kept at a time";
+    problem(ProblemKind::Config, "Hone trains in another tab of this browser", hint)
 }
 
 /// `Name: message` of a thrown value.

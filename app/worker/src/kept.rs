@@ -15,10 +15,11 @@ pub(crate) type NamedBytes = (String, Uint8Array);
 /// The model in use.
 pub(crate) struct KeptModel {
     pub(crate) source: ModelSource,
-    files: Files,
+    pub(crate) files: KeptFiles,
 }
 
-enum Files {
+/// Where the files of a model are.
+pub(crate) enum KeptFiles {
     /// Whole, at this path of the browser's disk.
     OnDisk(Vec<String>),
     InMemory(Vec<NamedBytes>),
@@ -27,12 +28,12 @@ enum Files {
 impl KeptModel {
     /// A model whose files lie on the disk.
     pub(crate) fn on_disk(source: ModelSource, path: Vec<String>) -> Self {
-        Self { source, files: Files::OnDisk(path) }
+        Self { source, files: KeptFiles::OnDisk(path) }
     }
 
     /// A model whose files lie nowhere else.
     pub(crate) fn in_memory(source: ModelSource, files: Vec<NamedBytes>) -> Self {
-        Self { source, files: Files::InMemory(files) }
+        Self { source, files: KeptFiles::InMemory(files) }
     }
 
     /// Copies a folder out of wasm memory.
@@ -44,11 +45,11 @@ impl KeptModel {
     /// The files. `None`: they were on the disk and are gone.
     pub(crate) async fn folder(&self) -> Option<Folder> {
         match &self.files {
-            Files::OnDisk(path) => {
+            KeptFiles::OnDisk(path) => {
                 let disk = DiskFolder::open(path).await.ok()?;
                 model_files::from_disk(&disk, &[]).await.map(|(folder, _)| folder)
             }
-            Files::InMemory(files) => Some(to_folder(files)),
+            KeptFiles::InMemory(files) => Some(to_folder(files)),
         }
     }
 }

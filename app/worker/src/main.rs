@@ -12,11 +12,13 @@ mod export;
 mod fault;
 mod fetch;
 mod hash;
+mod journal;
 mod kept;
+mod kept_run;
 mod macrotask;
 mod mailbox;
 mod model_files;
-mod run_checkpoint;
+mod run_lock;
 mod worker_loop;
 
 use std::rc::Rc;

@@ -1,39 +1,33 @@
 //! The loop: one command at a time; while a run goes on, a micro-batch, then the commands that came meanwhile.
 //!
 //! Once the device has a fault nothing it computed is sent: the run ends with `Failed`, commands are refused, and the
-//! model and the data wait for a device that is opened anew.
+//! model and the data wait for a device that is opened anew. The run waits on the disk, as after a reload.
 
 mod answers;
 mod data;
 mod images;
+mod opening;
 mod parts;
+mod run;
 
 use std::rc::Rc;
 
-use hone_core::config::{ExportFormat, Job, Method, ModelChanges, ModelSource, RunConfig};
-use hone_core::event::TrainEvent;
+use hone_core::config::{ExportFormat, ModelSource};
 use hone_core::folder::Folder;
 use hone_core::session::protocol::{
-    Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Reply, RequestId, RunId,
+    Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Reply, RequestId,
 };
 use hone_core::session::{Session, Survey};
 use js_sys::Uint8Array;
 
 use self::parts::KeptParts;
-use crate::clock::Clock;
+use self::run::Run;
 use crate::device::{OpenDevice, wasm_bytes};
+use crate::errors;
 use crate::kept::{KeptData, KeptModel, to_folder};
 use crate::macrotask::Macrotask;
 use crate::mailbox::{Letter, Mailbox, post};
 use crate::model_files::{self, Origin};
-use crate::{errors, run_checkpoint};
-
-/// A run that goes on.
-struct Run {
-    id: RunId,
-    clock: Clock,
-    paused: bool,
-}
 
 /// Everything the worker owns.
 pub(crate) struct Worker {
@@ -49,6 +43,8 @@ pub(crate) struct Worker {
     parts: Option<KeptParts>,
     run: Option<Run>,
     runs: u32,
+    /// What the page hears after the reply to the command that is being answered.
+    after_reply: Vec<FromWorker>,
 }
 
 /// A reply and the buffers that go with it.
@@ -67,13 +63,14 @@ impl Worker {
             parts: None,
             run: None,
             runs: 0,
+            after_reply: Vec::new(),
         }
     }
 
     /// Serves for ever.
     pub(crate) async fn serve(mut self) {
         loop {
-            if self.run.as_ref().is_some_and(|run| !run.paused) {
+            if self.run.as_ref().is_some_and(Run::goes_on) {
                 self.advance().await;
                 while let Some(letter) = self.mailbox.waiting() {
                     self.answer_letter(letter).await;
@@ -96,6 +93,9 @@ impl Worker {
             Err(problem) => (Err(problem), Vec::new()),
         };
         post(&FromWorker::Reply { id: request.id, result }, blobs);
+        for message in std::mem::take(&mut self.after_reply) {
+            post(&message, Vec::new());
+        }
     }
 
     async fn answer(&mut self, id: RequestId, command: Command, blobs: &[Uint8Array]) -> Answer {
@@ -108,6 +108,7 @@ impl Worker {
             Command::StopGenerating | Command::CancelReading => Reply::Done,
             Command::Memory => Reply::Memory { memory: self.memory() },
             Command::RowImages { rows } => return Ok(self.row_images(&rows)),
+            Command::FindRun => self.find_run().await,
             Command::LoseDevice => {
                 let device = self.device.as_ref().ok_or_else(errors::no_device)?;
                 device.destroy();
@@ -137,7 +138,9 @@ impl Worker {
                 self.load_data(data).await?
             }
             Command::RereadData { task, read, run } => self.reread_data(task, read, run).await?,
-            Command::Train { run, changes } => self.train(run, &changes)?,
+            Command::Train { run, changes, page } => self.train(run, &changes, page).await?,
+            Command::OpenRun => return self.open_run().await,
+            Command::DropRun => self.drop_run().await?,
             Command::TrainParts { parts, run, changes } => self.train_parts(parts, blobs, run, changes).await?,
             Command::EvaluateParts { parts, run, split } => self.evaluate_parts(parts, blobs, run, split).await?,
             Command::Evaluate { weights, split, num_prompts, max_new_tokens } => {
@@ -162,113 +165,6 @@ impl Worker {
             Command::ContinueFromRun => Reply::Model { model: self.continue_from_run().await? },
         };
         Ok((reply, Vec::new()))
-    }
-
-    // A run.
-
-    /// One micro-batch, and what it has to say.
-    async fn advance(&mut self) {
-        let Some(session) = self.session.as_mut() else { return };
-        let outcome = session.next_event().await;
-        // Lets messages in, and with them the errors of what was just computed.
-        self.macrotask.pass().await;
-        match (self.device_fault(), outcome) {
-            (Some(problem), _) => self.fail(problem),
-            (None, Ok(Some(event))) => self.tell(event).await,
-            (None, Ok(None)) => self.run = None,
-            (None, Err(error)) => self.fail(error.problem()),
-        }
-    }
-
-    async fn tell(&mut self, event: TrainEvent) {
-        let Some(Run { id, clock, .. }) = &self.run else { return };
-        let (id, elapsed_secs) = (*id, clock.elapsed_secs());
-        match event {
-            TrainEvent::Finished { .. } => {
-                // The run is over for the page as soon as it reads this: close it first.
-                self.run = None;
-                let closed = match self.session.as_mut() {
-                    Some(session) => session.next_event().await,
-                    None => Ok(None),
-                };
-                match closed {
-                    Ok(_) => post(&FromWorker::Event { run: id, elapsed_secs, event }, Vec::new()),
-                    Err(error) => post(&FromWorker::Failed { run: Some(id), problem: error.problem() }, Vec::new()),
-                }
-            }
-            TrainEvent::CheckpointDue { step } => {
-                post(&FromWorker::Event { run: id, elapsed_secs, event }, Vec::new());
-                self.write_checkpoint(step).await;
-            }
-            event => post(&FromWorker::Event { run: id, elapsed_secs, event }, Vec::new()),
-        }
-    }
-
-    async fn write_checkpoint(&mut self, step: u32) {
-        let Some(session) = self.session.as_mut() else { return };
-        let checkpoint = session.checkpoint().await;
-        self.macrotask.pass().await;
-        if let Some(problem) = self.device_fault() {
-            return self.fail(problem); // the checkpoint before stays
-        }
-        let problem = match checkpoint {
-            Ok(folder) => run_checkpoint::write(step, &folder).await.err(),
-            Err(error) => Some(error.problem()),
-        };
-        post(&FromWorker::CheckpointWritten { step, problem }, Vec::new());
-    }
-
-    fn fail(&mut self, problem: Problem) {
-        if let Some(run) = self.run.take() {
-            if let Some(session) = &mut self.session {
-                session.forget_run();
-            }
-            post(&FromWorker::Failed { run: Some(run.id), problem }, Vec::new());
-            if self.device_fault().is_none() {
-                self.leave_parts();
-            }
-        }
-    }
-
-    /// Without a run there is nothing to hold: a message that crossed the end of the run is no mistake.
-    fn pause(&mut self, paused: bool) -> Reply {
-        if let Some(run) = &mut self.run {
-            run.paused = paused;
-            if paused {
-                run.clock.pause();
-            } else {
-                run.clock.resume();
-            }
-        }
-        Reply::Done
-    }
-
-    fn stop(&mut self, keep_best: bool) -> Reply {
-        if let (Some(_), Some(session)) = (&self.run, self.session.as_mut()) {
-            session.stop(keep_best);
-            self.pause(false); // a held run must move once more to end
-        }
-        Reply::Done
-    }
-
-    fn train(&mut self, run: RunConfig, changes: &ModelChanges) -> Result<Reply, Problem> {
-        self.leave_parts();
-        let session = self.ready()?;
-        session.change_model(changes, run.seed).map_err(|error| error.problem())?;
-        let job = session.start(run).map_err(|error| error.problem())?;
-        self.begin_run(&job)
-    }
-
-    /// Lets the run that was started go on, and says what it is.
-    fn begin_run(&mut self, job: &Job) -> Result<Reply, Problem> {
-        let session = self.ready()?;
-        let (num_labels, notes) = (session.labels().len(), session.change_notes());
-        self.runs += 1;
-        let id = RunId(self.runs);
-        self.run = Some(Run { id, clock: Clock::start(), paused: false });
-        // An adapter alone would fit no model that there is elsewhere, and several tasks share theirs.
-        let has_adapter = job.run.method == Method::Lora && job.changes.is_empty() && job.parts.is_empty();
-        Ok(Reply::Started { run: id, has_adapter, num_labels, notes, job: job.to_json() })
     }
 
     // The device.

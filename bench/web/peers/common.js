@@ -1,7 +1,7 @@
 // What every training step in the browser shares: the optimizer's settings, the same batches from one generator, and the way
 // in which steps are timed. In: a shape of shapes.json. Out: plain numbers.
 
-import { isDecoder, uniform } from "./weights.js";
+import { isDecoder, taskOf, uniform } from "./weights.js";
 
 /** Steps before the clock starts, steps a window, windows. Losses are read once a window, by everybody. */
 export const PROTOCOL = { warmup: 5, every: 5, windows: 4 };
@@ -9,8 +9,10 @@ export const PROTOCOL = { warmup: 5, every: 5, windows: 4 };
 /** Settings of AdamW, as Hone's defaults; a constant rate. */
 export const ADAMW = { lr: 5e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 };
 
+const NUM_SPECIAL = { sequence_classification: 5, causal_lm: 1, seq2seq_lm: 3 };
+
 /** Special tokens at the head of a made-up vocabulary. */
-export const numSpecial = (shape) => (isDecoder(shape) ? 1 : 5);
+export const numSpecial = (shape) => NUM_SPECIAL[taskOf(shape)];
 
 /** A fixed list of random batches; rows are full, so that nobody needs an attention mask. */
 export function batches(shape, count) {

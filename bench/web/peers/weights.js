@@ -1,8 +1,8 @@
 // Weights of a shape of shapes.json from one generator, so that Hone and its peers begin at the same place. In: the shape. Out:
-// checkpoint names, shapes and values, as transformers writes them: an encoder's matrices `[out, in]`, a decoder's `[in, out]`.
+// checkpoint names, shapes and values, as transformers writes them: matrices `[out, in]`, but GPT-2's `[in, out]`.
 
-/** The adapters of the benches: PEFT's defaults, on GPT-2's layer for queries, keys and values. */
-export const LORA = { r: 8, lora_alpha: 16, target_modules: ["c_attn"] };
+/** The adapters of the benches: PEFT's defaults, on the layers that PEFT adapts in each model (of GPT-2 `c_attn`). */
+export const LORA = { r: 8, lora_alpha: 16 };
 
 /** Uniform numbers in (0, 1) from a seed (mulberry32). */
 export function uniform(seed) {
@@ -16,15 +16,35 @@ export function uniform(seed) {
   };
 }
 
+/** What a model of each `model_type` is trained for, as Hone calls its tasks. */
+const TASKS = { bert: "sequence_classification", gpt2: "causal_lm", t5: "seq2seq_lm", vit: "image_classification" };
+
+/** The task of a shape. */
+export function taskOf({ config }) {
+  const task = TASKS[config.model_type];
+  if (!task) throw new Error(`no shape of ${config.model_type} is known here, only of ${Object.keys(TASKS).join(", ")}`);
+  return task;
+}
+
 /** Whether the shape is of a language model. */
-export const isDecoder = ({ config }) => config.model_type === "gpt2";
+export const isDecoder = (shape) => taskOf(shape) === "causal_lm";
+
+/** Whether the shape is of a model that reads images. */
+export const readsImages = (shape) => taskOf(shape) === "image_classification";
+
+/** What the file with a shape's rows is called. */
+export const rowsFile = (shape) => (readsImages(shape) ? "rows.zip" : "rows.csv");
 
 /** Collects `{ name, shape, std | bound | value }`: normal, uniform or constant values. */
 class Layout {
   list = [];
 
-  matrix(name, rows, columns) {
-    this.list.push({ name: `${name}.weight`, shape: [rows, columns], std: 0.02 });
+  normal(name, shape, std = 0.02) {
+    this.list.push({ name, shape, std });
+  }
+
+  matrix(name, rows, columns, std) {
+    this.normal(`${name}.weight`, [rows, columns], std);
   }
 
   vector(name, size, value) {
@@ -85,6 +105,67 @@ function decoderLayout({ config }) {
   return layout.list;
 }
 
+/**
+ * T5, of the first kind: a plain feed-forward part, and the table of tokens scores them too. Values are spread as transformers
+ * spreads them, for T5 does not divide its scores.
+ */
+function encoderDecoderLayout({ config }) {
+  const layout = new Layout();
+  const { d_model: hidden, d_ff: inner, d_kv: size, num_heads: heads } = config;
+  const attention = (at, hasDistances) => {
+    layout.matrix(`${at}.q`, heads * size, hidden, (hidden * size) ** -0.5);
+    for (const part of ["k", "v"]) layout.matrix(`${at}.${part}`, heads * size, hidden, hidden ** -0.5);
+    layout.matrix(`${at}.o`, hidden, heads * size, (heads * size) ** -0.5);
+    const buckets = config.relative_attention_num_buckets;
+    if (hasDistances) layout.matrix(`${at}.relative_attention_bias`, buckets, heads, hidden ** -0.5);
+  };
+  const stack = (name, numBlocks, attentions) => {
+    for (let block = 0; block < numBlocks; block++) {
+      const at = (layer) => `${name}.block.${block}.layer.${layer}`;
+      attentions.forEach((part, layer) => attention(`${at(layer)}.${part}`, block === 0 && layer === 0));
+      const last = at(attentions.length);
+      layout.matrix(`${last}.DenseReluDense.wi`, inner, hidden, hidden ** -0.5);
+      layout.matrix(`${last}.DenseReluDense.wo`, hidden, inner, inner ** -0.5);
+      for (let layer = 0; layer <= attentions.length; layer++) layout.vector(`${at(layer)}.layer_norm.weight`, hidden, 1);
+    }
+    layout.vector(`${name}.final_layer_norm.weight`, hidden, 1);
+  };
+  layout.matrix("shared", config.vocab_size, hidden, 1);
+  stack("encoder", config.num_layers, ["SelfAttention"]);
+  stack("decoder", config.num_decoder_layers, ["SelfAttention", "EncDecAttention"]);
+  return layout.list;
+}
+
+/** ViT with its classifier, always. */
+function imageLayout({ config, num_labels, seq }) {
+  const layout = new Layout();
+  const linear = (name, rows, columns) => layout.linear(name, [rows, columns], rows);
+  const { hidden_size: hidden, intermediate_size: inner, num_channels: channels, patch_size: side } = config;
+  layout.normal("vit.embeddings.cls_token", [1, 1, hidden]);
+  layout.normal("vit.embeddings.position_embeddings", [1, seq, hidden]);
+  layout.normal("vit.embeddings.patch_embeddings.projection.weight", [hidden, channels, side, side]);
+  layout.vector("vit.embeddings.patch_embeddings.projection.bias", hidden, 0);
+  for (let layer = 0; layer < config.num_hidden_layers; layer++) {
+    const at = `vit.encoder.layer.${layer}`;
+    layout.norm(`${at}.layernorm_before`, hidden);
+    for (const part of ["query", "key", "value"]) linear(`${at}.attention.attention.${part}`, hidden, hidden);
+    linear(`${at}.attention.output.dense`, hidden, hidden);
+    layout.norm(`${at}.layernorm_after`, hidden);
+    linear(`${at}.intermediate.dense`, inner, hidden);
+    linear(`${at}.output.dense`, hidden, inner);
+  }
+  layout.norm("vit.layernorm", hidden);
+  linear("classifier", num_labels, hidden);
+  return layout.list;
+}
+
+const LAYOUTS = {
+  sequence_classification: encoderLayout,
+  causal_lm: decoderLayout,
+  seq2seq_lm: encoderDecoderLayout,
+  image_classification: imageLayout,
+};
+
 /** PEFT's start: `A` uniform in ±1 / sqrt(in), `B` zero; both `[in, out]` here. */
 function adapterLayout({ config }) {
   const hidden = config.n_embd;
@@ -108,10 +189,11 @@ function fill(values, { std, bound, value }, next) {
   }
 }
 
-/** Names and shapes of the weights, in the order in which they are drawn; an encoder's with a classifier where `withHead`. */
-export function layoutOf(shape, withHead) {
-  return isDecoder(shape) ? decoderLayout(shape) : encoderLayout(shape, withHead);
-}
+/**
+ * Names and shapes of the weights, in the order in which they are drawn; those of an encoder of texts with a classifier where
+ * `withHead`.
+ */
+export const layoutOf = (shape, withHead) => LAYOUTS[taskOf(shape)](shape, withHead);
 
 /** How many numbers a shape holds. */
 export const sizeOf = (shape) => shape.reduce((product, size) => product * size, 1);

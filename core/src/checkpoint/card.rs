@@ -19,6 +19,10 @@ pub struct CardFacts {
     pub num_windows: [usize; 3],
     /// Optimizer step whose weights these are.
     pub step: u32,
+    /// Optimizer steps taken, and those of the whole run.
+    pub num_steps: [u32; 2],
+    /// Step at which the run diverged, if it did.
+    pub diverged_at: Option<u32>,
     /// On the validation split, at that step.
     pub valid: Option<Evaluation>,
     /// On the test split.
@@ -207,7 +211,7 @@ fn training(job: &Job, facts: &CardFacts) -> String {
     format!(
         "{}{}Rows: {train} for training, {valid} for validation, {test} for the test{windows}. Trained: {method}. AdamW, \
          learning rate {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient \
-         norm at most {}, at most {} tokens a row, seed {}.{precision} These are the weights of step {}.",
+         norm at most {}, at most {} tokens a row, seed {}.{precision} These are the weights of step {}.{}",
         card_parts::beside(job),
         changes_before(&job.changes),
         run.learning_rate,
@@ -221,6 +225,7 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         run.max_seq_length,
         run.seed,
         facts.step,
+        card_parts::divergence(facts.diverged_at),
     )
 }
 

@@ -1,4 +1,4 @@
-//! What a model card says of a task that was learned together with others.
+//! What a model card says only now and then: of a task that was learned with others, and of a run that diverged.
 
 use std::fmt::Write as _;
 
@@ -19,6 +19,16 @@ pub(super) fn beside(job: &Job) -> String {
          of their folders. ",
         list(&names, names.len())
     )
+}
+
+/// That the run ended because it diverged, as a sentence after others; nothing where it did not.
+pub(super) fn divergence(diverged_at: Option<u32>) -> String {
+    diverged_at.map_or_else(String::new, |step| {
+        format!(
+            " The run diverged at step {step}, where the loss, or an output of the model, was not a number any more; it \
+             ended there, with the weights that it had measured as the best before."
+        )
+    })
 }
 
 /// The command that learns all tasks of the job again.

@@ -6,8 +6,8 @@ use super::hf::{CONFIG, WEIGHTS, open_weights, placeholder};
 use super::padding::{is_judged_by_last_token, name_padding};
 use super::sentence_transformers::sentence_transformers_files;
 use super::{
-    CardFacts, CheckpointError, HostTensor, PretrainedModel, WeightFile, model_card, read_weights,
-    weights_to_safetensors,
+    CardFacts, CheckpointError, HostTensor, PretrainedModel, RESULTS_FILE, WeightFile, model_card, read_weights,
+    results_json, weights_to_safetensors,
 };
 use crate::config::{JOB_FILE, Job, Pooling};
 use crate::folder::Folder;
@@ -43,6 +43,9 @@ pub async fn export_folder(
     }
     folder.insert(JOB_FILE, job.to_json());
     folder.insert("README.md", model_card(&config, labels, job, facts, false));
+    if let Some(facts) = facts {
+        folder.insert(RESULTS_FILE, results_json(&job.run, facts));
+    }
     Ok(folder)
 }
 

@@ -17,7 +17,9 @@ use super::padding::name_padding;
 use super::peft_config::{AdapterConfig, read_adapter_config};
 use super::target_modules::{refused, short_names};
 use super::weights::named_to_safetensors;
-use super::{CardFacts, CheckpointError, PretrainedModel, WeightFile, model_card, read_weights};
+use super::{
+    CardFacts, CheckpointError, PretrainedModel, RESULTS_FILE, WeightFile, model_card, read_weights, results_json,
+};
 use crate::config::{Freeze, JOB_FILE, Job, LoraConfig, Method, ModelSource};
 use crate::folder::Folder;
 use crate::model::{KeyMap, LinearLayout, LinearModule, Model, ModelConfig, checkpoint_key, is_trained, module_key};
@@ -66,6 +68,9 @@ pub async fn export_adapter(
     }
     folder.insert(JOB_FILE, job.to_json());
     folder.insert("README.md", model_card(&config, labels, job, facts, true));
+    if let Some(facts) = facts {
+        folder.insert(RESULTS_FILE, results_json(&job.run, facts));
+    }
     Ok(folder)
 }
 

@@ -47,6 +47,12 @@ pub struct TrainState {
     /// Steps in which a parameter that is trained had no gradient, by its path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped: BTreeMap<String, u32>,
+    /// Of a run that is over, the step whose weights it holds; it goes on no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<u32>,
+    /// Of a run that diverged, the step at which it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverged_at: Option<u32>,
 }
 
 /// The job of a checkpoint, without loading it.

@@ -5,17 +5,16 @@
 //! [`RequestId`]; a run's events carry its [`RunId`].
 
 mod answers;
+mod command;
 mod problem;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ExportFormat, ModelChanges, ModelSource, PromptFormat, ReadOptions, RunConfig};
 use crate::event::{Split, TrainEvent};
-use crate::generate::SamplingConfig;
-use crate::task::{DataReport, Evaluation, FewShotReport, NearestTexts, Prediction, RowPredictions, Task, TaskInput};
-use crate::tokenizer::{Role, Turn};
+use crate::task::{DataReport, Evaluation, FewShotReport, NearestTexts, Prediction, RowPredictions, Task};
 
-pub use self::answers::{MemoryReport, ModelInfo, WritingEvaluation};
+pub use self::answers::{MemoryReport, ModelInfo, OpenedRun, SavedRun, WritingEvaluation};
+pub use self::command::{Command, NamedBlob, PartFiles, Prompt, Weights};
 pub use self::problem::{Problem, ProblemKind};
 pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};
 
@@ -34,252 +33,6 @@ pub struct Request {
     pub id: RequestId,
     /// What to do.
     pub command: Command,
-}
-
-/// A file whose bytes travel beside the message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NamedBlob {
-    /// File name as the person knows it.
-    pub name: String,
-    /// Index into the transferred buffers.
-    pub blob: usize,
-}
-
-/// One of several tasks with its files, whose bytes travel beside the message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PartFiles {
-    /// Its name, which figures and the exported folder have.
-    pub name: String,
-    /// What is learned.
-    pub task: Task,
-    /// Training rows; then the person's own validation and test rows, if there are any.
-    pub train: NamedBlob,
-    /// Validation rows.
-    pub valid: Option<NamedBlob>,
-    /// Test rows.
-    pub test: Option<NamedBlob>,
-    /// How they are read.
-    pub read: ReadOptions,
-}
-
-/// Which weights answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Weights {
-    /// The pretrained model with a fresh head, before training.
-    Base,
-    /// The model as trained.
-    Tuned,
-}
-
-/// What a model that writes goes on from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prompt {
-    /// A text.
-    Text(String),
-    /// A conversation, written by the model's chat template.
-    Turns(Vec<Turn>),
-}
-
-impl Prompt {
-    /// A bare prompt as a model is given it that was trained on rows of a format.
-    #[must_use]
-    pub fn from_bare(format: &PromptFormat, prompt: &str) -> Self {
-        match format.prompt(prompt) {
-            Some(text) => Self::Text(text),
-            None => Self::Turns(vec![Turn::new(Role::User, prompt)]),
-        }
-    }
-}
-
-/// What the worker is asked to do.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case")]
-pub enum Command {
-    /// Open a device, check its arithmetic and report it. Reply: [`Reply::Device`].
-    OpenDevice {
-        /// `None` lets the worker choose.
-        prefer: Option<Backend>,
-    },
-    /// Fetch a model's files (own origin or hub), verify, cache, load. Progress comes as [`FromWorker::Download`].
-    /// Reply: [`Reply::Model`].
-    FetchModel {
-        /// Where from.
-        source: ModelSource,
-        /// Folder URL of a model that this origin serves; `None` asks the hub.
-        base_url: Option<String>,
-        /// `https://…` of the hub.
-        hub_url: String,
-        /// SHA-256 of files that are known in advance: (file name, lower-case hex).
-        sha256: Vec<(String, String)>,
-        /// Milliseconds without a byte after which a connection counts as broken.
-        stall_ms: u32,
-    },
-    /// Load a model from files the person chose. Reply: [`Reply::Model`].
-    LoadModel {
-        /// config.json, model.safetensors, tokenizer.json or vocab.txt, …
-        files: Vec<NamedBlob>,
-    },
-    /// Guess which of some tasks a file is for. Reply: [`Reply::Task`].
-    GuessTask {
-        /// The beginning of the file: [`GUESS_BYTES`](crate::task::GUESS_BYTES), or all of a smaller one.
-        file: NamedBlob,
-        /// Those that it can be.
-        tasks: Vec<Task>,
-        /// The one that it is where its content does not tell.
-        own: Task,
-    },
-    /// Read the data for a task: with the tokens of the loaded model, or before there is one without. Progress comes as
-    /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Data`]; [`Reply::Done`] where the reading was ended before, and what
-    /// was read before it stays.
-    LoadData {
-        /// What the rows are for. Once they are read the loaded model is used for it.
-        task: Task,
-        /// Rows to train on (and to split, if no other file is given).
-        train: NamedBlob,
-        /// The person's own validation rows.
-        valid: Option<NamedBlob>,
-        /// The person's own test rows.
-        test: Option<NamedBlob>,
-        /// How to read them.
-        read: ReadOptions,
-        /// For the split (fractions, seed) and the length report.
-        run: RunConfig,
-    },
-    /// Read the loaded files again, for another task or with other options. Progress and reply as of `LoadData`.
-    RereadData {
-        /// What the rows are for.
-        task: Task,
-        /// How to read them.
-        read: ReadOptions,
-        /// For the split and the length report.
-        run: RunConfig,
-    },
-    /// End the reading that goes on. Reply: [`Reply::Done`]; then that of the command that has rows read.
-    CancelReading,
-    /// Start a run. Reply: [`Reply::Started`]; then events.
-    Train {
-        /// The settings.
-        run: RunConfig,
-        /// What is changed of the model before, from its files as they were loaded.
-        changes: ModelChanges,
-    },
-    /// Read the rows of several tasks and start a run that learns them at once. Progress of the reading comes as
-    /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Started`], then events; [`Reply::Done`] where the reading was ended
-    /// before: then there is no run, nor the one before.
-    TrainParts {
-        /// The tasks; the model is used for the first from now on.
-        parts: Vec<PartFiles>,
-        /// The settings.
-        run: RunConfig,
-        /// What is changed of the model before.
-        changes: ModelChanges,
-    },
-    /// Hold after the micro-batch in flight. Reply: [`Reply::Done`].
-    Pause,
-    /// Go on. Reply: [`Reply::Done`].
-    Resume,
-    /// End the run. Reply: [`Reply::Done`]; then [`TrainEvent::Finished`].
-    Stop {
-        /// Hand back the best weights rather than the last.
-        keep_best: bool,
-    },
-    /// Measure a split and, where the model writes, what it writes after the split's first prompts. Progress comes as
-    /// [`FromWorker::EvaluationProgress`]. Reply: [`Reply::Evaluated`].
-    Evaluate {
-        /// Which weights.
-        weights: Weights,
-        /// Which rows.
-        split: Split,
-        /// Prompts that are written on from; 0 measures the rows only.
-        num_prompts: usize,
-        /// Most tokens of what is written after a prompt.
-        max_new_tokens: u32,
-    },
-    /// Read the rows of several tasks and measure a split of them with the model before training, while there is no run.
-    /// Progress comes as [`FromWorker::ReadProgress`], then as [`FromWorker::EvaluationProgress`]. Reply:
-    /// [`Reply::Evaluated`]; [`Reply::Done`] where the reading was ended before.
-    EvaluateParts {
-        /// The tasks.
-        parts: Vec<PartFiles>,
-        /// For the splits, and the heads that such a run begins with.
-        run: RunConfig,
-        /// Which rows.
-        split: Split,
-    },
-    /// Measure what labels can be told without training, on rows of a split. Progress comes as
-    /// [`FromWorker::EvaluationProgress`]. Reply: [`Reply::FewShot`].
-    FewShot {
-        /// Which rows.
-        split: Split,
-    },
-    /// Put images into one file, which is read as if it had been dropped: a zip with a folder for each class. Reply:
-    /// [`Reply::Packed`], with one blob.
-    PackImages {
-        /// The images, under their paths (`circle/1.png`).
-        files: Vec<NamedBlob>,
-    },
-    /// The files of images among the rows that were read. Reply: [`Reply::Images`], with a blob for each.
-    RowImages {
-        /// Split, and place of the row in it.
-        rows: Vec<(Split, usize)>,
-    },
-    /// Training rows as they are trained on with a seed. Reply: [`Reply::Images`], PNG files.
-    PreviewAugmentation {
-        /// Places in the training split.
-        rows: Vec<usize>,
-        /// Another one draws anew.
-        seed: u64,
-        /// The settings.
-        run: RunConfig,
-    },
-    /// Answers to inputs, base beside tuned (tuned only after a run). Reply: [`Reply::Predicted`].
-    Predict {
-        /// The inputs.
-        inputs: Vec<TaskInput>,
-        /// Their images, one an input; none where inputs are texts.
-        images: Vec<NamedBlob>,
-        /// Which of a run's several tasks answers; `None` where there is one.
-        part: Option<String>,
-    },
-    /// Find the rows whose texts are most like a text. Reply: [`Reply::Nearest`].
-    FindNearest {
-        /// The text.
-        text: String,
-    },
-    /// Measure a model that writes on a text that has nothing to do with its task, to see what it forgets. Progress comes
-    /// as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::EvaluatedGeneral`].
-    EvaluateGeneral {
-        /// Which weights.
-        weights: Weights,
-        /// The person's own text; `None` takes a bundled one.
-        text: Option<NamedBlob>,
-    },
-    /// Write on from a prompt. Text comes as [`FromWorker::Generated`], with beams once they have been searched: until then
-    /// the pieces are empty. Reply: [`Reply::Generated`].
-    Generate {
-        /// The prompt.
-        prompt: Prompt,
-        /// Which weights.
-        weights: Weights,
-        /// How tokens are chosen.
-        sampling: SamplingConfig,
-    },
-    /// End the text that is being written. Reply: [`Reply::Done`]; then that of `Generate`.
-    StopGenerating,
-    /// The tuned model as a zip. Reply: [`Reply::Exported`], with one blob.
-    Export {
-        /// A whole model, or an adapter alone.
-        format: ExportFormat,
-    },
-    /// Take the trained model, adapters added to its weights, for the loaded one, so that another run can go on from it.
-    /// The rows are dropped. Reply: [`Reply::Model`].
-    ContinueFromRun,
-    /// Memory figures. Reply: [`Reply::Memory`].
-    Memory,
-    /// Destroy the GPU device, to rehearse its loss. Reply: [`Reply::Done`].
-    LoseDevice,
 }
 
 /// Answers; which one belongs to which command is said there.
@@ -325,6 +78,16 @@ pub enum Reply {
         notes: Vec<String>,
         /// What runs, as the text of its job file: the page only hands it on.
         job: String,
+    },
+    /// The storage was looked through.
+    Saved {
+        /// The run that is kept; `None` where there is none.
+        saved: Option<SavedRun>,
+    },
+    /// The kept run is loaded.
+    Opened {
+        /// What it is.
+        opened: Box<OpenedRun>,
     },
     /// A split was measured.
     Evaluated {

@@ -12,7 +12,7 @@ use super::protocol::Weights;
 use super::several::Part;
 use super::weights::{Built, HeadSettings, trains_head};
 use crate::checkpoint::{
-    ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, export_adapter, export_folder, lora_of_adapter, read_job,
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, RESULTS_FILE, export_adapter, export_folder, lora_of_adapter, read_job,
 };
 use crate::config::{ConfigProblem, ExportFormat, JOB_FILE, Job, Method, ReadOptions, RunConfig};
 use crate::data::DataFiles;
@@ -157,13 +157,25 @@ impl Session {
         Ok(trainer.next_event().await?)
     }
 
-    /// Everything that restores the run exactly.
+    /// Whether [`Self::checkpoint`] would stand between two optimizer steps now, with every event before it told.
+    #[must_use]
+    pub fn is_between_steps(&self) -> bool {
+        self.trainer.as_ref().is_some_and(Trainer::is_between_steps)
+    }
+
+    /// Everything that restores the run exactly; of one that is over, its weights and what was measured.
     ///
     /// # Errors
-    /// When the device fails.
+    /// When the device fails, or a loss or a weight is not finite.
     pub async fn checkpoint(&mut self) -> Result<Folder, SessionError> {
         let trainer = self.trainer.as_mut().ok_or(SessionError::NotTrained)?;
         Ok(trainer.checkpoint().await?)
+    }
+
+    /// The step whose weights the run holds, and their validation figures where they were measured; `None` without a run.
+    #[must_use]
+    pub fn weights_of_step(&self) -> Option<(u32, Option<&Evaluation>)> {
+        self.trainer.as_ref().map(Trainer::weights_of_step)
     }
 
     /// Ends the run at the next poll.
@@ -205,7 +217,9 @@ impl Session {
             (Some(trainer), _) => {
                 let (step, valid) = trainer.weights_of_step();
                 let (num_rows, num_windows) = (trainer.rows().num_read(), trainer.rows().num_rows());
-                let facts = CardFacts { num_rows, num_windows, step, valid: valid.cloned(), test: self.test.clone() };
+                let (num_steps, diverged_at) = (trainer.num_steps(), trainer.diverged_at());
+                let (valid, test) = (valid.cloned(), self.test.clone());
+                let facts = CardFacts { num_rows, num_windows, step, num_steps, diverged_at, valid, test };
                 (Job { thresholds: self.thresholds(Weights::Tuned), ..trainer.job().clone() }, Some(facts))
             }
             // Its own job file says how it was trained; PEFT's adapters have none.
@@ -227,7 +241,7 @@ impl Session {
                 let mut folder = export_adapter(model, &weights, labels, &job, facts).await?;
                 // It is the same adapter: it stays as it is, with what its makers said of it.
                 let own = self.adapter.as_ref().filter(|_| self.trainer.is_none()).map(|adapter| &adapter.folder);
-                for name in [JOB_FILE, "README.md", ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
+                for name in [JOB_FILE, "README.md", RESULTS_FILE, ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
                     if let Some(bytes) = own.and_then(|own| own.get(name)) {
                         folder.insert(name, bytes);
                     }

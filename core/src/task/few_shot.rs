@@ -175,24 +175,17 @@ pub(super) fn vector_of(prediction: Prediction) -> Vec<f32> {
 mod tests {
     use super::super::sentence_embedding::Prediction as Vectors;
     use super::super::texts::tests::{model, tokenizer};
-    use super::super::{Purpose, ReadRequest, Task};
+    use super::super::{ReadRequest, Task};
     use super::*;
     use crate::config::{ReadOptions, SplitConfig};
     use crate::data::DataFiles;
 
     fn rows(task: Task, text: &str) -> Box<dyn TaskRows> {
-        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
+        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() }.into();
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.25 };
         let (read, run, tokenizer) =
             (&ReadOptions::default(), &RunConfig { split, ..RunConfig::default() }, tokenizer());
-        let request = ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        };
+        let request = ReadRequest::to_train(files, read, run);
         task.read(&request).expect("good rows").prepare(&model(&tokenizer), run).expect("enough rows")
     }
 

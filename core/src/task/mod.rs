@@ -33,6 +33,7 @@ mod plain_texts;
 mod prompt_row;
 mod report;
 mod report_parts;
+mod row_predictor;
 mod spec;
 mod table;
 mod targets;
@@ -197,6 +198,14 @@ pub struct ReadRequest<'a> {
     pub model: Option<TaskModel<'a>>,
 }
 
+#[cfg(test)]
+impl<'a> ReadRequest<'a> {
+    /// Rows to train on, before there is a model.
+    pub(crate) fn to_train(files: &'a Rc<DataFiles>, read: &'a ReadOptions, run: &'a RunConfig) -> Self {
+        Self { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None }
+    }
+}
+
 /// Inputs that a person typed or a file holds, to be answered.
 #[derive(Clone, Copy)]
 pub struct PredictRequest<'a> {
@@ -337,6 +346,11 @@ pub trait TaskRows: Debug {
     /// The rows at `indices` of a split, padded. What is random in a batch follows from `seed`, the same for the same
     /// seed; an evaluation gives `None` and gets the same batch each time.
     fn batch(&self, split: Split, indices: &[usize], seed: Option<u64>) -> HostBatch;
+
+    /// The same batch for whoever needs no inputs of rows that are fixed: these may be empty.
+    fn targets(&self, split: Split, indices: &[usize]) -> HostBatch {
+        self.batch(split, indices, None)
+    }
 
     /// As [`TaskData::image`].
     fn image(&self, _split: Split, _index: usize) -> Option<(String, Vec<u8>)> {

@@ -10,6 +10,11 @@ pub(super) fn probabilities(log_probabilities: &[f64]) -> Vec<f32> {
     log_probabilities.iter().map(|value| value.exp() as f32).collect()
 }
 
+/// Probabilities of labels of which one holds, of their logits; `None` if a value is not finite.
+pub(super) fn class_probabilities(logits: &[f32]) -> Option<Vec<f32>> {
+    log_softmax(logits).map(|found| probabilities(&found))
+}
+
 /// Log-probabilities of logits; `None` if a value is not finite.
 pub(super) fn log_softmax(logits: &[f32]) -> Option<Vec<f64>> {
     if !logits.iter().all(|value| value.is_finite()) {
@@ -27,8 +32,8 @@ mod tests {
 
     #[test]
     fn probabilities_sum_to_one_and_what_is_not_finite_is_none() {
-        let found = probabilities(&log_softmax(&[1000.0, 1000.0, -1000.0]).expect("finite"));
-        assert_eq!(found, [0.5, 0.5, 0.0]);
+        assert_eq!(class_probabilities(&[1000.0, 1000.0, -1000.0]), Some(vec![0.5, 0.5, 0.0]));
+        assert_eq!(class_probabilities(&[f32::NAN, 0.0]), None);
         assert_eq!(log_softmax(&[0.0, f32::INFINITY]), None);
         assert_eq!(log_softmax(&[f32::NAN]), None);
         assert_eq!(find_highest(&[1.0, 3.0, 3.0]), 1);

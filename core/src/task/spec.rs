@@ -64,6 +64,15 @@ pub enum Unit {
     Number,
 }
 
+/// Settings of a task of texts: those that every such task has, and these of its own.
+macro_rules! settings_of_texts {
+    ($($own:literal),*) => {
+        &["max_seq_length", "pad_to_multiple_of", $($own),*]
+    };
+}
+
+pub(super) use settings_of_texts;
+
 /// A task, in words and names. One const in each room.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TaskSpec {
@@ -156,6 +165,16 @@ pub const LOSS: FigureSpec = FigureSpec { name: "loss", title: "Loss", unit: Uni
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_task_of_texts_has_the_settings_of_texts() {
+        for &task in Task::ALL {
+            let spec = task.spec();
+            for name in ["max_seq_length", "pad_to_multiple_of"] {
+                assert_eq!(spec.settings.contains(&name), spec.head != HeadKind::Image, "{} {name}", task.name());
+            }
+        }
+    }
 
     #[test]
     fn a_decoder_is_for_writing_and_can_label() {

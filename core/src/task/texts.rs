@@ -2,14 +2,16 @@
 //! rows share.
 //!
 //! In: rows as they were read ([`TextData`]). Out: their tokens made part by part, what a report says of their lengths,
-//! rows for a run ([`PreparedTexts`]), and answers to inputs that a person gives ([`TextPredictor`]).
+//! rows for a run ([`PreparedTexts`]), and answers to inputs that a person gives ([`text_predictor`]).
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
+use super::row_predictor::RowPredictor;
 use super::{
-    DataReport, EncodedSplits, PredictRequest, Prediction, Predictor, ReportDetail, TaskError, TaskInput, TaskModel,
-    data_report, warn_of_long_texts,
+    DataReport, EncodedSplits, PredictRequest, Prediction, ReportDetail, TaskError, TaskInput, TaskModel, data_report,
+    warn_of_long_texts,
 };
 use crate::config::{Job, ReadOptions, RunConfig};
 use crate::data::{
@@ -292,71 +294,30 @@ impl<L> PreparedTexts<L> {
     }
 }
 
-/// Makes a prediction of the outputs of a row; `None` where one is not finite.
-type Answer = Box<dyn Fn(&[f32]) -> Option<Prediction>>;
-
-/// Answers texts and pairs of texts from one row of outputs each.
-pub(super) struct TextPredictor {
-    encoded: Vec<EncodedTexts>,
-    cut: Vec<usize>,
-    padding: Padding,
+/// Prepares to answer texts and pairs of texts from one row of outputs each: tokenises the inputs. Batches have at most
+/// `batch_size` of them.
+///
+/// # Errors
+/// When the tokenizer fails on an input.
+pub(super) fn text_predictor(
+    request: &PredictRequest<'_>,
     batch_size: usize,
-    /// Inputs that were given out.
-    next: usize,
-    answer: Answer,
-    predictions: Vec<Prediction>,
-}
-
-impl TextPredictor {
-    /// Tokenises the inputs; batches have at most `batch_size` of them.
-    ///
-    /// # Errors
-    /// When the tokenizer fails on an input.
-    pub(super) fn new(
-        request: &PredictRequest<'_>,
-        batch_size: usize,
-        answer: impl Fn(&[f32]) -> Option<Prediction> + 'static,
-    ) -> Result<Self, TaskError> {
-        let limit = request.model.limit(request.run);
-        let encode = |(index, input): (usize, &TaskInput)| {
-            let encoded = EncodedTexts::encode(request.model.tokenizer(), input, limit);
-            encoded.map_err(|source| TaskError::of_input(index, source))
-        };
-        let encoded = request.inputs.iter().enumerate().map(encode).collect::<Result<Vec<_>, _>>()?;
-        let cut = (0..encoded.len()).filter(|&index| encoded[index].num_tokens_untruncated > limit).collect();
-        let (padding, predictions) = (request.model.padding(request.run), Vec::with_capacity(encoded.len()));
-        Ok(Self { encoded, cut, padding, batch_size, next: 0, answer: Box::new(answer), predictions })
-    }
-}
-
-impl Predictor for TextPredictor {
-    fn next_batch(&mut self) -> Option<HostBatch> {
-        let end = (self.next + self.batch_size).min(self.encoded.len());
-        let rows = &self.encoded[self.next..end];
-        if rows.is_empty() {
-            return None;
-        }
-        let text = pad_texts(rows, &self.padding);
-        self.next = end;
-        let (num_rows, num_tokens) = (text.batch, text.num_tokens());
-        let weight = num_rows as f64;
-        Some(HostBatch { inputs: HostInputs::Text(text), targets: HostTargets::None, weight, num_rows, num_tokens })
-    }
-
-    fn add(&mut self, outputs: &Outputs) -> Result<(), usize> {
-        for row in output_rows(outputs) {
-            self.predictions.push((self.answer)(row).ok_or(self.predictions.len())?);
-        }
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> Vec<Prediction> {
-        self.predictions
-    }
-
-    fn cut_inputs(&self) -> &[usize] {
-        &self.cut
-    }
+    answer: impl Fn(&[f32]) -> Option<Prediction> + 'static,
+) -> Result<RowPredictor, TaskError> {
+    let limit = request.model.limit(request.run);
+    let encode = |(index, input): (usize, &TaskInput)| {
+        let encoded = EncodedTexts::encode(request.model.tokenizer(), input, limit);
+        encoded.map_err(|source| TaskError::of_input(index, source))
+    };
+    let encoded = request.inputs.iter().enumerate().map(encode).collect::<Result<Vec<_>, _>>()?;
+    let cut = (0..encoded.len()).filter(|&index| encoded[index].num_tokens_untruncated > limit).collect();
+    let (padding, size) = (request.model.padding(request.run), [encoded.len(), batch_size]);
+    let inputs = move |range: Range<usize>| {
+        let text = pad_texts(&encoded[range], &padding);
+        let num_tokens = text.num_tokens();
+        (HostInputs::Text(text), num_tokens)
+    };
+    Ok(RowPredictor::new(size, inputs, answer).with_cut(cut))
 }
 
 #[cfg(test)]
@@ -364,6 +325,7 @@ pub(super) mod tests {
     use super::*;
     use crate::data::PositionIds;
     use crate::folder::Folder;
+    use crate::task::Predictor;
 
     /// A tokenizer of a few words.
     pub(in crate::task) fn tokenizer() -> Tokenizer {
@@ -452,7 +414,7 @@ pub(super) mod tests {
         let input = |text: &str| TaskInput { text: text.into(), second: None, image: None };
         let inputs = [input("hello"), input("hello world hello world"), input("world")];
         let request = PredictRequest { inputs: &inputs, labels: &[], model: model(&tokenizer), run: &run(5) };
-        let mut predictor = TextPredictor::new(&request, 2, |_| None).expect("room enough");
+        let mut predictor = text_predictor(&request, 2, |_| None).expect("room enough");
         assert_eq!(predictor.cut_inputs(), [1]);
         let batch = predictor.next_batch().expect("two inputs");
         let text = batch.inputs.text();

@@ -1,6 +1,8 @@
 //! Gradient checkpointing: only what goes into each block of a model that writes is kept. In the backward pass the blocks run again,
 //! last to first, each under its own small graph (<https://arxiv.org/abs/1604.06174>).
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::Tensor;
 
@@ -20,38 +22,26 @@ impl MicroStep<'_> {
         targets: &TokenTargets,
         gradients: &mut GradientSum,
     ) -> Option<Tensor<1>> {
-        // Every block draws its dropout from a seed of its own, so that the second pass draws the same.
-        let seed = |block: usize| self.device.seed(self.seed.rotate_left(17) ^ (block as u64 + 1));
-        let blocks = decoder.layers.len();
-        let plain = decoder.clone().valid();
+        let (blocks, plain) = (decoder.layers.len(), decoder.clone().valid());
         let plain_text = text.clone().without_autodiff();
         let context = plain.attention_context(&text.layout, &plain_text.input_ids.device());
-        seed(blocks);
-        let mut x = plain.embed(&plain_text);
-        let mut kept = Vec::with_capacity(blocks);
-        for block in 0..blocks {
-            kept.push(x.clone());
-            seed(block);
-            x = plain.block(block, x, &context, None);
-        }
+        self.seed_part(blocks);
+        let embedded = plain.embed(&plain_text);
+        let run = |block, x| plain.block(block, x, &context, None);
+        let (kept, last) = self.keep_inputs(0..blocks, embedded, run);
 
-        let leaf = x.autodiff().require_grad();
+        let leaf = last.autodiff().require_grad();
         let (loss, pulled) = self.token_loss(decoder.finish(leaf.clone()), targets, gradients)?;
         let mut found = pulled.backward();
         let mut flowing = leaf.grad_remove(&mut found).expect("the loss depends on the last states");
         gradients.add(self.model, found);
         let context = decoder.attention_context(&text.layout, self.device);
-        for block in (0..blocks).rev() {
-            let leaf = kept.pop().expect("one was kept for every block").autodiff().require_grad();
-            seed(block);
-            let output = decoder.block(block, leaf.clone(), &context, None);
-            let mut found = (output * flowing.autodiff()).sum().backward();
-            flowing = leaf.grad_remove(&mut found).expect("a block's output depends on its input");
-            gradients.add(self.model, found);
+        for (block, input) in kept.into_iter().enumerate().rev() {
+            let run = |[x]: [Tensor<3>; 1]| decoder.block(block, x, &context, None);
+            [flowing] = self.pull_back(block, [input], flowing, gradients, run);
         }
         if decoder.is_embedding_trained() {
-            seed(blocks);
-            gradients.add(self.model, (decoder.embed(text) * flowing.autodiff()).sum().backward());
+            let [] = self.pull_back(blocks, [], flowing, gradients, |[]| decoder.embed(text));
         }
         Some(loss)
     }
@@ -67,73 +57,97 @@ impl MicroStep<'_> {
     ) -> Option<Tensor<1>> {
         let (first, second) = (model.encoder.layers.len(), model.decoder.layers.len());
         // Blocks of the encoder, then of the decoder; then what stands around them.
-        let seed = |part: usize| self.device.seed(self.seed.rotate_left(17) ^ (part as u64 + 1));
         let [of_source, of_target, of_states, of_outputs] = [0, 1, 2, 3].map(|part| first + second + part);
         let plain = model.clone().valid();
         let [plain_source, plain_target] = [source, target].map(|text| text.clone().without_autodiff());
 
         let context = plain.encoder_context(&plain_source);
-        seed(of_source);
-        let mut x = plain.embed(&plain_source);
-        let mut kept_of_source = Vec::with_capacity(first);
-        for block in 0..first {
-            kept_of_source.push(x.clone());
-            seed(block);
-            x = plain.encoder_block(block, x, &context);
-        }
-        let last_of_source = x;
-        seed(of_states);
+        self.seed_part(of_source);
+        let embedded = plain.embed(&plain_source);
+        let run = |part, x| plain.encoder_block(part, x, &context);
+        let (kept_of_source, last_of_source) = self.keep_inputs(0..first, embedded, run);
+        self.seed_part(of_states);
         let states = plain.finish_encoder(last_of_source.clone());
         let context = plain.decoder_context(&plain_target);
-        seed(of_target);
-        let mut x = plain.embed(&plain_target);
-        let mut kept_of_target = Vec::with_capacity(second);
-        for block in 0..second {
-            kept_of_target.push(x.clone());
-            seed(first + block);
-            x = plain.decoder_block(block, x, &context, states.clone(), &plain_source);
-        }
+        self.seed_part(of_target);
+        let embedded = plain.embed(&plain_target);
+        let run = |part, x| plain.decoder_block(part - first, x, &context, states.clone(), &plain_source);
+        let (kept_of_target, last) = self.keep_inputs(first..first + second, embedded, run);
 
-        let leaf = x.autodiff().require_grad();
-        seed(of_outputs);
+        let leaf = last.autodiff().require_grad();
+        self.seed_part(of_outputs);
         let (loss, pulled) = self.token_loss(model.finish_decoder(leaf.clone()), targets, gradients)?;
         let mut found = pulled.backward();
         let mut flowing = leaf.grad_remove(&mut found).expect("the loss depends on the last states");
         gradients.add(self.model, found);
         let mut to_source = states.zeros_like();
-        for block in (0..second).rev() {
-            let leaf = kept_of_target.pop().expect("one was kept for every block").autodiff().require_grad();
-            let seen = states.clone().autodiff().require_grad();
-            seed(first + block);
-            let context = model.decoder_context(target);
-            let output = model.decoder_block(block, leaf.clone(), &context, seen.clone(), source);
-            let mut found = (output * flowing.autodiff()).sum().backward();
-            flowing = leaf.grad_remove(&mut found).expect("a block's output depends on its input");
-            to_source = to_source + seen.grad_remove(&mut found).expect("a block sees the source");
-            gradients.add(self.model, found);
+        for (block, input) in kept_of_target.into_iter().enumerate().rev() {
+            let run =
+                |[x, seen]: [Tensor<3>; 2]| model.decoder_block(block, x, &model.decoder_context(target), seen, source);
+            let inputs = [input, states.clone()];
+            let [by_input, by_states] = self.pull_back(first + block, inputs, flowing, gradients, run);
+            (flowing, to_source) = (by_input, to_source + by_states);
         }
         if model.embed_tokens.is_trained() {
-            seed(of_target);
-            gradients.add(self.model, (model.embed(target) * flowing.autodiff()).sum().backward());
+            let [] = self.pull_back(of_target, [], flowing, gradients, |[]| model.embed(target));
         }
 
-        let leaf = last_of_source.autodiff().require_grad();
-        seed(of_states);
-        let mut found = (model.finish_encoder(leaf.clone()) * to_source.autodiff()).sum().backward();
-        let mut flowing = leaf.grad_remove(&mut found).expect("the states depend on the last block");
-        gradients.add(self.model, found);
-        for block in (0..first).rev() {
-            let leaf = kept_of_source.pop().expect("one was kept for every block").autodiff().require_grad();
-            seed(block);
-            let output = model.encoder_block(block, leaf.clone(), &model.encoder_context(source));
-            let mut found = (output * flowing.autodiff()).sum().backward();
-            flowing = leaf.grad_remove(&mut found).expect("a block's output depends on its input");
-            gradients.add(self.model, found);
+        let run = |[x]: [Tensor<3>; 1]| model.finish_encoder(x);
+        let [mut flowing] = self.pull_back(of_states, [last_of_source], to_source, gradients, run);
+        for (block, input) in kept_of_source.into_iter().enumerate().rev() {
+            let run = |[x]: [Tensor<3>; 1]| model.encoder_block(block, x, &model.encoder_context(source));
+            [flowing] = self.pull_back(block, [input], flowing, gradients, run);
         }
         if model.embed_tokens.is_trained() {
-            seed(of_source);
-            gradients.add(self.model, (model.embed(source) * flowing.autodiff()).sum().backward());
+            let [] = self.pull_back(of_source, [], flowing, gradients, |[]| model.embed(source));
         }
         Some(loss)
+    }
+
+    /// Every part of a model draws its dropout from a seed of its own, so that its second pass draws the same.
+    fn seed_part(&self, part: usize) {
+        self.device.seed(self.seed.rotate_left(17) ^ (part as u64 + 1));
+    }
+
+    /// Passes states, without autodiff, through the blocks with these numbers. Returns what goes into each, and what the
+    /// last gives.
+    ///
+    /// # Shapes
+    /// - all states: `[batch, seq, hidden]`
+    fn keep_inputs(
+        &self,
+        parts: Range<usize>,
+        mut x: Tensor<3>,
+        run: impl Fn(usize, Tensor<3>) -> Tensor<3>,
+    ) -> (Vec<Tensor<3>>, Tensor<3>) {
+        let mut kept = Vec::with_capacity(parts.len());
+        for part in parts {
+            kept.push(x.clone());
+            self.seed_part(part);
+            x = run(part, x);
+        }
+        (kept, x)
+    }
+
+    /// Runs a part again under a graph of its own. `flowing` is the gradient by what it gives; returns that by each of its
+    /// inputs, and adds those of its parameters.
+    ///
+    /// # Shapes
+    /// - `inputs`, `flowing`, and the gradients: `[batch, seq, hidden]`
+    fn pull_back<const N: usize>(
+        &self,
+        part: usize,
+        inputs: [Tensor<3>; N],
+        flowing: Tensor<3>,
+        gradients: &mut GradientSum,
+        run: impl FnOnce([Tensor<3>; N]) -> Tensor<3>,
+    ) -> [Tensor<3>; N] {
+        let leaves = inputs.map(|input| input.autodiff().require_grad());
+        self.seed_part(part);
+        let mut found = (run(leaves.clone()) * flowing.autodiff()).sum().backward();
+        let by_input =
+            leaves.map(|leaf| leaf.grad_remove(&mut found).expect("what a part gives depends on its inputs"));
+        gradients.add(self.model, found);
+        by_input
     }
 }

@@ -9,8 +9,8 @@ use crate::tokenizer::TokenizerError;
 /// Why a run can't begin or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// The loss is NaN or infinite.
-    #[error("the loss is {loss} at step {step}: training diverged, nothing after this step can be trusted")]
+    /// The loss, or the norm of its gradients, is NaN or infinite.
+    #[error("the loss, or the norm of its gradients, is {loss} at step {step}: the run diverged")]
     Diverged {
         /// Step at which it was read.
         step: u32,
@@ -18,7 +18,7 @@ pub enum TrainError {
         loss: f64,
     },
     /// Logits of an evaluation are not finite.
-    #[error("the model's output for row {row} is not a number: training diverged")]
+    #[error("the model's output for row {row} is not a number: the run diverged")]
     NotFinite {
         /// Row of the file.
         row: usize,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 
 use super::TrainError;
+use super::batches::batch_of;
 use super::features::Features;
 use super::outputs::{read_outputs, read_rows};
 use crate::data::Split;
@@ -68,7 +69,7 @@ impl Evaluator {
         let is_of_head = |&&index: &&usize| head_of(rows, self.split, index) == head;
         let end = self.done + self.order[self.done..limit].iter().take_while(is_of_head).count();
         let indices = &self.order[self.done..end];
-        let batch = rows.batch(self.split, indices, None);
+        let batch = batch_of(rows, features.as_deref(), (self.split, indices), None);
         let other = (head > 0).then(|| model.of_head(head));
         let model = other.as_ref().unwrap_or(model);
         let known = match features {

@@ -16,8 +16,14 @@ pub(super) struct Features {
 }
 
 impl Features {
-    /// What the head reads of the rows at `indices` of a split, whose inputs are `inputs`; `None` where it reads more than
-    /// one vector a row.
+    /// Whether all rows at `indices` of a split were met before: then nothing asks for their inputs.
+    pub(super) fn know(&self, split: Split, indices: &[usize]) -> bool {
+        let known = &self.splits[split as usize];
+        indices.iter().all(|&index| known.get(index).is_some_and(Option::is_some))
+    }
+
+    /// What the head reads of the rows at `indices` of a split, whose inputs are `inputs` and only read where a row is new;
+    /// `None` where it reads more than one vector a row.
     ///
     /// # Shapes
     /// - returns: `[rows, width]`, without autodiff
@@ -31,22 +37,107 @@ impl Features {
         (backbone, head): (&Backbone, &Head),
         device: &Device,
     ) -> Result<Option<Tensor<2>>, TrainError> {
-        let known = &mut self.splits[split as usize];
-        let needed = indices.iter().max().map_or(0, |last| last + 1);
-        known.resize_with(known.len().max(needed), || None);
-        if indices.iter().any(|&index| known[index].is_none()) {
+        if !self.know(split, indices) {
             let inputs = BatchInputs::new(inputs, device);
             let Some(made) = head.features(backbone.forward(&inputs), &inputs) else { return Ok(None) };
             let data = made.into_data_async().await.map_err(TrainError::Device)?;
             let width = data.shape()[1];
             let values = data.try_into_vec::<f32>().expect("states are f32");
+            let known = &mut self.splits[split as usize];
+            let needed = indices.iter().max().map_or(0, |last| last + 1);
+            known.resize_with(known.len().max(needed), || None);
             for (&index, vector) in indices.iter().zip(values.chunks(width)) {
                 known[index].get_or_insert_with(|| vector.into());
             }
         }
+        let known = &self.splits[split as usize];
         let rows = indices.iter().filter_map(|&index| known[index].as_deref());
         let values: Vec<f32> = rows.flatten().copied().collect();
         let width = values.len() / indices.len().max(1);
         Ok(Some(Tensor::from_data(TensorData::new(values, [indices.len(), width]), device)))
+    }
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use std::rc::Rc;
+
+    use futures_lite::future::block_on;
+
+    use super::*;
+    use crate::config::{Freeze, Method, Pooling, ReadOptions, RunConfig, SplitConfig};
+    use crate::data::{DataFiles, HostBatch, PositionIds};
+    use crate::folder::Folder;
+    use crate::images::{ImageProcessor, Picture, encode_png, pack_zip};
+    use crate::model::{Model, ModelConfig};
+    use crate::nn::Init;
+    use crate::optim::GradientSum;
+    use crate::task::{ReadRequest, Reads, Task, TaskModel, TaskRows};
+    use crate::train::MicroStep;
+    use crate::train::batches::batch_of;
+
+    const SIDE: usize = 8;
+    const CONFIG: &[u8] = br#"{"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 16, "image_size": 8, "patch_size": 4}"#;
+
+    /// Two images of each of two labels, to train on.
+    fn rows() -> Box<dyn TaskRows> {
+        let image = |(path, grey): (&str, u8)| {
+            let picture = Picture { width: SIDE, height: SIDE, pixels: vec![grey; 3 * SIDE * SIDE] };
+            (path.to_owned(), encode_png(&picture))
+        };
+        let images = [("circle/0.png", 0), ("square/0.png", 90), ("circle/1.png", 150), ("square/1.png", 255)];
+        let zip = pack_zip(&images.map(image));
+        let files = Rc::new(DataFiles { train: ("images.zip".into(), zip), ..DataFiles::default() });
+        let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
+        let (read, run) = (&ReadOptions::default(), &RunConfig { split, ..RunConfig::default() });
+        let data = Task::ImageClassification.read(&ReadRequest::to_train(&files, read, run)).expect("good images");
+        let (processor, _) =
+            ImageProcessor::from_folder(&mut Folder::new(), "vit", SIDE).expect("that of transformers");
+        let model = TaskModel {
+            reads: Reads::Images(&processor),
+            max_tokens: 5,
+            pad_token_id: 0,
+            position_ids: PositionIds::FromZero,
+            eos_token_ids: &[],
+            decoder_start_token_id: None,
+            render: None,
+            broken_template: None,
+        };
+        data.prepare(&model, run).expect("two labels")
+    }
+
+    #[test]
+    fn rows_that_were_met_need_no_pixels_and_train_the_head_as_before() {
+        let (rows, device) = (rows(), Device::flex().autodiff());
+        let config = ModelConfig::from_json(CONFIG).expect("usable");
+        let model = Model::new(&config, Pooling::Cls, 2, &mut Init::new(1), &device);
+        let model = model.frozen_for(Method::Head, Freeze::None);
+        let frozen = model.for_inference().backbone;
+        let train = |batch: &HostBatch, features: Option<Tensor<2>>| -> (f32, Vec<f32>) {
+            let mut gradients = GradientSum::default();
+            let (model, frozen, weight_sum) = (&model, Some(&frozen), batch.weight);
+            let gradient_checkpointing = false;
+            let step =
+                MicroStep { model, frozen, features, weight_sum, gradient_checkpointing, seed: 1, device: &device };
+            let loss = step.run(batch, &mut gradients).into_scalar::<f32>();
+            let values = |tensor: &Tensor<1>| tensor.clone().into_data().iter::<f32>().collect::<Vec<f32>>();
+            (loss, gradients.tensors().flat_map(|(_, tensor)| values(tensor)).collect())
+        };
+        let (split, indices) = (Split::Train, [2, 0, 3]);
+        let expected = train(&rows.batch(split, &indices, Some(7)), None);
+        assert!(expected.1.iter().any(|&gradient| gradient != 0.0), "there is something to compare");
+        let mut features = Features::default();
+        for is_met in [false, true] {
+            assert_eq!(features.know(split, &indices), is_met);
+            let batch = batch_of(rows.as_ref(), Some(&features), (split, &indices), Some(7));
+            let HostInputs::Pixels(pixels) = &batch.inputs else { panic!("not images") };
+            assert_eq!(pixels.values.is_empty(), is_met);
+            let parts = (&frozen, &model.head);
+            let plain = device.clone().without_autodiff();
+            let known = block_on(features.of_batch((split, &indices), &batch.inputs, parts, &plain)).expect("it reads");
+            assert!(known.is_some() && train(&batch, known) == expected, "to the bit");
+        }
+        assert!(!features.know(split, &[0, 1]) && !features.know(Split::Valid, &[0]));
     }
 }

@@ -5,6 +5,7 @@
 
 mod batches;
 mod checkpointed;
+mod diverged;
 mod dtype;
 mod error;
 mod evaluations;

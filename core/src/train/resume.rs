@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Tensor, TensorData};
 
 use super::evaluations::Best;
-use super::trainer::Progress;
+use super::trainer::{Progress, Stage};
 use super::{TrainError, Trainer};
 use crate::checkpoint::{
     CheckpointError, HostTensor, STATE_FILE, TrainState, WeightFile, read_state, read_tensors, read_weights,
@@ -23,22 +23,41 @@ const BEST_FILE: &str = "best.safetensors";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 
 impl Trainer {
-    /// Everything that restores this run exactly.
+    /// Whether a checkpoint taken now stands between two optimizer steps with nothing left to say: every event up to it was
+    /// pulled, and none comes again after [`Self::restore`] but [`TrainEvent::Started`](crate::event::TrainEvent::Started)
+    /// and the phase.
+    #[must_use]
+    pub fn is_between_steps(&self) -> bool {
+        self.progress.step > 0 && self.events.is_empty() && matches!(self.stage, Stage::Training)
+    }
+
+    /// Everything that restores this run exactly; of one that is over, its weights and what was measured.
     ///
     /// # Errors
-    /// When the device fails or a weight is not finite.
+    /// When the device fails, or a loss or a weight is not finite.
     pub async fn checkpoint(&mut self) -> Result<Folder, TrainError> {
-        let window = self.readings.keep().await?.to_vec();
+        let over = match self.stage {
+            Stage::Over { weights_of_step } => Some(weights_of_step),
+            _ => None,
+        };
+        let window = match over {
+            Some(_) => Vec::new(), // nobody reads them any more
+            None => self.readings.keep().await?.to_vec(),
+        };
+        if let Some(index) = window.iter().position(|loss| !loss.is_finite()) {
+            let first = self.progress.step + 1 - window.len() as u32;
+            return Err(TrainError::Diverged { step: first + index as u32, loss: window[index] });
+        }
         let mut folder = Folder::new();
         let map = self.config.key_map();
         let (run, layers) = (&self.job.run, self.model.backbone.layer_counts());
         let trained = |path: &str, _| is_trained(run.method, run.freeze, path, layers);
         folder.insert(MODEL_FILE, weights_to_safetensors(map, &read_weights(&self.model, map, trained).await?)?);
-        if let Some(best) = &self.evaluations.best {
+        if let (Some(best), None) = (&self.evaluations.best, over) {
             folder.insert(BEST_FILE, weights_to_safetensors(map, &read_weights(&best.model, map, trained).await?)?);
         }
         let mut moments = BTreeMap::new();
-        for (path, pair) in &self.optimizer.moments {
+        for (path, pair) in self.optimizer.moments.iter().filter(|_| over.is_none()) {
             for (name, tensor) in [("first", &pair.first), ("second", &pair.second)] {
                 let data = tensor.to_data_async().await.map_err(TrainError::Device)?;
                 let values = data.try_into_vec::<f32>().expect("moments are f32");
@@ -61,12 +80,15 @@ impl Trainer {
             evaluated_at: self.evaluations.last_step,
             last: self.evaluations.last.clone(),
             skipped: self.optimizer.skipped.clone(),
+            over,
+            diverged_at: self.diverged_at,
         };
         folder.insert(STATE_FILE, serde_json::to_vec_pretty(&state).expect("plain values serialize"));
         Ok(folder)
     }
 
-    /// Puts a fresh trainer of the same job and data where the checkpoint stands.
+    /// Puts a fresh trainer of the same job and data where the checkpoint stands. One of a run that is over has its weights,
+    /// and no event to tell.
     ///
     /// # Errors
     /// When the checkpoint is damaged or belongs to another run.
@@ -91,7 +113,10 @@ impl Trainer {
         self.model = load(map, folder, MODEL_FILE, self.model, run)?;
         self.evaluations.best = match state.best {
             Some((value, step, evaluation)) => {
-                let model = load(map, folder, BEST_FILE, self.model.clone(), run)?;
+                let model = match state.over {
+                    Some(_) => self.model.clone(), // nothing goes back to it any more
+                    None => load(map, folder, BEST_FILE, self.model.clone(), run)?,
+                };
                 Some(Best { value, step, evaluation, model })
             }
             None => None,
@@ -121,8 +146,12 @@ impl Trainer {
         self.evaluations.since_best = state.evaluations_since_best;
         self.evaluations.last_step = state.evaluated_at;
         self.evaluations.last = state.last;
+        self.diverged_at = state.diverged_at;
         self.begin();
-        if self.progress.step > 0 && self.evaluation_is_due() {
+        if let Some(weights_of_step) = state.over {
+            self.events.clear();
+            self.stage = Stage::Over { weights_of_step };
+        } else if self.progress.step > 0 && self.evaluation_is_due() {
             self.start_evaluation(); // the checkpoint was taken between the step and its evaluation
         } else if self.patience_is_over() {
             self.stage = self.ending(StopReason::EarlyStopping);
@@ -194,5 +223,118 @@ mod tests {
         assert!(check_tasks(&several, &tasks_of(&several)).is_ok());
         assert!(check_tasks(&several, &[("a", first), ("c", first)]).is_err());
         assert!(check_tasks(&several, &[("", first)]).is_err() && check_tasks(&one, &tasks_of(&several)).is_err());
+    }
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod runs {
+    use burn::tensor::Device;
+    use futures_lite::future::block_on;
+
+    use super::*;
+    use crate::config::{ModelSource, ReadOptions, SplitConfig};
+    use crate::data::DataFiles;
+    use crate::event::{Phase, Split, TrainEvent};
+    use crate::session::Session;
+    use crate::session::protocol::Weights;
+
+    macro_rules! model_files {
+        ($($name:literal),*) => {
+            [$(($name, include_bytes!(concat!("../../../tests/fixtures/tiny_encoder/", $name)).to_vec())),*]
+        };
+    }
+
+    /// Without dropout, whose generator is shared by all tests of a process.
+    fn settings() -> RunConfig {
+        RunConfig {
+            num_train_epochs: 2,
+            batch_size: 8,
+            learning_rate: 1e-3,
+            max_seq_length: 16,
+            logging_steps: 1, // losses that wait for their reading go through JSON, which may cost the last bit
+            dropout: Some(0.0),
+            split: SplitConfig { valid_fraction: 0.2, test_fraction: 0.1 },
+            ..RunConfig::default()
+        }
+    }
+
+    fn session(run: &RunConfig) -> Session {
+        let mut csv = String::from("text,label\n");
+        for index in 0..60 {
+            let (text, label) = [("my lord is come", "arrival"), ("thou hast slain my queen", "lament")][index % 2];
+            csv.push_str(&format!("{text} {index},{label}\n"));
+        }
+        let files = DataFiles { train: ("lines.csv".into(), csv.into_bytes()), valid: None, test: None };
+        let mut folder = Folder::new();
+        for (name, bytes) in model_files!["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+        {
+            folder.insert(name, bytes);
+        }
+        let mut session = Session::new(Device::flex());
+        session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
+        session.load_data(files, &ReadOptions::default(), run).expect("the rows load");
+        session
+    }
+
+    fn drain(session: &mut Session) -> Vec<TrainEvent> {
+        std::iter::from_fn(|| block_on(session.next_event()).expect("the run goes on")).collect()
+    }
+
+    fn phase(event: &TrainEvent) -> Option<Phase> {
+        if let TrainEvent::Phase { phase } = event { Some(*phase) } else { None }
+    }
+
+    /// What is told of steps and measurements.
+    fn told(events: &[TrainEvent]) -> Vec<&TrainEvent> {
+        events.iter().filter(|event| phase(event).is_none() && !matches!(event, TrainEvent::Started { .. })).collect()
+    }
+
+    #[test]
+    fn a_run_that_is_cut_between_two_steps_loses_no_event_and_repeats_none() {
+        let run = settings();
+        let mut whole = session(&run);
+        whole.start(run.clone()).expect("it starts");
+        let (mut seen, mut cuts) = (Vec::new(), Vec::new());
+        while let Some(event) = block_on(whole.next_event()).expect("the run goes on") {
+            seen.push(event);
+            if whole.is_between_steps() {
+                cuts.push((seen.len(), block_on(whole.checkpoint()).expect("it is saved")));
+            }
+        }
+        assert!(cuts.len() >= 8, "{} moments", cuts.len());
+        let last = cuts.len() - 1;
+        for (num_seen, checkpoint) in [0, last / 2, last].map(|index| &cuts[index]) {
+            let mut resumed = session(&run);
+            resumed.resume(checkpoint).expect("it goes on");
+            let rest = drain(&mut resumed);
+            assert_eq!(told(&rest), told(&seen[*num_seen..]), "cut after {num_seen} events");
+            let mut phases = rest.iter().filter_map(phase);
+            assert_eq!(phases.next(), Some(Phase::FirstStep));
+            assert!(phases.next().is_none_or(|next| next == Phase::Training), "the first step is told from the others");
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_over_is_restored_with_its_weights_and_says_nothing() {
+        for load_best_model_at_end in [true, false] {
+            let run = RunConfig { load_best_model_at_end, ..settings() };
+            let mut whole = session(&run);
+            whole.start(run.clone()).expect("it starts");
+            assert!(matches!(drain(&mut whole).last(), Some(TrainEvent::Finished { .. })));
+            let checkpoint = block_on(whole.checkpoint()).expect("it is saved");
+            assert!(checkpoint.get(BEST_FILE).is_none(), "the weights are in one file");
+            let mut restored = session(&run);
+            restored.resume(&checkpoint).expect("it is restored");
+            assert!(drain(&mut restored).is_empty());
+            assert!(!restored.is_between_steps());
+            let [expected, found] = [&mut whole, &mut restored].map(|session| {
+                block_on(session.evaluate(Weights::Tuned, Split::Valid, &mut |_, _| {})).expect("it is measured").0
+            });
+            assert_eq!(found, expected);
+            let again = block_on(restored.checkpoint()).expect("it is saved again");
+            assert_eq!(again.get(MODEL_FILE), checkpoint.get(MODEL_FILE));
+            let [first, second] = [&checkpoint, &again].map(|saved| read_state(saved).expect("it is whole").over);
+            assert!(first.is_some() && first == second, "{first:?}, {second:?}");
+        }
     }
 }

@@ -17,7 +17,8 @@ pub struct MicroStep<'a> {
     pub model: &'a Model,
     /// The backbone, without autodiff, of a model whose head alone is trained.
     pub frozen: Option<&'a Backbone>,
-    /// What the head reads of the batch's rows, where that is known: `[batch, width]`, without autodiff.
+    /// What the head reads of the batch's rows, where that is known: `[batch, width]`, without autodiff. Then the inputs of
+    /// the batch, which may be empty, are not read.
     pub features: Option<Tensor<2>>,
     /// What the losses of the whole step are divided by: accumulation then gives the gradient of one large batch.
     pub weight_sum: f64,
@@ -42,6 +43,11 @@ impl MicroStep<'_> {
     /// Adds the batch's gradients to `gradients` and returns its share of the step's loss, `[1]`, without autodiff.
     pub fn run(&self, batch: &HostBatch, gradients: &mut GradientSum) -> Tensor<1> {
         self.device.seed(self.seed);
+        if let Some(features) = &self.features {
+            let shape = [features.dims()[0], 1]; // a vector a row
+            let outputs = self.model.head.outputs_of_features(features.clone().autodiff());
+            return self.add_loss(outputs, &batch.targets, shape, gradients);
+        }
         let mut inputs = BatchInputs::new(&batch.inputs, self.device);
         if matches!(batch.targets, HostTargets::Spans { .. }) {
             inputs = inputs.with_scored_padding(&batch.inputs); // a span is looked for among all tokens of a row
@@ -57,11 +63,21 @@ impl MicroStep<'_> {
 
     fn run_outputs(&self, inputs: BatchInputs, targets: &HostTargets, gradients: &mut GradientSum) -> Tensor<1> {
         let shape = inputs.shape();
-        let outputs = match (&self.features, self.frozen) {
-            (Some(features), _) => self.model.head.outputs_of_features(features.clone().autodiff()),
-            (None, Some(frozen)) => self.model.outputs_of_frozen(frozen, &inputs.without_autodiff()),
-            (None, None) => self.model.outputs(&inputs),
+        let outputs = match self.frozen {
+            Some(frozen) => self.model.outputs_of_frozen(frozen, &inputs.without_autodiff()),
+            None => self.model.outputs(&inputs),
         };
+        self.add_loss(outputs, targets, shape, gradients)
+    }
+
+    /// Adds the gradients of the loss of all outputs of a batch, and returns that loss; `shape` is that of [`loss_sum`].
+    fn add_loss(
+        &self,
+        outputs: Tensor<2>,
+        targets: &HostTargets,
+        shape: [usize; 2],
+        gradients: &mut GradientSum,
+    ) -> Tensor<1> {
         let loss = loss_sum(outputs, targets, shape, self.device).div_scalar(divisor(self.weight_sum));
         gradients.add(self.model, loss.backward());
         loss.inner()

@@ -15,7 +15,6 @@ use super::{Evaluator, MicroStep, SampleWriter, TrainError, float_dtype};
 use crate::config::{EvalStrategy, Job, Method, RunConfig};
 use crate::data::{BatchSampler, HostBatch};
 use crate::event::{Phase, Split, StopReason, TrainEvent};
-use crate::generate::{GenerateError, SamplingError};
 use crate::model::{Backbone, Model, ModelConfig, path_in_whole};
 use crate::nn::Init;
 use crate::optim::{AdamW, AdamWConfig, GradientSum, clip_factor, learning_rate, warmup_steps};
@@ -38,9 +37,13 @@ pub struct Trainer {
     pub(super) progress: Progress,
     pub(super) readings: Readings,
     pub(super) evaluations: Evaluations,
+    /// Step at which the run diverged, if it did.
+    pub(super) diverged_at: Option<u32>,
     /// Writes on from validation prompts, for a model that can.
     writer: Option<SampleWriter>,
-    events: VecDeque<TrainEvent>,
+    pub(super) events: VecDeque<TrainEvent>,
+    /// Step that this trainer began at: 0, or that of a checkpoint.
+    began_at: u32,
     pub(super) stage: Stage,
 }
 
@@ -151,8 +154,10 @@ impl Trainer {
             progress: Progress::default(),
             readings: Readings::default(),
             evaluations: Evaluations::default(),
+            diverged_at: None,
             writer: None,
             events: VecDeque::new(),
+            began_at: 0,
             stage: Stage::Training,
         };
         trainer.begin();
@@ -167,6 +172,7 @@ impl Trainer {
 
     /// Events before the first step, also of a resumed run.
     pub(super) fn begin(&mut self) {
+        self.began_at = self.progress.step;
         self.events = VecDeque::from([
             TrainEvent::Started {
                 total_steps: self.plan.total_steps,
@@ -223,7 +229,8 @@ impl Trainer {
     /// One optimizer step, in micro-batches; read top to bottom, this is the training loop.
     async fn train_step(&mut self) -> Result<(), TrainError> {
         let run = &self.job.run;
-        let batches = next_batches(&mut self.sampler, self.rows.as_ref(), run, self.progress.micro_batches);
+        let rows = (self.rows.as_ref(), self.features.as_ref());
+        let batches = next_batches(&mut self.sampler, rows, run, self.progress.micro_batches);
         let weight_sum: f64 = batches.iter().map(|(_, _, batch)| batch.weight).sum();
         let num_rows: usize = batches.iter().map(|(_, _, batch)| batch.num_rows).sum();
         let is_of_several = self.rows.as_several().is_some();
@@ -295,7 +302,7 @@ impl Trainer {
         } else {
             self.events.push_back(TrainEvent::Progress { step, rows, tokens });
         }
-        if is_first {
+        if step == self.began_at + 1 {
             self.events.push_back(TrainEvent::Phase { phase: Phase::Training });
         }
         if self.evaluation_is_due() {
@@ -390,28 +397,7 @@ impl Trainer {
         Stage::Ending { reason, keep_best: self.job.run.load_best_model_at_end }
     }
 
-    /// Ends a run whose numbers are none any more with the weights of its best evaluation; gives the error back where it
-    /// is another one, or nothing was evaluated.
-    fn keep_best_of_diverged(&mut self, error: TrainError) -> Result<(), TrainError> {
-        let step = match &error {
-            TrainError::Diverged { step, .. } => Some(*step),
-            TrainError::NotFinite { .. } => Some(self.progress.step),
-            TrainError::Generate(GenerateError::Sampling(SamplingError::NotFinite { .. })) => Some(self.progress.step),
-            _ => None,
-        };
-        match step {
-            Some(step) if self.evaluations.best.is_some() => {
-                self.finish(step, StopReason::Diverged, true);
-                Ok(())
-            }
-            _ => {
-                self.stage = Stage::Over { weights_of_step: self.progress.step };
-                Err(error)
-            }
-        }
-    }
-
-    fn finish(&mut self, step: u32, reason: StopReason, keep_best: bool) {
+    pub(super) fn finish(&mut self, step: u32, reason: StopReason, keep_best: bool) {
         let mut weights_of_step = self.progress.step;
         if keep_best && let Some(best) = &self.evaluations.best {
             self.model = best.model.clone();
@@ -454,6 +440,12 @@ impl Trainer {
             _ => self.progress.step,
         };
         (step, self.evaluations.of_step(step))
+    }
+
+    /// Optimizer steps taken, and those of the whole run.
+    #[must_use]
+    pub fn num_steps(&self) -> [u32; 2] {
+        [self.progress.step, self.plan.total_steps]
     }
 
     fn epoch(&self) -> f64 {

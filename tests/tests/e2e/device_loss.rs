@@ -4,7 +4,7 @@ use hone_core::session::protocol::{Command, Request, RequestId};
 use hone_tests::browser::WebGpu;
 use serde_json::json;
 
-use crate::site::{READ_SECS, Site};
+use crate::site::{DEVICE_SECS, READ_SECS, Site, TRAIN_SECS};
 
 /// Tells the worker to destroy its GPU device: the one command that the page itself never sends. The page drops the
 /// answer, as it knows no such request.
@@ -24,6 +24,8 @@ fn a_lost_device_is_said_and_the_work_goes_on() {
     let long = [("num_train_epochs", "200"), ("batch_size", "8"), ("learning_rate", "1e-4"), ("max_seq_length", "32")];
     site.set_recipe(&long);
     site.start();
+    let is_saved = "return !!document.querySelector('[data-testid=checkpoint]')";
+    browser.wait_until("the run is saved", TRAIN_SECS, is_saved, Vec::new());
 
     lose_device(&site);
     let message = browser.wait_for_problem(READ_SECS);
@@ -41,7 +43,19 @@ fn a_lost_device_is_said_and_the_work_goes_on() {
     );
     assert_eq!(closed, true, "there is nothing to export");
 
+    // Another device takes the run up where it was saved; then that one is lost, too.
     browser.go_to("train");
+    let offered = "return !!document.querySelector('[data-testid=open-run]')";
+    browser.wait_until("the run can go on", READ_SECS, offered, Vec::new());
+    assert!(browser.text("open-run").contains("Go on from step "), "{}", browser.text("open-run"));
+    browser.click("open-run");
+    let goes_on = "return !!document.querySelector('[data-testid=pause]') && \
+        !!document.querySelector('[data-testid=evaluations]')";
+    browser.wait_until("the run goes on", DEVICE_SECS, goes_on, Vec::new());
+    lose_device(&site);
+    let message = browser.wait_for_problem(READ_SECS);
+    assert!(message.contains("GPU") && message.contains("lost"), "{message}");
+
     browser.click("restart-worker");
     site.wait_for_device();
     assert_eq!(site.backend(), "webgpu");

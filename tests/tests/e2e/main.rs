@@ -10,6 +10,7 @@ mod device_loss;
 mod figures;
 mod hub;
 mod images;
+mod kept_run;
 mod language_model;
 mod later_steps;
 mod masked_lm;

@@ -45,6 +45,7 @@ fn two_tasks_are_learned_at_once_on_the_page() {
     assert!(browser.has("field-task_temperature"));
     site.start();
     check_losses(&site.finish());
+    assert!(browser.has("not-saved") && !browser.has("checkpoint"), "a run of several tasks is not kept");
     assert!(browser.number("valid-topic-accuracy") > 0.0 && browser.number("valid-mood-mse") > 0.0);
     let table = browser.text("evaluations");
     assert!(table.contains("topic/accuracy") && table.contains("mood/pearson"), "{table}");

@@ -20,6 +20,12 @@ fn t5_agrees_on_the_cpu() {
     check_all(&Golden::tiny("t5_gated_tiny"), &devices::cpu());
 }
 
+/// transformers' `MT5ForConditionalGeneration` gives the golden's logits with its weights (`make_seq2seq.py`, `check_mt5`).
+#[test]
+fn mt5_agrees_on_the_cpu() {
+    check_all(&Golden::renamed("t5_gated_tiny", "mt5", "MT5ForConditionalGeneration"), &devices::cpu());
+}
+
 #[test]
 fn adapters_of_t5_agree_on_the_cpu() {
     for name in ["t5_lora", "t5_dora"] {

@@ -52,7 +52,7 @@ impl Worker {
 
     /// Reads rows for a task, which the model is used for once they are read. `None` where the page ended it, or asked for
     /// something after which they are read anew; then, and on an error, model, rows and weights stay as they were.
-    async fn read_rows(
+    pub(super) async fn read_rows(
         &mut self,
         data: &KeptData,
         task: Task,

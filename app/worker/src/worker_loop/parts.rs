@@ -1,6 +1,7 @@
 //! A run of several tasks: the files of each are read when it starts, and are kept while its weights are, for a device that
 //! is opened anew. Rows of one task, which the page looks at before a run, come back where another run takes its place. Before
-//! a run they can be measured, for which they are read too. The page hears how far the reading is, and can end it.
+//! a run they can be measured, for which they are read too. The page hears how far the reading is, and can end it. Such a run
+//! is not kept on the disk: what is kept there is of one task.
 
 use hone_core::config::{Job, ModelChanges, RunConfig};
 use hone_core::event::Split;
@@ -11,8 +12,10 @@ use js_sys::Uint8Array;
 
 use super::Worker;
 use super::answers::show_progress;
+use super::run::Keeping;
 use crate::kept::KeptData;
 use crate::mailbox::{Letter, post};
+use crate::run_lock::RunLock;
 
 /// The name of a task, and its files.
 type NamedPart = (String, KeptData);
@@ -34,11 +37,12 @@ impl Worker {
         run: RunConfig,
         changes: ModelChanges,
     ) -> Result<Reply, Problem> {
+        let lock = RunLock::acquire().await?;
         let parts = keep_all(files, blobs, &run)?;
         let started = self.start_parts(&parts, &run, &changes).await;
         self.parts = Some(KeptParts { parts, run, changes });
         let answer = match started {
-            Ok(Some(job)) => self.begin_run(&job).map(Some),
+            Ok(Some(job)) => self.begin_run(&job, Keeping::Not, lock).map(Some),
             Ok(None) => Ok(None),
             Err(problem) => Err(problem),
         };

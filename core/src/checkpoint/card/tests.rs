@@ -50,7 +50,7 @@ fn trained(job: &Job, test: Option<Evaluation>) -> String {
         "num_attention_heads":2,"intermediate_size":16,"max_position_embeddings":32}"#;
     let config = ModelConfig::from_json(config.as_bytes()).expect("a config");
     let num_rows = [8, 0, 2];
-    let facts = CardFacts { num_rows, num_windows: num_rows, step: 3, valid: None, test };
+    let facts = CardFacts { num_rows, num_windows: num_rows, step: 3, test, ..CardFacts::default() };
     model_card(&config, &["x".into(), "y|z".into()], job, Some(&facts), false)
 }
 
@@ -62,6 +62,16 @@ fn rows_are_those_of_the_files_and_windows_are_told_apart() {
     facts.num_windows = [9, 0, 5];
     let told = training(&job, &facts);
     assert!(told.starts_with("Rows: 8 for training, 0 for validation, 2 for the test, read in 9, 0 and 5 windows. "));
+}
+
+#[test]
+fn a_run_that_diverged_is_told_apart() {
+    let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
+    let mut facts = CardFacts { step: 20, ..CardFacts::default() };
+    assert!(training(&job, &facts).ends_with("These are the weights of step 20."));
+    facts.diverged_at = Some(21);
+    let told = training(&job, &facts);
+    assert!(told.contains("the weights of step 20. The run diverged at step 21, where the loss"), "{told}");
 }
 
 #[test]

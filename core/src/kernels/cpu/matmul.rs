@@ -333,7 +333,7 @@ mod tests {
             let bias = random([n], &device);
             let sum = expected + bias.clone().unsqueeze();
             assert_close(linear(lhs.clone(), rhs.clone(), bias), sum, "with bias");
-            let (top, right) = (lhs.slice([m / 2..m]), rhs.slice([0..k, n / 2..n]));
+            let (top, right) = (lhs.slice([m / 2..m, 0..k]), rhs.slice([0..k, n / 2..n]));
             assert_close(matmul(top.clone(), right.clone()), top.matmul(right), "sliced");
         }
         for batch in [1, 2, 9] {

@@ -73,12 +73,13 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
 /// The pooler of a bare model, which mean pooling does without.
 pub(super) const POOLER: &[&str] = &["pooler.dense.weight", "pooler.dense.bias"];
 
-/// Names of the backbone, which RoBERTa shares, and ELECTRA but for one more.
+/// Names of the backbone, which RoBERTa and ELECTRA share.
 pub(super) const BACKBONE: &[(&str, &str)] = &[
     ("backbone.embeddings.word_embeddings", "embeddings.word_embeddings"),
     ("backbone.embeddings.position_embeddings", "embeddings.position_embeddings"),
     ("backbone.embeddings.token_type_embeddings", "embeddings.token_type_embeddings"),
     ("backbone.embeddings.layer_norm", "embeddings.LayerNorm"),
+    ("backbone.projection", "embeddings_project"), // only ELECTRA has one
     ("backbone.layers.{i}.query", "encoder.layer.{i}.attention.self.query"),
     ("backbone.layers.{i}.key", "encoder.layer.{i}.attention.self.key"),
     ("backbone.layers.{i}.value", "encoder.layer.{i}.attention.self.value"),

@@ -69,24 +69,15 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     pad_token: PadToken::Id(0),
 };
 
-const BACKBONE: &[(&str, &str)] = &[
-    ("backbone.embeddings.word_embeddings", "embeddings.word_embeddings"),
-    ("backbone.embeddings.position_embeddings", "embeddings.position_embeddings"),
-    ("backbone.embeddings.token_type_embeddings", "embeddings.token_type_embeddings"),
-    ("backbone.embeddings.layer_norm", "embeddings.LayerNorm"),
-    ("backbone.projection", "embeddings_project"),
-    ("backbone.layers.{i}.query", "encoder.layer.{i}.attention.self.query"),
-    ("backbone.layers.{i}.key", "encoder.layer.{i}.attention.self.key"),
-    ("backbone.layers.{i}.value", "encoder.layer.{i}.attention.self.value"),
-    ("backbone.layers.{i}.attention_output", "encoder.layer.{i}.attention.output.dense"),
-    ("backbone.layers.{i}.attention_norm", "encoder.layer.{i}.attention.output.LayerNorm"),
-    ("backbone.layers.{i}.intermediate", "encoder.layer.{i}.intermediate.dense"),
-    ("backbone.layers.{i}.output_norm", "encoder.layer.{i}.output.LayerNorm"),
-    ("backbone.layers.{i}.output", "encoder.layer.{i}.output.dense"),
-];
-
 const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
-    KeyMap { prefix: "electra.", is_bare: false, backbone: BACKBONE, head, modules: &[], linear: LinearLayout::OutIn }
+    KeyMap {
+        prefix: "electra.",
+        is_bare: false,
+        backbone: bert::BACKBONE,
+        head,
+        modules: &[],
+        linear: LinearLayout::OutIn,
+    }
 }
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::ModelSource;
+use super::{NamedBlob, RunId};
+use crate::config::{ModelSource, ReadOptions};
 use crate::metrics::{TextSample, TextToTextEvaluation};
-use crate::task::Task;
+use crate::task::{DataReport, Task};
 
 /// A model that was loaded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,56 @@ pub struct ModelInfo {
     pub has_chat_template: bool,
     /// What loading had to say (weights not used, a fresh head, …).
     pub notes: Vec<String>,
+}
+
+/// A run that is kept in the browser's storage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedRun {
+    /// Optimizer steps taken when it was last saved.
+    pub step: u32,
+    /// Steps that it has in all.
+    pub total_steps: u32,
+    /// It was over: its weights wait to be measured and exported.
+    pub is_finished: bool,
+    /// When it was last saved, in milliseconds since 1970.
+    pub saved_ms: f64,
+    /// The pretrained model.
+    pub model: ModelSource,
+    /// Name of the training file.
+    pub file: String,
+    /// What it learns.
+    pub task: Task,
+    /// It goes on in another tab of this browser now.
+    pub is_elsewhere: bool,
+}
+
+/// A kept run that was loaded.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OpenedRun {
+    /// Its model.
+    pub model: ModelInfo,
+    /// Its rows.
+    pub report: DataReport,
+    /// Training rows; then the person's own validation and test rows, if there are any.
+    pub train: NamedBlob,
+    /// Validation rows.
+    pub valid: Option<NamedBlob>,
+    /// Test rows.
+    pub test: Option<NamedBlob>,
+    /// How they were read.
+    pub read: ReadOptions,
+    /// Its name from now on.
+    pub run: RunId,
+    /// It trains an adapter, which can be taken home alone.
+    pub has_adapter: bool,
+    /// Labels that it tells apart; 0 for a task without labels.
+    pub num_labels: usize,
+    /// What was changed of the model before, in sentences.
+    pub notes: Vec<String>,
+    /// What runs, as the text of its job file.
+    pub job: String,
+    /// What the page gave with [`Command::Train`](super::Command::Train).
+    pub page: String,
 }
 
 /// What a model wrote after prompts, measured against what stands in the file.

@@ -28,6 +28,7 @@ mod turns;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskError, TaskSpec, Unit};
 
 pub use card::card;
@@ -54,7 +55,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "perplexity", title: "Perplexity", unit: Unit::Number, higher_is_better: false },
         FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
     ],
-    settings: &["max_seq_length", "pad_to_multiple_of", "packing", "gradient_checkpointing", "from_scratch"],
+    settings: settings_of_texts!["packing", "gradient_checkpointing", "from_scratch"],
     columns: &[
         "shape",
         "text_column",

@@ -1,11 +1,13 @@
 //! Answers images that a person gives.
 
-use super::rows::CHANNELS;
+use std::ops::Range;
+
+use super::rows::host_pixels;
 use super::{Prediction, SPEC};
-use crate::data::{HostBatch, HostInputs, HostPixels, HostTargets, Outputs};
-use crate::images::{ImageProcessor, Picture, decode};
-use crate::task::outputs::{log_softmax, probabilities};
-use crate::task::texts::output_rows;
+use crate::data::HostInputs;
+use crate::images::{Picture, decode};
+use crate::task::outputs::class_probabilities;
+use crate::task::row_predictor::RowPredictor;
 use crate::task::{PredictRequest, Predictor, TaskError, TaskInput};
 
 /// Prepares to label images; all are decoded now.
@@ -21,52 +23,17 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
         Ok(processor.process(&picture))
     };
     let pictures = request.inputs.iter().enumerate().map(decode_input).collect::<Result<Vec<Picture>, _>>()?;
-    Ok(Box::new(ImagePredictor { pictures, processor: processor.clone(), next: 0, predictions: Vec::new() }))
-}
-
-/// Images that wait for their labels.
-struct ImagePredictor {
-    pictures: Vec<Picture>,
-    processor: ImageProcessor,
-    /// Images that were given out.
-    next: usize,
-    predictions: Vec<super::super::Prediction>,
-}
-
-impl Predictor for ImagePredictor {
-    fn next_batch(&mut self) -> Option<HostBatch> {
-        let end = (self.next + SPEC.eval_batch_size).min(self.pictures.len());
-        let pictures = &self.pictures[self.next..end];
-        if pictures.is_empty() {
-            return None;
-        }
-        let [height, width] = self.processor.size();
-        let num_rows = pictures.len();
-        let mut values = Vec::with_capacity(num_rows * CHANNELS * height * width);
-        for picture in pictures {
-            self.processor.push_values(picture, &mut values);
-        }
-        self.next = end;
-        let inputs = HostInputs::Pixels(HostPixels { values, batch: num_rows, channels: CHANNELS, height, width });
-        let (targets, weight) = (HostTargets::None, num_rows as f64);
-        Some(HostBatch { inputs, targets, weight, num_rows, num_tokens: num_rows })
-    }
-
-    fn add(&mut self, outputs: &Outputs) -> Result<(), usize> {
-        for logits in output_rows(outputs) {
-            let found = probabilities(&log_softmax(logits).ok_or(self.predictions.len())?);
-            self.predictions.push(super::super::Prediction::ImageClassification(Prediction { probabilities: found }));
-        }
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>) -> Vec<super::super::Prediction> {
-        self.predictions
-    }
-
-    fn cut_inputs(&self) -> &[usize] {
-        &[]
-    }
+    let (size, processor) = ([pictures.len(), SPEC.eval_batch_size], processor.clone());
+    let inputs = move |range: Range<usize>| {
+        let pixels = host_pixels(&processor, pictures[range].iter());
+        let num_tokens = pixels.batch; // an image has one label
+        (HostInputs::Pixels(pixels), num_tokens)
+    };
+    let answer = |logits: &[f32]| {
+        let probabilities = class_probabilities(logits)?;
+        Some(super::super::Prediction::ImageClassification(Prediction { probabilities }))
+    };
+    Ok(Box::new(RowPredictor::new(size, inputs, answer)))
 }
 
 #[cfg(test)]
@@ -74,6 +41,7 @@ mod tests {
     use super::super::testing::{SIDE, model, png, processor};
     use super::*;
     use crate::config::RunConfig;
+    use crate::data::{HostTargets, Outputs};
 
     fn input(name: &str, image: Option<Vec<u8>>) -> TaskInput {
         TaskInput { text: name.to_owned(), image, ..TaskInput::default() }

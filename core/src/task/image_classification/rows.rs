@@ -1,5 +1,6 @@
 //! Labeled images as a run trains on them and is measured on them.
 
+use std::borrow::Borrow;
 use std::fmt::{Debug, Formatter};
 use std::rc::Rc;
 
@@ -18,7 +19,7 @@ use crate::task::targets::ClassTargets;
 use crate::task::{Measure, Task, TaskRows};
 
 /// Colours of a pixel.
-pub(super) const CHANNELS: usize = 3;
+const CHANNELS: usize = 3;
 
 /// Labeled images with their pixels.
 #[derive(Debug)]
@@ -73,9 +74,30 @@ impl Content {
         Rc::new(augment(image, row, sources, processor, &self.augmentation, (index, seed)))
     }
 
+    /// A batch of the images at `indices` of a split, as they are measured, with these inputs.
+    fn batch(&self, split: Split, indices: &[usize], pixels: HostPixels) -> HostBatch {
+        let labels: Vec<usize> = indices.iter().map(|&index| self.row(split, index).label).collect();
+        let (targets, weight) = self.targets.of(&labels);
+        let num_rows = indices.len();
+        HostBatch { inputs: HostInputs::Pixels(pixels), targets, weight, num_rows, num_tokens: num_rows }
+    }
+
     fn label_ids(&self, split: Split) -> impl Iterator<Item = usize> {
         self.usable[split as usize].iter().map(move |&place| self.pixels.rows[split as usize][place].label)
     }
+}
+
+/// Pictures of the processor's size as numbers that a model reads.
+pub(super) fn host_pixels(
+    processor: &ImageProcessor,
+    pictures: impl ExactSizeIterator<Item = impl Borrow<Picture>>,
+) -> HostPixels {
+    let ([height, width], batch) = (processor.size(), pictures.len());
+    let mut values = Vec::with_capacity(batch * CHANNELS * height * width);
+    for picture in pictures {
+        processor.push_values(picture.borrow(), &mut values);
+    }
+    HostPixels { values, batch, channels: CHANNELS, height, width }
 }
 
 /// What a run changes of its images at random.
@@ -140,31 +162,29 @@ impl TaskRows for ImageRows {
 
     fn batch(&self, split: Split, indices: &[usize], seed: Option<u64>) -> HostBatch {
         let (content, seed) = (&self.0, seed.filter(|_| split == Split::Train));
-        let processor = &content.pixels.processor;
-        let [height, width] = processor.size();
-        let num_rows = indices.len();
-        let mut values = Vec::with_capacity(num_rows * CHANNELS * height * width);
-        for &index in indices {
-            let picture = match seed {
-                Some(seed) => content.augmented(index, seed),
-                None => content.picture(split, index),
-            };
-            processor.push_values(&picture, &mut values);
-        }
-        let labels: Vec<usize> = indices.iter().map(|&index| content.row(split, index).label).collect();
-        let (mut targets, weight) = content.targets.of(&labels);
+        let pictures = indices.iter().map(|&index| match seed {
+            Some(seed) => content.augmented(index, seed),
+            None => content.picture(split, index),
+        });
+        let pixels = host_pixels(&content.pixels.processor, pictures);
+        let mut batch = content.batch(split, indices, pixels);
         if let Some(seed) = seed
             && content.mixup_alpha > 0.0
         {
             let share = draw_share(content.mixup_alpha, seed);
-            mix_with_reversed(&mut values, num_rows, share);
+            if let HostInputs::Pixels(HostPixels { values, .. }) = &mut batch.inputs {
+                mix_with_reversed(values, batch.num_rows, share);
+            }
             // Each row gives to another what it gets less of itself: the sum of the weights stays.
-            if let HostTargets::Distributions { values, .. } = &mut targets {
-                mix_with_reversed(values, num_rows, share);
+            if let HostTargets::Distributions { values, .. } = &mut batch.targets {
+                mix_with_reversed(values, batch.num_rows, share);
             }
         }
-        let inputs = HostInputs::Pixels(HostPixels { values, batch: num_rows, channels: CHANNELS, height, width });
-        HostBatch { inputs, targets, weight, num_rows, num_tokens: num_rows }
+        batch
+    }
+
+    fn targets(&self, split: Split, indices: &[usize]) -> HostBatch {
+        self.0.batch(split, indices, HostPixels::default())
     }
 
     fn fingerprint(&self) -> String {

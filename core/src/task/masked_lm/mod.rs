@@ -16,6 +16,7 @@ mod rows;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, Task, TaskSpec, Unit};
 
 pub use card::card;
@@ -40,7 +41,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "perplexity", title: "Perplexity", unit: Unit::Number, higher_is_better: false },
         FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
     ],
-    settings: &["max_seq_length", "pad_to_multiple_of", "mlm_probability", "whole_word_masking", "from_scratch"],
+    settings: settings_of_texts!["mlm_probability", "whole_word_masking", "from_scratch"],
     columns: &["text_column"],
     eval_batch_size: 32,
     has_labels: false,

@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::settings_of_texts;
 use super::texts::TextData;
 use super::{
     DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, Task, TaskData, TaskError,
@@ -60,7 +61,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "hamming_loss", title: "Hamming loss", unit: Unit::Score, higher_is_better: false },
         share("average_precision", "Average precision"),
     ],
-    settings: &["max_seq_length", "pad_to_multiple_of", "pooling", "class_weights"],
+    settings: settings_of_texts!["pooling", "class_weights"],
     columns: &["text_column", "text_pair_column", "label_column", "label_columns", "label_separator", "merge_labels"],
     eval_batch_size: 64,
     has_labels: true,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{Prediction, SPEC, probabilities};
 use crate::data::{HostBatch, Outputs};
-use crate::task::texts::TextPredictor;
+use crate::task::row_predictor::RowPredictor;
+use crate::task::texts::text_predictor;
 use crate::task::thresholds::in_order;
 use crate::task::{PredictRequest, Prediction as AnyPrediction, Predictor, TaskError};
 
 /// Answers texts and pairs of texts with any number of labels.
 pub(super) struct ManyLabelPredictor {
-    texts: TextPredictor,
+    texts: RowPredictor,
     labels: Vec<String>,
     /// One a label.
     thresholds: Vec<f64>,
@@ -27,7 +28,7 @@ impl ManyLabelPredictor {
             let prediction = Prediction { probabilities: probabilities(outputs)?, thresholds: Vec::new() };
             Some(AnyPrediction::MultiLabel(prediction))
         };
-        let texts = TextPredictor::new(request, SPEC.eval_batch_size, answer)?;
+        let texts = text_predictor(request, SPEC.eval_batch_size, answer)?;
         let thresholds = in_order(request.labels, &BTreeMap::new());
         Ok(Self { texts, labels: request.labels.to_vec(), thresholds })
     }

@@ -153,23 +153,16 @@ mod tests {
     use super::*;
     use crate::config::{ReadOptions, SplitConfig};
     use crate::data::DataFiles;
+    use crate::task::ReadRequest;
     use crate::task::texts::tests::{model, tokenizer};
-    use crate::task::{Purpose, ReadRequest};
 
     fn rows(class_weights: ClassWeights) -> Box<dyn TaskRows> {
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
         let run = &RunConfig { split, class_weights, ..RunConfig::default() };
         let text = "text,tags\nhello,a;b\nhello world,b\nworld,b\nhello hello,a;b\nworld hello,c\n";
-        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
+        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() }.into();
         let read = &ReadOptions::default();
-        let request = ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        };
+        let request = ReadRequest::to_train(files, read, run);
         let data = super::super::read(&request).expect("good rows");
         assert_eq!(data.read_options().label_column.as_deref(), Some("tags"));
         data.prepare(&model(&tokenizer()), run).expect("room enough")

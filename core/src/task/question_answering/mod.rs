@@ -24,6 +24,7 @@ mod rows;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, Task, TaskSpec, Unit};
 use crate::config::ReadOptions;
 use crate::data::{DataError, Table, UsedColumn};
@@ -51,7 +52,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "exact_match", title: "Exact match", unit: Unit::Percent, higher_is_better: true },
         FigureSpec { name: "f1", title: "F1", unit: Unit::Percent, higher_is_better: true },
     ],
-    settings: &["max_seq_length", "pad_to_multiple_of", "doc_stride", "max_answer_length", "null_score_threshold"],
+    settings: settings_of_texts!["doc_stride", "max_answer_length", "null_score_threshold"],
     columns: &["question_column", "context_column", "answer_column"],
     eval_batch_size: 32,
     has_labels: false,

@@ -13,7 +13,8 @@ use std::any::Any;
 
 use serde::{Deserialize, Serialize};
 
-use super::texts::{TextData, TextPredictor};
+use super::spec::settings_of_texts;
+use super::texts::{TextData, text_predictor};
 use super::{
     DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, Task, TaskData, TaskError,
     TaskModel, TaskRows, TaskSpec, Unit,
@@ -46,7 +47,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "pearson", title: "Pearson correlation", unit: Unit::Score, higher_is_better: true },
         FigureSpec { name: "spearman", title: "Spearman correlation", unit: Unit::Score, higher_is_better: true },
     ],
-    settings: &["max_seq_length", "pad_to_multiple_of", "pooling"],
+    settings: settings_of_texts!["pooling"],
     columns: &["text_column", "text_pair_column", "label_column", "label_columns"],
     eval_batch_size: 64,
     has_labels: true,
@@ -147,7 +148,7 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
         let are_finite = outputs.iter().all(|number| number.is_finite());
         are_finite.then(|| super::Prediction::Regression(Prediction { numbers: outputs.to_vec() }))
     };
-    Ok(Box::new(TextPredictor::new(request, SPEC.eval_batch_size, answer)?))
+    Ok(Box::new(text_predictor(request, SPEC.eval_batch_size, answer)?))
 }
 
 /// Rows with numbers as they were read.

@@ -197,16 +197,9 @@ mod tests {
     #[test]
     fn a_column_of_numbers_that_the_test_file_lacks_is_named() {
         let test = Some(("t.csv".to_owned(), b"text,rating\nhello,1\nthere,0\n".to_vec()));
-        let files = &DataFiles { train: ("x.csv".into(), rows().into_bytes()), valid: None, test };
+        let files = &DataFiles { train: ("x.csv".into(), rows().into_bytes()), valid: None, test }.into();
         let (read, run) = (&ReadOptions::default(), &RunConfig::default());
-        let request = ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        };
+        let request = ReadRequest::to_train(files, read, run);
         let error = read_dataset(&request).expect_err("it is missing").to_string();
         assert!(error.starts_with("test file \"t.csv\": there is no column \"score\""), "{error}");
     }

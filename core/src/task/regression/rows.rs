@@ -124,18 +124,11 @@ mod tests {
     use crate::config::{ReadOptions, RunConfig, SplitConfig};
     use crate::data::DataFiles;
     use crate::task::texts::tests::{model, tokenizer};
-    use crate::task::{Purpose, ReadRequest, TaskData};
+    use crate::task::{ReadRequest, TaskData};
 
     fn data(text: &str, read: &ReadOptions, run: &RunConfig) -> Box<dyn TaskData> {
-        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
-        let request = ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        };
+        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() }.into();
+        let request = ReadRequest::to_train(files, read, run);
         super::super::read(&request).expect("good rows")
     }
 

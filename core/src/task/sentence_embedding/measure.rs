@@ -298,21 +298,14 @@ mod tests {
     use crate::config::{ReadOptions, RunConfig, SplitConfig};
     use crate::data::DataFiles;
     use crate::task::texts::tests::{model, tokenizer};
-    use crate::task::{Purpose, ReadRequest, TaskRows};
+    use crate::task::{ReadRequest, TaskRows};
 
     fn rows(text: &str) -> Box<dyn TaskRows> {
-        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
+        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() }.into();
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
         let run = &RunConfig { split, similarity_scale: 2.0, ..RunConfig::default() };
         let (read, tokenizer) = (&ReadOptions::default(), tokenizer());
-        let request = ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        };
+        let request = ReadRequest::to_train(files, read, run);
         super::super::read(&request).expect("good rows").prepare(&model(&tokenizer), run).expect("enough rows")
     }
 

@@ -17,6 +17,7 @@ mod scores;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, Task, TaskSpec, Unit};
 
 pub use card::card;
@@ -52,7 +53,7 @@ pub const SPEC: TaskSpec = TaskSpec {
             higher_is_better: true,
         },
     ],
-    settings: &["max_seq_length", "pad_to_multiple_of", "similarity_scale"],
+    settings: settings_of_texts!["similarity_scale"],
     columns: &["text_column", "text_pair_column", "negative_column", "label_column", "merge_labels"],
     eval_batch_size: 32,
     has_labels: false,

@@ -222,14 +222,7 @@ mod tests {
 
     fn read_files(files: &DataFiles, read: &ReadOptions) -> Result<(Dataset, ReadSummary), DataError> {
         let run = &RunConfig::default();
-        read_dataset(&ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        })
+        read_dataset(&ReadRequest::to_train(&files.clone().into(), read, run))
     }
 
     fn read_named(name: &str, text: &str) -> (Dataset, ReadSummary) {

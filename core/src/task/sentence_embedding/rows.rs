@@ -156,22 +156,15 @@ mod tests {
     use super::*;
     use crate::config::{ReadOptions, SplitConfig};
     use crate::data::DataFiles;
+    use crate::task::ReadRequest;
     use crate::task::texts::tests::{model, tokenizer};
-    use crate::task::{Purpose, ReadRequest};
 
     fn rows(text: &str, batch_size: u32) -> Box<dyn TaskRows> {
-        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
+        let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() }.into();
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
         let run = &RunConfig { split, pad_to_multiple_of: 1, batch_size, ..RunConfig::default() };
         let (read, tokenizer) = (&ReadOptions::default(), tokenizer());
-        let request = ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        };
+        let request = ReadRequest::to_train(files, read, run);
         super::super::read(&request).expect("good rows").prepare(&model(&tokenizer), run).expect("enough rows")
     }
 

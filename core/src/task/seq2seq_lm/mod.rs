@@ -15,6 +15,7 @@ mod rows;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskError, TaskSpec, Unit};
 use crate::data::LengthHistogram;
 
@@ -39,13 +40,11 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "perplexity", title: "Perplexity", unit: Unit::Number, higher_is_better: false },
         FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
     ],
-    settings: &[
-        "max_seq_length",
-        "pad_to_multiple_of",
+    settings: settings_of_texts![
         "label_smoothing_factor",
         "max_target_length",
         "gradient_checkpointing",
-        "from_scratch",
+        "from_scratch"
     ],
     columns: &["text_column", "target_column", "source_prefix"],
     eval_batch_size: 8,

@@ -85,14 +85,7 @@ mod tests {
 
     fn read_files(files: &DataFiles, read: &ReadOptions) -> Result<(TextPairs, ReadSummary), DataError> {
         let run = &RunConfig::default();
-        read_pairs(&ReadRequest {
-            files: &files.clone().into(),
-            read,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        })
+        read_pairs(&ReadRequest::to_train(&files.clone().into(), read, run))
     }
 
     fn read(name: &str, text: &str) -> (TextPairs, ReadSummary) {

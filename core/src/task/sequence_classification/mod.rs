@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::class_labels::adopt_labels;
 use super::guess::holds_labeled_rows;
-use super::outputs::{log_softmax, probabilities};
-use super::texts::{TextData, TextPredictor};
+use super::outputs::class_probabilities;
+use super::spec::settings_of_texts;
+use super::texts::{TextData, text_predictor};
 use super::{
     DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Purpose, ReadRequest, Task, TaskData, TaskError,
     TaskModel, TaskRows, TaskSpec, Unit,
@@ -48,7 +49,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "macro_recall", title: "Macro recall", unit: Unit::Score, higher_is_better: true },
         FigureSpec { name: "macro_f1", title: "Macro F1", unit: Unit::Score, higher_is_better: true },
     ],
-    settings: &["max_seq_length", "pad_to_multiple_of", "pooling", "label_smoothing_factor", "class_weights"],
+    settings: settings_of_texts!["pooling", "label_smoothing_factor", "class_weights"],
     columns: &["text_column", "text_pair_column", "label_column", "merge_labels"],
     eval_batch_size: 64,
     has_labels: true,
@@ -136,10 +137,10 @@ pub fn recognise(name: &str, bytes: &[u8]) -> bool {
 /// When the tokenizer fails on an input.
 pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
     let answer = |outputs: &[f32]| {
-        let probabilities = probabilities(&log_softmax(outputs)?);
+        let probabilities = class_probabilities(outputs)?;
         Some(super::Prediction::SequenceClassification(Prediction { probabilities }))
     };
-    Ok(Box::new(TextPredictor::new(request, SPEC.eval_batch_size, answer)?))
+    Ok(Box::new(text_predictor(request, SPEC.eval_batch_size, answer)?))
 }
 
 /// Labeled rows as they were read.
@@ -232,16 +233,9 @@ mod tests {
     use crate::task::TaskInput;
 
     fn data_of(text: &str, run: &RunConfig) -> Box<dyn TaskData> {
-        let files = &DataFiles { train: ("d.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
+        let files = &DataFiles { train: ("d.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() }.into();
         let read_options = &ReadOptions::default();
-        let request = ReadRequest {
-            files: &files.clone().into(),
-            read: read_options,
-            run,
-            known_labels: &[],
-            purpose: Purpose::Train,
-            model: None,
-        };
+        let request = ReadRequest::to_train(files, read_options, run);
         read(&request).expect("good rows")
     }
 

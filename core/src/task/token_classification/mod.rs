@@ -27,6 +27,7 @@ mod tagset;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskError, TaskSpec, Unit};
 use crate::metrics::EntityErrorKind;
 
@@ -57,14 +58,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "accuracy", title: "Accuracy of words", unit: Unit::Share, higher_is_better: true },
         FigureSpec { name: "strict_f1", title: "F1, strict", unit: Unit::Score, higher_is_better: true },
     ],
-    settings: &[
-        "max_seq_length",
-        "pad_to_multiple_of",
-        "doc_stride",
-        "label_all_tokens",
-        "label_smoothing_factor",
-        "class_weights",
-    ],
+    settings: settings_of_texts!["doc_stride", "label_all_tokens", "label_smoothing_factor", "class_weights"],
     columns: &["text_column", "tokens_column", "label_column", "sentence_column"],
     eval_batch_size: 32,
     has_labels: true,

@@ -235,17 +235,10 @@ fn unusual_tags_are_said() {
 #[test]
 fn rare_types_come_into_every_split() {
     let text: String = (0..100).map(|i| format!("w{i}\t{}\n\n", if i % 10 == 0 { "B-rare" } else { "O" })).collect();
-    let files = DataFiles { train: ("x.conll".into(), text.into_bytes()), ..DataFiles::default() };
+    let files = &DataFiles { train: ("x.conll".into(), text.into_bytes()), ..DataFiles::default() }.into();
     let run = RunConfig::default();
     let read = ReadOptions::default();
-    let request = ReadRequest {
-        files: &files.clone().into(),
-        read: &read,
-        run: &run,
-        known_labels: &[],
-        purpose: Purpose::Train,
-        model: None,
-    };
+    let request = ReadRequest::to_train(files, &read, &run);
     let (dataset, _) = read_dataset(&request).expect("good rows");
     let rare = |sentences: &Vec<Sentence>| sentences.iter().filter(|of| !dataset.entities(of).is_empty()).count();
     assert_eq!(dataset.splits.each_ref().map(Vec::len), [80, 10, 10]);

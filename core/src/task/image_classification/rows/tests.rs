@@ -39,6 +39,8 @@ fn batches_have_the_pixels_and_labels_of_their_rows() {
     assert_eq!(distributions(&batch), [0.0, 1.0, 1.0, 0.0]);
     assert_eq!(values(&batch)[SIZE..], *values(&rows.batch(Split::Train, &[4], None)));
     assert_eq!(rows.batch(Split::Train, &[1, 4], Some(3)), batch, "nothing is random");
+    let (inputs, targets) = (HostInputs::Pixels(HostPixels::default()), rows.targets(Split::Train, &[1, 4]));
+    assert_eq!(targets, HostBatch { inputs, ..batch }, "no image is decoded for them");
     assert_eq!(rows.row_number(Split::Train, 4), 5);
 }
 

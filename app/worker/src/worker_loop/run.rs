@@ -1,0 +1,294 @@
+//! A run that goes on: a micro-batch at a time, what it says, and how it is kept on the disk.
+
+use hone_core::config::{Job, Method, ModelChanges, RunConfig};
+use hone_core::event::TrainEvent;
+use hone_core::session::Session;
+use hone_core::session::protocol::{FromWorker, Problem, Reply, RunId};
+
+use super::Worker;
+use crate::clock::{Clock, now_ms};
+use crate::errors;
+use crate::journal::Journal;
+use crate::kept_run::{RunFolder, SavedState};
+use crate::mailbox::post;
+use crate::run_lock::RunLock;
+
+/// Milliseconds that a run goes on at least before it is saved again, between two ends of epochs.
+const SAVE_AFTER_MS: f64 = 60_000.0;
+
+/// A run goes on for at least so many times as long as it took to save it: it is saved for less than 5 % of its time.
+const SAVE_AFTER_TIMES: f64 = 20.0;
+
+/// A run that goes on.
+pub(super) struct Run {
+    id: RunId,
+    clock: Clock,
+    paused: bool,
+    /// Optimizer steps taken, and those of the whole run.
+    step: u32,
+    total_steps: u32,
+    journal: Journal,
+    keeping: Keeping,
+    /// When it was last saved, or tried to be, else began; by the worker's clock.
+    saved_ms: f64,
+    /// Milliseconds that took.
+    saving_ms: f64,
+    /// Step at which it was last saved.
+    saved_step: Option<u32>,
+    _lock: RunLock,
+}
+
+/// How a run is kept on the disk.
+pub(super) enum Keeping {
+    /// What it was started with is still to be written.
+    Begins(Box<Start>),
+    /// In this folder.
+    Kept(RunFolder),
+    /// Not at all: it is of several tasks, or the disk did not take what it was started with.
+    Not,
+}
+
+/// What a run was started with, beside model and rows.
+pub(super) struct Start {
+    run: RunConfig,
+    /// What the page wants back.
+    page: String,
+}
+
+/// What there is to say of a run that begins.
+pub(super) struct Begun {
+    pub(super) id: RunId,
+    pub(super) has_adapter: bool,
+    pub(super) num_labels: usize,
+    pub(super) notes: Vec<String>,
+    pub(super) job: String,
+}
+
+impl Run {
+    fn new(id: RunId, keeping: Keeping, lock: RunLock) -> Self {
+        Self {
+            id,
+            clock: Clock::start(),
+            paused: false,
+            step: 0,
+            total_steps: 0,
+            journal: Journal::default(),
+            keeping,
+            saved_ms: now_ms(),
+            saving_ms: 0.0,
+            saved_step: None,
+            _lock: lock,
+        }
+    }
+
+    /// A run that was saved, where it stood.
+    pub(super) fn reopened(id: RunId, state: &SavedState, journal: Journal, folder: RunFolder, lock: RunLock) -> Self {
+        Self {
+            clock: Clock::start_at(state.elapsed_secs),
+            step: state.step,
+            total_steps: state.total_steps,
+            journal,
+            saved_step: Some(state.step),
+            ..Self::new(id, Keeping::Kept(folder), lock)
+        }
+    }
+
+    /// It is not held.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.paused
+    }
+
+    /// Notes what it says.
+    fn note(&mut self, elapsed_secs: f64, event: &TrainEvent) {
+        match event {
+            TrainEvent::Started { total_steps, step, .. } => (self.step, self.total_steps) = (*step, *total_steps),
+            TrainEvent::Progress { step, .. }
+            | TrainEvent::Step { step, .. }
+            | TrainEvent::CheckpointDue { step }
+            | TrainEvent::Finished { step, .. } => self.step = *step,
+            TrainEvent::Phase { .. }
+            | TrainEvent::EvaluationProgress { .. }
+            | TrainEvent::Evaluated { .. }
+            | TrainEvent::Sampled { .. } => {}
+        }
+        self.journal.note(elapsed_secs, event);
+    }
+
+    /// Whether so much was computed since it was last saved that it is saved again.
+    fn is_saving_due(&self) -> bool {
+        now_ms() - self.saved_ms > SAVE_AFTER_MS.max(SAVE_AFTER_TIMES * self.saving_ms)
+    }
+}
+
+impl Worker {
+    /// One micro-batch, and what it has to say.
+    pub(super) async fn advance(&mut self) {
+        self.save_start().await;
+        let Some(session) = self.session.as_mut() else { return };
+        let outcome = session.next_event().await;
+        // Lets messages in, and with them the errors of what was just computed.
+        self.macrotask.pass().await;
+        match (self.device_fault(), outcome) {
+            (Some(problem), _) => self.fail(problem),
+            (None, Ok(Some(event))) => self.tell(event).await,
+            (None, Ok(None)) => self.run = None,
+            (None, Err(error)) => self.fail(error.problem()),
+        }
+    }
+
+    async fn tell(&mut self, event: TrainEvent) {
+        let Some(mut run) = self.run.take() else { return };
+        let elapsed_secs = run.clock.elapsed_secs();
+        run.note(elapsed_secs, &event);
+        if matches!(event, TrainEvent::Finished { .. }) {
+            return self.finish(run, elapsed_secs, event).await;
+        }
+        // The last step is followed by the end, which is saved.
+        let is_epoch_end = matches!(event, TrainEvent::CheckpointDue { step } if step < run.total_steps);
+        post(&FromWorker::Event { run: run.id, elapsed_secs, event }, Vec::new());
+        let is_between_steps = self.session.as_ref().is_some_and(Session::is_between_steps);
+        let saved = match is_epoch_end || is_between_steps && run.is_saving_due() {
+            true => self.save(&mut run, false).await,
+            false => Ok(()),
+        };
+        self.run = Some(run);
+        if let Err(problem) = saved {
+            self.fail(problem); // what was saved before stays
+        }
+    }
+
+    /// Ends the run; its weights are saved until the next run begins.
+    async fn finish(&mut self, mut run: Run, elapsed_secs: f64, event: TrainEvent) {
+        // The run is over for the page as soon as it reads this: close it first.
+        let closed = match self.session.as_mut() {
+            Some(session) => session.next_event().await,
+            None => Ok(None),
+        };
+        if let Err(error) = closed {
+            return post(&FromWorker::Failed { run: Some(run.id), problem: error.problem() }, Vec::new());
+        }
+        post(&FromWorker::Event { run: run.id, elapsed_secs, event }, Vec::new());
+        if let Err(problem) = self.save(&mut run, true).await {
+            post(&FromWorker::CheckpointWritten { step: run.step, problem: Some(problem) }, Vec::new());
+        }
+    }
+
+    /// Writes what the run was started with, before its first step. Without it the run goes on, and is not kept.
+    async fn save_start(&mut self) {
+        let Some(run) = self.run.as_mut().filter(|run| matches!(run.keeping, Keeping::Begins(_))) else { return };
+        let Keeping::Begins(start) = std::mem::replace(&mut run.keeping, Keeping::Not) else { return };
+        let Start { run: settings, page } = *start;
+        let begun = match (&self.model, &self.data) {
+            (Some(model), Some(data)) => RunFolder::begin(model, data, settings, page)
+                .await
+                .map_err(|error| error.problem("the run can't be kept, and won't go on after a reload")),
+            _ => Err(errors::bug("the run can't be kept: its model or its rows are missing")),
+        };
+        match begun {
+            Ok(folder) => run.keeping = Keeping::Kept(folder),
+            Err(problem) => {
+                post(&FromWorker::CheckpointWritten { step: run.step, problem: Some(problem) }, Vec::new());
+            }
+        }
+    }
+
+    /// Writes where the run stands, if it is kept, and tells the page.
+    ///
+    /// # Errors
+    /// When the device failed meanwhile: nothing is written then.
+    async fn save(&mut self, run: &mut Run, is_finished: bool) -> Result<(), Problem> {
+        let (Keeping::Kept(folder), Some(session)) = (&run.keeping, self.session.as_mut()) else { return Ok(()) };
+        let step = run.step;
+        if !is_finished && run.saved_step == Some(step) {
+            return Ok(());
+        }
+        let began_ms = now_ms();
+        let checkpoint = session.checkpoint().await;
+        self.macrotask.pass().await;
+        if let Some(problem) = self.device_fault() {
+            return Err(problem);
+        }
+        let problem = match checkpoint {
+            Ok(checkpoint) => {
+                let (total_steps, saved_ms) = (run.total_steps, js_sys::Date::now());
+                let elapsed_secs = run.clock.elapsed_secs();
+                let state = SavedState { step, total_steps, is_finished, saved_ms, elapsed_secs };
+                let written = folder.write(&state, &checkpoint, &run.journal.to_bytes()).await;
+                written.err().map(|error| error.problem("the checkpoint can't be kept"))
+            }
+            Err(error) => Some(error.problem()),
+        };
+        if problem.is_none() {
+            run.saved_step = Some(step);
+        }
+        run.saved_ms = now_ms();
+        run.saving_ms = run.saved_ms - began_ms;
+        post(&FromWorker::CheckpointWritten { step, problem }, Vec::new());
+        Ok(())
+    }
+
+    pub(super) fn fail(&mut self, problem: Problem) {
+        if let Some(run) = self.run.take() {
+            if let Some(session) = &mut self.session {
+                session.forget_run();
+            }
+            post(&FromWorker::Failed { run: Some(run.id), problem }, Vec::new());
+            if self.device_fault().is_none() {
+                self.leave_parts();
+            }
+        }
+    }
+
+    /// Without a run there is nothing to hold: a message that crossed the end of the run is no mistake.
+    pub(super) fn pause(&mut self, paused: bool) -> Reply {
+        if let Some(run) = &mut self.run {
+            run.paused = paused;
+            if paused {
+                run.clock.pause();
+            } else {
+                run.clock.resume();
+            }
+        }
+        Reply::Done
+    }
+
+    pub(super) fn stop(&mut self, keep_best: bool) -> Reply {
+        if let (Some(_), Some(session)) = (&self.run, self.session.as_mut()) {
+            session.stop(keep_best);
+            self.pause(false); // a held run must move once more to end
+        }
+        Reply::Done
+    }
+
+    pub(super) async fn train(
+        &mut self,
+        run: RunConfig,
+        changes: &ModelChanges,
+        page: String,
+    ) -> Result<Reply, Problem> {
+        let lock = RunLock::acquire().await?;
+        self.leave_parts();
+        let session = self.ready()?;
+        session.change_model(changes, run.seed).map_err(|error| error.problem())?;
+        let job = session.start(run).map_err(|error| error.problem())?;
+        let start = Start { run: job.run.clone(), page };
+        self.begin_run(&job, Keeping::Begins(Box::new(start)), lock)
+    }
+
+    /// Lets the run that was started go on, and says what it is.
+    pub(super) fn begin_run(&mut self, job: &Job, keeping: Keeping, lock: RunLock) -> Result<Reply, Problem> {
+        let Begun { id, has_adapter, num_labels, notes, job } = self.name_run(job)?;
+        self.run = Some(Run::new(id, keeping, lock));
+        Ok(Reply::Started { run: id, has_adapter, num_labels, notes, job })
+    }
+
+    /// Gives the run that the session has a name, and says what it is.
+    pub(super) fn name_run(&mut self, job: &Job) -> Result<Begun, Problem> {
+        let session = self.ready()?;
+        let (num_labels, notes) = (session.labels().len(), session.change_notes());
+        self.runs += 1;
+        // An adapter alone would fit no model that there is elsewhere, and several tasks share theirs.
+        let has_adapter = job.run.method == Method::Lora && job.changes.is_empty() && job.parts.is_empty();
+        Ok(Begun { id: RunId(self.runs), has_adapter, num_labels, notes, job: job.to_json() })
+    }
+}

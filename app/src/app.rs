@@ -17,6 +17,7 @@ use crate::state::{STOPPED, Step, Store, Traffic, WorkerStatus};
 pub(crate) fn App() -> impl IntoView {
     let store = Store::new();
     store.start();
+    store.hear_of_keeping();
     pages::later::load(store);
     let on_key = window_event_listener(ev::keydown, move |event| {
         let is_ours = event.alt_key() && !event.ctrl_key() && !event.meta_key();
@@ -32,7 +33,7 @@ pub(crate) fn App() -> impl IntoView {
     on_cleanup(move || on_address.remove());
     let on_leave = window_event_listener(ev::beforeunload, move |event| {
         // The browser asks in its own words.
-        if store.has_unsaved_work() {
+        if store.has_unsaved_work() && !store.is_being_replaced() {
             event.prevent_default();
         }
     });
@@ -67,7 +68,7 @@ pub(crate) fn App() -> impl IntoView {
             <Rail items=rail_items(store) on_choose=on_choose />
             <main id="main" tabindex="-1">
                 {move || worker_notice(store)}
-                {move || pages::later::saved_run(store)}
+                {move || pages::later::notices(store)}
                 {move || pages::page(store, store.step.get())}
             </main>
         </div>
@@ -91,7 +92,7 @@ fn header(store: Store) -> AnyView {
             <Brand />
             <div class="chips">
                 <DeviceChip device=store.device.into() missing=missing />
-                <NetworkChip hosts=hosts blocked=store.network.blocked.into() />
+                <NetworkChip hosts=hosts blocked=store.network.blocked.into() kept=store.offline.kept.into() />
                 <ThemeToggle />
             </div>
         </header>

@@ -12,7 +12,9 @@ use gloo::timers::callback::Timeout;
 use js_sys::{Array, ArrayBuffer, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, Document, File, FileList, HtmlAnchorElement, HtmlElement, Response, Url, Window};
+use web_sys::{
+    Blob, BlobPropertyBag, Document, Event, File, FileList, HtmlAnchorElement, HtmlElement, Response, Url, Window,
+};
 
 pub(crate) use camera::Camera;
 pub(crate) use dropped::DroppedItems;
@@ -268,6 +270,18 @@ pub(crate) fn fragment() -> String {
 pub(crate) fn set_fragment(id: &str) {
     // A browser that is asked too often refuses: the address stays behind, the page does not.
     let _ = window().location().set_hash(id);
+}
+
+/// An attribute of the page's root element.
+pub(crate) fn root_attribute(name: &str) -> Option<String> {
+    document().document_element()?.get_attribute(name)
+}
+
+/// Tells the scripts beside this wasm by an event of that name.
+pub(crate) fn tell_window(event: &str) {
+    let event = Event::new(event).expect("a name is all that an event needs");
+    // It answers whether the event was cancelled, which ours can't be.
+    let _ = window().dispatch_event(&event);
 }
 
 /// Names the tab.

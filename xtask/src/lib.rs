@@ -9,6 +9,7 @@ pub mod cache;
 pub mod ci;
 pub mod gpu_kit;
 pub mod model;
+pub mod offline;
 pub mod parts;
 mod policy;
 pub mod proc;

@@ -163,7 +163,10 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
 }
 
 /// Copies a folder with all that is in it, but for the names of its own entries in `without`. Links are followed.
-pub(crate) fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<()> {
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("cannot make folder {}", to.display()))?;
     for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
         let entry = entry.with_context(|| format!("cannot read {}", from.display()))?;

@@ -15,7 +15,7 @@ use crate::model::hex;
 use crate::parts::{Part, Parts};
 use crate::setup::{self, Tools};
 use crate::toolchain::TARGET;
-use crate::{bundle, policy, proc, server, tools};
+use crate::{bundle, offline, policy, proc, server, tools};
 
 /// How much the build optimises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Mode {
 }
 
 /// What goes into the page, relative to the workspace's folder.
-const INPUTS: [&str; 11] = [
+const INPUTS: [&str; 12] = [
     "core/src",
     "core/Cargo.toml",
     "app",
@@ -47,9 +47,10 @@ const INPUTS: [&str; 11] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo/config.toml",
-    "xtask/src/policy.rs", // what the page's meta element says
-    "xtask/src/bundle.rs", // how it is put together
-    "xtask/src/wasm.rs",   // what the worker loses
+    "xtask/src/policy.rs",  // what the page's meta element says
+    "xtask/src/bundle.rs",  // how it is put together
+    "xtask/src/offline.rs", // how browsers keep it
+    "xtask/src/wasm.rs",    // what the worker loses
 ];
 /// What `dist/` was built from.
 const BUILT: &str = "built.txt";
@@ -191,7 +192,12 @@ fn bundle(tools: &Tools, mode: Mode) -> Result<()> {
     bundle::assemble(tools, mode, &dist())?;
     let page = dist().join("index.html");
     let html = std::fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
-    proc::write(&page, policy::with_policy(&html)?)
+    proc::write(&page, policy::with_policy(&html)?)?;
+    match mode {
+        Mode::Release => offline::keep(&dist()).map(drop),
+        // What one works on is not hidden behind what a browser kept.
+        Mode::Quick => offline::keep_nothing(&dist()),
+    }
 }
 
 /// Whether `dist/` was built from `sources`, and optimised at least as much as `mode` asks for.

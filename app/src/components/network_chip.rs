@@ -12,6 +12,8 @@ pub(crate) fn NetworkChip(
     hosts: Signal<Vec<(String, usize, f64)>>,
     /// Requests that the content security policy stopped.
     blocked: Signal<usize>,
+    /// How the browser keeps the page; empty where it does not.
+    kept: Signal<String>,
 ) -> impl IntoView {
     let requests = move || hosts.with(|hosts| hosts.iter().map(|host| host.1).sum::<usize>());
     let fetched = move || {
@@ -34,6 +36,7 @@ pub(crate) fn NetworkChip(
                 </p>
                 {fetched}
                 <p>{move || format!("Requests that the page's content security policy stopped: {}.", format::count(blocked.get()))}</p>
+                <p data-testid="kept">{move || kept.get()}</p>
                 <p>
                     "How to check: open the browser's developer tools (F12), choose Network, and drop in your file: "
                     "no new request appears. Or load a model, switch the network off, and go on: it works as before. "

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 #[cfg(feature = "split")]
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
-use super::{data, evaluate, export, recipe, saved, train};
+use super::{data, evaluate, export, recipe, saved, train, update};
 #[cfg(feature = "split")]
 use crate::browser;
 use crate::components::Button;
@@ -29,8 +29,8 @@ pub(crate) fn load(store: Store) {
     store.later.set(LaterSteps::Loaded);
 }
 
-/// What is said above a step of a run that is kept; nothing before that part is there.
-pub(crate) fn saved_run(store: Store) -> Option<AnyView> {
+/// What is said above every step: of a newer version of the page, of a run that is kept. Nothing before that part is there.
+pub(crate) fn notices(store: Store) -> Option<AnyView> {
     (store.later.get() == LaterSteps::Loaded).then(|| drawn(store, None))
 }
 
@@ -88,11 +88,11 @@ fn draw(store: Store, step: Option<Step>) -> Result<AnyView, SplitLoaderError> {
     Ok(of_later(store, step))
 }
 
-/// The page of a step, or (`None`) what is said above any of them of a run that is kept.
+/// The page of a step, or (`None`) what is said above all of them.
 fn of_later(store: Store, step: Option<Step>) -> AnyView {
     match step {
         Some(step) => of_step(store, step),
-        None => saved::banner(store),
+        None => view! { {update::banner(store)} {saved::banner(store)} }.into_any(),
     }
 }
 

@@ -18,6 +18,7 @@ mod reading;
 mod recipe;
 mod saved;
 mod train;
+mod update;
 mod weights_question;
 
 use leptos::prelude::*;

@@ -1,7 +1,7 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
 //! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, the names in `dropped` and `images`,
-//! the guesses in `guess`, the words in `busy` and `saved`) is tested natively. What is one task's alone stands in `tasks`.
+//! the guesses in `guess`, the words in `busy`, `offline` and `saved`) is tested natively. One task's alone stands in `tasks`.
 
 mod actions;
 mod busy;
@@ -16,6 +16,7 @@ mod measurement;
 mod model;
 mod network;
 pub(crate) mod numbers;
+pub(crate) mod offline;
 mod origin;
 mod parts;
 mod predict;
@@ -109,6 +110,7 @@ pub(crate) struct Store {
     /// What is done once a device is open.
     once_open: StoredValue<Option<fn(Self)>>,
     pub network: NetworkState,
+    pub offline: offline::OfflineState,
     pub model: ModelState,
     pub data: DataState,
     pub images: ImagesState,
@@ -225,6 +227,7 @@ impl Store {
             opening: RwSignal::new(false),
             once_open: StoredValue::new(None),
             network: NetworkState::new(),
+            offline: offline::OfflineState::new(),
             model,
             data,
             images: ImagesState::new(),

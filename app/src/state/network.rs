@@ -63,6 +63,15 @@ impl NetworkState {
         self.traffic.update(|traffic| add(traffic, &name, usize::from(is_new), received));
     }
 
+    /// Counts all that was fetched to keep the page, which is no entry of the page's timeline.
+    pub(super) fn note_kept(self, requests: usize, received: f64) {
+        let name = format!("{} (to open without a connection)", host_of(&browser::absolute_url("")));
+        self.traffic.update(|traffic| {
+            traffic.retain(|known| known.host != name);
+            add(traffic, &name, requests, received);
+        });
+    }
+
     fn count(self, entries: &Array) {
         self.traffic.update(|traffic| {
             for entry in entries.iter() {

@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 
 use crate::site::{READ_SECS, Site, tiny_files};
 
-const ID: &str = "hone-tests/tiny-encoder";
+/// The model of the stand-in.
+pub(crate) const ID: &str = "hone-tests/tiny-encoder";
 const WEIGHTS: &str = "model.safetensors";
 
-fn load(site: &Site, id: &str) {
+/// Loads a model of the hub by its id.
+pub(crate) fn load(site: &Site, id: &str) {
     site.open_more_models();
     site.browser.type_into("hub-id", id);
     site.browser.click("load-model");

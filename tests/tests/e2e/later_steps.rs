@@ -34,7 +34,7 @@ fn steps_that_could_not_be_fetched_are_fetched_again() {
     let Some(parts) = Parts::find() else { return };
     let dist = tempfile::tempdir().expect("a temporary folder");
     let missing = page_without_steps(&parts.dist, dist.path());
-    let Some(site) = Site::open_from(WebGpu::NoAdapter, dist.path()) else { return };
+    let Some(site) = Site::open_from(WebGpu::NoAdapter, dist.path(), None) else { return };
     let browser = &site.browser;
     assert!(browser.has("load-model") || browser.has("more-models"), "the first step is there");
     browser.go_to("data");

@@ -16,6 +16,7 @@ mod later_steps;
 mod masked_lm;
 mod model_step;
 mod multi_label;
+mod offline;
 mod prompts;
 mod question_answering;
 mod regression;

@@ -77,9 +77,9 @@ impl Site {
         Self::open_in(webgpu, hub, 1, None)
     }
 
-    /// As [`Self::open`], of a page that lies in a folder of the test's own.
-    pub(crate) fn open_from(webgpu: WebGpu, dist: &Path) -> Option<Self> {
-        Self::open_in(webgpu, None, 1, Some(dist))
+    /// As [`Self::open_with`], of a page that lies in a folder of the test's own.
+    pub(crate) fn open_from(webgpu: WebGpu, dist: &Path, hub: Option<&str>) -> Option<Self> {
+        Self::open_in(webgpu, hub, 1, Some(dist))
     }
 
     fn open_in(webgpu: WebGpu, hub: Option<&str>, places: usize, dist: Option<&Path>) -> Option<Self> {

@@ -83,8 +83,8 @@ fn header(store: Store) -> AnyView {
         WorkerStatus::Ready if store.problems.with(|p| p.iter().any(|(at, _)| *at == Step::Model)) => "No device",
         WorkerStatus::Ready => "Checking the device",
     });
-    let hosts = Signal::derive(move || {
-        let row = |traffic: Traffic| (traffic.host, traffic.requests, traffic.received);
+    let traffic = Signal::derive(move || {
+        let row = |line: Traffic| (line.address, line.requests, line.sent, line.received);
         store.network.traffic.get().into_iter().map(row).collect::<Vec<_>>()
     });
     view! {
@@ -92,7 +92,7 @@ fn header(store: Store) -> AnyView {
             <Brand />
             <div class="chips">
                 <DeviceChip device=store.device.into() missing=missing />
-                <NetworkChip hosts=hosts blocked=store.network.blocked.into() kept=store.offline.kept.into() />
+                <NetworkChip traffic=traffic blocked=store.network.blocked.into() kept=store.offline.kept.into() />
                 <ThemeToggle />
             </div>
         </header>

@@ -1,10 +1,12 @@
 //! The few things the page asks of the browser: files, downloads, addresses, storage; in files of their own what is dropped
-//! (`dropped`), blobs as addresses (`object_url`) and the camera (`camera`). Each is a thin call; what can fail says so in
-//! words.
+//! (`dropped`), blobs as addresses (`object_url`), the camera (`camera`), how much is kept (`storage`), and what reaches a
+//! person who looks elsewhere (`away`). Each is a thin call; what can fail says so in words.
 
+mod away;
 mod camera;
 mod dropped;
 mod object_url;
+mod storage;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -16,9 +18,11 @@ use web_sys::{
     Blob, BlobPropertyBag, Document, Event, File, FileList, HtmlAnchorElement, HtmlElement, Response, Url, Window,
 };
 
+pub(crate) use away::{ScreenLock, can_keep_screen_on, has_notices, is_hidden, may_show_notices, show_notice};
 pub(crate) use camera::Camera;
 pub(crate) use dropped::DroppedItems;
 pub(crate) use object_url::ObjectUrl;
+pub(crate) use storage::{StorageRoom, storage_room};
 
 /// A file that the person chose, dropped or pasted. The browser reads it only when it is asked to.
 #[derive(Debug, Clone)]
@@ -165,8 +169,7 @@ pub(crate) fn focus_keeper() -> impl FnOnce() {
     let id = document().active_element().and_then(|focused| focused.get_attribute("data-testid"));
     move || {
         after(0, move || {
-            let is_lost = document().active_element().is_none_or(|focused| focused.tag_name() == "BODY");
-            let Some(id) = id.filter(|_| is_lost) else { return };
+            let Some(id) = id.filter(|_| is_focus_lost()) else { return };
             let found = document().query_selector(&format!("[data-testid=\"{id}\"]")).ok().flatten();
             if let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
                 // An element that can't take focus is left alone.
@@ -174,6 +177,28 @@ pub(crate) fn focus_keeper() -> impl FnOnce() {
             }
         });
     }
+}
+
+/// As [`focus_keeper`]; where the control was inside `within` and none is built in its place, the element `else_on` gets the focus.
+pub(crate) fn focus_keeper_within(within: &'static str, else_on: &'static str) -> impl FnOnce() {
+    let element = document().get_element_by_id(within);
+    let focused = document().active_element();
+    let is_within = element.zip(focused).is_some_and(|(element, focused)| element.contains(Some(&focused)));
+    let refocus = focus_keeper();
+    move || {
+        refocus();
+        if is_within {
+            after(0, move || {
+                if is_focus_lost() {
+                    focus_element(else_on);
+                }
+            });
+        }
+    }
+}
+
+fn is_focus_lost() -> bool {
+    document().active_element().is_none_or(|focused| focused.tag_name() == "BODY")
 }
 
 /// Scrolls the row that an element stands in until it is in the middle; sideways only, the page stays where it is.

@@ -1,5 +1,6 @@
 //! Numbers as a person reads them. Plain values in, short text with its unit out.
 
+use hone_core::spreadsheet;
 use hone_core::task::Unit;
 pub(crate) use hone_core::words::{count, plural};
 
@@ -131,9 +132,10 @@ pub(crate) fn excerpt(text: &str, max_chars: usize) -> String {
     shortened(text, lines_end.map_or(max_chars, |end| end.min(max_chars)))
 }
 
-/// A field of a CSV file, quoted where it has to be.
+/// A field of a CSV file: no spreadsheet takes it for a formula, and it is quoted where it has to be.
 pub(crate) fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
+    let text = spreadsheet::cell(text);
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into_owned() }
 }
 
 #[cfg(test)]
@@ -204,6 +206,6 @@ mod tests {
     #[test]
     fn csv_quotes_are_doubled() {
         assert_eq!(csv_field("a \"b\", c"), "\"a \"\"b\"\", c\"");
-        assert_eq!(csv_field("plain"), "plain");
+        assert_eq!([csv_field("plain"), csv_field("-0.5"), csv_field("=1,2")], ["plain", "-0.5", "\"'=1,2\""]);
     }
 }

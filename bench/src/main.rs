@@ -6,6 +6,7 @@
 
 mod memory;
 mod parity;
+mod plan;
 mod shape;
 mod training;
 
@@ -40,6 +41,8 @@ struct Arguments {
 enum Task {
     /// Compare a device with the goldens of PyTorch and transformers
     Parity(parity::Options),
+    /// Compare what is predicted of a run before it starts with what it takes
+    Plan(plan::Options),
 }
 
 #[derive(Args)]
@@ -93,13 +96,19 @@ enum DtypeName {
     F16,
 }
 
+impl MethodName {
+    fn method(self) -> Method {
+        match self {
+            Self::Full => Method::Full,
+            Self::Lora => Method::Lora,
+            Self::Head => Method::Head,
+        }
+    }
+}
+
 impl Steps {
     fn training(&self, shape: &Shape, device: &Device) -> Result<Training> {
-        let method = match self.method {
-            MethodName::Full => Method::Full,
-            MethodName::Lora => Method::Lora,
-            MethodName::Head => Method::Head,
-        };
+        let method = self.method.method();
         let dtype = match self.dtype {
             DtypeName::F32 => Dtype::F32,
             DtypeName::Bf16 => Dtype::Bf16,
@@ -115,6 +124,7 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     match arguments.command {
         Some(Task::Parity(options)) => parity::run(options),
+        Some(Task::Plan(options)) => plan::run(&options).map(|()| ExitCode::SUCCESS),
         None => measure(&arguments.steps).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -81,6 +81,11 @@ impl Training {
         })
     }
 
+    /// The shape of the model, for a plan.
+    pub(crate) fn plan_shape(&self, shape: &Shape) -> hone_core::plan::Shape {
+        self.model.plan_shape(&shape.config, shape.num_labels)
+    }
+
     /// Queues a whole step (on the CPU: takes it).
     pub(crate) fn step(&mut self) {
         let micro = &self.batches[self.steps as usize % BATCHES];

@@ -5,6 +5,7 @@ mod changes;
 mod lists;
 mod of_task;
 mod part;
+mod project;
 mod read;
 mod run;
 mod using;
@@ -102,9 +103,16 @@ pub(crate) struct TrainArgs {
     /// Job file (hone.json) whose settings are the base; flags given here win
     #[arg(long, value_name = "FILE")]
     pub(crate) job: Option<PathBuf>,
+    /// Project file (.hone) that the page saved: a run with its rows, which goes on where it was cut off; settings given here
+    /// start it anew
+    #[arg(long, value_name = "FILE")]
+    pub(crate) project: Option<PathBuf>,
     /// Go on from the checkpoint that an interrupted run left in --output
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Say what the run would take, steps, minutes and memory, from two steps that are timed, and stop
+    #[arg(long, conflicts_with_all = ["resume", "part"])]
+    pub(crate) plan: bool,
     /// Replace what --output holds, a run or other files, as a whole
     #[arg(long)]
     pub(crate) force: bool,
@@ -171,6 +179,7 @@ impl TrainArgs {
             }
         };
         problems.extend(self.problems_of_parts());
+        problems.extend(self.problems_of_project());
         if self.resume {
             if !self.part.is_empty() {
                 problems.push("--part: --resume takes the tasks and their files from the checkpoint".into());
@@ -186,7 +195,7 @@ impl TrainArgs {
                     .push("--resume: goes on with the settings of the checkpoint, so no setting may be given".into());
             }
         } else {
-            let no_job = self.job.is_none();
+            let no_job = self.job.is_none() && self.project.is_none();
             if no_job && self.model.is_none() {
                 problems.push("--model: say which model to train (a folder or a hub id)".into());
             }

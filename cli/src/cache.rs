@@ -81,7 +81,7 @@ fn dir_in(root: &Path, id: &str, revision: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The folder of a cached model and what is known of it, if it is whole and came from the hub that is asked now: a mirror's
-/// files never answer for another hub. Manifests of earlier versions name no hub.
+/// files never answer for another hub. Manifests of earlier versions name no hub, and answer for the public one.
 ///
 /// # Errors
 /// When the system names no home folder, the hub's address can't be used, or `revision` can't be one.
@@ -91,7 +91,8 @@ pub(crate) fn find(id: &str, revision: &str) -> anyhow::Result<Option<(PathBuf, 
 
 fn find_in(root: &Path, id: &str, revision: &str, hub: &str) -> anyhow::Result<Option<(PathBuf, Manifest)>> {
     let dir = dir_in(root, id, revision)?;
-    let is_of_hub = |manifest: &Manifest| manifest.id == id && manifest.hub.as_deref().is_none_or(|from| from == hub);
+    let is_of_hub =
+        |manifest: &Manifest| manifest.id == id && manifest.hub.as_deref().unwrap_or(hub_env::DEFAULT_HUB) == hub;
     // A disk that does not tell capitals apart has one folder for `V1` and `v1`.
     if let Some(manifest) = read(&dir).filter(|manifest| is_of_hub(manifest) && manifest.revision == revision) {
         return Ok(Some((dir, manifest)));
@@ -194,6 +195,17 @@ mod tests {
         assert_eq!(find("v1"), None);
         let own = put(COMMIT, HUB, COMMIT);
         assert_eq!(find(COMMIT), Some((own, COMMIT.into())));
+    }
+
+    #[test]
+    fn what_an_earlier_version_fetched_is_the_public_hubs() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let dir = dir_in(root.path(), "a/b", "main").expect("a revision");
+        fs::create_dir_all(&dir).expect("makes");
+        let (revision, files) = ("main".to_owned(), BTreeMap::new());
+        finish(&dir, &Manifest { id: "a/b".into(), revision, hub: None, commit: None, files }).expect("finishes");
+        let is_found = |hub: &str| find_in(root.path(), "a/b", "main", hub).expect("a revision").is_some();
+        assert!(is_found(hub_env::DEFAULT_HUB) && !is_found("https://mirror.example"));
     }
 
     #[test]

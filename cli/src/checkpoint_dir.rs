@@ -48,6 +48,9 @@ pub(crate) struct Inputs {
     /// Of several tasks the test file of each that has one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) parts_test: BTreeMap<String, PathBuf>,
+    /// The project file that the rows, and perhaps the model, lie in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) project: Option<PathBuf>,
     /// As given to `--device`.
     pub(crate) device: DeviceChoice,
     /// Optimizer steps taken, for messages.
@@ -162,6 +165,7 @@ mod tests {
             parts,
             parts_valid,
             parts_test,
+            project: Some("run.hone".into()),
             device,
             step,
             total_steps: Some(9),

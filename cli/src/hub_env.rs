@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-const DEFAULT_HUB: &str = "https://huggingface.co";
+/// The public hub.
+pub(crate) const DEFAULT_HUB: &str = "https://huggingface.co";
 
 /// Most bytes of a file that holds a token.
 const MAX_TOKEN_BYTES: u64 = 1 << 16;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use hone_core::checkpoint::read_job;
 use hone_core::config::{DataHashes, JOB_FILE, Job, JobPart, ReadOptions};
+use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
 use hone_core::task::Task;
@@ -15,9 +16,12 @@ use crate::args::{PartArg, Settings, TrainArgs};
 use crate::checkpoint_dir::{self, Inputs};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
+use crate::inputs::read_data;
 use crate::lock::Lock;
-use crate::model_files::{ModelFiles, beside};
+use crate::model_files::{self, ModelFiles, beside};
 use crate::output::{self, read_file};
+use crate::progress::say;
+use crate::project::ProjectFile;
 use crate::runs::{diverged_at, read_results};
 use crate::swap;
 
@@ -51,6 +55,10 @@ pub(crate) struct Plan {
     model_sha256: BTreeMap<String, String>,
     /// Of a resumed run, the output folder.
     lock: Option<Lock>,
+    /// What holds the rows, and perhaps the model; `data`, `valid` and `test` are its path then.
+    project: Option<ProjectFile>,
+    /// Steps taken and in all of a checkpoint that came in it, and is not in the output folder yet.
+    unpacked: Option<[u32; 2]>,
 }
 
 /// One of several tasks.
@@ -73,14 +81,19 @@ impl Plan {
     /// # Errors
     /// Flags that can't be used (all of them), a job or checkpoint that can't be read, an output folder that is not ours.
     pub(crate) fn new(args: &TrainArgs) -> anyhow::Result<Self> {
-        if args.resume { Self::resumed(args) } else { Self::fresh(args) }
+        match &args.project {
+            // Both at once are refused, as flags.
+            Some(path) => Self::of_project(args, path),
+            None if args.resume => Self::resumed(args),
+            None => Self::fresh(args),
+        }
     }
 
     fn fresh(args: &TrainArgs) -> anyhow::Result<Self> {
         let job = args.job.as_deref().map(read_job_file).transpose()?;
         let base = job.as_ref().map_or_else(Settings::default, |job| settings_of(job, DeviceChoice::Auto));
         let settings = args.settings(&base)?;
-        output::check(&args.output, args.force)?;
+        check_output(args)?;
         let model = args.model.clone().or_else(|| job.as_ref().map(|job| job.model.argument()));
         let parts = parts_of(args, job.as_ref())?;
         let first = parts.first().map(|part| &part.file);
@@ -107,6 +120,40 @@ impl Plan {
             before_secs: 0.0,
             model_sha256: BTreeMap::new(),
             lock: None,
+            project: None,
+            unpacked: None,
+        })
+    }
+
+    /// The run of a project file: one that was cut off goes on, unless settings are given.
+    fn of_project(args: &TrainArgs, path: &Path) -> anyhow::Result<Self> {
+        let mut project = ProjectFile::read(path, args.model.as_deref())?;
+        let job = project.job().clone();
+        let settings = args.settings(&settings_of(&job, DeviceChoice::Auto))?;
+        check_output(args)?;
+        let unfinished = match args.plan {
+            true => None, // nothing goes on
+            false => project.take_unfinished(args.gives_settings())?,
+        };
+        project.forget_run();
+        let (checkpoint, saved) = unfinished.unzip();
+        let model_sha256 = saved.map(|_| project.model_sha256(!settings.run.from_scratch));
+        let [valid, test] = project.has_rows().map(|is_there| is_there.then(|| path.to_owned()));
+        Ok(Self {
+            model: args.model.clone().unwrap_or_else(|| project.model_argument()),
+            data: path.to_owned(),
+            valid,
+            test,
+            settings,
+            task: args.task.or(job.task),
+            data_sha256: job.data_sha256,
+            parts: Vec::new(),
+            checkpoint,
+            before_secs: saved.map_or(0.0, |saved| saved.elapsed_secs),
+            model_sha256: model_sha256.unwrap_or_default(),
+            lock: None,
+            project: Some(project),
+            unpacked: saved.map(|saved| [saved.step, saved.total_steps]),
         })
     }
 
@@ -120,6 +167,7 @@ impl Plan {
         swap::recover(&args.output)?;
         let dir = checkpoint_dir::find(&args.output).context("the unfinished run was finished meanwhile")?;
         let (folder, inputs) = checkpoint_dir::read(&dir)?;
+        let project = inputs.project.as_deref().map(|path| project_again(args, path, &inputs.model)).transpose()?;
         let job = read_job(&folder).with_context(|| format!("can't use the checkpoint in {}", dir.display()))?;
         let settings = args.settings(&settings_of(&job, inputs.device))?;
         let parts = job.parts.iter().map(|part| PlanPart {
@@ -144,7 +192,48 @@ impl Plan {
             before_secs: inputs.elapsed_secs,
             model_sha256: inputs.model_sha256,
             lock: Some(lock),
+            project,
+            unpacked: None,
         })
+    }
+
+    /// The files of rows.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    pub(crate) fn read_rows(&mut self) -> anyhow::Result<DataFiles> {
+        match &mut self.project {
+            Some(project) => Ok(project.take_rows()),
+            None => read_data(&self.data, self.valid.as_deref(), self.test.as_deref()),
+        }
+    }
+
+    /// Finds, or fetches, and reads the model; without its weights for a run from scratch.
+    ///
+    /// # Errors
+    /// When it is nowhere, or a needed file is missing.
+    pub(crate) fn load_model(&mut self, args: &TrainArgs) -> anyhow::Result<ModelFiles> {
+        if let Some(model) = self.project.as_mut().and_then(ProjectFile::take_model) {
+            return Ok(model);
+        }
+        let loaded = match self.settings.run.from_scratch {
+            true => model_files::load_without_weights(&self.model),
+            false => model_files::load(&self.model),
+        };
+        if self.project.is_none() || args.model.is_some() {
+            return loaded;
+        }
+        let why = || format!("the project file only names its model, {}: say where it lies with --model", self.model);
+        loaded.with_context(why)
+    }
+
+    /// Puts a checkpoint that came in a project file into the output folder, where the run goes on from it from now on.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn keep_unpacked(&self, output: &Path, checkpoint: Folder) -> anyhow::Result<()> {
+        let Some(steps) = self.unpacked else { return Ok(()) };
+        checkpoint_dir::write(output, checkpoint, &self.inputs(steps, self.before_secs)).map(drop)
     }
 
     /// Makes the output folder this run's own, for as long as what is returned lives.
@@ -178,7 +267,9 @@ impl Plan {
         let reads = [("the model", model.dir.as_path()), ("the training file", self.data.as_path())];
         let of_parts = self.parts.iter().flat_map(|part| [Some(&part.file), part.valid.as_ref(), part.test.as_ref()]);
         let of_parts = of_parts.flatten().map(|file| ("the rows of a task", file.as_path()));
-        output::check_apart(&args.output, reads.into_iter().chain(files).chain(of_parts))?;
+        if !args.plan {
+            output::check_apart(&args.output, reads.into_iter().chain(files).chain(of_parts))?;
+        }
         let files = model.folder.iter().filter(|(name, _)| *name == "config.json" || name.ends_with(".safetensors"));
         let found: BTreeMap<String, String> = files.map(|(name, bytes)| (name.to_owned(), sha256_hex(bytes))).collect();
         if let Some(name) = self.model_sha256.keys().find(|name| found.get(*name) != self.model_sha256.get(*name)) {
@@ -187,6 +278,14 @@ impl Plan {
                  with (its SHA-256 differs): {}",
                 model.dir.display()
             );
+        }
+        let known = self.project.as_ref().map(|project| project.model_sha256(!self.settings.run.from_scratch));
+        if let Some((name, _)) = known.unwrap_or_default().iter().find(|(name, known)| found.get(*name) != Some(*known))
+        {
+            say(&format!(
+                "warning: {name} of the model is missing or is not the file that the project was made with (its SHA-256 \
+                 differs): the model will not be the same"
+            ));
         }
         self.model_sha256 = found;
         Ok(())
@@ -204,6 +303,7 @@ impl Plan {
             parts: self.files_of_parts(|part| Some(&part.file)),
             parts_valid: self.files_of_parts(|part| part.valid.as_ref()),
             parts_test: self.files_of_parts(|part| part.test.as_ref()),
+            project: self.project.as_ref().map(|project| project.path.clone()),
             device: self.settings.device,
             step,
             total_steps: Some(total_steps),
@@ -215,6 +315,22 @@ impl Plan {
     fn files_of_parts(&self, file_of: fn(&PlanPart) -> Option<&PathBuf>) -> BTreeMap<String, PathBuf> {
         self.parts.iter().filter_map(|part| Some((part.name.clone(), whole(file_of(part)?)))).collect()
     }
+}
+
+/// The project file of a run that is resumed; `model` is what that was loaded from.
+fn project_again(args: &TrainArgs, path: &Path, model: &str) -> anyhow::Result<ProjectFile> {
+    if [&args.data, &args.valid, &args.test].into_iter().any(Option::is_some) {
+        anyhow::bail!("the rows of this run are those of its project file, so none can be given: {}", path.display());
+    }
+    let is_in_project = args.model.is_none() && model == path.display().to_string();
+    let mut project = ProjectFile::read(path, (!is_in_project).then_some(model))?;
+    project.forget_run(); // its checkpoint lies in the output folder
+    Ok(project)
+}
+
+/// Refuses an output folder that can't be used; one that nothing is written to may be there.
+fn check_output(args: &TrainArgs) -> anyhow::Result<()> {
+    if args.plan { Ok(()) } else { output::check(&args.output, args.force) }
 }
 
 /// Why a folder without a checkpoint can't be resumed.

@@ -17,6 +17,7 @@ use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
 use crate::args::{PredictArgs, as_flags, describe, unused_columns};
+use crate::csv_lines::CsvLines;
 use crate::device;
 use crate::failure::Usage;
 use crate::image_files::{is_zip, read_images};
@@ -105,7 +106,13 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let (inputs, predictions) = predict(&mut session, inputs, &progress)?;
-    let bytes = render(&inputs, &labels, &predictions, answers, layout)?;
+    let (bytes, num_formulas) = render(&inputs, &labels, &predictions, answers, layout)?;
+    if num_formulas > 0 {
+        let cells = plural(num_formulas, "cell");
+        progress.note(&format!(
+            "{cells} of the CSV would be a formula in a spreadsheet, and begins with ' instead; --json writes texts as they are"
+        ));
+    }
     match &args.output {
         Some(path) => {
             write_file(&bytes, path)?;
@@ -328,34 +335,35 @@ fn say_cut(session: &Session, mut cut: Vec<usize>, num_inputs: usize, progress: 
     Ok(())
 }
 
+/// The answers as a file, and how many of its cells got a `'` so that no spreadsheet takes them for a formula.
 fn render(
     inputs: &[NumberedInput],
     labels: &[String],
     predictions: &[Prediction],
     answers: &Answers,
     layout: Layout,
-) -> anyhow::Result<Vec<u8>> {
+) -> anyhow::Result<(Vec<u8>, usize)> {
     let names = answers.inputs.names();
     let name = names.first().copied().unwrap_or("text");
     let second_name = names.get(1).copied().filter(|_| inputs.iter().any(|input| input.input.second.is_some()));
     let has_ids = inputs.iter().any(|input| input.id.is_some());
     if layout == Layout::Csv {
-        let mut writer = csv::Writer::from_writer(Vec::new());
+        let mut lines = CsvLines::new();
         let columns = (answers.columns)(labels);
         let has_own_text = columns.iter().any(|column| column == name);
         let texts = [name].into_iter().filter(|_| !has_own_text).chain(second_name);
         let own = ["row"].into_iter().chain(has_ids.then_some("id")).chain(texts).map(str::to_owned);
-        writer.write_record(own.chain(columns.iter().cloned()))?;
+        lines.write(own.chain(columns.iter().cloned()))?;
         for (NumberedInput { row, id, input }, prediction) in inputs.iter().zip(predictions) {
             let id = has_ids.then(|| id.clone().unwrap_or_default());
             let second = second_name.map(|_| input.second.clone().unwrap_or_default());
             let text = (!has_own_text).then(|| input.text.clone());
             let own = || [row.to_string()].into_iter().chain(id.clone()).chain(text.clone()).chain(second.clone());
             for line in (answers.cells)(prediction, labels).chunks(columns.len().max(1)) {
-                writer.write_record(own().chain(line.iter().cloned()))?;
+                lines.write(own().chain(line.iter().cloned()))?;
             }
         }
-        return writer.into_inner().context("can't finish the CSV");
+        return lines.finish();
     }
     let objects = inputs.iter().zip(predictions).map(|(NumberedInput { row, id, input }, prediction)| {
         let mut object = Map::from_iter([("row".to_owned(), json!(row)), (name.to_owned(), json!(input.text))]);
@@ -367,14 +375,14 @@ fn render(
     if layout == Layout::Json {
         let mut bytes = serde_json::to_vec_pretty(&objects.collect::<Vec<_>>())?;
         bytes.push(b'\n');
-        return Ok(bytes);
+        return Ok((bytes, 0));
     }
     let mut bytes = Vec::new();
     for object in objects {
         serde_json::to_writer(&mut bytes, &object)?;
         bytes.push(b'\n');
     }
-    Ok(bytes)
+    Ok((bytes, 0))
 }
 
 #[cfg(test)]
@@ -444,10 +452,10 @@ mod tests {
             Prediction::TokenClassification(token_classification::Prediction { text: text.into(), spans })
         };
         let predictions: Vec<Prediction> = texts.into_iter().zip(found).map(predict).collect();
-        let csv = render(&inputs, &[], &predictions, answers, Layout::Csv).expect("renders");
+        let (csv, _) = render(&inputs, &[], &predictions, answers, Layout::Csv).expect("renders");
         let expected = "row,start,end,text,label,score\n2,0,3,Zoë,PER,0.500000\n2,7,11,Rome,LOC,0.500000\n";
         assert_eq!(String::from_utf8(csv).expect("text"), expected);
-        let lines = render(&inputs, &[], &predictions, answers, Layout::Jsonl).expect("renders");
+        let (lines, _) = render(&inputs, &[], &predictions, answers, Layout::Jsonl).expect("renders");
         let lines: Vec<Value> =
             serde_json::Deserializer::from_slice(&lines).into_iter().map(|line| line.expect("JSON")).collect();
         assert_eq!((&lines[0]["spans"][1]["text"], &lines[0]["row"]), (&json!("Rome"), &json!(2)));
@@ -466,7 +474,7 @@ mod tests {
         let predictions = [Prediction::SequenceClassification(prediction)];
         let render = |second: Option<&str>, layout: Layout| {
             let inputs = [NumberedInput { row: 2, id: None, input: input(second) }];
-            render(&inputs, &labels, &predictions, answers(), layout).expect("renders")
+            render(&inputs, &labels, &predictions, answers(), layout).expect("renders").0
         };
         let csv = |second: Option<&str>| String::from_utf8(render(second, Layout::Csv)).expect("text");
         let expected = "row,text,label,probability,no,yes\n2,\"a, \"\"b\"\"\",yes,0.750000,0.250000,0.750000\n";

@@ -163,12 +163,14 @@ impl Progress {
                 self.pace.read(now, *step, *rows);
                 self.last_loss = Some(*loss);
             }
+            TrainEvent::RolledBack { .. } => self.pace = Pace::default(),
             TrainEvent::Phase { phase: Phase::Evaluating } => self.pace.pause(now),
             TrainEvent::Evaluated { .. } => self.pace.resume(now),
             TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
             | TrainEvent::Sampled { .. }
             | TrainEvent::CheckpointDue { .. }
+            | TrainEvent::BatchesCut { .. }
             | TrainEvent::Finished { .. } => {}
         }
     }
@@ -221,6 +223,22 @@ impl Progress {
                 self.note(&format!("  sample: {:?} -> {:?}", shortened(prompt), shortened(generated)));
             }
             TrainEvent::CheckpointDue { .. } => {}
+            TrainEvent::BatchesCut { step, rows_at_once, micro_batches } => {
+                self.note(&format!(
+                    "the device had too little memory: from step {step} on {} at once are computed and {} make a step, which \
+                     is of the same rows as before",
+                    plural(*rows_at_once as usize, "row"),
+                    plural(*micro_batches as usize, "micro-batch")
+                ));
+            }
+            TrainEvent::RolledBack { from_step, to_step, learning_rate_factor, why } => {
+                self.position(*to_step);
+                self.note(&format!(
+                    "warning: the run diverged at step {from_step} ({}): it goes back to step {to_step} and on from there, at \
+                     {learning_rate_factor} times the learning rate",
+                    why.in_words()
+                ));
+            }
             TrainEvent::Finished { step, reason, weights_of_step } => {
                 let why = match reason {
                     StopReason::Completed => "finished",

@@ -17,12 +17,13 @@ use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::{INTERRUPTED, Usage};
 use crate::inputs::{data_report, read_data};
+use crate::memory::train_in_memory;
 use crate::model_files;
 use crate::plan::{Plan, PlanPart};
 use crate::progress::Progress;
 use crate::signals::Interrupt;
 use crate::train::{
-    End, RunFacts, broke_off, changed_line, close, measure, model_line, name_flags, nothing_to_compare, save, train,
+    End, RunFacts, broke_off, changed_line, close, measure, model_line, name_flags, nothing_to_compare, save,
 };
 
 /// Runs `hone train` on several tasks.
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> 
 
     let interrupt = Interrupt::listen()?;
     let mut facts = RunFacts::default();
-    let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
+    let end = block_on(train_in_memory(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
     let end = end.map_err(|error| broke_off(error, &args.output))?;
     if end == End::Interrupted {
         let (step, output) = (facts.step, args.output.display());

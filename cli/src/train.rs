@@ -23,10 +23,11 @@ use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::{DIVERGED, INTERRUPTED, Usage};
 use crate::few_shot;
-use crate::inputs::{data_report, file_name, read_data};
-use crate::model_files;
+use crate::inputs::{data_report, file_name};
+use crate::memory::train_in_memory;
 use crate::output::{self, read_data_file};
 use crate::plan::Plan;
+use crate::planned;
 use crate::progress::{Progress, count, say};
 use crate::several;
 use crate::signals::Interrupt;
@@ -46,7 +47,7 @@ pub(crate) struct RunFacts {
 pub(crate) enum End {
     Finished,
     Interrupted,
-    /// The numbers ran away at `step`; the model holds the best weights, those of `weights_of_step`, which `measured` says
+    /// The run diverged at `step`; the model holds the best weights, those of `weights_of_step`, which `measured` says
     /// the figure of.
     Diverged {
         step: u32,
@@ -62,17 +63,17 @@ pub(crate) enum End {
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let mut plan = Plan::new(args)?;
     if !plan.parts.is_empty() {
+        if args.plan {
+            return Err(Usage(vec!["--plan: goes with one task, and the job file has several".to_owned()]).into());
+        }
         return several::run(args, plan);
     }
-    let files = read_data(&plan.data, plan.valid.as_deref(), plan.test.as_deref())?;
+    let files = plan.read_rows()?;
     let other_rows = warning_of_other_rows(&plan.data_sha256, &files);
     let general = args.general_text.as_deref().map(read_general_text).transpose()?;
-    let _lock = plan.lock(args)?;
+    let _lock = if args.plan { None } else { Some(plan.lock(args)?) };
     let from_scratch = plan.settings.run.from_scratch;
-    let model = match from_scratch {
-        true => model_files::load_without_weights(&plan.model)?,
-        false => model_files::load(&plan.model)?,
-    };
+    let model = plan.load_model(args)?;
     plan.check_model(args, &model)?;
     let device = device::open(plan.settings.device)?;
     let mut progress = Progress::new(args.json, plan.before_secs);
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         progress.note(&warning);
     }
 
-    let mut session = Session::new(device.device);
+    let mut session = Session::new(device.device.clone());
     let info = match from_scratch {
         true => session.load_model_without_weights(model.source, model.folder),
         false => session.load_model(model.source, model.folder),
@@ -107,19 +108,24 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         .load_data(files, &plan.settings.read, &run)
         .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
     progress.note(&data_report(&report));
+    if args.plan {
+        return planned::run(&mut session, run, &device.device, args.json, &mut progress);
+    }
     match plan.checkpoint.take() {
-        Some(checkpoint) => session.resume(&checkpoint).context("can't go on from the checkpoint")?,
+        Some(checkpoint) => {
+            session.resume(&checkpoint).context("can't go on from the checkpoint")?;
+            plan.keep_unpacked(&args.output, checkpoint)?;
+        }
         None => {
-            let job = session.start(run.clone()).map_err(name_flags)?;
+            session.start(run.clone()).map_err(name_flags)?;
             // Only now is it certain that a new run takes the old one's place (--force).
             checkpoint_dir::remove(&args.output)?;
-            job
         }
-    };
+    }
 
     let interrupt = Interrupt::listen()?;
     let mut facts = RunFacts::default();
-    let end = block_on(train(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
+    let end = block_on(train_in_memory(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
     let end = end.map_err(|error| broke_off(error, &args.output))?;
     if end == End::Interrupted {
         let (step, output) = (facts.step, args.output.display());
@@ -164,9 +170,9 @@ pub(crate) fn close(
     let output = args.output.display();
     if let End::Diverged { step, weights_of_step, measured } = end {
         progress.note(&format!(
-            "warning: the run diverged at step {step}: the loss, or an output of the model, is not a number any more; \
-             {subject} in {output} with the best weights, those of step {weights_of_step}{measured}; to go further, lower \
-             --learning-rate or raise --warmup-ratio"
+            "warning: the run diverged at step {step}: the loss, or an output of the model, is not a number any more, or the \
+             loss ran away; {subject} in {output} with the best weights, those of step {weights_of_step}{measured}; to go \
+             further, lower --learning-rate or raise --warmup-ratio"
         ));
     }
     measured.with_context(|| format!("the figures are not complete; {subject} in {output}"))?;
@@ -274,6 +280,8 @@ impl RunFacts {
             | TrainEvent::Evaluated { step, .. }
             | TrainEvent::Sampled { step, .. }
             | TrainEvent::CheckpointDue { step }
+            | TrainEvent::RolledBack { to_step: step, .. }
+            | TrainEvent::BatchesCut { step, .. }
             | TrainEvent::Finished { step, .. } => self.step = *step,
             TrainEvent::Phase { .. } | TrainEvent::EvaluationProgress { .. } => {}
         }
@@ -435,6 +443,7 @@ fn is_divergence(error: &anyhow::Error) -> bool {
     matches!(
         error,
         TrainError::Diverged { .. }
+            | TrainError::Spike { .. }
             | TrainError::NotFinite { .. }
             | TrainError::Checkpoint(CheckpointError::NotFinite { .. })
     )

@@ -7,8 +7,12 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
+use hone_core::checkpoint::read_job;
+use hone_core::config::{Job, ModelSource};
+use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
-use serde_json::Value;
+use hone_core::project::{EVENTS_FILE, Project, SAVED_FILE};
+use serde_json::{Value, json};
 use support::{copy_model, hone, leave_checkpoint, run, tiny_encoder, train_line, write_rows};
 
 /// Probabilities of a resumed run may differ from those of an uninterrupted one by this.
@@ -192,6 +196,83 @@ fn a_run_goes_on_only_with_the_files_it_began_with() {
     }
     let (code, _, stderr) = resume();
     assert_eq!(code, 0, "{stderr}");
+}
+
+/// The files of a folder by their names.
+fn folder(dir: &Path) -> Folder {
+    let entries = fs::read_dir(dir).expect("is there").map(|entry| entry.expect("can be listed"));
+    let file = |entry: fs::DirEntry| {
+        (entry.file_name().into_string().expect("a plain name"), fs::read(entry.path()).expect("reads"))
+    };
+    entries.map(file).collect()
+}
+
+/// The run that `leave_checkpoint` left in `cut`, as the page would save it: with and without its checkpoint.
+fn write_projects(home: &Path, model: &Path) -> u64 {
+    let mut run = folder(&home.join("cut/checkpoint"));
+    let inputs: Value = serde_json::from_slice(&run.remove("inputs.json").expect("is there")).expect("JSON");
+    run.remove("checksums.json");
+    let step = inputs["step"].as_u64().expect("a step");
+    let total_steps = &inputs["total_steps"];
+    let saved = json!({ "step": step, "total_steps": total_steps, "is_finished": false, "elapsed_secs": 1.0 });
+    run.insert(SAVED_FILE, saved.to_string());
+    run.insert(EVENTS_FILE, "");
+    let rows = ("rows.csv".to_owned(), fs::read(home.join("rows.csv")).expect("reads"));
+    let project = Project { model: folder(model), ..Project::new(read_job(&run).expect("its state"), rows) };
+    fs::write(home.join("fresh.hone"), project.clone().to_zip()).expect("writes");
+    fs::write(home.join("cut.hone"), Project { run, ..project.clone() }.to_zip()).expect("writes");
+    let job = Job { model: ModelSource::hub("nobody/nothing"), ..project.job.clone() };
+    fs::write(home.join("hub.hone"), Project { job, model: Folder::new(), ..project }.to_zip()).expect("writes");
+    step
+}
+
+#[test]
+fn a_project_file_is_trained_as_its_job_is_and_goes_on_where_it_was_cut_off() {
+    let model = tiny_encoder();
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let home = dir.path();
+    write_rows(&home.join("rows.csv"));
+    leave_checkpoint(home, &model, "cut");
+    let step = write_projects(home, &model);
+    let whole = ["--epochs", "3", "--logging-steps", "1", "--output", "whole"];
+    let (code, _, stderr) = run(hone(home).args(train_line(&model)).args(whole));
+    assert_eq!(code, 0, "{stderr}");
+    fs::remove_file(home.join("rows.csv")).expect("the project files have them");
+
+    let train = |file: &str, output: &str, more: &[&str]| {
+        let line = ["train", "--project", file, "--output", output, "--device", "cpu", "--json"];
+        run(hone(home).args(line).args(more))
+    };
+    let (code, _, stderr) = train("fresh.hone", "fresh", &[]);
+    assert_eq!(code, 0, "{stderr}");
+    let weights = |name: &str| fs::read(home.join(name).join("model.safetensors")).expect("is there");
+    assert!(weights("fresh") == weights("whole"), "the same job, the same rows, the same model");
+
+    let (code, stdout, stderr) = train("cut.hone", "on", &[]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains(&format!("going on with the run of the project file from step {step} of ")), "{stderr}");
+    let first: Value = serde_json::from_str(stdout.lines().next().expect("events")).expect("JSON");
+    assert!(first["step"].as_u64().expect("a step") >= step, "{first}");
+    for (a, b) in probabilities(home, "whole").iter().zip(probabilities(home, "on")) {
+        assert!((a - b).abs() < RESUME_TOLERANCE, "{a} is not {b}");
+    }
+    let (code, stdout, stderr) = train("cut.hone", "anew", &["--epochs", "1"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("is started anew with these settings"), "{stderr}");
+    let first: Value = serde_json::from_str(stdout.lines().next().expect("events")).expect("JSON");
+    assert_eq!(first["step"], 0);
+
+    let (code, _, stderr) = train("hub.hone", "never", &[]);
+    assert!(
+        code == 1 && stderr.contains("names its model, nobody/nothing: say where it lies with --model"),
+        "{stderr}"
+    );
+    fs::write(home.join("rows.hone"), "text,label\n").expect("writes");
+    let (code, _, stderr) = train("rows.hone", "never", &[]);
+    assert!(
+        code == 1 && stderr.contains("the project file can't be read") && stderr.ends_with(": rows.hone\n"),
+        "{stderr}"
+    );
 }
 
 #[test]

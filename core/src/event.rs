@@ -17,8 +17,33 @@ pub enum StopReason {
     EarlyStopping,
     /// A person asked for it.
     Stopped,
-    /// The loss, or an output of the model, is not a number any more: the model holds its best weights so far.
+    /// The loss, or an output of the model, is not a number any more, or the loss ran away: the model holds its best weights
+    /// so far.
     Diverged,
+}
+
+/// By what a run that diverges is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Divergence {
+    /// The loss, or the norm of its gradients, is NaN or infinite.
+    Loss,
+    /// An output of the model is.
+    Output,
+    /// The loss is far above what it was, for many steps.
+    Spike,
+}
+
+impl Divergence {
+    /// As a sentence without its full stop and capital.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Loss => "the loss was not a number any more",
+            Self::Output => "an output of the model was not a number any more",
+            Self::Spike => "the loss ran away",
+        }
+    }
 }
 
 /// What the run is busy with, for a driver to show.
@@ -120,6 +145,28 @@ pub enum TrainEvent {
     CheckpointDue {
         /// Optimizer steps taken.
         step: u32,
+    },
+    /// The run diverged and went back: it goes on from the step before with the weights and the optimizer of then, on the
+    /// same rows. What was said of the steps between holds no more; the best weights stay the best.
+    RolledBack {
+        /// Step at which it diverged.
+        from_step: u32,
+        /// Step that it goes on from.
+        to_step: u32,
+        /// What the rate of every step is multiplied with from now on.
+        learning_rate_factor: f64,
+        /// By what it was known.
+        why: Divergence,
+    },
+    /// The device had too little memory: each batch is computed in parts from this step on, and a step is of the same rows
+    /// as before.
+    BatchesCut {
+        /// Optimizer steps taken.
+        step: u32,
+        /// Rows that are computed at once, at most.
+        rows_at_once: u32,
+        /// Micro-batches of an optimizer step, at most.
+        micro_batches: u32,
     },
     /// The run is over; the model holds the last or the best weights, as asked.
     Finished {

@@ -2,9 +2,12 @@
 //!
 //! In: whatever a driver read (files, OPFS, a zip). Out: whatever a driver writes. No IO happens here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::io::{Cursor, Read, Write};
+use std::iter::Map;
+use std::sync::Arc;
 
+use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -14,12 +17,18 @@ const MAX_UNPACKED_BYTES: u64 = 4 << 30;
 /// Most files that a zip may hold.
 const MAX_FILES: usize = 10_000;
 
+/// Ends of a directory that may stand in a zip: its own, and those of zips (or office documents) that are stored in it.
+const MAX_ENDS: usize = 4096;
+
+/// Most bytes that may be looked through for all of them: 64 times the largest zip.
+const MAX_SEARCHED_BYTES: u64 = 64 * MAX_UNPACKED_BYTES;
+
 /// A zip that can't be taken for a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Not a zip, cut off, or a file in it is damaged.
     #[error("the zip can't be read: {0}")]
-    Malformed(#[from] zip::result::ZipError),
+    Malformed(#[from] ZipError),
     /// A file in it is damaged or packed in a way this build does not know.
     #[error("the zip is damaged at {name:?}: {source}")]
     Damaged {
@@ -48,10 +57,10 @@ pub enum FolderError {
     },
 }
 
-/// File name (with `/` for sub-folders) to content.
+/// File name (with `/` for sub-folders) to content. A clone shares the contents.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folder {
-    files: BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<String, Arc<Vec<u8>>>,
 }
 
 impl Folder {
@@ -63,18 +72,24 @@ impl Folder {
 
     /// Adds or replaces a file.
     pub fn insert(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
-        self.files.insert(name.into(), bytes.into());
+        self.files.insert(name.into(), Arc::new(bytes.into()));
+    }
+
+    /// Adds or replaces a file by one of another folder, whose content both share; whether that is there.
+    pub fn insert_shared(&mut self, name: impl Into<String>, other: &Self, other_name: &str) -> bool {
+        let content = other.files.get(other_name);
+        content.map(|content| self.files.insert(name.into(), Arc::clone(content))).is_some()
     }
 
     /// The content of `name`, if it is there.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.files.get(name).map(Vec::as_slice)
+        self.files.get(name).map(|content| content.as_slice())
     }
 
-    /// Takes a file out.
+    /// Takes a file out; copies it where another folder shares it.
     pub fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
-        self.files.remove(name)
+        self.files.remove(name).map(Arc::unwrap_or_clone)
     }
 
     /// Names and contents in alphabetical order.
@@ -85,24 +100,27 @@ impl Folder {
     /// Sum of all file sizes in bytes.
     #[must_use]
     pub fn total_bytes(&self) -> usize {
-        self.files.values().map(Vec::len).sum()
+        self.files.values().map(|content| content.len()).sum()
     }
 
     /// The folder as a zip: weights stored (they do not compress), everything else deflated, every date 1980-01-01, so
     /// that the same folder gives the same bytes.
     #[must_use]
     pub fn to_zip(&self) -> Vec<u8> {
-        let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(self.total_bytes() / 8 + 1024)));
+        let is_stored = |name: &str| name.ends_with(".safetensors") || name.ends_with(".zip");
+        // A zip that grows is copied, and weights take what they take.
+        let stored_bytes: usize = self.iter().filter(|(name, _)| is_stored(name)).map(|(_, bytes)| bytes.len()).sum();
+        let capacity = stored_bytes + (self.total_bytes() - stored_bytes) / 8 + 1024;
+        let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(capacity)));
         for (name, bytes) in &self.files {
-            let stored = name.ends_with(".safetensors") || name.ends_with(".zip");
-            let method = if stored { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+            let method = if is_stored(name) { CompressionMethod::Stored } else { CompressionMethod::Deflated };
             let options = SimpleFileOptions::default()
                 .compression_method(method)
                 .last_modified_time(zip::DateTime::default())
                 .unix_permissions(0o644)
                 .large_file(u32::try_from(bytes.len()).is_err());
             writer.start_file(name.as_str(), options).expect("names are unique and memory does not fail");
-            writer.write_all(bytes).expect("memory does not fail and large files are announced");
+            writer.write_all(bytes.as_slice()).expect("memory does not fail and large files are announced");
         }
         writer.finish().expect("memory does not fail").into_inner()
     }
@@ -112,37 +130,77 @@ impl Folder {
     /// # Errors
     /// When it is not a zip, is damaged, holds a path that leaves the folder, or unpacks to more than 4 GiB.
     pub fn from_zip(bytes: &[u8]) -> Result<Self, FolderError> {
-        Self::unzip(bytes, MAX_UNPACKED_BYTES)
+        Self::from_zip_if(bytes, MAX_UNPACKED_BYTES, |_, _| Ok(()))
     }
 
-    fn unzip(bytes: &[u8], limit: u64) -> Result<Self, FolderError> {
-        let mut archive = ZipArchive::new(Cursor::new(bytes))?;
-        if archive.len() > MAX_FILES {
-            return Err(FolderError::TooManyFiles { found: archive.len() });
+    /// As [`Self::from_zip`], of at most `limit` bytes. Before anything is unpacked, `check` is asked about the name of each file
+    /// and the size that the zip claims for it; no file is read further than that.
+    ///
+    /// # Errors
+    /// As [`Self::from_zip`], when a size is not what was claimed, and what `check` says.
+    pub fn from_zip_if<E: From<FolderError>>(
+        bytes: &[u8],
+        limit: u64,
+        check: impl Fn(&str, u64) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut archive = open(bytes)?;
+        let mut claimed: u64 = 0;
+        for index in 0..archive.len() {
+            let file = archive.by_index_raw(index).map_err(FolderError::from)?;
+            let (name, size) = (file.name(), file.size());
+            if !stays_inside(name) || file.is_symlink() {
+                return Err(FolderError::UnsafePath { name: name.to_owned() }.into());
+            }
+            if !file.is_dir() {
+                claimed = claimed.saturating_add(size);
+                if claimed > limit {
+                    return Err(FolderError::TooLarge { limit }.into());
+                }
+                check(name, size)?;
+            }
         }
         let mut folder = Self::new();
-        let mut left = limit;
         for index in 0..archive.len() {
-            let mut file = archive.by_index(index)?;
-            let name = file.name().to_owned();
-            if !stays_inside(&name) || file.is_symlink() {
-                return Err(FolderError::UnsafePath { name });
-            }
+            let mut file = archive.by_index(index).map_err(FolderError::from)?;
             if file.is_dir() {
                 continue;
             }
-            if file.size() > left {
-                return Err(FolderError::TooLarge { limit });
-            }
-            // The size in the header is a claim: read at most one byte more than is left.
+            let (name, size) = (file.name().to_owned(), file.size());
             let mut content = Vec::new();
-            let read = file.by_ref().take(left + 1).read_to_end(&mut content);
+            let read =
+                file.by_ref().take(size + 1).read_to_end(&mut content).and_then(|read| match read as u64 == size {
+                    true => Ok(()),
+                    false => Err(std::io::Error::other("it has not the size that the zip says")),
+                });
             read.map_err(|source| FolderError::Damaged { name: name.clone(), source })?;
-            left = left.checked_sub(content.len() as u64).ok_or(FolderError::TooLarge { limit })?;
             folder.insert(name, content);
         }
         Ok(folder)
     }
+}
+
+/// A zip whose files can be counted.
+fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, FolderError> {
+    check_ends(bytes)?;
+    let archive = ZipArchive::new(Cursor::new(bytes))?;
+    match archive.len() > MAX_FILES {
+        true => Err(FolderError::TooManyFiles { found: archive.len() }),
+        false => Ok(archive),
+    }
+}
+
+/// Refuses bytes in which many directories seem to end. The `zip` crate tries one after the other, from the last to the first,
+/// and may look through all bytes before it for each.
+///
+/// # Errors
+/// When there are too many.
+pub(crate) fn check_ends(bytes: &[u8]) -> Result<(), ZipError> {
+    let num_ends = bytes.windows(4).filter(|four| four == b"PK\x05\x06").count();
+    let searched = (num_ends as u64).saturating_mul(bytes.len() as u64);
+    if num_ends <= MAX_ENDS && searched <= MAX_SEARCHED_BYTES {
+        return Ok(());
+    }
+    Err(ZipError::InvalidArchive(format!("{num_ends} directories seem to end in it").into()))
 }
 
 /// Relative, with `/`, no `.` or `..`, no drive letter.
@@ -151,18 +209,25 @@ fn stays_inside(name: &str) -> bool {
     !path.contains(['\\', ':', '\0']) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
+fn own_file((name, content): (String, Arc<Vec<u8>>)) -> (String, Vec<u8>) {
+    (name, Arc::unwrap_or_clone(content))
+}
+
+/// Files one after the other, as [`Folder::remove`] takes them out.
+type IntoFiles = Map<btree_map::IntoIter<String, Arc<Vec<u8>>>, fn((String, Arc<Vec<u8>>)) -> (String, Vec<u8>)>;
+
 impl IntoIterator for Folder {
     type Item = (String, Vec<u8>);
-    type IntoIter = std::collections::btree_map::IntoIter<String, Vec<u8>>;
+    type IntoIter = IntoFiles;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.files.into_iter()
+        self.files.into_iter().map(own_file as fn((String, Arc<Vec<u8>>)) -> (String, Vec<u8>))
     }
 }
 
 impl FromIterator<(String, Vec<u8>)> for Folder {
     fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(iter: I) -> Self {
-        Self { files: iter.into_iter().collect() }
+        Self { files: iter.into_iter().map(|(name, bytes)| (name, Arc::new(bytes))).collect() }
     }
 }
 
@@ -178,6 +243,29 @@ mod tests {
         folder.insert("1_Pooling/config.json", "{}");
         folder.insert("empty.txt", "");
         folder
+    }
+
+    #[test]
+    fn clones_share_contents_and_what_is_taken_out_is_its_own() {
+        let folder = example();
+        let mut copy = folder.clone();
+        let [one, other] = [&folder, &copy].map(|folder| folder.get("model.safetensors").expect("is there").as_ptr());
+        assert_eq!(one, other);
+        assert!(copy.insert_shared("good.safetensors", &folder, "model.safetensors"));
+        assert_eq!(copy.get("good.safetensors").map(<[u8]>::as_ptr), Some(one));
+        assert!(!copy.insert_shared("x", &folder, "missing") && copy.get("x").is_none());
+        assert_eq!(copy.remove("model.safetensors"), Some(vec![7; 3000]));
+        assert_eq!((folder.total_bytes(), folder.into_iter().count()), (4002, 4));
+    }
+
+    #[test]
+    fn a_zip_may_hold_many_zips() {
+        let inner = zip_with("x", b"x");
+        let mut folder = Folder::new();
+        for index in 0..200 {
+            folder.insert(format!("{index}.zip"), inner.clone());
+        }
+        assert_eq!(Folder::from_zip(&folder.to_zip()).expect("reads its own zip"), folder);
     }
 
     fn zip_with(name: &str, bytes: &[u8]) -> Vec<u8> {
@@ -216,8 +304,27 @@ mod tests {
     fn a_zip_bomb_is_refused() {
         let bomb = zip_with("zeros", &vec![0; 1 << 20]);
         assert!(bomb.len() < 1 << 14);
-        assert!(matches!(Folder::unzip(&bomb, 1 << 19), Err(FolderError::TooLarge { .. })));
-        assert!(Folder::unzip(&bomb, 1 << 20).is_ok());
+        let unzip = |limit| Folder::from_zip_if(&bomb, limit, |_, _| Ok::<(), FolderError>(()));
+        assert!(matches!(unzip(1 << 19), Err(FolderError::TooLarge { .. })));
+        assert!(unzip(1 << 20).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_refused_before_it_is_unpacked() {
+        let zip = example().to_zip();
+        let wanted = |name: &str, bytes: u64| match bytes > 1000 {
+            true => Err(FolderError::UnsafePath { name: format!("{name}: {bytes}") }),
+            false => Ok(()),
+        };
+        let error = Folder::from_zip_if(&zip, 1 << 20, wanted).expect_err("weights").to_string();
+        assert!(error.contains("model.safetensors: 3000"), "{error}");
+    }
+
+    #[test]
+    fn a_zip_of_nothing_but_ends_is_not_read_for_each_of_them() {
+        let ends = b"PK\x05\x06".repeat(10_000);
+        let error = Folder::from_zip(&ends).expect_err("no zip").to_string();
+        assert!(error.contains("10000 directories seem to end in it"), "{error}");
     }
 
     #[test]

@@ -10,18 +10,6 @@ use serde_json::{Map, Value};
 /// Values are computed in the same order in f32, so they are off by no more than a rounding.
 const VALUE_TOLERANCE: f32 = 1e-6;
 
-/// How many levels a decoded byte may be off. The decoders of JPEG round the transform, what is between halved chroma samples
-/// and the colours at other places than libjpeg-turbo; measured: 3 in rgb_444.jpg, 1 without colours and in
-/// CMYK, 2 in all others (with zune-jpeg 41 where chroma is halved). All other formats are decoded to the same bytes.
-fn byte_tolerance(file: &str) -> u8 {
-    match file {
-        "rgb_444.jpg" => 3,
-        "grey.jpg" | "cmyk.jpg" => 1,
-        _ if file.ends_with(".jpg") => 2,
-        _ => 0,
-    }
-}
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/images")
 }
@@ -124,7 +112,7 @@ fn decoded_bytes_are_pillows() {
         let unequal = differences().filter(|difference| *difference > 0).count();
         let line = format!("{name}: {unequal} of {} bytes differ, at most by {largest}", found.pixels.len());
         eprintln!("{line}");
-        if largest > byte_tolerance(name) {
+        if largest > 0 {
             far.push(line);
         }
     }

@@ -92,6 +92,15 @@ impl Browser {
     /// When it does not start.
     #[must_use]
     pub fn start(parts: &Parts, webgpu: WebGpu) -> Self {
+        Self::start_with(parts, webgpu, &[])
+    }
+
+    /// Starts Chromium with more arguments.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with(parts: &Parts, webgpu: WebGpu, more: &[String]) -> Self {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let downloads = tempfile::tempdir().expect("a temporary folder");
         let mut arguments = vec![
@@ -109,6 +118,7 @@ impl Browser {
         if webgpu == WebGpu::Software {
             arguments.extend(["--enable-unsafe-webgpu".into(), "--use-webgpu-adapter=swiftshader".into()]);
         }
+        arguments.extend_from_slice(more);
         let capabilities = json!({
             "goog:chromeOptions": { "binary": parts.chromium, "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL" },

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use crate::integrity;
 use crate::model::hex;
 use crate::proc;
 use crate::setup::Tools;
@@ -18,6 +19,9 @@ use crate::web::{self, Mode};
 
 /// The script that fetches the parts of the page that come later, as it is called by the tool that cuts the page.
 const LATER: &str = "__wasm_split.js";
+
+/// The script that starts the page, beside what it starts.
+const STARTER: &str = "start.js";
 
 /// How an element begins that stands for a part of the page.
 const ELEMENT: &str = "<link data-trunk";
@@ -47,7 +51,7 @@ pub(crate) fn assemble(tools: &Tools, mode: Mode, dist: &Path) -> Result<()> {
             (rel, kind) => bail!("bundle.rs knows no rel {rel:?} with data-type {kind:?}"),
         }
     })?;
-    proc::write(&new.join("index.html"), page)?;
+    proc::write(&new.join("index.html"), integrity::with_digests(&page, &new)?)?;
     remove(dist)?;
     std::fs::rename(&new, dist).with_context(|| format!("cannot move {} to {}", new.display(), dist.display()))
 }
@@ -114,18 +118,20 @@ impl Build<'_> {
         // The parts that are fetched later need what wasm-bindgen would otherwise take away.
         self.bindgen(&main, &staged, &["--keep-lld-exports"])?;
         self.optimise(element, &staged)?;
+        let later = staged.join(LATER);
+        proc::write(&later, integrity::with_digests_of_fetched(&read(&later)?, &staged)?)?;
+        proc::write(&staged.join(STARTER), starter(name, &staged)?)?;
         let folder = format!("page-{}", hash_of(&staged)?);
         proc::copy_tree(&staged, &dist.join(&folder), &[])?;
-        let (script, wasm) = (format!("./{folder}/{name}.js"), format!("./{folder}/{name}_bg.wasm"));
         let mut html = String::new();
-        writeln!(html, "<script type=\"module\">")?;
-        writeln!(html, "import init from '{script}';\nawait init({{ module_or_path: '{wasm}' }});\n</script>")?;
-        for script in [&script, &format!("./{folder}/{LATER}")] {
-            writeln!(html, "    <link rel=\"modulepreload\" href=\"{script}\" crossorigin=\"anonymous\">")?;
+        writeln!(html, "<script type=\"module\" src=\"./{folder}/{STARTER}\"></script>")?;
+        for script in [format!("{name}.js").as_str(), LATER] {
+            writeln!(html, "    <link rel=\"modulepreload\" href=\"./{folder}/{script}\" crossorigin=\"anonymous\">")?;
         }
         write!(
             html,
-            "    <link rel=\"preload\" href=\"{wasm}\" crossorigin=\"anonymous\" as=\"fetch\" type=\"application/wasm\">"
+            "    <link rel=\"preload\" href=\"./{folder}/{name}_bg.wasm\" crossorigin=\"anonymous\" as=\"fetch\" \
+             type=\"application/wasm\">"
         )?;
         Ok(html)
     }
@@ -138,7 +144,7 @@ impl Build<'_> {
         self.bindgen(&main, &staged, &[])?;
         self.optimise(element, &staged)?;
         proc::copy_tree(&staged, dist, &[])?;
-        proc::write(&dist.join(format!("{name}_loader.js")), format!("import init from './{name}.js';await init();"))
+        proc::write(&dist.join(format!("{name}_loader.js")), starter(name, &staged)?)
     }
 
     /// Runs wasm-bindgen on a wasm, and removes it.
@@ -163,6 +169,21 @@ impl Build<'_> {
         }
         Ok(())
     }
+}
+
+/// The script that starts what a crate became, with its wasm as it lies in `folder` and not otherwise.
+fn starter(name: &str, folder: &Path) -> Result<String> {
+    let wasm = format!("{name}_bg.wasm");
+    let digest = integrity::of_file(&folder.join(&wasm))?;
+    Ok(format!(
+        "import init from './{name}.js';\n\
+         const wasm = fetch(new URL('./{wasm}', import.meta.url), {{ integrity: '{digest}' }});\n\
+         await init({{ module_or_path: wasm }});\n"
+    ))
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// An empty folder for what a crate becomes.
@@ -225,6 +246,16 @@ mod tests {
         replace_elements(&html, note).expect("nothing fails");
         assert_eq!(rels.into_inner(), ["css ", "rust main", "rust worker", "copy-dir "]);
         assert_eq!(crate_of("app/worker/Cargo.toml").expect("it has a name"), "hone-worker");
+    }
+
+    #[test]
+    fn what_starts_a_crate_takes_its_own_wasm_only() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        proc::write(&folder.path().join("a_bg.wasm"), "wasm").expect("the folder is ours");
+        let script = starter("a", folder.path()).expect("it can be read");
+        let digest = integrity::of_file(&folder.path().join("a_bg.wasm")).expect("it can be read");
+        assert!(script.starts_with("import init from './a.js';\n"), "{script}");
+        assert!(script.contains(&format!("'./a_bg.wasm', import.meta.url), {{ integrity: '{digest}' }}")), "{script}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, ci, gpu_kit, proc, setup, size, soak, test, tidy, web};
+use xtask::{bench, ci, fuzz, gpu_kit, proc, setup, size, soak, test, tidy, web};
 
 /// Set up, build, serve, test and check Hone.
 #[derive(Parser)]
@@ -55,8 +55,10 @@ enum Task {
     Bench(bench::Options),
     /// Gather all that a machine with an NVIDIA GPU needs to measure Hone beside PyTorch, by one command
     GpuKit(gpu_kit::Options),
-    /// Kill short runs of hone train hundreds of times, and see that they end in the weights of an undisturbed one
+    /// Interrupt runs of hone train, or of the page, again and again, and see that they end as an undisturbed one
     Soak(soak::Options),
+    /// Feed every reader of other people's files with damaged ones, ten minutes each
+    Fuzz(fuzz::Options),
     /// What is checked before the tests: house rules, formatting, whether page and tests compile, size budget
     Ci,
     /// House rules, formatting, clippy (native and wasm), docs
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Task::GpuKit(options) => gpu_kit::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Soak(options) => soak::run(&options).map(|()| ExitCode::SUCCESS),
+        Task::Fuzz(options) => fuzz::run(&options).map(|()| ExitCode::SUCCESS),
         Task::Ci => Ok(ci::run()),
         Task::Lint => Ok(ci::lint()),
         Task::Tidy => tidy::run(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use crate::integrity;
 use crate::model::hex;
 use crate::proc;
 
@@ -39,7 +40,8 @@ pub fn keep(dist: &Path) -> Result<String> {
     let template = read(&source(WORKER))?;
     let build = name_of(&template, &digests(dist)?);
     let (head, rest) = html.split_once("</head>").context("index.html has no end of its head")?;
-    proc::write(&page, format!("{head}  {ELEMENT}{build}{ELEMENT_END}\n  </head>{rest}"))?;
+    let digest = integrity::of_file(&dist.join(STARTER))?;
+    proc::write(&page, format!("{head}  {ELEMENT}{build}\" integrity=\"{digest}{ELEMENT_END}\n  </head>{rest}"))?;
     proc::write(&dist.join(WORKER), filled(&template, &build, &digests(dist)?)?)?;
     Ok(build)
 }
@@ -162,7 +164,8 @@ mod tests {
             assert!(!files.expect("a list").0.contains(name), "{name}: {worker}");
         }
         let html = text(&dist, "index.html");
-        assert!(html.contains(&format!("{ELEMENT}{build}{ELEMENT_END}\n  </head>")), "{html}");
+        let digest = integrity::of_file(&dist.path().join(STARTER)).expect("it is there");
+        assert!(html.contains(&format!("{ELEMENT}{build}\" integrity=\"{digest}{ELEMENT_END}\n  </head>")), "{html}");
     }
 
     #[test]

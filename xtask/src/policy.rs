@@ -1,5 +1,6 @@
-//! The content security policy of the page: it may talk to its own origin and the model hub and to nothing else, and
-//! inline scripts run only when their hash is in the policy.
+//! The content security policy of the page: it may talk to its own origin and the model hub and to nothing else, inline
+//! scripts run only when their hash is in the policy (the page has none), and no text becomes a script or an element unless
+//! `public/policy.js` lets it pass (Trusted Types).
 //!
 //! The server sends it as a header. The build also writes it into the page's `meta` element, so that a static host that
 //! sends no headers of its own has it too, without `frame-ancestors`, which only a header can say. The page starts its
@@ -12,7 +13,8 @@ use sha2::{Digest, Sha256};
 
 /// Hosts of the model hub: pages, and the stores that its downloads are redirected to.
 const HUB: &str = "https://huggingface.co https://*.huggingface.co https://*.hf.co";
-/// A hub on this machine, which the `meta` element allows; the header allows only those that the server is told.
+/// A hub on this machine, which the `meta` element allows; the header allows only those that the server is told. Where the
+/// page itself is not on this machine, `public/policy.js` takes these away again.
 const LOCAL: [&str; 2] = ["http://127.0.0.1:*", "http://localhost:*"];
 /// How the policy begins in the page.
 const META: &str = "<meta http-equiv=\"Content-Security-Policy\" content=\"";
@@ -45,7 +47,7 @@ fn common(scripts: &[String], connect: &[String]) -> String {
     format!(
         "default-src 'self'; script-src {script}; connect-src {fetch}; worker-src 'self' blob:; \
          style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; object-src 'none'; \
-         base-uri 'none'; form-action 'none'"
+         base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types default"
     )
 }
 
@@ -78,13 +80,18 @@ mod tests {
         assert!(page.contains(&format!("script-src 'self' 'wasm-unsafe-eval' 'sha256-{hash}';")), "{page}");
         assert!(page.contains("default-src 'self'") && page.contains("worker-src 'self' blob:"), "{page}");
         assert!(!page.contains("frame-ancestors"), "browsers refuse it in a meta element: {page}");
-        assert!(page.ends_with("form-action 'none'\"><script type=\"module\">go()</script></head>"), "{page}");
+        assert!(page.contains("; require-trusted-types-for 'script'; trusted-types default\"><script"), "{page}");
+        assert!(page.ends_with("<script type=\"module\">go()</script></head>"), "{page}");
         assert!(with_policy("<head></head>").is_err());
     }
 
     #[test]
     fn the_sources_of_the_page_have_the_element() {
         let source = std::fs::read_to_string(crate::root().join("index.html")).expect("it lies in the workspace");
-        with_policy(&source).expect("the build fills it");
+        let page = with_policy(&source).expect("the build fills it");
+        assert!(inline_scripts(&page).is_empty(), "the page has no script inside");
+        let [policy, narrowed] =
+            [META, "<script type=\"module\" src=\"./policy.js\">"].map(|element| page.find(element));
+        assert!(policy.is_some() && policy < narrowed, "the policy stands before the first script");
     }
 }

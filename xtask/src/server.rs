@@ -6,20 +6,16 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-use anyhow::{Result, anyhow};
-use tiny_http::{Header, Method, Request, Response, Server, StatusCode};
+use anyhow::{Context, Result};
 
+use crate::http::{Answer, Listener, Request};
 use crate::policy;
 
-const THREADS: usize = 8;
-const POLL: Duration = Duration::from_millis(100);
-
 type Body = Box<dyn Read + Send>;
+type Header = (&'static str, String);
 
 /// What a server does beyond serving files.
 #[derive(Debug, Clone, Default)]
@@ -33,23 +29,21 @@ pub struct Options {
 /// A server at work; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Running {
-    port: u16,
-    stop: Arc<AtomicBool>,
+    listener: Listener,
     requests: Arc<Mutex<Vec<String>>>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     /// The port it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.listener.port
     }
 
     /// Its origin, without a slash at the end.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}", self.port())
     }
 
     /// The requests so far, as `GET /path?query`, when [`Options::record`] is on.
@@ -58,26 +52,14 @@ impl Running {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Stops serving: nothing listens on the port any more, and what comes over connections that are open is not answered. What
-    /// was asked for is still known.
+    /// Stops serving: nothing listens on the port any more, and connections are closed. What was asked for is still known.
     pub fn stop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+        self.listener.stop();
     }
 
     /// Serves until the process is ended.
-    pub fn wait(mut self) {
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop();
+    pub fn wait(self) {
+        self.listener.wait();
     }
 }
 
@@ -94,38 +76,24 @@ pub fn serve(folder: &Path, port: u16) -> Result<Running> {
 /// # Errors
 /// When the port is taken.
 pub fn serve_with(folder: &Path, port: u16, options: Options) -> Result<Running> {
-    let server = Server::http(("127.0.0.1", port))
-        .map_err(|error| anyhow!("cannot listen on port {port} ({error}); choose another with --port"))?;
-    let port = server.server_addr().to_ip().map_or(port, |address| address.port());
-    let server = Arc::new(server);
-    let stop = Arc::new(AtomicBool::new(false));
     let requests = Arc::new(Mutex::new(Vec::new()));
-    let threads = (0..THREADS)
-        .map(|_| {
-            let (server, stop, requests) = (Arc::clone(&server), Arc::clone(&stop), Arc::clone(&requests));
-            let (folder, options) = (folder.to_path_buf(), options.clone());
-            std::thread::spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    let Ok(Some(request)) = server.recv_timeout(POLL) else { continue };
-                    if options.record {
-                        let line = format!("{} {}", request.method(), request.url());
-                        requests.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-                    }
-                    let response = answer(&request, &folder, &options);
-                    // The browser may have gone away: nothing to do about it.
-                    let _ = request.respond(response);
-                }
-            })
-        })
-        .collect();
-    Ok(Running { port, stop, requests, threads })
+    let (theirs, folder) = (Arc::clone(&requests), folder.to_path_buf());
+    let listener = Listener::start(port, move |request| {
+        if options.record {
+            let line = format!("{} {}", request.method, request.target);
+            theirs.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+        answer(request, &folder, &options)
+    });
+    let listener = listener.with_context(|| format!("cannot listen on port {port}; choose another with --port"))?;
+    Ok(Running { listener, requests })
 }
 
-fn answer(request: &Request, folder: &Path, options: &Options) -> Response<Body> {
-    if !matches!(request.method(), Method::Get | Method::Head) {
+fn answer(request: &Request, folder: &Path, options: &Options) -> Answer {
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return plain(405, "only GET and HEAD are answered");
     }
-    let path = request.url().split(['?', '#']).next().unwrap_or("/");
+    let path = request.target.split(['?', '#']).next().unwrap_or("/");
     let Some(mut path) = locate(folder, path) else { return plain(404, "not found") };
     if path.is_dir() {
         path.push("index.html");
@@ -137,7 +105,7 @@ fn answer(request: &Request, folder: &Path, options: &Options) -> Response<Body>
     }
 }
 
-fn file(request: &Request, path: &Path, options: &Options) -> std::io::Result<Response<Body>> {
+fn file(request: &Request, path: &Path, options: &Options) -> std::io::Result<Answer> {
     let mut file = File::open(path)?;
     let found = file.metadata()?;
     let length = found.len();
@@ -155,13 +123,13 @@ fn file(request: &Request, path: &Path, options: &Options) -> std::io::Result<Re
     } else {
         headers.push(header("Cache-Control", "no-cache"));
         headers.extend(security(&policy::header(&[], &options.connect)));
-        if value(request, "If-None-Match").as_deref() == Some(&etag) {
+        if request.header("If-None-Match") == Some(&etag) {
             return Ok(respond(304, headers, Box::new(std::io::empty()), 0));
         }
     }
 
-    let fresh = value(request, "If-Range").is_none_or(|wanted| wanted == etag);
-    match value(request, "Range").filter(|_| fresh).map(|text| range(&text, length)) {
+    let fresh = request.header("If-Range").is_none_or(|wanted| wanted == etag);
+    match request.header("Range").filter(|_| fresh).map(|text| range(&text, length)) {
         None | Some(Range::Whole) => Ok(respond(200, headers, Box::new(file), length)),
         Some(Range::Part { start, end }) => {
             file.seek(SeekFrom::Start(start))?;
@@ -256,21 +224,15 @@ fn media_type(path: &Path) -> &'static str {
     }
 }
 
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("header names and values here are printable ASCII")
+fn header(name: &'static str, value: &str) -> Header {
+    (name, value.to_owned())
 }
 
-fn value(request: &Request, name: &'static str) -> Option<String> {
-    request.headers().iter().find(|header| header.field.equiv(name)).map(|header| header.value.to_string())
+fn respond(status: u16, headers: Vec<Header>, body: Body, length: u64) -> Answer {
+    Answer { status, headers, body, length }
 }
 
-fn respond(status: u16, headers: Vec<Header>, body: Body, length: u64) -> Response<Body> {
-    let length = usize::try_from(length).ok();
-    // Chunked answers have no length, and a download without one has no progress.
-    Response::new(StatusCode(status), headers, body, length, None).with_chunked_threshold(usize::MAX)
-}
-
-fn plain(status: u16, text: &str) -> Response<Body> {
+fn plain(status: u16, text: &str) -> Answer {
     let mut headers = vec![header("Content-Type", "text/plain; charset=utf-8"), header("Cache-Control", "no-store")];
     headers.extend(security(&policy::header(&[], &[])));
     respond(status, headers, Box::new(std::io::Cursor::new(text.as_bytes().to_vec())), text.len() as u64)

@@ -34,15 +34,52 @@ pub struct Options {
 /// # Errors
 /// When what the tests need cannot be brought or built.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    let browser = if options.native_only { None } else { Some(browser()?) };
-    vulkan();
     let mode = if options.deployed { Mode::Release } else { Mode::Quick };
-    build(mode, options.native_only)?;
-    let axe = tools::axe(&Cache::locate()?).filter(|_| !options.native_only);
+    let needs = Needs::bring(mode, options.native_only)?;
     let mut succeeded = true;
     for mut command in commands(mode, &["--no-fail-fast"]) {
+        needs.tell(&mut command).args(&options.filter);
+        if !options.rest.is_empty() {
+            command.arg("--").args(&options.rest);
+        }
+        succeeded &= command.status().context("cannot start cargo test")?.success();
+    }
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `cargo test` of the end-to-end tests alone, on a page that is built before; arguments are added to it.
+///
+/// # Errors
+/// When what the tests need cannot be brought or built.
+pub(crate) fn end_to_end() -> Result<Command> {
+    let needs = Needs::bring(Mode::Quick, false)?;
+    let [_, rest] = SETS;
+    let mut command = cargo_test(rest, &["--release", "--test", "e2e"]);
+    needs.tell(&mut command);
+    Ok(command)
+}
+
+/// What tests need beside what cargo builds.
+struct Needs {
+    /// Chromium and its driver; `None` leaves out what looks at the page.
+    browser: Option<(PathBuf, PathBuf)>,
+    axe: Option<PathBuf>,
+}
+
+impl Needs {
+    /// Brings all of it, and builds the page and the tests.
+    fn bring(mode: Mode, native_only: bool) -> Result<Self> {
+        let browser = if native_only { None } else { Some(browser()?) };
+        vulkan();
+        build(mode, native_only)?;
+        let axe = tools::axe(&Cache::locate()?).filter(|_| !native_only);
+        Ok(Self { browser, axe })
+    }
+
+    /// Tells the tests where it lies.
+    fn tell<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("HONE_MODELS", model::folder());
-        match &browser {
+        match &self.browser {
             None => command.env("HONE_NATIVE_ONLY", "1"),
             Some((chromium, driver)) => command
                 .env("HONE_DIST", web::dist())
@@ -50,16 +87,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
                 .env("HONE_CHROMEDRIVER", driver)
                 .env_remove("HONE_NATIVE_ONLY"),
         };
-        if let Some(axe) = &axe {
+        if let Some(axe) = &self.axe {
             command.env("HONE_AXE", axe);
         }
-        command.args(&options.filter);
-        if !options.rest.is_empty() {
-            command.arg("--").args(&options.rest);
-        }
-        succeeded &= command.status().context("cannot start cargo test")?.success();
+        command
     }
-    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Builds the page, set-up included, and beside it the tests: where one waits, the other has the cores.
@@ -94,19 +126,27 @@ pub(crate) fn build(mode: Mode, native_only: bool) -> Result<()> {
 pub(crate) const SETS: [&[&str]; 2] =
     [&["--package", "hone-app"], &["--workspace", "--exclude", "hone-worker", "--exclude", "hone-app"]];
 
-/// `cargo test`, optimised, of each of the sets; of the deployed page the end-to-end tests alone.
+/// `cargo test` of each of the sets; of the deployed page the end-to-end tests alone. The page's own tests are plain code:
+/// optimising it takes longer than running it.
 fn commands(mode: Mode, flags: &[&str]) -> Vec<Command> {
     let [page, rest] = SETS;
     let sets: &[(&[&str], &[&str])] = match mode {
-        Mode::Quick => &[(page, &[]), (rest, &[])],
-        Mode::Release => &[(rest, &["--test", "e2e"])],
+        Mode::Quick => &[(page, &[]), (rest, &["--release"])],
+        Mode::Release => &[(rest, &["--release", "--test", "e2e"])],
     };
     let command = |(set, only): &(&[&str], &[&str])| {
-        let mut command = Command::new("cargo");
-        command.current_dir(crate::root()).args(["test", "--release", "--locked"]).args(*set).args(*only).args(flags);
+        let mut command = cargo_test(set, only);
+        command.args(flags);
         command
     };
     sets.iter().map(command).collect()
+}
+
+/// `cargo test` of a set; `more` says how it is built, and which of its tests.
+fn cargo_test(set: &[&str], more: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(crate::root()).args(["test", "--locked"]).args(set).args(more);
+    command
 }
 
 /// Chromium and its driver, installed where that can be done.

@@ -38,7 +38,7 @@ impl Mode {
 }
 
 /// What goes into the page, relative to the workspace's folder.
-const INPUTS: [&str; 12] = [
+const INPUTS: [&str; 13] = [
     "core/src",
     "core/Cargo.toml",
     "app",
@@ -47,10 +47,11 @@ const INPUTS: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     ".cargo/config.toml",
-    "xtask/src/policy.rs",  // what the page's meta element says
-    "xtask/src/bundle.rs",  // how it is put together
-    "xtask/src/offline.rs", // how browsers keep it
-    "xtask/src/wasm.rs",    // what the worker loses
+    "xtask/src/policy.rs",    // what the page's meta element says
+    "xtask/src/bundle.rs",    // how it is put together
+    "xtask/src/integrity.rs", // what its files must be
+    "xtask/src/offline.rs",   // how browsers keep it
+    "xtask/src/wasm.rs",      // what the worker loses
 ];
 /// What `dist/` was built from.
 const BUILT: &str = "built.txt";

@@ -142,7 +142,7 @@ impl Client {
         let on_error = Closure::new(move |event: Event| {
             let said = event.dyn_ref::<ErrorEvent>().map(ErrorEvent::message).filter(|text| !text.is_empty());
             let said = said.unwrap_or_else(|| "its script could not be loaded".into());
-            line.die(problem(&format!("the part of the page that trains has stopped: {said}"), RESTART_HINT));
+            line.die(problem(&format!("the part of the page that trains has stopped: {said}"), STOPPED_HINT));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -224,6 +224,8 @@ impl Line {
 }
 
 const RESTART_HINT: &str = "Press Restart.";
+const STOPPED_HINT: &str =
+    "Press Restart. If it stops again there, it may lack memory: choose a smaller batch or model.";
 const RELOAD_HINT: &str = "Reload the page without its cache (Ctrl+Shift+R, on a Mac Cmd+Shift+R).";
 
 fn problem(message: &str, hint: &str) -> Problem {

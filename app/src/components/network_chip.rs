@@ -1,4 +1,5 @@
-//! What went over the network: a chip with the number of requests that opens to hosts, bytes, and how to check.
+//! What went over the network: a chip with the number of requests that opens to each of their addresses, the bytes out and in,
+//! and how to check.
 
 use leptos::prelude::*;
 
@@ -8,20 +9,26 @@ use crate::format;
 /// The chip.
 #[component]
 pub(crate) fn NetworkChip(
-    /// (host, requests, bytes received).
-    hosts: Signal<Vec<(String, usize, f64)>>,
+    /// (address, requests, bytes that these said, bytes received); no bytes where nobody knows.
+    traffic: Signal<Vec<(String, usize, Option<f64>, f64)>>,
     /// Requests that the content security policy stopped.
     blocked: Signal<usize>,
     /// How the browser keeps the page; empty where it does not.
     kept: Signal<String>,
 ) -> impl IntoView {
-    let requests = move || hosts.with(|hosts| hosts.iter().map(|host| host.1).sum::<usize>());
-    let fetched = move || {
-        let row = |(host, requests, received): (String, usize, f64)| {
-            vec![host.into(), Cell::number(format::count(requests)), Cell::number(format::bytes(received))]
+    let requests = move || traffic.with(|traffic| traffic.iter().map(|line| line.1).sum::<usize>());
+    let list = move || {
+        let row = |(address, requests, sent, received): (String, usize, Option<f64>, f64)| {
+            let sent = sent.map_or_else(|| "–".into(), format::bytes);
+            vec![
+                address.into(),
+                Cell::number(format::count(requests)),
+                Cell::number(sent),
+                Cell::number(format::bytes(received)),
+            ]
         };
-        let rows = hosts.get().into_iter().map(row).collect();
-        table("Requests by host", "", &["Host", "Requests", "Received"], rows)
+        let rows = traffic.get().into_iter().map(row).collect();
+        table("Requests by address", "requests", &["Address", "Requests", "Sent", "Received"], rows)
     };
     view! {
         <details class="pop" name="chips">
@@ -31,10 +38,12 @@ pub(crate) fn NetworkChip(
             </summary>
             <div class="pop-body" role="group" aria-label="Network" tabindex="0">
                 <p>
-                    "0 bytes of your data left this page. Your rows are read, trained on and kept inside this tab; "
-                    "nothing here sends a request with a body. What was fetched so far:"
+                    "0 bytes of your data left this page. Your rows are read and trained on inside this tab, and kept in this browser, "
+                    "with each run until you delete it. "
+                    "No request has a body: the address of a file is all that is sent, with the headers that your browser adds. "
+                    "All requests so far:"
                 </p>
-                {fetched}
+                {list}
                 <p>{move || format!("Requests that the page's content security policy stopped: {}.", format::count(blocked.get()))}</p>
                 <p data-testid="kept">{move || kept.get()}</p>
                 <p>

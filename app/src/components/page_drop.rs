@@ -83,7 +83,8 @@ fn has_files(event: &DragEvent) -> bool {
     event.data_transfer().is_some_and(|data| data.types().iter().any(|kind| kind == "Files"))
 }
 
-fn is_in_text_field(event: &Event) -> bool {
+/// Whether what happened is the browser's own business, as a text is edited there.
+pub(crate) fn is_in_text_field(event: &Event) -> bool {
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
     target.is_some_and(|element| element.closest(TEXT_FIELDS).ok().flatten().is_some())
 }

@@ -119,7 +119,8 @@ pub(crate) fn sortable_table(
     framed(label, id, heads, body.into_any())
 }
 
-fn framed(label: &'static str, id: &'static str, heads: Vec<AnyView>, body: AnyView) -> AnyView {
+/// The frame of a table whose rows are more than cells of text.
+pub(crate) fn framed(label: &'static str, id: &'static str, heads: Vec<AnyView>, body: AnyView) -> AnyView {
     view! {
         <div class="scroll tall" tabindex="0" role="region" aria-label=label>
             <table data-testid=(!id.is_empty()).then_some(id)>

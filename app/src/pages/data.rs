@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::data_report::report_view;
 use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
 use super::parts::parts;
-use super::reading;
+use super::{reading, undo};
 use crate::browser::PickedFile;
 use crate::components::{Button, FileInput, optional_file, select, text_area};
 use crate::format;
@@ -53,6 +53,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         is_waiting.then(|| view! { <p class="note">"The rows are read as soon as the model is loaded."</p> }.into_any())
     };
     let content = view! {
+        {undo::buttons(store)}
         {data_note(store)}
         <div class="fields">{move || what_to_learn(store, task)}</div>
         {guess_note(store)}

@@ -19,6 +19,7 @@ pub(crate) fn frame(store: Store, step: Step, lead: &'static str, content: AnyVi
         <section aria-labelledby="page-title">
             <h2 id="page-title" tabindex="-1">{step.title()}</h2>
             <p class="lead">{lead}</p>
+            {project_note(store)}
             {move || weights_question(store)}
             {parts::choice(store, step)}
             {move || if step == Step::Model { None } else { problem(store, step) }}
@@ -58,17 +59,30 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     }
     let needs_run = step == Step::Export;
     if needs_run && !store.run.with(|run| run.is_finished()) {
-        let is_saved = store.saved.with(Option::is_some);
+        let is_saved = store.kept.runs.with(|kept| !kept.runs.is_empty());
         let text = match store.run.with(|run| run.status) {
-            Status::Gone if is_saved => "The weights of the last run are no longer loaded: open it, or train again.",
+            Status::Gone if is_saved => {
+                "The weights of the last run are no longer loaded: open a run that is kept, or train again."
+            }
             Status::Gone => "The weights of the last run are no longer loaded: train again to export them.",
-            Status::Failed if is_saved => "The last run failed, so there is nothing to export yet. Go on with it.",
+            Status::Failed if is_saved => {
+                "The last run failed, so there is nothing to export yet. Go on with it, or open another that is kept."
+            }
             Status::Failed => "The last run failed, so there is nothing to export. Train again.",
             _ => "There is nothing to export before a run has ended.",
         };
         return empty(text, "Go to training", Step::Train);
     }
     None
+}
+
+/// What is done with a project file, or was done with the last one.
+fn project_note(store: Store) -> AnyView {
+    let note = move || {
+        let said = store.kept.project.get();
+        (!said.is_empty()).then(|| view! { <p class="hint" role="status" data-testid="project-note">{said}</p> })
+    };
+    view! { {note} }.into_any()
 }
 
 /// What another model, or another task, did to the rows.

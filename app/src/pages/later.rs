@@ -6,7 +6,7 @@ use leptos::prelude::*;
 #[cfg(feature = "split")]
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
-use super::{data, evaluate, export, recipe, saved, train, update};
+use super::{away, data, evaluate, export, recipe, saved, train, undo, update};
 #[cfg(feature = "split")]
 use crate::browser;
 use crate::components::Button;
@@ -88,11 +88,16 @@ fn draw(store: Store, step: Option<Step>) -> Result<AnyView, SplitLoaderError> {
     Ok(of_later(store, step))
 }
 
-/// The page of a step, or (`None`) what is said above all of them.
+/// The page of a step, or (`None`) what is said above all of them, and what goes on whichever is shown.
 fn of_later(store: Store, step: Option<Step>) -> AnyView {
     match step {
         Some(step) => of_step(store, step),
-        None => view! { {update::banner(store)} {saved::banner(store)} }.into_any(),
+        None => {
+            undo::listen(store);
+            away::watch(store);
+            store.plan_ahead();
+            view! { {update::banner(store)} {saved::banner(store)} }.into_any()
+        }
     }
 }
 

@@ -2,9 +2,12 @@
 //! hand values and callbacks to components.
 
 pub(crate) mod ask;
+mod away;
 pub(crate) mod data;
 pub(crate) mod data_controls;
 pub(crate) mod data_report;
+mod delete;
+mod estimate;
 pub(crate) mod evaluate;
 mod export;
 pub(crate) mod frame;
@@ -16,8 +19,10 @@ pub(crate) mod of_run;
 mod parts;
 mod reading;
 mod recipe;
+mod runs;
 mod saved;
 mod train;
+mod undo;
 mod update;
 mod weights_question;
 

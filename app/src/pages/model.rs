@@ -2,6 +2,7 @@
 
 use hone_core::config::ModelSource;
 use hone_core::hub::{KNOWN_MODELS, KnownModel, ModelFamily};
+use hone_core::project::PROJECT_ENDING;
 use hone_core::session::protocol::ModelInfo;
 use leptos::prelude::*;
 
@@ -19,6 +20,7 @@ const MAX_LABELS: usize = 20;
 
 pub(super) fn page(store: Store) -> AnyView {
     let content = view! {
+        {project(store)}
         {sample(store)}
         {ModelFamily::ALL.map(|family| group(store, family)).collect_view()}
         {more(store)}
@@ -33,6 +35,27 @@ fn is_busy(store: Store) -> bool {
 
 fn cannot_load(store: Store) -> Signal<bool> {
     Signal::derive(move || is_busy(store) || store.worker.get() == WorkerStatus::Dead)
+}
+
+/// Opens a run that was saved as a file. The button stands beside the heading, where it moves nothing down.
+fn project(store: Store) -> AnyView {
+    let on_files = Callback::new(move |files: Vec<crate::browser::PickedFile>| {
+        if let Some(file) = files.into_iter().next() {
+            store.open_project(file);
+        }
+    });
+    view! {
+        <div class="beside-title">
+            <FileInput
+                id="project-file"
+                label="Open a project file"
+                accept=PROJECT_ENDING
+                disabled=cannot_load(store)
+                on_files=on_files
+            />
+        </div>
+    }
+    .into_any()
 }
 
 fn sample(store: Store) -> AnyView {

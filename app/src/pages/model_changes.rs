@@ -29,11 +29,10 @@ pub(super) fn model_changes(store: Store, task: Task) -> AnyView {
 
 /// Words that become tokens of the model.
 fn new_words(store: Store) -> AnyView {
-    let words = RwSignal::new(store.changes.with_untracked(|draft| draft.typed(WORDS).unwrap_or_default().to_owned()));
-    let on_words = Callback::new(move |text: String| {
-        words.set(text.clone());
-        store.changes.update(|draft| draft.set(WORDS, Some(text)));
-    });
+    let words = RwSignal::new(String::new());
+    // They also come back without being typed.
+    Effect::new(move |_| words.set(store.changes.with(|draft| draft.typed(WORDS).unwrap_or_default().to_owned())));
+    let on_words = Callback::new(move |text| store.edit_changes(Some(WORDS), |draft| draft.set(WORDS, Some(text))));
     view! {
         {text_area("Words to add as tokens, one a line", "field-add_tokens", "3", false, words, on_words)}
         <p class="hint">
@@ -61,7 +60,7 @@ fn field(store: Store, spec: &FieldSpec, base: &'static str) -> AnyView {
         is_changed: Signal::derive(move || typed().is_some()),
         error: Signal::derive(move || message(store, name)),
     };
-    let on_input = Callback::new(move |text| store.changes.update(|draft| draft.set(name, Some(text))));
-    let on_reset = Callback::new(move |()| store.changes.update(|draft| draft.set(name, None)));
+    let on_input = Callback::new(move |text| store.edit_changes(Some(name), |draft| draft.set(name, Some(text))));
+    let on_reset = Callback::new(move |()| store.edit_changes(None, |draft| draft.set(name, None)));
     setting(spec, Vec::new(), spec.hint.into(), typed, on_input, on_reset)
 }

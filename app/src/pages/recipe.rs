@@ -1,12 +1,13 @@
 //! Step 3: the settings. Every one has a sensible value already.
 
-use hone_core::config::DEFAULT_TARGETS;
-use hone_core::task::Task;
+use hone_core::config::{DEFAULT_TARGETS, RunConfig};
+use hone_core::session::protocol::ModelInfo;
+use hone_core::task::{DataReport, Task};
 use leptos::prelude::*;
 
 use super::frame::{Typed, frame, onward, setting};
 use super::model_changes::model_changes;
-use super::parts;
+use super::{estimate, parts, undo};
 use crate::format;
 use crate::state::presets::{self, Preset};
 use crate::state::recipe::{self, FieldSpec, METRIC, Plan, PlannedHead};
@@ -34,6 +35,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         })
     };
     let content = view! {
+        {undo::buttons(store)}
         {presets(store, task)}
         <fieldset disabled=move || store.run.with(|run| run.is_active())>
             <legend class="unseen">"Settings"</legend>
@@ -51,6 +53,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         </fieldset>
         {tasks::below_settings(store, task)}
         {move || plan_view(store)}
+        {move || estimate::view(store)}
         {onward(store, Step::Train, "On to training")}
     };
     frame(store, Step::Recipe, LEAD, content.into_any())
@@ -67,7 +70,7 @@ fn presets(store: Store, task: Task) -> AnyView {
                 data-testid=format!("preset-{}", preset.id)
                 aria-pressed=move || if is_chosen() { "true" } else { "false" }
                 disabled=move || store.run.with(|run| run.is_active())
-                on:click=move |_| store.draft.update(|draft| preset.apply_to(draft))
+                on:click=move |_| store.edit_recipe(None, |draft| preset.apply_to(draft))
             >
                 <span class="card-title">{preset.title}</span>
                 <span>{preset.hint}</span>
@@ -125,10 +128,14 @@ fn field(store: Store, task: Task, spec: FieldSpec) -> AnyView {
             store.draft.with(|draft| recipe::message_at(&spec, problems, draft))
         })
     });
-    let on_input = Callback::new(move |text| store.draft.update(|draft| recipe::set_typed(draft, name, Some(text))));
-    let on_reset = Callback::new(move |()| store.draft.update(|draft| recipe::set_typed(draft, name, None)));
+    let choices = choices(store, task, &spec);
+    // What is chosen is an edit each time.
+    let typed_in = choices.is_empty().then_some(name);
+    let on_input =
+        Callback::new(move |text| store.edit_recipe(typed_in, |draft| recipe::set_typed(draft, name, Some(text))));
+    let on_reset = Callback::new(move |()| store.edit_recipe(None, |draft| recipe::set_typed(draft, name, None)));
     let typed = Typed { value, is_changed, error };
-    setting(&spec, choices(store, task, &spec), hint(store, &spec), typed, on_input, on_reset)
+    setting(&spec, choices, hint(store, &spec), typed, on_input, on_reset)
 }
 
 /// What a field offers: (value, words); nothing where something is typed.
@@ -150,16 +157,28 @@ fn plan_view(store: Store) -> AnyView {
     view! { <p class="plan" role="status" data-testid="plan">{text}</p> }.into_any()
 }
 
+/// The plan of a run.
+fn planned(run: &RunConfig, report: &DataReport, info: &ModelInfo) -> Plan {
+    let spec = report.task().spec();
+    let num_outputs = if spec.has_labels { tasks::row_facts(report).num_labels } else { spec.num_outputs };
+    let head = PlannedHead { kind: spec.head, num_outputs, is_on_decoder: info.tasks.contains(&Task::CausalLm) };
+    recipe::plan(run, report.num_encoded[0], head, info.num_parameters, info.hidden_size)
+}
+
+/// Parameters that a run will train; `None` where that is not known before.
+pub(super) fn num_trained(store: Store) -> Option<u64> {
+    let (run, report, info) = (store.resolved.get().ok()?, store.data.report.get()?, store.model.info.get()?);
+    planned(&run, &report, &info).num_trainable
+}
+
 /// What a run will do; `None` without a model, rows, or a recipe that is right.
 pub(super) fn plan_text(store: Store) -> Option<String> {
     let run = store.resolved.get().ok()?;
     let (report, info) = (store.data.report.get()?, store.model.info.get()?);
     let (facts, spec) = (tasks::row_facts(&report), report.task().spec());
-    let num_outputs = if spec.has_labels { facts.num_labels } else { spec.num_outputs };
     let num_train = report.num_encoded[0];
-    let head = PlannedHead { kind: spec.head, num_outputs, is_on_decoder: info.tasks.contains(&Task::CausalLm) };
     let Plan { rows_per_step, steps_per_epoch, total_steps, is_upper_bound, num_trainable } =
-        recipe::plan(&run, num_train, head, info.num_parameters, info.hidden_size);
+        planned(&run, &report, &info);
     // A fresh head has as many rows as there are labels: what was loaded had another one.
     let about = if spec.has_labels { "about " } else { "" };
     let all = format!("{about}{}", format::large(info.num_parameters as f64));
@@ -182,12 +201,12 @@ pub(super) fn plan_text(store: Store) -> Option<String> {
     // Numbers of steps are far below the range of usize.
     let steps = |count: u64| format::plural(count as usize, "step");
     Some(format!(
-        "{} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. How long a step takes on this device is \
-         measured when the run starts.{changed}{too_high}",
+        "{} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. {}{changed}{too_high}",
         format::plural(num_train, facts.part),
         format::count(rows_per_step as usize),
         steps(steps_per_epoch),
         format::plural(run.num_train_epochs as usize, "epoch"),
         steps(total_steps),
+        store.plan.time_in_words(),
     ))
 }

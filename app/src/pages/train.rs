@@ -9,14 +9,13 @@ use super::frame::{frame, missing, onward, wait_hint};
 use super::parts::parts_problem;
 use super::reading;
 use super::recipe::plan_text;
-use super::saved;
+use super::{away, estimate, runs, saved};
 use crate::browser;
 use crate::charts::{LineChart, Series};
 use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
 use crate::state::evaluation::{drawn, leading, split_name};
 use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, RunState, Sample, Status, index_of_best};
-use crate::state::saved::START_ANYWAY;
 use crate::state::several::{RunFigure, run_figures};
 use crate::state::{Activity, Step, Store};
 use crate::tasks;
@@ -41,6 +40,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let content = view! {
         {move || missing(store, Step::Train)}
         {controls(store)}
+        <Show when=move || store.model.info.with(Option::is_some)>{away::storage(store)} {away::boxes(store)}</Show>
         {reading::of_parts(store)}
         <Show when=move || store.run.with(|run| run.status != Status::Idle)>
             {progress(store, task)}
@@ -49,6 +49,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
             {move || samples(store)}
             {move || notes(store)}
         </Show>
+        {runs::panel(store)}
     };
     frame(store, Step::Train, LEAD, content.into_any())
 }
@@ -94,7 +95,7 @@ fn controls(store: Store) -> AnyView {
         Status::Paused => store.resume_run(),
         Status::Starting | Status::Stopping => {}
         Status::Idle | Status::Finished(_) | Status::Failed | Status::Gone => {
-            store.confirm_losing_weights(START_ANYWAY, move || {
+            store.confirm_losing_weights("Start anyway", move || {
                 // The person may have asked for something else meanwhile.
                 if untrack(|| store.activity()).is_none() {
                     store.start_run();
@@ -142,6 +143,7 @@ fn controls(store: Store) -> AnyView {
     };
     view! {
         {move || if is_active(store) { None } else { plan(store) }}
+        {move || if is_active(store) { None } else { estimate::view(store) }}
         <div class="row" role="group" aria-label="Run" id=CONTROLS_ID>
             {move || {
                 browser::keep_focus(CONTROLS_ID, PHASE_ID);
@@ -191,7 +193,7 @@ fn phase_text(store: Store) -> String {
             StopReason::EarlyStopping => "Finished early: no further improvement".into(),
             StopReason::Stopped => "Stopped".into(),
             StopReason::Diverged => {
-                "Ended: the loss is no longer a number (try a lower learning rate); the best weights are kept".into()
+                "Ended: training diverged (try a lower learning rate); the best weights are kept".into()
             }
         },
         (Status::Running, Some(Phase::FirstStep)) if is_gpu => {
@@ -415,14 +417,26 @@ fn samples(store: Store) -> Option<AnyView> {
 }
 
 fn notes(store: Store) -> AnyView {
+    let went_back = store.run.with(|run| run.rollbacks.clone()).into_iter().map(|rollback| {
+        view! { <p class="note" role="status" data-testid="rolled-back">{rollback.in_words()}</p> }.into_any()
+    });
+    let went_back = went_back.collect_view();
+    let cut = store.run.with(|run| run.batches_cut).map(|(step, rows)| {
+        let [step, rows] = [step, rows].map(|number| format::count(number as usize));
+        let text = format!(
+            "The device had too little memory: from step {step} on a batch is computed in parts of {rows} rows at most. It \
+             takes longer; a step learns from as many rows as before."
+        );
+        view! { <p class="note" role="status" data-testid="batches-cut">{text}</p> }
+    });
     let is_held = store.run.with(|run| run.is_active() || run.is_finished());
     let (step, error) = store.run.with(|run| (run.checkpoint_step, run.checkpoint_error.clone()));
     let written = step.filter(|_| is_held).map(|step| {
         let may_go = store.may_be_cleared.get();
         let more = if may_go { " The browser may clear it when the disk runs full." } else { "" };
         let text = format!(
-            "The run is saved in this browser up to step {}: after a reload the page can go on with it, until another run \
-             starts.{more}",
+            "The run is saved in this browser up to step {}: after a reload the page can go on with it, and other runs do not \
+             take its place.{more}",
             format::count(step as usize)
         );
         view! { <p class="hint" data-testid="checkpoint">{text}</p> }
@@ -439,5 +453,5 @@ fn notes(store: Store) -> AnyView {
         let text = "A run of several tasks is not saved in this browser: it is lost when the page is closed.";
         view! { <p class="hint" data-testid="not-saved">{text}</p> }
     });
-    view! { {changed} {written} {unsaved} {failed} }.into_any()
+    view! { {went_back} {cut} {changed} {written} {unsaved} {failed} }.into_any()
 }

@@ -4,22 +4,21 @@ use leptos::prelude::*;
 
 use crate::components::Button;
 use crate::state::run::RunState;
-use crate::state::saved::START_ANYWAY;
 use crate::state::{Step, Store};
 
 /// What is said of weights that are saved in the browser.
-const KEPT: &str =
-    "They are not exported yet. This browser keeps them until another run starts: they can be opened again.";
+const KEPT: &str = "They are not exported yet. This browser keeps them: they can be opened again in the table of runs.";
 
 /// The question and its answers; `None` while nothing waits for one.
 pub(super) fn weights_question(store: Store) -> Option<AnyView> {
     let (_, do_anyway) = store.model.pending.get()?;
-    // Another run takes the place of the one that is kept.
-    let stays = do_anyway != START_ANYWAY && store.run.with_untracked(RunState::is_saved_whole);
-    let (title, detail) = match stays {
-        true => ("The weights you trained will no longer be loaded.", KEPT),
-        false => ("The weights you trained will be gone.", "They are not exported yet, and nothing else keeps them."),
+    // What is saved last of a run may be written while the question stands.
+    let stays = Memo::new(move |_| store.run.with(RunState::is_saved_whole));
+    let title = move || match stays.get() {
+        true => "The weights you trained will no longer be loaded.",
+        false => "The weights you trained will be gone.",
     };
+    let detail = move || if stays.get() { KEPT } else { "They are not exported yet, and nothing else keeps them." };
     let on_keep = Callback::new(move |()| store.answer_weights_question(false));
     let on_export = Callback::new(move |()| {
         store.answer_weights_question(false);

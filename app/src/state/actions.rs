@@ -368,7 +368,7 @@ impl Store {
         })
     }
 
-    fn save(self, step: Step, name: &str, content: &wasm_bindgen::JsValue, media_type: &str) -> bool {
+    pub(super) fn save(self, step: Step, name: &str, content: &wasm_bindgen::JsValue, media_type: &str) -> bool {
         match browser::save_file(name, content, media_type) {
             Ok(()) => true,
             Err(message) => {

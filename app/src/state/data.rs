@@ -14,7 +14,7 @@ use super::dropped::pasted_name;
 use super::guess::{Guess, LeftTasks};
 use super::report::{self, ColumnRole};
 use super::samples::Sample;
-use super::{ModelChoice, ModelState, Step, Store, WorkerStatus, recipe, unexpected, unreadable};
+use super::{ModelChoice, ModelState, Step, Store, WorkerStatus, unexpected, unreadable};
 use crate::browser::{self, FileIdentity, PickedFile};
 use crate::client::Answer;
 
@@ -191,13 +191,15 @@ impl Store {
     pub(super) fn take_data(self, chosen: Vec<(Slot, Option<PickedFile>)>, note: Option<String>) {
         let data = self.data;
         let before = data.chosen();
-        if chosen.iter().any(|(slot, _)| *slot == Slot::Train) {
-            // Another file has its own columns.
-            data.read.set(ReadOptions::default());
-        }
-        for (slot, file) in chosen {
-            data.slot(slot).set(file);
-        }
+        self.edit(None, || {
+            if chosen.iter().any(|(slot, _)| *slot == Slot::Train) {
+                // Another file has its own columns.
+                data.read.set(ReadOptions::default());
+            }
+            for (slot, file) in chosen {
+                data.slot(slot).set(file);
+            }
+        });
         data.report.set(None);
         data.note.set(note);
         spawn_local(async move {
@@ -258,12 +260,6 @@ impl Store {
         });
     }
 
-    /// Weights classes by how rare they are, or no more.
-    pub(crate) fn weight_classes(self, is_weighted: bool) {
-        let value = is_weighted.then(|| "balanced".to_owned());
-        self.draft.update(|draft| recipe::set_typed(draft, "class_weights", value));
-    }
-
     /// Reads the chosen files.
     pub(super) fn load_data(self) {
         spawn_local(async move {
@@ -275,10 +271,10 @@ impl Store {
     pub(crate) fn reread_data(self, change: impl FnOnce(&mut ReadOptions)) {
         let mut read = self.data.read.get_untracked();
         change(&mut read);
-        self.reread_data_as(read);
+        self.edit(None, || self.reread_data_as(read));
     }
 
-    fn reread_data_as(self, wanted: ReadOptions) {
+    pub(super) fn reread_data_as(self, wanted: ReadOptions) {
         let data = self.data;
         let (read, report) = (data.read.get_untracked(), data.report.get_untracked());
         data.read.set(wanted);
@@ -426,9 +422,11 @@ impl Store {
 
     async fn try_sample_with(self, sample: &Sample, file: PickedFile) {
         let data = self.data;
-        data.set(Chosen { files: [Some(file), None, None], ..Chosen::default() });
-        data.wished_task.set(None); // its model says what it is for
-        self.forget_parts();
+        self.edit(None, || {
+            data.set(Chosen { files: [Some(file), None, None], ..Chosen::default() });
+            data.wished_task.set(None); // its model says what it is for
+            self.forget_parts();
+        });
         // A model that is not used for such rows makes way for the sample's.
         let has_model =
             self.model.info.with_untracked(Option::is_some) && self.model.task.get_untracked() == sample.task;

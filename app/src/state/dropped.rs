@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::images::are_images;
+use super::projects::is_project;
 use super::{DataSlot, ModelChoice, Step, Store, unreadable};
 use crate::browser::{DroppedItems, PickedFile};
 use crate::tasks;
@@ -154,6 +155,13 @@ impl Store {
             let more = if files.len() > MAX_NAMES { " and more" } else { "" };
             let message = format!("{}{more} was not taken", names.join(", "));
             return self.report(step, Problem { kind: ProblemKind::Data, message, hint: why.into() });
+        }
+        if let Some(project) = files.iter().find(|file| is_project(&file.name)) {
+            if files.len() == 1 {
+                return self.open_project(project.clone());
+            }
+            let (message, hint) = (format!("{} was not opened", project.name), "Drop a project file alone.".into());
+            return self.report(step, Problem { kind: ProblemKind::Data, message, hint });
         }
         if files.iter().any(|file| is_model_file(&file.name, step)) {
             self.model.files.set(files);

@@ -5,7 +5,7 @@ use hone_core::config::RunConfig;
 use hone_core::event::Split;
 use hone_core::metrics::figure;
 use hone_core::session::protocol::WritingEvaluation;
-use hone_core::task::{Evaluation, FigureSpec, LOSS, RowPredictions, Task, Unit};
+use hone_core::task::{Evaluation, FigureSpec, RowPredictions, Task, Unit};
 
 use crate::format;
 
@@ -123,8 +123,7 @@ pub(crate) fn general_rows(task: Task, before: Option<&Measured>, after: Option<
 
 /// The figure that says most: the first after the loss.
 pub(crate) fn leading(task: Task) -> &'static FigureSpec {
-    let figures = task.spec().figures;
-    figures.get(1).or(figures.first()).unwrap_or(&LOSS)
+    task.spec().leading_figure()
 }
 
 /// The figures that are drawn over the steps of a run: the leading one and, beside it, the last of those that one can draw
@@ -157,6 +156,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use hone_core::metrics::Figure;
+    use hone_core::task::LOSS;
 
     use super::*;
     use crate::tasks::fixtures::{evaluation, measured};

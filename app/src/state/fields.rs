@@ -29,6 +29,12 @@ impl FieldSpec {
         let &Setting { name, label, unit, hint, choices, kind, is_advanced, method, .. } = setting;
         Self { name, label, unit, hint, choices, kind, is_advanced, method }
     }
+
+    /// A value as the page calls it: of a choice its words, without what they say beside that.
+    pub(super) fn words_of<'a>(&self, value: &'a str) -> &'a str {
+        let words = self.choices.iter().find(|(choice, _)| *choice == value).map_or(value, |(_, words)| *words);
+        words.split(';').next().unwrap_or(words)
+    }
 }
 
 /// A field in which something is typed.

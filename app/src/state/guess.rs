@@ -114,8 +114,14 @@ impl Store {
         // Until the file was looked at nothing changes.
         let task = self.data.task.get_untracked();
         self.data.guess.set(Some(Guess { task, is_followed: true }));
-        self.data.wished_task.set(None);
+        self.edit(None, || self.data.wished_task.set(None));
         self.load_data();
+    }
+
+    /// Uses the model for a task that the person chose.
+    pub(super) fn use_for(self, task: Task) {
+        self.data.wished_task.set(Some(task));
+        self.turn_to(task, untrack(|| self.model.has_chat_template()));
     }
 
     /// How rows are read for a task and its recipe, where the model is used for another one now: as they were when it was

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
-use hone_core::event::Split;
+use hone_core::event::{Divergence, Split};
 use hone_core::metrics::{Figure, figure};
+
+use crate::format;
 
 /// Points of the loss curve that are kept; beyond it, neighbours are merged into their mean.
 const MAX_LOSS_POINTS: usize = 8192;
@@ -33,6 +35,30 @@ pub(crate) struct Sample {
     pub prompt: String,
     pub expected: String,
     pub generated: String,
+}
+
+/// That a run diverged and went back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rollback {
+    pub from_step: u32,
+    pub to_step: u32,
+    /// What the learning rate is multiplied with since.
+    pub learning_rate_factor: f64,
+    pub why: Divergence,
+}
+
+impl Rollback {
+    /// As a sentence.
+    pub(crate) fn in_words(self) -> String {
+        let Self { from_step, to_step, learning_rate_factor, why } = self;
+        format!(
+            "Training diverged at step {} ({}). It went back to step {} and on from there, at {learning_rate_factor} times the \
+             learning rate.",
+            format::count(from_step as usize),
+            why.in_words(),
+            format::count(to_step as usize)
+        )
+    }
 }
 
 impl Measurement {
@@ -68,6 +94,15 @@ impl LossCurve {
     pub(crate) fn has_risen(&self) -> bool {
         let first = self.each.first().map(|(_, loss)| *loss);
         self.each.len() >= MEAN_STEPS && first.zip(self.mean()).is_some_and(|(first, last)| last >= first)
+    }
+
+    /// Forgets the losses of the steps after `step`.
+    pub(super) fn cut_after(&mut self, step: u32) {
+        for points in [&mut self.each, &mut self.means] {
+            points.retain(|point| point.0 <= f64::from(step));
+        }
+        let recent = self.each.iter().rev().take(MEAN_STEPS).rev();
+        self.recent = recent.map(|point| point.1).collect();
     }
 
     /// Adds the losses of the steps that end with `step`.

@@ -1,17 +1,23 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
-//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, the names in `dropped` and `images`,
-//! the guesses in `guess`, the words in `busy`, `offline` and `saved`) is tested natively. One task's alone stands in `tasks`.
+//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, `history`, `edit_words`, `lost`, `room`, the names
+//! in `dropped` and `images`, the guesses in `guess`, the counting in `saving`, the words in `away`, `busy`, `offline` and `saved`) is
+//! tested natively. One task's alone stands in `tasks`.
 
 mod actions;
+pub(crate) mod away;
 mod busy;
 pub(crate) mod changes;
 mod data;
 mod dropped;
+mod edit_words;
+mod edits;
 pub(crate) mod evaluation;
 mod fields;
 mod guess;
+pub(crate) mod history;
 mod images;
+mod lost;
 mod measurement;
 mod model;
 mod network;
@@ -19,14 +25,19 @@ pub(crate) mod numbers;
 pub(crate) mod offline;
 mod origin;
 mod parts;
+pub(crate) mod plan;
 mod predict;
 pub(crate) mod presets;
 mod problems;
+mod projects;
 pub(crate) mod recipe;
 pub(crate) mod report;
+pub(crate) mod room;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod samples;
 pub(crate) mod saved;
+mod saving;
 pub(crate) mod several;
 mod step;
 mod train;
@@ -37,7 +48,7 @@ use std::sync::Arc;
 
 use hone_core::config::{ConfigProblem, ModelChanges, RunConfig, RunDraft};
 use hone_core::session::protocol::{
-    Backend, Command, DeviceReport, FromWorker, Problem, Reply, RequestId, RunId, SavedRun, Weights,
+    Backend, Command, DeviceReport, FromWorker, Problem, Reply, RequestId, RunId, Weights,
 };
 use hone_core::task::{DataReport, FewShotReport, Task};
 use hone_core::tokenizer::{Role, Turn};
@@ -55,10 +66,14 @@ pub(crate) use step::Step;
 
 use crate::browser::{self, PickedFile};
 use crate::client::{Answer, Client, Notice};
+use edits::Choices;
 use evaluation::Measured;
+use history::History;
+use lost::what_was_lost;
 use parts::PartsState;
 use problems::{bug, unexpected};
 use run::{Input, RunState};
+use saved::KeptState;
 use several::RunPart;
 use train::Started;
 use writing::{SamplingDraft, Writing, WritingInput};
@@ -103,12 +118,7 @@ pub(crate) struct Store {
     pub problems: RwSignal<Vec<(Step, Problem)>>,
     /// After a restart: what the worker no longer holds.
     pub lost: RwSignal<Option<String>>,
-    /// The run that is kept in the browser's storage, unless it is the one that was started last.
-    pub saved: RwSignal<Option<SavedRun>>,
-    /// The kept run is being opened.
-    pub opening: RwSignal<bool>,
-    /// What is done once a device is open.
-    once_open: StoredValue<Option<fn(Self)>>,
+    pub kept: KeptState,
     pub network: NetworkState,
     pub offline: offline::OfflineState,
     pub model: ModelState,
@@ -125,6 +135,8 @@ pub(crate) struct Store {
     pub changes: RwSignal<RunDraft>,
     /// What is changed of the model before a run.
     pub changed: Memo<Result<ModelChanges, Vec<ConfigProblem>>>,
+    /// The edits of all that is typed and chosen, for as long as they can be undone.
+    history: RwSignal<History<Choices>, LocalStorage>,
     pub run: RwSignal<RunState>,
     run_id: StoredValue<Option<RunId>>,
     publishing: StoredValue<train::Publishing>,
@@ -176,6 +188,8 @@ pub(crate) struct Store {
     asked_to_keep_files: StoredValue<bool>,
     /// The browser was asked to keep this site's files, and did not promise it.
     pub may_be_cleared: RwSignal<bool>,
+    pub away: away::AwayState,
+    pub plan: plan::PlanState,
 }
 
 impl Store {
@@ -223,9 +237,7 @@ impl Store {
             later: RwSignal::new(LaterSteps::Loading),
             problems: RwSignal::new(Vec::new()),
             lost: RwSignal::new(None),
-            saved: RwSignal::new(None),
-            opening: RwSignal::new(false),
-            once_open: StoredValue::new(None),
+            kept: KeptState::new(),
             network: NetworkState::new(),
             offline: offline::OfflineState::new(),
             model,
@@ -238,6 +250,7 @@ impl Store {
             resolved,
             changes,
             changed,
+            history: RwSignal::new_local(History::new()),
             run,
             run_id: StoredValue::new(None),
             publishing: StoredValue::new(train::Publishing::default()),
@@ -270,6 +283,8 @@ impl Store {
             loading_sample: RwSignal::new(false),
             asked_to_keep_files: StoredValue::new(false),
             may_be_cleared: RwSignal::new(false),
+            away: away::AwayState::new(),
+            plan: plan::PlanState::new(),
         }
     }
 
@@ -281,6 +296,7 @@ impl Store {
         self.network.watch();
         self.reread_when_the_recipe_asks_for_it();
         self.reread_when_the_task_changes();
+        self.forget_edits_of_other_models();
     }
 
     /// Starts another worker. What the page holds stays; what the worker held has to be loaded again.
@@ -379,9 +395,11 @@ impl Store {
         match notice {
             Notice::Ready => {
                 self.worker.set(WorkerStatus::Ready);
-                self.find_run();
+                self.list_runs();
                 self.open_device();
             }
+            // After a panic the worker has said itself why; the browser then says that it has stopped.
+            Notice::Dead(_) if self.worker.get_untracked() == WorkerStatus::Dead => {}
             Notice::Dead(problem) => self.worker_died(problem),
             Notice::Message(message) => self.hear_message(message),
         }
@@ -390,11 +408,9 @@ impl Store {
     fn hear_message(self, message: FromWorker) {
         match message {
             FromWorker::Download { file, received, total, cached } => {
-                let (is_new, bytes) = self.model.note_download(Download { file, received, total, cached });
-                if !cached {
-                    self.network.note_worker(&self.model.host(), is_new, bytes as f64);
-                }
+                self.model.note_download(Download { file, received, total, cached });
             }
+            FromWorker::Traffic { url, requests, received } => self.network.note(&url, requests, received as f64),
             FromWorker::Event { run, elapsed_secs, event } => self.hear_event(run, elapsed_secs, &event),
             FromWorker::ReadProgress { part, done, total } => {
                 self.data.progress.set((done, total));
@@ -409,12 +425,8 @@ impl Store {
                     self.writing.update(|writing| writing.apply(WritingInput::Piece(piece)));
                 }
             }
-            FromWorker::CheckpointWritten { step, problem } => {
-                let error = problem.map(|p| format!("{} {}", p.message, p.hint));
-                self.feed(Input::Checkpoint { step, error: error.as_deref() });
-            }
-            FromWorker::Failed { run: Some(run), problem } => self.run_failed(run, problem),
-            FromWorker::Failed { run: None, problem } => self.worker_died(problem),
+            FromWorker::CheckpointWritten { step, is_gone, problem } => self.hear_of_saving(step, is_gone, problem),
+            FromWorker::Failed { run, problem, lacks_memory } => self.hear_of_failure(run, problem, lacks_memory),
             // The client answers and greets by itself.
             FromWorker::Ready { .. } | FromWorker::Reply { .. } => {}
         }
@@ -457,6 +469,7 @@ impl Store {
         self.data.report.set(None);
         self.feed(Input::WorkerGone);
         self.run_id.set_value(None);
+        self.kept.end_replay();
     }
 
     /// Loads into a fresh worker what the one before held: its model, if it had one, and the chosen files.
@@ -467,34 +480,5 @@ impl Store {
         } else {
             self.load_data();
         }
-    }
-}
-
-/// What is said when the part that trains has stopped, and with it the model and the rows that it held.
-fn what_was_lost(parts: &[String], has_run: bool, saved_step: Option<u32>) -> String {
-    let (them, were) = if parts.len() == 1 { ("it", "was") } else { ("them", "were") };
-    let mut text = format!("{STOPPED} It held {}, which {were} lost. Load {them} again to go on.", parts.join(" and "));
-    match saved_step {
-        _ if !has_run => {}
-        Some(step) => text.push_str(&format!(" The last run is saved in this browser up to step {step}.")),
-        None => text.push_str(" The weights of the last run were lost, too; its curves and figures are still here."),
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{STOPPED, what_was_lost};
-
-    #[test]
-    fn what_was_lost_is_named_without_jargon() {
-        let parts = ["the model a/b", "the data rows.csv"].map(String::from);
-        let text = what_was_lost(&parts[..1], false, Some(7));
-        assert_eq!(text, format!("{STOPPED} It held the model a/b, which was lost. Load it again to go on."));
-        let text = what_was_lost(&parts, true, Some(7));
-        assert!(text.ends_with("saved in this browser up to step 7.") && !text.contains("too"), "{text}");
-        let text = what_was_lost(&parts, true, None);
-        assert!(text.contains("the model a/b and the data rows.csv, which were lost. Load them again"), "{text}");
-        assert!(text.contains("curves and figures are still here") && !text.contains("worker"), "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hone_core::config::{ModelSource, RunConfig};
-use hone_core::hub::{KNOWN_MODELS, host_of, own_model_folder, read_typed_id};
+use hone_core::hub::{KNOWN_MODELS, own_model_folder, read_typed_id};
 use hone_core::session::protocol::{Command, ModelInfo, NamedBlob, Problem, ProblemKind, Reply};
 use hone_core::task::Task;
 use leptos::prelude::*;
@@ -108,18 +108,12 @@ impl ModelState {
         run
     }
 
-    /// Notes how far a file has come. Returns whether it is new, and the bytes since it was last noted.
-    pub(super) fn note_download(self, download: Download) -> (bool, u64) {
-        let received = download.received;
-        self.downloads
-            .try_update(|downloads| match downloads.iter_mut().find(|known| known.file == download.file) {
-                Some(known) => (false, received.saturating_sub(std::mem::replace(known, download).received)),
-                None => {
-                    downloads.push(download);
-                    (true, received)
-                }
-            })
-            .unwrap_or_default()
+    /// Notes how far a file has come.
+    pub(super) fn note_download(self, download: Download) {
+        self.downloads.update(|downloads| match downloads.iter_mut().find(|known| known.file == download.file) {
+            Some(known) => *known = download,
+            None => downloads.push(download),
+        });
     }
 
     /// Shows the model of a kept run as the one that is loaded, for a task.
@@ -152,14 +146,6 @@ impl ModelState {
     /// Whether the loaded model has conversations.
     pub(crate) fn has_chat_template(self) -> bool {
         self.info.with(|info| info.as_ref().is_some_and(|info| info.has_chat_template))
-    }
-
-    /// The host that the chosen model comes from.
-    pub(super) fn host(self) -> String {
-        if self.served_here() {
-            return browser::window().location().host().unwrap_or_default();
-        }
-        self.hub_url.with_untracked(|url| host_of(url).to_string())
     }
 
     /// Whether this site serves the chosen model itself: set-up brings the default model and those that come with Hone.
@@ -306,6 +292,7 @@ impl Store {
                 self.data.clear();
                 self.data.wished_task.set(Some(Task::default()));
                 self.take_model(info);
+                self.history.update(|history| history.clear()); // its rows are other ones
                 return true;
             }
             Ok((other, _)) => unexpected(&other),
@@ -340,8 +327,7 @@ impl Store {
         let before = data.task.get_untracked();
         let way_back_from = self.way_back_from(before);
         data.asked_for.set_value(Some(task));
-        data.wished_task.set(Some(task));
-        self.turn_to(task, untrack(|| self.model.has_chat_template()));
+        self.edit(None, || self.use_for(task));
         if data.train.with_untracked(Option::is_some) {
             spawn_local(async move {
                 let outcome = self.load_data_now().await;
@@ -366,7 +352,7 @@ impl Store {
         self.data.note.set(None);
         self.forget_figures();
         if self.run.with_untracked(|run| run.is_finished()) {
-            self.find_run(); // its weights can be opened again
+            self.list_runs(); // its weights can be opened again
         }
         self.feed(Input::ModelLoaded { is_other_task });
         let (mut read, draft) = self.settings_of(task, has_chat_template);

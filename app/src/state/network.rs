@@ -1,5 +1,5 @@
-//! What the page fetched, as the browser counted it: every request of the page is a `resource` entry of the performance
-//! timeline; blocked ones are violations of the content security policy. The worker's downloads are counted by file.
+//! Every request of the page, by its address: what went out with it and what came in. The page's own are `resource` entries of
+//! the browser's performance timeline, the worker tells of its own; blocked ones are violations of the content security policy.
 
 use hone_core::hub::host_of;
 use js_sys::{Array, Reflect};
@@ -10,11 +10,14 @@ use web_sys::{PerformanceEntry, PerformanceObserver, PerformanceObserverEntryLis
 
 use crate::browser;
 
-/// Requests to one host.
+/// Requests to one address.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Traffic {
-    pub host: String,
+    /// Host, path and query: all that such a request says, besides the headers that a browser adds to each.
+    pub address: String,
     pub requests: usize,
+    /// Bytes that these requests said: their addresses, for none has a body. Not known of the service worker's.
+    pub sent: Option<f64>,
     /// Bytes received, as far as the browser says.
     pub received: f64,
 }
@@ -57,18 +60,17 @@ impl NetworkState {
         on_violation.forget();
     }
 
-    /// Counts what the worker said it fetched: a new request or not, and bytes since it last said so.
-    pub(super) fn note_worker(self, host: &str, is_new: bool, received: f64) {
-        let name = format!("{host} (model files)");
-        self.traffic.update(|traffic| add(traffic, &name, usize::from(is_new), received));
+    /// Counts requests that the worker made, and bytes that came since it last said so.
+    pub(super) fn note(self, url: &str, requests: usize, received: f64) {
+        self.traffic.update(|traffic| add(traffic, url, requests, received));
     }
 
     /// Counts all that was fetched to keep the page, which is no entry of the page's timeline.
     pub(super) fn note_kept(self, requests: usize, received: f64) {
         let name = format!("{} (to open without a connection)", host_of(&browser::absolute_url("")));
         self.traffic.update(|traffic| {
-            traffic.retain(|known| known.host != name);
-            add(traffic, &name, requests, received);
+            traffic.retain(|known| known.address != name);
+            traffic.push(Traffic { address: name, requests, sent: None, received });
         });
     }
 
@@ -77,19 +79,25 @@ impl NetworkState {
             for entry in entries.iter() {
                 let entry: PerformanceEntry = entry.unchecked_into();
                 let received = Reflect::get(&entry, &"encodedBodySize".into()).ok().and_then(|size| size.as_f64());
-                add(traffic, host_of(&entry.name()), 1, received.unwrap_or(0.0));
+                add(traffic, &entry.name(), 1, received.unwrap_or(0.0));
             }
         });
     }
 }
 
-fn add(traffic: &mut Vec<Traffic>, host: &str, requests: usize, received: f64) {
-    match traffic.iter_mut().find(|known| known.host == host) {
+/// Adds requests to the others of that address. What has no host (`blob:`, `data:`) goes over no network.
+fn add(traffic: &mut Vec<Traffic>, url: &str, requests: usize, received: f64) {
+    let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| !scheme.contains(':')) else { return };
+    // What follows `#` stays in the browser.
+    let address = rest.split('#').next().unwrap_or(rest);
+    let sent = (requests * address.len()) as f64;
+    match traffic.iter_mut().find(|known| known.address == address) {
         Some(known) => {
             known.requests += requests;
+            known.sent = known.sent.map(|before| before + sent);
             known.received += received;
         }
-        None => traffic.push(Traffic { host: host.into(), requests, received }),
+        None => traffic.push(Traffic { address: address.into(), requests, sent: Some(sent), received }),
     }
 }
 
@@ -98,12 +106,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_add_up_by_host() {
+    fn requests_add_up_by_address() {
         let mut traffic = Vec::new();
-        for (host, bytes) in [("a", 10.0), ("b", 1.0), ("a", 5.0)] {
-            add(&mut traffic, host, 1, bytes);
+        for (url, requests, bytes) in [
+            ("http://a/x", 1, 10.0),
+            ("https://b:1/y?z", 1, 1.0),
+            ("http://a/x#part", 1, 5.0),
+            ("https://b:1/y?z", 0, 7.0),
+            ("blob:http://a/1", 1, 9.0),
+            ("data:text/plain,x", 1, 9.0),
+        ] {
+            add(&mut traffic, url, requests, bytes);
         }
-        let seen: Vec<_> = traffic.iter().map(|t| (t.host.as_str(), t.requests, t.received)).collect();
-        assert_eq!(seen, [("a", 2, 15.0), ("b", 1, 1.0)]);
+        let seen: Vec<_> = traffic.iter().map(|t| (t.address.as_str(), t.requests, t.sent, t.received)).collect();
+        assert_eq!(seen, [("a/x", 2, Some(6.0), 15.0), ("b:1/y?z", 1, Some(7.0), 8.0)]);
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct PartsState {
     /// The last that was kept stands first; none where one task is learned.
     pub kept: RwSignal<Vec<KeptPart>, LocalStorage>,
     /// What was typed as the name of the task that the step Data shows; `None` names it after its file.
-    own_name: RwSignal<Option<String>>,
+    pub(super) own_name: RwSignal<Option<String>>,
     /// The task of the run whose figures and answers are shown; `None` shows the first.
     shown: RwSignal<Option<String>>,
     /// The tasks that figures were measured of; none where it was one task.
@@ -102,17 +102,18 @@ impl Store {
 
     /// Names the task whose rows the step Data shows.
     pub(crate) fn name_own_part(self, name: String) {
-        self.parts.own_name.set(Some(name));
+        self.edit(Some("own task"), || self.parts.own_name.set(Some(name)));
         self.note_other_parts();
     }
 
     /// Names a task that was kept.
     pub(crate) fn name_part(self, id: u32, name: String) {
-        self.parts.kept.update(|kept| {
+        let rename = |kept: &mut Vec<KeptPart>| {
             if let Some(part) = kept.iter_mut().find(|part| part.id == id) {
                 part.name = name;
             }
-        });
+        };
+        self.edit(Some("kept task"), || self.parts.kept.update(rename));
         self.note_other_parts();
     }
 
@@ -133,9 +134,11 @@ impl Store {
             "The rows of \u{201c}{}\u{201d} are kept. Say what to learn beside it, and choose its file.",
             part.name
         );
-        parts.kept.update(|kept| kept.insert(0, part));
-        parts.own_name.set(None);
-        data.clear();
+        self.edit(None, || {
+            parts.kept.update(|kept| kept.insert(0, part));
+            parts.own_name.set(None);
+            data.clear();
+        });
         data.note.set(Some(note));
         self.note_other_parts();
         browser::after(0, || browser::focus_element("page-title"));
@@ -143,7 +146,7 @@ impl Store {
 
     /// Takes a task that was kept away.
     pub(crate) fn remove_part(self, id: u32) {
-        self.parts.kept.update(|kept| kept.retain(|part| part.id != id));
+        self.edit(None, || self.parts.kept.update(|kept| kept.retain(|part| part.id != id)));
         self.note_other_parts();
         browser::after(0, || browser::focus_element("page-title"));
     }
@@ -160,6 +163,14 @@ impl Store {
     }
 
     fn take_part_back(self) {
+        self.edit(None, || self.put_kept_part_first());
+        self.note_other_parts();
+        self.load_data();
+        browser::after(0, || browser::focus_element("page-title"));
+    }
+
+    /// Puts the task that was kept last in the place of the one whose rows the step Data shows.
+    fn put_kept_part_first(self) {
         let data = self.data;
         let mut taken = None;
         self.parts.kept.update(|kept| {
@@ -170,8 +181,7 @@ impl Store {
         let Some(KeptPart { name, task, files, read, .. }) = taken else { return };
         self.parts.own_name.set(Some(name));
         if task != data.task.get_untracked() {
-            data.wished_task.set(Some(task));
-            self.turn_to(task, untrack(|| self.model.has_chat_template()));
+            self.use_for(task);
         }
         data.report.set(None);
         data.note.set(None);
@@ -179,13 +189,10 @@ impl Store {
             slot.set(file);
         }
         data.read.set(read);
-        self.note_other_parts();
-        self.load_data();
-        browser::after(0, || browser::focus_element("page-title"));
     }
 
     /// Other tasks are learned at once now, or they have other names: forgets figures of those before.
-    fn note_other_parts(self) {
+    pub(super) fn note_other_parts(self) {
         self.forget_figures_of_rows();
         self.forget_unknown_figure();
     }

@@ -47,10 +47,7 @@ impl Preset {
         let fields = fields(task);
         let words = |(name, value): &(&str, &'static str)| {
             let spec = fields.iter().find(|spec| spec.name == *name)?;
-            let words = spec.choices.iter().find(|(choice, _)| choice == value).map_or(*value, |(_, words)| *words);
-            // What else they say stands beside the field.
-            let value = words.split(';').next().unwrap_or(words);
-            Some(format!("{}: {value}", spec.label))
+            Some(format!("{}: {}", spec.label, spec.words_of(value)))
         };
         self.values.iter().filter_map(words).collect::<Vec<_>>().join("; ")
     }

@@ -10,7 +10,9 @@ pub(super) fn unexpected(reply: &Reply) -> Problem {
         Reply::Task { .. } => "task",
         Reply::Data { .. } => "data",
         Reply::Started { .. } => "started",
-        Reply::Saved { .. } => "saved run",
+        Reply::Refused { .. } => "refused run",
+        Reply::Runs { .. } => "kept runs",
+        Reply::Imported { .. } => "imported run",
         Reply::Opened { .. } => "opened run",
         Reply::Evaluated { .. } => "evaluated",
         Reply::EvaluatedGeneral { .. } => "evaluated general text",
@@ -21,6 +23,7 @@ pub(super) fn unexpected(reply: &Reply) -> Problem {
         Reply::Exported { .. } => "exported",
         Reply::Packed { .. } => "packed",
         Reply::Images { .. } => "images",
+        Reply::Estimated { .. } => "estimated",
         Reply::Memory { .. } => "memory",
         Reply::Done => "done",
     };

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
 
 use super::measurement::LossCurve;
-pub(crate) use super::measurement::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, Sample, index_of_best};
+pub(crate) use super::measurement::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, Rollback, Sample, index_of_best};
 
 /// Samples that are kept; beyond it, the oldest are dropped.
 const MAX_SAMPLES: usize = 60;
@@ -49,8 +49,8 @@ pub(crate) enum Input<'a> {
     Released,
     /// The worker will end the run at the next step.
     Stopping,
-    /// A checkpoint was written, or not, and why.
-    Checkpoint { step: u32, error: Option<&'a str> },
+    /// A checkpoint was written, or not, and why; of no step: what was written is not there any more.
+    Checkpoint { step: Option<u32>, error: Option<&'a str> },
     /// The person ended the reading of the rows that the run was to learn.
     NotStarted,
     /// The run can't go on.
@@ -94,6 +94,10 @@ pub(crate) struct RunState {
     pub measurements: Vec<Measurement>,
     /// In the order in which they were written, at most [`MAX_SAMPLES`].
     pub samples: VecDeque<Sample>,
+    /// In the order in which they came.
+    pub rollbacks: Vec<Rollback>,
+    /// The step since which batches are computed in parts, for the device had too little memory, and the rows of a part.
+    pub batches_cut: Option<(u32, u32)>,
     /// Rows measured and to measure, while a split is being measured.
     pub evaluation_progress: Option<(usize, usize)>,
     pub rows_per_sec: Option<f64>,
@@ -120,10 +124,12 @@ impl RunState {
             Input::Released if self.status == Status::Paused => self.status = Status::Running,
             Input::Stopping if self.is_active() => self.status = Status::Stopping,
             Input::Held | Input::Released | Input::Stopping => {}
-            Input::Checkpoint { step, error: None } => {
-                (self.checkpoint_step, self.checkpoint_error) = (Some(step), None)
+            Input::Checkpoint { step, error: None } => (self.checkpoint_step, self.checkpoint_error) = (step, None),
+            Input::Checkpoint { step, error: Some(error) } => {
+                // What was written before stays, unless that is what went wrong.
+                self.checkpoint_step = self.checkpoint_step.filter(|_| step.is_some());
+                self.checkpoint_error = Some(error.into());
             }
-            Input::Checkpoint { error: Some(error), .. } => self.checkpoint_error = Some(error.into()),
             Input::NotStarted if self.status == Status::Starting => *self = Self::default(),
             Input::NotStarted => {}
             Input::Failed => (self.status, self.evaluation_progress) = (Status::Failed, None),
@@ -152,7 +158,7 @@ impl RunState {
 
     /// It is over, and saved as it ended.
     pub(crate) fn is_saved_whole(&self) -> bool {
-        self.is_finished() && self.checkpoint_step == Some(self.step)
+        self.is_finished() && self.checkpoint_step == Some(self.step) && self.checkpoint_error.is_none()
     }
 
     /// Share of the steps that are done, in `[0, 1]`.
@@ -217,12 +223,33 @@ impl RunState {
                 }
             }
             TrainEvent::CheckpointDue { .. } => {}
+            TrainEvent::BatchesCut { step, rows_at_once, .. } => self.batches_cut = Some((*step, *rows_at_once)),
+            TrainEvent::RolledBack { from_step, to_step, learning_rate_factor, why } => {
+                let (from_step, to_step) = (*from_step, *to_step);
+                let (learning_rate_factor, why) = (*learning_rate_factor, *why);
+                self.go_back_to(to_step);
+                self.rollbacks.push(Rollback { from_step, to_step, learning_rate_factor, why });
+            }
             TrainEvent::Finished { step, reason, weights_of_step } => {
                 self.leave_evaluation();
                 (self.step, self.status, self.phase) = (*step, Status::Finished(*reason), None);
                 self.weights_of_step = Some(*weights_of_step);
             }
         }
+    }
+
+    /// Forgets what was said of the steps after `step`, which are taken once more; the best weights stay the best.
+    fn go_back_to(&mut self, step: u32) {
+        self.leave_evaluation();
+        self.step = step;
+        self.epoch = f64::from(step) / f64::from(self.steps_per_epoch.max(1));
+        self.last = Mark { secs: self.elapsed_secs, step, ..Mark::default() };
+        self.losses.cut_after(step);
+        let best = index_of_best(&self.measurements);
+        let measured = std::mem::take(&mut self.measurements).into_iter().enumerate();
+        let holds = measured.filter(|(index, one)| one.step <= step || Some(*index) == best);
+        self.measurements = holds.map(|(_, one)| one).collect();
+        self.samples.retain(|sample| sample.step <= step);
     }
 
     fn turn_to(&mut self, phase: Phase) {
@@ -277,224 +304,4 @@ impl RunState {
 }
 
 #[cfg(test)]
-mod tests {
-    use hone_core::metrics::Figure;
-    use hone_core::task::Task;
-
-    use super::*;
-    use crate::tasks::fixtures::evaluation;
-
-    fn feed(run: &mut RunState, elapsed_secs: f64, event: TrainEvent) {
-        run.apply(Input::Event { elapsed_secs, event: &event });
-    }
-
-    fn progress(step: u32) -> TrainEvent {
-        TrainEvent::Progress { step, rows: u64::from(step) * 16, tokens: u64::from(step) * 400 }
-    }
-
-    /// The losses of the steps that end with `step`, read together.
-    fn read_at(step: u32, losses: Vec<f64>) -> TrainEvent {
-        let (rows, tokens) = (u64::from(step) * 16, u64::from(step) * 400);
-        TrainEvent::Step { step, epoch: 1.0, loss: 2.0, losses, learning_rate: 1e-4, grad_norm: 0.5, rows, tokens }
-    }
-
-    fn started(step: u32) -> TrainEvent {
-        let num_rows = [160, 20, 20];
-        TrainEvent::Started {
-            total_steps: 30,
-            steps_per_epoch: 10,
-            step,
-            num_rows,
-            num_parameters: 9,
-            num_trainable: 4,
-        }
-    }
-
-    fn evaluated(step: u32, accuracy: f64) -> TrainEvent {
-        let figures = vec![Figure::lower("loss", 1.0), Figure::higher("accuracy", accuracy)];
-        let evaluation = evaluation(Task::default(), figures);
-        TrainEvent::Evaluated { step, epoch: 1.0, split: Split::Valid, evaluation, is_best: true }
-    }
-
-    fn running() -> RunState {
-        let mut run = RunState::default();
-        run.apply(Input::Requested);
-        feed(&mut run, 0.0, started(0));
-        feed(&mut run, 0.0, TrainEvent::Phase { phase: Phase::FirstStep });
-        run
-    }
-
-    #[test]
-    fn the_first_step_does_not_count_for_the_time_left() {
-        let mut run = running();
-        feed(&mut run, 60.0, progress(1));
-        assert_eq!((run.first_step_secs, run.secs_left()), (Some(60.0), None));
-        assert_eq!(run.phase, Some(Phase::Training));
-        feed(&mut run, 61.0, progress(2));
-        feed(&mut run, 62.0, progress(3));
-        assert_eq!((run.secs_left(), run.epoch), (Some(27.0), 0.3));
-        assert_eq!((run.rows_per_sec, run.tokens_per_sec), (Some(16.0), Some(400.0)));
-    }
-
-    #[test]
-    fn measuring_counts_for_the_time_left_but_not_for_the_rate() {
-        let mut run = running();
-        feed(&mut run, 5.0, progress(1));
-        for step in 2..=10 {
-            feed(&mut run, 4.0 + f64::from(step), progress(step));
-        }
-        feed(&mut run, 14.0, TrainEvent::Phase { phase: Phase::Evaluating });
-        feed(&mut run, 16.0, TrainEvent::EvaluationProgress { done: 10, total: 20 });
-        assert_eq!(run.evaluation_progress, Some((10, 20)));
-        feed(&mut run, 24.0, evaluated(10, 0.75));
-        feed(&mut run, 24.0, TrainEvent::Phase { phase: Phase::Training });
-        assert_eq!(run.evaluation_progress, None);
-        assert_eq!(run.last_valid().and_then(|measured| measured.value("accuracy")), Some(0.75));
-        // One second a step, and ten seconds of measuring every ten steps.
-        assert_eq!(run.secs_left(), Some(40.0));
-        feed(&mut run, 25.0, progress(11));
-        feed(&mut run, 26.0, progress(12));
-        assert_eq!(run.rows_per_sec, Some(16.0));
-    }
-
-    #[test]
-    fn a_measurement_keeps_all_figures_and_ends_the_measuring() {
-        let mut run = running();
-        feed(&mut run, 5.0, progress(1));
-        feed(&mut run, 14.0, TrainEvent::Phase { phase: Phase::Evaluating });
-        feed(&mut run, 16.0, TrainEvent::EvaluationProgress { done: 1, total: 2 });
-        feed(&mut run, 18.0, evaluated(10, 0.8));
-        let figures = vec![Figure::lower("loss", 1.0), Figure::higher("accuracy", 0.8)];
-        let expected = Measurement { step: 10, epoch: 1.0, split: Split::Valid, figures, is_best: true };
-        assert_eq!((run.last_valid(), run.evaluation_progress), (Some(&expected), None));
-        assert_eq!(expected.value("perplexity"), None, "it was not measured");
-        assert_eq!(run.evaluation_secs, 4.0);
-    }
-
-    #[test]
-    fn the_last_samples_are_kept_in_order() {
-        let mut run = running();
-        for step in 1..=MAX_SAMPLES as u32 + 2 {
-            let [prompt, expected, generated] = ["q", "a", "b"].map(String::from);
-            feed(&mut run, f64::from(step), TrainEvent::Sampled { step, prompt, expected, generated });
-        }
-        assert_eq!((run.samples.len(), run.samples.front().map(|s| s.step)), (MAX_SAMPLES, Some(3)));
-        let [prompt, expected, generated] = ["q", "a", "b"].map(String::from);
-        let last = Sample { step: MAX_SAMPLES as u32 + 2, prompt, expected, generated };
-        assert_eq!(run.samples.back(), Some(&last));
-        assert_eq!(run.status, Status::Running);
-    }
-
-    #[test]
-    fn another_model_takes_the_weights_and_another_task_the_figures_too() {
-        let mut run = running();
-        feed(&mut run, 3.0, evaluated(1, 0.5));
-        run.apply(Input::ModelLoaded { is_other_task: false });
-        assert_eq!(run.status, Status::Running);
-        feed(&mut run, 9.0, TrainEvent::Finished { step: 30, reason: StopReason::Completed, weights_of_step: 20 });
-        run.apply(Input::ModelLoaded { is_other_task: false });
-        assert_eq!((run.status, run.measurements.len()), (Status::Gone, 1));
-        run.apply(Input::ModelLoaded { is_other_task: true });
-        assert_eq!(run, RunState::default());
-    }
-
-    #[test]
-    fn a_hundred_percent_is_all_of_it() {
-        let at = |step| RunState { step, total_steps: 300, ..RunState::default() }.percent_done();
-        assert_eq!([at(0), at(129), at(299), at(300)], [0, 43, 99, 100]);
-        assert_eq!(RunState::default().percent_done(), 0);
-    }
-
-    #[test]
-    fn losses_are_placed_at_their_own_steps() {
-        let mut run = running();
-        feed(&mut run, 1.0, read_at(10, vec![3.0, 2.0, 1.0]));
-        assert_eq!(run.losses.each, [(8.0, 3.0), (9.0, 2.0), (10.0, 1.0)]);
-        assert_eq!((run.losses.mean(), run.step), (Some(2.0), 10));
-    }
-
-    #[test]
-    fn pausing_needs_a_running_run() {
-        let mut run = running();
-        run.apply(Input::Held);
-        assert_eq!(run.status, Status::Paused);
-        run.apply(Input::Released);
-        assert_eq!(run.status, Status::Running);
-        feed(&mut run, 9.0, TrainEvent::Finished { step: 30, reason: StopReason::Completed, weights_of_step: 20 });
-        run.apply(Input::Held);
-        assert_eq!(run.status, Status::Finished(StopReason::Completed));
-        assert_eq!(run.weights_of_step, Some(20));
-    }
-
-    #[test]
-    fn a_run_whose_rows_were_not_read_is_none() {
-        let mut run = RunState::default();
-        run.apply(Input::Requested);
-        run.apply(Input::NotStarted);
-        assert_eq!(run, RunState::default());
-        let mut run = running();
-        run.apply(Input::NotStarted);
-        assert_eq!(run.status, Status::Running, "it had begun");
-    }
-
-    #[test]
-    fn a_lost_worker_fails_a_running_run_and_keeps_its_curves() {
-        let mut run = running();
-        feed(&mut run, 3.0, evaluated(1, 0.5));
-        run.apply(Input::WorkerGone);
-        assert_eq!((run.status, run.measurements.len()), (Status::Failed, 1));
-        let mut others = [Status::Idle, Status::Gone].map(|status| RunState { status, ..RunState::default() });
-        others.iter_mut().for_each(|run| run.apply(Input::WorkerGone));
-        assert_eq!(others.map(|run| run.status), [Status::Idle, Status::Gone]);
-    }
-
-    #[test]
-    fn a_failed_checkpoint_is_remembered_until_one_is_written() {
-        let mut run = running();
-        run.apply(Input::Checkpoint { step: 10, error: Some("disk full") });
-        assert_eq!((run.checkpoint_step, run.checkpoint_error.as_deref()), (None, Some("disk full")));
-        run.apply(Input::Checkpoint { step: 20, error: None });
-        assert_eq!((run.checkpoint_step, run.checkpoint_error), (Some(20), None));
-    }
-
-    #[test]
-    fn a_resumed_run_measures_from_where_it_was() {
-        let mut run = RunState::default();
-        run.apply(Input::Requested);
-        feed(&mut run, 100.0, started(10));
-        feed(&mut run, 110.0, progress(11));
-        assert_eq!((run.first_step_secs, run.step), (Some(10.0), 11));
-        let losses = vec![4.0, 2.0];
-        feed(&mut run, 120.0, read_at(12, losses));
-        assert_eq!(run.losses.means, [(11.0, 4.0), (12.0, 3.0)], "the line begins where the run does");
-        assert_eq!(run.losses.mean(), Some(3.0), "and ends at the figure");
-    }
-
-    #[test]
-    fn a_run_that_goes_on_after_a_reload_is_known_from_its_first_step() {
-        let mut run = running();
-        feed(&mut run, 5.0, read_at(1, vec![4.0]));
-        feed(&mut run, 14.0, read_at(10, vec![3.0; 9]));
-        feed(&mut run, 14.0, started(10));
-        feed(&mut run, 14.0, TrainEvent::Phase { phase: Phase::FirstStep });
-        feed(&mut run, 74.0, progress(11));
-        assert_eq!((run.first_step_secs, run.phase), (Some(5.0), Some(Phase::Training)));
-        assert_eq!(run.secs_left(), Some(19.0), "the slow step after the reload says nothing of those that follow");
-        assert_eq!((run.losses.each.len(), run.losses.each[0]), (10, (1.0, 4.0)));
-    }
-
-    #[test]
-    fn a_held_run_goes_on_with_the_same_mean() {
-        let (mut held, mut through) = (running(), running());
-        for run in [&mut held, &mut through] {
-            feed(run, 1.0, read_at(4, vec![9.0, 8.0, 7.0, 6.0]));
-        }
-        held.apply(Input::Held);
-        held.apply(Input::Released);
-        for run in [&mut held, &mut through] {
-            feed(run, 2.0, read_at(6, vec![5.0, 4.0]));
-        }
-        assert_eq!(held.losses, through.losses);
-        assert_eq!(held.losses.mean(), held.losses.means.last().map(|point| point.1));
-    }
-}
+mod tests;

@@ -1,10 +1,11 @@
-//! The run that is kept in the browser's storage: looked for when the part that trains listens; then gone on with, or deleted.
-//! What the page gives along with a run, whether a kept run is offered and how it is named are plain values, tested natively.
+//! The runs that are kept in the browser's storage: listed when the part that trains listens; then opened or gone on with, noted
+//! on, or deleted. What the page gives along with a run, which kept run is offered and how it is named are plain values, tested
+//! natively.
 
 use std::sync::Arc;
 
 use hone_core::config::RunDraft;
-use hone_core::session::protocol::{Command, NamedBlob, OpenedRun, Problem, ProblemKind, Reply, SavedRun};
+use hone_core::session::protocol::{Command, KeptRuns, NamedBlob, OpenedRun, Problem, ProblemKind, Reply, SavedRun};
 use hone_core::task::Task;
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
@@ -12,23 +13,89 @@ use leptos::prelude::*;
 use super::data::ReadFor;
 use super::guess::Guess;
 use super::run::{Input, RunState, Status};
+use super::saving::Cuts;
 use super::train::Started;
 use super::{Step, Store, WorkerStatus, bug, unexpected};
 use crate::browser::{self, PickedFile};
 use crate::client::Answer;
 use crate::{format, tasks};
 
-/// The button that starts a run though trained weights go: of a run that is kept nothing is left then.
-pub(crate) const START_ANYWAY: &str = "Start anyway";
-
-/// Id of what is said of a kept run.
+/// Id of what is said of a kept run above every step.
 pub(crate) const SAVED_ID: &str = "saved-run";
+
+/// Id of the table of kept runs, and of its heading.
+pub(crate) const RUNS_ID: &str = "runs";
+pub(crate) const RUNS_TITLE_ID: &str = "runs-title";
+
+/// What is kept, and what is done with it.
+#[derive(Clone, Copy)]
+pub(crate) struct KeptState {
+    pub runs: RwSignal<KeptRuns>,
+    /// Ids of those whose curves are drawn, in the order in which they were chosen.
+    pub drawn: RwSignal<Vec<String>>,
+    /// One of them is being opened.
+    pub opening: RwSignal<bool>,
+    /// What is done with a project file, or was done with the last one; empty where that is nothing.
+    pub project: RwSignal<String>,
+    has_project: StoredValue<bool>,
+    /// Id of the run that is being opened.
+    to_open: StoredValue<String>,
+    /// What is done once a device is open.
+    once_open: StoredValue<Option<fn(Store)>>,
+    /// The events that come are those of a run that was opened, up to its checkpoint, as they came the first time.
+    is_replay: StoredValue<bool>,
+    /// How often batches are cut when a run is gone on with.
+    pub(super) cuts: StoredValue<Cuts>,
+    /// Notes that are being saved, (id of the run, its note), in the order in which they were typed.
+    noting: StoredValue<Vec<(String, String)>>,
+}
+
+impl KeptState {
+    /// Before anything was listed.
+    pub(super) fn new() -> Self {
+        Self {
+            runs: RwSignal::new(KeptRuns::default()),
+            drawn: RwSignal::new(Vec::new()),
+            opening: RwSignal::new(false),
+            project: RwSignal::new(String::new()),
+            has_project: StoredValue::new(false),
+            to_open: StoredValue::new(String::new()),
+            once_open: StoredValue::new(None),
+            is_replay: StoredValue::new(false),
+            cuts: StoredValue::new(Cuts::default()),
+            noting: StoredValue::new(Vec::new()),
+        }
+    }
+
+    /// The events that come were told before.
+    pub(super) fn is_replay(self) -> bool {
+        self.is_replay.get_value()
+    }
+
+    /// What comes now is new; returns whether it was not before.
+    pub(super) fn end_replay(self) -> bool {
+        self.is_replay.try_update_value(std::mem::take).unwrap_or(false)
+    }
+
+    /// A project file is being written or read.
+    pub(super) fn has_project_under_way(self) -> bool {
+        self.has_project.get_value()
+    }
+
+    pub(super) fn begin_project(self, said: String) {
+        self.has_project.set_value(true);
+        self.project.set(said);
+    }
+
+    pub(super) fn end_project(self, said: String) {
+        self.has_project.set_value(false);
+        self.project.set(said);
+    }
+}
 
 /// What the page wants back when it goes on with a run, besides what the worker keeps for itself.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct PageNotes {
-    /// That of the run, counted since the page was opened.
-    pub number: u32,
     /// What was typed into the recipe.
     pub draft: RunDraft,
     /// What was typed of changes to the model.
@@ -37,14 +104,14 @@ pub(super) struct PageNotes {
     pub wished_task: Option<Task>,
 }
 
-/// The same as JSON has it: number, recipe, changes to the model, task.
-type Written = (u32, RunDraft, RunDraft, Option<Task>);
+/// The same as JSON has it: recipe, changes to the model, task.
+type Written = (RunDraft, RunDraft, Option<Task>);
 
 impl PageNotes {
     /// As JSON.
     pub(super) fn to_json(&self) -> String {
-        let Self { number, draft, changes, wished_task } = self;
-        serde_json::to_string(&(number, draft, changes, wished_task)).expect("notes hold only plain values")
+        let Self { draft, changes, wished_task } = self;
+        serde_json::to_string(&(draft, changes, wished_task)).expect("notes hold only plain values")
     }
 
     /// Of JSON that the browser reads, which takes less of the page than a parser of our own.
@@ -53,41 +120,52 @@ impl PageNotes {
         serde_wasm_bindgen::from_value(value).map(Self::of_written).map_err(|error| error.to_string())
     }
 
-    fn of_written((number, draft, changes, wished_task): Written) -> Self {
-        Self { number, draft, changes, wished_task }
+    fn of_written((draft, changes, wished_task): Written) -> Self {
+        Self { draft, changes, wished_task }
     }
 }
 
-/// The kept run where it is offered: not while a run goes on, and not where it is the one whose weights are loaded. A run of
-/// several tasks is never the one that is kept.
-pub(crate) fn offered(saved: Option<SavedRun>, run: &RunState, has_parts: bool) -> Option<SavedRun> {
+/// The kept run that is offered: the one that was saved last. None while a run goes on, or while the weights of one are loaded;
+/// a run of several tasks is never kept, so that one is offered beside it.
+pub(crate) fn offered(kept: &[SavedRun], run: &RunState, has_parts: bool) -> Option<SavedRun> {
     let is_loaded = run.is_finished() && !has_parts;
-    saved.filter(|_| !run.is_active() && !is_loaded)
+    let last = kept.iter().max_by(|a, b| a.saved_ms.total_cmp(&b.saved_ms));
+    last.filter(|_| !run.is_active() && !is_loaded).cloned()
 }
 
-/// Which run is kept, how far it came and until when it is there.
+/// Which run is kept, and how far it came.
 pub(crate) fn describe(saved: &SavedRun, now_ms: f64) -> String {
     let model = saved.model.name().rsplit('/').next().unwrap_or_default();
     let run = format!("A run of {model} on {}", saved.file);
     let ago = ago(now_ms - saved.saved_ms);
-    if saved.is_elsewhere {
-        return format!("{run} goes on in another tab of this browser. Reload this page once it has ended there.");
-    }
     if saved.is_finished {
-        return format!("{run} finished {ago}. Its weights are kept in this browser until another run starts.");
+        return format!("{run} finished {ago}. Its weights are kept in this browser.");
     }
     let [step, total] = [saved.step, saved.total_steps].map(|steps| format::count(steps as usize));
-    format!("{run} was cut off. Step {step} of {total} was saved {ago}, and is kept until another run starts.")
+    format!("{run} was cut off. Step {step} of {total} was saved {ago}.")
 }
 
+/// What is said of kept runs while another tab trains.
+pub(crate) const ELSEWHERE: &str = "Hone trains in another tab of this browser. Runs that are kept can be opened and deleted here \
+    once that has ended: reload this page then.";
+
 /// How long ago something was; a clock that was set back since says that it was just now.
-fn ago(ms: f64) -> String {
+pub(crate) fn ago(ms: f64) -> String {
     let minutes = (ms.max(0.0) / 60_000.0) as usize;
     match minutes {
         0 => "less than a minute ago".into(),
         1..60 => format!("{} ago", format::plural(minutes, "minute")),
         60..2880 => format!("{} ago", format::plural(minutes / 60, "hour")),
         _ => format!("{} ago", format::plural(minutes / 1440, "day")),
+    }
+}
+
+/// Lays notes that are being saved over those that are kept.
+fn lay_notes(runs: &mut [SavedRun], noting: &[(String, String)]) {
+    for (id, note) in noting {
+        if let Some(run) = runs.iter_mut().find(|run| run.id == *id) {
+            run.note.clone_from(note);
+        }
     }
 }
 
@@ -101,10 +179,10 @@ fn step_of(kind: ProblemKind) -> Step {
 }
 
 impl Store {
-    /// Looks for a run that is kept.
-    pub(super) fn find_run(self) {
-        self.client().send(Command::FindRun, Vec::new(), move |answer| match answer {
-            Ok((Reply::Saved { saved }, _)) => self.saved.set(saved),
+    /// Lists the runs that are kept.
+    pub(super) fn list_runs(self) {
+        self.client().send(Command::ListRuns, Vec::new(), move |answer| match answer {
+            Ok((Reply::Runs { kept }, _)) => self.show_runs(kept),
             Ok((other, _)) => self.report(Step::Train, unexpected(&other)),
             // The part that trains has stopped meanwhile, which is said already: the next one is asked again.
             Err(problem) if problem.kind == ProblemKind::Bug => {}
@@ -112,22 +190,50 @@ impl Store {
         });
     }
 
-    /// Goes on with the kept run, or opens it where it is over. Where trained weights would go that nothing else keeps, the
+    /// Draws the table anew; what has the focus in it keeps it, and what is typed meanwhile stays.
+    fn show_runs(self, mut kept: KeptRuns) {
+        lay_notes(&mut kept.runs, &self.kept.noting.get_value());
+        let is_there = |id: &String| kept.runs.iter().any(|run| run.id == *id);
+        if self.kept.drawn.with_untracked(|drawn| !drawn.iter().all(is_there)) {
+            self.kept.drawn.update(|drawn| drawn.retain(is_there));
+        }
+        let refocus = browser::focus_keeper_within(RUNS_ID, RUNS_TITLE_ID);
+        self.kept.runs.set(kept);
+        refocus();
+    }
+
+    /// The last run where it is kept, as it was saved last.
+    pub(crate) fn last_kept(self) -> Option<SavedRun> {
+        let id = self.started.with(|started| started.as_ref()?.kept_id.clone())?;
+        self.kept.runs.with(|kept| kept.runs.iter().find(|run| run.id == id).cloned())
+    }
+
+    /// Id of the kept run that goes on, or whose weights are loaded.
+    pub(crate) fn open_id(self) -> Option<String> {
+        let is_open = self.run.with(|run| run.status != Status::Starting && (run.is_active() || run.is_finished()));
+        if is_open { self.started.with(|started| started.as_ref()?.kept_id.clone()) } else { None }
+    }
+
+    /// Goes on with a kept run, or opens it where it is over. Where trained weights would go that nothing else keeps, the
     /// person is asked first.
-    pub(crate) fn open_run(self) {
+    pub(crate) fn open_run(self, id: String) {
+        if self.kept.opening.get_untracked() {
+            return;
+        }
+        self.kept.to_open.set_value(id);
         self.confirm_losing_weights("Open anyway", move || self.open_run_now());
     }
 
     fn open_run_now(self) {
-        if self.opening.get_untracked() {
-            return;
+        if self.kept.opening.get_untracked() || self.run.with_untracked(RunState::is_active) {
+            return; // the person may have started something meanwhile
         }
-        self.opening.set(true);
+        self.kept.opening.set(true);
         let has_failed =
             self.run_id.get_value().is_some() && self.run.with_untracked(|run| run.status == Status::Failed);
         if has_failed || self.worker.get_untracked() == WorkerStatus::Dead {
             // What is left of a device, or of a worker, that failed can't be trusted.
-            self.once_open.set_value(Some(Self::ask_to_open as fn(Self)));
+            self.kept.once_open.set_value(Some(Self::ask_to_open as fn(Self)));
             self.restart_worker();
             self.lost.set(None);
         } else {
@@ -137,10 +243,10 @@ impl Store {
 
     /// Goes on with what waited for a device, or gives it up where there is none.
     pub(super) fn end_waiting(self, is_open: bool) {
-        match self.once_open.try_update_value(Option::take).flatten() {
+        match self.kept.once_open.try_update_value(Option::take).flatten() {
             Some(then) if is_open => then(self),
             _ if is_open => {}
-            _ => self.opening.set(false),
+            _ => self.kept.opening.set(false),
         }
     }
 
@@ -153,32 +259,58 @@ impl Store {
         self.data.progress.set((0, 0));
         self.model.loading.set(true);
         // Answered by a callback, not a future: events of the run follow the answer at once.
-        self.client().send(Command::OpenRun, Vec::new(), move |answer| self.note_opened(answer));
+        let id = self.kept.to_open.get_value();
+        let cuts = self.kept.cuts.get_value().of(&id);
+        let command = Command::OpenRun { id, cuts };
+        self.client().send(command, Vec::new(), move |answer| self.note_opened(answer));
     }
 
     fn note_opened(self, answer: Answer) {
-        self.opening.set(false);
+        self.kept.opening.set(false);
         self.model.loading.set(false);
-        let problem = match answer {
+        let (problem, is_refused) = match answer {
             Ok((Reply::Opened { opened }, blobs)) => return self.take_opened(*opened, &blobs),
-            Ok((other, _)) => unexpected(&other),
-            Err(problem) => problem,
+            Ok((Reply::Refused { problem }, _)) => (problem, true),
+            Ok((other, _)) => (unexpected(&other), false),
+            Err(problem) => (problem, false),
         };
-        // Nobody knows what the worker still holds of what was loaded before.
-        self.forget_loaded();
+        if !is_refused {
+            // Nobody knows what the worker still holds of what was loaded before.
+            self.forget_loaded();
+        }
         let step = step_of(problem.kind);
+        if problem.kind == ProblemKind::Model {
+            self.choose_model_of_run(&self.kept.to_open.get_value());
+        }
         self.report(step, problem);
         self.go_to(step);
-        self.find_run();
+        self.list_runs();
     }
 
     /// Puts everything where it was when the run was started; its events follow.
     fn take_opened(self, opened: OpenedRun, blobs: &[ArrayBuffer]) {
-        let OpenedRun { model, report, train, valid, test, read, run, has_adapter, num_labels, notes, job, page } =
-            opened;
-        let is_finished = self.saved.with_untracked(|saved| saved.as_ref().is_some_and(|saved| saved.is_finished));
+        let OpenedRun {
+            model,
+            report,
+            train,
+            valid,
+            test,
+            read,
+            run,
+            number,
+            has_adapter,
+            num_labels,
+            notes,
+            job,
+            page,
+            damage,
+        } = opened;
+        let id = self.kept.to_open.get_value();
+        let is_over = |kept: &KeptRuns| kept.runs.iter().any(|run| run.id == id && run.is_finished);
+        // As it was saved before its end it is not over.
+        let is_finished = damage.is_none() && self.kept.runs.with_untracked(is_over);
         let task = report.task();
-        let PageNotes { number, draft, changes, wished_task } = self.notes_of(&page);
+        let PageNotes { draft, changes, wished_task } = self.notes_of(&page);
         self.forget_parts();
         self.forget_figures();
         self.model.way_back.set_value(None);
@@ -205,16 +337,17 @@ impl Store {
         let prompt_format = tasks::row_facts(&report).prompt_format;
         data.report.set(Some(Arc::new(report)));
 
-        self.num_runs.set_value(number.saturating_sub(1));
-        let (origin, parts) = (self.next_origin(), Vec::new());
-        self.num_runs.set_value(origin.number);
+        let (origin, parts, kept_id) = (self.origin_of(number), Vec::new(), Some(id));
         self.run_id.set_value(Some(run));
-        let started = Started { origin, job, has_adapter, num_labels, notes, prompt_format, parts };
+        self.kept.is_replay.set_value(true);
+        let started = Started { origin, job, has_adapter, num_labels, notes, prompt_format, parts, kept_id };
         self.started.set(Some(Arc::new(started)));
         self.feed(Input::Requested);
-        self.saved.set(None);
         self.lost.set(None);
         self.go_to(if is_finished { Step::Evaluate } else { Step::Train });
+        if let Some(problem) = damage {
+            self.report(Step::Train, problem);
+        }
     }
 
     /// What the page gave along with the run. Where another version of the page wrote it, the recipe is not shown as it was, and
@@ -224,53 +357,68 @@ impl Store {
             let message = format!("what was typed into the recipe of this run can't be read: {error}");
             let hint = "The run itself has the settings that it was started with; its job file names them.".into();
             self.report(Step::Recipe, Problem { kind: ProblemKind::Config, message, hint });
-            PageNotes { number: 1, ..PageNotes::default() }
+            PageNotes::default()
         })
     }
 
-    /// Deletes the kept run.
-    pub(crate) fn drop_run(self) {
-        self.client().send(Command::DropRun, Vec::new(), move |answer| match answer {
+    /// Deletes a kept run. One whose weights are loaded stays loaded.
+    pub(crate) fn drop_run(self, id: String) {
+        self.client().send(Command::DropRun { id: id.clone() }, Vec::new(), move |answer| match answer {
             Ok(_) => {
                 browser::keep_focus(SAVED_ID, "page-title");
-                self.saved.set(None);
+                browser::keep_focus(RUNS_ID, RUNS_TITLE_ID);
+                if untrack(|| self.open_id()).as_ref() == Some(&id) {
+                    self.feed(Input::Checkpoint { step: None, error: None });
+                }
+                self.kept.runs.update(|kept| {
+                    kept.runs.retain(|run| run.id != id);
+                    kept.unreadable.retain(|one| *one != id);
+                });
+                self.list_runs(); // what it shared with others is theirs now
             }
             Err(problem) => self.report(self.step.get_untracked(), problem),
+        });
+    }
+
+    /// Keeps what the person types about a kept run. The table is not drawn anew, as they go on typing.
+    pub(crate) fn note_run(self, id: String, note: String) {
+        self.kept.runs.maybe_update(|kept| {
+            if let Some(run) = kept.runs.iter_mut().find(|run| run.id == id) {
+                run.note.clone_from(&note);
+            }
+            false
+        });
+        self.kept.noting.update_value(|noting| noting.push((id.clone(), note.clone())));
+        self.client().send(Command::NoteRun { id: id.clone(), note }, Vec::new(), move |answer| {
+            // They are answered in the order in which they were sent.
+            self.kept.noting.update_value(|noting| {
+                if let Some(index) = noting.iter().position(|(of_run, _)| *of_run == id) {
+                    noting.remove(index);
+                }
+            });
+            if let Err(problem) = answer {
+                self.report(Step::Train, problem);
+            }
         });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hone_core::config::ModelSource;
     use hone_core::event::{StopReason, TrainEvent};
 
+    use super::super::runs::fixtures::saved;
     use super::*;
 
     const MINUTE_MS: f64 = 60_000.0;
 
-    fn saved() -> SavedRun {
-        SavedRun {
-            step: 1024,
-            total_steps: 2400,
-            is_finished: false,
-            saved_ms: 0.0,
-            model: ModelSource::hub("sentence-transformers/all-MiniLM-L6-v2"),
-            file: "tickets.csv".into(),
-            task: Task::default(),
-            is_elsewhere: false,
-        }
-    }
-
     #[test]
     fn a_kept_run_is_named_with_how_far_it_came() {
-        let cut_off = "A run of all-MiniLM-L6-v2 on tickets.csv was cut off. Step 1,024 of 2,400 was saved 12 minutes ago, and \
-            is kept until another run starts.";
-        assert_eq!(describe(&saved(), 12.5 * MINUTE_MS), cut_off);
-        let finished = describe(&SavedRun { is_finished: true, ..saved() }, 0.0);
+        let cut_off =
+            "A run of all-MiniLM-L6-v2 on tickets.csv was cut off. Step 1,024 of 2,400 was saved 12 minutes ago.";
+        assert_eq!(describe(&saved(1), 12.5 * MINUTE_MS), cut_off);
+        let finished = describe(&SavedRun { is_finished: true, ..saved(1) }, 0.0);
         assert!(finished.contains("tickets.csv finished less than a minute ago. Its weights are kept"), "{finished}");
-        let elsewhere = describe(&SavedRun { is_elsewhere: true, ..saved() }, 0.0);
-        assert!(elsewhere.contains("goes on in another tab"), "{elsewhere}");
     }
 
     #[test]
@@ -283,8 +431,10 @@ mod tests {
     #[test]
     fn the_run_that_is_loaded_is_not_offered_again() {
         let mut run = RunState::default();
-        let is_offered = |run: &RunState, has_parts| offered(Some(saved()), run, has_parts).is_some();
-        assert!(is_offered(&run, false) && offered(None, &run, false).is_none());
+        let is_offered = |run: &RunState, has_parts| offered(&[saved(1)], run, has_parts).is_some();
+        assert!(is_offered(&run, false) && offered(&[], &run, false).is_none());
+        let opened_later = [SavedRun { saved_ms: 5.0, ..saved(1) }, saved(2)];
+        assert_eq!(offered(&opened_later, &run, false).map(|run| run.number), Some(1), "the one that was saved last");
         run.apply(Input::Requested);
         assert!(!is_offered(&run, false), "a run begins");
         let event = TrainEvent::Finished { step: 1, reason: StopReason::Completed, weights_of_step: 1 };
@@ -295,9 +445,17 @@ mod tests {
     }
 
     #[test]
+    fn a_note_that_is_being_saved_is_not_lost_to_a_list_from_before() {
+        let mut runs = [SavedRun { note: "for".into(), ..saved(1) }, SavedRun { note: "b".into(), ..saved(2) }];
+        let noting =
+            [("1", "for t"), ("1", "for the"), ("3", "gone")].map(|(id, note)| (id.to_owned(), note.to_owned()));
+        lay_notes(&mut runs, &noting);
+        assert_eq!(runs.map(|run| run.note), ["for the", "b"]);
+    }
+
+    #[test]
     fn notes_come_back_as_they_were() {
         let notes = PageNotes {
-            number: 3,
             draft: RunDraft::from_typed([("seed", "7"), ("learning_rate", "1e-3")]),
             changes: RunDraft::from_typed([("add_layers", "1")]),
             wished_task: Some(Task::default()),

@@ -15,6 +15,7 @@ use super::recipe::names_of;
 use super::run::Input;
 use super::saved::PageNotes;
 use super::several::RunPart;
+use super::way_back::WayBack;
 use super::{Step, Store, unexpected};
 use crate::browser;
 use crate::tasks;
@@ -39,6 +40,8 @@ pub(crate) struct Started {
     pub prompt_format: Option<PromptFormat>,
     /// Its tasks; none where it has one.
     pub parts: Vec<RunPart>,
+    /// Id under which it is kept in the browser's storage; `None` where it is not.
+    pub kept_id: Option<String>,
 }
 
 /// When a run was last drawn, and whether it will be without another event.
@@ -56,6 +59,7 @@ impl Store {
             return; // the page says so
         }
         let parts = untrack(|| self.parts_to_run());
+        let before = self.run_before();
         self.dismiss(Step::Train);
         self.ask_to_keep_files();
         self.run_id.set_value(None);
@@ -70,35 +74,44 @@ impl Store {
         self.feed(Input::Requested);
         let prompt_format =
             self.data.report.with_untracked(|report| tasks::row_facts(report.as_deref()?).prompt_format);
-        let (origin, is_one) = (self.next_origin(), parts.is_empty());
+        let number = self.next_number();
+        let (origin, is_one) = (self.origin_of(number), parts.is_empty());
         // What the page knows of it before the worker answers.
         let (job, notes) = (String::new(), Vec::new());
-        let asked = Started { origin, job, has_adapter: false, num_labels: 0, notes, prompt_format, parts };
+        let asked =
+            Started { origin, job, has_adapter: false, num_labels: 0, notes, prompt_format, parts, kept_id: None };
         if is_one {
-            let page = self.page_notes(asked.origin.number).to_json();
-            return self.ask_for_run(Command::Train { run, changes, page }, Vec::new(), asked);
+            let page = self.page_notes().to_json();
+            return self.ask_for_run(Command::Train { number, run, changes, page }, Vec::new(), asked, before);
         }
         spawn_local(async move {
             match self.files_of_parts().await {
-                Ok(Some((parts, blobs))) => self.ask_for_run(Command::TrainParts { parts, run, changes }, blobs, asked),
+                Ok(Some((parts, blobs))) => {
+                    self.ask_for_run(Command::TrainParts { parts, run, changes }, blobs, asked, before);
+                }
                 Ok(None) => self.run_not_started(),
                 Err(problem) => self.train_problem(problem),
             }
         });
     }
 
-    fn ask_for_run(self, command: Command, blobs: Vec<ArrayBuffer>, asked: Started) {
+    /// `before` is the run that is loaded, which stays where this one is refused.
+    fn ask_for_run(self, command: Command, blobs: Vec<ArrayBuffer>, asked: Started, before: Option<WayBack>) {
         // Answered by a callback, not a future: events of the run may follow the answer at once.
         self.client().send(command, blobs, move |answer| match answer {
-            Ok((Reply::Started { run, has_adapter, num_labels, notes, job }, _)) => {
+            Ok((Reply::Started { run, has_adapter, num_labels, notes, job, kept_as: kept_id }, _)) => {
                 self.parts.reading.set(None);
                 self.run_id.set_value(Some(run));
                 self.num_runs.set_value(asked.origin.number);
-                if asked.parts.is_empty() {
-                    self.saved.set(None); // it takes the place of the one that was kept
-                }
-                self.started.set(Some(Arc::new(Started { job, has_adapter, num_labels, notes, ..asked })));
+                self.started.set(Some(Arc::new(Started { job, has_adapter, num_labels, notes, kept_id, ..asked })));
             }
+            Ok((Reply::Refused { problem }, _)) => match before {
+                Some(before) => {
+                    self.take_back(before);
+                    self.report(Step::Train, problem);
+                }
+                None => self.train_problem(problem),
+            },
             Ok((Reply::Done, _)) if !asked.parts.is_empty() => self.run_not_started(),
             Ok((other, _)) => self.train_problem(unexpected(&other)),
             Err(problem) => self.train_problem(problem),
@@ -118,16 +131,22 @@ impl Store {
     }
 
     /// What the page wants back when it goes on with the run.
-    fn page_notes(self, number: u32) -> PageNotes {
+    fn page_notes(self) -> PageNotes {
         let (draft, changes) = (self.draft.get_untracked(), self.changes.get_untracked());
-        PageNotes { number, draft, changes, wished_task: self.data.wished_task.get_untracked() }
+        PageNotes { draft, changes, wished_task: self.data.wished_task.get_untracked() }
+    }
+
+    /// The number of the next run: of those that are kept, and of those since the page was opened, none has it.
+    pub(super) fn next_number(self) -> u32 {
+        let of_kept = self.kept.runs.with_untracked(|kept| kept.runs.iter().map(|run| run.number).max());
+        self.num_runs.get_value().max(of_kept.unwrap_or(0)) + 1
     }
 
     /// What a run that is started now is made of.
-    pub(super) fn next_origin(self) -> Origin {
+    pub(super) fn origin_of(self, number: u32) -> Origin {
         let model = self.model.loaded_name();
         Origin {
-            number: self.num_runs.get_value() + 1,
+            number,
             model: model.unwrap_or_default(),
             task: self.model.task.get_untracked(),
             file: untrack(|| self.names_of_files()),
@@ -213,7 +232,7 @@ impl Store {
     pub(super) fn run_failed(self, run: RunId, problem: Problem) {
         if self.run_id.get_value() == Some(run) {
             self.train_problem(problem);
-            self.find_run();
+            self.list_runs();
         }
     }
 

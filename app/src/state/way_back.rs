@@ -1,5 +1,6 @@
-//! What a change of task by hand takes off the page: the run, its figures and what was exported. Where no rows can be read for
-//! the other task, the worker still holds model and weights as they were, and all of it comes back with the task before.
+//! What a change of task by hand, or the start of a run, takes off the page: the run before, its figures and what was exported.
+//! Where no rows can be read for the other task, or the start is refused, the worker still holds model and weights as they were,
+//! and all of it comes back.
 
 use std::sync::Arc;
 
@@ -40,7 +41,12 @@ impl Store {
     /// What would be lost if another task took the place of this one, now; of a task that was left before and whose rows are
     /// still those of the worker, what was lost then.
     pub(super) fn way_back_from(self, task: Task) -> WayBack {
-        let now = || WayBack {
+        self.model.way_back.get_value().unwrap_or_else(|| self.way_back_now(task))
+    }
+
+    /// What would be lost now, of a task.
+    fn way_back_now(self, task: Task) -> WayBack {
+        WayBack {
             task,
             files: untrack(|| self.data.identities()),
             run: self.run.get_untracked(),
@@ -50,8 +56,13 @@ impl Store {
             measured_parts: self.parts.measured.get_untracked(),
             few_shot: self.few_shot.get_untracked(),
             exported: self.exported.get_untracked(),
-        };
-        self.model.way_back.get_value().unwrap_or_else(now)
+        }
+    }
+
+    /// What another run would take the place of; `None` where no run is loaded.
+    pub(super) fn run_before(self) -> Option<WayBack> {
+        let is_loaded = self.run.with_untracked(RunState::is_finished);
+        is_loaded.then(|| self.way_back_now(self.model.task.get_untracked()))
     }
 
     /// After rows were read for `task`, or not: takes back what was lost where it leads back there, and keeps it as long as
@@ -64,7 +75,8 @@ impl Store {
         }
     }
 
-    fn take_back(self, way_back: WayBack) {
+    /// Puts what was lost where it was, if it is of the rows that are chosen.
+    pub(super) fn take_back(self, way_back: WayBack) {
         if !way_back.is_of(&untrack(|| self.data.identities())) {
             return;
         }

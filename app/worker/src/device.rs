@@ -96,6 +96,11 @@ impl OpenDevice {
         self.fault.get().map(|fault| errors::device_failed(&fault))
     }
 
+    /// Whether it failed as a GPU does that has too little memory.
+    pub(crate) fn may_lack_memory(&self) -> bool {
+        self.fault.may_be_memory()
+    }
+
     /// Destroys the GPU device: to rehearse its loss, or to give its memory back.
     pub(crate) fn destroy(&self) {
         if let Some(gpu) = &self.gpu {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use hone_core::session::protocol::{Problem, ProblemKind};
 use js_sys::{ArrayBuffer, IteratorNext, Promise, Uint8Array};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -16,7 +17,7 @@ use web_sys::{
     WorkerGlobalScope,
 };
 
-use crate::errors;
+use crate::{errors, hash};
 
 /// Bytes read or written at once; bounds what lies on JavaScript's heap.
 const CHUNK: usize = 8 << 20;
@@ -31,6 +32,8 @@ pub(crate) enum DiskError {
     Full,
     /// No such file or folder.
     Missing,
+    /// What is there is not what was written: which file.
+    Damaged(String),
     /// Private window, no permission, locked by another tab, …
     Unavailable(String),
 }
@@ -40,7 +43,7 @@ impl DiskError {
     pub(crate) fn problem(&self, what: &str) -> Problem {
         let hint = match self {
             Self::Full => "free disk space, or clear this site's stored models; the work goes on in memory",
-            Self::Missing => "the work goes on in memory",
+            Self::Missing | Self::Damaged(_) => "the work goes on in memory",
             Self::Unavailable(_) => "private windows and strict settings have no storage; the work goes on in memory",
         };
         errors::problem(ProblemKind::Storage, format!("{what}: {}", self.reason()), hint)
@@ -51,7 +54,7 @@ impl DiskError {
         match self {
             Self::Full => "this browser's storage for the site is full",
             Self::Missing => "a file disappeared from the browser's storage",
-            Self::Unavailable(reason) => reason,
+            Self::Damaged(reason) | Self::Unavailable(reason) => reason,
         }
     }
 }
@@ -79,7 +82,7 @@ pub(crate) struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredFile {
     pub(crate) bytes: u64,
-    /// Lower-case hex; checkpoints, which nothing is downloaded for, have none.
+    /// Lower-case hex; earlier versions of Hone wrote checkpoints without.
     pub(crate) sha256: Option<String>,
 }
 
@@ -239,6 +242,11 @@ impl DiskFolder {
         self.remove(MANIFEST).await
     }
 
+    /// Whether it was declared whole; what is in it may have been damaged since.
+    pub(crate) async fn is_sealed(&self) -> Result<bool, DiskError> {
+        Ok(self.size(MANIFEST).await?.is_some())
+    }
+
     /// The manifest, if the folder is whole: every file is there in its full size.
     pub(crate) async fn manifest(&self) -> Result<Option<Manifest>, DiskError> {
         let Some(json) = self.read(MANIFEST).await? else { return Ok(None) };
@@ -249,6 +257,23 @@ impl DiskFolder {
             }
         }
         Ok((!manifest.files.is_empty()).then_some(manifest))
+    }
+
+    /// The first file that is not what it was when the folder was declared whole, if there is one. Reads all of them; those
+    /// without a hash are taken as they are.
+    pub(crate) async fn damaged_file(&self, manifest: &Manifest) -> Result<Option<String>, DiskError> {
+        for (name, stored) in &manifest.files {
+            let Some(sha256) = &stored.sha256 else { continue };
+            if hash::sha256_hex_of_js(&self.read_js(name).await?).await != *sha256 {
+                return Ok(Some(name.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A value from a file of JSON; `None` where it is missing or holds something else.
+    pub(crate) async fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, DiskError> {
+        Ok(self.read(name).await?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     async fn file(&self, name: &str) -> Result<Option<File>, DiskError> {

@@ -1,6 +1,6 @@
 //! Builds the [`Problem`]s that a person reads: what happened and where, and what to do.
 
-use hone_core::session::protocol::{Problem, ProblemKind};
+use hone_core::session::protocol::{Problem, ProblemKind, SavedRun};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::fault;
@@ -68,8 +68,24 @@ pub(crate) fn run_goes_on() -> Problem {
 }
 
 pub(crate) fn run_elsewhere() -> Problem {
-    let hint = "wait until that run is over, or stop it there: one run is kept at a time";
+    let hint = "wait until that run is over, or stop it there: one run goes on at a time";
     problem(ProblemKind::Config, "Hone trains in another tab of this browser", hint)
+}
+
+/// The folder of a run that goes on was deleted, and with it what was saved of it.
+pub(crate) fn saved_run_gone() -> Problem {
+    let message = "what was saved of this run is no longer in the browser's storage";
+    let hint = "keep this page open until the run is over, and export the model then: the run is saved no more";
+    problem(ProblemKind::Storage, message, hint)
+}
+
+/// What to do where there is no room for a run: which kept runs take it, those that take the most first.
+pub(crate) fn room_hint(runs: &[SavedRun]) -> String {
+    let mut by_size: Vec<&SavedRun> = runs.iter().collect();
+    by_size.sort_by_key(|run| std::cmp::Reverse(run.bytes));
+    let words = |run: &&SavedRun| format!("run {} on {} {:.1} MB", run.number, run.file, run.bytes as f64 / 1e6);
+    let list = by_size.iter().map(words).collect::<Vec<_>>().join(", ");
+    format!("delete runs that you need no more, in the table of runs at the step Train; they take: {list}")
 }
 
 /// `Name: message` of a thrown value.

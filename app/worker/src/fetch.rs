@@ -146,6 +146,7 @@ pub(crate) async fn fetch_listing(model: &str, url: &str, stall_ms: u32) -> Resu
     }
     let Ok(text) = response.text() else { return Ok(None) };
     let text = before_stall(&text, stall_ms).await.ok().flatten().and_then(|text| text.as_string());
+    note_traffic(url, 0, text.as_ref().map_or(0, String::len));
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
@@ -181,8 +182,15 @@ async fn request(wanted: &Wanted<'_>, from: Option<u64>) -> Result<Response, Pro
         request.headers().set("range", &format!("bytes={from}-")).map_err(thrown)?;
     }
     let policy = PolicyWatch::start();
+    note_traffic(wanted.url, 1, 0);
     match before_stall(&scope().fetch_with_request(&request), wanted.stall_ms).await {
-        Ok(Some(response)) => Ok(response.unchecked_into()),
+        Ok(Some(response)) => {
+            let response: Response = response.unchecked_into();
+            if response.redirected() {
+                note_traffic(&response.url(), 1, 0);
+            }
+            Ok(response)
+        }
         Ok(None) => Err(broken(wanted.name, &format!("the server did not answer for {}", seconds(wanted.stall_ms)))),
         // Of a failed request a browser says no more than that it failed.
         Err(_) => {
@@ -260,6 +268,7 @@ async fn receive(
     }
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
     let mut reported_ms = f64::NEG_INFINITY;
+    let mut reported = bytes.len();
     loop {
         let next = before_stall(&reader.read(), wanted.stall_ms).await.map_err(|_| {
             // What the browser says of it (`TypeError: network error`) helps nobody.
@@ -290,6 +299,8 @@ async fn receive(
             reported_ms = clock::now_ms();
             let received = bytes.len() as u64;
             progress(name, received, total.filter(|&total| total >= received));
+            note_traffic(wanted.url, 0, bytes.len() - reported);
+            reported = bytes.len();
         }
         if done {
             return Ok(());
@@ -304,6 +315,12 @@ fn seconds(ms: u32) -> String {
 
 fn progress(name: &str, received: u64, total: Option<u64>) {
     mailbox::post(&FromWorker::Download { file: name.into(), received, total, cached: false }, Vec::new());
+}
+
+/// Tells the page of requests to an address, or of bytes that came from there.
+pub(crate) fn note_traffic(url: &str, requests: usize, received: usize) {
+    let message = FromWorker::Traffic { url: hub::redact(url), requests, received: received as u64 };
+    mailbox::post(&message, Vec::new());
 }
 
 /// Writes beside the download; gives up on the first error and leaves nothing half-written behind the note's back.

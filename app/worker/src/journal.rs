@@ -4,6 +4,8 @@
 //! newest before another event, since the next loss that is read covers those before it.
 
 use hone_core::event::TrainEvent;
+use hone_core::session::RunSummarizer;
+use hone_core::session::protocol::RunSummary;
 use serde::{Deserialize, Serialize};
 
 /// An event of a run.
@@ -21,11 +23,14 @@ pub(crate) struct Journal {
     lines: Vec<u8>,
     /// The newest progress that no other event followed.
     progress: Option<Line>,
+    /// What they come to.
+    summarizer: RunSummarizer,
 }
 
 impl Journal {
     /// Notes an event.
     pub(crate) fn note(&mut self, elapsed_secs: f64, event: &TrainEvent) {
+        self.summarizer.note(event);
         let line = || Line { elapsed_secs, event: event.clone() };
         match event {
             TrainEvent::EvaluationProgress { .. } | TrainEvent::CheckpointDue { .. } => {}
@@ -43,6 +48,11 @@ impl Journal {
         }
     }
 
+    /// All that was noted, in short.
+    pub(crate) fn summary(&self) -> RunSummary {
+        self.summarizer.summary()
+    }
+
     /// All that was noted.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.lines.clone();
@@ -58,8 +68,10 @@ impl Journal {
     /// Where a line is no event.
     pub(crate) fn read(bytes: Vec<u8>) -> Result<(Self, Vec<Line>), serde_json::Error> {
         let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        let events = lines.map(serde_json::from_slice).collect::<Result<_, _>>()?;
-        Ok((Self { lines: bytes, progress: None }, events))
+        let events: Vec<Line> = lines.map(serde_json::from_slice).collect::<Result<_, _>>()?;
+        let mut summarizer = RunSummarizer::default();
+        events.iter().for_each(|line| summarizer.note(&line.event));
+        Ok((Self { lines: bytes, progress: None, summarizer }, events))
     }
 }
 

@@ -1,189 +1,180 @@
-//! The run that is kept on the disk, so that it goes on after a reload: a folder `runs/<milliseconds when it began>/` with
-//! sealed folders in it.
+//! A run that is kept on the disk, so that it goes on after a reload and can be opened again: a folder `runs/<id>/`, where the
+//! id is the milliseconds when it began, with sealed folders in it. All of them are looked through in `kept_runs`.
 //!
-//! `inputs/` is written once: the files of rows, those of the model where they lie in memory only, and `inputs.json`.
-//! `step-<n>/` is where the run stands: a checkpoint, `events.jsonl` with what it has said, and `saved.json`. The next one
-//! is whole before this one goes, and a run before goes when the inputs of this one are whole.
+//! `inputs/` is written once: `inputs.json`, which names the files of rows, and those of the model where they lie in memory
+//! only; their bytes lie in `shared_files`. `step-<n>/` is where the run stands: see `kept_steps`.
 
-use hone_core::config::{ModelSource, ReadOptions, RunConfig};
+mod project;
+
+use hone_core::config::{DataHashes, ModelChanges, ModelSource, ReadOptions, RunConfig, RunDraft};
 use hone_core::folder::Folder;
 use hone_core::hub;
 use hone_core::session::protocol::SavedRun;
 use hone_core::task::Task;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{DiskError, DiskFolder, Manifest, StoredFile};
+use crate::disk::{DiskError, DiskFolder, Manifest};
 use crate::journal::{Journal, Line};
 use crate::kept::{KeptData, KeptFiles, KeptModel, NamedBytes, to_folder};
+use crate::kept_runs;
+use crate::kept_steps::{self, SavedState, SavedStep, Steps, write_to};
 use crate::model_files;
+use crate::shared_files::{SharedFile, SharedFiles};
 
-/// All runs.
-const RUNS: &str = "runs";
+pub(crate) use self::project::ImportedRun;
 
 const INPUTS: &str = "inputs";
 const INPUTS_FILE: &str = "inputs.json";
-const TRAIN: &str = "train";
-const VALID: &str = "valid";
-const TEST: &str = "test";
 
-const STEP: &str = "step-";
-const EVENTS_FILE: &str = "events.jsonl";
-const STATE_FILE: &str = "saved.json";
+/// What a run is started with, beside model and rows.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// Name of its folder.
+    pub(crate) id: String,
+    /// That of the page.
+    pub(crate) number: u32,
+    pub(crate) run: RunConfig,
+    pub(crate) changes: ModelChanges,
+    /// What the page wants back.
+    pub(crate) page: String,
+}
 
 /// What a run was started with.
 #[derive(Debug, Serialize, Deserialize)]
-struct Inputs {
+pub(crate) struct Inputs {
+    number: u32,
     source: ModelSource,
     model: StoredModel,
-    /// Names of the files of rows, as the person knows them.
-    train: String,
-    valid: Option<String>,
-    test: Option<String>,
+    train: SharedFile,
+    valid: Option<SharedFile>,
+    test: Option<SharedFile>,
     task: Task,
     read: ReadOptions,
     run: RunConfig,
-    /// What the page wants back.
+    changes: ModelChanges,
     page: String,
+    /// When it began, where its id does not say that: of a run that came in a project file.
+    #[serde(default)]
+    began_ms: Option<f64>,
 }
 
 /// Where the files of the pretrained model are.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum StoredModel {
-    /// At a path of the disk; the SHA-256 of each, as a revision of a hub may be another later.
+    /// At a path of the disk, or anywhere among the cached models; the SHA-256 of each says whether it is the one.
     OnDisk { path: Vec<String>, sha256: Vec<(String, String)> },
-    /// Beside the rows, under numbers, with these names.
-    Beside { names: Vec<String> },
+    /// Among the files of runs.
+    Shared { files: Vec<SharedFile> },
 }
 
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct SavedState {
-    /// Optimizer steps taken.
-    pub(crate) step: u32,
-    pub(crate) total_steps: u32,
-    pub(crate) is_finished: bool,
-    /// When it was saved, in milliseconds since 1970.
-    pub(crate) saved_ms: f64,
-    /// Seconds of the run until then.
-    pub(crate) elapsed_secs: f64,
-}
+impl Inputs {
+    /// Those of a run's folder; `None` where they are not what was written, or another version of Hone wrote them.
+    pub(crate) async fn of_run(run: &DiskFolder) -> Result<Option<Self>, DiskError> {
+        let Some(folder) = run.existing(INPUTS).await? else { return Ok(None) };
+        let Some(manifest) = folder.manifest().await? else { return Ok(None) };
+        match folder.damaged_file(&manifest).await? {
+            None => folder.read_json(INPUTS_FILE).await,
+            Some(_) => Ok(None),
+        }
+    }
 
-impl SavedState {
-    /// What is over has a folder of its own: the last checkpoint may be of the same step.
-    fn folder_name(&self) -> String {
-        format!("{STEP}{:08}{}", self.step, if self.is_finished { "-over" } else { "" })
+    /// Writes them into a run's folder.
+    async fn write(&self, run: &DiskFolder) -> Result<(), DiskError> {
+        let folder = run.folder(INPUTS).await?;
+        let mut manifest = Manifest::default();
+        let json = serde_json::to_vec(self).expect("inputs hold only plain values");
+        write_to(&folder, INPUTS_FILE, &json, &mut manifest).await?;
+        folder.seal(&manifest).await
+    }
+
+    /// The files that it has among those of runs.
+    pub(crate) fn shared_files(&self) -> Vec<&SharedFile> {
+        let of_model: &[SharedFile] = match &self.model {
+            StoredModel::OnDisk { .. } => &[],
+            StoredModel::Shared { files } => files,
+        };
+        [Some(&self.train), self.valid.as_ref(), self.test.as_ref()].into_iter().flatten().chain(of_model).collect()
     }
 }
 
 /// The folder of a run that goes on.
 #[derive(Debug)]
-pub(crate) struct RunFolder(DiskFolder);
+pub(crate) struct RunFolder {
+    id: String,
+    steps: Steps,
+}
 
 impl RunFolder {
-    /// Writes what a run was started with. Then the runs before go.
+    /// Writes what a run was started with. Runs that were cut off before they were saved at all make room first: there is
+    /// nothing to open in them.
     ///
     /// # Errors
-    /// No storage, or no room: the runs before stay.
-    pub(crate) async fn begin(
-        model: &KeptModel,
-        data: &KeptData,
-        run: RunConfig,
-        page: String,
-    ) -> Result<Self, DiskError> {
-        let runs = DiskFolder::open(&[RUNS.to_owned()]).await?;
-        let name = format!("{:013}", js_sys::Date::now() as u64);
-        let folder = runs.folder(&name).await?;
-        if let Err(error) = write_inputs(&folder, model, data, run, page).await {
-            let _ = runs.remove(&name).await;
+    /// No storage, or no room: nothing of it is left then, and the runs before stay.
+    pub(crate) async fn begin(model: &KeptModel, data: &KeptData, start: Start) -> Result<Self, DiskError> {
+        let runs = kept_runs::folder().await?;
+        let _ = kept_runs::remove_never_saved(&runs).await; // what can't go now goes when the next run begins
+        let id = start.id.clone();
+        let folder = runs.folder(&id).await?;
+        if let Err(error) = write_inputs(&runs, &folder, model, data, start).await {
+            let _ = runs.remove(&id).await;
+            let _ = kept_runs::remove_unused_files(&runs).await;
             return Err(error);
         }
-        for older in runs.names().await?.into_iter().filter(|older| *older != name) {
-            let _ = runs.remove(&older).await; // what can't go now goes when the next run begins
-        }
-        Ok(Self(folder))
+        Ok(Self { id, steps: Steps::new(folder, None) })
     }
 
-    /// Writes where the run stands, and drops what was written before.
-    ///
-    /// # Errors
-    /// No storage, or no room: what was written before stays.
-    pub(crate) async fn write(&self, state: &SavedState, checkpoint: &Folder, events: &[u8]) -> Result<(), DiskError> {
-        let name = state.folder_name();
-        let folder = self.0.folder(&name).await?;
-        if let Err(error) = write_step(&folder, state, checkpoint, events).await {
-            let _ = self.0.remove(&name).await;
-            return Err(error);
-        }
-        for older in self.0.names().await?.into_iter().filter(|older| older.starts_with(STEP) && *older != name) {
-            self.0.remove(&older).await?;
-        }
-        Ok(())
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Where the run stands, to be written.
+    pub(crate) fn steps(&mut self) -> &mut Steps {
+        &mut self.steps
     }
 }
 
 async fn write_inputs(
+    runs: &DiskFolder,
     folder: &DiskFolder,
     model: &KeptModel,
     data: &KeptData,
-    run: RunConfig,
-    page: String,
+    start: Start,
 ) -> Result<(), DiskError> {
-    let folder = folder.folder(INPUTS).await?;
-    let mut files = vec![(TRAIN.to_owned(), &data.train.1)];
-    files.extend(data.valid.as_ref().map(|(_, bytes)| (VALID.to_owned(), bytes)));
-    files.extend(data.test.as_ref().map(|(_, bytes)| (TEST.to_owned(), bytes)));
+    let shared = SharedFiles::open(runs).await?;
     let stored = match &model.files {
         KeptFiles::OnDisk(path) => StoredModel::OnDisk { path: path.clone(), sha256: hashes_at(path).await? },
         KeptFiles::InMemory(own) => {
-            files.extend(own.iter().enumerate().map(|(index, (_, bytes))| (model_file(index), bytes)));
-            StoredModel::Beside { names: own.iter().map(|(name, _)| name.clone()).collect() }
+            let mut files = Vec::with_capacity(own.len());
+            for (name, bytes) in own {
+                files.push(shared.keep(name, bytes).await?);
+            }
+            StoredModel::Shared { files }
         }
     };
-    let mut manifest = Manifest::default();
-    for (name, bytes) in files {
-        folder.write_js(&name, bytes).await?;
-        manifest.files.insert(name, StoredFile { bytes: u64::from(bytes.length()), sha256: None });
-    }
-    let name_of = |file: &Option<NamedBytes>| file.as_ref().map(|(name, _)| name.clone());
+    let Start { number, run, changes, page, .. } = start;
     let inputs = Inputs {
+        number,
         source: model.source.clone(),
         model: stored,
-        train: data.train.0.clone(),
-        valid: name_of(&data.valid),
-        test: name_of(&data.test),
+        train: shared.keep(&data.train.0, &data.train.1).await?,
+        valid: keep(&shared, data.valid.as_ref()).await?,
+        test: keep(&shared, data.test.as_ref()).await?,
         task: data.task,
         read: data.read.clone(),
         run,
+        changes,
         page,
+        began_ms: None,
     };
-    let json = serde_json::to_vec(&inputs).expect("inputs hold only plain values");
-    write_to(&folder, INPUTS_FILE, &json, &mut manifest).await?;
-    folder.seal(&manifest).await
+    inputs.write(folder).await
 }
 
-async fn write_step(
-    folder: &DiskFolder,
-    state: &SavedState,
-    checkpoint: &Folder,
-    events: &[u8],
-) -> Result<(), DiskError> {
-    folder.unseal().await?;
-    let mut manifest = Manifest::default();
-    for (name, bytes) in checkpoint.iter() {
-        write_to(folder, name, bytes, &mut manifest).await?;
+async fn keep(shared: &SharedFiles, file: Option<&NamedBytes>) -> Result<Option<SharedFile>, DiskError> {
+    match file {
+        Some((name, bytes)) => Ok(Some(shared.keep(name, bytes).await?)),
+        None => Ok(None),
     }
-    write_to(folder, EVENTS_FILE, events, &mut manifest).await?;
-    let json = serde_json::to_vec(state).expect("a state holds only plain values");
-    write_to(folder, STATE_FILE, &json, &mut manifest).await?;
-    folder.seal(&manifest).await
-}
-
-async fn write_to(folder: &DiskFolder, name: &str, bytes: &[u8], manifest: &mut Manifest) -> Result<(), DiskError> {
-    folder.write(name, bytes).await?;
-    manifest.files.insert(name.to_owned(), StoredFile { bytes: bytes.len() as u64, sha256: None });
-    Ok(())
 }
 
 /// The hashes of a model's files on the disk.
@@ -193,71 +184,107 @@ async fn hashes_at(path: &[String]) -> Result<Vec<(String, String)>, DiskError> 
     Ok(manifest.files.into_iter().filter_map(|(name, file)| Some((name, file.sha256?))).collect())
 }
 
-fn model_file(index: usize) -> String {
-    format!("model-{index}")
-}
-
 /// A run that was found on the disk.
 #[derive(Debug)]
 pub(crate) struct FoundRun {
-    run: DiskFolder,
-    inputs_folder: DiskFolder,
-    inputs: Inputs,
-    step_folder: DiskFolder,
-    /// What is in `step_folder`.
-    manifest: Manifest,
-    pub(crate) state: SavedState,
+    id: String,
+    folder: DiskFolder,
+    shared: SharedFiles,
+    pub(crate) inputs: Inputs,
+    /// Where it stands.
+    step: SavedStep,
+    /// Where it stood before, the newest first.
+    older: Vec<SavedStep>,
+    /// What is wrong with what was saved later than `step`, in words.
+    damaged: Vec<String>,
 }
 
 impl FoundRun {
-    /// The newest run that is whole, at its newest step that is whole. Nothing large is read.
+    /// The run of an id, at its newest step that is whole; `None` where it is not there, or not whole. Nothing large is read.
     ///
     /// # Errors
     /// When the storage can't be read.
-    pub(crate) async fn newest() -> Result<Option<Self>, DiskError> {
-        let Some(runs) = DiskFolder::find(&[RUNS.to_owned()]).await? else { return Ok(None) };
-        let mut names = runs.names().await?;
-        names.retain(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-        names.sort_unstable();
-        for name in names.iter().rev() {
-            if let Some(run) = runs.existing(name).await?
-                && let Some(found) = Self::in_folder(run).await?
-            {
-                return Ok(Some(found));
+    pub(crate) async fn find(runs: &DiskFolder, id: &str) -> Result<Option<Self>, DiskError> {
+        let Some(folder) = runs.existing(id).await? else { return Ok(None) };
+        let Some(inputs) = Inputs::of_run(&folder).await? else { return Ok(None) };
+        let shared = SharedFiles::open(runs).await?;
+        for file in inputs.shared_files() {
+            if !shared.has(file).await? {
+                return Ok(None);
             }
         }
-        Ok(None)
+        let kept_steps::FoundSteps { whole, damaged } = kept_steps::find(&folder).await?;
+        let mut older = whole.into_iter();
+        let Some(step) = older.next() else { return Ok(None) };
+        Ok(Some(Self { id: id.to_owned(), folder, shared, inputs, step, older: older.collect(), damaged }))
     }
 
-    async fn in_folder(run: DiskFolder) -> Result<Option<Self>, DiskError> {
-        let Some(inputs_folder) = run.existing(INPUTS).await? else { return Ok(None) };
-        if inputs_folder.manifest().await?.is_none() {
-            return Ok(None);
-        }
-        let Some(inputs) = read_json(&inputs_folder, INPUTS_FILE).await? else { return Ok(None) };
-        let mut steps = run.names().await?;
-        steps.retain(|name| name.starts_with(STEP));
-        steps.sort_unstable();
-        for step in steps.iter().rev() {
-            let Some(step_folder) = run.existing(step).await? else { continue };
-            let Some(manifest) = step_folder.manifest().await? else { continue };
-            if let Some(state) = read_json(&step_folder, STATE_FILE).await? {
-                return Ok(Some(Self { run, inputs_folder, inputs, step_folder, manifest, state }));
+    /// Takes the newest step of which each file is what was written. Reads all of it.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub(crate) async fn check(&mut self) -> Result<(), DiskError> {
+        while let Some(damage) = self.step.damage().await {
+            self.damaged.push(damage);
+            if self.older.is_empty() {
+                return Err(DiskError::Damaged(self.damaged.join("; ")));
             }
+            self.step = self.older.remove(0);
         }
-        Ok(None)
+        Ok(())
     }
 
-    /// For the page.
-    pub(crate) fn saved(self, is_elsewhere: bool) -> SavedRun {
-        let SavedState { step, total_steps, is_finished, saved_ms, .. } = self.state;
-        let Inputs { source, train, task, .. } = self.inputs;
-        SavedRun { step, total_steps, is_finished, saved_ms, model: source, file: train, task, is_elsewhere }
+    /// What is wrong with what was saved later than where it stands, in words; `None` where nothing is.
+    pub(crate) fn damage(&self) -> Option<String> {
+        (!self.damaged.is_empty()).then(|| self.damaged.join("; "))
+    }
+
+    /// Where it stands.
+    pub(crate) fn state(&self) -> &SavedState {
+        &self.step.state
+    }
+
+    /// For the page; `shared_bytes` are those of its files that no other run has.
+    pub(crate) fn saved(self, shared_bytes: u64, note: String) -> SavedRun {
+        let own_bytes: u64 = self.older.iter().chain([&self.step]).map(SavedStep::bytes).sum();
+        let SavedState { step, total_steps, is_finished, saved_ms, elapsed_secs, summary } = self.step.state;
+        let Inputs { number, source, train, valid, test, task, read, run, changes, began_ms, .. } = self.inputs;
+        let hash = |file: SharedFile| file.sha256;
+        SavedRun {
+            number,
+            began_ms: began_ms.unwrap_or_else(|| self.id.parse().unwrap_or(saved_ms)),
+            id: self.id,
+            saved_ms,
+            elapsed_secs,
+            step,
+            total_steps,
+            is_finished,
+            model: source,
+            changes,
+            file: train.name.clone(),
+            data_sha256: DataHashes { train: Some(hash(train)), valid: valid.map(hash), test: test.map(hash) },
+            read,
+            task,
+            settings: RunDraft::of(&run),
+            summary,
+            bytes: own_bytes + shared_bytes,
+            note,
+        }
+    }
+
+    /// A text beside it in its folder; `None` where there is none.
+    pub(crate) async fn text(&self, name: &str) -> Option<String> {
+        self.folder.read(name).await.ok().flatten().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Where the pretrained model comes from.
     pub(crate) fn source(&self) -> &ModelSource {
         &self.inputs.source
+    }
+
+    /// Its number on the page.
+    pub(crate) fn number(&self) -> u32 {
+        self.inputs.number
     }
 
     /// What the page gave.
@@ -272,10 +299,10 @@ impl FoundRun {
     pub(crate) async fn model(&self) -> Result<Option<(KeptModel, Folder)>, DiskError> {
         let source = self.inputs.source.clone();
         let (path, sha256) = match &self.inputs.model {
-            StoredModel::Beside { names } => {
-                let mut files = Vec::with_capacity(names.len());
-                for (index, name) in names.iter().enumerate() {
-                    files.push((name.clone(), self.inputs_folder.read_js(&model_file(index)).await?));
+            StoredModel::Shared { files: stored } => {
+                let mut files = Vec::with_capacity(stored.len());
+                for file in stored {
+                    files.push(self.file(file).await?);
                 }
                 let folder = to_folder(&files);
                 return Ok(Some((KeptModel::in_memory(source, files), folder)));
@@ -289,6 +316,8 @@ impl FoundRun {
         {
             paths.push(before.iter().chain([revision]).cloned().collect());
         }
+        // One of a project file may be here from another address.
+        paths.extend(model_files::cached_paths(source.name()).await?);
         for path in paths {
             if let Some(disk) = DiskFolder::find(&path).await?
                 && let Some((folder, _)) = model_files::from_disk(&disk, sha256).await
@@ -306,20 +335,24 @@ impl FoundRun {
     pub(crate) async fn data(&self) -> Result<KeptData, DiskError> {
         let Inputs { train, valid, test, task, read, run, .. } = &self.inputs;
         Ok(KeptData {
-            train: (train.clone(), self.inputs_folder.read_js(TRAIN).await?),
-            valid: self.file(VALID, valid.as_ref()).await?,
-            test: self.file(TEST, test.as_ref()).await?,
+            train: self.file(train).await?,
+            valid: self.optional_file(valid.as_ref()).await?,
+            test: self.optional_file(test.as_ref()).await?,
             task: *task,
             read: read.clone(),
             run: run.clone(),
         })
     }
 
-    async fn file(&self, stored: &str, name: Option<&String>) -> Result<Option<NamedBytes>, DiskError> {
-        match name {
-            Some(name) => Ok(Some((name.clone(), self.inputs_folder.read_js(stored).await?))),
+    async fn optional_file(&self, file: Option<&SharedFile>) -> Result<Option<NamedBytes>, DiskError> {
+        match file {
+            Some(file) => Ok(Some(self.file(file).await?)),
             None => Ok(None),
         }
+    }
+
+    async fn file(&self, file: &SharedFile) -> Result<NamedBytes, DiskError> {
+        Ok((file.name.clone(), self.shared.read(file).await?))
     }
 
     /// What the run has said.
@@ -327,8 +360,7 @@ impl FoundRun {
     /// # Errors
     /// When the storage can't be read, or a line is no event.
     pub(crate) async fn events(&self) -> Result<(Journal, Vec<Line>), DiskError> {
-        let bytes = self.step_folder.read(EVENTS_FILE).await?.ok_or(DiskError::Missing)?;
-        Journal::read(bytes).map_err(|error| DiskError::Unavailable(format!("{EVENTS_FILE}: {error}")))
+        self.step.events().await
     }
 
     /// Everything that restores the run.
@@ -336,28 +368,11 @@ impl FoundRun {
     /// # Errors
     /// When the storage can't be read.
     pub(crate) async fn checkpoint(&self) -> Result<Folder, DiskError> {
-        let mut folder = Folder::new();
-        for name in self.manifest.files.keys().filter(|name| ![EVENTS_FILE, STATE_FILE].contains(&name.as_str())) {
-            folder.insert(name.as_str(), self.step_folder.read(name).await?.ok_or(DiskError::Missing)?);
-        }
-        Ok(folder)
+        self.step.checkpoint().await
     }
 
     /// To write on.
     pub(crate) fn into_folder(self) -> RunFolder {
-        RunFolder(self.run)
+        RunFolder { id: self.id, steps: Steps::new(self.folder, Some(&self.step)) }
     }
-}
-
-/// Drops what is kept.
-///
-/// # Errors
-/// When the storage refuses it.
-pub(crate) async fn remove() -> Result<(), DiskError> {
-    DiskFolder::root().await?.remove(RUNS).await
-}
-
-/// A value from a file; `None` where it is missing or holds something else.
-async fn read_json<T: DeserializeOwned>(folder: &DiskFolder, name: &str) -> Result<Option<T>, DiskError> {
-    Ok(folder.read(name).await?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }

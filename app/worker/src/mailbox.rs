@@ -56,7 +56,10 @@ impl Mailbox {
                         waker.wake();
                     }
                 }
-                Err(message) => post(&FromWorker::Failed { run: None, problem: errors::bug(message) }, Vec::new()),
+                Err(message) => {
+                    let problem = errors::bug(message);
+                    post(&FromWorker::Failed { run: None, problem, lacks_memory: false }, Vec::new());
+                }
             });
         scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         Self { waiting, _on_message: on_message }

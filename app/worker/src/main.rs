@@ -15,10 +15,14 @@ mod hash;
 mod journal;
 mod kept;
 mod kept_run;
+mod kept_runs;
+mod kept_steps;
 mod macrotask;
 mod mailbox;
 mod model_files;
+mod own_files;
 mod run_lock;
+mod shared_files;
 mod worker_loop;
 
 use std::rc::Rc;
@@ -30,10 +34,12 @@ fn main() {
     hone_core::kernels::run_static_constructors();
     std::panic::set_hook(Box::new(|info| {
         console_error_panic_hook::hook(info);
-        mailbox::post(&FromWorker::Failed { run: None, problem: errors::panicked(&info.to_string()) }, Vec::new());
+        let (problem, lacks_memory) = (errors::panicked(&info.to_string()), fault::may_be_memory());
+        mailbox::post(&FromWorker::Failed { run: None, problem, lacks_memory }, Vec::new());
     }));
     fault::listen_to_log();
     let mailbox = Rc::new(mailbox::Mailbox::listen());
+    own_files::report();
     mailbox::post(&FromWorker::Ready { version: env!("CARGO_PKG_VERSION").into() }, Vec::new());
     wasm_bindgen_futures::spawn_local(worker_loop::Worker::new(mailbox).serve());
 }

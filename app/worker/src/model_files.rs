@@ -16,6 +16,9 @@ use crate::disk::{DiskError, DiskFolder, Manifest, StoredFile};
 use crate::fetch::{self, Wanted};
 use crate::{errors, hash, mailbox};
 
+/// The folder of all models (`hub::cache_path`).
+const MODELS: &str = "models";
+
 /// Where a model is fetched from.
 pub(crate) struct Origin<'a> {
     pub(crate) source: &'a ModelSource,
@@ -133,6 +136,20 @@ pub(crate) async fn from_disk(disk: &DiskFolder, known: &[(String, String)]) -> 
         folder.insert(name.as_str(), bytes);
     }
     Some((folder, manifest.commit))
+}
+
+/// Paths of all folders in which a model of this id is cached, whatever its address and its revision.
+pub(crate) async fn cached_paths(id: &str) -> Result<Vec<Vec<String>>, DiskError> {
+    let mut paths = Vec::new();
+    let Some(models) = DiskFolder::find(&[MODELS.to_owned()]).await? else { return Ok(paths) };
+    for address in models.names().await? {
+        let path = [MODELS.to_owned(), address, id.to_owned()];
+        // What is no folder of an address holds none.
+        if let Ok(Some(folder)) = DiskFolder::find(&path).await {
+            paths.extend(folder.names().await?.into_iter().map(|revision| [&path[..], &[revision]].concat()));
+        }
+    }
+    Ok(paths)
 }
 
 async fn download(

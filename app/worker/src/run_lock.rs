@@ -1,4 +1,4 @@
-//! One run at a time in all tabs of a browser, as one is kept on its disk: a Web Lock that is held while a run goes on. A
+//! One run at a time in all tabs of a browser, as they share its disk: a Web Lock that is held while a run goes on. A
 //! browser that freezes hidden tabs leaves one that holds a lock alone. Where there are no locks (a page without HTTPS), a
 //! run goes on without.
 

@@ -5,9 +5,11 @@
 
 mod answers;
 mod data;
+mod estimate;
 mod images;
 mod opening;
 mod parts;
+mod projects;
 mod run;
 
 use std::rc::Rc;
@@ -24,6 +26,7 @@ use self::parts::KeptParts;
 use self::run::Run;
 use crate::device::{OpenDevice, wasm_bytes};
 use crate::errors;
+use crate::fault;
 use crate::kept::{KeptData, KeptModel, to_folder};
 use crate::macrotask::Macrotask;
 use crate::mailbox::{Letter, Mailbox, post};
@@ -108,12 +111,17 @@ impl Worker {
             Command::StopGenerating | Command::CancelReading => Reply::Done,
             Command::Memory => Reply::Memory { memory: self.memory() },
             Command::RowImages { rows } => return Ok(self.row_images(&rows)),
-            Command::FindRun => self.find_run().await,
+            Command::ListRuns => self.list_runs().await,
+            Command::NoteRun { id, note } => opening::note_run(&id, &note).await?,
+            Command::DropRun { id } => self.drop_run(&id).await?,
             Command::LoseDevice => {
                 let device = self.device.as_ref().ok_or_else(errors::no_device)?;
                 device.destroy();
                 Reply::Done
             }
+            Command::Panic => fault::rehearse_panic(),
+            Command::ExhaustMemory => fault::exhaust_memory(),
+            Command::OpenRun { id, cuts } => return self.open_run(&id, cuts).await,
             _ if runs => return Err(errors::run_goes_on()),
             Command::OpenDevice { prefer } => self.open_device(prefer).await?,
             Command::FetchModel { source, base_url, hub_url, sha256, stall_ms } => {
@@ -138,9 +146,10 @@ impl Worker {
                 self.load_data(data).await?
             }
             Command::RereadData { task, read, run } => self.reread_data(task, read, run).await?,
-            Command::Train { run, changes, page } => self.train(run, &changes, page).await?,
-            Command::OpenRun => return self.open_run().await,
-            Command::DropRun => self.drop_run().await?,
+            Command::Train { number, run, changes, page } => self.train(number, run, changes, page).await?,
+            Command::Estimate { run } => self.estimate(run).await?,
+            Command::SaveProject { id } => return projects::save(&id).await,
+            Command::ImportProject { file, number } => projects::import(&Letter::file(blobs, &file)?, number).await?,
             Command::TrainParts { parts, run, changes } => self.train_parts(parts, blobs, run, changes).await?,
             Command::EvaluateParts { parts, run, split } => self.evaluate_parts(parts, blobs, run, split).await?,
             Command::Evaluate { weights, split, num_prompts, max_new_tokens } => {

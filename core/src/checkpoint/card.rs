@@ -21,7 +21,10 @@ pub struct CardFacts {
     pub step: u32,
     /// Optimizer steps taken, and those of the whole run.
     pub num_steps: [u32; 2],
-    /// Step at which the run diverged, if it did.
+    /// How often the run diverged and went back to an earlier step, and what its learning rate was multiplied with after that;
+    /// `None` where it never did.
+    pub rollbacks: Option<(u32, f64)>,
+    /// Step at which the run diverged and ended, if it did.
     pub diverged_at: Option<u32>,
     /// On the validation split, at that step.
     pub valid: Option<Evaluation>,
@@ -211,7 +214,7 @@ fn training(job: &Job, facts: &CardFacts) -> String {
     format!(
         "{}{}Rows: {train} for training, {valid} for validation, {test} for the test{windows}. Trained: {method}. AdamW, \
          learning rate {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient \
-         norm at most {}, at most {} tokens a row, seed {}.{precision} These are the weights of step {}.{}",
+         norm at most {}, at most {} tokens a row, seed {}.{precision}{} These are the weights of step {}.{}",
         card_parts::beside(job),
         changes_before(&job.changes),
         run.learning_rate,
@@ -224,6 +227,7 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         run.max_grad_norm,
         run.max_seq_length,
         run.seed,
+        card_parts::rollbacks(facts.rollbacks),
         facts.step,
         card_parts::divergence(facts.diverged_at),
     )

@@ -21,12 +21,23 @@ pub(super) fn beside(job: &Job) -> String {
     )
 }
 
+/// That the run went back after it had diverged, and at which share of its rate it went on, as a sentence after others;
+/// nothing where it did not.
+pub(super) fn rollbacks(rollbacks: Option<(u32, f64)>) -> String {
+    rollbacks.map_or_else(String::new, |(count, factor)| {
+        let times = if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        format!(
+            " The run diverged and went back to an earlier step {times}; it went on at {factor} times the learning rate."
+        )
+    })
+}
+
 /// That the run ended because it diverged, as a sentence after others; nothing where it did not.
 pub(super) fn divergence(diverged_at: Option<u32>) -> String {
     diverged_at.map_or_else(String::new, |step| {
         format!(
-            " The run diverged at step {step}, where the loss, or an output of the model, was not a number any more; it \
-             ended there, with the weights that it had measured as the best before."
+            " The run diverged at step {step}, where the loss, or an output of the model, was not a number any more, or the loss \
+             far above what it was; it ended there, with the weights that it had measured as the best before."
         )
     })
 }

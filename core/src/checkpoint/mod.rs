@@ -35,6 +35,6 @@ pub use peft::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_labels, export_adapter, 
 pub use peft_config::{AdapterConfig, read_adapter_config};
 pub use reshape::reshape;
 pub use results::{RESULTS_FILE, results_json};
-pub use state::{STATE_FILE, TrainState, read_job, read_state, read_tensors, write_tensors};
+pub use state::{LossLevel, STATE_FILE, TrainState, read_job, read_state, read_tensors, write_tensors};
 pub use weight_file::{HostTensor, WeightFile};
 pub use weights::{read_weights, weights_to_safetensors};

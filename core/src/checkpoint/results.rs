@@ -10,8 +10,8 @@ use crate::config::RunConfig;
 pub const RESULTS_FILE: &str = "all_results.json";
 
 /// The figures of a run for programs: those of the validation rows begin with `eval_`, those of the test rows with
-/// `test_`, and `weights_of_step` says whose they are. A run that diverged has `diverged_at_step`. A figure that is not a
-/// finite number is null.
+/// `test_`, and `weights_of_step` says whose they are. A run that diverged has `diverged_at_step`, one that went
+/// back to an earlier step instead `rollbacks`. A figure that is not a finite number is null.
 #[must_use]
 pub fn results_json(run: &RunConfig, facts: &CardFacts) -> String {
     let [num_steps, max_steps] = facts.num_steps;
@@ -24,6 +24,9 @@ pub fn results_json(run: &RunConfig, facts: &CardFacts) -> String {
     add("weights_of_step".into(), json!(facts.step));
     if let Some(step) = facts.diverged_at {
         add("diverged_at_step".into(), json!(step));
+    }
+    if let Some((count, _)) = facts.rollbacks {
+        add("rollbacks".into(), json!(count));
     }
     add("train_samples".into(), json!(facts.num_rows[0]));
     for (split, evaluation) in [("eval", &facts.valid), ("test", &facts.test)] {
@@ -56,7 +59,7 @@ mod tests {
             "eval_loss": null, "eval_accuracy": 0.75, "eval_samples": 8
         });
         assert_eq!(read(&facts), expected);
-        let diverged = read(&CardFacts { diverged_at: Some(26), ..facts });
-        assert_eq!(diverged["diverged_at_step"], 26);
+        let diverged = read(&CardFacts { rollbacks: Some((3, 0.125)), diverged_at: Some(26), ..facts });
+        assert_eq!((&diverged["diverged_at_step"], &diverged["rollbacks"]), (&json!(26), &json!(3)));
     }
 }

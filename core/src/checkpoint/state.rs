@@ -14,6 +14,35 @@ use crate::task::Evaluation;
 /// File name of a run's state.
 pub const STATE_FILE: &str = "state.json";
 
+/// What the loss of a run is usually, by which one that runs away is known.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct LossLevel {
+    /// Losses that `usual` is the mean of, as far as they are counted.
+    pub seen: u32,
+    /// Mean of the last losses, those that stand out left out.
+    pub usual: f64,
+    /// Losses that stand out, one after the other, up to now.
+    pub in_a_row: u32,
+}
+
+impl LossLevel {
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainState {
@@ -53,6 +82,18 @@ pub struct TrainState {
     /// Of a run that diverged, the step at which it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diverged_at: Option<u32>,
+    /// How often the run went back to a good state: each time halved the learning rate.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rollbacks: u32,
+    /// What the loss is usually.
+    #[serde(default, skip_serializing_if = "LossLevel::is_unknown")]
+    pub loss_level: LossLevel,
+    /// In how many parts a batch is computed, where the device had too little memory for it as a whole.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub batch_parts: u32,
+    /// The state that the run goes back to if it diverges, where that is an earlier one than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good: Option<Box<Self>>,
 }
 
 /// The job of a checkpoint, without loading it.

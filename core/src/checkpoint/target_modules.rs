@@ -10,6 +10,7 @@ use fancy_regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::CheckpointError;
+use super::adapter_fields::check_count;
 use super::peft::ADAPTER_CONFIG;
 use crate::config::LoraConfig;
 use crate::model::LinearModule;
@@ -20,8 +21,14 @@ const MAX_PATTERN_BYTES: usize = 10_000;
 /// Steps back that matching one name may take.
 const MAX_BACKTRACKS: usize = 100_000;
 
-/// Size of a compiled expression.
+/// Size of a compiled expression that stands alone.
 const MAX_COMPILED_BYTES: usize = 4 << 20;
+
+/// Size of a compiled expression of a table or a list, which may have two thousand of them; a usual one takes a few KiB.
+const MAX_COMPILED_BYTES_IN_TABLE: usize = 256 << 10;
+
+/// Most names of a list: one for each layer's each matrix of a large model is some thousand.
+const MAX_NAMES: usize = 16_384;
 
 /// A regular expression of a field of the settings.
 #[derive(Debug, Clone)]
@@ -47,21 +54,27 @@ pub(super) struct Layers {
 impl Pattern {
     /// `re.fullmatch(text, name)`.
     pub(super) fn whole(field: &'static str, text: &str) -> Result<Self, CheckpointError> {
-        Self::compile(field, text, text)?; // by itself: `a)|(b` would be sound between parentheses
-        Self::compile(field, text, &format!(r"\A(?:{text})\z"))
+        Self::compile(field, text, text, MAX_COMPILED_BYTES)?; // by itself: `a)|(b` would be sound between parentheses
+        Self::compile(field, text, &format!(r"\A(?:{text})\z"), MAX_COMPILED_BYTES)
     }
 
     /// A key of `rank_pattern` or `alpha_pattern`: the whole name matches it, or its end after a dot.
     pub(super) fn end(field: &'static str, text: &str) -> Result<Self, CheckpointError> {
-        Self::compile(field, text, &format!(r"\A(?:(.*\.)?({text})$)"))
+        Self::compile(field, text, &format!(r"\A(?:(.*\.)?({text})$)"), MAX_COMPILED_BYTES_IN_TABLE)
     }
 
     /// An entry of `modules_to_save`: the module, or one inside it.
     pub(super) fn inside(field: &'static str, text: &str) -> Result<Self, CheckpointError> {
-        Self::compile(field, text, &format!(r"\A(?:(^|.*\.){text}($|\..*))"))
+        Self::compile(field, text, &format!(r"\A(?:(^|.*\.){text}($|\..*))"), MAX_COMPILED_BYTES_IN_TABLE)
     }
 
-    fn compile(field: &'static str, text: &str, pattern: &str) -> Result<Self, CheckpointError> {
+    /// `text` is what stands in the file, `pattern` what is made of it.
+    fn compile(
+        field: &'static str,
+        text: &str,
+        pattern: &str,
+        max_compiled_bytes: usize,
+    ) -> Result<Self, CheckpointError> {
         if text.len() > MAX_PATTERN_BYTES {
             let reason = format!(
                 "{ADAPTER_CONFIG}: {field}: an expression has {} bytes, at most {MAX_PATTERN_BYTES} are read",
@@ -71,7 +84,7 @@ impl Pattern {
         }
         let regex = RegexBuilder::new(pattern)
             .backtrack_limit(MAX_BACKTRACKS)
-            .delegate_size_limit(MAX_COMPILED_BYTES)
+            .delegate_size_limit(max_compiled_bytes)
             .build()
             .map_err(|error| {
                 let shown: String = text.chars().take(200).collect();
@@ -98,6 +111,11 @@ impl Names {
             Some(Value::String(text)) => Ok(Some(Self::Regex(Pattern::whole(field, text)?))),
             Some(value) => {
                 let names = strings(field, value)?;
+                if names.len() > MAX_NAMES {
+                    let found = names.len();
+                    let reason = format!("{ADAPTER_CONFIG}: {field} has {found} names, at most {MAX_NAMES} are read");
+                    return Err(refused(reason));
+                }
                 Ok((!names.is_empty()).then_some(Self::List(names)))
             }
         }
@@ -133,6 +151,8 @@ impl Layers {
             Some(Value::String(text)) => vec![text.clone()],
             Some(value) => strings("layers_pattern", value)?,
         };
+        check_count(FIELD, numbers.len())?;
+        check_count("layers_pattern", texts.len())?;
         if numbers.is_empty() {
             let is_alone = !texts.is_empty();
             let reason = || format!("{ADAPTER_CONFIG} has layers_pattern, and no {FIELD} that it could find");
@@ -141,10 +161,11 @@ impl Layers {
         let mut patterns = Vec::new();
         for text in &texts {
             let pattern = format!(r"\A(?:(?:^|.*?\.){text}\.(?P<idx>\d+)\.)");
-            patterns.push(Pattern::compile("layers_pattern", text, &pattern)?);
+            patterns.push(Pattern::compile("layers_pattern", text, &pattern, MAX_COMPILED_BYTES_IN_TABLE)?);
         }
         if patterns.is_empty() {
-            patterns.push(Pattern::compile(FIELD, "", r"\A(?:.*?\.[^.]*\.(?P<idx>\d+)\.)")?);
+            let usual = r"\A(?:.*?\.[^.]*\.(?P<idx>\d+)\.)";
+            patterns.push(Pattern::compile(FIELD, "", usual, MAX_COMPILED_BYTES_IN_TABLE)?);
         }
         Ok(Some(Self { numbers, patterns }))
     }
@@ -263,6 +284,11 @@ mod tests {
             let error = Names::read("target_modules", Some(&json!(text))).expect_err("it is none").to_string();
             assert!(error.contains("target_modules") && error.contains("expression"), "{error}");
         }
+        let many =
+            Names::read("target_modules", Some(&json!(vec!["q"; MAX_NAMES + 1]))).expect_err("too many").to_string();
+        assert!(many.contains("16385 names"), "{many}");
+        assert!(Layers::read(Some(&json!(vec![1; 10_000])), None).is_err());
+        assert!(Pattern::end("rank_pattern", r"\w{1000}").is_err(), "there may be thousands of them");
         let endless = names(json!("(a|b|ab)*(?>c)"));
         let error = endless.matches(&"ab".repeat(60)).expect_err("it goes back for ever").to_string();
         assert!(error.contains("matching"), "{error}");

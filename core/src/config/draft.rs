@@ -29,6 +29,19 @@ impl RunDraft {
         Self(typed.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect())
     }
 
+    /// The settings of a run that are not those of the default, as they would be typed.
+    #[must_use]
+    pub fn of(run: &RunConfig) -> Self {
+        let mut draft = Self::default();
+        for setting in SETTINGS {
+            let text = (setting.get)(run);
+            if text != setting.default_text() {
+                draft.set(setting.name, Some(text));
+            }
+        }
+        draft
+    }
+
     /// What was typed for a setting.
     #[must_use]
     pub fn typed(&self, name: &str) -> Option<&str> {
@@ -101,6 +114,14 @@ mod tests {
     fn a_blank_draft_is_the_base() {
         let base = RunConfig { batch_size: 7, ..RunConfig::default() };
         assert_eq!(draft(&[("learning_rate", "  ")]).resolve(&base).expect("nothing typed"), base);
+    }
+
+    #[test]
+    fn a_run_is_typed_by_what_is_not_the_default() {
+        assert_eq!(RunDraft::of(&RunConfig::default()), RunDraft::default());
+        let typed = draft(&[("method", "last:2"), ("learning_rate", "1e-3"), ("seed", "7")]);
+        let run = typed.resolve(&RunConfig::default()).expect("all good");
+        assert_eq!(RunDraft::of(&run), typed);
     }
 
     #[test]

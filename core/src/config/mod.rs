@@ -26,8 +26,8 @@ pub(crate) use prompt_format::ALPACA;
 pub use prompt_format::{OwnFormat, PromptFormat, PromptFormatError};
 pub use read::{DataShape, ReadOptions};
 pub use run::{
-    ClassWeights, Dtype, EvalStrategy, ExportFormat, Freeze, LrSchedulerType, Method, Pooling, RunConfig, SplitConfig,
-    TrainSamplingStrategy,
+    ClassWeights, Dtype, EvalStrategy, ExportFormat, Freeze, LrSchedulerType, Method, OnDivergence, Pooling, RunConfig,
+    SplitConfig, TrainSamplingStrategy,
 };
 pub use setting::{Kind, Of, Setting};
 pub use settings::{DEFAULT_TARGETS, LAST, SETTINGS, setting};

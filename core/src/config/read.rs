@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigProblem, Encoding, PromptFormat};
 
+/// Labels over which one may lead to another: the check follows each of them to its end.
+const MAX_MERGES_IN_A_ROW: usize = 100;
+
 /// What an example of a file is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -157,7 +160,10 @@ impl ReadOptions {
             if from.trim().is_empty() || to.trim().is_empty() {
                 add("merge_labels", format!("{from:?} can't be read as {to:?}: a label is not empty"));
             } else if self.merge_labels.contains_key(self.merged_label(from)) {
-                add("merge_labels", format!("{from:?} is read as {to:?}, which leads back to it"));
+                add(
+                    "merge_labels",
+                    format!("{from:?} is read as {to:?}, which leads back to it or over too many others"),
+                );
             }
         }
         problems
@@ -167,8 +173,8 @@ impl ReadOptions {
     #[must_use]
     pub fn merged_label<'r>(&'r self, label: &'r str) -> &'r str {
         let mut found = label;
-        // A label may lead to one that is merged itself; who leads back to itself is refused by the check.
-        for _ in 0..self.merge_labels.len() {
+        // A label may lead to one that is merged itself; who leads back to itself, or not to an end, is refused by the check.
+        for _ in 0..self.merge_labels.len().min(MAX_MERGES_IN_A_ROW) {
             match self.merge_labels.get(found) {
                 Some(next) => found = next,
                 None => break,
@@ -194,6 +200,19 @@ mod tests {
         for (label, merged) in [("biling", "Billing"), ("billing", "Billing"), ("Billing", "Billing"), ("x", "x")] {
             assert_eq!(read.merged_label(label), merged);
         }
+    }
+
+    #[test]
+    fn a_chain_of_labels_without_end_is_refused_at_once() {
+        let chain = |length: usize| {
+            let pairs = (0..length).map(|index| (format!("{index}"), format!("{}", index + 1)));
+            ReadOptions { merge_labels: pairs.collect(), ..ReadOptions::default() }
+        };
+        assert!(chain(MAX_MERGES_IN_A_ROW).check().is_empty());
+        assert_eq!(chain(MAX_MERGES_IN_A_ROW + 1).check().len(), 1, "the first label does not come to an end");
+        let start = std::time::Instant::now();
+        assert_eq!(chain(50_000).check().len(), 50_000 - MAX_MERGES_IN_A_ROW);
+        assert!(start.elapsed().as_secs() < 30, "each label was followed over all others");
     }
 
     #[test]

@@ -161,6 +161,38 @@ impl LrSchedulerType {
     }
 }
 
+/// What a run does whose loss, or an output of its model, is not a number any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDivergence {
+    /// It goes back to its last good state and goes on from there at half the rate, a few times; so it does, too, where the
+    /// loss runs away.
+    #[default]
+    RollBack,
+    /// It ends, with the best weights that were measured.
+    Stop,
+}
+
+impl OnDivergence {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::RollBack, Self::Stop];
+
+    /// As it is called in messages and settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RollBack => "roll_back",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// Whether it is the one that job files leave out.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Weights of the classes in the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -241,6 +273,9 @@ pub struct RunConfig {
     pub lr_scheduler_type: LrSchedulerType,
     /// Global gradient norm above which gradients are scaled down; 0 switches clipping off.
     pub max_grad_norm: f64,
+    /// What the run does when its loss or outputs are no longer numbers.
+    #[serde(skip_serializing_if = "OnDivergence::is_default")]
+    pub on_divergence: OnDivergence,
     /// Label smoothing in `[0, 1)`.
     pub label_smoothing_factor: f64,
     /// Weights of the classes in the loss.
@@ -340,6 +375,7 @@ impl Default for RunConfig {
             warmup_ratio: 0.1,
             lr_scheduler_type: LrSchedulerType::Linear,
             max_grad_norm: 1.0,
+            on_divergence: OnDivergence::default(),
             label_smoothing_factor: 0.0,
             class_weights: ClassWeights::None,
             dropout: None,

@@ -98,6 +98,17 @@ pub enum DataError {
         /// What can be handled.
         limit: usize,
     },
+    /// Objects that have next to none of the keys of the others.
+    #[error(
+        "the file's {rows} first objects have {columns} different keys, and hardly any object has many of them: leave out the keys \
+         that are not needed"
+    )]
+    TooSparse {
+        /// Different keys so far.
+        columns: usize,
+        /// Objects so far.
+        rows: usize,
+    },
     /// Every row is bad.
     #[error("nothing in the file is usable: {}, the first (row {row}) because {reason}", counted(.num_rows, "row"))]
     NothingUsable {

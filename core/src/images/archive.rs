@@ -12,6 +12,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::file_signature::Signature;
+use crate::folder::check_ends;
 use crate::words::count;
 
 /// Most entries of a zip.
@@ -82,6 +83,7 @@ impl<B: AsRef<[u8]> + Clone> Archive<B> {
         if let Some(kind) = kind_of_other(bytes.as_ref()) {
             return Err(ArchiveError::NotZip { kind });
         }
+        check_ends(bytes.as_ref()).map_err(ArchiveError::Malformed)?;
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(ArchiveError::Malformed)?;
         if zip.len() > max_entries {
             return Err(ArchiveError::TooManyEntries { found: zip.len() });

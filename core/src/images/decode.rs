@@ -1,8 +1,8 @@
 //! Image files to RGB pixels as `transformers` loads them: the first frame, turned as EXIF says, `convert("RGB")`.
 //!
-//! No colour profile and no gamma is applied. Bytes equal Pillow's but for JPEG, whose decoders round the transform, halved
-//! chroma and colours at other places than libjpeg-turbo: a few levels. Coloured JPEG files are decoded by `jpeg-decoder`: the
-//! one of `image` (zune-jpeg) spreads halved chroma in another way, up to 41 levels apart where colours meet.
+//! No colour profile and no gamma is applied. Bytes equal Pillow's. JPEG files are decoded by `libjpeg-turbo-rs`, which rounds as
+//! the library does that Pillow is built on; the decoder of `image` (zune-jpeg) reads their headers, but spreads halved chroma in
+//! another way, up to 41 levels apart where colours meet.
 
 use std::io::Cursor;
 
@@ -13,20 +13,27 @@ use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::error::{DecodingError, ImageFormatHint};
 use image::metadata::Orientation;
-use image::{ColorType, ImageDecoder, Limits};
-use jpeg_decoder::PixelFormat;
+use image::{ImageDecoder, Limits};
+use libjpeg_turbo_rs::{DecodeLimits, Decoder as TurboDecoder, PixelFormat};
 
 use super::convert::{to_rgb, turns, upright};
 use super::error::ImageError;
 use super::format::ImageFormat;
-use super::structure::{is_cut_off, is_png_grey16, png_chunk, png_size};
+use super::structure::{has_too_few_bytes, is_cut_off, is_png_grey16, png_chunk, png_size};
 use super::{CHANNELS, Picture};
 
 /// Most pixels of an image: Pillow refuses more, for a small file may say that it is huge.
 pub const MAX_PIXELS: usize = 178_956_970;
 
-/// Most bytes that a decoder may take at once: 4 channels of 16 bits for each pixel.
-const MAX_DECODER_BYTES: u64 = MAX_PIXELS as u64 * 8;
+/// Most bytes that a decoder may take at once for a pixel: 4 channels of 16 bits.
+const DECODER_BYTES_A_PIXEL: u64 = 8;
+
+/// Bytes that it may take beside: the colour profile of a PNG is unpacked, needed or not.
+const DECODER_BYTES: u64 = 16 << 20;
+
+/// Most scans of a progressive JPEG, each of which goes over all pixels: encoders write ten, one for each bit of each coefficient
+/// would be a few hundred.
+const MAX_JPEG_SCANS: usize = 1000;
 
 /// What the first bytes of an image file say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,10 +75,8 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, ImageError> {
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
     let (width, height) = (width as usize, height as usize);
-    if format == ImageFormat::Jpeg
-        && color == ColorType::Rgb8
-        && let Some(pixels) = decode_coloured_jpeg(bytes)?
-    {
+    if format == ImageFormat::Jpeg {
+        let pixels = decode_jpeg(bytes, [width, height])?;
         return Ok(upright(Picture { width, height, pixels }, orientation));
     }
     let mut raw = vec![0; width * height * usize::from(color.bytes_per_pixel())];
@@ -81,31 +86,38 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, ImageError> {
     Ok(upright(Picture { width, height, pixels }, orientation))
 }
 
-/// RGB of a JPEG file of three components; `None` of others (CMYK).
-fn decode_coloured_jpeg(bytes: &[u8]) -> Result<Option<Vec<u8>>, ImageError> {
-    let format = ImageFormat::Jpeg;
-    let damaged = |error: jpeg_decoder::Error| {
+/// RGB of a JPEG file of this width and height, whatever its components are.
+fn decode_jpeg(bytes: &[u8], [width, height]: [usize; 2]) -> Result<Vec<u8>, ImageError> {
+    fn damaged(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ImageError {
         let hint = ImageFormatHint::Exact(image::ImageFormat::Jpeg);
-        ImageError::Damaged { format, source: image::ImageError::Decoding(DecodingError::new(hint, error)) }
-    };
-    let mut decoder = jpeg_decoder::Decoder::new(bytes);
-    decoder.read_info().map_err(damaged)?;
-    match decoder.info().map(|info| info.pixel_format) {
-        Some(PixelFormat::RGB24) => decoder.decode().map(Some).map_err(damaged),
-        _ => Ok(None),
+        let source = image::ImageError::Decoding(DecodingError::new(hint, error));
+        ImageError::Damaged { format: ImageFormat::Jpeg, source }
     }
+    let limits = DecodeLimits { max_pixels: MAX_PIXELS as u64, max_scans: MAX_JPEG_SCANS, ..DecodeLimits::default() };
+    let mut decoder = TurboDecoder::new_with_limits(bytes, limits).map_err(damaged)?;
+    // Two decoders read one damaged header, and may find different sizes in it.
+    let header = decoder.header();
+    if [header.width, header.height].map(usize::from) != [width, height] {
+        return Err(damaged("its header tells of two sizes"));
+    }
+    decoder.set_output_format(PixelFormat::Rgb);
+    let pixels = decoder.decode_image().map_err(damaged)?.data;
+    let is_whole = pixels.len() == width * height * CHANNELS;
+    if is_whole { Ok(pixels) } else { Err(damaged("it has other pixels than its header says")) }
 }
 
 fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
     let format = ImageFormat::of(bytes)?;
+    if is_cut_off(format, bytes) {
+        return Err(ImageError::CutOff { format });
+    }
     // The decoder of PNG makes room for a row as soon as it knows the width.
+    let mut png_width = 0;
     if format == ImageFormat::Png
         && let Some([width, height]) = png_size(bytes)
     {
-        check_size(width, height)?;
-    }
-    if is_cut_off(format, bytes) {
-        return Err(ImageError::CutOff { format });
+        check_room(format, bytes, width, height)?;
+        png_width = width;
     }
     let damaged = |source| ImageError::Damaged { format, source };
     let file = Cursor::new(bytes);
@@ -113,12 +125,17 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
         ImageFormat::Bmp => Box::new(BmpDecoder::new(file).map_err(damaged)?),
         ImageFormat::Gif => Box::new(GifDecoder::new(file).map_err(damaged)?),
         ImageFormat::Jpeg => Box::new(JpegDecoder::new(file).map_err(damaged)?),
-        ImageFormat::Png => Box::new(PngDecoder::with_limits(file, limits()).map_err(damaged)?),
+        ImageFormat::Png => {
+            let most = DECODER_BYTES + 4 * bytes.len() as u64 + u64::from(png_width) * DECODER_BYTES_A_PIXEL;
+            Box::new(PngDecoder::with_limits(file, limits(most)).map_err(damaged)?)
+        }
         ImageFormat::WebP => Box::new(WebPDecoder::new(file).map_err(damaged)?),
     };
     let (width, height) = decoder.dimensions();
-    check_size(width, height)?;
-    decoder.set_limits(limits()).map_err(damaged)?;
+    check_room(format, bytes, width, height)?;
+    // A frame of a GIF may be larger than the image that its header tells of.
+    let most = DECODER_BYTES + u64::from(width) * u64::from(height) * DECODER_BYTES_A_PIXEL;
+    decoder.set_limits(limits(most)).map_err(damaged)?;
     let orientation = match format {
         // A PNG may have it behind its pixels, where the decoder does not look in time.
         ImageFormat::Png => orientation(png_chunk(bytes, b"eXIf"), decoder.xmp_metadata().ok().flatten().as_deref()),
@@ -131,10 +148,17 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
     Ok(Opened { format, decoder, orientation })
 }
 
-fn limits() -> Limits {
+fn limits(most: u64) -> Limits {
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    limits.max_alloc = Some(most);
     limits
+}
+
+/// Whether room may be made for so many pixels.
+fn check_room(format: ImageFormat, bytes: &[u8], width: u32, height: u32) -> Result<(), ImageError> {
+    check_size(width, height)?;
+    let is_lacking = has_too_few_bytes(format, bytes, u64::from(width) * u64::from(height));
+    if is_lacking { Err(ImageError::CutOff { format }) } else { Ok(()) }
 }
 
 fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
@@ -195,6 +219,14 @@ mod tests {
         assert_eq!(error, "30000 x 30000 pixels are more than 178,956,970: make it smaller");
         assert!(check_size(178_956_970, 1).is_ok());
         assert!(check_size(178_956_971, 1).is_err());
+    }
+
+    #[test]
+    fn pixels_that_are_not_there_are_not_made_room_for() {
+        let mut bytes = png();
+        bytes[16..24].copy_from_slice(&[0, 0, 0x30, 0, 0, 0, 0x30, 0]);
+        let error = read_header(&bytes).expect_err("12288 x 12288 pixels in 70 bytes").to_string();
+        assert_eq!(error, "is a PNG file that is cut off: copy or download it again");
     }
 
     #[test]

@@ -38,6 +38,21 @@ pub enum ImageError {
         /// Rows.
         height: u32,
     },
+    /// A line, which would be far too long once its shorter edge has the size that the model reads.
+    #[error(
+        "has {width} x {height} pixels, which the model's settings make {to_width} x {to_height}: cut it, its shorter edge is too \
+         short for its longer one"
+    )]
+    TooLong {
+        /// Pixels in a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Pixels in a row after it would be resized.
+        to_width: usize,
+        /// Rows after it would be resized.
+        to_height: usize,
+    },
     /// The file breaks the rules of its format, or uses a part of it that is not read.
     #[error("is a {} file that can't be read ({source}): save it again as JPEG or PNG", .format.name())]
     Damaged {

@@ -9,7 +9,7 @@ use super::resize::Filter;
 use crate::words::count;
 
 /// Longest edge that images are resized or cropped to.
-const MAX_EDGE: u64 = 8192;
+pub(super) const MAX_EDGE: u64 = 8192;
 
 /// The size that images are resized to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,11 @@ impl Size {
         let upright = |short: usize, long: usize| if width <= height { [long, short] } else { [short, long] };
         match self {
             Self::Exact(size) => size,
-            Self::Shortest { shortest, longest: None } => upright(shortest, (shortest * high / low).max(1)),
+            Self::Shortest { shortest, longest: None } => {
+                // In 64 bits, for the product may be more than a browser's 32.
+                let long = (shortest as u64).saturating_mul(high as u64) / low as u64;
+                upright(shortest, usize::try_from(long).unwrap_or(usize::MAX).max(1))
+            }
             Self::Shortest { shortest, longest: Some(longest) } => {
                 let (low_f, high_f) = (low as f64, high as f64);
                 let exact = if high_f / low_f * shortest as f64 > longest as f64 {
@@ -298,6 +302,9 @@ impl Config {
         let key = "rescale_factor";
         let Some(value) = self.get(key) else { return Ok(None) };
         let factor = value.as_f64().ok_or_else(|| setting(key, format!("is {value}, not a number")))?;
+        if !((factor * 255.0) as f32).is_finite() {
+            return Err(setting(key, format!("is {value}: pixels times it are not finite; 1/255 is usual")));
+        }
         Ok(Some(factor))
     }
 
@@ -309,6 +316,9 @@ impl Config {
         let mut found = [0.0; 3];
         for (into, number) in found.iter_mut().zip(numbers) {
             *into = number.as_f64().ok_or_else(|| wrong("write three numbers"))? as f32;
+            if !into.is_finite() {
+                return Err(wrong("its numbers are too large"));
+            }
         }
         if key == "image_std" && found.contains(&0.0) {
             return Err(wrong("values are divided by it, so 0 is not allowed"));

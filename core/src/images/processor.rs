@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 
 use super::error::ImageError;
-use super::preprocessor_config::{Settings, Size, setting};
+use super::preprocessor_config::{MAX_EDGE, Settings, Size, setting};
 use super::resize::{Filter, resize};
 use super::{CHANNELS, Picture};
 use crate::folder::Folder;
 
 /// The file that says how images are prepared.
 pub const PREPROCESSOR_CONFIG: &str = "preprocessor_config.json";
+
+/// Most pixels of a resized picture: as many as the largest size that settings may ask for.
+const MAX_RESIZED_PIXELS: u64 = MAX_EDGE * MAX_EDGE;
 
 /// How the images of a model are prepared: resized, cropped, rescaled, normalised.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +100,19 @@ impl ImageProcessor {
     #[must_use]
     pub fn filter(&self) -> Filter {
         self.filter
+    }
+
+    /// Refuses a size of which [`Self::process`] would make millions of pixels on the way: of a line of 1 x 10,000 whose shorter
+    /// edge is to have 224 pixels, the longer one would have two million.
+    ///
+    /// # Errors
+    /// When the resized picture would have more pixels than the largest size that settings may ask for.
+    pub fn check_size(&self, width: usize, height: usize) -> Result<(), ImageError> {
+        let [to_height, to_width] = self.resize.map_or([1, 1], |size| size.of(height, width));
+        match (to_height as u64).saturating_mul(to_width as u64) <= MAX_RESIZED_PIXELS {
+            true => Ok(()),
+            false => Err(ImageError::TooLong { width, height, to_width, to_height }),
+        }
     }
 
     /// Resizes and crops; what a crop needs beyond the picture is black. Gives a picture of [`Self::size`].
@@ -201,6 +217,30 @@ mod tests {
         assert!(error.contains("\"do_center_crop\" is false") && error.contains("\"crop_size\": 30"), "{error}");
         let crop_alone = json!({"do_resize": false, "do_center_crop": true, "crop_size": 20});
         assert_eq!(from_config(&crop_alone, "vit").expect("a size").size(), [20, 20]);
+    }
+
+    #[test]
+    fn a_line_that_would_be_resized_to_hundreds_of_megabytes_is_refused() {
+        let shortest = from_config(&json!({"size": {"shortest_edge": 256}}), "dinov2").expect("settings");
+        assert!(shortest.check_size(1_000, 30).is_ok() && shortest.check_size(13_000, 13_000).is_ok());
+        for [width, height] in [[1, 3_000], [178_956_970, 1]] {
+            let error = shortest.check_size(width, height).expect_err("too long").to_string();
+            assert!(error.starts_with(&format!("has {width} x {height} pixels, which")), "{error}");
+        }
+        let exact = from_config(&json!({"size": {"height": 8192, "width": 8192}}), "vit").expect("settings");
+        assert!(exact.check_size(1, 178_956_970).is_ok(), "a size that the settings give is the same for all");
+    }
+
+    #[test]
+    fn numbers_that_make_pixels_infinite_are_refused() {
+        for (key, value) in [
+            ("rescale_factor", json!(1e308)),
+            ("image_mean", json!([0.5, 1e300, 0.5])),
+            ("image_std", json!([0.5, 0.5, -1e300])),
+        ] {
+            let error = from_config(&json!({ key: value }), "vit").expect_err("not finite");
+            assert!(error.contains(key), "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,13 @@
 
 use super::format::ImageFormat;
 
+/// Bytes that a byte of deflate can become: 258 out of two bits.
+const MAX_DEFLATED: u64 = 1032;
+
+/// Pixels that a byte of a JPEG can become: one bit, at the least, for each block of 8 x 8, of which odd ways to halve colours
+/// may have half as many.
+const MAX_JPEG_PIXELS: u64 = 1024;
+
 /// Chunks of a PNG: their types and data; the data is `None` where the file ends within it.
 pub(super) fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     let mut rest = bytes.get(8..).unwrap_or_default();
@@ -50,6 +57,28 @@ pub(super) fn is_cut_off(format: ImageFormat, bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether a file has fewer bytes than any way to pack so many pixels needs: a hundred bytes that tell of 178 million pixels
+/// are refused before there is room for these. GIF, WebP and BMP can pack any number of pixels of one colour.
+pub(super) fn has_too_few_bytes(format: ImageFormat, bytes: &[u8], num_pixels: u64) -> bool {
+    match format {
+        ImageFormat::Png => {
+            let header = png_chunk(bytes, b"IHDR").unwrap_or_default();
+            let (depth, color) = (header.get(8).copied().unwrap_or(1), header.get(9).copied().unwrap_or(0));
+            let channels = match color {
+                2 => 3,
+                4 => 2,
+                6 => 4,
+                _ => 1,
+            };
+            let data = png_chunks(bytes).filter(|(kind, _)| kind == b"IDAT");
+            let num_packed: u64 = data.map(|(_, data)| data.map_or(0, <[u8]>::len) as u64).sum();
+            num_pixels * channels * u64::from(depth) / 8 > num_packed * MAX_DEFLATED
+        }
+        ImageFormat::Jpeg => num_pixels > bytes.len() as u64 * MAX_JPEG_PIXELS,
+        ImageFormat::Bmp | ImageFormat::Gif | ImageFormat::WebP => false,
+    }
+}
+
 /// Whether the markers of a JPEG lead to that of its end (EOI).
 fn has_jpeg_end(bytes: &[u8]) -> bool {
     let mut at = 2;
@@ -94,6 +123,17 @@ mod tests {
         let end = bytes.len() - 12; // IEND: length, type, checksum
         assert!(!is_cut_off(ImageFormat::Png, &bytes[..end]));
         assert!(is_cut_off(ImageFormat::Png, &bytes[..end - 5]));
+    }
+
+    #[test]
+    fn few_bytes_do_not_hold_many_pixels() {
+        let grey = |side: usize| encode_png(&Picture { width: side, height: side, pixels: vec![7; side * side * 3] });
+        let bytes = grey(700);
+        assert!(!has_too_few_bytes(ImageFormat::Png, &bytes, 700 * 700), "{} bytes of one colour", bytes.len());
+        assert!(has_too_few_bytes(ImageFormat::Png, &bytes, 170_000_000));
+        assert!(has_too_few_bytes(ImageFormat::Jpeg, &[0; 100], 100 * 1024 + 1));
+        assert!(!has_too_few_bytes(ImageFormat::Jpeg, &[0; 100], 100 * 1024));
+        assert!(!has_too_few_bytes(ImageFormat::Gif, &[0; 100], 170_000_000));
     }
 
     #[test]

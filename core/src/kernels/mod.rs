@@ -19,6 +19,10 @@ mod rms_norm;
 mod softmax;
 mod square_sum;
 
+use burn::tensor::Device;
+
+use crate::plan::Kernels;
+
 pub(crate) use adamw::{AdamWStep, GradientScale, adamw};
 pub use constructors::run_static_constructors;
 pub(crate) use dropout::dropout;
@@ -32,3 +36,15 @@ pub use memory::keep_freed_memory;
 pub(crate) use rms_norm::rms_norm;
 pub(crate) use softmax::masked_softmax;
 pub(crate) use square_sum::square_sum;
+
+/// Whose kernels compute on a device.
+#[must_use]
+pub fn kernels_of(device: &Device) -> Kernels {
+    #[cfg(feature = "cpu")]
+    if cpu::is_cpu(device.clone()) {
+        return Kernels::Own;
+    }
+    #[cfg(not(feature = "cpu"))]
+    let _ = device;
+    Kernels::Composed
+}

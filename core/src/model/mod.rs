@@ -10,6 +10,7 @@ mod heads;
 mod keys;
 mod labels;
 mod padding;
+mod plan_shape;
 mod resize;
 mod several;
 mod spec;

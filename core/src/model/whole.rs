@@ -293,7 +293,7 @@ fn adaptable(backbone: &mut Backbone) -> impl Iterator<Item = (String, &mut Line
 }
 
 /// Name in `transformers` of the linear layer at a path.
-fn module_name(map: &KeyMap, path: &str) -> String {
+pub(super) fn module_name(map: &KeyMap, path: &str) -> String {
     let key = module_key(map, &format!("{path}.weight")).unwrap_or_default();
     key.trim_end_matches(".weight").to_owned()
 }
@@ -311,10 +311,10 @@ const FULL_PRECISION: &str = ".mlp.wo";
 const TWO_IN_MEMORY: &str = ".mlp.weights_in";
 
 /// Where the parameters of heads that score a vocabulary lie.
-const VOCABULARY: &str = "head.lm_head.";
+pub(super) const VOCABULARY: &str = "head.lm_head.";
 
 /// Where the parameters of embeddings lie, and of what makes states of them.
-const EMBEDDINGS: [&str; 4] =
+pub(super) const EMBEDDINGS: [&str; 4] =
     ["backbone.embeddings.", "backbone.projection.", "backbone.embed_tokens.", "backbone.position_embeddings."];
 
 /// Whether a method trains the parameter at a path, in a model of so many layers. Beside adapters a head is trained
@@ -345,7 +345,7 @@ fn is_frozen(freeze: Freeze, path: &str, layers: LayerCounts) -> bool {
 
 /// The layer that a parameter belongs to; the last norm of an encoder before a decoder to its last layer, numbers and
 /// vectors for distances to the first layer that reads them.
-fn layer_of(path: &str, layers: LayerCounts) -> Option<usize> {
+pub(super) fn layer_of(path: &str, layers: LayerCounts) -> Option<usize> {
     if path.starts_with("backbone.relative_") {
         return Some(0);
     }

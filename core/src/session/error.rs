@@ -199,7 +199,7 @@ impl SessionError {
                 ProblemKind::Model,
                 "choose config.json, model.safetensors and the tokenizer of one and the same model",
             ),
-            Self::Train(TrainError::Diverged { .. } | TrainError::NotFinite { .. }) => {
+            Self::Train(TrainError::Diverged { .. } | TrainError::Spike { .. } | TrainError::NotFinite { .. }) => {
                 (ProblemKind::Diverged, "lower the learning rate or raise the warm-up, then start again")
             }
             Self::Train(TrainError::NoTargets { .. }) => {

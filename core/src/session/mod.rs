@@ -2,6 +2,7 @@
 //! (plain data); the loop that owns a trainer and answers it needs tensors and lives behind the feature `engine`.
 
 pub mod protocol;
+mod summary;
 
 #[cfg(feature = "engine")]
 mod adapter;
@@ -9,6 +10,8 @@ mod adapter;
 mod changes;
 #[cfg(feature = "engine")]
 mod error;
+#[cfg(feature = "engine")]
+mod estimate;
 #[cfg(feature = "engine")]
 mod facts;
 #[cfg(feature = "engine")]
@@ -39,6 +42,8 @@ mod writing;
 #[cfg(feature = "engine")]
 pub use error::SessionError;
 #[cfg(feature = "engine")]
+pub use estimate::Meter;
+#[cfg(feature = "engine")]
 pub use facts::hashes_of;
 #[cfg(feature = "engine")]
 pub use reading::{Reading, Survey, read_general_text};
@@ -48,5 +53,6 @@ pub use reading_parts::{PartReport, PartRequest, PartsReading};
 pub use run::Session;
 #[cfg(feature = "engine")]
 pub use several::PartSize;
+pub use summary::RunSummarizer;
 #[cfg(feature = "engine")]
 pub use writing::Generated;

@@ -250,7 +250,7 @@ impl Session {
 
     /// Drops what belongs to the model and the task before.
     pub(super) fn forget_task(&mut self) {
-        (self.adapter, self.data) = (None, None);
+        (self.adapter, self.data, self.measured) = (None, None, None);
         self.parts.clear();
         self.forget_run();
     }

@@ -6,15 +6,18 @@
 
 mod answers;
 mod command;
+mod kept;
 mod problem;
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Split, TrainEvent};
+use crate::plan::Estimate;
 use crate::task::{DataReport, Evaluation, FewShotReport, NearestTexts, Prediction, RowPredictions, Task};
 
-pub use self::answers::{MemoryReport, ModelInfo, OpenedRun, SavedRun, WritingEvaluation};
+pub use self::answers::{MemoryReport, ModelInfo, OpenedRun, WritingEvaluation};
 pub use self::command::{Command, NamedBlob, PartFiles, Prompt, Weights};
+pub use self::kept::{KeptRuns, RunSummary, SavedRun};
 pub use self::problem::{Problem, ProblemKind};
 pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};
 
@@ -78,13 +81,25 @@ pub enum Reply {
         notes: Vec<String>,
         /// What runs, as the text of its job file: the page only hands it on.
         job: String,
+        /// Id under which it is kept in the browser's storage; `None` of several tasks, which are not.
+        kept_as: Option<String>,
+    },
+    /// A run was not started, or not opened, and what was loaded before is as it was.
+    Refused {
+        /// Why.
+        problem: Problem,
     },
     /// The storage was looked through.
-    Saved {
-        /// The run that is kept; `None` where there is none.
-        saved: Option<SavedRun>,
+    Runs {
+        /// What is in it.
+        kept: KeptRuns,
     },
-    /// The kept run is loaded.
+    /// The run of a project file is kept.
+    Imported {
+        /// Id under which it is.
+        id: String,
+    },
+    /// A kept run is loaded.
     Opened {
         /// What it is.
         opened: Box<OpenedRun>,
@@ -154,10 +169,15 @@ pub enum Reply {
         /// Their files; `None` where there is no such row.
         images: Vec<Option<NamedBlob>>,
     },
-    /// A zip.
+    /// A zip: of a model, or of a project.
     Exported {
         /// Index of its blob.
         blob: usize,
+    },
+    /// A run was planned.
+    Estimated {
+        /// What it would cost.
+        estimate: Box<Estimate>,
     },
     /// Memory figures.
     Memory {
@@ -195,6 +215,15 @@ pub enum FromWorker {
         /// Came from the cache.
         cached: bool,
     },
+    /// A request went out, or bytes of its answer came in: what the page's list of requests adds up.
+    Traffic {
+        /// Address, without a password.
+        url: String,
+        /// Requests to it since the last message about it.
+        requests: usize,
+        /// Bytes received since then.
+        received: u64,
+    },
     /// A run said something.
     Event {
         /// Which run.
@@ -231,6 +260,8 @@ pub enum FromWorker {
     CheckpointWritten {
         /// Optimizer steps taken.
         step: u32,
+        /// What was written of the run before is not there any more: it is written no more.
+        is_gone: bool,
         /// What went wrong, if it did.
         problem: Option<Problem>,
     },
@@ -240,5 +271,7 @@ pub enum FromWorker {
         run: Option<RunId>,
         /// What happened.
         problem: Problem,
+        /// The device failed as one does that has too little memory: a kept run has to go on in smaller parts.
+        lacks_memory: bool,
     },
 }

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 
 use super::SessionError;
 use super::adapter::LoadedAdapter;
+use super::estimate::MeasuredFor;
 use super::facts::{hashes_of, names_of};
 use super::model::{LoadedModel, default_targets};
 use super::protocol::Weights;
@@ -18,6 +19,7 @@ use crate::config::{ConfigProblem, ExportFormat, JOB_FILE, Job, Method, ReadOpti
 use crate::data::DataFiles;
 use crate::event::TrainEvent;
 use crate::folder::Folder;
+use crate::plan::Measured;
 use crate::task::{Evaluation, Task, TaskData, TaskRows};
 use crate::train::{SampleWriter, Trainer, check_tasks};
 
@@ -45,6 +47,8 @@ pub struct Session {
     pub(super) trainer: Option<Trainer>,
     /// What the run's weights were measured at on its test rows.
     pub(super) test: Option<Evaluation>,
+    /// How long steps take on the device, and with which settings that was measured.
+    pub(super) measured: Option<(MeasuredFor, Measured)>,
 }
 
 impl Session {
@@ -53,16 +57,20 @@ impl Session {
     pub fn new(device: Device) -> Self {
         let device = device.without_autodiff();
         let (data, parts) = (None, Vec::new());
-        Self { device, model: None, adapter: None, built: None, data, parts, trainer: None, test: None }
+        let (trainer, test, measured) = (None, None, None);
+        Self { device, model: None, adapter: None, built: None, data, parts, trainer, test, measured }
     }
 
     /// Starts a run; a run that was there is dropped.
     ///
     /// # Errors
-    /// When model or data are missing, or a setting does not fit them.
+    /// When model or data are missing, or a setting does not fit them: where that is known before a model is built for the
+    /// run, the run that was there stays.
     pub fn start(&mut self, run: RunConfig) -> Result<Job, SessionError> {
-        self.forget_run();
-        let (trainer, job) = self.prepare(run)?;
+        if !self.parts.is_empty() {
+            self.forget_run();
+        }
+        let (trainer, job) = self.prepare(run, true)?;
         self.trainer = Some(trainer);
         Ok(job)
     }
@@ -80,10 +88,41 @@ impl Session {
         let saved = read_job(checkpoint)?;
         check_tasks(&saved, &self.tasks()?)?;
         self.change_model(&saved.changes, saved.run.seed)?;
-        let (trainer, job) = self.prepare(saved.run)?;
+        let (trainer, job) = self.prepare(saved.run, false)?;
         self.trainer = Some(trainer.restore(checkpoint)?);
         self.test = None;
         Ok(job)
+    }
+
+    /// Goes on with a run for whose batches the device had too little memory: from its `checkpoint`, or without one from the
+    /// start, each batch in twice as many parts. False where its batches can't be cut any more; then the run is as it was.
+    ///
+    /// # Errors
+    /// When there is no run, or as [`Self::resume`] and [`Self::start`].
+    pub fn go_on_in_parts(&mut self, checkpoint: Option<&Folder>) -> Result<bool, SessionError> {
+        let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
+        let Some(parts) = trainer.more_parts() else { return Ok(false) };
+        let run = trainer.job().run.clone();
+        self.forget_run(); // what it holds on the device makes room
+        self.device.memory_cleanup();
+        match checkpoint {
+            Some(checkpoint) => self.resume(checkpoint)?,
+            None => self.start(run)?,
+        };
+        if let Some(trainer) = &mut self.trainer {
+            trainer.cut_batches(parts);
+        }
+        Ok(true)
+    }
+
+    /// Computes the batches of a run that was just taken up in twice as many parts, where they can be cut: the device had too
+    /// little memory for them.
+    pub fn cut_batches(&mut self) {
+        if let Some(trainer) = &mut self.trainer
+            && let Some(parts) = trainer.more_parts()
+        {
+            trainer.cut_batches(parts);
+        }
     }
 
     /// What the next run learns: the task of the model, or each of several with its name.
@@ -91,7 +130,8 @@ impl Session {
         if self.parts.is_empty() { Ok(vec![("", self.task()?)]) } else { Ok(self.part_tasks()) }
     }
 
-    fn prepare(&mut self, mut run: RunConfig) -> Result<(Trainer, Job), SessionError> {
+    /// Builds what a run needs. `drops_run`: the one that is there makes room for it.
+    fn prepare(&mut self, mut run: RunConfig, drops_run: bool) -> Result<(Trainer, Job), SessionError> {
         let problems = run.check();
         if !problems.is_empty() {
             return Err(SessionError::Settings(problems));
@@ -107,25 +147,8 @@ impl Session {
         }
         let model = self.loaded()?;
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
-        let (config, spec) = (&model.pretrained.config, model.task.spec());
-        let has_valid_rows = data.rows.num_rows()[1] > 0;
-        let figures = spec.figure_names();
-        let (layers, changes) = (config.num_hidden_layers(), model.changes());
-        let mut problems = run.check_for(&spec.settings_for_check(&figures), layers, has_valid_rows);
-        problems.extend(changes.check_for(&run, layers));
-        if !problems.is_empty() {
-            return Err(SessionError::Settings(problems));
-        }
-        check_head_of_run(model, model.task, model.has_head, &run)?;
-        let limit = config.max_tokens();
-        if spec.settings.contains(&"max_seq_length") && run.max_seq_length as usize > limit {
-            return Err(SessionError::TooLong { asked: run.max_seq_length, limit });
-        }
-        if spec.settings.contains(&"max_target_length") && run.max_target_length as usize > limit {
-            let message =
-                format!("is {}, and a target of this model has at most {limit} tokens", run.max_target_length);
-            return Err(SessionError::Settings(vec![ConfigProblem { field: "max_target_length".into(), message }]));
-        }
+        check_run(model, &run, data.rows.num_rows()[1] > 0)?;
+        let (config, changes) = (&model.pretrained.config, model.changes());
         if run.method == Method::Lora && run.lora.target_modules.is_empty() {
             run.lora.target_modules = default_targets(config); // so that the job file says what was adapted
         }
@@ -133,6 +156,9 @@ impl Session {
         let head = HeadSettings::new(model.task, &run, rows.labels().len()).of_run(&run);
         let device = self.device.clone().autodiff();
         self.built = None; // the run has weights of its own
+        if drops_run {
+            self.forget_run();
+        }
         let model = self.loaded()?;
         let (built, _) = head.build(&model.pretrained, &device)?;
         let data = self.data.as_ref().ok_or(SessionError::NoData)?;
@@ -217,9 +243,10 @@ impl Session {
             (Some(trainer), _) => {
                 let (step, valid) = trainer.weights_of_step();
                 let (num_rows, num_windows) = (trainer.rows().num_read(), trainer.rows().num_rows());
-                let (num_steps, diverged_at) = (trainer.num_steps(), trainer.diverged_at());
+                let (num_steps, rollbacks) = (trainer.num_steps(), trainer.rollbacks());
+                let diverged_at = trainer.diverged_at();
                 let (valid, test) = (valid.cloned(), self.test.clone());
-                let facts = CardFacts { num_rows, num_windows, step, num_steps, diverged_at, valid, test };
+                let facts = CardFacts { num_rows, num_windows, step, num_steps, rollbacks, diverged_at, valid, test };
                 (Job { thresholds: self.thresholds(Weights::Tuned), ..trainer.job().clone() }, Some(facts))
             }
             // Its own job file says how it was trained; PEFT's adapters have none.
@@ -263,6 +290,28 @@ impl Session {
             None => own,
         }
     }
+}
+
+/// Refuses settings that a run of the model's task has no use for or can't follow, as far as that is known before anything is
+/// built.
+pub(super) fn check_run(model: &LoadedModel, run: &RunConfig, has_valid_rows: bool) -> Result<(), SessionError> {
+    let (config, spec) = (&model.pretrained.config, model.task.spec());
+    let (figures, layers) = (spec.figure_names(), config.num_hidden_layers());
+    let mut problems = run.check_for(&spec.settings_for_check(&figures), layers, has_valid_rows);
+    problems.extend(model.changes().check_for(run, layers));
+    if !problems.is_empty() {
+        return Err(SessionError::Settings(problems));
+    }
+    check_head_of_run(model, model.task, model.has_head, run)?;
+    let limit = config.max_tokens();
+    if spec.settings.contains(&"max_seq_length") && run.max_seq_length as usize > limit {
+        return Err(SessionError::TooLong { asked: run.max_seq_length, limit });
+    }
+    if spec.settings.contains(&"max_target_length") && run.max_target_length as usize > limit {
+        let message = format!("is {}, and a target of this model has at most {limit} tokens", run.max_target_length);
+        return Err(SessionError::Settings(vec![ConfigProblem { field: "max_target_length".into(), message }]));
+    }
+    Ok(())
 }
 
 /// Refuses a run of a task that would train beside weights that are, and stay, random; `has_head` where the model's files

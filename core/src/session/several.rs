@@ -244,19 +244,20 @@ impl Session {
         let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
         let ((step, valid), job) = (trainer.weights_of_step(), trainer.job());
         let parts = trainer.rows().as_several().map(SeveralRows::parts).unwrap_or_default();
-        let (num_steps, diverged_at) = (trainer.num_steps(), trainer.diverged_at());
+        let (num_steps, rollbacks) = (trainer.num_steps(), trainer.rollbacks());
+        let diverged_at = trainer.diverged_at();
         let mut folder = Folder::new();
         folder.insert(JOB_FILE, job.to_json());
         let (num_rows, num_windows) = (trainer.rows().num_read(), trainer.rows().num_rows());
         let (of_all, test) = (valid.cloned(), self.test.clone());
-        let facts = CardFacts { num_rows, num_windows, step, num_steps, diverged_at, valid: of_all, test };
+        let facts = CardFacts { num_rows, num_windows, step, num_steps, rollbacks, diverged_at, valid: of_all, test };
         folder.insert(RESULTS_FILE, results_json(&job.run, &facts));
         for (head, (part, of_job)) in parts.iter().zip(&job.parts).enumerate() {
             let of_part =
                 |whole: Option<&Evaluation>| whole.and_then(|whole| evaluation_of(whole, &part.name)).cloned();
             let (valid, test) = (of_part(valid), of_part(self.test.as_ref()));
             let (num_rows, num_windows) = (part.rows.num_read(), part.rows.num_rows());
-            let facts = CardFacts { num_rows, num_windows, step, num_steps, diverged_at, valid, test };
+            let facts = CardFacts { num_rows, num_windows, step, num_steps, rollbacks, diverged_at, valid, test };
             let JobPart { name: _, task, data_file, valid_file, test_file, data_sha256, read } = of_job.clone();
             let (task, thresholds) = (Some(task), thresholds_of(&thresholds, &part.name));
             let own = Job { task, data_file, valid_file, test_file, data_sha256, read, thresholds, ..job.clone() };

@@ -124,7 +124,7 @@ impl Session {
     }
 
     /// The model without a run: built once, then kept until something else is loaded or a run begins.
-    fn kept(&mut self, weights: Weights) -> Result<Model, SessionError> {
+    pub(super) fn kept(&mut self, weights: Weights) -> Result<Model, SessionError> {
         let head = self.head()?;
         if weights == Weights::Tuned && self.adapter.is_none() {
             return Err(SessionError::NotTrained);

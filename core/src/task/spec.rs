@@ -146,6 +146,12 @@ impl TaskSpec {
         self.figures.iter().find(|figure| figure.name == name)
     }
 
+    /// The figure that says most: the first after the loss.
+    #[must_use]
+    pub fn leading_figure(&self) -> &'static FigureSpec {
+        self.figures.get(1).or(self.figures.first()).unwrap_or(&LOSS)
+    }
+
     /// Names of its figures.
     #[must_use]
     pub fn figure_names(&self) -> Vec<&'static str> {

@@ -25,6 +25,9 @@ const MAX_STEPS: usize = 256;
 /// Longest text of a setting (patterns, what a pattern is replaced by), character maps excepted.
 const MAX_SETTING_BYTES: usize = 4096;
 
+/// Most regular expressions of such a part: each may take 10 MB once it is compiled.
+const MAX_EXPRESSIONS: usize = 16;
+
 /// How many times longer all replacements together may make a text.
 const MAX_GROWTH: usize = 4096;
 
@@ -100,7 +103,7 @@ impl<'de> Deserialize<'de> for Fields {
 pub(super) fn check(json: &Value) -> Result<(), String> {
     check_depth(json, MAX_DEPTH)?;
     for part in PARTS {
-        let mut steps = Steps { part, count: 0, num_adding: 0, growth: 1 };
+        let mut steps = Steps { part, count: 0, num_adding: 0, num_expressions: 0, growth: 1 };
         steps.check(&json[part])?;
     }
     check_added_tokens(&json["added_tokens"])?;
@@ -125,6 +128,7 @@ struct Steps {
     count: usize,
     /// Those that put special tokens around a text.
     num_adding: usize,
+    num_expressions: usize,
     /// How many times longer they may make a text.
     growth: usize,
 }
@@ -193,8 +197,14 @@ impl Steps {
         let factor = match literal {
             Some(text) => content.div_ceil(text.len()).max(1),
             // A regular expression may match a single character, or nothing before each.
-            None => content + 1,
+            None => {
+                self.num_expressions += 1;
+                content + 1
+            }
         };
+        if self.num_expressions > MAX_EXPRESSIONS {
+            return Err(format!("its {} has more than {MAX_EXPRESSIONS} regular expressions", self.part));
+        }
         self.grow(factor)
     }
 
@@ -378,6 +388,10 @@ mod tests {
         assert!(fail("normalizer", json!({"type": "Precompiled"})).contains("character map"));
         let empty = json!({"type": "Split", "pattern": {"String": ""}, "behavior": "Isolated", "invert": false});
         assert!(fail("pre_tokenizer", empty).contains("empty text"));
+        let expression =
+            json!({"type": "Split", "pattern": {"Regex": r"\w{500}"}, "behavior": "Isolated", "invert": false});
+        let many = json!({"type": "Sequence", "pretokenizers": vec![expression; MAX_EXPRESSIONS + 1]});
+        assert!(fail("pre_tokenizer", many).contains("regular expressions"));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! `tokenizer_config.json` has an `added_tokens_decoder`, the two other files are not read; where it has none, the map
 //! wins over it, and added tokens come from `added_tokens.json` and `tokenizer.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
@@ -72,11 +72,9 @@ impl Settings {
         if has_decoder {
             settings.added = decoder(&fields)?;
         } else if let Some(map) = read_map(folder, MAP)? {
-            for token in list(&map, "extra_special_tokens") {
-                if !extra.contains(&token) {
-                    extra.push(token);
-                }
-            }
+            let mut known: HashSet<AddedToken> = extra.iter().cloned().collect();
+            let further = list(&map, "extra_special_tokens").into_iter();
+            extra.extend(further.filter(|token| known.insert(token.clone())));
             fields.extend(map.into_iter().map(|(name, value)| (name, as_special(value))));
         }
         settings.read_names(&fields);
@@ -114,14 +112,15 @@ impl Settings {
         extra: &[AddedToken],
         json: Option<&Value>,
     ) -> Result<(), TokenizerError> {
+        let special: HashSet<&str> =
+            self.named.values().flatten().chain(extra).map(|token| token.content.as_str()).collect();
         for (content, id) in read_map(folder, ADDED)?.unwrap_or_default() {
             let malformed = || TokenizerError::Malformed {
                 file: ADDED,
                 source: format!("the id of {content:?} is not a whole number: {id}").into(),
             };
             let id = id.as_u64().ok_or_else(malformed)?;
-            let mut special = self.named.values().flatten().chain(extra);
-            let is_special = special.any(|token| token.content == content);
+            let is_special = special.contains(content.as_str());
             self.added.insert(id, AddedToken::from(content, is_special));
         }
         let tokens = json.and_then(|json| json["added_tokens"].as_array());

@@ -1,27 +1,54 @@
 //! The micro-batches of a step.
 
 use super::features::Features;
+use super::memory::{rows_kept_together, rows_of_part};
 use crate::config::RunConfig;
 use crate::data::{BatchSampler, HostBatch};
 use crate::event::Split;
 use crate::task::TaskRows;
 use crate::task::several::head_of;
 
-/// The micro-batches of the next optimizer step, each with its head and its rows; the last step of an epoch may have fewer.
+/// One micro-batch: a batch that was drawn, or a part of it.
+pub(super) struct Drawn {
+    /// Which of the step's batches it is (a part of), from 0.
+    pub(super) draw: usize,
+    /// The head that its rows are for.
+    pub(super) head: usize,
+    /// Its rows.
+    pub(super) indices: Vec<usize>,
+    pub(super) batch: HostBatch,
+}
+
+/// Weight and rows of each batch that was drawn for a step, however many parts it is computed in.
+pub(super) fn sums_of_draws(parts: &[Drawn]) -> Vec<(f64, usize)> {
+    let mut sums = vec![(0.0, 0); parts.last().map_or(0, |part| part.draw + 1)];
+    for Drawn { draw, batch, .. } in parts {
+        sums[*draw].0 += batch.weight;
+        sums[*draw].1 += batch.num_rows;
+    }
+    sums
+}
+
+/// The micro-batches of the next optimizer step: a batch in so many `parts`. The last step of an epoch may have fewer.
 pub(super) fn next_batches(
     sampler: &mut BatchSampler,
     (rows, features): (&dyn TaskRows, Option<&Features>),
-    run: &RunConfig,
+    (run, parts): (&RunConfig, u32),
     done: u64,
-) -> Vec<(usize, Vec<usize>, HostBatch)> {
+) -> Vec<Drawn> {
+    let rows_at_once = rows_of_part(run.batch_size, parts, rows_kept_together(run)) as usize;
     let mut batches = Vec::new();
-    while batches.len() < run.gradient_accumulation_steps as usize {
+    let mut draw = 0;
+    while draw < run.gradient_accumulation_steps as usize {
         match sampler.next_batch() {
             Some(indices) => {
-                let seed = seed_of(run.seed, done + batches.len() as u64);
-                let head = indices.first().map_or(0, |&first| head_of(rows, Split::Train, first));
-                let batch = batch_of(rows, features, (Split::Train, &indices), Some(seed));
-                batches.push((head, indices, batch));
+                for indices in indices.chunks(rows_at_once) {
+                    let seed = seed_of(run.seed, done + batches.len() as u64);
+                    let head = indices.first().map_or(0, |&first| head_of(rows, Split::Train, first));
+                    let batch = batch_of(rows, features, (Split::Train, indices), Some(seed));
+                    batches.push(Drawn { draw, head, indices: indices.to_vec(), batch });
+                }
+                draw += 1;
             }
             None if batches.is_empty() => sampler.start_epoch(sampler.state().epoch + 1),
             None => break,

@@ -17,6 +17,18 @@ pub enum TrainError {
         /// What was read.
         loss: f64,
     },
+    /// The loss is far above what it was.
+    #[error(
+        "the loss is {loss:.4} at step {step}, after many like it, and was about {usual:.4} before: the run diverged"
+    )]
+    Spike {
+        /// Step at which that was certain.
+        step: u32,
+        /// Its loss.
+        loss: f64,
+        /// Mean of the losses before they stood out.
+        usual: f64,
+    },
     /// Logits of an evaluation are not finite.
     #[error("the model's output for row {row} is not a number: the run diverged")]
     NotFinite {

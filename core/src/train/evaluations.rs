@@ -50,8 +50,9 @@ impl Evaluations {
 
     /// What was measured at a step, where it is still known.
     pub(super) fn of_step(&self, step: u32) -> Option<&Evaluation> {
-        let best = self.best.as_ref().filter(|best| best.step == step).map(|best| &best.evaluation);
-        best.or_else(|| self.last.as_ref().filter(|_| self.last_step == Some(step)))
+        // After a run went back a step may be measured twice, with other weights: the last time counts.
+        let last = self.last.as_ref().filter(|_| self.last_step == Some(step));
+        last.or_else(|| self.best.as_ref().filter(|best| best.step == step).map(|best| &best.evaluation))
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Evaluator {
     /// head.
     order: Vec<usize>,
     done: usize,
+    /// In how many parts a batch is computed.
+    parts: usize,
     measure: Box<dyn Measure>,
 }
 
@@ -30,7 +32,12 @@ impl Evaluator {
         let lengths = rows.lengths(split);
         let mut order: Vec<usize> = (0..lengths.len()).collect();
         order.sort_by_key(|&index| (head_of(rows, split, index), std::cmp::Reverse(lengths[index])));
-        Self { split, order, done: 0, measure: rows.measure(split) }
+        Self { split, order, done: 0, parts: 1, measure: rows.measure(split) }
+    }
+
+    /// Computes each batch in so many parts, which changes no figure but by rounding.
+    pub(super) fn in_parts(self, parts: u32) -> Self {
+        Self { parts: parts.max(1) as usize, ..self }
     }
 
     /// Measures at these thresholds, by label; for tasks that have them.
@@ -65,7 +72,8 @@ impl Evaluator {
     ) -> Result<bool, TrainError> {
         let Some(&first) = self.order.get(self.done) else { return Ok(false) };
         let head = head_of(rows, self.split, first);
-        let limit = (self.done + task_of_head(rows, head).spec().eval_batch_size).min(self.order.len());
+        let rows_at_once = task_of_head(rows, head).spec().eval_batch_size.div_ceil(self.parts).max(1);
+        let limit = (self.done + rows_at_once).min(self.order.len());
         let is_of_head = |&&index: &&usize| head_of(rows, self.split, index) == head;
         let end = self.done + self.order[self.done..limit].iter().take_while(is_of_head).count();
         let indices = &self.order[self.done..end];

@@ -11,16 +11,24 @@ mod error;
 mod evaluations;
 mod evaluator;
 mod features;
+mod measured;
+mod memory;
 mod outputs;
+mod prepared;
 mod readings;
 mod resume;
+mod roll_back;
 mod samples;
+mod spikes;
 mod step;
+#[cfg(all(test, feature = "cpu"))]
+mod tiny_run;
 mod trainer;
 
 pub use dtype::{float_dtype, gradient_scale};
 pub use error::TrainError;
 pub use evaluator::Evaluator;
+pub use measured::{StepTimes, TimedModel, time_steps};
 pub use outputs::{predict, read_outputs};
 pub use resume::check_tasks;
 pub use samples::SampleWriter;

@@ -29,6 +29,11 @@ pub(super) struct Reading {
 }
 
 impl Readings {
+    /// With losses that were read for a checkpoint and are to be reported.
+    pub(super) fn of_read(read: Vec<f64>) -> Self {
+        Self { read, ..Self::default() }
+    }
+
     /// Notes a step; without gradients there is no norm.
     pub(super) fn add(&mut self, loss: Option<Tensor<1>>, grad_norm: Option<Tensor<1>>, learning_rate: f64) {
         self.unread.extend(loss);
@@ -36,12 +41,17 @@ impl Readings {
         self.learning_rate = learning_rate;
     }
 
+    /// Whether all that was noted was read and reported.
+    pub(super) fn is_empty(&self) -> bool {
+        self.unread.is_empty() && self.read.is_empty()
+    }
+
     /// Reads everything that was noted; `None` where there is nothing. `step` is the last one.
     ///
     /// # Errors
     /// When the device fails or a number is not finite.
     pub(super) async fn take(&mut self, step: u32, device: &Device) -> Result<Option<Reading>, TrainError> {
-        if self.unread.is_empty() && self.read.is_empty() {
+        if self.is_empty() {
             return Ok(None);
         }
         let grad_norm = self.grad_norm.take().unwrap_or_else(|| Tensor::zeros([1], &device.clone().without_autodiff()));

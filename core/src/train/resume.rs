@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::evaluations::Best;
+use super::readings::Readings;
+use super::roll_back::GoodState;
 use super::trainer::{Progress, Stage};
 use super::{TrainError, Trainer};
 use crate::checkpoint::{
@@ -21,6 +23,10 @@ use crate::task::Task;
 const MODEL_FILE: &str = "model.safetensors";
 const BEST_FILE: &str = "best.safetensors";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+/// The files of the state that a run goes back to if it diverges: as they are called in a checkpoint of a later step, and in
+/// one of their own.
+const GOOD_FILES: [(&str, &str); 2] =
+    [("good.safetensors", MODEL_FILE), ("good_optimizer.safetensors", OPTIMIZER_FILE)];
 
 impl Trainer {
     /// Whether a checkpoint taken now stands between two optimizer steps with nothing left to say: every event up to it was
@@ -48,16 +54,38 @@ impl Trainer {
             let first = self.progress.step + 1 - window.len() as u32;
             return Err(TrainError::Diverged { step: first + index as u32, loss: window[index] });
         }
-        let mut folder = Folder::new();
-        let map = self.config.key_map();
-        let (run, layers) = (&self.job.run, self.model.backbone.layer_counts());
-        let trained = |path: &str, _| is_trained(run.method, run.freeze, path, layers);
-        folder.insert(MODEL_FILE, weights_to_safetensors(map, &read_weights(&self.model, map, trained).await?)?);
-        if let (Some(best), None) = (&self.evaluations.best, over) {
-            folder.insert(BEST_FILE, weights_to_safetensors(map, &read_weights(&best.model, map, trained).await?)?);
+        if matches!(self.stage, Stage::Training) {
+            self.keep_if_due().await?;
         }
+        let step = self.progress.step;
+        let (same, earlier) = match self.good.as_ref().filter(|_| over.is_none()) {
+            Some(good) if good.state.step == step => (Some(good), None),
+            good => (None, good),
+        };
+        let mut folder = match same {
+            Some(good) => good.files.clone(), // just read; its bytes are shared
+            None => self.read_files(over.is_none()).await?,
+        };
+        if let (Some(best), None) = (&self.evaluations.best, over) {
+            folder.insert(BEST_FILE, self.read_trained(&best.model).await?);
+        }
+        let mut state = self.state(window, over);
+        if let Some(GoodState { state: good, files }) = earlier {
+            for (name, own) in GOOD_FILES {
+                assert!(folder.insert_shared(name, files, own), "it has both files");
+            }
+            state.good = Some(Box::new(good.clone()));
+        }
+        folder.insert(STATE_FILE, serde_json::to_vec_pretty(&state).expect("plain values serialize"));
+        Ok(folder)
+    }
+
+    /// The weights that are trained, and the moments of the optimizer: none of a run that is over.
+    pub(super) async fn read_files(&self, has_moments: bool) -> Result<Folder, TrainError> {
+        let mut folder = Folder::new();
+        folder.insert(MODEL_FILE, self.read_trained(&self.model).await?);
         let mut moments = BTreeMap::new();
-        for (path, pair) in self.optimizer.moments.iter().filter(|_| over.is_none()) {
+        for (path, pair) in self.optimizer.moments.iter().filter(|_| has_moments) {
             for (name, tensor) in [("first", &pair.first), ("second", &pair.second)] {
                 let data = tensor.to_data_async().await.map_err(TrainError::Device)?;
                 let values = data.try_into_vec::<f32>().expect("moments are f32");
@@ -65,7 +93,20 @@ impl Trainer {
             }
         }
         folder.insert(OPTIMIZER_FILE, write_tensors(&moments));
-        let state = TrainState {
+        Ok(folder)
+    }
+
+    /// What the run trains of a model, as a file.
+    async fn read_trained(&self, model: &Model) -> Result<Vec<u8>, TrainError> {
+        let map = self.config.key_map();
+        let (run, layers) = (&self.job.run, self.model.backbone.layer_counts());
+        let trained = |path: &str, _| is_trained(run.method, run.freeze, path, layers);
+        Ok(weights_to_safetensors(map, &read_weights(model, map, trained).await?)?)
+    }
+
+    /// Where the run stands, weights and moments apart. `window` has the losses since the last reading.
+    pub(super) fn state(&self, window: Vec<f64>, over: Option<u32>) -> TrainState {
+        TrainState {
             job: self.job.clone(),
             labels: self.rows.labels().to_vec(),
             data_fingerprint: self.rows.fingerprint(),
@@ -82,9 +123,11 @@ impl Trainer {
             skipped: self.optimizer.skipped.clone(),
             over,
             diverged_at: self.diverged_at,
-        };
-        folder.insert(STATE_FILE, serde_json::to_vec_pretty(&state).expect("plain values serialize"));
-        Ok(folder)
+            rollbacks: self.rollbacks,
+            loss_level: self.loss_level,
+            batch_parts: self.batch_parts,
+            good: None,
+        }
     }
 
     /// Puts a fresh trainer of the same job and data where the checkpoint stands. One of a run that is over has its weights,
@@ -108,45 +151,29 @@ impl Trainer {
         if state.job.changes != self.job.changes {
             return Err(differs("the changes to the model"));
         }
-        let map = self.config.key_map();
-        let run = &self.job.run;
-        self.model = load(map, folder, MODEL_FILE, self.model, run)?;
+        self.go_to(&state, folder)?;
         self.evaluations.best = match state.best {
             Some((value, step, evaluation)) => {
                 let model = match state.over {
                     Some(_) => self.model.clone(), // nothing goes back to it any more
-                    None => load(map, folder, BEST_FILE, self.model.clone(), run)?,
+                    None => load(self.config.key_map(), folder, BEST_FILE, self.model.clone(), &self.job.run)?,
                 };
                 Some(Best { value, step, evaluation, model })
             }
             None => None,
         };
-        let plain = self.device.clone().without_autodiff();
-        let mut tensors = read_tensors(folder, OPTIMIZER_FILE)?;
-        let first: Vec<String> =
-            tensors.keys().filter_map(|name| name.strip_prefix("first.").map(str::to_owned)).collect();
-        for path in first {
-            let mut take = |name: &str| {
-                let file = OPTIMIZER_FILE.to_owned();
-                let tensor = tensors.remove(&format!("{name}.{path}")).ok_or_else(|| CheckpointError::State {
-                    file,
-                    reason: format!("{name} moment of {path} is missing"),
-                })?;
-                Ok::<_, CheckpointError>(Tensor::<1>::from_data(TensorData::new(tensor.values, tensor.shape), &plain))
-            };
-            let moments = Moments { first: take("first")?, second: take("second")? };
-            self.optimizer.moments.insert(path, moments);
-        }
-        self.optimizer.step = state.step;
-        self.optimizer.skipped = state.skipped;
-        self.progress =
-            Progress { step: state.step, micro_batches: state.micro_batches, rows: state.rows, tokens: state.tokens };
-        self.sampler.restore(state.sampler);
-        self.readings.read = state.window;
-        self.evaluations.since_best = state.evaluations_since_best;
-        self.evaluations.last_step = state.evaluated_at;
-        self.evaluations.last = state.last;
         self.diverged_at = state.diverged_at;
+        self.rollbacks = state.rollbacks;
+        self.batch_parts = state.batch_parts;
+        if let Some(good) = state.good {
+            let mut files = Folder::new();
+            for (file, own) in GOOD_FILES {
+                if !files.insert_shared(own, folder, file) {
+                    return Err(CheckpointError::MissingFile { file }.into());
+                }
+            }
+            self.good = Some(GoodState { state: *good, files });
+        }
         self.begin();
         if let Some(weights_of_step) = state.over {
             self.events.clear();
@@ -157,6 +184,27 @@ impl Trainer {
             self.stage = self.ending(StopReason::EarlyStopping);
         }
         Ok(self)
+    }
+
+    /// Puts weights, optimizer and everything that counts where a state stands; `files` hold its weights and moments.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged.
+    pub(super) fn go_to(&mut self, state: &TrainState, files: &Folder) -> Result<(), TrainError> {
+        self.model = load(self.config.key_map(), files, MODEL_FILE, self.model.clone(), &self.job.run)?;
+        self.optimizer.moments.clear(); // room for those that come
+        self.optimizer.moments = load_moments(files, &self.device.clone().without_autodiff())?;
+        self.optimizer.step = state.step;
+        self.optimizer.skipped = state.skipped.clone();
+        let &TrainState { step, micro_batches, rows, tokens, .. } = state;
+        self.progress = Progress { step, micro_batches, rows, tokens };
+        self.sampler.restore(state.sampler);
+        self.readings = Readings::of_read(state.window.clone());
+        self.evaluations.since_best = state.evaluations_since_best;
+        self.evaluations.last_step = state.evaluated_at;
+        self.evaluations.last = state.last.clone();
+        self.loss_level = state.loss_level;
+        Ok(())
     }
 }
 
@@ -183,6 +231,26 @@ pub fn check_tasks(saved: &Job, own: &[(&str, Task)]) -> Result<(), TrainError> 
     };
     let list = |tasks: &[(&str, Task)]| tasks.iter().map(spell).collect::<Vec<_>>().join(", ");
     Err(TrainError::OtherRun { reason: format!("it learns {}, not {}", list(&saved), list(own)) })
+}
+
+/// The moments of the optimizer, by the paths of their parameters; `device` is without autodiff.
+fn load_moments(folder: &Folder, device: &Device) -> Result<BTreeMap<String, Moments>, CheckpointError> {
+    let mut tensors = read_tensors(folder, OPTIMIZER_FILE)?;
+    let first: Vec<String> = tensors.keys().filter_map(|name| name.strip_prefix("first.").map(str::to_owned)).collect();
+    let mut moments = BTreeMap::new();
+    for path in first {
+        let mut take = |name: &str| {
+            let file = OPTIMIZER_FILE.to_owned();
+            let tensor = tensors.remove(&format!("{name}.{path}")).ok_or_else(|| CheckpointError::State {
+                file,
+                reason: format!("{name} moment of {path} is missing"),
+            })?;
+            Ok::<_, CheckpointError>(Tensor::<1>::from_data(TensorData::new(tensor.values, tensor.shape), device))
+        };
+        let pair = Moments { first: take("first")?, second: take("second")? };
+        moments.insert(path, pair);
+    }
+    Ok(moments)
 }
 
 /// Puts a checkpoint's weights into `model`; what the method does not train is not in the file.

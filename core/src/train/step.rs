@@ -182,7 +182,7 @@ impl TokenTargets {
             values.resize(count, 0);
             values
         };
-        let mut weights = vec![(1.0 / weight_sum.max(1.0)) as f32; ids.len()];
+        let mut weights = vec![(1.0 / divisor(weight_sum)) as f32; ids.len()];
         weights.resize(count, 0.0);
         let positions = Tensor::from_data(TensorData::new(padded(positions), [count]), device);
         Self { positions, ids: padded(ids), weights, label_smoothing }
@@ -191,10 +191,20 @@ impl TokenTargets {
 
 #[cfg(test)]
 mod tests {
-    use super::divisor;
+    use super::*;
 
     #[test]
     fn a_step_in_which_nothing_is_scored_has_a_loss_of_nothing() {
         assert_eq!([0.0, -0.0, 0.25, 8.0].map(divisor), [1.0, 1.0, 0.25, 8.0]);
+    }
+
+    /// Under the scale of f16 the sum of one of several tasks may be less than 1.
+    #[cfg(feature = "cpu")]
+    #[test]
+    fn tokens_weigh_what_they_are_divided_by_also_below_one() {
+        for (weight_sum, expected) in [(0.25, 4.0), (8.0, 0.125)] {
+            let targets = TokenTargets::new(&[1, 5], &[3, 4], 0.0, weight_sum, &Device::flex());
+            assert_eq!(targets.weights[..3], [expected, expected, 0.0]);
+        }
     }
 }

@@ -5,18 +5,20 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor};
 
-use super::batches::{next_batches, seed_of};
+use super::batches::{Drawn, next_batches, seed_of, sums_of_draws};
 use super::dtype::gradient_scale;
 use super::evaluations::Evaluations;
 use super::features::Features;
+use super::prepared::prepare;
 use super::readings::{Reading, Readings};
+use super::roll_back::GoodState;
 use super::samples::SAMPLES;
 use super::{Evaluator, MicroStep, SampleWriter, TrainError, float_dtype};
+use crate::checkpoint::LossLevel;
 use crate::config::{EvalStrategy, Job, Method, RunConfig};
 use crate::data::{BatchSampler, HostBatch};
 use crate::event::{Phase, Split, StopReason, TrainEvent};
 use crate::model::{Backbone, Model, ModelConfig, path_in_whole};
-use crate::nn::Init;
 use crate::optim::{AdamW, AdamWConfig, GradientSum, clip_factor, learning_rate, warmup_steps};
 use crate::task::{Evaluation, FigureSpec, PromptRow, TaskRows};
 
@@ -39,6 +41,12 @@ pub struct Trainer {
     pub(super) evaluations: Evaluations,
     /// Step at which the run diverged, if it did.
     pub(super) diverged_at: Option<u32>,
+    /// What the run goes back to if it diverges.
+    pub(super) good: Option<GoodState>,
+    pub(super) rollbacks: u32,
+    pub(super) loss_level: LossLevel,
+    /// In how many parts a batch is computed.
+    pub(super) batch_parts: u32,
     /// Writes on from validation prompts, for a model that can.
     writer: Option<SampleWriter>,
     pub(super) events: VecDeque<TrainEvent>,
@@ -92,7 +100,7 @@ impl Trainer {
         job: Job,
         rows: Rc<dyn TaskRows>,
         config: ModelConfig,
-        mut model: Model,
+        model: Model,
         device: Device,
     ) -> Result<Self, TrainError> {
         let run = &job.run;
@@ -102,26 +110,9 @@ impl Trainer {
             return Err(TrainError::NoRows);
         }
         let figure = chosen_figure(rows.as_ref(), run)?;
-        model.set_dropout(run.dropout);
         let num_parameters = burn::module::Module::num_params(&model);
-        if run.method == Method::Lora {
-            // A stream of its own: adapters are the same whatever else was drawn from the seed.
-            let mut init = Init::new(run.seed ^ 0x4C6F_5241);
-            let adapted = model.add_lora(config.key_map(), &run.lora, &run.lora.target_modules, &mut init, &device);
-            if adapted.is_empty() {
-                return Err(TrainError::NoTargets {
-                    names: run.lora.target_modules.join(", "),
-                    model_type: config.model_type(),
-                    known: model.module_names(config.key_map()).join(", "),
-                });
-            }
-        }
-        let model = model.frozen_for(run.method, run.freeze).with_dtype(dtype);
+        let model = prepare(model, run, &config, dtype, &device)?;
         let num_trainable = model.num_trained();
-        // A language model's output table is no head that could be trained for itself.
-        if run.method == Method::Head && (model.output_table().is_some() || num_trainable == 0) {
-            return Err(TrainError::NoHead);
-        }
         let batch_size = run.batch_size as usize;
         let sampler = match rows.as_several() {
             None => BatchSampler::new(lengths, batch_size, run.seed),
@@ -155,6 +146,10 @@ impl Trainer {
             readings: Readings::default(),
             evaluations: Evaluations::default(),
             diverged_at: None,
+            good: None,
+            rollbacks: 0,
+            loss_level: LossLevel::default(),
+            batch_parts: 1,
             writer: None,
             events: VecDeque::new(),
             began_at: 0,
@@ -187,18 +182,21 @@ impl Trainer {
     }
 
     /// Advances by at most one optimizer step (or one batch of an evaluation, or one sample). `None` means the run is over.
-    /// A run that diverges after an evaluation ends with its best weights and [`StopReason::Diverged`].
+    /// A run that diverges goes back a few times, if its settings say so; then it ends with its best weights and
+    /// [`StopReason::Diverged`].
     ///
     /// # Errors
-    /// When the loss is not finite and there are no best weights yet, or the device fails; the run can't go on then.
+    /// When it ends so and there are no best weights yet, or the device fails; the run can't go on then.
     pub async fn next_event(&mut self) -> Result<Option<TrainEvent>, TrainError> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
             }
+            let is_ending = matches!(self.stage, Stage::Ending { .. });
             match self.advance().await {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
+                Err(error) if !is_ending && self.roll_back(&error)? => {}
                 Err(error) => self.keep_best_of_diverged(error)?,
             }
         }
@@ -211,11 +209,17 @@ impl Trainer {
             Stage::Training if self.progress.step >= self.plan.total_steps => {
                 self.stage = self.ending(StopReason::Completed);
             }
-            Stage::Training => self.train_step().await?,
+            Stage::Training => {
+                self.keep_if_due().await?;
+                self.train_step().await?;
+            }
             Stage::Evaluating(evaluator) => self.evaluate(evaluator).await?,
             Stage::Sampling(prompts) => self.sample(prompts).await?,
             Stage::Ending { reason, keep_best } => {
-                self.report_losses().await?;
+                match self.report_losses().await {
+                    Err(TrainError::Spike { .. }) => {} // it ends
+                    read => read?,
+                }
                 self.finish(self.progress.step, reason, keep_best);
             }
             over @ Stage::Over { .. } => {
@@ -230,19 +234,21 @@ impl Trainer {
     async fn train_step(&mut self) -> Result<(), TrainError> {
         let run = &self.job.run;
         let rows = (self.rows.as_ref(), self.features.as_ref());
-        let batches = next_batches(&mut self.sampler, rows, run, self.progress.micro_batches);
-        let weight_sum: f64 = batches.iter().map(|(_, _, batch)| batch.weight).sum();
-        let num_rows: usize = batches.iter().map(|(_, _, batch)| batch.num_rows).sum();
+        let batches = next_batches(&mut self.sampler, rows, (run, self.batch_parts), self.progress.micro_batches);
+        let draws = sums_of_draws(&batches);
+        let weight_sum: f64 = draws.iter().map(|(weight, _)| weight).sum();
+        let num_rows: usize = draws.iter().map(|(_, rows)| rows).sum();
         let is_of_several = self.rows.as_several().is_some();
         let scale = gradient_scale(run.dtype, weight_sum);
         let mut gradients = GradientSum::default();
         let mut step_loss: Option<Tensor<1>> = None;
-        for (head, indices, batch) in &batches {
+        for Drawn { draw, head, indices, batch } in &batches {
             let other = (*head > 0).then(|| self.model.of_head(*head));
             // Weights of one task are rows, of another tokens: the means of several are averaged by their rows.
-            let weight_sum = match is_of_several {
-                true => batch.weight * num_rows as f64 / batch.num_rows.max(1) as f64,
-                false => weight_sum,
+            // Each is the mean of a batch as it was drawn, also where that is computed in parts.
+            let weight_sum = match (is_of_several, draws[*draw]) {
+                (true, (weight, rows)) => weight * num_rows as f64 / rows.max(1) as f64,
+                (false, _) => weight_sum,
             };
             let model = other.as_ref().unwrap_or(&self.model);
             let features = match (&mut self.features, &self.frozen) {
@@ -281,7 +287,7 @@ impl Trainer {
             step_loss = step_loss.map(|loss| loss.div_scalar(scale));
         }
         let Plan { warmup_steps, total_steps, .. } = self.plan;
-        let (schedule, peak) = (run.lr_scheduler_type, run.learning_rate);
+        let (schedule, peak) = (run.lr_scheduler_type, run.learning_rate * self.learning_rate_factor());
         let rate = learning_rate(schedule, peak, self.progress.step, warmup_steps, total_steps);
         let clip = clip_factor(&gradients, run.max_grad_norm);
         if let Some(clip) = &clip {
@@ -294,7 +300,7 @@ impl Trainer {
 
     async fn after_step(&mut self) -> Result<(), TrainError> {
         let Progress { step, rows, tokens, .. } = self.progress;
-        let is_epoch_end = step.is_multiple_of(self.plan.steps_per_epoch);
+        let is_epoch_end = self.is_epoch_end();
         let is_last = step == self.plan.total_steps;
         let is_first = step == 1;
         if is_first || is_last || is_epoch_end || step.is_multiple_of(self.job.run.logging_steps) {
@@ -316,7 +322,7 @@ impl Trainer {
     pub(super) fn evaluation_is_due(&self) -> bool {
         let step = self.progress.step;
         let is_due = match self.job.run.eval_strategy {
-            EvalStrategy::Epoch => step.is_multiple_of(self.plan.steps_per_epoch),
+            EvalStrategy::Epoch => self.is_epoch_end(),
             EvalStrategy::Steps(steps) => step.is_multiple_of(steps) || step == self.plan.total_steps,
         };
         is_due && self.rows.num_rows()[1] > 0 && self.evaluations.last_step != Some(step)
@@ -324,7 +330,7 @@ impl Trainer {
 
     pub(super) fn start_evaluation(&mut self) {
         self.events.push_back(TrainEvent::Phase { phase: Phase::Evaluating });
-        self.stage = Stage::Evaluating(Evaluator::new(self.rows.as_ref(), Split::Valid));
+        self.stage = Stage::Evaluating(Evaluator::new(self.rows.as_ref(), Split::Valid).in_parts(self.batch_parts));
     }
 
     async fn evaluate(&mut self, mut evaluator: Evaluator) -> Result<(), TrainError> {
@@ -360,7 +366,7 @@ impl Trainer {
             self.stage = Stage::Sampling(prompts);
             return Ok(());
         }
-        if step.is_multiple_of(self.plan.steps_per_epoch) {
+        if self.is_epoch_end() {
             self.events.push_back(TrainEvent::CheckpointDue { step });
         }
         if self.patience_is_over() {
@@ -380,6 +386,7 @@ impl Trainer {
         let Progress { step, rows, tokens, .. } = self.progress;
         let Some(reading) = self.readings.take(step, &self.device).await? else { return Ok(()) };
         let Reading { losses, grad_norm, learning_rate } = reading;
+        let watched = self.watch_losses(&losses);
         self.events.push_back(TrainEvent::Step {
             step,
             epoch: self.epoch(),
@@ -390,7 +397,7 @@ impl Trainer {
             rows,
             tokens,
         });
-        Ok(())
+        watched
     }
 
     pub(super) fn ending(&self, reason: StopReason) -> Stage {
@@ -402,9 +409,17 @@ impl Trainer {
         if keep_best && let Some(best) = &self.evaluations.best {
             self.model = best.model.clone();
             weights_of_step = best.step;
+            self.evaluations.last = None; // it measured other weights, perhaps at that step, too
         }
-        self.stage = Stage::Over { weights_of_step };
+        self.end(weights_of_step);
         self.events.push_back(TrainEvent::Finished { step, reason, weights_of_step });
+    }
+
+    /// Nothing is done any more: what only a step needs makes room.
+    pub(super) fn end(&mut self, weights_of_step: u32) {
+        self.stage = Stage::Over { weights_of_step };
+        self.good = None;
+        self.optimizer.moments.clear();
     }
 
     /// Ends the run at the next poll; `keep_best` hands back the best weights rather than the last.
@@ -446,6 +461,10 @@ impl Trainer {
     #[must_use]
     pub fn num_steps(&self) -> [u32; 2] {
         [self.progress.step, self.plan.total_steps]
+    }
+
+    pub(super) fn is_epoch_end(&self) -> bool {
+        self.progress.step.is_multiple_of(self.plan.steps_per_epoch)
     }
 
     fn epoch(&self) -> f64 {

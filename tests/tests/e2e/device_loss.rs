@@ -6,10 +6,14 @@ use serde_json::json;
 
 use crate::site::{DEVICE_SECS, READ_SECS, Site, TRAIN_SECS};
 
-/// Tells the worker to destroy its GPU device: the one command that the page itself never sends. The page drops the
-/// answer, as it knows no such request.
-fn lose_device(site: &Site) {
-    let request = Request { id: RequestId(u32::MAX), command: Command::LoseDevice };
+/// Tells the worker to destroy its GPU device.
+pub(crate) fn lose_device(site: &Site) {
+    rehearse(site, Command::LoseDevice);
+}
+
+/// Sends the worker a command that the page itself never sends. The page drops the answer, as it knows no such request.
+pub(crate) fn rehearse(site: &Site, command: Command) {
+    let request = Request { id: RequestId(u32::MAX), command };
     let json = serde_json::to_string(&request).expect("a command is plain data");
     let script = "window.__workers.at(-1).postMessage({ json: arguments[0], blobs: [] })";
     let _ = site.browser.script(script, vec![json.into()]);
@@ -67,4 +71,22 @@ fn a_lost_device_is_said_and_the_work_goes_on() {
     site.start();
     let losses = site.finish();
     assert!(losses.iter().all(|loss| loss.is_finite()), "{losses:?}");
+
+    // Of a run that is over no figure, no answer and no file comes from what is left on a lost device.
+    lose_device(&site);
+    let asked = [
+        ("evaluate", "evaluate-run", "eval-accuracy-tuned"),
+        ("export", "export-zip", "exported"),
+        ("try", "try-run", "try-result-tuned"),
+    ];
+    for (step, button, answer) in asked {
+        browser.go_to(step);
+        if step == "try" {
+            browser.type_into("try-text", "is it there?");
+        }
+        browser.click(button);
+        let message = browser.wait_for_problem(READ_SECS);
+        assert!(message.contains("GPU") && message.contains("lost"), "{step}: {message}");
+        assert!(!browser.has(answer), "{step}: there is no answer");
+    }
 }

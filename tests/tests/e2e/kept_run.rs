@@ -1,10 +1,19 @@
 //! A run outlives its page: after a reload it goes on to the same end, or its weights are opened again; one that was deleted is
-//! gone, and one of another tab is left alone.
+//! gone, and one of another tab is left alone. Several stay side by side.
 
+use std::fs;
+
+use burn::tensor::Device;
 use hone_core::config::JOB_FILE;
+use hone_core::data::DataFiles;
+use hone_core::event::TrainEvent;
+use hone_core::project::Project;
+use hone_core::session::Session;
 use hone_tests::browser::WebGpu;
+use hone_tests::texts::drain;
 use serde_json::json;
 
+use crate::axe;
 use crate::site::{READ_SECS, Site, TRAIN_SECS};
 
 /// Long enough that a page is reloaded before its end.
@@ -12,16 +21,18 @@ const RECIPE: &[(&str, &str)] =
     &[("num_train_epochs", "30"), ("batch_size", "8"), ("learning_rate", "1e-3"), ("max_seq_length", "32")];
 /// Of a loss that went through JSON, which may take its last bit.
 const LOSS: f64 = 1e-9;
+/// Of a loss that the native build computes, which adds in another order.
+const NATIVE_LOSS: f64 = 1e-2;
 
 /// Opens the page anew although the browser would ask first.
-fn reload(site: &Site) {
+pub(crate) fn reload(site: &Site) {
     let silence = "addEventListener('beforeunload', event => event.stopImmediatePropagation(), true)";
     let _ = site.browser.script(silence, Vec::new());
     site.reload();
 }
 
 /// What the page shows of a run that is over: its evaluations, its curves and its last loss.
-fn shown(site: &Site) -> (String, String, f64) {
+pub(crate) fn shown(site: &Site) -> (String, String, f64) {
     site.browser.go_to("train");
     site.browser.wait_for("run-finished", TRAIN_SECS);
     let curves =
@@ -32,7 +43,7 @@ fn shown(site: &Site) -> (String, String, f64) {
 }
 
 #[track_caller]
-fn same_end(site: &Site, expected: &(String, String, f64)) {
+pub(crate) fn same_end(site: &Site, expected: &(String, String, f64)) {
     let (evaluations, curves, loss) = shown(site);
     assert_eq!(evaluations, expected.0, "the same figures at every epoch");
     assert_eq!(curves, expected.1, "the same curves, from the first step");
@@ -40,13 +51,13 @@ fn same_end(site: &Site, expected: &(String, String, f64)) {
 }
 
 /// Waits until what was done is in the browser's storage.
-fn wait_until_saved(site: &Site) {
+pub(crate) fn wait_until_saved(site: &Site) {
     let saved = "return !!document.querySelector('[data-testid=checkpoint]')";
     site.browser.wait_until("the run is saved", TRAIN_SECS, saved, Vec::new());
 }
 
 /// Waits until all of a run that is over is in the browser's storage.
-fn wait_until_saved_whole(site: &Site) {
+pub(crate) fn wait_until_saved_whole(site: &Site) {
     let script = "const last = document.querySelector('[data-testid=step-count]').textContent.split(' ').at(-1); \
         return !!document.querySelector('[data-testid=checkpoint]')?.textContent.includes(`up to step ${last}:`)";
     site.browser.wait_until("the end of the run is saved", READ_SECS, script, Vec::new());
@@ -102,14 +113,18 @@ fn a_run_goes_on_after_a_reload_and_is_opened_once_it_is_over() {
     let folder = site.export();
     assert!(folder.get(JOB_FILE).is_some() && folder.get("model.safetensors").is_some(), "the whole model leaves");
 
-    // Deleted after a second press.
+    // Deleted after a second press, each of the two.
     reload(&site);
     browser.click("delete-run");
     browser.click("keep-run");
     browser.click("delete-run");
-    browser.click("delete-for-good");
+    browser.click("delete-for-good-run");
+    let next = "return !document.querySelector('[data-testid=delete-for-good-run]')";
+    browser.wait_until("the run is deleted, and the one before is offered", READ_SECS, next, Vec::new());
+    browser.click("delete-run");
+    browser.click("delete-for-good-run");
     let gone = "return !document.querySelector('[data-testid=saved-run]')";
-    browser.wait_until("the run is deleted", READ_SECS, gone, Vec::new());
+    browser.wait_until("that run is deleted", READ_SECS, gone, Vec::new());
     reload(&site);
     browser.go_to("data");
     assert!(!browser.has("saved-run"), "nothing is kept");
@@ -141,4 +156,121 @@ fn a_run_of_another_tab_is_left_alone() {
     browser.click("start");
     let message = browser.wait_for_problem(READ_SECS);
     assert!(message.contains("another tab"), "{message}");
+}
+
+#[test]
+fn several_runs_stay_side_by_side_until_each_is_deleted() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    site.load_tiny();
+    site.load_rows(60);
+    browser.go_to("train");
+    assert!(browser.has("no-runs"), "it says so where none is kept");
+    set_rate(&site, "1e-3");
+    site.start();
+    browser.wait_for("run-1", TRAIN_SECS);
+    let first = shown(&site);
+    set_rate(&site, "1e-7");
+    browser.go_to("train");
+    browser.click("start");
+    browser.click("lose-weights");
+    browser.wait_for("run-2", TRAIN_SECS);
+
+    // Both are told apart.
+    let changed = browser.text("changed-2");
+    assert_eq!(changed, "Learning rate 1e-3 \u{2192} 1e-7");
+    assert!(browser.number("run-1-loss") < browser.number("run-2-loss"), "one of them learned");
+    assert!(browser.has("best-1"), "{}", browser.text("run-1"));
+    assert!(browser.text("runs-room").contains("which are stored once"), "{}", browser.text("runs-room"));
+    browser.click("draw-1");
+    browser.click("draw-2");
+    let lines = "return document.querySelectorAll('[data-testid=drawn-runs] path.line[d^=M]').length === 6";
+    browser.wait_until("the curves of both are drawn", READ_SECS, lines, Vec::new());
+    browser.set_view(390, 844, true, false);
+    let width = browser.script("return document.documentElement.scrollWidth - innerWidth", Vec::new());
+    assert_eq!(width, 0, "only the table scrolls sideways");
+    browser.set_view(1280, 900, false, false);
+    axe::check(&site, "train, two runs");
+    browser.type_into("note-1", "for the talk");
+
+    // A start that is refused costs nothing.
+    let second = browser.text("evaluations");
+    let hold = "navigator.locks.request('hone-run', () => new Promise(release => { window.__release = release; })); \
+        return true";
+    let _ = browser.script(hold, Vec::new());
+    browser.wait_until("the lock is held", READ_SECS, "return !!window.__release", Vec::new());
+    browser.click("start");
+    browser.click("lose-weights");
+    let message = browser.wait_for_problem(READ_SECS);
+    assert!(message.contains("another tab"), "{message}");
+    assert!(browser.has("run-finished") && browser.has("run-1") && browser.has("run-2"), "all are as they were");
+    assert_eq!(browser.text("evaluations"), second);
+    browser.dismiss_problem();
+
+    // Nor does one that is not opened.
+    browser.click("open-1");
+    browser.click("lose-weights");
+    let message = browser.wait_for_problem(READ_SECS);
+    assert!(message.contains("another tab"), "{message}");
+    assert!(browser.has("run-finished"), "what is loaded stays");
+    assert_eq!(browser.text("evaluations"), second);
+    let _ = browser.script("window.__release()", Vec::new());
+    browser.dismiss_problem();
+    site.evaluate("accuracy");
+
+    // Another page opens the first, and deletes the second.
+    reload(&site);
+    browser.go_to("train");
+    browser.wait_for("run-1", READ_SECS);
+    assert_eq!(browser.held("note-1"), "for the talk");
+    browser.click("open-1");
+    browser.wait_for("evaluate-run", READ_SECS);
+    same_end(&site, &first);
+    assert!(browser.text("run-1").contains("open"), "{}", browser.text("run-1"));
+    browser.click("delete-2");
+    browser.click("delete-for-good-2");
+    let gone = "return !document.querySelector('[data-testid=run-2]') && \
+        !document.querySelector('[data-testid=runs-room]').textContent.includes('stored once')";
+    browser.wait_until("the second is deleted", READ_SECS, gone, Vec::new());
+    assert!(browser.has("run-finished") && browser.held("note-1") == "for the talk", "the first stays");
+
+    // As one file it comes back into a browser that knows nothing of it, and trains without one.
+    browser.click("save-1");
+    let path = browser.wait_for_download(".hone", READ_SECS);
+    let project = Project::from_zip(&fs::read(&path).expect("the download can be read")).expect("a project file");
+    browser.click("delete-1");
+    browser.click("delete-for-good-1");
+    let gone = "return !!document.querySelector('[data-testid=no-runs]')";
+    browser.wait_until("no run is kept", READ_SECS, gone, Vec::new());
+    reload(&site);
+    browser.choose_files("project-file", &[path]);
+    browser.wait_for("evaluate-run", READ_SECS);
+    same_end(&site, &first);
+    assert_eq!(browser.held("note-1"), "for the talk");
+    assert_eq!(browser.console_errors(), Vec::<String>::new());
+    let loss = last_loss_natively(project);
+    assert!((loss - first.2).abs() < NATIVE_LOSS, "natively the last loss is {loss}, on the page {}", first.2);
+}
+
+/// The mean of the last ten losses of a project's run, trained from its start by the native build.
+fn last_loss_natively(project: Project) -> f64 {
+    let Project { job, model, train, valid, test, .. } = project;
+    let mut session = Session::new(Device::flex());
+    session.load_model(job.model, model).expect("the model is in the file");
+    session.set_task(job.task.expect("it is named")).expect("the model has a head for it");
+    session.load_data(DataFiles { train, valid, test }, &job.read, &job.run).expect("the rows are in the file");
+    session.start(job.run).expect("it starts");
+    let losses = drain(&mut session).into_iter().flat_map(|event| match event {
+        TrainEvent::Step { losses, .. } => losses,
+        _ => Vec::new(),
+    });
+    let losses: Vec<f64> = losses.collect();
+    let last = &losses[losses.len() - 10..];
+    last.iter().sum::<f64>() / last.len() as f64
+}
+
+/// A short run at a learning rate.
+fn set_rate(site: &Site, rate: &str) {
+    let recipe = [("num_train_epochs", "3"), ("batch_size", "8"), ("learning_rate", rate), ("max_seq_length", "32")];
+    site.set_recipe(&recipe);
 }

@@ -20,7 +20,7 @@ fn page_without_steps(from: &Path, to: &Path) -> PathBuf {
             std::fs::copy(&path, &target).expect("the folder is ours");
         } else if path.join(STEPS).is_file() {
             std::fs::create_dir(&target).expect("the folder is ours");
-            for file in ["hone-app.js", "hone-app_bg.wasm", "__wasm_split.js"] {
+            for file in ["start.js", "hone-app.js", "hone-app_bg.wasm", "__wasm_split.js"] {
                 std::fs::copy(path.join(file), target.join(file)).expect("the folder is ours");
             }
             found = Some(target.join(STEPS));

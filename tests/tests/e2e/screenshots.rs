@@ -11,8 +11,12 @@ use crate::site::{READ_SECS, Site, decoder_files};
 use crate::{masked_lm, sentence_embedding, text_to_text};
 
 fn picture(site: &Site, step: &str) {
+    picture_from(site, step, "window.scrollTo(0, 0)");
+}
+
+fn picture_from(site: &Site, step: &str, scroll: &str) {
     site.in_all_views(|how| {
-        let _ = site.browser.script("window.scrollTo(0, 0)", Vec::new());
+        let _ = site.browser.script(scroll, Vec::new());
         let path = site.browser.screenshot(&format!("{step}-{how}"));
         let wider = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
         assert_eq!(site.browser.script(wider, Vec::new()), false, "{step} is wider than the page ({how})");
@@ -40,6 +44,12 @@ fn screenshots() {
     picture(&site, "try");
     site.export();
     picture(&site, "export");
+    site.set_recipe(&[("num_train_epochs", "4"), ("batch_size", "16"), ("learning_rate", "1e-3")]);
+    site.start();
+    site.finish();
+    picture_from(&site, "runs", "document.getElementById('runs').scrollIntoView()");
+    site.reload();
+    picture(&site, "kept");
 }
 
 #[test]

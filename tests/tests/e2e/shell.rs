@@ -62,6 +62,10 @@ fn a_run_shows_what_can_be_done_now_and_a_comma_is_a_point() {
 
     browser.go_to("train");
     assert!(browser.text("run-plan").contains("8 a step"), "{}", browser.text("run-plan"));
+    let planned = "const plan = document.querySelector('[data-testid=run-plan]')?.textContent ?? ''; \
+        return /(About [0-9]+ (minutes?|hours?|days?)|Less than a minute) on this device/.test(plan)";
+    browser.wait_until("the plan says how long the run takes", TRAIN_SECS, planned, Vec::new());
+    assert!(browser.text("run-memory").starts_with("It needs about"), "{}", browser.text("run-memory"));
     assert!(browser.has("start") && !browser.has("pause") && !browser.has("stop"), "there is no run yet");
     site.start();
     wait_for_title(&site, "^[0-9]+ % · Hone$");

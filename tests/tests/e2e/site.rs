@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use hone_core::folder::Folder;
 use hone_tests::browser::{Browser, Parts, WebGpu};
-use hone_tests::{paths, rows};
+use hone_tests::{net_log, paths, rows};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::server::{self, Options, Running};
@@ -69,26 +69,38 @@ impl Site {
 
     /// As [`Self::open`], with no other browser beside it: for what is measured.
     pub(crate) fn open_alone(webgpu: WebGpu) -> Option<Self> {
-        Self::open_in(webgpu, None, MAX_BROWSERS, None)
+        Self::open_in(webgpu, None, MAX_BROWSERS, None, &[])
     }
 
     /// As [`Self::open`], with a hub of our own.
     pub(crate) fn open_with(webgpu: WebGpu, hub: Option<&str>) -> Option<Self> {
-        Self::open_in(webgpu, hub, 1, None)
+        Self::open_in(webgpu, hub, 1, None, &[])
     }
 
     /// As [`Self::open_with`], of a page that lies in a folder of the test's own.
     pub(crate) fn open_from(webgpu: WebGpu, dist: &Path, hub: Option<&str>) -> Option<Self> {
-        Self::open_in(webgpu, hub, 1, Some(dist))
+        Self::open_in(webgpu, hub, 1, Some(dist), &[])
     }
 
-    fn open_in(webgpu: WebGpu, hub: Option<&str>, places: usize, dist: Option<&Path>) -> Option<Self> {
+    /// As [`Self::open_with`], in a browser that writes all of its network traffic to a log, which is whole once the browser
+    /// has ended (`hone_tests::net_log`).
+    pub(crate) fn open_logged(webgpu: WebGpu, hub: &str, log: &Path) -> Option<Self> {
+        Self::open_in(webgpu, Some(hub), 1, None, &net_log::arguments(log))
+    }
+
+    fn open_in(
+        webgpu: WebGpu,
+        hub: Option<&str>,
+        places: usize,
+        dist: Option<&Path>,
+        arguments: &[String],
+    ) -> Option<Self> {
         let parts = Parts::find()?;
         let turn = Turn::wait(places);
         let connect = hub.map(str::to_owned).into_iter().collect();
         let server =
             server::serve_with(dist.unwrap_or(&parts.dist), 0, Options { connect, record: true }).expect("a free port");
-        let browser = Browser::start(&parts, webgpu);
+        let browser = Browser::start_with(&parts, webgpu, arguments);
         let mut query = String::from(if webgpu == WebGpu::Software { "?backend=webgpu" } else { "?" });
         if let Some(hub) = hub {
             query.push_str(&format!("&hub={hub}"));

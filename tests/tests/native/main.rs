@@ -10,7 +10,9 @@ mod decoder_heads;
 mod decoders;
 mod dtype;
 mod encoders;
+mod fuzz;
 mod gpu_matmul;
+mod limits;
 mod masked_lm;
 mod measured;
 mod multi_label;
@@ -19,6 +21,7 @@ mod parity_heads;
 mod parity_pairs;
 mod parity_tokens;
 mod peft;
+mod plan;
 mod python;
 mod question_answering;
 mod reading;
@@ -31,3 +34,7 @@ mod texts;
 mod token_classification;
 mod vision;
 mod weights;
+
+/// Counts what each thread holds, so that the readers of damaged files can be held to what those justify.
+#[global_allocator]
+static ALLOCATOR: fuzz::memory::Counting = fuzz::memory::Counting;

@@ -44,6 +44,20 @@ fn rows_are_the_same_whether_their_tokens_are_known_or_not() {
 }
 
 #[test]
+fn a_start_that_is_refused_leaves_the_run_before_it() {
+    let run = RunConfig { max_seq_length: 8, num_train_epochs: 1, ..RunConfig::default() };
+    let mut session = loaded();
+    session.load_data(files(rows::csv(30)), &ReadOptions::default(), &run).expect("the rows load");
+    session.start(run.clone()).expect("it starts");
+    let _ = texts::drain(&mut session);
+    let held = |session: &Session| session.weights_of_step().map(|(step, _)| step);
+    let before = held(&session);
+    assert!(before.is_some());
+    session.start(RunConfig { max_seq_length: 4096, ..run }).expect_err("the model reads less");
+    assert_eq!(held(&session), before);
+}
+
+#[test]
 fn a_long_plain_text_is_read_in_parts() {
     let book = "The rain came down,\nand the wind with it!\n\n".repeat(4_000);
     let mut text = files(book.clone());

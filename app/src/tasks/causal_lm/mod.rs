@@ -12,7 +12,7 @@ use super::TaskPage;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "Texts as the model should write them: prompts with answers, instructions, conversations, or plain text. They \
-           stay in this tab.",
+           stay in this browser.",
     files: "For a language model: .jsonl, .json, .csv or .tsv, or .txt as one text.",
     pasted: "Rows with a header, such as prompt,completion, or as JSON",
     usable: "with something to learn",

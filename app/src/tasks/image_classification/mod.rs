@@ -14,7 +14,7 @@ use super::TaskPage;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "Images with a class for each: a folder a class, in a zip or as they are, or a table of file names and labels \
-           beside them. They stay in this tab.",
+           beside them. They stay in this browser.",
     files: "For images: .zip with .png, .jpg, .webp, .bmp or .gif in it; of a .gif the first picture is read.",
     pasted: "",
     usable: "with a class",

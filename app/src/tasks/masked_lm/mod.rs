@@ -10,7 +10,7 @@ use super::sequence_classification::recipe;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "Plain texts like those the model will meet later: it learns their words by filling in blanks, and is then a \
-           better base for your labels. They stay in this tab.",
+           better base for your labels. They stay in this browser.",
     files: "For plain texts: .txt or .md as one text, or .csv, .tsv, .jsonl or .json with a text in each row.",
     pasted: "Rows with a header, such as text",
     usable: "with a text",

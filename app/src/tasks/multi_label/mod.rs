@@ -11,7 +11,7 @@ use super::sequence_classification::recipe;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "A table with a text in each row and its labels, as many as there are: in one column, or in a column of 0 and 1 \
-           for each. CSV, TSV, JSONL or a JSON array; it stays in this tab.",
+           for each. CSV, TSV, JSONL or a JSON array; it stays in this browser.",
     files: "For several labels: .csv, .tsv, .txt, .jsonl or .json.",
     pasted: "Rows with a header, such as text,labels, with ; between labels",
     usable: "with a text and its labels",

@@ -14,7 +14,7 @@ use super::sequence_classification::recipe;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "Questions with a text each that holds the answer: SQuAD's JSON, or a table with a question, a context and an \
-           answer in each row. It stays in this tab.",
+           answer in each row. It stays in this browser.",
     files: "For answers from texts: .json, .jsonl, .csv or .tsv.",
     pasted: "Rows with a header, such as question,context,answer",
     usable: "with a question, a context and an answer that stands in it",

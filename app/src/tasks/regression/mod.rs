@@ -11,7 +11,7 @@ use super::sequence_classification::recipe;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "A table with a text and a number in each row, or several numbers: CSV, TSV, JSONL or a JSON array. It stays in \
-           this tab.",
+           this browser.",
     files: "For numbers: .csv, .tsv, .txt, .jsonl or .json.",
     pasted: "Rows with a header, such as text,score",
     usable: "with a text and its numbers",

@@ -11,7 +11,7 @@ use super::TaskPage;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "Texts that belong together: questions and their answers, sentences that mean the same, texts with a label, or \
-           plain texts alone. The model learns to tell how similar two texts are. They stay in this tab.",
+           plain texts alone. The model learns to tell how similar two texts are. They stay in this browser.",
     files: "For similar texts: .csv, .tsv, .jsonl or .json with two texts in each row (a third that does not belong to \
             them, or a score, may follow) or a text and a label, or .txt with a text in each line.",
     pasted: "Rows with a header, such as anchor,positive",

@@ -11,7 +11,7 @@ use super::TaskPage;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "Texts, each with what it is turned into: translations, summaries, answers, dates in one form. They stay in this \
-           tab.",
+           browser.",
     files: "For text to text: .csv, .tsv, .jsonl or .json with a source and a target in each row: two columns, or an object \
             such as {\"translation\": {\"en\": …, \"de\": …}}.",
     pasted: "Rows with a header, such as source,target",

@@ -10,7 +10,7 @@ use super::TaskPage;
 
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
-    lead: "A table with a text and a label in each row: CSV, TSV, JSONL or a JSON array. It stays in this tab.",
+    lead: "A table with a text and a label in each row: CSV, TSV, JSONL or a JSON array. It stays in this browser.",
     files: "For labels: .csv, .tsv, .txt, .jsonl or .json.",
     pasted: "Rows with a header, such as text,label",
     usable: "with a text and a label",

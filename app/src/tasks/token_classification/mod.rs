@@ -12,7 +12,7 @@ use super::sequence_classification::recipe;
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
     lead: "Texts in which names and terms are marked: a CoNLL file, a table with one word a row, or JSONL with tokens and \
-           tags or with texts and spans, as annotation tools write them. It stays in this tab.",
+           tags or with texts and spans, as annotation tools write them. It stays in this browser.",
     files: "For names in texts: .conll, .tsv, .txt, .csv, .jsonl or .json.",
     pasted: "Words with their tags, such as Paris B-LOC, one a line and an empty line between sentences",
     usable: "with words and tags, or a text and spans",

@@ -1,7 +1,7 @@
-//! The commands of the run that is kept on the disk: it is found, loaded to go on with, or dropped.
+//! The commands of the runs that are kept on the disk: they are listed, loaded to go on with, noted on, or deleted.
 
 use hone_core::folder::Folder;
-use hone_core::session::protocol::{FromWorker, NamedBlob, OpenedRun, Problem, ProblemKind, Reply};
+use hone_core::session::protocol::{FromWorker, KeptRuns, NamedBlob, OpenedRun, Problem, ProblemKind, Reply};
 
 use super::run::{Begun, Run};
 use super::{Answer, Worker};
@@ -9,7 +9,8 @@ use crate::disk::DiskError;
 use crate::errors;
 use crate::journal::{Journal, Line};
 use crate::kept::{KeptData, KeptModel, NamedBytes};
-use crate::kept_run::{self, FoundRun};
+use crate::kept_run::FoundRun;
+use crate::kept_runs;
 use crate::run_lock::{self, RunLock};
 
 /// What was read from the disk of a run, beside its weights.
@@ -25,39 +26,61 @@ struct Opening {
 }
 
 impl Worker {
-    /// What is kept. Where the storage can't be read nothing can be kept in it, either.
-    pub(super) async fn find_run(&self) -> Reply {
-        let saved = match FoundRun::newest().await.ok().flatten() {
-            Some(found) => Some(found.saved(self.run.is_none() && run_lock::is_held().await)),
-            None => None,
-        };
-        Reply::Saved { saved }
+    /// What is kept, or why that can't be read.
+    pub(super) async fn list_runs(&self) -> Reply {
+        let mut kept = kept_runs::list().await.unwrap_or_else(|error| {
+            let unread_reason = Some(error.reason().to_owned());
+            KeptRuns { unread_reason, ..KeptRuns::default() }
+        });
+        let has_any = !kept.runs.is_empty() || !kept.unreadable.is_empty();
+        kept.is_elsewhere = has_any && self.run.is_none() && run_lock::is_held().await;
+        Reply::Runs { kept }
     }
 
-    pub(super) async fn drop_run(&self) -> Result<Reply, Problem> {
-        let _lock = RunLock::acquire().await?;
-        match kept_run::remove().await {
+    /// Deletes a run; one that is loaded stays loaded, and one that goes on is refused.
+    pub(super) async fn drop_run(&self, id: &str) -> Result<Reply, Problem> {
+        let _lock = match &self.run {
+            Some(run) if run.kept_id() == Some(id) => return Err(errors::run_goes_on()),
+            Some(_) => None, // it holds the lock
+            None => Some(RunLock::acquire().await?),
+        };
+        match kept_runs::remove(id).await {
             Ok(()) => Ok(Reply::Done),
             Err(error) => {
-                let message = format!("the run that is kept can't be deleted: {}", error.reason());
+                let message = format!("the run can't be deleted: {}", error.reason());
                 Err(errors::problem(ProblemKind::Storage, message, "close other tabs of this page, and try again"))
             }
         }
     }
 
-    /// Loads the run that is kept in the place of what is loaded, and goes on with it; one that is over is there as it was
-    /// when it ended. Where a file is missing, all that is loaded stays. Where it fails later, or the page ends the
-    /// reading, nothing is loaded any more. What is kept stays in any case.
-    pub(super) async fn open_run(&mut self) -> Answer {
-        self.usable_device()?;
-        let lock = RunLock::acquire().await?;
-        let opening = read_run().await?;
+    /// Loads a run that is kept in the place of what is loaded, and goes on with it; one that is over is there as it was
+    /// when it ended. Where a file is missing it is refused, and all that is loaded stays. Where it fails later, or the page
+    /// ends the reading, nothing is loaded any more. What is kept stays in any case. Batches are cut `cuts` times.
+    pub(super) async fn open_run(&mut self, id: &str, cuts: u32) -> Answer {
+        let (lock, opening) = match self.begin_opening(id).await {
+            Ok(begun) => begun,
+            Err(problem) => return Ok((Reply::Refused { problem }, Vec::new())),
+        };
         self.forget_all(); // room for what comes now
         let answer = self.restore_run(opening, lock).await;
         if answer.is_err() {
             self.forget_all();
+        } else if let (true, Some(session)) = (self.run.is_some(), &mut self.session) {
+            for _ in 0..cuts {
+                session.cut_batches(); // as it was it would fail again
+            }
         }
         answer
+    }
+
+    /// Reads what does not take the place of anything that is loaded.
+    async fn begin_opening(&self, id: &str) -> Result<(RunLock, Opening), Problem> {
+        if self.run.is_some() {
+            return Err(errors::run_goes_on());
+        }
+        self.usable_device()?;
+        let lock = RunLock::acquire().await?;
+        Ok((lock, read_run(id).await?))
     }
 
     async fn restore_run(&mut self, opening: Opening, lock: RunLock) -> Answer {
@@ -88,18 +111,21 @@ impl Worker {
             test: data.test.as_ref().map(&mut copy),
             read: data.read.clone(),
             run: id,
+            number: found.number(),
             has_adapter,
             num_labels,
             notes,
             job,
             page: found.page().to_owned(),
+            damage: found.damage().map(|damage| went_back(&damage, found.state().step)),
         };
         let reply = Reply::Opened { opened: Box::new(opened) };
         self.data = Some(data);
         let event = |Line { elapsed_secs, event }| FromWorker::Event { run: id, elapsed_secs, event };
         self.after_reply.extend(lines.into_iter().map(event));
-        let state = found.state;
-        self.after_reply.push(FromWorker::CheckpointWritten { step: state.step, problem: None });
+        let state = found.state().clone();
+        let written = FromWorker::CheckpointWritten { step: state.step, is_gone: false, problem: None };
+        self.after_reply.push(written);
         if !state.is_finished {
             self.run = Some(Run::reopened(id, &state, journal, found.into_folder(), lock));
         }
@@ -113,17 +139,24 @@ impl Worker {
     }
 }
 
-/// Reads all but the weights of the run that is kept.
-async fn read_run() -> Result<Opening, Problem> {
-    let found = FoundRun::newest().await.map_err(|error| unreadable(&error))?;
-    let Some(found) = found else {
-        let message = "there is no run in this browser's storage to go on with";
-        return Err(errors::problem(ProblemKind::Storage, message, "start a run"));
-    };
+/// Keeps what the person wrote about a run.
+pub(super) async fn note_run(id: &str, note: &str) -> Result<Reply, Problem> {
+    match kept_runs::note(id, note).await {
+        Ok(()) => Ok(Reply::Done),
+        Err(error) => {
+            let message = format!("the note on the run can't be kept: {}", error.reason());
+            Err(errors::problem(ProblemKind::Storage, message, "copy it elsewhere, and reload the page"))
+        }
+    }
+}
+
+/// Reads all but the weights of a run that is kept.
+async fn read_run(id: &str) -> Result<Opening, Problem> {
+    let found = find_run(id).await?;
     let Some((model, folder)) = found.model().await.map_err(|error| unreadable(&error))? else {
         let name = found.source().argument();
-        let message = format!("the files of {name}, which the run began with, are no longer in the browser's storage");
-        let hint = format!("load {name} again, then go on with the run: it is kept");
+        let message = format!("the files of {name}, which the run began with, are not in the browser's storage");
+        let hint = format!("load {name}, which is chosen here, then go on with the run: it is kept");
         return Err(errors::problem(ProblemKind::Model, message, hint));
     };
     let data = found.data().await.map_err(|error| unreadable(&error))?;
@@ -131,7 +164,27 @@ async fn read_run() -> Result<Opening, Problem> {
     Ok(Opening { found, model, folder, data, journal, lines })
 }
 
-fn unreadable(error: &DiskError) -> Problem {
+/// The run of an id, at its newest step of which each file is what was written.
+pub(super) async fn find_run(id: &str) -> Result<FoundRun, Problem> {
+    let found = kept_runs::find(id).await.map_err(|error| unreadable(&error))?;
+    let Some(mut found) = found else {
+        let message = "this run is not in the browser's storage any more, or not all of it";
+        return Err(errors::problem(ProblemKind::Storage, message, "open another, or start a run"));
+    };
+    found.check().await.map_err(|error| unreadable(&error))?;
+    Ok(found)
+}
+
+pub(super) fn unreadable(error: &DiskError) -> Problem {
     let message = format!("the run that is kept can't be read: {}", error.reason());
     errors::problem(ProblemKind::Storage, message, "try again, or delete it and start the run anew")
+}
+
+/// What was saved last is damaged, and what was saved before is not.
+fn went_back(damage: &str, step: u32) -> Problem {
+    let message = format!(
+        "what was saved of this run last is damaged ({damage}): it was opened as it was saved before, at step {step}"
+    );
+    let hint = "a run that goes on computes the steps since then again, to the same end; if this happens again, the disk may fail";
+    errors::problem(ProblemKind::Storage, message, hint)
 }

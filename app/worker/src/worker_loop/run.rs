@@ -7,9 +7,12 @@ use hone_core::session::protocol::{FromWorker, Problem, Reply, RunId};
 
 use super::Worker;
 use crate::clock::{Clock, now_ms};
+use crate::device::OpenDevice;
 use crate::errors;
 use crate::journal::Journal;
-use crate::kept_run::{RunFolder, SavedState};
+use crate::kept_run::{RunFolder, Start};
+use crate::kept_runs;
+use crate::kept_steps::SavedState;
 use crate::mailbox::post;
 use crate::run_lock::RunLock;
 
@@ -44,15 +47,18 @@ pub(super) enum Keeping {
     Begins(Box<Start>),
     /// In this folder.
     Kept(RunFolder),
-    /// Not at all: it is of several tasks, or the disk did not take what it was started with.
+    /// Not at all: it is of several tasks, the disk did not take what it was started with, or lost it.
     Not,
 }
 
-/// What a run was started with, beside model and rows.
-pub(super) struct Start {
-    run: RunConfig,
-    /// What the page wants back.
-    page: String,
+impl Keeping {
+    fn id(&self) -> Option<&str> {
+        match self {
+            Self::Begins(start) => Some(&start.id),
+            Self::Kept(folder) => Some(folder.id()),
+            Self::Not => None,
+        }
+    }
 }
 
 /// What there is to say of a run that begins.
@@ -93,6 +99,11 @@ impl Run {
         }
     }
 
+    /// Id under which it is kept; `None` where it is not.
+    pub(super) fn kept_id(&self) -> Option<&str> {
+        self.keeping.id()
+    }
+
     /// It is not held.
     pub(super) fn goes_on(&self) -> bool {
         !self.paused
@@ -102,6 +113,8 @@ impl Run {
     fn note(&mut self, elapsed_secs: f64, event: &TrainEvent) {
         match event {
             TrainEvent::Started { total_steps, step, .. } => (self.step, self.total_steps) = (*step, *total_steps),
+            // What was saved of the steps after it holds no more.
+            TrainEvent::RolledBack { to_step, .. } => (self.step, self.saved_step) = (*to_step, None),
             TrainEvent::Progress { step, .. }
             | TrainEvent::Step { step, .. }
             | TrainEvent::CheckpointDue { step }
@@ -109,6 +122,7 @@ impl Run {
             TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
             | TrainEvent::Evaluated { .. }
+            | TrainEvent::BatchesCut { .. }
             | TrainEvent::Sampled { .. } => {}
         }
         self.journal.note(elapsed_secs, event);
@@ -131,7 +145,8 @@ impl Worker {
         match (self.device_fault(), outcome) {
             (Some(problem), _) => self.fail(problem),
             (None, Ok(Some(event))) => self.tell(event).await,
-            (None, Ok(None)) => self.run = None,
+            // The end of a run is taken in `finish`: this one was kept as one that goes on.
+            (None, Ok(None)) => self.fail(errors::bug("the run is over, and has not said so")),
             (None, Err(error)) => self.fail(error.problem()),
         }
     }
@@ -157,7 +172,7 @@ impl Worker {
         }
     }
 
-    /// Ends the run; its weights are saved until the next run begins.
+    /// Ends the run; its weights are saved.
     async fn finish(&mut self, mut run: Run, elapsed_secs: f64, event: TrainEvent) {
         // The run is over for the page as soon as it reads this: close it first.
         let closed = match self.session.as_mut() {
@@ -165,11 +180,12 @@ impl Worker {
             None => Ok(None),
         };
         if let Err(error) = closed {
-            return post(&FromWorker::Failed { run: Some(run.id), problem: error.problem() }, Vec::new());
+            let (problem, lacks_memory) = (error.problem(), self.lacks_memory());
+            return post(&FromWorker::Failed { run: Some(run.id), problem, lacks_memory }, Vec::new());
         }
         post(&FromWorker::Event { run: run.id, elapsed_secs, event }, Vec::new());
         if let Err(problem) = self.save(&mut run, true).await {
-            post(&FromWorker::CheckpointWritten { step: run.step, problem: Some(problem) }, Vec::new());
+            post(&not_written(run.step, problem), Vec::new());
         }
     }
 
@@ -177,18 +193,18 @@ impl Worker {
     async fn save_start(&mut self) {
         let Some(run) = self.run.as_mut().filter(|run| matches!(run.keeping, Keeping::Begins(_))) else { return };
         let Keeping::Begins(start) = std::mem::replace(&mut run.keeping, Keeping::Not) else { return };
-        let Start { run: settings, page } = *start;
         let begun = match (&self.model, &self.data) {
-            (Some(model), Some(data)) => RunFolder::begin(model, data, settings, page)
-                .await
-                .map_err(|error| error.problem("the run can't be kept, and won't go on after a reload")),
+            (Some(model), Some(data)) => match RunFolder::begin(model, data, *start).await {
+                Ok(folder) => Ok(folder),
+                Err(error) => {
+                    Err(kept_runs::problem(&error, "the run can't be kept, and won't go on after a reload", None).await)
+                }
+            },
             _ => Err(errors::bug("the run can't be kept: its model or its rows are missing")),
         };
         match begun {
             Ok(folder) => run.keeping = Keeping::Kept(folder),
-            Err(problem) => {
-                post(&FromWorker::CheckpointWritten { step: run.step, problem: Some(problem) }, Vec::new());
-            }
+            Err(problem) => post(&not_written(run.step, problem), Vec::new()),
         }
     }
 
@@ -197,7 +213,8 @@ impl Worker {
     /// # Errors
     /// When the device failed meanwhile: nothing is written then.
     async fn save(&mut self, run: &mut Run, is_finished: bool) -> Result<(), Problem> {
-        let (Keeping::Kept(folder), Some(session)) = (&run.keeping, self.session.as_mut()) else { return Ok(()) };
+        let Keeping::Kept(folder) = &mut run.keeping else { return Ok(()) };
+        let Some(session) = self.session.as_mut() else { return Ok(()) };
         let step = run.step;
         if !is_finished && run.saved_step == Some(step) {
             return Ok(());
@@ -208,35 +225,53 @@ impl Worker {
         if let Some(problem) = self.device_fault() {
             return Err(problem);
         }
+        let mut is_gone = false;
         let problem = match checkpoint {
             Ok(checkpoint) => {
                 let (total_steps, saved_ms) = (run.total_steps, js_sys::Date::now());
-                let elapsed_secs = run.clock.elapsed_secs();
-                let state = SavedState { step, total_steps, is_finished, saved_ms, elapsed_secs };
-                let written = folder.write(&state, &checkpoint, &run.journal.to_bytes()).await;
-                written.err().map(|error| error.problem("the checkpoint can't be kept"))
+                let (elapsed_secs, summary) = (run.clock.elapsed_secs(), run.journal.summary());
+                let state = SavedState { step, total_steps, is_finished, saved_ms, elapsed_secs, summary };
+                match folder.steps().write(&state, &checkpoint, &run.journal.to_bytes()).await {
+                    Ok(()) => None,
+                    Err(error) => {
+                        is_gone = folder.steps().are_gone().await;
+                        Some(match is_gone {
+                            true => errors::saved_run_gone(),
+                            false => {
+                                kept_runs::problem(&error, "the checkpoint can't be kept", Some(folder.id())).await
+                            }
+                        })
+                    }
+                }
             }
             Err(error) => Some(error.problem()),
         };
         if problem.is_none() {
             run.saved_step = Some(step);
+        } else if is_gone {
+            run.keeping = Keeping::Not;
         }
         run.saved_ms = now_ms();
         run.saving_ms = run.saved_ms - began_ms;
-        post(&FromWorker::CheckpointWritten { step, problem }, Vec::new());
+        post(&FromWorker::CheckpointWritten { step, is_gone, problem }, Vec::new());
         Ok(())
     }
 
     pub(super) fn fail(&mut self, problem: Problem) {
         if let Some(run) = self.run.take() {
+            let lacks_memory = self.lacks_memory();
             if let Some(session) = &mut self.session {
                 session.forget_run();
             }
-            post(&FromWorker::Failed { run: Some(run.id), problem }, Vec::new());
+            post(&FromWorker::Failed { run: Some(run.id), problem, lacks_memory }, Vec::new());
             if self.device_fault().is_none() {
                 self.leave_parts();
             }
         }
+    }
+
+    fn lacks_memory(&self) -> bool {
+        self.device.as_ref().is_some_and(OpenDevice::may_lack_memory)
     }
 
     /// Without a run there is nothing to hold: a message that crossed the end of the run is no mistake.
@@ -260,26 +295,45 @@ impl Worker {
         Reply::Done
     }
 
+    /// Starts a run. Where it is refused and a run before is still loaded, says so.
     pub(super) async fn train(
         &mut self,
+        number: u32,
         run: RunConfig,
-        changes: &ModelChanges,
+        changes: ModelChanges,
+        page: String,
+    ) -> Result<Reply, Problem> {
+        let answer = self.start_run(number, run, changes, page).await;
+        let is_trained = self.session.as_ref().is_some_and(Session::is_trained);
+        match answer {
+            Err(problem) if is_trained && self.device_fault().is_none() => Ok(Reply::Refused { problem }),
+            answer => answer,
+        }
+    }
+
+    async fn start_run(
+        &mut self,
+        number: u32,
+        run: RunConfig,
+        changes: ModelChanges,
         page: String,
     ) -> Result<Reply, Problem> {
         let lock = RunLock::acquire().await?;
+        let id = kept_runs::next_id().await;
         self.leave_parts();
         let session = self.ready()?;
-        session.change_model(changes, run.seed).map_err(|error| error.problem())?;
+        session.change_model(&changes, run.seed).map_err(|error| error.problem())?;
         let job = session.start(run).map_err(|error| error.problem())?;
-        let start = Start { run: job.run.clone(), page };
+        let start = Start { id, number, run: job.run.clone(), changes, page };
         self.begin_run(&job, Keeping::Begins(Box::new(start)), lock)
     }
 
     /// Lets the run that was started go on, and says what it is.
     pub(super) fn begin_run(&mut self, job: &Job, keeping: Keeping, lock: RunLock) -> Result<Reply, Problem> {
         let Begun { id, has_adapter, num_labels, notes, job } = self.name_run(job)?;
+        let kept_as = keeping.id().map(str::to_owned);
         self.run = Some(Run::new(id, keeping, lock));
-        Ok(Reply::Started { run: id, has_adapter, num_labels, notes, job })
+        Ok(Reply::Started { run: id, has_adapter, num_labels, notes, job, kept_as })
     }
 
     /// Gives the run that the session has a name, and says what it is.
@@ -291,4 +345,9 @@ impl Worker {
         let has_adapter = job.run.method == Method::Lora && job.changes.is_empty() && job.parts.is_empty();
         Ok(Begun { id: RunId(self.runs), has_adapter, num_labels, notes, job: job.to_json() })
     }
+}
+
+/// What was to be written was not; what was written before stays.
+fn not_written(step: u32, problem: Problem) -> FromWorker {
+    FromWorker::CheckpointWritten { step, is_gone: false, problem: Some(problem) }
 }

@@ -72,6 +72,11 @@ fn a_run_that_diverged_is_told_apart() {
     facts.diverged_at = Some(21);
     let told = training(&job, &facts);
     assert!(told.contains("the weights of step 20. The run diverged at step 21, where the loss"), "{told}");
+    let facts = CardFacts { diverged_at: None, rollbacks: Some((2, 0.25)), ..facts };
+    let told = training(&job, &facts);
+    let went_back = "seed 42. The run diverged and went back to an earlier step 2 times; it went on at 0.25 times the learning \
+                     rate. These are the weights of step 20.";
+    assert!(told.ends_with(went_back), "{told}");
 }
 
 #[test]

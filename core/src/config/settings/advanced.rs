@@ -2,7 +2,7 @@
 //! alone.
 
 use super::super::setting::{Of, Setting, choice, lora, put, real, switch, whole, words};
-use super::super::{Dtype, EvalStrategy, Freeze, LrSchedulerType, Pooling, TrainSamplingStrategy};
+use super::super::{Dtype, EvalStrategy, Freeze, LrSchedulerType, OnDivergence, Pooling, TrainSamplingStrategy};
 use super::DEFAULT_TARGETS;
 
 /// The largest value of a share that is less than 1.
@@ -179,6 +179,22 @@ pub(super) const ADVANCED: &[Setting] = &[
         unit: "global norm, 0 is off",
         hint: "Larger gradients are scaled down to this.",
         ..real::named("max_grad_norm")
+    },
+    Setting {
+        get: |run| run.on_divergence.name().into(),
+        set: |run, text| {
+            put(&mut run.on_divergence, choice::parse(text, &OnDivergence::ALL.map(|choice| (choice.name(), choice))))
+        },
+        choices: &[("roll_back", "Go back, halve the rate, go on"), ("stop", "Stop, and keep the best weights")],
+        value_name: "WHAT",
+        is_advanced: true,
+        help: "What to do when the loss is not a number any more: roll_back (also when it runs away: go back to the last good \
+               weights and halve the rate, at most 3 times, then stop; a run that trains more than 350 M parameters does not \
+               go back) or stop (keep the best weights)",
+        label: "If training diverges",
+        hint: "Going back keeps a copy of what is trained in memory, three times its weights (in the browser up to 512 MB; a \
+               larger run stops). It goes back at most three times.",
+        ..choice::named("on_divergence")
     },
     Setting {
         get: |run| run.label_smoothing_factor.to_string(),

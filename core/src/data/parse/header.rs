@@ -344,11 +344,13 @@ pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) 
     if named.iter().filter(|column| is_familiar(column.name)).count() >= 2 {
         return true;
     }
+    // Once for each column, since each is compared with each: a table may have thousands.
+    let odds = |text: &&Column<'_>| text.chance_of_short_text().unwrap_or(NO_TEXT) * text.words_penalty();
+    let odds: Vec<f64> = named.iter().map(odds).collect();
     named.iter().enumerate().any(|(label, column)| {
         let Some(new) = column.chance_of_new_value() else { return false };
-        let texts = named.iter().enumerate().filter(|&(index, _)| index != label);
-        let mut odd = texts.map(|(_, text)| text.chance_of_short_text().unwrap_or(NO_TEXT) * text.words_penalty());
-        odd.any(|odd| new * odd * column.words_penalty() <= MAX_CHANCE)
+        let chance = new * column.words_penalty();
+        odds.iter().enumerate().any(|(text, odd)| text != label && chance * odd <= MAX_CHANCE)
     })
 }
 

@@ -15,7 +15,7 @@ mod rms_norm;
 mod softmax;
 mod square_sum;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use burn_autodiff::Autodiff;
 use burn_dispatch::DispatchDevice;
 use burn_flex::{Flex, FlexTensor};
@@ -31,7 +31,12 @@ pub(crate) use square_sum::square_sum;
 
 /// Whether the tensor lives on the CPU backend.
 pub(crate) fn is_on_cpu<const D: usize>(tensor: &Tensor<D>) -> bool {
-    matches!(tensor.device().without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
+    is_cpu(tensor.device())
+}
+
+/// Whether a device is the CPU backend, with autodiff or without.
+pub(super) fn is_cpu(device: Device) -> bool {
+    matches!(device.without_autodiff().as_dispatch(), DispatchDevice::Flex(_))
 }
 
 /// The value of a one-element tensor on the CPU.

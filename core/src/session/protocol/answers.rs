@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NamedBlob, RunId};
+use super::{NamedBlob, Problem, RunId};
 use crate::config::{ModelSource, ReadOptions};
 use crate::metrics::{TextSample, TextToTextEvaluation};
 use crate::task::{DataReport, Task};
@@ -40,27 +40,6 @@ pub struct ModelInfo {
     pub notes: Vec<String>,
 }
 
-/// A run that is kept in the browser's storage.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SavedRun {
-    /// Optimizer steps taken when it was last saved.
-    pub step: u32,
-    /// Steps that it has in all.
-    pub total_steps: u32,
-    /// It was over: its weights wait to be measured and exported.
-    pub is_finished: bool,
-    /// When it was last saved, in milliseconds since 1970.
-    pub saved_ms: f64,
-    /// The pretrained model.
-    pub model: ModelSource,
-    /// Name of the training file.
-    pub file: String,
-    /// What it learns.
-    pub task: Task,
-    /// It goes on in another tab of this browser now.
-    pub is_elsewhere: bool,
-}
-
 /// A kept run that was loaded.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenedRun {
@@ -78,6 +57,8 @@ pub struct OpenedRun {
     pub read: ReadOptions,
     /// Its name from now on.
     pub run: RunId,
+    /// Its number on the page.
+    pub number: u32,
     /// It trains an adapter, which can be taken home alone.
     pub has_adapter: bool,
     /// Labels that it tells apart; 0 for a task without labels.
@@ -88,6 +69,8 @@ pub struct OpenedRun {
     pub job: String,
     /// What the page gave with [`Command::Train`](super::Command::Train).
     pub page: String,
+    /// What was saved last was damaged, so that it was opened as it was saved before.
+    pub damage: Option<Problem>,
 }
 
 /// What a model wrote after prompts, measured against what stands in the file.

@@ -131,8 +131,11 @@ pub enum Command {
     },
     /// End the reading that goes on. Reply: [`Reply::Done`]; then that of the command that has rows read.
     CancelReading,
-    /// Start a run. Reply: [`Reply::Started`]; then events.
+    /// Start a run. Reply: [`Reply::Started`]; then events. [`Reply::Refused`] where it is not started and a run before is
+    /// still loaded.
     Train {
+        /// Its number on the page.
+        number: u32,
         /// The settings.
         run: RunConfig,
         /// What is changed of the model before, from its files as they were loaded.
@@ -140,14 +143,49 @@ pub enum Command {
         /// What the page wants back when it goes on with the run after a reload: kept as it is.
         page: String,
     },
-    /// Find the run that is kept in the browser's storage. Reply: [`Reply::Saved`].
-    FindRun,
-    /// Load model, rows and weights of the kept run, and go on with it. Progress comes as of `FetchModel` and `LoadData`.
+    /// Say what a run of the loaded model and rows would cost. The first time for a method, two steps are timed, and dropped.
+    /// Reply: [`Reply::Estimated`].
+    Estimate {
+        /// The settings.
+        run: RunConfig,
+    },
+    /// List the runs that are kept in the browser's storage. Reply: [`Reply::Runs`].
+    ListRuns,
+    /// Load model, rows and weights of a kept run, and go on with it. Progress comes as of `FetchModel` and `LoadData`.
     /// Reply: [`Reply::Opened`], with a blob for each file of rows; then the events of the run up to its checkpoint, as they
-    /// came the first time, then those that follow, if it is not over.
-    OpenRun,
-    /// Drop the kept run. Reply: [`Reply::Done`].
-    DropRun,
+    /// came the first time, and its [`FromWorker::CheckpointWritten`]; then those that follow, if it is not over.
+    /// [`Reply::Refused`] where what was loaded before still is.
+    OpenRun {
+        /// Which.
+        id: String,
+        /// How often each of its batches is cut into twice as many parts, where it goes on: as often as the device had too
+        /// little memory for it since it was saved.
+        cuts: u32,
+    },
+    /// Delete a kept run. Reply: [`Reply::Done`].
+    DropRun {
+        /// Which.
+        id: String,
+    },
+    /// Note what the person writes about a kept run, in the place of what was noted before. Reply: [`Reply::Done`].
+    NoteRun {
+        /// Which.
+        id: String,
+        /// Their words.
+        note: String,
+    },
+    /// Put a kept run with all that it needs into a project file. Reply: [`Reply::Exported`], with one blob.
+    SaveProject {
+        /// Which.
+        id: String,
+    },
+    /// Keep the run of a project file. Reply: [`Reply::Imported`]; then it can be opened as any other.
+    ImportProject {
+        /// The project file.
+        file: NamedBlob,
+        /// Its number on the page.
+        number: u32,
+    },
     /// Read the rows of several tasks and start a run that learns them at once. Progress of the reading comes as
     /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Started`], then events; [`Reply::Done`] where the reading was ended
     /// before: then there is no run, nor the one before.
@@ -263,4 +301,8 @@ pub enum Command {
     Memory,
     /// Destroy the GPU device, to rehearse its loss. Reply: [`Reply::Done`].
     LoseDevice,
+    /// Panic, to rehearse a mistake in Hone. No reply: [`FromWorker::Failed`].
+    Panic,
+    /// Ask for memory until there is none, to rehearse that. No reply: the worker ends without a word.
+    ExhaustMemory,
 }

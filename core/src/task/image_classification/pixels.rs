@@ -169,6 +169,7 @@ fn process(
         _ => {}
     }
     let picture = decode(&bytes).map_err(|error| error.to_string())?;
+    processor.check_size(picture.width, picture.height).map_err(|error| error.to_string())?;
     let difference_hash = difference_hash(&picture);
     Ok(Processed { sha256, difference_hash, picture: Some(Rc::new(processor.process(&picture))) })
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::rows::host_pixels;
 use super::{Prediction, SPEC};
 use crate::data::HostInputs;
-use crate::images::{Picture, decode};
+use crate::images::{ImageError, Picture, decode};
 use crate::task::outputs::class_probabilities;
 use crate::task::row_predictor::RowPredictor;
 use crate::task::{PredictRequest, Predictor, TaskError, TaskInput};
@@ -19,7 +19,9 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
     let decode_input = |(index, input): (usize, &TaskInput)| -> Result<Picture, TaskError> {
         let error = |reason: String| TaskError::Input { index: index + 1, reason };
         let bytes = input.image.as_ref().ok_or_else(|| error("an image is needed, and this is a text".into()))?;
-        let picture = decode(bytes).map_err(|reason| error(format!("{} {reason}", input.text).trim().to_owned()))?;
+        let of_image = |reason: ImageError| error(format!("{} {reason}", input.text).trim().to_owned());
+        let picture = decode(bytes).map_err(of_image)?;
+        processor.check_size(picture.width, picture.height).map_err(of_image)?;
         Ok(processor.process(&picture))
     };
     let pictures = request.inputs.iter().enumerate().map(decode_input).collect::<Result<Vec<Picture>, _>>()?;

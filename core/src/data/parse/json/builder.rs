@@ -13,6 +13,11 @@ const MAX_COLUMNS: usize = 256;
 /// Most cells that are held, missing ones included: keeps a file with few values in many columns in memory.
 const MAX_CELLS: usize = 64 << 20;
 
+/// Cells that any file may have, and those for each of its bytes beyond: rows of `{}` in a table of many columns would take
+/// two thousand times the file.
+const FREE_CELLS: usize = 1 << 20;
+const CELLS_A_BYTE: usize = 8;
+
 /// The key under which the `datasets` library keeps translations: an object with a text for each language.
 const TRANSLATION: &str = "translation";
 
@@ -24,12 +29,15 @@ pub(super) struct Builder {
     last_set: Vec<usize>,
     num_objects: usize,
     num_repeated: usize,
+    max_cells: usize,
 }
 
 impl Builder {
-    pub(super) fn new(format: Format) -> Self {
+    /// An empty table, of a file of so many bytes.
+    pub(super) fn new(format: Format, num_bytes: usize) -> Self {
         let table = Table::new(format, None, true, Vec::new());
-        Self { table, indices: HashMap::new(), last_set: Vec::new(), num_objects: 0, num_repeated: 0 }
+        let max_cells = FREE_CELLS.saturating_add(num_bytes.saturating_mul(CELLS_A_BYTE)).min(MAX_CELLS);
+        Self { table, indices: HashMap::new(), last_set: Vec::new(), num_objects: 0, num_repeated: 0, max_cells }
     }
 
     /// Adds a row, or a bad one where the item is none.
@@ -89,8 +97,11 @@ impl Builder {
         }
         self.table.rows.push(row);
         let num_columns = self.table.columns.len();
-        if num_columns > MAX_COLUMNS || num_columns.saturating_mul(self.table.rows.len()) > MAX_CELLS {
+        if num_columns > MAX_COLUMNS {
             return Err(DataError::TooManyColumns { limit: MAX_COLUMNS });
+        }
+        if num_columns.saturating_mul(self.table.rows.len()) > self.max_cells {
+            return Err(DataError::TooSparse { columns: num_columns, rows: self.table.rows.len() });
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ pub(super) fn parse<const KEEP: bool>(text: &str) -> Result<Table, DataError> {
         && let Some(fields) = only_object(start)
     {
         let line = 1 + text[..text.len() - start.len()].matches('\n').count();
-        return parse_object::<KEEP>(fields, line);
+        return parse_object::<KEEP>(fields, line, text.len());
     }
     // By lines, unless several objects share one: then by their order.
     match read_values::<KEEP>(text, Numbers::Lines)? {
@@ -105,7 +105,7 @@ fn parse_array<const KEEP: bool>(text: &str) -> Result<Table, DataError> {
     if items.is_empty() {
         return Err(DataError::NoJsonRows);
     }
-    add_all::<KEEP>(items, Builder::new(Format::Json))
+    add_all::<KEEP>(items, Builder::new(Format::Json, text.len()))
 }
 
 fn add_all<const KEEP: bool>(items: Vec<Item<'_>>, mut builder: Builder) -> Result<Table, DataError> {
@@ -115,14 +115,14 @@ fn add_all<const KEEP: bool>(items: Vec<Item<'_>>, mut builder: Builder) -> Resu
     builder.finish()
 }
 
-/// Reads a file that is one object, on `line`: a row, or what wraps a list of rows.
-fn parse_object<const KEEP: bool>(fields: Fields<'_>, line: usize) -> Result<Table, DataError> {
+/// Reads a file of `num_bytes` that is one object, on `line`: a row, or what wraps a list of rows.
+fn parse_object<const KEEP: bool>(fields: Fields<'_>, line: usize, num_bytes: usize) -> Result<Table, DataError> {
     let (lists, holds_turns) = lists_of_objects(&fields);
     let num_parts =
         fields.iter().filter(|(key, value)| is_scalar(value) && PARTS.contains(&key.to_lowercase().as_str())).count();
     let most_parts = |key: &String| if list_rank(key) < LISTS.len() { 1 } else { 0 };
     if lists.first().is_some_and(|(key, _)| num_parts <= most_parts(key)) {
-        let mut builder = Builder::new(Format::Json);
+        let mut builder = Builder::new(Format::Json, num_bytes);
         let mut lists = lists.into_iter();
         let (key, items) = lists.next().unwrap_or_default();
         builder.table.notes.extend(lists.map(|(other, items)| {
@@ -135,7 +135,7 @@ fn parse_object<const KEEP: bool>(fields: Fields<'_>, line: usize) -> Result<Tab
     if !holds_turns && !fields.iter().any(|(_, value)| is_scalar(value)) {
         return Err(DataError::NoJsonRows);
     }
-    let mut builder = Builder::new(Format::Jsonl);
+    let mut builder = Builder::new(Format::Jsonl, num_bytes);
     let holds_objects = !lists.is_empty() || fields.iter().any(|(_, value)| value.get().starts_with('{'));
     if holds_objects || fields.len() > MANY_KEYS {
         builder.table.notes.push("the file holds a single object: it is read as one row".into());
@@ -345,6 +345,16 @@ mod tests {
     fn ever_new_columns_are_refused() {
         let text: String = (0..300).map(|i| format!("{{\"k{i}\": 1}}\n")).collect();
         assert!(matches!(parse::<false>(&text), Err(DataError::TooManyColumns { .. })));
+    }
+
+    #[test]
+    fn empty_objects_below_one_of_many_keys_are_refused_before_they_fill_memory() {
+        let keys: Vec<String> = (0..200).map(|index| format!("\"k{index}\": 1")).collect();
+        let wide = format!("{{{}}}\n", keys.join(", "));
+        let sparse = |rows: usize| parse::<false>(&[wide.as_str(), &"{}\n".repeat(rows)].concat());
+        assert_eq!(sparse(5_000).expect("not too many").rows.len(), 5_001);
+        assert!(matches!(sparse(100_000), Err(DataError::TooSparse { columns: 200, .. })));
+        assert_eq!(parse::<false>(&wide.repeat(6_000)).expect("whole rows").rows.len(), 6_000);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub(super) enum Numbers {
 /// A line is tried first: what is wrong with one costs that line only. Where a line ends within a value, the value may
 /// go on below it.
 pub(super) fn read_values<const KEEP: bool>(text: &str, numbers: Numbers) -> Result<Option<Table>, DataError> {
-    let mut builder = Builder::new(if numbers == Numbers::Lines { Format::Jsonl } else { Format::Json });
+    let format = if numbers == Numbers::Lines { Format::Jsonl } else { Format::Json };
+    let mut builder = Builder::new(format, text.len());
     let mut lines = Lines::new(text);
     let (mut at, mut last_line, mut count) = (0, 0, 0);
     // Text may be read again after a value that is never closed, but not without end.

@@ -1,0 +1,184 @@
+//! All runs that are kept on the disk, `runs/<id>/` each: they are listed with the room that each takes, noted on, and removed.
+//! A run is removed only by the person, or where it was cut off before it was saved at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hone_core::session::protocol::{KeptRuns, Problem};
+
+use crate::disk::{DiskError, DiskFolder};
+use crate::errors;
+use crate::kept_run::{FoundRun, ImportedRun, Inputs};
+use crate::kept_steps;
+use crate::shared_files::SharedFiles;
+
+const RUNS: &str = "runs";
+
+/// What the person wrote about a run, in its folder.
+const NOTE_FILE: &str = "note.txt";
+
+/// The folder of all runs; made if it is not there.
+pub(crate) async fn folder() -> Result<DiskFolder, DiskError> {
+    DiskFolder::open(&[RUNS.to_owned()]).await
+}
+
+/// Ids of all runs, the oldest first.
+async fn ids(runs: &DiskFolder) -> Result<Vec<String>, DiskError> {
+    let mut ids = runs.names().await?;
+    ids.retain(|name| is_id(name));
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn is_id(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A name for a run that begins now: it is later than all others, also where the clock was set back.
+pub(crate) async fn next_id() -> String {
+    let newest = match folder().await {
+        Ok(runs) => ids(&runs).await.ok().and_then(|ids| ids.last()?.parse::<u64>().ok()),
+        Err(_) => None, // nothing is kept then
+    };
+    let now_ms = js_sys::Date::now() as u64;
+    format!("{:013}", newest.map_or(now_ms, |newest| now_ms.max(newest + 1)))
+}
+
+/// The run of an id; `None` where it is not there, or not whole.
+///
+/// # Errors
+/// When the storage can't be read.
+pub(crate) async fn find(id: &str) -> Result<Option<FoundRun>, DiskError> {
+    if is_id(id) { FoundRun::find(&folder().await?, id).await } else { Ok(None) }
+}
+
+/// All runs, without what is said elsewhere of other tabs. Nothing large is read.
+///
+/// # Errors
+/// When the storage can't be read.
+pub(crate) async fn list() -> Result<KeptRuns, DiskError> {
+    let runs = folder().await?;
+    let (mut found, mut unreadable, mut unread_reason) = (Vec::new(), Vec::new(), None);
+    let reason = |error: &DiskError| Some(error.reason().to_owned());
+    for id in ids(&runs).await? {
+        match FoundRun::find(&runs, &id).await {
+            Ok(Some(run)) => found.push(run),
+            Ok(None) | Err(DiskError::Damaged(_)) => match is_saved(&runs, &id).await {
+                Ok(true) => unreadable.push(id),
+                Ok(false) => {} // it has just begun, or never came far
+                Err(error) => unread_reason = reason(&error),
+            },
+            // That may pass: a run is not offered to be deleted for it.
+            Err(error) => unread_reason = reason(&error),
+        }
+    }
+    let hashes = |run: &FoundRun| -> BTreeMap<String, u64> {
+        run.inputs.shared_files().into_iter().map(|file| (file.sha256.clone(), file.bytes)).collect()
+    };
+    let mut num_uses: BTreeMap<String, (u64, usize)> = BTreeMap::new();
+    for (sha256, bytes) in found.iter().flat_map(hashes) {
+        num_uses.entry(sha256).or_insert((bytes, 0)).1 += 1;
+    }
+    let mut kept = KeptRuns { unreadable, unread_reason, ..KeptRuns::default() };
+    kept.shared_bytes = num_uses.values().filter(|(_, uses)| *uses > 1).map(|(bytes, _)| bytes).sum();
+    for run in found {
+        let is_its_alone = |(sha256, _): &(String, u64)| num_uses.get(sha256).is_none_or(|(_, uses)| *uses == 1);
+        let bytes: u64 = hashes(&run).into_iter().filter(is_its_alone).map(|(_, bytes)| bytes).sum();
+        let note = note_of(&run).await;
+        kept.runs.push(run.saved(bytes, note));
+    }
+    Ok(kept)
+}
+
+/// What the person wrote about a run.
+pub(crate) async fn note_of(run: &FoundRun) -> String {
+    run.text(NOTE_FILE).await.unwrap_or_default()
+}
+
+/// Keeps the run of a project file; the id under which it is.
+///
+/// # Errors
+/// No storage, or no room: nothing of it is left then.
+pub(crate) async fn import(run: ImportedRun) -> Result<String, DiskError> {
+    let runs = folder().await?;
+    let (id, said) = (next_id().await, run.note());
+    run.write(&runs, &id).await?;
+    if !said.is_empty()
+        && let Err(error) = note(&id, &said).await
+    {
+        let _ = remove(&id).await;
+        return Err(error);
+    }
+    Ok(id)
+}
+
+/// Writes what the person says about a run.
+///
+/// # Errors
+/// When it is not there, or the storage refuses it.
+pub(crate) async fn note(id: &str, note: &str) -> Result<(), DiskError> {
+    let run = if is_id(id) { folder().await?.existing(id).await? } else { None };
+    run.ok_or(DiskError::Missing)?.write(NOTE_FILE, note.as_bytes()).await
+}
+
+/// Removes a run, and the files that no other has.
+///
+/// # Errors
+/// When the storage does not let the run go.
+pub(crate) async fn remove(id: &str) -> Result<(), DiskError> {
+    if !is_id(id) {
+        return Err(DiskError::Missing);
+    }
+    let runs = folder().await?;
+    runs.remove(id).await?;
+    let _ = remove_unused_files(&runs).await; // the run is gone: what can't go now goes with the next
+    Ok(())
+}
+
+/// Removes runs that were cut off before they were saved at all. None may be going on.
+///
+/// # Errors
+/// When the storage refuses it.
+pub(crate) async fn remove_never_saved(runs: &DiskFolder) -> Result<(), DiskError> {
+    for id in ids(runs).await? {
+        if !is_saved(runs, &id).await? {
+            runs.remove(&id).await?;
+        }
+    }
+    remove_unused_files(runs).await
+}
+
+async fn is_saved(runs: &DiskFolder, id: &str) -> Result<bool, DiskError> {
+    match runs.existing(id).await? {
+        Some(run) => kept_steps::is_saved(&run).await,
+        None => Ok(false),
+    }
+}
+
+/// Removes the files that no run has any more; none of them while there is a run that does not say which it has.
+///
+/// # Errors
+/// When the storage refuses it.
+pub(crate) async fn remove_unused_files(runs: &DiskFolder) -> Result<(), DiskError> {
+    let mut used = BTreeSet::new();
+    for id in ids(runs).await? {
+        let Some(run) = runs.existing(&id).await? else { continue };
+        let Some(inputs) = Inputs::of_run(&run).await? else { return Ok(()) };
+        used.extend(inputs.shared_files().into_iter().map(|file| file.sha256.clone()));
+    }
+    SharedFiles::open(runs).await?.keep_only(&used).await
+}
+
+/// Why something of a run could not be written, for the person; where there is no room, with the runs that take it, but for
+/// the one that is `going`, by its id.
+pub(crate) async fn problem(error: &DiskError, what: &str, going: Option<&str>) -> Problem {
+    let mut problem = error.problem(what);
+    if matches!(error, DiskError::Full)
+        && let Ok(mut kept) = list().await
+    {
+        kept.runs.retain(|run| Some(run.id.as_str()) != going);
+        if !kept.runs.is_empty() {
+            problem.hint = errors::room_hint(&kept.runs);
+        }
+    }
+    problem
+}

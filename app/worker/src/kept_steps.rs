@@ -1,0 +1,237 @@
+//! Where a kept run stands: sealed folders `step-<n>/` in its folder, each with a checkpoint, `events.jsonl` with what the run
+//! has said, and `saved.json`. Their manifests have the SHA-256 of each file: nothing is gone on from that is not what was
+//! written.
+//!
+//! Of a run that goes on there are two, so that there is one where the newest is damaged; each has the best weights, too. Of a
+//! run that is over there is its end.
+
+use hone_core::folder::Folder;
+use hone_core::project::{EVENTS_FILE, SAVED_FILE as STATE_FILE};
+use hone_core::session::protocol::RunSummary;
+use serde::{Deserialize, Serialize};
+
+use crate::disk::{DiskError, DiskFolder, Manifest, StoredFile};
+use crate::hash;
+use crate::journal::{Journal, Line};
+
+const STEP: &str = "step-";
+
+/// Steps that are kept of a run that goes on.
+const MAX_KEPT: usize = 2;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SavedState {
+    /// Optimizer steps taken.
+    pub(crate) step: u32,
+    pub(crate) total_steps: u32,
+    pub(crate) is_finished: bool,
+    /// When it was saved, in milliseconds since 1970.
+    pub(crate) saved_ms: f64,
+    /// Seconds of the run until then.
+    pub(crate) elapsed_secs: f64,
+    /// Its curves and figures until then.
+    pub(crate) summary: RunSummary,
+}
+
+impl SavedState {
+    /// What is over has a folder of its own: the last checkpoint may be of the same step.
+    fn folder_name(&self) -> String {
+        format!("{STEP}{:08}{}", self.step, if self.is_finished { "-over" } else { "" })
+    }
+}
+
+/// The steps of a run that goes on.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    run: DiskFolder,
+    /// Names of those that are known to be whole, the oldest first.
+    whole: Vec<String>,
+}
+
+impl Steps {
+    /// Those of a run's folder; `whole` is the one that it goes on from.
+    pub(crate) fn new(run: DiskFolder, whole: Option<&SavedStep>) -> Self {
+        Self { run, whole: whole.into_iter().map(|step| step.name.clone()).collect() }
+    }
+
+    /// Writes where the run stands, and drops what is no longer needed.
+    ///
+    /// # Errors
+    /// No storage, or no room: what was written of earlier steps stays.
+    pub(crate) async fn write(
+        &mut self,
+        state: &SavedState,
+        checkpoint: &Folder,
+        events: &[u8],
+    ) -> Result<(), DiskError> {
+        let name = state.folder_name();
+        self.whole.retain(|before| *before < name); // a run that went back does not stand at later steps any more
+        let folder = self.run.folder(&name).await?;
+        if let Err(error) = write_step(&folder, state, checkpoint, events).await {
+            let _ = self.run.remove(&name).await;
+            return Err(error);
+        }
+        self.whole.push(name);
+        let num_kept = if state.is_finished { 1 } else { MAX_KEPT };
+        self.whole.drain(..self.whole.len().saturating_sub(num_kept));
+        for other in names(&self.run).await?.into_iter().filter(|name| !self.whole.contains(name)) {
+            // Half of one must not look like one that was damaged.
+            if let Some(folder) = self.run.existing(&other).await? {
+                folder.unseal().await?;
+            }
+            self.run.remove(&other).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether there were steps, and somebody removed all of them.
+    pub(crate) async fn are_gone(&self) -> bool {
+        for name in &self.whole {
+            if !matches!(self.run.existing(name).await, Ok(None)) {
+                return false;
+            }
+        }
+        !self.whole.is_empty()
+    }
+}
+
+async fn write_step(
+    folder: &DiskFolder,
+    state: &SavedState,
+    checkpoint: &Folder,
+    events: &[u8],
+) -> Result<(), DiskError> {
+    folder.unseal().await?;
+    let mut manifest = Manifest::default();
+    for (name, bytes) in checkpoint.iter() {
+        write_to(folder, name, bytes, &mut manifest).await?;
+    }
+    write_to(folder, EVENTS_FILE, events, &mut manifest).await?;
+    let json = serde_json::to_vec(state).expect("a state holds only plain values");
+    write_to(folder, STATE_FILE, &json, &mut manifest).await?;
+    folder.seal(&manifest).await
+}
+
+/// Writes a file, and notes it with its hash.
+pub(crate) async fn write_to(
+    folder: &DiskFolder,
+    name: &str,
+    bytes: &[u8],
+    manifest: &mut Manifest,
+) -> Result<(), DiskError> {
+    folder.write(name, bytes).await?;
+    let sha256 = Some(hash::sha256_hex(bytes).await);
+    manifest.files.insert(name.to_owned(), StoredFile { bytes: bytes.len() as u64, sha256 });
+    Ok(())
+}
+
+/// Names of the folders that say where a run stands, the newest last.
+async fn names(run: &DiskFolder) -> Result<Vec<String>, DiskError> {
+    let mut names = run.names().await?;
+    names.retain(|name| name.starts_with(STEP));
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Whether a run was saved at least once since it began.
+pub(crate) async fn is_saved(run: &DiskFolder) -> Result<bool, DiskError> {
+    for name in names(run).await? {
+        if let Some(folder) = run.existing(&name).await?
+            && folder.is_sealed().await?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A step in whose folder each file has its full size.
+#[derive(Debug)]
+pub(crate) struct SavedStep {
+    name: String,
+    folder: DiskFolder,
+    /// What is in it.
+    manifest: Manifest,
+    pub(crate) state: SavedState,
+}
+
+/// The steps that were found of a run.
+#[derive(Debug, Default)]
+pub(crate) struct FoundSteps {
+    /// The newest first.
+    pub(crate) whole: Vec<SavedStep>,
+    /// What is wrong with those that were saved later than these, and are not whole any more; in words.
+    pub(crate) damaged: Vec<String>,
+}
+
+/// Looks through the folder of a run. Nothing large is read.
+///
+/// # Errors
+/// When the storage can't be read.
+pub(crate) async fn find(run: &DiskFolder) -> Result<FoundSteps, DiskError> {
+    let mut found = FoundSteps::default();
+    for name in names(run).await?.into_iter().rev() {
+        let Some(folder) = run.existing(&name).await? else { continue };
+        if !folder.is_sealed().await? {
+            continue; // it was being written when the run was cut off
+        }
+        let damage = match folder.manifest().await? {
+            None => "a file is missing or cut short".to_owned(),
+            Some(manifest) => match folder.read_json(STATE_FILE).await? {
+                Some(state) => {
+                    found.whole.push(SavedStep { name, folder, manifest, state });
+                    continue;
+                }
+                None => format!("{STATE_FILE} is not as this version of Hone writes it"),
+            },
+        };
+        if found.whole.is_empty() {
+            found.damaged.push(format!("{}: {damage}", in_words(&name)));
+        }
+    }
+    Ok(found)
+}
+
+/// `step 20`.
+fn in_words(name: &str) -> String {
+    let number = name.trim_start_matches(STEP).split('-').next().unwrap_or_default().trim_start_matches('0');
+    format!("step {}", if number.is_empty() { "0" } else { number })
+}
+
+impl SavedStep {
+    /// What is wrong with it, in words, where a file is not what was written, or can't be read. Reads all of it.
+    pub(crate) async fn damage(&self) -> Option<String> {
+        let damage = match self.folder.damaged_file(&self.manifest).await {
+            Ok(None) => return None,
+            Ok(Some(file)) => format!("{file} is not what was written"),
+            Err(error) => error.reason().to_owned(),
+        };
+        Some(format!("{}: {damage}", in_words(&self.name)))
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.manifest.files.values().map(|file| file.bytes).sum()
+    }
+
+    /// What the run has said.
+    ///
+    /// # Errors
+    /// When the storage can't be read, or a line is no event.
+    pub(crate) async fn events(&self) -> Result<(Journal, Vec<Line>), DiskError> {
+        let bytes = self.folder.read(EVENTS_FILE).await?.ok_or(DiskError::Missing)?;
+        Journal::read(bytes).map_err(|error| DiskError::Damaged(format!("{EVENTS_FILE}: {error}")))
+    }
+
+    /// Everything that restores the run.
+    ///
+    /// # Errors
+    /// When the storage can't be read.
+    pub(crate) async fn checkpoint(&self) -> Result<Folder, DiskError> {
+        let mut folder = Folder::new();
+        for name in self.manifest.files.keys().filter(|name| ![EVENTS_FILE, STATE_FILE].contains(&name.as_str())) {
+            folder.insert(name.as_str(), self.folder.read(name).await?.ok_or(DiskError::Missing)?);
+        }
+        Ok(folder)
+    }
+}

@@ -1,0 +1,227 @@
+//! Bytes of a run at its peak.
+//!
+//! What the backward pass of a layer keeps, in numbers (f32, four bytes each). Let `n` be the tokens of a batch, `h` the width of
+//! a state, `a = heads head_dim`, `i` the width within the feed-forward part, and `p = batch heads seq keys`:
+//!
+//! - what linear parts read: queries, keys and values the same `n h`, the output of attention `n a`, the feed-forward part `n h` and
+//!   `n i`; each only if its weight is trained or adapted (`nn/linear.rs`, `kernels/cpu/matmul.rs`: an operand is kept for the
+//!   gradient of the other one);
+//! - attention: queries, keys and values, `n a` each (fewer keys than queries have fewer), the probabilities `p`; with dropout its
+//!   mask and its result, too, `3 p` (`nn/attention.rs`); burn's softmax keeps its exponentials besides;
+//! - a norm: its input `n h`; composed, its centred input and, if its weight is trained, the normed one;
+//! - an activation: its slope `n i`; composed, what each of its operations reads; a gate both of its factors;
+//! - dropout of states: its mask, `n h`;
+//! - adapters: `n rank`, with dropout a mask and a copy of what they read; DoRA the outputs of both branches.
+//!
+//! Layers below the first one that is trained keep nothing. With gradient checkpointing only `n h` of each layer is kept,
+//! and all of one at a time. Half precision keeps what linear parts read in two bytes, a copy for each of them.
+//!
+//! The peak is counted as that of weights, moments, gradients and activations together. Gradients come while activations go,
+//! so that this is more than is held at once; how much of it an allocator uses twice is not counted but chosen: nothing, which
+//! lay nearest to the few peaks of the process in docs/LOG.md (`hone-bench plan` compares).
+
+use serde::{Deserialize, Serialize};
+
+use super::operations::lengths;
+use super::trained::{Part, Trained};
+use super::{ActivationKind, BatchShape, Inputs, Kernels, Reads, Shape, Stack};
+use crate::config::{Dtype, OnDivergence, RunConfig};
+
+/// Bytes of an f32.
+const FLOAT: u64 = 4;
+
+/// Bytes of a chunk of scores over the vocabulary (`loss/tokens.rs`).
+const CHUNK_BYTES: u64 = 32 << 20;
+
+/// Bytes on the host that a trained parameter takes in a state to go back to (`train/roll_back.rs`): its weight and both of its
+/// moments.
+pub(crate) const STATE_BYTES: u64 = 12;
+
+/// Most bytes of such a state: an eighth of what can be addressed, 512 MB in a browser, where the checkpoint that is being put
+/// together needs as much again and the best weights; elsewhere 4 GB. A run that trains more (44 M and 350 M parameters) ends
+/// when it diverges.
+pub(crate) const MAX_STATE_BYTES: u64 = if usize::BITS > 32 { 4 << 30 } else { 512 << 20 };
+
+/// Bytes of a run at its peak, by what they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MemoryParts {
+    /// All weights.
+    pub weights: u64,
+    /// Gradients of what is trained.
+    pub gradients: u64,
+    /// Both moments of AdamW.
+    pub optimizer: u64,
+    /// What the backward pass of the largest micro-batch keeps, and what it works with.
+    pub activations: u64,
+    /// Scores and their gradients.
+    pub outputs: u64,
+    /// Weights of the best evaluation.
+    pub best: u64,
+    /// Beside the device's memory, in that of the process: the model's files, a state to go back to, a checkpoint.
+    pub host: u64,
+}
+
+impl MemoryParts {
+    /// Bytes on the device.
+    #[must_use]
+    pub fn on_device(&self) -> u64 {
+        self.weights + self.gradients + self.optimizer + self.activations + self.outputs + self.best
+    }
+
+    /// Bytes of the step alone: what measuring one shows to grow.
+    #[must_use]
+    pub fn of_step(&self) -> u64 {
+        self.gradients + self.activations + self.outputs
+    }
+}
+
+pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>) -> MemoryParts {
+    let Inputs { shape, batches, kernels, file_bytes, keeps_states } = *inputs;
+    let batch = batches.largest_of(run);
+    let of_trained = FLOAT * trained.num_parameters;
+    let is_half = run.dtype != Dtype::F32;
+    let frozen = shape.parameters.all.saturating_sub(trained.num_parameters);
+    let weights = of_trained + frozen * if is_half { FLOAT / 2 } else { FLOAT };
+    let state = STATE_BYTES * trained.num_parameters;
+    let goes_back = run.on_divergence == OnDivergence::RollBack && state <= MAX_STATE_BYTES;
+    let best = if keeps_states && batches.num_valid_rows > 0 { of_trained } else { 0 };
+    // A checkpoint: the state of its step, the best weights, and an earlier state to go back to, whose bytes it shares.
+    let states = if keeps_states { state * if goes_back { 2 } else { 1 } + best } else { 0 };
+    MemoryParts {
+        weights,
+        gradients: of_trained,
+        optimizer: 2 * of_trained,
+        activations: FLOAT * activations(shape, run, trained, (kernels, batch)),
+        outputs: outputs(shape, (kernels, batch)),
+        best,
+        host: file_bytes + states,
+    }
+}
+
+/// Bytes of the largest single tensor.
+pub(super) fn largest_tensor(shape: &Shape, batch: BatchShape) -> u64 {
+    let of_stack = |stack: &Stack| {
+        let [own, source] = lengths(stack, batch);
+        let widest = stack.linears.iter().map(|linear| linear.input.max(linear.output)).max().unwrap_or(0);
+        let keys = if stack.sees_source { own.max(source) } else { own };
+        (batch.rows * own * widest).max(batch.rows * stack.heads * own * keys)
+    };
+    let of_stacks = shape.stacks.iter().map(of_stack).max().unwrap_or(0);
+    FLOAT * of_stacks.max(shape.parameters.largest)
+}
+
+/// Numbers that the backward pass keeps, and those it works with at its beginning.
+fn activations(shape: &Shape, run: &RunConfig, trained: &Trained<'_>, (kernels, batch): (Kernels, BatchShape)) -> u64 {
+    let is_cut = run.gradient_checkpointing && shape.can_checkpoint;
+    let (mut kept, mut widest_layer, mut worked, mut before) = (0, 0, 0, 0);
+    for stack in &shape.stacks {
+        let [own, _] = lengths(stack, batch);
+        let states = batch.rows * own * shape.hidden_size;
+        for pass in 0..stack.layers {
+            let part = trained.part(stack, pass, before);
+            let of_layer = of_layer(stack, run, trained, part, (kernels, batch));
+            widest_layer = of_layer.max(widest_layer);
+            kept += if is_cut { states } else { of_layer };
+        }
+        worked = worked.max(work_of_layer(stack, batch, shape.hidden_size));
+        if trained.embeddings {
+            kept += states * if run.dropout.unwrap_or(stack.hidden_dropout) > 0.0 { 2 } else { 1 };
+        }
+        before += stack.own_layers;
+    }
+    kept + worked + if is_cut { widest_layer } else { 0 }
+}
+
+/// Numbers of the gradients that are there at once within a layer.
+fn work_of_layer(stack: &Stack, batch: BatchShape, hidden: u64) -> u64 {
+    let [own, _] = lengths(stack, batch);
+    let tokens = batch.rows * own;
+    let scores = batch.rows * stack.heads * own * own;
+    (2 * scores).max(tokens * (2 * stack.inner_width() + hidden))
+}
+
+/// Numbers that the backward pass of a layer keeps.
+fn of_layer(
+    stack: &Stack,
+    run: &RunConfig,
+    trained: &Trained<'_>,
+    part: Part,
+    (kernels, batch): (Kernels, BatchShape),
+) -> u64 {
+    if !part.flow {
+        return 0;
+    }
+    let is_composed = kernels == Kernels::Composed;
+    let [own, source] = lengths(stack, batch);
+    let [tokens, source_tokens] = [own, source].map(|seq| batch.rows * seq);
+    let hidden = stack.linears.iter().find(|linear| linear.reads == Reads::Input).map_or(0, |linear| linear.input);
+    let attention_dropout = run.dropout.unwrap_or(stack.attention_dropout) > 0.0;
+    let hidden_dropout = run.dropout.unwrap_or(stack.hidden_dropout) > 0.0;
+
+    // Attention, and attention to the source.
+    let (queries, keys) = (stack.heads * stack.head_dim, stack.key_heads * stack.head_dim);
+    let attention = |key_tokens: u64, key_seq: u64| {
+        let scores = batch.rows * stack.heads * own * key_seq;
+        let probabilities = match (attention_dropout, is_composed) {
+            (true, _) => 3,
+            (false, true) => 2,
+            (false, false) => 1,
+        };
+        tokens * queries + key_tokens * 2 * keys + scores * (probabilities + stack.score_parts.saturating_sub(1))
+    };
+    let mut kept = attention(tokens, own);
+    if stack.sees_source {
+        kept += attention(source_tokens, source);
+    }
+
+    // Norms, the activation, dropout.
+    kept += stack.norms * tokens * hidden * if is_composed && part.weights { 2 } else { 1 };
+    let inner = tokens * stack.inner_width();
+    let of_activation = match (is_composed, stack.activation) {
+        (false, _) | (true, ActivationKind::Relu) => 1,
+        (true, ActivationKind::Silu) => 2,
+        (true, ActivationKind::Gelu) => 3,
+        (true, ActivationKind::GeluTanh) => 5,
+    };
+    kept += inner * (of_activation + if stack.is_gated { 2 } else { 0 });
+    if hidden_dropout {
+        kept += stack.num_hidden_dropouts * tokens * hidden;
+    }
+
+    // What linear parts read, once each tensor, and adapters.
+    let is_half = run.dtype != Dtype::F32;
+    let mut read = Vec::new();
+    for linear in &stack.linears {
+        let tokens = if linear.reads == Reads::Source { source_tokens } else { tokens };
+        let rank = trained.rank(linear);
+        if rank > 0 {
+            kept += tokens * rank;
+            kept += if trained.lora_dropout() > 0.0 { 2 * tokens * linear.input } else { 0 };
+            kept += if trained.use_dora() { 2 * tokens * linear.output } else { 0 };
+        }
+        if part.weights && is_half {
+            // Numbers of two bytes: the cast input, and the cast weight.
+            kept += (tokens * linear.input + linear.input * linear.output) / 2;
+        } else if (part.weights || (rank > 0 && trained.lora_dropout() == 0.0)) && !read.contains(&linear.reads) {
+            read.push(linear.reads);
+            kept += tokens * linear.input;
+        }
+    }
+    kept
+}
+
+/// Bytes of scores and of their gradients.
+fn outputs(shape: &Shape, (kernels, batch): (Kernels, BatchShape)) -> u64 {
+    let tokens = batch.rows * batch.seq;
+    if !shape.scores_vocabulary {
+        let scored = if shape.scores_tokens { tokens } else { batch.rows };
+        return FLOAT * scored * (4 * shape.num_outputs + 2 * shape.hidden_size);
+    }
+    let vocab = shape.vocab_size;
+    let rows = batch.scored.min((CHUNK_BYTES / (FLOAT * vocab.max(1))).max(1));
+    // On the CPU scores become probabilities where they lie; elsewhere each operation has a result of its own.
+    let chunk = FLOAT * rows * vocab * if kernels == Kernels::Own { 1 } else { 3 };
+    let states = FLOAT * 3 * batch.scored * shape.hidden_size;
+    // A trained table has a second gradient, from the lookup, only once the activations are gone: it needs no room of its own.
+    chunk + states
+}

@@ -1,0 +1,182 @@
+//! Plans of a tiny BERT against counts by hand: one layer of width 8, two heads, 16 within, 2 rows of 4 tokens.
+
+use super::*;
+use crate::config::{Freeze, LoraConfig};
+
+fn linear(module: &str, reads: Reads, [input, output]: [u64; 2]) -> LinearShape {
+    LinearShape { module: format!("bert.encoder.layer.0.{module}"), reads, input, output }
+}
+
+fn shape() -> Shape {
+    let linears = vec![
+        linear("attention.self.query", Reads::of_part("query"), [8, 8]),
+        linear("attention.self.key", Reads::of_part("key"), [8, 8]),
+        linear("attention.self.value", Reads::of_part("value"), [8, 8]),
+        linear("attention.output.dense", Reads::of_part("attention_output"), [8, 8]),
+        linear("intermediate.dense", Reads::of_part("intermediate"), [8, 16]),
+        linear("output.dense", Reads::of_part("output"), [16, 8]),
+    ];
+    let stack = Stack {
+        layers: 1,
+        own_layers: 1,
+        linears,
+        heads: 2,
+        key_heads: 2,
+        head_dim: 4,
+        score_parts: 1,
+        norms: 2,
+        num_hidden_dropouts: 2,
+        ..Stack::default()
+    };
+    let parameters = Parameters { all: 1042, embeddings: 352, layers: 600, head: 90, largest: 256, num_layers: 1 };
+    Shape { parameters, stacks: vec![stack], hidden_size: 8, vocab_size: 10, num_outputs: 2, ..Shape::default() }
+}
+
+const BATCH: BatchShape = BatchShape { rows: 2, seq: 4, target_seq: 0, scored: 0 };
+
+fn run() -> RunConfig {
+    RunConfig { batch_size: 2, num_train_epochs: 3, ..RunConfig::default() }
+}
+
+fn lora() -> RunConfig {
+    let target_modules = vec!["query".to_owned(), "value".to_owned()];
+    let lora = LoraConfig { r: 2, lora_dropout: 0.0, target_modules, ..LoraConfig::default() };
+    RunConfig { method: Method::Lora, lora, ..run() }
+}
+
+fn planned_by(run: &RunConfig, kernels: Kernels, keeps_states: bool) -> Plan {
+    let (shape, batches) = (shape(), Batches::alike(BATCH, 10));
+    predict(&Inputs { shape: &shape, batches: &batches, kernels, file_bytes: 100, keeps_states }, run)
+}
+
+fn planned(run: &RunConfig) -> Plan {
+    planned_by(run, Kernels::Own, false)
+}
+
+#[test]
+fn operations_are_those_of_the_matrix_products() {
+    // Eight tokens: linear parts 2 * 8 * (4 * 64 + 2 * 128), attention 4 * 8 for each of 2 * 16 pairs, a head of 90 for 2 rows.
+    let full = planned(&run());
+    assert_eq!((full.forward_flops, full.backward_flops), (8192.0 + 1024.0 + 360.0, 2.0 * (8192.0 + 1024.0 + 360.0)));
+    let head = planned(&RunConfig { method: Method::Head, ..run() });
+    assert_eq!((head.forward_flops, head.backward_flops), (9576.0, 720.0));
+    // Two adapters of rank 2: 2 * 8 * 2 * 16 each; no gradient of the weights beside them.
+    let lora = planned(&lora());
+    assert_eq!(lora.forward_flops, 9576.0 + 1024.0);
+    assert_eq!(lora.backward_flops, 8192.0 + 2.0 * 1024.0 + 2.0 * 1024.0 + 720.0);
+}
+
+#[test]
+fn trained_parameters_follow_the_method() {
+    let count = |run: RunConfig| planned(&run).num_trained;
+    assert_eq!(count(run()), 1042);
+    assert_eq!(count(RunConfig { method: Method::Head, ..run() }), 90);
+    assert_eq!(count(RunConfig { method: Method::LastLayers(1), ..run() }), 690);
+    assert_eq!(count(RunConfig { freeze: Freeze::Embeddings, ..run() }), 690);
+    assert_eq!(count(RunConfig { freeze: Freeze::Layers(1), ..run() }), 90);
+    assert_eq!(count(lora()), 2 * 2 * 16 + 90);
+    let dora = LoraConfig { use_dora: true, ..lora().lora };
+    assert_eq!(count(RunConfig { lora: dora, ..lora() }), 2 * (2 * 16 + 8) + 90);
+}
+
+#[test]
+fn kept_numbers_are_those_of_the_layers() {
+    // Of eight tokens: queries, keys, values 3 * 64, probabilities 2 * 2 * 16, norms 2 * 64, the slope 128, what is read 3 * 64 +
+    // 128; the embeddings' norm 64; two gradients within the feed-forward part and one of states 8 * 40.
+    let kept = 192 + 64 + 128 + 128 + 320 + 64 + 320;
+    let memory = planned(&run()).memory;
+    assert_eq!(memory.activations, 4 * kept);
+    assert_eq!((memory.weights, memory.gradients, memory.optimizer), (4 * 1042, 4 * 1042, 8 * 1042));
+    assert_eq!((memory.outputs, memory.best, memory.host), (4 * 2 * (4 * 2 + 2 * 8), 0, 100));
+    // With dropout two more sets of scores, two masks of states, and one of the embeddings.
+    let dropped = planned(&RunConfig { dropout: Some(0.1), ..run() }).memory;
+    assert_eq!(dropped.activations, 4 * (kept + 128 + 128 + 64));
+    // Adapters read states once; other weights need nothing.
+    let adapted = planned(&lora()).memory;
+    assert_eq!(adapted.activations, 4 * (192 + 64 + 128 + 128 + 64 + 2 * 8 * 2 + 320));
+    // A frozen backbone keeps nothing.
+    assert_eq!(planned(&RunConfig { method: Method::Head, ..run() }).memory.activations, 4 * 320);
+    // Composed: exponentials beside probabilities, normed states, three operands of GELU.
+    let composed = planned_by(&run(), Kernels::Composed, false).memory;
+    assert_eq!(composed.activations, 4 * (kept + 64 + 128 + 256));
+}
+
+#[test]
+fn a_session_keeps_states_beside_the_step() {
+    let memory = planned_by(&run(), Kernels::Own, true).memory;
+    assert_eq!(memory.host, 100 + 2 * 12 * 1042, "a state to go back to, and a checkpoint");
+    let batches = Batches { num_valid_rows: 4, ..Batches::alike(BATCH, 10) };
+    let shape = shape();
+    let inputs = Inputs { shape: &shape, batches: &batches, kernels: Kernels::Own, file_bytes: 0, keeps_states: true };
+    let memory = predict(&inputs, &run()).memory;
+    assert_eq!(
+        (memory.best, memory.host),
+        (4 * 1042, 2 * 12 * 1042 + 4 * 1042),
+        "a checkpoint has the best weights, too"
+    );
+}
+
+#[test]
+fn evaluations_and_accumulated_batches_count() {
+    let shape = shape();
+    let batches = Batches { num_valid_rows: 8, ..Batches::alike(BATCH, 10) };
+    let inputs = Inputs { shape: &shape, batches: &batches, kernels: Kernels::Own, file_bytes: 0, keeps_states: false };
+    let plan = predict(&inputs, &RunConfig { gradient_accumulation_steps: 4, ..run() });
+    assert_eq!((plan.micro_batches, plan.steps), (10, 9));
+    let expected = 30.0 * (plan.forward_flops + plan.backward_flops) + 3.0 * 4.0 * plan.forward_flops;
+    assert!((plan.all_flops - expected).abs() < 1.0);
+    let halved = predict(&inputs, &RunConfig { batch_size: 1, ..run() });
+    assert_eq!((halved.micro_batches, halved.steps), (20, 60));
+    assert_eq!(halved.forward_flops, plan.forward_flops / 2.0);
+    let fixed = Batches { rows_are_fixed: true, ..batches.clone() };
+    let once = predict(&Inputs { batches: &fixed, ..inputs }, &RunConfig { method: Method::Head, ..run() });
+    assert_eq!(once.passes, 10.0 + 4.0 / 3.0, "the backbone sees each row once");
+}
+
+#[test]
+fn what_does_not_fit_is_answered_with_the_nearest_that_does() {
+    let shape = shape();
+    let batches = Batches::alike(BatchShape { rows: 16, ..BATCH }, 10);
+    let inputs = Inputs { shape: &shape, batches: &batches, kernels: Kernels::Own, file_bytes: 0, keeps_states: false };
+    let run = RunConfig { batch_size: 16, ..run() };
+    let needed = |batch_size: u32| predict(&inputs, &RunConfig { batch_size, ..run.clone() }).memory.on_device();
+    let limits = |bytes: u64| Limits { process: Some(bytes), tensor: None };
+    let said = |bytes: u64, can_cut: bool| {
+        let targets = ["query".to_owned()];
+        let others = lighter_methods(&run, Some(&targets[..]), true);
+        estimate(&inputs, &run, None, limits(bytes), (can_cut, &others))
+    };
+    assert!(said(needed(16), true).fits && said(needed(16), true).fitting.is_none());
+    let quarter = said(needed(4), true);
+    let settings = |suggestion: &Suggestion| -> Vec<(String, String)> { suggestion.settings.clone() };
+    let expected = [("batch_size", "4"), ("gradient_accumulation_steps", "4")];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert!(!quarter.fits);
+    assert_eq!(quarter.fitting.as_ref().map(settings), Some(expected.to_vec()));
+    let other = said(needed(4), false).fitting.expect("a method that trains less fits");
+    assert_eq!(other.settings[0].0, "method");
+    assert_eq!(said(10, true).fitting, None);
+    // Of 15 rows no halves make the same step.
+    let odd = RunConfig { batch_size: 15, ..run.clone() };
+    let odd = estimate(&inputs, &odd, None, limits(needed(4)), (true, &[]));
+    assert!(!odd.fits && odd.fitting.is_none());
+}
+
+#[test]
+fn a_long_run_is_told_what_is_shorter() {
+    let shape = shape();
+    let batches = Batches::alike(BATCH, 1000);
+    let inputs = Inputs { shape: &shape, batches: &batches, kernels: Kernels::Own, file_bytes: 0, keeps_states: false };
+    let measured = |secs: f64| {
+        let flops = planned(&run()).forward_flops * 3.0;
+        Measured { steps: vec![(flops, secs)], bytes_factor: 1.0, ..Measured::default() }
+    };
+    let others = lighter_methods(&run(), None, true);
+    let said = |secs: f64| estimate(&inputs, &run(), Some(&measured(secs)), Limits::default(), (true, &others));
+    let short = said(1.0);
+    assert!((short.secs.expect("it is measured") - 3000.0).abs() < 1e-6 && short.shorter.is_empty());
+    let words: Vec<String> = said(10.0).shorter.iter().map(describe).collect();
+    assert_eq!(words, ["head only", "1 epoch", "half of the rows"]);
+    let none = lighter_methods(&RunConfig { from_scratch: true, ..run() }, Some(&["query".to_owned()][..]), true);
+    assert!(none.is_empty());
+}

@@ -129,7 +129,7 @@ fn file(request: &Request, path: &Path, options: &Options) -> std::io::Result<An
     }
 
     let fresh = request.header("If-Range").is_none_or(|wanted| wanted == etag);
-    match request.header("Range").filter(|_| fresh).map(|text| range(&text, length)) {
+    match request.header("Range").filter(|_| fresh).map(|text| range(text, length)) {
         None | Some(Range::Whole) => Ok(respond(200, headers, Box::new(file), length)),
         Some(Range::Part { start, end }) => {
             file.seek(SeekFrom::Start(start))?;

@@ -6,11 +6,14 @@ use leptos::prelude::*;
 use super::{Cell, table};
 use crate::format;
 
+/// (address, requests, bytes that these said, bytes received); no bytes said where nobody knows.
+type Line = (String, usize, Option<f64>, f64);
+
 /// The chip.
 #[component]
 pub(crate) fn NetworkChip(
-    /// (address, requests, bytes that these said, bytes received); no bytes where nobody knows.
-    traffic: Signal<Vec<(String, usize, Option<f64>, f64)>>,
+    /// A line for each address.
+    traffic: Signal<Vec<Line>>,
     /// Requests that the content security policy stopped.
     blocked: Signal<usize>,
     /// How the browser keeps the page; empty where it does not.
@@ -18,7 +21,7 @@ pub(crate) fn NetworkChip(
 ) -> impl IntoView {
     let requests = move || traffic.with(|traffic| traffic.iter().map(|line| line.1).sum::<usize>());
     let list = move || {
-        let row = |(address, requests, sent, received): (String, usize, Option<f64>, f64)| {
+        let row = |(address, requests, sent, received): Line| {
             let sent = sent.map_or_else(|| "–".into(), format::bytes);
             vec![
                 address.into(),

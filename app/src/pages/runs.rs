@@ -62,9 +62,9 @@ fn table(store: Store, asked: RwSignal<Option<String>>) -> AnyView {
     if kept.runs.is_empty() {
         return view! { <p class="hint" data-testid="no-runs">{NONE_YET}</p> }.into_any();
     }
-    let heads = ["Run", "Began", "What was changed", "Figures", "Time", "Size", "Note"];
-    let heads = heads.into_iter().map(|name| view! { <th scope="col">{name}</th> }.into_any());
-    let heads = heads.chain([view! { <td></td> }.into_any()]).collect();
+    // Few columns: what is done with a run must be in sight without scrolling to the side.
+    let heads = ["Run", "What was changed", "Figures", "Note"];
+    let heads = heads.into_iter().map(|name| view! { <th scope="col">{name}</th> }.into_any()).collect();
     let row_at = |index: usize| {
         let before = index.checked_sub(1).and_then(|before| kept.runs.get(before));
         row(store, &kept.runs[index], before, &kept.runs, asked)
@@ -130,12 +130,10 @@ fn row(
             <th scope="row">
                 {drawn_box} {badge}
                 <p class="hint">{format!("{model} on {}", run.file)}</p>
+                <p class="hint">{began} ": " {time} ", " {format::bytes(run.bytes as f64)}</p>
             </th>
-            <td class="cell">{began}</td>
             <td class="text" data-testid=format!("changed-{number}")>{changed_since(run, before)}</td>
             <td class="text">{figures(run, all)}</td>
-            <td class="cell">{time}</td>
-            <td class="number" data-value=run.bytes.to_string()>{format::bytes(run.bytes as f64)}</td>
             <td class="text">
                 <input
                     type="text"
@@ -146,8 +144,8 @@ fn row(
                     prop:value=run.note.clone()
                     on:input=move |event| store.note_run(id.clone(), event_target_value(&event))
                 />
+                {buttons(store, run, is_open, asked)}
             </td>
-            <td>{buttons(store, run, is_open, asked)}</td>
         </tr>
     }
     .into_any()

@@ -13,7 +13,7 @@ use crate::site::{READ_SECS, Site, TRAIN_SECS};
 
 /// Long enough that it is cut off and gone on with many times before its end.
 const RECIPE: &[(&str, &str)] =
-    &[("num_train_epochs", "240"), ("batch_size", "8"), ("learning_rate", "1e-3"), ("max_seq_length", "32")];
+    &[("num_train_epochs", "150"), ("batch_size", "8"), ("learning_rate", "1e-3"), ("max_seq_length", "32")];
 
 /// Does to the files of the run that began last what a failing disk does. Out: the names of its steps that are whole by their
 /// manifests, before that, the newest last.

@@ -38,7 +38,7 @@ fn build_of(browser: &Browser) -> String {
     build.as_str().expect("it has a name").to_owned()
 }
 
-/// What the page gets when it fetches a file of its own. A server that was stopped may still hold a connection, and is silent on it.
+/// What the page gets when it fetches a file of its own.
 fn fetched(browser: &Browser, name: &str) -> String {
     let script = "const [name, done] = arguments; \
         const signal = AbortSignal.timeout(5000); \

@@ -1,10 +1,11 @@
 //! The few things the page asks of the browser: files, downloads, addresses, storage; in files of their own what is dropped
-//! (`dropped`), blobs as addresses (`object_url`), the camera (`camera`), how much is kept (`storage`), and what reaches a
-//! person who looks elsewhere (`away`). Each is a thin call; what can fail says so in words.
+//! (`dropped`), blobs as addresses (`object_url`), the camera (`camera`), the whole screen (`full_screen`), how much is kept
+//! (`storage`), and what reaches a person who looks elsewhere (`away`). Each is a thin call; what can fail says so in words.
 
 mod away;
 mod camera;
 mod dropped;
+mod full_screen;
 mod object_url;
 mod storage;
 
@@ -21,6 +22,7 @@ use web_sys::{
 pub(crate) use away::{ScreenLock, can_keep_screen_on, has_notices, is_hidden, may_show_notices, show_notice};
 pub(crate) use camera::Camera;
 pub(crate) use dropped::DroppedItems;
+pub(crate) use full_screen::{fill_screen, fills_screen, leave_screen};
 pub(crate) use object_url::ObjectUrl;
 pub(crate) use storage::{StorageRoom, storage_room};
 
@@ -210,6 +212,19 @@ pub(crate) fn scroll_sideways_to(selector: &str) {
     }
 }
 
+/// How many pixels an element's content is scrolled by, and how many of them are in view.
+pub(crate) fn scrolled(id: &str) -> Option<(f64, f64)> {
+    let element = document().get_element_by_id(id)?;
+    Some((f64::from(element.scroll_top()), f64::from(element.client_height())))
+}
+
+/// Scrolls the content of an element to so many pixels from its top.
+pub(crate) fn scroll_to(id: &str, top: i32) {
+    if let Some(element) = document().get_element_by_id(id) {
+        element.set_scroll_top(top);
+    }
+}
+
 /// Asks the browser to keep this site's files when the disk runs full; returns whether it promises to.
 pub(crate) async fn keeps_files() -> bool {
     // Pages without a secure context have no storage: the call throws, which is an answer too.
@@ -247,14 +262,14 @@ pub(crate) fn script_url(script: &str) -> Result<String, JsValue> {
     Url::create_object_url_with_blob(&blob)
 }
 
-/// Saves `content` (text or a buffer) as a file of the person's.
+/// Saves `content` (text, a buffer, or an array of buffers that follow each other) as a file of the person's.
 ///
 /// # Errors
 /// When the browser refuses, e.g. for want of memory.
 pub(crate) fn save_file(name: &str, content: &JsValue, media_type: &str) -> Result<(), String> {
     let options = BlobPropertyBag::new();
     options.set_type(media_type);
-    let parts = Array::of1(content);
+    let parts = content.dyn_ref::<Array>().cloned().unwrap_or_else(|| Array::of1(content));
     let save = || -> Result<String, JsValue> {
         let blob = match content.is_string() {
             true => Blob::new_with_str_sequence_and_options(&parts, &options)?,

@@ -4,6 +4,7 @@
 //! In: a device and a shape of `shapes.json`. Out: one JSON object on standard output, or one a golden. Weights and rows
 //! are random: speed and memory do not depend on them.
 
+mod findings;
 mod memory;
 mod parity;
 mod plan;
@@ -43,6 +44,8 @@ enum Task {
     Parity(parity::Options),
     /// Compare what is predicted of a run before it starts with what it takes
     Plan(plan::Options),
+    /// Time the search for findings among 50,000 generated rows
+    Findings,
 }
 
 #[derive(Args)]
@@ -122,11 +125,12 @@ impl Steps {
 fn main() -> Result<ExitCode> {
     hone_core::kernels::keep_freed_memory(); // as `hone` does
     let arguments = Arguments::parse();
-    match arguments.command {
+    hone_core::kernels::run_on_threads(|| match arguments.command {
         Some(Task::Parity(options)) => parity::run(options),
         Some(Task::Plan(options)) => plan::run(&options).map(|()| ExitCode::SUCCESS),
+        Some(Task::Findings) => findings::run().map(|()| ExitCode::SUCCESS),
         None => measure(&arguments.steps).map(|()| ExitCode::SUCCESS),
-    }
+    })
 }
 
 fn measure(steps: &Steps) -> Result<()> {

@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use hone_core::batch::BatchInputs;
-use hone_core::config::{Dtype, Freeze, LoraConfig, Method, Pooling};
+use hone_core::config::{Dtype, Freeze, LoraConfig, Method, Pooling, Techniques};
 use hone_core::data::{HostBatch, HostInputs, HostPixels, HostTargets, HostText};
 use hone_core::model::{Backbone, Model};
 use hone_core::nn::Init;
@@ -96,6 +96,7 @@ impl Training {
             features: None, // the backbone is run in each step, as by the peer
             weight_sum: micro.weight / scale,
             gradient_checkpointing: self.settings.gradient_checkpointing,
+            techniques: Techniques::default(),
             seed: self.steps,
             device: &self.device,
         };

@@ -140,7 +140,7 @@ async function run({ folder, shape, files, method, backend, steps, protocol, mem
     { command: "load_data", task, train, valid: null, test: null, read: COLUMNS[task], run: settings },
     [rows],
   );
-  const { job } = await line.request({ command: "train", run: settings, changes: {}, page: "" });
+  const { job } = await line.request({ command: "train", number: 1, run: settings, changes: {}, page: "" });
   await Promise.race([finished, line.dead]);
   await measuring;
   line.worker.terminate();

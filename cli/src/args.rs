@@ -2,18 +2,25 @@
 //! [`TrainArgs::settings`], so that a person with three mistakes reads about three mistakes.
 
 mod changes;
+mod data;
+mod labels;
 mod lists;
 mod of_task;
 mod part;
 mod project;
 mod read;
+mod report;
 mod run;
+mod share;
+mod sweep;
 mod using;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use hone_core::config::{ConfigProblem, ExportFormat, Method, ModelChanges, ReadOptions, RunConfig, RunDraft};
+use hone_core::config::{
+    ConfigProblem, ExportFormat, Method, ModelChanges, ReadOptions, RowEdits, RunConfig, RunDraft,
+};
 use hone_core::hub::{KNOWN_MODELS, ModelFamily};
 use hone_core::session::protocol::ModelInfo;
 use hone_core::task::{Task, guess_for_model};
@@ -21,13 +28,18 @@ use hone_core::task::{Task, guess_for_model};
 use crate::device::DeviceChoice;
 use crate::failure::{EXIT_CODES, Usage};
 use changes::ChangeArgs;
+pub(crate) use data::{DataCommand, DataReportArgs};
+pub(crate) use labels::{BaselineArgs, LabelErrorArgs};
 pub(crate) use lists::{ModelsCommand, RunsArgs};
 pub(crate) use of_task::{describe, no_effect, unused_columns};
 pub(crate) use part::PartArg;
 use part::parse_part;
 use read::ReadArgs;
+pub(crate) use report::ReportArgs;
 use run::{RunArgs, blank_fields, flag_of, lora_fields, with_example};
-pub(crate) use using::{EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
+use share::ShareArgs;
+pub(crate) use sweep::SweepArgs;
+pub(crate) use using::{CompareArgs, EvalArgs, ExportArgs, GenerateArgs, PredictArgs};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -49,8 +61,15 @@ pub(crate) enum Command {
     /// Fine-tune a model for one task or several, and write a Hugging Face folder for each
     #[command(after_help = EXIT_CODES)]
     Train(Box<TrainArgs>),
+    /// Try many settings, folds or seeds of one job, and keep the best
+    #[command(after_help = sweep::EXAMPLE)]
+    Sweep(SweepArgs),
+    /// Measure in seconds what a pretrained model tells of labels without training
+    Baseline(BaselineArgs),
     /// Measure a fine-tuned model on a file of rows
     Eval(EvalArgs),
+    /// Say whether one of two models is better on the same rows, or lucky
+    Compare(CompareArgs),
     /// Ask a fine-tuned model for labels, numbers, names, answers, blanks or vectors
     Predict(PredictArgs),
     /// Continue a prompt with a language model
@@ -59,6 +78,11 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// List the runs whose output folders lie in a folder, with their state and figures
     Runs(RunsArgs),
+    /// Make one page of all that a run has to say, to read and print
+    Report(ReportArgs),
+    /// Look at rows before they are trained on
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Pretrained models: what is known and cached, and how to fetch one
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -113,6 +137,10 @@ pub(crate) struct TrainArgs {
     /// Say what the run would take, steps, minutes and memory, from two steps that are timed, and stop
     #[arg(long, conflicts_with_all = ["resume", "part"])]
     pub(crate) plan: bool,
+    /// Raise the learning rate from step to step, from 1e-7 to 1 in 100 steps, show how the loss moves, suggest a rate, and
+    /// stop; nothing is written. Folds, seeds and other settings are tried by hone sweep
+    #[arg(long, conflicts_with_all = ["resume", "part", "plan"])]
+    pub(crate) find_learning_rate: bool,
     /// Replace what --output holds, a run or other files, as a whole
     #[arg(long)]
     pub(crate) force: bool,
@@ -135,8 +163,16 @@ pub(crate) struct TrainArgs {
     /// Write one JSON event a line to standard output
     #[arg(long)]
     pub(crate) json: bool,
+    /// Folder to log the run in as it goes: its events as JSON Lines, and event files for TensorBoard; --logging-dir is the same
+    #[arg(long, value_name = "DIR", alias = "logging-dir", conflicts_with_all = ["plan", "find_learning_rate"])]
+    pub(crate) log_dir: Option<PathBuf>,
+    /// Edits of single rows, a file that the page saved; they take the place of those in the job file
+    #[arg(long, value_name = "FILE", value_parser = parse_edits)]
+    edits: Option<RowEdits>,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    share: ShareArgs,
     #[command(flatten)]
     changes: ChangeArgs,
     #[command(flatten)]
@@ -153,6 +189,11 @@ pub(crate) struct Settings {
 }
 
 impl TrainArgs {
+    /// Whether nothing is trained to be kept, and so nothing is written to the output folder.
+    pub(crate) fn writes_nothing(&self) -> bool {
+        self.plan || self.find_learning_rate
+    }
+
     /// The typed settings over `base`.
     ///
     /// # Errors
@@ -163,7 +204,11 @@ impl TrainArgs {
             problems.push(format!("--device: {message}"));
             base.device
         });
-        let read = self.read.over(&base.read, &mut problems);
+        let mut read = self.read.over(&base.read, &mut problems);
+        read.sharing = self.share.over(&base.read.sharing, self.valid.is_some(), &mut problems);
+        if let Some(edits) = &self.edits {
+            read.edits.clone_from(edits);
+        }
         let changes = self.changes.over(&base.changes, &mut problems);
         let draft = self.run.draft();
         problems.extend(blank_fields(draft).map(|field| format!("{}: is empty", flag_of(field))));
@@ -190,7 +235,8 @@ impl TrainArgs {
             if self.task.is_some() {
                 problems.push("--task: --resume takes what is learned from the checkpoint".into());
             }
-            if !draft.is_empty() || !self.read.is_empty() || !self.changes.is_empty() {
+            let reads_otherwise = !self.read.is_empty() || !self.share.is_empty() || self.edits.is_some();
+            if !draft.is_empty() || reads_otherwise || !self.changes.is_empty() {
                 problems
                     .push("--resume: goes on with the settings of the checkpoint, so no setting may be given".into());
             }
@@ -316,6 +362,11 @@ pub(crate) fn choose_task_of_run(
     Ok((task, (task != info.task).then(guess)))
 }
 
+fn parse_edits(path: &str) -> Result<RowEdits, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("can't be read: {error}"))?;
+    RowEdits::from_json(&bytes)
+}
+
 fn parse_format(text: &str) -> Result<ExportFormat, String> {
     match text {
         "adapter" => Ok(ExportFormat::Adapter),
@@ -325,167 +376,4 @@ fn parse_format(text: &str) -> Result<ExportFormat, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    fn train(flags: &[&str]) -> TrainArgs {
-        let line = ["hone", "train", "--model", "m", "--data", "d.csv", "--output", "o"];
-        let cli = Cli::try_parse_from(line.iter().chain(flags)).expect("parses");
-        match cli.command {
-            Command::Train(args) => *args,
-            other => panic!("not train: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_task_is_called_as_it_is_typed() {
-        for &task in Task::ALL {
-            assert_eq!(parse_task(&task_name(task)), Ok(task));
-            assert_eq!(parse_task(task.name()), Ok(task), "as job files spell it");
-        }
-        let error = parse_task("ranking").expect_err("there is none");
-        assert!(error.starts_with("it is not one of sequence-classification, "), "{error}");
-    }
-
-    /// A model that is for the first of these tasks.
-    fn bert(tasks: &[Task]) -> ModelInfo {
-        ModelInfo {
-            source: hone_core::config::ModelSource::hub("a/b"),
-            tasks: tasks.to_vec(),
-            task: tasks[0],
-            model_type: "bert".into(),
-            num_parameters: 1,
-            hidden_size: 1,
-            num_hidden_layers: 1,
-            max_position_embeddings: 1,
-            vocab_size: 1,
-            labels: Vec::new(),
-            module_names: Vec::new(),
-            target_modules: Vec::new(),
-            has_chat_template: false,
-            notes: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn the_task_of_a_run_is_guessed_from_its_data_and_said() {
-        let fills = Task::from_name("masked_lm").expect("there is one");
-        let info = bert(&[Task::default(), fills]);
-        let prose = ("sea.txt".to_owned(), b"The sea was calm.\nNobody spoke.\n".to_vec());
-        let choose = |asked, file: &(String, Vec<u8>), from_scratch| {
-            choose_task_of_run(asked, &info, file, from_scratch).expect("it has the heads")
-        };
-        let (task, note) = choose(None, &prose, false);
-        assert_eq!(task, fills);
-        assert_eq!(note.as_deref(), Some("task: masked-lm, guessed from the data; --task chooses another"));
-        assert_eq!(choose(Some(Task::default()), &prose, false), (Task::default(), None), "it was asked for");
-        let rows = ("rows.csv".to_owned(), b"text,label\na thing,up\nanother thing,down\n".to_vec());
-        assert_eq!(choose(None, &rows, false), (Task::default(), None));
-        assert_eq!(choose(None, &rows, true).0, fills, "labels are not learned from scratch");
-    }
-
-    #[test]
-    fn a_task_without_a_head_is_refused() {
-        let (own, other) = (Task::ALL[0], Task::ALL[1]);
-        let info = bert(&[own]);
-        for asked in [None, Some(own)] {
-            assert_eq!(choose_task(asked, &info).expect("what it is for"), own);
-        }
-        let error = choose_task(Some(other), &info).expect_err("another task").to_string();
-        let says = format!("this bert model is for {}, not for {}:", task_name(own), task_name(other));
-        assert!(error.starts_with(&says), "{error}");
-    }
-
-    #[test]
-    fn flags_reach_the_run() {
-        let args = train(&["--epochs", "5", "--schedule", "cosine", "--eval-steps", "50", "--delimiter", "tab"]);
-        let settings = args.settings(&Settings::default()).expect("all good");
-        assert_eq!(settings.run.num_train_epochs, 5);
-        assert_eq!(settings.run.lr_scheduler_type, hone_core::config::LrSchedulerType::Cosine);
-        assert_eq!(settings.run.eval_strategy, hone_core::config::EvalStrategy::Steps(50));
-        assert_eq!(settings.read.delimiter, Some('\t'));
-    }
-
-    #[test]
-    fn without_flags_a_run_is_what_the_job_says() {
-        use hone_core::config::{Encoding, LoraConfig, PromptFormat};
-        let base = Settings {
-            read: ReadOptions {
-                prompt_column: Some("frage".into()),
-                prompt_format: Some(PromptFormat::QuestionAnswer),
-                header_row: Some(3),
-                encoding: Some(Encoding::Windows1252),
-                merge_labels: [("biling".to_owned(), "Billing".to_owned())].into(),
-                ..ReadOptions::default()
-            },
-            changes: ModelChanges { keep_layers: vec![0, 2], ..ModelChanges::default() },
-            run: RunConfig {
-                method: Method::Lora,
-                lora: LoraConfig { r: 4, use_dora: true, ..LoraConfig::default() },
-                seed: 7,
-                ..RunConfig::default()
-            },
-            ..Settings::default()
-        };
-        let settings = train(&[]).settings(&base).expect("no flags");
-        assert_eq!((settings.read, settings.changes, settings.run), (base.read, base.changes, base.run));
-    }
-
-    #[test]
-    fn every_wrong_flag_is_named_at_once() {
-        let args = train(&["--epochs", "-1", "--schedule", "step", "--header", "maybe", "--device", "tpu"]);
-        let Usage(problems) = args.settings(&Settings::default()).expect_err("four are wrong");
-        let flags: Vec<_> = problems.iter().map(|p| p.split(':').next().unwrap_or_default()).collect();
-        assert_eq!(flags, ["--device", "--header", "--epochs", "--schedule"]);
-    }
-
-    #[test]
-    fn flags_without_effect_are_named() {
-        let args = train(&["--lora-rank", "4", "--use-dora", "--use-rslora=false", "--format", "adapter"]);
-        let Usage(problems) = args.settings(&Settings::default()).expect_err("all weights are trained");
-        let flags: Vec<_> = problems.iter().map(|p| p.split(':').next().unwrap_or_default()).collect();
-        assert_eq!(flags, ["--lora-rank", "--use-dora", "--format"]);
-        let adapter = ["--lora-rank", "4", "--use-dora", "--format", "adapter", "--method", "lora"];
-        train(&adapter).settings(&Settings::default()).expect("an adapter is trained");
-        let changed = train(&[&adapter[..], &["--keep-layers", "0"]].concat());
-        let Usage(problems) = changed.settings(&Settings::default()).expect_err("it would fit nothing");
-        assert!(problems.len() == 1 && problems[0].starts_with("--format: "), "{problems:?}");
-    }
-
-    #[test]
-    fn a_share_for_test_rows_goes_with_no_validation_file() {
-        let args = train(&["--valid", "v.csv", "--test-fraction", "0.2"]);
-        let Usage(problems) = args.settings(&Settings::default()).expect_err("no rows are split off");
-        assert_eq!(problems, ["--test-fraction: has no effect with --valid"]);
-        let args = train(&["--valid", "v.csv", "--test", "t.csv", "--test-fraction", "0.2"]);
-        let Usage(problems) = args.settings(&Settings::default()).expect_err("no rows are split off");
-        assert_eq!(problems, ["--test-fraction: has no effect with --test"]);
-    }
-
-    #[test]
-    fn an_empty_setting_is_no_setting() {
-        let Usage(problems) =
-            train(&["--learning-rate=", "--seed= "]).settings(&Settings::default()).expect_err("two are empty");
-        assert_eq!(problems, ["--learning-rate: is empty", "--seed: is empty"]);
-    }
-
-    #[test]
-    fn a_resumed_run_keeps_its_settings() {
-        for flags in [["--resume", "--add-layers", "1"], ["--resume", "--freeze", "embeddings"]] {
-            train(&flags).settings(&Settings::default()).expect_err("the model may not change");
-        }
-        let Usage(problems) =
-            train(&["--resume", "--epochs", "9"]).settings(&Settings::default()).expect_err("settings may not change");
-        assert!(problems[0].contains("settings of the checkpoint"), "{problems:?}");
-        let args = train(&["--resume", "--task", "regression"]);
-        let Usage(problems) = args.settings(&Settings::default()).expect_err("nor what is learned");
-        assert_eq!(problems, ["--task: --resume takes what is learned from the checkpoint"]);
-    }
-}
+mod tests;

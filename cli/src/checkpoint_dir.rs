@@ -5,17 +5,23 @@
 //! `checksums.json`, by which a damaged file is known before anything is trained from it.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use hone_core::checkpoint::{CheckpointError, FilePiece, FileStream};
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
+use hone_core::session::SessionError;
+use hone_core::train::TrainError;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::device::DeviceChoice;
 use crate::failure::io_error;
-use crate::output::{read_all, remove_dir, write_files};
+use crate::output::{make_dir, read_all, remove_dir};
 
 const DIR: &str = "checkpoint";
 const PART: &str = "checkpoint.part";
@@ -79,19 +85,15 @@ pub(crate) fn steps_of(checkpoint: &Path) -> Option<(u32, Option<u32>)> {
     serde_json::from_slice::<Inputs>(&bytes).ok().map(|inputs| (inputs.step, inputs.total_steps))
 }
 
-/// Writes a checkpoint and returns where it lies.
+/// Writes a checkpoint, while its weights are read from the device, and returns where it lies.
 ///
 /// # Errors
-/// When the disk refuses; the earlier checkpoint is then still there.
-pub(crate) fn write(output: &Path, mut folder: Folder, inputs: &Inputs) -> anyhow::Result<PathBuf> {
+/// When the disk refuses, or the device fails; the earlier checkpoint is then still there.
+pub(crate) async fn write(output: &Path, mut files: FileStream, inputs: &Inputs) -> anyhow::Result<PathBuf> {
     let (dir, part, old) = (output.join(DIR), output.join(PART), output.join(OLD));
-    let json = serde_json::to_vec_pretty(inputs).context("can't describe the run's inputs")?;
-    folder.insert(INPUTS, json);
-    let sums: BTreeMap<&str, String> = folder.iter().map(|(name, bytes)| (name, sha256_hex(bytes))).collect();
-    let sums = serde_json::to_vec_pretty(&sums).context("can't describe the checkpoint's files")?;
-    folder.insert(CHECKSUMS, sums);
+    files.insert(INPUTS, serde_json::to_vec_pretty(inputs).context("can't describe the run's inputs")?);
     remove_dir(&part)?;
-    write_files(&folder, &part).inspect_err(|_| drop(fs::remove_dir_all(&part)))?;
+    write_pieces(files, &part).await.inspect_err(|_| drop(fs::remove_dir_all(&part)))?;
     let rename =
         |from: &Path, to: &Path| fs::rename(from, to).map_err(|e| io_error("put the checkpoint in place", &e, to));
     if dir.exists() {
@@ -101,6 +103,71 @@ pub(crate) fn write(output: &Path, mut folder: Folder, inputs: &Inputs) -> anyho
     rename(&part, &dir)?;
     remove_dir(&old)?;
     Ok(dir)
+}
+
+/// Writes files under `dir`, a piece at a time, and their hashes beside them; waits until the disk has them.
+async fn write_pieces(mut files: FileStream, dir: &Path) -> anyhow::Result<()> {
+    make_dir(dir)?;
+    let mut sums = BTreeMap::new();
+    let mut open: Option<HashedFile> = None;
+    loop {
+        let piece = files.next_piece().await.map_err(of_reading)?;
+        if let Some(FilePiece::Bytes(bytes)) = &piece {
+            if let Some(file) = &mut open {
+                file.append(bytes)?;
+            }
+            continue;
+        }
+        if let Some(file) = open.take() {
+            sums.extend([file.finish()?]);
+        }
+        match piece {
+            Some(FilePiece::Begins { name, .. }) => open = Some(HashedFile::create(dir, name)?),
+            _ => break,
+        }
+    }
+    let mut file = HashedFile::create(dir, CHECKSUMS.to_owned())?;
+    file.append(&serde_json::to_vec_pretty(&sums).context("can't describe the checkpoint's files")?)?;
+    file.finish().map(drop)
+}
+
+/// What failed while weights or moments were read, as a run says it: a device that has too little memory is told by that.
+fn of_reading(error: CheckpointError) -> SessionError {
+    match error {
+        CheckpointError::Device(error) => TrainError::Device(error).into(),
+        error => TrainError::from(error).into(),
+    }
+}
+
+/// A file that is being written.
+struct HashedFile {
+    name: String,
+    path: PathBuf,
+    file: File,
+    hash: Sha256,
+}
+
+impl HashedFile {
+    fn create(dir: &Path, name: String) -> anyhow::Result<Self> {
+        let path = dir.join(&name);
+        let file = File::create(&path).map_err(|e| io_error("write the file", &e, &path))?;
+        Ok(Self { name, path, file, hash: Sha256::new() })
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.hash.update(bytes);
+        self.file.write_all(bytes).map_err(|e| io_error("write the file", &e, &self.path))
+    }
+
+    /// Its name and SHA-256, once the disk has it.
+    fn finish(self) -> anyhow::Result<(String, String)> {
+        self.file.sync_all().map_err(|e| io_error("write the file", &e, &self.path))?;
+        let mut sum = String::with_capacity(64);
+        for byte in self.hash.finalize() {
+            write!(sum, "{byte:02x}").context("can't spell a hash")?;
+        }
+        Ok((self.name, sum))
+    }
 }
 
 /// Reads a checkpoint back: the core's folder and the paths.
@@ -148,7 +215,14 @@ pub(crate) fn remove(output: &Path) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use futures_lite::future::block_on;
+
     use super::*;
+    use crate::output::write_files;
+
+    fn write_state(output: &Path, text: &str, step: u32) -> PathBuf {
+        block_on(write(output, state(text).into(), &inputs(step))).expect("writes")
+    }
 
     fn inputs(step: u32) -> Inputs {
         let data = PathBuf::from("rows.csv");
@@ -181,8 +255,8 @@ mod tests {
     fn the_newest_checkpoint_comes_back() {
         let output = tempfile::tempdir().expect("a temporary folder");
         assert_eq!(find(output.path()), None);
-        write(output.path(), state("one"), &inputs(1)).expect("writes");
-        write(output.path(), state("two"), &inputs(2)).expect("writes");
+        write_state(output.path(), "one", 1);
+        write_state(output.path(), "two", 2);
         let found = find(output.path()).expect("is there");
         assert_eq!((step_of(&found), steps_of(&found)), (Some(2), Some((2, Some(9)))));
         assert_eq!(read(&found).expect("reads"), (state("two"), inputs(2)));
@@ -193,18 +267,18 @@ mod tests {
     #[test]
     fn a_crash_while_swapping_leaves_the_old_one() {
         let output = tempfile::tempdir().expect("a temporary folder");
-        let dir = write(output.path(), state("one"), &inputs(1)).expect("writes");
+        let dir = write_state(output.path(), "one", 1);
         fs::rename(&dir, output.path().join(OLD)).expect("as if it stopped between the renames");
         let found = find(output.path()).expect("the old one is found");
         assert_eq!(read(&found).expect("reads").1.step, 1);
-        write(output.path(), state("two"), &inputs(2)).expect("writes");
+        write_state(output.path(), "two", 2);
         assert_eq!(step_of(&find(output.path()).expect("is there")), Some(2));
     }
 
     #[test]
     fn a_flipped_bit_is_found_and_named() {
         let output = tempfile::tempdir().expect("a temporary folder");
-        let dir = write(output.path(), state("one"), &inputs(1)).expect("writes");
+        let dir = write_state(output.path(), "one", 1);
         for (name, bytes) in [("state.bin", &b"onf"[..]), (INPUTS, b"{}")] {
             let before = fs::read(dir.join(name)).expect("reads");
             fs::write(dir.join(name), bytes).expect("writes");

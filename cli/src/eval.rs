@@ -9,15 +9,21 @@ use hone_core::data::DataFiles;
 use hone_core::event::Split;
 use hone_core::session::SessionError;
 use hone_core::session::protocol::Weights;
+use hone_core::task::SwapPairs;
+use hone_core::words::plural;
 use serde_json::json;
 
 use crate::args::{EvalArgs, as_flags, no_effect, unused_columns};
+use crate::compare::prediction_lines;
 use crate::device;
 use crate::failure::Usage;
+use crate::fairness;
 use crate::inputs::{check_job, data_report, file_name, load_session, no_head, read_rows};
 use crate::model_files;
+use crate::output::write_file;
 use crate::progress::Progress;
 use crate::tables::{self, evaluation_json};
+use crate::tasks::noun;
 
 /// Runs `hone eval`.
 ///
@@ -25,7 +31,8 @@ use crate::tables::{self, evaluation_json};
 /// A file that can't be read, a model without a head or with one for another task, labels that the model does not know.
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
-    let data = read_rows("read the data", &args.data)?;
+    let swap_pairs = SwapPairs::parse(&args.swap).map_err(|reason| Usage(vec![format!("--swap: {reason}")]))?;
+    let data = read_rows("read the data", &args.data, Split::Test, read.sheet.as_deref())?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
     let dir = model.files.dir.clone();
@@ -43,9 +50,16 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     if args.generate > 0 && !writes {
         problems.push(no_effect("generate", task));
     }
+    // Rows that are right or wrong as a whole: those of one label, or of some out of all.
+    let are_compared = spec.problem_type.is_some_and(|kind| kind.ends_with("label_classification"));
+    if args.predictions.is_some() && !are_compared {
+        problems.push(no_effect("predictions", task));
+    }
+    problems.extend(fairness::unused(args, task));
     if !problems.is_empty() {
         return Err(Usage(as_flags(&problems)).into());
     }
+    let columns = fairness::columns(args, &session, &data, &read)?;
     let files = DataFiles { train: data, valid: None, test: None };
     let report = session.load_rows_to_measure(files, &read).map_err(|error| match error {
         SessionError::Data(error) => anyhow!("{error}: {}", args.data.display()),
@@ -53,7 +67,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     })?;
     progress.note(&data_report(&report));
     let mut tell = |done, total| progress.rows("measuring", done, total);
-    let (evaluation, _) = block_on(session.evaluate(weights, Split::Train, &mut tell))?;
+    let (evaluation, rows) = block_on(session.evaluate(weights, Split::Train, &mut tell))?;
     let writing = match args.generate {
         count if writes && count > 0 => {
             let mut tell = |done, total| progress.rows("writing texts", done, total);
@@ -62,15 +76,23 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         }
         _ => None,
     };
+    let slicing = fairness::slices(args, &rows, columns.as_ref())?;
+    let swaps = fairness::swaps(&swap_pairs, &mut session, &rows, weights, &progress)?;
     progress.clear();
+    if let Some(path) = &args.predictions {
+        let lines = prediction_lines(&rows, session.model_labels());
+        write_file(lines.as_bytes(), path)?;
+        progress.note(&format!("predictions: {} of {}", path.display(), plural(evaluation.num_rows, noun(task))));
+    }
     let mut out = io::stdout().lock();
     if args.json {
-        let figures = match writes {
+        let mut figures = match writes {
             true => {
                 json!({ "tokens": evaluation_json(&evaluation), "texts": writing.map(|writing| writing.figures) })
             }
             false => evaluation_json(&evaluation),
         };
+        fairness::add_to(&mut figures, slicing.as_ref(), swaps.as_ref())?;
         writeln!(out, "{}", serde_json::to_string_pretty(&figures)?)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -78,5 +100,6 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     if let Some(writing) = &writing {
         writeln!(out, "{}", tables::writing(writing))?;
     }
+    write!(out, "{}", fairness::tables(slicing.as_ref(), swaps.as_ref(), &rows))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -17,30 +17,68 @@ use crate::image_files::pack_folder;
 use crate::model_files::WithAdapter;
 use crate::output::read_data_file;
 use crate::progress::{Progress, say, split_name};
+use crate::read_files;
 use crate::tasks::{noun, view};
 
 /// Rows and classes that are listed; the rest is counted.
 pub(crate) const MAX_LISTED: usize = 10;
 
-/// The files of a run, in memory; a folder of images as a zip.
+/// The files of a run, in memory; a folder of images as a zip. Of a workbook the sheet that is named; a folder or a zip of
+/// several files of rows is shared out by their names.
+///
+/// # Errors
+/// When one can't be read, or it is not clear which file is for what.
+pub(crate) fn read_data(
+    train: &Path,
+    valid: Option<&Path>,
+    test: Option<&Path>,
+    sheet: Option<&str>,
+) -> anyhow::Result<DataFiles> {
+    let files = read_path("read the training file", train, sheet)?;
+    let own = |doing, path: Option<&Path>, split| path.map(|path| read_rows(doing, path, split, sheet)).transpose();
+    let valid = own("read the validation file", valid, Split::Valid)?;
+    let test = own("read the test file", test, Split::Test)?;
+    read_files::share_out(files, valid, test, train)
+}
+
+/// Files of rows that came in a project file, as core reads them.
 ///
 /// # Errors
 /// When one can't be read.
-pub(crate) fn read_data(train: &Path, valid: Option<&Path>, test: Option<&Path>) -> anyhow::Result<DataFiles> {
-    Ok(DataFiles {
-        train: read_rows("read the training file", train)?,
-        valid: valid.map(|path| read_rows("read the validation file", path)).transpose()?,
-        test: test.map(|path| read_rows("read the test file", path)).transpose()?,
-    })
+pub(crate) fn unpack_data(files: DataFiles, train: &Path, sheet: Option<&str>) -> anyhow::Result<DataFiles> {
+    let one = |file: Option<(String, Vec<u8>)>, split| match file {
+        Some(file) => read_files::choose(read_files::to_text(vec![file], sheet)?, split, train).map(Some),
+        None => Ok(None),
+    };
+    let DataFiles { train: own, valid, test } = files;
+    let (valid, test) = (one(valid, Split::Valid)?, one(test, Split::Test)?);
+    read_files::share_out(read_files::to_text(vec![own], sheet)?, valid, test, train)
 }
 
-/// A file of rows, or a folder of images as a zip: its name and its bytes.
+/// A file of rows, or a folder of images as a zip: its name and its bytes. Of several files in a zip or a folder that of the
+/// split.
 ///
 /// # Errors
 /// `can't {doing}: reason: path`.
-pub(crate) fn read_rows(doing: &str, path: &Path) -> anyhow::Result<(String, Vec<u8>)> {
-    let bytes = if path.is_dir() { pack_folder(doing, path)? } else { read_data_file(doing, path)? };
-    Ok((file_name(path), bytes))
+pub(crate) fn read_rows(
+    doing: &str,
+    path: &Path,
+    split: Split,
+    sheet: Option<&str>,
+) -> anyhow::Result<(String, Vec<u8>)> {
+    read_files::choose(read_path(doing, path, sheet)?, split, path)
+}
+
+/// The files of rows at a path, each with its name.
+fn read_path(doing: &str, path: &Path, sheet: Option<&str>) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let files = match path.is_dir() {
+        true => match read_files::read_folder(doing, path)? {
+            Some(files) => files,
+            None => return Ok(vec![(file_name(path), pack_folder(doing, path)?)]),
+        },
+        false => vec![(file_name(path), read_data_file(doing, path)?)],
+    };
+    read_files::to_text(files, sheet).with_context(|| format!("can't {doing}: {}", path.display()))
 }
 
 /// Checks the job file of a trained model, or of its adapter: settings that can't be read can't be followed.
@@ -104,8 +142,9 @@ pub(crate) fn file_name(path: &Path) -> String {
 /// What is in the data, and what to think of before training on it.
 pub(crate) fn data_report(report: &DataReport) -> String {
     let summary = (view(report.task()).report)(report);
+    let notes = report.notes.iter().map(|note| format!("\n  {note}"));
     let warnings = report.warnings.iter().map(|warning| format!("\n  warning: {warning}"));
-    summary + &warnings.chain(report.advice.iter().map(with_flags)).collect::<String>()
+    summary + &notes.chain(warnings).chain(report.advice.iter().map(with_flags)).collect::<String>()
 }
 
 /// A line of advice, with the flags that follow it.

@@ -4,15 +4,20 @@
 //! stopped by Ctrl-C. Results go to standard output, everything else to standard error.
 
 mod args;
+mod baseline;
 mod cache;
 mod checkpoint_dir;
+mod compare;
 mod csv_lines;
+mod data;
 mod device;
 mod download;
 mod eval;
 mod export;
 mod failure;
+mod fairness;
 mod few_shot;
+mod find_rate;
 mod generate;
 mod hub_cache;
 mod hub_env;
@@ -29,34 +34,46 @@ mod planned;
 mod predict;
 mod progress;
 mod project;
+mod read_files;
+mod report;
+mod run_log;
+mod run_loop;
 mod runs;
 mod several;
 mod shell;
 mod signals;
 mod swap;
+mod sweep;
 mod tables;
 mod tasks;
+mod tfevents;
 mod train;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use hone_core::kernels::keep_freed_memory;
+use hone_core::kernels::{keep_freed_memory, run_on_threads};
 
 use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    let result = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let result = run_on_threads(|| match command {
         Command::Train(args) => train::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Baseline(args) => baseline::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Runs(args) => runs::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Data(command) => data::run(&command),
         Command::Models(command) => models::run(command),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { out } => shell::man(out.as_deref()),
-    };
+    });
     result.unwrap_or_else(|error| failure::report(&error))
 }

@@ -11,8 +11,8 @@ use hone_core::train::TrainError;
 use crate::checkpoint_dir;
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::run_loop::{End, RunFacts, train};
 use crate::signals::Interrupt;
-use crate::train::{End, RunFacts, train};
 
 /// Runs the loop, and runs it again as often as the device has too little memory and a batch can be cut.
 ///

@@ -12,6 +12,7 @@ use hone_core::checkpoint::{ADAPTER_CONFIG, RESULTS_FILE};
 use hone_core::config::JOB_FILE;
 use hone_core::folder::Folder;
 use hone_core::hub::MODEL_FILES;
+use hone_core::report::RUN_LOG_FILE;
 use indicatif::HumanBytes;
 
 use crate::checkpoint_dir;
@@ -144,7 +145,11 @@ fn is_strange_folder(dir: &Path, name: &str) -> bool {
 
 /// What Hone keeps in an output folder besides a model.
 fn is_own(name: &str) -> bool {
-    name == LOCK || name == PROBE || swap::OWN.contains(&name) || checkpoint_dir::NAMES.contains(&name)
+    name == LOCK
+        || name == PROBE
+        || name == RUN_LOG_FILE
+        || swap::OWN.contains(&name)
+        || checkpoint_dir::NAMES.contains(&name)
 }
 
 /// Whether a file is read by those who load a model, in one form or another.

@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use futures_lite::future::block_on;
 use hone_core::checkpoint::read_job;
 use hone_core::config::{DataHashes, JOB_FILE, Job, JobPart, ReadOptions};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
+use hone_core::session::hashes_of;
 use hone_core::task::Task;
 
 use crate::args::{PartArg, Settings, TrainArgs};
 use crate::checkpoint_dir::{self, Inputs};
 use crate::device::DeviceChoice;
 use crate::failure::Usage;
-use crate::inputs::read_data;
+use crate::inputs::{read_data, unpack_data};
 use crate::lock::Lock;
 use crate::model_files::{self, ModelFiles, beside};
 use crate::output::{self, read_file};
@@ -130,15 +132,32 @@ impl Plan {
         let mut project = ProjectFile::read(path, args.model.as_deref())?;
         let job = project.job().clone();
         let settings = args.settings(&settings_of(&job, DeviceChoice::Auto))?;
+        if !job.parts.is_empty() && args.gives_reading() {
+            let problem = "--project: it learns several tasks, each with columns of its own: leave out --task, and what says how rows \
+                are read";
+            return Err(Usage(vec![problem.to_owned()]).into());
+        }
         check_output(args)?;
-        let unfinished = match args.plan {
+        let unfinished = match args.writes_nothing() {
             true => None, // nothing goes on
             false => project.take_unfinished(args.gives_settings())?,
         };
         project.forget_run();
         let (checkpoint, saved) = unfinished.unzip();
         let model_sha256 = saved.map(|_| project.model_sha256(!settings.run.from_scratch));
-        let [valid, test] = project.has_rows().map(|is_there| is_there.then(|| path.to_owned()));
+        let own_rows = project.has_rows();
+        let of_task = |task: usize| {
+            let has_rows = own_rows.get(task).copied().unwrap_or_default();
+            has_rows.map(|is_there| is_there.then(|| path.to_owned()))
+        };
+        let [valid, test] = of_task(0);
+        let parts = job.parts.iter().enumerate().map(|(task, part)| {
+            let [valid, test] = of_task(task);
+            let (name, file, read) = (part.name.clone(), path.to_owned(), part.read.clone());
+            let data_sha256 = part.data_sha256.clone();
+            PlanPart { name, task: Some(part.task), file, valid, test, read, data_sha256 }
+        });
+        let parts = parts.collect();
         Ok(Self {
             model: args.model.clone().unwrap_or_else(|| project.model_argument()),
             data: path.to_owned(),
@@ -147,7 +166,7 @@ impl Plan {
             settings,
             task: args.task.or(job.task),
             data_sha256: job.data_sha256,
-            parts: Vec::new(),
+            parts,
             checkpoint,
             before_secs: saved.map_or(0.0, |saved| saved.elapsed_secs),
             model_sha256: model_sha256.unwrap_or_default(),
@@ -202,10 +221,34 @@ impl Plan {
     /// # Errors
     /// When one can't be read.
     pub(crate) fn read_rows(&mut self) -> anyhow::Result<DataFiles> {
+        let sheet = self.settings.read.sheet.as_deref();
         match &mut self.project {
-            Some(project) => Ok(project.take_rows()),
-            None => read_data(&self.data, self.valid.as_deref(), self.test.as_deref()),
+            Some(project) => {
+                let rows = project.take_rows();
+                forget_if_same(&mut self.data_sha256, &rows);
+                unpack_data(rows, &self.data, sheet)
+            }
+            None => read_data(&self.data, self.valid.as_deref(), self.test.as_deref(), sheet),
         }
+    }
+
+    /// The files of rows of each of several tasks.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    pub(crate) fn read_rows_of_parts(&mut self) -> anyhow::Result<Vec<DataFiles>> {
+        if let Some(project) = &mut self.project {
+            let rows = project.take_rows_of_parts().into_iter().zip(&mut self.parts);
+            let unpack = |(files, part): (DataFiles, &mut PlanPart)| {
+                forget_if_same(&mut part.data_sha256, &files);
+                unpack_data(files, &part.file, part.read.sheet.as_deref())
+            };
+            return rows.map(unpack).collect();
+        }
+        let read = |part: &PlanPart| {
+            read_data(&part.file, part.valid.as_deref(), part.test.as_deref(), part.read.sheet.as_deref())
+        };
+        self.parts.iter().map(read).collect()
     }
 
     /// Finds, or fetches, and reads the model; without its weights for a run from scratch.
@@ -216,7 +259,8 @@ impl Plan {
         if let Some(model) = self.project.as_mut().and_then(ProjectFile::take_model) {
             return Ok(model);
         }
-        let loaded = match self.settings.run.from_scratch {
+        // Of several tasks that setting is refused once the model is known.
+        let loaded = match self.settings.run.from_scratch && self.parts.is_empty() {
             true => model_files::load_without_weights(&self.model),
             false => model_files::load(&self.model),
         };
@@ -233,7 +277,8 @@ impl Plan {
     /// When the disk refuses.
     pub(crate) fn keep_unpacked(&self, output: &Path, checkpoint: Folder) -> anyhow::Result<()> {
         let Some(steps) = self.unpacked else { return Ok(()) };
-        checkpoint_dir::write(output, checkpoint, &self.inputs(steps, self.before_secs)).map(drop)
+        let inputs = self.inputs(steps, self.before_secs);
+        block_on(checkpoint_dir::write(output, checkpoint.into(), &inputs)).map(drop)
     }
 
     /// Makes the output folder this run's own, for as long as what is returned lives.
@@ -267,7 +312,7 @@ impl Plan {
         let reads = [("the model", model.dir.as_path()), ("the training file", self.data.as_path())];
         let of_parts = self.parts.iter().flat_map(|part| [Some(&part.file), part.valid.as_ref(), part.test.as_ref()]);
         let of_parts = of_parts.flatten().map(|file| ("the rows of a task", file.as_path()));
-        if !args.plan {
+        if !args.writes_nothing() {
             output::check_apart(&args.output, reads.into_iter().chain(files).chain(of_parts))?;
         }
         let files = model.folder.iter().filter(|(name, _)| *name == "config.json" || name.ends_with(".safetensors"));
@@ -330,7 +375,7 @@ fn project_again(args: &TrainArgs, path: &Path, model: &str) -> anyhow::Result<P
 
 /// Refuses an output folder that can't be used; one that nothing is written to may be there.
 fn check_output(args: &TrainArgs) -> anyhow::Result<()> {
-    if args.plan { Ok(()) } else { output::check(&args.output, args.force) }
+    if args.writes_nothing() { Ok(()) } else { output::check(&args.output, args.force) }
 }
 
 /// Why a folder without a checkpoint can't be resumed.
@@ -345,6 +390,14 @@ fn nothing_to_go_on_with(output: &Path) -> String {
             "the run in the output folder is finished, there is nothing to go on with".to_owned()
         }
         None => "there is no unfinished run to go on with in the output folder".to_owned(),
+    }
+}
+
+/// Drops what is known of files that are those of a project file as they were packed: once they are unpacked, a workbook or an
+/// archive has other hashes.
+fn forget_if_same(known: &mut DataHashes, files: &DataFiles) {
+    if known.differing(&hashes_of(files)).is_empty() {
+        *known = DataHashes::default();
     }
 }
 

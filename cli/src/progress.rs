@@ -3,6 +3,7 @@
 //! Standard output is for results (and for the events of `--json`); everything else goes to standard error. Neither of
 //! them can end a run: whoever reads along may go away, and a disk may be full.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::failure;
 use crate::pace::Pace;
+use crate::run_log::RunLog;
 use crate::tables::{evaluation_json, in_line};
 
 /// Writes a line to standard error. Where nobody can be told, nothing else can be done about it.
@@ -33,6 +35,12 @@ pub(crate) struct Progress {
     last_loss: Option<f64>,
     /// Why nothing is written to standard output any more.
     fault: Option<io::Error>,
+    /// It is one of many runs: of its events only warnings are said.
+    is_one_of_many: bool,
+    /// What all events are written to, one a line.
+    record: Option<File>,
+    /// What a report and TensorBoard are made of.
+    log: Option<RunLog>,
 }
 
 enum Show {
@@ -41,8 +49,8 @@ enum Show {
     Json,
 }
 
-/// An event as `--json` writes it: flat, its name under `event`, figures by their names. `weights` only where the driver measured something itself,
-/// after the run.
+/// An event as `--json` writes it: flat, its name under `event`, figures by their names. `weights` only where the driver
+/// measured something itself, after the run.
 fn line(elapsed_secs: f64, weights: Option<Weights>, event: &TrainEvent) -> serde_json::Result<Value> {
     let mut line = Map::from_iter([("elapsed_secs".to_owned(), json!(elapsed_secs))]);
     if let Some(weights) = weights {
@@ -78,7 +86,15 @@ impl Progress {
             total_steps: 0,
             last_loss: None,
             fault: None,
+            is_one_of_many: false,
+            record: None,
+            log: None,
         }
+    }
+
+    /// One of many runs, of which the driver says what came of it; its events go into `record`.
+    pub(crate) fn of_one_of_many(before_secs: f64, record: File) -> Self {
+        Self { is_one_of_many: true, record: Some(record), ..Self::new(false, before_secs) }
     }
 
     /// Seconds of this run, those before a resume included.
@@ -114,9 +130,45 @@ impl Progress {
         self.fault.as_ref().filter(|error| error.kind() != ErrorKind::BrokenPipe).map(reason)
     }
 
+    /// A line for the person that a driver of many runs has in its own.
+    fn remark(&self, text: &str) {
+        if !self.is_one_of_many {
+            self.note(text);
+        }
+    }
+
+    /// Writes an event into the record. A fault there is said once; the run goes on.
+    fn keep(&mut self, event: &TrainEvent) {
+        let line = line(self.elapsed_secs(), None, event).expect("events are plain data");
+        let Some(record) = &mut self.record else { return };
+        if let Err(error) = record.write_all(format!("{line}\n").as_bytes()) {
+            self.record = None;
+            self.note(&format!("warning: events are recorded no more: {}; the run goes on", reason(&error)));
+        }
+    }
+
+    /// Also logs what the run says from now on.
+    pub(crate) fn attach(&mut self, log: RunLog) {
+        self.log = Some(log);
+    }
+
+    /// Logs something, with the seconds of the run. A fault is said once; the run goes on.
+    pub(crate) fn log(&mut self, put: impl FnOnce(&mut RunLog, f64) -> anyhow::Result<()>) {
+        let elapsed_secs = self.elapsed_secs();
+        let Some(log) = &mut self.log else { return };
+        if let Err(error) = put(log, elapsed_secs) {
+            self.log = None;
+            self.note(&format!("warning: the run is logged no more: {error:#}; it goes on"));
+        }
+    }
+
     /// Shows an event of the run.
     pub(crate) fn event(&mut self, event: &TrainEvent) {
         self.measure(event);
+        self.log(|log, elapsed_secs| log.note(elapsed_secs, event));
+        if self.record.is_some() {
+            self.keep(event);
+        }
         match self.show {
             Show::Json => self.json(event, None),
             Show::Bar(_) | Show::Lines => self.tell(event),
@@ -190,7 +242,7 @@ impl Progress {
                     format!("{} of {} parameters", count(*num_trainable), count(*num_parameters))
                 };
                 let steps = plural(*total_steps as usize, "step");
-                self.note(&format!("training {trained}: {steps}, {steps_per_epoch} an epoch{from}"));
+                self.remark(&format!("training {trained}: {steps}, {steps_per_epoch} an epoch{from}"));
             }
             TrainEvent::Phase { phase: Phase::FirstStep } => self.message("first step (compiling kernels)"),
             TrainEvent::Phase { phase: Phase::Training } => self.tick(),
@@ -202,7 +254,7 @@ impl Progress {
             TrainEvent::Step { step, epoch, loss, learning_rate, grad_norm, .. } => {
                 self.position(*step);
                 self.tick();
-                if matches!(self.show, Show::Lines) {
+                if matches!(self.show, Show::Lines) && !self.is_one_of_many {
                     let total = self.total_steps;
                     let rate = self.rate_and_left(*step);
                     say(&format!(
@@ -217,10 +269,10 @@ impl Progress {
             TrainEvent::Evaluated { step, epoch, evaluation, is_best, .. } => {
                 let best = if *is_best { "  best so far" } else { "" };
                 let figures = in_line(evaluation);
-                self.note(&format!("step {step}  epoch {epoch:.2}  validation: {figures}{best}"));
+                self.remark(&format!("step {step}  epoch {epoch:.2}  validation: {figures}{best}"));
             }
             TrainEvent::Sampled { prompt, generated, .. } => {
-                self.note(&format!("  sample: {:?} -> {:?}", shortened(prompt), shortened(generated)));
+                self.remark(&format!("  sample: {:?} -> {:?}", shortened(prompt), shortened(generated)));
             }
             TrainEvent::CheckpointDue { .. } => {}
             TrainEvent::BatchesCut { step, rows_at_once, micro_batches } => {
@@ -252,7 +304,7 @@ impl Progress {
                     format!(", keeping the best weights (step {weights_of_step})")
                 };
                 self.clear();
-                self.note(&format!("{why} at step {step} after {}{kept}", duration(self.elapsed_secs())));
+                self.remark(&format!("{why} at step {step} after {}{kept}", duration(self.elapsed_secs())));
             }
         }
     }

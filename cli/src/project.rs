@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hone_core::config::Job;
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
-use hone_core::project::{Project, SavedStep};
+use hone_core::project::{Project, ProjectRows, SavedStep};
 
 use crate::model_files::{CONFIG, ModelFiles};
 use crate::output::read_data_file;
@@ -40,9 +40,9 @@ impl ProjectFile {
         &self.project.job
     }
 
-    /// Whether there are validation rows, and test rows, of the person's own.
-    pub(crate) fn has_rows(&self) -> [bool; 2] {
-        [self.project.valid.is_some(), self.project.test.is_some()]
+    /// Whether there are validation rows, and test rows, of the person's own: of its task, or of each of several.
+    pub(crate) fn has_rows(&self) -> Vec<[bool; 2]> {
+        self.project.rows_of_tasks().map(|rows| [rows.valid.is_some(), rows.test.is_some()]).collect()
     }
 
     /// What stands for `--model` where that is not given: the file itself where it holds the model.
@@ -60,10 +60,15 @@ impl ProjectFile {
         Some(ModelFiles { source: self.project.job.model.clone(), folder, dir: self.path.clone() })
     }
 
-    /// Takes out the rows.
+    /// Takes out the rows; of several tasks those of the first.
     pub(crate) fn take_rows(&mut self) -> DataFiles {
-        let Project { train, valid, test, .. } = &mut self.project;
-        DataFiles { train: take(train), valid: valid.take(), test: test.take() }
+        files_of(take(&mut self.project.rows))
+    }
+
+    /// Takes out the rows of each of several tasks.
+    pub(crate) fn take_rows_of_parts(&mut self) -> Vec<DataFiles> {
+        let first = self.take_rows();
+        std::iter::once(first).chain(take(&mut self.project.beside).into_iter().map(files_of)).collect()
     }
 
     /// Takes out what a run that was cut off goes on from, unless it is started `anew`; says what becomes of the run.
@@ -98,4 +103,8 @@ impl ProjectFile {
         let known = self.project.model_sha256.iter().filter(|(name, _)| is_model(name));
         known.map(|(name, sha256)| (name.clone(), sha256.clone())).collect()
     }
+}
+
+fn files_of(ProjectRows { train, valid, test }: ProjectRows) -> DataFiles {
+    DataFiles { train, valid, test }
 }

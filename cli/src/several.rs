@@ -7,23 +7,23 @@ use anyhow::Context;
 use futures_lite::future::block_on;
 use hone_core::config::ExportFormat;
 use hone_core::data::DataFiles;
+use hone_core::report::DataSummary;
 use hone_core::session::{PartReport, PartRequest, PartSize, Session, hashes_of};
 use hone_core::task::Task;
 use hone_core::words::plural;
 use indicatif::HumanBytes;
 
 use crate::args::{TrainArgs, as_flags, task_name};
-use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::{INTERRUPTED, Usage};
-use crate::inputs::{data_report, read_data};
+use crate::inputs::data_report;
 use crate::memory::train_in_memory;
-use crate::model_files;
 use crate::plan::{Plan, PlanPart};
 use crate::progress::Progress;
+use crate::run_loop::{End, RunFacts};
 use crate::signals::Interrupt;
 use crate::train::{
-    End, RunFacts, broke_off, changed_line, close, measure, model_line, name_flags, nothing_to_compare, save,
+    begin, broke_off, changed_line, close, log_run, measure, model_line, name_flags, nothing_to_compare, save,
 };
 
 /// Runs `hone train` on several tasks.
@@ -31,10 +31,9 @@ use crate::train::{
 /// # Errors
 /// Anything that keeps the run from ending with a folder; a checkpoint that was written stays.
 pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> {
-    let read = |part: &PlanPart| read_data(&part.file, part.valid.as_deref(), part.test.as_deref());
-    let files: Vec<DataFiles> = plan.parts.iter().map(read).collect::<anyhow::Result<_>>()?;
+    let files = plan.read_rows_of_parts()?;
     let _lock = plan.lock(args)?;
-    let model = model_files::load(&plan.model)?;
+    let model = plan.load_model(args)?;
     plan.check_model(args, &model)?;
     let device = device::open(plan.settings.device)?;
     let mut progress = Progress::new(args.json, plan.before_secs);
@@ -73,14 +72,9 @@ pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> 
     for part in &reports {
         progress.note(&part_report(part, &mut said));
     }
-    match plan.checkpoint.take() {
-        Some(checkpoint) => drop(session.resume(&checkpoint).context("can't go on from the checkpoint")?),
-        None => {
-            session.start(run).map_err(name_flags)?;
-            // Only now is it certain that a new run takes the old one's place (--force).
-            checkpoint_dir::remove(&args.output)?;
-        }
-    }
+    let begun = begin(&mut session, args, &mut plan, run)?;
+    let data = reports.iter().map(|part| DataSummary::of(&part.name, &part.report)).collect();
+    log_run(args, &mut progress, begun, &device.name, data)?;
     progress.note(&shares(&session));
 
     let interrupt = Interrupt::listen()?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hone_core::metrics::{ClassMetrics, TargetLabels};
 use hone_core::session::protocol::WritingEvaluation;
-use hone_core::task::{Evaluation, EvaluationDetail, Task, TaskBaseline};
+use hone_core::task::{Evaluation, EvaluationDetail, FigureSpec, Task, TaskBaseline};
 use hone_core::words::plural;
 use serde_json::{Map, Value, json};
 
@@ -32,24 +32,44 @@ pub(crate) fn evaluation(title: &str, evaluation: &Evaluation, of: &str) -> Stri
         Detail::Below(below) => below,
     };
     let baseline = evaluation.baseline();
-    let width = name_width(view.figures);
+    let (first, more) = in_two(view.figures, evaluation.task());
+    let width = name_width(&first);
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
     line(&format!("{title}: {}", plural(evaluation.num_rows, noun(evaluation.task()))));
     if baseline.is_some() {
         line(&format!("  {:<width$}  {:>6}  {:>8}  {:>7}", "", "model", "baseline", "gain"));
     }
-    for (name, value) in figures(view.figures, evaluation) {
+    for (name, value) in figures(&first, evaluation) {
         let beside = baseline.as_ref().and_then(|baseline| figure_of(baseline, name));
         let beside = beside.map_or_else(String::new, |base| {
             format!("  {base:>8.4}  {:>+7.4}", gain(evaluation.task(), name, base, value))
         });
-        line(&format!("  {:<width$}  {value:.4}{beside}", spoken(name)));
+        line(&format!("  {:<width$}  {value:.4}{beside}{}", spoken(name), interval(evaluation, name)));
     }
     if let Some(baseline) = &baseline {
         line(&about(baseline, of));
     }
+    let more: Vec<(&str, f64)> = figures(&more, evaluation).collect();
+    let width = name_width(&more.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    if !more.is_empty() {
+        line("  more figures");
+    }
+    for (name, value) in more {
+        line(&format!("    {:<width$}  {value:.4}{}", spoken(name), interval(evaluation, name)));
+    }
     out + &below(evaluation)
+}
+
+/// The figures that are shown first, and the others.
+fn in_two(names: &[&'static str], task: Task) -> (Vec<&'static str>, Vec<&'static str>) {
+    names.iter().copied().partition(|name| task.spec().figure(name).is_none_or(FigureSpec::is_headline))
+}
+
+/// Between which values a figure lies, where that was measured.
+fn interval(evaluation: &Evaluation, name: &str) -> String {
+    let found = evaluation.figures.iter().find(|figure| figure.name == name).and_then(|figure| figure.interval);
+    found.map_or_else(String::new, |[low, high]| format!("  95 % between {low:.4} and {high:.4}"))
 }
 
 /// Tuned beside base, for `--compare`. Where there is a baseline, the gain is over it: any head beats a random one.
@@ -62,13 +82,14 @@ pub(crate) fn comparison(title: &str, base: &Evaluation, tuned: &Evaluation) -> 
     }
     let view = view(tuned.task());
     let baseline = tuned.baseline();
-    let width = name_width(view.figures);
+    let (first, _) = in_two(view.figures, tuned.task());
+    let width = name_width(&first);
     let heads: &[&str] =
         if baseline.is_some() { &["baseline", "before", "tuned", "gain"] } else { &["before", "tuned", "change"] };
     let heads: String = heads.iter().map(|head| format!("  {head:>9}")).collect();
     let title_width = width + 2;
     let mut out = format!("{title:<title_width$}{heads}\n");
-    for (name, after) in figures(view.figures, tuned) {
+    for (name, after) in figures(&first, tuned) {
         let Some(before) = base.figure(name) else { continue };
         let least = baseline.as_ref().map(|baseline| figure_of(baseline, name));
         let (first, change) = match least {
@@ -92,6 +113,12 @@ pub(crate) fn evaluation_json(evaluation: &Evaluation) -> Value {
     let figures = evaluation.figures.iter().map(|figure| (figure.name.to_string(), json!(figure.value)));
     let mut fields: Map<String, Value> = figures.collect();
     fields.insert("num_rows".into(), json!(evaluation.num_rows));
+    let intervals =
+        evaluation.figures.iter().filter_map(|figure| Some((figure.name.to_string(), json!(figure.interval?))));
+    let intervals: Map<String, Value> = intervals.collect();
+    if !intervals.is_empty() {
+        fields.insert("intervals".into(), Value::Object(intervals));
+    }
     if let EvaluationDetail::Several(detail) = &evaluation.detail {
         let parts = detail.parts.iter().map(|(name, part)| (name.clone(), evaluation_json(part)));
         fields.insert("parts".into(), Value::Object(parts.collect()));

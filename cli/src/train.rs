@@ -4,16 +4,17 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::checkpoint::CheckpointError;
-use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Method, TaskSettings};
+use hone_core::checkpoint::{CheckpointError, read_state};
+use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Job, Method, RunConfig, TaskSettings};
 use hone_core::data::DataFiles;
-use hone_core::event::{Split, StopReason, TrainEvent};
+use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
+use hone_core::report::{Beginning, DataSummary};
 use hone_core::session::protocol::{ModelInfo, Weights};
 use hone_core::session::{Session, SessionError, hashes_of};
 use hone_core::task::{Evaluation, HeadKind, Task};
-use hone_core::train::TrainError;
 use hone_core::words::plural;
 use indicatif::HumanBytes;
 use serde_json::json;
@@ -23,56 +24,41 @@ use crate::checkpoint_dir;
 use crate::device;
 use crate::failure::{DIVERGED, INTERRUPTED, Usage};
 use crate::few_shot;
+use crate::find_rate;
 use crate::inputs::{data_report, file_name};
 use crate::memory::train_in_memory;
+use crate::model_files::ModelFiles;
 use crate::output::{self, read_data_file};
 use crate::plan::Plan;
 use crate::planned;
 use crate::progress::{Progress, count, say};
+use crate::run_log::{self, RunLog};
+use crate::run_loop::{End, RunFacts, is_divergence};
 use crate::several;
 use crate::signals::Interrupt;
 use crate::tables::{self, OF_TRAINING, evaluation_json};
-
-/// How far a run is, and what the driver must know of it.
-#[derive(Debug, Default)]
-pub(crate) struct RunFacts {
-    pub(crate) step: u32,
-    total_steps: u32,
-    steps_per_epoch: u32,
-    num_rows: [usize; 3],
-}
-
-/// How the loop ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Finished,
-    Interrupted,
-    /// The run diverged at `step`; the model holds the best weights, those of `weights_of_step`, which `measured` says
-    /// the figure of.
-    Diverged {
-        step: u32,
-        weights_of_step: u32,
-        measured: String,
-    },
-}
 
 /// Runs `hone train`.
 ///
 /// # Errors
 /// Anything that keeps the run from ending with a folder; a checkpoint that was written stays.
 pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
+    run_log::check(args.log_dir.as_deref(), &args.output, args.resume, args.force)?;
     let mut plan = Plan::new(args)?;
     if !plan.parts.is_empty() {
         if args.plan {
             return Err(Usage(vec!["--plan: goes with one task, and the job file has several".to_owned()]).into());
+        }
+        if args.find_learning_rate {
+            let message = "--find-learning-rate: goes with one task, and the job file has several";
+            return Err(Usage(vec![message.to_owned()]).into());
         }
         return several::run(args, plan);
     }
     let files = plan.read_rows()?;
     let other_rows = warning_of_other_rows(&plan.data_sha256, &files);
     let general = args.general_text.as_deref().map(read_general_text).transpose()?;
-    let _lock = if args.plan { None } else { Some(plan.lock(args)?) };
-    let from_scratch = plan.settings.run.from_scratch;
+    let _lock = if args.writes_nothing() { None } else { Some(plan.lock(args)?) };
     let model = plan.load_model(args)?;
     plan.check_model(args, &model)?;
     let device = device::open(plan.settings.device)?;
@@ -82,28 +68,10 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         progress.note(&warning);
     }
 
-    let mut session = Session::new(device.device.clone());
-    let info = match from_scratch {
-        true => session.load_model_without_weights(model.source, model.folder),
-        false => session.load_model(model.source, model.folder),
-    };
-    let info = info.with_context(|| format!("can't use the model in {}", model.dir.display()))?;
-    let (task, guess) = choose_task_of_run(plan.task, &info, &files.train, from_scratch)?;
-    session.set_task(task)?;
-    // Which of the weights are fresh, and which are not used, depends on the task.
-    let info = session.model_info().unwrap_or(info);
-    progress.note(&model_line(&info));
-    if let Some(guess) = guess {
-        progress.note(&guess);
-    }
+    let opened = open_session(&plan, &files.train, (model, &device.device), &progress)?;
+    let OpenSession { mut session, task, num_hidden_layers } = opened;
+    check_flags(args, &plan, task, num_hidden_layers)?;
     let run = plan.settings.run.clone();
-    let changes = &plan.settings.changes;
-    let changed = session.change_model(changes, run.seed).map_err(name_flags)?;
-    let info = changed.map_or(info, |info| {
-        progress.note(&changed_line(&info));
-        info
-    });
-    check_flags(args, &plan, task, info.num_hidden_layers)?;
     let report = session
         .load_data(files, &plan.settings.read, &run)
         .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
@@ -111,17 +79,11 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     if args.plan {
         return planned::run(&mut session, run, &device.device, args.json, &mut progress);
     }
-    match plan.checkpoint.take() {
-        Some(checkpoint) => {
-            session.resume(&checkpoint).context("can't go on from the checkpoint")?;
-            plan.keep_unpacked(&args.output, checkpoint)?;
-        }
-        None => {
-            session.start(run.clone()).map_err(name_flags)?;
-            // Only now is it certain that a new run takes the old one's place (--force).
-            checkpoint_dir::remove(&args.output)?;
-        }
+    if args.find_learning_rate {
+        return find_rate::run(&mut session, run, args.json, &mut progress);
     }
+    let begun = begin(&mut session, args, &mut plan, run)?;
+    log_run(args, &mut progress, begun, &device.name, vec![DataSummary::of("", &report)])?;
 
     let interrupt = Interrupt::listen()?;
     let mut facts = RunFacts::default();
@@ -135,12 +97,98 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     // The model is written before anything is printed, and whatever becomes of its figures.
     let mut text = String::new();
     let measured = measure_all(&mut session, args, general.as_deref(), &mut progress, &facts, &mut text);
-    let goes_alone = plan.settings.run.method == Method::Lora && plan.settings.changes.is_empty();
-    let format = args.format.unwrap_or(if goes_alone { ExportFormat::Adapter } else { ExportFormat::Merged });
-    let folder = save(&mut session, args, format)?;
+    let folder = save(&mut session, args, format_of(args, &plan.settings))?;
     let files = folder.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(bytes.len() as u64)));
     let listing = format!("the tuned model is in {}\n{}", args.output.display(), files.collect::<String>());
     close(args, &mut progress, &end, measured, &text, &listing, "the model is")
+}
+
+/// Starts the run of a plan, or goes on with it: its job, and of one that goes on its step.
+///
+/// # Errors
+/// When the checkpoint is of another run, or a setting does not fit model and rows.
+pub(crate) fn begin(
+    session: &mut Session,
+    args: &TrainArgs,
+    plan: &mut Plan,
+    run: RunConfig,
+) -> anyhow::Result<(Job, Option<u32>)> {
+    let Some(checkpoint) = plan.checkpoint.take() else {
+        let job = session.start(run).map_err(name_flags)?;
+        // Only now is it certain that a new run takes the old one's place (--force).
+        checkpoint_dir::remove(&args.output)?;
+        return Ok((job, None));
+    };
+    let job = session.resume(&checkpoint).context("can't go on from the checkpoint")?;
+    let step = read_state(&checkpoint)?.step;
+    plan.keep_unpacked(&args.output, checkpoint)?;
+    Ok((job, Some(step)))
+}
+
+/// Logs the run from now on: beside the model, and where the person asked for it.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn log_run(
+    args: &TrainArgs,
+    progress: &mut Progress,
+    (job, resumed_at): (Job, Option<u32>),
+    device: &str,
+    data: Vec<DataSummary>,
+) -> anyhow::Result<()> {
+    let mut log = RunLog::open(&args.output, args.log_dir.as_deref(), resumed_at)?;
+    let (version, device) = (env!("CARGO_PKG_VERSION").to_owned(), device.to_owned());
+    let beginning = Beginning { version, device, job, data };
+    log.begin(progress.elapsed_secs(), resumed_at.unwrap_or(0), beginning)?;
+    progress.attach(log);
+    Ok(())
+}
+
+/// A session with a model, and what it is used for.
+pub(crate) struct OpenSession {
+    pub(crate) session: Session,
+    pub(crate) task: Task,
+    pub(crate) num_hidden_layers: usize,
+}
+
+/// Loads the model of a plan on a device, chooses what it learns of the training rows, and changes it as was asked; says
+/// what there is to say of it.
+///
+/// # Errors
+/// When the model can't be used, has no head for the task, or can't be changed so.
+pub(crate) fn open_session(
+    plan: &Plan,
+    rows: &(String, Vec<u8>),
+    (model, device): (ModelFiles, &Device),
+    progress: &Progress,
+) -> anyhow::Result<OpenSession> {
+    let Settings { run, changes, .. } = &plan.settings;
+    let mut session = Session::new(device.clone());
+    let info = match run.from_scratch {
+        true => session.load_model_without_weights(model.source, model.folder),
+        false => session.load_model(model.source, model.folder),
+    };
+    let info = info.with_context(|| format!("can't use the model in {}", model.dir.display()))?;
+    let (task, guess) = choose_task_of_run(plan.task, &info, rows, run.from_scratch)?;
+    session.set_task(task)?;
+    // Which of the weights are fresh, and which are not used, depends on the task.
+    let info = session.model_info().unwrap_or(info);
+    progress.note(&model_line(&info));
+    if let Some(guess) = guess {
+        progress.note(&guess);
+    }
+    let changed = session.change_model(changes, run.seed).map_err(name_flags)?;
+    let info = changed.map_or(info, |info| {
+        progress.note(&changed_line(&info));
+        info
+    });
+    Ok(OpenSession { session, task, num_hidden_layers: info.num_hidden_layers })
+}
+
+/// What a run is written as: as was asked, else its adapter where that fits the model that there was.
+pub(crate) fn format_of(args: &TrainArgs, settings: &Settings) -> ExportFormat {
+    let goes_alone = settings.run.method == Method::Lora && settings.changes.is_empty();
+    args.format.unwrap_or(if goes_alone { ExportFormat::Adapter } else { ExportFormat::Merged })
 }
 
 /// Writes what came of the run, which needs its checkpoint no more.
@@ -185,12 +233,12 @@ pub(crate) fn close(
 
 /// Refuses flags and settings that a run has no use for, or can't follow. `task` is what it learns; the model has so many
 /// layers.
-fn check_flags(args: &TrainArgs, plan: &Plan, task: Task, num_hidden_layers: usize) -> Result<(), Usage> {
+pub(crate) fn check_flags(args: &TrainArgs, plan: &Plan, task: Task, num_hidden_layers: usize) -> Result<(), Usage> {
     let Settings { read, changes, run, .. } = &plan.settings;
     let (spec, does) = (task.spec(), describe(task));
     let figures = spec.figure_names();
     let settings = TaskSettings { does: &does, ..spec.settings_for_check(&figures) };
-    let has_valid_rows = plan.valid.is_some() || run.split.valid_fraction > 0.0;
+    let has_valid_rows = plan.valid.is_some() || run.split.valid_fraction > 0.0 || read.sharing.fold.is_some();
     let mut problems = args.unused_settings(&[task]);
     let of_run = run.check_for(&settings, num_hidden_layers, has_valid_rows);
     let is_new = |problem: &ConfigProblem| problems.iter().all(|known| known.field != problem.field);
@@ -231,63 +279,6 @@ pub(crate) fn name_flags(error: SessionError) -> anyhow::Error {
     }
 }
 
-/// The loop: pull an event, show it, save when it is due, stop when asked.
-pub(crate) async fn train(
-    session: &mut Session,
-    plan: &Plan,
-    output: &Path,
-    progress: &mut Progress,
-    interrupt: Interrupt,
-    facts: &mut RunFacts,
-) -> anyhow::Result<End> {
-    let mut end = End::Finished;
-    while let Some(event) = session.next_event().await? {
-        progress.event(&event);
-        facts.follow(&event);
-        if let TrainEvent::Finished { step, reason: StopReason::Diverged, weights_of_step } = event {
-            let metric = plan.settings.run.metric_for_best_model.as_str();
-            let value = session.weights_of_step().and_then(|(_, measured)| measured?.figure(metric));
-            let measured = value.map_or_else(String::new, |value| format!(" (validation {metric} {value:.4})"));
-            end = End::Diverged { step, weights_of_step, measured };
-        }
-        // A checkpoint between any two events restores the run exactly; one that is over needs none.
-        let stops = interrupt.pressed() && !matches!(event, TrainEvent::Finished { .. });
-        if stops || matches!(event, TrainEvent::CheckpointDue { .. }) {
-            let inputs = plan.inputs([facts.step, facts.total_steps], progress.elapsed_secs());
-            let folder = session.checkpoint().await.map_err(anyhow::Error::from);
-            match folder.and_then(|folder| checkpoint_dir::write(output, folder, &inputs)) {
-                Ok(_) if stops => return Ok(End::Interrupted),
-                Ok(_) => {}
-                // Nobody could go on from it: the run ends now, with its best weights where it has any.
-                Err(error) if stops && is_divergence(&error) => session.stop(true),
-                Err(error) if stops => return Err(error.context("stopped, but the checkpoint could not be written")),
-                Err(error) => progress.note(&format!("warning: no checkpoint at step {}: {error:#}", facts.step)),
-            }
-        }
-    }
-    Ok(end)
-}
-
-impl RunFacts {
-    fn follow(&mut self, event: &TrainEvent) {
-        match event {
-            TrainEvent::Started { total_steps, steps_per_epoch, step, num_rows, .. } => {
-                let (total_steps, steps_per_epoch) = (*total_steps, *steps_per_epoch);
-                *self = Self { step: *step, total_steps, steps_per_epoch, num_rows: *num_rows };
-            }
-            TrainEvent::Progress { step, .. }
-            | TrainEvent::Step { step, .. }
-            | TrainEvent::Evaluated { step, .. }
-            | TrainEvent::Sampled { step, .. }
-            | TrainEvent::CheckpointDue { step }
-            | TrainEvent::RolledBack { to_step: step, .. }
-            | TrainEvent::BatchesCut { step, .. }
-            | TrainEvent::Finished { step, .. } => self.step = *step,
-            TrainEvent::Phase { .. } | TrainEvent::EvaluationProgress { .. } => {}
-        }
-    }
-}
-
 /// All figures that were asked for; as tables, unless they go out as events.
 fn measure_all(
     session: &mut Session,
@@ -320,8 +311,9 @@ pub(crate) fn measure(
         let mut tell = |done, total| progress.rows(doing, done, total);
         let epoch = f64::from(facts.step) / f64::from(facts.steps_per_epoch.max(1));
         let (step, split, is_best) = (facts.step, Split::Test, false);
-        let (evaluation, _) = block_on(session.evaluate(weights, split, &mut tell))?;
+        let (evaluation, rows) = block_on(session.evaluate(weights, split, &mut tell))?;
         progress.clear();
+        progress.log(|log, elapsed_secs| log.note_measured((elapsed_secs, step), (weights, split), &evaluation, &rows));
         let event = TrainEvent::Evaluated { step, epoch, split, evaluation: evaluation.clone(), is_best };
         progress.measured(&event, weights);
         Ok(evaluation)
@@ -437,18 +429,6 @@ pub(crate) fn broke_off(error: anyhow::Error, output: &Path) -> anyhow::Error {
     error.context(format!("no validation rows were measured before, so there are no weights to keep{again}"))
 }
 
-/// Whether a loss, an output or a weight is not a number any more.
-fn is_divergence(error: &anyhow::Error) -> bool {
-    let Some(SessionError::Train(error)) = error.downcast_ref::<SessionError>() else { return false };
-    matches!(
-        error,
-        TrainError::Diverged { .. }
-            | TrainError::Spike { .. }
-            | TrainError::NotFinite { .. }
-            | TrainError::Checkpoint(CheckpointError::NotFinite { .. })
-    )
-}
-
 /// What is left when a run breaks.
 fn after_failure(output: &Path) -> String {
     match checkpoint_dir::find(output).map(|dir| checkpoint_dir::step_of(&dir)) {
@@ -474,21 +454,5 @@ mod tests {
         assert_eq!(warning_of_other_rows(&DataHashes::default(), &files("x")), None, "there is no job");
         let warning = warning_of_other_rows(&known, &files("text,label\na,c\n")).expect("they differ");
         assert!(warning.contains("the rows differ from those the job was made with (training file)"), "{warning}");
-    }
-
-    #[test]
-    fn the_facts_follow_the_events() {
-        let mut facts = RunFacts::default();
-        facts.follow(&TrainEvent::Started {
-            total_steps: 30,
-            steps_per_epoch: 10,
-            step: 7,
-            num_rows: [1, 2, 3],
-            num_parameters: 5,
-            num_trainable: 5,
-        });
-        assert_eq!((facts.step, facts.total_steps, facts.num_rows), (7, 30, [1, 2, 3]));
-        facts.follow(&TrainEvent::Progress { step: 8, rows: 0, tokens: 0 });
-        assert_eq!(facts.step, 8);
     }
 }

@@ -84,7 +84,8 @@ fn one_run_trains_into_a_folder() {
     write_rows(&home.path().join("rows.csv"));
     let line = train_line(&model);
     let mut command = hone(home.path());
-    command.args(&line).args(["--epochs", "10000", "--logging-steps", "1", "--json", "--output", "out"]);
+    command.args(&line).args(["--epochs", "10000", "--early-stopping-patience", "off", "--logging-steps", "1"]);
+    command.args(["--json", "--output", "out"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary starts");
     let mut events = BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok);
     let is_due = |line: &String| line.contains("\"event\":\"checkpoint_due\"");

@@ -87,6 +87,13 @@ fn a_folder_is_learned_measured_asked_about_and_learned_again() {
         assert!(stderr.contains(said), "{said}: {stderr}");
     }
     assert!(!stderr.contains("token"), "{stderr}");
+    // Without training, by what the head would read of each image.
+    let line = ["baseline", "--model", &vit_tiny(), "--data", "colours", "--device", "cpu", "--json"];
+    let (code, stdout, stderr) = run(hone(home).args(line));
+    assert_eq!(code, 0, "{stderr}");
+    let found: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!((&found["methods"][3]["method"], &found["split"]), (&json!("logistic_regression"), &json!("valid")));
+    assert!(found["methods"][3]["accuracy"].as_f64().is_some_and(|accuracy| accuracy >= 0.5), "{found}");
     let has = |name: &str| home.join("tuned").join(name).is_file();
     for name in ["config.json", "model.safetensors", "preprocessor_config.json", "README.md"] {
         assert!(has(name), "{name} is missing");

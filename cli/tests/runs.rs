@@ -58,6 +58,17 @@ fn a_model_is_trained_measured_and_used() {
     let (_, stdout, _) = run(hone(home.path()).args(eval));
     assert!(stdout.contains("macro precision") && stdout.contains("confusion matrix"), "{stdout}");
     assert!(stdout.contains("the most frequent label of this file; gain: over the baseline"), "{stdout}");
+    assert!(stdout.contains("  95 % between ") && stdout.contains("    roc auc  "), "{stdout}");
+    assert!(figures["intervals"]["macro_f1"][1].is_number() && figures["calibration"]["bins"][14].is_object());
+    let (code, _, stderr) = run(hone(home.path()).args(eval).args(["--predictions", "tuned/predictions.jsonl"]));
+    assert_eq!(code, 0, "{stderr}");
+    let (code, stdout, stderr) = run(hone(home.path()).args(["compare", "tuned", "tuned"]));
+    assert!(code == 0 && stdout.starts_with("200 rows: A and B have as many rows right"), "{stdout}{stderr}");
+    let ask = ["predict", "--model", "tuned", "--device", "cpu", "--text", "the day was good", "--unsure-below", "1"];
+    let (code, stdout, stderr) = run(hone(home.path()).args(ask));
+    assert!(code == 0 && stdout.starts_with("row,text,label,probability,"), "{stderr}");
+    assert!(stdout.contains(",unsure\n") && stdout.ends_with(",yes\n"), "{stdout}");
+    assert!(stderr.contains("1 of 1 row is unsure: column \"unsure\""), "{stderr}");
 
     let rows = probabilities(home.path(), "tuned");
     assert!(rows[0] > 0.5 && rows[1] < 0.5, "{rows:?}");
@@ -111,7 +122,7 @@ fn a_resumed_run_matches_an_uninterrupted_one() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write_rows(&home.path().join("rows.csv"));
     let line = train_line(&model);
-    let more = ["--epochs", "6", "--logging-steps", "1", "--json"];
+    let more = ["--epochs", "6", "--early-stopping-patience", "off", "--logging-steps", "1", "--json"];
     let (code, _, stderr) = run(hone(home.path()).args(&line).args(more).args(["--output", "whole"]));
     assert_eq!(code, 0, "{stderr}");
 

@@ -5,6 +5,8 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use hone_core::config::Job;
+use hone_core::project::{Project, ProjectRows};
 use serde_json::Value;
 use support::{hone, run, tiny_encoder, write_rows};
 
@@ -74,6 +76,39 @@ fn a_run_of_two_tasks_leaves_a_folder_for_each() {
         train(home.path(), &[&parts[..], &["--output", "again", "--epochs", "1", "--force"]].concat());
     assert_eq!(code, 0, "{stderr}");
     assert!(home.path().join("again/mood/model.safetensors").is_file());
+
+    write_project(home.path());
+    let line = ["train", "--project", "both.hone", "--output", "unpacked", "--device", "cpu"];
+    let (code, _, stderr) = run(hone(home.path()).args(line).args(["--task", "regression"]));
+    assert!(code == 2 && stderr.contains("leave out --task"), "{stderr}");
+    let (code, _, stderr) = run(hone(home.path()).args(line));
+    assert_eq!(code, 0, "{stderr}");
+    for name in ["mood", "count"] {
+        let [found, expected] = ["unpacked", "both"]
+            .map(|output| fs::read(home.path().join(output).join(name).join("model.safetensors")).expect("is there"));
+        assert!(found == expected, "{name}: the same job, the same rows, the same model");
+    }
+}
+
+/// The run in `both` as one file, with the rows of both tasks, which lie nowhere else then.
+fn write_project(home: &Path) {
+    let take = |name: &str| {
+        let bytes = fs::read(home.join(name)).expect("reads");
+        fs::remove_file(home.join(name)).expect("removes");
+        (name.to_owned(), bytes)
+    };
+    let job = Job::from_json(&fs::read(home.join("both/hone.json")).expect("the job of both")).expect("a job");
+    let files = fs::read_dir(tiny_encoder()).expect("is there").map(|entry| {
+        let path = entry.expect("can be listed").path();
+        let name = path.file_name().expect("a file").to_string_lossy().into_owned();
+        (name, fs::read(path).expect("reads"))
+    });
+    let project = Project {
+        model: files.collect(),
+        beside: vec![ProjectRows { train: take("scores.tsv"), ..ProjectRows::default() }],
+        ..Project::new(job, take("rows.csv"))
+    };
+    fs::write(home.join("both.hone"), project.to_zip()).expect("writes");
 }
 
 #[test]

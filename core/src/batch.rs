@@ -38,6 +38,9 @@ pub struct TextBatch {
     pub is_dense: bool,
     /// Ids of the tokens that gradients reach, on the host: those that are attended to.
     token_ids: Vec<i32>,
+    /// `[batch, seq]`, how large the noise on each token's vector is at most, times the square root of its width; 0 on padding.
+    /// `None` where there is none.
+    pub(crate) noise: Option<Tensor<2>>,
 }
 
 /// Where the tokens of a batch stand, on the host.
@@ -104,6 +107,22 @@ impl BatchInputs {
         self
     }
 
+    /// The same inputs with noise on the vectors of their tokens, of up to `alpha / sqrt(tokens of the row * width)` in each
+    /// number (NEFTune, <https://arxiv.org/abs/2310.05914>); drawn anew wherever vectors are looked up. Of images none.
+    #[must_use]
+    pub fn with_noise(self, host: &HostInputs, alpha: f64, device: &Device) -> Self {
+        match (self, host) {
+            (Self::Text(text), HostInputs::Text(own)) => Self::Text(text.with_noise(own, alpha, device)),
+            (Self::TextToText { source, target }, HostInputs::TextToText { source: of_source, target: of_target }) => {
+                Self::TextToText {
+                    source: source.with_noise(of_source, alpha, device),
+                    target: target.with_noise(of_target, alpha, device),
+                }
+            }
+            (inputs, _) => inputs,
+        }
+    }
+
     /// The same inputs for a model that takes no gradient.
     #[must_use]
     pub fn without_autodiff(self) -> Self {
@@ -139,7 +158,19 @@ impl TextBatch {
             },
             is_dense: host.attention_mask.iter().all(|&bit| bit == 1),
             token_ids: tokens.map(|(&id, _)| id).collect(),
+            noise: None,
         }
+    }
+
+    fn with_noise(self, host: &HostText, alpha: f64, device: &Device) -> Self {
+        let of_row = |mask: &[i32]| -> Vec<f32> {
+            let length = mask.iter().filter(|&&bit| bit == 1).count().max(1);
+            let size = (alpha / (length as f64).sqrt()) as f32;
+            mask.iter().map(|&bit| if bit == 1 { size } else { 0.0 }).collect()
+        };
+        let values: Vec<f32> = host.attention_mask.chunks(host.seq.max(1)).flat_map(of_row).collect();
+        let noise = Tensor::from_data(TensorData::new(values, [host.batch, host.seq]), device);
+        Self { noise: Some(noise), ..self }
     }
 
     /// One text's next tokens, after `past` that a cache holds.
@@ -180,6 +211,7 @@ impl TextBatch {
             layout: self.layout,
             is_dense: self.is_dense,
             token_ids: self.token_ids,
+            noise: self.noise.map(Tensor::without_autodiff),
         }
     }
 

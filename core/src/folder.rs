@@ -3,7 +3,7 @@
 //! In: whatever a driver read (files, OPFS, a zip). Out: whatever a driver writes. No IO happens here.
 
 use std::collections::{BTreeMap, btree_map};
-use std::io::{Cursor, Read, Write};
+use std::io::{self, Cursor, Read, Seek, Write};
 use std::iter::Map;
 use std::sync::Arc;
 
@@ -107,22 +107,12 @@ impl Folder {
     /// that the same folder gives the same bytes.
     #[must_use]
     pub fn to_zip(&self) -> Vec<u8> {
-        let is_stored = |name: &str| name.ends_with(".safetensors") || name.ends_with(".zip");
         // A zip that grows is copied, and weights take what they take.
         let stored_bytes: usize = self.iter().filter(|(name, _)| is_stored(name)).map(|(_, bytes)| bytes.len()).sum();
         let capacity = stored_bytes + (self.total_bytes() - stored_bytes) / 8 + 1024;
-        let mut writer = ZipWriter::new(Cursor::new(Vec::with_capacity(capacity)));
-        for (name, bytes) in &self.files {
-            let method = if is_stored(name) { CompressionMethod::Stored } else { CompressionMethod::Deflated };
-            let options = SimpleFileOptions::default()
-                .compression_method(method)
-                .last_modified_time(zip::DateTime::default())
-                .unix_permissions(0o644)
-                .large_file(u32::try_from(bytes.len()).is_err());
-            writer.start_file(name.as_str(), options).expect("names are unique and memory does not fail");
-            writer.write_all(bytes.as_slice()).expect("memory does not fail and large files are announced");
-        }
-        writer.finish().expect("memory does not fail").into_inner()
+        let mut zip = FolderZip::new(Cursor::new(Vec::with_capacity(capacity)));
+        zip.append_folder(self).expect("names are unique and memory does not fail");
+        zip.finish().expect("memory does not fail").into_inner()
     }
 
     /// Reads a zip back.
@@ -177,6 +167,64 @@ impl Folder {
         }
         Ok(folder)
     }
+}
+
+/// A zip that is written a file at a time, and each of them in pieces: with the files of a folder in the order of their names
+/// it is [`Folder::to_zip`].
+pub struct FolderZip<W: Write + Seek>(ZipWriter<W>);
+
+impl<W: Write + Seek> FolderZip<W> {
+    /// A zip without files, written to `to`.
+    pub fn new(to: W) -> Self {
+        Self(ZipWriter::new(to))
+    }
+
+    /// Begins a file of so many bytes, which [`Self::append`] adds.
+    ///
+    /// # Errors
+    /// When there is a file of this name already, or the bytes can't be written.
+    pub fn begin(&mut self, name: &str, bytes: u64) -> io::Result<()> {
+        let method = if is_stored(name) { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+        let options = SimpleFileOptions::default()
+            .compression_method(method)
+            .last_modified_time(zip::DateTime::default())
+            .unix_permissions(0o644)
+            .large_file(u32::try_from(bytes).is_err());
+        Ok(self.0.start_file(name, options)?)
+    }
+
+    /// Adds bytes to the file that began last.
+    ///
+    /// # Errors
+    /// When no file began, or the bytes can't be written.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    /// Adds all files of a folder.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn append_folder(&mut self, folder: &Folder) -> io::Result<()> {
+        for (name, bytes) in folder.iter() {
+            self.begin(name, bytes.len() as u64)?;
+            self.append(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Closes the zip.
+    ///
+    /// # Errors
+    /// When the bytes can't be written.
+    pub fn finish(self) -> io::Result<W> {
+        Ok(self.0.finish()?)
+    }
+}
+
+/// Whether a file is stored as it is: weights do not compress.
+fn is_stored(name: &str) -> bool {
+    name.ends_with(".safetensors") || name.ends_with(".zip")
 }
 
 /// A zip whose files can be counted.

@@ -24,6 +24,17 @@ pub fn cell(text: &str) -> Cow<'_, str> {
     if is_formula(text) { Cow::Owned(format!("{TEXT}{text}")) } else { Cow::Borrowed(text) }
 }
 
+/// The same as a field of a table with a separator: in quotes where it has to be.
+#[must_use]
+pub fn field(text: &str, separator: char) -> String {
+    let text = cell(text);
+    if text.contains([separator, '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.into_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -53,6 +64,18 @@ mod tests {
     fn numbers_and_texts_stay_as_they_are() {
         for text in ["", "-0.5", "+1", "-1e-5", "-inf", "1", "a = b", "it's", "'=1", " =1", "\u{2212}5", "a@b"] {
             assert_eq!(cell(text), text);
+        }
+    }
+
+    #[test]
+    fn fields_stand_in_quotes_where_they_hold_what_separates_them() {
+        for (text, separator, expected) in [
+            ("plain", ',', "plain"),
+            ("a \"b\", c", ',', "\"a \"\"b\"\", c\""),
+            ("a,b", ';', "a,b"),
+            ("=1,2", ',', "\"'=1,2\""),
+        ] {
+            assert_eq!(field(text, separator), expected);
         }
     }
 

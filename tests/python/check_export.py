@@ -11,7 +11,9 @@ Out: the largest difference; exit code 1 when it is above the tolerance, a label
 
 import argparse
 import csv
+import json
 import sys
+from pathlib import Path
 
 import torch
 import transformers
@@ -74,12 +76,20 @@ def check_golden(model, golden, tolerance):
     return int(not worst <= tolerance)
 
 
+def temperature_of(folder):
+    """By what `hone predict` divides logits of one label a row: hone.json says it."""
+    path = Path(folder) / "hone.json"
+    job = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return job.get("thresholds", {}).get("temperature", 1.0)
+
+
 def probabilities_of_texts(model, folder, max_seq_length):
+    temperature = temperature_of(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
     def ask(row):
         encoded = tokenizer(row["text"], truncation=True, max_length=max_seq_length, return_tensors="pt")
-        return model(**encoded).logits.softmax(-1)[0].tolist()
+        return (model(**encoded).logits / temperature).softmax(-1)[0].tolist()
 
     return ask
 
@@ -88,11 +98,12 @@ def probabilities_of_images(model, folder, labels):
     # The processor on torchvision resizes otherwise, by up to 3 levels (ADR 17).
     processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
     pipe = pipeline("image-classification", model=model, image_processor=processor)
+    temperature = temperature_of(folder)
 
     def ask(row):
-        answers = pipe(row["file"], top_k=len(labels), function_to_apply="softmax")
-        scores = {answer["label"]: answer["score"] for answer in answers}
-        return [scores[label] for label in labels]
+        answers = pipe(row["file"], top_k=len(labels), function_to_apply="none")
+        logits = {answer["label"]: answer["score"] for answer in answers}
+        return (torch.tensor([logits[label] for label in labels]) / temperature).softmax(-1).tolist()
 
     return ask
 

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::batch::BatchInputs;
 use hone_core::checkpoint::{WeightFile, load_adapter};
-use hone_core::config::{Freeze, Method, Pooling};
+use hone_core::config::{Freeze, Method, Pooling, Techniques};
 use hone_core::data::{HostBatch, HostTargets};
 use hone_core::folder::Folder;
 use hone_core::generate::{Generation, SamplingConfig};
@@ -364,8 +364,9 @@ impl Golden {
 
 /// One pass over a batch, dropout or not.
 fn micro_step<'a>(model: &'a Model, host: &HostBatch, pass: Pass, device: &'a Device) -> MicroStep<'a> {
-    let gradient_checkpointing = pass == Pass::Checkpointed;
-    MicroStep { model, frozen: None, features: None, weight_sum: host.weight, gradient_checkpointing, seed: 0, device }
+    let (gradient_checkpointing, techniques) = (pass == Pass::Checkpointed, Techniques::default());
+    let (frozen, features, weight_sum) = (None, None, host.weight);
+    MicroStep { model, frozen, features, weight_sum, gradient_checkpointing, techniques, seed: 0, device }
 }
 
 /// The loss of a batch; adds its gradients.

@@ -4,7 +4,7 @@
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::config::{ModelSource, ReadOptions, RunConfig, SplitConfig};
+use hone_core::config::{ModelSource, ReadOptions, RunConfig, SplitConfig, Techniques};
 use hone_core::data::DataFiles;
 use hone_core::event::TrainEvent;
 use hone_core::session::Session;
@@ -96,6 +96,26 @@ fn resumed_run_matches_uninterrupted_run() {
         let found = predict(&mut second, &texts, Weights::Tuned).expect("predicts");
         assert_eq!(found, expected_probabilities, "cut at {cut}");
     }
+
+    // Noise on token vectors, and a second pass with other dropout, are drawn again as they were.
+    let techniques = Techniques { neftune_noise_alpha: 5.0, rdrop_alpha: 1.0, ..Techniques::default() };
+    let noisy = RunConfig { techniques, num_train_epochs: 1, ..run.clone() };
+    let mut whole = session(&noisy);
+    whole.start(noisy.clone()).expect("starts");
+    let expected_losses = losses(&drain(&mut whole));
+    assert_ne!(expected_losses[0], losses(&expected)[0], "they are in force");
+    let mut first = session(&noisy);
+    first.start(noisy.clone()).expect("starts");
+    for _ in 0..6 {
+        block_on(first.next_event()).expect("goes on").expect("is not over");
+    }
+    let checkpoint = block_on(first.checkpoint()).expect("can be saved");
+    drop(first);
+    let mut second = session(&noisy);
+    second.resume(&checkpoint).expect("can be taken up");
+    let rest = losses(&drain(&mut second));
+    assert!(!rest.is_empty());
+    assert_eq!(rest, expected_losses[expected_losses.len() - rest.len()..], "noise and two passes");
 
     // A checkpoint of other data is refused.
     let mut first = session(&run);

@@ -23,6 +23,13 @@ const LATER: &str = "__wasm_split.js";
 /// The script that starts the page, beside what it starts.
 const STARTER: &str = "start.js";
 
+/// The readers of files that are no text: how their files are called, and the wasm that cargo made of them.
+const READERS: &str = "hone-readers";
+const READERS_WASM: &str = "hone_readers_web.wasm";
+
+/// What the script that wasm-bindgen writes must have for the readers' module to be let go of.
+const FORGOTTEN: [&str; 2] = ["let wasmModule, wasmInstance, wasm;", "let __wbg_init_promise;"];
+
 /// How an element begins that stands for a part of the page.
 const ELEMENT: &str = "<link data-trunk";
 
@@ -47,7 +54,10 @@ pub(crate) fn assemble(tools: &Tools, mode: Mode, dist: &Path) -> Result<()> {
             }
             ("copy-dir", _) => proc::copy_tree(&root.join(href), &new, &[]).map(|()| String::new()),
             ("rust", "main") => build.page(element, &crate_of(href)?, &new),
-            ("rust", "worker") => build.worker(element, &crate_of(href)?, &new).map(|()| String::new()),
+            ("rust", "worker") => {
+                let readers = build.readers(element, &new)?;
+                build.worker(element, &crate_of(href)?, &readers, &new).map(|()| String::new())
+            }
             (rel, kind) => bail!("bundle.rs knows no rel {rel:?} with data-type {kind:?}"),
         }
     })?;
@@ -136,15 +146,35 @@ impl Build<'_> {
         Ok(html)
     }
 
-    /// The worker's script and wasm under the names by which the page starts it, and the script that loads both.
-    fn worker(&self, element: &Element<'_>, name: &str, dist: &Path) -> Result<()> {
+    /// The readers' script and wasm, in a folder whose name changes with what is in them; returns the function by which the
+    /// worker reads a file with them. They are optimised as the worker is, whose element this is.
+    fn readers(&self, element: &Element<'_>, dist: &Path) -> Result<String> {
+        let staged = staged(READERS)?;
+        let main = staged.join(format!("{READERS}.wasm"));
+        let compiled = self.compiled.join(READERS_WASM);
+        std::fs::copy(&compiled, &main).with_context(|| format!("cannot copy {}", compiled.display()))?;
+        self.bindgen(&main, &staged, &[])?;
+        self.optimise(element, &staged)?;
+        let path = staged.join(format!("{READERS}.js"));
+        let script = read(&path)?;
+        let forget = forget(&script)?;
+        proc::write(&path, script + &forget)?;
+        let digest = integrity::of_file(&staged.join(format!("{READERS}_bg.wasm")))?;
+        let folder = format!("readers-{}", hash_of(&staged)?);
+        proc::copy_tree(&staged, &dist.join(&folder), &[])?;
+        Ok(reading(&folder, &digest))
+    }
+
+    /// The worker's script and wasm under the names by which the page starts it, and the script that loads both, after the
+    /// function by which it reads files that are no text.
+    fn worker(&self, element: &Element<'_>, name: &str, readers: &str, dist: &Path) -> Result<()> {
         let staged = staged(name)?;
         let main = staged.join(format!("{name}.wasm"));
         wasm::without_what_never_runs(&self.compiled.join(format!("{name}.wasm")), &main)?;
         self.bindgen(&main, &staged, &[])?;
         self.optimise(element, &staged)?;
         proc::copy_tree(&staged, dist, &[])?;
-        proc::write(&dist.join(format!("{name}_loader.js")), starter(name, &staged)?)
+        proc::write(&dist.join(format!("{name}_loader.js")), readers.to_owned() + &starter(name, &staged)?)
     }
 
     /// Runs wasm-bindgen on a wasm, and removes it.
@@ -180,6 +210,40 @@ fn starter(name: &str, folder: &Path) -> Result<String> {
          const wasm = fetch(new URL('./{wasm}', import.meta.url), {{ integrity: '{digest}' }});\n\
          await init({{ module_or_path: wasm }});\n"
     ))
+}
+
+/// What is put at the end of the readers' script: it lets go of the module, so that the next file gets a fresh one. A reader that
+/// panicked leaves nothing behind, and no memory stays taken: a view of it would hold all of it.
+fn forget(script: &str) -> Result<String> {
+    let views: String = script
+        .lines()
+        .filter_map(|line| line.strip_prefix("let cached")?.strip_suffix("Memory0 = null;"))
+        .map(|view| format!("    cached{view}Memory0 = null;\n"))
+        .collect();
+    let missing = FORGOTTEN.into_iter().find(|line| !script.contains(line));
+    if let Some(missing) = missing.or(views.is_empty().then_some("let cached…Memory0 = null;")) {
+        bail!("the script of the readers has no line {missing}: wasm-bindgen writes another one than is known");
+    }
+    Ok(format!(
+        "\nexport function forget() {{\n    \
+         wasm = wasmInstance = wasmModule = __wbg_init_promise = undefined;\n{views}}}\n"
+    ))
+}
+
+/// The function by which the worker reads a file with the readers in `folder`, whose wasm is taken as it lies there and not
+/// otherwise. They are fetched when it is first called.
+fn reading(folder: &str, digest: &str) -> String {
+    format!(
+        "globalThis.honeReadRows = async (name, bytes, sheet) => {{\n  \
+         const readers = await import('./{folder}/{READERS}.js');\n  \
+         const wasm = fetch(new URL('./{folder}/{READERS}_bg.wasm', import.meta.url), {{ integrity: '{digest}' }});\n  \
+         try {{\n    \
+         await readers.default({{ module_or_path: wasm }});\n    \
+         return readers.read_rows(name, bytes, sheet);\n  \
+         }} finally {{\n    \
+         readers.forget();\n  \
+         }}\n}};\n"
+    )
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -256,6 +320,24 @@ mod tests {
         let digest = integrity::of_file(&folder.path().join("a_bg.wasm")).expect("it can be read");
         assert!(script.starts_with("import init from './a.js';\n"), "{script}");
         assert!(script.contains(&format!("'./a_bg.wasm', import.meta.url), {{ integrity: '{digest}' }}")), "{script}");
+    }
+
+    #[test]
+    fn the_worker_takes_the_readers_of_its_own_build_only() {
+        let script = reading("readers-1", "sha256-x");
+        assert!(script.starts_with("globalThis.honeReadRows = async (name, bytes, sheet) => {\n"), "{script}");
+        assert!(script.contains("import('./readers-1/hone-readers.js')"), "{script}");
+        assert!(script.contains("_bg.wasm', import.meta.url), { integrity: 'sha256-x' })"), "{script}");
+    }
+
+    #[test]
+    fn the_readers_are_let_go_of_with_each_view_of_their_memory() {
+        let views = "let cachedUint8ArrayMemory0 = null;\nlet cachedTextDecoder = new TextDecoder('utf-8');\n";
+        let script = format!("{views}{}\n", FORGOTTEN.join("\n"));
+        let forget_all = forget(&script).expect("all is there");
+        assert!(forget_all.contains("wasm = wasmInstance = ") && !forget_all.contains("TextDecoder"), "{forget_all}");
+        assert!(forget_all.contains("    cachedUint8ArrayMemory0 = null;\n}\n"), "{forget_all}");
+        assert!(forget(&script.replace("cached", "kept")).is_err() && forget(views).is_err());
     }
 
     #[test]

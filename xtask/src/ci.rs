@@ -63,11 +63,11 @@ fn rules(report: &mut Report) {
     });
 }
 
-/// Lints what runs in the browser, with the settings of `clippy-wasm/`: page and worker apart, since the page links core
-/// without its engine.
+/// Lints what runs in the browser, with the settings of `clippy-wasm/`: page, worker and readers apart, since the page links
+/// core without its engine.
 fn clippy_wasm(tools: &Tools) -> Result<()> {
     // The page as it is cut; in one piece it is linted natively.
-    for (package, features) in [("hone-app", "split"), ("hone-worker", "")] {
+    for (package, features) in [("hone-app", "split"), ("hone-worker", ""), ("hone-readers-web", "")] {
         let mut command = web::command(tools, "cargo");
         command
             .args(["clippy", "--locked", "--profile", MODE.profile(), "--target", TARGET, "--package", package])

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use crate::{proc, test};
 
 /// The tests that feed a reader each.
-const TARGETS: [&str; 15] = [
+const TARGETS: [&str; 16] = [
     "delimited",
     "json_rows",
     "safetensors",
@@ -26,6 +26,7 @@ const TARGETS: [&str; 15] = [
     "project",
     "image",
     "preprocessor_config",
+    "packed_rows",
     "archive",
 ];
 

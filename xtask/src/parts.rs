@@ -30,6 +30,8 @@ pub enum Part {
     Page,
     /// The worker, compiled.
     Worker,
+    /// The readers of files that are no text, compiled.
+    Readers,
     /// wasm-bindgen's scripts, wasm-opt where it is used, `dist/`.
     Bundle,
     /// The native tests, compiled.
@@ -48,6 +50,7 @@ impl Part {
             Self::Crates => ("crates", [30, 30]),
             Self::Page => ("page", [250, 300]),
             Self::Worker => ("worker", [650, 1500]),
+            Self::Readers => ("readers", [90, 120]),
             Self::Bundle => ("bundle", [20, 400]),
             Self::Tests => ("tests, compiled", [1800, 1800]),
         }

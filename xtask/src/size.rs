@@ -1,4 +1,5 @@
-//! The size budget: what a browser downloads to show the page, the steps after the first, and the worker, after brotli.
+//! The size budget: what a browser downloads to show the page, the steps after the first, the worker, and the readers of files
+//! that are no text, after brotli.
 //!
 //! The budget is the deployed build's. The quick build has one of its own, which is cheap to check with every change.
 
@@ -17,14 +18,16 @@ struct Budget {
     /// The steps after the first, which are fetched while the first is shown.
     steps: u64,
     worker: u64,
+    /// What is fetched when the first Parquet file, workbook or packed file comes.
+    readers: u64,
     /// Of brotli: the best one takes a minute over the worker.
     quality: u8,
 }
 
 /// What is deployed; what keeps the page small is in `docs/adr/0010`.
-const DEPLOYED: Budget = Budget { page: 320_000, steps: 225_000, worker: 3_300_000, quality: 11 };
+const DEPLOYED: Budget = Budget { page: 380_000, steps: 330_000, worker: 3_500_000, readers: 600_000, quality: 11 };
 /// The quick build.
-const QUICK: Budget = Budget { page: 680_000, steps: 510_000, worker: 6_700_000, quality: 5 };
+const QUICK: Budget = Budget { page: 760_000, steps: 720_000, worker: 7_200_000, readers: 1_400_000, quality: 5 };
 
 /// How the wasm of the steps after the first begins.
 const STEPS: &str = "split_";
@@ -32,7 +35,7 @@ const STEPS: &str = "split_";
 /// What a browser downloads of one part, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Size {
-    /// `page`, `later steps` or `worker`.
+    /// `page`, `later steps`, `worker` or `readers`.
     pub name: String,
     /// As it lies on the disk.
     pub raw: u64,
@@ -42,20 +45,21 @@ pub struct Size {
     pub budget: u64,
 }
 
-/// Measures the page and the worker in `dist`, which is a build of this mode.
+/// Measures page, worker and readers in `dist`, which is a build of this mode.
 ///
 /// # Errors
 /// When one was not built, or node is missing.
 pub fn measure(dist: &Path, mode: Mode) -> Result<Vec<Size>> {
-    let Budget { page, steps, worker, quality } = match mode {
+    let Budget { page, steps, worker, readers, quality } = match mode {
         Mode::Release => DEPLOYED,
         Mode::Quick => QUICK,
     };
-    let of_page = page_folder(dist)?;
+    let of_page = folder_of(dist, "page-")?;
     let parts = [
         ("page", files(&of_page, |name| !name.starts_with(STEPS))?, page),
         ("later steps", files(&of_page, |name| name.starts_with(STEPS))?, steps),
         ("worker", files(dist, |name| name.starts_with("hone-worker"))?, worker),
+        ("readers", files(&folder_of(dist, "readers-")?, |_| true)?, readers),
     ];
     let size = |(name, files, budget): (&str, Vec<PathBuf>, u64)| {
         let mut size = Size { name: name.into(), raw: 0, brotli: 0, budget };
@@ -68,7 +72,7 @@ pub fn measure(dist: &Path, mode: Mode) -> Result<Vec<Size>> {
     parts.into_iter().map(size).collect()
 }
 
-/// Prints raw and brotli size of the page and the worker in `dist`, which is a build of this mode.
+/// Prints raw and brotli size of page, worker and readers in `dist`, which is a build of this mode.
 ///
 /// # Errors
 /// When one is over its budget, was not built, or node is missing.
@@ -83,12 +87,12 @@ pub fn check(dist: &Path, mode: Mode) -> Result<()> {
     if over.is_empty() { Ok(()) } else { bail!("{}", over.join("; ")) }
 }
 
-/// The folder of the page's scripts and wasm.
-fn page_folder(dist: &Path) -> Result<PathBuf> {
+/// The folder of scripts and wasm whose name begins so; a hash follows.
+fn folder_of(dist: &Path, start: &str) -> Result<PathBuf> {
     let entries = std::fs::read_dir(dist).context("dist/ is not there: run `cargo xtask build`")?;
-    let is_page = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("page-"));
-    let found = entries.flatten().map(|entry| entry.path()).find(is_page);
-    found.context("dist/ has no page-* folder: run `cargo xtask build`")
+    let is_sought = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start));
+    let found = entries.flatten().map(|entry| entry.path()).find(is_sought);
+    found.with_context(|| format!("dist/ has no {start}* folder: run `cargo xtask build`"))
 }
 
 /// Wasm and scripts of a folder whose names are `wanted`; at least one wasm.

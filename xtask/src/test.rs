@@ -123,8 +123,10 @@ pub(crate) fn build(mode: Mode, native_only: bool) -> Result<()> {
 
 /// What cargo is given together: the page, whose reducers are tested natively, apart from everything else. In one set leptos
 /// would switch on features of crates that burn depends on, and `cargo build -p hone-cli` would compile burn once more.
-pub(crate) const SETS: [&[&str]; 2] =
-    [&["--package", "hone-app"], &["--workspace", "--exclude", "hone-worker", "--exclude", "hone-app"]];
+pub(crate) const SETS: [&[&str]; 2] = [
+    &["--package", "hone-app"],
+    &["--workspace", "--exclude", "hone-worker", "--exclude", "hone-readers-web", "--exclude", "hone-app"],
+];
 
 /// `cargo test` of each of the sets; of the deployed page the end-to-end tests alone. The page's own tests are plain code:
 /// optimising it takes longer than running it.

@@ -38,9 +38,11 @@ impl Mode {
 }
 
 /// What goes into the page, relative to the workspace's folder.
-const INPUTS: [&str; 13] = [
+const INPUTS: [&str; 15] = [
     "core/src",
     "core/Cargo.toml",
+    "readers/src",
+    "readers/Cargo.toml",
     "app",
     "public",
     "index.html",
@@ -57,9 +59,12 @@ const INPUTS: [&str; 13] = [
 const BUILT: &str = "built.txt";
 /// Part of `public` that set-up fills and verifies by itself.
 const MODELS: &str = "public/models";
-/// The two crates, and the wasm that each becomes.
-const CRATES: [(Part, &str, &str); 2] =
-    [(Part::Page, "app", "hone-app.wasm"), (Part::Worker, "app/worker", "hone-worker.wasm")];
+/// The crates, and the wasm that each becomes.
+const CRATES: [(Part, &str, &str); 3] = [
+    (Part::Page, "app", "hone-app.wasm"),
+    (Part::Worker, "app/worker", "hone-worker.wasm"),
+    (Part::Readers, "app/readers", "hone_readers_web.wasm"),
+];
 
 /// Where the built page lies.
 #[must_use]
@@ -172,7 +177,7 @@ fn build_and_say(mode: Mode, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Compiles page and worker, each by its own manifest, or their features would mix. The page keeps its relocations: it is
+/// Compiles page, worker and readers, each by its own manifest, or their features would mix. The page keeps its relocations: it is
 /// cut in two by them.
 fn compile(tools: &Tools, mode: Mode, parts: &Parts) -> Result<()> {
     parts.run(Part::Crates, |_| proc::run_counted(command(tools, "cargo").args(["fetch", "--locked"]), |_, _| {}))?;

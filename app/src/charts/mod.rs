@@ -1,12 +1,14 @@
-//! Charts: `geometry` is pure and tested; the others are thin views over it. None of them knows what it draws.
+//! Charts: thin views over core's `geometry`, which is pure and tested. None of them knows what it draws.
 
 mod bars;
-pub(crate) mod geometry;
 mod line;
 mod matrix;
 mod scatter;
+mod shares;
 
 pub(crate) use bars::{Bar, Bars, Histogram};
+pub(crate) use hone_core::report::geometry;
 pub(crate) use line::{LineChart, Series};
 pub(crate) use matrix::{Chosen, Matrix};
 pub(crate) use scatter::Scatter;
+pub(crate) use shares::{ShareLine, shares};

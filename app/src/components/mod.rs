@@ -14,6 +14,7 @@ mod problem;
 mod progress;
 mod rail;
 mod table;
+mod virtual_rows;
 
 pub(crate) use button::Button;
 pub(crate) use choice::{check, select, text_area};
@@ -29,3 +30,4 @@ pub(crate) use problem::ProblemAlert;
 pub(crate) use progress::{Meter, Stat};
 pub(crate) use rail::{Rail, RailItem};
 pub(crate) use table::{Cell, facts, framed, sortable_table, table};
+pub(crate) use virtual_rows::{Extent, ROW_HEIGHT};

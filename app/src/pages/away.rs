@@ -7,15 +7,15 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::recipe::num_trained;
+use super::storage;
 use crate::browser::{self, PickedFile, StorageRoom};
 use crate::components::check;
 use crate::state::run::RunState;
 use crate::state::{Store, room};
 
 /// What a person can do where little room is left.
-const MAKE_ROOM: &str = "To make room, delete a run that is kept, or this site's data in the settings of your browser, which takes \
-                         the models with it. The run can start all the same: where it can't be saved it goes on unsaved, and \
-                         this page says so.";
+const MAKE_ROOM: &str = "To make room, delete models or runs that are kept, below. The run can start all the same: where it can't be \
+                         saved it goes on unsaved, and this page says so.";
 
 /// Bytes of a parameter of a pretrained model at most.
 const PARAMETER_BYTES: f64 = 4.0;
@@ -50,7 +50,8 @@ pub(super) fn boxes(store: Store) -> AnyView {
     .into_any()
 }
 
-/// How much the browser keeps, asked for anew with each step that is saved and each list of runs; and, before a run, whether it may not fit.
+/// How much the browser keeps, asked for anew with each step that is saved and each list of runs; and, before a run, whether
+/// it may not fit.
 pub(super) fn storage(store: Store) -> AnyView {
     let found: RwSignal<Option<StorageRoom>> = RwSignal::new(None);
     let saved_step = Memo::new(move |_| store.run.with(|run| run.checkpoint_step));
@@ -63,10 +64,8 @@ pub(super) fn storage(store: Store) -> AnyView {
             let _ = found.try_set(room);
         });
     });
-    // A run of several tasks is not saved.
-    let is_saved = Memo::new(move |_| !store.parts.are_several());
     let shortage = Memo::new(move |_| {
-        let is_asked = is_saved.get() && !store.run.with(RunState::is_active);
+        let is_asked = !store.run.with(RunState::is_active);
         found.get().filter(|_| is_asked).and_then(|found| room::shortage(&found, most_bytes(store)))
     });
     let warning = move || {
@@ -79,10 +78,12 @@ pub(super) fn storage(store: Store) -> AnyView {
         };
         Some(view.into_any())
     };
-    let words = move || found.get().filter(|_| is_saved.get()).map(|found| room::describe(&found));
+    let words = move || found.get().map(|found| room::describe(&found));
+    let is_short = Signal::derive(move || shortage.with(Option::is_some));
     view! {
         {warning}
         <p class="hint" data-testid="storage-room">{words}</p>
+        {storage::panel(store, is_short)}
     }
     .into_any()
 }
@@ -96,5 +97,6 @@ fn most_bytes(store: Store) -> Option<f64> {
         Some((ModelSource::Local { .. }, parameters)) => parameters as f64 * PARAMETER_BYTES,
         _ => 0.0,
     });
-    num_trained(store).map(|trained| room::most_bytes(trained, rows + model))
+    let beside = store.bytes_of_kept_parts();
+    num_trained(store).map(|trained| room::most_bytes(trained, rows + beside + model))
 }

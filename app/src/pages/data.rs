@@ -3,10 +3,11 @@
 use hone_core::task::Task;
 use leptos::prelude::*;
 
+use super::data_findings::section;
 use super::data_report::report_view;
 use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
 use super::parts::parts;
-use super::{reading, undo};
+use super::{label_check, reading, rows, undo};
 use crate::browser::PickedFile;
 use crate::components::{Button, FileInput, optional_file, select, text_area};
 use crate::format;
@@ -14,10 +15,12 @@ use crate::state::report::Wish;
 use crate::state::{DataSlot, Step, Store};
 use crate::tasks::{self, TaskPage};
 
-const ACCEPT: &str =
-    ".csv,.tsv,.txt,.md,.json,.jsonl,.ndjson,.conll,.conllu,.bio,.iob,.iob2,.bioes,text/csv,application/json";
+const ACCEPT: &str = ".csv,.tsv,.txt,.md,.json,.jsonl,.ndjson,.conll,.conllu,.bio,.iob,.iob2,.bioes,.parquet,.xlsx,.ods,.gz,.zip,\
+                      text/csv,application/json";
 /// The same of rows that are images.
 const ACCEPT_IMAGES: &str = ".zip,.png,.jpg,.jpeg,.webp,.bmp,.gif";
+/// What is read beside the files that a task names.
+const PACKED: &str = "Also .parquet, .xlsx and .ods, and any of these in .gz or .zip.";
 
 /// What the browser offers to choose from.
 fn accept(words: &TaskPage) -> &'static str {
@@ -34,7 +37,10 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let report = move || {
         store.data.report.get().map(|report| {
             view! {
-                <div class="report" data-testid="data-report">{report_view(store, &report)}</div>
+                <div class="report" data-testid="data-report">
+                    {report_view(store, &report)}
+                    {section(store, &report)}
+                </div>
                 {next}
             }
             .into_any()
@@ -58,11 +64,13 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         <div class="fields">{move || what_to_learn(store, task)}</div>
         {guess_note(store)}
         {choose(store, task, words)}
+        {rows::panel(store)}
         {move || is_loading.get().then(|| reading::of_rows(store, words.counts_bytes))}
         {waits}
         {move || is_unread.get().then(|| name_columns(store, words.named_columns))}
         {parts(store)}
         {report}
+        {label_check::panel(store)}
     };
     frame(store, Step::Data, words.lead, content.into_any())
 }
@@ -150,7 +158,7 @@ fn choose(store: Store, task: Task, words: &'static TaskPage) -> AnyView {
                 />
                 {folder}
             </div>
-            <p class="hint">{words.files}</p>
+            <p class="hint">{words.files} " " {(!reads_images).then_some(PACKED)}</p>
         </div>
         {hint_while(is_running(store), "A run is going on: stop it before other rows are read.")}
         {tasks::give_images(store, task)}

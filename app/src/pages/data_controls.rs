@@ -1,17 +1,20 @@
 //! How a file was read, and the controls to correct it: its columns, what stands between the fields, its encoding, the line
-//! of its header; and what may be better to change before training, with the change at hand.
+//! of its header; and the labels that are read as another one.
 
-use hone_core::config::{ClassWeights, DataShape, Encoding};
-use hone_core::data::{Advice, AdviceKind, FileReading, Format, TablePreview};
+use hone_core::config::{DataShape, Encoding};
+use hone_core::data::{FileReading, Format, TablePreview};
 use hone_core::task::DataReport;
 use leptos::prelude::*;
 
 use super::data::busy;
 use crate::components::{Button, check, select};
 use crate::format;
+use crate::state::Store;
 use crate::state::report::{ColumnRole, forget_columns};
-use crate::state::{Step, Store};
 use crate::tasks;
+
+/// What stands between the name of a workbook and that of its sheet (`readers/src/sheet`).
+const SHEET: &str = ", sheet \"";
 
 /// How the file was understood, and the controls to correct it: those of the task, then those of the file.
 pub(super) fn reading(store: Store, report: &DataReport, columns: AnyView, below: Option<AnyView>) -> AnyView {
@@ -28,17 +31,54 @@ pub(super) fn reading(store: Store, report: &DataReport, columns: AnyView, below
     view! {
         <fieldset class="panel">
             <legend>{format!("How {} was read ({format})", report.file_name)}</legend>
+            {notes(&report.notes)}
             <div class="fields">
                 {columns}
                 {separator(store, report.delimiter)}
                 {is_text.then(|| encoding(store, &report.reading))}
                 {header_row(store, report.delimiter, &report.reading)}
+                {sheet(store, &report.file_name)}
             </div>
             {header(store, report.delimiter, report.has_header)}
             {below}
         </fieldset>
     }
     .into_any()
+}
+
+/// What there is to say of how the files were read and shared out: which sheet, what they were packed as.
+fn notes(notes: &[String]) -> Option<AnyView> {
+    let items = notes.iter().map(|note| view! { <li>{format::sentence(note)}</li> });
+    (!notes.is_empty())
+        .then(|| view! { <ul class="hint" data-testid="data-notes">{items.collect_view()}</ul> }.into_any())
+}
+
+/// The sheet of a workbook, by its name.
+fn sheet(store: Store, file_name: &str) -> Option<AnyView> {
+    let (_, current) = file_name.rsplit_once(SHEET)?;
+    let (current, is_busy) = (current.trim_end_matches('"').to_owned(), busy(store));
+    let on_change = move |event: leptos::ev::Event| {
+        let name = event_target_value(&event).trim().to_owned();
+        store.reread_data(|read| {
+            read.sheet = Some(name).filter(|name| !name.is_empty());
+            forget_columns(read);
+        });
+    };
+    let view = view! {
+        <label class="stacked">
+            <span>"Sheet"</span>
+            <input
+                type="text"
+                data-testid="sheet"
+                autocomplete="off"
+                spellcheck="false"
+                prop:value=current
+                disabled=move || is_busy.get()
+                on:change=on_change
+            />
+        </label>
+    };
+    Some(view.into_any())
 }
 
 /// Which column is used as what; choosing one also takes the rows for those of `shape`, for tasks that have shapes.
@@ -191,34 +231,8 @@ pub(super) fn all_columns(table: &TablePreview, used: &[(String, String)]) -> Op
     Some(view.into_any())
 }
 
-/// What may be better to change before training, and what was changed so.
-pub(super) fn advice(store: Store, report: &DataReport) -> AnyView {
-    let has_imbalance = report.advice.iter().any(|advice| advice.kind == AdviceKind::Imbalance);
-    let one = |Advice { kind, message }: &Advice| {
-        let remedy = match kind {
-            AdviceKind::SimilarLabels { labels } => Some(merge(store, labels.clone())),
-            // One remedy for both is offered once.
-            AdviceKind::SmallClasses { .. } => (!has_imbalance).then(|| weights(store)),
-            AdviceKind::Imbalance => Some(weights(store)),
-        };
-        view! { <div class="advice" data-testid="advice"><p>{format::sentence(message)}</p>{remedy}</div> }.into_any()
-    };
-    view! {
-        {report.advice.iter().map(one).collect_view()}
-        {merged(store)}
-    }
-    .into_any()
-}
-
-fn merge(store: Store, labels: Vec<String>) -> AnyView {
-    let text = format!("Merge into \u{201c}{}\u{201d}", labels.first().map(String::as_str).unwrap_or_default());
-    let on_press = Callback::new(move |()| store.merge_labels(&labels));
-    view! { <div class="row"><Button id="merge-labels" text=text disabled=busy(store) on_press=on_press /></div> }
-        .into_any()
-}
-
 /// Labels that are read as another one, and the way back.
-fn merged(store: Store) -> Option<AnyView> {
+pub(super) fn merged(store: Store) -> Option<AnyView> {
     let pairs = store.data.read.with_untracked(|read| {
         let pair = |(from, to): (&String, &String)| format!("\u{201c}{from}\u{201d} as \u{201c}{to}\u{201d}");
         read.merge_labels.iter().map(pair).collect::<Vec<_>>()
@@ -236,26 +250,4 @@ fn merged(store: Store) -> Option<AnyView> {
         </div>
     };
     Some(view.into_any())
-}
-
-/// Weights of classes: the setting of the recipe, on and off.
-fn weights(store: Store) -> AnyView {
-    let is_on = Memo::new(move |_| {
-        store.resolved.with(|run| run.as_ref().is_ok_and(|run| run.class_weights == ClassWeights::Balanced))
-    });
-    let text = Signal::derive(move || {
-        let words = if is_on.get() { "Weight all rows alike again" } else { "Weight classes by how rare they are" };
-        words.to_owned()
-    });
-    let on_press = Callback::new(move |()| store.weight_classes(!is_on.get_untracked()));
-    let on_recipe = Callback::new(move |()| store.go_to(Step::Recipe));
-    let says = move || is_on.get().then_some("Classes are weighted by how rare they are: a setting of the recipe.");
-    view! {
-        <p class="hint" role="status">{says}</p>
-        <div class="row">
-            <Button id="weight-classes" text=text on_press=on_press />
-            <Button text="See it in the recipe" on_press=on_recipe />
-        </div>
-    }
-    .into_any()
 }

@@ -1,10 +1,10 @@
 //! The report on the rows: what is there, what is missing, what looks wrong. A report in, a view out.
 
 use hone_core::data::{BadRow, LengthHistogram};
-use hone_core::task::DataReport;
+use hone_core::task::{DataReport, finding_of_warning};
 use leptos::prelude::*;
 
-use super::data_controls::{advice, all_columns, reading};
+use super::data_controls::{all_columns, merged, reading};
 use crate::charts::Histogram;
 use crate::components::{Cell, table};
 use crate::format;
@@ -20,16 +20,32 @@ pub(super) fn report_view(store: Store, report: &DataReport) -> AnyView {
     let lengths = has_tokens.then(|| lengths(title, input, &report.lengths, Limit::of(report)));
     view! {
         {reading(store, report, columns, below_columns)}
-        {advice(store, report)}
-        {warnings(&report.warnings)}
+        {merged(store)}
+        {warnings_beside_findings(store, report)}
         {all_counts(report, part, input, counts)}
         <div class="columns">{beside_lengths} {lengths}</div>
-        {bad_rows("could not be used", "Rows that could not be used", "bad-rows", report.num_bad_rows, &report.bad_rows)}
         {below_bad_rows}
         {all_columns(&report.reading.table, &report.used_columns)}
         {preview}
     }
     .into_any()
+}
+
+/// Warnings of the report, without those that a finding says with its rows.
+fn warnings_beside_findings(store: Store, report: &DataReport) -> AnyView {
+    let all = report.warnings.clone();
+    let found = store.rows.findings.found;
+    let shown = move || {
+        let left: Vec<String> = found.with(|found| {
+            let is_found = |warning: &str| {
+                let kind = finding_of_warning(warning);
+                found.as_ref().zip(kind).is_some_and(|(found, kind)| found.has(kind))
+            };
+            all.iter().filter(|warning| !is_found(warning)).cloned().collect()
+        });
+        warnings(&left)
+    };
+    view! { {shown} }.into_any()
 }
 
 pub(crate) fn warnings(warnings: &[String]) -> Option<AnyView> {
@@ -49,9 +65,14 @@ fn all_counts(report: &DataReport, part: &str, input: &str, of_task: Vec<Count>)
         ("Validation", valid, format!("{part}s that choose the best weights")),
         ("Test", test, format!("{part}s looked at once, at the end")),
         ("Empty", report.num_empty, "rows in which something needed is empty".into()),
-        ("Duplicates", report.num_duplicates, format!("{noun} that repeat an earlier one")),
-        ("Leaks", report.num_leaks, format!("validation or test {noun} that are also in the training {noun}")),
     ];
+    // Of texts the findings say which.
+    if tasks::of(report.task()).reads_images {
+        counts.extend([
+            ("Duplicates", report.num_duplicates, format!("{noun} that repeat an earlier one")),
+            ("Leaks", report.num_leaks, format!("validation or test {noun} that are also in the training {noun}")),
+        ]);
+    }
     // A file of one text has no rows.
     if report.format.is_none() && !tasks::of(report.task()).reads_images {
         counts.retain(|(name, ..)| ["Training", "Validation", "Test"].contains(name));

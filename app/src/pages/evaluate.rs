@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::data_report::warnings;
 use super::frame::{frame, missing, onward, wait_hint};
 use super::of_run::of_run;
-use super::reading;
+use super::{reading, slices};
 use crate::components::{Button, Cell, Meter, table};
 use crate::format;
 use crate::state::evaluation::{FigureRow, Measured, figure_rows};
@@ -55,7 +55,8 @@ fn results(store: Store, before: Option<&Measured>, after: Option<&Measured>) ->
     let baseline = after.or(before).and_then(|shown| shown.evaluation.baseline());
     let all_warnings: Vec<String> = before.into_iter().chain(after).flat_map(|one| one.warnings.clone()).collect();
     let least = baseline.as_ref().map_or(&[][..], |baseline| baseline.figures.as_slice());
-    let rows = figure_rows(before, after, least);
+    let (rows, more): (Vec<FigureRow>, Vec<FigureRow>) =
+        figure_rows(before, after, least).into_iter().partition(|row| row.is_headline);
     if let Some(TaskBaseline { answer, reason, .. }) = &baseline {
         let answer = format::shortened(answer, MAX_ANSWER_CHARS);
         caption.push_str(&format!(
@@ -65,10 +66,58 @@ fn results(store: Store, before: Option<&Measured>, after: Option<&Measured>) ->
     let answer = baseline.as_ref().map(|baseline| baseline.answer.as_str());
     let view = view! {
         {warnings(&all_warnings)}
-        <div class="columns">{before_and_after("Before and after", &rows, answer, caption, None)} {beside}</div>
+        <div class="columns">
+            {before_and_after("Before and after", &rows, answer, caption, Some(spread(&rows, &more)))} {beside}
+        </div>
         {below}
+        {after.or(before).and_then(|shown| slices::panel(store, shown))}
     };
     Some(view.into_any())
+}
+
+/// Figures that are said with their interval below the table: the leading one, and F1.
+fn is_told(row: &FigureRow) -> bool {
+    row.unit == Unit::Share || row.id == "f1" || row.id.ends_with("-f1")
+}
+
+/// Between which values the figures lie, and those that are not shown first.
+fn spread(rows: &[FigureRow], more: &[FigureRow]) -> AnyView {
+    let told: Vec<String> = rows.iter().filter(|row| is_told(row)).filter_map(FigureRow::in_words).collect();
+    let told = (!told.is_empty()).then(|| {
+        let text = format!("{}.", format::sentence(&told.join("; ")));
+        view! {
+            <p data-testid="intervals">{text}</p>
+            <p class="hint">
+                "Between these values lies what 95 % of a thousand draws of the same rows, with replacement, gave: with other rows \
+                 of the kind the figure may be any of them."
+            </p>
+        }
+    });
+    let cells = more.iter().map(|row| {
+        let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format::figure(row.unit, value));
+        let cell = |value: Option<f64>, which: &str| Cell {
+            id: Some(format!("eval-{}-{which}", row.id)),
+            raw: value.map(|value| value.to_string()),
+            ..Cell::number(number(value))
+        };
+        let between = row.interval.map_or_else(String::new, |[low, high]| {
+            format!("{} to {}", format::figure(row.unit, low), format::figure(row.unit, high))
+        });
+        vec![Cell::new("head", row.title), cell(row.before, "base"), cell(row.after, "tuned"), Cell::number(between)]
+    });
+    let more = (!more.is_empty()).then(|| {
+        view! {
+            <details data-testid="more-figures">
+                <summary>"More figures"</summary>
+                {table("More figures", "", &["", "Before", "After", "95 % between"], cells.collect())}
+                <p class="hint">
+                    "Named and computed as scikit-learn does. Lower is better for the Brier score and the expected calibration error \
+                     (15 bins); the loss above is its log loss."
+                </p>
+            </details>
+        }
+    });
+    view! { {told} {more} }.into_any()
 }
 
 /// Why tasks that are to be learned at once can't be measured before a run: what keeps them from being learned.
@@ -163,7 +212,7 @@ pub(crate) fn before_and_after(
     more: Option<AnyView>,
 ) -> AnyView {
     let row = |row: &FigureRow| {
-        let &FigureRow { title, ref id, unit, higher_is_better, least, before, after } = row;
+        let &FigureRow { title, ref id, unit, higher_is_better, least, before, after, .. } = row;
         let cell = |value: Option<f64>, which: &str| {
             let text = match value {
                 Some(value) if matches!(unit, Unit::Share | Unit::Percent) => format::figure(unit, value),

@@ -136,6 +136,15 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         let text = format!("Saved in your browser's downloads: {name} ({})", format::bytes(size_bytes));
         Some(view! { <p class="note" role="status" data-testid="exported">{text}</p> })
     };
+    // Chosen at another step: it is said here what leaves.
+    let unsure = move || {
+        let below = store.unsure_below().filter(|_| task.spec().gives_one_label())?;
+        let text = format!(
+            "Answers below {:.0} % are marked as unsure by hone predict, as you chose at Evaluate.",
+            below * 100.0
+        );
+        Some(view! { <p class="hint" data-testid="export-unsure">{text}</p> })
+    };
     let on_pack = Callback::new(move |()| store.export(ExportFormat::Merged));
     let on_adapter = Callback::new(move |()| store.export(ExportFormat::Adapter));
     let adapter_button =
@@ -192,6 +201,12 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         }
         .into_any()
     };
+    let on_report = Callback::new(move |()| store.save_report());
+    let report_button = move || {
+        view! { <Button id="export-report" text="Download report" waits=packs on_press=on_report /> }.into_any()
+    };
+    let report_hint = "The report is one page to read and print: settings, data, curves, figures and mistakes. Texts of your rows are \
+                       in it. Figures of the test rows are in it once you pressed Evaluate.";
     let on_job = Callback::new(move |()| store.save_job());
     let job_button = move || view! { <Button id="export-job" text="Save the job file" on_press=on_job /> }.into_any();
     let job_note = move || {
@@ -213,9 +228,12 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         <div class="row">
             {move || can_pack.get().then(zip_button)}
             {move || (can_pack.get() && has_adapter()).then(adapter_button)}
+            {move || can_pack.get().then(report_button)}
             {move || has_job.get().then(job_button)}
         </div>
+        {move || can_pack.get().then(|| view! { <p class="hint">{report_hint}</p> })}
         <p class="hint" data-testid="job-note">{job_note}</p>
+        {unsure}
         {done}
         {move || (is_base && can_pack.get()).then(go_on)}
         <div class="columns">

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 #[cfg(feature = "split")]
 use leptos::wasm_split::{SplitLoaderError, wasm_split};
 
-use super::{away, data, evaluate, export, recipe, saved, train, undo, update};
+use super::{away, batch, data, evaluate, export, projects, recipe, saved, train, undo, update};
 #[cfg(feature = "split")]
 use crate::browser;
 use crate::components::Button;
@@ -96,7 +96,9 @@ fn of_later(store: Store, step: Option<Step>) -> AnyView {
             undo::listen(store);
             away::watch(store);
             store.plan_ahead();
-            view! { {update::banner(store)} {saved::banner(store)} }.into_any()
+            store.seek_findings();
+            store.keep_projects();
+            view! { {update::banner(store)} {saved::banner(store)} {projects::notice(store)} }.into_any()
         }
     }
 }
@@ -114,7 +116,7 @@ fn of_step(store: Store, step: Step) -> AnyView {
         Step::Recipe => recipe::page(store, task),
         Step::Train => train::page(store, task),
         Step::Evaluate => evaluate::page(store),
-        Step::Try => tasks::try_it(store, task),
+        Step::Try => view! { {tasks::try_it(store, task)} {batch::panel(store, task)} }.into_any(),
         Step::Export => export::page(store, task),
     }
 }

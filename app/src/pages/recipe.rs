@@ -1,6 +1,6 @@
 //! Step 3: the settings. Every one has a sensible value already.
 
-use hone_core::config::{DEFAULT_TARGETS, RunConfig};
+use hone_core::config::{ClassSampling, DEFAULT_TARGETS, RunConfig};
 use hone_core::session::protocol::ModelInfo;
 use hone_core::task::{DataReport, Task};
 use leptos::prelude::*;
@@ -195,13 +195,20 @@ pub(super) fn plan_text(store: Store) -> Option<String> {
     let is_changed = store.changed.with(|changed| changed.as_ref().is_ok_and(|changes| !changes.is_empty()));
     let changed =
         if is_changed { " The model is changed first, so that it has other parameters than these." } else { "" };
+    let evened_out = match run.techniques.class_sampling {
+        ClassSampling::None | ClassSampling::Balanced => "",
+        ClassSampling::Oversample => " Rows of smaller classes come again, so that an epoch has more steps than these.",
+        ClassSampling::Undersample => {
+            " An epoch leaves out rows of larger classes, so that it has fewer steps than these."
+        }
+    };
     if store.parts.are_several() {
         return Some(format!("{}{changed}{too_high}", parts::plan_text(store, &run)));
     }
     // Numbers of steps are far below the range of usize.
     let steps = |count: u64| format::plural(count as usize, "step");
     Some(format!(
-        "{} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. {}{changed}{too_high}",
+        "{} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. {}{changed}{evened_out}{too_high}",
         format::plural(num_train, facts.part),
         format::count(rows_per_step as usize),
         steps(steps_per_epoch),

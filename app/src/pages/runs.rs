@@ -19,7 +19,7 @@ use crate::state::{Activity, Store};
 /// Colours of the runs in a chart, in the order in which they were chosen.
 const LINES: [&str; MAX_DRAWN] = ["s1", "s2", "s3", "s4"];
 
-const NONE_YET: &str = "No run is kept in this browser yet. Each run is kept here once it was saved for the first time: with its \
+const NONE_YET: &str = "No run is kept here yet. Each run is kept here once it was saved for the first time: with its \
     recipe, its curves and its weights.";
 const HOW_TO_COMPARE: &str = "Tick runs to see their curves in one chart, up to four at a time. What was changed is told against \
     the run before.";
@@ -55,12 +55,15 @@ fn unread(store: Store) -> Option<AnyView> {
 }
 
 fn table(store: Store, asked: RwSignal<Option<String>>) -> AnyView {
-    let kept = store.kept.runs.get();
+    let mut kept = store.kept.runs.get();
+    let num_all = kept.runs.len();
+    kept.runs.retain(|run| store.projects.has_run(&run.id));
+    let of_others = of_other_projects(num_all - kept.runs.len());
     if kept.runs.is_empty() && kept.unread_reason.is_some() {
         return ().into_any(); // nobody knows whether there are any
     }
     if kept.runs.is_empty() {
-        return view! { <p class="hint" data-testid="no-runs">{NONE_YET}</p> }.into_any();
+        return view! { <p class="hint" data-testid="no-runs">{NONE_YET}</p> {of_others} }.into_any();
     }
     // Few columns: what is done with a run must be in sight without scrolling to the side.
     let heads = ["Run", "What was changed", "Figures", "Note"];
@@ -84,11 +87,18 @@ fn table(store: Store, asked: RwSignal<Option<String>>) -> AnyView {
         <p class="hint">{HOW_TO_COMPARE}</p>
         {framed("Runs that are kept", "runs", heads, rows.into_any())}
         <p class="hint" data-testid="runs-room">{room}</p>
+        {of_others}
         <p class="hint">{AS_FILE}</p>
         {elsewhere}
         {wait_hint(store, "Another run can be opened", None::<Activity>)}
     }
     .into_any()
+}
+
+/// That there are runs which are not in the table.
+fn of_other_projects(count: usize) -> Option<AnyView> {
+    let text = format!("{} of other projects: open these at the step Model.", format::plural(count, "more run"));
+    (count > 0).then(|| view! { <p class="hint" data-testid="runs-elsewhere">{text}</p> }.into_any())
 }
 
 /// Runs that can only be deleted.
@@ -262,7 +272,8 @@ fn charts(store: Store) -> Option<AnyView> {
         .filter(has_figure)
         .map(|(run, class)| {
             let points: Vec<_> = run.summary.valid_figures.iter().map(|&(step, value)| (step, value * scale)).collect();
-            line(run, class, "", &points, true)
+            let of_part = run.parts.first().map(|part| format!(", {}", part.name)).unwrap_or_default();
+            line(run, class, &of_part, &points, true)
         })
         .collect();
     let left_out = (figures.len() < runs.len()).then(|| {

@@ -19,8 +19,10 @@ pub(super) fn banner(store: Store) -> AnyView {
     let go_on_from = step_to_go_on_from(store);
     let shown = Memo::new(move |_| {
         let is_at_its_step = store.step.get() == Step::Train && go_on_from.get().is_some();
-        let has_parts = store.run_parts.with(|parts| !parts.is_empty());
-        let offered = store.run.with(|run| store.kept.runs.with(|kept| offered(&kept.runs, run, has_parts)));
+        // A run of another project is offered in that.
+        let mut kept = store.kept.runs.with(|kept| kept.runs.clone());
+        kept.retain(|run| store.projects.has_run(&run.id));
+        let offered = store.run.with(|run| offered(&kept, run));
         offered.filter(|_| !is_at_its_step)
     });
     view! { {move || shown.get().map(|saved| of_run(store, &saved))} }.into_any()

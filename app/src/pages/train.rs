@@ -9,7 +9,7 @@ use super::frame::{frame, missing, onward, wait_hint};
 use super::parts::parts_problem;
 use super::reading;
 use super::recipe::plan_text;
-use super::{away, estimate, runs, saved};
+use super::{away, big_screen, estimate, runs, saved};
 use crate::browser;
 use crate::charts::{LineChart, Series};
 use crate::components::{Button, Cell, Meter, Stat, table};
@@ -25,7 +25,7 @@ const LEAD: &str = "Training runs in the background: you can look at the other s
 /// Id of the buttons of a run.
 const CONTROLS_ID: &str = "run-controls";
 /// Id of the line that says how the run stands; it takes the focus from a button that goes away.
-const PHASE_ID: &str = "run-phase";
+pub(super) const PHASE_ID: &str = "run-phase";
 
 /// What there is to say of a loss that ends no lower than it began.
 const NOT_FALLEN: &str = " The loss did not fall: try a lower learning rate, or more epochs.";
@@ -44,6 +44,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         {reading::of_parts(store)}
         <Show when=move || store.run.with(|run| run.status != Status::Idle)>
             {progress(store, task)}
+            {big_screen::view(store, task)}
             {charts(store, task)}
             {move || measurements(store, task)}
             {move || samples(store)}
@@ -179,7 +180,7 @@ fn plan(store: Store) -> Option<AnyView> {
 }
 
 /// What the run is busy with, in words.
-fn phase_text(store: Store) -> String {
+pub(super) fn phase_text(store: Store) -> String {
     let is_gpu = store.device.with(|device| device.as_ref().is_some_and(|device| device.backend == Backend::Webgpu));
     store.run.with(|run| match (run.status, run.phase) {
         (Status::Idle, _) => "Not started".into(),
@@ -211,15 +212,16 @@ fn phase_text(store: Store) -> String {
     })
 }
 
+/// `120 of 400`.
+pub(super) fn steps_text(store: Store) -> String {
+    store.run.with(|run| format!("{} of {}", format::count(run.step as usize), format::count(run.total_steps as usize)))
+}
+
 fn progress(store: Store, task: Task) -> AnyView {
     let of = move |read: fn(&RunState) -> Option<String>| {
         Signal::derive(move || store.run.with(read).unwrap_or_else(|| "–".into()))
     };
-    let steps = Signal::derive(move || {
-        store
-            .run
-            .with(|run| format!("{} of {}", format::count(run.step as usize), format::count(run.total_steps as usize)))
-    });
+    let steps = Signal::derive(move || steps_text(store));
     let share = Signal::derive(move || store.run.with(|run| (run.total_steps > 0).then(|| run.progress())));
     let raw_loss = Signal::derive(move || store.run.with(|run| run.losses.mean()));
     let phase = Signal::derive(move || phase_text(store));
@@ -254,7 +256,7 @@ fn progress(store: Store, task: Task) -> AnyView {
                 value=of(|run| run.losses.mean().map(format::significant))
                 raw=raw_loss
             />
-            {move || valid_stats(store, task)}
+            {move || valid_stats(store, task, "")}
             <Stat label="Learning rate" value=of(|run| run.learning_rate.map(format::significant)) />
             <Stat label="Gradient norm" value=of(|run| run.grad_norm.map(format::significant)) />
             <Stat label="Time so far" value=of(|run| Some(format::duration(run.elapsed_secs))) />
@@ -269,14 +271,14 @@ fn progress(store: Store, task: Task) -> AnyView {
     .into_any()
 }
 
-/// The leading figure of the validation rows; of several tasks that of each.
-fn valid_stats(store: Store, task: Task) -> AnyView {
+/// The leading figure of the validation rows; of several tasks that of each. Test ids begin with `prefix`.
+pub(super) fn valid_stats(store: Store, task: Task, prefix: &'static str) -> AnyView {
     let stat = |figure: RunFigure| {
         let label = format!("Validation {}", figure.in_sentence());
         let RunFigure { name, id, unit, .. } = figure;
         let raw = Signal::derive(move || store.run.with(|run| run.last_valid().and_then(|one| one.value(&name))));
         let text = Signal::derive(move || raw.get().map_or_else(|| "–".into(), |value| format::figure(unit, value)));
-        view! { <Stat label=label id=format!("valid-{id}") value=text raw=raw /> }.into_any()
+        view! { <Stat label=label id=format!("{prefix}valid-{id}") value=text raw=raw /> }.into_any()
     };
     let figures = store.run_parts.with(|parts| run_figures(task, parts, |task| vec![leading(task)]));
     figures.into_iter().map(stat).collect_view().into_any()
@@ -290,7 +292,18 @@ fn trained_text(run: &RunState) -> Option<String> {
 
 fn charts(store: Store, task: Task) -> AnyView {
     let x_max = Signal::derive(move || store.run.with(|run| f64::from(run.total_steps.max(run.step))));
-    let losses = Signal::derive(move || {
+    view! {
+        <div class="columns">
+            <LineChart title="Loss" series=loss_series(store) x_max=x_max />
+            {move || validation_charts(store, task, x_max)}
+        </div>
+    }
+    .into_any()
+}
+
+/// The loss of each step, its mean, and that of the validation rows.
+pub(super) fn loss_series(store: Store) -> Signal<Vec<Series>> {
+    Signal::derive(move || {
         store.run.with(|run| {
             let line = |name: &str, class, points| Series { name: name.to_owned(), class, points, has_dots: false };
             let validation = line("validation loss", "s2", valid_points(run, LOSS.name));
@@ -300,14 +313,7 @@ fn charts(store: Store, task: Task) -> AnyView {
                 Series { has_dots: true, ..validation },
             ]
         })
-    });
-    view! {
-        <div class="columns">
-            <LineChart title="Loss" series=losses x_max=x_max />
-            {move || validation_charts(store, task, x_max)}
-        </div>
-    }
-    .into_any()
+    })
 }
 
 /// A figure of the validation rows: (step, value).
@@ -367,7 +373,7 @@ fn measurements(store: Store, task: Task) -> Option<AnyView> {
     let best = index_of_best(&measured);
     let figures = store.run_parts.with(|parts| {
         let mean = (!parts.is_empty()).then(|| RunFigure::new(None, &LOSS));
-        let all = run_figures(task, parts, |task| task.spec().figures.iter().collect());
+        let all = run_figures(task, parts, |task| task.spec().headline_figures());
         mean.into_iter().chain(all).collect::<Vec<_>>()
     });
     let rows = measured.into_iter().enumerate().map(|(index, one)| {
@@ -449,9 +455,5 @@ fn notes(store: Store) -> AnyView {
         let text = format!("The checkpoint could not be written; the run goes on. {error}");
         view! { <p class="note" role="status">{text}</p> }
     });
-    let unsaved = (is_held && store.run_parts.with(|parts| !parts.is_empty())).then(|| {
-        let text = "A run of several tasks is not saved in this browser: it is lost when the page is closed.";
-        view! { <p class="hint" data-testid="not-saved">{text}</p> }
-    });
-    view! { {went_back} {cut} {changed} {written} {unsaved} {failed} }.into_any()
+    view! { {went_back} {cut} {changed} {written} {failed} }.into_any()
 }

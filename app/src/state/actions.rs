@@ -8,7 +8,7 @@ use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Prompt, Reply, Weights};
 use hone_core::task::{Evaluation, EvaluationDetail, HeadKind};
 use hone_core::tokenizer::{Role, Turn};
-use js_sys::ArrayBuffer;
+use js_sys::{Array, ArrayBuffer};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -177,7 +177,7 @@ impl Store {
         });
     }
 
-    async fn ask_to_measure(self, weights: Weights, command: Command, blobs: Vec<ArrayBuffer>) -> Answer {
+    pub(super) async fn ask_to_measure(self, weights: Weights, command: Command, blobs: Vec<ArrayBuffer>) -> Answer {
         self.measuring_progress.set((0, 0));
         self.measuring.set(Some(weights));
         let answer = self.request(command, blobs).await;
@@ -297,32 +297,41 @@ impl Store {
 
     /// Builds the zip and saves it.
     pub(crate) fn export(self, format: ExportFormat) {
-        if self.exporting.get_untracked() {
-            return;
-        }
-        self.dismiss(Step::Export);
-        self.exporting.set(true);
         let num_parts = self.run_parts.with_untracked(Vec::len);
         let what = match format {
             ExportFormat::Adapter => "adapter".to_owned(),
             ExportFormat::Merged if num_parts > 0 => format!("{num_parts}-tasks"),
             ExportFormat::Merged => String::new(),
         };
-        let name = self.file_name(&what, "zip");
+        let (name, thresholds) = (self.file_name(&what, "zip"), self.chosen_thresholds());
+        self.hand_out(Command::Export { format, thresholds }, name, "application/zip");
+    }
+
+    /// Saves the report on the last run.
+    pub(crate) fn save_report(self) {
+        self.hand_out(Command::Report, self.file_name("report", "html"), "text/html");
+    }
+
+    /// Saves a file that the worker makes.
+    fn hand_out(self, command: Command, name: String, media_type: &'static str) {
+        if self.exporting.get_untracked() {
+            return;
+        }
+        self.dismiss(Step::Export);
+        self.exporting.set(true);
+        let has_weights = matches!(command, Command::Export { .. });
         spawn_local(async move {
-            let answer = self.request(Command::Export { format }, Vec::new()).await;
+            let answer = self.request(command, Vec::new()).await;
             self.exporting.set(false);
             match answer {
-                Ok((Reply::Exported { blob }, blobs)) => match blobs.get(blob) {
-                    Some(buffer) => {
-                        let size_bytes = f64::from(buffer.byte_length());
-                        if self.save(Step::Export, &name, buffer, "application/zip") {
-                            self.exported.set(Some((name, size_bytes)));
+                Ok((Reply::Exported { .. }, blobs)) => {
+                    if let Some(size_bytes) = self.save_parts(Step::Export, &name, &blobs, media_type) {
+                        self.exported.set(Some((name, size_bytes)));
+                        if has_weights {
                             self.model.pending.set(None); // nothing would be lost any more
                         }
                     }
-                    None => self.report(Step::Export, bug("the export came without its bytes".into())),
-                },
+                }
                 Ok((other, _)) => self.report(Step::Export, unexpected(&other)),
                 Err(problem) => self.report(Step::Export, problem),
             }
@@ -379,11 +388,23 @@ impl Store {
         }
     }
 
+    /// As [`Self::save`], of a file that came in parts: its size in bytes, where it was saved.
+    pub(super) fn save_parts(self, step: Step, name: &str, parts: &[ArrayBuffer], media_type: &str) -> Option<f64> {
+        if parts.is_empty() {
+            self.report(step, bug(format!("{name} came without its bytes")));
+            return None;
+        }
+        let content: Array = parts.iter().collect();
+        let size_bytes = parts.iter().map(|part| f64::from(part.byte_length())).sum();
+        self.save(step, name, &content, media_type).then_some(size_bytes)
+    }
+
     /// Figures of the tuned weights belong to the last run only.
     pub(super) fn forget_tuned(self) {
         self.measured_tuned.set(None);
         self.exported.set(None);
         self.tried.set(None);
+        self.batch.labeled.set(None);
         self.writing.set(Writing::default());
     }
 

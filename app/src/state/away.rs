@@ -63,7 +63,11 @@ fn notice(status: Status, model: &str, file: &str) -> Option<(&'static str, Stri
 impl Store {
     /// Notes that the page was hidden, or is shown again.
     pub(crate) fn note_visibility(self) {
-        self.away.is_hidden.set(browser::is_hidden());
+        let is_hidden = browser::is_hidden();
+        self.away.is_hidden.set(is_hidden);
+        if is_hidden {
+            spawn_local(self.keep_project()); // the browser may end a page that is hidden without a word
+        }
     }
 
     fn wants_screen_on(self) -> bool {

@@ -21,6 +21,8 @@ pub(crate) enum Activity {
     Measuring,
     /// A text is being written.
     Writing,
+    /// Many inputs are being answered.
+    Answering,
 }
 
 impl Activity {
@@ -33,6 +35,7 @@ impl Activity {
             Self::Training => "the run has ended",
             Self::Measuring => "the evaluation is done",
             Self::Writing => "the model has finished writing",
+            Self::Answering => "all inputs have their answers",
         };
         format!("{what} when {end}.")
     }
@@ -48,6 +51,7 @@ impl Store {
             (self.run.with(RunState::is_active), Activity::Training),
             (self.measuring.get().is_some(), Activity::Measuring),
             (self.writing.with(|writing| writing.current.is_some()), Activity::Writing),
+            (self.batch.going.get().is_some(), Activity::Answering),
         ];
         going.into_iter().find(|(is_going, _)| *is_going).map(|(_, activity)| activity)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hone_core::config::{DataShape, Encoding, ReadOptions, RunConfig};
 use hone_core::hub::KNOWN_MODELS;
-use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
+use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Reply};
 use hone_core::task::{DataReport, Task};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -198,6 +198,7 @@ impl Store {
             }
             for (slot, file) in chosen {
                 data.slot(slot).set(file);
+                data.read.update(|read| read.edits.forget_file(slot.split()));
             }
         });
         data.report.set(None);
@@ -256,6 +257,7 @@ impl Store {
             for target in read.merge_labels.values_mut().filter(|target| others.contains(target)) {
                 target.clone_from(kept);
             }
+            read.merge_labels.remove(kept);
             read.merge_labels.extend(others.iter().map(|other| (other.clone(), kept.clone())));
         });
     }
@@ -297,6 +299,7 @@ impl Store {
             let is_kept =
                 |store: Self| store.data.report.with_untracked(Option::is_none) && !store.model.loading.get_untracked();
             if matches!(outcome, Outcome::Unread | Outcome::Cancelled) && is_kept(self) {
+                self.rows.note_reading(read.edits.clone()); // else they are read once more, and what is said here goes
                 data.read.set(read);
                 if outcome == Outcome::Cancelled {
                     data.note.set(Some("The rows were not read again: the report is the one from before.".into()));
@@ -363,6 +366,7 @@ impl Store {
         self.dismiss(Step::Data);
         data.progress.set((0, 0));
         data.is_cancelled.set_value(false);
+        self.rows.note_reading(data.read.with_untracked(|read| read.edits.clone()));
         data.num_readings.update_value(|count| *count += 1);
         data.loading.set(true);
         data.num_readings.get_value()
@@ -412,8 +416,7 @@ impl Store {
                 Ok(file) => self.try_sample_with(sample, file).await,
                 Err(message) => {
                     let hint = "Check that the page is still being served.".into();
-                    let kind = hone_core::session::protocol::ProblemKind::Network;
-                    self.report(Step::Model, Problem { kind, message, hint });
+                    self.report(Step::Model, Problem { kind: ProblemKind::Network, message, hint });
                 }
             }
             self.loading_sample.set(false);

@@ -1,6 +1,7 @@
-//! Files, folders and texts that are dropped or pasted anywhere on the page: which split a file's name speaks of, what a
+//! Files, folders and texts that are dropped or pasted anywhere on the page: what is said of several files, what a
 //! pasted text is, and where they go. Names are plain data, tested natively.
 
+use hone_core::data::share_out_by_names;
 use hone_core::hub::MODEL_FILES;
 use hone_core::session::protocol::{Problem, ProblemKind};
 use leptos::prelude::*;
@@ -20,29 +21,6 @@ const MAX_NAMES: usize = 5;
 
 /// The splits in the order in which files are shared out to them.
 const SLOTS: [DataSlot; 3] = [DataSlot::Train, DataSlot::Valid, DataSlot::Test];
-
-/// The split that a file's name speaks of, as its index.
-fn slot_of(name: &str) -> Option<usize> {
-    let words = name.split(|c: char| !c.is_alphanumeric());
-    words.map(str::to_lowercase).find_map(|word| match word.as_str() {
-        "train" | "training" | "trainset" => Some(0),
-        "valid" | "validation" | "validate" | "val" | "dev" | "eval" => Some(1),
-        "test" | "testing" | "testset" => Some(2),
-        _ => None,
-    })
-}
-
-/// Shares several files out to training, validation and test by their names: the index of each one's file. A name without
-/// a split is that of the training rows. `None` where that gives a split two files, or leaves nothing to train on.
-fn share_out(names: &[&str], has_train: bool) -> Option<[Option<usize>; 3]> {
-    let mut indices = [None; 3];
-    for (index, name) in names.iter().enumerate() {
-        if indices[slot_of(name).unwrap_or(0)].replace(index).is_some() {
-            return None;
-        }
-    }
-    (indices[0].is_some() || has_train).then_some(indices)
-}
 
 /// What is said about several files of which only the first is taken.
 fn not_taken(names: &[&str]) -> String {
@@ -194,7 +172,7 @@ impl Store {
     pub(crate) fn choose_data_files(self, files: Vec<PickedFile>) {
         let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
         let has_train = self.data.train.with_untracked(Option::is_some);
-        let shared = if names.len() > 1 { share_out(&names, has_train) } else { None };
+        let shared = if names.len() > 1 { share_out_by_names(&names, has_train) } else { None };
         let (chosen, note) = match shared {
             Some(indices) => {
                 let file = |index: Option<usize>| index.and_then(|index| files.get(index)).cloned();
@@ -217,26 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_say_which_split_a_file_is() {
-        for (name, slot) in [
-            ("train.csv", Some(0)),
-            ("tickets-Valid.jsonl", Some(1)),
-            ("tickets_dev_2.csv", Some(1)),
-            ("my.test.tsv", Some(2)),
-            ("contest.csv", None),
-            ("testimonials.csv", None),
-        ] {
-            assert_eq!(slot_of(name), slot, "{name}");
-        }
-    }
-
-    #[test]
-    fn several_files_are_shared_out_where_their_names_tell() {
-        assert_eq!(share_out(&["test.csv", "train.csv"], false), Some([Some(1), None, Some(0)]));
-        assert_eq!(share_out(&["tickets.csv", "tickets_dev.csv"], false), Some([Some(0), Some(1), None]));
-        assert_eq!(share_out(&["dev.csv", "test.csv"], true), Some([None, Some(0), Some(1)]));
-        assert_eq!(share_out(&["dev.csv", "test.csv"], false), None, "nothing to train on");
-        assert_eq!(share_out(&["may.csv", "june.csv"], false), None, "two files to train on");
+    fn what_became_of_several_files_is_said() {
         let said = shared_out(&["a.csv", "b_test.csv"], &[Some(0), None, Some(1)]);
         assert_eq!(said, "By their names: a.csv for training, b_test.csv as test rows.");
         assert!(not_taken(&["a.csv", "b.csv"]).starts_with("Only a.csv is read; b.csv is not."));

@@ -1,7 +1,9 @@
 //! What an edit is called beside the buttons that undo and redo it. In: what was typed and chosen before and after it. Out: a few
 //! words, such as `Learning rate 5e-5`. Tested natively.
 
-use hone_core::config::{ReadOptions, RunDraft, SETTINGS};
+use std::collections::HashSet;
+
+use hone_core::config::{ReadOptions, RowEdit, RunDraft, SETTINGS, Split};
 
 use super::changes::{FRESH, KEEP, WORDS};
 use super::edits::Choices;
@@ -30,7 +32,7 @@ pub(super) fn describe(before: &Choices, after: &Choices) -> String {
         return format!("What the model should learn: {}", after.task.spec().title);
     }
     if before.read != after.read {
-        return reading(&before.read, &after.read).into();
+        return rows(&before.read, &after.read).unwrap_or_else(|| reading(&before.read, &after.read).into());
     }
     model_changes(&before.changes, &after.changes).unwrap_or_else(|| recipe(before, after))
 }
@@ -41,6 +43,22 @@ fn changed(label: &str, value: Option<&str>) -> String {
         Some(value) => format!("{label} {}", format::excerpt(value, MAX_VALUE_CHARS)),
         None => format!("{label} removed"),
     }
+}
+
+/// The last edit of rows that one of both has and the other has not, or how many rows were changed; `None` where they have the same.
+fn rows(before: &ReadOptions, after: &ReadOptions) -> Option<String> {
+    let (before, after) = (&before.edits.log, &after.edits.log);
+    if before == after {
+        return None;
+    }
+    let (longer, shorter) = if after.len() < before.len() { (before, after) } else { (after, before) };
+    let added = longer.get(shorter.len()..).unwrap_or_default();
+    let are_cells = added.iter().all(|edit| matches!(edit, RowEdit::SetCell { .. }));
+    let rows: HashSet<(Split, &[usize])> = added.iter().map(RowEdit::rows).collect();
+    Some(match rows.len() {
+        count if count > 1 && are_cells => format!("{} changed", format::plural(count, "row")),
+        _ => longer.last().map_or_else(|| "Rows".into(), RowEdit::words),
+    })
 }
 
 /// What of the reading of rows was changed, as its control is called.
@@ -163,6 +181,25 @@ mod tests {
         assert_eq!(describe(&chosen, &named), "Tasks that are learned at once");
         assert_eq!(changed("Training file", Some("rows.csv")), "Training file rows.csv");
         assert_eq!(changed("Test file", None), "Test file removed");
+    }
+
+    #[test]
+    fn an_edit_of_rows_is_named_with_its_rows() {
+        let mut before = Choices::default();
+        let drop_rows = |rows: &[usize]| RowEdit::DropRows { file: Split::Train, rows: rows.to_vec() };
+        before.read.edits.log.push(drop_rows(&[2]));
+        let mut after = before.clone();
+        after.read.edits.log.push(drop_rows(&[5, 6]));
+        assert_eq!(describe(&before, &after), "2 rows dropped");
+        assert_eq!(describe(&Choices::default(), &before), "Row 2 dropped");
+        let mut labeled = before.clone();
+        let set_label = |row: usize| {
+            let (file, column) = (Split::Train, "label".to_owned());
+            RowEdit::SetCell { file, row, column, was: "a".into(), value: "b".into() }
+        };
+        labeled.read.edits.log.extend([set_label(5), set_label(9)]);
+        assert_eq!(describe(&before, &labeled), "2 rows changed");
+        assert_eq!(describe(&labeled, &before), "2 rows changed");
     }
 
     #[test]

@@ -62,6 +62,19 @@ pub(crate) struct FigureRow {
     pub least: Option<f64>,
     pub before: Option<f64>,
     pub after: Option<f64>,
+    /// Between which values it lies with 95 %, after training, or before where nothing was trained.
+    pub interval: Option<[f64; 2]>,
+    /// It is among those that are shown first.
+    pub is_headline: bool,
+}
+
+impl FigureRow {
+    /// The figure with its interval in words: `macro F1 0.921, 95 % between 0.911 and 0.930`. `None` where that was not measured.
+    pub(crate) fn in_words(&self) -> Option<String> {
+        let (value, [low, high]) = (self.after.or(self.before)?, self.interval?);
+        let [value, low, high] = [value, low, high].map(|value| format::figure(self.unit, value));
+        Some(format!("{} {value}, 95 % between {low} and {high}", format::in_sentence(self.title)))
+    }
 }
 
 /// A figure in test ids.
@@ -85,7 +98,9 @@ fn row(
 ) -> FigureRow {
     let &FigureSpec { name, title, unit, higher_is_better } = spec;
     let of = |side: Option<&Measured>| side.and_then(|measured| read(measured, name));
-    FigureRow { title, id, unit, higher_is_better, least: None, before: of(before), after: of(after) }
+    let is_headline = spec.is_headline();
+    let (before, after) = (of(before), of(after));
+    FigureRow { title, id, unit, higher_is_better, least: None, before, after, interval: None, is_headline }
 }
 
 /// Every figure that was measured; the loss after those that people look for. `least` are figures of what one has to beat,
@@ -101,7 +116,8 @@ pub(crate) fn figure_rows(
     let of_rows = in_order.map(|spec| {
         let row = row(spec, figure_id(spec.name), before, after, &|measured, name| measured.evaluation.figure(name));
         let least = least.iter().find(|(name, _)| *name == spec.name).map(|(_, value)| *value);
-        FigureRow { least, ..row }
+        let interval = figure(&shown.evaluation.figures, spec.name).and_then(|figure| figure.interval);
+        FigureRow { least, interval, ..row }
     });
     let of_writing = OF_WRITING.iter().map(|spec| {
         row(spec, figure_id(spec.name), before, after, &|measured, name| {
@@ -131,7 +147,7 @@ pub(crate) fn leading(task: Task) -> &'static FigureSpec {
 pub(crate) fn drawn(task: Task) -> Vec<&'static FigureSpec> {
     let first = leading(task);
     let has_axis = |spec: &&FigureSpec| (spec.unit == Unit::Number) == (first.unit == Unit::Number);
-    let last = task.spec().figures.iter().skip(2).rfind(has_axis);
+    let last = task.spec().headline_figures().into_iter().skip(2).rfind(has_axis);
     [Some(first), last].into_iter().flatten().collect()
 }
 
@@ -201,6 +217,24 @@ mod tests {
             assert!(figure_rows(None, None, &[]).is_empty());
             assert_eq!(figure_rows(Some(&before), None, &[]).len(), 2, "there may be no run yet");
         }
+    }
+
+    #[test]
+    fn a_figure_says_between_which_values_it_lies() {
+        let name = leading(Task::default()).name;
+        let of = |value: f64, interval| {
+            let figure = Figure { interval, ..Figure::higher(name, value) };
+            measured(evaluation(Task::default(), vec![Figure::lower("loss", 1.0), figure]))
+        };
+        let (before, after) = (of(0.5, Some([0.25, 0.75])), of(0.921, Some([0.911, 0.93])));
+        let words = |before, after| figure_rows(before, after, &[])[0].in_words();
+        assert_eq!(
+            words(Some(&before), Some(&after)).as_deref(),
+            Some("accuracy 92.1 %, 95 % between 91.1 % and 93.0 %")
+        );
+        assert_eq!(words(Some(&before), None).as_deref(), Some("accuracy 50.0 %, 95 % between 25.0 % and 75.0 %"));
+        assert_eq!(words(None, Some(&of(0.5, None))), None);
+        assert_eq!(drawn(Task::default()).iter().map(|spec| spec.name).collect::<Vec<_>>(), ["accuracy", "macro_f1"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use hone_core::config::{ReadOptions, RunConfig, RunDraft};
+use hone_core::data::is_packed_name;
 use hone_core::hub::KNOWN_MODELS;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
 use hone_core::task::{GUESS_BYTES, Task};
@@ -12,6 +13,9 @@ use leptos::prelude::*;
 use super::report::{keep_what_is_read, options_after_change};
 use super::{ModelChoice, Store, presets, recipe, unexpected, unreadable};
 use crate::browser::{self, FileIdentity, PickedFile};
+
+/// A zip of at most so many bytes is looked at whole; a larger one is likely one of images, which its beginning tells.
+const WHOLE_ZIP_BYTES: f64 = 64e6;
 
 /// What a file seems to be for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +72,17 @@ impl Store {
         if self.data.wished_task.with_untracked(Option::is_some) {
             return Ok(None);
         }
+        if self.projects.is_restoring(train) {
+            return Ok(self.data.guess.get_untracked()); // as it was guessed when the project was made
+        }
         let (tasks, own) = self.tasks_to_guess();
         let file = NamedBlob { name: train.name.clone(), blob: 0 };
-        let beginning = train.read_beginning(GUESS_BYTES).await.map_err(unreadable)?;
+        // Of what is packed the beginning alone says nothing.
+        let is_small_zip = train.name.to_ascii_lowercase().ends_with(".zip") && train.size_bytes() <= WHOLE_ZIP_BYTES;
+        let beginning = match is_packed_name(&train.name) || is_small_zip {
+            true => train.read().await.map_err(unreadable)?,
+            false => train.read_beginning(GUESS_BYTES).await.map_err(unreadable)?,
+        };
         match self.request(Command::GuessTask { file, tasks, own }, vec![beginning]).await? {
             (Reply::Task { task }, _) => {
                 let is_followed = task == self.data.task.get_untracked() || !self.has_unsaved_work();

@@ -1,11 +1,12 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
-//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, `history`, `edit_words`, `lost`, `room`, the names
-//! in `dropped` and `images`, the guesses in `guess`, the counting in `saving`, the words in `away`, `busy`, `offline` and `saved`) is
-//! tested natively. One task's alone stands in `tasks`.
+//! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, `history`, `edit_words`, `lost`,
+//! `project_notes`, `room`, the names in `dropped` and `images`, the guesses in `guess`, the counting in `saving`, the words in
+//! `away`, `busy`, `offline` and `saved`) is tested natively. One task's alone stands in `tasks`.
 
 mod actions;
 pub(crate) mod away;
+pub(crate) mod batch;
 mod busy;
 pub(crate) mod changes;
 mod data;
@@ -17,6 +18,8 @@ mod fields;
 mod guess;
 pub(crate) mod history;
 mod images;
+pub(crate) mod kept_projects;
+pub(crate) mod label_check;
 mod lost;
 mod measurement;
 mod model;
@@ -29,10 +32,13 @@ pub(crate) mod plan;
 mod predict;
 pub(crate) mod presets;
 mod problems;
+mod project_list;
+pub(crate) mod project_notes;
 mod projects;
 pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod room;
+pub(crate) mod rows;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod samples;
@@ -41,7 +47,9 @@ mod saving;
 pub(crate) mod several;
 mod step;
 mod train;
+mod unsure;
 mod way_back;
+mod worker_gone;
 pub(crate) mod writing;
 
 use std::sync::Arc;
@@ -50,7 +58,7 @@ use hone_core::config::{ConfigProblem, ModelChanges, RunConfig, RunDraft};
 use hone_core::session::protocol::{
     Backend, Command, DeviceReport, FromWorker, Problem, Reply, RequestId, RunId, Weights,
 };
-use hone_core::task::{DataReport, FewShotReport, Task};
+use hone_core::task::{FewShotReport, Task};
 use hone_core::tokenizer::{Role, Turn};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -69,10 +77,11 @@ use crate::client::{Answer, Client, Notice};
 use edits::Choices;
 use evaluation::Measured;
 use history::History;
-use lost::what_was_lost;
+use kept_projects::ProjectsState;
 use parts::PartsState;
 use problems::{bug, unexpected};
-use run::{Input, RunState};
+use rows::RowsState;
+use run::RunState;
 use saved::KeptState;
 use several::RunPart;
 use train::Started;
@@ -119,10 +128,12 @@ pub(crate) struct Store {
     /// After a restart: what the worker no longer holds.
     pub lost: RwSignal<Option<String>>,
     pub kept: KeptState,
+    pub projects: ProjectsState,
     pub network: NetworkState,
     pub offline: offline::OfflineState,
     pub model: ModelState,
     pub data: DataState,
+    pub rows: RowsState,
     pub images: ImagesState,
     pub parts: PartsState,
     /// The tasks that are learned at once, by their names; none where there is one.
@@ -155,8 +166,12 @@ pub(crate) struct Store {
     pub measured_part: Memo<Option<RunPart>>,
     pub measured_base: RwSignal<Option<Arc<Measured>>>,
     pub measured_tuned: RwSignal<Option<Arc<Measured>>>,
+    /// Below which probability answers are unsure, where the person chose that.
+    unsure: RwSignal<unsure::Unsure>,
     /// What labels can be told without training, once it was asked for.
     pub few_shot: RwSignal<Option<Arc<FewShotReport>>>,
+    /// What is learned of labels before any training.
+    pub label_check: label_check::LabelCheckState,
     /// Which weights are being measured.
     pub measuring: RwSignal<Option<Weights>>,
     /// Rows measured and to measure.
@@ -171,6 +186,8 @@ pub(crate) struct Store {
     pub try_live: RwSignal<bool>,
     pub tried: RwSignal<Option<Arc<Tried>>>,
     pub predicting: RwSignal<bool>,
+    /// Many inputs at once: a whole file, texts with words swapped.
+    pub batch: batch::BatchState,
     predict_again: StoredValue<bool>,
     /// The prompt of a model that has conversations.
     pub try_turns: RwSignal<Vec<Turn>>,
@@ -238,10 +255,12 @@ impl Store {
             problems: RwSignal::new(Vec::new()),
             lost: RwSignal::new(None),
             kept: KeptState::new(),
+            projects: ProjectsState::new(),
             network: NetworkState::new(),
             offline: offline::OfflineState::new(),
             model,
             data,
+            rows: RowsState::new(),
             images: ImagesState::new(),
             parts,
             learned,
@@ -262,7 +281,9 @@ impl Store {
             measured_part,
             measured_base: RwSignal::new(None),
             measured_tuned: RwSignal::new(None),
+            unsure: RwSignal::new(unsure::Unsure::new()),
             few_shot: RwSignal::new(None),
+            label_check: label_check::LabelCheckState::new(),
             measuring: RwSignal::new(None),
             measuring_progress: RwSignal::new((0, 0)),
             general_text: RwSignal::new_local(None),
@@ -272,6 +293,7 @@ impl Store {
             try_live: RwSignal::new(true),
             tried: RwSignal::new(None),
             predicting: RwSignal::new(false),
+            batch: batch::BatchState::new(),
             predict_again: StoredValue::new(false),
             try_turns: RwSignal::new(vec![Turn::new(Role::User, "")]),
             try_as_chat: RwSignal::new(None),
@@ -296,6 +318,7 @@ impl Store {
         self.network.watch();
         self.reread_when_the_recipe_asks_for_it();
         self.reread_when_the_task_changes();
+        self.follow_row_edits();
         self.forget_edits_of_other_models();
     }
 
@@ -427,58 +450,8 @@ impl Store {
             }
             FromWorker::CheckpointWritten { step, is_gone, problem } => self.hear_of_saving(step, is_gone, problem),
             FromWorker::Failed { run, problem, lacks_memory } => self.hear_of_failure(run, problem, lacks_memory),
-            // The client answers and greets by itself.
-            FromWorker::Ready { .. } | FromWorker::Reply { .. } => {}
-        }
-    }
-
-    fn worker_died(self, problem: Problem) {
-        self.worker.set(WorkerStatus::Dead);
-        self.end_waiting(false);
-        let at = if self.run.with_untracked(RunState::is_active) { Step::Train } else { self.step.get_untracked() };
-        self.forget_worker_contents();
-        self.report(at, problem);
-    }
-
-    fn forget_worker_contents(self) {
-        let model = self.model.loaded_name();
-        let name = |report: &Arc<DataReport>| report.file_name.clone();
-        let data = self.data.report.with_untracked(|report| report.as_ref().map(name));
-        let has_run = self.run.with_untracked(|run| run.is_active() || run.is_finished());
-        let mut parts = Vec::new();
-        parts.extend(model.map(|name| format!("the model {name}")));
-        parts.extend(data.map(|name| format!("the data {name}")));
-        if !parts.is_empty() {
-            let saved_step = self.run.with_untracked(|run| run.checkpoint_step);
-            self.lost.set(Some(what_was_lost(&parts, has_run, saved_step)));
-        }
-        self.device.set(None);
-        self.forget_loaded();
-        for signal in [self.model.loading, self.data.loading, self.predicting, self.exporting] {
-            signal.set(false);
-        }
-        self.measuring.set(None);
-        self.parts.reading.set(None);
-        self.model.way_back.set_value(None);
-        self.model.pending.set(None);
-    }
-
-    /// Forgets the model, the rows and the run that the worker held.
-    fn forget_loaded(self) {
-        self.model.info.set(None);
-        self.data.report.set(None);
-        self.feed(Input::WorkerGone);
-        self.run_id.set_value(None);
-        self.kept.end_replay();
-    }
-
-    /// Loads into a fresh worker what the one before held: its model, if it had one, and the chosen files.
-    pub(crate) fn load_again(self) {
-        self.lost.set(None);
-        if self.choose_lost_model() {
-            self.load_model();
-        } else {
-            self.load_data();
+            FromWorker::FindingProgress { done, total } => self.rows.findings.progress.set((done, total)),
+            FromWorker::Ready { .. } | FromWorker::Reply { .. } => {} // the client answers and greets by itself
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use hone_core::config::{JobPart, ReadOptions};
-use hone_core::session::protocol::{NamedBlob, PartFiles, Problem};
+use hone_core::session::protocol::{NamedBlob, OpenedPart, PartFiles, Problem};
 use hone_core::task::several::goes_with_others;
 use hone_core::task::{DataReport, Task};
 use js_sys::ArrayBuffer;
@@ -302,6 +302,38 @@ impl Store {
             parts.push(PartFiles { name, task, train, valid, test, read });
         }
         Ok((!data.is_cancelled.get_value()).then_some((parts, blobs)))
+    }
+
+    /// Bytes of the files of the tasks that were kept.
+    pub(crate) fn bytes_of_kept_parts(self) -> f64 {
+        let files = |part: &KeptPart| part.files.iter().flatten().map(PickedFile::size_bytes).sum::<f64>();
+        self.parts.kept.with(|kept| kept.iter().map(files).sum())
+    }
+
+    /// Puts the tasks of a kept run where they were when it was started; none where it learns one. `name` is that of the task
+    /// whose rows the step Data shows, and `file` gives a file by its name in the message.
+    pub(super) fn take_opened_parts(
+        self,
+        name: Option<String>,
+        beside: Vec<OpenedPart>,
+        file: impl Fn(NamedBlob) -> Option<PickedFile>,
+    ) {
+        let parts = self.parts;
+        let kept = |part: OpenedPart| {
+            let OpenedPart { name, report, train, valid, test, read } = part;
+            parts.num_kept.update_value(|count| *count += 1);
+            let files = [Some(train), valid, test].map(|named| named.and_then(&file));
+            KeptPart {
+                id: parts.num_kept.get_value(),
+                name,
+                task: report.task(),
+                report: Arc::new(report),
+                files,
+                read,
+            }
+        };
+        parts.kept.set(beside.into_iter().map(kept).collect());
+        parts.own_name.set(name);
     }
 
     /// Names of the training, validation and test file that the step Data shows.

@@ -7,7 +7,7 @@ use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Rep
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::{ModelChoice, Step, Store, bug, origin, unexpected, unreadable};
+use super::{ModelChoice, Step, Store, origin, unexpected, unreadable};
 use crate::browser::PickedFile;
 use crate::format;
 
@@ -35,21 +35,19 @@ impl Store {
         let id = run.id.clone();
         spawn_local(async move {
             let answer = self.request(Command::SaveProject { id }, Vec::new()).await;
-            let (mut said, mut problem) = (String::new(), None);
-            match answer {
-                Ok((Reply::Exported { blob }, blobs)) => match blobs.get(blob) {
-                    Some(buffer) => {
-                        // As bytes: a browser that knows of zips would give it another name.
-                        if self.save(Step::Train, &name, buffer, "application/octet-stream") {
-                            let size = format::bytes(f64::from(buffer.byte_length()));
-                            said = format!("Saved in your browser's downloads: {name} ({size})");
-                        }
+            let mut said = String::new();
+            let problem = match answer {
+                Ok((Reply::Exported { damage }, blobs)) => {
+                    // As bytes: a browser that knows of zips would give it another name.
+                    let size = self.save_parts(Step::Train, &name, &blobs, "application/octet-stream");
+                    if let Some(size) = size {
+                        said = format!("Saved in your browser's downloads: {name} ({})", format::bytes(size));
                     }
-                    None => problem = Some(bug("the project file came without its bytes".into())),
-                },
-                Ok((other, _)) => problem = Some(unexpected(&other)),
-                Err(error) => problem = Some(error),
-            }
+                    damage
+                }
+                Ok((other, _)) => Some(unexpected(&other)),
+                Err(error) => Some(error),
+            };
             self.kept.end_project(said);
             if let Some(problem) = problem {
                 self.report(Step::Train, problem);
@@ -105,13 +103,20 @@ impl Store {
             let run = kept.runs.iter().find(|run| run.id == id)?;
             Some(run.model.clone()).filter(|source| matches!(source, ModelSource::Hub { .. }))
         });
-        let Some(source) = source else { return };
-        match card_of(&source) {
-            Some(index) => self.choose_model(ModelChoice::Known(index)),
-            None => {
+        if let Some(source) = source {
+            self.choose_source(&source);
+        }
+    }
+
+    /// Chooses a model by where it comes from.
+    pub(super) fn choose_source(self, source: &ModelSource) {
+        match (source, card_of(source)) {
+            (_, Some(index)) => self.choose_model(ModelChoice::Known(index)),
+            (ModelSource::Hub { .. }, None) => {
                 self.model.hub_id.set(source.argument());
                 self.choose_model(ModelChoice::Hub);
             }
+            (ModelSource::Local { .. }, None) => self.choose_model(ModelChoice::Local),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a report on rows says whatever the task: how much there is, and which columns are used as what. Plain data; the
 //! roles that columns can have stand with each task.
 
-use hone_core::config::{PromptFormat, ReadOptions};
+use hone_core::config::{PromptFormat, ReadOptions, RowEdits};
 use hone_core::task::{DataReport, Task};
 
 use crate::format;
@@ -46,10 +46,12 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
         has_header,
         header_row,
         encoding,
+        sheet,
         merge_labels,
         prompt_format,
         source_prefix,
         text_pair_column,
+        edits,
         ..
     } = kept;
     *read = ReadOptions {
@@ -58,9 +60,11 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
         has_header,
         header_row,
         encoding,
+        sheet,
         merge_labels,
         prompt_format,
         source_prefix,
+        edits,
         ..ReadOptions::default()
     };
 }
@@ -68,9 +72,10 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
 /// How the rows of a file are read for another task: as they were when it was left (`kept`), unless the file was taken apart
 /// in another way then; else its columns are guessed.
 pub(crate) fn options_after_change(now: &ReadOptions, kept: Option<&ReadOptions>) -> ReadOptions {
-    let layout = |read: &ReadOptions| (read.delimiter, read.has_header, read.header_row, read.encoding);
+    let layout =
+        |read: &ReadOptions| (read.delimiter, read.has_header, read.header_row, read.encoding, read.sheet.clone());
     match kept.filter(|kept| layout(kept) == layout(now)) {
-        Some(kept) => kept.clone(),
+        Some(kept) => ReadOptions { edits: now.edits.clone(), ..kept.clone() },
         None => {
             let mut read = now.clone();
             forget_columns(&mut read);
@@ -94,6 +99,9 @@ pub(crate) fn keep_what_is_read(read: &mut ReadOptions, task: Task, has_chat_tem
     }
     if !reads("text_pair_column") {
         read.text_pair_column = None;
+    }
+    if !reads("edits") {
+        read.edits = RowEdits::default();
     }
 }
 

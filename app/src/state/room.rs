@@ -1,5 +1,7 @@
 //! Whether what a run saves fits into the browser's storage: plain values and words, tested natively.
 
+use hone_core::session::protocol::{CachedModel, StoragePlace};
+
 use crate::browser::StorageRoom;
 use crate::format;
 
@@ -47,9 +49,50 @@ pub(crate) fn shortage(room: &StorageRoom, needed: Option<f64>) -> Option<String
     ))
 }
 
+/// Where it is kept, and what that means.
+pub(crate) fn place_words(place: Option<StoragePlace>) -> &'static str {
+    match place {
+        Some(StoragePlace::Files) => "They lie in this browser's private files.",
+        Some(StoragePlace::Database) => {
+            "This browser has no private files for this page, so that all of it lies in its database (IndexedDB), which takes \
+             longer to read and to write."
+        }
+        None => {
+            "This browser keeps nothing for this page: projects, runs and models last until it is closed. Private windows and strict \
+             settings do that."
+        }
+    }
+}
+
+/// How many models are kept, and what they take.
+pub(crate) fn models_words(models: &[CachedModel]) -> String {
+    let bytes: u64 = models.iter().map(|model| model.bytes).sum();
+    match models.len() {
+        0 => "No model is kept".into(),
+        count => format!("{} kept: {}", format::plural(count, "model"), format::bytes(bytes as f64)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_nothing_is_kept_that_is_said() {
+        assert!(place_words(None).contains("keeps nothing"));
+        assert!(place_words(Some(StoragePlace::Database)).contains("IndexedDB"));
+        let model = |bytes| CachedModel {
+            address: "0".repeat(32),
+            id: "a/b".into(),
+            revision: "main".into(),
+            bytes,
+            used_ms: None,
+            is_whole: true,
+            is_loaded: false,
+        };
+        assert_eq!(models_words(&[]), "No model is kept");
+        assert_eq!(models_words(&[model(1_000_000), model(500_000)]), "2 models kept: 1.5 MB");
+    }
 
     fn room(used_bytes: f64) -> StorageRoom {
         StorageRoom { used_bytes, quota_bytes: 10e9, is_promised: false }

@@ -1,12 +1,14 @@
 //! Kept runs side by side: what was changed from one to the next, which figures are shown of each, and which of them is the best.
 //! Plain values, tested natively.
 
-use hone_core::config::{RunDraft, SETTINGS, Setting, setting};
+use hone_core::config::{DataHashes, ReadOptions, RunDraft, SETTINGS, Setting, setting};
 use hone_core::metrics::{Figure, figure};
 use hone_core::session::protocol::SavedRun;
-use hone_core::task::LOSS;
+use hone_core::task::several::SEPARATOR;
+use hone_core::task::{LOSS, Task};
 
 use super::recipe::METRIC;
+use super::several::{RunFigure, full_name};
 use crate::format;
 
 /// Runs whose curves are drawn in one chart at most: there are as many colours.
@@ -22,12 +24,19 @@ pub(crate) fn changed_since(run: &SavedRun, before: Option<&SavedRun>) -> String
     if run.task != before.task {
         changes.push(format!("task “{}”", run.task.spec().title));
     }
+    let tasks = |run: &SavedRun| run.parts.iter().map(|part| (part.name.clone(), part.task)).collect::<Vec<_>>();
+    if tasks(run) != tasks(before) {
+        let names: Vec<&str> = run.parts.iter().map(|part| part.name.as_str()).collect();
+        let learned =
+            if names.is_empty() { "one task alone".into() } else { format!("{} at once", names.join(" and ")) };
+        changes.push(learned);
+    }
     if run.model != before.model {
         changes.push(format!("model {}", run.model.argument()));
     }
-    if run.data_sha256 != before.data_sha256 {
+    if rows_of(run) != rows_of(before) {
         changes.push(format!("rows of {}", run.file));
-    } else if run.read != before.read {
+    } else if run.read != before.read || reads_of_parts(run) != reads_of_parts(before) {
         changes.push("rows read in another way".into());
     }
     if run.changes != before.changes {
@@ -35,6 +44,19 @@ pub(crate) fn changed_since(run: &SavedRun, before: Option<&SavedRun>) -> String
     }
     changes.extend(SETTINGS.iter().filter_map(|setting| changed_setting(setting, &run.settings, &before.settings)));
     if changes.is_empty() { "nothing".into() } else { changes.join("; ") }
+}
+
+/// What the files of rows of a run are, of several tasks those of each.
+fn rows_of(run: &SavedRun) -> Vec<&DataHashes> {
+    match run.parts.as_slice() {
+        [] => vec![&run.data_sha256],
+        parts => parts.iter().map(|part| &part.data_sha256).collect(),
+    }
+}
+
+/// How the rows of several tasks are read; none where there is one.
+fn reads_of_parts(run: &SavedRun) -> Vec<&ReadOptions> {
+    run.parts.iter().map(|part| &part.read).collect()
 }
 
 /// `Learning rate 5e-5 → 1e-3`; `None` where a setting is the same.
@@ -59,11 +81,12 @@ fn metric(run: &SavedRun) -> String {
 
 /// Whether the figures of two runs are of the same task and the same validation rows, and the same one of them counts.
 fn is_comparable(one: &SavedRun, other: &SavedRun) -> bool {
-    let has_own_rows = one.data_sha256.valid.is_some();
+    let has_own_rows = rows_of(one).iter().all(|files| files.valid.is_some());
     let is_split_alike = || OF_SPLIT.iter().all(|name| one.settings.typed(name) == other.settings.typed(name));
     one.task == other.task
         && one.data_sha256 == other.data_sha256
         && one.read == other.read
+        && one.parts == other.parts
         && (has_own_rows || is_split_alike())
         && metric(one) == metric(other)
 }
@@ -79,14 +102,27 @@ pub(crate) fn best_by(run: &SavedRun, runs: &[SavedRun]) -> Option<String> {
     if values.is_empty() || values.iter().any(is_beaten) {
         return None;
     }
-    let title = run.task.spec().figure(&name).map_or(name.as_str(), |spec| spec.title);
-    Some(format!("{} {}", if own.higher_is_better { "highest" } else { "lowest" }, format::in_sentence(title)))
+    let title = run_figure(run, &name).map_or(name, |figure| figure.in_sentence());
+    Some(format!("{} {title}", if own.higher_is_better { "highest" } else { "lowest" }))
 }
 
-/// The figures that are shown of a run: (name, value, `accuracy 87.5 %`). The leading one, that which counts, and the loss.
+/// A figure of a run, or `part/figure` of one of its tasks.
+fn run_figure(run: &SavedRun, name: &str) -> Option<RunFigure> {
+    if let Some((part, figure)) = name.split_once(SEPARATOR) {
+        let task = run.parts.iter().find(|own| own.name == part)?.task;
+        return task.spec().figure(figure).map(|spec| RunFigure::new(Some(part), spec));
+    }
+    run.task.spec().figure(name).map(|spec| RunFigure::new(None, spec))
+}
+
+/// The figures that are shown of a run: (name, value, `accuracy 87.5 %`). The leading one, of several tasks that of each, that
+/// which counts, and the loss.
 pub(crate) fn shown_figures(run: &SavedRun) -> Vec<(String, f64, String)> {
-    let spec = run.task.spec();
-    let mut names = vec![spec.leading_figure().name.to_owned()];
+    let leading = |task: Task| task.spec().leading_figure().name;
+    let mut names = match run.parts.as_slice() {
+        [] => vec![leading(run.task).to_owned()],
+        parts => parts.iter().map(|part| full_name(&part.name, leading(part.task))).collect(),
+    };
     for name in [metric(run), LOSS.name.to_owned()] {
         if !names.contains(&name) {
             names.push(name);
@@ -94,8 +130,8 @@ pub(crate) fn shown_figures(run: &SavedRun) -> Vec<(String, f64, String)> {
     }
     let shown = |name: String| {
         let &Figure { value, .. } = figure(&run.summary.figures, &name)?;
-        let text = match spec.figure(&name) {
-            Some(spec) => format!("{} {}", format::in_sentence(spec.title), format::figure(spec.unit, value)),
+        let text = match run_figure(run, &name) {
+            Some(figure) => format!("{} {}", figure.in_sentence(), format::figure(figure.unit, value)),
             None => format!("{name} {}", format::significant(value)),
         };
         Some((name, value, text))
@@ -145,6 +181,7 @@ pub(crate) mod fixtures {
             data_sha256: DataHashes { train: Some("ab".into()), ..DataHashes::default() },
             read: ReadOptions::default(),
             task: Task::default(),
+            parts: Vec::new(),
             settings: RunDraft::default(),
             summary: RunSummary::default(),
             bytes: 5,
@@ -155,7 +192,7 @@ pub(crate) mod fixtures {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::config::{DataHashes, ModelChanges, ReadOptions};
+    use hone_core::config::{JobPart, ModelChanges};
     use hone_core::session::protocol::RunSummary;
 
     use super::fixtures::saved;
@@ -216,6 +253,29 @@ mod tests {
         let text = format!("{} {}", format::in_sentence(leading.title), format::figure(leading.unit, 0.875));
         assert_eq!(shown_figures(&run)[0].2, text);
         assert!(shown_figures(&saved(1)).is_empty(), "nothing was measured");
+    }
+
+    #[test]
+    fn several_tasks_are_told_from_one_and_each_has_its_figure() {
+        let part = |name: &str, sha256: &str| JobPart {
+            data_sha256: DataHashes { train: Some(sha256.into()), ..DataHashes::default() },
+            ..JobPart::new(name, Task::default())
+        };
+        let figures = |loss| {
+            let leading = saved(1).task.spec().leading_figure().name;
+            vec![Figure::lower("loss", loss), Figure::higher(full_name("topic", leading), 0.5)]
+        };
+        let of_parts = |number, parts: Vec<JobPart>, loss| SavedRun { parts, ..with(number, &[], figures(loss)) };
+        let both = of_parts(2, vec![part("topic", "ab"), part("mood", "cd")], 0.5);
+        assert_eq!(changed_since(&both, Some(&saved(1))), "topic and mood at once; rows of tickets.csv");
+        assert_eq!(changed_since(&saved(1), Some(&both)), "one task alone; rows of tickets.csv");
+        let other = of_parts(3, vec![part("topic", "ab"), part("mood", "ef")], 0.25);
+        assert_eq!(changed_since(&other, Some(&both)), "rows of tickets.csv");
+        assert!(best_by(&other, &[both.clone(), other.clone()]).is_none(), "of other rows");
+        let again = SavedRun { id: "4".into(), summary: other.summary, ..both.clone() };
+        assert_eq!(best_by(&again, &[both.clone(), again.clone()]), Some("lowest loss".into()));
+        let shown: Vec<String> = shown_figures(&both).into_iter().map(|(.., text)| text).collect();
+        assert!(shown.len() == 2 && shown[0].starts_with("topic/") && shown[1].starts_with("loss"), "{shown:?}");
     }
 
     #[test]

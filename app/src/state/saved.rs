@@ -9,12 +9,14 @@ use hone_core::session::protocol::{Command, KeptRuns, NamedBlob, OpenedRun, Prob
 use hone_core::task::Task;
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use super::data::ReadFor;
 use super::guess::Guess;
 use super::run::{Input, RunState, Status};
 use super::saving::Cuts;
 use super::train::Started;
+use super::unsure::Unsure;
 use super::{Step, Store, WorkerStatus, bug, unexpected};
 use crate::browser::{self, PickedFile};
 use crate::client::Answer;
@@ -62,7 +64,7 @@ impl KeptState {
             to_open: StoredValue::new(String::new()),
             once_open: StoredValue::new(None),
             is_replay: StoredValue::new(false),
-            cuts: StoredValue::new(Cuts::default()),
+            cuts: StoredValue::new(Cuts::remembered()),
             noting: StoredValue::new(Vec::new()),
         }
     }
@@ -102,35 +104,43 @@ pub(super) struct PageNotes {
     pub changes: RunDraft,
     /// The task that the person chose; `None` where it was guessed.
     pub wished_task: Option<Task>,
+    /// Below which probability answers are unsure.
+    pub unsure: Unsure,
 }
 
-/// The same as JSON has it: recipe, changes to the model, task.
-type Written = (RunDraft, RunDraft, Option<Task>);
+/// The same as JSON has it: recipe, changes to the model, task, thresholds.
+type Written = (RunDraft, RunDraft, Option<Task>, Unsure);
+
+/// What earlier builds wrote, in which nobody could choose thresholds.
+type WrittenBefore = (RunDraft, RunDraft, Option<Task>);
 
 impl PageNotes {
     /// As JSON.
     pub(super) fn to_json(&self) -> String {
-        let Self { draft, changes, wished_task } = self;
-        serde_json::to_string(&(draft, changes, wished_task)).expect("notes hold only plain values")
+        let Self { draft, changes, wished_task, unsure } = self;
+        serde_json::to_string(&(draft, changes, wished_task, unsure)).expect("notes hold only plain values")
     }
 
     /// Of JSON that the browser reads, which takes less of the page than a parser of our own.
-    fn read(json: &str) -> Result<Self, String> {
+    pub(super) fn read(json: &str) -> Result<Self, String> {
         let value = js_sys::JSON::parse(json).map_err(|error| browser::describe(&error))?;
-        serde_wasm_bindgen::from_value(value).map(Self::of_written).map_err(|error| error.to_string())
+        if let Ok(written) = serde_wasm_bindgen::from_value::<Written>(value.clone()) {
+            return Ok(Self::of_written(written));
+        }
+        let before = serde_wasm_bindgen::from_value::<WrittenBefore>(value).map_err(|error| error.to_string())?;
+        let (draft, changes, wished_task) = before;
+        Ok(Self::of_written((draft, changes, wished_task, Unsure::new())))
     }
 
-    fn of_written((draft, changes, wished_task): Written) -> Self {
-        Self { draft, changes, wished_task }
+    fn of_written((draft, changes, wished_task, unsure): Written) -> Self {
+        Self { draft, changes, wished_task, unsure }
     }
 }
 
-/// The kept run that is offered: the one that was saved last. None while a run goes on, or while the weights of one are loaded;
-/// a run of several tasks is never kept, so that one is offered beside it.
-pub(crate) fn offered(kept: &[SavedRun], run: &RunState, has_parts: bool) -> Option<SavedRun> {
-    let is_loaded = run.is_finished() && !has_parts;
+/// The kept run that is offered: the one that was saved last. None while a run goes on, or while the weights of one are loaded.
+pub(crate) fn offered(kept: &[SavedRun], run: &RunState) -> Option<SavedRun> {
     let last = kept.iter().max_by(|a, b| a.saved_ms.total_cmp(&b.saved_ms));
-    last.filter(|_| !run.is_active() && !is_loaded).cloned()
+    last.filter(|_| !run.is_active() && !run.is_finished()).cloned()
 }
 
 /// Which run is kept, and how far it came.
@@ -221,7 +231,12 @@ impl Store {
             return;
         }
         self.kept.to_open.set_value(id);
-        self.confirm_losing_weights("Open anyway", move || self.open_run_now());
+        self.confirm_losing_weights("Open anyway", move || {
+            spawn_local(async move {
+                self.keep_project_now().await; // the project that is left
+                self.open_run_now();
+            });
+        });
     }
 
     fn open_run_now(self) {
@@ -268,6 +283,7 @@ impl Store {
     fn note_opened(self, answer: Answer) {
         self.kept.opening.set(false);
         self.model.loading.set(false);
+        self.parts.reading.set(None);
         let (problem, is_refused) = match answer {
             Ok((Reply::Opened { opened }, blobs)) => return self.take_opened(*opened, &blobs),
             Ok((Reply::Refused { problem }, _)) => (problem, true),
@@ -296,6 +312,8 @@ impl Store {
             valid,
             test,
             read,
+            name,
+            beside,
             run,
             number,
             has_adapter,
@@ -306,21 +324,26 @@ impl Store {
             damage,
         } = opened;
         let id = self.kept.to_open.get_value();
+        self.leave_project_for_run(&id);
         let is_over = |kept: &KeptRuns| kept.runs.iter().any(|run| run.id == id && run.is_finished);
         // As it was saved before its end it is not over.
         let is_finished = damage.is_none() && self.kept.runs.with_untracked(is_over);
         let task = report.task();
-        let PageNotes { draft, changes, wished_task } = self.notes_of(&page);
+        let PageNotes { draft, changes, wished_task, unsure } = self.notes_of(&page);
         self.forget_parts();
         self.forget_figures();
         self.model.way_back.set_value(None);
         self.model.take_opened(model, task);
         self.draft.set(draft);
         self.changes.set(changes);
+        // What was chosen after the run had begun is in the notes of its project, which are laid out already.
+        if !unsure.is_empty() && self.unsure.with_untracked(Unsure::is_empty) {
+            self.unsure.set(unsure);
+        }
 
         let data = self.data;
         let file = |named: NamedBlob| PickedFile::from_bytes(&named.name, blobs.get(named.blob)?);
-        let files = [Some(train), valid, test].map(|named| named.and_then(file));
+        let files = [Some(train), valid, test].map(|named| named.and_then(&file));
         for (slot, file) in [data.train, data.valid, data.test].into_iter().zip(files) {
             slot.set(file);
         }
@@ -334,10 +357,12 @@ impl Store {
         // The rows are read already, for this task and this recipe.
         data.asked_for.set_value(Some(task));
         data.used.set_value(Some(ReadFor::of(&self.run_to_read_for())));
+        self.rows.note_reading(data.read.with_untracked(|read| read.edits.clone()));
         let prompt_format = tasks::row_facts(&report).prompt_format;
         data.report.set(Some(Arc::new(report)));
 
-        let (origin, parts, kept_id) = (self.origin_of(number), Vec::new(), Some(id));
+        self.take_opened_parts(name, beside, file);
+        let (origin, parts, kept_id) = (self.origin_of(number), untrack(|| self.parts_to_run()), Some(id));
         self.run_id.set_value(Some(run));
         self.kept.is_replay.set_value(true);
         let started = Started { origin, job, has_adapter, num_labels, notes, prompt_format, parts, kept_id };
@@ -431,17 +456,17 @@ mod tests {
     #[test]
     fn the_run_that_is_loaded_is_not_offered_again() {
         let mut run = RunState::default();
-        let is_offered = |run: &RunState, has_parts| offered(&[saved(1)], run, has_parts).is_some();
-        assert!(is_offered(&run, false) && offered(&[], &run, false).is_none());
+        let is_offered = |run: &RunState| offered(&[saved(1)], run).is_some();
+        assert!(is_offered(&run) && offered(&[], &run).is_none());
         let opened_later = [SavedRun { saved_ms: 5.0, ..saved(1) }, saved(2)];
-        assert_eq!(offered(&opened_later, &run, false).map(|run| run.number), Some(1), "the one that was saved last");
+        assert_eq!(offered(&opened_later, &run).map(|run| run.number), Some(1), "the one that was saved last");
         run.apply(Input::Requested);
-        assert!(!is_offered(&run, false), "a run begins");
+        assert!(!is_offered(&run), "a run begins");
         let event = TrainEvent::Finished { step: 1, reason: StopReason::Completed, weights_of_step: 1 };
         run.apply(Input::Event { elapsed_secs: 1.0, event: &event });
-        assert_eq!([is_offered(&run, false), is_offered(&run, true)], [false, true], "of several tasks none is kept");
+        assert!(!is_offered(&run), "its weights are loaded");
         run.apply(Input::ModelLoaded { is_other_task: false });
-        assert!(is_offered(&run, false), "its weights are no longer loaded");
+        assert!(is_offered(&run), "its weights are no longer loaded");
     }
 
     #[test]
@@ -459,6 +484,7 @@ mod tests {
             draft: RunDraft::from_typed([("seed", "7"), ("learning_rate", "1e-3")]),
             changes: RunDraft::from_typed([("add_layers", "1")]),
             wished_task: Some(Task::default()),
+            unsure: [("".to_owned(), 0.75)].into(),
         };
         for notes in [notes, PageNotes::default()] {
             let written: Written = serde_json::from_str(&notes.to_json()).expect("it is JSON");

@@ -1,12 +1,16 @@
 //! What is heard of the saving of a run, and how often the batches of a kept run are cut when it is gone on with: as often as the
-//! device had too little memory for it since it was saved. In: saves and failures. Out: a number, which outlives the worker. The
-//! counting is plain, tested natively.
+//! device had too little memory for it since it was saved. In: saves and failures. Out: a number, which outlives the worker and,
+//! as the browser remembers it, the page. The counting is plain, tested natively.
 
 use hone_core::session::protocol::{Problem, RunId};
 use leptos::prelude::*;
 
 use super::Store;
 use super::run::{Input, RunState};
+use crate::browser;
+
+/// What the browser remembers the failures as.
+const CUTS: &str = "hone-cuts";
 
 /// Failures for lack of memory, of the run that had the last.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +21,21 @@ pub(super) struct Cuts {
 }
 
 impl Cuts {
+    /// Those that the browser remembers, of a page that was closed since.
+    pub(super) fn remembered() -> Self {
+        browser::remembered(CUTS).as_deref().and_then(Self::of_text).unwrap_or_default()
+    }
+
+    fn to_text(&self) -> String {
+        format!("{} {}", self.count, self.id)
+    }
+
+    /// Of what [`Self::to_text`] gave; `None` of anything else.
+    fn of_text(text: &str) -> Option<Self> {
+        let (count, id) = text.split_once(' ')?;
+        Some(Self { id: id.to_owned(), count: count.parse().ok()? })
+    }
+
     /// The device had too little memory for a run in the parts that it had.
     pub(super) fn note_failure(&mut self, id: &str) {
         if self.id != id {
@@ -46,7 +65,7 @@ impl Store {
         let is_of_this = self.run_id.get_value().is_some();
         if is_of_this {
             if let (None, false, Some(id)) = (&problem, is_replayed, self.kept_id()) {
-                self.kept.cuts.update_value(|cuts| cuts.note_saved(&id));
+                self.count_cuts(|cuts| cuts.note_saved(&id));
             }
             let error = problem.map(|p| format!("{} {}", p.message, p.hint));
             self.feed(Input::Checkpoint { step: (!is_gone).then_some(step), error: error.as_deref() });
@@ -65,11 +84,20 @@ impl Store {
             && self.run.with_untracked(RunState::is_active)
             && let Some(id) = self.kept_id()
         {
-            self.kept.cuts.update_value(|cuts| cuts.note_failure(&id));
+            self.count_cuts(|cuts| cuts.note_failure(&id));
         }
         match run {
             Some(run) => self.run_failed(run, problem),
             None => self.worker_died(problem),
+        }
+    }
+
+    fn count_cuts(self, count: impl FnOnce(&mut Cuts)) {
+        let before = self.kept.cuts.get_value();
+        self.kept.cuts.update_value(count);
+        let now = self.kept.cuts.get_value();
+        if now != before {
+            browser::remember(CUTS, &now.to_text());
         }
     }
 
@@ -97,5 +125,14 @@ mod tests {
         cuts.note_failure("1");
         cuts.note_failure("2");
         assert_eq!((cuts.of("1"), cuts.of("2")), (0, 1));
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_was_counted() {
+        let cuts = Cuts { id: "1700000000000".into(), count: 2 };
+        for cuts in [cuts, Cuts::default()] {
+            assert_eq!(Cuts::of_text(&cuts.to_text()), Some(cuts));
+        }
+        assert!(["", "x 1", "-1 2", "3"].iter().all(|text| Cuts::of_text(text).is_none()));
     }
 }

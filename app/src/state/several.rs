@@ -156,7 +156,7 @@ pub(crate) fn rows_words(report: &DataReport) -> String {
     format!("{}, {}", report.file_name, format::plural(report.num_usable, "row"))
 }
 
-fn full_name(part: &str, figure: &str) -> String {
+pub(super) fn full_name(part: &str, figure: &str) -> String {
     format!("{part}{SEPARATOR}{figure}")
 }
 

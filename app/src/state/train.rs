@@ -80,14 +80,15 @@ impl Store {
         let (job, notes) = (String::new(), Vec::new());
         let asked =
             Started { origin, job, has_adapter: false, num_labels: 0, notes, prompt_format, parts, kept_id: None };
+        let page = self.page_notes().to_json();
         if is_one {
-            let page = self.page_notes().to_json();
             return self.ask_for_run(Command::Train { number, run, changes, page }, Vec::new(), asked, before);
         }
         spawn_local(async move {
             match self.files_of_parts().await {
                 Ok(Some((parts, blobs))) => {
-                    self.ask_for_run(Command::TrainParts { parts, run, changes }, blobs, asked, before);
+                    let command = Command::TrainParts { number, parts, run, changes, page };
+                    self.ask_for_run(command, blobs, asked, before);
                 }
                 Ok(None) => self.run_not_started(),
                 Err(problem) => self.train_problem(problem),
@@ -131,9 +132,10 @@ impl Store {
     }
 
     /// What the page wants back when it goes on with the run.
-    fn page_notes(self) -> PageNotes {
+    pub(super) fn page_notes(self) -> PageNotes {
         let (draft, changes) = (self.draft.get_untracked(), self.changes.get_untracked());
-        PageNotes { draft, changes, wished_task: self.data.wished_task.get_untracked() }
+        let (wished_task, unsure) = (self.data.wished_task.get_untracked(), self.unsure.get_untracked());
+        PageNotes { draft, changes, wished_task, unsure }
     }
 
     /// The number of the next run: of those that are kept, and of those since the page was opened, none has it.

@@ -22,6 +22,7 @@ use crate::state::presets::Preset;
 use crate::state::report::Wish;
 use crate::state::samples::Sample;
 
+mod calibration;
 mod causal_lm;
 mod class_figures;
 mod class_table;
@@ -232,6 +233,7 @@ macro_rules! define_pages {
                     lengths: LengthHistogram::default(),
                     max_seq_length: 8,
                     num_truncated: 0,
+                    notes: Vec::new(),
                     warnings: Vec::new(),
                     advice: Vec::new(),
                     detail,

@@ -98,18 +98,22 @@ pub(super) fn mistakes(
     let all = Arc::clone(&wrong);
     let shown = move || {
         let names = pair.get().and_then(|(truth, predicted)| Some((labels.get(truth)?, labels.get(predicted)?)));
-        let rows = of_pair(&all, names.map(|(truth, predicted)| (truth.as_str(), predicted.as_str())));
+        let slice = store.batch.slice.get();
+        let mut rows = of_pair(&all, names.map(|(truth, predicted)| (truth.as_str(), predicted.as_str())));
+        rows.retain(|row| slice.as_ref().is_none_or(|slice| slice.rows.contains(&row.index)));
         let count = format::plural(rows.len(), "row");
         let title = match names {
             Some((truth, predicted)) => format!("{count}: true “{truth}”, predicted “{predicted}”"),
             None => format!("{count} the model gets wrong, the most confident first"),
         };
+        let title = slice.as_ref().map_or_else(|| title.clone(), |slice| format!("{title}, of {}", slice.name));
         let on_all = Callback::new(move |()| {
             pair.set(None);
+            store.batch.slice.set(None);
             browser::after(0, || browser::focus_element(TITLE_ID));
         });
-        let all_button =
-            names.map(|_| view! { <Button id="wrong-rows-all" text="Show all wrong rows" on_press=on_all /> });
+        let all_button = (names.is_some() || slice.is_some())
+            .then(|| view! { <Button id="wrong-rows-all" text="Show all wrong rows" on_press=on_all /> });
         view! {
             <h3 id=TITLE_ID tabindex="-1" data-testid="wrong-rows-title">{title}</h3>
             <div class="row">{all_button}</div>

@@ -1,26 +1,35 @@
-//! The browser's private disk (OPFS): folders of files that are trusted only once a manifest stands beside them.
-//!
-//! Files are written through synchronous access handles (workers have them in every browser) and read through
-//! `getFile`, which no other tab can lock. The manifest is written last, so a half-written folder is never used.
+//! What the browser keeps for this site: folders of files that are trusted only once a manifest stands beside them. They lie in the
+//! browser's private files (`opfs`) or, where it has none for this page, in its database (`database`): which of them is found out
+//! once. The manifest is written last, so a half-written folder is never used.
 
+mod database;
+mod opfs;
+
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use hone_core::session::protocol::{Problem, ProblemKind};
-use js_sys::{ArrayBuffer, IteratorNext, Promise, Uint8Array};
+use hone_core::session::protocol::{Problem, ProblemKind, StoragePlace};
+use js_sys::{Promise, Uint8Array};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    DomException, File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
-    FileSystemGetFileOptions, FileSystemReadWriteOptions, FileSystemRemoveOptions, FileSystemSyncAccessHandle,
-    WorkerGlobalScope,
-};
+use web_sys::DomException;
 
+use self::database::{DatabaseFile, DatabaseFolder, DatabaseWriter};
+use self::opfs::{OpfsFile, OpfsFolder, OpfsWriter};
 use crate::{errors, hash};
+
+thread_local! {
+    /// Where files are kept; `None` before that was found out.
+    static PLACE: Cell<Option<StoragePlace>> = const { Cell::new(None) };
+}
 
 /// Bytes read or written at once; bounds what lies on JavaScript's heap.
 const CHUNK: usize = 8 << 20;
+
+/// Bytes of a file that have a hash together, where it is not hashed as a whole; the last ones may be fewer.
+pub(crate) const HASHED_BYTES: usize = 8 << 20;
 
 /// The file that says a folder is whole.
 const MANIFEST: &str = "manifest.json";
@@ -84,11 +93,22 @@ pub(crate) struct StoredFile {
     pub(crate) bytes: u64,
     /// Lower-case hex; earlier versions of Hone wrote checkpoints without.
     pub(crate) sha256: Option<String>,
+    /// The same of every [`HASHED_BYTES`] of a file that was written in pieces, in the place of that of the whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hashes: Vec<String>,
+}
+
+/// Where files are kept; `None` where there is no such place, or nobody has asked for a file yet.
+pub(crate) fn place() -> Option<StoragePlace> {
+    PLACE.get()
 }
 
 /// A folder on the disk.
 #[derive(Debug, Clone)]
-pub(crate) struct DiskFolder(FileSystemDirectoryHandle);
+pub(crate) enum DiskFolder {
+    Opfs(OpfsFolder),
+    Database(DatabaseFolder),
+}
 
 impl DiskFolder {
     /// The folder at `path`; made if it is not there.
@@ -112,59 +132,73 @@ impl DiskFolder {
 
     /// All that this site keeps.
     pub(crate) async fn root() -> Result<Self, DiskError> {
-        let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-        let storage = js_sys::Reflect::get(&scope.navigator(), &"storage".into())?;
-        let Ok(storage) = storage.dyn_into::<web_sys::StorageManager>() else {
-            return Err(DiskError::Unavailable("this browser has no storage here".into()));
+        match place() {
+            Some(StoragePlace::Files) => Ok(Self::Opfs(OpfsFolder::root().await?)),
+            Some(StoragePlace::Database) => Ok(Self::Database(DatabaseFolder::root().await?)),
+            None => Self::find_place().await,
+        }
+    }
+
+    async fn find_place() -> Result<Self, DiskError> {
+        let files = match OpfsFolder::root().await {
+            Ok(root) => {
+                PLACE.set(Some(StoragePlace::Files));
+                return Ok(Self::Opfs(root));
+            }
+            Err(error) => error,
         };
-        Ok(Self(wait(storage.get_directory()).await?))
+        match DatabaseFolder::root().await {
+            Ok(root) => {
+                PLACE.set(Some(StoragePlace::Database));
+                Ok(Self::Database(root))
+            }
+            Err(database) => Err(DiskError::Unavailable(format!("{}, and {}", files.reason(), database.reason()))),
+        }
     }
 
     /// A sub-folder; made if it is not there.
     pub(crate) async fn folder(&self, name: &str) -> Result<Self, DiskError> {
-        let options = FileSystemGetDirectoryOptions::new();
-        options.set_create(true);
-        Ok(Self(wait(self.0.get_directory_handle_with_options(&file_name(name), &options)).await?))
+        let name = file_name(name);
+        match self {
+            Self::Opfs(folder) => folder.folder(&name).await.map(Self::Opfs),
+            Self::Database(folder) => folder.folder(&name).await.map(Self::Database),
+        }
     }
 
     /// A sub-folder, if it is there.
     pub(crate) async fn existing(&self, name: &str) -> Result<Option<Self>, DiskError> {
-        match wait::<FileSystemDirectoryHandle>(self.0.get_directory_handle(&file_name(name))).await {
-            Ok(folder) => Ok(Some(Self(folder))),
-            Err(DiskError::Missing) => Ok(None),
-            Err(error) => Err(error),
+        let name = file_name(name);
+        match self {
+            Self::Opfs(folder) => Ok(folder.existing(&name).await?.map(Self::Opfs)),
+            Self::Database(folder) => Ok(folder.existing(&name).await?.map(Self::Database)),
         }
     }
 
     /// Names of what is in it.
     pub(crate) async fn names(&self) -> Result<Vec<String>, DiskError> {
-        let mut names = Vec::new();
-        let keys = self.0.keys();
-        loop {
-            let next: IteratorNext = JsFuture::from(keys.next()?).await?.unchecked_into();
-            if next.done() {
-                return Ok(names);
-            }
-            names.extend(next.value().as_string());
-        }
+        let names = match self {
+            Self::Opfs(folder) => folder.names().await?,
+            Self::Database(folder) => folder.names().await?,
+        };
+        Ok(names.iter().map(|name| plain_name(name)).collect())
     }
 
     /// Removes a file, or a folder with all that is in it; what is not there is no error.
     pub(crate) async fn remove(&self, name: &str) -> Result<(), DiskError> {
-        let options = FileSystemRemoveOptions::new();
-        options.set_recursive(true);
-        match JsFuture::from(self.0.remove_entry_with_options(&file_name(name), &options)).await {
-            Ok(_) => Ok(()),
-            Err(error) => match DiskError::from(error) {
-                DiskError::Missing => Ok(()),
-                error => Err(error),
-            },
+        let name = file_name(name);
+        let removed = match self {
+            Self::Opfs(folder) => folder.remove(&name).await,
+            Self::Database(folder) => folder.remove(&name).await,
+        };
+        match removed {
+            Err(DiskError::Missing) => Ok(()),
+            removed => removed,
         }
     }
 
     /// Size in bytes, if the file is there.
     pub(crate) async fn size(&self, name: &str) -> Result<Option<u64>, DiskError> {
-        Ok(self.file(name).await?.map(|file| file.size() as u64))
+        Ok(self.file(name).await?.map(|file| file.size()))
     }
 
     /// The whole file, if it is there. Does not trust or check anything.
@@ -178,15 +212,20 @@ impl DiskFolder {
         while bytes.len() < size {
             let start = bytes.len();
             let end = size.min(start + CHUNK);
-            let slice = file.slice_with_f64_and_f64(start as f64, end as f64)?;
-            let buffer: ArrayBuffer = wait(slice.array_buffer()).await?;
-            if buffer.byte_length() as usize != end - start {
-                return Err(DiskError::Unavailable(format!("{name}: changed while it was read")));
-            }
+            let part = file.read(name, start as u64, end as u64).await?;
             bytes.resize(end, 0);
-            Uint8Array::new(&buffer).copy_to(&mut bytes[start..end]);
+            part.copy_to(&mut bytes[start..end]);
         }
         Ok(Some(bytes))
+    }
+
+    /// The bytes of a file from `start` up to `end`. Does not trust or check anything.
+    ///
+    /// # Errors
+    /// Also where it is not there.
+    pub(crate) async fn read_part(&self, name: &str, start: u64, end: u64) -> Result<Vec<u8>, DiskError> {
+        let file = self.file(name).await?.ok_or(DiskError::Missing)?;
+        Ok(file.read(name, start, end).await?.to_vec())
     }
 
     /// The whole file on JavaScript's heap. Does not trust or check anything.
@@ -195,8 +234,7 @@ impl DiskFolder {
     /// Also where it is not there.
     pub(crate) async fn read_js(&self, name: &str) -> Result<Uint8Array, DiskError> {
         let file = self.file(name).await?.ok_or(DiskError::Missing)?;
-        let buffer: ArrayBuffer = wait(file.array_buffer()).await?;
-        Ok(Uint8Array::new(&buffer))
+        file.read(name, 0, file.size()).await
     }
 
     /// Writes a whole file from JavaScript's heap.
@@ -205,30 +243,28 @@ impl DiskFolder {
         let (mut start, length) = (0, bytes.length());
         while start < length {
             let end = length.min(start.saturating_add(CHUNK as u32));
-            writer.append_js(&bytes.subarray(start, end))?;
+            writer.append_js(&bytes.subarray(start, end)).await?;
             start = end;
         }
-        writer.finish()
+        writer.finish().await
     }
 
     /// Writes a whole file.
     pub(crate) async fn write(&self, name: &str, bytes: &[u8]) -> Result<(), DiskError> {
         let mut writer = self.writer(name, 0).await?;
         for chunk in bytes.chunks(CHUNK) {
-            writer.append(chunk)?;
+            writer.append(chunk).await?;
         }
-        writer.finish()
+        writer.finish().await
     }
 
     /// A writer that goes on after the first `keep` bytes of the file and drops the rest.
     pub(crate) async fn writer(&self, name: &str, keep: u64) -> Result<FileWriter, DiskError> {
-        let options = FileSystemGetFileOptions::new();
-        options.set_create(true);
-        let file: FileSystemFileHandle = wait(self.0.get_file_handle_with_options(&file_name(name), &options)).await?;
-        let handle: FileSystemSyncAccessHandle = wait(file.create_sync_access_handle()).await?;
-        let writer = FileWriter { handle, position: keep as f64 };
-        writer.handle.truncate_with_f64(keep as f64)?;
-        Ok(writer)
+        let name = file_name(name);
+        match self {
+            Self::Opfs(folder) => folder.writer(&name, keep).await.map(FileWriter::Opfs),
+            Self::Database(folder) => folder.writer(&name, keep).await.map(FileWriter::Database),
+        }
     }
 
     /// Declares the folder whole.
@@ -263,12 +299,29 @@ impl DiskFolder {
     /// without a hash are taken as they are.
     pub(crate) async fn damaged_file(&self, manifest: &Manifest) -> Result<Option<String>, DiskError> {
         for (name, stored) in &manifest.files {
-            let Some(sha256) = &stored.sha256 else { continue };
-            if hash::sha256_hex_of_js(&self.read_js(name).await?).await != *sha256 {
+            let is_whole = match &stored.sha256 {
+                Some(sha256) => hash::sha256_hex_of_js(&self.read_js(name).await?).await == *sha256,
+                None => self.has_hashes(name, &stored.hashes).await?,
+            };
+            if !is_whole {
                 return Ok(Some(name.clone()));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a file has these hashes, where it has any.
+    async fn has_hashes(&self, name: &str, hashes: &[String]) -> Result<bool, DiskError> {
+        let file = self.file(name).await?.ok_or(DiskError::Missing)?;
+        let mut start = 0;
+        for sha256 in hashes {
+            let end = file.size().min(start + HASHED_BYTES as u64);
+            if hash::sha256_hex_of_js(&file.read(name, start, end).await?).await != *sha256 {
+                return Ok(false);
+            }
+            start = end;
+        }
+        Ok(hashes.is_empty() || start == file.size())
     }
 
     /// A value from a file of JSON; `None` where it is missing or holds something else.
@@ -276,56 +329,72 @@ impl DiskFolder {
         Ok(self.read(name).await?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
-    async fn file(&self, name: &str) -> Result<Option<File>, DiskError> {
-        let handle = match wait::<FileSystemFileHandle>(self.0.get_file_handle(&file_name(name))).await {
-            Ok(handle) => handle,
-            Err(DiskError::Missing) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        Ok(Some(wait(handle.get_file()).await?))
+    async fn file(&self, name: &str) -> Result<Option<FoundFile>, DiskError> {
+        let name = file_name(name);
+        match self {
+            Self::Opfs(folder) => Ok(folder.file(&name).await?.map(FoundFile::Opfs)),
+            Self::Database(folder) => Ok(folder.file(&name).await?.map(FoundFile::Database)),
+        }
     }
 }
 
-/// Appends to a file; closes it when dropped, keeping what was written.
+/// A file, as it was when it was looked for.
+enum FoundFile {
+    Opfs(OpfsFile),
+    Database(DatabaseFile),
+}
+
+impl FoundFile {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Opfs(file) => file.size(),
+            Self::Database(file) => file.size(),
+        }
+    }
+
+    /// Its bytes from `start` up to `end`, on JavaScript's heap.
+    async fn read(&self, name: &str, start: u64, end: u64) -> Result<Uint8Array, DiskError> {
+        let bytes = match self {
+            Self::Opfs(file) => file.read(start, end).await?,
+            Self::Database(file) => file.read(start, end).await?,
+        };
+        if u64::from(bytes.length()) == end - start {
+            Ok(bytes)
+        } else {
+            Err(DiskError::Unavailable(format!("{name}: changed while it was read")))
+        }
+    }
+}
+
+/// Appends to a file; closes it when dropped. What was written before that is kept, in a database but for less than a chunk.
 #[derive(Debug)]
-pub(crate) struct FileWriter {
-    handle: FileSystemSyncAccessHandle,
-    position: f64,
+pub(crate) enum FileWriter {
+    Opfs(OpfsWriter),
+    Database(DatabaseWriter),
 }
 
 impl FileWriter {
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
-        let written = self.handle.write_with_u8_array_and_options(bytes, &self.options())?;
-        self.advance(written, bytes.len() as f64)
+    pub(crate) async fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
+        match self {
+            Self::Opfs(writer) => writer.append(bytes),
+            Self::Database(writer) => writer.append(bytes).await,
+        }
     }
 
     /// As [`Self::append`], from JavaScript's heap.
-    fn append_js(&mut self, bytes: &Uint8Array) -> Result<(), DiskError> {
-        let written = self.handle.write_with_js_u8_array_and_options(bytes, &self.options())?;
-        self.advance(written, f64::from(bytes.length()))
-    }
-
-    fn options(&self) -> FileSystemReadWriteOptions {
-        let options = FileSystemReadWriteOptions::new();
-        options.set_at(self.position);
-        options
-    }
-
-    fn advance(&mut self, written: f64, asked: f64) -> Result<(), DiskError> {
-        self.position += written;
-        // A disk without room may take a part and throw nothing.
-        if written < asked { Err(DiskError::Full) } else { Ok(()) }
+    async fn append_js(&mut self, bytes: &Uint8Array) -> Result<(), DiskError> {
+        match self {
+            Self::Opfs(writer) => writer.append_js(bytes),
+            Self::Database(writer) => writer.append(&bytes.to_vec()).await,
+        }
     }
 
     /// Makes sure that it is on the disk.
-    pub(crate) fn finish(self) -> Result<(), DiskError> {
-        Ok(self.handle.flush()?)
-    }
-}
-
-impl Drop for FileWriter {
-    fn drop(&mut self) {
-        self.handle.close();
+    pub(crate) async fn finish(self) -> Result<(), DiskError> {
+        match self {
+            Self::Opfs(writer) => writer.finish(),
+            Self::Database(writer) => writer.finish().await,
+        }
     }
 }
 
@@ -340,6 +409,27 @@ fn file_name(name: &str) -> String {
         }
     }
     if safe.chars().all(|c| c == '.') { safe.replace('.', "%2E") } else { safe }
+}
+
+/// The name of which [`file_name`] made another.
+fn plain_name(safe: &str) -> String {
+    let mut bytes = Vec::with_capacity(safe.len());
+    let mut rest = safe;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        match after.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(b'%');
+                rest = after;
+            }
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 async fn wait<T: JsCast>(promise: Promise) -> Result<T, DiskError> {

@@ -72,6 +72,11 @@ pub(crate) fn run_elsewhere() -> Problem {
     problem(ProblemKind::Config, "Hone trains in another tab of this browser", hint)
 }
 
+pub(crate) fn project_elsewhere() -> Problem {
+    let hint = "close it in the other tab, and reload this page; or start a new project here";
+    problem(ProblemKind::Config, "this project is open in another tab of this browser", hint)
+}
+
 /// The folder of a run that goes on was deleted, and with it what was saved of it.
 pub(crate) fn saved_run_gone() -> Problem {
     let message = "what was saved of this run is no longer in the browser's storage";

@@ -129,7 +129,7 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
         .iter()
         .find_map(|key| header(&response, key).and_then(|etag| hub::sha256_from_etag(&etag)));
     let commit = header(&response, "x-repo-commit");
-    Ok(Some(Fetched { bytes, sha256, commit, not_kept: keeper.finish() }))
+    Ok(Some(Fetched { bytes, sha256, commit, not_kept: keeper.finish().await }))
 }
 
 /// A hub's list of a model's files. `Ok(None)`: the server can't be reached or has no such list.
@@ -293,7 +293,7 @@ async fn receive(
             }
             bytes.resize(start + length, 0);
             chunk.copy_to(&mut bytes[start..]);
-            keeper.append(&bytes[start..]);
+            keeper.append(&bytes[start..]).await;
         }
         if done || clock::now_ms() - reported_ms >= PROGRESS_MS {
             reported_ms = clock::now_ms();
@@ -358,18 +358,18 @@ impl Keeper {
         disk.writer(wanted.name, have).await
     }
 
-    fn append(&mut self, bytes: &[u8]) {
+    async fn append(&mut self, bytes: &[u8]) {
         if let Some(writer) = &mut self.writer
-            && let Err(error) = writer.append(bytes)
+            && let Err(error) = writer.append(bytes).await
         {
             self.writer = None;
             self.failed = Some(error);
         }
     }
 
-    fn finish(self) -> Option<DiskError> {
+    async fn finish(self) -> Option<DiskError> {
         match self.writer {
-            Some(writer) => writer.finish().err(),
+            Some(writer) => writer.finish().await.err(),
             None => self.failed,
         }
     }

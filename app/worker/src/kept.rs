@@ -3,11 +3,13 @@
 use hone_core::config::{ModelSource, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
+use hone_core::session::protocol::Problem;
 use hone_core::task::Task;
 use js_sys::Uint8Array;
 
 use crate::disk::DiskFolder;
 use crate::model_files;
+use crate::readers::{self, Readable};
 
 /// A file on JavaScript's heap.
 pub(crate) type NamedBytes = (String, Uint8Array);
@@ -62,7 +64,11 @@ pub(crate) fn to_folder(files: &[NamedBytes]) -> Folder {
         .collect()
 }
 
-/// The data in use, and how it was last read.
+/// The name of one of several tasks, and its rows.
+pub(crate) type NamedPart = (String, KeptData);
+
+/// The data in use, and how it was last read. A clone shares the files.
+#[derive(Clone)]
 pub(crate) struct KeptData {
     pub(crate) train: NamedBytes,
     pub(crate) valid: Option<NamedBytes>,
@@ -71,12 +77,44 @@ pub(crate) struct KeptData {
     pub(crate) task: Task,
     pub(crate) read: ReadOptions,
     pub(crate) run: RunConfig,
+    /// The files as core reads them, once [`KeptData::make_readable`] made them so; what is kept of a run is the files as they came.
+    pub(crate) readable: Option<Readable>,
 }
 
 impl KeptData {
+    /// Makes text of files that are none, by their own sheet.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    pub(crate) async fn make_readable(&mut self) -> Result<(), Problem> {
+        let sheet = self.read.sheet.clone();
+        self.make_readable_for(sheet.as_deref()).await
+    }
+
+    /// Makes text of files that are none, of workbooks by this sheet.
+    ///
+    /// # Errors
+    /// When one can't be read; what was made before stays.
+    pub(crate) async fn make_readable_for(&mut self, sheet: Option<&str>) -> Result<(), Problem> {
+        if self.readable.as_ref().is_none_or(|readable| readable.sheet.as_deref() != sheet) {
+            let made = readers::read_all(&self.train, self.valid.as_ref(), self.test.as_ref(), sheet).await?;
+            self.readable = Some(made);
+        }
+        Ok(())
+    }
+
     /// Copies the files into wasm memory.
     pub(crate) fn files(&self) -> DataFiles {
         let file = |(name, bytes): &NamedBytes| (name.clone(), bytes.to_vec());
-        DataFiles { train: file(&self.train), valid: self.valid.as_ref().map(file), test: self.test.as_ref().map(file) }
+        let (train, valid, test) = match &self.readable {
+            Some(Readable { train, valid, test, .. }) => (train, valid, test),
+            None => (&self.train, &self.valid, &self.test),
+        };
+        DataFiles { train: file(train), valid: valid.as_ref().map(file), test: test.as_ref().map(file) }
+    }
+
+    /// How files that are no text were read, in sentences.
+    pub(crate) fn notes(&self) -> &[String] {
+        self.readable.as_ref().map_or(&[][..], |readable| readable.notes.as_slice())
     }
 }

@@ -4,9 +4,10 @@
 //! `inputs/` is written once: `inputs.json`, which names the files of rows, and those of the model where they lie in memory
 //! only; their bytes lie in `shared_files`. `step-<n>/` is where the run stands: see `kept_steps`.
 
+mod parts;
 mod project;
 
-use hone_core::config::{DataHashes, ModelChanges, ModelSource, ReadOptions, RunConfig, RunDraft};
+use hone_core::config::{DataHashes, JobPart, ModelChanges, ModelSource, ReadOptions, RunConfig, RunDraft};
 use hone_core::folder::Folder;
 use hone_core::hub;
 use hone_core::session::protocol::SavedRun;
@@ -15,12 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{DiskError, DiskFolder, Manifest};
 use crate::journal::{Journal, Line};
-use crate::kept::{KeptData, KeptFiles, KeptModel, NamedBytes, to_folder};
+use crate::kept::{KeptData, KeptFiles, KeptModel, NamedBytes, NamedPart, to_folder};
 use crate::kept_runs;
 use crate::kept_steps::{self, SavedState, SavedStep, Steps, write_to};
 use crate::model_files;
 use crate::shared_files::{SharedFile, SharedFiles};
 
+use self::parts::{StoredPart, job_part};
 pub(crate) use self::project::ImportedRun;
 
 const INPUTS: &str = "inputs";
@@ -50,6 +52,12 @@ pub(crate) struct Inputs {
     test: Option<SharedFile>,
     task: Task,
     read: ReadOptions,
+    /// What the task of these rows is called, of several that are learned at once; `None` where there is one.
+    #[serde(default)]
+    name: Option<String>,
+    /// The others of several tasks, in their order.
+    #[serde(default)]
+    beside: Vec<StoredPart>,
     run: RunConfig,
     changes: ModelChanges,
     page: String,
@@ -94,7 +102,20 @@ impl Inputs {
             StoredModel::OnDisk { .. } => &[],
             StoredModel::Shared { files } => files,
         };
-        [Some(&self.train), self.valid.as_ref(), self.test.as_ref()].into_iter().flatten().chain(of_model).collect()
+        let own = [Some(&self.train), self.valid.as_ref(), self.test.as_ref()];
+        let others = self.beside.iter().flat_map(|part| [Some(&part.train), part.valid.as_ref(), part.test.as_ref()]);
+        own.into_iter().chain(others).flatten().chain(of_model).collect()
+    }
+
+    /// Several tasks as a job has them; none where there is one.
+    fn job_parts(&self) -> Vec<JobPart> {
+        let Some(name) = &self.name else { return Vec::new() };
+        let own = job_part(name, self.task, [Some(&self.train), self.valid.as_ref(), self.test.as_ref()], &self.read);
+        let others = self.beside.iter().map(|part| {
+            let files = [Some(&part.train), part.valid.as_ref(), part.test.as_ref()];
+            job_part(&part.name, part.task, files, &part.read)
+        });
+        std::iter::once(own).chain(others).collect()
     }
 }
 
@@ -106,17 +127,23 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// Writes what a run was started with. Runs that were cut off before they were saved at all make room first: there is
+    /// Writes what a run was started with: `own` rows, which are those of the first of `parts` where it learns several tasks at
+    /// once. Runs that were cut off before they were saved at all make room first: there is
     /// nothing to open in them.
     ///
     /// # Errors
     /// No storage, or no room: nothing of it is left then, and the runs before stay.
-    pub(crate) async fn begin(model: &KeptModel, data: &KeptData, start: Start) -> Result<Self, DiskError> {
+    pub(crate) async fn begin(
+        model: &KeptModel,
+        own: &KeptData,
+        parts: &[NamedPart],
+        start: Start,
+    ) -> Result<Self, DiskError> {
         let runs = kept_runs::folder().await?;
         let _ = kept_runs::remove_never_saved(&runs).await; // what can't go now goes when the next run begins
         let id = start.id.clone();
         let folder = runs.folder(&id).await?;
-        if let Err(error) = write_inputs(&runs, &folder, model, data, start).await {
+        if let Err(error) = write_inputs(&runs, &folder, model, (own, parts), start).await {
             let _ = runs.remove(&id).await;
             let _ = kept_runs::remove_unused_files(&runs).await;
             return Err(error);
@@ -138,10 +165,14 @@ async fn write_inputs(
     runs: &DiskFolder,
     folder: &DiskFolder,
     model: &KeptModel,
-    data: &KeptData,
+    (data, parts): (&KeptData, &[NamedPart]),
     start: Start,
 ) -> Result<(), DiskError> {
     let shared = SharedFiles::open(runs).await?;
+    let mut beside = Vec::new();
+    for part in parts.iter().skip(1) {
+        beside.push(StoredPart::keep(part, &shared).await?);
+    }
     let stored = match &model.files {
         KeptFiles::OnDisk(path) => StoredModel::OnDisk { path: path.clone(), sha256: hashes_at(path).await? },
         KeptFiles::InMemory(own) => {
@@ -162,6 +193,8 @@ async fn write_inputs(
         test: keep(&shared, data.test.as_ref()).await?,
         task: data.task,
         read: data.read.clone(),
+        name: parts.first().map(|(name, _)| name.clone()),
+        beside,
         run,
         changes,
         page,
@@ -248,6 +281,11 @@ impl FoundRun {
     pub(crate) fn saved(self, shared_bytes: u64, note: String) -> SavedRun {
         let own_bytes: u64 = self.older.iter().chain([&self.step]).map(SavedStep::bytes).sum();
         let SavedState { step, total_steps, is_finished, saved_ms, elapsed_secs, summary } = self.step.state;
+        let parts = self.inputs.job_parts();
+        let file = match parts.as_slice() {
+            [] => self.inputs.train.name.clone(),
+            parts => parts.iter().filter_map(|part| part.data_file.clone()).collect::<Vec<_>>().join(" and "),
+        };
         let Inputs { number, source, train, valid, test, task, read, run, changes, began_ms, .. } = self.inputs;
         let hash = |file: SharedFile| file.sha256;
         SavedRun {
@@ -261,10 +299,11 @@ impl FoundRun {
             is_finished,
             model: source,
             changes,
-            file: train.name.clone(),
+            file,
             data_sha256: DataHashes { train: Some(hash(train)), valid: valid.map(hash), test: test.map(hash) },
             read,
             task,
+            parts,
             settings: RunDraft::of(&run),
             summary,
             bytes: own_bytes + shared_bytes,
@@ -280,6 +319,11 @@ impl FoundRun {
     /// Where the pretrained model comes from.
     pub(crate) fn source(&self) -> &ModelSource {
         &self.inputs.source
+    }
+
+    /// What was changed of the model before.
+    pub(crate) fn changes(&self) -> &ModelChanges {
+        &self.inputs.changes
     }
 
     /// Its number on the page.
@@ -328,19 +372,43 @@ impl FoundRun {
         Ok(None)
     }
 
-    /// The files of rows, and how they are read.
+    /// The files of rows, and how they are read; of several tasks those of the first.
     ///
     /// # Errors
     /// When the storage can't be read.
     pub(crate) async fn data(&self) -> Result<KeptData, DiskError> {
-        let Inputs { train, valid, test, task, read, run, .. } = &self.inputs;
+        let Inputs { train, valid, test, task, read, .. } = &self.inputs;
+        self.rows([Some(train), valid.as_ref(), test.as_ref()], *task, read).await
+    }
+
+    /// Several tasks with their rows, of which `own` are those of the first; none where the run learns one.
+    ///
+    /// # Errors
+    /// When the storage can't be read.
+    pub(crate) async fn parts(&self, own: &KeptData) -> Result<Vec<NamedPart>, DiskError> {
+        let Some(name) = &self.inputs.name else { return Ok(Vec::new()) };
+        let mut parts = vec![(name.clone(), own.clone())];
+        for StoredPart { name, train, valid, test, task, read } in &self.inputs.beside {
+            let rows = self.rows([Some(train), valid.as_ref(), test.as_ref()], *task, read).await?;
+            parts.push((name.clone(), rows));
+        }
+        Ok(parts)
+    }
+
+    async fn rows(
+        &self,
+        [train, valid, test]: [Option<&SharedFile>; 3],
+        task: Task,
+        read: &ReadOptions,
+    ) -> Result<KeptData, DiskError> {
         Ok(KeptData {
-            train: self.file(train).await?,
-            valid: self.optional_file(valid.as_ref()).await?,
-            test: self.optional_file(test.as_ref()).await?,
-            task: *task,
+            train: self.file(train.ok_or(DiskError::Missing)?).await?,
+            valid: self.optional_file(valid).await?,
+            test: self.optional_file(test).await?,
+            task,
             read: read.clone(),
-            run: run.clone(),
+            run: self.inputs.run.clone(),
+            readable: None,
         })
     }
 
@@ -363,12 +431,12 @@ impl FoundRun {
         self.step.events().await
     }
 
-    /// Everything that restores the run.
+    /// A file of what restores the run, alone in a folder.
     ///
     /// # Errors
-    /// When the storage can't be read.
-    pub(crate) async fn checkpoint(&self) -> Result<Folder, DiskError> {
-        self.step.checkpoint().await
+    /// When it is not there, or can't be read.
+    pub(crate) async fn checkpoint_file(&self, name: &str) -> Result<Folder, DiskError> {
+        self.step.checkpoint_file(name).await
     }
 
     /// To write on.

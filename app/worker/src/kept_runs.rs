@@ -1,12 +1,13 @@
 //! All runs that are kept on the disk, `runs/<id>/` each: they are listed with the room that each takes, noted on, and removed.
 //! A run is removed only by the person, or where it was cut off before it was saved at all.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use hone_core::session::protocol::{KeptRuns, Problem};
 
 use crate::disk::{DiskError, DiskFolder};
 use crate::errors;
+use crate::kept_projects;
 use crate::kept_run::{FoundRun, ImportedRun, Inputs};
 use crate::kept_steps;
 use crate::shared_files::SharedFiles;
@@ -22,7 +23,7 @@ pub(crate) async fn folder() -> Result<DiskFolder, DiskError> {
 }
 
 /// Ids of all runs, the oldest first.
-async fn ids(runs: &DiskFolder) -> Result<Vec<String>, DiskError> {
+pub(crate) async fn ids(runs: &DiskFolder) -> Result<Vec<String>, DiskError> {
     let mut ids = runs.names().await?;
     ids.retain(|name| is_id(name));
     ids.sort_unstable();
@@ -80,8 +81,11 @@ pub(crate) async fn list() -> Result<KeptRuns, DiskError> {
     }
     let mut kept = KeptRuns { unreadable, unread_reason, ..KeptRuns::default() };
     kept.shared_bytes = num_uses.values().filter(|(_, uses)| *uses > 1).map(|(bytes, _)| bytes).sum();
+    let of_projects = kept_projects::used_files().await.ok().flatten().unwrap_or_default();
     for run in found {
-        let is_its_alone = |(sha256, _): &(String, u64)| num_uses.get(sha256).is_none_or(|(_, uses)| *uses == 1);
+        let is_its_alone = |(sha256, _): &(String, u64)| {
+            num_uses.get(sha256).is_none_or(|(_, uses)| *uses == 1) && !of_projects.contains(sha256)
+        };
         let bytes: u64 = hashes(&run).into_iter().filter(is_its_alone).map(|(_, bytes)| bytes).sum();
         let note = note_of(&run).await;
         kept.runs.push(run.saved(bytes, note));
@@ -154,12 +158,12 @@ async fn is_saved(runs: &DiskFolder, id: &str) -> Result<bool, DiskError> {
     }
 }
 
-/// Removes the files that no run has any more; none of them while there is a run that does not say which it has.
+/// Removes the files that no run and no project has any more; none of them while there is one that does not say which it has.
 ///
 /// # Errors
 /// When the storage refuses it.
 pub(crate) async fn remove_unused_files(runs: &DiskFolder) -> Result<(), DiskError> {
-    let mut used = BTreeSet::new();
+    let Some(mut used) = kept_projects::used_files().await? else { return Ok(()) };
     for id in ids(runs).await? {
         let Some(run) = runs.existing(&id).await? else { continue };
         let Some(inputs) = Inputs::of_run(&run).await? else { return Ok(()) };

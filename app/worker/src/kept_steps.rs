@@ -1,10 +1,11 @@
 //! Where a kept run stands: sealed folders `step-<n>/` in its folder, each with a checkpoint, `events.jsonl` with what the run
-//! has said, and `saved.json`. Their manifests have the SHA-256 of each file: nothing is gone on from that is not what was
-//! written.
+//! has said, and `saved.json`. Their manifests have the SHA-256 of each file, or of its pieces: nothing is gone on from that is not
+//! what was written.
 //!
 //! Of a run that goes on there are two, so that there is one where the newest is damaged; each has the best weights, too. Of a
 //! run that is over there is its end.
 
+use hone_core::checkpoint::FileStream;
 use hone_core::folder::Folder;
 use hone_core::project::{EVENTS_FILE, SAVED_FILE as STATE_FILE};
 use hone_core::session::protocol::RunSummary;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{DiskError, DiskFolder, Manifest, StoredFile};
 use crate::hash;
+use crate::hashed_file::{WriteError, write_files};
 use crate::journal::{Journal, Line};
 
 const STEP: &str = "step-";
@@ -55,25 +57,45 @@ impl Steps {
         Self { run, whole: whole.into_iter().map(|step| step.name.clone()).collect() }
     }
 
-    /// Writes where the run stands, and drops what is no longer needed.
+    /// Writes where the run stands, while its weights are read from the device. It counts once it is sealed.
     ///
     /// # Errors
-    /// No storage, or no room: what was written of earlier steps stays.
+    /// No storage, no room, or no checkpoint: what was written of earlier steps stays.
     pub(crate) async fn write(
         &mut self,
         state: &SavedState,
-        checkpoint: &Folder,
+        checkpoint: FileStream,
         events: &[u8],
-    ) -> Result<(), DiskError> {
+    ) -> Result<WrittenStep, WriteError> {
         let name = state.folder_name();
         self.whole.retain(|before| *before < name); // a run that went back does not stand at later steps any more
         let folder = self.run.folder(&name).await?;
-        if let Err(error) = write_step(&folder, state, checkpoint, events).await {
+        match write_step(&folder, state, checkpoint, events).await {
+            Ok(manifest) => Ok(WrittenStep { name, folder, manifest, is_finished: state.is_finished }),
+            Err(error) => {
+                let _ = self.run.remove(&name).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes what was written where it is not to be trusted.
+    pub(crate) async fn discard(&mut self, step: WrittenStep) {
+        let _ = self.run.remove(&step.name).await; // it is not sealed, so that nobody goes on from it
+    }
+
+    /// Declares what was written whole, and drops what is no longer needed.
+    ///
+    /// # Errors
+    /// No storage, or no room: what was written of earlier steps stays.
+    pub(crate) async fn seal(&mut self, step: WrittenStep) -> Result<(), DiskError> {
+        let WrittenStep { name, folder, manifest, is_finished } = step;
+        if let Err(error) = folder.seal(&manifest).await {
             let _ = self.run.remove(&name).await;
             return Err(error);
         }
         self.whole.push(name);
-        let num_kept = if state.is_finished { 1 } else { MAX_KEPT };
+        let num_kept = if is_finished { 1 } else { MAX_KEPT };
         self.whole.drain(..self.whole.len().saturating_sub(num_kept));
         for other in names(&self.run).await?.into_iter().filter(|name| !self.whole.contains(name)) {
             // Half of one must not look like one that was damaged.
@@ -96,21 +118,28 @@ impl Steps {
     }
 }
 
+/// A step that was written, and is not sealed yet.
+#[derive(Debug)]
+pub(crate) struct WrittenStep {
+    name: String,
+    folder: DiskFolder,
+    manifest: Manifest,
+    is_finished: bool,
+}
+
 async fn write_step(
     folder: &DiskFolder,
     state: &SavedState,
-    checkpoint: &Folder,
+    checkpoint: FileStream,
     events: &[u8],
-) -> Result<(), DiskError> {
+) -> Result<Manifest, WriteError> {
     folder.unseal().await?;
     let mut manifest = Manifest::default();
-    for (name, bytes) in checkpoint.iter() {
-        write_to(folder, name, bytes, &mut manifest).await?;
-    }
+    write_files(folder, checkpoint, &mut manifest).await?;
     write_to(folder, EVENTS_FILE, events, &mut manifest).await?;
     let json = serde_json::to_vec(state).expect("a state holds only plain values");
     write_to(folder, STATE_FILE, &json, &mut manifest).await?;
-    folder.seal(&manifest).await
+    Ok(manifest)
 }
 
 /// Writes a file, and notes it with its hash.
@@ -122,7 +151,8 @@ pub(crate) async fn write_to(
 ) -> Result<(), DiskError> {
     folder.write(name, bytes).await?;
     let sha256 = Some(hash::sha256_hex(bytes).await);
-    manifest.files.insert(name.to_owned(), StoredFile { bytes: bytes.len() as u64, sha256 });
+    let stored = StoredFile { bytes: bytes.len() as u64, sha256, hashes: Vec::new() };
+    manifest.files.insert(name.to_owned(), stored);
     Ok(())
 }
 
@@ -210,6 +240,19 @@ impl SavedStep {
         Some(format!("{}: {damage}", in_words(&self.name)))
     }
 
+    /// Names and sizes of all of its files, in their order.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.manifest.files.iter().map(|(name, file)| (name.as_str(), file.bytes))
+    }
+
+    /// Some bytes of a file.
+    ///
+    /// # Errors
+    /// When the storage can't be read.
+    pub(crate) async fn read_part(&self, name: &str, start: u64, end: u64) -> Result<Vec<u8>, DiskError> {
+        self.folder.read_part(name, start, end).await
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         self.manifest.files.values().map(|file| file.bytes).sum()
     }
@@ -223,15 +266,13 @@ impl SavedStep {
         Journal::read(bytes).map_err(|error| DiskError::Damaged(format!("{EVENTS_FILE}: {error}")))
     }
 
-    /// Everything that restores the run.
+    /// A file of what restores the run, alone in a folder.
     ///
     /// # Errors
-    /// When the storage can't be read.
-    pub(crate) async fn checkpoint(&self) -> Result<Folder, DiskError> {
+    /// When it is not there, or can't be read.
+    pub(crate) async fn checkpoint_file(&self, name: &str) -> Result<Folder, DiskError> {
         let mut folder = Folder::new();
-        for name in self.manifest.files.keys().filter(|name| ![EVENTS_FILE, STATE_FILE].contains(&name.as_str())) {
-            folder.insert(name.as_str(), self.folder.read(name).await?.ok_or(DiskError::Missing)?);
-        }
+        folder.insert(name, self.folder.read(name).await?.ok_or(DiskError::Missing)?);
         Ok(folder)
     }
 }

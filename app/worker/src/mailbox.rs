@@ -80,6 +80,11 @@ impl Mailbox {
         self.take(|command| matches!(command, Command::CancelReading))
     }
 
+    /// Takes the request to end what learns of labels, if one has come.
+    pub(crate) fn take_stop_of_labels(&self) -> Option<RequestId> {
+        self.take(|command| matches!(command, Command::StopLearningLabels))
+    }
+
     /// Whether a request has come after which the rows are read anew.
     pub(crate) fn is_reading_superseded(&self) -> bool {
         let anew = |command: &Command| {
@@ -90,9 +95,14 @@ impl Mailbox {
     }
 
     fn take(&self, is_wanted: fn(&Command) -> bool) -> Option<RequestId> {
+        self.take_letter(is_wanted).map(|letter| letter.request.id)
+    }
+
+    /// Takes the first request of a kind, if one has come.
+    pub(crate) fn take_letter(&self, is_wanted: impl Fn(&Command) -> bool) -> Option<Letter> {
         let letters = &mut self.waiting.borrow_mut().letters;
         let index = letters.iter().position(|letter| is_wanted(&letter.request.command))?;
-        letters.remove(index).map(|letter| letter.request.id)
+        letters.remove(index)
     }
 
     /// The next request, when it comes.

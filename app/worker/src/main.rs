@@ -4,6 +4,7 @@
 //! [`hone_core::session::protocol::FromWorker`]. One command at a time, in order; while a run goes on, waiting commands
 //! are served between two micro-batches.
 
+mod cached_models;
 mod clock;
 mod device;
 mod disk;
@@ -12,8 +13,11 @@ mod export;
 mod fault;
 mod fetch;
 mod hash;
+mod hashed_file;
+mod heap_file;
 mod journal;
 mod kept;
+mod kept_projects;
 mod kept_run;
 mod kept_runs;
 mod kept_steps;
@@ -21,6 +25,7 @@ mod macrotask;
 mod mailbox;
 mod model_files;
 mod own_files;
+mod readers;
 mod run_lock;
 mod shared_files;
 mod worker_loop;

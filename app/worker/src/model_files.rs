@@ -12,12 +12,10 @@ use hone_core::folder::Folder;
 use hone_core::hub::{self, MODEL_FILES};
 use hone_core::session::protocol::{FromWorker, Problem, ProblemKind};
 
+use crate::cached_models::{self, MODELS};
 use crate::disk::{DiskError, DiskFolder, Manifest, StoredFile};
 use crate::fetch::{self, Wanted};
 use crate::{errors, hash, mailbox};
-
-/// The folder of all models (`hub::cache_path`).
-const MODELS: &str = "models";
 
 /// Where a model is fetched from.
 pub(crate) struct Origin<'a> {
@@ -135,6 +133,7 @@ pub(crate) async fn from_disk(disk: &DiskFolder, known: &[(String, String)]) -> 
         mailbox::post(&message, Vec::new());
         folder.insert(name.as_str(), bytes);
     }
+    cached_models::note_use(disk).await;
     Some((folder, manifest.commit))
 }
 
@@ -230,7 +229,7 @@ async fn download(
                 "try again; if it happens again, the file was changed on its way or on the server: do not use it";
             return Err(errors::problem(ProblemKind::Network, error.to_string(), hint));
         }
-        let stored = StoredFile { bytes: length, sha256: Some(found) };
+        let stored = StoredFile { bytes: length, sha256: Some(found), hashes: Vec::new() };
         manifest.files.insert(name.into(), stored);
         folder.insert(name, fetched.bytes);
         not_kept = not_kept.or(fetched.not_kept);
@@ -254,7 +253,9 @@ async fn seal(disk: &DiskFolder, manifest: &Manifest) -> Result<(), DiskError> {
     for name in manifest.files.keys() {
         disk.remove(&fetch::part_note(name)).await?;
     }
-    disk.seal(manifest).await
+    disk.seal(manifest).await?;
+    cached_models::note_use(disk).await;
+    Ok(())
 }
 
 /// What the hub says the repository holds; `None` where it can't be asked, and each file is tried instead.

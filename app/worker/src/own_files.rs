@@ -8,8 +8,8 @@ use web_sys::{PerformanceEntry, PerformanceObserver, PerformanceObserverEntryLis
 
 use crate::fetch;
 
-/// How the names of the worker's own files begin, and no name of a model's file.
-const OWN: &str = "hone-worker";
+/// How the names of the worker's own files begin, and of those of the readers that it loads; no name of a model's file does.
+const OWN: [&str; 2] = ["hone-worker", "hone-readers"];
 
 /// Reports them as the browser lists them, those before this call too. A browser without the list reports none: the panel
 /// says how to check by hand.
@@ -34,7 +34,7 @@ fn tell(entries: &Array) {
     for entry in entries.iter() {
         let entry: PerformanceEntry = entry.unchecked_into();
         let url = entry.name();
-        if url.rsplit('/').next().is_some_and(|file| file.starts_with(OWN)) {
+        if url.rsplit('/').next().is_some_and(|file| OWN.iter().any(|own| file.starts_with(own))) {
             let received = Reflect::get(&entry, &"encodedBodySize".into()).ok().and_then(|size| size.as_f64());
             fetch::note_traffic(&url, 1, received.unwrap_or_default() as usize);
         }

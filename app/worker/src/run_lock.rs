@@ -1,6 +1,6 @@
-//! One run at a time in all tabs of a browser, as they share its disk: a Web Lock that is held while a run goes on. A
-//! browser that freezes hidden tabs leaves one that holds a lock alone. Where there are no locks (a page without HTTPS), a
-//! run goes on without.
+//! One run at a time in all tabs of a browser, as they share its disk: a Web Lock that is held while a run goes on; and each
+//! project in one tab, by a lock of its own. A browser that freezes hidden tabs leaves one that holds a lock alone. Where there are
+//! no locks (a page without HTTPS), it goes on without.
 
 use hone_core::session::protocol::Problem;
 use js_sys::{Array, Function, Object, Promise, Reflect};
@@ -28,12 +28,21 @@ impl RunLock {
     /// # Errors
     /// When another tab holds it.
     pub(crate) async fn acquire() -> Result<Self, Problem> {
-        let Some(locks) = locks() else { return Ok(Self { release: None }) };
+        Self::acquire_named(NAME).await.ok_or_else(errors::run_elsewhere)
+    }
+
+    /// Takes that of a project; `None` where another tab holds it.
+    pub(crate) async fn of_project(id: &str) -> Option<Self> {
+        Self::acquire_named(&format!("hone-project-{id}")).await
+    }
+
+    async fn acquire_named(name: &str) -> Option<Self> {
+        let Some(locks) = locks() else { return Some(Self { release: None }) };
         for wait_ms in WAITS_MS.map(Some).into_iter().chain([None]) {
-            match request(&locks).await {
-                Ok(Some(release)) => return Ok(Self { release: Some(release) }),
+            match request(&locks, name).await {
+                Ok(Some(release)) => return Some(Self { release: Some(release) }),
                 // The browser has locks, and none for this page.
-                Err(_) => return Ok(Self { release: None }),
+                Err(_) => return Some(Self { release: None }),
                 Ok(None) => {
                     if let Some(wait_ms) = wait_ms {
                         sleep(wait_ms).await;
@@ -41,7 +50,7 @@ impl RunLock {
                 }
             }
         }
-        Err(errors::run_elsewhere())
+        None
     }
 }
 
@@ -74,7 +83,7 @@ fn locks() -> Option<JsValue> {
 }
 
 /// What releases the lock; `None` where another holds it.
-async fn request(locks: &JsValue) -> Result<Option<Function>, JsValue> {
+async fn request(locks: &JsValue, name: &str) -> Result<Option<Function>, JsValue> {
     let request: Function = Reflect::get(locks, &"request".into())?.dyn_into()?;
     let options = Object::new();
     Reflect::set(&options, &"ifAvailable".into(), &JsValue::TRUE)?;
@@ -87,7 +96,7 @@ async fn request(locks: &JsValue) -> Result<Option<Function>, JsValue> {
         let _ = answer.call1(&JsValue::UNDEFINED, &JsValue::from_bool(is_held));
         if is_held { held.clone() } else { JsValue::UNDEFINED }
     });
-    let arguments = Array::of3(&NAME.into(), &options, on_answer.as_ref());
+    let arguments = Array::of3(&name.into(), &options, on_answer.as_ref());
     let over: JsValue = Reflect::apply(&request, locks, &arguments)?;
     let first = JsFuture::from(Promise::race(&Array::of2(&answered, &over))).await?;
     Ok(first.is_truthy().then_some(release))

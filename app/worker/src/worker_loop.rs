@@ -4,17 +4,23 @@
 //! model and the data wait for a device that is opened anew. The run waits on the disk, as after a reload.
 
 mod answers;
+mod batch;
 mod data;
 mod estimate;
+mod findings;
 mod images;
+mod kept_projects;
 mod opening;
 mod parts;
 mod projects;
+mod report;
+mod rows;
 mod run;
 
 use std::rc::Rc;
 
 use hone_core::config::{ExportFormat, ModelSource};
+use hone_core::data::findings::Findings;
 use hone_core::folder::Folder;
 use hone_core::session::protocol::{
     Backend, Command, FromWorker, MemoryReport, ModelInfo, NamedBlob, Problem, ProblemKind, Reply, RequestId,
@@ -22,7 +28,11 @@ use hone_core::session::protocol::{
 use hone_core::session::{Session, Survey};
 use js_sys::Uint8Array;
 
+use self::findings::{OpenSearch, replaces_rows};
+use self::kept_projects::ProjectInUse;
 use self::parts::KeptParts;
+use self::report::RunRecord;
+use self::rows::OpenRows;
 use self::run::Run;
 use crate::device::{OpenDevice, wasm_bytes};
 use crate::errors;
@@ -42,9 +52,19 @@ pub(crate) struct Worker {
     data: Option<KeptData>,
     /// The rows, while there is no model to read them for.
     survey: Option<Survey>,
+    /// The rows as a person looks through them, once they were asked for.
+    rows: Option<OpenRows>,
+    /// The search for what may be wrong with them, while it goes on.
+    search: Option<OpenSearch>,
+    /// What it found.
+    findings: Option<Findings>,
     /// Of a run of several tasks; `None` where there is one.
     parts: Option<KeptParts>,
     run: Option<Run>,
+    /// What a report is made of.
+    record: RunRecord,
+    /// That of runs that are started; `None` where they are of none.
+    project: Option<ProjectInUse>,
     runs: u32,
     /// What the page hears after the reply to the command that is being answered.
     after_reply: Vec<FromWorker>,
@@ -63,8 +83,13 @@ impl Worker {
             model: None,
             data: None,
             survey: None,
+            rows: None,
+            search: None,
+            findings: None,
             parts: None,
             run: None,
+            record: RunRecord::default(),
+            project: None,
             runs: 0,
             after_reply: Vec::new(),
         }
@@ -78,19 +103,35 @@ impl Worker {
                 while let Some(letter) = self.mailbox.waiting() {
                     self.answer_letter(letter).await;
                 }
+            } else if self.search.is_some() {
+                self.advance_search();
+                self.macrotask.pass().await;
+                while let Some(letter) = self.mailbox.waiting() {
+                    self.answer_idle(letter).await;
+                }
             } else {
                 let letter = self.mailbox.next().await;
-                self.answer_letter(letter).await;
-                // A held run must not wait for its next step to learn that its device is gone.
-                self.macrotask.pass().await;
-                if let Some(problem) = self.device_fault() {
-                    self.fail(problem);
-                }
+                self.answer_idle(letter).await;
             }
         }
     }
 
+    /// Answers while no run goes on. A held one must not wait for its next step to learn that its device is gone.
+    async fn answer_idle(&mut self, letter: Letter) {
+        self.answer_letter(letter).await;
+        self.macrotask.pass().await;
+        if let Some(problem) = self.device_fault() {
+            self.fail(problem);
+        }
+    }
+
     async fn answer_letter(&mut self, Letter { request, blobs }: Letter) {
+        if matches!(request.command, Command::SeekFindings) {
+            return self.begin_search(request.id);
+        }
+        if replaces_rows(&request.command) {
+            self.forget_findings();
+        }
         let (result, blobs) = match self.answer(request.id, request.command, &blobs).await {
             Ok((reply, blobs)) => (Ok(reply), blobs),
             Err(problem) => (Err(problem), Vec::new()),
@@ -107,13 +148,26 @@ impl Worker {
             Command::Pause => self.pause(true),
             Command::Resume => self.pause(false),
             Command::Stop { keep_best } => self.stop(keep_best),
-            // Nothing is being written, or read, any more.
-            Command::StopGenerating | Command::CancelReading => Reply::Done,
+            // Nothing is being written, read or learned any more.
+            Command::StopGenerating | Command::CancelReading | Command::StopLearningLabels => Reply::Done,
+            // It is begun before, and answered by what it finds.
+            Command::SeekFindings => Reply::Done,
             Command::Memory => Reply::Memory { memory: self.memory() },
             Command::RowImages { rows } => return Ok(self.row_images(&rows)),
+            Command::RowsWindow { source, query, edits } => self.rows_window(&source, &query, edits.as_ref())?,
+            Command::RowsOfFinding { finding } => self.rows_of_finding(finding),
+            Command::MendFinding { finding, source, edits } => self.mend_finding(finding, source.as_ref(), &edits)?,
+            Command::CleanFile { file, source, read, split } => return self.clean_file(file, &source, &read, split),
             Command::ListRuns => self.list_runs().await,
             Command::NoteRun { id, note } => opening::note_run(&id, &note).await?,
             Command::DropRun { id } => self.drop_run(&id).await?,
+            Command::ListProjects => Self::list_projects().await,
+            Command::KeepProject { state, files } => self.keep_project(state, files, blobs).await?,
+            Command::NameProject { id, name } => self.name_project(&id, name).await?,
+            Command::DuplicateProject { id, name } => kept_projects::duplicate_project(&id, name).await?,
+            Command::DropProject { id } => self.drop_project(&id).await?,
+            Command::ListModels => self.list_models().await,
+            Command::DropModel { address, id, revision } => self.drop_model(&address, &id, &revision).await?,
             Command::LoseDevice => {
                 let device = self.device.as_ref().ok_or_else(errors::no_device)?;
                 device.destroy();
@@ -123,6 +177,11 @@ impl Worker {
             Command::ExhaustMemory => fault::exhaust_memory(),
             Command::OpenRun { id, cuts } => return self.open_run(&id, cuts).await,
             _ if runs => return Err(errors::run_goes_on()),
+            Command::OpenProject { id } => return self.open_project(&id).await,
+            Command::CloseProject => {
+                self.project = None;
+                Reply::Done
+            }
             Command::OpenDevice { prefer } => self.open_device(prefer).await?,
             Command::FetchModel { source, base_url, hub_url, sha256, stall_ms } => {
                 let (source, base_url, hub_url, sha256) = (&source, base_url.as_deref(), hub_url.as_str(), &sha256);
@@ -131,7 +190,9 @@ impl Worker {
                 Reply::Model { model }
             }
             Command::LoadModel { files } => Reply::Model { model: self.load_local_model(&files, blobs).await? },
-            Command::GuessTask { file, tasks, own } => Self::guess_task(&Letter::file(blobs, &file)?, &tasks, own),
+            Command::GuessTask { file, tasks, own } => {
+                Self::guess_task(&Letter::file(blobs, &file)?, &tasks, own).await
+            }
             Command::FindNearest { text } => self.find_nearest(&text).await?,
             Command::LoadData { task, train, valid, test, read, run } => {
                 let file = |named: &NamedBlob| Letter::file(blobs, named);
@@ -142,6 +203,7 @@ impl Worker {
                     task,
                     read,
                     run,
+                    readable: None,
                 };
                 self.load_data(data).await?
             }
@@ -150,12 +212,16 @@ impl Worker {
             Command::Estimate { run } => self.estimate(run).await?,
             Command::SaveProject { id } => return projects::save(&id).await,
             Command::ImportProject { file, number } => projects::import(&Letter::file(blobs, &file)?, number).await?,
-            Command::TrainParts { parts, run, changes } => self.train_parts(parts, blobs, run, changes).await?,
+            Command::TrainParts { number, parts, run, changes, page } => {
+                self.train_parts((number, page), (parts, blobs), run, changes).await?
+            }
             Command::EvaluateParts { parts, run, split } => self.evaluate_parts(parts, blobs, run, split).await?,
             Command::Evaluate { weights, split, num_prompts, max_new_tokens } => {
                 self.evaluate(weights, split, num_prompts, max_new_tokens).await?
             }
             Command::FewShot { split } => self.few_shot(split).await?,
+            Command::QuickBaseline { split } => self.quick_baseline(split).await?,
+            Command::FindLabelErrors { num_folds } => self.find_label_errors(num_folds).await?,
             Command::Predict { inputs, images, part } => {
                 let inputs = images::with_images(inputs, &images, blobs)?;
                 match part {
@@ -163,6 +229,15 @@ impl Worker {
                     None => self.predict(&inputs).await?,
                 }
             }
+            Command::LookAtInputs { file, read, part } => {
+                self.look_at_inputs(&Letter::file(blobs, &file)?, &read, part.as_deref()).await?
+            }
+            Command::LabelFile { files, read, part, thresholds } => {
+                let files = files.iter().map(|file| Letter::file(blobs, file)).collect::<Result<Vec<_>, Problem>>()?;
+                return self.label_file(&files, &read, part.as_deref(), thresholds).await;
+            }
+            Command::Slice { split, measured, by, part } => self.slice(split, &measured, &by, part.as_deref())?,
+            Command::SwapWords { inputs, pairs, part } => self.swap_words(inputs, &pairs, part.as_deref()).await?,
             Command::PackImages { files } => return images::pack(&files, blobs),
             Command::PreviewAugmentation { rows, seed, run } => return Ok(self.preview_augmentation(&rows, seed, &run)),
             Command::EvaluateGeneral { weights, text } => {
@@ -170,7 +245,8 @@ impl Worker {
                 self.evaluate_general(weights, text).await?
             }
             Command::Generate { prompt, weights, sampling } => self.generate(id, &prompt, weights, &sampling).await?,
-            Command::Export { format } => return self.export(format).await,
+            Command::Export { format, thresholds } => return self.export(format, thresholds).await,
+            Command::Report => return self.report(),
             Command::ContinueFromRun => Reply::Model { model: self.continue_from_run().await? },
         };
         Ok((reply, Vec::new()))
@@ -272,7 +348,7 @@ impl Worker {
             None => KeptModel::copied(files.source.clone(), &files.folder),
         };
         let mut info = self.load_model(files.source, files.folder).await?;
-        (self.model, self.parts) = (Some(kept), None);
+        (self.model, self.parts, self.record) = (Some(kept), None, RunRecord::default());
         info.notes.extend(files.notes);
         Ok(info)
     }
@@ -285,6 +361,7 @@ impl Worker {
         let source = ModelSource::Local { name: folder_name.unwrap_or("local model").into() };
         let info = self.load_model(source.clone(), to_folder(&files)).await?;
         (self.model, self.parts) = (Some(KeptModel::in_memory(source, files)), None);
+        self.record = RunRecord::default();
         Ok(info)
     }
 
@@ -298,6 +375,7 @@ impl Worker {
         let kept = KeptModel::copied(source.clone(), &folder);
         let info = self.load_model(source, folder).await?;
         (self.model, self.data, self.parts) = (Some(kept), None, None);
+        self.record = RunRecord::default();
         Ok(info)
     }
 

@@ -49,6 +49,7 @@ impl TrainArgs {
             ("--valid", self.valid.is_some()),
             ("--test", self.test.is_some()),
             ("--task", self.task.is_some()),
+            ("--edits", self.edits.is_some()),
             ("--general-text", self.general_text.is_some()),
         ];
         let given = of_one_task.into_iter().filter(|(_, is_given)| *is_given);
@@ -58,7 +59,7 @@ impl TrainArgs {
             problems.push("--format: several tasks share one adapter: choose merged".to_owned());
         }
         let alone = |flag| format!("{flag}: goes with one task; a job file has it for each of several");
-        problems.extend(self.read.typed_flags().into_iter().map(alone));
+        problems.extend(self.read.typed_flags().into_iter().chain(self.share.typed_flags()).map(alone));
         problems
     }
 }

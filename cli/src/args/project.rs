@@ -5,8 +5,14 @@ use super::TrainArgs;
 impl TrainArgs {
     /// Whether a setting was typed: of reading, of the model's changes, of the run, or what is learned.
     pub(crate) fn gives_settings(&self) -> bool {
-        let is_none = self.run.draft().is_empty() && self.read.is_empty() && self.changes.is_empty();
-        !is_none || self.task.is_some()
+        let is_none =
+            self.run.draft().is_empty() && self.read.is_empty() && self.share.is_empty() && self.changes.is_empty();
+        !is_none || self.edits.is_some() || self.task.is_some()
+    }
+
+    /// Whether something was typed that says how rows are read, or for what.
+    pub(crate) fn gives_reading(&self) -> bool {
+        !self.read.is_empty() || !self.share.is_empty() || self.edits.is_some() || self.task.is_some()
     }
 
     /// Flags that have no place beside `--project`.

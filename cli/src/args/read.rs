@@ -86,6 +86,9 @@ pub(crate) struct ReadArgs {
     /// guessed]
     #[arg(long, value_name = "ENCODING")]
     encoding: Option<String>,
+    /// Sheet of a workbook (.xlsx, .ods) [default: the first with rows]
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
     /// Read a label as another one, such as biling=Billing; may be given more than once
     #[arg(long, value_name = "FROM=TO")]
     merge_label: Vec<String>,
@@ -123,6 +126,7 @@ impl ReadArgs {
             ("--header", self.header.is_some()),
             ("--header-row", self.header_row.is_some()),
             ("--encoding", self.encoding.is_some()),
+            ("--sheet", self.sheet.is_some()),
             ("--merge-label", !self.merge_label.is_empty()),
         ];
         flags.into_iter().filter(|(_, is_typed)| *is_typed).map(|(flag, _)| flag).collect()
@@ -148,6 +152,9 @@ impl ReadArgs {
                     problems.push(format!("--encoding: {text:?} is not one of {names}"));
                 }
             }
+        }
+        if self.sheet.is_some() {
+            read.sheet.clone_from(&self.sheet);
         }
         for text in &self.merge_label {
             match text.split_once('=') {

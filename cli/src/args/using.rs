@@ -42,8 +42,36 @@ pub(crate) struct EvalArgs {
     /// Write the figures as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Also write what was predicted for each row, as JSON Lines that hone compare reads; where rows have labels
+    #[arg(long, value_name = "FILE")]
+    pub(crate) predictions: Option<PathBuf>,
+    /// Also measure the rows of each value of COLUMN beside all others, the worst first; "length" takes them apart by how long
+    /// they are; may be given more than once
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) slice_by: Vec<String>,
+    /// The same for rows with WORD in their text; may be given more than once
+    #[arg(long, value_name = "WORD")]
+    pub(crate) slice_contains: Vec<String>,
+    /// Of a model that gives texts one label: also say how often the answer changes where words are swapped, such as he=she; both
+    /// ways at once, as whole words; "pronouns" is a list of English ones; may be given more than once
+    #[arg(long, value_name = "WORD=WORD")]
+    pub(crate) swap: Vec<String>,
     #[command(flatten)]
     read: ReadArgs,
+}
+
+/// `hone compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// What hone eval --predictions wrote of one model, or the folder that holds it as predictions.jsonl
+    #[arg(value_name = "A")]
+    pub(crate) first: PathBuf,
+    /// The same of another model, on the same rows
+    #[arg(value_name = "B")]
+    pub(crate) second: PathBuf,
+    /// Write JSON, with all p-values
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `hone generate`.
@@ -166,6 +194,10 @@ pub(crate) struct PredictArgs {
     /// Write JSON Lines instead of CSV
     #[arg(long)]
     pub(crate) json: bool,
+    /// Mark answers whose highest probability is below P, where one label is given [default: what was chosen when the model was
+    /// exported, else none is marked]
+    #[arg(long, value_name = "P", value_parser = parse_probability)]
+    pub(crate) unsure_below: Option<f64>,
     /// What computes: auto, cpu, wgpu or cuda
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
@@ -262,12 +294,18 @@ fn parse_real(text: &str) -> Result<f64, String> {
     text.trim().parse().map_err(|_| "it is not a number such as 0.7, with a point before decimals".to_owned())
 }
 
+/// A number from 0 to 1.
+fn parse_probability(text: &str) -> Result<f64, String> {
+    let value = parse_real(text)?;
+    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err("it is not between 0 and 1".to_owned()) }
+}
+
 fn parse_early_stopping(text: &str) -> Result<EarlyStopping, String> {
     text.trim().parse()
 }
 
 /// Reading options are those that were typed: what the model was trained with is laid under them when it is loaded.
-fn device_and_read(device: &str, read: &ReadArgs) -> Result<(DeviceChoice, ReadOptions), Usage> {
+pub(super) fn device_and_read(device: &str, read: &ReadArgs) -> Result<(DeviceChoice, ReadOptions), Usage> {
     let mut problems = Vec::new();
     let device = DeviceChoice::parse(device).unwrap_or_else(|message| {
         problems.push(format!("--device: {message}"));

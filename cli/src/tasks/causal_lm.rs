@@ -8,8 +8,7 @@ use super::token_figures::{FIGURES, line};
 use super::{Detail, View};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, rows_are, used_columns};
 
-pub(super) static VIEW: View =
-    View { figures: FIGURES, report, line, detail: Detail::OneLine(one_line), answers: None };
+pub(super) static VIEW: View = View { figures: FIGURES, report, line, detail: Detail::OneLine(one_line) };
 
 fn one_line(evaluation: &Evaluation) -> String {
     let tokens = match &evaluation.detail {

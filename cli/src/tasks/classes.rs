@@ -1,17 +1,34 @@
-//! Classes, as the tasks show them that give one label to each row: how many rows each has, their figures, and answers with
-//! a probability for each.
+//! Classes, as the tasks show them that give one label to each row: how many rows each has, and their
+//! figures.
 
 use std::fmt::Write as _;
 
-use hone_core::metrics;
+use hone_core::metrics::{self, Calibration, CoveragePoint};
 use hone_core::words::plural;
-use serde_json::{Map, Value, json};
 
 use crate::inputs::{MAX_LISTED, more};
 use crate::tables::cut;
 
 /// The figures of such a task, in the order of tables.
-pub(super) const FIGURES: &[&str] = &["accuracy", "macro_precision", "macro_recall", "macro_f1", "loss"];
+pub(super) const FIGURES: &[&str] = &[
+    "accuracy",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+    "loss",
+    "weighted_precision",
+    "weighted_recall",
+    "weighted_f1",
+    "matthews_correlation",
+    "cohen_kappa",
+    "roc_auc",
+    "weighted_roc_auc",
+    "average_precision",
+    "top_3_accuracy",
+    "top_5_accuracy",
+    "brier_score",
+    "expected_calibration_error",
+];
 
 /// Those that are said while a run goes on.
 pub(super) const IN_LINE: &[&str] = &["loss", "accuracy", "macro_f1"];
@@ -33,6 +50,8 @@ pub(super) fn tables(figures: &metrics::Evaluation) -> String {
     let mut line = |text: &str| writeln!(out, "{}", text.trim_end()).expect("writing to a string does not fail");
     let labels: Vec<String> = figures.per_class.iter().map(|class| cut(&class.label)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("class".len());
+    figures.notes.iter().for_each(|note| line(&format!("  {note}")));
+    figures.calibration.iter().flat_map(calibration).for_each(|text| line(&text));
     line("");
     line(&format!("  {:<width$}  precision  recall      f1   rows", "class"));
     for (label, class) in labels.iter().zip(&figures.per_class) {
@@ -62,34 +81,35 @@ pub(super) fn tables(figures: &metrics::Evaluation) -> String {
     out
 }
 
-/// The label with the highest probability, the first of equals.
-fn best<'a>(probabilities: &[f32], labels: &'a [String]) -> (&'a str, f32) {
-    let higher = |best: usize, index: usize| if probabilities[index] > probabilities[best] { index } else { best };
-    let best = (0..probabilities.len()).fold(0, higher);
-    (labels.get(best).map_or("", String::as_str), probabilities.get(best).copied().unwrap_or(0.0))
-}
+/// Thresholds that a terminal lists of the table of all, which `--json` has.
+const SHOWN_THRESHOLDS: [f64; 6] = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95];
 
-/// Columns of an answer: the likeliest label, its probability, and that of each label.
-pub(super) fn columns(labels: &[String]) -> Vec<String> {
-    ["label", "probability"].map(str::to_owned).into_iter().chain(labels.iter().cloned()).collect()
-}
-
-/// Cells of an answer.
-pub(super) fn cells(probabilities: &[f32], labels: &[String]) -> Vec<String> {
-    let (label, probability) = best(probabilities, labels);
-    let first = [label.to_owned(), format!("{probability:.6}")];
-    first.into_iter().chain(probabilities.iter().map(|p| format!("{p:.6}"))).collect()
-}
-
-/// An answer as JSON.
-pub(super) fn fields(probabilities: &[f32], labels: &[String]) -> Map<String, Value> {
-    let (label, probability) = best(probabilities, labels);
-    let all: Map<String, Value> = labels.iter().cloned().zip(probabilities.iter().map(|p| json!(p))).collect();
-    Map::from_iter([
-        ("label".to_owned(), json!(label)),
-        ("probability".to_owned(), json!(probability)),
-        ("probabilities".to_owned(), Value::Object(all)),
-    ])
+/// How far probabilities can be believed, and what is left where unsure rows are left to a person.
+fn calibration(calibration: &Calibration) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(fit) = &calibration.applied {
+        lines.push(format!(
+            "  logits are divided by {:.4}, which suits the validation rows best: here the loss goes from {:.4} to {:.4}, the \
+             calibration error from {:.4} to {:.4}; no label changes",
+            fit.temperature, fit.nll_before, fit.nll_after, fit.ece_before, fit.ece_after
+        ));
+    } else if let Some(fit) = &calibration.fitted {
+        lines.push(format!(
+            "  the temperature {:.4} would suit these rows best: calibration error {:.4} instead of {:.4}",
+            fit.temperature, fit.ece_after, fit.ece_before
+        ));
+    }
+    if calibration.coverage.is_empty() {
+        return lines;
+    }
+    lines.push(String::new());
+    lines.push("  unsure below  answered  right of these".to_owned());
+    let is_shown = |point: &&CoveragePoint| SHOWN_THRESHOLDS.iter().any(|shown| (shown - point.threshold).abs() < 1e-9);
+    lines.extend(calibration.coverage.iter().filter(is_shown).map(|point| {
+        let right = point.accuracy().map_or_else(|| "no row".to_owned(), |accuracy| format!("{accuracy:.4}"));
+        format!("  {:>12.2}  {:>8.4}  {right:>14}", point.threshold, point.coverage())
+    }));
+    lines
 }
 
 #[cfg(test)]
@@ -97,13 +117,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_names_the_likeliest_label() {
-        let labels = ["no".to_owned(), "yes".to_owned()];
-        let probabilities = [0.25, 0.75];
-        assert_eq!(columns(&labels), ["label", "probability", "no", "yes"]);
-        assert_eq!(cells(&probabilities, &labels), ["yes", "0.750000", "0.250000", "0.750000"]);
-        let json = Value::Object(fields(&probabilities, &labels));
-        assert_eq!((&json["label"], &json["probabilities"]["no"]), (&json!("yes"), &json!(0.25)));
+    fn a_temperature_and_what_thresholds_leave_are_said() {
+        let mut found = metrics::Confusion::new(&["no".to_owned(), "yes".to_owned()]).finish(0.5);
+        let (labels, logits) = ([0, 1, 1], [3.0, 0.0, 1.0, 0.0, 0.0, 2.0]);
+        let scores = metrics::ClassScores::new(2, &labels, &logits);
+        found.notes = vec!["a note".to_owned()];
+        found.calibration = Some(scores.calibration(Some(2.0), true));
+        let text = tables(&found);
+        assert!(
+            text.starts_with("  a note\n  logits are divided by 2.0000, which suits the validation rows best"),
+            "{text}"
+        );
+        let table = "
+  unsure below  answered  right of these
+          0.50    1.0000          0.6667
+          0.60    1.0000          0.6667
+          0.70    0.6667          1.0000
+          0.80    0.3333          1.0000
+          0.90    0.0000          no row
+";
+        assert!(text.contains(table), "{text}");
+        found.calibration = Some(scores.calibration(None, false));
+        assert!(tables(&found).contains("would suit these rows best") && !tables(&found).contains("unsure"));
     }
 
     #[test]

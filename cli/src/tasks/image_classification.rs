@@ -1,10 +1,10 @@
-//! Models that give each image one label: how their images, figures and answers are shown.
+//! Models that give each image one label: how their images and figures are shown.
 
 use hone_core::event::Split;
 use hone_core::task::image_classification::{NearPair, ReportDetail as Images};
-use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail};
 
-use super::{Answers, Detail, Inputs, View, classes};
+use super::{Detail, View, classes};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, more, used_columns};
 use crate::progress::split_name;
 use crate::tables::figures_in_line;
@@ -14,12 +14,6 @@ pub(super) static VIEW: View = View {
     report,
     line: |evaluation| figures_in_line(evaluation, classes::IN_LINE),
     detail: Detail::Below(tables),
-    answers: Some(Answers {
-        inputs: Inputs::Images,
-        columns: classes::columns,
-        cells: |prediction, labels| classes::cells(probabilities(prediction), labels),
-        fields: |prediction, labels| classes::fields(probabilities(prediction), labels),
-    }),
 };
 
 fn report(report: &DataReport) -> String {
@@ -77,13 +71,6 @@ fn tables(evaluation: &Evaluation) -> String {
     }
 }
 
-fn probabilities(prediction: &Prediction) -> &[f32] {
-    match prediction {
-        Prediction::ImageClassification(prediction) => &prediction.probabilities,
-        _ => &[],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use hone_core::data::{BadRow, FileReading, LengthHistogram};
@@ -135,6 +122,7 @@ mod tests {
             lengths: LengthHistogram::default(),
             max_seq_length: 0,
             num_truncated: 0,
+            notes: Vec::new(),
             warnings: vec!["few images".into()],
             advice: Vec::new(),
             detail: ReportDetail::ImageClassification(Box::new(detail)),
@@ -161,16 +149,5 @@ that are also training images: 0
         let used_columns = used_columns.map(|(column, role)| (column.to_owned(), role.to_owned())).to_vec();
         let table = DataReport { used_columns, ..images(0) };
         assert!(data_report(&table).contains("; image \"file_name\", label \"kind\"\n"), "{}", data_report(&table));
-    }
-
-    #[test]
-    fn an_answer_has_the_probability_of_each_label() {
-        let labels = ["no".to_owned(), "yes".to_owned()];
-        let prediction = hone_core::task::image_classification::Prediction { probabilities: vec![0.25, 0.75] };
-        let prediction = Prediction::ImageClassification(prediction);
-        let answers = VIEW.answers.as_ref().expect("it answers");
-        assert_eq!(answers.inputs.names(), ["file"]);
-        assert_eq!((answers.columns)(&labels), ["label", "probability", "no", "yes"]);
-        assert_eq!((answers.cells)(&prediction, &labels), ["yes", "0.750000", "0.250000", "0.750000"]);
     }
 }

@@ -1,28 +1,15 @@
-//! Models that fill in blanks: how their texts, figures and answers are shown.
+//! Models that fill in blanks: how their texts and figures are shown.
 
-use hone_core::config::ReadOptions;
-use hone_core::data::{DataError, Table, UsedColumn, choose_text_columns};
 use hone_core::event::Split;
-use hone_core::task::masked_lm::Fill;
-use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail};
 use hone_core::words::plural;
-use serde_json::{Map, Value, json};
 
 use super::token_figures::{FIGURES, line};
-use super::{Answers, Detail, Inputs, TEXTS, View};
+use super::{Detail, View};
 use crate::inputs::{bad_rows, headline, used_columns};
 use crate::progress::split_name;
 
-/// Between what is said of several blanks.
-const BETWEEN: &str = "; ";
-
-pub(super) static VIEW: View = View {
-    figures: FIGURES,
-    report,
-    line,
-    detail: Detail::OneLine(one_line),
-    answers: Some(Answers { inputs: Inputs::Rows { file: TEXTS, choose: inputs }, columns, cells, fields }),
-};
+pub(super) static VIEW: View = View { figures: FIGURES, report, line, detail: Detail::OneLine(one_line) };
 
 fn one_line(evaluation: &Evaluation) -> String {
     let tokens = match &evaluation.detail {
@@ -54,44 +41,6 @@ fn report(report: &DataReport) -> String {
     lines.join("\n")
 }
 
-fn inputs(table: &Table, read: &ReadOptions, _labels: &[String]) -> Result<Vec<UsedColumn>, DataError> {
-    let index = choose_text_columns(table, read, &[])?.text;
-    Ok(vec![UsedColumn { role: "text", index }])
-}
-
-fn blanks(prediction: &Prediction) -> &[Vec<Fill>] {
-    match prediction {
-        Prediction::MaskedLm(prediction) => &prediction.blanks,
-        _ => &[],
-    }
-}
-
-fn columns(_labels: &[String]) -> Vec<String> {
-    ["tokens", "probabilities", "candidates"].map(str::to_owned).to_vec()
-}
-
-/// The best token of each blank, how likely it is, and all that are likely.
-fn cells(prediction: &Prediction, _labels: &[String]) -> Vec<String> {
-    let best = |write: fn(&Fill) -> String| {
-        let cells = blanks(prediction).iter().map(|fills| fills.first().map(write).unwrap_or_default());
-        cells.collect::<Vec<_>>().join(BETWEEN)
-    };
-    let candidates = blanks(prediction).iter().map(|fills| {
-        let fills = fills.iter().map(|fill| format!("{} {:.4}", fill.token, fill.probability));
-        fills.collect::<Vec<_>>().join(", ")
-    });
-    let candidates = candidates.collect::<Vec<_>>().join(BETWEEN);
-    vec![best(|fill| fill.token.clone()), best(|fill| format!("{:.6}", fill.probability)), candidates]
-}
-
-fn fields(prediction: &Prediction, _labels: &[String]) -> Map<String, Value> {
-    let blanks = blanks(prediction).iter().map(|fills| {
-        let fills = fills.iter().map(|fill| json!({ "token": fill.token, "probability": fill.probability }));
-        fills.collect::<Value>()
-    });
-    Map::from_iter([("blanks".to_owned(), blanks.collect::<Value>())])
-}
-
 #[cfg(test)]
 mod tests {
     use hone_core::data::{FileReading, LengthHistogram};
@@ -111,18 +60,6 @@ mod tests {
         let measured = Evaluation { figures: found.figures(), num_rows: 2, detail };
         let line = tables::evaluation("rows.txt", &measured, "this file");
         assert_eq!(line, "rows.txt: loss 1.0000  perplexity 2.72  token accuracy 0.5556  over 9 hidden tokens\n");
-    }
-
-    #[test]
-    fn an_answer_has_the_best_token_of_each_blank_and_its_rivals() {
-        let fill = |token: &str, probability| Fill { token: token.to_owned(), probability };
-        let blanks = vec![vec![fill("sea", 0.75), fill("lake", 0.125)], vec![fill("calm", 0.5)]];
-        let prediction = Prediction::MaskedLm(masked_lm::Prediction { blanks });
-        let cells = cells(&prediction, &[]);
-        assert_eq!(cells.len(), columns(&[]).len());
-        assert_eq!(cells, ["sea; calm", "0.750000; 0.500000", "sea 0.7500, lake 0.1250; calm 0.5000"]);
-        let json = Value::Object(fields(&prediction, &[]));
-        assert_eq!(json["blanks"][0][1], json!({ "token": "lake", "probability": 0.125 }));
     }
 
     #[test]
@@ -148,6 +85,7 @@ mod tests {
             lengths: LengthHistogram::default(),
             max_seq_length: 64,
             num_truncated: 0,
+            notes: Vec::new(),
             warnings: Vec::new(),
             advice: Vec::new(),
             detail: ReportDetail::MaskedLm(Box::new(detail)),

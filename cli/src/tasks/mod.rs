@@ -12,13 +12,9 @@ mod seq2seq_lm;
 mod sequence_classification;
 mod token_classification;
 mod token_figures;
-mod word_rows;
 
-use hone_core::config::ReadOptions;
-use hone_core::data::{DataError, Table, UsedColumn, choose_text_columns, parse};
 use hone_core::for_each_task;
-use hone_core::task::{DataReport, Evaluation, Prediction, Task};
-use serde_json::{Map, Value};
+use hone_core::task::{Answers, DataReport, Evaluation, Inputs, Task};
 
 /// How a task is shown.
 pub(crate) struct View {
@@ -30,8 +26,6 @@ pub(crate) struct View {
     pub(crate) line: fn(&Evaluation) -> String,
     /// What stands below the figures.
     pub(crate) detail: Detail,
-    /// How answers are written; `None` where the model is asked in another way.
-    pub(crate) answers: Option<Answers>,
 }
 
 /// What an evaluation says besides its figures.
@@ -40,60 +34,6 @@ pub(crate) enum Detail {
     Below(fn(&Evaluation) -> String),
     /// All of it is one line.
     OneLine(fn(&Evaluation) -> String),
-}
-
-/// How a file of inputs becomes a table, and how the texts of it that answers repeat are called beside these.
-pub(crate) struct InputFile {
-    pub(crate) parse: fn(&str, &[u8], &ReadOptions) -> Result<Table, DataError>,
-    pub(crate) names: &'static [&'static str],
-}
-
-/// Tables of texts, or of pairs of texts.
-const TEXTS: InputFile = InputFile { parse, names: &["text", "text_pair"] };
-
-/// Chooses the columns of an input of a table, given the names of the labels.
-pub(crate) type ChooseInputs = fn(&Table, &ReadOptions, &[String]) -> Result<Vec<UsedColumn>, DataError>;
-
-/// What a model is asked about.
-pub(crate) enum Inputs {
-    /// Rows of a file, or texts that were typed.
-    Rows {
-        /// What the file is.
-        file: InputFile,
-        /// The columns of an input, that of the text first and that of the second text, if there is one, after it; one of
-        /// the role `id` names the inputs. A column of the labels is none.
-        choose: ChooseInputs,
-    },
-    /// Images, by the names of their files.
-    Images,
-}
-
-impl Inputs {
-    /// How what answers repeat of an input is called beside them: its text, or the name of its file, and a second text.
-    pub(crate) fn names(&self) -> &'static [&'static str] {
-        match self {
-            Self::Rows { file, .. } => file.names,
-            Self::Images => &["file"],
-        }
-    }
-}
-
-/// How inputs are read and answers are written.
-pub(crate) struct Answers {
-    /// What is asked about.
-    pub(crate) inputs: Inputs,
-    /// Columns of an answer, given the labels. One that is called as the text takes its place.
-    pub(crate) columns: fn(&[String]) -> Vec<String>,
-    /// Their cells; of an answer of several lines one line after the other.
-    pub(crate) cells: fn(&Prediction, &[String]) -> Vec<String>,
-    /// An answer as JSON.
-    pub(crate) fields: fn(&Prediction, &[String]) -> Map<String, Value>,
-}
-
-/// The texts of an input, where rows may have several columns of labels or numbers: none of those is a text.
-fn texts_beside_labels(table: &Table, read: &ReadOptions, _labels: &[String]) -> Result<Vec<UsedColumn>, DataError> {
-    let label_column = read.label_column.clone().or_else(|| read.label_columns.first().cloned());
-    Ok(choose_text_columns(table, &ReadOptions { label_column, ..read.clone() }, &[])?.used())
 }
 
 macro_rules! define_views {
@@ -111,7 +51,7 @@ for_each_task!(define_views);
 
 /// What rows of a task are called where they are counted.
 pub(crate) fn noun(task: Task) -> &'static str {
-    match &view(task).answers {
+    match task.answers() {
         Some(Answers { inputs: Inputs::Images, .. }) => task.spec().row_noun,
         _ => "row",
     }
@@ -129,7 +69,6 @@ mod tests {
             shown.sort_unstable();
             measured.sort_unstable();
             assert_eq!(shown, measured, "{}", task.name());
-            assert_eq!(view(task).answers.is_some(), task.spec().command == "predict", "{}", task.name());
         }
     }
 }

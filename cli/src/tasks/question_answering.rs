@@ -1,16 +1,13 @@
-//! Models that answer questions from a text: how their rows, figures and answers are shown.
+//! Models that answer questions from a text: how their rows and figures are shown.
 
 use std::fmt::Write as _;
 
-use hone_core::config::ReadOptions;
-use hone_core::data::{DataError, Table, UsedColumn};
 use hone_core::metrics::ExactAndF1;
-use hone_core::task::question_answering::{self, Grouping, ReportDetail};
-use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail as AnyDetail};
+use hone_core::task::question_answering::{Grouping, ReportDetail};
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail as AnyDetail};
 use hone_core::words::{count, plural};
-use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, InputFile, Inputs, View};
+use super::{Detail, View};
 use crate::inputs::{bad_rows, headline, used_columns};
 use crate::tables::figures_in_line;
 
@@ -19,16 +16,6 @@ pub(super) static VIEW: View = View {
     report,
     line: |evaluation| figures_in_line(evaluation, &["loss", "exact_match", "f1"]),
     detail: Detail::Below(tables),
-    answers: Some(Answers {
-        inputs: Inputs::Rows {
-            // The text in which an answer stands is not repeated beside every question on it.
-            file: InputFile { parse: question_answering::parse, names: &["question"] },
-            choose: inputs,
-        },
-        columns: |_| ["answer", "start", "end", "score"].map(str::to_owned).to_vec(),
-        cells,
-        fields,
-    }),
 };
 
 fn report(report: &DataReport) -> String {
@@ -103,75 +90,14 @@ fn tables(evaluation: &Evaluation) -> String {
     out
 }
 
-fn inputs(table: &Table, read: &ReadOptions, _labels: &[String]) -> Result<Vec<UsedColumn>, DataError> {
-    let (mut used, id) = question_answering::choose_inputs(table, read)?;
-    used.extend(id.map(|index| UsedColumn { role: "id", index }));
-    Ok(used)
-}
-
-fn found(prediction: &Prediction) -> Option<&question_answering::Prediction> {
-    match prediction {
-        Prediction::QuestionAnswering(prediction) => Some(prediction),
-        _ => None,
-    }
-}
-
-/// The answer, its characters and its score; of no answer only the score.
-fn cells(prediction: &Prediction, _labels: &[String]) -> Vec<String> {
-    let Some(found) = found(prediction) else { return vec![String::new(); 4] };
-    match found.given() {
-        Some(best) => {
-            vec![best.text.clone(), best.start.to_string(), best.end.to_string(), format!("{:.6}", best.score)]
-        }
-        None => vec![String::new(), String::new(), String::new(), format!("{:.6}", found.no_answer)],
-    }
-}
-
-fn fields(prediction: &Prediction, _labels: &[String]) -> Map<String, Value> {
-    let Some(found) = found(prediction) else { return Map::new() };
-    let given = found.given();
-    Map::from_iter([
-        ("answer".to_owned(), json!(given.map_or("", |best| best.text.as_str()))),
-        ("start".to_owned(), json!(given.map(|best| best.start))),
-        ("end".to_owned(), json!(given.map(|best| best.end))),
-        ("score".to_owned(), json!(given.map_or(found.no_answer, |best| best.score))),
-        ("no_answer_score".to_owned(), json!(found.no_answer)),
-        ("answers".to_owned(), json!(found.answers)),
-    ])
-}
-
 #[cfg(test)]
 mod tests {
     use hone_core::data::{FileReading, Format, LengthHistogram};
     use hone_core::metrics::{SquadQuestion, evaluate_answers};
-    use hone_core::task::question_answering::{EvaluationDetail as Measured, FoundAnswer};
+    use hone_core::task::question_answering::EvaluationDetail as Measured;
 
     use super::*;
     use crate::tables;
-
-    fn prediction(is_answered: bool) -> Prediction {
-        let answer = FoundAnswer { text: "Ann, 40".into(), start: 3, end: 10, score: 0.75 };
-        let answers = vec![answer];
-        Prediction::QuestionAnswering(question_answering::Prediction { answers, no_answer: 0.25, is_answered })
-    }
-
-    #[test]
-    fn an_answer_has_its_place_and_no_answer_only_its_score() {
-        assert_eq!(cells(&prediction(true), &[]), ["Ann, 40", "3", "10", "0.750000"]);
-        assert_eq!(cells(&prediction(false), &[]), ["", "", "", "0.250000"]);
-        let json = Value::Object(fields(&prediction(false), &[]));
-        assert_eq!((&json["answer"], &json["start"], &json["score"]), (&json!(""), &json!(null), &json!(0.25)));
-        assert_eq!(json["answers"][0]["text"], json!("Ann, 40"));
-    }
-
-    #[test]
-    fn a_file_of_questions_has_their_names() {
-        let squad = r#"{"data": [{"paragraphs": [{"context": "a b", "qas": [{"id": "x", "question": "q?"}]}]}]}"#;
-        let table = question_answering::parse("x.json", squad.as_bytes(), &ReadOptions::default()).expect("a table");
-        let used = inputs(&table, &ReadOptions::default(), &[]).expect("both are there");
-        let names: Vec<_> = used.iter().map(|used| (table.columns[used.index].as_str(), used.role)).collect();
-        assert_eq!(names, [("question", "question"), ("context", "context"), ("id", "id")]);
-    }
 
     #[test]
     fn figures_of_questions_with_and_without_an_answer_stand_below() {
@@ -233,6 +159,7 @@ dev: 3 rows
             lengths: LengthHistogram { bucket_width: 32, counts: Vec::new(), max: 1012, mean: 190.2 },
             max_seq_length: 384,
             num_truncated: 0,
+            notes: Vec::new(),
             warnings: Vec::new(),
             advice: Vec::new(),
             detail: AnyDetail::QuestionAnswering(Box::new(detail)),

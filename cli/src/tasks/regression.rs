@@ -1,13 +1,12 @@
-//! Models that predict numbers: how their rows, figures and answers are shown.
+//! Models that predict numbers: how their rows and figures are shown.
 
 use std::fmt::Write as _;
 
 use hone_core::metrics::OutputMetrics;
 use hone_core::task::regression::{EvaluationDetail as Numbers, NumberRange};
-use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
-use serde_json::{Map, Value, json};
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail};
 
-use super::{Answers, Detail, Inputs, TEXTS, View, texts_beside_labels};
+use super::{Detail, View};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
 use crate::tables::{cut, figures_in_line};
 
@@ -19,12 +18,6 @@ pub(super) static VIEW: View = View {
     report,
     line: |evaluation| figures_in_line(evaluation, &["loss", "mae", "pearson"]),
     detail: Detail::Below(tables),
-    answers: Some(Answers {
-        inputs: Inputs::Rows { file: TEXTS, choose: texts_beside_labels },
-        columns: <[String]>::to_vec,
-        cells: |prediction, _| numbers(prediction).iter().map(|number| format!("{number:.6}")).collect(),
-        fields,
-    }),
 };
 
 fn report(report: &DataReport) -> String {
@@ -89,22 +82,11 @@ fn tables(evaluation: &Evaluation) -> String {
     out
 }
 
-fn numbers(prediction: &Prediction) -> &[f32] {
-    match prediction {
-        Prediction::Regression(prediction) => &prediction.numbers,
-        _ => &[],
-    }
-}
-
-fn fields(prediction: &Prediction, labels: &[String]) -> Map<String, Value> {
-    let all = labels.iter().cloned().zip(numbers(prediction).iter().map(|number| json!(number))).collect();
-    Map::from_iter([("numbers".to_owned(), Value::Object(all))])
-}
-
 #[cfg(test)]
 mod tests {
     use hone_core::metrics::{Figure, evaluate_regression};
-    use hone_core::task::regression;
+
+    use serde_json::json;
 
     use super::*;
     use crate::tables::{evaluation, evaluation_json};
@@ -154,15 +136,5 @@ test: 3 rows
         assert!(line("a ").is_some_and(|line| line.contains("0.0000  1.0000   1.0000")), "{lines}");
         assert!(line("b ").is_some_and(|line| line.contains("10.0000") && line.contains("–")), "{lines}");
         assert!(line("always").is_none(), "{lines}");
-    }
-
-    #[test]
-    fn answers_are_numbers_by_their_names() {
-        let labels = ["a".to_owned(), "b".to_owned()];
-        let prediction = Prediction::Regression(regression::Prediction { numbers: vec![0.25, -3.0] });
-        let answers = VIEW.answers.as_ref().expect("it answers");
-        assert_eq!((answers.columns)(&labels), labels);
-        assert_eq!((answers.cells)(&prediction, &labels), ["0.250000", "-3.000000"]);
-        assert_eq!((answers.fields)(&prediction, &labels)["numbers"], json!({ "a": 0.25, "b": -3.0 }));
     }
 }

@@ -1,13 +1,10 @@
-//! Models that turn texts into vectors: how their rows, figures and answers are shown.
+//! Models that turn texts into vectors: how their rows and figures are shown.
 
-use hone_core::config::ReadOptions;
-use hone_core::data::{DataError, Table, UsedColumn};
-use hone_core::task::sentence_embedding::{LabelCount, Prediction as Vectors, text_columns};
-use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
+use hone_core::task::sentence_embedding::LabelCount;
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail};
 use hone_core::words::plural;
-use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, Inputs, TEXTS, View};
+use super::{Detail, View};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
 use crate::tables::{cut, figures_in_line};
 
@@ -19,7 +16,6 @@ pub(super) static VIEW: View = View {
     report,
     line: |evaluation| figures_in_line(evaluation, &["loss", "recall_at_1", "mrr", "spearman", "nearest_accuracy"]),
     detail: Detail::Below(below),
-    answers: Some(Answers { inputs: Inputs::Rows { file: TEXTS, choose: inputs }, columns, cells, fields }),
 };
 
 fn report(report: &DataReport) -> String {
@@ -69,42 +65,11 @@ fn below(evaluation: &Evaluation) -> String {
     out
 }
 
-fn inputs(table: &Table, read: &ReadOptions, _labels: &[String]) -> Result<Vec<UsedColumn>, DataError> {
-    text_columns(table, read)
-}
-
-fn vectors(prediction: &Prediction) -> Option<&Vectors> {
-    match prediction {
-        Prediction::SentenceEmbedding(vectors) => Some(vectors),
-        _ => None,
-    }
-}
-
-fn columns(_labels: &[String]) -> Vec<String> {
-    ["similarity", "embedding"].map(str::to_owned).to_vec()
-}
-
-/// The similarity of a pair, and the vector of the text as a JSON array.
-fn cells(prediction: &Prediction, _labels: &[String]) -> Vec<String> {
-    let Some(Vectors { embedding, similarity }) = vectors(prediction) else { return vec![String::new(); 2] };
-    let numbers: Vec<String> = embedding.iter().map(ToString::to_string).collect();
-    let similarity = similarity.map_or_else(String::new, |similarity| format!("{similarity:.6}"));
-    vec![similarity, format!("[{}]", numbers.join(","))]
-}
-
-fn fields(prediction: &Prediction, _labels: &[String]) -> Map<String, Value> {
-    let mut fields = Map::new();
-    if let Some(Vectors { embedding, similarity }) = vectors(prediction) {
-        fields.extend(similarity.map(|similarity| ("similarity".to_owned(), json!(similarity))));
-        fields.insert("embedding".to_owned(), json!(embedding));
-    }
-    fields
-}
-
 #[cfg(test)]
 mod tests {
     use hone_core::metrics::Figure;
     use hone_core::task::sentence_embedding::{EvaluationDetail as Detail, RowShape};
+    use serde_json::json;
 
     use super::*;
     use crate::tables::{evaluation, evaluation_json};
@@ -139,15 +104,5 @@ test: 9 rows
         let text = evaluation("test", &found, "this file");
         assert!(text.contains("nearest accuracy: by the 5 most similar of the other measured rows"), "{text}");
         assert!(text.ends_with("looked for among 4 rows, spread over all\n"), "{text}");
-    }
-
-    #[test]
-    fn answers_are_a_similarity_and_a_vector() {
-        let predicted = |similarity| Prediction::SentenceEmbedding(Vectors { embedding: vec![0.5, -0.25], similarity });
-        assert_eq!(cells(&predicted(Some(0.75)), &[]), ["0.750000", "[0.5,-0.25]"]);
-        assert_eq!(cells(&predicted(None), &[]), ["", "[0.5,-0.25]"]);
-        assert_eq!(columns(&[]).len(), 2);
-        let fields = fields(&predicted(None), &[]);
-        assert_eq!((fields.get("similarity"), &fields["embedding"]), (None, &json!([0.5, -0.25])));
     }
 }

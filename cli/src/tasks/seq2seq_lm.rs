@@ -7,8 +7,7 @@ use super::token_figures::{FIGURES, line};
 use super::{Detail, View};
 use crate::inputs::{bad_rows, headline, lengths, rows_are, used_columns};
 
-pub(super) static VIEW: View =
-    View { figures: FIGURES, report, line, detail: Detail::OneLine(one_line), answers: None };
+pub(super) static VIEW: View = View { figures: FIGURES, report, line, detail: Detail::OneLine(one_line) };
 
 fn one_line(evaluation: &Evaluation) -> String {
     let tokens = match &evaluation.detail {
@@ -96,6 +95,7 @@ mod tests {
             lengths: LengthHistogram::of(&[6, 6]),
             max_seq_length: 16,
             num_truncated: 0,
+            notes: Vec::new(),
             warnings: Vec::new(),
             advice: Vec::new(),
             detail: ReportDetail::Seq2seqLm(Box::new(detail)),

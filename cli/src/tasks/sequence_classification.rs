@@ -1,9 +1,8 @@
-//! Models that give each text one label: how their rows, figures and answers are shown.
+//! Models that give each text one label: how their rows and figures are shown.
 
-use hone_core::data::choose_text_columns;
-use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail};
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail};
 
-use super::{Answers, Detail, Inputs, TEXTS, View, classes};
+use super::{Detail, View, classes};
 use crate::inputs::{bad_rows, headline, lengths, used_columns};
 use crate::tables::figures_in_line;
 
@@ -12,15 +11,6 @@ pub(super) static VIEW: View = View {
     report,
     line: |evaluation| figures_in_line(evaluation, classes::IN_LINE),
     detail: Detail::Below(tables),
-    answers: Some(Answers {
-        inputs: Inputs::Rows {
-            file: TEXTS,
-            choose: |table, read, labels| Ok(choose_text_columns(table, read, labels)?.used()),
-        },
-        columns: classes::columns,
-        cells: |prediction, labels| classes::cells(probabilities(prediction), labels),
-        fields: |prediction, labels| classes::fields(probabilities(prediction), labels),
-    }),
 };
 
 fn report(report: &DataReport) -> String {
@@ -44,13 +34,6 @@ fn tables(evaluation: &Evaluation) -> String {
     match &evaluation.detail {
         EvaluationDetail::SequenceClassification(figures) => classes::tables(figures),
         _ => String::new(),
-    }
-}
-
-fn probabilities(prediction: &Prediction) -> &[f32] {
-    match prediction {
-        Prediction::SequenceClassification(prediction) => &prediction.probabilities,
-        _ => &[],
     }
 }
 
@@ -93,6 +76,12 @@ test: 4 rows
   macro recall     0.7500
   macro f1         0.7333
   loss             0.2500
+  more figures
+    weighted precision    0.8333
+    weighted recall       0.7500
+    weighted f1           0.7333
+    matthews correlation  0.5774
+    cohen kappa           0.5000
 
   class      precision  recall      f1   rows
   ham           1.0000  0.5000  0.6667      2
@@ -104,6 +93,12 @@ test: 4 rows
   spam mail  #2   0   2
 ";
         assert_eq!(evaluation("test", &found, "the training rows"), expected);
+        let mut wide = found.clone();
+        wide.figures[1].interval = Some([0.25, 1.0]);
+        let text = evaluation("test", &wide, "the training rows");
+        assert!(text.contains("\n  accuracy         0.7500  95 % between 0.2500 and 1.0000\n"), "{text}");
+        assert_eq!(evaluation_json(&wide)["intervals"], json!({ "accuracy": [0.25, 1.0] }));
+        assert!(evaluation_json(&found).get("intervals").is_none());
         assert_eq!((VIEW.line)(&found), "loss 0.2500  accuracy 0.7500  macro f1 0.7333");
         let json = evaluation_json(&found);
         assert_eq!((&json["accuracy"], &json["num_rows"]), (&json!(0.75), &json!(4)));
@@ -176,6 +171,7 @@ test                baseline     before      tuned       gain
             lengths: LengthHistogram { bucket_width: 8, counts: vec![10, 90, 0], max: 40, mean: 12.4 },
             max_seq_length: 32,
             num_truncated: 3,
+            notes: Vec::new(),
             warnings: vec!["few rows".into()],
             advice: vec![
                 Advice {

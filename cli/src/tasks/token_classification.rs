@@ -1,13 +1,12 @@
-//! Models that find names and terms in texts: how their rows, figures and answers are shown.
+//! Models that find names and terms in texts: how their rows and figures are shown.
 
 use std::fmt::Write as _;
 
-use hone_core::task::token_classification::{ReportDetail, Span};
-use hone_core::task::{DataReport, Evaluation, EvaluationDetail, Prediction, ReportDetail as AnyDetail};
+use hone_core::task::token_classification::ReportDetail;
+use hone_core::task::{DataReport, Evaluation, EvaluationDetail, ReportDetail as AnyDetail};
 use hone_core::words::plural;
-use serde_json::{Map, Value, json};
 
-use super::{Answers, Detail, InputFile, Inputs, View, word_rows};
+use super::{Detail, View};
 use crate::inputs::{MAX_LISTED, bad_rows, headline, lengths, more, used_columns};
 use crate::tables::{cut, figures_in_line};
 
@@ -19,15 +18,6 @@ pub(super) static VIEW: View = View {
     report,
     line: |evaluation| figures_in_line(evaluation, &["loss", "f1", "precision", "recall"]),
     detail: Detail::Below(tables),
-    answers: Some(Answers {
-        inputs: Inputs::Rows {
-            file: InputFile { parse: word_rows::parse, names: &["text"] },
-            choose: word_rows::choose,
-        },
-        columns: |_| ["start", "end", "text", "label", "score"].map(str::to_owned).to_vec(),
-        cells,
-        fields,
-    }),
 };
 
 fn report(report: &DataReport) -> String {
@@ -113,36 +103,6 @@ fn tables(evaluation: &Evaluation) -> String {
     out
 }
 
-/// The text of a span, which counts characters.
-fn covered(text: &str, span: &Span) -> String {
-    text.chars().skip(span.start).take(span.end.saturating_sub(span.start)).collect()
-}
-
-fn found(prediction: &Prediction) -> (&str, &[Span]) {
-    match prediction {
-        Prediction::TokenClassification(own) => (&own.text, &own.spans),
-        _ => ("", &[]),
-    }
-}
-
-fn cells(prediction: &Prediction, _labels: &[String]) -> Vec<String> {
-    let (text, spans) = found(prediction);
-    let line = |span: &Span| {
-        let score = span.score.map_or_else(String::new, |score| format!("{score:.6}"));
-        [span.start.to_string(), span.end.to_string(), covered(text, span), span.label.clone(), score]
-    };
-    spans.iter().flat_map(line).collect()
-}
-
-fn fields(prediction: &Prediction, _labels: &[String]) -> Map<String, Value> {
-    let (text, spans) = found(prediction);
-    let object = |span: &Span| {
-        let (start, end, label, score) = (span.start, span.end, &span.label, span.score);
-        json!({ "start": start, "end": end, "text": covered(text, span), "label": label, "score": score })
-    };
-    Map::from_iter([("spans".to_owned(), spans.iter().map(object).collect())])
-}
-
 #[cfg(test)]
 mod tests {
     use hone_core::data::{FileReading, Format, LengthHistogram};
@@ -224,6 +184,7 @@ test: 2 rows
             lengths: LengthHistogram { bucket_width: 8, counts: vec![10, 90], max: 40, mean: 12.4 },
             max_seq_length: 32,
             num_truncated: 0,
+            notes: Vec::new(),
             warnings: Vec::new(),
             advice: Vec::new(),
             detail: AnyDetail::TokenClassification(Box::new(detail)),

@@ -6,8 +6,9 @@ use super::card_code::{how_to_load, model_argument, quoted};
 use super::card_parts;
 use super::export::task_of;
 use crate::config::{Dtype, Freeze, Job, LoraConfig, Method, ModelChanges};
+use crate::metrics::Figure;
 use crate::model::ModelConfig;
-use crate::task::{CardRequest, CardText, Evaluation, FigureSpec, TaskSpec, Unit};
+use crate::task::{CardRequest, CardText, Evaluation, FigureSpec, LOSS, TaskSpec, Unit};
 use crate::words::{list, plural};
 
 /// What the card says about a run; `None` where nothing was measured.
@@ -121,7 +122,8 @@ fn results(line: &mut impl FnMut(String), spec: &TaskSpec, facts: &CardFacts) {
     }
     let is_measured =
         |figure: &&FigureSpec| measured.iter().any(|(_, evaluation)| evaluation.figure(figure.name).is_some());
-    let figures: Vec<&FigureSpec> = spec.figures.iter().filter(is_measured).collect();
+    let all: Vec<&FigureSpec> = spec.figures.iter().filter(is_measured).collect();
+    let figures: Vec<&FigureSpec> = all.iter().copied().filter(|figure| figure.is_headline()).collect();
     let titles: Vec<String> = figures.iter().map(|figure| within_a_sentence(figure.title)).collect();
     line(format!("| split | rows | {} |\n|---|---{}|", titles.join(" | "), "|---".repeat(titles.len())));
     let row = |title: &str, num_rows: usize, value_of: &dyn Fn(&str) -> Option<f64>| {
@@ -129,8 +131,9 @@ fn results(line: &mut impl FnMut(String), spec: &TaskSpec, facts: &CardFacts) {
         let values: Vec<String> = figures.iter().map(value).collect();
         format!("| {title} | {num_rows} | {} |", values.join(" | "))
     };
-    let mut gain = None;
+    let (mut gain, mut spread) = (None, None);
     for (name, evaluation) in measured {
+        spread = spread_of(spec, name, evaluation).or(spread);
         line(row(name, evaluation.num_rows, &|figure| evaluation.figure(figure)));
         let Some(baseline) = evaluation.baseline() else { continue };
         let value_of = |figure: &str| baseline.figures.iter().find(|(own, _)| *own == figure).map(|(_, value)| *value);
@@ -148,9 +151,27 @@ fn results(line: &mut impl FnMut(String), spec: &TaskSpec, facts: &CardFacts) {
         ));
     }
     line(String::new());
-    if let Some(gain) = gain {
-        line(gain);
+    gain.into_iter().chain(spread).for_each(&mut *line);
+    if all.len() > figures.len() {
+        let more: Vec<String> =
+            all.iter().filter(|figure| !figure.is_headline()).map(|f| format!("`{}`", f.name)).collect();
+        line(format!("In `all_results.json` are also {}.\n", list(&more, more.len())));
     }
+}
+
+/// Between which values the leading figures lie, where that was measured.
+fn spread_of(spec: &TaskSpec, split: &str, evaluation: &Evaluation) -> Option<String> {
+    let within = |figure: &Figure| {
+        let (spec, [low, high]) = (spec.figure(&figure.name)?, figure.interval?);
+        let is_leading = spec.is_headline() && figure.name != LOSS.name;
+        let (title, low, high) = (within_a_sentence(spec.title), shown(spec, low), shown(spec, high));
+        is_leading.then(|| format!("{title} {low} to {high}"))
+    };
+    let found: Vec<String> = evaluation.figures.iter().filter_map(within).collect();
+    (!found.is_empty()).then(|| {
+        let all = list(&found, found.len());
+        format!("What 95 % of a thousand draws of the {split} rows, with replacement, gave: {all}.\n")
+    })
 }
 
 /// How much higher a figure is: `+2.5 points of accuracy`.
@@ -211,10 +232,11 @@ fn training(job: &Job, facts: &CardFacts) -> String {
         Dtype::F32 => String::new(),
         half => format!(" Layers computed in {}, trained weights in f32.", half.name()),
     };
+    let techniques = card_parts::techniques(run);
     format!(
         "{}{}Rows: {train} for training, {valid} for validation, {test} for the test{windows}. Trained: {method}. AdamW, \
          learning rate {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient \
-         norm at most {}, at most {} tokens a row, seed {}.{precision}{} These are the weights of step {}.{}",
+         norm at most {}, at most {} tokens a row, seed {}.{precision}{techniques}{} These are the weights of step {}.{}",
         card_parts::beside(job),
         changes_before(&job.changes),
         run.learning_rate,

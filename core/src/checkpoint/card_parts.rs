@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::card_code::{model_argument, quoted};
-use crate::config::{Job, JobPart};
+use crate::config::{Job, JobPart, RunConfig, SETTINGS, Techniques};
 use crate::words::{list, plural};
 
 /// That other tasks were learned on the same encoder, as a sentence; nothing where there are none.
@@ -30,6 +30,14 @@ pub(super) fn rollbacks(rollbacks: Option<(u32, f64)>) -> String {
             " The run diverged and went back to an earlier step {times}; it went on at {factor} times the learning rate."
         )
     })
+}
+
+/// Which techniques of training were in force, as a sentence after others; nothing where none was.
+pub(super) fn techniques(run: &RunConfig) -> String {
+    let plain = RunConfig { techniques: Techniques::default(), ..run.clone() };
+    let differing = SETTINGS.iter().filter(|setting| (setting.get)(run) != (setting.get)(&plain));
+    let told: Vec<String> = differing.map(|setting| format!("`{}` {}", setting.name, (setting.get)(run))).collect();
+    if told.is_empty() { String::new() } else { format!(" Techniques: {}.", list(&told, told.len())) }
 }
 
 /// That the run ended because it diverged, as a sentence after others; nothing where it did not.
@@ -75,8 +83,16 @@ pub(super) fn own_files(job: &Job) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ModelSource, ReadOptions, RunConfig};
+    use crate::config::{ModelSource, ReadOptions};
     use crate::task::Task;
+
+    #[test]
+    fn techniques_are_told_by_the_names_of_their_settings() {
+        assert_eq!(techniques(&RunConfig::default()), "");
+        let of_run = Techniques { focal_gamma: 2.0, l2_sp: 0.1, ..Techniques::default() };
+        let run = RunConfig { techniques: of_run, batch_size: 3, ..RunConfig::default() };
+        assert_eq!(techniques(&run), " Techniques: `focal_gamma` 2, `l2_sp` 0.1.");
+    }
 
     #[test]
     fn the_other_tasks_are_named_and_all_are_learned_again() {

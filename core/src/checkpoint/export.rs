@@ -6,8 +6,8 @@ use super::hf::{CONFIG, WEIGHTS, open_weights, placeholder};
 use super::padding::{is_judged_by_last_token, name_padding};
 use super::sentence_transformers::sentence_transformers_files;
 use super::{
-    CardFacts, CheckpointError, HostTensor, PretrainedModel, RESULTS_FILE, WeightFile, model_card, read_weights,
-    results_json, weights_to_safetensors,
+    CardFacts, CheckpointError, FileStream, HostTensor, PendingTensor, PretrainedModel, RESULTS_FILE, WeightFile,
+    model_card, pending_weights, results_json, weights_file,
 };
 use crate::config::{JOB_FILE, Job, Pooling};
 use crate::folder::Folder;
@@ -26,15 +26,28 @@ pub async fn export_folder(
     job: &Job,
     facts: Option<&CardFacts>,
 ) -> Result<Folder, CheckpointError> {
+    stream_folder(pretrained, model, labels, job, facts)?.into_folder().await
+}
+
+/// As [`export_folder`], in pieces: the weights are read from the device as they are pulled.
+///
+/// # Errors
+/// When the model's files are damaged; a weight that is not finite is found when it is pulled.
+pub fn stream_folder(
+    pretrained: &PretrainedModel,
+    model: &Model,
+    labels: &[String],
+    job: &Job,
+    facts: Option<&CardFacts>,
+) -> Result<FileStream, CheckpointError> {
     let mut folder = tokenizer_files(pretrained);
     let config = pretrained.config.with_head(model.head.kind())?;
     let map = config.key_map();
     name_padding(&mut folder, pretrained, &config);
     let (base, _) = open_weights(&pretrained.folder, &config)?;
     let model = base.widen(map, model.clone())?.merged();
-    let mut weights = read_weights(&model, map, |_, _| true).await?;
-    weights.extend(kept(&config, &base)?);
-    folder.insert(WEIGHTS, weights_to_safetensors(map, &weights)?);
+    let mut weights = pending_weights(&model, map, |_, _| true);
+    weights.extend(kept(&config, &base)?.into_iter().map(|(path, tensor)| (path, PendingTensor::of_host(tensor))));
     folder.insert(CONFIG, pretty(&config_json(&config, &model, labels, job)));
     if config.head_kind() == HeadKind::Pooled {
         for (name, text) in sentence_transformers_files(&config, &job.run) {
@@ -46,7 +59,9 @@ pub async fn export_folder(
     if let Some(facts) = facts {
         folder.insert(RESULTS_FILE, results_json(&job.run, facts));
     }
-    Ok(folder)
+    let mut files = FileStream::from(folder);
+    files.insert_tensors(WEIGHTS, weights_file(map, weights));
+    Ok(files)
 }
 
 /// The task of a job; of a job that names none, the first one that trains such a head.

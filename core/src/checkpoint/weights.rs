@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{DType, FloatDType, Tensor, TensorData, Transaction};
+use burn::tensor::{DType, Tensor, TensorData};
 
+use super::stream::{PendingPart, PendingTensor, TensorFile, read_parts, transpose};
 use super::{CheckpointError, HostTensor, WeightFile};
 use crate::model::{KeyMap, LinearLayout, checkpoint_key, is_of_head, possible_keys};
 use crate::nn::ParamPath;
@@ -22,30 +23,42 @@ pub async fn read_weights<M: Module>(
     map: &KeyMap,
     select: impl Fn(&str, bool) -> bool,
 ) -> Result<Vec<(String, HostTensor)>, CheckpointError> {
-    let mut found = Collect {
-        path: ParamPath::default(),
-        map,
-        select,
-        parameters: Vec::new(),
-        transaction: Transaction::default(),
+    let (mut found, mut parts) = (Vec::new(), Vec::new());
+    for (path, tensor) in pending_weights(module, map, select) {
+        found.push((path, tensor.shape, tensor.parts.len()));
+        parts.extend(tensor.parts);
+    }
+    let mut values = read_parts(parts).await?.into_iter();
+    let whole = |(path, shape, num_parts): (String, Vec<usize>, usize)| {
+        let joined = values.by_ref().take(num_parts).reduce(|mut table, shard| {
+            table.extend(shard);
+            table
+        });
+        (path, HostTensor { shape, values: joined.unwrap_or_default() })
     };
-    module.visit(&mut found);
-    let data = found.transaction.execute_async().await.map_err(CheckpointError::Device)?;
-    let mut tensors: Vec<(String, HostTensor)> = Vec::with_capacity(data.len());
-    for ((path, is_turned), data) in found.parameters.into_iter().zip(data) {
-        let shape: Vec<usize> = data.shape().iter().copied().collect();
-        let values = data.try_into_vec::<f32>().expect("weights are cast to f32 before they are read");
-        let tensor = if is_turned { transpose(values, shape[0], shape[1]) } else { HostTensor { shape, values } };
+    Ok(found.into_iter().map(whole).collect())
+}
+
+/// As [`read_weights`], of which nothing is read yet.
+pub(crate) fn pending_weights<M: Module>(
+    module: &M,
+    map: &KeyMap,
+    select: impl Fn(&str, bool) -> bool,
+) -> Vec<(String, PendingTensor)> {
+    let mut collect = Collect { path: ParamPath::default(), map, select, found: Vec::new() };
+    module.visit(&mut collect);
+    let mut tensors: Vec<(String, PendingTensor)> = Vec::with_capacity(collect.found.len());
+    for (path, tensor) in collect.found {
         match (whole_table(&path), tensors.last_mut()) {
             (Some((table, shard)), Some((last, whole))) if shard > 0 && *last == table => {
                 whole.shape[0] += tensor.shape[0];
-                whole.values.extend(tensor.values);
+                whole.parts.extend(tensor.parts);
             }
             (Some((table, _)), _) => tensors.push((table, tensor)),
             (None, _) => tensors.push((path, tensor)),
         }
     }
-    Ok(tensors)
+    tensors
 }
 
 /// Path of the table that a shard belongs to, and which shard it is.
@@ -58,6 +71,17 @@ fn whole_table(path: &str) -> Option<(String, usize)> {
 fn is_turned(path: &ParamPath, map: &KeyMap, rank: usize) -> bool {
     let is_out_in = || map.linear == LinearLayout::OutIn || is_of_head(&path.join());
     rank == 2 && (path.is_field_of("Lora") || (path.is_field_of("Linear") && is_out_in()))
+}
+
+/// As [`weights_to_safetensors`], of weights that are read when the file is written.
+pub(crate) fn weights_file(map: &KeyMap, weights: Vec<(String, PendingTensor)>) -> TensorFile {
+    let named = |(path, tensor): (String, PendingTensor)| (checkpoint_key(map, &path).unwrap_or(path), tensor);
+    TensorFile::new(weights.into_iter().map(named).collect(), Some(metadata()), true)
+}
+
+/// What `transformers` wants to read in a file of weights.
+fn metadata() -> HashMap<String, String> {
+    HashMap::from([("format".to_owned(), "pt".to_owned())])
 }
 
 /// A `model.safetensors` with `transformers`' keys; what has none of our paths keeps its name.
@@ -81,8 +105,7 @@ pub(super) fn named_to_safetensors(
         }
         named.insert(key, tensor);
     }
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    Ok(safetensors::serialize(named, Some(metadata)).expect("shapes and lengths agree by construction"))
+    Ok(safetensors::serialize(named, Some(metadata())).expect("shapes and lengths agree by construction"))
 }
 
 impl WeightFile<'_> {
@@ -152,27 +175,12 @@ fn old_norm_name(key: &str) -> String {
     key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
 }
 
-fn transpose(values: Vec<f32>, rows: usize, columns: usize) -> HostTensor {
-    let mut turned = vec![0f32; values.len()];
-    const TILE: usize = 32;
-    for row_tile in (0..rows).step_by(TILE) {
-        for column_tile in (0..columns).step_by(TILE) {
-            for row in row_tile..(row_tile + TILE).min(rows) {
-                for column in column_tile..(column_tile + TILE).min(columns) {
-                    turned[column * rows + row] = values[row * columns + column];
-                }
-            }
-        }
-    }
-    HostTensor { shape: vec![columns, rows], values: turned }
-}
-
 struct Collect<'a, S> {
     path: ParamPath,
     map: &'a KeyMap,
     select: S,
-    parameters: Vec<(String, bool)>,
-    transaction: Transaction,
+    /// Shards of a table each by itself.
+    found: Vec<(String, PendingTensor)>,
 }
 
 impl<S: Fn(&str, bool) -> bool> ModuleVisitor for Collect<'_, S> {
@@ -189,9 +197,12 @@ impl<S: Fn(&str, bool) -> bool> ModuleVisitor for Collect<'_, S> {
         if !(self.select)(&path, param.is_require_grad()) {
             return;
         }
-        self.parameters.push((path, is_turned(&self.path, self.map, D)));
-        let transaction = std::mem::take(&mut self.transaction);
-        self.transaction = transaction.register(param.val().inner().cast(FloatDType::F32));
+        let (tensor, is_turned) = (param.val().inner(), is_turned(&self.path, self.map, D));
+        let mut shape = tensor.dims().to_vec();
+        if is_turned {
+            shape.reverse();
+        }
+        self.found.push((path, PendingTensor { shape, parts: vec![PendingPart::new(tensor, is_turned)] }));
     }
 }
 
@@ -248,8 +259,8 @@ impl Fill<'_, '_> {
         }
         let tensor = self.file.read(&key)?.expect("found above");
         self.used.insert(key);
-        let tensor = if is_turned { transpose(tensor.values, expected[0], expected[1]) } else { tensor };
-        Ok(Some(TensorData::new(tensor.values, tensor.shape)))
+        let values = if is_turned { transpose(&tensor.values, expected[0], expected[1]) } else { tensor.values };
+        Ok(Some(TensorData::new(values, shape.to_vec())))
     }
 
     /// The next shard of a table.

@@ -3,7 +3,7 @@
 //! [`RunConfig::check`] needs nothing but the settings; [`RunConfig::check_for`] also what is trained: its task, its
 //! layers, and whether there are validation rows.
 
-use super::setting::Of;
+use super::setting::{Of, Setting};
 use super::settings::SETTINGS;
 use super::{ConfigProblem, Freeze, Method, PromptFormat, ReadOptions, RunConfig};
 
@@ -80,7 +80,7 @@ impl RunConfig {
                 add(setting.name, "has no effect: it is for the method full, which trains the rest".into());
             } else if setting.of == Of::SomeTasks && !task.settings.contains(&setting.name) {
                 add(setting.name, format!("has no effect: this model {}", task.does));
-            } else if setting.needs_valid && !has_valid_rows {
+            } else if setting.needs_valid && !has_valid_rows && self.is_wanted(setting) {
                 add(setting.name, "has no effect: there are no validation rows".into());
             }
         }
@@ -92,7 +92,17 @@ impl RunConfig {
             let message = format!("{:?} is not one of {}", self.metric_for_best_model, task.figures.join(", "));
             add("metric_for_best_model", message);
         }
+        for problem in self.check_techniques(num_hidden_layers) {
+            if problems.iter().all(|known| known.field != problem.field) {
+                problems.push(problem);
+            }
+        }
         problems
+    }
+
+    /// Whether a setting that is not at its default asks for something: no early stopping does not.
+    fn is_wanted(&self, setting: &Setting) -> bool {
+        setting.name != "early_stopping_patience" || self.early_stopping_patience.is_some()
     }
 }
 
@@ -123,6 +133,11 @@ impl ReadOptions {
             ("image_column", self.image_column.is_some()),
             ("label_separator", self.label_separator.is_some()),
             ("merge_labels", !self.merge_labels.is_empty()),
+            ("group_column", self.sharing.group_column.is_some()),
+            ("time_column", self.sharing.time_column.is_some()),
+            ("dedupe", self.sharing.dedupe),
+            ("fold", self.sharing.fold.is_some()),
+            ("edits", !self.edits.is_empty()),
         ];
         let unused = set.into_iter().filter(|(field, is_set)| *is_set && !task.columns.contains(field));
         let problem = |(field, _): (&str, bool)| ConfigProblem {
@@ -135,7 +150,9 @@ impl ReadOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ClassWeights, EvalStrategy, Job, LoraConfig, ModelSource, Pooling, PromptFormat, SplitConfig};
+    use super::super::{
+        ClassWeights, EvalStrategy, Job, LoraConfig, ModelSource, Pooling, PromptFormat, SplitConfig, Techniques,
+    };
     use super::*;
 
     const LABELS: TaskSettings<'static> = TaskSettings {
@@ -274,6 +291,25 @@ mod tests {
         let named = ["early_stopping_patience", "eval_strategy", "metric_for_best_model"];
         assert_eq!(fields(&without_valid.check_for(&LABELS, 2, false)), named);
         assert!(without_valid.check_for(&LABELS, 2, true).is_empty());
+    }
+
+    #[test]
+    fn early_stopping_is_on_and_may_be_off_where_nothing_is_measured() {
+        assert_eq!(RunConfig::default().early_stopping_patience, Some(3));
+        let off = RunConfig { early_stopping_patience: None, ..RunConfig::default() };
+        for has_valid_rows in [true, false] {
+            assert!(off.check_for(&LABELS, 2, has_valid_rows).is_empty());
+        }
+    }
+
+    #[test]
+    fn techniques_belong_to_tasks_and_methods() {
+        let techniques = Techniques { focal_gamma: 2.0, fgm_epsilon: 0.5, l2_sp: 0.1, ..Techniques::default() };
+        let run = RunConfig { method: Method::Lora, techniques, ..RunConfig::default() };
+        assert_eq!(fields(&run.check_for(&WRITES, 2, true)), ["focal_gamma", "fgm_epsilon", "l2_sp"], "each once");
+        let wrong = Techniques { layerwise_lr_decay: 1.5, focal_gamma: -1.0, ..Techniques::default() };
+        let run = RunConfig { techniques: wrong, ..RunConfig::default() };
+        assert_eq!(fields(&run.check()), ["layerwise_lr_decay", "focal_gamma"]);
     }
 
     #[test]

@@ -10,6 +10,12 @@ use crate::task::Task;
 /// File name of a job in an exported folder.
 pub const JOB_FILE: &str = "hone.json";
 
+/// Among [`Job::thresholds`] of a model that gives one label: by which its logits are divided.
+pub const TEMPERATURE: &str = "temperature";
+
+/// Among them: answers whose highest probability is below this are unsure.
+pub const UNSURE_BELOW: &str = "unsure_below";
+
 /// Where the pretrained model comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -126,7 +132,9 @@ pub struct Job {
     pub run: RunConfig,
     /// Of a trained model that gives several labels: the probability from which on it gives each, as its validation rows
     /// suit it best. Of one that was trained on questions some of which have no answer: `no_answer`, how much better than
-    /// the best answer none must score. No setting: a run of the job finds its own.
+    /// the best answer none must score. Of one that gives one label: `temperature`, by which logits are divided before
+    /// probabilities are made of them, and `unsure_below`, the probability below which an answer is unsure, where a person chose
+    /// one. No setting: a run of the job finds its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub thresholds: BTreeMap<String, f64>,
     /// Several tasks that are learned at once, each from files of its own; none where there is one task.
@@ -173,12 +181,38 @@ impl Job {
         if job.hone > Self::LAYOUT {
             return Err(JobError::TooNew { found: job.hone });
         }
-        let mut problems = [job.run.check(), job.read.check(), job.changes.check()].concat();
+        let mut problems = [job.run.check(), job.read.check(), job.changes.check(), job.check_thresholds()].concat();
         if !job.parts.is_empty() {
             problems.extend(check_part_names(&job.parts.iter().map(|part| part.name.as_str()).collect::<Vec<_>>()));
             problems.extend(job.parts.iter().flat_map(|part| part.read.check()));
         }
         if problems.is_empty() { Ok(job) } else { Err(JobError::Settings(problems)) }
+    }
+
+    /// Refuses what no logits can be divided by, and a share that is none, of tasks that give one label. Those of other tasks are
+    /// named after labels.
+    fn check_thresholds(&self) -> Vec<ConfigProblem> {
+        let gives_one_label =
+            |task: Option<Task>| matches!(task, None | Some(Task::SequenceClassification | Task::ImageClassification));
+        let mut problems = Vec::new();
+        let mut check = |place: &str, task: Option<Task>| {
+            let named = |name: &str| self.thresholds.get(&format!("{place}{name}")).filter(|_| gives_one_label(task));
+            let mut refuse = |name: &str, value: f64, must: &str| {
+                let field = format!("thresholds: {place}{name}");
+                problems.push(ConfigProblem { field, message: format!("{value} must be {must}") });
+            };
+            if let Some(&value) = named(TEMPERATURE).filter(|value| !(value.is_finite() && **value > 0.0)) {
+                refuse(TEMPERATURE, value, "above 0");
+            }
+            if let Some(&value) = named(UNSURE_BELOW).filter(|value| !(0.0..=1.0).contains(*value)) {
+                refuse(UNSURE_BELOW, value, "from 0 to 1");
+            }
+        };
+        if self.parts.is_empty() {
+            check("", self.task);
+        }
+        self.parts.iter().for_each(|part| check(&format!("{}/", part.name), Some(part.task)));
+        problems
     }
 
     /// Pretty JSON with a final newline.
@@ -192,8 +226,33 @@ impl Job {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DataShape, Dtype, Encoding, Freeze, LoraConfig, LrSchedulerType, Method, PromptFormat};
+    use super::super::{
+        DataShape, Dtype, Encoding, Fold, Freeze, LoraConfig, LrSchedulerType, Method, PromptFormat, RowEdit, RowEdits,
+        RowSharing, Split,
+    };
     use super::*;
+
+    #[test]
+    fn a_temperature_that_is_none_is_refused_where_one_label_is_given() {
+        let refused = |task: &str, thresholds: &str| {
+            let text = format!(
+                r#"{{"hone": 1, "model": {{"local": {{"name": "m"}}}}, {task} "thresholds": {{{thresholds}}}}}"#
+            );
+            Job::from_json(text.as_bytes()).err().map(|error| error.to_string())
+        };
+        let one_label = r#""task": "sequence_classification","#;
+        for wrong in ["0.0", "-1.5"] {
+            let error = refused(one_label, &format!(r#""temperature": {wrong}"#)).expect("no logits are divided by it");
+            assert!(error.contains("thresholds: temperature: ") && error.ends_with("must be above 0"), "{error}");
+        }
+        let error = refused("", r#""unsure_below": 1.5"#).expect("no probability is so high");
+        assert!(error.ends_with("thresholds: unsure_below: 1.5 must be from 0 to 1"), "{error}");
+        assert_eq!(refused(one_label, r#""temperature": 1.5, "unsure_below": 0.75"#), None);
+        assert_eq!(refused(r#""task": "multi_label","#, r#""temperature": 0.0"#), None, "a label of that name");
+        let part = r#""parts": [{"name": "topic", "task": "sequence_classification"}],"#;
+        let error = refused(part, r#""topic/temperature": 0.0"#).expect("no logits are divided by it");
+        assert!(error.contains("topic/temperature"), "{error}");
+    }
 
     #[test]
     fn a_job_survives_its_file() {
@@ -228,8 +287,16 @@ mod tests {
             has_header: Some(true),
             header_row: Some(3),
             encoding: Some(Encoding::Windows1252),
+            sheet: name("Rows"),
             label_separator: Some('|'),
             merge_labels: [("biling".to_owned(), "Billing".to_owned())].into(),
+            sharing: RowSharing {
+                group_column: name("kunde"),
+                dedupe: true,
+                fold: Some(Fold { index: 1, count: 5 }),
+                ..RowSharing::default()
+            },
+            edits: RowEdits { log: vec![RowEdit::DropRows { file: Split::Train, rows: vec![7] }] },
         };
         let lora = LoraConfig {
             r: 4,

@@ -4,6 +4,7 @@
 
 mod changes;
 mod check;
+mod check_techniques;
 mod draft;
 mod encoding;
 mod job;
@@ -11,23 +12,31 @@ mod lora;
 mod parts;
 mod prompt_format;
 mod read;
+mod row_edits;
 mod run;
 mod setting;
 mod settings;
+mod sharing;
+mod split;
+mod techniques;
 
 pub use changes::ModelChanges;
 pub use check::TaskSettings;
 pub use draft::{ConfigProblem, RunDraft};
 pub use encoding::Encoding;
-pub use job::{DataHashes, JOB_FILE, Job, JobError, ModelSource};
+pub use job::{DataHashes, JOB_FILE, Job, JobError, ModelSource, TEMPERATURE, UNSURE_BELOW};
 pub use lora::LoraConfig;
 pub use parts::{JobPart, check_part_names};
 pub(crate) use prompt_format::ALPACA;
 pub use prompt_format::{OwnFormat, PromptFormat, PromptFormatError};
 pub use read::{DataShape, ReadOptions};
+pub use row_edits::{EditedCell, EditedRow, RowEdit, RowEdits};
 pub use run::{
     ClassWeights, Dtype, EvalStrategy, ExportFormat, Freeze, LrSchedulerType, Method, OnDivergence, Pooling, RunConfig,
     SplitConfig, TrainSamplingStrategy,
 };
 pub use setting::{Kind, Of, Setting};
 pub use settings::{DEFAULT_TARGETS, LAST, SETTINGS, setting};
+pub use sharing::{Fold, MAX_FOLDS, RowSharing};
+pub use split::Split;
+pub use techniques::{ClassSampling, Techniques};

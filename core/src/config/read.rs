@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigProblem, Encoding, PromptFormat};
+use super::{ConfigProblem, Encoding, PromptFormat, RowEdits, RowSharing};
 
 /// Labels over which one may lead to another: the check follows each of them to its end.
 const MAX_MERGES_IN_A_ROW: usize = 100;
@@ -108,12 +108,21 @@ pub struct ReadOptions {
     /// How the file's bytes stand for characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
+    /// The sheet of a workbook; the first with rows, where none is named. `hone-readers` makes text of it before core reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
     /// What stands between the labels of a cell that holds several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label_separator: Option<char>,
     /// Labels that are read as another one, from the former to the latter: two spellings of one class.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub merge_labels: BTreeMap<String, String>,
+    /// How the rows are shared out, where shares alone do not say it.
+    #[serde(skip_serializing_if = "RowSharing::is_default")]
+    pub sharing: RowSharing,
+    /// What was edited of single rows after the file was read: cells, rows that are left out, rows of another split.
+    #[serde(skip_serializing_if = "RowEdits::is_empty")]
+    pub edits: RowEdits,
 }
 
 impl ReadOptions {
@@ -138,7 +147,7 @@ impl ReadOptions {
     /// Every wish that can't be followed, whatever the file is.
     #[must_use]
     pub fn check(&self) -> Vec<ConfigProblem> {
-        let mut problems = Vec::new();
+        let mut problems = self.sharing.check();
         let mut add = |field: &str, message: String| problems.push(ConfigProblem { field: field.into(), message });
         if self.header_row == Some(0) {
             add("header_row", "rows are counted from 1".into());
@@ -166,6 +175,7 @@ impl ReadOptions {
                 );
             }
         }
+        problems.extend(self.edits.check());
         problems
     }
 

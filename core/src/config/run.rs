@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LoraConfig;
+use super::{LoraConfig, Techniques};
 
 /// Which weights are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -202,6 +202,9 @@ pub enum ClassWeights {
     None,
     /// `num_rows / (num_classes * rows_of_class)`, scikit-learn's `class_weight="balanced"`.
     Balanced,
+    /// By the effective number of rows of a class: `(1 - beta) / (1 - beta^rows_of_class)`, the mean over the classes being 1
+    /// (<https://arxiv.org/abs/1901.05555>); beta is [`Techniques::effective_number_beta`].
+    EffectiveNumber,
 }
 
 /// When the validation split is measured.
@@ -340,6 +343,9 @@ pub struct RunConfig {
     /// In which order rows are trained on.
     #[serde(skip_serializing_if = "TrainSamplingStrategy::is_default")]
     pub train_sampling_strategy: TrainSamplingStrategy,
+    /// What a run does only if it is asked to.
+    #[serde(skip_serializing_if = "Techniques::is_default")]
+    pub techniques: Techniques,
     /// How rows are shared out.
     pub split: SplitConfig,
 }
@@ -384,7 +390,7 @@ impl Default for RunConfig {
             eval_strategy: EvalStrategy::Epoch,
             metric_for_best_model: "loss".into(),
             load_best_model_at_end: true,
-            early_stopping_patience: None,
+            early_stopping_patience: Some(3),
             logging_steps: 10,
             seed: 42,
             doc_stride: 128,
@@ -403,6 +409,7 @@ impl Default for RunConfig {
             rotation: 0.0,
             mixup_alpha: 0.0,
             train_sampling_strategy: TrainSamplingStrategy::default(),
+            techniques: Techniques::default(),
             split: SplitConfig::default(),
         }
     }

@@ -1,16 +1,18 @@
 //! The table of settings: an entry here and a field of [`RunConfig`](super::RunConfig) are a new setting.
 //!
 //! What was typed, its check, the flags of the command line, the fields of the page and what a job file may hold all follow
-//! from it: what a setting is called, what it may be, what it belongs to, and what is said of it. The table has three
-//! parts, in the order in which settings are shown: `usual`, `of_tasks` and `advanced`.
+//! from it: what a setting is called, what it may be, what it belongs to, and what is said of it. The table has four
+//! parts, in the order in which settings are shown: `usual`, `of_tasks`, `advanced` and `techniques`.
 
 mod advanced;
 mod of_tasks;
+mod techniques;
 mod usual;
 
 use super::setting::Setting;
 use advanced::ADVANCED;
 use of_tasks::OF_TASKS;
+use techniques::TECHNIQUES;
 use usual::USUAL;
 
 /// The word for adapters where the model's architecture names them.
@@ -20,11 +22,12 @@ pub const DEFAULT_TARGETS: &str = "default";
 pub const LAST: &str = "last:";
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: &[Setting] =
-    &join::<{ USUAL.len() + OF_TASKS.len() + ADVANCED.len() }>([USUAL, OF_TASKS, ADVANCED]);
+pub const SETTINGS: &[Setting] = &join::<{ USUAL.len() + OF_TASKS.len() + ADVANCED.len() + TECHNIQUES.len() }>([
+    USUAL, OF_TASKS, ADVANCED, TECHNIQUES,
+]);
 
 /// The parts of the table, one after the other; `N` settings in all.
-const fn join<const N: usize>(parts: [&[Setting]; 3]) -> [Setting; N] {
+const fn join<const N: usize>(parts: [&[Setting]; 4]) -> [Setting; N] {
     let mut all = [parts[0][0]; N];
     let (mut part, mut index, mut next) = (0, 0, 0);
     while part < parts.len() {

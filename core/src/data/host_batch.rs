@@ -140,6 +140,26 @@ pub enum HostTargets {
         /// Labels.
         width: usize,
     },
+    /// Focal loss of a distribution for every output row: `-sum t (1 - p)^gamma ln p`. Class weights are in the numbers.
+    Focal {
+        /// `[rows, width]`
+        values: Vec<f32>,
+        /// Labels.
+        width: usize,
+        /// How much less a row counts that is answered rightly.
+        gamma: f64,
+    },
+    /// Focal loss of each output, as [`Self::Binary`] has it: either answer's share of the loss times `(1 - p)^gamma`.
+    FocalBinary {
+        /// `[rows, width]`: 1 where the label holds, times the weight of positives.
+        positive: Vec<f32>,
+        /// `[rows, width]`: 1 where it does not.
+        negative: Vec<f32>,
+        /// Labels.
+        width: usize,
+        /// How much less an output counts that is right.
+        gamma: f64,
+    },
     /// Cross-entropy over the vocabulary at some positions of the flattened batch (`row * seq + token`).
     Ids {
         /// Where.

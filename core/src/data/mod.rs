@@ -1,11 +1,15 @@
 //! Bytes to host batches: plain Rust, no tensors. `parse` reads a file into a [`Table`]; `columns` guesses what is
 //! text and what is label; `rows` reads the rows of all files, whatever a row is, and shares them out; `report` has parts
 //! of what is said of them, `reading` how the file was read, `advice` what a person may want to change; `sampler` orders;
-//! `host_batch` pads. What a row is to a task, and its tokens, are in `task`.
+//! `host_batch` pads; `findings` seeks what may be wrong with rows. What a row is to a task, and its tokens, are in `task`.
 
+mod added_columns;
 mod advice;
 mod columns;
+mod edits;
 mod error;
+mod file_names;
+pub mod findings;
 mod host_batch;
 mod labels;
 mod parse;
@@ -15,23 +19,32 @@ mod repeats;
 mod report;
 mod rows;
 mod sampler;
+mod sharing;
 mod split;
+mod time;
 mod trained_columns;
 
+pub use added_columns::{AddedCells, WidenedFile, add_columns};
 pub use advice::{Advice, AdviceKind, advise_on_classes, similar_labels};
 pub use columns::{Columns, TextColumns, choose_columns, choose_text_columns, find_column};
+pub use edits::{
+    CleanedFile, EditOutcome, Move, RowFilter, RowId, RowQuery, RowSort, RowSource, RowState, RowTable, RowView,
+    RowWindow, apply_edits, clean_file, edits_by_file,
+};
 pub use error::DataError;
+pub use file_names::{is_packed, is_packed_name, share_out_by_names, split_of_name};
 pub use host_batch::{
     HostBatch, HostInputs, HostPixels, HostTargets, HostText, Outputs, Padding, PositionIds, TextRow,
 };
 pub use labels::{Merges, sort_labels, sorted_labels};
 pub use parse::{
-    BadRow, DecodedText, Format, Row, Table, is_tag, is_tagged_conll, parse, parse_keeping_nested, parse_lines,
-    parse_sentences, read_text,
+    BadRow, DecodedText, Format, LINES_COLUMN, Row, Table, is_tag, is_tagged_conll, parse, parse_keeping_nested,
+    parse_lines, parse_sentences, read_text,
 };
 pub(crate) use parse::{extension, name_rank};
 pub(crate) use random::{below, generator, shuffle};
 pub use reading::{FileReading, TablePreview};
+pub(crate) use repeats::{LEAKED, SAME_TEXT};
 pub use repeats::{count_repeats, warn_of_leaks};
 pub use report::{LengthHistogram, list_rows};
 pub use rows::{
@@ -39,5 +52,6 @@ pub use rows::{
     RowReader, SourceRow, UsedColumn, read_rows, share_out, share_out_groups, take_filled,
 };
 pub use sampler::{BatchSampler, SamplerState, rows_an_epoch};
-pub use split::{Split, grouped_split, stratified_split};
+pub use sharing::{FOLD_NOTE, RowKeys};
+pub use split::{Split, grouped_folds, grouped_split, split_by_time, stratified_folds, stratified_split};
 pub use trained_columns::{TrainedRead, read_as_trained};

@@ -6,6 +6,12 @@ use std::hash::Hash;
 use super::rows::ReadSummary;
 use crate::words::plural;
 
+/// What a warning of leaks has, and nothing else.
+pub(crate) const LEAKED: &str = "also in the training rows";
+
+/// What a warning of rows with one text and several labels has, and nothing else.
+pub(crate) const SAME_TEXT: &str = "the text of an earlier row but another";
+
 /// Labels of one text that are remembered: every row with that text is compared with them.
 const MAX_LABELS: usize = 100;
 
@@ -42,7 +48,7 @@ pub fn count_repeats<T: Eq + Hash, L: PartialEq>(
     }
     if num_conflicts > 0 {
         let (rows, have) = (plural(num_conflicts, "row"), if num_conflicts == 1 { "has" } else { "have" });
-        summary.warnings.push(format!("{rows} {have} the text of an earlier row but another {label}"));
+        summary.warnings.push(format!("{rows} {have} {SAME_TEXT} {label}"));
     }
     num_conflicts
 }
@@ -51,7 +57,7 @@ pub fn count_repeats<T: Eq + Hash, L: PartialEq>(
 #[must_use]
 pub fn warn_of_leaks(num_leaks: usize) -> String {
     let (rows, are) = (plural(num_leaks, "validation or test row"), if num_leaks == 1 { "is" } else { "are" });
-    format!("{rows} {are} also in the training rows: figures will look better than they are")
+    format!("{rows} {are} {LEAKED}: figures will look better than they are")
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@
 //! In: the files, how they are to be read, and a [`RowFormat`], which says what a row of the task is. Out: rows with their
 //! numbers, and a [`ReadSummary`] of all that there is to say about the files.
 
+use std::collections::HashMap;
+
 use super::advice::Advice;
+use super::edits::{Move, apply_edits};
 use super::error::DataError;
 use super::parse::{BadRow, Format, Row, Table};
 use super::reading::FileReading;
-use super::split::{grouped_split, stratified_split};
-use crate::config::{ReadOptions, SplitConfig};
+use super::sharing::{HeldOut, KeyReader, Kinds, RowKeys};
+use crate::config::{ReadOptions, Split, SplitConfig};
 
 /// Bad rows that are kept with their reason, over all files.
 const MAX_LISTED: usize = 1000;
@@ -124,6 +127,12 @@ pub struct ReadSummary {
     pub advice: Vec<Advice>,
     /// Whether the validation rows, and the test rows, come from a file of their own.
     pub has_own_file: [bool; 2],
+    /// What the training rows say of how they are shared out.
+    pub keys: RowKeys,
+    /// How they were shared out, where that was asked for.
+    pub notes: Vec<String>,
+    /// Rows that were moved to another split.
+    pub moves: Vec<Move>,
 }
 
 impl ReadSummary {
@@ -201,7 +210,11 @@ impl<'a> RowReader<'a> {
             has_own_file: [files.valid.is_some(), files.test.is_some()],
             ..ReadSummary::default()
         };
-        let rows = take_rows(&mut table, &used, "", format, &mut summary)?;
+        let column_of = |name: &str| used.iter().map(|used| used.index).find(|&index| table.columns[index] == name);
+        let columns = read.edits.columns().map(|name| (name.to_owned(), column_of(name))).collect();
+        apply_edits(&read.edits, Split::Train, &columns, &mut table).tell(&mut summary, "");
+        let keys = KeyReader::new(&table, &read.sharing, true)?;
+        let rows = take_rows((&mut table, keys), &used, "", format, &mut summary)?;
         Ok((Self { files, read, used, summary }, rows))
     }
 
@@ -218,7 +231,13 @@ impl<'a> RowReader<'a> {
         let Some((name, bytes)) = file else { return Ok(None) };
         let in_file = |source| in_own_file(role, name, source);
         let (mut table, used) = self.read_like_training(name, bytes, format.parse).map_err(in_file)?;
-        take_rows(&mut table, &used, role, format, &mut self.summary).map(Some).map_err(in_file)
+        // Edits name columns as the training file does.
+        let name_of = |used: &UsedColumn| self.summary.columns[used.index].clone();
+        let columns = self.used.iter().zip(&used).map(|(known, own)| (name_of(known), Some(own.index))).collect();
+        let file = if role == "validation" { Split::Valid } else { Split::Test };
+        apply_edits(&self.read.edits, file, &columns, &mut table).tell(&mut self.summary, role);
+        let keys = KeyReader::new(&table, &self.read.sharing, false).map_err(in_file)?;
+        take_rows((&mut table, keys), &used, role, format, &mut self.summary).map(Some).map_err(in_file)
     }
 
     /// An error in a row of the person's own file of a role.
@@ -279,7 +298,7 @@ fn in_own_file(role: &'static str, name: &str, source: DataError) -> DataError {
 
 /// Moves the rows that can be used out of a table; notes the others. `role` is empty for the training file.
 fn take_rows<T>(
-    table: &mut Table,
+    (table, mut keys): (&mut Table, KeyReader),
     used: &[UsedColumn],
     role: &str,
     format: &mut RowFormat<'_, T>,
@@ -291,8 +310,14 @@ fn take_rows<T>(
     let mut bad = std::mem::take(&mut table.bad_rows);
     let mut num_bad = table.num_bad_rows;
     for mut row in std::mem::take(&mut table.rows) {
-        match (format.read_row)(&mut row, used, &table.columns) {
-            Ok(value) => rows.push(SourceRow { row: row.number, value }),
+        let found = keys.look_at(&row, used, &table.columns).map_err(BadCell::Other);
+        let read = found.and_then(|found| Ok((found, (format.read_row)(&mut row, used, &table.columns)?)));
+        match read {
+            Ok((found, value)) => {
+                if keys.note(row.number, found) {
+                    rows.push(SourceRow { row: row.number, value });
+                }
+            }
             Err(wrong) => {
                 let (BadCell::Empty(reason) | BadCell::Other(reason)) = &wrong;
                 summary.num_empty += usize::from(matches!(wrong, BadCell::Empty(_)));
@@ -304,7 +329,12 @@ fn take_rows<T>(
         }
     }
     bad.sort_by_key(|bad| bad.row);
-    summary.num_rows += rows.len() + num_bad;
+    let (keys, num_repeats, note) = keys.finish();
+    summary.notes.extend(note.map(with_role));
+    if role.is_empty() {
+        summary.keys = keys;
+    }
+    summary.num_rows += rows.len() + num_repeats + num_bad;
     summary.num_bad_rows += num_bad;
     if rows.is_empty() {
         let first = bad.into_iter().next();
@@ -331,9 +361,7 @@ pub fn share_out<T>(
     split: &SplitConfig,
     seed: u64,
 ) -> ([Vec<SourceRow<T>>; 3], ReadSummary) {
-    let num_classes = classes.iter().max().map_or(0, |&largest| largest + 1);
-    let (_, valid, test) = stratified_split(classes, num_classes, &missing_fractions(&rows, split), seed);
-    distribute(rows, valid, test)
+    share_out_kinds(rows, &Kinds::Classes(classes), split, seed)
 }
 
 /// [`share_out`], but rows of one group stay together: `groups` has a number for every training row.
@@ -344,7 +372,21 @@ pub fn share_out_groups<T>(
     split: &SplitConfig,
     seed: u64,
 ) -> ([Vec<SourceRow<T>>; 3], ReadSummary) {
-    let (_, valid, test) = grouped_split(groups, &missing_fractions(&rows, split), seed);
+    share_out_kinds(rows, &Kinds::Groups(groups), split, seed)
+}
+
+/// As [`share_out`] and [`share_out_groups`], unless the rows were asked to be shared out by a column or in folds.
+fn share_out_kinds<T>(
+    mut rows: ReadRows<T>,
+    kinds: &Kinds<'_>,
+    split: &SplitConfig,
+    seed: u64,
+) -> ([Vec<SourceRow<T>>; 3], ReadSummary) {
+    let numbers: Vec<usize> = rows.train.iter().map(|row| row.row).collect();
+    let fractions = missing_fractions(&rows, split);
+    let held = rows.summary.keys.hold_out(&numbers, kinds, &fractions, seed, rows.valid.is_none());
+    let HeldOut { valid, test, notes } = held;
+    rows.summary.notes.extend(notes);
     distribute(rows, valid, test)
 }
 
@@ -356,115 +398,32 @@ fn missing_fractions<T>(rows: &ReadRows<T>, split: &SplitConfig) -> SplitConfig 
     }
 }
 
-/// Moves the training rows at these indices, each ascending, to validation and test.
+/// Moves the training rows at these indices, each ascending, to validation and test; and every row that a person moved to where
+/// it belongs, whatever file it stands in.
 fn distribute<T>(rows: ReadRows<T>, valid: Vec<usize>, test: Vec<usize>) -> ([Vec<SourceRow<T>>; 3], ReadSummary) {
+    let moved: HashMap<(Split, usize), Split> =
+        rows.summary.moves.iter().map(|one| ((one.file, one.row), one.split)).collect();
     let mut splits = [Vec::new(), Vec::with_capacity(valid.len()), Vec::with_capacity(test.len())];
+    let mut put = |file: Split, drawn: Split, row: SourceRow<T>| {
+        let split = moved.get(&(file, row.row)).copied().unwrap_or(drawn);
+        splits[split.index()].push(row);
+    };
     let (mut valid, mut test) = (valid.into_iter().peekable(), test.into_iter().peekable());
     for (index, row) in rows.train.into_iter().enumerate() {
-        let split = if valid.next_if_eq(&index).is_some() {
-            1
+        let drawn = if valid.next_if_eq(&index).is_some() {
+            Split::Valid
         } else if test.next_if_eq(&index).is_some() {
-            2
+            Split::Test
         } else {
-            0
+            Split::Train
         };
-        splits[split].push(row);
+        put(Split::Train, drawn, row);
     }
-    let [train, valid, test] = splits;
-    ([train, rows.valid.unwrap_or(valid), rows.test.unwrap_or(test)], rows.summary)
+    for (file, own) in [(Split::Valid, rows.valid), (Split::Test, rows.test)] {
+        own.into_iter().flatten().for_each(|row| put(file, file, row));
+    }
+    (splits, rows.summary)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::parse;
-
-    fn files(train: &str, valid: Option<&str>, test: Option<&str>) -> DataFiles {
-        let file = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
-        DataFiles {
-            train: file("train.csv", train),
-            valid: valid.map(|text| file("valid.csv", text)),
-            test: test.map(|text| file("test.csv", text)),
-        }
-    }
-
-    /// Rows of the columns `a` and `b`, or the first two.
-    fn read(files: &DataFiles, read: &ReadOptions) -> Result<ReadRows<[String; 2]>, DataError> {
-        let choose = |table: &Table, _: &ReadOptions| {
-            let find = |name: &str, or: usize| table.columns.iter().position(|column| column == name).unwrap_or(or);
-            Ok(vec![UsedColumn { role: "text", index: find("a", 0) }, UsedColumn { role: "note", index: find("b", 1) }])
-        };
-        let mut read_row = |row: &mut Row, used: &[UsedColumn], columns: &[String]| -> Result<[String; 2], BadCell> {
-            Ok([take_filled(row, used[0], columns)?, take_filled(row, used[1], columns)?])
-        };
-        let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut read_row };
-        read_rows(files, read, &mut format)
-    }
-
-    fn lines(count: usize) -> String {
-        String::from("a,b\n") + &(0..count).map(|i| format!("text {i},note\n")).collect::<String>()
-    }
-
-    #[test]
-    fn rows_come_with_their_numbers_and_bad_ones_with_their_reason() {
-        let found = read(&files("a,b\nx,1\n,2\ny,\nz,3\n", None, None), &ReadOptions::default()).expect("two rows");
-        assert_eq!(found.train.iter().map(|row| row.row).collect::<Vec<_>>(), [2, 5]);
-        assert_eq!(found.train[1].value, ["z", "3"]);
-        let summary = found.summary;
-        assert_eq!((summary.num_rows, summary.num_bad_rows, summary.num_empty), (4, 2, 2));
-        assert_eq!(summary.bad_rows[0], BadRow { row: 3, reason: "the text is empty (column \"a\")".into() });
-        assert_eq!(summary.bad_rows[1].reason, "the note is empty (column \"b\")");
-        assert_eq!((summary.column_of("note"), summary.column_of("label")), ("b", ""));
-    }
-
-    #[test]
-    fn own_files_are_read_by_the_names_or_the_places_of_the_training_file() {
-        let found = read(&files(&lines(9), Some("b,c,a\n1,2,x\n"), Some("y,2\n")), &ReadOptions::default());
-        let found = found.expect("good files");
-        assert_eq!(found.valid.expect("its own")[0].value, ["x", "1"]);
-        assert_eq!(found.test.expect("its own")[0].value, ["y", "2"]);
-        assert_eq!((found.summary.num_rows, found.summary.has_own_file), (11, [true, true]));
-        let error = read(&files(&lines(9), None, Some("a,c\nx,1\n")), &ReadOptions::default()).expect_err("no b");
-        assert_eq!(error.to_string(), r#"test file "test.csv": there is no column "b"; the columns are "a", "c""#);
-    }
-
-    #[test]
-    fn an_own_files_header_stands_where_it_likes_or_where_that_of_the_training_file_was_named() {
-        let options = ReadOptions { header_row: Some(3), ..ReadOptions::default() };
-        let train = format!("ours\nmade in May\n{}", lines(4));
-        let found = read(&files(&train, Some("a,b\nx,1\n"), None), &options).expect("a header in row 1");
-        assert_eq!(found.valid.expect("its own")[0], SourceRow { row: 2, value: ["x".into(), "1".into()] });
-        let found = read(&files(&train, Some("9,9\n8,8\na,b\nx,1\n"), None), &options).expect("a header in row 3");
-        assert_eq!(found.valid.expect("its own")[0], SourceRow { row: 4, value: ["x".into(), "1".into()] });
-    }
-
-    #[test]
-    fn what_has_no_file_is_split_off_in_file_order() {
-        let sizes = |valid: Option<&str>, test: Option<&str>| {
-            let rows = read(&files(&lines(100), valid, test), &ReadOptions::default()).expect("good files");
-            let classes = vec![0; rows.train.len()];
-            let (splits, _) = share_out(rows, &classes, &SplitConfig::default(), 7);
-            assert!(splits.iter().all(|rows| rows.is_sorted_by_key(|row| row.row)));
-            splits.map(|rows| rows.len())
-        };
-        assert_eq!(sizes(None, None), [80, 10, 10]);
-        assert_eq!(sizes(Some("a,b\nx,1\n"), None), [100, 1, 0]);
-        assert_eq!(sizes(None, Some("a,b\nx,1\n")), [90, 10, 1]);
-    }
-
-    #[test]
-    fn rows_of_one_group_stay_together() {
-        let groups_of = |valid: Option<&str>| {
-            let rows = read(&files(&lines(100), valid, None), &ReadOptions::default()).expect("good files");
-            let groups: Vec<usize> = (0..rows.train.len()).map(|index| index / 5).collect();
-            let (splits, _) = share_out_groups(rows, &groups, &SplitConfig::default(), 7);
-            assert!(splits.iter().all(|rows| rows.is_sorted_by_key(|row| row.row)));
-            splits.map(|rows| rows.iter().map(|row| (row.row - 2) / 5).collect::<Vec<_>>())
-        };
-        let [train, valid, test] = groups_of(None);
-        assert_eq!([train.len(), valid.len(), test.len()], [80, 10, 10]);
-        assert!(train.iter().all(|group| !valid.contains(group) && !test.contains(group)));
-        assert!(valid.iter().all(|group| !test.contains(group)));
-        assert_eq!(groups_of(Some("a,b\nx,1\n")).map(|rows| rows.len()), [100, 1, 0]);
-    }
-}
+mod tests;

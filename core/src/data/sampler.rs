@@ -3,14 +3,16 @@
 //! Grouped by length, so that little is padded, as `transformers`' `LengthGroupedSampler` does it: shuffle the rows, cut
 //! them into megabatches of up to fifty batches, sort each by length, cut it into batches, and shuffle the batches. At
 //! random: shuffle the rows, and cut them into batches. Sequential: cut them as they are. Rows of several groups (tasks)
-//! are cut into batches apart, so that a batch is of one group; how many of each there are depends on a temperature.
+//! are cut into batches apart, so that a batch is of one group; how many of each there are depends on a temperature. Classes of
+//! one group may be evened out: an epoch then has so many rows of each, mixed.
 
 use std::ops::Range;
 
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::random::{generator, shuffle};
-use crate::config::TrainSamplingStrategy;
+use crate::config::{ClassSampling, TrainSamplingStrategy};
 
 /// Batches in a megabatch, at most.
 const MAX_MEGABATCH: usize = 50;
@@ -29,6 +31,8 @@ pub struct SamplerState {
 pub struct BatchSampler {
     lengths: Vec<usize>,
     groups: Vec<Group>,
+    /// Rows of each class, and how many of them an epoch has; none where classes are not evened out.
+    classes: Vec<(Vec<usize>, usize)>,
     batch_size: usize,
     strategy: TrainSamplingStrategy,
     seed: u64,
@@ -83,6 +87,7 @@ impl BatchSampler {
         let mut sampler = Self {
             lengths,
             groups,
+            classes: Vec::new(),
             batch_size,
             strategy: TrainSamplingStrategy::GroupByLength,
             seed,
@@ -103,11 +108,44 @@ impl BatchSampler {
         self
     }
 
+    /// At the start of epoch 0, with so many rows of each class in an epoch as `sampling` says; `classes` are the class ids of
+    /// all rows. Rows of a class that has too few come again, and of one that has too many an epoch leaves some out, every time
+    /// others.
+    ///
+    /// # Panics
+    /// When there are not as many class ids as rows.
+    #[must_use]
+    pub fn with_classes(mut self, classes: Vec<usize>, sampling: ClassSampling) -> Self {
+        if sampling == ClassSampling::None {
+            return self;
+        }
+        assert_eq!(classes.len(), self.lengths.len(), "every row has a class");
+        let mut rows = vec![Vec::new(); classes.iter().max().map_or(0, |last| last + 1)];
+        for (row, class) in classes.into_iter().enumerate() {
+            rows[class].push(row);
+        }
+        let counts: Vec<usize> = rows.iter().map(Vec::len).collect();
+        self.classes = rows.into_iter().zip(sampling.rows_an_epoch(&counts)).collect();
+        self.start_epoch(0);
+        self
+    }
+
     /// Turns to the start of an epoch; its order depends on seed and epoch only.
     pub fn start_epoch(&mut self, epoch: u32) {
         // Stream 0 of the seed is left to others.
         let mut generator = generator(self.seed, 1 + u64::from(epoch));
         let mut batches = Vec::with_capacity(self.num_batches());
+        if !self.classes.is_empty() {
+            let mut rows = self.rows_of_classes(&mut generator);
+            if self.strategy == TrainSamplingStrategy::GroupByLength {
+                self.sort_megabatches(&mut rows);
+            }
+            batches.extend(rows.chunks(self.batch_size).map(<[usize]>::to_vec));
+            shuffle(&mut batches, &mut generator);
+            self.batches = batches;
+            self.state = SamplerState { epoch, batch: 0 };
+            return;
+        }
         for group in &self.groups {
             let mut left = group.rows_an_epoch;
             // A row that comes again comes in another batch: each pass over the group is cut for itself.
@@ -131,6 +169,23 @@ impl BatchSampler {
         self.state = SamplerState { epoch, batch: 0 };
     }
 
+    /// The rows of an epoch in which classes are evened out, mixed.
+    fn rows_of_classes(&self, generator: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut all = Vec::new();
+        for (rows, rows_an_epoch) in &self.classes {
+            let mut left = *rows_an_epoch;
+            while left > 0 && !rows.is_empty() {
+                let mut pass = rows.clone();
+                shuffle(&mut pass, generator);
+                pass.truncate(left);
+                left -= pass.len();
+                all.extend(pass);
+            }
+        }
+        shuffle(&mut all, generator);
+        all
+    }
+
     /// Sorts the rows of each megabatch by their length, the longest first.
     fn sort_megabatches(&self, rows: &mut [usize]) {
         // As in transformers: at least four megabatches, so that small sets are mixed too.
@@ -150,6 +205,9 @@ impl BatchSampler {
     /// Batches in an epoch.
     #[must_use]
     pub fn num_batches(&self) -> usize {
+        if !self.classes.is_empty() {
+            return self.classes.iter().map(|(_, rows)| rows).sum::<usize>().div_ceil(self.batch_size);
+        }
         let of_group = |group: &Group| {
             let size = group.rows.len().max(1);
             let (passes, rest) = (group.rows_an_epoch / size, group.rows_an_epoch % size);
@@ -300,6 +358,57 @@ mod tests {
         let mut other = two_groups(2.0, 3);
         other.restore(one.state());
         assert_eq!(rest(&mut one), rest(&mut other));
+    }
+
+    /// Ten rows, of which 8 and 9 are of the second class.
+    fn two_classes(sampling: ClassSampling, seed: u64) -> BatchSampler {
+        let classes = (0..10).map(|row| usize::from(row >= 8)).collect();
+        BatchSampler::new((0..10).map(|row| 5 + row % 3).collect(), 3, seed).with_classes(classes, sampling)
+    }
+
+    /// Of each row how often it comes in an epoch.
+    fn times(batches: &[Vec<usize>]) -> Vec<usize> {
+        let rows = batches.concat();
+        (0..10).map(|row| rows.iter().filter(|&&own| own == row).count()).collect()
+    }
+
+    #[test]
+    fn classes_are_evened_out_in_every_epoch_with_other_rows() {
+        let mut over = two_classes(ClassSampling::Oversample, 1);
+        let batches = rest(&mut over);
+        assert_eq!((times(&batches), batches.len()), ([[1; 8].as_slice(), &[4, 4]].concat(), over.num_batches()));
+        let mut under = two_classes(ClassSampling::Undersample, 1);
+        let mut seen = vec![0; 10];
+        for epoch in 0..60 {
+            under.start_epoch(epoch);
+            let batches = rest(&mut under);
+            let times = times(&batches);
+            assert_eq!((times[..8].iter().sum::<usize>(), &times[8..]), (2, &[1, 1][..]));
+            assert_eq!(batches.len(), under.num_batches());
+            seen.iter_mut().zip(times).for_each(|(seen, times)| *seen += times);
+        }
+        assert!(seen.iter().all(|&times| times > 0), "each epoch leaves out others: {seen:?}");
+        let mut balanced = two_classes(ClassSampling::Balanced, 1);
+        let found = times(&rest(&mut balanced));
+        assert_eq!((found[..8].iter().sum::<usize>(), found[8..].iter().sum::<usize>()), (5, 5));
+        assert!(found[8..].iter().all(|&times| times == 2 || times == 3));
+    }
+
+    #[test]
+    fn evened_out_classes_are_mixed_seeded_and_can_be_restored() {
+        let all = |seed| rest(&mut two_classes(ClassSampling::Oversample, seed));
+        assert_eq!(all(3), all(3));
+        assert_ne!(all(3), all(4));
+        let is_mixed = |batch: &Vec<usize>| batch.iter().any(|&row| row < 8) && batch.iter().any(|&row| row >= 8);
+        assert!(all(3).iter().any(is_mixed));
+        let mut one = two_classes(ClassSampling::Balanced, 3);
+        one.start_epoch(2);
+        drop(one.next_batch());
+        let mut other = two_classes(ClassSampling::Balanced, 3);
+        other.restore(one.state());
+        assert_eq!(rest(&mut one), rest(&mut other));
+        let mut none = two_classes(ClassSampling::None, 3);
+        assert_eq!(rest(&mut none), rest(&mut BatchSampler::new((0..10).map(|row| 5 + row % 3).collect(), 3, 3)));
     }
 
     proptest! {

@@ -1,21 +1,8 @@
 //! Rows to training, validation and test: seeded, and with every class in its share.
 
-use serde::{Deserialize, Serialize};
-
 use super::random::{generator, shuffle};
+pub use crate::config::Split;
 use crate::config::SplitConfig;
-
-/// Which rows were measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// Rows trained on.
-    Train,
-    /// Rows that choose the best weights and stop the run early.
-    Valid,
-    /// Rows looked at once, at the end.
-    Test,
-}
 
 /// Stream of the seed that the split draws from.
 const STREAM: u64 = 0x0073_706C_6974;
@@ -95,6 +82,68 @@ pub fn grouped_split(groups: &[usize], split: &SplitConfig, seed: u64) -> (Vec<u
     }
     let rows_of = |index: usize| (0..groups.len()).filter(|&row| split_of[groups[row]] == index).collect();
     (rows_of(0), rows_of(1), rows_of(2))
+}
+
+/// Shares rows out by their times: the newest are for test, those before them for validation; returns row indices of
+/// (train, valid, test), each ascending. No row to train on is newer than one that is held out; of rows of one time those
+/// that come later in the file count as newer. One row at the least stays for training.
+#[must_use]
+pub fn split_by_time(times: &[f64], split: &SplitConfig) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+    let mut order: Vec<usize> = (0..times.len()).collect();
+    order.sort_by(|&a, &b| times[a].total_cmp(&times[b])); // stable: the order of the file is kept
+    let spare = times.len().saturating_sub(1);
+    let num_test = wanted_rows(times.len(), split.test_fraction).min(spare);
+    let num_valid = wanted_rows(times.len(), split.valid_fraction).min(spare - num_test);
+    let mut test = order.split_off(order.len() - num_test);
+    let mut valid = order.split_off(order.len() - num_valid);
+    for rows in [&mut order, &mut valid, &mut test] {
+        rows.sort_unstable();
+    }
+    (order, valid, test)
+}
+
+/// Stream of the seed that folds draw from.
+const FOLD_STREAM: u64 = 0x666F_6C64;
+
+/// The fold of each row, from 0: of `count` folds that are as large as each other, and have each class in its share (both
+/// but for one row).
+#[must_use]
+pub fn stratified_folds(labels: &[usize], count: usize, seed: u64) -> Vec<usize> {
+    let mut classes: Vec<Vec<usize>> = vec![Vec::new(); labels.iter().max().map_or(0, |&largest| largest + 1)];
+    for (row, &label) in labels.iter().enumerate() {
+        classes[label].push(row);
+    }
+    let mut generator = generator(seed, FOLD_STREAM);
+    let mut folds = vec![0; labels.len()];
+    let mut next = 0;
+    for mut rows in classes {
+        shuffle(&mut rows, &mut generator);
+        // Where one class ended the next goes on, so that the folds stay as large as each other.
+        for row in rows {
+            folds[row] = next % count.max(1);
+            next += 1;
+        }
+    }
+    folds
+}
+
+/// The fold of each row, from 0, of which every group is in one as a whole: the largest groups first, each into the fold
+/// with the fewest rows so far. With fewer groups than folds some folds are empty.
+#[must_use]
+pub fn grouped_folds(groups: &[usize], count: usize, seed: u64) -> Vec<usize> {
+    let mut sizes = vec![0_usize; groups.iter().max().map_or(0, |&largest| largest + 1)];
+    groups.iter().for_each(|&group| sizes[group] += 1);
+    let mut order: Vec<usize> = (0..sizes.len()).filter(|&group| sizes[group] > 0).collect();
+    shuffle(&mut order, &mut generator(seed, FOLD_STREAM));
+    order.sort_by_key(|&group| std::cmp::Reverse(sizes[group])); // stable: groups of one size stay shuffled
+    let mut rows_of_folds = vec![0_usize; count.max(1)];
+    let mut fold_of = vec![0; sizes.len()];
+    for group in order {
+        let fold = (0..rows_of_folds.len()).min_by_key(|&fold| rows_of_folds[fold]).unwrap_or(0);
+        fold_of[group] = fold;
+        rows_of_folds[fold] += sizes[group];
+    }
+    groups.iter().map(|&group| fold_of[group]).collect()
 }
 
 /// Rows of a split of this share.
@@ -177,7 +226,53 @@ mod tests {
         assert_eq!(sizes(&thirds, none), [35, 0, 0]);
     }
 
+    #[test]
+    fn the_newest_rows_are_held_out() {
+        let split = SplitConfig { valid_fraction: 0.2, test_fraction: 0.2 };
+        let times = [9.0, 1.0, 5.0, 3.0, 7.0, 2.0, 8.0, 4.0, 6.0, 0.0];
+        let (train, valid, test) = split_by_time(&times, &split);
+        assert_eq!((train, valid, test), (vec![1, 2, 3, 5, 7, 9], vec![4, 8], vec![0, 6]));
+        assert_eq!(split_by_time(&[1.0; 5], &split), (vec![0, 1, 2], vec![3], vec![4]), "later in the file is newer");
+        assert_eq!(split_by_time(&[1.0], &SplitConfig { valid_fraction: 0.5, test_fraction: 0.5 }).0, [0]);
+        assert_eq!(split_by_time(&[], &split), (vec![], vec![], vec![]));
+    }
+
+    #[test]
+    fn folds_have_every_class_in_its_share() {
+        let labels: Vec<usize> = (0..103).map(|row| usize::from(row % 10 == 0)).collect();
+        let folds = stratified_folds(&labels, 5, 1);
+        let size =
+            |fold: usize, label: usize| (0..103).filter(|&row| folds[row] == fold && labels[row] == label).count();
+        let (rare, sizes): (Vec<usize>, Vec<usize>) =
+            (0..5).map(|fold| (size(fold, 1), size(fold, 0) + size(fold, 1))).unzip();
+        assert!(rare.iter().all(|rare| (2..=3).contains(rare)) && sizes.iter().all(|rows| (20..=21).contains(rows)));
+        assert_eq!(folds, stratified_folds(&labels, 5, 1));
+        assert_ne!(folds, stratified_folds(&labels, 5, 2), "of another seed");
+    }
+
+    #[test]
+    fn fewer_groups_than_folds_leave_folds_empty() {
+        let folds = grouped_folds(&[0, 0, 0, 1, 1], 3, 1);
+        assert_eq!(folds, [0, 0, 0, 1, 1], "the larger group first");
+    }
+
     proptest! {
+        #[test]
+        fn folds_part_the_rows_and_tear_no_group_apart(
+            groups in prop::collection::vec(0_usize..30, 0..200),
+            count in 2_usize..8,
+            seed in any::<u64>(),
+        ) {
+            let folds = grouped_folds(&groups, count, seed);
+            prop_assert_eq!(folds.len(), groups.len());
+            for (a, b) in groups.iter().zip(&folds) {
+                prop_assert!(*b < count);
+                for (c, d) in groups.iter().zip(&folds) {
+                    prop_assert!(a != c || b == d);
+                }
+            }
+        }
+
         #[test]
         fn every_row_is_with_its_group_in_one_split(
             groups in prop::collection::vec(0_usize..40, 1..300),

@@ -16,8 +16,10 @@ mod layer_norm;
 mod matmul;
 mod memory;
 mod rms_norm;
+mod rows;
 mod softmax;
 mod square_sum;
+mod threads;
 
 use burn::tensor::Device;
 
@@ -34,8 +36,10 @@ pub use matmul::matmul;
 pub(crate) use matmul::{add_bias, linear};
 pub use memory::keep_freed_memory;
 pub(crate) use rms_norm::rms_norm;
+pub(crate) use rows::{exp_below, scale_rows};
 pub(crate) use softmax::masked_softmax;
 pub(crate) use square_sum::square_sum;
+pub use threads::run_on_threads;
 
 /// Whose kernels compute on a device.
 #[must_use]

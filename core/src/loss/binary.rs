@@ -18,12 +18,21 @@ pub(super) fn binary_cross_entropy_sum(
     negative: &[f32],
     device: &Device,
 ) -> Tensor<1> {
+    let (logits, targets) = as_two_classes(outputs, positive, negative);
+    cross_entropy_sum(logits, rows(&targets, 2, device))
+}
+
+/// Each output as a row of two classes, yes and no, and the targets of these rows, row after row.
+///
+/// # Shapes
+/// - `outputs`: `[rows, width]`; `positive`, `negative`: the same on the host
+/// - returns logits: `[rows * width, 2]`
+pub(super) fn as_two_classes(outputs: Tensor<2>, positive: &[f32], negative: &[f32]) -> (Tensor<2>, Vec<f32>) {
     let count = outputs.shape().num_elements();
     let outputs = outputs.reshape([count, 1]);
     let logits = Tensor::cat(vec![outputs.clone(), Tensor::zeros_like(&outputs)], 1); // [count, 2]
-    let targets: Vec<f32> =
-        positive.iter().zip(negative).flat_map(|(&positive, &negative)| [positive, negative]).collect();
-    cross_entropy_sum(logits, rows(&targets, 2, device))
+    let pairs = positive.iter().zip(negative);
+    (logits, pairs.flat_map(|(&positive, &negative)| [positive, negative]).collect())
 }
 
 #[cfg(all(test, feature = "cpu"))]

@@ -5,8 +5,12 @@
 //! exception (`tokens`): its scores are too large to be held.
 
 mod binary;
+mod consistency;
 mod cosent;
 mod cross_entropy;
+mod focal;
+#[cfg(all(test, feature = "cpu"))]
+pub(crate) mod goldens;
 mod negatives;
 mod spans;
 mod squared_error;
@@ -17,6 +21,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::data::HostTargets;
 
+pub use consistency::{row_weights, symmetric_divergence_sum};
 pub use cross_entropy::cross_entropy_sum;
 pub(crate) use tokens::rows_in_chunk;
 pub use tokens::{TokenLoss, measure_tokens, token_cross_entropy};
@@ -41,6 +46,12 @@ pub fn loss_sum(outputs: Tensor<2>, targets: &HostTargets, text: [usize; 2], dev
         HostTargets::Binary { positive, negative, .. } => {
             binary::binary_cross_entropy_sum(outputs, positive, negative, device)
         }
+        HostTargets::Focal { values, width, gamma } => {
+            focal::focal_sum(outputs, cross_entropy::rows(values, *width, device), *gamma)
+        }
+        HostTargets::FocalBinary { positive, negative, gamma, .. } => {
+            focal::focal_binary_sum(outputs, positive, negative, *gamma, device)
+        }
         HostTargets::Ids { positions, ids, label_smoothing } => {
             vocabulary::scores_at(outputs, positions, ids, *label_smoothing, device)
         }
@@ -50,6 +61,25 @@ pub fn loss_sum(outputs: Tensor<2>, targets: &HostTargets, text: [usize; 2], dev
         }
         HostTargets::Scores { scores, scale } => cosent::cosent(outputs, scores, *scale, device),
     }
+}
+
+/// Loss of a batch that was passed twice, with different dropout (R-Drop): the mean of both losses, and `alpha` times how far
+/// the answers are apart. `weights` are what each output row counts.
+///
+/// # Shapes
+/// - `outputs`, `text`: as of [`loss_sum`], each of one pass
+/// - returns: `[1]`
+#[must_use]
+pub fn loss_of_two(
+    [first, second]: [Tensor<2>; 2],
+    targets: &HostTargets,
+    text: [usize; 2],
+    (weights, alpha): (&[f32], f64),
+    device: &Device,
+) -> Tensor<1> {
+    let losses = [&first, &second].map(|outputs| loss_sum(outputs.clone(), targets, text, device));
+    let [one, other] = losses;
+    (one + other).mul_scalar(0.5) + symmetric_divergence_sum(first, second, weights, device).mul_scalar(alpha)
 }
 
 #[cfg(all(test, feature = "cpu"))]

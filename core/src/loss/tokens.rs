@@ -8,7 +8,7 @@
 use burn::tensor::{FloatDType, IndexingUpdateOp, Int, Tensor, TensorData};
 
 use super::vocabulary::log_probabilities;
-use crate::kernels::matmul;
+use crate::kernels::{exp_below, matmul, scale_rows};
 use crate::nn::TokenTable;
 
 /// Most bytes of the logits of a chunk.
@@ -67,8 +67,8 @@ pub fn token_cross_entropy(
         let logits: Vec<Tensor<2>> =
             (0..shards.len()).map(|index| matmul(states.clone(), widened(index).transpose())).collect();
         let max = Tensor::cat(logits.iter().map(|part| part.clone().max_dim(1)).collect(), 1).max_dim(1); // [count, 1]
-        let powers: Vec<Tensor<2>> = logits.into_iter().map(|part| (part - max.clone()).exp()).collect();
-        let total = Tensor::cat(powers.iter().map(|part| part.clone().sum_dim(1)).collect(), 1).sum_dim(1);
+        let (powers, sums): (Vec<_>, Vec<_>) = logits.into_iter().map(|part| exp_below(part, max.clone())).unzip();
+        let total = Tensor::cat(sums, 1).sum_dim(1);
         let mut target_states: Option<Tensor<2>> = None; // the table's rows of the targets, [count, hidden]
         let mut by_chunk: Option<Tensor<2>> = None;
         let share = weight.clone() / total.clone();
@@ -83,7 +83,7 @@ pub fn token_cross_entropy(
                 Some(before) => before + rows_of_targets,
                 None => rows_of_targets,
             });
-            let probabilities = power * share.clone(); // weighted, [count, rows of the shard]
+            let probabilities = scale_rows(power, share.clone()); // weighted, [count, rows of the shard]
             let part = matmul(probabilities.clone(), widened(index));
             by_chunk = Some(match by_chunk {
                 Some(before) => before + part,

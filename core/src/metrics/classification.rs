@@ -1,16 +1,18 @@
 //! Accuracy, precision, recall and F1 of a classification, with scikit-learn's meaning.
 //!
-//! In: pairs of true and predicted label ids, one a row. Out: an [`Evaluation`]. Undefined ratios are 0
-//! (`zero_division=0`); macro means run over the classes which occur in the truth or in the predictions, as
-//! `sklearn.metrics.f1_score(average="macro")` does when it is given no label list. Beside them stands a [`Baseline`]:
-//! what one gets without a model.
+//! In: pairs of true and predicted label ids, one a row. Out: an [`Evaluation`]; what needs probabilities is in
+//! `class_scores.rs`. Undefined ratios are 0 (`zero_division=0`); macro means run over the classes which occur in the truth or in
+//! the predictions, as `sklearn.metrics.f1_score(average="macro")` does when it is given no label list. Beside them stands a
+//! [`Baseline`]: what one gets without a model.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::class_counts::ClassCounts;
+use super::class_scores::Calibration;
 use super::figure::Figure;
-use super::ratios::{Counts, PrecisionRecallF1, ratio};
+use super::ratios::{Counts, PrecisionRecallF1};
 
 /// Figures of one class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +57,15 @@ pub struct Evaluation {
     pub macro_recall: f64,
     /// Unweighted mean of the classes' F1.
     pub macro_f1: f64,
+    /// Means of the classes' figures, weighted by their rows.
+    #[serde(default)]
+    pub weighted_avg: PrecisionRecallF1,
+    /// Correlation of true and predicted classes, from -1 to 1; 0 where all rows are of one class or are predicted as one.
+    #[serde(default)]
+    pub matthews_correlation: f64,
+    /// How much more often truth and prediction agree than by chance; `None` where chance alone makes them agree always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cohen_kappa: Option<f64>,
     /// Rows measured.
     pub num_rows: usize,
     /// One entry a label, in label order; also those that did not occur.
@@ -64,6 +75,12 @@ pub struct Evaluation {
     /// Where it is known which label the training rows have most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
+    /// Where there were probabilities: how far they can be believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// Figures that are undefined for these rows and were left out, or are means over fewer classes, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Evaluation {
@@ -82,16 +99,23 @@ impl Evaluation {
         self.baseline = Some(Baseline { label, accuracy, macro_precision, macro_recall, macro_f1 });
     }
 
-    /// Loss, accuracy and macro means by name.
+    /// The figures by name that need no probabilities but for the loss.
     #[must_use]
     pub fn figures(&self) -> Vec<Figure> {
-        vec![
+        let PrecisionRecallF1 { precision, recall, f1 } = self.weighted_avg;
+        let mut figures = vec![
             Figure::lower("loss", self.loss),
             Figure::higher("accuracy", self.accuracy),
             Figure::higher("macro_precision", self.macro_precision),
             Figure::higher("macro_recall", self.macro_recall),
             Figure::higher("macro_f1", self.macro_f1),
-        ]
+            Figure::higher("weighted_precision", precision),
+            Figure::higher("weighted_recall", recall),
+            Figure::higher("weighted_f1", f1),
+            Figure::higher("matthews_correlation", self.matthews_correlation),
+        ];
+        figures.extend(self.cohen_kappa.map(|value| Figure::higher("cohen_kappa", value)));
+        figures
     }
 }
 
@@ -131,35 +155,30 @@ impl Confusion {
     /// The figures of the rows so far; `mean_loss` is passed through.
     #[must_use]
     pub fn finish(&self, mean_loss: f64) -> Evaluation {
-        let mut right = 0_usize;
-        let mut num_rows = 0_usize;
-        let mut num_present = 0_usize;
-        let mut sums = [0.0; 3];
-        let mut per_class = Vec::with_capacity(self.labels.len());
-        for (id, label) in self.labels.iter().enumerate() {
-            let hits = self.counts[id][id] as usize;
-            let support: usize = self.counts[id].iter().map(|&count| count as usize).sum();
-            let predicted: usize = self.counts.iter().map(|row| row[id] as usize).sum();
-            let PrecisionRecallF1 { precision, recall, f1 } = Counts { hits, predicted, support }.ratios();
-            if support + predicted > 0 {
-                num_present += 1;
-                sums = [sums[0] + precision, sums[1] + recall, sums[2] + f1];
-            }
-            right += hits;
-            num_rows += support;
-            per_class.push(ClassMetrics { label: label.clone(), precision, recall, f1, support });
+        let mut counts = ClassCounts::new(self.labels.len());
+        for (label, row) in self.counts.iter().enumerate() {
+            row.iter().enumerate().for_each(|(predicted, &times)| counts.add(label, predicted, times as usize));
         }
-        let [macro_precision, macro_recall, macro_f1] = sums.map(|sum| sum / num_present.max(1) as f64);
+        let class = |(label, counts): (&String, &Counts)| {
+            let PrecisionRecallF1 { precision, recall, f1 } = counts.ratios();
+            ClassMetrics { label: label.clone(), precision, recall, f1, support: counts.support }
+        };
+        let macro_avg = counts.macro_avg();
         Evaluation {
             loss: mean_loss,
-            accuracy: ratio(right, num_rows),
-            macro_precision,
-            macro_recall,
-            macro_f1,
-            num_rows,
-            per_class,
+            accuracy: counts.accuracy(),
+            macro_precision: macro_avg.precision,
+            macro_recall: macro_avg.recall,
+            macro_f1: macro_avg.f1,
+            weighted_avg: counts.weighted_avg(),
+            matthews_correlation: counts.matthews_correlation(),
+            cohen_kappa: counts.cohen_kappa(),
+            num_rows: counts.num_rows(),
+            per_class: self.labels.iter().zip(&counts.classes).map(class).collect(),
             confusion: self.counts.clone(),
             baseline: None,
+            calibration: None,
+            notes: Vec::new(),
         }
     }
 }
@@ -280,7 +299,11 @@ mod tests {
         assert_eq!(figure(&figures, "loss"), Some(&Figure::lower("loss", 0.5)));
         assert_eq!(figure(&figures, "accuracy"), Some(&Figure::higher("accuracy", 0.5)));
         assert_eq!(figure(&figures, "macro_f1").map(|figure| figure.value), Some(found.macro_f1));
-        assert_eq!(figures.iter().filter(|figure| figure.higher_is_better).count(), 4);
+        assert_eq!(figures.iter().filter(|figure| !figure.higher_is_better).count(), 1);
+        assert!(
+            figure(&measure(&["a", "b"], &[(0, 0)]).figures(), "cohen_kappa").is_none(),
+            "chance alone is always right"
+        );
     }
 
     proptest! {

@@ -15,19 +15,22 @@ pub struct Figure {
     pub value: f64,
     /// Whether a higher number is a better one.
     pub higher_is_better: bool,
+    /// Where the rows were drawn anew, with replacement, a thousand times: the ends of what 95 % of the draws gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
 }
 
 impl Figure {
     /// A figure of which more is better.
     #[must_use]
     pub fn higher(name: impl Into<Cow<'static, str>>, value: f64) -> Self {
-        Self { name: name.into(), value, higher_is_better: true }
+        Self { name: name.into(), value, higher_is_better: true, interval: None }
     }
 
     /// A figure of which less is better.
     #[must_use]
     pub fn lower(name: impl Into<Cow<'static, str>>, value: f64) -> Self {
-        Self { name: name.into(), value, higher_is_better: false }
+        Self { name: name.into(), value, higher_is_better: false, interval: None }
     }
 }
 
@@ -35,6 +38,22 @@ impl Figure {
 #[must_use]
 pub fn figure<'a>(figures: &'a [Figure], name: &str) -> Option<&'a Figure> {
     figures.iter().find(|figure| figure.name == name)
+}
+
+/// Figures of names, each with whether more of it is better, their values and their intervals, of which the last ones may be
+/// missing. A figure without a value is left out.
+pub(super) fn name_figures(
+    names: impl Iterator<Item = (&'static str, bool)>,
+    values: Vec<Option<f64>>,
+    intervals: Vec<Option<[f64; 2]>>,
+) -> Vec<Figure> {
+    let intervals = intervals.into_iter().chain(std::iter::repeat(None));
+    let named = names.zip(values).zip(intervals);
+    named
+        .filter_map(|(((name, higher_is_better), value), interval)| {
+            Some(Figure { name: Cow::Borrowed(name), value: value?, higher_is_better, interval })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -48,6 +67,7 @@ mod tests {
         assert_eq!((found.value, found.higher_is_better), (0.25, true));
         assert_eq!(figure(&figures, "f1"), None);
         let json = serde_json::to_string(&figures).expect("figures are finite");
+        assert!(!json.contains("interval"), "what is not known is not written: {json}");
         assert_eq!(serde_json::from_str::<Vec<Figure>>(&json).expect("just written"), figures);
     }
 }

@@ -1,32 +1,58 @@
 //! Figures of predictions, from plain numbers and texts: of classes, one or several a row, of entities in tag
 //! sequences, of numbers, of answers, of sentence embeddings, of next tokens and of generated texts. Each evaluation
-//! lists its numbers by name as [`Figure`]s.
+//! lists its numbers by name as [`Figure`]s. Of classes and labels also how far probabilities can be believed, the interval of each
+//! figure, and whether one run is better than another or lucky. `logistic` learns classes
+//! from vectors, `label_errors` finds labels that may be wrong.
 
 mod bleu;
+mod bootstrap;
+mod calibration;
 mod chrf;
+mod class_counts;
+mod class_scores;
 mod classification;
+mod compare;
+mod coverage;
 mod entities;
 mod figure;
+#[cfg(test)]
+mod fixture_tests;
+mod label_errors;
+mod label_scores;
 mod language_model;
+mod lbfgs;
+mod logistic;
 mod multi_label;
 mod ngrams;
+mod ranking;
 mod ratios;
 mod regression;
 mod retrieval;
 mod rouge;
+mod slices;
 mod squad;
 mod text;
 mod text_to_text;
 
 pub use bleu::{Bleu, MAX_NGRAM_ORDER};
+pub use bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED};
+pub use calibration::{NUM_BINS, ReliabilityBin, TemperatureFit, fit_temperature};
 pub use chrf::chrf;
+pub use class_scores::{Calibration, ClassScores};
 pub use classification::{Baseline, ClassMetrics, Confusion, Evaluation, most_frequent};
+pub use compare::{Difference, McNemar, PairedClass, compare_accuracy, compare_macro_f1, mcnemar};
+pub use coverage::{CoveragePoint, NUM_THRESHOLDS};
 pub use entities::{
     EntityConfusion, EntityError, EntityErrorCounts, EntityErrorKind, EntityEvaluation, EntitySpan, StrictEntities,
     TagScheme, compare_entities, detect_tag_scheme, entity_spans, evaluate_entities, strict_entity_spans,
 };
 pub use figure::{Figure, figure};
+pub use label_errors::{
+    LabelErrorFilter, SuspectLabel, confident_joint, confident_thresholds, find_label_errors, num_estimated_errors,
+};
+pub use label_scores::{LabelScores, RowsOfLabels};
 pub use language_model::{TokenAccumulator, TokenEvaluation};
+pub use logistic::{LOGISTIC_C, LOGISTIC_TOLERANCE, LabeledVectors, LogisticFit, LogisticRegression};
 pub use multi_label::{LabelMetrics, MultiLabelEvaluation, average_precision, best_thresholds, evaluate_multi_label};
 pub use ratios::PrecisionRecallF1;
 pub use regression::{OutputMetrics, RegressionEvaluation, evaluate_regression, pearson, spearman};
@@ -36,6 +62,7 @@ pub use retrieval::{
     predict_among_others, predict_nearest, predict_nearest_of,
 };
 pub use rouge::{mean_rouge_l, rouge_l};
+pub use slices::{MIN_SLICE, RowOutcomes, Slice, SliceFigure, SliceReport, SliceResult, compare_slices};
 pub use squad::{
     BestThresholds, ExactAndF1, SquadEvaluation, SquadQuestion, answer_f1, evaluate_answers, is_exact_answer,
     normalize_answer,

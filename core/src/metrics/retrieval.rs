@@ -103,7 +103,7 @@ fn unit(embedding: &[f32]) -> Vec<f64> {
 }
 
 /// Sums in eight lanes, which the compiler turns into vector instructions.
-fn dot(left: &[f64], right: &[f64]) -> f64 {
+pub(super) fn dot(left: &[f64], right: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (left_chunks, left_rest) = left.as_chunks::<8>();
     let (right_chunks, right_rest) = right.as_chunks::<8>();

@@ -231,6 +231,18 @@ impl ModelConfig {
         self.backbone.num_hidden_layers()
     }
 
+    /// Whether anything is dropped out in training, unless a run says otherwise.
+    #[must_use]
+    pub fn has_dropout(&self) -> bool {
+        let of_head = match self.head_config {
+            HeadConfig::Sequence(SequenceConfig { dropout, .. })
+            | HeadConfig::Token { dropout, .. }
+            | HeadConfig::Span { dropout, .. } => dropout > 0.0,
+            _ => false,
+        };
+        of_head || self.backbone.has_dropout()
+    }
+
     /// Gives the tokens' scores a table of their own, here and in the file that is exported.
     pub fn untie_word_embeddings(&mut self) {
         match &mut self.backbone {

@@ -5,6 +5,7 @@
 mod architectures;
 mod backbone;
 mod config;
+mod depth;
 mod fields;
 mod heads;
 mod keys;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use backbone::{Backbone, LayerCounts};
 pub use config::{ModelConfig, ModelError};
+pub use depth::{depth_of, top_depth};
 pub use heads::{
     CausalLmHead, DenseActivation, DenseConfig, Head, HeadConfig, ImageHead, ImageHeadConfig, MaskedLmConfig,
     MaskedLmHead, PooledHead, PredictionConfig, RowVector, SequenceConfig, SequenceHead, SpanHead, TokenHead,

@@ -200,6 +200,21 @@ impl BackboneConfig {
         }
     }
 
+    /// Whether anything of it is dropped out in training, unless a run says otherwise.
+    #[must_use]
+    pub fn has_dropout(&self) -> bool {
+        let rates = match self {
+            Self::Encoder(encoder) => vec![encoder.hidden_dropout_prob, encoder.attention_probs_dropout_prob],
+            Self::ModernEncoder(encoder) => {
+                vec![encoder.embedding_dropout, encoder.attention_dropout, encoder.mlp_dropout]
+            }
+            Self::Decoder(decoder) => vec![decoder.embd_pdrop, decoder.attn_pdrop, decoder.resid_pdrop],
+            Self::EncoderDecoder(both) => vec![both.dropout],
+            Self::Vision(vision) => vec![vision.hidden_dropout_prob, vision.attention_probs_dropout_prob],
+        };
+        rates.into_iter().any(|rate| rate > 0.0)
+    }
+
     /// Rows of the position table, or longest input in tokens.
     #[must_use]
     pub fn max_position_embeddings(&self) -> usize {

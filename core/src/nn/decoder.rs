@@ -11,7 +11,7 @@ use half::{bf16, f16};
 
 use super::attention::{causal_mask, soft_capped};
 use super::causal_attention::{AttentionConfig, CausalAttention};
-use super::embedding::stop_gradient;
+use super::embedding::{stop_gradient, with_noise};
 use super::kv_cache::{CachePart, KvCache};
 use super::mlp::{Mlp, MlpKind};
 use super::rope::Rotation;
@@ -322,7 +322,7 @@ impl Decoder {
             Some(id) => stop_gradient(x, batch.input_ids.clone().equal_elem(id as i64)),
             None => x,
         };
-        let x = scaled(x, self.embedding_multiplier());
+        let x = with_noise(scaled(x, self.embedding_multiplier()), batch);
         let x = match &self.position_embeddings {
             Some(table) => x + table.forward(batch.position_ids.clone()),
             None => x,

@@ -1,9 +1,10 @@
 //! A table of vectors, looked up by id.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
+use burn::tensor::{Bool, Device, Distribution, FloatDType, Int, Tensor};
 
 use super::Init;
+use crate::batch::TextBatch;
 
 /// A lookup table.
 #[derive(Module, Debug)]
@@ -35,6 +36,20 @@ impl Embedding {
     }
 }
 
+/// The vectors of a batch's tokens with the batch's noise, which is drawn on the device; as they are where it has none.
+///
+/// # Shapes
+/// - `x`: `[batch, seq, hidden]`
+/// - returns: as `x`
+#[must_use]
+pub(super) fn with_noise(x: Tensor<3>, batch: &TextBatch) -> Tensor<3> {
+    let Some(noise) = &batch.noise else { return x };
+    let shape = x.dims();
+    let size = noise.clone().div_scalar((shape[2] as f64).sqrt()).unsqueeze_dim::<3>(2); // [batch, seq, 1]
+    let drawn = Tensor::<3>::random(shape, Distribution::Uniform(-1.0, 1.0), &x.device());
+    x + drawn * size
+}
+
 /// The same vectors, but those `at` some positions pass no gradient on: what `padding_idx` of `torch.nn.Embedding` does.
 ///
 /// # Shapes
@@ -46,4 +61,40 @@ pub(super) fn stop_gradient(x: Tensor<3>, at: Tensor<2, Bool>) -> Tensor<3> {
     let stopped = at.float().unsqueeze_dim::<3>(2); // [batch, seq, 1]
     let passing = stopped.clone().neg().add_scalar(1.0);
     x.clone() * passing + x.detach() * stopped
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use crate::batch::BatchInputs;
+    use crate::data::{HostInputs, HostText, Padding, PositionIds, TextRow};
+
+    /// Of NEFTune: evenly up to alpha / sqrt(tokens * width), tokens without padding.
+    #[test]
+    fn noise_is_as_large_as_the_tokens_of_its_row_say_and_padding_has_none() {
+        const WIDTH: usize = 256;
+        let device = Device::flex();
+        let padding = Padding { pad_token_id: 0, multiple_of: 1, max_length: 8, positions: PositionIds::FromZero };
+        let rows: [&[u32]; 2] = [&[1, 2, 3, 4], &[5]];
+        let rows = rows.map(|input_ids| TextRow { input_ids, token_type_ids: &[] });
+        let host = HostInputs::Text(HostText::pad(&rows, &padding));
+        let plain = BatchInputs::new(&host, &device);
+        let vectors = || Tensor::<3>::ones([2, 4, WIDTH], &device);
+        let values = |x: Tensor<3>| x.into_data().iter::<f32>().collect::<Vec<f32>>();
+        assert_eq!(values(with_noise(vectors(), plain.text())), values(vectors()), "what is measured has none");
+        let noisy = plain.with_noise(&host, 5.0, &device);
+        let noise: Vec<f32> =
+            values(with_noise(vectors(), noisy.text())).into_iter().map(|value| value - 1.0).collect();
+        for (row, length) in [(0, 4), (1, 1)] {
+            let bound = 5.0 / ((length * WIDTH) as f32).sqrt();
+            let of_row = &noise[row * 4 * WIDTH..][..4 * WIDTH];
+            let (tokens, padded) = of_row.split_at(length * WIDTH);
+            let largest = tokens.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+            assert!(largest <= bound + 1e-6 && largest > 0.9 * bound, "{largest}, of at most {bound}");
+            let mean_square = tokens.iter().map(|value| value * value).sum::<f32>() / tokens.len() as f32;
+            let expected = bound * bound / 3.0;
+            assert!((mean_square - expected).abs() < 0.3 * expected, "{mean_square}, not {expected}");
+            assert!(padded.iter().all(|value| *value == 0.0));
+        }
+    }
 }

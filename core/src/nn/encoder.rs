@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor, activation};
 
 use super::attention::{attend, merge_heads, mutual_mask, padding_mask, split_heads};
 use super::disentangled::{Distances, Readers, RelativeEmbeddings};
-use super::embedding::stop_gradient;
+use super::embedding::{stop_gradient, with_noise};
 use super::relative_bias::RelativeBias;
 use super::{DisentangledConfig, Dropout, Embedding, Init, LayerNorm, Linear};
 use crate::batch::TextBatch;
@@ -209,7 +209,7 @@ impl Embeddings {
                 positions = positions.map(|positions| stop_gradient(positions, at));
             }
         }
-        let mut x = words;
+        let mut x = with_noise(words, batch);
         if let Some(positions) = positions {
             x = x + positions;
         }

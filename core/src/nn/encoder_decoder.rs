@@ -9,6 +9,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
 use super::attention::{attend, causal_mask, merge_heads, padding_mask, split_heads};
+use super::embedding::with_noise;
 use super::kv_cache::{CachePart, KvCache};
 use super::relative_bias::RelativeBias;
 use super::{Dropout, Init, Linear, RmsNorm, TokenTable};
@@ -344,7 +345,8 @@ impl EncoderDecoder {
     /// Token vectors, `[batch, seq, hidden]`: of a source, or of a target.
     #[must_use]
     pub fn embed(&self, text: &TextBatch) -> Tensor<3> {
-        self.encoder.dropout.forward(self.embed_tokens.forward(text.input_ids.clone()))
+        let x = with_noise(self.embed_tokens.forward(text.input_ids.clone()), text);
+        self.encoder.dropout.forward(x)
     }
 
     /// Distances and mask of a source.

@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::attention::{attend, merge_heads, padding_mask, split_heads, window_mask};
-use super::embedding::stop_gradient;
+use super::embedding::{stop_gradient, with_noise};
 use super::rope::Rotation;
 use super::{Activation, Dropout, Embedding, Init, Linear, RopeConfig, UnbiasedLayerNorm};
 use crate::batch::TextBatch;
@@ -138,7 +138,7 @@ impl ModernEmbeddings {
         {
             words = stop_gradient(words, batch.input_ids.clone().equal_elem(id as i64));
         }
-        self.dropout.forward(self.norm.forward(words))
+        self.dropout.forward(self.norm.forward(with_noise(words, batch)))
     }
 }
 

@@ -38,6 +38,11 @@ impl GradientSum {
         Self { gradients: self.gradients.into_iter().map(scale).collect() }
     }
 
+    /// Drops every gradient whose parameter's path `is_kept` does not accept.
+    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.gradients.retain(|path, _| is_kept(path));
+    }
+
     /// Removes the gradient of a parameter and returns it.
     pub fn remove(&mut self, path: &str) -> Option<Tensor<1>> {
         self.gradients.remove(path)

@@ -79,7 +79,10 @@ impl Batches {
     pub fn of(rows: &dyn TaskRows, run: &RunConfig, patch_size: u64) -> Self {
         let lengths = rows.lengths(Split::Train);
         let longest = lengths.iter().enumerate().max_by_key(|(_, length)| **length).map(|(row, _)| row);
-        let sampler = BatchSampler::new(lengths, run.batch_size as usize, run.seed);
+        let mut sampler = BatchSampler::new(lengths, run.batch_size as usize, run.seed);
+        if let Some(classes) = rows.classes_to_train() {
+            sampler = sampler.with_classes(classes, run.techniques.class_sampling);
+        }
         let mut sampler = sampler.with_strategy(run.train_sampling_strategy);
         let all: Vec<Vec<usize>> = std::iter::from_fn(|| sampler.next_batch()).collect();
         let shape_of =

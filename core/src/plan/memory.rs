@@ -81,7 +81,13 @@ pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>)
     let of_trained = FLOAT * trained.num_parameters;
     let is_half = run.dtype != Dtype::F32;
     let frozen = shape.parameters.all.saturating_sub(trained.num_parameters);
-    let weights = of_trained + frozen * if is_half { FLOAT / 2 } else { FLOAT };
+    // What weights are pulled back to is held beside them; two passes whose answers are compared keep as much each.
+    let pulled_to = if run.techniques.l2_sp > 0.0 { of_trained } else { 0 };
+    // A pass with moved token vectors has them once more, and gradients of its own beside those of the first.
+    let is_moved = run.techniques.fgm_epsilon > 0.0;
+    let moved = if is_moved { FLOAT * shape.parameters.embeddings } else { 0 };
+    let passes = if run.techniques.rdrop_alpha > 0.0 { 2 } else { 1 };
+    let weights = of_trained + pulled_to + moved + frozen * if is_half { FLOAT / 2 } else { FLOAT };
     let state = STATE_BYTES * trained.num_parameters;
     let goes_back = run.on_divergence == OnDivergence::RollBack && state <= MAX_STATE_BYTES;
     let best = if keeps_states && batches.num_valid_rows > 0 { of_trained } else { 0 };
@@ -89,10 +95,10 @@ pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>)
     let states = if keeps_states { state * if goes_back { 2 } else { 1 } + best } else { 0 };
     MemoryParts {
         weights,
-        gradients: of_trained,
+        gradients: of_trained * if is_moved { 2 } else { 1 },
         optimizer: 2 * of_trained,
-        activations: FLOAT * activations(shape, run, trained, (kernels, batch)),
-        outputs: outputs(shape, (kernels, batch)),
+        activations: FLOAT * passes * activations(shape, run, trained, (kernels, batch)),
+        outputs: passes * outputs(shape, (kernels, batch)),
         best,
         host: file_bytes + states,
     }

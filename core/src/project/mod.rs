@@ -8,13 +8,14 @@ mod parts;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::io::{self, Cursor, Seek, Write};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use self::parts::{HEADER, MODEL, Part, ROWS, RUN, check_part, plain_file_name};
+use self::parts::{HEADER, MODEL, Part, RUN, check_part, place_of_rows, plain_file_name};
 use crate::config::{Job, JobError, ModelSource};
-use crate::folder::{Folder, FolderError};
+use crate::folder::{Folder, FolderError, FolderZip};
 
 /// How the name of a project file ends.
 pub const PROJECT_ENDING: &str = ".hone";
@@ -27,9 +28,6 @@ pub const SAVED_FILE: &str = "saved.json";
 
 /// The file that a model can't be without.
 const CONFIG: &str = "config.json";
-
-/// Most bytes that a project file may unpack to.
-const MAX_BYTES: u64 = 4 << 30;
 
 /// Bytes that any project file may unpack to, however small it is; and how many more for each of its own.
 const ROOM_BYTES: u64 = 64 << 20;
@@ -70,7 +68,7 @@ pub enum ProjectError {
     #[error("the project file has several files in {folder}")]
     Several {
         /// Where.
-        folder: &'static str,
+        folder: String,
     },
     /// A part holds something else.
     #[error("{name} of the project file can't be read: {source}")]
@@ -89,9 +87,17 @@ pub enum ProjectError {
     /// Its job can't be used.
     #[error("the project's {0}")]
     Job(#[from] JobError),
-    /// Several tasks at once.
-    #[error("the project is a run of several tasks, which project files do not hold")]
-    SeveralTasks,
+}
+
+/// The files of rows of a task.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProjectRows {
+    /// Rows to train on.
+    pub train: NamedFile,
+    /// The person's own validation rows.
+    pub valid: Option<NamedFile>,
+    /// The person's own test rows.
+    pub test: Option<NamedFile>,
 }
 
 /// A run with all that it needs.
@@ -105,12 +111,10 @@ pub struct Project {
     pub note: String,
     /// What is run.
     pub job: Job,
-    /// Rows to train on.
-    pub train: NamedFile,
-    /// The person's own validation rows.
-    pub valid: Option<NamedFile>,
-    /// The person's own test rows.
-    pub test: Option<NamedFile>,
+    /// Its rows; of several tasks those of the first.
+    pub rows: ProjectRows,
+    /// The rows of the others of several tasks, in the order of the job's parts.
+    pub beside: Vec<ProjectRows>,
     /// SHA-256 (lower-case hex) of the model's files, by name.
     pub model_sha256: BTreeMap<String, String>,
     /// The model's files; none where a hub has them.
@@ -159,8 +163,11 @@ struct Version {
 }
 
 impl Project {
-    /// The layout that this version writes.
-    pub const LAYOUT: u32 = 1;
+    /// The newest layout that this version reads: that of runs of several tasks. Others are written in the one before.
+    pub const LAYOUT: u32 = 2;
+
+    /// Most bytes that a project file may unpack to: of one with more nothing is read.
+    pub const MAX_BYTES: u64 = 4 << 30;
 
     /// A run that was never saved, of a model that a hub has.
     #[must_use]
@@ -170,9 +177,8 @@ impl Project {
             began_ms: None,
             note: String::new(),
             job,
-            train,
-            valid: None,
-            test: None,
+            rows: ProjectRows { train, valid: None, test: None },
+            beside: Vec::new(),
             model_sha256: BTreeMap::new(),
             model: Folder::new(),
             run: Folder::new(),
@@ -184,14 +190,27 @@ impl Project {
     /// when it is read are left out.
     #[must_use]
     pub fn to_zip(self) -> Vec<u8> {
-        let Self { made_by, began_ms, note, job, train, valid, test, model_sha256, model, run, page } = self;
+        let zip = self.into_zip(Cursor::new(Vec::new())).and_then(FolderZip::finish);
+        zip.expect("names are unique and memory does not fail").into_inner()
+    }
+
+    /// As [`Self::to_zip`], not closed yet: files of a run that is not in memory can be added under [`Self::path_of_run`], in the
+    /// order of their names.
+    ///
+    /// # Errors
+    /// When the bytes can't be written.
+    pub fn into_zip<W: Write + Seek>(self, to: W) -> io::Result<FolderZip<W>> {
+        let Self { made_by, began_ms, note, job, rows, beside, model_sha256, model, run, page } = self;
         let job = RawValue::from_string(job.to_json()).expect("a job is JSON");
-        let header = Header { hone_project: Self::LAYOUT, made_by, began_ms, note, job, model_sha256, page };
+        let hone_project = if beside.is_empty() { 1 } else { Self::LAYOUT };
+        let header = Header { hone_project, made_by, began_ms, note, job, model_sha256, page };
         let mut folder = Folder::new();
         folder.insert(HEADER, serde_json::to_vec_pretty(&header).expect("a header holds only plain values"));
-        for (place, file) in ROWS.into_iter().zip([Some(train), valid, test]) {
-            if let Some((name, bytes)) = file {
-                folder.insert(format!("{place}{}", plain_file_name(&name)), bytes);
+        for (task, ProjectRows { train, valid, test }) in std::iter::once(rows).chain(beside).enumerate() {
+            for (slot, file) in [Some(train), valid, test].into_iter().enumerate() {
+                if let Some((name, bytes)) = file {
+                    folder.insert(format!("{}{}", place_of_rows(task, slot), plain_file_name(&name)), bytes);
+                }
             }
         }
         for (place, files) in [(MODEL, model), (RUN, run)] {
@@ -203,7 +222,17 @@ impl Project {
                 }
             }
         }
-        folder.to_zip()
+        let mut zip = FolderZip::new(to);
+        zip.append_folder(&folder)?;
+        Ok(zip)
+    }
+
+    /// Where a file of a run lies in a project file; `None` of one that has no place there.
+    #[must_use]
+    pub fn path_of_run(name: &str) -> Option<String> {
+        let path = format!("{RUN}{name}");
+        let is_part = Part::of(&path).is_some();
+        is_part.then_some(path)
     }
 
     /// Reads the file.
@@ -211,7 +240,7 @@ impl Project {
     /// # Errors
     /// When it is no project file, a part of it is missing, foreign, damaged or too large, or a newer Hone wrote it.
     pub fn from_zip(bytes: &[u8]) -> Result<Self, ProjectError> {
-        let limit = MAX_BYTES.min(ROOM_BYTES + MAX_RATIO * bytes.len() as u64);
+        let limit = Self::MAX_BYTES.min(ROOM_BYTES + MAX_RATIO * bytes.len() as u64);
         Self::from_folder(Folder::from_zip_if(bytes, limit, check_part)?)
     }
 
@@ -223,38 +252,48 @@ impl Project {
         }
         let Header { made_by, began_ms, note, job, model_sha256, page, .. } = read_json(HEADER, &header)?;
         let job = Job::from_json(job.get().as_bytes())?;
-        if !job.parts.is_empty() {
-            return Err(ProjectError::SeveralTasks);
-        }
-        let (mut rows, mut model, mut run) = ([None, None, None], Folder::new(), Folder::new());
+        let num_tasks = job.parts.len().max(1);
+        let (mut files, mut model, mut run) = (BTreeMap::new(), Folder::new(), Folder::new());
         for (path, bytes) in folder {
             match Part::of(&path) {
-                Some(Part::Rows(slot, name)) => {
-                    if rows[slot].replace((plain_file_name(name), bytes)).is_some() {
-                        return Err(ProjectError::Several { folder: ROWS[slot] });
+                Some(Part::Rows(task, slot, name)) if task < num_tasks => {
+                    if files.insert((task, slot), (plain_file_name(name), bytes)).is_some() {
+                        return Err(ProjectError::Several { folder: place_of_rows(task, slot) });
                     }
                 }
                 Some(Part::Model(name)) => model.insert(name, bytes),
                 Some(Part::Run(name)) => run.insert(name, bytes),
-                Some(Part::Header) | None => return Err(ProjectError::Foreign { name: path }),
+                Some(Part::Header | Part::Rows(..)) | None => return Err(ProjectError::Foreign { name: path }),
             }
         }
-        let [train, valid, test] = rows;
-        let train = train.ok_or_else(|| missing(ROWS[0]))?;
-        let project = Self { made_by, began_ms, note, job, train, valid, test, model_sha256, model, run, page };
+        let mut rows_of = |task| {
+            let mut take = |slot| files.remove(&(task, slot));
+            let train = take(0).ok_or_else(|| missing(&place_of_rows(task, 0)))?;
+            Ok::<_, ProjectError>(ProjectRows { train, valid: take(1), test: take(2) })
+        };
+        let rows = rows_of(0)?;
+        let beside = (1..num_tasks).map(rows_of).collect::<Result<_, _>>()?;
+        let project = Self { made_by, began_ms, note, job, rows, beside, model_sha256, model, run, page };
         project.check()?;
         Ok(project)
     }
 
     /// Whether the parts belong together.
     fn check(&self) -> Result<(), ProjectError> {
-        let Self { job, valid, test, model, run, .. } = self;
-        let own_rows = [(&job.valid_file, valid, ROWS[1]), (&job.test_file, test, ROWS[2])];
-        for (named, file, place) in own_rows {
-            match (named, file) {
-                (Some(_), None) => return Err(missing(place)),
-                (None, Some((name, _))) => return Err(ProjectError::Foreign { name: format!("{place}{name}") }),
-                _ => {}
+        let Self { job, model, run, .. } = self;
+        let one = [[&job.valid_file, &job.test_file]];
+        let named: Vec<_> = match job.parts.as_slice() {
+            [] => one.to_vec(),
+            parts => parts.iter().map(|part| [&part.valid_file, &part.test_file]).collect(),
+        };
+        for (task, (named, rows)) in named.into_iter().zip(self.rows_of_tasks()).enumerate() {
+            for (slot, named, file) in [(1, named[0], &rows.valid), (2, named[1], &rows.test)] {
+                let place = place_of_rows(task, slot);
+                match (named, file) {
+                    (Some(_), None) => return Err(missing(&place)),
+                    (None, Some((name, _))) => return Err(ProjectError::Foreign { name: format!("{place}{name}") }),
+                    _ => {}
+                }
             }
         }
         let has_files = model.iter().next().is_some();
@@ -267,6 +306,11 @@ impl Project {
             return Err(missing(&format!("model_sha256 in {HEADER}, by which the run knows its model")));
         }
         self.saved_step().map(drop)
+    }
+
+    /// The rows of its task, or of each of several.
+    pub fn rows_of_tasks(&self) -> impl Iterator<Item = &ProjectRows> {
+        std::iter::once(&self.rows).chain(&self.beside)
     }
 
     /// How far the run came; `None` of one that was never saved.

@@ -6,8 +6,11 @@ use crate::hub::check_weight_file_name;
 /// What the project is.
 pub(super) const HEADER: &str = "project.json";
 
-/// Where files of training, validation and test rows lie, one in each.
+/// Where files of training, validation and test rows lie, one in each; of several tasks those of the first.
 pub(super) const ROWS: [&str; 3] = ["data/train/", "data/valid/", "data/test/"];
+
+/// What the places of [`ROWS`] begin with.
+const DATA: &str = "data/";
 
 /// Where the files of the model lie.
 pub(super) const MODEL: &str = "model/";
@@ -26,6 +29,9 @@ const MAX_SAVED_BYTES: u64 = 4 << 20;
 const MAX_EVENTS_BYTES: u64 = 512 << 20;
 const MAX_STATE_BYTES: u64 = 64 << 20;
 
+/// Most tasks that a run can learn at once.
+const MAX_TASKS: usize = 1000;
+
 /// Longest name of a file, in bytes as file systems count, and in characters of one that is given.
 const MAX_NAME_BYTES: usize = 255;
 const MAX_NAME_CHARS: usize = 60;
@@ -37,8 +43,8 @@ const SIGNS: &str = "<>:\"|?*";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
     Header,
-    /// Of training, validation or test rows, by the index in [`ROWS`]; its name.
-    Rows(usize, &'a str),
+    /// Of which task, the first being 0; of training, validation or test rows, by the index in [`ROWS`]; its name.
+    Rows(usize, usize, &'a str),
     Model(&'a str),
     Run(&'a str),
 }
@@ -55,10 +61,31 @@ impl<'a> Part<'a> {
         if let Some(name) = path.strip_prefix(RUN) {
             return is_of_run(name).then_some(Self::Run(name));
         }
-        let (slot, place) = ROWS.into_iter().enumerate().find(|(_, place)| path.starts_with(place))?;
-        let name = &path[place.len()..];
-        is_plain(name).then_some(Self::Rows(slot, name))
+        let (task, path) = split_task(path.strip_prefix(DATA)?);
+        let found = ROWS
+            .into_iter()
+            .enumerate()
+            .find_map(|(slot, place)| Some((slot, path.strip_prefix(&place[DATA.len()..])?)));
+        let (slot, name) = found?;
+        is_plain(name).then_some(Self::Rows(task, slot, name))
     }
+}
+
+/// Where rows of a task lie, the first being 0: those of the second begin with `data/2/`.
+pub(super) fn place_of_rows(task: usize, slot: usize) -> String {
+    match task {
+        0 => ROWS[slot].to_owned(),
+        task => format!("{DATA}{}/{}", task + 1, &ROWS[slot][DATA.len()..]),
+    }
+}
+
+/// The task of a path below `data/`, the first being 0, and the path within it.
+fn split_task(path: &str) -> (usize, &str) {
+    let numbered = path.split_once('/').and_then(|(first, rest)| {
+        let number: usize = first.parse().ok().filter(|number| (2..=MAX_TASKS).contains(number))?;
+        (number.to_string() == first).then_some((number - 1, rest))
+    });
+    numbered.unwrap_or((0, path))
 }
 
 /// Whether a path is a part, and no larger than that can be.
@@ -109,10 +136,28 @@ mod tests {
     #[test]
     fn each_path_is_one_part() {
         assert_eq!(Part::of("project.json"), Some(Part::Header));
-        assert_eq!(Part::of("data/valid/dev.csv"), Some(Part::Rows(1, "dev.csv")));
+        assert_eq!(Part::of("data/valid/dev.csv"), Some(Part::Rows(0, 1, "dev.csv")));
+        assert_eq!(Part::of("data/3/train/x.csv"), Some(Part::Rows(2, 0, "x.csv")));
+        for task in [0, 1, 9] {
+            let path = format!("{}x.csv", place_of_rows(task, 2));
+            assert_eq!(Part::of(&path), Some(Part::Rows(task, 2, "x.csv")), "{path}");
+        }
         assert_eq!(Part::of("model/vocab.txt"), Some(Part::Model("vocab.txt")));
         assert_eq!(Part::of("run/optimizer.safetensors"), Some(Part::Run("optimizer.safetensors")));
-        for path in ["data/x.csv", "data/train/", "data/train/a/b", "model/a/b", "run/manifest.json", "run/", "x", ""] {
+        for path in [
+            "data/x.csv",
+            "data/train/",
+            "data/train/a/b",
+            "model/a/b",
+            "run/manifest.json",
+            "run/",
+            "x",
+            "",
+            "data/1/train/x",
+            "data/02/train/x",
+            "data/2/x",
+            "data/2/3/train/x",
+        ] {
             assert_eq!(Part::of(path), None, "{path}");
         }
     }

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{DataHashes, ReadOptions, RunConfig};
+use crate::config::{DataHashes, JobPart, ReadOptions, RunConfig};
+use crate::task::Task;
 
 fn file(name: &str, bytes: &str) -> NamedFile {
     (name.to_owned(), bytes.as_bytes().to_vec())
@@ -24,7 +25,11 @@ fn example() -> Project {
     Project {
         began_ms: Some(1.5e12),
         note: "for the talk".into(),
-        valid: Some(file("dev.csv", "text,label\n")),
+        rows: ProjectRows {
+            train: file("tickets.csv", "text,label\na,b\n"),
+            valid: Some(file("dev.csv", "text,label\n")),
+            test: None,
+        },
         model_sha256: [("config.json".to_owned(), "cd".repeat(32))].into(),
         model: folder(&[("config.json", "{}"), ("model.safetensors", "weights")]),
         run: folder(&[
@@ -34,7 +39,7 @@ fn example() -> Project {
             (SAVED_FILE, SAVED),
         ]),
         page: "[{}]".into(),
-        ..Project::new(job, file("tickets.csv", "text,label\na,b\n"))
+        ..Project::new(job, NamedFile::default())
     }
 }
 
@@ -61,6 +66,16 @@ fn a_project_survives_its_file() {
     assert_eq!(saved, SavedStep { step: 3, total_steps: 9, is_finished: false, elapsed_secs: 2.5 });
     assert!(read.made_by.starts_with("Hone "), "{}", read.made_by);
     assert_eq!(example().to_zip(), example().to_zip(), "the same project, the same file");
+    // A run that is added a piece at a time gives the same file.
+    let mut project = example();
+    let run = std::mem::take(&mut project.run);
+    let mut zip = project.into_zip(Cursor::new(Vec::new())).expect("memory");
+    for (name, bytes) in run.iter() {
+        zip.begin(&Project::path_of_run(name).expect("a file of a run"), bytes.len() as u64).expect("memory");
+        bytes.chunks(5).for_each(|piece| zip.append(piece).expect("memory"));
+    }
+    assert!(zip.finish().expect("memory").into_inner() == example().to_zip(), "another file");
+    assert!(Project::path_of_run("../x").is_none() && Project::path_of_run("manifest.json").is_none());
 }
 
 #[test]
@@ -71,6 +86,42 @@ fn a_run_that_was_never_saved_has_no_checkpoint() {
     assert_eq!(read.take_checkpoint(), None);
     let checkpoint = example().take_checkpoint().expect("it was saved");
     assert_eq!(checkpoint, folder(&[("state.json", "{}"), ("model.safetensors", "weights")]));
+}
+
+/// A run of two tasks, of which the second has validation rows of its own.
+fn several() -> Project {
+    let parts = [("topic", None), ("mood", Some("dev.csv"))]
+        .map(|(name, valid)| JobPart { valid_file: valid.map(str::to_owned), ..JobPart::new(name, Task::default()) });
+    let job = Job { valid_file: None, parts: parts.to_vec(), ..example().job };
+    let train = file("tickets.csv", "text,label\na,b\n");
+    let rows = ProjectRows { train: train.clone(), ..ProjectRows::default() };
+    let beside = vec![ProjectRows { train, valid: Some(file("dev.csv", "text,label\n")), test: None }];
+    Project { job, rows, beside, ..example() }
+}
+
+#[test]
+fn several_tasks_have_their_rows_each_in_its_place() {
+    let zip = several().to_zip();
+    assert_eq!(Project::from_zip(&zip).expect("reads its own file"), several());
+    let folder = Folder::from_zip(&zip).expect("it is a zip");
+    for path in ["data/train/tickets.csv", "data/2/train/tickets.csv", "data/2/valid/dev.csv"] {
+        assert!(folder.get(path).is_some(), "{path}");
+    }
+    let header: serde_json::Value = serde_json::from_slice(folder.get(HEADER).expect("it is there")).expect("JSON");
+    assert_eq!(header["hone_project"], 2, "an older version does not take it for a run of one task");
+    let refused = |change: fn(&mut Folder)| {
+        let mut folder = folder.clone();
+        change(&mut folder);
+        Project::from_zip(&folder.to_zip()).expect_err("it is wrong").to_string()
+    };
+    assert_eq!(refused(|f| drop(f.remove("data/2/train/tickets.csv"))), "the project file has no data/2/train/");
+    assert_eq!(refused(|f| drop(f.remove("data/2/valid/dev.csv"))), "the project file has no data/2/valid/");
+    for path in ["data/valid/dev.csv", "data/3/train/more.csv"] {
+        let mut folder = folder.clone();
+        folder.insert(path, "x");
+        let error = Project::from_zip(&folder.to_zip()).expect_err("the job names no such file").to_string();
+        assert_eq!(error, format!("{path:?} is no part of a project file"));
+    }
 }
 
 #[test]
@@ -85,8 +136,9 @@ fn the_job_stands_in_the_file_as_it_is() {
 fn names_lose_what_leads_elsewhere() {
     let train = file("../../etc/a:b.csv", "text,label\n");
     let model = folder(&[("mine/config.json", "{}")]);
-    let read = Project::from_zip(&Project { train, model, ..example() }.to_zip()).expect("it is whole");
-    assert_eq!(read.train.0, "a_b.csv");
+    let rows = ProjectRows { train, ..example().rows };
+    let read = Project::from_zip(&Project { rows, model, ..example() }.to_zip()).expect("it is whole");
+    assert_eq!(read.rows.train.0, "a_b.csv");
     assert!(read.model.get("config.json").is_some());
 }
 
@@ -116,8 +168,8 @@ fn what_does_not_belong_is_named() {
 
 #[test]
 fn a_newer_layout_is_named_whatever_else_it_holds() {
-    let error = refused(|folder| with_header(folder, "\"hone_project\": 1", "\"hone_project\": 2, \"new\": true"));
-    assert_eq!(error, "the project file has layout 2, this version reads up to 1: update Hone");
+    let error = refused(|folder| with_header(folder, "\"hone_project\": 1", "\"hone_project\": 3, \"new\": true"));
+    assert_eq!(error, "the project file has layout 3, this version reads up to 2: update Hone");
     let error = refused(|folder| with_header(folder, "\"made_by\"", "\"nmae\": 1, \"made_by\""));
     assert!(error.contains("project.json of the project file can't be read") && error.contains("nmae"), "{error}");
 }

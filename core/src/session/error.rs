@@ -108,6 +108,15 @@ pub enum SessionError {
         /// What it does instead.
         does: &'static str,
     },
+    /// Vectors of rows were asked for.
+    #[error("this {model_type} model makes no vector of a row")]
+    NoVectors {
+        /// What the model is.
+        model_type: &'static str,
+    },
+    /// Something was asked for that only rows with one label each have.
+    #[error("the rows do not have one label each, or are fewer than learn from each other")]
+    NotLabeled,
     /// A general text of which nothing can be measured.
     #[error("the general text is empty, or too short to predict anything of it")]
     NoGeneralText,
@@ -168,6 +177,8 @@ impl SessionError {
             Self::OtherHead { .. } => (ProblemKind::Config, "choose that task, or a model for this one"),
             Self::NoHeadFor { .. } => (ProblemKind::Config, "choose another task, or another model"),
             Self::OtherTask { .. } => (ProblemKind::Config, "choose a model of the other kind"),
+            Self::NoVectors { .. } => (ProblemKind::Model, "choose an encoder of texts, or a model that reads images"),
+            Self::NotLabeled => (ProblemKind::Data, "choose labeled rows, a few of them at least, or another task"),
             Self::NoGeneralText => (ProblemKind::Data, "choose a text of a few sentences or more"),
             Self::Task(error) => of_task(error),
             Self::NoChatTemplate => {
@@ -216,6 +227,7 @@ impl SessionError {
             }
             Self::Train(TrainError::UnknownFigure { .. }) => (ProblemKind::Config, "name one of the task's figures"),
             Self::Train(TrainError::NoHead) => (ProblemKind::Config, "choose another method"),
+            Self::Train(TrainError::NoDropout { .. }) => (ProblemKind::Config, "set dropout, or rdrop_alpha to 0"),
             Self::Train(TrainError::NoRows) => (ProblemKind::Data, "choose a file with more rows"),
             Self::Train(TrainError::OtherRun { .. }) => {
                 (ProblemKind::Config, "resume with the model, data and settings that the run began with")

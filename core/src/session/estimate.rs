@@ -8,7 +8,7 @@ use super::model::default_targets;
 use super::protocol::Weights;
 use super::run::{Session, check_run};
 use super::weights::trains_head;
-use crate::config::{Dtype, Freeze, LoraConfig, Method, RunConfig};
+use crate::config::{Dtype, Freeze, LoraConfig, Method, RunConfig, Techniques};
 use crate::kernels::kernels_of;
 use crate::model::Model;
 use crate::plan::{Batches, Estimate, Inputs, Kernels, Limits, Measured, estimate, lighter_methods, predict};
@@ -40,6 +40,8 @@ pub(super) struct MeasuredFor {
     dtype: Dtype,
     gradient_checkpointing: bool,
     dropout: Option<f64>,
+    /// Of these some take a second pass.
+    techniques: Techniques,
 }
 
 impl MeasuredFor {
@@ -51,6 +53,7 @@ impl MeasuredFor {
             dtype: run.dtype,
             gradient_checkpointing: run.gradient_checkpointing,
             dropout: run.dropout,
+            techniques: run.techniques,
         }
     }
 }

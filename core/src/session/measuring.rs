@@ -14,7 +14,9 @@ use crate::config::{JOB_FILE, Job, PromptFormat, ReadOptions, RunConfig, SplitCo
 use crate::data::{DataFiles, TrainedRead, read_as_trained};
 use crate::event::Split;
 use crate::model::{Model, ProblemType};
-use crate::task::{DataReport, Evaluation, PredictRequest, Prediction, Purpose, RowPredictions, TaskInput, TaskRows};
+use crate::task::{
+    DataReport, Evaluation, PredictRequest, Prediction, Purpose, RowPredictions, TEMPERATURE, TaskInput, TaskRows,
+};
 use crate::train::{Evaluator, predict};
 
 /// Longest window in which a decoder's texts are measured, in tokens: attention to all of a model's hundred thousand would
@@ -161,7 +163,7 @@ impl Session {
         if rows.num_rows()[split as usize] == 0 {
             return Err(SessionError::EmptySplit { split });
         }
-        let mut evaluator = Evaluator::new(rows, split).with_thresholds(thresholds);
+        let mut evaluator = Evaluator::new(rows, split).with_thresholds(thresholds).in_full();
         while evaluator.advance(model, rows, &self.device).await? {
             let (done, total) = evaluator.progress();
             progress(done, total);
@@ -262,6 +264,12 @@ impl Session {
         folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok())
     }
 
+    /// Thresholds that a person chose for the model, which leave with it: [`UNSURE_BELOW`](crate::task::UNSURE_BELOW), of
+    /// several tasks behind the name of a part. They take the place of those that were chosen before.
+    pub fn choose_thresholds(&mut self, chosen: BTreeMap<String, f64>) {
+        self.chosen_thresholds = chosen;
+    }
+
     /// From which probability on these weights give each label: of a run as suits its validation rows best, else as the
     /// job file says that trained them; and what follows from a run's rows alone. What names no label has none.
     pub(super) fn thresholds(&self, weights: Weights) -> BTreeMap<String, f64> {
@@ -269,12 +277,26 @@ impl Session {
             (Some(trainer), _, Weights::Tuned) => {
                 let mut thresholds = trainer.rows().thresholds();
                 thresholds.extend(trainer.weights_of_step().1.map(Evaluation::thresholds).unwrap_or_default());
-                return thresholds;
+                return self.with_chosen(thresholds);
             }
             (None, Some(adapter), Weights::Tuned) => adapter.job.clone(),
             _ => self.job_of_model(),
         };
-        job.map(|job| job.thresholds).unwrap_or_default()
+        self.with_chosen(job.map(|job| job.thresholds).unwrap_or_default())
+    }
+
+    /// What a person chose goes over what a run found.
+    fn with_chosen(&self, mut thresholds: BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+        thresholds.extend(self.chosen_thresholds.clone());
+        thresholds
+    }
+
+    /// By which the logits of a model that gives one label are divided before they are answered with, where anything says it.
+    #[must_use]
+    pub fn temperature(&self) -> Option<f64> {
+        let weights = if self.is_trained() { Weights::Tuned } else { Weights::Base };
+        let gives_one_label = self.task().is_ok_and(|task| task.spec().gives_one_label());
+        if gives_one_label { self.thresholds(weights).get(TEMPERATURE).copied() } else { None }
     }
 }
 

@@ -7,6 +7,8 @@ mod summary;
 #[cfg(feature = "engine")]
 mod adapter;
 #[cfg(feature = "engine")]
+mod answering;
+#[cfg(feature = "engine")]
 mod changes;
 #[cfg(feature = "engine")]
 mod error;
@@ -16,6 +18,8 @@ mod estimate;
 mod facts;
 #[cfg(feature = "engine")]
 mod few_shot;
+#[cfg(feature = "engine")]
+mod find_rate;
 #[cfg(feature = "engine")]
 mod language;
 #[cfg(feature = "engine")]
@@ -27,6 +31,8 @@ mod nearest;
 #[cfg(feature = "engine")]
 mod parts;
 #[cfg(feature = "engine")]
+mod quick_labels;
+#[cfg(feature = "engine")]
 mod reading;
 #[cfg(feature = "engine")]
 mod reading_parts;
@@ -35,10 +41,16 @@ mod run;
 #[cfg(feature = "engine")]
 mod several;
 #[cfg(feature = "engine")]
+mod swapping;
+#[cfg(feature = "engine")]
+mod vectors;
+#[cfg(feature = "engine")]
 mod weights;
 #[cfg(feature = "engine")]
 mod writing;
 
+#[cfg(feature = "engine")]
+pub use answering::{Answered, Answering};
 #[cfg(feature = "engine")]
 pub use error::SessionError;
 #[cfg(feature = "engine")]
@@ -46,13 +58,17 @@ pub use estimate::Meter;
 #[cfg(feature = "engine")]
 pub use facts::hashes_of;
 #[cfg(feature = "engine")]
+pub use model::with_model_of_rows;
+#[cfg(feature = "engine")]
 pub use reading::{Reading, Survey, read_general_text};
 #[cfg(feature = "engine")]
 pub use reading_parts::{PartReport, PartRequest, PartsReading};
 #[cfg(feature = "engine")]
-pub use run::Session;
+pub use run::{Resuming, Session};
 #[cfg(feature = "engine")]
 pub use several::PartSize;
 pub use summary::RunSummarizer;
+#[cfg(feature = "engine")]
+pub use swapping::Swapping;
 #[cfg(feature = "engine")]
 pub use writing::Generated;

@@ -49,13 +49,7 @@ impl LoadedModel {
         let job = pretrained.folder.get(JOB_FILE).and_then(|bytes| Job::from_json(bytes).ok());
         let trained = job.and_then(|job| job.task);
         let task = task.unwrap_or_else(|| default_task(&pretrained.config, own_problem, trained));
-        let template = ChatTemplate::from_folder(&pretrained.folder, TEMPLATE_DATE).map_err(|error| error.to_string());
-        let eos_token_ids = match &pretrained.reader {
-            ModelReader::Texts(tokenizer) => {
-                tokenizer.eos_token_ids(&crate::tokenizer::configured_eos_ids(&pretrained.folder))
-            }
-            ModelReader::Images(_) => Vec::new(),
-        };
+        let (template, eos_token_ids) = (read_template(&pretrained), find_eos_token_ids(&pretrained));
         let (has_head, changed) = (false, None);
         let mut model = Self { source, pretrained, task, has_head, own_problem, template, eos_token_ids, changed };
         let built = model.choose(task, device)?;
@@ -118,31 +112,7 @@ impl LoadedModel {
 
     /// The model as its task sees it.
     pub(super) fn with_task_model<T>(&self, use_it: impl FnOnce(&TaskModel<'_>) -> T) -> T {
-        let template = self.template.as_ref().ok().and_then(Option::as_ref);
-        let render = template.map(|template| {
-            move |conversation: &Conversation| template.pieces(conversation).map_err(|error| error.to_string())
-        });
-        let config = &self.pretrained.config;
-        let decoder_start_token_id = match &config.backbone {
-            BackboneConfig::EncoderDecoder(both) => Some(both.decoder_start_token_id),
-            BackboneConfig::Encoder(_)
-            | BackboneConfig::ModernEncoder(_)
-            | BackboneConfig::Decoder(_)
-            | BackboneConfig::Vision(_) => None,
-        };
-        use_it(&TaskModel {
-            reads: match &self.pretrained.reader {
-                ModelReader::Texts(tokenizer) => Reads::Texts(tokenizer),
-                ModelReader::Images(processor) => Reads::Images(processor),
-            },
-            max_tokens: config.max_tokens(),
-            pad_token_id: config.pad_token_id,
-            position_ids: config.position_ids(),
-            eos_token_ids: &self.eos_token_ids,
-            decoder_start_token_id,
-            render: render.as_ref().map(|render| render as &RenderTurns<'_>),
-            broken_template: self.template.as_ref().err().map(String::as_str),
-        })
+        with_task_model(&self.pretrained, &self.template, &self.eos_token_ids, use_it)
     }
 
     /// Its chat template.
@@ -276,6 +246,61 @@ impl Session {
     pub(super) fn loaded(&self) -> Result<&LoadedModel, SessionError> {
         self.model.as_ref().ok_or(SessionError::NoModel)
     }
+}
+
+/// What rows must know of a model, out of its files, without its weights: to read rows for it and to count their tokens.
+///
+/// # Errors
+/// Names the file and what is wrong with it.
+pub fn with_model_of_rows<T>(folder: Folder, use_it: impl FnOnce(&TaskModel<'_>) -> T) -> Result<T, SessionError> {
+    let pretrained = PretrainedModel::open_without_weights(folder)?;
+    let (template, eos_token_ids) = (read_template(&pretrained), find_eos_token_ids(&pretrained));
+    Ok(with_task_model(&pretrained, &template, &eos_token_ids, use_it))
+}
+
+fn read_template(pretrained: &PretrainedModel) -> Result<Option<ChatTemplate>, String> {
+    ChatTemplate::from_folder(&pretrained.folder, TEMPLATE_DATE).map_err(|error| error.to_string())
+}
+
+fn find_eos_token_ids(pretrained: &PretrainedModel) -> Vec<u32> {
+    match &pretrained.reader {
+        ModelReader::Texts(tokenizer) => {
+            tokenizer.eos_token_ids(&crate::tokenizer::configured_eos_ids(&pretrained.folder))
+        }
+        ModelReader::Images(_) => Vec::new(),
+    }
+}
+
+fn with_task_model<T>(
+    pretrained: &PretrainedModel,
+    template: &Result<Option<ChatTemplate>, String>,
+    eos_token_ids: &[u32],
+    use_it: impl FnOnce(&TaskModel<'_>) -> T,
+) -> T {
+    let render = template.as_ref().ok().and_then(Option::as_ref).map(|template| {
+        move |conversation: &Conversation| template.pieces(conversation).map_err(|error| error.to_string())
+    });
+    let config = &pretrained.config;
+    let decoder_start_token_id = match &config.backbone {
+        BackboneConfig::EncoderDecoder(both) => Some(both.decoder_start_token_id),
+        BackboneConfig::Encoder(_)
+        | BackboneConfig::ModernEncoder(_)
+        | BackboneConfig::Decoder(_)
+        | BackboneConfig::Vision(_) => None,
+    };
+    use_it(&TaskModel {
+        reads: match &pretrained.reader {
+            ModelReader::Texts(tokenizer) => Reads::Texts(tokenizer),
+            ModelReader::Images(processor) => Reads::Images(processor),
+        },
+        max_tokens: config.max_tokens(),
+        pad_token_id: config.pad_token_id,
+        position_ids: config.position_ids(),
+        eos_token_ids,
+        decoder_start_token_id,
+        render: render.as_ref().map(|render| render as &RenderTurns<'_>),
+        broken_template: template.as_ref().err().map(String::as_str),
+    })
 }
 
 /// The tasks that an architecture has heads for.

@@ -8,17 +8,27 @@ mod answers;
 mod command;
 mod kept;
 mod problem;
+mod projects;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::RowEdit;
+use crate::data::RowWindow;
+use crate::data::findings::ShownFindings;
 use crate::event::{Split, TrainEvent};
 use crate::plan::Estimate;
-use crate::task::{DataReport, Evaluation, FewShotReport, NearestTexts, Prediction, RowPredictions, Task};
+use crate::task::{
+    AnswerSummary, DataReport, Evaluation, FewShotReport, LabelErrors, NearestTexts, Prediction, QuickBaseline,
+    RowPredictions, Slicing, SwapReport, Task,
+};
 
-pub use self::answers::{MemoryReport, ModelInfo, OpenedRun, WritingEvaluation};
+pub use self::answers::{MemoryReport, ModelInfo, OpenedPart, OpenedRun, WritingEvaluation};
 pub use self::command::{Command, NamedBlob, PartFiles, Prompt, Weights};
 pub use self::kept::{KeptRuns, RunSummary, SavedRun};
 pub use self::problem::{Problem, ProblemKind};
+pub use self::projects::{
+    CachedModel, KeptModels, KeptProjects, OpenedProject, ProjectFiles, ProjectState, SavedProject, StoragePlace,
+};
 pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};
 
 /// Pairs a reply with its request.
@@ -81,7 +91,7 @@ pub enum Reply {
         notes: Vec<String>,
         /// What runs, as the text of its job file: the page only hands it on.
         job: String,
-        /// Id under which it is kept in the browser's storage; `None` of several tasks, which are not.
+        /// Id under which it is kept in the browser's storage; `None` where it is not.
         kept_as: Option<String>,
     },
     /// A run was not started, or not opened, and what was loaded before is as it was.
@@ -98,6 +108,21 @@ pub enum Reply {
     Imported {
         /// Id under which it is.
         id: String,
+    },
+    /// The storage was looked through for projects.
+    Projects {
+        /// What is in it.
+        kept: KeptProjects,
+    },
+    /// A project was opened.
+    Project {
+        /// How it stands.
+        opened: Box<OpenedProject>,
+    },
+    /// The storage was looked through for models.
+    Models {
+        /// What is in it.
+        kept: KeptModels,
     },
     /// A kept run is loaded.
     Opened {
@@ -131,6 +156,16 @@ pub enum Reply {
         /// What was measured; `None` where rows do not have one label each, or the model makes no vectors of texts.
         report: Option<FewShotReport>,
     },
+    /// What can be told in seconds without training was measured.
+    QuickBaseline {
+        /// What was measured.
+        baseline: Box<QuickBaseline>,
+    },
+    /// Rows were looked through for labels that may be wrong.
+    LabelErrors {
+        /// What was found.
+        found: Box<LabelErrors>,
+    },
     /// A text was written.
     Generated {
         /// Which weights.
@@ -159,6 +194,68 @@ pub enum Reply {
         /// What makes these answers worthless, if anything does.
         warnings: Vec<String>,
     },
+    /// A file of inputs was looked at.
+    Inputs {
+        /// Its columns.
+        columns: Vec<String>,
+        /// Those that are read, each with its role.
+        used: Vec<(String, String)>,
+        /// Inputs in it.
+        num_inputs: usize,
+        /// What a person should know.
+        notes: Vec<String>,
+    },
+    /// All inputs of a file were answered.
+    Labeled {
+        /// Name of the file of answers, whose bytes are the blob.
+        name: String,
+        /// Counts and first answers.
+        summary: AnswerSummary,
+        /// What a person should know: what was left out, cut or called otherwise.
+        notes: Vec<String>,
+    },
+    /// Rows were taken apart.
+    Sliced {
+        /// Columns by which they can be.
+        columns: Vec<String>,
+        /// What was found; `None` where nothing was asked for.
+        slicing: Option<Box<Slicing>>,
+    },
+    /// Texts were asked about with words swapped.
+    Swapped {
+        /// What was found.
+        report: SwapReport,
+    },
+    /// A window of the rows.
+    Rows {
+        /// What is in it.
+        window: Box<RowWindow>,
+    },
+    /// A file of rows was cleaned.
+    Cleaned {
+        /// Its name.
+        name: String,
+        /// Index of its blob.
+        blob: usize,
+        /// Rows in it.
+        num_rows: usize,
+        /// What a person should know about it.
+        notes: Vec<String>,
+    },
+    /// The rows were looked through for what may be wrong with them.
+    Findings {
+        /// What was found.
+        found: Box<ShownFindings>,
+    },
+    /// What the action of a finding does.
+    Mended {
+        /// Edits of rows: one step of their log.
+        edits: Vec<RowEdit>,
+        /// Labels that are read as the first of them from then on; none where rows are edited.
+        merged: Vec<String>,
+        /// Rows that should change, and can't be edited.
+        num_left: usize,
+    },
     /// Images were put into one file.
     Packed {
         /// Index of its blob.
@@ -169,10 +266,10 @@ pub enum Reply {
         /// Their files; `None` where there is no such row.
         images: Vec<Option<NamedBlob>>,
     },
-    /// A zip: of a model, or of a project.
+    /// A file: a zip of a model or of a project, or a report. All blobs, one after the other, are its bytes.
     Exported {
-        /// Index of its blob.
-        blob: usize,
+        /// What was saved last of the run was damaged, so that the project has it as it was saved before.
+        damage: Option<Problem>,
     },
     /// A run was planned.
     Estimated {
@@ -247,6 +344,13 @@ pub enum FromWorker {
         /// Rows tokenised; where a row may be a whole file, bytes.
         done: usize,
         /// As many in all.
+        total: usize,
+    },
+    /// The search for what may be wrong with rows is part done.
+    FindingProgress {
+        /// Rows looked at.
+        done: usize,
+        /// Rows in all.
         total: usize,
     },
     /// A request to measure something is part done.

@@ -11,7 +11,7 @@ use super::language::warn_of_language;
 use super::run::{Data, Session};
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::{DataError, DataFiles, DecodedText, Split, read_text};
-use crate::task::{DataReport, Purpose, ReadRequest, Task, TaskData};
+use crate::task::{DataReport, Purpose, ReadRequest, RowPlaces, Task, TaskData};
 
 /// Rows that were parsed and are being tokenised.
 pub struct Reading {
@@ -60,10 +60,22 @@ impl Survey {
         Ok(Self { rows, report })
     }
 
+    /// The rows.
+    #[must_use]
+    pub fn data_rows(&self) -> &dyn TaskData {
+        self.rows.as_ref()
+    }
+
     /// As [`Session::row_image`].
     #[must_use]
     pub fn row_image(&self, split: Split, index: usize) -> Option<(String, Vec<u8>)> {
         self.rows.image(split, index)
+    }
+
+    /// As [`Session::row_places`].
+    #[must_use]
+    pub fn row_places(&self) -> RowPlaces {
+        self.rows.places()
     }
 }
 
@@ -120,6 +132,27 @@ impl Session {
             Some(trainer) => trainer.rows().image(split, index),
             None => self.data.as_ref()?.rows.image(split, index),
         }
+    }
+
+    /// Which rows each split has, by their numbers in their files, with their tokens where those are known.
+    #[must_use]
+    pub fn row_places(&self) -> RowPlaces {
+        self.data.as_ref().map(|data| data.rows.places()).unwrap_or_default()
+    }
+
+    /// The rows that were read.
+    #[must_use]
+    pub fn data_rows(&self) -> Option<&dyn TaskData> {
+        Some(self.data.as_ref()?.rows.as_ref())
+    }
+
+    /// The report on the rows that were read, without what the model says of their language; `None` where none were.
+    ///
+    /// # Errors
+    /// When its tokenizer can't decode what it encoded.
+    pub fn report_on_rows(&self) -> Result<Option<DataReport>, SessionError> {
+        let (Some(model), Some(data)) = (&self.model, &self.data) else { return Ok(None) };
+        Ok(Some(model.with_task_model(|task_model| data.rows.report(Some(task_model), &data.run))?))
     }
 
     /// A training row that was read as it would be trained on with these settings and a seed: a PNG. `None` where there is

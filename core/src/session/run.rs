@@ -1,5 +1,6 @@
 //! One model, one task, one data set, one run: what every driver drives (terminal, worker, server).
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use burn::tensor::Device;
@@ -13,7 +14,8 @@ use super::protocol::Weights;
 use super::several::Part;
 use super::weights::{Built, HeadSettings, trains_head};
 use crate::checkpoint::{
-    ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, RESULTS_FILE, export_adapter, export_folder, lora_of_adapter, read_job,
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, FileStream, RESULTS_FILE, export_adapter, lora_of_adapter, read_job,
+    stream_folder,
 };
 use crate::config::{ConfigProblem, ExportFormat, JOB_FILE, Job, Method, ReadOptions, RunConfig};
 use crate::data::DataFiles;
@@ -21,7 +23,7 @@ use crate::event::TrainEvent;
 use crate::folder::Folder;
 use crate::plan::Measured;
 use crate::task::{Evaluation, Task, TaskData, TaskRows};
-use crate::train::{SampleWriter, Trainer, check_tasks};
+use crate::train::{Restoring, SampleWriter, Trainer, check_tasks};
 
 /// Rows that were read.
 pub(super) struct Data {
@@ -31,6 +33,28 @@ pub(super) struct Data {
     pub(super) rows: Box<dyn TaskData>,
     pub(super) read: ReadOptions,
     pub(super) run: RunConfig,
+}
+
+/// A run that is being taken up from its checkpoint, a file at a time.
+pub struct Resuming {
+    restoring: Restoring,
+    job: Job,
+}
+
+impl Resuming {
+    /// The file of the checkpoint that it needs next; `None` once it has all of them.
+    #[must_use]
+    pub fn next_file(&self) -> Option<&'static str> {
+        self.restoring.next_file()
+    }
+
+    /// Takes that file, which is one of `files`.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn put(&mut self, files: &Folder) -> Result<(), SessionError> {
+        Ok(self.restoring.put(files)?)
+    }
 }
 
 /// One model, one task, one data set, one run.
@@ -47,6 +71,8 @@ pub struct Session {
     pub(super) trainer: Option<Trainer>,
     /// What the run's weights were measured at on its test rows.
     pub(super) test: Option<Evaluation>,
+    /// Thresholds that a person chose, which go over those that the run found.
+    pub(super) chosen_thresholds: BTreeMap<String, f64>,
     /// How long steps take on the device, and with which settings that was measured.
     pub(super) measured: Option<(MeasuredFor, Measured)>,
 }
@@ -58,7 +84,19 @@ impl Session {
         let device = device.without_autodiff();
         let (data, parts) = (None, Vec::new());
         let (trainer, test, measured) = (None, None, None);
-        Self { device, model: None, adapter: None, built: None, data, parts, trainer, test, measured }
+        let chosen_thresholds = BTreeMap::new();
+        Self {
+            device,
+            model: None,
+            adapter: None,
+            built: None,
+            data,
+            parts,
+            trainer,
+            test,
+            chosen_thresholds,
+            measured,
+        }
     }
 
     /// Starts a run; a run that was there is dropped.
@@ -78,6 +116,7 @@ impl Session {
     /// Drops the run, if there is one: one that failed has nothing to say.
     pub fn forget_run(&mut self) {
         (self.trainer, self.test) = (None, None);
+        self.chosen_thresholds.clear();
     }
 
     /// Goes on with a run from its checkpoint; model, task and data must be as at its start.
@@ -85,13 +124,32 @@ impl Session {
     /// # Errors
     /// When the checkpoint is damaged or belongs to another run, such as one of another task; nothing is changed then.
     pub fn resume(&mut self, checkpoint: &Folder) -> Result<Job, SessionError> {
-        let saved = read_job(checkpoint)?;
+        let mut resuming = self.begin_resume(checkpoint)?;
+        while resuming.next_file().is_some() {
+            resuming.put(checkpoint)?;
+        }
+        Ok(self.finish_resume(resuming))
+    }
+
+    /// As [`Self::resume`], a file at a time; of the checkpoint, `state` needs
+    /// [`STATE_FILE`](crate::checkpoint::STATE_FILE). Then [`Resuming::put`] as long as it asks for a file, and
+    /// [`Self::finish_resume`]: until then, a run that is there stays.
+    ///
+    /// # Errors
+    /// When the state is damaged or belongs to another run.
+    pub fn begin_resume(&mut self, state: &Folder) -> Result<Resuming, SessionError> {
+        let saved = read_job(state)?;
         check_tasks(&saved, &self.tasks()?)?;
         self.change_model(&saved.changes, saved.run.seed)?;
         let (trainer, job) = self.prepare(saved.run, false)?;
-        self.trainer = Some(trainer.restore(checkpoint)?);
+        Ok(Resuming { restoring: trainer.begin_restore(state)?, job })
+    }
+
+    /// Takes a run up that has all of its checkpoint.
+    pub fn finish_resume(&mut self, Resuming { restoring, job }: Resuming) -> Job {
+        self.trainer = Some(restoring.finish());
         self.test = None;
-        Ok(job)
+        job
     }
 
     /// Goes on with a run for whose batches the device had too little memory: from its `checkpoint`, or without one from the
@@ -131,7 +189,7 @@ impl Session {
     }
 
     /// Builds what a run needs. `drops_run`: the one that is there makes room for it.
-    fn prepare(&mut self, mut run: RunConfig, drops_run: bool) -> Result<(Trainer, Job), SessionError> {
+    pub(super) fn prepare(&mut self, mut run: RunConfig, drops_run: bool) -> Result<(Trainer, Job), SessionError> {
         let problems = run.check();
         if !problems.is_empty() {
             return Err(SessionError::Settings(problems));
@@ -198,6 +256,16 @@ impl Session {
         Ok(trainer.checkpoint().await?)
     }
 
+    /// As [`Self::checkpoint`], in pieces that are read from the device as they are pulled: see
+    /// [`Trainer::stream_checkpoint`].
+    ///
+    /// # Errors
+    /// When the device fails, or a loss is not finite.
+    pub async fn stream_checkpoint(&mut self) -> Result<FileStream, SessionError> {
+        let trainer = self.trainer.as_mut().ok_or(SessionError::NotTrained)?;
+        Ok(trainer.stream_checkpoint().await?)
+    }
+
     /// The step whose weights the run holds, and their validation figures where they were measured; `None` without a run.
     #[must_use]
     pub fn weights_of_step(&self) -> Option<(u32, Option<&Evaluation>)> {
@@ -234,8 +302,17 @@ impl Session {
     /// # Errors
     /// When nothing was trained, an adapter is asked for and there is none, or the device fails.
     pub async fn export(&mut self, format: ExportFormat) -> Result<Folder, SessionError> {
+        Ok(self.stream_export(format).await?.into_folder().await?)
+    }
+
+    /// As [`Self::export`], in pieces: the weights of a whole model are read from the device as they are pulled.
+    ///
+    /// # Errors
+    /// When nothing was trained, or an adapter is asked for and there is none; a device that fails later is heard of when
+    /// weights are pulled.
+    pub async fn stream_export(&mut self, format: ExportFormat) -> Result<FileStream, SessionError> {
         if self.is_of_several() {
-            return self.export_parts(format).await;
+            return self.export_parts(format);
         }
         let weights = self.weights(Weights::Tuned)?;
         let LoadedModel { source, pretrained: model, task, .. } = self.loaded()?;
@@ -273,9 +350,9 @@ impl Session {
                         folder.insert(name, bytes);
                     }
                 }
-                Ok(folder)
+                Ok(folder.into())
             }
-            ExportFormat::Merged => Ok(export_folder(model, &weights, labels, &job, facts).await?),
+            ExportFormat::Merged => Ok(stream_folder(model, &weights, labels, &job, facts)?),
         }
     }
 

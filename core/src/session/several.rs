@@ -3,6 +3,9 @@
 //! What there is of a run of one task is the same here, but for what depends on the head: the rows of all parts are one set
 //! ([`SeveralRows`]), and the model has as many heads as there are parts.
 
+#[cfg(all(test, feature = "cpu"))]
+mod tests;
+
 use std::rc::Rc;
 
 use burn::tensor::Device;
@@ -14,13 +17,12 @@ use super::protocol::Weights;
 use super::reading_parts::PartRequest;
 use super::run::{Data, Session, check_head_of_run};
 use super::weights::HeadSettings;
-use crate::checkpoint::{CardFacts, RESULTS_FILE, export_folder, results_json};
+use crate::checkpoint::{CardFacts, FileStream, RESULTS_FILE, results_json, stream_folder};
 use crate::config::{
     ConfigProblem, ExportFormat, JOB_FILE, Job, JobPart, Method, ReadOptions, RunConfig, TaskSettings,
 };
 use crate::data::rows_an_epoch;
 use crate::event::Split;
-use crate::folder::Folder;
 use crate::model::Model;
 use crate::task::several::{PartRows, SeveralRows, figure_names, settings_of, thresholds_of};
 use crate::task::{
@@ -234,7 +236,7 @@ impl Session {
 
     /// A folder for each part, under its name: a whole model that loads alone, with the same encoder in all of them. Beside
     /// them the job that trained them.
-    pub(super) async fn export_parts(&mut self, format: ExportFormat) -> Result<Folder, SessionError> {
+    pub(super) fn export_parts(&mut self, format: ExportFormat) -> Result<FileStream, SessionError> {
         if format == ExportFormat::Adapter {
             return Err(SessionError::SharedAdapter);
         }
@@ -246,12 +248,12 @@ impl Session {
         let parts = trainer.rows().as_several().map(SeveralRows::parts).unwrap_or_default();
         let (num_steps, rollbacks) = (trainer.num_steps(), trainer.rollbacks());
         let diverged_at = trainer.diverged_at();
-        let mut folder = Folder::new();
-        folder.insert(JOB_FILE, job.to_json());
+        let mut files = FileStream::new();
+        files.insert(JOB_FILE, job.to_json());
         let (num_rows, num_windows) = (trainer.rows().num_read(), trainer.rows().num_rows());
         let (of_all, test) = (valid.cloned(), self.test.clone());
         let facts = CardFacts { num_rows, num_windows, step, num_steps, rollbacks, diverged_at, valid: of_all, test };
-        folder.insert(RESULTS_FILE, results_json(&job.run, &facts));
+        files.insert(RESULTS_FILE, results_json(&job.run, &facts));
         for (head, (part, of_job)) in parts.iter().zip(&job.parts).enumerate() {
             let of_part =
                 |whole: Option<&Evaluation>| whole.and_then(|whole| evaluation_of(whole, &part.name)).cloned();
@@ -262,12 +264,9 @@ impl Session {
             let (task, thresholds) = (Some(task), thresholds_of(&thresholds, &part.name));
             let own = Job { task, data_file, valid_file, test_file, data_sha256, read, thresholds, ..job.clone() };
             let model = weights.of_head(head);
-            let files = export_folder(pretrained, &model, part.rows.labels(), &own, Some(&facts)).await?;
-            for (name, bytes) in files.iter() {
-                folder.insert(format!("{}/{name}", part.name), bytes);
-            }
+            files.extend(&part.name, stream_folder(pretrained, &model, part.rows.labels(), &own, Some(&facts))?);
         }
-        Ok(folder)
+        Ok(files)
     }
 }
 

@@ -4,7 +4,8 @@
 use super::protocol::RunSummary;
 use crate::event::{Split, TrainEvent};
 use crate::metrics::Figure;
-use crate::task::LOSS;
+use crate::task::several::SEPARATOR;
+use crate::task::{Evaluation, EvaluationDetail, LOSS};
 
 /// Points of a curve at most; beyond it, as many neighbours are merged into their mean as it takes.
 const MAX_POINTS: usize = 200;
@@ -30,8 +31,9 @@ impl RunSummarizer {
         match event {
             TrainEvent::Step { step, loss, .. } => self.losses.push(*step, *loss),
             TrainEvent::Evaluated { step, split: Split::Valid, evaluation, is_best, .. } => {
-                let leading = evaluation.task().spec().leading_figure();
-                for (curve, name) in [(&mut self.valid_losses, LOSS.name), (&mut self.valid_figures, leading.name)] {
+                let leading = leading_figure(evaluation);
+                for (curve, name) in [(&mut self.valid_losses, LOSS.name), (&mut self.valid_figures, leading.as_str())]
+                {
                     if let Some(value) = evaluation.figure(name) {
                         curve.push(*step, value);
                     }
@@ -73,6 +75,18 @@ impl RunSummarizer {
             figures: figures.unwrap_or_default(),
             measured_step,
         }
+    }
+}
+
+/// Name of the leading figure; of several tasks that of the first.
+fn leading_figure(evaluation: &Evaluation) -> String {
+    let name = evaluation.task().spec().leading_figure().name;
+    match &evaluation.detail {
+        EvaluationDetail::Several(detail) => {
+            let first = detail.parts.first().map_or("", |(part, _)| part.as_str());
+            format!("{first}{SEPARATOR}{name}")
+        }
+        _ => name.to_owned(),
     }
 }
 
@@ -129,8 +143,7 @@ impl Curve {
 mod tests {
     use super::*;
     use crate::event::{Divergence, StopReason};
-    use crate::task::causal_lm;
-    use crate::task::{Evaluation, EvaluationDetail};
+    use crate::task::{causal_lm, several};
 
     fn step(step: u32, loss: f64) -> TrainEvent {
         let (epoch, learning_rate, grad_norm, rows, tokens) = (1.0, 1e-3, 1.0, 1, 1);
@@ -187,6 +200,20 @@ mod tests {
         assert_eq!(measured(&[finished(9)]), (Some(9), loss(4.0)), "the last weights were asked for");
         assert_eq!(measured(&[finished(8)]), (Some(9), loss(4.0)), "stopped between two evaluations");
         assert_eq!(summary(&events).valid_losses, [(3.0, 2.0), (6.0, 1.0), (9.0, 4.0)]);
+    }
+
+    #[test]
+    fn of_several_tasks_the_leading_figure_of_the_first_is_drawn() {
+        let TrainEvent::Evaluated { evaluation: part, .. } = evaluated(3, 2.0, true) else { panic!("it is measured") };
+        let leading = leading_figure(&part);
+        let parts = vec![("topic".to_owned(), part.clone()), ("mood".to_owned(), part)];
+        let detail = EvaluationDetail::Several(Box::new(several::EvaluationDetail { parts }));
+        let name = format!("topic/{leading}");
+        let figures = vec![Figure::lower("loss", 3.0), Figure::lower(name, 0.5)];
+        let evaluation = Evaluation { figures, num_rows: 2, detail };
+        let event = TrainEvent::Evaluated { step: 3, epoch: 1.0, split: Split::Valid, evaluation, is_best: true };
+        let found = summary(&[event]);
+        assert_eq!((found.valid_losses, found.valid_figures), (vec![(3.0, 3.0)], vec![(3.0, 0.5)]));
     }
 
     #[test]

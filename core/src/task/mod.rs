@@ -15,31 +15,44 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Job, ReadOptions, RunConfig};
+use crate::data::findings::FindingRows;
 use crate::data::{DataFiles, HostBatch, Outputs, Split};
 use crate::for_each_task;
-use crate::metrics::Figure;
 
+mod answer_file;
+mod answers;
 mod baseline;
+mod class_answers;
+mod class_cells;
 mod class_labels;
 mod class_sums;
 mod encoding;
 mod error;
+mod evaluation;
 mod few_shot;
+mod findings;
 mod guess;
+mod in_reports;
+mod inputs;
+mod label_errors;
 mod model;
 mod nearest;
 mod outputs;
 mod plain_texts;
 mod prompt_row;
+mod quick_baseline;
 mod report;
 mod report_parts;
 mod row_predictor;
+mod slicing;
 mod spec;
+mod swaps;
 mod table;
 mod targets;
 mod texts;
 mod thresholds;
 mod token_measure;
+mod vector_rows;
 
 pub mod causal_lm;
 pub mod image_classification;
@@ -53,17 +66,36 @@ pub mod sequence_classification;
 pub mod several;
 pub mod token_classification;
 
+pub use crate::config::{TEMPERATURE, UNSURE_BELOW};
+pub use answer_file::{
+    AnswerFile, AnswerSummary, UNSURE, answer_file, answer_lines, answer_objects, image_answers, summarize_answers,
+};
+pub use answers::{AnswerForm, Answers, ChooseInputs, InputFile, Inputs, ParseInputs};
 pub use baseline::TaskBaseline;
 pub use encoding::EncodedSplits;
 pub use error::TaskError;
+pub use evaluation::Evaluation;
 pub use few_shot::{FewShot, FewShotReport, FewShotRows};
+pub use findings::{FindingSearch, finding_of_warning, findings_of_report};
 pub use guess::{GUESS_BYTES, guess, guess_for_model};
+pub use in_reports::{WorstRow, worst_rows};
+pub use inputs::{InputTable, NumberedInput, read_inputs};
+pub use label_errors::{
+    LabelError, LabelErrorRows, LabelErrorSearch, LabelErrorVectors, LabelErrors, OutOfFold, label_errors_of,
+};
 pub use model::{Reads, RenderTurns, TaskModel};
 pub use nearest::{NearText, NearestTexts, rank_by_similarity};
 pub use prompt_row::PromptRow;
+pub use quick_baseline::{QuickBaseline, QuickFigures, QuickMeasure, QuickMethod, QuickRows, QuickVectors};
 pub use report::DataReport;
 pub use report_parts::{data_report, name_cut_rows, warn_of_cut_rows, warn_of_long_texts};
+pub use slicing::{
+    ColumnsOfRows, MAX_SLICE_VALUES, MeasuredRow, MeasuredRows, SliceBy, Slicing, can_slice, slice_rows,
+};
 pub use spec::{FigureSpec, HeadKind, LOSS, TaskSpec, Unit};
+pub use swaps::{
+    FlippedRow, LabelAnswer, SwapPairs, SwapReport, can_swap, compare_answers, label_answer, texts_to_swap,
+};
 pub use table::Task;
 pub use texts::LabeledText;
 
@@ -148,6 +180,14 @@ macro_rules! define_rooms {
             pub fn predictor(self, request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
                 match self {
                     $(Self::$variant => $room::predictor(request),)*
+                }
+            }
+
+            /// How its inputs are read and its answers written; `None` where the model is asked in another way.
+            #[must_use]
+            pub fn answers(self) -> Option<&'static Answers> {
+                match self {
+                    $(Self::$variant => $room::ANSWERS.as_ref(),)*
                 }
             }
 
@@ -259,6 +299,9 @@ pub struct CardText {
     pub hone_arguments: String,
 }
 
+/// Of training, validation and test: the number of each row in its file, and its tokens where those are known.
+pub type RowPlaces = [Vec<(usize, Option<usize>)>; 3];
+
 /// Rows of one task as read, and as tokens once they were made.
 pub trait TaskData: Debug {
     /// Which task.
@@ -294,8 +337,19 @@ pub trait TaskData: Debug {
     /// When the tokenizer can't decode what it encoded.
     fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError>;
 
+    /// The numbers of the rows of training, validation and test in their files, in order, each with its tokens where those are
+    /// known; none where rows can't be looked through in a table.
+    fn places(&self) -> RowPlaces {
+        RowPlaces::default()
+    }
+
     /// Some texts of the rows, to guess their language from.
     fn sample_texts(&self) -> Vec<&str>;
+
+    /// The rows as findings are sought in them ([`FindingSearch`]); `None` where rows are no texts.
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        None
+    }
 
     /// The texts of the training rows that a person's own text is compared with, each once, with the number of its row;
     /// none where the task makes no vectors.
@@ -381,6 +435,11 @@ pub trait TaskRows: Debug {
         None
     }
 
+    /// Label id of each row to train on, where a row has one label: by which classes are evened out.
+    fn classes_to_train(&self) -> Option<Vec<usize>> {
+        self.label_ids(Split::Train)
+    }
+
     /// The same as rows of several tasks, where they are that.
     fn as_several(&self) -> Option<&several::SeveralRows> {
         None
@@ -395,8 +454,12 @@ pub trait TaskRows: Debug {
 /// Sums over the rows of a split as they are measured.
 pub trait Measure {
     /// From which probability on each label is given, before anything is added; for tasks with thresholds. Labels that
-    /// are not named keep 0.5.
+    /// are not named keep 0.5. Where one label is given: [`TEMPERATURE`].
     fn set_thresholds(&mut self, _thresholds: &BTreeMap<String, f64>) {}
+
+    /// Also measures what a person looks at and a run does not need: intervals of the figures, bins of probabilities. For tasks
+    /// that have them.
+    fn measure_in_full(&mut self) {}
 
     /// Adds the outputs of the batch of the rows at `indices`.
     ///
@@ -410,7 +473,8 @@ pub trait Measure {
 
 /// Answers inputs, a batch at a time.
 pub trait Predictor {
-    /// From which probability on each label is given; for tasks with thresholds. Labels that are not named keep 0.5.
+    /// From which probability on each label is given; for tasks with thresholds. Labels that are not named keep 0.5. Where one
+    /// label is given: [`TEMPERATURE`] and [`UNSURE_BELOW`].
     fn set_thresholds(&mut self, _thresholds: &BTreeMap<String, f64>) {}
 
     /// The next batch; `None` once all inputs were given.
@@ -427,29 +491,4 @@ pub trait Predictor {
 
     /// Indices of inputs that are longer than the model reads, and were cut.
     fn cut_inputs(&self) -> &[usize];
-}
-
-/// What was measured of a split.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// Every figure of the task's [`TaskSpec::figures`] that could be measured, `loss` first.
-    pub figures: Vec<Figure>,
-    /// Rows measured.
-    pub num_rows: usize,
-    /// What the task says besides.
-    pub detail: EvaluationDetail,
-}
-
-impl Evaluation {
-    /// Which task.
-    #[must_use]
-    pub fn task(&self) -> Task {
-        self.detail.task()
-    }
-
-    /// A figure by its name.
-    #[must_use]
-    pub fn figure(&self, name: &str) -> Option<f64> {
-        self.figures.iter().find(|figure| figure.name == name).map(|figure| figure.value)
-    }
 }

@@ -31,6 +31,23 @@ pub struct TaskModel<'a> {
     pub broken_template: Option<&'a str>,
 }
 
+#[cfg(test)]
+impl<'a> TaskModel<'a> {
+    /// A model for tests: token 0 fills up, and there is neither a decoder nor a chat template.
+    pub(crate) fn to_test(reads: Reads<'a>, max_tokens: usize) -> Self {
+        Self {
+            reads,
+            max_tokens,
+            pad_token_id: 0,
+            position_ids: PositionIds::FromZero,
+            eos_token_ids: &[],
+            decoder_start_token_id: None,
+            render: None,
+            broken_template: None,
+        }
+    }
+}
+
 /// What turns rows into what a model reads.
 #[derive(Clone, Copy)]
 pub enum Reads<'a> {

@@ -1,6 +1,6 @@
 //! Files that are one plain text: how they are read, and shared out over the splits by position.
 
-use crate::config::{Encoding, SplitConfig};
+use crate::config::{Encoding, RowEdits, SplitConfig};
 use crate::data::{DataError, FileReading, extension, read_text};
 
 /// Extensions of such files.
@@ -34,6 +34,12 @@ impl PlainText {
         };
         Ok(Self { text, reading, note: decoded.note })
     }
+}
+
+/// Says that edits of rows are not made where the training file is one plain text.
+pub(super) fn unused_edits(edits: &RowEdits) -> Option<String> {
+    let sentence = "edits of rows have no effect: the training file is one text, which has no rows";
+    (!edits.is_empty()).then(|| sentence.to_owned())
 }
 
 /// Training, validation and test are a text's beginning, what follows, and its end, cut where a line ends; each with the

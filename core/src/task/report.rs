@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ReportDetail, Task};
-use crate::data::{Advice, BadRow, FileReading, Format, LengthHistogram};
+use super::{HeadKind, ReportDetail, Task};
+use crate::config::ReadOptions;
+use crate::data::{Advice, BadRow, FileReading, Format, LINES_COLUMN, LengthHistogram, RowSource};
 
 /// What is in the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct DataReport {
     pub max_seq_length: usize,
     /// Rows that are cut off.
     pub num_truncated: usize,
+    /// How the rows were shared out, where that was asked for, and how many were left out as repeats.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What a person should know before training.
     pub warnings: Vec<String>,
     /// What may be better to change before training, each with what its remedy needs.
@@ -65,5 +69,35 @@ impl DataReport {
     #[must_use]
     pub fn column_of(&self, role: &str) -> Option<&str> {
         self.used_columns.iter().find(|(_, used)| used == role).map(|(column, _)| column.as_str())
+    }
+
+    /// How the rows can be looked through one by one, where their files are tables whose columns are used; `read` is how they
+    /// were read. `None` for plain text, for tagged lines and for images.
+    #[must_use]
+    pub fn row_source(&self, read: &ReadOptions) -> Option<RowSource> {
+        let is_table = matches!(self.format, Some(Format::Csv | Format::Jsonl | Format::Json));
+        let is_image = self.task().spec().head == HeadKind::Image;
+        let are_columns = self.used_columns.iter().all(|(name, _)| self.columns.contains(name));
+        if !is_table || is_image || !are_columns || self.used_columns.is_empty() {
+            return None;
+        }
+        let is_lines = self.format == Some(Format::Csv)
+            && self.delimiter.is_none()
+            && !self.has_header
+            && self.columns == [LINES_COLUMN];
+        let mut columns: Vec<(String, String)> = Vec::new();
+        for column in &self.used_columns {
+            if columns.iter().all(|(name, _)| *name != column.0) {
+                columns.push(column.clone());
+            }
+        }
+        let (file_columns, merge_labels) = (self.columns.clone(), read.merge_labels.clone());
+        Some(RowSource { columns, file_columns, is_lines, merge_labels })
+    }
+
+    /// Whether single rows can be edited: their task reads them so.
+    #[must_use]
+    pub fn has_row_edits(&self) -> bool {
+        self.task().spec().columns.contains(&"edits")
     }
 }

@@ -5,6 +5,17 @@ use super::{DataReport, ReportDetail};
 use crate::data::{LengthHistogram, ReadSummary, list_rows};
 use crate::words::plural;
 
+/// What a warning of rows that are cut off has, beside [`CUT_ROWS`].
+const TOKENS_AND: &str = "tokens and";
+
+/// What a warning that names rows, or their targets, that are cut off has.
+const CUT_ROWS: &str = "shortened: rows";
+
+/// Whether a warning is that of [`warn_of_cut_rows`].
+pub(super) fn is_of_cut_rows(warning: &str) -> bool {
+    warning.contains(TOKENS_AND) && warning.contains(CUT_ROWS)
+}
+
 /// Bad rows that a report lists.
 const MAX_BAD_ROWS: usize = 100;
 
@@ -43,6 +54,7 @@ pub fn data_report(
         lengths: LengthHistogram::of(lengths),
         max_seq_length,
         num_truncated: cut.len(),
+        notes: summary.notes.clone(),
         warnings,
         advice: summary.advice.clone(),
         detail,
@@ -58,7 +70,7 @@ pub fn warn_of_cut_rows(cut: &[String], num_rows: usize, max_seq_length: usize) 
         _ => "are",
     };
     let (num_cut, all, rows) = (cut.len(), plural(num_rows, "row"), list_rows(cut));
-    Some(format!("{num_cut} of {all} {are} longer than {max_seq_length} tokens and {are} shortened: rows {rows}"))
+    Some(format!("{num_cut} of {all} {are} longer than {max_seq_length} {TOKENS_AND} {are} {CUT_ROWS} {rows}"))
 }
 
 /// Says that texts were too long to be tokenised whole; nothing where none was.

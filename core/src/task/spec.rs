@@ -51,6 +51,45 @@ pub struct FigureSpec {
     pub higher_is_better: bool,
 }
 
+/// Figures that stand behind the others: whoever looks for them finds them, and nobody else has to read past them.
+const MORE_FIGURES: [&str; 12] = [
+    "weighted_precision",
+    "weighted_recall",
+    "weighted_f1",
+    "matthews_correlation",
+    "cohen_kappa",
+    "roc_auc",
+    "weighted_roc_auc",
+    "average_precision",
+    "top_3_accuracy",
+    "top_5_accuracy",
+    "brier_score",
+    "expected_calibration_error",
+];
+
+impl FigureSpec {
+    /// A score, of which more is better.
+    pub(super) const fn score(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Score, higher_is_better: true }
+    }
+
+    /// An error that is a score, of which less is better.
+    pub(super) const fn error(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Score, higher_is_better: false }
+    }
+
+    /// A share, of which more is better.
+    pub(super) const fn share(name: &'static str, title: &'static str) -> Self {
+        Self { name, title, unit: Unit::Share, higher_is_better: true }
+    }
+
+    /// Whether it is among those that are shown first.
+    #[must_use]
+    pub fn is_headline(&self) -> bool {
+        !MORE_FIGURES.contains(&self.name)
+    }
+}
+
 /// How a figure is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -67,7 +106,7 @@ pub enum Unit {
 /// Settings of a task of texts: those that every such task has, and these of its own.
 macro_rules! settings_of_texts {
     ($($own:literal),*) => {
-        &["max_seq_length", "pad_to_multiple_of", $($own),*]
+        &["max_seq_length", "pad_to_multiple_of", "neftune_noise_alpha", $($own),*]
     };
 }
 
@@ -140,16 +179,41 @@ impl TaskSpec {
         self.family() == family || (family == ModelFamily::Decoder && gives_labels)
     }
 
+    /// Whether each row has one of its labels: its model answers with probabilities that exclude each other.
+    #[must_use]
+    pub fn gives_one_label(&self) -> bool {
+        self.problem_type == Some("single_label_classification")
+    }
+
     /// A figure by its name.
     #[must_use]
     pub fn figure(&self, name: &str) -> Option<&'static FigureSpec> {
         self.figures.iter().find(|figure| figure.name == name)
     }
 
+    /// Whether a figure of the task is one of rows with so many labels: there is no top five of five, and of two labels the area
+    /// under the ROC curve is one, which nothing weighs.
+    #[must_use]
+    pub fn measures(&self, figure: &str, num_labels: usize) -> bool {
+        let least = match figure {
+            "top_5_accuracy" => 6,
+            "top_3_accuracy" => 4,
+            "weighted_roc_auc" if self.gives_one_label() => 3,
+            _ => 0,
+        };
+        num_labels >= least
+    }
+
     /// The figure that says most: the first after the loss.
     #[must_use]
     pub fn leading_figure(&self) -> &'static FigureSpec {
         self.figures.get(1).or(self.figures.first()).unwrap_or(&LOSS)
+    }
+
+    /// The figures that are shown first.
+    #[must_use]
+    pub fn headline_figures(&self) -> Vec<&'static FigureSpec> {
+        self.figures.iter().filter(|figure| figure.is_headline()).collect()
     }
 
     /// Names of its figures.
@@ -176,7 +240,7 @@ mod tests {
     fn every_task_of_texts_has_the_settings_of_texts() {
         for &task in Task::ALL {
             let spec = task.spec();
-            for name in ["max_seq_length", "pad_to_multiple_of"] {
+            for name in ["max_seq_length", "pad_to_multiple_of", "neftune_noise_alpha"] {
                 assert_eq!(spec.settings.contains(&name), spec.head != HeadKind::Image, "{} {name}", task.name());
             }
         }

@@ -4,16 +4,18 @@
 //! In: rows as they were read ([`TextData`]). Out: their tokens made part by part, what a report says of their lengths,
 //! rows for a run ([`PreparedTexts`]), and answers to inputs that a person gives ([`text_predictor`]).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::row_predictor::RowPredictor;
 use super::{
-    DataReport, EncodedSplits, PredictRequest, Prediction, ReportDetail, TaskError, TaskInput, TaskModel, data_report,
-    warn_of_long_texts,
+    DataReport, EncodedSplits, PredictRequest, Prediction, ReportDetail, RowPlaces, TaskError, TaskInput, TaskModel,
+    data_report, warn_of_long_texts,
 };
 use crate::config::{Job, ReadOptions, RunConfig};
+use crate::data::findings::FindingRow;
 use crate::data::{
     BadCell, HostBatch, HostInputs, HostTargets, HostText, Outputs, Padding, ReadSummary, Row, Split, TextRow,
     UsedColumn, take_filled,
@@ -155,6 +157,29 @@ impl<L: Clone> TextData<L> {
     pub(super) fn sample_texts(&self) -> Vec<&str> {
         let inputs = self.splits.iter().flatten().map(|row| &row.input);
         inputs.flat_map(|input| [Some(input.text.as_str()), input.second.as_deref()]).flatten().collect()
+    }
+
+    /// The number of each row, with its tokens as far as they were made.
+    pub(super) fn places(&self) -> RowPlaces {
+        let tokens = self.tokens.splits();
+        let place = |split: usize| {
+            let tokens_of = |index: usize| tokens[split].get(index).map(|tokens| tokens.num_tokens_untruncated);
+            self.splits[split].iter().enumerate().map(|(index, row)| (row.row, tokens_of(index))).collect()
+        };
+        [place(0), place(1), place(2)]
+    }
+
+    /// A row as findings are sought in it, with its labels by name.
+    pub(super) fn finding_row<'a>(
+        &'a self,
+        split: usize,
+        index: usize,
+        labels: impl FnOnce(&'a L) -> Vec<Cow<'a, str>>,
+    ) -> FindingRow<'a> {
+        let LabeledText { row, input, label } = &self.splits[split][index];
+        let texts = [Some(input.text.as_str()), input.second.as_deref()].into_iter().flatten().collect();
+        let num_tokens = self.tokens.splits()[split].get(index).map(|tokens| tokens.num_tokens_untruncated);
+        FindingRow { row: *row, texts, target: None, labels: labels(label), num_tokens }
     }
 
     /// Takes over the tokens of texts that `before` has too, where they were cut at `limit`.
@@ -323,9 +348,9 @@ pub(super) fn text_predictor(
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::data::PositionIds;
     use crate::folder::Folder;
     use crate::task::Predictor;
+    use crate::task::Reads;
 
     /// A tokenizer of a few words.
     pub(in crate::task) fn tokenizer() -> Tokenizer {
@@ -336,16 +361,7 @@ pub(super) mod tests {
 
     /// A model of 512 tokens.
     pub(in crate::task) fn model(tokenizer: &Tokenizer) -> TaskModel<'_> {
-        TaskModel {
-            reads: crate::task::Reads::Texts(tokenizer),
-            max_tokens: 512,
-            pad_token_id: 0,
-            position_ids: PositionIds::FromZero,
-            eos_token_ids: &[],
-            decoder_start_token_id: None,
-            render: None,
-            broken_template: None,
-        }
+        TaskModel::to_test(Reads::Texts(tokenizer), 512)
     }
 
     fn data(texts: &[(&str, Option<&str>)]) -> TextData<usize> {

@@ -51,8 +51,17 @@ pub enum TrainError {
     /// The method does not fit the model.
     #[error("this model has no head of its own to train alone: choose full, lora or last:N")]
     NoHead,
+    /// Two passes would be the same.
+    #[error(
+        "rdrop_alpha has no effect: the config.json of this {model_type} has no dropout, so that both passes would be the same; \
+         set dropout, such as 0.1"
+    )]
+    NoDropout {
+        /// What the model is.
+        model_type: &'static str,
+    },
     /// No figure of the task has the name that is to choose the best weights.
-    #[error("metric_for_best_model {name:?} is no figure of this task: choose one of {known}")]
+    #[error("metric_for_best_model {name:?} is no figure of these rows: choose one of {known}")]
     UnknownFigure {
         /// What was asked for.
         name: String,

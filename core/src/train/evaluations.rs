@@ -26,7 +26,7 @@ pub(super) struct Best {
 
 impl Evaluations {
     /// Notes an evaluation of the weights of `model`; whether it is the best so far by `figure`, which the evaluation calls
-    /// `name`. One that could not measure the figure never is.
+    /// `name`. One that could not measure the figure never is, and says nothing of whether there is an improvement.
     pub(super) fn add(
         &mut self,
         evaluation: &Evaluation,
@@ -35,13 +35,14 @@ impl Evaluations {
         model: &Model,
     ) -> bool {
         let best = self.best.as_ref().map(|best| best.value);
-        let better = value_of(evaluation.figure(name), figure).filter(|&value| is_better(value, best));
+        let measured = value_of(evaluation.figure(name), figure);
+        let better = measured.filter(|&value| is_better(value, best));
         match better {
             Some(value) => {
                 self.since_best = 0;
                 self.best = Some(Best { value, step, evaluation: evaluation.clone(), model: model.clone() });
             }
-            None => self.since_best += 1,
+            None => self.since_best += u32::from(measured.is_some()),
         }
         self.last_step = Some(step);
         self.last = better.is_none().then(|| evaluation.clone());
@@ -82,5 +83,25 @@ mod tests {
     #[test]
     fn what_could_not_be_measured_is_never_the_best() {
         assert_eq!((value_of(None, &LOSS), value_of(Some(f64::NAN), &LOSS)), (None, None));
+    }
+
+    #[cfg(feature = "cpu")]
+    #[test]
+    fn an_evaluation_without_the_figure_says_nothing_of_an_improvement() {
+        use crate::metrics::{Confusion, Figure};
+        use crate::task::EvaluationDetail;
+        use crate::train::tiny_run::{settings, trainer};
+
+        let run = trainer(settings(1e-3), true);
+        let mut evaluations = Evaluations::default();
+        let mut add = |step: u32, figures: Vec<Figure>| {
+            let detail = EvaluationDetail::SequenceClassification(Box::new(Confusion::new(&[]).finish(0.0)));
+            let evaluation = Evaluation { figures, num_rows: 1, detail };
+            let is_best = evaluations.add(&evaluation, ("loss", &LOSS), step, run.model());
+            (is_best, evaluations.since_best)
+        };
+        assert_eq!(add(1, vec![Figure::lower("loss", 0.5)]), (true, 0));
+        assert_eq!(add(2, Vec::new()), (false, 0));
+        assert_eq!(add(3, vec![Figure::lower("loss", 0.75)]), (false, 1));
     }
 }

@@ -47,6 +47,13 @@ impl Evaluator {
         self
     }
 
+    /// Also measures what a person looks at and a run does not need, for tasks that have it: intervals, bins of probabilities.
+    #[must_use]
+    pub fn in_full(mut self) -> Self {
+        self.measure.measure_in_full();
+        self
+    }
+
     /// (rows measured, rows in all)
     #[must_use]
     pub fn progress(&self) -> (usize, usize) {

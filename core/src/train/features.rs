@@ -60,56 +60,21 @@ impl Features {
 
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
-    use std::rc::Rc;
-
     use futures_lite::future::block_on;
 
     use super::*;
-    use crate::config::{Freeze, Method, Pooling, ReadOptions, RunConfig, SplitConfig};
-    use crate::data::{DataFiles, HostBatch, PositionIds};
-    use crate::folder::Folder;
-    use crate::images::{ImageProcessor, Picture, encode_png, pack_zip};
+    use crate::config::{Freeze, Method, Pooling, Techniques};
+    use crate::data::HostBatch;
     use crate::model::{Model, ModelConfig};
     use crate::nn::Init;
     use crate::optim::GradientSum;
-    use crate::task::{ReadRequest, Reads, Task, TaskModel, TaskRows};
     use crate::train::MicroStep;
     use crate::train::batches::batch_of;
-
-    const SIDE: usize = 8;
-    const CONFIG: &[u8] = br#"{"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
-        "intermediate_size": 16, "image_size": 8, "patch_size": 4}"#;
-
-    /// Two images of each of two labels, to train on.
-    fn rows() -> Box<dyn TaskRows> {
-        let image = |(path, grey): (&str, u8)| {
-            let picture = Picture { width: SIDE, height: SIDE, pixels: vec![grey; 3 * SIDE * SIDE] };
-            (path.to_owned(), encode_png(&picture))
-        };
-        let images = [("circle/0.png", 0), ("square/0.png", 90), ("circle/1.png", 150), ("square/1.png", 255)];
-        let zip = pack_zip(&images.map(image));
-        let files = Rc::new(DataFiles { train: ("images.zip".into(), zip), ..DataFiles::default() });
-        let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
-        let (read, run) = (&ReadOptions::default(), &RunConfig { split, ..RunConfig::default() });
-        let data = Task::ImageClassification.read(&ReadRequest::to_train(&files, read, run)).expect("good images");
-        let (processor, _) =
-            ImageProcessor::from_folder(&mut Folder::new(), "vit", SIDE).expect("that of transformers");
-        let model = TaskModel {
-            reads: Reads::Images(&processor),
-            max_tokens: 5,
-            pad_token_id: 0,
-            position_ids: PositionIds::FromZero,
-            eos_token_ids: &[],
-            decoder_start_token_id: None,
-            render: None,
-            broken_template: None,
-        };
-        data.prepare(&model, run).expect("two labels")
-    }
+    use crate::train::tiny_run::{CONFIG, rows, settings};
 
     #[test]
     fn rows_that_were_met_need_no_pixels_and_train_the_head_as_before() {
-        let (rows, device) = (rows(), Device::flex().autodiff());
+        let (rows, device) = (rows(&settings(1e-3), false), Device::flex().autodiff());
         let config = ModelConfig::from_json(CONFIG).expect("usable");
         let model = Model::new(&config, Pooling::Cls, 2, &mut Init::new(1), &device);
         let model = model.frozen_for(Method::Head, Freeze::None);
@@ -117,9 +82,10 @@ mod tests {
         let train = |batch: &HostBatch, features: Option<Tensor<2>>| -> (f32, Vec<f32>) {
             let mut gradients = GradientSum::default();
             let (model, frozen, weight_sum) = (&model, Some(&frozen), batch.weight);
-            let gradient_checkpointing = false;
+            let (gradient_checkpointing, techniques) = (false, Techniques::default());
+            let (seed, device) = (1, &device);
             let step =
-                MicroStep { model, frozen, features, weight_sum, gradient_checkpointing, seed: 1, device: &device };
+                MicroStep { model, frozen, features, weight_sum, gradient_checkpointing, techniques, seed, device };
             let loss = step.run(batch, &mut gradients).into_scalar::<f32>();
             let values = |tensor: &Tensor<1>| tensor.clone().into_data().iter::<f32>().collect::<Vec<f32>>();
             (loss, gradients.tensors().flat_map(|(_, tensor)| values(tensor)).collect())

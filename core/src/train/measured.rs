@@ -143,6 +143,7 @@ impl Timed<'_> {
             features: None,
             weight_sum: batch.weight / scale,
             gradient_checkpointing: run.gradient_checkpointing,
+            techniques: run.techniques,
             seed: run.seed,
             device: &self.device,
         };

@@ -3,6 +3,7 @@
 //!
 //! In: rows of any task, which are batches of inputs and targets here, and a model. Out: events, and the trained model.
 
+mod adversarial;
 mod batches;
 mod checkpointed;
 mod diverged;
@@ -11,11 +12,13 @@ mod error;
 mod evaluations;
 mod evaluator;
 mod features;
+mod find_rate;
 mod measured;
 mod memory;
 mod outputs;
 mod prepared;
 mod readings;
+mod restoring;
 mod resume;
 mod roll_back;
 mod samples;
@@ -24,12 +27,17 @@ mod step;
 #[cfg(all(test, feature = "cpu"))]
 mod tiny_run;
 mod trainer;
+#[cfg(all(test, feature = "cpu"))]
+mod two_passes;
+mod unfreezing;
 
 pub use dtype::{float_dtype, gradient_scale};
 pub use error::TrainError;
 pub use evaluator::Evaluator;
+pub use find_rate::{RateCurve, RateFinder, RatePoint, RateRange};
 pub use measured::{StepTimes, TimedModel, time_steps};
-pub use outputs::{predict, read_outputs};
+pub use outputs::{predict, read_outputs, read_vectors};
+pub use restoring::Restoring;
 pub use resume::check_tasks;
 pub use samples::SampleWriter;
 pub use step::MicroStep;

@@ -46,6 +46,17 @@ pub async fn read_outputs(model: &Model, batch: &HostBatch, device: &Device) -> 
     read_rows(scores.unwrap_or_else(|| model.outputs(&inputs))).await
 }
 
+/// A vector of each row of a batch: what its head reads, where that is one, else all that the head gives.
+///
+/// # Errors
+/// When the device fails.
+pub async fn read_vectors(model: &Model, batch: &HostBatch, device: &Device) -> Result<Outputs, TrainError> {
+    let inputs = BatchInputs::new(&batch.inputs, device);
+    let states = model.backbone.forward(&inputs);
+    let vectors = model.head.features(states.clone(), &inputs);
+    read_rows(vectors.unwrap_or_else(|| model.head.outputs(states, &inputs, &model.backbone))).await
+}
+
 /// Outputs of rows, read back.
 ///
 /// # Shapes

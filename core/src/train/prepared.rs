@@ -1,13 +1,17 @@
-//! A model as a run trains it: adapters beside its layers, what is not trained frozen, in the run's number format.
+//! What a run begins with: the model as it trains it (adapters beside its layers, what is not trained frozen, in the run's number
+//! format), its optimizer, and the order of its rows.
 //!
-//! In: a model on an autodiff device, settings. Out: the model that [`super::Trainer`] trains, and that is timed before a run.
+//! In: a model on an autodiff device, rows, settings. Out: what [`super::Trainer`] trains with, and that is timed before a run.
 
 use burn::tensor::{Device, FloatDType};
 
 use super::TrainError;
-use crate::config::{Method, RunConfig};
-use crate::model::{Model, ModelConfig};
+use crate::config::{ClassSampling, Method, RunConfig};
+use crate::data::{BatchSampler, Split};
+use crate::model::{Model, ModelConfig, is_of_head};
 use crate::nn::Init;
+use crate::optim::{AdamW, AdamWConfig, Pull};
+use crate::task::TaskRows;
 
 /// Adapts and freezes a model as a run asks.
 ///
@@ -21,6 +25,9 @@ pub(super) fn prepare(
     device: &Device,
 ) -> Result<Model, TrainError> {
     model.set_dropout(run.dropout);
+    if run.techniques.rdrop_alpha > 0.0 && !drops_out(run, config) {
+        return Err(TrainError::NoDropout { model_type: config.model_type() });
+    }
     if run.method == Method::Lora {
         // A stream of its own: adapters are the same whatever else was drawn from the seed.
         let mut init = Init::new(run.seed ^ 0x4C6F_5241);
@@ -39,4 +46,68 @@ pub(super) fn prepare(
         return Err(TrainError::NoHead);
     }
     Ok(model)
+}
+
+/// The order in which a run takes rows, at the start of its first epoch.
+pub(super) fn sampler_of(rows: &dyn TaskRows, run: &RunConfig) -> BatchSampler {
+    let (lengths, batch_size) = (rows.lengths(Split::Train), run.batch_size as usize);
+    let sampler = match rows.as_several() {
+        None => BatchSampler::new(lengths, batch_size, run.seed),
+        Some(several) => {
+            let sizes = several.sizes(Split::Train);
+            BatchSampler::with_groups(lengths, &sizes, batch_size, run.seed, run.task_temperature)
+        }
+    };
+    let sampler = match (run.techniques.class_sampling, rows.classes_to_train()) {
+        (ClassSampling::None, _) | (_, None) => sampler,
+        (sampling, Some(classes)) => sampler.with_classes(classes, sampling),
+    };
+    sampler.with_strategy(run.train_sampling_strategy)
+}
+
+/// The optimizer of a run of `model`, whose weights are those that the run begins with.
+pub(super) fn optimizer_of(run: &RunConfig, model: &Model) -> AdamW {
+    let mut optimizer = AdamW::new(AdamWConfig {
+        beta1: run.adam_beta1,
+        beta2: run.adam_beta2,
+        epsilon: run.adam_epsilon,
+        weight_decay: run.weight_decay,
+    });
+    if run.techniques.layerwise_lr_decay < 1.0 {
+        optimizer.rate_scales = model.rate_scales(run.techniques.layerwise_lr_decay);
+    }
+    // A head may be new; all else was pretrained.
+    if run.techniques.l2_sp > 0.0 {
+        optimizer.pull = Some(Pull::to(model, run.techniques.l2_sp, |path| !is_of_head(path)));
+    }
+    optimizer
+}
+
+/// Whether two passes over the same rows differ.
+fn drops_out(run: &RunConfig, config: &ModelConfig) -> bool {
+    let of_model = run.dropout.map_or_else(|| config.has_dropout(), |rate| rate > 0.0);
+    of_model || (run.method == Method::Lora && run.lora.lora_dropout > 0.0)
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use crate::config::{Pooling, Techniques};
+
+    #[test]
+    fn two_passes_of_a_model_that_drops_nothing_are_refused() {
+        let json = br#"{"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "intermediate_size": 16, "image_size": 8, "patch_size": 4}"#;
+        let config = ModelConfig::from_json(json).expect("usable");
+        let device = Device::flex().autodiff();
+        let prepared = |dropout: Option<f64>| {
+            let model = Model::new(&config, Pooling::Cls, 2, &mut Init::new(1), &device);
+            let techniques = Techniques { rdrop_alpha: 1.0, ..Techniques::default() };
+            let run = RunConfig { techniques, dropout, ..RunConfig::default() };
+            prepare(model, &run, &config, FloatDType::F32, &device).map(|_| ())
+        };
+        let error = prepared(None).expect_err("a ViT has no dropout of its own").to_string();
+        assert!(error.starts_with("rdrop_alpha") && error.contains("dropout"), "{error}");
+        assert!(prepared(Some(0.1)).is_ok());
+    }
 }

@@ -1,31 +1,28 @@
-//! A run to bytes and back: after [`Trainer::restore`] it goes on as if it had never stopped.
+//! A run to bytes, from which `restoring` makes it again: after [`Trainer::restore`] it goes on as if it had never stopped.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::evaluations::Best;
 use super::readings::Readings;
-use super::roll_back::GoodState;
 use super::trainer::{Progress, Stage};
 use super::{TrainError, Trainer};
 use crate::checkpoint::{
-    CheckpointError, HostTensor, STATE_FILE, TrainState, WeightFile, read_state, read_tensors, read_weights,
-    weights_to_safetensors, write_tensors,
+    CheckpointError, FileStream, PendingTensor, STATE_FILE, TensorFile, TrainState, WeightFile, pending_weights,
+    read_tensors, weights_file,
 };
 use crate::config::{Job, RunConfig};
-use crate::event::StopReason;
 use crate::folder::Folder;
 use crate::model::{KeyMap, Model, is_trained};
 use crate::optim::Moments;
 use crate::task::Task;
 
-const MODEL_FILE: &str = "model.safetensors";
-const BEST_FILE: &str = "best.safetensors";
-const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+pub(super) const MODEL_FILE: &str = "model.safetensors";
+pub(super) const BEST_FILE: &str = "best.safetensors";
+pub(super) const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 /// The files of the state that a run goes back to if it diverges: as they are called in a checkpoint of a later step, and in
 /// one of their own.
-const GOOD_FILES: [(&str, &str); 2] =
+pub(super) const GOOD_FILES: [(&str, &str); 2] =
     [("good.safetensors", MODEL_FILE), ("good_optimizer.safetensors", OPTIMIZER_FILE)];
 
 impl Trainer {
@@ -42,6 +39,15 @@ impl Trainer {
     /// # Errors
     /// When the device fails, or a loss or a weight is not finite.
     pub async fn checkpoint(&mut self) -> Result<Folder, TrainError> {
+        self.stream_checkpoint().await?.into_folder().await.map_err(of_reading)
+    }
+
+    /// As [`Self::checkpoint`], in pieces: weights and moments are read from the device as they are pulled. Until all are, the
+    /// run waits.
+    ///
+    /// # Errors
+    /// When the device fails, or a loss is not finite; a weight that is not is found when it is pulled.
+    pub async fn stream_checkpoint(&mut self) -> Result<FileStream, TrainError> {
         let over = match self.stage {
             Stage::Over { weights_of_step } => Some(weights_of_step),
             _ => None,
@@ -62,46 +68,52 @@ impl Trainer {
             Some(good) if good.state.step == step => (Some(good), None),
             good => (None, good),
         };
-        let mut folder = match same {
-            Some(good) => good.files.clone(), // just read; its bytes are shared
-            None => self.read_files(over.is_none()).await?,
+        let mut files = match same {
+            Some(good) => FileStream::from(good.files.clone()), // just read; its bytes are shared
+            None => self.stream_files(over.is_none()),
         };
         if let (Some(best), None) = (&self.evaluations.best, over) {
-            folder.insert(BEST_FILE, self.read_trained(&best.model).await?);
+            files.insert_tensors(BEST_FILE, self.trained_file(&best.model));
         }
         let mut state = self.state(window, over);
-        if let Some(GoodState { state: good, files }) = earlier {
+        if let Some(good) = earlier {
             for (name, own) in GOOD_FILES {
-                assert!(folder.insert_shared(name, files, own), "it has both files");
+                assert!(files.insert_shared(name, &good.files, own), "it has both files");
             }
-            state.good = Some(Box::new(good.clone()));
+            state.good = Some(Box::new(good.state.clone()));
         }
-        folder.insert(STATE_FILE, serde_json::to_vec_pretty(&state).expect("plain values serialize"));
-        Ok(folder)
+        files.insert(STATE_FILE, serde_json::to_vec_pretty(&state).expect("plain values serialize"));
+        Ok(files)
     }
 
     /// The weights that are trained, and the moments of the optimizer: none of a run that is over.
+    ///
+    /// # Errors
+    /// When the device fails, or a weight is not finite.
     pub(super) async fn read_files(&self, has_moments: bool) -> Result<Folder, TrainError> {
-        let mut folder = Folder::new();
-        folder.insert(MODEL_FILE, self.read_trained(&self.model).await?);
+        self.stream_files(has_moments).into_folder().await.map_err(of_reading)
+    }
+
+    /// As [`Self::read_files`], of which nothing is read yet.
+    fn stream_files(&self, has_moments: bool) -> FileStream {
+        let mut files = FileStream::new();
+        files.insert_tensors(MODEL_FILE, self.trained_file(&self.model));
         let mut moments = BTreeMap::new();
         for (path, pair) in self.optimizer.moments.iter().filter(|_| has_moments) {
             for (name, tensor) in [("first", &pair.first), ("second", &pair.second)] {
-                let data = tensor.to_data_async().await.map_err(TrainError::Device)?;
-                let values = data.try_into_vec::<f32>().expect("moments are f32");
-                moments.insert(format!("{name}.{path}"), HostTensor { shape: vec![values.len()], values });
+                moments.insert(format!("{name}.{path}"), PendingTensor::of_vector(tensor.clone()));
             }
         }
-        folder.insert(OPTIMIZER_FILE, write_tensors(&moments));
-        Ok(folder)
+        files.insert_tensors(OPTIMIZER_FILE, TensorFile::new(moments, None, false));
+        files
     }
 
     /// What the run trains of a model, as a file.
-    async fn read_trained(&self, model: &Model) -> Result<Vec<u8>, TrainError> {
+    fn trained_file(&self, model: &Model) -> TensorFile {
         let map = self.config.key_map();
         let (run, layers) = (&self.job.run, self.model.backbone.layer_counts());
         let trained = |path: &str, _| is_trained(run.method, run.freeze, path, layers);
-        Ok(weights_to_safetensors(map, &read_weights(model, map, trained).await?)?)
+        weights_file(map, pending_weights(model, map, trained))
     }
 
     /// Where the run stands, weights and moments apart. `window` has the losses since the last reading.
@@ -130,62 +142,6 @@ impl Trainer {
         }
     }
 
-    /// Puts a fresh trainer of the same job and data where the checkpoint stands. One of a run that is over has its weights,
-    /// and no event to tell.
-    ///
-    /// # Errors
-    /// When the checkpoint is damaged or belongs to another run.
-    pub fn restore(mut self, folder: &Folder) -> Result<Self, TrainError> {
-        let state = read_state(folder)?;
-        check_tasks(&state.job, &tasks_of(&self.job))?;
-        let differs = |what: &str| TrainError::OtherRun { reason: format!("{what} differ") };
-        if state.labels != self.rows.labels() {
-            return Err(differs("the labels"));
-        }
-        if state.data_fingerprint != self.rows.fingerprint() {
-            return Err(differs("the training rows (or the tokenizer)"));
-        }
-        if state.job.run != self.job.run {
-            return Err(differs("the settings"));
-        }
-        if state.job.changes != self.job.changes {
-            return Err(differs("the changes to the model"));
-        }
-        self.go_to(&state, folder)?;
-        self.evaluations.best = match state.best {
-            Some((value, step, evaluation)) => {
-                let model = match state.over {
-                    Some(_) => self.model.clone(), // nothing goes back to it any more
-                    None => load(self.config.key_map(), folder, BEST_FILE, self.model.clone(), &self.job.run)?,
-                };
-                Some(Best { value, step, evaluation, model })
-            }
-            None => None,
-        };
-        self.diverged_at = state.diverged_at;
-        self.rollbacks = state.rollbacks;
-        self.batch_parts = state.batch_parts;
-        if let Some(good) = state.good {
-            let mut files = Folder::new();
-            for (file, own) in GOOD_FILES {
-                if !files.insert_shared(own, folder, file) {
-                    return Err(CheckpointError::MissingFile { file }.into());
-                }
-            }
-            self.good = Some(GoodState { state: *good, files });
-        }
-        self.begin();
-        if let Some(weights_of_step) = state.over {
-            self.events.clear();
-            self.stage = Stage::Over { weights_of_step };
-        } else if self.progress.step > 0 && self.evaluation_is_due() {
-            self.start_evaluation(); // the checkpoint was taken between the step and its evaluation
-        } else if self.patience_is_over() {
-            self.stage = self.ending(StopReason::EarlyStopping);
-        }
-        Ok(self)
-    }
-
     /// Puts weights, optimizer and everything that counts where a state stands; `files` hold its weights and moments.
     ///
     /// # Errors
@@ -194,6 +150,12 @@ impl Trainer {
         self.model = load(self.config.key_map(), files, MODEL_FILE, self.model.clone(), &self.job.run)?;
         self.optimizer.moments.clear(); // room for those that come
         self.optimizer.moments = load_moments(files, &self.device.clone().without_autodiff())?;
+        self.count_from(state);
+        Ok(())
+    }
+
+    /// Puts everything that counts where a state stands.
+    pub(super) fn count_from(&mut self, state: &TrainState) {
         self.optimizer.step = state.step;
         self.optimizer.skipped = state.skipped.clone();
         let &TrainState { step, micro_batches, rows, tokens, .. } = state;
@@ -204,13 +166,20 @@ impl Trainer {
         self.evaluations.last_step = state.evaluated_at;
         self.evaluations.last = state.last.clone();
         self.loss_level = state.loss_level;
-        Ok(())
+    }
+}
+
+/// What failed while weights or moments were read: the device is told from a file.
+fn of_reading(error: CheckpointError) -> TrainError {
+    match error {
+        CheckpointError::Device(error) => TrainError::Device(error),
+        error => error.into(),
     }
 }
 
 /// What a job learns: the name and the task of each part; one without a name where it has one task, none where it says
 /// nothing of it.
-fn tasks_of(job: &Job) -> Vec<(&str, Task)> {
+pub(super) fn tasks_of(job: &Job) -> Vec<(&str, Task)> {
     let parts = job.parts.iter().map(|part| (part.name.as_str(), part.task));
     job.task.map(|task| ("", task)).into_iter().chain(parts).collect()
 }
@@ -234,7 +203,7 @@ pub fn check_tasks(saved: &Job, own: &[(&str, Task)]) -> Result<(), TrainError> 
 }
 
 /// The moments of the optimizer, by the paths of their parameters; `device` is without autodiff.
-fn load_moments(folder: &Folder, device: &Device) -> Result<BTreeMap<String, Moments>, CheckpointError> {
+pub(super) fn load_moments(folder: &Folder, device: &Device) -> Result<BTreeMap<String, Moments>, CheckpointError> {
     let mut tensors = read_tensors(folder, OPTIMIZER_FILE)?;
     let first: Vec<String> = tensors.keys().filter_map(|name| name.strip_prefix("first.").map(str::to_owned)).collect();
     let mut moments = BTreeMap::new();
@@ -254,7 +223,7 @@ fn load_moments(folder: &Folder, device: &Device) -> Result<BTreeMap<String, Mom
 }
 
 /// Puts a checkpoint's weights into `model`; what the method does not train is not in the file.
-fn load(
+pub(super) fn load(
     map: &KeyMap,
     folder: &Folder,
     file: &'static str,
@@ -300,7 +269,8 @@ mod runs {
     use futures_lite::future::block_on;
 
     use super::*;
-    use crate::config::{ModelSource, ReadOptions, SplitConfig};
+    use crate::checkpoint::read_state;
+    use crate::config::{ClassSampling, ModelSource, ReadOptions, SplitConfig, Techniques};
     use crate::data::DataFiles;
     use crate::event::{Phase, Split, TrainEvent};
     use crate::session::Session;
@@ -324,6 +294,20 @@ mod runs {
             split: SplitConfig { valid_fraction: 0.2, test_fraction: 0.1 },
             ..RunConfig::default()
         }
+    }
+
+    /// Every technique of training that draws nothing from the device's generator, together.
+    fn with_techniques() -> RunConfig {
+        let techniques = Techniques {
+            layerwise_lr_decay: 0.9,
+            gradual_unfreezing: 0.25,
+            focal_gamma: 2.0,
+            class_sampling: ClassSampling::Balanced,
+            fgm_epsilon: 0.1,
+            l2_sp: 0.5,
+            ..Techniques::default()
+        };
+        RunConfig { techniques, ..settings() }
     }
 
     fn session(run: &RunConfig) -> Session {
@@ -359,8 +343,11 @@ mod runs {
 
     #[test]
     fn a_run_that_is_cut_between_two_steps_loses_no_event_and_repeats_none() {
-        let run = settings();
-        let mut whole = session(&run);
+        [settings(), with_techniques()].iter().for_each(is_the_same_after_a_cut);
+    }
+
+    fn is_the_same_after_a_cut(run: &RunConfig) {
+        let mut whole = session(run);
         whole.start(run.clone()).expect("it starts");
         let (mut seen, mut cuts) = (Vec::new(), Vec::new());
         while let Some(event) = block_on(whole.next_event()).expect("the run goes on") {
@@ -372,7 +359,7 @@ mod runs {
         assert!(cuts.len() >= 8, "{} moments", cuts.len());
         let last = cuts.len() - 1;
         for (num_seen, checkpoint) in [0, last / 2, last].map(|index| &cuts[index]) {
-            let mut resumed = session(&run);
+            let mut resumed = session(run);
             resumed.resume(checkpoint).expect("it goes on");
             let rest = drain(&mut resumed);
             assert_eq!(told(&rest), told(&seen[*num_seen..]), "cut after {num_seen} events");

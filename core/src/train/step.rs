@@ -2,9 +2,11 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use super::adversarial::moved_along;
 use crate::batch::BatchInputs;
+use crate::config::Techniques;
 use crate::data::{HostBatch, HostTargets};
-use crate::loss::{loss_sum, rows_in_chunk, token_cross_entropy, vocabulary_cross_entropy};
+use crate::loss::{loss_of_two, loss_sum, row_weights, rows_in_chunk, token_cross_entropy, vocabulary_cross_entropy};
 use crate::model::{Backbone, Model};
 use crate::optim::GradientSum;
 
@@ -24,6 +26,8 @@ pub struct MicroStep<'a> {
     pub weight_sum: f64,
     /// Blocks of a model that writes are computed again in the backward pass.
     pub gradient_checkpointing: bool,
+    /// Of these what a pass obeys: noise on token vectors, a second pass with other dropout, one with moved token vectors.
+    pub techniques: Techniques,
     /// Seeds dropout.
     pub seed: u64,
     /// The autodiff device.
@@ -42,15 +46,39 @@ pub(super) struct TokenTargets {
 impl MicroStep<'_> {
     /// Adds the batch's gradients to `gradients` and returns its share of the step's loss, `[1]`, without autodiff.
     pub fn run(&self, batch: &HostBatch, gradients: &mut GradientSum) -> Tensor<1> {
+        let epsilon = self.techniques.fgm_epsilon;
+        if epsilon == 0.0 {
+            return self.pass(batch, gradients);
+        }
+        let mut own = GradientSum::default();
+        let loss = self.pass(batch, &mut own);
+        if let Some(moved) = moved_along(self.model, &own, epsilon) {
+            let Self { frozen, weight_sum, gradient_checkpointing, techniques, seed, device, .. } = *self;
+            let features = self.features.clone();
+            let model = &moved;
+            let again =
+                MicroStep { model, frozen, features, weight_sum, gradient_checkpointing, techniques, seed, device };
+            // What is told is the loss of the rows as they are.
+            drop(again.pass(batch, &mut own));
+        }
+        gradients.add_all(own, str::to_owned);
+        loss
+    }
+
+    /// One pass, with the dropout that the seed draws.
+    fn pass(&self, batch: &HostBatch, gradients: &mut GradientSum) -> Tensor<1> {
         self.device.seed(self.seed);
         if let Some(features) = &self.features {
             let shape = [features.dims()[0], 1]; // a vector a row
             let outputs = self.model.head.outputs_of_features(features.clone().autodiff());
-            return self.add_loss(outputs, &batch.targets, shape, gradients);
+            return self.add_loss(outputs, None, &batch.targets, shape, gradients);
         }
         let mut inputs = BatchInputs::new(&batch.inputs, self.device);
         if matches!(batch.targets, HostTargets::Spans { .. }) {
             inputs = inputs.with_scored_padding(&batch.inputs); // a span is looked for among all tokens of a row
+        }
+        if self.techniques.neftune_noise_alpha > 0.0 {
+            inputs = inputs.with_noise(&batch.inputs, self.techniques.neftune_noise_alpha, self.device);
         }
         if let HostTargets::Ids { positions, ids, label_smoothing } = &batch.targets {
             let targets = TokenTargets::new(positions, ids, *label_smoothing, self.weight_sum, self.device);
@@ -58,27 +86,39 @@ impl MicroStep<'_> {
                 return loss;
             }
         }
-        self.run_outputs(inputs, &batch.targets, gradients)
+        self.run_outputs(&inputs, &batch.targets, gradients)
     }
 
-    fn run_outputs(&self, inputs: BatchInputs, targets: &HostTargets, gradients: &mut GradientSum) -> Tensor<1> {
+    fn run_outputs(&self, inputs: &BatchInputs, targets: &HostTargets, gradients: &mut GradientSum) -> Tensor<1> {
         let shape = inputs.shape();
         let outputs = match self.frozen {
-            Some(frozen) => self.model.outputs_of_frozen(frozen, &inputs.without_autodiff()),
-            None => self.model.outputs(&inputs),
+            Some(frozen) => self.model.outputs_of_frozen(frozen, &inputs.clone().without_autodiff()),
+            None => self.model.outputs(inputs),
         };
-        self.add_loss(outputs, targets, shape, gradients)
+        // Its dropout is drawn after that of the first pass. Of several tasks some may have no answer to compare.
+        let weights = if self.techniques.rdrop_alpha > 0.0 { row_weights(targets) } else { None };
+        let second = weights.map(|weights| (self.model.outputs(inputs), weights));
+        self.add_loss(outputs, second, targets, shape, gradients)
     }
 
     /// Adds the gradients of the loss of all outputs of a batch, and returns that loss; `shape` is that of [`loss_sum`].
+    /// `second` are the outputs of another pass, and what each output row counts.
     fn add_loss(
         &self,
         outputs: Tensor<2>,
+        second: Option<(Tensor<2>, Vec<f32>)>,
         targets: &HostTargets,
         shape: [usize; 2],
         gradients: &mut GradientSum,
     ) -> Tensor<1> {
-        let loss = loss_sum(outputs, targets, shape, self.device).div_scalar(divisor(self.weight_sum));
+        let loss = match second {
+            None => loss_sum(outputs, targets, shape, self.device),
+            Some((second, weights)) => {
+                let weights = (weights.as_slice(), self.techniques.rdrop_alpha);
+                loss_of_two([outputs, second], targets, shape, weights, self.device)
+            }
+        };
+        let loss = loss.div_scalar(divisor(self.weight_sum));
         gradients.add(self.model, loss.backward());
         loss.inner()
     }

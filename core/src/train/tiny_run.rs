@@ -8,16 +8,17 @@ use futures_lite::future::block_on;
 
 use super::Trainer;
 use crate::config::{EvalStrategy, Job, ModelSource, Pooling, ReadOptions, RunConfig, SplitConfig};
-use crate::data::{DataFiles, PositionIds};
+use crate::data::DataFiles;
 use crate::event::TrainEvent;
 use crate::folder::Folder;
 use crate::images::{ImageProcessor, Picture, encode_png, pack_zip};
 use crate::model::{Model, ModelConfig};
 use crate::nn::Init;
-use crate::task::{ReadRequest, Reads, Task, TaskModel};
+use crate::task::{ReadRequest, Reads, Task, TaskModel, TaskRows};
 
 const SIDE: usize = 8;
-const CONFIG: &[u8] = br#"{"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+pub(super) const CONFIG: &[u8] =
+    br#"{"model_type": "vit", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
     "intermediate_size": 16, "image_size": 8, "patch_size": 4}"#;
 
 /// Two images of each of two labels; others for another `shift`.
@@ -41,32 +42,28 @@ pub(super) fn settings(learning_rate: f64) -> RunConfig {
         eval_strategy: EvalStrategy::Steps(1),
         logging_steps: 1,
         load_best_model_at_end: false,
+        early_stopping_patience: None, // six steps, all of them
         split: SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 },
         ..RunConfig::default()
     }
 }
 
-pub(super) fn trainer(run: RunConfig, has_valid_rows: bool) -> Trainer {
+/// The rows of the images.
+pub(super) fn rows(run: &RunConfig, has_valid_rows: bool) -> Box<dyn TaskRows> {
     let valid = has_valid_rows.then(|| images(9));
     let files = Rc::new(DataFiles { train: images(0), valid, test: None });
     let read = ReadOptions::default();
-    let data = Task::ImageClassification.read(&ReadRequest::to_train(&files, &read, &run)).expect("good images");
+    let data = Task::ImageClassification.read(&ReadRequest::to_train(&files, &read, run)).expect("good images");
     let (processor, _) = ImageProcessor::from_folder(&mut Folder::new(), "vit", SIDE).expect("that of transformers");
-    let task_model = TaskModel {
-        reads: Reads::Images(&processor),
-        max_tokens: 5,
-        pad_token_id: 0,
-        position_ids: PositionIds::FromZero,
-        eos_token_ids: &[],
-        decoder_start_token_id: None,
-        render: None,
-        broken_template: None,
-    };
-    let rows = data.prepare(&task_model, &run).expect("two labels");
+    data.prepare(&TaskModel::to_test(Reads::Images(&processor), 5), run).expect("two labels")
+}
+
+pub(super) fn trainer(run: RunConfig, has_valid_rows: bool) -> Trainer {
+    let rows = rows(&run, has_valid_rows);
     let config = ModelConfig::from_json(CONFIG).expect("usable");
     let device = Device::flex().autodiff();
     let model = Model::new(&config, Pooling::Cls, 2, &mut Init::new(1), &device);
-    let job = Job::new(ModelSource::hub("a/b"), None, read, run);
+    let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), run);
     let job = Job { task: Some(Task::ImageClassification), ..job };
     Trainer::new(job, rows.into(), config, model, device).expect("it can be trained")
 }

@@ -9,17 +9,18 @@ use super::batches::{Drawn, next_batches, seed_of, sums_of_draws};
 use super::dtype::gradient_scale;
 use super::evaluations::Evaluations;
 use super::features::Features;
-use super::prepared::prepare;
+use super::prepared::{optimizer_of, prepare, sampler_of};
 use super::readings::{Reading, Readings};
 use super::roll_back::GoodState;
 use super::samples::SAMPLES;
+use super::unfreezing::drop_frozen;
 use super::{Evaluator, MicroStep, SampleWriter, TrainError, float_dtype};
 use crate::checkpoint::LossLevel;
 use crate::config::{EvalStrategy, Job, Method, RunConfig};
 use crate::data::{BatchSampler, HostBatch};
 use crate::event::{Phase, Split, StopReason, TrainEvent};
 use crate::model::{Backbone, Model, ModelConfig, path_in_whole};
-use crate::optim::{AdamW, AdamWConfig, GradientSum, clip_factor, learning_rate, warmup_steps};
+use crate::optim::{AdamW, GradientSum, clip_factor, learning_rate, warmup_steps};
 use crate::task::{Evaluation, FigureSpec, PromptRow, TaskRows};
 
 /// A run. Pull it with [`Trainer::next_event`].
@@ -105,31 +106,17 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         let run = &job.run;
         let dtype = float_dtype(run.dtype, &device)?;
-        let lengths = rows.lengths(Split::Train);
-        if lengths.is_empty() {
+        if rows.num_rows()[Split::Train as usize] == 0 {
             return Err(TrainError::NoRows);
         }
         let figure = chosen_figure(rows.as_ref(), run)?;
         let num_parameters = burn::module::Module::num_params(&model);
         let model = prepare(model, run, &config, dtype, &device)?;
         let num_trainable = model.num_trained();
-        let batch_size = run.batch_size as usize;
-        let sampler = match rows.as_several() {
-            None => BatchSampler::new(lengths, batch_size, run.seed),
-            Some(several) => {
-                let sizes = several.sizes(Split::Train);
-                BatchSampler::with_groups(lengths, &sizes, batch_size, run.seed, run.task_temperature)
-            }
-        };
-        let sampler = sampler.with_strategy(run.train_sampling_strategy);
+        let sampler = sampler_of(rows.as_ref(), run);
         let steps_per_epoch = (sampler.num_batches() as u32).div_ceil(run.gradient_accumulation_steps);
         let total_steps = steps_per_epoch.saturating_mul(run.num_train_epochs);
-        let optimizer = AdamW::new(AdamWConfig {
-            beta1: run.adam_beta1,
-            beta2: run.adam_beta2,
-            epsilon: run.adam_epsilon,
-            weight_decay: run.weight_decay,
-        });
+        let optimizer = optimizer_of(run, &model);
         let warmup_steps = warmup_steps(total_steps, run.warmup_ratio);
         let mut trainer = Self {
             frozen: (run.method == Method::Head).then(|| model.for_inference().backbone),
@@ -264,6 +251,7 @@ impl Trainer {
                 features,
                 weight_sum: weight_sum / scale,
                 gradient_checkpointing: run.gradient_checkpointing,
+                techniques: run.techniques,
                 seed: seed_of(run.seed, self.progress.micro_batches),
                 device: &self.device,
             };
@@ -286,7 +274,9 @@ impl Trainer {
             gradients = gradients.scaled(1.0 / scale);
             step_loss = step_loss.map(|loss| loss.div_scalar(scale));
         }
-        let Plan { warmup_steps, total_steps, .. } = self.plan;
+        let Plan { warmup_steps, total_steps, steps_per_epoch, .. } = self.plan;
+        let (layers, every) = (self.model.backbone.layer_counts(), run.techniques.gradual_unfreezing);
+        drop_frozen(&mut gradients, layers, every, (self.progress.step, steps_per_epoch));
         let (schedule, peak) = (run.lr_scheduler_type, run.learning_rate * self.learning_rate_factor());
         let rate = learning_rate(schedule, peak, self.progress.step, warmup_steps, total_steps);
         let clip = clip_factor(&gradients, run.max_grad_norm);
@@ -420,6 +410,7 @@ impl Trainer {
         self.stage = Stage::Over { weights_of_step };
         self.good = None;
         self.optimizer.moments.clear();
+        self.optimizer.pull = None;
     }
 
     /// Ends the run at the next poll; `keep_best` hands back the best weights rather than the last.
@@ -480,13 +471,16 @@ impl Progress {
     }
 }
 
-/// The figure that a run names.
+/// The figure that a run names: one that rows with so many labels have.
 fn chosen_figure(rows: &dyn TaskRows, run: &RunConfig) -> Result<&'static FigureSpec, TrainError> {
     let (spec, several) = (rows.task().spec(), rows.as_several());
     let name = run.metric_for_best_model.as_str();
-    let figure = several.map_or_else(|| spec.figure(name), |several| several.figure(name));
+    let has = |name: &str| spec.measures(name, rows.labels().len());
+    let own = || spec.figure(name).filter(|_| has(name));
+    let figure = several.map_or_else(own, |several| several.figure(name));
     figure.ok_or_else(|| {
-        let known = several.map_or_else(|| spec.figure_names().join(", "), |several| several.figure_names().join(", "));
+        let own = || spec.figure_names().into_iter().filter(|name| has(name)).collect::<Vec<_>>().join(", ");
+        let known = several.map_or_else(own, |several| several.figure_names().join(", "));
         TrainError::UnknownFigure { name: name.to_owned(), known }
     })
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::read_weights;
-use hone_core::config::{LrSchedulerType, Pooling};
+use hone_core::config::{LrSchedulerType, Pooling, Techniques};
 use hone_core::data::{HostBatch, HostInputs, HostTargets, HostText};
 use hone_core::model::{Model, ModelConfig, checkpoint_key};
 use hone_core::nn::Init;
@@ -110,6 +110,7 @@ fn train(ids: &[u32], steps: u32) -> (ModelConfig, Model) {
             features: None,
             weight_sum: batch.weight,
             gradient_checkpointing: false,
+            techniques: Techniques::default(),
             seed: 0,
             device: &device,
         };

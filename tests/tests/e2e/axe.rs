@@ -115,8 +115,18 @@ fn a_classifiers_views_keep_nobody_out() {
     browser.dismiss_problem();
     site.choose_rows(&site.file("mixed.csv", mixed_rows()));
     browser.wait_for("data-report", READ_SECS);
-    assert!(browser.has("advice") && browser.has("bad-rows") && browser.has("all-columns"), "there is a lot to say");
+    assert!(browser.has("finding") && browser.has("bad-rows") && browser.has("all-columns"), "there is a lot to say");
+    let is_current = "return document.querySelector('[data-testid=findings]')?.dataset.current === 'true'";
+    browser.wait_until("the rows are looked through", READ_SECS, is_current, Vec::new());
     audit.look("data");
+    browser.click("open-rows");
+    browser.wait_for("rows-row", READ_SECS);
+    let edit = "document.querySelector('[data-testid=rows-row]').click(); \
+        document.querySelector('[data-testid=rows-edit]').click()";
+    let _ = browser.script(edit, Vec::new());
+    browser.wait_for("row-editor", READ_SECS);
+    audit.look("data, all rows");
+    browser.click("open-rows");
 
     browser.go_to("recipe");
     browser.type_into("field-learning_rate", "none");

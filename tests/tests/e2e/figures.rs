@@ -31,13 +31,36 @@ fn figures_say_what_they_are_of_and_lead_to_their_rows() {
     let of_run = browser.text("of-run");
     assert!(of_run.starts_with("Of run 1 on rows.csv (") && of_run.contains("2 epochs, rate 1e-7"), "{of_run}");
     assert!(of_run.contains("test rows: "), "{of_run}");
+    let accuracy = browser.text("eval-accuracy-tuned");
 
+    check_spread(&site);
     check_sorting(&site);
     check_mistakes(&site);
+    check_big_screen(&site);
     check_starting_again(&site);
     check_names(&site);
+    check_report(&site, &accuracy);
     check_out_of_date(&site);
     site.check_requests();
+}
+
+/// Intervals, the figures behind the others, the diagrams with their words, and the threshold for unsure rows.
+fn check_spread(site: &Site) {
+    let browser = &site.browser;
+    let told = browser.text("intervals");
+    assert!(
+        told.starts_with("Accuracy ") && told.contains(", 95 % between ") && told.contains("; macro F1 "),
+        "{told}"
+    );
+    assert!(browser.number("eval-roc-auc-tuned") > 0.0 && browser.has("more-figures"), "more are behind a press");
+    let label = browser.attribute("reliability", "aria-label").expect("a text for those who do not see it");
+    assert!(label.starts_with("Reliability diagram. Most answers ("), "{label}");
+    assert!(browser.text("temperature").to_lowercase().contains("temperature"), "{}", browser.text("temperature"));
+    let move_handle = "const handle = document.querySelector('[data-testid=unsure-below]'); handle.value = '99'; \
+        handle.dispatchEvent(new Event('input', { bubbles: true }))";
+    let _ = browser.script(move_handle, Vec::new());
+    let is_said = "return document.querySelector('[data-testid=unsure-words]').textContent.startsWith('Below 99 %: ')";
+    browser.wait_until("the threshold is said", READ_SECS, is_said, Vec::new());
 }
 
 /// Texts of a column of a table.
@@ -87,6 +110,37 @@ fn check_mistakes(site: &Site) {
     browser.wait_until("all wrong rows are back", READ_SECS, is_whole, vec![json!(all)]);
 }
 
+/// The run for the front of a room: large numbers, and Escape leaves.
+fn check_big_screen(site: &Site) {
+    let browser = &site.browser;
+    browser.go_to("train");
+    browser.click("big-screen-open");
+    browser.wait_for("big-screen", READ_SECS);
+    let shown = browser.text("big-screen");
+    assert!(shown.contains("Finished") && shown.contains("Time left") && shown.contains("Loss"), "{shown}");
+    assert!(browser.number("big-valid-accuracy") >= 0.0, "the figure of the validation rows is there");
+    let escape = "document.querySelector('[data-testid=big-screen]').dispatchEvent(\
+        new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))";
+    let _ = browser.script(escape, Vec::new());
+    let is_gone = "return !document.querySelector('[data-testid=big-screen]') && !document.fullscreenElement && \
+        document.activeElement.id === 'run-phase'";
+    browser.wait_until("the big screen is left, and how the run stands has the focus", READ_SECS, is_gone, Vec::new());
+}
+
+/// The report has what the page shows, texts of rows are no elements of it, and nothing in it runs or is fetched.
+fn check_report(site: &Site, accuracy: &str) {
+    let browser = &site.browser;
+    browser.go_to("export");
+    browser.click("export-report");
+    let path = browser.wait_for_download(".html", READ_SECS);
+    let html = std::fs::read_to_string(&path).expect("the download can be read");
+    for part in [accuracy, "rows.csv", "95 % between", "Which label is taken for which", "<svg", "<td>1e-7</td>"] {
+        assert!(html.contains(part), "{part} is not in\n{html}");
+    }
+    assert!(!html.contains("<script") && !html.contains("http://") && !html.contains("https://"), "{html}");
+    assert!(html.contains("The rows that are most wrong"), "there are mistakes");
+}
+
 /// Another run takes the weights of the one before: the person is asked.
 fn check_starting_again(site: &Site) {
     let browser = &site.browser;
@@ -99,7 +153,11 @@ fn check_starting_again(site: &Site) {
 }
 
 fn check_names(site: &Site) {
-    let _ = site.export();
+    let exported = site.export();
+    assert!(site.browser.text("export-unsure").starts_with("Answers below 99 % are marked as unsure"));
+    let job = exported.get("hone.json").expect("a job file");
+    let job: Value = serde_json::from_slice(job).expect("JSON");
+    assert_eq!(job["thresholds"]["unsure_below"], json!(0.99));
     let path = site.browser.wait_for_download(".zip", READ_SECS);
     let name = path.file_name().expect("a file").to_string_lossy().into_owned();
     assert!(name.starts_with("local-model-text-classification-") && !name.contains("run"), "{name}");

@@ -80,6 +80,22 @@ fn models_come_from_the_hub_once() {
     load(&site, ID);
     site.browser.wait_for("model-ready", READ_SECS);
     site.load_rows(60);
+
+    // What is kept of it can be deleted, once it is not loaded.
+    site.browser.go_to("train");
+    site.browser.wait_for("kept-model-1", READ_SECS);
+    let kept = site.browser.text("kept-model-1");
+    assert!(kept.contains(ID) && kept.contains("loaded now") && kept.contains("less than a minute ago"), "{kept}");
+    site.load_tiny();
+    site.browser.go_to("train");
+    let is_other =
+        "return document.querySelector('[data-testid=kept-model-1]')?.textContent.includes('loaded now') === false";
+    site.browser.wait_until("another model is loaded", READ_SECS, is_other, Vec::new());
+    let _ = site.browser.script("document.querySelector('[data-testid=kept-models]').open = true", Vec::new());
+    site.browser.click("delete-model-1");
+    site.browser.click("delete-for-good-model-1");
+    let gone = "return !document.querySelector('[data-testid=kept-model-1]')";
+    site.browser.wait_until("its files are deleted", READ_SECS, gone, Vec::new());
 }
 
 /// Has the worker fetch the model, with less patience than the page's; returns its answer, which the page drops, as it

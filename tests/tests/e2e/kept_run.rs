@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use hone_core::config::JOB_FILE;
 use hone_core::data::DataFiles;
 use hone_core::event::TrainEvent;
-use hone_core::project::Project;
+use hone_core::project::{Project, ProjectRows};
 use hone_core::session::Session;
 use hone_tests::browser::WebGpu;
 use hone_tests::texts::drain;
@@ -35,8 +35,9 @@ pub(crate) fn reload(site: &Site) {
 pub(crate) fn shown(site: &Site) -> (String, String, f64) {
     site.browser.go_to("train");
     site.browser.wait_for("run-finished", TRAIN_SECS);
-    let curves =
-        "return [...document.querySelectorAll('.chart path.line')].map(line => line.getAttribute('d')).join('|')";
+    // Without those of the runs that are ticked in the table.
+    let curves = "return [...document.querySelectorAll('.chart path.line')]\
+        .filter(line => !line.closest('[data-testid=drawn-runs]')).map(line => line.getAttribute('d')).join('|')";
     let curves = site.browser.script(curves, Vec::new());
     let curves = curves.as_str().expect("lines have points").to_owned();
     (site.browser.text("evaluations"), curves, site.browser.number("last-loss"))
@@ -243,6 +244,7 @@ fn several_runs_stay_side_by_side_until_each_is_deleted() {
     let gone = "return !!document.querySelector('[data-testid=no-runs]')";
     browser.wait_until("no run is kept", READ_SECS, gone, Vec::new());
     reload(&site);
+    browser.go_to("model");
     browser.choose_files("project-file", &[path]);
     browser.wait_for("evaluate-run", READ_SECS);
     same_end(&site, &first);
@@ -254,7 +256,7 @@ fn several_runs_stay_side_by_side_until_each_is_deleted() {
 
 /// The mean of the last ten losses of a project's run, trained from its start by the native build.
 fn last_loss_natively(project: Project) -> f64 {
-    let Project { job, model, train, valid, test, .. } = project;
+    let Project { job, model, rows: ProjectRows { train, valid, test }, .. } = project;
     let mut session = Session::new(Device::flex());
     session.load_model(job.model, model).expect("the model is in the file");
     session.set_task(job.task.expect("it is named")).expect("the model has a head for it");

@@ -1,5 +1,6 @@
 //! Several tasks at once on the page: labels, then numbers beside them, a run with the figures of both, each of them tried; and
-//! the zip has a folder for each, which says the same natively.
+//! the zip has a folder for each, which says the same natively. The run is kept as any other: it is opened once it is over, and
+//! goes on after a reload to the same end.
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
@@ -12,6 +13,7 @@ use hone_tests::browser::WebGpu;
 use hone_tests::rows;
 use serde_json::json;
 
+use crate::kept_run::{reload, same_end, shown, wait_until_saved, wait_until_saved_whole};
 use crate::site::{READ_SECS, Site, check_losses};
 
 /// Rows with labels, and rows with numbers.
@@ -20,6 +22,8 @@ const RECIPE: &[(&str, &str)] =
     &[("num_train_epochs", "8"), ("batch_size", "8"), ("learning_rate", "2e-3"), ("max_seq_length", "32")];
 /// Accuracy, and the correlation of numbers, that the tiny model must reach on rows it never saw.
 const LEARNED: f64 = 0.7;
+/// Of a figure of the same weights, measured again.
+const KEPT: f64 = 1e-9;
 /// Largest difference of an answer between page and native.
 const SAME: f64 = 1e-3;
 const TEXT: &str = "thunder and rain came with the wind";
@@ -45,7 +49,8 @@ fn two_tasks_are_learned_at_once_on_the_page() {
     assert!(browser.has("field-task_temperature"));
     site.start();
     check_losses(&site.finish());
-    assert!(browser.has("not-saved") && !browser.has("checkpoint"), "a run of several tasks is not kept");
+    let uninterrupted = shown(&site);
+    wait_until_saved_whole(&site);
     assert!(browser.number("valid-topic-accuracy") > 0.0 && browser.number("valid-mood-mse") > 0.0);
     let table = browser.text("evaluations");
     assert!(table.contains("topic/accuracy") && table.contains("mood/pearson"), "{table}");
@@ -84,6 +89,45 @@ fn two_tasks_are_learned_at_once_on_the_page() {
         assert!((f64::from(own.probabilities[id]) - shown).abs() <= SAME, "{label}: {shown}, {own:?}");
     }
     site.check_requests();
+    check_opened(&site, &uninterrupted, correlation);
+    check_resumed(&site, &uninterrupted);
+}
+
+/// The run is over: it is opened with both tasks, their rows, their names, their curves and their weights.
+fn check_opened(site: &Site, uninterrupted: &(String, String, f64), correlation: f64) {
+    let browser = &site.browser;
+    reload(site);
+    browser.wait_for("open-run", READ_SECS);
+    let text = browser.text("saved-run");
+    assert!(text.contains("on scores.csv and rows.csv finished"), "{text}");
+    browser.click("open-run");
+    browser.wait_for("evaluate-run", READ_SECS);
+    same_end(site, uninterrupted);
+    let figures = browser.text("run-1");
+    assert!(figures.contains("topic/accuracy") && figures.contains("mood/"), "{figures}");
+    site.evaluate("pearson");
+    let again = browser.number("eval-pearson-tuned");
+    assert!((again - correlation).abs() <= KEPT, "correlation {again}, not {correlation}");
+    browser.go_to("data");
+    assert_eq!([browser.held("part-name-own"), browser.held("part-name-1")], ["mood", "topic"]);
+    assert_eq!(browser.held("task"), "regression");
+}
+
+/// It is started again from what was opened, cut off by a reload, and goes on to the same end.
+fn check_resumed(site: &Site, uninterrupted: &(String, String, f64)) {
+    let browser = &site.browser;
+    browser.go_to("train");
+    browser.click("start");
+    browser.click("lose-weights");
+    browser.wait_for("pause", READ_SECS);
+    wait_until_saved(site);
+    reload(site);
+    browser.wait_for("open-run", READ_SECS);
+    assert!(browser.text("saved-run").contains("was cut off. Step "), "{}", browser.text("saved-run"));
+    browser.click("open-run");
+    browser.wait_for("evaluations", READ_SECS);
+    same_end(site, uninterrupted);
+    assert_eq!(browser.console_errors(), Vec::<String>::new());
 }
 
 /// Tasks are named after their files, by names that differ.

@@ -185,6 +185,7 @@ impl Site {
     pub(crate) fn set_recipe(&self, fields: &[(&str, &str)]) {
         self.browser.go_to("recipe");
         self.browser.click("preset-few_rows");
+        self.browser.type_into("field-early_stopping_patience", "off"); // so that it is known how many steps there are
         for (name, value) in fields {
             self.browser.type_into(&format!("field-{name}"), value);
         }

@@ -12,6 +12,7 @@ mod dtype;
 mod encoders;
 mod fuzz;
 mod gpu_matmul;
+mod labels;
 mod limits;
 mod masked_lm;
 mod measured;

@@ -30,6 +30,7 @@ fn prose() -> DataFiles {
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 10,
+        early_stopping_patience: None, // all steps are taken
         batch_size: 8,
         learning_rate: 2e-3,
         max_seq_length: 32,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::config::{Freeze, LoraConfig, Method, Pooling, ReadOptions, RunConfig};
+use hone_core::config::{Freeze, LoraConfig, Method, Pooling, ReadOptions, RunConfig, Techniques};
 use hone_core::data::{HostBatch, HostInputs, HostTargets, HostText};
 use hone_core::model::{Model, ModelConfig};
 use hone_core::nn::Init;
@@ -74,6 +74,7 @@ fn bytes_of_step(run: &RunConfig) -> [f64; 2] {
         features: None,
         weight_sum: batch.weight,
         gradient_checkpointing: false,
+        techniques: Techniques::default(),
         seed: 1,
         device: &device,
     };

@@ -27,6 +27,7 @@ fn data() -> DataFiles {
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 6,
+        early_stopping_patience: None, // all steps are taken
         batch_size: 8,
         learning_rate: 1e-3,
         max_seq_length: 32,

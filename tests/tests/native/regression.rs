@@ -22,6 +22,7 @@ const TEXTS: [&str; 2] = ["butter and salt on warm bread", "thunder and rain cam
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 10,
+        early_stopping_patience: None, // all steps are taken
         batch_size: 8,
         learning_rate: 2e-3,
         max_seq_length: 32,

@@ -118,6 +118,7 @@ fn a_new_token_begins_as_the_mean_of_its_pieces_and_changes_nothing_else() {
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 6,
+        early_stopping_patience: None, // all steps are taken
         batch_size: 16,
         learning_rate: 1e-3,
         dropout: Some(0.0),

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::checkpoint::{PretrainedModel, WEIGHTS, WeightFile};
 use hone_core::config::{
-    ExportFormat, JOB_FILE, Job, Method, ModelSource, Pooling, ReadOptions, RunConfig, SplitConfig,
+    ExportFormat, JOB_FILE, Job, Method, ModelSource, Pooling, ReadOptions, RunConfig, SplitConfig, Techniques,
 };
 use hone_core::data::{
     DataFiles, HostBatch, HostInputs, HostTargets, HostText, Padding, PositionIds, TextRow, rows_an_epoch,
@@ -35,6 +35,7 @@ const TEXTS: [&str; 3] =
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 8,
+        early_stopping_patience: None, // all steps are taken
         batch_size: 8,
         learning_rate: 2e-3,
         max_seq_length: 32,
@@ -257,9 +258,9 @@ fn batch(width: usize, is_of_tokens: bool) -> HostBatch {
 
 fn gradients(model: &Model, batch: &HostBatch, device: &Device) -> (f32, GradientSum) {
     let mut sum = GradientSum::default();
-    let weight_sum = batch.weight;
-    let step =
-        MicroStep { model, frozen: None, features: None, weight_sum, gradient_checkpointing: false, seed: 0, device };
+    let (weight_sum, techniques) = (batch.weight, Techniques::default());
+    let (frozen, features, gradient_checkpointing) = (None, None, false);
+    let step = MicroStep { model, frozen, features, weight_sum, gradient_checkpointing, techniques, seed: 0, device };
     let loss = step.run(batch, &mut sum).into_data().iter::<f32>().next().expect("one number");
     (loss, sum)
 }

@@ -8,6 +8,7 @@ use super::thumbnails::{Grid, Thumbnail};
 use crate::format;
 use crate::state::Store;
 use crate::state::evaluation::split_name;
+use crate::tasks::calibration::panels;
 use crate::tasks::class_figures::{confusion, labels_of, per_class};
 use crate::tasks::wrong_rows::{LabeledRow, WrongRow, chosen_pair, mistakes, wrong_rows};
 use crate::tasks::{self, EvaluationParts};
@@ -26,6 +27,7 @@ pub(crate) fn evaluation_parts(
     let wrong = wrong_rows(shown.rows.iter().map(labeled), &shown.detail.per_class);
     let draw = move |rows: &[&WrongRow]| wrong_images(store, split, rows);
     let below = view! {
+        {panels(store, shown.detail, after.is_some())}
         {confusion(shown.detail, before, chosen)}
         {mistakes(store, wrong, labels_of(shown.detail), pair, "image", draw)}
     };

@@ -82,7 +82,7 @@ fn answers(store: Store) -> Option<AnyView> {
 /// Probabilities in the order of the labels; none where there is no answer of this kind.
 fn probabilities(answer: Option<&task::Prediction>) -> &[f32] {
     match answer {
-        Some(task::Prediction::ImageClassification(Prediction { probabilities })) => probabilities,
+        Some(task::Prediction::ImageClassification(Prediction { probabilities, .. })) => probabilities,
         _ => &[],
     }
 }

@@ -21,14 +21,10 @@ pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetai
         {list_column(store, report)}
         {label_separator(store, report, detail.separator)}
     };
-    let conflicts = "rows with the text of an earlier one and other labels".to_owned();
     DataParts {
         columns: columns.into_any(),
         below_columns: one_column_each(store, report, "Columns with 0 or 1 for one label each"),
-        counts: vec![
-            ("Unlabeled", detail.num_unlabeled, "rows that have no label, and count as such".to_owned()),
-            ("Conflicts", detail.num_conflicts, conflicts),
-        ],
+        counts: vec![("Unlabeled", detail.num_unlabeled, "rows that have no label, and count as such".to_owned())],
         beside_lengths: Some(labels(detail, report.num_usable)),
         below_bad_rows: None,
         preview: preview(detail),

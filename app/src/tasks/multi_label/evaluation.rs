@@ -9,6 +9,7 @@ use crate::components::{Button, Cell, sortable_table};
 use crate::format;
 use crate::state::Store;
 use crate::state::evaluation::split_name;
+use crate::tasks::calibration::reliability_of_labels;
 use crate::tasks::{self, EvaluationParts};
 
 /// Rows shown.
@@ -30,7 +31,7 @@ pub(crate) fn evaluation_parts(
     Some(EvaluationParts {
         caption: format!("On {rows} of the {} split.", split_name(shown.measured.split)),
         beside: Some(per_label(&shown.detail.evaluation, before)),
-        below: mistakes(store, shown),
+        below: view! { {reliability_of_labels(&shown.detail.bins)} {mistakes(store, shown)} }.into_any(),
     })
 }
 
@@ -137,5 +138,5 @@ fn wrong_rows_table(rows: &[WrongRow]) -> AnyView {
 pub(crate) fn sample_detail() -> EvaluationDetail {
     let labels = ["a".to_owned(), "b".to_owned()];
     let found = hone_core::metrics::evaluate_multi_label(&labels, &[0.9, 0.1], &[true, false], &[0.5; 2]);
-    EvaluationDetail { evaluation: found.clone(), best: found }
+    EvaluationDetail { evaluation: found.clone(), best: found, bins: Vec::new() }
 }

@@ -62,7 +62,6 @@ fn counts(detail: &ReportDetail) -> Vec<Count> {
         ("Texts", detail.num_contexts, apart),
         ("Without answer", detail.num_no_answer, "questions that their text does not answer"),
         ("Found", detail.num_sought, "answers whose place was found by their text alone"),
-        ("Conflicts", detail.num_conflicts, "questions that stood on the same text before, with another answer"),
         ("Windows", detail.num_windows, "in which the texts are read"),
     ];
     let is_said = |(index, (_, count, _)): &(usize, (&str, usize, &str))| *index == 0 || *count > 0;

@@ -18,11 +18,10 @@ pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {
-    let conflicts = "rows with the text of an earlier one and another number".to_owned();
     DataParts {
         columns: columns(store, report, TEXTS, None).into_any(),
         below_columns: one_column_each(store, report, "Columns of the numbers"),
-        counts: vec![("Conflicts", detail.num_conflicts, conflicts)],
+        counts: Vec::new(),
         beside_lengths: Some(ranges(detail)),
         below_bad_rows: None,
         preview: preview(detail),

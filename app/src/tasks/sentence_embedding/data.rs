@@ -49,14 +49,11 @@ pub(crate) fn row_facts(_detail: &ReportDetail) -> RowFacts {
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {
-    let conflicts = "rows with the texts of an earlier one and another score or label".to_owned();
-    let has_marks = matches!(detail.shape, RowShape::ScoredPairs | RowShape::LabeledTexts);
     let labels = (!detail.labels.is_empty()).then(|| ("Labels", detail.labels.len(), "told apart".to_owned()));
-    let conflicts = has_marks.then_some(("Conflicts", detail.num_conflicts, conflicts));
     DataParts {
         columns: columns(store, report, ROLES, None).into_any(),
         below_columns: None,
-        counts: labels.into_iter().chain(conflicts).collect(),
+        counts: labels.into_iter().collect(),
         beside_lengths: None,
         below_bad_rows: None,
         preview: preview(detail),

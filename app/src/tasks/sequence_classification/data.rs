@@ -44,11 +44,10 @@ pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
 }
 
 pub(crate) fn data_parts(store: Store, report: &DataReport, detail: &ReportDetail) -> DataParts {
-    let conflicts = "rows with the text of an earlier one and another label".to_owned();
     DataParts {
         columns: columns(store, report, ROLES, None).into_any(),
         below_columns: None,
-        counts: vec![("Conflicts", detail.num_conflicts, conflicts)],
+        counts: Vec::new(),
         beside_lengths: Some(classes(detail)),
         below_bad_rows: None,
         preview: preview(detail),

@@ -8,6 +8,7 @@ use crate::components::{Cell, sortable_table};
 use crate::format;
 use crate::state::Store;
 use crate::state::evaluation::split_name;
+use crate::tasks::calibration::panels;
 use crate::tasks::class_figures::{confusion, labels_of, per_class};
 use crate::tasks::wrong_rows::{LabeledRow, WrongRow, chosen_pair, has_pairs, mistakes, wrong_rows};
 use crate::tasks::{self, EvaluationParts};
@@ -32,6 +33,7 @@ pub(crate) fn evaluation_parts(
     let draw = move |rows: &[&WrongRow]| wrong_rows_table(rows, has_pairs);
     let below = view! {
         {without_training(store, shown.measured.split, tuned)}
+        {panels(store, shown.detail, after.is_some())}
         {confusion(shown.detail, before, chosen)}
         {mistakes(store, wrong, labels_of(shown.detail), pair, "text", draw)}
     };

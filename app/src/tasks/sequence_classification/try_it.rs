@@ -28,7 +28,7 @@ pub(in crate::tasks) fn page(store: Store) -> AnyView {
 /// Probabilities in the order of the labels; none where there is no answer of this kind.
 fn probabilities(answer: Option<&task::Prediction>) -> &[f32] {
     match answer {
-        Some(task::Prediction::SequenceClassification(Prediction { probabilities })) => probabilities,
+        Some(task::Prediction::SequenceClassification(Prediction { probabilities, .. })) => probabilities,
         _ => &[],
     }
 }

@@ -1,16 +1,20 @@
 //! A kept run as a project file, and one of a project file as a kept run. A foreign run is checked before anything of it is
 //! written; its curves are made anew of its events.
 
-use hone_core::checkpoint::{TrainState, read_state};
-use hone_core::config::{DataHashes, Job};
-use hone_core::folder::Folder;
-use hone_core::project::{EVENTS_FILE, NamedFile, Project, SAVED_FILE};
+use hone_core::checkpoint::{FileStream, TrainState, read_state};
+use hone_core::config::{DataHashes, Job, ReadOptions};
+use hone_core::folder::{Folder, FolderZip};
+use hone_core::project::{EVENTS_FILE, NamedFile, Project, ProjectRows, SAVED_FILE};
+use hone_core::session::protocol::Problem;
 use hone_core::task::Task;
 use js_sys::Uint8Array;
 
-use super::{FoundRun, Inputs, StoredModel};
-use crate::disk::{DiskError, DiskFolder};
+use super::{FoundRun, Inputs, StoredModel, StoredPart};
+use crate::disk::{DiskError, DiskFolder, HASHED_BYTES};
+use crate::export::not_packed;
 use crate::hash::sha256_hex;
+use crate::hashed_file::WriteError;
+use crate::heap_file::HeapFile;
 use crate::journal::Journal;
 use crate::kept::NamedBytes;
 use crate::kept_runs;
@@ -24,13 +28,37 @@ const MAX_NOTE_CHARS: usize = 200;
 const NEVER_SAVED: &str = "it holds a recipe, and no run that was saved: hone train --project runs it in a terminal";
 
 impl FoundRun {
-    /// Bytes of all that a project file has of it.
+    /// Bytes of all that [`Self::to_project`] reads into memory.
     pub(crate) fn project_bytes(&self) -> u64 {
-        let shared: u64 = self.inputs.shared_files().into_iter().map(|file| file.bytes).sum();
-        shared + self.step.bytes()
+        self.inputs.shared_files().into_iter().map(|file| file.bytes).sum()
     }
 
-    /// The run with all that it needs, where it stands now.
+    /// Bytes of what [`Self::add_step_to`] adds, about.
+    pub(crate) fn step_bytes(&self) -> u64 {
+        self.step.bytes()
+    }
+
+    /// Adds the files of where it stands to a project file, a part of one at a time.
+    ///
+    /// # Errors
+    /// When the storage can't be read, or the file takes no more.
+    pub(crate) async fn add_step_to(&self, zip: &mut FolderZip<HeapFile>) -> Result<(), Problem> {
+        for (name, bytes) in self.step.files() {
+            let Some(path) = Project::path_of_run(name) else { continue };
+            zip.begin(&path, bytes).map_err(|error| not_packed(&error))?;
+            let mut start = 0;
+            while start < bytes {
+                let end = bytes.min(start + HASHED_BYTES as u64);
+                let read = self.step.read_part(name, start, end).await;
+                let part = read.map_err(|error| error.problem("the run can't be saved as a file"))?;
+                zip.append(&part).map_err(|error| not_packed(&error))?;
+                start = end;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the run was started with, without where it stands: see [`Self::add_step_to`].
     ///
     /// # Errors
     /// When the storage can't be read.
@@ -41,12 +69,20 @@ impl FoundRun {
             DataHashes { train: Some(hash(train)), valid: valid.as_ref().map(hash), test: test.as_ref().map(hash) };
         let name = |file: &SharedFile| file.name.clone();
         let (valid_file, test_file) = (valid.as_ref().map(name), test.as_ref().map(name));
-        let job = Job::new(source.clone(), Some(name(train)), read.clone(), run.clone());
-        let job = Job { changes: changes.clone(), task: Some(*task), valid_file, test_file, data_sha256, ..job };
+        let job = match self.inputs.job_parts() {
+            parts if parts.is_empty() => {
+                let job = Job::new(source.clone(), Some(name(train)), read.clone(), run.clone());
+                Job { task: Some(*task), valid_file, test_file, data_sha256, ..job }
+            }
+            parts => Job { parts, ..Job::new(source.clone(), None, ReadOptions::default(), run.clone()) },
+        };
+        let job = Job { changes: changes.clone(), ..job };
 
-        let mut project = Project::new(job, copied(self.file(train).await?));
-        project.valid = self.optional_file(valid.as_ref()).await?.map(copied);
-        project.test = self.optional_file(test.as_ref()).await?.map(copied);
+        let mut project = Project::new(job, NamedFile::default());
+        project.rows = self.project_rows([Some(train), valid.as_ref(), test.as_ref()]).await?;
+        for StoredPart { train, valid, test, .. } in &self.inputs.beside {
+            project.beside.push(self.project_rows([Some(train), valid.as_ref(), test.as_ref()]).await?);
+        }
         match model {
             StoredModel::OnDisk { sha256, .. } => project.model_sha256 = sha256.iter().cloned().collect(),
             StoredModel::Shared { files } => {
@@ -57,13 +93,18 @@ impl FoundRun {
                 }
             }
         }
-        project.run = self.checkpoint().await?;
-        project.run.insert(EVENTS_FILE, self.events().await?.0.to_bytes());
-        project.run.insert(SAVED_FILE, serde_json::to_vec(self.state()).expect("a state holds only plain values"));
         project.began_ms = self.inputs.began_ms.or_else(|| self.id.parse().ok());
         project.note = note;
         project.page = page.clone();
         Ok(project)
+    }
+
+    async fn project_rows(&self, [train, valid, test]: [Option<&SharedFile>; 3]) -> Result<ProjectRows, DiskError> {
+        Ok(ProjectRows {
+            train: copied(self.file(train.ok_or(DiskError::Missing)?).await?),
+            valid: self.optional_file(valid).await?.map(copied),
+            test: self.optional_file(test).await?.map(copied),
+        })
     }
 }
 
@@ -100,15 +141,26 @@ impl ImportedRun {
         let checkpoint = project.take_checkpoint().ok_or(NEVER_SAVED)?;
         let of_checkpoint = read_state(&checkpoint).map_err(|error| error.to_string())?;
         check_step(&state, &of_checkpoint)?;
-        let task = project.job.task.or(of_checkpoint.job.task).ok_or("it does not say what the run learns")?;
-        let found = DataHashes {
-            train: Some(sha256_hex(&project.train.1).await),
-            valid: hash_of(project.valid.as_ref()).await,
-            test: hash_of(project.test.as_ref()).await,
+        let job = &project.job;
+        let task = job.parts.first().map(|part| part.task).or(job.task).or(of_checkpoint.job.task);
+        let task = task.ok_or("it does not say what the run learns")?;
+        let expected: Vec<&DataHashes> = match job.parts.as_slice() {
+            [] => vec![&job.data_sha256],
+            parts => parts.iter().map(|part| &part.data_sha256).collect(),
         };
-        let differing = project.job.data_sha256.differing(&found);
-        if !differing.is_empty() {
-            return Err(format!("the {} rows in it are not those that the run began with", differing.join(" and ")));
+        for (expected, rows) in expected.into_iter().zip(project.rows_of_tasks()) {
+            let found = DataHashes {
+                train: Some(sha256_hex(&rows.train.1).await),
+                valid: hash_of(rows.valid.as_ref()).await,
+                test: hash_of(rows.test.as_ref()).await,
+            };
+            let differing = expected.differing(&found);
+            if !differing.is_empty() {
+                return Err(format!(
+                    "the {} rows in it are not those that the run began with",
+                    differing.join(" and ")
+                ));
+            }
         }
         Ok(Self { project, checkpoint, journal, state, task, number })
     }
@@ -133,8 +185,24 @@ impl ImportedRun {
 
     async fn write_files(self, runs: &DiskFolder, id: &str) -> Result<(), DiskError> {
         let Self { project, checkpoint, journal, state, task, number } = self;
-        let Project { began_ms, job, train, valid, test, model_sha256, model, page, .. } = project;
+        let Project { began_ms, job, rows, beside, model_sha256, model, page, .. } = project;
         let shared = SharedFiles::open(runs).await?;
+        let mut parts = job.parts.into_iter();
+        let first = parts.next();
+        let name = first.as_ref().map(|part| part.name.clone());
+        let read = first.map_or(job.read, |part| part.read);
+        let mut others = Vec::new();
+        for (part, ProjectRows { train, valid, test }) in parts.zip(beside) {
+            others.push(StoredPart {
+                name: part.name,
+                train: keep(&shared, &train).await?,
+                valid: keep_optional(&shared, valid.as_ref()).await?,
+                test: keep_optional(&shared, test.as_ref()).await?,
+                task: part.task,
+                read: part.read,
+            });
+        }
+        let ProjectRows { train, valid, test } = rows;
         let mut files = Vec::new();
         for (name, bytes) in model.iter() {
             files.push(shared.keep(name, &Uint8Array::from(bytes)).await?);
@@ -150,7 +218,9 @@ impl ImportedRun {
             valid: keep_optional(&shared, valid.as_ref()).await?,
             test: keep_optional(&shared, test.as_ref()).await?,
             task,
-            read: job.read,
+            read,
+            name,
+            beside: others,
             run: job.run,
             changes: job.changes,
             page,
@@ -158,7 +228,12 @@ impl ImportedRun {
         };
         let folder = runs.folder(id).await?;
         inputs.write(&folder).await?;
-        Steps::new(folder, None).write(&state, &checkpoint, &journal.to_bytes()).await
+        let mut steps = Steps::new(folder, None);
+        match steps.write(&state, FileStream::from(checkpoint), &journal.to_bytes()).await {
+            Ok(step) => steps.seal(step).await,
+            Err(WriteError::Disk(error)) => Err(error),
+            Err(WriteError::Source(problem)) => Err(DiskError::Unavailable(problem.message)),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands that ask a model: measure, predict, write, hand out.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hone_core::config::ExportFormat;
@@ -10,9 +11,10 @@ use hone_core::session::{Generated, Session, SessionError, read_general_text};
 use hone_core::task::TaskInput;
 
 use super::{Answer, Worker};
-use crate::clock::Clock;
+use crate::clock::{Clock, now_ms};
 use crate::kept::NamedBytes;
-use crate::mailbox::post;
+use crate::macrotask::Macrotask;
+use crate::mailbox::{Mailbox, post};
 use crate::{errors, export};
 
 impl Worker {
@@ -26,13 +28,41 @@ impl Worker {
         let session = self.ready()?;
         let measured = measure(session, weights, split, num_prompts, max_new_tokens).await;
         let measured = measured.map_err(|error| error.problem());
-        self.trust(measured).await
+        let reply = self.trust(measured).await?;
+        if let Reply::Evaluated { evaluation, rows, .. } = &reply {
+            self.record.note_measured(weights, split, evaluation, rows);
+        }
+        Ok(reply)
     }
 
     pub(super) async fn few_shot(&mut self, split: Split) -> Result<Reply, Problem> {
         let measured = self.ready()?.few_shot(split, &mut show_progress).await;
         let report = self.trust(measured.map_err(|error| error.problem())).await?;
         Ok(Reply::FewShot { report })
+    }
+
+    pub(super) async fn quick_baseline(&mut self, split: Split) -> Result<Reply, Problem> {
+        let (session, macrotask, mailbox) = self.ready_to_learn()?;
+        let now_secs = || now_ms() / 1000.0;
+        let show = async |done: usize, total: usize| goes_on(macrotask, mailbox, done, total).await;
+        let measured = session.quick_baseline(split, &now_secs, show).await.map_err(|error| error.problem());
+        let baseline = self.trust(measured).await?;
+        Ok(baseline.map_or(Reply::Done, |baseline| Reply::QuickBaseline { baseline: Box::new(baseline) }))
+    }
+
+    pub(super) async fn find_label_errors(&mut self, num_folds: usize) -> Result<Reply, Problem> {
+        let (session, macrotask, mailbox) = self.ready_to_learn()?;
+        let show = async |done: usize, total: usize| goes_on(macrotask, mailbox, done, total).await;
+        let found = session.label_errors(num_folds, show).await.map_err(|error| error.problem());
+        let found = self.trust(found).await?;
+        Ok(found.map_or(Reply::Done, |(found, _)| Reply::LabelErrors { found: Box::new(found) }))
+    }
+
+    /// The session, on a device without faults, beside what lets messages in.
+    fn ready_to_learn(&mut self) -> Result<(&Session, &Macrotask, &Mailbox), Problem> {
+        self.ready()?;
+        let session = self.session.as_ref().ok_or_else(errors::no_model)?;
+        Ok((session, &self.macrotask, &*self.mailbox))
     }
 
     pub(super) async fn predict(&mut self, inputs: &[TaskInput]) -> Result<Reply, Problem> {
@@ -104,10 +134,14 @@ impl Worker {
         Ok(Reply::Generated { weights, text, num_tokens, elapsed_secs: clock.elapsed_secs(), is_complete })
     }
 
-    pub(super) async fn export(&mut self, format: ExportFormat) -> Answer {
-        let exported = self.ready()?.export(format).await.map_err(|error| error.problem());
-        let folder = self.trust(exported).await?;
-        Ok(export::zipped(&folder))
+    pub(super) async fn export(&mut self, format: ExportFormat, thresholds: BTreeMap<String, f64>) -> Answer {
+        let session = self.ready()?;
+        session.choose_thresholds(thresholds);
+        let zipped = match session.stream_export(format).await {
+            Ok(files) => export::zipped(files).await,
+            Err(error) => Err(error.problem()),
+        };
+        Ok((Reply::Exported { damage: None }, self.trust(zipped).await?))
     }
 }
 
@@ -131,6 +165,15 @@ async fn measure(
     };
     let warnings = session.warnings();
     Ok(Reply::Evaluated { weights, split, evaluation, rows, writing, warnings })
+}
+
+/// Shows how far something is that learns of labels, lets messages in, and says whether to go on.
+async fn goes_on(macrotask: &Macrotask, mailbox: &Mailbox, done: usize, total: usize) -> bool {
+    show_progress(done, total);
+    macrotask.pass().await;
+    let Some(stop) = mailbox.take_stop_of_labels() else { return true };
+    post(&FromWorker::Reply { id: stop, result: Ok(Reply::Done) }, Vec::new());
+    false
 }
 
 pub(super) fn show_progress(done: usize, total: usize) {

@@ -2,6 +2,7 @@
 //! end the reading. Before there is a model rows are read without their tokens.
 
 use hone_core::config::{ReadOptions, RunConfig};
+use hone_core::report::DataSummary;
 use hone_core::session::Survey;
 use hone_core::session::protocol::{FromWorker, Problem, Reply};
 use hone_core::task::{DataReport, Task, guess_for_model};
@@ -10,14 +11,18 @@ use super::Worker;
 use crate::errors;
 use crate::kept::{KeptData, NamedBytes};
 use crate::mailbox::post;
+use crate::readers;
 
 impl Worker {
-    /// What a file is for, by its beginning.
-    pub(super) fn guess_task((name, bytes): &NamedBytes, tasks: &[Task], own: Task) -> Reply {
-        Reply::Task { task: guess_for_model(name, &bytes.to_vec(), tasks, own) }
+    /// What a file is for, by its beginning; by all of it where it is no text.
+    pub(super) async fn guess_task(file: &NamedBytes, tasks: &[Task], own: Task) -> Reply {
+        // What is wrong with it is said when it is read.
+        let (name, bytes) = readers::read_first(file, None).await.unwrap_or_else(|_| file.clone());
+        Reply::Task { task: guess_for_model(&name, &bytes.to_vec(), tasks, own) }
     }
 
-    pub(super) async fn load_data(&mut self, data: KeptData) -> Result<Reply, Problem> {
+    pub(super) async fn load_data(&mut self, mut data: KeptData) -> Result<Reply, Problem> {
+        data.make_readable().await?;
         let report = self.read_rows(&data, data.task, &data.read, &data.run).await?;
         if report.is_some() {
             self.data = Some(data);
@@ -32,9 +37,15 @@ impl Worker {
         run: RunConfig,
     ) -> Result<Reply, Problem> {
         let mut data = self.data.take().ok_or_else(errors::no_data)?;
-        let report = self.read_rows(&data, task, &read, &run).await;
+        let before = data.readable.clone();
+        let report = match data.make_readable_for(read.sheet.as_deref()).await {
+            Ok(()) => self.read_rows(&data, task, &read, &run).await,
+            Err(problem) => Err(problem),
+        };
         if matches!(report, Ok(Some(_))) {
             (data.task, data.read, data.run) = (task, read, run);
+        } else {
+            data.readable = before;
         }
         self.data = Some(data);
         Ok(reply_of(report?))
@@ -61,8 +72,10 @@ impl Worker {
     ) -> Result<Option<DataReport>, Problem> {
         if self.session.is_none() {
             let survey = Survey::new(task, data.files(), read, run).map_err(|error| error.problem())?;
-            let report = survey.report.clone();
+            let report = with_notes(survey.report.clone(), data);
+            self.record.note_rows(vec![DataSummary::of("", &report)]);
             self.survey = Some(survey);
+            self.forget_places();
             return Ok(Some(report));
         }
         self.survey = None;
@@ -79,8 +92,13 @@ impl Worker {
             if self.is_reading_ended().await {
                 return Ok(None);
             }
+            self.answer_rows_meanwhile();
         }
-        self.ready()?.finish_reading(reading).map(Some).map_err(|error| error.problem())
+        self.forget_places();
+        let report = self.ready()?.finish_reading(reading).map_err(|error| error.problem())?;
+        let report = with_notes(report, data);
+        self.record.note_rows(vec![DataSummary::of("", &report)]);
+        Ok(Some(report))
     }
 
     /// Lets messages in. Whether the page ended the reading that goes on, or asked for something after which rows are read
@@ -93,6 +111,12 @@ impl Worker {
         }
         self.mailbox.is_reading_superseded()
     }
+}
+
+/// A report that says first how files that are no text were read.
+fn with_notes(mut report: DataReport, data: &KeptData) -> DataReport {
+    report.notes.splice(0..0, data.notes().iter().cloned());
+    report
 }
 
 fn reply_of(report: Option<DataReport>) -> Reply {

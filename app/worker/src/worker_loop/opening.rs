@@ -1,14 +1,20 @@
 //! The commands of the runs that are kept on the disk: they are listed, loaded to go on with, noted on, or deleted.
 
+use hone_core::checkpoint::STATE_FILE;
+use hone_core::config::Job;
 use hone_core::folder::Folder;
-use hone_core::session::protocol::{FromWorker, KeptRuns, NamedBlob, OpenedRun, Problem, ProblemKind, Reply};
+use hone_core::session::protocol::{
+    FromWorker, KeptRuns, NamedBlob, OpenedPart, OpenedRun, Problem, ProblemKind, Reply,
+};
+use hone_core::task::DataReport;
 
+use super::report::RunRecord;
 use super::run::{Begun, Run};
 use super::{Answer, Worker};
 use crate::disk::DiskError;
 use crate::errors;
 use crate::journal::{Journal, Line};
-use crate::kept::{KeptData, KeptModel, NamedBytes};
+use crate::kept::{KeptData, KeptModel, NamedBytes, NamedPart};
 use crate::kept_run::FoundRun;
 use crate::kept_runs;
 use crate::run_lock::{self, RunLock};
@@ -19,7 +25,10 @@ struct Opening {
     model: KeptModel,
     /// The files of the model.
     folder: Folder,
+    /// Of several tasks that of the first.
     data: KeptData,
+    /// Several tasks with their rows; none where there is one.
+    parts: Vec<NamedPart>,
     journal: Journal,
     /// What the journal holds.
     lines: Vec<Line>,
@@ -84,17 +93,11 @@ impl Worker {
     }
 
     async fn restore_run(&mut self, opening: Opening, lock: RunLock) -> Answer {
-        let Opening { found, model, folder, data, journal, lines } = opening;
+        let Opening { found, model, folder, data, parts, journal, lines } = opening;
         let info = self.load_model(model.source.clone(), folder).await?;
         self.model = Some(model);
-        let report = self.read_rows(&data, data.task, &data.read, &data.run).await?;
-        let report = report.ok_or_else(|| {
-            let message = "the run was not opened: the reading of its rows was ended";
-            errors::problem(ProblemKind::Data, message, "open it again: it is kept")
-        })?;
-        let checkpoint = found.checkpoint().await.map_err(|error| unreadable(&error))?;
-        let resumed = self.ready()?.resume(&checkpoint).map_err(|error| error.problem());
-        drop(checkpoint);
+        let (report, beside) = self.read_opened(&data, &parts, &found).await?;
+        let resumed = self.resume_opened(&found).await;
         let job = self.trust(resumed).await?;
         let Begun { id, has_adapter, num_labels, notes, job } = self.name_run(&job)?;
 
@@ -103,6 +106,15 @@ impl Worker {
             blobs.push(bytes.slice(0, bytes.length())); // what is sent is given away
             NamedBlob { name: name.clone(), blob: blobs.len() - 1 }
         };
+        let opened_part = |((name, data), report): (&NamedPart, DataReport)| OpenedPart {
+            name: name.clone(),
+            report,
+            train: copy(&data.train),
+            valid: data.valid.as_ref().map(&mut copy),
+            test: data.test.as_ref().map(&mut copy),
+            read: data.read.clone(),
+        };
+        let beside = parts.iter().skip(1).zip(beside).map(opened_part).collect();
         let opened = OpenedRun {
             model: info,
             report,
@@ -110,6 +122,8 @@ impl Worker {
             valid: data.valid.as_ref().map(&mut copy),
             test: data.test.as_ref().map(&mut copy),
             read: data.read.clone(),
+            name: parts.first().map(|(name, _)| name.clone()),
+            beside,
             run: id,
             number: found.number(),
             has_adapter,
@@ -126,16 +140,54 @@ impl Worker {
         let state = found.state().clone();
         let written = FromWorker::CheckpointWritten { step: state.step, is_gone: false, problem: None };
         self.after_reply.push(written);
-        if !state.is_finished {
+        if state.is_finished {
+            self.record.end(journal.to_bytes());
+        } else {
             self.run = Some(Run::reopened(id, &state, journal, found.into_folder(), lock));
         }
         Ok((reply, blobs))
+    }
+
+    /// Reads the rows of a run whose model was loaded: a report on them, of several tasks one on those of the first, and one on
+    /// those of each other.
+    async fn read_opened(
+        &mut self,
+        data: &KeptData,
+        parts: &[NamedPart],
+        found: &FoundRun,
+    ) -> Result<(DataReport, Vec<DataReport>), Problem> {
+        let reports = match parts {
+            [] => self.read_rows(data, data.task, &data.read, &data.run).await?.map(|report| vec![report]),
+            parts => {
+                let read = self.open_parts(parts.to_vec(), &data.run, found.changes()).await?;
+                read.map(|parts| parts.into_iter().map(|part| part.report).collect())
+            }
+        };
+        let mut reports = reports.unwrap_or_default().into_iter();
+        let own = reports.next().ok_or_else(|| {
+            let message = "the run was not opened: the reading of its rows was ended";
+            errors::problem(ProblemKind::Data, message, "open it again: it is kept")
+        })?;
+        Ok((own, reports.collect()))
+    }
+
+    /// Puts the run where it stands; of its checkpoint one file at a time lies in memory.
+    async fn resume_opened(&mut self, found: &FoundRun) -> Result<Job, Problem> {
+        let read = async |name: &str| found.checkpoint_file(name).await.map_err(|error| unreadable(&error));
+        let state = read(STATE_FILE).await?;
+        let mut resuming = self.ready()?.begin_resume(&state).map_err(|error| error.problem())?;
+        while let Some(name) = resuming.next_file() {
+            let file = read(name).await?;
+            resuming.put(&file).map_err(|error| error.problem())?;
+        }
+        Ok(self.ready()?.finish_resume(resuming))
     }
 
     /// Drops model, rows and weights.
     fn forget_all(&mut self) {
         (self.session, self.model, self.data) = (None, None, None);
         (self.survey, self.parts) = (None, None);
+        self.record = RunRecord::default();
     }
 }
 
@@ -159,9 +211,14 @@ async fn read_run(id: &str) -> Result<Opening, Problem> {
         let hint = format!("load {name}, which is chosen here, then go on with the run: it is kept");
         return Err(errors::problem(ProblemKind::Model, message, hint));
     };
-    let data = found.data().await.map_err(|error| unreadable(&error))?;
+    let mut data = found.data().await.map_err(|error| unreadable(&error))?;
+    data.make_readable().await?;
+    let mut parts = found.parts(&data).await.map_err(|error| unreadable(&error))?;
+    for (_, rows) in &mut parts {
+        rows.make_readable().await?;
+    }
     let (journal, lines) = found.events().await.map_err(|error| unreadable(&error))?;
-    Ok(Opening { found, model, folder, data, journal, lines })
+    Ok(Opening { found, model, folder, data, parts, journal, lines })
 }
 
 /// The run of an id, at its newest step of which each file is what was written.

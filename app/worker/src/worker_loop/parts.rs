@@ -1,24 +1,23 @@
 //! A run of several tasks: the files of each are read when it starts, and are kept while its weights are, for a device that
 //! is opened anew. Rows of one task, which the page looks at before a run, come back where another run takes its place. Before
-//! a run they can be measured, for which they are read too. The page hears how far the reading is, and can end it. Such a run
-//! is not kept on the disk: what is kept there is of one task.
+//! a run they can be measured, for which they are read too. The page hears how far the reading is, and can end it.
 
 use hone_core::config::{Job, ModelChanges, RunConfig};
 use hone_core::event::Split;
+use hone_core::report::DataSummary;
 use hone_core::session::protocol::{FromWorker, PartFiles, Problem, Reply, Weights};
-use hone_core::session::{PartRequest, PartsReading, Session, SessionError};
+use hone_core::session::{PartReport, PartRequest, PartsReading, Session, SessionError};
 use hone_core::task::TaskInput;
 use js_sys::Uint8Array;
 
 use super::Worker;
 use super::answers::show_progress;
 use super::run::Keeping;
-use crate::kept::KeptData;
+use crate::kept::{KeptData, NamedPart};
+use crate::kept_run::Start;
+use crate::kept_runs;
 use crate::mailbox::{Letter, post};
 use crate::run_lock::RunLock;
-
-/// The name of a task, and its files.
-type NamedPart = (String, KeptData);
 
 /// What the last run of several tasks was started with.
 pub(super) struct KeptParts {
@@ -32,17 +31,21 @@ impl Worker {
     /// of one task again, and no run.
     pub(super) async fn train_parts(
         &mut self,
-        files: Vec<PartFiles>,
-        blobs: &[Uint8Array],
+        (number, page): (u32, String),
+        (files, blobs): (Vec<PartFiles>, &[Uint8Array]),
         run: RunConfig,
         changes: ModelChanges,
     ) -> Result<Reply, Problem> {
         let lock = RunLock::acquire().await?;
-        let parts = keep_all(files, blobs, &run)?;
+        let id = kept_runs::next_id().await;
+        let parts = keep_all(files, blobs, &run).await?;
         let started = self.start_parts(&parts, &run, &changes).await;
-        self.parts = Some(KeptParts { parts, run, changes });
+        self.parts = Some(KeptParts { parts, run, changes: changes.clone() });
         let answer = match started {
-            Ok(Some(job)) => self.begin_run(&job, Keeping::Not, lock).map(Some),
+            Ok(Some(job)) => {
+                let start = Start { id, number, run: job.run.clone(), changes, page };
+                self.begin_run(&job, Keeping::Begins(Box::new(start)), lock).map(Some)
+            }
             Ok(None) => Ok(None),
             Err(problem) => Err(problem),
         };
@@ -61,9 +64,26 @@ impl Worker {
     ) -> Result<Option<Job>, Problem> {
         self.ready()?.change_model(changes, run.seed).map_err(|error| error.problem())?;
         let Some(reading) = self.read_parts(parts, run).await? else { return Ok(None) };
+        let reports = self.ready()?.finish_parts(reading).map_err(|error| error.problem())?;
+        self.record.note_rows(summaries(&reports));
         let session = self.ready()?;
-        session.finish_parts(reading).map_err(|error| error.problem())?;
         session.start(run.clone()).map(Some).map_err(|error| error.problem())
+    }
+
+    /// Reads the rows of a kept run of several tasks, whose model was loaded for it: a report on each. `None` where the page ended
+    /// the reading.
+    pub(super) async fn open_parts(
+        &mut self,
+        parts: Vec<NamedPart>,
+        run: &RunConfig,
+        changes: &ModelChanges,
+    ) -> Result<Option<Vec<PartReport>>, Problem> {
+        self.ready()?.change_model(changes, run.seed).map_err(|error| error.problem())?;
+        let Some(reading) = self.read_parts(&parts, run).await? else { return Ok(None) };
+        self.parts = Some(KeptParts { parts, run: run.clone(), changes: changes.clone() });
+        let reports = self.ready()?.finish_parts(reading).map_err(|error| error.problem())?;
+        self.record.note_rows(summaries(&reports));
+        Ok(Some(reports))
     }
 
     /// Measures a split of several tasks before there is a run. After it there are the rows of one task again.
@@ -74,7 +94,7 @@ impl Worker {
         run: RunConfig,
         split: Split,
     ) -> Result<Reply, Problem> {
-        let parts = keep_all(files, blobs, &run)?;
+        let parts = keep_all(files, blobs, &run).await?;
         let answer = match self.read_parts(&parts, &run).await {
             Ok(Some(reading)) => self.measure_parts(reading, &run, split).await,
             Ok(None) => Ok(Reply::Done),
@@ -144,11 +164,21 @@ impl Worker {
 }
 
 impl KeptParts {
+    /// The tasks, each with its rows.
+    pub(super) fn rows(&self) -> &[NamedPart] {
+        &self.parts
+    }
+
     /// Changes the model as for the run, and reads the rows for it.
     fn load(&self, session: &mut Session) -> Result<(), SessionError> {
         session.change_model(&self.changes, self.run.seed)?;
         session.load_parts(requests(&self.parts), &self.run).map(drop)
     }
+}
+
+/// What is in the rows of each task, in short.
+fn summaries(reports: &[PartReport]) -> Vec<DataSummary> {
+    reports.iter().map(|part| DataSummary::of(&part.name, &part.report)).collect()
 }
 
 fn requests(parts: &[NamedPart]) -> Vec<PartRequest> {
@@ -161,9 +191,15 @@ fn requests(parts: &[NamedPart]) -> Vec<PartRequest> {
     parts.iter().map(request).collect()
 }
 
-/// The files of all tasks out of the buffers that came with the message.
-fn keep_all(files: Vec<PartFiles>, blobs: &[Uint8Array], run: &RunConfig) -> Result<Vec<NamedPart>, Problem> {
-    files.into_iter().map(|files| keep(files, blobs, run)).collect()
+/// The files of all tasks out of the buffers that came with the message, as core reads them.
+async fn keep_all(files: Vec<PartFiles>, blobs: &[Uint8Array], run: &RunConfig) -> Result<Vec<NamedPart>, Problem> {
+    let mut parts = Vec::with_capacity(files.len());
+    for files in files {
+        let (name, mut data) = keep(files, blobs, run)?;
+        data.make_readable().await?;
+        parts.push((name, data));
+    }
+    Ok(parts)
 }
 
 /// The files of a task out of the buffers that came with the message.
@@ -176,6 +212,7 @@ fn keep(files: PartFiles, blobs: &[Uint8Array], run: &RunConfig) -> Result<Named
         task,
         read,
         run: run.clone(),
+        readable: None,
     };
     Ok((name, data))
 }

@@ -6,10 +6,13 @@ use hone_core::session::Session;
 use hone_core::session::protocol::{FromWorker, Problem, Reply, RunId};
 
 use super::Worker;
+use super::parts::KeptParts;
 use crate::clock::{Clock, now_ms};
 use crate::device::OpenDevice;
 use crate::errors;
+use crate::hashed_file::WriteError;
 use crate::journal::Journal;
+use crate::kept_projects;
 use crate::kept_run::{RunFolder, Start};
 use crate::kept_runs;
 use crate::kept_steps::SavedState;
@@ -47,7 +50,7 @@ pub(super) enum Keeping {
     Begins(Box<Start>),
     /// In this folder.
     Kept(RunFolder),
-    /// Not at all: it is of several tasks, the disk did not take what it was started with, or lost it.
+    /// Not at all: the disk did not take what it was started with, or lost it.
     Not,
 }
 
@@ -183,6 +186,7 @@ impl Worker {
             let (problem, lacks_memory) = (error.problem(), self.lacks_memory());
             return post(&FromWorker::Failed { run: Some(run.id), problem, lacks_memory }, Vec::new());
         }
+        self.record.end(run.journal.to_bytes());
         post(&FromWorker::Event { run: run.id, elapsed_secs, event }, Vec::new());
         if let Err(problem) = self.save(&mut run, true).await {
             post(&not_written(run.step, problem), Vec::new());
@@ -193,8 +197,10 @@ impl Worker {
     async fn save_start(&mut self) {
         let Some(run) = self.run.as_mut().filter(|run| matches!(run.keeping, Keeping::Begins(_))) else { return };
         let Keeping::Begins(start) = std::mem::replace(&mut run.keeping, Keeping::Not) else { return };
-        let begun = match (&self.model, &self.data) {
-            (Some(model), Some(data)) => match RunFolder::begin(model, data, *start).await {
+        let parts = self.parts.as_ref().map(KeptParts::rows).unwrap_or_default();
+        let own = parts.first().map(|(_, data)| data).or(self.data.as_ref());
+        let begun = match (&self.model, own) {
+            (Some(model), Some(own)) => match RunFolder::begin(model, own, parts, *start).await {
                 Ok(folder) => Ok(folder),
                 Err(error) => {
                     Err(kept_runs::problem(&error, "the run can't be kept, and won't go on after a reload", None).await)
@@ -203,7 +209,13 @@ impl Worker {
             _ => Err(errors::bug("the run can't be kept: its model or its rows are missing")),
         };
         match begun {
-            Ok(folder) => run.keeping = Keeping::Kept(folder),
+            Ok(folder) => {
+                if let Some(project) = &self.project {
+                    // Where that is not noted, a project is made of the run.
+                    let _ = kept_projects::take_run(folder.id(), &project.id).await;
+                }
+                run.keeping = Keeping::Kept(folder);
+            }
             Err(problem) => post(&not_written(run.step, problem), Vec::new()),
         }
     }
@@ -211,7 +223,7 @@ impl Worker {
     /// Writes where the run stands, if it is kept, and tells the page.
     ///
     /// # Errors
-    /// When the device failed meanwhile: nothing is written then.
+    /// When the device failed meanwhile: nothing of it is kept then.
     async fn save(&mut self, run: &mut Run, is_finished: bool) -> Result<(), Problem> {
         let Keeping::Kept(folder) = &mut run.keeping else { return Ok(()) };
         let Some(session) = self.session.as_mut() else { return Ok(()) };
@@ -220,31 +232,35 @@ impl Worker {
             return Ok(());
         }
         let began_ms = now_ms();
-        let checkpoint = session.checkpoint().await;
+        let (total_steps, saved_ms) = (run.total_steps, js_sys::Date::now());
+        let (elapsed_secs, summary) = (run.clock.elapsed_secs(), run.journal.summary());
+        let state = SavedState { step, total_steps, is_finished, saved_ms, elapsed_secs, summary };
+        let written = match session.stream_checkpoint().await {
+            Ok(checkpoint) => folder.steps().write(&state, checkpoint, &run.journal.to_bytes()).await,
+            Err(error) => Err(WriteError::Source(error.problem())),
+        };
         self.macrotask.pass().await;
         if let Some(problem) = self.device_fault() {
+            if let Ok(step) = written {
+                folder.steps().discard(step).await; // nobody knows what the device gave
+            }
             return Err(problem);
         }
+        let sealed = match written {
+            Ok(step) => folder.steps().seal(step).await.map_err(WriteError::Disk),
+            Err(error) => Err(error),
+        };
         let mut is_gone = false;
-        let problem = match checkpoint {
-            Ok(checkpoint) => {
-                let (total_steps, saved_ms) = (run.total_steps, js_sys::Date::now());
-                let (elapsed_secs, summary) = (run.clock.elapsed_secs(), run.journal.summary());
-                let state = SavedState { step, total_steps, is_finished, saved_ms, elapsed_secs, summary };
-                match folder.steps().write(&state, &checkpoint, &run.journal.to_bytes()).await {
-                    Ok(()) => None,
-                    Err(error) => {
-                        is_gone = folder.steps().are_gone().await;
-                        Some(match is_gone {
-                            true => errors::saved_run_gone(),
-                            false => {
-                                kept_runs::problem(&error, "the checkpoint can't be kept", Some(folder.id())).await
-                            }
-                        })
-                    }
-                }
+        let problem = match sealed {
+            Ok(()) => None,
+            Err(WriteError::Source(problem)) => Some(problem),
+            Err(WriteError::Disk(error)) => {
+                is_gone = folder.steps().are_gone().await;
+                Some(match is_gone {
+                    true => errors::saved_run_gone(),
+                    false => kept_runs::problem(&error, "the checkpoint can't be kept", Some(folder.id())).await,
+                })
             }
-            Err(error) => Some(error.problem()),
         };
         if problem.is_none() {
             run.saved_step = Some(step);
@@ -263,6 +279,7 @@ impl Worker {
             if let Some(session) = &mut self.session {
                 session.forget_run();
             }
+            self.record.forget_run();
             post(&FromWorker::Failed { run: Some(run.id), problem, lacks_memory }, Vec::new());
             if self.device_fault().is_none() {
                 self.leave_parts();
@@ -341,6 +358,7 @@ impl Worker {
         let session = self.ready()?;
         let (num_labels, notes) = (session.labels().len(), session.change_notes());
         self.runs += 1;
+        self.record.begin(job);
         // An adapter alone would fit no model that there is elsewhere, and several tasks share theirs.
         let has_adapter = job.run.method == Method::Lora && job.changes.is_empty() && job.parts.is_empty();
         Ok(Begun { id: RunId(self.runs), has_adapter, num_labels, notes, job: job.to_json() })

@@ -117,9 +117,14 @@ fn a_card_says_what_one_gets_without_the_model() {
     assert!(card.contains("| split | rows | loss | accuracy | macro precision | macro recall | macro F1 |\n|---|---|"));
     let row = "| test, always `y\\|z` | 4 | – | 0.7500 | 0.3750 | 0.5000 | 0.4286 |";
     assert!(card.contains(row) && card.contains("is +0.0 points of accuracy and "), "{card}");
+    assert!(card.contains("In `all_results.json` are also `weighted_precision`, `weighted_recall`"), "{card}");
     detail.baseline = None;
-    let card = trained(&job, Some(evaluation(&detail)));
+    let mut whole = evaluation(&detail);
+    whole.figures[1].interval = Some([0.5, 1.0]);
+    let card = trained(&job, Some(whole));
     assert!(!card.contains("always"), "{card}");
+    let spread = "What 95 % of a thousand draws of the test rows, with replacement, gave: accuracy 0.5000 to 1.0000.";
+    assert!(card.contains(spread), "{card}");
 }
 
 #[test]

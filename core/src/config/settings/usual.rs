@@ -103,19 +103,29 @@ pub(super) const USUAL: &[Setting] = &[
             match run.class_weights {
                 ClassWeights::None => "none",
                 ClassWeights::Balanced => "balanced",
+                ClassWeights::EffectiveNumber => "effective_number",
             }
             .into()
         },
         set: |run, text| {
-            let known = [("none", ClassWeights::None), ("balanced", ClassWeights::Balanced)];
+            let known = [
+                ("none", ClassWeights::None),
+                ("balanced", ClassWeights::Balanced),
+                ("effective_number", ClassWeights::EffectiveNumber),
+            ];
             put(&mut run.class_weights, choice::parse(text, &known))
         },
-        choices: &[("none", "Every row counts the same"), ("balanced", "Balanced")],
+        choices: &[
+            ("none", "Every row counts the same"),
+            ("balanced", "Balanced"),
+            ("effective_number", "By the effective number of rows"),
+        ],
         value_name: "WEIGHTS",
         of: Of::SomeTasks,
-        help: "Weights of the classes in the loss: none or balanced",
+        help: "Weights of the classes in the loss: none, balanced, or effective_number (Cui et al. 2019)",
         label: "Class weights",
-        hint: "Balanced makes rare classes count as much as frequent ones.",
+        hint: "Balanced makes rare classes count as much as frequent ones. The effective number of rows (Cui et al. 2019) does so \
+               less: rows of a class that has many add little that is new.",
         ..choice::named("class_weights")
     },
     Setting {
@@ -131,7 +141,8 @@ pub(super) const USUAL: &[Setting] = &[
         help: "Stop after N evaluations without improvement, or off",
         label: "Early stopping",
         unit: "evaluations, or off",
-        hint: "Stops after this many without improvement.",
+        hint: "Stops after this many without improvement, and keeps the best weights. Without validation rows nothing is \
+               measured, and no run stops early.",
         ..whole::named("early_stopping_patience")
     },
 ];

@@ -5,7 +5,7 @@ use crate::config::ReadOptions;
 use crate::data::error::DataError;
 
 /// Name of the column.
-const COLUMN: &str = "text";
+pub const LINES_COLUMN: &str = "text";
 
 /// Reads a plain text line by line; row numbers are those of the lines.
 ///
@@ -13,7 +13,7 @@ const COLUMN: &str = "text";
 /// When the file is empty, too large, no text, or not in the encoding that `read` asks for.
 pub fn parse_lines(bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
     let decoded = read_text(bytes, read.encoding)?;
-    let mut table = Table::new(Format::Csv, None, false, vec![COLUMN.to_owned()]);
+    let mut table = Table::new(Format::Csv, None, false, vec![LINES_COLUMN.to_owned()]);
     let lines = decoded.text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let row = |(index, line): (usize, &str)| Row {
         number: index + 1,

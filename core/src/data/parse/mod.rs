@@ -13,6 +13,7 @@ mod json;
 mod label_first;
 mod layout;
 mod lines;
+mod located;
 mod records;
 mod single_byte;
 
@@ -25,7 +26,9 @@ pub use conll::{is_tag, is_tagged_conll, parse_sentences};
 pub use decode::DecodedText;
 pub(crate) use header::name_rank;
 pub(super) use header::{LABEL_NAMES, TEXT_NAMES};
-pub use lines::parse_lines;
+pub(super) use json::set_field;
+pub use lines::{LINES_COLUMN, parse_lines};
+pub(super) use located::{LocatedRows, RowWriting, locate_rows, num_fields};
 
 /// Largest file that is read, in bytes.
 const MAX_BYTES: usize = 512 << 20;

@@ -69,6 +69,11 @@ impl<'t> Records<'t> {
         Self { copied_bytes: PEEKED_BYTES, ..Self::new(text, delimiter, quoting) }
     }
 
+    /// Where the next record begins.
+    pub(super) fn offset(&self) -> usize {
+        self.at
+    }
+
     /// The records from an offset on.
     pub(super) fn starting_at(self, at: usize) -> Self {
         Self { at, ..self }

@@ -1,6 +1,8 @@
 //! Inverted dropout with a counter-based generator: the mask depends on the seed and the position alone, not on how
 //! the work is shared out.
 
+use std::mem::MaybeUninit;
+
 use burn::tensor::{Distribution, Tensor};
 use burn_autodiff::Autodiff;
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -10,7 +12,7 @@ use burn_autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn_flex::{Flex, FlexTensor};
 
 use super::gelu::multiply;
-use super::parallel::{map_rows2, vectorised};
+use super::parallel::{filled2, map_rows2, vectorised};
 use super::{exact, lift, plain, recorded, shaped};
 
 /// Zeroes a share `p` of `x`, which lives on the CPU, and scales the rest; with and without autodiff alike.
@@ -46,24 +48,29 @@ impl Backward<Flex, 1> for Dropout {
     }
 }
 
+#[expect(unsafe_code, reason = "the results are not zeroed before they are written")]
 fn drop_values(x: &FlexTensor, p: f64, seed: u64) -> (FlexTensor, FlexTensor) {
     let values = x.storage::<f32>();
-    let (mut y, mut mask) = (vec![0f32; values.len()], vec![0f32; values.len()]);
     let threshold = (p * f64::from(1u32 << 24)) as u32;
     let scale = (1.0 / (1.0 - p)) as f32;
     let key = [seed as u32, (seed >> 32) as u32];
-    map_rows2(1, values, [&mut y, &mut mask], |first, x, y, mask| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for (index, ((x, y), mask)) in x.iter().zip(y).zip(mask).enumerate() {
-                    let draw = hash((first + index) as u32, key) >> 8;
-                    *mask = if draw >= threshold { scale } else { 0.0 };
-                    *y = x * *mask;
-                }
-            },
-        );
-    });
+    let fill = |outputs: [&mut [MaybeUninit<f32>]; 2]| {
+        map_rows2(1, values, outputs, |first, x, y, mask| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (index, ((x, y), mask)) in x.iter().zip(y).zip(mask).enumerate() {
+                        let draw = hash((first + index) as u32, key) >> 8;
+                        let factor = if draw >= threshold { scale } else { 0.0 };
+                        mask.write(factor);
+                        y.write(x * factor);
+                    }
+                },
+            );
+        });
+    };
+    // SAFETY: both are as long as `x`, and one value of each is written for each of `x`.
+    let [y, mask] = unsafe { filled2(values.len(), fill) };
     (shaped(x, y), shaped(x, mask))
 }
 

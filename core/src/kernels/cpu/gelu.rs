@@ -1,6 +1,7 @@
 //! GELU, exact and by `tanh`: value and derivative from one exponential.
 
 use std::f32::consts::FRAC_1_SQRT_2;
+use std::mem::MaybeUninit;
 
 use burn::tensor::Tensor;
 use burn_autodiff::Autodiff;
@@ -10,7 +11,7 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn_flex::{Flex, FlexTensor};
 
-use super::parallel::{map_rows, map_rows2, vectorised};
+use super::parallel::{filled, filled2, map_rows, map_rows2, vectorised};
 use super::{exact, lanes, lift, plain, recorded, shaped};
 
 /// `x Phi(x)`; any shape, on the CPU.
@@ -37,18 +38,7 @@ pub(crate) fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 fn gated<const D: usize>(x: Tensor<D>, gate: impl Fn(f32) -> (f32, f32) + Copy + Sync) -> Tensor<D> {
     if !x.is_autodiff() {
         let x = plain(x);
-        let mut y = vec![0f32; x.storage::<f32>().len()];
-        map_rows(1, x.storage(), &mut y, |_, x, y| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (x, y) in x.iter().zip(y) {
-                        *y = x * gate(*x).0;
-                    }
-                },
-            );
-        });
-        return lift(shaped(&x, y));
+        return lift(value(&x, gate));
     }
     let (x, node) = recorded(x).into_parts();
     let x = exact(x);
@@ -75,7 +65,7 @@ impl Backward<Flex, 1> for Gelu {
 
 /// `gradient * factor`, in place where nobody else holds the gradient.
 pub(super) fn multiply(mut gradient: FlexTensor, factor: &FlexTensor) -> FlexTensor {
-    map_rows(1, factor.storage(), gradient.storage_mut(), |_, factor, gradient| {
+    map_rows(1, factor.storage(), gradient.storage_mut::<f32>(), |_, factor, gradient| {
         vectorised(
             #[inline(always)]
             || {
@@ -88,21 +78,45 @@ pub(super) fn multiply(mut gradient: FlexTensor, factor: &FlexTensor) -> FlexTen
     gradient
 }
 
+#[expect(unsafe_code, reason = "the result is not zeroed before it is written")]
+fn value(x: &FlexTensor, gate: impl Fn(f32) -> (f32, f32) + Copy + Sync) -> FlexTensor {
+    let values = x.storage::<f32>();
+    let fill = |y: &mut [MaybeUninit<f32>]| {
+        map_rows(1, values, y, |_, x, y| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (x, y) in x.iter().zip(y) {
+                        y.write(x * gate(*x).0);
+                    }
+                },
+            );
+        });
+    };
+    // SAFETY: `y` is as long as `x`, and one value is written for each.
+    let y = unsafe { filled(values.len(), fill) };
+    shaped(x, y)
+}
+
+#[expect(unsafe_code, reason = "the results are not zeroed before they are written")]
 fn value_and_slope(x: &FlexTensor, gate: impl Fn(f32) -> (f32, f32) + Copy + Sync) -> (FlexTensor, FlexTensor) {
-    let count = x.storage::<f32>().len();
-    let (mut y, mut slope) = (vec![0f32; count], vec![0f32; count]);
-    map_rows2(1, x.storage(), [&mut y, &mut slope], |_, x, y, slope| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for ((x, y), slope) in x.iter().zip(y).zip(slope) {
-                    let (share, change) = gate(*x);
-                    *y = x * share;
-                    *slope = share + x * change;
-                }
-            },
-        );
-    });
+    let values = x.storage::<f32>();
+    let fill = |outputs: [&mut [MaybeUninit<f32>]; 2]| {
+        map_rows2(1, values, outputs, |_, x, y, slope| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for ((x, y), slope) in x.iter().zip(y).zip(slope) {
+                        let (share, change) = gate(*x);
+                        y.write(x * share);
+                        slope.write(share + x * change);
+                    }
+                },
+            );
+        });
+    };
+    // SAFETY: both are as long as `x`, and one value of each is written for each of `x`.
+    let [y, slope] = unsafe { filled2(values.len(), fill) };
     (shaped(x, y), shaped(x, slope))
 }
 

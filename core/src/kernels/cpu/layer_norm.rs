@@ -1,5 +1,7 @@
 //! Layer normalisation, forward and backward, a row at a time.
 
+use std::mem::MaybeUninit;
+
 use burn::tensor::Tensor;
 use burn_autodiff::Autodiff;
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -8,7 +10,7 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 use burn_flex::{Flex, FlexTensor};
 
-use super::parallel::{map_row_ranges, map_rows, vectorised};
+use super::parallel::{filled, map_row_ranges, map_rows, vectorised};
 use super::{exact, lanes, lift, plain, recorded, shaped, vector};
 
 /// `x` is `[batch, seq, hidden]`, `weight` and `bias` are `[hidden]`; all on the CPU, all with autodiff or none.
@@ -58,31 +60,41 @@ impl Backward<Flex, 3> for LayerNorm {
     }
 }
 
+#[expect(unsafe_code, reason = "the result is not zeroed before it is written")]
 fn forward(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, eps: f32) -> (FlexTensor, Vec<[f32; 2]>) {
     let (weight, bias) = (weight.storage::<f32>(), bias.storage::<f32>());
     let hidden = weight.len();
     let values = x.storage::<f32>();
-    let mut y = vec![0f32; values.len()];
     let scale = map_row_ranges(values.len() / hidden, hidden, |range| {
         vectorised(
             #[inline(always)]
-            || -> Vec<[f32; 2]> { range.map(|row| moments(&values[row * hidden..(row + 1) * hidden], eps)).collect() },
+            || {
+                let mut scale = Vec::with_capacity(range.len());
+                for row in range {
+                    scale.push(moments(&values[row * hidden..(row + 1) * hidden], eps));
+                }
+                scale
+            },
         )
     });
     let scale: Vec<[f32; 2]> = scale.into_iter().flatten().collect();
-    map_rows(hidden, values, &mut y, |first, x, y| {
-        vectorised(
-            #[inline(always)]
-            || {
-                let blocks = x.chunks_exact(hidden).zip(y.chunks_exact_mut(hidden)).zip(&scale[first..]);
-                for ((x, y), [mean, inverse]) in blocks {
-                    for (((y, x), w), b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
-                        *y = (x - mean) * inverse * w + b;
+    let fill = |y: &mut [MaybeUninit<f32>]| {
+        map_rows(hidden, values, y, |first, x, y| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    let blocks = x.chunks_exact(hidden).zip(y.chunks_exact_mut(hidden)).zip(&scale[first..]);
+                    for ((x, y), [mean, inverse]) in blocks {
+                        for (((y, x), w), b) in y.iter_mut().zip(x).zip(weight).zip(bias) {
+                            y.write((x - mean) * inverse * w + b);
+                        }
                     }
-                }
-            },
-        );
-    });
+                },
+            );
+        });
+    };
+    // SAFETY: `y` is as long as `values`, which are whole rows, and one value is written for each.
+    let y = unsafe { filled(values.len(), fill) };
     (shaped(x, y), scale)
 }
 
@@ -90,32 +102,24 @@ fn forward(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, eps: f32) -> 
 fn moments(x: &[f32], eps: f32) -> [f32; 2] {
     let count = x.len() as f32;
     let mean = lanes::sum(x) / count;
-    let mut squares = [0f32; 8];
-    let (blocks, rest) = x.as_chunks::<8>();
-    for block in blocks {
-        for (square, x) in squares.iter_mut().zip(block) {
-            *square += (x - mean) * (x - mean);
-        }
-    }
-    let variance = (squares.iter().sum::<f32>() + rest.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>()) / count;
+    let variance = lanes::sum_by(x.len(), |index| (x[index] - mean) * (x[index] - mean)) / count;
     [mean, 1.0 / (variance + eps).sqrt()]
 }
 
 fn input_gradient(x: &FlexTensor, weight: &FlexTensor, rows: &[[f32; 2]], mut gradient: FlexTensor) -> FlexTensor {
     let weight = weight.storage::<f32>();
     let hidden = weight.len();
-    map_rows(hidden, x.storage(), gradient.storage_mut(), |first, x, gradient| {
+    map_rows(hidden, x.storage(), gradient.storage_mut::<f32>(), |first, x, gradient| {
         vectorised(
             #[inline(always)]
             || {
                 let blocks = x.chunks_exact(hidden).zip(gradient.chunks_exact_mut(hidden)).zip(&rows[first..]);
                 for ((x, gradient), [mean, inverse]) in blocks {
-                    let (mut sum, mut dot) = (0f32, 0f32);
-                    for ((g, x), w) in gradient.iter_mut().zip(x).zip(weight) {
+                    for (g, w) in gradient.iter_mut().zip(weight) {
                         *g *= w;
-                        sum += *g;
-                        dot += *g * (x - mean);
                     }
+                    let sum = lanes::sum(gradient);
+                    let dot = lanes::sum_by(x.len(), |index| gradient[index] * (x[index] - mean));
                     let (sum, dot) = (sum / hidden as f32, dot * inverse * inverse / hidden as f32);
                     for (g, x) in gradient.iter_mut().zip(x) {
                         *g = inverse * (*g - sum - (x - mean) * dot);

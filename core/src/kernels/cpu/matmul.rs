@@ -18,8 +18,8 @@ use gemm::Parallelism;
 use super::parallel::{for_chunks, map_row_ranges, rows_per_task, vectorised};
 use super::{exact, is_on_cpu, lift, recorded, vector};
 
-/// Multiplications in one product from which `gemm` shares it out over threads, as in burn-flex.
-const PARALLEL_PRODUCT: usize = 192 * 192 * 192;
+/// Multiplications in one product from which `gemm` shares it out over threads: some twenty microseconds of one thread.
+const PARALLEL_PRODUCT: usize = 1 << 20;
 /// Multiplications in a batch of products from which the products are shared out, as in burn-flex.
 const PARALLEL_BATCH: usize = 128 * 128 * 128;
 /// Fewer products than that are shared out one after another.

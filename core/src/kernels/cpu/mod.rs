@@ -12,6 +12,7 @@ mod layer_norm;
 mod matmul;
 mod parallel;
 mod rms_norm;
+mod rows;
 mod softmax;
 mod square_sum;
 
@@ -26,6 +27,7 @@ pub(crate) use gelu::{gelu, gelu_tanh, relu, silu};
 pub(crate) use layer_norm::layer_norm;
 pub(crate) use matmul::{linear, matmul, takes_matmul};
 pub(crate) use rms_norm::rms_norm;
+pub(crate) use rows::{exp_below, scale_rows, takes_rows};
 pub(crate) use softmax::masked_softmax;
 pub(crate) use square_sum::square_sum;
 

@@ -1,5 +1,7 @@
 //! Sharing rows out over threads, where there are threads; and over the CPU's widest vectors.
 
+use std::mem::MaybeUninit;
+
 /// Values per task: small enough to share out, large enough to hide the cost of sharing.
 const TASK: usize = 1 << 15;
 
@@ -12,6 +14,37 @@ pub(super) fn rows_per_task(width: usize) -> usize {
 #[inline(always)]
 pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
+}
+
+/// `len` values, every one of which `fill` writes; they are not zeroed before, which one thread would do alone.
+///
+/// # Safety
+/// `fill` writes every value.
+#[expect(unsafe_code, reason = "the memory is reserved, not filled")]
+pub(super) unsafe fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut values: Vec<f32> = Vec::with_capacity(len);
+    fill(&mut values.spare_capacity_mut()[..len]);
+    // SAFETY: the capacity is at least `len`, and the caller promises that every value was written.
+    unsafe {
+        values.set_len(len);
+    }
+    values
+}
+
+/// As [`filled`], twice `len` values.
+///
+/// # Safety
+/// `fill` writes every value of both.
+#[expect(unsafe_code, reason = "the memory is reserved, not filled")]
+pub(super) unsafe fn filled2(len: usize, fill: impl FnOnce([&mut [MaybeUninit<f32>]; 2])) -> [Vec<f32>; 2] {
+    let mut second = Vec::new();
+    // SAFETY: the caller promises that every value of both is written.
+    let first = unsafe {
+        filled(len, |first| {
+            second = filled(len, |second| fill([first, second]));
+        })
+    };
+    [first, second]
 }
 
 /// Calls `work(index, chunk)` on every chunk of `size` values: on all threads, `task` chunks or more at a time, or in order.
@@ -35,11 +68,11 @@ pub(super) fn for_chunks<T: Send>(
 }
 
 /// Calls `work(first_row, input, output)` on blocks of whole rows; `input` and `output` have rows of the same width.
-pub(super) fn map_rows(
+pub(super) fn map_rows<T: Send>(
     width: usize,
     input: &[f32],
-    output: &mut [f32],
-    work: impl Fn(usize, &[f32], &mut [f32]) + Sync + Send,
+    output: &mut [T],
+    work: impl Fn(usize, &[f32], &mut [T]) + Sync + Send,
 ) {
     let block = rows_per_task(width) * width;
     let rows = rows_per_task(width);
@@ -56,11 +89,11 @@ pub(super) fn map_rows(
 }
 
 /// As [`map_rows`], with two outputs.
-pub(super) fn map_rows2(
+pub(super) fn map_rows2<T: Send>(
     width: usize,
     input: &[f32],
-    outputs: [&mut [f32]; 2],
-    work: impl Fn(usize, &[f32], &mut [f32], &mut [f32]) + Sync + Send,
+    outputs: [&mut [T]; 2],
+    work: impl Fn(usize, &[f32], &mut [T], &mut [T]) + Sync + Send,
 ) {
     let block = rows_per_task(width) * width;
     let rows = rows_per_task(width);

@@ -1,5 +1,7 @@
 //! Root mean square normalisation, forward and backward, a row at a time.
 
+use std::mem::MaybeUninit;
+
 use burn::tensor::Tensor;
 use burn_autodiff::Autodiff;
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -8,8 +10,8 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 use burn_flex::{Flex, FlexTensor};
 
-use super::parallel::{map_row_ranges, map_rows, vectorised};
-use super::{exact, lift, plain, recorded, shaped, vector};
+use super::parallel::{filled, map_row_ranges, map_rows, vectorised};
+use super::{exact, lanes, lift, plain, recorded, shaped, vector};
 
 /// `x` is `[.., hidden]`, `weight` is `[hidden]`; both on the CPU, both with autodiff or none.
 pub(crate) fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, eps: f64) -> Tensor<D> {
@@ -49,57 +51,55 @@ impl Backward<Flex, 2> for RmsNorm {
     }
 }
 
+#[expect(unsafe_code, reason = "the result is not zeroed before it is written")]
 fn forward(x: &FlexTensor, weight: &FlexTensor, eps: f32) -> (FlexTensor, Vec<f32>) {
     let weight = weight.storage::<f32>();
     let hidden = weight.len();
     let values = x.storage::<f32>();
-    let mut y = vec![0f32; values.len()];
     let inverses = map_row_ranges(values.len() / hidden, hidden, |range| {
         vectorised(
             #[inline(always)]
-            || -> Vec<f32> {
-                range
-                    .map(|row| 1.0 / (dot(&values[row * hidden..(row + 1) * hidden], None, hidden) + eps).sqrt())
-                    .collect()
+            || {
+                let mut inverses = Vec::with_capacity(range.len());
+                for row in range {
+                    let x = &values[row * hidden..(row + 1) * hidden];
+                    inverses.push(1.0 / (mean_of_products(x, x) + eps).sqrt());
+                }
+                inverses
             },
         )
     });
     let inverses: Vec<f32> = inverses.into_iter().flatten().collect();
-    map_rows(hidden, values, &mut y, |first, x, y| {
-        vectorised(
-            #[inline(always)]
-            || {
-                let rows = x.chunks_exact(hidden).zip(y.chunks_exact_mut(hidden)).zip(&inverses[first..]);
-                for ((x, y), inverse) in rows {
-                    for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
-                        *y = x * inverse * w;
+    let fill = |y: &mut [MaybeUninit<f32>]| {
+        map_rows(hidden, values, y, |first, x, y| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    let rows = x.chunks_exact(hidden).zip(y.chunks_exact_mut(hidden)).zip(&inverses[first..]);
+                    for ((x, y), inverse) in rows {
+                        for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
+                            y.write(x * inverse * w);
+                        }
                     }
-                }
-            },
-        );
-    });
+                },
+            );
+        });
+    };
+    // SAFETY: `y` is as long as `values`, which are whole rows, and one value is written for each.
+    let y = unsafe { filled(values.len(), fill) };
     (shaped(x, y), inverses)
 }
 
-/// Mean of the products of `x` with `other`, or with itself.
+/// Mean of the products of two rows of one length.
 #[inline(always)]
-fn dot(x: &[f32], other: Option<&[f32]>, hidden: usize) -> f32 {
-    let other = other.unwrap_or(x);
-    let mut sums = [0f32; 8];
-    let ((blocks, rest), (others, other_rest)) = (x.as_chunks::<8>(), other.as_chunks::<8>());
-    for (block, other) in blocks.iter().zip(others) {
-        for ((sum, x), y) in sums.iter_mut().zip(block).zip(other) {
-            *sum += x * y;
-        }
-    }
-    let rest: f32 = rest.iter().zip(other_rest).map(|(x, y)| x * y).sum();
-    (sums.iter().sum::<f32>() + rest) / hidden as f32
+fn mean_of_products(x: &[f32], y: &[f32]) -> f32 {
+    lanes::dot(x, y) / x.len() as f32
 }
 
 fn input_gradient(x: &FlexTensor, weight: &FlexTensor, inverses: &[f32], mut gradient: FlexTensor) -> FlexTensor {
     let weight = weight.storage::<f32>();
     let hidden = weight.len();
-    map_rows(hidden, x.storage(), gradient.storage_mut(), |first, x, gradient| {
+    map_rows(hidden, x.storage(), gradient.storage_mut::<f32>(), |first, x, gradient| {
         vectorised(
             #[inline(always)]
             || {
@@ -108,7 +108,7 @@ fn input_gradient(x: &FlexTensor, weight: &FlexTensor, inverses: &[f32], mut gra
                     for (g, w) in gradient.iter_mut().zip(weight) {
                         *g *= w;
                     }
-                    let pull = dot(gradient, Some(x), hidden) * inverse * inverse;
+                    let pull = mean_of_products(gradient, x) * inverse * inverse;
                     for (g, x) in gradient.iter_mut().zip(x) {
                         *g = inverse * (*g - x * pull);
                     }

@@ -1,5 +1,7 @@
 //! Softmax over keys with a padding mask, forward and backward.
 
+use std::mem::MaybeUninit;
+
 use burn::tensor::Tensor;
 use burn_autodiff::Autodiff;
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -8,7 +10,8 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind, unary};
 use burn_flex::{Flex, FlexTensor};
 
-use super::parallel::{map_rows, vectorised};
+use super::lanes::LANES;
+use super::parallel::{filled, map_rows, vectorised};
 use super::{exact, lanes, lift, plain, recorded, shaped};
 
 /// `scores` is `[batch, heads, queries, keys]`; `bias`, `[batch or 1, 1, queries or 1, keys]` without a gradient, is
@@ -62,46 +65,60 @@ impl Bias {
     }
 }
 
+#[expect(unsafe_code, reason = "the result is not zeroed before it is written")]
 fn forward(scores: FlexTensor, bias: Option<&Bias>, keys: usize) -> FlexTensor {
     let values = scores.storage::<f32>();
-    let mut output = vec![0f32; values.len()];
     let bias = bias.map(|bias| (bias, bias.values.storage::<f32>()));
-    map_rows(keys, values, &mut output, |first, scores, output| {
-        vectorised(
-            #[inline(always)]
-            || {
-                for (index, (scores, output)) in
-                    scores.chunks_exact(keys).zip(output.chunks_exact_mut(keys)).enumerate()
-                {
-                    output.copy_from_slice(scores);
-                    if let Some((bias, values)) = bias {
-                        let start = bias.row_of(first + index) * keys;
-                        for (value, bias) in output.iter_mut().zip(&values[start..start + keys]) {
-                            *value += bias;
+    let fill = |output: &mut [MaybeUninit<f32>]| {
+        map_rows(keys, values, output, |first, scores, output| {
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (index, (scores, output)) in
+                        scores.chunks_exact(keys).zip(output.chunks_exact_mut(keys)).enumerate()
+                    {
+                        let row = output.write_copy_of_slice(scores);
+                        if let Some((bias, values)) = bias {
+                            let start = bias.row_of(first + index) * keys;
+                            for (value, bias) in row.iter_mut().zip(&values[start..start + keys]) {
+                                *value += bias;
+                            }
                         }
+                        normalise(row);
                     }
-                    let mut max = f32::MIN;
-                    for value in output.iter() {
-                        max = if *value > max { *value } else { max };
-                    }
-                    for value in output.iter_mut() {
-                        *value = lanes::exp(*value - max);
-                    }
-                    let inverse = 1.0 / lanes::sum(output);
-                    for value in output.iter_mut() {
-                        *value *= inverse;
-                    }
-                }
-            },
-        );
-    });
+                },
+            );
+        });
+    };
+    // SAFETY: `output` is as long as `values`, which are whole rows, and every row is copied to it.
+    let output = unsafe { filled(values.len(), fill) };
     shaped(&scores, output)
+}
+
+/// A row of scores to its probabilities.
+#[inline(always)]
+fn normalise(row: &mut [f32]) {
+    let mut maxima = [f32::MIN; LANES];
+    let (blocks, rest) = row.as_chunks::<LANES>();
+    for block in blocks {
+        for lane in 0..LANES {
+            maxima[lane] = if block[lane] > maxima[lane] { block[lane] } else { maxima[lane] };
+        }
+    }
+    let max = maxima.iter().chain(rest).fold(f32::MIN, |max, &value| if value > max { value } else { max });
+    for value in row.iter_mut() {
+        *value = lanes::exp(*value - max);
+    }
+    let inverse = 1.0 / lanes::sum(row);
+    for value in row.iter_mut() {
+        *value *= inverse;
+    }
 }
 
 /// `p (g - sum(p g))`
 fn backward(probabilities: &FlexTensor, mut gradient: FlexTensor) -> FlexTensor {
     let keys = *probabilities.layout().shape().last().expect("scores have four dimensions");
-    map_rows(keys, probabilities.storage(), gradient.storage_mut(), |_, probabilities, gradient| {
+    map_rows(keys, probabilities.storage(), gradient.storage_mut::<f32>(), |_, probabilities, gradient| {
         vectorised(
             #[inline(always)]
             || {

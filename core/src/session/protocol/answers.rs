@@ -55,6 +55,10 @@ pub struct OpenedRun {
     pub test: Option<NamedBlob>,
     /// How they were read.
     pub read: ReadOptions,
+    /// The name of the task that these rows are for, of several that the run learns at once; `None` where it learns one.
+    pub name: Option<String>,
+    /// The others of several tasks, in their order.
+    pub beside: Vec<OpenedPart>,
     /// Its name from now on.
     pub run: RunId,
     /// Its number on the page.
@@ -71,6 +75,23 @@ pub struct OpenedRun {
     pub page: String,
     /// What was saved last was damaged, so that it was opened as it was saved before.
     pub damage: Option<Problem>,
+}
+
+/// One of the tasks of a kept run that learns several at once.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OpenedPart {
+    /// Its name, which figures and the exported folder have.
+    pub name: String,
+    /// Its rows.
+    pub report: DataReport,
+    /// Training rows; then the person's own validation and test rows, if there are any.
+    pub train: NamedBlob,
+    /// Validation rows.
+    pub valid: Option<NamedBlob>,
+    /// Test rows.
+    pub test: Option<NamedBlob>,
+    /// How they were read.
+    pub read: ReadOptions,
 }
 
 /// What a model wrote after prompts, measured against what stands in the file.

@@ -1,12 +1,16 @@
 //! What the worker is asked to do, and what commands are made of.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ExportFormat, ModelChanges, ModelSource, PromptFormat, ReadOptions, RunConfig};
+use super::{ProjectFiles, ProjectState};
+use crate::config::{ExportFormat, ModelChanges, ModelSource, PromptFormat, ReadOptions, RowEdits, RunConfig};
+use crate::data::{RowQuery, RowSource};
 use crate::device_report::Backend;
 use crate::event::Split;
 use crate::generate::SamplingConfig;
-use crate::task::{Task, TaskInput};
+use crate::task::{MeasuredRows, SliceBy, Task, TaskInput};
 use crate::tokenizer::{Role, Turn};
 
 /// A file whose bytes travel beside the message.
@@ -129,8 +133,48 @@ pub enum Command {
         /// For the split and the length report.
         run: RunConfig,
     },
-    /// End the reading that goes on. Reply: [`Reply::Done`]; then that of the command that has rows read.
+    /// End the reading that goes on, or the answering of many inputs. Reply: [`Reply::Done`]; then that of the command that has
+    /// rows read or answered.
     CancelReading,
+    /// Look through the rows that were read. Reply: [`Reply::Rows`].
+    RowsWindow {
+        /// How the files are taken apart.
+        source: RowSource,
+        /// Which rows.
+        query: RowQuery,
+        /// Edits that hold from now on; `None` where they are as they were.
+        edits: Option<RowEdits>,
+    },
+    /// Write a file with the edits of its rows made. Reply: [`Reply::Cleaned`], with one blob.
+    CleanFile {
+        /// Which file.
+        file: Split,
+        /// How the files are taken apart.
+        source: RowSource,
+        /// How they are read, with the edits.
+        read: ReadOptions,
+        /// Only the rows of this split; `None` writes all of the file.
+        split: Option<Split>,
+    },
+    /// Look through the rows that were read for what may be wrong with them. That goes on between other commands, waits while a run
+    /// goes on, and ends where rows are read anew or another search is asked for. Progress comes as
+    /// [`FromWorker::FindingProgress`]. Reply: [`Reply::Findings`]; [`Reply::Done`] where it was ended before.
+    SeekFindings,
+    /// The rows of a finding. Reply: [`Reply::Rows`], with their ids alone; [`Reply::Done`] where other rows were read since.
+    RowsOfFinding {
+        /// Its place among those that were found last.
+        finding: usize,
+    },
+    /// Say what the action of a finding does. Nothing is changed. Reply: [`Reply::Mended`]; [`Reply::Done`] where other rows were
+    /// read since.
+    MendFinding {
+        /// Its place among those that were found last.
+        finding: usize,
+        /// How the files are taken apart; `None` where their rows can't be looked through.
+        source: Option<RowSource>,
+        /// The edits of rows that hold.
+        edits: RowEdits,
+    },
     /// Start a run. Reply: [`Reply::Started`]; then events. [`Reply::Refused`] where it is not started and a run before is
     /// still loaded.
     Train {
@@ -174,7 +218,55 @@ pub enum Command {
         /// Their words.
         note: String,
     },
-    /// Put a kept run with all that it needs into a project file. Reply: [`Reply::Exported`], with one blob.
+    /// List the projects that are kept in the browser's storage; runs that belong to none are put into projects made of them.
+    /// Reply: [`Reply::Projects`].
+    ListProjects,
+    /// Keep a project as it stands, in the place of what was kept of it. Runs that are started from now on are its. Reply:
+    /// [`Reply::Done`].
+    KeepProject {
+        /// How it stands.
+        state: ProjectState,
+        /// Its rows; `None` where they are those that are kept of it.
+        files: Option<ProjectFiles>,
+    },
+    /// Open a project, and leave the one that is open. Reply: [`Reply::Project`], with a blob for each file of rows.
+    OpenProject {
+        /// Which.
+        id: String,
+    },
+    /// Leave the project that is open: runs that are started from now on are of none. Reply: [`Reply::Done`].
+    CloseProject,
+    /// Give a project another name. Reply: [`Reply::Done`].
+    NameProject {
+        /// Which.
+        id: String,
+        /// The name.
+        name: String,
+    },
+    /// Keep a copy of a project: rows, how they are read and recipe, without its runs. Reply: [`Reply::Done`].
+    DuplicateProject {
+        /// Which.
+        id: String,
+        /// Name of the copy.
+        name: String,
+    },
+    /// Delete a project with its runs. Reply: [`Reply::Done`].
+    DropProject {
+        /// Which.
+        id: String,
+    },
+    /// List the models that are kept in the browser's storage. Reply: [`Reply::Models`].
+    ListModels,
+    /// Delete the files of a kept model. Reply: [`Reply::Done`].
+    DropModel {
+        /// What stands for the address that it came from.
+        address: String,
+        /// `owner/name`.
+        id: String,
+        /// Branch, tag or commit.
+        revision: String,
+    },
+    /// Put a kept run with all that it needs into a project file. Reply: [`Reply::Exported`], with its parts as blobs.
     SaveProject {
         /// Which.
         id: String,
@@ -190,12 +282,16 @@ pub enum Command {
     /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Started`], then events; [`Reply::Done`] where the reading was ended
     /// before: then there is no run, nor the one before.
     TrainParts {
+        /// Its number on the page.
+        number: u32,
         /// The tasks; the model is used for the first from now on.
         parts: Vec<PartFiles>,
         /// The settings.
         run: RunConfig,
         /// What is changed of the model before.
         changes: ModelChanges,
+        /// What the page wants back when it goes on with the run after a reload: kept as it is.
+        page: String,
     },
     /// Hold after the micro-batch in flight. Reply: [`Reply::Done`].
     Pause,
@@ -235,6 +331,20 @@ pub enum Command {
         /// Which rows.
         split: Split,
     },
+    /// Measure in seconds what can be told without training, on rows of a split, or where it has none on training rows in folds. Progress
+    /// comes as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::QuickBaseline`]; [`Reply::Done`] where it was ended before.
+    QuickBaseline {
+        /// Which rows.
+        split: Split,
+    },
+    /// Look through the rows of all splits for labels that may be wrong. Progress comes as [`FromWorker::EvaluationProgress`]. Reply:
+    /// [`Reply::LabelErrors`]; [`Reply::Done`] where it was ended before.
+    FindLabelErrors {
+        /// Folds whose rows tell each other's labels.
+        num_folds: usize,
+    },
+    /// End what learns of labels, of the two commands before. Reply: [`Reply::Done`]; then that of the command.
+    StopLearningLabels,
     /// Put images into one file, which is read as if it had been dropped: a zip with a folder for each class. Reply:
     /// [`Reply::Packed`], with one blob.
     PackImages {
@@ -264,6 +374,48 @@ pub enum Command {
         /// Which of a run's several tasks answers; `None` where there is one.
         part: Option<String>,
     },
+    /// Look at a file of inputs: which columns it has, and which are read. Reply: [`Reply::Inputs`].
+    LookAtInputs {
+        /// The file.
+        file: NamedBlob,
+        /// How it is to be read; what is `None` is as of the rows that were learned from, else guessed.
+        read: ReadOptions,
+        /// Which of a run's several tasks answers; `None` where there is one.
+        part: Option<String>,
+    },
+    /// Answer all inputs of a file with the trained model, or with the one before training where there is no run. Progress comes as
+    /// [`FromWorker::EvaluationProgress`], and [`Command::CancelReading`] ends it. Reply:
+    /// [`Reply::Labeled`], with one blob; [`Reply::Done`] where it was ended before.
+    LabelFile {
+        /// The file of rows; of images one zip, or each of them.
+        files: Vec<NamedBlob>,
+        /// How rows are to be read, as of [`Command::LookAtInputs`].
+        read: ReadOptions,
+        /// Which of a run's several tasks answers; `None` where there is one.
+        part: Option<String>,
+        /// Thresholds that the person chose, as of [`Command::Export`].
+        thresholds: BTreeMap<String, f64>,
+    },
+    /// Say by which columns rows that were measured can be taken apart, and compare parts of them. Reply: [`Reply::Sliced`].
+    Slice {
+        /// The split that they are of.
+        split: Split,
+        /// The rows.
+        measured: MeasuredRows,
+        /// By what they are taken apart; none asks for the columns alone.
+        by: Vec<SliceBy>,
+        /// Of which of a run's several tasks they are; `None` where there is one.
+        part: Option<String>,
+    },
+    /// Ask about texts again with words swapped. Progress and end as of [`Command::LabelFile`]. Reply: [`Reply::Swapped`].
+    SwapWords {
+        /// The texts.
+        inputs: Vec<TaskInput>,
+        /// Pairs as they were typed: `he=she`, `pronouns`.
+        pairs: Vec<String>,
+        /// Which of a run's several tasks answers; `None` where there is one.
+        part: Option<String>,
+    },
     /// Find the rows whose texts are most like a text. Reply: [`Reply::Nearest`].
     FindNearest {
         /// The text.
@@ -289,11 +441,16 @@ pub enum Command {
     },
     /// End the text that is being written. Reply: [`Reply::Done`]; then that of `Generate`.
     StopGenerating,
-    /// The tuned model as a zip. Reply: [`Reply::Exported`], with one blob.
+    /// The tuned model as a zip. Reply: [`Reply::Exported`], with its parts as blobs.
     Export {
         /// A whole model, or an adapter alone.
         format: ExportFormat,
+        /// Thresholds that the person chose, which leave with the model: see `Session::choose_thresholds`.
+        thresholds: BTreeMap<String, f64>,
     },
+    /// The report on the run that is over, with what was measured of it since: HTML in one file. Reply: [`Reply::Exported`], with
+    /// its parts as blobs.
+    Report,
     /// Take the trained model, adapters added to its weights, for the loaded one, so that another run can go on from it.
     /// The rows are dropped. Reply: [`Reply::Model`].
     ContinueFromRun,

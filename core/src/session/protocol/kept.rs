@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{DataHashes, ModelChanges, ModelSource, ReadOptions, RunDraft};
+use crate::config::{DataHashes, JobPart, ModelChanges, ModelSource, ReadOptions, RunDraft};
 use crate::metrics::Figure;
 use crate::task::Task;
 
@@ -44,14 +44,16 @@ pub struct SavedRun {
     pub model: ModelSource,
     /// What was changed of the model before.
     pub changes: ModelChanges,
-    /// Name of the training file.
+    /// Name of the training file; of several tasks those of all: `a.csv and b.csv`.
     pub file: String,
-    /// What its files of rows were.
+    /// What its files of rows were; of several tasks those of the first.
     pub data_sha256: DataHashes,
     /// How they were read.
     pub read: ReadOptions,
-    /// What it learns.
+    /// What it learns; of several tasks the first.
     pub task: Task,
+    /// The tasks that it learns at once, each with its rows, the first among them; none where it learns one.
+    pub parts: Vec<JobPart>,
     /// Its settings that are not those of the default.
     pub settings: RunDraft,
     /// Its curves and figures.
@@ -71,8 +73,8 @@ pub struct RunSummary {
     pub losses: Vec<(f64, f64)>,
     /// Loss of the validation rows: (step, value).
     pub valid_losses: Vec<(f64, f64)>,
-    /// The leading figure of the validation rows ([`TaskSpec::leading_figure`](crate::task::TaskSpec::leading_figure)): (step,
-    /// value).
+    /// The leading figure of the validation rows ([`TaskSpec::leading_figure`](crate::task::TaskSpec::leading_figure)), of
+    /// several tasks that of the first: (step, value).
     pub valid_figures: Vec<(f64, f64)>,
     /// Figures of the validation rows: those of the weights that a finished run holds; where these were not measured, the last
     /// ones. Of a run that is not over, the best so far.

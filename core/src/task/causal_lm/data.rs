@@ -10,9 +10,12 @@ use super::plain::write_plainly;
 use super::report::report;
 use super::rows::{Rows, SplitRows};
 use crate::config::{DataShape, ReadOptions, RunConfig};
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
 use crate::data::{DataError, NO_VALIDATION_ROWS};
 use crate::task::encoding::{MIN_ROW_BYTES, PART_BYTES};
-use crate::task::{DataReport, Purpose, ReadRequest, RenderTurns, Task, TaskData, TaskError, TaskModel, TaskRows};
+use crate::task::{
+    DataReport, Purpose, ReadRequest, RenderTurns, RowPlaces, Task, TaskData, TaskError, TaskModel, TaskRows,
+};
 
 /// Reads texts. Before there is a model, conversations are written plainly, to be looked at.
 ///
@@ -122,6 +125,10 @@ impl TaskData for Data {
         self.dataset.splits().map(<[_]>::len)
     }
 
+    fn places(&self) -> RowPlaces {
+        self.dataset.splits().map(|examples| examples.iter().map(|example| (example.row, None)).collect())
+    }
+
     fn read_options(&self) -> ReadOptions {
         let read = with_used_columns(self.read.clone(), &self.summary.read.used_columns);
         ReadOptions { prompt_format: self.summary.prompt_format.clone(), ..read }
@@ -177,6 +184,10 @@ impl TaskData for Data {
         examples.flat_map(|example| &example.pieces).map(|piece| piece.text.as_str()).collect()
     }
 
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
+    }
+
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let settings = EncodeSettings::of(model, run);
         let tokens = if self.is_encoded() && self.settings.as_ref() == Some(&settings) {
@@ -198,6 +209,38 @@ impl TaskData for Data {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for Data {
+    fn labels_are(&self) -> LabelKind {
+        LabelKind::None
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.summary.read.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        true
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        let example = &self.dataset.splits()[split][index];
+        // What a chat template writes around each turn is the same in all rows.
+        let texts = match example.turns.as_slice() {
+            [] => example.pieces.iter().map(|piece| piece.text.as_str()).collect(),
+            turns => turns.iter().map(|turn| turn.content.as_str()).collect(),
+        };
+        let tokens = &self.tokens[split];
+        let first = tokens.partition_point(|row| row.example < index);
+        let of_example = tokens[first..].iter().take_while(|row| row.example == index);
+        let num_tokens = of_example.map(|row| row.num_tokens_untruncated).max();
+        FindingRow { row: example.row, texts, target: None, labels: Vec::new(), num_tokens }
     }
 }
 

@@ -264,8 +264,8 @@ pub(super) fn cut_rows(examples: &[Example], encoded: &[Encoded]) -> Vec<BadRow>
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::data::PositionIds;
     use crate::folder::Folder;
+    use crate::task::Reads;
     use crate::tokenizer::{Role, Turn};
     use proptest::prelude::*;
 
@@ -305,16 +305,7 @@ pub(super) mod tests {
 
     /// A model of these tokens that reads `max_tokens` of them and knows no conversations.
     pub(in crate::task::causal_lm) fn text_model(tokenizer: &Tokenizer, max_tokens: usize) -> TaskModel<'_> {
-        TaskModel {
-            reads: crate::task::Reads::Texts(tokenizer),
-            max_tokens,
-            pad_token_id: 1,
-            position_ids: PositionIds::FromZero,
-            eos_token_ids: &[1],
-            decoder_start_token_id: None,
-            render: None,
-            broken_template: None,
-        }
+        TaskModel { pad_token_id: 1, eos_token_ids: &[1], ..TaskModel::to_test(Reads::Texts(tokenizer), max_tokens) }
     }
 
     pub(in crate::task::causal_lm) fn example(parts: &[(&str, bool)]) -> Example {

@@ -9,12 +9,13 @@ use super::prompts::{self, JoinedBy, joined_by};
 use super::row::RowReader;
 use super::shape::{Columns, are_names, choose_columns};
 use super::splits::{count_repeats, share_out, split_text};
-use crate::config::{DataShape, PromptFormat, ReadOptions, SplitConfig};
+use crate::config::{DataShape, PromptFormat, ReadOptions, RowEdits, SplitConfig};
 use crate::data::{
-    BadCell, BadRow, DataError, DataFiles, FileReading, Format, ReadSummary, Split, Table, parse_keeping_nested,
+    BadCell, BadRow, DataError, DataFiles, FileReading, Format, ReadSummary, Split, Table, apply_edits,
+    parse_keeping_nested,
 };
 use crate::task::RenderTurns;
-use crate::task::plain_texts::PlainText;
+use crate::task::plain_texts::{PlainText, unused_edits};
 use crate::tokenizer::{Piece, Turn};
 
 /// Bad rows that are kept with their reason, over all files.
@@ -199,6 +200,12 @@ pub fn build_dataset(
         ..summary_of(&files.train.0, &source)
     };
     summary.warnings.extend(joined.warning);
+    let none = RowEdits::default();
+    let edits = match &source {
+        Source::Plain(_) => &none,
+        Source::Table(..) => &read.edits,
+    };
+    summary.warnings.extend(unused_edits(&read.edits).filter(|_| edits.is_empty()));
     let mut own = |file: &Option<(String, Vec<u8>)>, role: &'static str| -> Result<Option<Vec<Example>>, DataError> {
         let Some((name, bytes)) = file else { return Ok(None) };
         let in_file = |source| DataError::InFile { role, name: name.clone(), source: Box::new(source) };
@@ -215,7 +222,7 @@ pub fn build_dataset(
                 DataError::NoShapeColumn { shape: shape.name(), role: "same parts", columns: names_of(&source) };
             return Err(in_file(error));
         }
-        take(source, role, format, template, &mut summary).map(Some).map_err(in_file)
+        take((source, edits), role, format, template, &mut summary).map(Some).map_err(in_file)
     };
     let (own_valid, own_test) = (own(&files.valid, "validation")?, own(&files.test, "test")?);
     let fractions = SplitConfig {
@@ -226,11 +233,16 @@ pub fn build_dataset(
         Source::Plain(plain) => {
             summary.num_rows += 1;
             summary.warnings.extend(plain.note);
-            split_text(&plain.text, &fractions)
+            let [train, valid, test] = split_text(&plain.text, &fractions);
+            [train, own_valid.unwrap_or(valid), own_test.unwrap_or(test)]
         }
-        source => share_out(take(source, "", format, template, &mut summary)?, &fractions, seed),
+        source => {
+            let train = take((source, edits), "", format, template, &mut summary)?;
+            let seed = read.sharing.split_seed.unwrap_or(seed);
+            share_out(train, [own_valid, own_test], &summary.moves, &fractions, seed)
+        }
     };
-    let dataset = Dataset { shape, train, valid: own_valid.unwrap_or(valid), test: own_test.unwrap_or(test) };
+    let dataset = Dataset { shape, train, valid, test };
     count_repeats(&dataset, &mut summary);
     let (prompt_format, is_prompt_format_guessed) = (like.prompt_format, joined.is_guess);
     Ok((dataset, Summary { read: summary, prompt_format, is_prompt_format_guessed }))
@@ -266,7 +278,7 @@ fn summary_of(name: &str, source: &Source) -> ReadSummary {
 
 /// The examples of a file; notes the rows that are none.
 fn take(
-    source: Source,
+    (source, edits): (Source, &RowEdits),
     role: &str,
     format: Option<&PromptFormat>,
     template: Option<&RenderTurns<'_>>,
@@ -285,6 +297,13 @@ fn take(
         return Err(DataError::NoChatTemplate);
     }
     let template = template.filter(|_| is_chat);
+    let used = columns.roles().iter().map(|&(index, _)| (table.columns[index].clone(), Some(index))).collect();
+    let file = match role {
+        "validation" => Split::Valid,
+        "test" => Split::Test,
+        _ => Split::Train,
+    };
+    apply_edits(edits, file, &used, &mut table).tell(summary, role);
     let notes = std::mem::take(&mut table.notes).into_iter();
     summary.warnings.extend(notes.map(|note| in_file(role, note)));
     let companions = match columns.shape() {

@@ -28,6 +28,7 @@ mod turns;
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::Answers;
 use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskError, TaskSpec, Unit};
 
@@ -64,6 +65,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "completion_column",
         "messages_column",
         "prompt_format",
+        "edits",
     ],
     eval_batch_size: 8,
     has_labels: false,
@@ -80,6 +82,9 @@ pub struct EvaluationDetail {
 /// Tokens are measured, and no row as a whole: there is none of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowPrediction {}
+
+/// A language model is given prompts, and no inputs.
+pub static ANSWERS: Option<Answers> = None;
 
 /// What a model wrote. Inputs are never answered in this way ([`predictor`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,17 +2,27 @@
 
 use super::examples::{Dataset, Example};
 use crate::config::SplitConfig;
-use crate::data::{ReadRows, ReadSummary, SourceRow};
+use crate::data::{Move, ReadRows, ReadSummary, SourceRow};
 use crate::task::plain_texts::share_out_text;
 use crate::tokenizer::Piece;
 
 pub(super) type Splits = [Vec<Example>; 3];
 
-/// Shares examples out at random.
-pub(super) fn share_out(examples: Vec<Example>, fractions: &SplitConfig, seed: u64) -> Splits {
-    let classes = vec![0; examples.len()];
-    let train = examples.into_iter().map(|example| SourceRow { row: example.row, value: example }).collect();
-    let rows = ReadRows { train, valid: None, test: None, summary: ReadSummary::default() };
+/// Shares examples out at random, beside those of the person's own validation and test files.
+pub(super) fn share_out(
+    train: Vec<Example>,
+    own: [Option<Vec<Example>>; 2],
+    moves: &[Move],
+    fractions: &SplitConfig,
+    seed: u64,
+) -> Splits {
+    let rows_of = |examples: Vec<Example>| -> Vec<SourceRow<Example>> {
+        examples.into_iter().map(|example| SourceRow { row: example.row, value: example }).collect()
+    };
+    let classes = vec![0; train.len()];
+    let [valid, test] = own.map(|examples| examples.map(rows_of));
+    let summary = ReadSummary { moves: moves.to_vec(), ..ReadSummary::default() };
+    let rows = ReadRows { train: rows_of(train), valid, test, summary };
     let (splits, _) = crate::data::share_out(rows, &classes, fractions, seed);
     splits.map(|rows| rows.into_iter().map(|row| row.value).collect())
 }

@@ -1,5 +1,6 @@
 //! What a model card says of a model that labels images.
 
+use crate::task::class_answers::card_note;
 use crate::task::{CardRequest, CardText};
 use crate::words;
 
@@ -12,7 +13,11 @@ pub fn card(request: &CardRequest<'_>) -> CardText {
     let shown: Vec<String> = request.labels.iter().take(SHOWN).map(|label| format!("`{label}`")).collect();
     let names = words::list(&shown, request.labels.len());
     CardText {
-        what: format!(" that tells images of {} labels apart: {names}.", request.labels.len()),
+        what: format!(
+            " that tells images of {} labels apart: {names}.{}",
+            request.labels.len(),
+            card_note(&request.job.thresholds)
+        ),
         pipeline_arguments: r#""image.jpg""#.into(),
         python: None,
         hone_arguments: "image.jpg".into(),

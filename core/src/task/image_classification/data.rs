@@ -108,8 +108,8 @@ impl TaskData for ImageData {
         (self.pixels.progress(), self.splits.iter().map(Vec::len).sum())
     }
 
-    fn report(&self, model: Option<&TaskModel<'_>>, _run: &RunConfig) -> Result<DataReport, TaskError> {
-        Ok(report(self, model))
+    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+        Ok(report(self, model, run))
     }
 
     fn sample_texts(&self) -> Vec<&str> {

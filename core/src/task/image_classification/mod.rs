@@ -6,6 +6,7 @@
 //! were read; `rows` are the rows of a run, with `mixup`, `measure` their figures; `predict` answers images; `recognise` knows
 //! such zips; `card` says how the model is used.
 
+mod answers;
 mod card;
 mod data;
 mod folders;
@@ -25,10 +26,12 @@ mod testing;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FigureSpec, HeadKind, LOSS, Task, TaskSpec, Unit};
+use super::class_sums::CLASS_FIGURES;
+use super::{HeadKind, Task, TaskSpec};
 use crate::data::Split;
 
 pub use crate::metrics::Evaluation as EvaluationDetail;
+pub use answers::ANSWERS;
 pub use card::card;
 pub use data::read;
 pub use near::NearPair;
@@ -47,23 +50,22 @@ pub const SPEC: TaskSpec = TaskSpec {
     pipeline: "image-classification",
     library: "transformers",
     command: "predict",
-    figures: &[
-        LOSS,
-        FigureSpec { name: "accuracy", title: "Accuracy", unit: Unit::Share, higher_is_better: true },
-        FigureSpec { name: "macro_precision", title: "Macro precision", unit: Unit::Score, higher_is_better: true },
-        FigureSpec { name: "macro_recall", title: "Macro recall", unit: Unit::Score, higher_is_better: true },
-        FigureSpec { name: "macro_f1", title: "Macro F1", unit: Unit::Score, higher_is_better: true },
-    ],
+    figures: CLASS_FIGURES,
     settings: &[
         "label_smoothing_factor",
         "class_weights",
+        "effective_number_beta",
+        "class_sampling",
+        "focal_gamma",
+        "rdrop_alpha",
+        "gradual_unfreezing",
         "horizontal_flip",
         "random_resized_crop",
         "color_jitter",
         "rotation",
         "mixup_alpha",
     ],
-    columns: &["image_column", "label_column", "merge_labels"],
+    columns: &["image_column", "label_column", "merge_labels", "fold"],
     eval_batch_size: 32,
     has_labels: true,
     num_outputs: 0,
@@ -147,6 +149,9 @@ pub struct RowPrediction {
 /// What a model says to an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// Probabilities in label order.
+    /// Probabilities in label order, with the temperature that the model has.
     pub probabilities: Vec<f32>,
+    /// The answer is unsure where the highest of them is below this; `None` where nobody chose that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsure_below: Option<f64>,
 }

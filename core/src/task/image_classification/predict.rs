@@ -6,7 +6,7 @@ use super::rows::host_pixels;
 use super::{Prediction, SPEC};
 use crate::data::HostInputs;
 use crate::images::{ImageError, Picture, decode};
-use crate::task::outputs::class_probabilities;
+use crate::task::class_answers::ClassPredictor;
 use crate::task::row_predictor::RowPredictor;
 use crate::task::{PredictRequest, Predictor, TaskError, TaskInput};
 
@@ -31,11 +31,10 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
         let num_tokens = pixels.batch; // an image has one label
         (HostInputs::Pixels(pixels), num_tokens)
     };
-    let answer = |logits: &[f32]| {
-        let probabilities = class_probabilities(logits)?;
-        Some(super::super::Prediction::ImageClassification(Prediction { probabilities }))
+    let make = |probabilities: Vec<f32>, unsure_below: Option<f64>| {
+        super::super::Prediction::ImageClassification(Prediction { probabilities, unsure_below })
     };
-    Ok(Box::new(RowPredictor::new(size, inputs, answer)))
+    Ok(Box::new(ClassPredictor::new(make, |answer| Ok::<_, TaskError>(RowPredictor::new(size, inputs, answer)))?))
 }
 
 #[cfg(test)]
@@ -67,8 +66,8 @@ mod tests {
         assert_eq!(predictor.next_batch().map(|batch| batch.num_rows), Some(1));
         assert!(predictor.next_batch().is_none() && predictor.cut_inputs().is_empty());
         assert_eq!(predictor.add(&Outputs::Rows { values: vec![f32::NAN; 2], width: 2 }), Err(32));
-        let answer = super::super::super::Prediction::ImageClassification(Prediction { probabilities: vec![0.5, 0.5] });
-        assert_eq!(predictor.finish(), vec![answer; 32]);
+        let own = Prediction { probabilities: vec![0.5, 0.5], unsure_below: None };
+        assert_eq!(predictor.finish(), vec![super::super::super::Prediction::ImageClassification(own); 32]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::folders::{Contents, ListedImage, Unlisted, quoted};
 use super::sources::{ROLES, Sources, in_file};
 use super::table::{TableLayout, read_tables};
 use crate::data::{
-    BadRow, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, SourceRow, advise_on_classes, share_out,
-    sorted_labels,
+    BadRow, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, RowKeys, SourceRow, advise_on_classes,
+    share_out, sorted_labels,
 };
 use crate::images::{ImageHeader, read_header};
 use crate::task::class_labels::{adopt_labels, check_labels, known_to_rows, name_numbers};
@@ -98,7 +98,8 @@ fn label_column(summary: &ReadSummary) -> &str {
 fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(Dataset, ReadSummary), DataError> {
     let (read, split) = (request.read, &request.run.split);
     let sources = Sources::open(request.files)?;
-    let summary = ReadSummary { file_name: request.files.train.0.clone(), ..ReadSummary::default() };
+    let keys = RowKeys::without_columns(&read.sharing);
+    let summary = ReadSummary { file_name: request.files.train.0.clone(), keys, ..ReadSummary::default() };
     let mut reader = ZipReader { request, known_labels, sources: &sources, summary };
     let [mut train, valid, test] = reader.read(0)?;
     let mut valid = reader.own_rows(1, valid)?;

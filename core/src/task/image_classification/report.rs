@@ -4,7 +4,9 @@ use super::data::ImageData;
 use super::near::{Compared, Repeats, find_repeats};
 use super::read::ImageRow;
 use super::{ClassCount, PreviewImage, ReportDetail, SizeBucket};
+use crate::config::RunConfig;
 use crate::data::{ReadSummary, Split};
+use crate::task::targets::note_of_sampling;
 use crate::task::{DataReport, TaskModel, data_report};
 use crate::words::count;
 
@@ -19,7 +21,7 @@ const BUCKETS: [u32; 2] = [4, 11];
 const SPLITS: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
 
 /// Writes the report. Images that proved not to be decoded are bad rows in it.
-pub(super) fn report(data: &ImageData, model: Option<&TaskModel<'_>>) -> DataReport {
+pub(super) fn report(data: &ImageData, model: Option<&TaskModel<'_>>, run: &RunConfig) -> DataReport {
     let mut summary = data.summary.clone();
     let undecodable = data.undecodable();
     summary.num_bad_rows += undecodable.len();
@@ -45,6 +47,8 @@ pub(super) fn report(data: &ImageData, model: Option<&TaskModel<'_>>) -> DataRep
         preview: preview_of(&rows, &data.labels),
         input_size: model.map(|model| model.images().size()),
     };
+    let sampling = note_of_sampling(&data.labels, rows[0].iter().map(|row| row.label), run);
+    summary.notes.extend(sampling);
     let numbers = rows.map(|rows| rows.iter().map(|row| row.row).collect::<Vec<usize>>());
     let detail = crate::task::ReportDetail::ImageClassification(Box::new(detail));
     // Images have no length in tokens.

@@ -208,8 +208,9 @@ impl TaskRows for ImageRows {
         Some((row.name.clone(), bytes))
     }
 
-    // `label_ids` is not given: what is asked for them compares the vectors of rows with those of the labels' names, which
-    // an image model has none of.
+    fn label_ids(&self, split: Split) -> Option<Vec<usize>> {
+        Some(self.0.label_ids(split).collect())
+    }
 
     fn is_fixed(&self) -> bool {
         self.0.augmentation.is_none() && self.0.mixup_alpha == 0.0

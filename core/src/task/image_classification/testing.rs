@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::config::{ReadOptions, RunConfig, SplitConfig};
-use crate::data::{DataFiles, PositionIds};
+use crate::data::DataFiles;
 use crate::folder::Folder;
 use crate::images::{ImageProcessor, Picture, encode_png, pack_zip};
 use crate::task::{Purpose, ReadRequest, Reads, TaskData, TaskError, TaskModel};
@@ -67,16 +67,7 @@ pub(super) fn processor() -> ImageProcessor {
 
 /// A model with this image processor.
 pub(super) fn model(processor: &ImageProcessor) -> TaskModel<'_> {
-    TaskModel {
-        reads: Reads::Images(processor),
-        max_tokens: 5,
-        pad_token_id: 0,
-        position_ids: PositionIds::FromZero,
-        eos_token_ids: &[],
-        decoder_start_token_id: None,
-        render: None,
-        broken_template: None,
-    }
+    TaskModel::to_test(Reads::Images(processor), 5)
 }
 
 /// Decodes all images of `data`.

@@ -9,10 +9,11 @@ use super::read::{Texts, read_texts};
 use super::rows::Rows;
 use super::{PassagePreview, ReportDetail};
 use crate::config::{ReadOptions, RunConfig};
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
 use crate::data::{LengthHistogram, NO_VALIDATION_ROWS, ReadSummary};
 use crate::task::encoding::{MIN_ROW_BYTES, PART_BYTES};
 use crate::task::{
-    self, DataReport, Purpose, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows, data_report,
+    self, DataReport, Purpose, ReadRequest, RowPlaces, Task, TaskData, TaskError, TaskModel, TaskRows, data_report,
 };
 
 /// Passages of the preview.
@@ -110,6 +111,10 @@ impl TaskData for Data {
         self.splits.each_ref().map(Vec::len)
     }
 
+    fn places(&self) -> RowPlaces {
+        self.splits.each_ref().map(|rows| rows.iter().map(|row| (row.row, None)).collect())
+    }
+
     fn read_options(&self) -> ReadOptions {
         let column = Some(self.summary.column_of("text").to_owned()).filter(|column| !column.is_empty());
         ReadOptions { text_column: column, ..self.read.clone() }
@@ -166,6 +171,10 @@ impl TaskData for Data {
         self.splits.iter().flatten().map(|row| row.value.as_str()).collect()
     }
 
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
+    }
+
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let limit = model.limit(run);
         let splits = if self.is_encoded() && self.limit == Some(limit) {
@@ -184,6 +193,30 @@ impl TaskData for Data {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for Data {
+    fn labels_are(&self) -> LabelKind {
+        LabelKind::None
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.summary.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        false
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        let row = &self.splits[split][index];
+        let texts = vec![row.value.as_str()];
+        FindingRow { row: row.row, texts, target: None, labels: Vec::new(), num_tokens: None }
     }
 }
 

@@ -109,22 +109,13 @@ pub(super) mod tests {
     use super::super::passages::read_passages;
     use super::super::passages::tests::tokenizer;
     use super::*;
-    use crate::data::PositionIds;
+    use crate::task::Reads;
     use crate::tokenizer::Tokenizer;
     use proptest::prelude::*;
 
     /// A model of 512 tokens.
     pub(in crate::task::masked_lm) fn model(tokenizer: &Tokenizer) -> TaskModel<'_> {
-        TaskModel {
-            reads: crate::task::Reads::Texts(tokenizer),
-            max_tokens: 512,
-            pad_token_id: 0,
-            position_ids: PositionIds::FromZero,
-            eos_token_ids: &[],
-            decoder_start_token_id: None,
-            render: None,
-            broken_template: None,
-        }
+        TaskModel::to_test(Reads::Texts(tokenizer), 512)
     }
 
     fn masking(tokenizer: &Tokenizer, whole_word_masking: bool) -> Masking {

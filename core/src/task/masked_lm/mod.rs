@@ -5,6 +5,7 @@
 //! batch; `data` and `rows` are what the rest of Hone sees; `fill` fills the blanks of a text that a person typed;
 //! `recognise` knows such files; `card` says how the model is used.
 
+mod answers;
 mod card;
 mod data;
 mod fill;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, Task, TaskSpec, Unit};
 
+pub use answers::ANSWERS;
 pub use card::card;
 pub use data::read;
 pub use fill::{BLANKS, predictor};
@@ -42,7 +44,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
     ],
     settings: settings_of_texts!["mlm_probability", "whole_word_masking", "from_scratch"],
-    columns: &["text_column"],
+    columns: &["text_column", "group_column", "time_column", "dedupe", "fold", "edits"],
     eval_batch_size: 32,
     has_labels: false,
     num_outputs: 0,

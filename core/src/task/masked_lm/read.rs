@@ -6,7 +6,7 @@ use crate::data::{
     UsedColumn, choose_text_columns, count_repeats, parse, read_rows, share_out, take_filled,
 };
 use crate::task::ReadRequest;
-use crate::task::plain_texts::{PlainText, share_out_text};
+use crate::task::plain_texts::{PlainText, share_out_text, unused_edits};
 
 /// Texts with their row numbers; of a plain text the line that it starts on.
 pub(super) type Texts = Vec<SourceRow<String>>;
@@ -26,8 +26,12 @@ pub(super) fn read_texts(request: &ReadRequest<'_>) -> Result<([Texts; 3], ReadS
 
 /// Whether a file can only be a table if it is to be read like this.
 fn asks_for_table(read: &ReadOptions) -> bool {
-    let ReadOptions { text_column, delimiter, has_header, header_row, .. } = read;
-    text_column.is_some() || delimiter.is_some() || has_header.is_some() || header_row.is_some()
+    let ReadOptions { text_column, delimiter, has_header, header_row, sharing, .. } = read;
+    !sharing.is_default()
+        || text_column.is_some()
+        || delimiter.is_some()
+        || has_header.is_some()
+        || header_row.is_some()
 }
 
 fn choose(table: &Table, read: &ReadOptions) -> Result<Vec<UsedColumn>, DataError> {
@@ -62,7 +66,7 @@ fn read_plain(request: &ReadRequest<'_>) -> Result<([Texts; 3], ReadSummary), Da
         file_name: files.train.0.clone(),
         reading: plain.reading,
         has_own_file: [files.valid.is_some(), files.test.is_some()],
-        warnings: plain.note.into_iter().collect(),
+        warnings: plain.note.into_iter().chain(unused_edits(&read.edits)).collect(),
         ..ReadSummary::default()
     };
     let mut own = |role: &'static str, file: &Option<(String, Vec<u8>)>| match file {

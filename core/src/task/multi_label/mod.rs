@@ -4,6 +4,7 @@
 //! column of 0 and 1 for each. `columns` chooses them, `read` makes rows of them; `rows` are the rows of a run with their
 //! figures; `card` says how the model is used.
 
+mod answers;
 mod card;
 mod cells;
 mod columns;
@@ -13,6 +14,7 @@ mod recognise;
 mod rows;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
@@ -20,12 +22,14 @@ use serde::{Deserialize, Serialize};
 use super::spec::settings_of_texts;
 use super::texts::TextData;
 use super::{
-    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, Task, TaskData, TaskError,
-    TaskModel, TaskRows, TaskSpec, Unit,
+    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, RowPlaces, Task, TaskData,
+    TaskError, TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
-use crate::metrics::MultiLabelEvaluation;
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
+use crate::metrics::{MultiLabelEvaluation, ReliabilityBin};
 
+pub use answers::ANSWERS;
 pub use card::card;
 pub use read::{Dataset, read_dataset};
 pub use recognise::recognise;
@@ -60,9 +64,39 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "subset_accuracy", title: "All labels right", unit: Unit::Share, higher_is_better: true },
         FigureSpec { name: "hamming_loss", title: "Hamming loss", unit: Unit::Score, higher_is_better: false },
         share("average_precision", "Average precision"),
+        share("weighted_precision", "Weighted precision"),
+        share("weighted_recall", "Weighted recall"),
+        share("roc_auc", "ROC AUC"),
+        share("weighted_roc_auc", "Weighted ROC AUC"),
+        FigureSpec { name: "brier_score", title: "Brier score", unit: Unit::Score, higher_is_better: false },
+        FigureSpec {
+            name: "expected_calibration_error",
+            title: "Expected calibration error",
+            unit: Unit::Score,
+            higher_is_better: false,
+        },
     ],
-    settings: settings_of_texts!["pooling", "class_weights"],
-    columns: &["text_column", "text_pair_column", "label_column", "label_columns", "label_separator", "merge_labels"],
+    settings: settings_of_texts![
+        "pooling",
+        "class_weights",
+        "effective_number_beta",
+        "focal_gamma",
+        "fgm_epsilon",
+        "gradual_unfreezing"
+    ],
+    columns: &[
+        "text_column",
+        "text_pair_column",
+        "label_column",
+        "label_columns",
+        "label_separator",
+        "merge_labels",
+        "group_column",
+        "time_column",
+        "dedupe",
+        "fold",
+        "edits",
+    ],
     eval_batch_size: 64,
     has_labels: true,
     num_outputs: 0,
@@ -114,6 +148,9 @@ pub struct EvaluationDetail {
     /// At the thresholds that give each label its best F1 on these very rows: those of the validation rows are in force
     /// once a run is over.
     pub best: MultiLabelEvaluation,
+    /// Bins of the expected calibration error, over all pairs of a row and a label; only of an evaluation in full.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bins: Vec<ReliabilityBin>,
 }
 
 /// What was predicted for a row.
@@ -206,6 +243,10 @@ impl TaskData for ManyLabelData {
         self.texts.num_rows()
     }
 
+    fn places(&self) -> RowPlaces {
+        self.texts.places()
+    }
+
     fn read_options(&self) -> ReadOptions {
         let read = self.texts.read_options();
         if self.columns.is_empty() {
@@ -259,6 +300,10 @@ impl TaskData for ManyLabelData {
         self.texts.sample_texts()
     }
 
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
+    }
+
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let texts = self.texts.prepare(model, run)?;
         Ok(Box::new(rows::ManyLabelRows::new(self.labels.clone(), texts, run)))
@@ -266,6 +311,29 @@ impl TaskData for ManyLabelData {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for ManyLabelData {
+    fn labels_are(&self) -> LabelKind {
+        LabelKind::Labels
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.texts.summary.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        true
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.texts.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        let name = |&label: &usize| Cow::Borrowed(self.labels[label].as_str());
+        self.texts.finding_row(split, index, |labels| labels.iter().map(name).collect())
     }
 }
 

@@ -7,7 +7,8 @@ use super::read::count_labels;
 use super::{EvaluationDetail, RowPrediction, SPEC, find_given, probabilities};
 use crate::config::{ClassWeights, RunConfig};
 use crate::data::{HostBatch, HostTargets, Outputs, Split};
-use crate::metrics::{Figure, best_thresholds, evaluate_multi_label};
+use crate::metrics::{LabelScores, RowsOfLabels, best_thresholds, evaluate_multi_label};
+use crate::task::targets::effective_number;
 use crate::task::texts::{PreparedTexts, output_rows};
 use crate::task::thresholds::in_order;
 use crate::task::{Evaluation, EvaluationDetail as AnyDetail, Measure, RowPredictions, Task, TaskRows};
@@ -22,6 +23,8 @@ struct Content {
     texts: PreparedTexts<Vec<usize>>,
     /// What a row that has a label counts in the loss, for each label.
     positive_weights: Vec<f64>,
+    /// Of focal loss; 0 is cross-entropy.
+    focal_gamma: f64,
 }
 
 impl ManyLabelRows {
@@ -30,8 +33,13 @@ impl ManyLabelRows {
         let positive_weights = match run.class_weights {
             ClassWeights::None => vec![1.0; labels.len()],
             ClassWeights::Balanced => balance(&count_labels(trained, labels.len()), trained.len()),
+            ClassWeights::EffectiveNumber => {
+                let beta = run.techniques.effective_number_beta;
+                balance_effective(&count_labels(trained, labels.len()), trained.len(), beta)
+            }
         };
-        Self(Rc::new(Content { labels, texts, positive_weights }))
+        let focal_gamma = run.techniques.focal_gamma;
+        Self(Rc::new(Content { labels, texts, positive_weights, focal_gamma }))
     }
 }
 
@@ -39,6 +47,16 @@ impl ManyLabelRows {
 /// `BCEWithLogitsLoss`): their number divided by the number of those; 1 where no row has it.
 fn balance(counts: &[usize], num_rows: usize) -> Vec<f64> {
     counts.iter().map(|&count| if count == 0 { 1.0 } else { (num_rows - count) as f64 / count as f64 }).collect()
+}
+
+/// As [`balance`], with the effective numbers of both kinds of rows (<https://arxiv.org/abs/1901.05555>) in the place of their
+/// numbers. The paper weighs classes of which each row has one; here each label is told from its absence.
+fn balance_effective(counts: &[usize], num_rows: usize, beta: f64) -> Vec<f64> {
+    let of_label = |&count: &usize| match (count, num_rows.saturating_sub(count)) {
+        (0, _) => 1.0,
+        (count, others) => effective_number(others, beta) / effective_number(count, beta),
+    };
+    counts.iter().map(of_label).collect()
 }
 
 impl TaskRows for ManyLabelRows {
@@ -68,7 +86,11 @@ impl TaskRows for ManyLabelRows {
             }
         }
         let weight = positive.len() as f64;
-        self.0.texts.batch(split, indices, HostTargets::Binary { positive, negative, width }, weight)
+        let targets = match self.0.focal_gamma {
+            0.0 => HostTargets::Binary { positive, negative, width },
+            gamma => HostTargets::FocalBinary { positive, negative, width, gamma },
+        };
+        self.0.texts.batch(split, indices, targets, weight)
     }
 
     fn fingerprint(&self) -> String {
@@ -85,7 +107,7 @@ impl TaskRows for ManyLabelRows {
     fn measure(&self, split: Split) -> Box<dyn Measure> {
         let predictions = vec![None; self.0.texts.rows(split).len()];
         let thresholds = in_order(&self.0.labels, &BTreeMap::new());
-        Box::new(ManyLabelMeasure { rows: Rc::clone(&self.0), split, thresholds, loss_sum: 0.0, predictions })
+        Box::new(ManyLabelMeasure { rows: Rc::clone(&self.0), split, thresholds, is_in_full: false, predictions })
     }
 }
 
@@ -95,8 +117,9 @@ struct ManyLabelMeasure {
     split: Split,
     /// One a label.
     thresholds: Vec<f64>,
-    loss_sum: f64,
-    predictions: Vec<Option<RowPrediction>>,
+    is_in_full: bool,
+    /// Each with its mean loss over the labels.
+    predictions: Vec<Option<(RowPrediction, f64)>>,
 }
 
 impl Measure for ManyLabelMeasure {
@@ -104,41 +127,51 @@ impl Measure for ManyLabelMeasure {
         self.thresholds = in_order(&self.rows.labels, thresholds);
     }
 
+    fn measure_in_full(&mut self) {
+        self.is_in_full = true;
+    }
+
     fn add(&mut self, indices: &[usize], _batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
         for (&index, logits) in indices.iter().zip(output_rows(outputs)) {
             let probabilities = probabilities(logits).ok_or(index)?;
             let row = &self.rows.texts.rows(self.split)[index];
-            for (label, &logit) in logits.iter().enumerate() {
+            let loss_of = |(label, &logit): (usize, &f32)| {
                 let logit = f64::from(logit);
-                let signed = if row.label.contains(&label) { -logit } else { logit };
-                self.loss_sum += softplus(signed);
-            }
+                softplus(if row.label.contains(&label) { -logit } else { logit })
+            };
+            let loss = logits.iter().enumerate().map(loss_of).sum::<f64>() / logits.len().max(1) as f64;
             let predicted = find_given(&probabilities, &self.thresholds);
-            self.predictions[index] = Some(RowPrediction {
+            let prediction = RowPrediction {
                 row: row.row,
                 text: row.input.text.clone(),
                 second: row.input.second.clone(),
                 labels: row.label.clone(),
                 predicted,
                 probabilities,
-            });
+            };
+            self.predictions[index] = Some((prediction, loss));
         }
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> (Evaluation, RowPredictions) {
         let labels = &self.rows.labels;
-        let rows: Vec<RowPrediction> = self.predictions.into_iter().flatten().collect();
+        let (rows, losses): (Vec<RowPrediction>, Vec<f64>) = self.predictions.into_iter().flatten().unzip();
         let probabilities: Vec<f32> = rows.iter().flat_map(|row| row.probabilities.iter().copied()).collect();
         let has = |row: &RowPrediction| (0..labels.len()).map(|label| row.labels.contains(&label)).collect::<Vec<_>>();
         let targets: Vec<bool> = rows.iter().flat_map(has).collect();
         let evaluation = evaluate_multi_label(labels, &probabilities, &targets, &self.thresholds);
         let thresholds = best_thresholds(&probabilities, &targets, labels.len());
         let best = evaluate_multi_label(labels, &probabilities, &targets, &thresholds);
-        let loss = Figure::lower("loss", self.loss_sum / targets.len().max(1) as f64);
-        let figures = [loss].into_iter().chain(evaluation.figures()).collect();
+        let (probabilities, targets) = (probabilities.as_slice(), targets.as_slice());
+        let measured = RowsOfLabels { probabilities, targets, thresholds: &self.thresholds, losses: &losses };
+        let scores = LabelScores::new(measured);
+        let (figures, bins) = match self.is_in_full {
+            true => (scores.figures_with_intervals(), scores.reliability_bins()),
+            false => (scores.figures(), Vec::new()),
+        };
         let num_rows = rows.len();
-        let detail = AnyDetail::MultiLabel(Box::new(EvaluationDetail { evaluation, best }));
+        let detail = AnyDetail::MultiLabel(Box::new(EvaluationDetail { evaluation, best, bins }));
         (Evaluation { figures, num_rows, detail }, RowPredictions::MultiLabel(rows))
     }
 }
@@ -151,14 +184,18 @@ fn softplus(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ReadOptions, SplitConfig};
+    use crate::config::{ReadOptions, SplitConfig, Techniques};
     use crate::data::DataFiles;
     use crate::task::ReadRequest;
     use crate::task::texts::tests::{model, tokenizer};
 
     fn rows(class_weights: ClassWeights) -> Box<dyn TaskRows> {
+        rows_of(&RunConfig { class_weights, ..RunConfig::default() })
+    }
+
+    fn rows_of(run: &RunConfig) -> Box<dyn TaskRows> {
         let split = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
-        let run = &RunConfig { split, class_weights, ..RunConfig::default() };
+        let run = &RunConfig { split, ..run.clone() };
         let text = "text,tags\nhello,a;b\nhello world,b\nworld,b\nhello hello,a;b\nworld hello,c\n";
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() }.into();
         let read = &ReadOptions::default();
@@ -177,6 +214,19 @@ mod tests {
         assert_eq!((batch.weight, batch.num_rows), (6.0, 2));
         let positive = vec![1.5, 0.25, 0.0, 0.0, 0.0, 4.0];
         assert_eq!(binary(ClassWeights::Balanced).targets, HostTargets::Binary { positive, negative, width: 3 });
+    }
+
+    /// With a beta of 0.9 three rows count for 2.71, two for 1.9, four for 3.439 and one for itself.
+    #[test]
+    fn positives_weigh_by_effective_numbers_and_focal_loss_takes_them_where_asked() {
+        let found = balance_effective(&[2, 4, 1, 0], 5, 0.9);
+        let expected = [2.71 / 1.9, 1.0 / 3.439, 3.439, 1.0];
+        assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-9), "{found:?}");
+        let techniques = Techniques { focal_gamma: 1.5, ..Techniques::default() };
+        let run = RunConfig { techniques, ..RunConfig::default() };
+        let targets = rows_of(&run).batch(Split::Train, &[4], None).targets;
+        let (positive, negative) = (vec![0.0, 0.0, 1.0], vec![1.0, 1.0, 0.0]);
+        assert_eq!(targets, HostTargets::FocalBinary { positive, negative, width: 3, gamma: 1.5 });
     }
 
     /// The loss is `binary_cross_entropy_with_logits` of PyTorch.
@@ -202,7 +252,9 @@ mod tests {
         assert_eq!(thresholds.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
         assert!(thresholds["b"] < 0.25, "both rows have it, the lower one with 0.27: {thresholds:?}");
         assert_eq!(thresholds["c"], 0.5, "no row has it");
-        assert_eq!(evaluation.figures.iter().filter(|figure| SPEC.figure(&figure.name).is_none()).count(), 0);
+        let names: Vec<&str> = evaluation.figures.iter().map(|figure| figure.name.as_ref()).collect();
+        let measured = SPEC.figures.iter().map(|figure| figure.name).filter(|name| names.contains(name));
+        assert_eq!(names, measured.collect::<Vec<_>>(), "in the order of the task");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Questions as they are read, tokenised and reported; and the windows that a run gets of them.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::encode::{EncodedContext, WindowSettings, Windows};
@@ -10,9 +11,11 @@ use super::read::{Question, Questions, read_questions};
 use super::rows::{EncodedQuestion, Joining, WindowRows};
 use super::{Grouping, PreviewRow, ReportDetail, SPEC};
 use crate::config::{ReadOptions, RunConfig};
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
 use crate::data::{LengthHistogram, ReadSummary, list_rows};
 use crate::task::{
-    self, DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows, data_report,
+    self, DataReport, EncodedSplits, ReadRequest, RowPlaces, Task, TaskData, TaskError, TaskModel, TaskRows,
+    data_report,
 };
 use crate::tokenizer::{PairLayout, Tokenizer, TokenizerError};
 use crate::words::{count, plural};
@@ -190,6 +193,10 @@ impl TaskData for QuestionData {
         self.splits.each_ref().map(|questions| questions.len())
     }
 
+    fn places(&self) -> RowPlaces {
+        self.splits.each_ref().map(|questions| questions.iter().map(|question| (question.row, None)).collect())
+    }
+
     fn read_options(&self) -> ReadOptions {
         if self.is_nested {
             return self.read.clone();
@@ -262,6 +269,10 @@ impl TaskData for QuestionData {
         self.contexts.iter().map(|context| &**context).chain(questions).collect()
     }
 
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
+    }
+
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let settings = WindowSettings::of(model, run);
         let layout = model.tokenizer().pair_layout()?;
@@ -295,6 +306,35 @@ impl TaskData for QuestionData {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for QuestionData {
+    fn labels_are(&self) -> LabelKind {
+        LabelKind::Answers
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.summary.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        false
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        let question = &self.splits[split][index];
+        FindingRow {
+            row: question.row,
+            texts: vec![question.text.as_str(), &*self.contexts[question.context]],
+            target: None,
+            labels: vec![Cow::Owned(question.answers.join("\n"))],
+            num_tokens: None,
+        }
     }
 }
 

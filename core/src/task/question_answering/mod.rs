@@ -21,6 +21,7 @@ mod predict;
 mod read;
 mod recognise;
 mod rows;
+mod written;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,7 @@ pub use card::card;
 pub use data::read;
 pub use predict::predictor;
 pub use recognise::recognise;
+pub use written::ANSWERS;
 
 /// What there is to say about this task.
 pub const SPEC: TaskSpec = TaskSpec {
@@ -52,8 +54,14 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "exact_match", title: "Exact match", unit: Unit::Percent, higher_is_better: true },
         FigureSpec { name: "f1", title: "F1", unit: Unit::Percent, higher_is_better: true },
     ],
-    settings: settings_of_texts!["doc_stride", "max_answer_length", "null_score_threshold"],
-    columns: &["question_column", "context_column", "answer_column"],
+    settings: settings_of_texts![
+        "doc_stride",
+        "max_answer_length",
+        "null_score_threshold",
+        "fgm_epsilon",
+        "gradual_unfreezing"
+    ],
+    columns: &["question_column", "context_column", "answer_column", "fold", "edits"],
     eval_batch_size: 32,
     has_labels: false,
     num_outputs: 2,

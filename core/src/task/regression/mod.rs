@@ -3,6 +3,7 @@
 //! In: tables with a column of texts, perhaps one of second texts, and a column for each number. `columns` chooses them,
 //! `read` makes rows of them; `rows` are the rows of a run with their figures; `card` says how the model is used.
 
+mod answers;
 mod card;
 mod columns;
 mod read;
@@ -10,18 +11,21 @@ mod recognise;
 mod rows;
 
 use std::any::Any;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use super::spec::settings_of_texts;
 use super::texts::{TextData, text_predictor};
 use super::{
-    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, Task, TaskData, TaskError,
-    TaskModel, TaskRows, TaskSpec, Unit,
+    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, RowPlaces, Task, TaskData,
+    TaskError, TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
 use crate::metrics::{OutputMetrics, RegressionEvaluation};
 
+pub use answers::ANSWERS;
 pub use card::card;
 pub use read::{Dataset, read_dataset};
 pub use recognise::recognise;
@@ -47,8 +51,18 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "pearson", title: "Pearson correlation", unit: Unit::Score, higher_is_better: true },
         FigureSpec { name: "spearman", title: "Spearman correlation", unit: Unit::Score, higher_is_better: true },
     ],
-    settings: settings_of_texts!["pooling"],
-    columns: &["text_column", "text_pair_column", "label_column", "label_columns"],
+    settings: settings_of_texts!["pooling", "fgm_epsilon", "gradual_unfreezing"],
+    columns: &[
+        "text_column",
+        "text_pair_column",
+        "label_column",
+        "label_columns",
+        "group_column",
+        "time_column",
+        "dedupe",
+        "fold",
+        "edits",
+    ],
     eval_batch_size: 64,
     has_labels: true,
     num_outputs: 0,
@@ -191,6 +205,10 @@ impl TaskData for NumberData {
         self.texts.num_rows()
     }
 
+    fn places(&self) -> RowPlaces {
+        self.texts.places()
+    }
+
     fn read_options(&self) -> ReadOptions {
         let read = self.texts.read_options();
         match self.columns.as_slice() {
@@ -230,11 +248,38 @@ impl TaskData for NumberData {
         self.texts.sample_texts()
     }
 
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
+    }
+
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         Ok(Box::new(rows::NumberRows::new(self.labels.clone(), self.texts.prepare(model, run)?)))
     }
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for NumberData {
+    fn labels_are(&self) -> LabelKind {
+        LabelKind::Number
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.texts.summary.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        true
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.texts.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        let written = |numbers: &[f32]| numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        self.texts.finding_row(split, index, |numbers| vec![Cow::Owned(written(numbers))])
     }
 }

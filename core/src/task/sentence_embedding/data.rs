@@ -1,6 +1,7 @@
 //! Rows as they are read, tokenised and reported: each text for itself.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -10,10 +11,11 @@ use super::rows::EmbeddingRows;
 use super::{LabelCount, ReportDetail, RowShape, SPEC};
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::ReadSummary;
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
 use crate::task::texts::EncodedTexts;
 use crate::task::{
-    self, DataReport, EncodedSplits, Purpose, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows, data_report,
-    warn_of_long_texts,
+    self, DataReport, EncodedSplits, Purpose, ReadRequest, RowPlaces, Task, TaskData, TaskError, TaskModel, TaskRows,
+    data_report, warn_of_long_texts,
 };
 use crate::tokenizer::Tokenizer;
 
@@ -117,6 +119,10 @@ impl TaskData for Data {
         self.dataset.splits.each_ref().map(Vec::len)
     }
 
+    fn places(&self) -> RowPlaces {
+        self.dataset.splits.each_ref().map(|rows| rows.iter().map(|row| (row.row, None)).collect())
+    }
+
     fn read_options(&self) -> ReadOptions {
         let column = |role: &str| Some(self.summary.column_of(role).to_owned()).filter(|name| !name.is_empty());
         let num_negatives = self.summary.used_columns.iter().filter(|(_, role)| role == NEGATIVE).count();
@@ -196,6 +202,10 @@ impl TaskData for Data {
         texts.filter(|(_, text)| known.insert(*text)).collect()
     }
 
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
+    }
+
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         if self.purpose == Purpose::Train {
             self.check(run)?;
@@ -215,6 +225,42 @@ impl TaskData for Data {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for Data {
+    fn labels_are(&self) -> LabelKind {
+        match self.dataset.shape {
+            RowShape::LabeledTexts => LabelKind::Class,
+            RowShape::ScoredPairs => LabelKind::Number,
+            RowShape::Pairs | RowShape::Triplets | RowShape::Texts => LabelKind::None,
+        }
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.summary.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        true
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        let row = &self.dataset.splits[split][index];
+        let label = row.label.map(|label| Cow::Borrowed(self.dataset.labels[label].as_str()));
+        let score = row.score.map(|score| Cow::<str>::Owned(score.to_string()));
+        let longest = |set: &EncodedSet| set.iter().map(|text| text.num_tokens_untruncated).max().unwrap_or(0);
+        FindingRow {
+            row: row.row,
+            texts: row.texts.iter().map(String::as_str).collect(),
+            target: None,
+            labels: label.into_iter().chain(score).collect(),
+            num_tokens: self.tokens.splits()[split].get(index).map(longest),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! `contrast` says which texts of a batch are compared with which, `rows` makes batches of it; `measure` has the figures
 //! of vectors that were read back, `predict` gives vectors to texts that a person typed; `card` says how the model is used.
 
+mod answers;
 mod card;
 mod columns;
 mod contrast;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, Task, TaskSpec, Unit};
 
+pub use answers::ANSWERS;
 pub use card::card;
 pub use columns::text_columns;
 pub use data::read;
@@ -54,7 +56,18 @@ pub const SPEC: TaskSpec = TaskSpec {
         },
     ],
     settings: settings_of_texts!["similarity_scale"],
-    columns: &["text_column", "text_pair_column", "negative_column", "label_column", "merge_labels"],
+    columns: &[
+        "text_column",
+        "text_pair_column",
+        "negative_column",
+        "label_column",
+        "merge_labels",
+        "group_column",
+        "time_column",
+        "dedupe",
+        "fold",
+        "edits",
+    ],
     eval_batch_size: 32,
     has_labels: false,
     num_outputs: 0,

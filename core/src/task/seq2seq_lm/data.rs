@@ -1,6 +1,7 @@
 //! Rows with a source and a target as they are read, tokenised and reported; and the rows that a run gets of them.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::columns::{SOURCE, TARGET};
@@ -11,7 +12,8 @@ use super::rows::PairRows;
 use super::{PreviewRow, SPEC};
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::ReadSummary;
-use crate::task::{DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows};
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
+use crate::task::{DataReport, EncodedSplits, ReadRequest, RowPlaces, Task, TaskData, TaskError, TaskModel, TaskRows};
 
 /// Reads rows with a source and a target.
 ///
@@ -78,6 +80,15 @@ impl TaskData for PairData {
         self.splits.each_ref().map(Vec::len)
     }
 
+    fn places(&self) -> RowPlaces {
+        let tokens = self.tokens.splits();
+        let place = |split: usize| {
+            let tokens_of = |index: usize| tokens[split].get(index).map(|pair| pair.num_source_untruncated);
+            self.splits[split].iter().enumerate().map(|(index, row)| (row.row, tokens_of(index))).collect()
+        };
+        [place(0), place(1), place(2)]
+    }
+
     fn read_options(&self) -> ReadOptions {
         let column = |role: &str| Some(self.summary.column_of(role).to_owned());
         let source_prefix = self.read.source_prefix.clone().filter(|prefix| !prefix.is_empty());
@@ -121,6 +132,10 @@ impl TaskData for PairData {
         self.splits.iter().flatten().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]).collect()
     }
 
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
+    }
+
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         let limits = Limits::of(Some(model), run);
         let prefix = self.read.prefix_of_sources();
@@ -138,6 +153,35 @@ impl TaskData for PairData {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for PairData {
+    fn labels_are(&self) -> LabelKind {
+        LabelKind::Text
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.summary.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        true
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        let pair = &self.splits[split][index];
+        FindingRow {
+            row: pair.row,
+            texts: vec![pair.source.as_str()],
+            target: Some(pair.target.as_str()),
+            labels: vec![Cow::Borrowed(pair.target.as_str())],
+            num_tokens: self.tokens.splits()[split].get(index).map(|pair| pair.num_source_untruncated),
+        }
     }
 }
 

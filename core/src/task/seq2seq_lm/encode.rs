@@ -100,8 +100,8 @@ fn in_target(row: usize, source: TokenizerError) -> TaskError {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::data::PositionIds;
     use crate::folder::Folder;
+    use crate::task::Reads;
     use crate::tokenizer::Tokenizer;
 
     /// Ids of the tokenizer's words, after `<pad>`, `</s>` and `<unk>`.
@@ -144,16 +144,8 @@ pub(super) mod tests {
 
     /// A model of 64 tokens whose decoder begins with `<pad>`.
     pub(in crate::task::seq2seq_lm) fn model(tokenizer: &Tokenizer) -> TaskModel<'_> {
-        TaskModel {
-            reads: crate::task::Reads::Texts(tokenizer),
-            max_tokens: 64,
-            pad_token_id: 0,
-            position_ids: PositionIds::FromZero,
-            eos_token_ids: &[1],
-            decoder_start_token_id: Some(0),
-            render: None,
-            broken_template: None,
-        }
+        let own = TaskModel::to_test(Reads::Texts(tokenizer), 64);
+        TaskModel { eos_token_ids: &[1], decoder_start_token_id: Some(0), ..own }
     }
 
     fn encode(ends_texts: bool, source: &str, target: &str, limits: [usize; 2]) -> Result<EncodedPair, TaskError> {

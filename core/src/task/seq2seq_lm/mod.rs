@@ -15,6 +15,7 @@ mod rows;
 
 use serde::{Deserialize, Serialize};
 
+use super::answers::Answers;
 use super::spec::settings_of_texts;
 use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskError, TaskSpec, Unit};
 use crate::data::LengthHistogram;
@@ -46,7 +47,16 @@ pub const SPEC: TaskSpec = TaskSpec {
         "gradient_checkpointing",
         "from_scratch"
     ],
-    columns: &["text_column", "target_column", "source_prefix"],
+    columns: &[
+        "text_column",
+        "target_column",
+        "source_prefix",
+        "group_column",
+        "time_column",
+        "dedupe",
+        "fold",
+        "edits",
+    ],
     eval_batch_size: 8,
     has_labels: false,
     num_outputs: 0,
@@ -101,6 +111,9 @@ pub struct EvaluationDetail {
 /// Tokens are measured, and no row as a whole: there is none of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowPrediction {}
+
+/// A model that turns texts into others is given prompts, and no inputs.
+pub static ANSWERS: Option<Answers> = None;
 
 /// What a model wrote. Inputs are never answered in this way ([`predictor`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

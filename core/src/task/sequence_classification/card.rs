@@ -1,5 +1,6 @@
 //! What a model card says of a model that labels texts.
 
+use crate::task::class_answers::card_note;
 use crate::task::texts::card_arguments;
 use crate::task::{CardRequest, CardText};
 use crate::words;
@@ -14,7 +15,11 @@ pub fn card(request: &CardRequest<'_>) -> CardText {
     let names = words::list(&shown, request.labels.len());
     let (pipeline_arguments, hone_arguments) = card_arguments(request.job);
     CardText {
-        what: format!(" that tells {} labels apart: {names}.", request.labels.len()),
+        what: format!(
+            " that tells {} labels apart: {names}.{}",
+            request.labels.len(),
+            card_note(&request.job.thresholds)
+        ),
         pipeline_arguments,
         python: None,
         hone_arguments,

@@ -1,5 +1,6 @@
 //! Figures of labeled rows, and what was predicted for every row.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::RowPrediction;
@@ -26,6 +27,14 @@ impl ClassMeasure {
 }
 
 impl Measure for ClassMeasure {
+    fn set_thresholds(&mut self, thresholds: &BTreeMap<String, f64>) {
+        self.sums.set_thresholds(thresholds);
+    }
+
+    fn measure_in_full(&mut self) {
+        self.sums.measure_in_full();
+    }
+
     fn add(&mut self, indices: &[usize], _batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
         for (&index, logits) in indices.iter().zip(output_rows(outputs)) {
             let row = &self.rows.texts.rows(self.split)[index];
@@ -43,9 +52,9 @@ impl Measure for ClassMeasure {
     }
 
     fn finish(self: Box<Self>) -> (Evaluation, RowPredictions) {
-        let detail = self.sums.finish(self.predictions.len());
+        let (figures, detail) = self.sums.finish(self.predictions.len());
         let evaluation = Evaluation {
-            figures: detail.figures(),
+            figures,
             num_rows: detail.num_rows,
             detail: EvaluationDetail::SequenceClassification(Box::new(detail)),
         };

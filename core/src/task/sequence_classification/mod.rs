@@ -4,29 +4,35 @@
 //! them; `rows` are the rows of a run, `measure` their figures; `card` says how
 //! the model is used.
 
+mod answers;
 mod card;
 mod measure;
 mod read;
 mod rows;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::class_answers::ClassPredictor;
 use super::class_labels::adopt_labels;
+use super::class_sums::CLASS_FIGURES;
 use super::guess::holds_labeled_rows;
-use super::outputs::class_probabilities;
 use super::spec::settings_of_texts;
+use super::targets::note_of_sampling;
 use super::texts::{TextData, text_predictor};
 use super::{
-    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Purpose, ReadRequest, Task, TaskData, TaskError,
-    TaskModel, TaskRows, TaskSpec, Unit,
+    DataReport, HeadKind, PredictRequest, Predictor, Purpose, ReadRequest, RowPlaces, Task, TaskData, TaskError,
+    TaskModel, TaskRows, TaskSpec,
 };
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::DataError;
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
+use crate::data::{DataError, Split};
 
 pub use crate::metrics::Evaluation as EvaluationDetail;
+pub use answers::ANSWERS;
 pub use card::card;
 pub use read::{Dataset, read_dataset};
 
@@ -42,15 +48,29 @@ pub const SPEC: TaskSpec = TaskSpec {
     pipeline: "text-classification",
     library: "transformers",
     command: "predict",
-    figures: &[
-        LOSS,
-        FigureSpec { name: "accuracy", title: "Accuracy", unit: Unit::Share, higher_is_better: true },
-        FigureSpec { name: "macro_precision", title: "Macro precision", unit: Unit::Score, higher_is_better: true },
-        FigureSpec { name: "macro_recall", title: "Macro recall", unit: Unit::Score, higher_is_better: true },
-        FigureSpec { name: "macro_f1", title: "Macro F1", unit: Unit::Score, higher_is_better: true },
+    figures: CLASS_FIGURES,
+    settings: settings_of_texts![
+        "pooling",
+        "label_smoothing_factor",
+        "class_weights",
+        "effective_number_beta",
+        "class_sampling",
+        "focal_gamma",
+        "rdrop_alpha",
+        "fgm_epsilon",
+        "gradual_unfreezing"
     ],
-    settings: settings_of_texts!["pooling", "label_smoothing_factor", "class_weights"],
-    columns: &["text_column", "text_pair_column", "label_column", "merge_labels"],
+    columns: &[
+        "text_column",
+        "text_pair_column",
+        "label_column",
+        "merge_labels",
+        "group_column",
+        "time_column",
+        "dedupe",
+        "fold",
+        "edits",
+    ],
     eval_batch_size: 64,
     has_labels: true,
     num_outputs: 0,
@@ -111,8 +131,11 @@ pub struct RowPrediction {
 /// What a model says to an input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
-    /// Probabilities in label order.
+    /// Probabilities in label order, with the temperature that the model has.
     pub probabilities: Vec<f32>,
+    /// The answer is unsure where the highest of them is below this; `None` where nobody chose that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsure_below: Option<f64>,
 }
 
 /// Reads labeled rows.
@@ -136,11 +159,10 @@ pub fn recognise(name: &str, bytes: &[u8]) -> bool {
 /// # Errors
 /// When the tokenizer fails on an input.
 pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, TaskError> {
-    let answer = |outputs: &[f32]| {
-        let probabilities = class_probabilities(outputs)?;
-        Some(super::Prediction::SequenceClassification(Prediction { probabilities }))
+    let make = |probabilities: Vec<f32>, unsure_below: Option<f64>| {
+        super::Prediction::SequenceClassification(Prediction { probabilities, unsure_below })
     };
-    Ok(Box::new(text_predictor(request, SPEC.eval_batch_size, answer)?))
+    Ok(Box::new(ClassPredictor::new(make, |answer| text_predictor(request, SPEC.eval_batch_size, answer))?))
 }
 
 /// Labeled rows as they were read.
@@ -164,6 +186,10 @@ impl TaskData for LabeledData {
 
     fn num_rows(&self) -> [usize; 3] {
         self.texts.num_rows()
+    }
+
+    fn places(&self) -> RowPlaces {
+        self.texts.places()
     }
 
     fn read_options(&self) -> ReadOptions {
@@ -200,11 +226,18 @@ impl TaskData for LabeledData {
             preview: self.preview.clone(),
         };
         let detail = super::ReportDetail::SequenceClassification(Box::new(detail));
-        Ok(self.texts.report(model, run, detail))
+        let mut report = self.texts.report(model, run, detail);
+        let trained = self.texts.splits[Split::Train as usize].iter().map(|row| row.label);
+        report.notes.extend(note_of_sampling(&self.labels, trained, run));
+        Ok(report)
     }
 
     fn sample_texts(&self) -> Vec<&str> {
         self.texts.sample_texts()
+    }
+
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
     }
 
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
@@ -220,6 +253,28 @@ impl TaskData for LabeledData {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for LabeledData {
+    fn labels_are(&self) -> LabelKind {
+        LabelKind::Class
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.texts.summary.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        true
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.texts.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        self.texts.finding_row(split, index, |&label| vec![Cow::Borrowed(self.labels[label].as_str())])
     }
 }
 
@@ -303,7 +358,9 @@ mod tests {
         let expected = (2.0 * (1.0 + (-2.0_f64).exp()).ln() + 2.0_f64.ln()) / 3.0;
         assert!((evaluation.figure("loss").expect("it is measured") - expected).abs() < 1e-12);
         let names: Vec<&str> = evaluation.figures.iter().map(|figure| figure.name.as_ref()).collect();
-        assert_eq!(names, SPEC.figures.iter().map(|figure| figure.name).collect::<Vec<_>>());
+        let of_more_labels = ["weighted_roc_auc", "top_3_accuracy", "top_5_accuracy"];
+        let of_two = SPEC.figures.iter().map(|figure| figure.name).filter(|name| !of_more_labels.contains(name));
+        assert_eq!(names, of_two.collect::<Vec<_>>());
         assert_eq!(
             found.iter().map(|row| (row.row, row.label, row.predicted)).collect::<Vec<_>>(),
             [(2, 1, 1), (3, 0, 0), (4, 1, 0)]
@@ -330,7 +387,28 @@ mod tests {
         let mut predictor = predictor(&request).expect("room enough");
         assert_eq!(predictor.next_batch().map(|batch| batch.num_tokens), Some(5));
         predictor.add(&Outputs::Rows { values: vec![1.0, 1.0], width: 2 }).expect("finite");
-        let expected = AnyPrediction::SequenceClassification(Prediction { probabilities: vec![0.5, 0.5] });
-        assert_eq!(predictor.finish(), [expected]);
+        let expected = Prediction { probabilities: vec![0.5, 0.5], unsure_below: None };
+        assert_eq!(predictor.finish(), [AnyPrediction::SequenceClassification(expected)]);
+    }
+
+    #[test]
+    fn probabilities_are_those_of_logits_divided_by_the_temperature() {
+        let tokenizer = tokenizer();
+        let inputs = [TaskInput { text: "hello".into(), second: None, image: None }];
+        let labels = ["a".to_owned(), "b".to_owned()];
+        let request = PredictRequest { inputs: &inputs, labels: &labels, model: model(&tokenizer), run: &run(8) };
+        let answer = |logit: f32, thresholds: &[(&str, f64)]| {
+            let mut predictor = predictor(&request).expect("room enough");
+            predictor.set_thresholds(&thresholds.iter().map(|&(name, value)| (name.to_owned(), value)).collect());
+            assert!(predictor.next_batch().is_some());
+            predictor.add(&Outputs::Rows { values: vec![logit, 0.0], width: 2 }).expect("finite");
+            let AnyPrediction::SequenceClassification(found) = predictor.finish().remove(0) else {
+                panic!("not of it")
+            };
+            found
+        };
+        let cooled = answer(3.0, &[("temperature", 1.5), ("unsure_below", 0.9)]);
+        assert_eq!((&cooled.probabilities, cooled.unsure_below), (&answer(2.0, &[]).probabilities, Some(0.9)));
+        assert_eq!(AnyPrediction::SequenceClassification(cooled).is_unsure(), Some(true), "0.88");
     }
 }

@@ -48,6 +48,10 @@ impl Measure for SeveralMeasure {
         }
     }
 
+    fn measure_in_full(&mut self) {
+        self.parts.iter_mut().filter_map(|part| part.measure.as_mut()).for_each(|measure| measure.measure_in_full());
+    }
+
     fn add(&mut self, indices: &[usize], batch: &HostBatch, outputs: &Outputs) -> Result<(), usize> {
         let Some(&first) = indices.first() else { return Ok(()) };
         let holds = |part: &&mut PartMeasure| (part.start..part.start + part.size).contains(&first);

@@ -105,13 +105,16 @@ impl SeveralRows {
             return Some(&LOSS);
         }
         let (part, figure) = name.split_once(SEPARATOR)?;
-        self.parts.iter().find(|own| own.name == part)?.rows.task().spec().figure(figure)
+        let rows = &self.parts.iter().find(|own| own.name == part)?.rows;
+        let spec = rows.task().spec();
+        spec.figure(figure).filter(|_| spec.measures(figure, rows.labels().len()))
     }
 
     /// Names of the figures that may choose the best weights.
     #[must_use]
     pub fn figure_names(&self) -> Vec<String> {
-        figure_names(self.parts.iter().map(|part| (part.name.as_str(), part.rows.task())))
+        let names = figure_names(self.parts.iter().map(|part| (part.name.as_str(), part.rows.task())));
+        names.into_iter().filter(|name| self.figure(name).is_some()).collect()
     }
 
     /// Part, and index within it, of a row of a split; of one that is not there the last part's.

@@ -1,6 +1,7 @@
 //! Sentences as they were read, tokenised and reported; and the rows that a run gets of them.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::SPEC;
@@ -10,6 +11,7 @@ use super::report::report;
 use super::rows::TaggedRows;
 use super::sentence::{Dataset, Sentence};
 use crate::config::{ReadOptions, RunConfig};
+use crate::data::findings::{FindingRow, FindingRows, LabelKind};
 use crate::data::{DataError, ReadSummary};
 use crate::task::{DataReport, EncodedSplits, ReadRequest, Task, TaskData, TaskError, TaskModel, TaskRows};
 
@@ -110,6 +112,10 @@ impl TaskData for TaggedData {
         self.dataset.splits.iter().flatten().map(|sentence| sentence.text.as_str()).collect()
     }
 
+    fn finding_rows(&self) -> Option<&dyn FindingRows> {
+        Some(self)
+    }
+
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         self.check_metric(run)?;
         let rows = match self.tokens() {
@@ -132,6 +138,36 @@ impl TaskData for TaggedData {
 
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+impl FindingRows for TaggedData {
+    fn labels_are(&self) -> LabelKind {
+        LabelKind::Tags
+    }
+
+    fn has_own_file(&self) -> [bool; 2] {
+        self.summary.has_own_file
+    }
+
+    fn are_cut(&self) -> bool {
+        false
+    }
+
+    fn sizes(&self) -> [usize; 3] {
+        self.num_rows()
+    }
+
+    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
+        let sentence = &self.dataset.splits[split][index];
+        let tags = sentence.tag_names(&self.dataset.labels).join(" ");
+        FindingRow {
+            row: sentence.row,
+            texts: vec![sentence.text.as_str()],
+            target: None,
+            labels: vec![Cow::Owned(tags)],
+            num_tokens: None,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! `sentence`s. `encode` tokenises them and cuts them into windows; `rows` are the rows of a run, `measure` their figures,
 //! `predict` answers texts, `spans` says both in characters; `report` says what is there, `card` how the model is used.
 
+mod answers;
 mod card;
 mod cells;
 mod columns;
@@ -24,6 +25,7 @@ mod spans;
 mod table;
 mod tags;
 mod tagset;
+mod word_rows;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,7 @@ use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskErr
 use crate::metrics::EntityErrorKind;
 
 pub use crate::metrics::EntityEvaluation as EvaluationDetail;
+pub use answers::ANSWERS;
 pub use card::card;
 pub use data::read;
 pub use recognise::recognise;
@@ -58,8 +61,26 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "accuracy", title: "Accuracy of words", unit: Unit::Share, higher_is_better: true },
         FigureSpec { name: "strict_f1", title: "F1, strict", unit: Unit::Score, higher_is_better: true },
     ],
-    settings: settings_of_texts!["doc_stride", "label_all_tokens", "label_smoothing_factor", "class_weights"],
-    columns: &["text_column", "tokens_column", "label_column", "sentence_column"],
+    settings: settings_of_texts![
+        "doc_stride",
+        "label_all_tokens",
+        "label_smoothing_factor",
+        "class_weights",
+        "effective_number_beta",
+        "rdrop_alpha",
+        "fgm_epsilon",
+        "gradual_unfreezing"
+    ],
+    columns: &[
+        "text_column",
+        "tokens_column",
+        "label_column",
+        "sentence_column",
+        "group_column",
+        "time_column",
+        "dedupe",
+        "fold",
+    ],
     eval_batch_size: 32,
     has_labels: true,
     num_outputs: 0,

@@ -63,7 +63,7 @@ impl TaggedRows {
             }
         }
         let trained = splits[0].iter().flat_map(|row| &row.scored).map(|&(_, tag)| tag as usize);
-        let targets = ClassTargets::new(dataset.labels.len(), trained, run);
+        let targets = ClassTargets::new(dataset.labels.len(), trained, run).with_cross_entropy();
         Ok(Self(Rc::new(Content { dataset, splits, padding: model.padding(run), targets })))
     }
 }

@@ -4,21 +4,12 @@ use super::super::encode::tests::bert;
 use super::super::tags::sort_tags;
 use super::*;
 use crate::config::ClassWeights;
-use crate::data::{HostTargets, PositionIds};
+use crate::data::HostTargets;
 use crate::tokenizer::Tokenizer;
 
 /// A model with this tokenizer that reads up to 64 tokens.
 pub(in super::super) fn model_of(tokenizer: &Tokenizer) -> TaskModel<'_> {
-    TaskModel {
-        reads: crate::task::Reads::Texts(tokenizer),
-        max_tokens: 64,
-        pad_token_id: 0,
-        position_ids: PositionIds::FromZero,
-        eos_token_ids: &[],
-        decoder_start_token_id: None,
-        render: None,
-        broken_template: None,
-    }
+    TaskModel::to_test(crate::task::Reads::Texts(tokenizer), 64)
 }
 
 /// Sentences to train on, each of `word/TAG` with spaces between.

@@ -111,6 +111,11 @@ fn preprocessor_config() {
 }
 
 #[test]
+fn packed_rows() {
+    run(&targets::PACKED_ROWS);
+}
+
+#[test]
 fn archive() {
     run(&images::ARCHIVE);
 }

@@ -18,6 +18,7 @@ use hone_core::project::{EVENTS_FILE, Project, SAVED_FILE};
 use hone_core::task::{Purpose, ReadRequest, Task, guess};
 use hone_core::tokenizer::chat_template::{ChatTemplate, TemplateDate};
 use hone_core::tokenizer::{Role, TextStream, Tokenizer, Turn};
+use hone_readers::{Limits, Options};
 use hone_tests::golden::Golden;
 use hone_tests::{devices, paths};
 use serde_json::Value;
@@ -44,6 +45,9 @@ const TEMPLATE_BYTES: usize = 256 * MEBIBYTE;
 
 /// What any project file may unpack to (`core/src/project`), in memory that grows by doubling.
 const UNPACKED_BYTES: usize = 192 * MEBIBYTE;
+
+/// Values of one row of a Parquet file (`readers/src/parquet_rows/pages.rs`), in memory that grows by doubling.
+const ROWS_BYTES: usize = 512 * MEBIBYTE;
 
 /// A reader of files, and files that it takes.
 pub(crate) struct Target {
@@ -163,6 +167,20 @@ pub(crate) const PROJECT: Target = Target {
     read: |bytes| Project::from_zip(bytes).is_ok(),
     base_bytes: UNPACKED_BYTES,
     bytes_a_byte: JSON_BYTES_A_BYTE,
+};
+
+pub(crate) const PACKED_ROWS: Target = Target {
+    name: "packed_rows",
+    kind: Kind::Binary,
+    words: words::PACKED_ROWS,
+    seeds: || {
+        ["tickets.parquet", "zstd_v2.parquet", "delta.parquet", "book.xlsx", "book.ods", "tickets.csv.gz", "set.zip"]
+            .map(|name| file("readers", name))
+            .to_vec()
+    },
+    read: read_packed_rows,
+    base_bytes: ROWS_BYTES,
+    ..PLAIN
 };
 
 /// A file of a folder under `tests/fixtures`.
@@ -411,6 +429,16 @@ fn project_seeds() -> Vec<Vec<u8>> {
         project.run.insert(name, text);
     }
     vec![recipe.to_zip(), project.to_zip()]
+}
+
+/// Reads a file that is no text within four megabytes; what comes of it is text or a smaller file.
+fn read_packed_rows(bytes: &[u8]) -> bool {
+    const MOST: u64 = 4 << 20;
+    let limits = Limits { max_bytes: MOST, free_bytes: MOST, ..Limits::default() };
+    let Ok(files) = hone_readers::read("rows", bytes.to_vec(), &Options { sheet: None, limits }) else { return false };
+    let num_bytes: usize = files.iter().map(|file| file.bytes.len()).sum();
+    assert!(num_bytes as u64 <= 2 * MOST, "{num_bytes} bytes, more than may be unpacked");
+    files.iter().all(|file| !file.notes.is_empty())
 }
 
 fn read_job(bytes: &[u8]) -> bool {

@@ -374,3 +374,18 @@ pub(crate) const ARCHIVE: &[&str] = &[
     "train/",
     "test/",
 ];
+
+pub(crate) const PACKED_ROWS: &[&str] = &[
+    "PAR1",
+    "PK\u{3}\u{4}",
+    "PK\u{1}\u{2}",
+    "PK\u{5}\u{6}",
+    "[Content_Types].xml",
+    "xl/workbook.xml",
+    "xl/sharedStrings.xml",
+    "content.xml",
+    "../train.csv",
+    "list",
+    "element",
+    "key_value",
+];

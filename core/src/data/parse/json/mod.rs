@@ -7,6 +7,7 @@
 
 mod builder;
 mod item;
+mod located;
 mod sequence;
 
 use std::cmp::Reverse;
@@ -16,6 +17,8 @@ use serde_json::value::RawValue;
 
 use self::builder::Builder;
 use self::item::{Fields, Item, first_value, is_gap};
+pub(super) use self::located::locate;
+pub(in crate::data) use self::located::set_field;
 use self::sequence::{Numbers, read_values};
 use super::{Format, Table};
 use crate::data::error::{DataError, shorten};

@@ -5,34 +5,34 @@ use std::fmt::Write as _;
 
 /// A straight line from data units to drawing units.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Scale {
+pub struct Scale {
     domain: (f64, f64),
     range: (f64, f64),
 }
 
 impl Scale {
     /// Maps `domain` onto `range`; a domain without width is widened around its value.
-    pub(crate) fn new(domain: (f64, f64), range: (f64, f64)) -> Self {
+    pub fn new(domain: (f64, f64), range: (f64, f64)) -> Self {
         let (low, high) = domain;
         let domain = if high > low { domain } else { (low - 0.5, low + 0.5) };
         Self { domain, range }
     }
 
     /// Where `value` is drawn.
-    pub(crate) fn at(&self, value: f64) -> f64 {
+    pub fn at(&self, value: f64) -> f64 {
         let share = (value - self.domain.0) / (self.domain.1 - self.domain.0);
         self.range.0 + share * (self.range.1 - self.range.0)
     }
 
     /// Which value is drawn at `position`.
-    pub(crate) fn invert(&self, position: f64) -> f64 {
+    pub fn invert(&self, position: f64) -> f64 {
         let share = (position - self.range.0) / (self.range.1 - self.range.0);
         self.domain.0 + share * (self.domain.1 - self.domain.0)
     }
 }
 
 /// The round number (1, 2 or 5 times a power of ten) that divides `span` into about `about` parts.
-pub(crate) fn tick_step(span: f64, about: usize) -> f64 {
+pub fn tick_step(span: f64, about: usize) -> f64 {
     if !(span.is_finite() && span > 0.0) {
         return 1.0;
     }
@@ -43,7 +43,7 @@ pub(crate) fn tick_step(span: f64, about: usize) -> f64 {
 }
 
 /// Round values within `[low, high]`, about `about` of them.
-pub(crate) fn ticks(low: f64, high: f64, about: usize) -> Vec<f64> {
+pub fn ticks(low: f64, high: f64, about: usize) -> Vec<f64> {
     if !(low.is_finite() && high.is_finite() && high > low) {
         return vec![low];
     }
@@ -55,14 +55,14 @@ pub(crate) fn ticks(low: f64, high: f64, about: usize) -> Vec<f64> {
 }
 
 /// A tick as text, with as many decimals as its step has.
-pub(crate) fn tick_label(value: f64, step: f64) -> String {
+pub fn tick_label(value: f64, step: f64) -> String {
     let decimals = if step >= 1.0 { 0 } else { (-step.log10()).ceil().clamp(0.0, 8.0) as usize };
     let value = if value.abs() < step * 1e-6 { 0.0 } else { value };
     format!("{value:.decimals$}")
 }
 
 /// Lowest and highest y of finite points; `None` where there is none.
-pub(crate) fn extent<'a>(points: impl IntoIterator<Item = &'a (f64, f64)>) -> Option<(f64, f64)> {
+pub fn extent<'a>(points: impl IntoIterator<Item = &'a (f64, f64)>) -> Option<(f64, f64)> {
     let finite = points.into_iter().map(|point| point.1).filter(|y| y.is_finite());
     finite.fold(None, |extent, y| match extent {
         Some((low, high)) => Some((f64::min(low, y), f64::max(high, y))),
@@ -72,7 +72,7 @@ pub(crate) fn extent<'a>(points: impl IntoIterator<Item = &'a (f64, f64)>) -> Op
 
 /// At most about `max` points that look like all of them: the lowest and the highest of each stretch are kept, so that
 /// no spike is lost.
-pub(crate) fn thinned(points: &[(f64, f64)], max: usize) -> Vec<(f64, f64)> {
+pub fn thinned(points: &[(f64, f64)], max: usize) -> Vec<(f64, f64)> {
     if points.len() <= max || max < 4 {
         return points.to_vec();
     }
@@ -91,7 +91,7 @@ pub(crate) fn thinned(points: &[(f64, f64)], max: usize) -> Vec<(f64, f64)> {
 }
 
 /// SVG path data through the points; values that are no numbers leave a gap.
-pub(crate) fn path(points: &[(f64, f64)], x: &Scale, y: &Scale) -> String {
+pub fn path(points: &[(f64, f64)], x: &Scale, y: &Scale) -> String {
     let mut data = String::with_capacity(points.len() * 14);
     let mut pen_is_down = false;
     for point in points {
@@ -107,12 +107,12 @@ pub(crate) fn path(points: &[(f64, f64)], x: &Scale, y: &Scale) -> String {
 }
 
 /// The last point at or before `x`: what was known there.
-pub(crate) fn last_at(points: &[(f64, f64)], x: f64) -> Option<(f64, f64)> {
+pub fn last_at(points: &[(f64, f64)], x: f64) -> Option<(f64, f64)> {
     points.partition_point(|point| point.0 <= x).checked_sub(1).and_then(|index| points.get(index)).copied()
 }
 
 /// Counts with as many neighbours put together as it takes to have at most `max`; and how many were put together.
-pub(crate) fn merged(counts: &[usize], max: usize) -> (Vec<usize>, usize) {
+pub fn merged(counts: &[usize], max: usize) -> (Vec<usize>, usize) {
     let together = counts.len().div_ceil(max.max(1)).max(1);
     (counts.chunks(together).map(|chunk| chunk.iter().sum()).collect(), together)
 }

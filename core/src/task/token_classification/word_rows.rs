@@ -6,12 +6,13 @@
 
 use std::collections::HashSet;
 
-use hone_core::config::ReadOptions;
-use hone_core::data::{
+use serde_json::Value;
+
+use crate::config::ReadOptions;
+use crate::data::{
     BadRow, DataError, Format, Row, Table, UsedColumn, choose_text_columns, find_column, is_tag, parse as parse_table,
     parse_lines, parse_sentences,
 };
-use serde_json::Value;
 
 /// Names of columns of tokens.
 const TOKEN_NAMES: [&str; 6] = ["tokens", "token", "words", "word", "form", "forms"];
@@ -220,7 +221,7 @@ fn take_tokens(table: &mut Table, token: usize, read: &ReadOptions) -> Result<Op
     }
     if sentence.is_none() && sentences.len() == 1 {
         let note = "nothing tells sentences apart, no column and no empty rows: the file is read as one sentence \
-                    (--sentence-column names such a column)";
+                    (sentence_column names such a column)";
         table.notes.push(note.to_owned());
     }
     Ok(Some(sentences))
@@ -355,7 +356,7 @@ mod tests {
         assert!(is_said, "{notes:?}");
         let (rows, notes) = texts("x.csv", "token,tag\nEU,B-ORG\nsaid,O\n", &ReadOptions::default());
         assert_eq!((rows.len(), rows[0].1.as_str()), (1, "EU said"));
-        let is_said = notes.iter().any(|note| note.contains("read as one sentence (--sentence-column "));
+        let is_said = notes.iter().any(|note| note.contains("read as one sentence (sentence_column "));
         assert!(is_said, "{notes:?}");
     }
 

@@ -1,0 +1,66 @@
+//! A file that grows on JavaScript's heap, in parts of which the browser makes one file: it takes none of the worker's own memory, of
+//! which a model leaves little.
+
+use std::io::{self, Seek, SeekFrom, Write};
+
+use js_sys::Uint8Array;
+
+/// Bytes of a part; the last one has fewer.
+const PART: u64 = 16 << 20;
+
+/// What was written so far.
+#[derive(Debug, Default)]
+pub(crate) struct HeapFile {
+    /// All of full size.
+    parts: Vec<Uint8Array>,
+    length: u64,
+    position: u64,
+}
+
+impl HeapFile {
+    /// The parts, one after the other.
+    pub(crate) fn into_parts(self) -> Vec<Uint8Array> {
+        let Self { mut parts, length, .. } = self;
+        let rest = (length % PART) as u32;
+        if rest > 0
+            && let Some(last) = parts.last_mut()
+        {
+            *last = last.slice(0, rest);
+        }
+        parts
+    }
+}
+
+impl Write for HeapFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (index, start) = ((self.position / PART) as usize, self.position % PART);
+        let count = bytes.len().min((PART - start) as usize);
+        if count == 0 {
+            return Ok(0);
+        }
+        while self.parts.len() <= index {
+            self.parts.push(Uint8Array::new_with_length(PART as u32));
+        }
+        let start = start as u32;
+        self.parts[index].subarray(start, start + count as u32).copy_from(&bytes[..count]);
+        self.position += count as u64;
+        self.length = self.length.max(self.position);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Seek for HeapFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.position)
+    }
+}

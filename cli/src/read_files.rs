@@ -1,0 +1,185 @@
+//! Files of rows that are no text yet, on their way to core: Parquet, workbooks, gzip, and zips or folders of files of rows by
+//! the names of their splits. In: bytes as they came. Out: what core reads; what was chosen among several is said.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use hone_core::data::{DataFiles, share_out_by_names, split_of_name};
+use hone_core::event::Split;
+use hone_core::images::is_image_name;
+use hone_readers::{Options, ReadFile, read};
+use indicatif::HumanBytes;
+
+use crate::failure::io_error;
+use crate::output::{MAX_DATA_BYTES, read_data_file};
+use crate::progress::{say, split_name};
+
+/// How names of files end that are rows in a folder.
+const ROWS: [&str; 15] = [
+    "csv", "tsv", "tab", "psv", "json", "jsonl", "ndjson", "conll", "conllu", "bio", "parquet", "xlsx", "xlsm", "ods",
+    "gz",
+];
+
+/// Most files of rows of a folder.
+const MAX_FILES: usize = 16;
+
+type NamedBytes = (String, Vec<u8>);
+
+/// The files of rows in a folder, without those of folders in it; `None` where it has images, or no rows.
+///
+/// # Errors
+/// When they can't be read, or are too many or too large.
+pub(crate) fn read_folder(doing: &str, dir: &Path) -> anyhow::Result<Option<Vec<NamedBytes>>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|error| io_error(doing, &error, dir))? {
+        let path = entry.map_err(|error| io_error(doing, &error, dir))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() || is_image_name(&name) {
+            return Ok(None);
+        }
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        if path.is_file() && ROWS.contains(&ending.as_str()) {
+            paths.push((name, path));
+        }
+    }
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    if paths.len() > MAX_FILES {
+        bail!("can't {doing}: it has {} files of rows, at most {MAX_FILES} are read: {}", paths.len(), dir.display());
+    }
+    paths.sort();
+    let read = |(name, path): (String, PathBuf)| anyhow::Ok((name, read_data_file(doing, &path)?));
+    let files: Vec<NamedBytes> = paths.into_iter().map(read).collect::<anyhow::Result<_>>()?;
+    if files.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() > MAX_DATA_BYTES {
+        bail!("can't {doing}: its files have more than {}: {}", HumanBytes(MAX_DATA_BYTES), dir.display());
+    }
+    Ok(Some(files))
+}
+
+/// Makes text of what is none; a zip may become several files. Says how each was read.
+///
+/// # Errors
+/// When one can't be read; names it.
+pub(crate) fn to_text(files: Vec<NamedBytes>, sheet: Option<&str>) -> anyhow::Result<Vec<NamedBytes>> {
+    let options = Options { sheet: sheet.map(str::to_owned), ..Options::default() };
+    let mut texts = Vec::new();
+    for (name, bytes) in files {
+        let found = read(&name, bytes, &options).with_context(|| format!("can't read {name}"))?;
+        for ReadFile { name, bytes, notes } in found {
+            notes.iter().for_each(|note| say(note));
+            texts.push((name, bytes));
+        }
+    }
+    Ok(texts)
+}
+
+/// The file of a split among several: the only one, or the one whose name says so.
+///
+/// # Errors
+/// When no name says so, or several do.
+pub(crate) fn choose(files: Vec<NamedBytes>, split: Split, path: &Path) -> anyhow::Result<NamedBytes> {
+    if files.len() == 1 {
+        return Ok(files.into_iter().next().unwrap_or_default());
+    }
+    let names = list(&files);
+    let mut of_split = files.into_iter().filter(|(name, _)| split_of_name(name) == Some(split));
+    match (of_split.next(), of_split.next()) {
+        (Some(file), None) => {
+            say(&format!("{}: {} is read, by its name", path.display(), file.0));
+            Ok(file)
+        }
+        _ => bail!("which file has the {} rows? Name it: {names}: {}", split_name(split), path.display()),
+    }
+}
+
+/// Shares files out to the splits by their names; says so where they are several. `valid` and `test` were given by themselves.
+///
+/// # Errors
+/// When a split has two files, or none is left to train on.
+pub(crate) fn share_out(
+    files: Vec<NamedBytes>,
+    valid: Option<NamedBytes>,
+    test: Option<NamedBytes>,
+    path: &Path,
+) -> anyhow::Result<DataFiles> {
+    let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let shared = if names.len() == 1 { Some([Some(0), None, None]) } else { share_out_by_names(&names, false) };
+    let Some(indices) = shared else {
+        bail!(
+            "which of its files is for what? Have \"train\", \"valid\" and \"test\" in their names, one file each: {}: {}",
+            list(&files),
+            path.display()
+        );
+    };
+    if files.len() > 1 {
+        let uses = ["for training", "for validation", "as test rows"];
+        let used =
+            indices.iter().zip(uses).filter_map(|(index, what)| Some(format!("{} {what}", names.get((*index)?)?)));
+        say(&format!("by their names: {}", used.collect::<Vec<_>>().join(", ")));
+    }
+    let mut files: Vec<Option<NamedBytes>> = files.into_iter().map(Some).collect();
+    let [train, own_valid, own_test] = indices.map(|index| index.and_then(|index| files[index].take()));
+    for (flag, given, own) in [("--valid", &valid, &own_valid), ("--test", &test, &own_test)] {
+        if let (Some(_), Some((own, _))) = (given, own) {
+            bail!(
+                "{flag}: is given, and {own} stands beside the training rows: leave one of them out: {}",
+                path.display()
+            );
+        }
+    }
+    let train = train.context("no file is left to train on")?;
+    Ok(DataFiles { train, valid: valid.or(own_valid), test: test.or(own_test) })
+}
+
+fn list(files: &[NamedBytes]) -> String {
+    files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(names: &[&str]) -> Vec<NamedBytes> {
+        names.iter().map(|name| ((*name).to_owned(), b"a,b\n".to_vec())).collect()
+    }
+
+    #[test]
+    fn files_of_a_zip_or_folder_go_where_their_names_say() {
+        let path = Path::new("set.zip");
+        let shared = share_out(files(&["test.csv", "train.csv", "dev.csv"]), None, None, path).expect("one each");
+        let names = [Some(&shared.train), shared.valid.as_ref(), shared.test.as_ref()];
+        assert_eq!(
+            names.map(|file| file.map(|(name, _)| name.as_str())),
+            [Some("train.csv"), Some("dev.csv"), Some("test.csv")]
+        );
+        let twice = share_out(files(&["train.csv", "dev.csv"]), files(&["mine.csv"]).pop(), None, path);
+        assert!(twice.expect_err("two for validation").to_string().starts_with("--valid: is given, and dev.csv"));
+        assert!(share_out(files(&["may.csv", "june.csv"]), None, None, path).is_err());
+        let one = share_out(files(&["test.csv"]), None, None, path).expect("the only one is trained on");
+        assert_eq!(one.train.0, "test.csv");
+    }
+
+    #[test]
+    fn one_file_is_chosen_by_its_split() {
+        let path = Path::new("set.zip");
+        assert_eq!(choose(files(&["rows.csv"]), Split::Test, path).expect("the only one").0, "rows.csv");
+        assert_eq!(choose(files(&["train.csv", "test.csv"]), Split::Test, path).expect("by its name").0, "test.csv");
+        assert!(choose(files(&["train.csv", "test.csv"]), Split::Valid, path).is_err());
+    }
+
+    #[test]
+    fn a_folder_of_rows_is_told_from_one_of_images() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str| std::fs::write(dir.path().join(name), "a,b\n").expect("the folder is ours");
+        assert!(read_folder("read", dir.path()).expect("it can be read").is_none());
+        ["valid.csv", "train.csv", "README.md", ".hidden.csv"].into_iter().for_each(write);
+        let found = read_folder("read", dir.path()).expect("it can be read").expect("it has rows");
+        assert_eq!(list(&found), "train.csv, valid.csv");
+        write("1.png");
+        assert!(read_folder("read", dir.path()).expect("it can be read").is_none());
+    }
+}

@@ -1,0 +1,62 @@
+//! `hone compare` on files of predictions: what it says of two models, and what it refuses. No model and no network.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{hone, run};
+
+/// Predictions of thirty rows, of which the first `num_wrong` are wrong, in a folder.
+fn write_predictions(dir: &Path, num_wrong: usize) {
+    let mut lines = String::new();
+    for row in 0..30 {
+        let label = ["up", "down"][row % 2];
+        let predicted = ["up", "down"][(row + usize::from(row < num_wrong)) % 2];
+        writeln!(lines, r#"{{"row":{},"label":"{label}","predicted":"{predicted}","probability":0.75}}"#, row + 2)
+            .expect("writing to a string does not fail");
+    }
+    fs::create_dir(dir).expect("makes");
+    fs::write(dir.join("predictions.jsonl"), lines).expect("writes");
+}
+
+#[test]
+fn of_two_models_the_better_one_is_named() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_predictions(&home.path().join("a"), 12);
+    write_predictions(&home.path().join("b"), 3);
+    let (code, stdout, stderr) = run(hone(home.path()).args(["compare", "a", "b/predictions.jsonl"]));
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.starts_with("30 rows: B is better by 30.0 points, 95 % between "), "{stdout}");
+    assert!(stdout.contains("; McNemar p = 0.0039: this is hardly luck\n"), "{stdout}");
+    let (_, stdout, _) = run(hone(home.path()).args(["compare", "b", "a", "--json"]));
+    let found: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!((&found["num_rows"], &found["mcnemar"]["only_first"]), (&30.into(), &9.into()));
+    let p = found["mcnemar"]["p_exact"].as_f64().expect("a number");
+    assert!((p - 2.0 / 512.0).abs() < 1e-9, "{p}");
+    let ends: Vec<f64> =
+        found["accuracy"]["interval"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+    assert!(ends.len() == 2 && ends[0] < -0.3 && -0.3 < ends[1] && ends[1] < 0.0, "{ends:?}");
+    let (_, stdout, _) = run(hone(home.path()).args(["compare", "a", "a"]));
+    assert!(stdout.contains("A and B have as many rows right; McNemar p = 1.00: neither is better"), "{stdout}");
+}
+
+#[test]
+fn predictions_of_other_rows_and_folders_without_any_are_refused() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_predictions(&home.path().join("a"), 1);
+    fs::create_dir(home.path().join("empty")).expect("makes");
+    fs::write(home.path().join("other.jsonl"), "{\"row\":2,\"label\":\"up\",\"predicted\":\"up\"}\n").expect("writes");
+    fs::write(home.path().join("rows.csv"), "text,label\na,b\n").expect("writes");
+    for (other, says) in [
+        ("empty", "hone eval --predictions empty/predictions.jsonl writes one"),
+        ("other.jsonl", "A has 30 rows and B 1: both have to be of the same file"),
+        ("rows.csv", "line 1 is not what hone eval --predictions writes"),
+    ] {
+        let (code, stdout, stderr) = run(hone(home.path()).args(["compare", "a", other]));
+        assert_eq!((code, stdout.as_str()), (1, ""));
+        assert!(stderr.contains(says), "{other}: {stderr}");
+    }
+}

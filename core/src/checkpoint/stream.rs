@@ -1,0 +1,491 @@
+//! Files that come in pieces, so that a checkpoint or an export is written without a copy of the model in memory: tensors are
+//! read from the device a few at a time, while somebody writes them.
+//!
+//! In: tensors on the device, and files that are bytes already. Out, by name: each file with its size, which its header
+//! follows from, then its bytes. It is pulled, so that whoever writes may wait for a disk between two pieces.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use burn::tensor::{FloatDType, Tensor, Transaction};
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use super::{CheckpointError, HostTensor};
+use crate::folder::Folder;
+
+/// Bytes of a piece at most, and of the small tensors that are read in one transfer: each waits for the device.
+const PIECE_BYTES: usize = 8 << 20;
+
+/// Bytes of a number.
+const F32: usize = size_of::<f32>();
+
+/// Puts a tensor, of any rank, among those that are read next.
+type Register = Box<dyn FnOnce(Transaction) -> Transaction>;
+
+/// What comes next of some files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilePiece {
+    /// The next file begins; the one before is whole.
+    Begins {
+        /// Its name, with `/` for sub-folders.
+        name: String,
+        /// Bytes that it will have.
+        bytes: u64,
+    },
+    /// The next bytes of the file that began last.
+    Bytes(Vec<u8>),
+}
+
+/// A tensor that is written into a file, once it was read from the device.
+pub(crate) struct PendingTensor {
+    /// As the file has it.
+    pub(super) shape: Vec<usize>,
+    /// Shards of a table one after the other; one of any other tensor.
+    pub(super) parts: Vec<PendingPart>,
+}
+
+/// A tensor of a module, or of the optimizer.
+pub(super) struct PendingPart {
+    held: Held,
+    num_values: usize,
+    /// Rows and columns of a matrix whose transpose the file has.
+    turned: Option<[usize; 2]>,
+}
+
+enum Held {
+    OnDevice(Register),
+    OnHost(Vec<f32>),
+}
+
+impl PendingPart {
+    /// Of a tensor on a device, whose transpose the file may have.
+    pub(super) fn new<const D: usize>(tensor: Tensor<D>, is_turned: bool) -> Self {
+        let shape = tensor.dims();
+        let turned = is_turned.then(|| [shape[0], shape[1]]);
+        let register =
+            Box::new(move |transaction: Transaction| transaction.register(tensor.cast(FloatDType::F32))) as Register;
+        Self { held: Held::OnDevice(register), num_values: shape.iter().product(), turned }
+    }
+}
+
+impl PendingTensor {
+    /// A vector on a device.
+    pub(crate) fn of_vector(tensor: Tensor<1>) -> Self {
+        Self { shape: tensor.dims().to_vec(), parts: vec![PendingPart::new(tensor, false)] }
+    }
+
+    /// One that was read.
+    pub(super) fn of_host(HostTensor { shape, values }: HostTensor) -> Self {
+        let num_values = values.len();
+        Self { shape, parts: vec![PendingPart { held: Held::OnHost(values), num_values, turned: None }] }
+    }
+
+    fn num_bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.num_values * F32).sum()
+    }
+}
+
+/// Reads tensors in one transfer: the values of each, as the file has them.
+///
+/// # Errors
+/// When the device fails.
+pub(super) async fn read_parts(parts: impl IntoIterator<Item = PendingPart>) -> Result<Vec<Vec<f32>>, CheckpointError> {
+    let mut transaction = Transaction::default();
+    let mut found = Vec::new();
+    let mut is_on_device = false;
+    for PendingPart { held, turned, .. } in parts {
+        let values = match held {
+            Held::OnHost(values) => Some(values),
+            Held::OnDevice(register) => {
+                is_on_device = true;
+                transaction = register(transaction);
+                None
+            }
+        };
+        found.push((values, turned));
+    }
+    let mut data = match is_on_device {
+        true => transaction.execute_async().await.map_err(CheckpointError::Device)?.into_iter(),
+        false => Vec::new().into_iter(),
+    };
+    let values = found.into_iter().map(|(values, turned)| {
+        let values = values.unwrap_or_else(|| {
+            let data = data.next().expect("there is one for each that was registered");
+            data.try_into_vec::<f32>().expect("they are cast to f32 before they are read")
+        });
+        match turned {
+            Some([rows, columns]) => transpose(&values, rows, columns),
+            None => values,
+        }
+    });
+    Ok(values.collect())
+}
+
+/// A safetensors file of f32, of which nothing was read yet.
+pub(crate) struct TensorFile {
+    header: Vec<u8>,
+    num_bytes: usize,
+    parts: VecDeque<(String, PendingPart)>,
+    must_be_finite: bool,
+}
+
+impl TensorFile {
+    /// Tensors by their names in the file, as `safetensors` itself writes them. `must_be_finite`: a value that is no number is an
+    /// error.
+    pub(crate) fn new(
+        tensors: BTreeMap<String, PendingTensor>,
+        metadata: Option<HashMap<String, String>>,
+        must_be_finite: bool,
+    ) -> Self {
+        let (mut infos, mut parts) = (Vec::with_capacity(tensors.len()), VecDeque::with_capacity(tensors.len()));
+        let mut end = 0;
+        for (name, tensor) in tensors {
+            let start = end;
+            end += tensor.num_bytes();
+            infos.push((
+                name.clone(),
+                TensorInfo { dtype: Dtype::F32, shape: tensor.shape, data_offsets: (start, end) },
+            ));
+            parts.extend(tensor.parts.into_iter().map(|part| (name.clone(), part)));
+        }
+        let metadata = Metadata::new(metadata, infos).expect("shapes and lengths agree by construction");
+        let mut json = serde_json::to_vec(&metadata).expect("names and numbers serialize");
+        json.resize(json.len().next_multiple_of(8), b' ');
+        let header = [&(json.len() as u64).to_le_bytes()[..], &json].concat();
+        Self { num_bytes: header.len() + end, header, parts, must_be_finite }
+    }
+
+    /// The next tensors: a large one, or as many small ones as a piece has; none after the last.
+    async fn read_some(&mut self) -> Result<Vec<Vec<f32>>, CheckpointError> {
+        let (mut names, mut some, mut num_values) = (Vec::new(), Vec::new(), 0);
+        while let Some((_, next)) = self.parts.front()
+            && (some.is_empty() || (num_values + next.num_values) * F32 <= PIECE_BYTES)
+            && let Some((name, part)) = self.parts.pop_front()
+        {
+            num_values += part.num_values;
+            names.push(name);
+            some.push(part);
+        }
+        let read = read_parts(some).await?;
+        for (values, key) in read.iter().zip(names) {
+            if self.must_be_finite && !values.iter().all(|value| value.is_finite()) {
+                return Err(CheckpointError::NotFinite { key });
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// What a file of a stream holds.
+enum Content {
+    /// It lies among the bytes of the stream.
+    Bytes,
+    Tensors(TensorFile),
+}
+
+/// A file of which pieces were pulled.
+enum Open {
+    Bytes { name: String, done: usize },
+    Tensors { file: TensorFile, read: VecDeque<Vec<f32>>, done: usize },
+}
+
+/// Files that are pulled one after the other, in the order of their names.
+#[derive(Default)]
+pub struct FileStream {
+    files: BTreeMap<String, Content>,
+    /// Files that are bytes.
+    bytes: Folder,
+    open: Option<Open>,
+}
+
+impl FileStream {
+    /// No files.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces a file that is bytes.
+    pub fn insert(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        let name = name.into();
+        self.bytes.insert(name.clone(), bytes);
+        self.files.insert(name, Content::Bytes);
+    }
+
+    /// Adds or replaces a file by one of a folder, whose content both share; whether that is there.
+    pub fn insert_shared(&mut self, name: impl Into<String>, other: &Folder, other_name: &str) -> bool {
+        let name = name.into();
+        let is_there = self.bytes.insert_shared(name.clone(), other, other_name);
+        if is_there {
+            self.files.insert(name, Content::Bytes);
+        }
+        is_there
+    }
+
+    /// Adds or replaces a file of tensors.
+    pub(crate) fn insert_tensors(&mut self, name: impl Into<String>, file: TensorFile) {
+        self.files.insert(name.into(), Content::Tensors(file));
+    }
+
+    /// Takes the files of another stream, of which nothing was pulled, into a folder of this one.
+    pub(crate) fn extend(&mut self, folder: &str, other: Self) {
+        for (name, content) in other.files {
+            let path = format!("{folder}/{name}");
+            match content {
+                Content::Bytes => assert!(self.insert_shared(path, &other.bytes, &name), "it lies among its bytes"),
+                Content::Tensors(file) => self.insert_tensors(path, file),
+            }
+        }
+    }
+
+    /// Sum of the sizes of all files of which nothing was pulled.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.files.iter().map(|(name, content)| self.size(name, content)).sum()
+    }
+
+    fn size(&self, name: &str, content: &Content) -> u64 {
+        match content {
+            Content::Bytes => self.bytes.get(name).map_or(0, <[u8]>::len) as u64,
+            Content::Tensors(file) => file.num_bytes as u64,
+        }
+    }
+
+    /// The next piece; `None` after the last. Where it fails, the file that began last stays a part of one.
+    ///
+    /// # Errors
+    /// When the device fails, or a weight is not finite.
+    pub async fn next_piece(&mut self) -> Result<Option<FilePiece>, CheckpointError> {
+        if let Some(open) = &mut self.open {
+            let piece = open.next(&self.bytes).await?;
+            if !piece.is_empty() {
+                return Ok(Some(FilePiece::Bytes(piece)));
+            }
+            self.open = None;
+        }
+        let Some((name, content)) = self.files.pop_first() else { return Ok(None) };
+        let bytes = self.size(&name, &content);
+        self.open = Some(match content {
+            Content::Bytes => Open::Bytes { name: name.clone(), done: 0 },
+            Content::Tensors(file) => Open::Tensors { file, read: VecDeque::new(), done: 0 },
+        });
+        Ok(Some(FilePiece::Begins { name, bytes }))
+    }
+
+    /// All files, in memory. What is bytes already is shared, not copied.
+    ///
+    /// # Errors
+    /// As [`Self::next_piece`].
+    pub async fn into_folder(mut self) -> Result<Folder, CheckpointError> {
+        let mut folder = Folder::new();
+        while let Some((name, content)) = self.files.pop_first() {
+            let bytes = self.size(&name, &content);
+            match content {
+                Content::Bytes => assert!(folder.insert_shared(name.clone(), &self.bytes, &name), "it lies there"),
+                Content::Tensors(file) => {
+                    let mut whole = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+                    let mut open = Open::Tensors { file, read: VecDeque::new(), done: 0 };
+                    loop {
+                        let piece = open.next(&self.bytes).await?;
+                        if piece.is_empty() {
+                            break;
+                        }
+                        whole.extend_from_slice(&piece);
+                    }
+                    folder.insert(name, whole);
+                }
+            }
+        }
+        Ok(folder)
+    }
+}
+
+impl From<Folder> for FileStream {
+    fn from(bytes: Folder) -> Self {
+        let files = bytes.iter().map(|(name, _)| (name.to_owned(), Content::Bytes)).collect();
+        Self { files, bytes, open: None }
+    }
+}
+
+impl Open {
+    /// The next bytes; none after the last.
+    async fn next(&mut self, bytes: &Folder) -> Result<Vec<u8>, CheckpointError> {
+        match self {
+            Self::Bytes { name, done } => {
+                let rest = &bytes.get(name).unwrap_or_default()[*done..];
+                let piece = rest[..rest.len().min(PIECE_BYTES)].to_vec();
+                *done += piece.len();
+                Ok(piece)
+            }
+            Self::Tensors { file, read, done } => {
+                let mut piece = std::mem::take(&mut file.header);
+                loop {
+                    if read.is_empty() {
+                        read.extend(file.read_some().await?);
+                    }
+                    let is_last = read.is_empty();
+                    fill(&mut piece, read, done);
+                    if is_last || !piece.is_empty() {
+                        return Ok(piece);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Moves values into a piece, until it is full or none are left; of the first, `done` were moved before.
+fn fill(piece: &mut Vec<u8>, read: &mut VecDeque<Vec<f32>>, done: &mut usize) {
+    while let Some(values) = read.front()
+        && piece.len() + F32 <= PIECE_BYTES
+    {
+        let end = values.len().min(*done + (PIECE_BYTES - piece.len()) / F32);
+        piece.reserve((end - *done) * F32);
+        for value in &values[*done..end] {
+            piece.extend_from_slice(&value.to_le_bytes());
+        }
+        *done = end;
+        if end == values.len() {
+            read.pop_front();
+            *done = 0;
+        }
+    }
+}
+
+/// The transpose of a matrix, in tiles that a cache holds.
+pub(super) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    const TILE: usize = 32;
+    let mut turned = vec![0f32; values.len()];
+    for row_tile in (0..rows).step_by(TILE) {
+        for column_tile in (0..columns).step_by(TILE) {
+            for row in row_tile..(row_tile + TILE).min(rows) {
+                for column in column_tile..(column_tile + TILE).min(columns) {
+                    turned[column * rows + row] = values[row * columns + column];
+                }
+            }
+        }
+    }
+    turned
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use futures_lite::future::block_on;
+
+    use super::super::write_tensors;
+    use super::*;
+
+    fn on_device(shape: [usize; 2], start: f32) -> (Tensor<2>, Vec<f32>) {
+        let values: Vec<f32> = (0..shape[0] * shape[1]).map(|index| start + index as f32).collect();
+        (Tensor::from_data(TensorData::new(values.clone(), shape), &Device::flex()), values)
+    }
+
+    fn pending(tensor: Tensor<2>, is_turned: bool) -> PendingTensor {
+        let mut shape = tensor.dims().to_vec();
+        if is_turned {
+            shape.reverse();
+        }
+        PendingTensor { shape, parts: vec![PendingPart::new(tensor, is_turned)] }
+    }
+
+    /// All pieces, none larger than it may be: (name, size that was told, bytes).
+    fn pull(mut stream: FileStream) -> Vec<(String, u64, Vec<u8>)> {
+        let mut files: Vec<(String, u64, Vec<u8>)> = Vec::new();
+        while let Some(piece) = block_on(stream.next_piece()).expect("it can be read") {
+            match piece {
+                FilePiece::Begins { name, bytes } => files.push((name, bytes, Vec::new())),
+                FilePiece::Bytes(piece) => {
+                    assert!(!piece.is_empty() && piece.len() <= PIECE_BYTES, "{} bytes", piece.len());
+                    files.last_mut().expect("a file began").2.extend(piece);
+                }
+            }
+        }
+        files
+    }
+
+    #[test]
+    fn a_file_in_pieces_is_the_one_that_is_written_whole() {
+        // Larger than a piece, turned; a table in shards; one of nothing; one that lies on the host.
+        let (large, large_values) = on_device([1500, 2000], 0.0);
+        let (first, first_values) = on_device([2, 3], 7.0);
+        let (second, second_values) = on_device([1, 3], -4.0);
+        let table = PendingTensor {
+            shape: vec![3, 3],
+            parts: vec![PendingPart::new(first, false), PendingPart::new(second, false)],
+        };
+        let host = HostTensor { shape: vec![2], values: vec![0.5, -0.0] };
+        let nothing = HostTensor { shape: vec![0, 4], values: Vec::new() };
+        let turned = HostTensor { shape: vec![2000, 1500], values: transpose(&large_values, 1500, 2000) };
+        let whole = HostTensor { shape: vec![3, 3], values: [first_values, second_values].concat() };
+        let expected = BTreeMap::from([
+            ("b.large".to_owned(), turned),
+            ("a \"table\"".to_owned(), whole),
+            ("c".to_owned(), host.clone()),
+            ("0".to_owned(), nothing.clone()),
+        ]);
+        let tensors = BTreeMap::from([
+            ("b.large".to_owned(), pending(large, true)),
+            ("a \"table\"".to_owned(), table),
+            ("c".to_owned(), PendingTensor::of_host(host)),
+            ("0".to_owned(), PendingTensor::of_host(nothing)),
+        ]);
+        let mut stream = FileStream::new();
+        stream.insert_tensors("x.safetensors", TensorFile::new(tensors, None, true));
+        stream.insert("a.json", "{}");
+        stream.insert("z.txt", vec![1; PIECE_BYTES + 1]);
+        let total = stream.total_bytes();
+        let files = pull(stream);
+        assert_eq!(
+            files.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(),
+            ["a.json", "x.safetensors", "z.txt"]
+        );
+        assert!(files.iter().all(|(_, told, bytes)| *told == bytes.len() as u64), "each has the size that was told");
+        assert_eq!(files.iter().map(|(_, told, _)| told).sum::<u64>(), total);
+        assert!(files[1].2 == write_tensors(&expected), "other bytes");
+    }
+
+    #[test]
+    fn a_stream_becomes_the_folder_that_it_was_made_of() {
+        let mut folder = Folder::new();
+        folder.insert("a", "one");
+        folder.insert("b/c", "");
+        let again = block_on(FileStream::from(folder.clone()).into_folder()).expect("it is bytes");
+        assert_eq!(again, folder);
+        let [own, other] = [&folder, &again].map(|folder| folder.get("a").map(<[u8]>::as_ptr));
+        assert_eq!(own, other, "it is shared");
+        let mut stream = FileStream::new();
+        let (tensor, _) = on_device([4, 2], 1.0);
+        let tensors = || BTreeMap::from([("w".to_owned(), pending(tensor.clone(), false))]);
+        stream.insert_tensors("w.safetensors", TensorFile::new(tensors(), None, true));
+        assert!(!stream.insert_shared("d", &folder, "missing") && stream.insert_shared("d", &folder, "a"));
+        let mut outer = FileStream::new();
+        outer.extend("part", stream);
+        let in_pieces: Vec<_> = pull(outer).into_iter().map(|(name, _, bytes)| (name, bytes)).collect();
+        let mut stream = FileStream::new();
+        stream.insert_tensors("part/w.safetensors", TensorFile::new(tensors(), None, true));
+        stream.insert("part/d", "one");
+        let at_once = block_on(stream.into_folder()).expect("it can be read");
+        assert_eq!(in_pieces, at_once.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_weight_that_is_no_number_is_named_once_its_turn_comes() {
+        let (good, _) = on_device([2, 2], 0.0);
+        let bad = Tensor::<1>::from_floats([1.0, f32::NAN], &Device::flex());
+        let file = |must_be_finite| {
+            let tensors = BTreeMap::from([
+                ("a".to_owned(), pending(good.clone(), false)),
+                ("b".to_owned(), PendingTensor::of_vector(bad.clone())),
+            ]);
+            let mut stream = FileStream::new();
+            stream.insert_tensors("w", TensorFile::new(tensors, None, must_be_finite));
+            stream
+        };
+        assert!(matches!(
+            block_on(file(true).into_folder()),
+            Err(CheckpointError::NotFinite { key }) if key == "b"
+        ));
+        assert!(block_on(file(false).into_folder()).is_ok(), "moments are not looked at");
+    }
+}

@@ -1,0 +1,155 @@
+//! Files come back to the letter, but for what was edited.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{RowEdit, RowEdits};
+use crate::data::parse;
+
+fn source() -> RowSource {
+    let own = |name: &str, role: &str| (name.to_owned(), role.to_owned());
+    RowSource {
+        columns: vec![own("text", "text"), own("label", "label")],
+        file_columns: vec!["text".into(), "label".into()],
+        is_lines: false,
+        merge_labels: BTreeMap::new(),
+    }
+}
+
+fn set(row: usize, column: &str, was: &str, value: &str) -> RowEdit {
+    let [column, was, value] = [column, was, value].map(str::to_owned);
+    RowEdit::SetCell { file: Split::Train, row, column, was, value }
+}
+
+fn drop_rows(rows: &[usize]) -> RowEdit {
+    RowEdit::DropRows { file: Split::Train, rows: rows.to_vec() }
+}
+
+fn clean_bytes(name: &str, bytes: &[u8], log: Vec<RowEdit>) -> CleanedFile {
+    let read = ReadOptions { edits: RowEdits { log }, ..ReadOptions::default() };
+    clean_file(&(name.to_owned(), bytes.to_vec()), Split::Train, &read, &source(), None).expect("it can be written")
+}
+
+fn clean(name: &str, text: &str, log: Vec<RowEdit>) -> String {
+    String::from_utf8(clean_bytes(name, text.as_bytes(), log).bytes).expect("UTF-8")
+}
+
+#[test]
+fn a_file_without_edits_comes_back_to_the_letter() {
+    for (name, text) in [
+        ("x.csv", "text,label\r\n\"a, b\",x\r\nc,\"y\"\r\n\r\nd,x,one too many\r\ne,y"),
+        ("x.tsv", "text\tlabel\n \"a\tx\nb \ty\n=1+1\tx\n"),
+        ("x.csv", "Export of May;\n\ntext;label\n\"two\nlines\";x\nb;y\n"),
+        (
+            "x.jsonl",
+            "{\"id\": 1.0, \"text\":\"caf\\u00e9\", \"label\": 1}\n\n{\"text\": null, \"label\": 2, \"m\": {\"a\": [ ]}}\noops\n",
+        ),
+        ("x.json", "[\n  {\"text\": \"a\", \"label\": \"x\"},\n  {\"label\": \"y\", \"text\": \"b\"}\n]\n"),
+        ("x.json", "{\"name\": \"set\", \"data\": [{\"text\": \"a\", \"label\": \"x\"}], \"n\": 1}"),
+    ] {
+        assert_eq!(clean(name, text, Vec::new()), text, "{name}");
+    }
+    let marked = [MARK, b"text,label\na,x\nb,y\n"].concat();
+    assert_eq!(clean_bytes("x.csv", &marked, Vec::new()).bytes, marked, "with its byte order mark");
+}
+
+#[test]
+fn edited_cells_are_quoted_where_needed_and_dropped_rows_are_gone() {
+    let text = "text,label,note\r\n\"a, b\",x,\"n\"\r\nc,y,\r\nd,x,=1\r\n";
+    let log = vec![set(3, "text", "c", "say \"hi\", now"), drop_rows(&[2]), set(4, "label", "x", "new")];
+    assert_eq!(clean("x.csv", text, log), "text,label,note\r\n\"say \"\"hi\"\", now\",y,\r\nd,new,=1\r\n");
+    let lines = "{\"id\": 1.0, \"text\": \"a\", \"label\": 1}\n{\"text\": \"b\", \"label\": 2}\n{\"text\": \"c\", \"label\": 1}";
+    let log = vec![set(1, "label", "1", "2"), set(3, "text", "c", "ü"), drop_rows(&[2])];
+    let cleaned = "{\"id\": 1.0, \"text\": \"a\", \"label\": 2}\n{\"text\": \"ü\", \"label\": 1}";
+    assert_eq!(clean("x.jsonl", lines, log), cleaned);
+}
+
+#[test]
+fn rows_go_out_of_an_array_with_one_comma_each() {
+    let item = |text: &str| format!("{{\"text\": \"{text}\", \"label\": \"x\"}}");
+    let array =
+        |texts: &[&str]| format!("[\n{}\n]\n", texts.iter().map(|text| item(text)).collect::<Vec<_>>().join(",\n"));
+    for (rows, left) in [(&[1][..], &["b", "c"][..]), (&[2], &["a", "c"]), (&[3], &["a", "b"]), (&[1, 3], &["b"])] {
+        assert_eq!(clean("x.json", &array(&["a", "b", "c"]), vec![drop_rows(rows)]), array(left), "{rows:?}");
+    }
+}
+
+#[test]
+fn what_a_person_should_know_is_said() {
+    let latin = clean_bytes("x.csv", b"text,label\nd\xE9j\xE0 vu,a\nno\xEBl,b\nna\xEFve,a\n", vec![drop_rows(&[2])]);
+    assert_eq!(String::from_utf8(latin.bytes).expect("UTF-8"), "text,label\nnoël,b\nnaïve,a\n");
+    assert!(latin.num_rows == 2 && latin.notes.iter().any(|note| note.contains("windows-1252")), "{:?}", latin.notes);
+    let formulas = clean_bytes("x.csv", b"text,label\n=1+1,a\n-5,b\nc,a\nd,b\n", Vec::new());
+    assert!(formulas.notes[0].starts_with("1 cell "), "{:?}", formulas.notes);
+    let bad = clean_bytes("x.csv", b"text,label\na,x\nb,y\nc\nd,x\n", Vec::new());
+    assert!(bad.notes[0].starts_with("1 row that could not be read"), "{:?}", bad.notes);
+    let other = clean_bytes("x.csv", b"text,label\na,x\nb,y\n", vec![set(2, "text", "other", "new")]);
+    assert!(other.notes[0].starts_with("1 edited row "), "{:?}", other.notes);
+    assert!(other.bytes.starts_with(b"text,label\na,x\n"));
+}
+
+#[test]
+fn labels_that_are_read_as_others_are_written_as_those() {
+    let merge_labels = [("biling".to_owned(), "Billing".to_owned())].into();
+    let file = ("x.csv".to_owned(), b"text,label\na,biling\nb,Billing\nc, biling \n".to_vec());
+    let source = RowSource { merge_labels, ..source() };
+    let cleaned = clean_file(&file, Split::Train, &ReadOptions::default(), &source, None).expect("a table");
+    assert_eq!(cleaned.bytes, b"text,label\na,Billing\nb,Billing\nc,Billing\n");
+}
+
+#[test]
+fn the_rows_of_a_split_are_written_below_the_header() {
+    let file = ("x.csv".to_owned(), b"Export of May,\ntext,label\na,x\nbad\n\nb,y\nc,x\n".to_vec());
+    let cleaned = clean_file(&file, Split::Train, &ReadOptions::default(), &source(), Some(&[6])).expect("a table");
+    assert_eq!((cleaned.bytes.as_slice(), cleaned.num_rows), (&b"Export of May,\ntext,label\nb,y\n"[..], 1));
+}
+
+#[test]
+fn what_a_layout_can_not_write_is_refused_with_its_row() {
+    let file = ("x.label".to_owned(), b"DESC:manner How did it go ?\nENTY:animal What ?\n".to_vec());
+    let own = |name: &str, role: &str| (name.to_owned(), role.to_owned());
+    let columns = vec![own("text", "text"), own("label", "label")];
+    let file_columns = ["label", "fine label", "text"].map(str::to_owned).to_vec();
+    let source = RowSource { columns, file_columns, ..source() };
+    let with = |value: &str| ReadOptions {
+        edits: RowEdits { log: vec![set(2, "text", "What ?", value), set(1, "label", "DESC", "ABBR")] },
+        ..ReadOptions::default()
+    };
+    let cleaned = clean_file(&file, Split::Train, &with("Which ?"), &source, None).expect("two lines");
+    assert_eq!(cleaned.bytes, b"ABBR:manner How did it go ?\nENTY:animal Which ?\n");
+    let error = clean_file(&file, Split::Train, &with("two\nlines"), &source, None).expect_err("two lines in one");
+    assert!(error.to_string().contains("row 2 can't be written"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn any_cells_come_back_as_they_were_set(
+        cells in prop::collection::vec(("[a-z][ -~äö]{0,12}[a-z]", 0_usize..3), 3..12),
+        delimiter in prop::sample::select(vec![',', ';', '\t']),
+    ) {
+        let mut text = format!("text{delimiter}label\n");
+        let mut log = Vec::new();
+        for (index, (cell, label)) in cells.iter().enumerate() {
+            text += &format!("plain {index}{delimiter}l{label}\n");
+            log.push(set(index + 2, "text", &format!("plain {index}"), cell));
+        }
+        let read = ReadOptions { delimiter: Some(delimiter), has_header: Some(true), edits: RowEdits { log }, ..ReadOptions::default() };
+        let file = ("x.csv".to_owned(), text.into_bytes());
+        let cleaned = clean_file(&file, Split::Train, &read, &source(), None).expect("it can be written");
+        let again = parse("x.csv", &cleaned.bytes, &ReadOptions { edits: RowEdits::default(), ..read }).expect("a table");
+        let found: Vec<&str> = again.rows.iter().map(|row| row.cells[0].as_str()).collect();
+        prop_assert_eq!(found, cells.iter().map(|(cell, _)| cell.as_str()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic_and_without_edits_text_comes_back(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let text = [b"text,label\n".as_slice(), &bytes].concat();
+        for name in ["x.csv", "x.jsonl", "x.json"] {
+            let file = (name.to_owned(), text.clone());
+            let cleaned = clean_file(&file, Split::Train, &ReadOptions::default(), &source(), None);
+            if let (Ok(cleaned), Ok(text)) = (cleaned, std::str::from_utf8(&text)) {
+                prop_assert_eq!(cleaned.bytes, text.as_bytes());
+            }
+        }
+    }
+}

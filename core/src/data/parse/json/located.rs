@@ -1,0 +1,172 @@
+//! Where the objects of a JSON file stand, and an object with another value under one of its keys: all other letters stay.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::item::{Item, first_value, is_gap};
+use super::{is_line_of_many, lists_of_objects, only_object};
+use crate::data::error::DataError;
+use crate::data::parse::{Format, Table};
+
+/// Bytes of the objects of a file that was read as `table`, by their numbers. Objects one after another take the rest of their
+/// line along where nothing else stands on it.
+///
+/// # Errors
+/// When something between the objects is broken, so that they can't be told apart.
+pub(in crate::data::parse) fn locate(text: &str, table: &Table) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+    if table.format == Format::Jsonl {
+        return by_lines(text, table);
+    }
+    let start = text.trim_start_matches(is_gap);
+    let list = match only_object(start) {
+        _ if start.starts_with('[') && !is_line_of_many(start) => Some(text.trim_start_matches('\u{feff}')),
+        Some(fields) => {
+            let (lists, _) = lists_of_objects(&fields);
+            let key = lists.first().map(|(key, _)| key.clone());
+            key.and_then(|key| fields.iter().rev().find(|(own, _)| *own == key).map(|(_, value)| value.get()))
+        }
+        None => None,
+    };
+    match list {
+        Some(list) => items(text, list),
+        None => in_order(text),
+    }
+}
+
+/// The items of an array that stands in `text`.
+fn items(text: &str, list: &str) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+    let items: Vec<&RawValue> = serde_json::from_str(list).map_err(|source| DataError::MalformedJson {
+        line: source.line(),
+        column: source.column(),
+        source,
+    })?;
+    Ok(items.iter().enumerate().map(|(index, item)| (index + 1, range_in(text, item.get()))).collect())
+}
+
+/// Objects by the lines on which they start.
+fn by_lines(text: &str, table: &Table) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+    let wanted: HashSet<usize> = table.rows.iter().map(|row| row.number).collect();
+    let mut spans = Vec::with_capacity(wanted.len());
+    let (mut start, mut last_end) = (0, 0);
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let number = index + 1;
+        // The object before may end on this line.
+        let from = start.max(last_end);
+        start += line.len();
+        if !wanted.contains(&number) {
+            continue;
+        }
+        if let Some(gap) = text[from..].find(|character: char| !is_gap(character))
+            && let Ok((_, length)) = first_value(&text[from + gap..])
+        {
+            last_end = end_of_line(text, from + gap + length);
+            spans.push((number, from + gap..last_end));
+        }
+    }
+    if spans.len() == wanted.len() { Ok(spans) } else { Err(can_not_tell()) }
+}
+
+/// Behind what stands between `end` and the end of its line, where that is nothing but a gap.
+fn end_of_line(text: &str, end: usize) -> usize {
+    let rest = &text[end..];
+    let line = rest.split_inclusive('\n').next().unwrap_or_default();
+    if line.chars().all(is_gap) { end + line.len() } else { end }
+}
+
+/// Objects in their order, several on a line.
+fn in_order(text: &str) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+    let (mut spans, mut at) = (Vec::new(), 0);
+    while let Some(gap) = text[at..].find(|character: char| !is_gap(character)) {
+        let start = at + gap;
+        let (_, length) = first_value(&text[start..]).map_err(|_| can_not_tell())?;
+        at = start + length.max(1);
+        spans.push((spans.len() + 1, start..at));
+    }
+    Ok(spans)
+}
+
+fn can_not_tell() -> DataError {
+    let message = "objects share lines with something that is broken: the file can't be written again".into();
+    DataError::BadOption { field: "edits".into(), message }
+}
+
+/// Where a part of a text stands in it.
+fn range_in(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.len()
+}
+
+/// An object with another value in a column; all its other letters stay. `None` where the text is no object.
+///
+/// Numbers and booleans stay such where the new value is one; an object or array stays one where the new value is JSON. All else
+/// is written as a string.
+pub(in crate::data) fn set_field(object: &str, column: &str, value: &str) -> Option<String> {
+    let Ok((Item::Object(fields), _)) = first_value(object) else { return None };
+    let find = |key: &str| fields.iter().rev().find(|(own, _)| own == key).map(|(_, json)| json.get());
+    if let (Some(_), Some(row)) = (find("row_idx"), find("row"))
+        && row.starts_with('{')
+    {
+        return Some(replaced(object, row, &set_field(row, column, value)?));
+    }
+    if let Some(old) = find(column) {
+        return Some(replaced(object, old, &written(old, value)));
+    }
+    if let Some((key, language)) = column.split_once('.')
+        && let Some(texts) = find(key).filter(|json| json.starts_with('{'))
+    {
+        return Some(replaced(object, texts, &set_field(texts, language, value)?));
+    }
+    let end = object.rfind('}')?;
+    let comma = if fields.is_empty() { "" } else { ", " };
+    let before = object[..end].trim_end();
+    let (column, value) = (serde_json::to_string(column).ok()?, serde_json::to_string(value).ok()?);
+    Some(format!("{before}{comma}{column}: {value}{}{}", &object[before.len()..end], &object[end..]))
+}
+
+/// `text` with `new` in the place of a part of it.
+fn replaced(text: &str, part: &str, new: &str) -> String {
+    let Range { start, end } = range_in(text, part);
+    [&text[..start], new, &text[end..]].concat()
+}
+
+/// A value as JSON of the kind that stood there, if it can be.
+fn written(old: &str, value: &str) -> String {
+    let is_kind = match old.as_bytes().first() {
+        Some(b'"' | b'n') => false,
+        Some(b'[' | b'{') => {
+            value.trim_start().starts_with(['[', '{']) && serde_json::from_str::<IgnoredAny>(value).is_ok()
+        }
+        _ => serde_json::from_str::<serde_json::Value>(value).is_ok_and(|json| json.is_number() || json.is_boolean()),
+    };
+    if is_kind { value.trim().to_owned() } else { serde_json::Value::from(value).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_changes_and_no_other_letter() {
+        let object = "{ \"a\":\"x\", \"n\" : 1.0,\"l\": [ 1 ], \"a\": \"caf\\u00e9\" }";
+        let set = |column: &str, value: &str| set_field(object, column, value).expect("an object");
+        assert_eq!(set("a", "y \"z\""), object.replace("\"caf\\u00e9\"", "\"y \\\"z\\\"\""), "the last one counts");
+        assert_eq!(set("n", "2.50"), object.replace("1.0", "2.50"));
+        assert_eq!(set("n", "two"), object.replace("1.0", "\"two\""));
+        assert_eq!(set("l", "[1, 2]"), object.replace("[ 1 ]", "[1, 2]"));
+        assert_eq!(set("l", "none"), object.replace("[ 1 ]", "\"none\""));
+        assert_eq!(set("new", "v"), object.replace("\" }", "\", \"new\": \"v\" }"));
+        assert_eq!(set_field("{}", "a", "v").as_deref(), Some("{\"a\": \"v\"}"));
+        assert_eq!(set_field("[1]", "a", "v"), None);
+    }
+
+    #[test]
+    fn values_of_inner_objects_are_found() {
+        let pair = "{\"translation\": {\"en\": \"a\", \"de\": \"b\"}}";
+        assert_eq!(set_field(pair, "translation.de", "c").expect("an object"), pair.replace("\"b\"", "\"c\""));
+        let served = "{\"row_idx\": 0, \"row\": {\"text\": \"a\"}}";
+        assert_eq!(set_field(served, "text", "b").expect("an object"), served.replace("\"a\"", "\"b\""));
+    }
+}

@@ -1,0 +1,175 @@
+//! Many inputs on their way to answers, some at a time: between two parts a driver can show how far it is, hear what it is asked
+//! for, and drop the rest. In: inputs in the order of their file. Out: their answers in that order. Inputs of like length are
+//! answered together, so that little is padded.
+
+use super::SessionError;
+use super::protocol::Weights;
+use super::run::Session;
+use crate::config::ReadOptions;
+use crate::data::{TrainedRead, read_as_trained};
+use crate::images::read_header;
+use crate::task::{Prediction, Task, TaskError, TaskInput};
+
+/// Inputs of which some were answered.
+pub struct Answering {
+    inputs: Vec<TaskInput>,
+    /// Those that are answered one part after the other, the longest first.
+    order: Vec<usize>,
+    /// How many of `order` were given out.
+    next: usize,
+    part_size: usize,
+    answered: Answered,
+}
+
+/// What came of inputs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answered {
+    /// An answer an input, in their order; `None` of images that can't be read.
+    pub predictions: Vec<Option<Prediction>>,
+    /// Indices of inputs that are longer than the model reads, and were cut; ascending.
+    pub cut: Vec<usize>,
+    /// Indices of images that can't be read, with the reason; ascending.
+    pub bad: Vec<(usize, String)>,
+}
+
+impl Answering {
+    /// Of these inputs, at most `part_size` at a time. Images whose headers say that they can't be read are not tried.
+    #[must_use]
+    pub fn new(inputs: Vec<TaskInput>, part_size: usize) -> Self {
+        let length = |index: &usize| match &inputs[*index] {
+            TaskInput { image: Some(_), .. } => 0,
+            TaskInput { text, second, .. } => text.len() + second.as_ref().map_or(0, String::len),
+        };
+        let mut bad = Vec::new();
+        let mut order: Vec<usize> = (0..inputs.len()).collect();
+        order.retain(|&index| match inputs[index].image.as_deref().map(read_header) {
+            Some(Err(reason)) => {
+                bad.push((index, format!("{} {reason}", inputs[index].text)));
+                false
+            }
+            _ => true,
+        });
+        order.sort_by_key(|index| std::cmp::Reverse(length(index)));
+        let answered = Answered { predictions: vec![None; inputs.len()], cut: Vec::new(), bad };
+        Self { inputs, order, next: 0, part_size: part_size.max(1), answered }
+    }
+
+    /// How many were answered, of how many.
+    #[must_use]
+    pub fn progress(&self) -> (usize, usize) {
+        (self.next, self.order.len())
+    }
+
+    /// The answers; of inputs that were not asked about yet there is none.
+    #[must_use]
+    pub fn finish(self) -> Answered {
+        let Answered { predictions, mut cut, mut bad } = self.answered;
+        cut.sort_unstable();
+        bad.sort_unstable();
+        Answered { predictions, cut, bad }
+    }
+}
+
+impl Session {
+    /// Answers the next inputs; `false` once all are answered. `part` names one of a run's several tasks.
+    ///
+    /// # Errors
+    /// As [`Session::predict`] and [`Session::predict_part`]; of a text that can't be used with its number among all inputs, from 1.
+    pub async fn answer_inputs(
+        &mut self,
+        answering: &mut Answering,
+        weights: Weights,
+        part: Option<&str>,
+    ) -> Result<bool, SessionError> {
+        let end = (answering.next + answering.part_size).min(answering.order.len());
+        let mut left = answering.order[answering.next..end].to_vec();
+        // An image is given away, so that no more are held than are needed.
+        let inputs = &mut answering.inputs;
+        let take = |&index: &usize| {
+            let image = inputs[index].image.take();
+            TaskInput { image, ..inputs[index].clone() }
+        };
+        let mut batch: Vec<TaskInput> = left.iter().map(take).collect();
+        while !batch.is_empty() {
+            let answer = match part {
+                Some(part) => self.predict_part(part, &batch, weights).await,
+                None => self.predict(&batch, weights).await,
+            };
+            match answer {
+                Ok((predictions, longer)) => {
+                    let Answered { predictions: all, cut, .. } = &mut answering.answered;
+                    cut.extend(longer.iter().map(|&at| left[at]));
+                    left.iter().zip(predictions).for_each(|(&index, prediction)| all[index] = Some(prediction));
+                    break;
+                }
+                Err(SessionError::Task(TaskError::Input { index, reason })) => {
+                    let at = index.saturating_sub(1);
+                    let Some(&of_all) = left.get(at) else {
+                        return Err(TaskError::Input { index, reason }.into());
+                    };
+                    if batch[at].image.is_none() {
+                        return Err(TaskError::Input { index: of_all + 1, reason }.into());
+                    }
+                    answering.answered.bad.push((of_all, reason)); // which names the image
+                    batch.remove(at);
+                    left.remove(at);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        answering.next = end;
+        Ok(answering.next < answering.order.len())
+    }
+
+    /// The task that answers: that of a run's part where one is named.
+    ///
+    /// # Errors
+    /// When no model is there, or there is no such part.
+    pub fn answering_task(&self, part: Option<&str>) -> Result<Task, SessionError> {
+        let Some(name) = part else { return self.task() };
+        let parts = self.trainer.as_ref().and_then(|trainer| trainer.rows().as_several());
+        let parts = parts.map(crate::task::several::SeveralRows::parts).unwrap_or_default();
+        let own = parts.iter().find(|own| own.name == name).map(|own| own.rows.task());
+        let known = || parts.iter().map(|own| own.name.as_str()).collect::<Vec<_>>().join(", ");
+        own.ok_or_else(|| SessionError::NoPart { name: name.to_owned(), known: known() })
+    }
+
+    /// How a file of inputs is read: by the columns of the rows that the run learned from, or that were read, or that the model
+    /// was trained on elsewhere; where `asked` names no others and the file has them.
+    #[must_use]
+    pub fn read_inputs_as_trained(
+        &self,
+        (name, bytes): (&str, &[u8]),
+        asked: &ReadOptions,
+        part: Option<&str>,
+    ) -> TrainedRead {
+        let of_run = self.trainer.as_ref().map(|trainer| trainer.job());
+        let trained = match (of_run, part) {
+            (Some(job), Some(part)) => job.parts.iter().find(|own| own.name == part).map(|own| own.read.clone()),
+            (Some(job), None) => Some(job.read.clone()),
+            (None, _) => self.data.as_ref().map(|data| data.read.clone()),
+        };
+        match trained {
+            Some(trained) => read_as_trained(name, bytes, asked, &trained),
+            None => self.read_as_trained(name, bytes, asked),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn longer_inputs_come_first_and_images_that_are_none_not_at_all() {
+        let text = |text: &str| TaskInput { text: text.into(), ..TaskInput::default() };
+        let answering = Answering::new(vec![text("a"), text("long one"), text("two")], 2);
+        assert_eq!((answering.order.as_slice(), answering.progress()), (&[1, 2, 0][..], (0, 3)));
+        let image = TaskInput { image: Some(b"no image".to_vec()), ..text("x.png") };
+        let found = Answering::new(vec![image], 2);
+        assert_eq!(found.progress(), (0, 0));
+        let answered = found.finish();
+        assert_eq!((answered.predictions, answered.bad.len()), (vec![None], 1));
+        assert!(answered.bad[0].1.starts_with("x.png "), "{:?}", answered.bad);
+    }
+}

@@ -69,11 +69,17 @@ pub(crate) struct FigureRow {
 }
 
 impl FigureRow {
-    /// The figure with its interval in words: `macro F1 0.921, 95 % between 0.911 and 0.930`. `None` where that was not measured.
+    /// The figure with its interval in words: `macro F1 0.921, 95 % between 0.911 and 0.930`; where every draw gave the same,
+    /// that nothing is known. `None` where that was not measured.
     pub(crate) fn in_words(&self) -> Option<String> {
         let (value, [low, high]) = (self.after.or(self.before)?, self.interval?);
-        let [value, low, high] = [value, low, high].map(|value| format::figure(self.unit, value));
-        Some(format!("{} {value}, 95 % between {low} and {high}", format::in_sentence(self.title)))
+        let [shown, lowest, highest] = [value, low, high].map(|value| format::figure(self.unit, value));
+        let title = format::in_sentence(self.title);
+        Some(if low < high {
+            format!("{title} {shown}, 95 % between {lowest} and {highest}")
+        } else {
+            format!("{title} {shown}: these rows are too few, or too much alike, to say by how much it could be luck")
+        })
     }
 }
 
@@ -227,13 +233,17 @@ mod tests {
             measured(evaluation(Task::default(), vec![Figure::lower("loss", 1.0), figure]))
         };
         let (before, after) = (of(0.5, Some([0.25, 0.75])), of(0.921, Some([0.911, 0.93])));
+        let (unmeasured, certain) = (of(0.5, None), of(1.0, Some([1.0, 1.0])));
         let words = |before, after| figure_rows(before, after, &[])[0].in_words();
         assert_eq!(
             words(Some(&before), Some(&after)).as_deref(),
             Some("accuracy 92.1 %, 95 % between 91.1 % and 93.0 %")
         );
         assert_eq!(words(Some(&before), None).as_deref(), Some("accuracy 50.0 %, 95 % between 25.0 % and 75.0 %"));
-        assert_eq!(words(None, Some(&of(0.5, None))), None);
+        assert_eq!(words(None, Some(&unmeasured)), None);
+        // A draw of rows that are all right has no wrong ones: that is no certainty.
+        let all_right = words(None, Some(&certain)).expect("it was measured");
+        assert!(all_right.starts_with("accuracy 100.0 %: these rows are too few"), "{all_right}");
         assert_eq!(drawn(Task::default()).iter().map(|spec| spec.name).collect::<Vec<_>>(), ["accuracy", "macro_f1"]);
     }
 

@@ -55,7 +55,7 @@ fn fields(store: Store, is_editing: RwSignal<bool>, row: &RowView, source: RowSo
         "Enter" if event.ctrl_key() || event.meta_key() => on_save.run(()),
         _ => {}
     };
-    let why = (!can_edit).then(|| match row.is_cut {
+    let why = (!can_edit).then_some(match row.is_cut {
         true => "It is too long to be edited here.",
         false => "Rows of this kind can't be edited, or a run is going on.",
     });

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(doc)]
+use super::{FromWorker, Reply};
 use super::{ProjectFiles, ProjectState};
 use crate::config::{ExportFormat, ModelChanges, ModelSource, PromptFormat, ReadOptions, RowEdits, RunConfig};
 use crate::data::{RowQuery, RowSource};

@@ -162,7 +162,7 @@ pub fn fit_temperature(num_classes: usize, labels: &[usize], logits: &[f32]) -> 
         let mut nll = 0.0;
         let bins = fill_bins(rows().map(|(logits, label)| {
             nll -= log_softmax_of(logits, label, temperature);
-            let predicted = highest(logits);
+            let predicted = find_highest(logits);
             (softmax(logits, temperature)[predicted], predicted == label)
         }));
         (nll / labels.len() as f64, calibration_error(&bins).unwrap_or(0.0))
@@ -172,7 +172,7 @@ pub fn fit_temperature(num_classes: usize, labels: &[usize], logits: &[f32]) -> 
 }
 
 /// Index of the highest logit, the first of equals.
-pub(super) fn highest(logits: &[f32]) -> usize {
+pub(crate) fn find_highest(logits: &[f32]) -> usize {
     (0..logits.len()).fold(0, |best, index| if logits[index] > logits[best] { index } else { best })
 }
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED, intervals};
 use super::calibration::{
-    BinSums, NUM_BINS, ReliabilityBin, TemperatureFit, bin_of, calibration_error, fill_bins, fit_temperature, highest,
-    log_softmax_of, reliability_bins, softmax,
+    BinSums, NUM_BINS, ReliabilityBin, TemperatureFit, bin_of, calibration_error, fill_bins, find_highest,
+    fit_temperature, log_softmax_of, reliability_bins, softmax,
 };
 use super::class_counts::ClassCounts;
 use super::coverage::{CoveragePoint, coverage};
@@ -67,7 +67,7 @@ impl<'a> ClassScores<'a> {
         assert_eq!(labels.len() * num_classes, logits.len(), "each row has a logit a class");
         let rows = || logits.chunks_exact(num_classes.max(1)).zip(labels.iter().copied());
         let probabilities: Vec<f64> = rows().flat_map(|(logits, _)| softmax(logits, 1.0)).collect();
-        let predicted: Vec<usize> = rows().map(|(logits, _)| highest(logits)).collect();
+        let predicted: Vec<usize> = rows().map(|(logits, _)| find_highest(logits)).collect();
         let of_row = |row: usize| &probabilities[row * num_classes..(row + 1) * num_classes];
         let confidences: Vec<f64> = predicted.iter().enumerate().map(|(row, &id)| of_row(row)[id]).collect();
         Self {

@@ -36,6 +36,7 @@ mod text_to_text;
 
 pub use bleu::{Bleu, MAX_NGRAM_ORDER};
 pub use bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED};
+pub(crate) use calibration::find_highest;
 pub use calibration::{NUM_BINS, ReliabilityBin, TemperatureFit, fit_temperature};
 pub use chrf::chrf;
 pub use class_scores::{Calibration, ClassScores};

@@ -1,9 +1,6 @@
 //! Numbers of an output row as probabilities, in f64 on the host.
 
-/// Index of the highest value, the first of equals.
-pub(super) fn find_highest(values: &[f32]) -> usize {
-    (0..values.len()).fold(0, |best, index| if values[index] > values[best] { index } else { best })
-}
+pub(super) use crate::metrics::find_highest;
 
 /// Probabilities of log-probabilities.
 pub(super) fn probabilities(log_probabilities: &[f64]) -> Vec<f32> {

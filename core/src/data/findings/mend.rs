@@ -141,10 +141,6 @@ mod tests {
             [false, true]
         }
 
-        fn are_cut(&self) -> bool {
-            true
-        }
-
         fn sizes(&self) -> [usize; 3] {
             [TRAIN.len(), 0, TEST.len()]
         }

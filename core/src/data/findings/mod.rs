@@ -98,7 +98,9 @@ pub trait FindingRows {
     fn has_own_file(&self) -> [bool; 2];
 
     /// Whether a row with more tokens than a model reads loses some; else it is read in several windows.
-    fn are_cut(&self) -> bool;
+    fn are_cut(&self) -> bool {
+        true
+    }
 
     /// Rows of training, validation and test.
     fn sizes(&self) -> [usize; 3];

@@ -32,10 +32,6 @@ impl FindingRows for TestRows {
         [true, true]
     }
 
-    fn are_cut(&self) -> bool {
-        true
-    }
-
     fn sizes(&self) -> [usize; 3] {
         self.splits.each_ref().map(Vec::len)
     }

@@ -221,10 +221,6 @@ impl FindingRows for Data {
         self.summary.read.has_own_file
     }
 
-    fn are_cut(&self) -> bool {
-        true
-    }
-
     fn sizes(&self) -> [usize; 3] {
         self.num_rows()
     }

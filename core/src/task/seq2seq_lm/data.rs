@@ -165,10 +165,6 @@ impl FindingRows for PairData {
         self.summary.has_own_file
     }
 
-    fn are_cut(&self) -> bool {
-        true
-    }
-
     fn sizes(&self) -> [usize; 3] {
         self.num_rows()
     }

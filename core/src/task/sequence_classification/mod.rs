@@ -265,10 +265,6 @@ impl FindingRows for LabeledData {
         self.texts.summary.has_own_file
     }
 
-    fn are_cut(&self) -> bool {
-        true
-    }
-
     fn sizes(&self) -> [usize; 3] {
         self.texts.num_rows()
     }

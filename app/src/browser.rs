@@ -342,6 +342,20 @@ pub(crate) fn remember(key: &str, value: &str) {
     }
 }
 
+/// A text that is kept for this tab alone, also when it is loaded again; `None` also where the browser keeps nothing.
+pub(crate) fn kept_for_tab(key: &str) -> Option<String> {
+    window().session_storage().ok().flatten()?.get_item(key).ok().flatten()
+}
+
+/// Keeps a text for this tab alone, where the browser allows it and has room; else none, also not the one before.
+pub(crate) fn keep_for_tab(key: &str, value: &str) {
+    if let Ok(Some(storage)) = window().session_storage()
+        && storage.set_item(key, value).is_err()
+    {
+        let _ = storage.remove_item(key);
+    }
+}
+
 /// Light, dark, or (empty) as the system says.
 pub(crate) fn set_theme(theme: &str) {
     if let Some(root) = document().document_element() {

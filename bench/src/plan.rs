@@ -1,8 +1,8 @@
 //! What is predicted of a run before it starts, beside what it takes: `hone-bench plan`.
 //!
 //! In: shapes of `shapes.json` and methods. Out: a table of steps and bytes, predicted and measured. Each shape is measured in
-//! a process of its own, whose peak of memory is its own then. The prediction is calibrated as in a session, by two smaller steps:
-//! of one and of two rows (two and four where losses compare rows), never by the step that is predicted.
+//! a process of its own, whose peak of memory is its own then. The prediction is calibrated as in a session, by a step of few rows
+//! and one of as many as two seconds allow; but by half of a batch at most, so that it is never the step that is predicted.
 
 use std::io::Write;
 use std::process::Command;
@@ -29,6 +29,9 @@ const SHAPES: [&str; 6] = ["minilm", "minilm_32x128", "distilgpt2_b8", "gpt2_b4"
 /// Steps of a window that is timed, and windows of which the fastest counts.
 const STEPS: u32 = 3;
 const WINDOWS: u32 = 2;
+
+/// Seconds that the larger of the steps may take by which a prediction is calibrated.
+const LARGE_STEP_SECS: f64 = 2.0;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -156,25 +159,33 @@ impl Case<'_> {
         Training::new(&Shape { batch, ..self.shape.clone() }, settings, self.device)
     }
 
-    /// Seconds of whole steps of few rows, the optimizer among them, as of the line through both.
+    /// Seconds of whole steps of few rows and of more, the optimizer among them, as of the line through both.
     fn calibrate(&self) -> Result<Measured> {
         let few = if self.shape.config.head_kind() == HeadKind::Pooled { 2 } else { 1 };
-        let mut steps = Vec::new();
-        for rows in [few, 2 * few].map(|rows: usize| rows.min(self.shape.batch)) {
-            let mut training = self.training(rows)?;
+        let few = few.min(self.shape.batch);
+        let first = self.time(few)?;
+        let affordable = (few as f64 * LARGE_STEP_SECS / first.1) as usize;
+        let more = affordable.clamp(few, (self.shape.batch / 2).max(few));
+        let mut steps = vec![first];
+        if more > few {
+            steps.push(self.time(more)?);
+        }
+        Ok(Measured { steps, bytes_factor: 1.0, ..Measured::default() })
+    }
+
+    /// Operations and seconds of a step of so many rows.
+    fn time(&self, rows: usize) -> Result<(f64, f64)> {
+        let mut training = self.training(rows)?;
+        training.step();
+        training.read()?;
+        let mut best = f64::INFINITY;
+        for _ in 0..WINDOWS {
+            let start = Instant::now();
             training.step();
             training.read()?;
-            let mut best = f64::INFINITY;
-            for _ in 0..WINDOWS {
-                let start = Instant::now();
-                training.step();
-                training.read()?;
-                best = best.min(milliseconds(start) / 1000.0);
-            }
-            steps.push((self.flops(&training, rows), best));
+            best = best.min(milliseconds(start) / 1000.0);
         }
-        steps.dedup_by(|one, other| one.0 == other.0);
-        Ok(Measured { steps, bytes_factor: 1.0, ..Measured::default() })
+        Ok((self.flops(&training, rows), best))
     }
 
     fn batches(&self, rows: usize) -> Batches {

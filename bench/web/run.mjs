@@ -2,8 +2,8 @@
 // wasm, each in a fresh headless browser, in turns. In: options below. Out: one JSON document on standard output;
 // progress on standard error.
 //
-//   node run.mjs [--only PART,PART,..] [--rounds 2] [--windows 4] [--memory-steps 300] [--method full|lora|head]
-//     [--dist ../../dist] [--gpu]
+//   node run.mjs [--only PART,PART,..] [--rounds 2] [--warmup 5] [--windows 4] [--every 5] [--memory-steps 300]
+//     [--method full|lora|head] [--dist ../../dist] [--gpu]
 //
 // Parts: tfjs, jax, hone-webgpu, hone-cpu (an encoder); tfjs-decoder, jax-decoder, hone-decoder, hone-decoder-cpu (a decoder,
 // every weight and LoRA); memory, memory-decoder (on both devices). Not taken unless named: hone-webgpu-plain (without
@@ -49,7 +49,9 @@ const { values: given } = parseArgs({
   options: {
     only: { type: "string", default: PARTS.join(",") },
     rounds: { type: "string", default: "2" },
+    warmup: { type: "string", default: String(PROTOCOL.warmup) },
     windows: { type: "string", default: String(PROTOCOL.windows) },
+    every: { type: "string", default: String(PROTOCOL.every) },
     "memory-steps": { type: "string", default: "300" },
     method: { type: "string" },
     dist: { type: "string", default: resolve(bench, "../../dist") },
@@ -70,7 +72,7 @@ const withoutPeers = (kind) =>
 if (given.method && withoutPeers("hone").length + withoutPeers("memory").length === 0)
   throw new Error(`--method ${given.method}: none of the parts trains so, or they take all of their methods`);
 const rounds = Number(given.rounds);
-const protocol = { ...PROTOCOL, windows: Number(given.windows) };
+const protocol = { ...PROTOCOL, warmup: Number(given.warmup), windows: Number(given.windows), every: Number(given.every) };
 const memorySteps = Number(given["memory-steps"]);
 const shapes = JSON.parse(readFileSync(resolve(bench, "../shapes.json"), "utf8"));
 

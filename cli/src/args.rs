@@ -1,6 +1,7 @@
 //! What can be typed on the command line. Settings of a run are kept as text and checked all at once by
 //! [`TrainArgs::settings`], so that a person with three mistakes reads about three mistakes.
 
+mod augment;
 mod changes;
 mod data;
 mod labels;
@@ -27,9 +28,10 @@ use hone_core::task::{Task, guess_for_model};
 
 use crate::device::DeviceChoice;
 use crate::failure::{EXIT_CODES, Usage};
+pub(crate) use augment::DataAugmentArgs;
 use changes::ChangeArgs;
 pub(crate) use data::{DataCommand, DataReportArgs};
-pub(crate) use labels::{BaselineArgs, LabelErrorArgs};
+pub(crate) use labels::{BaselineArgs, LabelErrorArgs, RankArgs};
 pub(crate) use lists::{ModelsCommand, RunsArgs};
 pub(crate) use of_task::{describe, no_effect, unused_columns};
 pub(crate) use part::PartArg;
@@ -127,10 +129,13 @@ pub(crate) struct TrainArgs {
     /// Job file (hone.json) whose settings are the base; flags given here win
     #[arg(long, value_name = "FILE")]
     pub(crate) job: Option<PathBuf>,
-    /// Project file (.hone) that the page saved: a run with its rows, which goes on where it was cut off; settings given here
-    /// start it anew
+    /// Project file (.hone) that the page saved: a run with its rows, or all runs of a project, of which one is taken. It goes on
+    /// where it was cut off; settings given here start it anew
     #[arg(long, value_name = "FILE")]
     pub(crate) project: Option<PathBuf>,
+    /// Which run of --project, by the number that hone runs shows [default: the best when it was saved, else the last]
+    #[arg(long, value_name = "N", requires = "project")]
+    pub(crate) project_run: Option<u32>,
     /// Go on from the checkpoint that an interrupted run left in --output
     #[arg(long)]
     pub(crate) resume: bool,
@@ -157,6 +162,9 @@ pub(crate) struct TrainArgs {
     /// that was changed]
     #[arg(long, value_name = "FORMAT", value_parser = parse_format)]
     pub(crate) format: Option<ExportFormat>,
+    /// Don't open again what was written, to compare its answers with those of the model in memory
+    #[arg(long)]
+    pub(crate) no_verify: bool,
     /// What computes: auto, cpu, wgpu or cuda [default: auto]
     #[arg(long, value_name = "DEVICE")]
     device: Option<String>,
@@ -192,6 +200,11 @@ impl TrainArgs {
     /// Whether nothing is trained to be kept, and so nothing is written to the output folder.
     pub(crate) fn writes_nothing(&self) -> bool {
         self.plan || self.find_learning_rate
+    }
+
+    /// Whether a setting was typed.
+    pub(crate) fn has_typed(&self, name: &str) -> bool {
+        self.run.draft().typed(name).is_some()
     }
 
     /// The typed settings over `base`.

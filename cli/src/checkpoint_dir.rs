@@ -57,6 +57,9 @@ pub(crate) struct Inputs {
     /// The project file that the rows, and perhaps the model, lie in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) project: Option<PathBuf>,
+    /// Number of the run there, of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) project_run: Option<u32>,
     /// As given to `--device`.
     pub(crate) device: DeviceChoice,
     /// Optimizer steps taken, for messages.
@@ -240,6 +243,7 @@ mod tests {
             parts_valid,
             parts_test,
             project: Some("run.hone".into()),
+            project_run: Some(2),
             device,
             step,
             total_steps: Some(9),

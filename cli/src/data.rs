@@ -3,8 +3,10 @@
 //! In: files of rows, and perhaps a model whose tokenizer counts tokens. Out: findings with their rows and what would mend
 //! them, as text, as JSON (docs/data-report.md) or as a page. Personal data are never written in full.
 
+mod augment;
 mod html;
 mod label_errors;
+mod rank;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -66,11 +68,13 @@ struct Written<'f> {
 /// Runs `hone data`.
 ///
 /// # Errors
-/// See [`report`] and [`label_errors::run`].
+/// See [`report`], [`label_errors::run`], [`rank::run`] and [`augment::run`].
 pub(crate) fn run(command: &DataCommand) -> anyhow::Result<ExitCode> {
     match command {
         DataCommand::Report(args) => report(args),
         DataCommand::LabelErrors(args) => label_errors::run(args),
+        DataCommand::Rank(args) => rank::run(args),
+        DataCommand::Augment(args) => augment::run(args),
     }
 }
 

@@ -88,7 +88,9 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         let mut figures = match writes {
             true => {
-                json!({ "tokens": evaluation_json(&evaluation), "texts": writing.map(|writing| writing.figures) })
+                let styles = writing.as_ref().map(|writing| writing.styles);
+                let texts = writing.map(|writing| writing.figures);
+                json!({ "tokens": evaluation_json(&evaluation), "texts": texts, "styles": styles })
             }
             false => evaluation_json(&evaluation),
         };

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use futures_lite::future::block_on;
 use hone_core::session::Session;
 
 use crate::args::ExportArgs;
@@ -12,6 +11,8 @@ use crate::device::{self, DeviceChoice};
 use crate::inputs::say_warnings;
 use crate::model_files;
 use crate::output;
+use crate::progress::say;
+use crate::reopen;
 
 /// Runs `hone export`.
 ///
@@ -29,8 +30,8 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     session.load_model(model.files.source, model.files.folder)?;
     session.load_adapter(adapter)?;
     say_warnings(&session);
-    let folder = block_on(session.export(args.format))?;
-    output::write(&folder, &args.output, args.force)?;
+    let written = reopen::export(&mut session, args.format, (&args.output, args.force), !args.no_verify)?;
+    say(&written.told);
     writeln!(io::stdout(), "written: {}", args.output.display())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -64,7 +64,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    say(&format!("error: {error:#}"));
+    say(&format!("error: {}", with_causes(error)));
     if let Some(problem) = error.downcast_ref::<SessionError>().map(SessionError::problem)
         && !problem.hint.is_empty()
     {
@@ -77,6 +77,19 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// An error and its causes, without those that the one before has in its own words.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(|cause| cause.to_string()) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// The reader of our output went away (`hone … | head`): nothing to complain about.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
@@ -85,6 +98,14 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let inner = anyhow::anyhow!("row 5: no such label");
+        let outer = inner.context("test file \"t.csv\": row 5: no such label").context("can't use the data");
+        assert_eq!(with_causes(&outer), "can't use the data: test file \"t.csv\": row 5: no such label");
+        assert_eq!(with_causes(&anyhow::anyhow!("b").context("a")), "a: b");
+    }
 
     #[test]
     fn the_path_comes_last() {

@@ -16,7 +16,7 @@ use crate::args::GenerateArgs;
 use crate::device;
 use crate::inputs::{check_job, load_session};
 use crate::model_files;
-use crate::progress::Progress;
+use crate::progress::{Progress, say};
 
 /// Runs `hone generate`.
 ///
@@ -109,10 +109,14 @@ fn write_answer(
             "text": generated.text,
             "num_tokens": generated.num_tokens,
             "finish_reason": finish,
+            "filtered": generated.filtered,
         });
         writeln!(out, "{line}")?;
     } else {
         writeln!(out)?;
+        if let Some(words) = generated.filtered.in_words() {
+            say(&words);
+        }
     }
     Ok(generated)
 }

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
-use hone_core::hub::is_commit;
+use hone_core::hub::{SENTENCEPIECE_FILES, is_commit};
 
 use crate::hub_env;
 use crate::model_files::{CONFIG, path_in, read_model_file, reads_images};
@@ -36,7 +36,9 @@ fn read_ref(path: &Path) -> Option<String> {
 /// were asked for.
 fn is_whole(dir: &Path) -> bool {
     let has = |name: &str| path_in(dir, name).is_ok_and(|path| path.is_file());
-    let has_tokenizer = has("tokenizer.json") || has("vocab.txt") || (has("vocab.json") && has("merges.txt"));
+    let has_pieces = SENTENCEPIECE_FILES.into_iter().any(&has);
+    let has_tokenizer =
+        has("tokenizer.json") || has("vocab.txt") || (has("vocab.json") && has("merges.txt")) || has_pieces;
     let needs_none = || read_model_file("read the model", dir, CONFIG).is_ok_and(|config| reads_images(&config));
     has(CONFIG) && (has_tokenizer || needs_none()) && (has(WEIGHTS) || has_shards(dir, &has))
 }

@@ -167,13 +167,10 @@ fn with_flags(advice: &Advice) -> String {
 pub(crate) fn headline(report: &DataReport, what: &str) -> String {
     let splits = [Split::Train, Split::Valid, Split::Test].into_iter().zip(report.split_sizes);
     let splits = splits.filter(|(_, rows)| *rows > 0).map(|(split, rows)| format!("{rows} {}", split_name(split)));
-    format!(
-        "data: {}: {} of {} usable ({}); {what}",
-        report.file_name,
-        report.num_usable,
-        are(report.num_rows, noun(report.task())),
-        splits.collect::<Vec<_>>().join(", ")
-    )
+    let splits = splits.collect::<Vec<_>>().join(", ");
+    let splits = if splits.is_empty() { splits } else { format!(" ({splits})") };
+    let rows = are(report.num_rows, noun(report.task()));
+    format!("data: {}: {} of {rows} usable{splits}; {what}", report.file_name, report.num_usable)
 }
 
 /// The columns that are used, each after its role; nothing for a plain text.

@@ -35,6 +35,8 @@ mod predict;
 mod progress;
 mod project;
 mod read_files;
+mod recommend;
+mod reopen;
 mod report;
 mod run_log;
 mod run_loop;

@@ -14,7 +14,7 @@ use hone_core::config::{JOB_FILE, Job, ModelSource};
 use hone_core::folder::Folder;
 use hone_core::hub::{
     HubError, KNOWN_MODELS, MODEL_FILES, check_file, check_revision, check_weight_file_name, head_length,
-    is_repository_id,
+    is_repository_id, is_wanted,
 };
 use hone_core::model::{BackboneConfig, ModelConfig};
 
@@ -151,6 +151,13 @@ pub(crate) fn load_with_adapter(model: &str, adapter: Option<&Path>) -> anyhow::
 
 fn read_adapter(dir: &Path) -> anyhow::Result<Folder> {
     let mut folder = Folder::new();
+    if !dir.join(ADAPTER_WEIGHTS).is_file() && dir.join("adapter_model.bin").is_file() {
+        bail!(
+            "there is only adapter_model.bin: load the adapter in PEFT and save it again with save_pretrained, which writes \
+             {ADAPTER_WEIGHTS}: {}",
+            dir.display()
+        );
+    }
     for name in [ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
         folder.insert(name, read_model_file("read the adapter", dir, name)?);
     }
@@ -306,13 +313,20 @@ fn read(dir: &Path, with_weights: bool) -> anyhow::Result<Folder> {
     }
     let is_read = |(name, _): &(&str, bool)| with_weights || *name != WEIGHTS;
     for (name, required) in MODEL_FILES.iter().copied().chain([(JOB_FILE, false)]).filter(is_read) {
-        if dir.join(name).is_file() {
+        if dir.join(name).is_file() && is_wanted(name, |file| folder.get(file).is_some()) {
             folder.insert(name, read_model_file("read the model", dir, name)?);
         } else if required && !(is_sharded && name == WEIGHTS) {
             bail!("{name} is missing{} in the model folder: {}", why_missing(dir, name), dir.display());
         }
     }
     Ok(folder)
+}
+
+/// Whether weights in several files lie there: `model-00001-of-00002.safetensors`.
+fn has_shards(dir: &Path) -> bool {
+    let is_shard = |name: &str| name.starts_with("model-") && name.contains("-of-") && name.ends_with(".safetensors");
+    let mut entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name().to_str().is_some_and(is_shard))
 }
 
 fn why_missing(dir: &Path, name: &str) -> &'static str {
@@ -322,8 +336,11 @@ fn why_missing(dir: &Path, name: &str) -> &'static str {
     if dir.join("adapter_model.safetensors").is_file() {
         return " (there is only an adapter: name it with --adapter and its model with --model)";
     }
-    if dir.join("pytorch_model.bin").is_file() {
+    if ["pytorch_model.bin", "pytorch_model.bin.index.json"].iter().any(|name| dir.join(name).is_file()) {
         return " (there is only pytorch_model.bin: save it again with transformers' save_pretrained)";
+    }
+    if has_shards(dir) {
+        return " (there are parts of it, and no model.safetensors.index.json that names them)";
     }
     ""
 }

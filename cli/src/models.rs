@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
-use hone_core::hub::{KNOWN_MODELS, MODEL_FILES, check_revision, is_repository_id, own_model_folder};
+use hone_core::hub::{
+    KNOWN_MODELS, MODEL_FILES, SENTENCEPIECE_FILES, check_revision, is_repository_id, is_wanted, own_model_folder,
+};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
@@ -138,6 +140,10 @@ fn fetch_into(dir: PathBuf, id: &str, revision: &str, hub: &Hub) -> anyhow::Resu
         MODEL_FILES.iter().map(|&(name, required)| (name.to_owned(), required)).collect();
     while let Some((name, required)) = wanted.pop_front() {
         let path = path_in(&dir, &name)?;
+        if !is_wanted(&name, |file| manifest.files.contains_key(file)) {
+            remove_if_there(&path)?;
+            continue;
+        }
         let bar = Bar::new(&name);
         let file = Wanted { id, revision, file: &name };
         let fetched = hub.fetch(file, &path, &mut |done, total| bar.tell(done, total));
@@ -162,10 +168,10 @@ fn fetch_into(dir: PathBuf, id: &str, revision: &str, hub: &Hub) -> anyhow::Resu
         let cached = CachedFile { bytes: file.bytes, sha256: file.sha256, verified: file.verified };
         manifest.files.insert(name, cached);
     }
-    let has_tokenizer =
-        ["tokenizer.json", "vocab.txt", "vocab.json"].iter().any(|name| manifest.files.contains_key(*name));
+    let mut tokenizers = ["tokenizer.json", "vocab.txt", "vocab.json"].into_iter().chain(SENTENCEPIECE_FILES);
+    let has_tokenizer = tokenizers.any(|name| manifest.files.contains_key(name));
     if !has_tokenizer && !reads_images(&read_model_file("read the model", &dir, CONFIG)?) {
-        bail!("the model has no tokenizer.json, vocab.txt or vocab.json: {url}/{id} ({revision})");
+        bail!("the model has no tokenizer.json, vocab.txt, vocab.json or SentencePiece file: {url}/{id} ({revision})");
     }
     cache::finish(&dir, &manifest)?;
     Ok(dir)

@@ -19,6 +19,7 @@ use crate::checkpoint_dir;
 use crate::failure::io_error;
 use crate::lock::{self, LOCK};
 use crate::progress::say;
+use crate::reopen::DAMAGED;
 use crate::swap;
 
 /// What is made and removed to see whether a folder can be written.
@@ -158,6 +159,7 @@ fn is_model_file(name: &str) -> bool {
         JOB_FILE,
         ADAPTER_CONFIG,
         RESULTS_FILE,
+        DAMAGED,
         "README.md",
         "added_tokens.json",
         "modules.json",
@@ -256,12 +258,26 @@ pub(crate) fn read_file(doing: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 /// `can't {doing}: reason: path`.
 pub(crate) fn read_data_file(doing: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
+    check_data_size(doing, path)?;
+    fs::read(path).map_err(|e| io_error(doing, &e, path))
+}
+
+/// As [`read_data_file`], of which nothing is read yet.
+///
+/// # Errors
+/// As there.
+pub(crate) fn open_data_file(doing: &str, path: &Path) -> anyhow::Result<fs::File> {
+    check_data_size(doing, path)?;
+    fs::File::open(path).map_err(|e| io_error(doing, &e, path))
+}
+
+fn check_data_size(doing: &str, path: &Path) -> anyhow::Result<()> {
     let bytes = size_of(doing, path)?;
     if bytes > MAX_DATA_BYTES {
         let (found, limit) = (HumanBytes(bytes), HumanBytes(MAX_DATA_BYTES));
         bail!("can't {doing}: it has {found}, at most {limit} are read: {}", path.display());
     }
-    fs::read(path).map_err(|e| io_error(doing, &e, path))
+    Ok(())
 }
 
 /// The size of what is a file: a folder gives an unhelpful message when it is read, a pipe may never end.

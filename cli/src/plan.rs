@@ -129,7 +129,7 @@ impl Plan {
 
     /// The run of a project file: one that was cut off goes on, unless settings are given.
     fn of_project(args: &TrainArgs, path: &Path) -> anyhow::Result<Self> {
-        let mut project = ProjectFile::read(path, args.model.as_deref())?;
+        let mut project = ProjectFile::open(path, args.project_run, args.model.as_deref())?;
         let job = project.job().clone();
         let settings = args.settings(&settings_of(&job, DeviceChoice::Auto))?;
         if !job.parts.is_empty() && args.gives_reading() {
@@ -140,9 +140,8 @@ impl Plan {
         check_output(args)?;
         let unfinished = match args.writes_nothing() {
             true => None, // nothing goes on
-            false => project.take_unfinished(args.gives_settings())?,
+            false => project.read_unfinished(args.gives_settings())?,
         };
-        project.forget_run();
         let (checkpoint, saved) = unfinished.unzip();
         let model_sha256 = saved.map(|_| project.model_sha256(!settings.run.from_scratch));
         let own_rows = project.has_rows();
@@ -186,7 +185,7 @@ impl Plan {
         swap::recover(&args.output)?;
         let dir = checkpoint_dir::find(&args.output).context("the unfinished run was finished meanwhile")?;
         let (folder, inputs) = checkpoint_dir::read(&dir)?;
-        let project = inputs.project.as_deref().map(|path| project_again(args, path, &inputs.model)).transpose()?;
+        let project = inputs.project.as_deref().map(|path| project_again(args, path, &inputs)).transpose()?;
         let job = read_job(&folder).with_context(|| format!("can't use the checkpoint in {}", dir.display()))?;
         let settings = args.settings(&settings_of(&job, inputs.device))?;
         let parts = job.parts.iter().map(|part| PlanPart {
@@ -224,7 +223,7 @@ impl Plan {
         let sheet = self.settings.read.sheet.as_deref();
         match &mut self.project {
             Some(project) => {
-                let rows = project.take_rows();
+                let rows = project.read_rows()?;
                 forget_if_same(&mut self.data_sha256, &rows);
                 unpack_data(rows, &self.data, sheet)
             }
@@ -238,7 +237,7 @@ impl Plan {
     /// When one can't be read.
     pub(crate) fn read_rows_of_parts(&mut self) -> anyhow::Result<Vec<DataFiles>> {
         if let Some(project) = &mut self.project {
-            let rows = project.take_rows_of_parts().into_iter().zip(&mut self.parts);
+            let rows = project.read_rows_of_parts()?.into_iter().zip(&mut self.parts);
             let unpack = |(files, part): (DataFiles, &mut PlanPart)| {
                 forget_if_same(&mut part.data_sha256, &files);
                 unpack_data(files, &part.file, part.read.sheet.as_deref())
@@ -256,7 +255,8 @@ impl Plan {
     /// # Errors
     /// When it is nowhere, or a needed file is missing.
     pub(crate) fn load_model(&mut self, args: &TrainArgs) -> anyhow::Result<ModelFiles> {
-        if let Some(model) = self.project.as_mut().and_then(ProjectFile::take_model) {
+        let packed = self.project.as_mut().map(ProjectFile::read_model).transpose()?;
+        if let Some(model) = packed.flatten() {
             return Ok(model);
         }
         // Of several tasks that setting is refused once the model is known.
@@ -349,6 +349,7 @@ impl Plan {
             parts_valid: self.files_of_parts(|part| part.valid.as_ref()),
             parts_test: self.files_of_parts(|part| part.test.as_ref()),
             project: self.project.as_ref().map(|project| project.path.clone()),
+            project_run: self.project.as_ref().and_then(|project| project.number),
             device: self.settings.device,
             step,
             total_steps: Some(total_steps),
@@ -362,15 +363,13 @@ impl Plan {
     }
 }
 
-/// The project file of a run that is resumed; `model` is what that was loaded from.
-fn project_again(args: &TrainArgs, path: &Path, model: &str) -> anyhow::Result<ProjectFile> {
+/// The project file of a run that is resumed, whose checkpoint lies in the output folder.
+fn project_again(args: &TrainArgs, path: &Path, inputs: &Inputs) -> anyhow::Result<ProjectFile> {
     if [&args.data, &args.valid, &args.test].into_iter().any(Option::is_some) {
         anyhow::bail!("the rows of this run are those of its project file, so none can be given: {}", path.display());
     }
-    let is_in_project = args.model.is_none() && model == path.display().to_string();
-    let mut project = ProjectFile::read(path, (!is_in_project).then_some(model))?;
-    project.forget_run(); // its checkpoint lies in the output folder
-    Ok(project)
+    let is_in_project = args.model.is_none() && inputs.model == path.display().to_string();
+    ProjectFile::open(path, inputs.project_run, (!is_in_project).then_some(inputs.model.as_str()))
 }
 
 /// Refuses an output folder that can't be used; one that nothing is written to may be there.

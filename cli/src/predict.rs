@@ -1,5 +1,6 @@
 //! `hone predict`: what a model answers to texts or images, as CSV or JSON Lines.
 
+mod explain;
 mod render;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use hone_core::task::{
 };
 use hone_core::words::plural;
 
+use self::explain::{chosen_output, explain};
 use self::render::{Layout, render};
 use crate::args::{PredictArgs, as_flags, describe, no_effect, unused_columns};
 use crate::device;
@@ -82,7 +84,9 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         chosen.insert(UNSURE_BELOW.to_owned(), below);
     }
     session.choose_thresholds(chosen);
-    if let Some(temperature) = session.temperature() {
+    if args.explain.is_none()
+        && let Some(temperature) = session.temperature()
+    {
         progress.note(&format!(
             "probabilities are those of logits divided by {temperature:.4}, the temperature in {JOB_FILE}; no label changes by it"
         ));
@@ -106,24 +110,42 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
             bail!("no images were given, and this model {}: name image files, folders or zips", describe(task))
         }
     };
+    if let Some(name) = &args.explain {
+        let output = chosen_output(name, task, &labels)?;
+        let explanations = explain(&mut session, &inputs, output, &progress)?;
+        let rendered = explain::render(&inputs, &explanations, layout)?;
+        return write_answers(rendered, &inputs, "explained", task, args.output.as_deref(), &progress);
+    }
     let (inputs, predictions) = predict(&mut session, inputs, &progress)?;
-    let (bytes, num_formulas) = render(&inputs, &labels, &predictions, answers, layout)?;
     let unsure = predictions.iter().filter(|prediction| prediction.is_unsure() == Some(true)).count();
     if unsure > 0 {
         let all = plural(predictions.len(), noun(task));
         progress
             .note(&format!("{unsure} of {all} {} unsure: column {UNSURE:?}", if unsure == 1 { "is" } else { "are" }));
     }
+    let rendered = render(&inputs, &labels, &predictions, answers, layout)?;
+    let done = if labels.is_empty() { "answered" } else { "labeled" };
+    write_answers(rendered, &inputs, done, task, args.output.as_deref(), &progress)
+}
+
+/// Writes the file of answers, in which so many cells would have been formulas, to where it belongs.
+fn write_answers(
+    (bytes, num_formulas): (Vec<u8>, usize),
+    inputs: &[NumberedInput],
+    done: &str,
+    task: Task,
+    output: Option<&Path>,
+    progress: &Progress,
+) -> anyhow::Result<ExitCode> {
     if num_formulas > 0 {
         let cells = plural(num_formulas, "cell");
         progress.note(&format!(
             "{cells} of the CSV would be a formula in a spreadsheet, and begins with ' instead; --json writes texts as they are"
         ));
     }
-    match &args.output {
+    match output {
         Some(path) => {
             write_file(&bytes, path)?;
-            let done = if labels.is_empty() { "answered" } else { "labeled" };
             progress.note(&format!("{} {done}: {}", plural(inputs.len(), noun(task)), path.display()));
         }
         None => print(&bytes).context("can't write to standard output")?,

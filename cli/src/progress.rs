@@ -62,7 +62,7 @@ fn line(elapsed_secs: f64, weights: Option<Weights>, event: &TrainEvent) -> serd
             line.extend(fields.as_object().cloned().unwrap_or_default());
         }
     }
-    if let TrainEvent::Evaluated { evaluation, .. } = event {
+    if let TrainEvent::Evaluated { evaluation, .. } | TrainEvent::GeneralMeasured { evaluation, .. } = event {
         line.insert("evaluation".into(), evaluation_json(evaluation));
     }
     Ok(Value::Object(line))
@@ -217,9 +217,13 @@ impl Progress {
             }
             TrainEvent::RolledBack { .. } => self.pace = Pace::default(),
             TrainEvent::Phase { phase: Phase::Evaluating } => self.pace.pause(now),
-            TrainEvent::Evaluated { .. } => self.pace.resume(now),
-            TrainEvent::Phase { .. }
+            // After the validation rows, a general text may be measured and texts written.
+            TrainEvent::Phase { phase: Phase::Training } => self.pace.resume(now),
+            TrainEvent::Evaluated { .. }
+            | TrainEvent::Augmented { .. }
+            | TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
+            | TrainEvent::GeneralMeasured { .. }
             | TrainEvent::Sampled { .. }
             | TrainEvent::CheckpointDue { .. }
             | TrainEvent::BatchesCut { .. }
@@ -244,9 +248,13 @@ impl Progress {
                 let steps = plural(*total_steps as usize, "step");
                 self.remark(&format!("training {trained}: {steps}, {steps_per_epoch} an epoch{from}"));
             }
+            TrainEvent::Augmented { rows, .. } => self.remark(&rows.in_words()),
             TrainEvent::Phase { phase: Phase::FirstStep } => self.message("first step (compiling kernels)"),
             TrainEvent::Phase { phase: Phase::Training } => self.tick(),
             TrainEvent::Phase { phase: Phase::Evaluating } => self.message("measuring the validation rows"),
+            TrainEvent::Phase { phase: Phase::Sampling } => {
+                self.message("looking at what the model does before training")
+            }
             TrainEvent::Progress { step, .. } => {
                 self.position(*step);
                 self.tick();
@@ -270,6 +278,9 @@ impl Progress {
                 let best = if *is_best { "  best so far" } else { "" };
                 let figures = in_line(evaluation);
                 self.remark(&format!("step {step}  epoch {epoch:.2}  validation: {figures}{best}"));
+            }
+            TrainEvent::GeneralMeasured { evaluation, .. } => {
+                self.remark(&format!("  general text: {}", in_line(evaluation)));
             }
             TrainEvent::Sampled { prompt, generated, .. } => {
                 self.remark(&format!("  sample: {:?} -> {:?}", shortened(prompt), shortened(generated)));

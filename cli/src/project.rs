@@ -1,81 +1,151 @@
-//! `--project FILE`: a run that the page saved as one file, unpacked in memory: its job, its rows, the files of its model where
-//! no hub has them, and how far it came.
+//! `--project FILE`: a run that the page saved in a file, alone or with the others of its project: its job, its rows, the files of
+//! its model where no hub has them, and how far it came. Each is unpacked when it is asked for; the file stays where it is.
 
 use std::collections::BTreeMap;
-use std::mem::take;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, bail};
 use hone_core::config::Job;
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
-use hone_core::project::{Project, ProjectRows, SavedStep};
+use hone_core::project::{EVENTS_FILE, PackedFile, PackedRun, ProjectReader, ProjectRows, SAVED_FILE, SavedStep};
 
 use crate::model_files::{CONFIG, ModelFiles};
-use crate::output::read_data_file;
+use crate::output::open_data_file;
 use crate::progress::say;
 
-/// A project file.
+/// A project file that stays on the disk.
+pub(crate) type OpenProject = ProjectReader<BufReader<File>>;
+
+/// Opens a project file. Nothing large is read.
+///
+/// # Errors
+/// When it can't be read, or is no project file.
+pub(crate) fn open(path: &Path) -> anyhow::Result<OpenProject> {
+    let file = BufReader::new(open_data_file("read the project file", path)?);
+    ProjectReader::open(file).map_err(|error| anyhow::anyhow!("{error}: {}", path.display()))
+}
+
+/// The number of a run: that which it had on the page, else that of its place.
+pub(crate) fn number_of(runs: &[PackedRun], index: usize) -> u32 {
+    let of_page = runs.get(index).and_then(|run| run.about.number);
+    of_page.unwrap_or_else(|| u32::try_from(index + 1).unwrap_or(u32::MAX))
+}
+
+/// A run of a project file.
 pub(crate) struct ProjectFile {
     /// From the root of the disk.
     pub(crate) path: PathBuf,
-    project: Project,
+    /// Number of the run, where the file holds several.
+    pub(crate) number: Option<u32>,
+    project: OpenProject,
+    run: PackedRun,
+    /// `--model` says where the model lies: the files of one in it are left alone.
+    has_other_model: bool,
 }
 
 impl ProjectFile {
-    /// Unpacks it. With `model`, which says where that lies, the files of a model in it are left alone.
+    /// Opens it, and takes the run of a `number`, else the one that was the best when the file was made, which is said. `model` says
+    /// where that lies.
     ///
     /// # Errors
-    /// When it can't be read, or is no project file.
-    pub(crate) fn read(path: &Path, model: Option<&str>) -> anyhow::Result<Self> {
-        let bytes = read_data_file("read the project file", path)?;
-        let mut project = Project::from_zip(&bytes).map_err(|error| anyhow::anyhow!("{error}: {}", path.display()))?;
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        if model.is_some() {
-            project.model = Folder::new();
+    /// When it can't be read, is no project file, or has no such run.
+    pub(crate) fn open(path: &Path, number: Option<u32>, model: Option<&str>) -> anyhow::Result<Self> {
+        let project = open(path)?;
+        let runs = project.runs();
+        if runs.is_empty() {
+            bail!(
+                "the project file holds rows and a recipe, and no run yet: start one on the page: {}",
+                path.display()
+            );
         }
-        Ok(Self { path, project })
+        let index = match number {
+            Some(number) => (0..runs.len())
+                .find(|index| number_of(runs, *index) == number)
+                .with_context(|| format!("the project file has no run {number}: it has {}", listed(runs)))?,
+            None => project.main(),
+        };
+        let are_several = runs.len() > 1;
+        if are_several && number.is_none() {
+            let taken = number_of(runs, index);
+            say(&format!(
+                "the project file has {}: run {taken} is taken, the best when it was saved, else the last (--project-run takes \
+                 another)",
+                listed(runs)
+            ));
+        }
+        let number = are_several.then(|| number_of(runs, index));
+        let run = runs[index].clone();
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Ok(Self { path, number, project, run, has_other_model: model.is_some() })
     }
 
     pub(crate) fn job(&self) -> &Job {
-        &self.project.job
+        &self.run.about.job
     }
 
     /// Whether there are validation rows, and test rows, of the person's own: of its task, or of each of several.
     pub(crate) fn has_rows(&self) -> Vec<[bool; 2]> {
-        self.project.rows_of_tasks().map(|rows| [rows.valid.is_some(), rows.test.is_some()]).collect()
+        self.run.rows.iter().map(|[_, valid, test]| [valid.is_some(), test.is_some()]).collect()
     }
 
     /// What stands for `--model` where that is not given: the file itself where it holds the model.
     pub(crate) fn model_argument(&self) -> String {
-        match self.project.model.iter().next() {
-            Some(_) => self.path.display().to_string(),
-            None => self.project.job.model.argument(),
+        match self.holds_model() {
+            true => self.path.display().to_string(),
+            false => self.job().model.argument(),
         }
     }
 
-    /// Takes out the files of the model; `None` where there are none.
-    pub(crate) fn take_model(&mut self) -> Option<ModelFiles> {
-        let folder = take(&mut self.project.model);
-        folder.iter().next()?;
-        Some(ModelFiles { source: self.project.job.model.clone(), folder, dir: self.path.clone() })
+    fn holds_model(&self) -> bool {
+        !self.has_other_model && !self.run.model.is_empty()
     }
 
-    /// Takes out the rows; of several tasks those of the first.
-    pub(crate) fn take_rows(&mut self) -> DataFiles {
-        files_of(take(&mut self.project.rows))
+    /// Reads the files of the model; `None` where there are none.
+    ///
+    /// # Errors
+    /// When one is damaged.
+    pub(crate) fn read_model(&mut self) -> anyhow::Result<Option<ModelFiles>> {
+        if !self.holds_model() {
+            return Ok(None);
+        }
+        let folder = self.project.read_files(&self.run.model);
+        let folder = folder.map_err(|error| anyhow::anyhow!("{error}: {}", self.path.display()))?;
+        Ok(Some(ModelFiles { source: self.job().model.clone(), folder, dir: self.path.clone() }))
     }
 
-    /// Takes out the rows of each of several tasks.
-    pub(crate) fn take_rows_of_parts(&mut self) -> Vec<DataFiles> {
-        let first = self.take_rows();
-        std::iter::once(first).chain(take(&mut self.project.beside).into_iter().map(files_of)).collect()
+    /// Reads the rows; of several tasks those of the first.
+    ///
+    /// # Errors
+    /// When a file is damaged.
+    pub(crate) fn read_rows(&mut self) -> anyhow::Result<DataFiles> {
+        self.read_rows_of_parts()?.into_iter().next().context("the project file has no rows")
     }
 
-    /// Takes out what a run that was cut off goes on from, unless it is started `anew`; says what becomes of the run.
-    pub(crate) fn take_unfinished(&mut self, anew: bool) -> anyhow::Result<Option<(Folder, SavedStep)>> {
-        let Some(saved) = self.project.saved_step()? else { return Ok(None) };
+    /// Reads the rows of each of several tasks.
+    ///
+    /// # Errors
+    /// When a file is damaged.
+    pub(crate) fn read_rows_of_parts(&mut self) -> anyhow::Result<Vec<DataFiles>> {
+        let rows = self.project.read_rows(&self.run);
+        let rows = rows.map_err(|error| anyhow::anyhow!("{error}: {}", self.path.display()))?;
+        Ok(rows.into_iter().map(|ProjectRows { train, valid, test }| DataFiles { train, valid, test }).collect())
+    }
+
+    /// Reads what a run that was cut off goes on from, unless it is started `anew`; says what becomes of the run.
+    ///
+    /// # Errors
+    /// When a file of its checkpoint is damaged.
+    pub(crate) fn read_unfinished(&mut self, anew: bool) -> anyhow::Result<Option<(Folder, SavedStep)>> {
+        let Some(saved) = self.run.saved else { return Ok(None) };
+        let is_of_checkpoint = |file: &&PackedFile| ![EVENTS_FILE, SAVED_FILE].contains(&file.name.as_str());
+        let files: Vec<&PackedFile> = self.run.files.iter().filter(is_of_checkpoint).collect();
         let (step, total) = (saved.step, saved.total_steps);
-        let Some(checkpoint) = self.project.take_checkpoint() else { return Ok(None) };
+        if files.is_empty() {
+            return Ok(None);
+        }
         if saved.is_finished {
             say("the run of the project file is over: it is started anew");
             return Ok(None);
@@ -89,22 +159,25 @@ impl ProjectFile {
         say(&format!(
             "going on with the run of the project file from step {step} of {total} (a setting, such as --seed, starts it anew)"
         ));
+        let checkpoint = self.project.read_files(files);
+        let checkpoint = checkpoint.map_err(|error| anyhow::anyhow!("{error}: {}", self.path.display()))?;
         Ok(Some((checkpoint, saved)))
-    }
-
-    /// Drops how far the run came, which may be as large as the model.
-    pub(crate) fn forget_run(&mut self) {
-        self.project.run = Folder::new();
     }
 
     /// SHA-256 of what the model is, by file name, as far as it is known.
     pub(crate) fn model_sha256(&self, with_weights: bool) -> BTreeMap<String, String> {
         let is_model = |name: &str| name == CONFIG || (with_weights && name.ends_with(".safetensors"));
-        let known = self.project.model_sha256.iter().filter(|(name, _)| is_model(name));
+        let known = self.run.about.model_sha256.iter().filter(|(name, _)| is_model(name));
         known.map(|(name, sha256)| (name.clone(), sha256.clone())).collect()
     }
 }
 
-fn files_of(ProjectRows { train, valid, test }: ProjectRows) -> DataFiles {
-    DataFiles { train, valid, test }
+/// `3 runs, 2, 4 and 7`.
+fn listed(runs: &[PackedRun]) -> String {
+    let numbers: Vec<String> = (0..runs.len()).map(|index| number_of(runs, index).to_string()).collect();
+    match numbers.split_last() {
+        Some((last, [])) => format!("one run, {last}"),
+        Some((last, before)) => format!("{} runs, {} and {last}", numbers.len(), before.join(", ")),
+        None => "no run".to_owned(),
+    }
 }

@@ -110,7 +110,10 @@ impl RunLog {
                 let record = |(name, value): (&str, &f64)| scalar_record(time, *step, &format!("train/{name}"), *value);
                 numbers.into_iter().flat_map(record).collect()
             }
-            TrainEvent::Evaluated { step, split, evaluation, .. } => figure_records(time, *step, *split, evaluation),
+            TrainEvent::Evaluated { step, split, evaluation, .. } => {
+                figure_records(time, *step, prefix_of(*split), evaluation)
+            }
+            TrainEvent::GeneralMeasured { step, evaluation } => figure_records(time, *step, "general", evaluation),
             TrainEvent::RolledBack { to_step, .. } => restart_record(time, to_step + 1),
             _ => Vec::new(),
         };
@@ -129,10 +132,11 @@ impl RunLog {
         rows: &RowPredictions,
     ) -> anyhow::Result<()> {
         let (before_training, worst) = (weights == Weights::Base, worst_rows(evaluation, rows));
-        let measured = MeasuredSplit { before_training, split, evaluation: evaluation.clone(), worst };
+        let measured = MeasuredSplit { before_training, split, evaluation: evaluation.clone(), worst, writing: None };
         let entry = LogEntry::Measured(Box::new(measured));
         self.put_line(LogLine { time: None, elapsed_secs, step, entry })?;
-        let records = if before_training { Vec::new() } else { figure_records(now(), step, split, evaluation) };
+        let records =
+            if before_training { Vec::new() } else { figure_records(now(), step, prefix_of(split), evaluation) };
         self.put_records(&records)
     }
 
@@ -169,13 +173,16 @@ fn open_lines(dir: &Path, is_resumed: bool) -> anyhow::Result<(PathBuf, File)> {
     Ok((path, file))
 }
 
-/// Figures as the Trainer names them: `eval/accuracy`, `test/accuracy`.
-fn figure_records(time: f64, step: u32, split: Split, evaluation: &Evaluation) -> Vec<u8> {
-    let prefix = match split {
+/// How the Trainer's names of figures begin: `eval/accuracy`, `test/accuracy`.
+fn prefix_of(split: Split) -> &'static str {
+    match split {
         Split::Train => "train_rows",
         Split::Valid => "eval",
         Split::Test => "test",
-    };
+    }
+}
+
+fn figure_records(time: f64, step: u32, prefix: &str, evaluation: &Evaluation) -> Vec<u8> {
     let record = |figure: &hone_core::metrics::Figure| {
         scalar_record(time, step, &format!("{prefix}/{}", figure.name), figure.value)
     };

@@ -109,12 +109,13 @@ impl RunFacts {
             TrainEvent::Progress { step, .. }
             | TrainEvent::Step { step, .. }
             | TrainEvent::Evaluated { step, .. }
+            | TrainEvent::GeneralMeasured { step, .. }
             | TrainEvent::Sampled { step, .. }
             | TrainEvent::CheckpointDue { step }
             | TrainEvent::RolledBack { to_step: step, .. }
             | TrainEvent::BatchesCut { step, .. }
             | TrainEvent::Finished { step, .. } => self.step = *step,
-            TrainEvent::Phase { .. } | TrainEvent::EvaluationProgress { .. } => {}
+            TrainEvent::Augmented { .. } | TrainEvent::Phase { .. } | TrainEvent::EvaluationProgress { .. } => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `hone runs DIR`: the runs whose output folders lie in a folder, each with its state and its figures.
+//! `hone runs DIR`: the runs whose output folders lie in a folder, each with its state and its figures; or those of a project file.
 //!
 //! A run is known by what `hone train` leaves: a checkpoint while it is not over, the lock while it goes on, and then the
 //! job (`hone.json`) and the figures (`all_results.json`) beside the model. They are only read.
@@ -7,18 +7,22 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hone_core::checkpoint::{RESULTS_FILE, STATE_FILE, TrainState, read_state};
 use hone_core::config::{JOB_FILE, Job, setting};
 use hone_core::folder::Folder;
+use hone_core::project::SAVED_FILE;
+use hone_core::session::protocol::RunSummary;
 use hone_core::words::plural;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::args::{RunsArgs, task_name};
 use crate::checkpoint_dir;
 use crate::lock::{self, LOCK};
 use crate::output::{names_in, read_file};
+use crate::project;
 
 /// Splits of figures: how their names begin in `all_results.json`, and what a person reads.
 const SPLITS: [(&str, &str); 2] = [("eval_", "validation"), ("test_", "test")];
@@ -49,6 +53,17 @@ struct Run {
     results: Map<String, Value>,
     /// When the file was written that says so.
     changed: Option<SystemTime>,
+    /// The project file that it lies in, where its path is its number there.
+    in_project: Option<PathBuf>,
+}
+
+/// What a project file says of a run beside how far it came.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct SavedRun {
+    /// Milliseconds since 1970.
+    saved_ms: Option<f64>,
+    summary: RunSummary,
 }
 
 /// Runs `hone runs`.
@@ -56,7 +71,7 @@ struct Run {
 /// # Errors
 /// When the folder can't be listed or standard output can't be written.
 pub(crate) fn run(args: &RunsArgs) -> anyhow::Result<ExitCode> {
-    let (runs, num_others) = find(&args.dir)?;
+    let (runs, num_others) = if args.dir.is_file() { (in_project(&args.dir)?, 0) } else { find(&args.dir)? };
     let mut out = io::stdout().lock();
     if args.json {
         let runs: Vec<Value> = runs.iter().map(Run::to_json).collect();
@@ -95,6 +110,35 @@ fn find(dir: &Path) -> anyhow::Result<(Vec<Run>, usize)> {
     Ok((runs, num_others))
 }
 
+/// The runs of a project file, each by its number.
+fn in_project(path: &Path) -> anyhow::Result<Vec<Run>> {
+    let mut file = project::open(path)?;
+    let runs = file.runs().to_vec();
+    let mut found = Vec::with_capacity(runs.len());
+    for (index, run) in runs.iter().enumerate() {
+        let mut results = Map::new();
+        let mut changed = None;
+        if let (Some(saved), Some(packed)) = (run.saved, run.files.iter().find(|file| file.name == SAVED_FILE)) {
+            let (_, json) = file.read(packed)?;
+            let said: SavedRun = serde_json::from_slice(&json).unwrap_or_default();
+            results.insert("global_step".into(), json!(saved.step));
+            results.insert("max_steps".into(), json!(saved.total_steps));
+            let figures = said.summary.figures.iter();
+            results.extend(figures.map(|figure| (format!("eval_{}", figure.name), json!(figure.value))));
+            let saved_ms = said.saved_ms.filter(|ms| ms.is_finite() && (0.0..1e15).contains(ms));
+            changed = saved_ms.map(|ms| UNIX_EPOCH + Duration::from_millis(ms as u64));
+        }
+        let state = match run.saved {
+            Some(saved) if saved.is_finished => State::Finished,
+            _ => State::Unfinished,
+        };
+        let number = PathBuf::from(project::number_of(&runs, index).to_string());
+        let (job, in_project) = (Some(run.about.job.clone()), Some(path.to_owned()));
+        found.push(Run { path: number, state, job, results, changed, in_project });
+    }
+    Ok(found)
+}
+
 impl Run {
     /// The run whose output folder is `dir`; `None` where it is the folder of none.
     fn read(dir: &Path) -> Option<Self> {
@@ -108,7 +152,8 @@ impl Run {
             None => return None,
         };
         let changed = fs::metadata(said_by).and_then(|found| found.modified()).ok();
-        let mut run = Self { path: dir.to_owned(), state: State::Finished, job: None, results: Map::new(), changed };
+        let (state, in_project) = (State::Finished, None);
+        let mut run = Self { path: dir.to_owned(), state, job: None, results: Map::new(), changed, in_project };
         let read = match checkpoint {
             Some(checkpoint) => run.read_checkpoint(&checkpoint),
             None if is_running => Ok(()), // it has not come to its first checkpoint
@@ -186,9 +231,15 @@ impl Run {
 
     /// The command that goes on with it, of one that was broken off.
     fn resume(&self) -> Option<String> {
-        let path = self.path.display().to_string();
-        let path = if path.contains(char::is_whitespace) { format!("\"{path}\"") } else { path };
-        (self.state == State::Unfinished).then(|| format!("hone train --resume --output {path}"))
+        let quoted = |path: &Path| {
+            let path = path.display().to_string();
+            if path.contains(char::is_whitespace) { format!("\"{path}\"") } else { path }
+        };
+        let number = self.path.display();
+        (self.state == State::Unfinished).then(|| match &self.in_project {
+            Some(file) => format!("hone train --project {} --project-run {number} --output DIR", quoted(file)),
+            None => format!("hone train --resume --output {}", quoted(&self.path)),
+        })
     }
 
     fn number(&self, name: &str) -> Option<u64> {
@@ -287,8 +338,6 @@ fn ago(secs: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use hone_core::config::{ModelSource, ReadOptions, RunConfig};
     use hone_core::task::Task;
 
@@ -353,9 +402,9 @@ mod tests {
         ]);
         let before = |secs| Some(now - Duration::from_secs(secs));
         let (job, state) = (Some(job("loss")), State::Unfinished);
-        let unfinished = Run { path: "out/a b".into(), state, job, results, changed: before(180) };
+        let unfinished = Run { path: "out/a b".into(), state, job, results, changed: before(180), in_project: None };
         let (job, state, results) = (None, State::Running, Map::new());
-        let running = Run { path: "out/c".into(), state, job, results, changed: before(7_200) };
+        let running = Run { path: "out/c".into(), state, job, results, changed: before(7_200), in_project: None };
         let expected = "\
 name  state                        task                     model  method  figure                  when
 a b   unfinished at step 20 of 60  sequence-classification  a/b    full    validation loss 0.5000  3 minutes ago
@@ -364,6 +413,9 @@ c     running, no checkpoint yet   -                        -      -       -    
 ";
         assert_eq!(table(&[unfinished, running], now), expected);
         assert_eq!(table(&[], now), "");
+        let (path, state, in_project) = ("4".into(), State::Unfinished, Some("two.hone".into()));
+        let packed = Run { path, state, job: None, results: Map::new(), changed: None, in_project };
+        assert_eq!(packed.resume().as_deref(), Some("hone train --project two.hone --project-run 4 --output DIR"));
         assert_eq!([ago(59), ago(60), ago(200_000)], ["just now", "1 minute ago", "2 days ago"]);
     }
 }

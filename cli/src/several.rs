@@ -89,8 +89,8 @@ pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> 
     // The models are written before anything is printed, and whatever becomes of their figures.
     let mut text = String::new();
     let measured = measure(&mut session, args, &mut progress, &facts, &mut text);
-    let folder = save(&mut session, args, ExportFormat::Merged)?;
-    let bytes = HumanBytes(folder.total_bytes() as u64);
+    let written = save(&mut session, args, ExportFormat::Merged, &progress)?;
+    let bytes = HumanBytes(written.files.iter().map(|(_, bytes)| bytes).sum());
     let listing = listing(&args.output, &plan.parts);
     let listing = format!("the tuned models are in {} ({bytes}), one for each task\n{listing}", args.output.display());
     close(args, &mut progress, &end, measured, &text, &listing, "the models are")

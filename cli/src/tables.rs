@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hone_core::metrics::{ClassMetrics, TargetLabels};
+use hone_core::metrics::{ClassMetrics, TargetLabels, TextStyle, TextStyles};
 use hone_core::session::protocol::WritingEvaluation;
 use hone_core::task::{Evaluation, EvaluationDetail, FigureSpec, Task, TaskBaseline};
 use hone_core::words::plural;
@@ -191,6 +191,23 @@ pub(crate) fn cut(label: &str) -> String {
     flat.chars().take(MAX_LABEL - 1).chain(['…']).collect()
 }
 
+/// What written texts are like, beside those of the file.
+fn styles(styles: &TextStyles) -> String {
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+    let line = |name: &str, style: &TextStyle| {
+        format!(
+            "\n  {name:<12} {:.1} tokens a text  distinct-1 {:.4}  distinct-2 {:.4}  rep-4 {}  ended {}  refused {:.4}",
+            style.mean_length,
+            style.distinct_1,
+            style.distinct_2,
+            number(style.rep_4),
+            number(style.completed),
+            style.refusal_rate
+        )
+    };
+    line("written", &styles.written) + &line("in the file", &styles.expected)
+}
+
 /// Figures of completions, and the first of them.
 pub(crate) fn writing(writing: &WritingEvaluation) -> String {
     const SHOWN: usize = 3;
@@ -208,6 +225,7 @@ pub(crate) fn writing(writing: &WritingEvaluation) -> String {
     if figures.bleu == 0.0 {
         text.push_str("\n  (BLEU counts runs of four words, too: where all texts are shorter it is 0)");
     }
+    text.push_str(&styles(&writing.styles));
     if let Some(TargetLabels { per_label, num_unknown }) = &figures.labels {
         let names: Vec<String> = per_label.iter().map(|label| cut(&label.label)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);

@@ -10,7 +10,6 @@ use hone_core::checkpoint::{CheckpointError, read_state};
 use hone_core::config::{ConfigProblem, DataHashes, ExportFormat, Job, Method, RunConfig, TaskSettings};
 use hone_core::data::DataFiles;
 use hone_core::event::{Split, TrainEvent};
-use hone_core::folder::Folder;
 use hone_core::report::{Beginning, DataSummary};
 use hone_core::session::protocol::{ModelInfo, Weights};
 use hone_core::session::{Session, SessionError, hashes_of};
@@ -28,10 +27,12 @@ use crate::find_rate;
 use crate::inputs::{data_report, file_name};
 use crate::memory::train_in_memory;
 use crate::model_files::ModelFiles;
-use crate::output::{self, read_data_file};
+use crate::output::read_data_file;
 use crate::plan::Plan;
 use crate::planned;
 use crate::progress::{Progress, count, say};
+use crate::recommend;
+use crate::reopen::{self, Written};
 use crate::run_log::{self, RunLog};
 use crate::run_loop::{End, RunFacts, is_divergence};
 use crate::several;
@@ -76,12 +77,16 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         .load_data(files, &plan.settings.read, &run)
         .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
     progress.note(&data_report(&report));
+    if let Some(recommended) = recommend::note(args, task, &run, report.split_sizes[0]) {
+        progress.note(&recommended);
+    }
     if args.plan {
         return planned::run(&mut session, run, &device.device, args.json, &mut progress);
     }
     if args.find_learning_rate {
         return find_rate::run(&mut session, run, args.json, &mut progress);
     }
+    session.set_general_text(general.clone());
     let begun = begin(&mut session, args, &mut plan, run)?;
     log_run(args, &mut progress, begun, &device.name, vec![DataSummary::of("", &report)])?;
 
@@ -97,8 +102,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     // The model is written before anything is printed, and whatever becomes of its figures.
     let mut text = String::new();
     let measured = measure_all(&mut session, args, general.as_deref(), &mut progress, &facts, &mut text);
-    let folder = save(&mut session, args, format_of(args, &plan.settings))?;
-    let files = folder.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(bytes.len() as u64)));
+    let written = save(&mut session, args, format_of(args, &plan.settings), &progress)?;
+    let files = written.files.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(*bytes)));
     let listing = format!("the tuned model is in {}\n{}", args.output.display(), files.collect::<String>());
     close(args, &mut progress, &end, measured, &text, &listing, "the model is")
 }
@@ -114,7 +119,12 @@ pub(crate) fn begin(
     run: RunConfig,
 ) -> anyhow::Result<(Job, Option<u32>)> {
     let Some(checkpoint) = plan.checkpoint.take() else {
-        let job = session.start(run).map_err(name_flags)?;
+        let job = session.start(run).map_err(|error| match error {
+            SessionError::Data(_) => {
+                anyhow::Error::from(error).context(format!("can't use the data in {}", plan.data.display()))
+            }
+            other => name_flags(other),
+        })?;
         // Only now is it certain that a new run takes the old one's place (--force).
         checkpoint_dir::remove(&args.output)?;
         return Ok((job, None));
@@ -192,11 +202,18 @@ pub(crate) fn format_of(args: &TrainArgs, settings: &Settings) -> ExportFormat {
 }
 
 /// Writes what came of the run, which needs its checkpoint no more.
-pub(crate) fn save(session: &mut Session, args: &TrainArgs, format: ExportFormat) -> anyhow::Result<Folder> {
-    let folder = block_on(session.export(format)).with_context(|| after_failure(&args.output))?;
-    output::write(&folder, &args.output, args.force).with_context(|| after_failure(&args.output))?;
+/// What was written is opened again and compared, unless the person does not want that.
+pub(crate) fn save(
+    session: &mut Session,
+    args: &TrainArgs,
+    format: ExportFormat,
+    progress: &Progress,
+) -> anyhow::Result<Written> {
+    let to = (args.output.as_path(), args.force);
+    let written = reopen::export(session, format, to, !args.no_verify).with_context(|| after_failure(&args.output))?;
+    progress.note(&written.told);
     checkpoint_dir::remove(&args.output)?;
-    Ok(folder)
+    Ok(written)
 }
 
 /// Prints `figures` and the `listing` of what was written; then says what went wrong, if anything did, and where the

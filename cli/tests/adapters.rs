@@ -56,6 +56,21 @@ fn a_classifiers_adapter_is_trained_and_used_on_its_base() {
     let labels: Vec<_> = lines.map(|line| line.split(',').nth(2).expect("a label")).collect();
     assert_eq!(labels, ["weather", "kitchen"]);
 
+    // What each word adds, of the label that is given and of another one.
+    let line = ["predict", "--model", "adapter", "--json"];
+    for (flag, label) in [("--explain", "weather"), ("--explain=music", "music")] {
+        let (code, stdout, stderr) = run(hone(home.path()).args(line).arg(flag).args(texts));
+        assert_eq!(code, 0, "{stderr}");
+        let first: Value = serde_json::from_str(stdout.lines().next().expect("a line a text")).expect("JSON");
+        assert_eq!((&first["label"], stdout.lines().count()), (&Value::from(label), 2));
+        assert!(first["completeness_error"].as_f64().expect("a share") < 0.01, "{first}");
+        let words: Vec<&str> =
+            first["words"].as_array().into_iter().flatten().filter_map(|one| one["word"].as_str()).collect();
+        assert_eq!(words.join(" "), texts[1], "every word has its number");
+    }
+    let (code, _, stderr) = run(hone(home.path()).args(line).arg("--explain=maths").args(texts));
+    assert!(code == 2 && stderr.contains("there are kitchen, music, weather"), "{stderr}");
+
     let eval = ["eval", "--model", "base", "--adapter", "adapter", "--data", "rows.csv", "--device", "cpu", "--json"];
     let (code, stdout, stderr) = run(hone(home.path()).args(eval));
     assert_eq!(code, 0, "{stderr}");

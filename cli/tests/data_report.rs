@@ -1,4 +1,5 @@
-//! `hone data report` through the binary: as text, as JSON and as a page, with own test rows, other tasks and a tokenizer.
+//! `hone data report` and `hone data augment` through the binary: findings as text, as JSON and as a page, with own test rows, other
+//! tasks and a tokenizer; changed copies of rows, shown and written.
 
 mod support;
 
@@ -127,4 +128,42 @@ fn other_tasks_are_looked_through_and_what_can_not_be_is_said() {
     assert_eq!(code, 2, "{stderr}");
     let (code, _, stderr) = report(&["story.txt", "--label-column", "label"]);
     assert_eq!((code, stderr.contains("--label-column")), (2, true), "{stderr}");
+}
+
+#[test]
+fn changed_copies_are_shown_and_written_behind_the_rows_that_they_are_of() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let mut csv = String::from("id,text,label\n");
+    csv.extend((0..20).map(|i| format!("{i},\"the big movie, number {i}, is good\",{}\n", ["up", "down"][i % 2])));
+    csv.push_str("20,\u{4eca}\u{5929}\u{5929}\u{6c14},up\n");
+    fs::write(home.path().join("rows.csv"), &csv).expect("writes");
+    let augment = |extra: &[&str]| run(hone(home.path()).args(["data", "augment", "rows.csv"]).args(extra));
+    let (code, shown, stderr) = augment(&["--augment-texts", "synonyms", "--preview", "2"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(
+        shown.starts_with(
+            "20 changed copies of 21 rows\nwithout a copy, since no word in them could be changed: 1 row\nrow 2\n"
+        ),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("  before    the big movie, number 0, is good\n  synonyms  the ") && shown.contains("row 3\n"),
+        "{shown}"
+    );
+    assert!(!shown.contains("row 4\n"), "{shown}");
+
+    let (code, stdout, stderr) = augment(&["--augment-copies", "2", "--output", "more.csv"]);
+    assert_eq!((code, stderr.as_str()), (0, "61 rows written: more.csv\n"), "{stdout}");
+    let written = fs::read_to_string(home.path().join("more.csv")).expect("reads");
+    let added: Vec<&str> = written.strip_prefix(csv.as_str()).expect("what was there stays").lines().collect();
+    assert_eq!(added.len(), 40);
+    assert!(added[0].starts_with("0,") && added[0].ends_with(",up") && added[2].ends_with(",down"), "{added:?}");
+    assert_eq!(augment(&["--augment-copies", "2", "--output", "more.csv"]).0, 1, "the file is there");
+    assert_eq!(augment(&["--augment-copies", "2", "--output", "more.csv", "--force"]).0, 0);
+    assert_eq!(fs::read_to_string(home.path().join("more.csv")).expect("reads"), written, "the same seed");
+
+    let (code, _, stderr) = augment(&["--augment-texts", "none"]);
+    assert_eq!((code, stderr.contains("--augment-texts")), (2, true), "{stderr}");
+    let (code, _, stderr) = augment(&["--task", "causal-lm"]);
+    assert_eq!((code, stderr.contains("would be wrong once words are changed")), (1, true), "{stderr}");
 }

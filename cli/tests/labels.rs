@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use serde_json::{Value, json};
-use support::{hone, run, tiny_encoder};
+use support::{hone, run, tiny_encoder, train_line, write_rows};
 
 /// Rows of two classes that differ in one word; row 12 of the file has the label of the other.
 fn rows() -> String {
@@ -68,4 +68,42 @@ fn what_can_not_be_looked_at_is_said() {
     assert_eq!((code, stderr.contains("--label-column: has no effect with --predictions")), (2, true), "{stderr}");
     let (code, stderr) = label_errors(&["--predictions", "other.jsonl"]);
     assert_eq!((code, stderr.contains("line 1 is not what hone eval --predictions writes")), (1, true), "{stderr}");
+}
+
+#[test]
+fn unlabeled_rows_are_ranked_by_a_model_that_learned_from_the_others() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write_rows(&home.path().join("rows.csv"));
+    let labeled = fs::read_to_string(home.path().join("rows.csv")).expect("it was written");
+    let unlabeled = "the day was good and the house too,\n\"the man was dark, the word was bright\",\n";
+    fs::write(home.path().join("rows.csv"), format!("{labeled}{unlabeled}")).expect("writes");
+    let more = ["--epochs", "2", "--output", "out"];
+    let (code, _, stderr) = run(hone(home.path()).args(train_line(&tiny_encoder())).args(more));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("2 rows have no label and are left out until they get one"), "{stderr}");
+
+    let rank = |line: &[&str]| {
+        let (code, stdout, stderr) = run(hone(home.path()).args(["data", "rank", "rows.csv", "--json"]).args(line));
+        assert_eq!(code, 0, "{stderr}");
+        let rows: Vec<Value> = stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        (rows, stderr)
+    };
+    let (rows, stderr) = rank(&["--model", "out", "--device", "cpu"]);
+    assert!(stderr.contains("2 of 202 rows have no label"), "{stderr}");
+    let numbers = |rows: &[Value]| {
+        let mut numbers: Vec<u64> = rows.iter().filter_map(|row| row["id"]["row"].as_u64()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    assert_eq!(numbers(&rows), [202, 203]);
+    let unsure: Vec<f64> = rows.iter().filter_map(|row| row["uncertainty"].as_f64()).collect();
+    assert!(unsure.len() == 2 && unsure[0] >= unsure[1] && unsure.iter().all(|u| (0.0..=1.0).contains(u)), "{rows:?}");
+    assert_eq!(rows[0]["likely"].as_array().map(Vec::len), Some(2));
+
+    let (rows, _) = rank(&["--first", "1"]);
+    assert!(rows.len() == 1 && rows[0]["uncertainty"].is_null(), "{rows:?}");
+    let untrained = tiny_encoder().display().to_string();
+    let line = ["data", "rank", "rows.csv", "--model", &untrained, "--device", "cpu"];
+    let (code, _, stderr) = run(hone(home.path()).args(line));
+    assert!(code == 1 && stderr.contains("leave --model out"), "{stderr}");
 }

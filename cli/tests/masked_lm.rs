@@ -21,6 +21,26 @@ fn train(home: &Path, model: &str, flags: &[&str]) -> (i32, String, String) {
     run(hone(home).args(line).args(more).args(flags))
 }
 
+/// Words of rows become what the model in `sea` thinks likely there; `base` has no head for that.
+fn makes_copies_of_rows(home: &Path, base: &str) {
+    let rows = "text,label\nthe day was good and long,up\nthe house was good,down\n\"the night, the man\",up\n";
+    fs::write(home.join("few.csv"), rows).expect("writes");
+    let augment = |model: &str, output: &str| {
+        let line = ["data", "augment", "few.csv", "--task", "sequence-classification", "--masked-by", model];
+        run(hone(home).args(line).args(["--device", "cpu", "--preview", "1", "--output", output]))
+    };
+    let (code, stdout, stderr) = augment("sea", "more.csv");
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains(" of 3 rows\n") && stdout.contains("  masked    "), "{stdout}");
+    let written = fs::read_to_string(home.join("more.csv")).expect("reads");
+    let added = written.strip_prefix(rows).expect("what was there stays");
+    assert!(added.lines().count() > 0 && added.lines().all(|line| line.ends_with(",up") || line.ends_with(",down")));
+    assert_eq!(augment("sea", "again.csv").0, 0);
+    assert_eq!(fs::read_to_string(home.join("again.csv")).expect("reads"), written, "the same seed");
+    let (code, _, stderr) = augment(base, "none.csv");
+    assert!(code == 1 && stderr.contains("no head that fills in words"), "{stderr}");
+}
+
 #[test]
 fn a_text_is_learned_and_labels_after_it() {
     let model = tiny_encoder().display().to_string();
@@ -45,6 +65,7 @@ fn a_text_is_learned_and_labels_after_it() {
     let ask = ["predict", "--model", "sea", "--device", "cpu", "--text", "a [MASK]", "--text", "no blank at all"];
     let (code, _, stderr) = run(hone(home.path()).args(ask));
     assert!(code == 1 && stderr.contains("row 2: it has no blank: write [MASK]"), "{stderr}");
+    makes_copies_of_rows(home.path(), &model);
     let eval = ["eval", "--model", "sea", "--data", "sea.txt", "--device", "cpu"];
     let (code, stdout, stderr) = run(hone(home.path()).args(eval));
     assert!(code == 0 && stdout.contains("perplexity") && stdout.ends_with(" hidden tokens\n"), "{stdout}{stderr}");

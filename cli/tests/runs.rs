@@ -2,16 +2,17 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Cursor};
 use std::path::Path;
 use std::process::Stdio;
 
 use hone_core::checkpoint::read_job;
-use hone_core::config::{Job, ModelSource};
+use hone_core::config::{DataHashes, Job, ModelSource};
 use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
-use hone_core::project::{EVENTS_FILE, Project, SAVED_FILE};
+use hone_core::project::{EVENTS_FILE, Project, ProjectWriter, RunAbout, SAVED_FILE};
 use serde_json::{Value, json};
 use support::{copy_model, hone, leave_checkpoint, run, tiny_encoder, train_line, write_rows};
 
@@ -218,6 +219,31 @@ fn folder(dir: &Path) -> Folder {
     entries.map(file).collect()
 }
 
+/// That run, and one that was never saved, as the page would save a project of both.
+fn write_two_runs(home: &Path, project: &Project) {
+    let mut writer = ProjectWriter::new(Cursor::new(Vec::new()), "rows", Some(1), None).expect("memory");
+    let (rows_name, rows) = &project.rows.train;
+    let mut model_sha256 = BTreeMap::new();
+    for (name, bytes) in project.model.iter().chain([(rows_name.as_str(), rows.as_slice())]) {
+        if writer.begin_shared(name, &sha256_hex(bytes), bytes.len() as u64).expect("memory") {
+            writer.append(bytes).expect("memory");
+        }
+        model_sha256.insert(name.to_owned(), sha256_hex(bytes));
+    }
+    let train = model_sha256.remove(rows_name);
+    let data_sha256 = DataHashes { train, ..DataHashes::default() };
+    let job = Job { data_file: Some(rows_name.clone()), data_sha256, ..project.job.clone() };
+    let (note, page) = (String::new(), String::new());
+    let about = RunAbout { number: Some(4), began_ms: None, note, job, model_sha256, has_model: true, page };
+    writer.begin_run(&about).expect("memory");
+    for (name, bytes) in project.run.iter() {
+        assert!(writer.begin_file(name, bytes.len() as u64).expect("memory"), "{name}");
+        writer.append(bytes).expect("memory");
+    }
+    writer.begin_run(&RunAbout { number: Some(7), ..about }).expect("memory");
+    fs::write(home.join("two.hone"), writer.finish().expect("memory").into_inner()).expect("writes");
+}
+
 /// The run that `leave_checkpoint` left in `cut`, as the page would save it: with and without its checkpoint.
 fn write_projects(home: &Path, model: &Path) -> u64 {
     let mut run = folder(&home.join("cut/checkpoint"));
@@ -231,7 +257,9 @@ fn write_projects(home: &Path, model: &Path) -> u64 {
     let rows = ("rows.csv".to_owned(), fs::read(home.join("rows.csv")).expect("reads"));
     let project = Project { model: folder(model), ..Project::new(read_job(&run).expect("its state"), rows) };
     fs::write(home.join("fresh.hone"), project.clone().to_zip()).expect("writes");
-    fs::write(home.join("cut.hone"), Project { run, ..project.clone() }.to_zip()).expect("writes");
+    let cut = Project { run, ..project.clone() };
+    write_two_runs(home, &cut);
+    fs::write(home.join("cut.hone"), cut.to_zip()).expect("writes");
     let job = Job { model: ModelSource::hub("nobody/nothing"), ..project.job.clone() };
     fs::write(home.join("hub.hone"), Project { job, model: Folder::new(), ..project }.to_zip()).expect("writes");
     step
@@ -272,6 +300,18 @@ fn a_project_file_is_trained_as_its_job_is_and_goes_on_where_it_was_cut_off() {
     assert!(stderr.contains("is started anew with these settings"), "{stderr}");
     let first: Value = serde_json::from_str(stdout.lines().next().expect("events")).expect("JSON");
     assert_eq!(first["step"], 0);
+
+    // All runs of a project: each is listed, and one is chosen.
+    let (code, stdout, stderr) = run(hone(home).args(["runs", "two.hone"]));
+    assert!(code == 0 && stdout.ends_with("2 runs in two.hone\n"), "{stdout}{stderr}");
+    assert!(stdout.contains("to go on: hone train --project two.hone --project-run 4 --output DIR"), "{stdout}");
+    let (code, _, stderr) = train("two.hone", "four", &["--project-run", "4"]);
+    assert!(code == 0 && stderr.contains("going on with the run of the project file from step"), "{stderr}");
+    assert!(weights("four") == weights("on"), "it is the same run");
+    let (code, _, stderr) = train("two.hone", "never", &["--project-run", "5"]);
+    assert!(code == 1 && stderr.contains("has no run 5: it has 2 runs, 4 and 7"), "{stderr}");
+    let (code, _, stderr) = train("two.hone", "never", &["--epochs", "0"]);
+    assert!(code == 2 && stderr.contains("has 2 runs, 4 and 7: run 7 is taken"), "{stderr}");
 
     let (code, _, stderr) = train("hub.hone", "never", &[]);
     assert!(

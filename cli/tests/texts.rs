@@ -46,7 +46,14 @@ fn an_adapter_is_trained_used_and_merged() {
         of.expect("it was measured")["evaluation"]["loss"].as_f64().expect("a figure")
     };
     assert!(measured("tuned") < 0.7 * measured("base"), "{} and {}", measured("tuned"), measured("base"));
-    assert!(events.iter().any(|event| event["event"] == "sampled"));
+    let steps_of = |name: &str| {
+        let of = events.iter().filter(|event| event["event"] == name);
+        of.map(|event| event["step"].as_u64().expect("a step")).collect::<Vec<_>>()
+    };
+    for name in ["sampled", "general_measured"] {
+        let steps = steps_of(name);
+        assert!(steps.first() == Some(&0) && steps.last() > Some(&0) && steps.is_sorted(), "{name}: {steps:?}");
+    }
     let general: Vec<_> = events.iter().filter(|event| event["event"] == "evaluated_general").collect();
     assert_eq!(general.iter().map(|event| &event["weights"]).collect::<Vec<_>>(), ["base", "tuned"]);
     assert!(general.iter().all(|event| event["text"] == "general text" && event["elapsed_secs"].is_f64()));
@@ -73,11 +80,22 @@ fn an_adapter_is_trained_used_and_merged() {
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(write(&["merged"])[0], both[1], "merged, it writes the same");
 
+    let is_word = |char: char| char.is_alphanumeric();
+    let word = both[1].split(|char| !is_word(char)).find(|word| !word.is_empty()).expect("it writes a word");
+    let blocked = ["generate", "--prompt", "1 Spain:", "--max-new-tokens", "8", "--device", "cpu", "--json"];
+    let rules = ["--model", "merged", "--replacement", "***", "--block-word", word];
+    let (code, stdout, stderr) = run(hone(home.path()).args(blocked).args(rules));
+    assert_eq!(code, 0, "{stderr}");
+    let answer: Value = serde_json::from_str(&stdout).expect("JSON");
+    let (text, counts) = (answer["text"].as_str().expect("a text"), &answer["filtered"]);
+    assert!(text.contains("***") && !text.split(|char| !is_word(char)).any(|part| part == word), "{text:?}");
+    assert!(counts["words"].as_u64() > Some(0) && counts["personal_data"] == 0, "{counts}");
+
     let eval = ["eval", "--model", "merged", "--data", "rows.jsonl", "--device", "cpu", "--generate", "4", "--json"];
     let (code, stdout, stderr) = run(hone(home.path()).args(eval));
     assert_eq!(code, 0, "{stderr}");
     let figures: Value = serde_json::from_str(&stdout).expect("JSON");
-    assert_eq!(figures["texts"]["num_rows"], 4);
+    assert_eq!((&figures["texts"]["num_rows"], &figures["styles"]["written"]["num_texts"]), (&json!(4), &json!(4)));
     assert!(figures["tokens"]["perplexity"].as_f64().expect("a figure") < 20.0, "{stdout}");
 
     let (code, _, stderr) = train("merged-at-once", &["--format", "merged", "--epochs", "1"]);

@@ -41,6 +41,8 @@ pub struct TextBatch {
     /// `[batch, seq]`, how large the noise on each token's vector is at most, times the square root of its width; 0 on padding.
     /// `None` where there is none.
     pub(crate) noise: Option<Tensor<2>>,
+    /// `[batch, seq, width]`, the vectors of the tokens in place of those that the model looks up; `None` where it looks them up.
+    pub(crate) word_vectors: Option<Tensor<3>>,
 }
 
 /// Where the tokens of a batch stand, on the host.
@@ -159,6 +161,7 @@ impl TextBatch {
             is_dense: host.attention_mask.iter().all(|&bit| bit == 1),
             token_ids: tokens.map(|(&id, _)| id).collect(),
             noise: None,
+            word_vectors: None,
         }
     }
 
@@ -171,6 +174,16 @@ impl TextBatch {
         let values: Vec<f32> = host.attention_mask.chunks(host.seq.max(1)).flat_map(of_row).collect();
         let noise = Tensor::from_data(TensorData::new(values, [host.batch, host.seq]), device);
         Self { noise: Some(noise), ..self }
+    }
+
+    /// The same batch with the vectors of its tokens given: the model looks none up, so that a gradient by them can be taken.
+    /// All else that depends on the ids, such as which token is the last, still does.
+    ///
+    /// # Shapes
+    /// - `vectors`: `[batch, seq, width]`, as `Backbone::word_vectors` gives them
+    #[must_use]
+    pub fn with_word_vectors(self, vectors: Tensor<3>) -> Self {
+        Self { word_vectors: Some(vectors), ..self }
     }
 
     /// One text's next tokens, after `past` that a cache holds.
@@ -212,6 +225,7 @@ impl TextBatch {
             is_dense: self.is_dense,
             token_ids: self.token_ids,
             noise: self.noise.map(Tensor::without_autodiff),
+            word_vectors: self.word_vectors.map(Tensor::without_autodiff),
         }
     }
 

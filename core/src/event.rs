@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::data::Split;
-use crate::task::Evaluation;
+use crate::metrics::TextShape;
+use crate::task::{AddedRows, Evaluation};
 
 /// Why a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub enum Phase {
     Training,
     /// Measuring the validation split.
     Evaluating,
+    /// Looking at what a model that predicts tokens does before the first step.
+    Sampling,
 }
 
 /// One thing that happened in a run, in order.
@@ -76,6 +79,13 @@ pub enum TrainEvent {
         num_parameters: usize,
         /// Those that are trained.
         num_trainable: usize,
+    },
+    /// What augmentation added to the rows to train on, once, after [`Self::Started`] (also after a resume).
+    Augmented {
+        /// Steps already behind us: 0 unless resumed.
+        step: u32,
+        /// The counts.
+        rows: AddedRows,
     },
     /// The run turned to something else.
     Phase {
@@ -130,7 +140,16 @@ pub enum TrainEvent {
         /// Best so far; its weights are kept.
         is_best: bool,
     },
-    /// What the model makes of a validation prompt, so that one can read how it changes.
+    /// A text that has nothing to do with the rows was measured: a model that forgets does worse on it from time to time. At
+    /// step 0 before the first step, then after each evaluation.
+    GeneralMeasured {
+        /// Optimizer steps taken.
+        step: u32,
+        /// The figures.
+        evaluation: Evaluation,
+    },
+    /// What the model makes of a validation prompt, so that one can read how it changes. At step 0 before the first step, then
+    /// after each evaluation.
     Sampled {
         /// Optimizer steps taken.
         step: u32,
@@ -140,6 +159,9 @@ pub enum TrainEvent {
         expected: String,
         /// What the model wrote.
         generated: String,
+        /// What that is like; `None` in what earlier versions of Hone kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shape: Option<TextShape>,
     },
     /// A good moment to call `checkpoint` and write it down (after each epoch).
     CheckpointDue {

@@ -2,26 +2,23 @@
 //!
 //! In: whatever a driver read (files, OPFS, a zip). Out: whatever a driver writes. No IO happens here.
 
+mod unzip;
+
 use std::collections::{BTreeMap, btree_map};
-use std::io::{self, Cursor, Read, Seek, Write};
+use std::io::{self, Cursor, Seek, Write};
 use std::iter::Map;
 use std::sync::Arc;
 
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipWriter};
+
+use self::unzip::MAX_FILES;
+pub(crate) use self::unzip::check_ends;
+pub use self::unzip::{ZipFiles, ZipPieces};
 
 /// Most bytes that a zip may unpack to.
 const MAX_UNPACKED_BYTES: u64 = 4 << 30;
-
-/// Most files that a zip may hold.
-const MAX_FILES: usize = 10_000;
-
-/// Ends of a directory that may stand in a zip: its own, and those of zips (or office documents) that are stored in it.
-const MAX_ENDS: usize = 4096;
-
-/// Most bytes that may be looked through for all of them: 64 times the largest zip.
-const MAX_SEARCHED_BYTES: u64 = 64 * MAX_UNPACKED_BYTES;
 
 /// A zip that can't be taken for a folder.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +89,18 @@ impl Folder {
         self.files.remove(name).map(Arc::unwrap_or_clone)
     }
 
+    /// Takes the byte order mark off JSON files: some editors write it there, and JSON has none.
+    pub fn unmark_json(&mut self) {
+        const MARK: &[u8] = b"\xEF\xBB\xBF";
+        for (name, content) in &mut self.files {
+            if name.ends_with(".json")
+                && let Some(unmarked) = content.strip_prefix(MARK)
+            {
+                *content = Arc::new(unmarked.to_vec());
+            }
+        }
+    }
+
     /// Names and contents in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
@@ -133,36 +142,11 @@ impl Folder {
         limit: u64,
         check: impl Fn(&str, u64) -> Result<(), E>,
     ) -> Result<Self, E> {
-        let mut archive = open(bytes)?;
-        let mut claimed: u64 = 0;
-        for index in 0..archive.len() {
-            let file = archive.by_index_raw(index).map_err(FolderError::from)?;
-            let (name, size) = (file.name(), file.size());
-            if !stays_inside(name) || file.is_symlink() {
-                return Err(FolderError::UnsafePath { name: name.to_owned() }.into());
-            }
-            if !file.is_dir() {
-                claimed = claimed.saturating_add(size);
-                if claimed > limit {
-                    return Err(FolderError::TooLarge { limit }.into());
-                }
-                check(name, size)?;
-            }
-        }
+        let mut zip = ZipFiles::open_if(Cursor::new(bytes), limit, check)?;
+        let names: Vec<String> = zip.files().map(|(name, _)| name.to_owned()).collect();
         let mut folder = Self::new();
-        for index in 0..archive.len() {
-            let mut file = archive.by_index(index).map_err(FolderError::from)?;
-            if file.is_dir() {
-                continue;
-            }
-            let (name, size) = (file.name().to_owned(), file.size());
-            let mut content = Vec::new();
-            let read =
-                file.by_ref().take(size + 1).read_to_end(&mut content).and_then(|read| match read as u64 == size {
-                    true => Ok(()),
-                    false => Err(std::io::Error::other("it has not the size that the zip says")),
-                });
-            read.map_err(|source| FolderError::Damaged { name: name.clone(), source })?;
+        for name in names {
+            let content = zip.read(&name)?;
             folder.insert(name, content);
         }
         Ok(folder)
@@ -227,36 +211,6 @@ fn is_stored(name: &str) -> bool {
     name.ends_with(".safetensors") || name.ends_with(".zip")
 }
 
-/// A zip whose files can be counted.
-fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, FolderError> {
-    check_ends(bytes)?;
-    let archive = ZipArchive::new(Cursor::new(bytes))?;
-    match archive.len() > MAX_FILES {
-        true => Err(FolderError::TooManyFiles { found: archive.len() }),
-        false => Ok(archive),
-    }
-}
-
-/// Refuses bytes in which many directories seem to end. The `zip` crate tries one after the other, from the last to the first,
-/// and may look through all bytes before it for each.
-///
-/// # Errors
-/// When there are too many.
-pub(crate) fn check_ends(bytes: &[u8]) -> Result<(), ZipError> {
-    let num_ends = bytes.windows(4).filter(|four| four == b"PK\x05\x06").count();
-    let searched = (num_ends as u64).saturating_mul(bytes.len() as u64);
-    if num_ends <= MAX_ENDS && searched <= MAX_SEARCHED_BYTES {
-        return Ok(());
-    }
-    Err(ZipError::InvalidArchive(format!("{num_ends} directories seem to end in it").into()))
-}
-
-/// Relative, with `/`, no `.` or `..`, no drive letter.
-fn stays_inside(name: &str) -> bool {
-    let path = name.strip_suffix('/').unwrap_or(name);
-    !path.contains(['\\', ':', '\0']) && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
-}
-
 fn own_file((name, content): (String, Arc<Vec<u8>>)) -> (String, Vec<u8>) {
     (name, Arc::unwrap_or_clone(content))
 }
@@ -281,8 +235,10 @@ impl FromIterator<(String, Vec<u8>)> for Folder {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+    use zip::ZipArchive;
+
+    use super::*;
 
     fn example() -> Folder {
         let mut folder = Folder::new();
@@ -304,6 +260,16 @@ mod tests {
         assert!(!copy.insert_shared("x", &folder, "missing") && copy.get("x").is_none());
         assert_eq!(copy.remove("model.safetensors"), Some(vec![7; 3000]));
         assert_eq!((folder.total_bytes(), folder.into_iter().count()), (4002, 4));
+    }
+
+    #[test]
+    fn byte_order_marks_are_taken_off_json_alone() {
+        let mut folder = Folder::new();
+        folder.insert("config.json", "\u{feff}{\"a\": 1}");
+        folder.insert("vocab.txt", "\u{feff}x");
+        folder.unmark_json();
+        assert_eq!(folder.get("config.json"), Some(b"{\"a\": 1}".as_slice()));
+        assert_eq!(folder.get("vocab.txt"), Some("\u{feff}x".as_bytes()));
     }
 
     #[test]

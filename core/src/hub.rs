@@ -16,8 +16,8 @@ pub use known::{KNOWN_MODELS, KnownModel, ModelFamily, OWN_IMAGE_MODEL, OWN_MODE
 
 /// Files worth fetching from a model's repository: (name, whether loading needs it).
 ///
-/// The tokenizer is one of `tokenizer.json`, `vocab.txt`, or `vocab.json` with `merges.txt`; none alone is required. A model
-/// that reads images has none of them, but mostly `preprocessor_config.json`.
+/// The tokenizer is one of `tokenizer.json`, `vocab.txt`, `vocab.json` with `merges.txt`, or one of [`SENTENCEPIECE_FILES`] (see
+/// [`is_wanted`]); none alone is required. A model that reads images has none of them, but mostly `preprocessor_config.json`.
 pub const MODEL_FILES: &[(&str, bool)] = &[
     ("config.json", true),
     ("model.safetensors", true),
@@ -31,7 +31,22 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     ("preprocessor_config.json", false),
     ("generation_config.json", false),
     ("chat_template.jinja", false),
+    ("spiece.model", false),
+    ("sentencepiece.bpe.model", false),
+    ("spm.model", false),
+    ("tokenizer.model", false),
 ];
+
+/// The names that SentencePiece's file has in folders of models: of T5 and ALBERT, of XLM-R and CamemBERT, of DeBERTa v2, and of
+/// Llama, Mistral and Gemma.
+pub const SENTENCEPIECE_FILES: [&str; 4] = ["spiece.model", "sentencepiece.bpe.model", "spm.model", "tokenizer.model"];
+
+/// Whether a file of [`MODEL_FILES`] is worth reading beside those that are there: SentencePiece's is where no other tokenizer
+/// is.
+#[must_use]
+pub fn is_wanted(name: &str, has: impl Fn(&str) -> bool) -> bool {
+    !SENTENCEPIECE_FILES.contains(&name) || !["tokenizer.json", "vocab.txt", "vocab.json"].into_iter().any(has)
+}
 
 /// What can be wrong with an id or a file of the hub.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -191,11 +206,42 @@ fn encode(part: &str, keep_slash: bool) -> String {
 /// SHA-256 in lower-case hex.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        write!(hex, "{byte:02x}").expect("writing to a string does not fail");
+    let mut hash = Sha256Pieces::default();
+    hash.add(bytes);
+    hash.into_hex()
+}
+
+/// SHA-256 of bytes that come in pieces.
+#[derive(Clone, Default)]
+pub struct Sha256Pieces(Sha256);
+
+impl Sha256Pieces {
+    /// Adds the next bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
-    hex
+
+    /// The hash of all of them, in lower-case hex.
+    #[must_use]
+    pub fn into_hex(self) -> String {
+        let mut hex = String::with_capacity(64);
+        for byte in self.0.finalize() {
+            write!(hex, "{byte:02x}").expect("writing to a string does not fail");
+        }
+        hex
+    }
+}
+
+/// Whether a text is a SHA-256 as [`sha256_hex`] gives it.
+#[must_use]
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// All that stands in some text and may be a SHA-256, whatever is around it: what a damaged list of files still names.
+#[must_use]
+pub fn sha256s_in(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| is_sha256(word)).collect()
 }
 
 /// Compares bytes with the SHA-256 (hex) that was promised for them.
@@ -288,6 +334,18 @@ mod tests {
         verify("x", b"abc", &abc.to_uppercase()).expect("hex in capitals");
         let error = verify("model.safetensors", b"abd", abc).expect_err("other bytes").to_string();
         assert!(error.starts_with("model.safetensors: "), "{error}");
+    }
+
+    #[test]
+    fn hashes_of_pieces_are_those_of_the_whole_and_are_found_in_what_is_damaged() {
+        let mut pieces = Sha256Pieces::default();
+        [&b"a"[..], b"", b"bc"].into_iter().for_each(|piece| pieces.add(piece));
+        let whole = sha256_hex(b"abc");
+        assert_eq!(pieces.into_hex(), whole);
+        assert!(is_sha256(&whole) && !is_sha256(&whole.to_uppercase()) && !is_sha256(&whole[1..]));
+        let other = "0".repeat(64);
+        let damaged = format!("{{\"sha256\":\"{whole}\",\u{fffd}x\":\"{other}\",\"sha2\":\"{}", &whole[..40]);
+        assert_eq!(sha256s_in(&damaged), [&whole, &other]);
     }
 
     #[test]

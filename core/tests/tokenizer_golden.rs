@@ -1,7 +1,7 @@
 //! Tokenizers against ids written down by `transformers`: MiniLM's (`tests/fixtures/minilm_cls/tokenizer_cases.json`), which
 //! is fetched at set-up (without it the test says that it was skipped), a GPT-2 vocabulary that has no tokenizer.json
 //! (`tests/fixtures/gpt2_tokenizer`), and folders with added tokens and settings of many kinds
-//! (`tests/fixtures/tokenizers`).
+//! (`tests/fixtures/tokenizers`) or with SentencePiece's file alone (`tests/fixtures/sentencepiece`).
 
 use std::path::{Path, PathBuf};
 
@@ -136,4 +136,74 @@ fn folders_give_the_ids_of_auto_tokenizer() {
     }
     assert_eq!(num_folders, 26, "make_tokenizer_folders.py writes 24, make_unigram.py two");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[derive(Deserialize)]
+struct PieceCases {
+    cases: Vec<Gpt2Case>,
+    pairs: Vec<PairCase>,
+    decoded: Vec<Decoded>,
+}
+
+#[derive(Deserialize)]
+struct PairCase {
+    texts: (String, String),
+    input_ids: Vec<u32>,
+}
+
+#[test]
+fn sentencepiece_files_alone_give_the_ids_of_auto_tokenizer() {
+    let mut num_folders = 0;
+    let mut failures = Vec::new();
+    for entry in std::fs::read_dir(root().join("tests/fixtures/sentencepiece")).expect("the fixtures are checked in") {
+        let path = entry.expect("a folder").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let mut folder = Folder::new();
+        for file in std::fs::read_dir(&path).expect("the folder is readable") {
+            let file = file.expect("a file").path();
+            let bytes = std::fs::read(&file).expect("the file is readable");
+            folder.insert(file.file_name().expect("a name").to_string_lossy().into_owned(), bytes);
+        }
+        let found: PieceCases = serde_json::from_slice(folder.get("cases.json").expect("its cases")).expect("JSON");
+        let tokenizer = Tokenizer::from_folder(&folder, None).unwrap_or_else(|error| panic!("{name}: {error}"));
+        num_folders += 1;
+        for Gpt2Case { text, input_ids } in found.cases {
+            let ids = tokenizer.encode(&text, 512).expect("room enough").ids;
+            if ids != input_ids {
+                failures.push(format!("{name}, {text:?}:\n  {input_ids:?} expected\n  {ids:?} found"));
+            }
+        }
+        for PairCase { texts: (first, second), input_ids } in found.pairs {
+            let ids = tokenizer.encode_pair(&first, &second, 512).expect("room enough").ids;
+            if ids != input_ids {
+                failures.push(format!("{name}, {first:?}, {second:?}:\n  {input_ids:?} expected\n  {ids:?} found"));
+            }
+        }
+        for Decoded { ids, text } in found.decoded {
+            let found = tokenizer.decode(&ids, true).expect("known ids");
+            if found != text {
+                failures.push(format!("{name}, {ids:?}: {text:?} expected, {found:?} found"));
+            }
+        }
+    }
+    assert_eq!(num_folders, 15, "make_sentencepiece.py writes so many");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_class_that_is_built_by_other_rules_says_how_to_get_a_tokenizer_json() {
+    let mut folder = Folder::new();
+    let file = root().join("tests/fixtures/sentencepiece/t5/spiece.model");
+    folder.insert("spiece.model", std::fs::read(file).expect("the fixture is checked in"));
+    let fail = |folder: &Folder| Tokenizer::from_folder(folder, None).expect_err("not usable").to_string();
+    folder.insert("tokenizer_config.json", r#"{"tokenizer_class": "PegasusTokenizer"}"#);
+    let error = fail(&folder);
+    assert!(error.contains("spiece.model of PegasusTokenizer") && error.contains("save_pretrained"), "{error}");
+    folder.insert("tokenizer_config.json", r#"{"tokenizer_class": "GemmaTokenizer"}"#);
+    let error = fail(&folder);
+    assert!(error.starts_with("spiece.model can't be read: it is a Unigram model"), "{error}");
+    folder.insert("spiece.model", "IQ== 0\nIg== 1\n");
+    let error = fail(&folder);
+    assert!(error.starts_with("spiece.model can't be read: it is no SentencePiece model"), "{error}");
+    assert!(fail(&Folder::new()).contains("spiece.model"), "what can be read is named");
 }

@@ -11,6 +11,9 @@ All numbers are of float64, small, and drawn with a fixed seed:
 - `adamw`: three steps of `torch.optim.AdamW` with a learning rate for each group (layer-wise decay), and with a pull to the first
   weights in the place of weight decay (L2-SP, decoupled as AdamW's decay).
 - `fgm`: where token vectors are moved for the second pass (Miyato et al. 2017).
+- `mixout`: weights of a pass, whose masked rows are the pretrained ones (Lee et al. 2020, equation of section 3), and the gradient
+  of a loss by the weights that are trained. A row of `[in, out]` is what leaves a neuron, a column of PyTorch's layout.
+- `awp`: where a matrix is moved (Wu et al. 2020, equation 10), as `diff_in_weights` of the authors' code has it.
 """
 
 import json
@@ -121,6 +124,34 @@ def fgm(epsilon):
     return dict(epsilon=epsilon, table=flat(table), gradient=flat(gradient), width=3, moved=flat(moved))
 
 
+def mixout(p):
+    weight, start = normal(4, 3).requires_grad_(), normal(4, 3)
+    mask = torch.tensor([1.0, 0.0, 1.0, 0.0], dtype=torch.float64)[:, None]
+    mixed = ((1 - mask) * start + mask * weight - p * start) / (1 - p)
+    by_mixed = normal(4, 3)
+    (mixed * by_mixed).sum().backward()
+    return dict(
+        p=p,
+        weight=flat(weight),
+        start=flat(start),
+        mask=flat(mask),
+        mixed=flat(mixed),
+        by_mixed=flat(by_mixed),
+        gradient=flat(weight.grad),
+    )
+
+
+def awp(gamma):
+    table, gradient = normal(5, 3), normal(5, 3, scale=0.01)
+    proxy = table.clone().requires_grad_()
+    proxy.grad = -gradient  # the proxy climbs
+    torch.optim.SGD([proxy], lr=0.01).step()
+    difference = proxy.detach() - table
+    difference = table.norm() / (difference.norm() + 1e-20) * difference
+    moved = table + gamma * difference
+    return dict(gamma=gamma, table=flat(table), gradient=flat(gradient), moved=flat(moved))
+
+
 def main():
     torch.manual_seed(SEED)
     found = dict(
@@ -129,6 +160,8 @@ def main():
         rdrop=[rdrop(1.0), rdrop(4.0)],
         adamw=[adamw([1.0, 0.9, 0.81], 0.0), adamw([1.0, 0.5], 0.3)],
         fgm=[fgm(0.5)],
+        mixout=[mixout(0.5), mixout(0.9)],
+        awp=[awp(0.01)],
     )
     OUTPUT.write_text(json.dumps(found, indent=1) + "\n")
 

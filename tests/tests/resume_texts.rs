@@ -47,12 +47,12 @@ fn checkpointed(run: RunConfig) -> RunConfig {
 #[test]
 fn a_resumed_run_of_adapters_matches_the_uninterrupted_one() {
     for run in [run(), RunConfig { packing: true, ..checkpointed(run()) }] {
-        check(&run, 9, ready, |session| write(session, Weights::Tuned));
+        check(&run, 13, ready, |session| write(session, Weights::Tuned));
     }
     let usual = dates::run();
     let lora = LoraConfig { r: 4, lora_dropout: 0.1, ..usual.lora.clone() };
     let with_dropout = RunConfig { dropout: Some(0.1), lora, ..usual };
     for run in [with_dropout.clone(), checkpointed(with_dropout)] {
-        check(&run, 14, dates::ready, |session| dates::write(session, Weights::Tuned, 1));
+        check(&run, 17, dates::ready, |session| dates::write(session, Weights::Tuned, 1));
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use crate::{proc, test};
 
 /// The tests that feed a reader each.
-const TARGETS: [&str; 16] = [
+const TARGETS: [&str; 17] = [
     "delimited",
     "json_rows",
     "safetensors",
@@ -19,6 +19,7 @@ const TARGETS: [&str; 16] = [
     "model",
     "tokenizer",
     "tokenizer_folder",
+    "sentencepiece",
     "chat_template",
     "adapter_config",
     "weight_index",

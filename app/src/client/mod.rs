@@ -10,7 +10,7 @@ use hone_core::session::protocol::{Command, FromWorker, Problem, ProblemKind, Re
 use js_sys::{Array, ArrayBuffer, Object, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+use web_sys::{Blob, ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 use crate::browser;
 
@@ -95,17 +95,19 @@ impl Client {
         blobs: Vec<ArrayBuffer>,
         then: impl FnOnce(Answer) + 'static,
     ) -> RequestId {
-        self.send_boxed(command, blobs, Box::new(then))
+        self.send_boxed(command, blobs, Array::new(), Box::new(then))
     }
 
-    fn send_boxed(&self, command: Command, blobs: Vec<ArrayBuffer>, then: OnAnswer) -> RequestId {
+    /// `files` are handed over as they are: the worker reads them.
+    fn send_boxed(&self, command: Command, blobs: Vec<ArrayBuffer>, files: Array, then: OnAnswer) -> RequestId {
         let mut line = self.0.borrow_mut();
         line.next_id += 1;
         let id = RequestId(line.next_id);
         let json = serde_json::to_string(&Request { id, command }).expect("commands hold only plain values");
         let transfer: Array = blobs.iter().collect();
         let message = Object::new();
-        for (key, value) in [("json", JsValue::from_str(&json)), ("blobs", transfer.clone().into())] {
+        let parts = [("json", JsValue::from_str(&json)), ("blobs", transfer.clone().into()), ("files", files.into())];
+        for (key, value) in parts {
             Reflect::set(&message, &key.into(), &value).expect("a fresh object takes properties");
         }
         line.waiting.push((id, then));
@@ -127,6 +129,13 @@ impl Client {
     pub(crate) async fn request(&self, command: Command, blobs: Vec<ArrayBuffer>) -> Answer {
         let (fill, receiver) = oneshot::oneshot();
         self.send(command, blobs, fill);
+        receiver.await
+    }
+
+    /// As [`Self::request`], with a file that the worker reads where it is.
+    pub(crate) async fn request_with_file(&self, command: Command, file: &Blob) -> Answer {
+        let (fill, receiver) = oneshot::oneshot();
+        self.send_boxed(command, Vec::new(), Array::of1(file), Box::new(fill));
         receiver.await
     }
 

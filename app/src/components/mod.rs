@@ -2,6 +2,7 @@
 
 mod button;
 mod choice;
+mod class_box;
 mod device_chip;
 mod empty;
 mod field;
@@ -18,6 +19,7 @@ mod virtual_rows;
 
 pub(crate) use button::Button;
 pub(crate) use choice::{check, select, text_area};
+pub(crate) use class_box::{ClassAct, class_box};
 pub(crate) use device_chip::DeviceChip;
 pub(crate) use empty::Empty;
 pub(crate) use field::Field;

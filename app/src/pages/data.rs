@@ -7,7 +7,7 @@ use super::data_findings::section;
 use super::data_report::report_view;
 use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
 use super::parts::parts;
-use super::{label_check, reading, rows, undo};
+use super::{few_rows, label_check, labeling, reading, rows, undo};
 use crate::browser::PickedFile;
 use crate::components::{Button, FileInput, optional_file, select, text_area};
 use crate::format;
@@ -38,6 +38,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         store.data.report.get().map(|report| {
             view! {
                 <div class="report" data-testid="data-report">
+                    {few_rows::view(store, &report)}
                     {report_view(store, &report)}
                     {section(store, &report)}
                 </div>
@@ -68,8 +69,10 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         {move || is_loading.get().then(|| reading::of_rows(store, words.counts_bytes))}
         {waits}
         {move || is_unread.get().then(|| name_columns(store, words.named_columns))}
+        {move || is_unread.get().then(|| labeling::offer_column(store))}
         {parts(store)}
         {report}
+        {labeling::panel(store)}
         {label_check::panel(store)}
     };
     frame(store, Step::Data, words.lead, content.into_any())

@@ -118,7 +118,7 @@ fn findings(store: Store, found: &Arc<ShownFindings>, can: Can, is_known: bool) 
     };
     let draws = |finding: &ShownFinding| finding.num_changed > 0 && finding.action != FindingAction::MoveToTraining;
     let is_drawn = can.draw && can.edit && is_known && found.findings.iter().any(draws);
-    let drawn = "Where validation or test rows come from the same file, they are drawn anew once rows are left out or labels change.";
+    let drawn = "Where validation or test rows come from the same file, they are drawn anew once rows are left out or labels are merged.";
     view! {
         {found.findings.iter().enumerate().map(one).collect_view()}
         {is_drawn.then(|| view! { <p class="hint">{drawn}</p> })}

@@ -70,9 +70,17 @@ fn results(store: Store, before: Option<&Measured>, after: Option<&Measured>) ->
             {before_and_after("Before and after", &rows, answer, caption, Some(spread(&rows, &more)))} {beside}
         </div>
         {below}
+        {after.or(before).and_then(unexplained)}
         {after.or(before).and_then(|shown| slices::panel(store, shown))}
     };
     Some(view.into_any())
+}
+
+/// Why it is not shown what the model looks at, where that is not.
+fn unexplained(measured: &Measured) -> Option<AnyView> {
+    let why = measured.evaluation.task().spec().unexplained()?;
+    let text = format!("What the model looks at is not shown for this task: {why}.");
+    Some(view! { <p class="hint" data-testid="unexplained">{text}</p> }.into_any())
 }
 
 /// Figures that are said with their interval below the table: the leading one, and F1.

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::frame::{frame, missing};
 use super::of_run::of_run;
-use crate::components::{Button, facts};
+use crate::components::{Button, check, facts};
 use crate::format;
 use crate::state::several::RunPart;
 use crate::state::{Step, Store};
@@ -31,6 +31,9 @@ fn reader_files(task: Task) -> (&'static str, &'static str) {
         false => ("tokenizer files", "as they came with the model"),
     }
 }
+
+const VERIFY: &str =
+    "Open the file again before it is saved, and compare its answers on up to 200 rows with those of the model here";
 
 /// Where the zip was unpacked, in Python.
 const UNZIPPED: &str = "path/to/the/unzipped/folder";
@@ -134,8 +137,13 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
     let done = move || {
         let (name, size_bytes) = store.exported.get()?;
         let text = format!("Saved in your browser's downloads: {name} ({})", format::bytes(size_bytes));
-        Some(view! { <p class="note" role="status" data-testid="exported">{text}</p> })
+        let checked = store.export_checked.get();
+        let checked =
+            (!checked.is_empty()).then(|| view! { <span data-testid="export-checked">{format!(" {checked}")}</span> });
+        Some(view! { <p class="note" role="status" data-testid="exported">{text}{checked}</p> })
     };
+    let on_verify = Callback::new(move |is_on| store.verifies_export.set(is_on));
+    let verify = move || check(VERIFY, "export-verify", store.verifies_export.into(), packs, on_verify);
     // Chosen at another step: it is said here what leaves.
     let unsure = move || {
         let below = store.unsure_below().filter(|_| task.spec().gives_one_label())?;
@@ -231,6 +239,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
             {move || can_pack.get().then(report_button)}
             {move || has_job.get().then(job_button)}
         </div>
+        {move || can_pack.get().then(verify)}
         {move || can_pack.get().then(|| view! { <p class="hint">{report_hint}</p> })}
         <p class="hint" data-testid="job-note">{job_note}</p>
         {unsure}

@@ -96,6 +96,7 @@ fn of_later(store: Store, step: Option<Step>) -> AnyView {
             undo::listen(store);
             away::watch(store);
             store.plan_ahead();
+            store.drive_sweep();
             store.seek_findings();
             store.keep_projects();
             view! { {update::banner(store)} {saved::banner(store)} {projects::notice(store)} }.into_any()

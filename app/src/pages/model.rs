@@ -156,6 +156,7 @@ fn load_button(store: Store, choice: ModelChoice, is_loaded: Signal<bool>) -> An
         _ if is_loaded.get() => "Load again".into(),
         ModelChoice::Known(index) => format!("Load {}", KNOWN_MODELS[index].title),
         ModelChoice::Hub => "Load from the hub".into(),
+        ModelChoice::Local if has_kept(store) => "Load the files that are kept".into(),
         ModelChoice::Local => "Load these files".into(),
     });
     let on_load = Callback::new(move |()| {
@@ -177,6 +178,11 @@ fn load_button(store: Store, choice: ModelChoice, is_loaded: Signal<bool>) -> An
         </div>
     }
     .into_any()
+}
+
+/// The model of the open project, which is the person's own, is kept with it, and no other files were chosen.
+fn has_kept(store: Store) -> bool {
+    store.projects.has_model.with(Option::is_some) && store.model.files.with(Vec::is_empty)
 }
 
 /// What loading the chosen model has to say: what went wrong, and how far its files have come.
@@ -298,7 +304,7 @@ fn local(store: Store) -> AnyView {
         <div class="panel" class:chosen=is_chosen>
             <h3>"From this machine"</h3>
             <p class="hint">
-                "config.json, model.safetensors, and tokenizer.json or vocab.txt, at once or one by one; \
+                "config.json, model.safetensors, and tokenizer.json, vocab.txt or spiece.model, at once or one by one; \
                  tokenizer_config.json too for a model that writes; for one that reads images preprocessor_config.json in the \
                  tokenizer's place."
             </p>
@@ -306,7 +312,7 @@ fn local(store: Store) -> AnyView {
                 <FileInput
                     id="local-files"
                     label="Choose files"
-                    accept=".json,.safetensors,.txt,.jinja"
+                    accept=".json,.safetensors,.txt,.jinja,.model"
                     multiple=true
                     disabled=Signal::derive(move || is_busy(store))
                     on_files=on_files

@@ -11,15 +11,15 @@ use crate::browser;
 use crate::components::{Button, framed};
 use crate::format;
 use crate::state::kept_projects::{Keeping, PROJECTS_ID, PROJECTS_TITLE_ID};
-use crate::state::project_notes::{chosen_run, loss_words, runs_words, time_words};
+use crate::state::project_notes::{loss_words, runs_words, time_words};
 use crate::state::{Activity, Step, Store};
 
 /// Characters of a name at most.
 const MAX_NAME_CHARS: &str = "80";
 
 const WHAT_THEY_ARE: &str = "A project is kept with each change: its rows, how they are read, its recipe, which model it is for, and its \
-    runs. “Save as file” gives one file with its rows, its recipe and one run: the best of those that can be compared, else the \
-    last. A copy has the rows and the recipe, and no runs.";
+    runs. “Save as file” gives one file with its rows, its recipe and all of its runs, which “Open a project file” takes and hone train \
+    runs. A copy has the rows and the recipe, and no runs.";
 
 const ELSEWHERE: &str = "It is open in another tab of this browser, so that it is shown here as it was kept, and what you change is not \
     kept: close it there and reload this page, or choose other rows, which makes another project.";
@@ -50,11 +50,7 @@ fn line(store: Store) -> AnyView {
             Keeping::Kept => ("It is kept in this browser.".to_owned(), true),
             Keeping::Failed(why) => (format!("It is not kept: {why} It is tried again."), false),
         };
-        let beside = match store.parts.are_several() {
-            true => " Tasks that are learned beside it are kept with a run, not before.",
-            false => "",
-        };
-        Some((format!("Project “{name}”. {kept}{beside}"), is_good))
+        Some((format!("Project “{name}”. {kept}"), is_good))
     });
     let shown = move || {
         let (text, is_good) = words.get()?;
@@ -75,7 +71,10 @@ fn panel(store: Store, asked: RwSignal<Option<String>>) -> AnyView {
     let unread = move || {
         let reason = store.projects.list.with(|kept| kept.unread_reason.clone())?;
         let text = format!("Not all projects can be read: {reason}. Their runs stand at the step Train.");
-        Some(view! { <p class="note" data-testid="projects-unread">{text}</p> })
+        Some(view! {
+            <p class="note" data-testid="projects-unread">{text}</p>
+            {unreadable(store, asked)}
+        })
     };
     view! {
         <details class="panel" id=PROJECTS_ID data-testid="projects-panel" open=is_first_thing>
@@ -90,6 +89,22 @@ fn panel(store: Store, asked: RwSignal<Option<String>>) -> AnyView {
         </details>
     }
     .into_any()
+}
+
+/// What deletes the projects of which no state can be read any more, with their runs.
+fn unreadable(store: Store, asked: RwSignal<Option<String>>) -> AnyView {
+    let ids = store.projects.list.with(|kept| kept.unreadable.clone());
+    if ids.is_empty() {
+        return ().into_any();
+    }
+    let text = match ids.len() {
+        1 => "Delete the project that can't be read, with its runs",
+        _ => "Delete the projects that can't be read, with their runs",
+    };
+    let cannot_delete = Signal::derive(move || !can_delete(store));
+    let on_delete = Callback::new(move |()| ids.iter().for_each(|id| store.drop_project(id.clone())));
+    let delete = delete("unread-projects".into(), text, "unread".into(), asked, cannot_delete, on_delete);
+    view! { <div class="row">{delete}</div> }.into_any()
 }
 
 /// The one that was changed last comes first; each has the number of its place among all.
@@ -158,9 +173,8 @@ fn buttons(
         let id = id.clone();
         Callback::new(move |()| store.open_project_of(id.clone()))
     };
-    let has_run = store.kept.runs.with(|kept| chosen_run(project, &kept.runs).is_some());
     let is_elsewhere = move || store.kept.runs.with(|kept| kept.is_elsewhere);
-    let cannot_save = Signal::derive(move || !has_run || is_elsewhere() || !can_open(store));
+    let cannot_save = Signal::derive(move || is_elsewhere() || !can_open(store));
     let on_save = {
         let project = project.clone();
         Callback::new(move |()| store.save_project_file(&project))

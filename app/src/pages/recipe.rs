@@ -2,14 +2,14 @@
 
 use hone_core::config::{ClassSampling, DEFAULT_TARGETS, RunConfig};
 use hone_core::session::protocol::ModelInfo;
-use hone_core::task::{DataReport, Task};
+use hone_core::task::{DataReport, Preset, Task};
 use leptos::prelude::*;
 
 use super::frame::{Typed, frame, onward, setting};
 use super::model_changes::model_changes;
-use super::{estimate, parts, undo};
+use super::{estimate, parts, rates, sweep, undo};
 use crate::format;
-use crate::state::presets::{self, Preset};
+use crate::state::presets::{self, PresetFields};
 use crate::state::recipe::{self, FieldSpec, METRIC, Plan, PlannedHead};
 use crate::state::several::figure_choices;
 use crate::state::{Step, Store};
@@ -20,6 +20,9 @@ const LEAD: &str =
 
 /// A learning rate above it seldom trains anything.
 const HIGH_RATE: f64 = 0.02;
+
+/// That steps of several tasks were counted without the rows that augmentation adds.
+const OF_COPIES: &str = " Augmentation adds changed copies of rows to these, and steps in proportion.";
 
 pub(super) fn page(store: Store, task: Task) -> AnyView {
     let (advanced, plain): (Vec<_>, Vec<_>) =
@@ -54,6 +57,8 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         {tasks::below_settings(store, task)}
         {move || plan_view(store)}
         {move || estimate::view(store)}
+        {rates::panel(store)}
+        {sweep::panel(store, task)}
         {onward(store, Step::Train, "On to training")}
     };
     frame(store, Step::Recipe, LEAD, content.into_any())
@@ -75,11 +80,20 @@ fn presets(store: Store, task: Task) -> AnyView {
                 <span class="card-title">{preset.title}</span>
                 <span>{preset.hint}</span>
                 <span class="card-facts">{summary(preset, task)}</span>
+                {move || recommended(store, task, preset)}
             </button>
         }
     };
     let buttons = presets::presets(task).iter().map(button).collect_view();
     view! { <div class="cards small" role="group" aria-label="Presets">{buttons}</div> }.into_any()
+}
+
+/// That a preset is the one for as many rows as were read.
+fn recommended(store: Store, task: Task, preset: &Preset) -> Option<AnyView> {
+    let num_rows = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes[0]))?;
+    let is_it = task.spec().recipe.preset_for(num_rows).is_some_and(|one| one.id == preset.id);
+    let text = || format!("Recommended for {}", format::plural(num_rows, "training row"));
+    is_it.then(|| view! { <span class="card-facts" data-testid="recommended">{text()}</span> }.into_any())
 }
 
 /// What choosing a preset changes.
@@ -202,13 +216,21 @@ pub(super) fn plan_text(store: Store) -> Option<String> {
             " An epoch leaves out rows of larger classes, so that it has fewer steps than these."
         }
     };
+    let augmented = match run.augmentation.is_none() {
+        true => String::new(),
+        false => {
+            let copies = num_train.saturating_mul(run.augmentation.max_copies());
+            format!(" Augmentation adds up to {} to these, and steps in proportion.", format::plural(copies, "row"))
+        }
+    };
     if store.parts.are_several() {
-        return Some(format!("{}{changed}{too_high}", parts::plan_text(store, &run)));
+        let augmented = if run.augmentation.is_none() { "" } else { OF_COPIES };
+        return Some(format!("{}{changed}{augmented}{too_high}", parts::plan_text(store, &run)));
     }
     // Numbers of steps are far below the range of usize.
     let steps = |count: u64| format::plural(count as usize, "step");
     Some(format!(
-        "{} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. {}{changed}{evened_out}{too_high}",
+        "{} to train on, {} a step: {bound}{} an epoch, {}, {} in all; {trained}. {}{changed}{evened_out}{augmented}{too_high}",
         format::plural(num_train, facts.part),
         format::count(rows_per_step as usize),
         steps(steps_per_epoch),

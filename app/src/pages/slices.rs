@@ -10,6 +10,7 @@ use leptos::prelude::*;
 
 use super::batch::progress;
 use super::evaluate::cannot_measure;
+use super::mitigation;
 use crate::components::{Button, Cell, select, sortable_table, text_area};
 use crate::format;
 use crate::state::Store;
@@ -68,7 +69,7 @@ pub(super) fn panel(store: Store, measured: &Measured) -> Option<AnyView> {
 }
 
 /// What was typed, line by line.
-fn lines(typed: &str) -> Vec<String> {
+pub(super) fn lines(typed: &str) -> Vec<String> {
     typed.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
@@ -91,11 +92,15 @@ fn slices((store, has_list): (Store, bool), found: &Arc<Sliced>, column: RwSigna
     );
     let rows = Arc::clone(found);
     let shown = move || column.with(|column| slices_table((store, has_list), &rows, column));
+    let columns = found.columns.clone();
+    let even_out =
+        move || column.with(|column| if columns.contains(column) { mitigation::even_out(store, column) } else { None });
     let notes = std::iter::once(found.slicing.report.note()).chain(found.slicing.notes.iter().cloned());
     let notes = notes.map(|note| view! { <p class="hint">{format::sentence(&note)}</p> }).collect_view();
     view! {
         <div class="row">{chooser}</div>
         {shown}
+        {even_out}
         {notes}
     }
     .into_any()
@@ -159,6 +164,8 @@ fn swaps(store: Store) -> AnyView {
         <div class="row"><Button id="swap-run" text="Swap and ask again" disabled=disabled on_press=on_swap /></div>
         {meter}
         {report}
+        {mitigation::train_on_swaps(store, pairs)}
+        {mitigation::train_against(store)}
     }
     .into_any()
 }

@@ -9,13 +9,13 @@ use super::frame::{frame, missing, onward, wait_hint};
 use super::parts::parts_problem;
 use super::reading;
 use super::recipe::plan_text;
-use super::{away, big_screen, estimate, runs, saved};
+use super::{away, big_screen, estimate, runs, saved, side_by_side, sweep};
 use crate::browser;
 use crate::charts::{LineChart, Series};
 use crate::components::{Button, Cell, Meter, Stat, table};
 use crate::format;
 use crate::state::evaluation::{drawn, leading, split_name};
-use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, RunState, Sample, Status, index_of_best};
+use crate::state::run::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, RunState, Status, index_of_best};
 use crate::state::several::{RunFigure, run_figures};
 use crate::state::{Activity, Step, Store};
 use crate::tasks;
@@ -33,13 +33,12 @@ const NOT_FALLEN: &str = " The loss did not fall: try a lower learning rate, or 
 /// Colours of the lines of validation figures.
 const LINES: [&str; 4] = ["s1", "s3", "s2", "s4"];
 
-/// Characters of a sample's texts.
-const MAX_SAMPLE_CHARS: usize = 240;
-
 pub(super) fn page(store: Store, task: Task) -> AnyView {
+    let is_sweep = Memo::new(move |_| store.sweep.is_going());
     let content = view! {
         {move || missing(store, Step::Train)}
         {controls(store)}
+        {move || is_sweep.get().then(|| sweep::beside_run(store))}
         <Show when=move || store.model.info.with(Option::is_some)>{away::storage(store)} {away::boxes(store)}</Show>
         {reading::of_parts(store)}
         <Show when=move || store.run.with(|run| run.status != Status::Idle)>
@@ -47,7 +46,7 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
             {big_screen::view(store, task)}
             {charts(store, task)}
             {move || measurements(store, task)}
-            {move || samples(store)}
+            {side_by_side::panel(store)}
             {move || notes(store)}
         </Show>
         {runs::panel(store)}
@@ -207,6 +206,7 @@ pub(super) fn phase_text(store: Store) -> String {
             }
             None => "Measuring the validation rows".into(),
         },
+        (Status::Running, Some(Phase::Sampling)) => "Looking at what the model does before training".into(),
         (Status::Running, Some(Phase::Training)) => "Training".into(),
         (Status::Running, None) => "Preparing".into(),
     })
@@ -292,10 +292,30 @@ fn trained_text(run: &RunState) -> Option<String> {
 
 fn charts(store: Store, task: Task) -> AnyView {
     let x_max = Signal::derive(move || store.run.with(|run| f64::from(run.total_steps.max(run.step))));
+    let has_general = Memo::new(move |_| store.run.with(|run| !run.general.is_empty()));
     view! {
         <div class="columns">
             <LineChart title="Loss" series=loss_series(store) x_max=x_max />
             {move || validation_charts(store, task, x_max)}
+            {move || has_general.get().then(|| general_chart(store, x_max))}
+        </div>
+    }
+    .into_any()
+}
+
+/// What a model that goes on from any text forgets: its loss on one that has nothing to do with the rows.
+fn general_chart(store: Store, x_max: Signal<f64>) -> AnyView {
+    let series = Signal::derive(move || {
+        let points = store.run.with(|run| run.general.clone());
+        vec![Series { name: "loss on it: rises as the model forgets".into(), class: "s4", points, has_dots: true }]
+    });
+    view! {
+        <div data-testid="general-chart">
+            <LineChart title="A text that is not of the rows" series=series x_max=x_max />
+            <p class="hint">
+                "The first tokens, at most 1,024, of a general English text that comes with Hone, before training and at each \
+                 evaluation."
+            </p>
         </div>
     }
     .into_any()
@@ -400,28 +420,6 @@ fn measurements(store: Store, task: Task) -> Option<AnyView> {
     Some(view.into_any())
 }
 
-/// What the model made of validation prompts on the way, the newest first.
-fn samples(store: Store) -> Option<AnyView> {
-    let rows = store.run.with(|run| {
-        let text = |text: &str| Cell::new("text written", format::excerpt(text, MAX_SAMPLE_CHARS));
-        let row = |sample: &Sample| {
-            let step = Cell::number(format::count(sample.step as usize));
-            vec![step, text(&sample.prompt), text(&sample.expected), text(&sample.generated)]
-        };
-        run.samples.iter().rev().map(row).collect::<Vec<_>>()
-    });
-    if rows.is_empty() {
-        return None;
-    }
-    let view = view! {
-        <div class="panel">
-            <h3>"Texts written during training"</h3>
-            {table("Samples", "train-samples", &["Step", "Prompt", "In the file", "Written"], rows)}
-        </div>
-    };
-    Some(view.into_any())
-}
-
 fn notes(store: Store) -> AnyView {
     let went_back = store.run.with(|run| run.rollbacks.clone()).into_iter().map(|rollback| {
         view! { <p class="note" role="status" data-testid="rolled-back">{rollback.in_words()}</p> }.into_any()
@@ -434,6 +432,10 @@ fn notes(store: Store) -> AnyView {
              takes longer; a step learns from as many rows as before."
         );
         view! { <p class="note" role="status" data-testid="batches-cut">{text}</p> }
+    });
+    let added = store.run.with(|run| run.added.clone()).map(|added| {
+        let text = format!("{}.", format::sentence(&added.in_words()));
+        view! { <p class="hint" data-testid="added-rows">{text}</p> }
     });
     let is_held = store.run.with(|run| run.is_active() || run.is_finished());
     let (step, error) = store.run.with(|run| (run.checkpoint_step, run.checkpoint_error.clone()));
@@ -455,5 +457,5 @@ fn notes(store: Store) -> AnyView {
         let text = format!("The checkpoint could not be written; the run goes on. {error}");
         view! { <p class="note" role="status">{text}</p> }
     });
-    view! { {went_back} {cut} {changed} {written} {failed} }.into_any()
+    view! { {added} {went_back} {cut} {changed} {written} {failed} }.into_any()
 }

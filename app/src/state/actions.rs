@@ -108,9 +108,13 @@ impl Store {
                     _ => evaluation.task() == self.model.task.get_untracked(),
                 };
                 let fits = has_model && fits_task;
+                let writing = writing.map(|writing| *writing);
                 let measured = Measured { split, evaluation, rows, writing, general: None, warnings };
                 if fits {
                     self.parts.measured.set(to_read);
+                    if let Some(writing) = &measured.writing {
+                        self.note_written(weights == Weights::Tuned, &writing.samples);
+                    }
                 }
                 self.measured(weights).set(fits.then(|| Arc::new(measured)));
                 return fits;
@@ -249,10 +253,10 @@ impl Store {
         let command = Command::Generate { prompt: prompt.clone(), weights, sampling: sampling.clone() };
         let id = self.client().send(command, Vec::new(), move |answer| {
             match answer {
-                Ok((Reply::Generated { text, num_tokens, elapsed_secs, is_complete, .. }, _)) => {
+                Ok((Reply::Generated { text, num_tokens, elapsed_secs, is_complete, filtered, .. }, _)) => {
                     let is_stopped = self.writing.with_untracked(|writing| writing.is_stopping);
                     let is_at_limit = num_tokens >= sampling.max_new_tokens as usize;
-                    let ending = Ending { num_tokens, elapsed_secs, is_complete, is_stopped, is_at_limit };
+                    let ending = Ending { num_tokens, elapsed_secs, is_complete, is_stopped, is_at_limit, filtered };
                     self.note_writing(WritingInput::Ended(text, ending));
                     // Another model may have been asked for meanwhile.
                     let is_current = self.writing.with_untracked(|writing| writing.current == Some(weights));
@@ -304,7 +308,8 @@ impl Store {
             ExportFormat::Merged => String::new(),
         };
         let (name, thresholds) = (self.file_name(&what, "zip"), self.chosen_thresholds());
-        self.hand_out(Command::Export { format, thresholds }, name, "application/zip");
+        let is_verified = self.verifies_export.get_untracked();
+        self.hand_out(Command::Export { format, thresholds, is_verified }, name, "application/zip");
     }
 
     /// Saves the report on the last run.
@@ -324,7 +329,8 @@ impl Store {
             let answer = self.request(command, Vec::new()).await;
             self.exporting.set(false);
             match answer {
-                Ok((Reply::Exported { .. }, blobs)) => {
+                Ok((Reply::Exported { checked, .. }, blobs)) => {
+                    self.export_checked.set(checked.unwrap_or_default());
                     if let Some(size_bytes) = self.save_parts(Step::Export, &name, &blobs, media_type) {
                         self.exported.set(Some((name, size_bytes)));
                         if has_weights {
@@ -368,7 +374,7 @@ impl Store {
     }
 
     /// Name of a file for the person's downloads: of the last run, else of the loaded model.
-    fn file_name(self, what: &str, ending: &str) -> String {
+    pub(super) fn file_name(self, what: &str, ending: &str) -> String {
         let of_run = self.started.with_untracked(|started| Some(started.as_ref()?.origin.file_name(what, ending)));
         of_run.unwrap_or_else(|| {
             let model = self.model.loaded_name();
@@ -403,6 +409,7 @@ impl Store {
     pub(super) fn forget_tuned(self) {
         self.measured_tuned.set(None);
         self.exported.set(None);
+        self.export_checked.set(String::new());
         self.tried.set(None);
         self.batch.labeled.set(None);
         self.writing.set(Writing::default());

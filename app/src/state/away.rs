@@ -71,7 +71,8 @@ impl Store {
     }
 
     fn wants_screen_on(self) -> bool {
-        self.away.keeps_screen_on.get() && !self.away.is_hidden.get() && self.run.with(RunState::is_active)
+        let is_going = self.run.with(RunState::is_active) || self.sweep.is_going();
+        self.away.keeps_screen_on.get() && !self.away.is_hidden.get() && is_going
     }
 
     /// Keeps the screen on for as long as that is wanted. A browser lets it go when the page is hidden: it is asked for again when
@@ -121,7 +122,11 @@ impl Store {
 
     /// Tells of the end of each run while the page is hidden, where that is wanted.
     pub(crate) fn tell_ends(self) {
-        let status = Memo::new(move |_| self.run.with(|run| run.status));
+        // The runs of a sweep are told of once, at the end of the last.
+        let status = Memo::new(move |_| match self.sweep.is_going() {
+            true => Status::Running,
+            false => self.run.with(|run| run.status),
+        });
         let is_going =
             |status: Status| matches!(status, Status::Starting | Status::Running | Status::Paused | Status::Stopping);
         Effect::new(move |before: Option<Status>| {

@@ -23,6 +23,8 @@ pub(crate) enum Activity {
     Writing,
     /// Many inputs are being answered.
     Answering,
+    /// An answer is being explained.
+    Explaining,
 }
 
 impl Activity {
@@ -36,6 +38,7 @@ impl Activity {
             Self::Measuring => "the evaluation is done",
             Self::Writing => "the model has finished writing",
             Self::Answering => "all inputs have their answers",
+            Self::Explaining => "the answer is explained",
         };
         format!("{what} when {end}.")
     }
@@ -48,10 +51,11 @@ impl Store {
             (self.worker.get() != WorkerStatus::Ready, Activity::Starting),
             (self.model.loading.get(), Activity::Loading),
             (self.data.loading.get(), Activity::Reading),
-            (self.run.with(RunState::is_active), Activity::Training),
+            (self.run.with(RunState::is_active) || self.sweep.is_going(), Activity::Training),
             (self.measuring.get().is_some(), Activity::Measuring),
             (self.writing.with(|writing| writing.current.is_some()), Activity::Writing),
-            (self.batch.going.get().is_some(), Activity::Answering),
+            (self.batch.going.get().is_some() || self.labeling.ranking.get(), Activity::Answering),
+            (self.explaining.going.get().is_some(), Activity::Explaining),
         ];
         going.into_iter().find(|(is_going, _)| *is_going).map(|(_, activity)| activity)
     }

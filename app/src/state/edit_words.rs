@@ -7,7 +7,7 @@ use hone_core::config::{ReadOptions, RowEdit, RunDraft, SETTINGS, Split};
 
 use super::changes::{FRESH, KEEP, WORDS};
 use super::edits::Choices;
-use super::presets::presets;
+use super::presets::{PresetFields, presets};
 use super::recipe::{FieldSpec, fields_with, typed};
 use crate::format;
 

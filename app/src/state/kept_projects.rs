@@ -1,21 +1,19 @@
 //! Projects: what the page shows of rows, recipe and model is kept in the browser's storage with each change, and comes back when
 //! the project is opened. In: what is typed and chosen. Out: the list of projects, the one that is open, and whether it is kept.
 
+mod opened;
+
 use hone_core::config::ModelSource;
 use hone_core::hub::{KNOWN_MODELS, read_typed_id};
 use hone_core::session::protocol::{
-    Command, KeptModels, KeptProjects, NamedBlob, OpenedProject, Problem, ProblemKind, ProjectFiles, ProjectState,
-    Reply,
+    Command, KeptModels, KeptProjects, NamedBlob, Problem, ProblemKind, ProjectFiles, ProjectState, Reply,
 };
-use hone_core::task::Task;
-use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::guess::Guess;
+use super::parts::PartsIdentity;
 use super::project_notes::{ProjectNotes, guessed_name};
-use super::run::Input;
-use super::{ModelChoice, Step, Store, WorkerStatus, presets, unexpected, unreadable};
+use super::{ModelChoice, Store, WorkerStatus, unexpected, unreadable};
 use crate::browser::{self, FileIdentity, PickedFile};
 
 /// Id of the list of projects, and of its heading.
@@ -50,6 +48,28 @@ pub(crate) enum Keeping {
     Failed(String),
 }
 
+/// As what that which is shown is kept.
+#[derive(Debug, PartialEq, Eq)]
+enum KeptAs {
+    /// The open project.
+    Open,
+    /// A project that is made now.
+    New,
+    /// It is not.
+    Nothing,
+}
+
+/// As what that which is shown is kept. `has_same_rows`: it shows the rows of the open project, or of a run of it; `has_rows`: it
+/// shows rows that were read.
+fn what_is_kept(open: Option<&OpenProject>, has_same_rows: bool, has_rows: bool) -> KeptAs {
+    match open {
+        Some(open) if !open.is_elsewhere => KeptAs::Open,
+        Some(_) if has_same_rows => KeptAs::Nothing,
+        _ if has_rows => KeptAs::New,
+        _ => KeptAs::Nothing,
+    }
+}
+
 /// Signals of projects.
 #[derive(Clone, Copy)]
 pub(crate) struct ProjectsState {
@@ -63,6 +83,9 @@ pub(crate) struct ProjectsState {
     /// What was last kept of the open one; `None` where that is not known.
     kept: StoredValue<Option<ProjectState>>,
     kept_files: StoredValue<[Option<FileIdentity>; 3]>,
+    kept_parts: StoredValue<PartsIdentity>,
+    /// The project whose model, which is the person's own, is kept with it and not loaded.
+    pub has_model: RwSignal<Option<String>>,
     is_keeping: StoredValue<bool>,
     /// Id of the one that is opened once the person has said so.
     to_open: StoredValue<String>,
@@ -83,6 +106,8 @@ impl ProjectsState {
             models: RwSignal::new(None),
             kept: StoredValue::new(None),
             kept_files: StoredValue::new([None, None, None]),
+            kept_parts: StoredValue::new(PartsIdentity::default()),
+            has_model: RwSignal::new(None),
             is_keeping: StoredValue::new(false),
             to_open: StoredValue::new(String::new()),
             num_changes: StoredValue::new(0),
@@ -96,8 +121,18 @@ impl ProjectsState {
         browser::remember(LAST, open.as_ref().map_or("", |open| open.id.as_str()));
         self.kept.set_value(None);
         self.kept_files.set_value([None, None, None]);
+        self.kept_parts.set_value(PartsIdentity::default());
+        self.has_model.set(None);
         self.keeping.set(Keeping::Kept);
         self.open.set(open);
+    }
+
+    /// The rows that are shown now are those of a run of the open project. Where another tab has that open, they make no other
+    /// project.
+    pub(super) fn note_rows_of_run(self, shown: [Option<FileIdentity>; 3]) {
+        if self.open.with_untracked(|open| open.as_ref().is_some_and(|open| open.is_elsewhere)) {
+            self.kept_files.set_value(shown);
+        }
     }
 
     /// Whether a run is shown with those of the open project: one of another project is not.
@@ -140,7 +175,7 @@ impl Store {
                 return;
             }
             self.data.report.track();
-            let _ = (self.project_state(), self.data.identities());
+            let _ = (self.project_state(), self.data.identities(), self.parts.identity());
             self.keep_project_later();
         });
     }
@@ -159,19 +194,29 @@ impl Store {
             of.map(|of| (of.state.id.clone(), of.state.name.clone()))
         });
         let Some((id, name)) = of else { return false };
-        if self.projects.open.with_untracked(|open| open.as_ref().map(|open| &open.id) != Some(&id)) {
+        let before = self.projects.open.with_untracked(|open| open.as_ref().map(|open| open.id.clone()));
+        if before.as_ref() != Some(&id) {
             self.projects.set_open(Some(OpenProject { id, typed_name: Some(name), is_elsewhere: false }));
+            if before.is_some() {
+                self.sweep.clear(); // it is of the project that is left
+            }
         }
         true
     }
 
     /// The rows and the recipe of a run come in the place of those that are shown: these are never kept as those of the
-    /// project that was open.
-    pub(super) fn leave_project_for_run(self, run: &str) {
+    /// project that was open. `page` is what was last kept of the project that the run is of, whose sweep is shown from now on.
+    pub(super) fn leave_project_for_run(self, run: &str, page: &str) {
+        let open_id = move || self.projects.open.with_untracked(|open| open.as_ref().map(|open| open.id.clone()));
+        let before = open_id();
         if !self.turn_to_project_of(run) {
             self.projects.set_open(None);
             self.projects.awaited_run.set_value(Some(run.to_owned()));
             self.list_projects();
+        }
+        if before.is_none() || before != open_id() {
+            let notes = ProjectNotes::read(page);
+            self.take_sweep(&notes.map(|notes| notes.sweep).unwrap_or_default());
         }
     }
 
@@ -203,6 +248,7 @@ impl Store {
             is_named: open.as_ref().is_some_and(|open| open.typed_name.is_some()),
             step: self.step.get().id().to_owned(),
             drawn: self.kept.drawn.get(),
+            sweep: self.sweep_json(),
         };
         let (task, read, model) = (self.data.task.get(), self.data.read.get(), self.chosen_source());
         let name = self.project_name()?;
@@ -261,8 +307,9 @@ impl Store {
         if !self.can_keep_project() {
             return;
         }
-        let files = untrack(|| self.data.identities());
-        let has_other_files = projects.kept_files.get_value() != files;
+        let (files, parts) = untrack(|| (self.data.identities(), self.parts.identity()));
+        let has_other_files =
+            projects.kept_files.get_value() != files || projects.kept_parts.with_value(|kept| *kept != parts);
         let Some(state) = untrack(|| self.project_state()) else { return };
         let before = projects.kept.get_value();
         if !has_other_files && before.as_ref() == Some(&state) {
@@ -278,6 +325,7 @@ impl Store {
             Ok(()) => {
                 projects.keeping.set(Keeping::Kept);
                 projects.kept_files.set_value(files);
+                projects.kept_parts.set_value(parts);
                 let is_like = |before: &ProjectState| {
                     (&before.name, before.task, &before.model) == (&state.name, state.task, &state.model)
                 };
@@ -286,6 +334,15 @@ impl Store {
                 }
                 projects.kept.set_value(Some(state));
                 self.keep_project_later(); // what was changed meanwhile
+            }
+            // Another tab has it: what is shown here, such as a run of it, is not kept, and makes no project of its own.
+            Err(problem) if is_open && problem.kind == ProblemKind::Config => {
+                projects.kept_files.set_value(files);
+                projects.open.update(|open| {
+                    if let Some(open) = open {
+                        open.is_elsewhere = true;
+                    }
+                });
             }
             Err(problem) => {
                 if is_open {
@@ -304,18 +361,18 @@ impl Store {
     /// beside one that is open in another tab.
     fn can_keep_project(self) -> bool {
         let projects = self.projects;
-        let files = untrack(|| self.data.identities());
-        match projects.open.get_untracked() {
-            Some(open) if !open.is_elsewhere => return true,
-            Some(_) if projects.kept_files.get_value() == files => return false,
-            _ => {}
+        let has_same_rows = projects.kept_files.get_value() == untrack(|| self.data.identities());
+        let has_rows =
+            self.data.train.with_untracked(Option::is_some) && self.data.report.with_untracked(Option::is_some);
+        match projects.open.with_untracked(|open| what_is_kept(open.as_ref(), has_same_rows, has_rows)) {
+            KeptAs::Open => true,
+            KeptAs::Nothing => false,
+            KeptAs::New => {
+                let id = format!("{:013.0}", browser::now_ms());
+                projects.set_open(Some(OpenProject { id, typed_name: None, is_elsewhere: false }));
+                true
+            }
         }
-        let has_rows = files[0].is_some() && self.data.report.with_untracked(Option::is_some);
-        if has_rows {
-            let id = format!("{:013.0}", browser::now_ms());
-            projects.set_open(Some(OpenProject { id, typed_name: None, is_elsewhere: false }));
-        }
-        has_rows
     }
 
     async fn ask_to_keep(self, state: ProjectState, has_other_files: bool) -> Result<(), Problem> {
@@ -329,145 +386,28 @@ impl Store {
                 blobs.push(file.read().await.map_err(unreadable)?);
             }
             let [train, valid, test] = named;
-            files = Some(ProjectFiles { train, valid, test });
+            let beside = self.parts.files_beside(&mut blobs).await?;
+            let own_name = self.parts.own_name.get_untracked();
+            files = Some(ProjectFiles { train, valid, test, own_name, beside });
         }
         match self.request(Command::KeepProject { state, files }, blobs).await? {
             (Reply::Done, _) => Ok(()),
             (other, _) => Err(unexpected(&other)),
         }
     }
+}
 
-    /// Opens a project. Where trained weights would go that nothing else keeps, the person is asked first.
-    pub(crate) fn open_project_of(self, id: String) {
-        self.projects.to_open.set_value(id);
-        self.confirm_losing_weights("Open anyway", move || {
-            if self.projects.opening.get_untracked() || untrack(|| self.activity()).is_some() {
-                return; // the person may have started something meanwhile
-            }
-            spawn_local(async move {
-                self.keep_project_now().await; // the one that is left
-                self.ask_to_open_project(self.projects.to_open.get_value(), false);
-            });
-        });
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn ask_to_open_project(self, id: String, is_start: bool) {
-        self.projects.opening.set(true);
-        self.client().send(Command::OpenProject { id }, Vec::new(), move |answer| {
-            self.projects.opening.set(false);
-            let problem = match answer {
-                // Who has begun something meanwhile is left alone; runs that are started are not of this project.
-                Ok((Reply::Project { .. }, _)) if is_start && self.has_begun() => {
-                    self.client().send(Command::CloseProject, Vec::new(), |_| {});
-                    return;
-                }
-                Ok((Reply::Project { opened }, blobs)) => return self.take_project(*opened, &blobs, is_start),
-                Ok((other, _)) => unexpected(&other),
-                Err(_) if is_start => return, // it was deleted in another tab, or the storage was cleared
-                Err(problem) => problem,
-            };
-            self.report(self.step.get_untracked(), problem);
-        });
-    }
-
-    /// Something was loaded or chosen on this page.
-    fn has_begun(self) -> bool {
-        self.data.train.with_untracked(Option::is_some)
-            || self.model.info.with_untracked(Option::is_some)
-            || self.model.loading.get_untracked()
-            || self.kept.opening.get_untracked()
-    }
-
-    /// Puts everything where it was when the project was kept, and has its rows read.
-    fn take_project(self, opened: OpenedProject, blobs: &[ArrayBuffer], is_start: bool) {
-        let OpenedProject { state, files, is_elsewhere, problem } = opened;
-        let notes = ProjectNotes::read(&state.page).unwrap_or_else(|error| {
-            let message = format!("what was typed into the recipe of this project can't be read: {error}");
-            let hint = "Its rows are as they were; type the recipe again.".into();
-            self.report(Step::Recipe, Problem { kind: ProblemKind::Config, message, hint });
-            ProjectNotes::default()
-        });
-        let ProjectNotes { of_run, is_named, step, drawn } = notes;
-        // A copy, or one that was renamed in the list, has a name of its own, too.
-        let file = files.train.as_ref().map_or("", |train| train.name.as_str());
-        let typed_name = (is_named || state.name != guessed_name(file)).then(|| state.name.clone());
-        self.clear_project(state.task);
-        self.projects.set_open(Some(OpenProject { id: state.id.clone(), typed_name, is_elsewhere }));
-        if let Some(source) = &state.model {
-            self.choose_source(source);
-        }
-        self.draft.set(of_run.draft);
-        self.changes.set(of_run.changes);
-        self.unsure.set(of_run.unsure);
-        self.kept.drawn.set(drawn);
-
-        let data = self.data;
-        let file = |named: NamedBlob| PickedFile::from_bytes(&named.name, blobs.get(named.blob)?);
-        let files = [files.train, files.valid, files.test].map(|named| named.and_then(file));
-        for (slot, file) in [data.train, data.valid, data.test].into_iter().zip(files) {
-            slot.set(file);
-        }
-        data.read.set(state.read.clone());
-        data.wished_task.set(of_run.wished_task);
-        let guess = Guess { task: state.task, is_followed: true };
-        data.guess.set(of_run.wished_task.is_none().then_some(guess));
-        data.asked_for.set_value(Some(state.task));
-        self.projects.kept_files.set_value(untrack(|| data.identities()));
-        if !is_elsewhere {
-            self.projects.kept.set_value(Some(state));
-        }
-        if data.train.with_untracked(Option::is_some) {
-            self.projects.is_restored.set_value(of_run.wished_task.is_none());
-            self.load_data();
-        }
-        if let Some(problem) = problem {
-            self.report(Step::Data, problem);
-        }
-        let is_addressed = is_start && !browser::fragment().is_empty();
-        if let Some(step) = Step::of_hash(&step).filter(|_| !is_addressed) {
-            self.go_to(step);
-        }
-    }
-
-    /// Takes rows, recipe and figures off the page, for those of a task. The model stays loaded.
-    fn clear_project(self, task: Task) {
-        self.forget_parts();
-        self.forget_figures();
-        self.model.way_back.set_value(None);
-        self.data.clear();
-        self.data.wished_task.set(None);
-        self.changes.set(Default::default());
-        self.unsure.set(Default::default());
-        let mut draft = Default::default();
-        if let Some(preset) = presets::balanced(task) {
-            preset.apply_to(&mut draft);
-        }
-        self.draft.set(draft);
-        self.model.task.set(task);
-        self.started.set(None);
-        self.run_id.set_value(None);
-        // Weights of another project are not shown as those of this one; where they are kept, they are opened again.
-        self.feed(Input::ModelLoaded { is_other_task: true });
-        self.history.update(|history| history.clear());
-    }
-
-    /// Leaves the open project for a new one, without rows. Where trained weights would go that nothing else keeps, the person
-    /// is asked first.
-    pub(crate) fn start_project(self) {
-        self.confirm_losing_weights("Start anyway", move || {
-            if untrack(|| self.activity()).is_none() {
-                spawn_local(async move {
-                    self.keep_project_now().await;
-                    self.start_project_now();
-                });
-            }
-        });
-    }
-
-    pub(super) fn start_project_now(self) {
-        self.client().send(Command::CloseProject, Vec::new(), |_| {}); // a worker that has stopped has left it
-        self.projects.set_open(None);
-        self.clear_project(self.data.task.get_untracked());
-        self.go_to(Step::Data);
+    #[test]
+    fn a_project_that_is_open_in_another_tab_is_left_alone_also_where_a_run_of_it_is_shown() {
+        let open = |is_elsewhere| OpenProject { id: "7".into(), typed_name: None, is_elsewhere };
+        assert_eq!(what_is_kept(Some(&open(false)), false, true), KeptAs::Open);
+        assert_eq!(what_is_kept(Some(&open(true)), true, true), KeptAs::Nothing, "its rows, or those of a run of it");
+        assert_eq!(what_is_kept(Some(&open(true)), false, true), KeptAs::New, "other rows were chosen");
+        assert_eq!(what_is_kept(None, false, true), KeptAs::New);
+        assert_eq!(what_is_kept(None, false, false), KeptAs::Nothing, "there is nothing to keep");
     }
 }

@@ -28,15 +28,6 @@ pub(crate) struct Measurement {
     pub is_best: bool,
 }
 
-/// What a model that writes made of a validation prompt on the way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sample {
-    pub step: u32,
-    pub prompt: String,
-    pub expected: String,
-    pub generated: String,
-}
-
 /// That a run diverged and went back.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rollback {

@@ -1,25 +1,29 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
 //! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, `history`, `edit_words`, `lost`,
-//! `project_notes`, `room`, the names in `dropped` and `images`, the guesses in `guess`, the counting in `saving`, the words in
-//! `away`, `busy`, `offline` and `saved`) is tested natively. One task's alone stands in `tasks`.
+//! `project_notes`, `room`, `sweep` but for its driver, the names in `dropped` and `images`, the guesses in `guess`, the counting in
+//! `saving`, the words in `away`, `busy`, `offline`, `rates` and `saved`) is tested natively. One task's alone stands in `tasks`.
 
 mod actions;
+mod augmented;
 pub(crate) mod away;
 pub(crate) mod batch;
 mod busy;
 pub(crate) mod changes;
+pub(crate) mod corrections;
 mod data;
 mod dropped;
 mod edit_words;
 mod edits;
 pub(crate) mod evaluation;
+pub(crate) mod explaining;
 mod fields;
 mod guess;
 pub(crate) mod history;
 mod images;
 pub(crate) mod kept_projects;
 pub(crate) mod label_check;
+pub(crate) mod labeling;
 mod lost;
 mod measurement;
 mod model;
@@ -35,6 +39,8 @@ mod problems;
 mod project_list;
 pub(crate) mod project_notes;
 mod projects;
+pub(crate) mod rates;
+pub(crate) mod rating;
 pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod room;
@@ -46,6 +52,7 @@ pub(crate) mod saved;
 mod saving;
 pub(crate) mod several;
 mod step;
+pub(crate) mod sweep;
 mod train;
 mod unsure;
 mod way_back;
@@ -79,6 +86,7 @@ use evaluation::Measured;
 use history::History;
 use kept_projects::ProjectsState;
 use parts::PartsState;
+use presets::PresetFields;
 use problems::{bug, unexpected};
 use rows::RowsState;
 use run::RunState;
@@ -172,6 +180,11 @@ pub(crate) struct Store {
     pub few_shot: RwSignal<Option<Arc<FewShotReport>>>,
     /// What is learned of labels before any training.
     pub label_check: label_check::LabelCheckState,
+    pub labeling: labeling::LabelingState,
+    /// Labels that were corrected in the list of wrong rows.
+    pub corrections: corrections::CorrectionsState,
+    /// Why a measured row was answered as it was.
+    pub explaining: explaining::ExplainingState,
     /// Which weights are being measured.
     pub measuring: RwSignal<Option<Weights>>,
     /// Rows measured and to measure.
@@ -195,11 +208,17 @@ pub(crate) struct Store {
     pub try_as_chat: RwSignal<Option<bool>>,
     pub sampling: RwSignal<SamplingDraft>,
     pub writing: RwSignal<Writing>,
+    /// Texts of two models that a person compares.
+    pub rating: rating::RatingState,
     /// The request whose text is being written.
     writing_id: StoredValue<Option<RequestId>>,
     pub exporting: RwSignal<bool>,
     /// Name and bytes of the last export.
     pub exported: RwSignal<Option<(String, f64)>>,
+    /// What came of opening it again; empty of a file that is no model.
+    pub export_checked: RwSignal<String>,
+    /// Whether what is exported is opened again, and its answers compared.
+    pub verifies_export: RwSignal<bool>,
     /// The one-click sample is on its way.
     pub loading_sample: RwSignal<bool>,
     asked_to_keep_files: StoredValue<bool>,
@@ -207,6 +226,8 @@ pub(crate) struct Store {
     pub may_be_cleared: RwSignal<bool>,
     pub away: away::AwayState,
     pub plan: plan::PlanState,
+    pub rates: rates::RatesState,
+    pub sweep: sweep::SweepState,
 }
 
 impl Store {
@@ -284,6 +305,9 @@ impl Store {
             unsure: RwSignal::new(unsure::Unsure::new()),
             few_shot: RwSignal::new(None),
             label_check: label_check::LabelCheckState::new(),
+            labeling: labeling::LabelingState::new(),
+            corrections: corrections::CorrectionsState::new(),
+            explaining: explaining::ExplainingState::new(),
             measuring: RwSignal::new(None),
             measuring_progress: RwSignal::new((0, 0)),
             general_text: RwSignal::new_local(None),
@@ -299,14 +323,19 @@ impl Store {
             try_as_chat: RwSignal::new(None),
             sampling: RwSignal::new(SamplingDraft::default()),
             writing: RwSignal::new(Writing::default()),
+            rating: rating::RatingState::new(),
             writing_id: StoredValue::new(None),
             exporting: RwSignal::new(false),
             exported: RwSignal::new(None),
+            export_checked: RwSignal::new(String::new()),
+            verifies_export: RwSignal::new(true),
             loading_sample: RwSignal::new(false),
             asked_to_keep_files: StoredValue::new(false),
             may_be_cleared: RwSignal::new(false),
             away: away::AwayState::new(),
             plan: plan::PlanState::new(),
+            rates: rates::RatesState::new(),
+            sweep: sweep::SweepState::new(),
         }
     }
 

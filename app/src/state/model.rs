@@ -278,33 +278,39 @@ impl Store {
     }
 
     async fn continue_from_run(self) -> bool {
+        let Some(info) = self.ask_for_trained(Step::Export).await else { return false };
+        self.data.clear();
+        self.data.wished_task.set(Some(Task::default()));
+        self.take_model(info);
+        self.history.update(|history| history.clear()); // its rows are other ones
+        true
+    }
+
+    /// Has the worker take the trained model for the loaded one; only the worker has its files then.
+    pub(super) async fn ask_for_trained(self, step: Step) -> Option<ModelInfo> {
         let model = self.model;
         if model.loading.get_untracked() {
-            return false;
+            return None;
         }
-        self.dismiss(Step::Export);
+        self.dismiss(step);
         model.loading.set(true);
         let answer = self.request(Command::ContinueFromRun, Vec::new()).await;
         model.loading.set(false);
         let problem = match answer {
             Ok((Reply::Model { model: info }, _)) => {
-                model.loaded_from.set_value(None); // only the worker has its files
-                self.data.clear();
-                self.data.wished_task.set(Some(Task::default()));
-                self.take_model(info);
-                self.history.update(|history| history.clear()); // its rows are other ones
-                return true;
+                model.loaded_from.set_value(None);
+                return Some(info);
             }
             Ok((other, _)) => unexpected(&other),
             Err(problem) => problem,
         };
-        self.report(Step::Export, problem);
-        false
+        self.report(step, problem);
+        None
     }
 
     /// Shows the model that was loaded: for the task that the person chose, or that was guessed, if it can do that, else for
     /// that of its own head.
-    fn take_model(self, info: ModelInfo) {
+    pub(super) fn take_model(self, info: ModelInfo) {
         let guess = self.data.guess.get_untracked().filter(|guess| guess.is_followed).map(|guess| guess.task);
         let wished = self.data.wished_task.get_untracked().or(guess).filter(|task| info.tasks.contains(task));
         self.model.way_back.set_value(None);
@@ -402,18 +408,23 @@ impl Store {
             }
             ModelChoice::Local => {
                 let picked = model.files.get_untracked();
-                if picked.is_empty() {
-                    return Err(config(
-                        "no files were chosen",
-                        "Choose config.json, model.safetensors and tokenizer.json.",
-                    ));
+                match self.projects.has_model.get_untracked().filter(|_| picked.is_empty()) {
+                    Some(project) => Command::LoadKeptModel { project },
+                    None if picked.is_empty() => {
+                        return Err(config(
+                            "no files were chosen",
+                            "Choose config.json, model.safetensors and tokenizer.json.",
+                        ));
+                    }
+                    None => {
+                        let mut files = Vec::new();
+                        for file in picked {
+                            files.push(NamedBlob { name: file.name.clone(), blob: blobs.len() });
+                            blobs.push(file.read().await.map_err(unreadable)?);
+                        }
+                        Command::LoadModel { files }
+                    }
                 }
-                let mut files = Vec::new();
-                for file in picked {
-                    files.push(NamedBlob { name: file.name.clone(), blob: blobs.len() });
-                    blobs.push(file.read().await.map_err(unreadable)?);
-                }
-                Command::LoadModel { files }
             }
         };
         match self.request(command, blobs).await? {

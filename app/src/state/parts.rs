@@ -15,7 +15,7 @@ use super::origin::Beside;
 use super::recipe::{FieldSpec, METRIC, set_typed, typed};
 use super::several::{RunPart, default_name, fields_of, figure_choices, problem};
 use super::{DataState, Store, unreadable};
-use crate::browser::{self, PickedFile};
+use crate::browser::{self, FileIdentity, PickedFile};
 use crate::tasks;
 
 /// A task whose rows were read, and that is learned beside the one that the step Data shows.
@@ -29,6 +29,10 @@ pub(crate) struct KeptPart {
     files: [Option<PickedFile>; 3],
     read: ReadOptions,
 }
+
+/// What tells tasks that were kept from others: what was typed as the name of the one beside them; of each its name, what it is, its
+/// files, and how they are read.
+pub(super) type PartsIdentity = (Option<String>, Vec<(String, Task, [Option<FileIdentity>; 3], ReadOptions)>);
 
 /// Signals of several tasks.
 #[derive(Clone, Copy)]
@@ -47,6 +51,34 @@ pub(crate) struct PartsState {
 }
 
 impl PartsState {
+    /// What tells these tasks from others.
+    pub(super) fn identity(self) -> PartsIdentity {
+        let part = |part: &KeptPart| {
+            let files = part.files.each_ref().map(|file| file.as_ref().map(PickedFile::identity));
+            (part.name.clone(), part.task, files, part.read.clone())
+        };
+        (self.own_name.get(), self.kept.with(|kept| kept.iter().map(part).collect()))
+    }
+
+    /// The tasks that were kept, with their files, whose bytes are added to `blobs`.
+    ///
+    /// # Errors
+    /// When the browser can't read one any more.
+    pub(super) async fn files_beside(self, blobs: &mut Vec<ArrayBuffer>) -> Result<Vec<PartFiles>, Problem> {
+        let mut beside = Vec::new();
+        for KeptPart { name, task, files, read, .. } in self.kept.get_untracked() {
+            let mut named = [None, None, None];
+            for (name, file) in named.iter_mut().zip(files) {
+                let Some(file) = file else { continue };
+                *name = Some(NamedBlob { name: file.name.clone(), blob: blobs.len() });
+                blobs.push(file.read().await.map_err(unreadable)?);
+            }
+            let [Some(train), valid, test] = named else { continue };
+            beside.push(PartFiles { name, task, train, valid, test, read });
+        }
+        Ok(beside)
+    }
+
     pub(super) fn new() -> Self {
         Self {
             kept: RwSignal::new_local(Vec::new()),

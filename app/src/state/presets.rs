@@ -1,25 +1,14 @@
-//! Presets: named sets of settings, for each task its own. Plain data over [`RunDraft`].
+//! Presets on the page: what they set of what was typed, and what they are called there. Plain data over [`RunDraft`]; the sets
+//! themselves are those of core, for each task its own.
 
 use hone_core::config::RunDraft;
-use hone_core::task::Task;
+use hone_core::task::{Preset, Task};
 
 use super::recipe::{METRIC, fields, set_typed, typed};
-use crate::tasks;
-
-/// A named set of settings.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Preset {
-    pub id: &'static str,
-    pub title: &'static str,
-    /// When to take it.
-    pub hint: &'static str,
-    /// (field, value).
-    pub values: &'static [(&'static str, &'static str)],
-}
 
 /// The presets of a task.
 pub(crate) fn presets(task: Task) -> &'static [Preset] {
-    tasks::of(task).presets
+    task.spec().recipe.presets
 }
 
 /// The one that suits most files; the page opens with it.
@@ -31,9 +20,20 @@ pub(crate) fn balanced(task: Task) -> Option<&'static Preset> {
 const PRESET_FIELDS: &[&str] =
     &["method", "num_train_epochs", "learning_rate", "batch_size", "logging_steps", "early_stopping_patience"];
 
-impl Preset {
+/// What a preset is to the fields of the page.
+pub(crate) trait PresetFields {
     /// Lays the preset over what was typed; fields that no preset touches stay.
-    pub(crate) fn apply_to(&self, draft: &mut RunDraft) {
+    fn apply_to(&self, draft: &mut RunDraft);
+
+    /// What it sets, in the words of the page: `Epochs: 3; Learning rate: 1e-4`; empty where it leaves all as it is.
+    fn summary(&self, task: Task) -> String;
+
+    /// Whether the draft says exactly this, as far as presets go.
+    fn matches(&self, draft: &RunDraft) -> bool;
+}
+
+impl PresetFields for Preset {
+    fn apply_to(&self, draft: &mut RunDraft) {
         for name in PRESET_FIELDS {
             set_typed(draft, name, None);
         }
@@ -42,8 +42,7 @@ impl Preset {
         }
     }
 
-    /// What it sets, in the words of the page: `Epochs: 3; Learning rate: 1e-4`; empty where it leaves all as it is.
-    pub(crate) fn summary(&self, task: Task) -> String {
+    fn summary(&self, task: Task) -> String {
         let fields = fields(task);
         let words = |(name, value): &(&str, &'static str)| {
             let spec = fields.iter().find(|spec| spec.name == *name)?;
@@ -52,8 +51,7 @@ impl Preset {
         self.values.iter().filter_map(words).collect::<Vec<_>>().join("; ")
     }
 
-    /// Whether the draft says exactly this, as far as presets go.
-    pub(crate) fn matches(&self, draft: &RunDraft) -> bool {
+    fn matches(&self, draft: &RunDraft) -> bool {
         PRESET_FIELDS.iter().all(|name| {
             let wanted = self.values.iter().find(|(field, _)| field == name).map(|(_, value)| *value);
             typed(draft, name) == wanted
@@ -100,6 +98,14 @@ mod tests {
                 assert_eq!(recognised, [preset.id]);
             }
         }
+    }
+
+    #[test]
+    fn texts_that_are_told_apart_in_a_batch_have_large_ones_and_no_head_to_train_alone() {
+        let task = Task::SentenceEmbedding;
+        let summary = balanced(task).map(|preset| preset.summary(task));
+        assert_eq!(summary.as_deref(), Some("Epochs: 2; Batch size: 32"));
+        assert!(presets(task).iter().all(|preset| preset.values.iter().all(|(name, _)| *name != "method")));
     }
 
     #[test]

@@ -108,11 +108,9 @@ impl Store {
         });
     }
 
-    /// Saves a project with its best run, else its last, as one file.
+    /// Saves a project with all of its runs as one file; where it is taken, its best run is opened, else its last.
     pub(crate) fn save_project_file(self, project: &SavedProject) {
-        let run = self.kept.runs.with_untracked(|kept| chosen_run(project, &kept.runs).cloned());
-        if let Some(run) = run {
-            self.save_project(&run);
-        }
+        let best = self.kept.runs.with_untracked(|kept| chosen_run(project, &kept.runs).map(|run| run.id.clone()));
+        self.pack_project(project, best);
     }
 }

@@ -17,16 +17,21 @@ pub(super) struct ProjectNotes {
     pub step: String,
     /// Ids of the runs whose curves are drawn.
     pub drawn: Vec<String>,
+    /// Its sweep, as JSON; empty where there is none.
+    pub sweep: String,
 }
 
 /// The same as JSON has it.
-type Written = (String, bool, String, Vec<String>);
+type Written = (String, bool, String, Vec<String>, String);
+
+/// What earlier builds wrote, which knew no sweeps.
+type WrittenBefore = (String, bool, String, Vec<String>);
 
 impl ProjectNotes {
     /// As JSON.
     pub(super) fn to_json(&self) -> String {
-        let Self { of_run, is_named, step, drawn } = self;
-        let written: Written = (of_run.to_json(), *is_named, step.clone(), drawn.clone());
+        let Self { of_run, is_named, step, drawn, sweep } = self;
+        let written: Written = (of_run.to_json(), *is_named, step.clone(), drawn.clone(), sweep.clone());
         serde_json::to_string(&written).expect("notes hold only plain values")
     }
 
@@ -34,9 +39,13 @@ impl ProjectNotes {
     pub(super) fn read(json: &str) -> Result<Self, String> {
         // The browser reads it, which takes less of the page than a parser of our own.
         let value = js_sys::JSON::parse(json).map_err(|error| browser::describe(&error))?;
-        match serde_wasm_bindgen::from_value::<Written>(value) {
-            Ok((of_run, is_named, step, drawn)) => {
-                Ok(Self { of_run: PageNotes::read(&of_run)?, is_named, step, drawn })
+        let written = serde_wasm_bindgen::from_value::<Written>(value.clone()).or_else(|_| {
+            let (of_run, is_named, step, drawn) = serde_wasm_bindgen::from_value::<WrittenBefore>(value)?;
+            Ok::<Written, serde_wasm_bindgen::Error>((of_run, is_named, step, drawn, String::new()))
+        });
+        match written {
+            Ok((of_run, is_named, step, drawn, sweep)) => {
+                Ok(Self { of_run: PageNotes::read(&of_run)?, is_named, step, drawn, sweep })
             }
             Err(_) => Ok(Self { of_run: PageNotes::read(json)?, ..Self::default() }),
         }
@@ -59,7 +68,8 @@ pub(super) fn name_of_copy(name: &str, taken: &[&str]) -> String {
     (1..).map(numbered).find(|copy| !taken.contains(&copy.as_str())).expect("one of so many is free")
 }
 
-/// The run of a project that is saved as a file, and whose figure is told: the best of those that can be compared, else the last.
+/// The run of a project that is opened first where its file is taken, and whose figure is told: the best of those that can be
+/// compared, else the last.
 pub(crate) fn chosen_run<'a>(project: &SavedProject, runs: &'a [SavedRun]) -> Option<&'a SavedRun> {
     let own = move || runs.iter().filter(move |run| project.runs.contains(&run.id));
     let of_project: Vec<SavedRun> = own().cloned().collect();
@@ -159,9 +169,11 @@ mod tests {
             is_named: true,
             step: "recipe".into(),
             drawn: vec!["3".into()],
+            sweep: "{}".into(),
         };
-        let (of_run, is_named, step, drawn): Written = serde_json::from_str(&notes.to_json()).expect("it is JSON");
+        let (of_run, is_named, step, drawn, sweep): Written =
+            serde_json::from_str(&notes.to_json()).expect("it is JSON");
         assert_eq!((of_run, is_named), (notes.of_run.to_json(), true));
-        assert_eq!((step, drawn), (notes.step, notes.drawn));
+        assert_eq!((step, drawn, sweep), (notes.step, notes.drawn, notes.sweep));
     }
 }

@@ -8,7 +8,6 @@ pub(crate) use super::fields::FieldSpec;
 use super::fields::typed as typed_field;
 use super::numbers::normalised;
 use crate::format;
-use crate::tasks;
 
 /// The page has the method in two fields: its name, and the number of its layers where it has one.
 const LAYERS: FieldSpec = FieldSpec {
@@ -127,7 +126,7 @@ pub(crate) fn set_typed(draft: &mut RunDraft, name: &str, value: Option<String>)
 
 /// The settings that hold for a task where nothing is typed.
 pub(crate) fn base(task: Task) -> RunConfig {
-    (tasks::of(task).base)()
+    task.spec().recipe.base_run()
 }
 
 /// The value that a field has when nothing is typed, in the form in which it would be typed.

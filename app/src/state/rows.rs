@@ -320,8 +320,10 @@ impl Store {
             let mut columns = source.iter().flat_map(|source| &source.columns);
             columns.any(|(name, role)| name == column && role.starts_with("label"))
         };
+        // Where rows have one label each they are drawn by those of the file; one whose label is taken away is left out.
+        let follows_labels = !self.data.task.get().spec().gives_one_label();
         let changes_draw = |edit: &RowEdit| match edit {
-            RowEdit::SetCell { column, .. } => is_label(column),
+            RowEdit::SetCell { column, value, .. } => (follows_labels || value.trim().is_empty()) && is_label(column),
             RowEdit::DropRows { .. } | RowEdit::RestoreRows { .. } => true,
             RowEdit::MoveRows { .. } => false,
         };

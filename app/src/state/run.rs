@@ -4,12 +4,14 @@
 use std::collections::VecDeque;
 
 use hone_core::event::{Phase, Split, StopReason, TrainEvent};
+pub(crate) use hone_core::report::side_by_side::Sample;
+use hone_core::task::{AddedRows, LOSS};
 
 use super::measurement::LossCurve;
-pub(crate) use super::measurement::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, Rollback, Sample, index_of_best};
+pub(crate) use super::measurement::{MEAN_LOSS_LABEL, MEAN_LOSS_LINE, Measurement, Rollback, index_of_best};
 
-/// Samples that are kept; beyond it, the oldest are dropped.
-const MAX_SAMPLES: usize = 60;
+/// Samples that are kept; beyond it, the oldest after those from before training are dropped.
+const MAX_SAMPLES: usize = 400;
 
 /// Seconds over which the rates are measured.
 const RATE_WINDOW_SECS: f64 = 10.0;
@@ -94,6 +96,10 @@ pub(crate) struct RunState {
     pub measurements: Vec<Measurement>,
     /// In the order in which they were written, at most [`MAX_SAMPLES`].
     pub samples: VecDeque<Sample>,
+    /// Loss on a text that has nothing to do with the rows: (step, loss).
+    pub general: Vec<(f64, f64)>,
+    /// What augmentation added to the rows to train on.
+    pub added: Option<AddedRows>,
     /// In the order in which they came.
     pub rollbacks: Vec<Rollback>,
     /// The step since which batches are computed in parts, for the device had too little memory, and the rows of a part.
@@ -199,6 +205,7 @@ impl RunState {
                     self.status = Status::Running;
                 }
             }
+            TrainEvent::Augmented { rows, .. } => self.added = Some(rows.clone()),
             TrainEvent::Phase { phase } => self.turn_to(*phase),
             TrainEvent::Progress { step, rows, tokens } => self.advance(*step, *rows, *tokens),
             // Its `loss` is the mean of as many steps as were read together; the page's is always of as many.
@@ -215,11 +222,14 @@ impl RunState {
                 let (step, epoch, split, is_best) = (*step, *epoch, *split, *is_best);
                 self.measurements.push(Measurement { step, epoch, split, figures, is_best });
             }
-            TrainEvent::Sampled { step, prompt, expected, generated } => {
-                let (prompt, expected, generated) = (prompt.clone(), expected.clone(), generated.clone());
-                self.samples.push_back(Sample { step: *step, prompt, expected, generated });
+            TrainEvent::GeneralMeasured { step, evaluation } => {
+                self.general.extend(evaluation.figure(LOSS.name).map(|loss| (f64::from(*step), loss)));
+            }
+            TrainEvent::Sampled { .. } => {
+                self.samples.extend(Sample::of_event(event));
                 if self.samples.len() > MAX_SAMPLES {
-                    self.samples.pop_front();
+                    let oldest = self.samples.iter().position(|sample| sample.step > 0);
+                    self.samples.remove(oldest.unwrap_or_default());
                 }
             }
             TrainEvent::CheckpointDue { .. } => {}
@@ -250,6 +260,7 @@ impl RunState {
         let holds = measured.filter(|(index, one)| one.step <= step || Some(*index) == best);
         self.measurements = holds.map(|(_, one)| one).collect();
         self.samples.retain(|sample| sample.step <= step);
+        self.general.retain(|point| point.0 <= f64::from(step));
     }
 
     fn turn_to(&mut self, phase: Phase) {

@@ -1,7 +1,7 @@
 //! Kept runs side by side: what was changed from one to the next, which figures are shown of each, and which of them is the best.
 //! Plain values, tested natively.
 
-use hone_core::config::{DataHashes, ReadOptions, RunDraft, SETTINGS, Setting, setting};
+use hone_core::config::{DataHashes, ReadOptions, RowEdits, RunDraft, SETTINGS, Setting, setting};
 use hone_core::metrics::{Figure, figure};
 use hone_core::session::protocol::SavedRun;
 use hone_core::task::several::SEPARATOR;
@@ -36,6 +36,8 @@ pub(crate) fn changed_since(run: &SavedRun, before: Option<&SavedRun>) -> String
     }
     if rows_of(run) != rows_of(before) {
         changes.push(format!("rows of {}", run.file));
+    } else if let Some(edits) = changed_edits(&run.read, &before.read) {
+        changes.push(edits);
     } else if run.read != before.read || reads_of_parts(run) != reads_of_parts(before) {
         changes.push("rows read in another way".into());
     }
@@ -57,6 +59,19 @@ fn rows_of(run: &SavedRun) -> Vec<&DataHashes> {
 /// How the rows of several tasks are read; none where there is one.
 fn reads_of_parts(run: &SavedRun) -> Vec<&ReadOptions> {
     run.parts.iter().map(|part| &part.read).collect()
+}
+
+/// Where rows are read alike but for edits of theirs: `3 more edits of rows`. `None` where something else differs, or nothing.
+fn changed_edits(now: &ReadOptions, before: &ReadOptions) -> Option<String> {
+    let unedited = |read: &ReadOptions| ReadOptions { edits: RowEdits::default(), ..read.clone() };
+    if now.edits == before.edits || unedited(now) != unedited(before) {
+        return None;
+    }
+    Some(match now.edits.log.strip_prefix(before.edits.log.as_slice()) {
+        Some([_]) => "1 more edit of rows".to_owned(),
+        Some(more) => format!("{} more edits of rows", format::count(more.len())),
+        None => "other edits of rows".to_owned(),
+    })
 }
 
 /// `Learning rate 5e-5 → 1e-3`; `None` where a setting is the same.
@@ -192,7 +207,7 @@ pub(crate) mod fixtures {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::config::{JobPart, ModelChanges};
+    use hone_core::config::{JobPart, ModelChanges, RowEdit, Split};
     use hone_core::session::protocol::RunSummary;
 
     use super::fixtures::saved;
@@ -220,6 +235,14 @@ mod tests {
         let read = ReadOptions { text_column: Some("body".into()), ..ReadOptions::default() };
         let read = SavedRun { read, ..first.clone() };
         assert_eq!(changed_since(&read, Some(&first)), "rows read in another way");
+        let edited = |rows: &[usize]| {
+            let drop = |&row: &usize| RowEdit::DropRows { file: Split::Train, rows: vec![row] };
+            let edits = RowEdits { log: rows.iter().map(drop).collect() };
+            SavedRun { read: ReadOptions { edits, ..ReadOptions::default() }, ..first.clone() }
+        };
+        assert_eq!(changed_since(&edited(&[2, 3]), Some(&first)), "2 more edits of rows");
+        assert_eq!(changed_since(&edited(&[2, 3]), Some(&edited(&[2]))), "1 more edit of rows");
+        assert_eq!(changed_since(&edited(&[2]), Some(&edited(&[5]))), "other edits of rows");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use hone_core::config::RunDraft;
 use hone_core::hub::{KNOWN_MODELS, KnownModel};
 use hone_core::task::Task;
 
-use super::presets::presets;
+use super::presets::{PresetFields, presets};
 use super::recipe::set_typed;
 use crate::tasks;
 

@@ -321,10 +321,11 @@ impl Store {
             notes,
             job,
             page,
+            project_page,
             damage,
         } = opened;
         let id = self.kept.to_open.get_value();
-        self.leave_project_for_run(&id);
+        self.leave_project_for_run(&id, &project_page);
         let is_over = |kept: &KeptRuns| kept.runs.iter().any(|run| run.id == id && run.is_finished);
         // As it was saved before its end it is not over.
         let is_finished = damage.is_none() && self.kept.runs.with_untracked(is_over);
@@ -362,6 +363,7 @@ impl Store {
         data.report.set(Some(Arc::new(report)));
 
         self.take_opened_parts(name, beside, file);
+        self.projects.note_rows_of_run(untrack(|| data.identities()));
         let (origin, parts, kept_id) = (self.origin_of(number), untrack(|| self.parts_to_run()), Some(id));
         self.run_id.set_value(Some(run));
         self.kept.is_replay.set_value(true);

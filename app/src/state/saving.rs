@@ -69,6 +69,8 @@ impl Store {
             }
             let error = problem.map(|p| format!("{} {}", p.message, p.hint));
             self.feed(Input::Checkpoint { step: (!is_gone).then_some(step), error: error.as_deref() });
+        } else if let Some(problem) = problem {
+            self.note_unkept_leg(&problem);
         }
         if !is_of_this || !self.run.with_untracked(RunState::is_active) {
             self.list_runs(); // it is over, and among them

@@ -97,7 +97,13 @@ impl Store {
     }
 
     /// `before` is the run that is loaded, which stays where this one is refused.
-    fn ask_for_run(self, command: Command, blobs: Vec<ArrayBuffer>, asked: Started, before: Option<WayBack>) {
+    pub(super) fn ask_for_run(
+        self,
+        command: Command,
+        blobs: Vec<ArrayBuffer>,
+        asked: Started,
+        before: Option<WayBack>,
+    ) {
         // Answered by a callback, not a future: events of the run may follow the answer at once.
         self.client().send(command, blobs, move |answer| match answer {
             Ok((Reply::Started { run, has_adapter, num_labels, notes, job, kept_as: kept_id }, _)) => {

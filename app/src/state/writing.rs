@@ -4,7 +4,7 @@
 use std::str::FromStr;
 
 use hone_core::config::{ConfigProblem, Kind, PromptFormat};
-use hone_core::generate::{EarlyStopping, SamplingConfig};
+use hone_core::generate::{EarlyStopping, FilterCounts, OutputFilters, SamplingConfig};
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::tokenizer::{Role, Turn};
 
@@ -35,6 +35,18 @@ const EARLY_STOPPING: FieldSpec = FieldSpec {
     )
 };
 
+/// Whether personal data are replaced.
+const PERSONAL_DATA: FieldSpec = FieldSpec {
+    choices: &[("false", "stay as they are written"), ("true", "are replaced")],
+    ..typed(
+        Kind::Choice,
+        "personal_data",
+        "Mail addresses and numbers",
+        "",
+        "Phone, account and card numbers; names are not found. Only here: other programs that load the model replace nothing.",
+    )
+};
+
 /// Settings of writing, each with the value that it has when nothing is typed.
 pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
     (whole("max_new_tokens", "Longest answer", "tokens", "The model may end it earlier."), "64"),
@@ -48,6 +60,18 @@ pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
     (EARLY_STOPPING, "false"),
     (whole("seed", "Seed", "whole number", "The same seed draws the same, before and after training."), "0"),
     (typed(Kind::Words, "stop", "Stop at", "text", "Ends before this text; \\n is a line break. Empty is off."), ""),
+    (
+        typed(
+            Kind::Words,
+            "blocked_words",
+            "Blocked words",
+            "commas between",
+            "Replaced as whole words, whatever their case, and counted; the text shows at its end.",
+        ),
+        "",
+    ),
+    (PERSONAL_DATA, "false"),
+    (typed(Kind::Words, "replacement", "Replaced by", "text", "What stands for what is blocked."), "[removed]"),
 ];
 
 /// Settings as typed; what is missing has its default.
@@ -77,6 +101,12 @@ impl SamplingDraft {
         let mut problems = Vec::new();
         let temperature: f64 = self.read("temperature", &mut problems);
         let stop = self.text("stop").replace("\\n", "\n");
+        let words = self.text("blocked_words").split(',').map(str::trim).filter(|word| !word.is_empty());
+        let filters = OutputFilters {
+            words: words.map(str::to_owned).collect(),
+            personal_data: self.text("personal_data") == "true",
+            replacement: self.text("replacement").to_owned(),
+        };
         let mut config = SamplingConfig {
             do_sample: temperature != 0.0,
             temperature: if temperature == 0.0 { 1.0 } else { temperature },
@@ -90,6 +120,7 @@ impl SamplingDraft {
             max_new_tokens: self.read("max_new_tokens", &mut problems),
             seed: self.read("seed", &mut problems),
             stop: Vec::new(),
+            filters,
         };
         config.stop.extend(Some(stop).filter(|stop| !stop.is_empty()));
         if let Err(more) = config.check() {
@@ -152,6 +183,8 @@ pub(crate) struct Ending {
     pub is_stopped: bool,
     /// The limit of the settings; else prompt and answer are all that the model can read.
     pub is_at_limit: bool,
+    /// What the rules for the text replaced.
+    pub filtered: FilterCounts,
 }
 
 /// What the models write on from one prompt.
@@ -301,6 +334,16 @@ mod tests {
     }
 
     #[test]
+    fn words_with_commas_between_are_blocked() {
+        let draft = typed(&[("blocked_words", " darn, old man ,"), ("personal_data", "true"), ("replacement", "***")]);
+        let words = ["darn", "old man"].map(str::to_owned).to_vec();
+        let expected = OutputFilters { words, personal_data: true, replacement: "***".into() };
+        assert_eq!(draft.resolve().expect("good settings").filters, expected);
+        let problems = typed(&[("blocked_words", "removed")]).resolve().expect_err("it would stand in its own place");
+        assert_eq!(problems.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), ["replacement"]);
+    }
+
+    #[test]
     fn a_bare_prompt_is_given_as_in_training() {
         let given = |format: &PromptFormat| prompt(format, "Japan?", &[]);
         assert_eq!(given(&PromptFormat::QuestionAnswer), Some(Prompt::Text("Q: Japan?\nA:".into())));
@@ -309,8 +352,14 @@ mod tests {
 
     #[test]
     fn pieces_go_to_the_weights_that_write() {
-        let ending =
-            Ending { num_tokens: 2, elapsed_secs: 1.0, is_complete: true, is_stopped: false, is_at_limit: false };
+        let ending = Ending {
+            num_tokens: 2,
+            elapsed_secs: 1.0,
+            is_complete: true,
+            is_stopped: false,
+            is_at_limit: false,
+            filtered: FilterCounts::default(),
+        };
         let mut writing = Writing::default();
         writing.apply(WritingInput::Piece("lost".into()));
         assert_eq!(writing, Writing::default());

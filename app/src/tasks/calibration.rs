@@ -110,7 +110,7 @@ fn temperature_words(calibration: &Calibration) -> String {
             of_error(fit.ece_before, fit.ece_after)
         ),
         (None, Some(fit)) => format!(
-            "A temperature of {:.2} would suit these rows best: {}. A run finds one on its validation rows.",
+            "A temperature of {:.2} would suit these rows best: {}. A run takes one from its validation rows where they are 50 or more.",
             fit.temperature,
             of_error(fit.ece_before, fit.ece_after)
         ),

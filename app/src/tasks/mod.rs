@@ -2,8 +2,7 @@
 //! [`Task::spec`](hone_core::task::TaskSpec) or the functions of this file, which are the only dispatch.
 //!
 //! The folder of a task, named as its room in `hone_core::task`, has
-//! - `mod.rs`: `PAGE` ([`TaskPage`]), its words and settings. Where it has no presets of its own it takes those of
-//!   [`sequence_classification::recipe`];
+//! - `mod.rs`: `PAGE` ([`TaskPage`]), its words;
 //! - `data.rs`: `row_facts` and `data_parts` of a report;
 //! - `evaluation.rs`: `evaluation_parts` of what was measured, and for tests `sample_detail`;
 //! - `try_it.rs`: the page of the step Try.
@@ -11,21 +10,23 @@
 //! What of it is plain (choices of columns, what follows from rows that were measured) stands in files of its own, tested
 //! natively.
 
-use hone_core::config::{PromptFormat, RunConfig};
+use hone_core::config::PromptFormat;
 use hone_core::for_each_task;
 use hone_core::task::{DataReport, EvaluationDetail, ReportDetail, RowPredictions, Task};
 use leptos::prelude::*;
 
 use crate::state::Store;
 use crate::state::evaluation::Measured;
-use crate::state::presets::Preset;
 use crate::state::report::Wish;
 use crate::state::samples::Sample;
 
+mod augmented_texts;
 mod calibration;
 mod causal_lm;
 mod class_figures;
 mod class_table;
+mod correct_labels;
+mod explanation;
 mod image_classification;
 mod label_answers;
 mod masked_lm;
@@ -58,9 +59,6 @@ pub(crate) struct TaskPage {
     pub reads_images: bool,
     /// Columns that a person can name where they could not be guessed: test id, what the column holds, and the wish.
     pub named_columns: &'static [(&'static str, &'static str, Wish)],
-    /// The settings that hold where nothing is typed.
-    pub base: fn() -> RunConfig,
-    pub presets: &'static [Preset],
     /// What a newcomer can try with one click.
     pub sample: Option<Sample>,
     /// A model of it answers before rows were read.
@@ -95,9 +93,20 @@ pub(crate) fn give_images(store: Store, task: Task) -> Option<AnyView> {
     of(task).reads_images.then(|| image_classification::class_panel::give_images(store))
 }
 
+/// Rows that lack nothing but their label; 0 where rows have not one label each.
+pub(crate) fn num_unlabeled(report: &DataReport) -> usize {
+    match &report.detail {
+        ReportDetail::SequenceClassification(detail) => detail.num_unlabeled,
+        _ => 0,
+    }
+}
+
 /// What the settings make of the training rows, where that can be shown.
 pub(crate) fn below_settings(store: Store, task: Task) -> Option<AnyView> {
-    of(task).reads_images.then(|| image_classification::augmentation::preview(store))
+    if of(task).reads_images {
+        return Some(image_classification::augmentation::preview(store));
+    }
+    task.spec().settings.contains(&augmented_texts::SETTING).then(|| augmented_texts::preview(store))
 }
 
 /// A count of a report: its name, the number, what it counts.

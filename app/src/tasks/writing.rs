@@ -147,7 +147,7 @@ fn panel(store: Store, weights: Weights, is_full: &'static str) -> AnyView {
 }
 
 fn ending_words(ending: Ending, is_full: &str) -> String {
-    let Ending { num_tokens, elapsed_secs, is_complete, is_stopped, is_at_limit } = ending;
+    let Ending { num_tokens, elapsed_secs, is_complete, is_stopped, is_at_limit, filtered } = ending;
     if is_stopped && num_tokens == 0 {
         return "You stopped it before there was a text.".into(); // beams give one at their end
     }
@@ -162,5 +162,6 @@ fn ending_words(ending: Ending, is_full: &str) -> String {
         (false, false) if is_at_limit => "Stopped at the length limit.",
         (false, false) => is_full,
     };
-    format!("{}, {rate}. {why}", format::plural(num_tokens, "token"))
+    let replaced = filtered.in_words().map_or_else(String::new, |words| format!(" {words}"));
+    format!("{}, {rate}. {why}{replaced}", format::plural(num_tokens, "token"))
 }

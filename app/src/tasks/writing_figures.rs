@@ -1,12 +1,12 @@
 //! What the step Evaluate shows alike of models that write: what the figures of texts are of, the targets that are labels, and
 //! what was written, before training beside after.
 
-use hone_core::metrics::{TargetLabels, TextSample};
+use hone_core::metrics::{REFUSAL_PHRASES, TargetLabels, TextSample, TextStyle};
 use hone_core::session::protocol::WritingEvaluation;
 use leptos::prelude::*;
 
 use super::class_table::class_table;
-use crate::components::{Cell, sortable_table};
+use crate::components::{Cell, sortable_table, table};
 use crate::format;
 use crate::state::evaluation::Measured;
 
@@ -58,6 +58,56 @@ fn unknown_words(num_unknown: usize) -> Option<String> {
         many => (format!("{} texts that it wrote are", format::count(many)), "they count"),
     };
     Some(format!("{texts} none of the targets: {they} in no target's precision."))
+}
+
+/// A figure of what texts are like: its title, its test id, and how it is read off and written.
+type StyleFigure = (&'static str, &'static str, fn(&TextStyle) -> Option<f64>, fn(f64) -> String);
+
+/// What texts are like: figures of which neither more nor less is better.
+const STYLE_FIGURES: [StyleFigure; 6] = [
+    ("Tokens a text", "length", |style| Some(style.mean_length), |value| format!("{value:.1}")),
+    ("Different tokens (distinct-1)", "distinct-1", |style| Some(style.distinct_1), format::percent),
+    ("Different pairs of tokens (distinct-2)", "distinct-2", |style| Some(style.distinct_2), format::percent),
+    ("Repeated runs of four tokens (rep-4)", "rep-4", |style| style.rep_4, format::percent),
+    ("Ended by the model, not by the limit", "completed", |style| style.completed, format::percent),
+    ("Refused to answer", "refusals", |style| Some(style.refusal_rate), format::percent),
+];
+
+/// What the written texts are like, beside those of the file, before training and after.
+pub(super) fn styles(before: Option<&Measured>, after: Option<&Measured>) -> Option<AnyView> {
+    let of = |measured: Option<&Measured>| writing_of(measured).map(|writing| writing.styles.written);
+    let (base, tuned) = (of(before), of(after));
+    let expected = writing_of(after.or(before))?.styles.expected;
+    let rows = STYLE_FIGURES.iter().map(|(title, id, read, write)| {
+        let cell = |style: Option<TextStyle>, which: &str| {
+            let value = style.as_ref().and_then(read);
+            let text = value.map_or_else(|| "–".to_owned(), write);
+            let id = Some(format!("eval-style-{id}-{which}"));
+            Cell { id, raw: value.map(|value| value.to_string()), ..Cell::number(text) }
+        };
+        let cells = [cell(Some(expected), "file"), cell(base, "base"), cell(tuned, "tuned")];
+        [Cell::new("head", *title)].into_iter().chain(cells).collect::<Vec<Cell>>()
+    });
+    let view = view! {
+        <div class="panel figures">
+            <h3>"What its texts are like"</h3>
+            {table("What its texts are like", "", &["", "In the file", "Before", "After"], rows.collect())}
+            <p class="hint">
+                "Of the same prompts as above. None of these is better when it is higher: compare them with the texts of the file. \
+                 Different: of all tokens, or pairs, those that are not the same as another. Repeated: the share of a text's runs of \
+                 four tokens that it has had before."
+            </p>
+            <details>
+                <summary>"What counts as a refusal"</summary>
+                <p class="hint">
+                    "One of these English phrases among the first 200 characters. A refusal in other words, or in another language, \
+                     is not found."
+                </p>
+                <p class="hint">{REFUSAL_PHRASES.join(" · ")}</p>
+            </details>
+        </div>
+    };
+    Some(view.into_any())
 }
 
 fn samples_of(measured: Option<&Measured>) -> &[TextSample] {

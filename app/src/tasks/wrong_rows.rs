@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hone_core::metrics::ClassMetrics;
 use leptos::prelude::*;
 
+use super::correct_labels;
 use crate::browser;
 use crate::charts::Chosen;
 use crate::components::Button;
@@ -13,7 +14,7 @@ use crate::format;
 use crate::state::Store;
 
 /// The element that has the focus once a pair of labels is chosen.
-const TITLE_ID: &str = "wrong-rows-title";
+pub(super) const TITLE_ID: &str = "wrong-rows-title";
 
 /// A row that was given a label.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +96,7 @@ pub(super) fn mistakes(
     if wrong.is_empty() {
         return view! { <p class="note" data-testid="wrong-rows">"Every row was predicted correctly."</p> }.into_any();
     }
-    let all = Arc::clone(&wrong);
+    let (all, classes) = (Arc::clone(&wrong), labels.clone());
     let shown = move || {
         let names = pair.get().and_then(|(truth, predicted)| Some((labels.get(truth)?, labels.get(predicted)?)));
         let slice = store.batch.slice.get();
@@ -125,6 +126,7 @@ pub(super) fn mistakes(
     view! {
         <div class="panel">
             {shown}
+            {correct_labels::panel(store, classes)}
             <div class="row"><Button id="save-wrong-rows" text="Save all wrong rows as CSV" on_press=on_save /></div>
         </div>
     }

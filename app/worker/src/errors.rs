@@ -69,7 +69,7 @@ pub(crate) fn run_goes_on() -> Problem {
 
 pub(crate) fn run_elsewhere() -> Problem {
     let hint = "wait until that run is over, or stop it there: one run goes on at a time";
-    problem(ProblemKind::Config, "Hone trains in another tab of this browser", hint)
+    problem(ProblemKind::Storage, "Hone trains in another tab of this browser", hint)
 }
 
 pub(crate) fn project_elsewhere() -> Problem {

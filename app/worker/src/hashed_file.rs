@@ -52,7 +52,7 @@ pub(crate) async fn write_files(
 }
 
 /// A file that is being written.
-struct HashedFile {
+pub(crate) struct HashedFile {
     writer: FileWriter,
     /// Bytes that were hashed and written.
     bytes: u64,
@@ -62,12 +62,20 @@ struct HashedFile {
 }
 
 impl HashedFile {
-    async fn create(folder: &DiskFolder, name: &str) -> Result<Self, DiskError> {
+    /// Begins it, in the place of what was there under its name.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub(crate) async fn create(folder: &DiskFolder, name: &str) -> Result<Self, DiskError> {
         let writer = folder.writer(name, 0).await?;
         Ok(Self { writer, bytes: 0, waiting: Vec::new(), hashes: Vec::new() })
     }
 
-    async fn append(&mut self, mut bytes: &[u8]) -> Result<(), DiskError> {
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// When the disk does not take them.
+    pub(crate) async fn append(&mut self, mut bytes: &[u8]) -> Result<(), DiskError> {
         while !bytes.is_empty() {
             let (next, rest) = bytes.split_at(bytes.len().min(HASHED_BYTES - self.waiting.len()));
             self.waiting.extend_from_slice(next);
@@ -88,7 +96,10 @@ impl HashedFile {
     }
 
     /// What the manifest says of it, once the disk has it.
-    async fn finish(mut self) -> Result<StoredFile, DiskError> {
+    ///
+    /// # Errors
+    /// When the disk does not take the rest.
+    pub(crate) async fn finish(mut self) -> Result<StoredFile, DiskError> {
         if !self.waiting.is_empty() {
             self.write_waiting().await?;
         }

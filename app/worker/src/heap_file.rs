@@ -1,7 +1,7 @@
 //! A file that grows on JavaScript's heap, in parts of which the browser makes one file: it takes none of the worker's own memory, of
 //! which a model leaves little.
 
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use js_sys::Uint8Array;
 
@@ -18,6 +18,11 @@ pub(crate) struct HeapFile {
 }
 
 impl HeapFile {
+    /// Bytes that were written.
+    pub(crate) fn num_bytes(&self) -> u64 {
+        self.length
+    }
+
     /// The parts, one after the other.
     pub(crate) fn into_parts(self) -> Vec<Uint8Array> {
         let Self { mut parts, length, .. } = self;
@@ -50,6 +55,21 @@ impl Write for HeapFile {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Read for HeapFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (index, start) = ((self.position / PART) as usize, self.position % PART);
+        let left = self.length.saturating_sub(self.position).min(PART - start);
+        let count = buffer.len().min(left as usize);
+        if count == 0 {
+            return Ok(0);
+        }
+        let start = start as u32;
+        self.parts[index].subarray(start, start + count as u32).copy_to(&mut buffer[..count]);
+        self.position += count as u64;
+        Ok(count)
     }
 }
 

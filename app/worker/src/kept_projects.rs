@@ -1,12 +1,22 @@
-//! Projects that are kept on the disk, `projects/<id>/` each: how they stand is one file of JSON, their rows lie among the files of
-//! runs, and a run says in its own folder of which project it is. A run that is of none (it was made before there were projects,
-//! or came in a project file) gets one that is made of it.
+//! Projects that are kept on the disk, `projects/<id>/` each: how they stand is one file of JSON, their rows and a model of the
+//! person's own lie among the files of runs, and a run says in its own folder of which project it is. A run that is of none (it was
+//! made before there were projects, or came alone in a project file) gets one that is made of it. What of a project goes into a
+//! project file, and comes out of one, stands in `packed`.
+//!
+//! The two newest states of a project are kept, so that there is one where the newest is damaged. Where both are, what they still
+//! say of files is kept, and nothing else waits for it: the person deletes such a project.
+
+mod packed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hone_core::config::{ModelSource, ReadOptions};
+use hone_core::hub::sha256s_in;
 use hone_core::session::protocol::{KeptProjects, ProjectState, SavedProject, SavedRun};
+use hone_core::task::Task;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::packed::{add_files, import, to_draft};
 use crate::disk::{DiskError, DiskFolder};
 use crate::kept::NamedBytes;
 use crate::kept_run::FoundRun;
@@ -15,9 +25,11 @@ use crate::shared_files::{SharedFile, SharedFiles};
 
 const PROJECTS: &str = "projects";
 
-/// How the names of files begin that say how a project stands. The newest that is whole counts: the one before goes once the next
-/// is written.
+/// How the names of files begin that say how a project stands. The newest that is whole counts.
 const STATE: &str = "state-";
+
+/// States that are kept of a project.
+const MAX_STATES: usize = 2;
 
 /// Id of the project that a run is of, in its folder.
 const PROJECT_FILE: &str = "project.txt";
@@ -30,8 +42,41 @@ pub(crate) type Rows<T> = [Option<T>; 3];
 pub(crate) struct StoredProject {
     pub(crate) state: ProjectState,
     pub(crate) rows: Rows<SharedFile>,
+    /// What its task is called where others are learned beside it; `None` names it after its file.
+    #[serde(default)]
+    pub(crate) own_name: Option<String>,
+    /// The tasks that are learned beside it.
+    #[serde(default)]
+    pub(crate) beside: Vec<StoredTask>,
+    /// The files of its model, where these are the person's own.
+    #[serde(default)]
+    pub(crate) model_files: Vec<SharedFile>,
     /// Milliseconds since 1970.
     changed_ms: f64,
+}
+
+/// A task that is learned beside the first one of a project.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StoredTask {
+    pub(crate) name: String,
+    pub(crate) task: Task,
+    pub(crate) read: ReadOptions,
+    pub(crate) rows: Rows<SharedFile>,
+}
+
+/// A task as the page gives it, with its files.
+pub(crate) struct GivenTask {
+    pub(crate) name: String,
+    pub(crate) task: Task,
+    pub(crate) read: ReadOptions,
+    pub(crate) rows: Rows<NamedBytes>,
+}
+
+/// The rows of a project as the page gives them: of its task, and of those beside it.
+pub(crate) struct GivenRows {
+    pub(crate) rows: Rows<NamedBytes>,
+    pub(crate) own_name: Option<String>,
+    pub(crate) beside: Vec<GivenTask>,
 }
 
 impl StoredProject {
@@ -44,11 +89,18 @@ impl StoredProject {
         let name = first.rsplit_once('.').map_or(first, |(name, _)| name).to_owned();
         let (id, model, page) = (id.clone(), Some(model.clone()), run.page.clone());
         let state = ProjectState { id, name, task: *task, model, read: read.clone(), page };
-        Self { state, rows, changed_ms: *saved_ms }
+        let (own_name, beside, model_files) = (None, Vec::new(), Vec::new());
+        Self { state, rows, own_name, beside, model_files, changed_ms: *saved_ms }
+    }
+
+    /// All files that it names.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &SharedFile> {
+        let beside = self.beside.iter().flat_map(|task| task.rows.iter().flatten());
+        self.rows.iter().flatten().chain(beside).chain(&self.model_files)
     }
 
     fn hashes(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.rows.iter().flatten().map(|file| (file.sha256.as_str(), file.bytes))
+        self.files().map(|file| (file.sha256.as_str(), file.bytes))
     }
 }
 
@@ -115,46 +167,60 @@ async fn write(stored: &StoredProject) -> Result<(), DiskError> {
         let _ = project.remove(&name).await;
         return Err(error);
     }
-    for name in before {
+    let num_gone = (before.len() + 1).saturating_sub(MAX_STATES);
+    for name in before.into_iter().take(num_gone) {
         let _ = project.remove(&name).await; // what can't go now goes with the next
     }
     Ok(())
 }
 
-/// Whether nothing was ever kept of a project: its first file is missing, or was cut off while it was written.
+/// Whether nothing was ever kept of a project: its first file is missing or empty. One of which there is more names files, which
+/// stay until the person deletes it.
 async fn is_never_kept(id: &str) -> Result<bool, DiskError> {
     let Some(project) = folder().await?.existing(id).await? else { return Ok(true) };
-    Ok(states(&project).await?.iter().all(|name| *name == state_name(1)))
+    for name in states(&project).await? {
+        if name != state_name(1) || project.size(&name).await?.is_some_and(|bytes| bytes > 0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn state_name(number: u32) -> String {
     format!("{STATE}{number:08}.json")
 }
 
-/// All projects that can be read, the oldest first, and whether there are others. One that was cut off before it was kept at all is
-/// none: it goes where that can be.
-async fn all() -> Result<(Vec<StoredProject>, bool), DiskError> {
+/// All projects that can be read, the oldest first, and the ids of those that can't. One that was cut off before it was kept at all
+/// is none: it goes where that can be.
+async fn all() -> Result<(Vec<StoredProject>, Vec<String>), DiskError> {
     let mut ids = folder().await?.names().await?;
     ids.retain(|name| is_id(name));
     ids.sort_unstable();
-    let (mut projects, mut has_others) = (Vec::new(), false);
+    let (mut projects, mut unreadable) = (Vec::new(), Vec::new());
     for id in ids {
         match find(&id).await? {
             Some(stored) => projects.push(stored),
-            None => has_others |= !is_never_kept(&id).await?,
+            None if is_never_kept(&id).await? => {}
+            None => unreadable.push(id),
         }
     }
-    Ok((projects, has_others))
+    Ok((projects, unreadable))
 }
 
-/// SHA-256 of the files that projects have; `None` where one of them does not say which it has.
+/// SHA-256 of the files that projects have, by all that is written of how they stand: of a state that is damaged, what it still says.
 ///
 /// # Errors
 /// When the storage can't be read.
-pub(crate) async fn used_files() -> Result<Option<BTreeSet<String>>, DiskError> {
-    let (projects, has_others) = all().await?;
-    let hashes = projects.iter().flat_map(StoredProject::hashes).map(|(sha256, _)| sha256.to_owned());
-    Ok((!has_others).then(|| hashes.collect()))
+pub(crate) async fn used_files() -> Result<BTreeSet<String>, DiskError> {
+    let (projects, mut used) = (folder().await?, BTreeSet::new());
+    for id in projects.names().await?.into_iter().filter(|name| is_id(name)) {
+        let Some(project) = projects.existing(&id).await? else { continue };
+        for name in states(&project).await? {
+            let bytes = project.read(&name).await?.unwrap_or_default();
+            used.extend(sha256s_in(&String::from_utf8_lossy(&bytes)).into_iter().map(str::to_owned));
+        }
+    }
+    Ok(used)
 }
 
 /// All projects with their runs. Nothing large is read.
@@ -170,8 +236,8 @@ pub(crate) async fn list() -> Result<KeptProjects, DiskError> {
             runs.push(OfRun::of(found).await);
         }
     }
-    let (mut projects, has_others) = all().await?;
-    let made = make_for(&mut runs, &projects).await?;
+    let (mut projects, unreadable) = all().await?;
+    let made = make_for(&mut runs, &projects, &unreadable).await?;
     projects.extend(made);
     let mut owners: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for stored in &projects {
@@ -198,17 +264,23 @@ pub(crate) async fn list() -> Result<KeptProjects, DiskError> {
             bytes: of_files + own.iter().map(|run| run.saved.bytes).sum::<u64>(),
         }
     });
-    let unread_reason = has_others.then(|| "what says how a project stands is damaged".to_owned());
-    Ok(KeptProjects { projects: saved.collect(), unread_reason })
+    let projects = saved.collect();
+    let unread_reason = (!unreadable.is_empty()).then(|| "what says how a project stands is damaged".to_owned());
+    Ok(KeptProjects { projects, unreadable, unread_reason })
 }
 
 /// Makes projects for runs that are of none of these, one for the runs of the same rows and task; and notes them in the runs.
-async fn make_for(runs: &mut [OfRun], projects: &[StoredProject]) -> Result<Vec<StoredProject>, DiskError> {
+/// Those of a project that can't be read stay with it.
+async fn make_for(
+    runs: &mut [OfRun],
+    projects: &[StoredProject],
+    unreadable: &[String],
+) -> Result<Vec<StoredProject>, DiskError> {
     let mut made: Vec<StoredProject> = Vec::new();
     // The newest run says how the project stands.
     for run in runs.iter_mut().rev() {
         let is_there = |id: &String| projects.iter().any(|stored| stored.state.id == *id);
-        if run.project.as_ref().is_some_and(is_there) {
+        if run.project.as_ref().is_some_and(|id| is_there(id) || unreadable.contains(id)) {
             continue;
         }
         let train = run.saved.data_sha256.train.as_ref();
@@ -219,7 +291,7 @@ async fn make_for(runs: &mut [OfRun], projects: &[StoredProject]) -> Result<Vec<
             Some(stored) => stored.state.id.clone(),
             None => {
                 let mut stored = StoredProject::of_run(run);
-                while is_there(&stored.state.id) {
+                while is_there(&stored.state.id) || unreadable.contains(&stored.state.id) {
                     stored.state.id = later_id(&stored.state.id);
                 }
                 write(&stored).await?;
@@ -250,55 +322,125 @@ pub(crate) async fn take_run(run: &str, project: &str) -> Result<(), DiskError> 
     folder.write(PROJECT_FILE, project.as_bytes()).await
 }
 
+/// What the page gave with the project that a run is of; empty where it is of none that can be read.
+pub(crate) async fn page_of(run: &FoundRun) -> String {
+    let Some(id) = run.text(PROJECT_FILE).await else { return String::new() };
+    find(&id).await.ok().flatten().map(|stored| stored.state.page).unwrap_or_default()
+}
+
 async fn name_project(run: &str, project: &str) -> Result<(), DiskError> {
     let folder = kept_runs::folder().await?.existing(run).await?.ok_or(DiskError::Missing)?;
     folder.write(PROJECT_FILE, project.as_bytes()).await
 }
 
-/// Writes a project as it stands; `rows` are `None` where they are those that are kept of it.
+/// Writes a project as it stands. `given` is `None` where its rows are those that are kept of it; `model_files` are those of the model
+/// that is loaded, where that is the project's and the files the person's own. `None` where no model of the project is loaded: the
+/// files that are kept of one stay, also while another is merely chosen.
 ///
 /// # Errors
 /// No storage, or no room: what was kept of it stays. Also where its rows are to stay, and nothing is kept of it any more.
-pub(crate) async fn keep(state: ProjectState, rows: Option<Rows<NamedBytes>>) -> Result<(), DiskError> {
+pub(crate) async fn keep(
+    mut state: ProjectState,
+    given: Option<GivenRows>,
+    model_files: Option<Vec<SharedFile>>,
+) -> Result<(), DiskError> {
     if !is_id(&state.id) {
         return Err(DiskError::Missing);
     }
-    let Some(rows) = rows else {
-        let rows = find(&state.id).await?.ok_or(DiskError::Missing)?.rows;
-        return write(&StoredProject { state, rows, changed_ms: js_sys::Date::now() }).await;
+    let before = find(&state.id).await?;
+    let is_local = |state: &ProjectState| matches!(state.model, Some(ModelSource::Local { .. }));
+    let model_files = match (model_files, before.as_ref().filter(|before| !before.model_files.is_empty())) {
+        (Some(files), _) => files,
+        (None, Some(before)) => {
+            if is_local(&state) && is_local(&before.state) {
+                state.model.clone_from(&before.state.model); // the one that is loaded is of another project
+            }
+            before.model_files.clone()
+        }
+        (None, None) => Vec::new(),
+    };
+    let changed_ms = js_sys::Date::now();
+    let Some(GivenRows { rows, own_name, beside }) = given else {
+        let before = before.ok_or(DiskError::Missing)?;
+        return write(&StoredProject { state, model_files, changed_ms, ..before }).await;
     };
     let shared = SharedFiles::open(&kept_runs::folder().await?).await?;
-    let mut stored = StoredProject { state, rows: [const { None }; 3], changed_ms: js_sys::Date::now() };
-    for (slot, file) in stored.rows.iter_mut().zip(&rows) {
-        if let Some((name, bytes)) = file {
-            *slot = Some(shared.keep(name, bytes).await?);
-        }
+    let own = keep_rows(&shared, &rows).await?;
+    let mut stored = StoredProject { state, rows: own, own_name, beside: Vec::new(), model_files, changed_ms };
+    for GivenTask { name, task, read, rows } in &beside {
+        let rows = keep_rows(&shared, rows).await?;
+        stored.beside.push(StoredTask { name: name.clone(), task: *task, read: read.clone(), rows });
     }
     write(&stored).await?;
     // Another tab may have removed a file that was nobody's until now.
-    for (file, bytes) in stored.rows.iter().flatten().zip(rows.iter().flatten()) {
+    keep_missing(&shared, &stored.rows, &rows).await?;
+    for (stored, given) in stored.beside.iter().zip(&beside) {
+        keep_missing(&shared, &stored.rows, &given.rows).await?;
+    }
+    Ok(())
+}
+
+async fn keep_missing(
+    shared: &SharedFiles,
+    stored: &Rows<SharedFile>,
+    rows: &Rows<NamedBytes>,
+) -> Result<(), DiskError> {
+    for (file, (name, bytes)) in stored.iter().flatten().zip(rows.iter().flatten()) {
         if !shared.has(file).await? {
-            shared.keep(&bytes.0, &bytes.1).await?;
+            shared.keep(name, bytes).await?;
         }
     }
     Ok(())
 }
 
-/// The rows of a project, and why some are missing, in words.
+async fn keep_rows(shared: &SharedFiles, rows: &Rows<NamedBytes>) -> Result<Rows<SharedFile>, DiskError> {
+    let mut stored = [const { None }; 3];
+    for (slot, file) in stored.iter_mut().zip(rows) {
+        if let Some((name, bytes)) = file {
+            *slot = Some(shared.keep(name, bytes).await?);
+        }
+    }
+    Ok(stored)
+}
+
+/// Some rows of a project; why one is missing goes to `missing`, in words.
 ///
 /// # Errors
 /// When the storage can't be read.
-pub(crate) async fn rows_of(stored: &StoredProject) -> Result<(Rows<NamedBytes>, Option<String>), DiskError> {
+pub(crate) async fn read_rows(
+    stored: &Rows<SharedFile>,
+    missing: &mut Vec<String>,
+) -> Result<Rows<NamedBytes>, DiskError> {
     let shared = SharedFiles::open(&kept_runs::folder().await?).await?;
-    let (mut rows, mut missing): (Rows<NamedBytes>, Vec<String>) = ([const { None }; 3], Vec::new());
-    for (row, file) in rows.iter_mut().zip(&stored.rows) {
+    let mut rows: Rows<NamedBytes> = [const { None }; 3];
+    for (row, file) in rows.iter_mut().zip(stored) {
         let Some(file) = file else { continue };
         match shared.read(file).await {
             Ok(bytes) => *row = Some((file.name.clone(), bytes)),
             Err(error) => missing.push(format!("{}: {}", file.name, error.reason())),
         }
     }
-    Ok((rows, (!missing.is_empty()).then(|| missing.join("; "))))
+    Ok(rows)
+}
+
+/// The files of the model of a project.
+///
+/// # Errors
+/// When one is not there, or not what was written.
+pub(crate) async fn read_model(stored: &StoredProject) -> Result<Vec<NamedBytes>, DiskError> {
+    let shared = SharedFiles::open(&kept_runs::folder().await?).await?;
+    let mut files = Vec::with_capacity(stored.model_files.len());
+    for file in &stored.model_files {
+        files.push((file.name.clone(), shared.read(file).await?));
+    }
+    Ok(files)
+}
+
+/// Whether the files of the model of a project are there.
+pub(crate) async fn has_model(stored: &StoredProject) -> bool {
+    let Ok(runs) = kept_runs::folder().await else { return false };
+    let Ok(shared) = SharedFiles::open(&runs).await else { return false };
+    !stored.model_files.is_empty() && shared.has_all(&stored.model_files).await.unwrap_or(false)
 }
 
 /// Gives a project another name.
@@ -317,13 +459,8 @@ pub(crate) async fn name(id: &str, name: String) -> Result<(), DiskError> {
 /// When it is not there, or the storage refuses it.
 pub(crate) async fn duplicate(id: &str, name: String) -> Result<(), DiskError> {
     let mut copy = find(id).await?.ok_or(DiskError::Missing)?;
-    let projects = folder().await?;
-    let now_ms = js_sys::Date::now();
-    copy.state.id = format!("{now_ms:013.0}");
-    while projects.existing(&copy.state.id).await?.is_some() {
-        copy.state.id = later_id(&copy.state.id);
-    }
-    (copy.state.name, copy.changed_ms) = (name, now_ms);
+    copy.state.id = packed::next_id().await?;
+    (copy.state.name, copy.changed_ms) = (name, js_sys::Date::now());
     write(&copy).await
 }
 

@@ -23,7 +23,7 @@ use crate::model_files;
 use crate::shared_files::{SharedFile, SharedFiles};
 
 use self::parts::{StoredPart, job_part};
-pub(crate) use self::project::ImportedRun;
+pub(crate) use self::project::{Hashes, ImportedRun, PackedProject, Packing, add_shared, hashed, keep_packed};
 
 const INPUTS: &str = "inputs";
 const INPUTS_FILE: &str = "inputs.json";
@@ -437,6 +437,22 @@ impl FoundRun {
     /// When it is not there, or can't be read.
     pub(crate) async fn checkpoint_file(&self, name: &str) -> Result<Folder, DiskError> {
         self.step.checkpoint_file(name).await
+    }
+
+    /// Size of a file of what restores the run.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn checkpoint_size(&self, name: &str) -> Result<u64, DiskError> {
+        self.step.size(name).ok_or(DiskError::Missing)
+    }
+
+    /// Some bytes of such a file.
+    ///
+    /// # Errors
+    /// When it is not there, or can't be read.
+    pub(crate) async fn checkpoint_part(&self, name: &str, start: u64, end: u64) -> Result<Vec<u8>, DiskError> {
+        self.step.read_part(name, start, end).await
     }
 
     /// To write on.

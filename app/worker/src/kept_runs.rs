@@ -8,7 +8,7 @@ use hone_core::session::protocol::{KeptRuns, Problem};
 use crate::disk::{DiskError, DiskFolder};
 use crate::errors;
 use crate::kept_projects;
-use crate::kept_run::{FoundRun, ImportedRun, Inputs};
+use crate::kept_run::{FoundRun, Hashes, ImportedRun, Inputs, PackedProject};
 use crate::kept_steps;
 use crate::shared_files::SharedFiles;
 
@@ -81,7 +81,7 @@ pub(crate) async fn list() -> Result<KeptRuns, DiskError> {
     }
     let mut kept = KeptRuns { unreadable, unread_reason, ..KeptRuns::default() };
     kept.shared_bytes = num_uses.values().filter(|(_, uses)| *uses > 1).map(|(bytes, _)| bytes).sum();
-    let of_projects = kept_projects::used_files().await.ok().flatten().unwrap_or_default();
+    let of_projects = kept_projects::used_files().await.unwrap_or_default();
     for run in found {
         let is_its_alone = |(sha256, _): &(String, u64)| {
             num_uses.get(sha256).is_none_or(|(_, uses)| *uses == 1) && !of_projects.contains(sha256)
@@ -98,21 +98,59 @@ pub(crate) async fn note_of(run: &FoundRun) -> String {
     run.text(NOTE_FILE).await.unwrap_or_default()
 }
 
-/// Keeps the run of a project file; the id under which it is.
+/// Checks all runs of a project file before anything of them is kept; the first has this number of the page.
+///
+/// # Errors
+/// Why one can't be kept, in words.
+pub(crate) fn check_import(project: &mut PackedProject, number: u32) -> Result<Vec<ImportedRun>, String> {
+    let (runs, mut hashes) = (project.runs().to_vec(), Hashes::new());
+    let are_several = runs.len() > 1;
+    let mut checked = Vec::with_capacity(runs.len());
+    for (number_there, (run, number)) in (1..).zip(runs.into_iter().zip(number..)) {
+        let number_there: u32 = run.about.number.unwrap_or(number_there);
+        let of_run = |reason| if are_several { format!("run {number_there} of it: {reason}") } else { reason };
+        checked.push(ImportedRun::of(project, run, number, &mut hashes).map_err(of_run)?);
+    }
+    Ok(checked)
+}
+
+/// Keeps the runs of a project file, and the project where it says what that is; the ids under which they are.
 ///
 /// # Errors
 /// No storage, or no room: nothing of it is left then.
-pub(crate) async fn import(run: ImportedRun) -> Result<String, DiskError> {
-    let runs = folder().await?;
-    let (id, said) = (next_id().await, run.note());
-    run.write(&runs, &id).await?;
-    if !said.is_empty()
-        && let Err(error) = note(&id, &said).await
-    {
-        let _ = remove(&id).await;
-        return Err(error);
+pub(crate) async fn import(
+    project: &mut PackedProject,
+    runs: Vec<ImportedRun>,
+) -> Result<(Vec<String>, Option<String>), DiskError> {
+    let folder = folder().await?;
+    let mut ids = Vec::new();
+    match import_into(project, runs, &folder, &mut ids).await {
+        Ok(of_project) => Ok((ids, of_project)),
+        Err(error) => {
+            for id in &ids {
+                let _ = folder.remove(id).await;
+            }
+            let _ = remove_unused_files(&folder).await;
+            Err(error)
+        }
     }
-    Ok(id)
+}
+
+async fn import_into(
+    project: &mut PackedProject,
+    runs: Vec<ImportedRun>,
+    folder: &DiskFolder,
+    ids: &mut Vec<String>,
+) -> Result<Option<String>, DiskError> {
+    for run in runs {
+        let (id, said) = (next_id().await, run.note());
+        ids.push(id.clone());
+        run.write(project, folder, &id).await?;
+        if !said.is_empty() {
+            note(&id, &said).await?;
+        }
+    }
+    kept_projects::import(project, ids).await
 }
 
 /// Writes what the person says about a run.
@@ -151,6 +189,11 @@ pub(crate) async fn remove_never_saved(runs: &DiskFolder) -> Result<(), DiskErro
     remove_unused_files(runs).await
 }
 
+/// Whether a run was saved at least once.
+pub(crate) async fn was_saved(id: &str) -> Result<bool, DiskError> {
+    is_saved(&folder().await?, id).await
+}
+
 async fn is_saved(runs: &DiskFolder, id: &str) -> Result<bool, DiskError> {
     match runs.existing(id).await? {
         Some(run) => kept_steps::is_saved(&run).await,
@@ -158,12 +201,12 @@ async fn is_saved(runs: &DiskFolder, id: &str) -> Result<bool, DiskError> {
     }
 }
 
-/// Removes the files that no run and no project has any more; none of them while there is one that does not say which it has.
+/// Removes the files that no run and no project has any more; none of them while there is a run that does not say which it has.
 ///
 /// # Errors
 /// When the storage refuses it.
 pub(crate) async fn remove_unused_files(runs: &DiskFolder) -> Result<(), DiskError> {
-    let Some(mut used) = kept_projects::used_files().await? else { return Ok(()) };
+    let mut used = kept_projects::used_files().await?;
     for id in ids(runs).await? {
         let Some(run) = runs.existing(&id).await? else { continue };
         let Some(inputs) = Inputs::of_run(&run).await? else { return Ok(()) };

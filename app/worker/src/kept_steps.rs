@@ -67,10 +67,25 @@ impl Steps {
         checkpoint: FileStream,
         events: &[u8],
     ) -> Result<WrittenStep, WriteError> {
+        let write =
+            async |folder: &DiskFolder, manifest: &mut Manifest| write_files(folder, checkpoint, manifest).await;
+        self.write_with(state, events, write).await
+    }
+
+    /// As [`Self::write`], of a checkpoint whose files `write_checkpoint` writes, and notes in the manifest.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn write_with(
+        &mut self,
+        state: &SavedState,
+        events: &[u8],
+        write_checkpoint: impl AsyncFnOnce(&DiskFolder, &mut Manifest) -> Result<(), WriteError>,
+    ) -> Result<WrittenStep, WriteError> {
         let name = state.folder_name();
         self.whole.retain(|before| *before < name); // a run that went back does not stand at later steps any more
         let folder = self.run.folder(&name).await?;
-        match write_step(&folder, state, checkpoint, events).await {
+        match write_step(&folder, state, write_checkpoint, events).await {
             Ok(manifest) => Ok(WrittenStep { name, folder, manifest, is_finished: state.is_finished }),
             Err(error) => {
                 let _ = self.run.remove(&name).await;
@@ -130,12 +145,12 @@ pub(crate) struct WrittenStep {
 async fn write_step(
     folder: &DiskFolder,
     state: &SavedState,
-    checkpoint: FileStream,
+    write_checkpoint: impl AsyncFnOnce(&DiskFolder, &mut Manifest) -> Result<(), WriteError>,
     events: &[u8],
 ) -> Result<Manifest, WriteError> {
     folder.unseal().await?;
     let mut manifest = Manifest::default();
-    write_files(folder, checkpoint, &mut manifest).await?;
+    write_checkpoint(folder, &mut manifest).await?;
     write_to(folder, EVENTS_FILE, events, &mut manifest).await?;
     let json = serde_json::to_vec(state).expect("a state holds only plain values");
     write_to(folder, STATE_FILE, &json, &mut manifest).await?;
@@ -243,6 +258,11 @@ impl SavedStep {
     /// Names and sizes of all of its files, in their order.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&str, u64)> {
         self.manifest.files.iter().map(|(name, file)| (name.as_str(), file.bytes))
+    }
+
+    /// Size of a file; `None` where it is not there.
+    pub(crate) fn size(&self, name: &str) -> Option<u64> {
+        self.manifest.files.get(name).map(|file| file.bytes)
     }
 
     /// Some bytes of a file.

@@ -1,4 +1,5 @@
-//! The wire: `{json: string, blobs: ArrayBuffer[]}` both ways, blobs transferred rather than copied.
+//! The wire: `{json: string, blobs: ArrayBuffer[]}` both ways, blobs transferred rather than copied; from the page also `files:
+//! Blob[]`, which stay where they are until they are read.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,7 +11,7 @@ use hone_core::session::protocol::{Command, FromWorker, NamedBlob, Problem, Requ
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
+use web_sys::{Blob, DedicatedWorkerGlobalScope, MessageEvent};
 
 use crate::errors;
 
@@ -18,6 +19,8 @@ use crate::errors;
 pub(crate) struct Letter {
     pub(crate) request: Request,
     pub(crate) blobs: Vec<Uint8Array>,
+    /// Files that are read where they are.
+    pub(crate) files: Vec<Blob>,
 }
 
 impl Letter {
@@ -27,6 +30,12 @@ impl Letter {
             Some(bytes) => Ok((named.name.clone(), bytes.clone())),
             None => Err(errors::bug(format!("{}: buffer {} did not come with the message", named.name, named.blob))),
         }
+    }
+
+    /// The file that `named` stands for, unread.
+    pub(crate) fn unread_file(files: &[Blob], named: &NamedBlob) -> Result<Blob, Problem> {
+        let file = files.get(named.blob).cloned();
+        file.ok_or_else(|| errors::bug(format!("{}: file {} did not come with the message", named.name, named.blob)))
     }
 }
 
@@ -89,6 +98,7 @@ impl Mailbox {
     pub(crate) fn is_reading_superseded(&self) -> bool {
         let anew = |command: &Command| {
             let is_model = matches!(command, Command::FetchModel { .. } | Command::LoadModel { .. });
+            let is_model = is_model || matches!(command, Command::LoadKeptModel { .. });
             is_model || matches!(command, Command::GuessTask { .. } | Command::LoadData { .. })
         };
         self.waiting.borrow().letters.iter().any(|letter| anew(&letter.request.command))
@@ -142,7 +152,10 @@ fn open(data: &JsValue) -> Result<Letter, String> {
     let request = serde_json::from_str(&json).map_err(|error| format!("a message can't be understood: {error}"))?;
     let buffers = Reflect::get(data, &"blobs".into()).ok().and_then(|blobs| blobs.dyn_into::<Array>().ok());
     let blobs = buffers.unwrap_or_default().into_iter().filter_map(|buffer| buffer.dyn_into::<ArrayBuffer>().ok());
-    Ok(Letter { request, blobs: blobs.map(|buffer| Uint8Array::new(&buffer)).collect() })
+    let files = Reflect::get(data, &"files".into()).ok().and_then(|files| files.dyn_into::<Array>().ok());
+    let files = files.unwrap_or_default().into_iter().filter_map(|file| file.dyn_into::<Blob>().ok());
+    let blobs = blobs.map(|buffer| Uint8Array::new(&buffer)).collect();
+    Ok(Letter { request, blobs, files: files.collect() })
 }
 
 fn scope() -> DedicatedWorkerGlobalScope {

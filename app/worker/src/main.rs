@@ -4,6 +4,7 @@
 //! [`hone_core::session::protocol::FromWorker`]. One command at a time, in order; while a run goes on, waiting commands
 //! are served between two micro-batches.
 
+mod blob_file;
 mod cached_models;
 mod clock;
 mod device;

@@ -178,6 +178,9 @@ async fn download(
         MODEL_FILES.iter().map(|&(name, required)| (name.to_owned(), required)).collect();
     while let Some((name, required)) = files.pop_front() {
         let name = name.as_str();
+        if !hub::is_wanted(name, |file| folder.get(file).is_some()) {
+            continue;
+        }
         let listed = listing.as_ref().map(|listing| listing.get(name));
         if matches!(listed, Some(None)) {
             if name == WEIGHTS && folder.get(INDEX).is_none() {

@@ -2,7 +2,10 @@
 //! what there is to say of them. A module of its own reads them, which is fetched when the first such file comes and started
 //! anew for each: what goes wrong in it ends that module alone (`app/readers`, ADR 26).
 
-use hone_core::data::{is_packed, share_out_by_names};
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+use hone_core::data::{DataFiles, is_packed, share_out_by_names};
 use hone_core::session::protocol::{Problem, ProblemKind};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -27,6 +30,22 @@ pub(crate) struct Readable {
     pub(crate) sheet: Option<String>,
     /// How they were read, in sentences; none where all of them came as text.
     pub(crate) notes: Vec<String>,
+    /// Their copy in wasm memory, as long as somebody has it.
+    copied: RefCell<Weak<DataFiles>>,
+}
+
+impl Readable {
+    /// The files in wasm memory: the copy that somebody has, such as those who read them last, else a new one.
+    pub(crate) fn files(&self) -> Rc<DataFiles> {
+        if let Some(files) = self.copied.borrow().upgrade() {
+            return files;
+        }
+        let file = |(name, bytes): &NamedBytes| (name.clone(), bytes.to_vec());
+        let (valid, test) = (self.valid.as_ref().map(file), self.test.as_ref().map(file));
+        let files = Rc::new(DataFiles { train: file(&self.train), valid, test });
+        self.copied.replace(Rc::downgrade(&files));
+        files
+    }
 }
 
 /// Makes text of the files of training, validation and test rows. A zip of several files for training has validation and test rows
@@ -92,7 +111,7 @@ fn share_out(files: Vec<NamedBytes>, notes: &mut Vec<String>, name: &str) -> Res
     }
     let [train, valid, test] = indices.map(|index| index.and_then(|index| files.get(index)).cloned());
     let train = train.ok_or_else(|| errors::bug(format!("{name} gave no rows")))?;
-    Ok(Readable { train, valid, test, sheet: None, notes: Vec::new() })
+    Ok(Readable { train, valid, test, sheet: None, notes: Vec::new(), copied: RefCell::default() })
 }
 
 /// Makes text of a file, if it is none.

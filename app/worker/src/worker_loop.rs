@@ -7,6 +7,7 @@ mod answers;
 mod batch;
 mod data;
 mod estimate;
+mod explaining;
 mod findings;
 mod images;
 mod kept_projects;
@@ -16,6 +17,7 @@ mod projects;
 mod report;
 mod rows;
 mod run;
+mod unlabeled;
 
 use std::rc::Rc;
 
@@ -27,6 +29,7 @@ use hone_core::session::protocol::{
 };
 use hone_core::session::{Session, Survey};
 use js_sys::Uint8Array;
+use web_sys::Blob;
 
 use self::findings::{OpenSearch, replaces_rows};
 use self::kept_projects::ProjectInUse;
@@ -37,7 +40,7 @@ use self::run::Run;
 use crate::device::{OpenDevice, wasm_bytes};
 use crate::errors;
 use crate::fault;
-use crate::kept::{KeptData, KeptModel, to_folder};
+use crate::kept::{KeptData, KeptModel, NamedBytes, files_on_heap, to_folder};
 use crate::macrotask::Macrotask;
 use crate::mailbox::{Letter, Mailbox, post};
 use crate::model_files::{self, Origin};
@@ -125,14 +128,14 @@ impl Worker {
         }
     }
 
-    async fn answer_letter(&mut self, Letter { request, blobs }: Letter) {
+    async fn answer_letter(&mut self, Letter { request, blobs, files }: Letter) {
         if matches!(request.command, Command::SeekFindings) {
             return self.begin_search(request.id);
         }
         if replaces_rows(&request.command) {
             self.forget_findings();
         }
-        let (result, blobs) = match self.answer(request.id, request.command, &blobs).await {
+        let (result, blobs) = match self.answer(request.id, request.command, &blobs, &files).await {
             Ok((reply, blobs)) => (Ok(reply), blobs),
             Err(problem) => (Err(problem), Vec::new()),
         };
@@ -142,7 +145,7 @@ impl Worker {
         }
     }
 
-    async fn answer(&mut self, id: RequestId, command: Command, blobs: &[Uint8Array]) -> Answer {
+    async fn answer(&mut self, id: RequestId, command: Command, blobs: &[Uint8Array], files: &[Blob]) -> Answer {
         let runs = self.run.is_some();
         let reply = match command {
             Command::Pause => self.pause(true),
@@ -180,6 +183,9 @@ impl Worker {
             Command::OpenProject { id } => return self.open_project(&id).await,
             Command::CloseProject => {
                 self.project = None;
+                if let Some(model) = &mut self.model {
+                    model.await_project();
+                }
                 Reply::Done
             }
             Command::OpenDevice { prefer } => self.open_device(prefer).await?,
@@ -194,6 +200,8 @@ impl Worker {
                 Self::guess_task(&Letter::file(blobs, &file)?, &tasks, own).await
             }
             Command::FindNearest { text } => self.find_nearest(&text).await?,
+            Command::Explain(asked) => self.explain(&asked).await?,
+            Command::FindNearestRows(near) => self.find_nearest_rows(&near).await?,
             Command::LoadData { task, train, valid, test, read, run } => {
                 let file = |named: &NamedBlob| Letter::file(blobs, named);
                 let data = KeptData {
@@ -210,8 +218,13 @@ impl Worker {
             Command::RereadData { task, read, run } => self.reread_data(task, read, run).await?,
             Command::Train { number, run, changes, page } => self.train(number, run, changes, page).await?,
             Command::Estimate { run } => self.estimate(run).await?,
+            Command::FindLearningRate { run, changes } => self.find_learning_rate(run, &changes).await?,
             Command::SaveProject { id } => return projects::save(&id).await,
-            Command::ImportProject { file, number } => projects::import(&Letter::file(blobs, &file)?, number).await?,
+            Command::PackProject { id, best } => return projects::pack(&id, best.as_deref()).await,
+            Command::ImportProject { file, number } => {
+                projects::import(&file.name, Letter::unread_file(files, &file)?, number).await?
+            }
+            Command::LoadKeptModel { project } => Reply::Model { model: self.load_model_of_project(&project).await? },
             Command::TrainParts { number, parts, run, changes, page } => {
                 self.train_parts((number, page), (parts, blobs), run, changes).await?
             }
@@ -236,16 +249,25 @@ impl Worker {
                 let files = files.iter().map(|file| Letter::file(blobs, file)).collect::<Result<Vec<_>, Problem>>()?;
                 return self.label_file(&files, &read, part.as_deref(), thresholds).await;
             }
+            Command::RankUnlabeled { source, edits, by, seed } => {
+                self.rank_unlabeled(&source, &edits, by, seed).await?
+            }
+            Command::AddLabelColumn { file, read } => {
+                return Self::add_label_column(&Letter::file(blobs, &file)?, &read).await;
+            }
             Command::Slice { split, measured, by, part } => self.slice(split, &measured, &by, part.as_deref())?,
             Command::SwapWords { inputs, pairs, part } => self.swap_words(inputs, &pairs, part.as_deref()).await?,
             Command::PackImages { files } => return images::pack(&files, blobs),
             Command::PreviewAugmentation { rows, seed, run } => return Ok(self.preview_augmentation(&rows, seed, &run)),
+            Command::PreviewAugmentedTexts { first, count, run } => self.preview_augmented_texts(first, count, &run),
             Command::EvaluateGeneral { weights, text } => {
                 let text = text.map(|named| Letter::file(blobs, &named)).transpose()?;
                 self.evaluate_general(weights, text).await?
             }
             Command::Generate { prompt, weights, sampling } => self.generate(id, &prompt, weights, &sampling).await?,
-            Command::Export { format, thresholds } => return self.export(format, thresholds).await,
+            Command::Export { format, thresholds, is_verified } => {
+                return self.export(format, thresholds, is_verified).await;
+            }
             Command::Report => return self.report(),
             Command::ContinueFromRun => Reply::Model { model: self.continue_from_run().await? },
         };
@@ -359,6 +381,11 @@ impl Worker {
         // A chosen folder gives `folder/config.json`; single files have no name in common.
         let folder_name = files.first().and_then(|(name, _)| name.split_once(['/', '\\'])).map(|(folder, _)| folder);
         let source = ModelSource::Local { name: folder_name.unwrap_or("local model").into() };
+        self.take_local_model(source, files).await
+    }
+
+    /// Loads a model whose files lie nowhere else.
+    async fn take_local_model(&mut self, source: ModelSource, files: Vec<NamedBytes>) -> Result<ModelInfo, Problem> {
         let info = self.load_model(source.clone(), to_folder(&files)).await?;
         (self.model, self.parts) = (Some(KeptModel::in_memory(source, files)), None);
         self.record = RunRecord::default();
@@ -367,14 +394,17 @@ impl Worker {
 
     /// Takes the trained model for the loaded one. Its files lie nowhere but here.
     async fn continue_from_run(&mut self) -> Result<ModelInfo, Problem> {
-        let exported = self.ready()?.export(ExportFormat::Merged).await.map_err(|error| error.problem());
-        let folder = self.trust(exported).await?;
+        let exported = self.ready()?.stream_export(ExportFormat::Merged).await.map_err(|error| error.problem());
+        let files = match exported {
+            Ok(files) => files_on_heap(files).await,
+            Err(problem) => Err(problem),
+        };
+        let files = self.trust(files).await?;
         let base = self.model.as_ref().ok_or_else(errors::no_model)?.source.name();
         let name = base.rsplit('/').next().unwrap_or(base);
         let source = ModelSource::Local { name: format!("{name}-tuned") };
-        let kept = KeptModel::copied(source.clone(), &folder);
-        let info = self.load_model(source, folder).await?;
-        (self.model, self.data, self.parts) = (Some(kept), None, None);
+        let info = self.load_model(source.clone(), to_folder(&files)).await?;
+        (self.model, self.data, self.parts) = (Some(KeptModel::in_memory(source, files)), None, None);
         self.record = RunRecord::default();
         Ok(info)
     }

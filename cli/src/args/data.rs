@@ -1,4 +1,5 @@
-//! Flags of the commands that look at rows: `hone data report`; those of `hone data label-errors` are in `labels`.
+//! Flags of the commands that look at rows: `hone data report`; those of `hone data label-errors` and `hone data rank` are in
+//! `labels`, of `hone data augment` in `augment`.
 
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::task::Task;
 
 use super::read::ReadArgs;
-use super::{LabelErrorArgs, parse_task, task_help};
+use super::{DataAugmentArgs, LabelErrorArgs, RankArgs, parse_task, task_help};
 use crate::failure::Usage;
 
 /// `hone data`.
@@ -17,6 +18,11 @@ pub(crate) enum DataCommand {
     Report(DataReportArgs),
     /// Find rows whose labels may be wrong, before any training or by the answers of a trained model: confident learning
     LabelErrors(LabelErrorArgs),
+    /// Put rows without labels in the order in which they are best labeled: those that a model is least sure of first
+    Rank(RankArgs),
+    /// Make changed copies of rows (synonyms, swapped and left out words, typos), as hone train does with --augment-texts: see them, or
+    /// write a file with them
+    Augment(DataAugmentArgs),
 }
 
 /// `hone data report`.

@@ -1,9 +1,11 @@
-//! Flags of the commands that learn of labels in seconds, before any training: `hone baseline` and `hone data label-errors`.
+//! Flags of the commands that learn of labels in seconds, before any training: `hone baseline` and `hone data label-errors`; and of
+//! `hone data rank`, which says which rows to label next.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use hone_core::config::{ReadOptions, RunConfig, Split, SplitConfig};
+use hone_core::task::Uncertainty;
 
 use super::read::ReadArgs;
 use super::share::ShareArgs;
@@ -84,6 +86,53 @@ pub(crate) struct LabelErrorArgs {
     read: ReadArgs,
 }
 
+/// `hone data rank`.
+#[derive(Debug, Args)]
+pub(crate) struct RankArgs {
+    /// Rows, as hone train reads them: those whose label is empty, or all where there is no column of labels
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) file: PathBuf,
+    /// Fine-tuned model that gives a text one of some labels: rows that it is least sure of come first [default: none, and rows come
+    /// first that have little in common]
+    #[arg(long, value_name = "DIR|ID")]
+    pub(crate) model: Option<String>,
+    /// How it is told how unsure the model is: margin (between the two likeliest labels), entropy or least-confident
+    #[arg(long, value_name = "NAME", default_value = "margin", value_parser = parse_uncertainty, requires = "model")]
+    pub(crate) by: Uncertainty,
+    /// Most rows that are written [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) first: Option<usize>,
+    /// Seed of the order of rows that have little in common [default: 42]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// What computes: auto, cpu, wgpu or cuda
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+    /// File for the result [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write JSON Lines instead of CSV
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+impl RankArgs {
+    /// Device, and how rows are read, checked.
+    ///
+    /// # Errors
+    /// [`Usage`] with every flag that can't be used.
+    pub(crate) fn settings(&self) -> Result<(DeviceChoice, ReadOptions), Usage> {
+        device_and_read(&self.device, &self.read)
+    }
+
+    /// The seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or(RunConfig::default().seed)
+    }
+}
+
 impl BaselineArgs {
     /// Device, how rows are read, and the settings that they are read for, checked.
     ///
@@ -126,6 +175,11 @@ fn run_of(max_seq_length: Option<u32>, seed: Option<u64>) -> RunConfig {
         seed: seed.unwrap_or(usual.seed),
         ..usual
     }
+}
+
+fn parse_uncertainty(text: &str) -> Result<Uncertainty, String> {
+    let known = || Uncertainty::ALL.map(Uncertainty::name).join(", ");
+    Uncertainty::ALL.into_iter().find(|by| by.name() == text).ok_or_else(|| format!("it is not one of {}", known()))
 }
 
 fn parse_split(text: &str) -> Result<Split, String> {

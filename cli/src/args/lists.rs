@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 /// `hone runs`.
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
-    /// Folder that holds output folders of hone train, or is one
-    #[arg(value_name = "DIR", default_value = ".")]
+    /// Folder that holds output folders of hone train, or is one; or a project file (.hone)
+    #[arg(value_name = "DIR|FILE", default_value = ".")]
     pub(crate) dir: PathBuf,
     /// Write JSON, with all figures
     #[arg(long)]

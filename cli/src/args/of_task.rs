@@ -1,6 +1,6 @@
 //! Flags that a task has no use for: each is named, with the task that is in its way.
 
-use hone_core::config::{ConfigProblem, Of, ReadOptions, SETTINGS, TaskSettings};
+use hone_core::config::{ConfigProblem, Of, ReadOptions, SETTINGS, TaskSettings, TextAugmentation};
 use hone_core::task::Task;
 
 use super::{TrainArgs, task_name, task_names};
@@ -15,7 +15,8 @@ pub(crate) fn describe(task: Task) -> String {
 
 /// A flag that has no effect on a task.
 pub(crate) fn no_effect(field: &str, task: Task) -> ConfigProblem {
-    ConfigProblem { field: field.to_owned(), message: format!("has no effect: this model {}", describe(task)) }
+    let why = TextAugmentation::why_of_whole_texts(field);
+    ConfigProblem { field: field.to_owned(), message: format!("has no effect: this model {}{why}", describe(task)) }
 }
 
 /// Wishes about columns and labels that rows of a task have no use for.

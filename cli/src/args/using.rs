@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hone_core::config::{ExportFormat, PromptFormat, ReadOptions};
-use hone_core::generate::{EarlyStopping, SamplingConfig};
+use hone_core::generate::{EarlyStopping, OutputFilters, SamplingConfig};
 use hone_core::task::{Task, TaskInput};
 
 use super::read::ReadArgs;
@@ -136,6 +136,16 @@ pub(crate) struct GenerateArgs {
     /// Text at which to stop; may be given more than once
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     stop: Vec<String>,
+    /// Word or phrase to replace in what is written, as a whole word and whatever its case; may be given more than once. The text
+    /// then comes in one piece at the end, and how much was replaced is counted
+    #[arg(long, value_name = "WORD")]
+    block_word: Vec<String>,
+    /// Replace mail addresses, phone numbers, account and card numbers, too; names are not found
+    #[arg(long)]
+    block_personal_data: bool,
+    /// What stands in the place of what is replaced [default: the word removed, in brackets]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    replacement: Option<String>,
     /// Write JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -162,6 +172,9 @@ pub(crate) struct ExportArgs {
     /// Replace what --output holds as a whole
     #[arg(long)]
     pub(crate) force: bool,
+    /// Don't open again what was written, to compare its answers with those of the model in memory
+    #[arg(long)]
+    pub(crate) no_verify: bool,
 }
 
 /// `hone predict`.
@@ -198,6 +211,11 @@ pub(crate) struct PredictArgs {
     /// exported, else none is marked]
     #[arg(long, value_name = "P", value_parser = parse_probability)]
     pub(crate) unsure_below: Option<f64>,
+    /// Say what each word of a text adds to its answer (integrated gradients), in the place of answers: of the label that is given,
+    /// of the first number, or of the label or number NAME
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(conflicts_with = "unsure_below")]
+    pub(crate) explain: Option<String>,
     /// What computes: auto, cpu, wgpu or cuda
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
@@ -226,6 +244,11 @@ impl GenerateArgs {
             max_new_tokens: self.max_new_tokens,
             seed: self.seed.unwrap_or(SEED),
             stop: self.stop.clone(),
+            filters: OutputFilters {
+                words: self.block_word.clone(),
+                personal_data: self.block_personal_data,
+                replacement: self.replacement.clone().unwrap_or_else(|| OutputFilters::default().replacement),
+            },
         };
         let mut problems = Vec::new();
         let device = DeviceChoice::parse(&self.device).unwrap_or_else(|message| {
@@ -235,8 +258,16 @@ impl GenerateArgs {
         if self.seed.is_some() && !draws {
             problems.push("--seed: has no effect where nothing is drawn (--do-sample draws tokens)".to_owned());
         }
+        if self.replacement.is_some() && sampling.filters.is_empty() {
+            problems.push(
+                "--replacement: has no effect where nothing is replaced (--block-word, --block-personal-data)"
+                    .to_owned(),
+            );
+        }
         if let Err(found) = sampling.check() {
-            problems.extend(found.iter().map(|p| format!("--{}: {}", p.field.replace('_', "-"), p.message)));
+            let flag =
+                |field: &str| if field == "blocked_words" { "block-word".into() } else { field.replace('_', "-") };
+            problems.extend(found.iter().map(|p| format!("--{}: {}", flag(&p.field), p.message)));
         }
         let format = self.prompt_format.as_deref().map(PromptFormat::parse_typed).transpose();
         let format = format.unwrap_or_else(|error| {

@@ -24,9 +24,10 @@ use crate::args::{TrainArgs, as_flags};
 use crate::checkpoint_dir;
 use crate::failure::Usage;
 use crate::memory::train_in_memory;
-use crate::output::{self, make_dir};
+use crate::output::make_dir;
 use crate::plan::Plan;
 use crate::progress::{Progress, say};
+use crate::reopen;
 use crate::run_loop::{End, RunFacts, is_divergence};
 use crate::signals::Interrupt;
 use crate::tables::evaluation_json;
@@ -174,8 +175,8 @@ impl Runner<'_> {
     ) -> anyhow::Result<RunResult> {
         let evaluation = self.figures()?;
         let format = format_of(self.args, &self.plan.settings);
-        let model = block_on(self.session.export(format)).context("can't write the model of a trial")?;
-        output::write(&model, dir, false)?;
+        let written = reopen::export(&mut self.session, format, (dir, false), !self.args.no_verify);
+        written.context("can't write the model of a trial")?;
         let result = RunResult { is_over: true, ..self.result(facts, secs, Some(&evaluation), failed) };
         self.folder.end(leg, &result, evaluation_json(&evaluation))?;
         checkpoint_dir::remove(dir)?;

@@ -37,9 +37,6 @@ use file::SweepFile;
 use folder::{BEST, State, SweepFolder};
 use leg::Runner;
 
-/// Settings that change what the loss is, so that the loss can't compare them.
-const OF_THE_LOSS: [&str; 3] = ["class_weights", "label_smoothing_factor", "focal_gamma"];
-
 /// Runs `hone sweep`.
 ///
 /// # Errors
@@ -142,11 +139,9 @@ fn begin(
         let found = plural(sweep.trials.len(), "trial");
         say(&format!("the space has {found} only, fewer than the {count} that [search] asks for"));
     }
-    let changes_loss = sweep.plan.space.iter().find(|axis| OF_THE_LOSS.contains(&axis.setting.as_str()));
-    if let Some(axis) = changes_loss.filter(|_| metric == "loss") {
+    if let Some(name) = sweep.plan.changes_loss().filter(|_| metric == "loss") {
         say(&format!(
-            "warning: trials are compared by their loss, and {} changes what that is: set metric_for_best_model in [run]",
-            axis.setting
+            "warning: trials are compared by their loss, and {name} changes what that is: set metric_for_best_model in [run]"
         ));
     }
     Ok(State {

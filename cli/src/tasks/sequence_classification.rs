@@ -202,13 +202,14 @@ rows that are also training rows: 0
   advice: they look alike. (--merge-label \"Ham=ham\" --merge-label \"hm=ham\")
   advice: few are ham. (--class-weights balanced)";
         let classes = vec![class("ham", 30), class("spam", 70)];
-        assert_eq!(data_report(&rows(Classes { classes, num_conflicts: 0, preview: Vec::new() })), expected);
+        let detail = Classes { classes, num_conflicts: 0, num_unlabeled: 0, preview: Vec::new() };
+        assert_eq!(data_report(&rows(detail)), expected);
     }
 
     #[test]
     fn many_classes_are_counted() {
         let classes = (0..15).map(|n| class(&n.to_string(), 1)).collect();
-        let many = rows(Classes { classes, num_conflicts: 0, preview: Vec::new() });
+        let many = rows(Classes { classes, num_conflicts: 0, num_unlabeled: 0, preview: Vec::new() });
         let text = report(&DataReport { num_truncated: 1, ..many });
         assert!(text.contains("; 1 row is cut off at 32"), "{text}");
         assert!(text.contains("15 classes: ") && text.contains(" and 5 more"), "{text}");

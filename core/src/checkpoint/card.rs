@@ -18,6 +18,8 @@ pub struct CardFacts {
     pub num_rows: [usize; 3],
     /// The same as the model reads them: more, where it reads a row in several windows.
     pub num_windows: [usize; 3],
+    /// Changed copies of training rows that augmentation added.
+    pub num_added: usize,
     /// Optimizer step whose weights these are.
     pub step: u32,
     /// Optimizer steps taken, and those of the whole run.
@@ -220,6 +222,7 @@ fn training(job: &Job, facts: &CardFacts) -> String {
             format!(", read in {train}, {valid} and {test} windows")
         }
     };
+    let added = card_parts::added(facts.num_added);
     let method = match run.method {
         Method::Full if run.from_scratch => "all weights, which began fresh".into(),
         Method::Full => format!("all weights{}", but_frozen(run.freeze)),
@@ -234,7 +237,7 @@ fn training(job: &Job, facts: &CardFacts) -> String {
     };
     let techniques = card_parts::techniques(run);
     format!(
-        "{}{}Rows: {train} for training, {valid} for validation, {test} for the test{windows}. Trained: {method}. AdamW, \
+        "{}{}Rows: {train} for training, {valid} for validation, {test} for the test{windows}.{added} Trained: {method}. AdamW, \
          learning rate {}, weight decay {}, {} schedule after a warm-up of {} of the steps, {} of batch {} x {}, gradient \
          norm at most {}, at most {} tokens a row, seed {}.{precision}{techniques}{} These are the weights of step {}.{}",
         card_parts::beside(job),

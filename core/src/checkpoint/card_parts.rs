@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::card_code::{model_argument, quoted};
-use crate::config::{Job, JobPart, RunConfig, SETTINGS, Techniques};
+use crate::config::{Job, JobPart, RunConfig, SETTINGS, Techniques, TextAugmentation};
 use crate::words::{list, plural};
 
 /// That other tasks were learned on the same encoder, as a sentence; nothing where there are none.
@@ -32,9 +32,18 @@ pub(super) fn rollbacks(rollbacks: Option<(u32, f64)>) -> String {
     })
 }
 
-/// Which techniques of training were in force, as a sentence after others; nothing where none was.
+/// That changed copies of rows were trained on, too, as a sentence after others; nothing where none were.
+pub(super) fn added(num_added: usize) -> String {
+    match num_added {
+        0 => String::new(),
+        count => format!(" Augmentation added {} of training rows.", plural(count, "changed copy")),
+    }
+}
+
+/// Which techniques of training were in force, and how texts were augmented, as a sentence after others; nothing where none was.
 pub(super) fn techniques(run: &RunConfig) -> String {
-    let plain = RunConfig { techniques: Techniques::default(), ..run.clone() };
+    let (techniques, augmentation) = (Techniques::default(), TextAugmentation::default());
+    let plain = RunConfig { techniques, augmentation, ..run.clone() };
     let differing = SETTINGS.iter().filter(|setting| (setting.get)(run) != (setting.get)(&plain));
     let told: Vec<String> = differing.map(|setting| format!("`{}` {}", setting.name, (setting.get)(run))).collect();
     if told.is_empty() { String::new() } else { format!(" Techniques: {}.", list(&told, told.len())) }

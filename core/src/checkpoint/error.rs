@@ -157,7 +157,7 @@ pub enum CheckpointError {
         model_type: &'static str,
     },
     /// A number format that Hone does not read.
-    #[error("model.safetensors: {key} is {dtype}; only F32, F16 and BF16 are read")]
+    #[error("model.safetensors: {key} is {dtype}; only F32, F16 and BF16 are read: save it again as one of these")]
     Dtype {
         /// Name in the file.
         key: String,

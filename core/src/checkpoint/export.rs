@@ -1,5 +1,6 @@
 //! The Hugging Face folder, written: what `from_pretrained` loads.
 
+use burn::tensor::FloatDType;
 use serde_json::{Value, json};
 
 use super::hf::{CONFIG, WEIGHTS, open_weights, placeholder};
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::config::{JOB_FILE, Job, Pooling};
 use crate::folder::Folder;
+use crate::hub::SENTENCEPIECE_FILES;
 use crate::images::PREPROCESSOR_CONFIG;
 use crate::model::{Model, ModelConfig};
 use crate::task::{HeadKind, Task};
@@ -64,6 +66,20 @@ pub fn stream_folder(
     Ok(files)
 }
 
+/// A model for inference as its files compute it: in f32, with the file's values where it holds rounded ones.
+///
+/// # Errors
+/// When the model's files are damaged.
+pub fn in_full_precision(pretrained: &PretrainedModel, model: Model) -> Result<Model, CheckpointError> {
+    let config = pretrained.config.with_head(model.head.kind())?;
+    let (base, _) = open_weights(&pretrained.folder, &config)?;
+    let mut model = base.widen(config.key_map(), model)?;
+    for (_, linear) in model.linears_mut() {
+        linear.dtype = FloatDType::F32;
+    }
+    Ok(model.for_inference()) // DoRA's norms are those of the widened weights
+}
+
 /// The task of a job; of a job that names none, the first one that trains such a head.
 pub(super) fn task_of(job: &Job, head: HeadKind) -> Task {
     let of_head = || Task::ALL.iter().copied().find(|task| task.spec().head == head);
@@ -87,6 +103,7 @@ pub(super) fn tokenizer_files(pretrained: &PretrainedModel) -> Folder {
     let mut folder = Folder::new();
     for (name, bytes) in pretrained.folder.iter() {
         let is_tokenizer = name.contains("token") || name.starts_with("vocab") || name == "merges.txt";
+        let is_tokenizer = is_tokenizer || SENTENCEPIECE_FILES.contains(&name);
         let is_generation = name == "generation_config.json" || name.ends_with(".jinja");
         if is_tokenizer || is_generation || name == PREPROCESSOR_CONFIG {
             folder.insert(name, bytes);

@@ -16,7 +16,8 @@ use crate::folder::Folder;
 use crate::hub::check_weight_file_name;
 use crate::images::ImageProcessor;
 use crate::model::{
-    BackboneConfig, KeyMap, MAX_LABELS, Model, ModelConfig, ModelError, ProblemType, checkpoint_key, possible_keys,
+    BackboneConfig, KeyMap, MAX_LABELS, Model, ModelConfig, ModelError, ProblemType, adopt_labels, checkpoint_key,
+    possible_keys,
 };
 use crate::nn::Init;
 use crate::task::{HeadKind, TaskSpec};
@@ -129,11 +130,12 @@ impl PretrainedModel {
     /// # Errors
     /// Names the file and what is wrong with it.
     pub fn open(mut folder: Folder) -> Result<Self, CheckpointError> {
+        folder.unmark_json();
         let mut config = read_config(&folder)?;
         let (reader, note) = open_reader(&mut folder, &config)?;
         let (weights, mut notes) = open_weights(&folder, &config)?;
         notes.extend(note);
-        adopt_head(&mut config, &weights);
+        notes.extend(adopt_head(&mut config, &weights));
         adopt_padding(&mut config, &reader);
         check_sizes(&config, &weights)?;
         notes.extend(adopt_lm_head(&mut config, &weights)?);
@@ -164,7 +166,7 @@ impl PretrainedModel {
         let (file, _) = open_weights(&self.folder, &config)?;
         check_vocabulary(&config, &file)?;
         let map = config.key_map();
-        let model = Model::new(&config, pooling, num_outputs, &mut Init::new(seed), device);
+        let model = Model::new(&config, pooling, num_outputs, &mut Init::for_file(seed), device);
         // A pooler that was trained with the encoder is worth keeping even where the classifier must be fresh.
         let fresh_module = match own_outputs_fit(&self.config, &file, &config, request, num_outputs) {
             true => None,
@@ -313,15 +315,14 @@ fn num_outputs_of(weights: &WeightFile<'_>, key: Option<String>) -> Option<usize
     }
 }
 
-/// Labels and problem type of the head that is in the file, where `config.json` does not say.
-fn adopt_head(config: &mut ModelConfig, weights: &WeightFile<'_>) {
-    let Some(outputs) = num_outputs_of(weights, weights.find(config.key_map(), CLASSIFIER)) else { return };
-    if config.labels.is_empty() {
-        config.labels = numbered_labels(weights, weights.find(config.key_map(), CLASSIFIER));
-    }
+/// Labels and problem type of the head that is in the file, where `config.json` does not say; and what is to be said of them.
+fn adopt_head(config: &mut ModelConfig, weights: &WeightFile<'_>) -> Vec<String> {
+    let found = num_outputs_of(weights, weights.find(config.key_map(), CLASSIFIER));
+    let Some(outputs) = found else { return Vec::new() };
     let is_said = config.json.get("problem_type").is_some_and(Value::is_string);
     let said = if is_said { config.problem_type } else { ProblemType::SingleLabelClassification };
     config.problem_type = said.of_outputs(outputs);
+    adopt_labels(config, outputs)
 }
 
 /// Says that layers share their weights, so that they count as one.

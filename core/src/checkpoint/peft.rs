@@ -14,7 +14,7 @@ use super::adapter_keys::{AdapterKeys, PREFIX};
 use super::export::{config_json, pretty, task_of, tokenizer_files};
 use super::hf::{CLASSIFIER, CONFIG, numbered_labels};
 use super::padding::name_padding;
-use super::peft_config::{AdapterConfig, read_adapter_config};
+use super::peft_config::{AdapterConfig, MERGE_IT, read_adapter_config};
 use super::target_modules::{refused, short_names};
 use super::weights::named_to_safetensors;
 use super::{
@@ -120,7 +120,7 @@ pub fn load_adapter(
         }
     }
     if let Some(key) = unused.iter().find(|key| !keys.is_spare(key)) {
-        return Err(refused(format!("this {} model has no place for its {key}", config.model_type())));
+        return Err(refused(format!("this {} model has no place for its {key}{MERGE_IT}", config.model_type())));
     }
     Ok(model)
 }

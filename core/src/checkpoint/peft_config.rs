@@ -82,6 +82,10 @@ enum Targets {
     Names(Names),
 }
 
+/// What helps where PEFT knows more than Hone.
+pub(super) const MERGE_IT: &str =
+    ": merge it into its base in PEFT, model.merge_and_unload().save_pretrained(folder), and take that folder";
+
 /// The settings of an adapter.
 ///
 /// # Errors
@@ -98,11 +102,18 @@ impl AdapterConfig {
     fn read(fields: &Fields<'_>) -> Result<Self, CheckpointError> {
         match fields.text("peft_type")? {
             Some("LORA") => {}
-            other => return Err(refused(format!("peft_type is {other:?}, only LORA is supported"))),
+            other => {
+                let kind = other.unwrap_or("missing");
+                let can_merge = other.is_some_and(|kind| {
+                    !["PROMPT", "PREFIX", "P_TUNING", "ADAPTION"].iter().any(|no| kind.contains(no))
+                });
+                let remedy = if can_merge { MERGE_IT } else { "" };
+                return Err(refused(format!("{ADAPTER_CONFIG}: peft_type is {kind}, only LORA is supported{remedy}")));
+            }
         }
         let task_type = fields.text("task_type")?;
         if let Some(field) = fields.0.keys().find(|field| !KNOWN.contains(&field.as_str()) && fields.is_set(field)) {
-            return Err(refused(format!("{ADAPTER_CONFIG} sets {field}, which is not supported")));
+            return Err(refused(format!("{ADAPTER_CONFIG} sets {field}, which is not supported{MERGE_IT}")));
         }
         check_init(fields.0.get("init_lora_weights"))?;
         match fields.text("bias")? {

@@ -22,6 +22,7 @@ impl PretrainedModel {
     /// Names the file and what is wrong with it.
     pub fn open_without_weights(mut folder: Folder) -> Result<Self, CheckpointError> {
         folder.insert(WEIGHTS, write_tensors(&BTreeMap::new()));
+        folder.unmark_json();
         let mut config = read_config(&folder)?;
         let (_, mut notes) = open_weights(&folder, &config)?; // config.json may ask for what no fresh weights have
         check_fresh(&config)?;

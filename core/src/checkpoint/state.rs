@@ -154,7 +154,7 @@ pub fn read_tensors(folder: &Folder, file: &'static str) -> Result<BTreeMap<Stri
 
 /// The name of a moment by the path that its parameter has now: models had an `encoder` or a `decoder` in the place of
 /// their `backbone`, and an `lm_head` beside it.
-fn current_name(name: &str) -> String {
+pub(crate) fn current_name(name: &str) -> String {
     let (moment, path) = name.split_once('.').unwrap_or(("", name));
     for (before, now) in [("encoder.", "backbone."), ("decoder.", "backbone."), ("lm_head.", "head.lm_head.")] {
         if let Some(rest) = path.strip_prefix(before) {

@@ -73,6 +73,11 @@ impl<'a> WeightFile<'a> {
         Ok(Self { tensors })
     }
 
+    /// Some tensors of a file.
+    pub(super) fn of_tensors(tensors: BTreeMap<String, TensorView<'a>>) -> Self {
+        Self { tensors }
+    }
+
     /// The same tensors under other names.
     ///
     /// # Errors

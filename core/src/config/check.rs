@@ -5,7 +5,7 @@
 
 use super::setting::{Of, Setting};
 use super::settings::SETTINGS;
-use super::{ConfigProblem, Freeze, Method, PromptFormat, ReadOptions, RunConfig};
+use super::{ConfigProblem, Freeze, Method, PromptFormat, ReadOptions, RunConfig, TextAugmentation};
 
 /// Most of the rows that validation and test may take together.
 const MAX_HELD_OUT: f64 = 0.9;
@@ -79,7 +79,8 @@ impl RunConfig {
             } else if setting.method == "full" && self.method != Method::Full {
                 add(setting.name, "has no effect: it is for the method full, which trains the rest".into());
             } else if setting.of == Of::SomeTasks && !task.settings.contains(&setting.name) {
-                add(setting.name, format!("has no effect: this model {}", task.does));
+                let why = TextAugmentation::why_of_whole_texts(setting.name);
+                add(setting.name, format!("has no effect: this model {}{why}", task.does));
             } else if setting.needs_valid && !has_valid_rows && self.is_wanted(setting) {
                 add(setting.name, "has no effect: there are no validation rows".into());
             }
@@ -92,7 +93,7 @@ impl RunConfig {
             let message = format!("{:?} is not one of {}", self.metric_for_best_model, task.figures.join(", "));
             add("metric_for_best_model", message);
         }
-        for problem in self.check_techniques(num_hidden_layers) {
+        for problem in self.check_techniques(num_hidden_layers).into_iter().chain(self.check_augmentation()) {
             if problems.iter().all(|known| known.field != problem.field) {
                 problems.push(problem);
             }

@@ -36,6 +36,13 @@ impl RunConfig {
         if evens_out && self.class_weights != ClassWeights::None {
             refuse("class_sampling", "goes with no class_weights: rare classes would be evened out twice");
         }
+        let evens_out_column = !self.balance_column.is_empty();
+        if evens_out_column && self.train_sampling_strategy == TrainSamplingStrategy::Sequential {
+            refuse("balance_column", "goes with no sequential order, which takes each row once, as in the file");
+        }
+        if evens_out_column && evens_out {
+            refuse("balance_column", "goes with no class_sampling: rows are drawn by a column or by their label");
+        }
         if techniques.neftune_noise_alpha > 0.0 && is_head_alone {
             refuse("neftune_noise_alpha", "has no effect: the method head reads what a frozen model makes of the rows");
         }
@@ -55,6 +62,15 @@ impl RunConfig {
         }
         if techniques.l2_sp > 0.0 && self.from_scratch {
             refuse("l2_sp", "goes with no run from scratch: there are no pretrained weights to pull to");
+        }
+        if techniques.mixout > 0.0 && matches!(self.method, Method::Lora | Method::Head) {
+            refuse("mixout", "has no effect: this method leaves the pretrained weights as they are");
+        }
+        if techniques.mixout > 0.0 && self.from_scratch {
+            refuse("mixout", "goes with no run from scratch: there are no pretrained weights to mix in");
+        }
+        if techniques.awp_gamma > 0.0 && techniques.fgm_epsilon > 0.0 {
+            refuse("awp_gamma", "goes with no fgm_epsilon: both move weights against the same gradient; choose one");
         }
         if techniques.gradual_unfreezing > 0.0 && !is_head_alone {
             problems.extend(self.check_unfreezing(num_hidden_layers));
@@ -110,6 +126,7 @@ mod tests {
             rdrop_alpha: 1.0,
             fgm_epsilon: 0.5,
             l2_sp: 0.1,
+            mixout: 0.5,
             ..Techniques::default()
         }
     }
@@ -123,19 +140,36 @@ mod tests {
     #[test]
     fn a_head_alone_has_no_layers_and_no_dropout_before_it() {
         let head = RunConfig { method: Method::Head, ..run(all()) };
-        let expected =
-            ["layerwise_lr_decay", "gradual_unfreezing", "neftune_noise_alpha", "rdrop_alpha", "fgm_epsilon", "l2_sp"];
+        let expected = [
+            "layerwise_lr_decay",
+            "gradual_unfreezing",
+            "neftune_noise_alpha",
+            "rdrop_alpha",
+            "fgm_epsilon",
+            "l2_sp",
+            "mixout",
+        ];
         assert_eq!(refused(&head), expected);
     }
 
     #[test]
     fn adapters_have_no_token_vectors_and_leave_pretrained_weights_alone() {
         let lora = RunConfig { method: Method::Lora, ..run(all()) };
-        assert_eq!(refused(&lora), ["fgm_epsilon", "l2_sp"]);
+        assert_eq!(refused(&lora), ["fgm_epsilon", "l2_sp", "mixout"]);
         let frozen = RunConfig { freeze: Freeze::Embeddings, ..run(all()) };
         assert_eq!(refused(&frozen), ["fgm_epsilon"]);
-        let scratch = RunConfig { from_scratch: true, ..run(Techniques { l2_sp: 0.1, ..Techniques::default() }) };
-        assert_eq!(refused(&scratch), ["l2_sp"]);
+        let scratch =
+            RunConfig { from_scratch: true, ..run(Techniques { l2_sp: 0.1, mixout: 0.5, ..Techniques::default() }) };
+        assert_eq!(refused(&scratch), ["l2_sp", "mixout"]);
+    }
+
+    #[test]
+    fn weights_or_token_vectors_are_moved_and_not_both() {
+        let awp = Techniques { awp_gamma: 0.01, ..Techniques::default() };
+        for method in [Method::Full, Method::LastLayers(1), Method::Lora, Method::Head] {
+            assert!(refused(&RunConfig { method, ..run(awp) }).is_empty(), "{method:?} trains weights");
+        }
+        assert_eq!(refused(&run(Techniques { fgm_epsilon: 0.5, ..awp })), ["awp_gamma"]);
     }
 
     #[test]
@@ -169,7 +203,12 @@ mod tests {
             ["class_sampling"]
         );
         let in_order = TrainSamplingStrategy::Sequential;
-        assert_eq!(refused(&RunConfig { train_sampling_strategy: in_order, ..sampled }), ["class_sampling"]);
+        assert_eq!(refused(&RunConfig { train_sampling_strategy: in_order, ..sampled.clone() }), ["class_sampling"]);
+        let by_column = RunConfig { balance_column: "dialect".into(), ..sampled.clone() };
+        assert_eq!(refused(&by_column), ["balance_column"]);
+        let by_column = RunConfig { techniques: Techniques::default(), ..by_column };
+        assert!(refused(&by_column).is_empty());
+        assert_eq!(refused(&RunConfig { train_sampling_strategy: in_order, ..by_column }), ["balance_column"]);
         let beta = run(Techniques { effective_number_beta: 0.99, ..Techniques::default() });
         assert_eq!(refused(&beta), ["effective_number_beta"]);
         assert!(refused(&RunConfig { class_weights: ClassWeights::EffectiveNumber, ..beta }).is_empty());

@@ -2,6 +2,7 @@
 //! says everything that is wrong with it at once. A [`Job`] is a `RunConfig` with the model's name and the way the
 //! data is read: the `hone.json` that the page exports and `hone train --job` runs.
 
+mod augmentation;
 mod changes;
 mod check;
 mod check_techniques;
@@ -19,7 +20,9 @@ mod settings;
 mod sharing;
 mod split;
 mod techniques;
+mod word_pairs;
 
+pub use augmentation::{AugmentKind, TextAugmentation};
 pub use changes::ModelChanges;
 pub use check::TaskSettings;
 pub use draft::{ConfigProblem, RunDraft};
@@ -40,3 +43,5 @@ pub use settings::{DEFAULT_TARGETS, LAST, SETTINGS, setting};
 pub use sharing::{Fold, MAX_FOLDS, RowSharing};
 pub use split::Split;
 pub use techniques::{ClassSampling, Techniques};
+pub use word_pairs::SwapPairs;
+pub(crate) use word_pairs::{is_of_word, words_of};

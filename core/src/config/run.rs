@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LoraConfig, Techniques};
+use super::{LoraConfig, Techniques, TextAugmentation};
 
 /// Which weights are trained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -309,6 +309,9 @@ pub struct RunConfig {
     pub null_score_threshold: f64,
     /// Tokens after which a target is cut off, special tokens included.
     pub max_target_length: u32,
+    /// Texts that a model that writes makes of validation prompts before the first step and after each evaluation.
+    #[serde(skip_serializing_if = "is_usual_samples")]
+    pub eval_samples: u32,
     /// Every token of a word carries its label, not only the first.
     pub label_all_tokens: bool,
     /// Share of the tokens that are hidden and guessed.
@@ -343,11 +346,26 @@ pub struct RunConfig {
     /// In which order rows are trained on.
     #[serde(skip_serializing_if = "TrainSamplingStrategy::is_default")]
     pub train_sampling_strategy: TrainSamplingStrategy,
+    /// Changed copies of texts to train on.
+    #[serde(skip_serializing_if = "TextAugmentation::is_default")]
+    pub augmentation: TextAugmentation,
+    /// Column of the training rows whose values come equally often in an epoch; empty takes every row once
+    /// (<https://arxiv.org/abs/2110.14503>).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub balance_column: String,
     /// What a run does only if it is asked to.
     #[serde(skip_serializing_if = "Techniques::is_default")]
     pub techniques: Techniques,
     /// How rows are shared out.
     pub split: SplitConfig,
+}
+
+/// Texts written at each evaluation where nobody asks for more or fewer.
+const EVAL_SAMPLES: u32 = 2;
+
+/// Whether it is the number of samples that job files leave out.
+fn is_usual_samples(value: &u32) -> bool {
+    *value == EVAL_SAMPLES
 }
 
 /// Whether it is a 1 that job files leave out.
@@ -397,6 +415,7 @@ impl Default for RunConfig {
             max_answer_length: 30,
             null_score_threshold: 0.0,
             max_target_length: 128,
+            eval_samples: EVAL_SAMPLES,
             label_all_tokens: false,
             mlm_probability: 0.15,
             whole_word_masking: false,
@@ -409,6 +428,8 @@ impl Default for RunConfig {
             rotation: 0.0,
             mixup_alpha: 0.0,
             train_sampling_strategy: TrainSamplingStrategy::default(),
+            augmentation: TextAugmentation::default(),
+            balance_column: String::new(),
             techniques: Techniques::default(),
             split: SplitConfig::default(),
         }

@@ -91,6 +91,12 @@ pub struct Techniques {
     /// How strongly weights are pulled back to those that the run began with; 0 does not
     /// (<https://arxiv.org/abs/1802.01483>).
     pub l2_sp: f64,
+    /// With which probability a pass replaces what a neuron reads by, by the weights that the run began with; 0 does not
+    /// (<https://arxiv.org/abs/1909.11299>).
+    pub mixout: f64,
+    /// How far weights are moved to where the loss is higher before gradients are taken, as a share of each weight's norm; 0 does
+    /// not (<https://arxiv.org/abs/2004.05884>).
+    pub awp_gamma: f64,
 }
 
 impl Default for Techniques {
@@ -105,6 +111,8 @@ impl Default for Techniques {
             rdrop_alpha: 0.0,
             fgm_epsilon: 0.0,
             l2_sp: 0.0,
+            mixout: 0.0,
+            awp_gamma: 0.0,
         }
     }
 }

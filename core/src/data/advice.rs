@@ -110,11 +110,16 @@ fn imbalance(labels: &[String], counts: &[usize]) -> Option<Advice> {
     Some(Advice { kind: AdviceKind::Imbalance, message })
 }
 
+/// Characters without width and marks of direction, which come along where texts are copied.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
 /// A label as it is compared.
 struct Name<'d> {
     label: &'d str,
     count: usize,
-    /// Without regard to case, to spaces, hyphens and underscores, and to how accents are written.
+    /// Without regard to case, to spaces, hyphens and underscores, to how accents are written, and to what is not seen.
     words: Vec<Vec<char>>,
 }
 
@@ -127,8 +132,8 @@ impl<'d> Name<'d> {
         let words: Vec<Vec<char>> = plain
             .get()
             .split(|c: char| c.is_whitespace() || matches!(c, '_' | '-'))
+            .map(|word| word.chars().filter(|&character| !is_invisible(character)).collect::<Vec<char>>())
             .filter(|word| !word.is_empty())
-            .map(|word| word.chars().collect())
             .collect();
         let num_letters = words.iter().flatten().filter(|character| character.is_alphabetic()).count();
         (num_letters > 1 && label.parse::<f64>().is_err()).then_some(Self { label, count, words })
@@ -266,6 +271,7 @@ mod tests {
             ("hardware", "hadrware"),
             ("subscription", "subscribtoin"),
             ("Straße", "STRAßE"),
+            ("weather", "weather\u{200b}"),
         ] {
             assert_eq!(groups(&[(label, 50), (other, 2)]), [[label, other]]);
         }

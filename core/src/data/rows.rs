@@ -13,6 +13,7 @@ use super::error::DataError;
 use super::parse::{BadRow, Format, Row, Table};
 use super::reading::FileReading;
 use super::sharing::{HeldOut, KeyReader, Kinds, RowKeys};
+use super::split::note_on_parts;
 use crate::config::{ReadOptions, Split, SplitConfig};
 
 /// Bad rows that are kept with their reason, over all files.
@@ -55,8 +56,20 @@ pub struct SourceRow<T> {
 pub enum BadCell {
     /// Something that is needed is empty.
     Empty(String),
+    /// Only the label is empty: the row can be used once it gets one.
+    Unlabeled(String),
     /// Anything else.
     Other(String),
+}
+
+impl BadCell {
+    /// The reason.
+    #[must_use]
+    pub fn into_reason(self) -> String {
+        match self {
+            Self::Empty(reason) | Self::Unlabeled(reason) | Self::Other(reason) => reason,
+        }
+    }
 }
 
 /// Reads a file as a table: [`super::parse()`], or [`super::parse_keeping_nested`] where cells may hold JSON.
@@ -113,6 +126,8 @@ pub struct ReadSummary {
     pub num_rows: usize,
     /// Rows in which something is empty that is needed; they are bad rows too.
     pub num_empty: usize,
+    /// Of these the rows of the training file in which only the label is empty.
+    pub num_unlabeled: usize,
     /// Rows that repeat an earlier one; counted by the task.
     pub num_duplicates: usize,
     /// Validation and test rows that stand in an earlier split too; counted by the task.
@@ -210,6 +225,9 @@ impl<'a> RowReader<'a> {
             has_own_file: [files.valid.is_some(), files.test.is_some()],
             ..ReadSummary::default()
         };
+        if files.valid.is_none() && files.test.is_none() {
+            summary.warnings.extend(note_on_parts(&table, |index| used.iter().any(|used| used.index == index)));
+        }
         let column_of = |name: &str| used.iter().map(|used| used.index).find(|&index| table.columns[index] == name);
         let columns = read.edits.columns().map(|name| (name.to_owned(), column_of(name))).collect();
         apply_edits(&read.edits, Split::Train, &columns, &mut table).tell(&mut summary, "");
@@ -309,6 +327,7 @@ fn take_rows<T>(
     let mut rows = Vec::with_capacity(table.rows.len());
     let mut bad = std::mem::take(&mut table.bad_rows);
     let mut num_bad = table.num_bad_rows;
+    let mut num_unlabeled = 0;
     for mut row in std::mem::take(&mut table.rows) {
         let found = keys.look_at(&row, used, &table.columns).map_err(BadCell::Other);
         let read = found.and_then(|found| Ok((found, (format.read_row)(&mut row, used, &table.columns)?)));
@@ -319,11 +338,11 @@ fn take_rows<T>(
                 }
             }
             Err(wrong) => {
-                let (BadCell::Empty(reason) | BadCell::Other(reason)) = &wrong;
-                summary.num_empty += usize::from(matches!(wrong, BadCell::Empty(_)));
+                summary.num_empty += usize::from(!matches!(wrong, BadCell::Other(_)));
+                num_unlabeled += usize::from(matches!(wrong, BadCell::Unlabeled(_)));
                 num_bad += 1;
                 if bad.len() < MAX_LISTED {
-                    bad.push(BadRow { row: row.number, reason: reason.clone() });
+                    bad.push(BadRow { row: row.number, reason: wrong.into_reason() });
                 }
             }
         }
@@ -332,11 +351,12 @@ fn take_rows<T>(
     let (keys, num_repeats, note) = keys.finish();
     summary.notes.extend(note.map(with_role));
     if role.is_empty() {
-        summary.keys = keys;
+        (summary.keys, summary.num_unlabeled) = (keys, num_unlabeled);
     }
     summary.num_rows += rows.len() + num_repeats + num_bad;
     summary.num_bad_rows += num_bad;
-    if rows.is_empty() {
+    // Rows that only lack their labels can get them: the task says what it makes of a file without others.
+    if rows.is_empty() && !(role.is_empty() && num_unlabeled > 0) {
         let first = bad.into_iter().next();
         let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason));
         return Err(DataError::NothingUsable { num_rows: num_bad, row, reason });

@@ -1,8 +1,38 @@
 //! Rows to training, validation and test: seeded, and with every class in its share.
 
+use super::error::shorten;
+use super::parse::Table;
 use super::random::{generator, shuffle};
 pub use crate::config::Split;
 use crate::config::SplitConfig;
+
+/// Names of columns that say which part of the data a row belongs to, and what they say.
+const PART_COLUMNS: [&str; 4] = ["split", "partition", "subset", "fold"];
+const PARTS: [&str; 10] =
+    ["train", "training", "valid", "validation", "val", "dev", "eval", "evaluation", "test", "testing"];
+
+/// Says that a column with the parts of the data is not read, where there is one: its test rows would be trained on.
+pub(super) fn note_on_parts(table: &Table, is_used: impl Fn(usize) -> bool) -> Option<String> {
+    let is_named = |name: &str| PART_COLUMNS.contains(&name.trim().to_lowercase().as_str());
+    let mut unused = (0..table.columns.len()).filter(|&index| !is_used(index));
+    let index = unused.find(|&index| is_named(&table.columns[index]))?;
+    let mut parts = std::collections::BTreeSet::new();
+    for row in &table.rows {
+        let part = row.cells[index].trim().to_lowercase();
+        if !PARTS.contains(&part.as_str()) {
+            return None;
+        }
+        parts.insert(part);
+    }
+    let names: Vec<String> = parts.into_iter().collect();
+    (names.len() > 1).then(|| {
+        format!(
+            "column {} says which part a row belongs to ({}), and is not read: give each part as a file of its own",
+            shorten(&table.columns[index]),
+            names.join(", ")
+        )
+    })
+}
 
 /// Stream of the seed that the split draws from.
 const STREAM: u64 = 0x0073_706C_6974;

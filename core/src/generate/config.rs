@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::OutputFilters;
 use crate::config::ConfigProblem;
 
 /// Most beams: each is a row that the model computes, with keys and values of its own.
@@ -42,6 +43,8 @@ pub struct SamplingConfig {
     pub seed: u64,
     /// Texts at which to stop; they are not part of the answer. Beams are searched to their end, and the best text is cut.
     pub stop: Vec<String>,
+    /// Rules for the finished text; with any, nothing of it is shown before.
+    pub filters: OutputFilters,
 }
 
 /// When a search that has finished as many texts as it has beams ends. In JSON `false`, `true` or `"never"`.
@@ -71,6 +74,7 @@ impl Default for SamplingConfig {
             max_new_tokens: 64,
             seed: 0,
             stop: Vec::new(),
+            filters: OutputFilters::default(),
         }
     }
 }
@@ -102,6 +106,7 @@ impl SamplingConfig {
         if self.stop.iter().any(String::is_empty) {
             problem("stop", "an empty text would stop before the first token".into());
         }
+        problems.extend(self.filters.check().err().into_iter().flatten());
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 

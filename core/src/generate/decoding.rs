@@ -72,7 +72,7 @@ enum Search {
     /// One after another.
     Tokens(Box<Sampler>),
     /// Several texts side by side, of which one is taken.
-    Beams(BeamSearch),
+    Beams(Box<BeamSearch>),
 }
 
 impl<'a> Generation<'a> {
@@ -102,7 +102,7 @@ impl<'a> Generation<'a> {
         let max_len = max_tokens.min(prompt_len + config.max_new_tokens as usize);
         let search = if config.num_beams > 1 {
             let search = BeamSearch::new(config, &prompt, eos_token_ids, max_len - prompt_len);
-            Search::Beams(search.map_err(GenerateError::Config)?)
+            Search::Beams(Box::new(search.map_err(GenerateError::Config)?))
         } else {
             Search::Tokens(Box::new(Sampler::new(config).map_err(GenerateError::Config)?))
         };
@@ -181,6 +181,17 @@ impl<'a> Generation<'a> {
     }
 }
 
+/// A text that was written to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedText {
+    /// The text, without the prompt.
+    pub text: String,
+    /// Its tokens, without the one that ended it; those of a stop string are among them.
+    pub ids: Vec<u32>,
+    /// The model, or a stop string, ended it; else it grew as long as it may.
+    pub is_complete: bool,
+}
+
 /// A text in the making, as text: whole characters only, cut off before a stop string. With beams nothing comes until the
 /// search is over, and then all of it.
 pub struct TextGeneration<'a> {
@@ -231,12 +242,13 @@ impl<'a> TextGeneration<'a> {
     ///
     /// # Errors
     /// See [`Generation::next_tokens`].
-    pub async fn rest(mut self) -> Result<String, GenerateError> {
+    pub async fn rest(mut self) -> Result<FinishedText, GenerateError> {
         let mut text = String::new();
         while let Some(piece) = self.next_piece().await? {
             text.push_str(&piece);
         }
-        Ok(text)
+        let (ids, finish_reason) = (self.tokens.new_ids().to_vec(), self.finish_reason());
+        Ok(FinishedText { text, ids, is_complete: finish_reason == FinishReason::Stop })
     }
 
     /// Tokens of the text so far, up to a stop string.

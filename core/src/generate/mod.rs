@@ -1,12 +1,13 @@
 //! Choosing the next tokens, and knowing when to stop: plain numbers and text; the loop over a model is in `decoding`.
 //!
 //! A decoder loop reads rows of logits back and asks a [`Sampler`] for the next id, or a [`BeamSearch`] which texts run on.
-//! It decodes what is decided and passes the text through a [`StopDetector`].
+//! It decodes what is decided and passes the text through a [`StopDetector`]; rules for the finished text are [`OutputFilters`].
 
 mod beam_search;
 mod config;
 #[cfg(feature = "engine")]
 mod decoding;
+mod filter;
 #[cfg(feature = "engine")]
 mod next_token_model;
 #[cfg(feature = "engine")]
@@ -17,7 +18,8 @@ mod stop;
 pub use beam_search::{BeamSearch, BeamStep, Hypothesis};
 pub use config::{EarlyStopping, SamplingConfig};
 #[cfg(feature = "engine")]
-pub use decoding::{FinishReason, GenerateError, Generation, TextGeneration};
+pub use decoding::{FinishReason, FinishedText, GenerateError, Generation, TextGeneration};
+pub use filter::{FilterCounts, OutputFilters};
 #[cfg(feature = "engine")]
 pub use prompt::{PromptRoom, encode_to_fit};
 pub use sampling::{

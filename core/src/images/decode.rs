@@ -1,24 +1,22 @@
 //! Image files to RGB pixels as `transformers` loads them: the first frame, turned as EXIF says, `convert("RGB")`.
 //!
-//! No colour profile and no gamma is applied. Bytes equal Pillow's. JPEG files are decoded by `libjpeg-turbo-rs`, which rounds as
-//! the library does that Pillow is built on; the decoder of `image` (zune-jpeg) reads their headers, but spreads halved chroma in
-//! another way, up to 41 levels apart where colours meet.
+//! No colour profile and no gamma is applied. Bytes equal Pillow's. JPEG files are read by `libjpeg-turbo-rs`, which rounds as the
+//! library does that Pillow is built on; the decoder of `image` (zune-jpeg), which is left out, spreads halved chroma in another
+//! way, up to 41 levels apart where colours meet.
 
 use std::io::Cursor;
 
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::gif::GifDecoder;
-use image::codecs::jpeg::JpegDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
-use image::error::{DecodingError, ImageFormatHint};
 use image::metadata::Orientation;
 use image::{ImageDecoder, Limits};
-use libjpeg_turbo_rs::{DecodeLimits, Decoder as TurboDecoder, PixelFormat};
 
 use super::convert::{to_rgb, turns, upright};
 use super::error::ImageError;
 use super::format::ImageFormat;
+use super::jpeg::JpegDecoder;
 use super::structure::{has_too_few_bytes, is_cut_off, is_png_grey16, png_chunk, png_size};
 use super::{CHANNELS, Picture};
 
@@ -30,10 +28,6 @@ const DECODER_BYTES_A_PIXEL: u64 = 8;
 
 /// Bytes that it may take beside: the colour profile of a PNG is unpacked, needed or not.
 const DECODER_BYTES: u64 = 16 << 20;
-
-/// Most scans of a progressive JPEG, each of which goes over all pixels: encoders write ten, one for each bit of each coefficient
-/// would be a few hundred.
-const MAX_JPEG_SCANS: usize = 1000;
 
 /// What the first bytes of an image file say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,35 +69,11 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, ImageError> {
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
     let (width, height) = (width as usize, height as usize);
-    if format == ImageFormat::Jpeg {
-        let pixels = decode_jpeg(bytes, [width, height])?;
-        return Ok(upright(Picture { width, height, pixels }, orientation));
-    }
     let mut raw = vec![0; width * height * usize::from(color.bytes_per_pixel())];
     decoder.read_image(&mut raw).map_err(|source| ImageError::Damaged { format, source })?;
     let pixels = to_rgb(raw, color, format == ImageFormat::Png && is_png_grey16(bytes));
     debug_assert_eq!(pixels.len(), width * height * CHANNELS);
     Ok(upright(Picture { width, height, pixels }, orientation))
-}
-
-/// RGB of a JPEG file of this width and height, whatever its components are.
-fn decode_jpeg(bytes: &[u8], [width, height]: [usize; 2]) -> Result<Vec<u8>, ImageError> {
-    fn damaged(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ImageError {
-        let hint = ImageFormatHint::Exact(image::ImageFormat::Jpeg);
-        let source = image::ImageError::Decoding(DecodingError::new(hint, error));
-        ImageError::Damaged { format: ImageFormat::Jpeg, source }
-    }
-    let limits = DecodeLimits { max_pixels: MAX_PIXELS as u64, max_scans: MAX_JPEG_SCANS, ..DecodeLimits::default() };
-    let mut decoder = TurboDecoder::new_with_limits(bytes, limits).map_err(damaged)?;
-    // Two decoders read one damaged header, and may find different sizes in it.
-    let header = decoder.header();
-    if [header.width, header.height].map(usize::from) != [width, height] {
-        return Err(damaged("its header tells of two sizes"));
-    }
-    decoder.set_output_format(PixelFormat::Rgb);
-    let pixels = decoder.decode_image().map_err(damaged)?.data;
-    let is_whole = pixels.len() == width * height * CHANNELS;
-    if is_whole { Ok(pixels) } else { Err(damaged("it has other pixels than its header says")) }
 }
 
 fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
@@ -124,7 +94,7 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
     let mut decoder: Box<dyn ImageDecoder + '_> = match format {
         ImageFormat::Bmp => Box::new(BmpDecoder::new(file).map_err(damaged)?),
         ImageFormat::Gif => Box::new(GifDecoder::new(file).map_err(damaged)?),
-        ImageFormat::Jpeg => Box::new(JpegDecoder::new(file).map_err(damaged)?),
+        ImageFormat::Jpeg => Box::new(JpegDecoder::new(bytes).map_err(damaged)?),
         ImageFormat::Png => {
             let most = DECODER_BYTES + 4 * bytes.len() as u64 + u64::from(png_width) * DECODER_BYTES_A_PIXEL;
             Box::new(PngDecoder::with_limits(file, limits(most)).map_err(damaged)?)

@@ -11,6 +11,7 @@ mod decode;
 mod error;
 mod format;
 mod hash;
+mod jpeg;
 mod preprocessor_config;
 mod processor;
 mod resize;

@@ -10,6 +10,11 @@ const MAX_DEFLATED: u64 = 1032;
 /// may have half as many.
 const MAX_JPEG_PIXELS: u64 = 1024;
 
+/// Markers of JPEG: a segment that programs put what they know into, the start of a scan, the end of the image.
+const APP1: u8 = 0xE1;
+const SOS: u8 = 0xDA;
+const EOI: u8 = 0xD9;
+
 /// Chunks of a PNG: their types and data; the data is `None` where the file ends within it.
 pub(super) fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     let mut rest = bytes.get(8..).unwrap_or_default();
@@ -79,24 +84,34 @@ pub(super) fn has_too_few_bytes(format: ImageFormat, bytes: &[u8], num_pixels: u
     }
 }
 
-/// Whether the markers of a JPEG lead to that of its end (EOI).
+/// Whether the markers of a JPEG lead to that of its end.
 fn has_jpeg_end(bytes: &[u8]) -> bool {
+    jpeg_segments(bytes).any(|(marker, _)| marker == EOI)
+}
+
+/// Data of a JPEG's APP1 segments of this name, without it, as far as they stand before the pixels.
+pub(super) fn jpeg_app1<'a>(bytes: &'a [u8], name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let before_pixels = jpeg_segments(bytes).take_while(|(marker, _)| *marker != SOS);
+    before_pixels.filter(|(marker, _)| *marker == APP1).filter_map(move |(_, data)| data.strip_prefix(name))
+}
+
+/// Segments of a JPEG behind its first marker: their markers and data; the data is empty where the file ends within it.
+fn jpeg_segments(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut at = 2;
-    loop {
+    std::iter::from_fn(move || {
         // The next marker stands behind the data of a scan, in which 0xFF is followed by 0 or by a restart marker.
         let is_marker = |pair: &[u8]| pair[0] == 0xFF && !matches!(pair[1], 0x00 | 0xD0..=0xD7 | 0xFF);
-        let Some(found) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_marker)) else { return false };
-        at += found + 2;
-        match bytes[at - 1] {
-            0xD9 => return true,
+        at += bytes.get(at..)?.windows(2).position(is_marker)? + 2;
+        let marker = bytes[at - 1];
+        let length = match marker {
             // Markers without data.
-            0x01 | 0xD8 => {}
-            _ => match bytes.get(at..at + 2) {
-                Some(length) => at += usize::from(u16::from_be_bytes([length[0], length[1]])),
-                None => return false,
-            },
-        }
-    }
+            0x01 | 0xD8 | EOI => 0,
+            _ => usize::from(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?)),
+        };
+        let data = bytes.get(at + 2..at + length).unwrap_or_default(); // the length counts itself
+        at += length;
+        Some((marker, data))
+    })
 }
 
 #[cfg(test)]

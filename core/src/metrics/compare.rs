@@ -123,7 +123,7 @@ fn compare(
 
 /// How probable it is that of `all` fair coins at most `heads` fall on one side, and exactly so many. Computed from the logarithm
 /// of the largest term down, so that no number is too large.
-fn binomial(heads: u64, all: u64) -> (f64, f64) {
+pub(super) fn binomial(heads: u64, all: u64) -> (f64, f64) {
     let chosen: f64 = (1..=heads).map(|i| ((all - heads + i) as f64 / i as f64).ln()).sum();
     let at = (chosen - all as f64 * std::f64::consts::LN_2).exp();
     let (mut term, mut sum) = (at, at);

@@ -2,7 +2,8 @@
 //! sequences, of numbers, of answers, of sentence embeddings, of next tokens and of generated texts. Each evaluation
 //! lists its numbers by name as [`Figure`]s. Of classes and labels also how far probabilities can be believed, the interval of each
 //! figure, and whether one run is better than another or lucky. `logistic` learns classes
-//! from vectors, `label_errors` finds labels that may be wrong.
+//! from vectors, `label_errors` finds labels that may be wrong. Of written texts also what they are like (`text_style`), and
+//! which of two models people prefer (`rating`).
 
 mod bleu;
 mod bootstrap;
@@ -14,6 +15,7 @@ mod classification;
 mod compare;
 mod coverage;
 mod entities;
+mod expected;
 mod figure;
 #[cfg(test)]
 mod fixture_tests;
@@ -24,7 +26,9 @@ mod lbfgs;
 mod logistic;
 mod multi_label;
 mod ngrams;
+mod preference;
 mod ranking;
+mod rating;
 mod ratios;
 mod regression;
 mod retrieval;
@@ -32,6 +36,7 @@ mod rouge;
 mod slices;
 mod squad;
 mod text;
+mod text_style;
 mod text_to_text;
 
 pub use bleu::{Bleu, MAX_NGRAM_ORDER};
@@ -47,6 +52,7 @@ pub use entities::{
     EntityConfusion, EntityError, EntityErrorCounts, EntityErrorKind, EntityEvaluation, EntitySpan, StrictEntities,
     TagScheme, compare_entities, detect_tag_scheme, entity_spans, evaluate_entities, strict_entity_spans,
 };
+pub use expected::expected_interval;
 pub use figure::{Figure, figure};
 pub use label_errors::{
     LabelErrorFilter, SuspectLabel, confident_joint, confident_thresholds, find_label_errors, num_estimated_errors,
@@ -55,6 +61,8 @@ pub use label_scores::{LabelScores, RowsOfLabels};
 pub use language_model::{TokenAccumulator, TokenEvaluation};
 pub use logistic::{LOGISTIC_C, LOGISTIC_TOLERANCE, LabeledVectors, LogisticFit, LogisticRegression};
 pub use multi_label::{LabelMetrics, MultiLabelEvaluation, average_precision, best_thresholds, evaluate_multi_label};
+pub use preference::{BlindPair, PreferenceTally, Vote, blind_order, wilson_interval};
+pub use rating::{Rating, RatingInput, ShownPair, WrittenSet, chosen_sides};
 pub use ratios::PrecisionRecallF1;
 pub use regression::{OutputMetrics, RegressionEvaluation, evaluate_regression, pearson, spearman};
 pub use retrieval::{
@@ -68,5 +76,6 @@ pub use squad::{
     BestThresholds, ExactAndF1, SquadEvaluation, SquadQuestion, answer_f1, evaluate_answers, is_exact_answer,
     normalize_answer,
 };
-pub use text::{TextSample, is_exact_match};
+pub use text::{TextSample, WritingEvaluation, is_exact_match};
+pub use text_style::{REFUSAL_PHRASES, TextShape, TextStyle, TextStyles, WrittenText, is_refusal, text_style};
 pub use text_to_text::{MAX_TARGET_LABELS, TargetLabels, TextToTextEvaluation, evaluate_text_to_text};

@@ -1,6 +1,9 @@
-//! When a written text is the text it should have been, and a sample of what was written.
+//! When a written text is the text it should have been, a sample of what was written, and what was measured of it.
 
 use serde::{Deserialize, Serialize};
+
+use super::text_style::TextStyles;
+use super::text_to_text::TextToTextEvaluation;
 
 /// Whether the texts are the same, white space at both ends aside (Unicode's `White_Space`). Case, punctuation and
 /// white space inside count, and so does how an accented letter is composed. Two texts of white space alone are the
@@ -21,4 +24,15 @@ pub struct TextSample {
     pub expected: String,
     /// What the model wrote.
     pub generated: String,
+}
+
+/// What a model wrote after prompts, measured against what stands in the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WritingEvaluation {
+    /// The figures.
+    pub figures: TextToTextEvaluation,
+    /// What these texts are like, and those of the file.
+    pub styles: TextStyles,
+    /// Every prompt, with what was written.
+    pub samples: Vec<TextSample>,
 }

@@ -1,7 +1,7 @@
 //! What makes states of tokens or of patches, whatever reads them.
 
 use burn::module::Module;
-use burn::tensor::{Device, FloatDType, Tensor};
+use burn::tensor::{Device, FloatDType, Int, Tensor};
 
 use super::BackboneConfig;
 use crate::batch::BatchInputs;
@@ -65,6 +65,23 @@ impl Backbone {
             (Self::Decoder(decoder), inputs) => decoder.forward(inputs.text(), None),
             (Self::EncoderDecoder(both), BatchInputs::TextToText { source, target }) => both.forward(source, target),
             (Self::EncoderDecoder(_), BatchInputs::Text(_)) => panic!("a model for text to text reads two texts"),
+        }
+    }
+
+    /// The vectors that tokens are looked up as, before anything is done with them; `None` of a model that reads more than one text
+    /// or images.
+    ///
+    /// # Shapes
+    /// - `ids`: `[batch, seq]`
+    /// - returns: `[batch, seq, width]`, f32
+    #[must_use]
+    pub fn word_vectors(&self, ids: Tensor<2, Int>) -> Option<Tensor<3>> {
+        let of_table = |table, ids| burn::tensor::module::embedding(table, ids).cast(FloatDType::F32);
+        match self {
+            Self::Encoder(encoder) => Some(of_table(encoder.embeddings.word_table(), ids)),
+            Self::ModernEncoder(encoder) => Some(of_table(encoder.embeddings.word_table(), ids)),
+            Self::Decoder(decoder) => Some(decoder.embed_tokens.forward(ids)),
+            Self::EncoderDecoder(_) | Self::Vision(_) => None,
         }
     }
 

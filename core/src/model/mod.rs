@@ -29,7 +29,7 @@ pub use heads::{
 };
 pub(crate) use keys::possible_keys;
 pub use keys::{KeyMap, LinearLayout, checkpoint_key, module_key};
-pub use labels::{MAX_LABELS, ProblemType};
+pub use labels::{MAX_LABELS, ProblemType, adopt_labels};
 pub(crate) use several::is_of_head;
 pub use several::path_in_whole;
 pub use spec::{ArchitectureSpec, BackboneConfig, HeadSpec};

@@ -81,6 +81,7 @@ impl Model {
     pub fn new(config: &ModelConfig, pooling: Pooling, num_outputs: usize, init: &mut Init, device: &Device) -> Self {
         // The head first: its values then depend on the seed alone, not on the size of the backbone.
         let head = Head::new(config, pooling, num_outputs, init, device);
+        init.begin_backbone();
         Self { backbone: Backbone::new(&config.backbone, init, device), head, more_heads: Vec::new() }
     }
 

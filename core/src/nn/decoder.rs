@@ -11,7 +11,7 @@ use half::{bf16, f16};
 
 use super::attention::{causal_mask, soft_capped};
 use super::causal_attention::{AttentionConfig, CausalAttention};
-use super::embedding::{stop_gradient, with_noise};
+use super::embedding::{stop_gradient, with_noise, word_vectors};
 use super::kv_cache::{CachePart, KvCache};
 use super::mlp::{Mlp, MlpKind};
 use super::rope::Rotation;
@@ -317,7 +317,7 @@ impl Decoder {
     /// Token vectors with their positions, `[batch, seq, hidden]`.
     #[must_use]
     pub fn embed(&self, batch: &TextBatch) -> Tensor<3> {
-        let x = self.embed_tokens.forward(batch.input_ids.clone());
+        let x = word_vectors(batch, |ids| self.embed_tokens.forward(ids));
         let x = match self.padding_idx.filter(|&id| self.embed_tokens.is_trained() && batch.holds(id)) {
             Some(id) => stop_gradient(x, batch.input_ids.clone().equal_elem(id as i64)),
             None => x,

@@ -36,6 +36,18 @@ impl Embedding {
     }
 }
 
+/// The vectors of a batch's tokens: those that it brings, else those that are looked up.
+///
+/// # Shapes
+/// - returns: `[batch, seq, hidden]`
+#[must_use]
+pub(super) fn word_vectors(batch: &TextBatch, look_up: impl FnOnce(Tensor<2, Int>) -> Tensor<3>) -> Tensor<3> {
+    match &batch.word_vectors {
+        Some(vectors) => vectors.clone(),
+        None => look_up(batch.input_ids.clone()),
+    }
+}
+
 /// The vectors of a batch's tokens with the batch's noise, which is drawn on the device; as they are where it has none.
 ///
 /// # Shapes

@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor, activation};
 
 use super::attention::{attend, merge_heads, mutual_mask, padding_mask, split_heads};
 use super::disentangled::{Distances, Readers, RelativeEmbeddings};
-use super::embedding::{stop_gradient, with_noise};
+use super::embedding::{stop_gradient, with_noise, word_vectors};
 use super::relative_bias::RelativeBias;
 use super::{DisentangledConfig, Dropout, Embedding, Init, LayerNorm, Linear};
 use crate::batch::TextBatch;
@@ -197,7 +197,7 @@ impl Embeddings {
     /// # Shapes
     /// - returns: `[batch, seq, width]`
     fn forward(&self, batch: &TextBatch) -> Tensor<3> {
-        let mut words = self.word_embeddings.forward(batch.input_ids.clone());
+        let mut words = word_vectors(batch, |ids| self.word_embeddings.forward(ids));
         let mut positions = self.position_embeddings.as_ref().map(|table| table.forward(batch.position_ids.clone()));
         // Padding that nothing attends to takes no gradient anyway; a padding token within a text would.
         if let Some(id) =

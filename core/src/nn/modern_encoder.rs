@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::attention::{attend, merge_heads, padding_mask, split_heads, window_mask};
-use super::embedding::{stop_gradient, with_noise};
+use super::embedding::{stop_gradient, with_noise, word_vectors};
 use super::rope::Rotation;
 use super::{Activation, Dropout, Embedding, Init, Linear, RopeConfig, UnbiasedLayerNorm};
 use crate::batch::TextBatch;
@@ -131,7 +131,7 @@ impl ModernEmbeddings {
     /// # Shapes
     /// - returns: `[batch, seq, hidden]`
     fn forward(&self, batch: &TextBatch) -> Tensor<3> {
-        let mut words = self.word_embeddings.forward(batch.input_ids.clone());
+        let mut words = word_vectors(batch, |ids| self.word_embeddings.forward(ids));
         // Padding that nothing attends to takes no gradient anyway; a padding token within a text would.
         if let Some(id) =
             self.padding_idx.filter(|&id| self.word_embeddings.weight.is_require_grad() && batch.holds(id))

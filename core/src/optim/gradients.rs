@@ -43,6 +43,12 @@ impl GradientSum {
         self.gradients.retain(|path, _| is_kept(path));
     }
 
+    /// The gradient of a parameter.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Tensor<1>> {
+        self.gradients.get(path)
+    }
+
     /// Removes the gradient of a parameter and returns it.
     pub fn remove(&mut self, path: &str) -> Option<Tensor<1>> {
         self.gradients.remove(path)

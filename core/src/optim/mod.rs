@@ -10,5 +10,5 @@ mod schedule;
 pub use adamw::{AdamW, AdamWConfig, Moments};
 pub use clip::{ClipFactor, clip_factor};
 pub use gradients::GradientSum;
-pub use pull::Pull;
+pub use pull::{Pull, trained_weights};
 pub use schedule::{learning_rate, warmup_steps};

@@ -27,9 +27,7 @@ impl Pull {
     /// weights are held once more from the first step on.
     #[must_use]
     pub fn to<M: Module>(module: &M, strength: f64, is_pulled: impl Fn(&str) -> bool) -> Self {
-        let mut collect = Collect { path: ParamPath::default(), is_pulled, towards: BTreeMap::new() };
-        module.visit(&mut collect);
-        Self { strength, towards: collect.towards }
+        Self { strength, towards: trained_weights(module, is_pulled) }
     }
 
     /// A weight after its pull in a step of this learning rate; `None` where nothing pulls it.
@@ -44,10 +42,19 @@ impl Pull {
     }
 }
 
+/// Every parameter of `module` that takes gradients and that `is_taken` accepts by its path: `[numel]` each, without autodiff,
+/// shared with the module.
+#[must_use]
+pub fn trained_weights<M: Module>(module: &M, is_taken: impl Fn(&str) -> bool) -> BTreeMap<String, Tensor<1>> {
+    let mut collect = Collect { path: ParamPath::default(), is_taken, weights: BTreeMap::new() };
+    module.visit(&mut collect);
+    collect.weights
+}
+
 struct Collect<F> {
     path: ParamPath,
-    is_pulled: F,
-    towards: BTreeMap<String, Tensor<1>>,
+    is_taken: F,
+    weights: BTreeMap<String, Tensor<1>>,
 }
 
 impl<F: Fn(&str) -> bool> ModuleVisitor for Collect<F> {
@@ -61,8 +68,8 @@ impl<F: Fn(&str) -> bool> ModuleVisitor for Collect<F> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let path = self.path.join();
-        if param.is_require_grad() && (self.is_pulled)(&path) {
-            self.towards.insert(path, param.val().inner().flatten::<1>(0, D - 1));
+        if param.is_require_grad() && (self.is_taken)(&path) {
+            self.weights.insert(path, param.val().inner().flatten::<1>(0, D - 1));
         }
     }
 }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::operations::lengths;
 use super::trained::{Part, Trained};
 use super::{ActivationKind, BatchShape, Inputs, Kernels, Reads, Shape, Stack};
-use crate::config::{Dtype, OnDivergence, RunConfig};
+use crate::config::{Dtype, OnDivergence, RunConfig, Techniques};
 
 /// Bytes of an f32.
 const FLOAT: u64 = 4;
@@ -82,10 +82,13 @@ pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>)
     let is_half = run.dtype != Dtype::F32;
     let frozen = shape.parameters.all.saturating_sub(trained.num_parameters);
     // What weights are pulled back to is held beside them; two passes whose answers are compared keep as much each.
-    let pulled_to = if run.techniques.l2_sp > 0.0 { of_trained } else { 0 };
-    // A pass with moved token vectors has them once more, and gradients of its own beside those of the first.
-    let is_moved = run.techniques.fgm_epsilon > 0.0;
-    let moved = if is_moved { FLOAT * shape.parameters.embeddings } else { 0 };
+    let Techniques { l2_sp, mixout, fgm_epsilon, awp_gamma, .. } = run.techniques;
+    let pulled_to = if l2_sp > 0.0 || mixout > 0.0 { of_trained } else { 0 };
+    // A pass with moved or mixed weights has them once more, and gradients of its own beside those of the step.
+    let is_moved = fgm_epsilon > 0.0 || awp_gamma > 0.0 || mixout > 0.0;
+    let of_tables = if fgm_epsilon > 0.0 { FLOAT * shape.parameters.embeddings } else { 0 };
+    let of_all = of_trained * (u64::from(mixout > 0.0) + u64::from(awp_gamma > 0.0));
+    let moved = of_tables + of_all;
     let passes = if run.techniques.rdrop_alpha > 0.0 { 2 } else { 1 };
     let weights = of_trained + pulled_to + moved + frozen * if is_half { FLOAT / 2 } else { FLOAT };
     let state = STATE_BYTES * trained.num_parameters;

@@ -1,21 +1,26 @@
-//! A run with all that it needs as one file, `NAME.hone`: a zip of a plain layout (docs/project-file.md).
+//! A run, or a project with all of its runs, as one file, `NAME.hone`: a zip of a plain layout (docs/project-file.md).
 //!
-//! In: bytes that a person dropped or named, which may be damaged or made to do harm. Out: the job, its files of rows, those of
-//! its model where they lie nowhere else, and how far it came; or why not. Nothing is written under a name of the file.
+//! In: a file that a person dropped or named, which may be damaged or made to do harm. Out, of each run: the job, its files of
+//! rows, those of its model where they lie nowhere else, and how far it came; or why not. `reader` reads it a file at a time, each
+//! in pieces, `writer` writes several runs so; [`Project`] is one run in memory. Nothing is written under a name of the file.
 
+mod header;
 mod parts;
+mod reader;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Seek, Write};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
-use self::parts::{HEADER, MODEL, Part, RUN, check_part, place_of_rows, plain_file_name};
-use crate::config::{Job, JobError, ModelSource};
-use crate::folder::{Folder, FolderError, FolderZip};
+pub use self::header::{DraftFile, DraftPart, ProjectDraft, RunAbout};
+pub use self::reader::{PackedFile, PackedRun, ProjectReader};
+pub use self::writer::ProjectWriter;
+use crate::config::{Job, JobError};
+use crate::folder::{Folder, FolderError};
 
 /// How the name of a project file ends.
 pub const PROJECT_ENDING: &str = ".hone";
@@ -25,13 +30,6 @@ pub const EVENTS_FILE: &str = "events.jsonl";
 
 /// How far a run came, beside its checkpoint.
 pub const SAVED_FILE: &str = "saved.json";
-
-/// The file that a model can't be without.
-const CONFIG: &str = "config.json";
-
-/// Bytes that any project file may unpack to, however small it is; and how many more for each of its own.
-const ROOM_BYTES: u64 = 64 << 20;
-const MAX_RATIO: u64 = 100;
 
 /// A file of rows: the name that the person knows it by, and its content.
 pub type NamedFile = (String, Vec<u8>);
@@ -138,33 +136,10 @@ pub struct SavedStep {
     pub elapsed_secs: f64,
 }
 
-/// `project.json`. Unknown fields are refused, so that a typing error is not silently a default.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    hone_project: u32,
-    made_by: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    began_ms: Option<f64>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    note: String,
-    /// The job file as it is, with the checks of its own.
-    job: Box<RawValue>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    model_sha256: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    page: String,
-}
-
-/// What any layout says first.
-#[derive(Deserialize)]
-struct Version {
-    hone_project: u32,
-}
-
 impl Project {
-    /// The newest layout that this version reads: that of runs of several tasks. Others are written in the one before.
-    pub const LAYOUT: u32 = 2;
+    /// The newest layout that this version reads: that of several runs. One run of several tasks is written in the one before, of
+    /// one task in the first.
+    pub const LAYOUT: u32 = 3;
 
     /// Most bytes that a project file may unpack to: of one with more nothing is read.
     pub const MAX_BYTES: u64 = 4 << 30;
@@ -173,7 +148,7 @@ impl Project {
     #[must_use]
     pub fn new(job: Job, train: NamedFile) -> Self {
         Self {
-            made_by: concat!("Hone ", env!("CARGO_PKG_VERSION")).to_owned(),
+            made_by: Self::made_by(),
             began_ms: None,
             note: String::new(),
             job,
@@ -186,153 +161,57 @@ impl Project {
         }
     }
 
+    /// What writes project files now.
+    pub(crate) fn made_by() -> String {
+        concat!("Hone ", env!("CARGO_PKG_VERSION")).to_owned()
+    }
+
     /// The file. Names of rows lose what not every file system takes; files of the model and the run that would be refused
     /// when it is read are left out.
+    ///
+    /// # Panics
+    /// Where two files have one name.
     #[must_use]
     pub fn to_zip(self) -> Vec<u8> {
-        let zip = self.into_zip(Cursor::new(Vec::new())).and_then(FolderZip::finish);
-        zip.expect("names are unique and memory does not fail").into_inner()
+        self.write_to(Cursor::new(Vec::new())).expect("names are unique and memory does not fail").into_inner()
     }
 
-    /// As [`Self::to_zip`], not closed yet: files of a run that is not in memory can be added under [`Self::path_of_run`], in the
-    /// order of their names.
-    ///
-    /// # Errors
-    /// When the bytes can't be written.
-    pub fn into_zip<W: Write + Seek>(self, to: W) -> io::Result<FolderZip<W>> {
-        let Self { made_by, began_ms, note, job, rows, beside, model_sha256, model, run, page } = self;
-        let job = RawValue::from_string(job.to_json()).expect("a job is JSON");
-        let hone_project = if beside.is_empty() { 1 } else { Self::LAYOUT };
-        let header = Header { hone_project, made_by, began_ms, note, job, model_sha256, page };
-        let mut folder = Folder::new();
-        folder.insert(HEADER, serde_json::to_vec_pretty(&header).expect("a header holds only plain values"));
+    fn write_to<W: Write + Seek>(self, to: W) -> io::Result<W> {
+        let Self { began_ms, note, job, rows, beside, model_sha256, model, run, page, .. } = self;
+        let about = RunAbout { number: None, began_ms, note, job, model_sha256, has_model: false, page };
+        let mut writer = ProjectWriter::of_one_run(to, &about)?;
         for (task, ProjectRows { train, valid, test }) in std::iter::once(rows).chain(beside).enumerate() {
             for (slot, file) in [Some(train), valid, test].into_iter().enumerate() {
-                if let Some((name, bytes)) = file {
-                    folder.insert(format!("{}{}", place_of_rows(task, slot), plain_file_name(&name)), bytes);
+                let Some((name, bytes)) = file else { continue };
+                if writer.begin_rows((task, slot), &name, "", bytes.len() as u64)? {
+                    writer.append(&bytes)?;
                 }
             }
         }
-        for (place, files) in [(MODEL, model), (RUN, run)] {
-            for (name, bytes) in files {
-                // A folder that was chosen whole has its own name in front of each file.
-                let path = format!("{place}{}", name.rsplit(['/', '\\']).next().unwrap_or_default());
-                if Part::of(&path).is_some() {
-                    folder.insert(path, bytes);
-                }
+        for (name, bytes) in model.iter() {
+            // A folder that was chosen whole has its own name in front of each file.
+            let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+            if writer.begin_model(name, "", bytes.len() as u64)? {
+                writer.append(bytes)?;
             }
         }
-        let mut zip = FolderZip::new(to);
-        zip.append_folder(&folder)?;
-        Ok(zip)
+        for (name, bytes) in run.iter() {
+            if writer.begin_file(name, bytes.len() as u64)? {
+                writer.append(bytes)?;
+            }
+        }
+        writer.finish()
     }
 
-    /// Where a file of a run lies in a project file; `None` of one that has no place there.
-    #[must_use]
-    pub fn path_of_run(name: &str) -> Option<String> {
-        let path = format!("{RUN}{name}");
-        let is_part = Part::of(&path).is_some();
-        is_part.then_some(path)
-    }
-
-    /// Reads the file.
+    /// Reads the file; of several runs the one that is taken where nobody chooses.
     ///
     /// # Errors
     /// When it is no project file, a part of it is missing, foreign, damaged or too large, or a newer Hone wrote it.
     pub fn from_zip(bytes: &[u8]) -> Result<Self, ProjectError> {
-        let limit = Self::MAX_BYTES.min(ROOM_BYTES + MAX_RATIO * bytes.len() as u64);
-        Self::from_folder(Folder::from_zip_if(bytes, limit, check_part)?)
-    }
-
-    fn from_folder(mut folder: Folder) -> Result<Self, ProjectError> {
-        let header = folder.remove(HEADER).ok_or_else(|| missing(HEADER))?;
-        let Version { hone_project: found } = read_json(HEADER, &header)?;
-        if found > Self::LAYOUT {
-            return Err(ProjectError::TooNew { found });
-        }
-        let Header { made_by, began_ms, note, job, model_sha256, page, .. } = read_json(HEADER, &header)?;
-        let job = Job::from_json(job.get().as_bytes())?;
-        let num_tasks = job.parts.len().max(1);
-        let (mut files, mut model, mut run) = (BTreeMap::new(), Folder::new(), Folder::new());
-        for (path, bytes) in folder {
-            match Part::of(&path) {
-                Some(Part::Rows(task, slot, name)) if task < num_tasks => {
-                    if files.insert((task, slot), (plain_file_name(name), bytes)).is_some() {
-                        return Err(ProjectError::Several { folder: place_of_rows(task, slot) });
-                    }
-                }
-                Some(Part::Model(name)) => model.insert(name, bytes),
-                Some(Part::Run(name)) => run.insert(name, bytes),
-                Some(Part::Header | Part::Rows(..)) | None => return Err(ProjectError::Foreign { name: path }),
-            }
-        }
-        let mut rows_of = |task| {
-            let mut take = |slot| files.remove(&(task, slot));
-            let train = take(0).ok_or_else(|| missing(&place_of_rows(task, 0)))?;
-            Ok::<_, ProjectError>(ProjectRows { train, valid: take(1), test: take(2) })
-        };
-        let rows = rows_of(0)?;
-        let beside = (1..num_tasks).map(rows_of).collect::<Result<_, _>>()?;
-        let project = Self { made_by, began_ms, note, job, rows, beside, model_sha256, model, run, page };
-        project.check()?;
-        Ok(project)
-    }
-
-    /// Whether the parts belong together.
-    fn check(&self) -> Result<(), ProjectError> {
-        let Self { job, model, run, .. } = self;
-        let one = [[&job.valid_file, &job.test_file]];
-        let named: Vec<_> = match job.parts.as_slice() {
-            [] => one.to_vec(),
-            parts => parts.iter().map(|part| [&part.valid_file, &part.test_file]).collect(),
-        };
-        for (task, (named, rows)) in named.into_iter().zip(self.rows_of_tasks()).enumerate() {
-            for (slot, named, file) in [(1, named[0], &rows.valid), (2, named[1], &rows.test)] {
-                let place = place_of_rows(task, slot);
-                match (named, file) {
-                    (Some(_), None) => return Err(missing(&place)),
-                    (None, Some((name, _))) => return Err(ProjectError::Foreign { name: format!("{place}{name}") }),
-                    _ => {}
-                }
-            }
-        }
-        let has_files = model.iter().next().is_some();
-        let is_local = matches!(job.model, ModelSource::Local { .. });
-        if (is_local || has_files) && model.get(CONFIG).is_none() {
-            return Err(missing(&format!("{MODEL}{CONFIG}")));
-        }
-        let is_saved = run.iter().next().is_some();
-        if is_saved && !has_files && self.model_sha256.is_empty() {
-            return Err(missing(&format!("model_sha256 in {HEADER}, by which the run knows its model")));
-        }
-        self.saved_step().map(drop)
-    }
-
-    /// The rows of its task, or of each of several.
-    pub fn rows_of_tasks(&self) -> impl Iterator<Item = &ProjectRows> {
-        std::iter::once(&self.rows).chain(&self.beside)
-    }
-
-    /// How far the run came; `None` of one that was never saved.
-    ///
-    /// # Errors
-    /// When that is missing beside its checkpoint, or no JSON of it.
-    pub fn saved_step(&self) -> Result<Option<SavedStep>, ProjectError> {
-        let path = format!("{RUN}{SAVED_FILE}");
-        match self.run.get(SAVED_FILE) {
-            Some(json) => read_json(&path, json).map(Some),
-            None if self.run.iter().next().is_some() => Err(missing(&path)),
-            None => Ok(None),
-        }
-    }
-
-    /// Takes out what restores the run; `None` of one that was never saved.
-    pub fn take_checkpoint(&mut self) -> Option<Folder> {
-        let mut run = std::mem::take(&mut self.run);
-        for name in [EVENTS_FILE, SAVED_FILE] {
-            run.remove(name);
-        }
-        Some(run).filter(|run| run.iter().next().is_some())
+        let mut reader = ProjectReader::open(Cursor::new(bytes))?;
+        let main = reader.main();
+        let run = reader.runs().get(main).cloned().ok_or_else(|| missing("run"))?;
+        reader.read_run(&run)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The parts of a project file: which path is which part, how large each may be, and names of files that every file system takes.
 
 use super::{EVENTS_FILE, ProjectError, SAVED_FILE};
-use crate::hub::check_weight_file_name;
+use crate::hub::{check_weight_file_name, is_sha256};
 
 /// What the project is.
 pub(super) const HEADER: &str = "project.json";
@@ -18,6 +18,15 @@ pub(super) const MODEL: &str = "model/";
 /// Where the run lies.
 pub(super) const RUN: &str = "run/";
 
+/// Where several runs lie, each in a folder of its number, from 1 on.
+const RUNS: &str = "runs/";
+
+/// What each of several runs is.
+pub(super) const RUN_FILE: &str = "run.json";
+
+/// Where several runs have their rows and models, each file in a folder of its SHA-256: what two have is there once.
+const SHARED: &str = "files/";
+
 /// The trainer's own file in a checkpoint.
 const STATE_FILE: &str = "state.json";
 
@@ -28,6 +37,9 @@ const MAX_SAVED_BYTES: u64 = 4 << 20;
 /// Most bytes of what a run has said, and of the trainer's state.
 const MAX_EVENTS_BYTES: u64 = 512 << 20;
 const MAX_STATE_BYTES: u64 = 64 << 20;
+
+/// Most runs of a project file.
+const MAX_RUNS: usize = 1000;
 
 /// Most tasks that a run can learn at once.
 const MAX_TASKS: usize = 1000;
@@ -47,6 +59,10 @@ pub(super) enum Part<'a> {
     Rows(usize, usize, &'a str),
     Model(&'a str),
     Run(&'a str),
+    /// Of which of several runs, the first being 0; its name.
+    RunOf(usize, &'a str),
+    /// A file of several runs: its SHA-256, its name.
+    Shared(&'a str, &'a str),
 }
 
 impl<'a> Part<'a> {
@@ -60,6 +76,15 @@ impl<'a> Part<'a> {
         }
         if let Some(name) = path.strip_prefix(RUN) {
             return is_of_run(name).then_some(Self::Run(name));
+        }
+        if let Some(path) = path.strip_prefix(RUNS) {
+            let (number, name) = path.split_once('/')?;
+            let number = plain_number(number).filter(|number| (1..=MAX_RUNS).contains(number))?;
+            return (name == RUN_FILE || is_of_run(name)).then_some(Self::RunOf(number - 1, name));
+        }
+        if let Some(path) = path.strip_prefix(SHARED) {
+            let (sha256, name) = path.split_once('/')?;
+            return (is_sha256(sha256) && is_plain(name)).then_some(Self::Shared(sha256, name));
         }
         let (task, path) = split_task(path.strip_prefix(DATA)?);
         let found = ROWS
@@ -79,11 +104,26 @@ pub(super) fn place_of_rows(task: usize, slot: usize) -> String {
     }
 }
 
+/// Where a file of one of several runs lies, the first being 0.
+pub(super) fn path_of_run(run: usize, name: &str) -> String {
+    format!("{RUNS}{}/{name}", run + 1)
+}
+
+/// Where a file of several runs lies: its folder.
+pub(super) fn place_of_shared(sha256: &str) -> String {
+    format!("{SHARED}{sha256}/")
+}
+
+/// A number as it is written, without zeros before it.
+fn plain_number(text: &str) -> Option<usize> {
+    text.parse().ok().filter(|number: &usize| number.to_string() == text)
+}
+
 /// The task of a path below `data/`, the first being 0, and the path within it.
 fn split_task(path: &str) -> (usize, &str) {
     let numbered = path.split_once('/').and_then(|(first, rest)| {
-        let number: usize = first.parse().ok().filter(|number| (2..=MAX_TASKS).contains(number))?;
-        (number.to_string() == first).then_some((number - 1, rest))
+        let number = plain_number(first).filter(|number| (2..=MAX_TASKS).contains(number))?;
+        Some((number - 1, rest))
     });
     numbered.unwrap_or((0, path))
 }
@@ -95,11 +135,11 @@ fn split_task(path: &str) -> (usize, &str) {
 pub(super) fn check_part(path: &str, bytes: u64) -> Result<(), ProjectError> {
     let limit = match Part::of(path) {
         None => return Err(ProjectError::Foreign { name: path.to_owned() }),
-        Some(Part::Header) => MAX_HEADER_BYTES,
-        Some(Part::Run(SAVED_FILE)) => MAX_SAVED_BYTES,
-        Some(Part::Run(EVENTS_FILE)) => MAX_EVENTS_BYTES,
-        Some(Part::Run(STATE_FILE)) => MAX_STATE_BYTES,
-        Some(Part::Rows(..) | Part::Model(_) | Part::Run(_)) => return Ok(()),
+        Some(Part::Header | Part::RunOf(_, RUN_FILE)) => MAX_HEADER_BYTES,
+        Some(Part::Run(SAVED_FILE) | Part::RunOf(_, SAVED_FILE)) => MAX_SAVED_BYTES,
+        Some(Part::Run(EVENTS_FILE) | Part::RunOf(_, EVENTS_FILE)) => MAX_EVENTS_BYTES,
+        Some(Part::Run(STATE_FILE) | Part::RunOf(_, STATE_FILE)) => MAX_STATE_BYTES,
+        Some(Part::Rows(..) | Part::Model(_) | Part::Run(_) | Part::RunOf(..) | Part::Shared(..)) => return Ok(()),
     };
     if bytes > limit {
         return Err(ProjectError::TooLarge { name: path.to_owned(), bytes, limit });
@@ -108,8 +148,9 @@ pub(super) fn check_part(path: &str, bytes: u64) -> Result<(), ProjectError> {
 }
 
 /// Whether it is the name of a file, and no path.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.contains(['/', '\\', ':', '\0'])
+pub(super) fn is_plain(name: &str) -> bool {
+    let is_step = matches!(name, "" | "." | "..");
+    !is_step && name.len() <= MAX_NAME_BYTES && !name.contains(['/', '\\', ':', '\0'])
 }
 
 /// Whether a run's folder has a file of this name.
@@ -144,7 +185,20 @@ mod tests {
         }
         assert_eq!(Part::of("model/vocab.txt"), Some(Part::Model("vocab.txt")));
         assert_eq!(Part::of("run/optimizer.safetensors"), Some(Part::Run("optimizer.safetensors")));
+        assert_eq!(Part::of(&path_of_run(1, "state.json")), Some(Part::RunOf(1, "state.json")));
+        assert_eq!(Part::of("runs/1000/run.json"), Some(Part::RunOf(999, RUN_FILE)));
+        let sha256 = "0a".repeat(32);
+        let shared = format!("{}x.csv", place_of_shared(&sha256));
+        assert_eq!(Part::of(&shared), Some(Part::Shared(&sha256, "x.csv")));
         for path in [
+            "runs/0/run.json",
+            "runs/01/run.json",
+            "runs/1001/run.json",
+            "runs/1/manifest.json",
+            "runs/1/a/state.json",
+            "run/run.json",
+            "files/x.csv",
+            "files/abc/x.csv",
             "data/x.csv",
             "data/train/",
             "data/train/a/b",
@@ -174,6 +228,8 @@ mod tests {
         let error = check_part("run/saved.json", MAX_SAVED_BYTES + 1).expect_err("too large").to_string();
         assert_eq!(error, "run/saved.json of the project file has 4194305 bytes, at most 4194304 are read");
         check_part("data/train/x.csv", 3 << 30).expect("the sum has a limit");
+        assert!(check_part("runs/2/saved.json", MAX_SAVED_BYTES + 1).is_err());
+        assert!(check_part("runs/2/run.json", MAX_HEADER_BYTES + 1).is_err());
         let error = check_part(".DS_Store", 1).expect_err("foreign").to_string();
         assert_eq!(error, "\".DS_Store\" is no part of a project file");
     }

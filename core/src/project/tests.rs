@@ -2,8 +2,11 @@
 
 use proptest::prelude::*;
 
+use super::parts::HEADER;
+use super::reader::ROOM_BYTES;
 use super::*;
-use crate::config::{DataHashes, JobPart, ReadOptions, RunConfig};
+use crate::config::{DataHashes, JobPart, ModelSource, ReadOptions, RunConfig};
+use crate::hub::sha256_hex;
 use crate::task::Task;
 
 fn file(name: &str, bytes: &str) -> NamedFile {
@@ -62,30 +65,30 @@ fn with_header(folder: &mut Folder, from: &str, to: &str) {
 fn a_project_survives_its_file() {
     let read = Project::from_zip(&example().to_zip()).expect("reads its own file");
     assert_eq!(read, example());
-    let saved = read.saved_step().expect("it is whole").expect("it was saved");
+    let saved = first_run(&example().to_zip()).saved.expect("it was saved");
     assert_eq!(saved, SavedStep { step: 3, total_steps: 9, is_finished: false, elapsed_secs: 2.5 });
     assert!(read.made_by.starts_with("Hone "), "{}", read.made_by);
     assert_eq!(example().to_zip(), example().to_zip(), "the same project, the same file");
-    // A run that is added a piece at a time gives the same file.
+    // What has no place in it is left out.
     let mut project = example();
-    let run = std::mem::take(&mut project.run);
-    let mut zip = project.into_zip(Cursor::new(Vec::new())).expect("memory");
-    for (name, bytes) in run.iter() {
-        zip.begin(&Project::path_of_run(name).expect("a file of a run"), bytes.len() as u64).expect("memory");
-        bytes.chunks(5).for_each(|piece| zip.append(piece).expect("memory"));
-    }
-    assert!(zip.finish().expect("memory").into_inner() == example().to_zip(), "another file");
-    assert!(Project::path_of_run("../x").is_none() && Project::path_of_run("manifest.json").is_none());
+    project.run.insert("manifest.json", "{}");
+    project.model.insert("a\u{0}b", "x");
+    assert_eq!(Project::from_zip(&project.to_zip()).expect("reads its own file"), example());
 }
 
 #[test]
 fn a_run_that_was_never_saved_has_no_checkpoint() {
     let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
-    let mut read = Project::from_zip(&Project::new(job, file("x.csv", "")).to_zip()).expect("reads its own file");
-    assert_eq!(read.saved_step().expect("nothing is wrong"), None);
-    assert_eq!(read.take_checkpoint(), None);
-    let checkpoint = example().take_checkpoint().expect("it was saved");
-    assert_eq!(checkpoint, folder(&[("state.json", "{}"), ("model.safetensors", "weights")]));
+    let read = first_run(&Project::new(job, file("x.csv", "")).to_zip());
+    assert_eq!((read.saved, read.files.len()), (None, 0));
+    assert_eq!(first_run(&example().to_zip()).files.len(), 4);
+}
+
+/// The only run of a file.
+fn first_run(zip: &[u8]) -> PackedRun {
+    let reader = ProjectReader::open(Cursor::new(zip)).expect("reads its own file");
+    assert_eq!((reader.runs().len(), reader.main(), reader.name()), (1, 0, None));
+    reader.runs()[0].clone()
 }
 
 /// A run of two tasks, of which the second has validation rows of its own.
@@ -122,6 +125,129 @@ fn several_tasks_have_their_rows_each_in_its_place() {
         let error = Project::from_zip(&folder.to_zip()).expect_err("the job names no such file").to_string();
         assert_eq!(error, format!("{path:?} is no part of a project file"));
     }
+}
+
+/// What is said of a run on the rows of [`ROWS`], whose model lies in the file.
+fn about(number: u32, model: &str) -> RunAbout {
+    let sha256 = |text: &str| sha256_hex(text.as_bytes());
+    let job = Job { valid_file: None, data_sha256: DataHashes::default(), ..example().job };
+    let data_sha256 = DataHashes { train: Some(sha256(ROWS)), ..DataHashes::default() };
+    RunAbout {
+        number: Some(number),
+        began_ms: Some(1.5e12),
+        note: format!("run {number}"),
+        job: Job { data_sha256, ..job },
+        model_sha256: [("config.json".to_owned(), sha256(model))].into(),
+        has_model: true,
+        page: "[]".into(),
+    }
+}
+
+const ROWS: &str = "text,label\na,b\n";
+
+/// Two runs on the same rows, of two models; the first was saved, and is the best.
+fn two_runs() -> Vec<u8> {
+    let rows = DraftFile { name: "tickets.csv".into(), sha256: sha256_hex(ROWS.as_bytes()) };
+    let draft = ProjectDraft {
+        task: Task::default(),
+        model: Some(ModelSource::hub("a/b")),
+        read: ReadOptions::default(),
+        rows: [Some(rows), None, None],
+        own_name: None,
+        beside: Vec::new(),
+        model_files: Vec::new(),
+        page: "{}".into(),
+    };
+    let mut writer = ProjectWriter::new(Cursor::new(Vec::new()), "tickets", Some(0), Some(draft)).expect("memory");
+    for (name, text) in [("a/tickets.csv", ROWS), ("config.json", "{}"), ("again.csv", ROWS), ("config.json", "{ }")] {
+        let is_new = writer.begin_shared(name, &sha256_hex(text.as_bytes()), text.len() as u64).expect("memory");
+        assert_eq!(is_new, name != "again.csv", "the same file is there once");
+        if is_new {
+            writer.append(text.as_bytes()).expect("memory");
+        }
+    }
+    writer.begin_run(&about(4, "{}")).expect("memory");
+    for (name, text) in [("state.json", "{}"), (EVENTS_FILE, "{}\n"), (SAVED_FILE, SAVED)] {
+        assert!(writer.begin_file(name, text.len() as u64).expect("memory"));
+        writer.append(text.as_bytes()).expect("memory");
+    }
+    assert!(!writer.begin_file("manifest.json", 1).expect("memory"));
+    writer.begin_run(&about(7, "{ }")).expect("memory");
+    writer.finish().expect("memory").into_inner()
+}
+
+#[test]
+fn a_project_has_all_its_runs_and_what_they_share_once() {
+    let zip = two_runs();
+    let mut reader = ProjectReader::open(Cursor::new(&zip)).expect("reads its own file");
+    assert_eq!((reader.name(), reader.main(), reader.runs().len()), (Some("tickets"), 0, 2));
+    assert_eq!(reader.draft().map(|draft| draft.page.as_str()), Some("{}"));
+    assert!(reader.shared(&sha256_hex(ROWS.as_bytes())).is_some_and(|file| file.bytes == ROWS.len() as u64));
+    let [first, second] = [0, 1].map(|run| reader.runs()[run].clone());
+    assert_eq!((&first.about, &second.about), (&about(4, "{}"), &about(7, "{ }")));
+    assert_eq!((first.saved.map(|saved| saved.step), second.saved), (Some(3), None));
+    let mut pieces = reader.pieces(first.rows[0][0].as_ref().expect("it has rows")).expect("is there");
+    assert_eq!(pieces.next_piece().expect("whole").as_deref(), Some(ROWS.as_bytes()));
+    drop(pieces);
+    let read = reader.read_run(&second).expect("whole");
+    assert_eq!((read.rows.train, read.model), (file("tickets.csv", ROWS), folder(&[("config.json", "{ }")])));
+    let main = Project::from_zip(&zip).expect("the best is taken");
+    assert_eq!((main.note.as_str(), main.run.iter().count()), ("run 4", 3));
+    assert_eq!(Folder::from_zip(&zip).expect("a zip").iter().count(), 9, "header, three files, two runs, three of one");
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let mut odd = about(1, "{}");
+    odd.model_sha256.insert("a:b.json".into(), sha256_hex(b"x"));
+    let mut writer = ProjectWriter::new(Cursor::new(Vec::new()), "x", None, None).expect("memory");
+    for (name, text) in [("tickets.csv", ROWS), ("config.json", "{}")] {
+        assert!(writer.begin_shared(name, &sha256_hex(text.as_bytes()), text.len() as u64).expect("memory"));
+        writer.append(text.as_bytes()).expect("memory");
+    }
+    writer.begin_run(&odd).expect("memory");
+    let zip = writer.finish().expect("memory").into_inner();
+    let reader = ProjectReader::open(Cursor::new(&zip)).expect("reads its own file");
+    assert_eq!(reader.runs()[0].about, about(1, "{}"));
+    let large = RunAbout { page: "x".repeat(5 << 20), ..about(1, "{}") };
+    let error = ProjectWriter::of_one_run(Cursor::new(Vec::new()), &large).err().expect("too large").to_string();
+    assert!(error.contains("at most 4194304 are read"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_with_several_runs_is_named() {
+    let refused = |change: &dyn Fn(&mut Folder)| {
+        let mut folder = Folder::from_zip(&two_runs()).expect("it is a zip");
+        change(&mut folder);
+        ProjectReader::open(Cursor::new(folder.to_zip())).err().expect("it is wrong").to_string()
+    };
+    let rows = format!("files/{}/tickets.csv", sha256_hex(ROWS.as_bytes()));
+    for (path, says) in [
+        (rows.as_str(), "has no tickets.csv, which runs/1/run.json names"),
+        ("runs/1/run.json", "has no runs/1/run.json"),
+        ("runs/2/run.json", "\"runs/2/"),
+        ("runs/1/saved.json", "has no runs/1/saved.json"),
+    ] {
+        let error = match path {
+            "runs/2/run.json" => refused(&|folder| {
+                drop(folder.remove(path));
+                folder.insert("runs/2/state.json", "{}");
+            }),
+            _ => refused(&|folder| drop(folder.remove(path))),
+        };
+        assert!(error.contains(says), "{path}: {error}");
+    }
+    for path in ["data/train/x.csv", "run/state.json", "model/config.json"] {
+        let error = refused(&|folder| folder.insert(path, "{}"));
+        assert_eq!(error, format!("{path:?} is no part of a project file"));
+    }
+    let twice = refused(&|folder| folder.insert(rows.replace("tickets", "twice"), "x"));
+    assert!(twice.contains("several files in files/"), "{twice}");
+    let name = |folder: &mut Folder| {
+        let header = String::from_utf8(folder.remove("runs/1/run.json").expect("is there")).expect("text");
+        folder.insert("runs/1/run.json", header.replace("\"config.json\"", "\"../config.json\""));
+    };
+    assert_eq!(refused(&name), "\"../config.json\" is no part of a project file");
 }
 
 #[test]
@@ -168,8 +294,8 @@ fn what_does_not_belong_is_named() {
 
 #[test]
 fn a_newer_layout_is_named_whatever_else_it_holds() {
-    let error = refused(|folder| with_header(folder, "\"hone_project\": 1", "\"hone_project\": 3, \"new\": true"));
-    assert_eq!(error, "the project file has layout 3, this version reads up to 2: update Hone");
+    let error = refused(|folder| with_header(folder, "\"hone_project\": 1", "\"hone_project\": 4, \"new\": true"));
+    assert_eq!(error, "the project file has layout 4, this version reads up to 3: update Hone");
     let error = refused(|folder| with_header(folder, "\"made_by\"", "\"nmae\": 1, \"made_by\""));
     assert!(error.contains("project.json of the project file can't be read") && error.contains("nmae"), "{error}");
 }
@@ -203,10 +329,19 @@ proptest! {
     }
 
     #[test]
+    fn damaged_files_of_several_runs_never_panic(at in 0_usize..10_000, byte in any::<u8>(), cut in 0_usize..200) {
+        let mut bytes = two_runs();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        bytes.truncate(bytes.len() - cut.min(bytes.len()));
+        let _ = Project::from_zip(&bytes);
+    }
+
+    #[test]
     fn headers_of_anything_never_panic(header in any::<Vec<u8>>(), name in "[a-z./]{0,12}") {
         let mut folder = Folder::from_zip(&example().to_zip()).expect("it is a zip");
         folder.insert(HEADER, header);
         folder.insert(format!("run/{name}"), "x");
-        let _ = Project::from_folder(folder);
+        let _ = Project::from_zip(&folder.to_zip());
     }
 }

@@ -9,6 +9,7 @@ use super::chart::significant;
 use super::frame::{Cell, escape, paragraph, table};
 use super::log::MeasuredSplit;
 use super::training::{spec_of, title_of};
+use super::writing;
 use crate::event::Split;
 use crate::metrics::{CoveragePoint, Figure, ReliabilityBin};
 use crate::task::{Evaluation, EvaluationDetail, FigureSpec, Unit, WorstRow};
@@ -73,15 +74,14 @@ fn interval_text(unit: Unit, interval: Option<[f64; 2]>) -> String {
 pub(super) fn section(measured: &[&MeasuredSplit]) -> String {
     let mut html = String::new();
     for split in [Split::Test, Split::Valid, Split::Train] {
-        let of = |before: bool| {
-            let found = measured.iter().find(|one| one.split == split && one.before_training == before);
-            found.map(|one| &one.evaluation)
-        };
-        let (before, after) = (of(true), of(false));
+        let of = |before: bool| measured.iter().find(|one| one.split == split && one.before_training == before);
+        let sides = [of(true), of(false)];
+        let [before, after] = sides.map(|side| side.map(|one| &one.evaluation));
         let Some(shown) = after.or(before) else { continue };
         html.push_str(&format!("<h3>{}</h3>\n", escape(&capital(&rows_of(split, shown.num_rows)))));
         html.push_str(&before_and_after(before, after, shown));
         html.push_str(&details("", shown));
+        html.push_str(&writing::section(sides.map(|side| side.and_then(|one| one.writing.as_ref()))));
     }
     if !html.is_empty() {
         html.push_str(&paragraph(
@@ -92,7 +92,8 @@ pub(super) fn section(measured: &[&MeasuredSplit]) -> String {
     html
 }
 
-fn capital(text: &str) -> String {
+/// A sentence with a capital.
+pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Job, RowEdits};
 use crate::event::{Split, TrainEvent};
+use crate::metrics::WritingEvaluation;
 use crate::task::{DataReport, Evaluation, WorstRow};
 
 /// File name of a run's log.
@@ -63,6 +64,9 @@ pub struct MeasuredSplit {
     pub evaluation: Evaluation,
     /// The rows that are most wrong.
     pub worst: Vec<WorstRow>,
+    /// What the model wrote after prompts, where it was asked to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writing: Option<WritingEvaluation>,
 }
 
 /// What is in the rows, in short.
@@ -113,8 +117,10 @@ impl LogLine {
     pub fn of_event(elapsed_secs: f64, event: &TrainEvent) -> Option<Self> {
         let step = match event {
             TrainEvent::Started { step, .. }
+            | TrainEvent::Augmented { step, .. }
             | TrainEvent::Step { step, .. }
             | TrainEvent::Evaluated { step, .. }
+            | TrainEvent::GeneralMeasured { step, .. }
             | TrainEvent::Sampled { step, .. }
             | TrainEvent::BatchesCut { step, .. }
             | TrainEvent::RolledBack { from_step: step, .. }
@@ -145,6 +151,10 @@ impl LogLine {
             LogEntry::Measured(measured) => {
                 let mut measured = measured.clone();
                 let has_labels = measured.evaluation.detail.classes().is_some();
+                if let Some(writing) = &mut measured.writing {
+                    writing.samples.clear();
+                    writing.figures.labels = None; // targets are texts of rows
+                }
                 for row in &mut measured.worst {
                     row.text.clear();
                     if !has_labels {

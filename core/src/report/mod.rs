@@ -3,7 +3,8 @@
 //!
 //! In: [`RunReport`], a job and the lines of its log (`log`). Out: HTML in one file without scripts (`frame`): what was run
 //! (`job`), what was learned on the way (`training`, drawn by `chart` with the `geometry` that the page's own charts have), and
-//! how good it is (`figures`). All texts that come from rows, files and models are escaped.
+//! how good it is (`figures`, and of models that write `writing` and `side_by_side`). All texts that come from rows, files and models are
+//! escaped.
 
 mod chart;
 mod date;
@@ -12,7 +13,9 @@ mod frame;
 pub mod geometry;
 mod job;
 mod log;
+pub mod side_by_side;
 mod training;
+mod writing;
 
 use serde_json::{Map, Value};
 
@@ -63,7 +66,7 @@ impl RunReport<'_> {
             section("How good it is", &figures::section(&measured)),
             section("Figures by name", &results.map(figures::by_name).unwrap_or_default()),
             section("The rows that are most wrong", &figures::worst(&measured)),
-            section("Texts written before and after", &training::samples(&course)),
+            section("Texts written on the way, side by side", &training::samples(&course)),
             section("How to use the model", &job::how_to_use(self.job, self.task(), &self.labels(&measured))),
         ];
         page(&title, &body.concat())

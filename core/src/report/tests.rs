@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::{ModelSource, ReadOptions, RowEdit, RunConfig};
 use crate::event::StopReason;
-use crate::metrics::{Confusion, Figure};
+use crate::metrics::{Confusion, Figure, TextSample, TextStyle, TextStyles, WritingEvaluation, evaluate_text_to_text};
 use crate::task::{Evaluation, EvaluationDetail, WorstRow};
 
 fn job() -> Job {
@@ -39,6 +39,17 @@ fn measured_on_the_way(step: u32, loss: f64, is_best: bool) -> TrainEvent {
     TrainEvent::Evaluated { step, epoch: 1.0, split: Split::Valid, evaluation: evaluation(loss), is_best }
 }
 
+/// What was written of one prompt.
+fn written() -> WritingEvaluation {
+    let styles = TextStyles {
+        written: TextStyle { num_texts: 1, mean_length: 2.5, rep_4: Some(0.25), ..TextStyle::default() },
+        expected: TextStyle { num_texts: 1, mean_length: 1.0, ..TextStyle::default() },
+    };
+    let [prompt, expected, generated] = ["a secret <prompt>", "a secret answer", "a secret text"].map(String::from);
+    let figures = evaluate_text_to_text([(&generated, &expected)]);
+    WritingEvaluation { figures, styles, samples: vec![TextSample { row: 7, prompt, expected, generated }] }
+}
+
 fn lines(events: &[TrainEvent]) -> Vec<LogLine> {
     events.iter().filter_map(|event| LogLine::of_event(65.0, event)).collect()
 }
@@ -54,12 +65,16 @@ fn a_report_has_all_that_the_run_has_to_say() {
         prompt: "Say".into(),
         expected: "yes".into(),
         generated: generated.into(),
+        shape: Some(crate::metrics::TextShape { num_tokens: 9, rep_4: None, is_complete: true }),
     };
+    let general = TrainEvent::GeneralMeasured { step: 0, evaluation: evaluation(3.5) };
     let mut lines = lines(&[
         started(0),
+        general,
+        sample(0, "first & foremost"),
         step(5, 0.9),
-        sample(5, "first & foremost"),
         measured_on_the_way(10, 0.5, true),
+        sample(10, "better"),
         step(15, 0.4),
         sample(20, "last"),
         TrainEvent::Finished { step: 20, reason: StopReason::Completed, weights_of_step: 10 },
@@ -82,8 +97,9 @@ fn a_report_has_all_that_the_run_has_to_say() {
         note: "98 % sure".into(),
         ..WorstRow::default()
     };
-    let of_split = |before_training, loss, worst| {
-        let split = MeasuredSplit { before_training, split: Split::Test, evaluation: evaluation(loss), worst };
+    let of_split = |before_training: bool, loss, worst| {
+        let writing = (!before_training).then(written);
+        let split = MeasuredSplit { before_training, split: Split::Test, evaluation: evaluation(loss), worst, writing };
         LogLine { time: None, elapsed_secs: 70.0, step: 20, entry: LogEntry::Measured(Box::new(split)) }
     };
     lines.extend([of_split(true, 2.5, Vec::new()), of_split(false, 0.25, vec![worst])]);
@@ -104,25 +120,31 @@ fn a_report_has_all_that_the_run_has_to_say() {
         "2.5000",
         "&lt;script&gt;alert(1)&lt;/script&gt;",
         "98 % sure",
+        "<td>Tokens a text</td><td class=\"number\">1.0</td><td class=\"number\">–</td><td class=\"number\">2.5</td>",
+        "a secret &lt;prompt&gt;",
         "first &amp; foremost",
-        "step 20: last",
+        "<th scope=\"col\">Before training</th><th scope=\"col\">Step 10, the best</th><th scope=\"col\">Step 20</th>",
+        "last\n(9 tokens, ended by the model)",
+        "<td>1 text: 9.0 tokens each; 1 ended</td>",
+        "from 3.5000 to 3.5000",
         "<h3>10 test rows</h3>",
         "hone predict --model path/to/the/model",
     ] {
         assert!(html.contains(part), "{part} is not in\n{html}");
     }
     assert!(!html.contains("<script") && !html.contains("http://") && !html.contains("https://"), "{html}");
-    assert_eq!(html.matches("<svg").count(), 3, "loss, accuracy, learning rate");
+    assert_eq!(html.matches("<svg").count(), 4, "loss, accuracy, learning rate, general text");
 }
 
 #[test]
 fn a_log_beside_a_model_has_no_texts_of_rows() {
     let line = |entry| LogLine { time: Some(1.0), elapsed_secs: 2.0, step: 3, entry };
-    let sample = TrainEvent::Sampled { step: 3, prompt: "secret".into(), expected: "x".into(), generated: "y".into() };
+    let [prompt, expected, generated] = ["secret", "x", "y"].map(String::from);
+    let sample = TrainEvent::Sampled { step: 3, prompt, expected, generated, shape: None };
     assert_eq!(line(LogEntry::Event(sample)).without_texts(), None);
     let worst = WorstRow { row: 4, text: "secret".into(), expected: "up".into(), ..WorstRow::default() };
-    let split =
-        MeasuredSplit { before_training: false, split: Split::Test, evaluation: evaluation(0.5), worst: vec![worst] };
+    let (split, worst, writing) = (Split::Test, vec![worst], Some(written()));
+    let split = MeasuredSplit { before_training: false, split, evaluation: evaluation(0.5), worst, writing };
     let data = DataSummary { notes: vec!["secret".into()], ..DataSummary::default() };
     let edit = RowEdit::SetCell {
         file: Split::Train,

@@ -2,9 +2,10 @@
 //! evaluations and samples.
 
 use super::chart::{Line, chart};
-use super::figures::{figure_text, split_name};
+use super::figures::{capital, figure_text, split_name};
 use super::frame::{Cell, paragraph, table};
 use super::log::{LogEntry, LogLine};
+use super::side_by_side::{Sample, describe_shape, side_by_side};
 use crate::event::{Split, StopReason, TrainEvent};
 use crate::task::several::SEPARATOR;
 use crate::task::{Evaluation, EvaluationDetail, FigureSpec, LOSS, Task, Unit};
@@ -16,6 +17,13 @@ const MAX_COLUMNS: usize = 8;
 /// Prompts of which texts are shown, at most.
 const MAX_PROMPTS: usize = 10;
 
+/// Checkpoints whose texts stand side by side, at most: more are too narrow on paper.
+const MAX_CHECKPOINTS: usize = 5;
+
+/// What is said of the general text.
+const OF_GENERAL: &str = "Its first tokens, at most 1,024, measured before training and at each evaluation. A model that forgets what it \
+                          knew does worse on it: the line rises.";
+
 /// A run, step by step.
 #[derive(Debug, Default)]
 pub(super) struct Course<'a> {
@@ -23,7 +31,9 @@ pub(super) struct Course<'a> {
     learning_rates: Vec<(f64, f64)>,
     /// What was measured while the run went on, in order.
     pub(super) valid: Vec<Measured<'a>>,
-    samples: Vec<Sample<'a>>,
+    samples: Vec<Sample>,
+    /// Loss on a text that has nothing to do with the rows, by step.
+    general: Vec<(f64, f64)>,
     /// What went otherwise than planned, in words.
     notes: Vec<String>,
     /// Steps taken, and those of the whole run.
@@ -42,15 +52,6 @@ pub(super) struct Measured<'a> {
     pub(super) split: Split,
     pub(super) evaluation: &'a Evaluation,
     is_best: bool,
-}
-
-/// What the model wrote.
-#[derive(Debug)]
-struct Sample<'a> {
-    step: u32,
-    prompt: &'a str,
-    expected: &'a str,
-    generated: &'a str,
 }
 
 impl<'a> Course<'a> {
@@ -76,6 +77,9 @@ impl<'a> Course<'a> {
                 self.parameters = Some([*num_parameters, *num_trainable]);
                 self.end = None;
             }
+            TrainEvent::Augmented { step: 0, rows } => self.notes.push(format!("{}.", capital(&rows.in_words()))),
+            // It was said when the run began.
+            TrainEvent::Augmented { .. } => {}
             TrainEvent::Step { step, loss, learning_rate, .. } => {
                 self.losses.push((f64::from(*step), *loss));
                 self.learning_rates.push((f64::from(*step), *learning_rate));
@@ -85,8 +89,9 @@ impl<'a> Course<'a> {
                 let (step, epoch, split, is_best) = (*step, *epoch, *split, *is_best);
                 self.valid.push(Measured { step, epoch, split, evaluation, is_best });
             }
-            TrainEvent::Sampled { step, prompt, expected, generated } => {
-                self.samples.push(Sample { step: *step, prompt, expected, generated });
+            TrainEvent::Sampled { .. } => self.samples.extend(Sample::of_event(event)),
+            TrainEvent::GeneralMeasured { step, evaluation } => {
+                self.general.extend(evaluation.figure(LOSS.name).map(|loss| (f64::from(*step), loss)));
             }
             TrainEvent::RolledBack { from_step, to_step, learning_rate_factor, why } => {
                 self.go_back_to(*to_step);
@@ -126,6 +131,7 @@ impl<'a> Course<'a> {
             one.step <= step || is_best
         });
         self.samples.retain(|sample| sample.step <= step);
+        self.general.retain(|point| point.0 <= last);
     }
 
     /// The measurement of the weights that the model holds, where they were measured.
@@ -167,9 +173,17 @@ pub(super) fn section(course: &Course<'_>, task: Task) -> String {
     let leading = task.spec().leading_figure();
     let leads = [line("validation", "two", figure(leading.name), true)];
     let rates = [line("learning rate", "one", course.learning_rates.clone(), false)];
+    let general = [line("general text", "two", course.general.clone(), true)];
+    let forgetting = match course.general.is_empty() {
+        true => String::new(),
+        false => {
+            chart("Loss on a text that has nothing to do with the rows", &general) + &paragraph("soft", OF_GENERAL)
+        }
+    };
     let notes: String = course.notes.iter().map(|note| paragraph("note", note)).collect();
     let leading_chart = if leading.name == LOSS.name { String::new() } else { chart(leading.title, &leads) };
-    [notes, chart("Loss", &losses), leading_chart, chart("Learning rate", &rates), evaluations(course)].concat()
+    [notes, chart("Loss", &losses), leading_chart, chart("Learning rate", &rates), forgetting, evaluations(course)]
+        .concat()
 }
 
 /// The figures of each evaluation while the run went on.
@@ -214,19 +228,34 @@ pub(super) fn title_of(evaluation: &Evaluation, name: &str) -> String {
     }
 }
 
-/// What the model wrote after each prompt, first and last.
+/// What the model wrote of each prompt, with a column for each checkpoint.
 pub(super) fn samples(course: &Course<'_>) -> String {
-    let mut prompts: Vec<&str> = Vec::new();
-    for sample in &course.samples {
-        if !prompts.contains(&sample.prompt) && prompts.len() < MAX_PROMPTS {
-            prompts.push(sample.prompt);
-        }
+    let best = course.valid.iter().rfind(|one| one.is_best).map(|one| one.step);
+    let found = side_by_side(&course.samples, best, MAX_CHECKPOINTS);
+    let written = |sample: Option<&Sample>| {
+        let Some(sample) = sample else { return Cell::text("–") };
+        let shape = sample.shape.map_or_else(String::new, |shape| format!("\n({})", describe_shape(shape)));
+        Cell::written(&format!("{}{shape}", sample.generated))
+    };
+    let mut rows: Vec<Vec<Cell>> = Vec::new();
+    for one in found.prompts.iter().take(MAX_PROMPTS) {
+        let mut cells = vec![Cell::written(one.prompt), Cell::written(one.expected)];
+        cells.extend(one.texts.iter().map(|text| written(*text)));
+        rows.push(cells);
     }
-    let rows = prompts.iter().filter_map(|prompt| {
-        let of_prompt = || course.samples.iter().filter(|sample| sample.prompt == *prompt);
-        let (first, last) = (of_prompt().next()?, of_prompt().next_back()?);
-        let written = |sample: &Sample<'_>| Cell::written(&format!("step {}: {}", sample.step, sample.generated));
-        Some(vec![Cell::written(first.prompt), Cell::written(first.expected), written(first), written(last)])
-    });
-    table(&["Prompt", "In the file", "Written first", "Written last"], &rows.collect::<Vec<_>>())
+    if found.checkpoints.iter().any(|one| !one.about.is_empty()) {
+        let mut cells = vec![Cell::text("All prompts"), Cell::text("")];
+        cells.extend(found.checkpoints.iter().map(|one| Cell::text(&one.about)));
+        rows.push(cells);
+    }
+    let names = found.checkpoints.iter().map(|one| one.name.as_str());
+    let heads: Vec<&str> = ["Prompt", "In the file"].into_iter().chain(names).collect();
+    let (prompts, checkpoints) = (found.prompts.len().saturating_sub(MAX_PROMPTS), found.num_left_out);
+    let left_out = match (prompts, checkpoints) {
+        (0, 0) => String::new(),
+        (0, _) => format!("Not shown: {}.", plural(checkpoints, "more checkpoint")),
+        (_, 0) => format!("Not shown: {}.", plural(prompts, "more prompt")),
+        _ => format!("Not shown: {}, {}.", plural(prompts, "more prompt"), plural(checkpoints, "more checkpoint")),
+    };
+    table(&heads, &rows) + &paragraph("soft", &left_out)
 }

@@ -50,6 +50,7 @@ impl Session {
         }
         let labels = adapter_labels(&self.loaded()?.pretrained.config, &folder)?;
         let before = self.adapter.replace(LoadedAdapter { folder, labels, job });
+        self.row_vectors = None;
         if let Some(built) = &mut self.built {
             built.forget_adapter();
         }

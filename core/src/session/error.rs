@@ -114,6 +114,22 @@ pub enum SessionError {
         /// What the model is.
         model_type: &'static str,
     },
+    /// What speaks for an answer was asked for, where nothing can be told of it.
+    #[error("answers of this {model_type} model are not explained by words: {reason}")]
+    Unexplained {
+        /// What the model is.
+        model_type: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// What speaks for an output was asked for that the model does not have.
+    #[error("the model has no output {output}: it has {num_outputs}, counted from 0")]
+    NoOutput {
+        /// What was asked for.
+        output: usize,
+        /// How many there are.
+        num_outputs: usize,
+    },
     /// Something was asked for that only rows with one label each have.
     #[error("the rows do not have one label each, or are fewer than learn from each other")]
     NotLabeled,
@@ -150,6 +166,12 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// Whether the device failed as one does that has too little memory.
+    #[must_use]
+    pub fn is_of_memory(&self) -> bool {
+        matches!(self, Self::Train(error) if error.is_of_memory())
+    }
+
     /// The error as the page shows it.
     #[must_use]
     pub fn problem(&self) -> Problem {
@@ -178,6 +200,10 @@ impl SessionError {
             Self::NoHeadFor { .. } => (ProblemKind::Config, "choose another task, or another model"),
             Self::OtherTask { .. } => (ProblemKind::Config, "choose a model of the other kind"),
             Self::NoVectors { .. } => (ProblemKind::Model, "choose an encoder of texts, or a model that reads images"),
+            Self::Unexplained { .. } => {
+                (ProblemKind::Config, "choose a model that labels texts or predicts numbers of them")
+            }
+            Self::NoOutput { .. } => (ProblemKind::Config, "choose one of its labels or numbers"),
             Self::NotLabeled => (ProblemKind::Data, "choose labeled rows, a few of them at least, or another task"),
             Self::NoGeneralText => (ProblemKind::Data, "choose a text of a few sentences or more"),
             Self::Task(error) => of_task(error),

@@ -83,7 +83,7 @@ impl Session {
             run.lora.target_modules = targets.clone();
         }
         let file_bytes = model.pretrained.folder.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-        let rows = model.with_task_model(|text| data.rows.prepare(text, &run))?;
+        let rows = model.with_task_model(|text| data.rows.prepare_to_train(text, &run))?;
         let base = match &self.trainer {
             Some(trainer) => trainer.model().clone(),
             None => self.kept(Weights::Base)?,

@@ -1,8 +1,9 @@
-//! What a job says of the files that its rows were read from.
+//! What a job says of the files that its rows were read from, and a card of how many rows there are.
 
 use crate::config::DataHashes;
 use crate::data::DataFiles;
 use crate::hub::sha256_hex;
+use crate::task::TaskRows;
 
 /// Hashes of the files of rows, for a job to name.
 #[must_use]
@@ -15,6 +16,14 @@ pub fn hashes_of(files: &DataFiles) -> DataHashes {
 pub(super) fn names_of(files: &DataFiles) -> [Option<String>; 3] {
     let of = |(name, _): &(String, Vec<u8>)| name.clone();
     [Some(of(&files.train)), files.valid.as_ref().map(of), files.test.as_ref().map(of)]
+}
+
+/// Rows of each split as the model reads them, and the changed copies that augmentation added to those to train on, which are
+/// not among them.
+pub(super) fn windows_of(rows: &dyn TaskRows) -> ([usize; 3], usize) {
+    let num_added = rows.added().map_or(0, |added| added.num_added);
+    let [train, valid, test] = rows.num_rows();
+    ([train - num_added, valid, test], num_added)
 }
 
 #[cfg(test)]

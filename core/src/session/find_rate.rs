@@ -2,9 +2,25 @@
 //! weights that it changes are its own.
 
 use super::SessionError;
+use super::protocol::RateTest;
 use super::run::Session;
 use crate::config::RunConfig;
-use crate::train::{RateFinder, RateRange, Trainer};
+use crate::train::{RateCurve, RateFinder, RateRange, Trainer};
+
+impl From<&RateCurve> for RateTest {
+    /// Losses that are no numbers are left out: JSON has none.
+    fn from(curve: &RateCurve) -> Self {
+        let both = curve.points.iter().map(|point| (point.learning_rate, point.loss)).zip(curve.smoothed());
+        let (points, smoothed) = both.filter(|((_, loss), mean)| loss.is_finite() && mean.is_finite()).unzip();
+        Self {
+            points,
+            smoothed,
+            diverged: curve.diverged,
+            steepest: curve.steepest(),
+            tenth_of_lowest: curve.tenth_of_lowest(),
+        }
+    }
+}
 
 impl Session {
     /// Prepares a learning-rate range test of a run; a run that was there is dropped. Warm-up and schedule make way for the
@@ -27,5 +43,26 @@ impl Session {
 
     fn prepare_alone(&mut self, run: RunConfig) -> Result<Trainer, SessionError> {
         Ok(self.prepare(run, true)?.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::RatePoint;
+
+    #[test]
+    fn a_loss_that_is_no_number_is_left_out_with_its_mean() {
+        let point = |index: u32| RatePoint {
+            learning_rate: 10_f64.powi(index as i32 - 7),
+            loss: if index == 12 { f64::NAN } else { 1.0 - f64::from(index) * 0.01 },
+        };
+        let curve = RateCurve { points: (0..13).map(point).collect(), diverged: true };
+        let test = RateTest::from(&curve);
+        assert_eq!(test.points.len(), test.smoothed.len());
+        assert!((1..13).contains(&test.points.len()) && test.diverged, "{test:?}");
+        assert!(
+            test.points.iter().all(|(_, loss)| loss.is_finite()) && test.smoothed.iter().all(|mean| mean.is_finite())
+        );
     }
 }

@@ -230,7 +230,7 @@ impl Session {
 
     /// Settings under which inputs are answered: the run's, else those of data and model, cut where the model's own job
     /// says or the model ends.
-    fn answer_config(&self) -> RunConfig {
+    pub(super) fn answer_config(&self) -> RunConfig {
         let run = self.run_config();
         if self.trainer.is_some() {
             return run;

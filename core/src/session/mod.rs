@@ -15,6 +15,8 @@ mod error;
 #[cfg(feature = "engine")]
 mod estimate;
 #[cfg(feature = "engine")]
+mod explaining;
+#[cfg(feature = "engine")]
 mod facts;
 #[cfg(feature = "engine")]
 mod few_shot;
@@ -29,6 +31,8 @@ mod model;
 #[cfg(feature = "engine")]
 mod nearest;
 #[cfg(feature = "engine")]
+mod nearest_rows;
+#[cfg(feature = "engine")]
 mod parts;
 #[cfg(feature = "engine")]
 mod quick_labels;
@@ -36,6 +40,8 @@ mod quick_labels;
 mod reading;
 #[cfg(feature = "engine")]
 mod reading_parts;
+#[cfg(feature = "engine")]
+mod reopening;
 #[cfg(feature = "engine")]
 mod run;
 #[cfg(feature = "engine")]
@@ -63,6 +69,8 @@ pub use model::with_model_of_rows;
 pub use reading::{Reading, Survey, read_general_text};
 #[cfg(feature = "engine")]
 pub use reading_parts::{PartReport, PartRequest, PartsReading};
+#[cfg(feature = "engine")]
+pub use reopening::{GivenAnswers, Reopened};
 #[cfg(feature = "engine")]
 pub use run::{Resuming, Session};
 #[cfg(feature = "engine")]

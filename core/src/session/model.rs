@@ -143,6 +143,15 @@ impl LoadedModel {
         }
         // Without its chat template a model still writes on from a text.
         notes.extend(self.template.as_ref().err().map(|error| format!("it can't be talked with: {error}")));
+        if let Ok(Some(template)) = &self.template
+            && template.tells_the_day()
+        {
+            let TemplateDate { year, month, day } = TEMPLATE_DATE;
+            notes.push(format!(
+                "its chat template asks for today's date, and gets {year}-{month:02}-{day:02} always: a run reads the same \
+                 text on any day"
+            ));
+        }
         ModelInfo {
             source: self.source.clone(),
             tasks: tasks_of(config),

@@ -6,6 +6,8 @@
 
 mod answers;
 mod command;
+mod command_parts;
+mod explained;
 mod kept;
 mod problem;
 mod projects;
@@ -16,20 +18,24 @@ use crate::config::RowEdit;
 use crate::data::RowWindow;
 use crate::data::findings::ShownFindings;
 use crate::event::{Split, TrainEvent};
+use crate::generate::FilterCounts;
 use crate::plan::Estimate;
 use crate::task::{
-    AnswerSummary, DataReport, Evaluation, FewShotReport, LabelErrors, NearestTexts, Prediction, QuickBaseline,
-    RowPredictions, Slicing, SwapReport, Task,
+    AnswerSummary, AugmentationPreview, DataReport, Evaluation, Explanation, FewShotReport, LabelErrors, NearestRows,
+    NearestTexts, Prediction, QuickBaseline, RankedRows, RowPredictions, Slicing, SwapReport, Task,
 };
 
-pub use self::answers::{MemoryReport, ModelInfo, OpenedPart, OpenedRun, WritingEvaluation};
-pub use self::command::{Command, NamedBlob, PartFiles, Prompt, Weights};
+pub use self::answers::{MemoryReport, ModelInfo, OpenedPart, OpenedRun, RateTest};
+pub use self::command::Command;
+pub use self::command_parts::{NamedBlob, PartFiles, Prompt, Weights};
+pub use self::explained::{NearTo, ToExplain};
 pub use self::kept::{KeptRuns, RunSummary, SavedRun};
 pub use self::problem::{Problem, ProblemKind};
 pub use self::projects::{
     CachedModel, KeptModels, KeptProjects, OpenedProject, ProjectFiles, ProjectState, SavedProject, StoragePlace,
 };
 pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};
+pub use crate::metrics::WritingEvaluation;
 
 /// Pairs a reply with its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -94,7 +100,7 @@ pub enum Reply {
         /// Id under which it is kept in the browser's storage; `None` where it is not.
         kept_as: Option<String>,
     },
-    /// A run was not started, or not opened, and what was loaded before is as it was.
+    /// A run was not started, or not opened, or rates were not tried, and what was loaded before is as it was.
     Refused {
         /// Why.
         problem: Problem,
@@ -104,10 +110,14 @@ pub enum Reply {
         /// What is in it.
         kept: KeptRuns,
     },
-    /// The run of a project file is kept.
+    /// The runs of a project file are kept.
     Imported {
-        /// Id under which it is.
-        id: String,
+        /// Id of the one that is opened where nobody chooses; `None` where there is none.
+        id: Option<String>,
+        /// How many there are.
+        num_runs: u32,
+        /// Id of the project that was made of it; `None` where it was a run alone.
+        project: Option<String>,
     },
     /// The storage was looked through for projects.
     Projects {
@@ -140,7 +150,7 @@ pub enum Reply {
         /// Every row, in file order, with what was predicted.
         rows: RowPredictions,
         /// What was written after prompts, if anything was.
-        writing: Option<WritingEvaluation>,
+        writing: Option<Box<WritingEvaluation>>,
         /// What makes these answers worthless, if anything does.
         warnings: Vec<String>,
     },
@@ -178,6 +188,8 @@ pub enum Reply {
         elapsed_secs: f64,
         /// The model ended it; else it was stopped, or grew as long as it may.
         is_complete: bool,
+        /// What the rules for it replaced.
+        filtered: FilterCounts,
     },
     /// The inputs were answered.
     Predicted {
@@ -193,6 +205,16 @@ pub enum Reply {
         cut: Vec<usize>,
         /// What makes these answers worthless, if anything does.
         warnings: Vec<String>,
+    },
+    /// What speaks for an answer was found.
+    Explained {
+        /// It.
+        explanation: Box<Explanation>,
+    },
+    /// Training rows that are like a text were found.
+    NearestRows {
+        /// They.
+        found: Box<NearestRows>,
     },
     /// A file of inputs was looked at.
     Inputs {
@@ -213,6 +235,11 @@ pub enum Reply {
         summary: AnswerSummary,
         /// What a person should know: what was left out, cut or called otherwise.
         notes: Vec<String>,
+    },
+    /// Unlabeled rows were put in order.
+    Ranked {
+        /// The first of them.
+        ranked: Box<RankedRows>,
     },
     /// Rows were taken apart.
     Sliced {
@@ -266,15 +293,27 @@ pub enum Reply {
         /// Their files; `None` where there is no such row.
         images: Vec<Option<NamedBlob>>,
     },
+    /// Training texts before and after augmentation.
+    AugmentedTexts {
+        /// What was made of them; `None` where there are no rows, or rows of their task are not augmented.
+        preview: Option<Box<AugmentationPreview>>,
+    },
     /// A file: a zip of a model or of a project, or a report. All blobs, one after the other, are its bytes.
     Exported {
         /// What was saved last of the run was damaged, so that the project has it as it was saved before.
         damage: Option<Problem>,
+        /// Of a model, whether its file was opened again and answers alike, as a sentence.
+        checked: Option<String>,
     },
     /// A run was planned.
     Estimated {
         /// What it would cost.
         estimate: Box<Estimate>,
+    },
+    /// Learning rates were tried.
+    LearningRates {
+        /// What was found.
+        test: Box<RateTest>,
     },
     /// Memory figures.
     Memory {

@@ -8,21 +8,22 @@ use burn::tensor::Device;
 use super::SessionError;
 use super::adapter::LoadedAdapter;
 use super::estimate::MeasuredFor;
-use super::facts::{hashes_of, names_of};
+use super::facts::{hashes_of, names_of, windows_of};
 use super::model::{LoadedModel, default_targets};
+use super::nearest_rows::RowVectors;
 use super::protocol::Weights;
 use super::several::Part;
 use super::weights::{Built, HeadSettings, trains_head};
 use crate::checkpoint::{
-    ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, FileStream, RESULTS_FILE, export_adapter, lora_of_adapter, read_job,
-    stream_folder,
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, FileStream, RESULTS_FILE, TensorParts, export_adapter, lora_of_adapter,
+    read_job, stream_folder,
 };
 use crate::config::{ConfigProblem, ExportFormat, JOB_FILE, Job, Method, ReadOptions, RunConfig};
 use crate::data::DataFiles;
-use crate::event::TrainEvent;
+use crate::event::{Split, TrainEvent};
 use crate::folder::Folder;
 use crate::plan::Measured;
-use crate::task::{Evaluation, Task, TaskData, TaskRows};
+use crate::task::{ColumnsOfRows, Evaluation, Task, TaskData, TaskRows};
 use crate::train::{Restoring, SampleWriter, Trainer, check_tasks};
 
 /// Rows that were read.
@@ -46,6 +47,28 @@ impl Resuming {
     #[must_use]
     pub fn next_file(&self) -> Option<&'static str> {
         self.restoring.next_file()
+    }
+
+    /// Whether that is a file of tensors, which [`Self::put_part`] takes a few at a time.
+    #[must_use]
+    pub fn takes_parts(&self) -> bool {
+        self.restoring.takes_parts()
+    }
+
+    /// Takes the next tensors of that file, whose bytes they are. Once `parts` needs no more, [`Self::end_file`].
+    ///
+    /// # Errors
+    /// When they are damaged, or do not belong to the model.
+    pub fn put_part(&mut self, parts: &mut TensorParts, bytes: &[u8]) -> Result<(), SessionError> {
+        Ok(self.restoring.put_part(parts, bytes)?)
+    }
+
+    /// All tensors of that file were taken.
+    ///
+    /// # Errors
+    /// When one is missing.
+    pub fn end_file(&mut self) -> Result<(), SessionError> {
+        Ok(self.restoring.end_file()?)
     }
 
     /// Takes that file, which is one of `files`.
@@ -73,8 +96,12 @@ pub struct Session {
     pub(super) test: Option<Evaluation>,
     /// Thresholds that a person chose, which go over those that the run found.
     pub(super) chosen_thresholds: BTreeMap<String, f64>,
+    /// The person's own general text, which a run measures at each evaluation; `None` takes a bundled one.
+    pub(super) general_text: Option<String>,
     /// How long steps take on the device, and with which settings that was measured.
     pub(super) measured: Option<(MeasuredFor, Measured)>,
+    /// Vectors of training rows, once nearest rows were sought with the weights that there are.
+    pub(super) row_vectors: Option<RowVectors>,
 }
 
 impl Session {
@@ -95,7 +122,9 @@ impl Session {
             trainer,
             test,
             chosen_thresholds,
+            general_text: None,
             measured,
+            row_vectors: None,
         }
     }
 
@@ -115,7 +144,8 @@ impl Session {
 
     /// Drops the run, if there is one: one that failed has nothing to say.
     pub fn forget_run(&mut self) {
-        (self.trainer, self.test) = (None, None);
+        (self.trainer, self.test, self.row_vectors) = (None, None, None);
+        self.forget_fresh();
         self.chosen_thresholds.clear();
     }
 
@@ -148,7 +178,7 @@ impl Session {
     /// Takes a run up that has all of its checkpoint.
     pub fn finish_resume(&mut self, Resuming { restoring, job }: Resuming) -> Job {
         self.trainer = Some(restoring.finish());
-        self.test = None;
+        (self.test, self.row_vectors) = (None, None);
         job
     }
 
@@ -210,7 +240,8 @@ impl Session {
         if run.method == Method::Lora && run.lora.target_modules.is_empty() {
             run.lora.target_modules = default_targets(config); // so that the job file says what was adapted
         }
-        let rows: Rc<dyn TaskRows> = model.with_task_model(|text| data.rows.prepare(text, &run))?.into();
+        let rows: Rc<dyn TaskRows> = model.with_task_model(|text| data.rows.prepare_to_train(text, &run))?.into();
+        let groups = groups_of(data, rows.as_ref(), &run.balance_column)?;
         let head = HeadSettings::new(model.task, &run, rows.labels().len()).of_run(&run);
         let device = self.device.clone().autodiff();
         self.built = None; // the run has weights of its own
@@ -224,12 +255,18 @@ impl Session {
         let job = Job::new(model.source.clone(), data_file, data.read.clone(), run);
         let job = Job { valid_file, test_file, data_sha256, changes, task: Some(model.task), ..job };
         let mut trainer = Trainer::new(job.clone(), rows, model.pretrained.config.clone(), built, device)?;
-        if trainer.model().head.kind().writes() {
-            let (tokenizer, eos_token_ids) = (model.pretrained.tokenizer().clone(), model.eos_token_ids.clone());
-            let max_source = trainer.job().run.max_seq_length as usize;
-            trainer = trainer.with_samples(SampleWriter { tokenizer, eos_token_ids, max_source });
+        if let Some(groups) = groups {
+            trainer = trainer.with_groups(groups);
         }
-        Ok((trainer, job))
+        // No run fails for it: of a text that the tokenizer can't take, `evaluate_general` says why.
+        let general = self.general_rows(&job.run).ok().flatten();
+        let max_source = job.run.max_seq_length as usize;
+        let writer = trainer.model().head.kind().writes().then(|| SampleWriter {
+            tokenizer: model.pretrained.tokenizer().clone(),
+            eos_token_ids: model.eos_token_ids.clone(),
+            max_source,
+        });
+        Ok((trainer.with_watched(writer, general), job))
     }
 
     /// Advances the run by at most one micro-batch; `None` when it is over.
@@ -319,11 +356,22 @@ impl Session {
         let (job, facts) = match (&self.trainer, &self.adapter) {
             (Some(trainer), _) => {
                 let (step, valid) = trainer.weights_of_step();
-                let (num_rows, num_windows) = (trainer.rows().num_read(), trainer.rows().num_rows());
+                let (num_rows, (num_windows, num_added)) =
+                    (trainer.rows().num_read(), windows_of(trainer.rows().as_ref()));
                 let (num_steps, rollbacks) = (trainer.num_steps(), trainer.rollbacks());
                 let diverged_at = trainer.diverged_at();
                 let (valid, test) = (valid.cloned(), self.test.clone());
-                let facts = CardFacts { num_rows, num_windows, step, num_steps, rollbacks, diverged_at, valid, test };
+                let facts = CardFacts {
+                    num_rows,
+                    num_windows,
+                    num_added,
+                    step,
+                    num_steps,
+                    rollbacks,
+                    diverged_at,
+                    valid,
+                    test,
+                };
                 (Job { thresholds: self.thresholds(Weights::Tuned), ..trainer.job().clone() }, Some(facts))
             }
             // Its own job file says how it was trained; PEFT's adapters have none.
@@ -332,7 +380,8 @@ impl Session {
                 let job = job.clone().unwrap_or_else(other);
                 let lora = lora_of_adapter(&model.config, &weights, folder)?;
                 let run = RunConfig { method: Method::Lora, lora, ..job.run };
-                (Job { run, task: job.task.or(Some(*task)), ..job }, None)
+                let thresholds = self.thresholds(Weights::Tuned);
+                (Job { run, thresholds, task: job.task.or(Some(*task)), ..job }, None)
             }
             (None, None) => return Err(SessionError::NotTrained),
         };
@@ -346,7 +395,8 @@ impl Session {
                 // It is the same adapter: it stays as it is, with what its makers said of it.
                 let own = self.adapter.as_ref().filter(|_| self.trainer.is_none()).map(|adapter| &adapter.folder);
                 for name in [JOB_FILE, "README.md", RESULTS_FILE, ADAPTER_CONFIG, ADAPTER_WEIGHTS] {
-                    if let Some(bytes) = own.and_then(|own| own.get(name)) {
+                    let is_same = name != JOB_FILE || self.chosen_thresholds.is_empty();
+                    if let Some(bytes) = own.and_then(|own| own.get(name)).filter(|_| is_same) {
                         folder.insert(name, bytes);
                     }
                 }
@@ -367,6 +417,21 @@ impl Session {
             None => own,
         }
     }
+}
+
+/// The group of each training row by the value that it has in a column; `None` where no column is evened out.
+fn groups_of(data: &Data, rows: &dyn TaskRows, column: &str) -> Result<Option<Vec<usize>>, SessionError> {
+    if column.is_empty() {
+        return Ok(None);
+    }
+    let (name, bytes) = &data.files.train;
+    let table = ColumnsOfRows::read((name.as_str(), bytes.as_slice()), &data.read)?;
+    let all = rows.lengths(Split::Train).len();
+    let numbers = (0..all).map(|index| rows.row_number(Split::Train, index));
+    let groups = table
+        .groups_of_rows(column, numbers)
+        .map_err(|message| SessionError::Settings(vec![ConfigProblem { field: "balance_column".to_owned(), message }]));
+    groups.map(Some)
 }
 
 /// Refuses settings that a run of the model's task has no use for or can't follow, as far as that is known before anything is

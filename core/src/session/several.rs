@@ -11,7 +11,7 @@ use std::rc::Rc;
 use burn::tensor::Device;
 
 use super::SessionError;
-use super::facts::{hashes_of, names_of};
+use super::facts::{hashes_of, names_of, windows_of};
 use super::model::{LoadedModel, default_targets};
 use super::protocol::Weights;
 use super::reading_parts::PartRequest;
@@ -26,7 +26,8 @@ use crate::event::Split;
 use crate::model::Model;
 use crate::task::several::{PartRows, SeveralRows, figure_names, settings_of, thresholds_of};
 use crate::task::{
-    Evaluation, EvaluationDetail, PredictRequest, Prediction, RowPredictions, Task, TaskInput, TaskRows,
+    Evaluation, EvaluationDetail, PredictRequest, Prediction, RowPredictions, Task, TaskData, TaskError, TaskInput,
+    TaskModel, TaskRows,
 };
 use crate::train::{Trainer, predict};
 
@@ -93,7 +94,7 @@ impl Session {
         if run.method == Method::Lora && run.lora.target_modules.is_empty() {
             run.lora.target_modules = default_targets(config); // so that the job file says what was adapted
         }
-        let rows = self.prepare_rows(&run)?;
+        let rows = self.prepare_rows(|rows, text| rows.prepare_to_train(text, &run))?;
         let device = self.device.clone().autodiff();
         self.built = None; // the run has weights of its own
         let built = self.build_parts(&rows, &run, &device)?;
@@ -112,12 +113,15 @@ impl Session {
         Ok((trainer, job))
     }
 
-    /// The rows of all parts, with their tokens.
-    fn prepare_rows(&self, run: &RunConfig) -> Result<SeveralRows, SessionError> {
+    /// The rows of all parts, with their tokens, each prepared by `prepare`.
+    fn prepare_rows(
+        &self,
+        prepare: impl Fn(&dyn TaskData, &TaskModel<'_>) -> Result<Box<dyn TaskRows>, TaskError>,
+    ) -> Result<SeveralRows, SessionError> {
         let model = self.loaded()?;
         let mut rows = Vec::with_capacity(self.parts.len());
         for Part { name, data, .. } in &self.parts {
-            let prepared = model.with_task_model(|text| data.rows.prepare(text, run));
+            let prepared = model.with_task_model(|text| prepare(data.rows.as_ref(), text));
             let prepared = prepared.map_err(|error| in_part(name, error.into()))?;
             if prepared.num_rows()[Split::Train as usize] == 0 {
                 return Err(in_part(name, SessionError::EmptySplit { split: Split::Train }));
@@ -142,7 +146,7 @@ impl Session {
             return Err(SessionError::NoData);
         }
         self.built = None; // room for the one with all heads
-        let rows = self.prepare_rows(run)?;
+        let rows = self.prepare_rows(|rows, text| rows.prepare(text, run))?;
         let model = self.build_parts(&rows, run, &self.device)?.for_inference();
         self.measure(&model, &rows, split, &self.thresholds(Weights::Base), progress).await
     }
@@ -250,16 +254,27 @@ impl Session {
         let diverged_at = trainer.diverged_at();
         let mut files = FileStream::new();
         files.insert(JOB_FILE, job.to_json());
-        let (num_rows, num_windows) = (trainer.rows().num_read(), trainer.rows().num_rows());
+        let (num_rows, (num_windows, num_added)) = (trainer.rows().num_read(), windows_of(trainer.rows().as_ref()));
         let (of_all, test) = (valid.cloned(), self.test.clone());
-        let facts = CardFacts { num_rows, num_windows, step, num_steps, rollbacks, diverged_at, valid: of_all, test };
+        let facts = CardFacts {
+            num_rows,
+            num_windows,
+            num_added,
+            step,
+            num_steps,
+            rollbacks,
+            diverged_at,
+            valid: of_all,
+            test,
+        };
         files.insert(RESULTS_FILE, results_json(&job.run, &facts));
         for (head, (part, of_job)) in parts.iter().zip(&job.parts).enumerate() {
             let of_part =
                 |whole: Option<&Evaluation>| whole.and_then(|whole| evaluation_of(whole, &part.name)).cloned();
             let (valid, test) = (of_part(valid), of_part(self.test.as_ref()));
-            let (num_rows, num_windows) = (part.rows.num_read(), part.rows.num_rows());
-            let facts = CardFacts { num_rows, num_windows, step, num_steps, rollbacks, diverged_at, valid, test };
+            let (num_rows, (num_windows, num_added)) = (part.rows.num_read(), windows_of(part.rows.as_ref()));
+            let facts =
+                CardFacts { num_rows, num_windows, num_added, step, num_steps, rollbacks, diverged_at, valid, test };
             let JobPart { name: _, task, data_file, valid_file, test_file, data_sha256, read } = of_job.clone();
             let (task, thresholds) = (Some(task), thresholds_of(&thresholds, &part.name));
             let own = Job { task, data_file, valid_file, test_file, data_sha256, read, thresholds, ..job.clone() };

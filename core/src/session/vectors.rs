@@ -1,4 +1,4 @@
-//! Vectors of rows, by the model as it was loaded: of texts pooled states, of images what the head reads.
+//! Vectors of rows, by the model as it was loaded or one that a run has trained: of texts pooled states, of images what the head reads.
 //!
 //! In: rows, and which of them. Out: a vector each, a batch at a time, so that a driver can show how far it is.
 
@@ -36,7 +36,8 @@ pub(super) struct Embedding<'r> {
 }
 
 impl<'r> Embedding<'r> {
-    fn new(model: Model, rows: &'r dyn TaskRows, places: Vec<(Split, usize)>) -> Self {
+    /// Rows at some places, whose vectors a model makes that is for inference.
+    pub(super) fn new(model: Model, rows: &'r dyn TaskRows, places: Vec<(Split, usize)>) -> Self {
         let lengths = [Split::Train, Split::Valid, Split::Test].map(|split| rows.lengths(split));
         let mut order: Vec<usize> = (0..places.len()).collect();
         order.sort_by_key(|&at| {

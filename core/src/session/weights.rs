@@ -89,6 +89,11 @@ impl Session {
         self.built = None;
     }
 
+    /// Drops a model that was built with fresh weights, as a run that is dropped began.
+    pub(super) fn forget_fresh(&mut self) {
+        self.built.take_if(|built| built.head.is_from_scratch);
+    }
+
     /// What makes the answers of the model that was loaded worthless: a part below its head that no file holds. None while
     /// there is a run, which trains the whole head.
     #[must_use]
@@ -115,15 +120,15 @@ impl Session {
         // Adapters stand beside the base's own weights, unless its head is trained whole.
         let keeps_base = trainer.job().run.method == Method::Lora && !trains_head(self.task()?);
         let mut found = match weights {
-            // A run of other weights holds none of the base's; beside it they are built for one question only.
-            Weights::Base if !keeps_base => self.head()?.build(&self.loaded()?.pretrained, &self.device)?.0,
+            // A run of other weights holds none of the base's: beside it they are built once, for all questions until another begins.
+            Weights::Base if !keeps_base => return Ok(self.kept(Weights::Base)?.for_inference()),
             _ => trainer.model().clone(),
         };
         found.enable_adapters(weights == Weights::Tuned);
         Ok(found.for_inference())
     }
 
-    /// The model without a run: built once, then kept until something else is loaded or a run begins.
+    /// The model as it is before a run: built once, then kept until something else is loaded or a run begins.
     pub(super) fn kept(&mut self, weights: Weights) -> Result<Model, SessionError> {
         let head = self.head()?;
         if weights == Weights::Tuned && self.adapter.is_none() {

@@ -2,19 +2,23 @@
 //! general text.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use super::SessionError;
 use super::model::LoadedModel;
 use super::protocol::{Prompt, Weights, WritingEvaluation};
 use super::run::Session;
+use crate::config::{ReadOptions, RunConfig, SplitConfig};
+use crate::data::DataFiles;
 use crate::event::Split;
 use crate::generate::{
-    FinishReason, GenerateError, Generation, PromptRoom, SamplingConfig, TextGeneration, encode_to_fit,
+    FilterCounts, FinishReason, FinishedText, GenerateError, Generation, PromptRoom, SamplingConfig, TextGeneration,
+    encode_to_fit,
 };
-use crate::metrics::{TextSample, evaluate_text_to_text};
+use crate::metrics::{TextSample, TextStyles, WrittenText, evaluate_text_to_text, text_style};
 use crate::model::Model;
-use crate::task::causal_lm::rows_of_text;
-use crate::task::{Evaluation, HeadKind, PromptRow};
+use crate::task::causal_lm::{GENERAL_TEXT, GENERAL_TOKENS_AT_EVALUATIONS, MAX_GENERAL_TOKENS, rows_of_text};
+use crate::task::{Evaluation, HeadKind, PromptRow, Purpose, TaskRows};
 
 /// What a model wrote.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +29,8 @@ pub struct Generated {
     pub num_tokens: usize,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// What the rules for it replaced.
+    pub filtered: FilterCounts,
 }
 
 /// Most tokens of a completion that is measured, where nothing says.
@@ -43,7 +49,8 @@ impl Session {
     }
 
     /// Writes on from a prompt; `show` gets each piece of text and says whether to go on. With beams the pieces are empty
-    /// until the search is over; one that is ended before has no text.
+    /// until the search is over; one that is ended before has no text. With rules for the finished text they are empty until it
+    /// is.
     ///
     /// # Errors
     /// When the model does not write, the prompt does not fit, or the device fails.
@@ -60,15 +67,21 @@ impl Session {
         let ids = self.prompt_ids(&decoder, prompt, window)?;
         let tokens = Generation::new(&decoder, ids, sampling, eos_token_ids, window, &self.device)?;
         let mut generation = TextGeneration::new(tokens, model.tokenizer(), sampling);
-        let mut text = String::new();
+        let (filters, mut text) = (&sampling.filters, String::new());
         while let Some(piece) = generation.next_piece().await? {
             text.push_str(&piece);
-            if !show(&piece).await {
+            // A word that is to be replaced may come in two pieces.
+            let shown = if filters.is_empty() { piece.as_str() } else { "" };
+            if !show(shown).await {
                 break;
             }
         }
         let (num_tokens, finish_reason) = (generation.num_tokens(), generation.finish_reason());
-        Ok(Generated { text, num_tokens, finish_reason })
+        let (text, filtered) = filters.apply(&text);
+        if !filters.is_empty() {
+            show(&text).await;
+        }
+        Ok(Generated { text, num_tokens, finish_reason, filtered })
     }
 
     /// Most tokens of a text that is measured, where nobody says: of a target as many as in training.
@@ -102,16 +115,17 @@ impl Session {
         let decoder = self.writing_model(weights)?;
         let sampling = SamplingConfig { max_new_tokens, ..SamplingConfig::default() };
         let total = prompts.len();
-        let mut samples = Vec::with_capacity(total);
+        let (mut samples, mut ids) = (Vec::with_capacity(total), Vec::with_capacity(total));
         for (index, prompt) in prompts.into_iter().enumerate() {
             progress(index, total);
-            let generated = self.complete(&decoder, &prompt, &sampling).await?;
+            let FinishedText { text, ids: written, is_complete } = self.complete(&decoder, &prompt, &sampling).await?;
             let PromptRow { row, prompt, expected, .. } = prompt;
-            samples.push(TextSample { row, prompt, expected, generated });
+            ids.push((written, self.loaded()?.pretrained.tokenizer().encode_prompt(&expected, false)?, is_complete));
+            samples.push(TextSample { row, prompt, expected, generated: text });
         }
         progress(total, total);
         let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
-        Ok(WritingEvaluation { figures: evaluate_text_to_text(pairs), samples })
+        Ok(WritingEvaluation { figures: evaluate_text_to_text(pairs), styles: styles_of(&samples, &ids), samples })
     }
 
     /// Measures a text that has nothing to do with the task, before and after the same: a model that forgets while it
@@ -130,7 +144,7 @@ impl Session {
             return Err(self.other_task());
         }
         let run = self.run_config();
-        let rows = self.loaded()?.with_task_model(|model| rows_of_text(text, model, &run))?;
+        let rows = self.loaded()?.with_task_model(|model| rows_of_text(text, model, &run, MAX_GENERAL_TOKENS))?;
         if rows.num_rows()[Split::Train as usize] == 0 {
             return Err(SessionError::NoGeneralText);
         }
@@ -138,6 +152,35 @@ impl Session {
         let none = BTreeMap::new();
         let (evaluation, _) = self.measure(&decoder, rows.as_ref(), Split::Train, &none, progress).await?;
         Ok(evaluation)
+    }
+
+    /// Takes a general text of the person's own for the runs that are started from now on; `None` takes a bundled one.
+    pub fn set_general_text(&mut self, text: Option<String>) {
+        self.general_text = text;
+    }
+
+    /// The beginning of the general text, for a run that measures it at each evaluation: of a model that goes on from any text, and,
+    /// of the bundled one, of a model that fills in blanks. `None` of others, or where there is nothing to predict.
+    pub(super) fn general_rows(&self, run: &RunConfig) -> Result<Option<Rc<dyn TaskRows>>, SessionError> {
+        let model = self.loaded()?;
+        let (text, max_tokens) = (self.general_text.as_deref(), GENERAL_TOKENS_AT_EVALUATIONS);
+        let rows = match model.task.spec().head {
+            HeadKind::CausalLm => model.with_task_model(|model| rows_of_text(text, model, run, max_tokens))?,
+            HeadKind::MaskedLm => self.general_passages(run)?,
+            _ => return Ok(None),
+        };
+        Ok((rows.num_rows()[Split::Train as usize] > 0).then(|| rows.into()))
+    }
+
+    /// Passages of the bundled general text. Which of their tokens are hidden is the same each time.
+    fn general_passages(&self, run: &RunConfig) -> Result<Box<dyn TaskRows>, SessionError> {
+        let train = ("general.txt".to_owned(), GENERAL_TEXT.as_bytes().to_vec());
+        let files = Rc::new(DataFiles { train, ..DataFiles::default() });
+        let run = RunConfig { split: SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 }, ..run.clone() };
+        let mut rows = self.parse_rows(&files, &ReadOptions::default(), &run, &[], Purpose::Measure)?;
+        let model = self.loaded()?;
+        while model.with_task_model(|model| rows.encode_part(model, &run))? {}
+        Ok(model.with_task_model(|model| rows.prepare(model, &run))?)
     }
 
     fn check_writes(&self) -> Result<(), SessionError> {
@@ -155,7 +198,7 @@ impl Session {
         decoder: &Model,
         prompt: &PromptRow,
         sampling: &SamplingConfig,
-    ) -> Result<String, SessionError> {
+    ) -> Result<FinishedText, SessionError> {
         let LoadedModel { pretrained: model, eos_token_ids, .. } = self.loaded()?;
         let (window, max_source) = (model.config.max_tokens(), self.run_config().max_seq_length as usize);
         let room = PromptRoom { window, max_source, max_new_tokens: sampling.max_new_tokens };
@@ -182,4 +225,19 @@ impl Session {
             Prompt::Turns(turns) => tokenizer.encode_prompt(&model.template()?.render(turns, true)?, false)?,
         })
     }
+}
+
+/// What was written beside what stands in the file. `ids` has of each sample the tokens of both, and whether the model ended its own.
+fn styles_of(samples: &[TextSample], ids: &[(Vec<u32>, Vec<u32>, bool)]) -> TextStyles {
+    let both = || samples.iter().zip(ids);
+    let written: Vec<WrittenText<'_>> = both()
+        .map(|(sample, (ids, _, is_complete))| WrittenText {
+            text: &sample.generated,
+            ids,
+            is_complete: Some(*is_complete),
+        })
+        .collect();
+    let expected: Vec<WrittenText<'_>> =
+        both().map(|(sample, (_, ids, _))| WrittenText { text: &sample.expected, ids, is_complete: None }).collect();
+    TextStyles { written: text_style(&written), expected: text_style(&expected) }
 }

@@ -97,7 +97,17 @@ struct SearchFile {
     seeds: Vec<u64>,
 }
 
+/// Settings that change what the loss is.
+const OF_THE_LOSS: [&str; 3] = ["class_weights", "label_smoothing_factor", "focal_gamma"];
+
 impl SweepPlan {
+    /// A setting that trials differ in and that changes what the loss is, by which they can't be compared then; `None` where none
+    /// does.
+    #[must_use]
+    pub fn changes_loss(&self) -> Option<&str> {
+        self.space.iter().map(|axis| axis.setting.as_str()).find(|name| OF_THE_LOSS.contains(name))
+    }
+
     /// Reads `[space]` and `[search]`; either may be absent.
     ///
     /// # Errors

@@ -167,13 +167,25 @@ impl Sweep {
     /// steps in all) of the runs of each trial are known.
     #[must_use]
     pub fn forecast(&self, sizes: &[(u32, u32)]) -> Vec<(usize, u64)> {
+        self.rungs_ahead(sizes, true)
+    }
+
+    /// As [`Self::forecast`], of a driver that has no checkpoints to go on from: a trial that is promoted begins anew.
+    #[must_use]
+    pub fn forecast_anew(&self, sizes: &[(u32, u32)]) -> Vec<(usize, u64)> {
+        self.rungs_ahead(sizes, false)
+    }
+
+    fn rungs_ahead(&self, sizes: &[(u32, u32)], goes_on: bool) -> Vec<(usize, u64)> {
         let num_runs = self.plan.search.num_runs() as u64;
         let mut reached = vec![0; sizes.len()];
         let (mut alive, mut rungs) = (sizes.len(), Vec::new());
         while alive > 0 {
             let until = self.until(rungs.len(), alive);
             let ends: Vec<u32> = sizes.iter().map(|&(an_epoch, total)| until.steps(an_epoch, total)).collect();
-            let mut legs: Vec<u64> = ends.iter().zip(&reached).map(|(end, from)| u64::from(end - from)).collect();
+            // What came to its end is not run again.
+            let left = |(&end, &from): (&u32, &u32)| u64::from(if goes_on || end == from { end - from } else { end });
+            let mut legs: Vec<u64> = ends.iter().zip(&reached).map(left).collect();
             legs.sort_unstable_by_key(|&steps| std::cmp::Reverse(steps));
             rungs.push((alive, legs[..alive].iter().sum::<u64>() * num_runs));
             let is_end = sizes.iter().zip(&ends).all(|((_, total), end)| end == total);
@@ -349,6 +361,11 @@ mod tests {
         assert_eq!((used, full), (9 * 30 + 3 * 60 + 180, 9 * 270));
         assert!(used * 5 <= full * 2, "{used} of {full}");
         assert_eq!(halving.forecast(&[(30, 270); 9]), [(9, 270), (3, 180), (1, 180)]);
+        assert_eq!(
+            halving.forecast_anew(&[(30, 270); 9]),
+            [(9, 270), (3, 270), (1, 270)],
+            "each rung from its beginning"
+        );
         assert_eq!(halving.trials.iter().filter(|trial| trial.is_out).count(), 8);
     }
 

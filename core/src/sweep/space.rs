@@ -8,7 +8,7 @@ use rand_chacha::rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::{ConfigProblem, Kind, RunConfig, RunDraft, SETTINGS, setting};
+use crate::config::{ConfigProblem, Kind, RunConfig, RunDraft, SETTINGS, Setting, setting};
 use crate::data::{below, generator};
 
 /// Settings that no trial may have of its own, and why.
@@ -61,13 +61,17 @@ impl Axis {
     /// Says what is wrong with it, under the name that was typed.
     pub fn read(name: &str, value: &Value) -> Result<Self, ConfigProblem> {
         let problem = |message: String| ConfigProblem { field: name.to_owned(), message };
-        let spelled = name.replace('-', "_");
-        let found = SETTINGS.iter().find(|one| one.name == spelled || one.flag_name().replace('-', "_") == spelled);
-        let found = found.ok_or_else(|| problem("there is no such setting".into()))?;
-        if let Some((_, why)) = NOT_SEARCHED.iter().find(|(name, _)| *name == found.name) {
-            return Err(problem((*why).to_owned()));
-        }
-        let choices = read_choices(value).map_err(problem)?;
+        searched(name).map_err(problem)?;
+        Self::new(name, read_choices(value).map_err(problem)?)
+    }
+
+    /// An axis of choices that were read. The name may be that of the setting or of its flag.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, under the name that was typed.
+    pub fn new(name: &str, choices: Choices) -> Result<Self, ConfigProblem> {
+        let problem = |message: String| ConfigProblem { field: name.to_owned(), message };
+        let found = searched(name).map_err(problem)?;
         let is_number = matches!(found.kind, Kind::Real | Kind::Whole);
         if !is_number && !matches!(choices, Choices::Values(_)) {
             return Err(problem("is no number, so it has no range: list its values".into()));
@@ -99,6 +103,23 @@ impl Axis {
             Choices::Whole([low, high]) => (low + below((high - low).saturating_add(1), generator)).to_string(),
         }
     }
+}
+
+/// The setting of a name, which may be that of its flag; or why trials can't differ in it.
+fn searched(name: &str) -> Result<&'static Setting, String> {
+    let spelled = name.replace('-', "_");
+    let found = SETTINGS.iter().find(|one| one.name == spelled || one.flag_name().replace('-', "_") == spelled);
+    let found = found.ok_or_else(|| "there is no such setting".to_owned())?;
+    match NOT_SEARCHED.iter().find(|(name, _)| *name == found.name) {
+        Some((_, why)) => Err((*why).to_owned()),
+        None => Ok(found),
+    }
+}
+
+/// Whether trials can differ in a setting.
+#[must_use]
+pub fn is_searched(name: &str) -> bool {
+    searched(name).is_ok()
 }
 
 /// A number from 0, below 1.

@@ -15,6 +15,10 @@ use crate::config::{TEMPERATURE, UNSURE_BELOW};
 use crate::data::{HostBatch, Outputs};
 use crate::metrics::Evaluation as ClassEvaluation;
 
+/// Fewest validation rows that a temperature is taken from: of a few it says more of them than of the model, and answers would
+/// differ from those of other programs for nothing.
+const MIN_TEMPERATURE_ROWS: usize = 50;
+
 /// How logits become answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct ClassAnswers {
@@ -38,6 +42,7 @@ impl ClassAnswers {
 /// What the measured rows say of how answers are made.
 pub(super) fn thresholds_of_classes(evaluation: &ClassEvaluation) -> BTreeMap<String, f64> {
     let fitted = evaluation.calibration.as_ref().and_then(|calibration| calibration.fitted);
+    let fitted = fitted.filter(|_| evaluation.num_rows >= MIN_TEMPERATURE_ROWS);
     fitted.map(|fit| (TEMPERATURE.to_owned(), fit.temperature)).into_iter().collect()
 }
 
@@ -142,6 +147,7 @@ impl Evaluation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::{ClassScores, Confusion};
     use crate::task::sequence_classification;
 
     #[test]
@@ -153,6 +159,22 @@ mod tests {
         assert_eq!(of(&[("temperature", 0.0), ("other", 3.0)]), ClassAnswers::default());
         let both = of(&[("temperature", 2.0), ("unsure_below", 0.75)]);
         assert_eq!(both, ClassAnswers { temperature: Some(2.0), unsure_below: Some(0.75) });
+    }
+
+    #[test]
+    fn a_temperature_is_taken_from_fifty_rows_or_more() {
+        let found = |num_rows: usize| {
+            let mut measured = Confusion::new(&["no".to_owned(), "yes".to_owned()]);
+            let labels: Vec<usize> = (0..num_rows).map(|row| usize::from(row % 4 == 0)).collect();
+            labels.iter().for_each(|&label| measured.add(label, 0));
+            let mut evaluation = measured.finish(0.5);
+            let logits = [2.0, 0.0].repeat(num_rows);
+            let scores = ClassScores::new(2, &labels, &logits);
+            evaluation.calibration = Some(scores.calibration(None, false));
+            thresholds_of_classes(&evaluation).get(TEMPERATURE).copied()
+        };
+        assert_eq!(found(49), None);
+        assert!(found(50).is_some_and(|temperature| temperature > 1.0), "it is too sure of itself");
     }
 
     #[test]

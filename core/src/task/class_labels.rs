@@ -1,6 +1,8 @@
 //! Labels of the rows and labels of a model, where each row has one: numbered as the model numbers them, and none that it
 //! does not know.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::data::DataError;
 
 /// Where the model already tells these labels apart, its numbering is kept; `ids` are the label ids of all rows.
@@ -36,6 +38,21 @@ pub(super) fn check_labels(
     })
 }
 
+/// What pandas, spreadsheets and databases write where nothing is. `NA` and `None` are not among them: both are labels of many
+/// files.
+const MISSING: [&str; 9] = ["nan", "NaN", "NAN", "<NA>", "#N/A", "N/A", "n/a", "NULL", "null"];
+
+/// Says which labels may stand for none, since they are classes like others.
+pub(super) fn note_missing(labels: &[String]) -> Option<String> {
+    let found: Vec<&str> = labels.iter().map(String::as_str).filter(|label| MISSING.contains(label)).collect();
+    (!found.is_empty()).then(|| {
+        let names = found.join(", ");
+        format!(
+            "labels that may stand for a missing one are read as classes: {names}; leave their cells empty if they do"
+        )
+    })
+}
+
 /// What labels of rows may be called that a model with these labels is measured on: as it calls them, and their numbers
 /// where it has no names for them ([`name_numbers`]).
 pub(super) fn known_to_rows(of_model: &[String]) -> Vec<String> {
@@ -49,11 +66,12 @@ fn are_numbered(labels: &[String]) -> bool {
 }
 
 /// Where a model's labels are `LABEL_0`, `LABEL_1`, ... and all labels of the rows are such numbers, the number k is taken
-/// for `LABEL_k`, and that is said. Numbers stand in the file as they stand in the names: `1.0` and `01` are none.
+/// for `LABEL_k`, and that is said. Numbers stand in the file as they stand in the names: `1.0` and `01` are none. Of other labels
+/// those that are written in two ways count as one ([`take_for_same`]).
 pub(super) fn name_numbers(labels: &mut [String], of_model: &[String]) -> Option<String> {
     let is_id = |label: &String| label.parse().is_ok_and(|id: usize| id < of_model.len() && id.to_string() == *label);
     if !are_numbered(of_model) || !labels.iter().all(is_id) {
-        return None;
+        return take_for_same(labels, of_model);
     }
     for label in labels {
         *label = format!("LABEL_{label}");
@@ -63,12 +81,112 @@ pub(super) fn name_numbers(labels: &mut [String], of_model: &[String]) -> Option
     Some(format!("the model calls its labels {shown}{more}: label k of the file is taken for LABEL_k"))
 }
 
+/// Where the model has each label of the rows, if not so written, the model's way is taken, and that is said.
+fn take_for_same(labels: &mut [String], of_model: &[String]) -> Option<String> {
+    let found = known_as(labels, of_model)?;
+    let changed = labels.iter().zip(&found).find(|(label, same)| label != same);
+    let note = changed.map(|(label, same)| {
+        format!("the label {label} of the file is taken for the model's {same}, and so are others like it")
+    });
+    labels.clone_from_slice(&found);
+    note
+}
+
+/// As [`take_for_same`], of the labels of an own validation or test file, one a row, and those of the training file.
+pub(super) fn take_for_trained<'r>(rows: impl Iterator<Item = &'r mut String>, trained: &[String]) -> Option<String> {
+    let rows: Vec<&mut String> = rows.collect();
+    let distinct: BTreeSet<&str> = rows.iter().map(|label| label.as_str()).collect();
+    let before: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
+    let after = known_as(&before, trained)?;
+    let same: BTreeMap<&String, &String> = before.iter().zip(&after).filter(|(own, same)| own != same).collect();
+    let note = same.iter().next().map(|(own, same)| {
+        format!("the label {own} is taken for the {same} of the training file, and so are others like it")
+    });
+    for label in rows {
+        if let Some(&same) = same.get(&*label) {
+            label.clone_from(same);
+        }
+    }
+    note
+}
+
+/// As which of the known labels each of these counts: `1.0`, which pandas makes of 1 in a column with gaps, is 1, and `True` of
+/// Python is the `true` of JSON. `None` where one is none of them, or two would be one.
+fn known_as(labels: &[String], known: &[String]) -> Option<Vec<String>> {
+    let mut found: Vec<String> = Vec::with_capacity(labels.len());
+    for label in labels {
+        let same = known.iter().find(|known| *known == label);
+        let same = same.or_else(|| known.iter().find(|known| plain(known) == plain(label)))?;
+        if found.contains(same) {
+            return None;
+        }
+        found.push(same.clone());
+    }
+    Some(found)
+}
+
+/// A label without the ways of writing that mean nothing: a whole number with `.0`, and letters of a truth.
+fn plain(label: &str) -> String {
+    let whole = label.split_once('.').filter(|(whole, rest)| {
+        let digits = whole.strip_prefix('-').unwrap_or(whole);
+        !digits.is_empty()
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && !rest.is_empty()
+            && rest.bytes().all(|byte| byte == b'0')
+    });
+    match whole {
+        Some((whole, _)) => whole.to_owned(),
+        None if label.eq_ignore_ascii_case("true") || label.eq_ignore_ascii_case("false") => label.to_ascii_lowercase(),
+        None => label.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_label_that_is_written_in_two_ways_is_one() {
+        for (of_rows, of_model) in
+            [(["1.0", "2.0"], ["1", "2"]), (["0", "-1"], ["-1.0", "0.0"]), (["True", "False"], ["false", "true"])]
+        {
+            let (mut labels, of_model) = (owned(&of_rows), owned(&of_model));
+            let said = name_numbers(&mut labels, &of_model).expect("it is said");
+            assert!(labels.iter().all(|label| of_model.contains(label)), "{labels:?}");
+            assert!(said.contains(&format!("the label {} of the file", of_rows[0])), "{said}");
+        }
+        for (of_rows, of_model) in [(["1", "1.0"], ["1", "2"]), (["01", "2"], ["1", "2"]), (["1.5", "2"], ["1", "2"])] {
+            let mut labels = owned(&of_rows);
+            assert_eq!((name_numbers(&mut labels, &owned(&of_model)), labels), (None, owned(&of_rows)));
+        }
+        let mut same = owned(&["2", "1"]);
+        assert_eq!((name_numbers(&mut same, &owned(&["1", "2"])), same), (None, owned(&["2", "1"])));
+    }
+
+    #[test]
+    fn labels_of_own_files_are_those_of_the_training_file() {
+        let take = |rows: &[&str], trained: &[&str]| {
+            let mut rows = owned(rows);
+            let note = take_for_trained(rows.iter_mut(), &owned(trained));
+            (rows, note)
+        };
+        let (rows, note) = take(&["1.0", "2.0", "1.0"], &["1", "2", "3"]);
+        assert_eq!(rows, ["1", "2", "1"]);
+        assert!(note.is_some_and(|note| note.contains("the label 1.0 is taken for the 1 of the training file")));
+        for rows in [&["1", "2"][..], &["1", "1.0"], &["2.0", "4.0"]] {
+            assert_eq!(take(rows, &["1", "2", "3"]), (owned(rows), None), "{rows:?}");
+        }
+    }
+
     fn owned(labels: &[&str]) -> Vec<String> {
         labels.iter().map(|label| (*label).to_owned()).collect()
+    }
+
+    #[test]
+    fn labels_that_may_stand_for_none_are_said() {
+        let note = note_missing(&owned(&["spam", "nan", "N/A"])).expect("two of them");
+        assert!(note.contains("classes: nan, N/A;"), "{note}");
+        assert_eq!(note_missing(&owned(&["NA", "EU", "None", "banana"])), None);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl TaskError {
     }
 
     /// What the tokenizer said of the input at this index, from 0.
-    pub(super) fn of_input(index: usize, source: TokenizerError) -> Self {
+    pub(crate) fn of_input(index: usize, source: TokenizerError) -> Self {
         match source {
             TokenizerError::TooShort { .. } => Self::Tokenizer(source),
             source => Self::Input { index: index + 1, reason: source.to_string() },

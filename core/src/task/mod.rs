@@ -14,14 +14,16 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Job, ReadOptions, RunConfig};
+use crate::config::{ReadOptions, RunConfig};
 use crate::data::findings::FindingRows;
-use crate::data::{DataFiles, HostBatch, Outputs, Split};
+use crate::data::{Augmented, DataFiles, HostBatch, Outputs, Split};
 use crate::for_each_task;
 
 mod answer_file;
 mod answers;
+mod augmented;
 mod baseline;
+mod card_text;
 mod class_answers;
 mod class_cells;
 mod class_labels;
@@ -29,18 +31,22 @@ mod class_sums;
 mod encoding;
 mod error;
 mod evaluation;
+mod explanation;
 mod few_shot;
 mod findings;
 mod guess;
 mod in_reports;
 mod inputs;
 mod label_errors;
+mod masked_copies;
 mod model;
 mod nearest;
 mod outputs;
 mod plain_texts;
+mod prepared_texts;
 mod prompt_row;
 mod quick_baseline;
+mod recipes;
 mod report;
 mod report_parts;
 mod row_predictor;
@@ -52,6 +58,7 @@ mod targets;
 mod texts;
 mod thresholds;
 mod token_measure;
+mod unlabeled;
 mod vector_rows;
 
 pub mod causal_lm;
@@ -71,10 +78,13 @@ pub use answer_file::{
     AnswerFile, AnswerSummary, UNSURE, answer_file, answer_lines, answer_objects, image_answers, summarize_answers,
 };
 pub use answers::{AnswerForm, Answers, ChooseInputs, InputFile, Inputs, ParseInputs};
+pub use augmented::{AddedRows, AugmentationPreview, PreviewedRow, preview_augmentation, preview_of};
 pub use baseline::TaskBaseline;
+pub use card_text::{CardRequest, CardText};
 pub use encoding::EncodedSplits;
 pub use error::TaskError;
 pub use evaluation::Evaluation;
+pub use explanation::{Explanation, NearRow, NearestRows, TextPart, text_parts};
 pub use few_shot::{FewShot, FewShotReport, FewShotRows};
 pub use findings::{FindingSearch, finding_of_warning, findings_of_report};
 pub use guess::{GUESS_BYTES, guess, guess_for_model};
@@ -83,10 +93,12 @@ pub use inputs::{InputTable, NumberedInput, read_inputs};
 pub use label_errors::{
     LabelError, LabelErrorRows, LabelErrorSearch, LabelErrorVectors, LabelErrors, OutOfFold, label_errors_of,
 };
+pub use masked_copies::MaskedCopies;
 pub use model::{Reads, RenderTurns, TaskModel};
 pub use nearest::{NearText, NearestTexts, rank_by_similarity};
 pub use prompt_row::PromptRow;
 pub use quick_baseline::{QuickBaseline, QuickFigures, QuickMeasure, QuickMethod, QuickRows, QuickVectors};
+pub use recipes::{Preset, Recipe, Recommended, TypedSetting};
 pub use report::DataReport;
 pub use report_parts::{data_report, name_cut_rows, warn_of_cut_rows, warn_of_long_texts};
 pub use slicing::{
@@ -98,6 +110,7 @@ pub use swaps::{
 };
 pub use table::Task;
 pub use texts::LabeledText;
+pub use unlabeled::{RankedRow, RankedRows, Uncertainty, UnlabeledRows, diverse_order};
 
 macro_rules! define_rooms {
     ($($(#[$doc:meta])* $room:ident $variant:ident,)*) => {
@@ -272,33 +285,6 @@ pub struct TaskInput {
     pub image: Option<Vec<u8>>,
 }
 
-/// Facts for a model card.
-#[derive(Clone, Copy)]
-pub struct CardRequest<'a> {
-    /// The class of `transformers` that loads the folder.
-    pub class_name: &'static str,
-    /// Names of the model's outputs.
-    pub labels: &'a [String],
-    /// What was run.
-    pub job: &'a Job,
-    /// The folder holds an adapter alone.
-    pub is_adapter: bool,
-}
-
-/// What a task adds to a model card.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CardText {
-    /// What the model does, to go on after ``A `Class` `` or ``A LoRA adapter for `Class` ``: ` that tells 3 labels
-    /// apart: a, b and c.`
-    pub what: String,
-    /// Arguments of `pipe(…)` in Python.
-    pub pipeline_arguments: String,
-    /// Python that uses the model, where no pipeline of `transformers` does; takes the place of the usual lines.
-    pub python: Option<String>,
-    /// What follows `hone predict --model .`.
-    pub hone_arguments: String,
-}
-
 /// Of training, validation and test: the number of each row in its file, and its tokens where those are known.
 pub type RowPlaces = [Vec<(usize, Option<usize>)>; 3];
 
@@ -374,6 +360,20 @@ pub trait TaskData: Debug {
     /// When there is nothing to train on, or the tokenizer fails.
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError>;
 
+    /// As [`Self::prepare`], to be trained on: with the rows that augmentation adds, where the settings ask for any.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+        self.prepare(model, run)
+    }
+
+    /// What augmentation adds to the training rows with these settings; of more than `max_rows` to so many that are spread over all
+    /// of them evenly. `None` where rows of the task are not augmented.
+    fn augment(&self, _run: &RunConfig, _max_rows: usize) -> Option<Augmented> {
+        None
+    }
+
     /// For [`Self::adopt_tokens`], which knows its own kind.
     fn as_any(&self) -> &dyn Any;
 }
@@ -389,9 +389,14 @@ pub trait TaskRows: Debug {
     /// Rows of training, validation and test as a model gets them (of a long text several).
     fn num_rows(&self) -> [usize; 3];
 
-    /// The same as they were read, for tasks that cut a row into windows.
+    /// The same as they were read: of tasks that cut a row into windows, and without what augmentation added.
     fn num_read(&self) -> [usize; 3] {
         self.num_rows()
+    }
+
+    /// What augmentation added to the rows to train on, behind those that were read; `None` where the run has none.
+    fn added(&self) -> Option<AddedRows> {
+        None
     }
 
     /// Tokens of each row of a split.
@@ -430,12 +435,13 @@ pub trait TaskRows: Debug {
         BTreeMap::new()
     }
 
-    /// Label id of each row of a split, where each has one.
+    /// Label id of each row of a split as it was read, where each has one.
     fn label_ids(&self, _split: Split) -> Option<Vec<usize>> {
         None
     }
 
-    /// Label id of each row to train on, where a row has one label: by which classes are evened out.
+    /// Label id of each row to train on, those that augmentation added among them, where a row has one label: by which classes
+    /// are evened out.
     fn classes_to_train(&self) -> Option<Vec<usize>> {
         self.label_ids(Split::Train)
     }

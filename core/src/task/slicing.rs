@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::{RowPredictions, Task};
-use crate::config::ReadOptions;
+use crate::config::{ReadOptions, is_of_word, words_of};
 use crate::data::{DataError, Table, parse_keeping_nested};
 use crate::metrics::{RowOutcomes, Slice, SliceReport, compare_slices};
 
@@ -167,6 +167,38 @@ impl ColumnsOfRows {
         columns.map(|(_, name)| name.clone()).collect()
     }
 
+    /// Numbers of groups, from 0, of the rows with these numbers: those that have the same value in a column are a group.
+    ///
+    /// # Errors
+    /// When there is no such column, a row is not in the file, or there are more than [`MAX_SLICE_VALUES`] values, or only one.
+    pub fn groups_of_rows(&self, column: &str, rows: impl Iterator<Item = usize>) -> Result<Vec<usize>, String> {
+        let Some(index) = self.table.columns.iter().position(|own| own == column) else {
+            return Err(format!(
+                "{column:?} is no column of the training file; it has {}",
+                self.table.columns.join(", ")
+            ));
+        };
+        let mut values: HashMap<&str, usize> = HashMap::new();
+        let mut groups = Vec::new();
+        for row in rows {
+            let Some(&place) = self.places.get(&row) else {
+                return Err(format!(
+                    "row {row} is not in the training file as a row of its own, so it has no {column:?}"
+                ));
+            };
+            let next = values.len();
+            groups.push(*values.entry(self.table.rows[place].cells[index].trim()).or_insert(next));
+        }
+        match values.len() {
+            0 | 1 => Err(format!("{column:?} has the same value in all training rows: there is nothing to even out")),
+            more if more > MAX_SLICE_VALUES => Err(format!(
+                "{column:?} has {more} values among the training rows, at most {MAX_SLICE_VALUES} are evened out: choose a column with \
+                 fewer"
+            )),
+            _ => Ok(groups),
+        }
+    }
+
     /// The value of a row; `None` where the file has no such row, or another text there: rows may be questions within texts, or
     /// sentences of several lines.
     fn value(&self, row: &MeasuredRow, column: usize) -> Option<&str> {
@@ -274,9 +306,9 @@ fn by_length(measured: &MeasuredRows) -> Vec<Slice> {
 
 fn by_word(measured: &MeasuredRows, word: &str) -> Option<Slice> {
     let wanted = word.trim().to_lowercase();
-    let has = |text: &str| super::swaps::words(text).any(|(_, own)| own.to_lowercase() == wanted);
+    let has = |text: &str| words_of(text).any(|(_, own)| own.to_lowercase() == wanted);
     // What is more than a word is sought as it stands.
-    let is_phrase = wanted.contains(|character: char| !super::swaps::is_of_word(character));
+    let is_phrase = wanted.contains(|character: char| !is_of_word(character));
     let is_in = |text: &str| if is_phrase { text.to_lowercase().contains(&wanted) } else { has(text) };
     let rows = measured.rows.iter().enumerate().filter(|(_, row)| is_in(&row.text)).map(|(at, _)| at).collect();
     (!wanted.is_empty()).then(|| Slice { by: "contains".to_owned(), value: word.trim().to_owned(), rows })
@@ -322,5 +354,18 @@ mod tests {
         measured.rows[0].row = 99;
         let found = slice_rows(&measured, Some(&columns), &[SliceBy::Column("lang".into())]).expect("it is there");
         assert!(found.notes[0].ends_with("column \"lang\": 1"), "{:?}", found.notes);
+    }
+
+    #[test]
+    fn rows_with_the_same_value_are_a_group() {
+        let file = b"text,label,dialect\na,x,north\nb,y,south\nc,x, north \nd,y,east\n";
+        let columns = ColumnsOfRows::read(("rows.csv", file), &ReadOptions::default()).expect("a table");
+        let numbers: Vec<usize> = columns.table.rows.iter().map(|row| row.number).collect();
+        let groups = |column: &str, rows: &[usize]| columns.groups_of_rows(column, rows.iter().copied());
+        assert_eq!(groups("dialect", &numbers), Ok(vec![0, 1, 0, 2]));
+        assert_eq!(groups("dialect", &[numbers[3], numbers[1], numbers[3]]), Ok(vec![0, 1, 0]), "a copy is of its row");
+        assert!(groups("region", &numbers).is_err_and(|error| error.contains("it has text, label, dialect")));
+        assert!(groups("dialect", &numbers[..1]).is_err_and(|error| error.contains("same value")));
+        assert!(groups("dialect", &[999]).is_err_and(|error| error.contains("row 999")));
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Task;
+use super::{Recipe, Task};
 use crate::config::TaskSettings;
 use crate::hub::ModelFamily;
 
@@ -141,6 +141,8 @@ pub struct TaskSpec {
     pub settings: &'static [&'static str],
     /// Wishes about columns that this task reads, by their names in `ReadOptions`.
     pub columns: &'static [&'static str],
+    /// Settings that are recommended for it.
+    pub recipe: &'static Recipe,
     /// Rows in a batch of an evaluation.
     pub eval_batch_size: usize,
     /// The model's outputs are the labels of the rows (config.json: `id2label`).
@@ -183,6 +185,30 @@ impl TaskSpec {
     #[must_use]
     pub fn gives_one_label(&self) -> bool {
         self.problem_type == Some("single_label_classification")
+    }
+
+    /// Whether its outputs are numbers rather than scores of labels.
+    #[must_use]
+    pub fn predicts_numbers(&self) -> bool {
+        self.problem_type == Some("regression")
+    }
+
+    /// Why no answer of it is explained by the words that speak for it (integrated gradients); `None` where answers are.
+    #[must_use]
+    pub fn unexplained(&self) -> Option<&'static str> {
+        match self.head {
+            HeadKind::Sequence => None,
+            HeadKind::Token => Some("each token has a label of its own, and there is no one score to explain"),
+            HeadKind::Span => {
+                Some("the answer stands in the text itself, between two tokens that are scored each by itself")
+            }
+            HeadKind::MaskedLm => Some("each hidden word is scored by itself, and there is no one score to explain"),
+            HeadKind::CausalLm | HeadKind::Seq2seqLm => {
+                Some("a text is written token by token, each with scores of its own")
+            }
+            HeadKind::Pooled => Some("a vector is no score"),
+            HeadKind::Image => Some("an image has no words"),
+        }
     }
 
     /// A figure by its name.
@@ -244,6 +270,14 @@ mod tests {
                 assert_eq!(spec.settings.contains(&name), spec.head != HeadKind::Image, "{} {name}", task.name());
             }
         }
+    }
+
+    #[test]
+    fn answers_are_explained_where_a_row_has_scores_of_its_own() {
+        let explained = Task::ALL.iter().filter(|task| task.spec().unexplained().is_none());
+        let expected = [Task::SequenceClassification, Task::Regression, Task::MultiLabel];
+        assert!(explained.copied().eq(Task::ALL.iter().copied().filter(|task| expected.contains(task))));
+        assert!(Task::ALL.len() > expected.len());
     }
 
     #[test]

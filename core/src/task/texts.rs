@@ -5,10 +5,13 @@
 //! rows for a run ([`PreparedTexts`]), and answers to inputs that a person gives ([`text_predictor`]).
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::augmented::{AddedTexts, augment_texts};
+pub(super) use super::prepared_texts::PreparedTexts;
 use super::row_predictor::RowPredictor;
 use super::{
     DataReport, EncodedSplits, PredictRequest, Prediction, ReportDetail, RowPlaces, TaskError, TaskInput, TaskModel,
@@ -17,8 +20,8 @@ use super::{
 use crate::config::{Job, ReadOptions, RunConfig};
 use crate::data::findings::FindingRow;
 use crate::data::{
-    BadCell, HostBatch, HostInputs, HostTargets, HostText, Outputs, Padding, ReadSummary, Row, Split, TextRow,
-    UsedColumn, take_filled,
+    Augmented, BadCell, HostInputs, HostText, Outputs, Padding, ReadSummary, Row, Split, TextRow, UsedColumn,
+    take_filled,
 };
 use crate::tokenizer::{EncodedText, Tokenizer, TokenizerError};
 
@@ -134,12 +137,14 @@ pub(super) struct TextData<L> {
     tokens: EncodedSplits<EncodedTexts>,
     /// Tokens that an earlier reading made of the same texts, for the limit of `tokens`.
     known: [Vec<Option<EncodedTexts>>; 3],
+    /// What augmentation made last: a run is planned before it is started, and both need it.
+    added: RefCell<Option<Rc<AddedTexts<L>>>>,
 }
 
 impl<L: Clone> TextData<L> {
     pub(super) fn new(splits: [Vec<LabeledText<L>>; 3], summary: ReadSummary, read: &ReadOptions) -> Self {
         let (splits, read, tokens) = (Rc::new(splits), read.clone(), EncodedSplits::new(0));
-        Self { splits, summary, read, tokens, known: Default::default() }
+        Self { splits, summary, read, tokens, known: Default::default(), added: RefCell::default() }
     }
 
     /// Rows of each split.
@@ -260,7 +265,39 @@ impl<L: Clone> TextData<L> {
             let [train, valid, test] = self.splits.each_ref().map(encode);
             Rc::new([train?, valid?, test?])
         };
-        Ok(PreparedTexts { splits: Rc::clone(&self.splits), tokens, padding: model.padding(run) })
+        Ok(PreparedTexts::new(Rc::clone(&self.splits), tokens, model.padding(run)))
+    }
+
+    /// As [`Self::prepare`], with changed copies behind the rows to train on, where the run asks for them.
+    ///
+    /// # Errors
+    /// When the tokenizer fails on a row, or on a copy.
+    pub(super) fn prepare_to_train(
+        &self,
+        model: &TaskModel<'_>,
+        run: &RunConfig,
+    ) -> Result<PreparedTexts<L>, TaskError> {
+        let prepared = self.prepare(model, run)?;
+        let limit = model.limit(run);
+        // What was made for other settings makes room first.
+        let known = self.added.take().filter(|added| added.are_of(run, limit));
+        if run.augmentation.is_none() {
+            return Ok(prepared);
+        }
+        let added = match known {
+            Some(known) => known,
+            None => {
+                let encoder = (model.tokenizer(), limit);
+                Rc::new(AddedTexts::make(&prepared.splits, &prepared.tokens, encoder, run)?)
+            }
+        };
+        *self.added.borrow_mut() = Some(Rc::clone(&added));
+        Ok(prepared.with_added(&added))
+    }
+
+    /// What augmentation would add to the rows to train on, or to `max_rows` of them.
+    pub(super) fn augment(&self, run: &RunConfig, max_rows: usize) -> Augmented {
+        augment_texts(&self.splits[0], run, max_rows)
     }
 
     fn has_tokens(&self, limit: usize) -> bool {
@@ -270,53 +307,6 @@ impl<L: Clone> TextData<L> {
 
 fn key_of(input: &TaskInput) -> (&str, Option<&str>) {
     (&input.text, input.second.as_deref())
-}
-
-/// Rows with their tokens.
-#[derive(Debug)]
-pub(super) struct PreparedTexts<L> {
-    splits: Rc<[Vec<LabeledText<L>>; 3]>,
-    tokens: Rc<[Vec<EncodedTexts>; 3]>,
-    padding: Padding,
-}
-
-impl<L> PreparedTexts<L> {
-    /// Rows of each split.
-    pub(super) fn num_rows(&self) -> [usize; 3] {
-        self.splits.each_ref().map(Vec::len)
-    }
-
-    /// Rows of a split, as read.
-    pub(super) fn rows(&self, split: Split) -> &[LabeledText<L>] {
-        &self.splits[index_of(split)]
-    }
-
-    /// Tokens of each row of a split.
-    pub(super) fn lengths(&self, split: Split) -> Vec<usize> {
-        self.tokens[index_of(split)].iter().map(|row| row.input_ids.len()).collect()
-    }
-
-    /// The rows at `indices` of a split, padded, with what is to be learned of them.
-    pub(super) fn batch(&self, split: Split, indices: &[usize], targets: HostTargets, weight: f64) -> HostBatch {
-        let tokens = &self.tokens[index_of(split)];
-        let text = pad_texts(indices.iter().map(|&index| &tokens[index]), &self.padding);
-        let (num_rows, num_tokens) = (indices.len(), text.num_tokens());
-        HostBatch { inputs: HostInputs::Text(text), targets, weight, num_rows, num_tokens }
-    }
-
-    /// SHA-256 over the tokens to train on, each row after the bytes of its label.
-    pub(super) fn fingerprint(&self, label: impl Fn(&L) -> Vec<u8>) -> String {
-        let mut bytes = Vec::new();
-        for (row, tokens) in self.splits[0].iter().zip(&self.tokens[0]) {
-            bytes.extend(label(&row.label));
-            bytes.extend((tokens.input_ids.len() as u32).to_le_bytes());
-            bytes.extend(tokens.input_ids.iter().flat_map(|id| id.to_le_bytes()));
-            if row.input.second.is_some() {
-                bytes.extend(tokens.token_type_ids.iter().flat_map(|id| id.to_le_bytes()));
-            }
-        }
-        crate::hub::sha256_hex(&bytes)
-    }
 }
 
 /// Prepares to answer texts and pairs of texts from one row of outputs each: tokenises the inputs. Batches have at most

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use tokenizers::AddedToken;
 
+use super::TokenizerError;
 use super::class::Class;
 use super::settings::Settings;
 
@@ -130,6 +131,22 @@ fn has_row(id: u64, source: Source, vocab_size: Option<u64>) -> bool {
         (Source::Class, None) => false,
         (_, Some(vocab_size)) => id < vocab_size,
     }
+}
+
+/// What is wrong with a tokenizer that has ids which a model with so many token embeddings has not.
+pub(super) fn without_row(inner: &tokenizers::Tokenizer, pad_token_id: u32, model_vocab_size: usize) -> TokenizerError {
+    let is_beyond = |id: u32| id as usize >= model_vocab_size;
+    let added = inner.get_added_tokens_decoder();
+    let vocab = inner.get_vocab(true);
+    let largest_id = vocab.values().copied().max().unwrap_or(0).max(pad_token_id);
+    let mut beyond: Vec<(u32, String)> =
+        vocab.into_iter().filter(|&(_, id)| is_beyond(id)).map(|(token, id)| (id, token)).collect();
+    if beyond.is_empty() || beyond.iter().any(|(id, _)| !added.contains_key(id)) {
+        return TokenizerError::TooManyTokens { largest_id: largest_id as usize, model_vocab_size };
+    }
+    beyond.sort_unstable();
+    let shown: Vec<String> = beyond.into_iter().map(|(id, token)| format!("{token} ({id})")).collect();
+    TokenizerError::AddedWithoutRow { tokens: names(&shown), model_vocab_size }
 }
 
 /// A few names, and how many more there are.

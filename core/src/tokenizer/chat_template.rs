@@ -140,6 +140,12 @@ impl ChatTemplate {
         Self::compile(&template, place, tokens, date).map(Some)
     }
 
+    /// Whether it asks what day it is.
+    #[must_use]
+    pub fn tells_the_day(&self) -> bool {
+        self.source.contains("strftime_now")
+    }
+
     /// Compiles a template that a person gave.
     ///
     /// # Errors

@@ -9,6 +9,7 @@
 use serde_json::{Map, Value, json};
 use tokenizers::{AddedToken, DecoderWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
+use super::from_vocab::pieces::{Pieces, from_template};
 use super::settings::{NAMED, Settings};
 
 /// How a folder is read.
@@ -19,6 +20,8 @@ pub(super) enum Class {
     Gpt2,
     Qwen2,
     Llama,
+    /// From a SentencePiece file: with a tokenizer.json these classes are read as written.
+    SentencePiece(Pieces),
     /// `tokenizer.json` as it is.
     AsWritten,
 }
@@ -94,7 +97,7 @@ impl Class {
         match self {
             Self::Bert => Some("WordPiece"),
             Self::Roberta | Self::Gpt2 | Self::Qwen2 | Self::Llama => Some("BPE"),
-            Self::AsWritten => None,
+            Self::SentencePiece(_) | Self::AsWritten => None,
         }
     }
 
@@ -106,6 +109,7 @@ impl Class {
             Self::Gpt2 => "GPT2Tokenizer",
             Self::Qwen2 => "Qwen2Tokenizer",
             Self::Llama => "LlamaTokenizer",
+            Self::SentencePiece(pieces) => pieces.name(),
             Self::AsWritten => "TokenizersBackend",
         }
     }
@@ -133,6 +137,7 @@ impl Class {
             Self::Gpt2 => &[("bos_token", END), ("eos_token", END), ("unk_token", END)],
             Self::Qwen2 => &[("eos_token", END), ("unk_token", END), ("pad_token", END)],
             Self::Llama => &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")],
+            Self::SentencePiece(pieces) => pieces.usual(),
             Self::AsWritten => &[],
         }
     }
@@ -202,7 +207,7 @@ impl Class {
                     json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": false});
                 (Value::Null, pre_tokenizer, json!({"type": "Sequence", "decoders": steps}))
             }
-            Self::Roberta | Self::Gpt2 | Self::AsWritten => {
+            Self::Roberta | Self::Gpt2 | Self::SentencePiece(_) | Self::AsWritten => {
                 (Value::Null, byte_level(add_prefix_space, true), byte_level(true, true))
             }
         };
@@ -257,6 +262,11 @@ impl Class {
             let token = self.text(settings, name);
             id(&token).map(|id| json!([token, id])).ok_or(token)
         };
+        if let Self::SentencePiece(pieces) = self
+            && let Some(template) = pieces.template()
+        {
+            return from_template(template, |name| self.text(settings, name), &id).map(Some);
+        }
         match self {
             Self::Bert => {
                 Ok(Some(json!({"type": "BertProcessing", "sep": pair("sep_token")?, "cls": pair("cls_token")?})))

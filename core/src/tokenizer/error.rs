@@ -1,10 +1,16 @@
 //! What is wrong with a tokenizer's files, or with a text.
 
+use crate::hub::SENTENCEPIECE_FILES;
+
 /// A tokenizer that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenizerError {
     /// No tokenizer in the folder.
-    #[error("the model has no tokenizer: expected tokenizer.json, vocab.txt, or vocab.json with merges.txt")]
+    #[error(
+        "the model has no tokenizer: expected tokenizer.json, vocab.txt, vocab.json with merges.txt, or a file of \
+         SentencePiece ({}); in transformers, tokenizer.save_pretrained writes tokenizer.json",
+        SENTENCEPIECE_FILES.join(", ")
+    )]
     Missing,
     /// A tokenizer file is broken, cut off, or of a kind this build does not know.
     #[error("{file} can't be read: {source}")]
@@ -31,6 +37,17 @@ pub enum TokenizerError {
         /// `model_type` of config.json.
         model_type: String,
     },
+    /// A tokenizer class builds its tokenizer from a SentencePiece file by rules that are not known here.
+    #[error(
+        "{file} of {class} is not read; AutoTokenizer.from_pretrained(folder).save_pretrained(folder) of transformers \
+         writes tokenizer.json, which is"
+    )]
+    NeedsConversion {
+        /// File name.
+        file: &'static str,
+        /// The class.
+        class: String,
+    },
     /// Ids that the model has no embedding for.
     #[error(
         "the tokenizer does not belong to this model: it has ids up to {largest_id}, the model's vocabulary has \
@@ -39,6 +56,17 @@ pub enum TokenizerError {
     TooManyTokens {
         /// Largest id that the tokenizer gives.
         largest_id: usize,
+        /// Tokens in the model's vocabulary.
+        model_vocab_size: usize,
+    },
+    /// Tokens that were added to the tokenizer and not to the model.
+    #[error(
+        "the model has {model_vocab_size} token embeddings, and none for tokens that were added to its tokenizer: {tokens}; in \
+         transformers, model.resize_token_embeddings(len(tokenizer)) adds them, else take them out of the tokenizer's files"
+    )]
+    AddedWithoutRow {
+        /// Some of them, with their ids.
+        tokens: String,
         /// Tokens in the model's vocabulary.
         model_vocab_size: usize,
     },

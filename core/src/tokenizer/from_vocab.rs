@@ -1,6 +1,11 @@
 //! Bare vocabularies to what a tokenizer class takes.
 //!
-//! In: `vocab.txt`, or `vocab.json` and `merges.txt`. Out: the vocabulary (token to id) and the merges as JSON.
+//! In: `vocab.txt`, or `vocab.json` and `merges.txt`. Out: the vocabulary (token to id) and the merges as JSON. What
+//! SentencePiece writes is in rooms of its own.
+
+mod piece_model;
+pub(super) mod pieces;
+pub(super) mod sentencepiece;
 
 use serde_json::{Map, Value, json};
 

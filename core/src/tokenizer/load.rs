@@ -27,10 +27,10 @@ struct Built {
 /// Reads the folder; see [`Tokenizer::from_folder`].
 pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokenizer, TokenizerError> {
     let json = folder.get(JSON).map(check::parse).transpose()?;
-    let settings = Settings::read(folder, json.as_ref())?;
+    let mut settings = Settings::read(folder, json.as_ref())?;
     let Built { file, class, mut inner, mut notes } = match &json {
         Some(json) => from_json(folder, json, &settings)?,
-        None => from_vocabulary(folder, &settings)?,
+        None => from_vocabulary(folder, &mut settings)?,
     };
     let malformed = |source| TokenizerError::Malformed { file, source };
     added::add(&mut inner, &settings, class, &mut notes).map_err(malformed)?;
@@ -117,7 +117,7 @@ fn from_json(folder: &Folder, json: &Value, settings: &Settings) -> Result<Built
     Ok(Built { file: JSON, class, inner: build(&own, JSON)?, notes })
 }
 
-fn from_vocabulary(folder: &Folder, settings: &Settings) -> Result<Built, TokenizerError> {
+fn from_vocabulary(folder: &Folder, settings: &mut Settings) -> Result<Built, TokenizerError> {
     let (file, class, json) = if let Some(bytes) = folder.get("vocab.txt") {
         let vocab = from_vocab::word_pieces(bytes)?;
         let unk = Class::Bert.text(settings, "unk_token");
@@ -130,6 +130,8 @@ fn from_vocabulary(folder: &Folder, settings: &Settings) -> Result<Built, Tokeni
             Class::of_byte_pairs(settings).map_err(|model_type| TokenizerError::NeedsTokenizerJson { model_type })?;
         let (vocab, merges) = from_vocab::byte_pairs(vocab, merges)?;
         ("vocab.json", class, class.build(vocab, merges, settings))
+    } else if let Some(found) = from_vocab::sentencepiece::read(folder, settings)? {
+        found
     } else {
         return Err(TokenizerError::Missing);
     };
@@ -217,6 +219,17 @@ mod tests {
         assert_eq!(ids(&tokenizer(&folder), "hi <mask>", 64), [0, 7, 6, 9, 2]);
         folder.insert("special_tokens_map.json", r#"{"mask_token": {"content": "<mask>", "lstrip": true}}"#);
         assert_eq!(ids(&tokenizer(&folder), "hi <mask>", 64), [0, 7, 9, 2]);
+    }
+
+    #[test]
+    fn tokens_that_were_added_to_the_tokenizer_alone_are_named() {
+        let mut folder = bert();
+        folder.insert("added_tokens.json", r#"{"[E1]": 9, "[E2]": 10}"#);
+        tokenizer(&folder).check_vocab(11).expect("each has a row");
+        let error = tokenizer(&folder).check_vocab(9).expect_err("two have none").to_string();
+        assert!(error.contains("[E1] (9), [E2] (10)") && error.contains("resize_token_embeddings"), "{error}");
+        let error = tokenizer(&folder).check_vocab(5).expect_err("words have none either").to_string();
+        assert!(error.contains("does not belong to this model") && error.contains("ids up to 10"), "{error}");
     }
 
     #[test]

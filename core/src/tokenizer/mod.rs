@@ -33,6 +33,7 @@ mod load;
 mod long_text;
 mod new_tokens;
 mod pair;
+mod placed;
 mod settings;
 mod stream;
 mod windows;
@@ -51,6 +52,7 @@ pub use error::TokenizerError;
 pub use language::Coverage;
 pub use load::configured_eos_ids;
 pub use new_tokens::{NewToken, NewTokens};
+pub use placed::{InputToken, TokenPlace};
 pub use stream::TextStream;
 pub use windows::{PairLayout, window_ranges};
 pub use words::split_words;
@@ -107,7 +109,7 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// Builds the tokenizer of a model folder: from `tokenizer.json`, else from `vocab.txt` (BERT's WordPiece), else
-    /// from `vocab.json` and `merges.txt` (the byte-level BPE of RoBERTa, GPT-2, GPT-Neo and Qwen).
+    /// from `vocab.json` and `merges.txt` (the byte-level BPE of RoBERTa, GPT-2, GPT-Neo and Qwen), else from SentencePiece's file.
     ///
     /// What the files say and what counts of it follows the tokenizer class that `AutoTokenizer` of transformers 5 takes;
     /// [`Self::notes`] says where that differs from `tokenizer.json`.
@@ -316,8 +318,7 @@ impl Tokenizer {
         if self.vocab_size <= model_vocab_size && (self.pad_token_id as usize) < model_vocab_size {
             return Ok(());
         }
-        let largest_id = self.vocab_size.saturating_sub(1).max(self.pad_token_id as usize);
-        Err(TokenizerError::TooManyTokens { largest_id, model_vocab_size })
+        Err(added::without_row(&self.inner, self.pad_token_id, model_vocab_size))
     }
 
     /// Whether a model with so many segment embeddings has one for every token.

@@ -39,6 +39,10 @@ pub(super) struct Settings {
     pub(super) strip_accents: Option<bool>,
     pub(super) tokenize_chinese_chars: Option<bool>,
     pub(super) add_prefix_space: Option<bool>,
+    pub(super) keep_accents: Option<bool>,
+    pub(super) split_by_punct: Option<bool>,
+    /// Sentinels of T5.
+    pub(super) extra_ids: Option<u64>,
     pub(super) legacy: Option<bool>,
     pub(super) add_bos_token: bool,
     pub(super) add_eos_token: bool,
@@ -149,6 +153,9 @@ impl Settings {
         self.strip_accents = flag("strip_accents");
         self.tokenize_chinese_chars = flag("tokenize_chinese_chars");
         self.add_prefix_space = flag("add_prefix_space");
+        self.keep_accents = flag("keep_accents");
+        self.split_by_punct = flag("split_by_punct");
+        self.extra_ids = fields.get("extra_ids").and_then(Value::as_u64);
         self.legacy = flag("legacy");
         self.add_bos_token = flag("add_bos_token") == Some(true);
         self.add_eos_token = flag("add_eos_token") == Some(true);

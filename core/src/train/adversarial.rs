@@ -1,12 +1,18 @@
-//! FGM, the fast gradient method on token vectors (Miyato et al. 2017, <https://arxiv.org/abs/1605.07725>): a batch is passed a
-//! second time by a model whose token vectors are moved by `epsilon g / |g|`, `g` being their gradient in the first pass, to
-//! where the loss is higher; the gradients of both passes are added up.
+//! A batch is passed a second time by a model that is moved to where its loss is higher; the model itself stays as it is. A batch
+//! that is computed in parts is moved part by part.
 //!
-//! The paper moves the vectors of each row; here it is the table that moves, as is usual since then, so that a token is moved the
-//! same way wherever it stands in the batch, and tokens that the batch does not hold are not moved. The model itself stays as it
-//! is. A batch that is computed in parts is moved part by part.
+//! FGM, the fast gradient method on token vectors (Miyato et al. 2017, <https://arxiv.org/abs/1605.07725>): they are moved by
+//! `epsilon g / |g|`, `g` being their gradient in the first pass; the gradients of both passes are added up. The paper moves the
+//! vectors of each row; here it is the table that moves, as is usual since then, so that a token is moved the same way wherever it
+//! stands in the batch, and tokens that the batch does not hold are not moved.
+//!
+//! AWP, adversarial weight perturbation (Wu et al. 2020, <https://arxiv.org/abs/2004.05884>): every matrix of weights is moved by
+//! `gamma |w| g / |g|`; the step takes the gradients of the second pass alone. As in the authors' code, vectors (biases, norms) are
+//! not moved.
 
-use burn::module::{Module, ModuleMapper, Param};
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
 use crate::kernels::square_sum;
@@ -19,14 +25,36 @@ const NORM_EPS: f64 = 1e-12;
 
 /// The model with its token vectors moved along their gradients; `None` where they have none.
 pub(super) fn moved_along(model: &Model, gradients: &GradientSum, epsilon: f64) -> Option<Model> {
-    let of_tables = gradients.tensors().filter(|(path, _)| is_token_table(path));
-    let squares: Vec<Tensor<1>> = of_tables.map(|(_, gradient)| square_sum(gradient)).collect();
+    let of_tables: Vec<(&str, &Tensor<1>)> = gradients.tensors().filter(|(path, _)| is_token_table(path)).collect();
+    let squares: Vec<Tensor<1>> = of_tables.iter().map(|(_, gradient)| square_sum(gradient)).collect();
     if squares.is_empty() {
         return None;
     }
     let norm = Tensor::cat(squares, 0).sum().sqrt();
     let factor = norm.add_scalar(NORM_EPS).recip().mul_scalar(epsilon);
-    Some(model.clone().map(&mut Move { path: ParamPath::default(), gradients, factor }))
+    let factors = of_tables.into_iter().map(|(path, _)| (path.to_owned(), factor.clone())).collect();
+    Some(moved(model, gradients, factors))
+}
+
+/// The model with each of its matrices moved along its gradient, by `gamma` of its own norm; `None` where none has a gradient.
+pub(super) fn perturbed(model: &Model, gradients: &GradientSum, gamma: f64) -> Option<Model> {
+    let mut squares = Squares { path: ParamPath::default(), gradients, found: BTreeMap::new() };
+    model.visit(&mut squares);
+    let mut of_matrices: BTreeMap<&str, [Tensor<1>; 2]> = BTreeMap::new();
+    for (path, [weight, gradient]) in &squares.found {
+        let sum = of_matrices.remove(matrix_of(path));
+        let sum = match sum {
+            Some([weights, gradients]) => [weights + weight.clone(), gradients + gradient.clone()],
+            None => [weight.clone(), gradient.clone()],
+        };
+        of_matrices.insert(matrix_of(path), sum);
+    }
+    let factor = |path: &String| {
+        let [weight, gradient] = &of_matrices[matrix_of(path)];
+        (weight.clone().sqrt() / gradient.clone().sqrt().add_scalar(NORM_EPS)).mul_scalar(gamma)
+    };
+    let factors: BTreeMap<String, Tensor<1>> = squares.found.keys().map(|path| (path.clone(), factor(path))).collect();
+    (!factors.is_empty()).then(|| moved(model, gradients, factors))
 }
 
 /// Whether tokens are looked up in the parameter at a path.
@@ -34,11 +62,45 @@ fn is_token_table(path: &str) -> bool {
     path == "backbone.embeddings.word_embeddings.weight" || path.starts_with("backbone.embed_tokens.")
 }
 
+/// The matrix that a parameter is, or is a part of: a token table may lie in shards.
+fn matrix_of(path: &str) -> &str {
+    path.split_once(".shards.").map_or(path, |(table, _)| table)
+}
+
+/// The model with the parameters that `factors` names moved by so many times their gradients.
+fn moved(model: &Model, gradients: &GradientSum, factors: BTreeMap<String, Tensor<1>>) -> Model {
+    model.clone().map(&mut Move { path: ParamPath::default(), gradients, factors })
+}
+
+/// Sums of squares of each matrix that has a gradient, and of that, `[1]` each, by path.
+struct Squares<'a> {
+    path: ParamPath,
+    gradients: &'a GradientSum,
+    found: BTreeMap<String, [Tensor<1>; 2]>,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.enter(name, container_type);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let path = self.path.join();
+        let Some(gradient) = self.gradients.get(&path).filter(|_| D >= 2) else { return };
+        let weight = square_sum(&param.val().inner().flatten::<1>(0, D - 1));
+        self.found.insert(path, [weight, square_sum(gradient)]);
+    }
+}
+
 struct Move<'a> {
     path: ParamPath,
     gradients: &'a GradientSum,
-    /// `[1]`
-    factor: Tensor<1>,
+    /// `[1]` each, by path.
+    factors: BTreeMap<String, Tensor<1>>,
 }
 
 impl ModuleMapper for Move<'_> {
@@ -52,11 +114,12 @@ impl ModuleMapper for Move<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let path = self.path.join();
-        let found = self.gradients.tensors().find(|(own, _)| *own == path && is_token_table(own));
-        let Some((_, gradient)) = found else { return param };
+        let (Some(gradient), Some(factor)) = (self.gradients.get(&path), self.factors.get(&path)) else {
+            return param;
+        };
         let shape = param.shape();
         let (id, weight, mapper) = param.consume();
-        let moved = weight.inner().flatten::<1>(0, D - 1) + gradient.clone() * self.factor.clone();
+        let moved = weight.inner().flatten::<1>(0, D - 1) + gradient.clone() * factor.clone();
         Param::from_mapped_value(id, moved.reshape::<D, _>(shape).autodiff().require_grad(), mapper)
     }
 }
@@ -112,7 +175,66 @@ mod tests {
     }
 
     #[test]
-    fn both_passes_add_up_and_the_model_stays_as_it_is() {
+    fn matrices_move_by_gamma_of_their_norm_and_vectors_stay() {
+        const BIAS: &str = "head.classifier.bias";
+        let device = Device::flex().autodiff();
+        let plain = device.clone().without_autodiff();
+        for case in golden("awp") {
+            // The table of the case, moved by the same share of its norm, is the model's moved by that of its own.
+            let model = model(&device);
+            let (begin, end, gradient) = (numbers(&case, "table"), numbers(&case, "moved"), numbers(&case, "gradient"));
+            let mut gradients = GradientSum::default();
+            let data = TensorData::new(gradient.clone(), [gradient.len()]);
+            gradients.add_gradient(TABLE.to_owned(), Tensor::<1>::from_data(data, &plain));
+            gradients.add_gradient(BIAS.to_owned(), Tensor::<1>::from_data([3.0_f32, -1.0], &plain));
+            let moved = perturbed(&model, &gradients, number(&case, "gamma")).expect("there is a gradient");
+            let norm = |values: &[f32]| values.iter().map(|value| value * value).sum::<f32>().sqrt();
+            let own = table(&model);
+            let scale = norm(&own) / norm(&begin);
+            for (index, found) in table(&moved).into_iter().enumerate() {
+                let expected = own[index] + scale * (end[index] - begin[index]);
+                assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+            }
+            let bias = |model: &Model| {
+                let mut found = BiasOfHead::default();
+                model.visit(&mut found);
+                found.values
+            };
+            assert!(!bias(&model).is_empty() && bias(&model) == bias(&moved), "a vector is not moved");
+        }
+        assert!(perturbed(&model(&device), &GradientSum::default(), 1.0).is_none());
+    }
+
+    #[derive(Default)]
+    struct BiasOfHead {
+        path: ParamPath,
+        values: Vec<f32>,
+    }
+
+    impl ModuleVisitor for BiasOfHead {
+        fn enter_module(&mut self, name: &str, container_type: &str) {
+            self.path.enter(name, container_type);
+        }
+
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.exit();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.path.join() == "head.classifier.bias" {
+                self.values = param.val().into_data().iter::<f32>().collect();
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_in_shards_is_one_matrix() {
+        assert_eq!(matrix_of("backbone.embed_tokens.shards.3"), "backbone.embed_tokens");
+        assert_eq!(matrix_of("head.classifier.weight"), "head.classifier.weight");
+    }
+
+    #[test]
+    fn both_passes_of_fgm_add_up_that_of_awp_counts_alone_and_the_model_stays_as_it_is() {
         let device = Device::flex().autodiff();
         let model = model(&device);
         let padding = Padding { pad_token_id: 0, multiple_of: 1, max_length: 8, positions: PositionIds::FromZero };
@@ -125,7 +247,7 @@ mod tests {
             num_rows: 2,
             num_tokens: 5,
         };
-        let pass = |model: &Model, fgm_epsilon: f64| -> (f32, GradientSum) {
+        let pass = |model: &Model, techniques: Techniques| -> (f32, GradientSum) {
             let mut gradients = GradientSum::default();
             let step = MicroStep {
                 model,
@@ -133,22 +255,37 @@ mod tests {
                 features: None,
                 weight_sum: 2.0,
                 gradient_checkpointing: false,
-                techniques: Techniques { fgm_epsilon, ..Techniques::default() },
+                techniques,
                 seed: 1,
                 device: &device,
             };
             (step.run(&batch, &mut gradients).into_scalar::<f32>(), gradients)
         };
+        let [none, fgm, awp] = [(0.0, 0.0), (0.001, 0.0), (0.0, 0.001)].map(|(fgm_epsilon, awp_gamma)| Techniques {
+            fgm_epsilon,
+            awp_gamma,
+            ..Techniques::default()
+        });
         let before = table(&model);
-        let (plain_loss, first) = pass(&model, 0.0);
+        let (plain_loss, first) = pass(&model, none);
         let moved = moved_along(&model, &first, 0.001).expect("there is a gradient");
-        let (moved_loss, second) = pass(&moved, 0.0);
+        let (moved_loss, second) = pass(&moved, none);
         assert!(moved_loss > plain_loss, "the loss is higher there: {moved_loss}, {plain_loss}");
-        let (loss, both) = pass(&model, 0.001);
-        assert_eq!((loss, table(&model)), (plain_loss, before), "what is told is the loss of the rows as they are");
+        let (loss, both) = pass(&model, fgm);
+        assert_eq!(
+            (loss, table(&model)),
+            (plain_loss, before.clone()),
+            "what is told is the loss of the rows as they are"
+        );
         let values = |sum: &GradientSum| -> Vec<f32> {
             sum.tensors().flat_map(|(_, one)| one.clone().into_data().iter::<f32>().collect::<Vec<_>>()).collect()
         };
+        let perturbed = perturbed(&model, &first, 0.001).expect("there is a gradient");
+        let (perturbed_loss, expected) = pass(&perturbed, none);
+        assert!(perturbed_loss > plain_loss, "the loss is higher there, too: {perturbed_loss}, {plain_loss}");
+        let (loss, found) = pass(&model, awp);
+        assert_eq!((loss, table(&model)), (plain_loss, before), "the loss of the weights as they are");
+        assert_eq!(values(&found), values(&expected), "the gradients of the second pass alone");
         let (first, second, both) = (values(&first), values(&second), values(&both));
         assert_eq!(both.len(), first.len());
         for (index, both) in both.iter().enumerate() {

@@ -134,7 +134,8 @@ pub struct RateFinder {
 impl RateFinder {
     /// Prepares the test with a run that has not begun, is not warmed up, and has more steps than the test.
     #[must_use]
-    pub fn new(mut trainer: Trainer, range: RateRange) -> Self {
+    pub fn new(trainer: Trainer, range: RateRange) -> Self {
+        let mut trainer = trainer.without_watched(); // nobody compares what the model writes on the way
         let run = &mut trainer.job.run;
         run.lr_scheduler_type = LrSchedulerType::Constant;
         run.logging_steps = 1;

@@ -4,6 +4,7 @@
 //! In: rows of any task, which are batches of inputs and targets here, and a model. Out: events, and the trained model.
 
 mod adversarial;
+mod attributions;
 mod batches;
 mod checkpointed;
 mod diverged;
@@ -15,6 +16,7 @@ mod features;
 mod find_rate;
 mod measured;
 mod memory;
+mod mixout;
 mod outputs;
 mod prepared;
 mod readings;
@@ -30,7 +32,9 @@ mod trainer;
 #[cfg(all(test, feature = "cpu"))]
 mod two_passes;
 mod unfreezing;
+mod watching;
 
+pub use attributions::{Attributions, ComparedRow, Integration};
 pub use dtype::{float_dtype, gradient_scale};
 pub use error::TrainError;
 pub use evaluator::Evaluator;

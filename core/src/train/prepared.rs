@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, FloatDType};
 
-use super::TrainError;
+use super::{TrainError, Trainer};
 use crate::config::{ClassSampling, Method, RunConfig};
 use crate::data::{BatchSampler, Split};
 use crate::model::{Model, ModelConfig, is_of_head};
@@ -63,6 +63,16 @@ pub(super) fn sampler_of(rows: &dyn TaskRows, run: &RunConfig) -> BatchSampler {
         (sampling, Some(classes)) => sampler.with_classes(classes, sampling),
     };
     sampler.with_strategy(run.train_sampling_strategy)
+}
+
+impl Trainer {
+    /// Of a run that has not begun: rows of each group come equally often, in as many rows an epoch as there are. `groups` are the
+    /// groups of all training rows, from 0.
+    #[must_use]
+    pub fn with_groups(mut self, groups: Vec<usize>) -> Self {
+        self.sampler = self.sampler.with_classes(groups, ClassSampling::Balanced);
+        self
+    }
 }
 
 /// The optimizer of a run of `model`, whose weights are those that the run begins with.

@@ -27,8 +27,8 @@ pub(super) const GOOD_FILES: [(&str, &str); 2] =
 
 impl Trainer {
     /// Whether a checkpoint taken now stands between two optimizer steps with nothing left to say: every event up to it was
-    /// pulled, and none comes again after [`Self::restore`] but [`TrainEvent::Started`](crate::event::TrainEvent::Started)
-    /// and the phase.
+    /// pulled, and none comes again after [`Self::restore`] but [`TrainEvent::Started`](crate::event::TrainEvent::Started),
+    /// what augmentation added, and the phase.
     #[must_use]
     pub fn is_between_steps(&self) -> bool {
         self.progress.step > 0 && self.events.is_empty() && matches!(self.stage, Stage::Training)
@@ -209,17 +209,18 @@ pub(super) fn load_moments(folder: &Folder, device: &Device) -> Result<BTreeMap<
     let mut moments = BTreeMap::new();
     for path in first {
         let mut take = |name: &str| {
-            let file = OPTIMIZER_FILE.to_owned();
-            let tensor = tensors.remove(&format!("{name}.{path}")).ok_or_else(|| CheckpointError::State {
-                file,
-                reason: format!("{name} moment of {path} is missing"),
-            })?;
+            let tensor = tensors.remove(&format!("{name}.{path}")).ok_or_else(|| missing_moment(name, &path))?;
             Ok::<_, CheckpointError>(Tensor::<1>::from_data(TensorData::new(tensor.values, tensor.shape), device))
         };
         let pair = Moments { first: take("first")?, second: take("second")? };
         moments.insert(path, pair);
     }
     Ok(moments)
+}
+
+/// Why a checkpoint without a moment of a parameter can't be used.
+pub(super) fn missing_moment(name: &str, path: &str) -> CheckpointError {
+    CheckpointError::State { file: OPTIMIZER_FILE.to_owned(), reason: format!("{name} moment of {path} is missing") }
 }
 
 /// Puts a checkpoint's weights into `model`; what the method does not train is not in the file.
@@ -269,8 +270,10 @@ mod runs {
     use futures_lite::future::block_on;
 
     use super::*;
-    use crate::checkpoint::read_state;
-    use crate::config::{ClassSampling, ModelSource, ReadOptions, SplitConfig, Techniques};
+    use crate::checkpoint::{TensorParts, read_state};
+    use crate::config::{
+        AugmentKind, ClassSampling, ModelSource, ReadOptions, SplitConfig, Techniques, TextAugmentation,
+    };
     use crate::data::DataFiles;
     use crate::event::{Phase, Split, TrainEvent};
     use crate::session::Session;
@@ -305,6 +308,7 @@ mod runs {
             class_sampling: ClassSampling::Balanced,
             fgm_epsilon: 0.1,
             l2_sp: 0.5,
+            mixout: 0.3,
             ..Techniques::default()
         };
         RunConfig { techniques, ..settings() }
@@ -338,12 +342,69 @@ mod runs {
 
     /// What is told of steps and measurements.
     fn told(events: &[TrainEvent]) -> Vec<&TrainEvent> {
-        events.iter().filter(|event| phase(event).is_none() && !matches!(event, TrainEvent::Started { .. })).collect()
+        let is_beginning = |event: &TrainEvent| {
+            matches!(event, TrainEvent::Started { .. } | TrainEvent::Augmented { .. }) || phase(event).is_some()
+        };
+        events.iter().filter(|event| !is_beginning(event)).collect()
+    }
+
+    /// Two changed copies of each training row: a checkpoint is tied to them, too.
+    fn augmented() -> RunConfig {
+        let (augment_texts, augment_copies) = (vec![AugmentKind::Swap, AugmentKind::Typos], 2);
+        let augmentation =
+            TextAugmentation { augment_texts, augment_copies, augment_share: 0.2, ..TextAugmentation::default() };
+        RunConfig { augmentation, num_train_epochs: 1, ..settings() }
+    }
+
+    #[test]
+    fn a_run_says_what_augmentation_added_and_trains_on_it() {
+        let run = augmented();
+        let mut session = session(&run);
+        session.start(run).expect("it starts");
+        let mut next = || block_on(session.next_event()).expect("it goes on").expect("it has begun");
+        let TrainEvent::Started { num_rows, steps_per_epoch, .. } = next() else { panic!("it starts") };
+        let train = num_rows[0];
+        assert_eq!(
+            (num_rows.iter().sum::<usize>(), steps_per_epoch as usize),
+            (60, (3 * train).div_ceil(8)),
+            "as read"
+        );
+        let TrainEvent::Augmented { step: 0, rows } = next() else { panic!("it says so") };
+        assert_eq!((rows.num_rows, rows.num_added, rows.num_unchanged), (train, 2 * train, 0));
+        let by_label: usize = rows.labels.iter().map(|(_, count)| count).sum();
+        assert_eq!((by_label, rows.labels.len()), (3 * train, 2));
+    }
+
+    #[test]
+    fn a_checkpoint_belongs_to_the_copies_of_its_rows() {
+        let fingerprint = |run: RunConfig| {
+            let mut session = session(&run);
+            session.start(run).expect("it starts");
+            while !session.is_between_steps() {
+                block_on(session.next_event()).expect("it goes on").expect("it has steps to take");
+            }
+            let checkpoint = block_on(session.checkpoint()).expect("it is saved");
+            read_state(&checkpoint).expect("it is whole").data_fingerprint
+        };
+        let found = fingerprint(augmented());
+        assert_eq!(fingerprint(augmented()), found, "the same seed gives the same rows");
+        assert_ne!(fingerprint(RunConfig { augmentation: TextAugmentation::default(), ..augmented() }), found);
     }
 
     #[test]
     fn a_run_that_is_cut_between_two_steps_loses_no_event_and_repeats_none() {
-        [settings(), with_techniques()].iter().for_each(is_the_same_after_a_cut);
+        let by_column = RunConfig { balance_column: "label".into(), ..settings() };
+        [settings(), with_techniques(), augmented(), by_column].iter().for_each(is_the_same_after_a_cut);
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_is_refused_and_the_run_before_stays() {
+        let mut session = session(&settings());
+        session.start(settings()).expect("it starts");
+        let error = session.start(RunConfig { balance_column: "dialect".into(), ..settings() }).expect_err("no column");
+        let told = error.to_string();
+        assert!(told.starts_with("balance_column") && told.contains("it has text, label"), "{told}");
+        assert!(block_on(session.next_event()).is_ok(), "the run before is there");
     }
 
     fn is_the_same_after_a_cut(run: &RunConfig) {
@@ -363,10 +424,51 @@ mod runs {
             resumed.resume(checkpoint).expect("it goes on");
             let rest = drain(&mut resumed);
             assert_eq!(told(&rest), told(&seen[*num_seen..]), "cut after {num_seen} events");
+            let mut in_parts = session(run);
+            resume_in_parts(&mut in_parts, checkpoint);
+            let again = block_on(in_parts.checkpoint()).expect("it is saved");
+            for file in [MODEL_FILE, OPTIMIZER_FILE, BEST_FILE] {
+                assert!(again.get(file) == checkpoint.get(file), "{file} is another after it was read in parts");
+            }
             let mut phases = rest.iter().filter_map(phase);
             assert_eq!(phases.next(), Some(Phase::FirstStep));
             assert!(phases.next().is_none_or(|next| next == Phase::Training), "the first step is told from the others");
         }
+    }
+
+    #[test]
+    fn moments_that_do_not_fit_their_parameter_are_refused() {
+        let mut session = session(&settings());
+        session.start(settings()).expect("it starts");
+        while !session.is_between_steps() {
+            block_on(session.next_event()).expect("it goes on").expect("it has steps to take");
+        }
+        let mut checkpoint = block_on(session.checkpoint()).expect("it is saved");
+        let mut moments = crate::checkpoint::read_tensors(&checkpoint, OPTIMIZER_FILE).expect("it is whole");
+        moments.values_mut().next().expect("there are moments").shape.insert(0, 1);
+        checkpoint.insert(OPTIMIZER_FILE, crate::checkpoint::write_tensors(&moments));
+        let error = session.resume(&checkpoint).expect_err("it does not fit").to_string();
+        assert!(error.contains("does not fit its parameter"), "{error}");
+    }
+
+    /// Takes a run up a tensor at a time, as where a file does not fit into memory.
+    fn resume_in_parts(session: &mut Session, checkpoint: &Folder) {
+        let mut resuming = session.begin_resume(checkpoint).expect("its state fits");
+        while let Some(name) = resuming.next_file() {
+            if !resuming.takes_parts() {
+                resuming.put(checkpoint).expect("it is whole");
+                continue;
+            }
+            let bytes = checkpoint.get(name).expect("it is there");
+            let cut = |range: std::ops::Range<u64>| &bytes[range.start as usize..range.end as usize];
+            let header = TensorParts::header_range(name, bytes, bytes.len() as u64).expect("a header");
+            let mut parts = TensorParts::open(name, cut(header), bytes.len() as u64).expect("a header");
+            while let Some(range) = parts.next_range() {
+                resuming.put_part(&mut parts, cut(range)).expect("they belong to the model");
+            }
+            resuming.end_file().expect("none is missing");
+        }
+        session.finish_resume(resuming);
     }
 
     #[test]

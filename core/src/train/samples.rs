@@ -3,13 +3,10 @@
 use burn::tensor::Device;
 
 use super::TrainError;
-use crate::generate::{Generation, PromptRoom, SamplingConfig, TextGeneration, encode_to_fit};
+use crate::generate::{FinishedText, Generation, PromptRoom, SamplingConfig, TextGeneration, encode_to_fit};
 use crate::model::{Model, ModelConfig};
 use crate::task::PromptRow;
 use crate::tokenizer::Tokenizer;
-
-/// Prompts that are sampled after an evaluation.
-pub(super) const SAMPLES: usize = 2;
 
 /// Most tokens of what is written.
 const MAX_NEW_TOKENS: u32 = 32;
@@ -33,7 +30,7 @@ impl SampleWriter {
         model: &Model,
         config: &ModelConfig,
         device: &Device,
-    ) -> Result<String, TrainError> {
+    ) -> Result<FinishedText, TrainError> {
         let sampling = SamplingConfig { max_new_tokens: MAX_NEW_TOKENS, ..SamplingConfig::default() };
         let (window, max_source) = (config.max_tokens(), self.max_source);
         let room = PromptRoom { window, max_source, max_new_tokens: MAX_NEW_TOKENS };

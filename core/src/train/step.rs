@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::adversarial::moved_along;
+use super::adversarial::{moved_along, perturbed};
 use crate::batch::BatchInputs;
 use crate::config::Techniques;
 use crate::data::{HostBatch, HostTargets};
@@ -26,7 +26,7 @@ pub struct MicroStep<'a> {
     pub weight_sum: f64,
     /// Blocks of a model that writes are computed again in the backward pass.
     pub gradient_checkpointing: bool,
-    /// Of these what a pass obeys: noise on token vectors, a second pass with other dropout, one with moved token vectors.
+    /// Of these what a pass obeys: noise on token vectors, a second pass with other dropout, one with moved token vectors or weights.
     pub techniques: Techniques,
     /// Seeds dropout.
     pub seed: u64,
@@ -46,13 +46,21 @@ pub(super) struct TokenTargets {
 impl MicroStep<'_> {
     /// Adds the batch's gradients to `gradients` and returns its share of the step's loss, `[1]`, without autodiff.
     pub fn run(&self, batch: &HostBatch, gradients: &mut GradientSum) -> Tensor<1> {
-        let epsilon = self.techniques.fgm_epsilon;
-        if epsilon == 0.0 {
+        let Techniques { fgm_epsilon, awp_gamma, .. } = self.techniques;
+        if fgm_epsilon == 0.0 && awp_gamma == 0.0 {
             return self.pass(batch, gradients);
         }
         let mut own = GradientSum::default();
         let loss = self.pass(batch, &mut own);
-        if let Some(moved) = moved_along(self.model, &own, epsilon) {
+        let moved = if awp_gamma > 0.0 {
+            perturbed(self.model, &own, awp_gamma)
+        } else {
+            moved_along(self.model, &own, fgm_epsilon)
+        };
+        if let Some(moved) = moved {
+            if awp_gamma > 0.0 {
+                own = GradientSum::default(); // they were only to say where to
+            }
             let Self { frozen, weight_sum, gradient_checkpointing, techniques, seed, device, .. } = *self;
             let features = self.features.clone();
             let model = &moved;

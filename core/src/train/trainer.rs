@@ -9,12 +9,13 @@ use super::batches::{Drawn, next_batches, seed_of, sums_of_draws};
 use super::dtype::gradient_scale;
 use super::evaluations::Evaluations;
 use super::features::Features;
+use super::mixout::Mixout;
 use super::prepared::{optimizer_of, prepare, sampler_of};
 use super::readings::{Reading, Readings};
 use super::roll_back::GoodState;
-use super::samples::SAMPLES;
 use super::unfreezing::drop_frozen;
-use super::{Evaluator, MicroStep, SampleWriter, TrainError, float_dtype};
+use super::watching::Watched;
+use super::{Evaluator, MicroStep, TrainError, float_dtype};
 use crate::checkpoint::LossLevel;
 use crate::config::{EvalStrategy, Job, Method, RunConfig};
 use crate::data::{BatchSampler, HostBatch};
@@ -35,6 +36,8 @@ pub struct Trainer {
     /// What the head reads of rows, where it alone is trained and a row is the same in every batch.
     features: Option<Features>,
     pub(super) optimizer: AdamW,
+    /// Mixes pretrained weights into those of a pass, if the run asks for it.
+    mixout: Option<Mixout>,
     pub(super) sampler: BatchSampler,
     plan: Plan,
     pub(super) progress: Progress,
@@ -48,8 +51,8 @@ pub struct Trainer {
     pub(super) loss_level: LossLevel,
     /// In how many parts a batch is computed.
     pub(super) batch_parts: u32,
-    /// Writes on from validation prompts, for a model that can.
-    writer: Option<SampleWriter>,
+    /// What is looked at besides the rows, of a model that predicts tokens.
+    pub(super) watched: Watched,
     pub(super) events: VecDeque<TrainEvent>,
     /// Step that this trainer began at: 0, or that of a checkpoint.
     began_at: u32,
@@ -62,6 +65,10 @@ pub(super) enum Stage {
     Training,
     /// The next batch of the validation split.
     Evaluating(Evaluator),
+    /// What is looked at before the first step.
+    Beginning,
+    /// The next batch of these rows, which are of a general text.
+    General(Rc<dyn TaskRows>, Evaluator),
     /// The next of these validation prompts.
     Sampling(VecDeque<PromptRow>),
     /// The last reading, then the end.
@@ -122,6 +129,7 @@ impl Trainer {
             frozen: (run.method == Method::Head).then(|| model.for_inference().backbone),
             features: (run.method == Method::Head && rows.is_fixed()).then(Features::default),
             plan: Plan { steps_per_epoch, total_steps, warmup_steps, num_parameters, num_trainable, figure },
+            mixout: Mixout::of_run(run, &model),
             job,
             rows,
             config,
@@ -137,7 +145,7 @@ impl Trainer {
             rollbacks: 0,
             loss_level: LossLevel::default(),
             batch_parts: 1,
-            writer: None,
+            watched: Watched::default(),
             events: VecDeque::new(),
             began_at: 0,
             stage: Stage::Training,
@@ -146,26 +154,20 @@ impl Trainer {
         Ok(trainer)
     }
 
-    /// Lets a model that writes go on from two validation prompts after each evaluation.
-    #[must_use]
-    pub fn with_samples(self, writer: SampleWriter) -> Self {
-        Self { writer: Some(writer), ..self }
-    }
-
     /// Events before the first step, also of a resumed run.
     pub(super) fn begin(&mut self) {
         self.began_at = self.progress.step;
-        self.events = VecDeque::from([
-            TrainEvent::Started {
-                total_steps: self.plan.total_steps,
-                steps_per_epoch: self.plan.steps_per_epoch,
-                step: self.progress.step,
-                num_rows: self.rows.num_read(),
-                num_parameters: self.plan.num_parameters,
-                num_trainable: self.plan.num_trainable,
-            },
-            TrainEvent::Phase { phase: Phase::FirstStep },
-        ]);
+        self.events = VecDeque::from([TrainEvent::Started {
+            total_steps: self.plan.total_steps,
+            steps_per_epoch: self.plan.steps_per_epoch,
+            step: self.progress.step,
+            num_rows: self.rows.num_read(),
+            num_parameters: self.plan.num_parameters,
+            num_trainable: self.plan.num_trainable,
+        }]);
+        let step = self.progress.step;
+        self.events.extend(self.rows.added().map(|rows| TrainEvent::Augmented { step, rows }));
+        self.events.push_back(TrainEvent::Phase { phase: Phase::FirstStep });
     }
 
     /// Advances by at most one optimizer step (or one batch of an evaluation, or one sample). `None` means the run is over.
@@ -201,6 +203,8 @@ impl Trainer {
                 self.train_step().await?;
             }
             Stage::Evaluating(evaluator) => self.evaluate(evaluator).await?,
+            Stage::Beginning => self.stage = self.after_rows(),
+            Stage::General(rows, evaluator) => self.measure_general(rows, evaluator).await?,
             Stage::Sampling(prompts) => self.sample(prompts).await?,
             Stage::Ending { reason, keep_best } => {
                 match self.report_losses().await {
@@ -238,6 +242,9 @@ impl Trainer {
                 (false, _) => weight_sum,
             };
             let model = other.as_ref().unwrap_or(&self.model);
+            let seed = seed_of(run.seed, self.progress.micro_batches);
+            let mixed = self.mixout.as_ref().map(|mixout| mixout.mix(model, seed));
+            let model = mixed.as_ref().map_or(model, |mixed| &mixed.model);
             let features = match (&mut self.features, &self.frozen) {
                 (Some(features), Some(frozen)) => {
                     let device = self.device.clone().without_autodiff();
@@ -252,17 +259,19 @@ impl Trainer {
                 weight_sum: weight_sum / scale,
                 gradient_checkpointing: run.gradient_checkpointing,
                 techniques: run.techniques,
-                seed: seed_of(run.seed, self.progress.micro_batches),
+                seed,
                 device: &self.device,
             };
-            let loss = match *head {
-                0 => step.run(batch, &mut gradients),
-                head => {
-                    let mut own = GradientSum::default();
-                    let loss = step.run(batch, &mut own);
-                    gradients.add_all(own, |path| path_in_whole(path, head).into_owned());
-                    loss
+            let loss = if *head == 0 && mixed.is_none() {
+                step.run(batch, &mut gradients)
+            } else {
+                let mut own = GradientSum::default();
+                let loss = step.run(batch, &mut own);
+                if let Some(mixed) = &mixed {
+                    own = mixed.by_own_weights(own);
                 }
+                gradients.add_all(own, |path| path_in_whole(path, *head).into_owned());
+                loss
             };
             step_loss = Some(match step_loss {
                 Some(sum) => sum + loss,
@@ -337,33 +346,7 @@ impl Trainer {
         let figure = (self.job.run.metric_for_best_model.as_str(), self.plan.figure);
         let is_best = self.evaluations.add(&evaluation, figure, step, &self.model);
         self.events.push_back(TrainEvent::Evaluated { step, epoch, split: Split::Valid, evaluation, is_best });
-        let prompts = match self.writer {
-            Some(_) => self.rows.prompts(Split::Valid, SAMPLES),
-            None => Vec::new(),
-        };
-        self.stage = Stage::Sampling(prompts.into());
-        Ok(())
-    }
-
-    /// Writes on from one validation prompt; after the last, what follows an evaluation.
-    async fn sample(&mut self, mut prompts: VecDeque<PromptRow>) -> Result<(), TrainError> {
-        let step = self.progress.step;
-        if let (Some(prompt), Some(writer)) = (prompts.pop_front(), &self.writer) {
-            let device = self.device.clone().without_autodiff();
-            let generated = writer.write(&prompt, &self.model.for_inference(), &self.config, &device).await?;
-            let PromptRow { prompt, expected, .. } = prompt;
-            self.events.push_back(TrainEvent::Sampled { step, prompt, expected, generated });
-            self.stage = Stage::Sampling(prompts);
-            return Ok(());
-        }
-        if self.is_epoch_end() {
-            self.events.push_back(TrainEvent::CheckpointDue { step });
-        }
-        if self.patience_is_over() {
-            self.stage = self.ending(StopReason::EarlyStopping);
-        } else if step < self.plan.total_steps {
-            self.events.push_back(TrainEvent::Phase { phase: Phase::Training });
-        }
+        self.stage = self.after_rows();
         Ok(())
     }
 
@@ -411,6 +394,7 @@ impl Trainer {
         self.good = None;
         self.optimizer.moments.clear();
         self.optimizer.pull = None;
+        self.mixout = None;
     }
 
     /// Ends the run at the next poll; `keep_best` hands back the best weights rather than the last.

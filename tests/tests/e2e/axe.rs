@@ -153,7 +153,10 @@ fn a_classifiers_views_keep_nobody_out() {
     let cell = browser.wait_until("a mistake can be pressed", READ_SECS, find, Vec::new());
     browser.click(cell.as_str().expect("it has an id"));
     browser.wait_for("wrong-rows-all", READ_SECS);
-    audit.look("evaluate, the rows of one mistake");
+    let press = "document.querySelector('[data-testid=wrong-rows] tbody tr').cells[0].querySelector('button').click()";
+    let _ = browser.script(press, Vec::new());
+    browser.wait_for("nearest-rows", READ_SECS);
+    audit.look("evaluate, the rows of one mistake, and what the model looks at");
 
     browser.go_to("try");
     site.try_text("there was thunder before the rain came");

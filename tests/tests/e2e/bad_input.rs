@@ -154,8 +154,8 @@ fn bad_models_are_named_and_the_page_goes_on() {
         Value::Object(vocab) => drop(vocab.insert("[ANOTHER]".into(), json!(vocab_size + 7))),
         vocab => panic!("a vocabulary of another kind: {vocab}"),
     }
-    let words = ["does not belong", &vocab_size.to_string()];
-    refuse("tokenizer of another model", "tokenizer.json", other.to_string().as_bytes(), &words);
+    let words = ["[ANOTHER]", "resize_token_embeddings", &vocab_size.to_string()];
+    refuse("a token that the model does not have", "tokenizer.json", other.to_string().as_bytes(), &words);
     refuse("broken tokenizer", "tokenizer.json", b"{}", &["tokenizer.json"]);
 
     site.load_tiny();

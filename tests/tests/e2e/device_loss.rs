@@ -24,7 +24,7 @@ fn a_lost_device_is_said_and_the_work_goes_on() {
     let Some(site) = Site::open(WebGpu::Software) else { return };
     let browser = &site.browser;
     site.load_tiny();
-    site.load_rows(60);
+    site.load_rows(30);
     let long = [("num_train_epochs", "200"), ("batch_size", "8"), ("learning_rate", "1e-4"), ("max_seq_length", "32")];
     site.set_recipe(&long);
     site.start();

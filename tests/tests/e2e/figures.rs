@@ -36,6 +36,7 @@ fn figures_say_what_they_are_of_and_lead_to_their_rows() {
     check_spread(&site);
     check_sorting(&site);
     check_mistakes(&site);
+    check_explanation(&site);
     check_big_screen(&site);
     check_starting_again(&site);
     check_names(&site);
@@ -110,6 +111,35 @@ fn check_mistakes(site: &Site) {
     browser.wait_until("all wrong rows are back", READ_SECS, is_whole, vec![json!(all)]);
 }
 
+/// What the model looks at in the first wrong row, for the label that it was given and for its own; and the rows nearest to it.
+fn check_explanation(site: &Site) {
+    let browser = &site.browser;
+    let first = |index: usize| column(site, "wrong-rows", index).swap_remove(0);
+    let (label, predicted, text) = (first(2), first(3), first(4));
+    let press = "document.querySelector('[data-testid=wrong-rows] tbody tr').cells[0].querySelector('button').click()";
+    let _ = browser.script(press, Vec::new());
+    browser.wait_for("nearest-rows", READ_SECS);
+    assert_eq!(browser.text("explained-words"), text, "all of the text is shown");
+    assert!(browser.number("explained-words") < 0.05, "its words add up: {}", browser.text("explained-sum"));
+    let words = "return document.querySelectorAll('[data-testid=explained-words] .word[title]').length";
+    let num_words = browser.script(words, Vec::new()).as_u64().expect("a number");
+    assert!(num_words > 3 && column(site, "explained-table", 0).len() as u64 == num_words, "{num_words} words");
+    let similar = column(site, "nearest-rows", 1);
+    assert!(similar.len() == 5 && similar.is_sorted_by(|a, b| a >= b), "{similar:?}");
+    let explains =
+        "return document.querySelector('[data-testid=explained]').textContent.includes(`score of “${arguments[0]}”`)";
+    browser.wait_until("the label that was given is explained", READ_SECS, explains, vec![json!(predicted)]);
+    // The label of the file comes second.
+    let second = "return document.querySelector('[data-testid=explained-output]').options[1].value";
+    let own = browser.script(second, Vec::new());
+    browser.select("explained-output", own.as_str().expect("a value"));
+    browser.wait_until("the label of the row is explained", READ_SECS, explains, vec![json!(label)]);
+    browser.click("explained-close");
+    let is_closed =
+        "return !document.querySelector('[data-testid=explained]') && document.activeElement?.id === 'explained'";
+    browser.wait_until("the row is closed", READ_SECS, is_closed, Vec::new());
+}
+
 /// The run for the front of a room: large numbers, and Escape leaves.
 fn check_big_screen(site: &Site) {
     let browser = &site.browser;
@@ -162,6 +192,8 @@ fn check_names(site: &Site) {
     let name = path.file_name().expect("a file").to_string_lossy().into_owned();
     assert!(name.starts_with("local-model-text-classification-") && !name.contains("run"), "{name}");
     assert!(site.browser.text("exported").contains(&name), "{name}: {}", site.browser.text("exported"));
+    let checked = site.browser.text("export-checked");
+    assert!(checked.contains("it answers like the model in memory on "), "{checked}");
 }
 
 fn check_out_of_date(site: &Site) {

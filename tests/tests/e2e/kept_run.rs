@@ -2,12 +2,13 @@
 //! gone, and one of another tab is left alone. Several stay side by side.
 
 use std::fs;
+use std::path::PathBuf;
 
 use burn::tensor::Device;
 use hone_core::config::JOB_FILE;
 use hone_core::data::DataFiles;
 use hone_core::event::TrainEvent;
-use hone_core::project::{Project, ProjectRows};
+use hone_core::project::{Project, ProjectReader, ProjectRows};
 use hone_core::session::Session;
 use hone_tests::browser::WebGpu;
 use hone_tests::texts::drain;
@@ -228,6 +229,7 @@ fn several_runs_stay_side_by_side_until_each_is_deleted() {
     browser.wait_for("evaluate-run", READ_SECS);
     same_end(&site, &first);
     assert!(browser.text("run-1").contains("open"), "{}", browser.text("run-1"));
+    let whole = save_project(&site);
     browser.click("delete-2");
     browser.click("delete-for-good-2");
     let gone = "return !document.querySelector('[data-testid=run-2]') && \
@@ -235,9 +237,9 @@ fn several_runs_stay_side_by_side_until_each_is_deleted() {
     browser.wait_until("the second is deleted", READ_SECS, gone, Vec::new());
     assert!(browser.has("run-finished") && browser.held("note-1") == "for the talk", "the first stays");
 
-    // As one file it comes back into a browser that knows nothing of it, and trains without one.
+    // Alone as one file it trains without a browser; with the other it comes back into one that knows nothing of them.
     browser.click("save-1");
-    let path = browser.wait_for_download(".hone", READ_SECS);
+    let path = browser.wait_for_download("classification.hone", READ_SECS);
     let project = Project::from_zip(&fs::read(&path).expect("the download can be read")).expect("a project file");
     browser.click("delete-1");
     browser.click("delete-for-good-1");
@@ -245,13 +247,30 @@ fn several_runs_stay_side_by_side_until_each_is_deleted() {
     browser.wait_until("no run is kept", READ_SECS, gone, Vec::new());
     reload(&site);
     browser.go_to("model");
-    browser.choose_files("project-file", &[path]);
+    browser.choose_files("project-file", &[whole]);
     browser.wait_for("evaluate-run", READ_SECS);
     same_end(&site, &first);
-    assert_eq!(browser.held("note-1"), "for the talk");
+    assert!(browser.held("note-1") == "for the talk" && browser.has("run-2"), "the best was opened, and both are kept");
     assert_eq!(browser.console_errors(), Vec::<String>::new());
     let loss = last_loss_natively(project);
     assert!((loss - first.2).abs() < NATIVE_LOSS, "natively the last loss is {loss}, on the page {}", first.2);
+}
+
+/// Saves the open project, of two runs, as one file; then the table of runs is shown again.
+fn save_project(site: &Site) -> PathBuf {
+    let browser = &site.browser;
+    browser.go_to("model");
+    browser.wait_for("projects-panel", READ_SECS);
+    let _ = browser.script("document.querySelector('[data-testid=projects-panel]').open = true", Vec::new());
+    browser.click("save-project-1");
+    let path = browser.wait_for_download("rows.hone", READ_SECS);
+    let file = fs::File::open(&path).expect("the download can be read");
+    let project = ProjectReader::open(file).expect("a project file");
+    let numbers: Vec<_> = project.runs().iter().map(|run| run.about.number).collect();
+    assert_eq!((numbers, project.main(), project.name()), (vec![Some(1), Some(2)], 0, Some("rows")));
+    browser.go_to("train");
+    browser.wait_for("run-2", READ_SECS);
+    path
 }
 
 /// The mean of the last ten losses of a project's run, trained from its start by the native build.

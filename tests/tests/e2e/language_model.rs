@@ -77,7 +77,11 @@ fn cpu_end_to_end() {
     let losses = site.finish();
     check_losses(&losses);
     assert!(browser.number("valid-perplexity") > 1.0, "the validation rows were measured");
-    assert!(browser.has("evaluations") && browser.has("train-samples"));
+    assert!(browser.has("evaluations") && browser.has("train-samples") && browser.has("general-chart"));
+    let samples = browser.text("train-samples");
+    for words in ["Before training", "the best", "Step ", "In the file: ", "tokens"] {
+        assert!(samples.contains(words), "{words}: {samples}");
+    }
 
     site.evaluate("general-loss");
     let [before, after] = site.figure("loss");
@@ -87,6 +91,7 @@ fn cpu_end_to_end() {
     assert!((perplexity.ln() - after).abs() < 1e-6, "perplexity {perplexity} of the loss {after}");
     assert!(browser.has("eval-bleu-tuned") && browser.has("eval-samples"), "prompts were written on from");
     let general = forgetting(&site);
+    rate(&site);
 
     let written = write(&site);
     let adapter = site.export_by("export-adapter");
@@ -98,7 +103,8 @@ fn cpu_end_to_end() {
     site.check_requests();
 }
 
-/// On a software adapter a step takes a second, and so do a few letters: less is trained and written than on the CPU.
+/// On a software adapter a step takes a second, and so do a few letters: less is trained and written than on the CPU, and in
+/// one epoch with one sample, since samples are written before it and after each.
 #[test]
 fn webgpu_end_to_end() {
     let Some(site) = Site::open(WebGpu::Software) else { return };
@@ -107,7 +113,8 @@ fn webgpu_end_to_end() {
     browser.wait_for("model-ready", READ_SECS);
     site.choose_rows(&site.file("colours.jsonl", rows()));
     browser.wait_for("data-report", READ_SECS);
-    site.set_recipe(&[("num_train_epochs", "3"), ("batch_size", "8"), ("learning_rate", "5e-3")]);
+    site.set_recipe(&[("num_train_epochs", "1"), ("batch_size", "3"), ("learning_rate", "5e-3")]);
+    site.set_advanced("eval_samples", "1");
     site.start();
     let losses = site.finish();
     check_losses(&losses);
@@ -199,6 +206,43 @@ fn forgetting(site: &Site) -> [[f64; 2]; 2] {
     let shown = browser.script("return document.querySelector('main').textContent", Vec::new());
     assert!(shown.as_str().is_some_and(|shown| shown.contains("own.txt")), "the text is named: {shown}");
     [bundled, look()]
+}
+
+/// What both models wrote is described, and rated without their names; the votes are saved with the seed.
+fn rate(site: &Site) {
+    let browser = &site.browser;
+    for which in ["file", "base", "tuned"] {
+        assert!(browser.number(&format!("eval-style-length-{which}")) > 0.0, "{which}");
+        assert_eq!(browser.number(&format!("eval-style-refusals-{which}")), 0.0, "{which}");
+    }
+    browser.type_into("rating-seed", "7");
+    browser.click("rating-start");
+    browser.wait_for("rating-text-2", READ_SECS);
+    let verdict = || browser.text("rating-verdict");
+    assert!(verdict().is_empty() && !browser.text("rating-pair").contains("before training"), "nobody is named");
+    let press = |key: &str, done: &str| {
+        let script = "document.getElementById('rating-pair').dispatchEvent( \
+            new KeyboardEvent('keydown', { key: arguments[0], bubbles: true, cancelable: true }))";
+        let _ = browser.script(script, vec![json!(key)]);
+        let script =
+            "return document.querySelector('[data-testid=rating-progress]')?.textContent.startsWith(arguments[0])";
+        browser.wait_until(&format!("{done} after {key}"), READ_SECS, script, vec![json!(done)]);
+    };
+    press("1", "1 of");
+    press("2", "2 of");
+    press("u", "1 of");
+    press("=", "2 of");
+    browser.click("rating-open");
+    let is_named = "return document.querySelector('[data-testid=rating-verdict]')?.textContent.includes('Run 1: ')";
+    browser.wait_until("the names are shown", READ_SECS, is_named, Vec::new());
+    assert!(verdict().contains("1 tie") && verdict().contains("1 vote"), "{}", verdict());
+    browser.click("rating-jsonl");
+    let saved = std::fs::read_to_string(browser.wait_for_download("rating.jsonl", READ_SECS)).expect("a file");
+    let votes: Vec<serde_json::Value> =
+        saved.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    assert!(votes.len() == 2 && votes.iter().all(|vote| vote["seed"] == 7 && vote["blind"] == true), "{saved}");
+    assert_eq!(votes[0]["preferred"], votes[0]["text_1_by"]);
+    assert!(votes[1]["preferred"].is_null(), "{saved}");
 }
 
 /// What both models write greedily after the prompt, before and after training.

@@ -5,6 +5,7 @@
 
 mod axe;
 mod bad_input;
+mod corrections;
 mod data_step;
 mod device_loss;
 mod faults;
@@ -31,6 +32,7 @@ mod several;
 mod shell;
 mod site;
 mod soak;
+mod sweep;
 mod text_to_text;
 mod token_classification;
 mod undo;

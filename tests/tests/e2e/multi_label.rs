@@ -37,6 +37,7 @@ fn several_labels_are_given_on_the_page() {
 
     axe::check(&site, "several labels, data");
     site.set_recipe(RECIPE);
+    check_copies(&site);
     site.start();
     check_losses(&site.finish());
     site.evaluate("micro-f1");
@@ -68,4 +69,21 @@ fn several_labels_are_given_on_the_page() {
     let given: Vec<&str> = own.given().into_iter().map(|id| rows::LABELS[id]).collect();
     assert_eq!(found, given.join(";"));
     site.check_requests();
+}
+
+/// Changed copies of training rows are shown beside the settings, three rows at a time; the run is without them.
+fn check_copies(site: &Site) {
+    let browser = &site.browser;
+    browser.type_into("field-augment_texts", "swap");
+    let script = "const table = document.querySelector('[data-testid=augmented-rows]'); \
+        const rows = [...(table?.querySelectorAll('tbody tr') ?? [])].map((row) => row.textContent).join(); \
+        return rows !== '' && rows !== arguments[0] && rows";
+    let shown = browser.wait_until("rows and their copies", READ_SECS, script, vec![json!("")]);
+    assert_eq!(shown.as_str().map(|rows| rows.matches("swap").count()), Some(3), "{shown}");
+    let counted = browser.text("augmented-count");
+    assert!(counted.contains(" rows are added to ") && counted.ends_with(" training rows."), "{counted}");
+    axe::check(site, "copies of rows");
+    browser.click("other-rows");
+    browser.wait_until("other rows", READ_SECS, script, vec![shown]);
+    browser.type_into("field-augment_texts", "none");
 }

@@ -32,8 +32,12 @@ const TAKE_FILES_OUT: &str = "(() => { const make = URL.createObjectURL; \
 const HOLD: &str = "navigator.locks.request('hone-project-' + localStorage.getItem('hone-project'), \
     () => new Promise(() => {}))";
 
+/// The page offers the model that is kept with the project.
+const KEPT_MODEL: &str =
+    "return document.querySelector('[data-testid=load-model]')?.textContent.includes('that are kept')";
+
 /// Waits until these words are written of a project.
-fn wait_until_kept(site: &Site, words: &str) {
+pub(crate) fn wait_until_kept(site: &Site, words: &str) {
     let deadline = Instant::now() + Duration::from_secs(READ_SECS);
     loop {
         let written = site.browser.script_async(WRITTEN, Vec::new());
@@ -71,13 +75,16 @@ fn a_project_is_there_again_before_any_run() {
     site.set_recipe(&[("num_train_epochs", "7"), ("learning_rate", "2e-3")]);
     wait_until_kept(&site, "2e-3");
 
-    // Where it was: at the recipe, with its rows; the model of one's own files is chosen again.
+    // Where it was: at the recipe, with its rows; the model of one's own files is loaded again from what is kept with it.
     reload(&site);
     browser.wait_until("the step is shown", READ_SECS, "return location.hash === '#recipe'", Vec::new());
     wait_for_line(&site, "“rows”. It is kept");
     browser.go_to("data");
     browser.wait_for("data-report", READ_SECS);
-    site.load_tiny();
+    site.open_more_models();
+    browser.wait_until("the model is kept", READ_SECS, KEPT_MODEL, Vec::new());
+    browser.click("load-model");
+    browser.wait_for("model-ready", READ_SECS);
     browser.go_to("data");
     browser.wait_for("data-report", READ_SECS);
     assert!(browser.text("data-report").contains("3 classes"), "{}", browser.text("data-report"));

@@ -147,3 +147,55 @@ fn screenshots_of_every_task() {
         picture(&site, &format!("{task}-try"));
     }
 }
+
+/// The whole page, however long it is, with every panel unfolded.
+fn whole(site: &Site, step: &str) {
+    for (name, width, is_phone) in [("desktop", 1280, false), ("phone", 390, true)] {
+        site.browser.set_view(width, 900, is_phone, name == "phone");
+        let open = "document.querySelectorAll('main details').forEach(panel => { panel.open = true; }); \
+            window.scrollTo(0, 0); return Math.min(document.documentElement.scrollHeight, 7000)";
+        let height = site.browser.script(open, Vec::new()).as_u64().unwrap_or(900);
+        site.browser.set_view(width, u32::try_from(height).unwrap_or(7000).max(900), is_phone, name == "phone");
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        eprintln!("{}", site.browser.screenshot(&format!("{step}-whole-{name}")).display());
+    }
+    site.browser.set_view(1280, 900, false, false);
+}
+
+/// A file with much to be found in it: copies, another label for the same text, damaged letters, a mail address, no label.
+fn faulty_rows() -> String {
+    let more = "\"the violin played a slow tune, call anna.meier@example.com\",music\n\
+        nobody agrees on this,music\nnobody agrees on this,food\nthe cafÃ© serves cold soup,food\n\
+        a tune nobody knew,\nit will snow tonight,\n";
+    let again: String = rows::csv(12).lines().skip(1).map(|line| format!("{line}\n")).collect();
+    format!("{}{again}{more}", rows::csv(180))
+}
+
+#[test]
+#[ignore = "makes pictures; it checks little"]
+fn screenshots_of_the_studio() {
+    let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
+    let browser = &site.browser;
+    site.load_tiny();
+    site.choose_rows(&site.file("faulty.csv", faulty_rows()));
+    browser.wait_for("data-report", READ_SECS);
+    browser.click("open-rows");
+    let found = "return document.querySelector('[data-testid=findings]')?.dataset.current === 'true'";
+    browser.wait_until("the rows are looked through", READ_SECS, found, Vec::new());
+    whole(&site, "studio-data");
+    site.set_recipe(&[("num_train_epochs", "3"), ("batch_size", "16"), ("learning_rate", "5e-4")]);
+    browser.type_into("field-augment_texts", "swap,typos");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    whole(&site, "studio-recipe");
+    site.start();
+    site.finish();
+    whole(&site, "studio-train");
+    site.evaluate("accuracy");
+    let explain = "const row = document.querySelector('[data-testid=wrong-rows] tbody tr'); row?.querySelector('button')?.click(); \
+        return !!row";
+    let _ = browser.script(explain, Vec::new());
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    whole(&site, "studio-evaluate");
+    site.reload();
+    whole(&site, "studio-model");
+}

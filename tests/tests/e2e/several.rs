@@ -11,7 +11,7 @@ use hone_core::session::protocol::Weights;
 use hone_core::task::{Prediction, Task, TaskInput};
 use hone_tests::browser::WebGpu;
 use hone_tests::rows;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kept_run::{reload, same_end, shown, wait_until_saved, wait_until_saved_whole};
 use crate::site::{READ_SECS, Site, check_losses};
@@ -93,6 +93,12 @@ fn two_tasks_are_learned_at_once_on_the_page() {
     check_resumed(&site, &uninterrupted);
 }
 
+/// What the tasks that are learned at once are called on the step Data.
+fn names_of_parts(site: &Site) -> Value {
+    let script = "return [...document.querySelectorAll('[data-testid=parts] input[type=text]')].map(input => input.value)";
+    site.browser.script(script, Vec::new())
+}
+
 /// The run is over: it is opened with both tasks, their rows, their names, their curves and their weights.
 fn check_opened(site: &Site, uninterrupted: &(String, String, f64), correlation: f64) {
     let browser = &site.browser;
@@ -100,6 +106,9 @@ fn check_opened(site: &Site, uninterrupted: &(String, String, f64), correlation:
     browser.wait_for("open-run", READ_SECS);
     let text = browser.text("saved-run");
     assert!(text.contains("on scores.csv and rows.csv finished"), "{text}");
+    browser.go_to("data");
+    browser.wait_for("parts", READ_SECS);
+    assert_eq!(names_of_parts(site), json!(["mood", "topic"]), "both tasks are kept with the project, too");
     browser.click("open-run");
     browser.wait_for("evaluate-run", READ_SECS);
     same_end(site, uninterrupted);
@@ -109,7 +118,7 @@ fn check_opened(site: &Site, uninterrupted: &(String, String, f64), correlation:
     let again = browser.number("eval-pearson-tuned");
     assert!((again - correlation).abs() <= KEPT, "correlation {again}, not {correlation}");
     browser.go_to("data");
-    assert_eq!([browser.held("part-name-own"), browser.held("part-name-1")], ["mood", "topic"]);
+    assert_eq!(names_of_parts(site), json!(["mood", "topic"]));
     assert_eq!(browser.held("task"), "regression");
 }
 

@@ -193,6 +193,12 @@ impl Site {
         assert!(plan.contains("steps in all"), "{plan}");
     }
 
+    /// Types a setting that is shown only when asked for.
+    pub(crate) fn set_advanced(&self, name: &str, value: &str) {
+        let _ = self.browser.script("document.querySelector('[data-testid=advanced]').open = true", Vec::new());
+        self.browser.type_into(&format!("field-{name}"), value);
+    }
+
     /// Starts a run and waits until it has a loss.
     pub(crate) fn start(&self) {
         self.browser.go_to("train");

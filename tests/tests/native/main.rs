@@ -4,6 +4,7 @@
 //! their own (`resume.rs`, `resume_texts.rs`): a process has one generator for it.
 
 mod adapters;
+mod attributions;
 mod bad_pairs;
 mod bad_texts;
 mod decoder_heads;

@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use futures_lite::future::block_on;
 use hone_core::config::{ExportFormat, LoraConfig, Method, ModelSource, ReadOptions, RunConfig, SplitConfig};
 use hone_core::data::DataFiles;
-use hone_core::event::Split;
+use hone_core::event::{Split, TrainEvent};
 use hone_core::folder::Folder;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
@@ -50,7 +50,14 @@ fn trained(mut session: Session, run: RunConfig) -> (Session, Vec<f64>) {
     session.set_task(Task::MaskedLm).expect("an encoder fills blanks");
     session.load_data(prose(), &ReadOptions::default(), &run).expect("a text");
     session.start(run).expect("it starts");
-    let losses = valid_losses(&drain(&mut session));
+    let events = drain(&mut session);
+    let losses = valid_losses(&events);
+    let is_general = |event: &&TrainEvent| matches!(event, TrainEvent::GeneralMeasured { .. });
+    assert_eq!(
+        events.iter().filter(is_general).count(),
+        losses.len() + 1,
+        "before the first step and at each evaluation"
+    );
     (session, losses)
 }
 

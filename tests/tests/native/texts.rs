@@ -6,8 +6,10 @@ use futures_lite::future::block_on;
 use hone_core::checkpoint::ADAPTER_CONFIG;
 use hone_core::config::{ExportFormat, LoraConfig, ModelSource, ReadOptions, RunConfig, SplitConfig};
 use hone_core::data::DataFiles;
-use hone_core::event::{Split, TrainEvent};
-use hone_core::generate::{FinishReason, SamplingConfig};
+use hone_core::event::{Phase, Split, TrainEvent};
+use hone_core::generate::{FinishReason, OutputFilters, SamplingConfig};
+use hone_core::metrics::TextStyles;
+use hone_core::report::side_by_side::{Sample, side_by_side};
 use hone_core::session::Session;
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::task::Evaluation;
@@ -30,7 +32,7 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
     let losses = valid_losses(&events);
     assert_eq!(losses.len(), 4);
     assert!(losses[3] < 0.5 * losses[0], "validation losses {losses:?}");
-    assert!(events.iter().any(|event| matches!(event, TrainEvent::Sampled { .. })), "samples are shown");
+    check_what_is_watched(&events);
     let TrainEvent::Started { num_parameters, num_trainable, .. } = events[0] else { panic!("it starts") };
     assert!(num_trainable * 10 < num_parameters, "{num_trainable} of {num_parameters}");
 
@@ -40,6 +42,27 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
     let written = block_on(session.evaluate_writing(Weights::Tuned, Split::Test, 3, 12, &mut |_, _| {}))
         .expect("the test rows are written on from");
     assert_eq!((written.figures.num_rows, written.samples.len()), (3, 3));
+    let TextStyles { written: style, expected } = written.styles;
+    assert!(style.num_texts == 3 && style.mean_length <= 12.0 && style.completed.is_some(), "{style:?}");
+    assert!(expected.num_texts == 3 && expected.mean_length > 0.0 && expected.completed.is_none(), "{expected:?}");
+    let prompt = Prompt::Text("3. The capital of Spain is".into());
+    let plain = SamplingConfig { max_new_tokens: 6, ..SamplingConfig::default() };
+    let mut pieces: Vec<String> = Vec::new();
+    let show = async |piece: &str| {
+        pieces.push(piece.to_owned());
+        true
+    };
+    let whole = block_on(session.generate(&prompt, Weights::Tuned, &plain, async |_: &str| true)).expect("it writes");
+    let word = whole.text.split(|char: char| !char.is_alphanumeric()).find(|word| !word.is_empty());
+    let word = word.expect("it writes a word").to_owned();
+    let filters = OutputFilters { words: vec![word], ..OutputFilters::default() };
+    let (expected, counts) = filters.apply(&whole.text);
+    let filtering = SamplingConfig { filters, ..plain };
+    let filtered = block_on(session.generate(&prompt, Weights::Tuned, &filtering, show)).expect("it writes");
+    assert!(counts.words > 0 && expected.contains("[removed]"), "{expected:?}");
+    assert_eq!((&filtered.text, filtered.filtered), (&expected, counts));
+    assert_eq!(pieces.concat(), expected, "nothing is shown before it is whole");
+    assert!(pieces[..pieces.len() - 1].iter().all(String::is_empty), "{pieces:?}");
 
     let adapter = block_on(session.export(ExportFormat::Adapter)).expect("it exports");
     let merged = block_on(session.export(ExportFormat::Merged)).expect("it exports");
@@ -50,6 +73,47 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
     let mut whole = Session::new(Device::flex());
     whole.load_model(ModelSource::Local { name: "merged".into() }, merged).expect("the merged model loads");
     assert_eq!(write(&mut whole, Weights::Base), tuned, "merged");
+}
+
+/// What a model that writes is looked at for: before the first step, and after each evaluation.
+fn check_what_is_watched(events: &[TrainEvent]) {
+    let first_step = events.iter().position(|event| matches!(event, TrainEvent::Step { .. })).expect("it steps");
+    let is_general = |event: &&TrainEvent| matches!(event, TrainEvent::GeneralMeasured { .. });
+    let (before, after) = events.split_at(first_step);
+    let num_evaluations = after.iter().filter(|event| matches!(event, TrainEvent::Evaluated { .. })).count();
+    assert_eq!(
+        (before.iter().filter(is_general).count(), after.iter().filter(is_general).count()),
+        (1, num_evaluations)
+    );
+    let samples = |events: &[TrainEvent]| events.iter().filter_map(Sample::of_event).collect::<Vec<_>>();
+    let (base, tuned) = (samples(before), samples(after));
+    assert!(base.len() == 2 && base.iter().all(|sample| sample.step == 0 && sample.shape.is_some()), "{base:?}");
+    assert_eq!(tuned.len(), 2 * num_evaluations);
+    let found = side_by_side(base.iter().chain(&tuned), None, 9);
+    assert_eq!((found.prompts.len(), found.checkpoints.len()), (2, 1 + num_evaluations));
+    assert!(found.prompts.iter().all(|one| one.texts.iter().all(Option::is_some)), "{found:?}");
+}
+
+#[test]
+fn without_samples_only_the_general_text_is_looked_at() {
+    let run = RunConfig { eval_samples: 0, num_train_epochs: 1, ..run() };
+    let mut cut = ready(&run);
+    cut.start(run.clone()).expect("it starts");
+    assert!(block_on(cut.next_event()).is_ok_and(|event| event.is_some()));
+    let checkpoint = block_on(cut.checkpoint()).expect("it is saved");
+    let mut session = ready(&run);
+    session.resume(&checkpoint).expect("it goes on, and looks before its first step as if it had not been cut off");
+    let events = drain(&mut session);
+    assert!(!events.iter().any(|event| matches!(event, TrainEvent::Sampled { .. })));
+    assert_eq!(events.iter().filter(|event| matches!(event, TrainEvent::GeneralMeasured { .. })).count(), 2);
+    let phases: Vec<Phase> = events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Phase { phase } => Some(*phase),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(phases[..2], [Phase::Sampling, Phase::FirstStep]);
 }
 
 #[test]

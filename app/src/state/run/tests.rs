@@ -93,15 +93,32 @@ fn a_measurement_keeps_all_figures_and_ends_the_measuring() {
 #[test]
 fn the_last_samples_are_kept_in_order() {
     let mut run = running();
-    for step in 1..=MAX_SAMPLES as u32 + 2 {
+    let shape = None;
+    for step in 0..=MAX_SAMPLES as u32 + 2 {
         let [prompt, expected, generated] = ["q", "a", "b"].map(String::from);
-        feed(&mut run, f64::from(step), TrainEvent::Sampled { step, prompt, expected, generated });
+        feed(&mut run, f64::from(step), TrainEvent::Sampled { step, prompt, expected, generated, shape });
     }
-    assert_eq!((run.samples.len(), run.samples.front().map(|s| s.step)), (MAX_SAMPLES, Some(3)));
+    let steps: Vec<u32> = run.samples.iter().map(|sample| sample.step).collect();
+    assert_eq!((steps.len(), &steps[..3]), (MAX_SAMPLES, &[0, 4, 5][..]), "those from before training stay");
     let [prompt, expected, generated] = ["q", "a", "b"].map(String::from);
-    let last = Sample { step: MAX_SAMPLES as u32 + 2, prompt, expected, generated };
+    let last = Sample { step: MAX_SAMPLES as u32 + 2, prompt, expected, generated, shape };
     assert_eq!(run.samples.back(), Some(&last));
     assert_eq!(run.status, Status::Running);
+}
+
+#[test]
+fn what_is_looked_at_before_the_first_step_is_no_part_of_it() {
+    let mut run = RunState::default();
+    run.apply(Input::Requested);
+    feed(&mut run, 0.0, started(0));
+    feed(&mut run, 0.0, TrainEvent::Phase { phase: Phase::Sampling });
+    feed(&mut run, 30.0, TrainEvent::GeneralMeasured { step: 0, evaluation: of_figures(0.5) });
+    feed(&mut run, 40.0, TrainEvent::Phase { phase: Phase::FirstStep });
+    feed(&mut run, 45.0, progress(1));
+    assert_eq!((run.first_step_secs, run.general.as_slice()), (Some(5.0), &[(0.0, 1.0)][..]));
+    feed(&mut run, 50.0, TrainEvent::GeneralMeasured { step: 10, evaluation: of_figures(0.5) });
+    run.go_back_to(5);
+    assert_eq!(run.general, [(0.0, 1.0)], "what was measured of steps that are taken once more");
 }
 
 #[test]

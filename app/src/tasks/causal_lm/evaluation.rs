@@ -9,9 +9,10 @@ use crate::browser::PickedFile;
 use crate::components::optional_file;
 use crate::format;
 use crate::pages::evaluate::{before_and_after, cannot_measure};
+use crate::pages::{rating, side_by_side};
 use crate::state::Store;
 use crate::state::evaluation::{Measured, general_rows, split_name, writing_limits};
-use crate::tasks::writing_figures::{caption, labels, samples};
+use crate::tasks::writing_figures::{caption, labels, samples, styles};
 use crate::tasks::{self, EvaluationParts};
 
 type Side<'a> = tasks::Side<'a, EvaluationDetail, RowPrediction>;
@@ -34,7 +35,10 @@ pub(crate) fn evaluation_parts(
     let (before, after) = (before.map(|side| side.measured), after.map(|side| side.measured));
     let below = view! {
         {labels(before, after)}
+        {styles(before, after)}
         {samples("Prompt", before, after)}
+        {rating::panel(store)}
+        {side_by_side::panel(store)}
     };
     Some(EvaluationParts {
         caption: format!("Loss, perplexity and token accuracy: on {tokens} of the {split} rows. {of_writing}"),

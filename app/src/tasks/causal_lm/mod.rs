@@ -24,8 +24,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
         ("name-messages-column", "Column of the conversation", |read| &mut read.messages_column),
         ("name-text-column", "Column of the text, where all is learned", |read| &mut read.text_column),
     ],
-    base: recipe::base,
-    presets: recipe::PRESETS,
     sample: Some(recipe::SAMPLE),
     is_tried_without_rows: true,
     python,

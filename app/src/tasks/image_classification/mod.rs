@@ -24,8 +24,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
         ("name-image-column", "Column of the file names", |read| &mut read.image_column),
         ("name-label-column", "Column of the labels", |read| &mut read.label_column),
     ],
-    base: recipe::base,
-    presets: recipe::PRESETS,
     sample: Some(recipe::SAMPLE),
     is_tried_without_rows: false,
     python,

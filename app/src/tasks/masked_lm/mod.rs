@@ -5,7 +5,6 @@ pub(super) mod evaluation;
 pub(super) mod try_it;
 
 use super::TaskPage;
-use super::sequence_classification::recipe;
 
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
@@ -17,8 +16,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
     counts_bytes: true,
     reads_images: false,
     named_columns: &[("name-text-column", "Column of the text", |read| &mut read.text_column)],
-    base: recipe::base,
-    presets: recipe::PRESETS,
     sample: None,
     is_tried_without_rows: false,
     python,

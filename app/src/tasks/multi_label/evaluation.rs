@@ -10,6 +10,7 @@ use crate::format;
 use crate::state::Store;
 use crate::state::evaluation::split_name;
 use crate::tasks::calibration::reliability_of_labels;
+use crate::tasks::explanation::{self, ListedRow, RowOpener};
 use crate::tasks::{self, EvaluationParts};
 
 /// Rows shown.
@@ -31,7 +32,8 @@ pub(crate) fn evaluation_parts(
     Some(EvaluationParts {
         caption: format!("On {rows} of the {} split.", split_name(shown.measured.split)),
         beside: Some(per_label(&shown.detail.evaluation, before)),
-        below: view! { {reliability_of_labels(&shown.detail.bins)} {mistakes(store, shown)} }.into_any(),
+        below: view! { {reliability_of_labels(&shown.detail.bins)} {mistakes(store, shown, after.is_some())} }
+            .into_any(),
     })
 }
 
@@ -92,7 +94,7 @@ fn per_label(shown: &MultiLabelEvaluation, before: Option<&MultiLabelEvaluation>
 }
 
 /// The rows with labels that are missing or wrong.
-fn mistakes(store: Store, shown: &Side<'_>) -> AnyView {
+fn mistakes(store: Store, shown: &Side<'_>, is_tuned: bool) -> AnyView {
     let wrong = wrong_rows(shown.rows, &shown.detail.evaluation.per_label);
     if wrong.is_empty() {
         return view! { <p class="note" data-testid="wrong-rows">"Every row was given its labels and no others."</p> }
@@ -101,7 +103,9 @@ fn mistakes(store: Store, shown: &Side<'_>) -> AnyView {
     let title = format!("{} with labels that are missing or wrong", format::plural(wrong.len(), "row"));
     let more = (wrong.len() > MAX_WRONG_ROWS)
         .then(|| format!("The first {MAX_WRONG_ROWS} are shown; the saved file has all of them."));
-    let shown = wrong_rows_table(&wrong);
+    let labels = shown.detail.evaluation.per_label.iter().map(|label| label.label.clone());
+    let opener = RowOpener::new(store, shown.measured, is_tuned, labels.collect());
+    let shown = wrong_rows_table(&opener, &wrong);
     let on_save = Callback::new(move |()| store.save_table("wrong-rows", &wrong_rows_csv(&wrong)));
     view! {
         <div class="panel">
@@ -110,17 +114,28 @@ fn mistakes(store: Store, shown: &Side<'_>) -> AnyView {
             {shown}
             <div class="row"><Button id="save-wrong-rows" text="Save all wrong rows as CSV" on_press=on_save /></div>
         </div>
+        {explanation::panel(store)}
     }
     .into_any()
 }
 
 /// Labels first: a long text must not push them out of a narrow page.
-fn wrong_rows_table(rows: &[WrongRow]) -> AnyView {
+fn wrong_rows_table(opener: &RowOpener, rows: &[WrongRow]) -> AnyView {
     let has_pairs = has_pairs(rows);
     let text = |text: &str| Cell::new("text", format::shortened(text, MAX_TEXT_CHARS));
     let labels = |labels: &[String]| Cell::from(labels.join(", "));
     let cells = rows.iter().take(MAX_WRONG_ROWS).map(|row| {
-        let mut cells = vec![Cell::number(format::count(row.row))];
+        let (missed, wrong) = (row.missed.first().map(String::as_str), row.wrong.first().map(String::as_str));
+        let listed = ListedRow {
+            row: row.row,
+            index: row.index,
+            text: &row.text,
+            second: row.second.as_deref(),
+            first: wrong.or(missed).unwrap_or_default(),
+            truth: missed,
+            predicted: wrong,
+        };
+        let mut cells = vec![opener.cell(&listed)];
         cells.extend([&row.missed, &row.wrong, &row.right].map(|names| labels(names)));
         cells.push(text(&row.text));
         cells.extend(has_pairs.then(|| text(row.second.as_deref().unwrap_or_default())));

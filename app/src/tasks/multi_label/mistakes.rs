@@ -11,6 +11,8 @@ use crate::format;
 /// A row whose labels are not all right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WrongRow {
+    /// Its place among the rows that were measured.
+    pub index: usize,
     pub row: usize,
     pub text: String,
     /// The second text of a pair.
@@ -29,7 +31,8 @@ pub(super) fn wrong_rows(rows: &[RowPrediction], labels: &[LabelMetrics]) -> Vec
         let name = |&id: &usize| labels.get(id).map_or_else(|| id.to_string(), |label| label.label.clone());
         ids.iter().filter(|id| is_in(**id)).map(name).collect()
     };
-    let wrong = rows.iter().filter(|row| row.labels != row.predicted).map(|row| WrongRow {
+    let wrong = rows.iter().enumerate().filter(|(_, row)| row.labels != row.predicted).map(|(index, row)| WrongRow {
+        index,
         row: row.row,
         text: row.text.clone(),
         second: row.second.clone(),
@@ -93,6 +96,7 @@ mod tests {
         let rows = wrong();
         let [first, second] = rows.as_slice() else { panic!("one of three is right: {rows:?}") };
         assert_eq!((first.row, &first.right, &first.missed), (3, &Vec::new(), &vec!["a".to_owned()]));
+        assert_eq!((first.index, second.index), (2, 0));
         assert_eq!(first.wrong, ["b", "c"]);
         assert_eq!((second.row, second.right.join(";"), second.missed.join(";")), (1, "a".into(), "b".into()));
         assert!(second.wrong.is_empty());

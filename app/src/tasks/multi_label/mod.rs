@@ -6,7 +6,6 @@ mod mistakes;
 pub(super) mod try_it;
 
 use super::TaskPage;
-use super::sequence_classification::recipe;
 
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
@@ -21,8 +20,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
         ("name-text-column", "Column of the text", |read| &mut read.text_column),
         ("name-label-column", "Column of the labels", |read| &mut read.label_column),
     ],
-    base: recipe::base,
-    presets: recipe::PRESETS,
     sample: None,
     is_tried_without_rows: false,
     python,

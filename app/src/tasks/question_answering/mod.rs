@@ -6,10 +6,7 @@ mod marks;
 mod mistakes;
 pub(super) mod try_it;
 
-use hone_core::config::RunConfig;
-
 use super::TaskPage;
-use super::sequence_classification::recipe;
 
 /// What the page shows of this task.
 pub(super) const PAGE: TaskPage = TaskPage {
@@ -25,18 +22,11 @@ pub(super) const PAGE: TaskPage = TaskPage {
         ("name-context-column", "Column of the context", |read| &mut read.context_column),
         ("name-answer-column", "Column of the answers", |read| &mut read.answer_column),
     ],
-    base,
-    presets: recipe::PRESETS,
     sample: None,
     is_tried_without_rows: false,
     python,
     adapter_python,
 };
-
-/// A question and most contexts stand in a window of 384 tokens.
-fn base() -> RunConfig {
-    RunConfig { max_seq_length: 384, batch_size: 8, ..recipe::base() }
-}
 
 /// Python that asks `model` with `tokenizer`.
 const ASK: &str = "question, context = \"Who wrote it?\", \"It was written by Ada Lovelace in 1843.\"

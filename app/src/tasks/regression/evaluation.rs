@@ -12,6 +12,7 @@ use crate::components::{Button, Cell, select, sortable_table, table};
 use crate::format;
 use crate::state::Store;
 use crate::state::evaluation::split_name;
+use crate::tasks::explanation::{self, ListedRow, RowOpener};
 use crate::tasks::{self, EvaluationParts};
 
 /// Rows shown.
@@ -25,12 +26,13 @@ pub(crate) fn evaluation_parts(
     before: Option<Side<'_>>,
     after: Option<Side<'_>>,
 ) -> Option<EvaluationParts> {
+    let is_tuned = after.is_some();
     let shown = after.or(before)?;
     let rows = format::plural(shown.detail.evaluation.num_rows, "row");
     Some(EvaluationParts {
         caption: format!("On {rows} of the {} split.", split_name(shown.measured.split)),
         beside: Some(by_number(shown.detail)),
-        below: each_row(store, &shown),
+        below: view! { {each_row(store, &shown, is_tuned)} {explanation::panel(store)} }.into_any(),
     })
 }
 
@@ -63,10 +65,11 @@ fn by_number(detail: &EvaluationDetail) -> AnyView {
 }
 
 /// The plot of one number, and the rows that are furthest off in it.
-fn each_row(store: Store, shown: &Side<'_>) -> AnyView {
+fn each_row(store: Store, shown: &Side<'_>, is_tuned: bool) -> AnyView {
     let labels = shown.detail.labels.clone();
     let rows: Arc<Vec<RowPrediction>> = Arc::new(shown.rows.to_vec());
     let output = RwSignal::new(0_usize);
+    let opener = RowOpener::new(store, shown.measured, is_tuned, labels.clone());
     let choice = (labels.len() > 1).then(|| {
         let options = labels.iter().enumerate().map(|(index, label)| (index.to_string(), label.clone())).collect();
         let on_choose = Callback::new(move |chosen: String| output.set(chosen.parse().unwrap_or(0)));
@@ -85,7 +88,7 @@ fn each_row(store: Store, shown: &Side<'_>) -> AnyView {
             <Scatter points=points label=label />
             <p class="hint">"A row on the dashed line is predicted exactly."</p>
             <h3>"The rows that are furthest off"</h3>
-            {worst_rows(&rows, index)}
+            {worst_rows((&opener, name.as_str()), &rows, index)}
         }
         .into_any()
     };
@@ -101,12 +104,21 @@ fn each_row(store: Store, shown: &Side<'_>) -> AnyView {
 }
 
 /// Numbers first: a long text must not push them out of a narrow page.
-fn worst_rows(rows: &[RowPrediction], output: usize) -> AnyView {
+fn worst_rows((opener, name): (&RowOpener, &str), rows: &[RowPrediction], output: usize) -> AnyView {
     let has_pairs = has_pairs(rows);
     let number = |value: f64| Cell { raw: Some(value.to_string()), ..Cell::number(format::significant(value)) };
     let text = |text: &str| Cell::new("text", format::shortened(text, MAX_TEXT_CHARS));
     let cells = furthest(rows, output, MAX_ROWS).into_iter().map(|(row, (truth, predicted))| {
-        let mut cells = vec![Cell::number(format::count(row.row))];
+        let listed = ListedRow {
+            row: row.row,
+            index: rows.iter().position(|own| std::ptr::eq(own, row)).unwrap_or(0),
+            text: &row.text,
+            second: row.second.as_deref(),
+            first: name,
+            truth: None,
+            predicted: None,
+        };
+        let mut cells = vec![opener.cell(&listed)];
         cells.extend([truth, predicted, predicted - truth].map(number));
         cells.push(text(&row.text));
         cells.extend(has_pairs.then(|| text(row.second.as_deref().unwrap_or_default())));

@@ -2,7 +2,6 @@
 
 pub(super) mod data;
 pub(super) mod evaluation;
-mod recipe;
 pub(super) mod try_it;
 mod worst;
 
@@ -22,8 +21,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
         ("name-text-column", "Column of the text", |read| &mut read.text_column),
         ("name-text-pair-column", "Column of the text that belongs to it", |read| &mut read.text_pair_column),
     ],
-    base: recipe::base,
-    presets: recipe::PRESETS,
     sample: None,
     is_tried_without_rows: false,
     python,

@@ -5,9 +5,10 @@ use hone_core::task::seq2seq_lm::{EvaluationDetail, RowPrediction};
 use leptos::prelude::*;
 
 use crate::format;
+use crate::pages::{rating, side_by_side};
 use crate::state::Store;
 use crate::state::evaluation::{split_name, writing_limits};
-use crate::tasks::writing_figures::{caption, labels, samples};
+use crate::tasks::writing_figures::{caption, labels, samples, styles};
 use crate::tasks::{self, EvaluationParts};
 
 type Side<'a> = tasks::Side<'a, EvaluationDetail, RowPrediction>;
@@ -27,10 +28,16 @@ pub(crate) fn evaluation_parts(
     });
     let of_writing = of_writing.unwrap_or_else(|| "What it writes was not measured.".into());
     let (before, after) = (before.map(|side| side.measured), after.map(|side| side.measured));
+    let below = view! {
+        {styles(before, after)}
+        {samples("Source", before, after)}
+        {rating::panel(store)}
+        {side_by_side::panel(store)}
+    };
     Some(EvaluationParts {
         caption: format!("Loss, perplexity and token accuracy: on {tokens} of the {split} targets. {of_writing}"),
         beside: labels(before, after),
-        below: samples("Source", before, after).into_any(),
+        below: below.into_any(),
     })
 }
 

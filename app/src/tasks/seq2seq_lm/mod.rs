@@ -22,8 +22,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
         ("name-source-column", "Column of the source, which is read", |read| &mut read.text_column),
         ("name-target-column", "Column of the target, which is written", |read| &mut read.target_column),
     ],
-    base: recipe::base,
-    presets: recipe::PRESETS,
     sample: Some(recipe::SAMPLE),
     is_tried_without_rows: true,
     python,

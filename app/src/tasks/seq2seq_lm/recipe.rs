@@ -1,58 +1,10 @@
-//! Settings that suit models of T5's kind: adapters, at a higher rate than other models learn at.
+//! What a newcomer can try of models that turn a text into another with one click.
 
-use hone_core::config::{Method, RunConfig};
 use hone_core::task::Task;
 
-use crate::state::presets::Preset;
 use crate::state::samples::Sample;
 
-/// The settings that hold where nothing is typed.
-pub(super) fn base() -> RunConfig {
-    RunConfig {
-        method: Method::Lora,
-        num_train_epochs: 3,
-        learning_rate: 5e-4,
-        batch_size: 8,
-        max_seq_length: 256,
-        ..RunConfig::default()
-    }
-}
-
-/// Named sets of settings, laid over [`base`].
-pub(super) const PRESETS: &[Preset] = &[
-    Preset {
-        id: "quick",
-        title: "Quick look",
-        hint: "One pass: does it learn at all?",
-        values: &[("num_train_epochs", "1"), ("learning_rate", "1e-3")],
-    },
-    Preset {
-        id: "balanced",
-        title: "Balanced",
-        hint: "Three passes with adapters: right for most files.",
-        values: &[],
-    },
-    Preset {
-        id: "careful",
-        title: "Careful",
-        hint: "More passes at a lower rate; stops when it gets no better.",
-        values: &[("num_train_epochs", "6"), ("learning_rate", "3e-4"), ("early_stopping_patience", "2")],
-    },
-    Preset {
-        id: "few_rows",
-        title: "Few rows",
-        hint: "Small batches and more passes, for fewer than about 500 rows.",
-        values: &[("num_train_epochs", "8"), ("batch_size", "4"), ("learning_rate", "1e-3"), ("logging_steps", "1")],
-    },
-    Preset {
-        id: "full",
-        title: "All weights",
-        hint: "Learns the most, but needs the most memory and forgets the most.",
-        values: &[("method", "full"), ("learning_rate", "1e-4")],
-    },
-];
-
-/// What a newcomer can try with one click.
+/// Dates in words.
 pub(super) const SAMPLE: Sample = Sample {
     id: "try-dates-sample",
     action: "Rewrite dates",
@@ -67,18 +19,20 @@ pub(super) const SAMPLE: Sample = Sample {
 mod tests {
     use std::collections::HashSet;
 
+    use hone_core::config::Method;
     use serde_json::Value;
 
     use super::*;
-    use crate::state::presets::balanced;
+    use crate::state::presets::{PresetFields, balanced, presets};
+    use crate::state::recipe::base;
 
     #[test]
     fn a_model_gets_adapters_without_a_word_and_all_weights_a_lower_rate() {
         let task = Task::Seq2seqLm;
         assert_eq!(balanced(task).map(|preset| preset.summary(task)).as_deref(), Some(""));
-        let full = PRESETS.iter().find(|preset| preset.id == "full").map(|preset| preset.summary(task));
+        let full = presets(task).iter().find(|preset| preset.id == "full").map(|preset| preset.summary(task));
         assert!(full.is_some_and(|summary| summary.ends_with("Learning rate: 1e-4")));
-        let run = base();
+        let run = base(task);
         assert_eq!((run.method, run.max_seq_length, run.max_target_length), (Method::Lora, 256, 128));
     }
 

@@ -82,7 +82,8 @@ mod tests {
 
     fn report(used: &[(&str, &str)]) -> DataReport {
         let class = |label: &str| ClassCount { label: label.into(), count: 1 };
-        let detail = ReportDetail { classes: vec![class("no"), class("yes")], num_conflicts: 0, preview: Vec::new() };
+        let classes = vec![class("no"), class("yes")];
+        let detail = ReportDetail { classes, num_conflicts: 0, num_unlabeled: 3, preview: Vec::new() };
         fixtures::report(2, used, task::ReportDetail::SequenceClassification(Box::new(detail)))
     }
 

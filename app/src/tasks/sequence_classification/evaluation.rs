@@ -10,6 +10,8 @@ use crate::state::Store;
 use crate::state::evaluation::split_name;
 use crate::tasks::calibration::panels;
 use crate::tasks::class_figures::{confusion, labels_of, per_class};
+use crate::tasks::correct_labels::{beside, press};
+use crate::tasks::explanation::{self, ListedRow, RowOpener};
 use crate::tasks::wrong_rows::{LabeledRow, WrongRow, chosen_pair, has_pairs, mistakes, wrong_rows};
 use crate::tasks::{self, EvaluationParts};
 
@@ -29,13 +31,16 @@ pub(crate) fn evaluation_parts(
     let (pair, chosen) = chosen_pair();
     let tuned = after.as_ref().map(|side| side.detail.accuracy);
     let wrong = wrong_rows(shown.rows.iter().map(labeled), &shown.detail.per_class);
-    let has_pairs = has_pairs(&wrong);
-    let draw = move |rows: &[&WrongRow]| wrong_rows_table(rows, has_pairs);
+    let (has_pairs, has_wrong) = (has_pairs(&wrong), !wrong.is_empty());
+    let opener = RowOpener::new(store, shown.measured, after.is_some(), labels_of(shown.detail));
+    let draw = move |rows: &[&WrongRow]| wrong_rows_table((store, &opener), rows, has_pairs);
     let below = view! {
+        {beside(store)}
         {without_training(store, shown.measured.split, tuned)}
         {panels(store, shown.detail, after.is_some())}
         {confusion(shown.detail, before, chosen)}
         {mistakes(store, wrong, labels_of(shown.detail), pair, "text", draw)}
+        {has_wrong.then(|| explanation::panel(store))}
     };
     let rows = format::plural(shown.detail.num_rows, "row");
     Some(EvaluationParts {
@@ -57,15 +62,24 @@ fn labeled(row: &RowPrediction) -> LabeledRow<'_> {
 }
 
 /// Numbers and labels first: a long text must not push them out of a narrow page.
-fn wrong_rows_table(rows: &[&WrongRow], has_pairs: bool) -> AnyView {
+fn wrong_rows_table((store, opener): (Store, &RowOpener), rows: &[&WrongRow], has_pairs: bool) -> AnyView {
     let has_more = rows.len() > MAX_WRONG_ROWS;
     let more = has_more.then(|| format!("The first {MAX_WRONG_ROWS} are shown; the saved file has all of them."));
     let text = |text: &str| Cell::new("text", format::shortened(text, MAX_TEXT_CHARS));
     let cells = rows.iter().take(MAX_WRONG_ROWS).map(|row| {
+        let listed = ListedRow {
+            row: row.row,
+            index: row.index,
+            text: &row.text,
+            second: row.second.as_deref(),
+            first: &row.predicted,
+            truth: Some(row.label.as_str()),
+            predicted: Some(row.predicted.as_str()),
+        };
         let mut cells = vec![
-            Cell::number(format::count(row.row)),
+            opener.cell(&listed),
             Cell::number(format::percent(f64::from(row.probability))),
-            row.label.clone().into(),
+            Cell { press: Some(press(store, row)), ..Cell::from(row.label.clone()) },
             row.predicted.clone().into(),
             text(&row.text),
         ];

@@ -3,7 +3,7 @@
 pub(super) mod data;
 pub(super) mod evaluation;
 mod few_shot;
-pub(super) mod recipe;
+mod recipe;
 pub(super) mod try_it;
 
 use super::TaskPage;
@@ -20,8 +20,6 @@ pub(super) const PAGE: TaskPage = TaskPage {
         ("name-text-column", "Column of the text", |read| &mut read.text_column),
         ("name-label-column", "Column of the labels", |read| &mut read.label_column),
     ],
-    base: recipe::base,
-    presets: recipe::PRESETS,
     sample: Some(recipe::SAMPLE),
     is_tried_without_rows: false,
     python,

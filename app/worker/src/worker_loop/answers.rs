@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use hone_core::config::ExportFormat;
+use hone_core::config::{ExportFormat, ModelChanges, RunConfig};
 use hone_core::event::Split;
 use hone_core::generate::{FinishReason, SamplingConfig};
-use hone_core::session::protocol::{FromWorker, Problem, Prompt, Reply, RequestId, Weights};
+use hone_core::session::protocol::{FromWorker, Problem, Prompt, RateTest, Reply, RequestId, Weights};
 use hone_core::session::{Generated, Session, SessionError, read_general_text};
 use hone_core::task::TaskInput;
+use hone_core::train::RateRange;
 
 use super::{Answer, Worker};
 use crate::clock::{Clock, now_ms};
@@ -29,8 +30,8 @@ impl Worker {
         let measured = measure(session, weights, split, num_prompts, max_new_tokens).await;
         let measured = measured.map_err(|error| error.problem());
         let reply = self.trust(measured).await?;
-        if let Reply::Evaluated { evaluation, rows, .. } = &reply {
-            self.record.note_measured(weights, split, evaluation, rows);
+        if let Reply::Evaluated { evaluation, rows, writing, .. } = &reply {
+            self.record.note_measured(weights, split, (evaluation, rows), writing.as_deref());
         }
         Ok(reply)
     }
@@ -56,6 +57,42 @@ impl Worker {
         let found = session.label_errors(num_folds, show).await.map_err(|error| error.problem());
         let found = self.trust(found).await?;
         Ok(found.map_or(Reply::Done, |(found, _)| Reply::LabelErrors { found: Box::new(found) }))
+    }
+
+    /// Tries learning rates. A run that is loaded makes room for it, but where the settings are refused before that.
+    pub(super) async fn find_learning_rate(
+        &mut self,
+        run: RunConfig,
+        changes: &ModelChanges,
+    ) -> Result<Reply, Problem> {
+        let answer = self.try_rates(run, changes).await;
+        let is_trained = self.session.as_ref().is_some_and(Session::is_trained);
+        match answer {
+            Err(problem) if is_trained && self.device_fault().is_none() => Ok(Reply::Refused { problem }),
+            answer => answer,
+        }
+    }
+
+    async fn try_rates(&mut self, run: RunConfig, changes: &ModelChanges) -> Result<Reply, Problem> {
+        self.leave_parts();
+        let (range, session) = (RateRange::default(), self.ready()?);
+        session.change_model(changes, run.seed).map_err(|error| error.problem())?;
+        let mut finder = session.rate_finder(run, range).map_err(|error| error.problem())?;
+        self.record.forget_run();
+        let total = range.steps as usize;
+        let tried = loop {
+            match finder.next_point().await {
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(SessionError::from(error).problem()),
+                Ok(Some(_)) => {}
+            }
+            let done = finder.curve().points.len();
+            if !goes_on(&self.macrotask, &self.mailbox, done, total).await {
+                break Ok(());
+            }
+        };
+        self.trust(tried).await?;
+        Ok(Reply::LearningRates { test: Box::new(RateTest::from(finder.curve())) })
     }
 
     /// The session, on a device without faults, beside what lets messages in.
@@ -129,19 +166,40 @@ impl Worker {
             }
         };
         let written = session.generate(prompt, weights, sampling, show).await.map_err(|error| error.problem());
-        let Generated { text, num_tokens, finish_reason } = self.trust(written).await?;
+        let Generated { text, num_tokens, finish_reason, filtered } = self.trust(written).await?;
         let is_complete = finish_reason == FinishReason::Stop;
-        Ok(Reply::Generated { weights, text, num_tokens, elapsed_secs: clock.elapsed_secs(), is_complete })
+        let elapsed_secs = clock.elapsed_secs();
+        Ok(Reply::Generated { weights, text, num_tokens, elapsed_secs, is_complete, filtered })
     }
 
-    pub(super) async fn export(&mut self, format: ExportFormat, thresholds: BTreeMap<String, f64>) -> Answer {
+    /// Packs the tuned model. Where that `is_verified`, the zip is opened again, and kept back if it does not answer alike.
+    pub(super) async fn export(
+        &mut self,
+        format: ExportFormat,
+        thresholds: BTreeMap<String, f64>,
+        is_verified: bool,
+    ) -> Answer {
         let session = self.ready()?;
         session.choose_thresholds(thresholds);
-        let zipped = match session.stream_export(format).await {
-            Ok(files) => export::zipped(files).await,
-            Err(error) => Err(error.problem()),
+        let exported = async {
+            let mut unchecked = String::new();
+            let given = match is_verified {
+                false => None,
+                true => match session.answers_to_compare(format, &now_ms).await {
+                    Err(error) if error.is_of_memory() => {
+                        unchecked = format!(" The device has too little memory for that: {error}.");
+                        None
+                    }
+                    given => Some(given.map_err(|error| error.problem())?),
+                },
+            };
+            let files = session.stream_export(format).await.map_err(|error| error.problem())?;
+            let (parts, checked) = export::zipped_and_checked(files, given).await?;
+            Ok::<_, Problem>((parts, checked + &unchecked))
         };
-        Ok((Reply::Exported { damage: None }, self.trust(zipped).await?))
+        let exported = exported.await;
+        let (parts, checked) = self.trust(exported).await?;
+        Ok((Reply::Exported { damage: None, checked: Some(checked) }, parts))
     }
 }
 
@@ -157,7 +215,7 @@ async fn measure(
     let writing = match num_prompts {
         0 => None,
         count => match session.evaluate_writing(weights, split, count, max_new_tokens, &mut show_progress).await {
-            Ok(writing) => Some(writing),
+            Ok(writing) => Some(Box::new(writing)),
             // It does not write, or the rows have no prompts.
             Err(SessionError::OtherTask { .. } | SessionError::EmptySplit { .. }) => None,
             Err(error) => return Err(error),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use hone_core::config::ReadOptions;
-use hone_core::data::{DataFiles, is_packed, list_rows};
+use hone_core::data::{is_packed, list_rows};
 use hone_core::event::Split;
 use hone_core::images::{Archive, is_image_name};
 use hone_core::session::protocol::{Problem, ProblemKind, Reply, Weights};
@@ -156,15 +156,15 @@ impl Worker {
             (None, _) => self.data.as_ref(),
         };
         let columns = data.and_then(|data| {
-            let DataFiles { train, valid, test } = data.files();
+            let files = data.files();
             let own = match split {
                 Split::Train => None,
-                Split::Valid => valid,
-                Split::Test => test,
+                Split::Valid => files.valid.as_ref(),
+                Split::Test => files.test.as_ref(),
             };
-            let (name, bytes) = own.unwrap_or(train);
+            let (name, bytes) = own.unwrap_or(&files.train);
             // What is no table (images, plain text) has no columns: texts can be taken apart all the same.
-            ColumnsOfRows::read((&name, &bytes), &data.read).ok()
+            ColumnsOfRows::read((name, bytes), &data.read).ok()
         });
         let slicing = match by {
             [] => None,
@@ -196,7 +196,7 @@ impl Worker {
     }
 
     /// Answers inputs part by part; `false` where the page ended it. `table` names the row of a text that can't be used.
-    async fn answer_all(
+    pub(super) async fn answer_all(
         &mut self,
         answering: &mut Answering,
         part: Option<&str>,

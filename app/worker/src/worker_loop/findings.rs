@@ -35,6 +35,7 @@ pub(super) fn replaces_rows(command: &Command) -> bool {
         Command::OpenDevice { .. }
             | Command::FetchModel { .. }
             | Command::LoadModel { .. }
+            | Command::LoadKeptModel { .. }
             | Command::LoadData { .. }
             | Command::RereadData { .. }
             | Command::OpenRun { .. }
@@ -134,7 +135,7 @@ impl Worker {
     }
 
     /// The rows that were read last.
-    fn data_rows(&self) -> Option<&dyn TaskData> {
+    pub(super) fn data_rows(&self) -> Option<&dyn TaskData> {
         match (&self.survey, &self.session) {
             (Some(survey), _) => Some(survey.data_rows()),
             (None, Some(session)) => session.data_rows(),

@@ -1,10 +1,11 @@
-//! The commands of images: packed into one file, shown again, and given beside a question.
+//! The commands of images: packed into one file, shown again, and given beside a question; and what augmentation makes of training
+//! rows, be they images or texts.
 
 use hone_core::config::RunConfig;
 use hone_core::event::Split;
 use hone_core::images::pack_zip;
 use hone_core::session::protocol::{NamedBlob, Problem, Reply};
-use hone_core::task::TaskInput;
+use hone_core::task::{TaskInput, preview_augmentation};
 use js_sys::Uint8Array;
 
 use super::{Answer, Worker};
@@ -55,6 +56,14 @@ impl Worker {
             Some((format!("{index}.png"), png))
         };
         images(rows.iter().enumerate().take(MAX_IMAGES).map(draw))
+    }
+}
+
+impl Worker {
+    /// Training texts before and after augmentation.
+    pub(super) fn preview_augmented_texts(&self, first: usize, count: usize, run: &RunConfig) -> Reply {
+        let preview = self.data_rows().and_then(|rows| preview_augmentation(rows, run, first, count));
+        Reply::AugmentedTexts { preview: preview.map(Box::new) }
     }
 }
 

@@ -1,14 +1,19 @@
 //! The commands of projects that are kept on the disk, and of models that are: they are listed, opened, named, copied, deleted.
 
+use hone_core::config::{ModelSource, ReadOptions, RunConfig};
+use hone_core::session::Survey;
 use hone_core::session::protocol::{
-    KeptModels, KeptProjects, NamedBlob, OpenedProject, Problem, ProblemKind, ProjectFiles, ProjectState, Reply,
+    KeptModels, KeptProjects, ModelInfo, NamedBlob, OpenedPart, OpenedProject, PartFiles, Problem, ProblemKind,
+    ProjectFiles, ProjectState, Reply,
 };
+use hone_core::task::{DataReport, Task};
 use js_sys::Uint8Array;
 
 use super::run::Run;
 use super::{Answer, Worker};
 use crate::disk::{self, DiskError};
-use crate::kept::{KeptFiles, KeptModel, NamedBytes};
+use crate::kept::{KeptData, KeptFiles, KeptModel, NamedBytes};
+use crate::kept_projects::{GivenRows, GivenTask, StoredTask};
 use crate::mailbox::Letter;
 use crate::run_lock::RunLock;
 use crate::{cached_models, errors, kept_projects, kept_runs};
@@ -39,20 +44,29 @@ impl Worker {
         if self.project.as_ref().is_none_or(|open| open.id != state.id) {
             self.take_project(&state.id).await?;
         }
-        let file = |named: Option<NamedBlob>| named.map(|named| Letter::file(blobs, &named)).transpose();
-        let rows: Option<[Option<NamedBytes>; 3]> = match files {
-            Some(ProjectFiles { train, valid, test }) => Some([file(train)?, file(valid)?, file(test)?]),
-            None => None,
-        };
+        let given = files.map(|files| given_rows(files, blobs)).transpose()?;
         let id = state.id.clone();
-        if let Err(error) = kept_projects::keep(state, rows).await {
+        let (model_files, not_kept) =
+            match self.model.as_mut().filter(|model| state.model.as_ref() == Some(&model.source)) {
+                Some(model) => match model.keep_for_project().await {
+                    Ok(files) => (files, None),
+                    Err(error) => (Some(Vec::new()), Some(error)),
+                },
+                None => (None, None),
+            };
+        if let Err(error) = kept_projects::keep(state, given, model_files).await {
             return Err(kept_runs::problem(&error, "the project can't be kept", None).await);
         }
         // A run that began before its project was kept.
         if let Some(run) = self.run.as_ref().and_then(Run::kept_id) {
             let _ = kept_projects::take_run(run, &id).await; // else a project is made of it
         }
-        Ok(Reply::Done)
+        match not_kept {
+            None => Ok(Reply::Done),
+            Some(error) => {
+                Err(kept_runs::problem(&error, "the project is kept without the files of its model", None).await)
+            }
+        }
     }
 
     async fn take_project(&mut self, id: &str) -> Result<(), Problem> {
@@ -70,23 +84,59 @@ impl Worker {
             return Err(errors::problem(ProblemKind::Storage, message, "open another, or start a new one"));
         };
         let is_own = self.project.as_ref().is_some_and(|open| open.id == id);
+        if let Some(model) = &mut self.model {
+            model.leave_project();
+        }
         // A page that was reloaded leaves it a moment later.
         let is_elsewhere = !is_own && self.take_project(id).await.is_err() && self.take_project(id).await.is_err();
-        let (rows, missing) = kept_projects::rows_of(&stored).await.map_err(|error| refused("opened", &error))?;
-        let mut blobs = Vec::new();
-        let [train, valid, test] = rows.map(|row| {
-            row.map(|(name, bytes)| {
-                blobs.push(bytes);
-                NamedBlob { name, blob: blobs.len() - 1 }
-            })
-        });
-        let problem = missing.map(|missing| {
+        let (mut blobs, mut missing) = (Vec::new(), Vec::new());
+        let rows = kept_projects::read_rows(&stored.rows, &mut missing).await;
+        let [train, valid, test] = named(rows.map_err(|error| refused("opened", &error))?, &mut blobs);
+        let mut beside = Vec::new();
+        for StoredTask { name, task, read, rows } in &stored.beside {
+            let rows = kept_projects::read_rows(rows, &mut missing).await.map_err(|error| refused("opened", &error))?;
+            match look_at(*task, read.clone(), rows).await {
+                Ok((report, read, rows)) => {
+                    let [Some(train), valid, test] = named(rows, &mut blobs) else { continue };
+                    beside.push(OpenedPart { name: name.clone(), report, train, valid, test, read });
+                }
+                Err(why) => missing.push(format!("{name}: {why}")),
+            }
+        }
+        let problem = (!missing.is_empty()).then(|| {
+            let message = format!("not all rows of the project can be read: {}", missing.join("; "));
             let hint = "choose the files again; the recipe and all else is as it was";
-            errors::problem(ProblemKind::Storage, format!("not all rows of the project can be read: {missing}"), hint)
+            errors::problem(ProblemKind::Storage, message, hint)
         });
-        let files = ProjectFiles { train, valid, test };
-        let opened = Box::new(OpenedProject { state: stored.state, files, is_elsewhere, problem });
+        let has_model = kept_projects::has_model(&stored).await;
+        let (state, own_name) = (stored.state, stored.own_name);
+        let opened = OpenedProject { state, train, valid, test, own_name, beside, has_model, is_elsewhere, problem };
+        let opened = Box::new(opened);
         Ok((Reply::Project { opened }, blobs))
+    }
+
+    /// Loads the model of a project, whose files are kept with it, as they would be loaded from the person's machine.
+    pub(super) async fn load_model_of_project(&mut self, id: &str) -> Result<ModelInfo, Problem> {
+        self.usable_device()?;
+        let gone = |why: &str| {
+            let hint = "choose its files again, at the step Model";
+            errors::problem(ProblemKind::Storage, format!("the model of the project can't be read: {why}"), hint)
+        };
+        let stored = kept_projects::find(id).await.map_err(|error| gone(error.reason()))?;
+        let stored = stored.ok_or_else(|| gone("the project is not in the browser's storage any more"))?;
+        let files = kept_projects::read_model(&stored).await.map_err(|error| gone(error.reason()))?;
+        if files.is_empty() {
+            return Err(gone("no files of it are kept"));
+        }
+        // Where another one was chosen when the project was kept, the name of this one is not known.
+        let unnamed = || ModelSource::Local { name: "local model".to_owned() };
+        let source =
+            stored.state.model.filter(|model| matches!(model, ModelSource::Local { .. })).unwrap_or_else(unnamed);
+        let info = self.take_local_model(source, files).await?;
+        if let Some(model) = &mut self.model {
+            model.note_kept(stored.model_files);
+        }
+        Ok(info)
     }
 
     /// Deletes a project with its runs.
@@ -151,6 +201,41 @@ impl Worker {
             _ => None,
         }
     }
+}
+
+/// Files as the page hears of them; their bytes are added to `blobs`.
+fn named(rows: [Option<NamedBytes>; 3], blobs: &mut Vec<Uint8Array>) -> [Option<NamedBlob>; 3] {
+    rows.map(|row| {
+        row.map(|(name, bytes)| {
+            blobs.push(bytes);
+            NamedBlob { name, blob: blobs.len() - 1 }
+        })
+    })
+}
+
+/// The files of rows that the page gives with a project.
+fn given_rows(files: ProjectFiles, blobs: &[Uint8Array]) -> Result<GivenRows, Problem> {
+    let file = |named: Option<NamedBlob>| named.map(|named| Letter::file(blobs, &named)).transpose();
+    let ProjectFiles { train, valid, test, own_name, beside } = files;
+    let rows = [file(train)?, file(valid)?, file(test)?];
+    let task = |PartFiles { name, task, train, valid, test, read }: PartFiles| {
+        let rows = [file(Some(train))?, file(valid)?, file(test)?];
+        Ok::<_, Problem>(GivenTask { name, task, read, rows })
+    };
+    Ok(GivenRows { rows, own_name, beside: beside.into_iter().map(task).collect::<Result<_, _>>()? })
+}
+
+/// Rows as core reads them.
+type Rows = [Option<NamedBytes>; 3];
+
+/// A report on the rows of a task, read without a model; with them, and how they are read. In words, why they can't be.
+async fn look_at(task: Task, read: ReadOptions, rows: Rows) -> Result<(DataReport, ReadOptions, Rows), String> {
+    let [Some(train), valid, test] = rows else { return Err("it has no training rows".to_owned()) };
+    let run = RunConfig::default(); // of it the shares of the splits are used, until a run reads the rows anew
+    let mut data = KeptData { train, valid, test, task, read, run, readable: None };
+    data.make_readable().await.map_err(|problem| problem.message)?;
+    let survey = Survey::new(task, data.files(), &data.read, &data.run).map_err(|error| error.to_string())?;
+    Ok((survey.report, data.read, [Some(data.train), data.valid, data.test]))
 }
 
 /// Keeps a copy of a project.

@@ -1,11 +1,14 @@
 //! The commands of the runs that are kept on the disk: they are listed, loaded to go on with, noted on, or deleted.
 
-use hone_core::checkpoint::STATE_FILE;
+use std::ops::Range;
+
+use hone_core::checkpoint::{CheckpointError, STATE_FILE, TensorParts};
 use hone_core::config::Job;
 use hone_core::folder::Folder;
 use hone_core::session::protocol::{
     FromWorker, KeptRuns, NamedBlob, OpenedPart, OpenedRun, Problem, ProblemKind, Reply,
 };
+use hone_core::session::{Resuming, SessionError};
 use hone_core::task::DataReport;
 
 use super::report::RunRecord;
@@ -15,6 +18,7 @@ use crate::disk::DiskError;
 use crate::errors;
 use crate::journal::{Journal, Line};
 use crate::kept::{KeptData, KeptModel, NamedBytes, NamedPart};
+use crate::kept_projects;
 use crate::kept_run::FoundRun;
 use crate::kept_runs;
 use crate::run_lock::{self, RunLock};
@@ -100,6 +104,7 @@ impl Worker {
         let resumed = self.resume_opened(&found).await;
         let job = self.trust(resumed).await?;
         let Begun { id, has_adapter, num_labels, notes, job } = self.name_run(&job)?;
+        let project_page = kept_projects::page_of(&found).await;
 
         let mut blobs = Vec::new();
         let mut copy = |(name, bytes): &NamedBytes| {
@@ -131,6 +136,7 @@ impl Worker {
             notes,
             job,
             page: found.page().to_owned(),
+            project_page,
             damage: found.damage().map(|damage| went_back(&damage, found.state().step)),
         };
         let reply = Reply::Opened { opened: Box::new(opened) };
@@ -171,12 +177,16 @@ impl Worker {
         Ok((own, reports.collect()))
     }
 
-    /// Puts the run where it stands; of its checkpoint one file at a time lies in memory.
+    /// Puts the run where it stands; of its checkpoint a few tensors at a time lie in memory.
     async fn resume_opened(&mut self, found: &FoundRun) -> Result<Job, Problem> {
         let read = async |name: &str| found.checkpoint_file(name).await.map_err(|error| unreadable(&error));
         let state = read(STATE_FILE).await?;
         let mut resuming = self.ready()?.begin_resume(&state).map_err(|error| error.problem())?;
         while let Some(name) = resuming.next_file() {
+            if resuming.takes_parts() {
+                put_in_parts(found, name, &mut resuming).await?;
+                continue;
+            }
             let file = read(name).await?;
             resuming.put(&file).map_err(|error| error.problem())?;
         }
@@ -189,6 +199,23 @@ impl Worker {
         (self.survey, self.parts) = (None, None);
         self.record = RunRecord::default();
     }
+}
+
+/// Reads a file of weights, or of moments, a few tensors at a time.
+async fn put_in_parts(found: &FoundRun, name: &str, resuming: &mut Resuming) -> Result<(), Problem> {
+    let damaged = |error: CheckpointError| SessionError::from(error).problem();
+    let size = found.checkpoint_size(name).map_err(|error| unreadable(&error))?;
+    let read = async |range: Range<u64>| {
+        found.checkpoint_part(name, range.start, range.end).await.map_err(|error| unreadable(&error))
+    };
+    let first = read(0..size.min(8)).await?;
+    let header = TensorParts::header_range(name, &first, size).map_err(damaged)?;
+    let mut parts = TensorParts::open(name, &read(header).await?, size).map_err(damaged)?;
+    while let Some(range) = parts.next_range() {
+        let bytes = read(range).await?;
+        resuming.put_part(&mut parts, &bytes).map_err(|error| error.problem())?;
+    }
+    resuming.end_file().map_err(|error| error.problem())
 }
 
 /// Keeps what the person wrote about a run.

@@ -2,6 +2,8 @@
 //! is opened anew. Rows of one task, which the page looks at before a run, come back where another run takes its place. Before
 //! a run they can be measured, for which they are read too. The page hears how far the reading is, and can end it.
 
+use std::rc::Rc;
+
 use hone_core::config::{Job, ModelChanges, RunConfig};
 use hone_core::event::Split;
 use hone_core::report::DataSummary;
@@ -185,7 +187,7 @@ fn requests(parts: &[NamedPart]) -> Vec<PartRequest> {
     let request = |(name, data): &NamedPart| PartRequest {
         name: name.clone(),
         task: Some(data.task),
-        files: data.files(),
+        files: Rc::unwrap_or_clone(data.files()),
         read: data.read.clone(),
     };
     parts.iter().map(request).collect()

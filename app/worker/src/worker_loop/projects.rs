@@ -1,52 +1,111 @@
-//! The commands of project files: a kept run is put into one, and the run of one is kept.
+//! The commands of project files: a kept run, or a project with all of its runs, is put into one, and the runs of one are kept.
 
-use hone_core::project::Project;
+use std::collections::{BTreeMap, BTreeSet};
+
+use hone_core::project::{Project, ProjectReader};
 use hone_core::session::protocol::{Problem, ProblemKind, Reply};
+use web_sys::Blob;
 
+use super::Answer;
 use super::opening::{find_run, unreadable};
-use super::{Answer, has_room};
+use crate::blob_file::BlobFile;
 use crate::disk::DiskError;
 use crate::errors;
 use crate::export::not_packed;
 use crate::heap_file::HeapFile;
-use crate::kept::NamedBytes;
-use crate::kept_run::ImportedRun;
+use crate::kept_projects;
+use crate::kept_run::{FoundRun, PackedProject, Packing};
 use crate::kept_runs;
 use crate::run_lock::RunLock;
+use crate::shared_files::SharedFile;
 
 /// Puts a kept run with all that it needs into one file.
 pub(super) async fn save(id: &str) -> Answer {
     let _lock = RunLock::acquire().await?;
     let found = find_run(id).await?;
-    check_room("the rows and the model of the run", found.project_bytes())?;
-    check_size(found.project_bytes() + found.step_bytes())?;
-    let note = kept_runs::note_of(&found).await;
-    let project = found.to_project(note).await.map_err(|error| unreadable(&error))?;
-    let mut zip = project.into_zip(HeapFile::default()).map_err(|error| not_packed(&error))?;
-    found.add_step_to(&mut zip).await?;
-    let parts = zip.finish().map_err(|error| not_packed(&error))?.into_parts();
-    let damage = found.damage().map(|damage| {
-        let step = found.state().step;
-        let message = format!(
-            "what was saved of this run last is damaged ({damage}): the file has the run as it was saved before, at step {step}"
-        );
-        errors::problem(ProblemKind::Storage, message, "whoever goes on with it computes the steps since then again")
-    });
-    Ok((Reply::Exported { damage }, parts))
+    check_size("the run", found.inputs.shared_files(), [&found])?;
+    let about = found.about(kept_runs::note_of(&found).await);
+    let mut packing = Packing::of_one_run(HeapFile::default(), &about).map_err(|error| not_packed(&error))?;
+    found.add_to(&mut packing, &about).await?;
+    finish(packing, damage_of(&found).into_iter().collect())
 }
 
-/// Keeps the run of a project file, under a number of the page.
-pub(super) async fn import((name, bytes): &NamedBytes, number: u32) -> Result<Reply, Problem> {
+/// Puts a kept project with all of its runs into one file; `best` is the run that is taken where nobody chooses.
+pub(super) async fn pack(id: &str, best: Option<&str>) -> Answer {
     let _lock = RunLock::acquire().await?;
-    check_room(&format!("{name}, packed and unpacked,"), u64::from(bytes.length()).saturating_mul(2))?;
+    let stored = kept_projects::find(id).await.map_err(|error| unreadable(&error))?;
+    let Some(stored) = stored else {
+        let message = "this project is not in the browser's storage any more, or can't be read";
+        return Err(errors::problem(ProblemKind::Storage, message, "open another, or start a new one"));
+    };
+    let (mut runs, mut wrong) = (Vec::new(), Vec::new());
+    for run in kept_projects::runs_of(id).await.map_err(|error| unreadable(&error))? {
+        match kept_runs::find(&run).await {
+            Ok(Some(mut found)) => match found.check().await {
+                Ok(()) => {
+                    wrong.extend(damage_of(&found));
+                    runs.push((run, found));
+                }
+                Err(error) => wrong.push(format!("run {} is not in the file: {}", found.number(), error.reason())),
+            },
+            Ok(None) => match kept_runs::was_saved(&run).await {
+                Ok(false) => {} // it was cut off before that
+                _ => wrong.push("a run that can't be read is not in the file".to_owned()),
+            },
+            Err(error) => wrong.push(format!("a run is not in the file: {}", error.reason())),
+        }
+    }
+    let (draft, shared) = kept_projects::to_draft(&stored).await.map_err(|error| unreadable(&error))?;
+    let is_lost = |file: &&SharedFile| shared.iter().all(|kept| kept.sha256 != file.sha256);
+    let lost: BTreeSet<&str> = stored.files().filter(is_lost).map(|file| file.name.as_str()).collect();
+    wrong.extend(lost.into_iter().map(|name| format!("{name} is lost, and not in the file")));
+    let of_runs = runs.iter().flat_map(|(_, found)| found.inputs.shared_files());
+    check_size("the project", shared.iter().chain(of_runs), runs.iter().map(|(_, found)| found))?;
+    let main = best.and_then(|best| runs.iter().position(|(id, _)| id == best));
+    let packing = Packing::new(HeapFile::default(), &stored.state.name, main, Some(draft));
+    let mut packing = packing.map_err(|error| not_packed(&error))?;
+    kept_projects::add_files(&mut packing, &shared).await?;
+    for (_, found) in &runs {
+        let about = found.about(kept_runs::note_of(found).await);
+        found.add_to(&mut packing, &about).await?;
+    }
+    finish(packing, wrong)
+}
+
+/// Closes a project file; `wrong` is what is to be said about it.
+fn finish(packing: Packing, wrong: Vec<String>) -> Answer {
+    let parts = packing.finish().map_err(|error| not_packed(&error))?.into_parts();
+    let damage = (!wrong.is_empty()).then(|| {
+        let hint = "whoever goes on with a run computes the steps since then again";
+        errors::problem(ProblemKind::Storage, wrong.join("; "), hint)
+    });
+    Ok((Reply::Exported { damage, checked: None }, parts))
+}
+
+/// What is to be said of a run of which the last that was saved is damaged.
+fn damage_of(found: &FoundRun) -> Option<String> {
+    found.damage().map(|damage| {
+        let (number, step) = (found.number(), found.state().step);
+        format!(
+            "what was saved of run {number} last is damaged ({damage}): the file has the run as it was saved before, at step {step}"
+        )
+    })
+}
+
+/// Keeps the runs of a project file, the first of them under a number of the page. The file is read where it is.
+pub(super) async fn import(name: &str, file: Blob, number: u32) -> Result<Reply, Problem> {
+    let _lock = RunLock::acquire().await?;
     let refused = |reason: String| {
-        let hint = "choose a file that “Save as file” made, in the table of runs at the step Train";
+        let hint = "choose a file that “Save as file” made, in the table of runs at the step Train, or in the list of projects";
         errors::problem(ProblemKind::Data, format!("{name} was not opened: {reason}"), hint)
     };
-    let project = Project::from_zip(&bytes.to_vec()).map_err(|error| refused(error.to_string()))?;
-    let run = ImportedRun::of(project, number).await.map_err(refused)?;
-    match kept_runs::import(run).await {
-        Ok(id) => Ok(Reply::Imported { id }),
+    let file = BlobFile::open(file).map_err(refused)?;
+    let mut project: PackedProject = ProjectReader::open(file).map_err(|error| refused(error.to_string()))?;
+    let checked = kept_runs::check_import(&mut project, number).map_err(refused)?;
+    let main = project.main().min(checked.len().saturating_sub(1));
+    let num_runs = u32::try_from(checked.len()).unwrap_or(u32::MAX);
+    match kept_runs::import(&mut project, checked).await {
+        Ok((ids, project)) => Ok(Reply::Imported { id: ids.get(main).cloned(), num_runs, project }),
         Err(error @ DiskError::Full) => Err(kept_runs::problem(&error, &format!("{name} can't be kept"), None).await),
         Err(error) => {
             let message = format!("{name} can't be kept: {}", error.reason());
@@ -57,21 +116,19 @@ pub(super) async fn import((name, bytes): &NamedBytes, number: u32) -> Result<Re
     }
 }
 
-/// Whether a project file of so many bytes could be read again.
-fn check_size(bytes: u64) -> Result<(), Problem> {
+/// Whether a project file of these files, each of which is in it once, and of these runs could be read again.
+fn check_size<'a>(
+    what: &str,
+    files: impl IntoIterator<Item = &'a SharedFile>,
+    runs: impl IntoIterator<Item = &'a FoundRun>,
+) -> Result<(), Problem> {
+    let files: BTreeMap<&str, u64> = files.into_iter().map(|file| (file.sha256.as_str(), file.bytes)).collect();
+    let bytes = files.values().sum::<u64>() + runs.into_iter().map(FoundRun::bytes_of_step).sum::<u64>();
     if bytes <= Project::MAX_BYTES {
         return Ok(());
     }
     let [has, most] = [bytes, Project::MAX_BYTES].map(|bytes| bytes / 1_000_000);
-    let message = format!("the run has {has} MB, and of a project file at most {most} MB are read");
-    Err(errors::problem(ProblemKind::Storage, message, "the run stays in this browser; its model can be exported"))
-}
-
-/// Whether `what` has room in memory.
-fn check_room(what: &str, bytes: u64) -> Result<(), Problem> {
-    if usize::try_from(bytes).is_ok_and(has_room) {
-        return Ok(());
-    }
-    let message = format!("{what} would take {} MB, which the browser's memory has no room for", bytes / 1_000_000);
-    Err(errors::problem(ProblemKind::Storage, message, "reload the page, and try again before a model is loaded"))
+    let message = format!("{what} has {has} MB, and of a project file at most {most} MB are read");
+    let hint = "it stays in this browser; runs can be saved one by one, and models exported";
+    Err(errors::problem(ProblemKind::Storage, message, hint))
 }

@@ -3,6 +3,7 @@
 
 use hone_core::config::Job;
 use hone_core::event::Split;
+use hone_core::metrics::WritingEvaluation;
 use hone_core::report::{Beginning, DataSummary, LogEntry, LogLine, MeasuredSplit, RunReport};
 use hone_core::session::protocol::{Problem, ProblemKind, Reply, Weights};
 use hone_core::task::{Evaluation, RowPredictions, worst_rows};
@@ -64,11 +65,12 @@ impl RunRecord {
         &mut self,
         weights: Weights,
         split: Split,
-        evaluation: &Evaluation,
-        rows: &RowPredictions,
+        (evaluation, rows): (&Evaluation, &RowPredictions),
+        writing: Option<&WritingEvaluation>,
     ) {
         let (before_training, worst) = (weights == Weights::Base, worst_rows(evaluation, rows));
-        let measured = MeasuredSplit { before_training, split, evaluation: evaluation.clone(), worst };
+        let (evaluation, writing) = (evaluation.clone(), writing.cloned());
+        let measured = MeasuredSplit { before_training, split, evaluation, worst, writing };
         if before_training {
             self.base.retain(|(other, _)| other.split != split);
             self.base.push((measured, self.run.is_some()));
@@ -104,7 +106,7 @@ impl Worker {
         let (version, made_secs) = (env!("CARGO_PKG_VERSION"), js_sys::Date::now() / 1000.0);
         let report = RunReport { job: &run.job, lines: &lines, results: None, version, made_secs, notes: &notes };
         let html = report.to_html();
-        Ok((Reply::Exported { damage: None }, vec![Uint8Array::from(html.as_bytes())]))
+        Ok((Reply::Exported { damage: None, checked: None }, vec![Uint8Array::from(html.as_bytes())]))
     }
 
     fn beginning(&self, run: &RecordedRun) -> Beginning {

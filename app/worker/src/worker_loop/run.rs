@@ -122,10 +122,12 @@ impl Run {
             | TrainEvent::Step { step, .. }
             | TrainEvent::CheckpointDue { step }
             | TrainEvent::Finished { step, .. } => self.step = *step,
-            TrainEvent::Phase { .. }
+            TrainEvent::Augmented { .. }
+            | TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
             | TrainEvent::Evaluated { .. }
             | TrainEvent::BatchesCut { .. }
+            | TrainEvent::GeneralMeasured { .. }
             | TrainEvent::Sampled { .. } => {}
         }
         self.journal.note(elapsed_secs, event);

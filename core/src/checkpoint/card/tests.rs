@@ -59,6 +59,10 @@ fn rows_are_those_of_the_files_and_windows_are_told_apart() {
     let job = Job::new(ModelSource::hub("a/b"), None, ReadOptions::default(), RunConfig::default());
     let mut facts = CardFacts { num_rows: [8, 0, 2], num_windows: [8, 0, 2], ..CardFacts::default() };
     assert!(training(&job, &facts).starts_with("Rows: 8 for training, 0 for validation, 2 for the test. Trained"));
+    facts.num_added = 5;
+    let told = training(&job, &facts);
+    assert!(told.contains("for the test. Augmentation added 5 changed copies of training rows. Trained"), "{told}");
+    facts.num_added = 0;
     facts.num_windows = [9, 0, 5];
     let told = training(&job, &facts);
     assert!(told.starts_with("Rows: 8 for training, 0 for validation, 2 for the test, read in 9, 0 and 5 windows. "));

@@ -124,7 +124,7 @@ fn what_changes_the_base_or_the_computation_is_refused_by_name() {
         (json!({"layer_replication": [[0, 1]]}), ["sets", "layer_replication"]),
         (json!({"target_parameters": ["a"]}), ["sets", "target_parameters"]),
         (json!({"a_field_of_tomorrow": 3}), ["sets", "a_field_of_tomorrow"]),
-        (json!({"peft_type": "IA3"}), ["IA3", "LORA"]),
+        (json!({"peft_type": "IA3"}), ["peft_type is IA3", "merge_and_unload"]),
         (json!({"bias": "some"}), ["bias", "some"]),
         (json!({"target_modules": []}), ["target_modules", "empty"]),
         (json!({"target_modules": [1]}), ["target_modules", "list of names"]),

@@ -1,7 +1,11 @@
-//! Settings of a task or two: windows and answers, targets, hidden tokens, similarities, images. What several tasks share
-//! stands in the other parts.
+//! Settings of a task or two: windows and answers, targets, hidden tokens, similarities, images, changed copies of texts. What
+//! several tasks share stands in the other parts.
 
-use super::super::setting::{Of, Setting, put, real, switch, whole};
+use super::super::TextAugmentation;
+use super::super::setting::{Of, Setting, put, real, switch, whole, words};
+
+/// The word for no column.
+const NO_COLUMN: &str = "none";
 
 /// The second part of the table.
 pub(super) const OF_TASKS: &[Setting] = &[
@@ -50,6 +54,18 @@ pub(super) const OF_TASKS: &[Setting] = &[
         unit: "tokens",
         hint: "Longer targets are cut off: the model learns no more of them.",
         ..whole::named("max_target_length")
+    },
+    Setting {
+        get: |run| run.eval_samples.to_string(),
+        set: |run, text| put(&mut run.eval_samples, whole::parse(text, 0, 20)),
+        value_name: "N",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Texts to write of validation prompts before training and at each evaluation; 0 writes none (causal-lm, seq2seq-lm)",
+        label: "Texts at each evaluation",
+        unit: "texts",
+        hint: "Written of validation rows before training and at each evaluation, to be read side by side. More take longer.",
+        ..whole::named("eval_samples")
     },
     Setting {
         get: |run| run.label_all_tokens.to_string(),
@@ -168,5 +184,75 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Mixup",
         hint: "Images of a batch are laid over each other, with their labels. 0.2 is usual; the training loss is higher for it.",
         ..real::named("mixup_alpha")
+    },
+    Setting {
+        get: |run| run.augmentation.kinds_to_text(),
+        set: |run, text| put(&mut run.augmentation.augment_texts, TextAugmentation::parse_kinds(text)),
+        value_name: "KINDS",
+        of: Of::SomeTasks,
+        help: "Also train on changed copies of the training rows, with commas between: synonyms (words that mean the same, \
+               English), swap (words change places), deletion (words are left out), typos; none adds none (EDA, Wei and Zou 2019)",
+        label: "Augment texts",
+        unit: "none, or kinds with commas between",
+        hint: "Adds changed copies of the training rows: synonyms (English), swap, deletion, typos. It helps most with few rows. \
+               Validation and test rows stay as they are. (EDA, Wei and Zou 2019)",
+        ..words("augment_texts")
+    },
+    Setting {
+        get: |run| run.augmentation.augment_copies.to_string(),
+        set: |run, text| put(&mut run.augmentation.augment_copies, whole::parse(text, 1, 16)),
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Changed copies of each training row, with --augment-texts; each is changed in one of the ways",
+        label: "Copies of a row",
+        unit: "copies",
+        hint: "Changed copies of each training row. The paper takes up to 16 of them for 500 rows, and 4 for 5,000.",
+        ..whole::named("augment_copies")
+    },
+    Setting {
+        get: |run| run.augmentation.augment_share.to_string(),
+        set: |run, text| put(&mut run.augmentation.augment_share, real::parse(text, 0.01, 0.5)),
+        value_name: "SHARE",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Share of the words of a text that are changed in a copy, at least one, with --augment-texts",
+        label: "Words changed in a copy",
+        unit: "share",
+        hint: "Share of the words of a text that are changed in a copy, at least one word. 0.05 to 0.1 is usual; more may change \
+               what a text means.",
+        ..real::named("augment_share")
+    },
+    Setting {
+        get: |run| run.augmentation.pairs_to_text(),
+        set: |run, text| put(&mut run.augmentation.augment_pairs, TextAugmentation::parse_pairs(text)),
+        value_name: "PAIRS",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Also train on each training row that has a word of these pairs, with the other word in its place and the same \
+               answer, such as he=she, John=Mary, or pronouns for a list of English ones (counterfactual augmentation, Zhao et al. \
+               2018)",
+        label: "Words to swap",
+        unit: "none, or pairs with commas between",
+        hint: "Each training row that has one of these words is learned a second time, with the other word in its place and the same \
+               answer, so that the answer hangs less on it: he=she, John=Mary, pronouns. (Zhao et al. 2018)",
+        ..words("augment_pairs")
+    },
+    Setting {
+        get: |run| if run.balance_column.is_empty() { NO_COLUMN.to_owned() } else { run.balance_column.clone() },
+        set: |run, text| {
+            run.balance_column = if text.trim() == NO_COLUMN { String::new() } else { text.trim().to_owned() };
+            Ok(())
+        },
+        value_name: "COLUMN",
+        of: Of::SomeTasks,
+        is_advanced: true,
+        help: "Let each value of a column of the training rows come equally often in an epoch, in as many rows as there are: rows of \
+               rare values come again, of common ones each epoch leaves out others; none takes every row once (Idrissi et al. 2022)",
+        label: "Even out a column",
+        unit: "none, or the name of a column",
+        hint: "Each value of this column comes equally often, so that no group is learned at the cost of another. Rows of rare \
+               values come again, and are learned by heart sooner; of common ones some are left out of each epoch. (Idrissi et al. \
+               2022)",
+        ..words("balance_column")
     },
 ];

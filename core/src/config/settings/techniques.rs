@@ -136,4 +136,31 @@ pub(super) const TECHNIQUES: &[Setting] = &[
                for the pretrained weights once more. 0.01 to 1 is usual. (L2-SP, Li et al. 2018)",
         ..real::named("l2_sp")
     },
+    Setting {
+        get: |run| run.techniques.mixout.to_string(),
+        set: |run, text| put(&mut run.techniques.mixout, real::parse(text, 0.0, 0.95)),
+        value_name: "P",
+        is_advanced: true,
+        help: "In each pass give every input of the model's linear layers, with this probability, its pretrained weights instead \
+               of those it has by now; a head keeps its own; 0 is off (Mixout, Lee et al. 2020)",
+        label: "Mixout",
+        unit: "probability, 0 is off",
+        hint: "Against forgetting and unlucky runs where rows are few: parts of the layers are as they were pretrained, others in \
+               each pass. It needs memory for the pretrained weights once more. 0.5 to 0.9 is usual, with the dropout 0. (Lee et \
+               al. 2020)",
+        ..real::named("mixout")
+    },
+    Setting {
+        get: |run| run.techniques.awp_gamma.to_string(),
+        set: |run, text| put(&mut run.techniques.awp_gamma, real::parse(text, 0.0, 1.0)),
+        value_name: "GAMMA",
+        is_advanced: true,
+        help: "Train with the gradient at weights that were moved to where the loss of the batch is higher, each by gamma of its \
+               own norm; takes twice as long; 0 is off (AWP, Wu et al. 2020)",
+        label: "Adversarial weights",
+        unit: "gamma, 0 is off",
+        hint: "Looks for weights whose neighbours are good, too, which hold better on new rows, but takes twice as long. 0.001 to \
+               0.01 is usual. (AWP, Wu et al. 2020)",
+        ..real::named("awp_gamma")
+    },
 ];

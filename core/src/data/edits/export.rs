@@ -2,6 +2,8 @@
 //! format in which every letter that was not edited is as it was: other fields, quotes, line ends, lines above the header, rows that
 //! could not be read. Cells are written as they stand, formulas too: it is the person's own file, which must come back as it is.
 
+mod appended;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::query::RowSource;
@@ -9,9 +11,11 @@ use super::set_cells;
 use super::view::merged;
 use crate::config::{EditedRow, Encoding, ReadOptions, Split};
 use crate::data::error::DataError;
-use crate::data::parse::{LocatedRows, RowWriting, Table, locate_rows, read_text, set_field};
+use crate::data::parse::{LocatedRows, RowWriting, Table, locate_rows, read_text, set_field, write_fast_text};
 use crate::spreadsheet::is_formula;
 use crate::words::plural;
+
+pub use appended::{AppendedRow, append_rows};
 
 /// What UTF-8 files of some programs begin with.
 const MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -208,6 +212,12 @@ fn written(
             Ok(fields.join(&separator.to_string()) + line_end)
         }
         RowWriting::Lines => on_one_line(value(0).to_owned()),
+        RowWriting::LabelFirst if cells.len() == 2 => {
+            let line = write_fast_text(value(0), value(1));
+            on_one_line(
+                line.ok_or_else(|| cannot("it would be read otherwise: labels have no spaces, and a text is needed"))?,
+            )
+        }
         RowWriting::LabelFirst => {
             let (coarse, fine) = (value(0), value(1).split_once(':').map_or(value(1), |(_, fine)| fine));
             on_one_line(format!("{coarse}:{fine} {}", value(2)))

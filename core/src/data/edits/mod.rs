@@ -2,6 +2,7 @@
 //! ([`RowEdits`]) and the table of a file. Out: the table as it is read from then on; `view` has a window of the rows of all
 //! files, searched, filtered and sorted; `export` the file itself, cleaned, in the format that it came in.
 
+mod by_hand;
 mod export;
 mod query;
 mod view;
@@ -14,9 +15,10 @@ use super::rows::ReadSummary;
 use crate::config::{EditedRow, RowEdit, RowEdits, Split};
 use crate::words::plural;
 
-pub use export::{CleanedFile, clean_file};
+pub use by_hand::{EditedLabel, edited_labels, splits_by_hand};
+pub use export::{AppendedRow, CleanedFile, append_rows, clean_file};
 pub use query::{RowFilter, RowId, RowQuery, RowSort, RowSource, RowState, RowView, RowWindow};
-pub use view::RowTable;
+pub use view::{RowTable, UnlabeledRow};
 
 /// A row that a person moved to a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -47,6 +47,19 @@ impl FileRow {
     }
 }
 
+/// A row of the training file that lacks nothing but its label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnlabeledRow {
+    /// Which.
+    pub id: RowId,
+    /// What stands in the cell of its label: nothing, or spaces.
+    pub label: String,
+    /// Its text.
+    pub text: String,
+    /// The second text of a pair.
+    pub second: Option<String>,
+}
+
 /// Rows of all files.
 #[derive(Debug)]
 pub struct RowTable {
@@ -115,6 +128,30 @@ impl RowTable {
     #[must_use]
     pub fn cells(&self, id: RowId) -> Option<&[String]> {
         Some(&self.rows[*self.index.get(&id)?].cells)
+    }
+
+    /// The rows of the training file that have their texts and no label, edits made, in the order of the file. None where rows have
+    /// not one label each.
+    #[must_use]
+    pub fn unlabeled(&self) -> Vec<UnlabeledRow> {
+        let place = |role: &str| self.source.columns.iter().position(|(_, of)| of == role);
+        let (Some(label), Some(text)) = (place("label"), place("text")) else { return Vec::new() };
+        let second = place("second text");
+        let cell = |row: &FileRow, place: usize| row.cells[place].clone();
+        let lacks_label = |row: &&FileRow| {
+            let is_filled = |place: usize| !row.cells[place].trim().is_empty();
+            let has_texts = is_filled(text) && second.is_none_or(is_filled);
+            row.id.file == Split::Train && !row.is_dropped && has_texts && !is_filled(label)
+        };
+        let found = self.rows.iter().filter(lacks_label);
+        found
+            .map(|row| UnlabeledRow {
+                id: row.id,
+                label: cell(row, label),
+                text: cell(row, text),
+                second: second.map(|place| cell(row, place)),
+            })
+            .collect()
     }
 
     /// Makes these edits, in the place of those before.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::near::hash_chars;
+use super::normalize::Normalized;
 
 /// Letters before a script is named.
 const MIN_LETTERS: usize = 8;
@@ -70,6 +71,25 @@ const WORDS: [(&str, &str); 10] = [
 pub(super) struct Languages {
     /// Hash of a word to the languages that it is frequent in, a bit for each.
     words: HashMap<u64, u16>,
+}
+
+/// Tells the language of one text after the other.
+#[derive(Debug)]
+pub(in crate::data) struct TextLanguage {
+    languages: Languages,
+    normalized: Normalized,
+}
+
+impl TextLanguage {
+    pub(in crate::data) fn new() -> Self {
+        Self { languages: Languages::new(), normalized: Normalized::default() }
+    }
+
+    /// The language of a text; `None` where it is too short to tell.
+    pub(in crate::data) fn of(&mut self, text: &str) -> Option<&'static str> {
+        self.normalized.read(&[text]);
+        self.languages.guess(&self.normalized.texts)
+    }
 }
 
 /// Letters of a text by their script.
@@ -173,13 +193,10 @@ impl Scripts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::normalize::Normalized;
     use super::*;
 
     fn guess(text: &str) -> Option<&'static str> {
-        let mut normalized = Normalized::default();
-        normalized.read(&[text]);
-        Languages::new().guess(&normalized.texts)
+        TextLanguage::new().of(text)
     }
 
     #[test]

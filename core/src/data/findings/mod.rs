@@ -24,9 +24,10 @@ use serde::{Deserialize, Serialize};
 use super::edits::RowId;
 use super::split::Split;
 
+pub(in crate::data) use language::TextLanguage;
 pub use mend::{MAX_RELABELED, Mended, RowChange, changes_of, edits_of};
 pub use near::NEAR_THRESHOLD;
-pub use personal::mask_personal;
+pub use personal::{mask_personal, replace_personal};
 pub use scan::FindingScan;
 pub(crate) use scan::{alone, rows_where};
 pub use shown::{ListedRows, ShownFinding, ShownFindings};

@@ -42,6 +42,20 @@ pub fn mask_personal(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
+/// The text with all personal data in it replaced by another text, and how many there were.
+#[must_use]
+pub fn replace_personal(text: &str, replacement: &str) -> (String, usize) {
+    let found = find(text);
+    let (mut replaced, mut from) = (String::with_capacity(text.len()), 0);
+    for Found { range, .. } in &found {
+        replaced.push_str(&text[from..range.start]);
+        replaced.push_str(replacement);
+        from = range.end;
+    }
+    replaced.push_str(&text[from..]);
+    (replaced, found.len())
+}
+
 /// What a text holds, masked: `mail a•••@•••.org, phone •••67`; `None` where it holds nothing.
 pub(super) fn describe_personal(text: &str) -> Option<String> {
     let describe = |found: &Found| {

@@ -48,10 +48,78 @@ pub(super) struct Located {
     pub(super) separator: char,
     /// Quotes delimit fields.
     pub(super) is_quoted: bool,
+    /// They are single ones.
+    pub(super) has_single_quotes: bool,
 }
 
 /// Reads the file, and says where its rows stand.
 pub(super) fn parse_located(name: &str, text: &str, read: &ReadOptions) -> Result<Located, DataError> {
+    if let Some(swapped) = with_single_quotes_swapped(name, text, read) {
+        let mut located = read_located(name, &swapped, read)?;
+        let Table { columns, rows, notes, .. } = &mut located.table;
+        for cell in columns.iter_mut().chain(rows.iter_mut().flat_map(|row| &mut row.cells)) {
+            if cell.contains('"') {
+                *cell = cell.replace('"', "'");
+            }
+        }
+        notes.push("its fields stand in single quotes, which are not read as letters of them".into());
+        located.has_single_quotes = true;
+        return Ok(located);
+    }
+    let Some(doubled) = with_doubled_quotes(name, text, read) else { return read_located(name, text, read) };
+    let mut located = read_located(name, &doubled, read)?;
+    let note = "a quote behind a backslash is read as a quote within its field: the quotes of the file add up only so";
+    located.table.notes.push(note.into());
+    Ok(located)
+}
+
+/// The text with double quotes in the place of single ones, where it has none itself, and single ones stand around fields of nearly
+/// every row and add up. All else stands where it stood.
+fn with_single_quotes_swapped(name: &str, text: &str, read: &ReadOptions) -> Option<String> {
+    if text.contains('"') || !text.contains('\'') || matches!(read.delimiter, Some('\'' | '"' | '\n' | '\r')) {
+        return None;
+    }
+    let adds_up = |swapped: &str| {
+        let delimiter = read.delimiter.or_else(|| guess_delimiter(name, swapped));
+        let tally = Tally::of(swapped, delimiter.unwrap_or('\0'), true);
+        // A header may stand without.
+        tally.records > 2 && tally.flawed == 0 && (tally.clean + tally.multiline + 1) * 10 >= tally.records * 9
+    };
+    // Of most files the start is enough to tell.
+    let swap = |text: &str| text.replace('\'', "\"");
+    if !adds_up(&swap(sample_of(text))) {
+        return None;
+    }
+    Some(swap(text)).filter(|swapped| adds_up(swapped))
+}
+
+/// The text with two quotes in the place of a backslash and a quote, which MySQL and Spark write, where its quotes do not add up
+/// without that and do with it. All else stands where it stood.
+fn with_doubled_quotes(name: &str, text: &str, read: &ReadOptions) -> Option<String> {
+    if !text.contains(r#"\""#) || matches!(read.delimiter, Some('"' | '\n' | '\r')) {
+        return None;
+    }
+    let tally = |text: &str| {
+        let delimiter = read.delimiter.or_else(|| guess_delimiter(name, text));
+        Tally::of(text, delimiter.unwrap_or('\0'), true)
+    };
+    let before = tally(text);
+    if before.flawed == 0 {
+        return None;
+    }
+    let mut doubled = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, if letter == '\\' { letters.next() } else { None }) {
+            ('\\', Some('"')) => doubled.push_str("\"\""),
+            (letter, after) => doubled.extend([Some(letter), after].into_iter().flatten()),
+        }
+    }
+    let after = tally(&doubled);
+    (after.flawed == 0 && after.uneven <= before.uneven).then_some(doubled)
+}
+
+fn read_located(name: &str, text: &str, read: &ReadOptions) -> Result<Located, DataError> {
     let declared = declared_delimiter(text);
     let start = declared.map_or(0, |(_, end)| end);
     if text[start..].trim().is_empty() {
@@ -131,7 +199,7 @@ pub(super) fn parse_located(name: &str, text: &str, read: &ReadOptions) -> Resul
     drop(sample);
     let records = Records::new(text, separator, quoting).starting_at(start);
     let spans = read_rows(&mut table, text, records, num_above, first_row);
-    Ok(Located { table: table.checked()?, spans, header, separator, is_quoted: quoting })
+    Ok(Located { table: table.checked()?, spans, header, separator, is_quoted: quoting, has_single_quotes: false })
 }
 
 /// Reads the records from `first_row` (an offset) on; `number` rows stand above the first record. Returns where the good rows

@@ -1,4 +1,5 @@
-//! The layout of the TREC question set: `COARSE:fine text of the question`, one a line, no delimiter but a space.
+//! Layouts of lines that begin with their label and have no delimiter but a space: `COARSE:fine text of the question` of the
+//! TREC question set, and `__label__name text` of fastText, with any number of labels.
 
 use super::{Format, Row, Table};
 use crate::config::ReadOptions;
@@ -6,8 +7,24 @@ use crate::config::ReadOptions;
 /// Lines looked at before the whole file is.
 const SAMPLE: usize = 50;
 
-/// The table, if (nearly) every line starts with such a pair of labels.
+/// What fastText writes before each label.
+const PREFIX: &str = "__label__";
+
+/// The table, if (nearly) every line starts with its labels.
 pub(super) fn parse(text: &str, read: &ReadOptions) -> Option<Table> {
+    let trec = |line: &str| split(line).map(|(coarse, fine, rest)| [coarse, fine, rest].map(str::to_owned).to_vec());
+    parse_lines(text, read, &["label", "fine label", "text"], "LABEL:fine", &trec)
+        .or_else(|| parse_lines(text, read, &["label", "text"], PREFIX, &split_fast_text))
+}
+
+/// The table of lines that `split` takes apart into `columns`; `start` is what the others begin with.
+fn parse_lines(
+    text: &str,
+    read: &ReadOptions,
+    columns: &[&str],
+    start: &str,
+    split: &dyn Fn(&str) -> Option<Vec<String>>,
+) -> Option<Table> {
     let lines = || text.split(['\n', '\r']).filter(|line| !line.trim().is_empty());
     let is_asked = read.delimiter.is_some() || read.header_row.is_some();
     if is_asked || !lines().take(SAMPLE).all(|line| split(line).is_some()) {
@@ -20,7 +37,7 @@ pub(super) fn parse(text: &str, read: &ReadOptions) -> Option<Table> {
     if bad * 20 > good {
         return None;
     }
-    let columns = ["label", "fine label", "text"].map(str::to_owned).to_vec();
+    let columns = columns.iter().map(|&name| name.to_owned()).collect();
     let mut table = Table::new(Format::Csv, Some(' '), false, columns);
     let mut number = 0;
     for line in text.split_inclusive('\n') {
@@ -29,12 +46,9 @@ pub(super) fn parse(text: &str, read: &ReadOptions) -> Option<Table> {
         for line in line.strip_suffix('\r').unwrap_or(line).split('\r') {
             number += 1;
             match split(line) {
-                Some((coarse, fine, rest)) => {
-                    let cells = [coarse, fine, rest].map(str::to_owned).to_vec();
-                    table.rows.push(Row { number, cells, nested: Vec::new() });
-                }
+                Some(cells) => table.rows.push(Row { number, cells, nested: Vec::new() }),
                 None if line.trim().is_empty() => {}
-                None => table.add_bad(number, "the line does not start with LABEL:fine as the others do".into()),
+                None => table.add_bad(number, format!("the line does not start with {start} as the others do")),
             }
         }
     }
@@ -50,9 +64,51 @@ fn split(line: &str) -> Option<(&str, &str, &str)> {
     (upper && word && !text.trim().is_empty()).then_some((coarse, labels, text))
 }
 
+/// `__label__a __label__b Text` to the labels, with `|` between, and the text. A comma may stand between labels.
+fn split_fast_text(line: &str) -> Option<Vec<String>> {
+    let (mut labels, mut rest) = (Vec::new(), line.trim_start());
+    while let Some(after) = rest.strip_prefix(PREFIX) {
+        let (label, after) = after.split_once([' ', '\t'])?;
+        labels.push(label.trim_end_matches(','));
+        let after = after.trim_start();
+        rest = after.strip_prefix(',').map(str::trim_start).filter(|next| next.starts_with(PREFIX)).unwrap_or(after);
+    }
+    let is_whole = !labels.is_empty() && labels.iter().all(|label| !label.is_empty()) && !rest.trim().is_empty();
+    is_whole.then(|| vec![labels.join("|"), rest.to_owned()])
+}
+
+/// The labels, with `|` between, and the text as such a line; `None` where it would be read otherwise.
+pub(in crate::data) fn write_fast_text(labels: &str, text: &str) -> Option<String> {
+    let line: String = labels.split('|').map(|label| format!("{PREFIX}{label} ")).collect::<String>() + text;
+    let is_same = split_fast_text(&line).is_some_and(|cells| cells == [labels, text]);
+    is_same.then_some(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_fast_text_are_written_as_they_are_read() {
+        assert_eq!(write_fast_text("a|b", "x, y").as_deref(), Some("__label__a __label__b x, y"));
+        for (labels, text) in
+            [("two words", "x"), ("", "x"), ("a", ""), ("a", " x"), ("a", "__label__b x"), ("a,", "x")]
+        {
+            assert_eq!(write_fast_text(labels, text), None, "{labels:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn lines_of_fast_text_are_labels_and_a_text() {
+        let text = "__label__ham see you, then\n__label__spam __label__ad Buy now\n\n__label__a , __label__b, x, y\n";
+        let table = parse(text, &ReadOptions::default()).expect("the layout");
+        assert_eq!(table.columns, ["label", "text"]);
+        let cells: Vec<[&str; 2]> =
+            table.rows.iter().map(|row| [row.cells[0].as_str(), row.cells[1].as_str()]).collect();
+        assert_eq!(cells, [["ham", "see you, then"], ["spam|ad", "Buy now"], ["a|b", "x, y"]]);
+        assert_eq!(table.rows[2].number, 4);
+        assert_eq!(parse("__label__ham\n", &ReadOptions::default()), None, "no text");
+    }
 
     #[test]
     fn questions_are_split_into_three_columns() {

@@ -15,7 +15,7 @@ use crate::data::error::DataError;
 pub(in crate::data) enum RowWriting {
     /// Fields with a separator between them; quotes delimit fields, or are characters like any other.
     Delimited { separator: char, is_quoted: bool },
-    /// `LABEL:fine text`, a line each.
+    /// `LABEL:fine text`, or `__label__name text` where there are two columns, a line each.
     LabelFirst,
     /// A text a line.
     Lines,
@@ -59,7 +59,12 @@ pub(in crate::data) fn locate_rows(
     if let Some(table) = label_first::parse(text, read) {
         return Ok(of_lines(table, text, RowWriting::LabelFirst));
     }
-    let Located { table, spans, header, separator, is_quoted } = delimited::parse_located(name, text, read)?;
+    let Located { table, spans, header, separator, is_quoted, has_single_quotes } =
+        delimited::parse_located(name, text, read)?;
+    if has_single_quotes {
+        let message = "its fields stand in single quotes, in which rows can't be changed: save it with double quotes";
+        return Err(DataError::BadOption { field: "edits".into(), message: message.into() });
+    }
     let spans = table.rows.iter().map(|row| row.number).zip(spans).collect();
     let writing = RowWriting::Delimited { separator, is_quoted };
     Ok(LocatedRows { table, spans, header, writing, is_array: false })

@@ -27,6 +27,7 @@ pub use decode::DecodedText;
 pub(crate) use header::name_rank;
 pub(super) use header::{LABEL_NAMES, TEXT_NAMES};
 pub(super) use json::set_field;
+pub(super) use label_first::write_fast_text;
 pub use lines::{LINES_COLUMN, parse_lines};
 pub(super) use located::{LocatedRows, RowWriting, locate_rows, num_fields};
 

@@ -43,6 +43,21 @@ fn rows_come_with_their_numbers_and_bad_ones_with_their_reason() {
 }
 
 #[test]
+fn a_column_with_parts_that_is_not_read_is_said() {
+    let text = "a,b,Split\nx,1,train\ny,2,TEST\n";
+    let warnings = |valid| read(&files(text, valid, None), &ReadOptions::default()).expect("two rows").summary.warnings;
+    let said = warnings(None);
+    assert!(
+        said.len() == 1 && said[0].starts_with(r#"column "Split" says which part a row belongs to (test, train)"#),
+        "{said:?}"
+    );
+    assert!(warnings(Some("a,b,Split\nx,1,valid\n")).is_empty(), "the parts have files");
+    let other =
+        read(&files("a,b,split\nx,1,train\ny,2,left\n", None, None), &ReadOptions::default()).expect("two rows");
+    assert!(other.summary.warnings.is_empty(), "{:?}", other.summary.warnings);
+}
+
+#[test]
 fn own_files_are_read_by_the_names_or_the_places_of_the_training_file() {
     let found = read(&files(&lines(9), Some("b,c,a\n1,2,x\n"), Some("y,2\n")), &ReadOptions::default());
     let found = found.expect("good files");

@@ -2,9 +2,12 @@
 //!
 //! burn-flex multiplies by the same library, but zeroes its result and copies it, on one thread, before the product is
 //! written to it: a tenth of a training step. Here the result is not touched before the product, and a bias is where
-//! the product starts from. Transposed operands are read as they lie.
+//! the product starts from. Transposed operands are read as they lie. A large product is cut here, a block a thread: `gemm`
+//! itself cuts by rows, so that each thread copies all of the right operand (`docs/LOG.md`, 2026-11-30).
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use burn::tensor::{DType, Shape, Tensor, TensorData};
 use burn_autodiff::Autodiff;
@@ -18,12 +21,16 @@ use gemm::Parallelism;
 use super::parallel::{for_chunks, map_row_ranges, rows_per_task, vectorised};
 use super::{exact, is_on_cpu, lift, recorded, vector};
 
-/// Multiplications in one product from which `gemm` shares it out over threads: some twenty microseconds of one thread.
+/// Multiplications in one product from which it is shared out over threads: some twenty microseconds of one thread.
 const PARALLEL_PRODUCT: usize = 1 << 20;
 /// Multiplications in a batch of products from which the products are shared out, as in burn-flex.
 const PARALLEL_BATCH: usize = 128 * 128 * 128;
 /// Fewer products than that are shared out one after another.
 const FEW_PRODUCTS: usize = 4;
+/// Columns that a thread's block has at least, or all.
+const BLOCK_COLUMNS: usize = 48;
+/// Blocks start at multiples of this many rows and columns, which are whole vectors.
+const BLOCK_STEP: usize = 16;
 
 /// Whether [`matmul`] and [`linear`] multiply these: f32, on the CPU, of equal batch dimensions.
 pub(crate) fn takes_matmul<const D: usize>(lhs: &Tensor<D>, rhs: &Tensor<D>) -> bool {
@@ -267,38 +274,65 @@ fn product(
     is_parallel: bool,
     space: &mut [MaybeUninit<f32>],
 ) {
-    #[cfg(feature = "rayon")]
-    let parallelism = if is_parallel { Parallelism::Rayon(0) } else { Parallelism::None };
-    #[cfg(not(feature = "rayon"))]
-    let (parallelism, _) = (Parallelism::None, is_parallel);
     let (m, k, n) = (lhs.rows.0, lhs.columns.0, rhs.columns.0);
     assert!(k == rhs.rows.0 && space.len() == m * n, "sizes of a matrix product");
-    #[expect(unsafe_code, reason = "gemm takes pointers")]
-    // SAFETY: `space` has m rows of n numbers, borrowed for writing; it is read only if `is_added`, after it was filled.
-    // Each operand's rows and columns lie inside its memory, which `Matrices::new` checked, and are only read.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            space.as_mut_ptr().cast::<f32>(),
-            1,
-            n.cast_signed(),
-            is_added,
-            lhs.pointer(index),
-            lhs.columns.1,
-            lhs.rows.1,
-            rhs.pointer(index),
-            rhs.columns.1,
-            rhs.rows.1,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+    // Blocks lie side by side in the same rows, so that no slice is one of them.
+    let start = AtomicPtr::new(space.as_mut_ptr().cast::<f32>());
+    let block = |rows: Range<usize>, columns: Range<usize>| {
+        #[expect(unsafe_code, reason = "gemm takes pointers")]
+        // SAFETY: `space` has m rows of n numbers, borrowed for writing, of which each block is in one call alone; it is read
+        // only if `is_added`, after it was filled. Each operand's rows and columns lie inside its memory, which
+        // `Matrices::new` checked, and are only read.
+        unsafe {
+            gemm::gemm(
+                rows.len(),
+                columns.len(),
+                k,
+                start.load(Ordering::Relaxed).add(rows.start * n + columns.start),
+                1,
+                n.cast_signed(),
+                is_added,
+                lhs.pointer(index).offset(rows.start.cast_signed() * lhs.rows.1),
+                lhs.columns.1,
+                lhs.rows.1,
+                rhs.pointer(index).offset(columns.start.cast_signed() * rhs.columns.1),
+                rhs.columns.1,
+                rhs.rows.1,
+                1.0,
+                1.0,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
+    };
+    #[cfg(feature = "rayon")]
+    if is_parallel {
+        let block = &block;
+        rayon::scope(|scope| {
+            for (rows, columns) in blocks(m, n, rayon::current_num_threads()) {
+                scope.spawn(move |_| block(rows, columns));
+            }
+        });
+        return;
     }
+    #[cfg(not(feature = "rayon"))]
+    let _ = is_parallel;
+    block(0..m, 0..n);
+}
+
+/// Blocks of rows and columns of a result, one for each of `threads`: beside each other as long as each is wide enough, since
+/// then no two threads copy the same part of the right operand.
+#[cfg(feature = "rayon")]
+fn blocks(m: usize, n: usize, threads: usize) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let most = (n / BLOCK_COLUMNS).clamp(1, threads);
+    let across = (1..=most).rev().find(|across| threads.is_multiple_of(*across)).unwrap_or(1);
+    let parts = |length: usize, parts: usize| {
+        let step = length.div_ceil(parts).next_multiple_of(BLOCK_STEP);
+        (0..length).step_by(step).map(move |first| first..(first + step).min(length))
+    };
+    parts(m, threads / across).flat_map(move |rows| parts(n, across).map(move |columns| (rows.clone(), columns)))
 }
 
 #[cfg(test)]
@@ -342,6 +376,25 @@ mod tests {
             assert_close(matmul(lhs.clone(), rhs.clone()), lhs.clone().matmul(rhs.clone()), "batch");
             let (lhs, rhs) = (lhs.swap_dims(0, 1), rhs.swap_dims(0, 1).flip([1]));
             assert_close(matmul(lhs.clone(), rhs.clone()), lhs.matmul(rhs), "batch turned");
+        }
+    }
+
+    /// Every number of a result is in one block.
+    #[cfg(feature = "rayon")]
+    #[test]
+    fn blocks_cover_a_result_once() {
+        for (m, n) in [(1, 1), (5, 48), (200, 220), (1024, 512), (300, 7), (16, 4096)] {
+            for threads in [1, 2, 3, 6, 16] {
+                let mut covered = vec![0; m * n];
+                let all: Vec<_> = blocks(m, n, threads).collect();
+                assert!(!all.is_empty() && all.len() <= threads, "{m} x {n} on {threads}: {all:?}");
+                for (rows, columns) in all {
+                    for row in rows {
+                        covered[row * n..][columns.clone()].iter_mut().for_each(|times| *times += 1);
+                    }
+                }
+                assert!(covered.iter().all(|times| *times == 1), "{m} x {n} on {threads}");
+            }
         }
     }
 

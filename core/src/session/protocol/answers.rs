@@ -1,10 +1,9 @@
-//! What answers of the worker are made of: a model, what it wrote, and memory.
+//! What answers of the worker are made of: a model, a run, and memory.
 
 use serde::{Deserialize, Serialize};
 
 use super::{NamedBlob, Problem, RunId};
 use crate::config::{ModelSource, ReadOptions};
-use crate::metrics::{TextSample, TextToTextEvaluation};
 use crate::task::{DataReport, Task};
 
 /// A model that was loaded.
@@ -73,6 +72,8 @@ pub struct OpenedRun {
     pub job: String,
     /// What the page gave with [`Command::Train`](super::Command::Train).
     pub page: String,
+    /// What it gave with the project that the run is of, when that was last kept; empty where there is none.
+    pub project_page: String,
     /// What was saved last was damaged, so that it was opened as it was saved before.
     pub damage: Option<Problem>,
 }
@@ -94,15 +95,6 @@ pub struct OpenedPart {
     pub read: ReadOptions,
 }
 
-/// What a model wrote after prompts, measured against what stands in the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WritingEvaluation {
-    /// The figures.
-    pub figures: TextToTextEvaluation,
-    /// Every prompt, with what was written.
-    pub samples: Vec<TextSample>,
-}
-
 /// Bytes in use.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct MemoryReport {
@@ -112,4 +104,19 @@ pub struct MemoryReport {
     pub gpu_in_use: u64,
     /// The worker's wasm memory.
     pub wasm: u64,
+}
+
+/// What the learning-rate range test found (Smith 2017).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RateTest {
+    /// (learning rate of a step, loss of its batch before the weights were changed), by rising rate.
+    pub points: Vec<(f64, f64)>,
+    /// The losses, each the mean of those around it.
+    pub smoothed: Vec<f64>,
+    /// The loss ran away before the last rate was tried.
+    pub diverged: bool,
+    /// The rate at which the loss falls fastest; `None` where it falls nowhere, or there are too few points.
+    pub steepest: Option<f64>,
+    /// A tenth of the rate at which the loss is lowest.
+    pub tenth_of_lowest: Option<f64>,
 }

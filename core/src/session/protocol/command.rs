@@ -1,4 +1,4 @@
-//! What the worker is asked to do, and what commands are made of.
+//! What the worker is asked to do.
 
 use std::collections::BTreeMap;
 
@@ -6,71 +6,13 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(doc)]
 use super::{FromWorker, Reply};
-use super::{ProjectFiles, ProjectState};
-use crate::config::{ExportFormat, ModelChanges, ModelSource, PromptFormat, ReadOptions, RowEdits, RunConfig};
+use super::{NamedBlob, NearTo, PartFiles, ProjectFiles, ProjectState, Prompt, ToExplain, Weights};
+use crate::config::{ExportFormat, ModelChanges, ModelSource, ReadOptions, RowEdits, RunConfig};
 use crate::data::{RowQuery, RowSource};
 use crate::device_report::Backend;
 use crate::event::Split;
 use crate::generate::SamplingConfig;
-use crate::task::{MeasuredRows, SliceBy, Task, TaskInput};
-use crate::tokenizer::{Role, Turn};
-
-/// A file whose bytes travel beside the message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NamedBlob {
-    /// File name as the person knows it.
-    pub name: String,
-    /// Index into the transferred buffers.
-    pub blob: usize,
-}
-
-/// One of several tasks with its files, whose bytes travel beside the message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PartFiles {
-    /// Its name, which figures and the exported folder have.
-    pub name: String,
-    /// What is learned.
-    pub task: Task,
-    /// Training rows; then the person's own validation and test rows, if there are any.
-    pub train: NamedBlob,
-    /// Validation rows.
-    pub valid: Option<NamedBlob>,
-    /// Test rows.
-    pub test: Option<NamedBlob>,
-    /// How they are read.
-    pub read: ReadOptions,
-}
-
-/// Which weights answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Weights {
-    /// The pretrained model with a fresh head, before training.
-    Base,
-    /// The model as trained.
-    Tuned,
-}
-
-/// What a model that writes goes on from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Prompt {
-    /// A text.
-    Text(String),
-    /// A conversation, written by the model's chat template.
-    Turns(Vec<Turn>),
-}
-
-impl Prompt {
-    /// A bare prompt as a model is given it that was trained on rows of a format.
-    #[must_use]
-    pub fn from_bare(format: &PromptFormat, prompt: &str) -> Self {
-        match format.prompt(prompt) {
-            Some(text) => Self::Text(text),
-            None => Self::Turns(vec![Turn::new(Role::User, prompt)]),
-        }
-    }
-}
+use crate::task::{MeasuredRows, SliceBy, Task, TaskInput, Uncertainty};
 
 /// What the worker is asked to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -135,8 +77,8 @@ pub enum Command {
         /// For the split and the length report.
         run: RunConfig,
     },
-    /// End the reading that goes on, or the answering of many inputs. Reply: [`Reply::Done`]; then that of the command that has
-    /// rows read or answered.
+    /// End the reading that goes on, the answering of many inputs, or the explaining of one. Reply: [`Reply::Done`]; then that of the
+    /// command that has rows read, answered or explained.
     CancelReading,
     /// Look through the rows that were read. Reply: [`Reply::Rows`].
     RowsWindow {
@@ -194,6 +136,15 @@ pub enum Command {
     Estimate {
         /// The settings.
         run: RunConfig,
+    },
+    /// Raise the learning rate from step to step and see how the loss moves. The weights that the steps leave are dropped, and so is
+    /// a run that is loaded. Progress comes as [`FromWorker::EvaluationProgress`], `StopLearningLabels` ends it with what there is.
+    /// Reply: [`Reply::LearningRates`]; [`Reply::Refused`] where the settings are, and the run is still loaded.
+    FindLearningRate {
+        /// The settings.
+        run: RunConfig,
+        /// What is changed of the model before.
+        changes: ModelChanges,
     },
     /// List the runs that are kept in the browser's storage. Reply: [`Reply::Runs`].
     ListRuns,
@@ -273,12 +224,24 @@ pub enum Command {
         /// Which.
         id: String,
     },
-    /// Keep the run of a project file. Reply: [`Reply::Imported`]; then it can be opened as any other.
+    /// Put a kept project with all of its runs into a project file. Reply: [`Reply::Exported`], with its parts as blobs.
+    PackProject {
+        /// Which.
+        id: String,
+        /// Id of the run that is taken where nobody chooses: the best. `None` takes the last.
+        best: Option<String>,
+    },
+    /// Keep the runs of a project file. Reply: [`Reply::Imported`]; then they can be opened as any other.
     ImportProject {
-        /// The project file.
+        /// The project file, by its index among the files that travel beside the message unread.
         file: NamedBlob,
-        /// Its number on the page.
+        /// Number on the page of the first run; the others are counted on from it.
         number: u32,
+    },
+    /// Load the model of a kept project, whose files are the person's own and kept with it. Reply: [`Reply::Model`].
+    LoadKeptModel {
+        /// Id of the project.
+        project: String,
     },
     /// Read the rows of several tasks and start a run that learns them at once. Progress of the reading comes as
     /// [`FromWorker::ReadProgress`]. Reply: [`Reply::Started`], then events; [`Reply::Done`] where the reading was ended
@@ -345,7 +308,8 @@ pub enum Command {
         /// Folds whose rows tell each other's labels.
         num_folds: usize,
     },
-    /// End what learns of labels, of the two commands before. Reply: [`Reply::Done`]; then that of the command.
+    /// End what learns of labels, of the two commands before, or the test of learning rates. Reply: [`Reply::Done`]; then that of the
+    /// command.
     StopLearningLabels,
     /// Put images into one file, which is read as if it had been dropped: a zip with a folder for each class. Reply:
     /// [`Reply::Packed`], with one blob.
@@ -364,6 +328,15 @@ pub enum Command {
         rows: Vec<usize>,
         /// Another one draws anew.
         seed: u64,
+        /// The settings.
+        run: RunConfig,
+    },
+    /// What augmentation would make of some training texts. Reply: [`Reply::AugmentedTexts`].
+    PreviewAugmentedTexts {
+        /// Which of the rows that have copies comes first.
+        first: usize,
+        /// How many rows.
+        count: usize,
         /// The settings.
         run: RunConfig,
     },
@@ -398,6 +371,26 @@ pub enum Command {
         /// Thresholds that the person chose, as of [`Command::Export`].
         thresholds: BTreeMap<String, f64>,
     },
+    /// Put the rows of the training file that have no label in the order in which they are best labeled: those that the trained model is
+    /// least sure of first, else rows that have little in common. Progress and end as of [`Command::LabelFile`]. Reply:
+    /// [`Reply::Ranked`]; [`Reply::Done`] where it was ended before.
+    RankUnlabeled {
+        /// How the files are taken apart.
+        source: RowSource,
+        /// The edits of rows that hold.
+        edits: RowEdits,
+        /// By what it is told how unsure a model is.
+        by: Uncertainty,
+        /// Another one draws otherwise.
+        seed: u64,
+    },
+    /// Add an empty column for labels to a file that has none. Reply: [`Reply::Cleaned`], with one blob.
+    AddLabelColumn {
+        /// The file.
+        file: NamedBlob,
+        /// How it is read.
+        read: ReadOptions,
+    },
     /// Say by which columns rows that were measured can be taken apart, and compare parts of them. Reply: [`Reply::Sliced`].
     Slice {
         /// The split that they are of.
@@ -418,6 +411,11 @@ pub enum Command {
         /// Which of a run's several tasks answers; `None` where there is one.
         part: Option<String>,
     },
+    /// Say what each word of a text adds to a score. Progress and end as of [`Command::LabelFile`]. Reply: [`Reply::Explained`].
+    Explain(ToExplain),
+    /// Find the training rows that are most like a text. Progress and end as of [`Command::LabelFile`]. Reply:
+    /// [`Reply::NearestRows`].
+    FindNearestRows(NearTo),
     /// Find the rows whose texts are most like a text. Reply: [`Reply::Nearest`].
     FindNearest {
         /// The text.
@@ -449,6 +447,8 @@ pub enum Command {
         format: ExportFormat,
         /// Thresholds that the person chose, which leave with the model: see `Session::choose_thresholds`.
         thresholds: BTreeMap<String, f64>,
+        /// The zip is opened again, and its answers compared with those of the model in memory.
+        is_verified: bool,
     },
     /// The report on the run that is over, with what was measured of it since: HTML in one file. Reply: [`Reply::Exported`], with
     /// its parts as blobs.

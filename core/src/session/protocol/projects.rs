@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NamedBlob, Problem};
+use super::{NamedBlob, OpenedPart, PartFiles, Problem};
 use crate::config::{ModelSource, ReadOptions};
 use crate::task::Task;
 
@@ -34,7 +34,7 @@ pub struct ProjectState {
 }
 
 /// Files of rows, whose bytes travel beside the message; none where there are no rows yet.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProjectFiles {
     /// Training rows; then the person's own validation and test rows, if there are any.
     pub train: Option<NamedBlob>,
@@ -42,6 +42,10 @@ pub struct ProjectFiles {
     pub valid: Option<NamedBlob>,
     /// Test rows.
     pub test: Option<NamedBlob>,
+    /// What its task is called where others are learned beside it; `None` names it after its file.
+    pub own_name: Option<String>,
+    /// The tasks that are learned beside it.
+    pub beside: Vec<PartFiles>,
 }
 
 /// All projects that are kept.
@@ -49,6 +53,8 @@ pub struct ProjectFiles {
 pub struct KeptProjects {
     /// In the order in which they were made.
     pub projects: Vec<SavedProject>,
+    /// Ids of those of which no state can be read any more.
+    pub unreadable: Vec<String>,
     /// Why some of them, or all, can't be read.
     pub unread_reason: Option<String>,
 }
@@ -69,12 +75,22 @@ pub struct SavedProject {
 }
 
 /// A project that was opened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenedProject {
     /// How it stands.
     pub state: ProjectState,
-    /// Its rows.
-    pub files: ProjectFiles,
+    /// Training rows; then the person's own validation and test rows, if there are any.
+    pub train: Option<NamedBlob>,
+    /// Validation rows.
+    pub valid: Option<NamedBlob>,
+    /// Test rows.
+    pub test: Option<NamedBlob>,
+    /// As in [`ProjectFiles`].
+    pub own_name: Option<String>,
+    /// The tasks that are learned beside it, read without a model.
+    pub beside: Vec<OpenedPart>,
+    /// The files of its model, which are the person's own, are kept with it: [`Command::LoadKeptModel`](super::Command).
+    pub has_model: bool,
     /// Another tab of this browser has it open: it is not changed here.
     pub is_elsewhere: bool,
     /// What is missing of it, if anything is.

@@ -149,6 +149,9 @@ pub(super) struct ConversationNotes {
     num_second_systems: usize,
     num_empty_prompts: usize,
     num_unwritten_systems: usize,
+    /// Conversations with a role that the file calls otherwise than this library; and whether the template writes such a name.
+    num_renamed: usize,
+    is_name_written: Option<bool>,
 }
 
 impl ConversationNotes {
@@ -160,6 +163,7 @@ impl ConversationNotes {
         render: &RenderTurns<'_>,
     ) {
         self.num_only_last += usize::from(written.only_last);
+        self.add_names(conversation, written, render);
         for field in Field::of(conversation) {
             let known = self.fields.iter().position(|known| known.field == field);
             let index = known.unwrap_or(self.fields.len());
@@ -177,6 +181,23 @@ impl ConversationNotes {
                 let without = render(&known.field.removed_from(conversation));
                 known.is_written = !without.is_ok_and(|without| text_of(&without.pieces) == text_of(&written.pieces));
             }
+        }
+    }
+
+    /// Looks once whether a role goes by the file's name for it, such as `developer`.
+    fn add_names(&mut self, conversation: &Conversation, written: &RenderedConversation, render: &RenderTurns<'_>) {
+        let is_other = |turn: &Turn| {
+            turn.role_name.as_deref().is_some_and(|name| !name.trim().eq_ignore_ascii_case(turn.role.name()))
+        };
+        if !conversation.turns.iter().any(is_other) {
+            return;
+        }
+        self.num_renamed += 1;
+        if self.is_name_written.is_none() {
+            let mut usual = conversation.clone();
+            usual.turns.iter_mut().for_each(|turn| turn.role_name = None);
+            let is_same = render(&usual).is_ok_and(|usual| text_of(&usual.pieces) == text_of(&written.pieces));
+            self.is_name_written = Some(!is_same);
         }
     }
 
@@ -228,6 +249,12 @@ impl ConversationNotes {
                 self.num_unwritten_systems,
                 "row",
                 "the system text is left out: only the model's chat template (prompt_format chat) writes it",
+            ),
+            (
+                if self.is_name_written == Some(false) { self.num_renamed } else { 0 },
+                "conversation",
+                "a role gets the name that chat templates know, system or tool, as this model's has none for developer, \
+                 observation or the like",
             ),
         ];
         let counted = counts.into_iter().filter(|(count, ..)| *count > 0);

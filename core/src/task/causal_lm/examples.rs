@@ -328,8 +328,7 @@ fn take(
                 summary.num_empty += usize::from(matches!(wrong, BadCell::Empty(_)));
                 num_bad += 1;
                 if bad.len() < MAX_LISTED {
-                    let (BadCell::Empty(reason) | BadCell::Other(reason)) = wrong;
-                    bad.push(BadRow { row: row.number, reason });
+                    bad.push(BadRow { row: row.number, reason: wrong.into_reason() });
                 }
             }
         }

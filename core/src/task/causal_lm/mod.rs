@@ -35,7 +35,7 @@ use super::{FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Task, TaskErr
 pub use card::card;
 pub use data::read;
 pub use examples::{Dataset, Example, Summary, build_dataset};
-pub use general::rows_of_text;
+pub use general::{GENERAL_TEXT, GENERAL_TOKENS_AT_EVALUATIONS, MAX_GENERAL_TOKENS, rows_of_text};
 pub use report::{PreviewToken, ReportDetail, TokenPreview};
 pub use shape::recognise;
 
@@ -56,7 +56,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "perplexity", title: "Perplexity", unit: Unit::Number, higher_is_better: false },
         FigureSpec { name: "token_accuracy", title: "Token accuracy", unit: Unit::Share, higher_is_better: true },
     ],
-    settings: settings_of_texts!["packing", "gradient_checkpointing", "from_scratch"],
+    settings: settings_of_texts!["packing", "gradient_checkpointing", "from_scratch", "eval_samples"],
     columns: &[
         "shape",
         "text_column",
@@ -67,6 +67,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "prompt_format",
         "edits",
     ],
+    recipe: &super::recipes::OF_WRITING,
     eval_batch_size: 8,
     has_labels: false,
     num_outputs: 0,

@@ -186,7 +186,9 @@ pub fn recognise(name: &str, bytes: &[u8]) -> bool {
 pub(super) fn choose_columns(table: &Table, read: &ReadOptions) -> Result<Columns, DataError> {
     let columns = match read.wanted() {
         Some(shape) => of_shape(table, read, shape)?,
-        None => guess(&table.columns).ok_or_else(|| DataError::NoShape { columns: table.columns.clone() })?,
+        None => nested_turns(table)
+            .or_else(|| guess(&table.columns))
+            .ok_or_else(|| DataError::NoShape { columns: table.columns.clone() })?,
     };
     let roles = columns.roles();
     for (index, &(column, first)) in roles.iter().enumerate() {
@@ -228,6 +230,13 @@ fn of_shape(table: &Table, read: &ReadOptions, shape: DataShape) -> Result<Colum
             Ok(Columns::Messages { messages: messages.ok_or_else(|| missing("messages"))? })
         }
     }
+}
+
+/// A column that is called as conversations are, and holds lists or objects: `chat` and `turns` may as well be texts.
+fn nested_turns(table: &Table) -> Option<Columns> {
+    let messages = best(&table.columns, MESSAGES)?;
+    let is_nested = table.rows.first().is_some_and(|row| row.nested.contains(&messages));
+    is_nested.then_some(Columns::Messages { messages })
 }
 
 /// Columns by their names alone, the shape that says most first.
@@ -309,6 +318,16 @@ mod tests {
         assert_eq!(choose("answer,id,QUESTION"), Columns::PromptCompletion { prompt: 2, completion: 0 });
         assert_eq!(choose("label,content"), Columns::Text { text: 1 });
         assert_eq!(choose("anything"), Columns::Text { text: 0 });
+    }
+
+    #[test]
+    fn lists_under_a_name_of_conversations_are_some() {
+        let read = ReadOptions::default();
+        let of = |json: &str| choose_columns(&parse("x.jsonl", json.as_bytes(), &read).expect("a table"), &read);
+        let turns = of(r#"{"id": 1, "conversation": [{"role": "user", "content": "q"}], "text": "t"}"#);
+        assert_eq!(turns.expect("known"), Columns::Messages { messages: 1 });
+        let text = of(r#"{"id": 1, "conversation": "a text", "text": "t"}"#);
+        assert_eq!(text.expect("known"), Columns::Text { text: 2 });
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "mixup_alpha",
     ],
     columns: &["image_column", "label_column", "merge_labels", "fold"],
+    recipe: &super::recipes::OF_IMAGES,
     eval_batch_size: 32,
     has_labels: true,
     num_outputs: 0,

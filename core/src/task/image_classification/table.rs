@@ -214,10 +214,9 @@ impl<'c> TableReader<'c> {
                     Ok(image) => images.push(image),
                     Err(wrong) => {
                         num_empty += usize::from(matches!(wrong, BadCell::Empty(_)));
-                        let (BadCell::Empty(reason) | BadCell::Other(reason)) = wrong;
                         num_bad_rows += 1;
                         if bad.len() < MAX_LISTED {
-                            bad.push(BadRow { row: row.number, reason });
+                            bad.push(BadRow { row: row.number, reason: wrong.into_reason() });
                         }
                     }
                 }

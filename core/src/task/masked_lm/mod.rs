@@ -45,6 +45,7 @@ pub const SPEC: TaskSpec = TaskSpec {
     ],
     settings: settings_of_texts!["mlm_probability", "whole_word_masking", "from_scratch"],
     columns: &["text_column", "group_column", "time_column", "dedupe", "fold", "edits"],
+    recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 32,
     has_labels: false,
     num_outputs: 0,

@@ -63,6 +63,30 @@ fn parse_python_list(cell: &str) -> Option<Vec<String>> {
     quote.is_none().then_some(labels)
 }
 
+/// How many labels the lists of a column say yes or no to, each in its place: `[0, 1, 0]`, as files for `BCEWithLogitsLoss` have
+/// them. `None` where a cell is something else, and where they may as well be labels that are called 0 and 1: lists are none of a
+/// model that has as many labels and none of these names.
+pub(super) fn find_vector<'c>(cells: impl Iterator<Item = &'c str>, known: &[String]) -> Option<usize> {
+    let (mut length, mut has_repeat) = (None, false);
+    for cell in cells.filter(|cell| !cell.trim().is_empty()) {
+        let truths = parse_vector(cell)?;
+        if *length.get_or_insert(truths.len()) != truths.len() {
+            return None;
+        }
+        let num_true = truths.iter().filter(|&&truth| truth).count();
+        has_repeat |= num_true > 1 || truths.len() - num_true > 1;
+    }
+    let has_names = !known.is_empty() && !known.iter().any(|label| matches!(label.as_str(), "0" | "1"));
+    length.filter(|&length| has_repeat || (has_names && length == known.len()))
+}
+
+/// A list of 0 and 1.
+pub(super) fn parse_vector(cell: &str) -> Option<Vec<bool>> {
+    let numbers: Vec<f64> = serde_json::from_str(cell.trim()).ok()?;
+    let truth = |number: f64| if number == 1.0 { Some(true) } else { (number == 0.0).then_some(false) };
+    numbers.into_iter().map(truth).collect()
+}
+
 /// Whether a cell says yes or no; `None` where it says neither.
 pub(super) fn parse_truth(cell: &str) -> Option<bool> {
     match cell.trim().to_lowercase().as_str() {
@@ -95,6 +119,20 @@ mod tests {
         assert_eq!(find_separator(["a;b", "a, b;c", "d"].into_iter()), Some(';'));
         assert_eq!(find_separator(["a|b", "c|d", "a, b"].into_iter()), Some('|'));
         assert_eq!(find_separator(["a", r#"["a", "b"]"#].into_iter()), None);
+    }
+
+    #[test]
+    fn lists_of_zeros_and_ones_are_told_from_labels_of_these_names() {
+        let find = |cells: &[&str]| find_vector(cells.iter().copied(), &[]);
+        assert_eq!(find(&["[0, 1, 0]", "", "[1.0, 1.0, 0.0]"]), Some(3));
+        assert_eq!(find(&["[0, 1]", "[0, 0]"]), Some(2));
+        for others in
+            [&["[0, 1]", "[1, 0]"][..], &["[1, 1]", "[0]"], &["[0, 1, 2]"], &["[\"0\", \"1\", \"0\"]"], &["0;1"], &[]]
+        {
+            assert_eq!(find(others), None, "{others:?}");
+        }
+        let of_model = |labels: [&str; 2]| find_vector(["[0, 1]", "[1, 0]"].into_iter(), &labels.map(str::to_owned));
+        assert_eq!([["x", "y"], ["0", "y"]].map(of_model), [Some(2), None]);
     }
 
     #[test]

@@ -20,12 +20,13 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::spec::settings_of_texts;
-use super::texts::TextData;
+use super::texts::{PreparedTexts, TextData};
 use super::{
     DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, RowPlaces, Task, TaskData,
     TaskError, TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
+use crate::data::Augmented;
 use crate::data::findings::{FindingRow, FindingRows, LabelKind};
 use crate::metrics::{MultiLabelEvaluation, ReliabilityBin};
 
@@ -82,7 +83,12 @@ pub const SPEC: TaskSpec = TaskSpec {
         "effective_number_beta",
         "focal_gamma",
         "fgm_epsilon",
-        "gradual_unfreezing"
+        "gradual_unfreezing",
+        "augment_texts",
+        "augment_copies",
+        "augment_share",
+        "augment_pairs",
+        "balance_column"
     ],
     columns: &[
         "text_column",
@@ -97,6 +103,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "fold",
         "edits",
     ],
+    recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 64,
     has_labels: true,
     num_outputs: 0,
@@ -230,6 +237,12 @@ struct ManyLabelData {
     preview: Vec<PreviewRow>,
 }
 
+impl ManyLabelData {
+    fn rows_of(&self, texts: PreparedTexts<Vec<usize>>, run: &RunConfig) -> Box<dyn TaskRows> {
+        Box::new(rows::ManyLabelRows::new(self.labels.clone(), texts, run))
+    }
+}
+
 impl TaskData for ManyLabelData {
     fn task(&self) -> Task {
         SPEC.task
@@ -305,8 +318,15 @@ impl TaskData for ManyLabelData {
     }
 
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        let texts = self.texts.prepare(model, run)?;
-        Ok(Box::new(rows::ManyLabelRows::new(self.labels.clone(), texts, run)))
+        Ok(self.rows_of(self.texts.prepare(model, run)?, run))
+    }
+
+    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+        Ok(self.rows_of(self.texts.prepare_to_train(model, run)?, run))
+    }
+
+    fn augment(&self, run: &RunConfig, max_rows: usize) -> Option<Augmented> {
+        Some(self.texts.augment(run, max_rows))
     }
 
     fn as_any(&self) -> &dyn Any {

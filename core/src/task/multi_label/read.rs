@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::PreviewRow;
-use super::cells::{find_separator, parse_labels, parse_truth};
+use super::cells::{find_separator, find_vector, parse_labels, parse_truth, parse_vector};
 use super::columns::{LABEL, LABELS, choose};
 use crate::config::ReadOptions;
 use crate::data::{
@@ -55,16 +55,20 @@ type IdRow = (TaskInput, Vec<usize>);
 /// When a file as a whole can't be used: see [`DataError`].
 pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary), DataError> {
     let (read, known) = (request.read, request.known_labels);
-    let separator = Cell::new(None);
+    let (separator, vector) = (Cell::new(None), Cell::new(None));
     let choose = |table: &Table, read: &ReadOptions| -> Result<Vec<UsedColumn>, DataError> {
         let used = choose(table, read, known)?;
         let list = used.iter().find(|used| used.role == LABELS);
         let cells = |list: &UsedColumn| find_separator(table.rows.iter().map(|row| row.cells[list.index].as_str()));
         separator.set(list.and_then(|list| read.label_separator.or_else(|| cells(list))));
+        vector
+            .set(list.and_then(|list| find_vector(table.rows.iter().map(|row| row.cells[list.index].as_str()), known)));
         Ok(used)
     };
-    let mut take_row =
-        |row: &mut Row, used: &[UsedColumn], columns: &[String]| take_row(row, used, columns, separator.get());
+    let mut take_row = |row: &mut Row, used: &[UsedColumn], columns: &[String]| {
+        let names = vector.get().map(|length| (length, known));
+        take_row(row, used, columns, separator.get(), names)
+    };
     let mut format = RowFormat { parse: &parse_keeping_nested, choose: &choose, read_row: &mut take_row };
     let (mut reader, mut rows) = RowReader::begin(request.files, read, &mut format)?;
     let of_role = |summary: &ReadSummary, role: &str| -> Vec<String> {
@@ -77,6 +81,16 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
         let note = format!("label_separator {separator:?} has no effect: each label has a column of its own");
         reader.summary.warnings.push(note);
     }
+    let by_place: Option<Vec<String>> =
+        vector.get().map(|length| (0..length).map(|id| name_of(id, length, known)).collect());
+    reader.summary.warnings.extend(by_place.as_ref().map(|names| {
+        format!(
+            "column {label_column:?} holds lists of {} zeros and ones: each says whether the row has the label of its place, {} \
+             and so on",
+            names.len(),
+            names[0]
+        )
+    }));
     let mut merges = Merges::new(read);
     merge_labels(&mut rows, &mut merges);
     reader.summary.warnings.extend(merges.merged());
@@ -85,7 +99,11 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
         reader.summary.warnings.extend(merges.unused());
     }
     let found: Vec<&str> = rows.iter().flat_map(|row| &row.value.labels).map(String::as_str).collect();
-    let own = if columns.is_empty() { sorted_labels(&found, &label_column, known)? } else { columns.clone() };
+    let own = match by_place {
+        Some(names) => names,
+        None if columns.is_empty() => sorted_labels(&found, &label_column, known)?,
+        None => columns.clone(),
+    };
     // A model's numbering is kept where it knows all labels.
     let is_known = !known.is_empty() && own.iter().all(|label| known.contains(label));
     let labels = if is_known { known.to_vec() } else { own };
@@ -159,6 +177,7 @@ fn take_row(
     used: &[UsedColumn],
     columns: &[String],
     separator: Option<char>,
+    vector: Option<(usize, &[String])>,
 ) -> Result<NamedRow, BadCell> {
     let holds_values = |used: &&UsedColumn| used.role != LABELS && row.nested.contains(&used.index);
     if let Some(UsedColumn { role, index }) = used.iter().find(holds_values) {
@@ -172,6 +191,12 @@ fn take_row(
         if used.role == LABELS {
             let unreadable =
                 || BadCell::Other(format!("the labels {} are no list of labels (column {name:?})", shorten(&cell)));
+            if let Some((length, known)) = vector {
+                let truths = parse_vector(&cell).ok_or_else(unreadable)?;
+                let has = truths.into_iter().enumerate().filter(|&(_, truth)| truth);
+                labels.extend(has.map(|(id, _)| name_of(id, length, known)));
+                continue;
+            }
             labels.extend(parse_labels(&cell, separator).ok_or_else(unreadable)?);
             continue;
         }
@@ -187,6 +212,11 @@ fn take_row(
         }
     }
     Ok(NamedRow { input, labels })
+}
+
+/// The label of a place in lists of so many: the model's own, where it has as many.
+fn name_of(id: usize, length: usize, known: &[String]) -> String {
+    known.get(id).filter(|_| known.len() == length).cloned().unwrap_or_else(|| format!("LABEL_{id}"))
 }
 
 fn shorten(cell: &str) -> String {
@@ -324,6 +354,23 @@ mod tests {
         let empty = "{\"text\": \"x\", \"labels\": []}\n".repeat(3);
         let error = build(("x.jsonl", &empty), None, &[], Purpose::Train).expect_err("no labels").to_string();
         assert_eq!(error, "none of the 3 rows has a label (column \"labels\")");
+    }
+
+    #[test]
+    fn lists_of_zeros_and_ones_are_labels_by_their_places() {
+        let row = |i: usize| {
+            format!("{{\"text\": \"text {i}\", \"labels\": [{}, 0.0, {}]}}\n", i % 2, usize::from(i.is_multiple_of(3)))
+        };
+        let text: String = (0..20).map(row).collect();
+        let (dataset, summary) = build(("x.jsonl", &text), None, &[], Purpose::Train).expect("good rows");
+        assert_eq!(dataset.labels, ["LABEL_0", "LABEL_1", "LABEL_2"]);
+        let labels =
+            |number: usize| dataset.splits.iter().flatten().find(|row| row.row == number).map(|row| row.label.clone());
+        assert_eq!([1, 2, 4].map(labels), [Some(vec![2]), Some(vec![0]), Some(vec![0, 2])]);
+        assert!(summary.warnings[0].contains("lists of 3 zeros and ones"), "{:?}", summary.warnings);
+        let known = ["x", "y", "z"];
+        let (measured, _) = build(("x.jsonl", &text), None, &known, Purpose::Measure).expect("the model has as many");
+        assert_eq!(measured.labels, known);
     }
 
     #[test]

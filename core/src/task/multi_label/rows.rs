@@ -11,7 +11,7 @@ use crate::metrics::{LabelScores, RowsOfLabels, best_thresholds, evaluate_multi_
 use crate::task::targets::effective_number;
 use crate::task::texts::{PreparedTexts, output_rows};
 use crate::task::thresholds::in_order;
-use crate::task::{Evaluation, EvaluationDetail as AnyDetail, Measure, RowPredictions, Task, TaskRows};
+use crate::task::{AddedRows, Evaluation, EvaluationDetail as AnyDetail, Measure, RowPredictions, Task, TaskRows};
 
 /// Rows with labels, and their tokens.
 #[derive(Debug)]
@@ -70,6 +70,15 @@ impl TaskRows for ManyLabelRows {
 
     fn num_rows(&self) -> [usize; 3] {
         self.0.texts.num_rows()
+    }
+
+    fn num_read(&self) -> [usize; 3] {
+        self.0.texts.num_read()
+    }
+
+    fn added(&self) -> Option<AddedRows> {
+        let labels = &self.0.labels;
+        self.0.texts.added(|rows| labels.iter().cloned().zip(count_labels(rows, labels.len())).collect())
     }
 
     fn lengths(&self, split: Split) -> Vec<usize> {

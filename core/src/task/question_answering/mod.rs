@@ -62,6 +62,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "gradual_unfreezing"
     ],
     columns: &["question_column", "context_column", "answer_column", "fold", "edits"],
+    recipe: &super::recipes::OF_SPANS,
     eval_batch_size: 32,
     has_labels: false,
     num_outputs: 2,

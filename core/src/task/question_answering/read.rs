@@ -311,6 +311,7 @@ fn with_id(wrong: BadCell, id: Option<&str>) -> BadCell {
     let named = |reason: String| format!("{reason}, question {}", shorten(id));
     match wrong {
         BadCell::Empty(reason) => BadCell::Empty(named(reason)),
+        BadCell::Unlabeled(reason) => BadCell::Unlabeled(named(reason)),
         BadCell::Other(reason) => BadCell::Other(named(reason)),
     }
 }

@@ -22,6 +22,7 @@ use super::{
     TaskError, TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
+use crate::data::Augmented;
 use crate::data::findings::{FindingRow, FindingRows, LabelKind};
 use crate::metrics::{OutputMetrics, RegressionEvaluation};
 
@@ -51,7 +52,16 @@ pub const SPEC: TaskSpec = TaskSpec {
         FigureSpec { name: "pearson", title: "Pearson correlation", unit: Unit::Score, higher_is_better: true },
         FigureSpec { name: "spearman", title: "Spearman correlation", unit: Unit::Score, higher_is_better: true },
     ],
-    settings: settings_of_texts!["pooling", "fgm_epsilon", "gradual_unfreezing"],
+    settings: settings_of_texts![
+        "pooling",
+        "fgm_epsilon",
+        "gradual_unfreezing",
+        "augment_texts",
+        "augment_copies",
+        "augment_share",
+        "augment_pairs",
+        "balance_column"
+    ],
     columns: &[
         "text_column",
         "text_pair_column",
@@ -63,6 +73,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "fold",
         "edits",
     ],
+    recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 64,
     has_labels: true,
     num_outputs: 0,
@@ -254,6 +265,14 @@ impl TaskData for NumberData {
 
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
         Ok(Box::new(rows::NumberRows::new(self.labels.clone(), self.texts.prepare(model, run)?)))
+    }
+
+    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+        Ok(Box::new(rows::NumberRows::new(self.labels.clone(), self.texts.prepare_to_train(model, run)?)))
+    }
+
+    fn augment(&self, run: &RunConfig, max_rows: usize) -> Option<Augmented> {
+        Some(self.texts.augment(run, max_rows))
     }
 
     fn as_any(&self) -> &dyn Any {

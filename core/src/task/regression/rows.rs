@@ -6,7 +6,7 @@ use super::{EvaluationDetail, RowPrediction, SPEC};
 use crate::data::{HostBatch, HostTargets, Outputs, Split};
 use crate::metrics::{Figure, OutputMetrics, evaluate_regression};
 use crate::task::texts::{PreparedTexts, output_rows};
-use crate::task::{Evaluation, EvaluationDetail as AnyDetail, Measure, RowPredictions, Task, TaskRows};
+use crate::task::{AddedRows, Evaluation, EvaluationDetail as AnyDetail, Measure, RowPredictions, Task, TaskRows};
 
 /// Rows with numbers, and their tokens.
 #[derive(Debug)]
@@ -35,6 +35,14 @@ impl TaskRows for NumberRows {
 
     fn num_rows(&self) -> [usize; 3] {
         self.0.texts.num_rows()
+    }
+
+    fn num_read(&self) -> [usize; 3] {
+        self.0.texts.num_read()
+    }
+
+    fn added(&self) -> Option<AddedRows> {
+        self.0.texts.added(|_| Vec::new())
     }
 
     fn lengths(&self, split: Split) -> Vec<usize> {
@@ -107,7 +115,7 @@ impl Measure for NumberMeasure {
 impl Content {
     /// What always answering with the mean of the training rows gives on `numbers`.
     fn measure_mean(&self, numbers: &[f32]) -> Option<OutputMetrics> {
-        let (rows, num_outputs) = (self.texts.rows(Split::Train), self.labels.len());
+        let (rows, num_outputs) = (self.texts.rows_as_read(Split::Train), self.labels.len());
         if rows.is_empty() || numbers.is_empty() {
             return None;
         }

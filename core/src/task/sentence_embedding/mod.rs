@@ -68,6 +68,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "fold",
         "edits",
     ],
+    recipe: &super::recipes::OF_VECTORS,
     eval_batch_size: 32,
     has_labels: false,
     num_outputs: 0,

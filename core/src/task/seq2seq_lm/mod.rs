@@ -45,7 +45,8 @@ pub const SPEC: TaskSpec = TaskSpec {
         "label_smoothing_factor",
         "max_target_length",
         "gradient_checkpointing",
-        "from_scratch"
+        "from_scratch",
+        "eval_samples"
     ],
     columns: &[
         "text_column",
@@ -57,6 +58,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "fold",
         "edits",
     ],
+    recipe: &super::recipes::OF_TEXT_TO_TEXT,
     eval_batch_size: 8,
     has_labels: false,
     num_outputs: 0,

@@ -1,11 +1,12 @@
 //! One label for a text, or for a pair of texts.
 //!
 //! In: tables with a column of texts, perhaps one of second texts, and a column of labels. `read` makes labeled rows of
-//! them; `rows` are the rows of a run, `measure` their figures; `card` says how
+//! them, `draw` says by which labels they are shared out; `rows` are the rows of a run, `measure` their figures; `card` says how
 //! the model is used.
 
 mod answers;
 mod card;
+mod draw;
 mod measure;
 mod read;
 mod rows;
@@ -22,14 +23,14 @@ use super::class_sums::CLASS_FIGURES;
 use super::guess::holds_labeled_rows;
 use super::spec::settings_of_texts;
 use super::targets::note_of_sampling;
-use super::texts::{TextData, text_predictor};
+use super::texts::{PreparedTexts, TextData, text_predictor};
 use super::{
     DataReport, HeadKind, PredictRequest, Predictor, Purpose, ReadRequest, RowPlaces, Task, TaskData, TaskError,
     TaskModel, TaskRows, TaskSpec,
 };
 use crate::config::{ReadOptions, RunConfig};
 use crate::data::findings::{FindingRow, FindingRows, LabelKind};
-use crate::data::{DataError, Split};
+use crate::data::{Augmented, DataError, Split};
 
 pub use crate::metrics::Evaluation as EvaluationDetail;
 pub use answers::ANSWERS;
@@ -58,7 +59,12 @@ pub const SPEC: TaskSpec = TaskSpec {
         "focal_gamma",
         "rdrop_alpha",
         "fgm_epsilon",
-        "gradual_unfreezing"
+        "gradual_unfreezing",
+        "augment_texts",
+        "augment_copies",
+        "augment_share",
+        "augment_pairs",
+        "balance_column"
     ],
     columns: &[
         "text_column",
@@ -71,6 +77,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "fold",
         "edits",
     ],
+    recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 64,
     has_labels: true,
     num_outputs: 0,
@@ -83,6 +90,9 @@ pub struct ReportDetail {
     pub classes: Vec<ClassCount>,
     /// Rows whose text stood in an earlier one with another label.
     pub num_conflicts: usize,
+    /// Rows of the training file that lack nothing but their label: they are left out.
+    #[serde(default)]
+    pub num_unlabeled: usize,
     /// The first five rows.
     pub preview: Vec<PreviewRow>,
 }
@@ -175,6 +185,35 @@ struct LabeledData {
     purpose: Purpose,
 }
 
+impl LabeledData {
+    /// Refuses rows of which nothing can be learned.
+    fn check_to_prepare(&self) -> Result<(), TaskError> {
+        if self.purpose != Purpose::Train {
+            return Ok(());
+        }
+        let waits_for_labels = self.texts.summary.num_unlabeled > 0;
+        if waits_for_labels && self.texts.splits[0].is_empty() {
+            return Err(read::nothing_labeled(&self.texts.summary).into());
+        }
+        // A model may know more labels than the rows have that were labeled so far.
+        let mut ids = self.texts.splits.iter().flatten().map(|row| row.label);
+        let only = ids.next().filter(|first| ids.all(|id| id == *first) && waits_for_labels);
+        let label = match self.labels.as_slice() {
+            [label] => Some(label),
+            labels => only.map(|only| &labels[only]),
+        };
+        let num_rows = self.texts.num_rows().iter().sum();
+        match label {
+            Some(label) => Err(DataError::OneClass { label: label.clone(), num_rows }.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn rows_of(&self, texts: PreparedTexts<usize>, run: &RunConfig) -> Box<dyn TaskRows> {
+        Box::new(rows::LabeledRows::new(self.labels.clone(), texts, run))
+    }
+}
+
 impl TaskData for LabeledData {
     fn task(&self) -> Task {
         SPEC.task
@@ -223,12 +262,14 @@ impl TaskData for LabeledData {
         let detail = ReportDetail {
             classes: self.labels.iter().zip(counts).map(class).collect(),
             num_conflicts: self.num_conflicts,
+            num_unlabeled: self.texts.summary.num_unlabeled,
             preview: self.preview.clone(),
         };
         let detail = super::ReportDetail::SequenceClassification(Box::new(detail));
         let mut report = self.texts.report(model, run, detail);
         let trained = self.texts.splits[Split::Train as usize].iter().map(|row| row.label);
-        report.notes.extend(note_of_sampling(&self.labels, trained, run));
+        let copies = if run.augmentation.is_none() { "" } else { "; with its changed copies each class has more" };
+        report.notes.extend(note_of_sampling(&self.labels, trained, run).map(|note| note + copies));
         Ok(report)
     }
 
@@ -241,14 +282,17 @@ impl TaskData for LabeledData {
     }
 
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        if self.purpose == Purpose::Train
-            && let [label] = self.labels.as_slice()
-        {
-            let num_rows = self.texts.splits[0].len();
-            return Err(DataError::OneClass { label: label.clone(), num_rows }.into());
-        }
-        let texts = self.texts.prepare(model, run)?;
-        Ok(Box::new(rows::LabeledRows::new(self.labels.clone(), texts, run)))
+        self.check_to_prepare()?;
+        Ok(self.rows_of(self.texts.prepare(model, run)?, run))
+    }
+
+    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+        self.check_to_prepare()?;
+        Ok(self.rows_of(self.texts.prepare_to_train(model, run)?, run))
+    }
+
+    fn augment(&self, run: &RunConfig, max_rows: usize) -> Option<Augmented> {
+        Some(self.texts.augment(run, max_rows))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -372,6 +416,29 @@ mod tests {
         let error = data_of("text,label\nhello,a\nworld,a\n", &run).prepare(&model(&tokenizer), &run);
         let error = error.expect_err("one class").to_string();
         assert!(error.starts_with("all rows have the label \"a\" (2 rows)"), "{error}");
+    }
+
+    #[test]
+    fn what_waits_for_its_labels_is_read_and_not_trained_on() {
+        let (run, tokenizer) = (run(8), tokenizer());
+        let refused = |rows: &str| {
+            let prepared = data_of(&format!("text,label\n{rows}"), &run).prepare(&model(&tokenizer), &run);
+            prepared.expect_err("there is nothing to learn").to_string()
+        };
+        let error = refused("hello,\nworld,\n");
+        let expected = "nothing in the file is usable: 2 rows, the first (row 2) because the label is empty";
+        assert!(error.starts_with(expected), "{error}");
+        let error = refused("hello,b\nworld,\nhello world,b\n");
+        assert!(error.starts_with("all rows have the label \"b\" (2 rows)"), "{error}");
+        // One label, of a model that knows another one, too.
+        let text = b"text,label\nhello,b\nworld,\n";
+        let files = &DataFiles { train: ("d.csv".into(), text.to_vec()), ..DataFiles::default() }.into();
+        let read_options = &ReadOptions::default();
+        let known_labels = &["a".to_owned(), "b".to_owned()];
+        let request = ReadRequest { known_labels, ..ReadRequest::to_train(files, read_options, &run) };
+        let data = read(&request).expect("a row to label");
+        let error = data.prepare(&model(&tokenizer), &run).expect_err("one class").to_string();
+        assert!(error.starts_with("all rows have the label \"b\" (1 row)"), "{error}");
     }
 
     #[test]

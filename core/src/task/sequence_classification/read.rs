@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 
 use super::PreviewRow;
+use super::draw::FileLabels;
 use crate::config::ReadOptions;
 use crate::data::{
     BadCell, Columns, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader,
     SourceRow, Table, UsedColumn, advise_on_classes, choose_columns, count_repeats, parse, share_out, sorted_labels,
     take_filled,
 };
-use crate::task::class_labels::{adopt_labels, check_labels, known_to_rows, name_numbers};
+use crate::task::class_labels::{
+    adopt_labels, check_labels, known_to_rows, name_numbers, note_missing, take_for_trained,
+};
 use crate::task::texts::{LabeledText, take_texts};
 use crate::task::{Purpose, ReadRequest, TaskInput};
+use crate::words::plural;
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
@@ -37,7 +41,7 @@ struct NamedRow {
 }
 
 /// A row with its label id.
-type IdRow = (TaskInput, usize);
+pub(super) type IdRow = (TaskInput, usize);
 
 /// Reads the files and shares the rows out.
 ///
@@ -72,18 +76,31 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut take_row };
     let (mut reader, mut rows) = RowReader::begin(files, read, &mut format)?;
     let label_column = reader.summary.column_of("label").to_owned();
+    let in_file = FileLabels::of(read, &label_column, rows.iter().map(|row| (row.row, row.value.label.as_str())));
     let mut merges = Merges::new(read);
     merge_labels(&mut rows, &mut merges);
     reader.summary.warnings.extend(merges.merged());
     let found: Vec<&str> = rows.iter().map(|row| row.value.label.as_str()).collect();
-    let labels = sorted_labels(&found, &label_column, known_labels)?;
+    // What a person gave as labels are some, though hardly a row has each yet.
+    let known: Vec<String> = known_labels.iter().chain(in_file.given()).cloned().collect();
+    let labels = sorted_labels(&found, &label_column, &known)?;
+    // Rows that wait for their labels are read, so that they can get them; whoever trains on them refuses them.
+    let can_be_labeled = request.purpose == Purpose::Train && reader.summary.num_unlabeled > 0;
+    // The labels of own validation or test rows must stand in the training rows.
+    let has_own_file = files.valid.is_some() || files.test.is_some();
+    if rows.is_empty() && (!can_be_labeled || has_own_file) {
+        return Err(nothing_labeled(&reader.summary));
+    }
     // Rows of which none is held back may be there to be measured only, and then one class will do.
-    let is_for_training =
-        split.valid_fraction > 0.0 || split.test_fraction > 0.0 || files.valid.is_some() || files.test.is_some();
+    let is_for_training = split.valid_fraction > 0.0 || split.test_fraction > 0.0 || has_own_file;
     if is_for_training {
         reader.summary.warnings.extend(merges.unused());
+        reader.summary.warnings.extend(note_missing(&labels));
     }
-    if is_for_training && let [label] = labels.as_slice() {
+    if is_for_training
+        && !can_be_labeled
+        && let [label] = labels.as_slice()
+    {
         return Err(DataError::OneClass { label: label.clone(), num_rows: rows.len() });
     }
     let preview = rows.iter().take(PREVIEW).map(preview_row).collect();
@@ -94,6 +111,8 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
         let mut merges = Merges::new(read);
         merge_labels(&mut rows, &mut merges);
         reader.summary.warnings.extend(merges.merged().into_iter().map(|note| format!("{role} file: {note}")));
+        let note = take_for_trained(rows.iter_mut().map(|row| &mut row.value.label), &labels);
+        reader.summary.warnings.extend(note.map(|note| format!("{role} file: {note}")));
         let labeled = label_rows(rows, &ids, &labels, &label_column);
         labeled.map(Some).map_err(|source| reader.in_own_file(role, source))
     };
@@ -102,9 +121,15 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let train = label_rows(rows, &ids, &labels, &label_column)?;
 
     let is_split = valid.is_none() && (split.valid_fraction > 0.0 || test.is_none() && split.test_fraction > 0.0);
-    let classes: Vec<usize> = train.iter().map(|row| row.value.1).collect();
+    let has_own_file = [valid.is_some(), test.is_some()];
+    let (train, by_hand) = in_file.set_aside(train, (read, &label_column), split, has_own_file);
+    let classes = in_file.classes(&train, &labels);
     let rows = ReadRows { train, valid, test, summary: reader.summary };
-    let (splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
+    let (mut splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
+    by_hand.put_into(&mut splits, &mut summary);
+    if request.purpose == Purpose::Train {
+        say_unlabeled(&mut summary, labels.is_empty());
+    }
     let labeled = |SourceRow { row, value: (input, label) }: SourceRow<IdRow>| LabeledText { row, input, label };
     let splits = splits.map(|rows| rows.into_iter().map(labeled).collect::<Vec<_>>());
     let texts = splits
@@ -126,10 +151,32 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     Ok((Dataset { labels, splits, num_conflicts, preview }, summary))
 }
 
+/// Says how many rows wait for their labels.
+fn say_unlabeled(summary: &mut ReadSummary, are_all: bool) {
+    let count = summary.num_unlabeled;
+    if are_all {
+        summary.warnings.push(format!("no row has a label: some of {} need one before training", plural(count, "row")));
+    } else if count > 0 {
+        let (has, is, it, gets) = if count == 1 { ("has", "is", "it", "gets") } else { ("have", "are", "they", "get") };
+        let rows = plural(count, "row");
+        summary.notes.push(format!("{rows} {has} no label and {is} left out until {it} {gets} one"));
+    }
+}
+
+/// That no row has a label.
+pub(super) fn nothing_labeled(summary: &ReadSummary) -> DataError {
+    let first = summary.bad_rows.first();
+    let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason.clone()));
+    DataError::NothingUsable { num_rows: summary.num_bad_rows, row, reason }
+}
+
 fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String]) -> Result<NamedRow, BadCell> {
     let input = take_texts(row, used, columns)?;
     let label = used.iter().copied().find(|used| used.role == "label").expect("a label column is always chosen");
-    let label = take_filled(row, label, columns)?;
+    let label = take_filled(row, label, columns).map_err(|wrong| match wrong {
+        BadCell::Empty(reason) => BadCell::Unlabeled(reason),
+        other => other,
+    })?;
     let label = if label.trim().len() == label.len() { label } else { label.trim().to_owned() };
     Ok(NamedRow { input, label })
 }
@@ -214,6 +261,17 @@ mod tests {
         assert_eq!(dataset.preview[0], PreviewRow { row: 2, text, second: None, label });
         assert_eq!(dataset.preview.len(), 5);
         assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
+    }
+
+    #[test]
+    fn an_own_file_with_gaps_has_the_labels_of_the_training_file() {
+        let train: String = (0..20).map(|i| format!("text {i},{}\n", i % 2)).collect();
+        let valid = "text,label\nown one,1.0\nown two,\nown three,0.0\n";
+        let (dataset, summary) = build(&files(&format!("text,label\n{train}"), Some(valid), None)).expect("the same");
+        assert_eq!(dataset.labels, ["0", "1"]);
+        assert_eq!(dataset.splits[1], [row(2, "own one", 1), row(4, "own three", 0)]);
+        let said = |warning: &String| warning.starts_with("validation file: the label 0.0 is taken for the 0");
+        assert!(summary.warnings.iter().any(said), "{:?}", summary.warnings);
     }
 
     #[test]

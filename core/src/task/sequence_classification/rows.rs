@@ -9,7 +9,7 @@ use crate::data::{HostBatch, Split};
 use crate::metrics::most_frequent;
 use crate::task::targets::ClassTargets;
 use crate::task::texts::PreparedTexts;
-use crate::task::{Measure, Task, TaskRows};
+use crate::task::{AddedRows, Measure, Task, TaskRows};
 
 /// Labeled rows with their tokens.
 #[derive(Debug)]
@@ -26,9 +26,8 @@ pub(super) struct Content {
 
 impl LabeledRows {
     pub(super) fn new(labels: Vec<String>, texts: PreparedTexts<usize>, run: &RunConfig) -> Self {
-        let trained = || texts.rows(Split::Train).iter().map(|row| row.label);
-        let targets = ClassTargets::new(labels.len(), trained(), run);
-        let most_frequent_label = most_frequent(trained());
+        let targets = ClassTargets::new(labels.len(), texts.rows(Split::Train).iter().map(|row| row.label), run);
+        let most_frequent_label = most_frequent(texts.rows_as_read(Split::Train).iter().map(|row| row.label));
         Self(Rc::new(Content { labels, texts, most_frequent_label, targets }))
     }
 }
@@ -44,6 +43,19 @@ impl TaskRows for LabeledRows {
 
     fn num_rows(&self) -> [usize; 3] {
         self.0.texts.num_rows()
+    }
+
+    fn num_read(&self) -> [usize; 3] {
+        self.0.texts.num_read()
+    }
+
+    fn added(&self) -> Option<AddedRows> {
+        let labels = &self.0.labels;
+        self.0.texts.added(|rows| {
+            let mut counts = vec![0; labels.len()];
+            rows.iter().for_each(|row| counts[row.label] += 1);
+            labels.iter().cloned().zip(counts).collect()
+        })
     }
 
     fn lengths(&self, split: Split) -> Vec<usize> {
@@ -66,7 +78,11 @@ impl TaskRows for LabeledRows {
     }
 
     fn label_ids(&self, split: Split) -> Option<Vec<usize>> {
-        Some(self.0.texts.rows(split).iter().map(|row| row.label).collect())
+        Some(self.0.texts.rows_as_read(split).iter().map(|row| row.label).collect())
+    }
+
+    fn classes_to_train(&self) -> Option<Vec<usize>> {
+        Some(self.0.texts.rows(Split::Train).iter().map(|row| row.label).collect())
     }
 
     fn measure(&self, split: Split) -> Box<dyn Measure> {

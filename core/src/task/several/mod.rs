@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::measure::SeveralMeasure;
 pub use self::measure::thresholds_of;
 pub use self::settings::{goes_with_others, settings_of};
-use super::{Evaluation, FigureSpec, LOSS, Measure, Task, TaskRows};
+use super::{AddedRows, Evaluation, FigureSpec, LOSS, Measure, Task, TaskRows};
 use crate::data::{HostBatch, Split};
 use crate::hub::sha256_hex;
 
@@ -173,6 +173,15 @@ impl TaskRows for SeveralRows {
 
     fn num_read(&self) -> [usize; 3] {
         [0, 1, 2].map(|split| self.parts.iter().map(|part| part.rows.num_read()[split]).sum())
+    }
+
+    /// A label stands behind the name of its part.
+    fn added(&self) -> Option<AddedRows> {
+        let parts = self.parts.iter().filter_map(|part| Some((part.name.as_str(), part.rows.added()?)));
+        let add = |sum: Option<AddedRows>, (name, added)| {
+            Some(sum.unwrap_or_default().with_part(added, |label| full_name(name, label)))
+        };
+        parts.fold(None, add)
     }
 
     /// A threshold stands behind the name of its part.

@@ -3,8 +3,8 @@
 use crate::task::{HeadKind, Task};
 
 /// Settings that tasks have and several at once do not.
-const OF_ONE_TASK: [&str; 5] =
-    ["from_scratch", "packing", "gradient_checkpointing", "class_sampling", "gradual_unfreezing"];
+const OF_ONE_TASK: [&str; 6] =
+    ["from_scratch", "packing", "gradient_checkpointing", "class_sampling", "balance_column", "gradual_unfreezing"];
 
 /// Whether a task can be one of several: those that write texts have a table of their own for the next token, and no head
 /// beside it, and images have no encoder in common with texts.

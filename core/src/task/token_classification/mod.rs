@@ -81,6 +81,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "dedupe",
         "fold",
     ],
+    recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 32,
     has_labels: true,
     num_outputs: 0,

@@ -76,6 +76,11 @@ fn tokenizer_folder() {
 }
 
 #[test]
+fn sentencepiece() {
+    run(&targets::SENTENCEPIECE);
+}
+
+#[test]
 fn chat_template() {
     run(&targets::CHAT_TEMPLATE);
 }

@@ -3,18 +3,19 @@
 //! A reader is called as the command line and the worker call it, and what it gives is used once, as they would: cells are
 //! counted, texts tokenised, models built, small images decoded.
 
+use std::io::Cursor;
 use std::rc::Rc;
 
 use hone_core::checkpoint::{
     ADAPTER_CONFIG, ADAPTER_WEIGHTS, PretrainedModel, WeightFile, load_adapter, lora_of_adapter, read_adapter_config,
     shard_names,
 };
-use hone_core::config::{Job, ModelSource, Pooling, ReadOptions, RunConfig};
+use hone_core::config::{DataHashes, Job, ModelSource, Pooling, ReadOptions, RunConfig};
 use hone_core::data::{DataError, DataFiles, Table, parse, parse_keeping_nested, parse_lines, parse_sentences};
 use hone_core::folder::Folder;
-use hone_core::hub::{check_file, check_weight_file_name};
+use hone_core::hub::{check_file, check_weight_file_name, sha256_hex};
 use hone_core::model::ModelConfig;
-use hone_core::project::{EVENTS_FILE, Project, SAVED_FILE};
+use hone_core::project::{EVENTS_FILE, Project, ProjectWriter, RunAbout, SAVED_FILE};
 use hone_core::task::{Purpose, ReadRequest, Task, guess};
 use hone_core::tokenizer::chat_template::{ChatTemplate, TemplateDate};
 use hone_core::tokenizer::{Role, TextStream, Tokenizer, Turn};
@@ -36,6 +37,9 @@ const BYTES_A_BYTE: usize = 200;
 
 /// Cells of a JSON file may be missing: `core/src/data/parse/json` holds eight of them for a byte, and a task a second text.
 const JSON_BYTES_A_BYTE: usize = 400;
+
+/// Pieces of SentencePiece are short, and each may be made of others in several ways.
+const PIECE_BYTES_A_BYTE: usize = 1000;
 
 /// A regular expression may take 10 MB once it is compiled, and a tokenizer may have several.
 const EXPRESSION_BYTES: usize = 256 * MEBIBYTE;
@@ -131,6 +135,16 @@ pub(crate) const TOKENIZER_FOLDER: Target = Target {
     read: read_tokenizer_folder,
     base_bytes: EXPRESSION_BYTES,
     ..JSON
+};
+
+pub(crate) const SENTENCEPIECE: Target = Target {
+    name: "sentencepiece",
+    kind: Kind::Binary,
+    seeds: || vec![file("sentencepiece/t5", "spiece.model"), file("sentencepiece/llama", "tokenizer.model")],
+    read: read_sentencepiece,
+    base_bytes: EXPRESSION_BYTES,
+    bytes_a_byte: PIECE_BYTES_A_BYTE,
+    ..PLAIN
 };
 
 pub(crate) const CHAT_TEMPLATE: Target = Target {
@@ -312,6 +326,14 @@ fn read_tokenizer(bytes: &[u8]) -> bool {
     use_tokenizer(&folder)
 }
 
+/// As a model without a class reads it, else as T5.
+fn read_sentencepiece(bytes: &[u8]) -> bool {
+    ["{}", r#"{"model_type": "t5"}"#].into_iter().any(|config| {
+        let files = [("spiece.model", bytes), ("config.json", config.as_bytes())];
+        use_tokenizer(&files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).into_iter().collect())
+    })
+}
+
 /// The files of a folder as one JSON object: by its name what is in a file, a text or JSON.
 fn tokenizer_folder_seeds() -> Vec<Vec<u8>> {
     let names = [
@@ -418,6 +440,30 @@ fn job_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
+/// The run of a project twice, as a file of several runs.
+fn several_runs(project: &Project) -> Vec<u8> {
+    let (name, rows) = &project.rows.train;
+    let model = project.model.get("config.json").expect("it has one");
+    let mut writer = ProjectWriter::new(Cursor::new(Vec::new()), "mine", Some(0), None).expect("memory");
+    for (name, bytes) in [(name.as_str(), rows.as_slice()), ("config.json", model)] {
+        assert!(writer.begin_shared(name, &sha256_hex(bytes), bytes.len() as u64).expect("memory"));
+        writer.append(bytes).expect("memory");
+    }
+    let data_sha256 = DataHashes { train: Some(sha256_hex(rows)), ..DataHashes::default() };
+    let job = Job { data_sha256, ..project.job.clone() };
+    let model_sha256 = [("config.json".to_owned(), sha256_hex(model))].into();
+    let (note, page) = (String::new(), String::new());
+    let about = RunAbout { number: Some(1), began_ms: None, note, job, model_sha256, has_model: true, page };
+    for _ in 0..2 {
+        writer.begin_run(&about).expect("memory");
+        for (name, bytes) in project.run.iter() {
+            assert!(writer.begin_file(name, bytes.len() as u64).expect("memory"));
+            writer.append(bytes).expect("memory");
+        }
+    }
+    writer.finish().expect("memory").into_inner()
+}
+
 fn project_seeds() -> Vec<Vec<u8>> {
     let source = ModelSource::Local { name: "mine".into() };
     let job = Job::new(source, Some("x.csv".into()), ReadOptions::default(), RunConfig::default());
@@ -428,7 +474,8 @@ fn project_seeds() -> Vec<Vec<u8>> {
     for (name, text) in [("state.json", "{}"), (EVENTS_FILE, "{}\n"), (SAVED_FILE, saved)] {
         project.run.insert(name, text);
     }
-    vec![recipe.to_zip(), project.to_zip()]
+    let several = several_runs(&project);
+    vec![recipe.to_zip(), project.to_zip(), several]
 }
 
 /// Reads a file that is no text within four megabytes; what comes of it is text or a smaller file.

@@ -65,6 +65,16 @@ fn edited_cells_are_quoted_where_needed_and_dropped_rows_are_gone() {
 }
 
 #[test]
+fn lines_of_fast_text_and_objects_with_gaps_are_edited_in_their_layout() {
+    let text = "__label__a one text\n__label__b another\n__label__a third one\n";
+    let log = vec![set(2, "label", "b", "a|c"), set(3, "text", "third one", "a third"), drop_rows(&[1])];
+    assert_eq!(clean("x.txt", text, log), "__label__a __label__c another\n__label__a a third\n");
+    let text = "{\"text\": \"a\", \"label\": NaN, \"n\": NaN}\n{\"text\": \"b\", \"label\": 1, \"n\": 2}\n";
+    let log = vec![set(1, "label", "", "0")];
+    assert_eq!(clean("x.jsonl", text, log), text.replacen("NaN", "0", 1));
+}
+
+#[test]
 fn rows_go_out_of_an_array_with_one_comma_each() {
     let item = |text: &str| format!("{{\"text\": \"{text}\", \"label\": \"x\"}}");
     let array =

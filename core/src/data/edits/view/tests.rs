@@ -162,3 +162,18 @@ fn a_search_over_many_rows_is_quick() {
     assert_eq!(table.window(&RowQuery { search: "NUMBER 777".into(), ..query }).total, 11);
     assert!(start.elapsed().as_millis() < 1000, "{:?}", start.elapsed());
 }
+
+#[test]
+fn rows_that_lack_their_label_alone_are_unlabeled_until_they_get_one() {
+    let text = "id,text,label\n1,a,pos\n2,b,\n3,,\n4,c, \n5,d,neg\n";
+    let mut table = RowTable::open(&files(text, None), &ReadOptions::default(), &source(&[])).expect("a table");
+    let rows = |table: &RowTable| table.unlabeled().into_iter().map(|row| (row.id.row, row.text)).collect::<Vec<_>>();
+    assert_eq!(rows(&table), [(3, "b".to_owned()), (5, "c".to_owned())], "row 4 has no text either");
+    let (file, column) = (Split::Train, "label".to_owned());
+    let given = RowEdit::SetCell { file, row: 3, column, was: String::new(), value: "pos".into() };
+    table.set_edits(&RowEdits { log: vec![given, RowEdit::DropRows { file, rows: vec![5] }] });
+    assert!(rows(&table).is_empty());
+    let other = RowSource { columns: vec![("text".into(), "text".into())], ..source(&[]) };
+    let table = RowTable::open(&files(text, None), &ReadOptions::default(), &other).expect("a table");
+    assert!(table.unlabeled().is_empty(), "no column has labels");
+}

@@ -188,3 +188,34 @@ fn a_header_alone_has_no_rows() {
     let error = parse("x.csv", "text,label\n", &ReadOptions::default()).expect_err("no rows");
     assert!(matches!(error, DataError::NoRows { .. }), "{error}");
 }
+
+#[test]
+fn quotes_behind_backslashes_are_quotes_where_they_add_up_only_so() {
+    let text = "text,label\n\"he said \\\"go, now\\\" twice\",a\n\"plain, text\",b\n\"a \\\\ b\",b\n";
+    let table = read(text);
+    assert_eq!(table.columns, ["text", "label"]);
+    assert_eq!(cells(&table), [["he said \"go, now\" twice", "a"], ["plain, text", "b"], ["a \\\\ b", "b"]]);
+    assert!(
+        table.num_bad_rows == 0 && table.notes.len() == 1 && table.notes[0].contains("backslash"),
+        "{:?}",
+        table.notes
+    );
+    // A path may end in a backslash.
+    let table = read("text,label\n\"C:\\dir\\\",a\n\"x, y\",b\n");
+    assert_eq!((cells(&table), table.notes.len()), (vec![vec!["C:\\dir\\", "a"], vec!["x, y", "b"]], 0));
+}
+
+#[test]
+fn single_quotes_around_fields_are_none_of_their_letters() {
+    let text = "text,label\n'it''s good, really','yes'\n'two\nlines','no'\n'a','yes'\n'b','no'\n";
+    let table = read(text);
+    assert_eq!(table.columns, ["text", "label"]);
+    let expected = [["it's good, really", "yes"], ["two\nlines", "no"], ["a", "yes"], ["b", "no"]];
+    assert_eq!((cells(&table), table.num_bad_rows), (expected.map(|row| row.to_vec()).to_vec(), 0));
+    assert!(table.notes[0].contains("single quotes"), "{:?}", table.notes);
+    // Apostrophes are letters, also where some begin a field.
+    for text in ["text,label\nit's,a\n'tis so,b\n'ok',a\n", "text,label\n'a' and 'b',x\n'c' or 'd',y\n'e',x\n"] {
+        let table = read(text);
+        assert!(table.rows.iter().any(|row| row.cells[0].starts_with('\'')) && table.notes.is_empty(), "{table:?}");
+    }
+}

@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::item::{Item, first_value, is_gap};
+use super::not_numbers::{blank, word_at};
 use super::{is_line_of_many, lists_of_objects, only_object};
 use crate::data::error::DataError;
 use crate::data::parse::{Format, Table};
@@ -17,6 +18,8 @@ use crate::data::parse::{Format, Table};
 /// # Errors
 /// When something between the objects is broken, so that they can't be told apart.
 pub(in crate::data::parse) fn locate(text: &str, table: &Table) -> Result<Vec<(usize, Range<usize>)>, DataError> {
+    let (text, _) = blank(text);
+    let text = text.as_ref();
     if table.format == Format::Jsonl {
         return by_lines(text, table);
     }
@@ -25,8 +28,9 @@ pub(in crate::data::parse) fn locate(text: &str, table: &Table) -> Result<Vec<(u
         _ if start.starts_with('[') && !is_line_of_many(start) => Some(text.trim_start_matches('\u{feff}')),
         Some(fields) => {
             let (lists, _) = lists_of_objects(&fields);
-            let key = lists.first().map(|(key, _)| key.clone());
-            key.and_then(|key| fields.iter().rev().find(|(own, _)| *own == key).map(|(_, value)| value.get()))
+            // Else it is a table of pandas.
+            let (key, _) = lists.first().ok_or_else(is_table)?;
+            fields.iter().rev().find(|(own, _)| own == key).map(|(_, value)| value.get())
         }
         None => None,
     };
@@ -93,6 +97,11 @@ fn can_not_tell() -> DataError {
     DataError::BadOption { field: "edits".into(), message }
 }
 
+fn is_table() -> DataError {
+    let message = "it is one table of pandas, in which rows can't be changed: write it with to_json(orient=\"records\", lines=True)";
+    DataError::BadOption { field: "edits".into(), message: message.into() }
+}
+
 /// Where a part of a text stands in it.
 fn range_in(text: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr() - text.as_ptr().addr();
@@ -104,20 +113,30 @@ fn range_in(text: &str, part: &str) -> Range<usize> {
 /// Numbers and booleans stay such where the new value is one; an object or array stays one where the new value is JSON. All else
 /// is written as a string.
 pub(in crate::data) fn set_field(object: &str, column: &str, value: &str) -> Option<String> {
-    let Ok((Item::Object(fields), _)) = first_value(object) else { return None };
-    let find = |key: &str| fields.iter().rev().find(|(own, _)| own == key).map(|(_, json)| json.get());
+    let (plain, _) = blank(object);
+    let plain = plain.as_ref();
+    let Ok((Item::Object(fields), _)) = first_value(plain) else { return None };
+    // It stands in the object, as that is written, where it stands in the plain one; a word that was blanked is longer.
+    let place = |json: &str| {
+        let Range { start, end } = range_in(plain, json);
+        start..word_at(object, start).map_or(end, |word| start + word.len())
+    };
+    let find = |key: &str| fields.iter().rev().find(|(own, _)| own == key).map(|(_, json)| place(json.get()));
     if let (Some(_), Some(row)) = (find("row_idx"), find("row"))
-        && row.starts_with('{')
+        && object[row.clone()].starts_with('{')
     {
-        return Some(replaced(object, row, &set_field(row, column, value)?));
+        let inner = set_field(&object[row.clone()], column, value)?;
+        return Some(replaced(object, row, &inner));
     }
     if let Some(old) = find(column) {
-        return Some(replaced(object, old, &written(old, value)));
+        let new = written(&object[old.clone()], value);
+        return Some(replaced(object, old, &new));
     }
     if let Some((key, language)) = column.split_once('.')
-        && let Some(texts) = find(key).filter(|json| json.starts_with('{'))
+        && let Some(texts) = find(key).filter(|texts| object[texts.clone()].starts_with('{'))
     {
-        return Some(replaced(object, texts, &set_field(texts, language, value)?));
+        let inner = set_field(&object[texts.clone()], language, value)?;
+        return Some(replaced(object, texts, &inner));
     }
     let end = object.rfind('}')?;
     let comma = if fields.is_empty() { "" } else { ", " };
@@ -127,9 +146,8 @@ pub(in crate::data) fn set_field(object: &str, column: &str, value: &str) -> Opt
 }
 
 /// `text` with `new` in the place of a part of it.
-fn replaced(text: &str, part: &str, new: &str) -> String {
-    let Range { start, end } = range_in(text, part);
-    [&text[..start], new, &text[end..]].concat()
+fn replaced(text: &str, part: Range<usize>, new: &str) -> String {
+    [&text[..part.start], new, &text[part.end..]].concat()
 }
 
 /// A value as JSON of the kind that stood there, if it can be.
@@ -160,6 +178,9 @@ mod tests {
         assert_eq!(set("new", "v"), object.replace("\" }", "\", \"new\": \"v\" }"));
         assert_eq!(set_field("{}", "a", "v").as_deref(), Some("{\"a\": \"v\"}"));
         assert_eq!(set_field("[1]", "a", "v"), None);
+        let gaps = "{\"a\": NaN, \"b\": -Infinity, \"c\": \"NaN\"}";
+        assert_eq!(set_field(gaps, "c", "d").expect("an object"), gaps.replace("\"NaN\"", "\"d\""));
+        assert_eq!(set_field(gaps, "a", "2").expect("an object"), gaps.replace("NaN,", "2,"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! JSON objects to a [`Table`]: one after another (one a line, or however they stand), in an array, or in a list under a
-//! key of one object that wraps them.
+//! key of one object that wraps them; or one object that is a table of pandas.
 //!
 //! Strings are taken as they are, numbers and booleans as they stand in the file, null is an empty cell. An object or
 //! array as a value is nested: it is noted, and only hurts if its column turns out to be the text or the label. Its cell
@@ -8,6 +8,8 @@
 mod builder;
 mod item;
 mod located;
+mod not_numbers;
+mod pandas;
 mod sequence;
 
 use std::cmp::Reverse;
@@ -63,8 +65,17 @@ pub(super) fn starts_well(start: &str, strict: bool) -> bool {
     }
 }
 
-/// Reads the file, whatever its objects stand in.
+/// Reads the file, whatever its objects stand in. What Python writes for numbers that are none is an empty cell.
 pub(super) fn parse<const KEEP: bool>(text: &str) -> Result<Table, DataError> {
+    let (text, count) = not_numbers::blank(text);
+    let mut table = parse_numbers::<KEEP>(&text)?;
+    if count > 0 {
+        table.notes.push(format!("NaN and Infinity, which JSON does not have, are read as empty: {count} in the file"));
+    }
+    Ok(table)
+}
+
+fn parse_numbers<const KEEP: bool>(text: &str) -> Result<Table, DataError> {
     let start = text.trim_start_matches(is_gap);
     if start.starts_with('[') && !is_line_of_many(start) {
         return parse_array::<KEEP>(text);
@@ -136,7 +147,10 @@ fn parse_object<const KEEP: bool>(fields: Fields<'_>, line: usize, num_bytes: us
     }
     // Lists and objects alone are no row: columns written one after another, say, or rows under their numbers.
     if !holds_turns && !fields.iter().any(|(_, value)| is_scalar(value)) {
-        return Err(DataError::NoJsonRows);
+        let (rows, orient) = pandas::rows(&fields).ok_or(DataError::NoJsonRows)?;
+        let mut builder = Builder::new(Format::Json, num_bytes);
+        builder.table.notes.push(format!("the file is one table, as pandas writes it with orient={orient:?}"));
+        return add_all::<KEEP>(rows, builder);
     }
     let mut builder = Builder::new(Format::Jsonl, num_bytes);
     let holds_objects = !lists.is_empty() || fields.iter().any(|(_, value)| value.get().starts_with('{'));
@@ -247,6 +261,42 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_none_are_empty_and_it_is_said() {
+        let rows =
+            ["{\"text\": \"a\", \"label\": 1, \"score\": NaN}", "{\"text\": \"NaN\", \"label\": NaN, \"score\": 2}"];
+        for text in [rows.join("\n"), format!("[{}]", rows.join(","))] {
+            let table = read(&text);
+            assert_eq!((&table.rows[0].cells[2], &table.rows[1].cells[1]), (&String::new(), &String::new()));
+            assert_eq!((table.rows[1].cells[0].as_str(), table.num_bad_rows), ("NaN", 0));
+            assert_eq!(table.notes, ["NaN and Infinity, which JSON does not have, are read as empty: 2 in the file"]);
+        }
+    }
+
+    #[test]
+    fn tables_of_pandas_are_read_however_they_are_turned() {
+        let columns = r#"{"text": {"0": "a", "2": "b"}, "label": {"0": 1, "2": null}}"#;
+        let index = r#"{"0": {"text": "a", "label": 1}, "2": {"text": "b", "label": null}}"#;
+        let split = r#"{"columns": ["text", "label"], "index": [0, 2], "data": [["a", 1], ["b", null]]}"#;
+        for (text, orient) in [(columns, "columns"), (index, "index"), (split, "split")] {
+            let table = read(text);
+            assert_eq!(table.columns, ["text", "label"], "{orient}");
+            assert_eq!([&table.rows[0].cells, &table.rows[1].cells], [&["a", "1"], &["b", ""]], "{orient}");
+            assert_eq!((numbers(&table), table.format), (vec![1, 2], Format::Json));
+            assert!(table.notes[0].ends_with(&format!("orient={orient:?}")), "{:?}", table.notes);
+            assert!(locate(text, &table).is_err(), "a row does not stand in one place, or under a key");
+        }
+        for other in [
+            r#"{"text": {"0": "a"}, "label": {"1": 1}}"#,
+            r#"{"text": {"a": "x"}, "label": {"a": 1}}"#,
+            r#"{"text": ["a"], "label": [1]}"#,
+            r#"{"columns": ["text", "label"], "data": [["a"]]}"#,
+            r#"{"a": {}, "b": {}}"#,
+        ] {
+            assert!(matches!(parse::<false>(other), Err(DataError::NoJsonRows)), "{other}");
+        }
+    }
+
+    #[test]
     fn bad_lines_are_listed_and_the_rest_is_read() {
         let table = read("{\"a\": \"x\"}\n\n{\"a\": \n[1]\n\"s\"\n{\"a\": \"y\"}\r\n");
         assert_eq!(numbers(&table), [1, 6]);
@@ -313,11 +363,8 @@ mod tests {
         let marked = "{\"text\": \"a\", \"spans\": [{\"start\": 0}]}";
         let table = read(marked);
         assert_eq!((table.columns.len(), table.notes.len()), (2, 1), "said, as it could be meant otherwise");
-        for columns in
-            ["{\"text\": [\"a\", \"b\"], \"label\": [0, 1]}", "{\"text\": {\"0\": \"a\"}, \"label\": {\"0\": 1}}"]
-        {
-            assert!(matches!(parse::<false>(columns), Err(DataError::NoJsonRows)), "{columns}");
-        }
+        let columns = "{\"text\": [\"a\", \"b\"], \"label\": [0, 1]}";
+        assert!(matches!(parse::<false>(columns), Err(DataError::NoJsonRows)), "{columns}");
     }
 
     #[test]

@@ -138,6 +138,17 @@ fn what_stands_beside_a_conversation_is_given_to_the_template() {
 }
 
 #[test]
+fn a_role_that_goes_by_another_name_is_said() {
+    let turn = |role: &str| format!(r#"{{"role": "{role}", "content": "x"}}"#);
+    let row = format!(r#"{{"messages": [{}]}}"#, ["developer", "user", "assistant"].map(turn).join(", "));
+    let (_, summary) = build("x.jsonl", &row).expect("a row");
+    let said = summary.read.warnings.iter().any(|warning| warning.contains("in 1 conversation a role gets the name"));
+    assert!(said, "{:?}", summary.read.warnings);
+    let (_, summary) = build("x.jsonl", &row.replace("developer", "System")).expect("a row");
+    assert!(!summary.read.warnings.iter().any(|warning| warning.contains("role")), "{:?}", summary.read.warnings);
+}
+
+#[test]
 fn what_the_template_does_not_write_is_said_once() {
     let row = |thought: &str| {
         format!(

@@ -1,0 +1,247 @@
+//! Rows without labels, at the step Data: they are left out until a person labels them, one by one and by keys, those first that teach
+//! most. A file that has no column for labels gets one.
+
+use std::sync::Arc;
+
+use hone_core::task::{RankedRow, RankedRows, Uncertainty};
+use leptos::prelude::*;
+
+use super::frame::wait_hint;
+use crate::components::{Button, Cell, ClassAct, Meter, class_box, select, table};
+use crate::format;
+use crate::state::labeling::{BOX_ID, class_counts};
+use crate::state::{Activity, Step, Store};
+
+/// Characters of a text that are drawn.
+const MAX_CHARS: usize = 2000;
+
+/// How the order is come to, where no model tells.
+const DIVERSE: &str = "No model was trained on labels yet, so rows come first that have little in common: drawn by a seed with the \
+    sampling of k-means++ on their words.";
+
+const KEYS: &str = "A digit takes its class, letters find one and Enter takes it; what is no class becomes one. The right arrow skips a \
+    row, the left arrow and Backspace go back. Each label is an edit of its row: Undo takes it back, and the file is saved with it \
+    under “Rows”.";
+
+/// The panel, while rows have no label.
+pub(super) fn panel(store: Store) -> AnyView {
+    let count = Memo::new(move |_| store.num_unlabeled());
+    let ranked = Memo::new(move |_| store.ranked_rows());
+    let is_shown = Memo::new(move |_| count.get() > 0 || ranked.with(Option::is_some));
+    let content = move || is_shown.get().then(|| of_rows(store, count, ranked));
+    view! { {content} }.into_any()
+}
+
+fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>>>) -> AnyView {
+    let waits = Signal::derive(move || store.activity().is_some());
+    let said = move || match count.get() {
+        0 => "Every row has a label.".to_owned(),
+        1 => "1 row has no label, and is left out until it gets one.".to_owned(),
+        count => format!("{} have no label, and are left out until they get one.", format::plural(count, "row")),
+    };
+    let text = Signal::derive(move || match ranked.with(Option::is_some) {
+        true => "Order them again".to_owned(),
+        false => "Label these rows".to_owned(),
+    });
+    let on_rank = Callback::new(move |()| store.rank_unlabeled());
+    let share = Signal::derive(move || {
+        let (done, total) = store.measuring_progress.get();
+        (total > 0).then(|| done as f64 / total as f64)
+    });
+    let amount = Signal::derive(move || match store.measuring_progress.get() {
+        (_, 0) => String::new(),
+        (done, total) => format!("{} of {}", format::count(done), format::plural(total, "row")),
+    });
+    let on_stop = Callback::new(move |()| store.cancel_batch());
+    let progress = move || {
+        store.labeling.ranking.get().then(|| {
+            view! {
+                <Meter label="Asking the model about them" share=share text=amount id="labeling-progress" />
+                <div class="row"><Button id="stop-ranking" text="Stop" on_press=on_stop /></div>
+            }
+            .into_any()
+        })
+    };
+    let list = move || ranked.get().filter(|ranked| !ranked.rows.is_empty()).map(|ranked| list(store, &ranked));
+    view! {
+        <section class="panel rows" aria-labelledby="labeling-title" data-testid="labeling">
+            <h3 id="labeling-title">"Rows without labels"</h3>
+            <p role="status" data-testid="num-unlabeled">{said}</p>
+            <div class="row">
+                <Button id="label-rows" text=text waits=waits on_press=on_rank /> {order_by(store)}
+            </div>
+            {wait_hint(store, "They can be put in order", Some(Activity::Answering))}
+            {progress}
+            {list}
+        </section>
+    }
+    .into_any()
+}
+
+/// By what it is told how unsure a model is.
+fn order_by(store: Store) -> AnyView {
+    let words = |by: Uncertainty| match by {
+        Uncertainty::Margin => "little between its two likeliest labels",
+        Uncertainty::Entropy => "all labels alike (entropy)",
+        Uncertainty::LeastConfident => "no label likely",
+    };
+    let options = Uncertainty::ALL.map(|by| (by.name().to_owned(), words(by).to_owned())).to_vec();
+    let on_choose = Callback::new(move |name: String| {
+        let by = Uncertainty::ALL.into_iter().find(|by| by.name() == name);
+        store.labeling.by.set(by.unwrap_or_default());
+    });
+    let current = store.labeling.by.get_untracked().name();
+    let never = Signal::stored(false);
+    select("A trained model is unsure where it finds", "uncertainty", options, current, never, on_choose)
+}
+
+/// The row that is labeled, the classes, and how far a person is.
+fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
+    let at = store.labeling.at;
+    let [of_row, of_names, of_counts, of_progress] = [(); 4].map(|()| Arc::clone(ranked));
+    let given = Memo::new(move |_| store.given_labels());
+    let row = move || of_row.rows.get(at.get()).map(shown);
+    let names = Memo::new(move |_| {
+        given.with(|given| {
+            Arc::new(class_counts(&of_names, given).into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+        })
+    });
+    let chosen_of = Arc::clone(ranked);
+    let chosen = Signal::derive(move || {
+        let row = chosen_of.rows.get(at.get())?;
+        given.with(|given| given.get(&row.id.row).cloned())
+    });
+    let waits = Signal::derive(move || !store.can_edit_rows() || store.labeling.ranking.get());
+    let on_act = Callback::new(move |act: ClassAct| match act {
+        ClassAct::Choose(label) => store.give_label(&label),
+        ClassAct::Skip => store.move_to_row(false),
+        ClassAct::Back => store.move_to_row(true),
+    });
+    let counts = move || {
+        let rows = given.with(|given| class_counts(&of_counts, given));
+        let row = |(name, count): (String, usize)| vec![Cell::new("head", name), Cell::number(format::count(count))];
+        table("Rows of each class", "labeling-counts", &["Class", "Rows"], rows.into_iter().map(row).collect())
+    };
+    let progress = move || {
+        let done = given.with(|given| of_progress.rows.iter().filter(|row| given.contains_key(&row.id.row)).count());
+        place_words(at.get(), done, &of_progress)
+    };
+    let order = match ranked.is_by_model {
+        true => "By the trained model: rows that it is least sure of come first (Settles 2009).",
+        false => DIVERSE,
+    };
+    let notes = ranked.notes.iter().map(|note| view! { <p class="hint">{format::sentence(note)}</p> }).collect_view();
+    let was_by_model = ranked.is_by_model;
+    let retrained = move || {
+        let is_trained = store.run.with(|run| run.is_finished());
+        (is_trained && !was_by_model).then(|| {
+            let text = "A model was trained since: order them again, and those come first that it is unsure of.";
+            view! { <p class="note" role="status" data-testid="labeling-again">{text}</p> }
+        })
+    };
+    let note = move || store.labeling.note.get().map(|note| view! { <p class="note" role="status">{note}</p> });
+    let on_move = move |is_back: bool| Callback::new(move |()| store.move_to_row(is_back));
+    let on_train = Callback::new(move |()| store.go_to(Step::Train));
+    let on_close = Callback::new(move |()| store.close_labeling());
+    view! {
+        <p class="hint">{order}</p>
+        {notes}
+        {retrained}
+        <p role="status" data-testid="labeling-place">{progress}</p>
+        <div data-testid="labeling-row">{row}</div>
+        {class_box(BOX_ID, "Class of this row", names.into(), chosen, waits, true, on_act)}
+        <p class="hint">{KEYS}</p>
+        {note}
+        <div class="row">
+            <Button id="labeling-back" text="Back" on_press=on_move(true) />
+            <Button id="labeling-skip" text="Skip" on_press=on_move(false) />
+            <Button id="labeling-train" text="On to training" on_press=on_train />
+            <Button id="labeling-close" text="Put the list away" on_press=on_close />
+        </div>
+        {counts}
+    }
+    .into_any()
+}
+
+/// A row with what the model finds likely.
+fn shown(row: &RankedRow) -> AnyView {
+    let second = row.second.as_ref().map(|second| view! { <p>{format::shortened(second, MAX_CHARS)}</p> });
+    let likely = (!row.likely.is_empty()).then(|| view! { <p class="hint">{likely_words(row)}</p> });
+    view! {
+        <p>{format::shortened(&row.text, MAX_CHARS)}</p>
+        {second}
+        {likely}
+    }
+    .into_any()
+}
+
+/// `The model finds “a” (45.0 %) or “b” (40.0 %).`
+fn likely_words(row: &RankedRow) -> String {
+    let label = |(name, p): &(String, f32)| format!("“{name}” ({})", format::percent(f64::from(*p)));
+    format!("The model finds {}.", row.likely.iter().map(label).collect::<Vec<_>>().join(" or "))
+}
+
+/// `Row 3 of the 20 first of 120, line 17 of the file; 2 labeled here.`
+fn place_words(at: usize, done: usize, ranked: &RankedRows) -> String {
+    let of_all = match ranked.rows.len() == ranked.num_unlabeled {
+        true => format::count(ranked.num_unlabeled),
+        false => format!("the first {} of {}", format::count(ranked.rows.len()), format::count(ranked.num_unlabeled)),
+    };
+    let number = ranked.rows.get(at).map_or(0, |row| row.id.row);
+    format!(
+        "{} of {of_all} (row {} of the file), {} labeled here.",
+        format::count(at + 1),
+        format::count(number),
+        format::count(done)
+    )
+}
+
+/// For a file that could not be read as it has no labels: to add a column for them.
+pub(super) fn offer_column(store: Store) -> AnyView {
+    let waits = Signal::derive(move || store.activity().is_some());
+    let on_add = Callback::new(move |()| store.add_label_column());
+    let is_offered = Memo::new(move |_| {
+        let spec = store.data.task.get().spec();
+        spec.gives_one_label() && spec.columns.contains(&"edits")
+    });
+    let content = move || {
+        is_offered.get().then(|| {
+            view! {
+                <div class="panel" data-testid="no-labels">
+                    <p>
+                        "Does this file hold texts without labels? An empty column is added to a copy of it, and you label its rows here, \
+                         one by one and by keys."
+                    </p>
+                    <div class="row">
+                        <Button id="add-label-column" text="Add a column for labels" waits=waits on_press=on_add />
+                    </div>
+                </div>
+            }
+            .into_any()
+        })
+    };
+    view! { {content} }.into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use hone_core::config::Split;
+    use hone_core::data::RowId;
+
+    use super::*;
+
+    fn row(row: usize) -> RankedRow {
+        let id = RowId { file: Split::Train, row };
+        let likely = vec![("a".to_owned(), 0.45), ("b".to_owned(), 0.4)];
+        RankedRow { id, label: String::new(), text: "text".into(), second: None, uncertainty: Some(0.9), likely }
+    }
+
+    #[test]
+    fn it_is_said_where_one_is_and_what_the_model_finds() {
+        let ranked = RankedRows { rows: vec![row(17), row(4)], num_unlabeled: 2, ..RankedRows::default() };
+        assert_eq!(place_words(0, 0, &ranked), "1 of 2 (row 17 of the file), 0 labeled here.");
+        let ranked = RankedRows { num_unlabeled: 1200, ..ranked };
+        assert_eq!(place_words(1, 1, &ranked), "2 of the first 2 of 1,200 (row 4 of the file), 1 labeled here.");
+        assert_eq!(likely_words(&row(1)), "The model finds “a” (45.0 %) or “b” (40.0 %).");
+    }
+}

@@ -1,0 +1,261 @@
+//! Rows without labels, which a person labels one by one: active learning. In: the unlabeled rows in the order in which the worker says
+//! they are best labeled. Out: labels, each an edit of its row. Where a person is in the list is plain, and tested natively.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hone_core::config::{EditedRow, RowEdit, RowEdits, Split};
+use hone_core::data::RowId;
+use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
+use hone_core::task::{RankedRow, RankedRows, Uncertainty};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::data::Slot;
+use super::{Step, Store, unexpected, unreadable};
+use crate::browser::{self, FileIdentity, PickedFile};
+use crate::format;
+use crate::tasks;
+
+/// Id of the box in which a class is chosen.
+pub(crate) const BOX_ID: &str = "label-box";
+
+/// Rows that were ranked, with the files that they are of.
+type RankedOf = ([Option<FileIdentity>; 3], Arc<RankedRows>);
+
+/// Signals of the rows without labels.
+#[derive(Clone, Copy)]
+pub(crate) struct LabelingState {
+    pub ranking: RwSignal<bool>,
+    /// The rows in their order with the files that they are of; `None` where they were not asked for.
+    ranked: RwSignal<Option<RankedOf>>,
+    /// The row that is labeled, by its place among them.
+    pub at: RwSignal<usize>,
+    /// By what it is told how unsure a model is.
+    pub by: RwSignal<Uncertainty>,
+    /// What there is to say.
+    pub note: RwSignal<Option<String>>,
+    /// Rankings that were asked for: each draws its own order.
+    num_rankings: StoredValue<u64>,
+}
+
+impl LabelingState {
+    pub(super) fn new() -> Self {
+        Self {
+            ranking: RwSignal::new(false),
+            ranked: RwSignal::new(None),
+            at: RwSignal::new(0),
+            by: RwSignal::new(Uncertainty::default()),
+            note: RwSignal::new(None),
+            num_rankings: StoredValue::new(0),
+        }
+    }
+}
+
+/// The labels that rows of the training file have by edits, where `column` has the labels; of rows whose label was taken away none.
+pub(crate) fn labels_by_hand(edits: &RowEdits, column: &str) -> HashMap<usize, String> {
+    let label = |(row, edited): (usize, EditedRow<'_>)| {
+        let cell = edited.cells.iter().find(|cell| cell.column == column && !cell.value.trim().is_empty())?;
+        Some((row, cell.value.to_owned()))
+    };
+    edits.of_file(Split::Train).into_iter().filter_map(label).collect()
+}
+
+/// The next row without a label after `from`, else after the first; `None` where all have one.
+pub(crate) fn next_unlabeled(rows: &[RankedRow], given: &HashMap<usize, String>, from: usize) -> Option<usize> {
+    let is_open = |index: &usize| !given.contains_key(&rows[*index].id.row);
+    let count = rows.len();
+    (1..=count).map(|step| (from + step) % count).find(is_open)
+}
+
+/// How many rows each class has: those of the file, and those that were labeled since.
+pub(crate) fn class_counts(ranked: &RankedRows, given: &HashMap<usize, String>) -> Vec<(String, usize)> {
+    let mut counts = ranked.labels.clone();
+    for label in ranked.rows.iter().filter_map(|row| given.get(&row.id.row)) {
+        match counts.iter_mut().find(|(name, _)| name == label) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((label.clone(), 1)),
+        }
+    }
+    counts
+}
+
+/// The edit that gives a row a label; `None` where it has that already.
+fn edit_of(row: &RankedRow, column: &str, given: Option<&String>, label: &str) -> Option<RowEdit> {
+    let was = given.unwrap_or(&row.label);
+    let RowId { file, row } = row.id;
+    let (column, value) = (column.to_owned(), label.to_owned());
+    (was != label).then(|| RowEdit::SetCell { file, row, column, was: was.clone(), value })
+}
+
+impl Store {
+    /// Rows that lack nothing but their label, where those can be given.
+    pub(crate) fn num_unlabeled(self) -> usize {
+        self.data.report.with(|report| report.as_ref().map_or(0, |report| tasks::num_unlabeled(report)))
+    }
+
+    /// The rows in their order, once they were asked for; of files that are there no more none.
+    pub(crate) fn ranked_rows(self) -> Option<Arc<RankedRows>> {
+        let files = self.data.identities();
+        self.labeling
+            .ranked
+            .with(|ranked| ranked.as_ref().filter(|(of, _)| *of == files).map(|(_, ranked)| Arc::clone(ranked)))
+    }
+
+    /// Labels that were given to rows of the list and hold.
+    pub(crate) fn given_labels(self) -> HashMap<usize, String> {
+        let column = self.label_column();
+        column.map_or_else(HashMap::new, |column| self.data.read.with(|read| labels_by_hand(&read.edits, &column)))
+    }
+
+    fn label_column(self) -> Option<String> {
+        let source = self.row_source()?;
+        Some(source.columns.get(source.label_column()?)?.0.clone())
+    }
+
+    /// Puts the unlabeled rows in order, and shows the first. Each time another order is drawn, where no model tells.
+    pub(crate) fn rank_unlabeled(self) {
+        let labeling = self.labeling;
+        let Some(source) = untrack(|| self.row_source()) else { return };
+        if untrack(|| self.activity()).is_some() {
+            return;
+        }
+        self.dismiss(Step::Data);
+        labeling.note.set(None);
+        self.measuring_progress.set((0, 0));
+        labeling.ranking.set(true);
+        labeling.num_rankings.update_value(|count| *count += 1);
+        let seed = self.run_to_read_for().seed.wrapping_add(labeling.num_rankings.get_value() - 1);
+        let edits = self.data.read.with_untracked(|read| read.edits.clone());
+        let command = Command::RankUnlabeled { source, edits, by: labeling.by.get_untracked(), seed };
+        let files = untrack(|| self.data.identities());
+        self.client().send(command, Vec::new(), move |answer| {
+            labeling.ranking.set(false);
+            match answer {
+                Ok((Reply::Ranked { ranked }, _)) => {
+                    labeling.at.set(0);
+                    labeling.ranked.set(Some((files, Arc::new(*ranked))));
+                    browser::after(0, || browser::focus_element(BOX_ID));
+                }
+                Ok((Reply::Done, _)) => {} // it was ended
+                Ok((other, _)) => self.report(Step::Data, unexpected(&other)),
+                Err(problem) => self.report(Step::Data, problem),
+            }
+        });
+    }
+
+    /// Puts the list away; labels that were given stay.
+    pub(crate) fn close_labeling(self) {
+        self.labeling.ranked.set(None);
+        self.labeling.note.set(None);
+    }
+
+    /// Gives the row that is shown a label, and shows the next without one.
+    pub(crate) fn give_label(self, label: &str) {
+        let labeling = self.labeling;
+        let Some(ranked) = untrack(|| self.ranked_rows()) else { return };
+        let at = labeling.at.get_untracked();
+        let (Some(row), Some(column)) = (ranked.rows.get(at), untrack(|| self.label_column())) else { return };
+        if !untrack(|| self.can_edit_rows()) {
+            let text = "No label was given: a run goes on, or a model is being loaded.";
+            return labeling.note.set(Some(text.into()));
+        }
+        labeling.note.set(None);
+        let given = untrack(|| self.given_labels());
+        self.edit_rows(edit_of(row, &column, given.get(&row.id.row), label).into_iter().collect());
+        let given = untrack(|| self.given_labels());
+        match next_unlabeled(&ranked.rows, &given, at) {
+            Some(next) => labeling.at.set(next),
+            None => labeling.note.set(Some("Every row of this list has a label.".into())),
+        }
+    }
+
+    /// Shows the row after this one, or before it, whether it has a label or not.
+    pub(crate) fn move_to_row(self, is_back: bool) {
+        let count = untrack(|| self.ranked_rows()).map_or(0, |ranked| ranked.rows.len());
+        self.labeling.at.update(|at| {
+            *at = if is_back { at.saturating_sub(1) } else { (*at + 1).min(count.saturating_sub(1)) };
+        });
+    }
+
+    /// Gives the chosen training file, which has no column of labels, an empty one, and reads it.
+    pub(crate) fn add_label_column(self) {
+        let Some(file) = self.data.train.get_untracked() else { return };
+        self.dismiss(Step::Data);
+        spawn_local(async move {
+            if let Err(problem) = self.add_label_column_to(file).await {
+                self.report(Step::Data, problem);
+            }
+        });
+    }
+
+    async fn add_label_column_to(self, file: PickedFile) -> Result<(), Problem> {
+        let asked = file.identity();
+        let blob = file.read().await.map_err(unreadable)?;
+        let named = NamedBlob { name: file.name.clone(), blob: 0 };
+        let command = Command::AddLabelColumn { file: named, read: self.data.read.get_untracked() };
+        let (reply, blobs) = self.request(command, vec![blob]).await?;
+        let (name, blob, num_rows, notes) = match reply {
+            Reply::Cleaned { name, blob, num_rows, notes } => (name, blob, num_rows, notes),
+            other => return Err(unexpected(&other)),
+        };
+        let is_current =
+            self.data.train.with_untracked(|train| train.as_ref().is_some_and(|train| train.identity() == asked));
+        let made = blobs.get(blob).and_then(|buffer| PickedFile::from_bytes(&name, buffer));
+        if let Some(made) = made.filter(|_| is_current) {
+            let said = format!("{name} is {} with an empty column “label”: {num_rows} rows to label", file.name);
+            let sentences = std::iter::once(said).chain(notes).map(|note| format::sentence(&note));
+            let note = sentences.collect::<Vec<_>>().join(" ");
+            self.take_data(vec![(Slot::Train, Some(made))], Some(note));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(row: usize) -> RankedRow {
+        let id = RowId { file: Split::Train, row };
+        let (label, text) = (" ".to_owned(), format!("text {row}"));
+        RankedRow { id, label, text, second: None, uncertainty: None, likely: Vec::new() }
+    }
+
+    fn set(row: usize, was: &str, value: &str) -> RowEdit {
+        let column = "label".to_owned();
+        RowEdit::SetCell { file: Split::Train, row, column, was: was.into(), value: value.into() }
+    }
+
+    #[test]
+    fn a_label_becomes_an_edit_of_what_stands_in_the_cell() {
+        let own = row(4);
+        assert_eq!(edit_of(&own, "label", None, "a"), Some(set(4, " ", "a")));
+        let given = "a".to_owned();
+        assert_eq!(edit_of(&own, "label", Some(&given), "b"), Some(set(4, "a", "b")), "another one");
+        assert_eq!(edit_of(&own, "label", Some(&given), "a"), None);
+        let log = vec![set(4, " ", "a"), set(4, "a", "b"), set(5, "", "c"), set(5, "c", ""), set(6, "d", " ")];
+        let found = labels_by_hand(&RowEdits { log }, "label");
+        assert_eq!(found, HashMap::from([(4, "b".to_owned())]), "5 has none again, and 6 none any more");
+    }
+
+    #[test]
+    fn the_next_row_is_one_without_a_label() {
+        let rows = [row(9), row(2), row(7)];
+        let given = |of: &[usize]| of.iter().map(|&row| (row, "a".to_owned())).collect::<HashMap<_, _>>();
+        assert_eq!(next_unlabeled(&rows, &given(&[9]), 0), Some(1));
+        assert_eq!(next_unlabeled(&rows, &given(&[9, 2]), 1), Some(2));
+        assert_eq!(next_unlabeled(&rows, &given(&[2, 7]), 2), Some(0), "one that was skipped");
+        assert_eq!(next_unlabeled(&rows, &given(&[9, 2, 7]), 1), None);
+        assert_eq!(next_unlabeled(&[], &given(&[]), 0), None);
+    }
+
+    #[test]
+    fn classes_are_counted_with_what_was_given_since() {
+        let labels = vec![("a".to_owned(), 3), ("b".to_owned(), 1)];
+        let ranked = RankedRows { rows: vec![row(2), row(3), row(4)], labels, ..RankedRows::default() };
+        let given = HashMap::from([(2, "b".to_owned()), (4, "new".to_owned()), (99, "a".to_owned())]);
+        let counts = [("a", 3), ("b", 2), ("new", 1)].map(|(name, count)| (name.to_owned(), count));
+        assert_eq!(class_counts(&ranked, &given), counts, "99 had its label before the list was made");
+    }
+}

@@ -1,0 +1,81 @@
+//! What a model wrote after prompts when it was measured, before training and after, as tables: figures against the file, what the
+//! texts are like, and the texts.
+
+use super::frame::{Cell, paragraph, table};
+use crate::metrics::{TextStyle, WritingEvaluation};
+use crate::words::plural;
+
+/// Texts that are shown.
+const MAX_SAMPLES: usize = 20;
+
+/// A figure of what texts are like: its title, and how it is read off.
+type StyleFigure = (&'static str, fn(&TextStyle) -> Option<f64>);
+
+/// Those that are shares.
+const SHARES: [StyleFigure; 5] = [
+    ("Different tokens (distinct-1)", |style| Some(style.distinct_1)),
+    ("Different pairs of tokens (distinct-2)", |style| Some(style.distinct_2)),
+    ("Repeated runs of four tokens (rep-4)", |style| style.rep_4),
+    ("Ended by the model, not by the limit", |style| style.completed),
+    ("Refused to answer, by a list of English phrases", |style| Some(style.refusal_rate)),
+];
+
+/// The tables, of before training and after; nothing where nothing was written.
+pub(super) fn section([before, after]: [Option<&WritingEvaluation>; 2]) -> String {
+    let Some(shown) = after.or(before) else { return String::new() };
+    let sides = [before, after];
+    let texts = format!("What it writes, on {}", plural(shown.figures.num_rows, "prompt"));
+    format!("<h3>{texts}</h3>\n{}{}{}", against_the_file(sides, shown), styles(sides, shown), samples(sides))
+}
+
+fn against_the_file(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvaluation) -> String {
+    let values = |index: usize| sides.map(|side| side.map(|one| one.figures.figures()[index].value));
+    let row = |(index, name): (usize, String)| {
+        let mut cells = vec![Cell::text(&name)];
+        cells.extend(values(index).map(|value| number(value, |value| format!("{value:.3}"))));
+        cells
+    };
+    let names = shown.figures.figures().into_iter().map(|figure| figure.name.into_owned());
+    table(&["Against the file", "Before", "After"], &names.enumerate().map(row).collect::<Vec<_>>())
+}
+
+fn styles(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvaluation) -> String {
+    let [before, after] = sides.map(|side| side.map(|one| one.styles.written));
+    let all = [Some(shown.styles.expected), before, after];
+    let row = |title: &str, read: &dyn Fn(&TextStyle) -> Option<f64>, write: fn(f64) -> String| {
+        let mut cells = vec![Cell::text(title)];
+        cells.extend(all.iter().map(|style| number(style.as_ref().and_then(read), write)));
+        cells
+    };
+    let mut rows = vec![row("Tokens a text", &|style| Some(style.mean_length), |value| format!("{value:.1}"))];
+    rows.extend(SHARES.iter().map(|&(title, read)| row(title, &read, |share| format!("{:.1} %", share * 100.0))));
+    table(&["What the texts are like", "In the file", "Before", "After"], &rows)
+        + &paragraph("soft", "None of these is better when it is higher: compare them with the texts of the file.")
+}
+
+fn number(value: Option<f64>, write: impl Fn(f64) -> String) -> Cell {
+    Cell::number(value.map_or_else(|| "–".to_owned(), write))
+}
+
+/// The first texts, by the prompts of the newest; nothing in a log without texts.
+fn samples([before, after]: [Option<&WritingEvaluation>; 2]) -> String {
+    let Some(shown) = after.or(before) else { return String::new() };
+    let written = |side: Option<&WritingEvaluation>, row: usize, prompt: &str| {
+        let samples = side.map_or(&[][..], |one| one.samples.as_slice());
+        let found = samples.iter().find(|sample| sample.row == row && sample.prompt == prompt);
+        found.map_or_else(|| Cell::text("–"), |sample| Cell::written(&sample.generated))
+    };
+    let rows = shown.samples.iter().take(MAX_SAMPLES).map(|sample| {
+        let of = |side| written(side, sample.row, &sample.prompt);
+        vec![
+            Cell::number(sample.row.to_string()),
+            Cell::written(&sample.prompt),
+            Cell::written(&sample.expected),
+            of(before),
+            of(after),
+        ]
+    });
+    let more = shown.samples.len().saturating_sub(MAX_SAMPLES);
+    let more = if more > 0 { format!("{} not listed.", plural(more, "more prompt")) } else { String::new() };
+    table(&["Row", "Prompt", "In the file", "Before", "After"], &rows.collect::<Vec<_>>()) + &paragraph("soft", &more)
+}

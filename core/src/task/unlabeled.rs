@@ -1,0 +1,421 @@
+//! In which order unlabeled rows are best labeled: active learning (Settles 2009, "Active Learning Literature Survey").
+//!
+//! In: texts without labels, and, once a model was trained, the probabilities that it gives their labels. Out: after a training the rows
+//! that the model is least sure of come first ([`UnlabeledRows::by_answers`]); before any, rows that have little in common
+//! ([`diverse_order`]): the sampling of k-means++ (Arthur & Vassilvitskii 2007) on their words, by a seed.
+
+use std::collections::HashMap;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+use super::{Prediction, TaskInput, label_answer};
+use crate::data::{RowId, UnlabeledRow, generator, shuffle};
+use crate::words::count;
+
+/// Rows that are drawn for having little in common with those before; the others follow as the seed draws them.
+const MAX_DIVERSE: usize = 200;
+
+/// Rows among which these are sought: of more so many are drawn.
+const MAX_COMPARED: usize = 20_000;
+
+/// Rows that a model is asked about: of more so many are, which have little in common.
+const MAX_ASKED: usize = 2000;
+
+/// Rows that are handed on: a person labels them one by one, and asks again.
+const MAX_RANKED: usize = 500;
+
+/// Bytes of a text that are handed on; what follows is not needed to label it.
+const MAX_TEXT: usize = 4 << 10;
+
+/// Words of a text that count, from its beginning.
+const MAX_WORDS: usize = 128;
+
+/// Stream of the seed that the order draws from.
+const STREAM: u64 = 0x006C_6162_656C;
+
+/// Labels that are named as likely.
+const MAX_LIKELY: usize = 2;
+
+/// By what it is told how unsure a model is of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uncertainty {
+    /// 1 less the distance between the two highest probabilities (margin sampling).
+    #[default]
+    Margin,
+    /// Entropy of the probabilities, as a share of the highest that so many labels can have.
+    Entropy,
+    /// 1 less the highest probability (least confident).
+    LeastConfident,
+}
+
+impl Uncertainty {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Margin, Self::Entropy, Self::LeastConfident];
+
+    /// What it is called where it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Margin => "margin",
+            Self::Entropy => "entropy",
+            Self::LeastConfident => "least-confident",
+        }
+    }
+
+    /// How unsure these probabilities are, from 0 (certain) to 1.
+    #[must_use]
+    pub fn of(self, probabilities: &[f32]) -> f64 {
+        let [first, second] = highest_two(probabilities);
+        match self {
+            Self::Margin => 1.0 - (first - second),
+            Self::LeastConfident => 1.0 - first,
+            Self::Entropy => {
+                let most = (probabilities.len().max(2) as f64).ln();
+                let part = |&p: &f32| if p > 0.0 { -f64::from(p) * f64::from(p).ln() } else { 0.0 };
+                probabilities.iter().map(part).sum::<f64>() / most
+            }
+        }
+    }
+}
+
+fn highest_two(probabilities: &[f32]) -> [f64; 2] {
+    let mut found = [0.0, 0.0];
+    for p in probabilities.iter().map(|&p| f64::from(p)) {
+        if p > found[0] {
+            found = [p, found[0]];
+        } else if p > found[1] {
+            found[1] = p;
+        }
+    }
+    found
+}
+
+/// An unlabeled row in the order in which it is best labeled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RankedRow {
+    /// Which.
+    pub id: RowId,
+    /// What stands in the cell of its label: nothing, or spaces.
+    pub label: String,
+    /// Its text.
+    pub text: String,
+    /// The second text of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+    /// How unsure the model is of it; `None` where none was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertainty: Option<f64>,
+    /// The likeliest labels with their probabilities, the likeliest first; none where no model was trained.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub likely: Vec<(String, f32)>,
+}
+
+/// The first of the unlabeled rows.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RankedRows {
+    /// The rows, best labeled first.
+    pub rows: Vec<RankedRow>,
+    /// All that have no label.
+    pub num_unlabeled: usize,
+    /// The labels that others have, with how many rows have each; none where that was not looked at.
+    pub labels: Vec<(String, usize)>,
+    /// A trained model ranked them.
+    pub is_by_model: bool,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Unlabeled rows that are to be put in order, those first that have little in common.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnlabeledRows {
+    rows: Vec<UnlabeledRow>,
+    num_unlabeled: usize,
+}
+
+impl UnlabeledRows {
+    /// Of all rows that have no label as many as a person can look through; where a model is to be asked about them (`is_by_model`) as
+    /// many as it answers in some seconds.
+    #[must_use]
+    pub fn choose(rows: Vec<UnlabeledRow>, seed: u64, is_by_model: bool) -> Self {
+        Self::all(rows, seed).with_most(if is_by_model { MAX_ASKED } else { MAX_RANKED })
+    }
+
+    /// Of all rows that have no label.
+    #[must_use]
+    pub fn all(rows: Vec<UnlabeledRow>, seed: u64) -> Self {
+        let num_unlabeled = rows.len();
+        let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+        let order = diverse_order(&texts, seed);
+        let mut rows: Vec<Option<UnlabeledRow>> = rows.into_iter().map(Some).collect();
+        Self { rows: order.iter().filter_map(|&index| rows[index].take()).collect(), num_unlabeled }
+    }
+
+    /// The first of them, so many at most.
+    #[must_use]
+    pub fn with_most(mut self, most: usize) -> Self {
+        self.rows.truncate(most);
+        self
+    }
+
+    /// What a model is to be asked about, in order.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<TaskInput> {
+        let input = |row: &UnlabeledRow| TaskInput { text: row.text.clone(), second: row.second.clone(), image: None };
+        self.rows.iter().map(input).collect()
+    }
+
+    /// The rows, those first that have little in common.
+    #[must_use]
+    pub fn as_they_are(self) -> RankedRows {
+        let rows = self.rows.into_iter().map(RankedRow::new).collect();
+        RankedRows { rows, num_unlabeled: self.num_unlabeled, ..RankedRows::default() }
+    }
+
+    /// The rows by what a model says of [`Self::inputs`], the least sure first; rows that are as unsure stay in order. Rows that it gave
+    /// no probabilities of come last. `most` of them at most.
+    #[must_use]
+    pub fn by_answers(
+        self,
+        predictions: &[Option<Prediction>],
+        labels: &[String],
+        by: Uncertainty,
+        most: Option<usize>,
+    ) -> RankedRows {
+        let mut rows: Vec<RankedRow> = self.rows.into_iter().map(RankedRow::new).collect();
+        let (num_asked, num_unlabeled) = (rows.len(), self.num_unlabeled);
+        for (row, prediction) in rows.iter_mut().zip(predictions) {
+            let Some((_, probabilities)) = prediction.as_ref().and_then(label_answer) else { continue };
+            row.uncertainty = Some(by.of(probabilities));
+            let mut order: Vec<usize> = (0..probabilities.len().min(labels.len())).collect();
+            order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+            let likely = order.iter().take(MAX_LIKELY);
+            row.likely = likely.map(|&label| (labels[label].clone(), probabilities[label])).collect();
+        }
+        let unsure = |row: &RankedRow| row.uncertainty.unwrap_or(-1.0);
+        rows.sort_by(|a, b| unsure(b).total_cmp(&unsure(a)));
+        rows.truncate(most.unwrap_or(MAX_RANKED));
+        let notes = if num_asked < num_unlabeled {
+            let (asked, all) = (count(num_asked), count(num_unlabeled));
+            vec![format!("the model was asked about {asked} of {all} unlabeled rows, which have little in common")]
+        } else {
+            Vec::new()
+        };
+        RankedRows { rows, num_unlabeled, labels: Vec::new(), is_by_model: true, notes }
+    }
+}
+
+impl RankedRow {
+    /// A row that nothing is known of yet.
+    fn new(UnlabeledRow { id, label, text, second }: UnlabeledRow) -> Self {
+        let cut = |text: String| match text.len() > MAX_TEXT {
+            true => format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT)]),
+            false => text,
+        };
+        Self { id, label, text: cut(text), second: second.map(cut), uncertainty: None, likely: Vec::new() }
+    }
+}
+
+/// An order of texts, as indices, whose first have little in common with each other: each is drawn with a probability that grows with
+/// the square of its distance (1 less the cosine of their words) from all before it. The same seed gives the same order.
+///
+/// Words are what stands between spaces and signs: of texts written without spaces the order is that of the seed.
+#[must_use]
+pub fn diverse_order(texts: &[&str], seed: u64) -> Vec<usize> {
+    let mut generator = generator(seed, STREAM);
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    shuffle(&mut order, &mut generator);
+    let num_compared = order.len().min(MAX_COMPARED);
+    let bags = Bags::of(order[..num_compared].iter().map(|&index| texts[index]));
+    let drawn = bags.draw(MAX_DIVERSE, &mut generator);
+    let mut is_drawn = vec![false; order.len()];
+    drawn.iter().for_each(|&place| is_drawn[place] = true);
+    let first = drawn.iter().map(|&place| order[place]);
+    let others = order.iter().zip(&is_drawn).filter(|(_, is_drawn)| !**is_drawn).map(|(&index, _)| index);
+    first.chain(others).collect()
+}
+
+/// The words of texts, each text at length 1.
+struct Bags {
+    texts: Vec<Vec<(usize, f64)>>,
+    num_words: usize,
+}
+
+impl Bags {
+    fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Self {
+        let mut ids: HashMap<String, usize> = HashMap::new();
+        let mut bag = |text: &str| {
+            let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            let mut counts: HashMap<usize, f64> = HashMap::new();
+            for word in words.take(MAX_WORDS) {
+                let next = ids.len();
+                let id = *ids.entry(word.to_lowercase()).or_insert(next);
+                *counts.entry(id).or_default() += 1.0;
+            }
+            let mut counts: Vec<(usize, f64)> = counts.into_iter().collect();
+            counts.sort_unstable_by_key(|(id, _)| *id); // so that sums are the same in every run
+            counts
+        };
+        let mut texts: Vec<Vec<(usize, f64)>> = texts.map(&mut bag).collect();
+        // A word that stands in every other text tells little: inverse document frequency.
+        let mut num_texts = vec![0.0_f64; ids.len()];
+        texts.iter().flatten().for_each(|&(id, _)| num_texts[id] += 1.0);
+        let all = texts.len() as f64;
+        for text in &mut texts {
+            text.iter_mut().for_each(|(id, weight)| *weight *= 1.0 + (all / num_texts[*id]).ln());
+            let length = text.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
+            text.iter_mut().for_each(|(_, weight)| *weight /= length);
+        }
+        Self { texts, num_words: ids.len() }
+    }
+
+    /// Draws so many of the texts: the first is the first, each other by its squared distance from all before. Texts that repeat
+    /// one that was drawn are not.
+    fn draw(&self, count: usize, generator: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut drawn = Vec::new();
+        let mut distances = vec![1.0_f64; self.texts.len()];
+        let mut weights = vec![0.0; self.num_words];
+        let mut next = (!self.texts.is_empty()).then_some(0);
+        while let Some(center) = next {
+            drawn.push(center);
+            self.texts[center].iter().for_each(|&(id, weight)| weights[id] = weight);
+            for (text, distance) in self.texts.iter().zip(&mut distances) {
+                let cosine: f64 = text.iter().map(|&(id, weight)| weight * weights[id]).sum();
+                *distance = distance.min((1.0 - cosine).max(0.0));
+            }
+            distances[center] = 0.0;
+            self.texts[center].iter().for_each(|&(id, _)| weights[id] = 0.0);
+            next = if drawn.len() < count { draw_by_square(&distances, generator) } else { None };
+        }
+        drawn
+    }
+}
+
+/// An index, drawn with a probability in proportion to the square of its distance; `None` where all are 0.
+fn draw_by_square(distances: &[f64], generator: &mut ChaCha8Rng) -> Option<usize> {
+    // What only rounding keeps from 0 is a repeat.
+    let square = |distance: &f64| if *distance > 1e-9 { distance * distance } else { 0.0 };
+    let total: f64 = distances.iter().map(square).sum();
+    if total <= 0.0 {
+        return None;
+    }
+    let share = (generator.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+    let mut left = share * total;
+    let mut last = None;
+    for (index, distance) in distances.iter().enumerate() {
+        let square = square(distance);
+        if square > 0.0 {
+            last = Some(index);
+            left -= square;
+            if left < 0.0 {
+                break;
+            }
+        }
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Split;
+
+    fn rows(count: usize) -> Vec<UnlabeledRow> {
+        let row = |row: usize| UnlabeledRow {
+            id: RowId { file: Split::Train, row },
+            label: String::new(),
+            text: format!("text {row}"),
+            second: None,
+        };
+        (2..count + 2).map(row).collect()
+    }
+
+    fn answer(probabilities: Vec<f32>) -> Option<Prediction> {
+        let answer = crate::task::sequence_classification::Prediction { probabilities, unsure_below: None };
+        Some(Prediction::SequenceClassification(answer))
+    }
+
+    #[test]
+    fn what_a_model_is_less_sure_of_is_more_uncertain() {
+        let (sure, unsure, even) = (&[0.9, 0.05, 0.05][..], &[0.5, 0.45, 0.05][..], &[1.0 / 3.0; 3][..]);
+        for by in Uncertainty::ALL {
+            assert!(by.of(sure) < by.of(unsure) && by.of(unsure) < by.of(even), "{}", by.name());
+            assert!(by.of(&[1.0, 0.0, 0.0]).abs() < 1e-9, "{}", by.name());
+        }
+        assert!((Uncertainty::Margin.of(unsure) - 0.95).abs() < 1e-6);
+        assert!((Uncertainty::Margin.of(even) - 1.0).abs() < 1e-6);
+        assert!((Uncertainty::Entropy.of(even) - 1.0).abs() < 1e-6);
+        assert!((Uncertainty::LeastConfident.of(even) - 2.0 / 3.0).abs() < 1e-6);
+    }
+
+    /// Of texts that have as little in common as these the order is that of the seed: answers go with their rows all the same.
+    #[test]
+    fn rows_come_least_sure_first_with_their_likely_labels() {
+        let labels = ["no", "yes", "maybe"].map(str::to_owned);
+        let probabilities = |row: usize| match row {
+            2 => vec![0.1, 0.8, 0.1],
+            3 => vec![0.49, 0.02, 0.49],
+            4 => vec![0.4, 0.3, 0.3],
+            _ => vec![0.05, 0.05, 0.9],
+        };
+        let rank = |by, most| {
+            let chosen = UnlabeledRows::choose(rows(4), 7, true);
+            let answers: Vec<Option<Prediction>> =
+                chosen.rows.iter().map(|row| answer(probabilities(row.id.row))).collect();
+            assert_eq!(chosen.inputs().len(), 4);
+            chosen.by_answers(&answers, &labels, by, most)
+        };
+        let numbers = |ranked: &RankedRows| ranked.rows.iter().map(|row| row.id.row).collect::<Vec<_>>();
+        // By the margin row 3 is the least sure, by the highest probability row 4.
+        let by_margin = rank(Uncertainty::Margin, None);
+        assert_eq!(numbers(&by_margin), [3, 4, 2, 5]);
+        assert_eq!(by_margin.rows[0].likely, [("no".to_owned(), 0.49), ("maybe".to_owned(), 0.49)]);
+        assert_eq!((by_margin.rows[0].text.as_str(), by_margin.num_unlabeled), ("text 3", 4));
+        assert_eq!(numbers(&rank(Uncertainty::LeastConfident, Some(2))), [4, 3]);
+        let chosen = UnlabeledRows::choose(rows(4), 7, true);
+        let none = chosen.clone().by_answers(&[None, None, None, None], &labels, Uncertainty::Margin, None);
+        assert!(none.rows.iter().all(|row| row.uncertainty.is_none() && row.likely.is_empty()));
+        assert_eq!(numbers(&none), chosen.rows.iter().map(|row| row.id.row).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn of_very_many_rows_some_are_asked_about_and_it_is_said() {
+        let chosen = UnlabeledRows::choose(rows(MAX_ASKED + 100), 7, true);
+        let answers = vec![answer(vec![0.6, 0.4]); MAX_ASKED];
+        let ranked = chosen.by_answers(&answers, &["a".into(), "b".into()], Uncertainty::Entropy, None);
+        assert_eq!((ranked.rows.len(), ranked.num_unlabeled), (MAX_RANKED, MAX_ASKED + 100));
+        assert!(ranked.notes[0].starts_with("the model was asked about 2,000 of 2,100"), "{:?}", ranked.notes);
+        let diverse = UnlabeledRows::choose(rows(MAX_RANKED + 1), 7, false).as_they_are();
+        assert_eq!(
+            (diverse.rows.len(), diverse.num_unlabeled, diverse.is_by_model),
+            (MAX_RANKED, MAX_RANKED + 1, false)
+        );
+    }
+
+    #[test]
+    fn the_first_of_a_diverse_order_have_little_in_common() {
+        // Ninety texts of one topic, and ten topics of a text each: of the first twenty all ten are there.
+        let common = (0..90).map(|i| format!("my parcel has not arrived yet, number {}", i % 3));
+        let rare = (0..10).map(|i| format!("topic{i} about{i} something{i} else{i}"));
+        let texts: Vec<String> = common.chain(rare).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let order = diverse_order(&texts, 7);
+        let rare = order.iter().take(20).filter(|&&index| index >= 90).count();
+        assert_eq!(rare, 10, "{:?}", &order[..20]);
+        let mut all = order.clone();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<_>>(), "each is there once");
+        assert_eq!(diverse_order(&texts, 7), order);
+        assert_ne!(diverse_order(&texts, 8), order);
+    }
+
+    #[test]
+    fn texts_without_words_and_repeats_are_in_order_too() {
+        assert_eq!(diverse_order(&[], 1), [0; 0]);
+        let mut order = diverse_order(&["", "...", "a", "a", "b"], 1);
+        order.sort_unstable();
+        assert_eq!(order, [0, 1, 2, 3, 4]);
+    }
+}

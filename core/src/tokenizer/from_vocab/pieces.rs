@@ -1,0 +1,257 @@
+//! What each tokenizer class of `transformers` that is built from a SentencePiece file adds to the file: special tokens, what
+//! stands around texts, normalizer, pre-tokenizer and decoder.
+//!
+//! In: a class, the file's [`PieceModel`] and the folder's [`Settings`]. Out: parts of a tokenizer.json. Follows
+//! `models/{t5,albert,xlm_roberta,camembert,deberta_v2,gemma}/tokenization_*.py` and, for [`Pieces::Plain`], `SpmConverter` of
+//! `convert_slow_tokenizer.py`, of transformers 5.24.
+
+use std::cmp::Reverse;
+
+use serde_json::{Map, Value, json};
+
+use super::super::charsmap;
+use super::super::settings::Settings;
+use super::piece_model::{Kind, PieceModel};
+
+/// The special tokens before and after a text and a pair of texts, by their names; "A" and "B" are the texts. With each its
+/// token type.
+pub(in crate::tokenizer) type Template = [&'static [(&'static str, u32)]; 2];
+
+/// Tokenizer classes that are built from a SentencePiece file; that of Llama is a class of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tokenizer) enum Pieces {
+    T5,
+    Albert,
+    XlmRoberta,
+    Camembert,
+    DebertaV2,
+    Gemma,
+    /// `TokenizersBackend`, which does what the file says: Mistral, Phi 3, and models without a class.
+    Plain,
+}
+
+impl Pieces {
+    pub(in crate::tokenizer) fn name(self) -> &'static str {
+        match self {
+            Self::T5 => "T5Tokenizer",
+            Self::Albert => "AlbertTokenizer",
+            Self::XlmRoberta => "XLMRobertaTokenizer",
+            Self::Camembert => "CamembertTokenizer",
+            Self::DebertaV2 => "DebertaV2Tokenizer",
+            Self::Gemma => "GemmaTokenizer",
+            Self::Plain => "TokenizersBackend",
+        }
+    }
+
+    /// Its special tokens where the files name none.
+    pub(in crate::tokenizer) fn usual(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::T5 => &[("eos_token", "</s>"), ("unk_token", "<unk>"), ("pad_token", "<pad>")],
+            Self::Albert => &[
+                ("bos_token", "[CLS]"),
+                ("eos_token", "[SEP]"),
+                ("unk_token", "<unk>"),
+                ("sep_token", "[SEP]"),
+                ("pad_token", "<pad>"),
+                ("cls_token", "[CLS]"),
+                ("mask_token", "[MASK]"),
+            ],
+            Self::XlmRoberta | Self::Camembert => &[
+                ("bos_token", "<s>"),
+                ("eos_token", "</s>"),
+                ("unk_token", "<unk>"),
+                ("sep_token", "</s>"),
+                ("pad_token", "<pad>"),
+                ("cls_token", "<s>"),
+                ("mask_token", "<mask>"),
+            ],
+            Self::DebertaV2 => &[
+                ("bos_token", "[CLS]"),
+                ("eos_token", "[SEP]"),
+                ("unk_token", "[UNK]"),
+                ("sep_token", "[SEP]"),
+                ("pad_token", "[PAD]"),
+                ("cls_token", "[CLS]"),
+                ("mask_token", "[MASK]"),
+            ],
+            Self::Gemma => &[
+                ("bos_token", "<bos>"),
+                ("eos_token", "<eos>"),
+                ("unk_token", "<unk>"),
+                ("pad_token", "<pad>"),
+                ("mask_token", "<mask>"),
+            ],
+            Self::Plain => &[],
+        }
+    }
+
+    /// What the class puts around texts; none of those that add a token only where the settings say so.
+    pub(in crate::tokenizer) fn template(self) -> Option<Template> {
+        let template: Template = match self {
+            Self::T5 => [&[("A", 0), ("eos_token", 0)], &[("A", 0), ("eos_token", 0), ("B", 0), ("eos_token", 0)]],
+            Self::Albert | Self::DebertaV2 => [
+                &[("cls_token", 0), ("A", 0), ("sep_token", 0)],
+                &[("cls_token", 0), ("A", 0), ("sep_token", 0), ("B", 1), ("sep_token", 1)],
+            ],
+            Self::XlmRoberta | Self::Camembert => [
+                &[("bos_token", 0), ("A", 0), ("eos_token", 0)],
+                &[("bos_token", 0), ("A", 0), ("eos_token", 0), ("eos_token", 0), ("B", 0), ("eos_token", 0)],
+            ],
+            Self::Gemma | Self::Plain => return None,
+        };
+        Some(template)
+    }
+
+    /// Whether its model is a Unigram, whatever the file holds; `None`: the file says it.
+    pub(super) fn is_unigram(self) -> Option<bool> {
+        match self {
+            Self::Gemma => Some(false),
+            Self::Plain => None,
+            _ => Some(true),
+        }
+    }
+}
+
+/// A template with the tokens that it names; `text` gives the text of a token by its name, `id` the id of a text.
+///
+/// # Errors
+/// A token that has no id.
+pub(in crate::tokenizer) fn from_template(
+    [single, pair]: Template,
+    text: impl Fn(&'static str) -> String,
+    id: impl Fn(&str) -> Option<u32>,
+) -> Result<Value, String> {
+    let mut tokens = Map::new();
+    let mut pieces = |parts: &[(&'static str, u32)]| -> Result<Vec<Value>, String> {
+        let mut pieces = Vec::with_capacity(parts.len());
+        for &(name, type_id) in parts {
+            if matches!(name, "A" | "B") {
+                pieces.push(json!({"Sequence": {"id": name, "type_id": type_id}}));
+                continue;
+            }
+            let token = text(name);
+            let number = id(&token).ok_or_else(|| token.clone())?;
+            pieces.push(json!({"SpecialToken": {"id": token, "type_id": type_id}}));
+            tokens.insert(token.clone(), json!({"id": token, "ids": [number], "tokens": [token]}));
+        }
+        Ok(pieces)
+    };
+    let (single, pair) = (pieces(single)?, pieces(pair)?);
+    Ok(json!({"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": tokens}))
+}
+
+/// Normalizer, pre-tokenizer and decoder.
+pub(super) fn steps(class: Pieces, model: &PieceModel<'_>, settings: &Settings) -> [Value; 3] {
+    let charsmap = (!model.charsmap.is_empty())
+        .then(|| json!({"type": "Precompiled", "precompiled_charsmap": charsmap::encode(model.charsmap)}));
+    let replace = |pattern: Value, content: &str| json!({"type": "Replace", "pattern": pattern, "content": content});
+    let literal = |text: &str| json!({"String": text});
+    let regex = |text: &str| json!({"Regex": text});
+    let metaspace = |scheme: &str, is_split: bool| -> Value {
+        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": is_split})
+    };
+    let all = |field: &str, steps: Vec<Value>| {
+        let mut sequence = json!({"type": "Sequence"});
+        sequence[field] = Value::Array(steps);
+        sequence
+    };
+    let has_prefix = settings.add_prefix_space.unwrap_or(true) || class == Pieces::T5;
+    let words = |scheme: &str| {
+        let steps = vec![json!({"type": "WhitespaceSplit"}), metaspace(scheme, true)];
+        [all("pretokenizers", steps), metaspace(scheme, true)]
+    };
+    match class {
+        Pieces::T5 | Pieces::XlmRoberta | Pieces::Camembert => {
+            let [pre_tokenizer, decoder] = words(if has_prefix { "always" } else { "never" });
+            [charsmap.unwrap_or(Value::Null), pre_tokenizer, decoder]
+        }
+        Pieces::Albert => {
+            let mut normalizers = vec![replace(literal("``"), "\""), replace(literal("''"), "\"")];
+            if settings.keep_accents != Some(true) {
+                normalizers.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
+            }
+            if settings.do_lower_case.unwrap_or(true) {
+                normalizers.push(json!({"type": "Lowercase"}));
+            }
+            normalizers.extend(charsmap);
+            let [pre_tokenizer, decoder] = words(if has_prefix { "always" } else { "never" });
+            [all("normalizers", normalizers), pre_tokenizer, decoder]
+        }
+        Pieces::DebertaV2 => {
+            let lowercase = (settings.do_lower_case == Some(true)).then(|| json!({"type": "Lowercase"}));
+            let mut normalizers: Vec<Value> = lowercase.into_iter().collect();
+            normalizers.extend([
+                replace(regex(r"\s{2,}|[\n\r\t]"), " "),
+                json!({"type": "NFC"}),
+                json!({"type": "Strip", "strip_left": false, "strip_right": true}),
+            ]);
+            let scheme = if has_prefix { "always" } else { "first" };
+            let marks =
+                (settings.split_by_punct == Some(true)).then(|| json!({"type": "Punctuation", "behavior": "Isolated"}));
+            let pre_tokenizers = marks.into_iter().chain([metaspace(scheme, true)]).collect();
+            let pre_tokenizer = all("pretokenizers", pre_tokenizers);
+            [all("normalizers", normalizers), pre_tokenizer, metaspace(scheme, true)]
+        }
+        Pieces::Gemma => {
+            let split =
+                json!({"type": "Split", "pattern": literal(" "), "behavior": "MergedWithPrevious", "invert": false});
+            let decoders = vec![replace(literal("▁"), " "), json!({"type": "ByteFallback"}), json!({"type": "Fuse"})];
+            [replace(literal(" "), "▁"), split, all("decoders", decoders)]
+        }
+        Pieces::Plain => {
+            let is_legacy = settings.legacy.unwrap_or(true);
+            let mut normalizers: Vec<Value> = charsmap.into_iter().collect();
+            if model.remove_extra_whitespaces {
+                normalizers.extend([replace(regex(r"\A +| +\z"), ""), replace(regex(" {2,}"), " ")]);
+            }
+            if model.escape_whitespaces {
+                normalizers.push(replace(literal(" "), "▁"));
+            }
+            let mut pre_tokenizers = Vec::new();
+            if model.add_dummy_prefix {
+                // `Metaspace` adds none to a text that begins with one.
+                if is_legacy {
+                    normalizers.push(replace(regex(r"\A▁"), "▁▁"));
+                }
+                pre_tokenizers.push(metaspace(if is_legacy { "always" } else { "first" }, false));
+            }
+            pre_tokenizers.extend(whole_pieces(model).map(|pattern| {
+                json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false})
+            }));
+            let mut decoders = vec![replace(literal("▁"), " ")];
+            if model.byte_fallback {
+                decoders.push(json!({"type": "ByteFallback"}));
+            }
+            if model.add_dummy_prefix || model.byte_fallback {
+                decoders.push(json!({"type": "Fuse"}));
+            }
+            if model.add_dummy_prefix {
+                decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
+            }
+            let has_none = pre_tokenizers.is_empty();
+            let pre_tokenizer = if has_none { Value::Null } else { all("pretokenizers", pre_tokenizers) };
+            [all("normalizers", normalizers), pre_tokenizer, all("decoders", decoders)]
+        }
+    }
+}
+
+/// What finds the pieces that are never cut, the longest first; `None` without any.
+fn whole_pieces(model: &PieceModel<'_>) -> Option<String> {
+    let own = model.pieces.iter().filter(|piece| piece.kind == Kind::UserDefined && !piece.text.is_empty());
+    let mut texts: Vec<&str> = own.map(|piece| piece.text).collect();
+    texts.sort_by_key(|text| Reverse(text.chars().count()));
+    let escaped: Vec<String> = texts.into_iter().map(escape).collect();
+    (!escaped.is_empty()).then(|| escaped.join("|"))
+}
+
+/// A text as a regular expression that matches nothing else.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if r"\.+*?()|[]{}^$".contains(letter) {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}

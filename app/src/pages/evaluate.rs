@@ -108,9 +108,13 @@ fn spread(rows: &[FigureRow], more: &[FigureRow]) -> AnyView {
             raw: value.map(|value| value.to_string()),
             ..Cell::number(number(value))
         };
-        let between = row.interval.map_or_else(String::new, |[low, high]| {
-            format!("{} to {}", format::figure(row.unit, low), format::figure(row.unit, high))
-        });
+        let between = match row.interval {
+            Some([low, high]) if low < high => {
+                format!("{} to {}", format::figure(row.unit, low), format::figure(row.unit, high))
+            }
+            Some(_) => "not known".to_owned(), // every draw of the rows gave the same
+            None => String::new(),
+        };
         vec![Cell::new("head", row.title), cell(row.before, "base"), cell(row.after, "tuned"), Cell::number(between)]
     });
     let more = (!more.is_empty()).then(|| {

@@ -95,7 +95,8 @@ fn two_tasks_are_learned_at_once_on_the_page() {
 
 /// What the tasks that are learned at once are called on the step Data.
 fn names_of_parts(site: &Site) -> Value {
-    let script = "return [...document.querySelectorAll('[data-testid=parts] input[type=text]')].map(input => input.value)";
+    let script =
+        "return [...document.querySelectorAll('[data-testid=parts] input[type=text]')].map(input => input.value)";
     site.browser.script(script, Vec::new())
 }
 

@@ -2,6 +2,9 @@
 
 use leptos::prelude::*;
 
+use super::Button;
+use crate::format;
+
 /// A progress bar; without a share it only says that something is going on.
 #[component]
 pub(crate) fn Meter(
@@ -23,6 +26,29 @@ pub(crate) fn Meter(
             </div>
             <progress max="1" value=value aria-label=label></progress>
         </div>
+    }
+    .into_any()
+}
+
+/// How far something is that can be counted, `(done, in all)`, the second 0 where it is not known yet; and the button of this test id
+/// that ends it.
+pub(crate) fn counted(
+    label: &'static str,
+    cancel_id: &'static str,
+    progress: Signal<(usize, usize)>,
+    on_cancel: Callback<()>,
+) -> AnyView {
+    let share = Signal::derive(move || {
+        let (done, total) = progress.get();
+        (total > 0).then(|| done as f64 / total as f64)
+    });
+    let text = Signal::derive(move || {
+        let (done, total) = progress.get();
+        if total == 0 { String::new() } else { format!("{} of {}", format::count(done), format::count(total)) }
+    });
+    view! {
+        <Meter label=label share=share text=text />
+        <div class="row"><Button id=cancel_id text="Cancel" on_press=on_cancel /></div>
     }
     .into_any()
 }

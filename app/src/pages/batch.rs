@@ -9,7 +9,7 @@ use leptos::task::spawn_local;
 use super::ask::can_predict;
 use super::frame::wait_hint;
 use crate::browser::{DroppedItems, PickedFile};
-use crate::components::{Button, Cell, FileInput, Meter, select, table};
+use crate::components::{Button, Cell, FileInput, counted, select, table};
 use crate::format;
 use crate::state::batch::{Going, LabeledFile, LookedAt};
 use crate::state::{Activity, Step, Store, unreadable};
@@ -148,20 +148,8 @@ fn start(store: Store) -> AnyView {
 
 /// How far many inputs are, and the button that ends it.
 pub(super) fn progress(store: Store, label: &'static str, id: &'static str) -> AnyView {
-    let share = Signal::derive(move || {
-        let (done, total) = store.measuring_progress.get();
-        (total > 0).then(|| done as f64 / total as f64)
-    });
-    let text = Signal::derive(move || {
-        let (done, total) = store.measuring_progress.get();
-        if total == 0 { String::new() } else { format!("{} of {}", format::count(done), format::count(total)) }
-    });
     let on_cancel = Callback::new(move |()| store.cancel_batch());
-    view! {
-        <Meter label=label share=share text=text />
-        <div class="row"><Button id=id text="Cancel" on_press=on_cancel /></div>
-    }
-    .into_any()
+    counted(label, id, store.measuring_progress.into(), on_cancel)
 }
 
 /// What was answered: counts, the first rows, and the file once more.

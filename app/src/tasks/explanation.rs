@@ -10,7 +10,7 @@ use hone_core::task::{Explanation, NearestRows, TaskInput, TextPart};
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::components::{Button, Cell, Meter, select, sortable_table, table};
+use crate::components::{Button, Cell, counted, select, sortable_table, table};
 use crate::format;
 use crate::state::Store;
 use crate::state::evaluation::Measured;
@@ -155,22 +155,8 @@ fn going(store: Store) -> Option<AnyView> {
         Explaining::Words => "Taking gradients by the words",
         Explaining::Nearest => "Computing vectors of training rows, once for these weights",
     };
-    let share = Signal::derive(move || {
-        let (done, total) = store.measuring_progress.get();
-        (total > 0).then(|| done as f64 / total as f64)
-    });
-    let text = Signal::derive(move || {
-        let (done, total) = store.measuring_progress.get();
-        if total == 0 { String::new() } else { format!("{} of {}", format::count(done), format::count(total)) }
-    });
     let on_cancel = Callback::new(move |()| store.cancel_explaining());
-    Some(
-        view! {
-            <Meter label=label share=share text=text />
-            <div class="row"><Button id="explained-cancel" text="Cancel" on_press=on_cancel /></div>
-        }
-        .into_any(),
-    )
+    Some(counted(label, "explained-cancel", store.measuring_progress.into(), on_cancel))
 }
 
 fn begin(store: Store) -> AnyView {

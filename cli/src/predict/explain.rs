@@ -9,7 +9,7 @@ use hone_core::task::{Explanation, NumberedInput, Task, TaskError};
 use hone_core::words::plural;
 use serde_json::{Value, json};
 
-use super::render::Layout;
+use super::render::{Layout, objects_as};
 use crate::csv_lines::CsvLines;
 use crate::failure::Usage;
 use crate::progress::Progress;
@@ -99,17 +99,7 @@ pub(super) fn render(
         return lines.finish();
     }
     let objects: Vec<Value> = rows().map(|(input, explanation)| object(input, explanation)).collect();
-    if layout == Layout::Json {
-        let mut bytes = serde_json::to_vec_pretty(&objects)?;
-        bytes.push(b'\n');
-        return Ok((bytes, 0));
-    }
-    let mut bytes = Vec::new();
-    for object in objects {
-        serde_json::to_writer(&mut bytes, &object)?;
-        bytes.push(b'\n');
-    }
-    Ok((bytes, 0))
+    Ok((objects_as(layout, &objects)?, 0))
 }
 
 fn object(NumberedInput { row, input, .. }: &NumberedInput, explanation: &Explanation) -> Value {

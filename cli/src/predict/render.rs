@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use hone_core::task::{Answers, NumberedInput, Prediction, answer_lines, answer_objects};
+use serde::Serialize;
 
 use crate::csv_lines::CsvLines;
 use crate::failure::Usage;
@@ -50,18 +51,22 @@ pub(super) fn render(
         }
         return lines.finish();
     }
-    let objects = answer_objects(inputs, labels, predictions, answers);
+    Ok((objects_as(layout, &answer_objects(inputs, labels, predictions, answers))?, 0))
+}
+
+/// Objects as one JSON array, or with any other layout as JSON Lines.
+pub(super) fn objects_as(layout: Layout, objects: &[impl Serialize]) -> anyhow::Result<Vec<u8>> {
     if layout == Layout::Json {
-        let mut bytes = serde_json::to_vec_pretty(&objects)?;
+        let mut bytes = serde_json::to_vec_pretty(objects)?;
         bytes.push(b'\n');
-        return Ok((bytes, 0));
+        return Ok(bytes);
     }
     let mut bytes = Vec::new();
     for object in objects {
-        serde_json::to_writer(&mut bytes, &object)?;
+        serde_json::to_writer(&mut bytes, object)?;
         bytes.push(b'\n');
     }
-    Ok((bytes, 0))
+    Ok(bytes)
 }
 
 #[cfg(test)]

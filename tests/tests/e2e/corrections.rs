@@ -5,6 +5,7 @@ use hone_tests::browser::WebGpu;
 use hone_tests::rows;
 use serde_json::json;
 
+use crate::rows::{click_when_ready, wait_for_text};
 use crate::site::{READ_SECS, Site, TRAIN_SECS};
 
 /// Hardly anything is learned: there are mistakes to correct.
@@ -16,20 +17,6 @@ fn press(site: &Site, id: &str, key: &str) {
     let script = "const box = document.getElementById(arguments[0]); box.focus(); \
         box.dispatchEvent(new KeyboardEvent('keydown', { key: arguments[1], bubbles: true, cancelable: true }))";
     let _ = site.browser.script(script, vec![json!(id), json!(key)]);
-}
-
-/// Waits until an element says something.
-fn wait_for_text(site: &Site, id: &str, text: &str) {
-    let script = "return document.querySelector(`[data-testid=${arguments[0]}]`)?.textContent.includes(arguments[1])";
-    site.browser.wait_until(&format!("{id} says {text:?}"), READ_SECS, script, vec![json!(id), json!(text)]);
-}
-
-/// Presses a button once it can be: rows are read again after each edit.
-fn click_when_ready(site: &Site, id: &str) {
-    let script = "const button = document.querySelector(`[data-testid=${arguments[0]}]`); \
-        return !!button && !button.disabled && !button.hasAttribute('aria-disabled')";
-    site.browser.wait_until(&format!("{id} can be pressed"), READ_SECS, script, vec![json!(id)]);
-    site.browser.click(id);
 }
 
 /// Three rows without labels: one is labeled by a digit, one by its first letter, one stays as it is.

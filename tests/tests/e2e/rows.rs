@@ -44,7 +44,7 @@ fn wait_for_row(site: &Site, row: usize) -> String {
 }
 
 /// Waits until an element says something.
-fn wait_for_text(site: &Site, id: &str, text: &str) {
+pub(crate) fn wait_for_text(site: &Site, id: &str, text: &str) {
     let script = "return document.querySelector(`[data-testid=${arguments[0]}]`)?.textContent.includes(arguments[1])";
     site.browser.wait_until(&format!("{id} says {text:?}"), READ_SECS, script, vec![json!(id), json!(text)]);
 }
@@ -56,7 +56,7 @@ fn wait_for_report(site: &Site, rows: usize) {
 }
 
 /// Presses a button once it can be: rows are read again after each edit.
-fn click_when_ready(site: &Site, id: &str) {
+pub(crate) fn click_when_ready(site: &Site, id: &str) {
     let script = "const button = document.querySelector(`[data-testid=${arguments[0]}]`); \
         return !!button && !button.disabled && !button.hasAttribute('aria-disabled')";
     site.browser.wait_until(&format!("{id} can be pressed"), READ_SECS, script, vec![json!(id)]);

@@ -8,16 +8,11 @@ use crate::axe;
 use crate::kept_run::reload;
 use crate::projects::wait_until_kept;
 use crate::site::{READ_SECS, Site, TRAIN_SECS};
+use crate::whole_path::open;
 
 /// Runs of a second or less.
 const RECIPE: &[(&str, &str)] =
     &[("num_train_epochs", "2"), ("batch_size", "8"), ("learning_rate", "5e-4"), ("max_seq_length", "32")];
-
-/// Unfolds a panel.
-fn unfold(site: &Site, id: &str) {
-    let script = "document.querySelector(`[data-testid=${arguments[0]}]`).open = true";
-    let _ = site.browser.script(script, vec![json!(id)]);
-}
 
 /// Presses a button once nothing keeps it waiting.
 fn press(site: &Site, id: &str) {
@@ -38,7 +33,7 @@ fn a_sweep_outlives_its_page_and_says_which_settings_are_best() {
     site.set_recipe(RECIPE);
 
     // The rate at which the loss falls fastest, or that it falls nowhere; the curve either way.
-    unfold(&site, "rates");
+    open(&site, "rates");
     press(&site, "find-rate");
     browser.wait_for("rates-found", TRAIN_SECS);
     let found = browser.text("rates-found");

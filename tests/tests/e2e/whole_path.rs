@@ -77,7 +77,8 @@ fn walk_the_path(site: &Site) {
     site.check_requests();
 }
 
-fn open(site: &Site, id: &str) {
+/// Unfolds a panel.
+pub(crate) fn open(site: &Site, id: &str) {
     let open = "document.querySelector(`[data-testid=\"${arguments[0]}\"]`).open = true";
     let _ = site.browser.script(open, vec![id.into()]);
 }

@@ -1,11 +1,13 @@
 //! The few things the page asks of the browser: files, downloads, addresses, storage; in files of their own what is dropped
 //! (`dropped`), blobs as addresses (`object_url`), the camera (`camera`), the whole screen (`full_screen`), how much is kept
-//! (`storage`), and what reaches a person who looks elsewhere (`away`). Each is a thin call; what can fail says so in words.
+//! (`storage`), the way to a model hub (`hub`), and what reaches a person who looks elsewhere (`away`). Each is a thin call; what can
+//! fail says so in words.
 
 mod away;
 mod camera;
 mod dropped;
 mod full_screen;
+mod hub;
 mod object_url;
 mod storage;
 
@@ -23,6 +25,7 @@ pub(crate) use away::{ScreenLock, can_keep_screen_on, has_notices, is_hidden, ma
 pub(crate) use camera::Camera;
 pub(crate) use dropped::DroppedItems;
 pub(crate) use full_screen::{fill_screen, fills_screen, leave_screen};
+pub(crate) use hub::{WayToHub, origin_of};
 pub(crate) use object_url::ObjectUrl;
 pub(crate) use storage::{StorageRoom, storage_room};
 
@@ -339,6 +342,13 @@ pub(crate) fn remember(key: &str, value: &str) {
     if let Ok(Some(storage)) = window().local_storage() {
         // Without storage the setting lasts until the page is closed.
         let _ = storage.set_item(key, value);
+    }
+}
+
+/// Forgets a setting.
+pub(crate) fn forget(key: &str) {
+    if let Ok(Some(storage)) = window().local_storage() {
+        let _ = storage.remove_item(key);
     }
 }
 

@@ -11,7 +11,6 @@ const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-s
 const FLAGS = [
   "--headless=new",
   "--no-sandbox",
-  "--enable-unsafe-webgpu",
   "--disable-gpu-watchdog", // a step of GPT-2 may take a software adapter minutes
   "--disable-quic",
   "--no-first-run",
@@ -33,10 +32,21 @@ export function findChromium() {
   return found;
 }
 
-/** Opens `url` in a fresh browser, calls `work(page)`, closes the browser. Errors of the page are printed. */
+/**
+ * Opens `url` in a fresh browser, calls `work(page)` once `globalThis.run` is there, closes the browser. Errors of the page are
+ * printed.
+ */
 export async function withPage(url, { software }, work) {
-  const args = software ? [...FLAGS, "--use-webgpu-adapter=swiftshader"] : [...FLAGS, "--enable-gpu"];
-  const browser = await chromium.launch({ executablePath: findChromium(), headless: true, args });
+  const adapter = software ? "--use-webgpu-adapter=swiftshader" : "--enable-gpu";
+  return withBrowser(url, ["--enable-unsafe-webgpu", adapter], async (page) => {
+    await page.waitForFunction(() => typeof globalThis.run === "function");
+    return work(page);
+  });
+}
+
+/** As `withPage`, of any page and with more arguments; `before(page)` is called before the page is there. */
+export async function withBrowser(url, args, work, before = async () => {}) {
+  const browser = await chromium.launch({ executablePath: findChromium(), headless: true, args: [...FLAGS, ...args] });
   try {
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
@@ -46,9 +56,9 @@ export async function withPage(url, { software }, work) {
         console.error(`page ${message.type()}: ${message.text().slice(0, 400)}`);
       }
     });
+    await before(page);
     await page.goto(url);
-    await page.waitForFunction(() => typeof globalThis.run === "function");
-    return { ...(await work(page)), browser: browser.version() };
+    return { ...(await work(page, browser)), browser: browser.version() };
   } finally {
     await browser.close();
   }

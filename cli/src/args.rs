@@ -9,6 +9,7 @@ mod lists;
 mod of_task;
 mod part;
 mod project;
+mod rate;
 mod read;
 mod report;
 mod run;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use hone_core::config::{
-    ConfigProblem, ExportFormat, Method, ModelChanges, ReadOptions, RowEdits, RunConfig, RunDraft,
+    ConfigProblem, ExportFormat, MadeCopies, Method, ModelChanges, ReadOptions, RowEdits, RunConfig, RunDraft,
 };
 use hone_core::hub::{KNOWN_MODELS, ModelFamily};
 use hone_core::session::protocol::ModelInfo;
@@ -36,6 +37,7 @@ pub(crate) use lists::{ModelsCommand, RunsArgs};
 pub(crate) use of_task::{describe, no_effect, unused_columns};
 pub(crate) use part::PartArg;
 use part::parse_part;
+pub(crate) use rate::RateArgs;
 use read::ReadArgs;
 pub(crate) use report::ReportArgs;
 use run::{RunArgs, blank_fields, flag_of, lora_fields, with_example};
@@ -72,6 +74,9 @@ pub(crate) enum Command {
     Eval(EvalArgs),
     /// Say whether one of two models is better on the same rows, or lucky
     Compare(CompareArgs),
+    /// Rate without their names which of two models writes better, pair by pair
+    #[command(after_help = rate::KEYS)]
+    Rate(RateArgs),
     /// Ask a fine-tuned model for labels, numbers, names, answers, blanks or vectors
     Predict(PredictArgs),
     /// Continue a prompt with a language model
@@ -177,6 +182,10 @@ pub(crate) struct TrainArgs {
     /// Edits of single rows, a file that the page saved; they take the place of those in the job file
     #[arg(long, value_name = "FILE", value_parser = parse_edits)]
     edits: Option<RowEdits>,
+    /// Copies of training rows that a model made, a file that hone data augment --copies wrote; they take the place of those in the job
+    /// file
+    #[arg(long, value_name = "FILE", value_parser = parse_copies)]
+    copies: Option<MadeCopies>,
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
@@ -222,6 +231,9 @@ impl TrainArgs {
         if let Some(edits) = &self.edits {
             read.edits.clone_from(edits);
         }
+        if let Some(copies) = &self.copies {
+            read.copies.clone_from(copies);
+        }
         let changes = self.changes.over(&base.changes, &mut problems);
         let draft = self.run.draft();
         problems.extend(blank_fields(draft).map(|field| format!("{}: is empty", flag_of(field))));
@@ -248,7 +260,8 @@ impl TrainArgs {
             if self.task.is_some() {
                 problems.push("--task: --resume takes what is learned from the checkpoint".into());
             }
-            let reads_otherwise = !self.read.is_empty() || !self.share.is_empty() || self.edits.is_some();
+            let edits = self.edits.is_some() || self.copies.is_some();
+            let reads_otherwise = !self.read.is_empty() || !self.share.is_empty() || edits;
             if !draft.is_empty() || reads_otherwise || !self.changes.is_empty() {
                 problems
                     .push("--resume: goes on with the settings of the checkpoint, so no setting may be given".into());
@@ -378,6 +391,11 @@ pub(crate) fn choose_task_of_run(
 fn parse_edits(path: &str) -> Result<RowEdits, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("can't be read: {error}"))?;
     RowEdits::from_json(&bytes)
+}
+
+fn parse_copies(path: &str) -> Result<MadeCopies, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("can't be read: {error}"))?;
+    MadeCopies::from_json(&bytes)
 }
 
 fn parse_format(text: &str) -> Result<ExportFormat, String> {

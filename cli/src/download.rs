@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use hone_core::hub::{HubError, max_bytes, redact, resolve_url, sha256_from_etag};
+use hone_core::hub::{HubError, max_bytes, redact, resolve_url, sha256_from_etag, why_refused};
 use sha2::{Digest, Sha256};
 use ureq::http::{Response, StatusCode, header};
 
@@ -127,7 +127,7 @@ impl Hub {
                 discard(&part)?;
                 return self.attempt(wanted, url, to, tell);
             }
-            _ => return Err(refused(status, url, self.token_from())),
+            _ => return Err(refused(&response, url, self.token_from())),
         };
         if let Some(packing) = packing(&response) {
             let message = "the file came packed although it was asked for as it is; a proxy may do that";
@@ -255,6 +255,8 @@ fn write_body(
         }
         OpenOptions::new().append(true).open(part).map_err(disk)?
     } else {
+        // `1_Pooling/config.json` lies in a folder of its own.
+        fs::create_dir_all(part.parent().unwrap_or(Path::new("."))).map_err(disk)?;
         File::create(part).map_err(disk)?
     };
     let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
@@ -288,15 +290,16 @@ fn starts_at(response: &Body) -> Option<u64> {
     range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
 }
 
-fn refused(status: StatusCode, url: &str, token_from: Option<&str>) -> Failure {
-    let (code, url) = (status.as_u16(), shown(url));
+fn refused(response: &Body, url: &str, token_from: Option<&str>) -> Failure {
+    let (code, url) = (response.status().as_u16(), shown(url));
+    let is_gated = response.headers().get("x-error-code").is_some_and(|value| value == "GatedRepo");
+    let why = why_refused(is_gated);
     match (code, token_from) {
-        (401 | 403, Some(from)) => {
-            Failure::Final(anyhow!("the hub refuses access (HTTP {code}) with the token in {from}: {url}"))
-        }
+        (401 | 403, Some(from)) => Failure::Final(anyhow!(
+            "the hub refuses access (HTTP {code}) with the token in {from}: the model {why}: {url}"
+        )),
         (401 | 403, None) => Failure::Final(anyhow!(
-            "the hub refuses access (HTTP {code}): the model does not exist, is private, or its licence must be accepted \
-             on its page first; then set HF_TOKEN: {url}"
+            "the hub refuses access (HTTP {code}): the model {why}; then set HF_TOKEN to a token that may read it: {url}"
         )),
         (408 | 429 | 500..=599, _) => Failure::Passing(anyhow!("the hub is busy or broken (HTTP {code}): {url}")),
         _ => Failure::Final(anyhow!("the hub answered HTTP {code}: {url}")),

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{anyhow, bail};
 use futures_lite::future::block_on;
+use hone_core::config::ConfigProblem;
 use hone_core::data::DataFiles;
 use hone_core::event::Split;
+use hone_core::metrics::TextSample;
 use hone_core::session::SessionError;
 use hone_core::session::protocol::Weights;
 use hone_core::task::SwapPairs;
@@ -50,6 +52,10 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     if args.generate > 0 && !writes {
         problems.push(no_effect("generate", task));
     }
+    if args.generate == 0 && args.save_texts.is_some() {
+        let message = "has no effect: no text is written with --generate 0".to_owned();
+        problems.push(ConfigProblem { field: "save_texts".into(), message });
+    }
     // Rows that are right or wrong as a whole: those of one label, or of some out of all.
     let are_compared = spec.problem_type.is_some_and(|kind| kind.ends_with("label_classification"));
     if args.predictions.is_some() && !are_compared {
@@ -79,6 +85,10 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let slicing = fairness::slices(args, &rows, columns.as_ref())?;
     let swaps = fairness::swaps(&swap_pairs, &mut session, &rows, weights, &progress)?;
     progress.clear();
+    if let (Some(path), Some(writing)) = (&args.save_texts, &writing) {
+        write_file(&text_lines(&writing.samples)?, path)?;
+        progress.note(&format!("texts: {} of {}", path.display(), plural(writing.samples.len(), "row")));
+    }
     if let Some(path) = &args.predictions {
         let lines = prediction_lines(&rows, session.model_labels());
         write_file(lines.as_bytes(), path)?;
@@ -104,4 +114,14 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     }
     write!(out, "{}", fairness::tables(slicing.as_ref(), swaps.as_ref(), &rows))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a model wrote, a line of JSON for each prompt.
+fn text_lines(samples: &[TextSample]) -> anyhow::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for sample in samples {
+        serde_json::to_writer(&mut lines, sample)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }

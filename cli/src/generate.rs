@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use futures_lite::future::block_on;
 use hone_core::config::PromptFormat;
-use hone_core::generate::{FinishReason, SamplingConfig};
+use hone_core::generate::{FinishReason, SamplingConfig, adopt_generation_config};
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::session::{Generated, Session};
 use hone_core::tokenizer::{Role, Turn};
@@ -23,10 +23,14 @@ use crate::progress::{Progress, say};
 /// # Errors
 /// A model that writes nothing, a prompt that is too long, a device that fails.
 pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
-    let (choice, sampling, format) = args.settings()?;
+    let (choice, mut sampling, format) = args.settings()?;
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
     let progress = Progress::new(false, 0.0);
+    if let Some(own) = model.files.folder.get("generation_config.json") {
+        let notes = adopt_generation_config(&mut sampling, own, |setting| args.is_typed(setting));
+        notes.iter().for_each(|note| progress.note(note));
+    }
     let mut session = load_session(device::open(choice)?, model, None, &progress)?;
     let tuned = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     if args.compare && tuned == Weights::Base {

@@ -115,7 +115,10 @@ pub(crate) fn is_zip(path: &Path) -> bool {
 fn read_folder(doing: &str, dir: &Path, limit: u64) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let found = walk(dir)?;
     if !found.files.iter().any(|name| is_image_name(name)) {
-        bail!("can't {doing}: it is a folder without images, and only images are read from folders: {}", dir.display());
+        bail!(
+            "can't {doing}: it is a folder without images, and without files of rows (those in folders of its own are not read): {}",
+            dir.display()
+        );
     }
     if found.bytes > limit {
         let (found, limit) = (HumanBytes(found.bytes), HumanBytes(limit));

@@ -11,6 +11,7 @@ mod compare;
 mod csv_lines;
 mod data;
 mod device;
+mod disk_file;
 mod download;
 mod eval;
 mod export;
@@ -34,12 +35,14 @@ mod planned;
 mod predict;
 mod progress;
 mod project;
+mod rate;
 mod read_files;
 mod recommend;
 mod reopen;
 mod report;
 mod run_log;
 mod run_loop;
+mod run_to_end;
 mod runs;
 mod several;
 mod shell;
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Baseline(args) => baseline::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Rate(args) => rate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Export(args) => export::run(&args),

@@ -1,4 +1,4 @@
-//! `--model DIR|ID`: from a folder or a hub id to the model's files in memory.
+//! `--model DIR|ID`: from a folder or a hub id to the model's files, in memory but for the weights, which are read where they lie.
 //!
 //! Looked for in this order: a folder of that name, our cache, `public/models/` of the current folder (where set-up
 //! puts the page's model), the cache of the hub's own tools, the hub. Which it was is said, unless it is the folder.
@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, bail};
 use hone_core::checkpoint::{ADAPTER_CONFIG, ADAPTER_WEIGHTS, INDEX, RESULTS_FILE, WEIGHTS, shard_names};
@@ -20,6 +21,7 @@ use hone_core::model::{BackboneConfig, ModelConfig};
 
 use crate::cache;
 use crate::checkpoint_dir;
+use crate::disk_file::DiskFile;
 use crate::failure::io_error;
 use crate::hub_cache;
 use crate::models;
@@ -136,17 +138,24 @@ const ADAPTER_EXTRAS: [&str; 4] = ["config.json", JOB_FILE, "README.md", RESULTS
 /// When model or adapter are nowhere, or a needed file is missing.
 pub(crate) fn load_with_adapter(model: &str, adapter: Option<&Path>) -> anyhow::Result<WithAdapter> {
     let dir = Path::new(model);
-    let has = |name: &str| dir.join(name).is_file();
-    let is_adapter = has(ADAPTER_WEIGHTS) && !has("model.safetensors") && !has(INDEX);
-    if adapter.is_none() && is_adapter {
+    if adapter.is_none() && is_adapter(dir) {
         let (base, adapter) = (base_of(dir)?, read_adapter(dir)?);
         let files = load(&base).with_context(|| {
-            format!("the adapter's base model is not here: give its folder with --model, and this one with --adapter {model}")
+            format!(
+                "the adapter's base model is not here: give its folder with --model, and this one with --adapter {model} (hone rate \
+                 takes it as --base)"
+            )
         })?;
         return Ok(WithAdapter { files, adapter: Some(adapter) });
     }
     let adapter = adapter.map(read_adapter).transpose()?;
     Ok(WithAdapter { files: load(model)?, adapter })
+}
+
+/// Whether a folder holds an adapter, and no model beside it.
+pub(crate) fn is_adapter(dir: &Path) -> bool {
+    let has = |name: &str| dir.join(name).is_file();
+    has(ADAPTER_WEIGHTS) && !has("model.safetensors") && !has(INDEX)
 }
 
 fn read_adapter(dir: &Path) -> anyhow::Result<Folder> {
@@ -241,6 +250,11 @@ pub(crate) fn reads_images(config: &[u8]) -> bool {
 /// # Errors
 /// When it can't be read, is too large, or is not what its name says.
 pub(crate) fn read_model_file(doing: &str, dir: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
+    read_file(doing, &checked_path(doing, dir, name)?)
+}
+
+/// Where a model's file lies, once its first bytes are known to be those of such a file.
+fn checked_path(doing: &str, dir: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let path = path_in(dir, name)?;
     check_on_disk(name, &path, Depth::Start).map_err(|error| match error.downcast::<HubError>() {
         Ok(error) => {
@@ -249,7 +263,7 @@ pub(crate) fn read_model_file(doing: &str, dir: &Path, name: &str) -> anyhow::Re
         }
         Err(error) => error,
     })?;
-    read_file(doing, &path)
+    Ok(path)
 }
 
 /// A file that is not what its name says.
@@ -307,19 +321,29 @@ fn read(dir: &Path, with_weights: bool) -> anyhow::Result<Folder> {
     if is_sharded {
         let bytes = read_model_file("read the model", dir, INDEX)?;
         for name in shard_names(&bytes)? {
-            folder.insert(name.as_str(), read_model_file("read the model", dir, &name)?);
+            add_file(&mut folder, dir, &name)?;
         }
         folder.insert(INDEX, bytes);
     }
     let is_read = |(name, _): &(&str, bool)| with_weights || *name != WEIGHTS;
     for (name, required) in MODEL_FILES.iter().copied().chain([(JOB_FILE, false)]).filter(is_read) {
         if dir.join(name).is_file() && is_wanted(name, |file| folder.get(file).is_some()) {
-            folder.insert(name, read_model_file("read the model", dir, name)?);
+            add_file(&mut folder, dir, name)?;
         } else if required && !(is_sharded && name == WEIGHTS) {
             bail!("{name} is missing{} in the model folder: {}", why_missing(dir, name), dir.display());
         }
     }
     Ok(folder)
+}
+
+/// Adds a file of a model to a folder; one of weights stays on the disk.
+fn add_file(folder: &mut Folder, dir: &Path, name: &str) -> anyhow::Result<()> {
+    let path = checked_path("read the model", dir, name)?;
+    match name.ends_with(".safetensors") {
+        true => folder.insert_stored(name, Rc::new(DiskFile::open("read the model", &path)?)),
+        false => folder.insert(name, read_file("read the model", &path)?),
+    }
+    Ok(())
 }
 
 /// Whether weights in several files lie there: `model-00001-of-00002.safetensors`.

@@ -162,9 +162,7 @@ fn is_model_file(name: &str) -> bool {
         DAMAGED,
         "README.md",
         "added_tokens.json",
-        "modules.json",
         "sentence_bert_config.json",
-        "config_sentence_transformers.json",
     ];
     let ends = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"];
     MODEL_FILES.iter().any(|(file, _)| *file == name)
@@ -281,7 +279,10 @@ fn check_data_size(doing: &str, path: &Path) -> anyhow::Result<()> {
 }
 
 /// The size of what is a file: a folder gives an unhelpful message when it is read, a pipe may never end.
-fn size_of(doing: &str, path: &Path) -> anyhow::Result<u64> {
+///
+/// # Errors
+/// `can't {doing}: reason: path`.
+pub(crate) fn size_of(doing: &str, path: &Path) -> anyhow::Result<u64> {
     let found = fs::metadata(path).map_err(|e| io_error(doing, &e, path))?;
     if found.is_dir() {
         bail!("can't {doing}: it is a folder, not a file: {}", path.display());

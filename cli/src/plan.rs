@@ -10,14 +10,14 @@ use hone_core::checkpoint::read_job;
 use hone_core::config::{DataHashes, JOB_FILE, Job, JobPart, ReadOptions};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
-use hone_core::hub::sha256_hex;
+use hone_core::hub::{sha256_hex, sha256_of_stored};
 use hone_core::session::hashes_of;
 use hone_core::task::Task;
 
 use crate::args::{PartArg, Settings, TrainArgs};
 use crate::checkpoint_dir::{self, Inputs};
 use crate::device::DeviceChoice;
-use crate::failure::Usage;
+use crate::failure::{Usage, io_error};
 use crate::inputs::{read_data, unpack_data};
 use crate::lock::Lock;
 use crate::model_files::{self, ModelFiles, beside};
@@ -315,8 +315,15 @@ impl Plan {
         if !args.writes_nothing() {
             output::check_apart(&args.output, reads.into_iter().chain(files).chain(of_parts))?;
         }
-        let files = model.folder.iter().filter(|(name, _)| *name == "config.json" || name.ends_with(".safetensors"));
-        let found: BTreeMap<String, String> = files.map(|(name, bytes)| (name.to_owned(), sha256_hex(bytes))).collect();
+        let mut found = BTreeMap::new();
+        for name in model.folder.names().filter(|name| *name == "config.json" || name.ends_with(".safetensors")) {
+            let failed = |e: std::io::Error| io_error("read the model", &e, &model.dir.join(name));
+            let sha256 = match model.folder.stored(name) {
+                Some((_, file)) => sha256_of_stored(file).map_err(failed)?,
+                None => sha256_hex(model.folder.get(name).unwrap_or_default()),
+            };
+            found.insert(name.to_owned(), sha256);
+        }
         if let Some(name) = self.model_sha256.keys().find(|name| found.get(*name) != self.model_sha256.get(*name)) {
             anyhow::bail!(
                 "can't go on from the checkpoint: {name} of the model is missing or is not the file that the run began \

@@ -76,14 +76,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     if !problems.is_empty() {
         return Err(Usage(as_flags(&problems)).into());
     }
-    let mut chosen = BTreeMap::new();
-    if let Some(below) = args.unsure_below {
-        if !task.spec().gives_one_label() {
-            return Err(Usage(as_flags(&[no_effect(UNSURE_BELOW, task)])).into());
-        }
-        chosen.insert(UNSURE_BELOW.to_owned(), below);
-    }
-    session.choose_thresholds(chosen);
+    session.choose_thresholds(chosen_thresholds(args, task)?);
     if args.explain.is_none()
         && let Some(temperature) = session.temperature()
     {
@@ -92,16 +85,15 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         ));
     }
     let labels = session.model_labels().to_vec();
-    let number = |(index, input): (usize, TaskInput)| NumberedInput { row: index + 1, id: None, input };
     let inputs = match (&answers.inputs, given) {
         (Inputs::Rows { file, choose }, Given::Rows(path, bytes)) => {
             let trained = session.read_as_trained(&file_name(path), &bytes, &read);
             read_file(path, &bytes, &trained, &labels, (file, *choose), &progress)?
         }
-        (Inputs::Rows { .. }, Given::Texts) => args.inputs().enumerate().map(number).collect(),
+        (Inputs::Rows { .. }, Given::Texts) => numbered(args.inputs()),
         (Inputs::Images, Given::Images(images)) => {
             let input = |(text, bytes)| TaskInput { text, second: None, image: Some(bytes) };
-            images.into_iter().map(input).enumerate().map(number).collect()
+            numbered(images.into_iter().map(input))
         }
         (Inputs::Rows { .. }, Given::Images(_)) => {
             bail!("images were given, and this model {}: give it texts with --text or --data", describe(task))
@@ -117,15 +109,24 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         return write_answers(rendered, &inputs, "explained", task, args.output.as_deref(), &progress);
     }
     let (inputs, predictions) = predict(&mut session, inputs, &progress)?;
-    let unsure = predictions.iter().filter(|prediction| prediction.is_unsure() == Some(true)).count();
-    if unsure > 0 {
-        let all = plural(predictions.len(), noun(task));
-        progress
-            .note(&format!("{unsure} of {all} {} unsure: column {UNSURE:?}", if unsure == 1 { "is" } else { "are" }));
-    }
+    say_unsure(&predictions, task, &progress);
     let rendered = render(&inputs, &labels, &predictions, answers, layout)?;
     let done = if labels.is_empty() { "answered" } else { "labeled" };
     write_answers(rendered, &inputs, done, task, args.output.as_deref(), &progress)
+}
+
+/// The thresholds that were typed.
+fn chosen_thresholds(args: &PredictArgs, task: Task) -> Result<BTreeMap<String, f64>, Usage> {
+    match args.unsure_below {
+        Some(_) if !task.spec().gives_one_label() => Err(Usage(as_flags(&[no_effect(UNSURE_BELOW, task)]))),
+        Some(below) => Ok(BTreeMap::from([(UNSURE_BELOW.to_owned(), below)])),
+        None => Ok(BTreeMap::new()),
+    }
+}
+
+/// Inputs with the numbers of their rows, from 1.
+fn numbered(inputs: impl Iterator<Item = TaskInput>) -> Vec<NumberedInput> {
+    inputs.enumerate().map(|(index, input)| NumberedInput { row: index + 1, id: None, input }).collect()
 }
 
 /// Writes the file of answers, in which so many cells would have been formulas, to where it belongs.
@@ -278,6 +279,15 @@ fn predict(
         bail!("none of the images can be read");
     }
     Ok((inputs, predictions))
+}
+
+/// Says how many answers are marked as unsure.
+fn say_unsure(predictions: &[Prediction], task: Task, progress: &Progress) {
+    let unsure = predictions.iter().filter(|prediction| prediction.is_unsure() == Some(true)).count();
+    if unsure > 0 {
+        let (all, are) = (plural(predictions.len(), noun(task)), if unsure == 1 { "is" } else { "are" });
+        progress.note(&format!("{unsure} of {all} {are} unsure: column {UNSURE:?}"));
+    }
 }
 
 /// Says which rows, of so many in all, are longer than the model reads.

@@ -240,11 +240,7 @@ impl Progress {
         match event {
             TrainEvent::Started { total_steps, steps_per_epoch, step, num_parameters, num_trainable, .. } => {
                 let from = if *step > 0 { format!(", going on at step {step}") } else { String::new() };
-                let trained = if num_trainable == num_parameters {
-                    format!("all {} parameters", count(*num_parameters))
-                } else {
-                    format!("{} of {} parameters", count(*num_trainable), count(*num_parameters))
-                };
+                let trained = trained_words(*num_trainable, *num_parameters);
                 let steps = plural(*total_steps as usize, "step");
                 self.remark(&format!("training {trained}: {steps}, {steps_per_epoch} an epoch{from}"));
             }
@@ -269,6 +265,12 @@ impl Progress {
                         "step {step}/{total}  epoch {epoch:.2}  loss {loss:.4}  rate {learning_rate:.2e}  \
                          norm {grad_norm:.3}{rate}"
                     ));
+                }
+                if self.total_steps == 1 && *learning_rate == 0.0 {
+                    self.remark(
+                        "warning: the rate begins at 0, and there is no other step: nothing was learned; more epochs, a smaller \
+                         --batch-size or --warmup-ratio 0 change that",
+                    );
                 }
             }
             TrainEvent::EvaluationProgress { done, total } => {
@@ -303,12 +305,7 @@ impl Progress {
                 ));
             }
             TrainEvent::Finished { step, reason, weights_of_step } => {
-                let why = match reason {
-                    StopReason::Completed => "finished",
-                    StopReason::EarlyStopping => "stopped early (no improvement)",
-                    StopReason::Stopped => "stopped",
-                    StopReason::Diverged => "diverged",
-                };
+                let why = reason_words(*reason);
                 let kept = if weights_of_step == step {
                     String::new()
                 } else {
@@ -371,6 +368,22 @@ pub(crate) fn split_name(split: Split) -> &'static str {
         Split::Train => "training",
         Split::Valid => "validation",
         Split::Test => "test",
+    }
+}
+
+fn trained_words(num_trainable: usize, num_parameters: usize) -> String {
+    match num_trainable == num_parameters {
+        true => format!("all {} parameters", count(num_parameters)),
+        false => format!("{} of {} parameters", count(num_trainable), count(num_parameters)),
+    }
+}
+
+fn reason_words(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Completed => "finished",
+        StopReason::EarlyStopping => "stopped early (no improvement)",
+        StopReason::Stopped => "stopped",
+        StopReason::Diverged => "diverged",
     }
 }
 

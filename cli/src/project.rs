@@ -75,6 +75,8 @@ impl ProjectFile {
                  another)",
                 listed(runs)
             ));
+        } else {
+            say(&format!("run {} of the project file is taken", number_of(runs, index)));
         }
         let number = are_several.then(|| number_of(runs, index));
         let run = runs[index].clone();
@@ -139,11 +141,14 @@ impl ProjectFile {
     /// # Errors
     /// When a file of its checkpoint is damaged.
     pub(crate) fn read_unfinished(&mut self, anew: bool) -> anyhow::Result<Option<(Folder, SavedStep)>> {
-        let Some(saved) = self.run.saved else { return Ok(None) };
-        let is_of_checkpoint = |file: &&PackedFile| ![EVENTS_FILE, SAVED_FILE].contains(&file.name.as_str());
-        let files: Vec<&PackedFile> = self.run.files.iter().filter(is_of_checkpoint).collect();
+        let Some(saved) = self.run.saved else {
+            say("the run of the project file was never saved: it begins anew");
+            return Ok(None);
+        };
+        let files: Vec<&PackedFile> = checkpoint_files(&self.run).collect();
         let (step, total) = (saved.step, saved.total_steps);
         if files.is_empty() {
+            say("the project file has no checkpoint of its run: it begins anew");
             return Ok(None);
         }
         if saved.is_finished {
@@ -170,6 +175,11 @@ impl ProjectFile {
         let known = self.run.about.model_sha256.iter().filter(|(name, _)| is_model(name));
         known.map(|(name, sha256)| (name.clone(), sha256.clone())).collect()
     }
+}
+
+/// The files that a run goes on from; none of one that was saved without a checkpoint, or never.
+pub(crate) fn checkpoint_files(run: &PackedRun) -> impl Iterator<Item = &PackedFile> {
+    run.files.iter().filter(|file| ![EVENTS_FILE, SAVED_FILE].contains(&file.name.as_str()))
 }
 
 /// `3 runs, 2, 4 and 7`.

@@ -25,27 +25,42 @@ const MAX_FILES: usize = 16;
 
 type NamedBytes = (String, Vec<u8>);
 
-/// The files of rows in a folder, without those of folders in it; `None` where it has images, or no rows.
+/// The folder of a data set on the hub that has its rows, beside a card.
+const HUB_DATA: &str = "data";
+
+/// The files of rows in a folder, without those of folders in it, unless all of them lie in one called `data`, as on the hub;
+/// `None` where it has images, or no rows.
 ///
 /// # Errors
-/// When they can't be read, or are too many or too large.
+/// When they can't be read, are too many or too large, or are those of `save_to_disk`.
 pub(crate) fn read_folder(doing: &str, dir: &Path) -> anyhow::Result<Option<Vec<NamedBytes>>> {
-    let mut paths = Vec::new();
+    if is_saved_to_disk(dir) {
+        bail!(
+            "can't {doing}: save_to_disk of the datasets library wrote this folder, and Arrow files are not read: load it with \
+             load_from_disk and save each split with to_parquet or to_json: {}",
+            dir.display()
+        );
+    }
+    let (mut paths, mut num_folders) = (Vec::new(), 0);
     for entry in std::fs::read_dir(dir).map_err(|error| io_error(doing, &error, dir))? {
         let path = entry.map_err(|error| io_error(doing, &error, dir))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with('.') {
             continue;
         }
-        if path.is_dir() || is_image_name(&name) {
+        if is_image_name(&name) {
             return Ok(None);
         }
+        num_folders += usize::from(path.is_dir());
         let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         if path.is_file() && ROWS.contains(&ending.as_str()) {
             paths.push((name, path));
         }
     }
-    if paths.is_empty() {
+    if paths.is_empty() && num_folders == 1 && dir.join(HUB_DATA).is_dir() {
+        return read_folder(doing, &dir.join(HUB_DATA));
+    }
+    if paths.is_empty() || num_folders > 0 {
         return Ok(None);
     }
     if paths.len() > MAX_FILES {
@@ -58,6 +73,12 @@ pub(crate) fn read_folder(doing: &str, dir: &Path) -> anyhow::Result<Option<Vec<
         bail!("can't {doing}: its files have more than {}: {}", HumanBytes(MAX_DATA_BYTES), dir.display());
     }
     Ok(Some(files))
+}
+
+/// Whether it is a folder of Arrow files as the `datasets` library keeps them.
+fn is_saved_to_disk(dir: &Path) -> bool {
+    let has = |name: &str| dir.join(name).is_file();
+    has("dataset_dict.json") || (has("state.json") && has("dataset_info.json"))
 }
 
 /// Makes text of what is none; a zip may become several files. Says how each was read.
@@ -179,6 +200,17 @@ mod tests {
         ["valid.csv", "train.csv", "README.md", ".hidden.csv"].into_iter().for_each(write);
         let found = read_folder("read", dir.path()).expect("it can be read").expect("it has rows");
         assert_eq!(list(&found), "train.csv, valid.csv");
+        // A data set of the hub: a card, and a folder of rows.
+        let hub = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(hub.path().join(HUB_DATA)).expect("the folder is ours");
+        for name in ["README.md", "data/train.csv"] {
+            std::fs::write(hub.path().join(name), "a,b\n").expect("the folder is ours");
+        }
+        let rows = read_folder("read", hub.path()).expect("it can be read").expect("it has rows");
+        assert_eq!(list(&rows), "train.csv");
+        std::fs::write(hub.path().join("dataset_dict.json"), "{}").expect("the folder is ours");
+        let error = read_folder("read", hub.path()).expect_err("Arrow files").to_string();
+        assert!(error.starts_with("can't read: save_to_disk of the datasets library wrote this folder"), "{error}");
         write("1.png");
         assert!(read_folder("read", dir.path()).expect("it can be read").is_none());
     }

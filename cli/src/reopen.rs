@@ -2,6 +2,7 @@
 //! answered. What does not answer alike is marked by a file in the folder, and is an error.
 
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -10,6 +11,7 @@ use hone_core::config::ExportFormat;
 use hone_core::folder::Folder;
 use hone_core::session::{GivenAnswers, Session};
 
+use crate::disk_file::DiskFile;
 use crate::output::{self, read_file};
 
 /// Says in a folder that it is not the model that was trained.
@@ -67,7 +69,11 @@ fn compare(
 ) -> anyhow::Result<String> {
     let mut written = Folder::new();
     for (name, _) in files {
-        written.insert(name.clone(), read_file("open again what was written", &dir.join(name))?);
+        let (doing, path) = ("open again what was written", dir.join(name));
+        match name.ends_with(".safetensors") {
+            true => written.insert_stored(name.as_str(), Rc::new(DiskFile::open(doing, &path)?)),
+            false => written.insert(name.as_str(), read_file(doing, &path)?),
+        }
     }
     let found = block_on(given.compare(written, now_ms));
     if found.is_alike {

@@ -37,6 +37,8 @@ enum State {
     Diverged,
     /// Broken off; `--resume` goes on with it.
     Unfinished,
+    /// Of a project file: begun on the page and never saved, or without a checkpoint; it can only be started anew.
+    NoCheckpoint,
     /// A process writes into the folder now.
     Running,
     /// What there is can't be read.
@@ -51,10 +53,12 @@ struct Run {
     job: Option<Job>,
     /// As in `all_results.json`; of a run that is not over the figures of the best measurement.
     results: Map<String, Value>,
-    /// When the file was written that says so.
+    /// When the file was written that says so; of a run of a project file when it was saved, else when it began.
     changed: Option<SystemTime>,
     /// The project file that it lies in, where its path is its number there.
     in_project: Option<PathBuf>,
+    /// What the person wrote about it on the page.
+    note: String,
 }
 
 /// What a project file says of a run beside how far it came.
@@ -117,7 +121,7 @@ fn in_project(path: &Path) -> anyhow::Result<Vec<Run>> {
     let mut found = Vec::with_capacity(runs.len());
     for (index, run) in runs.iter().enumerate() {
         let mut results = Map::new();
-        let mut changed = None;
+        let mut changed = run.about.began_ms.and_then(time_of);
         if let (Some(saved), Some(packed)) = (run.saved, run.files.iter().find(|file| file.name == SAVED_FILE)) {
             let (_, json) = file.read(packed)?;
             let said: SavedRun = serde_json::from_slice(&json).unwrap_or_default();
@@ -125,18 +129,24 @@ fn in_project(path: &Path) -> anyhow::Result<Vec<Run>> {
             results.insert("max_steps".into(), json!(saved.total_steps));
             let figures = said.summary.figures.iter();
             results.extend(figures.map(|figure| (format!("eval_{}", figure.name), json!(figure.value))));
-            let saved_ms = said.saved_ms.filter(|ms| ms.is_finite() && (0.0..1e15).contains(ms));
-            changed = saved_ms.map(|ms| UNIX_EPOCH + Duration::from_millis(ms as u64));
+            changed = said.saved_ms.and_then(time_of).or(changed);
         }
         let state = match run.saved {
             Some(saved) if saved.is_finished => State::Finished,
-            _ => State::Unfinished,
+            Some(_) if project::checkpoint_files(run).next().is_some() => State::Unfinished,
+            _ => State::NoCheckpoint,
         };
         let number = PathBuf::from(project::number_of(&runs, index).to_string());
         let (job, in_project) = (Some(run.about.job.clone()), Some(path.to_owned()));
-        found.push(Run { path: number, state, job, results, changed, in_project });
+        let note = run.about.note.clone();
+        found.push(Run { path: number, state, job, results, changed, in_project, note });
     }
     Ok(found)
+}
+
+/// A time in milliseconds since 1970; `None` of a number that is none.
+fn time_of(ms: f64) -> Option<SystemTime> {
+    (0.0..1e15).contains(&ms).then(|| UNIX_EPOCH + Duration::from_millis(ms as u64))
 }
 
 impl Run {
@@ -152,8 +162,8 @@ impl Run {
             None => return None,
         };
         let changed = fs::metadata(said_by).and_then(|found| found.modified()).ok();
-        let (state, in_project) = (State::Finished, None);
-        let mut run = Self { path: dir.to_owned(), state, job: None, results: Map::new(), changed, in_project };
+        let (path, state, results) = (dir.to_owned(), State::Finished, Map::new());
+        let mut run = Self { path, state, job: None, results, changed, in_project: None, note: String::new() };
         let read = match checkpoint {
             Some(checkpoint) => run.read_checkpoint(&checkpoint),
             None if is_running => Ok(()), // it has not come to its first checkpoint
@@ -231,15 +241,36 @@ impl Run {
 
     /// The command that goes on with it, of one that was broken off.
     fn resume(&self) -> Option<String> {
+        (self.state == State::Unfinished).then(|| self.command())
+    }
+
+    /// The command that goes on with it, or starts it anew where there is nothing to go on from.
+    fn command(&self) -> String {
         let quoted = |path: &Path| {
             let path = path.display().to_string();
             if path.contains(char::is_whitespace) { format!("\"{path}\"") } else { path }
         };
         let number = self.path.display();
-        (self.state == State::Unfinished).then(|| match &self.in_project {
+        match &self.in_project {
             Some(file) => format!("hone train --project {} --project-run {number} --output DIR", quoted(file)),
             None => format!("hone train --resume --output {}", quoted(&self.path)),
-        })
+        }
+    }
+
+    /// What stands below its line.
+    fn lines_below(&self) -> String {
+        let mut lines = String::new();
+        if !self.note.trim().is_empty() {
+            let words: Vec<&str> = self.note.split_whitespace().collect(); // on one line
+            let plain: String = words.join(" ").chars().filter(|c| !c.is_control()).collect();
+            lines.push_str(&format!("  note: {plain}\n"));
+        }
+        match self.state {
+            State::Unfinished => lines.push_str(&format!("  to go on: {}\n", self.command())),
+            State::NoCheckpoint => lines.push_str(&format!("  to start it anew: {}\n", self.command())),
+            _ => {}
+        }
+        lines
     }
 
     fn number(&self, name: &str) -> Option<u64> {
@@ -258,6 +289,8 @@ impl Run {
                 _ => "diverged".to_owned(),
             },
             State::Unfinished => format!("unfinished{at}"),
+            State::NoCheckpoint if step.is_some() => format!("broken off{at}, no checkpoint"),
+            State::NoCheckpoint => "never saved".to_owned(),
             State::Running if step.is_some() => format!("running, checkpoint{at}"),
             State::Running => "running, no checkpoint yet".to_owned(),
             State::Unreadable(reason) => format!("can't be read: {reason}"),
@@ -269,6 +302,7 @@ impl Run {
             State::Finished => "finished",
             State::Diverged => "diverged",
             State::Unfinished => "unfinished",
+            State::NoCheckpoint => "no_checkpoint",
             State::Running => "running",
             State::Unreadable(_) => "unreadable",
         };
@@ -289,6 +323,7 @@ impl Run {
             "method": self.job.as_ref().map(|_| self.method()),
             "figure": figure,
             "results": self.results,
+            "note": (!self.note.is_empty()).then_some(&self.note),
             "changed_unix_secs": since_epoch.map(|passed| passed.as_secs()),
         })
     }
@@ -319,8 +354,9 @@ fn table(runs: &[Run], now: SystemTime) -> String {
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
-        let resume = index.checked_sub(1).and_then(|index| runs[index].resume());
-        text.push_str(&resume.map_or_else(String::new, |line| format!("  to go on: {line}\n")));
+        if let Some(run) = index.checked_sub(1).map(|index| &runs[index]) {
+            text.push_str(&run.lines_below());
+        }
     }
     text
 }
@@ -402,9 +438,10 @@ mod tests {
         ]);
         let before = |secs| Some(now - Duration::from_secs(secs));
         let (job, state) = (Some(job("loss")), State::Unfinished);
-        let unfinished = Run { path: "out/a b".into(), state, job, results, changed: before(180), in_project: None };
-        let (job, state, results) = (None, State::Running, Map::new());
-        let running = Run { path: "out/c".into(), state, job, results, changed: before(7_200), in_project: None };
+        let (changed, in_project, note) = (before(180), None, String::new());
+        let unfinished = Run { path: "out/a b".into(), state, job, results, changed, in_project, note };
+        let (job, state, results, changed, note) = (None, State::Running, Map::new(), before(7_200), String::new());
+        let running = Run { path: "out/c".into(), state, job, results, changed, in_project: None, note };
         let expected = "\
 name  state                        task                     model  method  figure                  when
 a b   unfinished at step 20 of 60  sequence-classification  a/b    full    validation loss 0.5000  3 minutes ago
@@ -414,8 +451,21 @@ c     running, no checkpoint yet   -                        -      -       -    
         assert_eq!(table(&[unfinished, running], now), expected);
         assert_eq!(table(&[], now), "");
         let (path, state, in_project) = ("4".into(), State::Unfinished, Some("two.hone".into()));
-        let packed = Run { path, state, job: None, results: Map::new(), changed: None, in_project };
-        assert_eq!(packed.resume().as_deref(), Some("hone train --project two.hone --project-run 4 --output DIR"));
+        let note = "best so\nfar\u{1b}[2J".to_owned();
+        let packed = Run { path, state, job: None, results: Map::new(), changed: None, in_project, note };
+        let command = "hone train --project two.hone --project-run 4 --output DIR";
+        assert_eq!(packed.resume().as_deref(), Some(command));
+        assert_eq!(packed.lines_below(), format!("  note: best so far[2J\n  to go on: {command}\n"));
+        let unsaved = Run { state: State::NoCheckpoint, ..packed };
+        assert_eq!((unsaved.resume(), unsaved.state_text().as_str()), (None, "never saved"));
+        assert!(
+            unsaved.lines_below().ends_with(&format!("  to start it anew: {command}\n")),
+            "{}",
+            unsaved.lines_below()
+        );
+        assert_eq!(unsaved.to_json()["state"], "no_checkpoint");
+        assert_eq!([time_of(-1.0), time_of(f64::NAN), time_of(1e16)], [None; 3]);
+        assert_eq!(time_of(1_500.0), Some(UNIX_EPOCH + Duration::from_millis(1_500)));
         assert_eq!([ago(59), ago(60), ago(200_000)], ["just now", "1 minute ago", "2 days ago"]);
     }
 }

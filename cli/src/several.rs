@@ -4,7 +4,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use futures_lite::future::block_on;
 use hone_core::config::ExportFormat;
 use hone_core::data::DataFiles;
 use hone_core::report::DataSummary;
@@ -17,14 +16,11 @@ use crate::args::{TrainArgs, as_flags, task_name};
 use crate::device;
 use crate::failure::{INTERRUPTED, Usage};
 use crate::inputs::data_report;
-use crate::memory::train_in_memory;
 use crate::plan::{Plan, PlanPart};
 use crate::progress::Progress;
-use crate::run_loop::{End, RunFacts};
-use crate::signals::Interrupt;
-use crate::train::{
-    begin, broke_off, changed_line, close, log_run, measure, model_line, name_flags, nothing_to_compare, save,
-};
+use crate::run_loop::End;
+use crate::run_to_end::train_to_end;
+use crate::train::{begin, changed_line, close, log_run, measure, model_line, name_flags, nothing_to_compare, save};
 
 /// Runs `hone train` on several tasks.
 ///
@@ -77,13 +73,8 @@ pub(crate) fn run(args: &TrainArgs, mut plan: Plan) -> anyhow::Result<ExitCode> 
     log_run(args, &mut progress, begun, &device.name, data)?;
     progress.note(&shares(&session));
 
-    let interrupt = Interrupt::listen()?;
-    let mut facts = RunFacts::default();
-    let end = block_on(train_in_memory(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
-    let end = end.map_err(|error| broke_off(error, &args.output))?;
+    let (end, facts) = train_to_end(&mut session, &plan, &args.output, &mut progress)?;
     if end == End::Interrupted {
-        let (step, output) = (facts.step, args.output.display());
-        progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
     // The models are written before anything is printed, and whatever becomes of their figures.

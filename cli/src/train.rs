@@ -25,7 +25,6 @@ use crate::failure::{DIVERGED, INTERRUPTED, Usage};
 use crate::few_shot;
 use crate::find_rate;
 use crate::inputs::{data_report, file_name};
-use crate::memory::train_in_memory;
 use crate::model_files::ModelFiles;
 use crate::output::read_data_file;
 use crate::plan::Plan;
@@ -34,9 +33,9 @@ use crate::progress::{Progress, count, say};
 use crate::recommend;
 use crate::reopen::{self, Written};
 use crate::run_log::{self, RunLog};
-use crate::run_loop::{End, RunFacts, is_divergence};
+use crate::run_loop::{End, RunFacts};
+use crate::run_to_end::{say_what_is_left, train_to_end};
 use crate::several;
-use crate::signals::Interrupt;
 use crate::tables::{self, OF_TRAINING, evaluation_json};
 
 /// Runs `hone train`.
@@ -70,17 +69,19 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     }
 
     let opened = open_session(&plan, &files.train, (model, &device.device), &progress)?;
-    let OpenSession { mut session, task, num_hidden_layers } = opened;
-    check_flags(args, &plan, task, num_hidden_layers)?;
+    let OpenSession { mut session, task, info } = opened;
+    check_flags(args, &plan, task, info.num_hidden_layers)?;
     let run = plan.settings.run.clone();
     let report = session
         .load_data(files, &plan.settings.read, &run)
         .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
     progress.note(&data_report(&report));
-    if let Some(recommended) = recommend::note(args, task, &run, report.split_sizes[0]) {
+    if let Some(recommended) = recommend::note(args, (task, info.hidden_size), &run, report.split_sizes[0]) {
         progress.note(&recommended);
     }
+    add_copies(&session, &run, &progress)?;
     if args.plan {
+        progress.clear();
         return planned::run(&mut session, run, &device.device, args.json, &mut progress);
     }
     if args.find_learning_rate {
@@ -90,13 +91,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let begun = begin(&mut session, args, &mut plan, run)?;
     log_run(args, &mut progress, begun, &device.name, vec![DataSummary::of("", &report)])?;
 
-    let interrupt = Interrupt::listen()?;
-    let mut facts = RunFacts::default();
-    let end = block_on(train_in_memory(&mut session, &plan, &args.output, &mut progress, interrupt, &mut facts));
-    let end = end.map_err(|error| broke_off(error, &args.output))?;
+    let (end, facts) = train_to_end(&mut session, &plan, &args.output, &mut progress)?;
     if end == End::Interrupted {
-        let (step, output) = (facts.step, args.output.display());
-        progress.note(&format!("stopped at step {step}; to go on: hone train --resume --output {output}"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
     // The model is written before anything is printed, and whatever becomes of its figures.
@@ -106,6 +102,17 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let files = written.files.iter().map(|(name, bytes)| format!("  {name}  {}\n", HumanBytes(*bytes)));
     let listing = format!("the tuned model is in {}\n{}", args.output.display(), files.collect::<String>());
     close(args, &mut progress, &end, measured, &text, &listing, "the model is")
+}
+
+/// Makes the copies that augmentation adds to the rows, and shows how far that is.
+///
+/// # Errors
+/// When the tokenizer fails on one.
+fn add_copies(session: &Session, run: &RunConfig, progress: &Progress) -> anyhow::Result<()> {
+    while let Some((done, total)) = session.prepare_part(run)? {
+        progress.rows("making changed copies", done, total);
+    }
+    Ok(())
 }
 
 /// Starts the run of a plan, or goes on with it: its job, and of one that goes on its step.
@@ -158,7 +165,7 @@ pub(crate) fn log_run(
 pub(crate) struct OpenSession {
     pub(crate) session: Session,
     pub(crate) task: Task,
-    pub(crate) num_hidden_layers: usize,
+    pub(crate) info: ModelInfo,
 }
 
 /// Loads the model of a plan on a device, chooses what it learns of the training rows, and changes it as was asked; says
@@ -192,7 +199,7 @@ pub(crate) fn open_session(
         progress.note(&changed_line(&info));
         info
     });
-    Ok(OpenSession { session, task, num_hidden_layers: info.num_hidden_layers })
+    Ok(OpenSession { session, task, info })
 }
 
 /// What a run is written as: as was asked, else its adapter where that fits the model that there was.
@@ -210,7 +217,8 @@ pub(crate) fn save(
     progress: &Progress,
 ) -> anyhow::Result<Written> {
     let to = (args.output.as_path(), args.force);
-    let written = reopen::export(session, format, to, !args.no_verify).with_context(|| after_failure(&args.output))?;
+    let written =
+        reopen::export(session, format, to, !args.no_verify).with_context(|| say_what_is_left(&args.output))?;
     progress.note(&written.told);
     checkpoint_dir::remove(&args.output)?;
     Ok(written)
@@ -432,31 +440,6 @@ pub(crate) fn changed_line(info: &ModelInfo) -> String {
     let parameters = count(info.num_parameters);
     let notes = info.notes.iter().map(|note| format!("\n  {note}"));
     format!("changed model: {layers}{tokens}, {parameters} parameters{}", notes.collect::<String>())
-}
-
-/// A run's error with what is left of it.
-pub(crate) fn broke_off(error: anyhow::Error, output: &Path) -> anyhow::Error {
-    if !is_divergence(&error) {
-        return error.context(after_failure(output));
-    }
-    let again = match checkpoint_dir::find(output) {
-        Some(_) => "; going on from its checkpoint would end the same way, --force starts anew",
-        None => "",
-    };
-    error.context(format!("no validation rows were measured before, so there are no weights to keep{again}"))
-}
-
-/// What is left when a run breaks.
-fn after_failure(output: &Path) -> String {
-    match checkpoint_dir::find(output).map(|dir| checkpoint_dir::step_of(&dir)) {
-        Some(Some(step)) => {
-            format!(
-                "the run broke off, its checkpoint at step {step} is kept (hone train --resume --output {})",
-                output.display()
-            )
-        }
-        _ => "the run broke off before its first checkpoint".to_owned(),
-    }
 }
 
 #[cfg(test)]

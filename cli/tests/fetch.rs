@@ -28,6 +28,20 @@ fn cached(home: &Path, name: &str) -> PathBuf {
     home.join("cache/hone/models/acme/tiny/main").join(name)
 }
 
+/// All files in a folder and in those below it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("can be read") {
+        let path = entry.expect("can be read").path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
 /// Answers for the small files; `None` for the weights.
 fn small(request: &Request) -> Option<Reply> {
     let name = request.path.strip_prefix("/acme/tiny/resolve/main/")?;
@@ -64,6 +78,10 @@ fn a_model_is_fetched_through_a_redirect_and_listed() {
     assert_eq!(fs::read(cached(home.path(), "model.safetensors")).expect("is there"), weights());
     assert!(hub.requests("config.json")[0].has_token, "the hub may see the token");
     assert!(!cdn.requests("/blob?x=1")[0].has_token, "another host may not");
+    for file in files_below(home.path()) {
+        let bytes = fs::read(&file).expect("is there");
+        assert!(!bytes.windows(6).any(|part| part == b"secret"), "the token was written: {}", file.display());
+    }
     let manifest = fs::read_to_string(cached(home.path(), "fetched.json")).expect("is there");
     assert!(manifest.contains("abc123"), "{manifest}");
 
@@ -168,7 +186,12 @@ fn a_refusal_says_what_to_do() {
     let hub = FakeHub::start(|_| Reply::status(401));
     let (code, _, stderr) = run(hone(home.path()).env("HONE_HUB", &hub.url).args(["models", "fetch", ID]));
     assert_eq!(code, 1);
-    assert!(stderr.contains("HF_TOKEN"), "{stderr}");
+    assert!(stderr.contains("HF_TOKEN") && stderr.contains("does not exist, is private"), "{stderr}");
+    let gated = FakeHub::start(|_| Reply::status(403).header("X-Error-Code", "GatedRepo"));
+    let (code, stdout, stderr) = fetch(home.path(), &gated);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("with the token in HF_TOKEN") && stderr.contains("is gated"), "{stderr}");
+    assert!(!(stdout + &stderr).contains("secret"), "the token is not shown");
 }
 
 #[test]
@@ -342,6 +365,34 @@ fn a_model_of_the_hubs_own_cache_is_not_fetched_again() {
         assert_eq!(Path::new(stdout.trim_end()), snapshot);
         assert!(stderr.contains("already there, in the hub's own cache"), "{stderr}");
     }
+}
+
+#[test]
+fn what_says_how_a_model_pools_comes_along() {
+    let modules = r#"[{"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
+    let pooling = r#"{"pooling_mode_cls_token": true}"#;
+    let hub = FakeHub::start(move |request| match request.path.strip_prefix("/acme/tiny/resolve/main/") {
+        Some("modules.json") => Reply::ok(modules),
+        Some("1_Pooling/config.json") => Reply::ok(pooling),
+        _ => small(request).unwrap_or_else(|| Reply::ok(weights())),
+    });
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let (code, _, stderr) = fetch(home.path(), &hub);
+    assert_eq!(code, 0, "{stderr}");
+    let manifest = fs::read_to_string(cached(home.path(), "fetched.json")).expect("is there");
+    for (name, text) in [("modules.json", modules), ("1_Pooling/config.json", pooling)] {
+        assert_eq!(fs::read_to_string(cached(home.path(), name)).expect(name), text);
+        assert!(manifest.contains(name) && manifest.contains(&sha256(text.as_bytes())), "{manifest}");
+    }
+    let (code, _, stderr) = fetch(home.path(), &hub);
+    assert!(code == 0 && stderr.contains("already there"), "{stderr}");
+    // Another model has no modules, and is not asked how it pools.
+    let hub = FakeHub::start(|request| small(request).unwrap_or_else(|| Reply::ok(weights())));
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let (code, _, stderr) = fetch(home.path(), &hub);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!([hub.requests("modules.json").len(), hub.requests("1_Pooling/config.json").len()], [1, 0]);
+    assert!(!cached(home.path(), "1_Pooling").exists());
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn drawn(seed: usize, channel: usize) -> Vec<u8> {
         (state >> 24) as u8 / 4 + if at % 3 == channel { 180 } else { 0 }
     };
     let pixels = (0..20 * 24 * 3).map(&mut value).collect();
-    encode_png(&Picture { width: 24, height: 20, pixels })
+    encode_png(&Picture { width: 24, height: 20, pixels }).expect("a PNG")
 }
 
 /// The images by their paths in the folder, sorted as a folder is.

@@ -240,7 +240,8 @@ fn write_two_runs(home: &Path, project: &Project) {
         assert!(writer.begin_file(name, bytes.len() as u64).expect("memory"), "{name}");
         writer.append(bytes).expect("memory");
     }
-    writer.begin_run(&RunAbout { number: Some(7), ..about }).expect("memory");
+    let (note, began_ms) = ("a lower rate".to_owned(), Some(1e12));
+    writer.begin_run(&RunAbout { number: Some(7), note, began_ms, ..about }).expect("memory");
     fs::write(home.join("two.hone"), writer.finish().expect("memory").into_inner()).expect("writes");
 }
 
@@ -305,8 +306,12 @@ fn a_project_file_is_trained_as_its_job_is_and_goes_on_where_it_was_cut_off() {
     let (code, stdout, stderr) = run(hone(home).args(["runs", "two.hone"]));
     assert!(code == 0 && stdout.ends_with("2 runs in two.hone\n"), "{stdout}{stderr}");
     assert!(stdout.contains("to go on: hone train --project two.hone --project-run 4 --output DIR"), "{stdout}");
+    let below =
+        "days ago\n  note: a lower rate\n  to start it anew: hone train --project two.hone --project-run 7 --output";
+    assert!(stdout.contains("\n7     never saved") && stdout.contains(below), "{stdout}");
     let (code, _, stderr) = train("two.hone", "four", &["--project-run", "4"]);
     assert!(code == 0 && stderr.contains("going on with the run of the project file from step"), "{stderr}");
+    assert!(stderr.contains("run 4 of the project file is taken"), "{stderr}");
     assert!(weights("four") == weights("on"), "it is the same run");
     let (code, _, stderr) = train("two.hone", "never", &["--project-run", "5"]);
     assert!(code == 1 && stderr.contains("has no run 5: it has 2 runs, 4 and 7"), "{stderr}");

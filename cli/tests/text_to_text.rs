@@ -193,3 +193,45 @@ fn what_such_a_model_is_not_for_is_said() {
         assert!(code == 1 && stderr.contains(says), "{line:?}: {stderr}");
     }
 }
+
+/// Sources that the fixture writes anew, and writes anew once more: that it knows no other language is of no matter.
+#[test]
+fn sources_are_translated_and_back_and_trained_on() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let home = temporary.path();
+    write_rows(&home.join("all.jsonl"));
+    let all = fs::read_to_string(home.join("all.jsonl")).expect("reads");
+    let rows: String = all.lines().take(10).map(|line| format!("{line}\n")).collect();
+    fs::write(home.join("rows.jsonl"), &rows).expect("writes");
+    let model = tiny_t5().display().to_string();
+    let augment = |flags: &[&str]| {
+        let line = ["data", "augment", "rows.jsonl", "--translated-by", &model, "--device", "cpu"];
+        run(hone(home).args(line).args(flags))
+    };
+    let likeliest = ["--temperature", "0", "--preview", "1"];
+    let written = ["--output", "more.jsonl", "--copies", "copies.json"];
+    let (code, stdout, stderr) = augment(&[&likeliest[..], &written].concat());
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains(" of 10 rows\n") && stdout.contains("  translated "), "{stdout}");
+    let more = fs::read_to_string(home.join("more.jsonl")).expect("reads");
+    let added = more.strip_prefix(&rows).expect("what was there stays");
+    let mut targets = added.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["target"].clone());
+    assert!(!added.is_empty() && targets.all(|target| target.as_str().is_some_and(|year| year.len() == 4)));
+
+    let flags = ["--data", "rows.jsonl", "--copies", "copies.json", "--epochs", "1", "--output", "out"];
+    let (code, _, stderr) =
+        train(home, &model, &[&flags[..], &["--valid-fraction", "0", "--test-fraction", "0"]].concat());
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("augmentation adds ") && stderr.contains(" to 10 training rows"), "{stderr}");
+    let job: Value = serde_json::from_slice(&fs::read(home.join("out/hone.json")).expect("reads")).expect("JSON");
+    assert_eq!(job["read"]["copies"]["kind"], "translated", "another run has the same");
+
+    for (flags, says) in [
+        (&["--num-beams", "2", "--augment-copies", "2"][..], "--augment-copies: the likeliest translation is the same"),
+        (&["--augment-share", "0.5"], "--augment-share: has no effect"),
+        (&["--copies", "copies.json"], "there is such a file"),
+    ] {
+        let (code, _, stderr) = augment(flags);
+        assert!(code != 0 && stderr.contains(says), "{flags:?}: {stderr}");
+    }
+}

@@ -92,14 +92,46 @@ fn an_adapter_is_trained_used_and_merged() {
     assert!(counts["words"].as_u64() > Some(0) && counts["personal_data"] == 0, "{counts}");
 
     let eval = ["eval", "--model", "merged", "--data", "rows.jsonl", "--device", "cpu", "--generate", "4", "--json"];
-    let (code, stdout, stderr) = run(hone(home.path()).args(eval));
+    let (code, stdout, stderr) = run(hone(home.path()).args(eval).args(["--save-texts", "texts.jsonl"]));
     assert_eq!(code, 0, "{stderr}");
     let figures: Value = serde_json::from_str(&stdout).expect("JSON");
+    let texts = fs::read_to_string(home.path().join("texts.jsonl")).expect("they are saved");
+    assert!(texts.lines().count() == 4 && texts.contains("\"generated\":"), "{texts}");
     assert_eq!((&figures["texts"]["num_rows"], &figures["styles"]["written"]["num_texts"]), (&json!(4), &json!(4)));
     assert!(figures["tokens"]["perplexity"].as_f64().expect("a figure") < 20.0, "{stdout}");
 
+    rate(home.path(), &model);
+
     let (code, _, stderr) = train("merged-at-once", &["--format", "merged", "--epochs", "1"]);
     assert_ne!(code, 0, "a flag is given twice: {stderr}");
+}
+
+/// The base beside what was trained of it, rated in two goes.
+fn rate(home: &Path, model: &str) {
+    let line = ["rate", model, "merged", "--data", "rows.jsonl", "--device", "cpu", "--pairs", "5", "--json"];
+    let go = |keys: &str| {
+        fs::write(home.join("keys.txt"), keys).expect("writes");
+        let more = ["--max-new-tokens", "8", "--answers", "keys.txt", "--output", "votes.jsonl"];
+        let (code, stdout, stderr) = run(hone(home).args(line).args(more));
+        assert_eq!(code, 0, "{stderr}");
+        (serde_json::from_str::<Value>(&stdout).expect("JSON"), stderr)
+    };
+    let (found, _) = go("1\n=\nq\n");
+    let num_pairs = found["num_pairs"].as_u64().expect("a number");
+    assert!(num_pairs > 2 && num_pairs + found["num_same"].as_u64().expect("a number") == 5, "{found}");
+    assert_eq!((&found["num_rated"], &found["votes"]), (&json!(2), &json!(null)), "nobody is told before the end");
+    let (found, stderr) = go(&"2\n".repeat(num_pairs as usize - 2));
+    assert!(stderr.contains("goes on with rating.json: 2 of") && !stderr.contains("device:"), "{stderr}");
+    assert_eq!((&found["num_rated"], &found["votes"]["ties"]), (&json!(num_pairs), &json!(1)));
+    let votes = fs::read_to_string(home.join("votes.jsonl")).expect("they are saved");
+    assert_eq!(votes.lines().count() as u64, num_pairs, "{votes}");
+    assert!(votes.contains("\"text_1_by\":\"merged\"") || votes.contains("\"text_2_by\":\"merged\""), "{votes}");
+
+    // An adapter whose base lies elsewhere than it says.
+    let line = ["rate", model, "adapter", "--base", model, "--data", "rows.jsonl", "--device", "cpu", "--pairs", "5"];
+    let more = ["--max-new-tokens", "8", "--answers", "keys.txt", "--state", "adapter.json"];
+    let (code, _, stderr) = run(hone(home).args(line).args(more));
+    assert_eq!(code, 0, "{stderr}");
 }
 
 #[test]

@@ -35,6 +35,7 @@ const BINARY: &[(&[u8], Signature)] = &[
     (b"\x28\xB5\x2F\xFD", Signature::Zstandard),
     (b"PAR1", Signature::Parquet),
     (b"ARROW1", Signature::Arrow),
+    (b"\xFF\xFF\xFF\xFF", Signature::Arrow), // a stream, as the `datasets` library keeps rows
     (b"\x89PNG", Signature::Image),
     (b"\xFF\xD8\xFF", Signature::Image),
     (b"SQLite format 3", Signature::Sqlite),

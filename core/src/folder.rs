@@ -1,18 +1,22 @@
-//! Named byte blobs: a Hugging Face folder, a checkpoint or an export, held in memory.
+//! Named byte blobs: a Hugging Face folder, a checkpoint or an export, held in memory; large files may stay where they are (`stored`).
 //!
 //! In: whatever a driver read (files, OPFS, a zip). Out: whatever a driver writes. No IO happens here.
 
+mod stored;
 mod unzip;
 
 use std::collections::{BTreeMap, btree_map};
 use std::io::{self, Cursor, Seek, Write};
 use std::iter::Map;
+use std::ops::Range;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
+pub use self::stored::StoredBytes;
 use self::unzip::MAX_FILES;
 pub(crate) use self::unzip::check_ends;
 pub use self::unzip::{ZipFiles, ZipPieces};
@@ -24,7 +28,7 @@ const MAX_UNPACKED_BYTES: u64 = 4 << 30;
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Not a zip, cut off, or a file in it is damaged.
-    #[error("the zip can't be read: {0}")]
+    #[error("the zip can't be read: it is damaged or cut off, or no zip ({0})")]
     Malformed(#[from] ZipError),
     /// A file in it is damaged or packed in a way this build does not know.
     #[error("the zip is damaged at {name:?}: {source}")]
@@ -54,10 +58,13 @@ pub enum FolderError {
     },
 }
 
-/// File name (with `/` for sub-folders) to content. A clone shares the contents.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// File name (with `/` for sub-folders) to content. A clone shares the contents. Files that stay where they are are found by
+/// [`Self::stored`] alone: whatever else is said of files is said of those in memory.
+#[derive(Debug, Clone, Default)]
 pub struct Folder {
     files: BTreeMap<String, Arc<Vec<u8>>>,
+    /// Files that stay where they are; none of them is in memory, too.
+    stored: BTreeMap<String, Rc<dyn StoredBytes>>,
 }
 
 impl Folder {
@@ -69,22 +76,74 @@ impl Folder {
 
     /// Adds or replaces a file.
     pub fn insert(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
-        self.files.insert(name.into(), Arc::new(bytes.into()));
+        self.insert_content(name.into(), Arc::new(bytes.into()));
+    }
+
+    fn insert_content(&mut self, name: String, content: Arc<Vec<u8>>) {
+        self.stored.remove(&name);
+        self.files.insert(name, content);
     }
 
     /// Adds or replaces a file by one of another folder, whose content both share; whether that is there.
     pub fn insert_shared(&mut self, name: impl Into<String>, other: &Self, other_name: &str) -> bool {
+        if let Some(bytes) = other.stored.get(other_name) {
+            self.insert_stored(name, Rc::clone(bytes));
+            return true;
+        }
         let content = other.files.get(other_name);
-        content.map(|content| self.files.insert(name.into(), Arc::clone(content))).is_some()
+        content.map(|content| self.insert_content(name.into(), Arc::clone(content))).is_some()
     }
 
-    /// The content of `name`, if it is there.
+    /// Adds or replaces a file by one that stays where it is.
+    pub fn insert_stored(&mut self, name: impl Into<String>, bytes: Rc<dyn StoredBytes>) {
+        let name = name.into();
+        self.files.remove(&name);
+        self.stored.insert(name, bytes);
+    }
+
+    /// The content of `name`, if it is there, and in memory.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(|content| content.as_slice())
     }
 
-    /// Takes a file out; copies it where another folder shares it.
+    /// A file that stays where it is, with its name.
+    #[must_use]
+    pub fn stored(&self, name: &str) -> Option<(&str, &dyn StoredBytes)> {
+        self.stored.get_key_value(name).map(|(name, bytes)| (name.as_str(), &**bytes))
+    }
+
+    /// Whether there is a file of this name, in memory or elsewhere.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name) || self.stored.contains_key(name)
+    }
+
+    /// Size of a file in bytes, in memory or elsewhere.
+    #[must_use]
+    pub fn size(&self, name: &str) -> Option<u64> {
+        let elsewhere = || self.stored.get(name).map(|bytes| bytes.num_bytes());
+        self.files.get(name).map(|content| content.len() as u64).or_else(elsewhere)
+    }
+
+    /// Some bytes of a file, in memory or elsewhere.
+    ///
+    /// # Errors
+    /// When there is no such file, or the bytes can't be read.
+    pub fn read(&self, name: &str, range: Range<u64>) -> io::Result<Vec<u8>> {
+        match (self.stored.get(name), self.files.get(name)) {
+            (Some(bytes), _) => bytes.read(range),
+            (None, Some(content)) => StoredBytes::read(&**content, range),
+            (None, None) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// The names of all files, those in memory first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().chain(self.stored.keys()).map(String::as_str)
+    }
+
+    /// Takes a file out of memory; copies it where another folder shares it.
     pub fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
         self.files.remove(name).map(Arc::unwrap_or_clone)
     }
@@ -101,15 +160,15 @@ impl Folder {
         }
     }
 
-    /// Names and contents in alphabetical order.
+    /// Names and contents of the files in memory, in alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
     }
 
-    /// Sum of all file sizes in bytes.
+    /// Sum of all file sizes in bytes, also of those that stay where they are.
     #[must_use]
-    pub fn total_bytes(&self) -> usize {
-        self.files.values().map(|content| content.len()).sum()
+    pub fn total_bytes(&self) -> u64 {
+        self.names().filter_map(|name| self.size(name)).sum()
     }
 
     /// The folder as a zip: weights stored (they do not compress), everything else deflated, every date 1980-01-01, so
@@ -117,8 +176,8 @@ impl Folder {
     #[must_use]
     pub fn to_zip(&self) -> Vec<u8> {
         // A zip that grows is copied, and weights take what they take.
-        let stored_bytes: usize = self.iter().filter(|(name, _)| is_stored(name)).map(|(_, bytes)| bytes.len()).sum();
-        let capacity = stored_bytes + (self.total_bytes() - stored_bytes) / 8 + 1024;
+        let taken = |(name, bytes): (&str, &[u8])| if is_stored(name) { bytes.len() } else { bytes.len() / 8 };
+        let capacity = self.iter().map(taken).sum::<usize>() + 1024;
         let mut zip = FolderZip::new(Cursor::new(Vec::with_capacity(capacity)));
         zip.append_folder(self).expect("names are unique and memory does not fail");
         zip.finish().expect("memory does not fail").into_inner()
@@ -229,9 +288,24 @@ impl IntoIterator for Folder {
 
 impl FromIterator<(String, Vec<u8>)> for Folder {
     fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(iter: I) -> Self {
-        Self { files: iter.into_iter().map(|(name, bytes)| (name, Arc::new(bytes))).collect() }
+        let files = iter.into_iter().map(|(name, bytes)| (name, Arc::new(bytes))).collect();
+        Self { files, stored: BTreeMap::new() }
     }
 }
+
+/// Files that stay where they are are the same only where they are one.
+impl PartialEq for Folder {
+    fn eq(&self, other: &Self) -> bool {
+        let is_one = |(one, other): ((&String, &Rc<dyn StoredBytes>), (&String, &Rc<dyn StoredBytes>))| {
+            one.0 == other.0 && std::ptr::addr_eq(Rc::as_ptr(one.1), Rc::as_ptr(other.1))
+        };
+        self.files == other.files
+            && self.stored.len() == other.stored.len()
+            && self.stored.iter().zip(&other.stored).all(is_one)
+    }
+}
+
+impl Eq for Folder {}
 
 #[cfg(test)]
 mod tests {
@@ -260,6 +334,25 @@ mod tests {
         assert!(!copy.insert_shared("x", &folder, "missing") && copy.get("x").is_none());
         assert_eq!(copy.remove("model.safetensors"), Some(vec![7; 3000]));
         assert_eq!((folder.total_bytes(), folder.into_iter().count()), (4002, 4));
+    }
+
+    #[test]
+    fn a_file_lies_in_memory_or_elsewhere_and_clones_share_it_there_too() {
+        let mut folder = example();
+        folder.insert_stored("model.safetensors", Rc::new(vec![7_u8; 5000]));
+        assert!(folder.has("model.safetensors") && folder.get("model.safetensors").is_none());
+        assert_eq!((folder.total_bytes(), folder.iter().count(), folder.names().count()), (6002, 3, 4));
+        let copy = folder.clone();
+        assert!(copy == folder && folder != example());
+        let (name, bytes) = copy.stored("model.safetensors").expect("it was put there");
+        let part = bytes.read(4998..5000).expect("it is there");
+        assert_eq!((name, bytes.num_bytes(), part), ("model.safetensors", 5000, vec![7, 7]));
+        assert!(bytes.read(4999..5001).is_err(), "it has no more");
+        let mut other = Folder::new();
+        assert!(other.insert_shared("good.safetensors", &folder, "model.safetensors"));
+        assert!(other.stored("good.safetensors").is_some());
+        folder.insert("model.safetensors", vec![7; 3000]);
+        assert_eq!(folder, example(), "it came in the place of the other");
     }
 
     #[test]

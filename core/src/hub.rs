@@ -2,15 +2,19 @@
 //!
 //! In: a repository id such as `sentence-transformers/all-MiniLM-L6-v2`. Out: URLs, and a verdict on names and bytes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 
 use sha2::{Digest, Sha256};
+
+use crate::folder::StoredBytes;
 
 mod address;
 mod file_check;
 mod known;
 
-pub use address::{cache_path, host_of, is_commit, read_typed_id};
+pub use address::{cache_path, host_of, is_commit, read_typed_id, why_refused};
 pub use file_check::{MAX_TEXT_BYTES, MAX_WEIGHT_BYTES, check_file, check_weight_file_name, head_length, max_bytes};
 pub use known::{KNOWN_MODELS, KnownModel, ModelFamily, OWN_IMAGE_MODEL, OWN_MODEL, own_model_folder};
 
@@ -35,17 +39,47 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     ("sentencepiece.bpe.model", false),
     ("spm.model", false),
     ("tokenizer.model", false),
+    (MODULES, false),
+    ("1_Pooling/config.json", false),
+    ("config_sentence_transformers.json", false),
 ];
+
+/// Lists the modules of a model of `sentence-transformers`; the last two of [`MODEL_FILES`] are of such a model alone.
+pub const MODULES: &str = "modules.json";
 
 /// The names that SentencePiece's file has in folders of models: of T5 and ALBERT, of XLM-R and CamemBERT, of DeBERTa v2, and of
 /// Llama, Mistral and Gemma.
 pub const SENTENCEPIECE_FILES: [&str; 4] = ["spiece.model", "sentencepiece.bpe.model", "spm.model", "tokenizer.model"];
 
 /// Whether a file of [`MODEL_FILES`] is worth reading beside those that are there: SentencePiece's is where no other tokenizer
-/// is.
+/// is, what modules are told by where modules are listed.
 #[must_use]
 pub fn is_wanted(name: &str, has: impl Fn(&str) -> bool) -> bool {
+    if ["1_Pooling/config.json", "config_sentence_transformers.json"].contains(&name) {
+        return has(MODULES);
+    }
     !SENTENCEPIECE_FILES.contains(&name) || !["tokenizer.json", "vocab.txt", "vocab.json"].into_iter().any(has)
+}
+
+/// Which of the files that a person chose are those of a model: their names in its folder, and their indices. A file is given by its
+/// path (of a folder that was dropped) or by its name alone. Where two would have one name, the one that lies less deep counts: the
+/// `onnx/config.json` of a folder is not its `config.json`.
+#[must_use]
+pub fn names_in_folder(paths: &[&str]) -> BTreeMap<String, usize> {
+    let paths: Vec<String> = paths.iter().map(|path| path.replace('\\', "/")).collect();
+    let depth = |path: &str| path.matches('/').count();
+    let last_part = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let configs = paths.iter().filter(|path| last_part(path) == "config.json");
+    let root = configs.min_by_key(|path| depth(path)).and_then(|path| path.strip_suffix("config.json")).unwrap_or("");
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for (index, path) in paths.iter().enumerate() {
+        let inside = path.strip_prefix(root).filter(|inside| MODEL_FILES.iter().any(|(known, _)| known == inside));
+        let name = inside.map_or_else(|| last_part(path), str::to_owned);
+        if found.get(&name).is_none_or(|&other| depth(path) <= depth(&paths[other])) {
+            found.insert(name, index);
+        }
+    }
+    found
 }
 
 /// What can be wrong with an id or a file of the hub.
@@ -211,6 +245,19 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hash.into_hex()
 }
 
+/// SHA-256 in lower-case hex of a file that stays where it is, which is read in pieces.
+///
+/// # Errors
+/// When it can't be read.
+pub fn sha256_of_stored(file: &dyn StoredBytes) -> io::Result<String> {
+    const PIECE_BYTES: usize = 8 << 20;
+    let (mut hash, length) = (Sha256Pieces::default(), file.num_bytes());
+    for start in (0..length).step_by(PIECE_BYTES) {
+        hash.add(&file.read(start..length.min(start + PIECE_BYTES as u64))?);
+    }
+    Ok(hash.into_hex())
+}
+
 /// SHA-256 of bytes that come in pieces.
 #[derive(Clone, Default)]
 pub struct Sha256Pieces(Sha256);
@@ -280,6 +327,49 @@ mod tests {
     }
 
     #[test]
+    fn what_tells_of_modules_is_wanted_where_modules_are_listed() {
+        for name in ["1_Pooling/config.json", "config_sentence_transformers.json"] {
+            assert!(MODEL_FILES.iter().any(|(file, _)| *file == name) && !is_wanted(name, |_| false));
+            assert!(is_wanted(name, |file| file == MODULES));
+        }
+        // A file that another makes wanted, or not, is looked for after it.
+        let index = |name: &str| MODEL_FILES.iter().position(|(file, _)| *file == name);
+        assert!(index(MODULES) < index("1_Pooling/config.json") && index("vocab.txt") < index("spiece.model"));
+        assert!(
+            is_wanted("spiece.model", |file| file == MODULES) && !is_wanted("spiece.model", |file| file == "vocab.txt")
+        );
+    }
+
+    #[test]
+    fn files_of_a_folder_that_was_dropped_keep_apart() {
+        let names = |paths: &[&str]| -> Vec<(String, usize)> { names_in_folder(paths).into_iter().collect() };
+        let expect = |names: &[(&str, usize)]| -> Vec<(String, usize)> {
+            names.iter().map(|(name, index)| ((*name).to_owned(), *index)).collect()
+        };
+        let dropped = [
+            "bge/1_Pooling/config.json",
+            "bge/config.json",
+            "bge/model.safetensors",
+            "bge/modules.json",
+            "bge/onnx/config.json",
+        ];
+        let found =
+            expect(&[("1_Pooling/config.json", 0), ("config.json", 1), ("model.safetensors", 2), ("modules.json", 3)]);
+        assert_eq!(names(&dropped), found);
+        assert_eq!(names(&dropped.map(|path| &path[4..])), found, "as an export has them");
+        assert_eq!(
+            names(&["a\\b\\config.json", "a\\b\\1_Pooling\\config.json"]),
+            expect(&[("1_Pooling/config.json", 1), ("config.json", 0)])
+        );
+        assert_eq!(names(&["config.json", "config.json"]), expect(&[("config.json", 1)]), "the later one");
+        assert_eq!(
+            names(&["config.json", "weights/model.safetensors"]),
+            expect(&[("config.json", 0), ("model.safetensors", 1)])
+        );
+        assert!(names(&[]).is_empty());
+    }
+
+    #[test]
     fn the_default_is_an_encoder_and_families_have_a_multilingual_model() {
         assert_eq!(KNOWN_MODELS[0].family, ModelFamily::Encoder);
         for family in ModelFamily::ALL {
@@ -342,6 +432,9 @@ mod tests {
         [&b"a"[..], b"", b"bc"].into_iter().for_each(|piece| pieces.add(piece));
         let whole = sha256_hex(b"abc");
         assert_eq!(pieces.into_hex(), whole);
+        assert_eq!(sha256_of_stored(&b"abc".to_vec()).expect("in memory"), whole);
+        let large: Vec<u8> = (0..(8 << 20) + 5_u32).map(|index| index as u8).collect();
+        assert_eq!(sha256_of_stored(&large).expect("in memory"), sha256_hex(&large));
         assert!(is_sha256(&whole) && !is_sha256(&whole.to_uppercase()) && !is_sha256(&whole[1..]));
         let other = "0".repeat(64);
         let damaged = format!("{{\"sha256\":\"{whole}\",\u{fffd}x\":\"{other}\",\"sha2\":\"{}", &whole[..40]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hone_core::folder::Folder;
 use hone_core::images::{ImageError, ImageProcessor, Picture, decode, read_header};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Values are computed in the same order in f32, so they are off by no more than a rounding.
 const VALUE_TOLERANCE: f32 = 1e-6;
@@ -117,6 +117,36 @@ fn decoded_bytes_are_pillows() {
         }
     }
     assert!(far.is_empty(), "{far:#?}");
+}
+
+/// Files of `tests/python/make_transparent_images.py`: with `do_convert_rgb` the one transparent colour of a file is white.
+#[test]
+fn one_transparent_colour_is_white_where_images_are_converted_to_rgb() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/transparent_images");
+    let read = |name: &str| std::fs::read(folder.join(name)).expect("the fixture is checked in");
+    let processor = |config: Value| {
+        let mut model = Folder::new();
+        model.insert("preprocessor_config.json", config.to_string());
+        ImageProcessor::from_folder(&mut model, "vit", 1).expect("a processor").0
+    };
+    let [plain, white] = [false, true].map(|converts| processor(json!({ "do_convert_rgb": converts })));
+    let expected: Value = serde_json::from_slice(&read("expected.json")).expect("the fixture is JSON");
+    let mut changed = 0;
+    for (name, said) in expected["files"].as_object().expect("an object") {
+        for (processor, key) in [(&plain, "plain"), (&white, "convert_rgb")] {
+            let found = processor.decode(&read(name)).unwrap_or_else(|error| panic!("{name} {error}"));
+            assert_eq!([&said["width"], &said["height"]], [&json!(found.width), &json!(found.height)], "{name}");
+            assert_eq!(said[key], json!(found.pixels), "{name}, {key}");
+        }
+        changed += usize::from(said["plain"] != said["convert_rgb"]);
+    }
+    assert_eq!(changed, 13);
+    // What a file does not say is the default of its class.
+    for (class, first) in [("ViT", [10, 20, 200]), ("DeiT", [10, 20, 200]), ("Bit", [255; 3])] {
+        let processor = processor(json!({ "image_processor_type": format!("{class}ImageProcessor") }));
+        let found = processor.decode(&read("palette.png")).expect("a PNG");
+        assert_eq!(found.pixels[..3], first, "{class}");
+    }
 }
 
 #[test]

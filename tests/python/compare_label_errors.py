@@ -4,8 +4,8 @@
     hone data label-errors trec.csv --model MODEL --label-column label --save-probabilities probabilities.jsonl --json > found.json
     python tests/python/compare_label_errors.py compare found.json probabilities.jsonl --planted trec.csv
 
-`plant` reads TREC's lines (LABEL:fine question) or a CSV file with the columns text and label, gives a share of the rows another
-label, and writes a CSV file whose column true_label says what there was. `compare` runs cleanlab and prints whether it names the same
+`plant` reads TREC's lines (LABEL:fine question), AG News' own CSV file (class, title, description, without a header; text is title
+and description) or a CSV file with the columns text and label, gives a share of the rows another label, and writes a CSV file whose column true_label says what there was. `compare` runs cleanlab and prints whether it names the same
 rows in the same order, and with --planted precision and recall of the changed rows. Needs numpy and cleanlab.
 """
 
@@ -17,10 +17,18 @@ import random
 import sys
 
 
+# The classes of AG News, whose file has their numbers, from 1.
+AG_NEWS = ["World", "Sports", "Business", "Sci/Tech"]
+
+
 def read_rows(path):
     if path.endswith(".csv"):
         with open(path, newline="", encoding="utf-8") as file:
-            return [(row["text"], row["label"]) for row in csv.DictReader(file)]
+            header, *rows = csv.reader(file)
+        if "text" in header and "label" in header:
+            text, label = header.index("text"), header.index("label")
+            return [(row[text], row[label]) for row in rows]
+        return [(f"{title} {description}", AG_NEWS[int(number) - 1]) for number, title, description in [header, *rows]]
     with open(path, encoding="latin-1") as file:
         lines = [line.rstrip("\n") for line in file if line.strip()]
     return [(line.split(" ", 1)[1], line.split(":", 1)[0]) for line in lines]

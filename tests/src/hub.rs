@@ -1,6 +1,7 @@
 //! A stand-in for the model hub, on this machine: a listing, addresses that redirect to a store, ranges, hashes in
 //! headers; and the faults that a hub can have. The files of one folder stand in it as one repository.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -8,7 +9,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use hone_core::folder::Folder;
 use hone_core::hub::sha256_hex;
 use serde_json::json;
 
@@ -16,6 +16,9 @@ use crate::paths;
 
 /// The commit that its branch `main` is.
 pub const COMMIT: &str = "5f0c1d2e3a4b59687766554433221100ffeeddcc";
+
+/// Says how a model of sentence-transformers pools: a file in a folder of the repository.
+pub const POOLING: &str = "1_Pooling/config.json";
 
 /// Seconds before a connection breaks: a browser drops what its page has not read yet when it does.
 const BROKEN_SECS: u64 = 2;
@@ -48,8 +51,12 @@ pub struct Hub {
 
 struct Shared {
     id: String,
-    files: Folder,
+    files: BTreeMap<String, Vec<u8>>,
     fault: Mutex<Fault>,
+    /// What it must be shown for a file, if anything.
+    token: Mutex<Option<String>>,
+    /// Where it sends who asks for a file, if not to its own store.
+    elsewhere: Mutex<Option<String>>,
     requests: Mutex<Vec<Request>>,
     stop: AtomicBool,
 }
@@ -63,12 +70,14 @@ pub struct Request {
     pub path: String,
     /// First byte that was asked for.
     pub from: Option<usize>,
+    /// The header that holds a token.
+    pub authorization: Option<String>,
     /// Bytes of a body, of which there must be none.
     pub sent_bytes: usize,
 }
 
 impl Hub {
-    /// Serves the files of `folder` as the repository `id`, on a free port of this machine.
+    /// Serves the files of `folder`, and what it has of `1_Pooling`, as the repository `id`, on a free port of this machine.
     ///
     /// # Panics
     /// When the folder can't be read or there is no port.
@@ -76,10 +85,16 @@ impl Hub {
     pub fn serve(id: &str, folder: &Path) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("a bound port").port();
+        let mut files: BTreeMap<String, Vec<u8>> = paths::read_folder(folder).into_iter().collect();
+        if folder.join(POOLING).is_file() {
+            files.insert(POOLING.to_owned(), std::fs::read(folder.join(POOLING)).expect("a file can be read"));
+        }
         let shared = Arc::new(Shared {
             id: id.to_owned(),
-            files: paths::read_folder(folder),
+            files,
             fault: Mutex::default(),
+            token: Mutex::default(),
+            elsewhere: Mutex::default(),
             requests: Mutex::default(),
             stop: AtomicBool::new(false),
         });
@@ -106,6 +121,16 @@ impl Hub {
     /// Changes what is wrong from now on.
     pub fn set_fault(&self, fault: Fault) {
         *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// From now on files are handed to those only who have this token.
+    pub fn ask_for_token(&self, token: &str) {
+        *self.shared.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.to_owned());
+    }
+
+    /// From now on who asks for a file is sent to the store of another hub.
+    pub fn send_elsewhere(&self, url: &str) {
+        *self.shared.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
     }
 
     /// All requests so far.
@@ -146,7 +171,8 @@ impl Shared {
         let repository = format!("/{}/resolve/", self.id);
         let commit = format!("X-Repo-Commit: {COMMIT}\r\n");
         if request.method == "OPTIONS" {
-            return send(stream, "204 No Content", "Access-Control-Allow-Headers: range\r\n", &[], None);
+            let allowed = "Access-Control-Allow-Headers: range, authorization\r\n";
+            return send(stream, "204 No Content", allowed, &[], None);
         }
         let listing = format!("/api/models/{}/revision/", self.id);
         if path.strip_prefix(&listing).is_some_and(is_revision) {
@@ -155,14 +181,25 @@ impl Shared {
         }
         if let Some((revision, name)) = path.strip_prefix(&repository).and_then(|rest| rest.split_once('/'))
             && is_revision(revision)
-            && self.files.get(name).is_some()
+            && self.files.contains_key(name)
         {
-            return send(stream, "302 Found", &format!("{commit}Location: /store/{name}\r\n"), &[], None);
+            if !self.lets_in(request) {
+                let gated = "X-Error-Code: GatedRepo\r\n";
+                return send(stream, "401 Unauthorized", gated, b"Access to it is restricted", None);
+            }
+            let store = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+            return send(stream, "302 Found", &format!("{commit}Location: {store}/store/{name}\r\n"), &[], None);
         }
         match path.strip_prefix("/store/").and_then(|name| Some((name, self.files.get(name)?))) {
             Some((name, bytes)) => self.send_file(stream, request, name, bytes),
             None => send(stream, "404 Not Found", "", b"not found", None),
         }
+    }
+
+    fn lets_in(&self, request: &Request) -> bool {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = token.as_ref().map(|token| format!("Bearer {token}"));
+        wanted.is_none_or(|wanted| request.authorization.as_ref() == Some(&wanted))
     }
 
     fn send_file(&self, stream: &mut TcpStream, request: &Request, name: &str, bytes: &[u8]) -> std::io::Result<()> {
@@ -222,7 +259,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     reader.read_line(&mut line).ok()?;
     let mut words = line.split_whitespace();
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut request = Request { method, path, from: None, sent_bytes: 0 };
+    let mut request = Request { method, path, from: None, authorization: None, sent_bytes: 0 };
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 || line == "\r\n" {
@@ -234,6 +271,7 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
                 let start = value.trim().strip_prefix("bytes=").and_then(|range| range.split('-').next());
                 request.from = start.and_then(|start| start.parse().ok());
             }
+            "authorization" => request.authorization = Some(value.trim().to_owned()),
             "content-length" => request.sent_bytes = value.trim().parse().unwrap_or(0),
             _ => {}
         }

@@ -23,11 +23,26 @@ const LATER: &str = "__wasm_split.js";
 /// The script that starts the page, beside what it starts.
 const STARTER: &str = "start.js";
 
-/// The readers of files that are no text: how their files are called, and the wasm that cargo made of them.
-const READERS: &str = "hone-readers";
-const READERS_WASM: &str = "hone_readers_web.wasm";
+/// A module that the worker loads when it needs it.
+struct Beside {
+    /// How its files are called.
+    name: &'static str,
+    /// The wasm that cargo made of it.
+    wasm: &'static str,
+    /// How the name of its folder begins; a hash follows.
+    folder: &'static str,
+}
 
-/// What the script that wasm-bindgen writes must have for the readers' module to be let go of.
+/// The readers of files that are no text.
+const READERS: Beside = Beside { name: "hone-readers", wasm: "hone_readers_web.wasm", folder: "readers-" };
+
+/// What reads and writes image files.
+const IMAGES: Beside = Beside { name: "hone-images", wasm: "hone_images_web.wasm", folder: "images-" };
+
+/// Bytes of memory beyond which the module of images is let go of after an image: memory of a wasm grows only.
+const MOST_KEPT: usize = 256 << 20;
+
+/// What the script that wasm-bindgen writes must have for a module to be let go of.
 const FORGOTTEN: [&str; 2] = ["let wasmModule, wasmInstance, wasm;", "let __wbg_init_promise;"];
 
 /// How an element begins that stands for a part of the page.
@@ -55,8 +70,9 @@ pub(crate) fn assemble(tools: &Tools, mode: Mode, dist: &Path) -> Result<()> {
             ("copy-dir", _) => proc::copy_tree(&root.join(href), &new, &[]).map(|()| String::new()),
             ("rust", "main") => build.page(element, &crate_of(href)?, &new),
             ("rust", "worker") => {
-                let readers = build.readers(element, &new)?;
-                build.worker(element, &crate_of(href)?, &readers, &new).map(|()| String::new())
+                let readers = build.beside(element, &READERS, &new, reading)?;
+                let images = build.beside(element, &IMAGES, &new, loading_images)?;
+                build.worker(element, &crate_of(href)?, &(readers + &images), &new).map(|()| String::new())
             }
             (rel, kind) => bail!("bundle.rs knows no rel {rel:?} with data-type {kind:?}"),
         }
@@ -146,35 +162,43 @@ impl Build<'_> {
         Ok(html)
     }
 
-    /// The readers' script and wasm, in a folder whose name changes with what is in them; returns the function by which the
-    /// worker reads a file with them. They are optimised as the worker is, whose element this is.
-    fn readers(&self, element: &Element<'_>, dist: &Path) -> Result<String> {
-        let staged = staged(READERS)?;
-        let main = staged.join(format!("{READERS}.wasm"));
-        let compiled = self.compiled.join(READERS_WASM);
+    /// The script and wasm of a module, in a folder whose name changes with what is in them; returns the function by which the
+    /// worker uses it, which `function` makes of that folder and of the wasm's digest. It is optimised as the worker is, whose element
+    /// this is.
+    fn beside(
+        &self,
+        element: &Element<'_>,
+        module: &Beside,
+        dist: &Path,
+        function: fn(&str, &str) -> String,
+    ) -> Result<String> {
+        let Beside { name, wasm, folder } = module;
+        let staged = staged(name)?;
+        let main = staged.join(format!("{name}.wasm"));
+        let compiled = self.compiled.join(wasm);
         std::fs::copy(&compiled, &main).with_context(|| format!("cannot copy {}", compiled.display()))?;
         self.bindgen(&main, &staged, &[])?;
         self.optimise(element, &staged)?;
-        let path = staged.join(format!("{READERS}.js"));
+        let path = staged.join(format!("{name}.js"));
         let script = read(&path)?;
         let forget = forget(&script)?;
         proc::write(&path, script + &forget)?;
-        let digest = integrity::of_file(&staged.join(format!("{READERS}_bg.wasm")))?;
-        let folder = format!("readers-{}", hash_of(&staged)?);
+        let digest = integrity::of_file(&staged.join(format!("{name}_bg.wasm")))?;
+        let folder = format!("{folder}{}", hash_of(&staged)?);
         proc::copy_tree(&staged, &dist.join(&folder), &[])?;
-        Ok(reading(&folder, &digest))
+        Ok(function(&folder, &digest))
     }
 
     /// The worker's script and wasm under the names by which the page starts it, and the script that loads both, after the
-    /// function by which it reads files that are no text.
-    fn worker(&self, element: &Element<'_>, name: &str, readers: &str, dist: &Path) -> Result<()> {
+    /// functions by which it uses the modules beside it.
+    fn worker(&self, element: &Element<'_>, name: &str, functions: &str, dist: &Path) -> Result<()> {
         let staged = staged(name)?;
         let main = staged.join(format!("{name}.wasm"));
         wasm::without_what_never_runs(&self.compiled.join(format!("{name}.wasm")), &main)?;
         self.bindgen(&main, &staged, &[])?;
         self.optimise(element, &staged)?;
         proc::copy_tree(&staged, dist, &[])?;
-        proc::write(&dist.join(format!("{name}_loader.js")), readers.to_owned() + &starter(name, &staged)?)
+        proc::write(&dist.join(format!("{name}_loader.js")), functions.to_owned() + &starter(name, &staged)?)
     }
 
     /// Runs wasm-bindgen on a wasm, and removes it.
@@ -212,7 +236,7 @@ fn starter(name: &str, folder: &Path) -> Result<String> {
     ))
 }
 
-/// What is put at the end of the readers' script: it lets go of the module, so that the next file gets a fresh one. A reader that
+/// What is put at the end of a module's script: it lets go of the module, so that what comes next gets a fresh one. One that
 /// panicked leaves nothing behind, and no memory stays taken: a view of it would hold all of it.
 fn forget(script: &str) -> Result<String> {
     let views: String = script
@@ -222,7 +246,7 @@ fn forget(script: &str) -> Result<String> {
         .collect();
     let missing = FORGOTTEN.into_iter().find(|line| !script.contains(line));
     if let Some(missing) = missing.or(views.is_empty().then_some("let cached…Memory0 = null;")) {
-        bail!("the script of the readers has no line {missing}: wasm-bindgen writes another one than is known");
+        bail!("the script of a module has no line {missing}: wasm-bindgen writes another one than is known");
     }
     Ok(format!(
         "\nexport function forget() {{\n    \
@@ -233,16 +257,44 @@ fn forget(script: &str) -> Result<String> {
 /// The function by which the worker reads a file with the readers in `folder`, whose wasm is taken as it lies there and not
 /// otherwise. They are fetched when it is first called.
 fn reading(folder: &str, digest: &str) -> String {
+    let name = READERS.name;
     format!(
         "globalThis.honeReadRows = async (name, bytes, sheet) => {{\n  \
-         const readers = await import('./{folder}/{READERS}.js');\n  \
-         const wasm = fetch(new URL('./{folder}/{READERS}_bg.wasm', import.meta.url), {{ integrity: '{digest}' }});\n  \
+         const readers = await import('./{folder}/{name}.js');\n  \
+         const wasm = fetch(new URL('./{folder}/{name}_bg.wasm', import.meta.url), {{ integrity: '{digest}' }});\n  \
          try {{\n    \
          await readers.default({{ module_or_path: wasm }});\n    \
          return readers.read_rows(name, bytes, sheet);\n  \
          }} finally {{\n    \
          readers.forget();\n  \
          }}\n}};\n"
+    )
+}
+
+/// The function by which the worker loads what reads and writes image files, from `folder`, whose wasm is taken as it lies there and
+/// not otherwise. What it gives is a function that calls one of the module's by its name, at once: it starts the module where it is
+/// not, lets go of it where it panicked or took much memory, and throws what went wrong.
+fn loading_images(folder: &str, digest: &str) -> String {
+    let name = IMAGES.name;
+    format!(
+        "globalThis.honeLoadImages = async () => {{\n  \
+         const images = await import('./{folder}/{name}.js');\n  \
+         const wasm = await fetch(new URL('./{folder}/{name}_bg.wasm', import.meta.url), {{ integrity: '{digest}' }});\n  \
+         const module = await WebAssembly.compile(await wasm.arrayBuffer());\n  \
+         return (called, ...given) => {{\n    \
+         let isSound = false;\n    \
+         try {{\n      \
+         const {{ memory }} = images.initSync({{ module }});\n      \
+         const made = images[called](...given);\n      \
+         isSound = memory.buffer.byteLength <= {MOST_KEPT};\n      \
+         return made;\n    \
+         }} catch (error) {{\n      \
+         isSound = error?.name === 'Error';\n      \
+         throw error;\n    \
+         }} finally {{\n      \
+         if (!isSound) images.forget();\n    \
+         }}\n  \
+         }};\n}};\n"
     )
 }
 
@@ -328,6 +380,15 @@ mod tests {
         assert!(script.starts_with("globalThis.honeReadRows = async (name, bytes, sheet) => {\n"), "{script}");
         assert!(script.contains("import('./readers-1/hone-readers.js')"), "{script}");
         assert!(script.contains("_bg.wasm', import.meta.url), { integrity: 'sha256-x' })"), "{script}");
+    }
+
+    #[test]
+    fn the_worker_takes_the_codecs_of_its_own_build_only_and_lets_go_of_those_that_failed() {
+        let script = loading_images("images-1", "sha256-x");
+        assert!(script.starts_with("globalThis.honeLoadImages = async () => {\n"), "{script}");
+        assert!(script.contains("import('./images-1/hone-images.js')"), "{script}");
+        assert!(script.contains("_bg.wasm', import.meta.url), { integrity: 'sha256-x' })"), "{script}");
+        assert!(script.contains("byteLength <= 268435456") && script.contains("images.forget()"), "{script}");
     }
 
     #[test]

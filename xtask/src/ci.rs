@@ -63,11 +63,13 @@ fn rules(report: &mut Report) {
     });
 }
 
-/// Lints what runs in the browser, with the settings of `clippy-wasm/`: page, worker and readers apart, since the page links
-/// core without its engine.
+/// Lints what runs in the browser, with the settings of `clippy-wasm/`: page, worker and the modules beside it apart, since the page
+/// links core without its engine.
 fn clippy_wasm(tools: &Tools) -> Result<()> {
     // The page as it is cut; in one piece it is linted natively.
-    for (package, features) in [("hone-app", "split"), ("hone-worker", ""), ("hone-readers-web", "")] {
+    for (package, features) in
+        [("hone-app", "split"), ("hone-worker", ""), ("hone-readers-web", ""), ("hone-images-web", "")]
+    {
         let mut command = web::command(tools, "cargo");
         command
             .args(["clippy", "--locked", "--profile", MODE.profile(), "--target", TARGET, "--package", package])

@@ -32,6 +32,8 @@ pub enum Part {
     Worker,
     /// The readers of files that are no text, compiled.
     Readers,
+    /// What reads and writes image files, compiled.
+    Images,
     /// wasm-bindgen's scripts, wasm-opt where it is used, `dist/`.
     Bundle,
     /// The native tests, compiled.
@@ -51,6 +53,7 @@ impl Part {
             Self::Page => ("page", [250, 300]),
             Self::Worker => ("worker", [650, 1500]),
             Self::Readers => ("readers", [90, 120]),
+            Self::Images => ("images", [40, 60]),
             Self::Bundle => ("bundle", [20, 400]),
             Self::Tests => ("tests, compiled", [1800, 1800]),
         }

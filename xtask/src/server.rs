@@ -1,7 +1,7 @@
 //! A small static server for the built page: right types, ranges, and the headers that make it private by design.
 //!
-//! The content security policy is that of `policy.rs`. `Cross-Origin-*` headers isolate the page. It listens on 127.0.0.1
-//! only.
+//! The content security policy is that of `policy.rs`. `Cross-Origin-*` headers isolate the page (what that is good for: ADR 46).
+//! It listens on 127.0.0.1 only.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -20,7 +20,7 @@ type Header = (&'static str, String);
 /// What a server does beyond serving files.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Further origins that the page may fetch from (a test's stand-in for the hub).
+    /// Further origins that models may be fetched from (a test's stand-in for the hub).
     pub connect: Vec<String>,
     /// Whether to remember every request.
     pub record: bool,
@@ -119,10 +119,14 @@ fn file(request: &Request, path: &Path, options: &Options) -> std::io::Result<An
         file.read_to_string(&mut text)?;
         file.rewind()?;
         headers.push(header("Cache-Control", "no-store"));
-        headers.extend(security(&policy::header(&policy::inline_scripts(&text), &options.connect)));
+        let is_hub = path.file_name().is_some_and(|name| name == policy::HUB_PAGE);
+        headers.extend(security(&match is_hub {
+            true => policy::header_of_hub(&options.connect),
+            false => policy::header(&policy::inline_scripts(&text)),
+        }));
     } else {
         headers.push(header("Cache-Control", "no-cache"));
-        headers.extend(security(&policy::header(&[], &options.connect)));
+        headers.extend(security(&policy::header(&[])));
         if request.header("If-None-Match") == Some(&etag) {
             return Ok(respond(304, headers, Box::new(std::io::empty()), 0));
         }
@@ -234,7 +238,7 @@ fn respond(status: u16, headers: Vec<Header>, body: Body, length: u64) -> Answer
 
 fn plain(status: u16, text: &str) -> Answer {
     let mut headers = vec![header("Content-Type", "text/plain; charset=utf-8"), header("Cache-Control", "no-store")];
-    headers.extend(security(&policy::header(&[], &[])));
+    headers.extend(security(&policy::header(&[])));
     respond(status, headers, Box::new(std::io::Cursor::new(text.as_bytes().to_vec())), text.len() as u64)
 }
 
@@ -265,6 +269,7 @@ mod tests {
         let page = "<html><script type=\"module\">go()</script><script src=\"a.js\"></script></html>";
         std::fs::write(folder.path().join("index.html"), page).expect("the folder is ours");
         std::fs::write(folder.path().join("a.wasm"), "0123456789").expect("the folder is ours");
+        std::fs::write(folder.path().join("hub.html"), "<html></html>").expect("the folder is ours");
         let options = Options { connect: vec!["http://127.0.0.1:1".to_owned()], record: true };
         let running = serve_with(folder.path(), 0, options).expect("a free port");
         (folder, running)
@@ -278,11 +283,13 @@ mod tests {
         assert!(body.contains("go()"));
         let hash = STANDARD.encode(Sha256::digest("go()"));
         assert!(head.contains(&format!("'wasm-unsafe-eval' 'sha256-{hash}';").to_lowercase()), "{head}");
-        assert!(head.contains("*.hf.co http://127.0.0.1:1;"), "{head}");
+        assert!(head.contains("; connect-src 'self'; ") && head.contains("; frame-ancestors 'none'"), "{head}");
         assert!(head.contains("cache-control: no-store"));
         assert!(head.contains("cross-origin-opener-policy: same-origin"));
         assert!(head.contains("cross-origin-embedder-policy: require-corp"));
         assert_eq!(running.requests(), ["GET /"]);
+        let (head, _) = get(&running, "/hub.html", "");
+        assert!(head.contains("*.hf.co http://127.0.0.1:1;") && head.contains("; frame-ancestors 'self'"), "{head}");
     }
 
     #[test]

@@ -125,7 +125,17 @@ pub(crate) fn build(mode: Mode, native_only: bool) -> Result<()> {
 /// would switch on features of crates that burn depends on, and `cargo build -p hone-cli` would compile burn once more.
 pub(crate) const SETS: [&[&str]; 2] = [
     &["--package", "hone-app"],
-    &["--workspace", "--exclude", "hone-worker", "--exclude", "hone-readers-web", "--exclude", "hone-app"],
+    &[
+        "--workspace",
+        "--exclude",
+        "hone-worker",
+        "--exclude",
+        "hone-readers-web",
+        "--exclude",
+        "hone-images-web",
+        "--exclude",
+        "hone-app",
+    ],
 ];
 
 /// `cargo test` of each of the sets; of the deployed page the end-to-end tests alone. The page's own tests are plain code:

@@ -1,7 +1,7 @@
 //! The worker's wasm without functions that can never run in a browser. In: the wasm as it was compiled, with the names of
 //! its functions. Out: the same, with a trap in place of each of these.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,15 +10,39 @@ use wasmparser::{KnownCustom, Name, Parser, Payload, TypeRef};
 
 use crate::proc;
 
-/// Functions of the worker that are linked and never run, by a part of their paths, with the reason. What only they call
-/// goes with them. Each becomes a trap: should one be called after all, the worker stops, and does not go wrong. The
-/// compiler merges functions that are alike, so a deployed build is tried on both devices before it goes out.
-const NEVER_RUN: [(&str, &str); 4] = [
-    ("cubecl_std::quant::view::run_with_quant_type", "kernels on quantized tensors, of which Hone has none"),
-    (" as pliron::parsable::Parsable>::parse", "parsers of kernels written as text: ours are built in memory"),
-    (" as burn_cubecl_fusion::optim::base::DynFusedOperation>::to_state", "writing down what was fused: nothing asks"),
-    (" as burn_cubecl::fusion::registry::DynProvider>::restore", "reading it again"),
+/// Functions of the worker that are linked and never run. What only they call goes with them. Each becomes a trap: should one be
+/// called after all, the worker stops, and does not go wrong. The compiler merges functions that are alike, so a deployed build
+/// is tried on both devices before it goes out.
+const NEVER_RUN: [Kind; 7] = [
+    Kind::of("cubecl_std::quant::view::run_with_quant_type", "kernels on quantized tensors, of which Hone has none"),
+    Kind::of("cubecl_std::quant::view::QuantizedViewExpand<Q,NQ,S,F,NF,C>::dequant", "what such kernels read"),
+    Kind::of(" as pliron::parsable::Parsable>::parse", "parsers of kernels written as text: ours are built in memory"),
+    Kind::of("<impl pliron::parsable::Parsable for ", "two more of these"),
+    Kind { smallest: 120, ..Kind::of("combine::parser::", "what these parsers are made of") },
+    Kind::of(
+        " as burn_cubecl_fusion::optim::base::DynFusedOperation>::to_state",
+        "writing down what was fused: nothing asks",
+    ),
+    Kind::of(" as burn_cubecl::fusion::registry::DynProvider>::restore", "reading it again"),
 ];
+
+/// Functions that never run.
+struct Kind {
+    /// A part of their paths.
+    part: &'static str,
+    /// Bytes of a body from which on it is left out. Of functions that hand on what they are given, or do nothing, the compiler keeps
+    /// one for all that are alike, under any of their names; of those with a body of their own it does not.
+    smallest: usize,
+    /// Why they never run.
+    reason: &'static str,
+}
+
+impl Kind {
+    /// Of any size.
+    const fn of(part: &'static str, reason: &'static str) -> Self {
+        Self { part, smallest: 0, reason }
+    }
+}
 
 /// Writes `worker` to `to`, with a trap in place of each function that never runs. Where one of the kinds is not in it, as
 /// after another version of its crate, that is said.
@@ -28,9 +52,10 @@ const NEVER_RUN: [(&str, &str); 4] = [
 pub(crate) fn without_what_never_runs(worker: &Path, to: &Path) -> Result<()> {
     let bytes = std::fs::read(worker).with_context(|| format!("cannot read {}", worker.display()))?;
     let mut dropped = BTreeSet::new();
-    let names = function_names(&bytes)?;
-    for (part, reason) in NEVER_RUN {
-        let found = names.iter().filter(|(_, name)| is_of(name, part)).map(|(index, _)| *index);
+    let (names, sizes) = (function_names(&bytes)?, body_sizes(&bytes)?);
+    for Kind { part, smallest, reason } in NEVER_RUN {
+        let is_large = |index: &u32| sizes.get(index).is_some_and(|size| *size >= smallest);
+        let found = names.iter().filter(|(index, name)| is_of(name, part) && is_large(index)).map(|(index, _)| *index);
         let before = dropped.len();
         dropped.extend(found);
         if dropped.len() == before {
@@ -70,6 +95,26 @@ fn function_names(wasm: &[u8]) -> Result<Vec<(u32, String)>> {
         }
     }
     Ok(names)
+}
+
+/// Bytes of the body of each function, by its index.
+fn body_sizes(wasm: &[u8]) -> Result<BTreeMap<u32, usize>> {
+    let (mut sizes, mut index) = (BTreeMap::new(), 0);
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    index += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                sizes.insert(index, body.as_bytes().len());
+                index += 1;
+            }
+            _ => {}
+        }
+    }
+    Ok(sizes)
 }
 
 /// The same wasm with a trap as the body of these functions.
@@ -112,6 +157,9 @@ mod tests {
 
     use super::*;
 
+    /// A part of the paths of one kind.
+    const PARSE: &str = " as pliron::parsable::Parsable>::parse";
+
     /// A module with an imported function, and two of its own that are named `kept` and `dropped` and return a number.
     fn sample() -> Vec<u8> {
         let (mut types, mut imports, mut functions) =
@@ -140,13 +188,13 @@ mod tests {
         let v0 =
             "_RNvXNtNtCsbci33CGPnJK_9cubecl_ir7dialect3scfNtB2_5ForOpNtNtCsc77I4BCGUaA_6pliron8parsable8Parsable5parse";
         for mangled in [legacy, v0] {
-            assert!(path_of(mangled).ends_with(NEVER_RUN[1].0), "{}", path_of(mangled));
+            assert!(path_of(mangled).ends_with(PARSE), "{}", path_of(mangled));
         }
     }
 
     #[test]
     fn what_drops_a_value_is_kept() {
-        let (part, _) = NEVER_RUN[1];
+        let part = PARSE;
         let parse = "<pliron::location::Source as pliron::parsable::Parsable>::parse";
         assert!(is_of(parse, part) && is_of(&format!("{parse}::{{{{closure}}}}"), part));
         assert!(!is_of(&format!("core::ptr::drop_in_place::<{parse}::Source>"), part));
@@ -159,6 +207,8 @@ mod tests {
         wasmparser::validate(&wasm).expect("the sample is wasm");
         let names = function_names(&wasm).expect("it has names");
         assert_eq!(names, [(1, "kept".to_owned()), (2, "dropped".to_owned())]);
+        let sizes = body_sizes(&wasm).expect("it can be read");
+        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [(1, 7), (2, 7)], "locals, a number of two bytes, end");
         let cut = with_traps(&wasm, &BTreeSet::from([2])).expect("it can be read");
         wasmparser::validate(&cut).expect("what is left is wasm");
         assert_eq!(function_names(&cut).expect("it has names"), names, "no index moved");

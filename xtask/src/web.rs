@@ -38,9 +38,11 @@ impl Mode {
 }
 
 /// What goes into the page, relative to the workspace's folder.
-const INPUTS: [&str; 15] = [
+const INPUTS: [&str; 17] = [
     "core/src",
     "core/Cargo.toml",
+    "images/src",
+    "images/Cargo.toml",
     "readers/src",
     "readers/Cargo.toml",
     "app",
@@ -60,10 +62,11 @@ const BUILT: &str = "built.txt";
 /// Part of `public` that set-up fills and verifies by itself.
 const MODELS: &str = "public/models";
 /// The crates, and the wasm that each becomes.
-const CRATES: [(Part, &str, &str); 3] = [
+const CRATES: [(Part, &str, &str); 4] = [
     (Part::Page, "app", "hone-app.wasm"),
     (Part::Worker, "app/worker", "hone-worker.wasm"),
     (Part::Readers, "app/readers", "hone_readers_web.wasm"),
+    (Part::Images, "app/images", "hone_images_web.wasm"),
 ];
 
 /// Where the built page lies.
@@ -177,8 +180,8 @@ fn build_and_say(mode: Mode, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Compiles page, worker and readers, each by its own manifest, or their features would mix. The page keeps its relocations: it is
-/// cut in two by them.
+/// Compiles page, worker and the modules beside it, each by its own manifest, or their features would mix. The page keeps its
+/// relocations: it is cut in two by them.
 fn compile(tools: &Tools, mode: Mode, parts: &Parts) -> Result<()> {
     parts.run(Part::Crates, |_| proc::run_counted(command(tools, "cargo").args(["fetch", "--locked"]), |_, _| {}))?;
     for (part, folder, _) in CRATES {

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, PointerEvent};
 
+use super::axes::{Frame, place, x_axis, y_axis};
 use super::geometry::{self, Scale};
 use crate::format;
 
@@ -13,8 +14,7 @@ const MAX_POINTS: usize = 400;
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 260.0;
-/// Room around the plot for the axes: left, right, top, bottom.
-const MARGIN: (f64, f64, f64, f64) = (56.0, 12.0, 10.0, 30.0);
+const FRAME: Frame = Frame { left: 56.0, right: WIDTH - 12.0, top: 10.0, bottom: HEIGHT - 30.0 };
 
 /// A line of a chart.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,14 +39,13 @@ struct Drawing {
 }
 
 fn draw(series: &[Series], x_max: f64, y_fixed: Option<(f64, f64)>, is_percent: bool) -> Drawing {
-    let (left, right, top, bottom) = MARGIN;
     let (low, high) = y_fixed.unwrap_or_else(|| {
         let (low, high) = geometry::extent(series.iter().flat_map(|s| &s.points)).unwrap_or((0.0, 1.0));
         let room = ((high - low) * 0.06).max(high.abs() * 0.02).max(1e-6);
         (if low >= 0.0 { (low - room).max(0.0) } else { low - room }, high + room)
     });
-    let x = Scale::new((0.0, x_max.max(1.0)), (left, WIDTH - right));
-    let y = Scale::new((low, high), (HEIGHT - bottom, top));
+    let x = Scale::new((0.0, x_max.max(1.0)), FRAME.x_range());
+    let y = Scale::new((low, high), FRAME.y_range());
     let x_step = geometry::tick_step(x_max.max(1.0), 6).max(1.0);
     let y_step = geometry::tick_step(high - low, 5);
     let y_label = |value: f64| match is_percent {
@@ -129,12 +128,12 @@ pub(crate) fn LineChart(
         let Some(element) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
         let bounds = element.get_bounding_client_rect();
         if bounds.width() > 0.0 {
-            let place = (f64::from(event.client_x()) - bounds.left()) / bounds.width() * WIDTH;
-            let step = drawing.with_untracked(|drawing| drawing.x.invert(place));
+            let x = (f64::from(event.client_x()) - bounds.left()) / bounds.width() * WIDTH;
+            let step = drawing.with_untracked(|drawing| drawing.x.invert(x));
             cursor.set(Some(step.round().clamp(0.0, x_max.get_untracked().max(1.0))));
         }
     };
-    let cursor_x = move || cursor.get().map(|step| drawing.with(|drawing| format!("{:.1}", drawing.x.at(step))));
+    let cursor_x = move || cursor.get().map(|step| drawing.with(|drawing| place(drawing.x.at(step))));
     let legend = move || {
         series.with(|series| {
             let item = |one: &Series| view! { <li class=format!("legend {}", one.class)>{one.name.clone()}</li> };
@@ -158,8 +157,8 @@ pub(crate) fn LineChart(
                     class="cursor"
                     x1=move || cursor_x().unwrap_or_else(|| "-9999".into())
                     x2=move || cursor_x().unwrap_or_else(|| "-9999".into())
-                    y1=MARGIN.2.to_string()
-                    y2=(HEIGHT - MARGIN.3).to_string()
+                    y1=FRAME.top.to_string()
+                    y2=FRAME.bottom.to_string()
                 />
             </svg>
             <div class="readout">
@@ -183,39 +182,20 @@ pub(crate) fn LineChart(
 
 /// Grid, tick labels, lines and dots.
 fn plot(drawing: &Drawing) -> AnyView {
-    let (left, right, top, bottom) = MARGIN;
-    let across = drawing.y_ticks.iter().map(|(y, label)| {
-        let y = format!("{y:.1}");
-        view! {
-            <line class="grid" x1=left.to_string() x2=(WIDTH - right).to_string() y1=y.clone() y2=y.clone() />
-            <text class="tick" x=(left - 8.0).to_string() y=y text-anchor="end" dy="4">{label.clone()}</text>
-        }
-    });
-    let up = drawing.x_ticks.iter().map(|(x, label)| {
-        let x = format!("{x:.1}");
-        view! {
-            <line class="grid" x1=x.clone() x2=x.clone() y1=top.to_string() y2=(HEIGHT - bottom).to_string() />
-            <text class="tick" x=x y=(HEIGHT - bottom + 18.0).to_string() text-anchor="middle">{label.clone()}</text>
-        }
-    });
     let lines =
         drawing.lines.iter().map(|(class, data)| view! { <path class=format!("line {class}") d=data.clone() /> });
     let dots = drawing.dots.iter().map(|(class, x, y)| {
-        view! { <circle class=format!("dot {class}") cx=format!("{x:.1}") cy=format!("{y:.1}") r="3.5" /> }
+        view! { <circle class=format!("dot {class}") cx=place(*x) cy=place(*y) r="3.5" /> }
     });
-    let baseline = geometry_line(left, HEIGHT - bottom, WIDTH - right, HEIGHT - bottom);
+    let bottom = place(FRAME.bottom);
     view! {
-        {across.collect_view()}
-        {up.collect_view()}
-        {baseline}
+        {y_axis(FRAME, &drawing.y_ticks)}
+        {x_axis(FRAME, &drawing.x_ticks)}
+        <line class="axis" x1=place(FRAME.left) x2=place(FRAME.right) y1=bottom.clone() y2=bottom />
         {lines.collect_view()}
         {dots.collect_view()}
     }
     .into_any()
-}
-
-fn geometry_line(x1: f64, y1: f64, x2: f64, y2: f64) -> AnyView {
-    view! { <line class="axis" x1=x1.to_string() y1=y1.to_string() x2=x2.to_string() y2=y2.to_string() /> }.into_any()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Charts: thin views over core's `geometry`, which is pure and tested. None of them knows what it draws.
 
+mod axes;
 mod bars;
 mod line;
 mod matrix;

@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
+use super::axes::{Frame, place, x_axis, y_axis};
 use super::geometry::{self, Scale};
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 260.0;
-/// Room around the plot for the axes: left, right, top, bottom.
-const MARGIN: (f64, f64, f64, f64) = (64.0, 14.0, 12.0, 50.0);
+const FRAME: Frame = Frame { left: 64.0, right: WIDTH - 14.0, top: 12.0, bottom: HEIGHT - 50.0 };
 
 /// How far above its beginning the loss is drawn, as a share of what it fell: where it runs away it leaves the picture.
 const HEADROOM: f64 = 0.25;
@@ -23,7 +23,6 @@ struct Drawing {
 
 /// Points are (rate above 0, loss); `mark` is a rate.
 fn draw(points: &[(f64, f64)], mark: Option<f64>) -> Drawing {
-    let (left, right, top, bottom) = MARGIN;
     let decades: Vec<(f64, f64)> =
         points.iter().filter(|point| point.0 > 0.0).map(|&(rate, loss)| (rate.log10(), loss)).collect();
     let (from, to) = match (decades.first(), decades.last()) {
@@ -33,8 +32,8 @@ fn draw(points: &[(f64, f64)], mark: Option<f64>) -> Drawing {
     let (low, highest) = geometry::extent(&decades).unwrap_or((0.0, 1.0));
     let begin = decades.first().map_or(highest, |first| first.1);
     let high = begin + (begin - low).max(begin.abs() * 0.01).max(1e-6) * HEADROOM;
-    let x = Scale::new((from, to), (left, WIDTH - right));
-    let y = Scale::new((low, high), (HEIGHT - bottom, top));
+    let x = Scale::new((from, to), FRAME.x_range());
+    let y = Scale::new((low, high), FRAME.y_range());
     let shown: Vec<(f64, f64)> =
         decades.iter().map(|&(rate, loss)| (rate, if loss <= high { loss } else { f64::NAN })).collect();
     let step = geometry::tick_step(high - low, 4);
@@ -52,32 +51,18 @@ fn draw(points: &[(f64, f64)], mark: Option<f64>) -> Drawing {
 
 /// The plot; `label` is its text for those who do not see it.
 pub(crate) fn rates(id: &'static str, points: &[(f64, f64)], mark: Option<f64>, label: String) -> AnyView {
-    let (left, right, top, bottom) = MARGIN;
     let Drawing { line, mark, x_ticks, y_ticks } = draw(points, mark);
-    let place = |value: f64| format!("{value:.1}");
-    let x_ticks = x_ticks.into_iter().map(|(x, text)| {
-        view! {
-            <line class="grid" x1=place(x) x2=place(x) y1=place(top) y2=place(HEIGHT - bottom) />
-            <text class="tick" x=place(x) y=place(HEIGHT - bottom + 20.0) text-anchor="middle">{text}</text>
-        }
-    });
-    let y_ticks = y_ticks.into_iter().map(|(y, text)| {
-        view! {
-            <line class="grid" x1=place(left) x2=place(WIDTH - right) y1=place(y) y2=place(y) />
-            <text class="tick" x=place(left - 8.0) y=place(y) text-anchor="end" dy="4">{text}</text>
-        }
-    });
     let mark = mark.map(|x| {
-        view! { <line class="mark" x1=place(x) x2=place(x) y1=place(top) y2=place(HEIGHT - bottom) /> }
+        view! { <line class="mark" x1=place(x) x2=place(x) y1=place(FRAME.top) y2=place(FRAME.bottom) /> }
     });
     view! {
         <svg class="histogram" viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label data-testid=id>
-            {y_ticks.collect_view()}
-            {x_ticks.collect_view()}
+            {y_axis(FRAME, &y_ticks)}
+            {x_axis(FRAME, &x_ticks)}
             {mark}
             <path class="line s1" d=line />
-            <text class="tick" x=place(WIDTH - right) y=place(HEIGHT - 6.0) text-anchor="end">"learning rate"</text>
-            <text class="tick" x=place(left + 6.0) y="26">"loss"</text>
+            <text class="tick" x=place(FRAME.right) y=place(HEIGHT - 6.0) text-anchor="end">"learning rate"</text>
+            <text class="tick" x=place(FRAME.left + 6.0) y="26">"loss"</text>
         </svg>
     }
     .into_any()

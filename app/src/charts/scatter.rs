@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use leptos::prelude::*;
 
+use super::axes::{Frame, place, x_labels, y_axis};
 use super::geometry::{self, Scale};
 
 /// Dots drawn at most.
@@ -11,8 +12,7 @@ const MAX_DOTS: usize = 2000;
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 420.0;
-/// Room around the plot for the axes: left, right, top, bottom.
-const MARGIN: (f64, f64, f64, f64) = (64.0, 12.0, 10.0, 52.0);
+const FRAME: Frame = Frame { left: 64.0, right: WIDTH - 12.0, top: 10.0, bottom: HEIGHT - 52.0 };
 
 /// What is drawn, ready to be put into elements.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,14 +27,13 @@ struct Drawing {
 
 /// Both axes have the range of all numbers, so that the line of right predictions is the diagonal.
 fn draw(points: &[(f64, f64)]) -> Drawing {
-    let (left, right, top, bottom) = MARGIN;
     let values = || points.iter().flat_map(|point| [point.0, point.1]).filter(|value| value.is_finite());
     let low = values().reduce(f64::min).unwrap_or(0.0);
     let high = values().reduce(f64::max).unwrap_or(1.0);
     let room = ((high - low) * 0.04).max(high.abs() * 0.02).max(1e-6);
     let (low, high) = (low - room, high + room);
-    let x = Scale::new((low, high), (left, WIDTH - right));
-    let y = Scale::new((low, high), (HEIGHT - bottom, top));
+    let x = Scale::new((low, high), FRAME.x_range());
+    let y = Scale::new((low, high), FRAME.y_range());
     let mut dots = String::new();
     for point in points.iter().step_by(points.len().div_ceil(MAX_DOTS).max(1)) {
         if point.0.is_finite() && point.1.is_finite() {
@@ -58,26 +57,15 @@ pub(crate) fn Scatter(
     #[prop(into)]
     label: String,
 ) -> impl IntoView {
-    let (left, right, _, bottom) = MARGIN;
     let Drawing { dots, diagonal: [from, to], x_ticks, y_ticks } = draw(&points);
-    let place = |value: f64| format!("{value:.1}");
-    let x_ticks = x_ticks.into_iter().map(|(x, text)| {
-        view! { <text class="tick" x=place(x) y=place(HEIGHT - bottom + 18.0) text-anchor="middle">{text}</text> }
-    });
-    let y_ticks = y_ticks.into_iter().map(|(y, text)| {
-        view! {
-            <line class="grid" x1=place(left) x2=place(WIDTH - right) y1=place(y) y2=place(y) />
-            <text class="tick" x=place(left - 6.0) y=place(y) text-anchor="end" dy="4">{text}</text>
-        }
-    });
     view! {
         <svg class="histogram" viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label data-testid="scatter">
-            {y_ticks.collect_view()}
-            {x_ticks.collect_view()}
+            {y_axis(FRAME, &y_ticks)}
+            {x_labels(FRAME, &x_ticks)}
             <line class="mark" x1=place(from.0) y1=place(from.1) x2=place(to.0) y2=place(to.1) />
             <path class="dots" d=dots />
-            <text class="tick" x=place(WIDTH - right) y=place(HEIGHT - 8.0) text-anchor="end">"true number"</text>
-            <text class="tick" x=place(left + 6.0) y="22">"predicted number"</text>
+            <text class="tick" x=place(FRAME.right) y=place(HEIGHT - 8.0) text-anchor="end">"true number"</text>
+            <text class="tick" x=place(FRAME.left + 6.0) y="22">"predicted number"</text>
         </svg>
     }
     .into_any()

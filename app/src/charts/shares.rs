@@ -2,12 +2,12 @@
 
 use leptos::prelude::*;
 
+use super::axes::{Frame, place, x_labels, y_axis};
 use super::geometry::{self, Scale};
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 360.0;
-/// Room around the plot for the axes: left, right, top, bottom.
-const MARGIN: (f64, f64, f64, f64) = (72.0, 14.0, 30.0, 56.0);
+const FRAME: Frame = Frame { left: 72.0, right: WIDTH - 14.0, top: 30.0, bottom: HEIGHT - 56.0 };
 
 /// A line of shares.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,11 +35,10 @@ struct Drawing {
 
 /// The y axis begins where the lowest point lies, so that small differences near 100 % can be seen; with a diagonal at 0.
 fn draw(lines: &[ShareLine], has_diagonal: bool) -> Drawing {
-    let (left, right, top, bottom) = MARGIN;
     let lowest = geometry::extent(lines.iter().flat_map(|line| &line.points)).map_or(0.0, |(low, _)| low);
     let low = if has_diagonal { 0.0 } else { ((lowest * 10.0).floor() / 10.0).clamp(0.0, 0.9) };
-    let x = Scale::new((0.0, 1.0), (left, WIDTH - right));
-    let y = Scale::new((low, 1.0), (HEIGHT - bottom, top));
+    let x = Scale::new((0.0, 1.0), FRAME.x_range());
+    let y = Scale::new((low, 1.0), FRAME.y_range());
     let percent = |share: f64| format!("{:.0} %", share * 100.0);
     let dots = lines.iter().filter(|line| line.has_dots).flat_map(|line| {
         let class = line.class;
@@ -62,18 +61,7 @@ pub(crate) fn shares(
     has_diagonal: bool,
     label: String,
 ) -> AnyView {
-    let (left, right, top, bottom) = MARGIN;
     let drawing = draw(lines, has_diagonal);
-    let place = |value: f64| format!("{value:.1}");
-    let x_ticks = drawing.x_ticks.into_iter().map(|(x, text)| {
-        view! { <text class="tick" x=place(x) y=place(HEIGHT - bottom + 20.0) text-anchor="middle">{text}</text> }
-    });
-    let y_ticks = drawing.y_ticks.into_iter().map(|(y, text)| {
-        view! {
-            <line class="grid" x1=place(left) x2=place(WIDTH - right) y1=place(y) y2=place(y) />
-            <text class="tick" x=place(left - 6.0) y=place(y) text-anchor="end" dy="4">{text}</text>
-        }
-    });
     let diagonal = drawing.diagonal.map(|[from, to]| {
         view! { <line class="mark" x1=place(from.0) y1=place(from.1) x2=place(to.0) y2=place(to.1) /> }
     });
@@ -87,13 +75,13 @@ pub(crate) fn shares(
     view! {
         {legend}
         <svg class="histogram" viewBox=format!("0 0 {WIDTH} {HEIGHT}") role="img" aria-label=label data-testid=id>
-            {y_ticks.collect_view()}
-            {x_ticks.collect_view()}
+            {y_axis(FRAME, &drawing.y_ticks)}
+            {x_labels(FRAME, &drawing.x_ticks)}
             {diagonal}
             {paths.collect_view()}
             {dots.collect_view()}
-            <text class="tick" x=place(WIDTH - right) y=place(HEIGHT - 10.0) text-anchor="end">{x_name}</text>
-            <text class="tick" x=place(left) y=place(top - 12.0)>{y_name}</text>
+            <text class="tick" x=place(FRAME.right) y=place(HEIGHT - 10.0) text-anchor="end">{x_name}</text>
+            <text class="tick" x=place(FRAME.left) y=place(FRAME.top - 12.0)>{y_name}</text>
         </svg>
     }
     .into_any()

@@ -1,12 +1,18 @@
 //! The page's end of the line to its worker. In: commands with buffers. Out: exactly one answer for each, and notices
 //! for everything that the worker says unasked. It also starts the worker, and starts another when one dies.
+//!
+//! Before the parts of the later steps are there it reads the messages that the first step waits for; one of another kind waits,
+//! with all that come behind it, until those parts bring what reads it (ADR 42).
 
 mod oneshot;
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
-use hone_core::session::protocol::{Command, FromWorker, Problem, ProblemKind, Reply, Request, RequestId};
+use hone_core::session::protocol::{
+    Command, EarlyMessage, FromWorker, Problem, ProblemKind, Reply, Request, RequestId,
+};
 use js_sys::{Array, ArrayBuffer, Object, Reflect};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -16,8 +22,10 @@ use crate::browser;
 
 /// Where the build puts the script that starts the worker.
 const WORKER_URL: &str = "hone-worker_loader.js";
+/// The script by which the worker asks model hubs; it must be there before the worker hears of one.
+const HUB_URL: &str = "hone-worker_hub.js";
 
-/// What came of a command, with the buffers that travelled beside it.
+/// What came of a command, with the buffers that travelled beside it; a file that was packed is the last of them, as a `Blob`.
 pub(crate) type Answer = Result<(Reply, Vec<ArrayBuffer>), Problem>;
 
 /// What the worker says unasked.
@@ -26,12 +34,26 @@ pub(crate) enum Notice {
     Ready,
     /// Progress and events.
     Message(FromWorker),
+    /// Messages came that are not read before the parts of the later steps are there.
+    Waits,
     /// It can't go on; all waiting commands were answered with this.
     Dead(Problem),
 }
 
+/// What goes to the worker beside a command and its buffers.
+enum Beside<'a> {
+    Nothing,
+    /// A file, handed over as it is: the worker reads it.
+    File(&'a Blob),
+    /// A port to a model hub, which is given away; null where this site serves the model.
+    Hub(&'a JsValue),
+}
+
 /// What waits for an answer.
 type OnAnswer = Box<dyn FnOnce(Answer)>;
+
+/// Reads a message that the browser has parsed; `None` where that takes code that is not there yet.
+type Read = fn(JsValue) -> Result<Option<FromWorker>, String>;
 
 /// The line to the worker; clones share it.
 #[derive(Clone)]
@@ -45,6 +67,9 @@ struct Line {
     early: Vec<(JsValue, Array)>,
     waiting: Vec<(RequestId, OnAnswer)>,
     next_id: u32,
+    read: Read,
+    /// Messages in their order, of which the first can't be read yet.
+    unread: VecDeque<JsValue>,
 }
 
 /// A worker and what it calls; dropped together, after it was terminated.
@@ -64,6 +89,8 @@ impl Client {
             early: Vec::new(),
             waiting: Vec::new(),
             next_id: 0,
+            read: read_early,
+            unread: VecDeque::new(),
         })))
     }
 
@@ -95,20 +122,31 @@ impl Client {
         blobs: Vec<ArrayBuffer>,
         then: impl FnOnce(Answer) + 'static,
     ) -> RequestId {
-        self.send_boxed(command, blobs, Array::new(), Box::new(then))
+        self.send_boxed(command, blobs, &Beside::Nothing, Box::new(then))
     }
 
-    /// `files` are handed over as they are: the worker reads them.
-    fn send_boxed(&self, command: Command, blobs: Vec<ArrayBuffer>, files: Array, then: OnAnswer) -> RequestId {
+    fn send_boxed(&self, command: Command, blobs: Vec<ArrayBuffer>, beside: &Beside<'_>, then: OnAnswer) -> RequestId {
         let mut line = self.0.borrow_mut();
         line.next_id += 1;
         let id = RequestId(line.next_id);
         let json = serde_json::to_string(&Request { id, command }).expect("commands hold only plain values");
-        let transfer: Array = blobs.iter().collect();
+        let buffers: Array = blobs.iter().collect();
+        let transfer = Array::from(&buffers);
         let message = Object::new();
-        let parts = [("json", JsValue::from_str(&json)), ("blobs", transfer.clone().into()), ("files", files.into())];
-        for (key, value) in parts {
-            Reflect::set(&message, &key.into(), &value).expect("a fresh object takes properties");
+        let set = |key: &str, value: &JsValue| {
+            Reflect::set(&message, &key.into(), value).expect("a fresh object takes properties");
+        };
+        set("json", &JsValue::from_str(&json));
+        set("blobs", &buffers);
+        match beside {
+            Beside::Nothing => {}
+            Beside::File(file) => set("files", &Array::of1(file)),
+            Beside::Hub(port) => {
+                set("hub", port);
+                if !port.is_null() {
+                    transfer.push(port);
+                }
+            }
         }
         line.waiting.push((id, then));
         let message = JsValue::from(message);
@@ -135,7 +173,14 @@ impl Client {
     /// As [`Self::request`], with a file that the worker reads where it is.
     pub(crate) async fn request_with_file(&self, command: Command, file: &Blob) -> Answer {
         let (fill, receiver) = oneshot::oneshot();
-        self.send_boxed(command, Vec::new(), Array::of1(file), Box::new(fill));
+        self.send_boxed(command, Vec::new(), &Beside::File(file), Box::new(fill));
+        receiver.await
+    }
+
+    /// As [`Self::request`], with a port by which the worker asks a model hub; null where this site serves the model.
+    pub(crate) async fn request_with_hub(&self, command: Command, port: &JsValue) -> Answer {
+        let (fill, receiver) = oneshot::oneshot();
+        self.send_boxed(command, Vec::new(), &Beside::Hub(port), Box::new(fill));
         receiver.await
     }
 
@@ -143,7 +188,8 @@ impl Client {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         // A worker of a blob is under the page's own policy, also where a static host sends none with the script.
-        let url = browser::script_url(&format!("await import({:?});", browser::absolute_url(WORKER_URL)))?;
+        let [hub, worker] = [HUB_URL, WORKER_URL].map(browser::absolute_url);
+        let url = browser::script_url(&format!("await import({hub:?}); await import({worker:?});"))?;
         let worker = Worker::new_with_options(&url, &options)?;
         let line = self.clone();
         let on_message = Closure::new(move |event: MessageEvent| line.receive(&event.data()));
@@ -158,11 +204,43 @@ impl Client {
         Ok(Running { worker, _on_message: on_message, _on_error: on_error })
     }
 
+    /// Reads messages of every kind from now on, those that have waited first. To be called by the parts of the later steps alone:
+    /// the code that does it is fetched with them.
+    pub(crate) fn read_all_messages(&self) {
+        self.0.borrow_mut().read = read_all;
+        let line = self.clone();
+        // Not within the drawing of a view, which would follow every signal that is read.
+        wasm_bindgen_futures::spawn_local(async move {
+            let next = || line.0.borrow_mut().unread.pop_front();
+            while let Some(data) = next() {
+                line.take(&data);
+            }
+        });
+    }
+
+    /// Whether messages wait for the parts of the later steps.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.0.borrow().unread.is_empty()
+    }
+
     fn receive(&self, data: &JsValue) {
-        match decode(data) {
-            Ok((FromWorker::Ready { version }, _)) => self.greet(&version),
-            Ok((FromWorker::Reply { id, result }, blobs)) => self.answer(id, result.map(|reply| (reply, blobs))),
-            Ok((message, _)) => self.notify(Notice::Message(message)),
+        if self.has_unread() {
+            self.0.borrow_mut().unread.push_back(data.clone());
+        } else {
+            self.take(data);
+        }
+    }
+
+    fn take(&self, data: &JsValue) {
+        let read = self.0.borrow().read;
+        match decode(data, read) {
+            Ok((Some(FromWorker::Ready { version }), _)) => self.greet(&version),
+            Ok((Some(FromWorker::Reply { id, result }), blobs)) => self.answer(id, result.map(|reply| (reply, blobs))),
+            Ok((Some(message), _)) => self.notify(Notice::Message(message)),
+            Ok((None, _)) => {
+                self.0.borrow_mut().unread.push_back(data.clone());
+                self.notify(Notice::Waits);
+            }
             Err(error) => self.die(problem(&format!("a message inside the page is unreadable: {error}"), RELOAD_HINT)),
         }
     }
@@ -181,7 +259,8 @@ impl Client {
         };
         self.notify(Notice::Ready);
         for (message, transfer) in early {
-            if let Err(error) = self.0.borrow().post(&message, &transfer) {
+            let posted = self.0.borrow().post(&message, &transfer);
+            if let Err(error) = posted {
                 let text = format!("the part of the page that trains does not answer: {}", browser::describe(&error));
                 return self.die(problem(&text, RESTART_HINT));
             }
@@ -210,6 +289,7 @@ impl Client {
             let mut line = self.0.borrow_mut();
             line.is_ready = false;
             line.early.clear();
+            line.unread.clear();
             std::mem::take(&mut line.waiting)
         };
         for (_, then) in waiting {
@@ -241,12 +321,20 @@ fn problem(message: &str, hint: &str) -> Problem {
     Problem { kind: ProblemKind::Bug, message: message.into(), hint: hint.into() }
 }
 
-fn decode(data: &JsValue) -> Result<(FromWorker, Vec<ArrayBuffer>), String> {
+fn read_early(message: JsValue) -> Result<Option<FromWorker>, String> {
+    Ok(serde_wasm_bindgen::from_value::<EarlyMessage>(message).ok().map(FromWorker::from))
+}
+
+fn read_all(message: JsValue) -> Result<Option<FromWorker>, String> {
+    serde_wasm_bindgen::from_value(message).map(Some).map_err(|error| error.to_string())
+}
+
+fn decode(data: &JsValue, read: Read) -> Result<(Option<FromWorker>, Vec<ArrayBuffer>), String> {
     let get = |key: &str| Reflect::get(data, &key.into()).map_err(|error| browser::describe(&error));
     let json = get("json")?.as_string().ok_or("no json in the message")?;
     // The browser parses it: that takes less of the page than a JSON parser of our own.
     let message = js_sys::JSON::parse(&json).map_err(|error| browser::describe(&error))?;
-    let message = serde_wasm_bindgen::from_value(message).map_err(|error| error.to_string())?;
+    let message = read(message)?;
     let blobs = get("blobs")?;
     let blobs = if Array::is_array(&blobs) { Array::from(&blobs) } else { Array::new() };
     Ok((message, blobs.iter().map(JsCast::unchecked_into).collect()))

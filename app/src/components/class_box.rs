@@ -1,9 +1,10 @@
-//! A box in which a class is chosen by keys: a digit, or the first letters of its name. In: names of classes, the one that is chosen.
-//! Out: what was asked for. Which key does what is plain, tested natively.
+//! A box in which a class is chosen by keys, or several are: a digit, or the first letters of its name. In: names of classes, those
+//! that are chosen. Out: what was asked for. Which key does what is plain, tested natively.
 
 use std::sync::Arc;
 
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 use web_sys::KeyboardEvent;
 
 /// Classes that have a button each; others are found by their letters.
@@ -12,8 +13,10 @@ const MAX_BUTTONS: usize = 60;
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClassAct {
-    /// A class, or (where that is allowed) one that is new.
+    /// A class, or one that is new; where several may be chosen, also one that is to be chosen no more.
     Choose(String),
+    /// Those that are chosen are all.
+    Done,
     /// The next, without a choice.
     Skip,
     /// The one before.
@@ -45,16 +48,16 @@ fn matching<'n>(typed: &str, names: &'n [String]) -> Vec<&'n String> {
     found
 }
 
-fn act_of(key: &str, typed: &str, names: &[String], allows_new: bool) -> Option<KeyAct> {
+fn act_of(key: &str, typed: &str, names: &[String], is_several: bool) -> Option<KeyAct> {
     let ask = |act: ClassAct| Some(KeyAct::Ask(act));
     let mut letters = key.chars();
     let letter = letters.next().filter(|_| letters.next().is_none());
     let with_key = |key: char| (0..names.len()).find(|&index| key_of(index, names) == Some(key));
     match key {
-        "Enter" if typed.is_empty() => None,
+        "Enter" if typed.is_empty() => is_several.then_some(KeyAct::Ask(ClassAct::Done)),
         "Enter" => match matching(typed, names).first() {
             Some(&name) => ask(ClassAct::Choose(name.clone())),
-            None if allows_new && !typed.trim().is_empty() => ask(ClassAct::Choose(typed.trim().to_owned())),
+            None if !typed.trim().is_empty() => ask(ClassAct::Choose(typed.trim().to_owned())),
             None => None,
         },
         "Escape" if !typed.is_empty() => Some(KeyAct::Type(String::new())),
@@ -77,25 +80,25 @@ fn act_of(key: &str, typed: &str, names: &[String], allows_new: bool) -> Option<
 }
 
 /// What is typed, and what Enter makes of it.
-fn words_on(typed: &str, names: &[String], allows_new: bool) -> String {
+fn describe_typed(typed: &str, names: &[String]) -> String {
     let found = matching(typed, names);
     match (typed, found.as_slice()) {
         ("", _) => String::new(),
         (typed, [name]) => format!("{typed}: Enter takes “{name}”"),
         (typed, [name, others @ ..]) => format!("{typed}: Enter takes “{name}”, the first of {}", others.len() + 1),
-        (typed, []) if allows_new => format!("{typed}: no class begins so. Enter makes it a new one"),
-        (typed, []) => format!("{typed}: no class begins so. Escape takes it back"),
+        (typed, []) => format!("{typed}: no class begins so. Enter makes it a new one"),
     }
 }
 
-/// The box; `id` is its id and test id, `label` says what is chosen there. With `allows_new` what is typed can become a class.
+/// The box; `id` is its id and test id, `label` says what is chosen there. With `is_several` any number of classes are chosen, until
+/// Enter keeps them.
 pub(crate) fn class_box(
     id: &'static str,
     label: &'static str,
     names: Signal<Arc<Vec<String>>>,
-    chosen: Signal<Option<String>>,
+    chosen: Signal<Vec<String>>,
     waits: Signal<bool>,
-    allows_new: bool,
+    is_several: bool,
     on_act: Callback<ClassAct>,
 ) -> AnyView {
     let typed = RwSignal::new(String::new());
@@ -108,8 +111,16 @@ pub(crate) fn class_box(
             return;
         }
         let act =
-            names.with_untracked(|names| typed.with_untracked(|typed| act_of(&event.key(), typed, names, allows_new)));
+            names.with_untracked(|names| typed.with_untracked(|typed| act_of(&event.key(), typed, names, is_several)));
         let Some(act) = act else { return };
+        // A button that has the focus is pressed by Enter.
+        let is_of_box = || {
+            let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+            target.is_some_and(|target| target.id() == id)
+        };
+        if act == KeyAct::Ask(ClassAct::Done) && !is_of_box() {
+            return;
+        }
         event.prevent_default();
         match act {
             KeyAct::Ask(act) => ask(act),
@@ -122,7 +133,7 @@ pub(crate) fn class_box(
             let name = names[index].clone();
             let (own, pressed) = (name.clone(), name.clone());
             let key = key_of(index, &names).map(|key| view! { <kbd>{key.to_string()}</kbd> " " });
-            let is_chosen = move || chosen.with(|chosen| chosen.as_ref() == Some(&own));
+            let is_chosen = move || chosen.with(|chosen| chosen.contains(&own));
             let on_click = move |_| {
                 if !waits.get_untracked() {
                     ask(ClassAct::Choose(pressed.clone()));
@@ -148,7 +159,7 @@ pub(crate) fn class_box(
         });
         view! { {(0..names.len().min(MAX_BUTTONS)).map(button).collect_view()} {more} }.into_any()
     };
-    let words = move || names.with(|names| typed.with(|typed| words_on(typed, names, allows_new)));
+    let words = move || names.with(|names| typed.with(|typed| describe_typed(typed, names)));
     view! {
         <div id=id data-testid=id class="class-box" role="group" tabindex="0" aria-label=label on:keydown=on_key>
             <div class="row">{buttons}</div>
@@ -177,12 +188,12 @@ mod tests {
     #[test]
     fn digits_choose_by_place_or_by_name() {
         let classes = names(&["billing", "refund", "access"]);
-        let act = |key| act_of(key, "", &classes, true);
+        let act = |key| act_of(key, "", &classes, false);
         assert_eq!([act("1"), act("3")], [choose("billing"), choose("access")]);
         assert_eq!(act("4"), type_in("4"), "there is no fourth");
         let numbers = names(&["0", "1", "2"]);
-        assert_eq!(act_of("1", "", &numbers, true), choose("1"), "not the first, which is called 0");
-        assert_eq!(act_of("0", "", &numbers, true), choose("0"));
+        assert_eq!(act_of("1", "", &numbers, false), choose("1"), "not the first, which is called 0");
+        assert_eq!(act_of("0", "", &numbers, false), choose("0"));
         let many: Vec<String> = (0..12).map(|index| format!("class {index}")).collect();
         assert_eq!([key_of(8, &many), key_of(9, &many)], [Some('9'), None]);
     }
@@ -190,16 +201,16 @@ mod tests {
     #[test]
     fn letters_find_a_class_and_enter_takes_it() {
         let classes = names(&["refund now", "refund", "access"]);
-        assert_eq!(act_of("R", "", &classes, true), type_in("R"));
-        assert_eq!(act_of("1", "re", &classes, true), type_in("re1"), "a digit among letters is a letter");
-        assert_eq!(act_of(" ", "refund", &classes, true), type_in("refund "));
-        assert_eq!(act_of("Enter", "REFUND", &classes, true), choose("refund"), "the one that it is");
-        assert_eq!(act_of("Enter", "a", &classes, true), choose("access"));
-        assert_eq!(act_of("Enter", " new ", &classes, true), choose("new"));
-        assert_eq!(act_of("Enter", "new", &classes, false), None);
-        assert_eq!(act_of("Enter", "", &classes, true), None, "a button that has the focus is pressed");
+        assert_eq!(act_of("R", "", &classes, false), type_in("R"));
+        assert_eq!(act_of("1", "re", &classes, false), type_in("re1"), "a digit among letters is a letter");
+        assert_eq!(act_of(" ", "refund", &classes, false), type_in("refund "));
+        assert_eq!(act_of("Enter", "REFUND", &classes, false), choose("refund"), "the one that it is");
+        assert_eq!(act_of("Enter", "a", &classes, false), choose("access"));
+        assert_eq!(act_of("Enter", " new ", &classes, false), choose("new"));
+        assert_eq!(act_of("Enter", "", &classes, false), None, "a button that has the focus is pressed");
+        assert_eq!(act_of("Enter", "", &classes, true), Some(KeyAct::Ask(ClassAct::Done)), "all that are chosen");
         assert_eq!(
-            [act_of("Backspace", "re", &classes, true), act_of("Escape", "re", &classes, true)],
+            [act_of("Backspace", "re", &classes, false), act_of("Escape", "re", &classes, false)],
             [type_in("r"), type_in("")]
         );
     }
@@ -208,21 +219,20 @@ mod tests {
     fn arrows_and_backspace_move_where_nothing_is_typed() {
         let classes = names(&["a"]);
         let ask = |act| Some(KeyAct::Ask(act));
-        assert_eq!(act_of("ArrowRight", "", &classes, true), ask(ClassAct::Skip));
+        assert_eq!(act_of("ArrowRight", "", &classes, false), ask(ClassAct::Skip));
         assert_eq!(
-            [act_of("ArrowLeft", "", &classes, true), act_of("Backspace", "", &classes, true)],
+            [act_of("ArrowLeft", "", &classes, false), act_of("Backspace", "", &classes, false)],
             [ask(ClassAct::Back), ask(ClassAct::Back)]
         );
-        assert_eq!([act_of("ArrowRight", "x", &classes, true), act_of("Tab", "", &classes, true)], [None, None]);
+        assert_eq!([act_of("ArrowRight", "x", &classes, false), act_of("Tab", "", &classes, false)], [None, None]);
     }
 
     #[test]
     fn it_is_said_what_enter_makes_of_the_letters() {
         let classes = names(&["refund", "reminder"]);
-        assert_eq!(words_on("", &classes, true), "");
-        assert_eq!(words_on("rem", &classes, true), "rem: Enter takes “reminder”");
-        assert_eq!(words_on("re", &classes, true), "re: Enter takes “refund”, the first of 2");
-        assert!(words_on("x", &classes, true).ends_with("Enter makes it a new one"));
-        assert!(words_on("x", &classes, false).ends_with("Escape takes it back"));
+        assert_eq!(describe_typed("", &classes), "");
+        assert_eq!(describe_typed("rem", &classes), "rem: Enter takes “reminder”");
+        assert_eq!(describe_typed("re", &classes), "re: Enter takes “refund”, the first of 2");
+        assert!(describe_typed("x", &classes).ends_with("Enter makes it a new one"));
     }
 }

@@ -29,7 +29,7 @@ pub(crate) use network_chip::NetworkChip;
 pub(crate) use page_drop::{PageDrop, is_in_text_field};
 pub(crate) use picture::picture;
 pub(crate) use problem::ProblemAlert;
-pub(crate) use progress::{Meter, Stat, counted};
+pub(crate) use progress::{Meter, Stat, amount_of, counted, share_of};
 pub(crate) use rail::{Rail, RailItem};
 pub(crate) use table::{Cell, facts, framed, sortable_table, table};
 pub(crate) use virtual_rows::{Extent, ROW_HEIGHT};

@@ -43,7 +43,9 @@ pub(crate) fn NetworkChip(
                 <p>
                     "0 bytes of your data left this page. Your rows are read and trained on inside this tab, and kept in this browser, "
                     "with each run until you delete it. "
-                    "No request has a body: the address of a file is all that is sent, with the headers that your browser adds. "
+                    "No request has a body: the address of a file is all that is sent, with the headers that your browser adds, "
+                    "and to a hub the token that you gave for it. "
+                    "Page and training reach this site alone; a model hub is reached while a model is loaded from it. "
                     "All requests so far:"
                 </p>
                 {list}

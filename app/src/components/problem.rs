@@ -12,6 +12,7 @@ fn kind_text(kind: ProblemKind) -> &'static str {
         ProblemKind::Model => "Model",
         ProblemKind::Config => "Settings",
         ProblemKind::Network => "Network",
+        ProblemKind::Access => "Access",
         ProblemKind::Storage => "Storage",
         ProblemKind::Device => "Device",
         ProblemKind::Diverged => "Training diverged",

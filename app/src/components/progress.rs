@@ -30,6 +30,23 @@ pub(crate) fn Meter(
     .into_any()
 }
 
+/// The share of `(done, in all)`; `None` where the second is 0, not known yet.
+pub(crate) fn share_of(progress: impl Into<Signal<(usize, usize)>>) -> Signal<Option<f64>> {
+    let progress = progress.into();
+    Signal::derive(move || {
+        let (done, total) = progress.get();
+        (total > 0).then(|| done as f64 / total as f64)
+    })
+}
+
+/// `1,200 of 5,000 rows`; nothing where the second is 0, not known yet.
+pub(crate) fn amount_of((done, total): (usize, usize), noun: &str) -> String {
+    match total {
+        0 => String::new(),
+        _ => format!("{} of {}", format::count(done), format::plural(total, noun)),
+    }
+}
+
 /// How far something is that can be counted, `(done, in all)`, the second 0 where it is not known yet; and the button of this test id
 /// that ends it.
 pub(crate) fn counted(
@@ -38,10 +55,7 @@ pub(crate) fn counted(
     progress: Signal<(usize, usize)>,
     on_cancel: Callback<()>,
 ) -> AnyView {
-    let share = Signal::derive(move || {
-        let (done, total) = progress.get();
-        (total > 0).then(|| done as f64 / total as f64)
-    });
+    let share = share_of(progress);
     let text = Signal::derive(move || {
         let (done, total) = progress.get();
         if total == 0 { String::new() } else { format!("{} of {}", format::count(done), format::count(total)) }

@@ -150,7 +150,9 @@ fn cell(Cell { text, class, id, raw, press }: Cell) -> AnyView {
 }
 
 fn pressed(text: String, what: String, on_press: Callback<()>) -> AnyView {
-    view! { <button type="button" class="cell" aria-label=what on:click=move |_| on_press.run(())>{text}</button> }
+    // What is read out has what is seen in it, so that it can be spoken to (WCAG 2.5.3).
+    let label = if what.contains(&text) { what } else { format!("{text}: {what}") };
+    view! { <button type="button" class="cell" aria-label=label on:click=move |_| on_press.run(())>{text}</button> }
         .into_any()
 }
 

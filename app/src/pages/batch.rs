@@ -19,6 +19,12 @@ use crate::tasks;
 const ROWS: &str = ".csv,.tsv,.txt,.jsonl,.ndjson,.json,.conll,.parquet,.xlsx,.ods,.gz,.zip";
 /// The same of images.
 const IMAGES: &str = "image/png,image/jpeg,image/webp,image/bmp,image/gif,.zip";
+
+const WHAT_OF_ROWS: &str = "Drop a file with a text in each row here: it comes back with the answers in columns of their own. It stays \
+    in this browser.";
+const WHAT_OF_IMAGES: &str =
+    "Drop images or a zip of images here: each gets a label, in a table by the names of the files.";
+
 /// Characters of a cell that are shown.
 const MAX_CELL: usize = 80;
 /// Labels whose counts are shown.
@@ -34,29 +40,8 @@ pub(super) fn panel(store: Store, task: Task) -> Option<AnyView> {
     let batch = store.batch;
     let is_loaded =
         Memo::new(move |_| store.model.info.with(Option::is_some) && store.data.report.with(Option::is_some));
+    // Files may come after the panel is drawn anew: this lives longer than what it draws.
     let on_files = Callback::new(move |files: Vec<PickedFile>| store.choose_batch(files));
-    let on_drop = move |event: DragEvent| {
-        let Some(data) = event.data_transfer().filter(|_| untrack(|| can_predict(store))) else { return };
-        event.prevent_default(); // the page does not take it too
-        let dropped = DroppedItems::of(&data);
-        spawn_local(async move {
-            match dropped.all().await {
-                Ok(files) => on_files.run(files),
-                Err(error) => store.report(Step::Try, unreadable(error)),
-            }
-        });
-    };
-    let cannot_choose = Signal::derive(move || !can_predict(store));
-    let (what, accept) = match has_images {
-        true => {
-            ("Drop images or a zip of images here: each gets a label, in a table by the names of the files.", IMAGES)
-        }
-        false => (
-            "Drop a file with a text in each row here: it comes back with the answers in columns of their own. It stays in this \
-             browser.",
-            ROWS,
-        ),
-    };
     let chosen = move || {
         let names = batch.files.with(|files| {
             let first = files.first().map(|file| file.name.clone())?;
@@ -71,19 +56,7 @@ pub(super) fn panel(store: Store, task: Task) -> Option<AnyView> {
             view! {
                 <details class="panel" data-testid="label-panel">
                     <summary>"Label a whole file"</summary>
-                    <div class="drop" on:drop=on_drop data-testid="label-drop">
-                        <p>{what}</p>
-                        <div class="row">
-                            <FileInput
-                                id="label-file"
-                                label="Choose a file"
-                                accept=accept
-                                multiple=has_images
-                                disabled=cannot_choose
-                                on_files=on_files
-                            />
-                        </div>
-                    </div>
+                    {drop_area(store, has_images, on_files)}
                     {chosen}
                     {looked}
                     {start(store)}
@@ -94,6 +67,39 @@ pub(super) fn panel(store: Store, task: Task) -> Option<AnyView> {
         })
     };
     Some(content.into_any())
+}
+
+/// Where a file is dropped or chosen.
+fn drop_area(store: Store, has_images: bool, on_files: Callback<Vec<PickedFile>>) -> AnyView {
+    let on_drop = move |event: DragEvent| {
+        let Some(data) = event.data_transfer().filter(|_| untrack(|| can_predict(store))) else { return };
+        event.prevent_default(); // the page does not take it too
+        let dropped = DroppedItems::of(&data);
+        spawn_local(async move {
+            match dropped.all().await {
+                Ok(files) => on_files.run(files),
+                Err(error) => store.report(Step::Try, unreadable(error)),
+            }
+        });
+    };
+    let cannot_choose = Signal::derive(move || !can_predict(store));
+    let (what, accept) = if has_images { (WHAT_OF_IMAGES, IMAGES) } else { (WHAT_OF_ROWS, ROWS) };
+    view! {
+        <div class="drop" on:drop=on_drop data-testid="label-drop">
+            <p>{what}</p>
+            <div class="row">
+                <FileInput
+                    id="label-file"
+                    label="Choose a file"
+                    accept=accept
+                    multiple=has_images
+                    disabled=cannot_choose
+                    on_files=on_files
+                />
+            </div>
+        </div>
+    }
+    .into_any()
 }
 
 /// The columns that are read, which can be others, and what there is to know of the file.

@@ -10,9 +10,10 @@ use hone_core::data::findings::{
 use hone_core::task::{DataReport, findings_of_report};
 use leptos::prelude::*;
 
-use crate::components::{Button, Cell, Meter, table};
+use crate::components::{Button, Cell, Meter, amount_of, share_of, table};
 use crate::format;
 use crate::state::{Step, Store};
+use crate::tasks;
 
 /// What can be done with the rows of a report.
 #[derive(Clone, Copy)]
@@ -30,7 +31,8 @@ pub(super) fn section(store: Store, report: &DataReport) -> AnyView {
     let (has_valid, has_test) = (store.data.valid, store.data.test);
     let can = Can {
         list: store.data.read.with_untracked(|read| report.row_source(read).is_some()),
-        edit: report.has_row_edits(),
+        // Labels of images are corrected where the model gets them wrong.
+        edit: report.has_row_edits() && !tasks::of(report.task()).reads_images,
         merge: report.task().spec().columns.contains(&"merge_labels"),
         draw: untrack(|| has_valid.with(Option::is_none) || has_test.with(Option::is_none)),
     };
@@ -74,14 +76,8 @@ fn meter(store: Store) -> AnyView {
         let is_over = state.is_current.get() || state.problem.with(Option::is_some);
         !is_over && state.progress.with(|(_, total)| *total > 0)
     });
-    let share = Signal::derive(move || {
-        let (done, total) = state.progress.get();
-        (total > 0).then(|| done as f64 / total as f64)
-    });
-    let text = Signal::derive(move || {
-        let (done, total) = state.progress.get();
-        format!("{} of {}", format::count(done), format::plural(total, "row"))
-    });
+    let share = share_of(state.progress);
+    let text = Signal::derive(move || amount_of(state.progress.get(), "row"));
     let shown = move || {
         is_seeking.get().then(|| {
             view! { <Meter label="Looking through the rows" share=share text=text id="findings-progress" /> }.into_any()

@@ -58,14 +58,22 @@ pub(crate) fn warnings(warnings: &[String]) -> Option<AnyView> {
 fn all_counts(report: &DataReport, part: &str, input: &str, of_task: Vec<Count>) -> AnyView {
     let [train, valid, test] = report.num_encoded;
     let noun = tasks::inputs_noun(report.task());
+    let num_to_label = tasks::num_unlabeled(report);
     let mut counts: Vec<Count> = vec![
         ("Rows", report.num_rows, if noun == "rows" { "in all files".into() } else { format!("{noun} in all files") }),
         ("Usable", report.num_usable, tasks::of(report.task()).usable.into()),
         ("Training", train, format!("{part}s to train on")),
         ("Validation", valid, format!("{part}s that choose the best weights")),
         ("Test", test, format!("{part}s looked at once, at the end")),
-        ("Empty", report.num_empty, "rows in which something needed is empty".into()),
+        (
+            "Empty",
+            report.num_empty.saturating_sub(num_to_label), // they lack something, too, and are counted apart
+            "rows in which something needed is empty".into(),
+        ),
     ];
+    if num_to_label > 0 {
+        counts.push(("Waiting", num_to_label, "rows that lack nothing but a label, which they can get below".into()));
+    }
     // Of texts the findings say which.
     if tasks::of(report.task()).reads_images {
         counts.extend([

@@ -8,7 +8,7 @@ use super::data_report::warnings;
 use super::frame::{frame, missing, onward, wait_hint};
 use super::of_run::of_run;
 use super::{reading, slices};
-use crate::components::{Button, Cell, Meter, table};
+use crate::components::{Button, Cell, Meter, amount_of, share_of, table};
 use crate::format;
 use crate::state::evaluation::{FigureRow, Measured, figure_rows};
 use crate::state::several::measured_part;
@@ -173,14 +173,8 @@ fn controls(store: Store) -> AnyView {
             None => String::new(),
         }
     };
-    let share = Signal::derive(move || {
-        let (done, total) = store.measuring_progress.get();
-        (total > 0).then(|| done as f64 / total as f64)
-    });
-    let text = Signal::derive(move || {
-        let (done, total) = store.measuring_progress.get();
-        if total == 0 { String::new() } else { format!("{} of {}", format::count(done), format::plural(total, "row")) }
-    });
+    let share = share_of(store.measuring_progress);
+    let text = Signal::derive(move || amount_of(store.measuring_progress.get(), "row"));
     let is_reading = Memo::new(move |_| store.parts.reading.with(Option::is_some));
     let meter = move || {
         store.measuring.get().filter(|_| !is_reading.get()).map(|weights| {

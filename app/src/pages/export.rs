@@ -35,6 +35,12 @@ fn reader_files(task: Task) -> (&'static str, &'static str) {
 const VERIFY: &str =
     "Open the file again before it is saved, and compare its answers on up to 200 rows with those of the model here";
 
+const REPORT: &str = "The report is one page to read and print: settings, data, curves, figures and mistakes. Texts of your rows are \
+    in it. Figures of the test rows are in it once you pressed Evaluate.";
+
+const JOB_BEFORE_A_RUN: &str = "The job file holds the model, the recipe and the names of your data files. Saved before a run, it \
+    can't tell whether another file of such a name holds the same rows; saved after a run, it can.";
+
 /// Where the zip was unpacked, in Python.
 const UNZIPPED: &str = "path/to/the/unzipped/folder";
 
@@ -111,11 +117,23 @@ model = {class}.from_pretrained(folder{more})
     )
 }
 
-pub(super) fn page(store: Store, task: Task) -> AnyView {
-    let has_adapter = move || store.started.with(|started| started.as_ref().is_some_and(|run| run.has_adapter));
-    let contents = move || contents(store, task);
+/// Whether the run that was started trains an adapter.
+fn has_adapter(store: Store) -> bool {
+    store.started.with(|started| started.as_ref().is_some_and(|run| run.has_adapter))
+}
+
+/// Whether there is a job file to save: that of the run, or before one that of a recipe which is right.
+fn has_job(store: Store) -> bool {
+    let is_right = store.resolved.with(Result::is_ok) && store.changed.with(Result::is_ok);
+    let is_planned = store.model.info.with(Option::is_some) && is_right && store.parts_problem().is_none();
+    store.started.with(Option::is_some) || is_planned
+}
+
+/// What can be saved: the model, its adapter, the report, the job file.
+fn buttons(store: Store, can_pack: Memo<bool>, has_job: Memo<bool>) -> AnyView {
+    let packs: Signal<bool> = store.exporting.into();
     let text = Signal::derive(move || {
-        let text = match (store.exporting.get(), has_adapter()) {
+        let text = match (store.exporting.get(), has_adapter(store)) {
             (true, _) => "Packing…",
             (false, true) => "Download the whole model",
             (false, false) => "Download the zip",
@@ -126,129 +144,94 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
         let text = if store.exporting.get() { "Packing…" } else { "Download the adapter" };
         text.to_string()
     });
-    let packs: Signal<bool> = store.exporting.into();
-    let can_pack = Memo::new(move |_| store.run.with(|run| run.is_finished()));
-    let is_before_a_run = Memo::new(move |_| store.started.with(Option::is_none));
-    let has_job = Memo::new(move |_| {
-        let is_right = store.resolved.with(Result::is_ok) && store.changed.with(Result::is_ok);
-        let is_planned = store.model.info.with(Option::is_some) && is_right && store.parts_problem().is_none();
-        !is_before_a_run.get() || is_planned
-    });
-    let done = move || {
-        let (name, size_bytes) = store.exported.get()?;
-        let text = format!("Saved in your browser's downloads: {name} ({})", format::bytes(size_bytes));
-        let checked = store.export_checked.get();
-        let checked =
-            (!checked.is_empty()).then(|| view! { <span data-testid="export-checked">{format!(" {checked}")}</span> });
-        Some(view! { <p class="note" role="status" data-testid="exported">{text}{checked}</p> })
-    };
-    let on_verify = Callback::new(move |is_on| store.verifies_export.set(is_on));
-    let verify = move || check(VERIFY, "export-verify", store.verifies_export.into(), packs, on_verify);
-    // Chosen at another step: it is said here what leaves.
-    let unsure = move || {
-        let below = store.unsure_below().filter(|_| task.spec().gives_one_label())?;
-        let text = format!(
-            "Answers below {:.0} % are marked as unsure by hone predict, as you chose at Evaluate.",
-            below * 100.0
-        );
-        Some(view! { <p class="hint" data-testid="export-unsure">{text}</p> })
-    };
     let on_pack = Callback::new(move |()| store.export(ExportFormat::Merged));
     let on_adapter = Callback::new(move |()| store.export(ExportFormat::Adapter));
-    let adapter_button =
-        move || view! { <Button id="export-adapter" text=adapter_text waits=packs on_press=on_adapter /> }.into_any();
+    let on_report = Callback::new(move |()| store.save_report());
+    let on_job = Callback::new(move |()| store.save_job());
     let zip_button =
         move || view! { <Button id="export-zip" text=text is_primary=true waits=packs on_press=on_pack /> }.into_any();
-    let adapter = move || {
-        let num_labels = store.started.with(|started| started.as_ref().map_or(0, |run| run.num_labels));
-        let sources =
-            store.started.with(|started| started.as_ref().and_then(|run| own_model_folder(&run.origin.model)));
-        let base = match sources {
-            Some(folder) => format!("This model is on no hub: it comes with Hone's sources, in {folder}. Load it"),
-            None => "This downloads the model that the adapter names. If that model came from your own files, load it"
-                .into(),
-        };
-        let contents = ADAPTER_CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
-        view! {
-            <div class="columns">
-                <div class="panel">
-                    <h3>"What is in the adapter's zip"</h3>
-                    {facts("pairs wide", contents)}
-                    <p class="hint">
-                        {format!("And {}, README.md, hone.json and all_results.json, as in the whole model.", reader_files(task).0)}
-                    </p>
-                </div>
-                <div class="panel">
-                    <h3>"Load the adapter in Python"</h3>
-                    <pre data-testid="python-adapter"><code>{adapter_python(task, num_labels, &prompt(store))}</code></pre>
-                    <p class="hint">{base}" first, then call PeftModel.from_pretrained(model, folder)."</p>
-                </div>
-            </div>
-        }
-        .into_any()
-    };
-    // A model that scores words is a base for others; of several tasks the zip is no model by itself.
-    let is_base = task.spec().head == HeadKind::MaskedLm && store.shown_part.with_untracked(Option::is_none);
-    let loads: Signal<bool> = store.model.loading.into();
-    let on_labels = Callback::new(move |()| store.go_on_with_labels());
-    let go_on = move || {
-        let text = "This model knows the words of your texts now. Train it next on rows with labels: it takes the place of \
-                    the model that you loaded, and you choose a file of such rows.";
-        view! {
-            <div class="panel">
-                <p>{text}</p>
-                <div class="row">
-                    <Button
-                        id="go-on-with-labels"
-                        text="Go on with labeled rows"
-                        waits=loads
-                        on_press=on_labels
-                    />
-                </div>
-            </div>
-        }
-        .into_any()
-    };
-    let on_report = Callback::new(move |()| store.save_report());
+    let adapter_button =
+        move || view! { <Button id="export-adapter" text=adapter_text waits=packs on_press=on_adapter /> }.into_any();
     let report_button = move || {
         view! { <Button id="export-report" text="Download report" waits=packs on_press=on_report /> }.into_any()
     };
-    let report_hint = "The report is one page to read and print: settings, data, curves, figures and mistakes. Texts of your rows are \
-                       in it. Figures of the test rows are in it once you pressed Evaluate.";
-    let on_job = Callback::new(move |()| store.save_job());
     let job_button = move || view! { <Button id="export-job" text="Save the job file" on_press=on_job /> }.into_any();
-    let job_note = move || {
-        if !is_before_a_run.get() {
-            return None;
-        }
-        if let Some(names) = store.wrong_settings() {
-            return Some(format!("Fix this in the recipe before you save a job file: {names}."));
-        }
-        let text = "The job file holds the model, the recipe and the names of your data files. Saved before a run, it \
-                    can't tell whether another file of such a name holds the same rows; saved after a run, it can.";
-        has_job.get().then(|| text.into())
-    };
-    let has_pooling = task.spec().settings.contains(&"pooling");
-    let pooling = has_pooling.then_some(" If you chose mean pooling, load it as README.md says.");
-    let content = view! {
-        {move || missing(store, Step::Export)}
-        {of_run(store)}
+    view! {
         <div class="row">
             {move || can_pack.get().then(zip_button)}
-            {move || (can_pack.get() && has_adapter()).then(adapter_button)}
+            {move || (can_pack.get() && has_adapter(store)).then(adapter_button)}
             {move || can_pack.get().then(report_button)}
             {move || has_job.get().then(job_button)}
         </div>
-        {move || can_pack.get().then(verify)}
-        {move || can_pack.get().then(|| view! { <p class="hint">{report_hint}</p> })}
-        <p class="hint" data-testid="job-note">{job_note}</p>
-        {unsure}
-        {done}
-        {move || (is_base && can_pack.get()).then(go_on)}
+    }
+    .into_any()
+}
+
+/// How the zip is checked, and what is in the report.
+fn about_files(store: Store) -> AnyView {
+    let on_verify = Callback::new(move |is_on| store.verifies_export.set(is_on));
+    view! {
+        {check(VERIFY, "export-verify", store.verifies_export.into(), store.exporting.into(), on_verify)}
+        <p class="hint">{REPORT}</p>
+    }
+    .into_any()
+}
+
+/// What is to be known of the job file before a run.
+fn job_note(store: Store, has_job: bool) -> Option<String> {
+    if store.started.with(Option::is_some) {
+        return None;
+    }
+    if let Some(names) = store.wrong_settings() {
+        return Some(format!("Fix this in the recipe before you save a job file: {names}."));
+    }
+    has_job.then(|| JOB_BEFORE_A_RUN.into())
+}
+
+/// The threshold that was chosen at another step: it is said here that it is in the files.
+fn unsure_note(store: Store, task: Task) -> Option<AnyView> {
+    let below = store.unsure_below().filter(|_| task.spec().gives_one_label())?;
+    let text =
+        format!("Answers below {:.0} % are marked as unsure by hone predict, as you chose at Evaluate.", below * 100.0);
+    Some(view! { <p class="hint" data-testid="export-unsure">{text}</p> }.into_any())
+}
+
+/// What was saved, and what came of its check.
+fn saved_note(store: Store) -> Option<AnyView> {
+    let (name, size_bytes) = store.exported.get()?;
+    let text = format!("Saved in your browser's downloads: {name} ({})", format::bytes(size_bytes));
+    let checked = store.export_checked.get();
+    let checked =
+        (!checked.is_empty()).then(|| view! { <span data-testid="export-checked">{format!(" {checked}")}</span> });
+    Some(view! { <p class="note" role="status" data-testid="exported">{text}{checked}</p> }.into_any())
+}
+
+/// The next step after a model that scores words, which is a base for others.
+fn go_on(store: Store) -> AnyView {
+    let text = "This model knows the words of your texts now. Train it next on rows with labels: it takes the place of \
+                the model that you loaded, and you choose a file of such rows.";
+    let loads: Signal<bool> = store.model.loading.into();
+    let on_labels = Callback::new(move |()| store.go_on_with_labels());
+    view! {
+        <div class="panel">
+            <p>{text}</p>
+            <div class="row">
+                <Button id="go-on-with-labels" text="Go on with labeled rows" waits=loads on_press=on_labels />
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// What is in the zip of the model, and the Python that loads it.
+fn about_model(store: Store, task: Task) -> AnyView {
+    let has_pooling = task.spec().settings.contains(&"pooling");
+    let pooling = has_pooling.then_some(" If you chose mean pooling, load it as README.md says.");
+    view! {
         <div class="columns">
             <div class="panel">
                 <h3>"What is in the zip"</h3>
-                {contents}
+                {move || contents(store, task)}
             </div>
             <div class="panel">
                 <h3>"Load it in Python"</h3>
@@ -256,7 +239,56 @@ pub(super) fn page(store: Store, task: Task) -> AnyView {
                 <p class="hint">"Your rows are not in the zip."{pooling}</p>
             </div>
         </div>
-        {move || has_adapter().then(adapter)}
+    }
+    .into_any()
+}
+
+/// The same of the adapter.
+fn about_adapter(store: Store, task: Task) -> AnyView {
+    let num_labels = store.started.with(|started| started.as_ref().map_or(0, |run| run.num_labels));
+    let sources = store.started.with(|started| started.as_ref().and_then(|run| own_model_folder(&run.origin.model)));
+    let base = match sources {
+        Some(folder) => format!("This model is on no hub: it comes with Hone's sources, in {folder}. Load it"),
+        None => {
+            "This downloads the model that the adapter names. If that model came from your own files, load it".into()
+        }
+    };
+    let contents = ADAPTER_CONTENTS.iter().map(|(name, what)| (*name, (*what).to_string())).collect();
+    view! {
+        <div class="columns">
+            <div class="panel">
+                <h3>"What is in the adapter's zip"</h3>
+                {facts("pairs wide", contents)}
+                <p class="hint">
+                    {format!("And {}, README.md, hone.json and all_results.json, as in the whole model.", reader_files(task).0)}
+                </p>
+            </div>
+            <div class="panel">
+                <h3>"Load the adapter in Python"</h3>
+                <pre data-testid="python-adapter"><code>{adapter_python(task, num_labels, &prompt(store))}</code></pre>
+                <p class="hint">{base}" first, then call PeftModel.from_pretrained(model, folder)."</p>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+pub(super) fn page(store: Store, task: Task) -> AnyView {
+    let can_pack = Memo::new(move |_| store.run.with(|run| run.is_finished()));
+    let has_job = Memo::new(move |_| has_job(store));
+    // Of several tasks the zip is no model by itself.
+    let is_base = task.spec().head == HeadKind::MaskedLm && store.shown_part.with_untracked(Option::is_none);
+    let content = view! {
+        {move || missing(store, Step::Export)}
+        {of_run(store)}
+        {buttons(store, can_pack, has_job)}
+        {move || can_pack.get().then(|| about_files(store))}
+        <p class="hint" data-testid="job-note">{move || job_note(store, has_job.get())}</p>
+        {move || unsure_note(store, task)}
+        {move || saved_note(store)}
+        {move || (is_base && can_pack.get()).then(|| go_on(store))}
+        {about_model(store, task)}
+        {move || has_adapter(store).then(|| about_adapter(store, task))}
     };
     frame(store, Step::Export, LEAD, content.into_any())
 }

@@ -7,10 +7,11 @@ use hone_core::task::{RankedRow, RankedRows, Uncertainty};
 use leptos::prelude::*;
 
 use super::frame::wait_hint;
-use crate::components::{Button, Cell, ClassAct, Meter, class_box, select, table};
+use crate::components::{Button, Cell, ClassAct, Meter, amount_of, class_box, select, share_of, table};
 use crate::format;
-use crate::state::labeling::{BOX_ID, class_counts};
+use crate::state::labeling::{BOX_ID, class_counts, toggle};
 use crate::state::{Activity, Step, Store};
+use crate::tasks;
 
 /// Characters of a text that are drawn.
 const MAX_CHARS: usize = 2000;
@@ -22,6 +23,10 @@ const DIVERSE: &str = "No model was trained on labels yet, so rows come first th
 const KEYS: &str = "A digit takes its class, letters find one and Enter takes it; what is no class becomes one. The right arrow skips a \
     row, the left arrow and Backspace go back. Each label is an edit of its row: Undo takes it back, and the file is saved with it \
     under “Rows”.";
+
+const KEYS_OF_SEVERAL: &str = "A digit adds its label or takes it away, so do letters with Enter; what is no label becomes one. Enter \
+    alone keeps what is chosen, also nothing, and shows the next row; the right arrow skips a row, the left arrow and Backspace go back. \
+    Each is an edit of its row: Undo takes it back, and the file is saved with it under “Rows”.";
 
 /// The panel, while rows have no label.
 pub(super) fn panel(store: Store) -> AnyView {
@@ -44,14 +49,8 @@ fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>
         false => "Label these rows".to_owned(),
     });
     let on_rank = Callback::new(move |()| store.rank_unlabeled());
-    let share = Signal::derive(move || {
-        let (done, total) = store.measuring_progress.get();
-        (total > 0).then(|| done as f64 / total as f64)
-    });
-    let amount = Signal::derive(move || match store.measuring_progress.get() {
-        (_, 0) => String::new(),
-        (done, total) => format!("{} of {}", format::count(done), format::plural(total, "row")),
-    });
+    let share = share_of(store.measuring_progress);
+    let amount = Signal::derive(move || amount_of(store.measuring_progress.get(), "row"));
     let on_stop = Callback::new(move |()| store.cancel_batch());
     let progress = move || {
         store.labeling.ranking.get().then(|| {
@@ -62,13 +61,16 @@ fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>
             .into_any()
         })
     };
-    let list = move || ranked.get().filter(|ranked| !ranked.rows.is_empty()).map(|ranked| list(store, &ranked));
+    let list = move || {
+        store.data.task.track(); // whether a row has one label or several
+        ranked.get().filter(|ranked| !ranked.rows.is_empty()).map(|ranked| list(store, &ranked))
+    };
     view! {
         <section class="panel rows" aria-labelledby="labeling-title" data-testid="labeling">
             <h3 id="labeling-title">"Rows without labels"</h3>
             <p role="status" data-testid="num-unlabeled">{said}</p>
             <div class="row">
-                <Button id="label-rows" text=text waits=waits on_press=on_rank /> {order_by(store)}
+                <Button id="label-rows" text=text waits=waits on_press=on_rank /> {move || order_by(store)}
             </div>
             {wait_hint(store, "They can be put in order", Some(Activity::Answering))}
             {progress}
@@ -78,12 +80,22 @@ fn of_rows(store: Store, count: Memo<usize>, ranked: Memo<Option<Arc<RankedRows>
     .into_any()
 }
 
+/// Whether a row has any number of labels.
+fn gives_several(store: Store) -> bool {
+    let spec = store.data.task.get().spec();
+    spec.gives_labels() && !spec.gives_one_label()
+}
+
 /// By what it is told how unsure a model is.
 fn order_by(store: Store) -> AnyView {
-    let words = |by: Uncertainty| match by {
-        Uncertainty::Margin => "little between its two likeliest labels",
-        Uncertainty::Entropy => "all labels alike (entropy)",
-        Uncertainty::LeastConfident => "no label likely",
+    let is_several = gives_several(store);
+    let words = |by: Uncertainty| match (by, is_several) {
+        (Uncertainty::Margin, false) => "little between its two likeliest labels",
+        (Uncertainty::Entropy, false) => "all labels alike (entropy)",
+        (Uncertainty::LeastConfident, false) => "no label likely",
+        (Uncertainty::Margin, true) => "a label near its threshold",
+        (Uncertainty::Entropy, true) => "labels as likely as not (entropy)",
+        (Uncertainty::LeastConfident, true) => "many labels that may be wrong",
     };
     let options = Uncertainty::ALL.map(|by| (by.name().to_owned(), words(by).to_owned())).to_vec();
     let on_choose = Callback::new(move |name: String| {
@@ -100,25 +112,38 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
     let at = store.labeling.at;
     let [of_row, of_names, of_counts, of_progress] = [(); 4].map(|()| Arc::clone(ranked));
     let given = Memo::new(move |_| store.given_labels());
-    let row = move || of_row.rows.get(at.get()).map(shown);
+    let is_several = untrack(|| gives_several(store));
+    let row = move || of_row.rows.get(at.get()).map(|row| shown(row, is_several));
+    let picked = store.labeling.picked;
+    let layout = Memo::new(move |_| store.label_layout());
     let names = Memo::new(move |_| {
-        given.with(|given| {
-            Arc::new(class_counts(&of_names, given).into_iter().map(|(name, _)| name).collect::<Vec<_>>())
-        })
+        let counts = given.with(|given| layout.with(|layout| class_counts(&of_names, given, layout.as_ref())));
+        let mut names: Vec<String> = counts.into_iter().map(|(name, _)| name).collect();
+        picked.with(|picked| {
+            let new: Vec<String> = picked.iter().filter(|name| !names.contains(name)).cloned().collect();
+            names.extend(new);
+        });
+        Arc::new(names)
     });
     let chosen_of = Arc::clone(ranked);
     let chosen = Signal::derive(move || {
-        let row = chosen_of.rows.get(at.get())?;
-        given.with(|given| given.get(&row.id.row).cloned())
+        if is_several {
+            return picked.get();
+        }
+        let row = chosen_of.rows.get(at.get());
+        let given = row.and_then(|row| given.with(|given| given.get(&row.id.row).cloned()));
+        given.into_iter().collect()
     });
     let waits = Signal::derive(move || !store.can_edit_rows() || store.labeling.ranking.get());
     let on_act = Callback::new(move |act: ClassAct| match act {
+        ClassAct::Choose(label) if is_several => picked.update(|picked| toggle(picked, label)),
         ClassAct::Choose(label) => store.give_label(&label),
+        ClassAct::Done => store.give_picked_labels(),
         ClassAct::Skip => store.move_to_row(false),
         ClassAct::Back => store.move_to_row(true),
     });
     let counts = move || {
-        let rows = given.with(|given| class_counts(&of_counts, given));
+        let rows = given.with(|given| layout.with(|layout| class_counts(&of_counts, given, layout.as_ref())));
         let row = |(name, count): (String, usize)| vec![Cell::new("head", name), Cell::number(format::count(count))];
         table("Rows of each class", "labeling-counts", &["Class", "Rows"], rows.into_iter().map(row).collect())
     };
@@ -140,6 +165,10 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
         })
     };
     let note = move || store.labeling.note.get().map(|note| view! { <p class="note" role="status">{note}</p> });
+    let on_keep = Callback::new(move |()| store.give_picked_labels());
+    let keep = is_several.then(|| {
+        view! { <Button id="labeling-keep" text="Keep these labels" is_primary=true waits=waits on_press=on_keep /> }
+    });
     let on_move = move |is_back: bool| Callback::new(move |()| store.move_to_row(is_back));
     let on_train = Callback::new(move |()| store.go_to(Step::Train));
     let on_close = Callback::new(move |()| store.close_labeling());
@@ -149,10 +178,11 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
         {retrained}
         <p role="status" data-testid="labeling-place">{progress}</p>
         <div data-testid="labeling-row">{row}</div>
-        {class_box(BOX_ID, "Class of this row", names.into(), chosen, waits, true, on_act)}
-        <p class="hint">{KEYS}</p>
+        {class_box(BOX_ID, "Class of this row", names.into(), chosen, waits, is_several, on_act)}
+        <p class="hint">{if is_several { KEYS_OF_SEVERAL } else { KEYS }}</p>
         {note}
         <div class="row">
+            {keep}
             <Button id="labeling-back" text="Back" on_press=on_move(true) />
             <Button id="labeling-skip" text="Skip" on_press=on_move(false) />
             <Button id="labeling-train" text="On to training" on_press=on_train />
@@ -164,9 +194,9 @@ fn list(store: Store, ranked: &Arc<RankedRows>) -> AnyView {
 }
 
 /// A row with what the model finds likely.
-fn shown(row: &RankedRow) -> AnyView {
+fn shown(row: &RankedRow, is_several: bool) -> AnyView {
     let second = row.second.as_ref().map(|second| view! { <p>{format::shortened(second, MAX_CHARS)}</p> });
-    let likely = (!row.likely.is_empty()).then(|| view! { <p class="hint">{likely_words(row)}</p> });
+    let likely = (!row.likely.is_empty()).then(|| view! { <p class="hint">{likely_words(row, is_several)}</p> });
     view! {
         <p>{format::shortened(&row.text, MAX_CHARS)}</p>
         {second}
@@ -175,10 +205,13 @@ fn shown(row: &RankedRow) -> AnyView {
     .into_any()
 }
 
-/// `The model finds “a” (45.0 %) or “b” (40.0 %).`
-fn likely_words(row: &RankedRow) -> String {
+/// `The model finds “a” (45.0 %) or “b” (40.0 %).` Of a row with any number of labels each has its own: `and`.
+fn likely_words(row: &RankedRow, is_several: bool) -> String {
     let label = |(name, p): &(String, f32)| format!("“{name}” ({})", format::percent(f64::from(*p)));
-    format!("The model finds {}.", row.likely.iter().map(label).collect::<Vec<_>>().join(" or "))
+    format!(
+        "The model finds {}.",
+        row.likely.iter().map(label).collect::<Vec<_>>().join(if is_several { " and " } else { " or " })
+    )
 }
 
 /// `Row 3 of the 20 first of 120, line 17 of the file; 2 labeled here.`
@@ -201,8 +234,8 @@ pub(super) fn offer_column(store: Store) -> AnyView {
     let waits = Signal::derive(move || store.activity().is_some());
     let on_add = Callback::new(move |()| store.add_label_column());
     let is_offered = Memo::new(move |_| {
-        let spec = store.data.task.get().spec();
-        spec.gives_one_label() && spec.columns.contains(&"edits")
+        let task = store.data.task.get();
+        task.spec().gives_labels() && !tasks::of(task).reads_images && task.spec().columns.contains(&"edits")
     });
     let content = move || {
         is_offered.get().then(|| {
@@ -242,6 +275,7 @@ mod tests {
         assert_eq!(place_words(0, 0, &ranked), "1 of 2 (row 17 of the file), 0 labeled here.");
         let ranked = RankedRows { num_unlabeled: 1200, ..ranked };
         assert_eq!(place_words(1, 1, &ranked), "2 of the first 2 of 1,200 (row 4 of the file), 1 labeled here.");
-        assert_eq!(likely_words(&row(1)), "The model finds “a” (45.0 %) or “b” (40.0 %).");
+        assert_eq!(likely_words(&row(1), false), "The model finds “a” (45.0 %) or “b” (40.0 %).");
+        assert_eq!(likely_words(&row(1), true), "The model finds “a” (45.0 %) and “b” (40.0 %).");
     }
 }

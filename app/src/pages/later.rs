@@ -23,6 +23,7 @@ pub(crate) fn load(store: Store) {
             // Who waits for a step has the focus on its heading, which is drawn anew.
             browser::keep_focus("main", "page-title");
             store.later.set(if loaded.is_ok() { LaterSteps::Loaded } else { LaterSteps::Failed });
+            store.note_unread();
         });
     }
     #[cfg(not(feature = "split"))]
@@ -93,6 +94,7 @@ fn of_later(store: Store, step: Option<Step>) -> AnyView {
     match step {
         Some(step) => of_step(store, step),
         None => {
+            store.read_all_messages();
             undo::listen(store);
             away::watch(store);
             store.plan_ahead();

@@ -15,6 +15,7 @@ pub(crate) mod evaluate;
 mod export;
 mod few_rows;
 pub(crate) mod frame;
+mod hub_token;
 mod label_check;
 pub(crate) mod label_columns;
 mod labeling;

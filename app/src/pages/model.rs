@@ -7,6 +7,7 @@ use hone_core::session::protocol::ModelInfo;
 use leptos::prelude::*;
 
 use super::frame::{data_note, frame, hint_while, is_running, onward, problem};
+use super::hub_token::hub_token;
 use crate::components::{Button, FileInput, Meter, facts};
 use crate::format;
 use crate::state::samples::{Sample, samples};
@@ -209,11 +210,15 @@ fn progress(store: Store) -> AnyView {
     .into_any()
 }
 
-/// Models that are in no list; open while one of them is chosen.
+/// Models that are in no list; open while one of them is chosen, or a hub asks for a token.
 fn more(store: Store) -> AnyView {
     let is_chosen = Memo::new(move |_| !matches!(store.model.choice.get(), ModelChoice::Known(_)));
     view! {
-        <details class="panel" data-testid="more-models" prop:open=move || is_chosen.get()>
+        <details
+            class="panel"
+            data-testid="more-models"
+            prop:open=move || is_chosen.get() || store.model.tokens.is_asked_for.get()
+        >
             <summary>"More: any model of the hub, or files from this machine"</summary>
             <div class="columns">{hub(store)} {local(store)}</div>
         </details>
@@ -270,11 +275,13 @@ fn hub(store: Store) -> AnyView {
                     on:input=move |event| model.hub_url.set(event_target_value(&event))
                 />
             </label>
+            {hub_token(store, Signal::derive(move || is_busy(store)))}
             <p class="hint">
                 "BERT, DistilBERT and RoBERTa label texts; ViT, DeiT and DINOv2 label images; GPT-2, GPT-Neo, Llama, \
                  Mistral, Qwen2, Qwen3, Granite, SmolLM3, OLMo 2, Phi-3, Gemma 2 and Gemma 3 write texts, and all of them \
                  but Granite label texts, too. \
-                 Only the model is fetched; nothing is sent. A revision can follow: owner/name@revision."
+                 Only the model is fetched; nothing of yours is sent but a token that you give. A revision can follow: \
+                 owner/name@revision."
             </p>
             {panel_action(store, ModelChoice::Hub)}
         </div>

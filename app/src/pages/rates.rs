@@ -4,7 +4,7 @@ use hone_core::session::protocol::RateTest;
 use leptos::prelude::*;
 
 use crate::charts::rates;
-use crate::components::{Button, Meter};
+use crate::components::{Button, Meter, share_of};
 use crate::format;
 use crate::state::Store;
 use crate::state::rates::{in_words, rate_text};
@@ -29,10 +29,7 @@ pub(super) fn panel(store: Store) -> AnyView {
     let cannot = Signal::derive(move || store.activity().is_some() || missing(store).is_some());
     let on_start = Callback::new(move |()| store.find_learning_rate());
     let on_stop = Callback::new(move |()| store.stop_finding_rate());
-    let share = Signal::derive(move || match store.measuring_progress.get() {
-        (_, 0) => None,
-        (done, total) => Some(done as f64 / total as f64),
-    });
+    let share = share_of(store.measuring_progress);
     let text = Signal::derive(move || match store.measuring_progress.get() {
         (_, 0) => "preparing".to_owned(),
         (done, total) => format!("{} of at most {}", format::count(done), format::plural(total, "step")),

@@ -56,20 +56,9 @@ fn start(store: Store) -> AnyView {
         state.sets.with(|sets| chosen_sides(sets, &chosen))
     });
     let names = Memo::new(move |_| state.sets.with(|sets| sets.iter().map(|set| set.name.clone()).collect::<Vec<_>>()));
-    let never = Signal::stored(false);
     let choices = move || {
-        let current = sides.get().map(|sides| sides.map(|set| set.name));
-        let one = |index: usize, label: &'static str, id: &'static str| {
-            let options = names.get().into_iter().map(|name| (name.clone(), name)).collect();
-            let shown = current.as_ref().map(|names| names[index].clone()).unwrap_or_default();
-            let on_choose = Callback::new(move |name: String| {
-                let refocus = browser::focus_keeper(); // both lists are built anew
-                state.chosen.update(|chosen| chosen[index] = name);
-                refocus();
-            });
-            select(label, id, options, &shown, never, on_choose)
-        };
-        view! { {one(0, "One model", "rating-first")} {one(1, "The other", "rating-second")} }.into_any()
+        let shown = sides.get().map(|sides| sides.map(|set| set.name)).unwrap_or_default();
+        names.with(|names| side_choices(store, names, &shown))
     };
     let is_wrong = Memo::new(move |_| state.seed.with(|seed| seed.trim().parse::<u64>().is_err()));
     let can_start = Memo::new(move |_| {
@@ -120,29 +109,49 @@ fn start(store: Store) -> AnyView {
     .into_any()
 }
 
+/// Two lists of the models, each with the one that is `shown` chosen.
+fn side_choices(store: Store, names: &[String], shown: &[String; 2]) -> AnyView {
+    let chosen = store.rating.chosen;
+    let one = |index: usize, label: &'static str, id: &'static str| {
+        let options = names.iter().map(|name| (name.clone(), name.clone())).collect();
+        let on_choose = Callback::new(move |name: String| {
+            let refocus = browser::focus_keeper(); // both lists are built anew
+            chosen.update(|chosen| chosen[index] = name);
+            refocus();
+        });
+        select(label, id, options, &shown[index], Signal::stored(false), on_choose)
+    };
+    view! { {one(0, "One model", "rating-first")} {one(1, "The other", "rating-second")} }.into_any()
+}
+
+/// `3 of 20 pairs rated.`
+fn progress_words(rating: &Rating) -> String {
+    let (done, all) = rating.progress();
+    let same = match rating.num_same {
+        0 => String::new(),
+        same => format!(" {} not shown, for both wrote the same.", format::plural(same, "pair")),
+    };
+    format!("{} of {} rated.{same}", format::count(done), format::plural(all, "pair"))
+}
+
+/// What the votes say, once the names are shown.
+fn verdict_words(rating: &Rating) -> String {
+    if !rating.is_revealed() {
+        return String::new();
+    }
+    let not_blind = match rating.num_not_blind() {
+        0 => String::new(),
+        votes => format!(" {} given after the names were shown.", format::plural(votes, "vote")),
+    };
+    format!("{}{not_blind}", rating.tally().in_words(&rating.names[0], &rating.names[1]))
+}
+
 /// The pair that is voted on, and what the votes say.
 fn rated(store: Store) -> AnyView {
     let read = move |read: fn(&Rating) -> String| {
         Signal::derive(move || store.rating.current.with(|rating| rating.as_ref().map(read).unwrap_or_default()))
     };
-    let progress = read(|rating| {
-        let (done, all) = rating.progress();
-        let same = match rating.num_same {
-            0 => String::new(),
-            same => format!(" {} not shown, for both wrote the same.", format::plural(same, "pair")),
-        };
-        format!("{} of {} rated.{same}", format::count(done), format::plural(all, "pair"))
-    });
-    let verdict = read(|rating| {
-        if !rating.is_revealed() {
-            return String::new();
-        }
-        let not_blind = match rating.num_not_blind() {
-            0 => String::new(),
-            votes => format!(" {} given after the names were shown.", format::plural(votes, "vote")),
-        };
-        format!("{}{not_blind}", rating.tally().in_words(&rating.names[0], &rating.names[1]))
-    });
+    let (progress, verdict) = (read(progress_words), read(verdict_words));
     let shown = Memo::new(move |_| store.rating.current.with(|rating| rating.as_ref().and_then(Rating::shown)));
     let pair = move || shown.get().map(|shown| pair(&shown));
     let is_over = Memo::new(move |_| shown.with(Option::is_none));

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::components::{Button, Meter};
+use crate::components::{Button, Meter, amount_of, share_of};
 use crate::format;
 use crate::state::Store;
 use crate::tasks;
@@ -12,12 +12,16 @@ use crate::tasks;
 /// Id of what is shown.
 const ID: &str = "reading";
 
+/// What is done of rows.
+const READING: &str = "Reading the rows";
+const COPYING: &str = "Making copies of the rows";
+
 /// Of the rows at the step Data.
 pub(super) fn of_rows(store: Store, counts_bytes: bool) -> AnyView {
-    meter(store, Signal::derive(move || amount(store.data.progress.get(), counts_bytes)))
+    meter(store, READING, Signal::derive(move || amount(store.data.progress.get(), counts_bytes)))
 }
 
-/// Of the rows of several tasks, while they are read.
+/// Of the rows of several tasks, while they are read; of one task, of the copies that augmentation adds to its rows.
 pub(super) fn of_parts(store: Store) -> AnyView {
     let is_reading = Memo::new(move |_| store.parts.reading.with(Option::is_some));
     let text = Signal::derive(move || {
@@ -31,7 +35,8 @@ pub(super) fn of_parts(store: Store) -> AnyView {
     });
     let shown = move || {
         browser::keep_focus(ID, "page-title");
-        is_reading.get().then(|| meter(store, text))
+        let label = if untrack(|| store.parts.are_several()) { READING } else { COPYING };
+        is_reading.get().then(|| meter(store, label, text))
     };
     view! { {shown} }.into_any()
 }
@@ -39,23 +44,18 @@ pub(super) fn of_parts(store: Store) -> AnyView {
 /// How much was read, in words; nothing before that is known.
 pub(super) fn amount((done, total): (usize, usize), counts_bytes: bool) -> String {
     match total {
-        0 => String::new(),
-        _ if counts_bytes => format::percent(done as f64 / total as f64),
-        _ => format!("{} of {}", format::count(done), format::plural(total, "row")),
+        1.. if counts_bytes => format::percent(done as f64 / total as f64),
+        _ => amount_of((done, total), "row"),
     }
 }
 
-fn meter(store: Store, text: Signal<String>) -> AnyView {
-    let progress = store.data.progress;
-    let share = Signal::derive(move || {
-        let (done, total) = progress.get();
-        (total > 0).then(|| done as f64 / total as f64)
-    });
+fn meter(store: Store, label: &'static str, text: Signal<String>) -> AnyView {
+    let share = share_of(store.data.progress);
     let on_cancel = Callback::new(move |()| store.cancel_reading());
     view! {
         <div class="panel" id=ID>
-            <p class="unseen" role="status">"Reading the rows."</p>
-            <Meter label="Reading the rows" share=share text=text id="read-progress" />
+            <p class="unseen" role="status">{format!("{label}.")}</p>
+            <Meter label=label share=share text=text id="read-progress" />
             <div class="row"><Button id="cancel-reading" text="Cancel" on_press=on_cancel /></div>
         </div>
     }

@@ -216,10 +216,10 @@ pub(super) fn plan_text(store: Store) -> Option<String> {
             " An epoch leaves out rows of larger classes, so that it has fewer steps than these."
         }
     };
-    let augmented = match run.augmentation.is_none() {
-        true => String::new(),
-        false => {
-            let copies = num_train.saturating_mul(run.augmentation.max_copies());
+    let num_made = store.data.read.with(|read| read.copies.copies.len());
+    let augmented = match num_train.saturating_mul(run.augmentation.max_copies()) + num_made {
+        0 => String::new(),
+        copies => {
             format!(" Augmentation adds up to {} to these, and steps in proportion.", format::plural(copies, "row"))
         }
     };

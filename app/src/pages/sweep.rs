@@ -12,12 +12,13 @@ use self::result::result;
 use super::frame::wait_hint;
 use crate::components::{Button, Meter, select};
 use crate::format;
+use crate::state::recipe::{self, FieldSpec};
 use crate::state::run::Status;
 use crate::state::sweep::{
     BESIDE_RUN_ID, Going, PANEL_ID, SUMMARY_ID, SweepDraft, SweepState, Tried, choices_of, is_unfinished, leg_words,
     offered, size_words,
 };
-use crate::state::{Activity, Store, recipe};
+use crate::state::{Activity, Store};
 
 const WHAT_IT_IS: &str = "A sweep trains the recipe with one combination of values after the other (a trial each) and compares them by the \
     figure that chooses the best weights. Each run is kept as any other: delete those that you need no more in the table of runs. \
@@ -311,42 +312,62 @@ fn axes(store: Store, task: Task) -> AnyView {
 fn values_field(store: Store, task: Task, name: &'static str) -> AnyView {
     let draft = store.sweep.draft;
     let Some(spec) = recipe::fields(task).into_iter().find(|spec| spec.name == name) else { return ().into_any() };
+    let remove = remove_button(draft, &spec);
+    match choices_of(&spec, task) {
+        choices if choices.is_empty() => typed_values(draft, &spec, remove),
+        choices => ticked_values(draft, &spec, choices, remove),
+    }
+}
+
+fn remove_button(draft: RwSignal<SweepDraft>, spec: &FieldSpec) -> AnyView {
+    let name = spec.name;
     let on_remove = move |_| {
         SweepState::keep_focus();
         draft.update(|draft| draft.axes.retain(|(own, _)| *own != name));
     };
-    let remove = view! {
+    view! {
         <button type="button" class="reset" aria-label=format!("Do not try {}", spec.label) on:click=on_remove>
             "Remove"
         </button>
-    };
-    let choices = choices_of(&spec, task);
-    if choices.is_empty() {
-        let (id, hint_id) = (format!("sweep-values-{name}"), format!("sweep-values-{name}-hint"));
-        return view! {
-            <div class="field">
-                <div class="field-head"><label for=id.clone()>{spec.label}</label> {remove}</div>
-                <div class="field-control">
-                    <input
-                        id=id.clone()
-                        data-testid=id
-                        type="text"
-                        autocomplete="off"
-                        spellcheck="false"
-                        aria-describedby=hint_id.clone()
-                        prop:value=move || draft.with(|draft| draft.values(name).to_owned())
-                        on:input=move |event| {
-                            let text = event_target_value(&event);
-                            draft.update(|draft| draft.set_values(name, text));
-                        }
-                    />
-                    <span class="unit">{spec.unit}</span>
-                </div>
-                <p class="hint" id=hint_id>{HOW_TO_TYPE}</p>
-            </div>
-        }
-        .into_any();
     }
+    .into_any()
+}
+
+fn typed_values(draft: RwSignal<SweepDraft>, spec: &FieldSpec, remove: AnyView) -> AnyView {
+    let name = spec.name;
+    let (id, hint_id) = (format!("sweep-values-{name}"), format!("sweep-values-{name}-hint"));
+    view! {
+        <div class="field">
+            <div class="field-head"><label for=id.clone()>{spec.label}</label> {remove}</div>
+            <div class="field-control">
+                <input
+                    id=id.clone()
+                    data-testid=id
+                    type="text"
+                    autocomplete="off"
+                    spellcheck="false"
+                    aria-describedby=hint_id.clone()
+                    prop:value=move || draft.with(|draft| draft.values(name).to_owned())
+                    on:input=move |event| {
+                        let text = event_target_value(&event);
+                        draft.update(|draft| draft.set_values(name, text));
+                    }
+                />
+                <span class="unit">{spec.unit}</span>
+            </div>
+            <p class="hint" id=hint_id>{HOW_TO_TYPE}</p>
+        </div>
+    }
+    .into_any()
+}
+
+fn ticked_values(
+    draft: RwSignal<SweepDraft>,
+    spec: &FieldSpec,
+    choices: Vec<(&'static str, String)>,
+    remove: AnyView,
+) -> AnyView {
+    let name = spec.name;
     let boxes = choices.into_iter().map(|(value, words)| {
         let is_chosen = move || draft.with(|draft| draft.values(name).split(' ').any(|own| own == value));
         view! {

@@ -71,15 +71,16 @@ fn is_ready(store: Store) -> bool {
         && store.parts_problem().is_none()
 }
 
-/// Only what can be done now. One button starts, pauses and resumes, so that the focus stays on it.
-fn controls(store: Store) -> AnyView {
-    let main_id = Signal::derive(move || match status(store) {
+/// The button that starts, pauses and resumes: one, so that the focus stays on it. It stands back where a run that was broken off can
+/// go on instead.
+fn main_button(store: Store, go_on_from: Memo<Option<u32>>) -> AnyView {
+    let id = Signal::derive(move || match status(store) {
         Status::Running => "pause",
         Status::Paused => "resume",
         Status::Starting | Status::Stopping => "",
         Status::Idle | Status::Finished(_) | Status::Failed | Status::Gone => "start",
     });
-    let main_text = Signal::derive(move || {
+    let text = Signal::derive(move || {
         let text = match status(store) {
             Status::Idle => "Start training",
             Status::Starting => "Starting…",
@@ -90,7 +91,7 @@ fn controls(store: Store) -> AnyView {
         };
         text.to_string()
     });
-    let on_main = Callback::new(move |()| match store.run.with_untracked(|run| run.status) {
+    let on_press = Callback::new(move |()| match store.run.with_untracked(|run| run.status) {
         Status::Running => store.pause_run(),
         Status::Paused => store.resume_run(),
         Status::Starting | Status::Stopping => {}
@@ -103,12 +104,20 @@ fn controls(store: Store) -> AnyView {
             });
         }
     });
-    let go_on_from = saved::step_to_go_on_from(store);
     let is_primary = Signal::derive(move || {
-        main_id.get() == "start" && go_on_from.get().is_none() && !store.run.with(RunState::is_finished)
+        id.get() == "start" && go_on_from.get().is_none() && !store.run.with(RunState::is_finished)
     });
-    let waits = Signal::derive(move || main_id.get().is_empty());
+    let waits = Signal::derive(move || id.get().is_empty());
     let cannot_start = Signal::derive(move || !is_active(store) && store.activity().is_some());
+    view! {
+        <Button id=id text=text is_primary=is_primary disabled=cannot_start waits=waits on_press=on_press />
+    }
+    .into_any()
+}
+
+/// Only what can be done now.
+fn controls(store: Store) -> AnyView {
+    let go_on_from = saved::step_to_go_on_from(store);
     let is_going = Memo::new(move |_| matches!(status(store), Status::Running | Status::Paused));
     let has_best = Memo::new(move |_| is_going.get() && store.run.with(|run| run.last_valid().is_some()));
     let stop = move |keep_best: bool| {
@@ -118,19 +127,6 @@ fn controls(store: Store) -> AnyView {
         })
     };
     let is_shown = Memo::new(move |_| is_active(store) || is_ready(store));
-    let main_button = move || {
-        view! {
-            <Button
-                id=main_id
-                text=main_text
-                is_primary=is_primary
-                disabled=cannot_start
-                waits=waits
-                on_press=on_main
-            />
-        }
-        .into_any()
-    };
     let wrong = Memo::new(move |_| store.wrong_settings());
     let on_fix = Callback::new(move |()| store.go_to(Step::Recipe));
     let fix = move |names: String| {
@@ -151,7 +147,7 @@ fn controls(store: Store) -> AnyView {
             }}
             {move || {
                 browser::keep_focus(CONTROLS_ID, PHASE_ID);
-                is_shown.get().then(main_button)
+                is_shown.get().then(|| main_button(store, go_on_from))
             }}
             {while_it_lasts(is_going, "stop", "Stop", stop(false))}
             {while_it_lasts(has_best, "keep-best", "Stop and keep the best", stop(true))}

@@ -11,6 +11,8 @@ use hone_core::tokenizer::{Role, Turn};
 use js_sys::{Array, ArrayBuffer};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use web_sys::Blob;
 
 use super::evaluation::{Measured, writing_limits};
 use super::run::RunState;
@@ -401,7 +403,10 @@ impl Store {
             return None;
         }
         let content: Array = parts.iter().collect();
-        let size_bytes = parts.iter().map(|part| f64::from(part.byte_length())).sum();
+        // What was packed comes as one blob among the buffers.
+        let size =
+            |part: &ArrayBuffer| part.dyn_ref::<Blob>().map_or_else(|| f64::from(part.byte_length()), Blob::size);
+        let size_bytes = parts.iter().map(size).sum();
         self.save(step, name, &content, media_type).then_some(size_bytes)
     }
 

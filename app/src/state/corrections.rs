@@ -1,82 +1,41 @@
-//! Labels that a person corrects in the list of rows that a model gets wrong, and the second run that goes on from there. In: a row as
-//! it was measured, and the label that it should have. Out: an edit of the row; what the first run's answers are worth by the corrected
-//! labels, computed from the answers that it gave; a second run, from the weights of the first or from the pretrained model.
+//! Answers that a person corrects in a list of rows that a model gets wrong, and the second run that goes on from there. In: a row as it
+//! was measured, and the label, labels, numbers or text that it should have. Out: an edit of the row; what the first run's answers are
+//! worth by it (`made`), computed from the answers that it gave; a second run, from the weights of the first or from the pretrained model.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+mod made;
+
 use std::sync::Arc;
 
-use hone_core::config::{RowEdit, RowEdits, RunDraft, Split};
+use hone_core::config::{RowEdit, RunDraft, Split};
 use hone_core::data::{RowFilter, RowId, RowQuery, RowSource, RowView};
 use hone_core::session::protocol::{Command, Reply};
-use hone_core::task::MeasuredRows;
+use hone_core::task::image_classification::FOLDER;
+use hone_core::task::multi_label::LabelLayout;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::data::Outcome;
-use super::evaluation::{Measured, split_name};
+use super::labeling::no_place;
+use super::reading::Outcome;
 use super::rows::set_cells;
 use super::run::RunState;
 use super::{Step, Store};
 use crate::browser;
-use crate::format;
+use crate::tasks;
+pub(crate) use made::{AnswerKind, Correction, Rescored, WrongAnswer, number_of};
+use made::{find_held, rescore};
 
-/// Id of the box in which a label is corrected.
+/// Id of the box in which a label is corrected, or of the first field.
 pub(crate) const BOX_ID: &str = "correct-box";
 
-/// A row of the list of wrong ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WrongLabel {
-    /// Where it stands among the rows that were measured.
-    pub index: usize,
-    /// Row number in its file.
-    pub row: usize,
-    pub text: String,
-    pub second: Option<String>,
-    pub label: String,
-    pub predicted: String,
-}
-
-/// A label that was corrected.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Correction {
-    /// The run that was looked at, and the split that it was measured on.
-    pub run: u32,
-    pub split: Split,
-    /// Place of the row among those that were measured.
-    pub index: usize,
-    /// The row in its file, and the column of its label.
-    pub id: RowId,
-    pub column: String,
-    /// What the model says.
-    pub predicted: String,
-    /// The label that it has now.
-    pub value: String,
-}
-
-/// What a run's answers are worth by the labels before, and by the corrected ones.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rescored {
-    pub run: u32,
-    pub split: Split,
-    pub num_rows: usize,
-    /// Which rows these are ([`fingerprint`]).
-    rows: u64,
-    /// Rows of the split whose labels were corrected.
-    pub num_corrected: usize,
-    /// Accuracy by the labels as they were when it was measured, and by the corrected ones.
-    pub before: f64,
-    pub after: f64,
-}
-
-/// Signals of corrected labels.
+/// Signals of rows that are corrected.
 #[derive(Clone, Copy)]
 pub(crate) struct CorrectionsState {
-    /// The row whose label is being corrected.
-    pub active: RwSignal<Option<WrongLabel>>,
+    /// The row that is being corrected.
+    pub active: RwSignal<Option<WrongAnswer>>,
     /// Why one could not be.
     pub note: RwSignal<Option<String>>,
     made: RwSignal<Vec<Correction>>,
-    /// A run whose labels were corrected, and the number of the one that was started with the corrected ones.
+    /// A run whose rows were corrected, and the number of the one that was started with them.
     first: RwSignal<Option<(Arc<Rescored>, u32)>>,
 }
 
@@ -91,116 +50,130 @@ impl CorrectionsState {
     }
 }
 
-/// The corrections of a run that hold: the last of each row, while its edit does.
-pub(crate) fn held(made: &[Correction], run: u32, edits: &RowEdits) -> Vec<Correction> {
-    let files = [Split::Train, Split::Valid, Split::Test].map(|file| edits.of_file(file));
-    let holds = |one: &Correction| {
-        let edited = files[one.id.file.index()].get(&one.id.row);
-        let cell = edited.and_then(|row| row.cells.iter().find(|cell| cell.column == one.column));
-        cell.is_some_and(|cell| cell.value == one.value)
+/// Places of the columns that hold what is corrected, among those that are used.
+fn answer_places(source: &RowSource, kind: AnswerKind) -> Vec<usize> {
+    let is_answer = |role: &str| match kind {
+        AnswerKind::Label | AnswerKind::Labels | AnswerKind::Numbers => role == "label" || role == "labels",
+        AnswerKind::Text => ["target", "completion", "output"].contains(&role),
     };
-    // Where the last correction of a row was taken back, the one before holds again.
-    let held: Vec<&Correction> = made.iter().filter(|one| one.run == run && holds(one)).collect();
-    let is_last = |index: &usize| !held[index + 1..].iter().any(|later| later.id == held[*index].id);
-    (0..held.len()).filter(is_last).map(|index| held[index].clone()).collect()
-}
-
-/// What the answers of a run are worth by the corrected labels; `None` where no row is right or wrong as a whole.
-pub(crate) fn rescored(measured: &Measured, run: u32, corrections: &[Correction]) -> Option<Rescored> {
-    let rows = MeasuredRows::of(&measured.rows).filter(|rows| !rows.are_errors && !rows.rows.is_empty())?;
-    let mut outcomes: Vec<f64> = rows.rows.iter().map(|row| row.outcome).collect();
-    let mean = |outcomes: &[f64]| outcomes.iter().sum::<f64>() / outcomes.len() as f64;
-    let (num_rows, before, fingerprint) = (outcomes.len(), mean(&outcomes), fingerprint(&rows));
-    let of_split: Vec<&Correction> = corrections.iter().filter(|one| one.split == measured.split).collect();
-    for one in &of_split {
-        if let Some(outcome) = outcomes.get_mut(one.index) {
-            *outcome = if one.predicted == one.value { 1.0 } else { 0.0 };
-        }
-    }
-    let (split, num_corrected) = (measured.split, of_split.len());
-    Some(Rescored { run, split, num_rows, rows: fingerprint, num_corrected, before, after: mean(&outcomes) })
-}
-
-/// Tells rows that were measured from others: by their numbers and words.
-fn fingerprint(measured: &MeasuredRows) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    measured.rows.iter().for_each(|row| (row.row, &row.text).hash(&mut hasher));
-    hasher.finish()
-}
-
-impl Rescored {
-    /// What the corrected labels change of what was measured.
-    pub(crate) fn in_words(&self) -> String {
-        let Self { run, split, num_rows, num_corrected, before, after, .. } = self;
-        let [before, after] = [before, after].map(|share| format::percent(*share));
-        format!(
-            "On {} run {run} has an accuracy of {after} by the corrected labels, and of {before} by those before: what is \
-             measured has changed, not the model. Only rows that it gets wrong are listed, so the figure by corrected labels \
-             flatters it. Of these rows {num_corrected} were corrected.",
-            format::plural(*num_rows, &format!("{} row", split_name(*split)))
-        )
-    }
-
-    /// This run beside a second one, by the corrected labels where both were measured on the same rows. `rows` are those of the second
-    /// ([`fingerprint`]).
-    fn beside(&self, number: u32, split: Split, rows: Option<u64>, accuracy: f64) -> String {
-        let Self { run, num_rows, before, after, .. } = self;
-        if split != self.split || rows != Some(self.rows) {
-            return format!("Run {number} was measured on other rows than run {run}: their figures are not compared.");
-        }
-        let rows = format::plural(*num_rows, &format!("{} row", split_name(split)));
-        let [before, after, own] = [*before, *after, accuracy].map(format::percent);
-        format!(
-            "By the corrected labels, on the same {rows}: run {run} {after}, run {number} {own} (accuracy). By the labels before \
-             run {run} had {before}; run {number} was not measured by those."
-        )
-    }
+    let places = source.columns.iter().enumerate().filter(|(_, (_, role))| is_answer(role)).map(|(place, _)| place);
+    let places: Vec<usize> = places.collect();
+    if kind == AnswerKind::Label && places.len() > 1 { Vec::new() } else { places }
 }
 
 /// Whether a row of the table is the one that was measured: its texts are the same.
-fn is_row(source: &RowSource, view: &RowView, wrong: &WrongLabel) -> bool {
+fn is_row(source: &RowSource, view: &RowView, wrong: &WrongAnswer) -> bool {
+    if wrong.kind == AnswerKind::Text {
+        // The model was given the texts of the row in a form of its own.
+        let answers = answer_places(source, wrong.kind);
+        let mut given = view.cells.iter().enumerate().filter(|(place, _)| !answers.contains(place));
+        return given.all(|(_, cell)| wrong.text.contains(shown_part(view, cell).trim()));
+    }
     let cell =
         |role: &str| source.columns.iter().position(|(_, of)| of == role).and_then(|place| view.cells.get(place));
     let is_text = |cell: Option<&String>, text: &str| {
         // Of a very long cell only the beginning is shown.
-        cell.is_some_and(|cell| cell == text || view.is_cut && text.starts_with(cell.trim_end_matches('…')))
+        cell.is_some_and(|cell| cell == text || view.is_cut && text.starts_with(shown_part(view, cell)))
     };
     is_text(cell("text"), &wrong.text)
         && wrong.second.as_ref().is_none_or(|second| is_text(cell("second text"), second))
 }
 
-/// The edit that gives a row its label; `None` where it has that already.
-fn edit_of(source: &RowSource, view: &RowView, label: &str) -> Option<(RowEdit, String)> {
-    let place = source.label_column()?;
-    let mut values = view.cells.clone();
-    label.clone_into(values.get_mut(place)?);
-    let edit = set_cells(source, view, &values).pop()?;
-    Some((edit, source.columns[place].0.clone()))
+/// What of a cell is shown of its own.
+fn shown_part<'v>(view: &RowView, cell: &'v str) -> &'v str {
+    if view.is_cut { cell.trim_end_matches('…') } else { cell }
+}
+
+/// The edits that give a row its answer: of each column that is to hold something else one.
+fn edits_of(
+    source: &RowSource,
+    view: &RowView,
+    (kind, layout): (AnswerKind, Option<&LabelLayout>),
+    values: &[String],
+) -> Vec<RowEdit> {
+    let places = answer_places(source, kind);
+    let columns: Vec<(&str, &str)> =
+        places.iter().map(|&place| (source.columns[place].0.as_str(), view.cells[place].as_str())).collect();
+    let written = match layout {
+        Some(layout) if kind == AnswerKind::Labels => {
+            let before = layout.labels_of(&columns).unwrap_or_default();
+            let ordered = in_order_of(&before, values);
+            if ordered == before {
+                return Vec::new();
+            }
+            layout.cells_with(&ordered, &columns)
+        }
+        _ if kind == AnswerKind::Numbers => {
+            values.iter().zip(&columns).map(|(value, (_, before))| keep_comma(value, before)).collect()
+        }
+        _ => values.to_vec(),
+    };
+    let mut cells = view.cells.clone();
+    for (place, value) in places.into_iter().zip(written) {
+        cells[place] = value;
+    }
+    set_cells(source, view, &cells)
+}
+
+/// Labels in the order of those before, then the others.
+fn in_order_of(before: &[String], labels: &[String]) -> Vec<String> {
+    let kept = before.iter().filter(|label| labels.contains(label));
+    kept.chain(labels.iter().filter(|label| !before.contains(label))).cloned().collect()
+}
+
+/// Writes a number with a decimal comma where the one before has it.
+fn keep_comma(number: &str, before: &str) -> String {
+    let has_comma = before.contains(',') && !before.contains('.');
+    match number.trim() {
+        same if same == before.trim() => before.to_owned(),
+        number if has_comma => number.replacen('.', ",", 1),
+        number => number.to_owned(),
+    }
+}
+
+/// What the columns of these edits hold after them.
+fn cells_after(edits: &[RowEdit]) -> Vec<(String, String)> {
+    let cell = |edit: &RowEdit| match edit {
+        RowEdit::SetCell { column, value, .. } => Some((column.clone(), value.clone())),
+        _ => None,
+    };
+    edits.iter().filter_map(cell).collect()
 }
 
 impl Store {
-    /// Whether labels of the rows that were measured can be corrected; the reason where they can't.
-    pub(crate) fn can_correct(self) -> Result<(), &'static str> {
+    /// Whether rows that were measured can be corrected; the reason where they can't.
+    pub(crate) fn can_correct(self, kind: AnswerKind) -> Result<(), &'static str> {
         if !self.run.with(RunState::is_finished) {
-            return Err("Labels are corrected here once a run has ended; before, at the step Data.");
+            return Err("Rows are corrected here once a run has ended; before, at the step Data.");
         }
         if self.measured_tuned.with(Option::is_none) {
-            return Err("Labels are corrected here by the answers of the trained model: measure it first.");
+            return Err("Rows are corrected here by the answers of the trained model: measure it first.");
         }
         if self.measured_part.with(Option::is_some) || self.parts.are_several() {
-            return Err("Labels of several tasks at once are corrected at the step Data.");
+            return Err("Rows of several tasks at once are corrected at the step Data.");
         }
-        if self.row_source().is_none_or(|source| source.label_column().is_none()) {
-            return Err("The labels of these rows are corrected in their own files.");
+        let has_columns = || self.row_source().is_some_and(|source| !answer_places(&source, kind).is_empty());
+        if !self.corrects_images() && !has_columns() {
+            return Err("These rows are corrected in their own files.");
         }
         let of_run = self.started.with(|started| started.as_ref().map(|started| started.origin.made_of.files.clone()));
         if of_run.is_some_and(|files| files != self.data.identities()) {
             return Err("Other files were chosen since this run: its rows can't be corrected here.");
         }
         if !self.can_edit_rows() {
-            return Err("Labels can be corrected when the model is loaded.");
+            return Err("Rows can be corrected when the model is loaded.");
         }
         Ok(())
+    }
+
+    /// Whether rows are images, which are known by their numbers and no rows of a table.
+    fn corrects_images(self) -> bool {
+        tasks::of(self.data.task.get()).reads_images
+    }
+
+    /// How the labels of a row stand in its cells, where it has any number of them.
+    pub(crate) fn label_layout(self) -> Option<LabelLayout> {
+        self.data.report.with(|report| report.as_ref().and_then(|report| tasks::label_layout(report)))
     }
 
     /// The run whose figures are shown; 0 before there is one.
@@ -212,24 +185,49 @@ impl Store {
     /// Corrections of the run that is looked at, that hold.
     pub(crate) fn held_corrections(self) -> Vec<Correction> {
         let run = self.looked_at();
-        self.corrections.made.with(|made| self.data.read.with(|read| held(made, run, &read.edits)))
+        self.corrections.made.with(|made| self.data.read.with(|read| find_held(made, run, &read.edits)))
     }
 
-    /// What the run's answers are worth by the corrected labels; `None` where none was corrected.
-    pub(crate) fn rescored(self) -> Option<Rescored> {
+    /// What the run's answers are worth by what was corrected; `None` where nothing was.
+    pub(crate) fn rescore(self) -> Option<Rescored> {
         let corrections = self.held_corrections();
         if corrections.is_empty() {
             return None;
         }
         let measured = self.measured_tuned.get()?;
-        rescored(&measured, self.looked_at(), &corrections)
+        rescore(&measured, self.looked_at(), &corrections)
     }
 
-    /// Begins to correct the label of a row.
-    pub(crate) fn open_correction(self, wrong: WrongLabel) {
-        self.corrections.note.set(None);
-        self.corrections.active.set(Some(wrong));
-        browser::after(0, || browser::focus_element(BOX_ID));
+    /// Begins to correct a row. What its numbers or its text are in the file is asked for first.
+    pub(crate) fn open_correction(self, wrong: WrongAnswer) {
+        let corrections = self.corrections;
+        corrections.note.set(None);
+        let show = move |wrong: WrongAnswer| {
+            corrections.active.set(Some(wrong));
+            browser::after(0, || browser::focus_element(BOX_ID));
+        };
+        if matches!(wrong.kind, AnswerKind::Label | AnswerKind::Labels) {
+            return show(wrong);
+        }
+        corrections.active.set(None);
+        if let Err(reason) = untrack(|| self.can_correct(wrong.kind)) {
+            return corrections.note.set(Some(reason.into()));
+        }
+        let (Some(source), Some(measured)) = (untrack(|| self.row_source()), self.measured_tuned.get_untracked())
+        else {
+            return;
+        };
+        spawn_local(async move {
+            let Some(view) = self.row_of(&source, measured.split, &wrong).await else {
+                return corrections.note.set(Some(not_as_measured(wrong.row)));
+            };
+            let values: Vec<String> =
+                answer_places(&source, wrong.kind).into_iter().map(|place| view.cells[place].clone()).collect();
+            if values.iter().any(|value| shown_part(&view, value) != value) {
+                return corrections.note.set(Some(format!("Row {} is too long to be corrected here.", wrong.row)));
+            }
+            show(WrongAnswer { values, ..wrong });
+        });
     }
 
     /// Leaves the row as it is.
@@ -238,49 +236,83 @@ impl Store {
         self.corrections.active.set(None);
     }
 
-    /// Gives the row that is being corrected a label.
-    pub(crate) fn correct_label(self, label: String) {
-        let corrections = self.corrections;
-        let (Some(wrong), Some(source)) = (corrections.active.get_untracked(), untrack(|| self.row_source())) else {
-            return;
-        };
+    /// Gives the row that is being corrected its label, labels, numbers or text.
+    pub(crate) fn correct_row(self, values: Vec<String>) {
+        let Some(wrong) = self.corrections.active.get_untracked() else { return };
         let Some(measured) = self.measured_tuned.get_untracked() else { return };
-        let (split, run) = (measured.split, untrack(|| self.looked_at()));
+        let split = measured.split;
+        if untrack(|| self.corrects_images()) {
+            let id = RowId { file: self.file_of(split), row: wrong.row };
+            let edits = untrack(|| self.edits_of_image(id, &wrong, &values));
+            return self.make_correction(split, id, wrong, edits, values);
+        }
+        let Some(source) = untrack(|| self.row_source()) else { return };
+        let layout = untrack(|| self.label_layout());
         spawn_local(async move {
             let Some(view) = self.row_of(&source, split, &wrong).await else {
-                let text = format!(
-                    "Row {} is not as it was measured: it was edited or left out since, or another file is in its place. Its label can \
-                     be corrected at the step Data.",
-                    wrong.row
-                );
-                return corrections.note.set(Some(text));
+                return self.corrections.note.set(Some(not_as_measured(wrong.row)));
             };
-            let Some((edit, column)) = edit_of(&source, &view, &label) else {
-                return corrections.note.set(Some(format!("Row {} has that label already.", wrong.row)));
-            };
-            if untrack(|| self.can_correct()).is_err() {
-                return corrections
-                    .note
-                    .set(Some("Nothing was corrected: a run goes on, or rows are being loaded.".into()));
+            let columns: Vec<&str> = source.columns.iter().map(|(name, _)| name.as_str()).collect();
+            let without = layout.as_ref().and_then(|layout| layout.find_without_place(&values, &columns));
+            if let Some(label) = without {
+                return self.corrections.note.set(Some(no_place(label)));
             }
-            let WrongLabel { index, predicted, .. } = wrong;
-            let made = Correction { run, split, index, id: view.id, column, predicted, value: label };
-            self.edit_rows(vec![edit]);
-            corrections.made.update(|all| all.push(made));
-            corrections.note.set(None);
-            self.close_correction();
+            let edits = edits_of(&source, &view, (wrong.kind, layout.as_ref()), &values);
+            self.make_correction(split, view.id, wrong, edits, values);
         });
     }
 
-    /// The row of the table that was measured as this one: in the file that its split comes from, else in another, where a person
-    /// moved it from there.
-    async fn row_of(self, source: &RowSource, split: Split, wrong: &WrongLabel) -> Option<RowView> {
+    fn make_correction(self, split: Split, id: RowId, wrong: WrongAnswer, edits: Vec<RowEdit>, values: Vec<String>) {
+        let corrections = self.corrections;
+        if edits.is_empty() {
+            let [noun, _] = wrong.kind.nouns();
+            return corrections.note.set(Some(format!("Row {} has that {noun} already.", wrong.row)));
+        }
+        if untrack(|| self.can_correct(wrong.kind)).is_err() {
+            let text = "Nothing was corrected: a run goes on, or rows are being loaded.";
+            return corrections.note.set(Some(text.into()));
+        }
+        let (run, cells) = (untrack(|| self.looked_at()), cells_after(&edits));
+        let WrongAnswer { kind, index, predicted, .. } = wrong;
+        let made = Correction { kind, run, split, index, id, cells, predicted, values };
+        self.edit_rows(edits);
+        corrections.made.update(|all| all.push(made));
+        corrections.note.set(None);
+        self.close_correction();
+    }
+
+    /// The edit of the label of an image; none where it has that already.
+    fn edits_of_image(self, id: RowId, wrong: &WrongAnswer, values: &[String]) -> Vec<RowEdit> {
+        let column = self.data.report.with(|report| {
+            let column = report.as_ref().and_then(|report| report.column_of("label"));
+            column.unwrap_or(FOLDER).to_owned()
+        });
+        let edited = self.data.read.with(|read| {
+            let edited = read.edits.of_file(id.file);
+            let cell = edited.get(&id.row).and_then(|row| row.cells.iter().find(|cell| cell.column == column));
+            cell.map(|cell| cell.value.to_owned())
+        });
+        let Some(was) = edited.or_else(|| wrong.values.first().cloned()) else { return Vec::new() };
+        let (RowId { file, row }, Some(value)) = (id, values.first().filter(|value| **value != was).cloned()) else {
+            return Vec::new();
+        };
+        vec![RowEdit::SetCell { file, row, column, was, value }]
+    }
+
+    /// The file that rows of a split come from, where nobody moved them.
+    fn file_of(self, split: Split) -> Split {
         let has_own_file = match split {
             Split::Train => true,
             Split::Valid => self.data.valid.with_untracked(Option::is_some),
             Split::Test => self.data.test.with_untracked(Option::is_some),
         };
-        let usual = if has_own_file { split } else { Split::Train };
+        if has_own_file { split } else { Split::Train }
+    }
+
+    /// The row of the table that was measured as this one: in the file that its split comes from, else in another, where a person
+    /// moved it from there.
+    async fn row_of(self, source: &RowSource, split: Split, wrong: &WrongAnswer) -> Option<RowView> {
+        let usual = self.file_of(split);
         let ids = [Split::Train, Split::Valid, Split::Test].map(|file| RowId { file, row: wrong.row });
         let filter = RowFilter { rows: Some(ids.to_vec()), ..RowFilter::default() };
         let query = RowQuery { count: ids.len(), filter, ..RowQuery::default() };
@@ -292,7 +324,7 @@ impl Store {
         found.into_iter().next()
     }
 
-    /// Starts a second run with the corrected labels: from the weights of the first, or from the pretrained model.
+    /// Starts a second run with what was corrected: from the weights of the first, or from the pretrained model.
     pub(crate) fn train_again(self, is_from_weights: bool) {
         if untrack(|| self.activity()).is_some() {
             return;
@@ -301,7 +333,7 @@ impl Store {
             return self.go_to(Step::Recipe); // it says what is wrong
         }
         let begin = move || {
-            let first = untrack(|| self.rescored());
+            let first = untrack(|| self.rescore());
             if !is_from_weights {
                 return self.start_second(first);
             }
@@ -326,13 +358,11 @@ impl Store {
         self.go_to(Step::Train);
     }
 
-    /// The run before beside the one whose figures are shown, where that was started with corrected labels; in words.
+    /// The run before beside the one whose figures are shown, where that was started with corrected rows; in words.
     pub(crate) fn beside_the_first(self) -> Option<String> {
         let (first, number) = self.corrections.first.get()?;
         let measured = self.measured_tuned.get().filter(|_| self.looked_at() == number)?;
-        let accuracy = measured.evaluation.figure("accuracy")?;
-        let rows = MeasuredRows::of(&measured.rows).map(|rows| fingerprint(&rows));
-        Some(first.beside(number, measured.split, rows, accuracy))
+        Some(first.beside(number, &measured))
     }
 
     /// Takes the weights of the run for the loaded model, and has the same rows read for it.
@@ -345,102 +375,100 @@ impl Store {
     }
 }
 
+/// Why a row can't be corrected that was found otherwise.
+fn not_as_measured(row: usize) -> String {
+    format!(
+        "Row {row} is not as it was measured: it was edited or left out since, or another file is in its place. It can be corrected \
+         at the step Data."
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use hone_core::data::RowState;
-    use hone_core::task::sequence_classification::RowPrediction;
-    use hone_core::task::{RowPredictions, Task};
 
     use super::*;
-    use crate::tasks::fixtures;
 
-    fn correction(index: usize, row: usize, predicted: &str, value: &str) -> Correction {
-        let id = RowId { file: Split::Train, row };
-        let (predicted, value, column) = (predicted.to_owned(), value.to_owned(), "label".to_owned());
-        Correction { run: 1, split: Split::Test, index, id, column, predicted, value }
+    fn source(columns: &[(&str, &str)]) -> RowSource {
+        let columns = columns.iter().map(|(name, role)| ((*name).to_owned(), (*role).to_owned())).collect();
+        RowSource { columns, file_columns: Vec::new(), is_lines: false, merge_labels: BTreeMap::new() }
     }
 
-    fn set(row: usize, was: &str, value: &str) -> RowEdit {
-        let column = "label".to_owned();
-        RowEdit::SetCell { file: Split::Train, row, column, was: was.into(), value: value.into() }
-    }
-
-    /// Four test rows, of which the second and the third are answered wrongly.
-    fn measured() -> Measured {
-        let row = |row: usize, label: usize, predicted: usize| RowPrediction {
-            row,
-            text: format!("text {row}"),
-            second: None,
-            label,
-            predicted,
-            probabilities: vec![0.5, 0.5],
-        };
-        let rows = RowPredictions::SequenceClassification(vec![row(2, 0, 0), row(3, 0, 1), row(5, 1, 0), row(9, 1, 1)]);
-        Measured { rows, ..fixtures::measured(fixtures::evaluation(Task::SequenceClassification, Vec::new())) }
-    }
-
-    #[test]
-    fn a_correction_holds_while_its_edit_does() {
-        let made = [correction(1, 3, "b", "b"), correction(2, 5, "a", "c"), correction(2, 5, "a", "a")];
-        let edits = RowEdits { log: vec![set(3, "a", "b"), set(5, "b", "c"), set(5, "c", "a")] };
-        assert_eq!(held(&made, 1, &edits), [made[0].clone(), made[2].clone()], "the last of a row counts");
-        assert!(held(&made, 2, &edits).is_empty(), "those of another run");
-        let undone = RowEdits { log: edits.log[..2].to_vec() };
-        assert_eq!(held(&made, 1, &undone), made[..2], "the one before holds again");
-        assert!(held(&made, 1, &RowEdits::default()).is_empty());
-    }
-
-    #[test]
-    fn the_first_run_is_scored_by_the_corrected_labels_too() {
-        let both = [correction(1, 3, "b", "b"), correction(2, 5, "a", "c")];
-        let found = rescored(&measured(), 1, &both).expect("rows are right or wrong");
-        assert_eq!((found.num_rows, found.num_corrected, found.before, found.after), (4, 2, 0.5, 0.75));
-        let valid = Correction { split: Split::Valid, ..both[0].clone() };
-        assert_eq!(rescored(&measured(), 1, &[valid]).map(|found| (found.num_corrected, found.after)), Some((0, 0.5)));
-        let words = found.in_words();
-        assert!(
-            words.starts_with("On 4 test rows run 1 has an accuracy of 75.0 % by the corrected labels, and of 50.0 %")
-        );
-        let same = MeasuredRows::of(&measured().rows).map(|rows| fingerprint(&rows));
-        let beside = found.beside(2, Split::Test, same, 0.875);
-        let expected = "By the corrected labels, on the same 4 test rows: run 1 75.0 %, run 2 87.5 % (accuracy).";
-        assert!(beside.starts_with(expected), "{beside}");
-        let RowPredictions::SequenceClassification(mut rows) = measured().rows else { panic!("one label each") };
-        rows[3].row += 1;
-        let other = MeasuredRows::of(&RowPredictions::SequenceClassification(rows)).map(|rows| fingerprint(&rows));
-        for (split, rows) in [(Split::Test, other), (Split::Valid, same), (Split::Test, None)] {
-            assert!(found.beside(2, split, rows, 0.875).contains("not compared"));
-        }
-    }
-
-    #[test]
-    fn the_row_that_was_measured_is_known_by_its_words() {
-        let own = |name: &str, role: &str| (name.to_owned(), role.to_owned());
-        let columns = vec![own("body", "text"), own("kind", "label")];
-        let source = RowSource { columns, file_columns: Vec::new(), is_lines: false, merge_labels: BTreeMap::new() };
-        let view = RowView {
+    fn view(cells: &[&str]) -> RowView {
+        RowView {
             id: RowId { file: Split::Train, row: 3 },
             state: RowState::Test,
             is_edited: false,
             num_tokens: None,
-            cells: vec!["text 3".into(), "a".into()],
+            cells: cells.iter().map(|&cell| cell.to_owned()).collect(),
             label: None,
             is_cut: false,
-        };
-        let (text, label, predicted) = ("text 3".to_owned(), "a".to_owned(), "b".to_owned());
-        let wrong = WrongLabel { index: 1, row: 3, text, second: None, label, predicted };
-        assert!(is_row(&source, &view, &wrong));
-        assert!(!is_row(&source, &view, &WrongLabel { text: "text 4".into(), ..wrong.clone() }));
-        assert!(!is_row(&source, &view, &WrongLabel { second: Some("more".into()), ..wrong.clone() }));
-        let cut = RowView { cells: vec!["text…".into(), "a".into()], is_cut: true, ..view.clone() };
-        assert!(is_row(&source, &cut, &wrong));
-        let (edit, column) = edit_of(&source, &view, "b").expect("another label");
-        let (was, value) = ("a".to_owned(), "b".to_owned());
-        let named = column.clone();
-        assert_eq!(edit, RowEdit::SetCell { file: Split::Train, row: 3, column: named, was, value });
-        assert_eq!(column, "kind");
-        assert_eq!(edit_of(&source, &view, "a"), None, "it has that already");
+        }
+    }
+
+    fn wrong(kind: AnswerKind, text: &str) -> WrongAnswer {
+        let (values, predicted) = (vec!["a".to_owned()], vec!["b".to_owned()]);
+        WrongAnswer { kind, index: 1, row: 3, text: text.into(), second: None, values, predicted }
+    }
+
+    fn owned(values: &[&str]) -> Vec<String> {
+        values.iter().map(|&value| value.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_row_that_was_measured_is_known_by_its_words() {
+        let source = source(&[("body", "text"), ("kind", "label")]);
+        let (view, label) = (view(&["text 3", "a"]), wrong(AnswerKind::Label, "text 3"));
+        assert!(is_row(&source, &view, &label));
+        assert!(!is_row(&source, &view, &wrong(AnswerKind::Label, "text 4")));
+        assert!(!is_row(&source, &view, &WrongAnswer { second: Some("more".into()), ..label.clone() }));
+        let cut = RowView { cells: owned(&["text…", "a"]), is_cut: true, ..view.clone() };
+        assert!(is_row(&source, &cut, &label));
+        let edits = edits_of(&source, &view, (AnswerKind::Label, None), &owned(&["b"]));
+        let (was, value, column) = ("a".to_owned(), "b".to_owned(), "kind".to_owned());
+        assert_eq!(edits, [RowEdit::SetCell { file: Split::Train, row: 3, column, was, value }]);
+        assert_eq!(cells_after(&edits), [("kind".to_owned(), "b".to_owned())]);
+        assert!(edits_of(&source, &view, (AnswerKind::Label, None), &owned(&["a"])).is_empty(), "it has that already");
+    }
+
+    #[test]
+    fn a_row_that_a_model_writes_for_is_known_by_what_it_was_given() {
+        let source = source(&[("instruction", "instruction"), ("about", "input"), ("answer", "output")]);
+        let asked = wrong(AnswerKind::Text, "Do it.\n### Instruction: Add.\n### Input: 2, 3");
+        assert!(is_row(&source, &view(&["Add.", " 2, 3", "6"]), &asked));
+        assert!(!is_row(&source, &view(&["Take away.", "2, 3", "6"]), &asked));
+        let edits = edits_of(&source, &view(&["Add.", "2, 3", "6"]), (AnswerKind::Text, None), &owned(&["5"]));
+        assert_eq!(cells_after(&edits), [("answer".to_owned(), "5".to_owned())]);
+    }
+
+    #[test]
+    fn labels_are_edited_as_they_stand_in_the_file() {
+        let one = source(&[("text", "text"), ("tags", "labels")]);
+        let layout = LabelLayout::Cell { separator: Some(';') };
+        let edits = edits_of(&one, &view(&["x", "a;b"]), (AnswerKind::Labels, Some(&layout)), &owned(&["b", "c"]));
+        assert_eq!(cells_after(&edits), [("tags".to_owned(), "b;c".to_owned())]);
+        let same = edits_of(&one, &view(&["x", "a; b"]), (AnswerKind::Labels, Some(&layout)), &owned(&["b", "a"]));
+        assert!(same.is_empty(), "the same labels in another order");
+        let each = source(&[("text", "text"), ("toxic", "label"), ("rude", "label"), ("loud", "label")]);
+        let layout = LabelLayout::Columns;
+        let edits = edits_of(
+            &each,
+            &view(&["x", "1", "0", "1"]),
+            (AnswerKind::Labels, Some(&layout)),
+            &owned(&["rude", "loud"]),
+        );
+        let expected = [("toxic", "0"), ("rude", "1")].map(|(column, cell)| (column.to_owned(), cell.to_owned()));
+        assert_eq!(cells_after(&edits), expected, "only what is other");
+        assert!(answer_places(&each, AnswerKind::Label).is_empty(), "there is no one column of the label");
+        let edits =
+            edits_of(&each, &view(&["x", "1", "0", "1"]), (AnswerKind::Numbers, None), &owned(&["1", "0", "2.5"]));
+        assert_eq!(cells_after(&edits), [("loud".to_owned(), "2.5".to_owned())]);
+        assert_eq!(
+            [keep_comma(" 2.5", "0,5"), keep_comma("2,5", "0,5"), keep_comma("2.5 ", "3")],
+            ["2,5", "2,5", "2.5"]
+        );
+        assert_eq!(keep_comma("3", " 3"), " 3", "it is the same");
     }
 }

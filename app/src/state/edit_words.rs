@@ -74,6 +74,7 @@ fn reading(before: &ReadOptions, after: &ReadOptions) -> &'static str {
         (before.prompt_format != after.prompt_format, "Format of prompts"),
         (before.source_prefix != after.source_prefix, "Prefix"),
         (before.shape != after.shape, "A row is"),
+        (before.copies != after.copies, "Copies that the model made"),
     ];
     parts.into_iter().find(|(is_so, _)| *is_so).map_or("Columns", |(_, what)| what)
 }

@@ -7,11 +7,11 @@ use hone_core::task::Task;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::data::Outcome;
 use super::edit_words::describe;
 use super::guess::Guess;
 use super::history::{History, Way};
 use super::parts::KeptPart;
+use super::reading::Outcome;
 use super::run::RunState;
 use super::{Store, recipe};
 use crate::browser::{self, FileIdentity, PickedFile};

@@ -205,8 +205,8 @@ impl Store {
     }
 
     /// The rows and the recipe of a run come in the place of those that are shown: these are never kept as those of the
-    /// project that was open. `page` is what was last kept of the project that the run is of, whose sweep is shown from now on.
-    pub(super) fn leave_project_for_run(self, run: &str, page: &str) {
+    /// project that was open. `project` is that of the run as it was last kept, whose sweep is shown from now on.
+    pub(super) fn leave_project_for_run(self, run: &str, project: Option<&ProjectState>) {
         let open_id = move || self.projects.open.with_untracked(|open| open.as_ref().map(|open| open.id.clone()));
         let before = open_id();
         if !self.turn_to_project_of(run) {
@@ -215,8 +215,10 @@ impl Store {
             self.list_projects();
         }
         if before.is_none() || before != open_id() {
-            let notes = ProjectNotes::read(page);
-            self.take_sweep(&notes.map(|notes| notes.sweep).unwrap_or_default());
+            let sweep =
+                project.and_then(|project| Some((ProjectNotes::read(&project.page).ok()?.sweep, &project.renamed)));
+            let (sweep, renamed) = sweep.unzip();
+            self.take_sweep(&sweep.unwrap_or_default(), renamed.map_or(&[][..], Vec::as_slice));
         }
     }
 
@@ -252,7 +254,8 @@ impl Store {
         };
         let (task, read, model) = (self.data.task.get(), self.data.read.get(), self.chosen_source());
         let name = self.project_name()?;
-        Some(ProjectState { id: open?.id, name, task, model, read, page: notes.to_json() })
+        let (page, renamed) = (notes.to_json(), Vec::new());
+        Some(ProjectState { id: open?.id, name, task, model, read, page, renamed })
     }
 
     /// The model that is chosen.

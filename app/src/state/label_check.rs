@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use hone_core::config::{ReadOptions, RowEdits, Split};
+use hone_core::config::{MadeCopies, ReadOptions, RowEdits, Split};
 use hone_core::data::{RowFilter, RowId, RowQuery, RowView};
 use hone_core::session::protocol::{Command, Problem, Reply, Weights};
 use hone_core::task::{HeadKind, LabelError, LabelErrors, QuickBaseline, Task};
@@ -131,7 +131,8 @@ impl Store {
 
     fn origin_of_labels(self) -> Origin {
         let model = self.model.info.with(|info| info.as_ref().map(|info| info.source.name().to_owned()));
-        let read = self.data.read.with(|read| ReadOptions { edits: RowEdits::default(), ..read.clone() });
+        let (edits, copies) = (RowEdits::default(), MadeCopies::default()); // neither changes what is looked at
+        let read = self.data.read.with(|read| ReadOptions { edits, copies, ..read.clone() });
         (model, self.data.identities(), self.data.task.get(), read)
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hone_core::config::{EditedRow, RowEdit, RowEdits, Split};
 use hone_core::data::RowId;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, Reply};
+use hone_core::task::multi_label::LabelLayout;
 use hone_core::task::{RankedRow, RankedRows, Uncertainty};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -31,6 +32,8 @@ pub(crate) struct LabelingState {
     ranked: RwSignal<Option<RankedOf>>,
     /// The row that is labeled, by its place among them.
     pub at: RwSignal<usize>,
+    /// Labels that are chosen for it, where a row has any number of them.
+    pub picked: RwSignal<Vec<String>>,
     /// By what it is told how unsure a model is.
     pub by: RwSignal<Uncertainty>,
     /// What there is to say.
@@ -45,6 +48,7 @@ impl LabelingState {
             ranking: RwSignal::new(false),
             ranked: RwSignal::new(None),
             at: RwSignal::new(0),
+            picked: RwSignal::new(Vec::new()),
             by: RwSignal::new(Uncertainty::default()),
             note: RwSignal::new(None),
             num_rankings: StoredValue::new(0),
@@ -68,16 +72,44 @@ pub(crate) fn next_unlabeled(rows: &[RankedRow], given: &HashMap<usize, String>,
     (1..=count).map(|step| (from + step) % count).find(is_open)
 }
 
-/// How many rows each class has: those of the file, and those that were labeled since.
-pub(crate) fn class_counts(ranked: &RankedRows, given: &HashMap<usize, String>) -> Vec<(String, usize)> {
+/// How many rows each class has: those of the file, and those that were labeled since. `layout` is how several labels stand in a cell.
+pub(crate) fn class_counts(
+    ranked: &RankedRows,
+    given: &HashMap<usize, String>,
+    layout: Option<&LabelLayout>,
+) -> Vec<(String, usize)> {
     let mut counts = ranked.labels.clone();
-    for label in ranked.rows.iter().filter_map(|row| given.get(&row.id.row)) {
-        match counts.iter_mut().find(|(name, _)| name == label) {
+    let given = ranked.rows.iter().filter_map(|row| given.get(&row.id.row));
+    for label in given.flat_map(|cell| labels_in(cell, layout)) {
+        match counts.iter_mut().find(|(name, _)| *name == label) {
             Some((_, count)) => *count += 1,
-            None => counts.push((label.clone(), 1)),
+            None => counts.push((label, 1)),
         }
     }
     counts
+}
+
+/// The labels of a cell: one, or as many as stand in it.
+pub(crate) fn labels_in(cell: &str, layout: Option<&LabelLayout>) -> Vec<String> {
+    match layout {
+        Some(layout) => layout.labels_of(&[("", cell)]).unwrap_or_default(),
+        None => vec![cell.to_owned()],
+    }
+}
+
+/// Why a label can't be given that the columns or lists of a file have no place for.
+pub(crate) fn no_place(label: &str) -> String {
+    format!(
+        "The file has no place for the label “{label}”: each of its labels has a column, or a place in a list, of its own."
+    )
+}
+
+/// Adds a label to those that are chosen, or takes it away.
+pub(crate) fn toggle(chosen: &mut Vec<String>, label: String) {
+    match chosen.iter().position(|one| *one == label) {
+        Some(place) => drop(chosen.remove(place)),
+        None => chosen.push(label),
+    }
 }
 
 /// The edit that gives a row a label; `None` where it has that already.
@@ -129,12 +161,19 @@ impl Store {
         let edits = self.data.read.with_untracked(|read| read.edits.clone());
         let command = Command::RankUnlabeled { source, edits, by: labeling.by.get_untracked(), seed };
         let files = untrack(|| self.data.identities());
+        // Where a row has any number of labels its cell is none of them.
+        let counts =
+            self.data.report.with_untracked(|report| report.as_ref().and_then(|report| tasks::label_counts(report)));
         self.client().send(command, Vec::new(), move |answer| {
             labeling.ranking.set(false);
             match answer {
                 Ok((Reply::Ranked { ranked }, _)) => {
-                    labeling.at.set(0);
-                    labeling.ranked.set(Some((files, Arc::new(*ranked))));
+                    let mut ranked = *ranked;
+                    if let Some(counts) = counts {
+                        ranked.labels = counts;
+                    }
+                    labeling.ranked.set(Some((files, Arc::new(ranked))));
+                    self.show_row(0);
                     browser::after(0, || browser::focus_element(BOX_ID));
                 }
                 Ok((Reply::Done, _)) => {} // it was ended
@@ -150,7 +189,27 @@ impl Store {
         self.labeling.note.set(None);
     }
 
-    /// Gives the row that is shown a label, and shows the next without one.
+    /// Shows a row of the list, with the labels that it has.
+    fn show_row(self, at: usize) {
+        let ranked = untrack(|| self.ranked_rows());
+        let row = ranked.as_ref().and_then(|ranked| ranked.rows.get(at));
+        let (given, layout) = untrack(|| (self.given_labels(), self.label_layout()));
+        let cell = row.and_then(|row| given.get(&row.id.row));
+        self.labeling.picked.set(cell.map_or_else(Vec::new, |cell| labels_in(cell, layout.as_ref())));
+        self.labeling.at.set(at);
+    }
+
+    /// Gives the row that is shown the labels that are chosen, perhaps none, and shows the next without any.
+    pub(crate) fn give_picked_labels(self) {
+        let Some(layout) = untrack(|| self.label_layout()) else { return };
+        let picked = self.labeling.picked.get_untracked();
+        if let Some(label) = layout.find_without_place(&picked, &[]) {
+            return self.labeling.note.set(Some(no_place(label)));
+        }
+        self.give_label(&layout.cells_with(&picked, &[("", "")]).concat());
+    }
+
+    /// Gives the row that is shown a label, or what its cell of labels is to hold, and shows the next without one.
     pub(crate) fn give_label(self, label: &str) {
         let labeling = self.labeling;
         let Some(ranked) = untrack(|| self.ranked_rows()) else { return };
@@ -165,7 +224,7 @@ impl Store {
         self.edit_rows(edit_of(row, &column, given.get(&row.id.row), label).into_iter().collect());
         let given = untrack(|| self.given_labels());
         match next_unlabeled(&ranked.rows, &given, at) {
-            Some(next) => labeling.at.set(next),
+            Some(next) => self.show_row(next),
             None => labeling.note.set(Some("Every row of this list has a label.".into())),
         }
     }
@@ -173,9 +232,8 @@ impl Store {
     /// Shows the row after this one, or before it, whether it has a label or not.
     pub(crate) fn move_to_row(self, is_back: bool) {
         let count = untrack(|| self.ranked_rows()).map_or(0, |ranked| ranked.rows.len());
-        self.labeling.at.update(|at| {
-            *at = if is_back { at.saturating_sub(1) } else { (*at + 1).min(count.saturating_sub(1)) };
-        });
+        let at = self.labeling.at.get_untracked();
+        self.show_row(if is_back { at.saturating_sub(1) } else { (at + 1).min(count.saturating_sub(1)) });
     }
 
     /// Gives the chosen training file, which has no column of labels, an empty one, and reads it.
@@ -256,6 +314,19 @@ mod tests {
         let ranked = RankedRows { rows: vec![row(2), row(3), row(4)], labels, ..RankedRows::default() };
         let given = HashMap::from([(2, "b".to_owned()), (4, "new".to_owned()), (99, "a".to_owned())]);
         let counts = [("a", 3), ("b", 2), ("new", 1)].map(|(name, count)| (name.to_owned(), count));
-        assert_eq!(class_counts(&ranked, &given), counts, "99 had its label before the list was made");
+        assert_eq!(class_counts(&ranked, &given, None), counts, "99 had its label before the list was made");
+        let given = HashMap::from([(2, "b;new".to_owned()), (4, "[]".to_owned())]);
+        let layout = LabelLayout::Cell { separator: Some(';') };
+        let counts = [("a", 3), ("b", 2), ("new", 1)].map(|(name, count)| (name.to_owned(), count));
+        assert_eq!(class_counts(&ranked, &given, Some(&layout)), counts);
+    }
+
+    #[test]
+    fn labels_are_added_and_taken_away() {
+        let mut chosen = vec!["a".to_owned()];
+        for label in ["b", "a", "c", "b"] {
+            toggle(&mut chosen, label.to_owned());
+        }
+        assert_eq!(chosen, ["c"]);
     }
 }

@@ -1,8 +1,9 @@
 //! Everything the page knows, and everything it can ask for. A [`Store`] is a handful of signals; pages read them and
 //! call its methods; components never see it. What is plain (`run`, `measurement`, `recipe`, `numbers`, `presets`,
 //! `samples`, `report`, `evaluation`, `writing`, `origin`, `changes`, `several`, `step`, `history`, `edit_words`, `lost`,
-//! `project_notes`, `room`, `sweep` but for its driver, the names in `dropped` and `images`, the guesses in `guess`, the counting in
-//! `saving`, the words in `away`, `busy`, `offline`, `rates` and `saved`) is tested natively. One task's alone stands in `tasks`.
+//! `page_notes`, `project_notes`, `room`, `sweep` but for its driver, the names in `dropped` and `images`, the guesses in `guess`, the
+//! counting in `saving`, the words in `away`, `busy`, `offline`, `rates` and `saved`) is tested natively. One task's alone stands in
+//! `tasks`.
 
 mod actions;
 mod augmented;
@@ -19,7 +20,9 @@ pub(crate) mod evaluation;
 pub(crate) mod explaining;
 mod fields;
 mod guess;
+mod hearing;
 pub(crate) mod history;
+mod hub_token;
 mod images;
 pub(crate) mod kept_projects;
 pub(crate) mod label_check;
@@ -31,6 +34,7 @@ mod network;
 pub(crate) mod numbers;
 pub(crate) mod offline;
 mod origin;
+mod page_notes;
 mod parts;
 pub(crate) mod plan;
 mod predict;
@@ -41,6 +45,7 @@ pub(crate) mod project_notes;
 mod projects;
 pub(crate) mod rates;
 pub(crate) mod rating;
+mod reading;
 pub(crate) mod recipe;
 pub(crate) mod report;
 pub(crate) mod room;
@@ -53,6 +58,7 @@ mod saving;
 pub(crate) mod several;
 mod step;
 pub(crate) mod sweep;
+mod task_choice;
 mod train;
 mod unsure;
 mod way_back;
@@ -62,9 +68,7 @@ pub(crate) mod writing;
 use std::sync::Arc;
 
 use hone_core::config::{ConfigProblem, ModelChanges, RunConfig, RunDraft};
-use hone_core::session::protocol::{
-    Backend, Command, DeviceReport, FromWorker, Problem, Reply, RequestId, RunId, Weights,
-};
+use hone_core::session::protocol::{Backend, Command, DeviceReport, Problem, RequestId, RunId, Weights};
 use hone_core::task::{FewShotReport, Task};
 use hone_core::tokenizer::{Role, Turn};
 use leptos::prelude::*;
@@ -80,7 +84,7 @@ pub(crate) use problems::unreadable;
 pub(crate) use step::Step;
 
 use crate::browser::{self, PickedFile};
-use crate::client::{Answer, Client, Notice};
+use crate::client::{Answer, Client};
 use edits::Choices;
 use evaluation::Measured;
 use history::History;
@@ -93,7 +97,7 @@ use run::RunState;
 use saved::KeptState;
 use several::RunPart;
 use train::Started;
-use writing::{SamplingDraft, Writing, WritingInput};
+use writing::{SamplingDraft, Writing};
 
 /// What has happened when the worker is gone, in words for people who know of none.
 pub(crate) const STOPPED: &str = "The part of the page that trains has stopped.";
@@ -117,7 +121,6 @@ pub(crate) enum LaterSteps {
     /// They are there.
     Loaded,
     /// They could not be fetched; a button tries again.
-    #[cfg_attr(not(feature = "split"), expect(dead_code, reason = "a page in one piece has them from the start"))]
     Failed,
 }
 
@@ -181,6 +184,7 @@ pub(crate) struct Store {
     /// What is learned of labels before any training.
     pub label_check: label_check::LabelCheckState,
     pub labeling: labeling::LabelingState,
+    pub copies: augmented::CopiesState,
     /// Labels that were corrected in the list of wrong rows.
     pub corrections: corrections::CorrectionsState,
     /// Why a measured row was answered as it was.
@@ -306,6 +310,7 @@ impl Store {
             few_shot: RwSignal::new(None),
             label_check: label_check::LabelCheckState::new(),
             labeling: labeling::LabelingState::new(),
+            copies: augmented::CopiesState::new(),
             corrections: corrections::CorrectionsState::new(),
             explaining: explaining::ExplainingState::new(),
             measuring: RwSignal::new(None),
@@ -425,62 +430,5 @@ impl Store {
 
     async fn request(self, command: Command, blobs: Vec<js_sys::ArrayBuffer>) -> Answer {
         self.client().request(command, blobs).await
-    }
-
-    fn open_device(self) {
-        let command = Command::OpenDevice { prefer: self.prefer.get_value() };
-        self.client().send(command, Vec::new(), move |answer| {
-            let problem = match answer {
-                Ok((Reply::Device { device }, _)) => {
-                    self.device.set(Some(Arc::new(device)));
-                    return self.end_waiting(true);
-                }
-                Ok((other, _)) => unexpected(&other),
-                Err(problem) => problem,
-            };
-            self.end_waiting(false);
-            self.report(Step::Model, problem);
-        });
-    }
-
-    fn hear(self, notice: Notice) {
-        match notice {
-            Notice::Ready => {
-                self.worker.set(WorkerStatus::Ready);
-                self.list_runs();
-                self.open_device();
-            }
-            // After a panic the worker has said itself why; the browser then says that it has stopped.
-            Notice::Dead(_) if self.worker.get_untracked() == WorkerStatus::Dead => {}
-            Notice::Dead(problem) => self.worker_died(problem),
-            Notice::Message(message) => self.hear_message(message),
-        }
-    }
-
-    fn hear_message(self, message: FromWorker) {
-        match message {
-            FromWorker::Download { file, received, total, cached } => {
-                self.model.note_download(Download { file, received, total, cached });
-            }
-            FromWorker::Traffic { url, requests, received } => self.network.note(&url, requests, received as f64),
-            FromWorker::Event { run, elapsed_secs, event } => self.hear_event(run, elapsed_secs, &event),
-            FromWorker::ReadProgress { part, done, total } => {
-                self.data.progress.set((done, total));
-                self.parts.reading.set(part);
-            }
-            FromWorker::EvaluationProgress { done, total } => {
-                self.parts.reading.set(None); // all rows are there
-                self.measuring_progress.set((done, total));
-            }
-            FromWorker::Generated { id, piece } => {
-                if self.writing_id.get_value() == Some(id) {
-                    self.writing.update(|writing| writing.apply(WritingInput::Piece(piece)));
-                }
-            }
-            FromWorker::CheckpointWritten { step, is_gone, problem } => self.hear_of_saving(step, is_gone, problem),
-            FromWorker::Failed { run, problem, lacks_memory } => self.hear_of_failure(run, problem, lacks_memory),
-            FromWorker::FindingProgress { done, total } => self.rows.findings.progress.set((done, total)),
-            FromWorker::Ready { .. } | FromWorker::Reply { .. } => {} // the client answers and greets by itself
-        }
     }
 }

@@ -8,7 +8,7 @@ use hone_core::plan::{Estimate, about};
 use hone_core::session::protocol::{Command, Reply};
 use leptos::prelude::*;
 
-use super::data::ReadFor;
+use super::reading::ReadFor;
 use super::{Step, Store, unexpected};
 use crate::{browser, format};
 
@@ -98,6 +98,11 @@ impl Store {
             }
             let problem = match answer {
                 Ok((Reply::Estimated { estimate }, _)) => return self.plan.estimate.set(Some(Arc::from(estimate))),
+                // Something else came between; what was made for it is there the next time.
+                Ok((Reply::Done, _)) => {
+                    browser::after(DELAY_MS, move || self.ask_for_plan(now, wanted));
+                    return;
+                }
                 Ok((other, _)) => unexpected(&other),
                 Err(problem) => problem,
             };

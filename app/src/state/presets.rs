@@ -25,7 +25,7 @@ pub(crate) trait PresetFields {
     /// Lays the preset over what was typed; fields that no preset touches stay.
     fn apply_to(&self, draft: &mut RunDraft);
 
-    /// What it sets, in the words of the page: `Epochs: 3; Learning rate: 1e-4`; empty where it leaves all as it is.
+    /// What it sets, in the words of the page: `Epochs: 5; Learning rate: 3e-5`; empty where it leaves all as it is.
     fn summary(&self, task: Task) -> String;
 
     /// Whether the draft says exactly this, as far as presets go.

@@ -41,6 +41,7 @@ pub(super) fn unexpected(reply: &Reply) -> Problem {
         Reply::Packed { .. } => "packed",
         Reply::Images { .. } => "images",
         Reply::AugmentedTexts { .. } => "augmented texts",
+        Reply::CopiesMade { .. } => "copies",
         Reply::Estimated { .. } => "estimated",
         Reply::Memory { .. } => "memory",
         Reply::Done => "done",

@@ -108,7 +108,7 @@ impl Store {
         });
     }
 
-    /// Saves a project with all of its runs as one file; where it is taken, its best run is opened, else its last.
+    /// Saves a project with all of its runs as one file; `hone train --project` takes its best run, else its last.
     pub(crate) fn save_project_file(self, project: &SavedProject) {
         let best = self.kept.runs.with_untracked(|kept| chosen_run(project, &kept.runs).map(|run| run.id.clone()));
         self.pack_project(project, best);

@@ -1,9 +1,10 @@
 //! What is kept of a project beside its rows, and how it is called and told. Plain values, tested natively.
 
-use hone_core::session::protocol::{SavedProject, SavedRun};
+use hone_core::session::protocol::{RenamedRun, SavedProject, SavedRun};
 
+use super::page_notes::PageNotes;
 use super::runs::{best_by, shown_figures};
-use super::saved::{PageNotes, ago};
+use super::saved::ago;
 use crate::{browser, format};
 
 /// What the page wants back when it opens a project.
@@ -50,6 +51,12 @@ impl ProjectNotes {
             Err(_) => Ok(Self { of_run: PageNotes::read(json)?, ..Self::default() }),
         }
     }
+}
+
+/// The ids by which this browser knows runs; those of an imported project had others in its file.
+pub(super) fn rename_ids(ids: Vec<String>, renamed: &[RenamedRun]) -> Vec<String> {
+    let here = |id: String| renamed.iter().find(|run| run.id_there == id).map_or(id, |run| run.id.clone());
+    ids.into_iter().map(here).collect()
 }
 
 /// The name that a project gets of its training file: that without its ending.
@@ -113,7 +120,15 @@ mod tests {
     fn project(runs: &[&str]) -> SavedProject {
         let (id, name, page) = ("7".to_owned(), "tickets".to_owned(), String::new());
         SavedProject {
-            state: ProjectState { id, name, task: Task::default(), model: None, read: ReadOptions::default(), page },
+            state: ProjectState {
+                id,
+                name,
+                task: Task::default(),
+                model: None,
+                read: ReadOptions::default(),
+                page,
+                renamed: Vec::new(),
+            },
             file: Some("tickets.csv".into()),
             changed_ms: 0.0,
             runs: runs.iter().map(|id| (*id).to_owned()).collect(),
@@ -126,6 +141,14 @@ mod tests {
         let summary =
             RunSummary { figures: vec![Figure::lower("loss", loss)], measured_step: Some(1), ..RunSummary::default() };
         SavedRun { summary, ..saved(number) }
+    }
+
+    #[test]
+    fn curves_of_an_imported_project_are_found_by_the_ids_of_this_browser() {
+        let (id_there, id) = ("8".to_owned(), "9".to_owned());
+        let renamed = [RenamedRun { id_there, id, number_there: 1, number: 2 }];
+        let drawn = ["7", "8"].map(str::to_owned).to_vec();
+        assert_eq!(rename_ids(drawn, &renamed), ["7", "9"]);
     }
 
     #[test]

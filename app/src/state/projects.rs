@@ -85,7 +85,8 @@ impl Store {
         });
     }
 
-    /// Takes a project file: its runs are kept in this browser, and the best of them is opened; of one without runs the project.
+    /// Takes a project file: its runs are kept in this browser. A project is opened as it was left, and none of its runs: the recipe that
+    /// is shown would be that of the run. A run alone is opened.
     pub(crate) fn open_project(self, file: PickedFile) {
         if self.kept.has_project_under_way() {
             return;
@@ -114,8 +115,8 @@ impl Store {
                     }
                     self.kept.end_project(said);
                     return match (id, project) {
-                        (Some(run), _) => self.open_run(run),
-                        (None, Some(project)) => self.open_project_of(project),
+                        (_, Some(project)) => self.open_project_of(project),
+                        (Some(run), None) => self.open_run(run),
                         (None, None) => {}
                     };
                 }

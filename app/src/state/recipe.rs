@@ -124,9 +124,9 @@ pub(crate) fn set_typed(draft: &mut RunDraft, name: &str, value: Option<String>)
     }
 }
 
-/// The settings that hold for a task where nothing is typed.
+/// The settings that hold for a task where nothing is typed, whatever the model.
 pub(crate) fn base(task: Task) -> RunConfig {
-    task.spec().recipe.base_run()
+    task.spec().recipe.base_run(None)
 }
 
 /// The value that a field has when nothing is typed, in the form in which it would be typed.

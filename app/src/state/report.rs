@@ -1,7 +1,7 @@
 //! What a report on rows says whatever the task: how much there is, and which columns are used as what. Plain data; the
 //! roles that columns can have stand with each task.
 
-use hone_core::config::{PromptFormat, ReadOptions, RowEdits};
+use hone_core::config::{MadeCopies, PromptFormat, ReadOptions, RowEdits};
 use hone_core::task::{DataReport, Task};
 
 use crate::format;
@@ -52,6 +52,7 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
         source_prefix,
         text_pair_column,
         edits,
+        copies,
         ..
     } = kept;
     *read = ReadOptions {
@@ -65,6 +66,7 @@ pub(crate) fn forget_columns(read: &mut ReadOptions) {
         prompt_format,
         source_prefix,
         edits,
+        copies,
         ..ReadOptions::default()
     };
 }
@@ -75,7 +77,7 @@ pub(crate) fn options_after_change(now: &ReadOptions, kept: Option<&ReadOptions>
     let layout =
         |read: &ReadOptions| (read.delimiter, read.has_header, read.header_row, read.encoding, read.sheet.clone());
     match kept.filter(|kept| layout(kept) == layout(now)) {
-        Some(kept) => ReadOptions { edits: now.edits.clone(), ..kept.clone() },
+        Some(kept) => ReadOptions { edits: now.edits.clone(), copies: now.copies.clone(), ..kept.clone() },
         None => {
             let mut read = now.clone();
             forget_columns(&mut read);
@@ -102,6 +104,9 @@ pub(crate) fn keep_what_is_read(read: &mut ReadOptions, task: Task, has_chat_tem
     }
     if !reads("edits") {
         read.edits = RowEdits::default();
+    }
+    if !reads("copies") {
+        read.copies = MadeCopies::default();
     }
 }
 

@@ -320,8 +320,9 @@ impl Store {
             let mut columns = source.iter().flat_map(|source| &source.columns);
             columns.any(|(name, role)| name == column && role.starts_with("label"))
         };
-        // Where rows have one label each they are drawn by those of the file; one whose label is taken away is left out.
-        let follows_labels = !self.data.task.get().spec().gives_one_label();
+        // Rows are drawn by the labels of the file, and not by numbers; a row whose label is taken away is left out.
+        let spec = self.data.task.get().spec();
+        let follows_labels = !spec.gives_labels() && !spec.predicts_numbers();
         let changes_draw = |edit: &RowEdit| match edit {
             RowEdit::SetCell { column, value, .. } => (follows_labels || value.trim().is_empty()) && is_label(column),
             RowEdit::DropRows { .. } | RowEdit::RestoreRows { .. } => true,

@@ -1,7 +1,7 @@
 //! Kept runs side by side: what was changed from one to the next, which figures are shown of each, and which of them is the best.
 //! Plain values, tested natively.
 
-use hone_core::config::{DataHashes, ReadOptions, RowEdits, RunDraft, SETTINGS, Setting, setting};
+use hone_core::config::{DataHashes, MadeCopies, ReadOptions, RowEdits, RunDraft, SETTINGS, Setting, setting};
 use hone_core::metrics::{Figure, figure};
 use hone_core::session::protocol::SavedRun;
 use hone_core::task::several::SEPARATOR;
@@ -38,6 +38,11 @@ pub(crate) fn changed_since(run: &SavedRun, before: Option<&SavedRun>) -> String
         changes.push(format!("rows of {}", run.file));
     } else if let Some(edits) = changed_edits(&run.read, &before.read) {
         changes.push(edits);
+    } else if run.read != before.read && without_copies(&run.read) == without_copies(&before.read) {
+        changes.push(match run.read.copies.copies.len() {
+            0 => "no copies that a model made".to_owned(),
+            count => format!("{} that a model made", format::plural(count, "copy")),
+        });
     } else if run.read != before.read || reads_of_parts(run) != reads_of_parts(before) {
         changes.push("rows read in another way".into());
     }
@@ -59,6 +64,11 @@ fn rows_of(run: &SavedRun) -> Vec<&DataHashes> {
 /// How the rows of several tasks are read; none where there is one.
 fn reads_of_parts(run: &SavedRun) -> Vec<&ReadOptions> {
     run.parts.iter().map(|part| &part.read).collect()
+}
+
+/// How the rows of a run are read, whatever copies of them are trained on, too: what is measured is the same.
+fn without_copies(read: &ReadOptions) -> ReadOptions {
+    ReadOptions { copies: MadeCopies::default(), ..read.clone() }
 }
 
 /// Where rows are read alike but for edits of theirs: `3 more edits of rows`. `None` where something else differs, or nothing.
@@ -100,7 +110,7 @@ fn is_comparable(one: &SavedRun, other: &SavedRun) -> bool {
     let is_split_alike = || OF_SPLIT.iter().all(|name| one.settings.typed(name) == other.settings.typed(name));
     one.task == other.task
         && one.data_sha256 == other.data_sha256
-        && one.read == other.read
+        && without_copies(&one.read) == without_copies(&other.read)
         && one.parts == other.parts
         && (has_own_rows || is_split_alike())
         && metric(one) == metric(other)

@@ -1,18 +1,16 @@
 //! The runs that are kept in the browser's storage: listed when the part that trains listens; then opened or gone on with, noted
-//! on, or deleted. What the page gives along with a run, which kept run is offered and how it is named are plain values, tested
-//! natively.
+//! on, or deleted. Which kept run is offered and how it is named are plain values, tested natively.
 
 use std::sync::Arc;
 
-use hone_core::config::RunDraft;
 use hone_core::session::protocol::{Command, KeptRuns, NamedBlob, OpenedRun, Problem, ProblemKind, Reply, SavedRun};
-use hone_core::task::Task;
 use js_sys::ArrayBuffer;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::data::ReadFor;
 use super::guess::Guess;
+use super::page_notes::PageNotes;
+use super::reading::ReadFor;
 use super::run::{Input, RunState, Status};
 use super::saving::Cuts;
 use super::train::Started;
@@ -95,48 +93,6 @@ impl KeptState {
     }
 }
 
-/// What the page wants back when it goes on with a run, besides what the worker keeps for itself.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct PageNotes {
-    /// What was typed into the recipe.
-    pub draft: RunDraft,
-    /// What was typed of changes to the model.
-    pub changes: RunDraft,
-    /// The task that the person chose; `None` where it was guessed.
-    pub wished_task: Option<Task>,
-    /// Below which probability answers are unsure.
-    pub unsure: Unsure,
-}
-
-/// The same as JSON has it: recipe, changes to the model, task, thresholds.
-type Written = (RunDraft, RunDraft, Option<Task>, Unsure);
-
-/// What earlier builds wrote, in which nobody could choose thresholds.
-type WrittenBefore = (RunDraft, RunDraft, Option<Task>);
-
-impl PageNotes {
-    /// As JSON.
-    pub(super) fn to_json(&self) -> String {
-        let Self { draft, changes, wished_task, unsure } = self;
-        serde_json::to_string(&(draft, changes, wished_task, unsure)).expect("notes hold only plain values")
-    }
-
-    /// Of JSON that the browser reads, which takes less of the page than a parser of our own.
-    pub(super) fn read(json: &str) -> Result<Self, String> {
-        let value = js_sys::JSON::parse(json).map_err(|error| browser::describe(&error))?;
-        if let Ok(written) = serde_wasm_bindgen::from_value::<Written>(value.clone()) {
-            return Ok(Self::of_written(written));
-        }
-        let before = serde_wasm_bindgen::from_value::<WrittenBefore>(value).map_err(|error| error.to_string())?;
-        let (draft, changes, wished_task) = before;
-        Ok(Self::of_written((draft, changes, wished_task, Unsure::new())))
-    }
-
-    fn of_written((draft, changes, wished_task, unsure): Written) -> Self {
-        Self { draft, changes, wished_task, unsure }
-    }
-}
-
 /// The kept run that is offered: the one that was saved last. None while a run goes on, or while the weights of one are loaded.
 pub(crate) fn offered(kept: &[SavedRun], run: &RunState) -> Option<SavedRun> {
     let last = kept.iter().max_by(|a, b| a.saved_ms.total_cmp(&b.saved_ms));
@@ -182,7 +138,7 @@ fn lay_notes(runs: &mut [SavedRun], noting: &[(String, String)]) {
 /// The step at which it is shown why a kept run could not be opened.
 fn step_of(kind: ProblemKind) -> Step {
     match kind {
-        ProblemKind::Model | ProblemKind::Network => Step::Model,
+        ProblemKind::Model | ProblemKind::Network | ProblemKind::Access => Step::Model,
         ProblemKind::Data => Step::Data,
         _ => Step::Train,
     }
@@ -321,11 +277,11 @@ impl Store {
             notes,
             job,
             page,
-            project_page,
+            project,
             damage,
         } = opened;
         let id = self.kept.to_open.get_value();
-        self.leave_project_for_run(&id, &project_page);
+        self.leave_project_for_run(&id, project.as_ref());
         let is_over = |kept: &KeptRuns| kept.runs.iter().any(|run| run.id == id && run.is_finished);
         // As it was saved before its end it is not over.
         let is_finished = damage.is_none() && self.kept.runs.with_untracked(is_over);
@@ -478,19 +434,5 @@ mod tests {
             [("1", "for t"), ("1", "for the"), ("3", "gone")].map(|(id, note)| (id.to_owned(), note.to_owned()));
         lay_notes(&mut runs, &noting);
         assert_eq!(runs.map(|run| run.note), ["for the", "b"]);
-    }
-
-    #[test]
-    fn notes_come_back_as_they_were() {
-        let notes = PageNotes {
-            draft: RunDraft::from_typed([("seed", "7"), ("learning_rate", "1e-3")]),
-            changes: RunDraft::from_typed([("add_layers", "1")]),
-            wished_task: Some(Task::default()),
-            unsure: [("".to_owned(), 0.75)].into(),
-        };
-        for notes in [notes, PageNotes::default()] {
-            let written: Written = serde_json::from_str(&notes.to_json()).expect("it is JSON");
-            assert_eq!(PageNotes::of_written(written), notes);
-        }
     }
 }

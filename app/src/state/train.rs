@@ -11,9 +11,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::origin::{MadeOf, Origin};
+use super::page_notes::PageNotes;
 use super::recipe::names_of;
 use super::run::Input;
-use super::saved::PageNotes;
 use super::several::RunPart;
 use super::way_back::WayBack;
 use super::{Step, Store, unexpected};
@@ -90,7 +90,7 @@ impl Store {
                     let command = Command::TrainParts { number, parts, run, changes, page };
                     self.ask_for_run(command, blobs, asked, before);
                 }
-                Ok(None) => self.run_not_started(),
+                Ok(None) => self.run_not_started(None),
                 Err(problem) => self.train_problem(problem),
             }
         });
@@ -114,21 +114,30 @@ impl Store {
             }
             Ok((Reply::Refused { problem }, _)) => match before {
                 Some(before) => {
-                    self.take_back(before);
+                    self.run_not_started(Some(before));
                     self.report(Step::Train, problem);
                 }
                 None => self.train_problem(problem),
             },
-            Ok((Reply::Done, _)) if !asked.parts.is_empty() => self.run_not_started(),
+            Ok((Reply::Done, _)) => {
+                // A model that was changed for this run, or changed back, has lost its run; so have several tasks.
+                let is_plain = asked.origin.made_of.changes.as_ref().is_none_or(ModelChanges::is_empty);
+                let stays = asked.parts.is_empty() && is_plain && self.changes_before().is_empty();
+                self.run_not_started(before.filter(|_| stays));
+            }
             Ok((other, _)) => self.train_problem(unexpected(&other)),
             Err(problem) => self.train_problem(problem),
         });
     }
 
-    /// The person ended the reading of the rows.
-    fn run_not_started(self) {
+    /// The person ended the reading of the rows, or the making of copies of them, or the run was refused; `before` is the one that is
+    /// loaded still.
+    fn run_not_started(self, before: Option<WayBack>) {
         self.parts.reading.set(None);
-        self.feed(Input::NotStarted);
+        if let Some(before) = before {
+            self.take_back(before);
+        }
+        self.feed(Input::NotStarted); // where nothing was taken back
     }
 
     /// What was changed of the model for the last run.

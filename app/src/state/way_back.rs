@@ -8,8 +8,8 @@ use hone_core::task::{FewShotReport, Task};
 use leptos::prelude::*;
 
 use super::Store;
-use super::data::Outcome;
 use super::evaluation::Measured;
+use super::reading::Outcome;
 use super::run::{Input, RunState};
 use super::several::RunPart;
 use super::train::Started;

@@ -1,17 +1,32 @@
 //! What the page does when its worker is gone: it forgets what the worker held, says so, and loads it into another when the person
-//! asks for that.
+//! asks for that. And what it does while it can't read what the worker says.
 
 use std::sync::Arc;
 
-use hone_core::session::protocol::Problem;
+use hone_core::session::protocol::{Problem, ProblemKind};
 use hone_core::task::DataReport;
 use leptos::prelude::*;
 
 use super::lost::what_was_lost;
 use super::run::{Input, RunState};
-use super::{Step, Store, WorkerStatus};
+use super::{LaterSteps, Step, Store, WorkerStatus};
 
 impl Store {
+    /// Has messages of every kind read from now on, those that wait first. For the parts of the later steps alone.
+    pub(crate) fn read_all_messages(self) {
+        self.client().read_all_messages();
+    }
+
+    /// Says that an answer waits for the parts of the later steps, where these could not be fetched.
+    pub(crate) fn note_unread(self) {
+        if self.later.get_untracked() == LaterSteps::Failed && self.client().has_unread() {
+            let message = "what came of this can't be shown: the steps after the first could not be loaded";
+            let hint = "Check the connection, open the step Data and press Try again there.";
+            let problem = Problem { kind: ProblemKind::Network, message: message.into(), hint: hint.into() };
+            self.report(self.step.get_untracked(), problem);
+        }
+    }
+
     pub(super) fn worker_died(self, problem: Problem) {
         self.worker.set(WorkerStatus::Dead);
         self.end_waiting(false);

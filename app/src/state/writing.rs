@@ -118,6 +118,7 @@ impl SamplingDraft {
             length_penalty: self.read("length_penalty", &mut problems),
             early_stopping: self.read::<EarlyStopping>("early_stopping", &mut problems),
             max_new_tokens: self.read("max_new_tokens", &mut problems),
+            max_length: 0,
             seed: self.read("seed", &mut problems),
             stop: Vec::new(),
             filters,

@@ -1,17 +1,16 @@
-//! What augmentation makes of some training texts, where it is on: three rows and their copies, three others when asked for, and how
-//! many rows are added. They are the very copies that a run of these settings trains on.
+//! What augmentation makes of some training texts, where it is on or a model made copies: three rows and their copies, three others when
+//! asked for, and how many rows are added. They are the very copies that a run of these settings trains on.
+
+use std::sync::Arc;
 
 use hone_core::config::{AugmentKind, TextAugmentation};
-use hone_core::task::{AugmentationPreview, PreviewedRow};
+use hone_core::task::{AugmentationPreview, DataReport, PreviewedRow};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::components::{Button, Cell, table};
 use crate::format;
 use crate::state::Store;
-
-/// The setting that switches it on.
-pub(super) const SETTING: &str = "augment_texts";
 
 /// Rows that are shown at a time.
 const NUM_ROWS: usize = 3;
@@ -26,19 +25,23 @@ const BETWEEN: &str = " | ";
 pub(super) fn preview(store: Store) -> AnyView {
     let settings = Memo::new(move |_| {
         let of_run = store.resolved.with(|run| run.as_ref().ok().map(|run| (run.augmentation.clone(), run.seed)))?;
-        let num_train = store.data.report.with(|report| report.as_ref().map(|report| report.split_sizes[0]))?;
-        (!of_run.0.is_none() && num_train > 0 && !store.parts.are_several()).then_some((of_run, num_train))
+        // Rows that are read again are asked about again: they may have other copies.
+        let of_reading = |report: &Arc<DataReport>| (report.split_sizes[0], Arc::as_ptr(report) as usize);
+        let (num_train, reading) = store.data.report.with(|report| report.as_ref().map(of_reading))?;
+        let made = store.data.read.with(|read| read.copies.clone());
+        let is_on = !of_run.0.is_none() || !made.is_empty();
+        (is_on && num_train > 0 && !store.parts.are_several()).then_some((of_run, reading, made))
     });
-    let panel = move || settings.get().map(|((settings, _), _)| panel(store, &settings));
+    let panel = move || settings.get().map(|((settings, _), _, made)| panel(store, &settings, !made.is_empty()));
     view! { {panel} }.into_any()
 }
 
-fn panel(store: Store, settings: &TextAugmentation) -> AnyView {
+fn panel(store: Store, settings: &TextAugmentation, has_made: bool) -> AnyView {
     let shown: RwSignal<Option<AugmentationPreview>> = RwSignal::new(None);
     let problem: RwSignal<Option<String>> = RwSignal::new(None);
     let first = RwSignal::new(0_usize);
-    // A row without a word of a pair has no copy for it, which is no shortage.
-    let num_wanted = if settings.augment_pairs.is_empty() { settings.max_copies() } else { 0 };
+    // A row without a word of a pair has no copy for it, which is no shortage; nor is one that a model made none of.
+    let num_wanted = if settings.augment_pairs.is_empty() && !has_made { settings.max_copies() } else { 0 };
     let ask = move || {
         let first = first.get_untracked();
         spawn_local(async move {
@@ -71,7 +74,7 @@ fn panel(store: Store, settings: &TextAugmentation) -> AnyView {
             ))
         })
     };
-    let counts = move || shown.with(|shown| shown.as_ref().map(|shown| count_in_words(shown, num_wanted)));
+    let counts = move || shown.with(|shown| shown.as_ref().map(|shown| count_in_words(shown, num_wanted, has_made)));
     view! {
         <div class="panel" data-testid="augmentation">
             <h3>"Training texts as augmentation changes them"</h3>
@@ -88,7 +91,7 @@ fn panel(store: Store, settings: &TextAugmentation) -> AnyView {
 }
 
 /// How many rows are added, and to how many none is.
-fn count_in_words(shown: &AugmentationPreview, num_wanted: usize) -> String {
+fn count_in_words(shown: &AugmentationPreview, num_wanted: usize, has_made: bool) -> String {
     let &AugmentationPreview { num_train, num_rows, num_added, num_unchanged, .. } = shown;
     let mut text =
         format!("{} are added to {}.", format::plural(num_added, "row"), format::plural(num_rows, "training row"));
@@ -97,11 +100,14 @@ fn count_in_words(shown: &AugmentationPreview, num_wanted: usize) -> String {
     }
     if num_unchanged > 0 {
         let have = if num_unchanged == 1 { "has" } else { "have" };
-        text.push_str(&format!(
-            " {} of them {have} no copy: no word in them could be changed. That is so of texts without spaces between words, such \
-             as Chinese and Japanese, and of texts in which only synonyms are sought and none is known.",
-            format::count(num_unchanged)
-        ));
+        let none = format!(" {} of them {have} no copy", format::count(num_unchanged));
+        text.push_str(&match has_made {
+            true => format!("{none}: nothing in them could be changed, or the model made none that says anything else."),
+            false => format!(
+                "{none}: no word in them could be changed. That is so of texts without spaces between words, such as Chinese and \
+                 Japanese, and of texts in which only synonyms are sought and none is known."
+            ),
+        });
     }
     if num_rows < num_train {
         text.push_str(&format!(
@@ -141,7 +147,8 @@ mod tests {
     }
 
     fn of(num_train: usize, num_rows: usize, num_added: usize, num_unchanged: usize) -> String {
-        count_in_words(&AugmentationPreview { num_train, num_rows, num_added, num_unchanged, rows: Vec::new() }, 2)
+        let shown = AugmentationPreview { num_train, num_rows, num_added, num_unchanged, rows: Vec::new() };
+        count_in_words(&shown, 2, false)
     }
 
     #[test]
@@ -150,6 +157,8 @@ mod tests {
         let of_many = of(50_000, 1000, 2000, 0);
         assert!(of_many.starts_with("2,000 rows are added to 1,000 training rows. Counted of rows"), "{of_many}");
         assert!(of_many.contains("spread over all 50,000 evenly"), "{of_many}");
+        let made = AugmentationPreview { num_train: 3, num_rows: 3, num_added: 1, num_unchanged: 2, rows: Vec::new() };
+        assert!(count_in_words(&made, 0, true).ends_with("or the model made none that says anything else."));
         assert!(shown(3, 1, 2).starts_with("1 row is added to 3 training rows. 2 of them have no copy"));
         assert!(shown(3, 1, 2).ends_with(" 1 fewer than asked for: some texts have no more ways to be changed."));
     }

@@ -47,35 +47,49 @@ pub(super) fn per_class(shown: &Evaluation, before: Option<&Evaluation>) -> AnyV
 
 /// What is mixed up with what; with `before`, also before training.
 pub(super) fn confusion(shown: &Evaluation, before: Option<&Evaluation>, chosen: Chosen) -> AnyView {
-    let (labels, counts) = (labels_of(shown), &shown.confusion);
     let is_mistake = |(truth, row): (usize, &Vec<u32>)| row.iter().enumerate().any(|(id, &n)| id != truth && n > 0);
-    let how =
-        counts.iter().enumerate().any(is_mistake).then_some("Press an underlined number to see the rows behind it.");
-    if labels.len() <= MAX_MATRIX_CLASSES {
-        let before = before.map(|before| {
-            view! {
-                <details>
-                    <summary>"The same before training"</summary>
-                    <Matrix
-                        label="Confusion matrix before training"
-                        counts=before.confusion.clone()
-                        labels=labels_of(before)
-                    />
-                </details>
-            }
-        });
-        return view! {
-            <div class="panel">
-                <h3>"What is mixed up with what"</h3>
-                <Matrix label="Confusion matrix" counts=counts.clone() labels=labels chosen=chosen />
-                <p class="hint">{how}</p>
-                {before}
-            </div>
-        }
-        .into_any();
+    let has_mistakes = shown.confusion.iter().enumerate().any(is_mistake);
+    let how = has_mistakes.then_some("Press an underlined number to see the rows behind it.");
+    match labels_of(shown) {
+        labels if labels.len() <= MAX_MATRIX_CLASSES => confusion_matrix(shown, labels, before, chosen, how),
+        labels => confused_list(shown, &labels, chosen, how),
     }
+}
+
+fn confusion_matrix(
+    shown: &Evaluation,
+    labels: Vec<String>,
+    before: Option<&Evaluation>,
+    chosen: Chosen,
+    how: Option<&'static str>,
+) -> AnyView {
+    let before = before.map(|before| {
+        view! {
+            <details>
+                <summary>"The same before training"</summary>
+                <Matrix
+                    label="Confusion matrix before training"
+                    counts=before.confusion.clone()
+                    labels=labels_of(before)
+                />
+            </details>
+        }
+    });
+    view! {
+        <div class="panel">
+            <h3>"What is mixed up with what"</h3>
+            <Matrix label="Confusion matrix" counts=shown.confusion.clone() labels=labels chosen=chosen />
+            <p class="hint">{how}</p>
+            {before}
+        </div>
+    }
+    .into_any()
+}
+
+/// The pairs of labels that are mixed up most, where a matrix would be too large.
+fn confused_list(shown: &Evaluation, labels: &[String], chosen: Chosen, how: Option<&'static str>) -> AnyView {
     let name = |id: usize| labels.get(id).cloned().unwrap_or_default();
-    let rows = confused_pairs(counts, MAX_PAIRS).into_iter().map(|(truth, predicted, rows)| {
+    let rows = confused_pairs(&shown.confusion, MAX_PAIRS).into_iter().map(|(truth, predicted, rows)| {
         let count = format::plural(rows as usize, "row");
         let what = format!("Show {count}: true {}, predicted {}", name(truth), name(predicted));
         let on_press = Callback::new(move |()| chosen.on_choose.run((truth, predicted)));

@@ -1,17 +1,20 @@
-//! The label of a row that the model gets wrong, corrected where it is seen; and the second run that goes on from there. In: the names
-//! of the classes. Out: a box under the list in which a class is chosen by keys, and a bar that says what was corrected.
+//! What a row has that the model gets wrong, corrected where it is seen: its label or labels, its numbers or its text; and the second run
+//! that goes on from there. In: what is corrected, and the names of the classes. Out: a box under the list in which classes are chosen by
+//! keys, or fields; and a bar that says what was corrected.
 
 use std::sync::Arc;
 
 use leptos::prelude::*;
+use web_sys::KeyboardEvent;
 
 use super::wrong_rows::{TITLE_ID, WrongRow};
 use crate::browser;
 use crate::components::{Button, ClassAct, class_box};
 use crate::format;
 use crate::pages::frame::wait_hint;
-use crate::state::corrections::{BOX_ID, Correction, WrongLabel};
+use crate::state::corrections::{AnswerKind, BOX_ID, Correction, WrongAnswer, number_of};
 use crate::state::history::Way;
+use crate::state::labeling::toggle;
 use crate::state::{Activity, Store};
 
 /// Corrected rows that are named, the last first.
@@ -20,37 +23,54 @@ const MAX_NAMED: usize = 5;
 /// Characters of a text in the box.
 const MAX_CHARS: usize = 600;
 
+/// Characters of a value that is named.
+const MAX_VALUE: usize = 60;
+
 const KEYS: &str = "A digit takes its class, letters find one and Enter takes it; the arrows leave the row as it is.";
 
-const AGAIN: &str = "Every row stays in its split, so that the figures of both runs are of the same rows. “From here” goes on from the \
-    weights that this run kept, “from the pretrained model” begins as this run did. Correcting labels of rows that figures are of \
-    changes what is measured: the runs are compared by the corrected labels.";
+const KEYS_OF_SEVERAL: &str = "A digit adds its label or takes it away, so do letters with Enter; Enter alone keeps what is chosen; the \
+    arrows leave the row as it is.";
 
-/// What a press on the label of a row does: its label is corrected.
-pub(super) fn press(store: Store, row: &WrongRow) -> (String, Callback<()>) {
-    let what = format!("Correct the label “{}” of row {}", row.label, row.row);
-    let wrong = WrongLabel {
-        index: row.index,
-        row: row.row,
-        text: row.text.clone(),
-        second: row.second.clone(),
-        label: row.label.clone(),
-        predicted: row.predicted.clone(),
+const KEYS_OF_FIELDS: &str = "Ctrl and Enter keep what is typed, Escape leaves the row as it is.";
+
+const AGAIN: &str = "Every row stays in its split, so that the figures of both runs are of the same rows. “From here” goes on from the \
+    weights that this run kept, “from the pretrained model” begins as this run did. Correcting rows that figures are of changes \
+    what is measured: the runs are compared by what is corrected.";
+
+/// What a press on what a row has does: it is corrected.
+pub(super) fn press(store: Store, wrong: WrongAnswer) -> (String, Callback<()>) {
+    let [noun, _] = wrong.kind.nouns();
+    let what = match value_words(wrong.kind, &wrong.values) {
+        value if value.is_empty() => format!("Correct the {noun} of row {}", wrong.row),
+        value => format!("Correct the {noun} “{value}” of row {}", wrong.row),
     };
     (what, Callback::new(move |()| store.open_correction(wrong.clone())))
 }
 
-/// The box of the row whose label is corrected, and the bar of those that were.
-pub(super) fn panel(store: Store, labels: Vec<String>) -> AnyView {
-    let names = Signal::stored(Arc::new(labels));
+/// A row of one label.
+pub(super) fn of_label(row: &WrongRow) -> WrongAnswer {
+    WrongAnswer {
+        kind: AnswerKind::Label,
+        index: row.index,
+        row: row.row,
+        text: row.text.clone(),
+        second: row.second.clone(),
+        values: vec![row.label.clone()],
+        predicted: vec![row.predicted.clone()],
+    }
+}
+
+/// The box of the row that is corrected, and the bar of those that were. `names` are the classes, or the columns of numbers.
+pub(super) fn panel(store: Store, names: Vec<String>) -> AnyView {
+    let names = Arc::new(names);
     let active = store.corrections.active;
-    let row = move || active.get().map(|wrong| of_row(store, &wrong, names));
+    let row = move || active.get().map(|wrong| of_row(store, wrong, Arc::clone(&names)));
     let problem = move || {
         let note = store.corrections.note.get()?;
         Some(view! { <p class="note" role="status" data-testid="correction-note">{note}</p> }.into_any())
     };
     let held = Memo::new(move |_| store.held_corrections());
-    // Its buttons keep the focus while one label after the other is corrected, or taken back.
+    // Its buttons keep the focus while one row after the other is corrected, or taken back.
     let is_shown = Memo::new(move |_| held.with(|held| !held.is_empty()));
     let bar = move || is_shown.get().then(|| bar(store, held));
     view! {
@@ -61,37 +81,155 @@ pub(super) fn panel(store: Store, labels: Vec<String>) -> AnyView {
     .into_any()
 }
 
-fn of_row(store: Store, wrong: &WrongLabel, names: Signal<Arc<Vec<String>>>) -> AnyView {
-    let title = format!("Row {}: labeled “{}”, predicted “{}”", wrong.row, wrong.label, wrong.predicted);
+fn of_row(store: Store, wrong: WrongAnswer, names: Arc<Vec<String>>) -> AnyView {
+    let kind = wrong.kind;
+    let has = match kind {
+        AnswerKind::Label | AnswerKind::Labels => "labeled",
+        AnswerKind::Numbers | AnswerKind::Text => "in the file",
+    };
+    let [value, predicted] = [&wrong.values, &wrong.predicted].map(|values| value_words(kind, values));
+    let title = format!("Row {}: {has} “{value}”, predicted “{predicted}”", wrong.row);
     let text = format::shortened(&wrong.text, MAX_CHARS);
     let second = wrong.second.as_ref().map(|second| view! { <p>{format::shortened(second, MAX_CHARS)}</p> });
-    let label = wrong.label.clone();
-    let chosen = Signal::derive(move || Some(label.clone()));
-    let reason = Memo::new(move |_| store.can_correct().err());
+    let reason = Memo::new(move |_| store.can_correct(kind).err());
     let waits = Signal::derive(move || reason.get().is_some());
-    let on_act = Callback::new(move |act: ClassAct| match act {
-        ClassAct::Choose(label) => store.correct_label(label),
-        ClassAct::Skip | ClassAct::Back => store.close_correction(),
-    });
+    let has_commas = wrong.values.iter().any(|value| value.contains(','));
+    let values = RwSignal::new(wrong.values);
+    let (control, keys) = match kind {
+        AnswerKind::Label => (classes(store, values, names, waits), KEYS),
+        AnswerKind::Labels => (sets_of_classes(store, values, &names, waits), KEYS_OF_SEVERAL),
+        AnswerKind::Numbers | AnswerKind::Text => {
+            (fields(store, values, (kind, has_commas), &names, waits), KEYS_OF_FIELDS)
+        }
+    };
     let on_close = Callback::new(move |()| store.close_correction());
+    let on_keep = Callback::new(move |()| keep(store, (kind, has_commas), values));
+    let keep = (kind != AnswerKind::Label).then(|| {
+        view! { <Button id="correction-keep" text="Keep" is_primary=true waits=waits on_press=on_keep /> }
+    });
     view! {
         <div class="panel" id="correction" data-testid="correction">
             <p><strong>{title}</strong></p>
-            <p>{text}</p>
+            <p class="written">{text}</p>
             {second}
-            {class_box(BOX_ID, "The label that this row should have", names, chosen, waits, true, on_act)}
-            <p class="hint">{move || reason.get().unwrap_or(KEYS)}</p>
-            <div class="row"><Button id="correction-close" text="Leave it as it is" on_press=on_close /></div>
+            {control}
+            <p class="hint">{move || reason.get().unwrap_or(keys)}</p>
+            <div class="row">
+                {keep}
+                <Button id="correction-close" text="Leave it as it is" on_press=on_close />
+            </div>
         </div>
     }
     .into_any()
 }
 
+/// Keeps what was chosen or typed; numbers only where they are some. `has_commas`: the file has decimal commas.
+fn keep(store: Store, (kind, has_commas): (AnswerKind, bool), values: RwSignal<Vec<String>>) {
+    let values = values.get_untracked();
+    match problem_of((kind, has_commas), &values) {
+        Some(problem) => store.corrections.note.set(Some(problem)),
+        None => store.correct_row(values),
+    }
+}
+
+/// Why values can't be kept.
+fn problem_of((kind, has_commas): (AnswerKind, bool), values: &[String]) -> Option<String> {
+    let is_number = |value: &String| number_of(value).is_some() && (has_commas || !value.contains(','));
+    match kind {
+        AnswerKind::Numbers => {
+            let wrong = values.iter().find(|value| !is_number(value))?;
+            Some(format!("“{wrong}” is not a number such as 0.7, with a point before decimals."))
+        }
+        AnswerKind::Text if values.iter().any(|value| value.trim().is_empty()) => {
+            Some("A row needs a text: one without is left out.".into())
+        }
+        _ => None,
+    }
+}
+
+/// One class out of all: it is taken at once.
+fn classes(store: Store, values: RwSignal<Vec<String>>, names: Arc<Vec<String>>, waits: Signal<bool>) -> AnyView {
+    let on_act = Callback::new(move |act: ClassAct| match act {
+        ClassAct::Choose(label) => store.correct_row(vec![label]),
+        ClassAct::Done | ClassAct::Skip | ClassAct::Back => store.close_correction(),
+    });
+    let names = Signal::stored(names);
+    class_box(BOX_ID, "The label that this row should have", names, values.into(), waits, false, on_act)
+}
+
+/// Any number of classes: each is added or taken away.
+fn sets_of_classes(
+    store: Store,
+    values: RwSignal<Vec<String>>,
+    names: &Arc<Vec<String>>,
+    waits: Signal<bool>,
+) -> AnyView {
+    let names = names_with_new(values, names);
+    let on_act = Callback::new(move |act: ClassAct| match act {
+        ClassAct::Choose(label) => values.update(|values| toggle(values, label)),
+        ClassAct::Done => keep(store, (AnswerKind::Labels, false), values),
+        ClassAct::Skip | ClassAct::Back => store.close_correction(),
+    });
+    class_box(BOX_ID, "The labels that this row should have", names, values.into(), waits, true, on_act)
+}
+
+/// The names of the classes with those that are chosen and new.
+fn names_with_new(chosen: RwSignal<Vec<String>>, names: &Arc<Vec<String>>) -> Signal<Arc<Vec<String>>> {
+    let names = Arc::clone(names);
+    let all = Memo::new(move |_| {
+        chosen.with(|chosen| {
+            let new = chosen.iter().filter(|name| !names.contains(name)).cloned();
+            Arc::new(names.iter().cloned().chain(new).collect::<Vec<_>>())
+        })
+    });
+    all.into()
+}
+
+/// A field for each number, or for the text.
+fn fields(
+    store: Store,
+    values: RwSignal<Vec<String>>,
+    (kind, has_commas): (AnswerKind, bool),
+    names: &Arc<Vec<String>>,
+    waits: Signal<bool>,
+) -> AnyView {
+    let on_key = move |event: KeyboardEvent| match event.key().as_str() {
+        "Escape" => store.close_correction(),
+        "Enter" if (event.ctrl_key() || event.meta_key()) && !waits.get_untracked() => {
+            keep(store, (kind, has_commas), values);
+        }
+        _ => {}
+    };
+    let count = values.with_untracked(Vec::len);
+    let field = |index: usize| {
+        let name = names.get(index).cloned().unwrap_or_else(|| "The text that this row should have".into());
+        let id = if index == 0 { BOX_ID.to_owned() } else { format!("{BOX_ID}-{index}") };
+        let value = move || values.with(|values| values.get(index).cloned().unwrap_or_default());
+        let on_input = move |event: web_sys::Event| {
+            let typed = event_target_value(&event);
+            values.update(|values| {
+                if let Some(value) = values.get_mut(index) {
+                    *value = typed;
+                }
+            });
+        };
+        let rows = if kind == AnswerKind::Numbers { "1" } else { "4" };
+        view! {
+            <label class="stacked">
+                <span>{name}</span>
+                <textarea id=id.clone() data-testid=id rows=rows prop:value=value on:input=on_input></textarea>
+            </label>
+        }
+        .into_any()
+    };
+    view! { <div on:keydown=on_key>{(0..count).map(field).collect_view()}</div> }.into_any()
+}
+
 fn bar(store: Store, held: Memo<Vec<Correction>>) -> AnyView {
     let count = move || held.with(Vec::len);
-    let title = move || format!("{} corrected. Train again from here", format::plural(count(), "label"));
+    let title = move || held.with(|held| format!("{} corrected. Train again from here", count_words(held)));
     let rows = move || held.with(|held| row_words(held));
-    let measured = Memo::new(move |_| store.rescored().map(|found| found.in_words()));
+    let measured = Memo::new(move |_| store.rescore().map(|found| found.in_words()));
     let waits = Signal::derive(move || store.activity().is_some());
     let words = Memo::new(move |_| store.step_words(Way::Undo));
     let undo = Signal::derive(move || words.get().map_or_else(|| "Undo".to_owned(), |words| format!("Undo: {words}")));
@@ -141,16 +279,36 @@ fn bar(store: Store, held: Memo<Vec<Correction>>) -> AnyView {
     .into_any()
 }
 
+/// `1 label`, `3 texts`; of sets of labels their rows are counted.
+fn count_words(held: &[Correction]) -> String {
+    let noun = match held.first().map(|one| one.kind) {
+        Some(AnswerKind::Numbers | AnswerKind::Labels) => "row",
+        Some(AnswerKind::Text) => "text",
+        _ => "label",
+    };
+    format::plural(held.len(), noun)
+}
+
+/// What a row has, or what was predicted for it.
+fn value_words(kind: AnswerKind, values: &[String]) -> String {
+    let all = values.join(", ");
+    match kind {
+        AnswerKind::Labels if values.is_empty() => "none".into(),
+        AnswerKind::Label => all,
+        _ => format::shortened(&all, MAX_VALUE),
+    }
+}
+
 /// `Row 12 is now “refund”; row 40 is now “billing”.`
 fn row_words(held: &[Correction]) -> String {
-    let row = |one: &Correction| format!("row {} is now “{}”", one.id.row, one.value);
+    let row = |one: &Correction| format!("row {} is now “{}”", one.id.row, value_words(one.kind, &one.values));
     let rows: Vec<String> = held.iter().rev().take(MAX_NAMED).map(row).collect();
     let more = held.len() - rows.len();
     let and_more = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!("{}{and_more}.", format::sentence(&rows.join("; ")))
 }
 
-/// The run before beside this one, by the corrected labels.
+/// The run before beside this one, by what was corrected.
 pub(crate) fn beside(store: Store) -> AnyView {
     let words = move || {
         let words = store.beside_the_first()?;
@@ -169,16 +327,32 @@ mod tests {
     #[test]
     fn the_last_corrections_are_named_and_the_others_counted() {
         let one = |row: usize| Correction {
+            kind: AnswerKind::Label,
             run: 1,
             split: Split::Test,
             index: row,
             id: RowId { file: Split::Train, row },
-            column: "label".into(),
-            predicted: "a".into(),
-            value: "b".into(),
+            cells: vec![("label".into(), "b".into())],
+            predicted: vec!["a".into()],
+            values: vec!["b".into()],
         };
         assert_eq!(row_words(&[one(2), one(9)]), "Row 9 is now “b”; row 2 is now “b”.");
         let many: Vec<Correction> = (0..MAX_NAMED + 3).map(one).collect();
         assert!(row_words(&many).ends_with("; and 3 more."), "{}", row_words(&many));
+    }
+    #[test]
+    fn what_a_row_has_is_named() {
+        assert_eq!(value_words(AnswerKind::Labels, &[]), "none");
+        assert_eq!(value_words(AnswerKind::Labels, &["a".into(), "c".into()]), "a, c");
+    }
+
+    #[test]
+    fn what_is_no_number_or_no_text_is_not_kept() {
+        let problem = |kind, value: &str| problem_of((kind, false), &["1".to_owned(), value.to_owned()]);
+        assert_eq!(problem(AnswerKind::Numbers, " -2.5 "), None);
+        assert!(problem(AnswerKind::Numbers, "2,5").is_some_and(|text| text.starts_with("“2,5” is not a number")));
+        assert_eq!(problem_of((AnswerKind::Numbers, true), &["2,5".to_owned()]), None, "the file has such");
+        assert!(problem(AnswerKind::Numbers, "inf").is_some() && problem(AnswerKind::Text, " ").is_some());
+        assert_eq!([problem(AnswerKind::Text, "x"), problem(AnswerKind::Labels, "")], [None, None]);
     }
 }

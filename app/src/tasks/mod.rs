@@ -12,6 +12,7 @@
 
 use hone_core::config::PromptFormat;
 use hone_core::for_each_task;
+use hone_core::task::multi_label::LabelLayout;
 use hone_core::task::{DataReport, EvaluationDetail, ReportDetail, RowPredictions, Task};
 use leptos::prelude::*;
 
@@ -30,6 +31,7 @@ mod explanation;
 mod image_classification;
 mod label_answers;
 mod masked_lm;
+mod model_copies;
 mod multi_label;
 mod question_answering;
 mod regression;
@@ -93,11 +95,30 @@ pub(crate) fn give_images(store: Store, task: Task) -> Option<AnyView> {
     of(task).reads_images.then(|| image_classification::class_panel::give_images(store))
 }
 
-/// Rows that lack nothing but their label; 0 where rows have not one label each.
+/// Rows that lack nothing but their label, or labels; 0 where rows of the task have none to give.
 pub(crate) fn num_unlabeled(report: &DataReport) -> usize {
     match &report.detail {
         ReportDetail::SequenceClassification(detail) => detail.num_unlabeled,
+        ReportDetail::MultiLabel(detail) => detail.num_to_label,
         _ => 0,
+    }
+}
+
+/// How the labels of a row stand in its cells, where it has any number of them.
+pub(crate) fn label_layout(report: &DataReport) -> Option<LabelLayout> {
+    match &report.detail {
+        ReportDetail::MultiLabel(detail) => Some(LabelLayout::of(detail)),
+        _ => None,
+    }
+}
+
+/// Labels with the rows that have each, where a row has any number of them.
+pub(crate) fn label_counts(report: &DataReport) -> Option<Vec<(String, usize)>> {
+    match &report.detail {
+        ReportDetail::MultiLabel(detail) => {
+            Some(detail.labels.iter().map(|label| (label.label.clone(), label.count)).collect())
+        }
+        _ => None,
     }
 }
 
@@ -106,7 +127,14 @@ pub(crate) fn below_settings(store: Store, task: Task) -> Option<AnyView> {
     if of(task).reads_images {
         return Some(image_classification::augmentation::preview(store));
     }
-    task.spec().settings.contains(&augmented_texts::SETTING).then(|| augmented_texts::preview(store))
+    // What is changed by words has copies that a model makes, too.
+    task.spec().columns.contains(&model_copies::COPIES).then(|| {
+        view! {
+            {model_copies::panel(store, task)}
+            {augmented_texts::preview(store)}
+        }
+        .into_any()
+    })
 }
 
 /// A count of a report: its name, the number, what it counts.

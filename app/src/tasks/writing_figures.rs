@@ -6,8 +6,12 @@ use hone_core::session::protocol::WritingEvaluation;
 use leptos::prelude::*;
 
 use super::class_table::class_table;
+use super::correct_labels::{self, press};
+use super::wrong_rows::TITLE_ID;
 use crate::components::{Cell, sortable_table, table};
 use crate::format;
+use crate::state::Store;
+use crate::state::corrections::{AnswerKind, WrongAnswer};
 use crate::state::evaluation::Measured;
 
 /// Characters of a sample's texts.
@@ -141,25 +145,49 @@ fn sample_pairs<'a>(base: &'a [TextSample], tuned: &'a [TextSample]) -> Vec<Samp
     shown.iter().map(pair).collect()
 }
 
-/// What was written, beside what stands in the file; `head` is what was given: `Prompt`, `Source`.
-pub(super) fn samples(head: &'static str, before: Option<&Measured>, after: Option<&Measured>) -> Option<AnyView> {
+/// A row of which the model wrote another text than stands in the file.
+fn wrong_text(index: usize, pair: &SamplePair<'_>, after: &str) -> WrongAnswer {
+    WrongAnswer {
+        kind: AnswerKind::Text,
+        index,
+        row: pair.row,
+        text: pair.prompt.to_owned(),
+        second: None,
+        values: vec![pair.expected.to_owned()],
+        predicted: vec![after.to_owned()],
+    }
+}
+
+/// What was written, beside what stands in the file, which a press corrects after training; `head` is what was given: `Prompt`, `Source`.
+pub(super) fn samples(
+    store: Store,
+    head: &'static str,
+    before: Option<&Measured>,
+    after: Option<&Measured>,
+) -> Option<AnyView> {
     let text = |text: &str| Cell::new("text written", format::excerpt(text, MAX_TEXT_CHARS));
     let written = |generated: Option<&str>| generated.map_or_else(|| Cell::new("", "–"), text);
     let rows: Vec<_> = sample_pairs(samples_of(before), samples_of(after))
         .into_iter()
-        .map(|pair| {
+        .enumerate()
+        .map(|(index, pair)| {
             let row = Cell::number(format::count(pair.row));
-            vec![row, text(pair.prompt), text(pair.expected), written(pair.before), written(pair.after)]
+            let press = pair.after.map(|after| press(store, wrong_text(index, &pair, after)));
+            let expected = Cell { press, ..text(pair.expected) };
+            vec![row, text(pair.prompt), expected, written(pair.before), written(pair.after)]
         })
         .collect();
     if rows.is_empty() {
         return None;
     }
     let heads = ["Row", head, "Expected", "Before", "After"];
+    let hint = after.map(|_| "Press what is expected to correct it in the file.");
     let view = view! {
         <div class="panel">
-            <h3>"What it writes, before and after"</h3>
+            <h3 id=TITLE_ID tabindex="-1">"What it writes, before and after"</h3>
+            <p class="hint">{hint}</p>
             {sortable_table("What it writes", "eval-samples", &heads, rows)}
+            {correct_labels::panel(store, Vec::new())}
         </div>
     };
     Some(view.into_any())

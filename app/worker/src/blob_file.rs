@@ -3,11 +3,11 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use js_sys::Uint8Array;
-use wasm_bindgen::JsValue;
-use web_sys::{Blob, FileReaderSync};
+use hone_core::folder::StoredBytes;
+use web_sys::Blob;
 
-use crate::errors;
+use crate::outside_bytes::BlobBytes;
+use crate::seeking::position_after;
 
 /// Bytes of a block; the last one may have fewer.
 const BLOCK: u64 = 1 << 20;
@@ -15,8 +15,7 @@ const BLOCK: u64 = 1 << 20;
 /// A file that the page handed over unread.
 #[derive(Debug)]
 pub(crate) struct BlobFile {
-    blob: Blob,
-    reader: FileReaderSync,
+    bytes: BlobBytes,
     length: u64,
     position: u64,
     block: Vec<u8>,
@@ -29,25 +28,16 @@ impl BlobFile {
     /// # Errors
     /// In words, where the browser has no reader for it.
     pub(crate) fn open(blob: Blob) -> Result<Self, String> {
-        let reader = FileReaderSync::new().map_err(|error| errors::js_text(&error))?;
-        let length = blob.size() as u64;
-        Ok(Self { blob, reader, length, position: 0, block: Vec::new(), block_start: 0 })
+        let bytes = BlobBytes::open(blob)?;
+        let length = bytes.num_bytes();
+        Ok(Self { bytes, length, position: 0, block: Vec::new(), block_start: 0 })
     }
 
     /// Takes the block in which the position is.
     fn load_block(&mut self) -> io::Result<()> {
         let start = self.position - self.position % BLOCK;
         let end = self.length.min(start + BLOCK);
-        let read = || -> Result<Vec<u8>, JsValue> {
-            let part = self.blob.slice_with_f64_and_f64(start as f64, end as f64)?;
-            let buffer = self.reader.read_as_array_buffer(&part)?;
-            Ok(Uint8Array::new(&buffer).to_vec())
-        };
-        let block = read().map_err(|error| io::Error::other(errors::js_text(&error)))?;
-        if block.len() as u64 != end - start {
-            return Err(io::Error::other("it changed while it was read"));
-        }
-        (self.block, self.block_start) = (block, start);
+        (self.block, self.block_start) = (self.bytes.read(start..end)?, start);
         Ok(())
     }
 }
@@ -71,12 +61,7 @@ impl Read for BlobFile {
 
 impl Seek for BlobFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
-            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
-        };
-        self.position = position.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.position = position_after(to, self.position, self.length)?;
         Ok(self.position)
     }
 }

@@ -8,13 +8,14 @@ mod opfs;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use hone_core::hub::Sha256Pieces;
 use hone_core::session::protocol::{Problem, ProblemKind, StoragePlace};
-use js_sys::{Promise, Uint8Array};
+use js_sys::{Array, Promise, Uint8Array};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::DomException;
+use web_sys::{Blob, DomException};
 
 use self::database::{DatabaseFile, DatabaseFolder, DatabaseWriter};
 use self::opfs::{OpfsFile, OpfsFolder, OpfsWriter};
@@ -30,6 +31,9 @@ const CHUNK: usize = 8 << 20;
 
 /// Bytes of a file that have a hash together, where it is not hashed as a whole; the last ones may be fewer.
 pub(crate) const HASHED_BYTES: usize = 8 << 20;
+
+/// Bytes of a file up to which its hash is made of it as a whole, by the browser's code.
+const MAX_WHOLE_BYTES: u64 = 128 << 20;
 
 /// The file that says a folder is whole.
 const MANIFEST: &str = "manifest.json";
@@ -93,7 +97,7 @@ pub(crate) struct StoredFile {
     pub(crate) bytes: u64,
     /// Lower-case hex; earlier versions of Hone wrote checkpoints without.
     pub(crate) sha256: Option<String>,
-    /// The same of every [`HASHED_BYTES`] of a file that was written in pieces, in the place of that of the whole.
+    /// The same of every [`HASHED_BYTES`] of a file that was written in pieces, or is large: these are compared then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) hashes: Vec<String>,
 }
@@ -295,19 +299,65 @@ impl DiskFolder {
         Ok((!manifest.files.is_empty()).then_some(manifest))
     }
 
-    /// The first file that is not what it was when the folder was declared whole, if there is one. Reads all of them; those
-    /// without a hash are taken as they are.
+    /// A file as it is, which whoever has it can read until it is changed or removed.
+    ///
+    /// # Errors
+    /// Also where it is not there.
+    pub(crate) async fn blob(&self, name: &str) -> Result<Blob, DiskError> {
+        let file = match self.file(name).await?.ok_or(DiskError::Missing)? {
+            FoundFile::Opfs(file) => return Ok(file.into_blob()),
+            file => file,
+        };
+        let (parts, mut start) = (Array::new(), 0);
+        while start < file.size() {
+            let end = file.size().min(start + CHUNK as u64);
+            let bytes = file.read(name, start, end).await?;
+            parts.push(&Blob::new_with_buffer_source_sequence(&Array::of1(&bytes))?.into());
+            start = end;
+        }
+        Ok(Blob::new_with_buffer_source_sequence(&parts)?)
+    }
+
+    /// What a manifest says of a file as it is now.
+    ///
+    /// # Errors
+    /// Also where it is not there.
+    pub(crate) async fn describe(&self, name: &str) -> Result<StoredFile, DiskError> {
+        let file = self.file(name).await?.ok_or(DiskError::Missing)?;
+        let bytes = file.size();
+        if bytes <= MAX_WHOLE_BYTES {
+            let sha256 = hash::sha256_hex_of_js(&file.read(name, 0, bytes).await?).await;
+            return Ok(StoredFile { bytes, sha256: Some(sha256), hashes: Vec::new() });
+        }
+        let (mut whole, mut hashes, mut start) = (Sha256Pieces::default(), Vec::new(), 0);
+        while start < bytes {
+            let end = bytes.min(start + HASHED_BYTES as u64);
+            let piece = file.read(name, start, end).await?;
+            hashes.push(hash::sha256_hex_of_js(&piece).await);
+            whole.add(&piece.to_vec());
+            start = end;
+        }
+        Ok(StoredFile { bytes, sha256: Some(whole.into_hex()), hashes })
+    }
+
+    /// The first file that is not what it was when the folder was declared whole, if there is one. Reads all of them.
     pub(crate) async fn damaged_file(&self, manifest: &Manifest) -> Result<Option<String>, DiskError> {
         for (name, stored) in &manifest.files {
-            let is_whole = match &stored.sha256 {
-                Some(sha256) => hash::sha256_hex_of_js(&self.read_js(name).await?).await == *sha256,
-                None => self.has_hashes(name, &stored.hashes).await?,
-            };
-            if !is_whole {
+            if !self.is_whole(name, stored).await? {
                 return Ok(Some(name.clone()));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a file is what a manifest says; one without a hash is taken as it is.
+    pub(crate) async fn is_whole(&self, name: &str, stored: &StoredFile) -> Result<bool, DiskError> {
+        match &stored.sha256 {
+            Some(sha256) if stored.hashes.is_empty() => {
+                Ok(hash::sha256_hex_of_js(&self.read_js(name).await?).await == *sha256)
+            }
+            _ => self.has_hashes(name, &stored.hashes).await,
+        }
     }
 
     /// Whether a file has these hashes, where it has any.
@@ -382,7 +432,7 @@ impl FileWriter {
     }
 
     /// As [`Self::append`], from JavaScript's heap.
-    async fn append_js(&mut self, bytes: &Uint8Array) -> Result<(), DiskError> {
+    pub(crate) async fn append_js(&mut self, bytes: &Uint8Array) -> Result<(), DiskError> {
         match self {
             Self::Opfs(writer) => writer.append_js(bytes),
             Self::Database(writer) => writer.append(&bytes.to_vec()).await,

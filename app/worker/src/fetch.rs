@@ -2,29 +2,28 @@
 //! fails.
 //!
 //! In: a URL, what is known of the file, and a folder on the disk. Out: its bytes. Redirects are followed by the browser;
-//! no cookie and no referrer is sent.
-
-use std::cell::Cell;
-use std::rc::Rc;
+//! no cookie and no referrer is sent. A hub is asked by way of the page (`public/hone-worker_hub.js`, ADR 46), which adds the
+//! person's token, if there is one: it never gets here.
 
 use hone_core::hub;
 use hone_core::session::protocol::{FromWorker, Problem, ProblemKind};
-use js_sys::{Array, Promise, Reflect, Uint8Array};
-use serde::{Deserialize, Serialize};
-use wasm_bindgen::prelude::Closure;
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit, Response,
-    WorkerGlobalScope,
+    DomException, ReadableStreamDefaultReader, ReferrerPolicy, Request, RequestCache, RequestCredentials, RequestInit,
+    Response, WorkerGlobalScope,
 };
 
-use crate::disk::{DiskError, DiskFolder, FileWriter};
-use crate::macrotask::Macrotask;
+use crate::disk::{DiskError, DiskFolder};
+use crate::received::{Body, Keeper, Part, Partial, Received, Refusal};
 use crate::{clock, errors, mailbox};
 
 /// Milliseconds between two progress messages.
 const PROGRESS_MS: f64 = 100.0;
+
+/// The function that asks a hub by way of the page, and this site itself (`public/hone-worker_hub.js`).
+const FETCH: &str = "honeFetch";
 
 /// A file to fetch.
 pub(crate) struct Wanted<'a> {
@@ -43,7 +42,7 @@ pub(crate) struct Wanted<'a> {
 
 /// A file that came.
 pub(crate) struct Fetched {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) body: Body,
     /// SHA-256 that the server promised in its headers, lower-case hex.
     pub(crate) sha256: Option<String>,
     /// Commit that the server says it is of.
@@ -52,55 +51,58 @@ pub(crate) struct Fetched {
     pub(crate) not_kept: Option<DiskError>,
 }
 
-/// What a partial file on the disk is a part of; stands beside it until the folder is whole.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Part {
-    url: String,
-    etag: String,
-    total: u64,
-}
-
-/// Name of the note beside a partial file.
-pub(crate) fn part_note(name: &str) -> String {
-    format!("{name}.part.json")
-}
-
-/// Fetches a file, into memory and, as it comes, onto the disk. `None`: the server has no such file.
+/// Fetches a file, as it comes onto the disk and, unless it is one of weights, into memory. `None`: the server has no such file.
 ///
 /// # Errors
 /// No network, a refusal by the server, too many bytes, or fewer than promised; what came stays on the disk for the next
 /// try.
 pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -> Result<Option<Fetched>, Problem> {
+    match fetch_onto(wanted, disk).await? {
+        Ok(fetched) => Ok(fetched),
+        // Nothing else has the bytes of weights that the disk does not take: they come again, without it.
+        Err(error) => {
+            let again = fetch_onto(wanted, None).await?.ok().flatten();
+            Ok(again.map(|fetched| Fetched { not_kept: Some(error), ..fetched }))
+        }
+    }
+}
+
+/// As [`fetch_file`]; of weights also why the disk does not take them.
+async fn fetch_onto(
+    wanted: &Wanted<'_>,
+    disk: Option<&DiskFolder>,
+) -> Result<Result<Option<Fetched>, DiskError>, Problem> {
     let name = wanted.name;
     let partial = match disk {
         Some(disk) => partial_file(disk, wanted).await,
         None => None,
     };
-    if let Some((part, bytes)) = &partial
-        && bytes.len() as u64 == part.total
-    {
-        let (bytes, sha256) = (bytes.clone(), hub::sha256_from_etag(&part.etag));
-        progress(name, part.total, Some(part.total));
-        return Ok(Some(Fetched { bytes, sha256, commit: None, not_kept: None }));
-    }
+    let partial = match partial {
+        Some(whole) if whole.length == whole.part.total => {
+            progress(name, whole.length, Some(whole.length));
+            let sha256 = hub::sha256_from_etag(&whole.part.etag);
+            return Ok(Ok(Some(Fetched { body: whole.whole(name), sha256, commit: None, not_kept: None })));
+        }
+        partial => partial,
+    };
 
-    let mut response = request(wanted, partial.as_ref().map(|(_, bytes)| bytes.len() as u64)).await?;
-    let mut bytes = Vec::new();
-    if let Some((part, have)) = partial {
-        if continues(&response, &part, have.len() as u64) {
-            bytes = have;
+    let mut response = request(wanted, partial.as_ref().map(|partial| partial.length)).await?;
+    let (mut have, mut bytes) = (0, Vec::new());
+    if let Some(partial) = partial {
+        if continues(&response, &partial.part, partial.length) {
+            (have, bytes) = (partial.length, partial.bytes);
         } else if response.status() != 200 {
             response = request(wanted, None).await?; // another file by now: start over
         }
     }
     match response.status() {
         200 | 206 => {}
-        404 | 410 => return Ok(None),
+        404 | 410 => return Ok(Ok(None)),
         _ => return Err(refused(wanted, &response)),
     }
     if header(&response, "content-type").is_some_and(|kind| kind.starts_with("text/html")) {
         if wanted.page_means_missing {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         let message =
             format!("{name}: a web page came instead of the file (a login page or a proxy may have answered)");
@@ -110,26 +112,38 @@ pub(crate) async fn fetch_file(wanted: &Wanted<'_>, disk: Option<&DiskFolder>) -
 
     let etag = header(&response, "etag").or_else(|| header(&response, "x-linked-etag")).unwrap_or_default();
     let coming = header(&response, "content-length").and_then(|length| length.parse::<u64>().ok());
-    let total = wanted.bytes.or_else(|| coming.map(|coming| coming + bytes.len() as u64));
+    let total = wanted.bytes.or_else(|| coming.map(|coming| coming + have));
     let most = wanted.bytes.unwrap_or(u64::MAX).min(hub::max_bytes(name));
     if total.is_some_and(|total| total > hub::max_bytes(name)) {
         return Err(too_large(name, total.unwrap_or_default()));
     }
-    let mut keeper = Keeper::new(disk, wanted, bytes.len() as u64, &etag, total).await;
-    receive(wanted, &response, total, most, &mut bytes, &mut keeper).await?;
+    let part = total.map(|total| Part { url: wanted.url.into(), etag, total });
+    let keeper = Keeper::new(disk, name, have, part).await;
+    let mut received = match Received::begin(name, have, bytes, keeper) {
+        Ok(received) => received,
+        Err(error) => return Ok(Err(error)),
+    };
+    if let Err(error) = receive(wanted, &response, total, most, &mut received).await? {
+        return Ok(Err(error));
+    }
 
-    let received = bytes.len() as u64;
+    let received_bytes = received.num_bytes();
     // A listed size must be met exactly; `Content-Length` counts compressed bytes where a server compresses.
-    let wrong = wanted.bytes.is_some_and(|listed| listed != received) || total.is_some_and(|total| received < total);
+    let wrong = wanted.bytes.is_some_and(|listed| listed != received_bytes)
+        || total.is_some_and(|total| received_bytes < total);
     if wrong {
         let total = total.unwrap_or_default();
-        return Err(broken(name, &format!("{received} of {total} bytes came")));
+        return Err(broken(name, &format!("{received_bytes} of {total} bytes came")));
     }
     let sha256 = ["x-linked-etag", "etag"]
         .iter()
         .find_map(|key| header(&response, key).and_then(|etag| hub::sha256_from_etag(&etag)));
     let commit = header(&response, "x-repo-commit");
-    Ok(Some(Fetched { bytes, sha256, commit, not_kept: keeper.finish().await }))
+    match received.finish().await {
+        Ok((body, not_kept)) => Ok(Ok(Some(Fetched { body, sha256, commit, not_kept }))),
+        Err(Refusal::Disk(error)) => Ok(Err(error)),
+        Err(Refusal::Memory) => Err(no_room(name, received_bytes)),
+    }
 }
 
 /// A hub's list of a model's files. `Ok(None)`: the server can't be reached or has no such list.
@@ -150,15 +164,12 @@ pub(crate) async fn fetch_listing(model: &str, url: &str, stall_ms: u32) -> Resu
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-async fn partial_file(disk: &DiskFolder, wanted: &Wanted<'_>) -> Option<(Part, Vec<u8>)> {
-    let note = disk.read(&part_note(wanted.name)).await.ok()??;
-    let part: Part = serde_json::from_slice(&note).ok()?;
-    let bytes = disk.read(wanted.name).await.ok()??;
-    let usable = part.url == wanted.url
-        && wanted.bytes.is_none_or(|listed| listed == part.total)
-        && !bytes.is_empty()
-        && bytes.len() as u64 <= part.total;
-    usable.then_some((part, bytes))
+async fn partial_file(disk: &DiskFolder, wanted: &Wanted<'_>) -> Option<Partial> {
+    let partial = Partial::find(disk, wanted.name).await?;
+    let usable = partial.part.url == wanted.url
+        && wanted.bytes.is_none_or(|listed| listed == partial.part.total)
+        && (1..=partial.part.total).contains(&partial.length);
+    usable.then_some(partial)
 }
 
 /// Whether the response is the rest of that very file.
@@ -181,9 +192,8 @@ async fn request(wanted: &Wanted<'_>, from: Option<u64>) -> Result<Response, Pro
     if let Some(from) = from {
         request.headers().set("range", &format!("bytes={from}-")).map_err(thrown)?;
     }
-    let policy = PolicyWatch::start();
     note_traffic(wanted.url, 1, 0);
-    match before_stall(&scope().fetch_with_request(&request), wanted.stall_ms).await {
+    match before_stall(&send(&request).map_err(thrown)?, wanted.stall_ms).await {
         Ok(Some(response)) => {
             let response: Response = response.unchecked_into();
             if response.redirected() {
@@ -193,45 +203,27 @@ async fn request(wanted: &Wanted<'_>, from: Option<u64>) -> Result<Response, Pro
         }
         Ok(None) => Err(broken(wanted.name, &format!("the server did not answer for {}", seconds(wanted.stall_ms)))),
         // Of a failed request a browser says no more than that it failed.
-        Err(_) => {
-            let is_stopped = policy.has_stopped_a_request().await;
-            Err(if is_stopped { not_allowed(wanted.url) } else { unreachable(wanted.url) })
+        Err(error) => Err(match error.dyn_ref::<DomException>().map(DomException::name).as_deref() {
+            Some("SecurityError") => not_allowed(wanted.url),
+            Some("InvalidStateError") => explain_missing_way(),
+            _ => unreachable(wanted.url),
+        }),
+    }
+}
+
+/// A worker that was not started by the page reaches its own site alone.
+fn send(request: &Request) -> Result<Promise, JsValue> {
+    match Reflect::get(&js_sys::global(), &FETCH.into())?.dyn_into::<Function>() {
+        Ok(function) => {
+            let promise: JsValue = Reflect::apply(&function, &JsValue::UNDEFINED, &Array::of1(request))?;
+            Ok(promise.unchecked_into())
         }
+        Err(_) => Ok(scope().fetch_with_request(request)),
     }
 }
 
 fn scope() -> WorkerGlobalScope {
     js_sys::global().unchecked_into()
-}
-
-/// Notes whether the page's content security policy stops a request.
-struct PolicyWatch {
-    stopped: Rc<Cell<bool>>,
-    listener: Closure<dyn FnMut()>,
-}
-
-impl PolicyWatch {
-    const EVENT: &'static str = "securitypolicyviolation";
-
-    fn start() -> Self {
-        let stopped = Rc::new(Cell::new(false));
-        let noted = Rc::clone(&stopped);
-        let listener = Closure::<dyn FnMut()>::new(move || noted.set(true));
-        // Without it the reason is said less exactly.
-        let _ = scope().add_event_listener_with_callback(Self::EVENT, listener.as_ref().unchecked_ref());
-        Self { stopped, listener }
-    }
-
-    async fn has_stopped_a_request(&self) -> bool {
-        Macrotask::new().pass().await; // the event may come after the request has failed
-        self.stopped.get()
-    }
-}
-
-impl Drop for PolicyWatch {
-    fn drop(&mut self) {
-        let _ = scope().remove_event_listener_with_callback(Self::EVENT, self.listener.as_ref().unchecked_ref());
-    }
 }
 
 /// What a promise of the network becomes; `None` where nothing comes for so long.
@@ -252,58 +244,57 @@ async fn before_stall(promise: &Promise, stall_ms: u32) -> Result<Option<JsValue
     Ok(Some(first?).filter(|value| *value != late))
 }
 
+/// Takes what comes of a file; of weights also why the disk does not take more.
 async fn receive(
     wanted: &Wanted<'_>,
     response: &Response,
     total: Option<u64>,
     most: u64,
-    bytes: &mut Vec<u8>,
-    keeper: &mut Keeper,
-) -> Result<(), Problem> {
-    let Some(body) = response.body() else { return Ok(()) };
+    received: &mut Received,
+) -> Result<Result<(), DiskError>, Problem> {
+    let Some(body) = response.body() else { return Ok(Ok(())) };
     let name = wanted.name;
-    let more = total.unwrap_or_default().saturating_sub(bytes.len() as u64);
-    if usize::try_from(more).is_err() || bytes.try_reserve_exact(more as usize).is_err() {
+    let more = total.unwrap_or_default().saturating_sub(received.num_bytes());
+    if !received.reserve(more) {
         return Err(no_room(name, more));
     }
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
     let mut reported_ms = f64::NEG_INFINITY;
-    let mut reported = bytes.len();
+    let mut reported = received.num_bytes();
     loop {
         let next = before_stall(&reader.read(), wanted.stall_ms).await.map_err(|_| {
             // What the browser says of it (`TypeError: network error`) helps nobody.
-            broken(name, &format!("the connection broke after {} bytes", bytes.len()))
+            broken(name, &format!("the connection broke after {} bytes", received.num_bytes()))
         })?;
         let Some(next) = next else {
             let _ = reader.cancel();
             let waited = seconds(wanted.stall_ms);
-            return Err(broken(name, &format!("nothing more came for {waited} after {} bytes", bytes.len())));
+            return Err(broken(name, &format!("nothing more came for {waited} after {} bytes", received.num_bytes())));
         };
         let done = Reflect::get(&next, &"done".into()).is_ok_and(|done| done.is_truthy());
         if let Some(chunk) = Reflect::get(&next, &"value".into()).ok().and_then(|v| v.dyn_into::<Uint8Array>().ok()) {
-            let start = bytes.len();
-            let length = chunk.length() as usize;
-            if (start + length) as u64 > most {
+            let length = received.num_bytes() + u64::from(chunk.length());
+            if length > most {
                 let _ = reader.cancel();
-                return Err(too_large(name, (start + length) as u64));
+                return Err(too_large(name, length));
             }
-            if bytes.try_reserve(length).is_err() {
+            if let Err(refusal) = received.append(&chunk).await {
                 let _ = reader.cancel();
-                return Err(no_room(name, length as u64));
+                return match refusal {
+                    Refusal::Memory => Err(no_room(name, u64::from(chunk.length()))),
+                    Refusal::Disk(error) => Ok(Err(error)),
+                };
             }
-            bytes.resize(start + length, 0);
-            chunk.copy_to(&mut bytes[start..]);
-            keeper.append(&bytes[start..]).await;
         }
         if done || clock::now_ms() - reported_ms >= PROGRESS_MS {
             reported_ms = clock::now_ms();
-            let received = bytes.len() as u64;
-            progress(name, received, total.filter(|&total| total >= received));
-            note_traffic(wanted.url, 0, bytes.len() - reported);
-            reported = bytes.len();
+            let length = received.num_bytes();
+            progress(name, length, total.filter(|&total| total >= length));
+            note_traffic(wanted.url, 0, (length - reported) as usize);
+            reported = length;
         }
         if done {
-            return Ok(());
+            return Ok(Ok(()));
         }
     }
 }
@@ -323,75 +314,20 @@ pub(crate) fn note_traffic(url: &str, requests: usize, received: usize) {
     mailbox::post(&message, Vec::new());
 }
 
-/// Writes beside the download; gives up on the first error and leaves nothing half-written behind the note's back.
-struct Keeper {
-    writer: Option<FileWriter>,
-    failed: Option<DiskError>,
-}
-
-impl Keeper {
-    async fn new(disk: Option<&DiskFolder>, wanted: &Wanted<'_>, have: u64, etag: &str, total: Option<u64>) -> Self {
-        let Some(disk) = disk else { return Self { writer: None, failed: None } };
-        match Self::open(disk, wanted, have, etag, total).await {
-            Ok(writer) => Self { writer: Some(writer), failed: None },
-            Err(error) => Self { writer: None, failed: Some(error) },
-        }
-    }
-
-    async fn open(
-        disk: &DiskFolder,
-        wanted: &Wanted<'_>,
-        have: u64,
-        etag: &str,
-        total: Option<u64>,
-    ) -> Result<FileWriter, DiskError> {
-        let note = part_note(wanted.name);
-        match total {
-            // Without a validator a rest can't be told from the rest of another file.
-            Some(total) if !etag.is_empty() => {
-                let part = Part { url: wanted.url.into(), etag: etag.into(), total };
-                let json = serde_json::to_vec(&part).expect("a note holds only plain values");
-                disk.write(&note, &json).await?;
-            }
-            _ => disk.remove(&note).await?,
-        }
-        disk.writer(wanted.name, have).await
-    }
-
-    async fn append(&mut self, bytes: &[u8]) {
-        if let Some(writer) = &mut self.writer
-            && let Err(error) = writer.append(bytes).await
-        {
-            self.writer = None;
-            self.failed = Some(error);
-        }
-    }
-
-    async fn finish(self) -> Option<DiskError> {
-        match self.writer {
-            Some(writer) => writer.finish().await.err(),
-            None => self.failed,
-        }
-    }
-}
-
 fn header(response: &Response, name: &str) -> Option<String> {
     response.headers().get(name).ok().flatten().filter(|value| !value.is_empty())
 }
 
 fn refused(wanted: &Wanted<'_>, response: &Response) -> Problem {
     let (status, model, host) = (response.status(), wanted.model, hub::host_of(wanted.url));
-    let is_gated = header(response, "x-error-code").is_some_and(|code| code == "GatedRepo");
+    if matches!(status, 401 | 403) {
+        let is_gated = header(response, "x-error-code").is_some_and(|code| code == "GatedRepo");
+        let message = format!("{host} refuses access (HTTP {status}): {model} {}", hub::why_refused(is_gated));
+        let hint = "give a token of yours that may read it, under the hub's address; or download its files on its page, and load \
+                    them from this machine";
+        return errors::problem(ProblemKind::Access, message, hint);
+    }
     let (what, hint) = match status {
-        401 | 403 if is_gated => (
-            format!("{model} is gated: {host} hands it out to people who have accepted its terms"),
-            "accept them on the model's page, download its files there, and load them from this machine",
-        ),
-        401 | 403 => (
-            format!("{model} is private, gated, or does not exist on {host}"),
-            "check the spelling of the id; files of a private model can be downloaded on its page and loaded from this \
-             machine",
-        ),
         429 => (format!("{host} is busy"), "wait a minute and try again"),
         _ => (
             format!("{host} failed to send {}", wanted.name),
@@ -407,9 +343,19 @@ fn unreachable(url: &str) -> Problem {
 }
 
 fn not_allowed(url: &str) -> Problem {
-    let message = format!("this page may reach its own site and the model hub only, not {}", hub::host_of(url));
-    let hint =
-        "correct the hub address, or load the files from this machine; whoever serves the page can allow other hubs";
+    let host = hub::host_of(url);
+    let message =
+        format!("this page may not reach {host}, or the host that it redirects to: it may reach the chosen hub only");
+    let hint = "correct the hub address, or download the model's files and load them from this machine; whoever serves the page can \
+                allow other hubs";
+    errors::problem(ProblemKind::Network, message, hint)
+}
+
+/// Says that `hub.html` can't be used, the document by which hubs are reached.
+fn explain_missing_way() -> Problem {
+    let message = "the page's own hub.html, by which it reaches a hub, could not be opened in a frame";
+    let hint = "check your connection and try again; if it stays so, whoever serves the page forbids frames of its own site: load \
+                the files from this machine instead";
     errors::problem(ProblemKind::Network, message, hint)
 }
 

@@ -6,13 +6,16 @@ use hone_core::checkpoint::{FilePiece, FileStream};
 use hone_core::config::{ModelSource, ReadOptions, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::folder::Folder;
+use hone_core::hub::names_in_folder;
 use hone_core::session::SessionError;
 use hone_core::session::protocol::{Problem, ProblemKind};
 use hone_core::task::Task;
 use js_sys::Uint8Array;
 
 use crate::disk::{DiskError, DiskFolder};
+use crate::outside_bytes::HeapBytes;
 use crate::readers::{self, Readable};
+use crate::received::is_weights;
 use crate::shared_files::{SharedFile, SharedFiles};
 use crate::{errors, kept_runs, model_files};
 
@@ -37,20 +40,19 @@ pub(crate) enum KeptFiles {
 }
 
 impl KeptModel {
+    /// A model that was loaded just now.
+    pub(crate) fn new(source: ModelSource, files: KeptFiles) -> Self {
+        Self { source, files, of_project: None, is_left: false }
+    }
+
     /// A model whose files lie on the disk.
     pub(crate) fn on_disk(source: ModelSource, path: Vec<String>) -> Self {
-        Self { source, files: KeptFiles::OnDisk(path), of_project: None, is_left: false }
+        Self::new(source, KeptFiles::OnDisk(path))
     }
 
     /// A model whose files lie nowhere else.
     pub(crate) fn in_memory(source: ModelSource, files: Vec<NamedBytes>) -> Self {
-        Self { source, files: KeptFiles::InMemory(files), of_project: None, is_left: false }
-    }
-
-    /// Copies a folder out of wasm memory.
-    pub(crate) fn copied(source: ModelSource, folder: &Folder) -> Self {
-        let files = folder.iter().map(|(name, bytes)| (name.to_owned(), Uint8Array::from(bytes)));
-        Self::in_memory(source, files.collect())
+        Self::new(source, KeptFiles::InMemory(files))
     }
 
     /// The files of it that a project has already.
@@ -113,12 +115,19 @@ async fn are_kept(files: &[SharedFile]) -> Result<bool, DiskError> {
     SharedFiles::open(&kept_runs::folder().await?).await?.has_all(files).await
 }
 
-/// Copies files into wasm memory. A folder that was chosen whole comes with its name in front of every file: dropped.
+/// Files as core reads them: weights stay where they are, all else is copied into wasm memory. A folder that was chosen whole comes
+/// with its name in front of every file: dropped.
 pub(crate) fn to_folder(files: &[NamedBytes]) -> Folder {
-    files
-        .iter()
-        .map(|(name, bytes)| (name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned(), bytes.to_vec()))
-        .collect()
+    let mut folder = Folder::new();
+    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    for (name, index) in names_in_folder(&paths) {
+        let (_, bytes) = &files[index];
+        match is_weights(&name) {
+            true => folder.insert_stored(name, Rc::new(HeapBytes(bytes.clone()))),
+            false => folder.insert(name, bytes.to_vec()),
+        }
+    }
+    folder
 }
 
 /// Files outside of wasm memory, as they are read from the device a piece at a time.

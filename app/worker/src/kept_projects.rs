@@ -1,35 +1,26 @@
 //! Projects that are kept on the disk, `projects/<id>/` each: how they stand is one file of JSON, their rows and a model of the
 //! person's own lie among the files of runs, and a run says in its own folder of which project it is. A run that is of none (it was
 //! made before there were projects, or came alone in a project file) gets one that is made of it. What of a project goes into a
-//! project file, and comes out of one, stands in `packed`.
-//!
-//! The two newest states of a project are kept, so that there is one where the newest is damaged. Where both are, what they still
-//! say of files is kept, and nothing else waits for it: the person deletes such a project.
+//! project file, and comes out of one, stands in `packed`; how it is written and found again in `states`.
 
 mod packed;
+mod states;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hone_core::config::{ModelSource, ReadOptions};
-use hone_core::hub::sha256s_in;
 use hone_core::session::protocol::{KeptProjects, ProjectState, SavedProject, SavedRun};
 use hone_core::task::Task;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::packed::{add_files, import, to_draft};
-use crate::disk::{DiskError, DiskFolder};
+use self::states::{all, folder, is_id, later_id, write};
+pub(crate) use self::states::{find, used_files};
+use crate::disk::DiskError;
 use crate::kept::NamedBytes;
 use crate::kept_run::FoundRun;
 use crate::kept_runs;
 use crate::shared_files::{SharedFile, SharedFiles};
-
-const PROJECTS: &str = "projects";
-
-/// How the names of files begin that say how a project stands. The newest that is whole counts.
-const STATE: &str = "state-";
-
-/// States that are kept of a project.
-const MAX_STATES: usize = 2;
 
 /// Id of the project that a run is of, in its folder.
 const PROJECT_FILE: &str = "project.txt";
@@ -88,7 +79,7 @@ impl StoredProject {
         let first = rows[0].as_ref().map_or(file.as_str(), |train| train.name.as_str());
         let name = first.rsplit_once('.').map_or(first, |(name, _)| name).to_owned();
         let (id, model, page) = (id.clone(), Some(model.clone()), run.page.clone());
-        let state = ProjectState { id, name, task: *task, model, read: read.clone(), page };
+        let state = ProjectState { id, name, task: *task, model, read: read.clone(), page, renamed: Vec::new() };
         let (own_name, beside, model_files) = (None, Vec::new(), Vec::new());
         Self { state, rows, own_name, beside, model_files, changed_ms: *saved_ms }
     }
@@ -121,106 +112,6 @@ impl OfRun {
         let page = found.page().to_owned();
         Self { saved: found.saved(0, String::new()), files, page, project }
     }
-}
-
-async fn folder() -> Result<DiskFolder, DiskError> {
-    DiskFolder::open(&[PROJECTS.to_owned()]).await
-}
-
-fn is_id(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Names of the files that say how a project stands, the newest last.
-async fn states(project: &DiskFolder) -> Result<Vec<String>, DiskError> {
-    let mut names = project.names().await?;
-    names.retain(|name| name.starts_with(STATE));
-    names.sort_unstable();
-    Ok(names)
-}
-
-/// The project of an id; `None` where it is not there, or can't be read.
-///
-/// # Errors
-/// When the storage can't be read.
-pub(crate) async fn find(id: &str) -> Result<Option<StoredProject>, DiskError> {
-    let project = if is_id(id) { folder().await?.existing(id).await? } else { None };
-    let Some(project) = project else { return Ok(None) };
-    for name in states(&project).await?.iter().rev() {
-        // Half of one, or one that was damaged, is no JSON: the one before counts.
-        if let Some(stored) = project.read_json(name).await? {
-            return Ok(Some(stored));
-        }
-    }
-    Ok(None)
-}
-
-/// Writes how a project stands in the place of what was written of it.
-async fn write(stored: &StoredProject) -> Result<(), DiskError> {
-    let project = folder().await?.folder(&stored.state.id).await?;
-    let before = states(&project).await?;
-    let number = |name: &String| name.trim_start_matches(STATE).trim_end_matches(".json").parse::<u32>().ok();
-    let newest = before.last().and_then(number).unwrap_or(0);
-    let json = serde_json::to_vec(stored).expect("a project holds only plain values");
-    let name = state_name(newest + 1);
-    if let Err(error) = project.write(&name, &json).await {
-        let _ = project.remove(&name).await;
-        return Err(error);
-    }
-    let num_gone = (before.len() + 1).saturating_sub(MAX_STATES);
-    for name in before.into_iter().take(num_gone) {
-        let _ = project.remove(&name).await; // what can't go now goes with the next
-    }
-    Ok(())
-}
-
-/// Whether nothing was ever kept of a project: its first file is missing or empty. One of which there is more names files, which
-/// stay until the person deletes it.
-async fn is_never_kept(id: &str) -> Result<bool, DiskError> {
-    let Some(project) = folder().await?.existing(id).await? else { return Ok(true) };
-    for name in states(&project).await? {
-        if name != state_name(1) || project.size(&name).await?.is_some_and(|bytes| bytes > 0) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn state_name(number: u32) -> String {
-    format!("{STATE}{number:08}.json")
-}
-
-/// All projects that can be read, the oldest first, and the ids of those that can't. One that was cut off before it was kept at all
-/// is none: it goes where that can be.
-async fn all() -> Result<(Vec<StoredProject>, Vec<String>), DiskError> {
-    let mut ids = folder().await?.names().await?;
-    ids.retain(|name| is_id(name));
-    ids.sort_unstable();
-    let (mut projects, mut unreadable) = (Vec::new(), Vec::new());
-    for id in ids {
-        match find(&id).await? {
-            Some(stored) => projects.push(stored),
-            None if is_never_kept(&id).await? => {}
-            None => unreadable.push(id),
-        }
-    }
-    Ok((projects, unreadable))
-}
-
-/// SHA-256 of the files that projects have, by all that is written of how they stand: of a state that is damaged, what it still says.
-///
-/// # Errors
-/// When the storage can't be read.
-pub(crate) async fn used_files() -> Result<BTreeSet<String>, DiskError> {
-    let (projects, mut used) = (folder().await?, BTreeSet::new());
-    for id in projects.names().await?.into_iter().filter(|name| is_id(name)) {
-        let Some(project) = projects.existing(&id).await? else { continue };
-        for name in states(&project).await? {
-            let bytes = project.read(&name).await?.unwrap_or_default();
-            used.extend(sha256s_in(&String::from_utf8_lossy(&bytes)).into_iter().map(str::to_owned));
-        }
-    }
-    Ok(used)
 }
 
 /// All projects with their runs. Nothing large is read.
@@ -305,11 +196,6 @@ async fn make_for(
     Ok(made)
 }
 
-/// The id after another.
-fn later_id(id: &str) -> String {
-    format!("{:013}", id.parse::<u64>().unwrap_or(0) + 1)
-}
-
 /// Notes in a run of which project it is, if it is of none yet.
 ///
 /// # Errors
@@ -322,10 +208,10 @@ pub(crate) async fn take_run(run: &str, project: &str) -> Result<(), DiskError> 
     folder.write(PROJECT_FILE, project.as_bytes()).await
 }
 
-/// What the page gave with the project that a run is of; empty where it is of none that can be read.
-pub(crate) async fn page_of(run: &FoundRun) -> String {
-    let Some(id) = run.text(PROJECT_FILE).await else { return String::new() };
-    find(&id).await.ok().flatten().map(|stored| stored.state.page).unwrap_or_default()
+/// The project that a run is of, as it stands; `None` where it is of none that can be read.
+pub(crate) async fn state_of(run: &FoundRun) -> Option<ProjectState> {
+    let id = run.text(PROJECT_FILE).await?;
+    find(&id).await.ok().flatten().map(|stored| stored.state)
 }
 
 async fn name_project(run: &str, project: &str) -> Result<(), DiskError> {

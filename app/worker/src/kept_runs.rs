@@ -142,15 +142,17 @@ async fn import_into(
     folder: &DiskFolder,
     ids: &mut Vec<String>,
 ) -> Result<Option<String>, DiskError> {
+    let mut renamed = Vec::new();
     for run in runs {
         let (id, said) = (next_id().await, run.note());
         ids.push(id.clone());
+        renamed.push(run.renamed(&id));
         run.write(project, folder, &id).await?;
         if !said.is_empty() {
             note(&id, &said).await?;
         }
     }
-    kept_projects::import(project, ids).await
+    kept_projects::import(project, renamed).await
 }
 
 /// Writes what the person says about a run.

@@ -1,5 +1,6 @@
 //! The wire: `{json: string, blobs: ArrayBuffer[]}` both ways, blobs transferred rather than copied; from the page also `files:
-//! Blob[]`, which stay where they are until they are read.
+//! Blob[]`, which stay where they are until they are read. A file that was packed for the page is the last of its `blobs`, as a `Blob`.
+//! A command that fetches a model has `hub` beside it, a port that `public/hone-worker_hub.js` takes, or null.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -79,6 +80,11 @@ impl Mailbox {
         self.waiting.borrow_mut().letters.pop_front()
     }
 
+    /// Whether a request has come.
+    pub(crate) fn has_letters(&self) -> bool {
+        !self.waiting.borrow().letters.is_empty()
+    }
+
     /// Takes the request to end the text that is being written, if one has come.
     pub(crate) fn take_stop(&self) -> Option<RequestId> {
         self.take(|command| matches!(command, Command::StopGenerating))
@@ -133,14 +139,23 @@ impl Mailbox {
 
 /// Sends a message; `blobs` are given away.
 pub(crate) fn post(message: &FromWorker, blobs: Vec<Uint8Array>) {
+    post_with_file(message, blobs, None);
+}
+
+/// As [`post`], with a file that was packed for the page.
+pub(crate) fn post_with_file(message: &FromWorker, blobs: Vec<Uint8Array>, file: Option<Blob>) {
     let json = serde_json::to_string(message).expect("messages hold only plain values");
     let buffers: Array = blobs.iter().map(Uint8Array::buffer).collect();
+    let attached: Array = buffers.iter().collect();
+    if let Some(file) = file {
+        attached.push(&file);
+    }
     let envelope = Object::new();
     let set = |key: &str, value: &JsValue| {
         Reflect::set(&envelope, &key.into(), value).expect("a plain object takes any property");
     };
     set("json", &json.into());
-    set("blobs", &buffers);
+    set("blobs", &attached);
     if let Err(error) = scope().post_message_with_transfer(&envelope, &buffers) {
         web_sys::console::error_2(&"the page can't be reached:".into(), &error);
     }

@@ -3,18 +3,27 @@
 //! Cached under `models/<hash of the hub's address>/<id>/<revision>/`, so that the files of one hub never answer for
 //! another. Files are trusted once their manifest stands beside them and their SHA-256 is the one it names. A branch or a
 //! tag of a hub moves: all files are fetched at the commit that it points to when loading begins; the manifest names it.
+//!
+//! Weights never lie in the worker's memory as a whole: they stay on the disk, else on JavaScript's heap, and core reads them there a
+//! tensor at a time (ADR 45).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use hone_core::checkpoint::{INDEX, WEIGHTS, shard_names};
 use hone_core::config::ModelSource;
 use hone_core::folder::Folder;
 use hone_core::hub::{self, MODEL_FILES};
 use hone_core::session::protocol::{FromWorker, Problem, ProblemKind};
+use js_sys::Uint8Array;
 
 use crate::cached_models::{self, MODELS};
 use crate::disk::{DiskError, DiskFolder, Manifest, StoredFile};
 use crate::fetch::{self, Wanted};
+use crate::kept::{KeptFiles, NamedBytes};
+use crate::outside_bytes::{BlobBytes, HeapBytes};
+use crate::received::{Body, is_weights, part_note};
 use crate::{errors, hash, mailbox};
 
 /// Where a model is fetched from.
@@ -35,13 +44,12 @@ impl Origin<'_> {
     }
 }
 
-/// A model's files, and whether the disk has them too.
+/// A model's files, and where they are when it must be loaded again.
 pub(crate) struct ModelFiles {
     /// Of a hub at the commit, where that is known.
     pub(crate) source: ModelSource,
     pub(crate) folder: Folder,
-    /// Path of the whole folder on the disk.
-    pub(crate) on_disk: Option<Vec<String>>,
+    pub(crate) kept: KeptFiles,
     /// What there is to say about it.
     pub(crate) notes: Vec<String>,
 }
@@ -59,7 +67,7 @@ struct Listed {
     sha256: Option<String>,
 }
 
-/// Reads a model's files into memory, from the disk or from the network.
+/// A model's files, from the disk or from the network.
 ///
 /// # Errors
 /// A wrong id, no network, a refusal, a file that is missing or does not match its hash.
@@ -86,35 +94,85 @@ pub(crate) async fn load_files(origin: &Origin<'_>) -> Result<ModelFiles, Proble
         && let Some((folder, commit)) = from_disk(disk, origin.sha256).await
     {
         let source = pinned_source(origin, commit, &mut notes);
-        return Ok(ModelFiles { source, folder, on_disk: Some(path), notes });
+        return Ok(ModelFiles { source, folder, kept: KeptFiles::OnDisk(path), notes });
     }
 
-    let (folder, manifest, not_kept) = download(origin, disk.as_ref()).await?;
+    let Downloaded { files, manifest, not_kept } = download(origin, disk.as_ref()).await?;
     let source = pinned_source(origin, manifest.commit.clone(), &mut notes);
-    let sealed = match (&disk, not_kept) {
-        (Some(disk), None) => seal(disk, &manifest).await,
-        (Some(disk), Some(error)) => {
-            // No room: leave none of it behind, so that others have some.
+    let Some(disk) = disk else {
+        let (folder, files) = in_memory(files, None).await?;
+        return Ok(ModelFiles { source, folder, kept: KeptFiles::InMemory(files), notes });
+    };
+    let sealed = match not_kept {
+        None => seal(&disk, &manifest).await,
+        Some(error) => Err(error),
+    };
+    if let Err(error) = sealed {
+        notes.push(error.problem("the model can't be kept for the next time").message);
+        let (folder, files) = in_memory(files, Some(&disk)).await?;
+        // No room: leave none of it behind, so that others have some. Else another tab may be at the same files.
+        if matches!(error, DiskError::Full) {
             for name in manifest.files.keys() {
-                let _ = disk.remove(name).await;
-                let _ = disk.remove(&fetch::part_note(name)).await;
+                discard(Some(&disk), name).await;
             }
-            Err(error)
         }
-        (None, _) => return Ok(ModelFiles { source, folder, on_disk: None, notes }),
-    };
-    let on_disk = match sealed {
-        Ok(()) => Some(path),
-        Err(error) => {
-            notes.push(error.problem("the model can't be kept for the next time").message);
-            None
+        return Ok(ModelFiles { source, folder, kept: KeptFiles::InMemory(files), notes });
+    }
+    let mut folder = Folder::new();
+    for (name, body) in files {
+        match body {
+            Body::Memory(bytes) => folder.insert(name, bytes),
+            Body::OnHeap(bytes) => folder.insert_stored(name, Rc::new(HeapBytes(bytes))),
+            Body::OnDisk(_) => {
+                let opened = on_disk(&disk, &name).await.map_err(|error| unread(&name, &error))?;
+                folder.insert_stored(name, Rc::new(opened));
+            }
         }
-    };
-    Ok(ModelFiles { source, folder, on_disk, notes })
+    }
+    Ok(ModelFiles { source, folder, kept: KeptFiles::OnDisk(path), notes })
 }
 
-/// Reads a whole folder again, checking every hash; and says of which commit it is, if that is known. `None`: it is not
-/// whole, or not what it was.
+/// Files that the disk does not keep, as core reads them and as they are kept outside of wasm memory.
+///
+/// # Errors
+/// When one that the disk has for now can't be read.
+async fn in_memory(
+    files: BTreeMap<String, Body>,
+    disk: Option<&DiskFolder>,
+) -> Result<(Folder, Vec<NamedBytes>), Problem> {
+    let (mut folder, mut kept) = (Folder::new(), Vec::with_capacity(files.len()));
+    for (name, body) in files {
+        let bytes = match body {
+            Body::Memory(bytes) => {
+                kept.push((name.clone(), Uint8Array::from(bytes.as_slice())));
+                folder.insert(name, bytes);
+                continue;
+            }
+            Body::OnHeap(bytes) => bytes,
+            Body::OnDisk(_) => match disk {
+                Some(disk) => disk.read_js(&name).await.map_err(|error| unread(&name, &error))?,
+                None => return Err(unread(&name, &DiskError::Missing)),
+            },
+        };
+        folder.insert_stored(name.as_str(), Rc::new(HeapBytes(bytes.clone())));
+        kept.push((name, bytes));
+    }
+    Ok((folder, kept))
+}
+
+/// A file of the disk, unread.
+async fn on_disk(disk: &DiskFolder, name: &str) -> Result<BlobBytes, DiskError> {
+    BlobBytes::open(disk.blob(name).await?).map_err(DiskError::Unavailable)
+}
+
+/// A file that came can't be read on the disk.
+fn unread(name: &str, error: &DiskError) -> Problem {
+    let message = format!("{name} came, and can't be read where it was put: {}", error.reason());
+    errors::problem(ProblemKind::Storage, message, "try again; close other tabs of this page before that")
+}
+
+/// A whole folder of the disk, every hash checked; and of which commit it is, if that is known. Weights stay where they are. `None`: it
+/// is not whole, or not what it was.
 pub(crate) async fn from_disk(disk: &DiskFolder, known: &[(String, String)]) -> Option<(Folder, Option<String>)> {
     let manifest = disk.manifest().await.ok()??;
     let stored = |name: &str| manifest.files.get(name).and_then(|file| file.sha256.as_deref());
@@ -123,15 +181,23 @@ pub(crate) async fn from_disk(disk: &DiskFolder, known: &[(String, String)]) -> 
     }
     let mut folder = Folder::new();
     for (name, file) in &manifest.files {
-        let bytes = disk.read(name).await.ok()??;
-        if file.sha256.as_deref() != Some(hash::sha256_hex(&bytes).await.as_str()) {
+        let is_whole = if is_weights(name) {
+            // Opened before it is checked: where it is changed after that, it can't be read any more.
+            folder.insert_stored(name.as_str(), Rc::new(on_disk(disk, name).await.ok()?));
+            file.sha256.is_some() && disk.is_whole(name, file).await.ok()?
+        } else {
+            let bytes = disk.read(name).await.ok()??;
+            let sha256 = hash::sha256_hex(&bytes).await;
+            folder.insert(name.as_str(), bytes);
+            file.sha256.as_ref() == Some(&sha256)
+        };
+        if !is_whole {
             let _ = disk.unseal().await;
             return None;
         }
         let message =
             FromWorker::Download { file: name.clone(), received: file.bytes, total: Some(file.bytes), cached: true };
         mailbox::post(&message, Vec::new());
-        folder.insert(name.as_str(), bytes);
     }
     cached_models::note_use(disk).await;
     Some((folder, manifest.commit))
@@ -151,10 +217,15 @@ pub(crate) async fn cached_paths(id: &str) -> Result<Vec<Vec<String>>, DiskError
     Ok(paths)
 }
 
-async fn download(
-    origin: &Origin<'_>,
-    disk: Option<&DiskFolder>,
-) -> Result<(Folder, Manifest, Option<DiskError>), Problem> {
+/// What was downloaded.
+struct Downloaded {
+    files: BTreeMap<String, Body>,
+    manifest: Manifest,
+    /// Why the disk does not have all of it, if so.
+    not_kept: Option<DiskError>,
+}
+
+async fn download(origin: &Origin<'_>, disk: Option<&DiskFolder>) -> Result<Downloaded, Problem> {
     if let Some(disk) = disk {
         let _ = disk.unseal().await;
     }
@@ -171,19 +242,19 @@ async fn download(
         }
         _ => (None, None),
     };
-    let mut folder = Folder::new();
+    let mut files_here: BTreeMap<String, Body> = BTreeMap::new();
     let mut manifest = Manifest::default();
     let mut not_kept = None;
     let mut files: VecDeque<(String, bool)> =
         MODEL_FILES.iter().map(|&(name, required)| (name.to_owned(), required)).collect();
     while let Some((name, required)) = files.pop_front() {
         let name = name.as_str();
-        if !hub::is_wanted(name, |file| folder.get(file).is_some()) {
+        if !hub::is_wanted(name, |file| files_here.contains_key(file)) {
             continue;
         }
         let listed = listing.as_ref().map(|listing| listing.get(name));
         if matches!(listed, Some(None)) {
-            if name == WEIGHTS && folder.get(INDEX).is_none() {
+            if name == WEIGHTS && !files_here.contains_key(INDEX) {
                 files.push_front((INDEX.to_owned(), true)); // perhaps the weights are in several files
             } else if required {
                 return Err(missing(origin, name, listing.is_some()));
@@ -197,15 +268,17 @@ async fn download(
         let wanted = Wanted { name, model, url: &url, bytes, page_means_missing, stall_ms: origin.stall_ms };
         let disk = if not_kept.is_none() { disk } else { None };
         let Some(fetched) = fetch::fetch_file(&wanted, disk).await? else {
-            if name == WEIGHTS && listed.is_none() && folder.get(INDEX).is_none() {
+            if name == WEIGHTS && listed.is_none() && !files_here.contains_key(INDEX) {
                 files.push_front((INDEX.to_owned(), true));
             } else if required || listed.is_some() {
                 return Err(missing(origin, name, listing.is_some()));
             }
             continue;
         };
-        let length = fetched.bytes.len() as u64;
-        if let Err(error) = hub::check_file(name, &fetched.bytes, length) {
+        let body = fetched.body;
+        let length = body.num_bytes();
+        let head = head_of(&body, disk, name).await?;
+        if let Err(error) = hub::check_file(name, &head, length) {
             discard(disk, name).await;
             let hint = "try again; nothing of this file was kept";
             return Err(errors::problem(ProblemKind::Network, error.to_string(), hint));
@@ -213,48 +286,76 @@ async fn download(
         if name == INDEX {
             let refused =
                 |message: String| errors::problem(ProblemKind::Model, message, "choose another model or revision");
-            let shards = shard_names(&fetched.bytes).map_err(|error| refused(error.to_string()))?;
+            let shards = shard_names(&head).map_err(|error| refused(error.to_string()))?;
             let unsafe_name = shards.iter().find_map(|shard| hub::check_weight_file_name(shard).err());
             if let Some(error) = unsafe_name {
                 return Err(refused(error.to_string()));
             }
             shards.into_iter().rev().for_each(|shard| files.push_front((shard, true)));
         }
-        let found = hash::sha256_hex(&fetched.bytes).await;
+        drop(head);
+        let stored = describe(&body, disk, name).await?;
+        let found = stored.sha256.clone().unwrap_or_default();
         let known = origin.sha256.iter().find(|(file, _)| file == name).map(|(_, sha256)| sha256.as_str());
         let promised = known.or(listed.and_then(|listed| listed.sha256.as_deref())).or(fetched.sha256.as_deref());
         if promised.is_some_and(|promised| !promised.trim().eq_ignore_ascii_case(&found)) {
             discard(disk, name).await;
             let expected = promised.unwrap_or_default().to_owned();
-            let bytes = fetched.bytes.len();
+            let bytes = usize::try_from(length).unwrap_or(usize::MAX);
             let error = hub::HubError::Mismatch { file: name.into(), expected, found, bytes };
             let hint =
                 "try again; if it happens again, the file was changed on its way or on the server: do not use it";
             return Err(errors::problem(ProblemKind::Network, error.to_string(), hint));
         }
-        let stored = StoredFile { bytes: length, sha256: Some(found), hashes: Vec::new() };
         manifest.files.insert(name.into(), stored);
-        folder.insert(name, fetched.bytes);
+        files_here.insert(name.to_owned(), body);
         not_kept = not_kept.or(fetched.not_kept);
         if origin.base_url.is_none() {
             commit = commit.or(fetched.commit.filter(|commit| hub::is_commit(commit)));
         }
     }
     manifest.commit = commit;
-    Ok((folder, manifest, not_kept))
+    Ok(Downloaded { files: files_here, manifest, not_kept })
+}
+
+/// The bytes by which a file is known for what it is: of weights their header, all of another.
+async fn head_of<'a>(body: &'a Body, disk: Option<&DiskFolder>, name: &str) -> Result<Cow<'a, [u8]>, Problem> {
+    const START: u64 = 64;
+    let length = body.num_bytes();
+    let read = async |end: u64| match (body, disk) {
+        (Body::OnHeap(bytes), _) => Ok(bytes.subarray(0, end as u32).to_vec()),
+        (_, Some(disk)) => disk.read_part(name, 0, end).await.map_err(|error| unread(name, &error)),
+        (_, None) => Err(unread(name, &DiskError::Missing)),
+    };
+    if let Body::Memory(bytes) = body {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let start = read(length.min(START)).await?;
+    Ok(Cow::Owned(read(hub::head_length(name, &start, length)).await?))
+}
+
+/// What a manifest says of a file that came.
+async fn describe(body: &Body, disk: Option<&DiskFolder>, name: &str) -> Result<StoredFile, Problem> {
+    let sha256 = match (body, disk) {
+        (Body::Memory(bytes), _) => hash::sha256_hex(bytes).await,
+        (Body::OnHeap(bytes), _) => hash::sha256_hex_of_js(bytes).await,
+        (Body::OnDisk(_), Some(disk)) => return disk.describe(name).await.map_err(|error| unread(name, &error)),
+        (Body::OnDisk(_), None) => return Err(unread(name, &DiskError::Missing)),
+    };
+    Ok(StoredFile { bytes: body.num_bytes(), sha256: Some(sha256), hashes: Vec::new() })
 }
 
 /// Forgets what came under a name, so that the next try starts anew.
 async fn discard(disk: Option<&DiskFolder>, name: &str) {
     if let Some(disk) = disk {
         let _ = disk.remove(name).await;
-        let _ = disk.remove(&fetch::part_note(name)).await;
+        let _ = disk.remove(&part_note(name)).await;
     }
 }
 
 async fn seal(disk: &DiskFolder, manifest: &Manifest) -> Result<(), DiskError> {
     for name in manifest.files.keys() {
-        disk.remove(&fetch::part_note(name)).await?;
+        disk.remove(&part_note(name)).await?;
     }
     disk.seal(manifest).await?;
     cached_models::note_use(disk).await;

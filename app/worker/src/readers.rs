@@ -11,6 +11,7 @@ use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
+use crate::codecs;
 use crate::errors;
 use crate::kept::NamedBytes;
 
@@ -114,10 +115,13 @@ fn share_out(files: Vec<NamedBytes>, notes: &mut Vec<String>, name: &str) -> Res
     Ok(Readable { train, valid, test, sheet: None, notes: Vec::new(), copied: RefCell::default() })
 }
 
-/// Makes text of a file, if it is none.
+/// Makes text of a file, if it is none. A zip of images stays one, and what decodes them is there from then on.
 async fn read(file: &NamedBytes, sheet: Option<&str>, notes: &mut Vec<String>) -> Result<Vec<NamedBytes>, Problem> {
     let (name, bytes) = file;
     if !must_be_read(bytes) {
+        if is_zip(bytes) {
+            codecs::load().await?;
+        }
         return Ok(vec![file.clone()]);
     }
     let function: Option<Function> =
@@ -132,13 +136,26 @@ async fn read(file: &NamedBytes, sheet: Option<&str>, notes: &mut Vec<String>) -
     let promise: Promise = answer.map_err(|thrown| failed(name, &thrown))?.unchecked_into();
     let read: JsValue = JsFuture::from(promise).await.map_err(|thrown| failed(name, &thrown))?;
     let entries: Array = read.unchecked_into();
-    entries.iter().map(|entry| open(&entry.unchecked_into(), notes)).collect()
+    let files: Vec<NamedBytes> =
+        entries.iter().map(|entry| open(&entry.unchecked_into(), notes)).collect::<Result<_, Problem>>()?;
+    // A gzip may hold a zip of images.
+    if files.iter().any(|(_, bytes)| is_zip(bytes)) {
+        codecs::load().await?;
+    }
+    Ok(files)
 }
 
 /// Whether a file is no text that core reads. Only a zip is copied to be looked at: images may be in it.
 fn must_be_read(bytes: &Uint8Array) -> bool {
-    let start = bytes.subarray(0, bytes.length().min(4)).to_vec();
-    is_packed(&start) || (start.starts_with(b"PK") && is_packed(&bytes.to_vec()))
+    is_packed(&start_of(bytes)) || (is_zip(bytes) && is_packed(&bytes.to_vec()))
+}
+
+fn is_zip(bytes: &Uint8Array) -> bool {
+    start_of(bytes).starts_with(b"PK")
+}
+
+fn start_of(bytes: &Uint8Array) -> Vec<u8> {
+    bytes.subarray(0, bytes.length().min(4)).to_vec()
 }
 
 /// A file of `[name, bytes, notes]`.

@@ -5,6 +5,7 @@
 
 mod answers;
 mod batch;
+mod copies;
 mod data;
 mod estimate;
 mod explaining;
@@ -42,7 +43,7 @@ use crate::errors;
 use crate::fault;
 use crate::kept::{KeptData, KeptModel, NamedBytes, files_on_heap, to_folder};
 use crate::macrotask::Macrotask;
-use crate::mailbox::{Letter, Mailbox, post};
+use crate::mailbox::{Letter, Mailbox, post, post_with_file};
 use crate::model_files::{self, Origin};
 
 /// Everything the worker owns.
@@ -71,6 +72,8 @@ pub(crate) struct Worker {
     runs: u32,
     /// What the page hears after the reply to the command that is being answered.
     after_reply: Vec<FromWorker>,
+    /// The file that goes with that reply, where it was asked for one that is packed.
+    packed: Option<Blob>,
 }
 
 /// A reply and the buffers that go with it.
@@ -95,6 +98,7 @@ impl Worker {
             project: None,
             runs: 0,
             after_reply: Vec::new(),
+            packed: None,
         }
     }
 
@@ -139,7 +143,7 @@ impl Worker {
             Ok((reply, blobs)) => (Ok(reply), blobs),
             Err(problem) => (Err(problem), Vec::new()),
         };
-        post(&FromWorker::Reply { id: request.id, result }, blobs);
+        post_with_file(&FromWorker::Reply { id: request.id, result }, blobs, self.packed.take());
         for message in std::mem::take(&mut self.after_reply) {
             post(&message, Vec::new());
         }
@@ -219,8 +223,8 @@ impl Worker {
             Command::Train { number, run, changes, page } => self.train(number, run, changes, page).await?,
             Command::Estimate { run } => self.estimate(run).await?,
             Command::FindLearningRate { run, changes } => self.find_learning_rate(run, &changes).await?,
-            Command::SaveProject { id } => return projects::save(&id).await,
-            Command::PackProject { id, best } => return projects::pack(&id, best.as_deref()).await,
+            Command::SaveProject { id } => self.attach(projects::save(&id).await?),
+            Command::PackProject { id, best } => self.attach(projects::pack(&id, best.as_deref()).await?),
             Command::ImportProject { file, number } => {
                 projects::import(&file.name, Letter::unread_file(files, &file)?, number).await?
             }
@@ -236,7 +240,7 @@ impl Worker {
             Command::QuickBaseline { split } => self.quick_baseline(split).await?,
             Command::FindLabelErrors { num_folds } => self.find_label_errors(num_folds).await?,
             Command::Predict { inputs, images, part } => {
-                let inputs = images::with_images(inputs, &images, blobs)?;
+                let inputs = images::with_images(inputs, &images, blobs).await?;
                 match part {
                     Some(part) => self.predict_part(&part, &inputs).await?,
                     None => self.predict(&inputs).await?,
@@ -260,18 +264,26 @@ impl Worker {
             Command::PackImages { files } => return images::pack(&files, blobs),
             Command::PreviewAugmentation { rows, seed, run } => return Ok(self.preview_augmentation(&rows, seed, &run)),
             Command::PreviewAugmentedTexts { first, count, run } => self.preview_augmented_texts(first, count, &run),
+            Command::MakeCopies { method, run } => self.make_copies(method, &run).await?,
             Command::EvaluateGeneral { weights, text } => {
                 let text = text.map(|named| Letter::file(blobs, &named)).transpose()?;
                 self.evaluate_general(weights, text).await?
             }
             Command::Generate { prompt, weights, sampling } => self.generate(id, &prompt, weights, &sampling).await?,
             Command::Export { format, thresholds, is_verified } => {
-                return self.export(format, thresholds, is_verified).await;
+                let exported = self.export(format, thresholds, is_verified).await?;
+                self.attach(exported)
             }
             Command::Report => return self.report(),
             Command::ContinueFromRun => Reply::Model { model: self.continue_from_run().await? },
         };
         Ok((reply, Vec::new()))
+    }
+
+    /// A file that was packed goes with its reply.
+    fn attach(&mut self, (reply, file): (Reply, Blob)) -> Reply {
+        self.packed = Some(file);
+        reply
     }
 
     // The device.
@@ -365,10 +377,7 @@ impl Worker {
     async fn fetch_model(&mut self, origin: &Origin<'_>) -> Result<ModelInfo, Problem> {
         self.usable_device()?;
         let files = model_files::load_files(origin).await?;
-        let kept = match files.on_disk {
-            Some(path) => KeptModel::on_disk(files.source.clone(), path),
-            None => KeptModel::copied(files.source.clone(), &files.folder),
-        };
+        let kept = KeptModel::new(files.source.clone(), files.kept);
         let mut info = self.load_model(files.source, files.folder).await?;
         (self.model, self.parts, self.record) = (Some(kept), None, RunRecord::default());
         info.notes.extend(files.notes);
@@ -417,7 +426,7 @@ impl Worker {
         if let Some(old) = &mut self.session {
             old.release_built(); // room for the new one; the next question builds it again
         }
-        let bytes: usize = folder.iter().map(|(_, bytes)| bytes.len()).sum();
+        let bytes = usize::try_from(folder.total_bytes()).unwrap_or(usize::MAX);
         // Weights on the CPU lie in the worker's memory, where running out of it would end the worker.
         if backend == Backend::Cpu && !has_room(bytes) {
             return Err(errors::no_room_for_model(bytes));

@@ -92,7 +92,7 @@ pub(crate) struct RankArgs {
     /// Rows, as hone train reads them: those whose label is empty, or all where there is no column of labels
     #[arg(value_name = "FILE|DIR")]
     pub(crate) file: PathBuf,
-    /// Fine-tuned model that gives a text one of some labels: rows that it is least sure of come first [default: none, and rows come
+    /// Fine-tuned model that gives texts a label, or several: rows that it is least sure of come first [default: none, and rows come
     /// first that have little in common]
     #[arg(long, value_name = "DIR|ID")]
     pub(crate) model: Option<String>,

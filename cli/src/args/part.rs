@@ -50,6 +50,7 @@ impl TrainArgs {
             ("--test", self.test.is_some()),
             ("--task", self.task.is_some()),
             ("--edits", self.edits.is_some()),
+            ("--copies", self.copies.is_some()),
             ("--general-text", self.general_text.is_some()),
         ];
         let given = of_one_task.into_iter().filter(|(_, is_given)| *is_given);

@@ -7,12 +7,13 @@ impl TrainArgs {
     pub(crate) fn gives_settings(&self) -> bool {
         let is_none =
             self.run.draft().is_empty() && self.read.is_empty() && self.share.is_empty() && self.changes.is_empty();
-        !is_none || self.edits.is_some() || self.task.is_some()
+        !is_none || self.edits.is_some() || self.copies.is_some() || self.task.is_some()
     }
 
     /// Whether something was typed that says how rows are read, or for what.
     pub(crate) fn gives_reading(&self) -> bool {
-        !self.read.is_empty() || !self.share.is_empty() || self.edits.is_some() || self.task.is_some()
+        let edits = self.edits.is_some() || self.copies.is_some();
+        !self.read.is_empty() || !self.share.is_empty() || edits || self.task.is_some()
     }
 
     /// Flags that have no place beside `--project`.

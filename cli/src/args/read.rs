@@ -167,8 +167,22 @@ impl ReadArgs {
         problems.extend(as_flags(&read.check()));
     }
 
+    /// What was typed laid over `base`; what is wrong with it goes to `problems`.
     pub(super) fn over(&self, base: &ReadOptions, problems: &mut Vec<String>) -> ReadOptions {
         let mut read = base.clone();
+        self.lay_columns(&mut read, problems);
+        self.lay_label_columns(&mut read, problems);
+        self.lay_form(&mut read, problems);
+        self.lay_characters(&mut read, problems);
+        self.lay_layout(&mut read, problems);
+        problems.extend(self.unused_of_shape(&read));
+        if self.negative_column.is_some() && !self.label_column.is_empty() {
+            problems.push("--label-column: has no effect beside --negative-column".to_owned());
+        }
+        read
+    }
+
+    fn lay_columns(&self, read: &mut ReadOptions, problems: &mut Vec<String>) {
         let columns = [
             ("--text-column", &self.text_column, &mut read.text_column),
             ("--text-pair-column", &self.text_pair_column, &mut read.text_pair_column),
@@ -192,6 +206,9 @@ impl ReadArgs {
                 None => {}
             }
         }
+    }
+
+    fn lay_label_columns(&self, read: &mut ReadOptions, problems: &mut Vec<String>) {
         match self.label_column.as_slice() {
             [] => {}
             names if names.iter().any(|name| name.trim().is_empty()) => {
@@ -200,6 +217,10 @@ impl ReadArgs {
             [one] => (read.label_column, read.label_columns) = (Some(one.clone()), Vec::new()),
             several => (read.label_column, read.label_columns) = (None, several.to_vec()),
         }
+    }
+
+    /// The form of rows, and what is written around their texts.
+    fn lay_form(&self, read: &mut ReadOptions, problems: &mut Vec<String>) {
         if self.source_prefix.is_some() {
             read.source_prefix.clone_from(&self.source_prefix); // an empty one says that there is none
         }
@@ -220,6 +241,10 @@ impl ReadArgs {
                 }
             }
         }
+    }
+
+    /// What separates fields and labels, and whether the first row names the columns.
+    fn lay_characters(&self, read: &mut ReadOptions, problems: &mut Vec<String>) {
         let characters = [
             ("--delimiter", &self.delimiter, &mut read.delimiter),
             ("--label-separator", &self.label_separator, &mut read.label_separator),
@@ -240,12 +265,6 @@ impl ReadArgs {
                 _ => problems.push(format!("--header: {text:?} is not one of yes, no")),
             }
         }
-        self.lay_layout(&mut read, problems);
-        problems.extend(self.unused_of_shape(&read));
-        if self.negative_column.is_some() && !self.label_column.is_empty() {
-            problems.push("--label-column: has no effect beside --negative-column".to_owned());
-        }
-        read
     }
 
     /// Typed columns that rows of the shape which was chosen, or which follows from the columns, do not have.

@@ -54,7 +54,26 @@ fn flag(setting: &Setting) -> Arg {
         .value_name(setting.value_name)
         .help(format!("{}{default}", setting.help))
         .allow_hyphen_values(setting.kind != Kind::Switch);
+    let arg = arg.aliases(other_spellings(setting));
     if setting.kind == Kind::Switch { arg.num_args(0..=1).default_missing_value("true") } else { arg }
+}
+
+/// The flag as people know it who come from the scripts of `transformers`: `--num_train_epochs`, `--num-train-epochs`.
+fn other_spellings(setting: &Setting) -> Vec<String> {
+    let of_transformers: &[&str] = match setting.name {
+        "batch_size" => &["per_device_train_batch_size"],
+        "lora_r" => &["lora_rank"],
+        _ => &[],
+    };
+    let flag = setting.flag_name();
+    let mut spellings = vec![flag.replace('-', "_")];
+    for name in of_transformers.iter().chain([&setting.name]) {
+        spellings.extend([(*name).to_owned(), name.replace('_', "-")]);
+    }
+    spellings.sort();
+    spellings.dedup();
+    spellings.retain(|spelling| *spelling != flag);
+    spellings
 }
 
 /// Settings that were typed as nothing.
@@ -110,6 +129,34 @@ mod tests {
         let draft = RunDraft::from_typed([(name, typed)]);
         let problem = draft.resolve(&RunConfig::default()).expect_err("it is mistyped").remove(0);
         with_example(&draft, problem).message
+    }
+
+    fn typed(flags: &[&str]) -> RunDraft {
+        let matches = RunArgs::augment_args(Command::new("train").no_binary_name(true)).get_matches_from(flags);
+        RunArgs::from_arg_matches(&matches).expect("all are flags").draft
+    }
+
+    #[test]
+    fn flags_are_taken_as_transformers_spells_them() {
+        let ours = typed(&["--epochs", "2", "--batch-size", "8", "--learning-rate", "1e-4", "--use-rslora"]);
+        let theirs =
+            ["--num_train_epochs=2", "--per_device_train_batch_size=8", "--learning_rate=1e-4", "--use_rslora"];
+        let dashed = [
+            "--num-train-epochs",
+            "2",
+            "--per-device-train-batch-size",
+            "8",
+            "--learning-rate",
+            "1e-4",
+            "--use-rslora",
+        ];
+        assert_eq!(typed(&theirs), ours);
+        assert_eq!(typed(&dashed), ours);
+    }
+
+    #[test]
+    fn no_two_settings_share_a_spelling() {
+        RunArgs::augment_args(Command::new("train")).debug_assert();
     }
 
     #[test]

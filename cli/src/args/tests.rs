@@ -44,6 +44,7 @@ fn bert(tasks: &[Task]) -> ModelInfo {
         module_names: Vec::new(),
         target_modules: Vec::new(),
         has_chat_template: false,
+        fills_blanks: false,
         notes: Vec::new(),
     }
 }

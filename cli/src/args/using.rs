@@ -36,6 +36,9 @@ pub(crate) struct EvalArgs {
     /// Most tokens of such a text [default: 64; of one text turned into another as many as a target had in training]
     #[arg(long, value_name = "N", requires = "generate")]
     pub(crate) max_new_tokens: Option<u32>,
+    /// Also write these texts with their prompts, as JSON Lines that hone rate reads
+    #[arg(long, value_name = "FILE", requires = "generate")]
+    pub(crate) save_texts: Option<PathBuf>,
     /// What computes: auto, cpu, wgpu or cuda
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
@@ -111,25 +114,26 @@ pub(crate) struct GenerateArgs {
     /// Draw among the likeliest tokens that together have this probability (draws tokens)
     #[arg(long, value_name = "P", value_parser = parse_real)]
     top_p: Option<f64>,
-    /// Above 1: tokens that were there already become less likely
-    #[arg(long, value_name = "PENALTY", default_value_t = 1.0, value_parser = parse_real)]
-    repetition_penalty: f64,
-    /// No sequence of N tokens comes twice, those of the prompt counted; 0 is off
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    no_repeat_ngram_size: u32,
-    /// Search N texts side by side and write the likeliest as a whole, which comes in one piece at the end; 1 is off
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    num_beams: u32,
-    /// With beams: above 0 long texts score better, below 0 short ones
-    #[arg(long, value_name = "PENALTY", default_value_t = 1.0, value_parser = parse_real, allow_negative_numbers = true)]
-    length_penalty: f64,
+    /// Above 1: tokens that were there already become less likely [default: as generation_config.json of the model says, else 1]
+    #[arg(long, value_name = "PENALTY", value_parser = parse_real)]
+    repetition_penalty: Option<f64>,
+    /// No sequence of N tokens comes twice, those of the prompt counted; 0 is off [default: as that file says, else 0]
+    #[arg(long, value_name = "N")]
+    no_repeat_ngram_size: Option<u32>,
+    /// Search N texts side by side and write the likeliest as a whole, which comes in one piece at the end; 1 is off [default: as that
+    /// file says where nothing is drawn, else 1]
+    #[arg(long, value_name = "N")]
+    num_beams: Option<u32>,
+    /// With beams: above 0 long texts score better, below 0 short ones [default: as that file says, else 1]
+    #[arg(long, value_name = "PENALTY", value_parser = parse_real, allow_negative_numbers = true)]
+    length_penalty: Option<f64>,
     /// With beams, when the search ends once N texts have ended: true (at once), false (when none that runs on scores
-    /// better at its length) or never (when none can score better at any length)
-    #[arg(long, value_name = "WHEN", default_value = "false", value_parser = parse_early_stopping)]
-    early_stopping: EarlyStopping,
-    /// Most tokens to write
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    max_new_tokens: u32,
+    /// better at its length) or never (when none can score better at any length) [default: as that file says, else false]
+    #[arg(long, value_name = "WHEN", value_parser = parse_early_stopping)]
+    early_stopping: Option<EarlyStopping>,
+    /// Most tokens to write [default: as that file says, by this or by max_length (prompt and text together), else 64]
+    #[arg(long, value_name = "N")]
+    max_new_tokens: Option<u32>,
     /// Seed of the draws [default: 42]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -236,12 +240,13 @@ impl GenerateArgs {
             temperature: self.temperature.unwrap_or(defaults.temperature),
             top_k: self.top_k.unwrap_or(defaults.top_k),
             top_p: self.top_p.unwrap_or(defaults.top_p),
-            repetition_penalty: self.repetition_penalty,
-            no_repeat_ngram_size: self.no_repeat_ngram_size,
-            num_beams: self.num_beams,
-            length_penalty: self.length_penalty,
-            early_stopping: self.early_stopping,
-            max_new_tokens: self.max_new_tokens,
+            repetition_penalty: self.repetition_penalty.unwrap_or(defaults.repetition_penalty),
+            no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(defaults.no_repeat_ngram_size),
+            num_beams: self.num_beams.unwrap_or(defaults.num_beams),
+            length_penalty: self.length_penalty.unwrap_or(defaults.length_penalty),
+            early_stopping: self.early_stopping.unwrap_or(defaults.early_stopping),
+            max_new_tokens: self.max_new_tokens.unwrap_or(defaults.max_new_tokens),
+            max_length: defaults.max_length,
             seed: self.seed.unwrap_or(SEED),
             stop: self.stop.clone(),
             filters: OutputFilters {
@@ -275,6 +280,22 @@ impl GenerateArgs {
             None
         });
         if problems.is_empty() { Ok((device, sampling, format)) } else { Err(Usage(problems)) }
+    }
+
+    /// Whether a setting of the same name in a model's generation_config.json gives way to a flag.
+    pub(crate) fn is_typed(&self, setting: &str) -> bool {
+        match setting {
+            "repetition_penalty" => self.repetition_penalty.is_some(),
+            "no_repeat_ngram_size" => self.no_repeat_ngram_size.is_some(),
+            "num_beams" => self.num_beams.is_some(),
+            "length_penalty" => self.length_penalty.is_some(),
+            "early_stopping" => self.early_stopping.is_some(),
+            "temperature" => self.temperature.is_some(),
+            "top_k" => self.top_k.is_some(),
+            "top_p" => self.top_p.is_some(),
+            "max_new_tokens" | "max_length" => self.max_new_tokens.is_some(),
+            _ => false,
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! `hone data augment`: changed copies of rows, as a run trains on them.
 //!
-//! In: a file of rows of texts, and how they are changed, perhaps by a masked language model. Out: some rows with their copies as text;
-//! where `--output` names a file, that file with all copies behind its rows, in its own format. Labels and other columns of a copy are
-//! those of its row.
+//! In: a file of rows of texts, and how they are changed, perhaps by a model that fills in words, or translates texts and translates them
+//! back. Out: some rows with their copies as text; where `--output` names a file, that file with all copies behind its rows, in its own
+//! format, and where `--copies` does, the copies alone. Labels and other columns of a copy are those of its row.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,29 +10,31 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context, anyhow, bail};
+use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::config::{RunConfig, TextAugmentation};
+use hone_core::config::{CopyMethod, MadeCopies, TextAugmentation};
 use hone_core::data::{AddedRow, AppendedRow, Augmented, append_rows};
-use hone_core::session::protocol::Weights;
-use hone_core::session::{Session, SessionError};
+use hone_core::session::{CopyMaker, Session};
 use hone_core::task::{
-    AugmentationPreview, DataReport, HeadKind, MaskedCopies, Prediction, PreviewedRow, Purpose, ReadRequest, Task,
-    TaskData, TaskError, TaskInput, guess, preview_of,
+    AugmentationPreview, DataReport, ModelCopies, PreviewedRow, Purpose, ReadRequest, Task, copies_of_rows, guess,
+    preview_of,
 };
 use hone_core::words::{count, plural};
 
 use crate::args::{DataAugmentArgs, as_flags, describe, unused_columns};
-use crate::device::{self, DeviceChoice};
+use crate::device::{self, DeviceChoice, OpenDevice};
 use crate::failure::Usage;
 use crate::inputs::read_data;
-use crate::model_files;
+use crate::model_files::{self, ModelFiles};
 use crate::output::write_file;
 use crate::progress::{Progress, say};
 
 /// The setting that tasks have whose rows are augmented.
 const SETTING: &str = "augment_texts";
-/// Texts between two signs of life.
-const CHUNK: usize = 64;
+/// The choice of rows that tasks have whose rows have copies that a model made.
+const COPIES: &str = "copies";
+/// Why a row has no copy that words are changed in.
+const UNCHANGED: &str = "since no word in them could be changed";
 /// Characters of a text that is shown.
 const MAX_CHARS: usize = 400;
 
@@ -42,7 +44,8 @@ const MAX_CHARS: usize = 400;
 /// A file that can't be read or written, rows that are not augmented.
 pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
     let (device, read, run) = args.settings()?;
-    if let Some(path) = args.output.as_deref().filter(|path| path.exists() && !args.force) {
+    let mut written = args.output.iter().chain(&args.copies);
+    if let Some(path) = written.find(|path| path.exists() && !args.force) {
         bail!("there is such a file: choose another name, or replace it with --force: {}", path.display());
     }
     let files = read_data(&args.file, None, None, read.sheet.as_deref())?;
@@ -50,7 +53,12 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
         say("note: validation and test files are left as they are: the training file alone is augmented");
     }
     let (name, bytes) = &files.train;
-    let Some(task) = args.task.or_else(|| guess(name, bytes, Task::ALL)) else {
+    let model = args.model();
+    let is_translated = matches!(model, Some((_, CopyMethod::Translated(_))));
+    // Sources with targets would else be taken for texts.
+    let may_be = |task: &Task| !is_translated || task.spec().columns.contains(&COPIES);
+    let tasks: Vec<Task> = Task::ALL.iter().copied().filter(may_be).collect();
+    let Some(task) = args.task.or_else(|| guess(name, bytes, &tasks)) else {
         bail!("it is not clear what the rows are for: name it with --task: {}", args.file.display());
     };
     let unused = unused_columns(&read, task);
@@ -58,7 +66,8 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
         return Err(Usage(as_flags(&unused)).into());
     }
     let in_file = |error: &dyn Display| anyhow!("{error}: {}", args.file.display());
-    if !task.spec().settings.contains(&SETTING) {
+    let spec = task.spec();
+    if !spec.settings.contains(&SETTING) && !(is_translated && spec.columns.contains(&COPIES)) {
         let why = TextAugmentation::why_of_whole_texts(SETTING);
         return Err(in_file(&format!("rows have no changed copies where a model {}{why}", describe(task))));
     }
@@ -67,14 +76,26 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
     let request = ReadRequest { files: &files, read: &read, run: &run, known_labels, purpose, model: None };
     let rows = task.read(&request).map_err(|error| in_file(&error))?;
     let report = rows.report(None, &run).map_err(|error| in_file(&error))?;
-    let augmented = match &args.masked_by {
-        Some(model) => ask_for_copies(model, device, rows.as_ref(), &run)?,
-        None => rows.augment(&run, usize::MAX).unwrap_or_default(),
+    let back = args.translated_back_by.as_deref();
+    let plan = |method: &CopyMethod| {
+        let planned = ModelCopies::plan(rows.as_ref(), &run, method.clone());
+        if args.copies.is_some() { planned.map(ModelCopies::to_be_kept) } else { planned }
     };
+    let made = model.map(|model| make_copies(model, back, device, plan)).transpose()?;
+    let augmented = match &made {
+        Some(made) => copies_of_rows(rows.as_ref(), made),
+        None => rows.augment(&run, usize::MAX),
+    };
+    let augmented = augmented.unwrap_or_default();
     let Some(preview) = preview_of(rows.as_ref(), &augmented, 0, args.num_shown()) else {
         return Err(in_file(&"rows of this task have no changed copies"));
     };
-    write!(io::stdout().lock(), "{}", to_text(&preview))?;
+    let why = if made.is_some() { "since none was made that says anything else" } else { UNCHANGED };
+    write!(io::stdout().lock(), "{}", to_text(&preview, why))?;
+    if let (Some(path), Some(made)) = (&args.copies, &made) {
+        write_file(made.to_json().as_bytes(), path)?;
+        say(&format!("{} written: {}", plural(made.copies.len(), "copy"), path.display()));
+    }
     if let Some(path) = &args.output {
         let (name, bytes) = &files.train;
         let written = append_rows((name.as_str(), bytes.as_slice()), &read, &rows_to_append(&augmented, &report));
@@ -86,80 +107,69 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Copies whose words a masked language model fills in.
+/// Copies that a model makes of all rows.
 ///
 /// # Errors
-/// A model that can't be read, or has no such head; a device that fails.
-fn ask_for_copies(
-    model: &str,
+/// A model that can't be read, or makes none in this way; a device that fails.
+fn make_copies(
+    (model, method): (&str, CopyMethod),
+    back: Option<&str>,
     device: DeviceChoice,
-    rows: &dyn TaskData,
-    run: &RunConfig,
-) -> anyhow::Result<Augmented> {
-    let Some(copies) = MaskedCopies::draw(rows, run) else { bail!("the rows are no texts") };
-    let model = model_files::load(model)?;
+    plan: impl FnOnce(&CopyMethod) -> Option<ModelCopies>,
+) -> anyhow::Result<MadeCopies> {
     let progress = Progress::new(false, 0.0);
-    let device = device::open(device)?;
-    progress.note(&format!("device: {}", device.name));
-    let mut session = Session::new(device.device);
-    let info = session
-        .load_model(model.source, model.folder)
-        .with_context(|| format!("can't use the model in {}", model.dir.display()))?;
-    let task = info.tasks.iter().copied().find(|task| task.spec().head == HeadKind::MaskedLm);
-    let Some(task) = task else {
-        bail!("this {} model has no head that fills in words: {}", info.model_type, model.dir.display());
-    };
-    session.set_task(task)?;
-    if !session.has_own_head() {
-        bail!(
-            "the model's files hold no head that fills in words, and a fresh one knows none: {}",
-            model.dir.display()
-        );
-    }
-    let inputs = copies.inputs();
-    let mut answers = Vec::with_capacity(inputs.len());
-    for chunk in inputs.chunks(CHUNK) {
-        match block_on(session.predict(chunk, Weights::Base)) {
-            Ok((found, _)) => answers.extend(found.into_iter().map(Some)),
-            // One of them can't be answered: then each is asked about by itself.
-            Err(SessionError::Task(TaskError::Input { .. })) => {
-                for input in chunk {
-                    answers.push(answer_one(&mut session, input)?);
-                }
-            }
-            Err(error) => return Err(error.into()),
+    let OpenDevice { device, name } = device::open(device)?;
+    progress.note(&format!("device: {name}"));
+    let there = open_maker(model, &method, &device)?;
+    let back = back.map(|model| open_maker(model, &method, &device)).transpose()?;
+    let Some(mut copies) = plan(&method) else { bail!("the rows are no texts") };
+    loop {
+        let back = back.as_ref().map(|back| (&back.session, &back.maker));
+        let goes_on = block_on(there.session.make_copies(&there.maker, back, &mut copies))?;
+        let (done, total) = copies.progress();
+        progress.rows("making copies", done, total);
+        if !goes_on {
+            break;
         }
-        progress.rows("filling in words", answers.len(), inputs.len());
     }
     progress.clear();
-    let num_left_out = answers.iter().filter(|answer| answer.is_none()).count();
-    if num_left_out > 0 {
-        say(&format!("note: {} stay as they are: the model can't be asked about them", plural(num_left_out, "text")));
-    }
-    Ok(copies.fill(&answers))
+    let name = match &back {
+        Some(back) => format!("{} and {}", there.name, back.name),
+        None => there.name,
+    };
+    let (made, notes) = copies.finish(&name);
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    Ok(made)
 }
 
-/// What a model fills into one text; `None` where it can't be asked about it.
-fn answer_one(session: &mut Session, input: &TaskInput) -> anyhow::Result<Option<Prediction>> {
-    match block_on(session.predict(std::slice::from_ref(input), Weights::Base)) {
-        Ok((mut found, _)) => Ok(found.pop()),
-        Err(SessionError::Task(TaskError::Input { .. })) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// A model that makes copies, in a session of its own.
+struct OpenMaker {
+    name: String,
+    session: Session,
+    maker: CopyMaker,
 }
 
-/// The counts, and the rows that are shown.
-fn to_text(preview: &AugmentationPreview) -> String {
+fn open_maker(model: &str, method: &CopyMethod, device: &Device) -> anyhow::Result<OpenMaker> {
+    let ModelFiles { source, folder, dir } = model_files::load(model)?;
+    let (name, dir) = (source.name().to_owned(), dir.display());
+    let mut session = Session::new(device.clone());
+    session.load_model(source, folder).with_context(|| format!("can't use the model in {dir}"))?;
+    let maker = session.copy_maker(method).map_err(|error| anyhow!("{error}: {dir}"))?;
+    Ok(OpenMaker { name, session, maker })
+}
+
+/// The counts, and the rows that are shown; `why` says why rows have no copy.
+fn to_text(preview: &AugmentationPreview, why: &str) -> String {
     let AugmentationPreview { num_rows, num_added, num_unchanged, rows, .. } = preview;
     let mut lines = vec![format!("{} of {}", plural(*num_added, "changed copy"), plural(*num_rows, "row"))];
     if *num_unchanged > 0 {
         let rows = plural(*num_unchanged, "row");
-        lines.push(format!("without a copy, since no word in them could be changed: {rows}"));
+        lines.push(format!("without a copy, {why}: {rows}"));
     }
     for PreviewedRow { row, texts, copies } in rows {
         lines.push(format!("row {}", count(*row)));
-        lines.push(format!("  {:<10}{}", "before", shown(texts)));
-        lines.extend(copies.iter().map(|(kind, texts)| format!("  {:<10}{}", kind.name(), shown(texts))));
+        lines.push(format!("  {:<9} {}", "before", shown(texts)));
+        lines.extend(copies.iter().map(|(kind, texts)| format!("  {:<9} {}", kind.name(), shown(texts))));
     }
     lines.join("\n") + "\n"
 }
@@ -175,7 +185,8 @@ fn shown(texts: &[String]) -> String {
 
 /// The copies as rows of the file: its texts stand in the columns that they were read from.
 fn rows_to_append(augmented: &Augmented, report: &DataReport) -> Vec<AppendedRow> {
-    let columns: Vec<&str> = ["text", "second text"].into_iter().filter_map(|role| report.column_of(role)).collect();
+    let columns: Vec<&str> =
+        ["text", "second text", "source"].into_iter().filter_map(|role| report.column_of(role)).collect();
     let append = |added: &AddedRow| {
         let cells = columns.iter().zip(&added.texts).map(|(column, text)| ((*column).to_owned(), text.clone()));
         AppendedRow { row: added.row, cells: cells.collect() }
@@ -193,7 +204,8 @@ mod tests {
     fn rows_are_shown_with_their_copies_on_lines_of_their_own() {
         let copies = vec![(AugmentKind::Swap, vec!["b\na".to_owned()]), (AugmentKind::Synonyms, vec!["x".repeat(500)])];
         let rows = vec![PreviewedRow { row: 2, texts: vec!["a b".into()], copies }];
-        let text = to_text(&AugmentationPreview { num_train: 3, num_rows: 3, num_added: 4, num_unchanged: 1, rows });
+        let preview = AugmentationPreview { num_train: 3, num_rows: 3, num_added: 4, num_unchanged: 1, rows };
+        let text = to_text(&preview, UNCHANGED);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..4],

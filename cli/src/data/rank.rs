@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow, bail};
 use futures_lite::future::block_on;
 use hone_core::config::ReadOptions;
-use hone_core::data::{RowId, Split, TrainedRead, UnlabeledRow, find_column, parse};
+use hone_core::data::{Row, RowId, Split, TrainedRead, UnlabeledRow, find_column, parse_keeping_nested};
 use hone_core::session::protocol::Weights;
 use hone_core::session::{Answered, Answering, Session, SessionError};
 use hone_core::task::{HeadKind, Inputs, RankedRow, RankedRows, Task, TaskError, UnlabeledRows, read_inputs};
@@ -26,8 +26,8 @@ use crate::progress::Progress;
 
 /// Rows that are asked about between two signs of life.
 const PART_SIZE: usize = 256;
-/// The column of labels where no model says what it is called.
-const LABEL: &str = "label";
+/// What the column of labels is called where neither a flag nor a model says it.
+const LABELS: [&str; 2] = ["label", "labels"];
 
 /// Runs `hone data rank`.
 ///
@@ -36,11 +36,15 @@ const LABEL: &str = "label";
 pub(super) fn run(args: &RankArgs) -> anyhow::Result<ExitCode> {
     let (choice, read) = args.settings()?;
     let (name, bytes) = read_rows("read the data", &args.file, Split::Train, read.sheet.as_deref())?;
+    // Zips of rows are read as text: what is left as one holds images.
+    if bytes.starts_with(b"PK\x03\x04") {
+        bail!("texts are ranked here, and these are none; images are labeled on the page: {}", args.file.display());
+    }
     let progress = Progress::new(false, 0.0);
     let ranked = match &args.model {
         None => {
-            let trained = TrainedRead { read, ..TrainedRead::default() };
-            let rows = unlabeled((&name, &bytes), &trained, Task::default(), &[], &progress)?;
+            let trained = TrainedRead { read: read.clone(), ..TrainedRead::default() };
+            let rows = unlabeled((&name, &bytes), (&trained, &read), Task::default(), &[], &progress)?;
             UnlabeledRows::all(rows, args.seed()).as_they_are()
         }
         Some(model) => {
@@ -71,8 +75,8 @@ fn rank_by_model(
     progress: &Progress,
 ) -> anyhow::Result<RankedRows> {
     let task = session.task()?;
-    if !task.spec().gives_one_label() || task.spec().head != HeadKind::Sequence {
-        bail!("rows are ranked by a model that gives a text one of some labels; this one is for {}", task.name());
+    if !task.spec().gives_labels() || task.spec().head != HeadKind::Sequence {
+        bail!("rows are ranked by a model that gives texts labels; this one is for {}", task.name());
     }
     if !session.has_own_head() {
         bail!("{}: leave --model out to label the first rows", no_head(task));
@@ -80,7 +84,7 @@ fn rank_by_model(
     session.check_answers()?;
     let labels = session.model_labels().to_vec();
     let trained = session.read_as_trained(file.0, file.1, read);
-    let chosen = UnlabeledRows::all(unlabeled(file, &trained, task, &labels, progress)?, args.seed());
+    let chosen = UnlabeledRows::all(unlabeled(file, (&trained, read), task, &labels, progress)?, args.seed());
     let inputs = chosen.inputs();
     let mut answering = Answering::new(inputs, PART_SIZE);
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
@@ -98,10 +102,10 @@ fn rank_by_model(
     Ok(chosen.by_answers(&predictions, &labels, args.by, Some(usize::MAX)))
 }
 
-/// The rows of a file that have no label; says what is left out.
+/// The rows of a file that have no label; says what is left out. `typed`: what flags say of how rows are read.
 fn unlabeled(
     (name, bytes): (&str, &[u8]),
-    trained: &TrainedRead,
+    (trained, typed): (&TrainedRead, &ReadOptions),
     task: Task,
     labels: &[String],
     progress: &Progress,
@@ -112,7 +116,7 @@ fn unlabeled(
     };
     let table = read_inputs((name, bytes), trained, labels, file, *choose).with_context(failed)?;
     table.notes.iter().chain(&table.warning).for_each(|note| progress.note(note));
-    let labeled = labeled_rows((name, bytes), &trained.read).with_context(failed)?;
+    let labeled = labeled_rows((name, bytes), &trained.read, typed).with_context(failed)?;
     let (num_rows, num_bad) = (table.inputs.len(), table.num_bad_rows);
     let rows: Vec<UnlabeledRow> = table
         .inputs
@@ -132,14 +136,37 @@ fn unlabeled(
     Ok(rows)
 }
 
-/// Numbers of the rows that have a label; none where there is no column of labels.
-fn labeled_rows((name, bytes): (&str, &[u8]), read: &ReadOptions) -> anyhow::Result<HashSet<usize>> {
-    let table = parse(name, bytes, read)?;
-    let Ok(column) = find_column(&table, read.label_column.as_deref().unwrap_or(LABEL)) else {
+/// Numbers of the rows whose label is there, of several columns all of them; none where there is no column of labels. One that was
+/// typed has to be there.
+fn labeled_rows(
+    (name, bytes): (&str, &[u8]),
+    read: &ReadOptions,
+    typed: &ReadOptions,
+) -> anyhow::Result<HashSet<usize>> {
+    let table = parse_keeping_nested(name, bytes, read)?;
+    let named = named_columns(read);
+    let typed = named_columns(typed);
+    let mut columns = Vec::new();
+    for name in &named {
+        match find_column(&table, name) {
+            Ok(column) => columns.push(column),
+            Err(error) if typed.contains(name) => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+    if named.is_empty() {
+        columns.extend(LABELS.iter().find_map(|name| find_column(&table, name).ok()));
+    }
+    if columns.is_empty() {
         return Ok(HashSet::new());
-    };
-    let has_label = |row: &&hone_core::data::Row| !row.cells[column].trim().is_empty();
-    Ok(table.rows.iter().filter(has_label).map(|row| row.number).collect())
+    }
+    let has_labels = |row: &&Row| columns.iter().all(|&column| !row.cells[column].trim().is_empty());
+    Ok(table.rows.iter().filter(has_labels).map(|row| row.number).collect())
+}
+
+/// The columns of labels that are named.
+fn named_columns(read: &ReadOptions) -> Vec<&str> {
+    read.label_columns.iter().chain(&read.label_column).map(String::as_str).collect()
 }
 
 fn to_json_lines(rows: &[RankedRow]) -> anyhow::Result<Vec<u8>> {
@@ -173,7 +200,10 @@ fn to_csv(rows: &[RankedRow], progress: &Progress) -> anyhow::Result<Vec<u8>> {
     }
     let (written, num_formulas) = lines.finish()?;
     if num_formulas > 0 {
-        progress.note(&format!("{} begin with ', as they would be formulas", plural(num_formulas, "cell")));
+        progress.note(&format!(
+            "a ' stands before what a spreadsheet would take for a formula: {}",
+            plural(num_formulas, "cell")
+        ));
     }
     Ok(written)
 }
@@ -200,16 +230,24 @@ mod tests {
 
     #[test]
     fn rows_with_a_label_are_told_from_those_without() {
-        let labeled = |text: &str, read: &ReadOptions| {
-            let mut rows: Vec<usize> =
-                labeled_rows(("x.csv", text.as_bytes()), read).expect("a table").into_iter().collect();
+        let of_flags = |text: &str, read: &ReadOptions, typed: &ReadOptions| {
+            let rows = labeled_rows(("x.csv", text.as_bytes()), read, typed)?;
+            let mut rows: Vec<usize> = rows.into_iter().collect();
             rows.sort_unstable();
-            rows
+            anyhow::Ok(rows)
         };
+        let labeled = |text: &str, read: &ReadOptions| of_flags(text, read, &ReadOptions::default()).expect("a table");
         let text = "text,label,kind\na,x,\nb, ,y\nc,,\n";
         assert_eq!(labeled(text, &ReadOptions::default()), [2]);
         let read = ReadOptions { label_column: Some("kind".into()), ..ReadOptions::default() };
         assert_eq!(labeled(text, &read), [3]);
         assert_eq!(labeled("id,text\n1,a\n2,b\n", &ReadOptions::default()), [0; 0]);
+        assert_eq!(labeled("text,labels\na,x; y\nb,\nc,[]\n", &ReadOptions::default()), [2, 4]);
+        let read = ReadOptions { label_columns: vec!["late".into(), "rude".into()], ..ReadOptions::default() };
+        assert_eq!(labeled("text,late,rude\na,0,1\nb,,\nc,1,\n", &read), [2]);
+        let read = ReadOptions { label_column: Some("nope".into()), ..ReadOptions::default() };
+        assert_eq!(labeled(text, &read), [0; 0], "a model's column is not in every file");
+        let error = of_flags(text, &read, &read).expect_err("a column that was typed is not there").to_string();
+        assert!(error.contains("nope"), "{error}");
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let device = device::open(plan.settings.device)?;
     progress.note(&format!("device: {}", device.name));
     let opened = open_session(&plan, &files.train, (model, &device.device), &progress)?;
-    let OpenSession { session, task, num_hidden_layers } = opened;
+    let OpenSession { session, task, info } = opened;
     let begins_with = hashes_of_run(&train, &plan)?;
     let mut state = match known {
         Some(state) => go_on(state, &file, (&*files, &begins_with), args)?,
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
     let mut runner =
         Runner { args: args_of_run, plan, session, files, base, base_read, folder: &folder, interrupt, loaded };
-    check_trials(&mut runner, &state.sweep, task, num_hidden_layers)?;
+    check_trials(&mut runner, &state.sweep, task, info.num_hidden_layers)?;
     if args.dry_run {
         return dry_run(&mut runner, &state.sweep);
     }
@@ -162,6 +162,10 @@ fn hashes_of_run(args: &TrainArgs, plan: &Plan) -> anyhow::Result<BTreeMap<Strin
     }
     let edits = serde_json::to_vec(&plan.settings.read.edits)?;
     hashes.insert("edits".to_owned(), sha256_hex(&edits));
+    let copies = &plan.settings.read.copies;
+    if !copies.is_empty() {
+        hashes.insert("copies".to_owned(), sha256_hex(copies.to_json().as_bytes()));
+    }
     Ok(hashes)
 }
 

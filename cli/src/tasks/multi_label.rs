@@ -38,9 +38,10 @@ pub(super) static VIEW: View = View {
 
 fn report(report: &DataReport) -> String {
     let mut lines = vec![headline(report, &used_columns(report))];
-    let (mut num_unlabeled, mut num_conflicts) = (0, 0);
+    let (mut num_unlabeled, mut num_to_label, mut num_conflicts) = (0, 0, 0);
     if let ReportDetail::MultiLabel(detail) = &report.detail {
-        (num_unlabeled, num_conflicts) = (detail.num_unlabeled, detail.num_conflicts);
+        (num_unlabeled, num_to_label, num_conflicts) =
+            (detail.num_unlabeled, detail.num_to_label, detail.num_conflicts);
         let mut labels: Vec<_> = detail.labels.iter().collect();
         labels.sort_by_key(|label| std::cmp::Reverse(label.count));
         let shown = labels.iter().take(MAX_LISTED).map(|label| format!("{} {}", cut(&label.label), label.count));
@@ -55,7 +56,10 @@ fn report(report: &DataReport) -> String {
     lines.push(format!(
         "  rows without text: {}; rows without a label: {num_unlabeled}; repeats of another row: {}; repeats with other \
          labels: {num_conflicts}; validation or test rows that are also training rows: {}",
-        report.num_empty, report.num_duplicates, report.num_leaks
+        // Rows that wait for their labels lack something, too, and are told of below.
+        report.num_empty.saturating_sub(num_to_label),
+        report.num_duplicates,
+        report.num_leaks
     ));
     lines.extend(bad_rows(report));
     lines.join("\n")

@@ -27,7 +27,9 @@ fn report(report: &DataReport) -> String {
         num_conflicts = detail.num_conflicts;
         let range = |output: &NumberRange| {
             let name = cut(&output.label);
-            format!("  {name}: {} to {}, {:.4} on average", output.min, output.max, output.mean)
+            // Numbers are held as f32: as f64 they would be written with digits that nobody typed.
+            let (min, max) = (output.min as f32, output.max as f32);
+            format!("  {name}: {min} to {max}, {:.4} on average", output.mean)
         };
         lines.extend(detail.outputs.iter().take(MAX_LISTED).map(range));
         if detail.outputs.len() > MAX_LISTED {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::card_code::{how_to_load, model_argument, quoted};
 use super::card_parts;
 use super::export::task_of;
+use super::sentence_transformers::describe_pooling;
 use crate::config::{Dtype, Freeze, Job, LoraConfig, Method, ModelChanges};
 use crate::metrics::Figure;
 use crate::model::ModelConfig;
@@ -49,7 +50,8 @@ pub fn model_card(
     let base = job.model.name();
     let task = task_of(job, config.head_kind());
     let spec = task.spec();
-    let text = task.card(&CardRequest { class_name: config.class_name(), labels, job, is_adapter });
+    let mut text = task.card(&CardRequest { class_name: config.class_name(), labels, job, is_adapter });
+    describe_pooling(config, &mut text);
     let mut line = |text: String| writeln!(card, "{text}").expect("writing to a string");
     let (library, pipeline) = (if is_adapter { "peft" } else { spec.library }, spec.pipeline);
     let (origin, done) = match job.run.from_scratch {

@@ -76,6 +76,14 @@ pub enum CheckpointError {
         /// What the reader says.
         source: safetensors::SafeTensorError,
     },
+    /// A file that stays where it is can't be read there.
+    #[error("{file} can't be read any more: {source}")]
+    Read {
+        /// Which file.
+        file: String,
+        /// What reading it said.
+        source: std::io::Error,
+    },
     /// A tensor has another shape than `config.json` says.
     #[error(
         "model.safetensors: {key} has shape {found:?}, config.json asks for {expected:?}: these files do not belong together"

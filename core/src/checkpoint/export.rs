@@ -101,12 +101,12 @@ fn kept(config: &ModelConfig, base: &WeightFile<'_>) -> Result<Vec<(String, Host
 /// The files of the tokenizer or the image processor and those of generation, as they came.
 pub(super) fn tokenizer_files(pretrained: &PretrainedModel) -> Folder {
     let mut folder = Folder::new();
-    for (name, bytes) in pretrained.folder.iter() {
+    for (name, _) in pretrained.folder.iter() {
         let is_tokenizer = name.contains("token") || name.starts_with("vocab") || name == "merges.txt";
         let is_tokenizer = is_tokenizer || SENTENCEPIECE_FILES.contains(&name);
         let is_generation = name == "generation_config.json" || name.ends_with(".jinja");
         if is_tokenizer || is_generation || name == PREPROCESSOR_CONFIG {
-            folder.insert(name, bytes);
+            folder.insert_shared(name, &pretrained.folder, name);
         }
     }
     folder

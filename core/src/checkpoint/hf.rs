@@ -9,6 +9,7 @@ use super::notes::cut;
 use super::padding::adopt_padding;
 use super::prefix::unwrapped;
 use super::quantized::{check_merged, check_not_quantized};
+use super::sentence_transformers::adopt_pooling;
 use super::sizes::check_sizes;
 use super::{CheckpointError, LoadReport, WeightFile};
 use crate::config::{JOB_FILE, Job, Pooling, RunConfig};
@@ -137,6 +138,7 @@ impl PretrainedModel {
         notes.extend(note);
         notes.extend(adopt_head(&mut config, &weights));
         adopt_padding(&mut config, &reader);
+        adopt_pooling(&mut config, &folder);
         check_sizes(&config, &weights)?;
         notes.extend(adopt_lm_head(&mut config, &weights)?);
         notes.extend(note_on_layers(&config));
@@ -405,17 +407,11 @@ pub(super) fn open_weights<'a>(
 
 /// One file, or the shards that the index names.
 fn open_files(folder: &Folder) -> Result<WeightFile<'_>, CheckpointError> {
-    if let Some(bytes) = folder.get(WEIGHTS) {
-        return WeightFile::open(WEIGHTS, bytes);
+    if folder.has(WEIGHTS) {
+        return WeightFile::open_in(folder, [WEIGHTS]);
     }
     let index = folder.get(INDEX).ok_or(CheckpointError::MissingFile { file: WEIGHTS })?;
-    let names = shard_names(index)?;
-    let mut files = Vec::with_capacity(names.len());
-    for name in &names {
-        let bytes = folder.get(name).ok_or_else(|| CheckpointError::MissingShard { file: name.clone() })?;
-        files.push((name.as_str(), bytes));
-    }
-    WeightFile::open_all(files)
+    WeightFile::open_in(folder, shard_names(index)?.iter().map(String::as_str))
 }
 
 #[cfg(test)]

@@ -46,8 +46,7 @@ impl LoadReport {
     /// those of `adapter`. None where the outputs themselves are fresh, for then the head is yet to be trained.
     #[must_use]
     pub fn untrained_parts(&self, map: &KeyMap, adapter: Option<&Folder>) -> Vec<String> {
-        let weights = adapter.and_then(|adapter| adapter.get(ADAPTER_WEIGHTS));
-        let file = weights.and_then(|bytes| WeightFile::open(ADAPTER_WEIGHTS, bytes).ok());
+        let file = adapter.and_then(|adapter| WeightFile::open_in(adapter, [ADAPTER_WEIGHTS]).ok());
         let is_held = |module: &str| {
             let whole = format!(".{module}.weight");
             let saved = format!(".{module}.modules_to_save.");

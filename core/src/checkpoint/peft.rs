@@ -87,8 +87,7 @@ pub fn load_adapter(
 ) -> Result<Model, CheckpointError> {
     let config = &config.with_head(model.head.kind())?;
     let settings = read_adapter_config(adapter)?;
-    let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
-    let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
+    let file = open_weights(adapter)?;
     let keys = AdapterKeys::of(&file)?;
     let map = &names_of(&keys, &model, config.key_map());
     let modules = model.linear_modules(map);
@@ -200,14 +199,21 @@ fn check_tied(settings: &AdapterConfig, config: &ModelConfig, model: &Model) -> 
     Ok(())
 }
 
+/// The weights of an adapter.
+fn open_weights(adapter: &Folder) -> Result<WeightFile<'_>, CheckpointError> {
+    match adapter.has(ADAPTER_WEIGHTS) {
+        true => WeightFile::open_in(adapter, [ADAPTER_WEIGHTS]),
+        false => Err(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS }),
+    }
+}
+
 /// The settings of an adapter that is on `model`, its modules under the shortest names that mean them.
 ///
 /// # Errors
 /// As [`load_adapter`].
 pub fn lora_of_adapter(config: &ModelConfig, model: &Model, adapter: &Folder) -> Result<LoraConfig, CheckpointError> {
     let config = &config.with_head(model.head.kind())?;
-    let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
-    let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
+    let file = open_weights(adapter)?;
     let map = config.key_map();
     let named = model.linear_modules(&names_of(&AdapterKeys::of(&file)?, model, map));
     let modules = model.linear_modules(map);
@@ -232,8 +238,7 @@ fn renamed<T>(of_modules: BTreeMap<String, T>, from: &[LinearModule], to: &[Line
 /// # Errors
 /// When its weights can't be opened.
 pub fn adapter_labels(config: &ModelConfig, adapter: &Folder) -> Result<Option<Vec<String>>, CheckpointError> {
-    let bytes = adapter.get(ADAPTER_WEIGHTS).ok_or(CheckpointError::MissingFile { file: ADAPTER_WEIGHTS })?;
-    let file = WeightFile::open(ADAPTER_WEIGHTS, bytes)?;
+    let file = open_weights(adapter)?;
     let keys = AdapterKeys::of(&file)?;
     // The config may have chosen another head than the adapter's.
     let maps = config.architecture.heads.iter().map(|head| &head.key_map);

@@ -123,7 +123,7 @@ fn check_size(
 }
 
 fn num_bytes(file: &WeightFile<'_>, key: &str) -> u64 {
-    file.view(key).map_or(0, |view| view.data().len() as u64)
+    file.tensor(key).map_or(0, |tensor| tensor.num_bytes() as u64)
 }
 
 /// The parameters of the last layer that stays, which fresh layers are like: what stands around the layer's number, and
@@ -146,10 +146,10 @@ fn kept_tensors<'a>(
 ) -> Result<BTreeMap<String, NewTensor<'a>>, CheckpointError> {
     let mut tensors = BTreeMap::new();
     for name in file.names() {
-        let view = file.view(name).expect("the name comes from the file");
+        let before = file.tensor(name).expect("the name comes from the file");
         let tensor = match rows.of(name) {
-            Some(of_table) => NewTensor::with_rows(view, of_table),
-            None => NewTensor::kept(view),
+            Some(of_table) => NewTensor::with_rows(before, of_table)?,
+            None => NewTensor::kept(before)?,
         };
         match config.key_map().layer_key(name) {
             None => insert(&mut tensors, name.to_owned(), tensor)?,
@@ -176,20 +176,20 @@ fn fresh_layers<'a>(
     let template = template(before, file, kept);
     for layer in kept.len()..after.num_hidden_layers() {
         for &((start, rest), key) in &template {
-            let view = file.view(key).expect("the name comes from the file");
-            let count: usize = view.shape().iter().product();
+            let like = file.tensor(key).expect("the name comes from the file");
+            let count: usize = like.shape().iter().product();
             let (module, field) = before
                 .key_map()
                 .layer_key(key)
                 .and_then(|key| before.key_map().module_in_layer(&key))
                 .expect("the template has parameters only");
-            let values = match (field, view.shape().len()) {
+            let values = match (field, like.shape().len()) {
                 ("bias" | "beta", _) => vec![0.0; count],
                 ("lambda1", _) => vec![fresh_scale(after); count],
                 (_, 1) => vec![fresh_norm(after); count],
                 _ => init.normal_values(count, std_of(after, module)),
             };
-            let tensor = NewTensor::fresh(key, view.dtype(), view.shape(), &values)?;
+            let tensor = NewTensor::fresh(key, like.dtype(), like.shape(), &values)?;
             tensors.push((format!("{start}{layer}.{rest}"), tensor));
         }
     }
@@ -245,8 +245,11 @@ fn insert<'a>(
 fn without_weights(folder: &Folder) -> Result<Folder, CheckpointError> {
     let shards = folder.get(INDEX).map_or(Ok(Vec::new()), shard_names)?;
     let is_weight = |name: &str| name == WEIGHTS || name == INDEX || shards.iter().any(|shard| shard == name);
-    let others = folder.iter().filter(|(name, _)| !is_weight(name));
-    Ok(others.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect())
+    let mut others = Folder::new();
+    for (name, _) in folder.iter().filter(|(name, _)| !is_weight(name)) {
+        others.insert_shared(name, folder, name);
+    }
+    Ok(others)
 }
 
 /// What was done.

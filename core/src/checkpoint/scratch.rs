@@ -6,6 +6,7 @@ use burn::tensor::Device;
 
 use super::hf::{WEIGHTS, check_ties, open_reader, open_weights, read_config};
 use super::padding::adopt_padding;
+use super::sentence_transformers::adopt_pooling;
 use super::sizes::check_fresh;
 use super::{CheckpointError, LoadReport, PretrainedModel, write_tensors};
 use crate::config::{Pooling, RunConfig};
@@ -29,6 +30,7 @@ impl PretrainedModel {
         let (reader, note) = open_reader(&mut folder, &config)?;
         notes.extend(note);
         adopt_padding(&mut config, &reader);
+        adopt_pooling(&mut config, &folder);
         Ok(Self { config, reader, folder, run: RunConfig::default(), notes, has_weights: false })
     }
 

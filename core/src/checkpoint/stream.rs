@@ -6,21 +6,15 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use burn::tensor::{FloatDType, Tensor, Transaction};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::{CheckpointError, HostTensor};
+use super::CheckpointError;
+use super::pending::{F32, PendingPart, PendingTensor, read_parts};
 use crate::folder::Folder;
 
 /// Bytes of a piece at most, and of the small tensors that are read in one transfer: each waits for the device.
 const PIECE_BYTES: usize = 8 << 20;
-
-/// Bytes of a number.
-const F32: usize = size_of::<f32>();
-
-/// Puts a tensor, of any rank, among those that are read next.
-type Register = Box<dyn FnOnce(Transaction) -> Transaction>;
 
 /// What comes next of some files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,91 +28,6 @@ pub enum FilePiece {
     },
     /// The next bytes of the file that began last.
     Bytes(Vec<u8>),
-}
-
-/// A tensor that is written into a file, once it was read from the device.
-pub(crate) struct PendingTensor {
-    /// As the file has it.
-    pub(super) shape: Vec<usize>,
-    /// Shards of a table one after the other; one of any other tensor.
-    pub(super) parts: Vec<PendingPart>,
-}
-
-/// A tensor of a module, or of the optimizer.
-pub(super) struct PendingPart {
-    held: Held,
-    num_values: usize,
-    /// Rows and columns of a matrix whose transpose the file has.
-    turned: Option<[usize; 2]>,
-}
-
-enum Held {
-    OnDevice(Register),
-    OnHost(Vec<f32>),
-}
-
-impl PendingPart {
-    /// Of a tensor on a device, whose transpose the file may have.
-    pub(super) fn new<const D: usize>(tensor: Tensor<D>, is_turned: bool) -> Self {
-        let shape = tensor.dims();
-        let turned = is_turned.then(|| [shape[0], shape[1]]);
-        let register =
-            Box::new(move |transaction: Transaction| transaction.register(tensor.cast(FloatDType::F32))) as Register;
-        Self { held: Held::OnDevice(register), num_values: shape.iter().product(), turned }
-    }
-}
-
-impl PendingTensor {
-    /// A vector on a device.
-    pub(crate) fn of_vector(tensor: Tensor<1>) -> Self {
-        Self { shape: tensor.dims().to_vec(), parts: vec![PendingPart::new(tensor, false)] }
-    }
-
-    /// One that was read.
-    pub(super) fn of_host(HostTensor { shape, values }: HostTensor) -> Self {
-        let num_values = values.len();
-        Self { shape, parts: vec![PendingPart { held: Held::OnHost(values), num_values, turned: None }] }
-    }
-
-    fn num_bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.num_values * F32).sum()
-    }
-}
-
-/// Reads tensors in one transfer: the values of each, as the file has them.
-///
-/// # Errors
-/// When the device fails.
-pub(super) async fn read_parts(parts: impl IntoIterator<Item = PendingPart>) -> Result<Vec<Vec<f32>>, CheckpointError> {
-    let mut transaction = Transaction::default();
-    let mut found = Vec::new();
-    let mut is_on_device = false;
-    for PendingPart { held, turned, .. } in parts {
-        let values = match held {
-            Held::OnHost(values) => Some(values),
-            Held::OnDevice(register) => {
-                is_on_device = true;
-                transaction = register(transaction);
-                None
-            }
-        };
-        found.push((values, turned));
-    }
-    let mut data = match is_on_device {
-        true => transaction.execute_async().await.map_err(CheckpointError::Device)?.into_iter(),
-        false => Vec::new().into_iter(),
-    };
-    let values = found.into_iter().map(|(values, turned)| {
-        let values = values.unwrap_or_else(|| {
-            let data = data.next().expect("there is one for each that was registered");
-            data.try_into_vec::<f32>().expect("they are cast to f32 before they are read")
-        });
-        match turned {
-            Some([rows, columns]) => transpose(&values, rows, columns),
-            None => values,
-        }
-    });
-    Ok(values.collect())
 }
 
 /// A safetensors file of f32, of which nothing was read yet.
@@ -246,7 +155,7 @@ impl FileStream {
 
     fn size(&self, name: &str, content: &Content) -> u64 {
         match content {
-            Content::Bytes => self.bytes.get(name).map_or(0, <[u8]>::len) as u64,
+            Content::Bytes => self.bytes.size(name).unwrap_or(0),
             Content::Tensors(file) => file.num_bytes as u64,
         }
     }
@@ -302,7 +211,7 @@ impl FileStream {
 
 impl From<Folder> for FileStream {
     fn from(bytes: Folder) -> Self {
-        let files = bytes.iter().map(|(name, _)| (name.to_owned(), Content::Bytes)).collect();
+        let files = bytes.names().map(|name| (name.to_owned(), Content::Bytes)).collect();
         Self { files, bytes, open: None }
     }
 }
@@ -312,8 +221,10 @@ impl Open {
     async fn next(&mut self, bytes: &Folder) -> Result<Vec<u8>, CheckpointError> {
         match self {
             Self::Bytes { name, done } => {
-                let rest = &bytes.get(name).unwrap_or_default()[*done..];
-                let piece = rest[..rest.len().min(PIECE_BYTES)].to_vec();
+                let start = *done as u64;
+                let end = bytes.size(name).unwrap_or(0).min(start + PIECE_BYTES as u64);
+                let read = bytes.read(name, start..end);
+                let piece = read.map_err(|source| CheckpointError::Read { file: name.clone(), source })?;
                 *done += piece.len();
                 Ok(piece)
             }
@@ -352,28 +263,13 @@ fn fill(piece: &mut Vec<u8>, read: &mut VecDeque<Vec<f32>>, done: &mut usize) {
     }
 }
 
-/// The transpose of a matrix, in tiles that a cache holds.
-pub(super) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    const TILE: usize = 32;
-    let mut turned = vec![0f32; values.len()];
-    for row_tile in (0..rows).step_by(TILE) {
-        for column_tile in (0..columns).step_by(TILE) {
-            for row in row_tile..(row_tile + TILE).min(rows) {
-                for column in column_tile..(column_tile + TILE).min(columns) {
-                    turned[column * rows + row] = values[row * columns + column];
-                }
-            }
-        }
-    }
-    turned
-}
-
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{Device, Tensor, TensorData};
     use futures_lite::future::block_on;
 
-    use super::super::write_tensors;
+    use super::super::pending::transpose;
+    use super::super::{HostTensor, write_tensors};
     use super::*;
 
     fn on_device(shape: [usize; 2], start: f32) -> (Tensor<2>, Vec<f32>) {
@@ -452,6 +348,10 @@ mod tests {
         folder.insert("b/c", "");
         let again = block_on(FileStream::from(folder.clone()).into_folder()).expect("it is bytes");
         assert_eq!(again, folder);
+        let mut elsewhere = Folder::new();
+        elsewhere.insert_stored("z", std::rc::Rc::new(vec![1_u8; PIECE_BYTES + 1]));
+        let pulled = pull(FileStream::from(elsewhere));
+        assert_eq!(pulled, [("z".to_owned(), PIECE_BYTES as u64 + 1, vec![1; PIECE_BYTES + 1])]);
         let [own, other] = [&folder, &again].map(|folder| folder.get("a").map(<[u8]>::as_ptr));
         assert_eq!(own, other, "it is shared");
         let mut stream = FileStream::new();

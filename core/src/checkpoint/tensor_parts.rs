@@ -8,6 +8,7 @@ use std::ops::Range;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 
+use super::file_tensor::FileTensor;
 use super::{CheckpointError, WeightFile};
 
 /// Bytes of tensors that are read together, at most; a larger tensor comes alone.
@@ -34,15 +35,15 @@ impl TensorParts {
     /// # Errors
     /// When no such header can be in it.
     pub fn header_range(file: &str, first: &[u8], file_bytes: u64) -> Result<Range<u64>, CheckpointError> {
-        let damaged = |source| Self::damaged(file, file_bytes, source);
-        let first = first.first_chunk().ok_or_else(|| damaged(SafeTensorError::HeaderTooSmall))?;
+        let no_file = |source| damaged(file, file_bytes, source);
+        let first = first.first_chunk().ok_or_else(|| no_file(SafeTensorError::HeaderTooSmall))?;
         let length = u64::from_le_bytes(*first);
         if length > MAX_HEADER_BYTES {
-            return Err(damaged(SafeTensorError::HeaderTooLarge));
+            return Err(no_file(SafeTensorError::HeaderTooLarge));
         }
         let end = LENGTH_BYTES + length;
         if end > file_bytes {
-            return Err(damaged(SafeTensorError::InvalidHeaderLength));
+            return Err(no_file(SafeTensorError::InvalidHeaderLength));
         }
         Ok(LENGTH_BYTES..end)
     }
@@ -56,13 +57,7 @@ impl TensorParts {
     }
 
     fn open_in_parts(file: &str, header: &[u8], file_bytes: u64, part_bytes: usize) -> Result<Self, CheckpointError> {
-        let damaged = |source| Self::damaged(file, file_bytes, source);
-        let metadata: Metadata = serde_json::from_slice(header)
-            .map_err(|error| damaged(SafeTensorError::InvalidHeaderDeserialization(error)))?;
-        let start = LENGTH_BYTES + header.len() as u64;
-        if start + metadata.data_len() as u64 != file_bytes {
-            return Err(damaged(SafeTensorError::MetadataIncompleteBuffer));
-        }
+        let (metadata, start) = read_header(file, header, file_bytes)?;
         let (mut waiting, mut num_bytes) = (VecDeque::<Vec<_>>::new(), 0);
         for name in metadata.offset_keys() {
             let Some(info) = metadata.info(&name).cloned() else { continue };
@@ -98,15 +93,31 @@ impl TensorParts {
         for (name, TensorInfo { dtype, shape, data_offsets: (first, end) }) in part {
             let values = bytes.get(first - start..end - start).ok_or(SafeTensorError::MetadataIncompleteBuffer);
             let view = values.and_then(|values| TensorView::new(dtype, shape, values));
-            tensors.insert(name, view.map_err(|source| Self::damaged(&self.file, self.file_bytes, source))?);
+            let view = view.map_err(|source| damaged(&self.file, self.file_bytes, source))?;
+            tensors.insert(name, FileTensor::in_memory(&view));
         }
         Ok(WeightFile::of_tensors(tensors))
     }
+}
 
-    fn damaged(file: &str, file_bytes: u64, source: SafeTensorError) -> CheckpointError {
-        let bytes = usize::try_from(file_bytes).unwrap_or(usize::MAX);
-        CheckpointError::Safetensors { file: file.to_owned(), bytes, source }
+/// What the header of a file says of its tensors, and where their values begin. `header` is the bytes of
+/// [`TensorParts::header_range`].
+///
+/// # Errors
+/// When it is none, or does not go with the size of the file.
+pub(super) fn read_header(file: &str, header: &[u8], file_bytes: u64) -> Result<(Metadata, u64), CheckpointError> {
+    let metadata: Metadata = serde_json::from_slice(header)
+        .map_err(|error| damaged(file, file_bytes, SafeTensorError::InvalidHeaderDeserialization(error)))?;
+    let start = LENGTH_BYTES + header.len() as u64;
+    if start + metadata.data_len() as u64 != file_bytes {
+        return Err(damaged(file, file_bytes, SafeTensorError::MetadataIncompleteBuffer));
     }
+    Ok((metadata, start))
+}
+
+fn damaged(file: &str, file_bytes: u64, source: SafeTensorError) -> CheckpointError {
+    let bytes = usize::try_from(file_bytes).unwrap_or(usize::MAX);
+    CheckpointError::Safetensors { file: file.to_owned(), bytes, source }
 }
 
 #[cfg(test)]

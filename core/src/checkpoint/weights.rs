@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor, TensorData};
 
-use super::stream::{PendingPart, PendingTensor, TensorFile, read_parts, transpose};
+use super::pending::{PendingPart, PendingTensor, read_parts, transpose};
+use super::stream::TensorFile;
 use super::{CheckpointError, HostTensor, WeightFile};
 use crate::model::{KeyMap, LinearLayout, checkpoint_key, is_of_head, possible_keys};
 use crate::nn::ParamPath;

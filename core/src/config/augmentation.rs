@@ -28,9 +28,11 @@ pub enum AugmentKind {
     Deletion,
     /// Words are mistyped: a key beside, a letter twice, left out, or before the one in front of it.
     Typos,
-    /// Words become what a model that fills in blanks thinks likely in their place. It is no setting of a run: such copies are written
-    /// into a file first (`hone data augment`).
+    /// Words become what a model that fills in blanks thinks likely in their place. It is no setting of a run: such copies are made
+    /// before it, and are data ([`MadeCopies`](super::MadeCopies)).
     Masked,
+    /// Texts were translated into another language and back. Made before a run, too.
+    Translated,
     /// Words of pairs that a person named take each other's place: a copy of its own beside those of the other kinds.
     Pairs,
 }
@@ -48,6 +50,7 @@ impl AugmentKind {
             Self::Deletion => "deletion",
             Self::Typos => "typos",
             Self::Masked => "masked",
+            Self::Translated => "translated",
             Self::Pairs => "pairs",
         }
     }

@@ -139,6 +139,7 @@ impl ReadOptions {
             ("dedupe", self.sharing.dedupe),
             ("fold", self.sharing.fold.is_some()),
             ("edits", !self.edits.is_empty()),
+            ("copies", !self.copies.is_empty()),
         ];
         let unused = set.into_iter().filter(|(field, is_set)| *is_set && !task.columns.contains(field));
         let problem = |(field, _): (&str, bool)| ConfigProblem {

@@ -1,4 +1,6 @@
-//! `hone.json`: everything needed to run the same job again, here or on a server. It never holds the data itself.
+//! `hone.json`: everything needed to run the same job again, here or on a server. It never holds the data itself, but for the cells that
+//! were edited, each with what stood there before (ADR 32): without that nobody could tell the file that they were edited in from another;
+//! and for copies of training rows that a model made (ADR 43).
 
 use std::collections::BTreeMap;
 
@@ -227,8 +229,8 @@ impl Job {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        DataShape, Dtype, Encoding, Fold, Freeze, LoraConfig, LrSchedulerType, Method, PromptFormat, RowEdit, RowEdits,
-        RowSharing, Split,
+        AugmentKind, DataShape, Dtype, Encoding, Fold, Freeze, LoraConfig, LrSchedulerType, MadeCopies, MadeCopy,
+        Method, PromptFormat, RowEdit, RowEdits, RowSharing, Split,
     };
     use super::*;
 
@@ -297,6 +299,11 @@ mod tests {
                 ..RowSharing::default()
             },
             edits: RowEdits { log: vec![RowEdit::DropRows { file: Split::Train, rows: vec![7] }] },
+            copies: MadeCopies {
+                by: "translated and back by t5".into(),
+                kind: AugmentKind::Translated,
+                copies: vec![MadeCopy { row: 2, of: "0123".into(), texts: vec!["anders".into()] }].into(),
+            },
         };
         let lora = LoraConfig {
             r: 4,

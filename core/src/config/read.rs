@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigProblem, Encoding, PromptFormat, RowEdits, RowSharing};
+use super::{ConfigProblem, Encoding, MadeCopies, PromptFormat, RowEdits, RowSharing};
 
 /// Labels over which one may lead to another: the check follows each of them to its end.
 const MAX_MERGES_IN_A_ROW: usize = 100;
@@ -123,6 +123,9 @@ pub struct ReadOptions {
     /// What was edited of single rows after the file was read: cells, rows that are left out, rows of another split.
     #[serde(skip_serializing_if = "RowEdits::is_empty")]
     pub edits: RowEdits,
+    /// Copies of training rows that a model made, which are trained on beside them.
+    #[serde(skip_serializing_if = "MadeCopies::is_empty")]
+    pub copies: MadeCopies,
 }
 
 impl ReadOptions {
@@ -176,6 +179,7 @@ impl ReadOptions {
             }
         }
         problems.extend(self.edits.check());
+        problems.extend(self.copies.check());
         problems
     }
 

@@ -110,6 +110,26 @@ pub(super) fn put<T>(field: &mut T, value: Result<T, String>) -> Result<(), Stri
     Ok(())
 }
 
+/// A setting that is a field of the run and has its name. In: its kind, the field, and the least and the most that a number may be:
+/// `field!(whole, doc_stride, 1, 65_536)`, `field!(switch, lora.use_dora)`.
+macro_rules! field {
+    ($kind:ident, $field:ident $(, $bound:expr)*) => {
+        Setting {
+            get: |run| run.$field.to_string(),
+            set: |run, text| put(&mut run.$field, $kind::parse(text $(, $bound)*)),
+            ..$kind::named(stringify!($field))
+        }
+    };
+    ($kind:ident, $group:ident.$field:ident $(, $bound:expr)*) => {
+        Setting {
+            get: |run| run.$group.$field.to_string(),
+            set: |run, text| put(&mut run.$group.$field, $kind::parse(text $(, $bound)*)),
+            ..$kind::named(stringify!($field))
+        }
+    };
+}
+pub(super) use field;
+
 /// A setting of adapters.
 pub(super) const fn lora(setting: Setting) -> Setting {
     Setting { method: "lora", ..setting }

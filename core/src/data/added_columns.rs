@@ -3,6 +3,7 @@
 //! person's own are written as they stand.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use serde_json::{Map, Value};
 
@@ -118,67 +119,29 @@ fn free_names(columns: &[String], taken: &[String], notes: &mut Vec<String>) -> 
 fn widen_table(
     text: &str,
     located: &LocatedRows,
-    (separator, is_quoted): (char, bool),
+    layout: (char, bool),
     names: &[String],
     added: &HashMap<usize, AddedCells>,
     notes: &mut Vec<String>,
 ) -> Option<(String, usize)> {
     let LocatedRows { table, spans, header, .. } = located;
-    let width = table.columns.len();
-    let was_one_column = separator == '\0';
-    let between = if was_one_column { USUAL_SEPARATOR } else { separator };
-    let (mut num_formulas, mut num_replaced) = (0, 0);
-    let mut end_of = |cells: &[String]| {
-        let mut end = String::new();
-        for cell in cells {
-            num_formulas += usize::from(spreadsheet::is_formula(cell));
-            end.push(between);
-            if is_quoted || was_one_column {
-                end.push_str(&spreadsheet::field(cell, between));
-            } else {
-                // Quotes are letters in this file: what separates cells can't stand in one.
-                let plain = spreadsheet::cell(cell).replace([between, '\r', '\n'], " ");
-                num_replaced += usize::from(plain != spreadsheet::cell(cell));
-                end.push_str(&plain);
-            }
-        }
-        end
-    };
-    let empty = vec![String::new(); names.len()];
-    let mut out = String::with_capacity(text.len() * 2);
-    let mut at = 0;
-    let mut push = |out: &mut String, span: &std::ops::Range<usize>, cells: Option<&[String]>, end: &str| {
-        out.push_str(&text[at..span.start]);
-        at = span.end;
-        let row = &text[span.clone()];
-        let body = row.trim_end_matches(['\r', '\n']);
-        match cells {
-            // As it stands, unless that would put the new cells into other columns.
-            Some(cells) if was_one_column || num_fields(body, separator, is_quoted) != width => {
-                let fields = cells.iter().map(|cell| as_it_is(cell, between, is_quoted || was_one_column));
-                out.push_str(&fields.collect::<Vec<_>>().join(&between.to_string()));
-            }
-            _ => out.push_str(body),
-        }
-        out.push_str(end);
-        out.push_str(&row[body.len()..]);
-    };
+    let mut wider = WiderTable::new(text, table.columns.len(), layout);
     if let Some(span) = header {
-        let end = end_of(names);
-        let own = (was_one_column || num_fields(&text[span.clone()], separator, is_quoted) > width)
-            .then_some(table.columns.as_slice());
-        push(&mut out, span, own, &end);
+        let has_more = wider.num_fields(&text[span.clone()]) > table.columns.len();
+        let own = (wider.had_one_column || has_more).then_some(table.columns.as_slice());
+        wider.push_row(span, own, names);
     }
+    let empty = vec![String::new(); names.len()];
     for ((number, span), row) in spans.iter().zip(&table.rows) {
-        let end = end_of(added.get(number).map_or(&empty, |added| &added.cells));
-        push(&mut out, span, Some(row.cells.as_slice()), &end);
+        wider.push_row(span, Some(row.cells.as_slice()), added.get(number).map_or(&empty, |added| &added.cells));
     }
-    out.push_str(&text[at..]);
+    let WiderTable { mut out, end, had_one_column, num_formulas, num_replaced, .. } = wider;
+    out.push_str(&text[end..]);
     if header.is_none() {
         let names = names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
         notes.push(format!("the file does not name its columns: the new ones stand at the end of each row: {names}"));
     }
-    if was_one_column {
+    if had_one_column {
         notes.push(
             "the file had one column: it has commas between columns now, and quotes where a text holds one".into(),
         );
@@ -189,6 +152,75 @@ fn widen_table(
             .push(format!("{cells} held what separates columns, and quotes are letters in this file: a space instead"));
     }
     Some((out, num_formulas))
+}
+
+/// A table that is written once more, row by row, with cells at the end of each.
+struct WiderTable<'a> {
+    text: &'a str,
+    /// Columns that it had.
+    width: usize,
+    separator: char,
+    is_quoted: bool,
+    had_one_column: bool,
+    /// What stands between cells from now on.
+    between: char,
+    out: String,
+    /// End of the text that is written.
+    end: usize,
+    num_formulas: usize,
+    /// New cells that held what separates columns, where quotes can't hold it together.
+    num_replaced: usize,
+}
+
+impl<'a> WiderTable<'a> {
+    fn new(text: &'a str, width: usize, (separator, is_quoted): (char, bool)) -> Self {
+        let had_one_column = separator == '\0';
+        let between = if had_one_column { USUAL_SEPARATOR } else { separator };
+        let out = String::with_capacity(text.len() * 2);
+        let (end, num_formulas, num_replaced) = (0, 0, 0);
+        Self { text, width, separator, is_quoted, had_one_column, between, out, end, num_formulas, num_replaced }
+    }
+
+    fn num_fields(&self, row: &str) -> usize {
+        num_fields(row, self.separator, self.is_quoted)
+    }
+
+    fn writes_quotes(&self) -> bool {
+        self.is_quoted || self.had_one_column
+    }
+
+    /// Takes over the text up to a row, and writes the row with new cells: as it stands, unless that would put them into other columns
+    /// and its own `cells` are given.
+    fn push_row(&mut self, span: &Range<usize>, cells: Option<&[String]>, added: &[String]) {
+        let text = self.text;
+        self.out.push_str(&text[self.end..span.start]);
+        self.end = span.end;
+        let row = &text[span.clone()];
+        let body = row.trim_end_matches(['\r', '\n']);
+        match cells {
+            Some(cells) if self.had_one_column || self.num_fields(body) != self.width => {
+                let fields = cells.iter().map(|cell| as_it_is(cell, self.between, self.writes_quotes()));
+                let fields = fields.collect::<Vec<_>>().join(&self.between.to_string());
+                self.out.push_str(&fields);
+            }
+            _ => self.out.push_str(body),
+        }
+        added.iter().for_each(|cell| self.push_added(cell));
+        self.out.push_str(&row[body.len()..]);
+    }
+
+    fn push_added(&mut self, cell: &str) {
+        self.num_formulas += usize::from(spreadsheet::is_formula(cell));
+        self.out.push(self.between);
+        if self.writes_quotes() {
+            self.out.push_str(&spreadsheet::field(cell, self.between));
+        } else {
+            // Quotes are letters in this file: what separates cells can't stand in one.
+            let plain = spreadsheet::cell(cell).replace([self.between, '\r', '\n'], " ");
+            self.num_replaced += usize::from(plain != spreadsheet::cell(cell));
+            self.out.push_str(&plain);
+        }
+    }
 }
 
 /// A cell of the person's own, in quotes where it has to be.

@@ -154,6 +154,21 @@ pub enum DataError {
         /// What there is.
         columns: Vec<String>,
     },
+    /// A column that is named as numbers are holds something else in places.
+    #[error(
+        "column {} is named as numbers are, and row {} of it is no number: {}{}; correct such rows, or say which column holds the labels",
+        shorten(.column), .row, shorten(.cell), hint_on_commas(.is_mixed)
+    )]
+    NotNumbers {
+        /// The column.
+        column: String,
+        /// Number of the first such row.
+        row: usize,
+        /// What it holds.
+        cell: String,
+        /// It is a number but for its comma.
+        is_mixed: bool,
+    },
     /// No column looks like texts.
     #[error("no column looks like texts; say which one it is: {}", list_names(.columns))]
     NoTextColumn {
@@ -255,7 +270,7 @@ pub enum DataError {
     /// Columns that no language model's data has.
     #[error(
         "no column looks like data for a language model: expected `messages`, `instruction` and `output`, `prompt` and \
-         `completion`, or `text`; say which column is which: {}", list_names(.columns)
+         `completion`, or `text`; say which column is which: {}{}", list_names(.columns), hint_on_preferences(.columns)
     )]
     NoShape {
         /// What there is.
@@ -370,6 +385,23 @@ fn counted(count: &usize, noun: &str) -> String {
 fn list_names(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(20).map(|name| shorten(name)).collect();
     list(&shown, names.len())
+}
+
+/// What to do about numbers of which some have a comma and some a point.
+fn hint_on_commas(is_mixed: &bool) -> &'static str {
+    if *is_mixed { " (some rows have a comma and some a point: write all with a point)" } else { "" }
+}
+
+/// What to do about a file of pairs of a wanted and an unwanted answer.
+fn hint_on_preferences(columns: &[String]) -> &'static str {
+    let has = |name: &str| columns.iter().any(|column| column.trim().eq_ignore_ascii_case(name));
+    match has("chosen") && has("rejected") {
+        true => {
+            ". The file has preferences (DPO, ORPO), from which Hone does not learn; to learn the wanted answers, name \"chosen\" as \
+             the column of the answers, or of the whole texts"
+        }
+        false => "",
+    }
 }
 
 #[cfg(test)]

@@ -45,8 +45,8 @@ pub use host_batch::{
 pub use label_column::{LabelColumn, add_label_column};
 pub use labels::{Merges, sort_labels, sorted_labels};
 pub use parse::{
-    BadRow, DecodedText, Format, LINES_COLUMN, Row, Table, is_tag, is_tagged_conll, parse, parse_keeping_nested,
-    parse_lines, parse_sentences, read_text,
+    BadRow, DecodedText, Format, LINES_COLUMN, Row, Table, is_conll_u, is_tag, is_tagged_conll, parse,
+    parse_keeping_nested, parse_lines, parse_sentences, read_text,
 };
 pub(crate) use parse::{extension, name_rank};
 pub(crate) use random::{below, generator, shuffle};

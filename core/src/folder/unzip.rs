@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
 
-use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::{FolderError, MAX_UNPACKED_BYTES};
 
@@ -23,6 +24,9 @@ const MAX_SEARCHED_BYTES: u64 = 64 * MAX_UNPACKED_BYTES;
 
 /// Bytes that are looked through at once for them.
 const SEARCHED_AT_ONCE: usize = 1 << 16;
+
+/// Bytes that deflate makes of one, at most.
+const MOST_OF_A_BYTE: u64 = 1032;
 
 /// Bytes of a piece of a file in a zip, at most.
 const PIECE_BYTES: u64 = 8 << 20;
@@ -80,6 +84,18 @@ impl<R: Read + Seek> ZipFiles<R> {
         self.files.contains_key(name)
     }
 
+    /// Where in the zip the bytes of a file lie, which is packed as it is; `None` of another.
+    ///
+    /// # Errors
+    /// When it is not there, or damaged.
+    pub fn range_of(&mut self, name: &str) -> Result<Option<Range<u64>>, FolderError> {
+        let &(index, bytes) = self.files.get(name).ok_or(ZipError::FileNotFound)?;
+        let file = self.archive.by_index_raw(index)?;
+        let is_plain = file.compression() == CompressionMethod::Stored && file.compressed_size() == bytes;
+        let start = file.data_start();
+        Ok((is_plain && !file.encrypted()).then(|| start..start + bytes))
+    }
+
     /// A file, which is unpacked as its pieces are pulled.
     ///
     /// # Errors
@@ -105,8 +121,8 @@ impl<R: Read + Seek> ZipFiles<R> {
         while let Some(piece) = pieces.next_piece()? {
             if content.is_empty() {
                 content = piece;
-                // One that has more than a piece is there, and no mere claim.
-                content.reserve_exact(usize::try_from(pieces.bytes - pieces.done).unwrap_or(0));
+                // A zip may claim more than there is room for: then it grows as the bytes come.
+                let _ = content.try_reserve_exact(usize::try_from(pieces.estimate_rest()).unwrap_or(0));
             } else {
                 content.extend_from_slice(&piece);
             }
@@ -125,6 +141,13 @@ pub struct ZipPieces<'a, R: Read + Seek> {
 }
 
 impl<R: Read + Seek> ZipPieces<'_, R> {
+    /// Bytes to make room for after the first piece: what the zip claims, but no more than its packed bytes can hold.
+    fn estimate_rest(&self) -> u64 {
+        let is_whole = self.done < PIECE_BYTES;
+        let credible = self.file.compressed_size().saturating_mul(MOST_OF_A_BYTE);
+        if is_whole { 0 } else { self.bytes.min(credible).saturating_sub(self.done) }
+    }
+
     /// The next bytes, eight megabytes at most; `None` after the last.
     ///
     /// # Errors
@@ -205,10 +228,16 @@ mod tests {
         drop(pieces);
         assert_eq!(files.read("large.safetensors").ok().as_deref(), folder.get("large.safetensors"));
         assert_eq!(files.read("empty.txt").expect("whole"), Vec::<u8>::new());
+        let range = files.range_of("large.safetensors").expect("is there").expect("weights are packed as they are");
+        assert_eq!(zip.get(range.start as usize..range.end as usize), folder.get("large.safetensors"));
+        assert!(files.range_of("config.json").expect("is there").is_none() && files.range_of("missing").is_err());
         assert!(files.read("missing").is_err());
         files.files.insert("config.json".into(), (files.files["config.json"].0, 999));
-        let error = files.read("config.json").expect_err("it has 1000").to_string();
-        assert!(error.contains("it has not the size that the zip says"), "{error}");
+        for claimed in [999, 1 << 40] {
+            files.files.insert("config.json".into(), (files.files["config.json"].0, claimed));
+            let error = files.read("config.json").expect_err("it has 1000").to_string();
+            assert!(error.contains("it has not the size that the zip says"), "{error}");
+        }
     }
 
     #[test]

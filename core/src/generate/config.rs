@@ -39,6 +39,9 @@ pub struct SamplingConfig {
     pub early_stopping: EarlyStopping,
     /// Tokens to make at most; from 1.
     pub max_new_tokens: u32,
+    /// Tokens of prompt and text together at most, in the place of `max_new_tokens`; of a model that turns a text into another those of
+    /// the target with the one that begins it. 0 is off.
+    pub max_length: u32,
     /// Seed of the draws.
     pub seed: u64,
     /// Texts at which to stop; they are not part of the answer. Beams are searched to their end, and the best text is cut.
@@ -72,6 +75,7 @@ impl Default for SamplingConfig {
             length_penalty: 1.0,
             early_stopping: EarlyStopping::False,
             max_new_tokens: 64,
+            max_length: 0,
             seed: 0,
             stop: Vec::new(),
             filters: OutputFilters::default(),

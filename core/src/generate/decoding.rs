@@ -22,6 +22,17 @@ pub enum GenerateError {
         /// Tokens that the model reads.
         limit: usize,
     },
+    /// The prompt is as long as prompt and text together may be.
+    #[error(
+        "the prompt has {tokens} tokens, and prompt and text together may have {max_length} (max_length): say how many tokens to write \
+         (max_new_tokens)"
+    )]
+    NoRoom {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// Tokens of prompt and text together at most.
+        max_length: u32,
+    },
     /// The model does something else.
     #[error("this model has no head that predicts the next token")]
     NoHead,
@@ -44,7 +55,7 @@ pub enum GenerateError {
 pub enum FinishReason {
     /// The model ended it, or a stop string came.
     Stop,
-    /// `max_new_tokens`, or the model's window.
+    /// `max_new_tokens` or `max_length`, or the model's window.
     Length,
 }
 
@@ -80,7 +91,7 @@ impl<'a> Generation<'a> {
     /// must be one for inference. `max_tokens` is the model's window, of sources and targets each.
     ///
     /// # Errors
-    /// When the model does not write, a setting can't be used, or the prompt is empty or fills the window.
+    /// When the model does not write, a setting can't be used, or the prompt is empty or leaves no room for a text.
     pub fn new(
         model: &'a Model,
         prompt: Vec<u32>,
@@ -99,7 +110,11 @@ impl<'a> Generation<'a> {
         }
         let (model, prompt) = NextTokenModel::new(model, prompt, device).ok_or(GenerateError::NoHead)?;
         let prompt_len = prompt.len();
-        let max_len = max_tokens.min(prompt_len + config.max_new_tokens as usize);
+        let max_len = max_tokens.min(match config.max_length {
+            0 => prompt_len + config.max_new_tokens as usize,
+            max_length if max_length as usize > prompt_len => max_length as usize,
+            max_length => return Err(GenerateError::NoRoom { tokens: prompt_len, max_length }),
+        });
         let search = if config.num_beams > 1 {
             let search = BeamSearch::new(config, &prompt, eos_token_ids, max_len - prompt_len);
             Search::Beams(Box::new(search.map_err(GenerateError::Config)?))

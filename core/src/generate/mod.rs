@@ -10,16 +10,19 @@ mod decoding;
 mod filter;
 #[cfg(feature = "engine")]
 mod next_token_model;
+mod own_config;
 #[cfg(feature = "engine")]
 mod prompt;
 mod sampling;
 mod stop;
+mod translation;
 
 pub use beam_search::{BeamSearch, BeamStep, Hypothesis};
 pub use config::{EarlyStopping, SamplingConfig};
 #[cfg(feature = "engine")]
 pub use decoding::{FinishReason, FinishedText, GenerateError, Generation, TextGeneration};
 pub use filter::{FilterCounts, OutputFilters};
+pub use own_config::adopt_generation_config;
 #[cfg(feature = "engine")]
 pub use prompt::{PromptRoom, encode_to_fit};
 pub use sampling::{

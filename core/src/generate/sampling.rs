@@ -10,6 +10,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::SamplingConfig;
 use crate::config::ConfigProblem;
+use crate::metrics;
 
 /// Why no token could be chosen.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -174,12 +175,10 @@ pub fn keep_top_p(logits: &mut [f32], top_p: f64) {
 /// Probabilities of a row; of masked logits 0. A row that is masked throughout has none, so all are 0.
 #[must_use]
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
-    let Some(highest) = argmax(logits) else { return vec![0.0; logits.len()] };
-    let max = f64::from(logits[highest as usize]);
-    let mut probabilities: Vec<f64> = logits.iter().map(|&logit| (f64::from(logit) - max).exp()).collect();
-    let sum: f64 = probabilities.iter().sum();
-    probabilities.iter_mut().for_each(|probability| *probability /= sum);
-    probabilities
+    match argmax(logits) {
+        Some(_) => metrics::softmax(logits, 1.0),
+        None => vec![0.0; logits.len()],
+    }
 }
 
 /// The id of the highest logit, the lowest of equals; `None` when all are masked.

@@ -60,6 +60,15 @@ pub fn host_of(url: &str) -> &str {
     }
 }
 
+/// What a hub that answers 401 or 403 says of a model, after its name: one sentence, as the page and the terminal show it.
+#[must_use]
+pub fn why_refused(is_gated: bool) -> &'static str {
+    match is_gated {
+        true => "is gated: its terms must be accepted on its page first",
+        false => "does not exist, is private, or its terms must be accepted on its page first",
+    }
+}
+
 /// Whether a revision is a commit, which never changes: 40 hexadecimal digits.
 #[must_use]
 pub fn is_commit(revision: &str) -> bool {

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::HubError;
+use super::{HubError, MODULES};
 use crate::file_signature::Signature;
 
 /// Most bytes of a configuration, a tokenizer, or another text of a model.
@@ -59,8 +59,8 @@ pub fn head_length(name: &str, start: &[u8], length: u64) -> u64 {
     }
 }
 
-/// Whether a file can be what its name says: JSON files hold one object, the header of weights agrees with their
-/// length, and nothing is a web page, a packed body or a pointer to a file that lies elsewhere.
+/// Whether a file can be what its name says: JSON files hold one object (but `modules.json` a list), the header of weights agrees
+/// with their length, and nothing is a web page, a packed body or a pointer to a file that lies elsewhere.
 ///
 /// `head` holds the file's first bytes, `length` is that of the whole file. What lies beyond `head` is not checked;
 /// [`head_length`] says how much is needed.
@@ -79,7 +79,7 @@ pub fn check_file(name: &str, head: &[u8], length: u64) -> Result<(), HubError> 
     } else if let Some(found) = foreign(head) {
         Some(found.to_owned())
     } else if name.ends_with(".json") {
-        check_json(head, is_whole).err()
+        check_json(name == MODULES, head, is_whole).err()
     } else {
         None
     };
@@ -111,19 +111,26 @@ fn without_blanks(head: &[u8]) -> &[u8] {
     head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start()
 }
 
-fn check_json(head: &[u8], is_whole: bool) -> Result<(), String> {
+/// `is_list`: it is to be a list, and not an object.
+fn check_json(is_list: bool, head: &[u8], is_whole: bool) -> Result<(), String> {
     let text = without_blanks(head);
+    let (opening, kind) = if is_list { (b'[', "a list") } else { (b'{', "an object") };
     match text.first() {
         None if is_whole => return Err("the file is empty".to_owned()),
-        Some(b'{') | None => {}
-        Some(b'[' | b'"') => return Err("this is JSON, but not an object".to_owned()),
+        None => {}
+        Some(&first) if first == opening => {}
+        Some(b'{' | b'[' | b'"') => return Err(format!("this is JSON, but not {kind}")),
         Some(_) => return Err("this is not JSON".to_owned()),
     }
     if !is_whole {
         return Ok(());
     }
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let parsed = reader.deserialize_map(AnyObject).and_then(|()| reader.end());
+    let read = match is_list {
+        true => IgnoredAny::deserialize(&mut reader).map(|_| ()),
+        false => reader.deserialize_map(AnyObject),
+    };
+    let parsed = read.and_then(|()| reader.end());
     parsed.map_err(|error| format!("this is not JSON, or it is cut off ({error})"))
 }
 
@@ -233,6 +240,8 @@ mod tests {
             ("merges.txt", "#version: 0.2\nĠ t\n"),
             ("vocab.txt", "[PAD]\n<s>\n"),
             ("chat_template.jinja", "{% for message in messages %}"),
+            ("modules.json", "[{\"idx\": 0, \"path\": \"\"}]\n"),
+            ("1_Pooling/config.json", "{}"),
         ] {
             check_file(name, text.as_bytes(), text.len() as u64).expect(name);
         }
@@ -268,6 +277,9 @@ mod tests {
         assert!(refusal("tokenizer.json", pointer).contains("Git LFS"));
         assert!(refusal("config.json", b"[1, 2]").contains("not an object"));
         assert!(refusal("config.json", b"{\"a\": 1").contains("not JSON"));
+        assert!(refusal("modules.json", b"{}").contains("not a list"));
+        assert!(refusal("modules.json", b"[1").contains("not JSON"));
+        assert!(refusal("modules.json", b"[] more").contains("not JSON"));
         assert!(refusal("config.json", b"").contains("empty"));
         assert!(refusal("model.safetensors", b"abc").contains("too few"));
     }

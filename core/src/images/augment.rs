@@ -6,7 +6,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
 
-use super::convert::grey;
+use super::grey::grey;
 use super::processor::ImageProcessor;
 use super::resize::resize;
 use super::{CHANNELS, Picture};

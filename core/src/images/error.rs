@@ -1,8 +1,6 @@
 //! Why a file is no image that can be read, and what in `preprocessor_config.json` can't be followed.
 
-use super::decode::MAX_PIXELS;
-use super::format::ImageFormat;
-use crate::words::count;
+use hone_images::ImageFileError;
 
 /// A file that is no image, or a model's settings for images that can't be followed.
 ///
@@ -24,20 +22,9 @@ pub enum ImageError {
         /// What it is, with its article.
         found: &'static str,
     },
-    /// The file ends before its pixels do.
-    #[error("is a {} file that is cut off: copy or download it again", .format.name())]
-    CutOff {
-        /// Its format.
-        format: ImageFormat,
-    },
-    /// More pixels than Pillow reads, by what its header says.
-    #[error("{} x {} pixels are more than {}: make it smaller", .width, .height, count(MAX_PIXELS))]
-    TooLarge {
-        /// Pixels in a row.
-        width: u32,
-        /// Rows.
-        height: u32,
-    },
+    /// An image in a format that is read, and that can't be read all the same.
+    #[error(transparent)]
+    File(#[from] ImageFileError),
     /// A line, which would be far too long once its shorter edge has the size that the model reads.
     #[error(
         "has {width} x {height} pixels, which the model's settings make {to_width} x {to_height}: cut it, its shorter edge is too \
@@ -52,14 +39,6 @@ pub enum ImageError {
         to_width: usize,
         /// Rows after it would be resized.
         to_height: usize,
-    },
-    /// The file breaks the rules of its format, or uses a part of it that is not read.
-    #[error("is a {} file that can't be read ({source}): save it again as JPEG or PNG", .format.name())]
-    Damaged {
-        /// Its format.
-        format: ImageFormat,
-        /// What the decoder said.
-        source: image::ImageError,
     },
     /// `preprocessor_config.json` is not JSON.
     #[error("preprocessor_config.json is not a JSON object: {source}")]

@@ -1,6 +1,6 @@
 //! A number by which pictures that look alike are found.
 
-use super::convert::grey;
+use super::grey::grey;
 use super::resize::{Filter, resize};
 use super::{CHANNELS, Picture};
 

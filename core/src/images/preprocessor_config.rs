@@ -106,6 +106,8 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {
     pub(super) kind: Kind,
+    /// Pixels of the one transparent colour that a file may name become white; every image is RGB here in any case.
+    pub(super) do_convert_rgb: bool,
     pub(super) do_resize: bool,
     pub(super) size: Size,
     pub(super) resample: Filter,
@@ -124,6 +126,7 @@ impl Settings {
         let half = [0.5; 3];
         let vit = Self {
             kind,
+            do_convert_rgb: false,
             do_resize: true,
             size: Size::Exact([edge; 2]),
             resample: Filter::Bilinear,
@@ -143,6 +146,7 @@ impl Settings {
             }
             // Means and deviations are those of CLIP.
             Kind::Bit => Self {
+                do_convert_rgb: true,
                 size: Size::Shortest { shortest: edge, longest: None },
                 resample: Filter::Bicubic,
                 do_center_crop: true,
@@ -173,6 +177,7 @@ impl Settings {
         let [crop_height, crop_width] = self.crop_size;
         let mut file = json!({
             "image_processor_type": self.kind.name(),
+            "do_convert_rgb": self.do_convert_rgb,
             "do_resize": self.do_resize,
             "size": size,
             "resample": self.resample.number(),
@@ -206,6 +211,7 @@ impl Settings {
         let defaults = Self::defaults(kind, 224);
         Ok(Self {
             kind,
+            do_convert_rgb: config.switch("do_convert_rgb", defaults.do_convert_rgb)?,
             do_resize: config.switch("do_resize", defaults.do_resize)?,
             size: config.size(kind)?.unwrap_or(defaults.size),
             resample: config.filter()?.unwrap_or(defaults.resample),
@@ -220,7 +226,7 @@ impl Settings {
     }
 }
 
-/// Steps that are known, and one without effect, for every image is RGB here.
+/// Steps that are known.
 const STEPS: [&str; 5] = ["do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb"];
 
 /// The object in the file. `null` counts as left out.

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use hone_images::transparent_color;
+
 use super::error::ImageError;
 use super::preprocessor_config::{MAX_EDGE, Settings, Size, setting};
 use super::resize::{Filter, resize};
-use super::{CHANNELS, Picture};
+use super::{CHANNELS, Picture, decode};
 use crate::folder::Folder;
 
 /// The file that says how images are prepared.
@@ -17,6 +19,8 @@ const MAX_RESIZED_PIXELS: u64 = MAX_EDGE * MAX_EDGE;
 /// How the images of a model are prepared: resized, cropped, rescaled, normalised.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageProcessor {
+    /// Pixels of the one transparent colour that a file may name become white.
+    do_convert_rgb: bool,
     resize: Option<Size>,
     filter: Filter,
     /// Height and width of the middle that stays.
@@ -81,6 +85,7 @@ impl ImageProcessor {
             }
         };
         Ok(Self {
+            do_convert_rgb: settings.do_convert_rgb,
             resize,
             filter: settings.resample,
             crop,
@@ -100,6 +105,19 @@ impl ImageProcessor {
     #[must_use]
     pub fn filter(&self) -> Filter {
         self.filter
+    }
+
+    /// Decodes the first frame of a file, as the model's processor is to see it: with `do_convert_rgb` the one transparent colour that
+    /// a PNG or GIF may name is white, as `transformers` 5.24 has it.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn decode(&self, bytes: &[u8]) -> Result<Picture, ImageError> {
+        let mut picture = decode(bytes)?;
+        if let Some(color) = transparent_color(bytes).filter(|_| self.do_convert_rgb) {
+            picture.whiten(color);
+        }
+        Ok(picture)
     }
 
     /// Refuses a size of which [`Self::process`] would make millions of pixels on the way: of a line of 1 x 10,000 whose shorter

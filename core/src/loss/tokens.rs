@@ -45,86 +45,138 @@ pub fn token_cross_entropy(
 ) -> TokenLoss {
     let [rows, hidden] = states.dims();
     assert!(rows > 0 && rows == targets.len() && rows == weights.len(), "a target and a weight for every state");
-    let (device, all_states) = (states.device(), states.clone());
-    let shards: Vec<Tensor<2>> = table.shards.iter().map(|shard| shard.val().inner()).collect();
-    let widened = |index: usize| shards[index].clone().cast(FloatDType::F32);
-    let sizes: Vec<usize> = shards.iter().map(|shard| shard.dims()[0]).collect();
-    let vocab: usize = sizes.iter().sum();
-    let mean_row = (label_smoothing > 0.0).then(|| {
-        let sums = (0..shards.len()).map(|index| widened(index).sum_dim(0)).collect();
-        Tensor::cat(sums, 0).sum_dim(0).div_scalar(vocab as f64) // [1, hidden]
-    });
-    let kept = 1.0 - label_smoothing;
-    let mut gradients: Option<Vec<Option<Tensor<2>>>> = table.is_trained().then(|| vec![None; shards.len()]);
-    let mut sum: Option<Tensor<1>> = None;
-    let mut by_state = Vec::new();
-    let chunk = rows_in_chunk(vocab);
-    for first in (0..rows).step_by(chunk) {
-        let count = chunk.min(rows - first);
-        let states = states.clone().narrow(0, first, count);
-        let weight =
-            Tensor::<2>::from_data(TensorData::new(weights[first..first + count].to_vec(), [count, 1]), &device);
-        let logits: Vec<Tensor<2>> =
-            (0..shards.len()).map(|index| matmul(states.clone(), widened(index).transpose())).collect();
-        let max = Tensor::cat(logits.iter().map(|part| part.clone().max_dim(1)).collect(), 1).max_dim(1); // [count, 1]
-        let (powers, sums): (Vec<_>, Vec<_>) = logits.into_iter().map(|part| exp_below(part, max.clone())).unzip();
-        let total = Tensor::cat(sums, 1).sum_dim(1);
-        let mut target_states: Option<Tensor<2>> = None; // the table's rows of the targets, [count, hidden]
-        let mut by_chunk: Option<Tensor<2>> = None;
-        let share = weight.clone() / total.clone();
-        let mut first_id = 0usize;
-        for (index, power) in powers.into_iter().enumerate() {
-            let (local, inside) = local_targets(&targets[first..first + count], first_id, sizes[index]);
-            let local = Tensor::<1, Int>::from_data(TensorData::new(local, [count]), &device);
-            let inside = Tensor::<2>::from_data(TensorData::new(inside, [count, 1]), &device);
-            let found = shards[index].clone().select(0, local.clone()).cast(FloatDType::F32);
-            let rows_of_targets = found * inside.clone();
-            target_states = Some(match target_states {
-                Some(before) => before + rows_of_targets,
-                None => rows_of_targets,
-            });
-            let probabilities = scale_rows(power, share.clone()); // weighted, [count, rows of the shard]
-            let part = matmul(probabilities.clone(), widened(index));
-            by_chunk = Some(match by_chunk {
-                Some(before) => before + part,
-                None => part,
-            });
-            if let Some(gradients) = &mut gradients {
-                let aimed = (states.clone() * (inside * weight.clone())).mul_scalar(-kept);
-                let product = matmul(probabilities.transpose(), states.clone());
-                let so_far = match gradients[index].take() {
-                    Some(before) => before + product,
-                    None => product,
-                };
-                gradients[index] = Some(so_far.select_assign(0, local, aimed, IndexingUpdateOp::Add));
-            }
-            first_id += sizes[index];
-        }
-        let target_states = target_states.expect("a table has at least one shard");
-        let target_states = match &mean_row {
-            Some(mean_row) => target_states.mul_scalar(kept) + mean_row.clone().mul_scalar(label_smoothing),
-            None => target_states,
+    let shards = Shards::of(table);
+    let smoothing = (label_smoothing > 0.0).then(|| Smoothing { share: label_smoothing, mean_row: shards.mean_row() });
+    let mut gradients: Option<Vec<Option<Tensor<2>>>> = table.is_trained().then(|| vec![None; shards.tensors.len()]);
+    let (mut sum, mut by_state) = (None, Vec::new());
+    let most = rows_in_chunk(shards.vocab);
+    for first in (0..rows).step_by(most) {
+        let count = most.min(rows - first);
+        let chunk = Chunk {
+            states: states.clone().narrow(0, first, count),
+            targets: &targets[first..first + count],
+            weights: &weights[first..first + count],
         };
-        let target_logits = (states * target_states.clone()).sum_dim(1);
-        let losses = (max + total.log() - target_logits) * weight.clone();
-        let loss = losses.sum();
-        sum = Some(match sum {
-            Some(before) => before + loss,
-            None => loss,
-        });
-        by_state.push(by_chunk.expect("a table has at least one shard") - target_states * weight);
+        let (loss, gradient) = chunk.loss(&shards, smoothing.as_ref(), gradients.as_deref_mut());
+        add_to(&mut sum, loss);
+        by_state.push(gradient);
     }
-    let states = if by_state.len() == 1 { by_state.remove(0) } else { Tensor::cat(by_state, 0) };
-    debug_assert_eq!(states.dims(), [rows, hidden]);
+    let by_state = if by_state.len() == 1 { by_state.remove(0) } else { Tensor::cat(by_state, 0) };
+    debug_assert_eq!(by_state.dims(), [rows, hidden]);
     let mut table: Option<Vec<Tensor<2>>> = gradients.map(|shards| shards.into_iter().flatten().collect());
-    if let (Some(gradients), Some(_)) = (&mut table, mean_row) {
-        let weights = Tensor::<2>::from_data(TensorData::new(weights.to_vec(), [rows, 1]), &device);
-        let spread = (all_states * weights).sum_dim(0).mul_scalar(label_smoothing / vocab as f64); // [1, hidden]
+    if let (Some(gradients), Some(smoothing)) = (&mut table, smoothing) {
+        let weights = Tensor::<2>::from_data(TensorData::new(weights.to_vec(), [rows, 1]), &states.device());
+        let spread = (states * weights).sum_dim(0).mul_scalar(smoothing.share / shards.vocab as f64); // [1, hidden]
         for gradient in gradients {
             *gradient = gradient.clone() - spread.clone();
         }
     }
-    TokenLoss { sum: sum.expect("there is at least one chunk"), states, table }
+    TokenLoss { sum: sum.expect("there is at least one chunk"), states: by_state, table }
+}
+
+/// The shards of a table, without autodiff.
+struct Shards {
+    tensors: Vec<Tensor<2>>,
+    vocab: usize,
+}
+
+impl Shards {
+    fn of(table: &TokenTable) -> Self {
+        let tensors: Vec<Tensor<2>> = table.shards.iter().map(|shard| shard.val().inner()).collect();
+        let vocab = tensors.iter().map(|shard| shard.dims()[0]).sum();
+        Self { tensors, vocab }
+    }
+
+    /// A shard in f32, whatever it is held in.
+    fn widened(&self, index: usize) -> Tensor<2> {
+        self.tensors[index].clone().cast(FloatDType::F32)
+    }
+
+    /// The mean of all rows.
+    ///
+    /// # Shapes
+    /// - returns: `[1, hidden]`
+    fn mean_row(&self) -> Tensor<2> {
+        let sums = (0..self.tensors.len()).map(|index| self.widened(index).sum_dim(0)).collect();
+        Tensor::cat(sums, 0).sum_dim(0).div_scalar(self.vocab as f64)
+    }
+}
+
+/// Label smoothing, where there is any.
+struct Smoothing {
+    share: f64,
+    /// `[1, hidden]`
+    mean_row: Tensor<2>,
+}
+
+/// States whose scores are held at the same time.
+struct Chunk<'a> {
+    /// `[count, hidden]`
+    states: Tensor<2>,
+    targets: &'a [i32],
+    weights: &'a [f32],
+}
+
+impl Chunk<'_> {
+    /// The weighted sum of the cross-entropies, and its gradient by the states; that by the shards is added to `gradients`.
+    ///
+    /// # Shapes
+    /// - returns: `[1]` and `[count, hidden]`
+    fn loss(
+        self,
+        shards: &Shards,
+        smoothing: Option<&Smoothing>,
+        mut gradients: Option<&mut [Option<Tensor<2>>]>,
+    ) -> (Tensor<1>, Tensor<2>) {
+        let Self { states, targets, weights } = self;
+        let (count, device) = (targets.len(), states.device());
+        let column = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, [count, 1]), &device);
+        let weight = column(weights.to_vec());
+        let kept = smoothing.map_or(1.0, |smoothing| 1.0 - smoothing.share);
+        let logits: Vec<Tensor<2>> =
+            (0..shards.tensors.len()).map(|index| matmul(states.clone(), shards.widened(index).transpose())).collect();
+        let max = Tensor::cat(logits.iter().map(|part| part.clone().max_dim(1)).collect(), 1).max_dim(1); // [count, 1]
+        let (powers, sums): (Vec<_>, Vec<_>) = logits.into_iter().map(|part| exp_below(part, max.clone())).unzip();
+        let total = Tensor::cat(sums, 1).sum_dim(1);
+        let share = weight.clone() / total.clone();
+        let mut target_states: Option<Tensor<2>> = None; // the table's rows of the targets, [count, hidden]
+        let mut by_state: Option<Tensor<2>> = None;
+        let mut first_id = 0;
+        for (index, power) in powers.into_iter().enumerate() {
+            let size = shards.tensors[index].dims()[0];
+            let (local, inside) = local_targets(targets, first_id, size);
+            first_id += size;
+            let local = Tensor::<1, Int>::from_data(TensorData::new(local, [count]), &device);
+            let inside = column(inside);
+            let found = shards.tensors[index].clone().select(0, local.clone()).cast(FloatDType::F32);
+            add_to(&mut target_states, found * inside.clone());
+            let probabilities = scale_rows(power, share.clone()); // weighted, [count, rows of the shard]
+            add_to(&mut by_state, matmul(probabilities.clone(), shards.widened(index)));
+            if let Some(gradients) = gradients.as_deref_mut() {
+                let aimed = (states.clone() * (inside * weight.clone())).mul_scalar(-kept);
+                let gradient = &mut gradients[index];
+                add_to(gradient, matmul(probabilities.transpose(), states.clone()));
+                let add = |so_far: Tensor<2>| so_far.select_assign(0, local, aimed, IndexingUpdateOp::Add);
+                *gradient = gradient.take().map(add);
+            }
+        }
+        let target_states = target_states.expect("a table has at least one shard");
+        let target_states = match smoothing {
+            Some(Smoothing { share, mean_row }) => target_states.mul_scalar(kept) + mean_row.clone().mul_scalar(*share),
+            None => target_states,
+        };
+        let target_logits = (states * target_states.clone()).sum_dim(1);
+        let losses = (max + total.log() - target_logits) * weight.clone();
+        (losses.sum(), by_state.expect("a table has at least one shard") - target_states * weight)
+    }
+}
+
+/// Adds to a sum, which begins with the first of its terms.
+fn add_to<const D: usize>(sum: &mut Option<Tensor<D>>, term: Tensor<D>) {
+    *sum = Some(match sum.take() {
+        Some(before) => before + term,
+        None => term,
+    });
 }
 
 /// For evaluation, in one pass and without gradients: sum of the cross-entropies, and how many states' likeliest token is

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::softmax::{find_highest, log_softmax_of, softmax};
+
 /// Bins of the expected calibration error, as Guo et al. have them: of equal width, each with its upper end.
 pub const NUM_BINS: usize = 15;
 
@@ -108,15 +110,6 @@ pub(super) fn reliability_bins(bins: &[BinSums]) -> Vec<ReliabilityBin> {
     bins.iter().enumerate().map(bin).collect()
 }
 
-/// Probabilities of logits that are divided by a temperature, in f64.
-pub(super) fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> =
-        logits.iter().map(|&logit| ((f64::from(logit) - f64::from(max)) / temperature).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
-}
-
 /// The temperature that gives rows the highest likelihood. `logits` are row by row, as many as there are classes, and `labels` the
 /// ids of their classes.
 ///
@@ -171,19 +164,6 @@ pub fn fit_temperature(num_classes: usize, labels: &[usize], logits: &[f32]) -> 
     Some(TemperatureFit { temperature, nll_before, nll_after, ece_before, ece_after })
 }
 
-/// Index of the highest logit, the first of equals.
-pub(crate) fn find_highest(logits: &[f32]) -> usize {
-    (0..logits.len()).fold(0, |best, index| if logits[index] > logits[best] { index } else { best })
-}
-
-/// Log-probability of a class.
-pub(super) fn log_softmax_of(logits: &[f32], label: usize, temperature: f64) -> f64 {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let shifted = |logit: f32| (f64::from(logit) - max) / temperature;
-    let sum: f64 = logits.iter().map(|&logit| shifted(logit).exp()).sum();
-    shifted(logits[label]) - sum.ln()
-}
-
 /// Mean and variance of logits under the probabilities that they have at an inverse temperature.
 fn moments(logits: &[f32], inverse: f64) -> (f64, f64) {
     let probabilities = softmax(logits, 1.0 / inverse);
@@ -232,6 +212,5 @@ mod tests {
         assert!(fit.nll_before.is_finite() && fit.nll_after < fit.nll_before, "{fit:?}");
         let all_but_one = [300.0, -300.0, 200.0, -200.0, 100.0, -100.0];
         assert_eq!(fit_temperature(2, &[0, 0, 1], &all_but_one), None, "no temperature is high enough");
-        assert_eq!(softmax(&[1000.0, 1000.0, -1000.0], 1.0), [0.5, 0.5, 0.0]);
     }
 }

@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED, intervals};
 use super::calibration::{
-    BinSums, NUM_BINS, ReliabilityBin, TemperatureFit, bin_of, calibration_error, fill_bins, find_highest,
-    fit_temperature, log_softmax_of, reliability_bins, softmax,
+    BinSums, NUM_BINS, ReliabilityBin, TemperatureFit, bin_of, calibration_error, fill_bins, fit_temperature,
+    reliability_bins,
 };
 use super::class_counts::ClassCounts;
 use super::coverage::{CoveragePoint, coverage};
 use super::figure::{Figure, name_figures};
 use super::ranking::{MAX_RANKED, Ranking, RankingFigures};
 use super::ratios::PrecisionRecallF1;
+use super::softmax::{find_highest, log_softmax_of, softmax};
 
 /// Top-k accuracies that are measured, where there are more classes than k.
 const TOP: [(usize, &str); 2] = [(3, "top_3_accuracy"), (5, "top_5_accuracy")];

@@ -1,8 +1,8 @@
 //! Minimises a smooth function of many numbers: L-BFGS with a backtracking line search (Nocedal and Wright, Numerical
 //! Optimization, algorithms 7.4 and 7.5).
 //!
-//! In: where to begin, and a function that gives its value at a point and writes its gradient there. Out: a point that is better with
-//! every iteration. Iterations are pulled one by one, so that a driver can show how far it is, or stop.
+//! In: where to begin, then the function's value and gradient at each point that is asked for. Out: a point that is better with every
+//! iteration. Who drives it computes the values, in parts of any size, and can stop at any time.
 
 use std::collections::VecDeque;
 
@@ -28,6 +28,27 @@ struct Step {
     inverse: f64,
 }
 
+/// A line along which a better point is sought.
+#[derive(Debug)]
+struct Line {
+    direction: Vec<f64>,
+    slope: f64,
+    /// Length of the step that is tried.
+    length: f64,
+    num_tries: usize,
+}
+
+/// What came of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is no better: one that is nearer is asked for.
+    Nearer,
+    /// It is the best so far, as the first one is.
+    Better,
+    /// No step is better than none, which is so at the minimum. Nothing more is asked for.
+    Stuck,
+}
+
 /// A minimisation under way.
 #[derive(Debug)]
 pub(super) struct Lbfgs {
@@ -35,14 +56,27 @@ pub(super) struct Lbfgs {
     value: f64,
     gradient: Vec<f64>,
     steps: VecDeque<Step>,
+    /// The point that is asked for, and the line to it; `None` where it is the first.
+    next_point: Vec<f64>,
+    line: Option<Line>,
 }
 
 impl Lbfgs {
     /// Begins at a point.
-    pub(super) fn new(point: Vec<f64>, function: impl Fn(&[f64], &mut [f64]) -> f64) -> Self {
-        let mut gradient = vec![0.0; point.len()];
-        let value = function(&point, &mut gradient);
-        Self { point, value, gradient, steps: VecDeque::with_capacity(HISTORY) }
+    pub(super) fn new(point: Vec<f64>) -> Self {
+        Self {
+            next_point: point.clone(),
+            gradient: vec![0.0; point.len()],
+            point,
+            value: f64::INFINITY,
+            steps: VecDeque::with_capacity(HISTORY),
+            line: None,
+        }
+    }
+
+    /// The point whose value and gradient are needed.
+    pub(super) fn next_point(&self) -> &[f64] {
+        &self.next_point
     }
 
     /// The best point so far.
@@ -55,8 +89,25 @@ impl Lbfgs {
         self.gradient.iter().fold(0.0, |largest: f64, slope| largest.max(slope.abs()))
     }
 
-    /// One iteration; `false` where no step is better than none, which is so at the minimum.
-    pub(super) fn advance(&mut self, function: impl Fn(&[f64], &mut [f64]) -> f64) -> bool {
+    /// Takes value and gradient at [`Self::next_point`].
+    pub(super) fn take_value(&mut self, value: f64, gradient: Vec<f64>) -> Outcome {
+        if let Some(line) = self.line.take() {
+            let is_lower = value <= self.value + SUFFICIENT * line.length * line.slope;
+            // Near the minimum the value changes by less than its rounding, and the slope still tells (Hager and Zhang 2005).
+            let is_flat = value <= self.value + NOISE * self.value.abs()
+                && dot(&line.direction, &gradient) <= (2.0 * SUFFICIENT - 1.0) * line.slope;
+            if !(is_lower || is_flat) {
+                return self.try_nearer(line, value);
+            }
+            self.note_step(&gradient);
+            self.point.clone_from(&self.next_point);
+        }
+        (self.value, self.gradient) = (value, gradient);
+        if self.try_line() { Outcome::Better } else { Outcome::Stuck }
+    }
+
+    /// Asks for a point along a new line; `false` where there is no way down.
+    fn try_line(&mut self) -> bool {
         let mut direction = self.direction();
         let mut slope = dot(&direction, &self.gradient);
         if slope >= 0.0 {
@@ -68,32 +119,36 @@ impl Lbfgs {
         if slope == 0.0 || !slope.is_finite() {
             return false;
         }
-        let mut length = if self.steps.is_empty() { (1.0 / (-slope).sqrt()).min(1.0) } else { 1.0 };
-        let mut gradient = vec![0.0; self.point.len()];
-        for _ in 0..MAX_TRIES {
-            let point: Vec<f64> = self.point.iter().zip(&direction).map(|(at, step)| at + length * step).collect();
-            let value = function(&point, &mut gradient);
-            let is_lower = value <= self.value + SUFFICIENT * length * slope;
-            // Near the minimum the value changes by less than its rounding, and the slope still tells (Hager and Zhang 2005).
-            let is_flat = value <= self.value + NOISE * self.value.abs()
-                && dot(&direction, &gradient) <= (2.0 * SUFFICIENT - 1.0) * slope;
-            if is_lower || is_flat {
-                self.take(point, value, gradient);
-                return true;
-            }
-            // The minimum of the parabola through what is known, within limits.
-            let fitted = -slope * length * length / (2.0 * (value - self.value - slope * length));
-            let shorter = 0.5 * length;
-            length = if fitted.is_finite() { fitted.clamp(0.1 * length, shorter) } else { shorter };
-        }
-        false
+        let length = if self.steps.is_empty() { (1.0 / (-slope).sqrt()).min(1.0) } else { 1.0 };
+        self.ask(Line { direction, slope, length, num_tries: 0 });
+        true
     }
 
-    /// Goes to a point.
-    fn take(&mut self, point: Vec<f64>, value: f64, gradient: Vec<f64>) {
+    /// Asks for a nearer point on a line whose last one has this value.
+    fn try_nearer(&mut self, mut line: Line, value: f64) -> Outcome {
+        line.num_tries += 1;
+        if line.num_tries == MAX_TRIES {
+            return Outcome::Stuck;
+        }
+        // The minimum of the parabola through what is known, within limits.
+        let fitted = -line.slope * line.length * line.length / (2.0 * (value - self.value - line.slope * line.length));
+        let shorter = 0.5 * line.length;
+        line.length = if fitted.is_finite() { fitted.clamp(0.1 * line.length, shorter) } else { shorter };
+        self.ask(line);
+        Outcome::Nearer
+    }
+
+    fn ask(&mut self, line: Line) {
+        let steps = self.point.iter().zip(&line.direction);
+        self.next_point = steps.map(|(at, step)| at + line.length * step).collect();
+        self.line = Some(line);
+    }
+
+    /// Notes what a step to [`Self::next_point`] changes of the gradient.
+    fn note_step(&mut self, gradient: &[f64]) {
         let difference =
             |new: &[f64], old: &[f64]| new.iter().zip(old).map(|(new, old)| new - old).collect::<Vec<f64>>();
-        let (moved, change) = (difference(&point, &self.point), difference(&gradient, &self.gradient));
+        let (moved, change) = (difference(&self.next_point, &self.point), difference(gradient, &self.gradient));
         let curvature = dot(&moved, &change);
         if curvature > f64::EPSILON * dot(&change, &change) {
             if self.steps.len() == HISTORY {
@@ -101,7 +156,6 @@ impl Lbfgs {
             }
             self.steps.push_back(Step { moved, change, inverse: 1.0 / curvature });
         }
-        (self.point, self.value, self.gradient) = (point, value, gradient);
     }
 
     /// Where the next step goes: the gradient against what the last steps tell of the curvature.
@@ -141,14 +195,28 @@ mod tests {
         100.0 * bend * bend + (1.0 - x) * (1.0 - x)
     }
 
+    /// Goes on until the slope is small enough, or there is no step; returns how many points were better.
+    fn minimise(found: &mut Lbfgs, tolerance: f64, function: impl Fn(&[f64], &mut [f64]) -> f64) -> usize {
+        let mut num_better = 0;
+        loop {
+            let mut gradient = vec![0.0; found.next_point().len()];
+            let value = function(found.next_point(), &mut gradient);
+            match found.take_value(value, gradient) {
+                Outcome::Nearer => {}
+                Outcome::Better => num_better += 1,
+                Outcome::Stuck => return num_better,
+            }
+            assert!(num_better < 200, "it goes on for ever");
+            if found.largest_slope() <= tolerance {
+                return num_better;
+            }
+        }
+    }
+
     #[test]
     fn a_bent_valley_is_followed_to_its_end() {
-        let mut found = Lbfgs::new(vec![-1.2, 1.0], valley);
-        let mut count = 0;
-        while found.largest_slope() > 1e-9 && found.advance(valley) {
-            count += 1;
-            assert!(count < 200, "it goes on for ever");
-        }
+        let mut found = Lbfgs::new(vec![-1.2, 1.0]);
+        let _ = minimise(&mut found, 1e-9, valley);
         assert!(found.point().iter().all(|at| (at - 1.0).abs() < 1e-8), "{:?}", found.point());
     }
 
@@ -158,9 +226,9 @@ mod tests {
             gradient.copy_from_slice(point);
             0.5 * dot(point, point)
         };
-        assert!(!Lbfgs::new(vec![0.0; 9], bowl).advance(bowl));
-        let mut found = Lbfgs::new(vec![3.0; 9], bowl);
-        while found.largest_slope() > 1e-12 && found.advance(bowl) {}
+        assert_eq!(minimise(&mut Lbfgs::new(vec![0.0; 9]), 0.0, bowl), 0, "stuck at once");
+        let mut found = Lbfgs::new(vec![3.0; 9]);
+        assert!(minimise(&mut found, 1e-12, bowl) > 1);
         assert!(found.largest_slope() <= 1e-12, "{:?}", found.point());
     }
 }

@@ -1,10 +1,10 @@
 //! Multinomial logistic regression with an L2 penalty, as scikit-learn's `LogisticRegression` with its solver lbfgs: the mean
 //! cross-entropy and `|W|^2 / (2 C n)`, intercepts without a penalty; of two classes one vector of coefficients.
 //!
-//! In: vectors of rows with a class each. Out: a [`LogisticRegression`], which gives probabilities. The fit is pulled, an iteration at
-//! a time.
+//! In: vectors of rows with a class each. Out: a [`LogisticRegression`], which gives probabilities. The fit is pulled in parts, of which
+//! an iteration over many rows takes several.
 
-use super::lbfgs::Lbfgs;
+use super::lbfgs::{Lbfgs, Outcome};
 use super::retrieval::dot;
 
 /// Inverse strength of the penalty, as scikit-learn's default. Of vectors of length 1.
@@ -15,6 +15,9 @@ pub const LOGISTIC_TOLERANCE: f64 = 1e-4;
 
 /// Iterations at most: many times what rows take that can be fitted at all.
 const MAX_ITERATIONS: usize = 2000;
+
+/// Products that are computed in one go by what is pulled in parts: some hundredths of a second in a browser.
+pub(crate) const PART_PRODUCTS: usize = 8 << 20;
 
 /// Rows with a vector and a class each.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +79,17 @@ pub struct LogisticFit<'r> {
     search: Option<Lbfgs>,
     tolerance: f64,
     num_iterations: usize,
+    /// What is computed at the point that the search asks for.
+    evaluation: Option<Evaluation>,
+    is_fitted: bool,
+}
+
+/// Value and gradient at a point, as far as rows were added.
+#[derive(Debug)]
+struct Evaluation {
+    value: f64,
+    gradient: Vec<f64>,
+    num_rows: usize,
 }
 
 /// What is minimised.
@@ -105,18 +119,28 @@ impl<'r> LogisticFit<'r> {
         let targets = chosen.iter().map(target).collect();
         let problem = Problem { rows, chosen, classes, targets, inverse_strength: c };
         let size = problem.num_outputs() * (rows.dim + 1);
-        let search = (size > 0).then(|| Lbfgs::new(vec![0.0; size], |point, gradient| problem.value(point, gradient)));
-        Self { problem, search, tolerance, num_iterations: 0 }
+        let search = (size > 0).then(|| Lbfgs::new(vec![0.0; size]));
+        Self { problem, search, tolerance, num_iterations: 0, evaluation: None, is_fitted: false }
     }
 
-    /// One iteration; `false` once it is fitted.
+    /// Computes some hundredths of a second's worth; `false` once it is fitted.
     pub fn advance(&mut self) -> bool {
-        let Some(search) = &mut self.search else { return false };
-        if self.num_iterations == MAX_ITERATIONS || search.largest_slope() <= self.tolerance {
-            return false;
+        let Some(search) = self.search.as_mut().filter(|_| !self.is_fitted) else { return false };
+        let problem = &self.problem;
+        let mut evaluation = self.evaluation.take().unwrap_or_else(|| problem.begin(search.next_point()));
+        if problem.add_rows(search.next_point(), &mut evaluation, problem.rows_of_part()) {
+            self.evaluation = Some(evaluation);
+            return true;
         }
-        self.num_iterations += 1;
-        search.advance(|point, gradient| self.problem.value(point, gradient))
+        self.is_fitted = match search.take_value(evaluation.value, evaluation.gradient) {
+            Outcome::Nearer => false,
+            Outcome::Better => {
+                self.num_iterations += 1;
+                self.num_iterations > MAX_ITERATIONS || search.largest_slope() <= self.tolerance
+            }
+            Outcome::Stuck => true,
+        };
+        !self.is_fitted
     }
 
     /// What is fitted so far.
@@ -143,36 +167,53 @@ impl Problem<'_> {
         }
     }
 
-    /// Mean cross-entropy with the penalty. A point holds for each output its coefficients, then its intercept.
-    fn value(&self, point: &[f64], gradient: &mut [f64]) -> f64 {
+    /// The penalty, before any row. A point holds for each output its coefficients, then its intercept.
+    fn begin(&self, point: &[f64]) -> Evaluation {
         let (dim, width) = (self.rows.dim, self.rows.dim + 1);
-        let share = 1.0 / self.chosen.len() as f64;
-        let strength = share / self.inverse_strength;
-        let mut value = 0.0;
+        let strength = self.share() / self.inverse_strength;
+        let (mut value, mut gradient) = (0.0, vec![0.0; point.len()]);
         for (output, slopes) in point.chunks_exact(width).zip(gradient.chunks_exact_mut(width)) {
             value += 0.5 * strength * dot(&output[..dim], &output[..dim]);
             slopes[..dim].iter_mut().zip(&output[..dim]).for_each(|(slope, weight)| *slope = strength * weight);
-            slopes[dim] = 0.0;
         }
+        Evaluation { value, gradient, num_rows: 0 }
+    }
+
+    /// What a row counts in the mean.
+    fn share(&self) -> f64 {
+        1.0 / self.chosen.len() as f64
+    }
+
+    /// Rows that are added in one go.
+    fn rows_of_part(&self) -> usize {
+        // Scores, then slopes.
+        (PART_PRODUCTS / (2 * self.num_outputs() * self.rows.dim).max(1)).max(1)
+    }
+
+    /// Adds the cross-entropy of the next `count` rows; `false` once there are no more.
+    fn add_rows(&self, point: &[f64], evaluation: &mut Evaluation, count: usize) -> bool {
+        let (dim, width, share) = (self.rows.dim, self.rows.dim + 1, self.share());
         let first = self.classes.len() - self.num_outputs();
         let mut scores = vec![0.0; self.classes.len()];
         let mut vector: Vec<f64> = Vec::with_capacity(dim);
-        for (&row, &target) in self.chosen.iter().zip(&self.targets) {
+        let rows = self.chosen.iter().zip(&self.targets).skip(evaluation.num_rows).take(count);
+        for (&row, &target) in rows {
             vector.clear();
             vector.extend(self.rows.vector(row).iter().map(|&number| f64::from(number)));
             for (score, output) in scores[first..].iter_mut().zip(point.chunks_exact(width)) {
                 *score = dot(&output[..dim], &vector) + output[dim];
             }
             let log_sum = log_sum_exp(&scores);
-            value += share * (log_sum - scores[target]);
-            for (class, slopes) in (first..).zip(gradient.chunks_exact_mut(width)) {
+            evaluation.value += share * (log_sum - scores[target]);
+            for (class, slopes) in (first..).zip(evaluation.gradient.chunks_exact_mut(width)) {
                 let truth = if class == target { 1.0 } else { 0.0 };
                 let slope = share * ((scores[class] - log_sum).exp() - truth);
                 slopes[..dim].iter_mut().zip(&vector).for_each(|(sum, number)| *sum += slope * number);
                 slopes[dim] += slope;
             }
         }
-        value
+        evaluation.num_rows += count;
+        evaluation.num_rows < self.chosen.len()
     }
 }
 
@@ -237,6 +278,26 @@ mod tests {
             assert_eq!(all.len(), case.probabilities.len(), "{name}");
             assert!(largest_difference(&all, &case.probabilities) <= TOLERANCE, "{name}");
         }
+    }
+
+    #[test]
+    fn parts_of_any_size_have_the_same_value_and_gradient() {
+        let vectors: &[f32] = &[1.0, 0.5, -1.0, -0.5, 0.2, 0.9];
+        let rows = LabeledVectors { vectors, dim: 1, labels: &[0, 1, 2, 2, 1, 0], num_classes: 3 };
+        let problem = LogisticFit::new(rows, (0..6).collect(), 1.0, LOGISTIC_TOLERANCE).problem;
+        let point = [0.3, -0.1, 0.5, 0.2, -0.7, 0.1];
+        let evaluate = |count: usize| {
+            let (mut found, mut num_parts) = (problem.begin(&point), 1);
+            while problem.add_rows(&point, &mut found, count) {
+                num_parts += 1;
+            }
+            (num_parts, found.value, found.gradient)
+        };
+        let (_, value, gradient) = evaluate(6);
+        for (count, num_parts) in [(1, 6), (4, 2), (6, 1), (100, 1)] {
+            assert_eq!(evaluate(count), (num_parts, value, gradient.clone()), "{count} at a time");
+        }
+        assert_eq!(problem.rows_of_part(), PART_PRODUCTS / 6);
     }
 
     #[test]

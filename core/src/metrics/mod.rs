@@ -34,6 +34,7 @@ mod regression;
 mod retrieval;
 mod rouge;
 mod slices;
+mod softmax;
 mod squad;
 mod text;
 mod text_style;
@@ -41,7 +42,6 @@ mod text_to_text;
 
 pub use bleu::{Bleu, MAX_NGRAM_ORDER};
 pub use bootstrap::{NUM_RESAMPLES, RESAMPLE_SEED};
-pub(crate) use calibration::find_highest;
 pub use calibration::{NUM_BINS, ReliabilityBin, TemperatureFit, fit_temperature};
 pub use chrf::chrf;
 pub use class_scores::{Calibration, ClassScores};
@@ -59,6 +59,7 @@ pub use label_errors::{
 };
 pub use label_scores::{LabelScores, RowsOfLabels};
 pub use language_model::{TokenAccumulator, TokenEvaluation};
+pub(crate) use logistic::PART_PRODUCTS;
 pub use logistic::{LOGISTIC_C, LOGISTIC_TOLERANCE, LabeledVectors, LogisticFit, LogisticRegression};
 pub use multi_label::{LabelMetrics, MultiLabelEvaluation, average_precision, best_thresholds, evaluate_multi_label};
 pub use preference::{BlindPair, PreferenceTally, Vote, blind_order, wilson_interval};
@@ -66,12 +67,13 @@ pub use rating::{Rating, RatingInput, ShownPair, WrittenSet, chosen_sides};
 pub use ratios::PrecisionRecallF1;
 pub use regression::{OutputMetrics, RegressionEvaluation, evaluate_regression, pearson, spearman};
 pub use retrieval::{
-    NearestEvaluation, NearestOther, RecallAt, RetrievalEvaluation, SimilarityEvaluation, choose_few_shot,
-    cosine_similarity, evaluate_nearest, evaluate_retrieval, evaluate_retrieval_of, evaluate_similarity,
-    predict_among_others, predict_nearest, predict_nearest_of,
+    NearestEvaluation, NearestOther, NearestReferences, RecallAt, RetrievalEvaluation, SimilarityEvaluation,
+    choose_few_shot, cosine_similarity, evaluate_nearest, evaluate_retrieval, evaluate_retrieval_of,
+    evaluate_similarity, predict_among_others, predict_nearest, predict_nearest_of,
 };
 pub use rouge::{mean_rouge_l, rouge_l};
 pub use slices::{MIN_SLICE, RowOutcomes, Slice, SliceFigure, SliceReport, SliceResult, compare_slices};
+pub(crate) use softmax::{find_highest, log_softmax, softmax};
 pub use squad::{
     BestThresholds, ExactAndF1, SquadEvaluation, SquadQuestion, answer_f1, evaluate_answers, is_exact_answer,
     normalize_answer,

@@ -30,12 +30,11 @@ pub struct BlindPair {
 #[must_use]
 pub fn blind_order(num_pairs: usize, seed: u64) -> Vec<BlindPair> {
     let mut draws = Resampler::new(seed);
-    let mut below = |bound: usize| (((draws.number() >> 32) * bound as u64) >> 32) as usize;
     let mut indices: Vec<usize> = (0..num_pairs).collect();
     for last in (1..num_pairs).rev() {
-        indices.swap(last, below(last + 1)); // Fisher and Yates
+        indices.swap(last, draws.below(last + 1)); // Fisher and Yates
     }
-    indices.into_iter().map(|index| BlindPair { index, is_swapped: below(2) == 1 }).collect()
+    indices.into_iter().map(|index| BlindPair { index, is_swapped: draws.below(2) == 1 }).collect()
 }
 
 /// Which of two models' texts is better.

@@ -117,6 +117,7 @@ pub(super) fn dot(left: &[f64], right: &[f64]) -> f64 {
 }
 
 /// Rows of length 1, so that similarities are dot products.
+#[derive(Debug)]
 struct Embeddings {
     rows: Vec<Vec<f64>>,
 }
@@ -246,18 +247,47 @@ pub fn predict_nearest_of(
     dim: usize,
     choices: &[(&[usize], usize)],
 ) -> Vec<Vec<usize>> {
-    let (references, queries) = (Embeddings::new(references, dim), Embeddings::new(queries, dim));
-    assert_eq!(references.rows.len(), reference_labels.len(), "each reference has one label");
-    assert!(choices.iter().all(|(chosen, k)| *k > 0 && !chosen.is_empty()), "there is someone to vote");
-    let mut predicted = vec![Vec::with_capacity(queries.rows.len()); choices.len()];
-    for query in &queries.rows {
-        let similarities = references.similarities(query);
-        for (predicted, (chosen, k)) in predicted.iter_mut().zip(choices) {
-            let nearest = nearest_of(chosen.iter().copied(), &similarities, *k);
-            predicted.push(vote(&nearest, &similarities, reference_labels));
-        }
+    NearestReferences::new(references, reference_labels.to_vec(), dim).predict(queries, choices)
+}
+
+/// References that queries are compared with, made ready once for many of them.
+#[derive(Debug)]
+pub struct NearestReferences {
+    embeddings: Embeddings,
+    labels: Vec<usize>,
+    dim: usize,
+}
+
+impl NearestReferences {
+    /// References of `dim` numbers and a label each.
+    ///
+    /// # Panics
+    /// When there is not one label a reference, or embeddings do not have `dim` numbers.
+    #[must_use]
+    pub fn new(references: &[f32], labels: Vec<usize>, dim: usize) -> Self {
+        let embeddings = Embeddings::new(references, dim);
+        assert_eq!(embeddings.rows.len(), labels.len(), "each reference has one label");
+        Self { embeddings, labels, dim }
     }
-    predicted
+
+    /// As [`predict_nearest_of`].
+    ///
+    /// # Panics
+    /// When a `k` is 0, a choice is empty or names a reference that is not there, or queries do not have `dim` numbers.
+    #[must_use]
+    pub fn predict(&self, queries: &[f32], choices: &[(&[usize], usize)]) -> Vec<Vec<usize>> {
+        assert!(choices.iter().all(|(chosen, k)| *k > 0 && !chosen.is_empty()), "there is someone to vote");
+        let queries = Embeddings::new(queries, self.dim);
+        let mut predicted = vec![Vec::with_capacity(queries.rows.len()); choices.len()];
+        for query in &queries.rows {
+            let similarities = self.embeddings.similarities(query);
+            for (predicted, (chosen, k)) in predicted.iter_mut().zip(choices) {
+                let nearest = nearest_of(chosen.iter().copied(), &similarities, *k);
+                predicted.push(vote(&nearest, &similarities, &self.labels));
+            }
+        }
+        predicted
+    }
 }
 
 /// The other row that is most similar to each, with its similarity, and the label that [`predict_nearest`] gives the row

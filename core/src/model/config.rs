@@ -65,6 +65,8 @@ pub struct ModelConfig {
     pub pad_token_id: u32,
     /// Tokens that end a text; the first is the one that is appended.
     pub eos_token_ids: Vec<u32>,
+    /// What stands for a text whose vector is asked for: the mean, unless a folder of `sentence-transformers` says otherwise.
+    pub row_vector: RowVector,
     /// What the outputs of the model's own head mean; of no use where it has none.
     pub problem_type: ProblemType,
     /// Labels in the order of their ids; empty where the file has only placeholders (`LABEL_0`, ...) or none.
@@ -109,6 +111,7 @@ impl ModelConfig {
             own_head: head,
             pad_token_id,
             eos_token_ids,
+            row_vector: RowVector::Mean,
             problem_type,
             labels,
             json,

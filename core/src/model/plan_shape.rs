@@ -8,7 +8,10 @@ use burn::tensor::Tensor;
 use super::several::is_of_head;
 use super::whole::{EMBEDDINGS, VOCABULARY, layer_of, module_name};
 use super::{BackboneConfig, KeyMap, Model, ModelConfig};
-use crate::nn::{Activation, FeedForward, GateActivation, MlpKind, NormPlacement, ParamPath, VisionMlpKind};
+use crate::nn::{
+    Activation, DecoderConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, GateActivation, MlpKind,
+    ModernEncoderConfig, NormPlacement, ParamPath, VisionConfig, VisionMlpKind,
+};
 use crate::plan::{ActivationKind, LinearShape, Parameters, Reads, Shape, Stack};
 use crate::task::HeadKind;
 
@@ -44,95 +47,17 @@ impl Model {
     }
 
     fn stacks(&self, config: &ModelConfig) -> Vec<Stack> {
-        let map = config.key_map();
+        let linears = |name: &str| self.linears_of_layer(name, config.key_map());
+        let of_one_stack = || linears("backbone.layers.");
         match &config.backbone {
-            BackboneConfig::Encoder(encoder) => vec![Stack {
-                layers: encoder.num_hidden_layers as u64,
-                own_layers: encoder.num_own_layers() as u64,
-                linears: self.linears_of_layer("backbone.layers.", map),
-                score_parts: if encoder.disentangled.is_some() { 3 } else { 1 },
-                norms: 2,
-                activation: kind_of(encoder.hidden_act),
-                attention_dropout: encoder.attention_probs_dropout_prob,
-                hidden_dropout: encoder.hidden_dropout_prob,
-                num_hidden_dropouts: if encoder.drops_feed_forward { 2 } else { 1 },
-                ..heads([encoder.num_attention_heads; 2], encoder.hidden_size / encoder.num_attention_heads)
-            }],
-            BackboneConfig::ModernEncoder(encoder) => vec![Stack {
-                layers: encoder.windows.len() as u64,
-                own_layers: encoder.windows.len() as u64,
-                linears: self.linears_of_layer("backbone.layers.", map),
-                norms: 2,
-                activation: kind_of(encoder.hidden_act),
-                is_gated: true,
-                attention_dropout: encoder.attention_dropout,
-                hidden_dropout: encoder.mlp_dropout,
-                num_hidden_dropouts: 1,
-                ..heads([encoder.num_attention_heads; 2], encoder.hidden_size / encoder.num_attention_heads)
-            }],
-            BackboneConfig::Decoder(decoder) => {
-                let (activation, is_gated) = match decoder.mlp {
-                    MlpKind::GeluNew => (ActivationKind::GeluTanh, false),
-                    MlpKind::Gated { activation: GateActivation::Silu, .. } => (ActivationKind::Silu, true),
-                    MlpKind::Gated { activation: GateActivation::GeluTanh, .. } => (ActivationKind::GeluTanh, true),
-                };
-                vec![Stack {
-                    layers: decoder.num_hidden_layers as u64,
-                    own_layers: decoder.num_hidden_layers as u64,
-                    linears: self.linears_of_layer("backbone.layers.", map),
-                    // Scores that are capped keep as much as if there were more of them.
-                    score_parts: if decoder.attention.softcap.is_some() { 3 } else { 1 },
-                    norms: if decoder.norm_placement == NormPlacement::Around { 4 } else { 2 },
-                    activation,
-                    is_gated,
-                    attention_dropout: decoder.attn_pdrop,
-                    hidden_dropout: decoder.resid_pdrop,
-                    num_hidden_dropouts: 2,
-                    ..heads([decoder.num_attention_heads, decoder.num_key_value_heads], decoder.head_dim)
-                }]
-            }
-            BackboneConfig::EncoderDecoder(both) => {
-                let (activation, is_gated) = match both.feed_forward {
-                    FeedForward::Relu => (ActivationKind::Relu, false),
-                    FeedForward::GatedGelu => (ActivationKind::GeluTanh, true),
-                };
-                let stack = |layers: usize, name: &str, is_of_target: bool| Stack {
-                    layers: layers as u64,
-                    own_layers: layers as u64,
-                    is_of_target,
-                    sees_source: is_of_target,
-                    linears: self.linears_of_layer(name, map),
-                    norms: if is_of_target { 3 } else { 2 },
-                    activation,
-                    is_gated,
-                    attention_dropout: both.dropout,
-                    hidden_dropout: both.dropout,
-                    num_hidden_dropouts: if is_of_target { 3 } else { 2 },
-                    ..heads([both.num_attention_heads; 2], both.head_dim)
-                };
-                vec![
-                    stack(both.num_encoder_layers, "backbone.encoder.layers.", false),
-                    stack(both.num_decoder_layers, "backbone.decoder.layers.", true),
-                ]
-            }
-            BackboneConfig::Vision(vision) => {
-                let (activation, is_gated) = match vision.mlp {
-                    VisionMlpKind::Plain(activation) => (kind_of(activation), false),
-                    VisionMlpKind::SwiGlu => (ActivationKind::Silu, true),
-                };
-                vec![Stack {
-                    layers: vision.num_hidden_layers as u64,
-                    own_layers: vision.num_hidden_layers as u64,
-                    linears: self.linears_of_layer("backbone.layers.", map),
-                    norms: 2,
-                    activation,
-                    is_gated,
-                    attention_dropout: vision.attention_probs_dropout_prob,
-                    hidden_dropout: if vision.drops_residuals { vision.hidden_dropout_prob } else { 0.0 },
-                    num_hidden_dropouts: 2,
-                    ..heads([vision.num_attention_heads; 2], vision.hidden_size / vision.num_attention_heads)
-                }]
-            }
+            BackboneConfig::Encoder(encoder) => vec![encoder_stack(encoder, of_one_stack())],
+            BackboneConfig::ModernEncoder(encoder) => vec![modern_encoder_stack(encoder, of_one_stack())],
+            BackboneConfig::Decoder(decoder) => vec![decoder_stack(decoder, of_one_stack())],
+            BackboneConfig::EncoderDecoder(both) => vec![
+                stack_of_both(both, linears("backbone.encoder.layers."), false),
+                stack_of_both(both, linears("backbone.decoder.layers."), true),
+            ],
+            BackboneConfig::Vision(vision) => vec![vision_stack(vision, of_one_stack())],
         }
     }
 
@@ -146,6 +71,100 @@ impl Model {
             Some(LinearShape { module: module_name(map, &path), reads: Reads::of_part(name), input, output })
         });
         of_layer.collect()
+    }
+}
+
+fn encoder_stack(encoder: &EncoderConfig, linears: Vec<LinearShape>) -> Stack {
+    Stack {
+        layers: encoder.num_hidden_layers as u64,
+        own_layers: encoder.num_own_layers() as u64,
+        linears,
+        score_parts: if encoder.disentangled.is_some() { 3 } else { 1 },
+        norms: 2,
+        activation: kind_of(encoder.hidden_act),
+        attention_dropout: encoder.attention_probs_dropout_prob,
+        hidden_dropout: encoder.hidden_dropout_prob,
+        num_hidden_dropouts: if encoder.drops_feed_forward { 2 } else { 1 },
+        ..heads([encoder.num_attention_heads; 2], encoder.hidden_size / encoder.num_attention_heads)
+    }
+}
+
+fn modern_encoder_stack(encoder: &ModernEncoderConfig, linears: Vec<LinearShape>) -> Stack {
+    Stack {
+        layers: encoder.windows.len() as u64,
+        own_layers: encoder.windows.len() as u64,
+        linears,
+        norms: 2,
+        activation: kind_of(encoder.hidden_act),
+        is_gated: true,
+        attention_dropout: encoder.attention_dropout,
+        hidden_dropout: encoder.mlp_dropout,
+        num_hidden_dropouts: 1,
+        ..heads([encoder.num_attention_heads; 2], encoder.hidden_size / encoder.num_attention_heads)
+    }
+}
+
+fn decoder_stack(decoder: &DecoderConfig, linears: Vec<LinearShape>) -> Stack {
+    let (activation, is_gated) = match decoder.mlp {
+        MlpKind::GeluNew => (ActivationKind::GeluTanh, false),
+        MlpKind::Gated { activation: GateActivation::Silu, .. } => (ActivationKind::Silu, true),
+        MlpKind::Gated { activation: GateActivation::GeluTanh, .. } => (ActivationKind::GeluTanh, true),
+    };
+    Stack {
+        layers: decoder.num_hidden_layers as u64,
+        own_layers: decoder.num_hidden_layers as u64,
+        linears,
+        // Scores that are capped keep as much as if there were more of them.
+        score_parts: if decoder.attention.softcap.is_some() { 3 } else { 1 },
+        norms: if decoder.norm_placement == NormPlacement::Around { 4 } else { 2 },
+        activation,
+        is_gated,
+        attention_dropout: decoder.attn_pdrop,
+        hidden_dropout: decoder.resid_pdrop,
+        num_hidden_dropouts: 2,
+        ..heads([decoder.num_attention_heads, decoder.num_key_value_heads], decoder.head_dim)
+    }
+}
+
+/// The encoder or the decoder of a model that has both.
+fn stack_of_both(both: &EncoderDecoderConfig, linears: Vec<LinearShape>, is_of_target: bool) -> Stack {
+    let (activation, is_gated) = match both.feed_forward {
+        FeedForward::Relu => (ActivationKind::Relu, false),
+        FeedForward::GatedGelu => (ActivationKind::GeluTanh, true),
+    };
+    let layers = if is_of_target { both.num_decoder_layers } else { both.num_encoder_layers };
+    Stack {
+        layers: layers as u64,
+        own_layers: layers as u64,
+        is_of_target,
+        sees_source: is_of_target,
+        linears,
+        norms: if is_of_target { 3 } else { 2 },
+        activation,
+        is_gated,
+        attention_dropout: both.dropout,
+        hidden_dropout: both.dropout,
+        num_hidden_dropouts: if is_of_target { 3 } else { 2 },
+        ..heads([both.num_attention_heads; 2], both.head_dim)
+    }
+}
+
+fn vision_stack(vision: &VisionConfig, linears: Vec<LinearShape>) -> Stack {
+    let (activation, is_gated) = match vision.mlp {
+        VisionMlpKind::Plain(activation) => (kind_of(activation), false),
+        VisionMlpKind::SwiGlu => (ActivationKind::Silu, true),
+    };
+    Stack {
+        layers: vision.num_hidden_layers as u64,
+        own_layers: vision.num_hidden_layers as u64,
+        linears,
+        norms: 2,
+        activation,
+        is_gated,
+        attention_dropout: vision.attention_probs_dropout_prob,
+        hidden_dropout: if vision.drops_residuals { vision.hidden_dropout_prob } else { 0.0 },
+        num_hidden_dropouts: 2,
+        ..heads([vision.num_attention_heads; 2], vision.hidden_size / vision.num_attention_heads)
     }
 }
 

@@ -17,34 +17,70 @@ impl ModelConfig {
     /// # Errors
     /// When it would have no layer or too many, or a field that says something of each layer can't follow.
     pub fn with_layers(&self, kept: &[usize], added: usize) -> Result<Self, ModelError> {
-        let (before, field) = (self.num_hidden_layers(), self.architecture.field_name("num_hidden_layers"));
-        let bad = |reason: String| ModelError::Field { field, reason };
-        if kept.iter().copied().eq(0..before) && added == 0 {
+        if kept.iter().copied().eq(0..self.num_hidden_layers()) && added == 0 {
             return Ok(self.clone());
         }
+        let order = self.order_of_layers(kept, added)?;
+        let mut json = self.json_of_layers(&order);
+        if let Some(name) = self.unknown_layer_list() {
+            return Err(self
+                .bad_layers(&format!("the layers can't be changed: {name} says something of each that is not known")));
+        }
+        let (windows, ropes) = (of_order(self.windows(), &order), of_order(self.ropes(), &order));
+        let agree = |changed: &Self| (changed.windows() == windows, changed.ropes() == ropes);
+        let changed = Self::from_json(json.to_string().as_bytes())?;
+        let (windows_agree, ropes_agree) = agree(&changed);
+        if windows_agree && ropes_agree {
+            return Ok(changed);
+        }
+        // Which layers have a sliding window, or no rotary positions, may be said by their number, which is another now.
+        if !windows_agree {
+            let kinds = windows.iter().map(|window| window.map_or("full_attention", |_| "sliding_attention"));
+            json["layer_types"] = kinds.collect();
+        }
+        if !ropes_agree && (ropes.contains(&None) || changed.ropes().contains(&None)) {
+            json["no_rope_layers"] = ropes.iter().map(|rope| u8::from(rope.is_some())).collect();
+        }
+        let changed = Self::from_json(json.to_string().as_bytes())?;
+        if agree(&changed) != (true, true) {
+            return Err(self.bad_layers(
+                "the layers can't be changed: they see differently far, or differ in their positions, and no field can say so",
+            ));
+        }
+        Ok(changed)
+    }
+
+    /// The layers of the changed model, each by the layer of this one that it is like.
+    fn order_of_layers(&self, kept: &[usize], added: usize) -> Result<Vec<usize>, ModelError> {
         match &self.backbone {
             BackboneConfig::EncoderDecoder(_) => {
-                return Err(bad("the layers of a model with an encoder and a decoder can't be changed".into()));
+                return Err(self.bad_layers("the layers of a model with an encoder and a decoder can't be changed"));
             }
             BackboneConfig::Encoder(encoder) if encoder.shares_layers => {
                 let reason = "the layers of this model are one with the same weights: none can be left out or added";
-                return Err(bad(reason.into()));
+                return Err(self.bad_layers(reason));
             }
             BackboneConfig::ModernEncoder(_) if kept.first() != Some(&0) || (kept.len() == 1 && added > 0) => {
                 let reason = "the first layer of this model has one norm less: it has to stay the first, and no layer can \
                               be like it";
-                return Err(bad(reason.into()));
+                return Err(self.bad_layers(reason));
             }
             BackboneConfig::Encoder(_)
             | BackboneConfig::ModernEncoder(_)
             | BackboneConfig::Decoder(_)
             | BackboneConfig::Vision(_) => {}
         }
+        let before = self.num_hidden_layers();
         if let Some(layer) = kept.iter().find(|&&layer| layer >= before) {
-            return Err(bad(format!("there is no layer {layer}: the last one is {}", before - 1)));
+            return Err(self.bad_layers(&format!("there is no layer {layer}: the last one is {}", before - 1)));
         }
-        let Some(&last) = kept.last() else { return Err(bad("no layer is left".into())) };
-        let order: Vec<usize> = kept.iter().copied().chain(std::iter::repeat_n(last, added)).collect();
+        let Some(&last) = kept.last() else { return Err(self.bad_layers("no layer is left")) };
+        Ok(kept.iter().copied().chain(std::iter::repeat_n(last, added)).collect())
+    }
+
+    /// `config.json` with what it says of the number of layers and of each of them, for layers in another order.
+    fn json_of_layers(&self, order: &[usize]) -> Value {
+        let (before, field) = (self.num_hidden_layers(), self.architecture.field_name("num_hidden_layers"));
         let mut json = self.json.clone();
         // Some files have the number under the name that other architectures have for it, too.
         for name in [field, "num_hidden_layers"] {
@@ -60,34 +96,16 @@ impl ModelConfig {
         if let (BackboneConfig::Vision(_), Some(fields)) = (&self.backbone, json.as_object_mut()) {
             STAGES.iter().for_each(|&name| drop(fields.shift_remove(name)));
         }
-        let (windows, ropes) = (of_order(self.windows(), &order), of_order(self.ropes(), &order));
         if self.json.get("attention_types").is_some() {
+            let windows = of_order(self.windows(), order);
             let kinds: Vec<&str> = windows.iter().map(|window| window.map_or("global", |_| "local")).collect();
             json["attention_types"] = json!([[kinds, 1]]);
         }
-        if let Some(name) = self.unknown_layer_list() {
-            return Err(bad(format!("the layers can't be changed: {name} says something of each that is not known")));
-        }
-        let mut changed = Self::from_json(json.to_string().as_bytes())?;
-        let is_as_before = |changed: &Self| (changed.windows() == windows, changed.ropes() == ropes);
-        // Which layers have a sliding window, or no rotary positions, may be said by their number, which is another now.
-        let (windows_agree, ropes_agree) = is_as_before(&changed);
-        if !windows_agree {
-            let kinds = windows.iter().map(|window| window.map_or("full_attention", |_| "sliding_attention"));
-            json["layer_types"] = kinds.collect();
-        }
-        if !ropes_agree && (ropes.contains(&None) || changed.ropes().contains(&None)) {
-            json["no_rope_layers"] = ropes.iter().map(|rope| u8::from(rope.is_some())).collect();
-        }
-        if !(windows_agree && ropes_agree) {
-            changed = Self::from_json(json.to_string().as_bytes())?;
-            if is_as_before(&changed) != (true, true) {
-                let reason = "the layers can't be changed: they see differently far, or differ in their positions, and \
-                              no field can say so";
-                return Err(bad(reason.into()));
-            }
-        }
-        Ok(changed)
+        json
+    }
+
+    fn bad_layers(&self, reason: &str) -> ModelError {
+        ModelError::Field { field: self.architecture.field_name("num_hidden_layers"), reason: reason.to_owned() }
     }
 
     /// `config.json` of a model with so many tokens.

@@ -103,54 +103,46 @@ impl PartialEq for HeadSpec {
     }
 }
 
+fn require(holds: bool, field: &'static str, reason: impl FnOnce() -> String) -> Result<(), ModelError> {
+    if holds { Ok(()) } else { Err(ModelError::Field { field, reason: reason() }) }
+}
+
+fn divides(inner: usize, outer: usize) -> bool {
+    inner > 0 && outer > 0 && outer.is_multiple_of(inner)
+}
+
+/// Whether a state falls into whole heads.
+fn check_heads(heads: usize, hidden: usize) -> Result<(), ModelError> {
+    require(divides(heads, hidden), "num_attention_heads", || format!("{heads} does not divide hidden_size {hidden}"))
+}
+
 impl BackboneConfig {
     /// Whether the sizes go together.
     pub(super) fn check(&self) -> Result<(), ModelError> {
-        let divides =
-            |field, inner: usize, outer: usize, name: &str| match inner > 0 && outer > 0 && outer.is_multiple_of(inner)
-            {
-                true => Ok(()),
-                false => Err(ModelError::Field { field, reason: format!("{inner} does not divide {name} {outer}") }),
-            };
         match self {
-            Self::Encoder(encoder) => {
-                divides("num_attention_heads", encoder.num_attention_heads, encoder.hidden_size, "hidden_size")
-            }
+            Self::Encoder(encoder) => check_heads(encoder.num_attention_heads, encoder.hidden_size),
             Self::ModernEncoder(encoder) => {
                 let (heads, hidden) = (encoder.num_attention_heads, encoder.hidden_size);
-                divides("num_attention_heads", heads, hidden, "hidden_size")?;
-                match (hidden / heads).is_multiple_of(2) {
-                    true => Ok(()),
-                    false => Err(ModelError::Field {
-                        field: "num_attention_heads",
-                        reason: format!("a head is {} wide, and its values are turned in pairs", hidden / heads),
-                    }),
-                }
+                check_heads(heads, hidden)?;
+                let head_dim = hidden / heads;
+                let is_even = head_dim.is_multiple_of(2);
+                let reason = || format!("a head is {head_dim} wide, and its values are turned in pairs");
+                require(is_even, "num_attention_heads", reason)
             }
             Self::Decoder(decoder) => {
                 let (heads, keys) = (decoder.num_attention_heads, decoder.num_key_value_heads);
-                divides("num_key_value_heads", keys, heads, "num_attention_heads")?;
-                match decoder.head_dim.is_multiple_of(2) {
-                    true => Ok(()),
-                    false => Err(ModelError::Field {
-                        field: "head_dim",
-                        reason: format!("{} is odd, and a head's values are turned in pairs", decoder.head_dim),
-                    }),
-                }
+                let reason = || format!("{keys} does not divide num_attention_heads {heads}");
+                require(divides(keys, heads), "num_key_value_heads", reason)?;
+                let is_even = decoder.head_dim.is_multiple_of(2);
+                let reason = || format!("{} is odd, and a head's values are turned in pairs", decoder.head_dim);
+                require(is_even, "head_dim", reason)
             }
             Self::EncoderDecoder(_) => Ok(()), // its heads need not be as wide as a state
             Self::Vision(vision) => {
-                divides("num_attention_heads", vision.num_attention_heads, vision.hidden_size, "hidden_size")?;
-                match vision.patches_a_side() {
-                    0 => Err(ModelError::Field {
-                        field: "image_size",
-                        reason: format!(
-                            "{} pixels have no room for a patch of {}",
-                            vision.image_size, vision.patch_size
-                        ),
-                    }),
-                    _ => Ok(()),
-                }
+                check_heads(vision.num_attention_heads, vision.hidden_size)?;
+                let (pixels, patch) = (vision.image_size, vision.patch_size);
+                let reason = || format!("{pixels} pixels have no room for a patch of {patch}");
+                require(vision.patches_a_side() > 0, "image_size", reason)
             }
         }
     }

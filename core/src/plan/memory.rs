@@ -161,45 +161,55 @@ fn of_layer(
         return 0;
     }
     let is_composed = kernels == Kernels::Composed;
+    let tokens = lengths(stack, batch).map(|seq| batch.rows * seq);
+    of_attention(stack, run, (is_composed, batch))
+        + of_inner_parts(stack, run, (part, is_composed), tokens[0])
+        + of_linears(stack, run, (trained, part), tokens)
+}
+
+/// Of attention, and of attention to the source.
+fn of_attention(stack: &Stack, run: &RunConfig, (is_composed, batch): (bool, BatchShape)) -> u64 {
     let [own, source] = lengths(stack, batch);
-    let [tokens, source_tokens] = [own, source].map(|seq| batch.rows * seq);
-    let hidden = stack.linears.iter().find(|linear| linear.reads == Reads::Input).map_or(0, |linear| linear.input);
-    let attention_dropout = run.dropout.unwrap_or(stack.attention_dropout) > 0.0;
-    let hidden_dropout = run.dropout.unwrap_or(stack.hidden_dropout) > 0.0;
-
-    // Attention, and attention to the source.
     let (queries, keys) = (stack.heads * stack.head_dim, stack.key_heads * stack.head_dim);
-    let attention = |key_tokens: u64, key_seq: u64| {
-        let scores = batch.rows * stack.heads * own * key_seq;
-        let probabilities = match (attention_dropout, is_composed) {
-            (true, _) => 3,
-            (false, true) => 2,
-            (false, false) => 1,
-        };
-        tokens * queries + key_tokens * 2 * keys + scores * (probabilities + stack.score_parts.saturating_sub(1))
+    let has_dropout = run.dropout.unwrap_or(stack.attention_dropout) > 0.0;
+    let probabilities = match (has_dropout, is_composed) {
+        (true, _) => 3,
+        (false, true) => 2,
+        (false, false) => 1,
     };
-    let mut kept = attention(tokens, own);
-    if stack.sees_source {
-        kept += attention(source_tokens, source);
-    }
+    let to = |seq: u64| {
+        let scores = batch.rows * stack.heads * own * seq;
+        let of_scores = scores * (probabilities + stack.score_parts.saturating_sub(1));
+        batch.rows * own * queries + batch.rows * seq * 2 * keys + of_scores
+    };
+    to(own) + if stack.sees_source { to(source) } else { 0 }
+}
 
-    // Norms, the activation, dropout.
-    kept += stack.norms * tokens * hidden * if is_composed && part.weights { 2 } else { 1 };
-    let inner = tokens * stack.inner_width();
-    let of_activation = match (is_composed, stack.activation) {
+/// Of norms, the activation and dropout.
+fn of_inner_parts(stack: &Stack, run: &RunConfig, (part, is_composed): (Part, bool), tokens: u64) -> u64 {
+    let hidden = stack.linears.iter().find(|linear| linear.reads == Reads::Input).map_or(0, |linear| linear.input);
+    let of_norms = stack.norms * tokens * hidden * if is_composed && part.weights { 2 } else { 1 };
+    let activation = match (is_composed, stack.activation) {
         (false, _) | (true, ActivationKind::Relu) => 1,
         (true, ActivationKind::Silu) => 2,
         (true, ActivationKind::Gelu) => 3,
         (true, ActivationKind::GeluTanh) => 5,
     };
-    kept += inner * (of_activation + if stack.is_gated { 2 } else { 0 });
-    if hidden_dropout {
-        kept += stack.num_hidden_dropouts * tokens * hidden;
-    }
+    let of_activation = tokens * stack.inner_width() * (activation + if stack.is_gated { 2 } else { 0 });
+    let has_dropout = run.dropout.unwrap_or(stack.hidden_dropout) > 0.0;
+    let of_dropout = if has_dropout { stack.num_hidden_dropouts * tokens * hidden } else { 0 };
+    of_norms + of_activation + of_dropout
+}
 
-    // What linear parts read, once each tensor, and adapters.
+/// Of what linear parts read, once each tensor, and of adapters. Tokens are those of the texts and of the source.
+fn of_linears(
+    stack: &Stack,
+    run: &RunConfig,
+    (trained, part): (&Trained<'_>, Part),
+    [tokens, source_tokens]: [u64; 2],
+) -> u64 {
     let is_half = run.dtype != Dtype::F32;
-    let mut read = Vec::new();
+    let (mut kept, mut read) = (0, Vec::new());
     for linear in &stack.linears {
         let tokens = if linear.reads == Reads::Source { source_tokens } else { tokens };
         let rank = trained.rank(linear);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::parts::is_plain;
+use super::parts::is_of_model;
 use super::{Project, ProjectError};
 use crate::config::{Job, ModelSource, ReadOptions};
 use crate::task::Task;
@@ -103,7 +103,7 @@ impl RunHeader {
     pub(super) fn of(about: &RunAbout) -> Self {
         let RunAbout { number, began_ms, note, job, mut model_sha256, has_model, page } = about.clone();
         // A file of the model whose name would be refused is left out.
-        model_sha256.retain(|name, _| !has_model || is_plain(name));
+        model_sha256.retain(|name, _| !has_model || is_of_model(name));
         let job = RawValue::from_string(job.to_json()).expect("a job is JSON");
         Self { number, began_ms, note, job, model_sha256, has_model, page }
     }

@@ -21,6 +21,7 @@ pub use self::reader::{PackedFile, PackedRun, ProjectReader};
 pub use self::writer::ProjectWriter;
 use crate::config::{Job, JobError};
 use crate::folder::{Folder, FolderError};
+use crate::hub::names_in_folder;
 
 /// How the name of a project file ends.
 pub const PROJECT_ENDING: &str = ".hone";
@@ -188,10 +189,12 @@ impl Project {
                 }
             }
         }
-        for (name, bytes) in model.iter() {
-            // A folder that was chosen whole has its own name in front of each file.
-            let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-            if writer.begin_model(name, "", bytes.len() as u64)? {
+        let files: Vec<(&str, &[u8])> = model.iter().collect();
+        let paths: Vec<&str> = files.iter().map(|(path, _)| *path).collect();
+        // A folder that was chosen whole has its own name in front of each file.
+        for (name, index) in names_in_folder(&paths) {
+            let (_, bytes) = files[index];
+            if writer.begin_model(&name, "", bytes.len() as u64)? {
                 writer.append(bytes)?;
             }
         }

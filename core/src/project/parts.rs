@@ -1,7 +1,7 @@
 //! The parts of a project file: which path is which part, how large each may be, and names of files that every file system takes.
 
 use super::{EVENTS_FILE, ProjectError, SAVED_FILE};
-use crate::hub::{check_weight_file_name, is_sha256};
+use crate::hub::{MODEL_FILES, check_weight_file_name, is_sha256};
 
 /// What the project is.
 pub(super) const HEADER: &str = "project.json";
@@ -72,7 +72,7 @@ impl<'a> Part<'a> {
             return Some(Self::Header);
         }
         if let Some(name) = path.strip_prefix(MODEL) {
-            return is_plain(name).then_some(Self::Model(name));
+            return is_of_model(name).then_some(Self::Model(name));
         }
         if let Some(name) = path.strip_prefix(RUN) {
             return is_of_run(name).then_some(Self::Run(name));
@@ -153,6 +153,11 @@ pub(super) fn is_plain(name: &str) -> bool {
     !is_step && name.len() <= MAX_NAME_BYTES && !name.contains(['/', '\\', ':', '\0'])
 }
 
+/// Whether a model's folder has a file of this name: one of its own, or a known one such as `1_Pooling/config.json`.
+pub(super) fn is_of_model(name: &str) -> bool {
+    is_plain(name) || MODEL_FILES.iter().any(|(known, _)| *known == name)
+}
+
 /// Whether a run's folder has a file of this name.
 fn is_of_run(name: &str) -> bool {
     [STATE_FILE, EVENTS_FILE, SAVED_FILE].contains(&name) || check_weight_file_name(name).is_ok()
@@ -183,7 +188,9 @@ mod tests {
             let path = format!("{}x.csv", place_of_rows(task, 2));
             assert_eq!(Part::of(&path), Some(Part::Rows(task, 2, "x.csv")), "{path}");
         }
-        assert_eq!(Part::of("model/vocab.txt"), Some(Part::Model("vocab.txt")));
+        for name in ["vocab.txt", "1_Pooling/config.json"] {
+            assert_eq!(Part::of(&format!("model/{name}")), Some(Part::Model(name)));
+        }
         assert_eq!(Part::of("run/optimizer.safetensors"), Some(Part::Run("optimizer.safetensors")));
         assert_eq!(Part::of(&path_of_run(1, "state.json")), Some(Part::RunOf(1, "state.json")));
         assert_eq!(Part::of("runs/1000/run.json"), Some(Part::RunOf(999, RUN_FILE)));

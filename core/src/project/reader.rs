@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::header::{DraftFile, OneRun, ProjectDraft, RunAbout, RunHeader, SeveralRuns, Version};
 use super::parts::{
-    HEADER, MODEL, Part, RUN, RUN_FILE, check_part, is_plain, path_of_run, place_of_rows, place_of_shared,
+    HEADER, MODEL, Part, RUN, RUN_FILE, check_part, is_of_model, path_of_run, place_of_rows, place_of_shared,
     plain_file_name,
 };
 use super::{NamedFile, Project, ProjectError, ProjectRows, SAVED_FILE, SavedStep, missing, read_json};
@@ -295,7 +295,7 @@ fn one_of_several<R: Read + Seek>(
     }
     let mut model = Vec::new();
     for (name, sha256) in about.model_sha256.iter().filter(|_| about.has_model) {
-        if !is_plain(name) {
+        if !is_of_model(name) {
             return Err(ProjectError::Foreign { name: name.clone() });
         }
         model.push(PackedFile { name: name.clone(), ..find_shared(shared, name, sha256, &path)? });

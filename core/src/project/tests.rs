@@ -261,11 +261,11 @@ fn the_job_stands_in_the_file_as_it_is() {
 #[test]
 fn names_lose_what_leads_elsewhere() {
     let train = file("../../etc/a:b.csv", "text,label\n");
-    let model = folder(&[("mine/config.json", "{}")]);
+    let model = folder(&[("mine/1_Pooling/config.json", "{ }"), ("mine/config.json", "{}")]);
     let rows = ProjectRows { train, ..example().rows };
     let read = Project::from_zip(&Project { rows, model, ..example() }.to_zip()).expect("it is whole");
     assert_eq!(read.rows.train.0, "a_b.csv");
-    assert!(read.model.get("config.json").is_some());
+    assert_eq!(read.model, folder(&[("1_Pooling/config.json", "{ }"), ("config.json", "{}")]));
 }
 
 #[test]

@@ -14,9 +14,9 @@ const STYLE: &str = "\
 body{margin:2rem auto;max-width:60rem;padding:0 1rem;font:1rem/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page)}
 h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}h3{font-size:1rem}
 table{border-collapse:collapse;margin:.5rem 0;font-size:.9rem}
-th,td{border:1px solid var(--line);padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th,td{border:1px solid var(--line);padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:break-word}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.written{white-space:pre-wrap}.wide{overflow-x:auto}
+.written{white-space:pre-wrap;overflow-wrap:anywhere;min-width:6rem}.wide{overflow-x:auto}
 pre{border:1px solid var(--line);padding:.5rem;overflow-x:auto;white-space:pre-wrap}
 .note,.soft{color:var(--soft)}.serious{color:var(--serious)}.warning{color:var(--warning)}
 .level{font-size:.8rem;font-weight:600;text-transform:uppercase;letter-spacing:.05em}
@@ -24,9 +24,11 @@ figure{margin:1rem 0}figcaption{font-weight:600}
 svg{width:100%;height:auto;max-width:44rem}
 svg text{fill:var(--soft);font-size:12px}svg .grid{stroke:var(--line)}svg path{fill:none;stroke-width:2}
 .one{stroke:var(--one)}.two{stroke:var(--two)}circle.one{fill:var(--one)}circle.two{fill:var(--two)}
+@media(max-width:40rem){svg text{font-size:16px}}
 .key{font-weight:400;color:var(--soft)}.key.one{color:var(--one)}.key.two{color:var(--two)}
 @media print{:root{--ink:#000;--page:#fff;--soft:#444;--line:#bbb;--one:#1f5fbf;--two:#a4400a}
-body{margin:0;max-width:none;color:#000;background:#fff}h2,h3,figcaption{break-after:avoid}tr,figure{break-inside:avoid}}";
+body{margin:0;max-width:none;color:#000;background:#fff}h2,h3,figcaption{break-after:avoid}tr,figure{break-inside:avoid}
+th,td{overflow-wrap:anywhere}.written{min-width:0}}";
 
 /// The page; `body` is HTML in which what comes from others is escaped.
 #[must_use]
@@ -90,12 +92,13 @@ impl Cell {
     }
 }
 
-/// A table; nothing where it has no rows.
+/// A table; nothing where it has no rows, and without a line of heads where all of them are empty.
 pub(super) fn table(heads: &[&str], rows: &[Vec<Cell>]) -> String {
     if rows.is_empty() {
         return String::new();
     }
     let head: String = heads.iter().map(|head| format!("<th scope=\"col\">{}</th>", escape(head))).collect();
+    let head = if heads.concat().is_empty() { String::new() } else { format!("<tr>{head}</tr>\n") };
     let cell = |Cell { class, html, style }: &Cell| {
         let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
         let style = if style.is_empty() { String::new() } else { format!(" style=\"{style}\"") };
@@ -103,7 +106,7 @@ pub(super) fn table(heads: &[&str], rows: &[Vec<Cell>]) -> String {
     };
     let row = |cells: &Vec<Cell>| format!("<tr>{}</tr>\n", cells.iter().map(cell).collect::<String>());
     let rows: String = rows.iter().map(row).collect();
-    format!("<div class=\"wide\"><table>\n<tr>{head}</tr>\n{rows}</table></div>\n")
+    format!("<div class=\"wide\"><table>\n{head}{rows}</table></div>\n")
 }
 
 /// A heading with what stands under it; nothing where nothing does.
@@ -140,5 +143,7 @@ mod tests {
     #[test]
     fn what_has_no_rows_is_not_drawn() {
         assert_eq!((table(&["a"], &[]), section("a", ""), paragraph("", "")), Default::default());
+        let unnamed = table(&["", ""], &[vec![Cell::text("a"), Cell::text("b")]]);
+        assert!(!unnamed.contains("<th") && unnamed.contains("<td>b</td>"), "{unnamed}");
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Job, RowEdits};
+use crate::config::{Job, MadeCopies, RowEdits};
 use crate::event::{Split, TrainEvent};
 use crate::metrics::WritingEvaluation;
 use crate::task::{DataReport, Evaluation, WorstRow};
@@ -142,10 +142,12 @@ impl LogLine {
             LogEntry::Event(event) => LogEntry::Event(event.clone()),
             LogEntry::Began(beginning) => {
                 let mut beginning = beginning.clone();
-                // Warnings may quote rows, and edits have what stood in them.
+                // Warnings may quote rows, edits have what stood in them, and copies what they were made of.
                 beginning.data.iter_mut().for_each(|data| data.notes.clear());
-                beginning.job.read.edits = RowEdits::default();
-                beginning.job.parts.iter_mut().for_each(|part| part.read.edits = RowEdits::default());
+                let reads = beginning.job.parts.iter_mut().map(|part| &mut part.read);
+                for read in reads.chain([&mut beginning.job.read]) {
+                    (read.edits, read.copies) = (RowEdits::default(), MadeCopies::default());
+                }
                 LogEntry::Began(beginning)
             }
             LogEntry::Measured(measured) => {

@@ -122,6 +122,14 @@ pub enum SessionError {
         /// Why not.
         reason: &'static str,
     },
+    /// Copies of rows were asked of a model that makes none in this way.
+    #[error("this {model_type} model makes no copies of rows: {reason}")]
+    NoCopies {
+        /// What the model is.
+        model_type: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
     /// What speaks for an output was asked for that the model does not have.
     #[error("the model has no output {output}: it has {num_outputs}, counted from 0")]
     NoOutput {
@@ -203,6 +211,7 @@ impl SessionError {
             Self::Unexplained { .. } => {
                 (ProblemKind::Config, "choose a model that labels texts or predicts numbers of them")
             }
+            Self::NoCopies { .. } => (ProblemKind::Model, "choose a model that does, such as a base with its own head"),
             Self::NoOutput { .. } => (ProblemKind::Config, "choose one of its labels or numbers"),
             Self::NotLabeled => (ProblemKind::Data, "choose labeled rows, a few of them at least, or another task"),
             Self::NoGeneralText => (ProblemKind::Data, "choose a text of a few sentences or more"),
@@ -231,6 +240,10 @@ impl SessionError {
             }
             Self::Checkpoint(CheckpointError::Adapter { .. }) => {
                 (ProblemKind::Model, "choose another adapter, or the base model that this one was made for")
+            }
+            Self::Checkpoint(CheckpointError::Read { .. })
+            | Self::Train(TrainError::Checkpoint(CheckpointError::Read { .. })) => {
+                (ProblemKind::Storage, "load the model again: its files were moved, changed or deleted meanwhile")
             }
             Self::Checkpoint(_) | Self::Train(TrainError::Checkpoint(_)) => (
                 ProblemKind::Model,

@@ -11,6 +11,8 @@ mod answering;
 #[cfg(feature = "engine")]
 mod changes;
 #[cfg(feature = "engine")]
+mod copies;
+#[cfg(feature = "engine")]
 mod error;
 #[cfg(feature = "engine")]
 mod estimate;
@@ -57,6 +59,8 @@ mod writing;
 
 #[cfg(feature = "engine")]
 pub use answering::{Answered, Answering};
+#[cfg(feature = "engine")]
+pub use copies::CopyMaker;
 #[cfg(feature = "engine")]
 pub use error::SessionError;
 #[cfg(feature = "engine")]

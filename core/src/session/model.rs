@@ -7,9 +7,10 @@ use super::changes::Changed;
 use super::protocol::ModelInfo;
 use super::run::Session;
 use super::weights::{Built, HeadSettings};
-use crate::checkpoint::{CheckpointError, ModelReader, PretrainedModel};
+use crate::checkpoint::{CheckpointError, ModelReader, PretrainedModel, pooling_notes};
 use crate::config::{JOB_FILE, Job, ModelSource};
 use crate::folder::Folder;
+use crate::hub::MODULES;
 use crate::model::{BackboneConfig, ModelConfig, ProblemType};
 use crate::task::{HeadKind, Reads, RenderTurns, Task, TaskModel};
 use crate::tokenizer::Conversation;
@@ -110,6 +111,11 @@ impl LoadedModel {
         self.own_problem.filter(|&problem| !fits_problem(self.task, problem))
     }
 
+    /// Whether its file holds a head that fills in words, whatever it is used for.
+    pub(super) fn fills_blanks(&self) -> bool {
+        self.pretrained.has_weights && self.pretrained.holds_head(HeadKind::MaskedLm)
+    }
+
     /// The model as its task sees it.
     pub(super) fn with_task_model<T>(&self, use_it: impl FnOnce(&TaskModel<'_>) -> T) -> T {
         with_task_model(&self.pretrained, &self.template, &self.eos_token_ids, use_it)
@@ -133,6 +139,9 @@ impl LoadedModel {
             notes.push(format!("its head is for {head}, not for {task}: a run begins with a fresh one"));
         }
         notes.extend(built.loaded.sentences());
+        if self.task.spec().head == HeadKind::Pooled {
+            notes.extend(pooling_notes(&self.pretrained.folder));
+        }
         notes.extend(self.pretrained.padding_note());
         if let ModelReader::Texts(tokenizer) = &self.pretrained.reader {
             notes.extend(tokenizer.notes().iter().cloned());
@@ -166,6 +175,7 @@ impl LoadedModel {
             module_names: built.base.module_names(config.key_map()),
             target_modules: default_targets(config),
             has_chat_template: matches!(self.template, Ok(Some(_))),
+            fills_blanks: self.fills_blanks(),
             notes,
         }
     }
@@ -239,7 +249,9 @@ impl Session {
     pub fn task_of_own_head(&self) -> Option<Task> {
         let pretrained = &self.model.as_ref()?.pretrained;
         let head = pretrained.config.own_head().kind;
-        let is_there = head != HeadKind::Pooled && pretrained.has_weights && pretrained.holds_head(head);
+        // Any encoder gives vectors; it is for them where its folder lists the modules of `sentence-transformers`.
+        let is_of_use = head != HeadKind::Pooled || pretrained.folder.has(MODULES);
+        let is_there = is_of_use && pretrained.has_weights && pretrained.holds_head(head);
         Task::ALL.iter().copied().find(|task| is_there && task.spec().head == head)
     }
 

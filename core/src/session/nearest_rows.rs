@@ -67,6 +67,7 @@ impl Session {
         if !config.has_head(HeadKind::Pooled) {
             return Err(SessionError::NoVectors { model_type: config.model_type() });
         }
+        let row_vector = config.row_vector;
         let (rows, data) = self.rows_as_read()?;
         let num_rows = rows.num_rows()[Split::Train as usize];
         if num_rows == 0 {
@@ -77,7 +78,7 @@ impl Session {
         let texts = hash_of(texts, &places, data.run.max_seq_length);
         let of = VectorsOf { weights, step: self.weights_of_step().map(|(step, _)| step), texts };
         let Model { backbone, .. } = self.weights(weights)?;
-        let model = Model { backbone, head: Head::Pooled(PooledHead {}), more_heads: Vec::new() };
+        let model = Model { backbone, head: Head::Pooled(PooledHead::new(row_vector)), more_heads: Vec::new() };
         if self.row_vectors.as_ref().is_none_or(|kept| kept.of != of) {
             self.row_vectors = None; // room for the others
             let in_split = places.iter().map(|&index| (Split::Train, index)).collect();

@@ -7,6 +7,7 @@
 mod answers;
 mod command;
 mod command_parts;
+mod early;
 mod explained;
 mod kept;
 mod problem;
@@ -14,7 +15,7 @@ mod projects;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::RowEdit;
+use crate::config::{MadeCopies, RowEdit};
 use crate::data::RowWindow;
 use crate::data::findings::ShownFindings;
 use crate::event::{Split, TrainEvent};
@@ -28,11 +29,13 @@ use crate::task::{
 pub use self::answers::{MemoryReport, ModelInfo, OpenedPart, OpenedRun, RateTest};
 pub use self::command::Command;
 pub use self::command_parts::{NamedBlob, PartFiles, Prompt, Weights};
+pub use self::early::{EarlyMessage, EarlyReply};
 pub use self::explained::{NearTo, ToExplain};
 pub use self::kept::{KeptRuns, RunSummary, SavedRun};
 pub use self::problem::{Problem, ProblemKind};
 pub use self::projects::{
-    CachedModel, KeptModels, KeptProjects, OpenedProject, ProjectFiles, ProjectState, SavedProject, StoragePlace,
+    CachedModel, KeptModels, KeptProjects, OpenedProject, ProjectFiles, ProjectState, RenamedRun, SavedProject,
+    StoragePlace,
 };
 pub use crate::device_report::{Backend, DeviceCheck, DeviceReport};
 pub use crate::metrics::WritingEvaluation;
@@ -298,7 +301,14 @@ pub enum Reply {
         /// What was made of them; `None` where there are no rows, or rows of their task are not augmented.
         preview: Option<Box<AugmentationPreview>>,
     },
-    /// A file: a zip of a model or of a project, or a report. All blobs, one after the other, are its bytes.
+    /// Copies of training rows were made. They are no part of the rows until these are read with them.
+    CopiesMade {
+        /// The copies.
+        made: Box<MadeCopies>,
+        /// What was left out, a sentence each without capital and full stop.
+        notes: Vec<String>,
+    },
+    /// A file: a zip of a model or of a project, or a report. All that travels beside it, one after the other, is its bytes.
     Exported {
         /// What was saved last of the run was damaged, so that the project has it as it was saved before.
         damage: Option<Problem>,

@@ -33,6 +33,9 @@ pub struct Generated {
     pub filtered: FilterCounts,
 }
 
+/// Tokens of a text that was written, and of the one in the file; and whether the model ended its own.
+type TextIds = (Vec<u32>, Vec<u32>, bool);
+
 /// Most tokens of a completion that is measured, where nothing says.
 const COMPLETION_TOKENS: u32 = 64;
 
@@ -109,6 +112,48 @@ impl Session {
         self.check_writes()?;
         let mut prompts = self.rows()?.prompts(split, count);
         prompts.retain(|prompt| !prompt.is_text);
+        let (samples, ids) = self.write_prompts(weights, split, prompts, max_new_tokens, progress).await?;
+        let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
+        Ok(WritingEvaluation { figures: evaluate_text_to_text(pairs), styles: styles_of(&samples, &ids), samples })
+    }
+
+    /// Numbers in their file of the rows of a split that have a prompt, or whose text has a beginning to go on from.
+    ///
+    /// # Errors
+    /// When the model does not write, or no rows were read.
+    pub fn prompt_rows(&self, split: Split) -> Result<Vec<usize>, SessionError> {
+        self.check_writes()?;
+        Ok(self.rows()?.prompts(split, usize::MAX).into_iter().map(|prompt| prompt.row).collect())
+    }
+
+    /// Writes for chosen rows of a split, by their numbers, always with the likeliest token; `progress` gets (prompts done, prompts
+    /// in all).
+    ///
+    /// # Errors
+    /// When none of the rows has a prompt, the model does not write, or the device fails.
+    pub async fn write_for_rows(
+        &mut self,
+        weights: Weights,
+        split: Split,
+        rows: &[usize],
+        max_new_tokens: u32,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<TextSample>, SessionError> {
+        self.check_writes()?;
+        let mut prompts = self.rows()?.prompts(split, usize::MAX);
+        prompts.retain(|prompt| rows.contains(&prompt.row));
+        Ok(self.write_prompts(weights, split, prompts, max_new_tokens, progress).await?.0)
+    }
+
+    /// What a model writes after prompts, and of each the tokens of both texts with whether the model ended its own.
+    async fn write_prompts(
+        &mut self,
+        weights: Weights,
+        split: Split,
+        prompts: Vec<PromptRow>,
+        max_new_tokens: u32,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<(Vec<TextSample>, Vec<TextIds>), SessionError> {
         if prompts.is_empty() {
             return Err(SessionError::EmptySplit { split });
         }
@@ -124,8 +169,7 @@ impl Session {
             samples.push(TextSample { row, prompt, expected, generated: text });
         }
         progress(total, total);
-        let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
-        Ok(WritingEvaluation { figures: evaluate_text_to_text(pairs), styles: styles_of(&samples, &ids), samples })
+        Ok((samples, ids))
     }
 
     /// Measures a text that has nothing to do with the task, before and after the same: a model that forgets while it
@@ -227,8 +271,8 @@ impl Session {
     }
 }
 
-/// What was written beside what stands in the file. `ids` has of each sample the tokens of both, and whether the model ended its own.
-fn styles_of(samples: &[TextSample], ids: &[(Vec<u32>, Vec<u32>, bool)]) -> TextStyles {
+/// What was written beside what stands in the file.
+fn styles_of(samples: &[TextSample], ids: &[TextIds]) -> TextStyles {
     let both = || samples.iter().zip(ids);
     let written: Vec<WrittenText<'_>> = both()
         .map(|(sample, (ids, _, is_complete))| WrittenText {

@@ -203,26 +203,10 @@ impl SearchFile {
         let Self { way, count, seed, eta, min_epochs, min_steps, folds, seeds } = self;
         let draw = seed.unwrap_or(42);
         let way_name = way.as_deref().unwrap_or(if count.is_some() { "random" } else { "grid" });
-        let min = match (min_epochs, min_steps) {
-            (Some(_), Some(_)) => {
-                problems.push(problem(
-                    "min_steps",
-                    "goes not with min_epochs: one of them says how far a trial is run at first",
-                ));
-                None
-            }
-            (Some(epochs), None) if !(epochs.is_finite() && epochs > 0.0) => {
-                problems.push(problem("min_epochs", "is not a number above 0"));
-                None
-            }
-            (None, Some(0)) => {
-                problems.push(problem("min_steps", "is not a whole number above 0"));
-                None
-            }
-            (Some(epochs), None) => Some(Budget::Epochs(epochs)),
-            (None, Some(steps)) => Some(Budget::Steps(f64::from(steps))),
-            (None, None) => None,
-        };
+        let min = first_budget(min_epochs, min_steps).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
         if count.is_some_and(|count| !(1..=MAX_COUNT).contains(&count)) {
             problems.push(problem("count", &format!("is not a whole number from 1 to {MAX_COUNT}")));
         }
@@ -268,6 +252,23 @@ impl SearchFile {
             problems.push(problem("count", "is missing: say how many trials to draw"));
         }
         Search { way, folds, seeds }
+    }
+}
+
+/// How far a trial is run at first; `None` where nothing says so.
+fn first_budget(min_epochs: Option<f64>, min_steps: Option<u32>) -> Result<Option<Budget>, ConfigProblem> {
+    match (min_epochs, min_steps) {
+        (Some(_), Some(_)) => {
+            let reason = "goes not with min_epochs: one of them says how far a trial is run at first";
+            Err(problem("min_steps", reason))
+        }
+        (Some(epochs), None) if !(epochs.is_finite() && epochs > 0.0) => {
+            Err(problem("min_epochs", "is not a number above 0"))
+        }
+        (None, Some(0)) => Err(problem("min_steps", "is not a whole number above 0")),
+        (Some(epochs), None) => Ok(Some(Budget::Epochs(epochs))),
+        (None, Some(steps)) => Ok(Some(Budget::Steps(f64::from(steps)))),
+        (None, None) => Ok(None),
     }
 }
 

@@ -100,6 +100,19 @@ impl SweepOfRuns {
         Ok(self.sweep.forecast_anew(&sizes))
     }
 
+    /// Gives its runs the numbers that they have now: (before, now) of each; without any they stay as they are. One that is not among
+    /// them did not come along, and is named no more: its number may be that of another run here.
+    pub fn renumber(&mut self, numbers: &[(u32, u32)]) {
+        if numbers.is_empty() {
+            return;
+        }
+        self.runs.retain_mut(|run| {
+            let now = numbers.iter().find(|(before, _)| *before == run.number).map(|(_, now)| *now);
+            run.number = now.unwrap_or(run.number);
+            now.is_some()
+        });
+    }
+
     /// Optimizer steps of all runs, of those too whose trials were promoted since.
     #[must_use]
     pub fn steps(&self) -> u64 {
@@ -172,6 +185,17 @@ mod tests {
         }
         assert_eq!(epochs, [1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 9]);
         assert_eq!(of_runs.steps(), 10 * 27, "steps that were taken twice count twice");
+    }
+
+    #[test]
+    fn runs_that_come_under_other_numbers_are_found_by_these() {
+        let mut of_runs = sweep(&json!({ "learning_rate": [1e-4] }), &json!({}));
+        of_runs.runs = [2, 1, 9].map(|number| TrainedLeg { trial: 0, rung: 0, run: 0, number }).to_vec();
+        let numbers = |of_runs: &SweepOfRuns| of_runs.runs.iter().map(|run| run.number).collect::<Vec<_>>();
+        of_runs.renumber(&[]);
+        assert_eq!(numbers(&of_runs), [2, 1, 9], "nothing was renamed");
+        of_runs.renumber(&[(1, 2), (2, 3)]);
+        assert_eq!(numbers(&of_runs), [3, 2], "the third did not come along");
     }
 
     #[test]

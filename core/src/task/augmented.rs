@@ -7,9 +7,10 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::model_copies::add_made;
 use super::texts::{EncodedTexts, LabeledText};
 use super::{TaskData, TaskError, TaskInput};
-use crate::config::{AugmentKind, RunConfig, TextAugmentation};
+use crate::config::{AugmentKind, MadeCopies, RunConfig, TextAugmentation};
 use crate::data::{AddedRow, Augmented, Augmenter, Split};
 use crate::tokenizer::Tokenizer;
 use crate::words::{count, plural};
@@ -19,6 +20,9 @@ const MAX_NAMED: usize = 10;
 
 /// Training rows of which copies are made to be shown: of more, so many that are spread over all of them evenly, so that nobody waits.
 const MAX_PREVIEWED: usize = 1000;
+
+/// Copies that are made at a time.
+const PART_COPIES: usize = 2000;
 
 /// What augmentation did to the rows to train on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -52,7 +56,9 @@ impl AddedRows {
         let mut text = format!("augmentation adds {added} to {}", plural(*num_rows, "training row"));
         if *num_unchanged > 0 {
             let (of, is) = (count(*num_unchanged), if *num_unchanged == 1 { "has" } else { "have" });
-            text.push_str(&format!("; {of} of them {is} none, since no word in them could be changed"));
+            text.push_str(&format!(
+                "; {of} of them {is} none, since no word in them could be changed, or no copy was made of them"
+            ));
         }
         if !labels.is_empty() {
             let named = labels.iter().take(MAX_NAMED).map(|(label, rows)| format!("{label} {}", count(*rows)));
@@ -63,41 +69,75 @@ impl AddedRows {
     }
 }
 
-/// Rows with changed copies behind those to train on, and their tokens.
+/// Rows with changed copies behind those to train on, and their tokens, as far as they were made.
 #[derive(Debug)]
 pub(super) struct AddedTexts<L> {
-    /// The settings and the seed that the copies were made with.
+    /// The settings and the seed that the copies are drawn with.
     made_for: (TextAugmentation, u64),
-    /// Tokens after which texts were cut.
+    /// Tokens after which texts are cut.
     limit: usize,
     pub(super) splits: Rc<[Vec<LabeledText<L>>; 3]>,
     pub(super) tokens: Rc<[Vec<EncodedTexts>; 3]>,
     /// Training rows without a copy.
     pub(super) num_unchanged: usize,
+    /// Training rows as they were read, and those of them whose copies are made.
+    num_rows: usize,
+    num_done: usize,
 }
 
 impl<L: Clone> AddedTexts<L> {
-    /// Makes the copies of the training rows, and their tokens, behind rows whose tokens are there.
+    /// Begins with rows whose tokens are there.
+    pub(super) fn begin(
+        splits: &[Vec<LabeledText<L>>; 3],
+        tokens: &[Vec<EncodedTexts>; 3],
+        limit: usize,
+        run: &RunConfig,
+    ) -> Self {
+        Self {
+            made_for: (run.augmentation.clone(), run.seed),
+            limit,
+            num_rows: splits[0].len(),
+            splits: Rc::new(splits.clone()),
+            tokens: Rc::new(tokens.clone()),
+            num_unchanged: 0,
+            num_done: 0,
+        }
+    }
+
+    /// Makes some thousand copies of the next training rows, and their tokens; those that a model made before are among them. `false`
+    /// once those of all rows are made.
     ///
     /// # Errors
     /// When the tokenizer fails on a copy; names the row.
-    pub(super) fn make(
-        splits: &[Vec<LabeledText<L>>; 3],
-        tokens: &[Vec<EncodedTexts>; 3],
-        (tokenizer, limit): (&Tokenizer, usize),
-        run: &RunConfig,
-    ) -> Result<Self, TaskError> {
-        let Augmented { added, num_unchanged, .. } = augment_texts(&splits[0], run, usize::MAX);
-        let (mut splits, mut tokens) = (splits.clone(), tokens.clone());
-        for copy in added {
-            let (row, label) = (copy.row, splits[0][copy.index].label.clone());
+    pub(super) fn advance(
+        &mut self,
+        tokenizer: &Tokenizer,
+        (run, made): (&RunConfig, &MadeCopies),
+    ) -> Result<bool, TaskError> {
+        let (begin, limit) = (self.num_done, self.limit);
+        let num_rows = (PART_COPIES / run.augmentation.max_copies().max(1)).max(1);
+        let end = (begin + num_rows).min(self.num_rows);
+        let rows = &self.splits[0][begin..end];
+        let Augmented { added, num_unchanged, .. } = augment_texts(rows, run, made, usize::MAX);
+        let more = added.into_iter().map(|copy| -> Result<_, TaskError> {
+            let (row, label) = (copy.row, rows[copy.index].label.clone());
             let input = input_of(copy);
             let encoded = EncodedTexts::encode(tokenizer, &input, limit);
-            tokens[0].push(encoded.map_err(|source| TaskError::of_row(row, source))?);
-            splits[0].push(LabeledText { row, input, label });
+            let encoded = encoded.map_err(|source| TaskError::of_row(row, source))?;
+            Ok((LabeledText { row, input, label }, encoded))
+        });
+        for (row, encoded) in more.collect::<Result<Vec<_>, _>>()? {
+            Rc::make_mut(&mut self.splits)[0].push(row);
+            Rc::make_mut(&mut self.tokens)[0].push(encoded);
         }
-        let made_for = (run.augmentation.clone(), run.seed);
-        Ok(Self { made_for, limit, splits: Rc::new(splits), tokens: Rc::new(tokens), num_unchanged })
+        self.num_unchanged += num_unchanged;
+        self.num_done = end;
+        Ok(end < self.num_rows)
+    }
+
+    /// Training rows whose copies are made, and all of them.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        (self.num_done, self.num_rows)
     }
 
     /// Whether they are those of a run whose texts are cut at `limit`.
@@ -106,17 +146,23 @@ impl<L: Clone> AddedTexts<L> {
     }
 }
 
-/// The copies of rows of texts; of more than `max_rows` only those of so many that are spread over all of them evenly.
-pub(super) fn augment_texts<L>(train: &[LabeledText<L>], run: &RunConfig, max_rows: usize) -> Augmented {
+/// The copies of rows of texts, with those that a model made before; of more than `max_rows` only those of so many that are spread over
+/// all of them evenly.
+pub(super) fn augment_texts<L>(
+    train: &[LabeledText<L>],
+    run: &RunConfig,
+    made: &MadeCopies,
+    max_rows: usize,
+) -> Augmented {
     let step = train.len().div_ceil(max_rows.max(1)).max(1);
-    let rows = train.iter().step_by(step).map(|row| (row.row, texts_of(&row.input)));
-    let mut augmented = Augmenter::new(run).add_to(rows);
+    let rows = || train.iter().enumerate().step_by(step).map(|(index, row)| (index, row.row, texts_of(&row.input)));
+    let mut augmented = Augmenter::new(run).add_to(rows().map(|(_, row, texts)| (row, texts)));
     augmented.added.iter_mut().for_each(|added| added.index *= step); // among all of them
-    augmented
+    add_made(augmented, made, rows())
 }
 
 /// The text of an input, or the two.
-fn texts_of(input: &TaskInput) -> Vec<&str> {
+pub(super) fn texts_of(input: &TaskInput) -> Vec<&str> {
     [Some(input.text.as_str()), input.second.as_deref()].into_iter().flatten().collect()
 }
 
@@ -196,8 +242,12 @@ mod tests {
 
     /// Forty pairs of texts.
     fn data(task: Task, run: &RunConfig) -> Box<dyn TaskData> {
+        pairs(40, task, run)
+    }
+
+    fn pairs(count: usize, task: Task, run: &RunConfig) -> Box<dyn TaskData> {
         let row = |i: usize| format!("hello world number {i},world hello again {i},{}\n", i % 2);
-        let text = String::from("premise,hypothesis,label\n") + &(0..40).map(row).collect::<String>();
+        let text = String::from("premise,hypothesis,label\n") + &(0..count).map(row).collect::<String>();
         let files = &DataFiles { train: ("x.csv".into(), text.into_bytes()), ..DataFiles::default() }.into();
         let read = &ReadOptions::default();
         task.read(&ReadRequest::to_train(files, read, run)).expect("good rows")
@@ -238,6 +288,27 @@ mod tests {
             let plain = data.prepare_to_train(&model, &plain).expect("room enough");
             assert_eq!(plain.fingerprint(), own.fingerprint());
         }
+    }
+
+    #[test]
+    fn copies_that_are_made_in_parts_are_those_that_are_made_at_once() {
+        let tokenizer = tokenizer();
+        let augmentation = TextAugmentation { augment_copies: 16, ..augmented().augmentation };
+        let (model, run) = (model(&tokenizer), RunConfig { augmentation, ..augmented() });
+        let read = || pairs(300, Task::SequenceClassification, &run);
+        let at_once = read().prepare_to_train(&model, &run).expect("room enough");
+        let data = read();
+        let mut told = Vec::new();
+        while let Some(progress) = data.prepare_part(&model, &run).expect("room enough") {
+            told.push(progress);
+        }
+        let num_train = data.num_rows()[0];
+        assert_eq!(told, [(PART_COPIES / 16, num_train)], "then the last part");
+        let in_parts = data.prepare_to_train(&model, &run).expect("room enough");
+        assert_eq!((in_parts.fingerprint(), in_parts.added()), (at_once.fingerprint(), at_once.added()));
+        assert_eq!(data.prepare_part(&model, &run).expect("room enough"), None);
+        let plain = RunConfig { augmentation: TextAugmentation::default(), ..run.clone() };
+        assert_eq!(data.prepare_part(&model, &plain).expect("room enough"), None, "there is nothing to make");
     }
 
     #[test]
@@ -283,7 +354,7 @@ mod tests {
         let labels = vec![("no".to_owned(), 1200), ("yes".to_owned(), 10)];
         let added = AddedRows { num_rows: 605, num_added: 604, num_unchanged: 1, labels };
         let expected = "augmentation adds 604 changed copies to 605 training rows; 1 of them has none, since no word in them could be \
-                        changed; rows by label now: no 1,200, yes 10";
+                        changed, or no copy was made of them; rows by label now: no 1,200, yes 10";
         assert_eq!(added.in_words(), expected);
         let added = AddedRows::default().with_part(added, |label| format!("part/{label}"));
         assert_eq!((added.num_added, added.labels[0].0.as_str()), (604, "part/no"));

@@ -44,13 +44,23 @@ const MISSING: [&str; 9] = ["nan", "NaN", "NAN", "<NA>", "#N/A", "N/A", "n/a", "
 
 /// Says which labels may stand for none, since they are classes like others.
 pub(super) fn note_missing(labels: &[String]) -> Option<String> {
-    let found: Vec<&str> = labels.iter().map(String::as_str).filter(|label| MISSING.contains(label)).collect();
+    let has_mark = is_minus_one_a_mark(labels);
+    let is_missing = |label: &&str| MISSING.contains(label) || (has_mark && *label == "-1");
+    let found: Vec<&str> = labels.iter().map(String::as_str).filter(is_missing).collect();
     (!found.is_empty()).then(|| {
         let names = found.join(", ");
         format!(
             "labels that may stand for a missing one are read as classes: {names}; leave their cells empty if they do"
         )
     })
+}
+
+/// Whether -1 stands before the ids of three classes or more, as data sets of the hub mark rows without a label (SNLI, and the test rows
+/// of GLUE); -1, 0 and 1 are a scale.
+fn is_minus_one_a_mark(labels: &[String]) -> bool {
+    let mut ids: Vec<i64> = labels.iter().filter_map(|label| label.parse().ok()).collect();
+    ids.sort_unstable();
+    ids.len() == labels.len() && ids.len() > 3 && ids.iter().zip(-1..).all(|(&id, expected)| id == expected)
 }
 
 /// What labels of rows may be called that a model with these labels is measured on: as it calls them, and their numbers
@@ -144,6 +154,17 @@ fn plain(label: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_of_rows_without_a_label_is_told_from_a_scale() {
+        let note = |labels: &[&str]| note_missing(&labels.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(note(&["-1", "0", "1", "2"]).is_some_and(|note| note.contains("read as classes: -1;")));
+        for others in
+            [&["-1", "0", "1"][..], &["-2", "-1", "0", "1"], &["-1", "0", "1", "3"], &["-1", "a", "b", "c"], &[]]
+        {
+            assert_eq!(note(others), None, "{others:?}");
+        }
+    }
 
     #[test]
     fn a_label_that_is_written_in_two_ways_is_one() {

@@ -142,7 +142,7 @@ pub struct LabelErrorSearch<'s> {
 }
 
 impl LabelErrorSearch<'_> {
-    /// One iteration of a fit; `false` once all folds are learned from.
+    /// A part of a fit; `false` once all folds are learned from.
     pub fn advance(&mut self) -> bool {
         self.logistic.advance()
     }

@@ -1,28 +1,21 @@
 //! One room a task. A room says what a row is, how it is read from a table, tokenised and made a batch, how outputs are
 //! measured, what a prediction looks like, and what the card says. All of it is plain Rust: the tensors behind a
-//! [`HostBatch`] know heads and targets, no tasks.
+//! [`HostBatch`](crate::data::HostBatch) know heads and targets, no tasks.
 //!
-//! A room has: `SPEC` ([`TaskSpec`]), `read`, `predictor`, `recognise` and `card` (functions of the types below), and the
-//! plain types `ReportDetail`, `EvaluationDetail`, `RowPrediction` and `Prediction`, which travel to the page. The table
-//! of tasks is `table.rs`; this file turns it into the enums that carry any task's types, and is the only dispatch.
-//! `guess` asks all rooms which of them a file is for.
-
-use std::any::Any;
-use std::collections::BTreeMap;
-use std::fmt::Debug;
-use std::rc::Rc;
+//! A room has: `SPEC` ([`TaskSpec`]), `read`, `predictor`, `recognise` and `card` (functions of the types and traits in
+//! `room.rs`), and the plain types `ReportDetail`, `EvaluationDetail`, `RowPrediction` and `Prediction`, which travel to the
+//! page. The table of tasks is `table.rs`; this file turns it into the enums that carry any task's types, and is the only
+//! dispatch. `guess` asks all rooms which of them a file is for.
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ReadOptions, RunConfig};
-use crate::data::findings::FindingRows;
-use crate::data::{Augmented, DataFiles, HostBatch, Outputs, Split};
 use crate::for_each_task;
 
 mod answer_file;
 mod answers;
 mod augmented;
 mod baseline;
+mod by_hand;
 mod card_text;
 mod class_answers;
 mod class_cells;
@@ -38,8 +31,9 @@ mod guess;
 mod in_reports;
 mod inputs;
 mod label_errors;
-mod masked_copies;
+mod labeled_texts;
 mod model;
+mod model_copies;
 mod nearest;
 mod outputs;
 mod plain_texts;
@@ -49,6 +43,7 @@ mod quick_baseline;
 mod recipes;
 mod report;
 mod report_parts;
+mod room;
 mod row_predictor;
 mod slicing;
 mod spec;
@@ -93,14 +88,15 @@ pub use inputs::{InputTable, NumberedInput, read_inputs};
 pub use label_errors::{
     LabelError, LabelErrorRows, LabelErrorSearch, LabelErrorVectors, LabelErrors, OutOfFold, label_errors_of,
 };
-pub use masked_copies::MaskedCopies;
 pub use model::{Reads, RenderTurns, TaskModel};
+pub use model_copies::{CopyQuestions, ModelCopies, Translated, copies_of_rows};
 pub use nearest::{NearText, NearestTexts, rank_by_similarity};
 pub use prompt_row::PromptRow;
 pub use quick_baseline::{QuickBaseline, QuickFigures, QuickMeasure, QuickMethod, QuickRows, QuickVectors};
 pub use recipes::{Preset, Recipe, Recommended, TypedSetting};
 pub use report::DataReport;
 pub use report_parts::{data_report, name_cut_rows, warn_of_cut_rows, warn_of_long_texts};
+pub use room::{Measure, PredictRequest, Predictor, Purpose, ReadRequest, RowPlaces, TaskData, TaskInput, TaskRows};
 pub use slicing::{
     ColumnsOfRows, MAX_SLICE_VALUES, MeasuredRow, MeasuredRows, SliceBy, Slicing, can_slice, slice_rows,
 };
@@ -224,277 +220,3 @@ macro_rules! define_rooms {
 }
 
 for_each_task!(define_rooms);
-
-/// What rows are read for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To be trained on; training, validation and test rows.
-    Train,
-    /// To measure a model that is trained already: all rows are in [`Split::Train`], and labels are the model's.
-    Measure,
-}
-
-/// Rows to be read.
-#[derive(Clone, Copy)]
-pub struct ReadRequest<'a> {
-    /// The files. Rows that are large keep them, rather than a copy of what is in them.
-    pub files: &'a Rc<DataFiles>,
-    /// How a person wants them read; what is `None` is guessed.
-    pub read: &'a ReadOptions,
-    /// The seed and the shares of the split.
-    pub run: &'a RunConfig,
-    /// Labels that the model tells apart; none where it has no head for this task.
-    pub known_labels: &'a [String],
-    /// What for.
-    pub purpose: Purpose,
-    /// The model; `None` before there is one.
-    pub model: Option<TaskModel<'a>>,
-}
-
-#[cfg(test)]
-impl<'a> ReadRequest<'a> {
-    /// Rows to train on, before there is a model.
-    pub(crate) fn to_train(files: &'a Rc<DataFiles>, read: &'a ReadOptions, run: &'a RunConfig) -> Self {
-        Self { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None }
-    }
-}
-
-/// Inputs that a person typed or a file holds, to be answered.
-#[derive(Clone, Copy)]
-pub struct PredictRequest<'a> {
-    /// The inputs.
-    pub inputs: &'a [TaskInput],
-    /// Names of the model's outputs.
-    pub labels: &'a [String],
-    /// The model.
-    pub model: TaskModel<'a>,
-    /// Settings in force: how long an input may be.
-    pub run: &'a RunConfig,
-}
-
-/// One input.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct TaskInput {
-    /// The text; of a pair the first, of a question the question.
-    pub text: String,
-    /// The second text of a pair; the context of a question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub second: Option<String>,
-    /// The bytes of an image's file, whose name `text` is. They travel beside a message.
-    #[serde(skip)]
-    pub image: Option<Vec<u8>>,
-}
-
-/// Of training, validation and test: the number of each row in its file, and its tokens where those are known.
-pub type RowPlaces = [Vec<(usize, Option<usize>)>; 3];
-
-/// Rows of one task as read, and as tokens once they were made.
-pub trait TaskData: Debug {
-    /// Which task.
-    fn task(&self) -> Task;
-
-    /// Names of the outputs in the order of their ids; none where the task has none.
-    fn labels(&self) -> &[String];
-
-    /// Rows of training, validation and test, as read.
-    fn num_rows(&self) -> [usize; 3];
-
-    /// The options that read the rows, with what was guessed filled in, so that a job says it.
-    fn read_options(&self) -> ReadOptions;
-
-    /// Numbers the labels as a model does that knows them all; else changes nothing.
-    fn adopt_labels(&mut self, _known: &[String]) {}
-
-    /// Takes over the tokens of rows that `before` has too.
-    fn adopt_tokens(&mut self, _before: &dyn TaskData, _model: &TaskModel<'_>, _run: &RunConfig) {}
-
-    /// Tokenises some tens of kilobytes; `false` once nothing is left.
-    ///
-    /// # Errors
-    /// When the tokenizer fails on a row.
-    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError>;
-
-    /// How much was tokenised, and how much there is in all (rows, or bytes where a row may be a whole file).
-    fn progress(&self) -> (usize, usize);
-
-    /// What is in the rows; lengths only after they were tokenised.
-    ///
-    /// # Errors
-    /// When the tokenizer can't decode what it encoded.
-    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError>;
-
-    /// The numbers of the rows of training, validation and test in their files, in order, each with its tokens where those are
-    /// known; none where rows can't be looked through in a table.
-    fn places(&self) -> RowPlaces {
-        RowPlaces::default()
-    }
-
-    /// Some texts of the rows, to guess their language from.
-    fn sample_texts(&self) -> Vec<&str>;
-
-    /// The rows as findings are sought in them ([`FindingSearch`]); `None` where rows are no texts.
-    fn finding_rows(&self) -> Option<&dyn FindingRows> {
-        None
-    }
-
-    /// The texts of the training rows that a person's own text is compared with, each once, with the number of its row;
-    /// none where the task makes no vectors.
-    fn texts_to_search(&self) -> Vec<(usize, &str)> {
-        Vec::new()
-    }
-
-    /// Name and bytes of the file of a row's image, where rows are images; `index` counts the rows of the split.
-    fn image(&self, _split: Split, _index: usize) -> Option<(String, Vec<u8>)> {
-        None
-    }
-
-    /// A training row's image as it is trained on with some seed, as a PNG; `None` where rows are no images.
-    fn augmented(&self, _index: usize, _model: &TaskModel<'_>, _run: &RunConfig, _seed: u64) -> Option<Vec<u8>> {
-        None
-    }
-
-    /// The rows for a run, or to be measured. Tokens are those that were made, where `run` cuts at the same length; else
-    /// rows are tokenised now.
-    ///
-    /// # Errors
-    /// When there is nothing to train on, or the tokenizer fails.
-    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError>;
-
-    /// As [`Self::prepare`], to be trained on: with the rows that augmentation adds, where the settings ask for any.
-    ///
-    /// # Errors
-    /// As [`Self::prepare`].
-    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        self.prepare(model, run)
-    }
-
-    /// What augmentation adds to the training rows with these settings; of more than `max_rows` to so many that are spread over all
-    /// of them evenly. `None` where rows of the task are not augmented.
-    fn augment(&self, _run: &RunConfig, _max_rows: usize) -> Option<Augmented> {
-        None
-    }
-
-    /// For [`Self::adopt_tokens`], which knows its own kind.
-    fn as_any(&self) -> &dyn Any;
-}
-
-/// Rows as a run trains on them and is measured on them. Cheap to ask, shared by reference counting inside.
-pub trait TaskRows: Debug {
-    /// Which task.
-    fn task(&self) -> Task;
-
-    /// Names of the outputs; none where the task has none.
-    fn labels(&self) -> &[String];
-
-    /// Rows of training, validation and test as a model gets them (of a long text several).
-    fn num_rows(&self) -> [usize; 3];
-
-    /// The same as they were read: of tasks that cut a row into windows, and without what augmentation added.
-    fn num_read(&self) -> [usize; 3] {
-        self.num_rows()
-    }
-
-    /// What augmentation added to the rows to train on, behind those that were read; `None` where the run has none.
-    fn added(&self) -> Option<AddedRows> {
-        None
-    }
-
-    /// Tokens of each row of a split.
-    fn lengths(&self, split: Split) -> Vec<usize>;
-
-    /// The rows at `indices` of a split, padded. What is random in a batch follows from `seed`, the same for the same
-    /// seed; an evaluation gives `None` and gets the same batch each time.
-    fn batch(&self, split: Split, indices: &[usize], seed: Option<u64>) -> HostBatch;
-
-    /// The same batch for whoever needs no inputs of rows that are fixed: these may be empty.
-    fn targets(&self, split: Split, indices: &[usize]) -> HostBatch {
-        self.batch(split, indices, None)
-    }
-
-    /// As [`TaskData::image`].
-    fn image(&self, _split: Split, _index: usize) -> Option<(String, Vec<u8>)> {
-        None
-    }
-
-    /// Whether a row gives the same inputs in every batch: then what a frozen backbone makes of it is computed once.
-    fn is_fixed(&self) -> bool {
-        false
-    }
-
-    /// SHA-256 over the tokens to train on and what is to be learned of them, in order: ties a checkpoint to its data.
-    fn fingerprint(&self) -> String;
-
-    /// Number of a row in its file.
-    fn row_number(&self, split: Split, index: usize) -> usize;
-
-    /// Starts to measure a split.
-    fn measure(&self, split: Split) -> Box<dyn Measure>;
-
-    /// Thresholds that follow from the rows alone, before anything is measured.
-    fn thresholds(&self) -> BTreeMap<String, f64> {
-        BTreeMap::new()
-    }
-
-    /// Label id of each row of a split as it was read, where each has one.
-    fn label_ids(&self, _split: Split) -> Option<Vec<usize>> {
-        None
-    }
-
-    /// Label id of each row to train on, those that augmentation added among them, where a row has one label: by which classes
-    /// are evened out.
-    fn classes_to_train(&self) -> Option<Vec<usize>> {
-        self.label_ids(Split::Train)
-    }
-
-    /// The same as rows of several tasks, where they are that.
-    fn as_several(&self) -> Option<&several::SeveralRows> {
-        None
-    }
-
-    /// Prompts of a split, for tasks whose models write: what comes after them is compared with the rows.
-    fn prompts(&self, _split: Split, _count: usize) -> Vec<PromptRow> {
-        Vec::new()
-    }
-}
-
-/// Sums over the rows of a split as they are measured.
-pub trait Measure {
-    /// From which probability on each label is given, before anything is added; for tasks with thresholds. Labels that
-    /// are not named keep 0.5. Where one label is given: [`TEMPERATURE`].
-    fn set_thresholds(&mut self, _thresholds: &BTreeMap<String, f64>) {}
-
-    /// Also measures what a person looks at and a run does not need: intervals of the figures, bins of probabilities. For tasks
-    /// that have them.
-    fn measure_in_full(&mut self) {}
-
-    /// Adds the outputs of the batch of the rows at `indices`.
-    ///
-    /// # Errors
-    /// The index of a row (of the split) whose output is not finite.
-    fn add(&mut self, indices: &[usize], batch: &HostBatch, outputs: &Outputs) -> Result<(), usize>;
-
-    /// The figures, and what was predicted for every row.
-    fn finish(self: Box<Self>) -> (Evaluation, RowPredictions);
-}
-
-/// Answers inputs, a batch at a time.
-pub trait Predictor {
-    /// From which probability on each label is given; for tasks with thresholds. Labels that are not named keep 0.5. Where one
-    /// label is given: [`TEMPERATURE`] and [`UNSURE_BELOW`].
-    fn set_thresholds(&mut self, _thresholds: &BTreeMap<String, f64>) {}
-
-    /// The next batch; `None` once all inputs were given.
-    fn next_batch(&mut self) -> Option<HostBatch>;
-
-    /// Takes the outputs of that batch.
-    ///
-    /// # Errors
-    /// The index of an input whose output is not finite.
-    fn add(&mut self, outputs: &Outputs) -> Result<(), usize>;
-
-    /// The answers, in the order of the inputs.
-    fn finish(self: Box<Self>) -> Vec<Prediction>;
-
-    /// Indices of inputs that are longer than the model reads, and were cut.
-    fn cut_inputs(&self) -> &[usize];
-}

@@ -1,5 +1,6 @@
 //! Numbers of an output row as probabilities, in f64 on the host.
 
+use crate::metrics;
 pub(super) use crate::metrics::find_highest;
 
 /// Probabilities of log-probabilities.
@@ -18,13 +19,8 @@ pub(super) fn log_softmax(logits: &[f32]) -> Option<Vec<f64>> {
 }
 
 fn log_softmax_at(logits: &[f32], temperature: f64) -> Option<Vec<f64>> {
-    if !logits.iter().all(|value| value.is_finite()) {
-        return None;
-    }
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let shifted: Vec<f64> = logits.iter().map(|&value| (f64::from(value) - max) / temperature).collect();
-    let log_sum = shifted.iter().map(|value| value.exp()).sum::<f64>().ln();
-    Some(shifted.into_iter().map(|value| value - log_sum).collect())
+    let is_finite = logits.iter().all(|value| value.is_finite());
+    is_finite.then(|| metrics::log_softmax(logits, temperature))
 }
 
 #[cfg(test)]
@@ -38,6 +34,5 @@ mod tests {
         assert_eq!(class_probabilities(&[2.0, 0.0], 2.0), class_probabilities(&[1.0, 0.0], 1.0));
         assert_eq!(log_softmax(&[0.0, f32::INFINITY]), None);
         assert_eq!(log_softmax(&[f32::NAN]), None);
-        assert_eq!(find_highest(&[1.0, 3.0, 3.0]), 1);
     }
 }

@@ -187,6 +187,12 @@ impl TaskSpec {
         self.problem_type == Some("single_label_classification")
     }
 
+    /// Whether each row has one of its labels, or any number of them.
+    #[must_use]
+    pub fn gives_labels(&self) -> bool {
+        self.problem_type.is_some_and(|kind| kind.ends_with("label_classification"))
+    }
+
     /// Whether its outputs are numbers rather than scores of labels.
     #[must_use]
     pub fn predicts_numbers(&self) -> bool {

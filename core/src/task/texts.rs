@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::augmented::{AddedTexts, augment_texts};
+use super::augmented::{AddedTexts, augment_texts, texts_of};
+use super::model_copies::{add_made, warn_of_unused_copies};
 pub(super) use super::prepared_texts::PreparedTexts;
 use super::row_predictor::RowPredictor;
 use super::{
@@ -137,8 +138,8 @@ pub(super) struct TextData<L> {
     tokens: EncodedSplits<EncodedTexts>,
     /// Tokens that an earlier reading made of the same texts, for the limit of `tokens`.
     known: [Vec<Option<EncodedTexts>>; 3],
-    /// What augmentation made last: a run is planned before it is started, and both need it.
-    added: RefCell<Option<Rc<AddedTexts<L>>>>,
+    /// What augmentation made last, or as far as it is: a run is planned before it is started, and both need it.
+    added: RefCell<Option<AddedTexts<L>>>,
 }
 
 impl<L: Clone> TextData<L> {
@@ -242,6 +243,9 @@ impl<L: Clone> TextData<L> {
         let lengths: Vec<usize> = tokens().map(|row| row.num_tokens_untruncated).collect();
         let mut report = data_report(&self.summary, &rows, &lengths, limit, detail);
         report.warnings.extend(warn_of_long_texts(tokens().filter(|row| row.is_lower_bound).count()));
+        let rows = self.splits[0].iter().enumerate().map(|(index, row)| (index, row.row, texts_of(&row.input)));
+        let none = Augmented { num_rows: self.splits[0].len(), ..Augmented::default() };
+        report.warnings.extend(warn_of_unused_copies(&self.read.copies, &add_made(none, &self.read.copies, rows)));
         report
     }
 
@@ -278,26 +282,57 @@ impl<L: Clone> TextData<L> {
         run: &RunConfig,
     ) -> Result<PreparedTexts<L>, TaskError> {
         let prepared = self.prepare(model, run)?;
-        let limit = model.limit(run);
-        // What was made for other settings makes room first.
-        let known = self.added.take().filter(|added| added.are_of(run, limit));
-        if run.augmentation.is_none() {
+        let known = self.known_copies(model, run);
+        if !self.is_augmented(run) {
             return Ok(prepared);
         }
-        let added = match known {
+        let begin = || AddedTexts::begin(&prepared.splits, &prepared.tokens, model.limit(run), run);
+        let mut added = known.unwrap_or_else(begin);
+        while added.advance(model.tokenizer(), (run, &self.read.copies))? {}
+        let prepared = prepared.with_added(&added);
+        *self.added.borrow_mut() = Some(added);
+        Ok(prepared)
+    }
+
+    /// Makes some of the copies that [`Self::prepare_to_train`] adds: rows done, and rows in all; `None` once nothing is left.
+    ///
+    /// # Errors
+    /// As [`Self::prepare_to_train`].
+    pub(super) fn prepare_part(
+        &self,
+        model: &TaskModel<'_>,
+        run: &RunConfig,
+    ) -> Result<Option<(usize, usize)>, TaskError> {
+        let known = self.known_copies(model, run);
+        if !self.is_augmented(run) {
+            return Ok(None);
+        }
+        let mut added = match known {
             Some(known) => known,
             None => {
-                let encoder = (model.tokenizer(), limit);
-                Rc::new(AddedTexts::make(&prepared.splits, &prepared.tokens, encoder, run)?)
+                let prepared = self.prepare(model, run)?;
+                AddedTexts::begin(&prepared.splits, &prepared.tokens, model.limit(run), run)
             }
         };
-        *self.added.borrow_mut() = Some(Rc::clone(&added));
-        Ok(prepared.with_added(&added))
+        let goes_on = added.advance(model.tokenizer(), (run, &self.read.copies))?;
+        let progress = added.progress();
+        *self.added.borrow_mut() = Some(added);
+        Ok(goes_on.then_some(progress))
+    }
+
+    /// Takes out what was made for these settings; what was made for others makes room.
+    fn known_copies(&self, model: &TaskModel<'_>, run: &RunConfig) -> Option<AddedTexts<L>> {
+        self.added.take().filter(|added| added.are_of(run, model.limit(run)))
+    }
+
+    /// Whether a run trains on copies, too.
+    pub(super) fn is_augmented(&self, run: &RunConfig) -> bool {
+        !run.augmentation.is_none() || !self.read.copies.is_empty()
     }
 
     /// What augmentation would add to the rows to train on, or to `max_rows` of them.
     pub(super) fn augment(&self, run: &RunConfig, max_rows: usize) -> Augmented {
-        augment_texts(&self.splits[0], run, max_rows)
+        augment_texts(&self.splits[0], run, &self.read.copies, max_rows)
     }
 
     fn has_tokens(&self, limit: usize) -> bool {

@@ -65,6 +65,43 @@ impl Uncertainty {
         }
     }
 
+    /// Whether it looks at one label of an answer, that which is nearest to its threshold.
+    fn thresholds_of(self, answer: &Prediction) -> Option<&[f64]> {
+        match answer {
+            Prediction::MultiLabel(answer) if self == Self::Margin => Some(&answer.thresholds),
+            _ => None,
+        }
+    }
+
+    /// How unsure an answer is, from 0 to 1, with the probabilities of its labels; `None` where it gives none.
+    fn of_answer(self, answer: &Prediction) -> Option<(f64, &[f32])> {
+        if let Prediction::MultiLabel(answer) = answer {
+            let unsure = self.of_several(&answer.probabilities, &answer.thresholds);
+            return Some((unsure, &answer.probabilities));
+        }
+        let (_, probabilities) = label_answer(answer)?;
+        Some((self.of(probabilities), probabilities))
+    }
+
+    /// How unsure probabilities are of which each is one of its own, from 0 (certain) to 1. By the margin that of the label nearest to
+    /// its threshold, with regard to the room on its side; else the mean over the labels, so that many that are unsure count for more.
+    #[must_use]
+    pub fn of_several(self, probabilities: &[f32], thresholds: &[f64]) -> f64 {
+        let probabilities = || probabilities.iter().map(|&p| f64::from(p).clamp(0.0, 1.0));
+        let mean =
+            |unsure: fn(f64) -> f64| probabilities().map(unsure).sum::<f64>() / probabilities().len().max(1) as f64;
+        match self {
+            Self::Margin => {
+                probabilities().zip(thresholds).map(|(p, &threshold)| nearness(p, threshold)).fold(0.0, f64::max)
+            }
+            Self::LeastConfident => mean(|p| 2.0 * p.min(1.0 - p)),
+            Self::Entropy => mean(|p| {
+                let part = |p: f64| if p > 0.0 { -p * p.log2() } else { 0.0 };
+                part(p) + part(1.0 - p)
+            }),
+        }
+    }
+
     /// How unsure these probabilities are, from 0 (certain) to 1.
     #[must_use]
     pub fn of(self, probabilities: &[f32]) -> f64 {
@@ -79,6 +116,12 @@ impl Uncertainty {
             }
         }
     }
+}
+
+/// How near a probability is to the threshold of its label, from 0 to 1, with regard to the room on its side.
+fn nearness(p: f64, threshold: f64) -> f64 {
+    let room = if p < threshold { threshold } else { 1.0 - threshold };
+    if room > 0.0 { 1.0 - (p - threshold).abs() / room } else { 1.0 }
 }
 
 fn highest_two(probabilities: &[f32]) -> [f64; 2] {
@@ -108,7 +151,8 @@ pub struct RankedRow {
     /// How unsure the model is of it; `None` where none was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncertainty: Option<f64>,
-    /// The likeliest labels with their probabilities, the likeliest first; none where no model was trained.
+    /// The likeliest labels with their probabilities, the likeliest first; of a row with any number of labels that is ranked by the
+    /// margin those nearest to their thresholds, the nearest first. None where no model was trained.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub likely: Vec<(String, f32)>,
 }
@@ -187,10 +231,16 @@ impl UnlabeledRows {
         let mut rows: Vec<RankedRow> = self.rows.into_iter().map(RankedRow::new).collect();
         let (num_asked, num_unlabeled) = (rows.len(), self.num_unlabeled);
         for (row, prediction) in rows.iter_mut().zip(predictions) {
-            let Some((_, probabilities)) = prediction.as_ref().and_then(label_answer) else { continue };
-            row.uncertainty = Some(by.of(probabilities));
+            let Some(answer) = prediction else { continue };
+            let Some((unsure, probabilities)) = by.of_answer(answer) else { continue };
+            row.uncertainty = Some(unsure);
             let mut order: Vec<usize> = (0..probabilities.len().min(labels.len())).collect();
-            order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+            let thresholds = by.thresholds_of(answer);
+            let shown_first = |label: usize| {
+                let p = f64::from(probabilities[label]);
+                thresholds.and_then(|thresholds| thresholds.get(label)).map_or(p, |&threshold| nearness(p, threshold))
+            };
+            order.sort_by(|&a, &b| shown_first(b).total_cmp(&shown_first(a)));
             let likely = order.iter().take(MAX_LIKELY);
             row.likely = likely.map(|&label| (labels[label].clone(), probabilities[label])).collect();
         }
@@ -348,6 +398,33 @@ mod tests {
         assert!((Uncertainty::Margin.of(even) - 1.0).abs() < 1e-6);
         assert!((Uncertainty::Entropy.of(even) - 1.0).abs() < 1e-6);
         assert!((Uncertainty::LeastConfident.of(even) - 2.0 / 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn of_several_labels_that_nearest_to_its_threshold_or_all_of_them_count() {
+        let thresholds = &[0.5, 0.2, 0.5];
+        let (sure, one, all) = (&[1.0, 0.0, 0.0][..], &[1.0, 0.0, 0.5][..], &[0.6, 0.3, 0.4][..]);
+        for by in Uncertainty::ALL {
+            assert!(by.of_several(sure, thresholds).abs() < 1e-9, "{}", by.name());
+            assert!(by.of_several(one, thresholds) > 0.3, "{}", by.name());
+        }
+        assert!((Uncertainty::Margin.of_several(one, thresholds) - 1.0).abs() < 1e-9);
+        assert!((Uncertainty::Margin.of_several(&[0.6, 0.3], &[0.5, 0.2]) - 0.875).abs() < 1e-6);
+        assert!((Uncertainty::LeastConfident.of_several(all, thresholds) - 2.2 / 3.0).abs() < 1e-6);
+        assert!((Uncertainty::Entropy.of_several(one, thresholds) - 1.0 / 3.0).abs() < 1e-9);
+        assert!(Uncertainty::Margin.of_several(&[], &[]).abs() < 1e-9);
+        let answer =
+            crate::task::multi_label::Prediction { probabilities: one.to_vec(), thresholds: thresholds.to_vec() };
+        let chosen = UnlabeledRows::choose(rows(2), 7, true);
+        let answers = [Some(Prediction::MultiLabel(answer)), None];
+        let labels = ["a", "b", "c"].map(str::to_owned);
+        let ranked = chosen.by_answers(&answers, &labels, Uncertainty::Margin, None);
+        let named = |ranked: &RankedRows| ranked.rows[0].likely.clone();
+        assert_eq!(named(&ranked), [("c".to_owned(), 0.5), ("a".to_owned(), 1.0)], "that which it is unsure of first");
+        let chosen = UnlabeledRows::choose(rows(2), 7, true);
+        let by_entropy = chosen.by_answers(&answers, &labels, Uncertainty::Entropy, None);
+        assert_eq!(named(&by_entropy), [("a".to_owned(), 1.0), ("c".to_owned(), 0.5)]);
+        assert_eq!((ranked.rows[0].uncertainty, ranked.rows[1].uncertainty), (Some(1.0), None));
     }
 
     /// Of texts that have as little in common as these the order is that of the seed: answers go with their rows all the same.

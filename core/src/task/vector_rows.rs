@@ -5,10 +5,9 @@
 //! for the rows of each round what the others tell of them. Everything is pulled in parts, so that a driver can show how far it is.
 
 use crate::data::stratified_folds;
-use crate::metrics::{LOGISTIC_C, LOGISTIC_TOLERANCE, LabeledVectors, LogisticFit, predict_nearest_of};
-
-/// Rows of which the nearest are sought at once.
-const PART: usize = 256;
+use crate::metrics::{
+    LOGISTIC_C, LOGISTIC_TOLERANCE, LabeledVectors, LogisticFit, LogisticRegression, NearestReferences, PART_PRODUCTS,
+};
 
 /// Rows that learn from others in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +98,10 @@ pub(super) struct NearestRounds<'r> {
     neighbours: Vec<usize>,
     /// The round, and how many of its rows were asked.
     at: (usize, usize),
+    /// The rows that teach in this round, once they were made ready.
+    references: Option<NearestReferences>,
+    /// Products that are computed in one go.
+    part_products: usize,
     /// For each number of neighbours the label of each row; of rows that were not asked 0.
     predicted: Vec<Vec<usize>>,
 }
@@ -106,25 +109,32 @@ pub(super) struct NearestRounds<'r> {
 impl<'r> NearestRounds<'r> {
     pub(super) fn new(rows: &'r VectorRows, neighbours: &[usize]) -> Self {
         let predicted = vec![vec![0; rows.labels.len()]; neighbours.len()];
-        Self { rows, neighbours: neighbours.to_vec(), at: (0, 0), predicted }
+        let neighbours = neighbours.to_vec();
+        Self { rows, neighbours, at: (0, 0), references: None, part_products: PART_PRODUCTS, predicted }
     }
 
     /// Asks some rows; `false` once all were.
     pub(super) fn advance(&mut self) -> bool {
-        let (round, done) = self.at;
-        let Some(Round { taught_by, asked }) = self.rows.rounds.get(round) else { return false };
-        let part = &asked[done..(done + PART).min(asked.len())];
-        let labels: Vec<usize> = taught_by.iter().map(|&row| self.rows.labels[row]).collect();
+        let ((round, done), rows) = (self.at, self.rows);
+        let Some(Round { taught_by, asked }) = rows.rounds.get(round) else { return false };
+        let references = self.references.get_or_insert_with(|| {
+            let labels = taught_by.iter().map(|&row| rows.labels[row]).collect();
+            NearestReferences::new(&rows.vectors_of(taught_by), labels, rows.dim)
+        });
+        let num_asked = (self.part_products / (taught_by.len() * rows.dim)).max(1);
+        let part = &asked[done..(done + num_asked).min(asked.len())];
         let all: Vec<usize> = (0..taught_by.len()).collect();
         let choices: Vec<(&[usize], usize)> = self.neighbours.iter().map(|&count| (all.as_slice(), count)).collect();
-        let references = self.rows.vectors_of(taught_by);
-        let queries = self.rows.vectors_of(part);
-        let found = predict_nearest_of((&references, &labels), &queries, self.rows.dim, &choices);
+        let found = references.predict(&rows.vectors_of(part), &choices);
         for (predicted, found) in self.predicted.iter_mut().zip(found) {
             part.iter().zip(found).for_each(|(&row, label)| predicted[row] = label);
         }
         let done = done + part.len();
-        self.at = if done == asked.len() { (round + 1, 0) } else { (round, done) };
+        if done == asked.len() {
+            (self.at, self.references) = ((round + 1, 0), None);
+        } else {
+            self.at = (round, done);
+        }
         self.at.0 < self.rows.rounds.len()
     }
 
@@ -140,13 +150,16 @@ pub(super) struct LogisticRounds<'r> {
     rows: &'r VectorRows,
     round: usize,
     fit: Option<LogisticFit<'r>>,
+    /// What was fitted in this round, and how many of its rows were asked.
+    fitted: Option<(LogisticRegression, usize)>,
     /// Row after row, one a class; of rows that were not asked zeros.
     probabilities: Vec<f64>,
 }
 
 impl<'r> LogisticRounds<'r> {
     pub(super) fn new(rows: &'r VectorRows) -> Self {
-        Self { rows, round: 0, fit: None, probabilities: vec![0.0; rows.labels.len() * rows.num_classes] }
+        let probabilities = vec![0.0; rows.labels.len() * rows.num_classes];
+        Self { rows, round: 0, fit: None, fitted: None, probabilities }
     }
 
     /// Rounds that are done.
@@ -154,21 +167,27 @@ impl<'r> LogisticRounds<'r> {
         self.round
     }
 
-    /// One iteration of a fit, and what follows from it when it is the last; `false` once all rounds are done.
+    /// A part of a fit, or of what follows from it; `false` once all rounds are done.
     pub(super) fn advance(&mut self) -> bool {
         let rows = self.rows;
         let Some(Round { taught_by, asked }) = rows.rounds.get(self.round) else { return false };
-        let begin = move || LogisticFit::new(rows.labeled(), taught_by.clone(), LOGISTIC_C, LOGISTIC_TOLERANCE);
-        if self.fit.get_or_insert_with(begin).advance() {
-            return true;
-        }
-        if let Some(fit) = self.fit.take() {
-            let (fitted, labeled) = (fit.finish(), rows.labeled());
-            for &row in asked {
-                let place = row * rows.num_classes;
-                let found = fitted.probabilities(labeled.vector(row));
-                self.probabilities[place..place + rows.num_classes].copy_from_slice(&found);
+        let Some((fitted, done)) = self.fitted.take() else {
+            let begin = move || LogisticFit::new(rows.labeled(), taught_by.clone(), LOGISTIC_C, LOGISTIC_TOLERANCE);
+            if !self.fit.get_or_insert_with(begin).advance() {
+                self.fitted = self.fit.take().map(|fit| (fit.finish(), 0));
             }
+            return true;
+        };
+        let num_asked = (PART_PRODUCTS / (rows.num_classes * rows.dim).max(1)).max(1);
+        let end = (done + num_asked).min(asked.len());
+        for &row in &asked[done..end] {
+            let place = row * rows.num_classes;
+            let found = fitted.probabilities(rows.labeled().vector(row));
+            self.probabilities[place..place + rows.num_classes].copy_from_slice(&found);
+        }
+        if end < asked.len() {
+            self.fitted = Some((fitted, end));
+            return true;
         }
         self.round += 1;
         self.round < rows.rounds.len()
@@ -228,6 +247,25 @@ mod tests {
         for (row, &label) in given.iter().enumerate().skip(30) {
             assert!(probabilities[row * 2 + label] > 0.6, "row {row}: {probabilities:?}");
         }
+    }
+
+    #[test]
+    fn the_nearest_are_sought_in_parts_of_the_same_work() {
+        let given = labels(60);
+        let rows = VectorRows::held_out(two_groups(&given), given.clone(), 2, 30);
+        let predict = |part_products: usize| {
+            let mut nearest = NearestRounds { part_products, ..NearestRounds::new(&rows, &[1, 5]) };
+            let mut num_parts = 1;
+            while nearest.advance() {
+                num_parts += 1;
+            }
+            (num_parts, nearest.finish())
+        };
+        let whole = predict(PART_PRODUCTS);
+        assert_eq!(whole.0, 1, "thirty rows are little");
+        // Of two numbers each, beside thirty others.
+        assert_eq!(predict(4 * 30 * rows.dim), (8, whole.1.clone()));
+        assert_eq!(predict(1), (30, whole.1));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::TokenizerError;
 use super::charsmap;
+use super::check_places;
 
 /// Largest file that is read.
 pub(super) const MAX_BYTES: usize = 64 << 20;
@@ -39,6 +40,9 @@ const MAX_WORD_CHARS: u64 = 1000;
 
 /// Fields of a step that are no steps, and have limits of their own.
 const CHECKED: [&str; 4] = ["precompiled_charsmap", "single", "pair", "special_tokens"];
+
+/// Fields that are lists of steps.
+const STEP_LISTS: [&str; 4] = ["normalizers", "pretokenizers", "processors", "decoders"];
 
 /// Most pieces of a template, and most ids of a special token in it.
 const MAX_TEMPLATE: usize = 64;
@@ -104,7 +108,9 @@ pub(super) fn check(json: &Value) -> Result<(), String> {
     check_depth(json, MAX_DEPTH)?;
     for part in PARTS {
         let mut steps = Steps { part, count: 0, num_adding: 0, num_expressions: 0, growth: 1 };
-        steps.check(&json[part])?;
+        if !json[part].is_null() {
+            steps.check_object(&json[part])?;
+        }
     }
     check_added_tokens(&json["added_tokens"])?;
     let model = json["model"].as_object().ok_or("it has no model")?;
@@ -134,6 +140,14 @@ struct Steps {
 }
 
 impl Steps {
+    /// A step is an object. The crate also takes a list of its values, which the checks below would not know by their names.
+    fn check_object(&mut self, step: &Value) -> Result<(), String> {
+        match step {
+            Value::Object(step) => self.check_step(step),
+            _ => Err(format!("its {} has a step that is no JSON object", self.part)),
+        }
+    }
+
     fn check(&mut self, value: &Value) -> Result<(), String> {
         let part = self.part;
         match value {
@@ -170,6 +184,10 @@ impl Steps {
                 check_id(id).map_err(|message| format!("the token {name:?} of its {part} {message}"))?;
             }
         }
+        // What is put before a text without being a character takes the first one's place: see `check_places`.
+        if step.get("prepend").and_then(Value::as_str).is_some_and(str::is_empty) {
+            return Err(format!("its {part} puts an empty text before each text"));
+        }
         if let Some(pattern) = step.get("pattern") {
             self.check_pattern(pattern, step.get("content"))?;
         }
@@ -184,8 +202,15 @@ impl Steps {
         if step.contains_key("length") && is_zero("length") {
             return Err(format!("its {part} cuts texts into pieces of length 0"));
         }
-        let others = step.iter().filter(|(name, _)| !CHECKED.contains(&name.as_str()));
-        others.map(|(_, value)| value).try_for_each(|value| self.check(value))
+        for (name, value) in step.iter().filter(|(name, _)| !CHECKED.contains(&name.as_str())) {
+            match value {
+                Value::Array(steps) if STEP_LISTS.contains(&name.as_str()) => {
+                    steps.iter().try_for_each(|step| self.check_object(step))?;
+                }
+                _ => self.check(value)?,
+            }
+        }
+        Ok(())
     }
 
     fn check_pattern(&mut self, pattern: &Value, content: Option<&Value>) -> Result<(), String> {
@@ -193,17 +218,22 @@ impl Steps {
         if literal == Some("") {
             return Err(format!("its {} looks for an empty text", self.part));
         }
-        let content = content.and_then(Value::as_str).unwrap_or_default().len();
+        let content = content.and_then(Value::as_str).unwrap_or_default();
         let factor = match literal {
-            Some(text) => content.div_ceil(text.len()).max(1),
+            Some(text) => content.len().div_ceil(text.len()).max(1),
             // A regular expression may match a single character, or nothing before each.
             None => {
                 self.num_expressions += 1;
-                content + 1
+                content.len() + 1
             }
         };
         if self.num_expressions > MAX_EXPRESSIONS {
             return Err(format!("its {} has more than {MAX_EXPRESSIONS} regular expressions", self.part));
+        }
+        if self.part == "normalizer"
+            && let Some(expression) = pattern.get("Regex").and_then(Value::as_str)
+        {
+            check_places::check_replacement(expression, content)?;
         }
         self.grow(factor)
     }
@@ -226,6 +256,9 @@ fn check_charsmap(step: &Map<String, Value>) -> Result<(), String> {
 fn check_template(step: &Map<String, Value>) -> Result<(), String> {
     let tokens = step.get("special_tokens").and_then(Value::as_object);
     for (name, token) in tokens.into_iter().flatten() {
+        if !token.is_object() {
+            return Err(format!("has a token {name:?} that is no JSON object"));
+        }
         let list = |field: &str| token.get(field).and_then(Value::as_array);
         let (ids, texts) = (list("ids").map_or(0, Vec::len), list("tokens").map_or(0, Vec::len));
         if ids != texts || ids > MAX_TEMPLATE {
@@ -242,7 +275,8 @@ fn check_template(step: &Map<String, Value>) -> Result<(), String> {
         }
         let mut num_texts = 0;
         for piece in pieces {
-            if let Some(name) = piece.get("SpecialToken").and_then(|token| token["id"].as_str()) {
+            if let Some(token) = piece.get("SpecialToken") {
+                let name = token["id"].as_str().ok_or("has a token without an id")?;
                 if !tokens.is_some_and(|tokens| tokens.contains_key(name)) {
                     return Err(format!("names the token {name:?}, which it does not have"));
                 }
@@ -363,6 +397,8 @@ mod tests {
         assert!(fail("post_processor", template(json!([text, text]), known.clone())).contains("2 times"));
         let second = json!([text, {"Sequence": {"id": "B", "type_id": 1}}]);
         assert!(fail("post_processor", template(second, known)).contains("neither"));
+        let values = json!({"[CLS]": ["[CLS]", [1], ["[CLS]"]]});
+        assert!(fail("post_processor", template(json!([cls, text]), values)).contains("no JSON object"));
         let odd = json!({"[CLS]": {"id": "[CLS]", "ids": [1, 2], "tokens": ["[CLS]"]}});
         assert!(fail("post_processor", template(json!([cls, text]), odd)).contains("2 ids and 1 tokens"));
         let bert = json!({"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]});
@@ -392,6 +428,26 @@ mod tests {
             json!({"type": "Split", "pattern": {"Regex": r"\w{500}"}, "behavior": "Isolated", "invert": false});
         let many = json!({"type": "Sequence", "pretokenizers": vec![expression; MAX_EXPRESSIONS + 1]});
         assert!(fail("pre_tokenizer", many).contains("regular expressions"));
+    }
+
+    #[test]
+    fn steps_are_objects_and_put_nothing_before_a_text_that_is_no_character() {
+        let list = json!({"type": "Sequence", "normalizers": [["x"]]});
+        for bare in [json!([["x"]]), json!("NFC"), list] {
+            assert!(fail("normalizer", bare).contains("no JSON object"));
+        }
+        check(&with("normalizer", json!({"type": "Prepend", "prepend": "x"}))).expect("a good step");
+        assert!(fail("normalizer", json!({"type": "Prepend", "prepend": ""})).contains("an empty text before"));
+        let replace = |expression: &str, content: &str| {
+            let step = json!({"type": "Replace", "pattern": {"Regex": expression}, "content": content});
+            check(&with("normalizer", json!({"type": "Sequence", "normalizers": [step]})))
+        };
+        replace(" {2,}", " ").expect("it matches characters");
+        let error = replace("^", "x").expect_err("it matches before the text");
+        assert!(error.contains("\"^\""), "{error}");
+        // In a decoder there are no places to lose.
+        let step = json!({"type": "Replace", "pattern": {"Regex": "^"}, "content": "x"});
+        check(&with("decoder", step)).expect("a good step");
     }
 
     #[test]

@@ -166,12 +166,33 @@ impl Class {
     /// The tokenizer.json of the class, from a vocabulary and merges; without added tokens and post-processor, which come
     /// last.
     pub(super) fn build(self, vocab: Value, merges: Value, settings: &Settings) -> Value {
+        let [normalizer, pre_tokenizer, decoder] = self.steps(settings);
+        let mut json = json!({
+            "version": "1.0",
+            "truncation": null,
+            "padding": null,
+            "added_tokens": [],
+            "normalizer": normalizer,
+            "pre_tokenizer": pre_tokenizer,
+            "post_processor": null,
+            "decoder": decoder,
+            "model": self.empty_model(settings),
+        });
+        json["model"]["vocab"] = vocab;
+        if self != Self::Bert {
+            json["model"]["merges"] = merges;
+        }
+        json
+    }
+
+    /// Normalizer, pre-tokenizer and decoder.
+    fn steps(self, settings: &Settings) -> [Value; 3] {
         let add_prefix_space = settings.add_prefix_space.unwrap_or(self == Self::Llama);
         let byte_level = |add_prefix_space: bool, use_regex: bool| {
             json!({"type": "ByteLevel", "add_prefix_space": add_prefix_space, "trim_offsets": true,
                 "use_regex": use_regex})
         };
-        let (normalizer, pre_tokenizer, decoder) = match self {
+        match self {
             Self::Bert => {
                 let normalizer = json!({
                     "type": "BertNormalizer",
@@ -181,13 +202,13 @@ impl Class {
                     "lowercase": settings.do_lower_case.unwrap_or(true),
                 });
                 let decoder = json!({"type": "WordPiece", "prefix": "##", "cleanup": true});
-                (normalizer, json!({"type": "BertPreTokenizer"}), decoder)
+                [normalizer, json!({"type": "BertPreTokenizer"}), decoder]
             }
             Self::Qwen2 => {
                 let words = json!({"type": "Split", "pattern": {"Regex": QWEN2_WORDS}, "behavior": "Isolated",
                     "invert": false});
                 let steps = json!({"type": "Sequence", "pretokenizers": [words, byte_level(add_prefix_space, false)]});
-                (json!({"type": "NFC"}), steps, byte_level(true, true))
+                [json!({"type": "NFC"}), steps, byte_level(true, true)]
             }
             Self::Llama => {
                 let scheme = match (add_prefix_space, settings.legacy) {
@@ -205,21 +226,24 @@ impl Class {
                 }
                 let pre_tokenizer =
                     json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": false});
-                (Value::Null, pre_tokenizer, json!({"type": "Sequence", "decoders": steps}))
+                [Value::Null, pre_tokenizer, json!({"type": "Sequence", "decoders": steps})]
             }
             Self::Roberta | Self::Gpt2 | Self::SentencePiece(_) | Self::AsWritten => {
-                (Value::Null, byte_level(add_prefix_space, true), byte_level(true, true))
+                [Value::Null, byte_level(add_prefix_space, true), byte_level(true, true)]
             }
-        };
-        let model = if self == Self::Bert {
-            json!({
+        }
+    }
+
+    /// The model without vocabulary and merges.
+    fn empty_model(self, settings: &Settings) -> Value {
+        match self {
+            Self::Bert => json!({
                 "type": "WordPiece",
                 "unk_token": self.text(settings, "unk_token"),
                 "continuing_subword_prefix": "##",
                 "max_input_chars_per_word": 100,
-            })
-        } else {
-            json!({
+            }),
+            _ => json!({
                 "type": "BPE",
                 "dropout": null,
                 "unk_token": null,
@@ -227,24 +251,8 @@ impl Class {
                 "end_of_word_suffix": "",
                 "fuse_unk": self == Self::Llama,
                 "byte_fallback": self == Self::Llama,
-            })
-        };
-        let mut json = json!({
-            "version": "1.0",
-            "truncation": null,
-            "padding": null,
-            "added_tokens": [],
-            "normalizer": normalizer,
-            "pre_tokenizer": pre_tokenizer,
-            "post_processor": null,
-            "decoder": decoder,
-            "model": model,
-        });
-        json["model"]["vocab"] = vocab;
-        if self != Self::Bert {
-            json["model"]["merges"] = merges;
+            }),
         }
-        json
     }
 
     /// The post-processor that the class makes itself; `id` finds the id of a token. `Ok(None)`: that of tokenizer.json

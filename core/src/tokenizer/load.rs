@@ -6,11 +6,13 @@ use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper, Token};
 
 use super::added;
 use super::check;
+use super::check_places;
 use super::class::{self, Class};
 use super::from_vocab;
 use super::lines;
 use super::settings::Settings;
 use super::stream::Bytes;
+use super::word_cache::WordCache;
 use super::{Tokenizer, TokenizerError};
 use crate::folder::Folder;
 
@@ -34,6 +36,7 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
     };
     let malformed = |source| TokenizerError::Malformed { file, source };
     added::add(&mut inner, &settings, class, &mut notes).map_err(malformed)?;
+    check_places::check_added(&inner).map_err(malformed)?;
     if let Some(json) = json.as_ref().filter(|_| class != Class::AsWritten) {
         notes.extend(lost_tokens(json, &inner, class));
     }
@@ -74,6 +77,7 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
         first_id: bos.as_ref().map(|&(_, id)| id).or(configured),
         bytes: Bytes::of(inner.get_decoder()),
         is_cut_at_lines: lines::is_cuttable(&inner),
+        word_cache: WordCache::for_tokenizer(&inner),
         inner,
         post_processor,
         direction,

@@ -13,6 +13,7 @@ mod chat_pieces;
 #[cfg(feature = "chat")]
 pub mod chat_template;
 mod check;
+mod check_places;
 mod class;
 mod conversation;
 mod error;
@@ -37,14 +38,16 @@ mod placed;
 mod settings;
 mod stream;
 mod windows;
+mod word_cache;
 mod words;
 
 use tokenizers::utils::truncation::TruncationDirection;
-use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper};
+use tokenizers::{PostProcessor, PostProcessorWrapper};
 
 use crate::folder::Folder;
 
 use stream::Bytes;
+use word_cache::WordCache;
 
 pub(crate) use conversation::{CALL_KEYS, WEIGHT_KEY};
 pub use conversation::{Conversation, Piece, RenderedConversation, Role, Turn};
@@ -103,6 +106,8 @@ pub struct Tokenizer {
     model_max_length: Option<usize>,
     /// Texts may be cut at lines: their parts have the tokens of the whole.
     is_cut_at_lines: bool,
+    /// Where the tokens of a text are those of its words.
+    word_cache: Option<WordCache>,
     bytes: Bytes,
     notes: Vec<String>,
 }
@@ -149,19 +154,6 @@ impl Tokenizer {
         }
         let (ids, type_ids) = (encoding.get_ids().to_vec(), encoding.get_type_ids().to_vec());
         Ok(EncodedText { ids, type_ids, num_tokens_untruncated, is_lower_bound: !is_whole })
-    }
-
-    /// The tokens of a text, or of so much of it that the first (or last) `kept` of them are those of the whole; and
-    /// whether it was the whole.
-    fn tokens_to_keep(&self, text: &str, kept: usize) -> Result<(Encoding, bool), TokenizerError> {
-        let mut pieces = long_text::pieces(text, self.direction).peekable();
-        loop {
-            let piece = pieces.next().unwrap_or(text);
-            let found = self.inner.encode_fast(piece, false).map_err(|source| TokenizerError::Text { source })?;
-            if pieces.peek().is_none() || long_text::is_enough(found.len(), kept) {
-                return Ok((found, piece.len() == text.len()));
-            }
-        }
     }
 
     /// Tokenises a text as it stands: no special tokens around it, not cut off.

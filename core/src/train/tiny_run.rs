@@ -25,7 +25,7 @@ pub(super) const CONFIG: &[u8] =
 fn images(shift: u8) -> (String, Vec<u8>) {
     let image = |(path, grey): (&str, u8)| {
         let picture = Picture { width: SIDE, height: SIDE, pixels: vec![grey + shift; 3 * SIDE * SIDE] };
-        (path.to_owned(), encode_png(&picture))
+        (path.to_owned(), encode_png(&picture).expect("a PNG"))
     };
     let images = [("circle/0.png", 0), ("square/0.png", 90), ("circle/1.png", 150), ("square/1.png", 240)];
     ("images.zip".into(), pack_zip(&images.map(image)))

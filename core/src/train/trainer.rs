@@ -233,56 +233,25 @@ impl Trainer {
         let scale = gradient_scale(run.dtype, weight_sum);
         let mut gradients = GradientSum::default();
         let mut step_loss: Option<Tensor<1>> = None;
-        for Drawn { draw, head, indices, batch } in &batches {
-            let other = (*head > 0).then(|| self.model.of_head(*head));
+        for drawn in &batches {
             // Weights of one task are rows, of another tokens: the means of several are averaged by their rows.
             // Each is the mean of a batch as it was drawn, also where that is computed in parts.
-            let weight_sum = match (is_of_several, draws[*draw]) {
+            let weight_sum = match (is_of_several, draws[drawn.draw]) {
                 (true, (weight, rows)) => weight * num_rows as f64 / rows.max(1) as f64,
                 (false, _) => weight_sum,
             };
-            let model = other.as_ref().unwrap_or(&self.model);
-            let seed = seed_of(run.seed, self.progress.micro_batches);
-            let mixed = self.mixout.as_ref().map(|mixout| mixout.mix(model, seed));
-            let model = mixed.as_ref().map_or(model, |mixed| &mixed.model);
-            let features = match (&mut self.features, &self.frozen) {
-                (Some(features), Some(frozen)) => {
-                    let device = self.device.clone().without_autodiff();
-                    features.of_batch((Split::Train, indices), &batch.inputs, (frozen, &model.head), &device).await?
-                }
-                _ => None,
-            };
-            let step = MicroStep {
-                model,
-                frozen: self.frozen.as_ref(),
-                features,
-                weight_sum: weight_sum / scale,
-                gradient_checkpointing: run.gradient_checkpointing,
-                techniques: run.techniques,
-                seed,
-                device: &self.device,
-            };
-            let loss = if *head == 0 && mixed.is_none() {
-                step.run(batch, &mut gradients)
-            } else {
-                let mut own = GradientSum::default();
-                let loss = step.run(batch, &mut own);
-                if let Some(mixed) = &mixed {
-                    own = mixed.by_own_weights(own);
-                }
-                gradients.add_all(own, |path| path_in_whole(path, *head).into_owned());
-                loss
-            };
+            let loss = self.micro_step(drawn, weight_sum / scale, &mut gradients).await?;
             step_loss = Some(match step_loss {
                 Some(sum) => sum + loss,
                 None => loss,
             });
-            self.progress.add(batch);
+            self.progress.add(&drawn.batch);
         }
         if scale != 1.0 {
             gradients = gradients.scaled(1.0 / scale);
             step_loss = step_loss.map(|loss| loss.div_scalar(scale));
         }
+        let run = &self.job.run;
         let Plan { warmup_steps, total_steps, steps_per_epoch, .. } = self.plan;
         let (layers, every) = (self.model.backbone.layer_counts(), run.techniques.gradual_unfreezing);
         drop_frozen(&mut gradients, layers, every, (self.progress.step, steps_per_epoch));
@@ -295,6 +264,48 @@ impl Trainer {
         self.readings.add(step_loss, clip.map(|clip| clip.norm), rate);
         self.progress.step += 1;
         self.after_step().await
+    }
+
+    /// One forward and backward: adds to `gradients` and returns the part of the step's loss, `[1]`.
+    async fn micro_step(
+        &mut self,
+        Drawn { head, indices, batch, .. }: &Drawn,
+        weight_sum: f64,
+        gradients: &mut GradientSum,
+    ) -> Result<Tensor<1>, TrainError> {
+        let run = &self.job.run;
+        let other = (*head > 0).then(|| self.model.of_head(*head));
+        let model = other.as_ref().unwrap_or(&self.model);
+        let seed = seed_of(run.seed, self.progress.micro_batches);
+        let mixed = self.mixout.as_ref().map(|mixout| mixout.mix(model, seed));
+        let model = mixed.as_ref().map_or(model, |mixed| &mixed.model);
+        let features = match (&mut self.features, &self.frozen) {
+            (Some(features), Some(frozen)) => {
+                let device = self.device.clone().without_autodiff();
+                features.of_batch((Split::Train, indices), &batch.inputs, (frozen, &model.head), &device).await?
+            }
+            _ => None,
+        };
+        let step = MicroStep {
+            model,
+            frozen: self.frozen.as_ref(),
+            features,
+            weight_sum,
+            gradient_checkpointing: run.gradient_checkpointing,
+            techniques: run.techniques,
+            seed,
+            device: &self.device,
+        };
+        if *head == 0 && mixed.is_none() {
+            return Ok(step.run(batch, gradients));
+        }
+        let mut own = GradientSum::default();
+        let loss = step.run(batch, &mut own);
+        if let Some(mixed) = &mixed {
+            own = mixed.by_own_weights(own);
+        }
+        gradients.add_all(own, |path| path_in_whole(path, *head).into_owned());
+        Ok(loss)
     }
 
     async fn after_step(&mut self) -> Result<(), TrainError> {

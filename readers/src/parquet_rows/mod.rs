@@ -58,7 +58,9 @@ pub(crate) fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<ReadFi
     let repeated: Vec<&str> = columns.iter().map(|column| column.name()).filter(|name| !names.insert(*name)).collect();
     let packed = codec.map(|codec| format!(", {}", codec_name(codec))).unwrap_or_default();
     let (bytes, unreadable) = writer.finish();
-    let mut notes = vec![format!("{name} is Parquet: {num_rows} rows, {num_columns} columns{packed}")];
+    let s = |is_one: bool| if is_one { "" } else { "s" };
+    let (rows, columns) = (s(num_rows == 1), s(num_columns == 1));
+    let mut notes = vec![format!("{name} is Parquet: {num_rows} row{rows}, {num_columns} column{columns}{packed}")];
     if !repeated.is_empty() {
         notes.push(format!("{name} has several columns of one name, of which one is read: {}", repeated.join(", ")));
     }

@@ -13,7 +13,7 @@ const RECIPE: &[(&str, &str)] =
     &[("num_train_epochs", "1"), ("batch_size", "8"), ("learning_rate", "1e-7"), ("max_seq_length", "32")];
 
 /// Presses a key on an element, which gets the focus.
-fn press(site: &Site, id: &str, key: &str) {
+pub(crate) fn press(site: &Site, id: &str, key: &str) {
     let script = "const box = document.getElementById(arguments[0]); box.focus(); \
         box.dispatchEvent(new KeyboardEvent('keydown', { key: arguments[1], bubbles: true, cancelable: true }))";
     let _ = site.browser.script(script, vec![json!(id), json!(key)]);

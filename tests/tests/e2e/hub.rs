@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use hone_core::config::ModelSource;
+use hone_core::folder::Folder;
 use hone_core::session::protocol::{Command, Request, RequestId};
 use hone_tests::browser::WebGpu;
-use hone_tests::hub::{Fault, Hub};
+use hone_tests::hub::{COMMIT, Fault, Hub, POOLING};
 use hone_tests::paths;
 use serde_json::{Value, json};
 
@@ -14,6 +15,8 @@ use crate::site::{READ_SECS, Site, tiny_files};
 /// The model of the stand-in.
 pub(crate) const ID: &str = "hone-tests/tiny-encoder";
 const WEIGHTS: &str = "model.safetensors";
+/// A token for that hub, which stands nowhere else.
+const TOKEN: &str = "hf_markedTokenQ7x3Zk";
 
 /// Loads a model of the hub by its id.
 pub(crate) fn load(site: &Site, id: &str) {
@@ -110,17 +113,24 @@ fn fetch(site: &Site, hub: &Hub, stall_ms: u32) -> Value {
     };
     let request = Request { id: RequestId(u32::MAX), command };
     let json = serde_json::to_string(&request).expect("a command is plain data");
-    let script = "const [json, id, done] = arguments, worker = window.__workers.at(-1); \
+    let script = "const [json, id, url, done] = arguments, worker = window.__workers.at(-1), hub = honeHub.open(url, ''); \
         const hear = event => { const { reply } = JSON.parse(event.data.json); if (reply?.id !== id) return; \
             worker.removeEventListener('message', hear); done(reply.result); }; \
-        worker.addEventListener('message', hear); worker.postMessage({ json, blobs: [] })";
-    site.browser.script_async(script, vec![json.into(), json!(u32::MAX)])
+        worker.addEventListener('message', hear); worker.postMessage({ json, blobs: [], hub }, [hub])";
+    site.browser.script_async(script, vec![json.into(), json!(u32::MAX), json!(hub.url())])
 }
 
 #[test]
 fn a_hub_that_falls_silent_is_given_up_and_the_next_try_goes_on() {
-    drop(tiny_files());
-    let hub = Hub::serve(ID, &paths::fixture("tiny_encoder"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for file in tiny_files() {
+        std::fs::copy(&file, folder.path().join(file.file_name().expect("a name"))).expect("a file can be copied");
+    }
+    let mut pooling = Folder::new();
+    pooling.insert("modules.json", r#"[{"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#);
+    pooling.insert(POOLING, r#"{"pooling_mode": "cls"}"#);
+    paths::write_folder(&pooling, folder.path());
+    let hub = Hub::serve(ID, folder.path());
     let Some(site) = Site::open_with(WebGpu::NoAdapter, Some(&hub.url())) else { return };
     hub.set_fault(Fault::SilentHalfWay);
     let answer = fetch(&site, &hub, 3_000);
@@ -131,6 +141,10 @@ fn a_hub_that_falls_silent_is_given_up_and_the_next_try_goes_on() {
     assert!(!answer["Ok"]["model"].is_null(), "{answer}");
     let last = hub.requests().into_iter().rfind(|request| request.path == format!("/store/{WEIGHTS}"));
     assert!(last.is_some_and(|request| request.from.is_some_and(|from| from > 0)), "it goes on from what came");
+    // The file of a folder in it is kept with the others.
+    let answer = fetch(&site, &hub, 60_000);
+    assert!(!answer["Ok"]["model"].is_null(), "{answer}");
+    assert_eq!([hub.downloads(POOLING), hub.downloads("modules.json")], [1, 1], "the second time they are here");
 }
 
 #[test]
@@ -151,13 +165,45 @@ fn rows_are_not_measured_again_while_a_model_loads() {
     assert!(!site.browser.has("problem"));
 }
 
+/// Whether a text stands in what the browser keeps for the page, or in the page.
+fn is_kept(site: &Site, text: &str) -> bool {
+    let script = "const [text, done] = arguments, texts = [JSON.stringify([localStorage, sessionStorage])]; \
+        texts.push(document.documentElement.outerHTML, location.href); \
+        const bytes = async entry => (await entry.getFile()).arrayBuffer(); \
+        const walk = async folder => { for await (const entry of folder.values()) { \
+            if (entry.kind === 'directory') await walk(entry); \
+            else texts.push(new TextDecoder('latin1').decode(await bytes(entry).catch(() => new ArrayBuffer(0)))); } }; \
+        navigator.storage.getDirectory().then(walk) \
+            .then(() => done([texts.length, texts.some(kept => kept.includes(text))]), error => done([0, `${error}`]))";
+    let found = site.browser.script_async(script, vec![json!(text)]);
+    assert!(found[0].as_u64() > Some(8) && found[1].is_boolean(), "model, rows and run are kept: {found}");
+    found[1] == true
+}
+
+/// What comes of a request by the way to the hub `chosen`.
+fn ask(site: &Site, chosen: &str, url: &str) -> Value {
+    let script = "const [chosen, url, done] = arguments, port = honeHub.open(chosen, ''), line = new MessageChannel(); \
+        line.port1.onmessage = ({ data }) => { honeHub.close(); done(data.failed ?? data.status); }; \
+        port.postMessage({ url }, [line.port2])";
+    site.browser.script_async(script, vec![json!(chosen), json!(url)])
+}
+
 #[test]
 fn nothing_but_the_model_is_asked_for() {
     drop(tiny_files());
     let hub = Hub::serve(ID, &paths::fixture("tiny_encoder"));
+    hub.ask_for_token(TOKEN);
     let Some(site) = Site::open_with(WebGpu::NoAdapter, Some(&hub.url())) else { return };
     load(&site, ID);
+    let message = problem(&site);
+    assert!(message.contains("refuses access (HTTP 401)") && message.contains("is gated"), "{message}");
+    let is_open = "return document.querySelector('[data-testid=hub-token-box]').open";
+    assert_eq!(site.browser.script(is_open, Vec::new()), true, "the field for a token is shown");
+    assert!(hub.requests().iter().all(|request| request.authorization.is_none()), "there was none");
+    site.browser.type_into("hub-token", TOKEN);
+    load(&site, ID);
     site.browser.wait_for("model-ready", READ_SECS);
+    assert_eq!(site.browser.script("return frames.length", Vec::new()), 0, "the way to the hub is closed");
     let before = hub.requests().len();
     site.load_rows(60);
     site.set_recipe(&[("num_train_epochs", "1"), ("max_seq_length", "32")]);
@@ -166,10 +212,42 @@ fn nothing_but_the_model_is_asked_for() {
     let requests = hub.requests();
     assert_eq!(requests.len(), before, "rows cause no request: {requests:?}");
     assert!(requests.iter().all(|request| request.sent_bytes == 0 && request.method != "POST"), "{requests:?}");
-    // An address that is not in the policy can't be reached, whatever script asks for it.
-    let script = "const done = arguments[1]; fetch(arguments[0]).then(() => done('reached'), () => done('blocked'))";
-    let outcome = site.browser.script_async(script, vec![json!("http://192.0.2.1/")]);
-    assert_eq!(outcome, "blocked");
+    let fetched = requests.iter().rfind(|request| request.path.starts_with("/store/") && request.method == "GET");
+    let shown = fetched.and_then(|request| request.authorization.clone());
+    assert_eq!(shown, Some(format!("Bearer {TOKEN}")), "the hub's own store is of its origin");
+    assert!(!is_kept(&site, TOKEN), "the token is in memory alone");
+
+    // Neither the page nor a worker of its kind reaches the hub, whatever script asks for it; by the way to a hub no other is
+    // reached, though the server's policy allows both.
+    let script = "const [url, done] = arguments; fetch(url).then(() => done('reached'), () => done('blocked'))";
+    assert_eq!(site.browser.script_async(script, vec![json!(hub.url())]), "blocked");
+    let script = "const [url, done] = arguments, code = `fetch('${url}').then(() => postMessage('reached'), \
+        () => postMessage('blocked'))`, blob = new Blob([code], { type: 'text/javascript' }); \
+        new Worker(URL.createObjectURL(blob)).onmessage = ({ data }) => done(data)";
+    assert_eq!(site.browser.script_async(script, vec![json!(hub.url())]), "blocked");
+    assert_eq!(ask(&site, "https://huggingface.co", &hub.url()), "SecurityError");
+    assert_eq!(ask(&site, &hub.url(), "https://huggingface.co/"), "SecurityError");
+    assert_eq!(hub.requests().len(), before);
+    let stopped = "return /content security policy stopped: [3-9]/.test(document.body.textContent)";
+    site.browser.wait_until("the page counts what was stopped in it", READ_SECS, stopped, Vec::new());
+
+    // A hub that sends the page elsewhere takes neither it nor the token there.
+    let other = Hub::serve(ID, &paths::fixture("tiny_encoder"));
+    hub.send_elsewhere(&other.url());
+    site.open_more_models();
+    load(&site, &format!("{ID}@{COMMIT}"));
+    site.browser.click("lose-weights");
+    let message = site.browser.wait_for_problem(READ_SECS);
+    assert!(message.contains("or the host that it redirects to"), "{message}");
+    assert!(other.requests().is_empty(), "{:?}", other.requests());
+
+    site.browser.click("keep-hub-token");
+    let says = "return document.querySelector('[data-testid=hub-token-place]').textContent.includes(arguments[0])";
+    site.browser.wait_until("the token is kept", READ_SECS, says, vec![json!("kept in this browser")]);
+    assert!(is_kept(&site, TOKEN));
+    site.browser.click("remove-hub-token");
+    site.browser.wait_until("it is gone", READ_SECS, says, vec![json!("No token")]);
+    assert!(!is_kept(&site, TOKEN) && site.browser.held("hub-token").is_empty());
 }
 
 #[test]

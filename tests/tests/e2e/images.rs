@@ -39,7 +39,7 @@ fn image(colour: [u8; 3], number: usize) -> Vec<u8> {
     };
     let pixel = |at: usize| colour.map(|channel| channel.saturating_add(shade(at % SIDE, at / SIDE)));
     let pixels = (0..SIDE * SIDE).flat_map(pixel).collect();
-    encode_png(&Picture { width: SIDE, height: SIDE, pixels })
+    encode_png(&Picture { width: SIDE, height: SIDE, pixels }).expect("a PNG")
 }
 
 /// So many images of each class, numbered from one on, under their paths.
@@ -83,7 +83,7 @@ fn load_images(site: &Site) {
     let (name, colour) = CLASSES[0];
     let mut near = hone_core::images::decode(&image(colour, 1)).expect("our own PNG");
     near.pixels[0] = near.pixels[0].saturating_add(1);
-    train.push((format!("{name}/near.png"), encode_png(&near)));
+    train.push((format!("{name}/near.png"), encode_png(&near).expect("a PNG")));
     train.push((format!("{name}/broken.png"), b"this is a text".to_vec()));
     let mut test = images(TEST, 500);
     for number in [600, 601] {
@@ -105,6 +105,10 @@ fn images_are_labeled_on_the_page() {
     browser.wait_for("model-ready", READ_SECS);
     let shown = browser.text("model-ready");
     assert!(!shown.contains("tokens") && shown.contains("labels images as: circle, square, triangle"), "{shown}");
+    let fetched = || site.server.requests().iter().filter(|asked| asked.contains("/hone-images_bg.wasm")).count();
+    // A page that browsers keep fetches all of its files.
+    let is_kept = site.server.requests().iter().any(|asked| asked.contains("/offline.js"));
+    assert!(is_kept || fetched() == 0, "what decodes images comes with the first images");
     load_images(&site);
     let num_test = TEST * CLASSES.len() + 2;
     let num_train = TRAIN * CLASSES.len() + 1;
@@ -151,6 +155,7 @@ fn images_are_labeled_on_the_page() {
     assert_eq!(probabilities.first().map(|(label, _)| label.as_str()), Some("red"), "{probabilities:?}");
     axe::check(&site, "images, try");
     check_export(&site, &png, &probabilities);
+    assert!(is_kept || fetched() == 1, "{} times", fetched());
     site.check_requests();
 }
 

@@ -229,6 +229,7 @@ fn several_runs_stay_side_by_side_until_each_is_deleted() {
     browser.wait_for("evaluate-run", READ_SECS);
     same_end(&site, &first);
     assert!(browser.text("run-1").contains("open"), "{}", browser.text("run-1"));
+    site.set_recipe(&[("learning_rate", "7e-4")]); // typed, and not run yet
     let whole = save_project(&site);
     browser.click("delete-2");
     browser.click("delete-for-good-2");
@@ -247,10 +248,18 @@ fn several_runs_stay_side_by_side_until_each_is_deleted() {
     browser.wait_until("no run is kept", READ_SECS, gone, Vec::new());
     reload(&site);
     browser.go_to("model");
+    let before = browser.script("return localStorage.getItem('hone-project')", Vec::new());
     browser.choose_files("project-file", &[whole]);
+    let is_open = "return localStorage.getItem('hone-project') !== arguments[0]";
+    browser.wait_until("the project of the file is open", READ_SECS, is_open, vec![before]);
+    browser.go_to("recipe");
+    assert_eq!(browser.held("field-learning_rate"), "7e-4", "the recipe is as it was left, and no run's");
+    browser.go_to("train");
+    browser.wait_for("open-1", READ_SECS);
+    browser.click("open-1");
     browser.wait_for("evaluate-run", READ_SECS);
     same_end(&site, &first);
-    assert!(browser.held("note-1") == "for the talk" && browser.has("run-2"), "the best was opened, and both are kept");
+    assert!(browser.held("note-1") == "for the talk" && browser.has("run-2"), "both are kept");
     assert_eq!(browser.console_errors(), Vec::<String>::new());
     let loss = last_loss_natively(project);
     assert!((loss - first.2).abs() < NATIVE_LOSS, "natively the last loss is {loss}, on the page {}", first.2);

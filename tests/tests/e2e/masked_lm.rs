@@ -9,6 +9,7 @@ use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::{Prediction, TaskInput};
 use hone_tests::browser::WebGpu;
+use serde_json::json;
 
 use crate::axe;
 use crate::site::{READ_SECS, Site, check_losses};
@@ -68,10 +69,27 @@ fn blanks_are_learned_and_labels_after_them() {
     site.load_rows(160);
     assert!(browser.text("data-report").contains("3 classes"));
     site.set_recipe(&[("num_train_epochs", "6"), ("learning_rate", "1e-3"), ("max_seq_length", "32")]);
+    make_copies(&site);
     site.start();
     check_losses(&site.finish());
     assert_eq!(browser.problem(), None);
     site.check_requests();
+}
+
+/// Copies whose words the trained model fills in, shown and counted; the run learns from them, too.
+fn make_copies(site: &Site) {
+    let browser = &site.browser;
+    let script = "const make = document.querySelector('[data-testid=make-copies]'); \
+        return make && make.ariaDisabled !== 'true' && (make.click(), true)";
+    browser.wait_until("the rows are read for these settings", READ_SECS, script, Vec::new());
+    let script = "return !!document.querySelector('[data-testid=made-copies]')?.textContent.includes(arguments[0])";
+    let made = "are trained on beside the rows: words filled in by ";
+    browser.wait_until("copies are made", READ_SECS, script, vec![json!(made)]);
+    browser.wait_for("augmented-rows", READ_SECS);
+    let shown = browser.text("augmented-rows");
+    assert!(shown.contains("masked"), "{shown}");
+    assert!(browser.text("plan").contains("Augmentation adds up to "), "{}", browser.text("plan"));
+    axe::check(site, "copies that the model makes");
 }
 
 /// The exported folder, on the native CPU: the same tokens, as likely.

@@ -12,6 +12,8 @@ use hone_tests::rows;
 use serde_json::json;
 
 use crate::axe;
+use crate::corrections::press;
+use crate::rows::{click_when_ready, wait_for_text};
 use crate::site::{READ_SECS, Site, check_losses};
 
 const ROWS: usize = 180;
@@ -28,13 +30,14 @@ fn several_labels_are_given_on_the_page() {
     site.load_tiny();
     browser.go_to("data");
     browser.select("task", "multi_label");
-    site.choose_rows(&site.file("labels.csv", rows::several_csv(ROWS)));
+    site.choose_rows(&site.file("labels.csv", rows::several_csv(ROWS) + "a choir sang in the snow,\n"));
     browser.wait_for("data-report", READ_SECS);
-    site.check_counts(&[("rows", ROWS), ("usable", ROWS), ("unlabeled", 0)]);
+    site.check_counts(&[("rows", ROWS + 1), ("usable", ROWS), ("unlabeled", 0)]);
     assert_eq!((browser.held("labels-column"), browser.held("label-separator")), ("labels".to_owned(), ";".to_owned()));
     let shown = browser.text("data-report");
     assert!(shown.contains("3 labels") && rows::LABELS.iter().all(|label| shown.contains(label)), "{shown}");
 
+    label_row(&site);
     axe::check(&site, "several labels, data");
     site.set_recipe(RECIPE);
     check_copies(&site);
@@ -69,6 +72,21 @@ fn several_labels_are_given_on_the_page() {
     let given: Vec<&str> = own.given().into_iter().map(|id| rows::LABELS[id]).collect();
     assert_eq!(found, given.join(";"));
     site.check_requests();
+}
+
+/// The row without labels gets the second and the third, by keys, and is used from then on.
+fn label_row(site: &Site) {
+    wait_for_text(site, "num-unlabeled", "1 row has no label");
+    click_when_ready(site, "label-rows");
+    wait_for_text(site, "labeling-place", "1 of 1");
+    for key in ["1", "2", "1", "3", "Enter"] {
+        press(site, "label-box", key);
+    }
+    wait_for_text(site, "labeling-place", "1 labeled here");
+    wait_for_text(site, "num-unlabeled", "Every row has a label");
+    let is_used = "return document.querySelector('[data-testid=count-usable]')?.dataset.value === arguments[0]";
+    let all = json!((ROWS + 1).to_string());
+    site.browser.wait_until("the row is used", READ_SECS, is_used, vec![all]);
 }
 
 /// Changed copies of training rows are shown beside the settings, three rows at a time; the run is without them.

@@ -12,6 +12,7 @@ use hone_tests::rows;
 use serde_json::json;
 
 use crate::axe;
+use crate::rows::wait_for_text;
 use crate::site::{READ_SECS, Site, check_losses};
 
 const ROWS: usize = 150;
@@ -66,5 +67,23 @@ fn numbers_are_predicted_on_the_page() {
     let (predictions, _) = block_on(session.predict(&[input], Weights::Base)).expect("it predicts");
     let [Prediction::Regression(own)] = predictions.as_slice() else { panic!("of this task") };
     assert!((own.numbers[0] - found).abs() < SAME, "{} is not {found}", own.numbers[0]);
+    correct_a_number(&site);
     site.check_requests();
+}
+
+/// The row that is furthest off gets the number that is predicted for it.
+fn correct_a_number(site: &Site) {
+    let browser = &site.browser;
+    browser.go_to("evaluate");
+    browser.wait_for("worst-rows", READ_SECS);
+    let script = "const row = document.querySelector('[data-testid=worst-rows] tbody tr'); \
+        row.cells[1].querySelector('button.cell').click(); return row.cells[2].textContent";
+    let predicted = browser.script(script, Vec::new());
+    let has_focus = "return document.activeElement?.id === 'correct-box'";
+    browser.wait_until("the field has the focus", READ_SECS, has_focus, Vec::new());
+    browser.type_into("correct-box", predicted.as_str().expect("a number"));
+    browser.click("correction-keep");
+    wait_for_text(site, "corrections", "1 row corrected");
+    let measured = browser.text("corrections-measured");
+    assert!(measured.contains("run 1 has a mean absolute error of "), "{measured}");
 }

@@ -1,6 +1,8 @@
 //! Pictures of every step: wide and narrow, light and dark. Not a check; run it with
 //! `cargo xtask test screenshots -- --ignored`, and look into `target/screenshots/`.
 
+mod views;
+
 use hone_tests::browser::WebGpu;
 use hone_tests::dates::ROWS;
 use hone_tests::{asked, rows, tagged};
@@ -17,11 +19,16 @@ fn picture(site: &Site, step: &str) {
 fn picture_from(site: &Site, step: &str, scroll: &str) {
     site.in_all_views(|how| {
         let _ = site.browser.script(scroll, Vec::new());
-        let path = site.browser.screenshot(&format!("{step}-{how}"));
-        let wider = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
-        assert_eq!(site.browser.script(wider, Vec::new()), false, "{step} is wider than the page ({how})");
-        eprintln!("{}", path.display());
+        shoot(site, &format!("{step}-{how}"));
     });
+}
+
+/// Saves what is seen, which must not be wider than the page.
+fn shoot(site: &Site, name: &str) {
+    let path = site.browser.screenshot(name);
+    let wider = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
+    assert_eq!(site.browser.script(wider, Vec::new()), false, "{name} is wider than the page");
+    eprintln!("{}", path.display());
 }
 
 #[test]

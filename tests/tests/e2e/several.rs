@@ -110,6 +110,7 @@ fn check_opened(site: &Site, uninterrupted: &(String, String, f64), correlation:
     browser.go_to("data");
     browser.wait_for("parts", READ_SECS);
     assert_eq!(names_of_parts(site), json!(["mood", "topic"]), "both tasks are kept with the project, too");
+    assert!(browser.has("part-name-1"), "the project was opened once; an opened run counts on");
     browser.click("open-run");
     browser.wait_for("evaluate-run", READ_SECS);
     same_end(site, uninterrupted);

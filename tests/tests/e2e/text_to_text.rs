@@ -37,6 +37,7 @@ fn cpu_end_to_end() {
     site.set_recipe(RECIPE);
     assert_eq!(browser.held("field-method"), "lora", "adapters without a word");
     assert!(!browser.has("field-packing") && !browser.has("field-pooling"), "the settings are its own");
+    translate_some(&site);
     site.start();
     check_losses(&site.finish());
     assert!(browser.number("valid-perplexity") > 1.0, "the validation rows were measured");
@@ -56,6 +57,21 @@ fn cpu_end_to_end() {
     assert!(python.contains("AutoPeftModelForSeq2SeqLM") && python.contains("\"year: your text here\""), "{python}");
     check_natively(adapter, &[(1, greedy), (4, beams)]);
     site.check_requests();
+}
+
+/// Sources are translated and back until that is ended; what was made by then is dropped again.
+fn translate_some(site: &Site) {
+    let browser = &site.browser;
+    let script = "const make = document.querySelector('[data-testid=make-copies]'); \
+        return make && make.ariaDisabled !== 'true' && (make.click(), true)";
+    browser.wait_until("the rows are read for these settings", READ_SECS, script, Vec::new());
+    let script = "document.querySelector('[data-testid=stop-copies]')?.click(); \
+        const said = document.querySelector('[data-testid=made-copies]')?.textContent ?? ''; \
+        return /were asked for|translated and back by/.test(said) && said";
+    browser.wait_until("some copies are made", READ_SECS, script, Vec::new());
+    let script = "const drop = document.querySelector('[data-testid=drop-copies]'); drop?.click(); \
+        return !drop && !!document.querySelector('[data-testid=model-copies]')";
+    browser.wait_until("the copies are gone", READ_SECS, script, Vec::new());
 }
 
 /// On a software adapter a step takes a second, and so does a token: less is trained and written than on the CPU, and in one

@@ -131,7 +131,7 @@ fn check_report(site: &Site, report: &DataReport) {
         ("training", train),
         ("validation", valid),
         ("test", test),
-        ("empty", report.num_empty),
+        ("empty", report.num_empty - detail.num_unlabeled),
     ]);
     let shown = site.browser.text("data-report");
     assert!(shown.contains(&format!("{} classes", rows::LABELS.len())), "{shown}");

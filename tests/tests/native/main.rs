@@ -7,6 +7,7 @@ mod adapters;
 mod attributions;
 mod bad_pairs;
 mod bad_texts;
+mod copies;
 mod decoder_heads;
 mod decoders;
 mod dtype;

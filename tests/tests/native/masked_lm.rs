@@ -14,7 +14,7 @@ use hone_tests::classes::{files, loaded};
 use hone_tests::texts::{drain, loss, valid_losses};
 use hone_tests::{paths, texts};
 
-const THINGS: [&str; 5] = ["day", "house", "man", "word", "night"];
+pub(crate) const THINGS: [&str; 5] = ["day", "house", "man", "word", "night"];
 
 /// A text of short sentences that are all made alike.
 fn prose() -> DataFiles {
@@ -27,7 +27,7 @@ fn prose() -> DataFiles {
     DataFiles { train: ("sea.txt".into(), text.into_bytes()), ..DataFiles::default() }
 }
 
-fn run() -> RunConfig {
+pub(crate) fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 10,
         early_stopping_patience: None, // all steps are taken
@@ -41,12 +41,12 @@ fn run() -> RunConfig {
     }
 }
 
-fn source() -> ModelSource {
+pub(crate) fn source() -> ModelSource {
     ModelSource::Local { name: "tiny".into() }
 }
 
 /// The session of a finished run on the prose.
-fn trained(mut session: Session, run: RunConfig) -> (Session, Vec<f64>) {
+pub(crate) fn trained(mut session: Session, run: RunConfig) -> (Session, Vec<f64>) {
     session.set_task(Task::MaskedLm).expect("an encoder fills blanks");
     session.load_data(prose(), &ReadOptions::default(), &run).expect("a text");
     session.start(run).expect("it starts");
@@ -61,7 +61,7 @@ fn trained(mut session: Session, run: RunConfig) -> (Session, Vec<f64>) {
     (session, losses)
 }
 
-fn exported(session: &mut Session) -> Folder {
+pub(crate) fn exported(session: &mut Session) -> Folder {
     block_on(session.export(ExportFormat::Merged)).expect("it exports")
 }
 

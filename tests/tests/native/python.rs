@@ -167,7 +167,7 @@ fn drawn() -> Vec<u8> {
             let mut pixels = vec![0; 12 * 12 * 3];
             pixels.iter_mut().skip(channel).step_by(3).for_each(|value| *value = 250 - 8 * number);
             let picture = Picture { width: 12, height: 12, pixels };
-            files.push((format!("{label}/{number}.png"), encode_png(&picture)));
+            files.push((format!("{label}/{number}.png"), encode_png(&picture).expect("a PNG")));
         }
     }
     pack_zip(&files)

@@ -15,6 +15,7 @@ use hone_core::task::{Evaluation, Prediction, Task, TaskInput};
 use hone_tests::classes::{files, loaded};
 use hone_tests::texts::{drain, loss, valid_losses};
 use hone_tests::{paths, python, rows};
+use serde_json::Value;
 
 /// Rows of labeled texts.
 const ROWS: usize = 300;
@@ -84,6 +85,28 @@ fn opened(folder: Folder) -> Session {
 }
 
 const TEXTS: [&str; 3] = ["we spoke of rain", "there was a song", "the oven and the bread"];
+
+/// Of an encoder that sentence-transformers pools by the first token, or by the mean (`tests/python/make_vector_goldens.py`).
+#[test]
+fn a_folder_of_sentence_transformers_gives_its_vectors() {
+    let field = paths::fixture("field");
+    let golden = std::fs::read(field.join("vectors.json")).expect("it is there");
+    let golden: Value = serde_json::from_slice(&golden).expect("JSON");
+    let texts: Vec<String> = serde_json::from_value(golden["texts"].clone()).expect("texts");
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for way in ["cls", "mean"] {
+        let mut folder = paths::read_folder(&field.join("encoder"));
+        folder.insert("1_Pooling/config.json", golden[way]["pooling"].to_string());
+        folder.insert("modules.json", golden[way]["modules"].to_string());
+        let mut session = opened(folder);
+        assert_eq!(session.task_of_own_head(), Some(Task::SentenceEmbedding), "{way}");
+        session.set_task(Task::SentenceEmbedding).expect("an encoder makes vectors");
+        let notes = session.model_info().expect("it is loaded").notes;
+        assert!(!notes.iter().any(|note| note.contains("sentence-transformers")), "{notes:?}");
+        let expected: Vec<Vec<f32>> = serde_json::from_value(golden[way]["vectors"].clone()).expect("vectors");
+        assert_close(&vectors(&mut session, &texts, Weights::Base), &expected);
+    }
+}
 
 #[test]
 fn pairs_are_found_and_the_exported_folder_gives_the_same_vectors() {

@@ -53,6 +53,13 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
         true
     };
     let whole = block_on(session.generate(&prompt, Weights::Tuned, &plain, async |_: &str| true)).expect("it writes");
+    // Prompt and text together: the one is followed in the place of the other.
+    let together = |max_length| SamplingConfig { max_new_tokens: 1, max_length, ..plain.clone() };
+    let longer = block_on(session.generate(&prompt, Weights::Tuned, &together(60), async |_: &str| true));
+    assert!(longer.expect("it writes").num_tokens >= whole.num_tokens, "{}", whole.num_tokens);
+    let none = block_on(session.generate(&prompt, Weights::Tuned, &together(1), async |_: &str| true));
+    let error = none.expect_err("the prompt is longer").to_string();
+    assert!(error.contains("together may have 1 (max_length)"), "{error}");
     let word = whole.text.split(|char: char| !char.is_alphanumeric()).find(|word| !word.is_empty());
     let word = word.expect("it writes a word").to_owned();
     let filters = OutputFilters { words: vec![word], ..OutputFilters::default() };

@@ -2,6 +2,7 @@
 //! of weights that are not as `config.json` says.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
@@ -156,6 +157,15 @@ fn with_weights(folder: &Folder, files: &[&str], rename: impl Fn(&str) -> Option
     changed
 }
 
+/// The folder with its weights outside of it, where they are read in parts.
+fn elsewhere(folder: &Folder) -> Folder {
+    let mut moved = folder.clone();
+    for (name, bytes) in folder.iter().filter(|(name, _)| name.ends_with(".safetensors")) {
+        moved.insert_stored(name, Rc::new(bytes.to_vec()));
+    }
+    moved
+}
+
 fn open_error(folder: Folder) -> String {
     PretrainedModel::open(folder).expect_err("it is refused").to_string()
 }
@@ -190,6 +200,7 @@ fn weights_behind_a_wrappers_prefix_answer_as_they_should() {
     for prefix in ["model.", "_fsdp_wrapped_module.", "my.network.", "base_model.model."] {
         let files = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
         let shards = with_weights(&plain, &files, |name| Some(format!("{prefix}{name}")));
+        assert_probabilities(elsewhere(&shards), prefix);
         assert_probabilities(shards, prefix);
     }
 }

@@ -9,7 +9,7 @@ use leptos::task::spawn_local;
 
 use super::super::guess::Guess;
 use super::super::presets::PresetFields;
-use super::super::project_notes::{ProjectNotes, guessed_name};
+use super::super::project_notes::{ProjectNotes, guessed_name, rename_ids};
 use super::super::run::Input;
 use super::super::{Step, Store, presets, unexpected};
 use super::OpenProject;
@@ -78,8 +78,8 @@ impl Store {
         self.draft.set(of_run.draft);
         self.changes.set(of_run.changes);
         self.unsure.set(of_run.unsure);
-        self.kept.drawn.set(drawn);
-        self.take_sweep(&sweep);
+        self.kept.drawn.set(rename_ids(drawn, &state.renamed));
+        self.take_sweep(&sweep, &state.renamed);
 
         let data = self.data;
         let file = |named: NamedBlob| PickedFile::from_bytes(&named.name, blobs.get(named.blob)?);

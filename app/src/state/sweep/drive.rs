@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use hone_core::config::{ReadOptions, RunConfig, RunDraft};
 use hone_core::data::FOLD_NOTE;
-use hone_core::session::protocol::{Command, Problem, Reply};
+use hone_core::session::protocol::{Command, Problem, RenamedRun, Reply};
 use hone_core::sweep::{Leg, RunResult, Sweep, SweepOfRuns, TrainedLeg};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::super::page_notes::PageNotes;
 use super::super::recipe::set_typed;
 use super::super::run::{Input, RunState, Status};
-use super::super::saved::PageNotes;
 use super::super::train::Started;
 use super::super::{Step, Store, WorkerStatus, unexpected};
 use super::told::{Outcome, leg_words, outcome_of, sentences, unusable};
@@ -339,8 +339,9 @@ impl Store {
         self.sweep.kept.with(|kept| kept.as_deref().map_or_else(String::new, to_json))
     }
 
-    /// Shows the sweep of a project. One that another version wrote is not shown, and the page says so.
-    pub(in super::super) fn take_sweep(self, json: &str) {
+    /// Shows the sweep of a project, whose runs may have come under other numbers. One that another version wrote is not shown, and the
+    /// page says so.
+    pub(in super::super) fn take_sweep(self, json: &str, renamed: &[RenamedRun]) {
         self.sweep.clear();
         if json.is_empty() {
             return;
@@ -350,7 +351,10 @@ impl Store {
         let read = read
             .and_then(|value| serde_wasm_bindgen::from_value::<SweepOfRuns>(value).map_err(|error| error.to_string()));
         match read {
-            Ok(of) => self.sweep.kept.set(Some(Arc::new(of))),
+            Ok(mut of) => {
+                of.renumber(&renamed.iter().map(|run| (run.number_there, run.number)).collect::<Vec<_>>());
+                self.sweep.kept.set(Some(Arc::new(of)));
+            }
             Err(error) => {
                 let why = format!("What is kept of its last sweep can't be read ({error}); the runs of it are kept.");
                 self.sweep.problem.set(Some(why));

@@ -57,6 +57,8 @@ pub(super) fn outcome_of(
             Some(problem) => Outcome::Waits(Some(sentences(problem))),
             None => Outcome::Waits(Some("Its run was ended.".into())),
         },
+        // The making of copies of its rows was ended.
+        Status::Idle => Outcome::Waits((!is_stopping).then(|| "Its run was ended before it began.".into())),
         _ => Outcome::Waits(Some("The weights of its run are gone.".into())),
     }
 }
@@ -299,6 +301,7 @@ mod tests {
             assert_eq!(outcome(kind), Outcome::Waits(Some("It broke. Try again.".into())));
         }
         assert!(matches!(outcome_of(&RunState::default(), "accuracy", true, None, false), Outcome::Waits(Some(_))));
+        assert_eq!(outcome_of(&RunState::default(), "accuracy", true, None, true), Outcome::Waits(None));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) fn evaluation_parts(
     let below = view! {
         {labels(before, after)}
         {styles(before, after)}
-        {samples("Prompt", before, after)}
+        {samples(store, "Prompt", before, after)}
         {rating::panel(store)}
         {side_by_side::panel(store)}
     };

@@ -5,11 +5,14 @@ use hone_core::task::image_classification::{EvaluationDetail, RowPrediction};
 use leptos::prelude::*;
 
 use super::thumbnails::{Grid, Thumbnail};
+use crate::browser::PickedFile;
 use crate::format;
 use crate::state::Store;
+use crate::state::corrections::WrongAnswer;
 use crate::state::evaluation::split_name;
 use crate::tasks::calibration::panels;
 use crate::tasks::class_figures::{confusion, labels_of, per_class};
+use crate::tasks::correct_labels::{beside, of_label};
 use crate::tasks::wrong_rows::{LabeledRow, WrongRow, chosen_pair, mistakes, wrong_rows};
 use crate::tasks::{self, EvaluationParts};
 
@@ -25,8 +28,10 @@ pub(crate) fn evaluation_parts(
     let (pair, chosen) = chosen_pair();
     let split = shown.measured.split;
     let wrong = wrong_rows(shown.rows.iter().map(labeled), &shown.detail.per_class);
-    let draw = move |rows: &[&WrongRow]| wrong_images(store, split, rows);
+    let is_tuned = after.is_some();
+    let draw = move |rows: &[&WrongRow]| wrong_images((store, is_tuned), split, rows);
     let below = view! {
+        {beside(store)}
         {panels(store, shown.detail, after.is_some())}
         {confusion(shown.detail, before, chosen)}
         {mistakes(store, wrong, labels_of(shown.detail), pair, "image", draw)}
@@ -50,11 +55,24 @@ fn labeled(row: &RowPrediction) -> LabeledRow<'_> {
     }
 }
 
-/// The images that it gets wrong, each with what it is and what it was taken for.
-fn wrong_images(store: Store, split: Split, rows: &[&WrongRow]) -> AnyView {
+/// The images that it gets wrong, each with what it is and what it was taken for. A press corrects its label, where the trained model's
+/// answers are shown.
+fn wrong_images((store, is_tuned): (Store, bool), split: Split, rows: &[&WrongRow]) -> AnyView {
     let images = rows.iter().map(|row| thumbnail(split, row)).collect();
-    let grid = Grid { store, id: "wrong-rows", label: "Images the model gets wrong", images, press: None };
-    grid.draw().into_any()
+    let wrong: Vec<WrongAnswer> = rows.iter().map(|row| of_label(row)).collect();
+    let on_press = Callback::new(move |(index, _): (usize, PickedFile)| {
+        if let Some(wrong) = wrong.iter().find(|wrong| wrong.index == index) {
+            store.open_correction(wrong.clone());
+        }
+    });
+    let press = is_tuned.then_some(("Correct the label of", on_press));
+    let hint = is_tuned.then(|| view! { <p class="hint">"Press an image to correct its label."</p> });
+    let grid = Grid { store, id: "wrong-rows", label: "Images the model gets wrong", images, press };
+    view! {
+        {hint}
+        {grid.draw()}
+    }
+    .into_any()
 }
 
 fn thumbnail(split: Split, row: &WrongRow) -> Thumbnail {

@@ -51,8 +51,8 @@ pub(super) struct Grid {
     /// What it shows.
     pub label: &'static str,
     pub images: Arc<[Thumbnail]>,
-    /// What a press on an image does, and in words; nothing where there is nothing to do.
-    pub press: Option<(&'static str, Callback<PickedFile>)>,
+    /// What a press on an image does, and in words; nothing where there is nothing to do. It gets the place of the row in its split.
+    pub press: Option<(&'static str, Callback<(usize, PickedFile)>)>,
 }
 
 impl Grid {
@@ -144,7 +144,7 @@ fn is_same_name(one: &str, other: &str) -> bool {
 fn figure(
     image: &Thumbnail,
     content: RwSignal<Content, LocalStorage>,
-    press: Option<(&'static str, Callback<PickedFile>)>,
+    press: Option<(&'static str, Callback<(usize, PickedFile)>)>,
 ) -> AnyView {
     let shown = move || match content.get() {
         Content::Awaited => None,
@@ -160,14 +160,15 @@ fn figure(
         Content::There(file) => format!("{what} {}", file.name),
         Content::Awaited | Content::Missing(_) => what.to_owned(),
     };
+    let index = image.index;
     let on_click = move |_| {
         if let Content::There(file) = content.get_untracked() {
-            on_press.run(file);
+            on_press.run((index, file));
         }
     };
     view! {
         <li>
-            <button type="button" class="thumbnail" aria-label=words on:click=on_click>
+            <button type="button" class="thumbnail" title=words on:click=on_click>
                 {inner}
             </button>
         </li>

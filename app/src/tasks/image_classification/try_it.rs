@@ -94,7 +94,7 @@ fn samples(store: Store) -> Option<AnyView> {
     let (split, count) = if test > 0 { (Split::Test, test) } else { (Split::Valid, valid) };
     let one = |index: usize| Thumbnail { split, index, name: None, caption: String::new() };
     let images = spread(MAX_SAMPLES, count).map(one).collect();
-    let on_press = Callback::new(move |file: PickedFile| store.images.tried.set(Some(file)));
+    let on_press = Callback::new(move |(_, file): (usize, PickedFile)| store.images.tried.set(Some(file)));
     let press = Some(("Try", on_press));
     let grid = Grid { store, id: "try-samples", label: "Images that were kept aside", images, press }.draw()?;
     let view = view! {

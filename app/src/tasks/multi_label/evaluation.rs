@@ -8,9 +8,12 @@ use super::mistakes::{WrongRow, has_pairs, wrong_rows, wrong_rows_csv};
 use crate::components::{Button, Cell, sortable_table};
 use crate::format;
 use crate::state::Store;
+use crate::state::corrections::{AnswerKind, WrongAnswer};
 use crate::state::evaluation::split_name;
 use crate::tasks::calibration::reliability_of_labels;
+use crate::tasks::correct_labels::{self, beside, press};
 use crate::tasks::explanation::{self, ListedRow, RowOpener};
+use crate::tasks::wrong_rows::TITLE_ID;
 use crate::tasks::{self, EvaluationParts};
 
 /// Rows shown.
@@ -32,8 +35,12 @@ pub(crate) fn evaluation_parts(
     Some(EvaluationParts {
         caption: format!("On {rows} of the {} split.", split_name(shown.measured.split)),
         beside: Some(per_label(&shown.detail.evaluation, before)),
-        below: view! { {reliability_of_labels(&shown.detail.bins)} {mistakes(store, shown, after.is_some())} }
-            .into_any(),
+        below: view! {
+            {beside(store)}
+            {reliability_of_labels(&shown.detail.bins)}
+            {mistakes(store, shown, after.is_some())}
+        }
+        .into_any(),
     })
 }
 
@@ -103,15 +110,16 @@ fn mistakes(store: Store, shown: &Side<'_>, is_tuned: bool) -> AnyView {
     let title = format!("{} with labels that are missing or wrong", format::plural(wrong.len(), "row"));
     let more = (wrong.len() > MAX_WRONG_ROWS)
         .then(|| format!("The first {MAX_WRONG_ROWS} are shown; the saved file has all of them."));
-    let labels = shown.detail.evaluation.per_label.iter().map(|label| label.label.clone());
-    let opener = RowOpener::new(store, shown.measured, is_tuned, labels.collect());
-    let shown = wrong_rows_table(&opener, &wrong);
+    let labels: Vec<String> = shown.detail.evaluation.per_label.iter().map(|label| label.label.clone()).collect();
+    let opener = RowOpener::new(store, shown.measured, is_tuned, labels.clone());
+    let shown = wrong_rows_table((store, &opener), &wrong);
     let on_save = Callback::new(move |()| store.save_table("wrong-rows", &wrong_rows_csv(&wrong)));
     view! {
         <div class="panel">
-            <h3>{title}</h3>
+            <h3 id=TITLE_ID tabindex="-1">{title}</h3>
             <p class="hint">{more}</p>
             {shown}
+            {correct_labels::panel(store, labels)}
             <div class="row"><Button id="save-wrong-rows" text="Save all wrong rows as CSV" on_press=on_save /></div>
         </div>
         {explanation::panel(store)}
@@ -120,7 +128,7 @@ fn mistakes(store: Store, shown: &Side<'_>, is_tuned: bool) -> AnyView {
 }
 
 /// Labels first: a long text must not push them out of a narrow page.
-fn wrong_rows_table(opener: &RowOpener, rows: &[WrongRow]) -> AnyView {
+fn wrong_rows_table((store, opener): (Store, &RowOpener), rows: &[WrongRow]) -> AnyView {
     let has_pairs = has_pairs(rows);
     let text = |text: &str| Cell::new("text", format::shortened(text, MAX_TEXT_CHARS));
     let labels = |labels: &[String]| Cell::from(labels.join(", "));
@@ -135,15 +143,26 @@ fn wrong_rows_table(opener: &RowOpener, rows: &[WrongRow]) -> AnyView {
             truth: missed,
             predicted: wrong,
         };
-        let mut cells = vec![opener.cell(&listed)];
+        let [own, predicted] = row.labels();
+        let written = if own.is_empty() { "none".to_owned() } else { own.join(", ") };
+        let wrong = WrongAnswer {
+            kind: AnswerKind::Labels,
+            index: row.index,
+            row: row.row,
+            text: row.text.clone(),
+            second: row.second.clone(),
+            values: own,
+            predicted,
+        };
+        let mut cells = vec![opener.cell(&listed), Cell { press: Some(press(store, wrong)), ..Cell::from(written) }];
         cells.extend([&row.missed, &row.wrong, &row.right].map(|names| labels(names)));
         cells.push(text(&row.text));
         cells.extend(has_pairs.then(|| text(row.second.as_deref().unwrap_or_default())));
         cells
     });
     let heads: &[&str] = match has_pairs {
-        true => &["Row", "Missing", "Wrong", "Right", "Text", "Second text"],
-        false => &["Row", "Missing", "Wrong", "Right", "Text"],
+        true => &["Row", "Labels", "Missing", "Wrong", "Right", "Text", "Second text"],
+        false => &["Row", "Labels", "Missing", "Wrong", "Right", "Text"],
     };
     sortable_table("Rows with wrong labels", "wrong-rows", heads, cells.collect())
 }

@@ -25,6 +25,13 @@ pub(super) struct WrongRow {
     pub wrong: Vec<String>,
 }
 
+impl WrongRow {
+    /// Its labels, and those that it was given.
+    pub(super) fn labels(&self) -> [Vec<String>; 2] {
+        [&self.missed, &self.wrong].map(|others| [self.right.as_slice(), others.as_slice()].concat())
+    }
+}
+
 /// Rows with wrong labels, those with the most of them first; `labels` are in the order of their ids.
 pub(super) fn wrong_rows(rows: &[RowPrediction], labels: &[LabelMetrics]) -> Vec<WrongRow> {
     let names = |ids: &[usize], is_in: &dyn Fn(usize) -> bool| -> Vec<String> {
@@ -98,6 +105,8 @@ mod tests {
         assert_eq!((first.row, &first.right, &first.missed), (3, &Vec::new(), &vec!["a".to_owned()]));
         assert_eq!((first.index, second.index), (2, 0));
         assert_eq!(first.wrong, ["b", "c"]);
+        assert_eq!(first.labels(), [vec!["a".to_owned()], vec!["b".to_owned(), "c".to_owned()]]);
+        assert_eq!(second.labels(), [vec!["a".to_owned(), "b".to_owned()], vec!["a".to_owned()]]);
         assert_eq!((second.row, second.right.join(";"), second.missed.join(";")), (1, "a".into(), "b".into()));
         assert!(second.wrong.is_empty());
     }

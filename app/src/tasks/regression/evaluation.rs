@@ -11,8 +11,11 @@ use crate::charts::Scatter;
 use crate::components::{Button, Cell, select, sortable_table, table};
 use crate::format;
 use crate::state::Store;
+use crate::state::corrections::{AnswerKind, WrongAnswer};
 use crate::state::evaluation::split_name;
+use crate::tasks::correct_labels::{self, beside, press};
 use crate::tasks::explanation::{self, ListedRow, RowOpener};
+use crate::tasks::wrong_rows::TITLE_ID;
 use crate::tasks::{self, EvaluationParts};
 
 /// Rows shown.
@@ -32,7 +35,12 @@ pub(crate) fn evaluation_parts(
     Some(EvaluationParts {
         caption: format!("On {rows} of the {} split.", split_name(shown.measured.split)),
         beside: Some(by_number(shown.detail)),
-        below: view! { {each_row(store, &shown, is_tuned)} {explanation::panel(store)} }.into_any(),
+        below: view! {
+            {beside(store)}
+            {each_row(store, &shown, is_tuned)}
+            {explanation::panel(store)}
+        }
+        .into_any(),
     })
 }
 
@@ -70,6 +78,7 @@ fn each_row(store: Store, shown: &Side<'_>, is_tuned: bool) -> AnyView {
     let rows: Arc<Vec<RowPrediction>> = Arc::new(shown.rows.to_vec());
     let output = RwSignal::new(0_usize);
     let opener = RowOpener::new(store, shown.measured, is_tuned, labels.clone());
+    let names = labels.clone();
     let choice = (labels.len() > 1).then(|| {
         let options = labels.iter().enumerate().map(|(index, label)| (index.to_string(), label.clone())).collect();
         let on_choose = Callback::new(move |chosen: String| output.set(chosen.parse().unwrap_or(0)));
@@ -87,8 +96,9 @@ fn each_row(store: Store, shown: &Side<'_>, is_tuned: bool) -> AnyView {
         view! {
             <Scatter points=points label=label />
             <p class="hint">"A row on the dashed line is predicted exactly."</p>
-            <h3>"The rows that are furthest off"</h3>
-            {worst_rows((&opener, name.as_str()), &rows, index)}
+            <h3 id=TITLE_ID tabindex="-1">"The rows that are furthest off"</h3>
+            <p class="hint">{is_tuned.then_some("Press a true number to correct it.")}</p>
+            {worst_rows((store, is_tuned), (&opener, name.as_str()), &rows, index)}
         }
         .into_any()
     };
@@ -97,6 +107,7 @@ fn each_row(store: Store, shown: &Side<'_>, is_tuned: bool) -> AnyView {
             <h3>"Predicted against true"</h3>
             {choice}
             {plot}
+            {correct_labels::panel(store, names)}
             <div class="row"><Button id="save-predictions" text="Save all rows as CSV" on_press=csv /></div>
         </div>
     }
@@ -104,22 +115,39 @@ fn each_row(store: Store, shown: &Side<'_>, is_tuned: bool) -> AnyView {
 }
 
 /// Numbers first: a long text must not push them out of a narrow page.
-fn worst_rows((opener, name): (&RowOpener, &str), rows: &[RowPrediction], output: usize) -> AnyView {
+fn worst_rows(
+    (store, is_tuned): (Store, bool),
+    (opener, name): (&RowOpener, &str),
+    rows: &[RowPrediction],
+    output: usize,
+) -> AnyView {
     let has_pairs = has_pairs(rows);
     let number = |value: f64| Cell { raw: Some(value.to_string()), ..Cell::number(format::significant(value)) };
     let text = |text: &str| Cell::new("text", format::shortened(text, MAX_TEXT_CHARS));
     let cells = furthest(rows, output, MAX_ROWS).into_iter().map(|(row, (truth, predicted))| {
+        let index = rows.iter().position(|own| std::ptr::eq(own, row)).unwrap_or(0);
         let listed = ListedRow {
             row: row.row,
-            index: rows.iter().position(|own| std::ptr::eq(own, row)).unwrap_or(0),
+            index,
             text: &row.text,
             second: row.second.as_deref(),
             first: name,
             truth: None,
             predicted: None,
         };
-        let mut cells = vec![opener.cell(&listed)];
-        cells.extend([truth, predicted, predicted - truth].map(number));
+        let written = |numbers: &[f32]| numbers.iter().map(ToString::to_string).collect();
+        let wrong = WrongAnswer {
+            kind: AnswerKind::Numbers,
+            index,
+            row: row.row,
+            text: row.text.clone(),
+            second: row.second.clone(),
+            values: written(&row.numbers),
+            predicted: written(&row.predicted),
+        };
+        let press = is_tuned.then(|| press(store, wrong));
+        let mut cells = vec![opener.cell(&listed), Cell { press, ..number(truth) }];
+        cells.extend([predicted, predicted - truth].map(number));
         cells.push(text(&row.text));
         cells.extend(has_pairs.then(|| text(row.second.as_deref().unwrap_or_default())));
         cells

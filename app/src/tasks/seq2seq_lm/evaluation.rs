@@ -30,7 +30,7 @@ pub(crate) fn evaluation_parts(
     let (before, after) = (before.map(|side| side.measured), after.map(|side| side.measured));
     let below = view! {
         {styles(before, after)}
-        {samples("Source", before, after)}
+        {samples(store, "Source", before, after)}
         {rating::panel(store)}
         {side_by_side::panel(store)}
     };

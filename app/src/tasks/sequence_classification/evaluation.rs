@@ -10,7 +10,7 @@ use crate::state::Store;
 use crate::state::evaluation::split_name;
 use crate::tasks::calibration::panels;
 use crate::tasks::class_figures::{confusion, labels_of, per_class};
-use crate::tasks::correct_labels::{beside, press};
+use crate::tasks::correct_labels::{beside, of_label, press};
 use crate::tasks::explanation::{self, ListedRow, RowOpener};
 use crate::tasks::wrong_rows::{LabeledRow, WrongRow, chosen_pair, has_pairs, mistakes, wrong_rows};
 use crate::tasks::{self, EvaluationParts};
@@ -79,7 +79,7 @@ fn wrong_rows_table((store, opener): (Store, &RowOpener), rows: &[&WrongRow], ha
         let mut cells = vec![
             opener.cell(&listed),
             Cell::number(format::percent(f64::from(row.probability))),
-            Cell { press: Some(press(store, row)), ..Cell::from(row.label.clone()) },
+            Cell { press: Some(press(store, of_label(row))), ..Cell::from(row.label.clone()) },
             row.predicted.clone().into(),
             text(&row.text),
         ];

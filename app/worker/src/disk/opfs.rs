@@ -5,8 +5,9 @@ use js_sys::{ArrayBuffer, Function, IteratorNext, Promise, Reflect, Uint8Array};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions, FileSystemGetFileOptions,
-    FileSystemReadWriteOptions, FileSystemRemoveOptions, FileSystemSyncAccessHandle, WorkerGlobalScope,
+    Blob, File, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
+    FileSystemGetFileOptions, FileSystemReadWriteOptions, FileSystemRemoveOptions, FileSystemSyncAccessHandle,
+    WorkerGlobalScope,
 };
 
 use super::{DiskError, wait};
@@ -100,6 +101,11 @@ pub(crate) struct OpfsFile(File);
 impl OpfsFile {
     pub(super) fn size(&self) -> u64 {
         self.0.size() as u64
+    }
+
+    /// It, unread.
+    pub(super) fn into_blob(self) -> Blob {
+        self.0.into()
     }
 
     /// Its bytes from `start` up to `end`; fewer where it was changed since.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use hone_core::project::{DraftFile, DraftPart, ProjectDraft};
-use hone_core::session::protocol::{Problem, ProjectState};
+use hone_core::session::protocol::{Problem, ProjectState, RenamedRun};
 
 use super::{StoredProject, StoredTask, folder, is_id, later_id, name_project, write};
 use crate::disk::DiskError;
@@ -73,7 +73,7 @@ pub(crate) async fn add_files(packing: &mut Packing, files: &[SharedFile]) -> Re
 ///
 /// # Errors
 /// No storage, or no room.
-pub(crate) async fn import(project: &mut PackedProject, runs: &[String]) -> Result<Option<String>, DiskError> {
+pub(crate) async fn import(project: &mut PackedProject, runs: Vec<RenamedRun>) -> Result<Option<String>, DiskError> {
     let (Some(name), Some(draft)) = (project.name().map(str::to_owned), project.draft().cloned()) else {
         return Ok(None);
     };
@@ -106,10 +106,11 @@ pub(crate) async fn import(project: &mut PackedProject, runs: &[String]) -> Resu
     let (rows, beside) = (of_rows(&draft.rows), draft.beside.iter().map(of_task).collect());
     let model_files = draft.model_files.iter().filter_map(of_file).collect();
     let ProjectDraft { task, model, read, own_name, page, .. } = draft;
-    let state = ProjectState { id: id.clone(), name, task, model, read, page };
+    let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
+    let state = ProjectState { id: id.clone(), name, task, model, read, page, renamed: runs };
     let changed_ms = js_sys::Date::now();
     write(&StoredProject { state, rows, own_name, beside, model_files, changed_ms }).await?;
-    for run in runs {
+    for run in &ids {
         if let Err(error) = name_project(run, &id).await {
             let _ = folder().await?.remove(&id).await; // its runs go, too
             return Err(error);

@@ -2,22 +2,23 @@
 //! before anything of it is written; its curves are made anew of its events.
 
 use std::collections::BTreeMap;
+
 use std::io;
 
 use hone_core::checkpoint::{STATE_FILE, TrainState, read_state};
 use hone_core::config::{DataHashes, Job, ReadOptions};
 use hone_core::folder::Folder;
-use hone_core::hub::Sha256Pieces;
+use hone_core::hub::{Sha256Pieces, names_in_folder};
 use hone_core::project::{EVENTS_FILE, PackedFile, PackedRun, ProjectReader, ProjectWriter, RunAbout, SAVED_FILE};
-use hone_core::session::protocol::Problem;
+use hone_core::session::protocol::{Problem, RenamedRun};
 use hone_core::task::Task;
 
 use super::{FoundRun, Inputs, StoredModel, StoredPart};
 use crate::blob_file::BlobFile;
 use crate::disk::{DiskError, DiskFolder, HASHED_BYTES, Manifest};
 use crate::export::not_packed;
+use crate::growing_blob::GrowingBlob;
 use crate::hashed_file::{HashedFile, WriteError};
-use crate::heap_file::HeapFile;
 use crate::journal::Journal;
 use crate::kept_steps::{SavedState, Steps};
 use crate::shared_files::{SharedFile, SharedFiles};
@@ -32,7 +33,7 @@ const NEVER_SAVED: &str = "it holds a recipe, and no run that was saved: hone tr
 pub(crate) type PackedProject = ProjectReader<BlobFile>;
 
 /// One that is being written.
-pub(crate) type Packing = ProjectWriter<HeapFile>;
+pub(crate) type Packing = ProjectWriter<GrowingBlob>;
 
 impl FoundRun {
     /// Bytes of what a project file has of it alone, beside rows and a model.
@@ -58,7 +59,7 @@ impl FoundRun {
         let (model_sha256, has_model) = match model {
             StoredModel::OnDisk { sha256, .. } => (sha256.iter().cloned().collect(), false),
             StoredModel::Shared { files } => {
-                (files.iter().map(|file| (plain(&file.name).to_owned(), hash(file))).collect(), true)
+                (named_in_folder(files).map(|(name, file)| (name, hash(file))).collect(), true)
             }
         };
         RunAbout {
@@ -88,10 +89,8 @@ impl FoundRun {
             }
         }
         if let StoredModel::Shared { files } = model {
-            // Of two of one name, such as those of a folder in it, the last is the model's.
-            let files: BTreeMap<&str, &SharedFile> = files.iter().map(|file| (plain(&file.name), file)).collect();
-            for (name, file) in files {
-                let is_begun = packing.begin_model(name, &file.sha256, file.bytes);
+            for (name, file) in named_in_folder(files) {
+                let is_begun = packing.begin_model(&name, &file.sha256, file.bytes);
                 add_shared(packing, is_begun, &self.shared, file).await?;
             }
         }
@@ -112,9 +111,10 @@ impl FoundRun {
     }
 }
 
-/// The last part of a name: a folder that was chosen whole has its own in front of each file.
-fn plain(name: &str) -> &str {
-    name.rsplit(['/', '\\']).next().unwrap_or(name)
+/// The files of a model, each with its name in the model's folder: one that was chosen whole has its own name in front of each.
+fn named_in_folder(files: &[SharedFile]) -> impl Iterator<Item = (String, &SharedFile)> {
+    let paths: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    names_in_folder(&paths).into_iter().map(move |(name, index)| (name, &files[index]))
 }
 
 fn not_saved(error: &DiskError) -> Problem {
@@ -263,6 +263,18 @@ impl ImportedRun {
             return Err(format!("{} of the model in it is not the file that the run began with", file.name));
         }
         Ok(Self { packed, state, task, number, rows, model })
+    }
+
+    /// How it is called there and, kept under this id, here.
+    pub(crate) fn renamed(&self, id: &str) -> RenamedRun {
+        let RunAbout { number, began_ms, .. } = &self.packed.about;
+        RenamedRun {
+            // As ids are made (`kept_runs::next_id`); one that itself came in a file has another.
+            id_there: began_ms.map(|ms| format!("{ms:013.0}")).unwrap_or_default(),
+            id: id.to_owned(),
+            number_there: number.unwrap_or(self.number),
+            number: self.number,
+        }
     }
 
     /// What the person wrote about it.

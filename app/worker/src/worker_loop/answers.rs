@@ -10,8 +10,9 @@ use hone_core::session::protocol::{FromWorker, Problem, Prompt, RateTest, Reply,
 use hone_core::session::{Generated, Session, SessionError, read_general_text};
 use hone_core::task::TaskInput;
 use hone_core::train::RateRange;
+use web_sys::Blob;
 
-use super::{Answer, Worker};
+use super::Worker;
 use crate::clock::{Clock, now_ms};
 use crate::kept::NamedBytes;
 use crate::macrotask::Macrotask;
@@ -178,7 +179,7 @@ impl Worker {
         format: ExportFormat,
         thresholds: BTreeMap<String, f64>,
         is_verified: bool,
-    ) -> Answer {
+    ) -> Result<(Reply, Blob), Problem> {
         let session = self.ready()?;
         session.choose_thresholds(thresholds);
         let exported = async {
@@ -194,12 +195,12 @@ impl Worker {
                 },
             };
             let files = session.stream_export(format).await.map_err(|error| error.problem())?;
-            let (parts, checked) = export::zipped_and_checked(files, given).await?;
-            Ok::<_, Problem>((parts, checked + &unchecked))
+            let (zip, checked) = export::zipped_and_checked(files, given).await?;
+            Ok::<_, Problem>((zip, checked + &unchecked))
         };
         let exported = exported.await;
-        let (parts, checked) = self.trust(exported).await?;
-        Ok((Reply::Exported { damage: None, checked: Some(checked) }, parts))
+        let (zip, checked) = self.trust(exported).await?;
+        Ok((Reply::Exported { damage: None, checked: Some(checked) }, zip))
     }
 }
 

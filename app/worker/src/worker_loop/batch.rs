@@ -19,6 +19,7 @@ use js_sys::Uint8Array;
 
 use super::answers::show_progress;
 use super::{Answer, Worker};
+use crate::codecs;
 use crate::errors;
 use crate::kept::NamedBytes;
 use crate::readers;
@@ -113,6 +114,7 @@ impl Worker {
         part: Option<&str>,
         (answers, labels): (&Answers, &[String]),
     ) -> Answer {
+        codecs::load().await?;
         let (images, mut notes) = unpack_images(files)?;
         let shown: Vec<NumberedInput> = images
             .iter()

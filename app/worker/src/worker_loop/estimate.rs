@@ -15,7 +15,11 @@ use crate::errors;
 const WASM_BYTES: u64 = 4 << 30;
 
 impl Worker {
+    /// `Done` where the page asks for something else before the rows of the run are there.
     pub(super) async fn estimate(&mut self, run: RunConfig) -> Result<Reply, Problem> {
+        if !self.add_copies_to_plan(&run).await? {
+            return Ok(Reply::Done);
+        }
         let open = self.device.as_ref().ok_or_else(errors::no_device)?;
         let (backend, device) = (open.report.backend, open.device.clone());
         let largest = open.report.max_storage_buffer_binding_size;

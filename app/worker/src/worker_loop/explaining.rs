@@ -34,7 +34,7 @@ impl Worker {
 }
 
 /// Shows how far it is, lets messages in, and says whether to go on.
-async fn goes_on(macrotask: &Macrotask, mailbox: &Mailbox, done: usize, total: usize) -> bool {
+pub(super) async fn goes_on(macrotask: &Macrotask, mailbox: &Mailbox, done: usize, total: usize) -> bool {
     show_progress(done, total);
     macrotask.pass().await;
     let Some(cancel) = mailbox.take_cancel() else { return true };

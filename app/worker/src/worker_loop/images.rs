@@ -9,6 +9,7 @@ use hone_core::task::{TaskInput, preview_augmentation};
 use js_sys::Uint8Array;
 
 use super::{Answer, Worker};
+use crate::codecs;
 use crate::errors;
 use crate::mailbox::Letter;
 
@@ -23,14 +24,20 @@ pub(super) fn pack(files: &[NamedBlob], blobs: &[Uint8Array]) -> Answer {
     Ok((Reply::Packed { blob: 0 }, vec![Uint8Array::from(zip.as_slice())]))
 }
 
-/// Inputs with the bytes of their images, where they have some.
-pub(super) fn with_images(
+/// Inputs with the bytes of their images, where they have some; what decodes these is there then.
+///
+/// # Errors
+/// When that can't be loaded.
+pub(super) async fn with_images(
     mut inputs: Vec<TaskInput>,
     images: &[NamedBlob],
     blobs: &[Uint8Array],
 ) -> Result<Vec<TaskInput>, Problem> {
     if !images.is_empty() && images.len() != inputs.len() {
         return Err(errors::bug(format!("{} images came with {} inputs", images.len(), inputs.len())));
+    }
+    if !images.is_empty() {
+        codecs::load().await?;
     }
     for (input, named) in inputs.iter_mut().zip(images) {
         input.image = Some(Letter::file(blobs, named)?.1.to_vec());

@@ -104,7 +104,7 @@ impl Worker {
         let resumed = self.resume_opened(&found).await;
         let job = self.trust(resumed).await?;
         let Begun { id, has_adapter, num_labels, notes, job } = self.name_run(&job)?;
-        let project_page = kept_projects::page_of(&found).await;
+        let project = kept_projects::state_of(&found).await;
 
         let mut blobs = Vec::new();
         let mut copy = |(name, bytes): &NamedBytes| {
@@ -136,7 +136,7 @@ impl Worker {
             notes,
             job,
             page: found.page().to_owned(),
-            project_page,
+            project,
             damage: found.damage().map(|damage| went_back(&damage, found.state().step)),
         };
         let reply = Reply::Opened { opened: Box::new(opened) };

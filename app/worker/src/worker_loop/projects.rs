@@ -6,13 +6,12 @@ use hone_core::project::{Project, ProjectReader};
 use hone_core::session::protocol::{Problem, ProblemKind, Reply};
 use web_sys::Blob;
 
-use super::Answer;
 use super::opening::{find_run, unreadable};
 use crate::blob_file::BlobFile;
 use crate::disk::DiskError;
 use crate::errors;
 use crate::export::not_packed;
-use crate::heap_file::HeapFile;
+use crate::growing_blob::GrowingBlob;
 use crate::kept_projects;
 use crate::kept_run::{FoundRun, PackedProject, Packing};
 use crate::kept_runs;
@@ -20,18 +19,18 @@ use crate::run_lock::RunLock;
 use crate::shared_files::SharedFile;
 
 /// Puts a kept run with all that it needs into one file.
-pub(super) async fn save(id: &str) -> Answer {
+pub(super) async fn save(id: &str) -> Result<(Reply, Blob), Problem> {
     let _lock = RunLock::acquire().await?;
     let found = find_run(id).await?;
     check_size("the run", found.inputs.shared_files(), [&found])?;
     let about = found.about(kept_runs::note_of(&found).await);
-    let mut packing = Packing::of_one_run(HeapFile::default(), &about).map_err(|error| not_packed(&error))?;
+    let mut packing = Packing::of_one_run(GrowingBlob::default(), &about).map_err(|error| not_packed(&error))?;
     found.add_to(&mut packing, &about).await?;
     finish(packing, damage_of(&found).into_iter().collect())
 }
 
 /// Puts a kept project with all of its runs into one file; `best` is the run that is taken where nobody chooses.
-pub(super) async fn pack(id: &str, best: Option<&str>) -> Answer {
+pub(super) async fn pack(id: &str, best: Option<&str>) -> Result<(Reply, Blob), Problem> {
     let _lock = RunLock::acquire().await?;
     let stored = kept_projects::find(id).await.map_err(|error| unreadable(&error))?;
     let Some(stored) = stored else {
@@ -62,7 +61,7 @@ pub(super) async fn pack(id: &str, best: Option<&str>) -> Answer {
     let of_runs = runs.iter().flat_map(|(_, found)| found.inputs.shared_files());
     check_size("the project", shared.iter().chain(of_runs), runs.iter().map(|(_, found)| found))?;
     let main = best.and_then(|best| runs.iter().position(|(id, _)| id == best));
-    let packing = Packing::new(HeapFile::default(), &stored.state.name, main, Some(draft));
+    let packing = Packing::new(GrowingBlob::default(), &stored.state.name, main, Some(draft));
     let mut packing = packing.map_err(|error| not_packed(&error))?;
     kept_projects::add_files(&mut packing, &shared).await?;
     for (_, found) in &runs {
@@ -73,13 +72,13 @@ pub(super) async fn pack(id: &str, best: Option<&str>) -> Answer {
 }
 
 /// Closes a project file; `wrong` is what is to be said about it.
-fn finish(packing: Packing, wrong: Vec<String>) -> Answer {
-    let parts = packing.finish().map_err(|error| not_packed(&error))?.into_parts();
+fn finish(packing: Packing, wrong: Vec<String>) -> Result<(Reply, Blob), Problem> {
+    let file = packing.finish().and_then(GrowingBlob::into_blob).map_err(|error| not_packed(&error))?;
     let damage = (!wrong.is_empty()).then(|| {
         let hint = "whoever goes on with a run computes the steps since then again";
         errors::problem(ProblemKind::Storage, wrong.join("; "), hint)
     });
-    Ok((Reply::Exported { damage, checked: None }, parts))
+    Ok((Reply::Exported { damage, checked: None }, file))
 }
 
 /// What is to be said of a run of which the last that was saved is damaged.

@@ -342,7 +342,10 @@ impl Worker {
         self.leave_parts();
         let session = self.ready()?;
         session.change_model(&changes, run.seed).map_err(|error| error.problem())?;
-        let job = session.start(run).map_err(|error| error.problem())?;
+        if !self.add_copies(&run).await? {
+            return Ok(Reply::Done);
+        }
+        let job = self.ready()?.start(run).map_err(|error| error.problem())?;
         let start = Start { id, number, run: job.run.clone(), changes, page };
         self.begin_run(&job, Keeping::Begins(Box::new(start)), lock)
     }

@@ -67,8 +67,8 @@ impl Worker {
 
 /// Whether its model was trained to give a text one of some labels.
 fn knows_labels(session: &Session) -> bool {
-    let gives_one = session
+    let gives_labels = session
         .answering_task(None)
-        .is_ok_and(|task| task.spec().gives_one_label() && task.spec().head == HeadKind::Sequence);
-    gives_one && (session.is_trained() || session.has_own_head())
+        .is_ok_and(|task| task.spec().gives_labels() && task.spec().head == HeadKind::Sequence);
+    gives_labels && (session.is_trained() || session.has_own_head())
 }

@@ -46,8 +46,8 @@ impl NewRows {
         let mut by_key = BTreeMap::new();
         let Some(first) = tokens.first().map(|token| token.id as usize) else { return Ok(Self { by_key }) };
         for key in vocabulary_keys(config, file) {
-            let view = file.view(&key).expect("the key is in the file");
-            let shape = view.shape();
+            let table = file.tensor(&key).expect("the key is in the file");
+            let shape = table.shape();
             if shape.first() != Some(&config.vocab_size()) || shape.len() > 2 {
                 let mut expected = shape.to_vec();
                 expected.truncate(2);
@@ -59,7 +59,7 @@ impl NewRows {
                 [_, columns] => mean_rows(file, &key, tokens, *columns)?,
                 _ => vec![0.0; tokens.len()],
             };
-            let bytes = to_bytes(&key, view.dtype(), &values)?;
+            let bytes = to_bytes(&key, table.dtype(), &values)?;
             by_key.insert(key, TableRows { first, bytes, vocab_size, num_rows: tokens.len() });
         }
         Ok(Self { by_key })

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use safetensors::tensor::TensorView;
 use safetensors::{Dtype, View};
 
 use super::rows::TableRows;
 use crate::checkpoint::CheckpointError;
+use crate::checkpoint::file_tensor::FileTensor;
 
 /// A tensor to be written.
 pub(super) struct NewTensor<'a> {
@@ -18,19 +18,25 @@ pub(super) struct NewTensor<'a> {
 
 impl<'a> NewTensor<'a> {
     /// A tensor as it was.
-    pub(super) fn kept(view: &TensorView<'a>) -> Self {
-        Self { dtype: view.dtype(), shape: view.shape().to_vec(), parts: vec![Cow::Borrowed(view.data())] }
+    ///
+    /// # Errors
+    /// When its file can't be read.
+    pub(super) fn kept(tensor: &FileTensor<'a>) -> Result<Self, CheckpointError> {
+        Ok(Self { dtype: tensor.dtype(), shape: tensor.shape().to_vec(), parts: vec![tensor.bytes()?] })
     }
 
     /// A table, or a list with a number a token, with the rows of new tokens.
-    pub(super) fn with_rows(view: &TensorView<'a>, rows: &'a TableRows) -> Self {
-        let (data, bytes_a_row) = (view.data(), rows.bytes_a_row());
-        let start = (rows.first * bytes_a_row).min(data.len());
-        let end = (start + rows.bytes.len()).min(data.len());
-        let mut shape = view.shape().to_vec();
+    ///
+    /// # Errors
+    /// When its file can't be read.
+    pub(super) fn with_rows(table: &FileTensor<'a>, rows: &'a TableRows) -> Result<Self, CheckpointError> {
+        let (length, bytes_a_row) = (table.num_bytes(), rows.bytes_a_row());
+        let start = (rows.first * bytes_a_row).min(length);
+        let end = (start + rows.bytes.len()).min(length);
+        let mut shape = table.shape().to_vec();
         shape[0] = rows.vocab_size;
-        let parts = vec![Cow::Borrowed(&data[..start]), Cow::Borrowed(&*rows.bytes), Cow::Borrowed(&data[end..])];
-        Self { dtype: view.dtype(), shape, parts }
+        let parts = vec![table.bytes_of(0..start)?, Cow::Borrowed(&*rows.bytes), table.bytes_of(end..length)?];
+        Ok(Self { dtype: table.dtype(), shape, parts })
     }
 
     /// Values in a number format.

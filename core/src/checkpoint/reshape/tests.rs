@@ -1,7 +1,7 @@
 //! Folders of tiny models, changed.
 
-use safetensors::Dtype;
 use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
 use super::tensors::to_bytes;
@@ -119,10 +119,10 @@ fn weights(shapes: &[(String, Vec<usize>)], dtype: Dtype) -> Vec<u8> {
 
 /// The file with `copy` holding what `table` holds, as tied tables do.
 fn tie(bytes: &[u8], table: &str, copy: &str) -> Vec<u8> {
-    let file = WeightFile::open("x", bytes).expect("whole");
-    let source = |name: &str| if name == copy { table.to_owned() } else { name.to_owned() };
-    let views: BTreeMap<String, &TensorView<'_>> =
-        file.names().map(|name| (name.to_owned(), file.view(&source(name)).expect("it is there"))).collect();
+    let file = SafeTensors::deserialize(bytes).expect("whole");
+    let source = |name: &str| file.tensor(if name == copy { table } else { name }).expect("it is there");
+    let views: BTreeMap<String, TensorView<'_>> =
+        file.names().into_iter().map(|name| (name.to_owned(), source(name))).collect();
     safetensors::serialize(views, None).expect("it serializes")
 }
 
@@ -189,8 +189,8 @@ fn error(folder: Folder, wishes: &ModelChanges) -> String {
 /// Format, shape and bytes of a tensor.
 fn tensor(model: &PretrainedModel, key: &str) -> (Dtype, Vec<usize>, Vec<u8>) {
     let file = WeightFile::open(WEIGHTS, model.folder.get(WEIGHTS).expect("it has weights")).expect("whole");
-    let view = file.view(key).unwrap_or_else(|| panic!("no {key}"));
-    (view.dtype(), view.shape().to_vec(), view.data().to_vec())
+    let tensor = file.tensor(key).unwrap_or_else(|| panic!("no {key}"));
+    (tensor.dtype(), tensor.shape().to_vec(), tensor.bytes().expect("it is in memory").into_owned())
 }
 
 fn values(model: &PretrainedModel, key: &str) -> Vec<f32> {
@@ -318,11 +318,11 @@ fn a_tied_table_of_scores_grows_with_its_table() {
 fn shards_become_one_file_and_all_other_files_stay() {
     let mut folder = bert(Dtype::F32);
     let bytes = folder.remove(WEIGHTS).expect("it has weights");
-    let whole = WeightFile::open(WEIGHTS, &bytes).expect("whole");
+    let whole = SafeTensors::deserialize(&bytes).expect("whole");
     let (mut map, mut shards) = (serde_json::Map::new(), [BTreeMap::new(), BTreeMap::new()]);
-    for (index, name) in whole.names().enumerate() {
-        map.insert(name.to_owned(), Value::from(format!("{}.safetensors", index % 2)));
-        shards[index % 2].insert(name.to_owned(), whole.view(name).expect("it is there"));
+    for (index, (name, tensor)) in whole.tensors().into_iter().enumerate() {
+        map.insert(name.clone(), Value::from(format!("{}.safetensors", index % 2)));
+        shards[index % 2].insert(name, tensor);
     }
     for (index, shard) in shards.into_iter().enumerate() {
         folder.insert(format!("{index}.safetensors"), safetensors::serialize(shard, None).expect("it serializes"));
@@ -342,9 +342,9 @@ fn names_with_a_wrapper_and_of_tensorflow_are_changed_as_they_are() {
     let mut folder = bert(Dtype::F32);
     let bytes = folder.remove(WEIGHTS).expect("it has weights");
     let rename = |name: &str| format!("module.{}", name.replace("LayerNorm.weight", "LayerNorm.gamma"));
-    let file = WeightFile::open(WEIGHTS, &bytes).expect("whole");
-    let views: BTreeMap<String, &TensorView<'_>> =
-        file.names().map(|name| (rename(name), file.view(name).expect("it is there"))).collect();
+    let file = SafeTensors::deserialize(&bytes).expect("whole");
+    let views: BTreeMap<String, TensorView<'_>> =
+        file.tensors().into_iter().map(|(name, tensor)| (rename(&name), tensor)).collect();
     folder.insert(WEIGHTS, safetensors::serialize(views, None).expect("it serializes"));
     let (after, _) = changed(folder, &changes(&[2], 1, &[]));
     let gamma = values(&after, "bert.encoder.layer.1.output.LayerNorm.gamma");

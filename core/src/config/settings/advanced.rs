@@ -1,7 +1,7 @@
 //! Settings for those who ask for them: adapters, memory, optimizer, evaluation, splits, precision; last those of job files
 //! alone.
 
-use super::super::setting::{Of, Setting, choice, lora, put, real, switch, whole, words};
+use super::super::setting::{Of, Setting, choice, field, lora, put, real, switch, whole, words};
 use super::super::{Dtype, EvalStrategy, Freeze, LrSchedulerType, OnDivergence, Pooling, TrainSamplingStrategy};
 use super::DEFAULT_TARGETS;
 
@@ -31,31 +31,25 @@ pub(super) const ADVANCED: &[Setting] = &[
         ..lora(words("target_modules"))
     },
     Setting {
-        get: |run| run.lora.lora_dropout.to_string(),
-        set: |run, text| put(&mut run.lora.lora_dropout, real::parse(text, 0.0, BELOW_ONE)),
         value_name: "P",
         is_advanced: true,
         help: "Dropout before LoRA's adapters",
         label: "LoRA dropout",
         unit: "share",
         hint: "Helps against learning a small file by heart.",
-        ..lora(real::named("lora_dropout"))
+        ..lora(field!(real, lora.lora_dropout, 0.0, BELOW_ONE))
     },
     Setting {
-        get: |run| run.lora.use_rslora.to_string(),
-        set: |run, text| put(&mut run.lora.use_rslora, switch::parse(text)),
         help: "Scale adapters by alpha / sqrt(rank)",
         label: "Rank-stabilised LoRA",
         hint: "Divides alpha by the square root of the rank: better for high ranks.",
-        ..lora(switch::named("use_rslora"))
+        ..lora(field!(switch, lora.use_rslora))
     },
     Setting {
-        get: |run| run.lora.use_dora.to_string(),
-        set: |run, text| put(&mut run.lora.use_dora, switch::parse(text)),
         help: "Train each output's magnitude apart from its direction (DoRA)",
         label: "DoRA",
         hint: "Also trains how strong each output is: often better, but slower.",
-        ..lora(switch::named("use_dora"))
+        ..lora(field!(switch, lora.use_dora))
     },
     Setting {
         get: |run| match run.freeze {
@@ -85,32 +79,26 @@ pub(super) const ADVANCED: &[Setting] = &[
         ..words("freeze")
     },
     Setting {
-        get: |run| run.packing.to_string(),
-        set: |run, text| put(&mut run.packing, switch::parse(text)),
         of: Of::SomeTasks,
         help: "Let several texts share a row, apart from each other",
         label: "Packing",
         hint: "Puts several short texts into one row, kept apart from each other: fewer, fuller steps.",
-        ..switch::named("packing")
+        ..field!(switch, packing)
     },
     Setting {
-        get: |run| run.gradient_checkpointing.to_string(),
-        set: |run, text| put(&mut run.gradient_checkpointing, switch::parse(text)),
         of: Of::SomeTasks,
         help: "Compute blocks again in the backward pass instead of keeping them: slower, less memory",
         label: "Gradient checkpointing",
         hint: "Computes layers twice instead of keeping what they gave: less memory, but slower.",
-        ..switch::named("gradient_checkpointing")
+        ..field!(switch, gradient_checkpointing)
     },
     Setting {
-        get: |run| run.gradient_accumulation_steps.to_string(),
-        set: |run, text| put(&mut run.gradient_accumulation_steps, whole::parse(text, 1, 4096)),
         is_advanced: true,
         help: "Micro-batches in an optimizer step",
         label: "Gradient accumulation",
         unit: "batches a step",
         hint: "Adds up this many batches for each step: larger steps without more memory.",
-        ..whole::named("gradient_accumulation_steps")
+        ..field!(whole, gradient_accumulation_steps, 1, 4096)
     },
     Setting {
         get: |run| run.train_sampling_strategy.name().into(),
@@ -133,26 +121,22 @@ pub(super) const ADVANCED: &[Setting] = &[
         ..choice::named("train_sampling_strategy")
     },
     Setting {
-        get: |run| run.weight_decay.to_string(),
-        set: |run, text| put(&mut run.weight_decay, real::parse(text, 0.0, 1.0)),
         value_name: "DECAY",
         is_advanced: true,
         help: "Decoupled weight decay of AdamW",
         label: "Weight decay",
         unit: "share",
         hint: "Pulls weights towards zero; not applied to biases and LayerNorm.",
-        ..real::named("weight_decay")
+        ..field!(real, weight_decay, 0.0, 1.0)
     },
     Setting {
-        get: |run| run.warmup_ratio.to_string(),
-        set: |run, text| put(&mut run.warmup_ratio, real::parse(text, 0.0, 1.0)),
         value_name: "SHARE",
         is_advanced: true,
         help: "Share of the steps over which the rate rises",
         label: "Warm-up",
         unit: "share of the steps",
         hint: "The learning rate rises from zero over these steps.",
-        ..real::named("warmup_ratio")
+        ..field!(real, warmup_ratio, 0.0, 1.0)
     },
     Setting {
         get: |run| run.lr_scheduler_type.name().into(),
@@ -170,15 +154,13 @@ pub(super) const ADVANCED: &[Setting] = &[
         ..choice::named("lr_scheduler_type")
     },
     Setting {
-        get: |run| run.max_grad_norm.to_string(),
-        set: |run, text| put(&mut run.max_grad_norm, real::parse(text, 0.0, 1e6)),
         value_name: "NORM",
         is_advanced: true,
         help: "Global gradient norm above which gradients are scaled down; 0 is off",
         label: "Gradient clipping",
         unit: "global norm, 0 is off",
         hint: "Larger gradients are scaled down to this.",
-        ..real::named("max_grad_norm")
+        ..field!(real, max_grad_norm, 0.0, 1e6)
     },
     Setting {
         get: |run| run.on_divergence.name().into(),
@@ -197,8 +179,6 @@ pub(super) const ADVANCED: &[Setting] = &[
         ..choice::named("on_divergence")
     },
     Setting {
-        get: |run| run.label_smoothing_factor.to_string(),
-        set: |run, text| put(&mut run.label_smoothing_factor, real::parse(text, 0.0, BELOW_ONE)),
         flag: "label-smoothing",
         value_name: "SHARE",
         of: Of::SomeTasks,
@@ -207,7 +187,7 @@ pub(super) const ADVANCED: &[Setting] = &[
         label: "Label smoothing",
         unit: "share",
         hint: "Helps when some labels are wrong.",
-        ..real::named("label_smoothing_factor")
+        ..field!(real, label_smoothing_factor, 0.0, BELOW_ONE)
     },
     Setting {
         get: |run| run.dropout.map_or_else(|| "model".into(), |dropout| dropout.to_string()),
@@ -282,36 +262,30 @@ pub(super) const ADVANCED: &[Setting] = &[
         ..words("metric_for_best_model")
     },
     Setting {
-        get: |run| run.logging_steps.to_string(),
-        set: |run, text| put(&mut run.logging_steps, whole::parse(text, 1, 1_000_000)),
         is_advanced: true,
         help: "Steps between two readings of the loss",
         label: "Read the loss every",
         unit: "steps",
         hint: "Each reading waits for the GPU: less often is a little quicker.",
-        ..whole::named("logging_steps")
+        ..field!(whole, logging_steps, 1, 1_000_000)
     },
     Setting {
-        get: |run| run.split.valid_fraction.to_string(),
-        set: |run, text| put(&mut run.split.valid_fraction, real::parse(text, 0.0, BELOW_ONE)),
         value_name: "SHARE",
         is_advanced: true,
         help: "Share of --data kept for validation",
         label: "Validation share",
         unit: "share of the rows",
         hint: "Not used when you give a validation file.",
-        ..real::named("valid_fraction")
+        ..field!(real, split.valid_fraction, 0.0, BELOW_ONE)
     },
     Setting {
-        get: |run| run.split.test_fraction.to_string(),
-        set: |run, text| put(&mut run.split.test_fraction, real::parse(text, 0.0, BELOW_ONE)),
         value_name: "SHARE",
         is_advanced: true,
         help: "Share of --data kept for the final test",
         label: "Test share",
         unit: "share of the rows",
         hint: "Not used when you give a test file.",
-        ..real::named("test_fraction")
+        ..field!(real, split.test_fraction, 0.0, BELOW_ONE)
     },
     Setting {
         get: |run| run.dtype.name().into(),
@@ -326,14 +300,12 @@ pub(super) const ADVANCED: &[Setting] = &[
         ..choice::named("dtype")
     },
     Setting {
-        get: |run| run.seed.to_string(),
-        set: |run, text| put(&mut run.seed, whole::parse(text, 0, u64::MAX)),
         is_advanced: true,
         help: "Seed of everything random",
         label: "Seed",
         unit: "whole number",
         hint: "The same seed gives the same run.",
-        ..whole::named("seed")
+        ..field!(whole, seed, 0, u64::MAX)
     },
     // Of job files alone.
     Setting {

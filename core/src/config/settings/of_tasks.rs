@@ -2,7 +2,7 @@
 //! several tasks share stands in the other parts.
 
 use super::super::TextAugmentation;
-use super::super::setting::{Of, Setting, put, real, switch, whole, words};
+use super::super::setting::{Of, Setting, field, put, real, switch, whole, words};
 
 /// The word for no column.
 const NO_COLUMN: &str = "none";
@@ -10,8 +10,6 @@ const NO_COLUMN: &str = "none";
 /// The second part of the table.
 pub(super) const OF_TASKS: &[Setting] = &[
     Setting {
-        get: |run| run.doc_stride.to_string(),
-        set: |run, text| put(&mut run.doc_stride, whole::parse(text, 1, 65_536)),
         value_name: "TOKENS",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -19,11 +17,9 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Overlap of windows",
         unit: "tokens",
         hint: "A text that is longer than the longest input is read in windows, and each shares so many tokens with the next.",
-        ..whole::named("doc_stride")
+        ..field!(whole, doc_stride, 1, 65_536)
     },
     Setting {
-        get: |run| run.max_answer_length.to_string(),
-        set: |run, text| put(&mut run.max_answer_length, whole::parse(text, 1, 65_536)),
         value_name: "TOKENS",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -31,33 +27,27 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Longest answer",
         unit: "tokens",
         hint: "Longer parts of the text are never given as an answer.",
-        ..whole::named("max_answer_length")
+        ..field!(whole, max_answer_length, 1, 65_536)
     },
     Setting {
-        get: |run| run.null_score_threshold.to_string(),
-        set: |run, text| put(&mut run.null_score_threshold, real::parse(text, -1e6, 1e6)),
         value_name: "SCORE",
         of: Of::SomeTasks,
         is_advanced: true,
         help: "How much better no answer must score than the best one to be given (rows without an answer)",
         label: "Threshold for no answer",
         hint: "Higher: an answer is given more often. Only for rows of which some have no answer.",
-        ..real::named("null_score_threshold")
+        ..field!(real, null_score_threshold, -1e6, 1e6)
     },
     Setting {
-        get: |run| run.max_target_length.to_string(),
-        set: |run, text| put(&mut run.max_target_length, whole::parse(text, 2, 65_536)),
         value_name: "TOKENS",
         of: Of::SomeTasks,
         help: "Tokens after which a target is cut off (seq2seq-lm)",
         label: "Longest target",
         unit: "tokens",
         hint: "Longer targets are cut off: the model learns no more of them.",
-        ..whole::named("max_target_length")
+        ..field!(whole, max_target_length, 2, 65_536)
     },
     Setting {
-        get: |run| run.eval_samples.to_string(),
-        set: |run, text| put(&mut run.eval_samples, whole::parse(text, 0, 20)),
         value_name: "N",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -65,20 +55,16 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Texts at each evaluation",
         unit: "texts",
         hint: "Written of validation rows before training and at each evaluation, to be read side by side. More take longer.",
-        ..whole::named("eval_samples")
+        ..field!(whole, eval_samples, 0, 20)
     },
     Setting {
-        get: |run| run.label_all_tokens.to_string(),
-        set: |run, text| put(&mut run.label_all_tokens, switch::parse(text)),
         of: Of::SomeTasks,
         help: "Train on every token of a word, not only its first",
         label: "Label every token of a word",
         hint: "Usually only the first token of a word counts.",
-        ..switch::named("label_all_tokens")
+        ..field!(switch, label_all_tokens)
     },
     Setting {
-        get: |run| run.mlm_probability.to_string(),
-        set: |run, text| put(&mut run.mlm_probability, real::parse(text, 0.01, 0.9)),
         value_name: "SHARE",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -86,72 +72,58 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Hidden tokens",
         unit: "share",
         hint: "So many of the tokens are hidden, and the model learns to guess them.",
-        ..real::named("mlm_probability")
+        ..field!(real, mlm_probability, 0.01, 0.9)
     },
     Setting {
-        get: |run| run.whole_word_masking.to_string(),
-        set: |run, text| put(&mut run.whole_word_masking, switch::parse(text)),
         of: Of::SomeTasks,
         help: "Hide whole words rather than single tokens",
         label: "Hide whole words",
         hint: "Harder to guess, and often better for what is trained next.",
-        ..switch::named("whole_word_masking")
+        ..field!(switch, whole_word_masking)
     },
     Setting {
-        get: |run| run.from_scratch.to_string(),
-        set: |run, text| put(&mut run.from_scratch, switch::parse(text)),
         of: Of::SomeTasks,
         help: "Begin with fresh weights: of the model only config.json and the tokenizer are needed",
         label: "Begin with fresh weights",
         hint: "Forgets what the model knows. Only worth it with very many texts.",
-        ..switch::named("from_scratch")
+        ..field!(switch, from_scratch)
     },
     Setting {
-        get: |run| run.similarity_scale.to_string(),
-        set: |run, text| put(&mut run.similarity_scale, real::parse(text, 1e-3, 1e4)),
         value_name: "SCALE",
         of: Of::SomeTasks,
         is_advanced: true,
         help: "What similarities are multiplied with in the loss (1 / temperature)",
         label: "Scale of similarities",
         hint: "The inverse of the temperature: higher looks harder at the closest wrong rows.",
-        ..real::named("similarity_scale")
+        ..field!(real, similarity_scale, 1e-3, 1e4)
     },
     Setting {
-        get: |run| run.task_temperature.to_string(),
-        set: |run, text| put(&mut run.task_temperature, real::parse(text, 1.0, 100.0)),
         value_name: "T",
         of: Of::SomeTasks,
         is_advanced: true,
         help: "With --part: above 1, small tasks are trained on more and large ones less, by rows^(1/T)",
         label: "Temperature of tasks",
         hint: "With several tasks at once: above 1, small ones are trained on more often and large ones less.",
-        ..real::named("task_temperature")
+        ..field!(real, task_temperature, 1.0, 100.0)
     },
     Setting {
-        get: |run| run.horizontal_flip.to_string(),
-        set: |run, text| put(&mut run.horizontal_flip, switch::parse(text)),
         of: Of::SomeTasks,
         is_advanced: false,
         help: "Mirror half of the training images, left to right (image-classification)",
         label: "Mirror images",
         hint: "Half of the training images are mirrored, others in each epoch. Not where left and right differ, as in writing.",
-        ..switch::named("horizontal_flip")
+        ..field!(switch, horizontal_flip)
     },
     Setting {
-        get: |run| run.random_resized_crop.to_string(),
-        set: |run, text| put(&mut run.random_resized_crop, real::parse(text, 0.05, 1.0)),
         value_name: "SHARE",
         of: Of::SomeTasks,
         help: "Train on random cuts of an image that have at least this share of its area; 1 cuts nothing (image-classification)",
         label: "Smallest cut",
         unit: "share",
         hint: "The model sees a random part of each training image, at least so much of its area. 1 shows it whole; 0.6 is usual for few images.",
-        ..real::named("random_resized_crop")
+        ..field!(real, random_resized_crop, 0.05, 1.0)
     },
     Setting {
-        get: |run| run.color_jitter.to_string(),
-        set: |run, text| put(&mut run.color_jitter, real::parse(text, 0.0, 1.0)),
         value_name: "SHARE",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -159,11 +131,9 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Change of colours",
         unit: "share",
         hint: "Brightness, contrast and saturation of a training image are each changed by up to this share. Not where colours tell the labels apart.",
-        ..real::named("color_jitter")
+        ..field!(real, color_jitter, 0.0, 1.0)
     },
     Setting {
-        get: |run| run.rotation.to_string(),
-        set: |run, text| put(&mut run.rotation, real::parse(text, 0.0, 180.0)),
         value_name: "DEGREES",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -171,11 +141,9 @@ pub(super) const OF_TASKS: &[Setting] = &[
         label: "Turn images",
         unit: "degrees",
         hint: "Training images are turned by up to so many degrees, either way; corners that come free are black.",
-        ..real::named("rotation")
+        ..field!(real, rotation, 0.0, 180.0)
     },
     Setting {
-        get: |run| run.mixup_alpha.to_string(),
-        set: |run, text| put(&mut run.mixup_alpha, real::parse(text, 0.0, 10.0)),
         value_name: "ALPHA",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -183,7 +151,7 @@ pub(super) const OF_TASKS: &[Setting] = &[
                (image-classification)",
         label: "Mixup",
         hint: "Images of a batch are laid over each other, with their labels. 0.2 is usual; the training loss is higher for it.",
-        ..real::named("mixup_alpha")
+        ..field!(real, mixup_alpha, 0.0, 10.0)
     },
     Setting {
         get: |run| run.augmentation.kinds_to_text(),
@@ -199,19 +167,15 @@ pub(super) const OF_TASKS: &[Setting] = &[
         ..words("augment_texts")
     },
     Setting {
-        get: |run| run.augmentation.augment_copies.to_string(),
-        set: |run, text| put(&mut run.augmentation.augment_copies, whole::parse(text, 1, 16)),
         of: Of::SomeTasks,
         is_advanced: true,
         help: "Changed copies of each training row, with --augment-texts; each is changed in one of the ways",
         label: "Copies of a row",
         unit: "copies",
         hint: "Changed copies of each training row. The paper takes up to 16 of them for 500 rows, and 4 for 5,000.",
-        ..whole::named("augment_copies")
+        ..field!(whole, augmentation.augment_copies, 1, 16)
     },
     Setting {
-        get: |run| run.augmentation.augment_share.to_string(),
-        set: |run, text| put(&mut run.augmentation.augment_share, real::parse(text, 0.01, 0.5)),
         value_name: "SHARE",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -220,7 +184,7 @@ pub(super) const OF_TASKS: &[Setting] = &[
         unit: "share",
         hint: "Share of the words of a text that are changed in a copy, at least one word. 0.05 to 0.1 is usual; more may change \
                what a text means.",
-        ..real::named("augment_share")
+        ..field!(real, augmentation.augment_share, 0.01, 0.5)
     },
     Setting {
         get: |run| run.augmentation.pairs_to_text(),

@@ -1,13 +1,11 @@
 //! Techniques of training, each after a paper, and each off unless it is asked for. Every one is advanced.
 
 use super::super::ClassSampling;
-use super::super::setting::{Of, Setting, choice, put, real};
+use super::super::setting::{Of, Setting, choice, field, put, real};
 
 /// The fourth part of the table.
 pub(super) const TECHNIQUES: &[Setting] = &[
     Setting {
-        get: |run| run.techniques.layerwise_lr_decay.to_string(),
-        set: |run, text| put(&mut run.techniques.layerwise_lr_decay, real::parse(text, 0.1, 1.0)),
         value_name: "FACTOR",
         is_advanced: true,
         help: "Learning rate of each layer as a share of the one above it, the head's being the whole and that of the \
@@ -16,11 +14,9 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         unit: "factor a layer, 1 is off",
         hint: "Lower layers, which know what all texts have in common, are changed less. 0.9 to 0.95 is usual. (Howard and Ruder \
                2018)",
-        ..real::named("layerwise_lr_decay")
+        ..field!(real, techniques.layerwise_lr_decay, 0.1, 1.0)
     },
     Setting {
-        get: |run| run.techniques.gradual_unfreezing.to_string(),
-        set: |run, text| put(&mut run.techniques.gradual_unfreezing, real::parse(text, 0.0, 1000.0)),
         value_name: "EPOCHS",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -30,11 +26,9 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         unit: "epochs a layer, 0 is off",
         hint: "The head is trained alone first, then one more layer each time: less is forgotten. A part of an epoch will do: with \
                12 layers and 3 epochs 0.2 has all of them trained after 2.6 epochs. (ULMFiT, Howard and Ruder 2018)",
-        ..real::named("gradual_unfreezing")
+        ..field!(real, techniques.gradual_unfreezing, 0.0, 1000.0)
     },
     Setting {
-        get: |run| run.techniques.focal_gamma.to_string(),
-        set: |run, text| put(&mut run.techniques.focal_gamma, real::parse(text, 0.0, 10.0)),
         value_name: "GAMMA",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -44,11 +38,9 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         unit: "gamma, 0 is off",
         hint: "Rows that are answered rightly already count less. 2 is usual; for few rows of a class, with class weights. The \
                training loss is lower for it. (Lin et al. 2017)",
-        ..real::named("focal_gamma")
+        ..field!(real, techniques.focal_gamma, 0.0, 10.0)
     },
     Setting {
-        get: |run| run.techniques.effective_number_beta.to_string(),
-        set: |run, text| put(&mut run.techniques.effective_number_beta, real::parse(text, 0.0, 0.999_999)),
         value_name: "BETA",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -57,7 +49,7 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         label: "Beta of class weights",
         hint: "For class weights by the effective number of rows: 0.9 evens out little, 0.9999 nearly as much as balanced. (Cui \
                et al. 2019)",
-        ..real::named("effective_number_beta")
+        ..field!(real, techniques.effective_number_beta, 0.0, 0.999_999)
     },
     Setting {
         get: |run| run.techniques.class_sampling.name().into(),
@@ -83,8 +75,6 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         ..choice::named("class_sampling")
     },
     Setting {
-        get: |run| run.techniques.neftune_noise_alpha.to_string(),
-        set: |run, text| put(&mut run.techniques.neftune_noise_alpha, real::parse(text, 0.0, 1000.0)),
         value_name: "ALPHA",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -93,11 +83,9 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         label: "Noise on token vectors",
         unit: "alpha, 0 is off",
         hint: "Against learning rows by heart, above all of instructions. 5 to 15 is usual. (NEFTune, Jain et al. 2023)",
-        ..real::named("neftune_noise_alpha")
+        ..field!(real, techniques.neftune_noise_alpha, 0.0, 1000.0)
     },
     Setting {
-        get: |run| run.techniques.rdrop_alpha.to_string(),
-        set: |run, text| put(&mut run.techniques.rdrop_alpha, real::parse(text, 0.0, 1000.0)),
         value_name: "ALPHA",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -107,11 +95,9 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         unit: "alpha, 0 is off",
         hint: "Each batch is passed twice, with different dropout, and both answers are to agree: often better, but twice as long \
                and twice the memory. 1 to 5 is usual. (Liang et al. 2021)",
-        ..real::named("rdrop_alpha")
+        ..field!(real, techniques.rdrop_alpha, 0.0, 1000.0)
     },
     Setting {
-        get: |run| run.techniques.fgm_epsilon.to_string(),
-        set: |run, text| put(&mut run.techniques.fgm_epsilon, real::parse(text, 0.0, 1000.0)),
         value_name: "EPSILON",
         of: Of::SomeTasks,
         is_advanced: true,
@@ -121,11 +107,9 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         unit: "epsilon, 0 is off",
         hint: "Each batch is trained on a second time, its token vectors moved a little to where the answer is worst: steadier \
                answers, but twice as long. 0.1 to 1 is usual. (FGM, Miyato et al. 2017)",
-        ..real::named("fgm_epsilon")
+        ..field!(real, techniques.fgm_epsilon, 0.0, 1000.0)
     },
     Setting {
-        get: |run| run.techniques.l2_sp.to_string(),
-        set: |run, text| put(&mut run.techniques.l2_sp, real::parse(text, 0.0, 100.0)),
         value_name: "ALPHA",
         is_advanced: true,
         help: "Pull weights back to the pretrained ones in every step, by learning rate * alpha of what they are away, in the \
@@ -134,11 +118,9 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         unit: "alpha, 0 is off",
         hint: "Against forgetting. It takes the place of the weight decay of all weights but those of a new head, and needs memory \
                for the pretrained weights once more. 0.01 to 1 is usual. (L2-SP, Li et al. 2018)",
-        ..real::named("l2_sp")
+        ..field!(real, techniques.l2_sp, 0.0, 100.0)
     },
     Setting {
-        get: |run| run.techniques.mixout.to_string(),
-        set: |run, text| put(&mut run.techniques.mixout, real::parse(text, 0.0, 0.95)),
         value_name: "P",
         is_advanced: true,
         help: "In each pass give every input of the model's linear layers, with this probability, its pretrained weights instead \
@@ -148,11 +130,9 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         hint: "Against forgetting and unlucky runs where rows are few: parts of the layers are as they were pretrained, others in \
                each pass. It needs memory for the pretrained weights once more. 0.5 to 0.9 is usual, with the dropout 0. (Lee et \
                al. 2020)",
-        ..real::named("mixout")
+        ..field!(real, techniques.mixout, 0.0, 0.95)
     },
     Setting {
-        get: |run| run.techniques.awp_gamma.to_string(),
-        set: |run, text| put(&mut run.techniques.awp_gamma, real::parse(text, 0.0, 1.0)),
         value_name: "GAMMA",
         is_advanced: true,
         help: "Train with the gradient at weights that were moved to where the loss of the batch is higher, each by gamma of its \
@@ -161,6 +141,6 @@ pub(super) const TECHNIQUES: &[Setting] = &[
         unit: "gamma, 0 is off",
         hint: "Looks for weights whose neighbours are good, too, which hold better on new rows, but takes twice as long. 0.001 to \
                0.01 is usual. (AWP, Wu et al. 2020)",
-        ..real::named("awp_gamma")
+        ..field!(real, techniques.awp_gamma, 0.0, 1.0)
     },
 ];

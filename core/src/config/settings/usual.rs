@@ -1,6 +1,6 @@
 //! Settings that every person is shown: what is trained, how long, how fast, and on how much of a row.
 
-use super::super::setting::{Of, Setting, choice, lora, put, real, whole};
+use super::super::setting::{Of, Setting, choice, field, lora, put, real, whole};
 use super::super::{ClassWeights, LoraConfig, Method};
 use super::LAST;
 
@@ -50,32 +50,26 @@ pub(super) const USUAL: &[Setting] = &[
         ..lora(whole::named("lora_r"))
     },
     Setting {
-        get: |run| run.lora.lora_alpha.to_string(),
-        set: |run, text| put(&mut run.lora.lora_alpha, real::parse(text, 1e-6, 1e6)),
         value_name: "ALPHA",
         help: "Weight of LoRA's adapters: their output is scaled by alpha / rank",
         label: "LoRA alpha",
         hint: "Alpha divided by rank is how much an adapter counts; twice the rank is usual.",
-        ..lora(real::named("lora_alpha"))
+        ..lora(field!(real, lora.lora_alpha, 1e-6, 1e6))
     },
     Setting {
-        get: |run| run.num_train_epochs.to_string(),
-        set: |run, text| put(&mut run.num_train_epochs, whole::parse(text, 1, 10_000)),
         flag: "epochs",
         help: "Passes over the training rows",
         label: "Epochs",
         unit: "passes over the rows",
         hint: "More help with small files; too many, and the model learns the rows by heart.",
-        ..whole::named("num_train_epochs")
+        ..field!(whole, num_train_epochs, 1, 10_000)
     },
     Setting {
-        get: |run| run.batch_size.to_string(),
-        set: |run, text| put(&mut run.batch_size, whole::parse(text, 1, 4096)),
         help: "Rows in a micro-batch",
         label: "Batch size",
         unit: "rows",
         hint: "Rows the model sees at once. Halve it if memory runs out.",
-        ..whole::named("batch_size")
+        ..field!(whole, batch_size, 1, 4096)
     },
     Setting {
         get: |run| rate(run.learning_rate),
@@ -88,15 +82,13 @@ pub(super) const USUAL: &[Setting] = &[
         ..real::named("learning_rate")
     },
     Setting {
-        get: |run| run.max_seq_length.to_string(),
-        set: |run, text| put(&mut run.max_seq_length, whole::parse(text, 4, 65_536)),
         value_name: "TOKENS",
         of: Of::SomeTasks,
         help: "Tokens after which a row is cut off",
         label: "Longest input",
         unit: "tokens",
         hint: "Longer rows are shortened to this; shorter is quicker.",
-        ..whole::named("max_seq_length")
+        ..field!(whole, max_seq_length, 4, 65_536)
     },
     Setting {
         get: |run| {

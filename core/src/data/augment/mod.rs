@@ -141,7 +141,7 @@ impl<'a> Augmenter<'a> {
             AugmentKind::Deletion => leave_out(&mut words, self.share, random),
             AugmentKind::Typos => mistype(&mut words, num_changes, random),
             // Only a model can do that: it is asked before.
-            AugmentKind::Masked => return text.to_owned(),
+            AugmentKind::Masked | AugmentKind::Translated => return text.to_owned(),
             AugmentKind::Pairs => return self.pairs.swap(text).unwrap_or_else(|| text.to_owned()),
         }
         words.to_text()

@@ -130,12 +130,12 @@ impl RowTable {
         Some(&self.rows[*self.index.get(&id)?].cells)
     }
 
-    /// The rows of the training file that have their texts and no label, edits made, in the order of the file. None where rows have
-    /// not one label each.
+    /// The rows of the training file that have their texts and no label, edits made, in the order of the file. None where labels do
+    /// not stand in one column.
     #[must_use]
     pub fn unlabeled(&self) -> Vec<UnlabeledRow> {
         let place = |role: &str| self.source.columns.iter().position(|(_, of)| of == role);
-        let (Some(label), Some(text)) = (place("label"), place("text")) else { return Vec::new() };
+        let (Some(label), Some(text)) = (self.label_column, place("text")) else { return Vec::new() };
         let second = place("second text");
         let cell = |row: &FileRow, place: usize| row.cells[place].clone();
         let lacks_label = |row: &&FileRow| {

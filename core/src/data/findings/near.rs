@@ -12,6 +12,7 @@ use rand_chacha::rand_core::RngCore;
 
 use super::normalize::Normalized;
 use crate::data::generator;
+use crate::splitmix64::mix;
 
 /// Share of all pieces of two texts (Jaccard) that both must have. A letter changed in 39 characters, or a word of five in
 /// 75, stays above it.
@@ -99,18 +100,12 @@ impl Shingles {
     }
 }
 
-/// Up to four characters as one number, mixed (the end of SplitMix64).
+/// Up to four characters as one number, mixed.
 pub(super) fn hash_chars(chars: &[char], salt: u64) -> u64 {
     let packed = chars.iter().fold(chars.len() as u64 ^ salt, |hash, &char| {
         (hash.rotate_left(21) ^ u64::from(u32::from(char))).wrapping_mul(0xD6E8_FEB8_6659_FD93)
     });
     mix(packed)
-}
-
-fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
 }
 
 /// Share of all members of two sorted sets that both have; 1 of two empty sets.

@@ -27,6 +27,9 @@ const FEW: usize = 10;
 /// What the first line of a document begins with.
 const DOCUMENT: &str = "-DOCSTART-";
 
+/// What lines around a document of CoNLL-2011 and -2012 begin with.
+const BORDERS: [&str; 2] = ["#begin document", "#end document"];
+
 /// Columns of a CoNLL-U file.
 const CONLL_U_WIDTH: usize = 10;
 
@@ -68,6 +71,15 @@ pub fn is_tagged_conll(name: &str, text: &str) -> bool {
     Layout::of(name, text, &ReadOptions::default()).is_some_and(|layout| layout.has_tags)
 }
 
+/// Whether a text is CoNLL-U: ten columns by tabs, of which the first numbers the tokens of a sentence.
+#[must_use]
+pub fn is_conll_u(name: &str, text: &str) -> bool {
+    let layout = Layout::of(name, text, &ReadOptions::default());
+    let is_wide = layout.is_some_and(|layout| layout.has_tabs && layout.width == CONLL_U_WIDTH);
+    let first = || text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    is_wide && first().is_some_and(|line| matches!(line.split('\t').next(), Some("1" | "1-2" | "1-3")))
+}
+
 /// Whether it is a tag as NER data has them: `O`, or a prefix and a type.
 #[must_use]
 pub fn is_tag(field: &str) -> bool {
@@ -101,7 +113,7 @@ impl Layout {
         }
         let skipped = read.header_row.map_or(0, |row| row - 1);
         let sample = || text.lines().enumerate().skip(skipped).take(SAMPLE);
-        let is_token = |line: &str| !line.trim().is_empty() && !line.starts_with(DOCUMENT) && !line.starts_with("# ");
+        let is_token = |line: &str| !line.trim().is_empty() && !ends_document(line) && !line.starts_with("# ");
         let lines: Vec<(usize, &str)> = sample().filter(|(_, line)| is_token(line)).collect();
         let nearly_all = |count: usize| count * 10 >= lines.len() * NEARLY_ALL;
         if lines.is_empty() {
@@ -134,7 +146,7 @@ impl Layout {
         let mut is_below = false;
         let mut is_separated = false;
         for (_, line) in sample() {
-            let is_gap = line.trim().is_empty() || line.starts_with(DOCUMENT);
+            let is_gap = line.trim().is_empty() || ends_document(line);
             is_separated |= is_gap && is_below;
             is_below |= !is_gap;
         }
@@ -170,6 +182,11 @@ impl Layout {
     }
 }
 
+/// Whether a line says where a document begins or ends.
+fn ends_document(line: &str) -> bool {
+    line.starts_with(DOCUMENT) || BORDERS.iter().any(|border| line.starts_with(border))
+}
+
 /// The fields of a line; tabs at its end stand before nothing.
 fn split(line: &str, has_tabs: bool) -> Vec<&str> {
     if !has_tabs {
@@ -198,7 +215,7 @@ fn read_sentences(text: &str, layout: &Layout) -> Result<Table, DataError> {
     let delimiter = if layout.has_tabs { '\t' } else { ' ' };
     let mut columns: Vec<String> = (1..=layout.width).map(|number| format!("column {number}")).collect();
     let mut table = Table::new(Format::Conll, Some(delimiter), layout.header.is_some(), Vec::new());
-    let (mut num_comments, mut num_documents, mut num_ranges) = (0, 0, 0);
+    let (mut num_comments, mut num_documents, mut num_borders, mut num_ranges) = (0, 0, 0, 0);
     let mut sentence = Sentence::default();
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
@@ -213,8 +230,9 @@ fn read_sentences(text: &str, layout: &Layout) -> Result<Table, DataError> {
             }
             continue;
         }
-        if line.trim().is_empty() || line.starts_with(DOCUMENT) {
+        if line.trim().is_empty() || ends_document(line) {
             num_documents += usize::from(line.starts_with(DOCUMENT));
+            num_borders += usize::from(BORDERS.iter().any(|border| line.starts_with(border)));
             add_sentence(&mut table, std::mem::take(&mut sentence));
             continue;
         }
@@ -250,6 +268,7 @@ fn read_sentences(text: &str, layout: &Layout) -> Result<Table, DataError> {
     let skipped = [
         ("lines skipped as comments, as they begin with \"# \":", num_comments),
         ("lines with -DOCSTART-, which end a sentence and are no tokens:", num_documents),
+        ("lines with #begin document or #end document, which end a sentence and are no tokens:", num_borders),
         ("lines skipped as multiword tokens or empty nodes of CoNLL-U:", num_ranges),
     ];
     let said = skipped.into_iter().filter(|&(_, count)| count > 0);
@@ -320,6 +339,17 @@ mod tests {
     }
 
     #[test]
+    fn lines_around_a_document_are_no_tokens() {
+        let table = read("x.conll", "#begin document (a); part 000\nEU\tB-ORG\nsaid\tO\n#end document\n\n# x\nHi\tO\n");
+        assert_eq!((table.rows.len(), table.num_bad_rows, table.rows[0].number), (2, 0, 2));
+        assert!(
+            table.notes[1].ends_with("#end document, which end a sentence and are no tokens: 2"),
+            "{:?}",
+            table.notes
+        );
+    }
+
+    #[test]
     fn comments_are_skipped_and_a_hash_with_a_tag_is_a_token() {
         let text = "# id 7 domain=en\nParis _ _ B-LOC\n# _ _ O\n\n# text = x y\nx _ _ O\n";
         let table = read("x.conll", text);
@@ -379,6 +409,9 @@ mod tests {
     #[test]
     fn only_files_with_tags_are_conll_beyond_doubt() {
         assert!(is_tagged_conll("x", "EU B-ORG\n. O\n\nHi O\n"));
+        let conll_u = "# text = Haus\n1\tHaus\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n1\tRad\t_\tNOUN\t_\t_\t0\troot\t_\t_\n";
+        assert!(is_conll_u("de.conllu", conll_u) && !is_tagged_conll("de.conllu", conll_u));
+        assert!(!is_conll_u("x.conll", "EU\tB-ORG\n.\tO\n\nHi\tO\n"));
         assert!(!is_tagged_conll("x.tsv", "good film\tpos\n\nbad film\tneg\n"));
         assert!(!is_tagged_conll("x.txt", "one two\nthree four\n"));
         for (tag, expected) in [("O", true), ("B-x", true), ("I-", false), ("OK", false), ("X-a", false), ("", false)] {

@@ -47,8 +47,28 @@ impl<'b> DecodedText<'b> {
     }
 }
 
+/// What begins a line where a file with a byte order mark was put behind another one.
+const INNER_MARK: &str = "\n\u{feff}";
+
 /// Decodes a file.
 pub(super) fn decode(bytes: &[u8], asked: Option<Encoding>) -> Result<DecodedText<'_>, DataError> {
+    decode_as_is(bytes, asked).map(without_inner_marks)
+}
+
+/// Leaves out the byte order marks at the beginning of lines, which nobody sees: one would be part of a name or a text.
+fn without_inner_marks(mut decoded: DecodedText<'_>) -> DecodedText<'_> {
+    let count = decoded.text.matches(INNER_MARK).count();
+    if count == 0 {
+        return decoded;
+    }
+    let marks = plural(count, "byte order mark");
+    let own = format!("{marks} within the file, as where files were put one behind the other, left out");
+    decoded.text = Cow::Owned(decoded.text.replace(INNER_MARK, "\n"));
+    decoded.note = Some(decoded.note.map_or(own.clone(), |note| format!("{note}; {own}")));
+    decoded
+}
+
+fn decode_as_is(bytes: &[u8], asked: Option<Encoding>) -> Result<DecodedText<'_>, DataError> {
     if let Some(kind) = Signature::of(bytes).and_then(name_of) {
         return Err(DataError::Binary { kind });
     }
@@ -204,6 +224,14 @@ mod tests {
 
     fn utf16(text: &str, bytes_of: fn(u16) -> [u8; 2]) -> Vec<u8> {
         text.encode_utf16().flat_map(bytes_of).collect()
+    }
+
+    #[test]
+    fn marks_of_files_behind_others_are_left_out() {
+        let found =
+            decode("\u{feff}text,label\na,b\r\n\u{feff}text,label\nc \u{feff},d\n".as_bytes(), None).expect("a text");
+        assert_eq!(found.text, "text,label\na,b\r\ntext,label\nc \u{feff},d\n");
+        assert!(found.note.is_some_and(|note| note.starts_with("1 byte order mark within the file")));
     }
 
     #[test]

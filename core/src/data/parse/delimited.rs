@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::header::is_known;
+use super::column_names::is_known;
 use super::layout::{
     declared_delimiter, find_layout, layout_below_header, note_skipped, repeats_header, start_of_row, usual_width,
 };

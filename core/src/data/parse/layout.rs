@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::header::{has_header, is_known, num_further_headers};
+use super::column_names::is_known;
+use super::header::{has_header, num_further_headers};
 use super::records::{Record, Records};
 use crate::data::error::{DataError, shorten};
 use crate::words::plural;

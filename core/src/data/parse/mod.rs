@@ -5,6 +5,7 @@
 //! read are listed, with number and reason, and do not stop the rest. What was guessed against the letter of the file
 //! (lines skipped, columns renamed) is in the table's notes. Time is linear in the bytes, and a cell is copied once.
 
+mod column_names;
 mod conll;
 mod decode;
 mod delimited;
@@ -22,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use super::error::DataError;
 use crate::config::{ConfigProblem, Encoding, ReadOptions};
 
-pub use conll::{is_tag, is_tagged_conll, parse_sentences};
+pub(crate) use column_names::name_rank;
+pub(super) use column_names::{LABEL_NAMES, TEXT_NAMES};
+pub use conll::{is_conll_u, is_tag, is_tagged_conll, parse_sentences};
 pub use decode::DecodedText;
-pub(crate) use header::name_rank;
-pub(super) use header::{LABEL_NAMES, TEXT_NAMES};
 pub(super) use json::set_field;
 pub(super) use label_first::write_fast_text;
 pub use lines::{LINES_COLUMN, parse_lines};

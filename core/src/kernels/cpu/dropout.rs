@@ -14,6 +14,7 @@ use burn_flex::{Flex, FlexTensor};
 use super::gelu::multiply;
 use super::parallel::{filled2, map_rows2, vectorised};
 use super::{exact, lift, plain, recorded, shaped};
+use crate::splitmix64::mix;
 
 /// Zeroes a share `p` of `x`, which lives on the CPU, and scales the rest; with and without autodiff alike.
 pub(crate) fn dropout<const D: usize>(x: Tensor<D>, p: f64) -> Tensor<D> {
@@ -87,13 +88,6 @@ fn finalise(mut x: u32) -> u32 {
     x ^= x >> 15;
     x = x.wrapping_mul(0x846C_A68B);
     x ^ (x >> 16)
-}
-
-/// SplitMix64's output function.
-fn mix(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
 }
 
 #[cfg(test)]

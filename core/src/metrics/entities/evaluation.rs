@@ -137,16 +137,57 @@ pub fn evaluate_entities<G: AsRef<str>, P: AsRef<str>>(
 
     let types: BTreeSet<&str> =
         sequences.iter().flat_map(|(gold, found)| gold.iter().chain(found)).map(|span| span.label.as_str()).collect();
-    let ids: BTreeMap<&str, usize> = types.iter().enumerate().map(|(id, &label)| (label, id)).collect();
-    let mut classes = vec![Counts::default(); ids.len()];
-    let mut confusion = EntityConfusion {
-        types: types.iter().map(ToString::to_string).collect(),
-        counts: vec![vec![0; ids.len()]; ids.len()],
-        missed: vec![0; ids.len()],
-        spurious: vec![0; ids.len()],
-    };
-    let mut errors = EntityErrorCounts::default();
-    for (gold, found) in &sequences {
+    let mut tally = Tally::new(&types);
+    sequences.iter().for_each(|(gold, found)| tally.add(gold, found));
+    let Tally { classes, confusion, errors, .. } = tally;
+
+    let PrecisionRecallF1 { precision, recall, f1 } = micro_average(&classes);
+    let scheme = scheme.or_else(|| detect_tag_scheme(gold.iter().flatten()));
+    EntityEvaluation {
+        precision,
+        recall,
+        f1,
+        macro_avg: macro_average(&classes),
+        weighted_avg: weighted_average(&classes),
+        accuracy: ratio(num_right_tags, num_words),
+        per_type: types.iter().zip(&classes).map(|(label, &counts)| class_metrics(label, counts)).collect(),
+        strict: scheme.and_then(|scheme| evaluate_strictly(gold, predicted, scheme)),
+        confusion,
+        errors,
+        num_sequences: gold.len(),
+        num_words,
+    }
+}
+
+/// Entities of sequences, counted by type.
+struct Tally<'a> {
+    /// Index of each type.
+    ids: BTreeMap<&'a str, usize>,
+    classes: Vec<Counts>,
+    confusion: EntityConfusion,
+    errors: EntityErrorCounts,
+}
+
+impl<'a> Tally<'a> {
+    fn new(types: &BTreeSet<&'a str>) -> Self {
+        let num_types = types.len();
+        let confusion = EntityConfusion {
+            types: types.iter().map(ToString::to_string).collect(),
+            counts: vec![vec![0; num_types]; num_types],
+            missed: vec![0; num_types],
+            spurious: vec![0; num_types],
+        };
+        Self {
+            ids: types.iter().enumerate().map(|(id, &label)| (label, id)).collect(),
+            classes: vec![Counts::default(); num_types],
+            confusion,
+            errors: EntityErrorCounts::default(),
+        }
+    }
+
+    /// Counts the entities of a sequence, and those that were found in it.
+    fn add(&mut self, gold: &[EntitySpan], found: &[EntitySpan]) {
+        let Self { ids, classes, confusion, errors } = self;
         for entity in gold {
             classes[ids[entity.label.as_str()]].support += 1;
         }
@@ -169,23 +210,6 @@ pub fn evaluate_entities<G: AsRef<str>, P: AsRef<str>>(
                 }
             }
         }
-    }
-
-    let PrecisionRecallF1 { precision, recall, f1 } = micro_average(&classes);
-    let scheme = scheme.or_else(|| detect_tag_scheme(gold.iter().flatten()));
-    EntityEvaluation {
-        precision,
-        recall,
-        f1,
-        macro_avg: macro_average(&classes),
-        weighted_avg: weighted_average(&classes),
-        accuracy: ratio(num_right_tags, num_words),
-        per_type: types.iter().zip(&classes).map(|(label, &counts)| class_metrics(label, counts)).collect(),
-        strict: scheme.and_then(|scheme| evaluate_strictly(gold, predicted, scheme)),
-        confusion,
-        errors,
-        num_sequences: gold.len(),
-        num_words,
     }
 }
 

@@ -115,7 +115,7 @@ impl Head {
                     _ => Self::CausalLm(head),
                 }
             }
-            HeadConfig::Pooled => Self::Pooled(PooledHead {}),
+            HeadConfig::Pooled => Self::Pooled(PooledHead::new(config.row_vector)),
             HeadConfig::Image(head) => Self::Image(ImageHead::new(head, [hidden, num_outputs], std, init, device)),
         }
     }

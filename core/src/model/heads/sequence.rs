@@ -168,10 +168,12 @@ impl SequenceHead {
     }
 }
 
+/// The state of the first token of each row.
+///
 /// # Shapes
 /// - `states`: `[batch, seq, hidden]`
 /// - returns: `[batch, hidden]`
-fn first_token(states: Tensor<3>) -> Tensor<2> {
+pub(super) fn first_token(states: Tensor<3>) -> Tensor<2> {
     let [rows, _, hidden] = states.dims();
     states.slice([0..rows, 0..1, 0..hidden]).reshape([rows, hidden])
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NamedBlob, Problem, RunId};
+use super::{NamedBlob, Problem, ProjectState, RunId};
 use crate::config::{ModelSource, ReadOptions};
 use crate::task::{DataReport, Task};
 
@@ -35,6 +35,9 @@ pub struct ModelInfo {
     pub target_modules: Vec<String>,
     /// It comes with a chat template.
     pub has_chat_template: bool,
+    /// Its files hold a head that fills in words, whatever the model is used for.
+    #[serde(default)]
+    pub fills_blanks: bool,
     /// What loading had to say (weights not used, a fresh head, …).
     pub notes: Vec<String>,
 }
@@ -72,8 +75,8 @@ pub struct OpenedRun {
     pub job: String,
     /// What the page gave with [`Command::Train`](super::Command::Train).
     pub page: String,
-    /// What it gave with the project that the run is of, when that was last kept; empty where there is none.
-    pub project_page: String,
+    /// The project that the run is of, as it was last kept; `None` where it is of none that can be read.
+    pub project: Option<ProjectState>,
     /// What was saved last was damaged, so that it was opened as it was saved before.
     pub damage: Option<Problem>,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(doc)]
 use super::{FromWorker, Reply};
 use super::{NamedBlob, NearTo, PartFiles, ProjectFiles, ProjectState, Prompt, ToExplain, Weights};
-use crate::config::{ExportFormat, ModelChanges, ModelSource, ReadOptions, RowEdits, RunConfig};
+use crate::config::{CopyMethod, ExportFormat, ModelChanges, ModelSource, ReadOptions, RowEdits, RunConfig};
 use crate::data::{RowQuery, RowSource};
 use crate::device_report::Backend;
 use crate::event::Split;
@@ -119,8 +119,9 @@ pub enum Command {
         /// The edits of rows that hold.
         edits: RowEdits,
     },
-    /// Start a run. Reply: [`Reply::Started`]; then events. [`Reply::Refused`] where it is not started and a run before is
-    /// still loaded.
+    /// Start a run. The making of copies of its rows is told as [`FromWorker::ReadProgress`], and [`Command::CancelReading`] ends it.
+    /// Reply: [`Reply::Started`]; then events. [`Reply::Refused`] where it is not started and a run before is still loaded;
+    /// [`Reply::Done`] where it was ended before, and all is as it was.
     Train {
         /// Its number on the page.
         number: u32,
@@ -132,7 +133,8 @@ pub enum Command {
         page: String,
     },
     /// Say what a run of the loaded model and rows would cost. The first time for a method, two steps are timed, and dropped.
-    /// Reply: [`Reply::Estimated`].
+    /// Reply: [`Reply::Estimated`]; [`Reply::Done`] where something else is asked for before the copies of its rows are made: then it
+    /// is asked for once more.
     Estimate {
         /// The settings.
         run: RunConfig,
@@ -338,6 +340,14 @@ pub enum Command {
         /// How many rows.
         count: usize,
         /// The settings.
+        run: RunConfig,
+    },
+    /// Have the loaded model make copies of the training rows. Progress comes as of [`Command::LabelFile`], in copies; what was made
+    /// until it is ended stays. Reply: [`Reply::CopiesMade`].
+    MakeCopies {
+        /// How.
+        method: CopyMethod,
+        /// How many, with how many other words, and the seed.
         run: RunConfig,
     },
     /// Answers to inputs, base beside tuned (tuned only after a run). Reply: [`Reply::Predicted`].

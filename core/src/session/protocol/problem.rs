@@ -14,6 +14,8 @@ pub enum ProblemKind {
     Config,
     /// Fetching over the network.
     Network,
+    /// A hub hands a model only to those whom it knows.
+    Access,
     /// Disk full, quota, no permission.
     Storage,
     /// The GPU: lost, out of memory, a shader that does not compile, wrong arithmetic.

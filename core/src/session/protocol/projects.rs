@@ -31,6 +31,22 @@ pub struct ProjectState {
     pub read: ReadOptions,
     /// What the page wants back when it opens the project: kept as it is.
     pub page: String,
+    /// How its runs were called when that was kept, where they came in a project file; none once the page has kept it anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed: Vec<RenamedRun>,
+}
+
+/// A run of a project file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenamedRun {
+    /// Its id where the file was made.
+    pub id_there: String,
+    /// Its id here.
+    pub id: String,
+    /// Its number there.
+    pub number_there: u32,
+    /// Its number here.
+    pub number: u32,
 }
 
 /// Files of rows, whose bytes travel beside the message; none where there are no rows yet.

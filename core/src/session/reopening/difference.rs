@@ -2,7 +2,7 @@
 //! after the other. Out: the largest difference, of which row, and how many rows agree within a tolerance.
 
 use crate::data::Outputs;
-use crate::metrics::find_highest;
+use crate::metrics::{find_highest, softmax};
 use crate::model::ProblemType;
 use crate::task::{HeadKind, Task};
 
@@ -67,7 +67,7 @@ impl Reading {
     /// Difference of two rows of outputs, of which `size` is the largest number or 1; not a number where one of them is none.
     fn difference(self, before: &[f32], after: &[f32], size: f64) -> f64 {
         match self {
-            Self::Labels => largest(&softmax(before), &softmax(after), |a, b| (a - b).abs()),
+            Self::Labels => largest(&softmax(before, 1.0), &softmax(after, 1.0), |a, b| (a - b).abs()),
             Self::SeveralLabels => largest(&sigmoids(before), &sigmoids(after), |a, b| (a - b).abs()),
             Self::Vectors => 1.0 - cosine(before, after),
             Self::Numbers => largest(&doubles(before), &doubles(after), |a, b| relative(a, b, size)),
@@ -184,13 +184,6 @@ fn largest(before: &[f64], after: &[f64], difference: impl Fn(f64, f64) -> f64) 
 
 fn doubles(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&value| f64::from(value)).collect()
-}
-
-fn softmax(logits: &[f32]) -> Vec<f64> {
-    let highest = logits.iter().fold(f64::NEG_INFINITY, |most, &value| most.max(f64::from(value)));
-    let powers: Vec<f64> = logits.iter().map(|&value| (f64::from(value) - highest).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
 }
 
 fn sigmoids(logits: &[f32]) -> Vec<f64> {

@@ -1,11 +1,15 @@
 //! Exports of a tiny encoder are opened again: whole, adapted, and damaged in each way that matters.
 
+use std::io;
+use std::ops::Range;
+
 use burn::tensor::Device;
 use futures_lite::future::block_on;
 
 use super::*;
 use crate::config::{Dtype, LoraConfig, Method, ReadOptions, RunConfig, SplitConfig};
 use crate::data::DataFiles;
+use crate::folder::StoredBytes;
 
 macro_rules! model_files {
     ($($name:literal),*) => {
@@ -82,10 +86,31 @@ fn adapters_alone_and_added_to_their_weights_answer_alike() {
             assert!(found.is_alike, "{dtype:?} {format:?}: {}", found.text);
         }
     }
-    let found = reopened(&mut of_run(Dtype::F32, false), ExportFormat::Adapter, |files| {
+    let mut session = of_run(Dtype::F32, false);
+    let found = reopened(&mut session, ExportFormat::Adapter, |files| {
         change(files, "adapter_model.safetensors", |bytes| overwrite_second_half(bytes));
     });
     assert!(!found.is_alike && found.text.contains("furthest off is row "), "{}", found.text);
+    let mut given = block_on(session.answers_to_compare(ExportFormat::Adapter, &|| 0.0)).expect("it answers");
+    given.base.as_mut().expect("an adapter has one").insert_stored(WEIGHTS, Rc::new(Gone));
+    let files = block_on(session.export(ExportFormat::Adapter)).expect("it exports");
+    let found = block_on(given.compare(files, &|| 0.0));
+    let told = "its base is gone: model.safetensors can't be read any more";
+    assert!(found.is_alike && found.text.contains(told), "{}", found.text);
+}
+
+/// A file that was deleted since it was opened.
+#[derive(Debug)]
+struct Gone;
+
+impl StoredBytes for Gone {
+    fn num_bytes(&self) -> u64 {
+        100
+    }
+
+    fn read(&self, _: Range<u64>) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
 }
 
 /// Sets the second half of the weights to a number.

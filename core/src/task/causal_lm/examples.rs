@@ -4,6 +4,7 @@
 //! Rows that can't be used are listed with number and reason, and do not stop the rest. A plain text file is one
 //! example, cut into passages when it is encoded; its splits are its beginning and its end.
 
+use super::beside::{note_on_marks, notes_on_unread, wanted_column};
 use super::conversation::{Companions, ConversationNotes};
 use super::prompts::{self, JoinedBy, joined_by};
 use super::row::RowReader;
@@ -315,12 +316,21 @@ fn take(
         let used = companions.roles().into_iter().map(name);
         summary.used_columns.extend(used);
     }
+    let wanted = match columns.shape() {
+        DataShape::Text => None,
+        _ => wanted_column(&table, &columns.roles()),
+    };
+    let mut unread = notes_on_unread(&table, &columns.roles());
+    if columns.shape() != DataShape::Text {
+        unread.extend(note_on_marks(&table, &columns.roles(), wanted));
+    }
+    summary.warnings.extend(unread.into_iter().map(|note| in_file(role, note)));
     let mut conversation_notes = ConversationNotes::default();
     let (mut bad, mut num_bad) = (std::mem::take(&mut table.bad_rows), table.num_bad_rows);
     let mut examples = Vec::with_capacity(table.rows.len());
     let rows = std::mem::take(&mut table.rows);
     let prompt_format = format.cloned().unwrap_or_default();
-    let reader = RowReader { names: &table.columns, columns, companions, prompt_format, template };
+    let reader = RowReader { names: &table.columns, columns, companions, wanted, prompt_format, template };
     for mut row in rows {
         match reader.read(&mut row, &mut conversation_notes) {
             Ok((pieces, turns)) => examples.push(Example { row: row.number, pieces, turns }),

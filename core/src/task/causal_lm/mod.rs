@@ -1,13 +1,14 @@
 //! The next token: models that write texts.
 //!
 //! In: plain texts, prompts with their completions, instructions, or conversations. `shape` tells what a file's columns
-//! are; `prompts` tells how prompt and answer are joined; `turns` and `conversation` read conversations, and `plain`
-//! writes them before there is a model; `row` and `examples` make texts of which parts carry loss; `encode` tokenises
-//! them, `parts` a part at a time, `bounds` no more than is kept; `pack` fills rows; `batch` pads; `report` says what is
-//! there, `card` how the model is used. `data` and `rows` are what the rest of Hone sees of all this; `general` makes
-//! rows of a text that has nothing to do with the task.
+//! are, `beside` which other columns matter; `prompts` tells how prompt and answer are joined; `turns` and `conversation`
+//! read conversations, and `plain` writes them before there is a model; `row` and `examples` make texts of which parts
+//! carry loss; `encode` tokenises them, `parts` a part at a time, `bounds` no more than is kept; `pack` fills rows;
+//! `batch` pads; `report` says what is there, `card` how the model is used. `data` and `rows` are what the rest of Hone
+//! sees of all this; `general` makes rows of a text that has nothing to do with the task.
 
 mod batch;
+mod beside;
 mod bounds;
 mod card;
 mod conversation;

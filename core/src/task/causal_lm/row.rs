@@ -1,5 +1,6 @@
 //! One row of a table to the pieces of a text.
 
+use super::beside::is_unwanted;
 use super::conversation::{Companions, ConversationNotes};
 use super::shape::Columns;
 use super::turns::{TurnsOrText, parse_pair, parse_turns};
@@ -13,6 +14,8 @@ pub(super) struct RowReader<'a> {
     pub(super) names: &'a [String],
     pub(super) columns: Columns,
     pub(super) companions: Companions,
+    /// Says of each answer whether it is wanted.
+    pub(super) wanted: Option<usize>,
     /// How prompts and completions are joined.
     pub(super) prompt_format: PromptFormat,
     /// Writes conversations; `None` where there are none.
@@ -28,6 +31,13 @@ impl RowReader<'_> {
     ) -> Result<(Vec<Piece>, Vec<Turn>), BadCell> {
         let (names, columns) = (self.names, self.columns);
         let is_chat = self.template.is_some();
+        if let Some(index) = self.wanted.filter(|&index| is_unwanted(&row.cells[index])) {
+            let reason = format!(
+                "its answer is marked as one that is not wanted, and only wanted ones are learned (column {:?})",
+                names[index]
+            );
+            return Err(BadCell::Other(reason));
+        }
         for (index, role) in columns.roles() {
             if columns == (Columns::Messages { messages: index }) {
                 continue;

@@ -16,7 +16,10 @@ const INSTRUCTION: &[&str] = &["instruction", "instructions"];
 const INPUT: &[&str] = &["input", "context", "inputs"];
 
 /// Names of columns of what an instruction asks for, best first.
-const OUTPUT: &[&str] = &["output", "response", "completion", "answer", "outputs", "target"];
+const OUTPUT: &[&str] = &["output", "response", "completion", "answer", "outputs", "target", "chosen"];
+
+/// The column of conversations with wanted answers, beside one with others.
+const CHOSEN: &[&str] = &["chosen"];
 
 /// Names of columns of prompt and completion, best first.
 const PAIRS: &[(&str, &str)] = &[
@@ -186,7 +189,9 @@ pub fn recognise(name: &str, bytes: &[u8]) -> bool {
 pub(super) fn choose_columns(table: &Table, read: &ReadOptions) -> Result<Columns, DataError> {
     let columns = match read.wanted() {
         Some(shape) => of_shape(table, read, shape)?,
-        None => nested_turns(table)
+        None => nested_turns(table, MESSAGES)
+            .or_else(|| guess(&table.columns).filter(|columns| columns.shape() != DataShape::Text))
+            .or_else(|| nested_turns(table, CHOSEN))
             .or_else(|| guess(&table.columns))
             .ok_or_else(|| DataError::NoShape { columns: table.columns.clone() })?,
     };
@@ -233,8 +238,8 @@ fn of_shape(table: &Table, read: &ReadOptions, shape: DataShape) -> Result<Colum
 }
 
 /// A column that is called as conversations are, and holds lists or objects: `chat` and `turns` may as well be texts.
-fn nested_turns(table: &Table) -> Option<Columns> {
-    let messages = best(&table.columns, MESSAGES)?;
+fn nested_turns(table: &Table, names: &[&str]) -> Option<Columns> {
+    let messages = best(&table.columns, names)?;
     let is_nested = table.rows.first().is_some_and(|row| row.nested.contains(&messages));
     is_nested.then_some(Columns::Messages { messages })
 }
@@ -328,6 +333,11 @@ mod tests {
         assert_eq!(turns.expect("known"), Columns::Messages { messages: 1 });
         let text = of(r#"{"id": 1, "conversation": "a text", "text": "t"}"#);
         assert_eq!(text.expect("known"), Columns::Text { text: 2 });
+        let pairs =
+            of(r#"{"chosen": [{"role": "user", "content": "q"}], "rejected": [{"role": "user", "content": "q"}]}"#);
+        assert_eq!(pairs.expect("known"), Columns::Messages { messages: 0 });
+        let texts = of(r#"{"chosen": "a", "rejected": "b"}"#).expect_err("which is which?").to_string();
+        assert!(texts.ends_with("name \"chosen\" as the column of the answers, or of the whole texts"), "{texts}");
     }
 
     #[test]

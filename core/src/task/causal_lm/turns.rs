@@ -1,9 +1,12 @@
 //! A conversation's JSON to turns: OpenAI's `[{"role", "content"}]` and ShareGPT's `[{"from", "value"}]`. A null is no
 //! key, except for `content`.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::tokenizer::{CALL_KEYS, Role, Turn, WEIGHT_KEY};
+
+/// What other programs call the key that says whether an assistant's turn is learned: Axolotl's, and that of ms-swift.
+const LEARNED_KEYS: [&str; 3] = ["train", "training", "loss"];
 
 /// Reads a conversation up to the assistant's last turn, and whether there was more; says what is wrong with it.
 pub(super) fn parse_turns(json: &str) -> Result<(Vec<Turn>, bool), String> {
@@ -54,7 +57,7 @@ fn up_to_last_answer(mut turns: Vec<Turn>) -> Result<(Vec<Turn>, bool), String> 
         return Err(format!("turn {}: the assistant says nothing", index + 1));
     }
     if !turns.iter().any(Turn::has_loss) {
-        return Err("every turn of the assistant's has the weight 0: there is nothing to learn from".into());
+        return Err("every turn of the assistant's has the weight 0 (or train: false, loss: false): there is nothing to learn from".into());
     }
     Ok((turns, has_more))
 }
@@ -80,6 +83,7 @@ fn parse_turn(item: Value) -> Result<Turn, String> {
         _ => return Err("it has no text (\"content\" or \"value\")".into()),
     };
     keys.retain(|_, value| !value.is_null());
+    name_weight(role, &mut keys);
     match keys.get(WEIGHT_KEY).map(Value::as_f64) {
         None | Some(Some(0.0 | 1.0)) => {}
         Some(_) => return Err(format!("its weight is {}, which is neither 0 nor 1", keys[WEIGHT_KEY])),
@@ -93,6 +97,26 @@ fn parse_turn(item: Value) -> Result<Turn, String> {
     let name = name.trim();
     let role_name = matches!(role, Role::System | Role::Tool) && name != role.name();
     Ok(Turn { role, role_name: role_name.then(|| name.to_owned()), content: text.unwrap_or_default(), extra: keys })
+}
+
+/// Makes the key by which other programs say whether a turn is learned our own. Only answers are; of other turns a no is no news, and a
+/// yes stays, so that it is said that nothing comes of it.
+fn name_weight(role: Role, keys: &mut Map<String, Value>) {
+    if keys.contains_key(WEIGHT_KEY) {
+        return;
+    }
+    let truth = |value: &Value| match value {
+        Value::String(text) => text.trim().to_lowercase().parse::<bool>().ok(),
+        value => value.as_bool().or(value.as_f64().map(|number| number != 0.0)),
+    };
+    let found = LEARNED_KEYS.iter().find_map(|name| Some((*name, truth(keys.get(*name)?)?)));
+    let Some((name, is_learned)) = found else { return };
+    if role == Role::Assistant || !is_learned {
+        keys.shift_remove(name);
+    }
+    if role == Role::Assistant {
+        keys.insert(WEIGHT_KEY.into(), i32::from(is_learned).into());
+    }
 }
 
 /// The text of content that comes in parts.
@@ -163,6 +187,29 @@ mod tests {
         assert!(reason(&json("0", "0.0")).starts_with("every turn of the assistant's has the weight 0"));
         assert_eq!(reason(&json("0", "0.5")), "turn 4: its weight is 0.5, which is neither 0 nor 1");
         assert_eq!(reason(&json("1", "1")), "turn 2: the assistant says nothing");
+    }
+
+    #[test]
+    fn other_programs_call_the_weight_otherwise() {
+        for (no, yes) in [
+            ("\"train\": false", "\"train\": true"),
+            ("\"loss\": 0", "\"loss\": 1"),
+            ("\"training\": false", "\"train\": 1"),
+            ("\"train\": \"False\"", "\"train\": \"true\""),
+        ] {
+            let json = format!(
+                r#"[{{"role": "user", "content": "q", {no}}}, {{"role": "assistant", "content": "", {no}}},
+                {{"role": "user", "content": "q", {yes}}}, {{"role": "assistant", "content": "a", {yes}}}]"#
+            );
+            let turns = turns(&json);
+            let learned: Vec<bool> = turns.iter().map(Turn::has_loss).collect();
+            assert_eq!(learned, [false, false, false, true], "{no}");
+            assert!(turns[0].extra.is_empty() && turns[2].extra.len() == 1, "{turns:?}");
+            let keys: Vec<&String> = turns[1].extra.keys().chain(turns[3].extra.keys()).collect();
+            assert_eq!(keys, ["weight", "weight"]);
+        }
+        let both = turns(r#"[{"role": "assistant", "content": "a", "weight": 1, "loss": false}]"#);
+        assert!(both[0].has_loss() && both[0].extra.contains_key("loss"), "ours goes before, and the other is said");
     }
 
     #[test]

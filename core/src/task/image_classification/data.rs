@@ -130,7 +130,7 @@ impl TaskData for ImageData {
         let place = *self.usable(0).get(index)?;
         let (row, image) = (&self.splits[0][place], self.pixels.images(0)[place].as_ref().ok()?);
         let picture = augment(image, row, &self.sources, processor, &augmentation_of(run), (index, seed));
-        Some(encode_png(&picture))
+        encode_png(&picture).ok()
     }
 
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {

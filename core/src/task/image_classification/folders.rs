@@ -3,7 +3,7 @@
 //!
 //! In: the files of a zip. Out: the images with their label and split, and those that have none with the reason.
 
-use crate::data::{DataError, extension};
+use crate::data::{DataError, Table, extension};
 use crate::images::{Archive, is_image_name};
 use crate::words::{list, plural};
 
@@ -43,7 +43,8 @@ pub(super) struct Contents {
 /// An image with what its place in the zip, or a table, says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ListedImage {
-    /// The number of the row: the place of the image among all images of its zip, or the row of its table.
+    /// The number of the row: the place of the image among all images of its zip, or the row of its table, those of
+    /// a later table numbered on.
     pub(super) row: usize,
     /// Its index in the zip.
     pub(super) entry: usize,
@@ -53,6 +54,18 @@ pub(super) struct ListedImage {
     pub(super) label: String,
     /// 0 for training, 1 for validation, 2 for test; 0 where the zip has no folders of splits.
     pub(super) split: usize,
+}
+
+/// Numbers the rows of a table behind those of the tables before it, so that a number which is edited is of one image alone; returns the
+/// last number.
+pub(super) fn number_on(table: &mut Table, last_row: usize) -> usize {
+    let rows = table.rows.iter_mut().map(|row| &mut row.number);
+    let numbers = rows.chain(table.bad_rows.iter_mut().map(|bad| &mut bad.row));
+    let numbered = numbers.map(|number| {
+        *number += last_row;
+        *number
+    });
+    numbered.max().unwrap_or(last_row)
 }
 
 /// An image that has no label, or no split.

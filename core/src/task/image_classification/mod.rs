@@ -1,10 +1,10 @@
 //! One label for an image.
 //!
 //! In: a zip of images, with a folder for each label or a table of file names and labels. `sources` holds the zips, `folders`
-//! and `table` find the images and their labels, `read` makes rows of them; `pixels` decodes them part by part and keeps what
-//! there is room for; `near` finds images that stand twice; `data` and `report` are what the rest of Hone sees of rows that
-//! were read; `rows` are the rows of a run, with `mixup`, `measure` their figures; `predict` answers images; `recognise` knows
-//! such zips; `card` says how the model is used.
+//! and `table` (with `one_hot`) find the images and their labels, `read` makes rows of them; `pixels` decodes them part by part
+//! and keeps what there is room for; `near` finds images that stand twice; `data` and `report` are what the rest of Hone sees of
+//! rows that were read; `rows` are the rows of a run, with `mixup`, `measure` their figures; `predict` answers images;
+//! `recognise` knows such zips; `card` says how the model is used.
 
 mod answers;
 mod card;
@@ -13,6 +13,7 @@ mod folders;
 mod measure;
 mod mixup;
 mod near;
+mod one_hot;
 mod pixels;
 mod predict;
 mod read;
@@ -36,6 +37,7 @@ pub use card::card;
 pub use data::read;
 pub use near::NearPair;
 pub use predict::predictor;
+pub use read::FOLDER;
 pub use recognise::recognise;
 
 /// What there is to say about this task.
@@ -65,7 +67,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "rotation",
         "mixup_alpha",
     ],
-    columns: &["image_column", "label_column", "merge_labels", "fold"],
+    columns: &["image_column", "label_column", "merge_labels", "fold", "edits"],
     recipe: &super::recipes::OF_IMAGES,
     eval_batch_size: 32,
     has_labels: true,

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::read::ImageRow;
 use super::sources::Sources;
-use crate::images::{ImageProcessor, Picture, decode, difference_hash};
+use crate::images::{ImageProcessor, Picture, difference_hash};
 use crate::task::encoding::PART_BYTES;
 use crate::task::{EncodedSplits, TaskError};
 
@@ -141,18 +141,18 @@ impl Processed {
     pub(super) fn picture(&self, row: &ImageRow, sources: &Sources, processor: &ImageProcessor) -> Rc<Picture> {
         match &self.picture {
             Some(picture) => Rc::clone(picture),
-            None => Rc::new(processor.process(&original(row, sources))),
+            None => Rc::new(processor.process(&original(row, sources, processor))),
         }
     }
 }
 
-/// The image as its file has it.
+/// The image as its file has it, and the processor sees it.
 ///
 /// # Panics
 /// When it can't be decoded: that is found before any batch is made, and files do not change.
-pub(super) fn original(row: &ImageRow, sources: &Sources) -> Picture {
+pub(super) fn original(row: &ImageRow, sources: &Sources, processor: &ImageProcessor) -> Picture {
     let bytes = sources.bytes(row.file, row.entry).expect("it was read before");
-    decode(&bytes).expect("it was decoded before")
+    processor.decode(&bytes).expect("it was decoded before")
 }
 
 fn process(
@@ -168,7 +168,7 @@ fn process(
         Some(known) if known.picture.is_some() => return Ok(known.clone()),
         _ => {}
     }
-    let picture = decode(&bytes).map_err(|error| error.to_string())?;
+    let picture = processor.decode(&bytes).map_err(|error| error.to_string())?;
     processor.check_size(picture.width, picture.height).map_err(|error| error.to_string())?;
     let difference_hash = difference_hash(&picture);
     Ok(Processed { sha256, difference_hash, picture: Some(Rc::new(processor.process(&picture))) })

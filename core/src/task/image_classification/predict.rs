@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::rows::host_pixels;
 use super::{Prediction, SPEC};
 use crate::data::HostInputs;
-use crate::images::{ImageError, Picture, decode};
+use crate::images::{ImageError, Picture};
 use crate::task::class_answers::ClassPredictor;
 use crate::task::row_predictor::RowPredictor;
 use crate::task::{PredictRequest, Predictor, TaskError, TaskInput};
@@ -20,7 +20,7 @@ pub fn predictor(request: &PredictRequest<'_>) -> Result<Box<dyn Predictor>, Tas
         let error = |reason: String| TaskError::Input { index: index + 1, reason };
         let bytes = input.image.as_ref().ok_or_else(|| error("an image is needed, and this is a text".into()))?;
         let of_image = |reason: ImageError| error(format!("{} {reason}", input.text).trim().to_owned());
-        let picture = decode(bytes).map_err(of_image)?;
+        let picture = processor.decode(bytes).map_err(of_image)?;
         processor.check_size(picture.width, picture.height).map_err(of_image)?;
         Ok(processor.process(&picture))
     };

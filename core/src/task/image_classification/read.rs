@@ -8,16 +8,17 @@ use super::folders::{Contents, ListedImage, Unlisted, quoted};
 use super::sources::{ROLES, Sources, in_file};
 use super::table::{TableLayout, read_tables};
 use crate::data::{
-    BadRow, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, RowKeys, SourceRow, advise_on_classes,
-    share_out, sorted_labels,
+    BadRow, DataError, EditOutcome, Merges, Move, NO_VALIDATION_ROWS, ReadRows, ReadSummary, RowKeys, SourceRow, Split,
+    advise_on_classes, share_out, sorted_labels,
 };
 use crate::images::{ImageHeader, read_header};
+use crate::task::by_hand::number_names;
 use crate::task::class_labels::{adopt_labels, check_labels, known_to_rows, name_numbers};
 use crate::task::{Purpose, ReadRequest};
 use crate::words::plural;
 
-/// What the labels are called in messages where they are folders.
-const FOLDER: &str = "folder";
+/// What the labels are called in messages, and by edits of them, where they are folders.
+pub const FOLDER: &str = "folder";
 
 /// Bad rows that are kept with their reason, over all files.
 const MAX_LISTED: usize = 1000;
@@ -100,11 +101,11 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let sources = Sources::open(request.files)?;
     let keys = RowKeys::without_columns(&read.sharing);
     let summary = ReadSummary { file_name: request.files.train.0.clone(), keys, ..ReadSummary::default() };
-    let mut reader = ZipReader { request, known_labels, sources: &sources, summary };
+    let mut reader = ZipReader { request, known_labels, sources: &sources, summary, in_file: HashMap::new() };
     let [mut train, valid, test] = reader.read(0)?;
     let mut valid = reader.own_rows(1, valid)?;
     let mut test = reader.own_rows(2, test)?;
-    let mut summary = reader.summary;
+    let (mut summary, in_file) = (reader.summary, reader.in_file);
     summary.has_own_file = [valid.is_some(), test.is_some()];
 
     let mut merges = Merges::new(read);
@@ -132,7 +133,7 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     let label = |rows: NamedRows| label_rows(rows, &ids, &labels, &column, request);
     let train = label(train)?;
     let (valid, test) = (valid.map(label).transpose()?, test.map(label).transpose()?);
-    let classes: Vec<usize> = train.iter().map(|row| row.value.label).collect();
+    let classes = drawn_by(&train, &labels, &in_file);
     let rows = ReadRows { train, valid, test, summary };
     let (splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
     let splits = splits.map(|rows| rows.into_iter().map(|row| row.value).collect::<Vec<ImageRow>>());
@@ -145,6 +146,19 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
         summary.warnings.push(NO_VALIDATION_ROWS.into());
     }
     Ok((Dataset { labels, splits, sources: Rc::new(sources) }, summary))
+}
+
+/// The label that each image is drawn by: that of the file, so that one that is corrected leaves every image in its split (ADR 38).
+fn drawn_by<'r>(
+    rows: &'r [SourceRow<ImageRow>],
+    labels: &'r [String],
+    in_file: &'r HashMap<usize, String>,
+) -> Vec<usize> {
+    if in_file.is_empty() {
+        return rows.iter().map(|row| row.value.label).collect();
+    }
+    let name = |row: &'r SourceRow<ImageRow>| -> &'r str { in_file.get(&row.row).unwrap_or(&labels[row.value.label]) };
+    number_names(&rows.iter().map(name).collect::<Vec<_>>())
 }
 
 /// Rows of each label.
@@ -202,9 +216,45 @@ struct ZipReader<'a> {
     known_labels: &'a [String],
     sources: &'a Sources,
     summary: ReadSummary,
+    /// What the training file calls images whose label was edited, by their rows.
+    in_file: HashMap<usize, String>,
 }
 
 impl ZipReader<'_> {
+    /// Makes the edits of a file in the labels of its images.
+    fn edit(&mut self, file: usize, images: &mut Vec<ListedImage>) {
+        let read = self.request.read;
+        let mut edited = read.edits.of_file(Split::ALL[file]);
+        let column = label_column(&self.summary).to_owned();
+        let mut outcome = EditOutcome::default();
+        images.retain_mut(|image| {
+            let Some(edited) = edited.remove(&image.row) else { return true };
+            if edited.is_dropped {
+                outcome.num_dropped += 1;
+                return false;
+            }
+            outcome.moves.extend(edited.split.map(|split| Move { file: Split::ALL[file], row: image.row, split }));
+            match edited.cells.as_slice() {
+                [] => {}
+                [cell]
+                    if cell.column == column
+                        && [image.label.as_str(), read.merged_label(&image.label)].contains(&cell.was) =>
+                {
+                    if file == 0 {
+                        self.in_file.insert(image.row, read.merged_label(&image.label).to_owned());
+                    }
+                    cell.value.clone_into(&mut image.label);
+                    outcome.num_changed += 1;
+                }
+                _ => outcome.misfits.push(image.row),
+            }
+            true
+        });
+        outcome.misfits.extend(edited.keys());
+        outcome.misfits.sort_unstable();
+        outcome.tell(&mut self.summary, if file == 0 { "" } else { ROLES[file] });
+    }
+
     /// The images of validation or test: of the person's own file, else those of a folder of the training zip.
     fn own_rows(&mut self, file: usize, in_folder: NamedRows) -> Result<Option<NamedRows>, DataError> {
         let Some(name) = own_file(self.request, file) else {
@@ -227,7 +277,7 @@ impl ZipReader<'_> {
         let mut notes: Vec<String> = contents.warn_of_others().into_iter().collect();
         let is_of_one_split = file > 0 || self.request.purpose == Purpose::Measure;
         let table = read_tables(archive, &contents, self.request.read, self.known_labels, is_of_one_split, &mut notes)?;
-        let (images, mut bad, mut num_bad, num_empty) = match table {
+        let (mut images, mut bad, mut num_bad, num_empty) = match table {
             Some(table) => {
                 notes.extend(table.notes);
                 if file == 0 {
@@ -242,6 +292,9 @@ impl ZipReader<'_> {
                 (images, unlisted.into_iter().map(bad).collect(), num_bad, 0)
             }
         };
+        if !self.request.read.edits.is_empty() {
+            self.edit(file, &mut images);
+        }
         if is_of_one_split && images.iter().any(|image| image.split > 0) {
             notes.push("the images of all folders (train, valid, test) are read together".into());
         }

@@ -122,7 +122,7 @@ pub(super) fn augment(
 ) -> Picture {
     let mut random = generator(seed, index as u64);
     if augmentation.random_resized_crop < 1.0 {
-        return augmentation.apply(&original(row, sources), processor, &mut random);
+        return augmentation.apply(&original(row, sources, processor), processor, &mut random);
     }
     let picture = image.picture(row, sources, processor);
     augmentation.change(Rc::unwrap_or_clone(picture), &mut random)

@@ -6,8 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::folders::{
-    Contents, ListedImage, ZipFile, common_folder, has_splits, name_files, plain_path, quoted, split_of,
+    Contents, ListedImage, ZipFile, common_folder, has_splits, name_files, number_on, plain_path, quoted, split_of,
 };
+use super::one_hot::{JOINED, join_one_hot};
 use crate::config::ReadOptions;
 use crate::data::{
     BadCell, BadRow, DataError, FileReading, Format, Row, Table, UsedColumn, choose_columns, find_column, name_rank,
@@ -197,18 +198,25 @@ impl<'c> TableReader<'c> {
         let (mut images, mut bad, mut num_bad_rows, mut num_empty) = (Vec::new(), Vec::new(), 0, 0);
         let mut notes = Vec::new();
         let mut layout: Option<TableLayout> = None;
+        let mut last_row = 0;
         for &ZipFile { entry, path } in tables {
             let in_table = |source| DataError::InFile { role: "table", name: path.clone(), source: Box::new(source) };
             let bytes = archive.read(*entry);
             let bytes = bytes.map_err(|source| DataError::Unpacked { name: path.clone(), source })?;
+            let may_join = read.label_column.as_deref().is_none_or(|name| name == JOINED);
             // The columns of the first are those of all.
             let image_column = layout.as_ref().map(|first| first.image_column.clone()).or(read.image_column.clone());
             let label_column = layout.as_ref().map(|first| first.label_column.clone()).or(read.label_column.clone());
             let read = ReadOptions { image_column, label_column, ..read.clone() };
             let mut table = parse_table(path, &bytes, &read).map_err(in_table)?;
-            let used = choose(&table, &read, known_labels).map_err(in_table)?;
+            let image = self.choose_image(&table, &read).map_err(in_table)?;
+            if may_join {
+                join_one_hot(&mut table, image).map_err(in_table)?;
+            }
+            let used = self.choose(&table, &read, known_labels).map_err(in_table)?;
             let folder = folder_of(path);
             layout.get_or_insert_with(|| TableLayout::of(&table, used));
+            last_row = number_on(&mut table, last_row);
             for mut row in std::mem::take(&mut table.rows) {
                 match self.take_row(&mut row, used, &table.columns, folder) {
                     Ok(image) => images.push(image),
@@ -230,6 +238,47 @@ impl<'c> TableReader<'c> {
         notes.extend(self.warn(&layout.image_column));
         self.find_splits(&mut images);
         Ok(TableRows { images, bad_rows: bad, num_bad_rows, num_empty, notes, layout })
+    }
+
+    /// The column of file names: as asked for, else by its name, else by what is in it.
+    fn choose_image(&self, table: &Table, read: &ReadOptions) -> Result<usize, DataError> {
+        if let Some(name) = &read.image_column {
+            return find_column(table, name);
+        }
+        let found = guess_image(table).or_else(|| self.guess_stems(table));
+        found.ok_or_else(|| DataError::NoImageColumn { columns: table.columns.clone() })
+    }
+
+    /// A column of names of images without their ending, each another one.
+    fn guess_stems(&self, table: &Table) -> Option<usize> {
+        let sample = &table.rows[..table.rows.len().min(SAMPLE)];
+        let holds_stems = |column: &usize| {
+            let cells: HashSet<&str> = sample.iter().map(|row| row.cells[*column].trim()).collect();
+            let num_found = cells.iter().filter(|cell| matches!(self.by_stem.get::<str>(cell), Some(Some(_)))).count();
+            cells.len() == sample.len() && num_found > 1 && num_found * 10 >= sample.len() * 9
+        };
+        (0..table.columns.len()).find(holds_stems)
+    }
+
+    /// The columns of file names and of labels: as asked for, else by their names, else by what is in them.
+    fn choose(&self, table: &Table, read: &ReadOptions, known_labels: &[String]) -> Result<[UsedColumn; 2], DataError> {
+        let image = self.choose_image(table, read)?;
+        let label = match &read.label_column {
+            Some(name) => find_column(table, name)?,
+            None if table.columns.len() == 1 => {
+                return Err(DataError::NoLabelColumn { columns: table.columns.clone() });
+            }
+            None => {
+                let text_column = Some(table.columns[image].clone());
+                let read = ReadOptions { text_column, text_pair_column: Some(String::new()), ..ReadOptions::default() };
+                choose_columns(table, &read, known_labels)?.label
+            }
+        };
+        if image == label {
+            let column = table.columns[image].clone();
+            return Err(DataError::SharedColumn { column, first: "file name", second: "label" });
+        }
+        Ok([UsedColumn { role: "image", index: image }, UsedColumn { role: "label", index: label }])
     }
 
     fn take_row(
@@ -305,28 +354,6 @@ fn parse_table(path: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, Da
         return Ok(table);
     }
     parse(path, bytes, &ReadOptions { has_header: Some(true), ..read.clone() })
-}
-
-/// The columns of file names and of labels: as asked for, else by their names, else by what is in them.
-fn choose(table: &Table, read: &ReadOptions, known_labels: &[String]) -> Result<[UsedColumn; 2], DataError> {
-    let image = match &read.image_column {
-        Some(name) => find_column(table, name)?,
-        None => guess_image(table).ok_or_else(|| DataError::NoImageColumn { columns: table.columns.clone() })?,
-    };
-    let label = match &read.label_column {
-        Some(name) => find_column(table, name)?,
-        None if table.columns.len() == 1 => return Err(DataError::NoLabelColumn { columns: table.columns.clone() }),
-        None => {
-            let text_column = Some(table.columns[image].clone());
-            let read = ReadOptions { text_column, text_pair_column: Some(String::new()), ..ReadOptions::default() };
-            choose_columns(table, &read, known_labels)?.label
-        }
-    };
-    if image == label {
-        let column = table.columns[image].clone();
-        return Err(DataError::SharedColumn { column, first: "file name", second: "label" });
-    }
-    Ok([UsedColumn { role: "image", index: image }, UsedColumn { role: "label", index: label }])
 }
 
 fn guess_image(table: &Table) -> Option<usize> {
@@ -425,6 +452,20 @@ mod tests {
     }
 
     #[test]
+    fn ids_of_images_and_columns_of_0_and_1_are_known_for_what_they_are() {
+        let names: Vec<String> = (0..12).map(|id| format!("{id}.png")).collect();
+        let ids: String = (0..12).map(|id| format!("{id},{}\n", ["cat", "dog"][id % 2])).collect();
+        let truths: String = (0..12).map(|id| format!("{id}.png, {}, {}\n", (id + 1) % 2, id % 2)).collect();
+        for table in [format!("id,breed\n{ids}"), format!("filename, cat, dog\n{truths}")] {
+            let mut files = vec![("t.csv", table.as_str())];
+            files.extend(names.iter().map(|name| (name.as_str(), "")));
+            let found = rows(&files);
+            let labels: Vec<&str> = found.images.iter().map(|image| image.label.as_str()).collect();
+            assert_eq!((labels.len(), &labels[..2]), (12, &["cat", "dog"][..]), "{table}");
+        }
+    }
+
+    #[test]
     fn splits_are_the_folders_of_the_images_and_each_may_have_its_table() {
         let files = [
             ("train/metadata.csv", "file_name,label\n1.png,a\n2.png,b\n"),
@@ -434,7 +475,7 @@ mod tests {
             ("test/1.png", ""),
         ];
         let found = rows(&files);
-        assert_eq!(named(&found), [(2, "train/1.png", "a", 0), (3, "train/2.png", "b", 0), (2, "test/1.png", "b", 2)]);
+        assert_eq!(named(&found), [(2, "train/1.png", "a", 0), (3, "train/2.png", "b", 0), (5, "test/1.png", "b", 2)]);
     }
 
     #[test]

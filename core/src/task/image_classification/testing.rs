@@ -13,7 +13,7 @@ pub(super) const SIDE: usize = 8;
 
 /// A PNG whose pixels follow from `kind`: two kinds differ in most of their difference hash.
 pub(super) fn png(kind: u64, width: usize, height: usize) -> Vec<u8> {
-    encode_png(&picture(kind, width, height))
+    encode_png(&picture(kind, width, height)).expect("a PNG")
 }
 
 /// Eight by eight blocks of grey that `kind` draws.

@@ -1,12 +1,20 @@
 //! Cells with several labels, or with a yes or no to one.
 
 /// What may stand between labels.
-const SEPARATORS: [char; 3] = [';', '|', ','];
+pub(super) const SEPARATORS: [char; 3] = [';', '|', ','];
+
+/// How cells begin that hold a list, or an object with a yes or no for each label.
+const BRACKETS: [char; 2] = ['[', '{'];
+
+/// Whether a cell says by itself where its labels begin and end.
+pub(super) fn is_bracketed(cell: &str) -> bool {
+    cell.trim_start().starts_with(BRACKETS)
+}
 
 /// What of [`SEPARATORS`] stands in the most cells; `None` where none does. Cells with a list in brackets need none.
 pub(super) fn find_separator<'c>(cells: impl Iterator<Item = &'c str>) -> Option<char> {
     let mut counts = [0_usize; SEPARATORS.len()];
-    for cell in cells.filter(|cell| !cell.trim_start().starts_with('[')) {
+    for cell in cells.filter(|cell| !is_bracketed(cell)) {
         for (count, separator) in counts.iter_mut().zip(SEPARATORS) {
             *count += usize::from(cell.contains(separator));
         }
@@ -15,14 +23,15 @@ pub(super) fn find_separator<'c>(cells: impl Iterator<Item = &'c str>) -> Option
     SEPARATORS.into_iter().zip(counts).find(|&(_, count)| count == most).map(|(separator, _)| separator)
 }
 
-/// The labels of a cell: of a list as JSON or Python writes it, or of a text with a separator. `None` where a list is
-/// broken, or holds something else than labels.
+/// The labels of a cell: of a list as JSON, Python or NumPy writes it, of an object with a yes or no for each label, of a Python
+/// set, or of a text with a separator. `None` where it is broken, or holds something else than labels.
 pub(super) fn parse_labels(cell: &str, separator: Option<char>) -> Option<Vec<String>> {
     let cell = cell.trim();
-    let mut labels = match (cell.starts_with('['), separator) {
-        (true, _) => parse_list(cell)?,
-        (false, Some(separator)) => cell.split(separator).map(str::to_owned).collect(),
-        (false, None) => vec![cell.to_owned()],
+    let mut labels = match separator {
+        _ if cell.starts_with('[') => parse_list(cell)?,
+        _ if cell.starts_with('{') => parse_object(cell)?,
+        Some(separator) => cell.split(separator).map(str::to_owned).collect(),
+        None => vec![cell.to_owned()],
     };
     for label in &mut labels {
         *label = label.trim().to_owned();
@@ -44,23 +53,61 @@ fn parse_list(cell: &str) -> Option<Vec<String>> {
     values.into_iter().map(label).collect()
 }
 
-/// `['a', "b", 3]`, as Python prints a list.
+/// `{"a": true, "b": 0}`, a yes or no for each label; or `{'a', 'b'}`, as Python prints a set.
+fn parse_object(cell: &str) -> Option<Vec<String>> {
+    let Ok(object) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(cell) else {
+        let inside = cell.strip_prefix('{')?.strip_suffix('}')?;
+        return if inside.contains(':') { None } else { parse_items(inside) };
+    };
+    let truth = |value: &serde_json::Value| match value {
+        serde_json::Value::Bool(truth) => Some(*truth),
+        serde_json::Value::Number(number) => truth_of(number.as_f64()?),
+        _ => None,
+    };
+    let all: Option<Vec<(String, bool)>> =
+        object.into_iter().map(|(label, value)| Some((label, truth(&value)?))).collect();
+    Some(all?.into_iter().filter(|(_, truth)| *truth).map(|(label, _)| label).collect())
+}
+
+/// `['a', "b", 3]`, as Python prints a list, or NumPy without commas.
 fn parse_python_list(cell: &str) -> Option<Vec<String>> {
-    let inside = cell.strip_prefix('[')?.strip_suffix(']')?;
-    let (mut labels, mut label, mut quote) = (Vec::new(), String::new(), None);
+    parse_items(cell.strip_prefix('[')?.strip_suffix(']')?)
+}
+
+/// What stands between brackets. In a list of Python's there is a comma between two texts, in an array of NumPy's none.
+fn parse_items(inside: &str) -> Option<Vec<String>> {
+    if let Some(numbers) = numbers_of_numpy(inside) {
+        return Some(numbers.into_iter().map(str::to_owned).collect());
+    }
+    let (mut labels, mut label, mut quote, mut is_ended) = (Vec::new(), String::new(), None, false);
     let mut characters = inside.chars();
     while let Some(character) = characters.next() {
         match (character, quote) {
             ('\\', Some(_)) => label.push(characters.next()?),
-            (_, Some(open)) if character == open => quote = None,
-            ('\'' | '"', None) => quote = Some(character),
-            (',', None) => labels.push(std::mem::take(&mut label)),
+            (_, Some(open)) if character == open => (quote, is_ended) = (None, true),
+            ('\'' | '"', None) => {
+                if std::mem::take(&mut is_ended) {
+                    labels.push(std::mem::take(&mut label));
+                }
+                quote = Some(character);
+            }
+            (',', None) => {
+                is_ended = false;
+                labels.push(std::mem::take(&mut label));
+            }
             ('[' | ']' | '{' | '}', None) => return None,
             _ => label.push(character),
         }
     }
     labels.push(label);
     quote.is_none().then_some(labels)
+}
+
+/// `0 1 0`, the inside of an array of numbers as NumPy prints it, which has no commas; `None` where it is something else.
+fn numbers_of_numpy(inside: &str) -> Option<Vec<&str>> {
+    let numbers: Vec<&str> = inside.split_whitespace().collect();
+    let are_numbers = numbers.len() > 1 && numbers.iter().all(|number| number.parse::<f64>().is_ok());
+    are_numbers.then_some(numbers)
 }
 
 /// How many labels the lists of a column say yes or no to, each in its place: `[0, 1, 0]`, as files for `BCEWithLogitsLoss` have
@@ -80,11 +127,21 @@ pub(super) fn find_vector<'c>(cells: impl Iterator<Item = &'c str>, known: &[Str
     length.filter(|&length| has_repeat || (has_names && length == known.len()))
 }
 
-/// A list of 0 and 1.
+/// A list of 0 and 1, with commas between or as NumPy prints it.
 pub(super) fn parse_vector(cell: &str) -> Option<Vec<bool>> {
-    let numbers: Vec<f64> = serde_json::from_str(cell.trim()).ok()?;
-    let truth = |number: f64| if number == 1.0 { Some(true) } else { (number == 0.0).then_some(false) };
-    numbers.into_iter().map(truth).collect()
+    let cell = cell.trim();
+    let numbers: Vec<f64> = match serde_json::from_str(cell) {
+        Ok(numbers) => numbers,
+        Err(_) => {
+            let numbers = numbers_of_numpy(cell.strip_prefix('[')?.strip_suffix(']')?)?;
+            numbers.into_iter().filter_map(|number| number.parse().ok()).collect()
+        }
+    };
+    numbers.into_iter().map(truth_of).collect()
+}
+
+fn truth_of(number: f64) -> Option<bool> {
+    if number == 1.0 { Some(true) } else { (number == 0.0).then_some(false) }
 }
 
 /// Whether a cell says yes or no; `None` where it says neither.
@@ -109,7 +166,13 @@ mod tests {
         assert_eq!(labels("[]", None), [""; 0]);
         assert_eq!(labels(" a ; b;;a ", Some(';')), ["a", "b"]);
         assert_eq!(labels("a, b", None), ["a, b"]);
-        for broken in [r#"[["a"]]"#, r#"[{"a": 1}]"#, "['a", "['a]", "[null]"] {
+        assert_eq!(labels("['it\\'s' 'b c'\n \"d\"]", None), ["it's", "b c", "d"], "NumPy has no commas");
+        assert_eq!(labels("[0 3]", None), ["0", "3"]);
+        assert_eq!(labels("{'a', 'b, c'}", Some(',')), ["a", "b, c"], "a set");
+        assert_eq!(labels(r#"{"a": true, "b": 0, "c, d": 1.0, "e": false}"#, Some(',')), ["a", "c, d"]);
+        assert_eq!(labels(r#"{"a": 0}"#, None), [""; 0]);
+        let broken = [r#"{"a": "x"}"#, r#"{"a": 2}"#, r#"{"a": null}"#, "{'a': 1}", "{'a'"];
+        for broken in broken.into_iter().chain([r#"[["a"]]"#, r#"[{"a": 1}]"#, "['a", "['a]", "[null]"]) {
             assert_eq!(parse_labels(broken, None), None, "{broken}");
         }
     }
@@ -118,7 +181,7 @@ mod tests {
     fn the_separator_is_the_most_frequent_one() {
         assert_eq!(find_separator(["a;b", "a, b;c", "d"].into_iter()), Some(';'));
         assert_eq!(find_separator(["a|b", "c|d", "a, b"].into_iter()), Some('|'));
-        assert_eq!(find_separator(["a", r#"["a", "b"]"#].into_iter()), None);
+        assert_eq!(find_separator(["a", r#"["a", "b"]"#, r#"{"a": 1, "b": 0}"#].into_iter()), None);
     }
 
     #[test]
@@ -126,6 +189,7 @@ mod tests {
         let find = |cells: &[&str]| find_vector(cells.iter().copied(), &[]);
         assert_eq!(find(&["[0, 1, 0]", "", "[1.0, 1.0, 0.0]"]), Some(3));
         assert_eq!(find(&["[0, 1]", "[0, 0]"]), Some(2));
+        assert_eq!(find(&["[0 1 1]", "[1. 0. 0.]"]), Some(3), "as NumPy prints them");
         for others in
             [&["[0, 1]", "[1, 0]"][..], &["[1, 1]", "[0]"], &["[0, 1, 2]"], &["[\"0\", \"1\", \"0\"]"], &["0;1"], &[]]
         {

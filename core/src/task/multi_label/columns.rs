@@ -4,6 +4,7 @@
 use super::cells::parse_truth;
 use crate::config::ReadOptions;
 use crate::data::{DataError, Table, UsedColumn, choose_text_columns, find_column, name_rank};
+use crate::words::list;
 
 /// Names of columns that hold labels, the surest first.
 pub(super) const LABEL_NAMES: &[&str] = &[
@@ -25,6 +26,9 @@ pub(super) const LABEL_NAMES: &[&str] = &[
 
 /// Columns of 0 and 1 that are no labels.
 pub(super) const NOT_LABELS: &[&str] = &["id", "idx", "index", "fold", "split", "unnamed:_0"];
+
+/// Labels that a sentence names.
+const MAX_NAMED: usize = 10;
 
 /// Role of a column with all labels of a row.
 pub(super) const LABELS: &str = "labels";
@@ -60,6 +64,19 @@ pub(super) fn choose(table: &Table, read: &ReadOptions, known_labels: &[String])
         used.push(UsedColumn { role, index });
     }
     Ok(used)
+}
+
+/// Says for which labels of a model, that is to be measured, a file has no column.
+pub(super) fn warn_of_missing(known: &[String], columns: &[String]) -> Option<String> {
+    let missing: Vec<String> =
+        known.iter().filter(|label| !columns.contains(label)).map(|label| format!("{label:?}")).collect();
+    let shown = &missing[..missing.len().min(MAX_NAMED)];
+    (!missing.is_empty()).then(|| {
+        format!(
+            "the file has no column for labels that the model gives, {}: each row counts as one without them, in every figure",
+            list(shown, missing.len())
+        )
+    })
 }
 
 /// A column of a known name that does not hold yes and no; else those that do, if there are two; else one of lists.
@@ -115,6 +132,14 @@ mod tests {
 
     fn used(pairs: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
         pairs.iter().map(|&(name, role)| (name.to_owned(), role)).collect()
+    }
+
+    #[test]
+    fn labels_of_a_model_without_a_column_are_named() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let said = warn_of_missing(&names(&["a", "b", "c"]), &names(&["c", "a"])).expect("one has none");
+        assert!(said.contains("that the model gives, \"b\": each row"), "{said}");
+        assert_eq!(warn_of_missing(&names(&["a", "b"]), &names(&["b", "a"])), None);
     }
 
     #[test]

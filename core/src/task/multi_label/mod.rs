@@ -8,30 +8,33 @@ mod answers;
 mod card;
 mod cells;
 mod columns;
+mod draw;
+mod layout;
 mod predict;
 mod read;
 mod recognise;
 mod rows;
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::by_hand::nothing_labeled;
+use super::labeled_texts::LabeledTexts;
 use super::spec::settings_of_texts;
 use super::texts::{PreparedTexts, TextData};
 use super::{
-    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, RowPlaces, Task, TaskData,
-    TaskError, TaskModel, TaskRows, TaskSpec, Unit,
+    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, Purpose, ReadRequest, Task, TaskData, TaskError,
+    TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::Augmented;
-use crate::data::findings::{FindingRow, FindingRows, LabelKind};
+use crate::data::findings::LabelKind;
 use crate::metrics::{MultiLabelEvaluation, ReliabilityBin};
 
 pub use answers::ANSWERS;
 pub use card::card;
+pub use layout::LabelLayout;
 pub use read::{Dataset, read_dataset};
 pub use recognise::recognise;
 
@@ -102,6 +105,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "dedupe",
         "fold",
         "edits",
+        "copies",
     ],
     recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 64,
@@ -116,8 +120,17 @@ pub struct ReportDetail {
     pub labels: Vec<LabelCount>,
     /// What stands between labels in a cell; `None` where there is a column for each, or a list.
     pub separator: Option<char>,
+    /// Each label has a column of its own.
+    #[serde(default)]
+    pub has_column_each: bool,
+    /// The labels by their places in lists of 0 and 1; none where cells hold no such lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<String>,
     /// Rows without a label.
     pub num_unlabeled: usize,
+    /// Rows of which it is not known whether they have any, as their cell is empty: they are left out until a person says.
+    #[serde(default)]
+    pub num_to_label: usize,
     /// Rows whose text stood in an earlier one with other labels.
     pub num_conflicts: usize,
     /// The first five rows.
@@ -200,9 +213,11 @@ impl Prediction {
 /// # Errors
 /// Says what is wrong, with file, row and column.
 pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
-    let (Dataset { labels, columns, separator, splits, num_conflicts, preview }, summary) = read_dataset(request)?;
+    let (dataset, summary) = read_dataset(request)?;
+    let Dataset { labels, columns, separator, places, splits, num_conflicts, preview } = dataset;
     let texts = TextData::new(splits, summary, request.read);
-    Ok(Box::new(ManyLabelData { labels, columns, separator, texts, num_conflicts, preview }))
+    let purpose = request.purpose;
+    Ok(Box::new(ManyLabelData { labels, columns, separator, places, texts, num_conflicts, preview, purpose }))
 }
 
 /// Prepares to label inputs.
@@ -232,36 +247,33 @@ struct ManyLabelData {
     /// Columns with 0 or 1 for each label; none where one column has all labels.
     columns: Vec<String>,
     separator: Option<char>,
+    places: Vec<String>,
     texts: TextData<Vec<usize>>,
     num_conflicts: usize,
     preview: Vec<PreviewRow>,
+    purpose: Purpose,
 }
 
-impl ManyLabelData {
-    fn rows_of(&self, texts: PreparedTexts<Vec<usize>>, run: &RunConfig) -> Box<dyn TaskRows> {
-        Box::new(rows::ManyLabelRows::new(self.labels.clone(), texts, run))
-    }
-}
+impl LabeledTexts for ManyLabelData {
+    type Label = Vec<usize>;
 
-impl TaskData for ManyLabelData {
-    fn task(&self) -> Task {
-        SPEC.task
+    const TASK: Task = SPEC.task;
+
+    const LABELS_ARE: LabelKind = LabelKind::Labels;
+
+    fn texts(&self) -> &TextData<Self::Label> {
+        &self.texts
     }
 
-    fn labels(&self) -> &[String] {
+    fn texts_mut(&mut self) -> &mut TextData<Self::Label> {
+        &mut self.texts
+    }
+
+    fn label_names(&self) -> &[String] {
         &self.labels
     }
 
-    fn num_rows(&self) -> [usize; 3] {
-        self.texts.num_rows()
-    }
-
-    fn places(&self) -> RowPlaces {
-        self.texts.places()
-    }
-
-    fn read_options(&self) -> ReadOptions {
-        let read = self.texts.read_options();
+    fn fill_in_labels(&self, read: ReadOptions) -> ReadOptions {
         if self.columns.is_empty() {
             let label_column = Some(self.texts.summary.column_of(columns::LABELS).to_owned());
             return ReadOptions { label_column, label_separator: self.separator, ..read };
@@ -269,7 +281,7 @@ impl TaskData for ManyLabelData {
         ReadOptions { label_columns: self.columns.clone(), label_column: None, ..read }
     }
 
-    fn adopt_labels(&mut self, known: &[String]) {
+    fn number_labels_as(&mut self, known: &[String]) {
         let id = |label: &String| known.iter().position(|known| known == label);
         let Some(map) = self.labels.iter().map(id).collect::<Option<Vec<usize>>>() else { return };
         for row in Rc::make_mut(&mut self.texts.splits).iter_mut().flatten() {
@@ -279,21 +291,7 @@ impl TaskData for ManyLabelData {
         self.labels = known.to_vec();
     }
 
-    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TaskModel<'_>, run: &RunConfig) {
-        if let Some(before) = before.as_any().downcast_ref::<Self>() {
-            self.texts.adopt_tokens(&before.texts, model.limit(run));
-        }
-    }
-
-    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
-        self.texts.encode_part(model, run)
-    }
-
-    fn progress(&self) -> (usize, usize) {
-        self.texts.progress()
-    }
-
-    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn make_report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> DataReport {
         let all = self.texts.splits.each_ref().map(|rows| read::count_labels(rows, self.labels.len()));
         let count = |(id, label): (usize, &String)| LabelCount {
             label: label.clone(),
@@ -302,54 +300,30 @@ impl TaskData for ManyLabelData {
         let detail = ReportDetail {
             labels: self.labels.iter().enumerate().map(count).collect(),
             separator: self.separator,
+            has_column_each: !self.columns.is_empty(),
+            places: self.places.clone(),
+            num_to_label: self.texts.summary.num_unlabeled,
             num_unlabeled: self.texts.splits.iter().flatten().filter(|row| row.label.is_empty()).count(),
             num_conflicts: self.num_conflicts,
             preview: self.preview.clone(),
         };
-        Ok(self.texts.report(model, run, super::ReportDetail::MultiLabel(Box::new(detail))))
+        self.texts.report(model, run, super::ReportDetail::MultiLabel(Box::new(detail)))
     }
 
-    fn sample_texts(&self) -> Vec<&str> {
-        self.texts.sample_texts()
+    fn check_to_prepare(&self) -> Result<(), TaskError> {
+        let waits_for_labels = self.purpose == Purpose::Train && self.texts.summary.num_unlabeled > 0;
+        if waits_for_labels && (self.labels.is_empty() || self.texts.splits[0].is_empty()) {
+            return Err(nothing_labeled(&self.texts.summary).into());
+        }
+        Ok(())
     }
 
-    fn finding_rows(&self) -> Option<&dyn FindingRows> {
-        Some(self)
+    fn make_rows(&self, texts: PreparedTexts<Self::Label>, run: &RunConfig) -> Box<dyn TaskRows> {
+        Box::new(rows::ManyLabelRows::new(self.labels.clone(), texts, run))
     }
 
-    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        Ok(self.rows_of(self.texts.prepare(model, run)?, run))
-    }
-
-    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        Ok(self.rows_of(self.texts.prepare_to_train(model, run)?, run))
-    }
-
-    fn augment(&self, run: &RunConfig, max_rows: usize) -> Option<Augmented> {
-        Some(self.texts.augment(run, max_rows))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl FindingRows for ManyLabelData {
-    fn labels_are(&self) -> LabelKind {
-        LabelKind::Labels
-    }
-
-    fn has_own_file(&self) -> [bool; 2] {
-        self.texts.summary.has_own_file
-    }
-
-    fn sizes(&self) -> [usize; 3] {
-        self.texts.num_rows()
-    }
-
-    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
-        let name = |&label: &usize| Cow::Borrowed(self.labels[label].as_str());
-        self.texts.finding_row(split, index, |labels| labels.iter().map(name).collect())
+    fn spell_label<'a>(&'a self, labels: &'a Self::Label) -> Vec<Cow<'a, str>> {
+        labels.iter().map(|&label| Cow::Borrowed(self.labels[label].as_str())).collect()
     }
 }
 
@@ -357,7 +331,6 @@ impl FindingRows for ManyLabelData {
 mod tests {
     use super::*;
     use crate::data::DataFiles;
-    use crate::task::Purpose;
 
     #[test]
     fn the_report_counts_labels_and_a_model_numbers_them() {

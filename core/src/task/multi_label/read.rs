@@ -5,12 +5,15 @@ use std::collections::HashMap;
 
 use super::PreviewRow;
 use super::cells::{find_separator, find_vector, parse_labels, parse_truth, parse_vector};
-use super::columns::{LABEL, LABELS, choose};
+use super::columns::{LABEL, LABELS, choose, warn_of_missing};
+use super::draw::FileLabels;
+use super::layout::LabelLayout;
 use crate::config::ReadOptions;
 use crate::data::{
     BadCell, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Table,
     UsedColumn, count_repeats, parse_keeping_nested, share_out, similar_labels, sorted_labels, take_filled,
 };
+use crate::task::by_hand::{nothing_labeled, say_unlabeled, set_aside};
 use crate::task::texts::{LabeledText, take_texts};
 use crate::task::{Purpose, ReadRequest, TaskInput};
 
@@ -29,6 +32,8 @@ pub struct Dataset {
     pub columns: Vec<String>,
     /// What stands between labels in a cell.
     pub separator: Option<char>,
+    /// The labels by their places in lists of 0 and 1; none where cells hold no such lists.
+    pub places: Vec<String>,
     /// Rows of training, validation and test, each with its label ids, ascending.
     pub splits: [Vec<LabeledText<Vec<usize>>>; 3],
     /// Rows whose text stood in an earlier one with other labels.
@@ -39,13 +44,13 @@ pub struct Dataset {
 
 /// A row with its labels still as texts.
 #[derive(Debug)]
-struct NamedRow {
+pub(super) struct NamedRow {
     input: TaskInput,
-    labels: Vec<String>,
+    pub(super) labels: Vec<String>,
 }
 
 /// A row with its label ids.
-type IdRow = (TaskInput, Vec<usize>);
+pub(super) type IdRow = (TaskInput, Vec<usize>);
 
 /// Reads the files and shares the rows out; each row counts for the rarest of its labels, so that these are in all splits.
 ///
@@ -91,27 +96,45 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
             names[0]
         )
     }));
+    let places = by_place.clone().unwrap_or_default();
+    let layout = match (columns.is_empty(), places.is_empty()) {
+        (false, _) => LabelLayout::Columns,
+        (true, true) => LabelLayout::Cell { separator: separator.get() },
+        (true, false) => LabelLayout::Places { labels: places.clone() },
+    };
+    let label_columns = if columns.is_empty() { vec![label_column.clone()] } else { columns.clone() };
+    let in_file = FileLabels::of(read, &label_columns, &layout, &rows);
     let mut merges = Merges::new(read);
     merge_labels(&mut rows, &mut merges);
     reader.summary.warnings.extend(merges.merged());
     let is_for_training = request.purpose == Purpose::Train;
+    // Rows that wait for their labels are read, so that they can get them; whoever trains on them refuses them.
+    let can_be_labeled = is_for_training && reader.summary.num_unlabeled > 0;
+    if rows.is_empty() && (!can_be_labeled || request.files.valid.is_some() || request.files.test.is_some()) {
+        return Err(nothing_labeled(&reader.summary));
+    }
     if is_for_training {
         reader.summary.warnings.extend(merges.unused());
     }
     let found: Vec<&str> = rows.iter().flat_map(|row| &row.value.labels).map(String::as_str).collect();
-    let own = match by_place {
-        Some(names) => names,
-        None if columns.is_empty() => sorted_labels(&found, &label_column, known)?,
+    // What a person gave as labels are some, though hardly a row has each yet.
+    let known_or_given: Vec<String> = known.iter().chain(in_file.given()).cloned().collect();
+    let own = match &by_place {
+        Some(names) => names.clone(),
+        None if columns.is_empty() => sorted_labels(&found, &label_column, &known_or_given)?,
         None => columns.clone(),
     };
     // A model's numbering is kept where it knows all labels.
     let is_known = !known.is_empty() && own.iter().all(|label| known.contains(label));
     let labels = if is_known { known.to_vec() } else { own };
-    if labels.is_empty() {
+    if labels.is_empty() && !can_be_labeled {
         return Err(DataError::NoLabels { column: label_column, num_rows: rows.len() });
     }
     if !is_known && request.purpose == Purpose::Measure {
         return Err(find_unknown(&rows, &labels, known, label_column));
+    }
+    if request.purpose == Purpose::Measure && !columns.is_empty() {
+        reader.summary.warnings.extend(warn_of_missing(known, &columns));
     }
     let preview = rows.iter().take(PREVIEW).map(preview_row).collect();
 
@@ -128,9 +151,18 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
     let test = read_own("test")?;
     let train = label_rows(rows, &ids, &labels, &label_column)?;
 
-    let classes = rarest_labels(&train, labels.len());
+    let split = &request.run.split;
+    let has_own_file = [valid.is_some(), test.is_some()];
+    let is_by_hand = |row: usize| in_file.is_by_hand(row);
+    let (train, by_hand) = set_aside(train, is_by_hand, (read, &label_columns[0]), split, has_own_file);
+    let is_fixed = !columns.is_empty() || by_place.is_some();
+    let classes = in_file.classes(&train, &labels, known, is_fixed);
     let rows = ReadRows { train, valid, test, summary: reader.summary };
-    let (splits, mut summary) = share_out(rows, &classes, &request.run.split, request.run.seed);
+    let (mut splits, mut summary) = share_out(rows, &classes, split, request.run.seed);
+    by_hand.put_into(&mut splits, &mut summary);
+    if is_for_training {
+        say_unlabeled(&mut summary, labels.is_empty());
+    }
     let labeled = |SourceRow { row, value: (input, label) }: SourceRow<IdRow>| LabeledText { row, input, label };
     let splits = splits.map(|rows| rows.into_iter().map(labeled).collect::<Vec<_>>());
     let texts = splits.each_ref().map(|rows| {
@@ -144,7 +176,7 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
         summary.advice = if columns.is_empty() { similar_labels(&labels, &counts) } else { Vec::new() };
     }
     let separator = separator.get();
-    Ok((Dataset { labels, columns, separator, splits, num_conflicts, preview }, summary))
+    Ok((Dataset { labels, columns, separator, places, splits, num_conflicts, preview }, summary))
 }
 
 /// Rows that have each label.
@@ -152,14 +184,6 @@ pub(super) fn count_labels(rows: &[LabeledText<Vec<usize>>], num_labels: usize) 
     let mut counts = vec![0; num_labels];
     rows.iter().flat_map(|row| &row.label).for_each(|&label| counts[label] += 1);
     counts
-}
-
-/// Of each row the label that the fewest rows have; one more than the last id where a row has none.
-fn rarest_labels(rows: &[SourceRow<IdRow>], num_labels: usize) -> Vec<usize> {
-    let mut counts = vec![0_usize; num_labels];
-    rows.iter().flat_map(|row| &row.value.1).for_each(|&label| counts[label] += 1);
-    let rarest = |row: &SourceRow<IdRow>| row.value.1.iter().copied().min_by_key(|&label| (counts[label], label));
-    rows.iter().map(|row| rarest(row).unwrap_or(num_labels)).collect()
 }
 
 /// Says which labels no row to train on has, and which all have.
@@ -186,8 +210,14 @@ fn take_row(
     let input = take_texts(row, used, columns)?;
     let mut labels = Vec::new();
     for &used in used.iter().filter(|used| [LABEL, LABELS].contains(&used.role)) {
-        let cell = take_filled(row, used, columns)?;
+        // Where all labels stand in one cell, a row whose cell is empty waits for them.
         let name = &columns[used.index];
+        let cell = take_filled(row, used, columns).map_err(|wrong| match wrong {
+            BadCell::Empty(_) if used.role == LABELS => {
+                BadCell::Unlabeled(format!("it has no labels (column {name:?})"))
+            }
+            other => other,
+        })?;
         if used.role == LABELS {
             let unreadable =
                 || BadCell::Other(format!("the labels {} are no list of labels (column {name:?})", shorten(&cell)));

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::cells::{find_separator, parse_labels, parse_truth};
+use super::cells::{find_separator, is_bracketed, parse_labels, parse_truth};
 use super::columns::{LABEL_NAMES, LABELS, NOT_LABELS, choose};
 use crate::config::ReadOptions;
 use crate::data::{Row, Table, UsedColumn, name_rank, parse_keeping_nested};
@@ -45,8 +45,8 @@ fn holds_lists(table: &Table, column: usize) -> bool {
     };
     let num_several = rows.iter().filter(|labels| labels.len() > 1).count();
     // A list in brackets says by itself that there may be several.
-    let are_lists = cells().all(|cell| cell.starts_with('['));
-    let is_often = num_several > 0 && (are_lists || num_several * 10 >= rows.len());
+    let are_lists = cells().all(is_bracketed);
+    let is_often = are_lists || (num_several > 0 && num_several * 10 >= rows.len());
     let mut companies: HashMap<&String, HashSet<&Vec<String>>> = HashMap::new();
     for labels in &rows {
         for label in labels {
@@ -55,7 +55,8 @@ fn holds_lists(table: &Table, column: usize) -> bool {
     }
     // A comma that is part of names leaves the same parts together always.
     let num_all: usize = rows.iter().map(Vec::len).sum();
-    let comes_back = companies.len() * 2 <= num_all && companies.values().any(|sets| sets.len() > 1);
+    let are_mixed = num_several == 0 || companies.values().any(|sets| sets.len() > 1);
+    let comes_back = !companies.is_empty() && companies.len() * 2 <= num_all && are_mixed;
     is_often && comes_back && companies.keys().all(|label| label.chars().count() <= MAX_LABEL_LENGTH)
 }
 
@@ -77,6 +78,22 @@ mod tests {
             })
             .collect();
         assert!(recognise("x.jsonl", objects.as_bytes()));
+        let truths_of_objects: String = (0..9)
+            .map(|i| {
+                format!(
+                    "{{\"text\": \"some text {i}\", \"labels\": {{\"a\": {}, \"b\": {}}}}}\n",
+                    i % 2 == 0,
+                    i % 3 > 0
+                )
+            })
+            .collect();
+        assert!(recognise("x.jsonl", truths_of_objects.as_bytes()));
+        let of_one: String = (0..9)
+            .map(|i| format!("{{\"text\": \"some text {i}\", \"label\": [\"{}\"]}}\n", ["a", "b"][i % 2]))
+            .collect();
+        assert!(recognise("x.jsonl", of_one.as_bytes()), "a list, though of one");
+        let of_numpy = rows("text,labels", |i| format!("some text {i},{}", ["['a' 'b']", "['b']", "['c' 'a']"][i % 3]));
+        assert!(recognise("x.csv", of_numpy.as_bytes()));
         let truths =
             rows("id,comment,toxic,insult", |i| format!("{i},some text {i},{},{}", i % 2, usize::from(i % 3 == 0)));
         assert!(recognise("x.csv", truths.as_bytes()));
@@ -93,8 +110,9 @@ mod tests {
         }
         let words = "{\"tokens\": [\"a\", \"b\"], \"tags\": [\"O\", \"B-X\"]}\n".repeat(9);
         let spans = "{\"text\": \"a b\", \"label\": [[0, 1, \"X\"]]}\n".repeat(9);
+        let meanings = "{\"text\": \"a b\", \"label\": {\"name\": \"X\", \"id\": 3}}\n".repeat(9);
         let negatives = "{\"query\": \"a\", \"positive\": \"b\", \"negatives\": [\"c\", \"d\"]}\n".repeat(9);
-        for file in [words, spans, negatives] {
+        for file in [words, spans, meanings, negatives] {
             assert!(!recognise("x.jsonl", file.as_bytes()), "{file}");
         }
     }

@@ -1,5 +1,6 @@
 //! Which columns hold the texts and which the numbers: as asked for, else guessed from names and content.
 
+use super::commas::{find_decimal_comma, number_of};
 use crate::config::ReadOptions;
 use crate::data::{DataError, Table, UsedColumn, choose_text_columns, find_column, name_rank};
 
@@ -40,7 +41,10 @@ pub(super) fn choose(table: &Table, read: &ReadOptions) -> Result<Vec<UsedColumn
     };
     let mut numbers = names.into_iter().map(|name| find_column(table, name)).collect::<Result<Vec<_>, _>>()?;
     if numbers.is_empty() {
-        let guessed = guess(table, read).ok_or_else(|| DataError::NoLabelColumn { columns: table.columns.clone() })?;
+        let guessed = guess(table, read).ok_or_else(|| {
+            let flaw = find_flaw(table);
+            flaw.unwrap_or_else(|| DataError::NoLabelColumn { columns: table.columns.clone() })
+        })?;
         numbers.push(guessed);
     }
     let label_column = Some(table.columns[numbers[0]].clone());
@@ -74,12 +78,29 @@ fn guess(table: &Table, read: &ReadOptions) -> Option<usize> {
     }
 }
 
-/// Nine of ten filled cells are numbers: the others may be mistakes.
+/// Nine of ten filled cells are numbers, perhaps with decimal commas: the others may be mistakes.
 fn holds_numbers(table: &Table, column: usize) -> bool {
     let step = table.rows.len().div_ceil(SAMPLE).max(1);
     let cells = || table.rows.iter().step_by(step).map(|row| row.cells[column].trim()).filter(|cell| !cell.is_empty());
     let num_numbers = cells().filter(|cell| cell.parse::<f64>().is_ok()).count();
-    num_numbers > 0 && num_numbers * 10 >= cells().count() * 9
+    (num_numbers > 0 && num_numbers * 10 >= cells().count() * 9) || find_decimal_comma(table, column).is_some()
+}
+
+/// The first cell that is no number in a column that is named as numbers are, where most cells are numbers with a comma or a point.
+fn find_flaw(table: &Table) -> Option<DataError> {
+    let rank = |column: usize| name_rank(&table.columns[column], NUMBER_NAMES).map(|rank| (rank, column));
+    let (_, column) = (0..table.columns.len()).filter_map(rank).min()?;
+    let cells = || {
+        let filled = table.rows.iter().map(|row| (row.number, row.cells[column].trim()));
+        filled.filter(|(_, cell)| !cell.is_empty())
+    };
+    let num_numbers = cells().filter(|(_, cell)| number_of(cell).is_some()).count();
+    if num_numbers * 2 < cells().count() {
+        return None;
+    }
+    let (row, cell) = cells().find(|(_, cell)| cell.parse::<f64>().is_err())?;
+    let is_mixed = number_of(cell).is_some();
+    Some(DataError::NotNumbers { column: table.columns[column].clone(), row, cell: cell.to_owned(), is_mixed })
 }
 
 #[cfg(test)]
@@ -110,6 +131,24 @@ mod tests {
         assert_eq!(found("sentence1,sentence2,score", "one #,two #,#\n", &default), expected);
         assert!(matches!(columns("text,a,b", "text #,1,2\n", &default), Err(DataError::NoLabelColumn { .. })));
         assert!(matches!(columns("text,score", "text #,high\n", &default), Err(DataError::NoLabelColumn { .. })));
+    }
+
+    #[test]
+    fn what_is_no_number_in_a_column_of_numbers_is_named() {
+        let error = |cell: &str| {
+            let row = format!("text #;1.5\ntext #;{cell}\n");
+            let read = ReadOptions { delimiter: Some(';'), ..ReadOptions::default() };
+            let error = columns("text;score", &row, &read).expect_err("they are mixed");
+            error.to_string()
+        };
+        let message = error("2,5");
+        assert!(
+            message.contains("\"score\" is named as numbers are, and row 3 of it is no number: \"2,5\" (some"),
+            "{message}"
+        );
+        assert!(message.contains("write all with a point"), "{message}");
+        let message = error("n/a");
+        assert!(message.contains("row 3 of it is no number: \"n/a\"; correct such rows, or say"), "{message}");
     }
 
     #[test]

@@ -6,24 +6,24 @@
 mod answers;
 mod card;
 mod columns;
+mod commas;
 mod read;
 mod recognise;
 mod rows;
 
-use std::any::Any;
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::labeled_texts::LabeledTexts;
 use super::spec::settings_of_texts;
-use super::texts::{TextData, text_predictor};
+use super::texts::{PreparedTexts, TextData, text_predictor};
 use super::{
-    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, RowPlaces, Task, TaskData,
-    TaskError, TaskModel, TaskRows, TaskSpec, Unit,
+    DataReport, FigureSpec, HeadKind, LOSS, PredictRequest, Predictor, ReadRequest, Task, TaskData, TaskError,
+    TaskModel, TaskRows, TaskSpec, Unit,
 };
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::Augmented;
-use crate::data::findings::{FindingRow, FindingRows, LabelKind};
+use crate::data::findings::LabelKind;
 use crate::metrics::{OutputMetrics, RegressionEvaluation};
 
 pub use answers::ANSWERS;
@@ -72,6 +72,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "dedupe",
         "fold",
         "edits",
+        "copies",
     ],
     recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 64,
@@ -203,98 +204,50 @@ impl NumberData {
     }
 }
 
-impl TaskData for NumberData {
-    fn task(&self) -> Task {
-        SPEC.task
+impl LabeledTexts for NumberData {
+    type Label = Vec<f32>;
+
+    const TASK: Task = SPEC.task;
+
+    const LABELS_ARE: LabelKind = LabelKind::Number;
+
+    fn texts(&self) -> &TextData<Self::Label> {
+        &self.texts
     }
 
-    fn labels(&self) -> &[String] {
+    fn texts_mut(&mut self) -> &mut TextData<Self::Label> {
+        &mut self.texts
+    }
+
+    fn label_names(&self) -> &[String] {
         &self.labels
     }
 
-    fn num_rows(&self) -> [usize; 3] {
-        self.texts.num_rows()
-    }
-
-    fn places(&self) -> RowPlaces {
-        self.texts.places()
-    }
-
-    fn read_options(&self) -> ReadOptions {
-        let read = self.texts.read_options();
+    fn fill_in_labels(&self, read: ReadOptions) -> ReadOptions {
         match self.columns.as_slice() {
             [column] => ReadOptions { label_column: Some(column.clone()), label_columns: Vec::new(), ..read },
             columns => ReadOptions { label_column: None, label_columns: columns.to_vec(), ..read },
         }
     }
 
-    fn adopt_labels(&mut self, known: &[String]) {
+    fn number_labels_as(&mut self, known: &[String]) {
         read::adopt_labels(&mut self.labels, known);
     }
 
-    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TaskModel<'_>, run: &RunConfig) {
-        if let Some(before) = before.as_any().downcast_ref::<Self>() {
-            self.texts.adopt_tokens(&before.texts, model.limit(run));
-        }
-    }
-
-    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
-        self.texts.encode_part(model, run)
-    }
-
-    fn progress(&self) -> (usize, usize) {
-        self.texts.progress()
-    }
-
-    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
+    fn make_report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> DataReport {
         let detail = ReportDetail {
             outputs: (0..self.labels.len()).map(|output| self.range(output)).collect(),
             num_conflicts: self.num_conflicts,
             preview: self.preview.clone(),
         };
-        Ok(self.texts.report(model, run, super::ReportDetail::Regression(Box::new(detail))))
+        self.texts.report(model, run, super::ReportDetail::Regression(Box::new(detail)))
     }
 
-    fn sample_texts(&self) -> Vec<&str> {
-        self.texts.sample_texts()
+    fn make_rows(&self, texts: PreparedTexts<Self::Label>, _run: &RunConfig) -> Box<dyn TaskRows> {
+        Box::new(rows::NumberRows::new(self.labels.clone(), texts))
     }
 
-    fn finding_rows(&self) -> Option<&dyn FindingRows> {
-        Some(self)
-    }
-
-    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        Ok(Box::new(rows::NumberRows::new(self.labels.clone(), self.texts.prepare(model, run)?)))
-    }
-
-    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        Ok(Box::new(rows::NumberRows::new(self.labels.clone(), self.texts.prepare_to_train(model, run)?)))
-    }
-
-    fn augment(&self, run: &RunConfig, max_rows: usize) -> Option<Augmented> {
-        Some(self.texts.augment(run, max_rows))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl FindingRows for NumberData {
-    fn labels_are(&self) -> LabelKind {
-        LabelKind::Number
-    }
-
-    fn has_own_file(&self) -> [bool; 2] {
-        self.texts.summary.has_own_file
-    }
-
-    fn sizes(&self) -> [usize; 3] {
-        self.texts.num_rows()
-    }
-
-    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
-        let written = |numbers: &[f32]| numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        self.texts.finding_row(split, index, |numbers| vec![Cow::Owned(written(numbers))])
+    fn spell_label<'a>(&'a self, numbers: &'a Self::Label) -> Vec<Cow<'a, str>> {
+        vec![Cow::Owned(numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     }
 }

@@ -2,8 +2,10 @@
 
 use super::PreviewRow;
 use super::columns::{LABEL, choose};
+use super::commas::CommaColumns;
+use crate::config::ReadOptions;
 use crate::data::{
-    BadCell, DataError, NO_VALIDATION_ROWS, ReadSummary, Row, RowFormat, SourceRow, UsedColumn, count_repeats, parse,
+    BadCell, DataError, NO_VALIDATION_ROWS, ReadSummary, Row, RowFormat, SourceRow, UsedColumn, count_repeats,
     read_rows, share_out, take_filled,
 };
 use crate::task::texts::{LabeledText, take_texts};
@@ -39,7 +41,10 @@ type NumberRow = (TaskInput, Vec<f32>);
 /// # Errors
 /// When a file as a whole can't be used, or a model that is measured gives another count of numbers: see [`DataError`].
 pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary), DataError> {
-    let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut take_row };
+    let commas = CommaColumns::default();
+    let parse = |name: &str, bytes: &[u8], read: &ReadOptions| commas.parse(name, bytes, read);
+    let mut read_row = |row: &mut Row, used: &[UsedColumn], columns: &[String]| take_row(row, used, columns, &commas);
+    let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut read_row };
     let rows = read_rows(request.files, request.read, &mut format)?;
     let preview = rows.train.iter().take(PREVIEW).map(preview_row).collect();
     let of_label = rows.summary.used_columns.iter().filter(|(_, role)| role == LABEL);
@@ -86,12 +91,18 @@ fn warn_of_constants(rows: &[LabeledText<Vec<f32>>], columns: &[String]) -> Vec<
     constant.map(say).collect()
 }
 
-fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String]) -> Result<NumberRow, BadCell> {
+fn take_row(
+    row: &mut Row,
+    used: &[UsedColumn],
+    columns: &[String],
+    commas: &CommaColumns,
+) -> Result<NumberRow, BadCell> {
     let input = take_texts(row, used, columns)?;
     let mut numbers = Vec::new();
     for &used in used.iter().filter(|used| used.role == LABEL) {
-        let cell = take_filled(row, used, columns)?;
-        numbers.push(parse_number(&cell, &columns[used.index])?);
+        let name = &columns[used.index];
+        let cell = commas.with_point(name, take_filled(row, used, columns)?);
+        numbers.push(parse_number(&cell, name)?);
     }
     Ok((input, numbers))
 }
@@ -115,8 +126,8 @@ fn preview_row(row: &SourceRow<NumberRow>) -> PreviewRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ReadOptions, RunConfig};
-    use crate::data::DataFiles;
+    use crate::config::{RowEdit, RowEdits, RunConfig};
+    use crate::data::{DataFiles, Split};
 
     fn build(
         text: &str,
@@ -152,6 +163,24 @@ mod tests {
         assert_eq!((dataset.labels.as_slice(), summary.column_of("label")), (&["score".to_owned()][..], "score"));
         assert_eq!((dataset.preview[1].numbers.as_slice(), dataset.preview[1].row), (&[1.5][..], 3));
         assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
+        let (dataset, summary) = train(&rows().replace(',', ";").replace(".5", ",5"));
+        assert_eq!((dataset.preview[1].numbers.as_slice(), dataset.preview[1].row), (&[1.5][..], 3));
+        assert!(summary.warnings[0].ends_with("has decimal commas: 0,5 is read as 0.5"), "{:?}", summary.warnings);
+    }
+
+    #[test]
+    fn numbers_with_decimal_commas_are_edited_with_a_comma_or_a_point() {
+        let text = rows().replace(',', ";").replace(".5", ",5");
+        let set = |row: usize, was: &str, value: &str| {
+            let (file, column) = (Split::Train, "score".to_owned());
+            RowEdit::SetCell { file, row, column, was: was.into(), value: value.into() }
+        };
+        let edits = RowEdits { log: vec![set(2, "0,5", "9,25"), set(3, "1,5", "7.75")] };
+        let read = ReadOptions { edits, ..ReadOptions::default() };
+        let (dataset, summary) = build(&text, &read, &[], Purpose::Train).expect("good rows");
+        let numbers: Vec<f32> = dataset.preview.iter().take(3).map(|row| row.numbers[0]).collect();
+        assert_eq!(numbers, [9.25, 7.75, 2.5]);
+        assert_eq!((summary.notes, summary.num_bad_rows), (vec!["by edits: 2 rows read otherwise".to_owned()], 0));
     }
 
     #[test]

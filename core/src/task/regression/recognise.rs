@@ -1,6 +1,7 @@
 //! Whether a file plainly holds rows with numbers: a look at its beginning, to guess the task from the data.
 
 use super::columns::{LABEL, NUMBER_NAMES, choose};
+use super::commas::number_of;
 use crate::config::ReadOptions;
 use crate::data::{Table, UsedColumn, name_rank, parse};
 use crate::task::guess::beginning;
@@ -29,14 +30,13 @@ pub fn recognise(name: &str, bytes: &[u8]) -> bool {
 /// At least a fifth of the filled cells are numbers with a fraction.
 fn have_fractions(table: &Table, column: usize) -> bool {
     let cells = || table.rows.iter().map(|row| row.cells[column].trim()).filter(|cell| !cell.is_empty());
-    let has_fraction =
-        |cell: &&str| cell.parse::<f64>().is_ok_and(|number| number.is_finite() && number.fract() != 0.0);
+    let has_fraction = |cell: &&str| number_of(cell).is_some_and(|number| number.is_finite() && number.fract() != 0.0);
     let num_fractions = cells().filter(has_fraction).count();
     num_fractions > 0 && num_fractions * 5 >= cells().count()
 }
 
 fn are_numbers(table: &Table, column: usize) -> bool {
-    table.rows.iter().all(|row| row.cells[column].trim().parse::<f64>().is_ok())
+    table.rows.iter().all(|row| number_of(&row.cells[column]).is_some())
 }
 
 #[cfg(test)]
@@ -51,6 +51,7 @@ mod tests {
     fn numbers_with_fractions_under_a_name_of_numbers_are_known() {
         let found = |text: String| recognise("x.csv", text.as_bytes());
         assert!(found(rows("text,score", |i| format!("some text {i},{}.5", i % 5))));
+        assert!(found(rows("text;score", |i| format!("some text {i};{},5", i % 5))), "decimal commas");
         assert!(found(rows("sentence1,sentence2,score", |i| format!("one {i},two {i},{}.25", i % 5))));
         let objects: String = (0..9).map(|i| format!("{{\"text\": \"some text {i}\", \"label\": 0.{i}}}\n")).collect();
         assert!(recognise("x.jsonl", objects.as_bytes()));

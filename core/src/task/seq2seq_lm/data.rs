@@ -11,8 +11,9 @@ use super::report::{Facts, report};
 use super::rows::PairRows;
 use super::{PreviewRow, SPEC};
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::ReadSummary;
 use crate::data::findings::{FindingRow, FindingRows, LabelKind};
+use crate::data::{Augmented, ReadSummary};
+use crate::task::model_copies::{add_made, warn_of_unused_copies};
 use crate::task::{DataReport, EncodedSplits, ReadRequest, RowPlaces, Task, TaskData, TaskError, TaskModel, TaskRows};
 
 /// Reads rows with a source and a target.
@@ -45,6 +46,30 @@ impl PairData {
     /// Whether all tokens were made, cut at these limits.
     fn has_tokens(&self, limits: Limits) -> bool {
         self.limits == Some(limits) && self.tokens.is_done(self.num_rows())
+    }
+
+    /// The rows with their tokens: those that were made, where they were cut at the same limits.
+    fn pair_rows(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<PairRows, TaskError> {
+        let limits = Limits::of(Some(model), run);
+        let prefix = self.read.prefix_of_sources();
+        let encoded = if self.has_tokens(limits) {
+            self.tokens.share()
+        } else {
+            let encode = |pairs: &Vec<TextPair>| -> Result<Vec<EncodedPair>, TaskError> {
+                pairs.iter().map(|pair| EncodedPair::encode(model, pair, prefix, limits)).collect()
+            };
+            let [train, valid, test] = self.splits.each_ref().map(encode);
+            Rc::new([train?, valid?, test?])
+        };
+        Ok(PairRows::new(Rc::clone(&self.splits), encoded, prefix, model, run))
+    }
+
+    /// The copies that a model made of sources to train on.
+    fn made(&self) -> Augmented {
+        let train = &self.splits[0];
+        let rows = train.iter().enumerate().map(|(index, pair)| (index, pair.row, vec![pair.source.as_str()]));
+        let num_rows = train.len();
+        add_made(Augmented { num_rows, num_unchanged: num_rows, ..Augmented::default() }, &self.read.copies, rows)
     }
 
     fn preview_row(
@@ -125,7 +150,9 @@ impl TaskData for PairData {
             num_conflicts: self.num_conflicts,
             preview: preview.collect::<Result<_, _>>()?,
         };
-        Ok(report(facts, model.map(|_| self.tokens.splits())))
+        let mut report = report(facts, model.map(|_| self.tokens.splits()));
+        report.warnings.extend(warn_of_unused_copies(&self.read.copies, &self.made()));
+        Ok(report)
     }
 
     fn sample_texts(&self) -> Vec<&str> {
@@ -137,18 +164,27 @@ impl TaskData for PairData {
     }
 
     fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        let limits = Limits::of(Some(model), run);
-        let prefix = self.read.prefix_of_sources();
-        let encoded = if self.has_tokens(limits) {
-            self.tokens.share()
-        } else {
-            let encode = |pairs: &Vec<TextPair>| -> Result<Vec<EncodedPair>, TaskError> {
-                pairs.iter().map(|pair| EncodedPair::encode(model, pair, prefix, limits)).collect()
-            };
-            let [train, valid, test] = self.splits.each_ref().map(encode);
-            Rc::new([train?, valid?, test?])
-        };
-        Ok(Box::new(PairRows::new(Rc::clone(&self.splits), encoded, prefix, model, run)))
+        Ok(Box::new(self.pair_rows(model, run)?))
+    }
+
+    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
+        let rows = self.pair_rows(model, run)?;
+        if self.read.copies.is_empty() {
+            return Ok(Box::new(rows));
+        }
+        let (limits, prefix) = (Limits::of(Some(model), run), self.read.prefix_of_sources());
+        let copies = self.made().added.into_iter().map(|copy| -> Result<_, TaskError> {
+            let target = self.splits[0][copy.index].target.clone();
+            let pair = TextPair { row: copy.row, source: copy.texts.concat(), target };
+            let encoded = EncodedPair::encode(model, &pair, prefix, limits)?;
+            Ok((pair, encoded))
+        });
+        Ok(Box::new(rows.with_copies(copies.collect::<Result<_, _>>()?)))
+    }
+
+    /// Those that a model made; a run changes no text by itself.
+    fn augment(&self, _run: &RunConfig, _max_rows: usize) -> Option<Augmented> {
+        Some(self.made())
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -186,9 +222,9 @@ mod tests {
     use super::super::ReportDetail;
     use super::super::encode::tests::{model, tokenizer};
     use super::*;
-    use crate::config::SplitConfig;
+    use crate::config::{AugmentKind, CopyMethod, SplitConfig, Translation};
     use crate::data::{DataFiles, Split};
-    use crate::task::{self, Purpose};
+    use crate::task::{self, CopyQuestions, ModelCopies, Purpose, Translated};
 
     /// All rows are trained on.
     fn run(max_seq_length: u32, max_target_length: u32) -> RunConfig {
@@ -207,6 +243,34 @@ mod tests {
     fn detail(report: &DataReport) -> &ReportDetail {
         let task::ReportDetail::Seq2seqLm(detail) = &report.detail else { panic!("of another task") };
         detail
+    }
+
+    #[test]
+    fn copies_of_sources_stand_behind_them_with_their_targets() {
+        let (tokenizer, run) = (tokenizer(true), run(8, 8));
+        let model = model(&tokenizer);
+        let plain = data(ROWS, None);
+        let method = CopyMethod::Translated(Translation::default());
+        let mut copies = ModelCopies::plan(plain.as_ref(), &run, method).expect("texts");
+        while let Some(CopyQuestions::Texts(texts)) = copies.ask() {
+            let back = |text: &str| if text == "two" { String::new() } else { format!("{text} three") };
+            copies.take_translated(texts.iter().map(|(text, _)| Translated::Text(back(text))).collect());
+        }
+        let (made, notes) = copies.finish("tiny");
+        assert_eq!((made.kind, made.copies.len(), notes.len()), (AugmentKind::Translated, 2, 1));
+        let files = &DataFiles { train: ("x.csv".into(), ROWS.as_bytes().to_vec()), ..DataFiles::default() }.into();
+        let data = read(&ReadRequest::to_train(files, &ReadOptions { copies: made, ..ReadOptions::default() }, &run));
+        let data = data.expect("good rows");
+        let [own, more] =
+            [data.prepare(&model, &run).expect("room"), data.prepare_to_train(&model, &run).expect("room")];
+        assert_eq!((own.num_rows(), more.num_rows(), more.num_read()), ([3, 0, 0], [5, 0, 0], [3, 0, 0]));
+        let rows: Vec<usize> = (0..5).map(|index| more.row_number(Split::Train, index)).collect();
+        assert_eq!((rows, more.lengths(Split::Train)), (vec![2, 3, 4, 2, 3], vec![6, 6, 4, 7, 7]));
+        let added = more.added().expect("there are copies");
+        assert_eq!((added.num_rows, added.num_added, added.num_unchanged), (3, 2, 1));
+        assert!(own.added().is_none() && own.fingerprint() != more.fingerprint());
+        assert_eq!(more.prompts(Split::Train, 9).len(), 3, "a row is asked about once");
+        assert_eq!(plain.prepare_to_train(&model, &run).expect("room").fingerprint(), own.fingerprint());
     }
 
     const ROWS: &str = "source,target\none two three,one\none,three two one\ntwo,two\n";

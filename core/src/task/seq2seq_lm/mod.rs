@@ -57,6 +57,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "dedupe",
         "fold",
         "edits",
+        "copies",
     ],
     recipe: &super::recipes::OF_TEXT_TO_TEXT,
     eval_batch_size: 8,

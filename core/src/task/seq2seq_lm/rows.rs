@@ -11,7 +11,7 @@ use crate::data::{HostBatch, HostInputs, HostTargets, HostText, Padding, Split, 
 use crate::hub::sha256_hex;
 use crate::task::texts::index_of;
 use crate::task::token_measure::TokenMeasure;
-use crate::task::{self, Measure, PromptRow, RowPredictions, Task, TaskModel, TaskRows};
+use crate::task::{self, AddedRows, Measure, PromptRow, RowPredictions, Task, TaskModel, TaskRows};
 
 /// Rows of three splits, ready to be trained on.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) struct PairRows {
     decoder_start_token_id: u32,
     /// Of rows that are trained on.
     label_smoothing: f64,
+    /// What copies add to the rows to train on, behind which they stand.
+    added: Option<AddedRows>,
 }
 
 impl PairRows {
@@ -41,6 +43,7 @@ impl PairRows {
         let source_padding = model.padding(run);
         let max_length = model.max_tokens.min(run.max_target_length as usize);
         Self {
+            added: None,
             splits,
             encoded,
             prefix: prefix.to_owned(),
@@ -49,6 +52,20 @@ impl PairRows {
             decoder_start_token_id: model.decoder_start_token_id.unwrap_or(model.pad_token_id),
             label_smoothing: run.label_smoothing_factor,
         }
+    }
+
+    /// The same with copies behind the rows to train on, those of one row beside each other.
+    pub(super) fn with_copies(self, copies: Vec<(TextPair, EncodedPair)>) -> Self {
+        let (num_rows, num_added) = (self.splits[0].len(), copies.len());
+        let num_copied = copies.chunk_by(|(one, _), (next, _)| one.row == next.row).count();
+        let num_unchanged = num_rows.saturating_sub(num_copied);
+        let (mut splits, mut encoded) = ((*self.splits).clone(), (*self.encoded).clone());
+        for (pair, tokens) in copies {
+            splits[0].push(pair);
+            encoded[0].push(tokens);
+        }
+        let added = Some(AddedRows { num_rows, num_added, num_unchanged, labels: Vec::new() });
+        Self { splits: Rc::new(splits), encoded: Rc::new(encoded), added, ..self }
     }
 
     /// What the decoder reads of a target: each token in the place of the one that is predicted from it.
@@ -68,6 +85,15 @@ impl TaskRows for PairRows {
 
     fn num_rows(&self) -> [usize; 3] {
         self.splits.each_ref().map(Vec::len)
+    }
+
+    fn num_read(&self) -> [usize; 3] {
+        let [train, valid, test] = self.num_rows();
+        [self.added.as_ref().map_or(train, |added| added.num_rows), valid, test]
+    }
+
+    fn added(&self) -> Option<AddedRows> {
+        self.added.clone()
     }
 
     /// Tokens of source and target together.
@@ -127,7 +153,8 @@ impl TaskRows for PairRows {
             is_chat: false,
             is_text: false,
         };
-        self.splits[index_of(split)].iter().take(count).map(prompt).collect()
+        let num_read = self.num_read()[index_of(split)];
+        self.splits[index_of(split)][..num_read].iter().take(count).map(prompt).collect()
     }
 }
 

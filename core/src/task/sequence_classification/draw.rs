@@ -5,11 +5,8 @@ use std::collections::HashMap;
 
 use super::read::IdRow;
 use crate::config::{ReadOptions, SplitConfig};
-use crate::data::{ReadSummary, SourceRow, Split, edited_labels, sort_labels, splits_by_hand};
-use crate::words::plural;
-
-/// With fewer labels in the file, rows that are labeled by hand are kept aside for validation and test, too.
-const ENOUGH_IN_FILE: usize = 50;
+use crate::data::{SourceRow, edited_labels};
+use crate::task::by_hand::{ByHand, number_names, set_aside};
 
 /// Labels of training rows as their file has them, of those that have others by edits.
 #[derive(Debug, Default)]
@@ -19,9 +16,6 @@ pub(super) struct FileLabels {
     /// The labels that these rows have.
     given: Vec<String>,
 }
-
-/// Rows that have a label by hand alone, each with its split.
-pub(super) struct ByHand(Vec<(Split, SourceRow<IdRow>)>);
 
 impl FileLabels {
     /// Of rows with their numbers and the labels that were read, before any are merged.
@@ -46,79 +40,29 @@ impl FileLabels {
         &self.given
     }
 
-    /// Takes the rows out that have a label by hand alone, unless rows are shared out by a column, which needs no labels, or in folds of
-    /// which the labels of the file fill few. They are trained on; where the file has few labels some of them are kept aside.
-    /// `has_own_file`: validation, and test rows, come from a file of their own.
+    /// Takes the rows out that have a label by hand alone ([`set_aside`]).
     pub(super) fn set_aside(
         &self,
         train: Vec<SourceRow<IdRow>>,
-        (read, column): (&ReadOptions, &str),
+        read: (&ReadOptions, &str),
         split: &SplitConfig,
         has_own_file: [bool; 2],
-    ) -> (Vec<SourceRow<IdRow>>, ByHand) {
-        let is_by_hand = |row: &SourceRow<IdRow>| self.of_rows.get(&row.row).is_some_and(String::is_empty);
-        let has_few = train.iter().filter(|row| !is_by_hand(row)).count() < ENOUGH_IN_FILE;
-        let sharing = &read.sharing;
-        let by_column = sharing.group_column.is_some() || sharing.time_column.is_some();
-        if by_column || has_few && sharing.fold.is_some() {
-            return (train, ByHand(Vec::new()));
-        }
-        let (by_hand, drawn): (Vec<_>, Vec<_>) = train.into_iter().partition(is_by_hand);
-        let splits = if has_few {
-            let [has_valid, has_test] = has_own_file;
-            let split = SplitConfig {
-                valid_fraction: if has_valid { 0.0 } else { split.valid_fraction },
-                test_fraction: if has_valid || has_test { 0.0 } else { split.test_fraction },
-            };
-            splits_by_hand(&read.edits, column, &split)
-        } else {
-            HashMap::new()
-        };
-        let with_split = |row: SourceRow<IdRow>| (splits.get(&row.row).copied().unwrap_or(Split::Train), row);
-        (drawn, ByHand(by_hand.into_iter().map(with_split).collect()))
+    ) -> (Vec<SourceRow<IdRow>>, ByHand<IdRow>) {
+        let is_by_hand = |row: usize| self.of_rows.get(&row).is_some_and(String::is_empty);
+        set_aside(train, is_by_hand, read, split, has_own_file)
     }
 
     /// The class that each of these rows is drawn by: its label in the file, or where that has none the one by hand. `labels` are the
     /// names of the label ids.
-    pub(super) fn classes(&self, rows: &[SourceRow<IdRow>], labels: &[String]) -> Vec<usize> {
+    pub(super) fn classes<'r>(&'r self, rows: &'r [SourceRow<IdRow>], labels: &'r [String]) -> Vec<usize> {
         if self.of_rows.is_empty() {
             return rows.iter().map(|row| row.value.1).collect();
         }
-        let name = |row: &SourceRow<IdRow>| {
+        let name = |row: &'r SourceRow<IdRow>| -> &'r str {
             let in_file = self.of_rows.get(&row.row).filter(|label| !label.is_empty());
-            in_file.unwrap_or(&labels[row.value.1]).clone()
+            in_file.unwrap_or(&labels[row.value.1])
         };
-        let names: Vec<String> = rows.iter().map(name).collect();
-        let mut sorted = names.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        sort_labels(&mut sorted);
-        let ids: HashMap<&str, usize> = sorted.iter().enumerate().map(|(id, name)| (name.as_str(), id)).collect();
-        names.iter().map(|name| ids[name.as_str()]).collect()
-    }
-}
-
-impl ByHand {
-    /// Puts the rows into their splits, or where a person moved them, in the order of the file; and says so.
-    pub(super) fn put_into(self, splits: &mut [Vec<SourceRow<IdRow>>; 3], summary: &mut ReadSummary) {
-        let moved: HashMap<usize, Split> =
-            summary.moves.iter().filter(|one| one.file == Split::Train).map(|one| (one.row, one.split)).collect();
-        let mut counts = [0; 3];
-        let num_rows = self.0.len();
-        for (split, row) in self.0 {
-            let split = moved.get(&row.row).copied().unwrap_or(split);
-            counts[split.index()] += 1;
-            let rows = &mut splits[split.index()];
-            let place = rows.iter().position(|other| other.row > row.row).unwrap_or(rows.len());
-            rows.insert(place, row);
-        }
-        if num_rows > 0 {
-            let [train, valid, test] = counts;
-            summary.notes.push(format!(
-                "{} labeled by hand: {train} to train on, {valid} for validation, {test} for test",
-                plural(num_rows, "row")
-            ));
-        }
+        number_names(&rows.iter().map(name).collect::<Vec<_>>())
     }
 }
 
@@ -127,7 +71,7 @@ mod tests {
     use super::super::read::{Dataset, read_dataset};
     use super::*;
     use crate::config::{Fold, RowEdit, RowEdits, RowSharing, RunConfig};
-    use crate::data::{DataError, DataFiles};
+    use crate::data::{DataError, DataFiles, ReadSummary, Split};
     use crate::task::{Purpose, ReadRequest};
 
     fn set(row: usize, was: &str, value: &str) -> RowEdit {

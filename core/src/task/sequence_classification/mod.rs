@@ -11,26 +11,27 @@ mod measure;
 mod read;
 mod rows;
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::by_hand::nothing_labeled;
 use super::class_answers::ClassPredictor;
 use super::class_labels::adopt_labels;
 use super::class_sums::CLASS_FIGURES;
 use super::guess::holds_labeled_rows;
+use super::labeled_texts::LabeledTexts;
 use super::spec::settings_of_texts;
 use super::targets::note_of_sampling;
 use super::texts::{PreparedTexts, TextData, text_predictor};
 use super::{
-    DataReport, HeadKind, PredictRequest, Predictor, Purpose, ReadRequest, RowPlaces, Task, TaskData, TaskError,
-    TaskModel, TaskRows, TaskSpec,
+    DataReport, HeadKind, PredictRequest, Predictor, Purpose, ReadRequest, Task, TaskData, TaskError, TaskModel,
+    TaskRows, TaskSpec,
 };
 use crate::config::{ReadOptions, RunConfig};
-use crate::data::findings::{FindingRow, FindingRows, LabelKind};
-use crate::data::{Augmented, DataError, Split};
+use crate::data::findings::LabelKind;
+use crate::data::{DataError, Split};
 
 pub use crate::metrics::Evaluation as EvaluationDetail;
 pub use answers::ANSWERS;
@@ -76,6 +77,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "dedupe",
         "fold",
         "edits",
+        "copies",
     ],
     recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 64,
@@ -185,15 +187,60 @@ struct LabeledData {
     purpose: Purpose,
 }
 
-impl LabeledData {
-    /// Refuses rows of which nothing can be learned.
+impl LabeledTexts for LabeledData {
+    type Label = usize;
+
+    const TASK: Task = SPEC.task;
+
+    const LABELS_ARE: LabelKind = LabelKind::Class;
+
+    fn texts(&self) -> &TextData<Self::Label> {
+        &self.texts
+    }
+
+    fn texts_mut(&mut self) -> &mut TextData<Self::Label> {
+        &mut self.texts
+    }
+
+    fn label_names(&self) -> &[String] {
+        &self.labels
+    }
+
+    fn fill_in_labels(&self, read: ReadOptions) -> ReadOptions {
+        let label_column = Some(self.texts.summary.column_of("label").to_owned());
+        ReadOptions { label_column, ..read }
+    }
+
+    fn number_labels_as(&mut self, known: &[String]) {
+        let rows = Rc::make_mut(&mut self.texts.splits).iter_mut().flatten();
+        adopt_labels(&mut self.labels, rows.map(|row| &mut row.label), known);
+    }
+
+    fn make_report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> DataReport {
+        let mut counts = vec![0; self.labels.len()];
+        self.texts.splits.iter().flatten().for_each(|row| counts[row.label] += 1);
+        let class = |(label, count): (&String, usize)| ClassCount { label: label.clone(), count };
+        let detail = ReportDetail {
+            classes: self.labels.iter().zip(counts).map(class).collect(),
+            num_conflicts: self.num_conflicts,
+            num_unlabeled: self.texts.summary.num_unlabeled,
+            preview: self.preview.clone(),
+        };
+        let detail = super::ReportDetail::SequenceClassification(Box::new(detail));
+        let mut report = self.texts.report(model, run, detail);
+        let trained = self.texts.splits[Split::Train as usize].iter().map(|row| row.label);
+        let copies = if self.texts.is_augmented(run) { "; with its changed copies each class has more" } else { "" };
+        report.notes.extend(note_of_sampling(&self.labels, trained, run).map(|note| note + copies));
+        report
+    }
+
     fn check_to_prepare(&self) -> Result<(), TaskError> {
         if self.purpose != Purpose::Train {
             return Ok(());
         }
         let waits_for_labels = self.texts.summary.num_unlabeled > 0;
         if waits_for_labels && self.texts.splits[0].is_empty() {
-            return Err(read::nothing_labeled(&self.texts.summary).into());
+            return Err(nothing_labeled(&self.texts.summary).into());
         }
         // A model may know more labels than the rows have that were labeled so far.
         let mut ids = self.texts.splits.iter().flatten().map(|row| row.label);
@@ -209,112 +256,12 @@ impl LabeledData {
         }
     }
 
-    fn rows_of(&self, texts: PreparedTexts<usize>, run: &RunConfig) -> Box<dyn TaskRows> {
+    fn make_rows(&self, texts: PreparedTexts<Self::Label>, run: &RunConfig) -> Box<dyn TaskRows> {
         Box::new(rows::LabeledRows::new(self.labels.clone(), texts, run))
     }
-}
 
-impl TaskData for LabeledData {
-    fn task(&self) -> Task {
-        SPEC.task
-    }
-
-    fn labels(&self) -> &[String] {
-        &self.labels
-    }
-
-    fn num_rows(&self) -> [usize; 3] {
-        self.texts.num_rows()
-    }
-
-    fn places(&self) -> RowPlaces {
-        self.texts.places()
-    }
-
-    fn read_options(&self) -> ReadOptions {
-        let label_column = Some(self.texts.summary.column_of("label").to_owned());
-        ReadOptions { label_column, ..self.texts.read_options() }
-    }
-
-    fn adopt_labels(&mut self, known: &[String]) {
-        let rows = Rc::make_mut(&mut self.texts.splits).iter_mut().flatten();
-        adopt_labels(&mut self.labels, rows.map(|row| &mut row.label), known);
-    }
-
-    fn adopt_tokens(&mut self, before: &dyn TaskData, model: &TaskModel<'_>, run: &RunConfig) {
-        if let Some(before) = before.as_any().downcast_ref::<Self>() {
-            self.texts.adopt_tokens(&before.texts, model.limit(run));
-        }
-    }
-
-    fn encode_part(&mut self, model: &TaskModel<'_>, run: &RunConfig) -> Result<bool, TaskError> {
-        self.texts.encode_part(model, run)
-    }
-
-    fn progress(&self) -> (usize, usize) {
-        self.texts.progress()
-    }
-
-    fn report(&self, model: Option<&TaskModel<'_>>, run: &RunConfig) -> Result<DataReport, TaskError> {
-        let mut counts = vec![0; self.labels.len()];
-        self.texts.splits.iter().flatten().for_each(|row| counts[row.label] += 1);
-        let class = |(label, count): (&String, usize)| ClassCount { label: label.clone(), count };
-        let detail = ReportDetail {
-            classes: self.labels.iter().zip(counts).map(class).collect(),
-            num_conflicts: self.num_conflicts,
-            num_unlabeled: self.texts.summary.num_unlabeled,
-            preview: self.preview.clone(),
-        };
-        let detail = super::ReportDetail::SequenceClassification(Box::new(detail));
-        let mut report = self.texts.report(model, run, detail);
-        let trained = self.texts.splits[Split::Train as usize].iter().map(|row| row.label);
-        let copies = if run.augmentation.is_none() { "" } else { "; with its changed copies each class has more" };
-        report.notes.extend(note_of_sampling(&self.labels, trained, run).map(|note| note + copies));
-        Ok(report)
-    }
-
-    fn sample_texts(&self) -> Vec<&str> {
-        self.texts.sample_texts()
-    }
-
-    fn finding_rows(&self) -> Option<&dyn FindingRows> {
-        Some(self)
-    }
-
-    fn prepare(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        self.check_to_prepare()?;
-        Ok(self.rows_of(self.texts.prepare(model, run)?, run))
-    }
-
-    fn prepare_to_train(&self, model: &TaskModel<'_>, run: &RunConfig) -> Result<Box<dyn TaskRows>, TaskError> {
-        self.check_to_prepare()?;
-        Ok(self.rows_of(self.texts.prepare_to_train(model, run)?, run))
-    }
-
-    fn augment(&self, run: &RunConfig, max_rows: usize) -> Option<Augmented> {
-        Some(self.texts.augment(run, max_rows))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl FindingRows for LabeledData {
-    fn labels_are(&self) -> LabelKind {
-        LabelKind::Class
-    }
-
-    fn has_own_file(&self) -> [bool; 2] {
-        self.texts.summary.has_own_file
-    }
-
-    fn sizes(&self) -> [usize; 3] {
-        self.texts.num_rows()
-    }
-
-    fn row_at(&self, split: usize, index: usize) -> FindingRow<'_> {
-        self.texts.finding_row(split, index, |&label| vec![Cow::Borrowed(self.labels[label].as_str())])
+    fn spell_label<'a>(&'a self, &label: &'a Self::Label) -> Vec<Cow<'a, str>> {
+        vec![Cow::Borrowed(self.labels[label].as_str())]
     }
 }
 

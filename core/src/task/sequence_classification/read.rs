@@ -10,12 +10,12 @@ use crate::data::{
     SourceRow, Table, UsedColumn, advise_on_classes, choose_columns, count_repeats, parse, share_out, sorted_labels,
     take_filled,
 };
+use crate::task::by_hand::{nothing_labeled, say_unlabeled};
 use crate::task::class_labels::{
     adopt_labels, check_labels, known_to_rows, name_numbers, note_missing, take_for_trained,
 };
 use crate::task::texts::{LabeledText, take_texts};
 use crate::task::{Purpose, ReadRequest, TaskInput};
-use crate::words::plural;
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
@@ -149,25 +149,6 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
         summary.warnings.push(NO_VALIDATION_ROWS.into());
     }
     Ok((Dataset { labels, splits, num_conflicts, preview }, summary))
-}
-
-/// Says how many rows wait for their labels.
-fn say_unlabeled(summary: &mut ReadSummary, are_all: bool) {
-    let count = summary.num_unlabeled;
-    if are_all {
-        summary.warnings.push(format!("no row has a label: some of {} need one before training", plural(count, "row")));
-    } else if count > 0 {
-        let (has, is, it, gets) = if count == 1 { ("has", "is", "it", "gets") } else { ("have", "are", "they", "get") };
-        let rows = plural(count, "row");
-        summary.notes.push(format!("{rows} {has} no label and {is} left out until {it} {gets} one"));
-    }
-}
-
-/// That no row has a label.
-pub(super) fn nothing_labeled(summary: &ReadSummary) -> DataError {
-    let first = summary.bad_rows.first();
-    let (row, reason) = first.map_or((0, "there are no rows".into()), |bad| (bad.row, bad.reason.clone()));
-    DataError::NothingUsable { num_rows: summary.num_bad_rows, row, reason }
 }
 
 fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String]) -> Result<NamedRow, BadCell> {

@@ -36,11 +36,22 @@ struct Found<'s> {
     words: (usize, usize),
 }
 
-/// Finds the words of a text and those of its spans.
+/// Finds the words of a text and those of its spans. Offsets that cut words, or fit nowhere, count UTF-16 units where all spans are whole
+/// words then.
 ///
 /// # Errors
 /// When a span is empty, lies outside the text, covers something else than the file says, or overlaps another.
 pub(super) fn place_spans(text: &str, spans: &[RawSpan]) -> Result<PlacedText, String> {
+    let placed = place_counted(text, spans, false);
+    let are_whole = |placed: &PlacedText| placed.num_widened == 0;
+    if placed.as_ref().is_ok_and(are_whole) || text.chars().all(|character| character.len_utf16() == 1) {
+        return placed;
+    }
+    place_counted(text, spans, true).ok().filter(are_whole).map_or(placed, Ok)
+}
+
+/// As [`place_spans`], with offsets that all count UTF-16 units, or only where the file says what a span covers.
+fn place_counted(text: &str, spans: &[RawSpan], all_utf16: bool) -> Result<PlacedText, String> {
     let words = split_words(text);
     let chars = char_bounds(text);
     let mut units = None;
@@ -49,14 +60,13 @@ pub(super) fn place_spans(text: &str, spans: &[RawSpan]) -> Result<PlacedText, S
     for (index, raw) in spans.iter().enumerate() {
         let number = index + 1;
         let bytes = match covered(text, &chars, raw) {
-            Ok(bytes) => bytes,
-            Err(reason) => match utf16_bytes(text, units.get_or_insert_with(|| utf16_bounds(text)), raw) {
-                Some(bytes) => {
-                    placed.counts_utf16 = true;
-                    bytes
-                }
-                None => return Err(format!("span {number} ({} to {}) {reason}", raw.start, raw.end)),
-            },
+            Ok(bytes) if !all_utf16 => bytes,
+            by_characters => {
+                let found = utf16_bytes(text, units.get_or_insert_with(|| utf16_bounds(text)), raw, all_utf16);
+                let reason = by_characters.err().unwrap_or_default();
+                placed.counts_utf16 = true;
+                found.ok_or_else(|| format!("span {number} ({} to {}) {reason}", raw.start, raw.end))?
+            }
         };
         let first = placed.words.partition_point(|&(_, end)| end <= bytes.0);
         let last = placed.words.partition_point(|&(start, _)| start < bytes.1);
@@ -117,13 +127,16 @@ fn utf16_bounds(text: &str) -> Vec<Option<usize>> {
     text.char_indices().flat_map(units).chain([Some(text.len())]).collect()
 }
 
-/// The bytes of a span whose offsets count UTF-16 units, if the file says what it covers and that stands there; `units`
-/// are the bounds of the text.
-fn utf16_bytes(text: &str, units: &[Option<usize>], span: &RawSpan) -> Option<(usize, usize)> {
-    let said = span.text.as_deref()?.trim();
+/// The bytes of a span whose offsets count UTF-16 units, if what the file says of it stands there, and it says something or need not;
+/// `units` are the bounds of the text.
+fn utf16_bytes(text: &str, units: &[Option<usize>], span: &RawSpan, may_say_nothing: bool) -> Option<(usize, usize)> {
     let bound = |unit: usize| units.get(unit).copied().flatten();
     let (start, end) = (bound(span.start)?, bound(span.end)?);
-    (start < end && text[start..end].trim() == said).then_some((start, end))
+    let is_said = match &span.text {
+        Some(said) => start < end && text[start..end].trim() == said.trim(),
+        None => may_say_nothing,
+    };
+    (start < end && is_said).then_some((start, end))
 }
 
 #[cfg(test)]
@@ -187,6 +200,20 @@ mod tests {
         assert!(!by_characters.counts_utf16);
         let within = place_spans(text, &[saying(1, 4, "😀")]).expect_err("it begins within a character");
         assert!(within.starts_with("span 1 (1 to 4) covers"), "{within}");
+    }
+
+    #[test]
+    fn offsets_that_are_whole_words_in_utf_16_units_alone_count_these() {
+        let text = "😀 Anna flew (to Paris).";
+        let placed = place_spans(text, &[span(3, 7, "PER"), span(17, 22, "LOC")]).expect("good spans");
+        assert_eq!(covered_words(text, &placed), [("Anna", "PER".into()), ("Paris", "LOC".into())]);
+        assert_eq!((placed.num_widened, placed.counts_utf16), (0, true));
+        let by_characters = place_spans(text, &[span(2, 6, "PER"), span(16, 21, "LOC")]).expect("good spans");
+        assert_eq!(covered_words(text, &by_characters), covered_words(text, &placed));
+        assert!(!by_characters.counts_utf16);
+        let cut = place_spans(text, &[span(2, 5, "PER")]).expect("a part of a word, in either count");
+        assert_eq!((cut.num_widened, cut.counts_utf16), (1, false));
+        assert_eq!(place_spans("ends 😀", &[span(0, 4, "X"), span(5, 7, "X")]).map(|placed| placed.spans.len()), Ok(2));
     }
 
     #[test]

@@ -3,36 +3,45 @@
 use serde_json::{Map, Value};
 
 use super::cells::{is_span, read_tags};
-use super::columns::{SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES};
-use crate::data::{is_tag, is_tagged_conll, name_rank, read_text};
+use super::columns::{SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, choose};
+use crate::config::ReadOptions;
+use crate::data::{Format, Row, is_conll_u, is_tagged_conll, name_rank, parse_keeping_nested, read_text};
 use crate::task::guess::beginning;
 
 /// Rows that are looked at.
 const ROWS: usize = 20;
 
-/// Whether a file is plainly of this task: CoNLL with tags, JSON rows of tokens with tags or of a text with spans, or a
-/// table with a token, its tag and its sentence.
+/// Of so many rows one may have tokens and tags of unequal numbers, or no list of both.
+const ROWS_A_FLAW: usize = 5;
+
+/// Whether a file is plainly of this task: CoNLL with tags, rows of tokens with tags or of a text with spans, or a table with a
+/// token, its tag and its sentence.
 #[must_use]
 pub fn recognise(name: &str, bytes: &[u8]) -> bool {
     let Ok(decoded) = read_text(beginning(bytes), None) else { return false };
     let text = decoded.text.as_ref();
-    is_tagged_conll(name, text) || holds_json_rows(text) || has_token_columns(text)
+    is_tagged_conll(name, text)
+        || is_conll_u(name, text)
+        || holds_json_rows(text)
+        || has_token_columns(text)
+        || has_list_columns(name, bytes)
 }
 
-/// Whether the first rows are objects with tokens and tags, or with a text and spans, in a list or one after another.
+/// Whether the first rows are objects with tokens and tags, or with a text and spans, in a list or one after another; or each a
+/// text and an object with its spans, as for spaCy.
 fn holds_json_rows(text: &str) -> bool {
-    let rows = text.trim_start().trim_start_matches('[');
-    if !rows.trim_start().starts_with('{') {
+    let rows = text.trim_start().trim_start_matches(|c: char| c == '[' || c.is_whitespace());
+    let is_beside_text = rows.starts_with('"') && text.trim_start().starts_with('[');
+    if !rows.starts_with('{') && !is_beside_text {
         return false;
     }
-    let mut objects = 0;
+    let (mut num_tagged, mut num_others) = (0, 0);
     for line in split_objects(rows).take(ROWS) {
-        match serde_json::from_str::<Map<String, Value>>(line) {
-            Ok(object) if is_tagged(&object) => objects += 1,
-            _ => return false,
-        }
+        let Ok(object) = serde_json::from_str::<Map<String, Value>>(line) else { return false };
+        let is_row = if is_beside_text { has_spans(&object) } else { is_tagged(&object) };
+        if is_row { num_tagged += 1 } else { num_others += 1 }
     }
-    objects > 0
+    num_tagged > 0 && num_others * ROWS_A_FLAW <= num_tagged
 }
 
 /// The whole objects at the start of a text, by their brackets.
@@ -65,17 +74,37 @@ fn split_objects(text: &str) -> impl Iterator<Item = &str> {
 fn is_tagged(object: &Map<String, Value>) -> bool {
     let list = |key: &str| object.get(key).and_then(Value::as_array);
     let tokens = TOKEN_NAMES.iter().find_map(|key| list(key)).filter(|list| list.iter().all(Value::is_string));
-    let is_of_tags = |list: &&Vec<Value>| list.iter().all(|tag| tag.is_u64() || tag.as_str().is_some_and(is_tag));
+    let is_of_tags = |list: &&Vec<Value>| list.iter().all(|tag| tag.is_u64() || tag.is_string());
     if let Some(tokens) = tokens {
         let tags = object.iter().filter(|(key, _)| name_rank(key, TAG_NAMES).is_some());
         let mut tags = tags.filter_map(|(_, value)| value.as_array()).filter(is_of_tags);
         return tags.any(|tags| tags.len() == tokens.len());
     }
     let has_text = ["text", "content", "sentence"].iter().any(|key| object.get(*key).is_some_and(Value::is_string));
-    has_text
-        && object
-            .values()
-            .any(|value| value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(is_span)))
+    has_text && has_spans(object)
+}
+
+fn has_spans(object: &Map<String, Value>) -> bool {
+    object.values().any(|value| value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(is_span)))
+}
+
+/// Whether a delimited table has a column of tokens, in lists as Python or NumPy prints them, and one of as many tags.
+fn has_list_columns(name: &str, bytes: &[u8]) -> bool {
+    let read = ReadOptions::default();
+    let Ok(table) = parse_keeping_nested(name, beginning(bytes), &read) else { return false };
+    if table.format != Format::Csv {
+        return false;
+    }
+    let Ok(used) = choose(&table, &read) else { return false };
+    let [tokens, tags, ..] = used[..] else { return false };
+    let are_lists = |column: usize| {
+        let is_list = |row: &&Row| row.cells[column].trim().starts_with('[') && row.cells[column].trim().ends_with(']');
+        table.rows.iter().filter(is_list).count() * 10 >= table.rows.len() * 9
+    };
+    tokens.role == "tokens"
+        && name_rank(&table.columns[tokens.index], TOKEN_NAMES).is_some()
+        && are_lists(tokens.index)
+        && are_lists(tags.index)
 }
 
 /// Whether the first line names a token, its tag and its sentence, and the lines below have tags.
@@ -105,6 +134,10 @@ mod tests {
 
     #[test]
     fn tagged_sentences_are_recognised_in_every_shape() {
+        let twenty_times = |rows: &str| format!("tokens,ner_tags\n{}", rows.repeat(20));
+        let of_python =
+            twenty_times("\"['EU', 'said']\",\"['B-ORG', 'O']\"\n\"['a', 'b', 'c']\",\"['O', 'O', 'O']\"\n");
+        let of_numpy = twenty_times("\"['EU' 'said']\",\"[3 0]\"\n\"['a' 'b' 'c']\",\"[0 0 0]\"\n");
         for (name, text) in [
             ("train.conll", "EU\tB-ORG\nsaid\tO\n\nHi\tO\n"),
             ("train", "EU NNP B-NP B-ORG\nsaid VBD B-VP O\n\nHi UH B-NP O\n"),
@@ -115,6 +148,17 @@ mod tests {
             ),
             ("a.jsonl", "{\"text\": \"EU said\", \"label\": [[0, 2, \"ORG\"]]}\n"),
             ("a.jsonl", "{\"text\": \"EU \\\" said\", \"spans\": [{\"start\": 0, \"end\": 2, \"label\": \"ORG\"}]}\n"),
+            ("a.jsonl", "{\"tokens\": [\"EU\", \"said\"], \"pos_tags\": [\"PROPN\", \"VERB\"]}\n"),
+            (
+                "a.json",
+                "[[\"EU said\", {\"entities\": [[0, 2, \"ORG\"]]}],\n [\"Hi Rome\", {\"entities\": [[3, 7, \"LOC\"]]}]]",
+            ),
+            ("a.csv", of_python.as_str()),
+            ("a.csv", of_numpy.as_str()),
+            (
+                "de.conllu",
+                "# text = Rad\n1\tRad\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n1\tHut\t_\tNOUN\t_\t_\t0\troot\t_\t_\n",
+            ),
             ("ner.csv", "Sentence #,Word,POS,Tag\nSentence: 1,EU,NNP,B-org\n,said,VBD,O\n"),
         ] {
             assert!(recognise(name, text.as_bytes()), "{text}");
@@ -138,6 +182,14 @@ mod tests {
         ] {
             assert!(!recognise(name, text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_row_with_a_tag_too_few_among_good_ones_changes_nothing() {
+        let good = "{\"tokens\": [\"EU\", \"said\"], \"ner_tags\": [\"B-ORG\", \"O\"]}\n".repeat(9);
+        let flawed = "{\"tokens\": [\"EU\", \"said\"], \"ner_tags\": [\"B-ORG\"]}\n";
+        assert!(recognise("a.jsonl", format!("{good}{flawed}{good}").as_bytes()));
+        assert!(!recognise("a.jsonl", flawed.repeat(9).as_bytes()));
     }
 
     #[test]

@@ -142,97 +142,128 @@ pub(in crate::tokenizer) fn from_template(
 
 /// Normalizer, pre-tokenizer and decoder.
 pub(super) fn steps(class: Pieces, model: &PieceModel<'_>, settings: &Settings) -> [Value; 3] {
-    let charsmap = (!model.charsmap.is_empty())
-        .then(|| json!({"type": "Precompiled", "precompiled_charsmap": charsmap::encode(model.charsmap)}));
-    let replace = |pattern: Value, content: &str| json!({"type": "Replace", "pattern": pattern, "content": content});
-    let literal = |text: &str| json!({"String": text});
-    let regex = |text: &str| json!({"Regex": text});
-    let metaspace = |scheme: &str, is_split: bool| -> Value {
-        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": is_split})
-    };
-    let all = |field: &str, steps: Vec<Value>| {
-        let mut sequence = json!({"type": "Sequence"});
-        sequence[field] = Value::Array(steps);
-        sequence
-    };
     let has_prefix = settings.add_prefix_space.unwrap_or(true) || class == Pieces::T5;
-    let words = |scheme: &str| {
-        let steps = vec![json!({"type": "WhitespaceSplit"}), metaspace(scheme, true)];
-        [all("pretokenizers", steps), metaspace(scheme, true)]
-    };
     match class {
         Pieces::T5 | Pieces::XlmRoberta | Pieces::Camembert => {
-            let [pre_tokenizer, decoder] = words(if has_prefix { "always" } else { "never" });
-            [charsmap.unwrap_or(Value::Null), pre_tokenizer, decoder]
+            let [pre_tokenizer, decoder] = word_steps(has_prefix);
+            [precompiled(model).unwrap_or(Value::Null), pre_tokenizer, decoder]
         }
         Pieces::Albert => {
-            let mut normalizers = vec![replace(literal("``"), "\""), replace(literal("''"), "\"")];
-            if settings.keep_accents != Some(true) {
-                normalizers.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
-            }
-            if settings.do_lower_case.unwrap_or(true) {
-                normalizers.push(json!({"type": "Lowercase"}));
-            }
-            normalizers.extend(charsmap);
-            let [pre_tokenizer, decoder] = words(if has_prefix { "always" } else { "never" });
-            [all("normalizers", normalizers), pre_tokenizer, decoder]
+            let [pre_tokenizer, decoder] = word_steps(has_prefix);
+            [albert_normalizer(model, settings), pre_tokenizer, decoder]
         }
-        Pieces::DebertaV2 => {
-            let lowercase = (settings.do_lower_case == Some(true)).then(|| json!({"type": "Lowercase"}));
-            let mut normalizers: Vec<Value> = lowercase.into_iter().collect();
-            normalizers.extend([
-                replace(regex(r"\s{2,}|[\n\r\t]"), " "),
-                json!({"type": "NFC"}),
-                json!({"type": "Strip", "strip_left": false, "strip_right": true}),
-            ]);
-            let scheme = if has_prefix { "always" } else { "first" };
-            let marks =
-                (settings.split_by_punct == Some(true)).then(|| json!({"type": "Punctuation", "behavior": "Isolated"}));
-            let pre_tokenizers = marks.into_iter().chain([metaspace(scheme, true)]).collect();
-            let pre_tokenizer = all("pretokenizers", pre_tokenizers);
-            [all("normalizers", normalizers), pre_tokenizer, metaspace(scheme, true)]
-        }
-        Pieces::Gemma => {
-            let split =
-                json!({"type": "Split", "pattern": literal(" "), "behavior": "MergedWithPrevious", "invert": false});
-            let decoders = vec![replace(literal("▁"), " "), json!({"type": "ByteFallback"}), json!({"type": "Fuse"})];
-            [replace(literal(" "), "▁"), split, all("decoders", decoders)]
-        }
-        Pieces::Plain => {
-            let is_legacy = settings.legacy.unwrap_or(true);
-            let mut normalizers: Vec<Value> = charsmap.into_iter().collect();
-            if model.remove_extra_whitespaces {
-                normalizers.extend([replace(regex(r"\A +| +\z"), ""), replace(regex(" {2,}"), " ")]);
-            }
-            if model.escape_whitespaces {
-                normalizers.push(replace(literal(" "), "▁"));
-            }
-            let mut pre_tokenizers = Vec::new();
-            if model.add_dummy_prefix {
-                // `Metaspace` adds none to a text that begins with one.
-                if is_legacy {
-                    normalizers.push(replace(regex(r"\A▁"), "▁▁"));
-                }
-                pre_tokenizers.push(metaspace(if is_legacy { "always" } else { "first" }, false));
-            }
-            pre_tokenizers.extend(whole_pieces(model).map(|pattern| {
-                json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false})
-            }));
-            let mut decoders = vec![replace(literal("▁"), " ")];
-            if model.byte_fallback {
-                decoders.push(json!({"type": "ByteFallback"}));
-            }
-            if model.add_dummy_prefix || model.byte_fallback {
-                decoders.push(json!({"type": "Fuse"}));
-            }
-            if model.add_dummy_prefix {
-                decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
-            }
-            let has_none = pre_tokenizers.is_empty();
-            let pre_tokenizer = if has_none { Value::Null } else { all("pretokenizers", pre_tokenizers) };
-            [all("normalizers", normalizers), pre_tokenizer, all("decoders", decoders)]
-        }
+        Pieces::DebertaV2 => deberta_v2_steps(settings, has_prefix),
+        Pieces::Gemma => gemma_steps(),
+        Pieces::Plain => plain_steps(model, settings),
     }
+}
+
+/// The file's own normalization, where it has one.
+fn precompiled(model: &PieceModel<'_>) -> Option<Value> {
+    let has_one = !model.charsmap.is_empty();
+    has_one.then(|| json!({"type": "Precompiled", "precompiled_charsmap": charsmap::encode(model.charsmap)}))
+}
+
+fn replace(pattern: &Value, content: &str) -> Value {
+    json!({"type": "Replace", "pattern": pattern, "content": content})
+}
+
+fn literal(text: &str) -> Value {
+    json!({"String": text})
+}
+
+fn regex(text: &str) -> Value {
+    json!({"Regex": text})
+}
+
+fn metaspace(scheme: &str, is_split: bool) -> Value {
+    json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": is_split})
+}
+
+/// Steps one after the other; `field` is their name in the plural.
+fn sequence(field: &str, steps: Vec<Value>) -> Value {
+    let mut sequence = json!({"type": "Sequence"});
+    sequence[field] = Value::Array(steps);
+    sequence
+}
+
+/// Pre-tokenizer and decoder of classes that cut texts at white space.
+fn word_steps(has_prefix: bool) -> [Value; 2] {
+    let metaspace = metaspace(if has_prefix { "always" } else { "never" }, true);
+    [sequence("pretokenizers", vec![json!({"type": "WhitespaceSplit"}), metaspace.clone()]), metaspace]
+}
+
+fn albert_normalizer(model: &PieceModel<'_>, settings: &Settings) -> Value {
+    let mut normalizers = vec![replace(&literal("``"), "\""), replace(&literal("''"), "\"")];
+    if settings.keep_accents != Some(true) {
+        normalizers.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
+    }
+    if settings.do_lower_case.unwrap_or(true) {
+        normalizers.push(json!({"type": "Lowercase"}));
+    }
+    normalizers.extend(precompiled(model));
+    sequence("normalizers", normalizers)
+}
+
+fn deberta_v2_steps(settings: &Settings, has_prefix: bool) -> [Value; 3] {
+    let lowercase = (settings.do_lower_case == Some(true)).then(|| json!({"type": "Lowercase"}));
+    let mut normalizers: Vec<Value> = lowercase.into_iter().collect();
+    normalizers.extend([
+        replace(&regex(r"\s{2,}|[\n\r\t]"), " "),
+        json!({"type": "NFC"}),
+        json!({"type": "Strip", "strip_left": false, "strip_right": true}),
+    ]);
+    let metaspace = metaspace(if has_prefix { "always" } else { "first" }, true);
+    let marks = (settings.split_by_punct == Some(true)).then(|| json!({"type": "Punctuation", "behavior": "Isolated"}));
+    let pre_tokenizers = marks.into_iter().chain([metaspace.clone()]).collect();
+    [sequence("normalizers", normalizers), sequence("pretokenizers", pre_tokenizers), metaspace]
+}
+
+fn gemma_steps() -> [Value; 3] {
+    let split = json!({"type": "Split", "pattern": literal(" "), "behavior": "MergedWithPrevious", "invert": false});
+    let decoders = vec![replace(&literal("▁"), " "), json!({"type": "ByteFallback"}), json!({"type": "Fuse"})];
+    [replace(&literal(" "), "▁"), split, sequence("decoders", decoders)]
+}
+
+fn plain_steps(model: &PieceModel<'_>, settings: &Settings) -> [Value; 3] {
+    let is_legacy = settings.legacy.unwrap_or(true);
+    let mut normalizers: Vec<Value> = precompiled(model).into_iter().collect();
+    if model.remove_extra_whitespaces {
+        normalizers.extend([replace(&regex(r"\A +| +\z"), ""), replace(&regex(" {2,}"), " ")]);
+    }
+    if model.escape_whitespaces {
+        normalizers.push(replace(&literal(" "), "▁"));
+    }
+    let mut pre_tokenizers = Vec::new();
+    if model.add_dummy_prefix {
+        // `Metaspace` adds none to a text that begins with one.
+        if is_legacy {
+            normalizers.push(replace(&regex(r"\A▁"), "▁▁"));
+        }
+        pre_tokenizers.push(metaspace(if is_legacy { "always" } else { "first" }, false));
+    }
+    pre_tokenizers.extend(
+        whole_pieces(model).map(
+            |pattern| json!({"type": "Split", "pattern": regex(&pattern), "behavior": "Isolated", "invert": false}),
+        ),
+    );
+    let has_none = pre_tokenizers.is_empty();
+    let pre_tokenizer = if has_none { Value::Null } else { sequence("pretokenizers", pre_tokenizers) };
+    [sequence("normalizers", normalizers), pre_tokenizer, plain_decoder(model)]
+}
+
+fn plain_decoder(model: &PieceModel<'_>) -> Value {
+    let mut decoders = vec![replace(&literal("▁"), " ")];
+    if model.byte_fallback {
+        decoders.push(json!({"type": "ByteFallback"}));
+    }
+    if model.add_dummy_prefix || model.byte_fallback {
+        decoders.push(json!({"type": "Fuse"}));
+    }
+    if model.add_dummy_prefix {
+        decoders.push(json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
+    }
+    sequence("decoders", decoders)
 }
 
 /// What finds the pieces that are never cut, the longest first; `None` without any.

@@ -350,7 +350,7 @@ fn damage_is_the_same_for_the_same_seed_only() {
 #[test]
 fn checksums_of_a_damaged_png_are_put_right() {
     let picture = hone_core::images::Picture { width: 2, height: 1, pixels: vec![1, 2, 3, 4, 5, 6] };
-    let whole = hone_core::images::encode_png(&picture);
+    let whole = hone_core::images::encode_png(&picture).expect("a PNG");
     let mut damaged = whole.clone();
     damaged[29..33].fill(0); // the checksum of the header
     repair_png(&mut damaged);

@@ -54,8 +54,12 @@ impl<'de> Visitor<'de> for ItemVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Item<'de>, A::Error> {
-        while array.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Item::Other("an array"))
+        let first: [Option<&'de RawValue>; 2] = [array.next_element()?, array.next_element()?];
+        let mut num_more = 0;
+        while array.next_element::<IgnoredAny>()?.is_some() {
+            num_more += 1;
+        }
+        Ok(first[0].zip(first[1]).filter(|_| num_more == 0).and_then(annotated).unwrap_or(Item::Other("an array")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Item<'de>, A::Error> {
@@ -65,6 +69,15 @@ impl<'de> Visitor<'de> for ItemVisitor {
         }
         Ok(Item::Object(fields))
     }
+}
+
+/// The row in `["a text", {"entities": [[2, 6, "X"]]}]`, as examples for spaCy are written: its text and what is said of that.
+fn annotated<'t>((text, annotations): (&'t RawValue, &'t RawValue)) -> Option<Item<'t>> {
+    if !text.get().starts_with('"') || !annotations.get().starts_with('{') {
+        return None;
+    }
+    let Ok(Item::Object(fields)) = serde_json::from_str(annotations.get()) else { return None };
+    Some(Item::Object(std::iter::once(("text".to_owned(), text)).chain(fields).collect()))
 }
 
 impl<'de> Deserialize<'de> for Item<'de> {

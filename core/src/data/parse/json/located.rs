@@ -139,7 +139,9 @@ pub(in crate::data) fn set_field(object: &str, column: &str, value: &str) -> Opt
         return Some(replaced(object, texts, &inner));
     }
     let end = object.rfind('}')?;
-    let comma = if fields.is_empty() { "" } else { ", " };
+    // Of a text and an object beside it the text stands before the object.
+    let num_before = usize::from(plain.trim_start().starts_with('['));
+    let comma = if fields.len() <= num_before { "" } else { ", " };
     let before = object[..end].trim_end();
     let (column, value) = (serde_json::to_string(column).ok()?, serde_json::to_string(value).ok()?);
     Some(format!("{before}{comma}{column}: {value}{}{}", &object[before.len()..end], &object[end..]))

@@ -47,7 +47,7 @@ fn images_that_stand_twice_are_counted_and_named() {
     let more = [
         again("circle/same.png", 0),
         again("square/other.png", 0),
-        ("circle/near.png".to_owned(), crate::images::encode_png(&near)),
+        ("circle/near.png".to_owned(), crate::images::encode_png(&near).expect("a PNG")),
     ];
     let leak = Some(("test.zip".to_owned(), zip(&[("circle/leak.png", all[2].1.clone())])));
     all.extend(more);

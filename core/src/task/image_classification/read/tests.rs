@@ -2,7 +2,7 @@
 
 use super::super::testing::{files, png, run, two_classes, zip};
 use super::*;
-use crate::config::{ReadOptions, RunConfig};
+use crate::config::{ReadOptions, RowEdit, RowEdits, RunConfig};
 use crate::data::DataFiles;
 use crate::images::pack_zip;
 
@@ -166,4 +166,36 @@ fn labels_are_merged_and_those_of_a_model_are_kept() {
     let measured = build_as(files(pack_zip(&all)), &ReadOptions::default(), &run(0.0, 0.0), &known, Purpose::Measure);
     let error = measured.expect_err("Circle is another").to_string();
     assert!(error.starts_with("row 13, column \"folder\": label \"Circle\" is not one of the model's"), "{error}");
+}
+
+#[test]
+fn a_corrected_label_leaves_every_image_in_its_split() {
+    let images = || files(pack_zip(&two_classes(20)));
+    let (before, _) = build(images()).expect("good images");
+    let name = |dataset: &Dataset, number: usize| {
+        let row = dataset.splits.iter().flatten().find(|row| row.row == number).expect("it is there");
+        dataset.labels[row.label].clone()
+    };
+    let set = |row: usize, was: &str, value: &str| {
+        let (file, column) = (Split::Train, FOLDER.to_owned());
+        RowEdit::SetCell { file, row, column, was: was.into(), value: value.into() }
+    };
+    let other = if name(&before, 2) == "circle" { "square" } else { "circle" };
+    let log = vec![
+        set(1, &name(&before, 1), "oval"),
+        set(2, &name(&before, 2), other),
+        set(3, "oval", "circle"),
+        set(99, "circle", "square"),
+        RowEdit::DropRows { file: Split::Train, rows: vec![98] },
+    ];
+    let read = ReadOptions { edits: RowEdits { log }, ..ReadOptions::default() };
+    let (after, summary) = build_as(images(), &read, &run(0.1, 0.1), &[], Purpose::Train).expect("good images");
+    let rows =
+        |dataset: &Dataset| dataset.splits.each_ref().map(|rows| rows.iter().map(|row| row.row).collect::<Vec<_>>());
+    assert_eq!(rows(&after), rows(&before));
+    assert_eq!(after.labels, ["circle", "oval", "square"]);
+    assert_eq!([1, 2, 3].map(|row| name(&after, row)), ["oval".to_owned(), other.into(), name(&before, 3)]);
+    assert_eq!(summary.notes, ["by edits: 2 rows read otherwise"]);
+    assert!(summary.warnings[0].starts_with("3 edited rows were not found"), "{:?}", summary.warnings);
+    assert!(summary.warnings[0].contains("3, 98, 99"), "{:?}", summary.warnings);
 }

@@ -1,8 +1,8 @@
-//! Pixels as decoders give them, to RGB bytes as Pillow's `convert("RGB")` makes them, turned as EXIF says; and to grey.
+//! Pixels as decoders give them, to RGB bytes as Pillow's `convert("RGB")` makes them, turned as EXIF says.
 
 use image::ColorType;
 
-use super::{CHANNELS, Picture};
+use crate::{CHANNELS, Picture};
 
 /// RGB of 8 bits. Alpha is dropped and not blended. Of 16 bits the high byte stays, but 16-bit grey (`is_grey16`, which
 /// is the file's own kind: a transparent colour of a PNG makes the decoder add alpha) is cut at 255.
@@ -10,7 +10,7 @@ use super::{CHANNELS, Picture};
 /// # Shapes
 /// - `raw`: `[height, width, channels of color]`, 16 bits in the machine's order of bytes
 /// - returns: `[height, width, 3]`
-pub(super) fn to_rgb(raw: Vec<u8>, color: ColorType, is_grey16: bool) -> Vec<u8> {
+pub(crate) fn to_rgb(raw: Vec<u8>, color: ColorType, is_grey16: bool) -> Vec<u8> {
     let high = |pair: &[u8]| (u16::from_ne_bytes([pair[0], pair[1]]) >> 8) as u8;
     let cut = |pair: &[u8]| u16::from_ne_bytes([pair[0], pair[1]]).min(255) as u8;
     let pixels = raw.chunks_exact(usize::from(color.bytes_per_pixel()));
@@ -28,7 +28,7 @@ pub(super) fn to_rgb(raw: Vec<u8>, color: ColorType, is_grey16: bool) -> Vec<u8>
 }
 
 /// The picture turned upright; `orientation` is EXIF's number, 1 to 8.
-pub(super) fn upright(picture: Picture, orientation: u8) -> Picture {
+pub(crate) fn upright(picture: Picture, orientation: u8) -> Picture {
     let (width, height) = (picture.width, picture.height);
     let (right, bottom) = (width - 1, height - 1);
     let same = [width, height];
@@ -46,14 +46,8 @@ pub(super) fn upright(picture: Picture, orientation: u8) -> Picture {
 }
 
 /// Whether this orientation exchanges width and height.
-pub(super) fn turns(orientation: u8) -> bool {
+pub(crate) fn turns(orientation: u8) -> bool {
     (5..=8).contains(&orientation)
-}
-
-/// Brightness of an RGB pixel, as Pillow's `convert("L")` has it (ITU-R 601, 16 bits after the point).
-pub(super) fn grey(pixel: &[u8]) -> u8 {
-    let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-    ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16) as u8
 }
 
 #[cfg(test)]
@@ -100,10 +94,5 @@ mod tests {
             assert_eq!([found.height, found.width], [expected.len(), expected[0].len()], "orientation {orientation}");
             assert_eq!(turns(orientation), found.width == 2);
         }
-    }
-
-    #[test]
-    fn brightness_is_weighed_by_the_eye() {
-        assert_eq!([grey(&[255, 0, 0]), grey(&[0, 255, 0]), grey(&[0, 0, 255]), grey(&[9, 9, 9])], [76, 150, 29, 9]);
     }
 }

@@ -13,32 +13,18 @@ use image::codecs::webp::WebPDecoder;
 use image::metadata::Orientation;
 use image::{ImageDecoder, Limits};
 
-use super::convert::{to_rgb, turns, upright};
-use super::error::ImageError;
-use super::format::ImageFormat;
-use super::jpeg::JpegDecoder;
-use super::structure::{has_too_few_bytes, is_cut_off, is_png_grey16, png_chunk, png_size};
-use super::{CHANNELS, Picture};
-
-/// Most pixels of an image: Pillow refuses more, for a small file may say that it is huge.
-pub const MAX_PIXELS: usize = 178_956_970;
+use crate::convert::{to_rgb, turns, upright};
+use crate::jpeg::JpegDecoder;
+use crate::structure::{
+    has_larger_frame, has_too_few_bytes, is_cut_off, is_png_grey16, png_chunk, png_size, webp_chunk,
+};
+use crate::{CHANNELS, ImageFileError, ImageFormat, ImageHeader, MAX_PIXELS, Picture};
 
 /// Most bytes that a decoder may take at once for a pixel: 4 channels of 16 bits.
 const DECODER_BYTES_A_PIXEL: u64 = 8;
 
 /// Bytes that it may take beside: the colour profile of a PNG is unpacked, needed or not.
 const DECODER_BYTES: u64 = 16 << 20;
-
-/// What the first bytes of an image file say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageHeader {
-    /// Its format, whatever its name says.
-    pub format: ImageFormat,
-    /// Pixels in a row, once it is turned as EXIF says.
-    pub width: usize,
-    /// Rows, once it is turned as EXIF says.
-    pub height: usize,
-}
 
 /// A file whose header is read and within limits.
 struct Opened<'a> {
@@ -53,7 +39,7 @@ struct Opened<'a> {
 /// # Errors
 /// When the file is no image that can be read, is cut off, or has more than [`MAX_PIXELS`] pixels. A file that passes may
 /// still have damaged pixels, which [`decode`] finds.
-pub fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
+pub(crate) fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageFileError> {
     let opened = open(bytes)?;
     let (width, height) = opened.decoder.dimensions();
     let (width, height) = if turns(opened.orientation) { (height, width) } else { (width, height) };
@@ -64,22 +50,22 @@ pub fn read_header(bytes: &[u8]) -> Result<ImageHeader, ImageError> {
 ///
 /// # Errors
 /// As [`read_header`], and when the pixels are damaged.
-pub fn decode(bytes: &[u8]) -> Result<Picture, ImageError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, ImageFileError> {
     let Opened { format, decoder, orientation } = open(bytes)?;
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
     let (width, height) = (width as usize, height as usize);
     let mut raw = vec![0; width * height * usize::from(color.bytes_per_pixel())];
-    decoder.read_image(&mut raw).map_err(|source| ImageError::Damaged { format, source })?;
+    decoder.read_image(&mut raw).map_err(|error| ImageFileError::Damaged { format, source: error.into() })?;
     let pixels = to_rgb(raw, color, format == ImageFormat::Png && is_png_grey16(bytes));
     debug_assert_eq!(pixels.len(), width * height * CHANNELS);
     Ok(upright(Picture { width, height, pixels }, orientation))
 }
 
-fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
-    let format = ImageFormat::of(bytes)?;
+fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageFileError> {
+    let format = ImageFormat::of(bytes).ok_or(ImageFileError::NoImage)?;
     if is_cut_off(format, bytes) {
-        return Err(ImageError::CutOff { format });
+        return Err(ImageFileError::CutOff { format });
     }
     // The decoder of PNG makes room for a row as soon as it knows the width.
     let mut png_width = 0;
@@ -89,7 +75,7 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
         check_room(format, bytes, width, height)?;
         png_width = width;
     }
-    let damaged = |source| ImageError::Damaged { format, source };
+    let damaged = |error: image::ImageError| ImageFileError::Damaged { format, source: error.into() };
     let file = Cursor::new(bytes);
     let mut decoder: Box<dyn ImageDecoder + '_> = match format {
         ImageFormat::Bmp => Box::new(BmpDecoder::new(file).map_err(damaged)?),
@@ -103,13 +89,19 @@ fn open(bytes: &[u8]) -> Result<Opened<'_>, ImageError> {
     };
     let (width, height) = decoder.dimensions();
     check_room(format, bytes, width, height)?;
+    if format == ImageFormat::WebP && has_larger_frame(bytes, [width, height]) {
+        let source = format!("it has pixels for more than its {width} x {height}").into();
+        return Err(ImageFileError::Damaged { format, source });
+    }
     // A frame of a GIF may be larger than the image that its header tells of.
     let most = DECODER_BYTES + u64::from(width) * u64::from(height) * DECODER_BYTES_A_PIXEL;
     decoder.set_limits(limits(most)).map_err(damaged)?;
     let orientation = match format {
         // A PNG may have it behind its pixels, where the decoder does not look in time.
         ImageFormat::Png => orientation(png_chunk(bytes, b"eXIf"), decoder.xmp_metadata().ok().flatten().as_deref()),
-        ImageFormat::Jpeg | ImageFormat::WebP => {
+        // The decoder heeds no limit here, and makes room for what a chunk claims.
+        ImageFormat::WebP => orientation(webp_chunk(bytes, b"EXIF"), webp_chunk(bytes, b"XMP ")),
+        ImageFormat::Jpeg => {
             let exif = decoder.exif_metadata().ok().flatten();
             orientation(exif.as_deref(), decoder.xmp_metadata().ok().flatten().as_deref())
         }
@@ -125,15 +117,15 @@ fn limits(most: u64) -> Limits {
 }
 
 /// Whether room may be made for so many pixels.
-fn check_room(format: ImageFormat, bytes: &[u8], width: u32, height: u32) -> Result<(), ImageError> {
+fn check_room(format: ImageFormat, bytes: &[u8], width: u32, height: u32) -> Result<(), ImageFileError> {
     check_size(width, height)?;
     let is_lacking = has_too_few_bytes(format, bytes, u64::from(width) * u64::from(height));
-    if is_lacking { Err(ImageError::CutOff { format }) } else { Ok(()) }
+    if is_lacking { Err(ImageFileError::CutOff { format }) } else { Ok(()) }
 }
 
-fn check_size(width: u32, height: u32) -> Result<(), ImageError> {
+fn check_size(width: u32, height: u32) -> Result<(), ImageFileError> {
     let is_allowed = u64::from(width) * u64::from(height) <= MAX_PIXELS as u64;
-    if is_allowed { Ok(()) } else { Err(ImageError::TooLarge { width, height }) }
+    if is_allowed { Ok(()) } else { Err(ImageFileError::TooLarge { width, height }) }
 }
 
 /// EXIF's number: of the EXIF data, else of the XMP data (as Pillow's `Image.getexif` has it), else 1.
@@ -156,10 +148,10 @@ fn xmp_orientation(xmp: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::encode_png;
+    use crate::encode_png;
 
     fn png() -> Vec<u8> {
-        encode_png(&Picture { width: 2, height: 3, pixels: (0..18).collect() })
+        encode_png(&Picture { width: 2, height: 3, pixels: (0..18).collect() }).expect("a PNG")
     }
 
     #[test]
@@ -177,7 +169,7 @@ mod tests {
         let at = whole.len() - 20; // in the pixels, whose checksum then is another
         damaged[at] ^= 0xFF;
         let error = decode(&damaged).expect_err("damaged");
-        assert!(matches!(error, ImageError::Damaged { format: ImageFormat::Png, .. }), "{error}");
+        assert!(matches!(error, ImageFileError::Damaged { format: ImageFormat::Png, .. }), "{error}");
         assert!(error.to_string().ends_with(": save it again as JPEG or PNG"), "{error}");
     }
 

@@ -8,15 +8,15 @@ use image::error::{DecodingError, ImageFormatHint};
 use image::{ColorType, ImageDecoder, ImageResult};
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
 
-use super::MAX_PIXELS;
-use super::structure::jpeg_app1;
+use crate::MAX_PIXELS;
+use crate::structure::jpeg_app1;
 
 /// Most scans of a progressive JPEG, each of which goes over all pixels: encoders write ten, one for each bit of each coefficient
 /// would be a few hundred.
 const MAX_SCANS: usize = 1000;
 
 /// A JPEG file whose header is read.
-pub(super) struct JpegDecoder<'a> {
+pub(crate) struct JpegDecoder<'a> {
     bytes: &'a [u8],
     decoder: Decoder<'a>,
 }
@@ -27,7 +27,7 @@ impl<'a> JpegDecoder<'a> {
     /// # Errors
     /// When it is damaged, or tells of more scans than [`MAX_SCANS`] or of pixels that are not read: Pillow refuses 12 bits a
     /// channel, too.
-    pub(super) fn new(bytes: &'a [u8]) -> ImageResult<Self> {
+    pub(crate) fn new(bytes: &'a [u8]) -> ImageResult<Self> {
         let limits = DecodeLimits { max_pixels: MAX_PIXELS as u64, max_scans: MAX_SCANS, ..DecodeLimits::default() };
         let mut decoder = Decoder::new_with_limits(bytes, limits).map_err(damaged)?;
         let header = decoder.header();
@@ -85,9 +85,9 @@ fn damaged(error: impl Into<Box<dyn Error + Send + Sync>>) -> image::ImageError 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::{decode, read_header};
+    use crate::{decode, read_header};
 
-    const RGB: &[u8] = include_bytes!("../../../tests/fixtures/images/rgb.jpg");
+    const RGB: &[u8] = include_bytes!("../../tests/fixtures/images/rgb.jpg");
 
     /// The file with other bytes so far behind the marker of its frame: 2 is its length, 4 its bits, 5 its height, 7 its width.
     fn with_frame(offset: usize, bytes: &[u8]) -> Vec<u8> {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn more_scans_than_any_encoder_writes_are_refused_by_the_header() {
-        let file = include_bytes!("../../../tests/fixtures/images/progressive.jpg");
+        let file = include_bytes!("../../tests/fixtures/images/progressive.jpg");
         let end = file.len() - 2;
         let mut scan = b"\xFF\xDA\0\x08\x01".to_vec(); // one component, that of brightness, and its first coefficient
         let frame = file.windows(2).position(|pair| pair == b"\xFF\xC2").expect("a progressive frame");

@@ -1,0 +1,229 @@
+//! What a model's own `generation_config.json` says of how it writes: `transformers` follows it wherever nothing else is typed.
+//!
+//! In: the settings that were typed, and the file. Out: the settings with the file's in the gaps, and a sentence on each thing that
+//! counts, or that is not followed.
+
+use serde_json::{Map, Value};
+
+use super::{EarlyStopping, SamplingConfig};
+
+/// Settings that change the text and that are not followed, wherever they are given and no zero or empty list.
+const NOT_FOLLOWED: [&str; 11] = [
+    "min_length",
+    "min_new_tokens",
+    "bad_words_ids",
+    "force_words_ids",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "exponential_decay_length_penalty",
+    "sequence_bias",
+    "stop_strings",
+    "encoder_no_repeat_ngram_size",
+    "penalty_alpha",
+];
+
+/// Token ids that change the text and that are not followed; 0 is a token.
+const TOKENS_NOT_FOLLOWED: [&str; 2] = ["forced_bos_token_id", "forced_eos_token_id"];
+
+/// Factors and counts that are not followed; 1 changes nothing.
+const SCALES_NOT_FOLLOWED: [&str; 3] = ["encoder_repetition_penalty", "guidance_scale", "num_beam_groups"];
+
+/// Settings that are not followed and that count only where tokens are drawn.
+const DRAWS_NOT_FOLLOWED: [&str; 4] = ["min_p", "typical_p", "epsilon_cutoff", "eta_cutoff"];
+
+/// `max_length` of a file that nobody wrote it into: `transformers` saves it with all its defaults.
+const DEFAULT_MAX_LENGTH: u32 = 20;
+
+/// Takes what was not typed from the file; says what was taken, and what of it is not followed. A file that can't be read, or whose
+/// settings do not go with the others, changes nothing.
+pub fn adopt_generation_config(
+    sampling: &mut SamplingConfig,
+    json: &[u8],
+    is_typed: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let Ok(Value::Object(file)) = serde_json::from_slice::<Value>(json) else { return Vec::new() };
+    let (own, taken) = fill_from(sampling, &file, is_typed);
+    let mut notes = Vec::new();
+    if own.check().is_err() {
+        return vec![
+            "generation_config.json has settings that can't be used together: none of them is taken".to_owned(),
+        ];
+    }
+    if !taken.is_empty() {
+        let taken = taken.join(", ");
+        notes.push(format!("as generation_config.json of the model says: {taken} (what is typed goes before)"));
+    }
+    let others = find_not_followed(&file, own.do_sample);
+    if !others.is_empty() {
+        let others = others.join(", ");
+        notes.push(format!(
+            "generation_config.json also asks for {others}, which Hone does not follow: transformers may write another text"
+        ));
+    }
+    if file.get("do_sample").and_then(Value::as_bool) == Some(true) && !own.do_sample {
+        let settings = ["temperature", "top_k", "top_p"];
+        let given = settings.iter().filter_map(|name| Some(format!("{name} {}", file.get(*name)?.as_f64()?)));
+        let given: Vec<String> = given.collect();
+        let given = if given.is_empty() { String::new() } else { format!(" ({})", given.join(", ")) };
+        notes.push(format!(
+            "generation_config.json asks to draw tokens{given}: the likeliest are taken, unless do_sample is asked for"
+        ));
+    }
+    *sampling = own;
+    notes
+}
+
+/// The settings with those of the file, and which of them change something.
+fn fill_from(
+    sampling: &SamplingConfig,
+    file: &Map<String, Value>,
+    is_typed: impl Fn(&str) -> bool,
+) -> (SamplingConfig, Vec<String>) {
+    let find = |name: &str| file.get(name).filter(|_| !is_typed(name));
+    let number = |name: &str| find(name).and_then(Value::as_f64);
+    let count = |name: &str| find(name).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
+    let mut own = sampling.clone();
+    let mut taken = Vec::new();
+    if let Some(penalty) = number("repetition_penalty").filter(|&penalty| penalty != 1.0) {
+        own.repetition_penalty = penalty;
+        taken.push(format!("repetition_penalty {penalty}"));
+    }
+    if let Some(size) = count("no_repeat_ngram_size").filter(|&size| size > 0) {
+        own.no_repeat_ngram_size = size;
+        taken.push(format!("no_repeat_ngram_size {size}"));
+    }
+    if let Some(beams) = count("num_beams").filter(|&beams| beams > 1 && !own.do_sample) {
+        own.num_beams = beams;
+        taken.push(format!("num_beams {beams}"));
+    }
+    let max_length = count("max_length").filter(|&length| length > 0 && length != DEFAULT_MAX_LENGTH);
+    match (count("max_new_tokens").filter(|&tokens| tokens > 0), max_length) {
+        (Some(tokens), _) if tokens == own.max_new_tokens => {}
+        (Some(tokens), _) => {
+            own.max_new_tokens = tokens;
+            taken.push(format!("max_new_tokens {tokens}"));
+        }
+        (None, Some(length)) => {
+            own.max_length = length;
+            taken.push(format!("max_length {length}"));
+        }
+        (None, None) => {}
+    }
+    if own.num_beams > 1 {
+        if let Some(penalty) = number("length_penalty").filter(|&penalty| penalty != 1.0) {
+            own.length_penalty = penalty;
+            taken.push(format!("length_penalty {penalty}"));
+        }
+        let early: Option<EarlyStopping> =
+            find("early_stopping").and_then(|value| serde_json::from_value(value.clone()).ok());
+        if let Some(early) = early.filter(|&early| early != EarlyStopping::False) {
+            own.early_stopping = early;
+            taken.push(format!("early_stopping {}", early.name()));
+        }
+    }
+    if own.do_sample {
+        if let Some(temperature) = number("temperature").filter(|&temperature| temperature != own.temperature) {
+            own.temperature = temperature;
+            taken.push(format!("temperature {temperature}"));
+        }
+        if let Some(k) = count("top_k").filter(|&k| k != own.top_k) {
+            own.top_k = k;
+            taken.push(format!("top_k {k}"));
+        }
+        if let Some(p) = number("top_p").filter(|&p| p != own.top_p) {
+            own.top_p = p;
+            taken.push(format!("top_p {p}"));
+        }
+    }
+    (own, taken)
+}
+
+/// What of the file changes the text and is not followed.
+fn find_not_followed(file: &Map<String, Value>, draws: bool) -> Vec<&'static str> {
+    let is_something = |name: &&str| match file.get(*name) {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
+        Some(Value::Array(list)) => !list.is_empty(),
+        Some(Value::Object(fields)) => !fields.is_empty(),
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Bool(true)) => true,
+    };
+    let is_token = |name: &&str| file.get(*name).is_some_and(|value| !value.is_null());
+    let is_scale = |name: &&str| is_something(name) && file.get(*name).and_then(Value::as_f64) != Some(1.0);
+    let scales = SCALES_NOT_FOLLOWED.into_iter().chain(DRAWS_NOT_FOLLOWED.into_iter().filter(|_| draws));
+    let others = NOT_FOLLOWED.into_iter().filter(is_something);
+    others.chain(TOKENS_NOT_FOLLOWED.into_iter().filter(is_token)).chain(scales.filter(is_scale)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adopt(sampling: &SamplingConfig, json: &str, typed: &[&str]) -> (SamplingConfig, Vec<String>) {
+        let mut own = sampling.clone();
+        let notes = adopt_generation_config(&mut own, json.as_bytes(), |name| typed.contains(&name));
+        (own, notes)
+    }
+
+    #[test]
+    fn settings_of_the_file_fill_what_was_not_typed() {
+        let plain = SamplingConfig::default();
+        let json = r#"{"repetition_penalty": 1.1, "no_repeat_ngram_size": 3, "num_beams": 4, "length_penalty": 2.0,
+            "early_stopping": true, "top_k": 20, "max_length": 20, "do_sample": false}"#;
+        let (own, notes) = adopt(&plain, json, &["no_repeat_ngram_size"]);
+        let expected = SamplingConfig {
+            repetition_penalty: 1.1,
+            num_beams: 4,
+            length_penalty: 2.0,
+            early_stopping: EarlyStopping::True,
+            ..plain.clone()
+        };
+        assert_eq!(own, expected);
+        let said = "repetition_penalty 1.1, num_beams 4, length_penalty 2, early_stopping true";
+        assert!(notes.len() == 1 && notes[0].contains(said), "{notes:?}");
+        for nothing in ["", "[]", "{}", r#"{"repetition_penalty": 1.0, "num_beams": 1, "length_penalty": 0.5}"#] {
+            assert_eq!(adopt(&plain, nothing, &[]), (plain.clone(), Vec::new()), "{nothing}");
+        }
+        let (own, notes) = adopt(&plain, r#"{"repetition_penalty": -1.0}"#, &[]);
+        assert!(own == plain && notes[0].contains("none of them is taken"), "{notes:?}");
+    }
+
+    #[test]
+    fn how_long_a_text_gets_is_taken_from_the_file() {
+        let plain = SamplingConfig::default();
+        let (own, notes) = adopt(&plain, r#"{"max_new_tokens": 256, "max_length": 512}"#, &[]);
+        assert_eq!(own, SamplingConfig { max_new_tokens: 256, ..plain.clone() });
+        assert!(notes.len() == 1 && notes[0].contains("says: max_new_tokens 256 (what"), "{notes:?}");
+        let (own, notes) = adopt(&plain, r#"{"max_new_tokens": null, "max_length": 512}"#, &[]);
+        assert_eq!(own, SamplingConfig { max_length: 512, ..plain.clone() });
+        assert!(notes.len() == 1 && notes[0].contains("says: max_length 512 (what"), "{notes:?}");
+        for nothing in
+            [r#"{"max_length": 20}"#, r#"{"max_new_tokens": 64}"#, r#"{"max_new_tokens": 0, "max_length": 0}"#]
+        {
+            assert_eq!(adopt(&plain, nothing, &[]), (plain.clone(), Vec::new()), "{nothing}");
+        }
+        let typed = ["max_new_tokens", "max_length"];
+        assert_eq!(adopt(&plain, r#"{"max_new_tokens": 256, "max_length": 512}"#, &typed), (plain, Vec::new()));
+    }
+
+    #[test]
+    fn what_is_drawn_takes_the_files_temperature_and_what_is_not_says_so() {
+        let json = r#"{"do_sample": true, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "num_beams": 2}"#;
+        let draws = SamplingConfig { do_sample: true, ..SamplingConfig::default() };
+        let (own, _) = adopt(&draws, json, &["top_p"]);
+        assert_eq!(own, SamplingConfig { temperature: 0.7, top_k: 20, ..draws });
+        let json = r#"{"do_sample": true, "temperature": 0.7, "top_p": 0.8}"#;
+        let (own, notes) = adopt(&SamplingConfig::default(), json, &[]);
+        assert_eq!(own, SamplingConfig::default());
+        assert!(notes.len() == 1 && notes[0].contains("draw tokens (temperature 0.7, top_p 0.8)"), "{notes:?}");
+    }
+
+    #[test]
+    fn what_is_not_followed_is_named() {
+        let json = r#"{"min_length": 0, "min_new_tokens": 5, "bad_words_ids": [[1]], "suppress_tokens": [], "forced_eos_token_id": 0,
+            "forced_bos_token_id": null, "guidance_scale": 1.0, "encoder_repetition_penalty": 1.2, "min_p": 0.1}"#;
+        let (_, notes) = adopt(&SamplingConfig::default(), json, &[]);
+        let said = "asks for min_new_tokens, bad_words_ids, forced_eos_token_id, encoder_repetition_penalty, which";
+        assert!(notes.len() == 1 && notes[0].contains(said), "{notes:?}");
+    }
+}

@@ -296,12 +296,12 @@ impl FromIterator<(String, Vec<u8>)> for Folder {
 /// Files that stay where they are are the same only where they are one.
 impl PartialEq for Folder {
     fn eq(&self, other: &Self) -> bool {
-        let is_one = |(one, other): ((&String, &Rc<dyn StoredBytes>), (&String, &Rc<dyn StoredBytes>))| {
-            one.0 == other.0 && std::ptr::addr_eq(Rc::as_ptr(one.1), Rc::as_ptr(other.1))
-        };
+        let mut pairs = self.stored.iter().zip(&other.stored);
         self.files == other.files
             && self.stored.len() == other.stored.len()
-            && self.stored.iter().zip(&other.stored).all(is_one)
+            && pairs.all(|((name, file), (other_name, other))| {
+                name == other_name && std::ptr::addr_eq(Rc::as_ptr(file), Rc::as_ptr(other))
+            })
     }
 }
 

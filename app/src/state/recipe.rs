@@ -125,6 +125,7 @@ pub(crate) fn set_typed(draft: &mut RunDraft, name: &str, value: Option<String>)
 }
 
 /// The settings that hold for a task where nothing is typed, whatever the model.
+#[cfg(test)]
 pub(crate) fn base(task: Task) -> RunConfig {
     task.spec().recipe.base_run(None)
 }

@@ -67,7 +67,8 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
     }
     let in_file = |error: &dyn Display| anyhow!("{error}: {}", args.file.display());
     let spec = task.spec();
-    if !spec.settings.contains(&SETTING) && !(is_translated && spec.columns.contains(&COPIES)) {
+    let takes_copies = spec.settings.contains(&SETTING) || is_translated && spec.columns.contains(&COPIES);
+    if !takes_copies {
         let why = TextAugmentation::why_of_whole_texts(SETTING);
         return Err(in_file(&format!("rows have no changed copies where a model {}{why}", describe(task))));
     }

@@ -80,6 +80,11 @@ impl PickedFile {
         Self { name, ..self.clone() }
     }
 
+    /// The same file, known as the one that was chosen before.
+    pub(crate) fn known_as(&self, chosen: &Self) -> Self {
+        Self { stamp: chosen.stamp, ..self.clone() }
+    }
+
     /// What tells it from others.
     pub(crate) fn identity(&self) -> FileIdentity {
         FileIdentity { name: self.name.clone(), size_bytes: self.size_bytes(), stamp: self.stamp }

@@ -26,6 +26,11 @@ pub(crate) fn resident_bytes() -> Option<u64> {
     field("VmRSS:", &fs::read_to_string("/proc/self/status").ok()?)
 }
 
+/// Bytes of code and files among them.
+pub(crate) fn code_bytes() -> Option<u64> {
+    field("RssFile:", &fs::read_to_string("/proc/self/status").ok()?)
+}
+
 /// The most that was ever in use.
 pub(crate) fn peak_bytes() -> Option<u64> {
     field("VmHWM:", &fs::read_to_string("/proc/self/status").ok()?)

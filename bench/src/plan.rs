@@ -12,13 +12,13 @@ use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use hone_core::config::{Dtype, LoraConfig, RunConfig};
-use hone_core::kernels::kernels_of;
+use hone_core::kernels::{kernels_of, num_threads};
 use hone_core::plan::{BatchShape, Batches, Inputs, Kernels, Limits, Measured, estimate, predict};
 use hone_core::task::HeadKind;
 use hone_tests::devices::DeviceName;
 use serde_json::{Value, json};
 
-use crate::memory::{Peak, peak_bytes, resident_bytes};
+use crate::memory::{Peak, code_bytes, peak_bytes};
 use crate::shape::Shape;
 use crate::training::{Settings, Training};
 use crate::{MethodName, milliseconds, open};
@@ -30,8 +30,13 @@ const SHAPES: [&str; 6] = ["minilm", "minilm_32x128", "distilgpt2_b8", "gpt2_b4"
 const STEPS: u32 = 3;
 const WINDOWS: u32 = 2;
 
-/// Seconds that the larger of the steps may take by which a prediction is calibrated.
+/// Seconds that the larger of the two steps may take by which a prediction is calibrated, where it has more than twice the rows of
+/// the smaller one.
 const LARGE_STEP_SECS: f64 = 2.0;
+
+/// Seconds until which a step is taken again, and how often at most: the shortest counts, as in a session.
+const REPEATED_SECS: f64 = 1.5;
+const MOST_TIMES: u32 = 4;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -108,7 +113,6 @@ fn row(line: &Value) -> String {
 fn measure(name: &str, method: MethodName, device: DeviceName) -> Result<Value> {
     let shape = Shape::find(name)?;
     let (device, _) = open(device)?;
-    let before = resident_bytes();
     let run = RunConfig {
         method: method.method(),
         lora: LoraConfig {
@@ -140,8 +144,7 @@ fn measure(name: &str, method: MethodName, device: DeviceName) -> Result<Value> 
         measured_ms = measured_ms.min(milliseconds(start) / f64::from(STEPS));
         peak.look(&device);
     }
-    let of_process = peak_bytes().zip(before).map(|(peak, before)| peak.saturating_sub(before));
-    let measured_bytes = if kernels_of(&device) == Kernels::Own { of_process } else { peak.reserved };
+    let measured_bytes = if kernels_of(&device) == Kernels::Own { peak_bytes() } else { peak.reserved };
     Ok(json!({
         "shape": name,
         "method": method.to_possible_value().map(|value| value.get_name().to_owned()),
@@ -165,7 +168,7 @@ impl Case<'_> {
         let few = few.min(self.shape.batch);
         let first = self.time(few)?;
         let affordable = (few as f64 * LARGE_STEP_SECS / first.1) as usize;
-        let more = affordable.clamp(few, (self.shape.batch / 2).max(few));
+        let more = affordable.max(2 * few).min((self.shape.batch / 2).max(few));
         let mut steps = vec![first];
         if more > few {
             steps.push(self.time(more)?);
@@ -178,12 +181,16 @@ impl Case<'_> {
         let mut training = self.training(rows)?;
         training.step();
         training.read()?;
-        let mut best = f64::INFINITY;
-        for _ in 0..WINDOWS {
+        let (mut best, mut sum) = (f64::INFINITY, 0.0);
+        for _ in 0..MOST_TIMES {
+            if sum >= REPEATED_SECS {
+                break;
+            }
             let start = Instant::now();
             training.step();
             training.read()?;
-            best = best.min(milliseconds(start) / 1000.0);
+            let secs = milliseconds(start) / 1000.0;
+            (best, sum) = (best.min(secs), sum + secs);
         }
         Ok((self.flops(&training, rows), best))
     }
@@ -211,13 +218,15 @@ impl Case<'_> {
     fn predict(&self, training: &Training, measured: &Measured) -> (Option<f64>, u64) {
         let shape = training.plan_shape(self.shape);
         let batches = self.batches(self.shape.batch);
-        let inputs = self.inputs(&shape, &batches);
+        let inputs =
+            Inputs { file_bytes: code_bytes().unwrap_or(0) + training.batch_bytes(), ..self.inputs(&shape, &batches) };
         let said = estimate(&inputs, &self.run, Some(measured), Limits::default(), (false, &[]));
         (said.secs.map(|secs| secs * 1000.0), said.bytes)
     }
 
     fn inputs<'b>(&self, shape: &'b hone_core::plan::Shape, batches: &'b Batches) -> Inputs<'b> {
-        Inputs { shape, batches, kernels: kernels_of(self.device), file_bytes: 0, keeps_states: false }
+        let (kernels, num_threads) = (kernels_of(self.device), num_threads() as u64);
+        Inputs { shape, batches, kernels, num_threads, file_bytes: 0, keeps_states: false }
     }
 }
 

@@ -81,6 +81,16 @@ impl Training {
         })
     }
 
+    /// Bytes of the batches on the host.
+    pub(crate) fn batch_bytes(&self) -> u64 {
+        let numbers = |batch: &HostBatch| match &batch.inputs {
+            HostInputs::Pixels(pixels) => pixels.values.len(),
+            HostInputs::Text(text) => 4 * text.input_ids.len(),
+            HostInputs::TextToText { source, target } => 4 * (source.input_ids.len() + target.input_ids.len()),
+        };
+        4 * self.batches.iter().map(numbers).sum::<usize>() as u64
+    }
+
     /// The shape of the model, for a plan.
     pub(crate) fn plan_shape(&self, shape: &Shape) -> hone_core::plan::Shape {
         self.model.plan_shape(&shape.config, shape.num_labels)

@@ -34,6 +34,7 @@ class Line {
     else reject(new Error(`${result.Err.message} (${result.Err.hint})`));
   }
 
+  /** A command is its name, or an object of its fields under its name. */
   request(command, blobs = []) {
     this.nextId += 1;
     const id = this.nextId;
@@ -106,10 +107,10 @@ async function run({ folder, shape, files, method, backend, steps, protocol, mem
   let finish;
   const finished = new Promise((resolve) => (finish = resolve));
   const measureMemory = async (step) => {
-    await line.request({ command: "pause" });
-    const { memory: bytes } = await line.request({ command: "memory" });
+    await line.request("pause");
+    const { memory: bytes } = await line.request("memory");
     memory.push({ step, ...bytes, script: await scriptBytes() });
-    await line.request({ command: "resume" });
+    await line.request("resume");
   };
   let [reached, measuring] = [0, Promise.resolve()];
   const line = new Line(({ event: named, elapsed_secs: secs }, counts) => {
@@ -126,21 +127,21 @@ async function run({ folder, shape, files, method, backend, steps, protocol, mem
   }, hide, defaultLimits);
   await line.ready;
   const opened = performance.now();
-  const { device } = await line.request({ command: "open_device", prefer: backend });
+  const { device } = await line.request({ open_device: { prefer: backend } });
   if (device.backend !== backend) throw new Error(`the worker chose ${device.backend}: ${device.reason}`);
   const openMs = performance.now() - opened;
 
   const blobs = await Promise.all(files.map((file) => fetched(`${folder}/${file}`)));
-  await line.request({ command: "load_model", files: files.map((file, blob) => ({ name: file, blob })) }, blobs);
+  await line.request({ load_model: { files: files.map((file, blob) => ({ name: file, blob })) } }, blobs);
   const settings = runConfig(shape, method, protocol?.every ?? 5);
   const task = taskOf(shape);
   const train = { name: rowsFile(shape), blob: 0 };
   const rows = await fetched(`${folder}/${train.name}`);
   await line.request(
-    { command: "load_data", task, train, valid: null, test: null, read: COLUMNS[task], run: settings },
+    { load_data: { task, train, valid: null, test: null, read: COLUMNS[task], run: settings } },
     [rows],
   );
-  const { job } = await line.request({ command: "train", number: 1, run: settings, changes: {}, page: "" });
+  const { job } = await line.request({ train: { number: 1, run: settings, changes: {}, page: "" } });
   await Promise.race([finished, line.dead]);
   await measuring;
   line.worker.terminate();

@@ -109,10 +109,10 @@ const timedSteps = protocol.warmup + protocol.every * protocol.windows;
 const speed = (name, backend, { method = "full", hide } = {}) =>
   hone({ ...generate(name, timedSteps), method, backend, protocol, memoryAt: [], hide });
 
-/** Memory of a run after 20 and after many steps. */
+/** Memory of a run after 20 steps, on the way, and after many. */
 async function measureMemory(label, name, method, backends) {
   for (const backend of backends) {
-    const memoryAt = [20, memorySteps];
+    const memoryAt = [...[20, 100, 300, 1000].filter((step) => step < memorySteps), memorySteps];
     const { memory, device } = await hone({ ...generate(name, memorySteps), method, backend, protocol: null, memoryAt });
     (measured[`memory ${backend}, ${label}`] ??= []).push({ memory, device });
     console.error(`memory ${backend}, ${label}: ${JSON.stringify(memory)}`);

@@ -125,7 +125,7 @@ function watch() {
         resolve(Object.values(reply.result.Ok)[0]);
       };
       bench.worker.addEventListener("message", hear);
-      bench.worker.postMessage({ json: JSON.stringify({ id, command: { command } }), blobs: [] });
+      bench.worker.postMessage({ json: JSON.stringify({ id, command }), blobs: [] });
     });
   bench.memory = async () => {
     const { memory: { wasm: worker_wasm } } = await bench.ask("memory");

@@ -18,7 +18,8 @@ use hone_core::data::DataFiles;
 use hone_core::data::findings::{Finding, FindingGroup, Findings, FoundRow, Severity, mask_personal};
 use hone_core::session::with_model_of_rows;
 use hone_core::task::{
-    DataReport, FindingSearch, HeadKind, Purpose, ReadRequest, Reads, Task, TaskData, TaskError, TaskModel, guess,
+    DataReport, FindingSearch, HeadKind, Purpose, ReadRequest, Reads, Task, TaskData, TaskError, TaskModel,
+    explain_no_guess, finding_of_warning, guess,
 };
 use hone_core::words::{list, plural};
 use serde::Serialize;
@@ -87,7 +88,7 @@ fn report(args: &DataReportArgs) -> anyhow::Result<ExitCode> {
     let files = read_data(&args.file, args.valid.as_deref(), args.test.as_deref(), read.sheet.as_deref())?;
     let (name, bytes) = &files.train;
     let Some(task) = args.task.or_else(|| guess(name, bytes, Task::ALL)) else {
-        bail!("it is not clear what the rows are for: name it with --task: {}", args.file.display());
+        bail!("{}: {}", explain_no_guess(name, bytes, &read), args.file.display());
     };
     let unused = unused_columns(&read, task);
     if !unused.is_empty() {
@@ -136,6 +137,8 @@ fn find(
     let mut search = FindingSearch::new(rows.as_ref(), report.max_seq_length, run.seed);
     while search.step(rows.as_ref(), PART) {}
     let mut findings = search.finish(rows.as_ref(), &report);
+    let other = report.warnings.iter().filter(|warning| finding_of_warning(warning).is_none());
+    findings.notes.extend(other.map(|warning| mask_personal(warning).into_owned()));
     if files.valid.is_none() && findings.num_rows[1] > 0 {
         let seed = run.seed;
         findings.notes.push(format!(

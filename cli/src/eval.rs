@@ -77,7 +77,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let writing = match args.generate {
         count if writes && count > 0 => {
             let mut tell = |done, total| progress.rows("writing texts", done, total);
-            let max = args.max_new_tokens.unwrap_or_else(|| session.usual_new_tokens());
+            let max = args.max_new_tokens;
             Some(block_on(session.evaluate_writing(weights, Split::Train, count, max, &mut tell))?)
         }
         _ => None,
@@ -85,6 +85,10 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let slicing = fairness::slices(args, &rows, columns.as_ref())?;
     let swaps = fairness::swaps(&swap_pairs, &mut session, &rows, weights, &progress)?;
     progress.clear();
+    if let Some(writing) = &writing {
+        progress.note(&format!("written {}", writing.how));
+        writing.notes.iter().for_each(|note| progress.note(note));
+    }
     if let (Some(path), Some(writing)) = (&args.save_texts, &writing) {
         write_file(&text_lines(&writing.samples)?, path)?;
         progress.note(&format!("texts: {} of {}", path.display(), plural(writing.samples.len(), "row")));
@@ -99,8 +103,9 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<ExitCode> {
         let mut figures = match writes {
             true => {
                 let styles = writing.as_ref().map(|writing| writing.styles);
+                let how = writing.as_ref().map(|writing| writing.how.clone());
                 let texts = writing.map(|writing| writing.figures);
-                json!({ "tokens": evaluation_json(&evaluation), "texts": texts, "styles": styles })
+                json!({ "tokens": evaluation_json(&evaluation), "texts": texts, "styles": styles, "how": how })
             }
             false => evaluation_json(&evaluation),
         };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use futures_lite::future::block_on;
 use hone_core::config::PromptFormat;
-use hone_core::generate::{FinishReason, SamplingConfig, adopt_generation_config};
+use hone_core::generate::{FinishReason, SamplingConfig};
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::session::{Generated, Session};
 use hone_core::tokenizer::{Role, Turn};
@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::args::GenerateArgs;
 use crate::device;
+use crate::failure::Usage;
 use crate::inputs::{check_job, load_session};
 use crate::model_files;
 use crate::progress::{Progress, say};
@@ -27,11 +28,13 @@ pub(crate) fn run(args: &GenerateArgs) -> anyhow::Result<ExitCode> {
     let model = model_files::load_with_adapter(&args.model, args.adapter.as_deref())?;
     check_job(&model)?;
     let progress = Progress::new(false, 0.0);
-    if let Some(own) = model.files.folder.get("generation_config.json") {
-        let notes = adopt_generation_config(&mut sampling, own, |setting| args.is_typed(setting));
-        notes.iter().for_each(|note| progress.note(note));
-    }
     let mut session = load_session(device::open(choice)?, model, None, &progress)?;
+    let notes = session.follow_generation_config(&mut sampling, |setting| args.is_typed(setting))?;
+    notes.iter().for_each(|note| progress.note(note));
+    if args.has_seed() && !sampling.do_sample {
+        let message = "--seed: has no effect where nothing is drawn (--do-sample draws tokens)";
+        return Err(Usage(vec![message.to_owned()]).into());
+    }
     let tuned = if session.is_trained() { Weights::Tuned } else { Weights::Base };
     if args.compare && tuned == Weights::Base {
         bail!("--compare shows a model with and without its adapter; there is no adapter here");

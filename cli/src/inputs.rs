@@ -169,8 +169,13 @@ pub(crate) fn headline(report: &DataReport, what: &str) -> String {
     let splits = splits.filter(|(_, rows)| *rows > 0).map(|(split, rows)| format!("{rows} {}", split_name(split)));
     let splits = splits.collect::<Vec<_>>().join(", ");
     let splits = if splits.is_empty() { splits } else { format!(" ({splits})") };
+    let what = if what.is_empty() { String::new() } else { format!("; {what}") };
+    // Of one text each split is a part.
+    if report.num_usable > report.num_rows {
+        return format!("data: {}: a text in {}{splits}{what}", report.file_name, plural(report.num_usable, "part"));
+    }
     let rows = are(report.num_rows, noun(report.task()));
-    format!("data: {}: {} of {rows} usable{splits}; {what}", report.file_name, report.num_usable)
+    format!("data: {}: {} of {rows} usable{splits}{what}", report.file_name, report.num_usable)
 }
 
 /// The columns that are used, each after its role; nothing for a plain text.

@@ -26,6 +26,7 @@ mod image_files;
 mod inputs;
 mod lock;
 mod memory;
+mod missing_files;
 mod model_files;
 mod models;
 mod output;
@@ -51,6 +52,7 @@ mod swap;
 mod sweep;
 mod tables;
 mod tasks;
+mod text_folders;
 mod tfevents;
 mod train;
 

@@ -24,6 +24,7 @@ use crate::checkpoint_dir;
 use crate::disk_file::DiskFile;
 use crate::failure::io_error;
 use crate::hub_cache;
+use crate::missing_files::why_missing;
 use crate::models;
 use crate::output::read_file;
 use crate::progress::say;
@@ -344,29 +345,6 @@ fn add_file(folder: &mut Folder, dir: &Path, name: &str) -> anyhow::Result<()> {
         false => folder.insert(name, read_file("read the model", &path)?),
     }
     Ok(())
-}
-
-/// Whether weights in several files lie there: `model-00001-of-00002.safetensors`.
-fn has_shards(dir: &Path) -> bool {
-    let is_shard = |name: &str| name.starts_with("model-") && name.contains("-of-") && name.ends_with(".safetensors");
-    let mut entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.any(|entry| entry.file_name().to_str().is_some_and(is_shard))
-}
-
-fn why_missing(dir: &Path, name: &str) -> &'static str {
-    if name != "model.safetensors" {
-        return "";
-    }
-    if dir.join("adapter_model.safetensors").is_file() {
-        return " (there is only an adapter: name it with --adapter and its model with --model)";
-    }
-    if ["pytorch_model.bin", "pytorch_model.bin.index.json"].iter().any(|name| dir.join(name).is_file()) {
-        return " (there is only pytorch_model.bin: save it again with transformers' save_pretrained)";
-    }
-    if has_shards(dir) {
-        return " (there are parts of it, and no model.safetensors.index.json that names them)";
-    }
-    ""
 }
 
 /// The path of a file, or a folder of images, that a job names: beside the job file, or in the current folder. `what` it is

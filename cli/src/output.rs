@@ -155,15 +155,7 @@ fn is_own(name: &str) -> bool {
 
 /// Whether a file is read by those who load a model, in one form or another.
 fn is_model_file(name: &str) -> bool {
-    let named = [
-        JOB_FILE,
-        ADAPTER_CONFIG,
-        RESULTS_FILE,
-        DAMAGED,
-        "README.md",
-        "added_tokens.json",
-        "sentence_bert_config.json",
-    ];
+    let named = [JOB_FILE, ADAPTER_CONFIG, RESULTS_FILE, DAMAGED, "README.md", "added_tokens.json"];
     let ends = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json"];
     MODEL_FILES.iter().any(|(file, _)| *file == name)
         || named.contains(&name)

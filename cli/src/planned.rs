@@ -37,7 +37,8 @@ pub(crate) fn run(
         false => device.memory_pool_usage().map(|usage| usage.bytes_reserved),
     };
     let limits = Limits { process: memory_limit(), tensor: None };
-    let meter = Meter { now_ms: &now_ms, held_bytes: &held_bytes, limits };
+    let code_bytes = field("/proc/self/status", "RssFile:").unwrap_or(0);
+    let meter = Meter { now_ms: &now_ms, held_bytes: &held_bytes, code_bytes, limits };
     let estimate = block_on(session.estimate(run, &meter)).map_err(name_flags)?;
     let text = if is_json { format!("{}\n", in_json(&estimate)) } else { in_words(&estimate) };
     progress.print(&text);

@@ -33,6 +33,10 @@ pub(crate) struct Progress {
     show: Show,
     total_steps: u32,
     last_loss: Option<f64>,
+    /// Evaluations of the validation rows since the run, or this part of it, began.
+    num_evaluations: u32,
+    /// One of them was the best so far.
+    has_best: bool,
     /// Why nothing is written to standard output any more.
     fault: Option<io::Error>,
     /// It is one of many runs: of its events only warnings are said.
@@ -68,6 +72,19 @@ fn line(elapsed_secs: f64, weights: Option<Weights>, event: &TrainEvent) -> serd
     Ok(Value::Object(line))
 }
 
+/// What to say of a run without best weights although the validation rows were measured: the figure that decides is undefined on them,
+/// such as a correlation where all numbers are equal.
+fn warning_of_no_best(num_evaluations: u32, has_best: bool) -> Option<String> {
+    if num_evaluations == 0 || has_best {
+        return None;
+    }
+    let evaluations = plural(num_evaluations as usize, "evaluation");
+    Some(format!(
+        "warning: the figure that decides which weights are best could not be measured in {evaluations}: these are the weights of the \
+         last step, and early stopping had nothing to go by; --metric-for-best loss decides by another"
+    ))
+}
+
 impl Progress {
     /// A run that starts now; `before_secs` were trained earlier.
     pub(crate) fn new(json: bool, before_secs: f64) -> Self {
@@ -85,6 +102,8 @@ impl Progress {
             show,
             total_steps: 0,
             last_loss: None,
+            num_evaluations: 0,
+            has_best: false,
             fault: None,
             is_one_of_many: false,
             record: None,
@@ -173,6 +192,11 @@ impl Progress {
             Show::Json => self.json(event, None),
             Show::Bar(_) | Show::Lines => self.tell(event),
         }
+        if let TrainEvent::Finished { step, weights_of_step, .. } = event
+            && let Some(warning) = warning_of_no_best(self.num_evaluations, self.has_best || weights_of_step != step)
+        {
+            self.note(&warning);
+        }
     }
 
     /// Writes a measurement that the driver took after the run, where programs read along.
@@ -219,8 +243,11 @@ impl Progress {
             TrainEvent::Phase { phase: Phase::Evaluating } => self.pace.pause(now),
             // After the validation rows, a general text may be measured and texts written.
             TrainEvent::Phase { phase: Phase::Training } => self.pace.resume(now),
-            TrainEvent::Evaluated { .. }
-            | TrainEvent::Augmented { .. }
+            TrainEvent::Evaluated { is_best, .. } => {
+                self.num_evaluations += 1;
+                self.has_best |= *is_best;
+            }
+            TrainEvent::Augmented { .. }
             | TrainEvent::Phase { .. }
             | TrainEvent::EvaluationProgress { .. }
             | TrainEvent::GeneralMeasured { .. }
@@ -417,6 +444,16 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_whose_deciding_figure_is_never_measured_says_so() {
+        assert_eq!([warning_of_no_best(0, false), warning_of_no_best(3, true)], [None, None]);
+        let warning = warning_of_no_best(1, false).expect("nothing was the best");
+        assert!(
+            warning.contains("could not be measured in 1 evaluation: these are the weights of the last step"),
+            "{warning}"
+        );
+    }
 
     #[test]
     fn durations_and_counts_read_well() {

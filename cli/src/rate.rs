@@ -4,10 +4,10 @@
 //! --save-texts` writes them; then keys. Out: pair by pair in the order that the seed draws; votes that are kept after each key; at the
 //! end the tally with its interval, and a file of votes as the page saves it.
 
+mod asking;
 mod state;
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ use futures_lite::future::block_on;
 use hone_core::config::ReadOptions;
 use hone_core::data::DataFiles;
 use hone_core::event::Split;
-use hone_core::metrics::{Rating, RatingInput, ShownPair, TextSample, WrittenSet, blind_order};
+use hone_core::metrics::{Rating, TextSample, WrittenSet, blind_order};
 use hone_core::session::SessionError;
 use hone_core::session::protocol::Weights;
 use hone_core::words::{count, plural};
@@ -32,21 +32,8 @@ use crate::inputs::{check_job, data_report, load_session, no_head, read_rows};
 use crate::model_files;
 use crate::output::{read_data_file, write_file};
 use crate::progress::{Progress, say};
+use asking::{rate, read_answers, read_key, takes_back};
 use state::Asked;
-
-/// What is asked below each pair.
-const ASKED: &str = "1, 2 or = and Enter (u: the last vote back, f: what stands in the file, n: the names, q: leave)";
-
-/// What is asked after the last pair, whose vote could not be taken back once the names are known.
-const ASKED_LAST: &str = "all pairs are rated: Enter shows whose texts they are, u takes the last vote back";
-
-/// What a line that was typed says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Key {
-    Rate(RatingInput),
-    ShowExpected,
-    Leave,
-}
 
 /// A text that was written, as a line of JSON.
 #[derive(Debug, Deserialize)]
@@ -233,11 +220,12 @@ fn write(
     progress.note(&data_report(&report));
     let rows = choose(&session.prompt_rows(Split::Train)?);
     let weights = if session.is_trained() { Weights::Tuned } else { Weights::Base };
-    let max_new_tokens = args.max_new_tokens.unwrap_or_else(|| session.usual_new_tokens());
     let doing = format!("writing with {name}");
     let mut tell = |done, total| progress.rows(&doing, done, total);
-    let samples = block_on(session.write_for_rows(weights, Split::Train, &rows, max_new_tokens, &mut tell))?;
+    let written = session.write_for_rows(weights, Split::Train, &rows, args.max_new_tokens, &mut tell);
+    let (samples, how) = block_on(written)?;
     progress.clear();
+    how.iter().for_each(|words| progress.note(&format!("{name}: {words}")));
     Ok(samples)
 }
 
@@ -290,102 +278,6 @@ fn draw_shared(first: Vec<TextSample>, second: &[TextSample], num_drawn: usize, 
     both.into_iter().enumerate().filter(|(place, _)| places.contains(place)).map(|(_, sample)| sample).collect()
 }
 
-fn key_of(line: &str) -> Option<Key> {
-    Some(match line.trim() {
-        "1" => Key::Rate(RatingInput::One),
-        "2" => Key::Rate(RatingInput::Two),
-        "=" | "0" => Key::Rate(RatingInput::Tie),
-        "u" | "U" => Key::Rate(RatingInput::Undo),
-        "n" | "N" => Key::Rate(RatingInput::Open),
-        "f" | "F" => Key::ShowExpected,
-        "q" | "Q" => Key::Leave,
-        _ => return None,
-    })
-}
-
-fn read_answers(path: &Path) -> anyhow::Result<Vec<Key>> {
-    let bytes = read_data_file("read the answers", path)?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow!("the answers are not UTF-8: {}", path.display()))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let key = |(index, line): (usize, &str)| {
-        key_of(line).ok_or_else(|| anyhow!("line {} is none of 1, 2, =, u, f, n, q: {}", index + 1, path.display()))
-    };
-    lines.map(key).collect()
-}
-
-/// The next key that is typed; `None` where the keyboard is closed.
-fn read_key(lines: &mut impl Iterator<Item = io::Result<String>>) -> anyhow::Result<Option<Key>> {
-    loop {
-        let Some(line) = lines.next().transpose()? else { return Ok(None) };
-        match key_of(&line) {
-            Some(key) => return Ok(Some(key)),
-            None => say(ASKED),
-        }
-    }
-}
-
-/// Whether the last vote is to be taken back, before it is said whose the texts are. A keyboard that is closed takes nothing back.
-fn takes_back(lines: &mut impl Iterator<Item = io::Result<String>>) -> anyhow::Result<bool> {
-    loop {
-        say(ASKED_LAST);
-        match lines.next().transpose()?.as_deref().map(str::trim) {
-            None | Some("" | "q" | "Q") => return Ok(false),
-            Some("u" | "U") => return Ok(true),
-            Some(_) => {}
-        }
-    }
-}
-
-/// Shows pair after pair and takes what is said of each, until all are rated, or the person leaves. `keep` gets the rating after each key.
-/// Returns the rating as it was before the last of all votes, where that was given.
-fn rate(
-    rating: &mut Rating,
-    next_key: &mut dyn FnMut() -> anyhow::Result<Option<Key>>,
-    show: &dyn Fn(&str),
-    keep: &dyn Fn(&Rating) -> anyhow::Result<()>,
-) -> anyhow::Result<Option<Rating>> {
-    keep(rating)?;
-    while let Some(pair) = rating.shown() {
-        show(&in_words(rating, &pair));
-        loop {
-            match next_key()? {
-                None | Some(Key::Leave) => return Ok(None),
-                Some(Key::ShowExpected) => show(&format!("--- in the file\n{}", indent(&pair.expected))),
-                Some(Key::Rate(input)) => {
-                    let before = rating.clone();
-                    rating.apply(input);
-                    keep(rating)?;
-                    if rating.shown().is_none() {
-                        return Ok(Some(before));
-                    }
-                    break;
-                }
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// A pair, with what is asked below it.
-fn in_words(rating: &Rating, pair: &ShownPair) -> String {
-    let (done, all) = rating.progress();
-    let mut words = format!("\n=== {} of {}\n{}\n", count(done + 1), plural(all, "pair"), indent(&pair.prompt));
-    for (index, text) in pair.texts.iter().enumerate() {
-        let name = pair.names.as_ref().map_or_else(String::new, |names| format!(", {}", names[index]));
-        writeln!(words, "--- text {}{name}\n{}", index + 1, indent(text)).expect("writing to a string does not fail");
-    }
-    words + ASKED
-}
-
-/// A text as it can be shown in a terminal: no line of it passes for one of ours, and nothing in it drives the terminal.
-fn indent(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
-    if plain.trim().is_empty() {
-        return "  (nothing)".to_owned();
-    }
-    plain.trim_end().lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
 /// What the votes say, once it may be said.
 fn verdict(rating: &Rating) -> String {
     let (done, all) = rating.progress();
@@ -423,6 +315,7 @@ fn to_json(rating: &Rating) -> Value {
 mod tests {
     use std::cell::RefCell;
 
+    use super::asking::{ASKED, key_of};
     use super::*;
 
     fn sample(row: usize, generated: &str) -> TextSample {
@@ -462,16 +355,6 @@ mod tests {
     }
 
     #[test]
-    fn the_last_vote_is_taken_back_before_the_names_are_known() {
-        let takes_back = |typed: &[&str]| {
-            let mut lines = typed.iter().map(|line| Ok::<_, io::Error>((*line).to_owned()));
-            takes_back(&mut lines).expect("nothing fails")
-        };
-        assert!(takes_back(&["1", " u "]));
-        assert!([&[""][..], &["q"], &[]].into_iter().all(|typed| !takes_back(typed)));
-    }
-
-    #[test]
     fn the_same_seed_draws_the_same_rows() {
         assert_eq!(draw(100, 10, 7), draw(100, 10, 7));
         assert_ne!(draw(100, 10, 7), draw(100, 10, 8));
@@ -490,11 +373,5 @@ mod tests {
         second[0].prompt = "<user>prompt 2".into();
         assert_eq!(take_prompts(&first, &mut second), 1);
         assert_eq!(second.map(|sample| sample.prompt), ["prompt 2", "prompt 3"]);
-    }
-
-    #[test]
-    fn what_a_model_wrote_does_not_drive_the_terminal() {
-        assert_eq!(indent("a\u{1b}[2J\r\n--- text 2\n\n"), "  a [2J \n  --- text 2");
-        assert_eq!(indent(" \n"), "  (nothing)");
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use hone_core::data::{DataFiles, share_out_by_names, split_of_name};
+use hone_core::data::{DataFiles, join_parts, share_out_by_names, split_of_name};
 use hone_core::event::Split;
 use hone_core::images::is_image_name;
 use hone_readers::{Options, ReadFile, read};
@@ -13,6 +13,7 @@ use indicatif::HumanBytes;
 use crate::failure::io_error;
 use crate::output::{MAX_DATA_BYTES, read_data_file};
 use crate::progress::{say, split_name};
+use crate::text_folders;
 
 /// How names of files end that are rows in a folder.
 const ROWS: [&str; 15] = [
@@ -28,8 +29,9 @@ type NamedBytes = (String, Vec<u8>);
 /// The folder of a data set on the hub that has its rows, beside a card.
 const HUB_DATA: &str = "data";
 
-/// The files of rows in a folder, without those of folders in it, unless all of them lie in one called `data`, as on the hub;
-/// `None` where it has images, or no rows.
+/// The files of rows in a folder, without those of folders in it, unless all of them lie in one called `data`, as on the hub, or in
+/// some that are called as splits (`train/rows.csv`); of texts in a folder for each label the rows that they are
+/// ([`text_folders::read`]). `None` where it has images, or no rows.
 ///
 /// # Errors
 /// When they can't be read, are too many or too large, or are those of `save_to_disk`.
@@ -41,7 +43,7 @@ pub(crate) fn read_folder(doing: &str, dir: &Path) -> anyhow::Result<Option<Vec<
             dir.display()
         );
     }
-    let (mut paths, mut num_folders) = (Vec::new(), 0);
+    let (mut paths, mut folders) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(dir).map_err(|error| io_error(doing, &error, dir))? {
         let path = entry.map_err(|error| io_error(doing, &error, dir))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -51,17 +53,22 @@ pub(crate) fn read_folder(doing: &str, dir: &Path) -> anyhow::Result<Option<Vec<
         if is_image_name(&name) {
             return Ok(None);
         }
-        num_folders += usize::from(path.is_dir());
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        if path.is_file() && ROWS.contains(&ending.as_str()) {
+        if path.is_dir() {
+            folders.push((name, path));
+        } else if is_rows(&path) {
             paths.push((name, path));
         }
     }
-    if paths.is_empty() && num_folders == 1 && dir.join(HUB_DATA).is_dir() {
+    if paths.is_empty() && folders.len() == 1 && dir.join(HUB_DATA).is_dir() {
         return read_folder(doing, &dir.join(HUB_DATA));
     }
-    if paths.is_empty() || num_folders > 0 {
+    if paths.is_empty() && folders.iter().all(|(name, _)| split_of_name(name).is_some()) {
+        paths = list_split_folders(doing, &folders)?;
+    } else if !paths.is_empty() && !folders.is_empty() {
         return Ok(None);
+    }
+    if paths.is_empty() {
+        return text_folders::read(doing, dir, &folders);
     }
     if paths.len() > MAX_FILES {
         bail!("can't {doing}: it has {} files of rows, at most {MAX_FILES} are read: {}", paths.len(), dir.display());
@@ -75,13 +82,36 @@ pub(crate) fn read_folder(doing: &str, dir: &Path) -> anyhow::Result<Option<Vec<
     Ok(Some(files))
 }
 
+fn is_rows(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    path.is_file() && ROWS.contains(&ending.as_str())
+}
+
+/// The files of rows in folders that are called as splits, by names such as `train/rows.csv`; none where one has images or folders.
+fn list_split_folders(doing: &str, folders: &[(String, PathBuf)]) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let mut paths = Vec::new();
+    for (folder, dir) in folders {
+        for entry in std::fs::read_dir(dir).map_err(|error| io_error(doing, &error, dir))? {
+            let path = entry.map_err(|error| io_error(doing, &error, dir))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() || is_image_name(&name) {
+                return Ok(Vec::new());
+            }
+            if is_rows(&path) && !name.starts_with('.') {
+                paths.push((format!("{folder}/{name}"), path));
+            }
+        }
+    }
+    Ok(paths)
+}
+
 /// Whether it is a folder of Arrow files as the `datasets` library keeps them.
 fn is_saved_to_disk(dir: &Path) -> bool {
     let has = |name: &str| dir.join(name).is_file();
     has("dataset_dict.json") || (has("state.json") && has("dataset_info.json"))
 }
 
-/// Makes text of what is none; a zip may become several files. Says how each was read.
+/// Makes text of what is none; a zip may become several files, and parts of a file become one. Says how each was read.
 ///
 /// # Errors
 /// When one can't be read; names it.
@@ -95,6 +125,9 @@ pub(crate) fn to_text(files: Vec<NamedBytes>, sheet: Option<&str>) -> anyhow::Re
             texts.push((name, bytes));
         }
     }
+    let mut notes = Vec::new();
+    let texts = join_parts(texts, &mut notes);
+    notes.iter().for_each(|note| say(note));
     Ok(texts)
 }
 
@@ -211,6 +244,15 @@ mod tests {
         std::fs::write(hub.path().join("dataset_dict.json"), "{}").expect("the folder is ours");
         let error = read_folder("read", hub.path()).expect_err("Arrow files").to_string();
         assert!(error.starts_with("can't read: save_to_disk of the datasets library wrote this folder"), "{error}");
+        let splits = tempfile::tempdir().expect("a temporary folder");
+        for folder in ["train", "validation"] {
+            std::fs::create_dir(splits.path().join(folder)).expect("the folder is ours");
+            std::fs::write(splits.path().join(folder).join("a.csv"), "a,b\n").expect("the folder is ours");
+        }
+        let rows = read_folder("read", splits.path()).expect("it can be read").expect("it has rows");
+        assert_eq!(list(&rows), "train/a.csv, validation/a.csv");
+        let shared = share_out(rows, None, None, splits.path()).expect("one each");
+        assert_eq!((shared.train.0.as_str(), shared.test), ("train/a.csv", None));
         write("1.png");
         assert!(read_folder("read", dir.path()).expect("it can be read").is_none());
     }

@@ -1,5 +1,5 @@
 //! Says which settings are recommended for a task and so many rows, where a run has others that nobody chose. In: what was typed, what
-//! is learned, how many rows there are. Out: a line, or nothing.
+//! is learned, how much the model reads, how many rows there are. Out: a line, or nothing.
 
 use hone_core::config::{RunConfig, setting};
 use hone_core::task::{Recommended, Task};
@@ -10,7 +10,7 @@ use crate::args::TrainArgs;
 /// What is recommended and other in a run; `None` where nothing is, or a job, a checkpoint or a project decides.
 pub(crate) fn note(
     args: &TrainArgs,
-    (task, hidden_size): (Task, usize),
+    (task, hidden_size, longest): (Task, usize, usize),
     run: &RunConfig,
     num_rows: usize,
 ) -> Option<String> {
@@ -18,7 +18,17 @@ pub(crate) fn note(
         return None;
     }
     let other = task.spec().recipe.other_in(run, (hidden_size, num_rows), |name| args.has_typed(name));
+    let other: Vec<Recommended> = other.into_iter().filter_map(|one| within(one, longest)).collect();
     (!other.is_empty()).then(|| in_words(&other, num_rows))
+}
+
+/// A length in tokens within what the model reads, as on the page; `None` where the run has just that.
+fn within(one: Recommended, longest: usize) -> Option<Recommended> {
+    if one.name != "max_seq_length" || one.value.parse().is_ok_and(|length: usize| length <= longest) {
+        return Some(one);
+    }
+    let value = longest.to_string();
+    (value != one.found).then_some(Recommended { value, ..one })
 }
 
 fn in_words(other: &[Recommended], num_rows: usize) -> String {
@@ -44,7 +54,7 @@ mod tests {
     fn noted(flags: &[&str], num_rows: usize) -> Option<String> {
         let line = ["hone", "train", "--model", "m", "--data", "x.csv", "--output", "out"];
         let Command::Train(args) = Cli::parse_from(line.iter().chain(flags)).command else { panic!("not train") };
-        note(&args, (Task::default(), 768), &RunConfig::default(), num_rows)
+        note(&args, (Task::default(), 768, 512), &RunConfig::default(), num_rows)
     }
 
     #[test]
@@ -57,5 +67,15 @@ mod tests {
         );
         assert_eq!(noted(&["--learning-rate", "5e-5"], 3000), None);
         assert_eq!(noted(&["--job", "hone.json"], 3000), None);
+    }
+
+    #[test]
+    fn no_length_is_recommended_that_the_model_does_not_read() {
+        let one = |name| Recommended { name, value: "384".to_owned(), found: "128".to_owned() };
+        let value = |name, longest| within(one(name), longest).map(|one| one.value);
+        assert_eq!(value("max_seq_length", 512).as_deref(), Some("384"));
+        assert_eq!(value("max_seq_length", 256).as_deref(), Some("256"));
+        assert_eq!(value("max_seq_length", 128), None, "the run has it");
+        assert_eq!(value("batch_size", 128).as_deref(), Some("384"));
     }
 }

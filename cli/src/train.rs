@@ -76,7 +76,8 @@ pub(crate) fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
         .load_data(files, &plan.settings.read, &run)
         .with_context(|| format!("can't use the data in {}", plan.data.display()))?;
     progress.note(&data_report(&report));
-    if let Some(recommended) = recommend::note(args, (task, info.hidden_size), &run, report.split_sizes[0]) {
+    let of_model = (task, info.hidden_size, info.max_position_embeddings);
+    if let Some(recommended) = recommend::note(args, of_model, &run, report.split_sizes[0]) {
         progress.note(&recommended);
     }
     add_copies(&session, &run, &progress)?;

@@ -124,6 +124,19 @@ fn other_tasks_are_looked_through_and_what_can_not_be_is_said() {
     fs::write(home.path().join("one.csv"), "a\nb\n").expect("writes");
     let (code, _, stderr) = report(&["one.csv"]);
     assert_eq!((code, stderr.contains("name it with --task")), (1, true), "{stderr}");
+    fs::write(home.path().join("broken.json"), "[{\"text\": \"a\"},\n]").expect("writes");
+    let (code, _, stderr) = report(&["broken.json"]);
+    assert_eq!((code, stderr.contains("malformed JSON at line 2")), (1, true), "{stderr}");
+    let latin =
+        |row: usize| [format!("row {row} of caf").as_bytes(), b"\xE9,", &[b'a' + (row % 2) as u8, b'\n']].concat();
+    let rows = [b"text,label\n".to_vec()].into_iter().chain((0..20).map(latin)).collect::<Vec<_>>().concat();
+    fs::write(home.path().join("latin.csv"), rows).expect("writes");
+    let (code, stdout, _) = report(&["latin.csv"]);
+    assert_eq!(
+        (code, stdout.contains("note: the file is not UTF-8: it is read as windows-1252")),
+        (0, true),
+        "{stdout}"
+    );
     let (code, _, stderr) = report(&["story.txt", "--json", "--html"]);
     assert_eq!(code, 2, "{stderr}");
     let (code, _, stderr) = report(&["story.txt", "--label-column", "label"]);

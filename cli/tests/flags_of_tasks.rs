@@ -139,7 +139,10 @@ fn flags_that_are_about_other_flags_are_refused_without_them() {
     for (flags, says) in [
         (&["predict", "--model", "m", "--text", "a", "--header", "no"][..], "--header: has no effect without --data"),
         (&["eval", "--model", "m", "--data", "d.csv", "--max-new-tokens", "8"], "--generate"),
-        (&["generate", "--model", "m", "--prompt", "a", "--seed", "7"], "--seed: has no effect where nothing is drawn"),
+        (
+            &["generate", "--model", "m", "--prompt", "a", "--temperature", "0", "--top-k", "5"],
+            "--temperature: 0 takes the likeliest token each time",
+        ),
         (&["generate", "--model", "m", "--prompt", "a", "--temperature", "0,7"], "such as 0.7"),
         (
             &["generate", "--model", "m", "--prompt", "a", "--length-penalty", "-0.5"],

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
+use hone_core::splitmix64::SplitMix64;
 use support::{hone, run, tiny_encoder, train_line, write_rows};
 
 /// Seed of the moments, where none is given.
@@ -22,18 +23,6 @@ const CLOSED_PIPES: u64 = 20;
 const MAX_EVENTS: u64 = 60;
 /// Longest wait, in microseconds, from the beginning of a checkpoint's writing to the kill.
 const MAX_WRITING_MICROS: u64 = 50_000;
-
-/// Numbers without a pattern that are the same each time (xorshift).
-struct Moments(u64);
-
-impl Moments {
-    fn next_below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit.max(1)
-    }
-}
 
 fn train(home: &Path, model: &Path, output: &str) -> Command {
     let mut command = hone(home);
@@ -149,9 +138,9 @@ impl Victim<'_> {
 }
 
 /// Kills at any moment of a run that takes so long.
-fn kill_at_random(victim: &mut Victim<'_>, kills: u32, moments: &mut Moments, took: Duration) {
+fn kill_at_random(victim: &mut Victim<'_>, kills: u32, moments: &mut SplitMix64, took: Duration) {
     while victim.tally.kills < kills {
-        let delay = Duration::from_micros(moments.next_below(took.as_micros() as u64));
+        let delay = Duration::from_micros(moments.draw_below(took.as_micros() as u64));
         victim.disturb(|_, _| sleep(delay));
     }
     victim.leave_alone();
@@ -165,15 +154,15 @@ fn wait_until(child: &mut Child, is_so: impl Fn() -> bool) {
 }
 
 /// Kills while a checkpoint is written (or what is left of one is cleared away); kills that came too late do not count.
-fn kill_while_writing(victim: &mut Victim<'_>, kills: u32, moments: &mut Moments) {
+fn kill_while_writing(victim: &mut Victim<'_>, kills: u32, moments: &mut SplitMix64) {
     let (mut caught, mut attempts) = (0, 0);
     let mut limit_micros: u64 = 2_000;
     while caught < kills {
         attempts += 1;
         assert!(attempts <= 50 + 50 * kills, "{caught} of {attempts} kills came while a checkpoint was written");
         let before = victim.writing_changed();
-        let num_whole = moments.next_below(2); // so many are written to their end, from which the next attempt goes on
-        let delay = Duration::from_micros(moments.next_below(limit_micros));
+        let num_whole = moments.draw_below(2); // so many are written to their end, from which the next attempt goes on
+        let delay = Duration::from_micros(moments.draw_below(limit_micros));
         let is_caught = victim.disturb(|victim, child| {
             let is_writing = || victim.writing_changed().is_some_and(|changed| Some(changed) != before);
             for _ in 0..num_whole {
@@ -199,7 +188,7 @@ fn a_run_that_is_killed_again_and_again_gives_the_same_weights() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let (expected, took) = undisturbed(home.path(), &model);
     let victim = || Victim { home: home.path(), model: &model, expected: &expected, tally: Tally::default() };
-    let mut moments = Moments(seed | 1); // of 0 xorshift makes nothing but 0
+    let mut moments = SplitMix64::new(seed);
     let (mut at_random, mut while_writing) = (victim(), victim());
     kill_at_random(&mut at_random, kills, &mut moments, took);
     kill_while_writing(&mut while_writing, writes, &mut moments);
@@ -220,14 +209,14 @@ fn a_run_whose_readers_go_away_gives_the_same_weights() {
     let model = tiny_encoder();
     let home = tempfile::tempdir().expect("a temporary folder");
     let (expected, _) = undisturbed(home.path(), &model);
-    let mut moments = Moments(0x2545_F491_4F6C_DD1D);
+    let mut moments = SplitMix64::new(0x2545_F491_4F6C_DD1D);
     for round in 0..CLOSED_PIPES {
         let mut command = train(home.path(), &model, "closed");
         // Every other time both pipes are closed, as `2>&1 | head` does it.
         let stderr = if round % 2 == 0 { Stdio::piped() } else { Stdio::null() };
         let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().expect("the binary starts");
         drop(child.stderr.take());
-        let lines = moments.next_below(MAX_EVENTS) as usize;
+        let lines = moments.draw_below(MAX_EVENTS) as usize;
         let read = BufReader::new(child.stdout.take().expect("piped")).lines().take(lines).count();
         assert!(child.wait().expect("ends").success(), "closed after {read} events");
         assert!(weights(home.path(), "closed") == expected, "other weights, closed after {read} events");

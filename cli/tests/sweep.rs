@@ -48,9 +48,12 @@ fn halving_keeps_the_best_trial_and_each_run_is_that_of_its_job() {
     assert!(stdout.contains("rung 1: 3 trials, at most 30 steps\nrung 2: 1 trial, at most 30 steps\n"), "{stdout}");
     assert!(stdout.ends_with("in all 60 of the 120 steps of every trial run to its end\n"), "{stdout}");
     assert!(!home.join("out").exists(), "nothing is written");
+    let early = "at step 10 of 40, and learning rates rise until step 4: ";
+    assert!(stderr.contains(early) && stderr.contains("min_steps = 12"), "{stderr}");
 
     let (code, stdout, stderr) = run(&mut sweep(home, "sweep.toml", "out"));
     assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains(early), "{stderr}");
     assert!(stdout.contains("best: trial 2 (learning_rate 1e-5): loss "), "{stdout}");
     assert!(stdout.contains("60 steps, 50 % of the 120 of every trial run to its end\n"), "{stdout}");
     assert!(stderr.contains("trial 3 of 3 (learning_rate 1e-6): loss "), "{stderr}");

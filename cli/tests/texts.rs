@@ -100,10 +100,39 @@ fn an_adapter_is_trained_used_and_merged() {
     assert_eq!((&figures["texts"]["num_rows"], &figures["styles"]["written"]["num_texts"]), (&json!(4), &json!(4)));
     assert!(figures["tokens"]["perplexity"].as_f64().expect("a figure") < 20.0, "{stdout}");
 
+    follows_its_own_file(home.path());
     rate(home.path(), &model);
 
     let (code, _, stderr) = train("merged-at-once", &["--format", "merged", "--epochs", "1"]);
     assert_ne!(code, 0, "a flag is given twice: {stderr}");
+}
+
+/// What is not typed is as the model's generation_config.json says, where it is measured and where it writes.
+fn follows_its_own_file(home: &Path) {
+    let file = home.join("merged/generation_config.json");
+    let own = json!({ "do_sample": true, "top_k": 1, "min_new_tokens": 3, "max_new_tokens": 3 });
+    fs::write(&file, own.to_string()).expect("writes");
+    let line = ["eval", "--model", "merged", "--data", "rows.jsonl", "--device", "cpu", "--generate", "4", "--json"];
+    let (code, stdout, stderr) = run(hone(home).args(line));
+    let says =
+        "as generation_config.json of the model says: do_sample true, max_new_tokens 3, top_k 1, min_new_tokens 3";
+    assert!(code == 0 && stderr.contains(says), "{stderr}");
+    let figures: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(
+        figures["styles"]["written"]["mean_length"],
+        json!(3.0),
+        "no text ends before, and none goes on: {stdout}"
+    );
+    let how = "drawing tokens (temperature 1, top_k 1, top_p 1, seed 0), 3 tokens at most";
+    assert_eq!(figures["how"], json!(how));
+    let line = ["generate", "--model", "merged", "--device", "cpu", "--prompt", "1 Spain:", "--json"];
+    let (code, stdout, stderr) = run(hone(home).args(line));
+    assert!(code == 0 && stderr.contains(says), "{stderr}");
+    let answer: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!((&answer["num_tokens"], &answer["finish_reason"]), (&json!(3), &json!("length")));
+    let (_, _, stderr) = run(hone(home).args(line).args(["--temperature", "0", "--max-new-tokens", "4"]));
+    assert!(stderr.contains("says: min_new_tokens 3 (what is typed"), "{stderr}");
+    fs::remove_file(file).expect("removes");
 }
 
 /// The base beside what was trained of it, rated in two goes.
@@ -164,6 +193,8 @@ fn prompt_and_answer_are_joined_alike_everywhere() {
     };
     let (code, _, stderr) = generate(&[]);
     assert!(code == 0 && stderr.contains("the prompt is given to the model as \"F: {prompt}"), "{stderr}");
+    let (code, _, stderr) = generate(&["--seed", "7"]);
+    assert!(code == 2 && stderr.contains("--seed: has no effect where nothing is drawn"), "{stderr}");
     let (code, _, stderr) = generate(&["--prompt-format", "plain"]);
     assert!(code == 0 && !stderr.contains("the prompt is given"), "{stderr}");
 }

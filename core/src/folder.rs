@@ -196,7 +196,7 @@ impl Folder {
     ///
     /// # Errors
     /// As [`Self::from_zip`], when a size is not what was claimed, and what `check` says.
-    pub fn from_zip_if<E: From<FolderError>>(
+    fn from_zip_if<E: From<FolderError>>(
         bytes: &[u8],
         limit: u64,
         check: impl Fn(&str, u64) -> Result<(), E>,
@@ -248,7 +248,7 @@ impl<W: Write + Seek> FolderZip<W> {
     ///
     /// # Errors
     /// As [`Self::begin`].
-    pub fn append_folder(&mut self, folder: &Folder) -> io::Result<()> {
+    fn append_folder(&mut self, folder: &Folder) -> io::Result<()> {
         for (name, bytes) in folder.iter() {
             self.begin(name, bytes.len() as u64)?;
             self.append(bytes)?;

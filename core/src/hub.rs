@@ -42,10 +42,14 @@ pub const MODEL_FILES: &[(&str, bool)] = &[
     (MODULES, false),
     ("1_Pooling/config.json", false),
     ("config_sentence_transformers.json", false),
+    (SENTENCE_LENGTH, false),
 ];
 
-/// Lists the modules of a model of `sentence-transformers`; the last two of [`MODEL_FILES`] are of such a model alone.
+/// Lists the modules of a model of `sentence-transformers`; the last three of [`MODEL_FILES`] are of such a model alone.
 pub const MODULES: &str = "modules.json";
+
+/// Says where `sentence-transformers` cuts texts.
+pub const SENTENCE_LENGTH: &str = "sentence_bert_config.json";
 
 /// The names that SentencePiece's file has in folders of models: of T5 and ALBERT, of XLM-R and CamemBERT, of DeBERTa v2, and of
 /// Llama, Mistral and Gemma.
@@ -55,7 +59,7 @@ pub const SENTENCEPIECE_FILES: [&str; 4] = ["spiece.model", "sentencepiece.bpe.m
 /// is, what modules are told by where modules are listed.
 #[must_use]
 pub fn is_wanted(name: &str, has: impl Fn(&str) -> bool) -> bool {
-    if ["1_Pooling/config.json", "config_sentence_transformers.json"].contains(&name) {
+    if ["1_Pooling/config.json", "config_sentence_transformers.json", SENTENCE_LENGTH].contains(&name) {
         return has(MODULES);
     }
     !SENTENCEPIECE_FILES.contains(&name) || !["tokenizer.json", "vocab.txt", "vocab.json"].into_iter().any(has)
@@ -328,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_tells_of_modules_is_wanted_where_modules_are_listed() {
-        for name in ["1_Pooling/config.json", "config_sentence_transformers.json"] {
+        for name in ["1_Pooling/config.json", "config_sentence_transformers.json", SENTENCE_LENGTH] {
             assert!(MODEL_FILES.iter().any(|(file, _)| *file == name) && !is_wanted(name, |_| false));
             assert!(is_wanted(name, |file| file == MODULES));
         }

@@ -29,7 +29,7 @@ pub mod plan;
 pub mod project;
 pub mod report;
 pub mod session;
-mod splitmix64;
+pub mod splitmix64;
 pub mod spreadsheet;
 pub mod sweep;
 pub mod task;

@@ -7,7 +7,7 @@ use hone_core::config::{ReadOptions, RunConfig};
 use hone_core::data::{DataError, DataFiles, Format, ReadSummary};
 use hone_core::task::question_answering::Grouping;
 use hone_core::task::sequence_classification::{Dataset, read_dataset};
-use hone_core::task::{Purpose, ReadRequest, ReportDetail, Task};
+use hone_core::task::{ReadRequest, ReportDetail, Task};
 
 /// A file of `shared/data`, or `None` (said loudly) where it is not there.
 fn file(path: &str) -> Option<(String, Vec<u8>)> {
@@ -25,16 +25,9 @@ fn try_to_build(
     train: (String, Vec<u8>),
     test: Option<(String, Vec<u8>)>,
 ) -> Result<(Dataset, ReadSummary), DataError> {
-    let files = &DataFiles { train, valid: None, test };
-    let (read, run) = (&ReadOptions::default(), &RunConfig { seed: 42, ..RunConfig::default() });
-    read_dataset(&ReadRequest {
-        files: &files.clone().into(),
-        read,
-        run,
-        known_labels: &[],
-        purpose: Purpose::Train,
-        model: None,
-    })
+    let files = DataFiles { train, valid: None, test }.into();
+    let run = RunConfig { seed: 42, ..RunConfig::default() };
+    read_dataset(&ReadRequest::to_train(&files, &ReadOptions::default(), &run))
 }
 
 fn build(train: (String, Vec<u8>), test: Option<(String, Vec<u8>)>) -> (Dataset, ReadSummary) {
@@ -97,17 +90,9 @@ fn wnut17_keeps_every_sentence_of_its_three_files() {
     let [Some(train), valid @ Some(_), test @ Some(_)] = files.map(|name| file(&format!("wnut17/{name}"))) else {
         return;
     };
-    let files = &DataFiles { train, valid, test };
+    let files = DataFiles { train, valid, test }.into();
     let (read, run) = (&ReadOptions::default(), &RunConfig::default());
-    let request = ReadRequest {
-        files: &files.clone().into(),
-        read,
-        run,
-        known_labels: &[],
-        purpose: Purpose::Train,
-        model: None,
-    };
-    let data = Task::TokenClassification.read(&request).expect("good files");
+    let data = Task::TokenClassification.read(&ReadRequest::to_train(&files, read, run)).expect("good files");
     let report = data.report(None, run).expect("no tokens are asked for");
     assert_eq!((report.split_sizes, report.num_bad_rows), ([3394, 1009, 1287], 0));
     assert_eq!((report.format, report.delimiter), (Some(Format::Conll), Some('\t')));
@@ -131,17 +116,9 @@ fn wnut17_keeps_every_sentence_of_its_three_files() {
 fn xquad_keeps_its_articles_whole() {
     let Some(train) = file("xquad_en/xquad.en.json") else { return };
     assert!(Task::QuestionAnswering.recognises(&train.0, &train.1));
-    let files = &DataFiles { train, valid: None, test: None };
+    let files = DataFiles { train, valid: None, test: None }.into();
     let (read, run) = (&ReadOptions::default(), &RunConfig::default());
-    let request = ReadRequest {
-        files: &files.clone().into(),
-        read,
-        run,
-        known_labels: &[],
-        purpose: Purpose::Train,
-        model: None,
-    };
-    let data = Task::QuestionAnswering.read(&request).expect("a good file");
+    let data = Task::QuestionAnswering.read(&ReadRequest::to_train(&files, read, run)).expect("a good file");
     let report = data.report(None, run).expect("no tokens are asked for");
     assert_eq!((report.num_usable, report.num_bad_rows, report.num_leaks), (1190, 0, 0));
     assert_eq!(report.warnings, ["2 rows have the text of an earlier row but another answer"]);

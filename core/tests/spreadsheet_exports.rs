@@ -3,9 +3,9 @@
 
 use hone_core::config::{Encoding, ReadOptions, RunConfig, SplitConfig};
 use hone_core::data::{AdviceKind, DataError, DataFiles, ReadSummary};
+use hone_core::task::ReadRequest;
 use hone_core::task::causal_lm;
 use hone_core::task::sequence_classification::{Dataset, read_dataset};
-use hone_core::task::{Purpose, ReadRequest};
 
 const SPLIT: SplitConfig = SplitConfig { valid_fraction: 0.1, test_fraction: 0.1 };
 
@@ -23,15 +23,8 @@ fn build(bytes: Vec<u8>, read: &ReadOptions) -> Result<(Dataset, ReadSummary), D
 }
 
 fn build_of(files: &DataFiles, read: &ReadOptions) -> Result<(Dataset, ReadSummary), DataError> {
-    let run = &RunConfig { split: SPLIT, seed: 42, ..RunConfig::default() };
-    read_dataset(&ReadRequest {
-        files: &files.clone().into(),
-        read,
-        run,
-        known_labels: &[],
-        purpose: Purpose::Train,
-        model: None,
-    })
+    let run = RunConfig { split: SPLIT, seed: 42, ..RunConfig::default() };
+    read_dataset(&ReadRequest::to_train(&files.clone().into(), read, &run))
 }
 
 /// Sixty rows below a title, a note and an empty row.

@@ -1,7 +1,8 @@
 //! Tokenizers against ids written down by `transformers`: MiniLM's (`tests/fixtures/minilm_cls/tokenizer_cases.json`), which
 //! is fetched at set-up (without it the test says that it was skipped), a GPT-2 vocabulary that has no tokenizer.json
 //! (`tests/fixtures/gpt2_tokenizer`), and folders with added tokens and settings of many kinds
-//! (`tests/fixtures/tokenizers`) or with SentencePiece's file alone (`tests/fixtures/sentencepiece`).
+//! (`tests/fixtures/tokenizers`; `rebuilt_*` have a tokenizer.json that their class does not follow) or with SentencePiece's
+//! file alone (`tests/fixtures/sentencepiece`).
 
 use std::path::{Path, PathBuf};
 
@@ -98,6 +99,8 @@ struct FolderCases {
     tokenizer_class: String,
     files: Map<String, Value>,
     cases: Vec<Gpt2Case>,
+    #[serde(default)]
+    pairs: Vec<PairCase>,
     decoded: Vec<Decoded>,
 }
 
@@ -127,6 +130,12 @@ fn folders_give_the_ids_of_auto_tokenizer() {
                 failures.push(format!("{name} ({class}), {text:?}:\n  {input_ids:?} expected\n  {ids:?} found"));
             }
         }
+        for PairCase { texts: (first, second), input_ids } in fixture.pairs {
+            let ids = tokenizer.encode_pair(&first, &second, 512).expect("room enough").ids;
+            if ids != input_ids {
+                failures.push(format!("{name}, {first:?}, {second:?}:\n  {input_ids:?} expected\n  {ids:?} found"));
+            }
+        }
         for Decoded { ids, text } in fixture.decoded {
             let found = tokenizer.decode(&ids, true).expect("known ids");
             if found != text {
@@ -134,7 +143,10 @@ fn folders_give_the_ids_of_auto_tokenizer() {
             }
         }
     }
-    assert_eq!(num_folders, 26, "make_tokenizer_folders.py writes 24, make_unigram.py two");
+    assert_eq!(
+        num_folders, 35,
+        "make_tokenizer_folders.py writes 24, make_unigram.py two, make_rebuilt_tokenizers.py nine"
+    );
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
@@ -206,4 +218,20 @@ fn a_class_that_is_built_by_other_rules_says_how_to_get_a_tokenizer_json() {
     let error = fail(&folder);
     assert!(error.starts_with("spiece.model can't be read: it is no SentencePiece model"), "{error}");
     assert!(fail(&Folder::new()).contains("spiece.model"), "what can be read is named");
+}
+
+/// The ids are those of `T5Tokenizer` for the one file, of `TokenizersBackend`, which is what transformers 5 takes, for the other.
+#[test]
+fn a_class_that_only_transformers_4_has_is_t5s_or_reads_the_file_as_written() {
+    let bytes =
+        std::fs::read(root().join("tests/fixtures/sentencepiece/t5/spiece.model")).expect("the fixture is checked in");
+    let expected: [(&str, &[u32]); 2] = [("spiece.model", &[15, 4, 88, 1]), ("tokenizer.model", &[15, 4, 88])];
+    for (file, ids) in expected {
+        let mut folder = Folder::new();
+        folder.insert("config.json", r#"{"model_type": "mt5", "vocab_size": 1000}"#);
+        folder.insert("tokenizer_config.json", r#"{"tokenizer_class": "MT5Tokenizer"}"#);
+        folder.insert(file, bytes.clone());
+        let tokenizer = Tokenizer::from_folder(&folder, None).expect("a good folder");
+        assert_eq!(tokenizer.encode("  the ship", 512).expect("room enough").ids, ids, "{file}");
+    }
 }

@@ -57,6 +57,23 @@ fn parquet_files_hold_what_python_reads_from_them() {
 }
 
 #[test]
+fn numbers_of_classes_are_read_as_the_names_that_the_file_has_for_them() {
+    let file = one("classes.parquet", &Options::default());
+    let expected = [
+        r#"{"text": "a", "label": "delivery", "topics": ["refund", "order"], "votes": [{"by": "x", "label": "order"}]}"#,
+        r#"{"text": "b", "label": "refund", "topics": [], "votes": []}"#,
+        r#"{"text": "c", "label": null, "topics": ["delivery"], "votes": [{"by": "y", "label": 7}]}"#,
+    ];
+    assert_eq!(values(text(&file)), values(&expected.join("\n")));
+    let classes = r#"are read as the classes that it names: 0 is "refund", 1 is "order", 2 is "delivery""#;
+    assert!(
+        file.notes.iter().any(|note| note == &format!("classes.parquet: numbers of \"label\" {classes}")),
+        "{:?}",
+        file.notes
+    );
+}
+
+#[test]
 fn workbooks_hold_what_python_reads_from_them() {
     let expected = String::from_utf8(fixture("book.csv")).expect("text");
     for name in ["book.xlsx", "book.ods"] {

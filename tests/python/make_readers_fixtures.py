@@ -124,6 +124,25 @@ def write_parquet():
         (OUT / "rows.jsonl").write_text(expected)
 
 
+def write_classes():
+    """Numbers of classes, whose names the `datasets` library keeps beside them (`ClassLabel`); -1 is a row without a label."""
+    label = {"names": LABELS, "_type": "ClassLabel"}
+    features = {
+        "text": {"dtype": "string", "_type": "Value"},
+        "label": label,
+        "topics": {"feature": label, "_type": "Sequence"},
+        "votes": [{"label": label, "by": {"dtype": "string", "_type": "Value"}}],
+    }
+    columns = {
+        "text": ["a", "b", "c"],
+        "label": [2, 0, -1],
+        "topics": [[0, 1], [], [2]],
+        "votes": [[{"label": 1, "by": "x"}], [], [{"label": 7, "by": "y"}]],
+    }
+    made = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    pq.write_table(made, OUT / "classes.parquet")
+
+
 BOOK = [
     ["text", "label", "when", "count", "share", "sure"],
     ["the parcel is late, \"again\"", "delivery", dt.datetime(2024, 5, 1), 3, 0.25, True],
@@ -261,6 +280,7 @@ def write_packed():
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     write_parquet()
+    write_classes()
     write_xlsx()
     write_ods()
     write_packed()

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use futures_lite::future::block_on;
-use hone_core::config::ModelSource;
+use hone_core::config::{ModelSource, RunConfig};
 use hone_core::data::DataFiles;
 use hone_core::session::protocol::Weights;
 use hone_core::session::{Session, SessionError};
@@ -20,6 +20,20 @@ pub fn loaded() -> Session {
     let source = ModelSource::Local { name: "tiny".into() };
     session.load_model(source, paths::read_folder(&paths::fixture("tiny_encoder"))).expect("the fixture loads");
     session
+}
+
+/// A run on short texts that takes all of its steps, each time to the same weights: it has no dropout, whose generator the other tests of a
+/// process draw from, too.
+#[must_use]
+pub fn repeatable_run() -> RunConfig {
+    RunConfig {
+        early_stopping_patience: None,
+        batch_size: 8,
+        learning_rate: 2e-3,
+        max_seq_length: 32,
+        dropout: Some(0.0),
+        ..RunConfig::default()
+    }
 }
 
 /// Texts as inputs.

@@ -182,6 +182,26 @@ impl Golden {
         demand(&[self.curve(trained, device)]);
     }
 
+    /// Logits, loss and gradients agree, and the losses of twenty steps that train everything.
+    ///
+    /// # Panics
+    /// When they don't.
+    pub fn check_whole(&self, device: &Device) {
+        self.check_forward(device);
+        self.check_gradients(Pass::Kept, device);
+        self.check_curve(Trained::All, device);
+    }
+
+    /// As [`Self::check_whole`], and the losses of twenty steps of the head alone, and of the last layer.
+    ///
+    /// # Panics
+    /// When they don't.
+    pub fn check_whole_and_parts(&self, device: &Device) {
+        self.check_whole(device);
+        self.check_curve(Trained::Head, device);
+        self.check_curve(Trained::LastLayer, device);
+    }
+
     /// With label smoothing the loss and its gradients by the logits agree, and so do the losses of twenty steps.
     ///
     /// # Panics

@@ -87,3 +87,13 @@ pub fn write_folder(folder: &Folder, path: &Path) {
         std::fs::write(file, bytes).expect("a file can be written");
     }
 }
+
+/// A file of text in a folder.
+///
+/// # Panics
+/// When it is not there, or no text.
+#[must_use]
+pub fn text_in(folder: &Folder, name: &str) -> String {
+    let bytes = folder.get(name).unwrap_or_else(|| panic!("the folder has no {name}"));
+    String::from_utf8(bytes.to_vec()).unwrap_or_else(|error| panic!("{name} is no text: {error}"))
+}

@@ -39,7 +39,10 @@ const READERS: Beside = Beside { name: "hone-readers", wasm: "hone_readers_web.w
 /// What reads and writes image files.
 const IMAGES: Beside = Beside { name: "hone-images", wasm: "hone_images_web.wasm", folder: "images-" };
 
-/// Bytes of memory beyond which the module of images is let go of after an image: memory of a wasm grows only.
+/// What renders chat templates.
+const TEMPLATES: Beside = Beside { name: "hone-templates", wasm: "hone_templates_web.wasm", folder: "templates-" };
+
+/// Bytes of memory beyond which a module that stays is let go of after a call: memory of a wasm grows only.
 const MOST_KEPT: usize = 256 << 20;
 
 /// What the script that wasm-bindgen writes must have for a module to be let go of.
@@ -72,7 +75,9 @@ pub(crate) fn assemble(tools: &Tools, mode: Mode, dist: &Path) -> Result<()> {
             ("rust", "worker") => {
                 let readers = build.beside(element, &READERS, &new, reading)?;
                 let images = build.beside(element, &IMAGES, &new, loading_images)?;
-                build.worker(element, &crate_of(href)?, &(readers + &images), &new).map(|()| String::new())
+                let templates = build.beside(element, &TEMPLATES, &new, loading_templates)?;
+                let functions = readers + &images + &templates;
+                build.worker(element, &crate_of(href)?, &functions, &new).map(|()| String::new())
             }
             (rel, kind) => bail!("bundle.rs knows no rel {rel:?} with data-type {kind:?}"),
         }
@@ -271,28 +276,37 @@ fn reading(folder: &str, digest: &str) -> String {
     )
 }
 
-/// The function by which the worker loads what reads and writes image files, from `folder`, whose wasm is taken as it lies there and
-/// not otherwise. What it gives is a function that calls one of the module's by its name, at once: it starts the module where it is
-/// not, lets go of it where it panicked or took much memory, and throws what went wrong.
+/// The function by which the worker loads what reads and writes image files.
 fn loading_images(folder: &str, digest: &str) -> String {
-    let name = IMAGES.name;
+    loading("honeLoadImages", IMAGES.name, folder, digest)
+}
+
+/// The function by which the worker loads what renders chat templates.
+fn loading_templates(folder: &str, digest: &str) -> String {
+    loading("honeLoadTemplates", TEMPLATES.name, folder, digest)
+}
+
+/// The function `loader` by which the worker loads a module that stays, from `folder`, whose wasm is taken as it lies there and not
+/// otherwise. What it gives is a function that calls one of the module's by its name, at once: it starts the module where it is
+/// not, lets go of it where it panicked or took much memory, and throws what went wrong.
+fn loading(loader: &str, name: &str, folder: &str, digest: &str) -> String {
     format!(
-        "globalThis.honeLoadImages = async () => {{\n  \
-         const images = await import('./{folder}/{name}.js');\n  \
+        "globalThis.{loader} = async () => {{\n  \
+         const beside = await import('./{folder}/{name}.js');\n  \
          const wasm = await fetch(new URL('./{folder}/{name}_bg.wasm', import.meta.url), {{ integrity: '{digest}' }});\n  \
          const module = await WebAssembly.compile(await wasm.arrayBuffer());\n  \
          return (called, ...given) => {{\n    \
          let isSound = false;\n    \
          try {{\n      \
-         const {{ memory }} = images.initSync({{ module }});\n      \
-         const made = images[called](...given);\n      \
+         const {{ memory }} = beside.initSync({{ module }});\n      \
+         const made = beside[called](...given);\n      \
          isSound = memory.buffer.byteLength <= {MOST_KEPT};\n      \
          return made;\n    \
          }} catch (error) {{\n      \
          isSound = error?.name === 'Error';\n      \
          throw error;\n    \
          }} finally {{\n      \
-         if (!isSound) images.forget();\n    \
+         if (!isSound) beside.forget();\n    \
          }}\n  \
          }};\n}};\n"
     )
@@ -383,12 +397,16 @@ mod tests {
     }
 
     #[test]
-    fn the_worker_takes_the_codecs_of_its_own_build_only_and_lets_go_of_those_that_failed() {
+    fn the_worker_takes_modules_of_its_own_build_only_and_lets_go_of_those_that_failed() {
         let script = loading_images("images-1", "sha256-x");
         assert!(script.starts_with("globalThis.honeLoadImages = async () => {\n"), "{script}");
         assert!(script.contains("import('./images-1/hone-images.js')"), "{script}");
         assert!(script.contains("_bg.wasm', import.meta.url), { integrity: 'sha256-x' })"), "{script}");
-        assert!(script.contains("byteLength <= 268435456") && script.contains("images.forget()"), "{script}");
+        assert!(script.contains("byteLength <= 268435456") && script.contains("beside.forget()"), "{script}");
+        let script = loading_templates("templates-1", "sha256-y");
+        assert!(script.starts_with("globalThis.honeLoadTemplates = async () => {\n"), "{script}");
+        assert!(script.contains("import('./templates-1/hone-templates.js')"), "{script}");
+        assert!(script.contains("fetch(new URL('./templates-1/hone-templates_bg.wasm', import.meta.url)"), "{script}");
     }
 
     #[test]

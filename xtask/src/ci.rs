@@ -67,9 +67,13 @@ fn rules(report: &mut Report) {
 /// links core without its engine.
 fn clippy_wasm(tools: &Tools) -> Result<()> {
     // The page as it is cut; in one piece it is linted natively.
-    for (package, features) in
-        [("hone-app", "split"), ("hone-worker", ""), ("hone-readers-web", ""), ("hone-images-web", "")]
-    {
+    for (package, features) in [
+        ("hone-app", "split"),
+        ("hone-worker", ""),
+        ("hone-readers-web", ""),
+        ("hone-images-web", ""),
+        ("hone-templates-web", ""),
+    ] {
         let mut command = web::command(tools, "cargo");
         command
             .args(["clippy", "--locked", "--profile", MODE.profile(), "--target", TARGET, "--package", package])

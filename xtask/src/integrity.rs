@@ -3,7 +3,8 @@
 //!
 //! A browser that gets another file, of another build or changed on its way, does not run it. What module scripts import is
 //! held to it by the `modulepreload` of the same address; a preloaded wasm by the `fetch` that asks for it. The loader of the worker,
-//! `hone-worker.js`, `hone-readers.js` and `hone-images.js` have no hash: browsers have none for what a worker imports.
+//! `hone-worker.js`, and the scripts of the modules beside it (`hone-readers.js`, `hone-images.js`, `hone-templates.js`) have no hash:
+//! browsers have none for what a worker imports.
 
 use std::path::Path;
 

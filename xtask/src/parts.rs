@@ -34,6 +34,8 @@ pub enum Part {
     Readers,
     /// What reads and writes image files, compiled.
     Images,
+    /// What renders chat templates, compiled.
+    Templates,
     /// wasm-bindgen's scripts, wasm-opt where it is used, `dist/`.
     Bundle,
     /// The native tests, compiled.
@@ -54,6 +56,7 @@ impl Part {
             Self::Worker => ("worker", [650, 1500]),
             Self::Readers => ("readers", [90, 120]),
             Self::Images => ("images", [40, 60]),
+            Self::Templates => ("templates", [20, 30]),
             Self::Bundle => ("bundle", [20, 400]),
             Self::Tests => ("tests, compiled", [1800, 1800]),
         }

@@ -134,6 +134,8 @@ pub(crate) const SETS: [&[&str]; 2] = [
         "--exclude",
         "hone-images-web",
         "--exclude",
+        "hone-templates-web",
+        "--exclude",
         "hone-app",
     ],
 ];

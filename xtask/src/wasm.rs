@@ -13,9 +13,27 @@ use crate::proc;
 /// Functions of the worker that are linked and never run. What only they call goes with them. Each becomes a trap: should one be
 /// called after all, the worker stops, and does not go wrong. The compiler merges functions that are alike, so a deployed build
 /// is tried on both devices before it goes out.
-const NEVER_RUN: [Kind; 7] = [
+const NEVER_RUN: [Kind; 17] = [
     Kind::of("cubecl_std::quant::view::run_with_quant_type", "kernels on quantized tensors, of which Hone has none"),
     Kind::of("cubecl_std::quant::view::QuantizedViewExpand<Q,NQ,S,F,NF,C>::dequant", "what such kernels read"),
+    Kind::of("::packing::view::unpack_int_line::", "reads packed numbers of such tensors"),
+    Kind::of("::packing::view::unpack_index_line::", "and packed indices"),
+    Kind::of("::packing::view::unpack_fp4_line::", "and packed floats of 4 bits"),
+    // A smaller one is, to the byte, what loads tiles of plain numbers (`load_manual`), and may stand for both.
+    Kind { smallest: 150, ..Kind::of("::packing::view::unpack_converted_fp4_line::", "the same") },
+    Kind::of("::packing::view::unpack_byte_line::", "and packed floats of 8 bits"),
+    Kind { smallest: 130, ..Kind::of("::quantize_dynamic", "what makes such tensors") },
+    // Smaller ones compare and hash settings, as those of other kernels do.
+    Kind { smallest: 600, ..Kind::of("<cubek_quant::quantize::", "kernels that make such tensors") },
+    Kind { smallest: 600, ..Kind::of("<cubek_quant::dequantize::", "kernels that read them") },
+    Kind {
+        smallest: 200,
+        ..Kind::of(
+            "cubecl_std::tensor::view::operations::tensor_map::",
+            "tensor maps, which only CUDA has: wgpu refuses them",
+        )
+    },
+    Kind { smallest: 400, ..Kind::of("gemm_f64::", "matrix products of f64, of which no model has tensors") },
     Kind::of(" as pliron::parsable::Parsable>::parse", "parsers of kernels written as text: ours are built in memory"),
     Kind::of("<impl pliron::parsable::Parsable for ", "two more of these"),
     Kind { smallest: 120, ..Kind::of("combine::parser::", "what these parsers are made of") },

@@ -38,13 +38,15 @@ impl Mode {
 }
 
 /// What goes into the page, relative to the workspace's folder.
-const INPUTS: [&str; 17] = [
+const INPUTS: [&str; 19] = [
     "core/src",
     "core/Cargo.toml",
     "images/src",
     "images/Cargo.toml",
     "readers/src",
     "readers/Cargo.toml",
+    "templates/src",
+    "templates/Cargo.toml",
     "app",
     "public",
     "index.html",
@@ -62,11 +64,12 @@ const BUILT: &str = "built.txt";
 /// Part of `public` that set-up fills and verifies by itself.
 const MODELS: &str = "public/models";
 /// The crates, and the wasm that each becomes.
-const CRATES: [(Part, &str, &str); 4] = [
+const CRATES: [(Part, &str, &str); 5] = [
     (Part::Page, "app", "hone-app.wasm"),
     (Part::Worker, "app/worker", "hone-worker.wasm"),
     (Part::Readers, "app/readers", "hone_readers_web.wasm"),
     (Part::Images, "app/images", "hone_images_web.wasm"),
+    (Part::Templates, "app/templates", "hone_templates_web.wasm"),
 ];
 
 /// Where the built page lies.

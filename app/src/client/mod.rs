@@ -33,7 +33,7 @@ pub(crate) enum Notice {
     /// It listens, and is of the page's own version.
     Ready,
     /// Progress and events.
-    Message(FromWorker),
+    Message(Box<FromWorker>),
     /// Messages came that are not read before the parts of the later steps are there.
     Waits,
     /// It can't go on; all waiting commands were answered with this.
@@ -236,7 +236,7 @@ impl Client {
         match decode(data, read) {
             Ok((Some(FromWorker::Ready { version }), _)) => self.greet(&version),
             Ok((Some(FromWorker::Reply { id, result }), blobs)) => self.answer(id, result.map(|reply| (reply, blobs))),
-            Ok((Some(message), _)) => self.notify(Notice::Message(message)),
+            Ok((Some(message), _)) => self.notify(Notice::Message(Box::new(message))),
             Ok((None, _)) => {
                 self.0.borrow_mut().unread.push_back(data.clone());
                 self.notify(Notice::Waits);

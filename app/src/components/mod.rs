@@ -15,6 +15,7 @@ mod problem;
 mod progress;
 mod rail;
 mod table;
+mod text_input;
 mod virtual_rows;
 
 pub(crate) use button::Button;
@@ -32,4 +33,5 @@ pub(crate) use problem::ProblemAlert;
 pub(crate) use progress::{Meter, Stat, amount_of, counted, share_of};
 pub(crate) use rail::{Rail, RailItem};
 pub(crate) use table::{Cell, facts, framed, sortable_table, table};
+pub(crate) use text_input::TextInput;
 pub(crate) use virtual_rows::{Extent, ROW_HEIGHT};

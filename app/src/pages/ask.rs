@@ -3,7 +3,8 @@
 use leptos::prelude::*;
 
 use super::data_report::warnings;
-use super::frame::{onward, wait_hint};
+use super::frame::{frame, missing, onward, wait_hint};
+use super::of_run::of_run;
 use crate::browser;
 use crate::components::{Button, check, text_area};
 use crate::format;
@@ -37,8 +38,39 @@ pub(crate) fn typing(store: Store, field: RwSignal<String>) -> Callback<String> 
     })
 }
 
+/// The step Try where inputs are typed: `fields` take them, and `answers` shows what came of them.
+pub(crate) fn ask_page(
+    store: Store,
+    lead: &'static str,
+    fields: AnyView,
+    answers: fn(Store, &Tried) -> AnyView,
+) -> AnyView {
+    let content = view! {
+        {move || missing(store, Step::Try)}
+        {of_run(store)}
+        {fields}
+        {ask(store)}
+        {move || store.tried.get().map(|tried| answers(store, &tried))}
+    };
+    frame(store, Step::Try, lead, content.into_any())
+}
+
+/// The field of the text.
+pub(crate) fn text(store: Store) -> AnyView {
+    text_area("Text", "try-text", "4", true, store.try_text, typing(store, store.try_text))
+}
+
+/// The fields of the text and, where rows are pairs, of the second.
+pub(crate) fn texts(store: Store) -> AnyView {
+    view! {
+        {text(store)}
+        {second_text(store)}
+    }
+    .into_any()
+}
+
 /// The field of the second text, where rows are pairs.
-pub(crate) fn second_text(store: Store) -> AnyView {
+fn second_text(store: Store) -> AnyView {
     let is_pair = Memo::new(move |_| store.has_second_text());
     let field = move || {
         let on_input = typing(store, store.try_second);

@@ -4,15 +4,14 @@
 use hone_core::task::Task;
 use leptos::ev::DragEvent;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::ask::can_predict;
 use super::frame::wait_hint;
-use crate::browser::{DroppedItems, PickedFile};
+use crate::browser::PickedFile;
 use crate::components::{Button, Cell, FileInput, counted, select, table};
 use crate::format;
 use crate::state::batch::{Going, LabeledFile, LookedAt};
-use crate::state::{Activity, Step, Store, unreadable};
+use crate::state::{Activity, Step, Store};
 use crate::tasks;
 
 /// What a browser offers to choose from, of rows.
@@ -72,15 +71,9 @@ pub(super) fn panel(store: Store, task: Task) -> Option<AnyView> {
 /// Where a file is dropped or chosen.
 fn drop_area(store: Store, has_images: bool, on_files: Callback<Vec<PickedFile>>) -> AnyView {
     let on_drop = move |event: DragEvent| {
-        let Some(data) = event.data_transfer().filter(|_| untrack(|| can_predict(store))) else { return };
-        event.prevent_default(); // the page does not take it too
-        let dropped = DroppedItems::of(&data);
-        spawn_local(async move {
-            match dropped.all().await {
-                Ok(files) => on_files.run(files),
-                Err(error) => store.report(Step::Try, unreadable(error)),
-            }
-        });
+        if untrack(|| can_predict(store)) {
+            store.take_dropped_on_part(&event, Step::Try, on_files);
+        }
     };
     let cannot_choose = Signal::derive(move || !can_predict(store));
     let (what, accept) = if has_images { (WHAT_OF_IMAGES, IMAGES) } else { (WHAT_OF_ROWS, ROWS) };

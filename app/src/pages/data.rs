@@ -9,7 +9,7 @@ use super::frame::{data_note, frame, hint_while, is_running, missing, onward};
 use super::parts::parts;
 use super::{few_rows, label_check, labeling, reading, rows, undo};
 use crate::browser::PickedFile;
-use crate::components::{Button, FileInput, optional_file, select, text_area};
+use crate::components::{Button, FileInput, TextInput, optional_file, select, text_area};
 use crate::format;
 use crate::state::report::Wish;
 use crate::state::{DataSlot, Step, Store};
@@ -210,21 +210,9 @@ fn name_columns(store: Store, columns: &'static [(&'static str, &'static str, Wi
     let typed: Vec<_> = columns.iter().map(|(_, _, wish)| wish(&mut read).clone().unwrap_or_default()).collect();
     let typed = RwSignal::new(typed);
     let field = |(index, (id, name, _)): (usize, &(&'static str, &'static str, Wish))| {
-        view! {
-            <label class="stacked">
-                <span>{*name}</span>
-                <input
-                    type="text"
-                    data-testid=*id
-                    autocomplete="off"
-                    spellcheck="false"
-                    placeholder="guess"
-                    prop:value=move || typed.with(|typed| typed[index].clone())
-                    on:input=move |event| typed.update(|typed| typed[index] = event_target_value(&event))
-                />
-            </label>
-        }
-        .into_any()
+        let value = Signal::derive(move || typed.with(|typed| typed[index].clone()));
+        let on_input = Callback::new(move |text: String| typed.update(|typed| typed[index] = text));
+        view! { <TextInput id=*id label=*name value=value placeholder="guess" on_input=on_input /> }.into_any()
     };
     let fields = columns.iter().enumerate().map(field).collect_view();
     let on_read = Callback::new(move |()| {

@@ -76,13 +76,20 @@ pub(crate) fn missing(store: Store, step: Step) -> Option<AnyView> {
     None
 }
 
-/// What is done with a project file, or was done with the last one.
+/// What is done with a project file, or was done with the last one; and what a run that was opened took the place of.
 fn project_note(store: Store) -> AnyView {
-    let note = move || {
-        let said = store.kept.project.get();
-        (!said.is_empty()).then(|| view! { <p class="hint" role="status" data-testid="project-note">{said}</p> })
+    let note = |id: &'static str, said: RwSignal<String>| {
+        move || {
+            let said = said.get();
+            (!said.is_empty()).then(|| view! { <p class="hint" role="status" data-testid=id>{said}</p> })
+        }
     };
-    view! { {note} }.into_any()
+    let (of_file, of_run) = (note("project-note", store.kept.project), note("put-aside", store.kept.put_aside));
+    view! {
+        {of_file}
+        {of_run}
+    }
+    .into_any()
 }
 
 /// What another model, or another task, did to the rows.

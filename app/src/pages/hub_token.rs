@@ -4,7 +4,7 @@
 use hone_core::hub::host_of;
 use leptos::prelude::*;
 
-use crate::components::{Button, check};
+use crate::components::{Button, TextInput, check};
 use crate::state::Store;
 
 pub(super) fn hub_token(store: Store, is_busy: Signal<bool>) -> AnyView {
@@ -12,7 +12,9 @@ pub(super) fn hub_token(store: Store, is_busy: Signal<bool>) -> AnyView {
     let token = Memo::new(move |_| hub_url.with(|url| tokens.of(url)));
     let has_token = Signal::derive(move || token.with(Option::is_some));
     let is_kept = Signal::derive(move || token.with(|token| token.as_ref().is_some_and(|token| token.is_kept)));
-    let text = move || token.with(|token| token.as_ref().map(|token| token.text.clone()).unwrap_or_default());
+    let label = Signal::derive(move || hub_url.with(|url| format!("Token for {}", host_of(url))));
+    let text =
+        Signal::derive(move || token.with(|token| token.as_ref().map(|token| token.text.clone()).unwrap_or_default()));
     let where_it_is = move || match (has_token.get(), is_kept.get()) {
         (false, _) => "No token is given: models that are open to all need none.",
         (true, false) => "It is in the memory of this page alone, and gone when the page is closed or loaded again.",
@@ -24,6 +26,7 @@ pub(super) fn hub_token(store: Store, is_busy: Signal<bool>) -> AnyView {
         tokens.is_asked_for.set(true); // the box stays open when the field is emptied
         tokens.set(&hub_url.get_untracked(), typed);
     };
+    let on_input = Callback::new(move |typed: String| set(&typed));
     let on_keep = Callback::new(move |keeps| tokens.keep(&hub_url.get_untracked(), keeps));
     let cannot_keep = Signal::derive(move || is_busy.get() || !has_token.get());
     let remove = move || {
@@ -33,18 +36,7 @@ pub(super) fn hub_token(store: Store, is_busy: Signal<bool>) -> AnyView {
     view! {
         <details data-testid="hub-token-box" prop:open=move || tokens.is_asked_for.get() || has_token.get()>
             <summary>"A token, for private and gated models"</summary>
-            <label class="stacked">
-                <span>{move || hub_url.with(|url| format!("Token for {}", host_of(url)))}</span>
-                <input
-                    type="password"
-                    data-testid="hub-token"
-                    autocomplete="off"
-                    spellcheck="false"
-                    prop:value=text
-                    disabled=move || is_busy.get()
-                    on:input=move |event| set(&event_target_value(&event))
-                />
-            </label>
+            <TextInput id="hub-token" label=label value=text is_secret=true disabled=is_busy on_input=on_input />
             {check("Remember it on this device", "keep-hub-token", is_kept, cannot_keep, on_keep)}
             <p class="hint" data-testid="hub-token-place">{where_it_is}</p>
             <p class="hint">

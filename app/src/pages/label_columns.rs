@@ -9,22 +9,7 @@ use crate::state::Store;
 use crate::state::report::ColumnRole;
 
 /// The texts of a row beside such labels or numbers.
-pub(crate) const TEXTS: &[ColumnRole] = &[
-    ColumnRole {
-        role: "text",
-        label: "Text",
-        id: "text-column",
-        is_optional: false,
-        wish: |read| &mut read.text_column,
-    },
-    ColumnRole {
-        role: "second text",
-        label: "Second text",
-        id: "text-pair-column",
-        is_optional: true,
-        wish: |read| &mut read.text_pair_column,
-    },
-];
+pub(crate) const TEXTS: &[ColumnRole] = &[ColumnRole::TEXT, ColumnRole::SECOND_TEXT];
 
 /// The role of a column with one label or number.
 const ONE: &str = "label";

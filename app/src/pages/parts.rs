@@ -6,7 +6,7 @@ use hone_core::data::rows_an_epoch;
 use leptos::prelude::*;
 
 use super::data::busy;
-use crate::components::{Button, select};
+use crate::components::{Button, TextInput, select};
 use crate::format;
 use crate::state::several::{rows_words, steps_an_epoch};
 use crate::state::{Step, Store};
@@ -91,18 +91,7 @@ fn part(
     let busy = busy(store);
     view! {
         <li class="part">
-            <label class="stacked">
-                <span>"Name"</span>
-                <input
-                    type="text"
-                    data-testid=format!("part-name-{id}")
-                    autocomplete="off"
-                    spellcheck="false"
-                    disabled=move || busy.get()
-                    prop:value=move || name.get()
-                    on:input=move |event| on_name.run(event_target_value(&event))
-                />
-            </label>
+            <TextInput id=format!("part-name-{id}") label="Name" value=name disabled=busy on_input=on_name />
             <p>{move || words.get()}</p>
             <button
                 type="button"

@@ -24,7 +24,7 @@ const WHAT_IT_IS: &str = "A sweep trains the recipe with one combination of valu
     figure that chooses the best weights. Each run is kept as any other: delete those that you need no more in the table of runs. \
     Closing the page loses nothing but the run that goes on.";
 const HOW_HALVING_GOES: &str = "Of three trials the best goes on to three times as many epochs, the last one to all of them. It begins \
-    anew for that: each run has the learning-rate schedule of its own length.";
+    anew for that: each run has the learning-rate schedule of its own length. Blank: a third of the epochs of the recipe.";
 const WHAT_FOLDS_ARE: &str = "Cross-validation: the rows are cut into so many parts, each trial is trained once with each part \
     held out, and the mean counts. Blank: one run, on the validation rows of the step Data.";
 const WHAT_SEEDS_ARE: &str = "Each trial is trained once with each of these numbers, on the same held-out rows: how far the runs \

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hone_core::config::{ExportFormat, Job, PromptFormat, ReadOptions, RunConfig};
+use hone_core::config::{ConfigProblem, ExportFormat, Job, PromptFormat, ReadOptions};
 use hone_core::event::Split;
 use hone_core::generate::SamplingConfig;
 use hone_core::session::protocol::{Command, NamedBlob, Problem, ProblemKind, Prompt, Reply, Weights};
@@ -14,9 +14,9 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::Blob;
 
-use super::evaluation::{Measured, writing_limits};
+use super::evaluation::{Measured, num_prompts};
 use super::run::RunState;
-use super::writing::{self, Ending, Writing, WritingInput};
+use super::writing::{self, Ending, SamplingDraft, Writing, WritingInput};
 use super::{Step, Store, bug, origin, unexpected, unreadable};
 use crate::browser::{self, PickedFile};
 use crate::client::Answer;
@@ -81,21 +81,13 @@ impl Store {
         self.model.task.get_untracked().spec().command == "generate"
     }
 
-    /// The settings of the run whose weights are measured; before one, those that a run would have now.
-    pub(crate) fn run_of_weights(self) -> RunConfig {
-        let of_run = || self.started.with_untracked(|started| started.as_ref()?.origin.made_of.run.clone());
-        let of_run = self.run.with_untracked(RunState::is_finished).then(of_run).flatten();
-        of_run.unwrap_or_else(|| self.run_to_read_for())
-    }
-
     async fn measure(self, weights: Weights, split: Split) -> bool {
         let has_run = self.run.with_untracked(RunState::is_finished);
         // A run has its own rows of several tasks; before one they are read to be measured.
         let to_read = if has_run { Vec::new() } else { untrack(|| self.parts_to_run()) };
         let answer = if to_read.is_empty() {
             let task = self.model.task.get_untracked();
-            let (num_prompts, max_new_tokens) = writing_limits(task, &self.run_of_weights());
-            let command = Command::Evaluate { weights, split, num_prompts, max_new_tokens };
+            let command = Command::Evaluate { weights, split, num_prompts: num_prompts(task) };
             self.ask_to_measure(weights, command, Vec::new()).await
         } else {
             self.ask_to_measure_parts(split).await
@@ -238,7 +230,20 @@ impl Store {
         let format = self.format_to_try();
         let prompt =
             self.try_text.with(|text| self.try_turns.with(|turns| writing::prompt(&format, text, turns.as_slice())));
-        prompt.zip(self.sampling.with(|sampling| sampling.resolve().ok()))
+        prompt.zip(self.sampling_now().ok().map(|(sampling, _)| sampling))
+    }
+
+    /// How texts are written: as typed, else as the model's own file says; and what of that file counts, in words.
+    pub(crate) fn sampling_now(self) -> Result<(SamplingConfig, Vec<String>), Vec<ConfigProblem>> {
+        self.with_sampling(|draft, own| draft.resolve(own))
+    }
+
+    /// Uses what was typed of how texts are written, and the model's generation_config.json.
+    pub(crate) fn with_sampling<T>(self, use_it: impl FnOnce(&SamplingDraft, Option<&str>) -> T) -> T {
+        self.model.info.with(|info| {
+            let own = info.as_ref().and_then(|info| info.generation_config.as_deref());
+            self.sampling.with(|draft| use_it(draft, own))
+        })
     }
 
     /// Writes on from the prompt: the model before training, then the one after.
@@ -253,11 +258,15 @@ impl Store {
     fn write_with(self, weights: Weights, prompt: Prompt, sampling: SamplingConfig) {
         self.note_writing(WritingInput::Started(weights));
         let command = Command::Generate { prompt: prompt.clone(), weights, sampling: sampling.clone() };
+        let window = self.model.info.with_untracked(|info| info.as_ref().map(|info| info.max_position_embeddings));
         let id = self.client().send(command, Vec::new(), move |answer| {
             match answer {
                 Ok((Reply::Generated { text, num_tokens, elapsed_secs, is_complete, filtered, .. }, _)) => {
                     let is_stopped = self.writing.with_untracked(|writing| writing.is_stopping);
-                    let is_at_limit = num_tokens >= sampling.max_new_tokens as usize;
+                    let is_at_limit = match sampling.max_length as usize {
+                        0 => num_tokens >= sampling.max_new_tokens as usize,
+                        length => window.is_none_or(|window| length < window),
+                    };
                     let ending = Ending { num_tokens, elapsed_secs, is_complete, is_stopped, is_at_limit, filtered };
                     self.note_writing(WritingInput::Ended(text, ending));
                     // Another model may have been asked for meanwhile.

@@ -1,15 +1,18 @@
 //! Answers that a person corrects in a list of rows that a model gets wrong, and the second run that goes on from there. In: a row as it
-//! was measured, and the label, labels, numbers or text that it should have. Out: an edit of the row; what the first run's answers are
-//! worth by it (`made`), computed from the answers that it gave; a second run, from the weights of the first or from the pretrained model.
+//! was measured, and what it should have. Out: an edit of the row; what the first run's answers are worth by it (`made`), computed from
+//! the answers that it gave; a second run, from the weights of the first or from the pretrained model.
 
+mod answer;
+mod kept;
 mod made;
+mod new_labels;
+pub(crate) mod tags;
 
 use std::sync::Arc;
 
 use hone_core::config::{RowEdit, RunDraft, Split};
 use hone_core::data::{RowFilter, RowId, RowQuery, RowSource, RowView};
 use hone_core::session::protocol::{Command, Reply};
-use hone_core::task::image_classification::FOLDER;
 use hone_core::task::multi_label::LabelLayout;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -22,7 +25,7 @@ use super::{Step, Store};
 use crate::browser;
 use crate::tasks;
 pub(crate) use made::{AnswerKind, Correction, Rescored, WrongAnswer, number_of};
-use made::{find_held, rescore};
+use made::{cells_after, find_held, rescore};
 
 /// Id of the box in which a label is corrected, or of the first field.
 pub(crate) const BOX_ID: &str = "correct-box";
@@ -55,6 +58,8 @@ fn answer_places(source: &RowSource, kind: AnswerKind) -> Vec<usize> {
     let is_answer = |role: &str| match kind {
         AnswerKind::Label | AnswerKind::Labels | AnswerKind::Numbers => role == "label" || role == "labels",
         AnswerKind::Text => ["target", "completion", "output"].contains(&role),
+        AnswerKind::Tags => role == "tags" || role == "spans",
+        AnswerKind::Answer => role == "answers",
     };
     let places = source.columns.iter().enumerate().filter(|(_, (_, role))| is_answer(role)).map(|(place, _)| place);
     let places: Vec<usize> = places.collect();
@@ -63,6 +68,12 @@ fn answer_places(source: &RowSource, kind: AnswerKind) -> Vec<usize> {
 
 /// Whether a row of the table is the one that was measured: its texts are the same.
 fn is_row(source: &RowSource, view: &RowView, wrong: &WrongAnswer) -> bool {
+    if wrong.kind == AnswerKind::Tags {
+        return tags::is_sentence(source, view, &wrong.text);
+    }
+    if wrong.kind == AnswerKind::Answer {
+        return answer::is_question(source, view, &wrong.text, wrong.second.as_deref().unwrap_or_default());
+    }
     if wrong.kind == AnswerKind::Text {
         // The model was given the texts of the row in a form of its own.
         let answers = answer_places(source, wrong.kind);
@@ -131,15 +142,6 @@ fn keep_comma(number: &str, before: &str) -> String {
     }
 }
 
-/// What the columns of these edits hold after them.
-fn cells_after(edits: &[RowEdit]) -> Vec<(String, String)> {
-    let cell = |edit: &RowEdit| match edit {
-        RowEdit::SetCell { column, value, .. } => Some((column.clone(), value.clone())),
-        _ => None,
-    };
-    edits.iter().filter_map(cell).collect()
-}
-
 impl Store {
     /// Whether rows that were measured can be corrected; the reason where they can't.
     pub(crate) fn can_correct(self, kind: AnswerKind) -> Result<(), &'static str> {
@@ -152,8 +154,10 @@ impl Store {
         if self.measured_part.with(Option::is_some) || self.parts.are_several() {
             return Err("Rows of several tasks at once are corrected at the step Data.");
         }
+        let nests_rows =
+            self.data.report.with(|report| report.as_ref().is_some_and(|report| tasks::nests_rows(report)));
         let has_columns = || self.row_source().is_some_and(|source| !answer_places(&source, kind).is_empty());
-        if !self.corrects_images() && !has_columns() {
+        if nests_rows || !self.corrects_images() && !has_columns() {
             return Err("These rows are corrected in their own files.");
         }
         let of_run = self.started.with(|started| started.as_ref().map(|started| started.origin.made_of.files.clone()));
@@ -198,7 +202,7 @@ impl Store {
         rescore(&measured, self.looked_at(), &corrections)
     }
 
-    /// Begins to correct a row. What its numbers or its text are in the file is asked for first.
+    /// Begins to correct a row. What its numbers, its text or its tags are in the file is asked for first.
     pub(crate) fn open_correction(self, wrong: WrongAnswer) {
         let corrections = self.corrections;
         corrections.note.set(None);
@@ -223,11 +227,23 @@ impl Store {
             };
             let values: Vec<String> =
                 answer_places(&source, wrong.kind).into_iter().map(|place| view.cells[place].clone()).collect();
-            if values.iter().any(|value| shown_part(&view, value) != value) {
+            let needs_all = wrong.kind == AnswerKind::Answer && view.is_cut;
+            if needs_all || values.iter().any(|value| shown_part(&view, value) != value) {
                 return corrections.note.set(Some(format!("Row {} is too long to be corrected here.", wrong.row)));
             }
+            let read = match wrong.kind {
+                AnswerKind::Tags => self.read_sentence((&source, &view), &measured, wrong.index),
+                AnswerKind::Answer => Ok(vec![answer::answer_of(&source, &view)]),
+                _ => Ok(values),
+            };
+            let Some(values) = self.take_or_note(read) else { return };
             show(WrongAnswer { values, ..wrong });
         });
+    }
+
+    /// What was found; where nothing was, it is said why.
+    fn take_or_note<T>(self, found: Result<T, String>) -> Option<T> {
+        found.map_err(|reason| self.corrections.note.set(Some(reason))).ok()
     }
 
     /// Leaves the row as it is.
@@ -236,7 +252,7 @@ impl Store {
         self.corrections.active.set(None);
     }
 
-    /// Gives the row that is being corrected its label, labels, numbers or text.
+    /// Gives the row that is being corrected its label, labels, numbers, text or tags.
     pub(crate) fn correct_row(self, values: Vec<String>) {
         let Some(wrong) = self.corrections.active.get_untracked() else { return };
         let Some(measured) = self.measured_tuned.get_untracked() else { return };
@@ -257,7 +273,12 @@ impl Store {
             if let Some(label) = without {
                 return self.corrections.note.set(Some(no_place(label)));
             }
-            let edits = edits_of(&source, &view, (wrong.kind, layout.as_ref()), &values);
+            let edits = match wrong.kind {
+                AnswerKind::Tags => self.tag_sentence((&source, &view), &measured, wrong.index, &values),
+                AnswerKind::Answer => answer::edits_of_answer(&source, &view, &values.concat()),
+                kind => Ok(edits_of(&source, &view, (kind, layout.as_ref()), &values)),
+            };
+            let Some(edits) = self.take_or_note(edits) else { return };
             self.make_correction(split, view.id, wrong, edits, values);
         });
     }
@@ -283,10 +304,7 @@ impl Store {
 
     /// The edit of the label of an image; none where it has that already.
     fn edits_of_image(self, id: RowId, wrong: &WrongAnswer, values: &[String]) -> Vec<RowEdit> {
-        let column = self.data.report.with(|report| {
-            let column = report.as_ref().and_then(|report| report.column_of("label"));
-            column.unwrap_or(FOLDER).to_owned()
-        });
+        let column = self.image_label_column();
         let edited = self.data.read.with(|read| {
             let edited = read.edits.of_file(id.file);
             let cell = edited.get(&id.row).and_then(|row| row.cells.iter().find(|cell| cell.column == column));
@@ -452,7 +470,7 @@ mod tests {
         let same = edits_of(&one, &view(&["x", "a; b"]), (AnswerKind::Labels, Some(&layout)), &owned(&["b", "a"]));
         assert!(same.is_empty(), "the same labels in another order");
         let each = source(&[("text", "text"), ("toxic", "label"), ("rude", "label"), ("loud", "label")]);
-        let layout = LabelLayout::Columns;
+        let layout = LabelLayout::Columns { has_marks: false };
         let edits = edits_of(
             &each,
             &view(&["x", "1", "0", "1"]),

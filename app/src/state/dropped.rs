@@ -6,6 +6,7 @@ use hone_core::hub::MODEL_FILES;
 use hone_core::session::protocol::{Problem, ProblemKind};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use web_sys::DragEvent;
 
 use super::images::are_images;
 use super::projects::is_project;
@@ -99,6 +100,19 @@ impl Store {
             match dropped.all().await {
                 Ok(files) => self.take_folder(files),
                 Err(error) => self.report(self.step.get_untracked(), unreadable(error)),
+            }
+        });
+    }
+
+    /// Takes what was dropped on a part of the page: `on_files` gets it with all that is in folders. What can't be read is said at `step`.
+    pub(crate) fn take_dropped_on_part(self, event: &DragEvent, step: Step, on_files: Callback<Vec<PickedFile>>) {
+        let Some(data) = event.data_transfer() else { return };
+        event.prevent_default(); // the page does not take it too
+        let dropped = DroppedItems::of(&data);
+        spawn_local(async move {
+            match dropped.all().await {
+                Ok(files) => on_files.run(files),
+                Err(error) => self.report(step, unreadable(error)),
             }
         });
     }

@@ -12,7 +12,6 @@ use super::guess::Guess;
 use super::history::{History, Way};
 use super::parts::KeptPart;
 use super::reading::Outcome;
-use super::run::RunState;
 use super::{Store, recipe};
 use crate::browser::{self, FileIdentity, PickedFile};
 
@@ -160,6 +159,7 @@ impl Store {
     }
 
     fn take_step_now(self, way: Way) {
+        self.kept.put_aside.set(String::new());
         let now = untrack(|| self.choices());
         let to = self.history.try_update(|history| history.take(way, now.clone())).flatten();
         if let Some(to) = to {
@@ -213,15 +213,11 @@ impl Store {
         refocus();
     }
 
-    /// Another model may not be used for the task of an edit: it can't be undone any more then. A kept run that was opened
-    /// brought its own recipe and rows, which no edit before led to.
+    /// Another model may not be used for the task of an edit: it can't be undone any more then.
     pub(super) fn forget_edits_of_other_models(self) {
         Effect::new(move |_| {
             let Some(tasks) = self.model.info.with(|info| info.as_ref().map(|info| info.tasks.clone())) else { return };
-            let is_opened = self.run.with_untracked(RunState::is_active);
-            self.history.update(|history| {
-                history.forget_unless(|choices| !is_opened && tasks.contains(&choices.task));
-            });
+            self.history.update(|history| history.forget_unless(|choices| tasks.contains(&choices.task)));
         });
     }
 }

@@ -38,7 +38,7 @@ impl Store {
             // After a panic the worker has said itself why; the browser then says that it has stopped.
             Notice::Dead(_) if self.worker.get_untracked() == WorkerStatus::Dead => {}
             Notice::Dead(problem) => self.worker_died(problem),
-            Notice::Message(message) => self.hear_message(message),
+            Notice::Message(message) => self.hear_message(*message),
             Notice::Waits => self.note_unread(),
         }
     }

@@ -199,13 +199,14 @@ impl Store {
             self.projects.set_open(Some(OpenProject { id, typed_name: Some(name), is_elsewhere: false }));
             if before.is_some() {
                 self.sweep.clear(); // it is of the project that is left
+                self.corrections.clear();
             }
         }
         true
     }
 
     /// The rows and the recipe of a run come in the place of those that are shown: these are never kept as those of the
-    /// project that was open. `project` is that of the run as it was last kept, whose sweep is shown from now on.
+    /// project that was open. `project` is that of the run as it was last kept, whose sweep and corrections are shown from now on.
     pub(super) fn leave_project_for_run(self, run: &str, project: Option<&ProjectState>) {
         let open_id = move || self.projects.open.with_untracked(|open| open.as_ref().map(|open| open.id.clone()));
         let before = open_id();
@@ -215,10 +216,10 @@ impl Store {
             self.list_projects();
         }
         if before.is_none() || before != open_id() {
-            let sweep =
-                project.and_then(|project| Some((ProjectNotes::read(&project.page).ok()?.sweep, &project.renamed)));
-            let (sweep, renamed) = sweep.unzip();
-            self.take_sweep(&sweep.unwrap_or_default(), renamed.map_or(&[][..], Vec::as_slice));
+            let notes = project.and_then(|project| ProjectNotes::read(&project.page).ok()).unwrap_or_default();
+            let renamed = project.map_or(&[][..], |project| project.renamed.as_slice());
+            self.take_sweep(&notes.sweep, renamed);
+            self.take_corrections(&notes.corrections, renamed);
         }
     }
 
@@ -251,6 +252,7 @@ impl Store {
             step: self.step.get().id().to_owned(),
             drawn: self.kept.drawn.get(),
             sweep: self.sweep_json(),
+            corrections: self.corrections_json(),
         };
         let (task, read, model) = (self.data.task.get(), self.data.read.get(), self.chosen_source());
         let name = self.project_name()?;

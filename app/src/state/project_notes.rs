@@ -20,19 +20,22 @@ pub(super) struct ProjectNotes {
     pub drawn: Vec<String>,
     /// Its sweep, as JSON; empty where there is none.
     pub sweep: String,
+    /// What was corrected in it, as JSON; empty where nothing was.
+    pub corrections: String,
 }
 
 /// The same as JSON has it.
-type Written = (String, bool, String, Vec<String>, String);
+type Written = (String, bool, String, Vec<String>, String, String);
 
-/// What earlier builds wrote, which knew no sweeps.
+/// The first of what earlier builds wrote, which knew no corrections; some of them knew sweeps.
 type WrittenBefore = (String, bool, String, Vec<String>);
 
 impl ProjectNotes {
     /// As JSON.
     pub(super) fn to_json(&self) -> String {
-        let Self { of_run, is_named, step, drawn, sweep } = self;
-        let written: Written = (of_run.to_json(), *is_named, step.clone(), drawn.clone(), sweep.clone());
+        let Self { of_run, is_named, step, drawn, sweep, corrections } = self;
+        let written: Written =
+            (of_run.to_json(), *is_named, step.clone(), drawn.clone(), sweep.clone(), corrections.clone());
         serde_json::to_string(&written).expect("notes hold only plain values")
     }
 
@@ -41,12 +44,13 @@ impl ProjectNotes {
         // The browser reads it, which takes less of the page than a parser of our own.
         let value = js_sys::JSON::parse(json).map_err(|error| browser::describe(&error))?;
         let written = serde_wasm_bindgen::from_value::<Written>(value.clone()).or_else(|_| {
-            let (of_run, is_named, step, drawn) = serde_wasm_bindgen::from_value::<WrittenBefore>(value)?;
-            Ok::<Written, serde_wasm_bindgen::Error>((of_run, is_named, step, drawn, String::new()))
+            let (of_run, is_named, step, drawn) = serde_wasm_bindgen::from_value::<WrittenBefore>(value.clone())?;
+            let sweep = js_sys::Array::from(&value).get(4).as_string().unwrap_or_default();
+            Ok::<Written, serde_wasm_bindgen::Error>((of_run, is_named, step, drawn, sweep, String::new()))
         });
         match written {
-            Ok((of_run, is_named, step, drawn, sweep)) => {
-                Ok(Self { of_run: PageNotes::read(&of_run)?, is_named, step, drawn, sweep })
+            Ok((of_run, is_named, step, drawn, sweep, corrections)) => {
+                Ok(Self { of_run: PageNotes::read(&of_run)?, is_named, step, drawn, sweep, corrections })
             }
             Err(_) => Ok(Self { of_run: PageNotes::read(json)?, ..Self::default() }),
         }
@@ -193,10 +197,11 @@ mod tests {
             step: "recipe".into(),
             drawn: vec!["3".into()],
             sweep: "{}".into(),
+            corrections: "[[],null]".into(),
         };
-        let (of_run, is_named, step, drawn, sweep): Written =
+        let (of_run, is_named, step, drawn, sweep, corrections): Written =
             serde_json::from_str(&notes.to_json()).expect("it is JSON");
         assert_eq!((of_run, is_named), (notes.of_run.to_json(), true));
-        assert_eq!((step, drawn, sweep), (notes.step, notes.drawn, notes.sweep));
+        assert_eq!((step, drawn, sweep, corrections), (notes.step, notes.drawn, notes.sweep, notes.corrections));
     }
 }

@@ -86,7 +86,7 @@ impl Store {
             let is_kept =
                 |store: Self| store.data.report.with_untracked(Option::is_none) && !store.model.loading.get_untracked();
             if matches!(outcome, Outcome::Unread | Outcome::Cancelled) && is_kept(self) {
-                self.rows.note_reading(read.edits.clone()); // else they are read once more, and what is said here goes
+                self.rows.note_reading(&read); // else they are read once more, and what is said here goes
                 data.read.set(read);
                 if outcome == Outcome::Cancelled {
                     data.note.set(Some("The rows were not read again: the report is the one from before.".into()));
@@ -143,7 +143,7 @@ impl Store {
         self.dismiss(Step::Data);
         data.progress.set((0, 0));
         data.is_cancelled.set_value(false);
-        self.rows.note_reading(data.read.with_untracked(|read| read.edits.clone()));
+        data.read.with_untracked(|read| self.rows.note_reading(read));
         data.num_readings.update_value(|count| *count += 1);
         data.loading.set(true);
         data.num_readings.get_value()

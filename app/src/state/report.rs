@@ -24,6 +24,28 @@ pub(crate) struct ColumnRole {
     pub wish: Wish,
 }
 
+impl ColumnRole {
+    /// A text, or the first of a pair.
+    pub(crate) const TEXT: Self = Self::needed("text", "Text", "text-column", |read| &mut read.text_column);
+
+    /// The second text of a pair.
+    pub(crate) const SECOND_TEXT: Self =
+        Self::optional(SECOND_TEXT, "Second text", "text-pair-column", |read| &mut read.text_pair_column);
+
+    /// The one label of a row.
+    pub(crate) const LABEL: Self = Self::needed("label", "Label", "label-column", |read| &mut read.label_column);
+
+    /// One that each row needs: its name in reports and on the page, the test id of its control, and where a wish about it stands.
+    pub(crate) const fn needed(role: &'static str, label: &'static str, id: &'static str, wish: Wish) -> Self {
+        Self { role, label, id, is_optional: false, wish }
+    }
+
+    /// As [`Self::needed`], of one that a row can do without.
+    pub(crate) const fn optional(role: &'static str, label: &'static str, id: &'static str, wish: Wish) -> Self {
+        Self { role, label, id, is_optional: true, wish }
+    }
+}
+
 /// How much there is, in words: rows, images, or the passages that a file of one text is cut into.
 pub(crate) fn size_words(report: &DataReport) -> String {
     match report.format {
@@ -36,7 +58,7 @@ pub(crate) fn size_words(report: &DataReport) -> String {
 }
 
 /// The role of the second text of a pair.
-const SECOND_TEXT: &str = "second text";
+pub(crate) const SECOND_TEXT: &str = "second text";
 
 /// Another header, or another task, has other columns. That rows are no pairs holds whatever they are called.
 pub(crate) fn forget_columns(read: &mut ReadOptions) {

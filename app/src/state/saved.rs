@@ -15,7 +15,7 @@ use super::run::{Input, RunState, Status};
 use super::saving::Cuts;
 use super::train::Started;
 use super::unsure::Unsure;
-use super::{Step, Store, WorkerStatus, bug, unexpected};
+use super::{Step, Store, WorkerStatus, bug, opened_run, unexpected};
 use crate::browser::{self, PickedFile};
 use crate::client::Answer;
 use crate::{format, tasks};
@@ -35,11 +35,15 @@ pub(crate) struct KeptState {
     pub drawn: RwSignal<Vec<String>>,
     /// One of them is being opened.
     pub opening: RwSignal<bool>,
+    /// What of its project a run that was opened took the place of, and how it comes back; empty where that is nothing.
+    pub put_aside: RwSignal<String>,
     /// What is done with a project file, or was done with the last one; empty where that is nothing.
     pub project: RwSignal<String>,
     has_project: StoredValue<bool>,
     /// Id of the run that is being opened.
     to_open: StoredValue<String>,
+    /// Its project was laid out for it, without its rows.
+    is_laid_out: StoredValue<bool>,
     /// What is done once a device is open.
     once_open: StoredValue<Option<fn(Store)>>,
     /// The events that come are those of a run that was opened, up to its checkpoint, as they came the first time.
@@ -57,9 +61,11 @@ impl KeptState {
             runs: RwSignal::new(KeptRuns::default()),
             drawn: RwSignal::new(Vec::new()),
             opening: RwSignal::new(false),
+            put_aside: RwSignal::new(String::new()),
             project: RwSignal::new(String::new()),
             has_project: StoredValue::new(false),
             to_open: StoredValue::new(String::new()),
+            is_laid_out: StoredValue::new(false),
             once_open: StoredValue::new(None),
             is_replay: StoredValue::new(false),
             cuts: StoredValue::new(Cuts::remembered()),
@@ -190,6 +196,8 @@ impl Store {
         self.confirm_losing_weights("Open anyway", move || {
             spawn_local(async move {
                 self.keep_project_now().await; // the project that is left
+                let is_laid_out = self.lay_out_project_of(&self.kept.to_open.get_value()).await;
+                self.kept.is_laid_out.set_value(is_laid_out);
                 self.open_run_now();
             });
         });
@@ -223,6 +231,7 @@ impl Store {
 
     fn ask_to_open(self) {
         self.ask_to_keep_files();
+        self.kept.put_aside.set(String::new());
         for step in [Step::Model, Step::Data, Step::Train] {
             self.dismiss(step);
         }
@@ -239,6 +248,7 @@ impl Store {
     fn note_opened(self, answer: Answer) {
         self.kept.opening.set(false);
         self.model.loading.set(false);
+        let is_laid_out = self.kept.is_laid_out.try_update_value(std::mem::take).unwrap_or(false);
         self.parts.reading.set(None);
         let (problem, is_refused) = match answer {
             Ok((Reply::Opened { opened }, blobs)) => return self.take_opened(*opened, &blobs),
@@ -254,9 +264,14 @@ impl Store {
         if problem.kind == ProblemKind::Model {
             self.choose_model_of_run(&self.kept.to_open.get_value());
         }
-        self.report(step, problem);
-        self.go_to(step);
-        self.list_runs();
+        spawn_local(async move {
+            if is_laid_out {
+                self.read_rows_laid_out().await; // its project came in the place of the one before
+            }
+            self.report(step, problem);
+            self.go_to(step);
+            self.list_runs();
+        });
     }
 
     /// Puts everything where it was when the run was started; its events follow.
@@ -278,9 +293,11 @@ impl Store {
             job,
             page,
             project,
+            has_rows_of_project,
             damage,
         } = opened;
         let id = self.kept.to_open.get_value();
+        let before = self.choices_of_project(project.as_ref());
         self.leave_project_for_run(&id, project.as_ref());
         let is_over = |kept: &KeptRuns| kept.runs.iter().any(|run| run.id == id && run.is_finished);
         // As it was saved before its end it is not over.
@@ -300,7 +317,9 @@ impl Store {
 
         let data = self.data;
         let file = |named: NamedBlob| PickedFile::from_bytes(&named.name, blobs.get(named.blob)?);
-        let files = [Some(train), valid, test].map(|named| named.and_then(&file));
+        let mut files = [Some(train), valid, test].map(|named| named.and_then(&file));
+        let is_known = before.as_ref().is_none_or(|before| opened_run::know_files(&mut files, &before.files));
+        let has_same_rows = has_rows_of_project && is_known;
         for (slot, file) in [data.train, data.valid, data.test].into_iter().zip(files) {
             slot.set(file);
         }
@@ -314,7 +333,7 @@ impl Store {
         // The rows are read already, for this task and this recipe.
         data.asked_for.set_value(Some(task));
         data.used.set_value(Some(ReadFor::of(&self.run_to_read_for())));
-        self.rows.note_reading(data.read.with_untracked(|read| read.edits.clone()));
+        data.read.with_untracked(|read| self.rows.note_read(read));
         let prompt_format = tasks::row_facts(&report).prompt_format;
         data.report.set(Some(Arc::new(report)));
 
@@ -325,6 +344,7 @@ impl Store {
         self.kept.is_replay.set_value(true);
         let started = Started { origin, job, has_adapter, num_labels, notes, prompt_format, parts, kept_id };
         self.started.set(Some(Arc::new(started)));
+        self.keep_what_came_since(number, before, project.filter(|_| has_same_rows));
         self.feed(Input::Requested);
         self.lost.set(None);
         self.go_to(if is_finished { Step::Evaluate } else { Step::Train });

@@ -61,6 +61,7 @@ impl Store {
         let parts = untrack(|| self.parts_to_run());
         let before = self.run_before();
         self.dismiss(Step::Train);
+        self.kept.put_aside.set(String::new());
         self.ask_to_keep_files();
         self.run_id.set_value(None);
         // Where there was a run, the figures of the model before training may be of that run's rows; a model that is changed

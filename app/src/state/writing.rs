@@ -4,7 +4,9 @@
 use std::str::FromStr;
 
 use hone_core::config::{ConfigProblem, Kind, PromptFormat};
-use hone_core::generate::{EarlyStopping, FilterCounts, OutputFilters, SamplingConfig};
+use hone_core::generate::{
+    EarlyStopping, FilterCounts, OutputFilters, SamplingConfig, TokenRules, adopt_generation_config,
+};
 use hone_core::session::protocol::{Prompt, Weights};
 use hone_core::tokenizer::{Role, Turn};
 
@@ -47,7 +49,7 @@ const PERSONAL_DATA: FieldSpec = FieldSpec {
     )
 };
 
-/// Settings of writing, each with the value that it has when nothing is typed.
+/// Settings of writing, each with the value that it has where nothing is typed and the model's own file does not say.
 pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
     (whole("max_new_tokens", "Longest answer", "tokens", "The model may end it earlier."), "64"),
     (real("temperature", "Temperature", "0 is off", "0 always takes the likeliest token; higher is more varied."), "0"),
@@ -74,7 +76,7 @@ pub(crate) const SAMPLING_FIELDS: &[(FieldSpec, &str)] = &[
     (typed(Kind::Words, "replacement", "Replaced by", "text", "What stands for what is blocked."), "[removed]"),
 ];
 
-/// Settings as typed; what is missing has its default.
+/// Settings as typed; what is missing is as the model's generation_config.json says, else has its default.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct SamplingDraft(Vec<(&'static str, String)>);
 
@@ -90,22 +92,53 @@ impl SamplingDraft {
         self.0.extend(value.map(|value| (name, value)));
     }
 
-    /// What a field shows.
-    pub(crate) fn text(&self, name: &str) -> &str {
-        let default = SAMPLING_FIELDS.iter().find(|(field, _)| field.name == name).map_or("", |(_, default)| *default);
-        self.typed(name).unwrap_or(default)
+    /// What a field shows: what was typed, else what is used in its place; `own` is the model's generation_config.json.
+    pub(crate) fn text(&self, name: &str, own: Option<&str>) -> String {
+        if let Some(typed) = self.typed(name) {
+            return typed.to_owned();
+        }
+        let alone = || Self::default().resolve(own);
+        let used = self.resolve(own).or_else(|_| alone()).ok();
+        used.and_then(|(config, _)| value_of(&config, name)).unwrap_or_else(|| default_of(name).to_owned())
     }
 
-    /// The settings, or everything that is wrong with them.
-    pub(crate) fn resolve(&self) -> Result<SamplingConfig, Vec<ConfigProblem>> {
+    /// The settings, and a sentence on each thing of the model's generation_config.json (`own`) that counts or is not followed; or
+    /// everything that is wrong with them.
+    pub(crate) fn resolve(&self, own: Option<&str>) -> Result<(SamplingConfig, Vec<String>), Vec<ConfigProblem>> {
+        let (mut config, mut problems) = self.read_all();
+        let mut notes = Vec::new();
+        if let Some(own) = own.filter(|_| problems.is_empty()) {
+            notes = adopt_generation_config(&mut config, own.as_bytes(), |name| self.is_typed(name));
+        }
+        if let Err(more) = config.check() {
+            // What is no number at all is said once.
+            let is_new = |problem: &ConfigProblem| !problems.iter().any(|known| known.field == problem.field);
+            let more: Vec<_> = more.into_iter().filter(is_new).collect();
+            problems.extend(more);
+        }
+        if problems.is_empty() { Ok((config, notes)) } else { Err(problems) }
+    }
+
+    /// Whether a setting of generation_config.json gives way to what was typed.
+    fn is_typed(&self, setting: &str) -> bool {
+        let field = match setting {
+            "do_sample" => "temperature",
+            "max_length" => "max_new_tokens",
+            other => other,
+        };
+        self.typed(field).is_some()
+    }
+
+    /// What was typed, with the page's defaults for the rest; and what is no number.
+    fn read_all(&self) -> (SamplingConfig, Vec<ConfigProblem>) {
         let mut problems = Vec::new();
         let temperature: f64 = self.read("temperature", &mut problems);
-        let stop = self.text("stop").replace("\\n", "\n");
-        let words = self.text("blocked_words").split(',').map(str::trim).filter(|word| !word.is_empty());
+        let stop = self.typed_or_default("stop").replace("\\n", "\n");
+        let words = self.typed_or_default("blocked_words").split(',').map(str::trim).filter(|word| !word.is_empty());
         let filters = OutputFilters {
             words: words.map(str::to_owned).collect(),
-            personal_data: self.text("personal_data") == "true",
-            replacement: self.text("replacement").to_owned(),
+            personal_data: self.typed_or_default("personal_data") == "true",
+            replacement: self.typed_or_default("replacement").to_owned(),
         };
         let mut config = SamplingConfig {
             do_sample: temperature != 0.0,
@@ -121,22 +154,21 @@ impl SamplingDraft {
             max_length: 0,
             seed: self.read("seed", &mut problems),
             stop: Vec::new(),
+            rules: TokenRules::default(),
             filters,
         };
         config.stop.extend(Some(stop).filter(|stop| !stop.is_empty()));
-        if let Err(more) = config.check() {
-            // What is no number at all is said once.
-            let is_new = |problem: &ConfigProblem| !problems.iter().any(|known| known.field == problem.field);
-            let more: Vec<_> = more.into_iter().filter(is_new).collect();
-            problems.extend(more);
-        }
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+        (config, problems)
+    }
+
+    fn typed_or_default(&self, name: &str) -> &str {
+        self.typed(name).unwrap_or_else(|| default_of(name))
     }
 
     fn read<T: FromStr + Default>(&self, name: &str, problems: &mut Vec<ConfigProblem>) -> T {
         let spec = SAMPLING_FIELDS.iter().find(|(field, _)| field.name == name);
         let kind = spec.map_or(Kind::Real, |(field, _)| field.kind);
-        let read = normalised(kind, self.text(name));
+        let read = normalised(kind, self.typed_or_default(name));
         let read = read.and_then(|text| {
             text.parse::<T>().map_err(|_| format!("{text:?} is not a number that this setting takes"))
         });
@@ -145,6 +177,30 @@ impl SamplingDraft {
             T::default()
         })
     }
+}
+
+/// What a field has where nothing says anything else.
+fn default_of(name: &str) -> &'static str {
+    SAMPLING_FIELDS.iter().find(|(field, _)| field.name == name).map_or("", |(_, default)| *default)
+}
+
+/// A setting as its field shows it, of those that a model's own file may give.
+fn value_of(config: &SamplingConfig, name: &str) -> Option<String> {
+    Some(match name {
+        // In the place of the number of new tokens the file may limit prompt and text together.
+        "max_new_tokens" if config.max_length > 0 => config.max_length.to_string(),
+        "max_new_tokens" => config.max_new_tokens.to_string(),
+        "temperature" if !config.do_sample => "0".to_owned(),
+        "temperature" => config.temperature.to_string(),
+        "top_p" => config.top_p.to_string(),
+        "top_k" => config.top_k.to_string(),
+        "repetition_penalty" => config.repetition_penalty.to_string(),
+        "no_repeat_ngram_size" => config.no_repeat_ngram_size.to_string(),
+        "num_beams" => config.num_beams.to_string(),
+        "length_penalty" => config.length_penalty.to_string(),
+        "early_stopping" => config.early_stopping.name().to_owned(),
+        _ => return None,
+    })
 }
 
 /// What is written on from, the text in its format or the turns that the chat template writes; `None` where there is
@@ -269,14 +325,14 @@ mod tests {
 
     #[test]
     fn nothing_typed_is_greedy() {
-        let config = SamplingDraft::default().resolve().expect("the defaults are right");
+        let config = SamplingDraft::default().resolve(None).expect("the defaults are right").0;
         assert_eq!(config, SamplingConfig::default());
     }
 
     #[test]
     fn a_temperature_draws() {
         let draft = typed(&[("temperature", " 0.7 "), ("top_k", "0"), ("stop", "\\nQ:"), ("seed", "9")]);
-        let config = draft.resolve().expect("good numbers");
+        let config = draft.resolve(None).expect("good numbers").0;
         let stop = vec!["\nQ:".to_owned()];
         let expected =
             SamplingConfig { do_sample: true, temperature: 0.7, top_k: 0, seed: 9, stop, ..SamplingConfig::default() };
@@ -286,7 +342,7 @@ mod tests {
     #[test]
     fn beams_are_searched_where_nothing_is_drawn() {
         let fields = [("num_beams", "4"), ("early_stopping", "never"), ("length_penalty", "0,5")];
-        let config = typed(&fields).resolve().expect("good settings");
+        let config = typed(&fields).resolve(None).expect("good settings").0;
         let expected = SamplingConfig {
             num_beams: 4,
             early_stopping: EarlyStopping::Never,
@@ -295,7 +351,7 @@ mod tests {
         };
         assert_eq!(config, expected);
         let refused = |fields: &[(&'static str, &str)]| {
-            let problems = typed(fields).resolve().expect_err("something is wrong");
+            let problems = typed(fields).resolve(None).expect_err("something is wrong");
             problems.into_iter().map(|problem| problem.field).collect::<Vec<_>>()
         };
         assert_eq!(refused(&[("num_beams", "4"), ("temperature", "0.7")]), ["num_beams"]);
@@ -305,7 +361,7 @@ mod tests {
     #[test]
     fn every_problem_is_named_once() {
         let fields = [("max_new_tokens", "many"), ("temperature", "-1"), ("top_p", "0"), ("seed", "1.5")];
-        let problems = typed(&fields).resolve().expect_err("four things are wrong");
+        let problems = typed(&fields).resolve(None).expect_err("four things are wrong");
         let mut fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
         fields.sort_unstable();
         assert_eq!(fields, ["max_new_tokens", "seed", "temperature", "top_p"]);
@@ -314,9 +370,51 @@ mod tests {
     #[test]
     fn a_field_is_reset_to_its_default() {
         let mut draft = typed(&[("top_k", "5")]);
-        assert_eq!((draft.text("top_k"), draft.text("top_p")), ("5", "1"));
+        let text = |draft: &SamplingDraft, name| draft.text(name, None);
+        assert_eq!((text(&draft, "top_k"), text(&draft, "top_p")), ("5".to_owned(), "1".to_owned()));
         draft.set_typed("top_k", None);
-        assert_eq!((draft.text("top_k"), draft.typed("top_k")), ("50", None));
+        assert_eq!((text(&draft, "top_k"), draft.typed("top_k")), ("50".to_owned(), None));
+    }
+
+    #[test]
+    fn every_field_shows_its_default_where_nothing_else_is_said() {
+        let draft = SamplingDraft::default();
+        for (field, default) in SAMPLING_FIELDS {
+            assert_eq!(draft.text(field.name, None), *default, "{}", field.name);
+            assert_eq!(draft.text(field.name, Some("no JSON")), *default, "{}", field.name);
+        }
+    }
+
+    #[test]
+    fn fields_show_what_the_models_own_file_says_and_that_is_used() {
+        let own = r#"{"do_sample": true, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "repetition_penalty": 1.1, "max_length": 512}"#;
+        let shown = |draft: &SamplingDraft| {
+            ["temperature", "top_p", "top_k", "repetition_penalty", "max_new_tokens", "num_beams"]
+                .map(|name| draft.text(name, Some(own)))
+        };
+        let draft = SamplingDraft::default();
+        assert_eq!(shown(&draft), ["0.7", "0.8", "20", "1.1", "512", "1"]);
+        let (config, notes) = draft.resolve(Some(own)).expect("good settings");
+        let expected = SamplingConfig {
+            do_sample: true,
+            temperature: 0.7,
+            top_p: 0.8,
+            top_k: 20,
+            repetition_penalty: 1.1,
+            max_length: 512,
+            ..SamplingConfig::default()
+        };
+        assert_eq!(config, expected);
+        assert!(notes.len() == 1 && notes[0].contains("do_sample true"), "{notes:?}");
+        let chosen = typed(&[("temperature", "0"), ("max_new_tokens", "8")]);
+        assert_eq!(shown(&chosen), ["0", "1", "50", "1.1", "8", "1"], "nothing is drawn");
+        let (config, _) = chosen.resolve(Some(own)).expect("good settings");
+        let expected = SamplingConfig { repetition_penalty: 1.1, max_new_tokens: 8, ..SamplingConfig::default() };
+        assert_eq!(config, expected);
+        let beams = r#"{"num_beams": 4, "early_stopping": true}"#;
+        let penalty = typed(&[("length_penalty", "2")]);
+        assert_eq!(penalty.resolve(Some(beams)).expect("the file has beams").0.length_penalty, 2.0);
+        assert_eq!(penalty.text("early_stopping", Some(beams)), "true");
     }
 
     #[test]
@@ -339,8 +437,9 @@ mod tests {
         let draft = typed(&[("blocked_words", " darn, old man ,"), ("personal_data", "true"), ("replacement", "***")]);
         let words = ["darn", "old man"].map(str::to_owned).to_vec();
         let expected = OutputFilters { words, personal_data: true, replacement: "***".into() };
-        assert_eq!(draft.resolve().expect("good settings").filters, expected);
-        let problems = typed(&[("blocked_words", "removed")]).resolve().expect_err("it would stand in its own place");
+        assert_eq!(draft.resolve(None).expect("good settings").0.filters, expected);
+        let problems =
+            typed(&[("blocked_words", "removed")]).resolve(None).expect_err("it would stand in its own place");
         assert_eq!(problems.iter().map(|problem| problem.field.as_str()).collect::<Vec<_>>(), ["replacement"]);
     }
 

@@ -1,4 +1,4 @@
-//! What a row has that the model gets wrong, corrected where it is seen: its label or labels, its numbers or its text; and the second run
+//! What a row has that the model gets wrong, corrected where it is seen: its label or labels, its numbers, text or tags; and the second run
 //! that goes on from there. In: what is corrected, and the names of the classes. Out: a box under the list in which classes are chosen by
 //! keys, or fields; and a bar that says what was corrected.
 
@@ -7,12 +7,13 @@ use std::sync::Arc;
 use leptos::prelude::*;
 use web_sys::KeyboardEvent;
 
+use super::token_classification::correct;
 use super::wrong_rows::{TITLE_ID, WrongRow};
 use crate::browser;
 use crate::components::{Button, ClassAct, class_box};
 use crate::format;
 use crate::pages::frame::wait_hint;
-use crate::state::corrections::{AnswerKind, BOX_ID, Correction, WrongAnswer, number_of};
+use crate::state::corrections::{AnswerKind, BOX_ID, Correction, WrongAnswer, number_of, tags};
 use crate::state::history::Way;
 use crate::state::labeling::toggle;
 use crate::state::{Activity, Store};
@@ -85,42 +86,57 @@ fn of_row(store: Store, wrong: WrongAnswer, names: Arc<Vec<String>>) -> AnyView 
     let kind = wrong.kind;
     let has = match kind {
         AnswerKind::Label | AnswerKind::Labels => "labeled",
-        AnswerKind::Numbers | AnswerKind::Text => "in the file",
+        AnswerKind::Numbers | AnswerKind::Text | AnswerKind::Answer => "in the file",
+        AnswerKind::Tags => "tagged",
     };
     let [value, predicted] = [&wrong.values, &wrong.predicted].map(|values| value_words(kind, values));
     let title = format!("Row {}: {has} “{value}”, predicted “{predicted}”", wrong.row);
-    let text = format::shortened(&wrong.text, MAX_CHARS);
+    // The words of a sentence are what is corrected.
+    let text = (kind != AnswerKind::Tags).then(|| {
+        let text = format::shortened(&wrong.text, MAX_CHARS);
+        view! { <p class="written">{text}</p> }
+    });
     let second = wrong.second.as_ref().map(|second| view! { <p>{format::shortened(second, MAX_CHARS)}</p> });
     let reason = Memo::new(move |_| store.can_correct(kind).err());
     let waits = Signal::derive(move || reason.get().is_some());
     let has_commas = wrong.values.iter().any(|value| value.contains(','));
     let values = RwSignal::new(wrong.values);
+    let on_keep = Callback::new(move |()| keep(store, (kind, has_commas), values));
+    let predicted = wrong.predicted;
+    let take = (kind == AnswerKind::Answer).then(|| take_predicted(values, predicted.clone(), waits));
     let (control, keys) = match kind {
-        AnswerKind::Label => (classes(store, values, names, waits), KEYS),
+        AnswerKind::Label => (classes(store, values, &names, waits), KEYS),
         AnswerKind::Labels => (sets_of_classes(store, values, &names, waits), KEYS_OF_SEVERAL),
-        AnswerKind::Numbers | AnswerKind::Text => {
+        AnswerKind::Numbers | AnswerKind::Text | AnswerKind::Answer => {
             (fields(store, values, (kind, has_commas), &names, waits), KEYS_OF_FIELDS)
         }
+        AnswerKind::Tags => (correct::words(store, values, predicted, &names, waits, on_keep), correct::KEYS),
     };
     let on_close = Callback::new(move |()| store.close_correction());
-    let on_keep = Callback::new(move |()| keep(store, (kind, has_commas), values));
     let keep = (kind != AnswerKind::Label).then(|| {
         view! { <Button id="correction-keep" text="Keep" is_primary=true waits=waits on_press=on_keep /> }
     });
     view! {
         <div class="panel" id="correction" data-testid="correction">
             <p><strong>{title}</strong></p>
-            <p class="written">{text}</p>
+            {text}
             {second}
             {control}
             <p class="hint">{move || reason.get().unwrap_or(keys)}</p>
             <div class="row">
                 {keep}
+                {take}
                 <Button id="correction-close" text="Leave it as it is" on_press=on_close />
             </div>
         </div>
     }
     .into_any()
+}
+
+/// The button that puts the model's answer into the field.
+fn take_predicted(values: RwSignal<Vec<String>>, predicted: Vec<String>, waits: Signal<bool>) -> AnyView {
+    let on_press = Callback::new(move |()| values.set(predicted.clone()));
+    view! { <Button id="correct-predicted" text="Take the model's answer" waits=waits on_press=on_press /> }.into_any()
 }
 
 /// Keeps what was chosen or typed; numbers only where they are some. `has_commas`: the file has decimal commas.
@@ -148,12 +164,12 @@ fn problem_of((kind, has_commas): (AnswerKind, bool), values: &[String]) -> Opti
 }
 
 /// One class out of all: it is taken at once.
-fn classes(store: Store, values: RwSignal<Vec<String>>, names: Arc<Vec<String>>, waits: Signal<bool>) -> AnyView {
+fn classes(store: Store, values: RwSignal<Vec<String>>, names: &Arc<Vec<String>>, waits: Signal<bool>) -> AnyView {
     let on_act = Callback::new(move |act: ClassAct| match act {
         ClassAct::Choose(label) => store.correct_row(vec![label]),
         ClassAct::Done | ClassAct::Skip | ClassAct::Back => store.close_correction(),
     });
-    let names = Signal::stored(names);
+    let names = names_with_new(store, values, names);
     class_box(BOX_ID, "The label that this row should have", names, values.into(), waits, false, on_act)
 }
 
@@ -164,7 +180,7 @@ fn sets_of_classes(
     names: &Arc<Vec<String>>,
     waits: Signal<bool>,
 ) -> AnyView {
-    let names = names_with_new(values, names);
+    let names = names_with_new(store, values, names);
     let on_act = Callback::new(move |act: ClassAct| match act {
         ClassAct::Choose(label) => values.update(|values| toggle(values, label)),
         ClassAct::Done => keep(store, (AnswerKind::Labels, false), values),
@@ -173,13 +189,15 @@ fn sets_of_classes(
     class_box(BOX_ID, "The labels that this row should have", names, values.into(), waits, true, on_act)
 }
 
-/// The names of the classes with those that are chosen and new.
-fn names_with_new(chosen: RwSignal<Vec<String>>, names: &Arc<Vec<String>>) -> Signal<Arc<Vec<String>>> {
-    let names = Arc::clone(names);
+/// The names of the classes, then those that rows got by hand or that are chosen, and that are new.
+fn names_with_new(store: Store, chosen: RwSignal<Vec<String>>, names: &Arc<Vec<String>>) -> Signal<Arc<Vec<String>>> {
+    let mut known = names.to_vec();
+    let given = untrack(|| store.labels_by_edits());
+    known.extend(given.into_iter().filter(|name| !names.contains(name)));
     let all = Memo::new(move |_| {
         chosen.with(|chosen| {
-            let new = chosen.iter().filter(|name| !names.contains(name)).cloned();
-            Arc::new(names.iter().cloned().chain(new).collect::<Vec<_>>())
+            let new = chosen.iter().filter(|name| !known.contains(name)).cloned();
+            Arc::new(known.iter().cloned().chain(new).collect::<Vec<_>>())
         })
     });
     all.into()
@@ -282,8 +300,9 @@ fn bar(store: Store, held: Memo<Vec<Correction>>) -> AnyView {
 /// `1 label`, `3 texts`; of sets of labels their rows are counted.
 fn count_words(held: &[Correction]) -> String {
     let noun = match held.first().map(|one| one.kind) {
-        Some(AnswerKind::Numbers | AnswerKind::Labels) => "row",
+        Some(AnswerKind::Numbers | AnswerKind::Labels | AnswerKind::Tags) => "row",
         Some(AnswerKind::Text) => "text",
+        Some(AnswerKind::Answer) => "answer",
         _ => "label",
     };
     format::plural(held.len(), noun)
@@ -291,8 +310,10 @@ fn count_words(held: &[Correction]) -> String {
 
 /// What a row has, or what was predicted for it.
 fn value_words(kind: AnswerKind, values: &[String]) -> String {
-    let all = values.join(", ");
+    let all = if kind == AnswerKind::Tags { tags::in_words(values).join(", ") } else { values.join(", ") };
     match kind {
+        AnswerKind::Tags if all.is_empty() => "nothing".into(),
+        AnswerKind::Answer if all.is_empty() => "no answer".into(),
         AnswerKind::Labels if values.is_empty() => "none".into(),
         AnswerKind::Label => all,
         _ => format::shortened(&all, MAX_VALUE),

@@ -13,6 +13,7 @@
 use hone_core::config::PromptFormat;
 use hone_core::for_each_task;
 use hone_core::task::multi_label::LabelLayout;
+use hone_core::task::token_classification::TagLayout;
 use hone_core::task::{DataReport, EvaluationDetail, ReportDetail, RowPredictions, Task};
 use leptos::prelude::*;
 
@@ -110,6 +111,19 @@ pub(crate) fn label_layout(report: &DataReport) -> Option<LabelLayout> {
         ReportDetail::MultiLabel(detail) => Some(LabelLayout::of(detail)),
         _ => None,
     }
+}
+
+/// How the tags of a row stand in its cells, where its words have some.
+pub(crate) fn tag_layout(report: &DataReport) -> Option<TagLayout> {
+    match &report.detail {
+        ReportDetail::TokenClassification(detail) => Some(detail.layout.clone()),
+        _ => None,
+    }
+}
+
+/// Whether rows stand within others in the file, and not one by one.
+pub(crate) fn nests_rows(report: &DataReport) -> bool {
+    matches!(&report.detail, ReportDetail::QuestionAnswering(detail) if detail.is_nested)
 }
 
 /// Labels with the rows that have each, where a row has any number of them.

@@ -5,7 +5,7 @@ use hone_core::config::{CopyMethod, MadeCopies, Translation};
 use hone_core::task::{HeadKind, Task};
 use leptos::prelude::*;
 
-use crate::components::{Button, counted};
+use crate::components::{Button, TextInput, counted};
 use crate::format;
 use crate::state::Store;
 
@@ -132,20 +132,8 @@ fn controls(store: Store, typed: Typed, is_translated: bool) -> AnyView {
 
 /// A typed value; `id` is its test id.
 fn field(label: &'static str, id: &'static str, value: RwSignal<String>) -> AnyView {
-    view! {
-        <label class="stacked">
-            <span>{label}</span>
-            <input
-                type="text"
-                autocomplete="off"
-                spellcheck="false"
-                data-testid=id
-                prop:value=move || value.get()
-                on:input=move |event| value.set(event_target_value(&event))
-            />
-        </label>
-    }
-    .into_any()
+    let on_input = Callback::new(move |text: String| value.set(text));
+    view! { <TextInput id=id label=label value=value on_input=on_input /> }.into_any()
 }
 
 /// How many copies of each row were typed.

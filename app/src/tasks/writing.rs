@@ -45,21 +45,26 @@ fn is_writing(store: Store) -> bool {
 /// How it writes.
 pub(super) fn settings(store: Store) -> AnyView {
     let fields = SAMPLING_FIELDS.iter().map(|(spec, _)| field(store, spec)).collect_view();
+    let notes = move || {
+        let notes = store.sampling_now().map_or_else(|_| Vec::new(), |(_, notes)| notes);
+        notes.iter().map(|note| view! { <p class="hint">{format::sentence(note)}"."</p> }).collect_view()
+    };
     view! {
         <details class="panel" data-testid="sampling">
             <summary>"How it writes"</summary>
             <div class="fields">{fields}</div>
         </details>
+        <div data-testid="own-sampling">{notes}</div>
     }
     .into_any()
 }
 
 fn field(store: Store, spec: &'static FieldSpec) -> AnyView {
     let (name, sampling) = (spec.name, store.sampling);
-    let value = Signal::derive(move || sampling.with(|draft| draft.text(name).to_owned()));
+    let value = Signal::derive(move || store.with_sampling(|draft, own| draft.text(name, own)));
     let is_changed = Signal::derive(move || sampling.with(|draft| draft.typed(name).is_some()));
     let error = Signal::derive(move || {
-        let problems = sampling.with(|draft| draft.resolve().err())?;
+        let problems = store.sampling_now().err()?;
         problems.into_iter().find(|problem| problem.field == name).map(|problem| problem.message)
     });
     let on_input = Callback::new(move |text| sampling.update(|draft| draft.set_typed(name, Some(text))));
@@ -77,7 +82,7 @@ pub(super) fn controls(store: Store) -> AnyView {
     let has_model = Memo::new(move |_| store.model.info.with(Option::is_some));
     let cannot_stop = Signal::derive(move || store.writing.with(|writing| writing.is_stopping));
     let can_be_stopped = Memo::new(move |_| is_writing(store));
-    let is_wrong = Signal::derive(move || store.sampling.with(|draft| draft.resolve().is_err()));
+    let is_wrong = Signal::derive(move || store.sampling_now().is_err());
     let on_write = Callback::new(move |()| store.write());
     let on_stop = Callback::new(move |()| store.stop_writing());
     let write = move || {

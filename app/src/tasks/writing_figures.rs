@@ -18,11 +18,14 @@ use crate::state::evaluation::Measured;
 const MAX_TEXT_CHARS: usize = 400;
 
 /// What the figures of written texts are of: `written` says of so many rows what was written, such as "after the first 20
-/// prompts", and no text has more than `max_new_tokens`.
-pub(super) fn caption(written: &str, max_new_tokens: u32) -> String {
+/// prompts". How they were written is said by the worker that did it.
+pub(super) fn caption(written: &str, writing: &WritingEvaluation) -> String {
+    let WritingEvaluation { how, notes, .. } = writing;
+    let how = if how.is_empty() { String::new() } else { format!(", {how}") }; // measured by a version of before
+    let notes: String = notes.iter().map(|note| format!(" {}.", format::sentence(note))).collect();
     format!(
-        "BLEU, chrF, ROUGE and exact match: on what it writes {written}, always taking the likeliest token, {max_new_tokens} \
-         at most. BLEU counts runs of four words, too: where all texts are shorter it is 0."
+        "BLEU, chrF, ROUGE and exact match: on what it writes {written}{how}.{notes} BLEU counts runs of four words, too: where all \
+         texts are shorter it is 0."
     )
 }
 

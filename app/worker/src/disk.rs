@@ -103,7 +103,7 @@ pub(crate) struct StoredFile {
 }
 
 /// Where files are kept; `None` where there is no such place, or nobody has asked for a file yet.
-pub(crate) fn place() -> Option<StoragePlace> {
+pub(crate) fn storage_place() -> Option<StoragePlace> {
     PLACE.get()
 }
 
@@ -136,7 +136,7 @@ impl DiskFolder {
 
     /// All that this site keeps.
     pub(crate) async fn root() -> Result<Self, DiskError> {
-        match place() {
+        match storage_place() {
             Some(StoragePlace::Files) => Ok(Self::Opfs(OpfsFolder::root().await?)),
             Some(StoragePlace::Database) => Ok(Self::Database(DatabaseFolder::root().await?)),
             None => Self::find_place().await,

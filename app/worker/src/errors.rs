@@ -54,7 +54,7 @@ pub(crate) fn no_model() -> Problem {
     problem(ProblemKind::Model, "no model is loaded", "choose a model first")
 }
 
-pub(crate) fn no_room_for_model(bytes: usize) -> Problem {
+pub(crate) fn no_room_for_model(bytes: u64) -> Problem {
     let message = format!("a model of {} MB does not fit into the browser's memory", bytes / 1_000_000);
     problem(ProblemKind::Storage, message, "choose a smaller model, or train it with the command line tool")
 }

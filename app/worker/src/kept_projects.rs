@@ -209,9 +209,9 @@ pub(crate) async fn take_run(run: &str, project: &str) -> Result<(), DiskError> 
 }
 
 /// The project that a run is of, as it stands; `None` where it is of none that can be read.
-pub(crate) async fn state_of(run: &FoundRun) -> Option<ProjectState> {
+pub(crate) async fn find_of(run: &FoundRun) -> Option<StoredProject> {
     let id = run.text(PROJECT_FILE).await?;
-    find(&id).await.ok().flatten().map(|stored| stored.state)
+    find(&id).await.ok().flatten()
 }
 
 async fn name_project(run: &str, project: &str) -> Result<(), DiskError> {

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{DiskError, DiskFolder, Manifest};
 use crate::journal::{Journal, Line};
 use crate::kept::{KeptData, KeptFiles, KeptModel, NamedBytes, NamedPart, to_folder};
+use crate::kept_projects::{StoredProject, StoredTask};
 use crate::kept_runs;
 use crate::kept_steps::{self, SavedState, SavedStep, Steps, write_to};
 use crate::model_files;
@@ -105,6 +106,23 @@ impl Inputs {
         let own = [Some(&self.train), self.valid.as_ref(), self.test.as_ref()];
         let others = self.beside.iter().flat_map(|part| [Some(&part.train), part.valid.as_ref(), part.test.as_ref()]);
         own.into_iter().chain(others).flatten().chain(of_model).collect()
+    }
+
+    /// Whether a project has these files of rows, for the same tasks.
+    pub(crate) fn has_rows_of(&self, project: &StoredProject) -> bool {
+        let sha256 = |file: Option<&SharedFile>| file.map(|file| file.sha256.clone());
+        let own = [Some(&self.train), self.valid.as_ref(), self.test.as_ref()].map(sha256);
+        let is_alike = |(part, task): (&StoredPart, &StoredTask)| {
+            let files = [Some(&part.train), part.valid.as_ref(), part.test.as_ref()].map(sha256);
+            (&part.name, part.task, &part.read) == (&task.name, task.task, &task.read)
+                && files == task.rows.each_ref().map(|file| sha256(file.as_ref()))
+        };
+        let is_named_otherwise = self.name.is_some() && project.own_name.is_some() && self.name != project.own_name;
+        self.task == project.state.task
+            && own == project.rows.each_ref().map(|file| sha256(file.as_ref()))
+            && !is_named_otherwise
+            && self.beside.len() == project.beside.len()
+            && self.beside.iter().zip(&project.beside).all(is_alike)
     }
 
     /// Several tasks as a job has them; none where there is one.

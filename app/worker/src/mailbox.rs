@@ -164,7 +164,9 @@ pub(crate) fn post_with_file(message: &FromWorker, blobs: Vec<Uint8Array>, file:
 fn open(data: &JsValue) -> Result<Letter, String> {
     let json = Reflect::get(data, &"json".into()).ok().and_then(|json| json.as_string());
     let json = json.ok_or("a message without text came from the page")?;
-    let request = serde_json::from_str(&json).map_err(|error| format!("a message can't be understood: {error}"))?;
+    // As bytes, as all other JSON here is read: a text would be read by a reader of its own, which the worker would hold twice.
+    let request =
+        serde_json::from_slice(json.as_bytes()).map_err(|error| format!("a message can't be understood: {error}"))?;
     let buffers = Reflect::get(data, &"blobs".into()).ok().and_then(|blobs| blobs.dyn_into::<Array>().ok());
     let blobs = buffers.unwrap_or_default().into_iter().filter_map(|buffer| buffer.dyn_into::<ArrayBuffer>().ok());
     let files = Reflect::get(data, &"files".into()).ok().and_then(|files| files.dyn_into::<Array>().ok());

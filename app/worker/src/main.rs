@@ -4,6 +4,7 @@
 //! [`hone_core::session::protocol::FromWorker`]. One command at a time, in order; while a run goes on, waiting commands
 //! are served between two micro-batches.
 
+mod beside;
 mod blob_file;
 mod cached_models;
 mod clock;
@@ -33,6 +34,7 @@ mod received;
 mod run_lock;
 mod seeking;
 mod shared_files;
+mod templates;
 mod worker_loop;
 
 use std::rc::Rc;

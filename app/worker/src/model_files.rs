@@ -284,28 +284,16 @@ async fn download(origin: &Origin<'_>, disk: Option<&DiskFolder>) -> Result<Down
             return Err(errors::problem(ProblemKind::Network, error.to_string(), hint));
         }
         if name == INDEX {
-            let refused =
-                |message: String| errors::problem(ProblemKind::Model, message, "choose another model or revision");
-            let shards = shard_names(&head).map_err(|error| refused(error.to_string()))?;
-            let unsafe_name = shards.iter().find_map(|shard| hub::check_weight_file_name(shard).err());
-            if let Some(error) = unsafe_name {
-                return Err(refused(error.to_string()));
-            }
-            shards.into_iter().rev().for_each(|shard| files.push_front((shard, true)));
+            shards_of(&head)?.into_iter().rev().for_each(|shard| files.push_front((shard, true)));
         }
         drop(head);
         let stored = describe(&body, disk, name).await?;
         let found = stored.sha256.clone().unwrap_or_default();
         let known = origin.sha256.iter().find(|(file, _)| file == name).map(|(_, sha256)| sha256.as_str());
         let promised = known.or(listed.and_then(|listed| listed.sha256.as_deref())).or(fetched.sha256.as_deref());
-        if promised.is_some_and(|promised| !promised.trim().eq_ignore_ascii_case(&found)) {
+        if let Some(promised) = promised.filter(|promised| !promised.trim().eq_ignore_ascii_case(&found)) {
             discard(disk, name).await;
-            let expected = promised.unwrap_or_default().to_owned();
-            let bytes = usize::try_from(length).unwrap_or(usize::MAX);
-            let error = hub::HubError::Mismatch { file: name.into(), expected, found, bytes };
-            let hint =
-                "try again; if it happens again, the file was changed on its way or on the server: do not use it";
-            return Err(errors::problem(ProblemKind::Network, error.to_string(), hint));
+            return Err(mismatch(name, promised, found, length));
         }
         manifest.files.insert(name.into(), stored);
         files_here.insert(name.to_owned(), body);
@@ -316,6 +304,22 @@ async fn download(origin: &Origin<'_>, disk: Option<&DiskFolder>) -> Result<Down
     }
     manifest.commit = commit;
     Ok(Downloaded { files: files_here, manifest, not_kept })
+}
+
+/// The files of weights that an index names.
+fn shards_of(index: &[u8]) -> Result<Vec<String>, Problem> {
+    let refused = |message: String| errors::problem(ProblemKind::Model, message, "choose another model or revision");
+    let shards = shard_names(index).map_err(|error| refused(error.to_string()))?;
+    let unsafe_name = shards.iter().find_map(|shard| hub::check_weight_file_name(shard).err());
+    unsafe_name.map_or(Ok(shards), |error| Err(refused(error.to_string())))
+}
+
+/// Why a file is refused whose hash is not the one that was promised.
+fn mismatch(name: &str, promised: &str, found: String, num_bytes: u64) -> Problem {
+    let (expected, bytes) = (promised.to_owned(), usize::try_from(num_bytes).unwrap_or(usize::MAX));
+    let error = hub::HubError::Mismatch { file: name.into(), expected, found, bytes };
+    let hint = "try again; if it happens again, the file was changed on its way or on the server: do not use it";
+    errors::problem(ProblemKind::Network, error.to_string(), hint)
 }
 
 /// The bytes by which a file is known for what it is: of weights their header, all of another.

@@ -9,7 +9,7 @@ use web_sys::{PerformanceEntry, PerformanceObserver, PerformanceObserverEntryLis
 use crate::fetch;
 
 /// How the names of the worker's own files begin, and of those of the modules that it loads; no name of a model's file does.
-const OWN: [&str; 3] = ["hone-worker", "hone-readers", "hone-images"];
+const OWN: [&str; 4] = ["hone-worker", "hone-readers", "hone-images", "hone-templates"];
 
 /// Reports them as the browser lists them, those before this call too. A browser without the list reports none: the panel
 /// says how to check by hand.

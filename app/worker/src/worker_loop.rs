@@ -16,6 +16,7 @@ mod opening;
 mod parts;
 mod projects;
 mod report;
+mod room;
 mod rows;
 mod run;
 mod unlabeled;
@@ -36,6 +37,7 @@ use self::findings::{OpenSearch, replaces_rows};
 use self::kept_projects::ProjectInUse;
 use self::parts::KeptParts;
 use self::report::RunRecord;
+use self::room::check_room;
 use self::rows::OpenRows;
 use self::run::Run;
 use crate::device::{OpenDevice, wasm_bytes};
@@ -45,6 +47,7 @@ use crate::kept::{KeptData, KeptModel, NamedBytes, files_on_heap, to_folder};
 use crate::macrotask::Macrotask;
 use crate::mailbox::{Letter, Mailbox, post, post_with_file};
 use crate::model_files::{self, Origin};
+use crate::templates;
 
 /// Everything the worker owns.
 pub(crate) struct Worker {
@@ -233,9 +236,7 @@ impl Worker {
                 self.train_parts((number, page), (parts, blobs), run, changes).await?
             }
             Command::EvaluateParts { parts, run, split } => self.evaluate_parts(parts, blobs, run, split).await?,
-            Command::Evaluate { weights, split, num_prompts, max_new_tokens } => {
-                self.evaluate(weights, split, num_prompts, max_new_tokens).await?
-            }
+            Command::Evaluate { weights, split, num_prompts } => self.evaluate(weights, split, num_prompts).await?,
             Command::FewShot { split } => self.few_shot(split).await?,
             Command::QuickBaseline { split } => self.quick_baseline(split).await?,
             Command::FindLabelErrors { num_folds } => self.find_label_errors(num_folds).await?,
@@ -421,15 +422,14 @@ impl Worker {
     /// Into a fresh session, which takes the place of the old one only if the model is good and the device computes what it
     /// needs. The page has the rows read for it then.
     async fn load_model(&mut self, source: ModelSource, folder: Folder) -> Result<ModelInfo, Problem> {
+        templates::load_for(&folder).await?;
         let open = self.usable_device()?;
         let (device, backend) = (open.device.clone(), open.report.backend);
         if let Some(old) = &mut self.session {
             old.release_built(); // room for the new one; the next question builds it again
         }
-        let bytes = usize::try_from(folder.total_bytes()).unwrap_or(usize::MAX);
-        // Weights on the CPU lie in the worker's memory, where running out of it would end the worker.
-        if backend == Backend::Cpu && !has_room(bytes) {
-            return Err(errors::no_room_for_model(bytes));
+        if backend == Backend::Cpu {
+            check_room(&folder)?;
         }
         let mut session = Session::new(device);
         let loaded = session.load_model(source, folder).map_err(|error| error.problem());
@@ -448,12 +448,4 @@ impl Worker {
             (Some(device), None) => Ok(device),
         }
     }
-}
-
-/// Whether so many bytes are free, or can be had.
-fn has_room(bytes: usize) -> bool {
-    let mut room = Vec::<u8>::new();
-    let is_there = room.try_reserve_exact(bytes).is_ok();
-    std::hint::black_box(&room); // else the compiler leaves the reservation out
-    is_there
 }

@@ -38,7 +38,8 @@ pub(crate) struct RateArgs {
     /// Seed of the rows that are drawn, of their order, and of which model is text 1 [default: 42]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Most tokens of a text [default: 64; of one text turned into another as many as a target had in training]
+    /// Most tokens of a text [default: as generation_config.json of the model says, up to 256; else 64, of one text turned into another
+    /// as many as a target had in training]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_new_tokens: Option<u32>,
     /// File for the votes with their texts and names, as the page saves them: .csv or .jsonl

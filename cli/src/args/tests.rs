@@ -45,6 +45,7 @@ fn bert(tasks: &[Task]) -> ModelInfo {
         target_modules: Vec::new(),
         has_chat_template: false,
         fills_blanks: false,
+        generation_config: None,
         notes: Vec::new(),
     }
 }

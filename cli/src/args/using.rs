@@ -29,11 +29,12 @@ pub(crate) struct EvalArgs {
     pub(crate) data: PathBuf,
     #[arg(long, value_name = "TASK", value_parser = parse_task, help = task_help("What is measured", Task::ALL, OF_MODEL))]
     pub(crate) task: Option<Task>,
-    /// Of a model that writes: also write texts for the first N prompts or sources and score them (BLEU, chrF, ROUGE-1, ROUGE-2,
-    /// ROUGE-L, exact match)
+    /// Of a model that writes: also write texts for the first N prompts or sources, as its generation_config.json says and else with
+    /// the likeliest token each time, and score them (BLEU, chrF, ROUGE-1, ROUGE-2, ROUGE-L, exact match)
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) generate: usize,
-    /// Most tokens of such a text [default: 64; of one text turned into another as many as a target had in training]
+    /// Most tokens of such a text [default: as that file says, up to 256; else 64, of one text turned into another as many as a target
+    /// had in training]
     #[arg(long, value_name = "N", requires = "generate")]
     pub(crate) max_new_tokens: Option<u32>,
     /// Also write these texts with their prompts, as JSON Lines that hone rate reads
@@ -102,19 +103,20 @@ pub(crate) struct GenerateArgs {
     /// Show what the model writes without its adapter, too
     #[arg(long)]
     pub(crate) compare: bool,
-    /// Draw tokens instead of taking the likeliest
+    /// Draw tokens instead of taking the likeliest [default: as generation_config.json of the model says, else the likeliest]
     #[arg(long)]
     do_sample: bool,
-    /// Above 1 more varied, below 1 more certain (draws tokens)
+    /// Above 1 more varied, below 1 more certain (draws tokens); 0 takes the likeliest token each time [default: as that file says,
+    /// else 1]
     #[arg(long, value_name = "T", value_parser = parse_real)]
     temperature: Option<f64>,
-    /// Draw among the K likeliest tokens; 0 is all (draws tokens)
+    /// Draw among the K likeliest tokens; 0 is all (draws tokens) [default: as that file says, else 50]
     #[arg(long, value_name = "K")]
     top_k: Option<u32>,
-    /// Draw among the likeliest tokens that together have this probability (draws tokens)
+    /// Draw among the likeliest tokens that together have this probability (draws tokens) [default: as that file says, else 1]
     #[arg(long, value_name = "P", value_parser = parse_real)]
     top_p: Option<f64>,
-    /// Above 1: tokens that were there already become less likely [default: as generation_config.json of the model says, else 1]
+    /// Above 1: tokens that were there already become less likely [default: as that file says, else 1]
     #[arg(long, value_name = "PENALTY", value_parser = parse_real)]
     repetition_penalty: Option<f64>,
     /// No sequence of N tokens comes twice, those of the prompt counted; 0 is off [default: as that file says, else 0]
@@ -234,10 +236,10 @@ impl GenerateArgs {
     /// [`Usage`] with every flag that can't be used.
     pub(crate) fn settings(&self) -> Result<(DeviceChoice, SamplingConfig, Option<PromptFormat>), Usage> {
         let defaults = SamplingConfig::default();
-        let draws = self.do_sample || self.temperature.is_some() || self.top_k.is_some() || self.top_p.is_some();
+        let draws = self.draws();
         let sampling = SamplingConfig {
             do_sample: draws,
-            temperature: self.temperature.unwrap_or(defaults.temperature),
+            temperature: self.temperature.filter(|&temperature| temperature != 0.0).unwrap_or(defaults.temperature),
             top_k: self.top_k.unwrap_or(defaults.top_k),
             top_p: self.top_p.unwrap_or(defaults.top_p),
             repetition_penalty: self.repetition_penalty.unwrap_or(defaults.repetition_penalty),
@@ -249,6 +251,7 @@ impl GenerateArgs {
             max_length: defaults.max_length,
             seed: self.seed.unwrap_or(SEED),
             stop: self.stop.clone(),
+            rules: defaults.rules,
             filters: OutputFilters {
                 words: self.block_word.clone(),
                 personal_data: self.block_personal_data,
@@ -260,8 +263,9 @@ impl GenerateArgs {
             problems.push(format!("--device: {message}"));
             DeviceChoice::Auto
         });
-        if self.seed.is_some() && !draws {
-            problems.push("--seed: has no effect where nothing is drawn (--do-sample draws tokens)".to_owned());
+        if self.temperature == Some(0.0) && (self.do_sample || self.top_k.is_some() || self.top_p.is_some()) {
+            let others = "--do-sample, --top-k and --top-p have no effect beside it";
+            problems.push(format!("--temperature: 0 takes the likeliest token each time, so {others}"));
         }
         if self.replacement.is_some() && sampling.filters.is_empty() {
             problems.push(
@@ -282,9 +286,22 @@ impl GenerateArgs {
         if problems.is_empty() { Ok((device, sampling, format)) } else { Err(Usage(problems)) }
     }
 
+    /// Whether flags ask to draw tokens.
+    fn draws(&self) -> bool {
+        let is_greedy = self.temperature == Some(0.0);
+        let is_typed = self.temperature.is_some() || self.top_k.is_some() || self.top_p.is_some();
+        !is_greedy && (self.do_sample || is_typed)
+    }
+
+    /// Whether a seed of the draws was typed.
+    pub(crate) fn has_seed(&self) -> bool {
+        self.seed.is_some()
+    }
+
     /// Whether a setting of the same name in a model's generation_config.json gives way to a flag.
     pub(crate) fn is_typed(&self, setting: &str) -> bool {
         match setting {
+            "do_sample" => self.draws() || self.temperature.is_some(),
             "repetition_penalty" => self.repetition_penalty.is_some(),
             "no_repeat_ngram_size" => self.no_repeat_ngram_size.is_some(),
             "num_beams" => self.num_beams.is_some(),

@@ -16,8 +16,8 @@ use hone_core::config::{CopyMethod, MadeCopies, TextAugmentation};
 use hone_core::data::{AddedRow, AppendedRow, Augmented, append_rows};
 use hone_core::session::{CopyMaker, Session};
 use hone_core::task::{
-    AugmentationPreview, DataReport, ModelCopies, PreviewedRow, Purpose, ReadRequest, Task, copies_of_rows, guess,
-    preview_of,
+    AugmentationPreview, DataReport, ModelCopies, PreviewedRow, Purpose, ReadRequest, Task, copies_of_rows,
+    explain_no_guess, guess, preview_of,
 };
 use hone_core::words::{count, plural};
 
@@ -59,7 +59,7 @@ pub(super) fn run(args: &DataAugmentArgs) -> anyhow::Result<ExitCode> {
     let may_be = |task: &Task| !is_translated || task.spec().columns.contains(&COPIES);
     let tasks: Vec<Task> = Task::ALL.iter().copied().filter(may_be).collect();
     let Some(task) = args.task.or_else(|| guess(name, bytes, &tasks)) else {
-        bail!("it is not clear what the rows are for: name it with --task: {}", args.file.display());
+        bail!("{}: {}", explain_no_guess(name, bytes, &read), args.file.display());
     };
     let unused = unused_columns(&read, task);
     if !unused.is_empty() {

@@ -271,7 +271,8 @@ mod tests {
         assert!(folder.run(&leg).ends_with("trial-001/fold-1"));
         make_dir(&folder.run(&leg)).expect("makes");
         assert!(folder.ended(&leg).is_none());
-        let result = RunResult { figure: Some(0.5), step: 9, total_steps: 9, secs: 1.0, is_over: true, failed: None };
+        let (step, total_steps, secs, failed) = (9, 9, 1.0, None);
+        let result = RunResult { figure: Some(0.5), loss: Some(0.25), step, total_steps, secs, is_over: true, failed };
         folder.end(&leg, &result, json!({ "accuracy": 0.5 })).expect("writes");
         assert_eq!(folder.ended(&leg), Some(result));
         assert!(folder.ended(&Leg { rung: 1, ..leg }).is_none(), "of another rung");

@@ -15,7 +15,7 @@ use hone_core::event::Split;
 use hone_core::session::protocol::Weights;
 use hone_core::session::{Session, SessionError};
 use hone_core::sweep::{Leg, RunResult};
-use hone_core::task::Evaluation;
+use hone_core::task::{Evaluation, LOSS};
 use hone_core::train::TrainError;
 use serde_json::Value;
 
@@ -205,9 +205,9 @@ impl Runner<'_> {
         failed: Option<String>,
     ) -> RunResult {
         let metric = self.plan.settings.run.metric_for_best_model.as_str();
-        let figure = evaluation.and_then(|evaluation| evaluation.figure(metric));
+        let [figure, loss] = [metric, LOSS.name].map(|name| evaluation.and_then(|evaluation| evaluation.figure(name)));
         let (step, total_steps) = (facts.step, facts.total_steps);
-        RunResult { figure, step, total_steps, secs, is_over: false, failed }
+        RunResult { figure, loss, step, total_steps, secs, is_over: false, failed }
     }
 
     /// What the weights that the run has come to on the validation rows: as the run measured them, else measured now.

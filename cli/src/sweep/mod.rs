@@ -19,7 +19,7 @@ use hone_core::data::DataFiles;
 use hone_core::event::TrainEvent;
 use hone_core::hub::sha256_hex;
 use hone_core::session::hashes_of;
-use hone_core::sweep::{Leg, Sweep, Way};
+use hone_core::sweep::{Budget, Leg, Sweep, Way};
 use hone_core::task::Task;
 use hone_core::words::plural;
 use serde_json::json;
@@ -104,6 +104,14 @@ fn search(runner: &mut Runner<'_>, state: &mut State, args: &SweepArgs) -> anyho
         }
         let Some(result) = runner.run(&leg)? else { return Ok(false) };
         say(&table::leg(&leg, &result, &state.metric, num_trials));
+        let is_first = (leg.trial, leg.run, leg.rung) == (0, 0, 0);
+        let warmup_ratio = runner.plan.settings.run.warmup_ratio;
+        if is_first
+            && !result.is_over
+            && let Some(words) = table::early_words(result.step, result.total_steps, warmup_ratio)
+        {
+            say(&words);
+        }
         state.sweep.tell(&leg, result)?;
         runner.folder.save(state)?;
     }
@@ -233,12 +241,13 @@ fn check_trials(runner: &mut Runner<'_>, sweep: &Sweep, task: Task, num_hidden_l
 fn first_leg(sweep: &Sweep, trial: usize) -> Leg {
     let (seed, fold) = sweep.plan.search.run(0);
     let settings = sweep.trials[trial].settings.clone();
-    Leg { trial, run: 0, rung: 0, settings, seed, fold, until: hone_core::sweep::Budget::Whole }
+    Leg { trial, run: 0, rung: 0, settings, seed, fold, until: Budget::Whole }
 }
 
 /// Prints the trials and their steps; each run is prepared, and none is trained.
 fn dry_run(runner: &mut Runner<'_>, sweep: &Sweep) -> anyhow::Result<ExitCode> {
-    let mut sizes = Vec::new();
+    let first = sweep.clone().next_leg().map_or(Budget::Whole, |leg| leg.until);
+    let (mut sizes, mut early) = (Vec::new(), None);
     for trial in 0..sweep.trials.len() {
         let leg = first_leg(sweep, trial);
         runner.take_settings(&leg)?;
@@ -246,12 +255,18 @@ fn dry_run(runner: &mut Runner<'_>, sweep: &Sweep) -> anyhow::Result<ExitCode> {
         runner.session.start(runner.plan.settings.run.clone()).map_err(crate::train::name_flags)?;
         match block_on(runner.session.next_event())? {
             Some(TrainEvent::Started { steps_per_epoch, total_steps, .. }) => {
-                sizes.push((steps_per_epoch, total_steps))
+                sizes.push((steps_per_epoch, total_steps));
+                let (step, warmup_ratio) =
+                    (first.steps(steps_per_epoch, total_steps), runner.plan.settings.run.warmup_ratio);
+                early = early.or_else(|| table::early_words(step, total_steps, warmup_ratio));
             }
             other => bail!("a run began with {other:?}"),
         }
     }
     Progress::new(false, 0.0).print(&table::plan(sweep, &sizes));
+    if let Some(words) = early {
+        say(&words);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -315,6 +330,7 @@ mod tests {
         let have_weights = || [0, 1, 2].map(|trial| weights(trial).is_file());
         let result = |figure, is_over| RunResult {
             figure: Some(figure),
+            loss: None,
             step: 10,
             total_steps: 90,
             secs: 1.0,

@@ -1,12 +1,17 @@
 //! How a sweep stands: a table of its trials, what a trial is in a line, and all of it as JSON.
 
 use hone_core::config::RunDraft;
-use hone_core::sweep::{Budget, Leg, RunResult, Spread, Standing, Sweep, Trial};
+use hone_core::optim::warmup_steps;
+use hone_core::sweep::{Budget, Leg, RunResult, Spread, Standing, Sweep, Trial, Way};
 use hone_core::words::{count, plural};
 use serde_json::{Value, json};
 
 use super::folder::State;
 use crate::progress::duration;
+
+/// A run that took fewer steps than so many times those of its warm-up says little of how it ends: on the same rows the rates that looked
+/// best were right after 3.3 times as many, and too high after 2.5 (ADR 29).
+const MIN_WARMUPS: f64 = 3.0;
 
 /// The settings of a trial in a line.
 pub(super) fn settings(settings: &RunDraft) -> String {
@@ -130,11 +135,20 @@ pub(super) fn plan(sweep: &Sweep, sizes: &[(u32, u32)]) -> String {
         let steps = plural(*total as usize, "step");
         text.push_str(&format!("trial {}: {}: {steps}\n", index + 1, settings(&trial.settings)));
     }
-    let num_runs = sweep.plan.search.num_runs();
+    let search = &sweep.plan.search;
+    let num_runs = search.num_runs();
     if num_runs > 1 {
-        text.push_str(&format!("each is run {num_runs} times, over its folds and seeds\n"));
+        let over = match (search.folds, search.seeds.len()) {
+            (Some(_), 2..) => "folds and seeds",
+            (Some(_), _) => "folds",
+            (None, _) => "seeds",
+        };
+        text.push_str(&format!("each is run {num_runs} times, over its {over}\n"));
     }
     let rungs = sweep.forecast(sizes);
+    if rungs.len() == 1 && sizes.len() > 1 && matches!(search.way, Way::Halving { .. }) {
+        text.push_str("halving stops no trial: they are first compared where they end (min_epochs, min_steps)\n");
+    }
     for (index, (trials, steps)) in rungs.iter().enumerate().filter(|_| rungs.len() > 1) {
         let steps = plural(usize::try_from(*steps).unwrap_or(usize::MAX), "step");
         text.push_str(&format!("rung {}: {}, at most {steps}\n", index + 1, plural(*trials, "trial")));
@@ -152,7 +166,21 @@ pub(super) fn until(until: Budget) -> String {
         Budget::Whole => "to its end".to_owned(),
         Budget::Epochs(epochs) => format!("to epoch {epochs}"),
         Budget::Steps(steps) => format!("to step {steps:.0}"),
+        Budget::Part(parts) if parts <= 1.0 => "to its end".to_owned(),
+        Budget::Part(parts) => format!("for {:.0} % of its steps", 100.0 / parts),
     }
+}
+
+/// That trials are first stopped so early that high learning rates look better than they end; `None` where it is late enough.
+pub(super) fn early_words(step: u32, total_steps: u32, warmup_ratio: f64) -> Option<String> {
+    let least = (MIN_WARMUPS * warmup_ratio * f64::from(total_steps)).round() as u32;
+    let warmup = warmup_steps(total_steps, warmup_ratio);
+    (step < least.min(total_steps)).then(|| {
+        format!(
+            "warning: trials are first compared at step {step} of {total_steps}, and learning rates rise until step {warmup}: what is \
+             ahead there, high rates above all, may not be at the end. Say min_steps = {least} or more in [search], or lower warmup_ratio"
+        )
+    })
 }
 
 /// All that is known of a sweep.
@@ -212,8 +240,8 @@ mod tests {
         for &figure in figures {
             let leg = sweep.next_leg().expect("it goes on");
             let step = leg.until.steps(10, 90);
-            let result =
-                RunResult { figure: Some(figure), step, total_steps: 90, secs: 2.0, is_over: step == 90, failed: None };
+            let (figure, loss, is_over) = (Some(figure), None, step == 90);
+            let result = RunResult { figure, loss, step, total_steps: 90, secs: 2.0, is_over, failed: None };
             sweep.tell(&leg, result).expect("it is the next");
         }
         let (line, begins_with, metric) = (Vec::new(), BTreeMap::new(), "accuracy".into());
@@ -222,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_table_has_a_figure_for_each_rung_and_marks_the_best() {
-        let mut state = state(&json!({ "way": "halving" }), &[0.5, 0.75, 0.25, 0.875]);
+        let mut state = state(&json!({ "way": "halving", "min_epochs": 1 }), &[0.5, 0.75, 0.25, 0.875]);
         assert!(state.sweep.next_leg().is_none());
         let expected = "   trial  learning_rate  accuracy, rung 1  accuracy, rung 2  steps  time  state
 *  2      1e-4           0.7500            0.8750            90     2 s   best
@@ -265,14 +293,36 @@ in all 110 of the 270 steps of every trial run to its end
     }
 
     #[test]
+    fn a_plan_says_what_trials_are_run_over_and_that_none_is_stopped() {
+        let text = |search: Value| plan(&state(&search, &[]).sweep, &[(10, 90); 3]);
+        assert!(text(json!({ "folds": 3 })).contains("each is run 3 times, over its folds\n"));
+        assert!(text(json!({ "seeds": [1, 2] })).contains("each is run 2 times, over its seeds\n"));
+        assert!(text(json!({ "folds": 2, "seeds": [1, 2] })).contains("over its folds and seeds\n"));
+        let late = text(json!({ "way": "halving", "min_epochs": 20 }));
+        assert!(late.contains("halving stops no trial") && late.contains("in all 270 of the 270 steps"), "{late}");
+    }
+
+    #[test]
     fn a_leg_is_a_line() {
         let mut sweep = state(&json!({ "folds": 3, "seeds": [7] }), &[]).sweep;
         let next = sweep.next_leg().expect("it has begun");
-        let result =
-            RunResult { figure: Some(0.5), step: 9, total_steps: 90, secs: 65.0, is_over: false, failed: None };
+        let (figure, loss, is_over, failed) = (Some(0.5), None, false, None);
+        let result = RunResult { figure, loss, step: 9, total_steps: 90, secs: 65.0, is_over, failed };
         let expected =
             "trial 1 of 3 (learning_rate 1e-5), seed 7, fold 1 of 3: accuracy 0.5000 at step 9 of 90, 1 min 05 s";
         assert_eq!(leg(&next, &result, "accuracy", 3), expected);
         assert_eq!(until(Budget::Epochs(0.5)), "to epoch 0.5");
+        assert_eq!([3.0, 1.0].map(|parts| until(Budget::Part(parts))), ["for 33 % of its steps", "to its end"]);
+    }
+
+    #[test]
+    fn rungs_within_the_warmup_are_warned_of() {
+        let words = early_words(31, 250, 0.1).expect("high rates look good there");
+        assert!(words.contains("at step 31 of 250, and learning rates rise until step 25"), "{words}");
+        assert!(words.contains("min_steps = 75"), "{words}");
+        for (step, total_steps) in [(83, 250), (8, 25), (75, 250), (250, 250)] {
+            assert_eq!(early_words(step, total_steps, 0.1), None, "{step} of {total_steps}");
+        }
+        assert!(early_words(83, 250, 0.2).is_some() && early_words(1, 250, 0.0).is_none());
     }
 }

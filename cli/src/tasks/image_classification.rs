@@ -73,11 +73,12 @@ fn tables(evaluation: &Evaluation) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{BadRow, FileReading, LengthHistogram};
+    use hone_core::data::BadRow;
     use hone_core::task::image_classification::{ClassCount, SizeBucket};
 
     use super::*;
     use crate::inputs::data_report;
+    use crate::tasks::fixtures;
 
     fn images(num_near_duplicates: usize) -> DataReport {
         let class = |label: &str, count| ClassCount { label: label.into(), count };
@@ -103,29 +104,15 @@ mod tests {
             input_size: Some([16, 16]),
         };
         DataReport {
-            file_name: "shapes.zip".into(),
-            format: None,
-            delimiter: None,
-            has_header: false,
-            columns: Vec::new(),
-            reading: FileReading::default(),
-            used_columns: Vec::new(),
             num_rows: 101,
             num_usable: 100,
-            num_empty: 0,
             num_duplicates: 2,
-            num_leaks: 0,
             split_sizes: [90, 10, 0],
             num_encoded: [90, 10, 0],
             bad_rows: vec![BadRow { row: 7, reason: "circle/7.png: is a text, not an image".into() }],
             num_bad_rows: 1,
-            lengths: LengthHistogram::default(),
-            max_seq_length: 0,
-            num_truncated: 0,
-            notes: Vec::new(),
             warnings: vec!["few images".into()],
-            advice: Vec::new(),
-            detail: ReportDetail::ImageClassification(Box::new(detail)),
+            ..fixtures::report("shapes.zip", ReportDetail::ImageClassification(Box::new(detail)))
         }
     }
 

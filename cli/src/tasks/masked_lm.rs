@@ -43,12 +43,12 @@ fn report(report: &DataReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{FileReading, LengthHistogram};
     use hone_core::metrics::TokenAccumulator;
     use hone_core::task::masked_lm;
 
     use super::*;
     use crate::tables;
+    use crate::tasks::fixtures;
 
     #[test]
     fn figures_of_hidden_tokens_are_one_line() {
@@ -66,29 +66,12 @@ mod tests {
     fn a_text_is_counted_in_passages() {
         let detail = masked_lm::ReportDetail { num_tokens: 500, preview: Vec::new() };
         let found = DataReport {
-            file_name: "sea.txt".into(),
-            format: None,
-            delimiter: None,
-            has_header: false,
-            columns: Vec::new(),
-            reading: FileReading::default(),
-            used_columns: Vec::new(),
             num_rows: 3,
             num_usable: 3,
-            num_empty: 0,
-            num_duplicates: 0,
-            num_leaks: 0,
             split_sizes: [1, 1, 1],
             num_encoded: [8, 1, 1],
-            bad_rows: Vec::new(),
-            num_bad_rows: 0,
-            lengths: LengthHistogram::default(),
             max_seq_length: 64,
-            num_truncated: 0,
-            notes: Vec::new(),
-            warnings: Vec::new(),
-            advice: Vec::new(),
-            detail: ReportDetail::MaskedLm(Box::new(detail)),
+            ..fixtures::report("sea.txt", ReportDetail::MaskedLm(Box::new(detail)))
         };
         let passages = "10 passages of at most 64 tokens (8 training, 1 validation, 1 test), 500 tokens in all";
         assert_eq!(report(&found), format!("data: sea.txt: plain text\n  {passages}"));

@@ -58,6 +58,41 @@ pub(crate) fn noun(task: Task) -> &'static str {
 }
 
 #[cfg(test)]
+mod fixtures {
+    use hone_core::data::{FileReading, LengthHistogram};
+    use hone_core::task::{DataReport, ReportDetail};
+
+    /// A report on a file of one text, with nothing in it but what is the task's own.
+    pub(super) fn report(file_name: &str, detail: ReportDetail) -> DataReport {
+        DataReport {
+            file_name: file_name.to_owned(),
+            format: None,
+            delimiter: None,
+            has_header: false,
+            columns: Vec::new(),
+            reading: FileReading::default(),
+            used_columns: Vec::new(),
+            num_rows: 0,
+            num_usable: 0,
+            num_empty: 0,
+            num_duplicates: 0,
+            num_leaks: 0,
+            split_sizes: [0; 3],
+            num_encoded: [0; 3],
+            bad_rows: Vec::new(),
+            num_bad_rows: 0,
+            lengths: LengthHistogram::default(),
+            max_seq_length: 0,
+            num_truncated: 0,
+            notes: Vec::new(),
+            warnings: Vec::new(),
+            advice: Vec::new(),
+            detail,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

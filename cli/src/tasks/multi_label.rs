@@ -54,7 +54,7 @@ fn report(report: &DataReport) -> String {
     }
     lines.extend(lengths(report));
     lines.push(format!(
-        "  rows without text: {}; rows without a label: {num_unlabeled}; repeats of another row: {}; repeats with other \
+        "  rows without text: {}; rows with none of the labels: {num_unlabeled}; repeats of another row: {}; repeats with other \
          labels: {num_conflicts}; validation or test rows that are also training rows: {}",
         // Rows that wait for their labels lack something, too, and are told of below.
         report.num_empty.saturating_sub(num_to_label),

@@ -92,12 +92,13 @@ fn tables(evaluation: &Evaluation) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{FileReading, Format, LengthHistogram};
+    use hone_core::data::{Format, LengthHistogram};
     use hone_core::metrics::{SquadQuestion, evaluate_answers};
     use hone_core::task::question_answering::EvaluationDetail as Measured;
 
     use super::*;
     use crate::tables;
+    use crate::tasks::fixtures;
 
     #[test]
     fn figures_of_questions_with_and_without_an_answer_stand_below() {
@@ -136,33 +137,21 @@ dev: 3 rows
             num_conflicts: 0,
             num_windows: 1300,
             grouping: Grouping::Article,
+            is_nested: false,
             preview: Vec::new(),
         };
         let used = [("question", "question"), ("context", "context"), ("answers", "answers")];
         let report = DataReport {
-            file_name: "xquad.json".into(),
             format: Some(Format::Json),
-            delimiter: None,
             has_header: true,
-            columns: Vec::new(),
-            reading: FileReading::default(),
             used_columns: used.map(|(column, role)| (column.to_owned(), role.to_owned())).to_vec(),
             num_rows: 1190,
             num_usable: 1190,
-            num_empty: 0,
-            num_duplicates: 0,
-            num_leaks: 0,
             split_sizes: [950, 120, 120],
             num_encoded: [1040, 130, 130],
-            bad_rows: Vec::new(),
-            num_bad_rows: 0,
             lengths: LengthHistogram { bucket_width: 32, counts: Vec::new(), max: 1012, mean: 190.2 },
             max_seq_length: 384,
-            num_truncated: 0,
-            notes: Vec::new(),
-            warnings: Vec::new(),
-            advice: Vec::new(),
-            detail: AnyDetail::QuestionAnswering(Box::new(detail)),
+            ..fixtures::report("xquad.json", AnyDetail::QuestionAnswering(Box::new(detail)))
         };
         let expected = "\
 data: xquad.json: 1190 of 1,190 rows are usable (950 training, 120 validation, 120 test); question \"question\", context \

@@ -42,12 +42,13 @@ fn report(report: &DataReport) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{FileReading, Format, LengthHistogram};
+    use hone_core::data::{Format, LengthHistogram};
     use hone_core::metrics::TokenAccumulator;
     use hone_core::task::seq2seq_lm;
 
     use super::*;
     use crate::tables;
+    use crate::tasks::fixtures;
 
     #[test]
     fn figures_of_targets_are_one_line() {
@@ -76,29 +77,17 @@ mod tests {
         };
         let used = [("article", "source"), ("highlights", "target")];
         let found = DataReport {
-            file_name: "rows.csv".into(),
             format: Some(Format::Csv),
             delimiter: Some(','),
             has_header: true,
-            columns: Vec::new(),
-            reading: FileReading::default(),
             used_columns: used.map(|(column, role)| (column.to_owned(), role.to_owned())).to_vec(),
             num_rows: 2,
             num_usable: 2,
-            num_empty: 0,
-            num_duplicates: 0,
-            num_leaks: 0,
             split_sizes: [2, 0, 0],
             num_encoded: [2, 0, 0],
-            bad_rows: Vec::new(),
-            num_bad_rows: 0,
             lengths: LengthHistogram::of(&[6, 6]),
             max_seq_length: 16,
-            num_truncated: 0,
-            notes: Vec::new(),
-            warnings: Vec::new(),
-            advice: Vec::new(),
-            detail: ReportDetail::Seq2seqLm(Box::new(detail)),
+            ..fixtures::report("rows.csv", ReportDetail::Seq2seqLm(Box::new(detail)))
         };
         let text = report(&found);
         let expected = [

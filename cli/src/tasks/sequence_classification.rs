@@ -39,7 +39,7 @@ fn tables(evaluation: &Evaluation) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{Advice, AdviceKind, BadRow, FileReading, Format, LengthHistogram};
+    use hone_core::data::{Advice, AdviceKind, BadRow, Format, LengthHistogram};
     use hone_core::metrics::{self, Confusion};
     use hone_core::task::sequence_classification::{ClassCount, ReportDetail as Classes};
     use serde_json::json;
@@ -47,6 +47,7 @@ mod tests {
     use super::*;
     use crate::inputs::data_report;
     use crate::tables::{self, comparison, evaluation, evaluation_json};
+    use crate::tasks::fixtures;
 
     fn figures(names: &[String], pairs: &[(usize, usize)]) -> metrics::Evaluation {
         let mut confusion = Confusion::new(names);
@@ -152,18 +153,14 @@ test                baseline     before      tuned       gain
     fn rows(detail: Classes) -> DataReport {
         let used = [("text", "text"), ("label", "label")];
         DataReport {
-            file_name: "mail.csv".into(),
             format: Some(Format::Csv),
             delimiter: Some(','),
             has_header: true,
             columns: vec!["text".into(), "label".into()],
-            reading: FileReading::default(),
             used_columns: used.map(|(column, role)| (column.to_owned(), role.to_owned())).to_vec(),
             num_rows: 101,
             num_usable: 100,
             num_empty: 1,
-            num_duplicates: 0,
-            num_leaks: 0,
             split_sizes: [90, 10, 0],
             num_encoded: [90, 10, 0],
             bad_rows: vec![BadRow { row: 7, reason: "there is no label".into() }],
@@ -171,7 +168,6 @@ test                baseline     before      tuned       gain
             lengths: LengthHistogram { bucket_width: 8, counts: vec![10, 90, 0], max: 40, mean: 12.4 },
             max_seq_length: 32,
             num_truncated: 3,
-            notes: Vec::new(),
             warnings: vec!["few rows".into()],
             advice: vec![
                 Advice {
@@ -180,7 +176,7 @@ test                baseline     before      tuned       gain
                 },
                 Advice { kind: AdviceKind::Imbalance, message: "few are ham.".into() },
             ],
-            detail: ReportDetail::SequenceClassification(Box::new(detail)),
+            ..fixtures::report("mail.csv", ReportDetail::SequenceClassification(Box::new(detail)))
         }
     }
 

@@ -105,12 +105,13 @@ fn tables(evaluation: &Evaluation) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::data::{FileReading, Format, LengthHistogram};
+    use hone_core::data::{Format, LengthHistogram};
     use hone_core::metrics::{Figure, evaluate_entities};
-    use hone_core::task::token_classification::{Scheme, TypeCount};
+    use hone_core::task::token_classification::{Scheme, TagLayout, TypeCount};
 
     use super::*;
     use crate::tables::evaluation;
+    use crate::tasks::fixtures;
 
     #[test]
     fn an_evaluation_reads_as_a_table() {
@@ -156,6 +157,7 @@ test: 2 rows
         let count = |label: &str, counts| TypeCount { label: label.into(), counts };
         let detail = ReportDetail {
             scheme: Scheme::Bio,
+            layout: TagLayout::default(),
             num_labels: 5,
             types: vec![count("LOC", [3, 0, 1]), count("PER", [9, 1, 0])],
             num_words: 1200,
@@ -165,29 +167,19 @@ test: 2 rows
         };
         let used = [("column 1", "tokens"), ("column 2", "tags")];
         let rows = DataReport {
-            file_name: "train.conll".into(),
             format: Some(Format::Conll),
             delimiter: Some('\t'),
-            has_header: false,
             columns: vec!["column 1".into(), "column 2".into()],
-            reading: FileReading::default(),
             used_columns: used.map(|(column, role)| (column.to_owned(), role.to_owned())).to_vec(),
             num_rows: 100,
             num_usable: 100,
-            num_empty: 0,
             num_duplicates: 2,
             num_leaks: 1,
             split_sizes: [90, 10, 0],
             num_encoded: [92, 10, 0],
-            bad_rows: Vec::new(),
-            num_bad_rows: 0,
             lengths: LengthHistogram { bucket_width: 8, counts: vec![10, 90], max: 40, mean: 12.4 },
             max_seq_length: 32,
-            num_truncated: 0,
-            notes: Vec::new(),
-            warnings: Vec::new(),
-            advice: Vec::new(),
-            detail: AnyDetail::TokenClassification(Box::new(detail)),
+            ..fixtures::report("train.conll", AnyDetail::TokenClassification(Box::new(detail)))
         };
         let expected = "\
 data: train.conll: 100 of 100 rows are usable (90 training, 10 validation); tokens \"column 1\", tags \"column 2\"

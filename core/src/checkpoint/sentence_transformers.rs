@@ -13,7 +13,7 @@ use super::export::pretty;
 use super::notes::{cut, quoted};
 use crate::config::RunConfig;
 use crate::folder::Folder;
-use crate::hub::MODULES;
+use crate::hub::{MODULES, SENTENCE_LENGTH};
 use crate::model::{ModelConfig, RowVector};
 use crate::task::CardText;
 
@@ -65,7 +65,7 @@ pub(crate) fn pooling_notes(folder: &Folder) -> Vec<String> {
     }
     let others: Vec<String> = modules
         .iter()
-        .filter(|name| !["Transformer", "Pooling", "Normalize"].contains(&name.as_str()))
+        .filter(|name| !["Transformer", "Pooling", "Normalize", "Dropout"].contains(&name.as_str()))
         .cloned()
         .collect();
     if !others.is_empty() {
@@ -73,6 +73,17 @@ pub(crate) fn pooling_notes(folder: &Folder) -> Vec<String> {
     }
     if !modules.is_empty() && !modules.iter().any(|name| name == "Normalize") {
         notes.push("its vectors have length 1 here, and not in sentence-transformers: cosines are the same".into());
+    }
+    if let Some(size) = read(folder, PROMPTS).and_then(|json| json.get("truncate_dim")?.as_u64()) {
+        notes
+            .push(format!("{PROMPTS} has vectors cut to their first {size} numbers, which Hone does not do: {differ}"));
+    }
+    let lowers = |json: Value| json.get("do_lower_case").and_then(Value::as_bool) == Some(true);
+    if read(folder, SENTENCE_LENGTH).is_some_and(lowers) {
+        notes.push(format!(
+            "{SENTENCE_LENGTH} has texts written in small letters, which Hone leaves to the tokenizer: where that keeps capitals, \
+             {differ}"
+        ));
     }
     if let Some(prompt) = default_prompt(folder) {
         notes.push(format!(
@@ -150,7 +161,7 @@ pub(super) fn sentence_transformers_files(config: &ModelConfig, run: &RunConfig)
     [
         (MODULES, pretty(&modules)),
         (POOLING, pretty(&pooling)),
-        ("sentence_bert_config.json", pretty(&texts)),
+        (SENTENCE_LENGTH, pretty(&texts)),
         (PROMPTS, pretty(&whole)),
     ]
 }
@@ -238,6 +249,14 @@ mod tests {
         let notes = pooling_notes(&others);
         assert!(notes.len() == 4 && notes[0].contains("which would say how, is not here"), "{notes:?}");
         assert!(pooling_notes(&Folder::new()).is_empty(), "another model");
+
+        let mut cut = folder(r#"{"pooling_mode": "mean"}"#, &["Transformer", "Pooling", "Dropout", "Normalize"]);
+        assert!(pooling_notes(&cut).is_empty(), "dropout does nothing after training");
+        cut.insert(PROMPTS, r#"{"truncate_dim": 8}"#);
+        cut.insert(SENTENCE_LENGTH, r#"{"do_lower_case": true}"#);
+        let notes = pooling_notes(&cut);
+        assert!(notes.len() == 2 && notes[0].contains("first 8 numbers"), "{notes:?}");
+        assert!(notes[1].contains("small letters"), "{notes:?}");
     }
 
     #[test]

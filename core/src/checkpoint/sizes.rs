@@ -253,8 +253,8 @@ fn layer_of_either(both: &EncoderDecoderConfig, layout: LinearLayout, layer: usi
     let path = format!("backbone.{stack}.layers.{index}");
     let of_attention = |name: &&str| linear(layout, format!("{path}.{name}.q_proj.weight"), hidden, heads);
     let up: &[_] = match both.feed_forward {
-        FeedForward::Relu => &["wi"],
-        FeedForward::GatedGelu => &["wi_0", "wi_1"],
+        FeedForward::Plain(_) => &["wi"],
+        FeedForward::Gated(_) => &["wi_0", "wi_1"],
     };
     let of_mlp = |name: &&str| linear(layout, format!("{path}.mlp.{name}.weight"), hidden, inner);
     attentions.iter().map(of_attention).chain(up.iter().map(of_mlp)).collect()

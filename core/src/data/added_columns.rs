@@ -8,7 +8,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::error::DataError;
-use super::parse::{LocatedRows, RowWriting, locate_rows, num_fields, read_text};
+use super::parse::{LocatedRows, RowKind, RowWriting, locate_rows, num_fields, read_text};
 use crate::config::{Encoding, ReadOptions};
 use crate::spreadsheet;
 use crate::words::plural;
@@ -54,7 +54,7 @@ pub fn add_columns(
 ) -> Result<Option<WidenedFile>, DataError> {
     let decoded = read_text(bytes, read.encoding)?;
     let text = decoded.text.as_ref();
-    let Ok(located) = locate_rows(name, text, read, false) else { return Ok(None) };
+    let Ok(located) = locate_rows(name, text, read, RowKind::Cells) else { return Ok(None) };
     if !fits(&located.table) {
         return Ok(None);
     }
@@ -69,7 +69,7 @@ pub fn add_columns(
             widen_table(text, &located, (separator, is_quoted), &names, added, &mut notes)
         }
         RowWriting::Object => widen_objects(text, &located, &columns, &names, added).map(|text| (text, 0)),
-        RowWriting::LabelFirst | RowWriting::Lines => None,
+        RowWriting::LabelFirst | RowWriting::Lines | RowWriting::TokenLines { .. } => None,
     };
     let Some((written, num_formulas)) = widened else { return Ok(None) };
     notes.extend(decoded.note.filter(|_| decoded.encoding == Encoding::Utf8));

@@ -18,18 +18,24 @@ const MAX_LABEL_LENGTH: usize = 60;
 const NOT_LABELS: &[&str] =
     &["split", "fold", "id", "idx", "index", "lang", "language", "source", "date", "unnamed:_0"];
 
+/// Those that are labels where there is nothing else than a text.
+const LANGUAGE: &[&str] = &["language", "lang"];
+
 /// Names of columns that hold pairs of texts together: the first text, and what the second may be called.
 const PAIRS: &[(&str, &[&str])] = &[
     ("premise", &["hypothesis"]),
     ("sentence1", &["sentence2"]),
     ("sentence_1", &["sentence_2"]),
     ("question1", &["question2"]),
-    ("question", &["sentence"]),
+    ("question", &["sentence", "passage", "context"]),
     ("text1", &["text2"]),
     ("text_1", &["text_2"]),
     ("text_a", &["text_b"]),
     ("sentence_a", &["sentence_b"]),
     ("query", &["passage", "document"]),
+    ("claim", &["evidence"]),
+    ("sent1", &["sent2"]),
+    ("#1_string", &["#2_string"]),
 ];
 
 /// Indices of the columns of texts.
@@ -279,7 +285,13 @@ fn guess_label(table: &Table, contents: &[Content], text: Option<usize>, second:
             (content.distinct < 2, content.distinct * 1000 / content.filled, content.mean_length)
         });
     // A named column that does not look like labels is better than none: what is wrong with it is said later.
-    by_content.or_else(|| candidates().filter_map(|column| ranked(&column)).min().map(|(_, column)| column))
+    let named =
+        by_content.or_else(|| candidates().filter_map(|column| ranked(&column)).min().map(|(_, column)| column));
+    let is_language = |column: &usize| {
+        let content = &contents[*column];
+        name_rank(&table.columns[*column], LANGUAGE).is_some() && content.like_labels() && content.distinct > 1
+    };
+    named.or_else(|| candidates().find(is_language).filter(|_| table.columns.len() == 2))
 }
 
 fn guess_text(table: &Table, contents: &[Content], taken: &[Option<usize>]) -> Option<usize> {
@@ -316,6 +328,19 @@ mod tests {
     fn known_names_win() {
         let text = "id,title,text,label,label_text\n1,one,first text,0,neg\n2,two,second text,1,pos\n3,three,x,0,neg\n";
         assert_eq!(guess(text), ("text".into(), "label".into()));
+        let papers = "title,abstract,category\nOne,It is about this,cs\nTwo,It is about that,math\n";
+        assert_eq!(guess(papers), ("abstract".into(), "category".into()));
+    }
+
+    #[test]
+    fn a_language_is_a_label_where_there_is_nothing_else_than_a_text() {
+        let rows = |header: &str, more: &str| {
+            let row = |i: usize| format!("this is text number {i},{}{more}\n", ["English", "French"][i % 2]);
+            format!("{header}\n{}", (0..30).map(row).collect::<String>())
+        };
+        assert_eq!(guess(&rows("Text,Language", "")), ("Text".into(), "Language".into()));
+        let more = names(&rows("text,language,source", ",web"), &ReadOptions::default());
+        assert!(matches!(more, Err(DataError::NoLabelColumn { .. })), "{more:?}");
     }
 
     #[test]
@@ -441,6 +466,8 @@ mod tests {
             ("Question1,Question2,is_duplicate", ["Question1", "Question2", "is_duplicate"]),
             ("query,document,relevant", ["query", "document", "relevant"]),
             ("text a,text b,label", ["text a", "text b", "label"]),
+            ("question,passage,label", ["question", "passage", "label"]),
+            ("#1 String,#2 String,Quality", ["#1 String", "#2 String", "Quality"]),
             ("text,comment,label", ["text", "", "label"]),
         ] {
             assert_eq!(pair(header, &default).expect("columns"), expected);

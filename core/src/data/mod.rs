@@ -11,8 +11,10 @@ mod columns;
 mod edits;
 mod error;
 mod file_names;
+mod file_parts;
 pub mod findings;
 mod host_batch;
+mod image_cells;
 mod label_column;
 mod labels;
 mod parse;
@@ -39,6 +41,7 @@ pub use edits::{
 };
 pub use error::DataError;
 pub use file_names::{is_packed, is_packed_name, share_out_by_names, split_of_name};
+pub use file_parts::join_parts;
 pub use host_batch::{
     HostBatch, HostInputs, HostPixels, HostTargets, HostText, Outputs, Padding, PositionIds, TextRow,
 };
@@ -46,9 +49,9 @@ pub use label_column::{LabelColumn, add_label_column};
 pub use labels::{Merges, sort_labels, sorted_labels};
 pub use parse::{
     BadRow, DecodedText, Format, LINES_COLUMN, Row, Table, is_conll_u, is_tag, is_tagged_conll, parse,
-    parse_keeping_nested, parse_lines, parse_sentences, read_text,
+    parse_keeping_nested, parse_lines, parse_sentences, parse_tagged, read_text,
 };
-pub(crate) use parse::{extension, name_rank};
+pub(crate) use parse::{SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, best_named, extension, name_rank, whole_start};
 pub(crate) use random::{below, generator, shuffle};
 pub use reading::{FileReading, TablePreview};
 pub(crate) use repeats::{LEAKED, SAME_TEXT};

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use super::advice::Advice;
 use super::edits::{Move, apply_edits};
 use super::error::DataError;
+use super::image_cells::note_images;
 use super::parse::{BadRow, Format, Row, Table};
 use super::reading::FileReading;
 use super::sharing::{HeldOut, KeyReader, Kinds, RowKeys};
@@ -225,11 +226,11 @@ impl<'a> RowReader<'a> {
             has_own_file: [files.valid.is_some(), files.test.is_some()],
             ..ReadSummary::default()
         };
+        summary.warnings.extend(note_images(&table, &used));
         if files.valid.is_none() && files.test.is_none() {
             summary.warnings.extend(note_on_parts(&table, |index| used.iter().any(|used| used.index == index)));
         }
-        let column_of = |name: &str| used.iter().map(|used| used.index).find(|&index| table.columns[index] == name);
-        let columns = read.edits.columns().map(|name| (name.to_owned(), column_of(name))).collect();
+        let columns = columns_of_edits(read, &table);
         apply_edits(&read.edits, Split::Train, &columns, &mut table).tell(&mut summary, "");
         let keys = KeyReader::new(&table, &read.sharing, true)?;
         let rows = take_rows((&mut table, keys), &used, "", format, &mut summary)?;
@@ -251,7 +252,8 @@ impl<'a> RowReader<'a> {
         let (mut table, used) = self.read_like_training(name, bytes, format.parse).map_err(in_file)?;
         // Edits name columns as the training file does.
         let name_of = |used: &UsedColumn| self.summary.columns[used.index].clone();
-        let columns = self.used.iter().zip(&used).map(|(known, own)| (name_of(known), Some(own.index))).collect();
+        let mut columns = columns_of_edits(self.read, &table);
+        columns.extend(self.used.iter().zip(&used).map(|(known, own)| (name_of(known), Some(own.index))));
         let file = if role == "validation" { Split::Valid } else { Split::Test };
         apply_edits(&self.read.edits, file, &columns, &mut table).tell(&mut self.summary, role);
         let keys = KeyReader::new(&table, &self.read.sharing, false).map_err(in_file)?;
@@ -308,6 +310,13 @@ impl<'a> RowReader<'a> {
         }
         Err(DataError::MissingColumn { column, columns: table.columns })
     }
+}
+
+/// Where each column is that edits name, if the file has it: also one that only goes with those that are chosen, such as that of where
+/// an answer begins.
+fn columns_of_edits(read: &ReadOptions, table: &Table) -> HashMap<String, Option<usize>> {
+    let place = |name: &str| table.columns.iter().position(|column| column == name);
+    read.edits.columns().map(|name| (name.to_owned(), place(name))).collect()
 }
 
 fn in_own_file(role: &'static str, name: &str, source: DataError) -> DataError {

@@ -5,6 +5,7 @@
 //! `tests/goldens/beam_search.py` says in plain loops.
 
 use super::sampling::{argmax, check_finite, forbid_repeated_ngrams, penalize_repetition};
+use super::token_rules::TextBounds;
 use super::{EarlyStopping, SamplingConfig, SamplingError};
 use crate::config::ConfigProblem;
 
@@ -44,8 +45,7 @@ struct Beam {
 #[derive(Debug, Clone)]
 pub struct BeamSearch {
     config: SamplingConfig,
-    eos_token_ids: Vec<u32>,
-    prompt_len: usize,
+    bounds: TextBounds,
     max_new_tokens: usize,
     /// New tokens of each text that runs on.
     length: usize,
@@ -70,8 +70,11 @@ impl BeamSearch {
         config.check()?;
         Ok(Self {
             config: config.clone(),
-            eos_token_ids: eos_token_ids.to_vec(),
-            prompt_len: prompt.len(),
+            bounds: TextBounds {
+                prompt_len: prompt.len(),
+                max_len: prompt.len() + max_new_tokens,
+                eos_token_ids: eos_token_ids.to_vec(),
+            },
             max_new_tokens,
             length: 0,
             running: vec![Beam { sum: 0.0, tokens: prompt.to_vec() }],
@@ -100,9 +103,9 @@ impl BeamSearch {
         for (rank, (index, sum)) in highest(logits, self.num_candidates()).into_iter().enumerate() {
             let (row, token) = (index / vocab, (index % vocab) as u32);
             let text = &self.running[row].tokens;
-            if is_last || self.eos_token_ids.contains(&token) {
+            if is_last || self.bounds.eos_token_ids.contains(&token) {
                 if rank < num_beams {
-                    let tokens = [&text[self.prompt_len..], &[token]].concat();
+                    let tokens = [&text[self.bounds.prompt_len..], &[token]].concat();
                     self.finished.push(Hypothesis { tokens, score: sum / divisor });
                 }
             } else if running.len() < num_beams {
@@ -132,18 +135,20 @@ impl BeamSearch {
 
     /// Continuations that a step looks at: enough that as many as there are beams run on, whichever of them end.
     fn num_candidates(&self) -> usize {
-        (1 + self.eos_token_ids.len()).max(2) * self.config.num_beams as usize
+        (1 + self.bounds.eos_token_ids.len()).max(2) * self.config.num_beams as usize
     }
 
     /// Makes each logit the sum of log-probabilities of the text with that token. What is masked after the softmax takes no
     /// probability from the others.
     fn to_sums(&self, logits: &mut [f32], vocab: usize) -> Result<(), SamplingError> {
         let SamplingConfig { repetition_penalty, no_repeat_ngram_size, .. } = self.config;
+        let (rules, bounds) = (&self.config.rules, &self.bounds);
         for (row, beam) in logits.chunks_exact_mut(vocab).zip(&self.running) {
             check_finite(row)?;
             log_softmax(row);
             penalize_repetition(row, &beam.tokens, repetition_penalty);
             forbid_repeated_ngrams(row, &beam.tokens, no_repeat_ngram_size);
+            rules.apply(row, &beam.tokens, bounds);
             row.iter_mut().for_each(|value| *value += beam.sum);
         }
         Ok(())

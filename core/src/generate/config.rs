@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::OutputFilters;
+use super::{OutputFilters, TokenRules};
 use crate::config::ConfigProblem;
 
 /// Most beams: each is a row that the model computes, with keys and values of its own.
@@ -46,6 +46,8 @@ pub struct SamplingConfig {
     pub seed: u64,
     /// Texts at which to stop; they are not part of the answer. Beams are searched to their end, and the best text is cut.
     pub stop: Vec<String>,
+    /// Tokens that may not come, or must.
+    pub rules: TokenRules,
     /// Rules for the finished text; with any, nothing of it is shown before.
     pub filters: OutputFilters,
 }
@@ -78,6 +80,7 @@ impl Default for SamplingConfig {
             max_length: 0,
             seed: 0,
             stop: Vec::new(),
+            rules: TokenRules::default(),
             filters: OutputFilters::default(),
         }
     }
@@ -112,6 +115,30 @@ impl SamplingConfig {
         }
         problems.extend(self.filters.check().err().into_iter().flatten());
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// How tokens are chosen and how many there are at most, in words: what a reader of figures has to know of the texts behind them.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut how = if self.num_beams > 1 {
+            format!("with {} beams (length_penalty {})", self.num_beams, self.length_penalty)
+        } else if self.do_sample {
+            let Self { temperature, top_k, top_p, seed, .. } = self;
+            format!("drawing tokens (temperature {temperature}, top_k {top_k}, top_p {top_p}, seed {seed})")
+        } else {
+            "always taking the likeliest token".to_owned()
+        };
+        if self.repetition_penalty != 1.0 {
+            how.push_str(&format!(", repetition_penalty {}", self.repetition_penalty));
+        }
+        if self.no_repeat_ngram_size > 0 {
+            how.push_str(&format!(", no_repeat_ngram_size {}", self.no_repeat_ngram_size));
+        }
+        let limit = match self.max_length {
+            0 => format!(", {} tokens at most", self.max_new_tokens),
+            length => format!(", {length} tokens at most, those of the prompt among them"),
+        };
+        how + &limit
     }
 
     fn check_beams(&self, problem: &mut dyn FnMut(&str, String)) {
@@ -241,6 +268,18 @@ mod tests {
         for length_penalty in [5.0, 0.0, -5.0] {
             assert_eq!(with(length_penalty).check(), Ok(()));
         }
+    }
+
+    #[test]
+    fn how_a_text_is_written_is_said() {
+        let greedy = SamplingConfig { repetition_penalty: 1.1, max_length: 90, ..SamplingConfig::default() };
+        let said = "always taking the likeliest token, repetition_penalty 1.1, 90 tokens at most, those of the prompt among them";
+        assert_eq!(greedy.describe(), said);
+        let drawn = SamplingConfig { do_sample: true, temperature: 0.7, ..SamplingConfig::default() };
+        assert_eq!(drawn.describe(), "drawing tokens (temperature 0.7, top_k 50, top_p 1, seed 0), 64 tokens at most");
+        let beams = SamplingConfig { num_beams: 4, no_repeat_ngram_size: 3, ..SamplingConfig::default() };
+        let said = "with 4 beams (length_penalty 1), no_repeat_ngram_size 3, 64 tokens at most";
+        assert_eq!(beams.describe(), said);
     }
 
     #[test]

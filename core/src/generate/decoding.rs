@@ -3,6 +3,7 @@
 use burn::tensor::{Device, ExecutionError};
 
 use super::next_token_model::NextTokenModel;
+use super::token_rules::TextBounds;
 use super::{BeamSearch, BeamStep, Hypothesis, Sampler, SamplingConfig, SamplingError, StopDetector};
 use crate::config::ConfigProblem;
 use crate::model::Model;
@@ -119,7 +120,8 @@ impl<'a> Generation<'a> {
             let search = BeamSearch::new(config, &prompt, eos_token_ids, max_len - prompt_len);
             Search::Beams(Box::new(search.map_err(GenerateError::Config)?))
         } else {
-            Search::Tokens(Box::new(Sampler::new(config).map_err(GenerateError::Config)?))
+            let bounds = TextBounds { prompt_len, max_len, eos_token_ids: eos_token_ids.to_vec() };
+            Search::Tokens(Box::new(Sampler::new(config).map_err(GenerateError::Config)?.within(bounds)))
         };
         Ok(Self {
             model,

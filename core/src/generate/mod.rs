@@ -15,6 +15,7 @@ mod own_config;
 mod prompt;
 mod sampling;
 mod stop;
+mod token_rules;
 mod translation;
 
 pub use beam_search::{BeamSearch, BeamStep, Hypothesis};
@@ -22,7 +23,7 @@ pub use config::{EarlyStopping, SamplingConfig};
 #[cfg(feature = "engine")]
 pub use decoding::{FinishReason, FinishedText, GenerateError, Generation, TextGeneration};
 pub use filter::{FilterCounts, OutputFilters};
-pub use own_config::adopt_generation_config;
+pub use own_config::{GENERATION_CONFIG, adopt_generation_config};
 #[cfg(feature = "engine")]
 pub use prompt::{PromptRoom, encode_to_fit};
 pub use sampling::{
@@ -30,3 +31,4 @@ pub use sampling::{
     scale_by_temperature, softmax,
 };
 pub use stop::StopDetector;
+pub use token_rules::TokenRules;

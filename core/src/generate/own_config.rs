@@ -5,25 +5,20 @@
 
 use serde_json::{Map, Value};
 
-use super::{EarlyStopping, SamplingConfig};
+use super::{EarlyStopping, SamplingConfig, TokenRules};
+
+/// The file.
+pub const GENERATION_CONFIG: &str = "generation_config.json";
 
 /// Settings that change the text and that are not followed, wherever they are given and no zero or empty list.
-const NOT_FOLLOWED: [&str; 11] = [
-    "min_length",
-    "min_new_tokens",
-    "bad_words_ids",
+const NOT_FOLLOWED: [&str; 6] = [
     "force_words_ids",
-    "suppress_tokens",
-    "begin_suppress_tokens",
     "exponential_decay_length_penalty",
     "sequence_bias",
     "stop_strings",
     "encoder_no_repeat_ngram_size",
     "penalty_alpha",
 ];
-
-/// Token ids that change the text and that are not followed; 0 is a token.
-const TOKENS_NOT_FOLLOWED: [&str; 2] = ["forced_bos_token_id", "forced_eos_token_id"];
 
 /// Factors and counts that are not followed; 1 changes nothing.
 const SCALES_NOT_FOLLOWED: [&str; 3] = ["encoder_repetition_penalty", "guidance_scale", "num_beam_groups"];
@@ -42,7 +37,7 @@ pub fn adopt_generation_config(
     is_typed: impl Fn(&str) -> bool,
 ) -> Vec<String> {
     let Ok(Value::Object(file)) = serde_json::from_slice::<Value>(json) else { return Vec::new() };
-    let (own, taken) = fill_from(sampling, &file, is_typed);
+    let (own, taken) = fill_from(sampling, &file, &is_typed);
     let mut notes = Vec::new();
     if own.check().is_err() {
         return vec![
@@ -60,17 +55,25 @@ pub fn adopt_generation_config(
             "generation_config.json also asks for {others}, which Hone does not follow: transformers may write another text"
         ));
     }
-    if file.get("do_sample").and_then(Value::as_bool) == Some(true) && !own.do_sample {
-        let settings = ["temperature", "top_k", "top_p"];
-        let given = settings.iter().filter_map(|name| Some(format!("{name} {}", file.get(*name)?.as_f64()?)));
-        let given: Vec<String> = given.collect();
-        let given = if given.is_empty() { String::new() } else { format!(" ({})", given.join(", ")) };
-        notes.push(format!(
-            "generation_config.json asks to draw tokens{given}: the likeliest are taken, unless do_sample is asked for"
-        ));
-    }
+    notes.extend(find_not_drawn(&file, &own, &is_typed));
     *sampling = own;
     notes
+}
+
+/// What of drawing the file asks for and does not get, because a search with beams draws nothing here.
+fn find_not_drawn(file: &Map<String, Value>, own: &SamplingConfig, is_typed: impl Fn(&str) -> bool) -> Option<String> {
+    let draws = file.get("do_sample").and_then(Value::as_bool) == Some(true) && !is_typed("do_sample");
+    let beams = file.get("num_beams").and_then(Value::as_u64).filter(|&beams| beams > 1 && !is_typed("num_beams"));
+    match (draws, own.do_sample, beams) {
+        (true, false, _) => Some(
+            "generation_config.json asks to draw tokens: a search with beams (num_beams) looks for the likeliest text and draws none"
+                .to_owned(),
+        ),
+        (_, true, Some(beams)) => Some(format!(
+            "generation_config.json asks for num_beams {beams}, which has no effect here while tokens are drawn"
+        )),
+        _ => None,
+    }
 }
 
 /// The settings with those of the file, and which of them change something.
@@ -84,6 +87,10 @@ fn fill_from(
     let count = |name: &str| find(name).and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok());
     let mut own = sampling.clone();
     let mut taken = Vec::new();
+    if find("do_sample").and_then(Value::as_bool) == Some(true) && own.num_beams == 1 && !own.do_sample {
+        own.do_sample = true;
+        taken.push("do_sample true".to_owned());
+    }
     if let Some(penalty) = number("repetition_penalty").filter(|&penalty| penalty != 1.0) {
         own.repetition_penalty = penalty;
         taken.push(format!("repetition_penalty {penalty}"));
@@ -135,7 +142,49 @@ fn fill_from(
             taken.push(format!("top_p {p}"));
         }
     }
+    own.rules = rules_of(file);
+    taken.extend(describe_rules(&own.rules));
     (own, taken)
+}
+
+/// The file's rules on tokens; there is nothing to type in their place.
+fn rules_of(file: &Map<String, Value>) -> TokenRules {
+    let count = |value: &Value| value.as_u64().and_then(|count| u32::try_from(count).ok());
+    let number = |name: &str| file.get(name).and_then(count);
+    // A number, a list of numbers, or nothing; numbers that are no ids (-1) are none.
+    let ids = |value: &Value| match value {
+        Value::Array(list) => list.iter().filter_map(count).collect(),
+        one => count(one).into_iter().collect::<Vec<u32>>(),
+    };
+    let list = |name: &str| file.get(name).map_or_else(Vec::new, ids);
+    let words = file.get("bad_words_ids").and_then(Value::as_array).into_iter().flatten().map(ids);
+    TokenRules {
+        min_length: number("min_length").unwrap_or(0),
+        min_new_tokens: number("min_new_tokens"),
+        bad_words_ids: words.filter(|ids| !ids.is_empty()).collect(),
+        suppress_tokens: list("suppress_tokens"),
+        begin_suppress_tokens: list("begin_suppress_tokens"),
+        forced_bos_token_id: number("forced_bos_token_id"),
+        forced_eos_token_id: list("forced_eos_token_id"),
+    }
+}
+
+/// Each rule that there is, in words.
+fn describe_rules(rules: &TokenRules) -> Vec<String> {
+    let shortest = match (rules.min_new_tokens, rules.min_length) {
+        (Some(0), _) | (None, 0) => None,
+        (Some(tokens), _) => Some(format!("min_new_tokens {tokens}")),
+        (None, length) => Some(format!("min_length {length}")),
+    };
+    let first = rules.forced_bos_token_id.map(|id| format!("forced_bos_token_id {id}"));
+    let lists = [
+        ("bad_words_ids", rules.bad_words_ids.len()),
+        ("suppress_tokens", rules.suppress_tokens.len()),
+        ("begin_suppress_tokens", rules.begin_suppress_tokens.len()),
+        ("forced_eos_token_id", rules.forced_eos_token_id.len()),
+    ];
+    let lists = lists.into_iter().filter(|&(_, len)| len > 0).map(|(name, len)| format!("{name} ({len} in all)"));
+    shortest.into_iter().chain(first).chain(lists).collect()
 }
 
 /// What of the file changes the text and is not followed.
@@ -148,11 +197,10 @@ fn find_not_followed(file: &Map<String, Value>, draws: bool) -> Vec<&'static str
         Some(Value::String(text)) => !text.is_empty(),
         Some(Value::Bool(true)) => true,
     };
-    let is_token = |name: &&str| file.get(*name).is_some_and(|value| !value.is_null());
     let is_scale = |name: &&str| is_something(name) && file.get(*name).and_then(Value::as_f64) != Some(1.0);
     let scales = SCALES_NOT_FOLLOWED.into_iter().chain(DRAWS_NOT_FOLLOWED.into_iter().filter(|_| draws));
     let others = NOT_FOLLOWED.into_iter().filter(is_something);
-    others.chain(TOKENS_NOT_FOLLOWED.into_iter().filter(is_token)).chain(scales.filter(is_scale)).collect()
+    others.chain(scales.filter(is_scale)).collect()
 }
 
 #[cfg(test)]
@@ -207,23 +255,55 @@ mod tests {
     }
 
     #[test]
-    fn what_is_drawn_takes_the_files_temperature_and_what_is_not_says_so() {
-        let json = r#"{"do_sample": true, "temperature": 0.7, "top_p": 0.8, "top_k": 20, "num_beams": 2}"#;
+    fn what_is_drawn_takes_the_files_temperature() {
+        let json = r#"{"do_sample": false, "temperature": 0.7, "top_p": 0.8, "top_k": 20}"#;
         let draws = SamplingConfig { do_sample: true, ..SamplingConfig::default() };
-        let (own, _) = adopt(&draws, json, &["top_p"]);
+        let (own, _) = adopt(&draws, json, &["do_sample", "top_p"]);
         assert_eq!(own, SamplingConfig { temperature: 0.7, top_k: 20, ..draws });
-        let json = r#"{"do_sample": true, "temperature": 0.7, "top_p": 0.8}"#;
-        let (own, notes) = adopt(&SamplingConfig::default(), json, &[]);
-        assert_eq!(own, SamplingConfig::default());
-        assert!(notes.len() == 1 && notes[0].contains("draw tokens (temperature 0.7, top_p 0.8)"), "{notes:?}");
+        let plain = SamplingConfig::default();
+        assert_eq!(adopt(&plain, json, &[]), (plain, Vec::new()), "nothing is drawn");
+    }
+
+    #[test]
+    fn a_file_that_draws_is_followed_unless_something_else_was_chosen() {
+        let plain = SamplingConfig::default();
+        let json = r#"{"do_sample": true, "temperature": 0.7, "top_p": 0.8, "top_k": 20}"#;
+        let (own, notes) = adopt(&plain, json, &[]);
+        let drawn = SamplingConfig { do_sample: true, temperature: 0.7, top_p: 0.8, top_k: 20, ..plain.clone() };
+        assert_eq!(own, drawn);
+        assert!(notes.len() == 1 && notes[0].contains("do_sample true, temperature 0.7, top_k 20"), "{notes:?}");
+        assert_eq!(adopt(&plain, json, &["do_sample"]), (plain.clone(), Vec::new()), "greedy was chosen");
+        let beams = SamplingConfig { num_beams: 4, ..plain.clone() };
+        let (own, notes) = adopt(&beams, json, &["num_beams"]);
+        assert!(own == beams && notes.len() == 1 && notes[0].contains("draws none"), "{notes:?}");
+        let (own, notes) = adopt(&plain, r#"{"do_sample": true, "num_beams": 4, "length_penalty": 2.0}"#, &[]);
+        assert_eq!(own, SamplingConfig { do_sample: true, ..plain });
+        assert!(notes.len() == 2 && notes[1].contains("num_beams 4"), "{notes:?}");
     }
 
     #[test]
     fn what_is_not_followed_is_named() {
-        let json = r#"{"min_length": 0, "min_new_tokens": 5, "bad_words_ids": [[1]], "suppress_tokens": [], "forced_eos_token_id": 0,
-            "forced_bos_token_id": null, "guidance_scale": 1.0, "encoder_repetition_penalty": 1.2, "min_p": 0.1}"#;
+        let json = r#"{"force_words_ids": [[1]], "sequence_bias": [], "guidance_scale": 1.0, "encoder_repetition_penalty": 1.2,
+            "min_p": 0.1}"#;
         let (_, notes) = adopt(&SamplingConfig::default(), json, &[]);
-        let said = "asks for min_new_tokens, bad_words_ids, forced_eos_token_id, encoder_repetition_penalty, which";
+        let said = "asks for force_words_ids, encoder_repetition_penalty, which";
+        assert!(notes.len() == 1 && notes[0].contains(said), "{notes:?}");
+    }
+
+    #[test]
+    fn rules_on_tokens_are_followed() {
+        let json = r#"{"min_length": 0, "min_new_tokens": 5, "bad_words_ids": [[1], [], [2, 3]], "suppress_tokens": [],
+            "begin_suppress_tokens": [4], "forced_eos_token_id": 0, "forced_bos_token_id": null}"#;
+        let (own, notes) = adopt(&SamplingConfig::default(), json, &[]);
+        let expected = TokenRules {
+            min_new_tokens: Some(5),
+            bad_words_ids: vec![vec![1], vec![2, 3]],
+            begin_suppress_tokens: vec![4],
+            forced_eos_token_id: vec![0],
+            ..TokenRules::default()
+        };
+        assert_eq!(own.rules, expected);
+        let said = "min_new_tokens 5, bad_words_ids (2 in all), begin_suppress_tokens (1 in all), forced_eos_token_id (1 in all) (what";
         assert!(notes.len() == 1 && notes[0].contains(said), "{notes:?}");
     }
 }

@@ -1,14 +1,15 @@
 //! The next token from a row of logits, with the meaning of transformers' `GenerationConfig`.
 //!
 //! In: one row of logits and the ids before it. Out: an id. The order is that of `generate`: repetition penalty, then what
-//! would repeat an n-gram is masked, then, when sampling, temperature, top-k, top-p, softmax and a draw from a seeded
-//! generator; else the highest logit. A logit of minus infinity is masked: its id is never chosen. Reference:
-//! transformers 5, `generation/logits_process.py`.
+//! would repeat an n-gram and what rules on tokens forbid is masked, then, when sampling, temperature, top-k, top-p, softmax
+//! and a draw from a seeded generator; else the highest logit. A logit of minus infinity is masked: its id is never chosen.
+//! Reference: transformers 5, `generation/logits_process.py`.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use super::SamplingConfig;
+use super::token_rules::TextBounds;
 use crate::config::ConfigProblem;
 use crate::metrics;
 
@@ -35,6 +36,7 @@ pub enum SamplingError {
 #[derive(Debug, Clone)]
 pub struct Sampler {
     config: SamplingConfig,
+    bounds: TextBounds,
     rng: ChaCha8Rng,
 }
 
@@ -45,7 +47,14 @@ impl Sampler {
     /// What [`SamplingConfig::check`] says.
     pub fn new(config: &SamplingConfig) -> Result<Self, Vec<ConfigProblem>> {
         config.check()?;
-        Ok(Self { config: config.clone(), rng: ChaCha8Rng::seed_from_u64(config.seed) })
+        let rng = ChaCha8Rng::seed_from_u64(config.seed);
+        Ok(Self { config: config.clone(), bounds: TextBounds::default(), rng })
+    }
+
+    /// The same for a text that begins and ends there, which rules on tokens ask for.
+    #[cfg(feature = "engine")]
+    pub(super) fn within(self, bounds: TextBounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// The next token id. `logits` is one row, which is processed in place; `previous` is every id before it, the
@@ -59,6 +68,7 @@ impl Sampler {
             self.config;
         penalize_repetition(logits, previous, repetition_penalty);
         forbid_repeated_ngrams(logits, previous, no_repeat_ngram_size);
+        self.config.rules.apply(logits, previous, &self.bounds);
         if do_sample {
             scale_by_temperature(logits, temperature);
             keep_top_k(logits, top_k);

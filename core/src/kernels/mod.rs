@@ -39,7 +39,7 @@ pub(crate) use rms_norm::rms_norm;
 pub(crate) use rows::{exp_below, scale_rows};
 pub(crate) use softmax::masked_softmax;
 pub(crate) use square_sum::square_sum;
-pub use threads::run_on_threads;
+pub use threads::{num_threads, run_on_threads};
 
 /// Whose kernels compute on a device.
 #[must_use]

@@ -1,5 +1,19 @@
 //! Where a native program's work runs: on one of the threads that share out the kernels' rows.
 
+/// Threads that share out the rows of kernels: 1 where there is no pool.
+#[cfg(feature = "rayon")]
+#[must_use]
+pub fn num_threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Threads that share out the rows of kernels: 1, for there is no pool.
+#[cfg(not(feature = "rayon"))]
+#[must_use]
+pub fn num_threads() -> usize {
+    1
+}
+
 /// Threads of the pool get the stack that a main thread has.
 #[cfg(feature = "rayon")]
 const STACK: usize = 8 << 20;

@@ -35,4 +35,10 @@ pub struct WritingEvaluation {
     pub styles: TextStyles,
     /// Every prompt, with what was written.
     pub samples: Vec<TextSample>,
+    /// How tokens were chosen and how many there were at most, in words; empty in logs of before.
+    #[serde(default)]
+    pub how: String,
+    /// Which of that comes from the model's own generation_config.json, and what of the file was not followed.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }

@@ -177,11 +177,23 @@ pub(super) fn activation(fields: &Fields<'_>, field: &'static str) -> Result<Act
 
 /// As [`activation`], where another than GELU is usual.
 pub(super) fn activation_or(fields: &Fields<'_>, field: &'static str, usual: &str) -> Result<Activation, ModelError> {
-    match fields.text_or(field, usual)? {
-        "gelu" => Ok(Activation::Gelu),
-        "gelu_new" => Ok(Activation::GeluNew),
+    activation_named(field, fields.text_or(field, usual)?)
+}
+
+/// The activation of a name that stands in a field.
+pub(super) fn activation_named(field: &'static str, name: &str) -> Result<Activation, ModelError> {
+    match name {
+        "gelu" | "gelu_python" => Ok(Activation::Gelu),
+        // One function by five names.
+        "gelu_new" | "gelu_fast" | "gelu_accurate" | "gelu_pytorch_tanh" | "gelu_python_tanh" => {
+            Ok(Activation::GeluNew)
+        }
         "relu" => Ok(Activation::Relu),
-        other => Err(bad(field, format!("{other:?} is not supported; supported are gelu, gelu_new, relu"))),
+        "silu" | "swish" => Ok(Activation::Silu),
+        other => Err(bad(
+            field,
+            format!("{other:?} is not supported; supported are gelu, gelu_new, gelu_pytorch_tanh, relu, silu"),
+        )),
     }
 }
 

@@ -35,7 +35,7 @@ pub enum LinearLayout {
 pub(crate) struct LayerKey<'a> {
     /// Before the layer's number.
     pub(crate) before: &'a str,
-    /// The layer.
+    /// Number of the layer.
     pub(crate) layer: usize,
     /// After its number and the point.
     pub(crate) rest: &'a str,

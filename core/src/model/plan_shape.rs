@@ -9,8 +9,8 @@ use super::several::is_of_head;
 use super::whole::{EMBEDDINGS, VOCABULARY, layer_of, module_name};
 use super::{BackboneConfig, KeyMap, Model, ModelConfig};
 use crate::nn::{
-    Activation, DecoderConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, GateActivation, MlpKind,
-    ModernEncoderConfig, NormPlacement, ParamPath, VisionConfig, VisionMlpKind,
+    Activation, DecoderConfig, EncoderConfig, EncoderDecoderConfig, FeedForward, MlpKind, ModernEncoderConfig,
+    NormPlacement, ParamPath, VisionConfig, VisionMlpKind,
 };
 use crate::plan::{ActivationKind, LinearShape, Parameters, Reads, Shape, Stack};
 use crate::task::HeadKind;
@@ -106,9 +106,8 @@ fn modern_encoder_stack(encoder: &ModernEncoderConfig, linears: Vec<LinearShape>
 
 fn decoder_stack(decoder: &DecoderConfig, linears: Vec<LinearShape>) -> Stack {
     let (activation, is_gated) = match decoder.mlp {
-        MlpKind::GeluNew => (ActivationKind::GeluTanh, false),
-        MlpKind::Gated { activation: GateActivation::Silu, .. } => (ActivationKind::Silu, true),
-        MlpKind::Gated { activation: GateActivation::GeluTanh, .. } => (ActivationKind::GeluTanh, true),
+        MlpKind::Plain(activation) => (kind_of(activation), false),
+        MlpKind::Gated { activation, .. } => (kind_of(activation), true),
     };
     Stack {
         layers: decoder.num_hidden_layers as u64,
@@ -129,8 +128,8 @@ fn decoder_stack(decoder: &DecoderConfig, linears: Vec<LinearShape>) -> Stack {
 /// The encoder or the decoder of a model that has both.
 fn stack_of_both(both: &EncoderDecoderConfig, linears: Vec<LinearShape>, is_of_target: bool) -> Stack {
     let (activation, is_gated) = match both.feed_forward {
-        FeedForward::Relu => (ActivationKind::Relu, false),
-        FeedForward::GatedGelu => (ActivationKind::GeluTanh, true),
+        FeedForward::Plain(activation) => (kind_of(activation), false),
+        FeedForward::Gated(activation) => (kind_of(activation), true),
     };
     let layers = if is_of_target { both.num_decoder_layers } else { both.num_encoder_layers };
     Stack {
@@ -178,6 +177,7 @@ fn kind_of(activation: Activation) -> ActivationKind {
         Activation::Gelu => ActivationKind::Gelu,
         Activation::GeluNew => ActivationKind::GeluTanh,
         Activation::Relu => ActivationKind::Relu,
+        Activation::Silu => ActivationKind::Silu,
     }
 }
 

@@ -95,6 +95,9 @@ impl Model {
     }
 
     /// As [`Self::outputs`], of the states that `frozen` makes, a backbone that takes no gradient and drops nothing out.
+    ///
+    /// # Shapes
+    /// - returns: as [`Head::outputs`]
     #[must_use]
     pub fn outputs_of_frozen(&self, frozen: &Backbone, inputs: &BatchInputs) -> Tensor<2> {
         self.head.outputs(frozen.forward(inputs).autodiff(), inputs, &self.backbone)

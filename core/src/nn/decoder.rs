@@ -362,6 +362,10 @@ impl Decoder {
     }
 
     /// The last norm. What scores are divided by is in the states that it gives.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, seq, hidden]`
+    /// - returns: as `x`
     #[must_use]
     pub fn finish(&self, x: Tensor<3>) -> Tensor<3> {
         scaled(self.norm.forward(x), 1.0 / self.scales.logits)
@@ -373,7 +377,11 @@ impl Decoder {
         self.scales.final_softcap
     }
 
-    /// Scores of tokens, capped where the model caps them. Shape unchanged.
+    /// Scores of tokens, capped where the model caps them.
+    ///
+    /// # Shapes
+    /// - `scores`: `[tokens, vocab]`
+    /// - returns: as `scores`
     #[must_use]
     pub fn capped(&self, scores: Tensor<2>) -> Tensor<2> {
         soft_capped(scores, self.scales.final_softcap)

@@ -9,7 +9,7 @@
 //! DeBERTa has vectors for distances in place of positions (see [`super::DisentangledConfig`]).
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 
 use super::attention::{attend, merge_heads, mutual_mask, padding_mask, split_heads};
 use super::disentangled::{Distances, Readers, RelativeEmbeddings};
@@ -17,7 +17,7 @@ use super::embedding::{stop_gradient, with_noise, word_vectors};
 use super::relative_bias::RelativeBias;
 use super::{DisentangledConfig, Dropout, Embedding, Init, LayerNorm, Linear};
 use crate::batch::TextBatch;
-use crate::kernels::{gelu, gelu_tanh};
+use crate::kernels::{gelu, gelu_tanh, relu, silu};
 
 /// Feed-forward activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Activation {
     GeluNew,
     /// Rectified linear unit.
     Relu,
+    /// `x sigmoid(x)`.
+    Silu,
 }
 
 /// Distance from which on all are one class: `MPNetEncoder.relative_position_bucket` has it fixed.
@@ -151,7 +153,8 @@ impl Activation {
         match self {
             Self::Gelu => gelu(x),
             Self::GeluNew => gelu_tanh(x),
-            Self::Relu => activation::relu(x),
+            Self::Relu => relu(x),
+            Self::Silu => silu(x),
         }
     }
 }

@@ -12,17 +12,16 @@ use super::attention::{attend, causal_mask, merge_heads, padding_mask, split_hea
 use super::embedding::with_noise;
 use super::kv_cache::{CachePart, KvCache};
 use super::relative_bias::RelativeBias;
-use super::{Dropout, Init, Linear, RmsNorm, TokenTable};
+use super::{Activation, Dropout, Init, Linear, RmsNorm, TokenTable};
 use crate::batch::TextBatch;
-use crate::kernels::{gelu_tanh, relu};
 
 /// The feed-forward part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedForward {
-    /// `W2 relu(W1 x)` (T5 1.0).
-    Relu,
-    /// `W3 (gelu_new(W1 x) * W2 x)` (T5 1.1, <https://arxiv.org/abs/2002.05202>).
-    GatedGelu,
+    /// `W2 activation(W1 x)` (T5 1.0, with ReLU).
+    Plain(Activation),
+    /// `W3 (activation(W1 x) * W2 x)` (T5 1.1, with GELU by `tanh`, <https://arxiv.org/abs/2002.05202>).
+    Gated(Activation),
 }
 
 /// Sizes, kinds and rates, under T5's names where they have no other here.
@@ -89,6 +88,8 @@ struct StackMlp {
     wi_1: Option<Linear>,
     wo: Linear,
     #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
     dropout: Dropout,
 }
 
@@ -143,6 +144,9 @@ pub struct Source {
 
 impl Source {
     /// The same for other rows: row `i` is what row `rows[i]` was.
+    ///
+    /// # Shapes
+    /// - `rows`: `[batch]`, of what it gives
     #[must_use]
     pub fn select(&self, rows: Tensor<1, Int>) -> Self {
         let pick = |x: &Tensor<4>| x.clone().select(0, rows.clone());
@@ -202,18 +206,21 @@ impl StackAttention {
 impl StackMlp {
     fn new(config: &EncoderDecoderConfig, init: &mut Init, device: &Device) -> Self {
         let (hidden, inner, factor) = (config.hidden_size, config.intermediate_size, config.initializer_factor);
-        let is_gated = config.feed_forward == FeedForward::GatedGelu;
+        let (is_gated, activation) = match config.feed_forward {
+            FeedForward::Plain(activation) => (false, activation),
+            FeedForward::Gated(activation) => (true, activation),
+        };
         let std = factor / (hidden as f64).sqrt();
         let mut make = |is_there: bool| is_there.then(|| Linear::without_bias(hidden, inner, std, init, device));
         let (wi, wi_0, wi_1) = (make(!is_gated), make(is_gated), make(is_gated));
         let wo = Linear::without_bias(inner, hidden, factor / (inner as f64).sqrt(), init, device);
-        Self { wi, wi_0, wi_1, wo, dropout: Dropout { p: config.dropout } }
+        Self { wi, wi_0, wi_1, wo, activation, dropout: Dropout { p: config.dropout } }
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = match (&self.wi, &self.wi_0, &self.wi_1) {
-            (_, Some(gate), Some(up)) => gelu_tanh(gate.forward(x.clone())) * up.forward(x),
-            (Some(up), ..) => relu(up.forward(x)),
+            (_, Some(gate), Some(up)) => self.activation.forward(gate.forward(x.clone())) * up.forward(x),
+            (Some(up), ..) => self.activation.forward(up.forward(x)),
             (None, ..) => x,
         };
         self.wo.forward(self.dropout.forward(inner))
@@ -396,12 +403,20 @@ impl EncoderDecoder {
     }
 
     /// The last norm of the encoder.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, source, hidden]`
+    /// - returns: as `x`
     #[must_use]
     pub fn finish_encoder(&self, x: Tensor<3>) -> Tensor<3> {
         self.encoder.finish(x)
     }
 
     /// The last norm of the decoder, and the scale with which tokens are scored.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, target, hidden]`
+    /// - returns: as `x`
     #[must_use]
     pub fn finish_decoder(&self, x: Tensor<3>) -> Tensor<3> {
         let states = self.decoder.finish(x);

@@ -40,7 +40,7 @@ impl Init {
         Tensor::from_data(TensorData::new(self.normal_values(shape[0] * shape[1], std), shape), device)
     }
 
-    /// As [`Self::normal`], with zeros in the row of the padding token, if there is such a row.
+    /// As [`Self::normal`], `[rows, columns]`, with zeros in the row of the padding token, if there is such a row.
     pub fn table(&mut self, shape: [usize; 2], std: f64, padding_row: Option<usize>, device: &Device) -> Tensor<2> {
         if self.is_over {
             return Tensor::zeros(shape, device);

@@ -58,7 +58,8 @@ impl Lora {
         self
     }
 
-    /// Switches the dropout off and computes DoRA's norms once, for all later passes: no weight may change from now on.
+    /// Switches the dropout off and computes DoRA's norms once, for all later passes: no weight may change from now on. `weight` is
+    /// that of the layer, `[in, out]`.
     pub fn prepare_for_inference(&mut self, weight: Tensor<2>) {
         self.dropout.p = 0.0;
         self.norms = self.lora_magnitude_vector.is_some().then(|| norms(self.sum(weight)));

@@ -1,4 +1,4 @@
-//! The feed-forward part of a decoder's block: two linear layers with GELU between them, or three of which one is a gate;
+//! The feed-forward part of a decoder's block: two linear layers with an activation between them, or three of which one is a gate;
 //! Phi-3 makes gate and inner values with one layer.
 //!
 //! In: states. Out: what is added to them. References: `transformers` v5.23 `models/gpt2/modeling_gpt2.py` (`GPT2MLP`),
@@ -7,32 +7,22 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::{DecoderConfig, Init, Linear};
-use crate::kernels::{gelu_tanh, silu};
+use super::{Activation, DecoderConfig, Init, Linear};
 
 /// The feed-forward part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MlpKind {
-    /// `W2 gelu_new(W1 x)`, with biases.
-    GeluNew,
+    /// `W2 activation(W1 x)`, with biases.
+    Plain(Activation),
     /// `W3 (activation(W1 x) * W2 x)` (<https://arxiv.org/abs/2002.05202>).
     Gated {
-        /// Of the gate.
-        activation: GateActivation,
+        /// Of the gate: with SiLU it is SwiGLU, with GELU GeGLU.
+        activation: Activation,
         /// Its layers have biases.
         has_bias: bool,
         /// `W1` and `W2` are one layer, `W1` first (Phi-3's `gate_up_proj`).
         is_fused: bool,
     },
-}
-
-/// Nonlinearity of a gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GateActivation {
-    /// `x sigmoid(x)`: SwiGLU.
-    Silu,
-    /// GELU by `tanh` (`gelu_pytorch_tanh`): GeGLU.
-    GeluTanh,
 }
 
 /// Feed-forward; without a gate it is GPT's.
@@ -62,20 +52,11 @@ impl MlpKind {
     }
 }
 
-impl GateActivation {
-    fn forward(self, x: Tensor<3>) -> Tensor<3> {
-        match self {
-            Self::Silu => silu(x),
-            Self::GeluTanh => gelu_tanh(x),
-        }
-    }
-}
-
 impl Mlp {
     pub(super) fn new(config: &DecoderConfig, init: &mut Init, device: &Device) -> Self {
         let (hidden, inner, std) = (config.hidden_size, config.intermediate_size, config.initializer_range);
         let (has_gate, bias, is_fused) = match config.mlp {
-            MlpKind::GeluNew => (false, true, false),
+            MlpKind::Plain(_) => (false, true, false),
             MlpKind::Gated { has_bias, is_fused, .. } => (true, has_bias, is_fused),
         };
         Self {
@@ -92,7 +73,7 @@ impl Mlp {
     /// - returns: the same
     pub(super) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = match self.kind {
-            MlpKind::GeluNew => gelu_tanh(up(&self.up_proj, x)),
+            MlpKind::Plain(activation) => activation.forward(up(&self.up_proj, x)),
             MlpKind::Gated { activation, .. } => {
                 let [gate, inner] = self.gate_and_inner(x);
                 activation.forward(gate) * inner
@@ -141,7 +122,7 @@ mod tests {
         let device = Device::flex();
         let mut init = Init::new(3);
         let x = init.normal([5, 6], 1.0, &device).reshape([1, 5, 6]);
-        for activation in [GateActivation::Silu, GateActivation::GeluTanh] {
+        for activation in [Activation::Silu, Activation::GeluNew] {
             let kind = |is_fused| MlpKind::Gated { activation, has_bias: false, is_fused };
             let mut layer = |output| Linear::without_bias(6, output, 0.5, &mut init, &device);
             let (gate, inner) = (layer(8), layer(8));

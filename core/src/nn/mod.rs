@@ -35,7 +35,7 @@ pub use kv_cache::KvCache;
 pub use layer_norm::{LayerNorm, UnbiasedLayerNorm};
 pub use linear::Linear;
 pub use lora::Lora;
-pub use mlp::{GateActivation, MlpKind};
+pub use mlp::MlpKind;
 pub use modern_encoder::{ModernEncoder, ModernEncoderConfig};
 pub use path::ParamPath;
 pub use rms_norm::RmsNorm;

@@ -1,6 +1,6 @@
 //! Rotary position embeddings (<https://arxiv.org/abs/2104.09864>) in `transformers`' half-split layout.
 //!
-//! Reference: `transformers` v5.23 `modeling_rope_utils.py` (`default`, `linear`, `llama3`) and
+//! Reference: `transformers` v5.24 `modeling_rope_utils.py` (`default`, `linear`, `llama3`, `yarn`) and
 //! `models/llama/modeling_llama.py` (`apply_rotary_pos_emb`); `models/phi3/modeling_phi3.py` where a head is turned in part.
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -25,6 +25,22 @@ pub enum RopeScaling {
         high_freq_factor: f64,
         /// Context of the first training, in tokens.
         original_max_position_embeddings: f64,
+    },
+    /// YaRN (<https://arxiv.org/abs/2309.00071>): frequencies that turn less than `beta_slow` times in the first context are
+    /// divided, those that turn more than `beta_fast` times kept, those between blended; scores are raised.
+    Yarn {
+        /// Stretch of low frequencies.
+        factor: f64,
+        /// Turns from which on a frequency is kept.
+        beta_fast: f64,
+        /// Turns below which a frequency is divided.
+        beta_slow: f64,
+        /// The border between both is moved to whole pairs.
+        truncate: bool,
+        /// Context of the first training, in tokens.
+        original_max_position_embeddings: f64,
+        /// What turned queries and keys are multiplied by.
+        attention_factor: f64,
     },
 }
 
@@ -52,10 +68,10 @@ impl RopeConfig {
     fn inverse_frequencies(&self) -> Vec<f64> {
         let pairs = self.dim / 2;
         let plain = (0..pairs).map(|pair| self.theta.powf(-((2 * pair) as f64) / self.dim as f64));
-        plain.map(|frequency| self.scaled(frequency)).collect()
+        plain.enumerate().map(|(pair, frequency)| self.scaled(pair, frequency)).collect()
     }
 
-    fn scaled(&self, frequency: f64) -> f64 {
+    fn scaled(&self, pair: usize, frequency: f64) -> f64 {
         match self.scaling {
             RopeScaling::None => frequency,
             RopeScaling::Linear { factor } => frequency / factor,
@@ -71,19 +87,44 @@ impl RopeConfig {
                     (1.0 - smooth) * frequency / factor + smooth * frequency
                 }
             }
+            RopeScaling::Yarn { factor, beta_fast, beta_slow, truncate, original_max_position_embeddings, .. } => {
+                // The pair whose frequency turns so often in the first context.
+                let border = |turns: f64| {
+                    let ratio = original_max_position_embeddings / (turns * std::f64::consts::TAU);
+                    self.dim as f64 * ratio.ln() / (2.0 * self.theta.ln())
+                };
+                let (low, high) = match truncate {
+                    true => (border(beta_fast).floor(), border(beta_slow).ceil()),
+                    false => (border(beta_fast), border(beta_slow)),
+                };
+                let (low, mut high) = (low.max(0.0), high.min(self.dim as f64 - 1.0));
+                if low == high {
+                    high += 0.001;
+                }
+                let divided = ((pair as f64 - low) / (high - low)).clamp(0.0, 1.0);
+                frequency / factor * divided + frequency * (1.0 - divided)
+            }
+        }
+    }
+
+    /// What cosines and sines are multiplied by.
+    fn attention_factor(&self) -> f64 {
+        match self.scaling {
+            RopeScaling::Yarn { attention_factor, .. } => attention_factor,
+            _ => 1.0,
         }
     }
 
     /// The rotation of `rows` rows of positions, row after row (one row stands for all where they are alike).
     #[must_use]
     pub fn rotation(&self, positions: &[i32], rows: usize, device: &Device) -> Rotation {
-        let frequencies = self.inverse_frequencies();
+        let (frequencies, factor) = (self.inverse_frequencies(), self.attention_factor());
         let angles = || positions.iter().flat_map(|&at| frequencies.iter().map(move |step| f64::from(at) * step));
         let shape = [rows, 1, positions.len() / rows.max(1), self.dim / 2];
         let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
         Rotation {
-            cos: tensor(angles().map(|angle| angle.cos() as f32).collect()),
-            sin: tensor(angles().map(|angle| angle.sin() as f32).collect()),
+            cos: tensor(angles().map(|angle| (angle.cos() * factor) as f32).collect()),
+            sin: tensor(angles().map(|angle| (angle.sin() * factor) as f32).collect()),
         }
     }
 }
@@ -130,5 +171,36 @@ mod tests {
         assert_eq!(part[6..10], turned(x.narrow(3, 0, 4), 4)[4..]);
         let (sin, cos) = 3.0_f64.sin_cos();
         assert!((f64::from(part[6]) - (7.0 * cos - 9.0 * sin)).abs() < 1e-5, "{part:?}");
+    }
+
+    #[test]
+    fn yarn_divides_low_frequencies_and_raises_what_is_turned() {
+        let device = Device::flex();
+        let rope = |beta_fast, beta_slow, truncate| RopeConfig {
+            theta: 10_000.0,
+            scaling: RopeScaling::Yarn {
+                factor: 4.0,
+                beta_fast,
+                beta_slow,
+                truncate,
+                original_max_position_embeddings: 64.0,
+                attention_factor: 1.5,
+            },
+            dim: 16,
+        };
+        // As `_compute_yarn_parameters` of transformers 5.24 gives it.
+        let rest = [0.007_905_69, 0.0025, 0.000_790_569, 0.000_25, 0.000_079_056_9];
+        for (rope, first) in
+            [(rope(32.0, 1.0, true), [1.0, 0.237_171, 0.05]), (rope(8.0, 2.0, false), [1.0, 0.160_589, 0.025])]
+        {
+            let expected = first.into_iter().chain(rest);
+            for (found, expected) in rope.inverse_frequencies().into_iter().zip(expected) {
+                assert!((found / expected - 1.0).abs() < 1e-5, "{found} is not {expected}");
+            }
+        }
+        let x = Tensor::<4>::ones([1, 1, 1, 16], &device);
+        let turned = rope(32.0, 1.0, true).rotation(&[0], 1, &device).apply(x).into_data();
+        let turned: Vec<f32> = turned.iter::<f32>().collect();
+        assert_eq!(turned, [1.5; 16]);
     }
 }

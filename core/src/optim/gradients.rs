@@ -43,18 +43,18 @@ impl GradientSum {
         self.gradients.retain(|path, _| is_kept(path));
     }
 
-    /// The gradient of a parameter.
+    /// The gradient of a parameter, `[elements]`.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Tensor<1>> {
         self.gradients.get(path)
     }
 
-    /// Removes the gradient of a parameter and returns it.
+    /// Removes the gradient of a parameter and returns it, `[elements]`.
     pub fn remove(&mut self, path: &str) -> Option<Tensor<1>> {
         self.gradients.remove(path)
     }
 
-    /// All gradients.
+    /// All gradients, `[elements]` each, with the paths of their parameters.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &Tensor<1>)> {
         self.gradients.iter().map(|(path, tensor)| (path.as_str(), tensor))
     }

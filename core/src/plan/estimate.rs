@@ -110,11 +110,10 @@ impl Calibrated {
         let plan = predict(inputs, run);
         let factor = measured.map_or(1.0, |measured| measured.bytes_factor);
         let grown = (plan.memory.of_step() as f64 * (factor - 1.0).max(0.0)) as u64;
-        let on_device = plan.memory.on_device() + grown;
         // What a GPU has in all no browser and no driver tells; what lies beside it is little.
         let (bytes, limit) = match inputs.kernels {
-            Kernels::Own => (on_device + plan.memory.host, limits.process),
-            Kernels::Composed => (on_device, None),
+            Kernels::Own => (plan.memory.of_process() + grown, limits.process),
+            Kernels::Composed => (plan.memory.on_device() + grown, None),
         };
         let too_large_tensor =
             limits.tensor.filter(|&most| plan.largest_tensor > most).map(|most| (plan.largest_tensor, most));

@@ -14,11 +14,15 @@
 //! - adapters: `n rank`, with dropout a mask and a copy of what they read; DoRA the outputs of both branches.
 //!
 //! Layers below the first one that is trained keep nothing. With gradient checkpointing only `n h` of each layer is kept,
-//! and all of one at a time. Half precision keeps what linear parts read in two bytes, a copy for each of them.
+//! and all of one at a time. Half precision keeps what linear parts read in two bytes, a copy for each of them. Of images the
+//! pixels lie on the device, and once more cut into patches where the weight that reads them is trained.
 //!
-//! The peak is counted as that of weights, moments, gradients and activations together. Gradients come while activations go,
-//! so that this is more than is held at once; how much of it an allocator uses twice is not counted but chosen: nothing, which
-//! lay nearest to the few peaks of the process in docs/LOG.md (`hone-bench plan` compares).
+//! A step is at its peak at one of three moments, for gradients come while activations go: where the loss of a vocabulary makes the
+//! gradient of its table, beside all activations; where the backward pass begins; and where it ends, with all gradients and what is made
+//! for the table of the inputs. On a CPU the plan takes the largest. A GPU's pools keep room for each size of tensor apart, so there it
+//! takes the sum.
+//!
+//! What a heap has beyond what is held (`HOLES`) was measured, and lies beside the counts in docs/LOG.md, 2026-11-30.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,17 +41,24 @@ const CHUNK_BYTES: u64 = 32 << 20;
 /// moments.
 pub(crate) const STATE_BYTES: u64 = 12;
 
-/// Most bytes of such a state: an eighth of what can be addressed, 512 MB in a browser, where the checkpoint that is being put
-/// together needs as much again and the best weights; elsewhere 4 GB. A run that trains more (44 M and 350 M parameters) ends
-/// when it diverges.
+/// Most bytes of such a state: an eighth of what can be addressed, 512 MB in a browser, where the weights of the next state and the
+/// best ones need room, too; elsewhere 4 GB. A run that trains more (44 M and 350 M parameters) ends when it diverges.
 pub(crate) const MAX_STATE_BYTES: u64 = if usize::BITS > 32 { 4 << 30 } else { 512 << 20 };
+
+/// Bytes of a program besides its code and what it is asked to hold: stacks, tables, buffers; in a browser what its memory begins with.
+pub(super) const PROGRAM_BYTES: u64 = if usize::BITS > 32 { 12 << 20 } else { 10 << 20 };
+
+/// What a heap has beyond what is held at the peak, as a share of that: where nothing but activations comes and goes, and what comes to
+/// it where all weights are trained. Each step writes them anew, between activations that go, and so leaves holes that fit nothing else.
+/// Of twenty trainings on glibc's heap the first was 0.03 to 0.09, and both together 0.08 to 0.22.
+const HOLES: [f64; 2] = [1.0 / 16.0, 1.0 / 16.0];
 
 /// Bytes of a run at its peak, by what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct MemoryParts {
     /// All weights.
     pub weights: u64,
-    /// Gradients of what is trained.
+    /// Gradients of what is trained; those of several passes of one step twice.
     pub gradients: u64,
     /// Both moments of AdamW.
     pub optimizer: u64,
@@ -55,9 +66,13 @@ pub struct MemoryParts {
     pub activations: u64,
     /// Scores and their gradients.
     pub outputs: u64,
+    /// Gradients, activations and outputs at the moment at which they have most together.
+    pub step: u64,
     /// Weights of the best evaluation.
     pub best: u64,
-    /// Beside the device's memory, in that of the process: the model's files, a state to go back to, a checkpoint.
+    /// What the heap of a CPU has between and beyond what is held; 0 of a GPU.
+    pub holes: u64,
+    /// Beside the device's memory, in that of the process: the program, files and rows, a state to go back to.
     pub host: u64,
 }
 
@@ -65,18 +80,24 @@ impl MemoryParts {
     /// Bytes on the device.
     #[must_use]
     pub fn on_device(&self) -> u64 {
-        self.weights + self.gradients + self.optimizer + self.activations + self.outputs + self.best
+        self.weights + self.optimizer + self.best + self.step + self.holes
+    }
+
+    /// Bytes of the process where the device is its CPU.
+    #[must_use]
+    pub fn of_process(&self) -> u64 {
+        self.on_device() + self.host
     }
 
     /// Bytes of the step alone: what measuring one shows to grow.
     #[must_use]
     pub fn of_step(&self) -> u64 {
-        self.gradients + self.activations + self.outputs
+        self.step
     }
 }
 
 pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>) -> MemoryParts {
-    let Inputs { shape, batches, kernels, file_bytes, keeps_states } = *inputs;
+    let Inputs { shape, batches, kernels, file_bytes, keeps_states, .. } = *inputs;
     let batch = batches.largest_of(run);
     let of_trained = FLOAT * trained.num_parameters;
     let is_half = run.dtype != Dtype::F32;
@@ -89,21 +110,102 @@ pub(super) fn parts(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>)
     let of_tables = if fgm_epsilon > 0.0 { FLOAT * shape.parameters.embeddings } else { 0 };
     let of_all = of_trained * (u64::from(mixout > 0.0) + u64::from(awp_gamma > 0.0));
     let moved = of_tables + of_all;
-    let passes = if run.techniques.rdrop_alpha > 0.0 { 2 } else { 1 };
     let weights = of_trained + pulled_to + moved + frozen * if is_half { FLOAT / 2 } else { FLOAT };
-    let state = STATE_BYTES * trained.num_parameters;
-    let goes_back = run.on_divergence == OnDivergence::RollBack && state <= MAX_STATE_BYTES;
+    // Gradients of the batches before wait for those of the next.
+    let waiting = if is_moved || run.gradient_accumulation_steps > 1 { of_trained } else { 0 };
+    let of_pass = of_pass(inputs, run, trained, batch);
+    let gradients = of_trained + waiting;
+    let step = match kernels {
+        Kernels::Own => waiting + of_pass.peak(of_trained),
+        Kernels::Composed => gradients + of_pass.activations() + of_pass.outputs(),
+    };
+    let optimizer = 2 * of_trained;
     let best = if keeps_states && batches.num_valid_rows > 0 { of_trained } else { 0 };
-    // A checkpoint: the state of its step, the best weights, and an earlier state to go back to, whose bytes it shares.
-    let states = if keeps_states { state * if goes_back { 2 } else { 1 } + best } else { 0 };
+    let holes = match kernels {
+        // The best weights change their place each time that there are better ones.
+        Kernels::Own => best + holes(weights + optimizer + best + step, trained.num_parameters, shape.parameters.all),
+        Kernels::Composed => 0,
+    };
+    let states = if keeps_states { states(run, trained.num_parameters, shape.parameters.largest) } else { 0 };
     MemoryParts {
         weights,
-        gradients: of_trained * if is_moved { 2 } else { 1 },
-        optimizer: 2 * of_trained,
-        activations: FLOAT * passes * activations(shape, run, trained, (kernels, batch)),
-        outputs: passes * outputs(shape, (kernels, batch)),
+        gradients,
+        optimizer,
+        activations: of_pass.activations(),
+        outputs: of_pass.outputs(),
+        step,
         best,
-        host: file_bytes + states,
+        holes,
+        host: PROGRAM_BYTES + file_bytes + states,
+    }
+}
+
+/// What a heap has beyond what is held; of `all` parameters `trained` are written anew in each step.
+fn holes(held: u64, trained: u64, all: u64) -> u64 {
+    let [always, anew] = HOLES;
+    let share = always + anew * (trained as f64 / all.max(1) as f64).min(1.0);
+    (held as f64 * share) as u64
+}
+
+/// Bytes on the host of states to go back to: the last one, and beside it the weights of the next (`train/roll_back.rs`), or, where none
+/// is kept, a tensor of a checkpoint that is on its way to the disk, as numbers and as bytes.
+fn states(run: &RunConfig, num_trained: u64, largest: u64) -> u64 {
+    let state = STATE_BYTES * num_trained;
+    let goes_back = run.on_divergence == OnDivergence::RollBack && state <= MAX_STATE_BYTES;
+    if goes_back { state + FLOAT * num_trained } else { 2 * FLOAT * largest.min(num_trained) }
+}
+
+/// Bytes of a forward and backward pass.
+struct Pass {
+    /// What the backward pass keeps.
+    kept: u64,
+    /// What it works with at its beginning.
+    worked: u64,
+    /// Scores that are there at once, and the states that they are made of.
+    scores: u64,
+    /// The gradient of the table of a vocabulary, which comes with the loss.
+    table: u64,
+    /// What making that takes besides.
+    table_work: u64,
+    /// The largest parameter that a lookup makes a gradient for.
+    lookup: u64,
+}
+
+impl Pass {
+    fn activations(&self) -> u64 {
+        self.kept + self.worked
+    }
+
+    fn outputs(&self) -> u64 {
+        self.scores
+    }
+
+    /// The most at once; `gradients` are those of all that is trained.
+    fn peak(&self, gradients: u64) -> u64 {
+        let at_loss = self.kept + self.scores + self.table + self.table_work;
+        let at_first_layer_back = self.kept + self.worked + self.table;
+        let at_end = gradients + self.table + self.lookup;
+        at_loss.max(at_first_layer_back).max(at_end)
+    }
+}
+
+fn of_pass(inputs: &Inputs<'_>, run: &RunConfig, trained: &Trained<'_>, batch: BatchShape) -> Pass {
+    let Inputs { shape, kernels, num_threads, .. } = *inputs;
+    let passes = if run.techniques.rdrop_alpha > 0.0 { 2 } else { 1 };
+    let [kept, worked] = activations(shape, run, trained, (kernels, batch));
+    let [chunk, states] = outputs(shape, (kernels, batch));
+    let largest = FLOAT * shape.parameters.largest;
+    let table =
+        if shape.scores_vocabulary && trained.embeddings { FLOAT * shape.vocab_size * shape.hidden_size } else { 0 };
+    // Each chunk after the first makes a gradient of its own, a shard of the table at a time; the product copies the chunk in each thread.
+    let another = if batch.scored > rows_in_chunk(shape.vocab_size) { table.min(largest) } else { 0 };
+    Pass {
+        kept: FLOAT * passes * kept,
+        worked: FLOAT * passes * worked,
+        scores: passes * (chunk + states),
+        table,
+        table_work: if table > 0 { another + num_threads * chunk } else { 0 },
+        lookup: if trained.embeddings { largest } else { 0 },
     }
 }
 
@@ -120,9 +222,14 @@ pub(super) fn largest_tensor(shape: &Shape, batch: BatchShape) -> u64 {
 }
 
 /// Numbers that the backward pass keeps, and those it works with at its beginning.
-fn activations(shape: &Shape, run: &RunConfig, trained: &Trained<'_>, (kernels, batch): (Kernels, BatchShape)) -> u64 {
+fn activations(
+    shape: &Shape,
+    run: &RunConfig,
+    trained: &Trained<'_>,
+    (kernels, batch): (Kernels, BatchShape),
+) -> [u64; 2] {
     let is_cut = run.gradient_checkpointing && shape.can_checkpoint;
-    let (mut kept, mut widest_layer, mut worked, mut before) = (0, 0, 0, 0);
+    let (mut kept, mut widest_layer, mut worked, mut before) = (pixels(shape, trained, batch), 0, 0, 0);
     for stack in &shape.stacks {
         let [own, _] = lengths(stack, batch);
         let states = batch.rows * own * shape.hidden_size;
@@ -138,7 +245,14 @@ fn activations(shape: &Shape, run: &RunConfig, trained: &Trained<'_>, (kernels, 
         }
         before += stack.own_layers;
     }
-    kept + worked + if is_cut { widest_layer } else { 0 }
+    [kept, worked + if is_cut { widest_layer } else { 0 }]
+}
+
+/// Pixels of a batch of images, and their patches where the gradient of what reads those needs them.
+fn pixels(shape: &Shape, trained: &Trained<'_>, batch: BatchShape) -> u64 {
+    // The class token is no patch. Of texts the patches have no values.
+    let pixels = batch.rows * batch.seq.saturating_sub(1) * shape.patch_values;
+    pixels * if trained.embeddings { 2 } else { 1 }
 }
 
 /// Numbers of the gradients that are there at once within a layer.
@@ -229,18 +343,20 @@ fn of_linears(
     kept
 }
 
-/// Bytes of scores and of their gradients.
-fn outputs(shape: &Shape, (kernels, batch): (Kernels, BatchShape)) -> u64 {
+/// Rows of scores that are there at once.
+fn rows_in_chunk(vocab: u64) -> u64 {
+    (CHUNK_BYTES / (FLOAT * vocab.max(1))).max(1)
+}
+
+/// Bytes of scores that are there at once, and of states that are read for them and their gradients.
+fn outputs(shape: &Shape, (kernels, batch): (Kernels, BatchShape)) -> [u64; 2] {
     let tokens = batch.rows * batch.seq;
     if !shape.scores_vocabulary {
         let scored = if shape.scores_tokens { tokens } else { batch.rows };
-        return FLOAT * scored * (4 * shape.num_outputs + 2 * shape.hidden_size);
+        return [FLOAT * scored * 4 * shape.num_outputs, FLOAT * scored * 2 * shape.hidden_size];
     }
-    let vocab = shape.vocab_size;
-    let rows = batch.scored.min((CHUNK_BYTES / (FLOAT * vocab.max(1))).max(1));
+    let rows = batch.scored.min(rows_in_chunk(shape.vocab_size));
     // On the CPU scores become probabilities where they lie; elsewhere each operation has a result of its own.
-    let chunk = FLOAT * rows * vocab * if kernels == Kernels::Own { 1 } else { 3 };
-    let states = FLOAT * 3 * batch.scored * shape.hidden_size;
-    // A trained table has a second gradient, from the lookup, only once the activations are gone: it needs no room of its own.
-    chunk + states
+    let chunk = FLOAT * rows * shape.vocab_size * if kernels == Kernels::Own { 1 } else { 3 };
+    [chunk, FLOAT * 3 * batch.scored * shape.hidden_size]
 }

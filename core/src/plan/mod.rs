@@ -47,7 +47,10 @@ pub struct Inputs<'a> {
     pub batches: &'a Batches,
     /// What computes.
     pub kernels: Kernels,
-    /// Bytes of the model's files, which are held while it is trained.
+    /// Threads that share out what a CPU computes.
+    pub num_threads: u64,
+    /// Bytes that are held in the process while it is trained, and are neither weights nor of a step: the program's code, the model's
+    /// other files, rows and what was made of them.
     pub file_bytes: u64,
     /// The run is one of a session, which keeps its best weights and a state to go back to; a bare training loop has neither.
     pub keeps_states: bool,

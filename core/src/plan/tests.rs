@@ -1,7 +1,8 @@
 //! Plans of a tiny BERT against counts by hand: one layer of width 8, two heads, 16 within, 2 rows of 4 tokens.
 
+use super::memory::PROGRAM_BYTES;
 use super::*;
-use crate::config::{Freeze, LoraConfig};
+use crate::config::{Freeze, LoraConfig, OnDivergence};
 
 fn linear(module: &str, reads: Reads, [input, output]: [u64; 2]) -> LinearShape {
     LinearShape { module: format!("bert.encoder.layer.0.{module}"), reads, input, output }
@@ -44,9 +45,14 @@ fn lora() -> RunConfig {
     RunConfig { method: Method::Lora, lora, ..run() }
 }
 
+/// A bare training loop on two threads.
+fn inputs_of<'a>(shape: &'a Shape, batches: &'a Batches) -> Inputs<'a> {
+    Inputs { shape, batches, kernels: Kernels::Own, num_threads: 2, file_bytes: 0, keeps_states: false }
+}
+
 fn planned_by(run: &RunConfig, kernels: Kernels, keeps_states: bool) -> Plan {
     let (shape, batches) = (shape(), Batches::alike(BATCH, 10));
-    predict(&Inputs { shape: &shape, batches: &batches, kernels, file_bytes: 100, keeps_states }, run)
+    predict(&Inputs { kernels, file_bytes: 100, keeps_states, ..inputs_of(&shape, &batches) }, run)
 }
 
 fn planned(run: &RunConfig) -> Plan {
@@ -87,7 +93,7 @@ fn kept_numbers_are_those_of_the_layers() {
     let memory = planned(&run()).memory;
     assert_eq!(memory.activations, 4 * kept);
     assert_eq!((memory.weights, memory.gradients, memory.optimizer), (4 * 1042, 4 * 1042, 8 * 1042));
-    assert_eq!((memory.outputs, memory.best, memory.host), (4 * 2 * (4 * 2 + 2 * 8), 0, 100));
+    assert_eq!((memory.outputs, memory.best, memory.host), (4 * 2 * (4 * 2 + 2 * 8), 0, PROGRAM_BYTES + 100));
     // With dropout two more sets of scores, two masks of states, and one of the embeddings.
     let dropped = planned(&RunConfig { dropout: Some(0.1), ..run() }).memory;
     assert_eq!(dropped.activations, 4 * (kept + 128 + 128 + 64));
@@ -102,25 +108,68 @@ fn kept_numbers_are_those_of_the_layers() {
 }
 
 #[test]
+fn a_step_is_at_its_peak_at_its_loss_or_where_the_backward_pass_begins_or_ends() {
+    // All gradients and one made for a lookup in the largest table, which are more than the activations.
+    let memory = planned(&run()).memory;
+    assert_eq!(memory.step, 4 * 1042 + 4 * 256);
+    assert_eq!(memory.holes, (4 * 1042 + 8 * 1042 + memory.step) / 8, "all weights are written anew");
+    assert_eq!(memory.on_device(), 12 * 1042 + memory.step + memory.holes);
+    // More rows: activations and what is worked with; on a GPU all there is.
+    let of = |batch: BatchShape, kernels: Kernels, shape: &Shape, run: &RunConfig| {
+        let batches = Batches::alike(batch, 10);
+        predict(&Inputs { kernels, ..inputs_of(shape, &batches) }, run).memory
+    };
+    let eight = BatchShape { rows: 8, scored: 60, ..BATCH };
+    let many = RunConfig { batch_size: 8, ..run() };
+    let memory = of(eight, Kernels::Own, &shape(), &many);
+    assert_eq!(memory.step, memory.activations);
+    let composed = of(eight, Kernels::Composed, &shape(), &many);
+    assert_eq!(composed.step, composed.gradients + composed.activations + composed.outputs);
+    assert_eq!(composed.holes, 0);
+    // Batches before this one of the same step have left their gradients.
+    let accumulated = RunConfig { gradient_accumulation_steps: 2, ..many.clone() };
+    let accumulated = of(eight, Kernels::Own, &shape(), &accumulated);
+    assert_eq!((accumulated.step, accumulated.gradients), (memory.step + 4 * 1042, 2 * 4 * 1042));
+    // A loss of the vocabulary: the gradient of its table, scores, a copy of them in each of two threads, three times the states.
+    let writes = Shape { scores_vocabulary: true, ..shape() };
+    let kept = memory.activations - 4 * 4 * 320;
+    assert_eq!(of(eight, Kernels::Own, &writes, &many).step, kept + 4 * (80 + 3 * 600 + 3 * 60 * 8));
+    let frozen = RunConfig { freeze: Freeze::Embeddings, ..many };
+    let memory = of(eight, Kernels::Own, &writes, &frozen);
+    assert_eq!(memory.step, memory.activations.max(kept - 4 * 8 * 4 * 8 + 4 * (600 + 3 * 60 * 8)));
+}
+
+#[test]
+fn pixels_lie_on_the_device_and_patches_where_their_weight_is_trained() {
+    let images = Shape { patch_size: 2, patch_values: 12, ..shape() };
+    let batches = Batches::alike(BATCH, 10);
+    let more = |run: &RunConfig| {
+        let of = |shape: &Shape| predict(&inputs_of(shape, &batches), run).memory.activations;
+        of(&images) - of(&shape())
+    };
+    assert_eq!((more(&run()), more(&lora())), (2 * 4 * 2 * 3 * 12, 4 * 2 * 3 * 12));
+}
+
+#[test]
 fn a_session_keeps_states_beside_the_step() {
     let memory = planned_by(&run(), Kernels::Own, true).memory;
-    assert_eq!(memory.host, 100 + 2 * 12 * 1042, "a state to go back to, and a checkpoint");
+    let states = 16 * 1042;
+    assert_eq!(memory.host, PROGRAM_BYTES + 100 + states, "a state to go back to, and the weights of the next");
     let batches = Batches { num_valid_rows: 4, ..Batches::alike(BATCH, 10) };
     let shape = shape();
-    let inputs = Inputs { shape: &shape, batches: &batches, kernels: Kernels::Own, file_bytes: 0, keeps_states: true };
+    let inputs = Inputs { keeps_states: true, ..inputs_of(&shape, &batches) };
     let memory = predict(&inputs, &run()).memory;
-    assert_eq!(
-        (memory.best, memory.host),
-        (4 * 1042, 2 * 12 * 1042 + 4 * 1042),
-        "a checkpoint has the best weights, too"
-    );
+    assert_eq!((memory.best, memory.host), (4 * 1042, PROGRAM_BYTES + states));
+    let run = RunConfig { on_divergence: OnDivergence::Stop, ..run() };
+    let memory = predict(&inputs, &run).memory;
+    assert_eq!(memory.host, PROGRAM_BYTES + 2 * 4 * 256, "the largest tensor, on its way to the disk");
 }
 
 #[test]
 fn evaluations_and_accumulated_batches_count() {
     let shape = shape();
     let batches = Batches { num_valid_rows: 8, ..Batches::alike(BATCH, 10) };
-    let inputs = Inputs { shape: &shape, batches: &batches, kernels: Kernels::Own, file_bytes: 0, keeps_states: false };
+    let inputs = inputs_of(&shape, &batches);
     let plan = predict(&inputs, &RunConfig { gradient_accumulation_steps: 4, ..run() });
     assert_eq!((plan.micro_batches, plan.steps), (10, 9));
     let expected = 30.0 * (plan.forward_flops + plan.backward_flops) + 3.0 * 4.0 * plan.forward_flops;
@@ -137,9 +186,12 @@ fn evaluations_and_accumulated_batches_count() {
 fn what_does_not_fit_is_answered_with_the_nearest_that_does() {
     let shape = shape();
     let batches = Batches::alike(BatchShape { rows: 16, ..BATCH }, 10);
-    let inputs = Inputs { shape: &shape, batches: &batches, kernels: Kernels::Own, file_bytes: 0, keeps_states: false };
+    let inputs = inputs_of(&shape, &batches);
     let run = RunConfig { batch_size: 16, ..run() };
-    let needed = |batch_size: u32| predict(&inputs, &RunConfig { batch_size, ..run.clone() }).memory.on_device();
+    let needed = |batch_size: u32| {
+        let run = RunConfig { batch_size, gradient_accumulation_steps: 16 / batch_size, ..run.clone() };
+        predict(&inputs, &run).memory.of_process()
+    };
     let limits = |bytes: u64| Limits { process: Some(bytes), tensor: None };
     let said = |bytes: u64, can_cut: bool| {
         let targets = ["query".to_owned()];
@@ -166,7 +218,7 @@ fn what_does_not_fit_is_answered_with_the_nearest_that_does() {
 fn a_long_run_is_told_what_is_shorter() {
     let shape = shape();
     let batches = Batches::alike(BATCH, 1000);
-    let inputs = Inputs { shape: &shape, batches: &batches, kernels: Kernels::Own, file_bytes: 0, keeps_states: false };
+    let inputs = inputs_of(&shape, &batches);
     let measured = |secs: f64| {
         let flops = planned(&run()).forward_flops * 3.0;
         Measured { steps: vec![(flops, secs)], bytes_factor: 1.0, ..Measured::default() }

@@ -47,7 +47,9 @@ fn written() -> WritingEvaluation {
     };
     let [prompt, expected, generated] = ["a secret <prompt>", "a secret answer", "a secret text"].map(String::from);
     let figures = evaluate_text_to_text([(&generated, &expected)]);
-    WritingEvaluation { figures, styles, samples: vec![TextSample { row: 7, prompt, expected, generated }] }
+    let samples = vec![TextSample { row: 7, prompt, expected, generated }];
+    let how = "always taking the likeliest token, 64 tokens at most".to_owned();
+    WritingEvaluation { figures, styles, samples, how, notes: vec!["as generation_config.json says".to_owned()] }
 }
 
 fn lines(events: &[TrainEvent]) -> Vec<LogLine> {

@@ -25,7 +25,18 @@ pub(super) fn section([before, after]: [Option<&WritingEvaluation>; 2]) -> Strin
     let Some(shown) = after.or(before) else { return String::new() };
     let sides = [before, after];
     let texts = format!("What it writes, on {}", plural(shown.figures.num_rows, "prompt"));
-    format!("<h3>{texts}</h3>\n{}{}{}", against_the_file(sides, shown), styles(sides, shown), samples(sides))
+    let how = how(shown);
+    format!("<h3>{texts}</h3>\n{how}{}{}{}", against_the_file(sides, shown), styles(sides, shown), samples(sides))
+}
+
+/// How the texts were written, where the log says it.
+fn how(shown: &WritingEvaluation) -> String {
+    let WritingEvaluation { how, notes, .. } = shown;
+    if how.is_empty() {
+        return String::new();
+    }
+    let sentences = [format!("How it was written: {how}")].into_iter().chain(notes.iter().cloned());
+    paragraph("soft", &(sentences.collect::<Vec<_>>().join(". ") + "."))
 }
 
 fn against_the_file(sides: [Option<&WritingEvaluation>; 2], shown: &WritingEvaluation) -> String {

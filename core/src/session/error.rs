@@ -6,6 +6,7 @@ use crate::config::ConfigProblem;
 use crate::data::DataError;
 use crate::event::Split;
 use crate::generate::GenerateError;
+use crate::model::ModelError;
 use crate::task::TaskError;
 use crate::tokenizer::TokenizerError;
 use crate::tokenizer::chat_template::ChatError;
@@ -244,6 +245,16 @@ impl SessionError {
             Self::Checkpoint(CheckpointError::Read { .. })
             | Self::Train(TrainError::Checkpoint(CheckpointError::Read { .. })) => {
                 (ProblemKind::Storage, "load the model again: its files were moved, changed or deleted meanwhile")
+            }
+            Self::Checkpoint(CheckpointError::Model(ModelError::Unsupported { .. })) => {
+                (ProblemKind::Model, "choose a model of a kind that is supported")
+            }
+            Self::Checkpoint(CheckpointError::Model(ModelError::Field { .. })) => (
+                ProblemKind::Model,
+                "choose a model with another value there, or correct config.json where it does not tell what the model is",
+            ),
+            Self::Checkpoint(CheckpointError::Quantized { .. }) => {
+                (ProblemKind::Model, "choose weights in f32, f16 or bf16")
             }
             Self::Checkpoint(_) | Self::Train(TrainError::Checkpoint(_)) => (
                 ProblemKind::Model,

@@ -9,9 +9,12 @@ use super::protocol::Weights;
 use super::run::{Session, check_run};
 use super::weights::trains_head;
 use crate::config::{Dtype, Freeze, LoraConfig, Method, RunConfig, Techniques};
-use crate::kernels::kernels_of;
+use crate::data::DataFiles;
+use crate::kernels::{kernels_of, num_threads};
 use crate::model::Model;
-use crate::plan::{Batches, Estimate, Inputs, Kernels, Limits, Measured, estimate, lighter_methods, predict};
+use crate::plan::{
+    Batches, Estimate, Inputs, Kernels, Limits, Measured, MemoryParts, estimate, lighter_methods, predict,
+};
 use crate::task::{HeadKind, TaskRows};
 use crate::train::{StepTimes, TimedModel, time_steps};
 
@@ -27,6 +30,8 @@ pub struct Meter<'a> {
     pub now_ms: &'a dyn Fn() -> f64,
     /// Bytes that are held for what the device computes with: of a CPU by the process; `None` where that is not known.
     pub held_bytes: &'a dyn Fn() -> Option<u64>,
+    /// Bytes of the program's code, its libraries' and the drivers', that lie in the memory of the process; 0 where they lie elsewhere.
+    pub code_bytes: u64,
     /// What the device has.
     pub limits: Limits,
 }
@@ -58,6 +63,11 @@ impl MeasuredFor {
     }
 }
 
+fn size_of_files(files: &DataFiles) -> u64 {
+    let own = [&files.valid, &files.test].into_iter().flatten();
+    std::iter::once(&files.train).chain(own).map(|(_, bytes)| bytes.len() as u64).sum()
+}
+
 impl Session {
     /// What a run of the loaded rows would cost. The first time for a method, two steps are timed with the loaded model, and
     /// dropped; not where the run is known not to fit, nor while another run has its weights: then an earlier measurement
@@ -82,7 +92,8 @@ impl Session {
         if run.method == Method::Lora && run.lora.target_modules.is_empty() {
             run.lora.target_modules = targets.clone();
         }
-        let file_bytes = model.pretrained.folder.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        let of_model: u64 = model.pretrained.folder.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        let of_data = size_of_files(&data.files);
         let rows = model.with_task_model(|text| data.rows.prepare_to_train(text, &run))?;
         let base = match &self.trainer {
             Some(trainer) => trainer.model().clone(),
@@ -90,8 +101,9 @@ impl Session {
         };
         let shape = base.plan_shape(&config, rows.labels().len().max(task.spec().num_outputs));
         let batches = Batches::of(rows.as_ref(), &run, shape.patch_size);
-        let kernels = kernels_of(&self.device);
-        let inputs = Inputs { shape: &shape, batches: &batches, kernels, file_bytes, keeps_states: true };
+        let (kernels, num_threads) = (kernels_of(&self.device), num_threads() as u64);
+        let file_bytes = meter.code_bytes + of_model + of_data + rows.held_bytes();
+        let inputs = Inputs { shape: &shape, batches: &batches, kernels, num_threads, file_bytes, keeps_states: true };
 
         let has_own_head = trains_head(task);
         let targets = (has_own_head || has_head).then_some(targets.as_slice());
@@ -140,7 +152,9 @@ impl Session {
             let batches = Batches { batch_size: run.batch_size, ..Batches::alike(shape, 1) };
             predict(&Inputs { batches: &batches, ..*inputs }, run)
         };
-        let of_largest = steps.last().map_or(0, |(shape, _)| planned(*shape).memory.of_step());
+        // A heap has holes between what a step adds.
+        let added = |memory: MemoryParts| memory.of_step() + memory.holes;
+        let of_largest = steps.last().map_or(0, |(shape, _)| added(planned(*shape).memory));
         let grown = before.zip(after).map_or(0, |(before, after)| after.saturating_sub(before));
         // Memory that was free before hides what a step takes, so that it may take more than was seen and never less.
         let bytes_factor = match of_largest >= TELLING_BYTES {

@@ -1,9 +1,11 @@
-//! What a job says of the files that its rows were read from, and a card of how many rows there are.
+//! What a job says of the files that its rows were read from, and a card of a run and its rows.
 
+use crate::checkpoint::CardFacts;
 use crate::config::DataHashes;
 use crate::data::DataFiles;
 use crate::hub::sha256_hex;
-use crate::task::TaskRows;
+use crate::task::{Evaluation, TaskRows};
+use crate::train::Trainer;
 
 /// Hashes of the files of rows, for a job to name.
 #[must_use]
@@ -20,10 +22,33 @@ pub(super) fn names_of(files: &DataFiles) -> [Option<String>; 3] {
 
 /// Rows of each split as the model reads them, and the changed copies that augmentation added to those to train on, which are
 /// not among them.
-pub(super) fn windows_of(rows: &dyn TaskRows) -> ([usize; 3], usize) {
+fn windows_of(rows: &dyn TaskRows) -> ([usize; 3], usize) {
     let num_added = rows.added().map_or(0, |added| added.num_added);
     let [train, valid, test] = rows.num_rows();
     ([train - num_added, valid, test], num_added)
+}
+
+/// What a card says of a run and of rows that it was trained on: all of them, or those of one of several tasks. `valid` and `test` are
+/// evaluations on these rows.
+pub(super) fn card_facts(
+    trainer: &Trainer,
+    rows: &dyn TaskRows,
+    valid: Option<&Evaluation>,
+    test: Option<&Evaluation>,
+) -> CardFacts {
+    let (num_windows, num_added) = windows_of(rows);
+    let (step, _) = trainer.weights_of_step();
+    CardFacts {
+        num_rows: rows.num_read(),
+        num_windows,
+        num_added,
+        step,
+        num_steps: trainer.num_steps(),
+        rollbacks: trainer.rollbacks(),
+        diverged_at: trainer.diverged_at(),
+        valid: valid.cloned(),
+        test: test.cloned(),
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,8 @@ mod run;
 mod several;
 #[cfg(feature = "engine")]
 mod swapping;
+#[cfg(all(test, feature = "cpu"))]
+pub(crate) mod tiny;
 #[cfg(feature = "engine")]
 mod vectors;
 #[cfg(feature = "engine")]

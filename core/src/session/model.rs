@@ -10,6 +10,7 @@ use super::weights::{Built, HeadSettings};
 use crate::checkpoint::{CheckpointError, ModelReader, PretrainedModel, pooling_notes};
 use crate::config::{JOB_FILE, Job, ModelSource};
 use crate::folder::Folder;
+use crate::generate::GENERATION_CONFIG;
 use crate::hub::MODULES;
 use crate::model::{BackboneConfig, ModelConfig, ProblemType};
 use crate::task::{HeadKind, Reads, RenderTurns, Task, TaskModel};
@@ -18,6 +19,9 @@ use crate::tokenizer::chat_template::{ChatTemplate, TemplateDate};
 
 /// The day that templates are given: core has no clock, and the same run must read the same text on any day.
 const TEMPLATE_DATE: TemplateDate = TemplateDate { year: 2026, month: 1, day: 1 };
+
+/// Most bytes of a generation_config.json that are told of: such files have some hundreds.
+const MAX_GENERATION_CONFIG: usize = 64 << 10;
 
 /// A model that was loaded.
 pub(super) struct LoadedModel {
@@ -176,8 +180,17 @@ impl LoadedModel {
             target_modules: default_targets(config),
             has_chat_template: matches!(self.template, Ok(Some(_))),
             fills_blanks: self.fills_blanks(),
+            generation_config: self.generation_config(),
             notes,
         }
+    }
+
+    /// How its own file says that it writes; none of a model that does not, or where the file is no text of that size.
+    fn generation_config(&self) -> Option<String> {
+        let writes = tasks_of(&self.pretrained.config).iter().any(|task| task.spec().command == "generate");
+        let file = self.pretrained.folder.get(GENERATION_CONFIG).filter(|_| writes)?;
+        let text = std::str::from_utf8(file).ok()?;
+        (text.len() <= MAX_GENERATION_CONFIG).then(|| text.to_owned())
     }
 }
 

@@ -54,8 +54,7 @@ impl Survey {
         run: &RunConfig,
     ) -> Result<Self, SessionError> {
         let files = &files.into();
-        let request = ReadRequest { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None };
-        let rows = task.read(&request)?;
+        let rows = task.read(&ReadRequest::to_train(files, read, run))?;
         let report = rows.report(None, run)?;
         Ok(Self { rows, report })
     }

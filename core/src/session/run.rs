@@ -8,15 +8,15 @@ use burn::tensor::Device;
 use super::SessionError;
 use super::adapter::LoadedAdapter;
 use super::estimate::MeasuredFor;
-use super::facts::{hashes_of, names_of, windows_of};
+use super::facts::{card_facts, hashes_of, names_of};
 use super::model::{LoadedModel, default_targets};
 use super::nearest_rows::RowVectors;
 use super::protocol::Weights;
 use super::several::Part;
 use super::weights::{Built, HeadSettings, trains_head};
 use crate::checkpoint::{
-    ADAPTER_CONFIG, ADAPTER_WEIGHTS, CardFacts, FileStream, RESULTS_FILE, TensorParts, export_adapter, lora_of_adapter,
-    read_job, stream_folder,
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, FileStream, RESULTS_FILE, TensorParts, export_adapter, lora_of_adapter, read_job,
+    stream_folder,
 };
 use crate::config::{ConfigProblem, ExportFormat, JOB_FILE, Job, Method, ReadOptions, RunConfig};
 use crate::data::DataFiles;
@@ -355,23 +355,8 @@ impl Session {
         let LoadedModel { source, pretrained: model, task, .. } = self.loaded()?;
         let (job, facts) = match (&self.trainer, &self.adapter) {
             (Some(trainer), _) => {
-                let (step, valid) = trainer.weights_of_step();
-                let (num_rows, (num_windows, num_added)) =
-                    (trainer.rows().num_read(), windows_of(trainer.rows().as_ref()));
-                let (num_steps, rollbacks) = (trainer.num_steps(), trainer.rollbacks());
-                let diverged_at = trainer.diverged_at();
-                let (valid, test) = (valid.cloned(), self.test.clone());
-                let facts = CardFacts {
-                    num_rows,
-                    num_windows,
-                    num_added,
-                    step,
-                    num_steps,
-                    rollbacks,
-                    diverged_at,
-                    valid,
-                    test,
-                };
+                let (_, valid) = trainer.weights_of_step();
+                let facts = card_facts(trainer, trainer.rows().as_ref(), valid, self.test.as_ref());
                 (Job { thresholds: self.thresholds(Weights::Tuned), ..trainer.job().clone() }, Some(facts))
             }
             // Its own job file says how it was trained; PEFT's adapters have none.

@@ -11,13 +11,13 @@ use std::rc::Rc;
 use burn::tensor::Device;
 
 use super::SessionError;
-use super::facts::{hashes_of, names_of, windows_of};
+use super::facts::{card_facts, hashes_of, names_of};
 use super::model::{LoadedModel, default_targets};
 use super::protocol::Weights;
 use super::reading_parts::PartRequest;
 use super::run::{Data, Session, check_head_of_run};
 use super::weights::HeadSettings;
-use crate::checkpoint::{CardFacts, FileStream, RESULTS_FILE, results_json, stream_folder};
+use crate::checkpoint::{FileStream, RESULTS_FILE, results_json, stream_folder};
 use crate::config::{
     ConfigProblem, ExportFormat, JOB_FILE, Job, JobPart, Method, ReadOptions, RunConfig, TaskSettings,
 };
@@ -248,33 +248,16 @@ impl Session {
         let thresholds = self.thresholds(Weights::Tuned);
         let pretrained = &self.loaded()?.pretrained;
         let trainer = self.trainer.as_ref().ok_or(SessionError::NotTrained)?;
-        let ((step, valid), job) = (trainer.weights_of_step(), trainer.job());
+        let ((_, valid), job) = (trainer.weights_of_step(), trainer.job());
         let parts = trainer.rows().as_several().map(SeveralRows::parts).unwrap_or_default();
-        let (num_steps, rollbacks) = (trainer.num_steps(), trainer.rollbacks());
-        let diverged_at = trainer.diverged_at();
         let mut files = FileStream::new();
         files.insert(JOB_FILE, job.to_json());
-        let (num_rows, (num_windows, num_added)) = (trainer.rows().num_read(), windows_of(trainer.rows().as_ref()));
-        let (of_all, test) = (valid.cloned(), self.test.clone());
-        let facts = CardFacts {
-            num_rows,
-            num_windows,
-            num_added,
-            step,
-            num_steps,
-            rollbacks,
-            diverged_at,
-            valid: of_all,
-            test,
-        };
+        let facts = card_facts(trainer, trainer.rows().as_ref(), valid, self.test.as_ref());
         files.insert(RESULTS_FILE, results_json(&job.run, &facts));
         for (head, (part, of_job)) in parts.iter().zip(&job.parts).enumerate() {
-            let of_part =
-                |whole: Option<&Evaluation>| whole.and_then(|whole| evaluation_of(whole, &part.name)).cloned();
-            let (valid, test) = (of_part(valid), of_part(self.test.as_ref()));
-            let (num_rows, (num_windows, num_added)) = (part.rows.num_read(), windows_of(part.rows.as_ref()));
-            let facts =
-                CardFacts { num_rows, num_windows, num_added, step, num_steps, rollbacks, diverged_at, valid, test };
+            let valid = valid.and_then(|whole| evaluation_of(whole, &part.name));
+            let test = self.test.as_ref().and_then(|whole| evaluation_of(whole, &part.name));
+            let facts = card_facts(trainer, part.rows.as_ref(), valid, test);
             let JobPart { name: _, task, data_file, valid_file, test_file, data_sha256, read } = of_job.clone();
             let (task, thresholds) = (Some(task), thresholds_of(&thresholds, &part.name));
             let own = Job { task, data_file, valid_file, test_file, data_sha256, read, thresholds, ..job.clone() };

@@ -12,13 +12,14 @@ use crate::config::{ReadOptions, RunConfig, SplitConfig};
 use crate::data::DataFiles;
 use crate::event::Split;
 use crate::generate::{
-    FilterCounts, FinishReason, FinishedText, GenerateError, Generation, PromptRoom, SamplingConfig, TextGeneration,
-    encode_to_fit,
+    FilterCounts, FinishReason, FinishedText, GENERATION_CONFIG, GenerateError, Generation, PromptRoom, SamplingConfig,
+    TextGeneration, adopt_generation_config, encode_to_fit,
 };
 use crate::metrics::{TextSample, TextStyles, WrittenText, evaluate_text_to_text, text_style};
 use crate::model::Model;
 use crate::task::causal_lm::{GENERAL_TEXT, GENERAL_TOKENS_AT_EVALUATIONS, MAX_GENERAL_TOKENS, rows_of_text};
 use crate::task::{Evaluation, HeadKind, PromptRow, Purpose, TaskRows};
+use crate::words::plural;
 
 /// What a model wrote.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,20 @@ type TextIds = (Vec<u32>, Vec<u32>, bool);
 
 /// Most tokens of a completion that is measured, where nothing says.
 const COMPLETION_TOKENS: u32 = 64;
+
+/// Most tokens of a text that is measured where only the model's own file says how many: those of windows, such as 4096, would make an
+/// evaluation last for hours.
+const MOST_OWN_TOKENS: u32 = 256;
+
+/// What was written after prompts.
+struct WrittenTexts {
+    samples: Vec<TextSample>,
+    ids: Vec<TextIds>,
+    /// As it was written, in words.
+    how: String,
+    /// What of that the model's own file says.
+    notes: Vec<String>,
+}
 
 /// The command of tasks whose models write.
 const GENERATE: &str = "generate";
@@ -87,17 +102,48 @@ impl Session {
         Ok(Generated { text, num_tokens, finish_reason, filtered })
     }
 
+    /// Takes what nobody chose from the model's generation_config.json, as `transformers` does; says what was taken, and what of the
+    /// file is not followed. `is_typed` says of a setting whether it was chosen.
+    ///
+    /// # Errors
+    /// When no model is loaded.
+    pub fn follow_generation_config(
+        &self,
+        sampling: &mut SamplingConfig,
+        is_typed: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>, SessionError> {
+        let file = self.loaded()?.pretrained.folder.get(GENERATION_CONFIG);
+        Ok(file.map_or_else(Vec::new, |json| adopt_generation_config(sampling, json, is_typed)))
+    }
+
     /// Most tokens of a text that is measured, where nobody says: of a target as many as in training.
-    #[must_use]
-    pub fn usual_new_tokens(&self) -> u32 {
+    fn usual_new_tokens(&self) -> u32 {
         match self.task().map(|task| task.spec().head) {
             Ok(HeadKind::Seq2seqLm) => self.run_config().max_target_length,
             _ => COMPLETION_TOKENS,
         }
     }
 
-    /// Writes completions of a split's first prompts, greedily, and scores them against the file's; `progress` gets
-    /// (prompts done, prompts in all).
+    /// How texts are written that are measured, and which of it the model's own file says.
+    fn sampling_to_measure(&self, max_new_tokens: Option<u32>) -> Result<(SamplingConfig, Vec<String>), SessionError> {
+        let usual = self.usual_new_tokens();
+        let max_new = max_new_tokens.unwrap_or(usual);
+        let mut sampling = SamplingConfig { max_new_tokens: max_new, ..SamplingConfig::default() };
+        let is_chosen = |name: &str| max_new_tokens.is_some() && matches!(name, "max_new_tokens" | "max_length");
+        let mut notes = self.follow_generation_config(&mut sampling, is_chosen)?;
+        let most = usual.max(MOST_OWN_TOKENS);
+        if max_new_tokens.is_none() && sampling.max_new_tokens.max(sampling.max_length) > most {
+            sampling.max_new_tokens = sampling.max_new_tokens.min(most);
+            notes.push(format!(
+                "{most} tokens at most were written of each text that is measured, however many the file allows"
+            ));
+        }
+        Ok((sampling, notes))
+    }
+
+    /// Writes completions of a split's first prompts, as the model's generation_config.json says and else with the likeliest token each
+    /// time, and scores them against the file's; `max_new_tokens` is the length that was chosen, if any; `progress` gets (prompts done,
+    /// prompts in all).
     ///
     /// # Errors
     /// When the split has no prompts, the model does not write, or the device fails.
@@ -106,15 +152,17 @@ impl Session {
         weights: Weights,
         split: Split,
         count: usize,
-        max_new_tokens: u32,
+        max_new_tokens: Option<u32>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<WritingEvaluation, SessionError> {
         self.check_writes()?;
         let mut prompts = self.rows()?.prompts(split, count);
         prompts.retain(|prompt| !prompt.is_text);
-        let (samples, ids) = self.write_prompts(weights, split, prompts, max_new_tokens, progress).await?;
+        let written = self.write_prompts(weights, split, prompts, max_new_tokens, progress).await?;
+        let WrittenTexts { samples, ids, how, notes } = written;
         let pairs = samples.iter().map(|sample| (sample.generated.as_str(), sample.expected.as_str()));
-        Ok(WritingEvaluation { figures: evaluate_text_to_text(pairs), styles: styles_of(&samples, &ids), samples })
+        let (figures, styles) = (evaluate_text_to_text(pairs), styles_of(&samples, &ids));
+        Ok(WritingEvaluation { figures, styles, samples, how, notes })
     }
 
     /// Numbers in their file of the rows of a split that have a prompt, or whose text has a beginning to go on from.
@@ -126,8 +174,8 @@ impl Session {
         Ok(self.rows()?.prompts(split, usize::MAX).into_iter().map(|prompt| prompt.row).collect())
     }
 
-    /// Writes for chosen rows of a split, by their numbers, always with the likeliest token; `progress` gets (prompts done, prompts
-    /// in all).
+    /// Writes for chosen rows of a split, by their numbers, as [`Self::evaluate_writing`] does; also returns how, in words. `progress`
+    /// gets (prompts done, prompts in all).
     ///
     /// # Errors
     /// When none of the rows has a prompt, the model does not write, or the device fails.
@@ -136,13 +184,15 @@ impl Session {
         weights: Weights,
         split: Split,
         rows: &[usize],
-        max_new_tokens: u32,
+        max_new_tokens: Option<u32>,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<TextSample>, SessionError> {
+    ) -> Result<(Vec<TextSample>, Vec<String>), SessionError> {
         self.check_writes()?;
         let mut prompts = self.rows()?.prompts(split, usize::MAX);
         prompts.retain(|prompt| rows.contains(&prompt.row));
-        Ok(self.write_prompts(weights, split, prompts, max_new_tokens, progress).await?.0)
+        let written = self.write_prompts(weights, split, prompts, max_new_tokens, progress).await?;
+        let words = [format!("written {}", written.how)].into_iter().chain(written.notes);
+        Ok((written.samples, words.collect()))
     }
 
     /// What a model writes after prompts, and of each the tokens of both texts with whether the model ended its own.
@@ -151,25 +201,34 @@ impl Session {
         weights: Weights,
         split: Split,
         prompts: Vec<PromptRow>,
-        max_new_tokens: u32,
+        max_new_tokens: Option<u32>,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<(Vec<TextSample>, Vec<TextIds>), SessionError> {
+    ) -> Result<WrittenTexts, SessionError> {
         if prompts.is_empty() {
             return Err(SessionError::EmptySplit { split });
         }
         let decoder = self.writing_model(weights)?;
-        let sampling = SamplingConfig { max_new_tokens, ..SamplingConfig::default() };
+        let (sampling, mut notes) = self.sampling_to_measure(max_new_tokens)?;
         let total = prompts.len();
-        let (mut samples, mut ids) = (Vec::with_capacity(total), Vec::with_capacity(total));
+        let (mut samples, mut ids, mut num_long) = (Vec::with_capacity(total), Vec::with_capacity(total), 0);
         for (index, prompt) in prompts.into_iter().enumerate() {
             progress(index, total);
-            let FinishedText { text, ids: written, is_complete } = self.complete(&decoder, &prompt, &sampling).await?;
+            let (finished, leaves_no_room) = self.complete(&decoder, &prompt, &sampling).await?;
+            num_long += usize::from(leaves_no_room);
+            let FinishedText { text, ids: written, is_complete } = finished;
             let PromptRow { row, prompt, expected, .. } = prompt;
             ids.push((written, self.loaded()?.pretrained.tokenizer().encode_prompt(&expected, false)?, is_complete));
             samples.push(TextSample { row, prompt, expected, generated: text });
         }
         progress(total, total);
-        Ok((samples, ids))
+        if num_long > 0 {
+            let SamplingConfig { max_length, max_new_tokens, .. } = sampling;
+            let prompts = plural(num_long, "prompt");
+            notes.push(format!(
+                "{prompts} left no room within {max_length} tokens (max_length): {max_new_tokens} tokens at most were written there"
+            ));
+        }
+        Ok(WrittenTexts { samples, ids, how: sampling.describe(), notes })
     }
 
     /// Measures a text that has nothing to do with the task, before and after the same: a model that forgets while it
@@ -236,19 +295,22 @@ impl Session {
         self.weights(weights)
     }
 
-    /// The model's completion of a prompt, without special tokens.
+    /// The model's completion of a prompt, without special tokens; and whether the prompt is as long as both may be (`max_length`).
     async fn complete(
         &self,
         decoder: &Model,
         prompt: &PromptRow,
         sampling: &SamplingConfig,
-    ) -> Result<FinishedText, SessionError> {
+    ) -> Result<(FinishedText, bool), SessionError> {
         let LoadedModel { pretrained: model, eos_token_ids, .. } = self.loaded()?;
         let (window, max_source) = (model.config.max_tokens(), self.run_config().max_seq_length as usize);
         let room = PromptRoom { window, max_source, max_new_tokens: sampling.max_new_tokens };
         let ids = encode_to_fit(decoder, model.tokenizer(), &prompt.prompt, prompt.is_chat, room)?;
-        let tokens = Generation::new(decoder, ids, sampling, eos_token_ids, window, &self.device)?;
-        Ok(TextGeneration::new(tokens, model.tokenizer(), sampling).rest().await?)
+        let begun = if decoder.seq2seq_lm().is_some() { 1 } else { ids.len() };
+        let leaves_no_room = (1..=begun).contains(&(sampling.max_length as usize));
+        let sampling = with_room_beside(sampling, begun);
+        let tokens = Generation::new(decoder, ids, &sampling, eos_token_ids, window, &self.device)?;
+        Ok((TextGeneration::new(tokens, model.tokenizer(), &sampling).rest().await?, leaves_no_room))
     }
 
     /// The tokens of a prompt.
@@ -271,6 +333,15 @@ impl Session {
     }
 }
 
+/// Settings for a text that begins with so many tokens: of a limit for all of them (`max_length`) what is left. A prompt that is longer
+/// gets as many as where no file says anything, so that one row does not end an evaluation.
+fn with_room_beside(sampling: &SamplingConfig, begun: usize) -> SamplingConfig {
+    let left = (sampling.max_length as usize).saturating_sub(begun);
+    let left = u32::try_from(left).unwrap_or(u32::MAX).min(MOST_OWN_TOKENS.max(sampling.max_new_tokens));
+    let max_new_tokens = if left > 0 { left } else { sampling.max_new_tokens };
+    SamplingConfig { max_new_tokens, max_length: 0, ..sampling.clone() }
+}
+
 /// What was written beside what stands in the file.
 fn styles_of(samples: &[TextSample], ids: &[TextIds]) -> TextStyles {
     let both = || samples.iter().zip(ids);
@@ -284,4 +355,23 @@ fn styles_of(samples: &[TextSample], ids: &[TextIds]) -> TextStyles {
     let expected: Vec<WrittenText<'_>> =
         both().map(|(sample, (_, ids, _))| WrittenText { text: &sample.expected, ids, is_complete: None }).collect();
     TextStyles { written: text_style(&written), expected: text_style(&expected) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_prompt_and_text_leaves_what_the_prompt_does_not_take() {
+        let new_tokens = |max_length, begun| {
+            let sampling = SamplingConfig { max_length, max_new_tokens: 64, ..SamplingConfig::default() };
+            let own = with_room_beside(&sampling, begun);
+            assert_eq!(own.max_length, 0);
+            own.max_new_tokens
+        };
+        assert_eq!([new_tokens(0, 10), new_tokens(30, 10), new_tokens(4096, 10)], [64, 20, MOST_OWN_TOKENS]);
+        assert_eq!([new_tokens(30, 30), new_tokens(30, 31)], [64, 64], "no room is left");
+        let long = SamplingConfig { max_length: 4096, max_new_tokens: 400, ..SamplingConfig::default() };
+        assert_eq!(with_room_beside(&long, 10).max_new_tokens, 400, "targets that were longer in training");
+    }
 }

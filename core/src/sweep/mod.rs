@@ -9,6 +9,8 @@
 //! goes on with it from its checkpoint if its trial is promoted: no step is computed twice, and a trial that comes to its
 //! end is the very run that `hone train` makes of its job file.
 
+#[cfg(test)]
+mod measured;
 mod plan;
 mod search;
 mod space;

@@ -73,6 +73,8 @@ pub enum Budget {
     Epochs(f64),
     /// So many optimizer steps.
     Steps(f64),
+    /// One of so many equal parts of its steps: 3 is a third of them.
+    Part(f64),
     /// To its end.
     #[default]
     Whole,
@@ -177,12 +179,17 @@ impl Search {
 }
 
 impl Budget {
+    /// How far trials are run at first, where nothing else is said: a third of their steps. Much earlier, within or just after the
+    /// warm-up, high rates look better than they end (ADR 29).
+    pub const USUAL_FIRST: Self = Self::Part(3.0);
+
     /// Steps after which a run of so many in all pauses: from 1 to all of them.
     #[must_use]
     pub fn steps(self, steps_per_epoch: u32, total_steps: u32) -> u32 {
         let steps = match self {
             Self::Epochs(epochs) => epochs * f64::from(steps_per_epoch),
             Self::Steps(steps) => steps,
+            Self::Part(parts) => f64::from(total_steps) / parts,
             Self::Whole => return total_steps,
         };
         (steps.round() as u32).clamp(1, total_steps.max(1)).min(total_steps)
@@ -193,6 +200,7 @@ impl Budget {
         match self {
             Self::Epochs(epochs) => Self::Epochs(epochs * factor),
             Self::Steps(steps) => Self::Steps(steps * factor),
+            Self::Part(parts) => Self::Part(parts / factor),
             Self::Whole => Self::Whole,
         }
     }
@@ -234,7 +242,7 @@ impl SearchFile {
             "random" => Way::Random { count: count.unwrap_or(1), seed: draw },
             "halving" => {
                 unused("seed", seed.is_some() && count.is_none(), "without count every combination is tried");
-                let min = min.unwrap_or(Budget::Epochs(1.0));
+                let min = min.unwrap_or(Budget::USUAL_FIRST);
                 Way::Halving { eta: eta.unwrap_or(USUAL_ETA), min, count, seed: draw }
             }
             other => {
@@ -297,6 +305,11 @@ mod tests {
         let json = serde_json::to_string(&plan).expect("plain values");
         assert_eq!(serde_json::from_str::<SweepPlan>(&json).expect("its own JSON"), plan);
         assert_eq!(plan.trials().expect("they are drawn").len(), 9);
+        let plan = read(&space, &json!({ "way": "halving", "count": 9 })).expect("a good one");
+        let way = Way::Halving { eta: 3, min: Budget::USUAL_FIRST, count: Some(9), seed: 42 };
+        assert_eq!(plan.search.way, way);
+        let json = serde_json::to_string(&plan).expect("plain values");
+        assert_eq!(serde_json::from_str::<SweepPlan>(&json).expect("its own JSON"), plan);
     }
 
     #[test]
@@ -332,5 +345,8 @@ mod tests {
         assert_eq!(Budget::Epochs(0.001).steps(20, 60), 1);
         assert_eq!(Budget::Steps(7.0).times(3.0).steps(20, 60), 21);
         assert_eq!(Budget::Whole.times(3.0).steps(20, 60), 60);
+        assert_eq!(Budget::Part(3.0).steps(125, 250), 83);
+        assert_eq!([3.0, 9.0].map(|factor| Budget::Part(3.0).times(factor).steps(125, 250)), [250; 2]);
+        assert_eq!(Budget::Part(3.0).steps(1, 1), 1);
     }
 }

@@ -41,6 +41,9 @@ pub struct Trial {
 pub struct RunResult {
     /// The figure on the validation rows; `None` where there is none, for the run failed.
     pub figure: Option<f64>,
+    /// The loss on the validation rows, which says which of two trials of the same figure is better; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
     /// Optimizer steps taken.
     pub step: u32,
     /// Those of the whole run.
@@ -131,8 +134,8 @@ impl Sweep {
         if !is_it {
             return Err(TellError { trial: leg.trial + 1, run: leg.run + 1 });
         }
-        let figure = result.figure.filter(|figure| figure.is_finite());
-        self.trials[leg.trial].push(leg.rung, RunResult { figure, ..result });
+        let [figure, loss] = [result.figure, result.loss].map(|value| value.filter(|value| value.is_finite()));
+        self.trials[leg.trial].push(leg.rung, RunResult { figure, loss, ..result });
         Ok(())
     }
 
@@ -214,17 +217,21 @@ impl Sweep {
         }
     }
 
-    /// The better trial first; one without a figure comes last, and of the same figures the one that was run first.
+    /// The better trial first; one without a figure comes last. Of the same figures, as early ones of few rows are, the one with the
+    /// lower loss comes first, and then the one that was run first.
     fn compare(&self, a: usize, b: usize) -> Ordering {
-        let mean = |trial: usize| self.standing(trial).spread.map(|spread| spread.mean);
-        let by_figure = match (mean(a), mean(b)) {
-            (Some(a), Some(b)) if self.higher_is_better => b.total_cmp(&a),
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        by_figure.then(a.cmp(&b))
+        let figure = |trial: usize| self.standing(trial).spread.map(|spread| spread.mean);
+        let by_figure = better_first(figure(a), figure(b), self.higher_is_better);
+        by_figure.then_with(|| better_first(self.loss(a), self.loss(b), false)).then(a.cmp(&b))
+    }
+
+    /// Mean loss over the runs of the last rung of a trial; `None` where one is not known, or trials differ in what the loss is.
+    fn loss(&self, trial: usize) -> Option<f64> {
+        if self.plan.changes_loss().is_some() {
+            return None;
+        }
+        let losses: Option<Vec<f64>> = self.trials[trial].rungs.last()?.iter().map(|run| run.loss).collect();
+        Spread::of(&losses?).map(|spread| spread.mean)
     }
 
     /// How far trials are run in a rung in which there are so many of them.
@@ -277,6 +284,17 @@ impl Sweep {
     }
 }
 
+/// The better of two values first; none comes last.
+fn better_first(a: Option<f64>, b: Option<f64>, higher_is_better: bool) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) if higher_is_better => b.total_cmp(&a),
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    }
+}
+
 /// How many of so many trials go on.
 fn num_promoted(alive: usize, eta: u32) -> usize {
     (alive / eta as usize).max(1)
@@ -315,7 +333,7 @@ mod tests {
     fn result(rate: f64, until: Budget) -> RunResult {
         let step = until.steps(STEPS_AN_EPOCH, TOTAL);
         let figure = Some((accuracy(rate, step) * 1024.0).round() / 1024.0); // JSON gives it back to the last bit
-        RunResult { figure, step, total_steps: TOTAL, secs: 1.0, is_over: step == TOTAL, failed: None }
+        RunResult { figure, loss: None, step, total_steps: TOTAL, secs: 1.0, is_over: step == TOTAL, failed: None }
     }
 
     fn sweep(space: &Value, search: &Value) -> Sweep {
@@ -367,6 +385,35 @@ mod tests {
             "each rung from its beginning"
         );
         assert_eq!(halving.trials.iter().filter(|trial| trial.is_out).count(), 8);
+    }
+
+    #[test]
+    fn trials_first_go_a_third_of_their_steps_unless_something_else_is_said() {
+        let space = json!({ "learning_rate": { "log_uniform": [1e-5, 1e-3] } });
+        let halving = sweep(&space, &json!({ "way": "halving", "count": 10 }));
+        let two_fifths_of_16 = 16 * 250 * 2 / 5;
+        for (rungs, expected) in [
+            (halving.forecast(&[(125, 250); 10]), [(10, 830), (3, 501)]),
+            (halving.forecast_anew(&[(125, 250); 10]), [(10, 830), (3, 750)]),
+        ] {
+            assert_eq!(rungs, expected);
+            assert!(rungs.iter().map(|(_, steps)| steps).sum::<u64>() <= two_fifths_of_16);
+        }
+    }
+
+    #[test]
+    fn of_the_same_figures_the_lower_loss_is_better() {
+        let promoted = |space: &Value| {
+            let mut halving = sweep(space, &json!({ "way": "halving" }));
+            for loss in [Some(1.75), Some(f64::NAN), Some(1.5)] {
+                let leg = halving.next_leg().expect("the first rung");
+                let told = RunResult { figure: Some(0.25), loss, ..result(1e-4, leg.until) };
+                halving.tell(&leg, told).expect("it is the next");
+            }
+            halving.next_leg().expect("one is promoted").trial
+        };
+        assert_eq!(promoted(&json!({ "learning_rate": [1e-5, 1e-4, 1e-3] })), 2);
+        assert_eq!(promoted(&json!({ "label_smoothing_factor": [0, 0.1, 0.2] })), 0, "their losses are not the same");
     }
 
     #[test]

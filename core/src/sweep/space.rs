@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{ConfigProblem, Kind, RunConfig, RunDraft, SETTINGS, Setting, setting};
-use crate::data::{below, generator};
+use crate::data::{generator, shuffle};
 
 /// Settings that no trial may have of its own, and why.
 const NOT_SEARCHED: [(&str, &str); 5] = [
@@ -92,15 +92,16 @@ impl Axis {
         Ok(axis)
     }
 
-    fn sample(&self, generator: &mut ChaCha8Rng) -> String {
+    /// The value at a position: 0 is the first or lowest, and short of 1 the last or highest.
+    fn value_at(&self, position: f64) -> String {
+        let index = |count: u64| ((position * count as f64) as u64).min(count - 1);
         match &self.choices {
-            Choices::Values(values) => values[below(values.len() as u64, generator) as usize].clone(),
-            Choices::Uniform([low, high]) => rounded(low + (high - low) * share(generator), *low, *high),
+            Choices::Values(values) => values[index(values.len() as u64) as usize].clone(),
+            Choices::Uniform([low, high]) => rounded(low + (high - low) * position, *low, *high),
             Choices::LogUniform([low, high]) => {
-                let drawn = (low.ln() + (high.ln() - low.ln()) * share(generator)).exp();
-                rounded(drawn, *low, *high)
+                rounded((low.ln() + (high.ln() - low.ln()) * position).exp(), *low, *high)
             }
-            Choices::Whole([low, high]) => (low + below((high - low).saturating_add(1), generator)).to_string(),
+            Choices::Whole([low, high]) => (low + index((high - low).saturating_add(1))).to_string(),
         }
     }
 }
@@ -203,16 +204,28 @@ pub(super) fn grid(space: &[Axis]) -> Result<Vec<RunDraft>, ConfigProblem> {
 }
 
 /// Trials that are drawn at random, each once: fewer than `count` where there are not as many.
+///
+/// Each axis is cut into `count` equal parts, and of each part one value is drawn (a Latin hypercube: McKay and others 1979), so that
+/// few trials leave no wide gap. What would be a trial that there is already is drawn again, from anywhere.
 pub(super) fn sample(space: &[Axis], count: usize, seed: u64) -> Vec<RunDraft> {
     let mut generator = generator(seed, STREAM);
+    let mut parts_of_axis = || {
+        let mut parts: Vec<usize> = (0..count).collect();
+        shuffle(&mut parts, &mut generator);
+        parts
+    };
+    let parts: Vec<Vec<usize>> = space.iter().map(|_| parts_of_axis()).collect();
     let mut seen = BTreeSet::new();
     let mut trials = Vec::new();
-    let mut failed = 0;
+    let (mut drawn, mut failed) = (0, 0);
     while trials.len() < count && failed < MAX_DRAWS {
         let mut trial = RunDraft::default();
-        for axis in space {
-            trial.set(&axis.setting, Some(axis.sample(&mut generator)));
+        for (axis, parts) in space.iter().zip(&parts) {
+            let within = share(&mut generator);
+            let position = parts.get(drawn).map_or(within, |&part| (part as f64 + within) / count as f64);
+            trial.set(&axis.setting, Some(axis.value_at(position)));
         }
+        drawn += 1;
         if seen.insert(key_of(&trial)) {
             trials.push(canonical(trial));
             failed = 0;
@@ -295,6 +308,28 @@ mod tests {
         assert!([4.0, 5.0, 6.0].iter().all(|size| numbers("batch_size").contains(size)));
         for trial in &trials {
             trial.resolve(&RunConfig::default()).expect("it can be run");
+        }
+    }
+
+    #[test]
+    fn few_trials_leave_no_gap() {
+        let rate = axis("learning_rate", &json!({ "log_uniform": [1e-6, 1e-2] }));
+        let space = [rate, axis("batch_size", &json!([8, 16])), axis("num_train_epochs", &json!({ "whole": [1, 5] }))];
+        for seed in 0..20 {
+            let trials = sample(&space, 10, seed);
+            let sorted = |name: &str| -> Vec<f64> {
+                let number = |trial: &RunDraft| trial.typed(name).and_then(|text| text.parse().ok()).expect("a number");
+                let mut values: Vec<f64> = trials.iter().map(number).collect();
+                values.sort_by(f64::total_cmp);
+                values
+            };
+            for (part, rate) in sorted("learning_rate").into_iter().enumerate() {
+                let position = (rate / 1e-6).log10() / 4.0 * 10.0;
+                let beyond = (position - part as f64 - 0.5).abs() - 0.5;
+                assert!(beyond < 0.01, "{rate} is in part {part} but for its three digits");
+            }
+            assert_eq!(sorted("batch_size"), [8.0, 8.0, 8.0, 8.0, 8.0, 16.0, 16.0, 16.0, 16.0, 16.0]);
+            assert_eq!(sorted("num_train_epochs"), [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 5.0, 5.0]);
         }
     }
 

@@ -166,13 +166,16 @@ mod tests {
     }
 
     fn result(step: u32, is_over: bool) -> RunResult {
-        RunResult { figure: Some(f64::from(step)), step, total_steps: step, secs: 1.0, is_over, failed: None }
+        let figure = Some(f64::from(step));
+        RunResult { figure, loss: None, step, total_steps: step, secs: 1.0, is_over, failed: None }
     }
 
     #[test]
     fn a_rung_is_a_run_of_fewer_epochs_from_its_beginning() {
         let space = json!({ "learning_rate": [1e-5, 2e-5, 3e-5, 4e-5, 5e-5, 6e-5, 7e-5, 8e-5, 9e-5] });
-        let mut of_runs = sweep(&space, &json!({ "way": "halving" }));
+        let usual = sweep(&space, &json!({ "way": "halving" }));
+        assert_eq!(usual.epochs_ahead().expect("all can be run"), [(9, 27), (3, 27)], "a third, and all");
+        let mut of_runs = sweep(&space, &json!({ "way": "halving", "min_epochs": 1 }));
         assert_eq!(of_runs.epochs_ahead().expect("all can be run"), [(9, 9), (3, 9), (1, 9)]);
         let mut epochs = Vec::new();
         while let Some(leg) = of_runs.sweep.next_leg() {
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn runs_that_are_over_count_once() {
-        let search = json!({ "way": "halving", "eta": 2 });
+        let search = json!({ "way": "halving", "eta": 2, "min_epochs": 1 });
         let mut of_runs = sweep(&json!({ "num_train_epochs": [1, 9] }), &search);
         while let Some(leg) = of_runs.sweep.next_leg() {
             let (run, is_whole) = of_runs.run_of(&leg).expect("it can be run");

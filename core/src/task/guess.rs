@@ -1,12 +1,22 @@
 //! Which task a file is for, by what is in it: each room knows its own files.
 
+use std::borrow::Cow;
+
 use super::Task;
 use super::plain_texts::PlainText;
 use crate::config::ReadOptions;
-use crate::data::{choose_columns, is_tagged_conll, parse, read_text};
+use crate::data::{choose_columns, is_tagged_conll, parse, read_text, whole_start};
+use crate::words::list;
 
-/// Bytes of a file that are looked at; what is behind them changes no guess.
+/// Bytes of a file that are looked at, unless its lines are long; what is behind them changes no guess.
 pub const GUESS_BYTES: usize = 64 << 10;
+
+/// Lines that are looked at, however long, up to [`MAX_GUESS_BYTES`].
+const MIN_LINES: usize = 16;
+const MAX_GUESS_BYTES: usize = 32 * GUESS_BYTES;
+
+/// Columns that a sentence names.
+const MAX_NAMED: usize = 12;
 
 /// The task among `tasks` that a file is plainly for; `None` where its content does not tell.
 #[must_use]
@@ -14,13 +24,28 @@ pub fn guess(name: &str, bytes: &[u8], tasks: &[Task]) -> Option<Task> {
     // Rows with labels are the least particular: what some other task knows for its own is that task's.
     let (general, particular): (Vec<Task>, Vec<Task>) =
         tasks.iter().copied().partition(|task| *task == Task::default());
-    particular.into_iter().chain(general).find(|task| task.recognises(name, bytes))
+    let bytes = whole_rows(bytes);
+    particular.into_iter().chain(general).find(|task| task.recognises(name, &bytes))
+}
+
+/// Why [`guess`] found no task for a file: what is wrong with the file as a whole, where something is; else the names of its columns.
+#[must_use]
+pub fn explain_no_guess(name: &str, bytes: &[u8], read: &ReadOptions) -> String {
+    match parse(name, bytes, read) {
+        Err(error) => error.to_string(),
+        Ok(table) => {
+            let names: Vec<String> = table.columns.iter().take(MAX_NAMED).map(|column| format!("{column:?}")).collect();
+            let columns = list(&names, table.columns.len());
+            format!("it is not clear what the rows are for: name it with --task (columns: {columns})")
+        }
+    }
 }
 
 /// The task that a file is read for where nobody says: the one among `tasks` that it is plainly for, else `own`, what the
 /// model is for.
 #[must_use]
 pub fn guess_for_model(name: &str, bytes: &[u8], tasks: &[Task], own: Task) -> Task {
+    let bytes = &whole_rows(bytes);
     match guess(name, bytes, tasks) {
         // Rows with labels don't tell whether these are names or numbers, which the model's head may know.
         Some(guessed) if guessed == Task::default() && own.spec().head == guessed.spec().head => own,
@@ -33,9 +58,29 @@ pub fn guess_for_model(name: &str, bytes: &[u8], tasks: &[Task], own: Task) -> T
 
 /// The beginning of a file, up to the end of a line.
 pub(super) fn beginning(bytes: &[u8]) -> &[u8] {
-    let Some(start) = bytes.get(..GUESS_BYTES) else { return bytes };
-    let end = start.iter().rposition(|&byte| byte == b'\n').unwrap_or(GUESS_BYTES);
+    let Some(start) = bytes.get(..num_looked_at(bytes)) else { return bytes };
+    let end = start.iter().rposition(|&byte| byte == b'\n').unwrap_or(start.len());
     &start[..end]
+}
+
+/// Bytes that are looked at: more where lines are long. May be more than there are.
+fn num_looked_at(bytes: &[u8]) -> usize {
+    let mut end = GUESS_BYTES;
+    let has_few_lines = |end: usize| bytes[..end].iter().filter(|&&byte| byte == b'\n').count() < MIN_LINES;
+    while end < bytes.len() && end < MAX_GUESS_BYTES && has_few_lines(end) {
+        end *= 2;
+    }
+    end
+}
+
+/// A file as it is; but of one that is a JSON array, or an object around one, and goes on behind what is looked at, the rows that are
+/// whole: the beginning of an array alone is no JSON.
+fn whole_rows(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let Some(start) = bytes.get(..num_looked_at(bytes)) else { return Cow::Borrowed(bytes) };
+    // The cut may go through a character.
+    let end = std::str::from_utf8(start).map_or_else(|error| error.valid_up_to(), str::len);
+    let rows = std::str::from_utf8(&start[..end]).ok().and_then(whole_start);
+    rows.map_or(Cow::Borrowed(bytes), |rows| Cow::Owned(rows.into_bytes()))
 }
 
 /// Whether a file is a table with a column of texts and a column of labels.
@@ -145,6 +190,50 @@ mod tests {
         for &own in tasks.iter().filter(|task| task.spec().head == HeadKind::Sequence) {
             assert_eq!(guess("x.tsv", &labeled_rows(), own), own, "its head may know");
         }
+    }
+
+    #[test]
+    fn arrays_longer_than_what_is_looked_at_are_for_what_their_first_rows_are() {
+        let long = "the text of a row that is somewhat longer than others ".repeat(3);
+        let array = |row: &dyn Fn(usize) -> String| (0..900).map(row).collect::<Vec<_>>().join(",");
+        let labels =
+            array(&|row| format!("{{\"text\": \"{long}{row}\", \"label\": \"{}\"}}", ["ham", "spam"][row % 2]));
+        let alpaca =
+            array(&|row| format!("\n {{\n  \"instruction\": \"{long}{row}\",\n  \"output\": \"yes {row}\"\n }}"));
+        let summaries = array(&|row| format!("{{\"article\": \"{long}{row}\", \"highlights\": \"so {row}\"}}"));
+        for (text, task) in [
+            (format!("[{labels}]"), Task::SequenceClassification),
+            (format!("[{alpaca}\n]\n"), Task::CausalLm),
+            (format!("{{\"version\": 1, \"data\": [{summaries}]}}"), Task::Seq2seqLm),
+        ] {
+            assert!(text.len() > 2 * GUESS_BYTES);
+            for bytes in [text.as_bytes(), &text.as_bytes()[..GUESS_BYTES]] {
+                assert_eq!(guess("x.json", bytes, Task::ALL), Some(task), "{}", bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn rows_longer_than_what_is_looked_at_are_looked_at_all_the_same() {
+        let long = "a word and more ".repeat(5000);
+        let rows: String = (0..20).map(|row| format!("{long}{row},{}\n", ["ham", "spam"][row % 2])).collect();
+        let guessed = guess("x.csv", format!("text,label\n{rows}").as_bytes(), Task::ALL);
+        assert_eq!(guessed, Some(Task::SequenceClassification));
+        let endless = "x".repeat(3 * MAX_GUESS_BYTES);
+        assert_eq!(beginning(endless.as_bytes()).len(), MAX_GUESS_BYTES);
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_says_so_and_any_other_names_its_columns() {
+        let explain = |name: &str, bytes: &[u8]| explain_no_guess(name, bytes, &ReadOptions::default());
+        assert_eq!(explain("x.csv", b""), "the file is empty");
+        assert!(explain("x.json", b"[{\"a\": 1},\n]").starts_with("malformed JSON at line 2"));
+        assert!(explain("x.csv", b"\xFD7zXZ\0").contains("an xz archive"));
+        let clear = explain("x.csv", b"anchor,price\nthe one,$1\nthe other,$2\n");
+        assert_eq!(
+            clear,
+            "it is not clear what the rows are for: name it with --task (columns: \"anchor\", \"price\")"
+        );
     }
 
     #[test]

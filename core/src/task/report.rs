@@ -72,10 +72,14 @@ impl DataReport {
     }
 
     /// How the rows can be looked through one by one, where their files are tables whose columns are used; `read` is how they
-    /// were read. `None` for plain text, for tagged lines and for images.
+    /// were read. `None` for plain text and for images.
     #[must_use]
     pub fn row_source(&self, read: &ReadOptions) -> Option<RowSource> {
-        let is_table = matches!(self.format, Some(Format::Csv | Format::Jsonl | Format::Json));
+        let is_table = match self.format {
+            Some(Format::Csv | Format::Jsonl | Format::Json) => true,
+            Some(Format::Conll) => self.column_of("tags").is_some(),
+            None => false,
+        };
         let is_image = self.task().spec().head == HeadKind::Image;
         let are_columns = self.used_columns.iter().all(|(name, _)| self.columns.contains(name));
         if !is_table || is_image || !are_columns || self.used_columns.is_empty() {

@@ -41,10 +41,10 @@ pub struct ReadRequest<'a> {
     pub model: Option<TaskModel<'a>>,
 }
 
-#[cfg(test)]
 impl<'a> ReadRequest<'a> {
     /// Rows to train on, before there is a model.
-    pub(crate) fn to_train(files: &'a Rc<DataFiles>, read: &'a ReadOptions, run: &'a RunConfig) -> Self {
+    #[must_use]
+    pub fn to_train(files: &'a Rc<DataFiles>, read: &'a ReadOptions, run: &'a RunConfig) -> Self {
         Self { files, read, run, known_labels: &[], purpose: Purpose::Train, model: None }
     }
 }
@@ -217,6 +217,12 @@ pub trait TaskRows: Debug {
     /// Whether a row gives the same inputs in every batch: then what a frozen backbone makes of it is computed once.
     fn is_fixed(&self) -> bool {
         false
+    }
+
+    /// Bytes of what is held of the rows, apart from their files: of a token four.
+    fn held_bytes(&self) -> u64 {
+        let of_split = |split| self.lengths(split).into_iter().sum::<usize>() as u64;
+        4 * [Split::Train, Split::Valid, Split::Test].map(of_split).iter().sum::<u64>()
     }
 
     /// SHA-256 over the tokens to train on and what is to be learned of them, in order: ties a checkpoint to its data.

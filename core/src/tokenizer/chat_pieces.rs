@@ -8,11 +8,10 @@
 
 use std::ops::Range;
 
-use minijinja::Value;
+use hone_templates::{MARKS, TemplateValue};
 
 use super::chat_template::{ChatError, ChatTemplate, TemplateInput};
 use super::conversation::{Conversation, Piece, RenderedConversation, Role, Turn};
-use super::jinja_limits::MARKS;
 
 /// Turns up to which a conversation is written once for each of the assistant's turns: beyond, that is too much work.
 const MAX_REWRITTEN_TURNS: usize = 128;
@@ -199,7 +198,7 @@ impl ChatTemplate {
     }
 
     /// A turn with a text that is found again in place of its own.
-    fn stand_in(&self, turn: &Turn, index: usize) -> Value {
+    fn stand_in(&self, turn: &Turn, index: usize) -> TemplateValue {
         let mut stand_in = turn.clone();
         stand_in.content = stand_in_text(index);
         stand_in.extra.shift_remove("content");

@@ -2,21 +2,15 @@
 //!
 //! In: `chat_template.jinja`, or `chat_template` of `tokenizer_config.json` (a text, or a list in which `default` is
 //! taken), and turns. Out: the text; its pieces, of which those that the assistant says carry loss, are found by
-//! `chat_pieces`. Jinja is rendered with `trim_blocks`, `lstrip_blocks` and loop controls; `raise_exception`,
-//! `strftime_now`, `tojson`, `{% generation %}` and Python's string methods are there. A template is a stranger's: what
-//! it may do and write is limited (`jinja_text`, `jinja_limits`).
+//! `chat_pieces`. What renders Jinja, and limits what a stranger's template may do and write, is `hone-templates`.
 
-use std::sync::Arc;
+use hone_templates::{Rendering, Template, TemplateValue};
+use serde::Deserialize;
 
-use minijinja::value::{Kwargs, Serde};
-use minijinja::{Environment, Value};
-use serde::{Deserialize, Serialize};
+pub use hone_templates::{Renderer, TemplateDate, TemplateError, install as install_renderer};
 
 use super::TokenizerError;
 use super::conversation::{Conversation, Turn};
-use super::jinja::{raise_exception, strftime, to_json};
-use super::jinja_limits::{BoundedText, Excess, Limits, fuel, limit, written_limit};
-use super::jinja_text::prepare;
 use super::settings::Settings;
 use crate::folder::Folder;
 
@@ -25,9 +19,6 @@ const FILE: &str = "chat_template.jinja";
 
 /// Where a template without a file of its own stands.
 const FIELD: &str = "tokenizer_config.json, chat_template";
-
-/// Name of the template within the environment.
-const NAME: &str = "chat_template";
 
 /// A chat template that can't be used, at all or on a conversation.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +62,14 @@ pub enum ChatError {
         /// What there is too much of.
         message: String,
     },
+    /// There is nothing that renders it, or it stopped.
+    #[error("the chat template can't be used: {message} ({place})")]
+    NotRendered {
+        /// Where it stands.
+        place: &'static str,
+        /// Why.
+        message: String,
+    },
     /// What the assistant says can't be told from the rest.
     #[error(
         "the chat template writes the turns before turn {turn} differently once it is there, so what the assistant \
@@ -93,22 +92,22 @@ pub enum ChatError {
     NoAssistant,
 }
 
-/// The day that `strftime_now` tells, since this library has no clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TemplateDate {
-    /// Year of the common era.
-    pub year: u16,
-    /// From 1 to 12.
-    pub month: u8,
-    /// From 1 to 31.
-    pub day: u8,
+impl ChatError {
+    /// What the renderer says of a template that stands at a place.
+    fn of(error: TemplateError, place: &'static str) -> Self {
+        match error {
+            TemplateError::Broken { line, message } => Self::Broken { place, line, message },
+            TemplateError::Refused { line, message } => Self::Refused { place, line, message },
+            TemplateError::Excessive { line, message } => Self::Excessive { place, line, message },
+            TemplateError::NotRendered { message } => Self::NotRendered { place, message },
+        }
+    }
 }
 
 /// A compiled chat template.
 #[derive(Debug)]
 pub struct ChatTemplate {
-    environment: Environment<'static>,
-    limits: Arc<Limits>,
+    compiled: Template,
     pub(super) place: &'static str,
     source: String,
     /// The tokenizer's special tokens by name.
@@ -121,23 +120,16 @@ impl ChatTemplate {
     /// # Errors
     /// When a file is broken, the template is, or there are several and none is the default.
     pub fn from_folder(folder: &Folder, date: TemplateDate) -> Result<Option<Self>, ChatError> {
-        let malformed = |file, source| TokenizerError::Malformed { file, source };
-        let (template, place) = if let Some(bytes) = folder.get(FILE) {
-            let text = std::str::from_utf8(bytes).map_err(|source| malformed(FILE, source.into()))?;
-            (text.to_owned(), FILE)
-        } else {
-            let file = "tokenizer_config.json";
-            let Some(bytes) = folder.get(file) else { return Ok(None) };
-            let config: Config = serde_json::from_slice(bytes).map_err(|source| malformed(file, source.into()))?;
-            match config.chat_template {
-                None => return Ok(None),
-                Some(Templates::One(template)) => (template, FIELD),
-                Some(Templates::Many(named)) => (default_of(named)?, FIELD),
-            }
-        };
+        let Some((template, place)) = find(folder)? else { return Ok(None) };
         let named = Settings::read(folder, None)?.named.into_iter();
         let tokens = named.filter_map(|(name, token)| Some((name, token?.content))).collect();
         Self::compile(&template, place, tokens, date).map(Some)
+    }
+
+    /// Whether a model folder has one, be it good or not: what renders it must be there before the model is loaded.
+    #[must_use]
+    pub fn is_in(folder: &Folder) -> bool {
+        find(folder).is_ok_and(|found| found.is_some())
     }
 
     /// Whether it asks what day it is.
@@ -167,24 +159,8 @@ impl ChatTemplate {
         tokens: Vec<(&'static str, String)>,
         date: TemplateDate,
     ) -> Result<Self, ChatError> {
-        let mut environment = Environment::new();
-        let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.expect("the usual delimiters"));
-        let limits = Arc::new(Limits::default());
-        limit(&mut environment, &limits);
-        let json_limits = Arc::clone(&limits);
-        environment.add_filter("tojson", move |value: Value, options: Kwargs| -> Result<String, minijinja::Error> {
-            to_json(&value, &options, &json_limits)
-        });
-        environment.add_function("raise_exception", raise_exception);
-        environment.add_function("strftime_now", move |format: String| strftime(&format, date));
-        let excessive = |line, excess: Excess| ChatError::Excessive { place, line, message: excess.to_string() };
-        let prepared = prepare(template).map_err(|(line, excess)| excessive(line, excess))?;
-        environment.add_template_owned(NAME, prepared).map_err(|error| {
-            let (line, message) = line_and_message(&error);
-            Excess::of(&error).map_or(ChatError::Broken { place, line, message }, |excess| excessive(line, excess))
-        })?;
-        Ok(Self { environment, limits, place, source: template.to_owned(), tokens })
+        let compiled = Template::compile(template, date).map_err(|error| ChatError::of(error, place))?;
+        Ok(Self { compiled, place, source: template.to_owned(), tokens })
     }
 
     /// The text of a conversation, with or without the words that open the assistant's next turn.
@@ -213,17 +189,17 @@ impl ChatTemplate {
         TemplateInput {
             messages: turns.iter().map(|turn| self.message(turn)).collect(),
             num_bytes: turns.iter().map(size).sum::<usize>() + beside,
-            variables: variables().map(|(name, value)| (name.clone(), Value::from(Serde(value)))).collect(),
+            variables: variables().map(|(name, value)| (name.clone(), TemplateValue::new(value))).collect(),
         }
     }
 
     /// A turn as the template sees it. A role goes by the file's name for it if the template has that in quotes: names of
     /// fields such as `tool_call.function` are no roles.
-    pub(super) fn message(&self, turn: &Turn) -> Value {
+    pub(super) fn message(&self, turn: &Turn) -> TemplateValue {
         let is_quoted =
             |name: &&str| ['\'', '"'].iter().any(|quote| self.source.contains(&format!("{quote}{name}{quote}")));
         let own = turn.role_name.as_deref().filter(is_quoted);
-        Value::from(Serde(turn.to_message(own.unwrap_or(turn.role.name()))))
+        TemplateValue::new(&turn.to_message(own.unwrap_or(turn.role.name())))
     }
 
     /// Writes messages with the variables of their conversation; `is_marking` puts marks around what stands between
@@ -231,45 +207,24 @@ impl ChatTemplate {
     pub(super) fn write(
         &self,
         input: &TemplateInput,
-        messages: &[Value],
+        messages: &[TemplateValue],
         add_generation_prompt: bool,
         is_marking: bool,
     ) -> Result<String, ChatError> {
-        let mut variables = vec![("tools", Value::from(())), ("documents", Value::from(()))];
-        variables.extend(self.tokens.iter().map(|(name, token)| (*name, Value::from(token.as_str()))));
+        let none = TemplateValue::new(&());
+        let mut variables = vec![("tools", none.clone()), ("documents", none)];
+        variables.extend(self.tokens.iter().map(|(name, token)| (*name, TemplateValue::new(token))));
         variables.extend(input.variables.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        variables.push(("messages", Value::from(messages.to_vec())));
-        variables.push(("add_generation_prompt", Value::from(add_generation_prompt)));
-        let excessive =
-            |line, excess: Excess| ChatError::Excessive { place: self.place, line, message: excess.to_string() };
-        let failed = |error: minijinja::Error| {
-            let (line, message) = line_and_message(&error);
-            let refused = ChatError::Refused { place: self.place, line, message };
-            Excess::of(&error).map_or(refused, |excess| excessive(line, excess))
-        };
-        let mut environment = self.environment.clone();
-        environment.set_fuel(Some(fuel(messages.len())));
-        self.limits.begin(input.num_bytes, is_marking);
-        let template = environment.get_template(NAME).map_err(failed)?;
-        let mut room = written_limit(input.num_bytes);
-        let mut text = BoundedText::new(|num_bytes: usize| {
-            let left = room.checked_sub(num_bytes);
-            room = left.unwrap_or(room);
-            left.is_some()
-        });
-        let written = template.render_captured_to(Value::from_pairs(variables), &mut text).map(drop);
-        match written {
-            Ok(()) => Ok(text.into_text()),
-            Err(error) if text.is_full => Err(excessive(line_and_message(&error).0, Excess::Text)),
-            Err(error) => Err(failed(error)),
-        }
+        variables.push(("add_generation_prompt", TemplateValue::new(&add_generation_prompt)));
+        let rendering = Rendering { messages, variables: &variables, num_bytes: input.num_bytes, is_marking };
+        self.compiled.render(&rendering).map_err(|error| ChatError::of(error, self.place))
     }
 }
 
 /// A conversation as a template sees it.
 pub(super) struct TemplateInput {
-    pub(super) messages: Vec<Value>,
-    variables: Vec<(String, Value)>,
+    pub(super) messages: Vec<TemplateValue>,
+    variables: Vec<(String, TemplateValue)>,
     pub(super) num_bytes: usize,
 }
 
@@ -292,17 +247,28 @@ struct Named {
     template: String,
 }
 
+/// The template of a model folder and where it stands; `None` if the model has none.
+fn find(folder: &Folder) -> Result<Option<(String, &'static str)>, ChatError> {
+    let malformed = |file, source| TokenizerError::Malformed { file, source };
+    if let Some(bytes) = folder.get(FILE) {
+        let text = std::str::from_utf8(bytes).map_err(|source| malformed(FILE, source.into()))?;
+        return Ok(Some((text.to_owned(), FILE)));
+    }
+    let file = "tokenizer_config.json";
+    let Some(bytes) = folder.get(file) else { return Ok(None) };
+    let config: Config = serde_json::from_slice(bytes).map_err(|source| malformed(file, source.into()))?;
+    Ok(match config.chat_template {
+        None => None,
+        Some(Templates::One(template)) => Some((template, FIELD)),
+        Some(Templates::Many(named)) => Some((default_of(named)?, FIELD)),
+    })
+}
+
 fn default_of(named: Vec<Named>) -> Result<String, ChatError> {
     match named.iter().position(|named| named.name == "default") {
         Some(place) => Ok(named.into_iter().nth(place).map(|named| named.template).unwrap_or_default()),
         None => Err(ChatError::NoDefault { names: named.into_iter().map(|named| named.name).collect() }),
     }
-}
-
-/// Line and message of an error.
-fn line_and_message(error: &minijinja::Error) -> (usize, String) {
-    let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-    (error.line().unwrap_or(1), message)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! A class of transformers 5 builds its tokenizer itself: it takes the vocabulary, the merges and (some of them) the
 //! post-processor from `tokenizer.json`, and everything else from its own code and `tokenizer_config.json`. Only
 //! `TokenizersBackend` (`PreTrainedTokenizerFast`) takes the file as it is written. Follows
-//! `models/auto/tokenization_auto.py` and `models/{bert,roberta,gpt2,qwen2,llama}/tokenization_*.py` of transformers
-//! 5.24; classes that are not listed here are read as written.
+//! `models/auto/tokenization_auto.py` and `models/{bert,mpnet,roberta,gpt2,qwen2,llama}/tokenization_*.py` of transformers
+//! 5.24, and those of `from_vocab::pieces`; classes that are not listed here are read as written.
 
 use serde_json::{Map, Value, json};
 use tokenizers::{AddedToken, DecoderWrapper, NormalizerWrapper, PreTokenizerWrapper};
@@ -16,11 +16,12 @@ use super::settings::{NAMED, Settings};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Bert,
+    Mpnet,
     Roberta,
     Gpt2,
     Qwen2,
     Llama,
-    /// From a SentencePiece file: with a tokenizer.json these classes are read as written.
+    /// Made for a SentencePiece file.
     SentencePiece(Pieces),
     /// `tokenizer.json` as it is.
     AsWritten,
@@ -40,7 +41,7 @@ impl Class {
         let class = match (settings.tokenizer_class.as_deref(), model_type) {
             (None, _) => Self::of_model_type(model_type).unwrap_or(Self::AsWritten),
             // What Qwen 2 checkpoints name is known to be wrong; the others have no class.
-            (Some(_), Some("qwen2" | "mistral" | "granite" | "olmo2" | "phi3")) => {
+            (Some(_), Some("qwen2" | "mistral" | "granite" | "olmo2" | "phi3" | "modernbert")) => {
                 Self::of_model_type(model_type).unwrap_or(Self::AsWritten)
             }
             (Some(name), _) => Self::named(name),
@@ -57,6 +58,13 @@ impl Class {
             "roberta" => Some(Self::Roberta),
             "gpt2" | "gpt_neo" => Some(Self::Gpt2),
             "qwen2" | "qwen3" => Some(Self::Qwen2),
+            "mpnet" => Some(Self::Mpnet),
+            "t5" | "mt5" => Some(Self::SentencePiece(Pieces::T5)),
+            "albert" => Some(Self::SentencePiece(Pieces::Albert)),
+            "xlm-roberta" => Some(Self::SentencePiece(Pieces::XlmRoberta)),
+            "camembert" => Some(Self::SentencePiece(Pieces::Camembert)),
+            "deberta-v2" => Some(Self::SentencePiece(Pieces::DebertaV2)),
+            "gemma2" | "gemma3_text" => Some(Self::SentencePiece(Pieces::Gemma)),
             _ => None,
         }
     }
@@ -68,12 +76,38 @@ impl Class {
             | "ElectraTokenizer"
             | "MobileBertTokenizer"
             | "SqueezeBertTokenizer"
-            | "LayoutLMTokenizer" => Self::Bert,
+            | "LayoutLMTokenizer"
+            | "LxmertTokenizer" => Self::Bert,
+            "MPNetTokenizer" => Self::Mpnet,
             "RobertaTokenizer" | "BartTokenizer" | "LongformerTokenizer" => Self::Roberta,
             "GPT2Tokenizer" => Self::Gpt2,
             "Qwen2Tokenizer" => Self::Qwen2,
             "LlamaTokenizer" => Self::Llama,
+            "T5Tokenizer" => Self::SentencePiece(Pieces::T5),
+            "AlbertTokenizer" => Self::SentencePiece(Pieces::Albert),
+            "XLMRobertaTokenizer" => Self::SentencePiece(Pieces::XlmRoberta),
+            "CamembertTokenizer" => Self::SentencePiece(Pieces::Camembert),
+            "DebertaV2Tokenizer" => Self::SentencePiece(Pieces::DebertaV2),
+            "GemmaTokenizer" => Self::SentencePiece(Pieces::Gemma),
             _ => Self::AsWritten,
+        }
+    }
+
+    /// The class that reads `vocab.txt`.
+    ///
+    /// # Errors
+    /// The name of a class that cuts texts by other rules than BERT's.
+    pub(super) fn of_word_pieces(settings: &Settings) -> Result<Self, String> {
+        let model_type = settings.model_type.as_deref();
+        let Some(name) = settings.tokenizer_class.as_deref() else {
+            let is_mpnet = Self::of_model_type(model_type) == Some(Self::Mpnet);
+            return Ok(if is_mpnet { Self::Mpnet } else { Self::Bert });
+        };
+        match (Self::named(name), name.strip_suffix("Fast").unwrap_or(name)) {
+            (class @ (Self::Bert | Self::Mpnet), _) => Ok(class),
+            (_, "PreTrainedTokenizer" | "TokenizersBackend" | "ConvBertTokenizer") => Ok(Self::Bert),
+            (_, dense) if dense.starts_with("DPR") => Ok(Self::Bert),
+            _ => Err(name.to_owned()),
         }
     }
 
@@ -95,9 +129,10 @@ impl Class {
     /// Kind of model that the class has; none for files that are read as written.
     fn model(self) -> Option<&'static str> {
         match self {
-            Self::Bert => Some("WordPiece"),
+            Self::Bert | Self::Mpnet => Some("WordPiece"),
             Self::Roberta | Self::Gpt2 | Self::Qwen2 | Self::Llama => Some("BPE"),
-            Self::SentencePiece(_) | Self::AsWritten => None,
+            Self::SentencePiece(pieces) => pieces.is_unigram().map(|is_it| if is_it { "Unigram" } else { "BPE" }),
+            Self::AsWritten => None,
         }
     }
 
@@ -105,6 +140,7 @@ impl Class {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Bert => "BertTokenizer",
+            Self::Mpnet => "MPNetTokenizer",
             Self::Roberta => "RobertaTokenizer",
             Self::Gpt2 => "GPT2Tokenizer",
             Self::Qwen2 => "Qwen2Tokenizer",
@@ -124,6 +160,15 @@ impl Class {
                 ("pad_token", "[PAD]"),
                 ("cls_token", "[CLS]"),
                 ("mask_token", "[MASK]"),
+            ],
+            Self::Mpnet => &[
+                ("bos_token", "<s>"),
+                ("eos_token", "</s>"),
+                ("unk_token", "[UNK]"),
+                ("sep_token", "</s>"),
+                ("pad_token", "<pad>"),
+                ("cls_token", "<s>"),
+                ("mask_token", "<mask>"),
             ],
             Self::Roberta => &[
                 ("bos_token", "<s>"),
@@ -179,7 +224,7 @@ impl Class {
             "model": self.empty_model(settings),
         });
         json["model"]["vocab"] = vocab;
-        if self != Self::Bert {
+        if !matches!(self, Self::Bert | Self::Mpnet) {
             json["model"]["merges"] = merges;
         }
         json
@@ -193,7 +238,7 @@ impl Class {
                 "use_regex": use_regex})
         };
         match self {
-            Self::Bert => {
+            Self::Bert | Self::Mpnet => {
                 let normalizer = json!({
                     "type": "BertNormalizer",
                     "clean_text": true,
@@ -237,7 +282,7 @@ impl Class {
     /// The model without vocabulary and merges.
     fn empty_model(self, settings: &Settings) -> Value {
         match self {
-            Self::Bert => json!({
+            Self::Bert | Self::Mpnet => json!({
                 "type": "WordPiece",
                 "unk_token": self.text(settings, "unk_token"),
                 "continuing_subword_prefix": "##",
@@ -255,23 +300,25 @@ impl Class {
         }
     }
 
-    /// The post-processor that the class makes itself; `id` finds the id of a token. `Ok(None)`: that of tokenizer.json
-    /// counts.
+    /// The post-processor that the class makes itself; `file` is the content of tokenizer.json, `id` finds the id of a token.
+    /// `Ok(None)`: that of the file counts.
     ///
     /// # Errors
     /// A token that has no id.
     pub(super) fn post_processor(
         self,
         settings: &Settings,
-        has_json: bool,
+        file: Option<&Value>,
         id: impl Fn(&str) -> Option<u32>,
     ) -> Result<Option<Value>, String> {
         let pair = |name: &'static str| {
             let token = self.text(settings, name);
             id(&token).map(|id| json!([token, id])).ok_or(token)
         };
+        let has_own = file.is_some_and(|json| !json["post_processor"].is_null());
+        // ALBERT's class writes its own before that of tokenizer.json, where it has one, is put in its place.
         if let Self::SentencePiece(pieces) = self
-            && let Some(template) = pieces.template()
+            && let Some(template) = pieces.template().filter(|_| !(has_own && pieces == Pieces::Albert))
         {
             return from_template(template, |name| self.text(settings, name), &id).map(Some);
         }
@@ -279,7 +326,7 @@ impl Class {
             Self::Bert => {
                 Ok(Some(json!({"type": "BertProcessing", "sep": pair("sep_token")?, "cls": pair("cls_token")?})))
             }
-            Self::Roberta => Ok(Some(json!({
+            Self::Roberta | Self::Mpnet => Ok(Some(json!({
                 "type": "RobertaProcessing",
                 "sep": pair("sep_token")?,
                 "cls": pair("cls_token")?,
@@ -287,7 +334,7 @@ impl Class {
                 "add_prefix_space": settings.add_prefix_space.unwrap_or(false),
             }))),
             // With a tokenizer.json the two settings are not read.
-            _ if has_json || !(settings.add_bos_token || settings.add_eos_token) => Ok(None),
+            _ if file.is_some() || !(settings.add_bos_token || settings.add_eos_token) => Ok(None),
             _ => {
                 let text = |id: &str, type_id: u32| vec![json!({"Sequence": {"id": id, "type_id": type_id}})];
                 let (mut pieces, mut second, mut tokens) = (text("A", 0), text("B", 1), Map::new());
@@ -314,6 +361,10 @@ impl Class {
 /// What of tokenizer.json is not used, because the class builds `own` instead: a sentence each.
 pub(super) fn differences(class: Class, json: &Value, own: &Value) -> Vec<String> {
     let mut notes = Vec::new();
+    let cuts_at_spaces = match class {
+        Class::SentencePiece(pieces) => !matches!(pieces, Pieces::DebertaV2 | Pieces::Gemma),
+        _ => false,
+    };
     let parts = [
         ("normalizer", canonical::<NormalizerWrapper> as fn(&Value) -> Value),
         ("pre_tokenizer", canonical::<PreTokenizerWrapper> as fn(&Value) -> Value),
@@ -323,7 +374,9 @@ pub(super) fn differences(class: Class, json: &Value, own: &Value) -> Vec<String
         let (theirs, ours) = (canonical(&json[part]), canonical(&own[part]));
         // A byte-level decoder has settings, and no use for them.
         let is_byte_level = |decoder: &Value| part == "decoder" && decoder["type"] == "ByteLevel";
-        if theirs != ours && !(is_byte_level(&theirs) && is_byte_level(&ours)) {
+        let do_the_same =
+            cuts_at_spaces && part == "normalizer" && steps_that_count(&theirs) == steps_that_count(&ours);
+        if theirs != ours && !(is_byte_level(&theirs) && is_byte_level(&ours)) && !do_the_same {
             notes.push(format!(
                 "{part} of tokenizer.json is not used: it has {}, {} has {}, and transformers reads it so",
                 quote(&theirs),
@@ -348,11 +401,23 @@ pub(super) fn differences(class: Class, json: &Value, own: &Value) -> Vec<String
     notes
 }
 
+/// The steps of a normalizer, without the one that makes one space of several: words are cut at white space anyway.
+fn steps_that_count(normalizer: &Value) -> Vec<&Value> {
+    let steps = match normalizer["normalizers"].as_array() {
+        Some(steps) => steps.as_slice(),
+        None => std::slice::from_ref(normalizer),
+    };
+    let is_of_spaces = |step: &Value| step["type"] == "Replace" && step["pattern"]["Regex"] == " {2,}";
+    steps.iter().filter(|step| !step.is_null() && !is_of_spaces(step)).collect()
+}
+
 fn is_nothing(value: &Value) -> bool {
     matches!(value, Value::Null | Value::Bool(false)) || value == ""
 }
 
 fn quote(value: &Value) -> String {
+    let mut value = value.clone();
+    drop_field(&mut value, "precompiled_charsmap");
     let mut text = value.to_string();
     if text.len() > MAX_QUOTE {
         text.truncate(text.floor_char_boundary(MAX_QUOTE));
@@ -385,6 +450,7 @@ fn drop_field(value: &mut Value, name: &str) {
 fn model_kind(model: &Value) -> Option<&str> {
     match model.get("type") {
         Some(kind) => kind.as_str(),
+        None if model["vocab"].is_array() => Some("Unigram"),
         None if !model["vocab"].is_object() => None,
         None => Some(if model.get("merges").is_some() { "BPE" } else { "WordPiece" }),
     }
@@ -402,65 +468,4 @@ fn has_step(part: &Value, kind: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(tokenizer_class: Option<&str>, model_type: &str, json: Option<&Value>) -> Class {
-        let settings = Settings {
-            tokenizer_class: tokenizer_class.map(str::to_owned),
-            model_type: Some(model_type.to_owned()),
-            ..Settings::default()
-        };
-        Class::of(&settings, json)
-    }
-
-    #[test]
-    fn the_class_is_that_of_auto_tokenizer() {
-        let pairs = json!({"model": {"type": "BPE"}, "pre_tokenizer": null, "decoder": null});
-        let bytes = json!({"model": {"type": "BPE"}, "pre_tokenizer": {"type": "Sequence",
-            "pretokenizers": [{"type": "ByteLevel"}]}, "decoder": null});
-        let words = json!({"model": {"type": "WordPiece"}});
-        let old = json!({"model": {"vocab": {"a": 0}}});
-        for (class, model_type, json, expected) in [
-            (Some("BertTokenizerFast"), "bert", &words, Class::Bert),
-            (None, "distilbert", &old, Class::Bert),
-            (Some("PreTrainedTokenizerFast"), "bert", &words, Class::AsWritten),
-            (Some("XLMRobertaTokenizer"), "bert", &words, Class::AsWritten),
-            (None, "bert", &pairs, Class::AsWritten),
-            (Some("PreTrainedTokenizerFast"), "qwen2", &bytes, Class::Qwen2),
-            (Some("PreTrainedTokenizerFast"), "qwen3", &bytes, Class::AsWritten),
-            (Some("LlamaTokenizer"), "llama", &pairs, Class::Llama),
-            (Some("LlamaTokenizerFast"), "llama", &bytes, Class::AsWritten),
-            (Some("LlamaTokenizer"), "mistral", &pairs, Class::AsWritten),
-            (Some("GPT2Tokenizer"), "granite", &bytes, Class::AsWritten),
-            (Some("GPT2TokenizerFast"), "olmo2", &bytes, Class::AsWritten),
-            (Some("LlamaTokenizer"), "phi3", &pairs, Class::AsWritten),
-            (Some("PreTrainedTokenizerFast"), "smollm3", &bytes, Class::AsWritten),
-            (Some("GemmaTokenizer"), "gemma3_text", &pairs, Class::AsWritten),
-            (None, "llama", &pairs, Class::AsWritten),
-            (None, "gpt_neo", &bytes, Class::Gpt2),
-        ] {
-            assert_eq!(of(class, model_type, Some(json)), expected, "{class:?} {model_type} {json}");
-        }
-    }
-
-    #[test]
-    fn differences_are_told_and_spellings_are_not() {
-        let settings = Settings::default();
-        let own = Class::Bert.build(json!({}), Value::Null, &settings);
-        let file = json!({"normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
-            "strip_accents": null, "lowercase": true}, "pre_tokenizer": {"type": "BertPreTokenizer"},
-            "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
-            "model": {"continuing_subword_prefix": "##"}});
-        assert_eq!(differences(Class::Bert, &file, &own), Vec::<String>::new());
-        let mut cased = file;
-        cased["normalizer"]["lowercase"] = false.into();
-        let notes = differences(Class::Bert, &cased, &own);
-        assert!(notes.len() == 1 && notes[0].starts_with("normalizer of tokenizer.json is not used"), "{notes:?}");
-        let own = Class::Gpt2.build(json!({}), json!([]), &settings);
-        let file = json!({"normalizer": null, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false,
-            "trim_offsets": false}, "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false},
-            "model": {"ignore_merges": false, "continuing_subword_prefix": null}});
-        assert_eq!(differences(Class::Gpt2, &file, &own), Vec::<String>::new());
-    }
-}
+mod tests;

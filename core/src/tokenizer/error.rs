@@ -48,6 +48,15 @@ pub enum TokenizerError {
         /// The class.
         class: String,
     },
+    /// A tokenizer class cuts texts by rules that `vocab.txt` does not hold.
+    #[error(
+        "tokenizer_config.json or config.json names {class}, and Hone cuts texts by a vocab.txt only as BertTokenizer and \
+         MPNetTokenizer do: their tokens would be others than the model was trained on; take a model with a tokenizer.json"
+    )]
+    OtherWordPieces {
+        /// The class.
+        class: String,
+    },
     /// Ids that the model has no embedding for.
     #[error(
         "the tokenizer does not belong to this model: it has ids up to {largest_id}, the model's vocabulary has \

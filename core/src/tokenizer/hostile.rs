@@ -112,7 +112,9 @@ proptest! {
     fn changed_files_never_panic(
         kind in 0_usize..4,
         changes in prop::collection::vec((any::<usize>(), any::<usize>()), 1..4),
-        class in prop_oneof!["BertTokenizer", "LlamaTokenizer", "Qwen2Tokenizer", "PreTrainedTokenizerFast"],
+        class in prop_oneof![
+            "BertTokenizer", "LlamaTokenizer", "Qwen2Tokenizer", "PreTrainedTokenizerFast", "XLMRobertaTokenizer", "GemmaTokenizer",
+        ],
     ) {
         let mut json = originals().swap_remove(kind);
         for (place, change) in changes {

@@ -9,6 +9,7 @@ use super::check;
 use super::check_places;
 use super::class::{self, Class};
 use super::from_vocab;
+use super::from_vocab::pieces::rebuild;
 use super::lines;
 use super::settings::Settings;
 use super::stream::Bytes;
@@ -28,9 +29,9 @@ struct Built {
 
 /// Reads the folder; see [`Tokenizer::from_folder`].
 pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokenizer, TokenizerError> {
-    let json = folder.get(JSON).map(check::parse).transpose()?;
+    let mut json = folder.get(JSON).map(check::parse).transpose()?;
     let mut settings = Settings::read(folder, json.as_ref())?;
-    let Built { file, class, mut inner, mut notes } = match &json {
+    let Built { file, class, mut inner, mut notes } = match &mut json {
         Some(json) => from_json(folder, json, &settings)?,
         None => from_vocabulary(folder, &mut settings)?,
     };
@@ -49,7 +50,7 @@ pub(super) fn load(folder: &Folder, pad_token_id: Option<u32>) -> Result<Tokeniz
     inner.with_truncation(None).map_err(malformed)?;
     inner.with_padding(None);
     let own = class
-        .post_processor(&settings, json.is_some(), |token| inner.token_to_id(token))
+        .post_processor(&settings, json.as_ref(), |token| inner.token_to_id(token))
         .map_err(|token| TokenizerError::MissingToken { file, token })?;
     let post_processor = match own {
         Some(own) => Some(serde_json::from_value(own).map_err(|source| malformed(source.into()))?),
@@ -104,31 +105,42 @@ impl Tokenizer {
     }
 }
 
-fn from_json(folder: &Folder, json: &Value, settings: &Settings) -> Result<Built, TokenizerError> {
+/// Vocabulary and merges are taken out of `json` once they were read: they may be a hundred megabytes.
+fn from_json(folder: &Folder, json: &mut Value, settings: &Settings) -> Result<Built, TokenizerError> {
     check_and_name(json, JSON)?;
-    let class = Class::of(settings, Some(json));
+    let class = Class::of(settings, Some(&*json));
     if class == Class::AsWritten {
         let bytes = folder.get(JSON).ok_or(TokenizerError::Missing)?;
+        // The crate reads it once more, and nothing else does.
+        json["model"] = Value::Null;
         let inner = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|source| TokenizerError::Malformed { file: JSON, source })?;
         return Ok(Built { file: JSON, class, inner, notes: Vec::new() });
     }
-    let mut own = class.build(json["model"]["vocab"].clone(), json["model"]["merges"].clone(), settings);
+    let [vocab, merges] = ["vocab", "merges"].map(|part| json["model"][part].take());
+    let mut own = match class {
+        Class::SentencePiece(pieces) => {
+            let unk = class.text(settings, "unk_token");
+            rebuild(pieces, &json["normalizer"], [vocab, merges], settings, &unk)
+        }
+        _ => class.build(vocab, merges, settings),
+    };
     let notes = class::differences(class, json, &own);
     for part in ["truncation", "padding", "post_processor"] {
         own[part] = json.get(part).cloned().unwrap_or_default();
     }
-    Ok(Built { file: JSON, class, inner: build(&own, JSON)?, notes })
+    Ok(Built { file: JSON, class, inner: build(own, JSON)?, notes })
 }
 
 fn from_vocabulary(folder: &Folder, settings: &mut Settings) -> Result<Built, TokenizerError> {
     let (file, class, json) = if let Some(bytes) = folder.get("vocab.txt") {
+        let class = Class::of_word_pieces(settings).map_err(|class| TokenizerError::OtherWordPieces { class })?;
         let vocab = from_vocab::word_pieces(bytes)?;
-        let unk = Class::Bert.text(settings, "unk_token");
+        let unk = class.text(settings, "unk_token");
         if vocab.get(&unk).is_none() {
             return Err(TokenizerError::MissingToken { file: "vocab.txt", token: unk });
         }
-        ("vocab.txt", Class::Bert, Class::Bert.build(vocab, Value::Null, settings))
+        ("vocab.txt", class, class.build(vocab, Value::Null, settings))
     } else if let (Some(vocab), Some(merges)) = (folder.get("vocab.json"), folder.get("merges.txt")) {
         let class =
             Class::of_byte_pairs(settings).map_err(|model_type| TokenizerError::NeedsTokenizerJson { model_type })?;
@@ -139,12 +151,15 @@ fn from_vocabulary(folder: &Folder, settings: &mut Settings) -> Result<Built, To
     } else {
         return Err(TokenizerError::Missing);
     };
-    Ok(Built { file, class, inner: build(&json, file)?, notes: Vec::new() })
+    Ok(Built { file, class, inner: build(json, file)?, notes: Vec::new() })
 }
 
-fn build(json: &Value, file: &'static str) -> Result<tokenizers::Tokenizer, TokenizerError> {
-    check_and_name(json, file)?;
-    tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|source| TokenizerError::Malformed { file, source })
+/// Takes the JSON, whose memory is free again before the crate takes its own.
+fn build(json: Value, file: &'static str) -> Result<tokenizers::Tokenizer, TokenizerError> {
+    check_and_name(&json, file)?;
+    let text = json.to_string();
+    drop(json);
+    tokenizers::Tokenizer::from_bytes(text).map_err(|source| TokenizerError::Malformed { file, source })
 }
 
 fn check_and_name(json: &Value, file: &'static str) -> Result<(), TokenizerError> {
@@ -187,7 +202,8 @@ fn special_around(processor: &PostProcessorWrapper) -> tokenizers::Result<Around
 }
 
 /// The ids that end a sequence as `generation_config.json` and `config.json` give them: `eos_token_id`, a number or a
-/// list, those of the former first. Numbers that are no ids (-1, null) and files that are missing or broken give none.
+/// list. As in `transformers` the latter counts only where the former says nothing. Numbers that are no ids (-1, null) and files that
+/// are missing or broken give none.
 #[must_use]
 pub fn configured_eos_ids(folder: &Folder) -> Vec<u32> {
     let mut ids = Vec::new();
@@ -199,6 +215,9 @@ pub fn configured_eos_ids(folder: &Folder) -> Vec<u32> {
             if !ids.contains(&id) {
                 ids.push(id);
             }
+        }
+        if !ids.is_empty() {
+            break;
         }
     }
     ids
@@ -262,6 +281,39 @@ mod tests {
     }
 
     #[test]
+    fn a_class_made_for_sentencepiece_reads_a_tokenizer_json_by_its_own_rules() {
+        let vocab = serde_json::json!([
+            ["<s>", 0.0],
+            ["<pad>", 0.0],
+            ["</s>", 0.0],
+            ["<unk>", 0.0],
+            ["▁A", -1.0],
+            ["▁a", -2.0],
+            ["<mask>", 0.0]
+        ]);
+        let metaspace = serde_json::json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always",
+            "split": true});
+        let json = serde_json::json!({"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+            "normalizer": {"type": "Lowercase"}, "pre_tokenizer": metaspace, "post_processor": null,
+            "decoder": null, "model": {"type": "Unigram", "unk_id": 3, "vocab": vocab, "byte_fallback": false}});
+        let mut folder = Folder::new();
+        folder.insert("tokenizer.json", json.to_string());
+        assert_eq!(ids(&tokenizer(&folder), "A", 64), [5], "without a class it is read as written");
+        folder.insert("config.json", r#"{"model_type": "xlm-roberta", "vocab_size": 7}"#);
+        let own = tokenizer(&folder);
+        assert_eq!(ids(&own, "A", 64), [0, 4, 2]);
+        assert!(own.notes().iter().any(|note| note.starts_with("normalizer of tokenizer.json is not used")));
+    }
+
+    #[test]
+    fn a_vocab_txt_of_a_class_with_rules_of_its_own_is_refused_by_its_name() {
+        let mut folder = bert();
+        folder.insert("config.json", r#"{"model_type": "bert", "tokenizer_class": "BertJapaneseTokenizer"}"#);
+        let error = Tokenizer::from_folder(&folder, None).expect_err("words are cut otherwise").to_string();
+        assert!(error.contains("BertJapaneseTokenizer") && error.contains("tokenizer.json"), "{error}");
+    }
+
+    #[test]
     fn a_segment_that_the_model_has_not_is_named() {
         let mut json = word_piece_json();
         let piece = |kind: &str, id: &str, type_id: u32| serde_json::json!({kind: {"id": id, "type_id": type_id}});
@@ -306,8 +358,8 @@ mod tests {
         folder.insert("generation_config.json", r#"{"eos_token_id": [9, 2]}"#);
         folder.insert("config.json", r#"{"eos_token_id": 5, "vocab_size": 10}"#);
         let configured = configured_eos_ids(&folder);
-        assert_eq!(configured, [9, 2, 5]);
-        assert_eq!(tokenizer(&folder).eos_token_ids(&configured), [2, 9, 5]);
+        assert_eq!(configured, [9, 2], "config.json counts where generation_config.json says nothing");
+        assert_eq!(tokenizer(&folder).eos_token_ids(&configured), [2, 9]);
         assert_eq!(tokenizer(&folder).bos_token(), None);
         folder.insert("generation_config.json", "{");
         assert_eq!(configured_eos_ids(&folder), [5]);

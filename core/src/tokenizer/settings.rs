@@ -1,9 +1,10 @@
 //! What the small files beside a vocabulary say, read as `transformers` reads them.
 //!
-//! In: `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `config.json` and the added tokens of
-//! `tokenizer.json`. Out: [`Settings`]. Follows `PreTrainedTokenizerBase._from_pretrained` of transformers 5: where
-//! `tokenizer_config.json` has an `added_tokens_decoder`, the two other files are not read; where it has none, the map
-//! wins over it, and added tokens come from `added_tokens.json` and `tokenizer.json`.
+//! In: `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, `config.json`, the added tokens of
+//! `tokenizer.json`, and the length of texts of a folder of `sentence-transformers`. Out: [`Settings`]. Follows
+//! `PreTrainedTokenizerBase._from_pretrained` of transformers 5: where `tokenizer_config.json` has an `added_tokens_decoder`, the two
+//! other files are not read; where it has none, the map wins over it, and added tokens come from `added_tokens.json` and
+//! `tokenizer.json`.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,6 +13,7 @@ use tokenizers::AddedToken;
 
 use super::TokenizerError;
 use crate::folder::Folder;
+use crate::hub::{MODULES, SENTENCE_LENGTH};
 
 /// The special tokens that have a name, in the order in which they are added.
 pub(super) const NAMED: [&str; 7] =
@@ -91,7 +93,18 @@ impl Settings {
         settings.extra = extra;
         settings.use_added_flags();
         settings.read_flags(&fields);
+        settings.read_sentence_length(folder);
         Ok(settings)
+    }
+
+    /// `sentence-transformers` cuts texts where its own file says, whatever the tokenizer's says. A broken file says nothing.
+    fn read_sentence_length(&mut self, folder: &Folder) {
+        let bytes = folder.get(MODULES).and_then(|_| folder.get(SENTENCE_LENGTH));
+        let json = bytes.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok()).unwrap_or_default();
+        let length = json["max_seq_length"].as_u64().filter(|&length| length > 0);
+        if let Some(length) = length.and_then(|length| usize::try_from(length).ok()) {
+            self.model_max_length = Some(length);
+        }
     }
 
     /// Names are those of `transformers`: a token by its text has the flags of a special token.
@@ -284,6 +297,18 @@ mod tests {
             assert_eq!(length(value), None, "{value}");
         }
         assert_eq!(settings(&[]).model_max_length, None);
+    }
+
+    #[test]
+    fn sentence_transformers_has_a_length_of_its_own() {
+        let config = (CONFIG, r#"{"model_max_length": 512}"#);
+        let own = (SENTENCE_LENGTH, r#"{"max_seq_length": 256, "do_lower_case": false}"#);
+        assert_eq!(settings(&[config, own, (MODULES, "[]")]).model_max_length, Some(256));
+        assert_eq!(settings(&[config, own]).model_max_length, Some(512), "no model of sentence-transformers");
+        for none in [r#"{"max_seq_length": null}"#, r#"{"max_seq_length": 0}"#, "[]", "{"] {
+            let read = settings(&[config, (SENTENCE_LENGTH, none), (MODULES, "[]")]);
+            assert_eq!(read.model_max_length, Some(512), "{none}");
+        }
     }
 
     #[test]

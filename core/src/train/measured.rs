@@ -13,12 +13,13 @@ use crate::data::Split;
 use crate::model::{Backbone, Model, ModelConfig};
 use crate::optim::{AdamW, AdamWConfig, ClipFactor, GradientSum, clip_factor};
 use crate::plan::BatchShape;
-use crate::task::TaskRows;
+use crate::task::{HeadKind, TaskRows};
 
 /// Rows of the smaller step: losses that compare rows need two.
 const FEW_ROWS: usize = 2;
 
-/// Milliseconds that the larger step may take; where all rows of a batch would take longer, it has fewer.
+/// Milliseconds that the larger step may take; where all rows of a batch would take longer, it has fewer. Where even twice the few
+/// would, a step of a single row is the other one: two sizes tell what a step takes whatever its rows, and what each row takes.
 const LARGE_STEP_MS: f64 = 2000.0;
 
 /// How many times the rows of the smaller step the larger one may have on a device of which nobody knows how much memory it
@@ -28,9 +29,10 @@ const UNKNOWN_ROOM: usize = 4;
 /// A first step that took as long as this is the only one.
 const LONG_MS: f64 = 10_000.0;
 
-/// A step that took less than this is taken once more, and the shorter one counts: whatever else the machine did meanwhile only
-/// makes a step longer.
-const SHORT_MS: f64 = 500.0;
+/// Milliseconds until which a step is taken again, at most `MOST_TIMES`, and the shortest counts: whatever else the machine did
+/// meanwhile only makes a step longer.
+const REPEATED_MS: f64 = 1500.0;
+const MOST_TIMES: usize = 4;
 
 /// Numbers of the gradients that the optimizer is timed with: it works on each number alike.
 const TIMED_NUMBERS: usize = 2 << 20;
@@ -99,21 +101,20 @@ pub async fn time_steps(of: TimedModel<'_>, now_ms: &dyn Fn() -> f64) -> Result<
         true => compiling,
         false => {
             drop(compiling); // its gradients make room
-            timed.shorter_step(few).await?
+            timed.shortest_step(few).await?
         }
     };
     let mut steps = vec![(first.shape, first.secs)];
-    let affordable = (few.len() as f64 * LARGE_STEP_MS / (first.secs * 1000.0).max(0.1)) as usize;
-    let most = if of.is_known_to_fit { affordable } else { affordable.min(UNKNOWN_ROOM * few.len()) };
-    let more = &of.indices[..of.indices.len().min(most.max(few.len()))];
-    let gradients = match more.len() > few.len() && !is_long {
-        false => first.gradients,
-        true => {
+    let other = if is_long { None } else { timed.rows_of_other(few.len(), first.secs) };
+    let gradients = match other {
+        None => first.gradients,
+        Some(other) => {
             drop(first.gradients);
-            match timed.second_step(more).await {
-                Ok(last) => {
-                    steps.push((last.shape, last.secs));
-                    last.gradients
+            match timed.second_step(other).await {
+                Ok(second) => {
+                    let place = usize::from(other.len() > few.len()); // fewer rows first
+                    steps.insert(place, (second.shape, second.secs));
+                    second.gradients
                 }
                 Err(error) if error.is_of_memory() => {
                     of.device.memory_cleanup();
@@ -134,7 +135,29 @@ struct Step {
     gradients: GradientSum,
 }
 
+/// How many rows the other step has beside that of few, which took so many milliseconds, of a batch of so many; `None` where few are all
+/// of them. `room`: how many the device may be asked for. `takes_one`: one row has a loss.
+fn num_of_other(few: usize, millis: f64, num_rows: usize, room: usize, takes_one: bool) -> Option<usize> {
+    let affordable = (few as f64 * LARGE_STEP_MS / millis.max(0.1)) as usize;
+    let more = affordable.min(room).min(num_rows);
+    let has_one = takes_one && few > 1;
+    match num_rows > few {
+        true if more >= 2 * few || more == num_rows || (more > few && !has_one) => Some(more),
+        true if has_one => Some(1),
+        _ => None,
+    }
+}
+
 impl Timed<'_> {
+    /// The rows of the other step.
+    fn rows_of_other(&self, few: usize, secs: f64) -> Option<&[usize]> {
+        let TimedModel { indices, rows, run, is_known_to_fit, .. } = self.of;
+        let room = if is_known_to_fit { usize::MAX } else { UNKNOWN_ROOM * few };
+        let takes_one = rows.task().spec().head != HeadKind::Pooled && run.mixup_alpha == 0.0;
+        let count = num_of_other(few, secs * 1000.0, indices.len(), room, takes_one)?;
+        Some(&indices[..count])
+    }
+
     /// One forward and backward pass, waited for.
     async fn step(&self, indices: &[usize]) -> Result<Step, TrainError> {
         let run = self.of.run;
@@ -165,17 +188,23 @@ impl Timed<'_> {
     /// One that is taken again: the first time compiles.
     async fn second_step(&self, indices: &[usize]) -> Result<Step, TrainError> {
         drop(self.step(indices).await?);
-        self.shorter_step(indices).await
+        self.shortest_step(indices).await
     }
 
-    /// One that is taken twice if it is short: the shorter of both.
-    async fn shorter_step(&self, indices: &[usize]) -> Result<Step, TrainError> {
-        let Step { secs, .. } = match self.step(indices).await? {
-            step if step.secs * 1000.0 >= SHORT_MS => return Ok(step),
-            step => step, // its gradients make room
-        };
-        let step = self.step(indices).await?;
-        Ok(Step { secs: step.secs.min(secs), ..step })
+    /// One that is taken several times if it is short: its shortest time.
+    async fn shortest_step(&self, indices: &[usize]) -> Result<Step, TrainError> {
+        let mut step = self.step(indices).await?;
+        let (mut shortest, mut sum) = (step.secs, step.secs);
+        for _ in 1..MOST_TIMES {
+            if sum * 1000.0 >= REPEATED_MS {
+                break;
+            }
+            drop(step); // its gradients make room
+            step = self.step(indices).await?;
+            shortest = shortest.min(step.secs);
+            sum += step.secs;
+        }
+        Ok(Step { secs: shortest, ..step })
     }
 
     /// Seconds of the optimizer for all gradients, measured with some of them.
@@ -235,4 +264,22 @@ impl Timed<'_> {
 
 async fn wait_for(tensor: Tensor<1>) -> Result<(), TrainError> {
     tensor.into_data_async().await.map(drop).map_err(TrainError::Device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_sizes_of_steps_are_timed_wherever_there_are_two() {
+        let of = |millis: f64, num_rows: usize| num_of_other(2, millis, num_rows, usize::MAX, true);
+        assert_eq!((of(100.0, 16), of(500.0, 16)), (Some(16), Some(8)), "as many as two seconds allow");
+        assert_eq!(of(500.0, 3), Some(3), "the whole batch");
+        assert_eq!((of(1500.0, 16), of(9000.0, 4)), (Some(1), Some(1)), "too long for more");
+        assert_eq!(num_of_other(2, 10.0, 64, UNKNOWN_ROOM * 2, true), Some(8));
+        assert_eq!((of(10.0, 2), num_of_other(1, 10.0, 1, usize::MAX, true)), (None, None), "few are all");
+        // Losses that compare rows: more, or nothing.
+        let compared = |millis: f64| num_of_other(2, millis, 16, usize::MAX, false);
+        assert_eq!((compared(1300.0), compared(3000.0)), (Some(3), None));
+    }
 }

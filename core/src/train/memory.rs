@@ -152,14 +152,12 @@ mod tests {
 
 #[cfg(all(test, feature = "cpu"))]
 mod runs {
-    use burn::tensor::Device;
     use futures_lite::future::block_on;
 
     use super::*;
-    use crate::config::{ModelSource, ReadOptions, SplitConfig};
+    use crate::config::{ReadOptions, SplitConfig};
     use crate::data::DataFiles;
-    use crate::folder::Folder;
-    use crate::session::{PartRequest, Session};
+    use crate::session::{PartRequest, tiny};
     use crate::train::tiny_run::{drain, settings, trainer};
 
     /// Sums in another order, in f32.
@@ -250,15 +248,7 @@ mod runs {
             ..settings(1e-3)
         };
         let run = RunConfig { eval_strategy: RunConfig::default().eval_strategy, load_best_model_at_end: true, ..run };
-        let files: [(&str, &[u8]); 4] = [
-            ("config.json", include_bytes!("../../../tests/fixtures/tiny_encoder/config.json")),
-            ("model.safetensors", include_bytes!("../../../tests/fixtures/tiny_encoder/model.safetensors")),
-            ("tokenizer.json", include_bytes!("../../../tests/fixtures/tiny_encoder/tokenizer.json")),
-            ("tokenizer_config.json", include_bytes!("../../../tests/fixtures/tiny_encoder/tokenizer_config.json")),
-        ];
-        let folder: Folder = files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
-        let mut session = Session::new(Device::flex());
-        session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
+        let mut session = tiny::loaded();
         let of_name = |name: &&str| match *name {
             "tags" => (Task::TokenClassification, tags()),
             _ => (Task::SequenceClassification, labels()),

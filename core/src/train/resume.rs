@@ -86,26 +86,42 @@ impl Trainer {
         Ok(files)
     }
 
-    /// The weights that are trained, and the moments of the optimizer: none of a run that is over.
+    /// The weights that are trained.
     ///
     /// # Errors
     /// When the device fails, or a weight is not finite.
-    pub(super) async fn read_files(&self, has_moments: bool) -> Result<Folder, TrainError> {
-        self.stream_files(has_moments).into_folder().await.map_err(of_reading)
+    pub(super) async fn read_weights(&self) -> Result<Folder, TrainError> {
+        let mut files = FileStream::new();
+        files.insert_tensors(MODEL_FILE, self.trained_file(&self.model));
+        files.into_folder().await.map_err(of_reading)
     }
 
-    /// As [`Self::read_files`], of which nothing is read yet.
+    /// `files` with the moments of the optimizer.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub(super) async fn read_moments(&self, files: Folder) -> Result<Folder, TrainError> {
+        let mut files = FileStream::from(files);
+        files.insert_tensors(OPTIMIZER_FILE, self.moments_file(true));
+        files.into_folder().await.map_err(of_reading)
+    }
+
+    /// The weights that are trained, and the moments of the optimizer, none of a run that is over; nothing of them is read yet.
     fn stream_files(&self, has_moments: bool) -> FileStream {
         let mut files = FileStream::new();
         files.insert_tensors(MODEL_FILE, self.trained_file(&self.model));
+        files.insert_tensors(OPTIMIZER_FILE, self.moments_file(has_moments));
+        files
+    }
+
+    fn moments_file(&self, has_moments: bool) -> TensorFile {
         let mut moments = BTreeMap::new();
         for (path, pair) in self.optimizer.moments.iter().filter(|_| has_moments) {
             for (name, tensor) in [("first", &pair.first), ("second", &pair.second)] {
                 moments.insert(format!("{name}.{path}"), PendingTensor::of_vector(tensor.clone()));
             }
         }
-        files.insert_tensors(OPTIMIZER_FILE, TensorFile::new(moments, None, false));
-        files
+        TensorFile::new(moments, None, false)
     }
 
     /// What the run trains of a model, as a file.

@@ -68,8 +68,12 @@ impl Trainer {
     /// When the device fails.
     pub(super) async fn keep_if_due(&mut self) -> Result<(), TrainError> {
         if self.keeping_is_due() {
-            match self.read_files(true).await {
-                Ok(files) => self.good = Some(GoodState { state: self.state(Vec::new(), None), files }),
+            match self.read_weights().await {
+                Ok(weights) => {
+                    self.good = None; // these weights are good, and its room is needed for their moments
+                    let files = self.read_moments(weights).await?;
+                    self.good = Some(GoodState { state: self.state(Vec::new(), None), files });
+                }
                 Err(TrainError::Checkpoint(CheckpointError::NotFinite { .. })) => {}
                 Err(error) => return Err(error),
             }

@@ -1,9 +1,9 @@
-//! Rows of a Parquet file to lines of JSON. In: rows as the `parquet` crate puts them together, and the schema, which knows what the
-//! numbers in them stand for. Out: text, a line a row.
+//! Rows of a Parquet file to lines of JSON. In: rows as the `parquet` crate puts them together, and the schema and the names of
+//! classes, which know what the numbers in them stand for. Out: text, a line a row.
 //!
 //! Dates and times are written as Python's `str` writes them. Bytes that are UTF-8 are text: files of old writers do not say so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
@@ -11,19 +11,23 @@ use parquet::data_type::Decimal;
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
 
+use super::class_labels::ClassNames;
+
 const SECS_A_DAY: i64 = 86_400;
 
 /// Writes rows of a schema.
 pub(super) struct RowWriter<'a> {
     schema: &'a Type,
+    /// Names of classes, by column.
+    class_names: &'a BTreeMap<String, ClassNames>,
     text: String,
     /// Columns that hold what is left empty.
     unreadable: BTreeSet<String>,
 }
 
 impl<'a> RowWriter<'a> {
-    pub(super) fn new(schema: &'a Type) -> Self {
-        Self { schema, text: String::new(), unreadable: BTreeSet::new() }
+    pub(super) fn new(schema: &'a Type, class_names: &'a BTreeMap<String, ClassNames>) -> Self {
+        Self { schema, class_names, text: String::new(), unreadable: BTreeSet::new() }
     }
 
     /// Bytes written so far.
@@ -40,7 +44,7 @@ impl<'a> RowWriter<'a> {
             }
             write_text(&mut self.text, name);
             self.text.push_str(": ");
-            if write_field(&mut self.text, field, child(self.schema, index)).is_none() {
+            if write_field(&mut self.text, field, child(self.schema, index), self.class_names.get(name)).is_none() {
                 self.unreadable.insert(name.clone());
             }
         }
@@ -74,7 +78,16 @@ fn element(ty: &Type) -> Option<&Type> {
 }
 
 /// Writes a value. `None` where it, or a part of it, has no JSON, and null was written.
-fn write_field(text: &mut String, field: &Field, ty: Option<&Type>) -> Option<()> {
+fn write_field(text: &mut String, field: &Field, ty: Option<&Type>, names: Option<&ClassNames>) -> Option<()> {
+    if let (Some(names), Some(number)) = (names, integer(field))
+        && let Some(name) = names.name_of(number)
+    {
+        match name {
+            Some(name) => write_text(text, name),
+            None => text.push_str("null"),
+        }
+        return Some(());
+    }
     let logical = ty.and_then(|ty| ty.get_basic_info().logical_type_ref());
     match field {
         Field::Null => text.push_str("null"),
@@ -122,13 +135,13 @@ fn write_field(text: &mut String, field: &Field, ty: Option<&Type>) -> Option<()
             return write_all(text, ['{', '}'], fields, |text, (index, (name, field))| {
                 write_text(text, name);
                 text.push_str(": ");
-                write_field(text, field, ty.and_then(|ty| child(ty, index)))
+                write_field(text, field, ty.and_then(|ty| child(ty, index)), names.and_then(|names| names.field(name)))
             });
         }
         Field::ListInternal(list) => {
-            let of_elements = ty.and_then(element);
+            let (of_elements, names) = (ty.and_then(element), names.and_then(ClassNames::element));
             return write_all(text, ['[', ']'], list.elements().iter(), |text, field| {
-                write_field(text, field, of_elements)
+                write_field(text, field, of_elements, names)
             });
         }
         Field::MapInternal(map) => {
@@ -136,7 +149,7 @@ fn write_field(text: &mut String, field: &Field, ty: Option<&Type>) -> Option<()
             let [of_keys, of_values] = [0, 1].map(|index| pair.and_then(|pair| child(pair, index)));
             return write_all(text, ['{', '}'], map.entries().iter(), |text, (key, value)| {
                 let mut written = String::new();
-                let is_key = write_field(&mut written, key, of_keys);
+                let is_key = write_field(&mut written, key, of_keys, None);
                 // Keys of an object are texts.
                 if written.starts_with('"') {
                     text.push_str(&written)
@@ -144,11 +157,26 @@ fn write_field(text: &mut String, field: &Field, ty: Option<&Type>) -> Option<()
                     write_text(text, &written)
                 }
                 text.push_str(": ");
-                write_field(text, value, of_values).and(is_key)
+                write_field(text, value, of_values, None).and(is_key)
             });
         }
     }
     Some(())
+}
+
+/// A whole number of any width.
+fn integer(field: &Field) -> Option<i64> {
+    Some(match field {
+        Field::Byte(value) => i64::from(*value),
+        Field::Short(value) => i64::from(*value),
+        Field::Int(value) => i64::from(*value),
+        Field::Long(value) => *value,
+        Field::UByte(value) => i64::from(*value),
+        Field::UShort(value) => i64::from(*value),
+        Field::UInt(value) => i64::from(*value),
+        Field::ULong(value) => i64::try_from(*value).ok()?,
+        _ => return None,
+    })
 }
 
 /// Writes values between brackets; `None` where one of them is left empty.

@@ -1,10 +1,11 @@
 //! Parquet to JSON lines. In: the bytes of a file. Out: a line for each row, in the order of the file, with the columns' names as
-//! keys: lists are arrays, structs objects, null is null, a date is text as Python writes it.
+//! keys: lists are arrays, structs objects, null is null, a date is text as Python writes it, a class that the file names is its name.
 //!
 //! Rows are put together by the `parquet` crate, pages are unpacked here (`pages.rs`): so zstd needs no C compiler, and no page
 //! takes memory that only its header claims. The crate takes what the footer says of the schema at its word, and calls itself as
 //! deep as that is nested: `footer.rs` looks at it first.
 
+mod class_labels;
 mod footer;
 mod json;
 mod pages;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::record::reader::TreeBuilder;
 
+use self::class_labels::ClassNames;
 use self::json::RowWriter;
 use self::pages::{Budget, Group, codec_name};
 use crate::{Limits, ReadError, ReadFile};
@@ -34,7 +36,8 @@ pub(crate) fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<ReadFi
     let limit = limits.unpacked(file.len() as u64);
     let budget = Budget::new(limit, file.len() as u64);
     let schema = metadata.file_metadata().schema_descr_ptr();
-    let mut writer = RowWriter::new(schema.root_schema());
+    let class_names = ClassNames::of_columns(metadata.file_metadata().key_value_metadata().map(Vec::as_slice));
+    let mut writer = RowWriter::new(schema.root_schema(), &class_names);
     // Each column has room for a batch.
     let batch_size = (MAX_BUFFERED / schema.num_columns().max(1)).clamp(16, 1024);
     let mut num_rows = 0;
@@ -56,18 +59,30 @@ pub(crate) fn read(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<ReadFi
     let num_columns = columns.len();
     let mut names = BTreeSet::new();
     let repeated: Vec<&str> = columns.iter().map(|column| column.name()).filter(|name| !names.insert(*name)).collect();
+    let is_column = |name: &str| columns.iter().any(|column| column.name() == name);
+    let named: Vec<String> = class_names
+        .iter()
+        .filter(|(column, _)| is_column(column))
+        .map(|(column, names)| {
+            format!("{name}: numbers of {column:?} are read as the classes that it names{}", names.describe())
+        })
+        .collect();
     let packed = codec.map(|codec| format!(", {}", codec_name(codec))).unwrap_or_default();
     let (bytes, unreadable) = writer.finish();
     let s = |is_one: bool| if is_one { "" } else { "s" };
     let (rows, columns) = (s(num_rows == 1), s(num_columns == 1));
     let mut notes = vec![format!("{name} is Parquet: {num_rows} row{rows}, {num_columns} column{columns}{packed}")];
+    notes.extend(named);
     if !repeated.is_empty() {
         notes.push(format!("{name} has several columns of one name, of which one is read: {}", repeated.join(", ")));
     }
     if !unreadable.is_empty() {
         let columns = unreadable.join(", ");
         notes
-            .push(format!("{name}: bytes that are no text, and numbers that are too large, are left empty: {columns}"));
+            .push(format!(
+                "{name}: bytes that are no text (images are read from folders and zips of image files alone), and numbers that are \
+                 too large, are left empty: {columns}"
+            ));
     }
     Ok(ReadFile { name: name.to_owned(), bytes, notes })
 }

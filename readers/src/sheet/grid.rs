@@ -21,6 +21,8 @@ pub(super) struct Grid {
     /// First cell and last row of cells that are merged over rows.
     merged: Vec<((u32, u32), u32)>,
     num_errors: usize,
+    has_gaps: bool,
+    num_unknown_formulas: usize,
     num_merged: usize,
     left: u64,
     limit: u64,
@@ -29,7 +31,16 @@ pub(super) struct Grid {
 impl Grid {
     /// An empty sheet whose cells take at most so many bytes.
     pub(super) fn new(limit: u64) -> Self {
-        Self { cells: BTreeMap::new(), merged: Vec::new(), num_errors: 0, num_merged: 0, left: limit, limit }
+        Self {
+            cells: BTreeMap::new(),
+            merged: Vec::new(),
+            num_errors: 0,
+            has_gaps: false,
+            num_unknown_formulas: 0,
+            num_merged: 0,
+            left: limit,
+            limit,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,6 +63,21 @@ impl Grid {
     /// Counts a cell with an error, which is left empty.
     pub(super) fn add_error(&mut self) {
         self.num_errors += 1;
+    }
+
+    /// Notes that a cell stands in the file without a value.
+    pub(super) fn add_gap(&mut self) {
+        self.has_gaps = true;
+    }
+
+    /// Whether cells stand in the file without a value.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.has_gaps
+    }
+
+    /// Counts cells with formulas whose values the workbook does not hold.
+    pub(super) fn add_unknown_formulas(&mut self, count: usize) {
+        self.num_unknown_formulas += count;
     }
 
     /// Notes that a cell is merged with those below it, to `last_row`.
@@ -91,6 +117,13 @@ impl Grid {
             notes.push(format!(
                 "{name}: cells that hold an error, such as #N/A, are read as empty: {}",
                 self.num_errors
+            ));
+        }
+        if self.num_unknown_formulas > 0 {
+            notes.push(format!(
+                "{name}: cells with formulas whose values the workbook does not hold are read as empty: {}. Open it in a spreadsheet \
+                 program, save it, and read it again",
+                self.num_unknown_formulas
             ));
         }
         if self.num_merged > 0 {

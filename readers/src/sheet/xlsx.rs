@@ -46,6 +46,9 @@ pub(super) fn read(bytes: &[u8], asked: Option<&str>, limit: u64) -> Result<Foun
     let Some((sheet, mut cells)) = found else {
         return Err(ReadError::NoRows { sheets: chosen.map_or(names, |chosen| vec![chosen]) });
     };
+    if cells.has_gaps() {
+        cells.add_unknown_formulas(count_unknown_formulas(&mut workbook, &sheet));
+    }
     let merged = workbook.merge_cells_by_sheet_name(&sheet).map_err(|error| failed(&sheet, None, &error))?;
     merged.iter().for_each(|region| cells.merge(region.start, region.end.0));
     Ok(Found { sheet, cells, others })
@@ -75,7 +78,10 @@ fn read_cells(workbook: &mut Xlsx<Cursor<&[u8]>>, sheet: &str, is_wanted: bool, 
         let (row, column) = cell.get_position();
         last_row = Some(row as usize + 1);
         let text = match cell.get_value() {
-            DataRef::Empty => continue,
+            DataRef::Empty => {
+                grid.add_gap();
+                continue;
+            }
             DataRef::Error(_) => {
                 grid.add_error();
                 continue;
@@ -93,6 +99,16 @@ fn read_cells(workbook: &mut Xlsx<Cursor<&[u8]>>, sheet: &str, is_wanted: bool, 
             return Ok(grid);
         }
     }
+}
+
+/// Cells of a sheet that was read which have a formula and no value: so libraries write workbooks, which compute nothing.
+fn count_unknown_formulas(workbook: &mut Xlsx<Cursor<&[u8]>>, sheet: &str) -> usize {
+    let Ok(mut reader) = workbook.worksheet_cells_reader(sheet) else { return 0 };
+    let mut num_unknown = 0;
+    while let Ok(Some(cell)) = reader.next_cell_with_formula_metadata() {
+        num_unknown += usize::from(cell.formula.is_some() && matches!(cell.value, DataRef::Empty));
+    }
+    num_unknown
 }
 
 /// Days of the calendar of a workbook, which ends with the year 9999.
@@ -123,9 +139,51 @@ fn date(value: &ExcelDateTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use calamine::ExcelDateTimeType;
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
 
     use super::*;
+
+    /// A workbook with one sheet of these rows, as XML.
+    fn workbook(rows: &str) -> Vec<u8> {
+        let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+        let sheet = "<sheets><sheet name=\"S\" sheetId=\"1\" r:id=\"rId1\"/></sheets>";
+        let to = |kind: &str, target: &str| {
+            let one = format!("<Relationship Id=\"rId1\" Type=\"{office}/{kind}\" Target=\"{target}\"/>");
+            format!("<Relationships>{one}</Relationships>")
+        };
+        let parts = [
+            ("_rels/.rels", to("officeDocument", "xl/workbook.xml")),
+            ("xl/_rels/workbook.xml.rels", to("worksheet", "worksheets/sheet1.xml")),
+            ("xl/workbook.xml", format!("<workbook xmlns:r=\"{office}\">{sheet}</workbook>")),
+            ("xl/worksheets/sheet1.xml", format!("<worksheet><sheetData>{rows}</sheetData></worksheet>")),
+        ];
+        let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, xml) in parts {
+            writer.start_file(name, SimpleFileOptions::default()).expect("a new name");
+            writer.write_all(xml.as_bytes()).expect("memory");
+        }
+        writer.finish().expect("memory").into_inner()
+    }
+
+    #[test]
+    fn formulas_without_values_are_counted() {
+        let row = |cells: &str| format!("<row r=\"1\">{cells}</row>");
+        let text = "<c r=\"A1\" t=\"inlineStr\"><is><t>a text</t></is></c>";
+        let notes = |cell: &str| {
+            let bytes = workbook(&row(&format!("{text}{cell}")));
+            read(&bytes, None, 1 << 20).expect("a workbook").cells.notes("x.xlsx")
+        };
+        let said = notes("<c r=\"B1\"><f>1+1</f><v/></c><c r=\"C1\"><f>A1</f></c>");
+        assert!(
+            said.len() == 1 && said[0].contains("are read as empty: 2. Open it in a spreadsheet program"),
+            "{said:?}"
+        );
+        assert!(notes("<c r=\"B1\"><f>1+1</f><v>2</v></c><c r=\"C1\" s=\"0\"/>").is_empty());
+    }
 
     #[test]
     fn dates_and_times_are_told_apart_by_their_value() {

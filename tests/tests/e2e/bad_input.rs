@@ -139,8 +139,8 @@ fn bad_models_are_named_and_the_page_goes_on() {
     other["hidden_size"] = json!(other["hidden_size"].as_u64().expect("a width") * 2);
     refuse("config of another model", "config.json", other.to_string().as_bytes(), &["shape"]);
     let mut other = json(&paths::fixture("llama_tiny").join("config.json"));
-    other["rope_scaling"] = json!({ "rope_type": "yarn", "factor": 4.0 });
-    let words = ["rope_scaling", "yarn", "supported are default, linear, llama3"];
+    other["rope_scaling"] = json!({ "rope_type": "longrope", "factor": 4.0 });
+    let words = ["rope_scaling", "longrope", "supported are default, linear, dynamic, llama3, yarn"];
     refuse("unsupported rope scaling", "config.json", other.to_string().as_bytes(), &words);
 
     let mut other = json(&tokenizer);
@@ -166,18 +166,21 @@ fn bad_models_are_named_and_the_page_goes_on() {
 #[test]
 fn bad_texts_are_named_and_the_page_goes_on() {
     let Some(site) = Site::open(WebGpu::NoAdapter) else { return };
-    let broken = json!({ "eos_token": "<|endoftext|>", "chat_template": "{% for message in messages %}\n{% endfr %}" });
-    let mut files = decoder_files();
-    files.retain(|file| !file.ends_with("tokenizer_config.json"));
-    files.push(site.file("tokenizer_config.json", broken.to_string()));
-    site.choose_model(&files);
+    let with_template = |template: &str| {
+        let config = json!({ "eos_token": "<|endoftext|>", "chat_template": template });
+        let mut files = decoder_files();
+        files.retain(|file| !file.ends_with("tokenizer_config.json"));
+        files.push(site.file("tokenizer_config.json", config.to_string()));
+        files
+    };
+    site.choose_model(&with_template("{% for message in messages %}\n{% endfr %}"));
     site.browser.wait_for("model-ready", READ_SECS);
     let shown = site.browser.text("model-ready");
     assert!(shown.contains("chat template is broken: line 2"), "{shown}");
     assert!(!shown.contains("in conversations too"), "{shown}");
     let turns = json!([{ "role": "user", "content": "Hi" }, { "role": "assistant", "content": "Hello" }]);
-    let talks = format!("{}\n", json!({ "messages": turns })).repeat(8);
-    site.choose_rows(&site.file("talks.jsonl", talks));
+    let talks = site.file("talks.jsonl", format!("{}\n", json!({ "messages": turns })).repeat(8));
+    site.choose_rows(&talks);
     let words = ["the chat template is broken", "line 2", "tokenizer_config.json"];
     expect_problem(&site, "broken chat template", &words);
 
@@ -192,4 +195,16 @@ fn bad_texts_are_named_and_the_page_goes_on() {
     assert_eq!(site.browser.number("count-usable"), num_good as f64);
     let listed = site.browser.text("bad-rows");
     assert!(listed.contains(&format!("{}the completion is empty", num_good + 1)), "{listed}");
+
+    // A good template takes them. What renders it is a module beside the worker, which only models with a template need.
+    let good = "{% for message in messages %}{{ message.role }}: {{ message.content | trim }}{{ eos_token }}{% endfor %}\
+        {% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}";
+    site.choose_model(&with_template(good));
+    let script = "return document.querySelector('[data-testid=model-ready]')?.textContent.includes(arguments[0])";
+    site.browser.wait_until("the template is good", READ_SECS, script, vec![json!("in conversations too")]);
+    site.choose_rows(&talks);
+    let script = "return document.querySelector('[data-testid=count-usable]')?.dataset.value === arguments[0]";
+    site.browser.wait_until("the conversations are read", READ_SECS, script, vec![json!("8")]);
+    let asked = site.server.requests();
+    assert!(asked.iter().any(|asked| asked.contains("/hone-templates_bg.wasm")), "{asked:?}");
 }

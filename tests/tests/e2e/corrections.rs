@@ -5,6 +5,7 @@ use hone_tests::browser::WebGpu;
 use hone_tests::rows;
 use serde_json::json;
 
+use crate::kept_run::reload;
 use crate::rows::{click_when_ready, wait_for_text};
 use crate::site::{READ_SECS, Site, TRAIN_SECS};
 
@@ -80,6 +81,16 @@ fn a_corrected_label_leads_to_a_second_run_on_the_same_rows() {
     let beside = browser.text("beside-first-run");
     let own = browser.text("eval-accuracy-tuned");
     assert!(beside.contains(&format!("run 1 {after}, run 2 {own} (accuracy)")), "{beside}");
+
+    // What was corrected stays when the first run is opened again, which knew nothing of it.
+    reload(&site);
+    browser.go_to("train");
+    click_when_ready(&site, "open-1");
+    browser.wait_for("evaluate-run", READ_SECS);
+    click_when_ready(&site, "evaluate-run");
+    browser.wait_for("eval-accuracy-tuned", TRAIN_SECS);
+    wait_for_text(&site, "corrections", "1 label corrected");
+    wait_for_text(&site, "corrections-measured", &measured);
     site.check_requests();
     assert_eq!(browser.console_errors(), Vec::<String>::new());
 }

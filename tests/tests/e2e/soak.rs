@@ -4,6 +4,7 @@
 use std::env;
 use std::time::{Duration, Instant};
 
+use hone_core::splitmix64::SplitMix64;
 use hone_tests::browser::WebGpu;
 
 use crate::device_loss::lose_device;
@@ -24,21 +25,9 @@ const GPU_RECIPE: &[(&str, &str)] =
     &[("num_train_epochs", "40"), ("batch_size", "8"), ("learning_rate", "1e-3"), ("max_seq_length", "32")];
 
 /// Of the last loss on the CPU, which went through JSON.
-const CPU_LOSS: f64 = 1e-9;
+const CPU_LOSS_TOLERANCE: f64 = 1e-9;
 /// The same on a GPU: each opening of the device chooses the faster of two kernels, which do not round alike.
-const GPU_LOSS: f64 = 0.02;
-
-/// Numbers without a pattern that are the same each time (xorshift).
-struct Moments(u64);
-
-impl Moments {
-    fn next_below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit.max(1)
-    }
-}
+const GPU_LOSS_TOLERANCE: f64 = 0.02;
 
 /// A number that `cargo xtask soak` gives.
 fn from_env(name: &str, default: u64) -> u64 {
@@ -165,13 +154,13 @@ impl<'a> Victim<'a> {
     }
 
     /// Runs that are cut off so often, one after the other, each until its end.
-    fn endure(&self, cut: Cut, count: u64, moments: &mut Moments) -> Tally {
+    fn endure(&self, cut: Cut, count: u64, moments: &mut SplitMix64) -> Tally {
         let began = Instant::now();
         let mut tally = Tally::default();
         while tally.cuts < count {
             self.begin();
             while tally.cuts < count {
-                std::thread::sleep(Duration::from_millis(moments.next_below(self.max_wait_ms)));
+                std::thread::sleep(Duration::from_millis(moments.draw_below(self.max_wait_ms)));
                 if self.site.browser.has("run-finished") {
                     break;
                 }
@@ -194,9 +183,9 @@ impl<'a> Victim<'a> {
         let expected = &self.expected;
         let losses = format!("last loss {} instead of {}", end.loss, expected.loss);
         if self.is_on_gpu {
-            return ((end.loss - expected.loss).abs() > GPU_LOSS).then_some(losses);
+            return ((end.loss - expected.loss).abs() > GPU_LOSS_TOLERANCE).then_some(losses);
         }
-        if (end.loss - expected.loss).abs() > CPU_LOSS {
+        if (end.loss - expected.loss).abs() > CPU_LOSS_TOLERANCE {
             return Some(losses);
         }
         if end.accuracy != expected.accuracy {
@@ -213,7 +202,7 @@ fn runs_survive_whatever_happens() {
     let counts = [("HONE_SOAK_RELOADS", 30), ("HONE_SOAK_KILLS", 10), ("HONE_SOAK_LOSSES", 10)];
     let [reloads, kills, losses] = counts.map(|(name, default)| from_env(name, default));
     let seed = from_env("HONE_SOAK_SEED", SEED);
-    let mut moments = Moments(seed | 1); // of 0 xorshift makes nothing but 0
+    let mut moments = SplitMix64::new(seed);
     let mut tallies = Vec::new();
     if reloads + kills > 0 {
         let Some(site) = Site::open(WebGpu::NoAdapter) else { return };

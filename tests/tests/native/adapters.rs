@@ -176,7 +176,7 @@ fn a_language_models_run_is_measured_on_its_own_texts() {
     let _ = texts::drain(&mut session);
     let measure = |session: &mut Session| {
         let tokens = block_on(session.evaluate(Weights::Tuned, Split::Test, &mut |_, _| {}));
-        let written = block_on(session.evaluate_writing(Weights::Tuned, Split::Test, 3, 4, &mut |_, _| {}));
+        let written = block_on(session.evaluate_writing(Weights::Tuned, Split::Test, 3, Some(4), &mut |_, _| {}));
         (tokens.expect("the run's texts are measured").0, written.expect("they are written on from").samples)
     };
     let expected = measure(&mut session);
@@ -193,7 +193,7 @@ fn a_prompt_as_long_as_the_window_does_not_end_an_evaluation() {
     let data = DataFiles { train: ("rows.jsonl".into(), lines.into_bytes()), ..DataFiles::default() };
     let run = RunConfig { split: NO_SPLIT, max_seq_length: 64, ..texts::run() };
     session.load_data(data, &ReadOptions::default(), &run).expect("the rows load");
-    let written = block_on(session.evaluate_writing(Weights::Base, Split::Train, 2, 200, &mut |_, _| {}));
+    let written = block_on(session.evaluate_writing(Weights::Base, Split::Train, 2, Some(200), &mut |_, _| {}));
     assert_eq!(written.expect("the beginning of the prompt makes way").samples.len(), 2);
 }
 

@@ -125,12 +125,12 @@ fn changed(change: impl FnOnce(&mut Value)) -> Folder {
 fn a_config_that_can_not_be_computed_is_named() {
     let mut session = open(model());
     let expected = write(&mut session, Weights::Base, 1);
-    let silu = changed(|config| config["feed_forward_proj"] = json!("gated-silu"));
+    let mish = changed(|config| config["feed_forward_proj"] = json!("gated-mish"));
     let buckets = changed(|config| config["relative_attention_num_buckets"] = json!(2));
     let layers = changed(|config| config["num_decoder_layers"] = json!(3));
     let vocabulary = changed(|config| config["vocab_size"] = json!(100));
     for (folder, words) in [
-        (silu, &["config.json: feed_forward_proj", "\"gated-silu\" is not supported", "relu, gated-gelu"][..]),
+        (mish, &["config.json: feed_forward_proj", "\"mish\" is not supported", "relu, silu"][..]),
         (buckets, &["config.json: relative_attention_num_buckets", "can't be told apart"]),
         (layers, &["decoder.block.2."]),
         (vocabulary, &["the tokenizer does not belong to this model", "100 tokens"]),

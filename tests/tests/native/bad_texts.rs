@@ -244,8 +244,11 @@ fn a_vocabulary_of_another_model_is_named() {
 #[test]
 fn an_unsupported_rope_scaling_is_named() {
     let cases = [
-        (json!({ "rope_type": "yarn", "factor": 4.0 }), ["\"yarn\" is not supported", "default, linear, llama3"]),
-        (json!({ "type": "dynamic", "factor": 2.0 }), ["\"dynamic\" is not supported", "default, linear, llama3"]),
+        (
+            json!({ "rope_type": "longrope", "factor": 4.0 }),
+            ["\"longrope\" is not supported", "default, linear, dynamic"],
+        ),
+        (json!({ "type": "proportional" }), ["\"proportional\" is not supported", "llama3, yarn"]),
         (json!({ "rope_type": "linear" }), ["linear needs a number", "factor"]),
     ];
     let mut session = loaded();

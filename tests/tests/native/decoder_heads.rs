@@ -16,7 +16,7 @@ use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::{HeadKind, Task};
 use hone_tests::classes::{files, predict};
-use hone_tests::golden::{Golden, Pass, Trained};
+use hone_tests::golden::{Golden, Pass};
 use hone_tests::parity::DECODER_HEADS;
 use hone_tests::texts::{drain, valid_losses};
 use hone_tests::{devices, paths, rows, tagged};
@@ -27,20 +27,11 @@ const WHOLE: [&str; 4] = ["gpt2_cls_tiny", "llama_cls_tiny", "qwen3_cls_tiny", "
 /// Largest difference of a probability that is to be the same.
 const SAME: f32 = 1e-5;
 
-fn check_whole(golden: &Golden, device: &Device) {
-    golden.check_forward(device);
-    golden.check_gradients(Pass::Kept, device);
-    golden.check_curve(Trained::All, device);
-}
-
 #[test]
 fn decoders_that_label_agree_on_the_cpu() {
     for name in WHOLE {
         eprintln!("{name}");
-        let (golden, device) = (Golden::tiny(name), devices::cpu());
-        check_whole(&golden, &device);
-        golden.check_curve(Trained::Head, &device);
-        golden.check_curve(Trained::LastLayer, &device);
+        Golden::tiny(name).check_whole_and_parts(&devices::cpu());
     }
 }
 
@@ -56,7 +47,7 @@ fn every_class_that_labels_agrees_on_the_cpu() {
 
 #[test]
 fn a_peft_adapter_with_its_score_agrees_on_the_cpu() {
-    check_whole(&Golden::of("llama_cls_lora", "llama_cls_tiny"), &devices::cpu());
+    Golden::of("llama_cls_lora", "llama_cls_tiny").check_whole(&devices::cpu());
 }
 
 #[test]
@@ -64,7 +55,7 @@ fn decoders_that_label_agree_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
     for name in ["gpt2_cls_tiny", "llama_cls_tiny", "gpt2_ner_tiny"] {
         eprintln!("{name}");
-        check_whole(&Golden::tiny(name), &device);
+        Golden::tiny(name).check_whole(&device);
     }
 }
 

@@ -18,7 +18,7 @@ use hone_core::nn::Init;
 use hone_core::session::Session;
 use hone_core::task::HeadKind;
 use hone_tests::classes::files;
-use hone_tests::golden::{Golden, Pass, Trained, values};
+use hone_tests::golden::{Golden, Pass, values};
 use hone_tests::parity::NARROW_HEADS;
 use hone_tests::texts::drain;
 use hone_tests::{devices, paths, rows};
@@ -38,43 +38,34 @@ const HALF: f32 = 2e-2;
 /// Largest difference of a logit between a merged model and its base with the adapter.
 const SAME: f32 = 1e-4;
 
-fn check_pairs(name: &str) {
-    let (golden, device) = (Golden::tiny(name), devices::cpu());
-    golden.check_forward(&device);
-    golden.check_gradients(Pass::Kept, &device);
-    for trained in [Trained::All, Trained::Head, Trained::LastLayer] {
-        golden.check_curve(trained, &device);
-    }
-}
-
 #[test]
 fn xlm_roberta_agrees_on_the_cpu() {
-    check_pairs("xlm_roberta_pair_tiny");
+    Golden::tiny("xlm_roberta_pair_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
 fn electra_agrees_on_the_cpu() {
-    check_pairs("electra_pair_tiny");
+    Golden::tiny("electra_pair_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
 fn mpnet_agrees_on_the_cpu() {
-    check_pairs("mpnet_pair_tiny");
+    Golden::tiny("mpnet_pair_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
 fn albert_agrees_on_the_cpu() {
-    check_pairs("albert_pair_tiny");
+    Golden::tiny("albert_pair_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
 fn deberta_agrees_on_the_cpu() {
-    check_pairs("deberta_v2_pair_tiny");
+    Golden::tiny("deberta_v2_pair_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
 fn modernbert_agrees_on_the_cpu() {
-    check_pairs("modernbert_pair_tiny");
+    Golden::tiny("modernbert_pair_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
@@ -96,10 +87,7 @@ fn peft_adapters_agree_on_the_cpu() {
         ("modernbert_ner_lora", "encoder_heads/modernbert_ner"),
     ] {
         eprintln!("{name}");
-        let (golden, device) = (Golden::of(name, model), devices::cpu());
-        golden.check_forward(&device);
-        golden.check_gradients(Pass::Kept, &device);
-        golden.check_curve(Trained::All, &device);
+        Golden::of(name, model).check_whole(&devices::cpu());
     }
 }
 

@@ -10,7 +10,8 @@ use hone_core::folder::Folder;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::{Prediction, Task, TaskInput};
-use hone_tests::classes::{files, loaded};
+use hone_tests::classes::{files, loaded, repeatable_run};
+use hone_tests::paths::text_in;
 use hone_tests::texts::{drain, loss, valid_losses};
 use hone_tests::{paths, texts};
 
@@ -30,14 +31,9 @@ fn prose() -> DataFiles {
 pub(crate) fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 10,
-        early_stopping_patience: None, // all steps are taken
-        batch_size: 8,
-        learning_rate: 2e-3,
-        max_seq_length: 32,
         logging_steps: 10,
-        dropout: Some(0.0), // runs are compared, and other tests of this process draw too
         split: SplitConfig { valid_fraction: 0.1, test_fraction: 0.1 },
-        ..RunConfig::default()
+        ..repeatable_run()
     }
 }
 
@@ -92,7 +88,7 @@ fn a_model_learns_a_text_and_its_folder_fills_the_same_blanks() {
     assert_eq!(found.len(), 10);
     assert!(found[..3].iter().any(|(token, _)| token == "the"), "{found:?}");
     let folder = exported(&mut session);
-    let config = String::from_utf8(folder.get("config.json").expect("it has one").to_vec()).expect("text");
+    let config = text_in(&folder, "config.json");
     assert!(config.contains("BertForMaskedLM") && !config.contains("id2label"), "{config}");
     let mut again = Session::new(Device::flex());
     let info = again.load_model(source(), folder).expect("it opens");

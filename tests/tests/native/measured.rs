@@ -7,6 +7,7 @@ use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::Task;
 use hone_tests::classes::{files, inputs, loaded, predict};
+use hone_tests::paths::text_in;
 use hone_tests::{rows, texts};
 
 /// Tokens that the tiny encoder reads.
@@ -53,7 +54,7 @@ fn texts_are_cut_where_the_adapter_was_trained_to_be_cut_else_where_the_model_en
 #[test]
 fn an_adapters_head_for_another_task_is_refused() {
     let mut adapter = adapter();
-    let config = String::from_utf8(adapter.get("config.json").expect("labels").to_vec()).expect("text");
+    let config = text_in(&adapter, "config.json");
     assert!(config.contains("single_label_classification"), "{config}");
     adapter.insert("config.json", config.replace("single_label", "multi_label"));
     let mut session = loaded();

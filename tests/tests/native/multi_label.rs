@@ -12,7 +12,8 @@ use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::multi_label::Prediction as Labels;
 use hone_core::task::{EvaluationDetail, Prediction, ReportDetail, RowPredictions, Task};
-use hone_tests::classes::{files, inputs, loaded};
+use hone_tests::classes::{files, inputs, loaded, repeatable_run};
+use hone_tests::paths::text_in;
 use hone_tests::rows;
 use hone_tests::texts::drain;
 
@@ -30,15 +31,10 @@ const TEXTS: [&str; 3] = [
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 10,
-        early_stopping_patience: None, // all steps are taken
-        batch_size: 8,
-        learning_rate: 2e-3,
-        max_seq_length: 32,
-        dropout: Some(0.0), // runs are compared, and other tests of this process draw too
         class_weights: ClassWeights::Balanced,
         metric_for_best_model: "micro_f1".into(),
         split: SplitConfig { valid_fraction: 0.2, test_fraction: 0.2 },
-        ..RunConfig::default()
+        ..repeatable_run()
     }
 }
 
@@ -102,7 +98,7 @@ fn labels_are_learned_and_their_thresholds_leave_with_the_model() {
     let job = job(&folder);
     let kept: Vec<f64> = rows::LABELS.iter().map(|label| job.thresholds[*label]).collect();
     assert_eq!((kept.as_slice(), job.thresholds.len()), (used.as_slice(), 3), "those of the validation rows");
-    let text = |name: &str| String::from_utf8(folder.get(name).expect("it has one").to_vec()).expect("text");
+    let text = |name: &str| text_in(&folder, name);
     assert!(text("config.json").contains("multi_label_classification"), "{}", text("config.json"));
     assert!(text("README.md").contains(&format!("`kitchen` ({:.4})", used[0])), "{}", text("README.md"));
 

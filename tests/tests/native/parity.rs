@@ -1,40 +1,33 @@
 //! Agreement with PyTorch and transformers: logits 2e-5, loss 1e-5, gradients 1e-4 relative, twenty AdamW losses 4e-5.
 
-use burn::tensor::Device;
 use hone_core::kernels::{MatmulKernel, set_matmul_kernel};
 use hone_tests::devices;
 use hone_tests::golden::{Golden, Pass, Trained};
 
-fn check_all(golden: &Golden, device: &Device) {
-    golden.check_forward(device);
-    golden.check_gradients(Pass::Kept, device);
-    golden.check_curve(Trained::All, device);
-}
-
 #[test]
 fn distilbert_agrees_on_the_cpu() {
-    check_all(&Golden::tiny("distilbert_cls_tiny"), &devices::cpu());
+    Golden::tiny("distilbert_cls_tiny").check_whole(&devices::cpu());
 }
 
 #[test]
 fn bert_agrees_on_the_cpu() {
-    check_all(&Golden::tiny("bert_cls_tiny"), &devices::cpu());
+    Golden::tiny("bert_cls_tiny").check_whole(&devices::cpu());
 }
 
 #[test]
 fn a_padding_token_within_a_text_takes_no_gradient() {
-    check_all(&Golden::tiny("roberta_padded_tiny"), &devices::cpu());
+    Golden::tiny("roberta_padded_tiny").check_whole(&devices::cpu());
 }
 
 #[test]
 fn roberta_agrees_on_the_cpu() {
-    check_all(&Golden::tiny("roberta_cls_tiny"), &devices::cpu());
+    Golden::tiny("roberta_cls_tiny").check_whole(&devices::cpu());
 }
 
 #[test]
 fn minilm_agrees_on_the_cpu() {
     let Some(golden) = Golden::minilm("minilm_cls") else { return };
-    check_all(&golden, &devices::cpu());
+    golden.check_whole(&devices::cpu());
 }
 
 #[test]
@@ -47,25 +40,25 @@ fn minilm_with_a_frozen_encoder_agrees_on_the_cpu() {
 #[test]
 fn minilm_with_a_peft_adapter_agrees_on_the_cpu() {
     let Some(golden) = Golden::minilm("minilm_lora") else { return };
-    check_all(&golden, &devices::cpu());
+    golden.check_whole(&devices::cpu());
 }
 
 #[test]
 fn distilbert_agrees_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
-    check_all(&Golden::tiny("distilbert_cls_tiny"), &device);
+    Golden::tiny("distilbert_cls_tiny").check_whole(&device);
 }
 
 #[test]
 fn bert_agrees_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
-    check_all(&Golden::tiny("bert_cls_tiny"), &device);
+    Golden::tiny("bert_cls_tiny").check_whole(&device);
 }
 
 #[test]
 fn roberta_agrees_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
-    check_all(&Golden::tiny("roberta_cls_tiny"), &device);
+    Golden::tiny("roberta_cls_tiny").check_whole(&device);
 }
 
 #[test]

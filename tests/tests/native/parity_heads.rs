@@ -4,20 +4,11 @@
 
 use burn::tensor::Device;
 use hone_tests::devices;
-use hone_tests::golden::{Golden, Pass, Trained};
+use hone_tests::golden::{Golden, Trained};
 
 fn check_all(name: &str, device: &Device) {
     eprintln!("{name}");
-    let golden = Golden::tiny(name);
-    check_whole(&golden, device);
-    golden.check_curve(Trained::Head, device);
-    golden.check_curve(Trained::LastLayer, device);
-}
-
-fn check_whole(golden: &Golden, device: &Device) {
-    golden.check_forward(device);
-    golden.check_gradients(Pass::Kept, device);
-    golden.check_curve(Trained::All, device);
+    Golden::tiny(name).check_whole_and_parts(device);
 }
 
 #[test]
@@ -65,7 +56,7 @@ fn masked_language_models_agree_on_the_cpu() {
 #[test]
 fn embeddings_agree_on_the_cpu() {
     let golden = Golden::tiny("bert_embedding_tiny");
-    check_whole(&golden, &devices::cpu());
+    golden.check_whole(&devices::cpu());
     golden.check_curve(Trained::LastLayer, &devices::cpu());
 }
 
@@ -78,7 +69,7 @@ fn peft_adapters_of_heads_agree_on_the_cpu() {
         ("bert_mlm_lora", "bert_mlm_tiny"),
     ] {
         eprintln!("{name}");
-        check_whole(&Golden::of(name, model), &devices::cpu());
+        Golden::of(name, model).check_whole(&devices::cpu());
     }
 }
 
@@ -87,6 +78,6 @@ fn heads_agree_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
     for name in ["bert_ner_tiny", "distilbert_qa_tiny", "roberta_multi_label_tiny", "bert_mlm_tiny"] {
         eprintln!("{name}");
-        check_whole(&Golden::tiny(name), &device);
+        Golden::tiny(name).check_whole(&device);
     }
 }

@@ -43,9 +43,6 @@ fn t5_writes_the_texts_of_transformers_on_the_cpu() {
 #[test]
 fn t5_agrees_on_wgpu() {
     let Some(device) = devices::wgpu() else { return };
-    let golden = Golden::tiny("t5_gated_tiny");
-    golden.check_forward(&device);
-    golden.check_gradients(Pass::Kept, &device);
-    golden.check_curve(Trained::All, &device);
+    Golden::tiny("t5_gated_tiny").check_whole(&device);
     Golden::of("t5_lora", "t5_tiny").check_curve(Trained::All, &device);
 }

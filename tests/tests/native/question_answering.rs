@@ -11,7 +11,8 @@ use hone_core::session::protocol::Weights;
 use hone_core::task::question_answering::{Grouping, Prediction};
 use hone_core::task::{EvaluationDetail, Prediction as AnyPrediction, ReportDetail, RowPredictions, Task, TaskInput};
 use hone_tests::asked;
-use hone_tests::classes::loaded;
+use hone_tests::classes::{loaded, repeatable_run};
+use hone_tests::paths::text_in;
 use hone_tests::texts::drain;
 
 /// Sentences that are asked about.
@@ -27,15 +28,11 @@ fn data() -> DataFiles {
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 6,
-        early_stopping_patience: None, // all steps are taken
-        batch_size: 8,
         learning_rate: 1e-3,
-        max_seq_length: 32,
         logging_steps: 10,
-        dropout: Some(0.0), // runs are compared, and other tests of this process draw too
         metric_for_best_model: "f1".into(),
         split: SplitConfig { valid_fraction: 0.1, test_fraction: 0.2 },
-        ..RunConfig::default()
+        ..repeatable_run()
     }
 }
 
@@ -106,9 +103,9 @@ fn answers_are_learned_and_the_exported_folder_gives_the_same() {
     assert_eq!(&asked::context(200)[first.start..first.end], who);
 
     let folder = block_on(session.export(ExportFormat::Merged)).expect("it exports");
-    let config = String::from_utf8(folder.get("config.json").expect("it has one").to_vec()).expect("text");
+    let config = text_in(&folder, "config.json");
     assert!(config.contains("BertForQuestionAnswering") && !config.contains("problem_type"), "{config}");
-    let card = String::from_utf8(folder.get("README.md").expect("it has one").to_vec()).expect("text");
+    let card = text_in(&folder, "README.md");
     assert!(card.contains("question-answering") && card.contains("AutoModelForQuestionAnswering"), "{card}");
     assert!(card.contains("--context"), "{card}");
 
@@ -127,7 +124,7 @@ fn an_adapter_gives_the_same_answers() {
     let mut session = trained(&RunConfig { method: Method::Lora, lora, learning_rate: 5e-3, ..run() });
     let expected = ask(&mut session, Weights::Tuned);
     let adapter = block_on(session.export(ExportFormat::Adapter)).expect("it exports");
-    let config = String::from_utf8(adapter.get("adapter_config.json").expect("it has one").to_vec()).expect("text");
+    let config = text_in(&adapter, "adapter_config.json");
     assert!(config.contains("QUESTION_ANS"), "{config}");
     let mut again = loaded();
     again.load_adapter(adapter).expect("it fits");

@@ -8,7 +8,8 @@ use hone_core::event::Split;
 use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::{EvaluationDetail, Prediction, ReportDetail, RowPredictions, Task};
-use hone_tests::classes::{files, inputs, loaded};
+use hone_tests::classes::{files, inputs, loaded, repeatable_run};
+use hone_tests::paths::text_in;
 use hone_tests::rows;
 use hone_tests::texts::drain;
 
@@ -22,14 +23,9 @@ const TEXTS: [&str; 2] = ["butter and salt on warm bread", "thunder and rain cam
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 10,
-        early_stopping_patience: None, // all steps are taken
-        batch_size: 8,
-        learning_rate: 2e-3,
-        max_seq_length: 32,
-        dropout: Some(0.0), // runs are compared, and other tests of this process draw too
         metric_for_best_model: "mae".into(),
         split: SplitConfig { valid_fraction: 0.1, test_fraction: 0.2 },
-        ..RunConfig::default()
+        ..repeatable_run()
     }
 }
 
@@ -78,7 +74,7 @@ fn numbers_are_learned_and_the_exported_folder_gives_the_same() {
     let expected = numbers(&mut session, Weights::Tuned);
     assert!(expected[0][0] < expected[1][0], "kitchen is lower than weather: {expected:?}");
     let folder = block_on(session.export(ExportFormat::Merged)).expect("it exports");
-    let text = |name: &str| String::from_utf8(folder.get(name).expect("it has one").to_vec()).expect("text");
+    let text = |name: &str| text_in(&folder, name);
     assert!(text("config.json").contains("\"problem_type\": \"regression\""), "{}", text("config.json"));
     assert!(text("README.md").contains("predicts a number for a text: `score`"), "{}", text("README.md"));
 

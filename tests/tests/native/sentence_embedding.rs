@@ -13,6 +13,7 @@ use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::{Evaluation, Prediction, Task, TaskInput};
 use hone_tests::classes::{files, loaded};
+use hone_tests::paths::text_in;
 use hone_tests::texts::{drain, loss, valid_losses};
 use hone_tests::{paths, python, rows};
 use serde_json::Value;
@@ -126,7 +127,7 @@ fn pairs_are_found_and_the_exported_folder_gives_the_same_vectors() {
     for name in ["modules.json", "1_Pooling/config.json", "sentence_bert_config.json"] {
         assert!(folder.get(name).is_some(), "{name} is missing");
     }
-    let config = String::from_utf8(folder.get("config.json").expect("it has one").to_vec()).expect("text");
+    let config = text_in(&folder, "config.json");
     assert!(config.contains("\"BertModel\""), "{config}");
     let mut again = opened(folder);
     assert_eq!(again.task().expect("there is a model"), Task::SentenceEmbedding);
@@ -151,7 +152,7 @@ fn texts_of_a_label_come_together_and_an_adapter_gives_the_same_vectors() {
     let (mut session, _) = trained(loaded(), files(rows::csv(ROWS)), adapter);
     let found = vectors(&mut session, &TEXTS, Weights::Tuned);
     let folder = block_on(session.export(ExportFormat::Adapter)).expect("it exports");
-    let settings = String::from_utf8(folder.get("adapter_config.json").expect("it has one").to_vec()).expect("text");
+    let settings = text_in(&folder, "adapter_config.json");
     assert!(settings.contains("FEATURE_EXTRACTION") && settings.contains("\"modules_to_save\": null"), "{settings}");
     let mut again = loaded();
     again.load_adapter(folder).expect("it fits");

@@ -182,7 +182,7 @@ fn what_is_measured_is_what_stands_in_the_samples() {
     let mut session = ready(&run());
     let mut seen = Vec::new();
     let mut tell = |done: usize, total: usize| seen.push((done, total));
-    let found = block_on(session.evaluate_writing(Weights::Base, Split::Test, 50, MAX_NEW_TOKENS, &mut tell));
+    let found = block_on(session.evaluate_writing(Weights::Base, Split::Test, 50, Some(MAX_NEW_TOKENS), &mut tell));
     let found = found.expect("the test rows have sources");
     let rows: Vec<Value> = jsonl(ROWS).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(found.samples.len(), ROWS / 5, "all test rows, which are fewer than were asked for");
@@ -215,7 +215,7 @@ fn the_fixture_writes_dates_that_it_never_saw() {
         ["perplexity", "token_accuracy"].map(|name| evaluation.figure(name).expect("it is measured"));
     assert!((perplexity.ln() - loss(&evaluation)).abs() < 1e-6 && accuracy > KNOWS, "{evaluation:?}");
     let written =
-        block_on(session.evaluate_writing(Weights::Base, Split::Train, COUNT, MAX_NEW_TOKENS, &mut |_, _| {}));
+        block_on(session.evaluate_writing(Weights::Base, Split::Train, COUNT, Some(MAX_NEW_TOKENS), &mut |_, _| {}));
     let figures = written.expect("it writes").figures;
     assert!(figures.exact_match > KNOWS && figures.chrf > 100.0 * KNOWS, "{figures:?}");
     assert_eq!(figures.labels, None, "every date is another");

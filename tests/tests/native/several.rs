@@ -19,7 +19,8 @@ use hone_core::session::protocol::Weights;
 use hone_core::session::{PartRequest, Session};
 use hone_core::task::{Evaluation, EvaluationDetail, HeadKind, Prediction, RowPredictions, Task};
 use hone_core::train::MicroStep;
-use hone_tests::classes::{files, inputs, loaded};
+use hone_tests::classes::{files, inputs, loaded, repeatable_run};
+use hone_tests::paths::text_in;
 use hone_tests::texts::drain;
 use hone_tests::{paths, rows, tagged};
 
@@ -35,14 +36,9 @@ const TEXTS: [&str; 3] =
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 8,
-        early_stopping_patience: None, // all steps are taken
-        batch_size: 8,
-        learning_rate: 2e-3,
-        max_seq_length: 32,
-        dropout: Some(0.0), // runs are compared, and other tests of this process draw too
         metric_for_best_model: "topic/accuracy".into(),
         split: SplitConfig { valid_fraction: 0.2, test_fraction: 0.2 },
-        ..RunConfig::default()
+        ..repeatable_run()
     }
 }
 
@@ -163,7 +159,7 @@ fn three_tasks_are_learned_at_once_and_leave_as_folders_that_answer_alike() {
         let expected = answers(&mut session, Some(name), Weights::Tuned);
         let folder = folder_of(&whole, name);
         assert!(encoder(&folder) == first, "the encoder of {name} is that of topic, bit for bit");
-        let card = String::from_utf8(folder.get("README.md").expect("a card").to_vec()).expect("text");
+        let card = text_in(&folder, "README.md");
         assert!(card.contains("One of 3 tasks") && card.contains("--part"), "{card}");
         let mut alone = open(folder);
         assert_eq!(alone.task().expect("loaded"), task);

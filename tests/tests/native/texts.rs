@@ -39,7 +39,7 @@ fn an_adapter_is_trained_exported_and_loaded_again() {
     let tuned = write(&mut session, Weights::Tuned);
     assert_ne!(tuned, before);
     assert_eq!(write(&mut session, Weights::Base), before, "the base is untouched");
-    let written = block_on(session.evaluate_writing(Weights::Tuned, Split::Test, 3, 12, &mut |_, _| {}))
+    let written = block_on(session.evaluate_writing(Weights::Tuned, Split::Test, 3, Some(12), &mut |_, _| {}))
         .expect("the test rows are written on from");
     assert_eq!((written.figures.num_rows, written.samples.len()), (3, 3));
     let TextStyles { written: style, expected } = written.styles;

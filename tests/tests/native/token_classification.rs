@@ -10,7 +10,8 @@ use hone_core::session::Session;
 use hone_core::session::protocol::Weights;
 use hone_core::task::token_classification::Span;
 use hone_core::task::{EvaluationDetail, Prediction, ReportDetail, RowPredictions, Task};
-use hone_tests::classes::{inputs, loaded};
+use hone_tests::classes::{inputs, loaded, repeatable_run};
+use hone_tests::paths::text_in;
 use hone_tests::tagged;
 use hone_tests::texts::drain;
 
@@ -26,15 +27,10 @@ fn data() -> DataFiles {
 fn run() -> RunConfig {
     RunConfig {
         num_train_epochs: 10,
-        early_stopping_patience: None, // all steps are taken
-        batch_size: 8,
-        learning_rate: 2e-3,
-        max_seq_length: 32,
         logging_steps: 10,
-        dropout: Some(0.0), // runs are compared, and other tests of this process draw too
         metric_for_best_model: "f1".into(),
         split: SplitConfig { valid_fraction: 0.1, test_fraction: 0.2 },
-        ..RunConfig::default()
+        ..repeatable_run()
     }
 }
 
@@ -108,10 +104,10 @@ fn names_are_learned_and_the_exported_folder_finds_the_same() {
         .collect();
     assert_eq!(texts, [vec!["great king", "night"], vec![], vec!["old man", "hour"]]);
     let folder = block_on(session.export(ExportFormat::Merged)).expect("it exports");
-    let config = String::from_utf8(folder.get("config.json").expect("it has one").to_vec()).expect("text");
+    let config = text_in(&folder, "config.json");
     assert!(config.contains("BertForTokenClassification") && config.contains("B-when"), "{config}");
     assert!(!config.contains("problem_type"), "{config}");
-    let card = String::from_utf8(folder.get("README.md").expect("it has one").to_vec()).expect("text");
+    let card = text_in(&folder, "README.md");
     assert!(card.contains("token-classification") && card.contains("aggregation_strategy"), "{card}");
 
     let mut again = open(folder);
@@ -128,7 +124,7 @@ fn an_adapter_finds_the_same_names() {
     let mut session = trained(&RunConfig { method: Method::Lora, lora, learning_rate: 5e-3, ..run() });
     let expected = found(&mut session, Weights::Tuned);
     let adapter = block_on(session.export(ExportFormat::Adapter)).expect("it exports");
-    let config = String::from_utf8(adapter.get("adapter_config.json").expect("it has one").to_vec()).expect("text");
+    let config = text_in(&adapter, "adapter_config.json");
     assert!(config.contains("TOKEN_CLS"), "{config}");
     let mut again = loaded();
     again.load_adapter(adapter).expect("it fits");

@@ -13,7 +13,7 @@ use hone_core::config::{Job, Method, ModelChanges, ModelSource, Pooling, ReadOpt
 use hone_core::folder::Folder;
 use hone_core::model::{BackboneConfig, Model, ModelConfig};
 use hone_core::task::HeadKind;
-use hone_tests::golden::{Golden, Pass, Trained, values};
+use hone_tests::golden::{Golden, Pass, values};
 use hone_tests::{devices, paths};
 use serde_json::{Value, json};
 
@@ -23,33 +23,24 @@ const LABELS: [&str; 3] = ["circle", "square", "triangle"];
 /// Largest difference of a logit in f16, relative to the largest logit.
 const HALF: f32 = 2e-2;
 
-fn check(name: &str) {
-    let (golden, device) = (Golden::tiny(name), devices::cpu());
-    golden.check_forward(&device);
-    golden.check_gradients(Pass::Kept, &device);
-    for trained in [Trained::All, Trained::Head, Trained::LastLayer] {
-        golden.check_curve(trained, &device);
-    }
-}
-
 #[test]
 fn vit_agrees_on_the_cpu() {
-    check("vit_tiny");
+    Golden::tiny("vit_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
 fn a_vit_of_deit_agrees_on_the_cpu() {
-    check("deit_tiny");
+    Golden::tiny("deit_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
 fn dinov2_agrees_on_the_cpu() {
-    check("dinov2_tiny");
+    Golden::tiny("dinov2_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
 fn dinov2_with_a_gate_agrees_on_the_cpu() {
-    check("dinov2_swiglu_tiny");
+    Golden::tiny("dinov2_swiglu_tiny").check_whole_and_parts(&devices::cpu());
 }
 
 #[test]
@@ -62,10 +53,7 @@ fn images_of_other_sizes_agree_on_the_cpu() {
 
 #[test]
 fn a_peft_adapter_agrees_on_the_cpu() {
-    let (golden, device) = (Golden::of("vit_lora", "vit_tiny"), devices::cpu());
-    golden.check_forward(&device);
-    golden.check_gradients(Pass::Kept, &device);
-    golden.check_curve(Trained::All, &device);
+    Golden::of("vit_lora", "vit_tiny").check_whole(&devices::cpu());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use hone_core::config::{RowEdit, Split};
 use hone_core::data::RowState;
 use leptos::prelude::*;
 
-use crate::components::{Button, select};
+use crate::components::{Button, TextInput, select};
 use crate::format;
 use crate::state::Store;
 use crate::state::history::Way;
@@ -116,16 +116,7 @@ fn label_field(
 ) -> AnyView {
     view! {
         <div class="row">
-            <label class="stacked">
-                <span>{label}</span>
-                <input
-                    type="text"
-                    data-testid=id
-                    autocomplete="off"
-                    prop:value=move || typed.get()
-                    on:input=move |event| typed.set(event_target_value(&event))
-                />
-            </label>
+            <TextInput id=id label=label value=typed on_input=Callback::new(move |text: String| typed.set(text)) />
             <Button id=button_id text=text waits=waits on_press=on_press />
         </div>
     }

@@ -1,6 +1,8 @@
 //! The table itself: a grid of which only the rows in view are there. It has the focus as a whole and tells readers which row is the
 //! active one; keys move it, select, edit and drop. Which key does what is plain, tested natively.
 
+use std::collections::HashSet;
+
 use hone_core::data::{RowSort, RowState, RowView};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -67,6 +69,39 @@ fn target_of(act: Act, active: Option<usize>, total: usize) -> Option<usize> {
     })
 }
 
+fn has_control(event: &KeyboardEvent) -> bool {
+    event.ctrl_key() || event.meta_key()
+}
+
+/// Makes a row the one that keys act on, as the keys say that are held: with Ctrl the selection stays, with Shift it grows.
+fn move_to(store: Store, index: usize, event: &KeyboardEvent) {
+    match has_control(event) {
+        true => store.rows.active.set(Some(index)),
+        false => store.choose_row(index, event.shift_key(), false),
+    }
+}
+
+/// Does what a key asks for that leads to no other row.
+fn apply(store: Store, act: Act, is_editing: RwSignal<bool>) {
+    let rows = store.rows;
+    match act {
+        Act::Move(_) | Act::First | Act::Last => {} // there are no rows
+        Act::Toggle => {
+            if let Some(active) = rows.active.get_untracked() {
+                store.choose_row(active, false, true);
+            }
+        }
+        Act::SelectAll => store.select_all_rows(),
+        Act::Edit => is_editing.set(untrack(|| rows.active_row()).is_some()),
+        Act::Drop => {
+            let shows_dropped = rows.query.with_untracked(|query| query.filter.state == Some(RowState::Dropped));
+            store.drop_rows(!shows_dropped);
+        }
+        Act::Search => browser::focus_element("rows-search"),
+        Act::Clear => rows.selected.update(HashSet::clear),
+    }
+}
+
 pub(super) fn grid(store: Store, is_editing: RwSignal<bool>) -> AnyView {
     let rows = store.rows;
     store.show_first_rows();
@@ -92,33 +127,15 @@ pub(super) fn grid(store: Store, is_editing: RwSignal<bool>) -> AnyView {
         if target.is_none_or(|element| element.id() != ID) {
             return; // a button of the head
         }
-        let has_control = event.ctrl_key() || event.meta_key();
+        let has_control = has_control(&event);
         let Some(act) = act_of(&event.key(), has_control, extent().count()) else { return };
         event.prevent_default();
-        let active = rows.active.get_untracked();
-        match act {
-            Act::Move(_) | Act::First | Act::Last => {
-                if let Some(index) = target_of(act, active, total.get_untracked()) {
-                    match has_control {
-                        true => rows.active.set(Some(index)),
-                        false => store.choose_row(index, event.shift_key(), false),
-                    }
-                    scroll_to(index);
-                }
+        match target_of(act, rows.active.get_untracked(), total.get_untracked()) {
+            Some(index) => {
+                move_to(store, index, &event);
+                scroll_to(index);
             }
-            Act::Toggle => {
-                if let Some(active) = active {
-                    store.choose_row(active, false, true);
-                }
-            }
-            Act::SelectAll => store.select_all_rows(),
-            Act::Edit => is_editing.set(untrack(|| rows.active_row()).is_some()),
-            Act::Drop => {
-                let shows_dropped = rows.query.with_untracked(|query| query.filter.state == Some(RowState::Dropped));
-                store.drop_rows(!shows_dropped);
-            }
-            Act::Search => browser::focus_element("rows-search"),
-            Act::Clear => rows.selected.update(std::collections::HashSet::clear),
+            None => apply(store, act, is_editing),
         }
     };
     let active_id = move || {

@@ -68,7 +68,7 @@ fn cells(
     let press = on_use.map(|on_use| (format!("Use these settings: {}", row.settings), on_use));
     let mut cells = vec![
         Cell::new("head", name),
-        Cell { press, ..Cell::new("text", row.settings.clone()) },
+        Cell { press, ..Cell::new("text settings", row.settings.clone()) },
         Cell {
             id: Some(format!("sweep-mean-{}", row.trial)),
             raw: row.mean.map(|mean| mean.to_string()),

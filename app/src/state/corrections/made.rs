@@ -1,12 +1,12 @@
 //! What was corrected, and what a run's answers are worth by it: in, rows as they were measured and corrections of them; out, those that
 //! hold, and figures before and after in words. Plain data, tested natively.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
-use hone_core::config::{RowEdits, Split};
+use hone_core::config::{RowEdit, RowEdits, Split};
 use hone_core::data::RowId;
+use hone_core::metrics::is_exact_answer;
 use hone_core::task::MeasuredRows;
 
+use super::tags;
 use crate::format;
 use crate::state::evaluation::{Measured, split_name};
 
@@ -21,6 +21,10 @@ pub(crate) enum AnswerKind {
     Numbers,
     /// The text that is to be written for it.
     Text,
+    /// The tags of its words.
+    Tags,
+    /// The answer in its context, or none.
+    Answer,
 }
 
 impl AnswerKind {
@@ -31,6 +35,8 @@ impl AnswerKind {
             Self::Labels => ["set of labels", "labels"],
             Self::Numbers => ["number", "numbers"],
             Self::Text => ["text", "texts"],
+            Self::Tags => ["set of tags", "tags"],
+            Self::Answer => ["answer", "answers"],
         }
     }
 
@@ -40,6 +46,8 @@ impl AnswerKind {
             Self::Label | Self::Text => "accuracy",
             Self::Labels => "subset accuracy (all labels right)",
             Self::Numbers => "mean absolute error",
+            Self::Tags => "share of rows in which all is found",
+            Self::Answer => "share of exact answers",
         }
     }
 
@@ -58,7 +66,8 @@ pub(crate) struct WrongAnswer {
     pub row: usize,
     pub text: String,
     pub second: Option<String>,
-    /// What it has: a label, or several; of numbers and texts what stands in each of their columns, once that was asked for.
+    /// What it has: a label, or several; of numbers and texts what stands in each of their columns, once that was asked for; of a
+    /// sentence each word with its tag (`tags`), of a question its answer.
     pub values: Vec<String>,
     /// What the model says.
     pub predicted: Vec<String>,
@@ -90,6 +99,12 @@ impl Correction {
             let off = |(value, said): (&String, &String)| (number(value) - number(said)).abs();
             return mean(&self.values.iter().zip(&self.predicted).map(off).collect::<Vec<_>>());
         }
+        if self.kind == AnswerKind::Tags {
+            return if tags::entities(&self.values) == tags::entities(&self.predicted) { 1.0 } else { 0.0 };
+        }
+        if self.kind == AnswerKind::Answer {
+            return if is_exact_answer(&self.values.concat(), &self.predicted.concat()) { 1.0 } else { 0.0 };
+        }
         let sorted = |labels: &[String]| {
             let mut labels = labels.to_vec();
             labels.sort_unstable();
@@ -97,6 +112,15 @@ impl Correction {
         };
         if sorted(&self.values) == sorted(&self.predicted) { 1.0 } else { 0.0 }
     }
+}
+
+/// What the columns of these edits hold after them.
+pub(super) fn cells_after(edits: &[RowEdit]) -> Vec<(String, String)> {
+    let cell = |edit: &RowEdit| match edit {
+        RowEdit::SetCell { column, value, .. } => Some((column.clone(), value.clone())),
+        _ => None,
+    };
+    edits.iter().filter_map(cell).collect()
 }
 
 /// What is typed as a number, with a point or, where the file has such, a comma before decimals.
@@ -111,12 +135,12 @@ fn mean(values: &[f64]) -> f64 {
 /// What a run's answers are worth by what was there before, and by what is corrected.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rescored {
-    kind: AnswerKind,
+    pub kind: AnswerKind,
     pub run: u32,
     pub split: Split,
     pub num_rows: usize,
     /// Which rows these are ([`fingerprint`]).
-    rows: u64,
+    pub rows: u64,
     /// Rows of the split that were corrected.
     pub num_corrected: usize,
     /// The figure by what was there when it was measured, and by what is corrected.
@@ -159,11 +183,15 @@ pub(crate) fn rescore(measured: &Measured, run: u32, corrections: &[Correction])
     Some(Rescored { kind, run, split, num_rows, rows: fingerprint, num_corrected, before, after: mean(&outcomes) })
 }
 
-/// Tells rows that were measured from others: by their numbers and words.
+/// Tells rows that were measured from others: by their numbers and words. The same in every build, as it is kept (FNV-1a), and a whole
+/// number that JSON holds, below 2^53.
 fn fingerprint(measured: &MeasuredRows) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    measured.rows.iter().for_each(|row| (row.row, &row.text).hash(&mut hasher));
-    hasher.finish()
+    let bytes = measured.rows.iter().flat_map(|row| {
+        let number = (row.row as u64).to_le_bytes();
+        number.into_iter().chain(row.text.bytes()).chain([u8::MAX]) // which ends a text: UTF-8 has no such byte
+    });
+    let add = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.fold(0xcbf2_9ce4_8422_2325, add) >> 11
 }
 
 impl Rescored {
@@ -203,7 +231,6 @@ impl Rescored {
 
 #[cfg(test)]
 mod tests {
-    use hone_core::config::RowEdit;
     use hone_core::task::sequence_classification::RowPrediction;
     use hone_core::task::{RowPredictions, Task, regression};
 
@@ -295,6 +322,11 @@ mod tests {
         assert_eq!(of(AnswerKind::Labels, &["b"], &["a", "b"]), 0.0);
         assert_eq!(of(AnswerKind::Numbers, &["2", " 5"], &["1.5", "5"]), 0.25);
         assert_eq!(of(AnswerKind::Numbers, &["2,5"], &["1.5"]), 1.0, "as its file has it");
+        let words = ["Ann\tB-PER", "Ray\tI-PER"];
+        assert_eq!(of(AnswerKind::Tags, &words, &["Ann\tI-PER", "Ray\tI-PER"]), 1.0, "the same name");
+        assert_eq!(of(AnswerKind::Tags, &words, &["Ann\tB-PER", "Ray\tO"]), 0.0);
+        assert_eq!(of(AnswerKind::Answer, &["The Ann"], &["ann."]), 1.0, "as SQuAD compares them");
+        assert_eq!([of(AnswerKind::Answer, &[""], &["x"]), of(AnswerKind::Answer, &[""], &[""])], [0.0, 1.0]);
         let row = |row: usize, number: f32| regression::RowPrediction {
             row,
             text: format!("text {row}"),

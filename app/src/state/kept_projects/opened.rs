@@ -10,7 +10,7 @@ use leptos::task::spawn_local;
 use super::super::guess::Guess;
 use super::super::presets::PresetFields;
 use super::super::project_notes::{ProjectNotes, guessed_name, rename_ids};
-use super::super::run::Input;
+use super::super::run::{Input, Status};
 use super::super::{Step, Store, presets, unexpected};
 use super::OpenProject;
 use crate::browser::{self, PickedFile};
@@ -57,8 +57,64 @@ impl Store {
             || self.kept.opening.get_untracked()
     }
 
+    /// Lays out the project of a run that is opened next, where another is shown, or none: what was done there since the run stays. Its
+    /// rows are not read, as those of the run come. Whether it was laid out: where it can't be, the run is opened without.
+    pub(in super::super) async fn lay_out_project_of(self, run: &str) -> bool {
+        let open = self.projects.open.with_untracked(|open| open.as_ref().map(|open| open.id.clone()));
+        let of_run = self.projects.list.with_untracked(|list| {
+            let of = list.projects.iter().find(|project| project.runs.iter().any(|id| id == run));
+            of.map(|of| of.state.id.clone())
+        });
+        let Some(id) = of_run.filter(|id| open.as_ref() != Some(id)) else { return false };
+        // A worker that has stopped, or a device that failed, is restarted first.
+        let has_failed = self.run.with_untracked(|run| run.status == Status::Failed);
+        let is_busy = move || untrack(|| self.activity()).is_some() || self.kept.opening.get_untracked();
+        if has_failed || is_busy() || self.projects.opening.get_untracked() {
+            return false;
+        }
+        self.projects.opening.set(true);
+        let answer = self.request(Command::OpenProject { id }, Vec::new()).await;
+        self.projects.opening.set(false);
+        let Ok((Reply::Project { opened }, blobs)) = answer else { return false };
+        if is_busy() {
+            // Runs that are started are not of this project.
+            self.client().send(Command::CloseProject, Vec::new(), |_| {});
+            return false;
+        }
+        self.lay_out_project(*opened, &blobs); // the run brings the rows, also those that are missing of the project
+        true
+    }
+
+    /// Reads the rows of a project that was laid out for a run which could not be opened.
+    pub(in super::super) async fn read_rows_laid_out(self) {
+        self.note_restored_rows();
+        self.load_data_now().await;
+    }
+
+    /// The rows that are read next are those of the project.
+    fn note_restored_rows(self) {
+        self.projects.is_restored.set_value(self.data.wished_task.with_untracked(Option::is_none));
+    }
+
     /// Puts everything where it was when the project was kept, and has its rows read.
     fn take_project(self, opened: OpenedProject, blobs: &[ArrayBuffer], is_start: bool) {
+        let (step, problem) = self.lay_out_project(opened, blobs);
+        if self.data.train.with_untracked(Option::is_some) {
+            self.note_restored_rows();
+            self.load_data();
+        }
+        if let Some(problem) = problem {
+            self.report(Step::Data, problem);
+        }
+        let is_addressed = is_start && !browser::fragment().is_empty();
+        if let Some(step) = Step::of_hash(&step).filter(|_| !is_addressed) {
+            self.go_to(step);
+        }
+    }
+
+    /// Puts everything where it was when the project was kept; its rows are still to be read. Returns the step that was shown, and what
+    /// is missing of it, if anything is.
+    fn lay_out_project(self, opened: OpenedProject, blobs: &[ArrayBuffer]) -> (String, Option<Problem>) {
         let OpenedProject { state, train, valid, test, own_name, beside, has_model, is_elsewhere, problem } = opened;
         let notes = ProjectNotes::read(&state.page).unwrap_or_else(|error| {
             let message = format!("what was typed into the recipe of this project can't be read: {error}");
@@ -66,7 +122,7 @@ impl Store {
             self.report(Step::Recipe, Problem { kind: ProblemKind::Config, message, hint });
             ProjectNotes::default()
         });
-        let ProjectNotes { of_run, is_named, step, drawn, sweep } = notes;
+        let ProjectNotes { of_run, is_named, step, drawn, sweep, corrections } = notes;
         // A copy, or one that was renamed in the list, has a name of its own, too.
         let file = train.as_ref().map_or("", |train| train.name.as_str());
         let typed_name = (is_named || state.name != guessed_name(file)).then(|| state.name.clone());
@@ -80,6 +136,7 @@ impl Store {
         self.unsure.set(of_run.unsure);
         self.kept.drawn.set(rename_ids(drawn, &state.renamed));
         self.take_sweep(&sweep, &state.renamed);
+        self.take_corrections(&corrections, &state.renamed);
 
         let data = self.data;
         let file = |named: NamedBlob| PickedFile::from_bytes(&named.name, blobs.get(named.blob)?);
@@ -102,17 +159,7 @@ impl Store {
         if !is_elsewhere {
             self.projects.kept.set_value(Some(state));
         }
-        if data.train.with_untracked(Option::is_some) {
-            self.projects.is_restored.set_value(of_run.wished_task.is_none());
-            self.load_data();
-        }
-        if let Some(problem) = problem {
-            self.report(Step::Data, problem);
-        }
-        let is_addressed = is_start && !browser::fragment().is_empty();
-        if let Some(step) = Step::of_hash(&step).filter(|_| !is_addressed) {
-            self.go_to(step);
-        }
+        (step, problem)
     }
 
     /// Takes rows, recipe and figures off the page, for those of a task. The model stays loaded.
@@ -122,6 +169,8 @@ impl Store {
         self.model.way_back.set_value(None);
         self.data.clear();
         self.sweep.clear();
+        self.corrections.clear();
+        self.kept.put_aside.set(String::new());
         self.leave_ratings();
         self.data.wished_task.set(None);
         self.changes.set(Default::default());

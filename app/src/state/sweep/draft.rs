@@ -64,7 +64,7 @@ pub(crate) struct SweepDraft {
     pub count: String,
     pub folds: String,
     pub seeds: String,
-    /// Epochs of each trial at first, where the better ones go on.
+    /// Epochs of each trial at first, where the better ones go on; blank takes a third of those of the recipe.
     pub min_epochs: String,
 }
 
@@ -162,12 +162,13 @@ impl SweepDraft {
             },
             Tried::Halving => {
                 let text = self.min_epochs.trim();
-                let min: u32 = if text.is_empty() { 1 } else { text.parse().unwrap_or(0) };
-                if min == 0 {
-                    return Err(format!("Epochs at first: {text:?} is not a whole number above 0."));
-                }
+                let min = match text.parse::<u32>() {
+                    _ if text.is_empty() => Budget::USUAL_FIRST,
+                    Ok(epochs) if epochs > 0 => Budget::Epochs(f64::from(epochs)),
+                    _ => return Err(format!("Epochs at first: {text:?} is not a whole number above 0.")),
+                };
                 let is_axis = self.axes.iter().any(|(name, _)| *name == "num_train_epochs");
-                if min >= recipe.num_train_epochs && !is_axis {
+                if min.steps(1, recipe.num_train_epochs) == recipe.num_train_epochs && !is_axis {
                     let epochs = format::plural(recipe.num_train_epochs as usize, "epoch");
                     return Err(format!(
                         "Epochs at first: the recipe has {epochs}, and a trial must begin with fewer. Give the recipe more, or \
@@ -175,7 +176,7 @@ impl SweepDraft {
                     ));
                 }
                 let count = count()?;
-                Ok(Way::Halving { eta: ETA, min: Budget::Epochs(f64::from(min)), count, seed: DRAWN_BY })
+                Ok(Way::Halving { eta: ETA, min, count, seed: DRAWN_BY })
             }
         }
     }
@@ -344,6 +345,13 @@ mod tests {
             SweepDraft { tried: Tried::Halving, min_epochs: "3".into(), ..typed(&[("batch_size", "8 16 32")]) };
         let way = halving.plan(&recipe).expect("a good plan").search.way;
         assert_eq!(way, Way::Halving { eta: 3, min: Budget::Epochs(3.0), count: None, seed: DRAWN_BY });
+        let usual = SweepDraft { min_epochs: " ".into(), ..halving.clone() }.plan(&recipe).expect("a good plan");
+        assert_eq!(usual.search.way, Way::Halving { eta: 3, min: Budget::USUAL_FIRST, count: None, seed: DRAWN_BY });
+        for min_epochs in ["0", "9", "1.5"] {
+            let wrong =
+                SweepDraft { min_epochs: min_epochs.into(), ..halving.clone() }.plan(&recipe).expect_err("it is wrong");
+            assert!(wrong.join(" ").starts_with("Epochs at first: "), "{min_epochs}: {wrong:?}");
+        }
         let folds = SweepDraft::of_folds(5).plan(&recipe).expect("a cross-validation");
         assert_eq!((folds.space.len(), folds.search.num_runs()), (0, 5));
         for tried in [Tried::Grid, Tried::Random, Tried::Halving] {

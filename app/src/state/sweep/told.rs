@@ -29,8 +29,9 @@ pub(super) fn outcome_of(
     problem: Option<&Problem>,
     is_stopping: bool,
 ) -> Outcome {
-    let result = |figure, failed: Option<String>| RunResult {
+    let result = |[figure, loss]: [Option<f64>; 2], failed: Option<String>| RunResult {
         figure,
+        loss,
         step: run.step,
         total_steps: run.total_steps,
         secs: run.elapsed_secs,
@@ -42,18 +43,19 @@ pub(super) fn outcome_of(
         Status::Finished(reason) => {
             let step = run.weights_of_step.unwrap_or(run.step);
             let of_weights = |one: &&Measurement| one.split == Split::Valid && one.step == step;
-            let figure = run.measurements.iter().rev().find(of_weights).and_then(|one| one.value(metric));
-            let figure = figure.filter(|figure| figure.is_finite());
+            let found = run.measurements.iter().rev().find(of_weights);
+            let value = |name: &str| found.and_then(|one| one.value(name)).filter(|value| value.is_finite());
+            let figure = value(metric);
             let failed = match (reason, figure) {
                 (StopReason::Diverged, _) => Some(format!("diverged at step {}, weights of step {step}", run.step)),
                 (StopReason::Stopped, _) => Some(format!("stopped by hand at step {}", run.step)),
                 (_, None) => Some("its validation rows were not measured".into()),
                 _ => None,
             };
-            Outcome::Told(result(figure, failed))
+            Outcome::Told(result([figure, value(LOSS.name)], failed))
         }
         Status::Failed => match problem {
-            Some(problem) if is_of_run(problem.kind) => Outcome::Told(result(None, Some(problem.message.clone()))),
+            Some(problem) if is_of_run(problem.kind) => Outcome::Told(result([None; 2], Some(problem.message.clone()))),
             Some(problem) => Outcome::Waits(Some(sentences(problem))),
             None => Outcome::Waits(Some("Its run was ended.".into())),
         },
@@ -77,7 +79,7 @@ fn is_of_run(kind: ProblemKind) -> bool {
 
 /// What a run came to whose settings can't be used.
 pub(super) fn unusable(why: String) -> RunResult {
-    RunResult { figure: None, step: 0, total_steps: 0, secs: 0.0, is_over: true, failed: Some(why) }
+    RunResult { figure: None, loss: None, step: 0, total_steps: 0, secs: 0.0, is_over: true, failed: Some(why) }
 }
 
 /// There are runs to come.
@@ -245,7 +247,7 @@ mod tests {
 
     fn tell(of: &mut SweepOfRuns, figure: Option<f64>, is_over: bool, failed: Option<String>) {
         let leg = of.sweep.next_leg().expect("there is another");
-        let result = RunResult { figure, step: 10, total_steps: 10, secs: 1.0, is_over, failed };
+        let result = RunResult { figure, loss: None, step: 10, total_steps: 10, secs: 1.0, is_over, failed };
         of.sweep.tell(&leg, result).expect("it is the next");
         let number = of.runs.len() as u32 + 1;
         of.runs.push(TrainedLeg { trial: leg.trial, rung: leg.rung, run: leg.run, number });
@@ -259,7 +261,7 @@ mod tests {
             TrainEvent::Started { total_steps, steps_per_epoch, step, num_rows, num_parameters, num_trainable };
         run.apply(Input::Event { elapsed_secs: 0.0, event: &started });
         for (step, value) in [(10, 0.75), (20, 0.5)] {
-            let figures = vec![Figure::higher("accuracy", value)];
+            let figures = vec![Figure::higher("accuracy", value), Figure::lower("loss", 1.0 - value)];
             run.measurements.push(Measurement { step, epoch: 1.0, split: Split::Valid, figures, is_best: step == 10 });
         }
         run.apply(Input::Event {
@@ -276,7 +278,8 @@ mod tests {
             waits => panic!("{waits:?}"),
         };
         let result = told(&finished(StopReason::Completed, 10));
-        assert_eq!((result.figure, result.step, result.total_steps, result.secs), (Some(0.75), 20, 20, 4.0));
+        assert_eq!((result.figure, result.loss), (Some(0.75), Some(0.25)));
+        assert_eq!((result.step, result.total_steps, result.secs), (20, 20, 4.0));
         assert!(result.is_over && result.failed.is_none());
         assert_eq!(told(&finished(StopReason::Completed, 20)).figure, Some(0.5));
         let diverged = told(&finished(StopReason::Diverged, 10));

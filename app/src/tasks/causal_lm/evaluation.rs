@@ -11,7 +11,7 @@ use crate::format;
 use crate::pages::evaluate::{before_and_after, cannot_measure};
 use crate::pages::{rating, side_by_side};
 use crate::state::Store;
-use crate::state::evaluation::{Measured, general_rows, split_name, writing_limits};
+use crate::state::evaluation::{Measured, general_rows, split_name};
 use crate::tasks::writing_figures::{caption, labels, samples, styles};
 use crate::tasks::{self, EvaluationParts};
 
@@ -26,9 +26,8 @@ pub(crate) fn evaluation_parts(
     let (tokens, split) = (tokens(shown.detail), split_name(shown.measured.split));
     let of_writing = match &shown.measured.writing {
         Some(writing) => {
-            let (_, max_new_tokens) = writing_limits(Task::CausalLm, &store.run_of_weights());
             let prompts = format::plural(writing.figures.num_rows, "prompt");
-            caption(&format!("after the first {prompts}"), max_new_tokens)
+            caption(&format!("after the first {prompts}"), writing)
         }
         None => "The rows have no prompts, so what it writes could not be measured.".into(),
     };

@@ -3,27 +3,23 @@
 use hone_core::config::{DataShape, ReadOptions};
 use hone_core::task::DataReport;
 
-use crate::state::report::{ColumnRole, Wish, forget_columns};
+use crate::state::report::{ColumnRole, forget_columns};
 
-const fn role(role: &'static str, label: &'static str, id: &'static str, wish: Wish) -> ColumnRole {
-    ColumnRole { role, label, id, is_optional: false, wish }
-}
-
-const TEXT: &[ColumnRole] = &[role("text", "Text", "text-column", |read| &mut read.text_column)];
+const TEXT: &[ColumnRole] = &[ColumnRole::TEXT];
 
 const PAIR: &[ColumnRole] = &[
-    role("prompt", "Prompt", "prompt-column", |read| &mut read.prompt_column),
-    role("completion", "Answer", "completion-column", |read| &mut read.completion_column),
+    ColumnRole::needed("prompt", "Prompt", "prompt-column", |read| &mut read.prompt_column),
+    ColumnRole::needed("completion", "Answer", "completion-column", |read| &mut read.completion_column),
 ];
 
 const INSTRUCTION: &[ColumnRole] = &[
-    role("instruction", "Instruction", "prompt-column", |read| &mut read.prompt_column),
-    ColumnRole { is_optional: true, ..role("input", "Input to it", "input-column", |read| &mut read.input_column) },
-    role("output", "Output", "completion-column", |read| &mut read.completion_column),
+    ColumnRole::needed("instruction", "Instruction", "prompt-column", |read| &mut read.prompt_column),
+    ColumnRole::optional("input", "Input to it", "input-column", |read| &mut read.input_column),
+    ColumnRole::needed("output", "Output", "completion-column", |read| &mut read.completion_column),
 ];
 
 const MESSAGES: &[ColumnRole] =
-    &[role("messages", "Conversation", "messages-column", |read| &mut read.messages_column)];
+    &[ColumnRole::needed("messages", "Conversation", "messages-column", |read| &mut read.messages_column)];
 
 /// What a column can be to a row of a shape, in the order in which it is read.
 pub(super) fn roles(shape: DataShape) -> &'static [ColumnRole] {

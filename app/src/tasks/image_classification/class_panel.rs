@@ -2,14 +2,13 @@
 //! these or of a folder.
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use web_sys::DragEvent;
 
-use crate::browser::{self, DroppedItems, PickedFile};
+use crate::browser::{self, PickedFile};
 use crate::components::{Button, FileInput, Meter, picture};
 use crate::format;
 use crate::pages::data::busy;
-use crate::state::{ImageClass, Step, Store, unreadable};
+use crate::state::{ImageClass, Step, Store};
 
 /// Images of a class that are shown.
 const MAX_SHOWN: usize = 6;
@@ -82,15 +81,9 @@ fn class(store: Store, id: u32) -> AnyView {
     let on_files =
         Callback::new(move |files: Vec<PickedFile>| images.change_class(id, |class| class.images.extend(files)));
     let on_drop = move |event: DragEvent| {
-        let Some(data) = event.data_transfer().filter(|_| untrack(|| store.refusal()).is_none()) else { return };
-        event.prevent_default(); // the page does not take it too
-        let dropped = DroppedItems::of(&data);
-        spawn_local(async move {
-            match dropped.all().await {
-                Ok(files) => on_files.run(files),
-                Err(error) => store.report(Step::Data, unreadable(error)),
-            }
-        });
+        if untrack(|| store.refusal()).is_none() {
+            store.take_dropped_on_part(&event, Step::Data, on_files);
+        }
     };
     let on_clear = Callback::new(move |()| images.change_class(id, |class| class.images.clear()));
     let on_remove = Callback::new(move |()| {

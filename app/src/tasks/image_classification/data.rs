@@ -18,22 +18,8 @@ use crate::tasks::{DataParts, RowFacts};
 const MAX_PAIRS: usize = 12;
 
 /// What a column can be, where images are named by a table.
-const ROLES: &[ColumnRole] = &[
-    ColumnRole {
-        role: "image",
-        label: "File name",
-        id: "image-column",
-        is_optional: false,
-        wish: |read| &mut read.image_column,
-    },
-    ColumnRole {
-        role: "label",
-        label: "Label",
-        id: "label-column",
-        is_optional: false,
-        wish: |read| &mut read.label_column,
-    },
-];
+const ROLES: &[ColumnRole] =
+    &[ColumnRole::needed("image", "File name", "image-column", |read| &mut read.image_column), ColumnRole::LABEL];
 
 pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
     RowFacts { part: "image", input: "image", num_labels: detail.classes.len(), has_second: false, prompt_format: None }

@@ -16,13 +16,7 @@ use crate::tasks::{DataParts, RowFacts};
 const MAX_PREVIEW_CHARS: usize = 400;
 
 /// What a column can be.
-const ROLES: &[ColumnRole] = &[ColumnRole {
-    role: "text",
-    label: "Text",
-    id: "text-column",
-    is_optional: false,
-    wish: |read| &mut read.text_column,
-}];
+const ROLES: &[ColumnRole] = &[ColumnRole::TEXT];
 
 pub(crate) fn row_facts(_detail: &ReportDetail) -> RowFacts {
     RowFacts { part: "passage", input: "passage", num_labels: 0, has_second: false, prompt_format: None }

@@ -7,10 +7,8 @@ use leptos::prelude::*;
 use crate::charts::{Bar, Bars};
 use crate::components::text_area;
 use crate::format;
-use crate::pages::ask::{answer, ask, typing};
-use crate::pages::frame::{frame, missing};
-use crate::pages::of_run::of_run;
-use crate::state::{Step, Store, Tried};
+use crate::pages::ask::{answer, ask_page, typing};
+use crate::state::{Store, Tried};
 
 const LEAD: &str = "Write [MASK] where a word is missing, and see which words the model expects there.";
 
@@ -21,14 +19,8 @@ pub(in crate::tasks) fn page(store: Store) -> AnyView {
         true => asking.run(text),
         false => store.try_text.set(text),
     });
-    let content = view! {
-        {move || missing(store, Step::Try)}
-        {of_run(store)}
-        {text_area("Text with a blank", "try-text", "4", true, store.try_text, on_input)}
-        {ask(store)}
-        {move || store.tried.get().map(|tried| fills(store, &tried))}
-    };
-    frame(store, Step::Try, LEAD, content.into_any())
+    let field = text_area("Text with a blank", "try-text", "4", true, store.try_text, on_input);
+    ask_page(store, LEAD, field, fills)
 }
 
 /// What fills each blank, the best first; none where there is no answer of this kind.

@@ -5,12 +5,9 @@ use hone_core::task::multi_label::Prediction;
 use leptos::prelude::*;
 
 use crate::charts::{Bar, Bars};
-use crate::components::text_area;
 use crate::format;
-use crate::pages::ask::{answer, ask, second_text, typing};
-use crate::pages::frame::{frame, missing};
-use crate::pages::of_run::of_run;
-use crate::state::{Step, Store, Tried};
+use crate::pages::ask::{answer, ask_page, texts};
+use crate::state::{Store, Tried};
 
 const LEAD: &str = "Type a text like those the model will get, and see which labels it gives.";
 
@@ -18,15 +15,7 @@ const LEAD: &str = "Type a text like those the model will get, and see which lab
 const MAX_LABELS: usize = 20;
 
 pub(in crate::tasks) fn page(store: Store) -> AnyView {
-    let content = view! {
-        {move || missing(store, Step::Try)}
-        {of_run(store)}
-        {text_area("Text", "try-text", "4", true, store.try_text, typing(store, store.try_text))}
-        {second_text(store)}
-        {ask(store)}
-        {move || store.tried.get().map(|tried| labels(store, &tried))}
-    };
-    frame(store, Step::Try, LEAD, content.into_any())
+    ask_page(store, LEAD, texts(store), labels)
 }
 
 fn labels(store: Store, tried: &Tried) -> AnyView {

@@ -14,27 +14,9 @@ use crate::tasks::{Count, DataParts, RowFacts};
 
 /// What a column can be.
 const ROLES: &[ColumnRole] = &[
-    ColumnRole {
-        role: "question",
-        label: "Question",
-        id: "question-column",
-        is_optional: false,
-        wish: |read| &mut read.question_column,
-    },
-    ColumnRole {
-        role: "context",
-        label: "Context",
-        id: "context-column",
-        is_optional: false,
-        wish: |read| &mut read.context_column,
-    },
-    ColumnRole {
-        role: "answers",
-        label: "Answer",
-        id: "answer-column",
-        is_optional: false,
-        wish: |read| &mut read.answer_column,
-    },
+    ColumnRole::needed("question", "Question", "question-column", |read| &mut read.question_column),
+    ColumnRole::needed("context", "Context", "context-column", |read| &mut read.context_column),
+    ColumnRole::needed("answers", "Answer", "answer-column", |read| &mut read.answer_column),
 ];
 
 pub(crate) fn row_facts(_detail: &ReportDetail) -> RowFacts {
@@ -100,6 +82,7 @@ mod tests {
             num_no_answer: 2,
             num_sought: 0,
             num_conflicts: 0,
+            is_nested: false,
             num_windows: 9,
             grouping: Grouping::Article,
             preview: Vec::new(),

@@ -11,8 +11,14 @@ use super::mistakes::{given, gold, rows_csv, wrong_rows};
 use crate::components::{Button, Cell, table};
 use crate::format;
 use crate::state::Store;
+use crate::state::corrections::{AnswerKind, WrongAnswer};
 use crate::state::evaluation::split_name;
-use crate::tasks::{self, EvaluationParts};
+use crate::tasks::wrong_rows::TITLE_ID;
+use crate::tasks::{self, EvaluationParts, correct_labels};
+
+/// What the field of an answer that is corrected is called.
+const ANSWER: &str =
+    "The one answer that this question should have: a part of its text, letter by letter, or nothing where it has none";
 
 /// Questions shown.
 const MAX_ROWS: usize = 50;
@@ -83,23 +89,32 @@ fn mistakes(store: Store, shown: &Side<'_>) -> AnyView {
         }
         .into_any();
     }
+    // Where a question stands among those that were measured tells which is corrected.
+    let draw = |row: &RowPrediction| {
+        let index = shown.rows.iter().position(|other| std::ptr::eq(other, row)).unwrap_or_default();
+        question(store, index, row)
+    };
     let title = format!("{} without the exact answer, the worst first", format::plural(wrong.len(), "question"));
     let hidden = wrong.len().saturating_sub(MAX_ROWS);
     let more = (hidden > 0).then(|| format!("The first {MAX_ROWS} are shown; the saved file has all of them."));
     view! {
         <div class="panel">
-            <h3 data-testid="wrong-rows-title">{title}</h3>
+            <h3 id=TITLE_ID tabindex="-1" data-testid="wrong-rows-title">{title}</h3>
             <p class="hint">
                 "The true answer is shaded in its text; what was given instead has a dashed line around it. " {more}
             </p>
-            <div data-testid="wrong-rows">{wrong.iter().take(MAX_ROWS).map(|row| question(row)).collect_view()}</div>
+            <div data-testid="wrong-rows">{wrong.iter().take(MAX_ROWS).map(|row| draw(row)).collect_view()}</div>
+            {correct_labels::panel(store, vec![ANSWER.into()])}
             {save}
         </div>
     }
     .into_any()
 }
 
-fn question(row: &RowPrediction) -> AnyView {
+fn question(store: Store, index: usize, row: &RowPrediction) -> AnyView {
+    let correct = format!("Correct the answer of row {}", format::count(row.row));
+    let wrong = wrong_answer(index, row);
+    let on_correct = Callback::new(move |()| store.open_correction(wrong.clone()));
     let head = format!("Row {}: {}", format::count(row.row), row.question);
     let (f1, score) = (format::percent(row.f1 / 100.0), format::percent(row.score));
     view! {
@@ -111,9 +126,23 @@ fn question(row: &RowPrediction) -> AnyView {
                 <span>{given(row).to_owned()} <span class="hint">{format!(" (F1 {f1}, score {score})")}</span></span>
             </div>
             {marked(&row.context, row.answer, row.predicted_at)}
+            <div class="row"><Button id="correct-answer" text=correct on_press=on_correct /></div>
         </div>
     }
     .into_any()
+}
+
+/// A question whose answer is corrected.
+fn wrong_answer(index: usize, row: &RowPrediction) -> WrongAnswer {
+    WrongAnswer {
+        kind: AnswerKind::Answer,
+        index,
+        row: row.row,
+        text: row.question.clone(),
+        second: Some(row.context.text.clone()),
+        values: vec![row.answers.first().cloned().unwrap_or_default()],
+        predicted: vec![row.predicted.clone()],
+    }
 }
 
 /// The task's own part of figures, for tests.

@@ -9,10 +9,8 @@ use super::mistakes::NO_ANSWER;
 use crate::charts::{Bar, Bars};
 use crate::components::text_area;
 use crate::format;
-use crate::pages::ask::{answer, ask, typing};
-use crate::pages::frame::{frame, missing};
-use crate::pages::of_run::of_run;
-use crate::state::{Step, Store, Tried};
+use crate::pages::ask::{answer, ask_page, typing};
+use crate::state::{Store, Tried};
 
 const LEAD: &str = "Paste a text, ask a question about it, and see where in it the model finds the answer.";
 
@@ -30,15 +28,11 @@ pub(in crate::tasks) fn page(store: Store) -> AnyView {
     };
     let (on_text, on_question) =
         (on_input(store.try_second, store.try_text), on_input(store.try_text, store.try_second));
-    let content = view! {
-        {move || missing(store, Step::Try)}
-        {of_run(store)}
+    let fields = view! {
         {text_area("Text", "try-second", "8", true, store.try_second, on_text)}
         {text_area("Question", "try-text", "2", true, store.try_text, on_question)}
-        {ask(store)}
-        {move || store.tried.get().map(|tried| answers(store, &tried))}
     };
-    frame(store, Step::Try, LEAD, content.into_any())
+    ask_page(store, LEAD, fields.into_any(), answers)
 }
 
 /// What was answered; nothing where there is no answer of this kind.

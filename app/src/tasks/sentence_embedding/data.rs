@@ -14,34 +14,12 @@ use crate::tasks::{DataParts, RowFacts};
 
 /// What a column can be.
 const ROLES: &[ColumnRole] = &[
-    ColumnRole {
-        role: "text",
-        label: "Text",
-        id: "text-column",
-        is_optional: false,
-        wish: |read| &mut read.text_column,
-    },
-    ColumnRole {
-        role: "second text",
-        label: "Text that belongs to it",
-        id: "text-pair-column",
-        is_optional: true,
-        wish: |read| &mut read.text_pair_column,
-    },
-    ColumnRole {
-        role: "negative",
-        label: "Text that does not",
-        id: "negative-column",
-        is_optional: true,
-        wish: |read| &mut read.negative_column,
-    },
-    ColumnRole {
-        role: "label",
-        label: "Score of the two, or label",
-        id: "label-column",
-        is_optional: true,
-        wish: |read| &mut read.label_column,
-    },
+    ColumnRole::TEXT,
+    ColumnRole::optional("second text", "Text that belongs to it", "text-pair-column", |read| {
+        &mut read.text_pair_column
+    }),
+    ColumnRole::optional("negative", "Text that does not", "negative-column", |read| &mut read.negative_column),
+    ColumnRole::optional("label", "Score of the two, or label", "label-column", |read| &mut read.label_column),
 ];
 
 pub(crate) fn row_facts(_detail: &ReportDetail) -> RowFacts {

@@ -18,20 +18,8 @@ use crate::tasks::{Count, DataParts, RowFacts};
 
 /// What a column can be.
 const ROLES: &[ColumnRole] = &[
-    ColumnRole {
-        role: "source",
-        label: "Source",
-        id: "source-column",
-        is_optional: false,
-        wish: |read| &mut read.text_column,
-    },
-    ColumnRole {
-        role: "target",
-        label: "Target",
-        id: "target-column",
-        is_optional: false,
-        wish: |read| &mut read.target_column,
-    },
+    ColumnRole::needed("source", "Source", "source-column", |read| &mut read.text_column),
+    ColumnRole::needed("target", "Target", "target-column", |read| &mut read.target_column),
 ];
 
 pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {

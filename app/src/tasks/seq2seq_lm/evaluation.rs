@@ -1,13 +1,12 @@
 //! How well targets are predicted, and what the model writes for sources of the file.
 
-use hone_core::task::Task;
 use hone_core::task::seq2seq_lm::{EvaluationDetail, RowPrediction};
 use leptos::prelude::*;
 
 use crate::format;
 use crate::pages::{rating, side_by_side};
 use crate::state::Store;
-use crate::state::evaluation::{split_name, writing_limits};
+use crate::state::evaluation::split_name;
 use crate::tasks::writing_figures::{caption, labels, samples, styles};
 use crate::tasks::{self, EvaluationParts};
 
@@ -22,9 +21,8 @@ pub(crate) fn evaluation_parts(
     let tokens = usize::try_from(shown.detail.num_tokens).unwrap_or(usize::MAX);
     let (tokens, split) = (format::plural(tokens, "token"), split_name(shown.measured.split));
     let of_writing = shown.measured.writing.as_ref().map(|writing| {
-        let (_, max_new_tokens) = writing_limits(Task::Seq2seqLm, &store.run_of_weights());
         let sources = format::plural(writing.figures.num_rows, "source");
-        caption(&format!("for the first {sources}"), max_new_tokens)
+        caption(&format!("for the first {sources}"), writing)
     });
     let of_writing = of_writing.unwrap_or_else(|| "What it writes was not measured.".into());
     let (before, after) = (before.map(|side| side.measured), after.map(|side| side.measured));

@@ -10,33 +10,8 @@ use crate::state::report::ColumnRole;
 use crate::tasks::report_views::{first_rows, label_bars, preview_texts, text_heads};
 use crate::tasks::{DataParts, RowFacts};
 
-/// The role of the column that makes a row a pair of texts.
-const SECOND: &str = "second text";
-
 /// What a column can be.
-const ROLES: &[ColumnRole] = &[
-    ColumnRole {
-        role: "text",
-        label: "Text",
-        id: "text-column",
-        is_optional: false,
-        wish: |read| &mut read.text_column,
-    },
-    ColumnRole {
-        role: SECOND,
-        label: "Second text",
-        id: "text-pair-column",
-        is_optional: true,
-        wish: |read| &mut read.text_pair_column,
-    },
-    ColumnRole {
-        role: "label",
-        label: "Label",
-        id: "label-column",
-        is_optional: false,
-        wish: |read| &mut read.label_column,
-    },
-];
+const ROLES: &[ColumnRole] = &[ColumnRole::TEXT, ColumnRole::SECOND_TEXT, ColumnRole::LABEL];
 
 pub(crate) fn row_facts(detail: &ReportDetail) -> RowFacts {
     let has_second = detail.preview.iter().any(|row| row.second.is_some());
@@ -77,7 +52,7 @@ mod tests {
     use hone_core::task::sequence_classification::ClassCount;
 
     use super::*;
-    use crate::state::report::{choose_column, forget_columns, size_words};
+    use crate::state::report::{SECOND_TEXT, choose_column, forget_columns, size_words};
     use crate::tasks::fixtures;
 
     fn report(used: &[(&str, &str)]) -> DataReport {
@@ -107,10 +82,10 @@ mod tests {
     fn a_second_text_is_added_and_taken_away() {
         let single = report(&[("body", "text"), ("kind", "label")]);
         let mut read = ReadOptions::default();
-        choose_column(&mut read, &single, ROLES, SECOND, "title");
+        choose_column(&mut read, &single, ROLES, SECOND_TEXT, "title");
         assert_eq!(wishes(&read), [Some("body"), Some("title"), Some("kind")]);
-        let pair = report(&[("body", "text"), ("title", SECOND), ("kind", "label")]);
-        choose_column(&mut read, &pair, ROLES, SECOND, "");
+        let pair = report(&[("body", "text"), ("title", SECOND_TEXT), ("kind", "label")]);
+        choose_column(&mut read, &pair, ROLES, SECOND_TEXT, "");
         assert_eq!(wishes(&read), [Some("body"), Some(""), Some("kind")], "none is wanted");
         choose_column(&mut read, &single, ROLES, "label", "note");
         assert_eq!(wishes(&read), [Some("body"), Some(""), Some("note")], "and stays none");

@@ -13,55 +13,20 @@ use crate::state::report::ColumnRole;
 use crate::tasks::report_views::label_bars;
 use crate::tasks::{Count, DataParts, RowFacts};
 
-const TOKENS: ColumnRole = ColumnRole {
-    role: "tokens",
-    label: "Tokens",
-    id: "tokens-column",
-    is_optional: false,
-    wish: |read| &mut read.tokens_column,
-};
+const TOKENS: ColumnRole = ColumnRole::needed("tokens", "Tokens", "tokens-column", |read| &mut read.tokens_column);
 
-const TAGS: ColumnRole = ColumnRole {
-    role: "tags",
-    label: "Tags",
-    id: "label-column",
-    is_optional: false,
-    wish: |read| &mut read.label_column,
-};
+const TAGS: ColumnRole = ColumnRole::needed("tags", "Tags", "label-column", |read| &mut read.label_column);
 
 /// What a column can be where rows are sentences with a tag for each word.
 const OF_TAGS: &[ColumnRole] = &[TOKENS, TAGS];
 
 /// The same where a row of a table is a word.
-const OF_WORDS: &[ColumnRole] = &[
-    TOKENS,
-    TAGS,
-    ColumnRole {
-        role: "sentence",
-        label: "Sentence",
-        id: "sentence-column",
-        is_optional: true,
-        wish: |read| &mut read.sentence_column,
-    },
-];
+const OF_WORDS: &[ColumnRole] =
+    &[TOKENS, TAGS, ColumnRole::optional("sentence", "Sentence", "sentence-column", |read| &mut read.sentence_column)];
 
 /// What a column can be where rows are texts with spans.
-const OF_SPANS: &[ColumnRole] = &[
-    ColumnRole {
-        role: "text",
-        label: "Text",
-        id: "text-column",
-        is_optional: false,
-        wish: |read| &mut read.text_column,
-    },
-    ColumnRole {
-        role: "spans",
-        label: "Spans",
-        id: "label-column",
-        is_optional: false,
-        wish: |read| &mut read.label_column,
-    },
-];
+const OF_SPANS: &[ColumnRole] =
+    &[ColumnRole::TEXT, ColumnRole::needed("spans", "Spans", "label-column", |read| &mut read.label_column)];
 
 fn roles(report: &DataReport) -> &'static [ColumnRole] {
     match report.format {
@@ -122,7 +87,7 @@ fn preview(detail: &ReportDetail) -> AnyView {
 #[cfg(test)]
 mod tests {
     use hone_core::task;
-    use hone_core::task::token_classification::{Scheme, TypeCount};
+    use hone_core::task::token_classification::{Scheme, TagLayout, TypeCount};
 
     use super::*;
     use crate::tasks::fixtures;
@@ -130,6 +95,7 @@ mod tests {
     fn report(format: Format, used: &[(&str, &str)], num_long: usize) -> DataReport {
         let detail = ReportDetail {
             scheme: Scheme::Bio,
+            layout: TagLayout::default(),
             num_labels: 3,
             types: vec![TypeCount { label: "LOC".into(), counts: [2, 0, 1] }],
             num_words: 9,

@@ -11,8 +11,11 @@ use crate::charts::Matrix;
 use crate::components::{Button, Cell, select, sortable_table};
 use crate::format;
 use crate::state::Store;
+use crate::state::corrections::WrongAnswer;
+use crate::state::corrections::tags::wrong_sentence;
 use crate::state::evaluation::split_name;
-use crate::tasks::{self, EvaluationParts};
+use crate::tasks::wrong_rows::TITLE_ID;
+use crate::tasks::{self, EvaluationParts, correct_labels};
 
 /// Types up to which the whole confusion matrix is shown.
 const MAX_MATRIX_TYPES: usize = 25;
@@ -103,6 +106,8 @@ fn confusion(shown: &EvaluationDetail) -> Option<AnyView> {
 /// chosen.
 fn mistakes(store: Store, shown: &Side<'_>) -> AnyView {
     let rows = Arc::new(shown.rows.to_vec());
+    let layout = untrack(|| store.tag_layout());
+    let types = layout.types();
     let wrong = wrong_rows(&rows, None);
     if wrong.is_empty() {
         return view! { <p class="note" data-testid="wrong-rows">"Every name was found, and nothing else."</p> }
@@ -124,11 +129,16 @@ fn mistakes(store: Store, shown: &Side<'_>) -> AnyView {
         let wrong = wrong_rows(&of_chosen, kind);
         let hidden = wrong.len().saturating_sub(MAX_ROWS);
         let more = (hidden > 0).then(|| format!("The first {MAX_ROWS} are shown; the saved file has all of them."));
+        // Where a row stands among those that were measured tells which is corrected.
+        let draw = |row: &RowPrediction| {
+            let index = of_chosen.iter().position(|other| std::ptr::eq(other, row)).unwrap_or_default();
+            sentence(store, row, wrong_sentence(index, row, &layout))
+        };
         let title = format!("{} with errors, those with most of them first", format::plural(wrong.len(), "row"));
         view! {
-            <h3 data-testid="wrong-rows-title">{title}</h3>
+            <h3 id=TITLE_ID tabindex="-1" data-testid="wrong-rows-title">{title}</h3>
             <p class="hint">{more}</p>
-            <div data-testid="wrong-rows">{wrong.iter().take(MAX_ROWS).map(|row| sentence(row)).collect_view()}</div>
+            <div data-testid="wrong-rows">{wrong.iter().take(MAX_ROWS).map(|row| draw(row)).collect_view()}</div>
         }
         .into_any()
     };
@@ -137,6 +147,7 @@ fn mistakes(store: Store, shown: &Side<'_>) -> AnyView {
         <div class="panel">
             {select("Errors", "error-kind", options, ALL, Signal::stored(false), on_choose)}
             {list}
+            {correct_labels::panel(store, types)}
             <div class="row"><Button id="save-wrong-rows" text="Save all errors as CSV" on_press=on_save /></div>
         </div>
     }
@@ -144,7 +155,9 @@ fn mistakes(store: Store, shown: &Side<'_>) -> AnyView {
 }
 
 /// A sentence with its true names above those that were predicted; wrong ones stand out.
-fn sentence(row: &RowPrediction) -> AnyView {
+fn sentence(store: Store, row: &RowPrediction, wrong: WrongAnswer) -> AnyView {
+    let correct = format!("Correct the tags of row {}", format::count(row.row));
+    let on_correct = Callback::new(move |()| store.open_correction(wrong.clone()));
     let head = format!("Row {}: {}", format::count(row.row), describe(row));
     view! {
         <div class="sentence">
@@ -154,6 +167,7 @@ fn sentence(row: &RowPrediction) -> AnyView {
                 <span class="hint">"Predicted"</span>
                 {marked(&row.text, &row.predicted, |index| is_wrong(row, false, index))}
             </div>
+            <div class="row"><Button id="correct-tags" text=correct on_press=on_correct /></div>
         </div>
     }
     .into_any()

@@ -81,6 +81,7 @@ mod tests {
             gold,
             predicted,
             errors,
+            words: Vec::new(),
         };
         vec![
             row(1, "Rome", vec![span(0, 4, "LOC", None)], vec![span(0, 4, "LOC", Some(0.9))], vec![]),

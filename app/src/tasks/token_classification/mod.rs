@@ -1,5 +1,6 @@
 //! Names and terms in texts: the page's words for it.
 
+pub(super) mod correct;
 pub(super) mod data;
 pub(super) mod evaluation;
 mod marks;

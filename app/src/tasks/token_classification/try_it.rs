@@ -4,23 +4,13 @@ use hone_core::task;
 use leptos::prelude::*;
 
 use super::marks::{covered, marked};
-use crate::components::text_area;
-use crate::pages::ask::{answer, ask, typing};
-use crate::pages::frame::{frame, missing};
-use crate::pages::of_run::of_run;
-use crate::state::{Step, Store, Tried};
+use crate::pages::ask::{answer, ask_page, text};
+use crate::state::{Store, Tried};
 
 const LEAD: &str = "Type a text like those the model will get, and see which names and terms it finds.";
 
 pub(in crate::tasks) fn page(store: Store) -> AnyView {
-    let content = view! {
-        {move || missing(store, Step::Try)}
-        {of_run(store)}
-        {text_area("Text", "try-text", "4", true, store.try_text, typing(store, store.try_text))}
-        {ask(store)}
-        {move || store.tried.get().map(|tried| spans(store, &tried))}
-    };
-    frame(store, Step::Try, LEAD, content.into_any())
+    ask_page(store, LEAD, text(store), spans)
 }
 
 fn spans(store: Store, tried: &Tried) -> AnyView {

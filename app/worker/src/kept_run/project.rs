@@ -35,10 +35,24 @@ pub(crate) type PackedProject = ProjectReader<BlobFile>;
 /// One that is being written.
 pub(crate) type Packing = ProjectWriter<GrowingBlob>;
 
+/// The id by which a project file knows a run: that which it got when it began (`kept_runs::next_id`).
+fn id_in_file(began_ms: Option<f64>) -> Option<String> {
+    began_ms.map(|ms| format!("{ms:013.0}"))
+}
+
 impl FoundRun {
     /// Bytes of what a project file has of it alone, beside rows and a model.
     pub(crate) fn bytes_of_step(&self) -> u64 {
         self.step.bytes()
+    }
+
+    /// Its id in a project file, where it has one there.
+    pub(crate) fn id_in_file(&self) -> Option<String> {
+        id_in_file(self.began_ms())
+    }
+
+    fn began_ms(&self) -> Option<f64> {
+        self.inputs.began_ms.or_else(|| self.id.parse().ok())
     }
 
     /// What a project file says of it.
@@ -64,7 +78,7 @@ impl FoundRun {
         };
         RunAbout {
             number: Some(*number),
-            began_ms: self.inputs.began_ms.or_else(|| self.id.parse().ok()),
+            began_ms: self.began_ms(),
             note,
             job: Job { changes: changes.clone(), ..job },
             model_sha256,
@@ -269,8 +283,7 @@ impl ImportedRun {
     pub(crate) fn renamed(&self, id: &str) -> RenamedRun {
         let RunAbout { number, began_ms, .. } = &self.packed.about;
         RenamedRun {
-            // As ids are made (`kept_runs::next_id`); one that itself came in a file has another.
-            id_there: began_ms.map(|ms| format!("{ms:013.0}")).unwrap_or_default(),
+            id_there: id_in_file(*began_ms).unwrap_or_default(),
             id: id.to_owned(),
             number_there: number.unwrap_or(self.number),
             number: self.number,

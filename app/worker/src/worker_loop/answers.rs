@@ -25,10 +25,9 @@ impl Worker {
         weights: Weights,
         split: Split,
         num_prompts: usize,
-        max_new_tokens: u32,
     ) -> Result<Reply, Problem> {
         let session = self.ready()?;
-        let measured = measure(session, weights, split, num_prompts, max_new_tokens).await;
+        let measured = measure(session, weights, split, num_prompts).await;
         let measured = measured.map_err(|error| error.problem());
         let reply = self.trust(measured).await?;
         if let Reply::Evaluated { evaluation, rows, writing, .. } = &reply {
@@ -210,12 +209,11 @@ async fn measure(
     weights: Weights,
     split: Split,
     num_prompts: usize,
-    max_new_tokens: u32,
 ) -> Result<Reply, SessionError> {
     let (evaluation, rows) = session.evaluate(weights, split, &mut show_progress).await?;
     let writing = match num_prompts {
         0 => None,
-        count => match session.evaluate_writing(weights, split, count, max_new_tokens, &mut show_progress).await {
+        count => match session.evaluate_writing(weights, split, count, None, &mut show_progress).await {
             Ok(writing) => Some(Box::new(writing)),
             // It does not write, or the rows have no prompts.
             Err(SessionError::OtherTask { .. } | SessionError::EmptySplit { .. }) => None,

@@ -31,7 +31,7 @@ impl Worker {
             }
             Backend::Cpu => (&held_by_wasm, Limits { process: Some(WASM_BYTES), tensor: None }),
         };
-        let meter = Meter { now_ms: &now_ms, held_bytes, limits };
+        let meter = Meter { now_ms: &now_ms, held_bytes, code_bytes: 0, limits };
         let estimated = self.ready()?.estimate(run, &meter).await.map_err(|error| error.problem());
         let estimate = Box::new(self.trust(estimated).await?);
         Ok(Reply::Estimated { estimate })

@@ -175,7 +175,7 @@ impl Worker {
             Ok(models) => (models, None),
             Err(error) => (Vec::new(), Some(error.reason().to_owned())),
         };
-        Reply::Models { kept: KeptModels { place: disk::place(), models, unread_reason } }
+        Reply::Models { kept: KeptModels { place: disk::storage_place(), models, unread_reason } }
     }
 
     /// Deletes a model that is not loaded.

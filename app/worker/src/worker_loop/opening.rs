@@ -104,7 +104,8 @@ impl Worker {
         let resumed = self.resume_opened(&found).await;
         let job = self.trust(resumed).await?;
         let Begun { id, has_adapter, num_labels, notes, job } = self.name_run(&job)?;
-        let project = kept_projects::state_of(&found).await;
+        let project = kept_projects::find_of(&found).await;
+        let has_rows_of_project = project.as_ref().is_some_and(|project| found.inputs.has_rows_of(project));
 
         let mut blobs = Vec::new();
         let mut copy = |(name, bytes): &NamedBytes| {
@@ -136,7 +137,8 @@ impl Worker {
             notes,
             job,
             page: found.page().to_owned(),
-            project,
+            project: project.map(|project| project.state),
+            has_rows_of_project,
             damage: found.damage().map(|damage| went_back(&damage, found.state().step)),
         };
         let reply = Reply::Opened { opened: Box::new(opened) };

@@ -3,6 +3,7 @@
 //! could not be read. Cells are written as they stand, formulas too: it is the person's own file, which must come back as it is.
 
 mod appended;
+mod sentences;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -53,13 +54,16 @@ pub fn clean_file(
     let is_kept =
         |number: usize| !changes.dropped.contains(&number) && kept.as_ref().is_none_or(|kept| kept.contains(&number));
     let mut parts = Vec::with_capacity(located.spans.len());
-    for (number, span) in &located.spans {
+    let are_lines = matches!(located.writing, RowWriting::TokenLines { .. });
+    for (place, (number, span)) in located.spans.iter().enumerate() {
         let row = &text[span.clone()];
-        parts.push(match changes.cells.get(number) {
+        let part = match changes.cells.get(number) {
             _ if !is_kept(*number) => None,
             None => Some(row.to_owned()),
+            Some(cells) if !located.tokens.is_empty() => Some(sentences::written(text, &located, place, cells)?),
             Some(cells) => Some(written(row, cells, &located, *number)?),
-        });
+        };
+        parts.push(part.map(|part| if are_lines && kept.is_some() { sentences::apart(part) } else { part }));
     }
     let num_rows = located.table.rows.iter().filter(|row| is_kept(row.number)).count();
     let written = assemble(text, &located, &parts, kept.is_some());
@@ -68,6 +72,7 @@ pub fn clean_file(
         let rows = plural(num_bad, "row");
         notes.push(format!("{rows} that could not be read: written as they stand, unless they were dropped"));
     }
+    notes.extend(note_on_sentences(name, &written, num_rows, (file, read, source), &located));
     notes.extend(decoded.note.filter(|_| decoded.encoding == Encoding::Utf8));
     if decoded.encoding != Encoding::Utf8 {
         notes.push(format!("it is written as UTF-8; the file came as {}", decoded.encoding.name()));
@@ -80,6 +85,25 @@ pub fn clean_file(
     let has_mark = bytes.starts_with(MARK);
     let bytes = [if has_mark { MARK } else { &[][..] }, written.as_bytes()].concat();
     Ok(CleanedFile { bytes, num_rows, notes })
+}
+
+/// Says so where sentences that were kept apart by one that is left out are read as one now: they are called the same.
+fn note_on_sentences(
+    name: &str,
+    written: &str,
+    num_rows: usize,
+    (file, read, source): (Split, &ReadOptions, &RowSource),
+    located: &LocatedRows,
+) -> Option<String> {
+    if located.tokens.is_empty() || num_rows == 0 {
+        return None;
+    }
+    let found = locate(name, written, file, read, source).ok()?.table.rows.len();
+    let read_as = || {
+        let rows = plural(num_rows, "sentence");
+        format!("{rows} are written and {found} read again: some that are called the same now stand side by side")
+    };
+    (found < num_rows).then(read_as)
 }
 
 /// Reads a file and finds its rows. The header of a file beside the training file stands where it likes.
@@ -95,7 +119,7 @@ fn locate(
     let has_no_header = source.file_columns.iter().enumerate().all(is_unnamed);
     let has_header = if has_no_header { Some(false) } else { read.has_header };
     let alone = ReadOptions { header_row: None, has_header, ..read.clone() };
-    let located = locate_rows(name, text, if is_own { &alone } else { read }, source.is_lines)?;
+    let located = locate_rows(name, text, if is_own { &alone } else { read }, source.kind())?;
     if !is_own || columns_of(&located.table, source).is_ok() {
         return Ok(located);
     }
@@ -104,7 +128,7 @@ fn locate(
         ReadOptions { has_header: Some(true), ..alone },
         ReadOptions { has_header: None, header_row: read.header_row, ..read.clone() },
     ];
-    let mut found = others.iter().filter_map(|other| locate_rows(name, text, other, source.is_lines).ok());
+    let mut found = others.iter().filter_map(|other| locate_rows(name, text, other, source.kind()).ok());
     Ok(found.find(|other| columns_of(&other.table, source).is_ok()).unwrap_or(located))
 }
 
@@ -212,6 +236,7 @@ fn written(
             Ok(fields.join(&separator.to_string()) + line_end)
         }
         RowWriting::Lines => on_one_line(value(0).to_owned()),
+        RowWriting::TokenLines { .. } => Err(cannot("it is a sentence of several lines")),
         RowWriting::LabelFirst if cells.len() == 2 => {
             let line = write_fast_text(value(0), value(1));
             on_one_line(
@@ -226,7 +251,8 @@ fn written(
             let mut object = row.to_owned();
             for (&index, value) in new {
                 let column = table.columns.get(index).map_or("", String::as_str);
-                object = set_field(&object, column, value).ok_or_else(|| cannot("it is no JSON object"))?;
+                object = set_field(&object, column, value)
+                    .ok_or_else(|| cannot("it is no JSON object, or one of a tool for annotation"))?;
             }
             Ok(object)
         }

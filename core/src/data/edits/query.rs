@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Split;
+use crate::data::parse::RowKind;
 
 /// A row, by its file and its number there. A list of them is what a finding of the data report names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,6 +116,16 @@ pub struct RowSource {
 }
 
 impl RowSource {
+    /// What a row of the files is: where words have tags, a sentence.
+    pub(in crate::data) fn kind(&self) -> RowKind {
+        let has_tags = self.columns.iter().any(|(_, role)| role == "tags" || role == "spans");
+        match self.is_lines {
+            true => RowKind::Line,
+            false if has_tags => RowKind::Sentence,
+            false => RowKind::Cells,
+        }
+    }
+
     /// The column of the one label of a row, by its place among those that are used; `None` where there is none or several.
     #[must_use]
     pub fn label_column(&self) -> Option<usize> {

@@ -12,7 +12,7 @@ use super::set_cells;
 use crate::config::{ReadOptions, RowEdits, Split};
 use crate::data::error::DataError;
 use crate::data::labels::sort_labels;
-use crate::data::parse::{Row, Table, parse_keeping_nested, parse_lines};
+use crate::data::parse::{Row, RowKind, Table, parse_keeping_nested, parse_lines, parse_tagged};
 use crate::data::rows::{BadCell, DataFiles, RowFormat, SourceRow, UsedColumn, read_rows};
 
 /// Longest cell that is shown, in bytes.
@@ -82,8 +82,10 @@ impl RowTable {
     /// When a file is no table with the columns that are used.
     pub fn open(files: &DataFiles, read: &ReadOptions, source: &RowSource) -> Result<Self, DataError> {
         let read = ReadOptions { edits: RowEdits::default(), sharing: Default::default(), ..read.clone() };
-        let parse_file = |name: &str, bytes: &[u8], read: &ReadOptions| {
-            if source.is_lines { parse_lines(bytes, read) } else { parse_keeping_nested(name, bytes, read) }
+        let parse_file = |name: &str, bytes: &[u8], read: &ReadOptions| match source.kind() {
+            RowKind::Line => parse_lines(bytes, read),
+            RowKind::Cells => parse_keeping_nested(name, bytes, read),
+            RowKind::Sentence => parse_tagged(name, bytes, read),
         };
         let choose = |table: &Table, _: &ReadOptions| -> Result<Vec<UsedColumn>, DataError> {
             source.columns.iter().map(|(name, _)| column_of(table, name)).collect()

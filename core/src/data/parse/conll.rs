@@ -5,12 +5,17 @@
 //! column. `-DOCSTART-` lines end a sentence; comments, and CoNLL-U's lines of multiword tokens, are skipped: the notes
 //! say so.
 
+mod located;
+
 use std::collections::{HashMap, HashSet};
 
 use super::{Format, Row, Table, holds_json, name_rank, parse_as, read_text};
 use crate::config::{ConfigProblem, ReadOptions};
 use crate::data::error::DataError;
 use crate::words::plural;
+
+pub(super) use located::locate;
+pub(in crate::data) use located::set_fields;
 
 /// Lines that are looked at to tell the format.
 const SAMPLE: usize = 2000;
@@ -80,14 +85,16 @@ pub fn is_conll_u(name: &str, text: &str) -> bool {
     is_wide && first().is_some_and(|line| matches!(line.split('\t').next(), Some("1" | "1-2" | "1-3")))
 }
 
-/// Whether it is a tag as NER data has them: `O`, or a prefix and a type.
+/// Whether it is a tag as NER data has them: `O`, or a prefix and a type, `B-PER`; also with an underscore, or the other way round.
 #[must_use]
 pub fn is_tag(field: &str) -> bool {
-    let mut chars = field.chars();
-    matches!(
-        (chars.next(), chars.next(), chars.next()),
-        (Some('O'), None, _) | (Some('B' | 'I' | 'E' | 'S' | 'L' | 'U'), Some('-'), Some(_))
-    )
+    let is_prefix = |text: &str| matches!(text, "B" | "I" | "E" | "S" | "L" | "U");
+    let is_type = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_uppercase() || letter == '_');
+    let has_prefix = |separator: char| {
+        let begins = field.split_once(separator).is_some_and(|(prefix, of)| is_prefix(prefix) && !of.is_empty());
+        begins || field.rsplit_once(separator).is_some_and(|(of, suffix)| is_type(of) && is_prefix(suffix))
+    };
+    field == "O" || has_prefix('-') || has_prefix('_')
 }
 
 /// How the lines of a file are made.
@@ -414,7 +421,21 @@ mod tests {
         assert!(!is_conll_u("x.conll", "EU\tB-ORG\n.\tO\n\nHi\tO\n"));
         assert!(!is_tagged_conll("x.tsv", "good film\tpos\n\nbad film\tneg\n"));
         assert!(!is_tagged_conll("x.txt", "one two\nthree four\n"));
-        for (tag, expected) in [("O", true), ("B-x", true), ("I-", false), ("OK", false), ("X-a", false), ("", false)] {
+        assert!(
+            is_tagged_conll("x.txt", "EU ORG-B\n. O\n\nHi O\n") && is_tagged_conll("x.txt", "EU B_ORG\n. O\n\nHi O\n")
+        );
+        for (tag, expected) in [
+            ("PER-B", true),
+            ("I_PER", true),
+            ("Typ-B", false),
+            ("-B", false),
+            ("O", true),
+            ("B-x", true),
+            ("I-", false),
+            ("OK", false),
+            ("X-a", false),
+            ("", false),
+        ] {
             assert_eq!(is_tag(tag), expected, "{tag}");
         }
     }

@@ -45,6 +45,11 @@ impl<'b> DecodedText<'b> {
         );
         Self { text: Cow::Owned(text), encoding, is_guessed: true, note: Some(note) }
     }
+
+    /// Says something more.
+    fn add_note(&mut self, more: String) {
+        self.note = Some(self.note.take().map_or(more.clone(), |note| format!("{note}; {more}")));
+    }
 }
 
 /// What begins a line where a file with a byte order mark was put behind another one.
@@ -52,19 +57,37 @@ const INNER_MARK: &str = "\n\u{feff}";
 
 /// Decodes a file.
 pub(super) fn decode(bytes: &[u8], asked: Option<Encoding>) -> Result<DecodedText<'_>, DataError> {
-    decode_as_is(bytes, asked).map(without_inner_marks)
+    let filled = without_padding(bytes, asked);
+    let mut decoded = decode_as_is(filled, asked).map(without_further_marks)?;
+    if filled.len() < bytes.len() {
+        let padding = plural(bytes.len() - filled.len(), "zero byte");
+        decoded.add_note(format!("{padding} at the end of the file, which a program or a disk left there, left out"));
+    }
+    Ok(decoded)
 }
 
-/// Leaves out the byte order marks at the beginning of lines, which nobody sees: one would be part of a name or a text.
-fn without_inner_marks(mut decoded: DecodedText<'_>) -> DecodedText<'_> {
-    let count = decoded.text.matches(INNER_MARK).count();
+/// A file without zero bytes that fill it up to the end of a block. Text of UTF-16 has others, and ends in one at most.
+fn without_padding(bytes: &[u8], asked: Option<Encoding>) -> &[u8] {
+    let is_utf16 = matches!(asked, Some(Encoding::Utf16Le | Encoding::Utf16Be))
+        || bytes.starts_with(b"\xFF\xFE")
+        || bytes.starts_with(b"\xFE\xFF");
+    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    let is_padded = bytes.len() - end > 1 && end > 0 && !bytes[..end].contains(&0);
+    if is_padded && !is_utf16 { &bytes[..end] } else { bytes }
+}
+
+/// Leaves out the byte order marks at the beginning of lines, and a second one of the file, which nobody sees: one would be part of a
+/// name or a text.
+fn without_further_marks(mut decoded: DecodedText<'_>) -> DecodedText<'_> {
+    let text = decoded.text.trim_start_matches('\u{feff}');
+    let count = decoded.text[..decoded.text.len() - text.len()].chars().count() + text.matches(INNER_MARK).count();
     if count == 0 {
         return decoded;
     }
+    let text = text.replace(INNER_MARK, "\n");
+    decoded.text = Cow::Owned(text);
     let marks = plural(count, "byte order mark");
-    let own = format!("{marks} within the file, as where files were put one behind the other, left out");
-    decoded.text = Cow::Owned(decoded.text.replace(INNER_MARK, "\n"));
-    decoded.note = Some(decoded.note.map_or(own.clone(), |note| format!("{note}; {own}")));
+    decoded.add_note(format!("{marks} within the file, as where files were put one behind the other, left out"));
     decoded
 }
 
@@ -232,6 +255,20 @@ mod tests {
             decode("\u{feff}text,label\na,b\r\n\u{feff}text,label\nc \u{feff},d\n".as_bytes(), None).expect("a text");
         assert_eq!(found.text, "text,label\na,b\r\ntext,label\nc \u{feff},d\n");
         assert!(found.note.is_some_and(|note| note.starts_with("1 byte order mark within the file")));
+        let found = decode("\u{feff}\u{feff}text,label\na,b\n".as_bytes(), None).expect("a text");
+        assert_eq!(found.text, "text,label\na,b\n");
+        assert!(found.note.is_some_and(|note| note.starts_with("1 byte order mark within the file")));
+    }
+
+    #[test]
+    fn zero_bytes_behind_a_text_are_left_out() {
+        let found = decode(b"text,label\na,b\n\0\0\0", None).expect("a text");
+        assert_eq!((found.text.as_ref(), found.encoding), ("text,label\na,b\n", Encoding::Utf8));
+        assert!(found.note.is_some_and(|note| note.starts_with("3 zero bytes at the end of the file")));
+        for text in ["a,b\n", "\u{6587}\n", "a,b\n\u{6587}"] {
+            assert_eq!(guessed(&utf16(text, u16::to_le_bytes)), (text.to_owned(), Encoding::Utf16Le), "{text}");
+        }
+        assert!(matches!(decode(&[0; 9], None), Err(DataError::Binary { .. })));
     }
 
     #[test]

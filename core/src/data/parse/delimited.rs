@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::column_names::is_known;
 use super::layout::{
-    declared_delimiter, find_layout, layout_below_header, note_skipped, repeats_header, start_of_row, usual_width,
+    declared_delimiter, find_layout, layout_below_header, note_narrow_header, note_skipped, repeats_header,
+    start_of_row, usual_width,
 };
 use super::records::{Flaw, MAX_FIELDS, Record, Records};
 use super::{DELIMITED_ENDINGS, Format, Row, Table, extension};
@@ -162,6 +163,9 @@ fn read_located(name: &str, text: &str, read: &ReadOptions) -> Result<Located, D
     let sample: Vec<Record<'_>> = records.clone().filter(|record| !record.is_blank()).take(HEADER_SAMPLE + 1).collect();
     let layout =
         if read.header_row.is_some() { layout_below_header(&sample) } else { find_layout(&sample, read.has_header) };
+    if read.has_header != Some(false) {
+        note_narrow_header(text, &sample, &layout, &mut notes);
+    }
     let header = layout.header.map(|index| {
         note_skipped(text, start, &sample, &layout, &mut notes);
         let mut records = Records::new(text, separator, quoting).starting_at(sample[index].start);
@@ -171,7 +175,10 @@ fn read_located(name: &str, text: &str, read: &ReadOptions) -> Result<Located, D
         Some(mut header) => {
             if layout.skips_row_numbers {
                 header.insert(0, Cow::Borrowed(""));
-                notes.push("the header has a name less than the rows have fields: the first are row numbers".into());
+                notes.push(
+                    "the header has a name less than the rows have fields: the first are numbers or names of rows"
+                        .into(),
+                );
             }
             while header.len() > layout.width && header.last().is_some_and(|cell| cell.trim().is_empty()) {
                 header.pop();
@@ -231,6 +238,11 @@ fn read_rows(
             Ok(cells) if table.has_header && repeats_header(&table.columns, &cells) => {
                 table.add_bad(number, "it names the columns once more".into());
             }
+            Ok(cells) if table.rows.is_empty() && table.has_header && is_rule_of_markdown(&cells) => {
+                let note =
+                    format!("row {number} is skipped: it is the line of dashes below the header of a Markdown table");
+                table.notes.push(note);
+            }
             Ok(cells) => {
                 table.rows.push(Row { number, cells, nested: Vec::new() });
                 spans.push(start..records.offset());
@@ -239,6 +251,17 @@ fn read_rows(
         }
     }
     spans
+}
+
+/// Whether cells hold nothing but dashes, with colons where Markdown aligns a column: `---`, `:--`, `:-:`.
+fn is_rule_of_markdown(cells: &[String]) -> bool {
+    let is_rule = |cell: &&str| {
+        let dashes = cell.strip_prefix(':').unwrap_or(cell);
+        let dashes = dashes.strip_suffix(':').unwrap_or(dashes);
+        !dashes.is_empty() && dashes.bytes().all(|byte| byte == b'-')
+    };
+    let mut filled = cells.iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).peekable();
+    filled.peek().is_some() && filled.all(|cell| is_rule(&cell) && cell.len() > 1)
 }
 
 /// The record's cells, if there are as many as columns; empty ones too many at the end are dropped.

@@ -14,6 +14,9 @@ const MAX_QUESTION: usize = 500;
 /// Rows below that show what a column holds.
 const FEW_ROWS: usize = 4;
 
+/// Marks of what a row has.
+const MARKS: [&str; 5] = ["x", "X", "✓", "✔", "1"];
+
 /// How likely it may be at most that a row of data looks like unknown names above a column of labels by chance.
 const MAX_CHANCE: f64 = 0.03;
 
@@ -73,6 +76,16 @@ impl Column<'_> {
             && self.values.iter().all(|value| is_figure(value))
     }
 
+    /// Marks of one kind below, or nothing, and a word above: `x` in some rows of a column that is called `Price`.
+    fn heads_marks(&self) -> bool {
+        let is_mark = |value: &&str| MARKS.contains(value) && *value == self.values[0];
+        self.values.len() > 1
+            && self.values.len() < self.num_rows
+            && self.values.iter().all(is_mark)
+            && is_like_name(self.name)
+            && self.name.chars().count() > 1
+    }
+
     /// How likely a row more would bring a value that is not below, if these are values which come back.
     fn chance_of_new_value(&self) -> Option<f64> {
         let mut counts: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
@@ -122,7 +135,7 @@ impl Column<'_> {
 ///
 /// A header may have empty cells (an index without a name), repeated names, and questions for names. What speaks for
 /// it, each enough: a known name that does not come back below it; numbers or dates below words; two frequent names;
-/// labels below that keep coming back and are short beside it, or names that would be odd as a label and a text.
+/// words above columns of marks; labels below that keep coming back and are short beside it, or names that would be odd as a label and a text.
 pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) -> bool {
     let column = |index: usize| Column {
         name: first[index].as_ref().trim(),
@@ -160,6 +173,9 @@ pub(super) fn has_header<C: AsRef<str>, R: AsRef<[C]>>(first: &[C], rest: &[R]) 
     }
     if named.iter().any(|column| column.comes_back()) {
         return false;
+    }
+    if named.iter().filter(|column| column.heads_marks()).count() > 1 {
+        return true;
     }
     // A question above labels is far longer than they are.
     let heads_answers = |column: &&Column<'_>| {
@@ -301,6 +317,14 @@ mod tests {
             ["hello", "greet"],
             &[["hi", "salute"], ["bye", "leave"], ["hey", "salute"], ["ciao", "leave"]]
         ));
+    }
+
+    #[test]
+    fn words_above_marks_are_a_header() {
+        let rows = [["it costs too much", "x", ""], ["it broke at once", "", "x"]].repeat(3);
+        assert!(guess(["Feedback", "Price", "Quality"], &rows));
+        assert!(!guess(["it costs a lot", "x", ""], &rows));
+        assert!(!guess(["Why so much", "Price", ""], &rows), "one may be a remark");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! be a row is skipped, and only above a header that is recognised.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::column_names::is_known;
 use super::header::{has_header, num_further_headers};
@@ -15,6 +15,9 @@ use crate::words::plural;
 
 /// Records above a header that are looked past.
 const MAX_ABOVE: usize = 20;
+
+/// Rows that show that each has a name of its own.
+const MIN_NAMED_ROWS: usize = 4;
 
 type Fields<'t> = [Cow<'t, str>];
 
@@ -213,7 +216,7 @@ pub(super) fn repeats_header<A: AsRef<str>, B: AsRef<str>>(header: &[A], record:
         && header.iter().filter(|name| is_known(name.as_ref())).count() >= 2
 }
 
-/// Whether the first record names all columns but the first, which numbers the rows, as R writes tables.
+/// Whether the first record names all columns but the first, which numbers or names the rows, as R writes tables.
 fn lacks_row_numbers(first: &Fields<'_>, below: &[&Fields<'_>], width: usize) -> bool {
     if first.len() + 1 != width || below.is_empty() {
         return false;
@@ -221,9 +224,39 @@ fn lacks_row_numbers(first: &Fields<'_>, below: &[&Fields<'_>], width: usize) ->
     let rows: Vec<&Fields<'_>> = below.iter().filter_map(|record| fields_of(record, width)).collect();
     let numbers: Option<Vec<u64>> = rows.iter().map(|row| row[0].trim().parse().ok()).collect();
     let ascend = |numbers: Vec<u64>| numbers.windows(2).all(|pair| pair[0] < pair[1]);
+    let are_names = || {
+        let names: Vec<&str> = rows.iter().map(|row| row[0].trim()).collect();
+        let is_word = |name: &&str| !name.is_empty() && !name.contains(char::is_whitespace);
+        let num_different = names.iter().collect::<HashSet<_>>().len();
+        names.len() >= MIN_NAMED_ROWS
+            && num_different == names.len()
+            && names.iter().all(is_word)
+            && num_known(first) > 1
+            // Else it is a text with the delimiter in it: `Thanks, it works,praise`.
+            && !rows.iter().any(|row| row[1].starts_with(' '))
+    };
     let mut fields = vec![Cow::Borrowed("")];
     fields.extend(first.iter().cloned());
-    numbers.is_some_and(ascend) && has_header(&fields, &rows)
+    (numbers.is_some_and(ascend) || are_names()) && has_header(&fields, &rows)
+}
+
+/// How many cells are names that columns of texts and labels have.
+fn num_known(fields: &Fields<'_>) -> usize {
+    fields.iter().filter(|name| is_known(name)).count()
+}
+
+/// Says that the first record looks like a header, but has fewer fields than the rows, where it is read as one of them.
+pub(super) fn note_narrow_header(text: &str, sample: &[Record<'_>], layout: &Layout, notes: &mut Vec<String>) {
+    let Some(first) = sample.first().filter(|_| layout.header.is_none()) else { return };
+    let width = first.fields.len();
+    if width > 1 && width < layout.width && num_known(&first.fields) > 1 {
+        let line = line_of(text.as_bytes(), first.start);
+        let (names, usual) = (plural(width, "column"), layout.width);
+        notes.push(format!(
+            "line {line} seems to name {names}, but most rows have {usual} fields: do texts hold the delimiter without quotes around \
+             them? Columns are numbered"
+        ));
+    }
 }
 
 /// Says which lines around the header are no rows.
@@ -407,6 +440,16 @@ mod tests {
         let found = layout("text,label\n1,first of all,a\n2,and then,b\n", None);
         assert_eq!((found.header, found.skips_row_numbers, found.width), (Some(0), true, 3));
         assert_eq!(layout("text,label\nx,first of all,a\ny,and then,b\n", None).header, None);
+        let named = "doc1,first of all,a\ndoc2,and then,b\ndoc3,at last,a\ndoc4,no more,b\n";
+        let found = layout(&format!("text,label\n{named}"), None);
+        assert_eq!((found.header, found.skips_row_numbers), (Some(0), true));
+        assert_eq!(
+            layout(&format!("text,label\n{named}doc1,again,b\n"), None).header,
+            None,
+            "it is no name of its own"
+        );
+        let texts = "Thanks, it works,a\nSorry, no,b\nHello, again,a\nWell, yes,b\n";
+        assert_eq!(layout(&format!("text,label\n{texts}"), None).header, None, "these are texts with commas");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Where the rows of a file stand in its text, so that a file can be written again with the same letters around what changed.
-//! In: the text, read as [`super::parse_keeping_nested`] or [`super::parse_lines`] reads it. Out: the table, and the bytes of each
-//! of its rows.
+//! In: the text, read as [`super::parse_keeping_nested`], [`super::parse_lines`] or [`super::parse_tagged`] reads it. Out: the table, and
+//! the bytes of each of its rows.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::delimited::{self, Located};
 use super::records::Records;
-use super::{Format, Table, holds_json, json, label_first};
+use super::{Format, Table, conll, holds_json, json, label_first, token_rows};
 use crate::config::ReadOptions;
 use crate::data::error::DataError;
 
@@ -21,6 +22,19 @@ pub(in crate::data) enum RowWriting {
     Lines,
     /// An object.
     Object,
+    /// A token a line, its fields between tabs or white space; a sentence is several lines.
+    TokenLines { has_tabs: bool },
+}
+
+/// What a row of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::data) enum RowKind {
+    /// Cells, as [`super::parse_keeping_nested`] reads them.
+    Cells,
+    /// A line, whatever stands in it.
+    Line,
+    /// A sentence with a tag for each word, as [`super::parse_tagged`] reads them.
+    Sentence,
 }
 
 /// A file, and where its rows stand.
@@ -29,6 +43,8 @@ pub(in crate::data) struct LocatedRows {
     pub(in crate::data) table: Table,
     /// Bytes of rows by their numbers, ascending; those of lines include the line end. Of an array all items are here, rows or not.
     pub(in crate::data) spans: Vec<(usize, Range<usize>)>,
+    /// Where rows are sentences and have a line or a record for each token: bytes of these, of each row of `spans`.
+    pub(in crate::data) tokens: Vec<Vec<Range<usize>>>,
     /// Bytes of the row that names the columns, of delimited text.
     pub(in crate::data) header: Option<Range<usize>>,
     pub(in crate::data) writing: RowWriting,
@@ -36,7 +52,7 @@ pub(in crate::data) struct LocatedRows {
     pub(in crate::data) is_array: bool,
 }
 
-/// Reads a text and finds its rows in it. `is_lines`: each line is a row, whatever stands in it.
+/// Reads a text and finds its rows in it.
 ///
 /// # Errors
 /// When the text can't be read, or its rows can't be told apart in it.
@@ -44,9 +60,9 @@ pub(in crate::data) fn locate_rows(
     name: &str,
     text: &str,
     read: &ReadOptions,
-    is_lines: bool,
+    kind: RowKind,
 ) -> Result<LocatedRows, DataError> {
-    if is_lines {
+    if kind == RowKind::Line {
         let table = super::parse_lines(text.as_bytes(), &ReadOptions::default())?;
         return Ok(of_lines(table, text, RowWriting::Lines));
     }
@@ -54,7 +70,12 @@ pub(in crate::data) fn locate_rows(
         let table = json::parse::<true>(text)?;
         let spans = json::locate(text, &table)?;
         let is_array = table.format == Format::Json;
-        return Ok(LocatedRows { table, spans, header: None, writing: RowWriting::Object, is_array });
+        let writing = RowWriting::Object;
+        return Ok(LocatedRows { table, spans, tokens: Vec::new(), header: None, writing, is_array });
+    }
+    let sentences = if kind == RowKind::Sentence { conll::locate(name, text, read)? } else { None };
+    if let Some(located) = sentences {
+        return Ok(located);
     }
     if let Some(table) = label_first::parse(text, read) {
         return Ok(of_lines(table, text, RowWriting::LabelFirst));
@@ -67,12 +88,22 @@ pub(in crate::data) fn locate_rows(
     }
     let spans = table.rows.iter().map(|row| row.number).zip(spans).collect();
     let writing = RowWriting::Delimited { separator, is_quoted };
-    Ok(LocatedRows { table, spans, header, writing, is_array: false })
+    let mut located = LocatedRows { table, spans, tokens: Vec::new(), header, writing, is_array: false };
+    if kind == RowKind::Sentence {
+        token_rows::join_located(&mut located, read);
+    }
+    Ok(located)
 }
 
 /// Fields of a row of delimited text.
 pub(in crate::data) fn num_fields(row: &str, separator: char, is_quoted: bool) -> usize {
     Records::new(row, separator, is_quoted).next().map_or(0, |record| record.fields.len())
+}
+
+/// Fields of a row of delimited text, without the quotes around them.
+pub(in crate::data) fn fields_of(row: &str, separator: char, is_quoted: bool) -> Vec<String> {
+    let record = Records::new(row, separator, is_quoted).next();
+    record.map_or_else(Vec::new, |record| record.fields.into_iter().map(Cow::into_owned).collect())
 }
 
 /// A table whose rows are lines, by their numbers.
@@ -81,7 +112,7 @@ fn of_lines(table: Table, text: &str, writing: RowWriting) -> LocatedRows {
     let lines = line_spans(text, writing == RowWriting::LabelFirst);
     let span = |number: usize| Some((number, lines.get(number.checked_sub(1)?)?.clone()));
     let spans = table.rows.iter().filter_map(|row| span(row.number)).collect();
-    LocatedRows { table, spans, header: None, writing, is_array: false }
+    LocatedRows { table, spans, tokens: Vec::new(), header: None, writing, is_array: false }
 }
 
 /// Bytes of each line, its end included.
@@ -108,7 +139,7 @@ mod tests {
 
     fn rows(name: &str, text: &str) -> Vec<(usize, String)> {
         let read = ReadOptions::default();
-        let located = locate_rows(name, text, &read, false).expect("a table");
+        let located = locate_rows(name, text, &read, RowKind::Cells).expect("a table");
         let parsed = parse_keeping_nested(name, text.as_bytes(), &read).expect("a table");
         assert_eq!(located.table.rows, parsed.rows);
         located.spans.into_iter().map(|(number, span)| (number, text[span].to_owned())).collect()
@@ -131,7 +162,7 @@ mod tests {
             rows("x.label", text),
             owned(&[(1, "DESC:manner How did it go ?\r\n"), (3, "ENTY:animal What ?\n")])
         );
-        let lines = locate_rows("x.txt", "a, b\n\n c\n", &ReadOptions::default(), true).expect("lines");
+        let lines = locate_rows("x.txt", "a, b\n\n c\n", &ReadOptions::default(), RowKind::Line).expect("lines");
         assert_eq!(lines.spans, [(1, 0..5), (3, 6..9)]);
     }
 

@@ -17,6 +17,7 @@ mod lines;
 mod located;
 mod records;
 mod single_byte;
+mod token_rows;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,12 +26,16 @@ use crate::config::{ConfigProblem, Encoding, ReadOptions};
 
 pub(crate) use column_names::name_rank;
 pub(super) use column_names::{LABEL_NAMES, TEXT_NAMES};
+pub(super) use conll::set_fields;
 pub use conll::{is_conll_u, is_tag, is_tagged_conll, parse_sentences};
 pub use decode::DecodedText;
 pub(super) use json::set_field;
+pub(crate) use json::whole_start;
 pub(super) use label_first::write_fast_text;
 pub use lines::{LINES_COLUMN, parse_lines};
-pub(super) use located::{LocatedRows, RowWriting, locate_rows, num_fields};
+pub(super) use located::{LocatedRows, RowKind, RowWriting, fields_of, locate_rows, num_fields};
+pub use token_rows::parse_tagged;
+pub(crate) use token_rows::{SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, best_named};
 
 /// Largest file that is read, in bytes.
 const MAX_BYTES: usize = 512 << 20;

@@ -1,7 +1,8 @@
 //! Delimited text to records, one at a time, borrowing what needs no unescaping.
 //!
-//! RFC 4180 with the leniency of Python's `csv`: a quote means something only at the start of a field, `""` inside is a
-//! quote, and what follows a closing quote is taken literally. Line feed, carriage return and both together end a
+//! RFC 4180 with the leniency of Python's `csv`: a quote means something only at the start of a field (spaces may stand before one
+//! that is closed at the field's end, as with `skipinitialspace`), `""` inside is a quote, and what follows a closing quote is
+//! taken literally. Line feed, carriage return and both together end a
 //! record. Unlike the `csv` crate (the reference in the tests below) it says when quotes do not add up, counts blank
 //! lines, takes any character as delimiter, and can start again at any offset: this is what guessing needs.
 
@@ -108,6 +109,30 @@ impl<'t> Records<'t> {
         at
     }
 
+    /// Offset of the quote behind spaces at `self.at`, where it opens a field that ends on its line with another quote: `a, "b, c"`.
+    fn quote_behind_spaces(&self) -> Option<usize> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+        if !self.quoting || self.delimiter[0] == b' ' || spaces == 0 || rest.get(spaces) != Some(&b'"') {
+            return None;
+        }
+        let open = self.at + spaces;
+        let mut bytes = self.text.as_bytes()[open + 1..].iter().copied().zip(open + 1..).peekable();
+        while let Some((byte, at)) = bytes.next() {
+            match byte {
+                b'\n' | b'\r' => return None,
+                b'"' if bytes.next_if(|&(next, _)| next == b'"').is_none() => {
+                    let end = at + 1 + self.text[at + 1..].bytes().take_while(|&byte| byte == b' ').count();
+                    let is_end =
+                        matches!(self.text.as_bytes().get(end), None | Some(b'\n' | b'\r')) || self.at_delimiter(end);
+                    return is_end.then_some(open);
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
     fn skip_line_end(&mut self) {
         let rest = &self.text.as_bytes()[self.at..];
         self.at += match rest {
@@ -181,6 +206,9 @@ impl<'t> Iterator for Records<'t> {
         loop {
             let field = if self.quoting && bytes.get(self.at) == Some(&b'"') {
                 self.quoted_field(&mut record)
+            } else if let Some(quote) = self.quote_behind_spaces() {
+                self.at = quote;
+                self.quoted_field(&mut record)
             } else {
                 let end = self.bare_end(self.at);
                 let field = &self.text[self.at..end];
@@ -222,6 +250,18 @@ mod tests {
     fn a_quote_inside_a_field_is_a_character() {
         assert_eq!(read("5\" disk,x\n", ',', true), [["5\" disk", "x"]]);
         assert_eq!(read("\"a,b\n\"c,d\n", ',', false), [["\"a", "b"], ["\"c", "d"]]);
+    }
+
+    #[test]
+    fn spaces_before_a_field_in_quotes_are_none_of_it() {
+        assert_eq!(
+            read("a, \"b, \"\"c\"\"\" ,  \"d\"\n \"e\", f", ',', true),
+            [vec!["a", "b, \"c\"", "d"], vec!["e", " f"]]
+        );
+        for text in ["a, \"b\" c", "a, \"b", "a, \"b\nc\"", "a,\t\"b\""] {
+            assert_eq!(read(text, ',', true)[0][1], text[2..].lines().next().expect("a line"), "{text}");
+        }
+        assert_eq!(read("a, \"b, c\"", ',', false), [["a", " \"b", " c\""]]);
     }
 
     #[test]

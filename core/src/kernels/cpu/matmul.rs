@@ -28,8 +28,10 @@ const PARALLEL_BATCH: usize = 128 * 128 * 128;
 /// Fewer products than that are shared out one after another.
 const FEW_PRODUCTS: usize = 4;
 /// Columns that a thread's block has at least, or all.
+#[cfg(feature = "rayon")]
 const BLOCK_COLUMNS: usize = 48;
 /// Blocks start at multiples of this many rows and columns, which are whole vectors.
+#[cfg(feature = "rayon")]
 const BLOCK_STEP: usize = 16;
 
 /// Whether [`matmul`] and [`linear`] multiply these: f32, on the CPU, of equal batch dimensions.

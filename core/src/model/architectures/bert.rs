@@ -95,7 +95,21 @@ const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
 }
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
+    check_sees_all(fields)?;
     encoder(fields).map(BackboneConfig::Encoder)
+}
+
+/// Refuses what would be a decoder, as RoBERTa's and ELECTRA's files say it too; the other encoders do not read the field.
+pub(super) fn check_sees_all(fields: &Fields<'_>) -> Result<(), ModelError> {
+    const FIELD: &str = "is_decoder";
+    match fields.flag_or(FIELD, false)? {
+        false => Ok(()),
+        true => {
+            let reason = "is true, and each token would see only those before it, which is not supported of an encoder; write \
+                          false if the model was trained to read whole texts";
+            Err(ModelError::Field { field: FIELD, reason: reason.into() })
+        }
+    }
 }
 
 /// Sizes and rates, which the files of RoBERTa, ELECTRA, MPNet and ALBERT say alike.

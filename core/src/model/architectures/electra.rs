@@ -81,6 +81,7 @@ const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
 }
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
+    bert::check_sees_all(fields)?;
     let encoder = bert::encoder(fields)?;
     let embedding_size = fields.whole_or("embedding_size", 128)?;
     Ok(BackboneConfig::Encoder(EncoderConfig {

@@ -4,14 +4,12 @@
 //!
 //! Reference: `transformers` v5.24 `models/gemma2/modeling_gemma2.py`.
 
-use super::super::fields::{Fields, only, only_text};
+use super::super::fields::{Fields, activation_or, only};
 use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig};
 use super::super::{KeyMap, ModelError};
 use super::{llama, qwen2};
-use crate::nn::{
-    AttentionConfig, DecoderConfig, GateActivation, MlpKind, NormKind, NormPlacement, Positions, QkNorm, Scales,
-};
+use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, NormKind, NormPlacement, Positions, QkNorm, Scales};
 
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "gemma2",
@@ -71,7 +69,7 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
 
 /// What both have in common; positions, windows and caps are Llama's yet.
 pub(super) fn decoder(fields: &Fields<'_>, max_positions: usize) -> Result<DecoderConfig, ModelError> {
-    only_text(fields, "hidden_activation", "gelu_pytorch_tanh")?;
+    let activation = activation_or(fields, "hidden_activation", "gelu_pytorch_tanh")?;
     only(fields, "use_bidirectional_attention", false)?;
     let hidden_size = fields.whole("hidden_size")?;
     let num_attention_heads = fields.whole("num_attention_heads")?;
@@ -100,7 +98,7 @@ pub(super) fn decoder(fields: &Fields<'_>, max_positions: usize) -> Result<Decod
             softcap: None,
         },
         windows: vec![None; num_hidden_layers],
-        mlp: MlpKind::Gated { activation: GateActivation::GeluTanh, has_bias: false, is_fused: false },
+        mlp: MlpKind::Gated { activation, has_bias: false, is_fused: false },
         scales: Scales { embedding: (hidden_size as f64).sqrt(), rounds_embedding: true, ..Scales::default() },
         tie_word_embeddings: fields.flag_or("tie_word_embeddings", true)?,
         padding_idx: padding_row(fields, Some(PADDING), vocab_size)?,

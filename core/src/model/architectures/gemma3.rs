@@ -49,14 +49,14 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
 /// Layers that see all are turned by `rope_theta` and `rope_scaling`, the others by `rope_local_base_freq`; transformers 5
 /// writes both as `rope_parameters`, under the names of `layer_types`.
 fn positions(fields: &Fields<'_>, windows: &[Option<usize>], dim: usize) -> Result<Positions, ModelError> {
-    let plain = llama::rope_of(typed(fields, "full_attention")?, fields.real_or("rope_theta", THETA)?, dim)?;
+    let plain = llama::rope_of(fields, typed(fields, "full_attention")?, fields.real_or("rope_theta", THETA)?, dim)?;
     // Where both stand, transformers 5 reads `rope_scaling`.
     let all = match fields.object("rope_scaling") {
-        Some(scaling) => llama::rope_of(Some(scaling), plain.theta, dim)?,
+        Some(scaling) => llama::rope_of(fields, Some(scaling), plain.theta, dim)?,
         None => plain,
     };
     let near = typed(fields, "sliding_attention")?;
-    let near = llama::rope_of(near, fields.real_or("rope_local_base_freq", llama::THETA)?, dim)?;
+    let near = llama::rope_of(fields, near, fields.real_or("rope_local_base_freq", llama::THETA)?, dim)?;
     let rope_of = |window: &Option<usize>| Some(if window.is_some() { near } else { all });
     Ok(Positions::Rotary(windows.iter().map(rope_of).collect()))
 }

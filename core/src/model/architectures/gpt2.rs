@@ -5,7 +5,7 @@
 //! `GPT2ForSequenceClassification` (`score`, without a bias, of the last token that is not padding) and
 //! `GPT2ForTokenClassification` (dropout, classifier), whose layers are no `Conv1D`.
 
-use super::super::fields::{Fields, only, only_text};
+use super::super::fields::{Fields, activation_or, only};
 use super::super::spec::{ArchitectureSpec, BackboneConfig, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
 use super::llama;
@@ -59,7 +59,6 @@ const KEY_MAP: KeyMap = KeyMap {
 };
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
-    only_text(fields, "activation_function", "gelu_new")?;
     only(fields, "scale_attn_weights", true)?;
     only(fields, "scale_attn_by_inverse_layer_idx", false)?;
     only(fields, "add_cross_attention", false)?;
@@ -88,7 +87,7 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
             softcap: None,
         },
         windows: vec![None; num_hidden_layers],
-        mlp: MlpKind::GeluNew,
+        mlp: MlpKind::Plain(activation_or(fields, "activation_function", "gelu_new")?),
         scales: Scales::default(),
         tie_word_embeddings: fields.flag_or("tie_word_embeddings", true)?,
         padding_idx: None,

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::super::fields::{Fields, only_text, shown};
+use super::super::fields::{Fields, activation_or, shown};
 use super::super::heads::HeadConfig;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
@@ -59,7 +59,6 @@ fn token(fields: &Fields<'_>) -> Result<HeadConfig, ModelError> {
 }
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
-    only_text(fields, "activation_function", "gelu_new")?;
     let (hidden_size, heads) = (fields.whole("hidden_size")?, fields.whole("num_heads")?);
     let num_hidden_layers = fields.whole("num_layers")?;
     Ok(BackboneConfig::Decoder(DecoderConfig {
@@ -84,7 +83,7 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
             softcap: None,
         },
         windows: windows(fields, num_hidden_layers)?,
-        mlp: MlpKind::GeluNew,
+        mlp: MlpKind::Plain(activation_or(fields, "activation_function", "gelu_new")?),
         scales: Scales::default(),
         tie_word_embeddings: fields.flag_or("tie_word_embeddings", true)?,
         padding_idx: None,

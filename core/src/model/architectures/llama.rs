@@ -6,13 +6,13 @@
 
 use serde_json::{Map, Value};
 
-use super::super::fields::{Fields, only, only_text};
+use super::super::fields::{Fields, activation_or, only};
 use super::super::heads::{HeadConfig, SequenceConfig};
 use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
 use crate::nn::{
-    AttentionConfig, DecoderConfig, GateActivation, MlpKind, NormKind, NormPlacement, Positions, QkNorm, RopeConfig,
+    Activation, AttentionConfig, DecoderConfig, MlpKind, NormKind, NormPlacement, Positions, QkNorm, RopeConfig,
     RopeScaling, Scales,
 };
 use crate::task::HeadKind;
@@ -124,7 +124,6 @@ pub(super) fn token_with_bias(fields: &Fields<'_>) -> Result<HeadConfig, ModelEr
 
 /// Sizes and rates, which kindred files say alike.
 pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> {
-    only_text(fields, "hidden_act", "silu")?;
     let (hidden_size, heads) = (fields.whole("hidden_size")?, fields.whole("num_attention_heads")?);
     let num_hidden_layers = fields.whole("num_hidden_layers")?;
     let head_dim = fields.whole_or("head_dim", hidden_size / heads)?;
@@ -152,11 +151,7 @@ pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> 
             softcap: None,
         },
         windows: vec![None; num_hidden_layers],
-        mlp: MlpKind::Gated {
-            activation: GateActivation::Silu,
-            has_bias: fields.flag_or("mlp_bias", false)?,
-            is_fused: false,
-        },
+        mlp: gated(fields, fields.flag_or("mlp_bias", false)?)?,
         scales: Scales::default(),
         tie_word_embeddings: fields.flag_or("tie_word_embeddings", false)?,
         padding_idx: padding_row(fields, None, vocab_size)?,
@@ -166,6 +161,16 @@ pub(super) fn decoder(fields: &Fields<'_>) -> Result<DecoderConfig, ModelError> 
         initializer_range: fields.real_or("initializer_range", 0.02)?,
         shrinks_residual_std: false,
     })
+}
+
+/// A feed-forward part of three layers.
+pub(super) fn gated(fields: &Fields<'_>, has_bias: bool) -> Result<MlpKind, ModelError> {
+    Ok(MlpKind::Gated { activation: hidden_act(fields)?, has_bias, is_fused: false })
+}
+
+/// Of the gate.
+pub(super) fn hidden_act(fields: &Fields<'_>) -> Result<Activation, ModelError> {
+    activation_or(fields, "hidden_act", "silu")
 }
 
 /// The sliding window of `transformers`' configs where the file does not say.
@@ -185,13 +190,23 @@ pub(super) const THETA: f64 = 10_000.0;
 /// `rope_theta` and `rope_scaling` of hub files, or `rope_parameters` of transformers 5; `usual` is the base where the file
 /// has none, `dim` how many values of a head are turned.
 pub(super) fn rope(fields: &Fields<'_>, usual: f64, dim: usize) -> Result<RopeConfig, ModelError> {
-    // Where both stand, transformers 5 reads `rope_scaling`.
-    let parameters = fields.object("rope_scaling").or_else(|| fields.object("rope_parameters"));
-    rope_of(parameters, fields.real_or("rope_theta", usual)?, dim)
+    rope_of(fields, rope_parameters(fields), fields.real_or("rope_theta", usual)?, dim)
+}
+
+/// The object that says how positions turn. Where both stand, transformers 5 reads `rope_scaling`.
+pub(super) fn rope_parameters<'a>(fields: &'a Fields<'_>) -> Option<&'a Map<String, Value>> {
+    fields.object("rope_scaling").or_else(|| fields.object("rope_parameters"))
+}
+
+/// The kind of scaling that such an object names.
+pub(super) fn rope_type(parameters: Option<&Map<String, Value>>) -> &str {
+    let kind = parameters.and_then(|object| object.get("rope_type").or_else(|| object.get("type")));
+    kind.and_then(Value::as_str).unwrap_or("default")
 }
 
 /// The same out of one of these objects; `usual` is the base where it has none.
 pub(super) fn rope_of(
+    fields: &Fields<'_>,
     parameters: Option<&Map<String, Value>>,
     usual: f64,
     dim: usize,
@@ -205,8 +220,7 @@ pub(super) fn rope_of(
         }
         None => usual,
     };
-    let kind = parameters.and_then(|object| object.get("rope_type").or_else(|| object.get("type")));
-    let kind = kind.and_then(Value::as_str).unwrap_or("default");
+    let kind = rope_type(parameters);
     let needed = |name: &'static str| {
         number(name).filter(|&value| value > 0.0).ok_or_else(|| ModelError::Field {
             field: "rope_scaling",
@@ -214,18 +228,52 @@ pub(super) fn rope_of(
         })
     };
     let scaling = match kind {
-        "default" => RopeScaling::None,
+        // Of texts within `max_position_embeddings`, and longer ones are cut, "dynamic" changes nothing.
+        "default" | "dynamic" => RopeScaling::None,
         "linear" => RopeScaling::Linear { factor: needed("factor")? },
         "llama3" => RopeScaling::Llama3 {
             factor: needed("factor")?,
             low_freq_factor: needed("low_freq_factor")?,
             high_freq_factor: needed("high_freq_factor")?,
-            original_max_position_embeddings: needed("original_max_position_embeddings")?,
+            original_max_position_embeddings: original_positions(fields, parameters)?,
         },
+        "yarn" => {
+            let factor = needed("factor")?;
+            let above_0 = |name: &str| number(name).filter(|&value| value > 0.0);
+            let raised = |by: f64| if factor > 1.0 { 0.1 * by * factor.ln() + 1.0 } else { 1.0 };
+            let usual = match (above_0("mscale"), above_0("mscale_all_dim")) {
+                (Some(own), Some(all)) => raised(own) / raised(all),
+                _ => raised(1.0),
+            };
+            RopeScaling::Yarn {
+                factor,
+                beta_fast: above_0("beta_fast").unwrap_or(32.0),
+                beta_slow: above_0("beta_slow").unwrap_or(1.0),
+                // Null is not the same as missing, in transformers.
+                truncate: parameters.and_then(|object| object.get("truncate")).is_none_or(|value| *value == true),
+                original_max_position_embeddings: original_positions(fields, parameters)?,
+                attention_factor: above_0("attention_factor").unwrap_or(usual),
+            }
+        }
         other => {
-            let reason = format!("rope type {other:?} is not supported; supported are default, linear, llama3");
+            let reason = format!(
+                "rope type {other:?} is not supported; supported are default, linear, dynamic, llama3, yarn: take a model with \
+                 one of these"
+            );
             return Err(ModelError::Field { field: "rope_scaling", reason });
         }
     };
     Ok(RopeConfig { theta, scaling, dim })
+}
+
+/// Context of the first training, in tokens: the field of the whole file counts before that of its rotary parameters, and where
+/// neither says it, it is that of the model.
+fn original_positions(fields: &Fields<'_>, parameters: Option<&Map<String, Value>>) -> Result<f64, ModelError> {
+    const FIELD: &str = "original_max_position_embeddings";
+    let inner = parameters.and_then(|object| object.get(FIELD)).and_then(Value::as_f64).filter(|&value| value > 0.0);
+    match (fields.has(FIELD), inner) {
+        (false, Some(inner)) => Ok(inner),
+        (true, _) => Ok(fields.whole(FIELD)?.max(1) as f64),
+        (false, None) => Ok(fields.whole_or("max_position_embeddings", 2048)? as f64),
+    }
 }

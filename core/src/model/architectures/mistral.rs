@@ -5,8 +5,8 @@
 use super::super::ModelError;
 use super::super::fields::Fields;
 use super::super::spec::{ArchitectureSpec, BackboneConfig};
-use super::llama;
-use crate::nn::DecoderConfig;
+use super::{llama, qwen2};
+use crate::nn::{AttentionConfig, DecoderConfig};
 
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "mistral",
@@ -19,9 +19,17 @@ pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     ..llama::SPEC
 };
 
-/// All layers slide, as `MistralConfig` has it.
+/// All layers slide, as `MistralConfig` has it; or those that `layer_types` names, for then `transformers` takes the file for that
+/// of a Ministral.
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     let decoder = llama::decoder(fields)?;
-    let windows = vec![llama::sliding_window(fields)?; decoder.num_hidden_layers];
-    Ok(BackboneConfig::Decoder(DecoderConfig { windows, ..decoder }))
+    let window = llama::sliding_window(fields)?;
+    let windows = match fields.list("layer_types") {
+        Some(types) => qwen2::typed_windows(types, window, decoder.num_hidden_layers)?,
+        None => vec![window; decoder.num_hidden_layers],
+    };
+    // Its classes have no biases, whatever the file says.
+    let attention = AttentionConfig { has_qkv_bias: false, has_output_bias: false, ..decoder.attention };
+    let mlp = llama::gated(fields, false)?;
+    Ok(BackboneConfig::Decoder(DecoderConfig { attention, windows, mlp, ..decoder }))
 }

@@ -163,7 +163,7 @@ fn windows(fields: &Fields<'_>) -> Result<Vec<Option<usize>>, ModelError> {
 /// The angles of one kind of layers; `theta` is the base where transformers 5 has not written one.
 fn rope(fields: &Fields<'_>, kind: &str, theta: f64, dim: usize) -> Result<RopeConfig, ModelError> {
     let of_kind = || fields.object("rope_parameters").and_then(|kinds| kinds.get(kind)).and_then(Value::as_object);
-    llama::rope_of(fields.object("rope_scaling").or_else(of_kind), theta, dim)
+    llama::rope_of(fields, fields.object("rope_scaling").or_else(of_kind), theta, dim)
 }
 
 fn norm_eps(fields: &Fields<'_>) -> Result<f64, ModelError> {

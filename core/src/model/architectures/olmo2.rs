@@ -8,7 +8,7 @@ use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig};
 use super::super::{KeyMap, ModelError};
 use super::llama;
-use crate::nn::{AttentionConfig, DecoderConfig, GateActivation, MlpKind, NormPlacement, QkNorm};
+use crate::nn::{AttentionConfig, DecoderConfig, NormPlacement, QkNorm};
 
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "olmo2",
@@ -47,7 +47,7 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
         norm_eps: fields.real_or("rms_norm_eps", 1e-5)?,
         norm_placement: NormPlacement::After,
         attention: AttentionConfig { qk_norm: QkNorm::Whole, ..decoder.attention },
-        mlp: MlpKind::Gated { activation: GateActivation::Silu, has_bias: false, is_fused: false },
+        mlp: llama::gated(fields, false)?,
         padding_idx: padding_row(fields, Some(PADDING), decoder.vocab_size)?,
         ..decoder
     }))

@@ -11,7 +11,7 @@ use super::super::padding::padding_row;
 use super::super::spec::{ArchitectureSpec, BackboneConfig};
 use super::super::{KeyMap, ModelError};
 use super::llama;
-use crate::nn::{AttentionConfig, DecoderConfig, GateActivation, MlpKind, Positions, RopeScaling};
+use crate::nn::{AttentionConfig, DecoderConfig, MlpKind, Positions};
 
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
     model_type: "phi3",
@@ -42,13 +42,10 @@ const MAX_POSITIONS: usize = 4096;
 const PADDING: usize = 32_000;
 
 fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
+    check_rope_type(fields)?;
     let decoder = llama::decoder(fields)?;
     let layers = decoder.num_hidden_layers;
     let rope = llama::rope(fields, llama::THETA, turned_values(fields, decoder.head_dim)?)?;
-    if rope.scaling != RopeScaling::None {
-        let reason = "a Phi-3 has rope type \"default\" or \"longrope\", of which only default is supported".to_owned();
-        return Err(ModelError::Field { field: "rope_scaling", reason });
-    }
     let window = match fields.has("sliding_window") {
         true => Some(fields.whole("sliding_window")?),
         false => None,
@@ -61,11 +58,25 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
         positions: Positions::Rotary(vec![Some(rope); layers]),
         attention,
         windows: vec![window; layers],
-        mlp: MlpKind::Gated { activation: GateActivation::Silu, has_bias: false, is_fused: true },
+        mlp: MlpKind::Gated { activation: llama::hidden_act(fields)?, has_bias: false, is_fused: true },
         padding_idx: padding_row(fields, Some(PADDING), decoder.vocab_size)?,
         resid_pdrop: fields.real_or("resid_pdrop", 0.0)?,
         ..decoder
     }))
+}
+
+/// Refuses a scaling before Llama's fields are read, whose message names kinds that a Phi-3 never has.
+fn check_rope_type(fields: &Fields<'_>) -> Result<(), ModelError> {
+    match llama::rope_type(llama::rope_parameters(fields)) {
+        "default" => Ok(()),
+        kind => {
+            let reason = format!(
+                "rope type {kind:?} is not supported of a Phi-3; supported is default: take a model without rope_scaling, as those \
+                 for texts of 4,096 tokens (Phi-3-mini-4k-instruct)"
+            );
+            Err(ModelError::Field { field: "rope_scaling", reason })
+        }
+    }
 }
 
 /// Values of a head that are turned: `partial_rotary_factor`, which transformers 5 writes among the `rope_parameters`, of all.

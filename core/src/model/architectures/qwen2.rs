@@ -25,7 +25,8 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     let decoder = llama::decoder(fields)?;
     let attention = AttentionConfig { has_qkv_bias: true, has_output_bias: false, ..decoder.attention };
     let windows = windows(fields, decoder.num_hidden_layers)?;
-    Ok(BackboneConfig::Decoder(DecoderConfig { attention, windows, ..decoder }))
+    let mlp = llama::gated(fields, false)?;
+    Ok(BackboneConfig::Decoder(DecoderConfig { attention, windows, mlp, ..decoder }))
 }
 
 /// How far each layer of a Qwen sees, as its configuration class decides it: from `max_window_layers` on as far as the

@@ -23,5 +23,6 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     let decoder = llama::decoder(fields)?;
     let attention = AttentionConfig { qk_norm: QkNorm::PerHead, ..decoder.attention };
     let windows = qwen2::windows(fields, decoder.num_hidden_layers)?;
-    Ok(BackboneConfig::Decoder(DecoderConfig { attention, windows, ..decoder }))
+    let mlp = llama::gated(fields, false)?;
+    Ok(BackboneConfig::Decoder(DecoderConfig { attention, windows, mlp, ..decoder }))
 }

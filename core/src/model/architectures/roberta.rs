@@ -93,6 +93,7 @@ const fn key_map(head: &'static [(&'static str, &'static str)]) -> KeyMap {
 }
 
 pub(super) fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
+    bert::check_sees_all(fields)?;
     let encoder = bert::encoder(fields)?;
     Ok(BackboneConfig::Encoder(EncoderConfig {
         padding_idx: padding_row(fields, Some(1), encoder.vocab_size)?,

@@ -3,11 +3,11 @@
 //! Reference: `transformers` v5.24 `models/t5/modeling_t5.py`, `T5ForConditionalGeneration`: an encoder and a decoder over
 //! one token table, RMS norms, distances in place of positions.
 
-use super::super::fields::Fields;
+use super::super::fields::{Fields, activation_named};
 use super::super::heads::HeadConfig;
 use super::super::spec::{ArchitectureSpec, BackboneConfig, HeadSpec, PadToken};
 use super::super::{KeyMap, LinearLayout, ModelError};
-use crate::nn::{EncoderDecoderConfig, FeedForward};
+use crate::nn::{Activation, EncoderDecoderConfig, FeedForward};
 use crate::task::HeadKind;
 
 pub(super) const SPEC: ArchitectureSpec = ArchitectureSpec {
@@ -101,17 +101,18 @@ fn backbone(fields: &Fields<'_>) -> Result<BackboneConfig, ModelError> {
     encoder_decoder(fields, "relu").map(BackboneConfig::EncoderDecoder)
 }
 
+/// Says the feed-forward part: an activation, with `gated-` before it where it is a gate's.
+const FEED_FORWARD: &str = "feed_forward_proj";
+
 /// Sizes and rates; `usual` is the feed-forward part of files that do not say.
 pub(super) fn encoder_decoder(fields: &Fields<'_>, usual: &str) -> Result<EncoderDecoderConfig, ModelError> {
     let num_encoder_layers = fields.whole("num_layers")?;
-    let feed_forward = match fields.text_or("feed_forward_proj", usual)? {
-        "relu" => FeedForward::Relu,
+    let kind = fields.text_or(FEED_FORWARD, usual)?;
+    let feed_forward = match kind.strip_prefix("gated-") {
         // What `transformers` makes of it, too: the name came first, the kind of GELU later.
-        "gated-gelu" => FeedForward::GatedGelu,
-        other => {
-            let reason = format!("{other:?} is not supported; supported are relu, gated-gelu");
-            return Err(ModelError::Field { field: "feed_forward_proj", reason });
-        }
+        Some("gelu") => FeedForward::Gated(Activation::GeluNew),
+        Some(name) => FeedForward::Gated(activation_named(FEED_FORWARD, name)?),
+        None => FeedForward::Plain(activation_named(FEED_FORWARD, kind)?),
     };
     let buckets = fields.whole_or("relative_attention_num_buckets", 32)?;
     let max_distance = fields.whole_or("relative_attention_max_distance", 128)?;

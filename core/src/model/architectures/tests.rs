@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::{BackboneConfig, HeadConfig, ModelConfig, SequenceConfig, checkpoint_key};
 use crate::config::Pooling;
-use crate::nn::{DecoderConfig, GateActivation, MlpKind, NormKind, NormPlacement, Positions, QkNorm, Scales};
+use crate::nn::{
+    Activation, DecoderConfig, FeedForward, MlpKind, NormKind, NormPlacement, Positions, QkNorm, RopeScaling, Scales,
+};
 use crate::task::HeadKind;
 
 fn config(extra: &Value) -> Value {
@@ -29,6 +31,9 @@ fn windows_are_those_of_the_reference() {
     assert_eq!(windows(&json!({"sliding_window": 16})), [Some(16); 3]);
     assert_eq!(windows(&json!({"sliding_window": null})), [None; 3]);
     assert_eq!(windows(&json!({})), [Some(4096); 3], "MistralConfig's default");
+    let ministral =
+        json!({"sliding_window": 16, "layer_types": ["sliding_attention", "full_attention", "full_attention"]});
+    assert_eq!(windows(&ministral), [Some(16), None, None]);
     let llama = json!({"model_type": "llama", "sliding_window": 16});
     assert_eq!(windows(&llama), [None; 3], "Llama has none");
     let unused = json!({"model_type": "qwen2", "sliding_window": 16, "max_window_layers": 1});
@@ -61,9 +66,8 @@ fn qwen2_has_biases_where_llama_has_none_and_qwen3_norms_its_heads() {
         (attention.has_qkv_bias, attention.has_output_bias, attention.qk_norm)
     };
     for attention_bias in [false, true] {
-        for model_type in ["llama", "mistral"] {
-            assert_eq!(attention(model_type, attention_bias), (attention_bias, attention_bias, QkNorm::None));
-        }
+        assert_eq!(attention("llama", attention_bias), (attention_bias, attention_bias, QkNorm::None));
+        assert_eq!(attention("mistral", attention_bias), (false, false, QkNorm::None), "its classes have none");
         assert_eq!(attention("qwen2", attention_bias), (true, false, QkNorm::None));
         assert_eq!(attention("qwen3", attention_bias), (attention_bias, attention_bias, QkNorm::PerHead));
     }
@@ -152,8 +156,9 @@ fn phi3_has_fused_layers_and_turns_a_part_of_each_head() {
     }
     let long = json!({"type": "longrope", "short_factor": [1.0, 1.0], "long_factor": [2.0, 2.0]});
     let cases = [
-        (json!({"rope_scaling": long}), "longrope"),
-        (json!({"rope_scaling": {"type": "linear", "factor": 2.0}}), "only default is supported"),
+        (json!({"rope_scaling": long}), "\"longrope\" is not supported of a Phi-3; supported is default:"),
+        (json!({"rope_scaling": {"type": "linear", "factor": 2.0}}), "supported is default:"),
+        (json!({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}), "supported is default:"),
         (json!({"partial_rotary_factor": 0.25}), "no even number"),
         (json!({"partial_rotary_factor": 1.5}), "partial_rotary_factor"),
     ];
@@ -172,7 +177,7 @@ fn gemma2_caps_its_scores_and_sees_a_window_by_turns() {
     assert_eq!((gemma2.scales, gemma2.attention.softcap), (scales, Some(50.0)));
     assert_eq!((gemma2.head_dim, gemma2.attention.scale), (256, 1.0 / 16.0), "its config's defaults");
     assert_eq!(gemma2.windows, [Some(4096), None, Some(4096)]);
-    let gate = MlpKind::Gated { activation: GateActivation::GeluTanh, has_bias: false, is_fused: false };
+    let gate = MlpKind::Gated { activation: Activation::GeluNew, has_bias: false, is_fused: false };
     assert_eq!((gemma2.mlp, gemma2.tie_word_embeddings), (gate, true));
     assert_eq!((gemma2.fresh_norm(), decoder(&json!({})).fresh_norm()), (0.0, 1.0), "one is added to it");
 
@@ -188,7 +193,7 @@ fn gemma2_caps_its_scores_and_sees_a_window_by_turns() {
     let cases = [
         ("use_bidirectional_attention", json!(true)),
         ("final_logit_softcapping", json!(0.0)),
-        ("hidden_activation", json!("relu")),
+        ("hidden_activation", json!("mish")),
         ("sliding_window", json!(null)),
         ("query_pre_attn_scalar", json!(0)),
     ];
@@ -282,4 +287,93 @@ fn dropout_before_the_labels_of_tokens_is_that_of_the_reference() {
     assert_eq!(dropout(json!({"hidden_dropout": 0.3, "classifier_dropout": 0.2})), Ok(0.2));
     let error: String = dropout(json!({"token_classification_bias": false})).expect_err("it has one here");
     assert!(error.contains("token_classification_bias"), "{error}");
+}
+
+#[test]
+fn biases_of_the_feed_forward_part_are_those_of_the_classes() {
+    for (model_type, expected) in
+        [("llama", true), ("smollm3", true), ("mistral", false), ("qwen2", false), ("qwen3", false)]
+    {
+        let fields = json!({"model_type": model_type, "mlp_bias": true, "num_key_value_heads": 2});
+        let MlpKind::Gated { has_bias, .. } = decoder(&fields).mlp else { panic!("it has a gate") };
+        assert_eq!(has_bias, expected, "{model_type}");
+    }
+}
+
+#[test]
+fn activations_count_by_all_their_names() {
+    let of_gate = |hidden_act: &str| match decoder(&json!({"model_type": "llama", "hidden_act": hidden_act})).mlp {
+        MlpKind::Gated { activation, .. } => activation,
+        MlpKind::Plain(_) => panic!("it has a gate"),
+    };
+    assert_eq!(["silu", "swish"].map(of_gate), [Activation::Silu; 2]);
+    assert_eq!(["gelu", "gelu_python"].map(of_gate), [Activation::Gelu; 2]);
+    let by_tanh = ["gelu_new", "gelu_fast", "gelu_accurate", "gelu_pytorch_tanh", "gelu_python_tanh"];
+    assert_eq!(by_tanh.map(of_gate), [Activation::GeluNew; 5]);
+    let gpt2 = |name: &str| {
+        let sizes = json!({"model_type": "gpt2", "n_embd": 8, "n_layer": 3, "n_head": 2, "n_positions": 64});
+        let mut fields = config(&sizes);
+        fields["activation_function"] = json!(name);
+        ModelConfig::from_json(fields.to_string().as_bytes())
+    };
+    let BackboneConfig::Decoder(cerebras) = gpt2("gelu").expect("usable").backbone else { panic!("a decoder") };
+    assert_eq!(cerebras.mlp, MlpKind::Plain(Activation::Gelu));
+    let error = gpt2("quick_gelu").expect_err("not one we have").to_string();
+    assert!(error.contains("activation_function") && error.contains("gelu_pytorch_tanh"), "{error}");
+}
+
+#[test]
+fn rotary_positions_are_scaled_as_their_type_says() {
+    let scaling = |extra: Value| match decoder(&extra).positions {
+        Positions::Rotary(ropes) => ropes[0].expect("it is turned").scaling,
+        Positions::Learned => panic!("it has rotary positions"),
+    };
+    assert_eq!(scaling(json!({"rope_scaling": {"type": "dynamic", "factor": 2.0}})), RopeScaling::None);
+    let yarn = |more: Value| {
+        let mut parameters = json!({"rope_type": "yarn", "factor": 4.0});
+        parameters.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        match scaling(json!({"rope_scaling": parameters})) {
+            RopeScaling::Yarn { original_max_position_embeddings, attention_factor, .. } => {
+                (original_max_position_embeddings, (attention_factor * 1e6).round())
+            }
+            other => panic!("{other:?} is not YaRN"),
+        }
+    };
+    // As `_compute_yarn_parameters` of transformers 5.24 gives it.
+    assert_eq!(yarn(json!({})), (64.0, 1_138_629.0), "max_position_embeddings, where nothing says another number");
+    assert_eq!(yarn(json!({"original_max_position_embeddings": 16, "attention_factor": 1.5})), (16.0, 1_500_000.0));
+    assert_eq!(yarn(json!({"mscale": 0.8, "mscale_all_dim": 0.5})), (64.0, 1_038_893.0));
+}
+
+#[test]
+fn an_encoder_that_would_be_a_decoder_is_refused_where_its_class_would_be_one() {
+    let read = |model_type: &str| {
+        let fields = json!({"model_type": model_type, "is_decoder": true, "pad_token_id": 1, "embedding_size": 8});
+        ModelConfig::from_json(config(&fields).to_string().as_bytes())
+    };
+    for model_type in ["bert", "roberta", "xlm-roberta", "camembert", "electra"] {
+        let error = read(model_type).expect_err("each token would see only those before it").to_string();
+        assert!(error.contains("is_decoder") && error.contains("write false"), "{error}");
+    }
+    for model_type in ["mpnet", "albert"] {
+        assert!(read(model_type).is_ok(), "{model_type} does not read the field");
+    }
+}
+
+#[test]
+fn feed_forward_parts_of_t5_are_told_by_their_names() {
+    let of = |kind: &str| {
+        let sizes = json!({"model_type": "t5", "num_layers": 2, "d_model": 8, "num_heads": 2, "d_kv": 4, "d_ff": 16,
+            "feed_forward_proj": kind});
+        let config = ModelConfig::from_json(config(&sizes).to_string().as_bytes()).expect("a good config");
+        let BackboneConfig::EncoderDecoder(both) = config.backbone else { panic!("an encoder and a decoder") };
+        both.feed_forward
+    };
+    assert_eq!(["relu", "gelu"].map(of), [Activation::Relu, Activation::Gelu].map(FeedForward::Plain));
+    assert_eq!(
+        of("gated-gelu"),
+        FeedForward::Gated(Activation::GeluNew),
+        "the name came first, the kind of GELU later"
+    );
+    assert_eq!(["gated-silu", "gated-relu"].map(of), [Activation::Silu, Activation::Relu].map(FeedForward::Gated));
 }

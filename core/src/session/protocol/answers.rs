@@ -38,6 +38,9 @@ pub struct ModelInfo {
     /// Its files hold a head that fills in words, whatever the model is used for.
     #[serde(default)]
     pub fills_blanks: bool,
+    /// Its generation_config.json, of a model that writes: how it writes where nothing is typed.
+    #[serde(default)]
+    pub generation_config: Option<String>,
     /// What loading had to say (weights not used, a fresh head, …).
     pub notes: Vec<String>,
 }
@@ -77,6 +80,8 @@ pub struct OpenedRun {
     pub page: String,
     /// The project that the run is of, as it was last kept; `None` where it is of none that can be read.
     pub project: Option<ProjectState>,
+    /// That project has the run's files of rows, whatever is edited in them.
+    pub has_rows_of_project: bool,
     /// What was saved last was damaged, so that it was opened as it was saved before.
     pub damage: Option<Problem>,
 }

@@ -14,9 +14,10 @@ use crate::event::Split;
 use crate::generate::SamplingConfig;
 use crate::task::{MeasuredRows, SliceBy, Task, TaskInput, Uncertainty};
 
-/// What the worker is asked to do.
+/// What the worker is asked to do. Its name stands before its fields: if it stood among them, all of them would be read into a tree
+/// first and out of that once more, and each type that a command holds would have a second reader in the worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Open a device, check its arithmetic and report it. Reply: [`Reply::Device`].
     OpenDevice {
@@ -269,8 +270,8 @@ pub enum Command {
         /// Hand back the best weights rather than the last.
         keep_best: bool,
     },
-    /// Measure a split and, where the model writes, what it writes after the split's first prompts. Progress comes as
-    /// [`FromWorker::EvaluationProgress`]. Reply: [`Reply::Evaluated`].
+    /// Measure a split and, where the model writes, what it writes after the split's first prompts, as its generation_config.json says.
+    /// Progress comes as [`FromWorker::EvaluationProgress`]. Reply: [`Reply::Evaluated`].
     Evaluate {
         /// Which weights.
         weights: Weights,
@@ -278,8 +279,6 @@ pub enum Command {
         split: Split,
         /// Prompts that are written on from; 0 measures the rows only.
         num_prompts: usize,
-        /// Most tokens of what is written after a prompt.
-        max_new_tokens: u32,
     },
     /// Read the rows of several tasks and measure a split of them with the model before training, while there is no run.
     /// Progress comes as [`FromWorker::ReadProgress`], then as [`FromWorker::EvaluationProgress`]. Reply:
@@ -474,4 +473,22 @@ pub enum Command {
     Panic,
     /// Ask for memory until there is none, to rehearse that. No reply: the worker ends without a word.
     ExhaustMemory,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_has_its_name_before_its_fields() {
+        for (command, expected) in [
+            (Command::Stop { keep_best: true }, r#"{"stop":{"keep_best":true}}"#),
+            (Command::ListRuns, r#""list_runs""#),
+        ] {
+            let json = serde_json::to_string(&command).expect("plain values");
+            assert_eq!(json, expected);
+            let read: Command = serde_json::from_slice(json.as_bytes()).expect("its own JSON");
+            assert_eq!(serde_json::to_string(&read).expect("plain values"), json);
+        }
+    }
 }

@@ -7,33 +7,15 @@ use burn::tensor::Device;
 use futures_lite::future::block_on;
 
 use super::*;
-use crate::config::{Dtype, LoraConfig, Method, ReadOptions, RunConfig, SplitConfig};
-use crate::data::DataFiles;
+use crate::config::{Dtype, LoraConfig, Method, RunConfig, SplitConfig};
 use crate::folder::StoredBytes;
-
-macro_rules! model_files {
-    ($($name:literal),*) => {
-        [$(($name, include_bytes!(concat!("../../../../tests/fixtures/tiny_encoder/", $name)).to_vec())),*]
-    };
-}
+use crate::session::tiny;
 
 const WEIGHTS: &str = "model.safetensors";
 
 /// A run that is over, of 60 rows.
 fn trained(run: &RunConfig) -> Session {
-    let mut csv = String::from("text,label\n");
-    for index in 0..60 {
-        let (text, label) = [("my lord is come", "arrival"), ("thou hast slain my queen", "lament")][index % 2];
-        csv.push_str(&format!("{text} {index},{label}\n"));
-    }
-    let files = DataFiles { train: ("lines.csv".into(), csv.into_bytes()), valid: None, test: None };
-    let mut folder = Folder::new();
-    for (name, bytes) in model_files!["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        folder.insert(name, bytes);
-    }
-    let mut session = Session::new(Device::flex());
-    session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
-    session.load_data(files, &ReadOptions::default(), run).expect("the rows load");
+    let mut session = tiny::with_lines(run);
     session.start(run.clone()).expect("it starts");
     while block_on(session.next_event()).expect("the run goes on").is_some() {}
     session

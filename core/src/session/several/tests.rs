@@ -1,21 +1,15 @@
 //! A run of two tasks on the tiny encoder, cut between two steps and taken up again.
 
-use burn::tensor::Device;
 use futures_lite::future::block_on;
 
 use super::*;
 use crate::checkpoint::{FilePiece, read_state};
-use crate::config::{ModelSource, SplitConfig};
+use crate::config::SplitConfig;
 use crate::data::DataFiles;
 use crate::folder::Folder;
+use crate::session::tiny;
 
 const WEIGHTS: &str = "model.safetensors";
-
-macro_rules! model_files {
-    ($($name:literal),*) => {
-        [$(($name, include_bytes!(concat!("../../../../tests/fixtures/tiny_encoder/", $name)).to_vec())),*]
-    };
-}
 
 /// Without dropout, whose generator is shared by all tests of a process.
 fn settings() -> RunConfig {
@@ -48,12 +42,7 @@ fn session(run: &RunConfig) -> Session {
         files: DataFiles { train: (format!("{name}.csv"), csv.into_bytes()), valid: None, test: None },
         read: ReadOptions::default(),
     };
-    let mut folder = Folder::new();
-    for (name, bytes) in model_files!["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        folder.insert(name, bytes);
-    }
-    let mut session = Session::new(Device::flex());
-    session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
+    let mut session = tiny::loaded();
     let parts =
         vec![request("topic", Task::SequenceClassification, labels), request("mood", Task::Regression, numbers)];
     session.load_parts(parts, run).expect("the rows load");

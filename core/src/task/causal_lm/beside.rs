@@ -16,7 +16,7 @@ const WANTED: [&str; 3] = ["label", "kto_tag", "kto_label"];
 const LIKE_UNWANTED: [&str; 8] = ["0", "0.0", "-1", "no", "bad", "undesirable", "rejected", "false"];
 
 /// Names of columns that are not read, and what comes of that.
-const UNREAD: [(&[&str], &str); 3] = [
+const UNREAD: [(&[&str], &str); 5] = [
     (
         &["rejected", "rejected_response"],
         "Hone does not learn from preferences (DPO, ORPO): it learns to write the wanted answers, and nothing from these",
@@ -26,6 +26,11 @@ const UNREAD: [(&[&str], &str); 3] = [
         "earlier turns stand there, and the model does not see them: make them a list of turns under \"messages\"",
     ),
     (&["images", "image", "videos", "audios"], "language models read texts alone"),
+    (
+        &["context", "passage"],
+        "if it belongs to what is asked, the model does not see it: choose the shape instruction, with this column as the input",
+    ),
+    (&["summary"], "no summaries are learned: to learn them, write each conversation as one text"),
 ];
 
 /// The column that says `true` or `false` of every answer: what is `false` is not to be learned.
@@ -134,5 +139,9 @@ mod tests {
         let notes = notes_on_unread(&table, &[(0, "prompt"), (1, "completion")]);
         assert!(notes.len() == 2 && notes[0].starts_with("column \"rejected\" of 2 rows is not read"), "{notes:?}");
         assert!(notes[1].starts_with("column \"history\" of 1 row is not read"), "{notes:?}");
+        let table = self::table(&[r#"{"question": "q", "context": "c", "answer": "a"}"#]);
+        let notes = notes_on_unread(&table, &[(0, "prompt"), (2, "completion")]);
+        assert!(notes.len() == 1 && notes[0].starts_with("column \"context\" of 1 row is not read"), "{notes:?}");
+        assert!(notes_on_unread(&table, &[(0, "instruction"), (1, "input"), (2, "output")]).is_empty());
     }
 }

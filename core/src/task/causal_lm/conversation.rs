@@ -146,6 +146,7 @@ pub(super) struct ConversationNotes {
     fields: Vec<FieldUse>,
     num_only_last: usize,
     num_with_more: usize,
+    num_without_roles: usize,
     num_second_systems: usize,
     num_empty_prompts: usize,
     num_unwritten_systems: usize,
@@ -206,6 +207,11 @@ impl ConversationNotes {
         self.num_with_more += 1;
     }
 
+    /// A conversation of plain texts.
+    pub(super) fn add_without_roles(&mut self) {
+        self.num_without_roles += 1;
+    }
+
     /// A conversation with a system text beside the turns and another among them.
     pub(super) fn add_second_system(&mut self) {
         self.num_second_systems += 1;
@@ -238,6 +244,11 @@ impl ConversationNotes {
                 self.num_with_more,
                 "conversation",
                 "what follows the assistant's last turn is left out: nothing answers it",
+            ),
+            (
+                self.num_without_roles,
+                "conversation",
+                "nothing says who speaks: plain texts are taken as those of the user and the assistant in turn",
             ),
             (
                 self.num_second_systems,

@@ -3,7 +3,7 @@
 use super::beside::is_unwanted;
 use super::conversation::{Companions, ConversationNotes};
 use super::shape::Columns;
-use super::turns::{TurnsOrText, parse_pair, parse_turns};
+use super::turns::{TurnsOrText, has_no_roles, parse_pair, parse_turns};
 use crate::config::{ALPACA, PromptFormat};
 use crate::data::{BadCell, Row};
 use crate::task::RenderTurns;
@@ -68,7 +68,11 @@ impl RowReader<'_> {
                     return Err(BadCell::Empty(reason));
                 }
                 let bad = |reason| BadCell::Other(format!("{reason} (column {:?})", names[messages]));
-                return self.write(parse_turns(&json).map_err(bad)?, row, notes);
+                let turns = parse_turns(&json).map_err(bad)?;
+                if has_no_roles(&json) {
+                    notes.add_without_roles();
+                }
+                return self.write(turns, row, notes);
             }
             Columns::PromptCompletion { prompt, completion } if is_chat => {
                 let [prompt, completion] = [prompt, completion].map(|index| match row.nested.contains(&index) {

@@ -38,6 +38,8 @@ const PAIRS: &[(&str, &str)] = &[
     ("input", "completion"),
     ("input", "target"),
     ("inputs", "targets"),
+    ("input_text", "output_text"),
+    ("input_text", "target_text"),
     ("user", "assistant"),
     ("human", "assistant"),
     ("source", "target"),

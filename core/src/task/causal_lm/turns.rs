@@ -1,12 +1,18 @@
-//! A conversation's JSON to turns: OpenAI's `[{"role", "content"}]` and ShareGPT's `[{"from", "value"}]`. A null is no
-//! key, except for `content`.
+//! A conversation's JSON to turns: OpenAI's `[{"role", "content"}]` and ShareGPT's `[{"from", "value"}]`, and such with `text`. A null
+//! is no key, except for `content`.
 
 use serde_json::{Map, Value};
 
+use crate::task::literal::read_literal;
 use crate::tokenizer::{CALL_KEYS, Role, Turn, WEIGHT_KEY};
 
 /// What other programs call the key that says whether an assistant's turn is learned: Axolotl's, and that of ms-swift.
 const LEARNED_KEYS: [&str; 3] = ["train", "training", "loss"];
+
+/// Whether a conversation is a list of plain texts, which does not say who speaks.
+pub(super) fn has_no_roles(json: &str) -> bool {
+    json.trim_start().strip_prefix('[').is_some_and(|inside| inside.trim_start().starts_with(['"', '\'']))
+}
 
 /// Reads a conversation up to the assistant's last turn, and whether there was more; says what is wrong with it.
 pub(super) fn parse_turns(json: &str) -> Result<(Vec<Turn>, bool), String> {
@@ -39,8 +45,16 @@ pub(super) enum TurnsOrText {
 }
 
 fn parse_list(json: &str) -> Result<Vec<Turn>, String> {
-    let value: Value = serde_json::from_str(json).map_err(|error| format!("the conversation is not JSON: {error}"))?;
+    let value = serde_json::from_str(json).or_else(|error| {
+        // As pandas writes a column of lists into a CSV file.
+        read_literal(json).ok_or_else(|| format!("the conversation is not JSON: {error}"))
+    })?;
     let Value::Array(items) = value else { return Err("the conversation is not a list of turns".into()) };
+    if items.len() > 1 && items.iter().all(Value::is_string) {
+        // Plain texts, of which the user's is the first: so DailyDialog has them.
+        let roles = [Role::User, Role::Assistant].into_iter().cycle();
+        return Ok(roles.zip(items).map(|(role, text)| Turn::new(role, text.as_str().unwrap_or_default())).collect());
+    }
     let turn =
         |(index, item): (usize, Value)| parse_turn(item).map_err(|reason| format!("turn {}: {reason}", index + 1));
     items.into_iter().enumerate().map(turn).collect()
@@ -73,14 +87,14 @@ fn parse_turn(item: Value) -> Result<Turn, String> {
         return Err(format!("the role {name:?} is unknown; known are system, user, assistant and tool"));
     };
     let content = keys.shift_remove("content");
-    let content = if content.is_none() { keys.shift_remove("value") } else { content };
+    let content = content.or_else(|| keys.shift_remove("value")).or_else(|| keys.shift_remove("text"));
     let is_null = content == Some(Value::Null);
     let calls = CALL_KEYS.iter().any(|key| keys.get(*key).is_some_and(|calls| !calls.is_null()));
     let text = match content {
         Some(Value::String(text)) => Some(text),
         Some(Value::Array(parts)) => Some(joined(&parts)?),
         Some(Value::Null) | None if calls => None,
-        _ => return Err("it has no text (\"content\" or \"value\")".into()),
+        _ => return Err("it has no text (\"content\", \"value\" or \"text\")".into()),
     };
     keys.retain(|_, value| !value.is_null());
     name_weight(role, &mut keys);
@@ -150,6 +164,15 @@ mod tests {
         let sharegpt =
             r#"[{"from": "system", "value": "s"}, {"from": "human", "value": "q"}, {"from": "GPT", "value": "a"}]"#;
         assert_eq!(parse_turns(sharegpt).expect("good turns"), (expected.to_vec(), false));
+        let literal =
+            "[{'from': 'system', 'value': 's'} {'from': 'human', 'value': \"q\"}, {'from': 'gpt', 'value': 'a'}]";
+        assert_eq!(
+            parse_turns(literal).expect("good turns"),
+            (expected.to_vec(), false),
+            "as Python or NumPy print it"
+        );
+        let texts = sharegpt.replace("value", "text");
+        assert_eq!(parse_turns(&texts).expect("good turns"), (expected.to_vec(), false));
     }
 
     #[test]
@@ -228,6 +251,15 @@ mod tests {
         assert!(reason(list("{}"), text("b")).starts_with("the prompt: the conversation is not a list"));
         let unanswered = r#"[{"role": "user", "content": "q"}]"#;
         assert!(reason(text("q"), list(unanswered)).starts_with("no turn of the completion is the assistant's"));
+    }
+
+    #[test]
+    fn plain_texts_are_turns_in_turn() {
+        let (turns, has_more) = parse_turns(r#"["hello", "hi", "how are you?"]"#).expect("good turns");
+        assert_eq!(turns, [Turn::new(Role::User, "hello"), Turn::new(Role::Assistant, "hi")]);
+        assert!(has_more && has_no_roles("[ \"hello\", \"hi\"]") && has_no_roles("['hello', 'hi']"));
+        assert!(!has_no_roles(r#"[{"role": "user"}]"#));
+        assert_eq!(parse_turns(r#"["hello"]"#).expect_err("no answer"), "turn 1: it is not an object");
     }
 
     #[test]

@@ -48,9 +48,7 @@ pub(super) struct ListedImage {
     pub(super) row: usize,
     /// Its index in the zip.
     pub(super) entry: usize,
-    /// Its path.
     pub(super) path: String,
-    /// Its label.
     pub(super) label: String,
     /// 0 for training, 1 for validation, 2 for test; 0 where the zip has no folders of splits.
     pub(super) split: usize,
@@ -73,7 +71,6 @@ pub(super) fn number_on(table: &mut Table, last_row: usize) -> usize {
 pub(super) struct Unlisted {
     /// Its place among all images of its zip, from 1.
     pub(super) row: usize,
-    /// Its path.
     pub(super) path: String,
     /// Why not, to go on after the path.
     pub(super) reason: &'static str,
@@ -125,13 +122,19 @@ impl Contents {
     /// The images with the folder that they lie in as their label, and those of which that can't be said.
     pub(super) fn by_folder(&self) -> (Vec<ListedImage>, Vec<Unlisted>) {
         let start = common_folder(&self.images);
-        let has_splits = has_splits(self.images.iter().map(|image| &image.path[start..]), 3);
+        let paths = || self.images.iter().map(|image| &image.path[start..]);
+        let are_named = !has_splits(paths(), 3) && are_named_by_split(paths());
+        let split_of = if are_named { split_in_name } else { split_of };
+        let has_splits = are_named || has_splits(paths(), 3);
         let (mut listed, mut unlisted) = (Vec::new(), Vec::new());
         for (index, ZipFile { entry, path }) in self.images.iter().enumerate() {
             let (row, inside) = (index + 1, &path[start..]);
             let found = if has_splits {
                 split_of(inside).ok_or("lies in none of the folders train, valid and test").and_then(|split| {
-                    let below = inside.split_once('/').map_or("", |(_, below)| below);
+                    let (folder, below) = inside.split_once('/').unwrap_or_default();
+                    // Some archives have a folder of one name in the other, seg_train/seg_train; but train may be a label.
+                    let inner = below.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+                    let below = inner.filter(|_| are_named).unwrap_or(below);
                     Ok((split, label_of(below).ok_or("lies in the folder of a split, but in none of a label")?))
                 })
             } else {
@@ -193,6 +196,24 @@ pub(super) fn split_of(path: &str) -> Option<usize> {
     let (folder, _) = path.split_once('/')?;
     let folder = folder.to_ascii_lowercase();
     SPLIT_FOLDERS.iter().position(|names| names.contains(&folder.as_str()))
+}
+
+/// Whether all folders around images have a split in their names, as `seg_train` and `seg_test`, two of them at least.
+fn are_named_by_split<'a>(mut paths: impl Iterator<Item = &'a str>) -> bool {
+    let mut found = [false; 3];
+    let are_all = paths.all(|path| {
+        let split = split_in_name(path).filter(|_| path.split('/').count() > 2);
+        split.map(|split| found[split] = true).is_some()
+    });
+    are_all && found[0] && (found[1] || found[2])
+}
+
+/// The split that the folder has in its name with which a path begins.
+fn split_in_name(path: &str) -> Option<usize> {
+    let (folder, _) = path.split_once('/')?;
+    let folder = folder.to_ascii_lowercase();
+    let mut words = folder.split(|letter: char| !letter.is_alphanumeric());
+    words.find_map(|word| SPLIT_FOLDERS.iter().position(|names| names.contains(&word)))
 }
 
 /// The folder that a path begins with.
@@ -277,6 +298,10 @@ mod tests {
         assert_eq!(found, [row(1, "a", 0), row(2, "b", 0)]);
         let none = "lies in none of the folders train, valid and test";
         assert_eq!(unlisted, [(3, "lies in the folder of a split, but in none of a label"), (4, none), (5, none)]);
+        let paths = ["seg_train/seg_train/a/1.png", "seg_train/seg_train/b/2.png", "seg_test/seg_test/a/3.png"];
+        assert_eq!(listed(&paths).0, [row(1, "a", 0), row(2, "b", 0), row(3, "a", 2)], "as Kaggle has them");
+        let (found, _) = listed(&["train station/1.png", "test tube/2.png", "bus/3.png"]);
+        assert_eq!(found, [row(1, "train station", 0), row(2, "test tube", 0), row(3, "bus", 0)]);
         let (found, _) = listed(&["train/1.png", "bus/2.png", "car/3.png"]);
         assert_eq!(found, [row(1, "train", 0), row(2, "bus", 0), row(3, "car", 0)], "a train is a vehicle");
     }

@@ -137,6 +137,11 @@ impl PixelStore {
 }
 
 impl Processed {
+    /// Bytes of pixels that are kept of it.
+    pub(super) fn num_bytes(&self) -> u64 {
+        self.picture.as_ref().map_or(0, |picture| picture.pixels.len() as u64)
+    }
+
     /// What the processor makes of the image: kept, or made again.
     pub(super) fn picture(&self, row: &ImageRow, sources: &Sources, processor: &ImageProcessor) -> Rc<Picture> {
         match &self.picture {

@@ -212,6 +212,10 @@ impl TaskRows for ImageRows {
         Some(self.0.label_ids(split).collect())
     }
 
+    fn held_bytes(&self) -> u64 {
+        self.0.pixels.images.iter().flatten().flatten().map(Processed::num_bytes).sum()
+    }
+
     fn is_fixed(&self) -> bool {
         self.0.augmentation.is_none() && self.0.mixup_alpha == 0.0
     }

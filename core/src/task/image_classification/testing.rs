@@ -6,7 +6,7 @@ use crate::config::{ReadOptions, RunConfig, SplitConfig};
 use crate::data::DataFiles;
 use crate::folder::Folder;
 use crate::images::{ImageProcessor, Picture, encode_png, pack_zip};
-use crate::task::{Purpose, ReadRequest, Reads, TaskData, TaskError, TaskModel};
+use crate::task::{ReadRequest, Reads, TaskData, TaskError, TaskModel};
 
 /// Side of the images that the model of the tests reads.
 pub(super) const SIDE: usize = 8;
@@ -56,8 +56,7 @@ pub(super) fn run(valid_fraction: f64, test_fraction: f64) -> RunConfig {
 
 /// Reads rows to train on.
 pub(super) fn read(files: DataFiles, run: &RunConfig) -> Result<Box<dyn TaskData>, TaskError> {
-    let (files, read, purpose) = (Rc::new(files), ReadOptions::default(), Purpose::Train);
-    super::read(&ReadRequest { files: &files, read: &read, run, known_labels: &[], purpose, model: None })
+    super::read(&ReadRequest::to_train(&Rc::new(files), &ReadOptions::default(), run))
 }
 
 /// The image processor of a ViT that reads images of [`SIDE`].

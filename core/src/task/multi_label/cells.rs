@@ -1,64 +1,112 @@
 //! Cells with several labels, or with a yes or no to one.
 
+use std::collections::HashSet;
+
 /// What may stand between labels.
 pub(super) const SEPARATORS: [char; 3] = [';', '|', ','];
+
+/// Digits of the number of a label at most: marks between thousands have three behind them.
+const MAX_ID_LENGTH: usize = 2;
 
 /// How cells begin that hold a list, or an object with a yes or no for each label.
 const BRACKETS: [char; 2] = ['[', '{'];
 
+/// What some programs make of the quotes around labels.
+const CURLY_QUOTES: [(char, char); 2] = [('‘', '’'), ('“', '”')];
+
 /// Whether a cell says by itself where its labels begin and end.
 pub(super) fn is_bracketed(cell: &str) -> bool {
-    cell.trim_start().starts_with(BRACKETS)
+    cell.trim_start().starts_with(BRACKETS) || inside_tuple(cell.trim()).is_some()
 }
 
-/// What of [`SEPARATORS`] stands in the most cells; `None` where none does. Cells with a list in brackets need none.
-pub(super) fn find_separator<'c>(cells: impl Iterator<Item = &'c str>) -> Option<char> {
+/// What stands in `('a', 'b')`, as Python prints a tuple. Brackets without quotes are letters of a label.
+fn inside_tuple(cell: &str) -> Option<&str> {
+    cell.strip_prefix('(')?.strip_suffix(')').filter(|inside| inside.starts_with(['\'', '"']))
+}
+
+/// What of [`SEPARATORS`] stands in the most cells, or a space between numbers of labels; `None` where none does. Cells with a list in
+/// brackets need none.
+pub(super) fn find_separator<'c>(cells: impl Iterator<Item = &'c str> + Clone) -> Option<char> {
     let mut counts = [0_usize; SEPARATORS.len()];
-    for cell in cells.filter(|cell| !is_bracketed(cell)) {
+    for cell in cells.clone().filter(|cell| !is_bracketed(cell)) {
         for (count, separator) in counts.iter_mut().zip(SEPARATORS) {
             *count += usize::from(cell.contains(separator));
         }
     }
-    let most = counts.into_iter().max().filter(|&most| most > 0)?;
+    let Some(most) = counts.into_iter().max().filter(|&most| most > 0) else {
+        return hold_ids(cells.filter(|cell| !cell.trim().is_empty())).then_some(' ');
+    };
     SEPARATORS.into_iter().zip(counts).find(|&(_, count)| count == most).map(|(separator, _)| separator)
 }
 
-/// The labels of a cell: of a list as JSON, Python or NumPy writes it, of an object with a yes or no for each label, of a Python
-/// set, or of a text with a separator. `None` where it is broken, or holds something else than labels.
+/// Whether cells hold numbers of labels and nothing else, `4`, `4,27` or `4 27`, as GoEmotions has them: small whole numbers, of which
+/// all come back, and a cell with several that can't be a decimal number. Zeros and ones alone may say no and yes instead.
+pub(super) fn hold_ids<'c>(cells: impl Iterator<Item = &'c str>) -> bool {
+    let (mut ids, mut num_all, mut num_cells, mut num_several, mut is_clear) = (HashSet::new(), 0, 0, 0, false);
+    for cell in cells {
+        let parts: Vec<&str> = cell.split([',', ' ']).filter(|part| !part.is_empty()).collect();
+        let is_id = |part: &&str| part.len() <= MAX_ID_LENGTH && part.bytes().all(|byte| byte.is_ascii_digit());
+        if parts.is_empty() || !parts.iter().all(is_id) {
+            return false;
+        }
+        num_cells += 1;
+        num_all += parts.len();
+        num_several += usize::from(parts.len() > 1);
+        is_clear |= parts.len() > 2 || (parts.len() > 1 && !cell.contains(','));
+        ids.extend(parts);
+    }
+    let is_often = num_several * 10 >= num_cells;
+    let is_of_names = ids.iter().any(|id| !matches!(*id, "0" | "1"));
+    is_clear && is_often && is_of_names && ids.len() * 2 <= num_all
+}
+
+/// The labels of a cell: of a list as JSON, Python or NumPy writes it, of an object with a yes or no for each label or with choices
+/// (Label Studio), of a Python set or tuple, or of a text with a separator. `None` where it is broken, or holds something else than
+/// labels.
 pub(super) fn parse_labels(cell: &str, separator: Option<char>) -> Option<Vec<String>> {
     let cell = cell.trim();
-    let mut labels = match separator {
+    let mut labels = match (inside_tuple(cell), separator) {
         _ if cell.starts_with('[') => parse_list(cell)?,
         _ if cell.starts_with('{') => parse_object(cell)?,
-        Some(separator) => cell.split(separator).map(str::to_owned).collect(),
-        None => vec![cell.to_owned()],
+        (Some(inside), _) => parse_items(inside)?,
+        (None, Some(separator)) => cell.split(separator).map(str::to_owned).collect(),
+        (None, None) => vec![cell.to_owned()],
     };
+    let is_in_brackets = is_bracketed(cell);
     for label in &mut labels {
-        *label = label.trim().to_owned();
+        let inside = |(open, close): (char, char)| label.trim().strip_prefix(open)?.strip_suffix(close);
+        let quoted = CURLY_QUOTES.into_iter().find_map(inside).filter(|_| is_in_brackets);
+        *label = quoted.unwrap_or(label.as_str()).trim().to_owned();
     }
     labels.retain(|label| !label.is_empty());
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     labels.retain(|label| seen.insert(label.clone()));
     Some(labels)
 }
 
 fn parse_list(cell: &str) -> Option<Vec<String>> {
     let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(cell) else { return parse_python_list(cell) };
-    let label = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => Some(text),
+    values.iter().map(label_of).collect()
+}
+
+fn label_of(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Number(number) => Some(number.to_string()),
         serde_json::Value::Bool(truth) => Some(truth.to_string()),
         _ => None,
-    };
-    values.into_iter().map(label).collect()
+    }
 }
 
-/// `{"a": true, "b": 0}`, a yes or no for each label; or `{'a', 'b'}`, as Python prints a set.
+/// `{"a": true, "b": 0}`, a yes or no for each label; `{"choices": ["a", "b"]}`; or `{'a', 'b'}`, as Python prints a set.
 fn parse_object(cell: &str) -> Option<Vec<String>> {
     let Ok(object) = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(cell) else {
         let inside = cell.strip_prefix('{')?.strip_suffix('}')?;
         return if inside.contains(':') { None } else { parse_items(inside) };
     };
+    if let (1, Some(serde_json::Value::Array(choices))) = (object.len(), object.get("choices")) {
+        return choices.iter().map(label_of).collect();
+    }
     let truth = |value: &serde_json::Value| match value {
         serde_json::Value::Bool(truth) => Some(*truth),
         serde_json::Value::Number(number) => truth_of(number.as_f64()?),
@@ -147,8 +195,8 @@ fn truth_of(number: f64) -> Option<bool> {
 /// Whether a cell says yes or no; `None` where it says neither.
 pub(super) fn parse_truth(cell: &str) -> Option<bool> {
     match cell.trim().to_lowercase().as_str() {
-        "1" | "1.0" | "true" | "yes" => Some(true),
-        "0" | "0.0" | "false" | "no" => Some(false),
+        "1" | "1.0" | "true" | "yes" | "y" | "x" | "✓" | "✔" => Some(true),
+        "0" | "0.0" | "false" | "no" | "n" => Some(false),
         _ => None,
     }
 }
@@ -171,6 +219,11 @@ mod tests {
         assert_eq!(labels("{'a', 'b, c'}", Some(',')), ["a", "b, c"], "a set");
         assert_eq!(labels(r#"{"a": true, "b": 0, "c, d": 1.0, "e": false}"#, Some(',')), ["a", "c, d"]);
         assert_eq!(labels(r#"{"a": 0}"#, None), [""; 0]);
+        assert_eq!(labels("('a', 'b, c')", Some(',')), ["a", "b, c"], "a tuple");
+        assert_eq!(labels("('a',)", None), ["a"]);
+        assert_eq!(labels("(a, b)", None), ["(a, b)"]);
+        assert_eq!(labels("[‘a b’, ‘c’]", None), ["a b", "c"], "quotes that a program made curly");
+        assert_eq!(labels(r#"{"choices": ["a", "b"]}"#, None), ["a", "b"], "of Label Studio");
         let broken = [r#"{"a": "x"}"#, r#"{"a": 2}"#, r#"{"a": null}"#, "{'a': 1}", "{'a'"];
         for broken in broken.into_iter().chain([r#"[["a"]]"#, r#"[{"a": 1}]"#, "['a", "['a]", "[null]"]) {
             assert_eq!(parse_labels(broken, None), None, "{broken}");
@@ -200,10 +253,26 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_labels_are_told_from_other_numbers() {
+        assert!(hold_ids(["4", "4 27", "27", "4 27"].into_iter()));
+        assert!(hold_ids(["4", "4,27", "27,4,3", "3", "4"].into_iter()));
+        for cells in [
+            ["4,5", "3,5", "4", "3"],
+            ["1,500,200", "1,500", "1", "1"],
+            ["0 1", "1 1 0", "1", "0"],
+            ["4", "7", "4", "7"],
+        ] {
+            assert!(!hold_ids(cells.into_iter()), "{cells:?}");
+        }
+        assert_eq!(find_separator(["4", "4 27", "27", "4 27"].into_iter()), Some(' '));
+        assert_eq!(find_separator(["a b", "b"].into_iter()), None, "names may have spaces");
+    }
+
+    #[test]
     fn yes_and_no_are_told_from_the_rest() {
         assert_eq!(
-            ["1", " TRUE", "0", "no", "2", ""].map(parse_truth),
-            [Some(true), Some(true), Some(false), Some(false), None, None]
+            ["1", " TRUE", "X", "0", "no", "N", "2", ""].map(parse_truth),
+            [Some(true), Some(true), Some(true), Some(false), Some(false), Some(false), None, None]
         );
     }
 

@@ -1,9 +1,9 @@
 //! Which columns hold the texts and which the labels: one with all labels of a row, or one a label with 0 or 1; as asked
 //! for, else guessed from names and content.
 
-use super::cells::parse_truth;
+use super::cells::{hold_ids, parse_truth};
 use crate::config::ReadOptions;
-use crate::data::{DataError, Table, UsedColumn, choose_text_columns, find_column, name_rank};
+use crate::data::{DataError, Row, Table, UsedColumn, choose_text_columns, find_column, name_rank};
 use crate::words::list;
 
 /// Names of columns that hold labels, the surest first.
@@ -66,6 +66,20 @@ pub(super) fn choose(table: &Table, read: &ReadOptions, known_labels: &[String])
     Ok(used)
 }
 
+/// Whether the columns of labels hold marks of those that a row has and nothing else, such as `x`: then a cell without one says no.
+pub(super) fn have_marks_alone(table: &Table, used: &[UsedColumn]) -> bool {
+    let columns = || used.iter().filter(|used| used.role == LABEL).map(|used| used.index);
+    let truth = |row: &Row, column: usize| parse_truth(&row.cells[column]);
+    let is_mark_or_gap =
+        |row: &Row, column: usize| truth(row, column) == Some(true) || row.cells[column].trim().is_empty();
+    let has_both = |row: &Row| {
+        columns().any(|column| truth(row, column).is_some()) && columns().any(|column| truth(row, column).is_none())
+    };
+    columns().count() > 1
+        && table.rows.iter().all(|row| columns().all(|column| is_mark_or_gap(row, column)))
+        && table.rows.iter().any(has_both)
+}
+
 /// Says for which labels of a model, that is to be measured, a file has no column.
 pub(super) fn warn_of_missing(known: &[String], columns: &[String]) -> Option<String> {
     let missing: Vec<String> =
@@ -101,7 +115,14 @@ fn guess(table: &Table, read: &ReadOptions) -> Option<(&'static str, Vec<usize>)
     }
     let is_list =
         |column: usize| table.rows.iter().take(100).any(|row| row.cells[column].trim_start().starts_with('['));
-    columns().find(|&column| is_list(column)).map(|column| (LABELS, vec![column]))
+    let holds_ids = |column: usize| !table.has_header && holds_ids(table, column);
+    let list = columns().find(|&column| is_list(column)).or_else(|| columns().find(|&column| holds_ids(column)));
+    list.map(|column| (LABELS, vec![column]))
+}
+
+/// Whether a column holds numbers of labels, several in some cells.
+pub(super) fn holds_ids(table: &Table, column: usize) -> bool {
+    hold_ids(table.rows.iter().map(|row| row.cells[column].trim()).filter(|cell| !cell.is_empty()))
 }
 
 fn holds_truths(table: &Table, column: usize) -> bool {
@@ -152,6 +173,23 @@ mod tests {
         let nested = "{\"body\": \"hello\", \"what\": [\"a\"]}\n{\"body\": \"there\", \"what\": []}\n";
         let found = columns("x.jsonl", nested, &ReadOptions::default(), &[]).expect("columns");
         assert_eq!(found, used(&[("body", "text"), ("what", LABELS)]));
+    }
+
+    #[test]
+    fn marks_and_numbers_of_labels_are_found() {
+        let marks = "text,toxic,insult\nhello you,x,\nthere,,x\nall well,,\n";
+        assert_eq!(names(marks, &[]), used(&[("text", "text"), ("toxic", LABEL), ("insult", LABEL)]));
+        let have_marks = |text: &str| {
+            let table = parse_keeping_nested("x.csv", text.as_bytes(), &ReadOptions::default()).expect("a table");
+            have_marks_alone(&table, &choose(&table, &ReadOptions::default(), &[]).expect("columns"))
+        };
+        assert!(
+            have_marks(marks) && have_marks(&marks.replace('x', "1").replace("te1t", "text").replace("to1ic", "toxic"))
+        );
+        assert!(!have_marks("text,toxic,insult\nhello you,Y,N\nthere,N,\n"), "a gap beside a no says nothing");
+        let ids = "hello you there\t4,27\te1\ngood bye to all\t3\te2\nwell then\t3,4,27\te3\nso be it\t4\te4\n";
+        let found = columns("x.tsv", ids, &ReadOptions::default(), &[]).expect("columns");
+        assert_eq!(found, used(&[("column 1", "text"), ("column 2", LABELS)]));
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn in_file(layout: &LabelLayout, cells: &[&EditedCell<'_>], labels: &[String]) -
         return None;
     }
     let has = |column: &str| labels.iter().any(|label| label == column);
-    if *layout == LabelLayout::Columns {
+    if matches!(layout, LabelLayout::Columns { .. }) {
         let of_cell = |text: &str, column: &str| layout.labels_of(&[(column, text)]).map(|found| !found.is_empty());
         // An edit that does not fit its row was not made.
         if cells.iter().any(|cell| of_cell(cell.value, cell.column) != Some(has(cell.column))) {
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::config::{RowEdit, RowEdits, RunConfig};
     use crate::data::{DataError, DataFiles, ReadSummary};
-    use crate::task::{Purpose, ReadRequest};
+    use crate::task::ReadRequest;
 
     fn set(row: usize, column: &str, was: &str, value: &str) -> RowEdit {
         let (file, column) = (Split::Train, column.to_owned());
@@ -146,8 +146,7 @@ mod tests {
         let train = ("x.csv".to_owned(), text.as_bytes().to_vec());
         let files = DataFiles { train, ..DataFiles::default() }.into();
         let read = &ReadOptions { edits: RowEdits { log }, ..ReadOptions::default() };
-        let (run, purpose) = (&RunConfig { seed: 7, ..RunConfig::default() }, Purpose::Train);
-        read_dataset(&ReadRequest { files: &files, read, run, known_labels: &[], purpose, model: None })
+        read_dataset(&ReadRequest::to_train(&files, read, &RunConfig { seed: 7, ..RunConfig::default() }))
     }
 
     fn numbers(dataset: &Dataset) -> [Vec<usize>; 3] {

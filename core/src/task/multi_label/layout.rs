@@ -18,7 +18,10 @@ pub enum LabelLayout {
         labels: Vec<String>,
     },
     /// A cell with 0 or 1 for each label, whose name is that of its column.
-    Columns,
+    Columns {
+        /// Labels that a row has are marked, and an empty cell says no.
+        has_marks: bool,
+    },
 }
 
 impl LabelLayout {
@@ -26,7 +29,7 @@ impl LabelLayout {
     #[must_use]
     pub fn of(detail: &ReportDetail) -> Self {
         match (detail.has_column_each, detail.places.is_empty()) {
-            (true, _) => Self::Columns,
+            (true, _) => Self::Columns { has_marks: detail.has_marks },
             (false, true) => Self::Cell { separator: detail.separator },
             (false, false) => Self::Places { labels: detail.places.clone() },
         }
@@ -42,8 +45,10 @@ impl LabelLayout {
                 let truths = parse_vector(first).filter(|truths| truths.len() == labels.len())?;
                 Some(labels.iter().zip(truths).filter(|(_, has)| *has).map(|(label, _)| label.clone()).collect())
             }
-            Self::Columns => {
-                let truths = cells.iter().map(|(column, cell)| Some((column, parse_truth(cell)?)));
+            Self::Columns { has_marks } => {
+                let is_gap = |cell: &str| *has_marks && cell.trim().is_empty();
+                let truth = |cell: &str| parse_truth(cell).or(is_gap(cell).then_some(false));
+                let truths = cells.iter().map(|(column, cell)| Some((column, truth(cell)?)));
                 let truths: Vec<(&&str, bool)> = truths.collect::<Option<_>>()?;
                 Some(truths.into_iter().filter(|(_, has)| *has).map(|(column, _)| (*column).to_owned()).collect())
             }
@@ -56,7 +61,7 @@ impl LabelLayout {
         let has_place = |label: &String| match self {
             Self::Cell { .. } => true,
             Self::Places { labels } => labels.contains(label),
-            Self::Columns => columns.iter().any(|column| column == label),
+            Self::Columns { .. } => columns.iter().any(|column| column == label),
         };
         labels.iter().find(|label| !has_place(label))
     }
@@ -70,7 +75,8 @@ impl LabelLayout {
                 let truth = |place: &String| if labels.contains(place) { "1" } else { "0" };
                 format!("[{}]", places.iter().map(truth).collect::<Vec<_>>().join(", "))
             }
-            Self::Columns => write_truth(labels.iter().any(|label| label == column), cell),
+            Self::Columns { has_marks: true } => write_mark(labels.iter().any(|label| label == column), cell, cells),
+            Self::Columns { .. } => write_truth(labels.iter().any(|label| label == column), cell),
         };
         cells.iter().map(written).collect()
     }
@@ -95,6 +101,13 @@ fn write_labels(labels: &[String], before: &str, separator: Option<char>) -> Str
     }
 }
 
+/// The mark of a label that a row has, as its others are written if it has some; nothing for one that it lacks.
+fn write_mark(has: bool, before: &str, cells: &[(&str, &str)]) -> String {
+    let is_mark = |cell: &&str| parse_truth(cell) == Some(true);
+    let marks = std::iter::once(before).chain(cells.iter().map(|(_, cell)| *cell));
+    if has { marks.map(str::trim).find(is_mark).unwrap_or("x").to_owned() } else { String::new() }
+}
+
 /// Yes or no in the words that stood there.
 fn write_truth(has: bool, before: &str) -> String {
     if parse_truth(before) == Some(has) {
@@ -104,6 +117,7 @@ fn write_truth(has: bool, before: &str) -> String {
     let [no, yes] = match before.to_lowercase().as_str() {
         "true" | "false" => ["false", "true"],
         "yes" | "no" => ["no", "yes"],
+        "y" | "n" => ["n", "y"],
         "1.0" | "0.0" => ["0.0", "1.0"],
         _ => ["0", "1"],
     };
@@ -156,19 +170,30 @@ mod tests {
         assert_eq!(places.labels_of(&[("labels", "[1]")]), None);
         let labels = owned(&["x", "new"]);
         assert_eq!(places.find_without_place(&labels, &[]), Some(&labels[1]));
-        assert_eq!(LabelLayout::Columns.find_without_place(&labels, &["x", "y"]), Some(&labels[1]));
+        assert_eq!(
+            LabelLayout::Columns { has_marks: false }.find_without_place(&labels, &["x", "y"]),
+            Some(&labels[1])
+        );
         assert_eq!(LabelLayout::Cell { separator: None }.find_without_place(&labels, &[]), None);
         let cells = [("toxic", "0"), ("rude", "True"), ("loud", "NO"), ("new", " ")];
-        let written = LabelLayout::Columns.cells_with(&owned(&["toxic", "loud"]), &cells);
+        let written = LabelLayout::Columns { has_marks: false }.cells_with(&owned(&["toxic", "loud"]), &cells);
         assert_eq!(written, ["1", "False", "YES", "0"]);
         let again: Vec<(&str, &str)> =
             cells.iter().zip(&written).map(|((column, _), cell)| (*column, cell.as_str())).collect();
-        assert_eq!(LabelLayout::Columns.labels_of(&again), Some(owned(&["toxic", "loud"])));
-        assert_eq!(LabelLayout::Columns.labels_of(&cells), None, "the last cell says nothing");
+        assert_eq!(LabelLayout::Columns { has_marks: false }.labels_of(&again), Some(owned(&["toxic", "loud"])));
+        assert_eq!(LabelLayout::Columns { has_marks: false }.labels_of(&cells), None, "the last cell says nothing");
         assert_eq!(
-            LabelLayout::Columns.cells_with(&owned(&["toxic"]), &[("toxic", "1.0")]),
+            LabelLayout::Columns { has_marks: false }.cells_with(&owned(&["toxic"]), &[("toxic", "1.0")]),
             ["1.0"],
             "it has it already"
         );
+    }
+    #[test]
+    fn marks_are_written_as_the_others_of_their_row() {
+        let layout = LabelLayout::Columns { has_marks: true };
+        let cells = [("toxic", "X"), ("rude", ""), ("loud", " ")];
+        assert_eq!(layout.labels_of(&cells), Some(owned(&["toxic"])));
+        assert_eq!(layout.cells_with(&owned(&["loud", "rude"]), &cells), ["", "X", "X"]);
+        assert_eq!(layout.cells_with(&owned(&["loud"]), &cells[1..]), ["", "x"]);
     }
 }

@@ -123,6 +123,9 @@ pub struct ReportDetail {
     /// Each label has a column of its own.
     #[serde(default)]
     pub has_column_each: bool,
+    /// These hold marks of the labels that a row has, and an empty cell says no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_marks: bool,
     /// The labels by their places in lists of 0 and 1; none where cells hold no such lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<String>,
@@ -214,10 +217,20 @@ impl Prediction {
 /// Says what is wrong, with file, row and column.
 pub fn read(request: &ReadRequest<'_>) -> Result<Box<dyn TaskData>, TaskError> {
     let (dataset, summary) = read_dataset(request)?;
-    let Dataset { labels, columns, separator, places, splits, num_conflicts, preview } = dataset;
+    let Dataset { labels, columns, has_marks, separator, places, splits, num_conflicts, preview } = dataset;
     let texts = TextData::new(splits, summary, request.read);
     let purpose = request.purpose;
-    Ok(Box::new(ManyLabelData { labels, columns, separator, places, texts, num_conflicts, preview, purpose }))
+    Ok(Box::new(ManyLabelData {
+        labels,
+        columns,
+        has_marks,
+        separator,
+        places,
+        texts,
+        num_conflicts,
+        preview,
+        purpose,
+    }))
 }
 
 /// Prepares to label inputs.
@@ -246,6 +259,7 @@ struct ManyLabelData {
     labels: Vec<String>,
     /// Columns with 0 or 1 for each label; none where one column has all labels.
     columns: Vec<String>,
+    has_marks: bool,
     separator: Option<char>,
     places: Vec<String>,
     texts: TextData<Vec<usize>>,
@@ -301,6 +315,7 @@ impl LabeledTexts for ManyLabelData {
             labels: self.labels.iter().enumerate().map(count).collect(),
             separator: self.separator,
             has_column_each: !self.columns.is_empty(),
+            has_marks: self.has_marks,
             places: self.places.clone(),
             num_to_label: self.texts.summary.num_unlabeled,
             num_unlabeled: self.texts.splits.iter().flatten().filter(|row| row.label.is_empty()).count(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::PreviewRow;
 use super::cells::{find_separator, find_vector, parse_labels, parse_truth, parse_vector};
-use super::columns::{LABEL, LABELS, choose, warn_of_missing};
+use super::columns::{LABEL, LABELS, choose, have_marks_alone, warn_of_missing};
 use super::draw::FileLabels;
 use super::layout::LabelLayout;
 use crate::config::ReadOptions;
@@ -16,9 +16,13 @@ use crate::data::{
 use crate::task::by_hand::{nothing_labeled, say_unlabeled, set_aside};
 use crate::task::texts::{LabeledText, take_texts};
 use crate::task::{Purpose, ReadRequest, TaskInput};
+use crate::words::list;
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
+
+/// Columns that a note names.
+const MAX_NAMED: usize = 10;
 
 /// Longest cell that a reason repeats, in characters.
 const MAX_SHOWN: usize = 40;
@@ -30,6 +34,8 @@ pub struct Dataset {
     pub labels: Vec<String>,
     /// Columns with 0 or 1 for each label; none where one column has all labels.
     pub columns: Vec<String>,
+    /// These hold marks of the labels that a row has, and an empty cell says no.
+    pub has_marks: bool,
     /// What stands between labels in a cell.
     pub separator: Option<char>,
     /// The labels by their places in lists of 0 and 1; none where cells hold no such lists.
@@ -60,7 +66,7 @@ pub(super) type IdRow = (TaskInput, Vec<usize>);
 /// When a file as a whole can't be used: see [`DataError`].
 pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary), DataError> {
     let (read, known) = (request.read, request.known_labels);
-    let (separator, vector) = (Cell::new(None), Cell::new(None));
+    let (separator, vector, has_marks) = (Cell::new(None), Cell::new(None), Cell::new(false));
     let choose = |table: &Table, read: &ReadOptions| -> Result<Vec<UsedColumn>, DataError> {
         let used = choose(table, read, known)?;
         let list = used.iter().find(|used| used.role == LABELS);
@@ -68,40 +74,27 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
         separator.set(list.and_then(|list| read.label_separator.or_else(|| cells(list))));
         vector
             .set(list.and_then(|list| find_vector(table.rows.iter().map(|row| row.cells[list.index].as_str()), known)));
+        has_marks.set(have_marks_alone(table, &used));
         Ok(used)
     };
     let mut take_row = |row: &mut Row, used: &[UsedColumn], columns: &[String]| {
-        let names = vector.get().map(|length| (length, known));
-        take_row(row, used, columns, separator.get(), names)
+        let form = CellForm { separator: separator.get(), vector: vector.get(), has_marks: has_marks.get(), known };
+        take_row(row, used, columns, &form)
     };
     let mut format = RowFormat { parse: &parse_keeping_nested, choose: &choose, read_row: &mut take_row };
     let (mut reader, mut rows) = RowReader::begin(request.files, read, &mut format)?;
-    let of_role = |summary: &ReadSummary, role: &str| -> Vec<String> {
-        let used = summary.used_columns.iter().filter(|(_, used)| used == role);
-        used.map(|(column, _)| column.clone()).collect()
-    };
-    let columns = of_role(&reader.summary, LABEL);
-    let label_column = of_role(&reader.summary, LABELS).into_iter().next().unwrap_or_default();
+    let columns = columns_of_role(&reader.summary, LABEL);
+    let label_column = columns_of_role(&reader.summary, LABELS).into_iter().next().unwrap_or_default();
     if let (Some(separator), false) = (read.label_separator, columns.is_empty()) {
         let note = format!("label_separator {separator:?} has no effect: each label has a column of its own");
         reader.summary.warnings.push(note);
     }
     let by_place: Option<Vec<String>> =
         vector.get().map(|length| (0..length).map(|id| name_of(id, length, known)).collect());
-    reader.summary.warnings.extend(by_place.as_ref().map(|names| {
-        format!(
-            "column {label_column:?} holds lists of {} zeros and ones: each says whether the row has the label of its place, {} \
-             and so on",
-            names.len(),
-            names[0]
-        )
-    }));
+    reader.summary.warnings.extend(by_place.as_ref().map(|names| describe_places(&label_column, names)));
     let places = by_place.clone().unwrap_or_default();
-    let layout = match (columns.is_empty(), places.is_empty()) {
-        (false, _) => LabelLayout::Columns,
-        (true, true) => LabelLayout::Cell { separator: separator.get() },
-        (true, false) => LabelLayout::Places { labels: places.clone() },
-    };
+    reader.summary.warnings.extend(has_marks.get().then(|| describe_marks(&columns)));
+    let layout = layout_of(&columns, &places, separator.get(), has_marks.get());
     let label_columns = if columns.is_empty() { vec![label_column.clone()] } else { columns.clone() };
     let in_file = FileLabels::of(read, &label_columns, &layout, &rows);
     let mut merges = Merges::new(read);
@@ -169,14 +162,52 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
         rows.iter().map(|row| ((row.input.text.as_str(), row.input.second.as_deref()), row.label.as_slice()))
     });
     let num_conflicts = count_repeats(texts, "set of labels", &mut summary);
+    let (separator, has_marks) = (separator.get(), has_marks.get());
+    let dataset = Dataset { labels, columns, has_marks, separator, places, splits, num_conflicts, preview };
     if is_for_training {
-        let counts = count_labels(&splits[0], labels.len());
-        summary.warnings.extend(warn_of_one_sided(&labels, &counts, splits[0].len()));
-        summary.warnings.extend(splits[1].is_empty().then(|| NO_VALIDATION_ROWS.to_owned()));
-        summary.advice = if columns.is_empty() { similar_labels(&labels, &counts) } else { Vec::new() };
+        advise(&dataset, &mut summary);
     }
-    let separator = separator.get();
-    Ok((Dataset { labels, columns, separator, places, splits, num_conflicts, preview }, summary))
+    Ok((dataset, summary))
+}
+
+/// Names of the columns that are used for this.
+fn columns_of_role(summary: &ReadSummary, role: &str) -> Vec<String> {
+    let used = summary.used_columns.iter().filter(|(_, used)| used == role);
+    used.map(|(column, _)| column.clone()).collect()
+}
+
+/// What is said of columns of marks.
+fn describe_marks(columns: &[String]) -> String {
+    let shown: Vec<String> = columns.iter().take(MAX_NAMED).map(|column| format!("{column:?}")).collect();
+    let shown = list(&shown, columns.len());
+    format!("the columns {shown} hold marks of labels that a row has: an empty cell is read as a no")
+}
+
+/// What is said of a column of lists of 0 and 1, whose places have these labels.
+fn describe_places(column: &str, names: &[String]) -> String {
+    format!(
+        "column {column:?} holds lists of {} zeros and ones: each says whether the row has the label of its place, {} and so on",
+        names.len(),
+        names[0]
+    )
+}
+
+/// How labels stand in the cells of a file: with a column each, with places in a list, or as names.
+fn layout_of(columns: &[String], places: &[String], separator: Option<char>, has_marks: bool) -> LabelLayout {
+    match (columns.is_empty(), places.is_empty()) {
+        (false, _) => LabelLayout::Columns { has_marks },
+        (true, true) => LabelLayout::Cell { separator },
+        (true, false) => LabelLayout::Places { labels: places.to_vec() },
+    }
+}
+
+/// Says what a person should know before training on these rows.
+fn advise(dataset: &Dataset, summary: &mut ReadSummary) {
+    let Dataset { labels, columns, splits, .. } = dataset;
+    let counts = count_labels(&splits[0], labels.len());
+    summary.warnings.extend(warn_of_one_sided(labels, &counts, splits[0].len()));
+    summary.warnings.extend(splits[1].is_empty().then(|| NO_VALIDATION_ROWS.to_owned()));
+    summary.advice = if columns.is_empty() { similar_labels(labels, &counts) } else { Vec::new() };
 }
 
 /// Rows that have each label.
@@ -196,13 +227,19 @@ fn warn_of_one_sided(labels: &[String], counts: &[usize], num_rows: usize) -> Ve
     labels.iter().zip(counts).filter_map(say).collect()
 }
 
-fn take_row(
-    row: &mut Row,
-    used: &[UsedColumn],
-    columns: &[String],
+/// How the cells of labels are written.
+struct CellForm<'k> {
+    /// Between labels of a cell.
     separator: Option<char>,
-    vector: Option<(usize, &[String])>,
-) -> Result<NamedRow, BadCell> {
+    /// Places of lists of 0 and 1.
+    vector: Option<usize>,
+    /// An empty cell of a column of one label says no.
+    has_marks: bool,
+    /// Labels of the model.
+    known: &'k [String],
+}
+
+fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String], form: &CellForm<'_>) -> Result<NamedRow, BadCell> {
     let holds_values = |used: &&UsedColumn| used.role != LABELS && row.nested.contains(&used.index);
     if let Some(UsedColumn { role, index }) = used.iter().find(holds_values) {
         return Err(BadCell::Other(format!("the {role} holds an object or array (column {:?})", columns[*index])));
@@ -212,6 +249,9 @@ fn take_row(
     for &used in used.iter().filter(|used| [LABEL, LABELS].contains(&used.role)) {
         // Where all labels stand in one cell, a row whose cell is empty waits for them.
         let name = &columns[used.index];
+        if form.has_marks && used.role == LABEL && row.cells[used.index].trim().is_empty() {
+            continue;
+        }
         let cell = take_filled(row, used, columns).map_err(|wrong| match wrong {
             BadCell::Empty(_) if used.role == LABELS => {
                 BadCell::Unlabeled(format!("it has no labels (column {name:?})"))
@@ -221,13 +261,13 @@ fn take_row(
         if used.role == LABELS {
             let unreadable =
                 || BadCell::Other(format!("the labels {} are no list of labels (column {name:?})", shorten(&cell)));
-            if let Some((length, known)) = vector {
+            if let Some(length) = form.vector {
                 let truths = parse_vector(&cell).ok_or_else(unreadable)?;
                 let has = truths.into_iter().enumerate().filter(|&(_, truth)| truth);
-                labels.extend(has.map(|(id, _)| name_of(id, length, known)));
+                labels.extend(has.map(|(id, _)| name_of(id, length, form.known)));
                 continue;
             }
-            labels.extend(parse_labels(&cell, separator).ok_or_else(unreadable)?);
+            labels.extend(parse_labels(&cell, form.separator).ok_or_else(unreadable)?);
             continue;
         }
         match parse_truth(&cell) {
@@ -367,6 +407,17 @@ mod tests {
         let reasons: Vec<&str> = summary.bad_rows.iter().map(|bad| bad.reason.as_str()).collect();
         assert_eq!(reasons, ["the label \"2\" is neither 0 nor 1 (column \"z\")", "the label is empty (column \"z\")"]);
         let said = "no training row has the label \"never\": it can't be learned";
+        assert!(summary.warnings.iter().any(|warning| warning == said), "{:?}", summary.warnings);
+    }
+
+    #[test]
+    fn marked_columns_say_no_where_they_are_empty() {
+        let row = |i: usize| format!("text {i},{}\n", ["x,", ",X", "x,x", ","][i % 4]);
+        let text = String::from("text,z,y\n") + &(0..20).map(row).collect::<String>();
+        let (dataset, summary) = build(("x.csv", &text), None, &[], Purpose::Train).expect("good rows");
+        assert!(dataset.has_marks && dataset.labels == ["z", "y"] && summary.num_bad_rows == 0);
+        assert_eq!(dataset.splits.iter().flatten().filter(|row| row.label.is_empty()).count(), 5);
+        let said = "the columns \"z\", \"y\" hold marks of labels that a row has: an empty cell is read as a no";
         assert!(summary.warnings.iter().any(|warning| warning == said), "{:?}", summary.warnings);
     }
 

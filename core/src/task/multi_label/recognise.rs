@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cells::{find_separator, is_bracketed, parse_labels, parse_truth};
-use super::columns::{LABEL_NAMES, LABELS, NOT_LABELS, choose};
+use super::columns::{LABEL_NAMES, LABELS, NOT_LABELS, choose, holds_ids};
 use crate::config::ReadOptions;
-use crate::data::{Row, Table, UsedColumn, name_rank, parse_keeping_nested};
+use crate::data::{Row, Table, UsedColumn, choose_columns, name_rank, parse_keeping_nested};
 use crate::task::guess::beginning;
 
 /// Longest name of a label, in characters: what is longer is a text.
@@ -28,7 +28,13 @@ pub fn recognise(name: &str, bytes: &[u8]) -> bool {
     });
     match used.iter().find(|used| used.role == LABELS) {
         _ if !texts_are_plain => false,
-        Some(list) => name_rank(&table.columns[list.index], LABEL_NAMES).is_some() && holds_lists(&table, list.index),
+        Some(list) => {
+            // Two numbers beside a column that holds labels are something else.
+            let is_label = || choose_columns(&table, &read, &[]).is_ok_and(|columns| columns.label == list.index);
+            let is_of_ids = || holds_ids(&table, list.index) && is_label();
+            let is_told = name_rank(&table.columns[list.index], LABEL_NAMES).is_some() || is_of_ids();
+            is_told && holds_lists(&table, list.index)
+        }
         None => (0..table.columns.len()).all(|column| {
             let is_used = used.iter().any(|used| used.index == column);
             is_used || name_rank(&table.columns[column], NOT_LABELS).is_some()
@@ -97,6 +103,15 @@ mod tests {
         let truths =
             rows("id,comment,toxic,insult", |i| format!("{i},some text {i},{},{}", i % 2, usize::from(i % 3 == 0)));
         assert!(recognise("x.csv", truths.as_bytes()));
+        let marks = rows("text,toxic,insult", |i| format!("some text {i},{}", ["x,", ",x", "x,x", ","][i % 4]));
+        assert!(recognise("x.csv", marks.as_bytes()));
+        let ids: String =
+            (0..30).map(|i| format!("some text of row {i}\t{}\te{i}\n", ["4,27", "3", "3,4,27"][i % 3])).collect();
+        assert!(recognise("x.tsv", ids.as_bytes()), "as in GoEmotions");
+        let beside: String = (0..60)
+            .map(|i| format!("some text of row {i}\t{}\t{} {}\n", ["ham", "spam"][i % 2], i % 9, i % 7))
+            .collect();
+        assert!(!recognise("x.tsv", beside.as_bytes()), "labels stand beside them");
     }
 
     #[test]

@@ -5,12 +5,12 @@
 
 use serde_json::Value;
 
-use super::literal::read_literal;
+use crate::task::literal::read_literal;
 use crate::words::plural;
 
 /// Keys of an object that is an answer, or several.
-const TEXT: [&str; 3] = ["text", "texts", "answer"];
-const START: [&str; 5] = ["answer_start", "answer_starts", "start", "start_char", "char_start"];
+pub(super) const TEXT: [&str; 3] = ["text", "texts", "answer"];
+pub(super) const START: [&str; 5] = ["answer_start", "answer_starts", "start", "start_char", "char_start"];
 
 /// An answer as its file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) fn read_answers(cell: &str, is_nested: bool, starts: Option<&str>) ->
     Ok(answers.filter(|answer| !answer.text.trim().is_empty()).collect())
 }
 
-fn parse_value(text: &str) -> Option<Value> {
+pub(super) fn parse_value(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().or_else(|| read_literal(text))
 }
 

@@ -240,6 +240,7 @@ impl TaskData for QuestionData {
             num_conflicts: self.num_conflicts,
             num_windows: if is_encoded { self.num_windows() } else { 0 },
             grouping: self.grouping,
+            is_nested: self.is_nested,
             preview: self.preview.iter().map(|question| self.preview_row(question)).collect(),
         };
         let detail = task::ReportDetail::QuestionAnswering(Box::new(detail));

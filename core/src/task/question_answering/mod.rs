@@ -1,7 +1,7 @@
 //! Answers to questions, as parts of a text: where in its context the answer stands, or that it holds none.
 //!
 //! In: SQuAD's JSON, or tables with columns of questions, contexts and answers. `nested` makes tables of the former,
-//! `columns` chooses columns, `answers` and `literal` read cells, `place` finds answers in contexts; `read` makes
+//! `columns` chooses columns, `answers` reads cells, `place` finds answers in contexts; `read` makes
 //! questions in three splits of all that, and `recognise` knows such files. `encode` cuts contexts into windows; `data`
 //! and `rows` are the rows of a run, each a window; `best` finds the likeliest answers in scores, for `measure` and
 //! `predict`; `excerpt` shows parts of contexts, `card` says how the model is used.
@@ -10,10 +10,10 @@ mod answers;
 mod best;
 mod card;
 mod columns;
+mod corrected;
 mod data;
 mod encode;
 mod excerpt;
-mod literal;
 mod measure;
 mod nested;
 mod place;
@@ -32,6 +32,7 @@ use crate::data::{DataError, Table, UsedColumn};
 use crate::metrics::SquadEvaluation;
 
 pub use card::card;
+pub use corrected::{ANSWER_ROLES, answer_in_cells, cells_with_answer};
 pub use data::read;
 pub use predict::predictor;
 pub use recognise::recognise;
@@ -102,6 +103,9 @@ pub struct ReportDetail {
     pub num_windows: usize,
     /// What stays together when rows are split off.
     pub grouping: Grouping,
+    /// The file nests its questions in its contexts: it has no rows of a table.
+    #[serde(default)]
+    pub is_nested: bool,
     /// The first five questions.
     pub preview: Vec<PreviewRow>,
 }

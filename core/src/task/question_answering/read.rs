@@ -316,7 +316,7 @@ fn with_id(wrong: BadCell, id: Option<&str>) -> BadCell {
     }
 }
 
-fn is_true(cell: &str) -> bool {
+pub(super) fn is_true(cell: &str) -> bool {
     matches!(cell.trim().to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "1.0")
 }
 

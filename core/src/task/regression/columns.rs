@@ -1,8 +1,8 @@
 //! Which columns hold the texts and which the numbers: as asked for, else guessed from names and content.
 
-use super::commas::{find_decimal_comma, number_of};
+use super::commas::{find_writing, number_of};
 use crate::config::ReadOptions;
-use crate::data::{DataError, Table, UsedColumn, choose_text_columns, find_column, name_rank};
+use crate::data::{DataError, Row, Table, UsedColumn, choose_text_columns, find_column, name_rank};
 
 /// Names of columns that hold a number to predict, the surest first.
 pub(super) const NUMBER_NAMES: &[&str] = &[
@@ -23,6 +23,9 @@ pub(super) const NUMBER_NAMES: &[&str] = &[
 
 /// Columns that hold numbers to count rows by.
 const NOT_NUMBERS: &[&str] = &["id", "idx", "index", "row", "line", "fold", "split", "date", "year", "unnamed:_0"];
+
+/// Words with letters of a text at least, where nothing else says that it is one.
+const MIN_WORDS: usize = 3;
 
 /// Rows looked at, spread over the table.
 const SAMPLE: usize = 2000;
@@ -48,7 +51,12 @@ pub(super) fn choose(table: &Table, read: &ReadOptions) -> Result<Vec<UsedColumn
         numbers.push(guessed);
     }
     let label_column = Some(table.columns[numbers[0]].clone());
-    let texts = choose_text_columns(table, &ReadOptions { label_column, ..read.clone() }, &[])?;
+    let mut read = ReadOptions { label_column, ..read.clone() };
+    let is_asked = read.text_column.is_some() || read.text_pair_column.is_some();
+    if let Some(pair) = find_nameless_pair(table, &numbers).filter(|_| !is_asked) {
+        [read.text_column, read.text_pair_column] = pair.map(|column| Some(table.columns[column].clone()));
+    }
+    let texts = choose_text_columns(table, &read, &[])?;
     let mut used = texts.used();
     for index in numbers {
         if let Some(other) = used.iter().find(|other| other.index == index) {
@@ -78,12 +86,25 @@ fn guess(table: &Table, read: &ReadOptions) -> Option<usize> {
     }
 }
 
-/// Nine of ten filled cells are numbers, perhaps with decimal commas: the others may be mistakes.
+/// The two columns of texts beside one of numbers, where nothing names the columns: pairs with a similarity, as in STS-B.
+fn find_nameless_pair(table: &Table, numbers: &[usize]) -> Option<[usize; 2]> {
+    let is_text = |column: usize| {
+        let num_words =
+            |row: &Row| row.cells[column].split_whitespace().filter(|word| word.contains(char::is_alphabetic)).count();
+        let num_texts = table.rows.iter().filter(|row| num_words(row) >= MIN_WORDS).count();
+        num_texts * 2 > table.rows.len()
+    };
+    let others: Vec<usize> = (0..table.columns.len()).filter(|column| !numbers.contains(column)).collect();
+    let pair: [usize; 2] = others.try_into().ok()?;
+    (!table.has_header && pair.into_iter().all(is_text)).then_some(pair)
+}
+
+/// Nine of ten filled cells are numbers, perhaps as people write them: the others may be mistakes.
 fn holds_numbers(table: &Table, column: usize) -> bool {
     let step = table.rows.len().div_ceil(SAMPLE).max(1);
     let cells = || table.rows.iter().step_by(step).map(|row| row.cells[column].trim()).filter(|cell| !cell.is_empty());
     let num_numbers = cells().filter(|cell| cell.parse::<f64>().is_ok()).count();
-    (num_numbers > 0 && num_numbers * 10 >= cells().count() * 9) || find_decimal_comma(table, column).is_some()
+    (num_numbers > 0 && num_numbers * 10 >= cells().count() * 9) || find_writing(table, column).is_some()
 }
 
 /// The first cell that is no number in a column that is named as numbers are, where most cells are numbers with a comma or a point.
@@ -131,6 +152,20 @@ mod tests {
         assert_eq!(found("sentence1,sentence2,score", "one #,two #,#\n", &default), expected);
         assert!(matches!(columns("text,a,b", "text #,1,2\n", &default), Err(DataError::NoLabelColumn { .. })));
         assert!(matches!(columns("text,score", "text #,high\n", &default), Err(DataError::NoLabelColumn { .. })));
+    }
+
+    #[test]
+    fn two_columns_of_texts_without_names_are_pairs() {
+        let used = |row: &str| {
+            let text: String = (0..30).map(|i| row.replace('#', &i.to_string())).collect();
+            let read = ReadOptions { has_header: Some(false), ..ReadOptions::default() };
+            let table = parse("x.tsv", text.as_bytes(), &read).expect("a table");
+            let used = choose(&table, &read).expect("columns");
+            used.into_iter().map(|used| (used.index, used.role)).collect::<Vec<_>>()
+        };
+        let expected = [(0, "text"), (1, "second text"), (2, LABEL)];
+        assert_eq!(used("a plane takes off #\tan air plane starts #\t4.#\n"), expected);
+        assert_eq!(used("main\ta plane takes off #\t4.#\n"), [(1, "text"), (2, LABEL)]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whether a file plainly holds rows with numbers: a look at its beginning, to guess the task from the data.
 
 use super::columns::{LABEL, NUMBER_NAMES, choose};
-use super::commas::number_of;
+use super::commas::{find_writing, number_of};
 use crate::config::ReadOptions;
 use crate::data::{Table, UsedColumn, name_rank, parse};
 use crate::task::guess::beginning;
@@ -24,13 +24,17 @@ pub fn recognise(name: &str, bytes: &[u8]) -> bool {
     let Some(column) = used.iter().find(is_number).map(|used| used.index) else { return false };
     let is_rank = |column: usize, names: &[&str]| name_rank(&table.columns[column], names).is_some();
     let has_labels = (0..table.columns.len()).any(|other| other != column && is_rank(other, NAMES_OF_LABELS));
-    !texts_are_none && !has_labels && is_rank(column, NUMBER_NAMES) && have_fractions(&table, column)
+    // Of tables without names, two texts and a number are pairs with a similarity.
+    let is_told = is_rank(column, NUMBER_NAMES) || (!table.has_header && used.len() > 2);
+    !texts_are_none && !has_labels && is_told && have_fractions(&table, column)
 }
 
 /// At least a fifth of the filled cells are numbers with a fraction.
 fn have_fractions(table: &Table, column: usize) -> bool {
     let cells = || table.rows.iter().map(|row| row.cells[column].trim()).filter(|cell| !cell.is_empty());
-    let has_fraction = |cell: &&str| number_of(cell).is_some_and(|number| number.is_finite() && number.fract() != 0.0);
+    let writing = find_writing(table, column).map(|(writing, _)| writing);
+    let number = |cell: &str| writing.map_or_else(|| number_of(cell), |writing| writing.number(cell));
+    let has_fraction = |cell: &&str| number(cell).is_some_and(|number| number.is_finite() && number.fract() != 0.0);
     let num_fractions = cells().filter(has_fraction).count();
     num_fractions > 0 && num_fractions * 5 >= cells().count()
 }
@@ -52,9 +56,15 @@ mod tests {
         let found = |text: String| recognise("x.csv", text.as_bytes());
         assert!(found(rows("text,score", |i| format!("some text {i},{}.5", i % 5))));
         assert!(found(rows("text;score", |i| format!("some text {i};{},5", i % 5))), "decimal commas");
+        assert!(found(rows("text,price", |i| format!("some text {i},$1.{i}"))), "amounts of money");
+        assert!(found(rows("text,score", |i| format!("some text {i},{}.5%", i % 5))), "percents");
         assert!(found(rows("sentence1,sentence2,score", |i| format!("one {i},two {i},{}.25", i % 5))));
         let objects: String = (0..9).map(|i| format!("{{\"text\": \"some text {i}\", \"label\": 0.{i}}}\n")).collect();
         assert!(recognise("x.jsonl", objects.as_bytes()));
+        let pairs: String = (0..30).map(|i| format!("one two three {i}\tthree two one {i}\t{}.25\n", i % 5)).collect();
+        assert!(recognise("x.tsv", pairs.as_bytes()), "pairs without names");
+        let calls: String = (0..30).map(|i| format!("+49 30 12{i}\tthree two one {i}\t{}.25\n", i % 5)).collect();
+        assert!(!recognise("x.tsv", calls.as_bytes()), "a phone number is no text");
         assert!(!found(rows("text,stars", |i| format!("some text {i},{}", i % 5))), "they may be classes");
         assert!(!found(rows("text,label", |i| format!("some text {i},{}.0", i % 2))), "so may these");
         assert!(!found(rows("text,weight", |i| format!("some text {i},{}.5", i % 5))), "of what it is not said");

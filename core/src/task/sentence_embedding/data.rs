@@ -269,10 +269,7 @@ mod tests {
 
     fn data(text: &str, read_as: &ReadOptions) -> Box<dyn TaskData> {
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
-        let run = &run(16);
-        let purpose = Purpose::Train;
-        read(&ReadRequest { files: &files.clone().into(), read: read_as, run, known_labels: &[], purpose, model: None })
-            .expect("good rows")
+        read(&ReadRequest::to_train(&files.clone().into(), read_as, &run(16))).expect("good rows")
     }
 
     fn run(max_seq_length: u32) -> RunConfig {

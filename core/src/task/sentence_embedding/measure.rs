@@ -98,14 +98,18 @@ impl EmbeddingMeasure {
         batches.map(loss).sum::<f64>() / order.len().max(1) as f64
     }
 
-    /// How high the second text of each row stands among all second texts.
+    /// How high the second text of each row stands among all second texts but those that belong to the same first text, too.
     fn rank(&self, compared: &[usize], found: &mut HashMap<usize, RowPrediction>, figures: &mut Vec<Figure>) {
         let (rows, vectors) = (self.sets(), &self.vectors);
         // Rows may share a second text, which then is right for all of them.
         let mut documents: Vec<usize> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
         let mut own = Vec::with_capacity(compared.len());
+        let mut known_queries: HashMap<&str, usize> = HashMap::new();
+        let mut texts = Vec::with_capacity(compared.len());
         for &row in compared {
+            let next = known_queries.len();
+            texts.push(*known_queries.entry(rows[row].texts[0].as_str()).or_insert(next));
             let index = *known.entry(rows[row].texts[1].as_str()).or_insert_with(|| {
                 documents.push(row);
                 documents.len() - 1
@@ -114,7 +118,7 @@ impl EmbeddingMeasure {
         }
         let queries = vectors.collect(compared.iter().map(|&row| (row, 0)));
         let candidates = vectors.collect(documents.iter().map(|&row| (row, 1)));
-        let retrieval = evaluate_retrieval_of(&queries, &candidates, vectors.dim, &own, &RECALLS);
+        let retrieval = evaluate_retrieval_of(&queries, &candidates, vectors.dim, (&own, &texts), &RECALLS);
         let names = ["recall_at_1", "recall_at_10"];
         figures.extend(names.into_iter().zip(&retrieval.recall_at).map(|(name, at)| Figure::higher(name, at.recall)));
         figures.push(Figure::higher("mrr", retrieval.mrr));

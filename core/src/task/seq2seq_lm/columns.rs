@@ -27,6 +27,7 @@ const CERTAIN: &[Pair] = &[
     pair(&["source", "source_text", "src", "src_text"], &["target", "target_text", "tgt", "tgt_text", "trg"]),
     pair(&["article", "document", "dialogue", "dialog", "text"], &["summary", "highlights"]),
     pair(&["article"], &["abstract"]),
+    pair(&["input_text"], &["target_text", "output_text"]),
 ];
 
 /// Names that rows of other tasks may have, too, the surest first.
@@ -52,6 +53,34 @@ const LANGUAGES: &[&str] = &[
     "ko", "ky", "la", "lb", "lo", "lt", "lv", "mg", "mk", "ml", "mn", "mr", "ms", "mt", "my", "nb", "ne", "nl", "nn",
     "no", "pa", "pl", "ps", "pt", "ro", "ru", "sd", "si", "sk", "sl", "so", "sq", "sr", "sv", "sw", "ta", "te", "tg",
     "th", "tl", "tr", "uk", "ur", "uz", "vi", "xh", "yi", "yo", "zh", "zu",
+];
+
+/// Languages by their names.
+const NAMES_OF_LANGUAGES: &[&str] = &[
+    "english",
+    "german",
+    "french",
+    "spanish",
+    "portuguese",
+    "italian",
+    "dutch",
+    "polish",
+    "czech",
+    "swedish",
+    "russian",
+    "ukrainian",
+    "turkish",
+    "greek",
+    "arabic",
+    "hebrew",
+    "hindi",
+    "urdu",
+    "bengali",
+    "chinese",
+    "japanese",
+    "korean",
+    "vietnamese",
+    "indonesian",
 ];
 
 /// Columns of labels and numbers: what stands beside one is read for it.
@@ -133,14 +162,16 @@ fn find_languages(columns: &[String], wished: [Option<usize>; 2]) -> Option<[usi
     free.next().is_none().then_some(found)
 }
 
-/// `en`, `pt-BR`, `zh_CN`, `translation.en`.
+/// `en`, `pt-BR`, `zh_CN`, `English`, `translation.en`.
 fn is_language(name: &str) -> bool {
     if name.starts_with(TRANSLATION) {
         return true;
     }
     let name = name.trim().to_lowercase();
     let (code, region) = name.split_once(['-', '_']).unwrap_or((name.as_str(), "xx"));
-    LANGUAGES.contains(&code) && region.len() == 2 && region.chars().all(|letter| letter.is_ascii_lowercase())
+    let is_code =
+        LANGUAGES.contains(&code) && region.len() == 2 && region.chars().all(|letter| letter.is_ascii_lowercase());
+    is_code || NAMES_OF_LANGUAGES.contains(&name.as_str())
 }
 
 #[cfg(test)]
@@ -172,9 +203,11 @@ mod tests {
             ("text,summary,title", "text", "summary"),
             ("id,de,en", "de", "en"),
             ("pt-BR,zh_CN", "pt-BR", "zh_CN"),
+            ("French,English", "French", "English"),
             ("input,output", "input", "output"),
             ("question,answer", "question", "answer"),
             ("prompt,completion", "prompt", "completion"),
+            ("prefix,input_text,target_text", "input_text", "target_text"),
             ("text,label", "text", "label"),
         ] {
             let found = names(header, &ReadOptions::default()).expect(header);

@@ -224,7 +224,7 @@ mod tests {
     use super::*;
     use crate::config::{AugmentKind, CopyMethod, SplitConfig, Translation};
     use crate::data::{DataFiles, Split};
-    use crate::task::{self, CopyQuestions, ModelCopies, Purpose, Translated};
+    use crate::task::{self, CopyQuestions, ModelCopies, Translated};
 
     /// All rows are trained on.
     fn run(max_seq_length: u32, max_target_length: u32) -> RunConfig {
@@ -235,9 +235,7 @@ mod tests {
     fn data(text: &str, prefix: Option<&str>) -> Box<dyn TaskData> {
         let files = &DataFiles { train: ("x.csv".into(), text.as_bytes().to_vec()), ..DataFiles::default() };
         let read_as = &ReadOptions { source_prefix: prefix.map(str::to_owned), ..ReadOptions::default() };
-        let (run, purpose) = (&run(8, 8), Purpose::Train);
-        read(&ReadRequest { files: &files.clone().into(), read: read_as, run, known_labels: &[], purpose, model: None })
-            .expect("good rows")
+        read(&ReadRequest::to_train(&files.clone().into(), read_as, &run(8, 8))).expect("good rows")
     }
 
     fn detail(report: &DataReport) -> &ReportDetail {

@@ -18,8 +18,13 @@ pub(super) struct FileLabels {
 }
 
 impl FileLabels {
-    /// Of rows with their numbers and the labels that were read, before any are merged.
-    pub(super) fn of<'l>(read: &ReadOptions, column: &str, rows: impl Iterator<Item = (usize, &'l str)>) -> Self {
+    /// Of rows with their numbers and the labels that were read, before any are merged; `no_label` stands in the file where there is none.
+    pub(super) fn of<'l>(
+        read: &ReadOptions,
+        column: &str,
+        rows: impl Iterator<Item = (usize, &'l str)>,
+        no_label: Option<&str>,
+    ) -> Self {
         let edited = edited_labels(&read.edits, column);
         let mut found = Self::default();
         if edited.is_empty() {
@@ -28,7 +33,8 @@ impl FileLabels {
         for (row, label) in rows {
             // An edit that does not fit its row was not made.
             if let Some(edit) = edited.get(&row).filter(|edit| edit.value == label) {
-                found.of_rows.insert(row, read.merged_label(edit.was).to_owned());
+                let was = if Some(edit.was.trim()) == no_label { "" } else { edit.was };
+                found.of_rows.insert(row, read.merged_label(was).to_owned());
                 found.given.push(read.merged_label(label).to_owned());
             }
         }
@@ -86,8 +92,7 @@ mod tests {
 
     fn build_as(files: DataFiles, read: &ReadOptions) -> Result<(Dataset, ReadSummary), DataError> {
         let files = files.into();
-        let (run, purpose) = (&RunConfig { seed: 7, ..RunConfig::default() }, Purpose::Train);
-        read_dataset(&ReadRequest { files: &files, read, run, known_labels: &[], purpose, model: None })
+        read_dataset(&ReadRequest::to_train(&files, read, &RunConfig { seed: 7, ..RunConfig::default() }))
     }
 
     /// Rows 2 and on, each with the label that `label` says of its number.

@@ -1,14 +1,14 @@
 //! Files to labeled rows in three splits: labels get ids, rows without text or label are put aside, repeats are counted.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
 use super::PreviewRow;
 use super::draw::FileLabels;
 use crate::config::ReadOptions;
 use crate::data::{
-    BadCell, Columns, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader,
-    SourceRow, Table, UsedColumn, advise_on_classes, choose_columns, count_repeats, parse, share_out, sorted_labels,
-    take_filled,
+    BadCell, DataError, Merges, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Table,
+    UsedColumn, advise_on_classes, choose_columns, count_repeats, parse, share_out, sorted_labels, take_filled,
 };
 use crate::task::by_hand::{nothing_labeled, say_unlabeled};
 use crate::task::class_labels::{
@@ -19,6 +19,11 @@ use crate::task::{Purpose, ReadRequest, TaskInput};
 
 /// Rows of the preview.
 const PREVIEW: usize = 5;
+
+/// What stands in the place of a label where people did not agree on one, as in SNLI.
+const NO_AGREEMENT: &str = "-";
+/// Labels of natural language inference, beside which a dash is none.
+const INFERENCE: [&str; 4] = ["entailment", "neutral", "contradiction", "not_entailment"];
 
 /// Labeled rows in three splits, each in file order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,11 +77,26 @@ pub fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSummary),
 
 fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(Dataset, ReadSummary), DataError> {
     let (files, read, split) = (request.files, request.read, &request.run.split);
-    let choose = |table: &Table, read: &ReadOptions| choose_columns(table, read, known_labels).map(Columns::used);
-    let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut take_row };
+    let has_dashes = Cell::new(false);
+    let choose = |table: &Table, read: &ReadOptions| -> Result<Vec<UsedColumn>, DataError> {
+        let columns = choose_columns(table, read, known_labels)?;
+        has_dashes.set(has_rows_without_agreement(table, columns.label, known_labels));
+        Ok(columns.used())
+    };
+    let mut read_row =
+        |row: &mut Row, used: &[UsedColumn], columns: &[String]| take_row(row, used, columns, has_dashes.get());
+    let mut format = RowFormat { parse: &parse, choose: &choose, read_row: &mut read_row };
     let (mut reader, mut rows) = RowReader::begin(files, read, &mut format)?;
     let label_column = reader.summary.column_of("label").to_owned();
-    let in_file = FileLabels::of(read, &label_column, rows.iter().map(|row| (row.row, row.value.label.as_str())));
+    if has_dashes.get() {
+        let note = format!(
+            "rows with {NO_AGREEMENT:?} in the place of a label have none (column {label_column:?}), as in SNLI: they are left \
+             out"
+        );
+        reader.summary.warnings.push(note);
+    }
+    let labels_of_rows = rows.iter().map(|row| (row.row, row.value.label.as_str()));
+    let in_file = FileLabels::of(read, &label_column, labels_of_rows, has_dashes.get().then_some(NO_AGREEMENT));
     let mut merges = Merges::new(read);
     merge_labels(&mut rows, &mut merges);
     reader.summary.warnings.extend(merges.merged());
@@ -151,13 +171,30 @@ fn build_dataset(request: &ReadRequest<'_>, known_labels: &[String]) -> Result<(
     Ok((Dataset { labels, splits, num_conflicts, preview }, summary))
 }
 
-fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String]) -> Result<NamedRow, BadCell> {
+/// Whether dashes stand among the labels of natural language inference: they are no class, but rows without a label.
+fn has_rows_without_agreement(table: &Table, label: usize, known_labels: &[String]) -> bool {
+    if known_labels.iter().any(|known| known == NO_AGREEMENT) {
+        return false;
+    }
+    let labels: HashSet<&str> = table.rows.iter().map(|row| row.cells[label].trim()).collect();
+    let is_known = |label: &&str| label.is_empty() || INFERENCE.iter().any(|known| known.eq_ignore_ascii_case(label));
+    labels.contains(NO_AGREEMENT)
+        && labels.len() > 2
+        && labels.iter().filter(|label| **label != NO_AGREEMENT).all(is_known)
+}
+
+/// `has_dashes`: a dash is no label.
+fn take_row(row: &mut Row, used: &[UsedColumn], columns: &[String], has_dashes: bool) -> Result<NamedRow, BadCell> {
     let input = take_texts(row, used, columns)?;
     let label = used.iter().copied().find(|used| used.role == "label").expect("a label column is always chosen");
+    let name = &columns[label.index];
     let label = take_filled(row, label, columns).map_err(|wrong| match wrong {
         BadCell::Empty(reason) => BadCell::Unlabeled(reason),
         other => other,
     })?;
+    if has_dashes && label.trim() == NO_AGREEMENT {
+        return Err(BadCell::Other(format!("the label is {NO_AGREEMENT:?}, which is none (column {name:?})")));
+    }
     let label = if label.trim().len() == label.len() { label } else { label.trim().to_owned() };
     Ok(NamedRow { input, label })
 }
@@ -253,6 +290,22 @@ mod tests {
         assert_eq!(dataset.splits[1], [row(2, "own one", 1), row(4, "own three", 0)]);
         let said = |warning: &String| warning.starts_with("validation file: the label 0.0 is taken for the 0");
         assert!(summary.warnings.iter().any(said), "{:?}", summary.warnings);
+    }
+
+    #[test]
+    fn a_dash_among_labels_of_inference_is_no_label() {
+        let rows = |labels: [&str; 3]| {
+            let row = |i: usize| format!("this is text number {i},{}\n", labels[i % 3]);
+            String::from("text,label\n") + &(0..30).map(row).collect::<String>()
+        };
+        let (dataset, summary) = build(&files(&rows(["neutral", "entailment", "-"]), None, None)).expect("good rows");
+        assert_eq!((dataset.labels, summary.num_bad_rows), (["entailment", "neutral"].map(String::from).to_vec(), 10));
+        let said = |warning: &String| warning.starts_with("rows with \"-\" in the place of a label have none");
+        assert!(summary.warnings.iter().any(said), "{:?}", summary.warnings);
+        for labels in [["-", "+", "neutral"], ["-", "hate", "offensive"]] {
+            let (dataset, _) = build(&files(&rows(labels), None, None)).expect("good rows");
+            assert_eq!(dataset.labels.len(), 3, "{labels:?}");
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl SeveralRows {
     /// The part that a row of a split is of.
     #[must_use]
     pub fn part_of(&self, split: Split, index: usize) -> usize {
-        self.place(split, index).0
+        self.locate(split, index).0
     }
 
     /// The figure that a setting names: `loss`, the mean over the parts, or `part/figure`.
@@ -118,7 +118,7 @@ impl SeveralRows {
     }
 
     /// Part, and index within it, of a row of a split; of one that is not there the last part's.
-    fn place(&self, split: Split, index: usize) -> (usize, usize) {
+    fn locate(&self, split: Split, index: usize) -> (usize, usize) {
         let mut start = 0;
         for (part, of_part) in self.parts.iter().enumerate() {
             let size = of_part.rows.num_rows()[split as usize];
@@ -200,7 +200,7 @@ impl TaskRows for SeveralRows {
     /// # Panics
     /// When the rows are not all of one part.
     fn batch(&self, split: Split, indices: &[usize], seed: Option<u64>) -> HostBatch {
-        let places: Vec<(usize, usize)> = indices.iter().map(|&index| self.place(split, index)).collect();
+        let places: Vec<(usize, usize)> = indices.iter().map(|&index| self.locate(split, index)).collect();
         let part = places.first().map_or(0, |(part, _)| *part);
         assert!(places.iter().all(|(other, _)| *other == part), "a batch is of one task");
         let own: Vec<usize> = places.into_iter().map(|(_, index)| index).collect();
@@ -214,7 +214,7 @@ impl TaskRows for SeveralRows {
     }
 
     fn row_number(&self, split: Split, index: usize) -> usize {
-        let (part, own) = self.place(split, index);
+        let (part, own) = self.locate(split, index);
         self.parts[part].rows.row_number(split, own)
     }
 

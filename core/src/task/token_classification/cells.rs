@@ -3,17 +3,21 @@
 //! In: the text of a cell. Out: [`Items`] (from a JSON array, a list as Python prints it, or words between spaces) or
 //! [`RawSpan`]s, as the usual annotation tools write them.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
+use crate::task::literal::read_literal;
+
 /// Keys of an object that is a span.
-const START: [&str; 6] = ["start", "start_offset", "startOffset", "begin", "start_char", "from"];
-const END: [&str; 6] = ["end", "end_offset", "endOffset", "stop", "end_char", "to"];
-const LABEL: [&str; 9] =
+pub(super) const START: [&str; 6] = ["start", "start_offset", "startOffset", "begin", "start_char", "from"];
+pub(super) const END: [&str; 6] = ["end", "end_offset", "endOffset", "stop", "end_char", "to"];
+pub(super) const LABEL: [&str; 9] =
     ["label", "labels", "type", "entity", "entity_group", "entity_type", "tag", "category", "class"];
-const TEXT: [&str; 3] = ["text", "word", "surface"];
+pub(super) const TEXT: [&str; 3] = ["text", "word", "surface"];
 
 /// Keys under which an object holds a list of spans.
-const LISTS: [&str; 4] = ["entities", "spans", "labels", "annotations"];
+pub(super) const LISTS: [&str; 4] = ["entities", "spans", "labels", "annotations"];
 
 /// Words or tags.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -121,13 +125,45 @@ fn read_python_list(cell: &str) -> Option<Items> {
     Some(items)
 }
 
+/// Bytes of each word or tag of a cell, quotes included: of a list, or between spaces and commas.
+pub(super) fn item_ranges(cell: &str) -> Vec<Range<usize>> {
+    let is_list = cell.trim().starts_with('[') && cell.trim().ends_with(']');
+    let inside = cell.find('[').zip(cell.rfind(']')).filter(|_| is_list);
+    let (mut at, end) = inside.map_or((0, cell.len()), |(open, close)| (open + 1, close));
+    let is_between = |letter: char| letter == ',' || letter.is_whitespace();
+    let mut ranges = Vec::new();
+    while let Some(gap) = cell.get(at..end).and_then(|rest| rest.find(|letter: char| !is_between(letter))) {
+        let start = at + gap;
+        let rest = &cell[start..end];
+        let quote = rest.chars().next().filter(|first| is_list && matches!(first, '"' | '\''));
+        let length = match quote {
+            Some(quote) => length_in_quotes(rest, quote),
+            None => rest.find(is_between),
+        };
+        at = length.map_or(end, |length| start + length);
+        ranges.push(start..at);
+    }
+    ranges
+}
+
+/// Bytes of a text in quotes, up to the quote that closes it; `None` where none does.
+fn length_in_quotes(text: &str, quote: char) -> Option<usize> {
+    let mut is_escaped = false;
+    let closes = |(at, letter): (usize, char)| {
+        let is_end = letter == quote && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+        is_end.then_some(at + letter.len_utf8())
+    };
+    text.char_indices().skip(1).find_map(closes)
+}
+
 /// The spans of a cell.
 ///
 /// # Errors
 /// When it is no list of spans; says which one lacks what.
 pub(super) fn read_spans(cell: &str) -> Result<Vec<RawSpan>, String> {
     let not_a_list = || "expected a list of spans with start, end and label".to_owned();
-    let value: Value = serde_json::from_str(cell.trim()).map_err(|_| not_a_list())?;
+    let value = serde_json::from_str(cell.trim()).ok().or_else(|| read_literal(cell)).ok_or_else(not_a_list)?;
     let list = match value {
         Value::Array(list) => list,
         Value::Object(mut object) => match LISTS.iter().find_map(|key| object.remove(*key)) {
@@ -201,6 +237,15 @@ mod tests {
         assert_eq!(values(read_words("[Reuters] a, b")), (owned(&["[Reuters]", "a,", "b"]), false));
         assert_eq!(values(read_words("[]")), (owned(&[]), false));
         assert_eq!(read_words(r#"["a", {}]"#), Err("item 2 is neither a text nor a number".into()));
+    }
+
+    #[test]
+    fn spans_are_read_as_python_prints_them() {
+        let expected = read_spans(r#"[{"start": 0, "end": 2, "label": "ORG"}]"#).expect("a span");
+        for cell in ["[(0, 2, 'ORG')]", "[{'start': 0, 'end': 2, 'label': 'ORG'}]", "{'entities': [(0, 2, 'ORG')]}"] {
+            assert_eq!(read_spans(cell).as_ref(), Ok(&expected), "{cell}");
+        }
+        assert!(read_spans("['a', 'b']").is_err() && read_spans("(0, 2").is_err());
     }
 
     #[test]

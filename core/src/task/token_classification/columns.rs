@@ -5,36 +5,9 @@ use serde_json::Value;
 
 use super::cells::{is_span, read_tags, read_words};
 use crate::config::ReadOptions;
-use crate::data::{DataError, Format, Table, UsedColumn, name_rank};
-
-/// Names of columns of tokens, the likeliest first.
-pub(super) const TOKEN_NAMES: &[&str] = &["tokens", "token", "words", "word", "form", "forms"];
-
-/// Names of columns of tags.
-pub(super) const TAG_NAMES: &[&str] = &[
-    "ner_tags",
-    "ner_tag",
-    "ner",
-    "tags",
-    "tag",
-    "labels",
-    "label",
-    "word_labels",
-    "named_entities",
-    "entity",
-    "entities",
-    "bio",
-    "iob",
-    "fine_ner_tags",
-    "pos_tags",
-    "upos",
-    "pos",
-    "chunk_tags",
-];
-
-/// Names of columns that tell sentences apart.
-pub(super) const SENTENCE_NAMES: &[&str] =
-    &["sentence_id", "sentence_#", "sentence_number", "sent_id", "sentence", "sent", "sentence_idx"];
+use crate::data::{
+    DataError, Format, SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, Table, UsedColumn, best_named, find_column, name_rank,
+};
 
 /// Names of columns of texts.
 const TEXT_NAMES: &[&str] = &["text", "content", "sentence", "document", "data", "body"];
@@ -132,10 +105,13 @@ fn choose_tags(
             let texts = (0..kinds.len()).filter(|&column| kinds[column] == Kind::Text && Some(column) != tags);
             best_of(table, texts.filter(|&column| is_free(column)), TEXT_NAMES)
         };
+        let may_be_tokens = |column: usize| Some(column) != tags && !holds_numbers(table, column);
+        let is_called_tags = |column: usize| name_rank(&table.columns[column], TAG_NAMES).is_some();
         let tokens = tokens
             .or_else(|| named(TOKEN_NAMES, tags).map(|(_, column)| column))
-            .or_else(|| lists().find(|&column| Some(column) != tags && !holds_numbers(table, column)))
-            .or_else(|| other_text(tags))?;
+            .or_else(|| lists().find(|&column| may_be_tokens(column) && !is_called_tags(column)))
+            .or_else(|| other_text(tags))
+            .or_else(|| lists().find(|&column| may_be_tokens(column)))?;
         let tags = tags
             .or_else(|| named(TAG_NAMES, Some(tokens)).map(|(_, column)| column))
             .or_else(|| lists().rfind(|&column| column != tokens))
@@ -165,23 +141,6 @@ fn choose_spans(table: &Table, kinds: &[Kind], text: Option<usize>, spans: Optio
     Some(vec![UsedColumn { role: "text", index: text }, UsedColumn { role: "spans", index: spans }])
 }
 
-/// Index of a column by name: exactly, else ignoring case and outer spaces.
-///
-/// # Errors
-/// When there is none.
-pub(super) fn find_column(table: &Table, name: &str) -> Result<usize, DataError> {
-    let like = |column: &String| column.trim().to_lowercase() == name.trim().to_lowercase();
-    let index = table.columns.iter().position(|column| column == name);
-    let index = index.or_else(|| table.columns.iter().position(like));
-    index.ok_or_else(|| DataError::MissingColumn { column: name.to_owned(), columns: table.columns.clone() })
-}
-
-/// The column with the likeliest of these names, none of those that are taken.
-pub(super) fn best_named(table: &Table, names: &[&str], taken: &[Option<usize>]) -> Option<usize> {
-    let free = (0..table.columns.len()).filter(|&column| !taken.contains(&Some(column)));
-    free.filter_map(|column| Some((name_rank(&table.columns[column], names)?, column))).min().map(|(_, column)| column)
-}
-
 /// Of some columns the one with the likeliest name; without such a name the first.
 fn best_of(table: &Table, columns: impl Iterator<Item = usize>, names: &[&str]) -> Option<usize> {
     let rank = |column: &usize| (name_rank(&table.columns[*column], names).unwrap_or(names.len()), *column);
@@ -204,6 +163,7 @@ fn kind_of(table: &Table, column: usize) -> Kind {
             Ok(Value::Array(list)) if list.iter().all(|item| item.is_string() || item.is_number()) => Kind::Items,
             Ok(Value::Object(_)) if super::cells::read_spans(cell).is_ok() => Kind::Spans,
             Ok(_) => Kind::Other,
+            Err(_) if super::cells::read_spans(cell).is_ok_and(|spans| !spans.is_empty()) => Kind::Spans,
             Err(_) if cell.ends_with(']') && cell[1..].trim_start().starts_with(['\'', '"', ']']) => Kind::Items,
             Err(_) if cell.starts_with('[') && cell.ends_with(']') && is_of_numbers(cell) => Kind::Items,
             Err(_) => Kind::Text,
@@ -257,11 +217,11 @@ fn counts_up(table: &Table) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::parse;
     use super::*;
+    use crate::data::parse_tagged;
 
     fn roles(name: &str, text: &str, read: &ReadOptions) -> Result<Vec<(String, &'static str)>, DataError> {
-        let table = parse(name, text.as_bytes(), read).expect("a table");
+        let table = parse_tagged(name, text.as_bytes(), read).expect("a table");
         let used = choose(&table, read)?;
         Ok(used.into_iter().map(|used| (table.columns[used.index].clone(), used.role)).collect())
     }

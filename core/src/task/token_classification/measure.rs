@@ -77,6 +77,7 @@ impl Measure for EntityMeasure {
                 gold: places.spans(&gold_spans, &judged, &[]),
                 predicted: places.spans(&spans, &judged, &scores),
                 errors: errors.iter().map(|error| refer(error, &gold_spans, &spans)).collect(),
+                words: places.words_in_chars(),
             });
             gold_tags.push(gold);
             predicted_tags.push(tags);

@@ -1,10 +1,11 @@
 //! A tag for each word: names and terms in texts.
 //!
-//! In: CoNLL files, tables with one token a row, lists of tokens with their tags, or texts with spans. `table` makes
-//! sentences of rows, `columns` tells which columns hold what, `cells` takes lists and spans out of them, `place` finds
-//! the words of spans; `tags`, `tagset` and `labels` know tags and number them; `read` puts all this together into
+//! In: CoNLL files, tables with one token a row, lists of tokens with their tags, or texts with spans
+//! ([`parse_tagged`](crate::data::parse_tagged)). `columns` tells which columns hold what, `cells` takes lists and spans out of them,
+//! `place` finds the words of spans; `tags`, `tagset`, `names` and `labels` know tags and number them; `read` puts all this together into
 //! `sentence`s. `encode` tokenises them and cuts them into windows; `rows` are the rows of a run, `measure` their figures,
-//! `predict` answers texts, `spans` says both in characters; `report` says what is there, `card` how the model is used.
+//! `predict` answers texts, `spans` says both in characters; `report` says what is there, `card` how the model is used; `layout` and
+//! `write` give a row other tags, in the way of its file.
 
 mod answers;
 mod card;
@@ -13,7 +14,9 @@ mod columns;
 mod data;
 mod encode;
 mod labels;
+mod layout;
 mod measure;
+mod names;
 mod place;
 mod predict;
 mod read;
@@ -22,10 +25,10 @@ mod report;
 mod rows;
 mod sentence;
 mod spans;
-mod table;
 mod tags;
 mod tagset;
 mod word_rows;
+mod write;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +40,7 @@ pub use crate::metrics::EntityEvaluation as EvaluationDetail;
 pub use answers::ANSWERS;
 pub use card::card;
 pub use data::read;
+pub use layout::{TagLayout, are_words_of};
 pub use recognise::recognise;
 pub use spans::Span;
 pub use tags::Scheme;
@@ -80,6 +84,7 @@ pub const SPEC: TaskSpec = TaskSpec {
         "time_column",
         "dedupe",
         "fold",
+        "edits",
     ],
     recipe: &super::recipes::WITH_HEAD,
     eval_batch_size: 32,
@@ -92,6 +97,9 @@ pub const SPEC: TaskSpec = TaskSpec {
 pub struct ReportDetail {
     /// How tags mark entities.
     pub scheme: Scheme,
+    /// How they stand in the cells of rows.
+    #[serde(default)]
+    pub layout: TagLayout,
     /// Tags that are told apart.
     pub num_labels: usize,
     /// Types of entities, by name.
@@ -139,6 +147,9 @@ pub struct RowPrediction {
     pub predicted: Vec<Span>,
     /// Where the two differ.
     pub errors: Vec<SpanError>,
+    /// Where each word begins, and where it ends, in characters.
+    #[serde(default)]
+    pub words: Vec<(usize, usize)>,
 }
 
 /// A span that is wrong, or missing, or both of a pair that differs.

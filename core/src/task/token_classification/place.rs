@@ -26,6 +26,8 @@ pub(super) struct PlacedSpan {
     /// The word after its last.
     pub(super) end: usize,
     pub(super) label: String,
+    /// Its place among the spans of the file.
+    pub(super) index: usize,
 }
 
 /// A span with its number in the row, from 1, and its bytes.
@@ -42,17 +44,29 @@ struct Found<'s> {
 /// # Errors
 /// When a span is empty, lies outside the text, covers something else than the file says, or overlaps another.
 pub(super) fn place_spans(text: &str, spans: &[RawSpan]) -> Result<PlacedText, String> {
-    let placed = place_counted(text, spans, false);
+    place_in_words(text, split_words(text), spans)
+}
+
+/// As [`place_spans`], where the words of the text are known.
+///
+/// # Errors
+/// See [`place_spans`].
+pub(super) fn place_in_words(text: &str, words: Vec<(usize, usize)>, spans: &[RawSpan]) -> Result<PlacedText, String> {
+    let placed = place_counted(text, words.clone(), spans, false);
     let are_whole = |placed: &PlacedText| placed.num_widened == 0;
     if placed.as_ref().is_ok_and(are_whole) || text.chars().all(|character| character.len_utf16() == 1) {
         return placed;
     }
-    place_counted(text, spans, true).ok().filter(are_whole).map_or(placed, Ok)
+    place_counted(text, words, spans, true).ok().filter(are_whole).map_or(placed, Ok)
 }
 
-/// As [`place_spans`], with offsets that all count UTF-16 units, or only where the file says what a span covers.
-fn place_counted(text: &str, spans: &[RawSpan], all_utf16: bool) -> Result<PlacedText, String> {
-    let words = split_words(text);
+/// As [`place_in_words`], with offsets that all count UTF-16 units, or only where the file says what a span covers.
+fn place_counted(
+    text: &str,
+    words: Vec<(usize, usize)>,
+    spans: &[RawSpan],
+    all_utf16: bool,
+) -> Result<PlacedText, String> {
     let chars = char_bounds(text);
     let mut units = None;
     let mut placed = PlacedText { words, spans: Vec::new(), num_widened: 0, counts_utf16: false };
@@ -94,7 +108,10 @@ fn place_counted(text: &str, spans: &[RawSpan], all_utf16: bool) -> Result<Place
     }
     placed.spans = found
         .iter()
-        .map(|span| PlacedSpan { start: span.words.0, end: span.words.1, label: span.raw.label.clone() })
+        .map(|span| {
+            let ((start, end), label) = (span.words, span.raw.label.clone());
+            PlacedSpan { start, end, label, index: span.number - 1 }
+        })
         .collect();
     Ok(placed)
 }

@@ -10,11 +10,11 @@ use super::place::place_spans;
 use super::sentence::{Dataset, Sentence};
 use super::tags::{OUTSIDE, Scheme};
 use super::tagset::TagSet;
-use super::{labels, table};
+use super::{TagLayout, labels, names, write};
 use crate::config::ReadOptions;
 use crate::data::{
-    BadCell, DataError, Format, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader, SourceRow, Table,
-    UsedColumn, count_repeats, list_rows, share_out,
+    BadCell, DataError, EditedLabel, Format, NO_VALIDATION_ROWS, ReadRows, ReadSummary, Row, RowFormat, RowReader,
+    SourceRow, Table, UsedColumn, count_repeats, edited_labels, list_rows, parse_tagged, share_out,
 };
 use crate::metrics::entity_spans;
 use crate::words::plural;
@@ -33,9 +33,9 @@ pub(super) fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSu
     let files = request.files;
     let beside: RefCell<Option<Vec<String>>> = RefCell::default();
     let parse = |name: &str, bytes: &[u8], read: &ReadOptions| -> Result<Table, DataError> {
-        let table = table::parse(name, bytes, read)?;
+        let table = parse_tagged(name, bytes, read)?;
         if table.format == Format::Json && beside.borrow().is_none() {
-            *beside.borrow_mut() = table::names_beside(bytes, read);
+            *beside.borrow_mut() = names::names_beside(bytes, read);
         }
         Ok(table)
     };
@@ -50,6 +50,7 @@ pub(super) fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSu
     rows.tags.names = rows.tags.names.take().or_else(|| beside.borrow_mut().take());
     let scheme = rows.scheme_of_spans();
     let tags_of_rows = || train.iter().map(|row| row.value.2.as_slice());
+    let are_ids = rows.tags.as_numbers().is_some();
     let named = labels::name_tags(&mut rows.tags, scheme, request, &column, num_words, tags_of_rows)?;
     if request.purpose == Purpose::Train && named.ids.len() < 2 {
         let tag = named.ids.first().map_or_else(String::new, |&id| named.labels[id].clone());
@@ -70,6 +71,12 @@ pub(super) fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSu
     let valid = read_own("validation")?;
     let test = read_own("test")?;
     let labels = named.labels;
+    let layout = TagLayout {
+        names_of_ids: if are_ids { labels.clone() } else { Vec::new() },
+        has_spans: rows.has_spans,
+        example: rows.example.take(),
+        ..TagLayout::default()
+    };
     if request.purpose == Purpose::Measure && !request.known_labels.is_empty() {
         labels::check_known(
             train.iter().map(|row| (row.row, row.value.2.as_slice())),
@@ -81,13 +88,22 @@ pub(super) fn read_dataset(request: &ReadRequest<'_>) -> Result<(Dataset, ReadSu
     let mut summary = reader.summary;
     summary.warnings.extend(warn_of_offsets(&widened, rows.num_utf16));
 
-    let classes = rarest_types(&train, &labels);
+    // A row is drawn by what its file has of it: tags that are corrected move no row (ADR 44).
+    let edited = edited_labels(&request.read.edits, &column);
+    let types_of = |row: &SourceRow<Read>| {
+        let types = types_of_tags(row.value.2.iter().map(|&tag| labels[tag].as_str()));
+        // An edit that does not fit its row was not made.
+        let is_made = |edit: &&EditedLabel<'_>| types_in_cell(edit.value, &layout).as_ref() == Some(&types);
+        let edit = edited.get(&row.row).filter(is_made);
+        edit.and_then(|edit| types_in_cell(edit.was, &layout)).unwrap_or(types)
+    };
+    let classes = rarest_types(&train.iter().map(types_of).collect::<Vec<_>>());
     let all = ReadRows { train, valid, test, summary };
     let (splits, mut summary) = share_out(all, &classes, &request.run.split, request.run.seed);
     let splits = splits.map(|rows| rows.into_iter().map(sentence_of).collect::<Vec<_>>());
     let texts = splits.each_ref().map(|rows| rows.iter().map(|row| (row.text.as_str(), &row.tags)));
     count_repeats(texts, "list of tags", &mut summary);
-    let dataset = Dataset::new(labels, splits);
+    let dataset = Dataset { layout, ..Dataset::new(labels, splits) };
     summary.warnings.extend(dataset.warn_of_tags());
     if dataset.splits[1].is_empty() && request.purpose == Purpose::Train {
         summary.warnings.push(NO_VALIDATION_ROWS.into());
@@ -114,16 +130,36 @@ fn warn_of_offsets(widened: &[String], num_utf16: usize) -> Vec<String> {
     warnings
 }
 
-/// Of each row the type that fewest rows have, numbered; 0 where it has none: every type comes into every split.
-fn rarest_types(rows: &[SourceRow<Read>], labels: &[String]) -> Vec<usize> {
-    let types_of = |tags: &[usize]| -> Vec<String> {
-        let tags: Vec<&str> = tags.iter().map(|&tag| labels[tag].as_str()).collect();
-        let mut types: Vec<String> = entity_spans(&tags).into_iter().map(|span| span.label).collect();
-        types.sort_unstable();
-        types.dedup();
-        types
-    };
-    let of_rows: Vec<Vec<String>> = rows.iter().map(|row| types_of(&row.value.2)).collect();
+/// The types of some tags, each once.
+fn types_of_tags<'t>(tags: impl Iterator<Item = &'t str>) -> Vec<String> {
+    let tags: Vec<&str> = tags.collect();
+    distinct(entity_spans(&tags).into_iter().map(|span| span.label).collect())
+}
+
+/// The types that stand in a cell of tags or spans; `None` where it can't be read.
+fn types_in_cell(cell: &str, layout: &TagLayout) -> Option<Vec<String>> {
+    if layout.has_spans && cell.is_empty() {
+        return Some(Vec::new());
+    }
+    if layout.has_spans {
+        return Some(distinct(read_spans(cell).ok()?.into_iter().map(|span| span.label).collect()));
+    }
+    let tags = read_tags(cell).ok()?.values;
+    if layout.names_of_ids.is_empty() {
+        return Some(types_of_tags(tags.iter().map(String::as_str)));
+    }
+    let name = |id: &String| layout.names_of_ids.get(id.parse::<usize>().ok()?).map(String::as_str);
+    Some(types_of_tags(tags.iter().map(name).collect::<Option<Vec<&str>>>()?.into_iter()))
+}
+
+fn distinct(mut types: Vec<String>) -> Vec<String> {
+    types.sort_unstable();
+    types.dedup();
+    types
+}
+
+/// Of each row, which has these types, the one that fewest rows have, numbered; 0 where it has none: every type comes into every split.
+fn rarest_types(of_rows: &[Vec<String>]) -> Vec<usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     of_rows.iter().flatten().for_each(|label| *counts.entry(label).or_default() += 1);
     let numbers: HashMap<&str, usize> = counts.keys().zip(1..).map(|(&label, number)| (label, number)).collect();
@@ -144,11 +180,14 @@ struct RowsOfFile<'k> {
     widened: Vec<String>,
     /// Rows whose offsets count UTF-16 units.
     num_utf16: usize,
+    /// The first span, as it stands in its cell.
+    example: Option<String>,
 }
 
 impl<'k> RowsOfFile<'k> {
     fn new(known_labels: &'k [String]) -> Self {
-        Self { known_labels, tags: TagSet::default(), has_spans: false, widened: Vec::new(), num_utf16: 0 }
+        let (tags, has_spans, widened, num_utf16, example) = (TagSet::default(), false, Vec::new(), 0, None);
+        Self { known_labels, tags, has_spans, widened, num_utf16, example }
     }
 
     /// The scheme of the tags that spans are given: that of a model which has tags, else BIO; `None` where there are
@@ -222,6 +261,9 @@ impl<'k> RowsOfFile<'k> {
             found => read_spans(found)?,
         };
         let placed = place_spans(&row.cells[text], &found)?;
+        if self.example.is_none() && !found.is_empty() {
+            self.example = write::first_span(&row.cells[spans]);
+        }
         let scheme = labels::scheme_of_labels(self.known_labels);
         let mut tags = vec![OUTSIDE.to_owned(); placed.words.len()];
         for span in &placed.spans {

@@ -1,7 +1,7 @@
 //! Every shape of data, every bad row, and what is said of them.
 
 use super::*;
-use crate::config::{RunConfig, SplitConfig};
+use crate::config::{RowEdit, RowEdits, RunConfig, Split, SplitConfig};
 use crate::data::DataFiles;
 
 const NONE_HELD_BACK: SplitConfig = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
@@ -243,4 +243,62 @@ fn rare_types_come_into_every_split() {
     let rare = |sentences: &Vec<Sentence>| sentences.iter().filter(|of| !dataset.entities(of).is_empty()).count();
     assert_eq!(dataset.splits.each_ref().map(Vec::len), [80, 10, 10]);
     assert_eq!(dataset.splits.each_ref().map(rare), [8, 1, 1]);
+}
+
+fn set(row: usize, column: &str, was: &str, value: &str) -> RowEdit {
+    let [column, was, value] = [column, was, value].map(str::to_owned);
+    RowEdit::SetCell { file: Split::Train, row, column, was, value }
+}
+
+#[test]
+fn tags_that_were_corrected_are_read_and_move_no_row() {
+    let sentence = |index: usize| match index % 4 {
+        0 => format!("Ada{index} B-PER\nsaw O\nRome B-LOC\n\n"),
+        1 => format!("in O\nParis{index} B-LOC\n\n"),
+        _ => format!("so O\nit{index} O\n\n"),
+    };
+    let text: String = (0..40).map(sentence).collect();
+    let read_with = |log: Vec<RowEdit>| {
+        let files = DataFiles { train: ("x.conll".into(), text.clone().into_bytes()), valid: None, test: None };
+        let read = ReadOptions { edits: RowEdits { log }, ..ReadOptions::default() };
+        let request = ReadRequest {
+            files: &files.into(),
+            read: &read,
+            run: &RunConfig::default(),
+            known_labels: &[],
+            purpose: Purpose::Train,
+            model: None,
+        };
+        read_dataset(&request).expect("good rows")
+    };
+    let places =
+        |dataset: &Dataset| dataset.splits.clone().map(|rows| rows.iter().map(|row| row.row).collect::<Vec<_>>());
+    let (before, _) = read_with(Vec::new());
+    // The first sentence has no name any more, the second another one, and the third its first.
+    let log = vec![
+        set(1, "column 2", r#"["B-PER","O","B-LOC"]"#, r#"["O","O","O"]"#),
+        set(5, "column 2", r#"["O","B-LOC"]"#, r#"["O","B-PER"]"#),
+        set(8, "column 2", r#"["O","O"]"#, r#"["B-PER","I-PER"]"#),
+    ];
+    let (after, summary) = read_with(log);
+    assert_eq!(places(&after), places(&before));
+    let all = tagged(&after);
+    let words = |row: usize| all.iter().find(|(number, _)| *number == row).map(|(_, words)| words.as_str());
+    assert_eq!([words(1), words(5)], [Some("Ada0/O saw/O Rome/O"), Some("in/O Paris1/B-PER")]);
+    assert_eq!([words(8), words(11)], [Some("so/B-PER it2/I-PER"), Some("so/O it3/O")]);
+    assert!(after.labels.contains(&"I-PER".to_owned()), "a tag that nobody had");
+    assert_eq!(summary.notes, ["by edits: 3 rows read otherwise"]);
+}
+
+#[test]
+fn it_is_known_how_tags_stand_in_their_cells() {
+    let layout = |name: &str, text: &str| train(name, text).0.layout;
+    let ids = "{\"tokens\": [\"EU\", \"so\"], \"tags\": [1, 0], \"names\": [\"O\", \"B-ORG\"]}\n";
+    let of_ids = layout("x.jsonl", &ids.repeat(2));
+    assert_eq!((of_ids.names_of_ids, of_ids.has_spans), (vec!["O".to_owned(), "B-ORG".to_owned()], false));
+    let spans = "{\"text\": \"so\", \"spans\": []}\n{\"text\": \"EU so\", \"spans\": [{\"start\":0,\"end\":2,\"label\":\"ORG\"}]}\n";
+    let of_spans = layout("x.jsonl", spans);
+    assert_eq!(of_spans.example.as_deref(), Some("{\"start\":0,\"end\":2,\"label\":\"ORG\"}"));
+    assert!(of_spans.has_spans && of_spans.names_of_ids.is_empty());
+    assert_eq!(layout("x.conll", "EU B-ORG\nsaid O\n\nso O\n"), TagLayout::default());
 }

@@ -2,10 +2,13 @@
 
 use serde_json::{Map, Value};
 
-use super::cells::{is_span, read_tags};
-use super::columns::{SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, choose};
+use super::cells::{is_span, read_spans, read_tags, read_words};
+use super::columns::choose;
 use crate::config::ReadOptions;
-use crate::data::{Format, Row, is_conll_u, is_tagged_conll, name_rank, parse_keeping_nested, read_text};
+use crate::data::{
+    Format, Row, SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, choose_columns, is_conll_u, is_tagged_conll, name_rank,
+    parse_keeping_nested, read_text,
+};
 use crate::task::guess::beginning;
 
 /// Rows that are looked at.
@@ -88,23 +91,42 @@ fn has_spans(object: &Map<String, Value>) -> bool {
     object.values().any(|value| value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(is_span)))
 }
 
-/// Whether a delimited table has a column of tokens, in lists as Python or NumPy prints them, and one of as many tags.
+/// Whether a table has a column of tokens, in lists (in a delimited one as Python or NumPy prints them, or with spaces between), and
+/// one of as many tags; or one of texts and one of lists of spans, and none that is called as labels are. A document of JSON may have
+/// its rows under a key, or as a tool for annotation writes them.
 fn has_list_columns(name: &str, bytes: &[u8]) -> bool {
     let read = ReadOptions::default();
     let Ok(table) = parse_keeping_nested(name, beginning(bytes), &read) else { return false };
-    if table.format != Format::Csv {
+    if table.format == Format::Conll {
         return false;
     }
     let Ok(used) = choose(&table, &read) else { return false };
     let [tokens, tags, ..] = used[..] else { return false };
+    let nearly_all =
+        |holds: &dyn Fn(&Row) -> bool| table.rows.iter().filter(|row| holds(row)).count() * 10 >= table.rows.len() * 9;
+    if tags.role == "spans" {
+        let spans = |row: &Row| read_spans(&row.cells[tags.index]);
+        let has_some = table.rows.iter().any(|row| spans(row).is_ok_and(|spans| !spans.is_empty()));
+        let labels = choose_columns(&table, &read, &[]);
+        let has_labels = labels.is_ok_and(|other| other.label != tags.index && other.is_label_named(&table));
+        let are_spans = |row: &Row| row.cells[tags.index].trim().is_empty() || spans(row).is_ok();
+        return has_some && !has_labels && nearly_all(&are_spans);
+    }
+    let num_words = |row: &Row| read_words(&row.cells[tokens.index]).map_or(0, |words| words.values.len());
+    let num_tags = |row: &Row| read_tags(&row.cells[tags.index]).map_or(0, |tags| tags.values.len());
+    let has_as_many = |row: &Row| num_words(row) == num_tags(row);
+    // A text of a word with a list of one label may be anything.
+    let is_long = table.rows.iter().map(num_tags).sum::<usize>() > 2 * table.rows.len();
     let are_lists = |column: usize| {
-        let is_list = |row: &&Row| row.cells[column].trim().starts_with('[') && row.cells[column].trim().ends_with(']');
-        table.rows.iter().filter(is_list).count() * 10 >= table.rows.len() * 9
+        nearly_all(&|row| row.cells[column].trim().starts_with('[') && row.cells[column].trim().ends_with(']'))
     };
+    let is_named = |column: usize, names: &[&str]| name_rank(&table.columns[column], names).is_some();
+    let are_words_of_texts = || is_named(tags.index, TAG_NAMES) && is_long && nearly_all(&has_as_many);
+    let is_csv = table.format == Format::Csv;
+    let are_words_in_lists = || is_named(tokens.index, TOKEN_NAMES) && are_lists(tokens.index);
     tokens.role == "tokens"
-        && name_rank(&table.columns[tokens.index], TOKEN_NAMES).is_some()
-        && are_lists(tokens.index)
         && are_lists(tags.index)
+        && (are_words_in_lists() && (is_csv || nearly_all(&has_as_many)) || is_csv && are_words_of_texts())
 }
 
 /// Whether the first line names a token, its tag and its sentence, and the lines below have tags.
@@ -134,6 +156,9 @@ mod tests {
 
     #[test]
     fn tagged_sentences_are_recognised_in_every_shape() {
+        let spans = "[{\"label\": [\"ORG\"], \"points\": [{\"start\": 0, \"end\": 1}]}]";
+        let of_dataturks =
+            format!("{{\"content\": \"EU said\", \"annotation\": {spans}, \"extras\": null}}\n").repeat(2);
         let twenty_times = |rows: &str| format!("tokens,ner_tags\n{}", rows.repeat(20));
         let of_python =
             twenty_times("\"['EU', 'said']\",\"['B-ORG', 'O']\"\n\"['a', 'b', 'c']\",\"['O', 'O', 'O']\"\n");
@@ -154,12 +179,26 @@ mod tests {
                 "[[\"EU said\", {\"entities\": [[0, 2, \"ORG\"]]}],\n [\"Hi Rome\", {\"entities\": [[3, 7, \"LOC\"]]}]]",
             ),
             ("a.csv", of_python.as_str()),
+            ("a.csv", "id,text,entities\n1,EU said,\"[(0, 2, 'ORG')]\"\n2,in Rome,\"[(3, 7, 'LOC')]\"\n3,nothing,[]\n"),
+            ("a.csv", "text,label\nEU said,\"[{\"\"start\"\": 0, \"\"end\"\": 2, \"\"label\"\": \"\"ORG\"\"}]\"\n"),
+            ("a.csv", "Sentence,POS,Tag\nEU said so,\"['N', 'V', 'R']\",\"['B-org', 'O', 'O']\"\n"),
             ("a.csv", of_numpy.as_str()),
             (
                 "de.conllu",
                 "# text = Rad\n1\tRad\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n1\tHut\t_\tNOUN\t_\t_\t0\troot\t_\t_\n",
             ),
             ("ner.csv", "Sentence #,Word,POS,Tag\nSentence: 1,EU,NNP,B-org\n,said,VBD,O\n"),
+            (
+                "a.jsonl",
+                "{\"text\": \"nothing\", \"label\": []}\n{\"text\": \"EU said\", \"label\": [[0, 2, \"ORG\"]]}\n",
+            ),
+            ("a.json", "{\"data\": [{\"tokens\": [\"EU\", \"said\"], \"ner_tags\": [\"B-ORG\", \"O\"]}]}"),
+            ("a.jsonl", of_dataturks.as_str()),
+            (
+                "a.json",
+                "[{\"data\": {\"text\": \"EU said\"}, \"annotations\": [{\"result\": [{\"from_name\": \"label\", \"type\": \"labels\", \
+                 \"value\": {\"start\": 0, \"end\": 2, \"labels\": [\"ORG\"]}}]}]}]",
+            ),
         ] {
             assert!(recognise(name, text.as_bytes()), "{text}");
         }
@@ -177,6 +216,12 @@ mod tests {
                 "a.jsonl",
                 "{\"context\": \"a\", \"question\": \"b\", \"answers\": {\"text\": [\"a\"], \"answer_start\": [0]}}\n",
             ),
+            (
+                "a.jsonl",
+                "{\"text\": \"hi\", \"intent\": \"greet\", \"entities\": []}\n{\"text\": \"to Rome\", \"intent\": \"go\", \"entities\": \
+                 [{\"start\": 3, \"end\": 7, \"entity\": \"LOC\"}]}\n",
+            ),
+            ("a.jsonl", "{\"tokens\": [\"EU\", \"said\", \"so\"], \"labels\": [\"news\"]}\n"),
             ("a.txt", "A text.\n\nAnd more of it.\n"),
             ("a.csv", ""),
         ] {

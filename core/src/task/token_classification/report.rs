@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::encode::{EncodedSentence, WindowSize};
 use super::sentence::{Dataset, Sentence};
 use super::spans::Places;
-use super::{PreviewSentence, ReportDetail, TypeCount};
+use super::{PreviewSentence, ReportDetail, TagLayout, TypeCount};
 use crate::config::RunConfig;
 use crate::data::{LengthHistogram, ReadSummary, list_rows};
 use crate::task::{self, DataReport, TaskError, TaskModel, data_report, name_cut_rows};
@@ -93,6 +93,7 @@ fn describe(dataset: &Dataset) -> ReportDetail {
     let with_entities = in_file.iter().copied().filter(|sentence| !dataset.entities(sentence).is_empty());
     ReportDetail {
         scheme: dataset.scheme,
+        layout: TagLayout { scheme: dataset.scheme, labels: dataset.labels.clone(), ..dataset.layout.clone() },
         num_labels: dataset.labels.len(),
         types: types.into_iter().map(|(label, counts)| TypeCount { label, counts }).collect(),
         num_words: dataset.splits.iter().flatten().map(|sentence| sentence.words.len()).sum(),

@@ -1,7 +1,7 @@
 //! A sentence as it was read: words in a text, each with its tag; and what is to be said of many.
 
-use super::labels;
 use super::tags::{OUTSIDE, Scheme, count_loose_beginnings};
+use super::{TagLayout, labels};
 use crate::data::list_rows;
 use crate::metrics::{EntitySpan, entity_spans};
 use crate::words::plural;
@@ -28,6 +28,8 @@ pub(super) struct Dataset {
     pub(super) labels: Vec<String>,
     /// How they mark entities.
     pub(super) scheme: Scheme,
+    /// How they stand in cells; scheme and labels of it are those of the data set.
+    pub(super) layout: TagLayout,
     /// Sentences of training, validation and test.
     pub(super) splits: [Vec<Sentence>; 3],
 }
@@ -42,7 +44,7 @@ impl Sentence {
 impl Dataset {
     pub(super) fn new(labels: Vec<String>, splits: [Vec<Sentence>; 3]) -> Self {
         let scheme = scheme_of(&labels, &splits[0]);
-        Self { labels, scheme, splits }
+        Self { labels, scheme, layout: TagLayout::default(), splits }
     }
 
     /// Numbers the tags as a model does that knows them all; the scheme is that of its labels then.

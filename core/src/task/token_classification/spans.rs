@@ -32,16 +32,24 @@ impl<'t> Places<'t> {
         Self { words, chars: char_bounds(text) }
     }
 
+    /// Where each word begins and ends, in characters.
+    pub(super) fn words_in_chars(&self) -> Vec<(usize, usize)> {
+        self.words.iter().map(|&(start, end)| (self.char_at(start), self.char_at(end))).collect()
+    }
+
+    fn char_at(&self, byte: usize) -> usize {
+        self.chars.partition_point(|&at| at < byte)
+    }
+
     /// Spans of words to spans of characters. The words of `entities` are counted among `judged`, which are indices of
     /// words; `scores` has a probability for each of those, or is empty.
     pub(super) fn spans(&self, entities: &[EntitySpan], judged: &[usize], scores: &[f32]) -> Vec<Span> {
-        let char_at = |byte: usize| self.chars.partition_point(|&at| at < byte);
         let span = |entity: &EntitySpan| {
             let own = scores.get(entity.start..entity.end).filter(|own| !own.is_empty());
             let mean = |own: &[f32]| (own.iter().map(|&score| f64::from(score)).sum::<f64>() / own.len() as f64) as f32;
             Span {
-                start: char_at(self.words[judged[entity.start]].0),
-                end: char_at(self.words[judged[entity.end - 1]].1),
+                start: self.char_at(self.words[judged[entity.start]].0),
+                end: self.char_at(self.words[judged[entity.end - 1]].1),
                 label: entity.label.clone(),
                 score: own.map(mean),
             }
@@ -67,6 +75,7 @@ mod tests {
         let span = |start, end, label: &str, score| Span { start, end, label: label.into(), score };
         assert_eq!(found, [span(0, 3, "PER", Some(0.5)), span(10, 19, "LOC", Some(0.5))]);
         assert_eq!(places.spans(&entities, &judged, &[])[1].score, None);
+        assert_eq!(places.words_in_chars(), [(0, 3), (4, 6), (7, 9), (10, 13), (14, 19), (19, 20)]);
         // The third word is not judged: what is around it is one entity.
         let around = places.spans(&entity_spans(&["B-X", "I-X"]), &[1, 3], &[]);
         assert_eq!(around, [span(4, 13, "X", None)]);

@@ -11,10 +11,11 @@ pub(super) const OUTSIDE: &str = "O";
 const PREFIXES: [char; 6] = ['B', 'I', 'E', 'L', 'S', 'U'];
 
 /// How tags mark where an entity begins and ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scheme {
     /// `B-` at each entity's first word, `I-` at the others (IOB2).
+    #[default]
     Bio,
     /// `I-`, and `B-` only where an entity follows another of its type.
     Iob1,

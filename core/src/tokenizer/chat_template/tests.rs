@@ -236,6 +236,7 @@ fn the_folder_says_which_template_and_which_tokens() {
     assert!(ChatTemplate::from_folder(&folder, DATE).expect("none is fine").is_none());
     folder.insert("tokenizer_config.json", r#"{"bos_token": "<s>", "chat_template": null}"#);
     assert!(ChatTemplate::from_folder(&folder, DATE).expect("none is fine").is_none());
+    assert!(!ChatTemplate::is_in(&folder));
     let text = |folder: &Folder| {
         let template = ChatTemplate::from_folder(folder, DATE).expect("a good folder").expect("a template");
         template.render(&talk()[..1], true).expect("a question")
@@ -249,11 +250,13 @@ fn the_folder_says_which_template_and_which_tokens() {
     folder.insert("tokenizer_config.json", r#"{"chat_template": [{"name": "rag", "template": "t"}]}"#);
     let error = ChatTemplate::from_folder(&folder, DATE).expect_err("no default").to_string();
     assert!(error.ends_with("has no template named \"default\"; there are rag"), "{error}");
+    assert!(!ChatTemplate::is_in(&folder), "none that could be rendered");
     folder.insert("chat_template.jinja", "file");
     assert_eq!(text(&folder), "file");
     folder.insert("chat_template.jinja", "{% if %}");
     let error = ChatTemplate::from_folder(&folder, DATE).expect_err("broken").to_string();
     assert!(error.ends_with("(chat_template.jinja)"), "{error}");
+    assert!(ChatTemplate::is_in(&folder), "what renders it says that it is broken");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What each tokenizer class of `transformers` that is built from a SentencePiece file adds to the file: special tokens, what
 //! stands around texts, normalizer, pre-tokenizer and decoder.
 //!
-//! In: a class, the file's [`PieceModel`] and the folder's [`Settings`]. Out: parts of a tokenizer.json. Follows
+//! In: a class, the file's [`PieceModel`] and the folder's [`Settings`]. Out: parts of a tokenizer.json; or all of it, made of the
+//! vocabulary of another tokenizer.json ([`rebuild`]). Follows
 //! `models/{t5,albert,xlm_roberta,camembert,deberta_v2,gemma}/tokenization_*.py` and, for [`Pieces::Plain`], `SpmConverter` of
 //! `convert_slow_tokenizer.py`, of transformers 5.24.
 
@@ -103,7 +104,7 @@ impl Pieces {
     }
 
     /// Whether its model is a Unigram, whatever the file holds; `None`: the file says it.
-    pub(super) fn is_unigram(self) -> Option<bool> {
+    pub(in crate::tokenizer) fn is_unigram(self) -> Option<bool> {
         match self {
             Self::Gemma => Some(false),
             Self::Plain => None,
@@ -142,20 +143,79 @@ pub(in crate::tokenizer) fn from_template(
 
 /// Normalizer, pre-tokenizer and decoder.
 pub(super) fn steps(class: Pieces, model: &PieceModel<'_>, settings: &Settings) -> [Value; 3] {
+    match class {
+        Pieces::Plain => plain_steps(model, settings),
+        _ => steps_of_class(class, precompiled(model), settings),
+    }
+}
+
+/// The steps of a class that does not do what its file says; `precompiled` is the file's own normalization.
+fn steps_of_class(class: Pieces, precompiled: Option<Value>, settings: &Settings) -> [Value; 3] {
     let has_prefix = settings.add_prefix_space.unwrap_or(true) || class == Pieces::T5;
     match class {
-        Pieces::T5 | Pieces::XlmRoberta | Pieces::Camembert => {
+        Pieces::T5 | Pieces::XlmRoberta | Pieces::Camembert | Pieces::Plain => {
             let [pre_tokenizer, decoder] = word_steps(has_prefix);
-            [precompiled(model).unwrap_or(Value::Null), pre_tokenizer, decoder]
+            [precompiled.unwrap_or(Value::Null), pre_tokenizer, decoder]
         }
         Pieces::Albert => {
             let [pre_tokenizer, decoder] = word_steps(has_prefix);
-            [albert_normalizer(model, settings), pre_tokenizer, decoder]
+            [albert_normalizer(precompiled, settings), pre_tokenizer, decoder]
         }
         Pieces::DebertaV2 => deberta_v2_steps(settings, has_prefix),
         Pieces::Gemma => gemma_steps(),
-        Pieces::Plain => plain_steps(model, settings),
     }
+}
+
+/// The tokenizer.json that a class makes of another one: it takes the vocabulary, the merges and, of its normalizer, the rules of
+/// SentencePiece (`Precompiled`), and everything else from its own code and the settings. `unk` is the unknown token. Without added
+/// tokens and post-processor, which come last.
+pub(in crate::tokenizer) fn rebuild(
+    class: Pieces,
+    normalizer: &Value,
+    [vocab, merges]: [Value; 2],
+    settings: &Settings,
+    unk: &str,
+) -> Value {
+    let [normalizer, pre_tokenizer, decoder] = steps_of_class(class, first_precompiled(normalizer), settings);
+    let mut json = json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": [],
+        "normalizer": normalizer,
+        "pre_tokenizer": pre_tokenizer,
+        "post_processor": null,
+        "decoder": decoder,
+        "model": {"type": "Unigram", "unk_id": unknown_id(class, &vocab, unk), "byte_fallback": false},
+    });
+    if class == Pieces::Gemma {
+        json["model"] = json!({"type": "BPE", "dropout": null, "unk_token": unk, "continuing_subword_prefix": "",
+            "end_of_word_suffix": "", "fuse_unk": true, "byte_fallback": true});
+        json["model"]["merges"] = merges;
+    }
+    json["model"]["vocab"] = vocab;
+    json
+}
+
+/// Where a class expects its unknown token among the pieces, or finds it.
+fn unknown_id(class: Pieces, vocab: &Value, unk: &str) -> usize {
+    let pieces = || vocab.as_array().into_iter().flatten();
+    match class {
+        Pieces::T5 => 2,
+        Pieces::XlmRoberta => 3,
+        Pieces::Camembert => pieces().position(|piece| piece[0] == unk).unwrap_or(0),
+        Pieces::DebertaV2 => pieces().position(|piece| piece[0] == unk && piece[1].as_f64() == Some(0.0)).unwrap_or(1),
+        Pieces::Albert | Pieces::Gemma | Pieces::Plain => 1,
+    }
+}
+
+/// The first step of a normalizer that has SentencePiece's rules.
+fn first_precompiled(normalizer: &Value) -> Option<Value> {
+    let steps = match normalizer["normalizers"].as_array() {
+        Some(steps) => steps.as_slice(),
+        None => std::slice::from_ref(normalizer),
+    };
+    steps.iter().find(|step| step["type"] == "Precompiled" && step["precompiled_charsmap"].is_string()).cloned()
 }
 
 /// The file's own normalization, where it has one.
@@ -193,7 +253,7 @@ fn word_steps(has_prefix: bool) -> [Value; 2] {
     [sequence("pretokenizers", vec![json!({"type": "WhitespaceSplit"}), metaspace.clone()]), metaspace]
 }
 
-fn albert_normalizer(model: &PieceModel<'_>, settings: &Settings) -> Value {
+fn albert_normalizer(precompiled: Option<Value>, settings: &Settings) -> Value {
     let mut normalizers = vec![replace(&literal("``"), "\""), replace(&literal("''"), "\"")];
     if settings.keep_accents != Some(true) {
         normalizers.extend([json!({"type": "NFKD"}), json!({"type": "StripAccents"})]);
@@ -201,7 +261,7 @@ fn albert_normalizer(model: &PieceModel<'_>, settings: &Settings) -> Value {
     if settings.do_lower_case.unwrap_or(true) {
         normalizers.push(json!({"type": "Lowercase"}));
     }
-    normalizers.extend(precompiled(model));
+    normalizers.extend(precompiled);
     sequence("normalizers", normalizers)
 }
 
@@ -285,4 +345,59 @@ fn escape(text: &str) -> String {
         escaped.push(letter);
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rebuilt(class: Pieces, normalizer: &Value, settings: &Settings) -> Value {
+        let vocab = json!([["<s>", 0.0], ["<unk>", -1.0], ["▁a", -2.0], ["[UNK]", 0.0]]);
+        let unk = if class == Pieces::DebertaV2 { "[UNK]" } else { "<unk>" };
+        rebuild(class, normalizer, [vocab, Value::Null], settings, unk)
+    }
+
+    #[test]
+    fn of_another_tokenizer_json_a_class_takes_pieces_and_the_rules_of_sentencepiece_alone() {
+        let rules = json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"});
+        let both = json!({"type": "Sequence", "normalizers": [{"type": "Lowercase"}, rules.clone()]});
+        let settings = Settings::default();
+        for class in [Pieces::T5, Pieces::XlmRoberta, Pieces::Camembert] {
+            for (normalizer, expected) in [(&both, &rules), (&rules, &rules), (&json!({"type": "NFKC"}), &Value::Null)]
+            {
+                let json = rebuilt(class, normalizer, &settings);
+                assert_eq!(&json["normalizer"], expected, "{class:?}");
+                assert_eq!(json["pre_tokenizer"]["pretokenizers"][0]["type"], "WhitespaceSplit");
+                assert_eq!(json["model"]["vocab"][2][0], "▁a");
+            }
+        }
+        let unk_id = |class| rebuilt(class, &Value::Null, &settings)["model"]["unk_id"].clone();
+        let all = [Pieces::T5, Pieces::XlmRoberta, Pieces::Camembert, Pieces::Albert, Pieces::DebertaV2].map(unk_id);
+        assert_eq!(all, [2, 3, 1, 1, 3].map(Value::from));
+    }
+
+    #[test]
+    fn settings_decide_what_a_class_does_whatever_its_tokenizer_json_says() {
+        let lowers = |class, settings: &Settings| {
+            rebuilt(class, &json!({"type": "NFC"}), settings)["normalizer"].to_string().contains("Lowercase")
+        };
+        let [unsaid, cased, lower] =
+            [None, Some(false), Some(true)].map(|do_lower_case| Settings { do_lower_case, ..Settings::default() });
+        assert_eq!([&unsaid, &cased, &lower].map(|settings| lowers(Pieces::Albert, settings)), [true, false, true]);
+        assert_eq!([&unsaid, &cased, &lower].map(|settings| lowers(Pieces::DebertaV2, settings)), [false, false, true]);
+        let marks = Settings { split_by_punct: Some(true), ..Settings::default() };
+        let steps = rebuilt(Pieces::DebertaV2, &Value::Null, &marks)["pre_tokenizer"]["pretokenizers"].clone();
+        assert_eq!(steps[0]["type"], "Punctuation");
+    }
+
+    #[test]
+    fn gemma_keeps_its_pairs() {
+        let pairs = [json!({"a": 0, "b": 1, "ab": 2}), json!([["a", "b"]])];
+        let own = rebuild(Pieces::Gemma, &Value::Null, pairs, &Settings::default(), "<unk>");
+        assert_eq!(own["normalizer"], json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}));
+        assert_eq!(
+            (&own["model"]["merges"], &own["model"]["byte_fallback"]),
+            (&json!([["a", "b"]]), &Value::Bool(true))
+        );
+    }
 }

@@ -36,7 +36,7 @@ pub(in crate::tokenizer) fn read(
 ) -> Result<Option<(&'static str, Class, Value)>, TokenizerError> {
     let found = SENTENCEPIECE_FILES.into_iter().find_map(|file| folder.get(file).map(|bytes| (file, bytes)));
     let Some((file, bytes)) = found else { return Ok(None) };
-    let class = class_of(settings).map_err(|class| TokenizerError::NeedsConversion { file, class })?;
+    let class = class_of(file, settings).map_err(|class| TokenizerError::NeedsConversion { file, class })?;
     let malformed = |message: String| TokenizerError::Malformed { file, source: message.into() };
     let model = PieceModel::read(bytes).map_err(malformed)?;
     let json = match class {
@@ -50,13 +50,15 @@ pub(in crate::tokenizer) fn read(
 ///
 /// # Errors
 /// The name of a class that is not known here.
-fn class_of(settings: &Settings) -> Result<Class, String> {
+fn class_of(file: &str, settings: &Settings) -> Result<Class, String> {
     let model_type = settings.model_type.as_deref();
     let name = settings.tokenizer_class.as_deref().map(|name| name.strip_suffix("Fast").unwrap_or(name));
     let pieces = match (name, model_type) {
         // Whatever their files name, these have no class.
         (_, Some("mistral" | "phi3" | "granite" | "olmo2")) => Pieces::Plain,
         (Some("LlamaTokenizer"), _) => return Ok(Class::Llama),
+        // Transformers 5 has no such class: it takes tokenizer.model as written, and no other file. Transformers 4 had it as T5's.
+        (Some("MT5Tokenizer"), _) if file == "tokenizer.model" => Pieces::Plain,
         (Some("T5Tokenizer" | "MT5Tokenizer"), _) | (None, Some("t5" | "mt5")) => Pieces::T5,
         (Some("AlbertTokenizer"), _) | (None, Some("albert")) => Pieces::Albert,
         (Some("XLMRobertaTokenizer"), _) | (None, Some("xlm-roberta")) => Pieces::XlmRoberta,

@@ -1,7 +1,6 @@
 //! Whole runs on the tiny encoder: each is cut between two steps, gone on with, and compared with itself without a cut. What a
 //! checkpoint is tied to is refused where it is another.
 
-use burn::tensor::Device;
 use futures_lite::future::block_on;
 
 use super::*;
@@ -9,16 +8,10 @@ use crate::checkpoint::{TensorParts, read_state};
 use crate::config::{
     AugmentKind, ClassSampling, JobPart, ModelSource, ReadOptions, SplitConfig, Techniques, TextAugmentation,
 };
-use crate::data::DataFiles;
 use crate::event::{Phase, Split, TrainEvent};
 use crate::session::Session;
 use crate::session::protocol::Weights;
-
-macro_rules! model_files {
-    ($($name:literal),*) => {
-        [$(($name, include_bytes!(concat!("../../../../tests/fixtures/tiny_encoder/", $name)).to_vec())),*]
-    };
-}
+use crate::session::tiny::with_lines as session;
 
 /// Without dropout, whose generator is shared by all tests of a process.
 fn settings() -> RunConfig {
@@ -47,23 +40,6 @@ fn with_techniques() -> RunConfig {
         ..Techniques::default()
     };
     RunConfig { techniques, ..settings() }
-}
-
-fn session(run: &RunConfig) -> Session {
-    let mut csv = String::from("text,label\n");
-    for index in 0..60 {
-        let (text, label) = [("my lord is come", "arrival"), ("thou hast slain my queen", "lament")][index % 2];
-        csv.push_str(&format!("{text} {index},{label}\n"));
-    }
-    let files = DataFiles { train: ("lines.csv".into(), csv.into_bytes()), valid: None, test: None };
-    let mut folder = Folder::new();
-    for (name, bytes) in model_files!["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
-        folder.insert(name, bytes);
-    }
-    let mut session = Session::new(Device::flex());
-    session.load_model(ModelSource::Local { name: "tiny".into() }, folder).expect("the fixture loads");
-    session.load_data(files, &ReadOptions::default(), run).expect("the rows load");
-    session
 }
 
 fn drain(session: &mut Session) -> Vec<TrainEvent> {

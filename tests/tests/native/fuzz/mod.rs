@@ -8,6 +8,7 @@
 
 mod images;
 pub(crate) mod memory;
+mod model_files;
 mod mutate;
 mod targets;
 mod words;
@@ -52,47 +53,47 @@ fn json_rows() {
 
 #[test]
 fn safetensors() {
-    run(&targets::SAFETENSORS);
+    run(&model_files::SAFETENSORS);
 }
 
 #[test]
 fn config() {
-    run(&targets::CONFIG);
+    run(&model_files::CONFIG);
 }
 
 #[test]
 fn model() {
-    run(&targets::MODEL);
+    run(&model_files::MODEL);
 }
 
 #[test]
 fn tokenizer() {
-    run(&targets::TOKENIZER);
+    run(&model_files::TOKENIZER);
 }
 
 #[test]
 fn tokenizer_folder() {
-    run(&targets::TOKENIZER_FOLDER);
+    run(&model_files::TOKENIZER_FOLDER);
 }
 
 #[test]
 fn sentencepiece() {
-    run(&targets::SENTENCEPIECE);
+    run(&model_files::SENTENCEPIECE);
 }
 
 #[test]
 fn chat_template() {
-    run(&targets::CHAT_TEMPLATE);
+    run(&model_files::CHAT_TEMPLATE);
 }
 
 #[test]
 fn adapter_config() {
-    run(&targets::ADAPTER_SETTINGS);
+    run(&model_files::ADAPTER_SETTINGS);
 }
 
 #[test]
 fn weight_index() {
-    run(&targets::WEIGHT_INDEX);
+    run(&model_files::WEIGHT_INDEX);
 }
 
 #[test]
@@ -278,7 +279,7 @@ fn what_is_too_much_is_found_and_kept() {
     const BYTES: &[u8] = b"a file that is too much";
     const MOST: Duration = Duration::from_millis(300);
     let found = |name: &'static str, read: fn(&[u8]) -> bool| {
-        let target = Target { name, read, ..targets::WEIGHT_INDEX };
+        let target = Target { name, read, ..model_files::WEIGHT_INDEX };
         let mut feeder = Feeder::new(&target);
         feeder.most = MOST;
         let problem = feeder.feed(BYTES).expect_err("it is too much");

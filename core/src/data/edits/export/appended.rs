@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::{CleanedFile, MARK, written};
 use crate::config::{Encoding, ReadOptions};
 use crate::data::error::DataError;
-use crate::data::parse::{locate_rows, read_text};
+use crate::data::parse::{RowKind, locate_rows, read_text};
 
 /// A row of a file that is added once more, with other cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn append_rows(
 ) -> Result<CleanedFile, DataError> {
     let decoded = read_text(bytes, read.encoding)?;
     let text = decoded.text.as_ref();
-    let located = locate_rows(name, text, read, false)?;
+    let located = locate_rows(name, text, read, RowKind::Cells)?;
     let columns = &located.table.columns;
     let index_of = |column: &String| {
         let index = columns.iter().position(|known| known == column);

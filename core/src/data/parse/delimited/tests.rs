@@ -22,6 +22,19 @@ fn every_usual_delimiter_is_guessed() {
 }
 
 #[test]
+fn the_dashes_of_a_markdown_table_are_no_row() {
+    for dashes in ["|---|---|", "| :--- | :---: |"] {
+        let table = read(&format!("| text | label |\n{dashes}\n| good film | pos |\n| bad film | neg |\n"));
+        let found: Vec<[&str; 2]> = table.rows.iter().map(|row| [1, 2].map(|at| row.cells[at].trim())).collect();
+        assert_eq!(found, [["good film", "pos"], ["bad film", "neg"]], "{:?}", table.columns);
+        let note = "row 2 is skipped: it is the line of dashes below the header of a Markdown table";
+        assert!(table.notes.iter().any(|found| found == note), "{:?}", table.notes);
+    }
+    let table = parse("x.csv", "text,label\n--,-\n---,-\n", &ReadOptions::default()).expect("a table");
+    assert_eq!(table.rows.len(), 2, "a single dash is a value");
+}
+
+#[test]
 fn text_that_holds_commas_does_not_hide_the_delimiter() {
     let table = read("pos;yes, very good\nneg;no, not at all\npos;well, why not\nneg;oh, no\n");
     assert_eq!((table.delimiter, table.has_header), (Some(';'), false));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::annotations::{self, Annotated};
 use super::item::{Item, first_value, message_of};
 use crate::data::error::{DataError, shorten};
 use crate::data::parse::{Format, NestedValue, Row, Table};
@@ -29,6 +30,8 @@ pub(super) struct Builder {
     last_set: Vec<usize>,
     num_objects: usize,
     num_repeated: usize,
+    /// What was made of rows that are a tool's.
+    tool: Option<&'static str>,
     max_cells: usize,
 }
 
@@ -37,7 +40,15 @@ impl Builder {
     pub(super) fn new(format: Format, num_bytes: usize) -> Self {
         let table = Table::new(format, None, true, Vec::new());
         let max_cells = FREE_CELLS.saturating_add(num_bytes.saturating_mul(CELLS_A_BYTE)).min(MAX_CELLS);
-        Self { table, indices: HashMap::new(), last_set: Vec::new(), num_objects: 0, num_repeated: 0, max_cells }
+        Self {
+            table,
+            indices: HashMap::new(),
+            last_set: Vec::new(),
+            num_objects: 0,
+            num_repeated: 0,
+            tool: None,
+            max_cells,
+        }
     }
 
     /// Adds a row, or a bad one where the item is none.
@@ -49,14 +60,27 @@ impl Builder {
                 return Ok(());
             }
         };
+        let annotated = annotations::read(&fields);
+        let fields: Vec<(String, &str)> = match &annotated {
+            Some(Annotated::Bad(reason)) => {
+                self.table.add_bad(number, reason.clone());
+                return Ok(());
+            }
+            Some(Annotated::Row(tool, row)) => {
+                self.tool = Some(*tool);
+                row.iter().map(|(key, json)| (key.clone(), json.as_str())).collect()
+            }
+            None => fields.into_iter().map(|(key, json)| (key, json.get())).collect(),
+        };
         let mut values = Vec::with_capacity(fields.len());
         for (key, json) in fields {
-            if let Some(texts) = translations(&key, json.get()) {
+            if let Some(texts) = translations(&key, json) {
                 values.extend(texts.into_iter().map(|(name, text)| (name, Value::Text(text), "")));
                 continue;
             }
-            match Value::read::<KEEP>(json.get()) {
-                Ok(value) => values.push((key, value, json.get())),
+            let choices = annotations::choices(json);
+            match Value::read::<KEEP>(choices.as_deref().unwrap_or(json)) {
+                Ok(value) => values.push((key, value, json)),
                 Err(error) => {
                     let reason = format!("malformed JSON under {}: {}", shorten(&key), message_of(&error));
                     self.table.add_bad(number, reason);
@@ -125,6 +149,7 @@ impl Builder {
             let more = self.num_repeated - 1;
             self.table.notes.push(format!("repeated keys in rows, beside that one: {more}; the last value counts"));
         }
+        self.table.notes.extend(self.tool.map(|tool| format!("the rows are {tool}")));
         self.table.checked()
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::annotations;
 use super::item::{Item, first_value, is_gap};
 use super::not_numbers::{blank, word_at};
 use super::{is_line_of_many, lists_of_objects, only_object};
@@ -108,7 +109,8 @@ fn range_in(text: &str, part: &str) -> Range<usize> {
     start..start + part.len()
 }
 
-/// An object with another value in a column; all its other letters stay. `None` where the text is no object.
+/// An object with another value in a column; all its other letters stay. `None` where the text is no object, or one that a tool for
+/// annotation exported.
 ///
 /// Numbers and booleans stay such where the new value is one; an object or array stays one where the new value is JSON. All else
 /// is written as a string.
@@ -116,6 +118,9 @@ pub(in crate::data) fn set_field(object: &str, column: &str, value: &str) -> Opt
     let (plain, _) = blank(object);
     let plain = plain.as_ref();
     let Ok((Item::Object(fields), _)) = first_value(plain) else { return None };
+    if annotations::read(&fields).is_some() {
+        return None;
+    }
     // It stands in the object, as that is written, where it stands in the plain one; a word that was blanked is longer.
     let place = |json: &str| {
         let Range { start, end } = range_in(plain, json);

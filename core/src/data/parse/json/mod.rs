@@ -1,11 +1,15 @@
 //! JSON objects to a [`Table`]: one after another (one a line, or however they stand), in an array, or in a list under a
 //! key of one object that wraps them; or one object that is a table of pandas.
 //!
+//! Rows that a tool for annotation exported become rows of a text and what was said of it (`annotations`).
+//!
 //! Strings are taken as they are, numbers and booleans as they stand in the file, null is an empty cell. An object or
 //! array as a value is nested: it is noted, and only hurts if its column turns out to be the text or the label. Its cell
 //! is empty, or (`KEEP`) its JSON text, for conversations. Columns come in the order of their first appearance.
 
+mod annotations;
 mod builder;
+mod cut;
 mod item;
 mod located;
 mod not_numbers;
@@ -18,6 +22,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use self::builder::Builder;
+pub(crate) use self::cut::whole_start;
 use self::item::{Fields, Item, first_value, is_gap};
 pub(super) use self::located::locate;
 pub(in crate::data) use self::located::set_field;
@@ -277,7 +282,10 @@ mod tests {
         let columns = r#"{"text": {"0": "a", "2": "b"}, "label": {"0": 1, "2": null}}"#;
         let index = r#"{"0": {"text": "a", "label": 1}, "2": {"text": "b", "label": null}}"#;
         let split = r#"{"columns": ["text", "label"], "index": [0, 2], "data": [["a", 1], ["b", null]]}"#;
-        for (text, orient) in [(columns, "columns"), (index, "index"), (split, "split")] {
+        let named = r#"{"x": {"text": "a", "label": 1}, "y": {"text": "b", "label": null}}"#;
+        let list = r#"{"text": ["a", "b"], "label": [1, null]}"#;
+        let all = [(columns, "columns"), (index, "index"), (named, "index"), (split, "split"), (list, "list")];
+        for (text, orient) in all {
             let table = read(text);
             assert_eq!(table.columns, ["text", "label"], "{orient}");
             assert_eq!([&table.rows[0].cells, &table.rows[1].cells], [&["a", "1"], &["b", ""]], "{orient}");
@@ -289,6 +297,8 @@ mod tests {
             r#"{"text": {"0": "a"}, "label": {"1": 1}}"#,
             r#"{"text": {"a": "x"}, "label": {"a": 1}}"#,
             r#"{"text": ["a"], "label": [1]}"#,
+            r#"{"text": ["a", "b"], "label": [1]}"#,
+            r#"{"tokens": ["a", "b"], "labels": ["X", "O"]}"#,
             r#"{"columns": ["text", "label"], "data": [["a"]]}"#,
             r#"{"a": {}, "b": {}}"#,
         ] {
@@ -363,8 +373,8 @@ mod tests {
         let marked = "{\"text\": \"a\", \"spans\": [{\"start\": 0}]}";
         let table = read(marked);
         assert_eq!((table.columns.len(), table.notes.len()), (2, 1), "said, as it could be meant otherwise");
-        let columns = "{\"text\": [\"a\", \"b\"], \"label\": [0, 1]}";
-        assert!(matches!(parse::<false>(columns), Err(DataError::NoJsonRows)), "{columns}");
+        let uneven = "{\"text\": [\"a\", \"b\"], \"label\": [0]}";
+        assert!(matches!(parse::<false>(uneven), Err(DataError::NoJsonRows)), "{uneven}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tests of reading questions from files.
 
 use super::*;
-use crate::config::{ReadOptions, RunConfig, SplitConfig};
+use crate::config::{ReadOptions, RowEdit, RowEdits, RunConfig, Split, SplitConfig};
 use crate::data::DataFiles;
 
 const NONE_HELD_BACK: SplitConfig = SplitConfig { valid_fraction: 0.0, test_fraction: 0.0 };
@@ -197,4 +197,24 @@ fn the_same_question_with_another_answer_is_a_conflict() {
         "question,context,answer\nWho?,Ann or Bob.,Ann\nWho?,Ann or Bob.,Bob\nWho?,Ann or Bob.,Ann\nWho?,Bob.,Bob\n";
     let (questions, summary) = read("x.csv", text);
     assert_eq!((questions.num_conflicts, summary.num_duplicates), (1, 1));
+}
+
+#[test]
+fn an_answer_that_was_corrected_is_learned_where_it_begins() {
+    let flat = "question,context,answer,answer_start\nWhom?,Ann saw Ann.,Ann,8\nWho?,Bob left.,Bob,0\n";
+    let set = |column: &str, was: &str, value: &str| {
+        let [column, was, value] = [column, was, value].map(str::to_owned);
+        RowEdit::SetCell { file: Split::Train, row: 2, column, was, value }
+    };
+    let log = vec![set("answer", "Ann", "saw"), set("answer_start", "8", "4")];
+    let (read, run) = (
+        ReadOptions { edits: RowEdits { log }, ..ReadOptions::default() },
+        RunConfig { split: NONE_HELD_BACK, ..RunConfig::default() },
+    );
+    let files = DataFiles { train: file("x.csv", flat), ..DataFiles::default() }.into();
+    let (questions, summary) = read_questions(&ReadRequest::to_train(&files, &read, &run)).expect("good rows");
+    assert_eq!(learned(&questions), [Some("saw".to_owned()), Some("Bob".to_owned())]);
+    assert_eq!(questions.splits[0][0].span, Some((4, 7)));
+    assert_eq!(summary.notes, ["by edits: 1 row read otherwise"]);
+    assert_eq!(summary.warnings, [NO_VALIDATION_ROWS]);
 }

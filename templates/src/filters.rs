@@ -5,10 +5,10 @@
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 
-use super::jinja_limits::{Excess, ITEM_BYTES, Limits, MAX_COUNT, items};
+use crate::limits::{Excess, ITEM_BYTES, Limits, MAX_COUNT, items};
 
 /// Bytes that a filter or method will make of a value and its arguments.
-pub(super) type Measure = fn(&Limits, &Value, &[Value]) -> Result<(), Error>;
+pub(crate) type Measure = fn(&Limits, &Value, &[Value]) -> Result<(), Error>;
 
 /// The value as a text.
 fn text_of(limits: &Limits, value: &Value) -> Result<String, Error> {
@@ -47,14 +47,14 @@ fn measure_indent(limits: &Limits, value: &Value, arguments: &[Value]) -> Result
     limits.spend(num_lines.saturating_mul(width).saturating_add(width))
 }
 
-pub(super) fn measure_replace(limits: &Limits, value: &Value, arguments: &[Value]) -> Result<(), Error> {
+pub(crate) fn measure_replace(limits: &Limits, value: &Value, arguments: &[Value]) -> Result<(), Error> {
     let [from, to, ..] = arguments else { return Ok(()) };
     let (text, from, to) = (text_of(limits, value)?, text_of(limits, from)?, text_of(limits, to)?);
     limits.spend(text.matches(from.as_str()).count().saturating_mul(to.len()))
 }
 
 /// `values | join(between)`.
-pub(super) fn measure_join(limits: &Limits, values: &Value, arguments: &[Value]) -> Result<(), Error> {
+pub(crate) fn measure_join(limits: &Limits, values: &Value, arguments: &[Value]) -> Result<(), Error> {
     let texts = |value: &Value| match value.kind() {
         ValueKind::Map => items(value).filter_map(|value| value.as_str().map(str::len)).max(),
         _ => value.as_str().map(str::len),
@@ -68,7 +68,7 @@ pub(super) fn measure_join(limits: &Limits, values: &Value, arguments: &[Value])
 }
 
 /// `pattern | format(values)` and `pattern.format(values)`: widths are what grows.
-pub(super) fn measure_format(limits: &Limits, pattern: &Value, values: &[Value]) -> Result<(), Error> {
+pub(crate) fn measure_format(limits: &Limits, pattern: &Value, values: &[Value]) -> Result<(), Error> {
     let pattern = text_of(limits, pattern)?;
     for value in values {
         limits.spend_deep(value, 0)?;
@@ -91,7 +91,7 @@ pub(super) fn measure_format(limits: &Limits, pattern: &Value, values: &[Value])
 }
 
 /// Filters of minijinja that can make much of little.
-pub(super) const MEASURED: &[(&str, Measure)] = &[
+pub(crate) const MEASURED: &[(&str, Measure)] = &[
     ("indent", measure_indent),
     ("replace", measure_replace),
     ("join", measure_join),

@@ -8,15 +8,15 @@ use minijinja::{ErrorKind, Value};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use super::chat_template::TemplateDate;
-use super::jinja_limits::{BoundedText, Excess, Limits};
+use crate::TemplateDate;
+use crate::limits::{BoundedText, Excess, Limits};
 
-pub(super) fn raise_exception(message: String) -> Result<Value, minijinja::Error> {
+pub(crate) fn raise_exception(message: String) -> Result<Value, minijinja::Error> {
     Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
 }
 
 /// Python's `json.dumps(value, ensure_ascii=False, indent=indent)`, within limits.
-pub(super) fn to_json(value: &Value, options: &Kwargs, limits: &Limits) -> Result<String, minijinja::Error> {
+pub(crate) fn to_json(value: &Value, options: &Kwargs, limits: &Limits) -> Result<String, minijinja::Error> {
     let indent: Option<usize> = if options.has("indent") { options.get("indent")? } else { None };
     let mut json = BoundedText::new(|num_bytes: usize| limits.spend(num_bytes).is_ok());
     let written = if let Some(indent) = indent {
@@ -57,7 +57,7 @@ impl Formatter for PythonFormatter {
 }
 
 /// The parts of `strftime` that say a day; midnight where the time is asked for.
-pub(super) fn strftime(format: &str, date: TemplateDate) -> String {
+pub(crate) fn strftime(format: &str, date: TemplateDate) -> String {
     const MONTHS: [&str; 12] = [
         "January",
         "February",

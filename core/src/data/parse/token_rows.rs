@@ -1,27 +1,54 @@
-//! Files to tables whose rows are sentences: what comes as one token a row is put together.
+//! Files to tables whose rows are sentences with a tag for each word: what comes as one token a row is put together.
 //!
-//! In: a file, and how it is to be read. Out: a [`Table`]; a cell that holds a list is its JSON text. Names of tags that a
-//! JSON document has beside its rows are found here too.
+//! In: a file, and how it is to be read. Out: a [`Table`]; a cell that holds a list is its JSON text. Where the rows of each sentence
+//! stand is told, too, so that the file can be written again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
-use serde::Deserialize;
-
-use super::columns::{SENTENCE_NAMES, TAG_NAMES, TOKEN_NAMES, best_named, find_column};
+use super::located::LocatedRows;
+use super::{BadRow, Format, MAX_LISTED, Row, Table, is_tag, name_rank, parse_sentences};
 use crate::config::ReadOptions;
-use crate::data::{BadRow, DataError, Format, Row, Table, is_tag, parse_sentences, read_text};
+use crate::data::columns::find_column;
+use crate::data::error::DataError;
+
+/// Names of columns of tokens, the likeliest first.
+pub(crate) const TOKEN_NAMES: &[&str] = &["tokens", "token", "words", "word", "form", "forms"];
+
+/// Names of columns of tags.
+pub(crate) const TAG_NAMES: &[&str] = &[
+    "ner_tags",
+    "ner_tag",
+    "ner",
+    "tags",
+    "tag",
+    "labels",
+    "label",
+    "word_labels",
+    "named_entities",
+    "entity",
+    "entities",
+    "bio",
+    "iob",
+    "fine_ner_tags",
+    "pos_tags",
+    "upos",
+    "pos",
+    "chunk_tags",
+];
+
+/// Names of columns that tell sentences apart.
+pub(crate) const SENTENCE_NAMES: &[&str] =
+    &["sentence_id", "sentence_#", "sentence_number", "sent_id", "sentence", "sent", "sentence_idx"];
 
 /// Rows that are looked at.
 const SAMPLE: usize = 2000;
 
-/// Bad rows that are listed with their reason.
-const MAX_LISTED: usize = 1000;
-
 /// Reads a file whose rows are sentences, or tokens of sentences.
 ///
 /// # Errors
-/// See [`parse_sentences`]; when a column that is named is not there.
-pub(super) fn parse(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
+/// See [`parse_sentences`].
+pub fn parse_tagged(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Table, DataError> {
     let mut table = parse_sentences(name, bytes, read)?;
     if table.format == Format::Csv
         && let Some(columns) = TokenColumns::of(&table, read)
@@ -31,17 +58,28 @@ pub(super) fn parse(name: &str, bytes: &[u8], read: &ReadOptions) -> Result<Tabl
     Ok(table)
 }
 
-/// Names of tags in the order of their ids, where a JSON document has them beside its rows.
-pub(super) fn names_beside(bytes: &[u8], read: &ReadOptions) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Document {
-        #[serde(alias = "label_names", alias = "tag_names", alias = "ner_tags_names")]
-        names: Option<Vec<String>>,
+/// The column with the likeliest of these names, none of those that are taken.
+pub(crate) fn best_named(table: &Table, names: &[&str], taken: &[Option<usize>]) -> Option<usize> {
+    let free = (0..table.columns.len()).filter(|&column| !taken.contains(&Some(column)));
+    free.filter_map(|column| Some((name_rank(&table.columns[column], names)?, column))).min().map(|(_, column)| column)
+}
+
+/// Puts the rows of each sentence together where a row is a token. What stands behind a sentence goes with it: the lines that keep it
+/// apart from the next one.
+pub(super) fn join_located(located: &mut LocatedRows, read: &ReadOptions) {
+    let Some(columns) = TokenColumns::of(&located.table, read) else { return };
+    let rows: HashMap<usize, Range<usize>> = std::mem::take(&mut located.spans).into_iter().collect();
+    let sentences = join_tokens(&mut located.table, &columns);
+    let good: HashSet<usize> = located.table.rows.iter().map(|row| row.number).collect();
+    for (index, numbers) in sentences.iter().enumerate() {
+        let tokens: Vec<Range<usize>> = numbers.iter().map(|number| rows[number].clone()).collect();
+        let (first, last) = (&tokens[0], &tokens[tokens.len() - 1]);
+        let next = sentences.get(index + 1).map(|numbers| rows[&numbers[0]].start);
+        if good.contains(&numbers[0]) {
+            located.spans.push((numbers[0], first.start..next.unwrap_or(last.end)));
+            located.tokens.push(tokens);
+        }
     }
-    let decoded = read_text(bytes, read.encoding).ok()?;
-    let document = decoded.text.trim_start();
-    let is_object = document.starts_with('{');
-    if is_object { serde_json::from_str::<Document>(document).ok()?.names } else { None }
 }
 
 /// Columns of a table with one token a row.
@@ -87,9 +125,9 @@ impl TokenColumns {
     }
 }
 
-/// Puts the rows of each sentence together. Sentences end where the sentence column names another, at an empty row, and
-/// where no column tells them apart, at a blank line.
-fn join_tokens(table: &mut Table, columns: &TokenColumns) {
+/// Puts the rows of each sentence together; returns their numbers, those of sentences that are left out, too. Sentences end where the
+/// sentence column names another, at an empty row, and where no column tells them apart, at a blank line.
+fn join_tokens(table: &mut Table, columns: &TokenColumns) -> Vec<Vec<usize>> {
     let bad: HashSet<usize> = table.bad_rows.iter().map(|bad| bad.row).collect();
     let mut sentences: Vec<Vec<Row>> = Vec::new();
     let mut flaws: Vec<(usize, usize)> = Vec::new(); // a sentence, and a row of it that can't be read
@@ -128,6 +166,7 @@ fn join_tokens(table: &mut Table, columns: &TokenColumns) {
                     (sentence_column names such a column)";
         table.notes.push(note.into());
     }
+    let numbers = sentences.iter().map(|rows| rows.iter().map(|row| row.number).collect()).collect();
     let mut flaws = flaws.into_iter().peekable();
     for (index, rows) in sentences.into_iter().enumerate() {
         let number = rows[0].number;
@@ -151,6 +190,7 @@ fn join_tokens(table: &mut Table, columns: &TokenColumns) {
         let nested = (0..table.columns.len()).filter(|&column| columns.sentence != Some(column)).collect();
         table.rows.push(Row { number, cells, nested });
     }
+    numbers
 }
 
 #[cfg(test)]
@@ -158,7 +198,7 @@ mod tests {
     use super::*;
 
     fn read(name: &str, text: &str) -> Table {
-        parse(name, text.as_bytes(), &ReadOptions::default()).expect("a table")
+        parse_tagged(name, text.as_bytes(), &ReadOptions::default()).expect("a table")
     }
 
     fn sentences(table: &Table, column: usize) -> Vec<(usize, &str)> {
@@ -190,7 +230,7 @@ mod tests {
     #[test]
     fn without_names_tags_tell_that_a_row_is_a_token() {
         let wishes = ReadOptions { has_header: Some(false), ..ReadOptions::default() };
-        let table = parse("ner.csv", b"EU,B-ORG\nsaid,O\n\nParis,B-LOC\nis,O\n", &wishes).expect("a table");
+        let table = parse_tagged("ner.csv", b"EU,B-ORG\nsaid,O\n\nParis,B-LOC\nis,O\n", &wishes).expect("a table");
         assert_eq!(sentences(&table, 1), [(1, r#"["B-ORG","O"]"#), (4, r#"["B-LOC","O"]"#)]);
     }
 
@@ -211,17 +251,8 @@ mod tests {
             "tokens,tags\n\"['EU', 'said']\",\"['B-ORG', 'O']\"\n\"['a', 'b']\",\"['O', 'O']\"\n",
         ] {
             let wishes = ReadOptions { has_header: Some(true), ..ReadOptions::default() };
-            let table = parse("x.csv", text.as_bytes(), &wishes).expect("a table");
+            let table = parse_tagged("x.csv", text.as_bytes(), &wishes).expect("a table");
             assert!(table.rows.iter().all(|row| row.nested.is_empty()) && table.rows.len() == 2, "{text}");
         }
-    }
-
-    #[test]
-    fn names_of_tags_may_stand_beside_the_rows() {
-        let names = |text: &str| names_beside(text.as_bytes(), &ReadOptions::default());
-        let found = names(r#"{"label_names": ["O", "B-PER"], "data": [{"tokens": ["a"], "tags": [0]}]}"#);
-        assert_eq!(found, Some(vec!["O".into(), "B-PER".into()]));
-        assert_eq!(names(r#"{"data": [{"tokens": ["a"], "tags": [0]}]}"#), None);
-        assert_eq!(names(r#"[{"tokens": ["a"], "names": ["x"]}]"#), None);
     }
 }

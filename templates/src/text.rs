@@ -2,11 +2,11 @@
 //! `transformers`) becomes a block that is written, and values that may grow pass a filter that measures them.
 //!
 //! In: Jinja as a stranger wrote it. Out: the same template, line for line: operands of `~`, `+` and `*`, lists and
-//! maps, and what is kept in a namespace go through the filters of [`super::jinja_limits`]; `a ~ b` is
+//! maps, and what is kept in a namespace go through the filters of [`crate::limits`]; `a ~ b` is
 //! `a|hone_shown ~ b|hone_shown`. Whoever doubles a text forty times is stopped before there is a terabyte of it.
 //! The parser recurses where these limits do not, so they stand before it.
 
-use super::jinja_limits::{
+use crate::limits::{
     Excess, GENERATION_FILTER, LITERAL_FILTER, NAMESPACE_FILTER, PRODUCT_FILTER, SUM_FILTER, TILDE_FILTER,
 };
 
@@ -35,7 +35,7 @@ const KEYWORDS: [&str; 8] = ["if", "else", "and", "or", "in", "not", "is", "recu
 const BUILDERS: [&str; 2] = ["namespace", "dict"];
 
 /// The template to compile; or what there is too much of, and in which line.
-pub(super) fn prepare(template: &str) -> Result<String, (usize, Excess)> {
+pub(crate) fn prepare(template: &str) -> Result<String, (usize, Excess)> {
     if template.len() > MAX_BYTES {
         return Err((1, Excess::Length));
     }

@@ -2,7 +2,7 @@
 //!
 //! `minijinja` counts instructions (fuel) and bounds ranges and repeated texts; here are the bytes. Every filter and
 //! method that can make much of little is measured before it runs, and so are the operands of `~`, `+` and `*` and the
-//! lists and maps that a template builds, through filters that [`super::jinja_text`] writes into it.
+//! lists and maps that a template builds, through filters that [`crate::text`] writes into it.
 
 use std::error::Error as _;
 use std::io;
@@ -13,28 +13,26 @@ use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
-use super::jinja_filters::{MEASURED, measure_format, measure_join, measure_replace};
+use crate::MARKS;
+use crate::filters::{MEASURED, measure_format, measure_join, measure_replace};
 
 /// Filter of the operands of `+`.
-pub(super) const SUM_FILTER: &str = "hone_summed";
+pub(crate) const SUM_FILTER: &str = "hone_summed";
 
 /// Filter of the operands of `~`.
-pub(super) const TILDE_FILTER: &str = "hone_shown";
+pub(crate) const TILDE_FILTER: &str = "hone_shown";
 
 /// Filter of the operands of `*`.
-pub(super) const PRODUCT_FILTER: &str = "hone_factor";
+pub(crate) const PRODUCT_FILTER: &str = "hone_factor";
 
 /// Filter of lists and maps that a template builds.
-pub(super) const LITERAL_FILTER: &str = "hone_built";
+pub(crate) const LITERAL_FILTER: &str = "hone_built";
 
 /// Filter of what a template keeps in a namespace.
-pub(super) const NAMESPACE_FILTER: &str = "hone_kept";
+pub(crate) const NAMESPACE_FILTER: &str = "hone_kept";
 
 /// Filter of what stands between the tags of generation.
-pub(super) const GENERATION_FILTER: &str = "hone_answered";
-
-/// Around what stands between the tags of generation, where it is to be found: characters that no text has.
-pub(super) const MARKS: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
+pub(crate) const GENERATION_FILTER: &str = "hone_answered";
 
 /// Instructions for one conversation, and more for each of its turns.
 const FUEL: u64 = 1_000_000;
@@ -52,7 +50,7 @@ const WRITTEN_BYTES: usize = 4 << 20;
 const WRITTEN_BYTES_A_BYTE: usize = 16;
 
 /// What an item of a list is counted as.
-pub(super) const ITEM_BYTES: usize = 32;
+pub(crate) const ITEM_BYTES: usize = 32;
 
 /// Lists and maps within each other.
 const MAX_DEPTH: usize = 100;
@@ -68,11 +66,11 @@ const MAX_MULTIPLIED: usize = 16;
 const MAX_MULTIPLIER: f64 = 4096.0;
 
 /// Largest width of a formatted value, and largest number of a batch.
-pub(super) const MAX_COUNT: usize = 10_000;
+pub(crate) const MAX_COUNT: usize = 10_000;
 
 /// What a template has too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Excess {
+pub(crate) enum Excess {
     #[error("is longer than 262144 bytes")]
     Length,
     #[error("is nested too deeply")]
@@ -87,7 +85,7 @@ pub(super) enum Excess {
 
 impl Excess {
     /// The excess that an error tells of.
-    pub(super) fn of(error: &Error) -> Option<Self> {
+    pub(crate) fn of(error: &Error) -> Option<Self> {
         let known = |error: &Error| match error.detail() {
             _ if error.kind() == ErrorKind::OutOfFuel => Some(Self::Work),
             Some("recursion limit exceeded" | "template exceeds maximum recursion limits") => Some(Self::Depth),
@@ -112,30 +110,30 @@ impl From<Excess> for Error {
 }
 
 /// Instructions for a conversation.
-pub(super) fn fuel(num_turns: usize) -> u64 {
+pub(crate) fn fuel(num_turns: usize) -> u64 {
     FUEL.saturating_add(FUEL_A_TURN.saturating_mul(num_turns as u64)).min(MAX_FUEL)
 }
 
 /// Bytes that may be written for a conversation of `num_bytes` bytes.
-pub(super) fn written_limit(num_bytes: usize) -> usize {
+pub(crate) fn written_limit(num_bytes: usize) -> usize {
     WRITTEN_BYTES.saturating_add(num_bytes.saturating_mul(WRITTEN_BYTES_A_BYTE))
 }
 
 /// Takes text as long as `takes` allows another so many bytes.
-pub(super) struct BoundedText<F> {
+pub(crate) struct BoundedText<F> {
     bytes: Vec<u8>,
     takes: F,
     /// There was more.
-    pub(super) is_full: bool,
+    pub(crate) is_full: bool,
 }
 
 impl<F: FnMut(usize) -> bool> BoundedText<F> {
-    pub(super) fn new(takes: F) -> Self {
+    pub(crate) fn new(takes: F) -> Self {
         Self { bytes: Vec::new(), takes, is_full: false }
     }
 
     /// What was written.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         String::from_utf8(self.bytes).expect("templates and JSON write texts")
     }
 }
@@ -157,7 +155,7 @@ impl<F: FnMut(usize) -> bool> io::Write for BoundedText<F> {
 
 /// What a template may still build for a conversation.
 #[derive(Debug, Default)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     num_left: AtomicU64,
     /// What stands between the tags of generation is marked.
     is_marking: AtomicBool,
@@ -165,14 +163,14 @@ pub(super) struct Limits {
 
 impl Limits {
     /// Begins a conversation of so many bytes.
-    pub(super) fn begin(&self, num_bytes: usize, is_marking: bool) {
+    pub(crate) fn begin(&self, num_bytes: usize, is_marking: bool) {
         let bytes = BUILT_BYTES.saturating_add(BUILT_BYTES_A_BYTE.saturating_mul(num_bytes as u64));
         self.num_left.store(bytes, Ordering::Relaxed);
         self.is_marking.store(is_marking, Ordering::Relaxed);
     }
 
     /// Counts bytes that are built.
-    pub(super) fn spend(&self, num_bytes: usize) -> Result<(), Error> {
+    pub(crate) fn spend(&self, num_bytes: usize) -> Result<(), Error> {
         let less = |left: u64| left.checked_sub(num_bytes as u64);
         match self.num_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less) {
             Ok(_) => Ok(()),
@@ -181,7 +179,7 @@ impl Limits {
     }
 
     /// Counts a text, or the items of a list.
-    pub(super) fn spend_shallow(&self, value: &Value) -> Result<(), Error> {
+    pub(crate) fn spend_shallow(&self, value: &Value) -> Result<(), Error> {
         match (value.as_str(), value.kind()) {
             (Some(text), _) => self.spend(text.len()),
             (None, ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) => {
@@ -192,7 +190,7 @@ impl Limits {
     }
 
     /// Counts all that a value holds.
-    pub(super) fn spend_deep(&self, value: &Value, depth: usize) -> Result<(), Error> {
+    pub(crate) fn spend_deep(&self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > MAX_DEPTH {
             return Err(Excess::Depth.into());
         }
@@ -205,7 +203,7 @@ impl Limits {
 }
 
 /// What a list or map holds.
-pub(super) fn items(value: &Value) -> Box<dyn Iterator<Item = Value> + '_> {
+pub(crate) fn items(value: &Value) -> Box<dyn Iterator<Item = Value> + '_> {
     match (value.kind(), value.try_iter()) {
         (ValueKind::Seq | ValueKind::Iterable, Ok(items)) => Box::new(items),
         (ValueKind::Map, Ok(keys)) => Box::new(keys.filter_map(move |key| value.get_item(&key).ok())),
@@ -246,7 +244,7 @@ fn check_factor(limits: &Limits, value: &Value) -> Result<(), Error> {
 type Check = fn(&Limits, &Value) -> Result<(), Error>;
 
 /// Puts the limits into an environment.
-pub(super) fn limit(environment: &mut Environment<'static>, limits: &Arc<Limits>) {
+pub(crate) fn limit(environment: &mut Environment<'static>, limits: &Arc<Limits>) {
     environment.set_recursion_limit(MAX_RECURSION);
     let plain = Arc::new(Environment::new());
     // Chains of chains are walked again at every step, however long they are; no template needs them.

@@ -35,7 +35,7 @@ DIR/best.json is the job of the best trial: hone train --job DIR/best.json --dat
 /// `hone sweep`.
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
-    /// What is run: a TOML or JSON file with [run], [space] and [search]
+    /// What is run: a TOML or JSON file with the tables run, space and search
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Folder for the trials, each in a folder of its own, and sweep.json, by which the sweep goes on

@@ -33,7 +33,7 @@ pub struct Preset {
 pub struct Recipe {
     /// Settings that are other than the defaults of all runs, whatever the preset.
     pub base: &'static [TypedSetting],
-    /// Over the base, for models narrower than [`NARROW`].
+    /// Over the base, for models whose hidden size is below 512.
     pub narrow: &'static [TypedSetting],
     /// Named sets over them.
     pub presets: &'static [Preset],

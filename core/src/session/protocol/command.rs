@@ -265,7 +265,7 @@ pub enum Command {
     Pause,
     /// Go on. Reply: [`Reply::Done`].
     Resume,
-    /// End the run. Reply: [`Reply::Done`]; then [`TrainEvent::Finished`].
+    /// End the run. Reply: [`Reply::Done`]; then [`crate::event::TrainEvent::Finished`].
     Stop {
         /// Hand back the best weights rather than the last.
         keep_best: bool,
